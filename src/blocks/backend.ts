@@ -1,0 +1,87 @@
+/**
+ * What Regalia asks of a key-value engine: a few ordered tables, synchronous verified-by-nobody reads, and atomic
+ * writes whose body is synchronous. Two engines answer it, LMDB and memory, under one conformance suite.
+ *
+ * Invariants:
+ * - a write is all or nothing, also when its body throws: then nothing of it is ever seen;
+ * - bodies run one at a time across all processes, each seeing everything written before it;
+ * - a write that resolved with 'sync' is on disk; with 'group' too, though it may have waited for a shared flush;
+ *   with 'none' it survives the process, not a power cut;
+ * - after an I/O error the handle is poisoned: every later call fails with REGALIA_IO, nothing is guessed.
+ */
+
+/**
+ * The tables. `extents` and `addressLog` have integer keys, all others have byte keys of 1 to 1,900 bytes.
+ *
+ * Persisted: never rename.
+ */
+export const INTEGER_TABLES = ['extents', 'addressLog'] as const;
+export const BYTE_TABLES = ['addresses', 'commits', 'log', 'heads', 'meta'] as const;
+export type IntegerTable = (typeof INTEGER_TABLES)[number];
+export type ByteTable = (typeof BYTE_TABLES)[number];
+export type Table = IntegerTable | ByteTable;
+
+/** An integer key is 0 to 2^32 - 1. */
+export type RowKey<T extends Table> = T extends IntegerTable ? number : Uint8Array;
+
+export type Durability = 'sync' | 'group' | 'none';
+
+export interface RowRange<K> {
+  gte?: K;
+  gt?: K;
+  lte?: K;
+  lt?: K;
+  reverse?: boolean;
+  limit?: number;
+}
+
+export interface Row<K> {
+  readonly key: K;
+  /** A private copy. */
+  readonly bytes: Uint8Array;
+}
+
+export interface Reads {
+  /** The row's bytes as a view that the next call on this backend spoils; undefined where there is none. */
+  view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
+  /** The row's bytes as a private copy. */
+  get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
+  /** Rows in key order (bytewise, or by number). Rows written while it is consumed may or may not appear. */
+  range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>>;
+  /** The number of rows. */
+  count(table: Table): number;
+}
+
+/** Reads through a batch see what the batch has put and deleted so far. */
+export interface Batch extends Reads {
+  /** `bytes` must not change until the write has settled. */
+  put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void;
+  del<T extends Table>(table: T, key: RowKey<T>): void;
+}
+
+export interface BackendStats {
+  /** The size of the file (or of all rows in memory). */
+  readonly bytes: number;
+  /** Of these, bytes in free pages that later writes use first. */
+  readonly freeBytes: number;
+  readonly rows: Readonly<Record<Table, number>>;
+}
+
+export interface Backend extends Reads {
+  readonly readOnly: boolean;
+  /**
+   * Runs `body` in one atomic transaction and resolves with its result once it is as durable as asked. A body that
+   * throws rejects with what it threw, and nothing is written. Concurrent writes share transactions and flushes.
+   * Errors: REGALIA_READ_ONLY, REGALIA_FULL, REGALIA_IO, REGALIA_CLOSED.
+   */
+  write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T>;
+  /** Makes everything written so far, by anyone in this process, durable. */
+  flush(): Promise<void>;
+  /** Lets the next reads see what other processes have written. */
+  refresh(): void;
+  stats(): BackendStats;
+  /** A consistent copy into the new file `path`, while others read and write. REGALIA_OPTION where there is no file. */
+  backup(path: string): Promise<void>;
+  /** Waits for writes under way, then lets go. Idempotent. */
+  close(): Promise<void>;
+}
