@@ -97,7 +97,8 @@ function escapedText(bytes: Uint8Array): string {
   while (at < bytes.length) {
     const byte = bytes[at] as number;
     const length = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-    const character = at + length <= bytes.length ? utf8Text(bytes.subarray(at, at + length)) : undefined;
+    const character =
+      at + length <= bytes.length ? utf8Text(bytes.subarray(at, at + length)) : undefined;
     if (character === undefined) {
       text += String.fromCharCode(0xdc00 + byte);
       at += 1;

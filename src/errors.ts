@@ -24,7 +24,13 @@ export interface ErrorData {
   /** A block that is not here: an archive not attached, a volume missing, a fault. */
   REGALIA_MISSING: { address: string; source?: string; key?: string };
   /** Bytes that do not hash to their address, or a row whose checksum fails. */
-  REGALIA_CORRUPT: { what: string; expected: string; actual: string; key?: string; repairable?: boolean };
+  REGALIA_CORRUPT: {
+    what: string;
+    expected: string;
+    actual: string;
+    key?: string;
+    repairable?: boolean;
+  };
   /** Bytes that do not follow their format. */
   REGALIA_FORMAT: { what: string; at: number; expected: string; actual: string };
   /** A store, block or pack of a version or byte order that this release does not know. */
@@ -93,14 +99,22 @@ export class RegaliaError<C extends ErrorCode = ErrorCode> extends Error {
 }
 
 /** Whether `error` is a RegaliaError, of the given code if one is given. */
-export function isRegaliaError<C extends ErrorCode>(error: unknown, code?: C): error is RegaliaError<C> {
+export function isRegaliaError<C extends ErrorCode>(
+  error: unknown,
+  code?: C,
+): error is RegaliaError<C> {
   return error instanceof RegaliaError && (code === undefined || error.code === code);
 }
 
 /** Throws REGALIA_ABORTED with the signal's reason as cause, if the signal is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined, operation: string): void {
   if (signal?.aborted !== true) return;
-  throw new RegaliaError('REGALIA_ABORTED', `${operation} was aborted`, { operation }, { cause: signal.reason });
+  throw new RegaliaError(
+    'REGALIA_ABORTED',
+    `${operation} was aborted`,
+    { operation },
+    { cause: signal.reason },
+  );
 }
 
 /** For states that only a bug of ours can reach. */
