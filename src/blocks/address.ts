@@ -1,0 +1,137 @@
+/**
+ * Addresses: what a block is called, by its bytes alone.
+ *
+ *     address   algorithm u8 | digest 32        33 bytes
+ *     block     kind u8 | version u8 | algorithm u8 | the rest, by kind
+ *
+ * The digest covers the whole block, its first three bytes included, so that equal bytes of two kinds, versions or
+ * algorithms never share an address. An address's algorithm is the one its block names: `addressOf` asserts it, and
+ * whoever decodes a block compares. In text an address is `sha256:` or `blake3:` and 64 lower-case digits.
+ */
+import { compareBytes, equalBytes, hex, unhex } from '../bytes.js';
+import { assert, RegaliaError } from '../errors.js';
+import { type Algorithm, DIGEST_LENGTH, digestInto } from '../kernels/hash.js';
+
+/** The numbers of the hash algorithms. Persisted: never renumber. */
+export const SHA256 = 1;
+export const BLAKE3 = 2;
+export type AlgorithmNumber = typeof SHA256 | typeof BLAKE3;
+
+/** The kinds of block. Persisted: never renumber. */
+export const BlockKind = {
+  /** A node of a tree. */
+  node: 1,
+  /** A stream or child map that left its record, and stays in metadata. */
+  metadata: 2,
+  /** Content bytes: a chunk. */
+  piece: 3,
+  /** The tree of chunks that makes a large stream. */
+  manifest: 4,
+  /** A bucket's root: its rules and its top node. */
+  root: 5,
+  commit: 6,
+  /** The moves of a commit. */
+  moves: 7,
+  /** Reserved for encryption. */
+  sealed: 8,
+} as const;
+export type BlockKind = (typeof BlockKind)[keyof typeof BlockKind];
+
+/** The version that this release writes, of every kind. */
+export const BLOCK_VERSION = 1;
+
+/** The length of a block's kind, version and algorithm. */
+export const BLOCK_HEADER = 3;
+
+/** 33 bytes: the algorithm's number, then the digest. Never changed once made. */
+export type Address = Uint8Array;
+
+export const ADDRESS_LENGTH = 1 + DIGEST_LENGTH;
+
+/** The algorithm of that number, or undefined. */
+export function algorithmName(number: number): Algorithm | undefined {
+  return number === SHA256 ? 'sha256' : number === BLAKE3 ? 'blake3' : undefined;
+}
+
+export function algorithmNumber(name: Algorithm): AlgorithmNumber {
+  return name === 'sha256' ? SHA256 : BLAKE3;
+}
+
+/** The address of a whole block under the algorithm that the block names. */
+export function addressOf(algorithm: AlgorithmNumber, block: Uint8Array): Address {
+  assert(block[2] === algorithm, 'a block is addressed by the algorithm that it names');
+  const address = new Uint8Array(ADDRESS_LENGTH);
+  addressInto(algorithm, block, address, 0);
+  return address;
+}
+
+/** Writes the address of `block` to `out[at..at + 33]`. */
+export function addressInto(
+  algorithm: AlgorithmNumber,
+  block: Uint8Array,
+  out: Uint8Array,
+  at: number,
+): void {
+  out[at] = algorithm;
+  digestInto(algorithm === SHA256 ? 'sha256' : 'blake3', block, out, at + 1);
+}
+
+/** Whether these 33 bytes begin with a known algorithm. */
+export function isAddress(bytes: Uint8Array): boolean {
+  return bytes.length === ADDRESS_LENGTH && algorithmName(bytes[0] as number) !== undefined;
+}
+
+/**
+ * Checks a block that came from a disk or a peer against the address that it was asked for by.
+ * REGALIA_CORRUPT where they differ; `what` names the block, as in 'commit'.
+ */
+export function verifyBlock(address: Address, block: Uint8Array, what: string): void {
+  const algorithm = address[0] as AlgorithmNumber;
+  assert(isAddress(address), 'an address names a known algorithm');
+  const actual = new Uint8Array(ADDRESS_LENGTH);
+  addressInto(algorithm, block, actual, 0);
+  if (block[2] === algorithm && equalBytes(actual, address)) return;
+  // A digest that matches under another algorithm than the block names is as false as none.
+  const found = block[2] === algorithm ? addressText(actual) : `a block of algorithm ${block[2]}`;
+  throw new RegaliaError(
+    'REGALIA_CORRUPT',
+    `${what} ${addressText(address)} is damaged: its bytes are ${found}`,
+    { what, expected: addressText(address), actual: found },
+  );
+}
+
+/** `sha256:` or `blake3:`, then 64 lower-case hexadecimal digits. */
+export function addressText(address: Address): string {
+  const name = algorithmName(address[0] as number);
+  assert(name !== undefined && address.length === ADDRESS_LENGTH, 'an address has 33 bytes');
+  return `${name}:${hex(address.subarray(1))}`;
+}
+
+/** The inverse of `addressText`. REGALIA_FORMAT where the text is not an address in that one form. */
+export function parseAddress(text: string): Address {
+  const match = /^(sha256|blake3):([0-9a-f]{64})$/.exec(text);
+  const digest = match === null ? undefined : unhex(match[2] as string);
+  if (match === null || digest === undefined) {
+    const expected = 'sha256: or blake3: and 64 hexadecimal digits';
+    const actual = text.length > 100 ? `${text.slice(0, 100)}…` : text;
+    throw new RegaliaError('REGALIA_FORMAT', `not an address: ${actual}; expected ${expected}`, {
+      what: 'address',
+      at: 0,
+      expected,
+      actual,
+    });
+  }
+  const address = new Uint8Array(ADDRESS_LENGTH);
+  address[0] = algorithmNumber(match[1] as Algorithm);
+  address.set(digest, 1);
+  return address;
+}
+
+export function sameAddress(a: Address, b: Address): boolean {
+  return a === b || equalBytes(a, b);
+}
+
+/** The order in which a canonical merge lists its parents: bytewise. */
+export function compareAddresses(a: Address, b: Address): number {
+  return compareBytes(a, b);
+}
