@@ -1,0 +1,376 @@
+/**
+ * Rules: what a bucket promises about its streams.
+ *
+ * A rule says how a stream's contents are checked (encoding), up to which size they stay in metadata (inlineMax), how
+ * larger ones are cut (chunking) and what a merge does where both sides changed them (merge). Every stream that has
+ * no rule of its own follows the default. Rules lie under the bucket's root and are hashed, so their bytes are
+ * canonical: one spelling per set of rules, every field spelled out, so that a later release with other defaults
+ * reads them unchanged.
+ *
+ *   rules = varint count, rule*             the default first, under the empty name; then by name, bytewise
+ *   rule  = lengthed name, varint 5, (varint tag, varint number)*5      by ascending tag
+ *   tags  = 1 encoding, 2 inlineMax, 3 merge, 4 chunking kind, 5 chunking size
+ */
+import { ByteReader, ByteWriter, compareBytes, equalBytes, utf8Bytes, utf8Text } from '../bytes.js';
+import { assert, RegaliaError } from '../errors.js';
+
+export type Encoding = 'bytes' | 'utf8' | 'cbor';
+export type MergePolicy = 'conflict' | 'ours' | 'theirs' | 'newest';
+
+/** How contents above `inlineMax` are cut. `fixed`: pieces of `bytes` bytes, the last one shorter. */
+export type Chunking = { readonly kind: 'fixed'; readonly bytes: number };
+
+export interface StreamRule {
+  /** What contents must be: any bytes, valid UTF-8, or deterministic CBOR. */
+  readonly encoding: Encoding;
+  /** Contents of at most so many bytes stay in metadata. */
+  readonly inlineMax: number;
+  /** What a merge does where both sides changed the stream. */
+  readonly merge: MergePolicy;
+  readonly chunking: Chunking;
+}
+
+/** A bucket's rules. Immutable. */
+export interface Rules {
+  readonly default: StreamRule;
+  readonly streams: ReadonlyMap<string, StreamRule>;
+  /** The rule of a stream: its own, else the default. */
+  ruleOf(stream: string): StreamRule;
+}
+
+export interface RuleOptions {
+  /** Rules by stream name; what is left out is taken from `default`. */
+  readonly streams?: Readonly<Record<string, Partial<StreamRule>>>;
+  /** The rule of every other stream; what is left out is taken from `DEFAULT_RULE`. */
+  readonly default?: Partial<StreamRule>;
+}
+
+export const RULE_LIMITS = Object.freeze({
+  inline_max: 8_192,
+  piece_bytes_min: 4_096,
+  piece_bytes_max: 1_048_576,
+  name_bytes_max: 64,
+  streams_max: 256,
+});
+
+export const DEFAULT_RULE: StreamRule = frozenRule({
+  encoding: 'bytes',
+  inlineMax: 512,
+  merge: 'conflict',
+  chunking: { kind: 'fixed', bytes: 65_536 },
+});
+
+/** Field tags. Persisted: never renumber. */
+const TAG = { encoding: 1, inlineMax: 2, merge: 3, chunkingKind: 4, chunkingBytes: 5 } as const;
+const TAGS = [1, 2, 3, 4, 5] as const;
+
+/** By persisted number, from 1: never reorder, only append. */
+const ENCODINGS: readonly Encoding[] = ['bytes', 'utf8', 'cbor'];
+const POLICIES: readonly MergePolicy[] = ['conflict', 'ours', 'theirs', 'newest'];
+const CHUNKINGS: readonly Chunking['kind'][] = ['fixed'];
+
+function frozenRule(rule: StreamRule): StreamRule {
+  return Object.freeze({ ...rule, chunking: Object.freeze({ ...rule.chunking }) });
+}
+
+class RuleSet implements Rules {
+  readonly default: StreamRule;
+  readonly streams: ReadonlyMap<string, StreamRule>;
+
+  constructor(fallback: StreamRule, streams: ReadonlyMap<string, StreamRule>) {
+    this.default = fallback;
+    this.streams = streams;
+    Object.freeze(this);
+  }
+
+  ruleOf(stream: string): StreamRule {
+    return this.streams.get(stream) ?? this.default;
+  }
+}
+
+/**
+ * Checked rules.
+ *
+ * ```ts
+ * const rules = defineRules({ streams: { acl: { inlineMax: 4096 } } });
+ * rules.ruleOf('acl').inlineMax; // 4096
+ * ```
+ *
+ * @throws REGALIA_STREAM for a name outside the limits, REGALIA_RULE for a field outside its, REGALIA_OPTION for an
+ *   unknown field or something that is no object.
+ */
+export function defineRules(options: RuleOptions = {}): Rules {
+  requireObject(options, 'rules');
+  const fallback = checkedRule('default', options.default ?? {}, DEFAULT_RULE);
+  const streams = new Map<string, StreamRule>();
+  requireObject(options.streams ?? {}, 'streams');
+  for (const [name, partial] of Object.entries(options.streams ?? {})) {
+    checkStreamName(name);
+    streams.set(name, checkedRule(name, partial, fallback));
+  }
+  checkCount(streams.size);
+  return sortedRules(fallback, streams);
+}
+
+/** In the order of their names, so that equal rules are iterated alike. */
+function sortedRules(fallback: StreamRule, streams: ReadonlyMap<string, StreamRule>): Rules {
+  const named = [...streams].map(([name, rule]) => ({ name, rule, bytes: utf8Bytes(name) }));
+  named.sort((a, b) => compareBytes(a.bytes, b.bytes));
+  return new RuleSet(fallback, new Map(named.map(({ name, rule }) => [name, rule])));
+}
+
+function checkedRule(name: string, partial: Partial<StreamRule>, fallback: StreamRule): StreamRule {
+  requireObject(partial, `rule '${name}'`);
+  for (const field of Object.keys(partial)) {
+    if (!Object.hasOwn(DEFAULT_RULE, field)) {
+      failOption(`rule '${name}'`, Object.keys(DEFAULT_RULE).join(', '), field);
+    }
+  }
+  const rule = {
+    encoding: partial.encoding ?? fallback.encoding,
+    inlineMax: partial.inlineMax ?? fallback.inlineMax,
+    merge: partial.merge ?? fallback.merge,
+    chunking: partial.chunking ?? fallback.chunking,
+  };
+  requireMember(`${name}.encoding`, rule.encoding, ENCODINGS);
+  requireInteger(`${name}.inlineMax`, rule.inlineMax, 0, RULE_LIMITS.inline_max);
+  requireMember(`${name}.merge`, rule.merge, POLICIES);
+  requireObject(rule.chunking, `${name}.chunking`);
+  requireMember(`${name}.chunking.kind`, rule.chunking.kind, CHUNKINGS);
+  const { piece_bytes_min, piece_bytes_max } = RULE_LIMITS;
+  requireInteger(`${name}.chunking.bytes`, rule.chunking.bytes, piece_bytes_min, piece_bytes_max);
+  const { kind, bytes } = rule.chunking;
+  return frozenRule({ ...rule, chunking: { kind, bytes } });
+}
+
+/** @throws REGALIA_STREAM unless `name` is 1 to 64 bytes of UTF-8 without control characters and '/'. */
+export function checkStreamName(name: string): void {
+  const fault = nameFault(name);
+  if (fault === undefined) return;
+  const limit = RULE_LIMITS.name_bytes_max;
+  const actual = typeof name === 'string' ? Buffer.byteLength(name) : 0;
+  throw new RegaliaError('REGALIA_STREAM', `the stream name ${shown(name)} ${fault}`, {
+    stream: String(name),
+    ...(actual > limit ? { limit, actual } : {}),
+  });
+}
+
+function nameFault(name: string): string | undefined {
+  if (typeof name !== 'string') return 'is not a string';
+  if (name === '') return 'is empty';
+  if (!name.isWellFormed()) return 'is not valid Unicode';
+  if (/[/\p{Cc}]/u.test(name)) return "holds a control character or '/'";
+  return Buffer.byteLength(name) > RULE_LIMITS.name_bytes_max
+    ? `is longer than ${RULE_LIMITS.name_bytes_max} bytes`
+    : undefined;
+}
+
+/** Whether the rules are the same in every field. */
+export function sameRule(a: StreamRule, b: StreamRule): boolean {
+  return sameLayout(a, b) && a.merge === b.merge;
+}
+
+/** Whether the same contents have the same bytes in the tree under both, so that they can be copied as they are. */
+export function sameLayout(a: StreamRule, b: StreamRule): boolean {
+  return (
+    a.encoding === b.encoding &&
+    a.inlineMax === b.inlineMax &&
+    a.chunking.kind === b.chunking.kind &&
+    a.chunking.bytes === b.chunking.bytes
+  );
+}
+
+/** The canonical bytes: see the header. */
+export function encodeRules(rules: Rules): Uint8Array {
+  assert(rules.streams.size <= RULE_LIMITS.streams_max, 'too many rules to encode');
+  const writer = new ByteWriter();
+  writer.varint(rules.streams.size + 1);
+  writeRule(writer, new Uint8Array(0), rules.default);
+  const named = [...rules.streams].map(([name, rule]) => ({ name: utf8Bytes(name), rule }));
+  named.sort((a, b) => compareBytes(a.name, b.name));
+  for (const { name, rule } of named) writeRule(writer, name, rule);
+  return writer.finish();
+}
+
+function writeRule(writer: ByteWriter, name: Uint8Array, rule: StreamRule): void {
+  writer.lengthed(name).varint(TAGS.length);
+  writer.varint(TAG.encoding).varint(ENCODINGS.indexOf(rule.encoding) + 1);
+  writer.varint(TAG.inlineMax).varint(rule.inlineMax);
+  writer.varint(TAG.merge).varint(POLICIES.indexOf(rule.merge) + 1);
+  writer.varint(TAG.chunkingKind).varint(CHUNKINGS.indexOf(rule.chunking.kind) + 1);
+  writer.varint(TAG.chunkingBytes).varint(rule.chunking.bytes);
+}
+
+/**
+ * The inverse of `encodeRules`; accepts its output alone.
+ *
+ * @throws REGALIA_VERSION for a tag, encoding, policy or chunking that this release does not know, REGALIA_FORMAT for
+ *   anything else that is not canonical.
+ */
+export function decodeRules(bytes: Uint8Array): Rules {
+  const reader = new ByteReader(bytes, 'stream rules');
+  const count = reader.varint();
+  const most = RULE_LIMITS.streams_max + 1;
+  if (count < 1 || count > most) reader.fail(`1 to ${most} rules`, `${count}`);
+  if (reader.lengthed(0).length !== 0) reader.fail('the default rule', 'a named one');
+  const fallback = readRule(reader);
+  const streams = new Map<string, StreamRule>();
+  let last: Uint8Array = new Uint8Array(0);
+  for (let index = 1; index < count; index++) {
+    const name = reader.lengthed(RULE_LIMITS.name_bytes_max);
+    if (compareBytes(last, name) >= 0) reader.fail('names in ascending order', 'another order');
+    const text = utf8Text(name);
+    const fault = text === undefined ? 'is not valid UTF-8' : nameFault(text);
+    if (fault !== undefined) reader.fail('a stream name', `one that ${fault}`);
+    streams.set(text as string, readRule(reader));
+    last = name;
+  }
+  reader.end();
+  const rules = new RuleSet(fallback, streams);
+  if (!equalBytes(encodeRules(rules), bytes)) reader.fail('canonical rules', 'another spelling');
+  return rules;
+}
+
+function readRule(reader: ByteReader): StreamRule {
+  const count = reader.varint();
+  const numbers: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const tag = reader.varint();
+    if (tag > TAGS.length) failVersion('stream rule field', `a tag of 1 to ${TAGS.length}`, tag);
+    if (tag !== index + 1) reader.fail(`the tag ${index + 1}`, `${tag}`);
+    numbers.push(reader.varint());
+  }
+  if (numbers.length !== TAGS.length) reader.fail(`${TAGS.length} fields`, `${count}`);
+  const [encoding, inlineMax, merge, kind, size] = numbers;
+  const { inline_max, piece_bytes_min, piece_bytes_max } = RULE_LIMITS;
+  if (inlineMax > inline_max) reader.fail(`an inlineMax up to ${inline_max}`, `${inlineMax}`);
+  const rule = {
+    encoding: numbered('encoding', encoding, ENCODINGS),
+    inlineMax,
+    merge: numbered('merge policy', merge, POLICIES),
+    chunking: { kind: numbered('chunking', kind, CHUNKINGS), bytes: size },
+  };
+  if (size < piece_bytes_min || size > piece_bytes_max) {
+    reader.fail(`pieces of ${piece_bytes_min} to ${piece_bytes_max} bytes`, `${size}`);
+  }
+  return frozenRule(rule);
+}
+
+function numbered<T>(what: string, number: number, members: readonly T[]): T {
+  const member = number < 1 ? undefined : members[number - 1];
+  return member ?? failVersion(what, `1 to ${members.length}`, number);
+}
+
+/**
+ * What both sides made of the rules in `base`: per stream, the side that changed it.
+ *
+ * @throws REGALIA_RULE where both changed one stream's rule, each to another.
+ */
+export function mergeRules(base: Rules, ours: Rules, theirs: Rules): Rules {
+  const fallback = mergeRule('default', base.default, ours.default, theirs.default);
+  assert(fallback !== undefined, 'there is always a default rule');
+  const streams = new Map<string, StreamRule>();
+  const all = [base, ours, theirs].map((rules) => rules.streams);
+  for (const name of new Set(all.flatMap((named) => [...named.keys()]))) {
+    const [before, our, their] = all.map((named) => named.get(name));
+    const merged = mergeRule(name, before, our, their);
+    if (merged !== undefined) streams.set(name, merged);
+  }
+  checkCount(streams.size);
+  return sortedRules(fallback, streams);
+}
+
+type Perhaps = StreamRule | undefined;
+
+function mergeRule(name: string, before: Perhaps, our: Perhaps, their: Perhaps): Perhaps {
+  if (sameOrAbsent(our, their) || sameOrAbsent(before, their)) return our;
+  if (sameOrAbsent(before, our)) return their;
+  return failRule(name, ruleText(our), ruleText(their));
+}
+
+function sameOrAbsent(a: Perhaps, b: Perhaps): boolean {
+  return a === undefined || b === undefined ? a === b : sameRule(a, b);
+}
+
+/** A declared stream that is stored under another rule. */
+export interface RuleContradiction {
+  readonly stream: string;
+  readonly stored: StreamRule;
+  readonly declared: StreamRule;
+}
+
+export interface RuleComparison {
+  /** The first contradiction by name, if there is one. */
+  readonly first: RuleContradiction | undefined;
+  /** Declared streams that have no stored rule yet, by name. */
+  readonly missing: readonly string[];
+}
+
+/** How the rules given to an open store stand to the ones it holds. The defaults are not compared. */
+export function contradiction(stored: Rules, declared: Rules): RuleComparison {
+  const missing: string[] = [];
+  let first: RuleContradiction | undefined;
+  for (const [stream, rule] of declared.streams) {
+    const held = stored.streams.get(stream);
+    if (held === undefined) missing.push(stream);
+    else if (!sameRule(held, rule)) first ??= { stream, stored: held, declared: rule };
+  }
+  return { first, missing };
+}
+
+/** The REGALIA_RULE error that tells of a contradiction. */
+export function contradictionError(found: RuleContradiction): RegaliaError<'REGALIA_RULE'> {
+  return ruleError(found.stream, ruleText(found.stored), ruleText(found.declared));
+}
+
+function ruleText(rule: Perhaps): string {
+  if (rule === undefined) return 'no rule';
+  const { encoding, inlineMax, merge, chunking } = rule;
+  return `${encoding}, inlineMax ${inlineMax}, merge ${merge}, ${chunking.kind} ${chunking.bytes}`;
+}
+
+function checkCount(count: number): void {
+  const most = RULE_LIMITS.streams_max;
+  if (count > most) failRule('streams', `at most ${most} declared streams`, `${count}`);
+}
+
+function requireObject(what: unknown, option: string): asserts what is object {
+  if (typeof what !== 'object' || what === null || Array.isArray(what)) {
+    failOption(option, 'an object', shown(what));
+  }
+}
+
+function requireMember<T>(rule: string, member: T, members: readonly T[]): void {
+  if (!members.includes(member)) failRule(rule, members.join(', '), shown(member));
+}
+
+function requireInteger(rule: string, number: number, least: number, most: number): void {
+  if (Number.isInteger(number) && number >= least && number <= most) return;
+  failRule(rule, `an integer of ${least} to ${most}`, shown(number));
+}
+
+/** Any datum on one short line. */
+function shown(datum: unknown): string {
+  const text = typeof datum === 'string' ? JSON.stringify(datum) : String(datum);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+function ruleError(rule: string, expected: string, actual: string): RegaliaError<'REGALIA_RULE'> {
+  const message = `the rule '${rule}' is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
+}
+
+function failRule(rule: string, expected: string, actual: string): never {
+  throw ruleError(rule, expected, actual);
+}
+
+function failOption(option: string, expected: string, actual: string): never {
+  const message = `${option} is refused: expected ${expected}, found ${actual}`;
+  throw new RegaliaError('REGALIA_OPTION', message, { option, expected, actual });
+}
+
+function failVersion(what: string, expected: string, number: number): never {
+  const actual = String(number);
+  const message = `a later release wrote these rules: ${what} ${actual} is not known (${expected})`;
+  throw new RegaliaError('REGALIA_VERSION', message, { what, expected, actual });
+}
