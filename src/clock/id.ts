@@ -1,0 +1,93 @@
+/**
+ * Ids: the share of the interval [0, 1) that a stamp owns (Almeida, Baquero, Fonte: Interval Tree Clocks, 2008,
+ * section 4 and 5.2).
+ *
+ * An id is 0 (owns nothing here), 1 (owns all of it), or a node whose halves are ids. Normal form: no node of two
+ * equal leaves, so equal shares have equal trees. Every node is built by `idNode`, which normalizes and refuses more
+ * than MAX_DEPTH levels; so recursion over any id is bounded.
+ *
+ *       (1, (0, 1))        |11111111|00001111|   the left half and the last quarter
+ */
+import { RegaliaError } from '../errors.js';
+
+/**
+ * The most levels below the root of an id or event tree. A fork adds at most one level, so even a branch that forks
+ * and never gets an id back can fork 1,024 times.
+ */
+export const MAX_DEPTH = 1024;
+
+export interface IdNode {
+  readonly left: Id;
+  readonly right: Id;
+  /** Levels below this node, 1 or more. */
+  readonly depth: number;
+}
+
+export type Id = 0 | 1 | IdNode;
+
+export function stampError(expected: string, actual: string): RegaliaError<'REGALIA_STAMP'> {
+  const message = `the stamp is not acceptable: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_STAMP', message, { expected, actual });
+}
+
+/** The depth of a node over subtrees of the given depths; throws REGALIA_STAMP above MAX_DEPTH. */
+export function depthAbove(left: number, right: number): number {
+  const depth = Math.max(left, right) + 1;
+  if (depth > MAX_DEPTH) throw stampError(`a tree of at most ${MAX_DEPTH} levels`, `${depth}`);
+  return depth;
+}
+
+/** The paper's norm: a node of two halves, or the leaf that it equals. */
+export function idNode(left: Id, right: Id): Id {
+  if (left === right && typeof left === 'number') return left;
+  return { left, right, depth: depthAbove(idDepth(left), idDepth(right)) };
+}
+
+export function idDepth(id: Id): number {
+  return typeof id === 'number' ? 0 : id.depth;
+}
+
+/**
+ * Two disjoint ids whose sum is `id`, each owning something if `id` does. An id in several pieces is parted between
+ * them; one piece is halved.
+ */
+export function split(id: Id): readonly [Id, Id] {
+  if (id === 0) return [0, 0];
+  if (id === 1) return [idNode(1, 0), idNode(0, 1)];
+  const { left, right } = id;
+  if (left === 0) {
+    const [first, second] = split(right);
+    return [idNode(0, first), idNode(0, second)];
+  }
+  if (right === 0) {
+    const [first, second] = split(left);
+    return [idNode(first, 0), idNode(second, 0)];
+  }
+  return [idNode(left, 0), idNode(0, right)];
+}
+
+/** The share that `a` and `b` own together. Throws REGALIA_STAMP where they overlap: some id was joined twice. */
+export function sum(a: Id, b: Id): Id {
+  if (a === 0) return b;
+  if (b === 0) return a;
+  if (a === 1 || b === 1) throw stampError('ids that own disjoint shares', 'ids that overlap');
+  return idNode(sum(a.left, b.left), sum(a.right, b.right));
+}
+
+/** Whether no part of the interval belongs to both. */
+export function disjoint(a: Id, b: Id): boolean {
+  if (a === 0 || b === 0) return true;
+  if (a === 1 || b === 1) return false;
+  return disjoint(a.left, b.left) && disjoint(a.right, b.right);
+}
+
+export function equalIds(a: Id, b: Id): boolean {
+  if (a === b) return true;
+  if (typeof a === 'number' || typeof b === 'number') return false;
+  return equalIds(a.left, b.left) && equalIds(a.right, b.right);
+}
+
+/** The paper's notation: `0`, `1` or `(left, right)`. */
+export function formatId(id: Id): string {
+  return typeof id === 'number' ? `${id}` : `(${formatId(id.left)}, ${formatId(id.right)})`;
+}

@@ -1,0 +1,134 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { type Event, maxEvent, minEvent } from '../../src/clock/event.js';
+import { disjoint, type Id } from '../../src/clock/id.js';
+import {
+  compare,
+  equalStamps,
+  event,
+  fork,
+  formatStamp,
+  join,
+  leq,
+  peek,
+  retire,
+  type Stamp,
+  seed,
+} from '../../src/clock/stamp.js';
+import { compareSets, History, someSteps, type Witness } from './history.js';
+
+function isNormalEvent(event: Event): boolean {
+  if (typeof event === 'number') return event >= 0;
+  const { base, left, right } = event;
+  if (typeof left === 'number' && left === right) return false;
+  if (base < 0 || Math.min(minEvent(left), minEvent(right)) !== 0) return false;
+  if (event.max !== base + Math.max(maxEvent(left), maxEvent(right))) return false;
+  return isNormalEvent(left) && isNormalEvent(right);
+}
+
+function isNormalId(id: Id): boolean {
+  if (typeof id === 'number') return true;
+  if (typeof id.left === 'number' && id.left === id.right) return false;
+  return isNormalId(id.left) && isNormalId(id.right);
+}
+
+t.test('a run of forks, events and joins, state by state', async (t) => {
+  const [a1, b1] = fork(seed());
+  const a2 = event(a1);
+  const b2 = event(event(b1));
+  t.equal(formatStamp(a2), '((1, 0), (0, 1, 0))');
+  t.equal(formatStamp(b2), '((0, 1), (0, 0, 2))');
+  const [a3, c1] = fork(a2);
+  t.equal(formatStamp(c1), '(((0, 1), 0), (0, 1, 0))');
+  const a4 = event(a3);
+  t.equal(formatStamp(a4), '(((1, 0), 0), (0, (1, 1, 0), 0))');
+  const bc = join(b2, c1);
+  t.equal(formatStamp(bc), '(((0, 1), 1), (1, 0, 1))');
+  const [c2, b3] = fork(bc);
+  t.equal(formatStamp(c2), '(((0, 1), 0), (1, 0, 1))');
+  t.equal(formatStamp(b3), '((0, 1), (1, 0, 1))');
+  const joined = join(a4, c2);
+  t.equal(formatStamp(joined), '((1, 0), (1, (0, 1, 0), 1))');
+  t.equal(formatStamp(event(joined)), '((1, 0), 2)', 'the event only fills');
+});
+
+t.test('everything retired and counted is one leaf again', async (t) => {
+  const [a, rest] = fork(seed());
+  const [b, c] = fork(event(rest));
+  const whole = retire(retire(event(a), event(b)), event(event(c)));
+  t.equal(formatStamp(event(whole)), '(1, 3)');
+});
+
+t.test('a stamp cannot be joined twice, nor with its copy', async (t) => {
+  const [a, b] = fork(seed());
+  const joined = retire(a, b);
+  t.throws(() => retire(joined, b), { code: 'REGALIA_STAMP' });
+  t.throws(() => join(a, a), { code: 'REGALIA_STAMP' });
+});
+
+t.test('an anonymous stamp compares and joins, and cannot count', async (t) => {
+  const [a, b] = fork(seed());
+  const counted = event(a);
+  const message = peek(counted);
+  t.equal(formatStamp(message), '(0, (0, 1, 0))');
+  t.equal(compare(message, counted), 'equal');
+  t.ok(leq(counted, join(b, message)));
+  t.ok(equalStamps(join(message, message), message));
+  t.throws(() => event(message), { code: 'REGALIA_STAMP' });
+});
+
+t.test('causality has four values', async (t) => {
+  const [a, b] = fork(seed());
+  t.equal(compare(a, b), 'equal');
+  t.equal(compare(a, event(b)), 'before');
+  t.equal(compare(event(a), b), 'after');
+  t.equal(compare(event(a), event(b)), 'concurrent');
+});
+
+t.test('copies of one id deceive the clock', async (t) => {
+  const [a] = fork(seed());
+  t.equal(compare(event(a), event(a)), 'equal', 'so a copied folder must fork before it writes');
+});
+
+function agrees(a: Witness, b: Witness): boolean {
+  return compare(a.stamp, b.stamp) === compareSets(a.known, b.known);
+}
+
+function isSound(witnesses: readonly Witness[], living: readonly Witness[]): boolean {
+  for (const { stamp } of witnesses) {
+    if (!isNormalId(stamp.id) || !isNormalEvent(stamp.event)) return false;
+  }
+  for (const [i, a] of witnesses.entries()) {
+    for (const b of witnesses.slice(0, i)) if (!agrees(a, b) || !agrees(b, a)) return false;
+  }
+  const ids = living.map(({ stamp }) => stamp.id);
+  return ids.every((id, i) => ids.slice(0, i).every((other) => disjoint(id, other)));
+}
+
+t.test('stamps compare exactly as sets of known events do', async () => {
+  fc.assert(
+    fc.property(someSteps(), (steps) => {
+      const history = new History();
+      for (const [i, step] of steps.entries()) {
+        history.apply(step);
+        if (i % 5 === 0 && !isSound(history.everyone(), history.living)) return false;
+      }
+      return isSound(history.everyone(), history.living);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+t.test('each event is after the stamp it was counted on, and leq is a partial order', async () => {
+  fc.assert(
+    fc.property(someSteps(60), (steps) => {
+      const history = new History();
+      for (const step of steps) history.apply(step);
+      const stamps: Stamp[] = history.living.map(({ stamp }) => stamp);
+      return stamps.every((stamp) => {
+        const next = event(stamp);
+        return compare(stamp, next) === 'before' && leq(stamp, stamp) && !leq(next, stamp);
+      });
+    }),
+  );
+});
