@@ -1,0 +1,344 @@
+/**
+ * One LMDB environment, shared by all handles of this process that name the same file, and its queue of writes.
+ *
+ * Invariants:
+ * - one transaction at a time: everything queued when it starts shares it, and its flush;
+ * - a body runs on an overlay; only when it has returned are its rows put, so nothing is ever thrown into lmdb-js,
+ *   whose transactions keep what a throwing callback had put;
+ * - after an I/O error, or a commit that outlasts its time, nothing more is asked of LMDB (`fault`);
+ * - no read transaction outlives the turn of the event loop that began it: lmdb-js resets it, and ranges copy.
+ *
+ * Where a commit runs. 'sync': on this thread, at the end of the turn, the shortest way to the disk (245 µs against
+ * 330 µs through the worker thread); the event loop waits for the disk. 'group': on lmdb-js's worker thread, so
+ * that the loop goes on, and what is written meanwhile gathers for the next flush. 'none': on this thread with
+ * MDB_NOMETASYNC: pages are flushed before the meta page that names them is written, but the meta page is not, so a
+ * power cut loses the last such commits and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole
+ * store in a power cut: nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
+ */
+import { open } from 'lmdb';
+import { assert, RegaliaError } from '../errors.js';
+import type { Batch, Durability, Reads, RowKey, Table } from './backend.js';
+import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
+import { storageError } from './lmdb-errors.js';
+import { runBody } from './memory.js';
+import type { Target } from './overlay.js';
+import { Overlay } from './overlay.js';
+
+/** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
+const NO_META_SYNC = 0x4_0000;
+const ON_THIS_THREAD = 3;
+
+export interface EnvironmentOptions {
+  readonly readOnly: boolean;
+  readonly mapBytes: number;
+  readonly maxReaders: number;
+  readonly commitTimeoutMs: number;
+}
+
+interface Job {
+  readonly body: (batch: Batch) => unknown;
+  readonly durability: Durability;
+  readonly reads: Reads;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  /** What the body came to; undefined until it has run. */
+  ended?: { readonly result: unknown } | { readonly error: unknown };
+}
+
+export type Root = ReturnType<typeof openRoot>;
+/** The parts of an lmdb-js table that its type declarations leave out, or get wrong. */
+export interface LmdbTable {
+  getBinaryFast(key: number | Uint8Array): Uint8Array | undefined;
+  getKeys(range: object): Iterable<number | Uint8Array>;
+  put(key: number | Uint8Array, bytes: Uint8Array): unknown;
+  remove(key: number | Uint8Array): unknown;
+  ensureReadTxn(): void;
+  resetReadTxn(): void;
+  readonly db: { stat(): { entryCount: number } };
+}
+
+function openRoot(path: string, options: EnvironmentOptions) {
+  return open({
+    path,
+    noSubdir: false,
+    readOnly: options.readOnly,
+    overlappingSync: false,
+    mapSize: options.mapBytes,
+    maxReaders: options.maxReaders,
+    maxDbs: 16,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    // Only the owner reads it. The declarations do not know this option.
+    ...({ permissionsMode: 0o600 } as object),
+  });
+}
+
+export class LmdbEnvironment {
+  readonly path: string;
+  readonly readOnly: boolean;
+  readonly tables: Readonly<Record<Table, LmdbTable>>;
+  handles = 0;
+  /** Why nothing more may be asked of LMDB. */
+  fault: RegaliaError | undefined;
+  readonly #root: Root;
+  readonly #commitTimeoutMs: number;
+  #queue: Job[] = [];
+  #scheduled = false;
+  #busy = false;
+  #stuck = false;
+  #idle: (() => void)[] = [];
+  #unflushed = false;
+
+  constructor(path: string, options: EnvironmentOptions) {
+    this.path = path;
+    this.readOnly = options.readOnly;
+    this.#commitTimeoutMs = options.commitTimeoutMs;
+    this.#root = openRoot(path, options);
+    this.tables = openTables(this.#root, path);
+  }
+
+  /** Queues a body; see the header for when and where it commits. */
+  write<T>(body: (batch: Batch) => T, durability: Durability, reads: Reads): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#queue.push({ body, durability, reads, resolve: resolve as (result: unknown) => void, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Makes the commits so far durable, in the worker thread. */
+  async flush(): Promise<void> {
+    await this.idle();
+    this.check();
+    if (!this.#unflushed) return;
+    this.#unflushed = false;
+    await new Promise<void>((resolve, reject) => {
+      const root = this.#root as unknown as { sync(done: (error?: unknown) => void): void };
+      root.sync((error) => {
+        if (error === undefined || error === null) resolve();
+        else reject(this.#poison(error, 'flush'));
+      });
+    });
+  }
+
+  /** Resolves when no write is queued or under way. */
+  idle(): Promise<void> {
+    if (!this.#busy && this.#queue.length === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Throws REGALIA_IO once poisoned. */
+  check(): void {
+    if (this.fault !== undefined) throw poisonedError(this.path, this.fault);
+  }
+
+  resetReads(): void {
+    this.tables.meta.resetReadTxn();
+  }
+
+  stats() {
+    return (this.#root as unknown as { getStats(): EnvironmentStats }).getStats();
+  }
+
+  async backup(path: string): Promise<void> {
+    await (this.#root as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(path, false);
+  }
+
+  /** Frees readers that died without leaving. */
+  readerCheck(): void {
+    (this.#root as unknown as { readerCheck(): number }).readerCheck();
+  }
+
+  /** Lets go of the file. An environment whose commit never came back is left as it is: closing would hang. */
+  async close(): Promise<void> {
+    await this.idle();
+    if (this.#stuck) return;
+    await this.#root.close();
+  }
+
+  /** The end of this turn: what the turn's other callers write joins in, and the event loop is never starved. */
+  #schedule(): void {
+    if (this.#scheduled || this.#busy) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#queue.length > 0) this.#commit();
+    });
+  }
+
+  #commit(): void {
+    this.#busy = true;
+    if (this.fault !== undefined) {
+      this.#settle(this.#take(), poisonedError(this.path, this.fault));
+    } else if (this.#queue.some((job) => job.durability === 'sync')) {
+      this.#commitHere(ON_THIS_THREAD);
+    } else if (this.#queue.some((job) => job.durability === 'group')) {
+      void this.#commitThere();
+    } else {
+      this.#unflushed = true;
+      this.#commitHere(ON_THIS_THREAD | NO_META_SYNC);
+    }
+  }
+
+  #take(): Job[] {
+    const jobs = this.#queue;
+    this.#queue = [];
+    return jobs;
+  }
+
+  #commitHere(flags: number): void {
+    const jobs = this.#take();
+    const root = this.#root as unknown as {
+      transactionSync(body: () => void, flags: number): void;
+      getWriteTxnId(): number;
+    };
+    let number = 0;
+    try {
+      root.transactionSync(() => {
+        number = root.getWriteTxnId();
+        this.#run(jobs);
+      }, flags);
+      this.#settle(jobs);
+    } catch (error) {
+      this.#settle(jobs, this.#failed(error, number));
+    }
+  }
+
+  /** As above in lmdb-js's worker thread. Its callback must not throw; there, a failed put also fails the commit. */
+  async #commitThere(): Promise<void> {
+    const root = this.#root as unknown as {
+      transaction(body: () => void): Promise<void>;
+      getWriteTxnId(): number;
+    };
+    const commit = { jobs: [] as Job[], number: 0, putError: undefined as unknown, abandoned: false };
+    const done = root.transaction(() => {
+      if (commit.abandoned) return;
+      commit.jobs = this.#take();
+      try {
+        commit.number = root.getWriteTxnId();
+        this.#run(commit.jobs);
+      } catch (error) {
+        commit.putError = error;
+      }
+    });
+    try {
+      await this.#inTime(done);
+      // Part of the puts may have been committed.
+      if (commit.putError !== undefined) throw this.#poison(commit.putError, 'commit');
+      this.#settle(commit.jobs);
+    } catch (error) {
+      commit.abandoned = true;
+      const cause = commit.putError ?? (await commitErrorOf(error));
+      const jobs = commit.jobs.length > 0 ? commit.jobs : this.#take();
+      this.#settle(jobs, this.#failed(cause, commit.number));
+    }
+  }
+
+  /** Runs the bodies one after the other. What a body throws is its own; what a put throws fails them all. */
+  #run(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      const overlay = new Overlay(job.reads);
+      try {
+        job.ended = { result: runBody(job.body, overlay) };
+      } catch (error) {
+        job.ended = { error };
+        continue;
+      } finally {
+        overlay.end();
+      }
+      overlay.applyTo(this.#target);
+    }
+  }
+
+  readonly #target: Target = {
+    put: <T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array) => {
+      this.tables[table].put(key as number | Uint8Array, bytes);
+    },
+    del: <T extends Table>(table: T, key: RowKey<T>) => {
+      this.tables[table].remove(key as number | Uint8Array);
+    },
+  };
+
+  #settle(jobs: readonly Job[], failure?: RegaliaError): void {
+    for (const job of jobs) {
+      const { ended } = job;
+      if (ended !== undefined && 'error' in ended) job.reject(ended.error);
+      else if (failure !== undefined) job.reject(failure);
+      else job.resolve(ended?.result);
+    }
+    this.#busy = false;
+    if (this.#queue.length > 0) this.#schedule();
+    else for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** A full disk is an answer if the file still ends at an earlier transaction; anything else poisons. */
+  #failed(error: unknown, transaction: number): RegaliaError {
+    const coded = storageError(error, this.path, 'commit', { outcome: 'none' });
+    if (coded.code === 'REGALIA_FULL' && this.#endsBefore(transaction)) return coded;
+    return this.#poison(error, 'commit');
+  }
+
+  #endsBefore(transaction: number): boolean {
+    try {
+      this.resetReads();
+      return transaction > 0 && this.stats().lastTxnId < transaction;
+    } catch {
+      return false;
+    }
+  }
+
+  #poison(error: unknown, operation: string): RegaliaError {
+    this.fault ??= ioError(error, this.path, operation);
+    return this.fault;
+  }
+
+  #inTime(done: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#stuck = true;
+        reject(new Error(`no answer within ${this.#commitTimeoutMs} ms`));
+      }, this.#commitTimeoutMs);
+      done.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+}
+
+interface EnvironmentStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly lastTxnId: number;
+  readonly free: { readonly entryCount: number };
+}
+
+function openTables(root: Root, path: string): Record<Table, LmdbTable> {
+  const tables = {} as Record<Table, LmdbTable>;
+  for (const name of INTEGER_TABLES) tables[name] = openTable(root, path, name, 'uint32');
+  for (const name of BYTE_TABLES) tables[name] = openTable(root, path, name, 'binary');
+  return tables;
+}
+
+function openTable(root: Root, path: string, name: Table, keyEncoding: 'uint32' | 'binary'): LmdbTable {
+  const table: unknown = root.openDB(name, { encoding: 'binary', keyEncoding });
+  if (table !== undefined) return table as LmdbTable;
+  const data = { what: 'data file', at: 0, expected: `a table ${name}`, actual: 'none' };
+  throw new RegaliaError('REGALIA_FORMAT', `${path} has no table ${name}`, data);
+}
+
+/** lmdb-js rejects a commit with an error that leads to the true one. */
+async function commitErrorOf(error: unknown): Promise<unknown> {
+  const behind = (error as { commitError?: Promise<unknown> } | null)?.commitError;
+  if (behind === undefined) return error;
+  const silence = new Promise((resolve) => setTimeout(resolve, 1_000, error).unref());
+  return Promise.race([behind, silence]).then(() => error, (cause: unknown) => cause);
+}
+
+function ioError(error: unknown, path: string, operation: string): RegaliaError {
+  assert(operation.length > 0, 'an operation has a name');
+  const text = error instanceof Error ? error.message : String(error);
+  const facts = { cause: error, outcome: 'unknown' as const };
+  return new RegaliaError('REGALIA_IO', `${operation} failed at ${path}: ${text}`, { path, operation }, facts);
+}
+
+function poisonedError(path: string, fault: RegaliaError): RegaliaError {
+  const message = `${path} had an input or output error and must be reopened`;
+  return new RegaliaError('REGALIA_IO', message, { path, operation: 'use' }, { cause: fault });
+}

@@ -1,0 +1,261 @@
+/**
+ * The engine on LMDB, through lmdb-js. This file holds the handle: reads, and opening and closing; the environment
+ * with its writes, the creation of files and the examination of untrusted ones are its neighbours.
+ *
+ * Invariants:
+ * - a folder holds one generation: data.mdb and lock.mdb, mode 0600 in a folder of mode 0700;
+ * - handles of one process on one file share one environment, which closes with the last of them (LMDB forbids a
+ *   second environment on a file in one process);
+ * - `view` gives bytes in lmdb-js's one read buffer, never in the map; everything else is a private copy;
+ * - a closed handle throws REGALIA_CLOSED, a poisoned one REGALIA_IO.
+ */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { copyBytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import type { Backend, BackendStats, Batch, Durability, Row, RowKey, RowRange, Table } from './backend.js';
+import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
+import { LmdbEnvironment } from './lmdb-environment.js';
+import type { EnvironmentOptions } from './lmdb-environment.js';
+import { storageError } from './lmdb-errors.js';
+import { createGeneration } from './lmdb-create.js';
+import { preflight } from './lmdb-preflight.js';
+import { restOf } from './memory.js';
+import type { HeldRange } from './overlay.js';
+import { holdKey, holdRange, releaseKey } from './overlay.js';
+
+export interface LmdbOptions {
+  /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
+  readOnly?: boolean;
+  /** Whether to create what is missing; the default unless `readOnly`. */
+  create?: boolean;
+  /** The most bytes the file may ever grow to: address space, not memory. All processes should agree. */
+  mapBytes?: number;
+  /** The most processes and threads that may read at once. */
+  maxReaders?: number;
+  /** After this time a commit in the worker thread counts as failed, with outcome 'unknown'. */
+  commitTimeoutMs?: number;
+}
+
+const MAP_BYTES = 2 ** 40;
+const MAX_READERS = 1_024;
+const COMMIT_TIMEOUT_MS = 60_000;
+/** Rows that a range copies at a time, doubling up to the maximum. */
+const RANGE_STEP_ROWS = 64;
+const RANGE_STEP_ROWS_MAX = 1_024;
+/** A range step also ends at this many bytes, so that large rows do not pile up. */
+const RANGE_STEP_BYTES = 1 << 20;
+
+/** The environments of this process by device and inode, and those that are being closed. */
+const environments = new Map<string, LmdbEnvironment>();
+const closing = new Map<string, Promise<void>>();
+
+/**
+ * Opens the generation in the folder `path`. Errors: REGALIA_NOT_FOUND, REGALIA_PERMISSION, REGALIA_FULL,
+ * REGALIA_IO, REGALIA_LOCKED (open in this process for reading only), and for files that can't be trusted
+ * REGALIA_FORMAT, REGALIA_VERSION and REGALIA_CORRUPT.
+ */
+export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Backend> {
+  const options: EnvironmentOptions = {
+    readOnly: o.readOnly === true,
+    mapBytes: o.mapBytes ?? MAP_BYTES,
+    maxReaders: o.maxReaders ?? MAX_READERS,
+    commitTimeoutMs: o.commitTimeoutMs ?? COMMIT_TIMEOUT_MS,
+  };
+  try {
+    if (o.create ?? !options.readOnly) await createGeneration(path, (folder) => createTables(folder, options));
+    const identity = identityOf(path);
+    await closing.get(identity);
+    const environment = environments.get(identity) ?? openEnvironment(path, identity, options);
+    if (environment.readOnly && !options.readOnly) throw readOnlyHere(path);
+    environment.check();
+    return new LmdbBackend(environment, identity, options.readOnly);
+  } catch (error) {
+    throw storageError(error, path, 'open');
+  }
+}
+
+/** Device and inode: the same file under any name. */
+function identityOf(path: string): string {
+  const { dev, ino } = statSync(join(path, 'data.mdb'), { bigint: true });
+  return `${dev}:${ino}`;
+}
+
+function openEnvironment(path: string, identity: string, options: EnvironmentOptions): LmdbEnvironment {
+  preflight(path, options);
+  const environment = new LmdbEnvironment(path, options);
+  if (!options.readOnly) environment.readerCheck();
+  environments.set(identity, environment);
+  return environment;
+}
+
+async function createTables(folder: string, options: EnvironmentOptions): Promise<void> {
+  await new LmdbEnvironment(folder, options).close();
+}
+
+function readOnlyHere(path: string): RegaliaError {
+  return new RegaliaError('REGALIA_LOCKED', `this process has ${path} open for reading only`, { path });
+}
+
+class LmdbBackend implements Backend {
+  readonly readOnly: boolean;
+  readonly #environment: LmdbEnvironment;
+  readonly #identity: string;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(environment: LmdbEnvironment, identity: string, readOnly: boolean) {
+    this.#environment = environment;
+    this.#identity = identity;
+    this.readOnly = readOnly;
+    environment.handles++;
+  }
+
+  view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
+    if (this.#closed || this.#environment.fault !== undefined) this.#refuse();
+    try {
+      // The object that lmdb-js returns is its whole buffer under a false length: wrap, never pass on.
+      const found = this.#environment.tables[table].getBinaryFast(key as number | Uint8Array);
+      return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
+    } catch (error) {
+      throw this.#readError(error);
+    }
+  }
+
+  get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
+    const bytes = this.view(table, key);
+    return bytes && copyBytes(bytes);
+  }
+
+  range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>> {
+    this.#check();
+    const bounds = holdRange<T>(table, range);
+    return { [Symbol.iterator]: () => this.#rows<T>(table, bounds) };
+  }
+
+  *#rows<T extends Table>(table: T, range: HeldRange): Generator<Row<RowKey<T>>> {
+    let rest = range;
+    let step = RANGE_STEP_ROWS;
+    while (rest.limit > 0) {
+      const wanted = Math.min(rest.limit, step);
+      const rows = this.#step<T>(table, rest, wanted);
+      yield* rows.rows;
+      if (rows.ended) return;
+      rest = restOf(rest, rows.last, rows.rows.length);
+      step = Math.min(step * 2, RANGE_STEP_ROWS_MAX);
+    }
+  }
+
+  /** Copies the next rows within this turn, so that no cursor and no read transaction is ever left open. */
+  #step<T extends Table>(table: T, range: HeldRange, wanted: number) {
+    this.#check();
+    const rows: Row<RowKey<T>>[] = [];
+    let bytes = 0;
+    let last: number | string = 0;
+    try {
+      for (const key of this.#environment.tables[table].getKeys(lmdbRange<T>(range, wanted))) {
+        const row = this.get(table, key as RowKey<T>);
+        if (row === undefined) continue;
+        last = holdKey(table, key);
+        rows.push({ key: releaseKey<T>(last), bytes: row });
+        bytes += row.length;
+        if (bytes >= RANGE_STEP_BYTES) return { rows, last, ended: false };
+      }
+    } catch (error) {
+      throw this.#readError(error);
+    }
+    return { rows, last, ended: rows.length < wanted };
+  }
+
+  count(table: Table): number {
+    this.#check();
+    const lmdbTable = this.#environment.tables[table];
+    lmdbTable.ensureReadTxn();
+    return lmdbTable.db.stat().entryCount;
+  }
+
+  write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T> {
+    try {
+      if (this.#closing !== undefined) throw closedError();
+      this.#check();
+      if (this.readOnly) throw readOnlyError(this.#environment.path);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#environment.write(body, durability, this);
+  }
+
+  async flush(): Promise<void> {
+    this.#check();
+    if (!this.readOnly) await this.#environment.flush();
+  }
+
+  refresh(): void {
+    this.#check();
+    this.#environment.resetReads();
+  }
+
+  stats(): BackendStats {
+    this.#check();
+    const rows = {} as Record<Table, number>;
+    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) rows[table] = this.count(table);
+    const { pageSize, lastPageNumber } = this.#environment.stats();
+    return { bytes: (lastPageNumber + 1) * pageSize, freeBytes: 0, rows };
+  }
+
+  async backup(path: string): Promise<void> {
+    this.#check();
+    try {
+      await this.#environment.backup(path);
+    } catch (error) {
+      throw storageError(error, path, 'backup');
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const environment = this.#environment;
+    await environment.idle();
+    this.#closed = true;
+    environment.handles--;
+    if (environment.handles > 0) return;
+    environments.delete(this.#identity);
+    const closed = environment.close();
+    closing.set(this.#identity, closed);
+    await closed.finally(() => closing.delete(this.#identity));
+  }
+
+  #check(): void {
+    if (this.#closed || this.#environment.fault !== undefined) this.#refuse();
+  }
+
+  #refuse(): never {
+    if (this.#closed) throw closedError();
+    this.#environment.check();
+    throw new Error('unreachable');
+  }
+
+  #readError(error: unknown): RegaliaError {
+    return storageError(error, this.#environment.path, 'read');
+  }
+}
+
+function lmdbRange<T extends Table>(range: HeldRange, limit: number): object {
+  const lower = range.lower === undefined || range.lower === '' ? undefined : releaseKey<T>(range.lower);
+  const upper = range.upper === undefined ? undefined : releaseKey<T>(range.upper);
+  return range.reverse
+    ? { start: upper, exclusiveStart: range.upperOpen, end: lower, inclusiveEnd: !range.lowerOpen, reverse: true, limit }
+    : { start: lower, exclusiveStart: range.lowerOpen, end: upper, inclusiveEnd: !range.upperOpen, limit };
+}
+
+function closedError(): RegaliaError {
+  return new RegaliaError('REGALIA_CLOSED', 'the backend is closed', { what: 'backend' });
+}
+
+function readOnlyError(path: string): RegaliaError {
+  return new RegaliaError('REGALIA_READ_ONLY', `${path} is open for reading only`, { what: path });
+}

@@ -1,0 +1,265 @@
+/**
+ * The engine in memory: for tests, for scratch stores, and as the plain twin that LMDB is compared with.
+ *
+ * Invariants:
+ * - a table is a Map of private copies, and its keys in order in chunks of at most 1,024;
+ * - bodies run one at a time, each in its own microtask, on an overlay that is applied when the body has returned;
+ * - every durability is the same: all of it lasts as long as the handle.
+ *
+ * Chunked keys make an insert O(log n + 1,024) and a range O(log n + rows) without any tree.
+ */
+import { copyBytes } from '../bytes.js';
+import { assert, RegaliaError } from '../errors.js';
+import type { Backend, BackendStats, Batch, Durability, Row, RowKey, RowRange, Table } from './backend.js';
+import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
+import type { HeldKey, HeldRange } from './overlay.js';
+import { holdKey, holdRange, inRange, Overlay, releaseKey } from './overlay.js';
+
+const CHUNK_KEYS_MAX = 1_024;
+/** Rows that a range copies at a time: it then holds nothing that a write could disturb. */
+const RANGE_STEP_ROWS = 256;
+
+/** An empty engine in memory. */
+export function openMemory(): Backend {
+  return new MemoryBackend();
+}
+
+class OrderedKeys {
+  readonly #chunks: HeldKey[][] = [[]];
+
+  add(key: HeldKey): void {
+    const index = this.#chunkOf(key);
+    const chunk = this.#chunks[index] as HeldKey[];
+    chunk.splice(lowerBound(chunk, key), 0, key);
+    if (chunk.length > CHUNK_KEYS_MAX) this.#split(index);
+  }
+
+  /** Ascending inserts fill chunks to the brim; others split in the middle. */
+  #split(index: number): void {
+    const chunk = this.#chunks[index] as HeldKey[];
+    const last = index === this.#chunks.length - 1;
+    this.#chunks.splice(index + 1, 0, chunk.splice(last ? CHUNK_KEYS_MAX : CHUNK_KEYS_MAX / 2));
+  }
+
+  remove(key: HeldKey): void {
+    const index = this.#chunkOf(key);
+    const chunk = this.#chunks[index] as HeldKey[];
+    chunk.splice(lowerBound(chunk, key), 1);
+    if (chunk.length === 0 && this.#chunks.length > 1) this.#chunks.splice(index, 1);
+  }
+
+  /** Up to `count` keys of the range, in its order. */
+  take(range: HeldRange, count: number): HeldKey[] {
+    const keys: HeldKey[] = [];
+    let [index, at] = range.reverse ? this.#seekLast(range) : this.#seekFirst(range);
+    const step = range.reverse ? -1 : 1;
+    while (keys.length < count) {
+      const chunk = this.#chunks[index];
+      if (chunk === undefined) break;
+      const key = chunk[at];
+      if (key === undefined) {
+        index += step;
+        at = range.reverse ? (this.#chunks[index]?.length ?? 0) - 1 : 0;
+      } else {
+        if (!inRange(key, range)) break;
+        keys.push(key);
+        at += step;
+      }
+    }
+    return keys;
+  }
+
+  #seekFirst(range: HeldRange): [number, number] {
+    if (range.lower === undefined) return [0, 0];
+    const index = this.#chunkOf(range.lower);
+    const chunk = this.#chunks[index] as HeldKey[];
+    const at = lowerBound(chunk, range.lower);
+    return [index, range.lowerOpen && chunk[at] === range.lower ? at + 1 : at];
+  }
+
+  #seekLast(range: HeldRange): [number, number] {
+    const end = this.#chunks.length - 1;
+    if (range.upper === undefined) return [end, (this.#chunks[end] as HeldKey[]).length - 1];
+    const index = this.#chunkOf(range.upper);
+    const chunk = this.#chunks[index] as HeldKey[];
+    const at = lowerBound(chunk, range.upper);
+    return [index, !range.upperOpen && chunk[at] === range.upper ? at : at - 1];
+  }
+
+  /** The last chunk whose first key is not above `key`. */
+  #chunkOf(key: HeldKey): number {
+    let low = 0;
+    let high = this.#chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (((this.#chunks[middle] as HeldKey[])[0] as HeldKey) <= key) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+/** The first index whose key is not below `key`. */
+function lowerBound(keys: readonly HeldKey[], key: HeldKey): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((keys[middle] as HeldKey) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+class MemoryTable {
+  readonly rows = new Map<HeldKey, Uint8Array>();
+  readonly keys = new OrderedKeys();
+  bytes = 0;
+
+  put(key: HeldKey, bytes: Uint8Array): void {
+    const before = this.rows.get(key);
+    if (before === undefined) this.keys.add(key);
+    this.rows.set(key, copyBytes(bytes));
+    this.bytes += bytes.length - (before?.length ?? -heldBytes(key));
+  }
+
+  del(key: HeldKey): void {
+    const before = this.rows.get(key);
+    if (before === undefined) return;
+    this.keys.remove(key);
+    this.rows.delete(key);
+    this.bytes -= before.length + heldBytes(key);
+  }
+}
+
+function heldBytes(key: HeldKey): number {
+  return typeof key === 'number' ? 4 : key.length;
+}
+
+class MemoryBackend implements Backend {
+  readonly readOnly = false;
+  readonly #tables = new Map<Table, MemoryTable>();
+  #last: Promise<unknown> = Promise.resolve();
+  #closing = false;
+  #closed = false;
+
+  constructor() {
+    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) this.#tables.set(table, new MemoryTable());
+  }
+
+  view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
+    return this.#table(table).rows.get(holdKey(table, key));
+  }
+
+  get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
+    const bytes = this.view(table, key);
+    return bytes === undefined ? undefined : copyBytes(bytes);
+  }
+
+  range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>> {
+    this.#table(table);
+    const bounds = holdRange<T>(table, range);
+    return { [Symbol.iterator]: () => this.#rows<T>(table, bounds) };
+  }
+
+  *#rows<T extends Table>(table: T, range: HeldRange): Generator<Row<RowKey<T>>> {
+    let rest = range;
+    while (rest.limit > 0) {
+      const { rows, keys } = this.#table(table);
+      const step = keys.take(rest, Math.min(rest.limit, RANGE_STEP_ROWS));
+      const copies = step.map((held) => copyBytes(rows.get(held) as Uint8Array));
+      for (let i = 0; i < step.length; i++) {
+        yield { key: releaseKey<T>(step[i] as HeldKey), bytes: copies[i] as Uint8Array };
+      }
+      if (step.length < RANGE_STEP_ROWS) return;
+      rest = restOf(rest, step[step.length - 1] as HeldKey, step.length);
+    }
+  }
+
+  count(table: Table): number {
+    return this.#table(table).rows.size;
+  }
+
+  write<T>(body: (batch: Batch) => T, _durability: Durability): Promise<T> {
+    if (this.#closing) return Promise.reject(closedError());
+    const result = this.#last.then(() => this.#run(body));
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  #run<T>(body: (batch: Batch) => T): T {
+    const overlay = new Overlay(this);
+    const result = runBody(body, overlay);
+    overlay.applyTo({
+      put: (table, key, bytes) => this.#table(table).put(holdKey(table, key), bytes),
+      del: (table, key) => this.#table(table).del(holdKey(table, key)),
+    });
+    return result;
+  }
+
+  async flush(): Promise<void> {
+    this.#check();
+    await this.#last;
+  }
+
+  refresh(): void {
+    this.#check();
+  }
+
+  stats(): BackendStats {
+    this.#check();
+    let bytes = 0;
+    const rows = {} as Record<Table, number>;
+    for (const [name, table] of this.#tables) {
+      bytes += table.bytes;
+      rows[name] = table.rows.size;
+    }
+    return { bytes, freeBytes: 0, rows };
+  }
+
+  backup(_path: string): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    const data = { option: 'backup', expected: 'a store on disk', actual: 'a store in memory' };
+    return Promise.reject(new RegaliaError('REGALIA_OPTION', 'a store in memory has no file to copy', data));
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#last;
+    this.#closed = true;
+    this.#tables.clear();
+  }
+
+  #check(): void {
+    if (this.#closed) throw closedError();
+  }
+
+  #table(name: Table): MemoryTable {
+    this.#check();
+    const table = this.#tables.get(name);
+    assert(table !== undefined, `there is no table ${name}`);
+    return table;
+  }
+}
+
+function closedError(): RegaliaError {
+  return new RegaliaError('REGALIA_CLOSED', 'the backend is closed', { what: 'backend' });
+}
+
+/** What is left of a range after `count` rows that ended with `key`. */
+export function restOf(range: HeldRange, key: HeldKey, count: number): HeldRange {
+  const limit = range.limit - count;
+  return range.reverse
+    ? { ...range, upper: key, upperOpen: true, limit }
+    : { ...range, lower: key, lowerOpen: true, limit };
+}
+
+/** Runs a body on its overlay, which ends with it. A body that returns a promise is our own bug. */
+export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
+  const result = body(overlay);
+  if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+    overlay.end();
+    throw new TypeError('the body of a write must not be asynchronous: its batch has ended');
+  }
+  return result;
+}

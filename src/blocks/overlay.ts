@@ -1,0 +1,239 @@
+/**
+ * What one write body has put and deleted so far, laid over the rows beneath. Both engines run their bodies on an
+ * overlay, so a body that throws has touched nothing, and reads through the batch are the same code everywhere.
+ *
+ * Invariants:
+ * - the rows beneath change only in `applyTo`, after the body has returned;
+ * - a key is in the overlay at most once, with its bytes, or with `undefined` if it was deleted;
+ * - a range is the merge of two ascending (or descending) sequences in which the overlay wins.
+ *
+ * Byte keys are held as Latin-1 text, one character a byte: it hashes, and its order is the bytewise order.
+ */
+import { assert, RegaliaError } from '../errors.js';
+import { copyBytes } from '../bytes.js';
+import type { Batch, Reads, Row, RowKey, RowRange, Table } from './backend.js';
+import { INTEGER_TABLES } from './backend.js';
+
+export const ROW_KEY_BYTES_MAX = 1_900;
+export const ROW_NUMBER_MAX = 0xffff_ffff;
+
+/** A key as held in memory: a number, or bytes as Latin-1 text. */
+export type HeldKey = number | string;
+
+const integerTables: ReadonlySet<string> = new Set(INTEGER_TABLES);
+
+/** Whether the table's keys are numbers. */
+export function isIntegerTable(table: Table): boolean {
+  return integerTables.has(table);
+}
+
+/** The key in its held form. A key of the wrong kind or size is our own bug. */
+export function holdKey(table: Table, key: number | Uint8Array): HeldKey {
+  if (isIntegerTable(table)) {
+    assert(isRowNumber(key), `${table} takes keys of 0 to 2^32 - 1`);
+    return key;
+  }
+  assert(key instanceof Uint8Array, `${table} takes byte keys`);
+  assert(key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX, `${table} takes keys of 1 to 1,900 bytes`);
+  return Buffer.prototype.latin1Slice.call(key, 0, key.length);
+}
+
+function isRowNumber(key: unknown): key is number {
+  return typeof key === 'number' && Number.isInteger(key) && key >= 0 && key <= ROW_NUMBER_MAX;
+}
+
+/** The inverse of `holdKey`; the bytes are private. */
+export function releaseKey<T extends Table>(held: HeldKey): RowKey<T> {
+  return (typeof held === 'number' ? held : new Uint8Array(Buffer.from(held, 'latin1'))) as RowKey<T>;
+}
+
+/** A range over held keys: `lower` and `upper` are undefined where it is open. */
+export interface HeldRange {
+  readonly lower: HeldKey | undefined;
+  readonly lowerOpen: boolean;
+  readonly upper: HeldKey | undefined;
+  readonly upperOpen: boolean;
+  readonly reverse: boolean;
+  readonly limit: number;
+}
+
+/** A range in its held form. A bound may be empty bytes: nothing is below it. The tighter of two bounds holds. */
+export function holdRange<T extends Table>(table: Table, range: RowRange<RowKey<T>> = {}): HeldRange {
+  const limit = range.limit ?? Number.POSITIVE_INFINITY;
+  assert(limit >= 0, 'the limit of a range is not negative');
+  const gte = holdBound(table, range.gte);
+  const gt = holdBound(table, range.gt);
+  const lte = holdBound(table, range.lte);
+  const lt = holdBound(table, range.lt);
+  const lowerOpen = gt !== undefined && (gte === undefined || gt >= gte);
+  const upperOpen = lt !== undefined && (lte === undefined || lt <= lte);
+  return {
+    lower: lowerOpen ? gt : gte,
+    lowerOpen,
+    upper: upperOpen ? lt : lte,
+    upperOpen,
+    reverse: range.reverse === true,
+    limit,
+  };
+}
+
+function holdBound(table: Table, bound: number | Uint8Array | undefined): HeldKey | undefined {
+  if (bound instanceof Uint8Array && bound.length === 0 && !isIntegerTable(table)) return '';
+  return bound === undefined ? undefined : holdKey(table, bound);
+}
+
+/** Whether the key lies within the range's bounds. */
+export function inRange(key: HeldKey, range: HeldRange): boolean {
+  const { lower, upper } = range;
+  if (lower !== undefined && (range.lowerOpen ? key <= lower : key < lower)) return false;
+  return upper === undefined || (range.upperOpen ? key < upper : key <= upper);
+}
+
+export function compareHeld(a: HeldKey, b: HeldKey): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Where an overlay's operations go. */
+export interface Target {
+  put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void;
+  del<T extends Table>(table: T, key: RowKey<T>): void;
+}
+
+type Changes = Map<HeldKey, Uint8Array | undefined>;
+
+export class Overlay implements Batch {
+  readonly #beneath: Reads;
+  readonly #changes = new Map<Table, Changes>();
+  #ended = false;
+
+  constructor(beneath: Reads) {
+    this.#beneath = beneath;
+  }
+
+  put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void {
+    assert(bytes instanceof Uint8Array, 'a row is bytes');
+    this.#changesOf(table).set(holdKey(table, key), bytes);
+  }
+
+  del<T extends Table>(table: T, key: RowKey<T>): void {
+    this.#changesOf(table).set(holdKey(table, key), undefined);
+  }
+
+  view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
+    this.#check();
+    const changes = this.#changes.get(table);
+    if (changes !== undefined && changes.size > 0) {
+      const held = holdKey(table, key);
+      const bytes = changes.get(held);
+      if (bytes !== undefined || changes.has(held)) return bytes;
+    }
+    return this.#beneath.view(table, key);
+  }
+
+  get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
+    const bytes = this.view(table, key);
+    return bytes === undefined ? undefined : copyBytes(bytes);
+  }
+
+  range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>> {
+    this.#check();
+    const changes = this.#changes.get(table);
+    if (changes === undefined || changes.size === 0) return this.#beneath.range(table, range);
+    return this.#merged(table, changes, range ?? {});
+  }
+
+  count(table: Table): number {
+    this.#check();
+    let count = this.#beneath.count(table);
+    for (const [held, bytes] of this.#changes.get(table) ?? []) {
+      const before = this.#beneath.view(table, releaseKey(held)) !== undefined;
+      count += (bytes !== undefined ? 1 : 0) - (before ? 1 : 0);
+    }
+    return count;
+  }
+
+  /** Carries the operations out, each key once, in key order (ascending inserts are the cheap ones). */
+  applyTo(target: Target): void {
+    for (const [table, changes] of this.#changes) {
+      for (const held of sortedKeys(changes)) {
+        const bytes = changes.get(held);
+        if (bytes === undefined) target.del(table, releaseKey(held));
+        else target.put(table, releaseKey(held), bytes);
+      }
+    }
+  }
+
+  /** The bytes of all rows put so far. */
+  get bytes(): number {
+    let sum = 0;
+    for (const changes of this.#changes.values()) {
+      for (const bytes of changes.values()) sum += bytes === undefined ? 0 : bytes.length;
+    }
+    return sum;
+  }
+
+  /** After this every call throws REGALIA_CLOSED: a body must not carry its batch away. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  #check(): void {
+    if (this.#ended) throw new RegaliaError('REGALIA_CLOSED', 'the write has ended', { what: 'batch' });
+  }
+
+  #changesOf(table: Table): Changes {
+    this.#check();
+    let changes = this.#changes.get(table);
+    if (changes === undefined) this.#changes.set(table, (changes = new Map()));
+    return changes;
+  }
+
+  *#merged<T extends Table>(
+    table: T,
+    changes: Changes,
+    range: RowRange<RowKey<T>>,
+  ): Generator<Row<RowKey<T>>> {
+    const bounds = holdRange<T>(table, range);
+    const direction = bounds.reverse ? -1 : 1;
+    const ours = sortedKeys(changes).filter((held) => inRange(held, bounds));
+    if (bounds.reverse) ours.reverse();
+    const { limit: _limit, ...unlimited } = range;
+    const theirs = this.#beneath.range(table, unlimited as RowRange<RowKey<T>>)[Symbol.iterator]();
+    let left = bounds.limit;
+    let their = left > 0 ? theirs.next() : undefined;
+    let at = 0;
+    while (left > 0) {
+      const theirKey = their === undefined || their.done === true ? undefined : holdKey(table, their.value.key);
+      const ourKey = ours[at];
+      if (theirKey === undefined && ourKey === undefined) break;
+      const order = ourKey === undefined ? 1
+        : theirKey === undefined ? -1 : compareHeld(ourKey, theirKey) * direction;
+      if (order > 0) {
+        yield (their as IteratorYieldResult<Row<RowKey<T>>>).value;
+        left--;
+      } else {
+        const bytes = changes.get(ourKey as HeldKey);
+        at++;
+        if (bytes !== undefined) {
+          yield { key: releaseKey<T>(ourKey as HeldKey), bytes: copyBytes(bytes) };
+          left--;
+        }
+      }
+      if (order >= 0) their = theirs.next();
+    }
+    theirs.return?.();
+  }
+}
+
+function sortedKeys(changes: Changes): HeldKey[] {
+  const keys = [...changes.keys()];
+  return typeof keys[0] === 'number' ? sortedNumbers(keys as number[]) : keys.sort(compareHeld);
+}
+
+/** Ascending inserts, the common case, are sorted already. */
+function sortedNumbers(keys: number[]): number[] {
+  for (let i = 1; i < keys.length; i++) {
+    if ((keys[i - 1] as number) > (keys[i] as number)) return keys.sort((a, b) => a - b);
+  }
+  return keys;
+}
