@@ -1,7 +1,7 @@
 /**
  * The style guide, as a test: the rules of imports.ts and text.ts over the whole project.
  *
- * A failure lists every breach. That each rule can fail at all is shown in rules.test.ts.
+ * Every breach is a failure of its own. That each rule can fail at all is shown in rules.test.ts.
  */
 import t from 'tap';
 import {
@@ -35,7 +35,8 @@ function file(path: string): File {
 }
 
 function rule(name: string, complaints: readonly string[]): void {
-  t.equal(complaints.join('\n'), '', name);
+  for (const complaint of complaints) t.fail(`${name}: ${complaint}`, { diagnostic: false });
+  if (complaints.length === 0) t.pass(name);
 }
 
 const architecture = file('ARCHITECTURE.md').text;
