@@ -1,0 +1,138 @@
+/**
+ * Encodings: what a stream's rule says about its contents, at the border between the caller's data and stored bytes.
+ *
+ * `bytes` takes any bytes. `utf8` takes a string or valid UTF-8 and stores UTF-8 as it is: no normalization, no byte
+ * order mark removed. `cbor` takes plain data and stores its one deterministic spelling, so equal data have equal
+ * addresses; bytes given for it are data too, a byte string. What was stored through a stream of bytes, or by a peer,
+ * is checked against the same grammar: what the encoder would not have written is REGALIA_ENCODING.
+ */
+import { concatBytes, copyBytes, utf8Bytes, utf8Text } from '../bytes.js';
+import { isRegaliaError, RegaliaError } from '../errors.js';
+import { CBOR_LIMITS, type CborData } from './cbor.js';
+import { decodeCbor } from './cbor-decoder.js';
+import { encodeCbor } from './cbor-encoder.js';
+import type { Encoding } from './rule.js';
+
+/**
+ * The stored bytes of what a caller gives for a stream. They may be the very bytes that were given.
+ *
+ * @throws REGALIA_ENCODING where the data does not suit the encoding.
+ */
+export function encodeContents(encoding: Encoding, stream: string, data: unknown): Uint8Array {
+  if (encoding === 'cbor') {
+    return within(stream, () => encodeCbor(data as CborData));
+  }
+  if (encoding === 'utf8' && typeof data === 'string') {
+    if (!data.isWellFormed()) fail(stream, 'valid Unicode', 'a lone surrogate');
+    return utf8Bytes(data);
+  }
+  if (!(data instanceof Uint8Array)) {
+    const expected = encoding === 'utf8' ? 'a string or a Uint8Array' : 'a Uint8Array';
+    return fail(stream, expected, data === null ? 'null' : typeof data);
+  }
+  if (encoding === 'utf8' && utf8Text(data) === undefined)
+    fail(stream, 'valid UTF-8', 'other bytes');
+  return data;
+}
+
+/**
+ * What a stream's bytes mean: a copy of the bytes, a string, or plain data.
+ *
+ * @throws REGALIA_ENCODING where the bytes do not follow the encoding.
+ */
+export function decodeContents(
+  encoding: Encoding,
+  stream: string,
+  bytes: Uint8Array,
+): Uint8Array | string | CborData {
+  if (encoding === 'bytes') return copyBytes(bytes);
+  if (encoding === 'utf8') return utf8Text(bytes) ?? fail(stream, 'valid UTF-8', 'other bytes');
+  return within(stream, () => decodeCbor(bytes));
+}
+
+/** Checks contents that pass piece by piece; each method throws REGALIA_ENCODING. */
+export interface ContentChecker {
+  push(piece: Uint8Array): void;
+  end(): void;
+}
+
+/**
+ * A checker for contents that arrive as bytes of any size. Memory is bounded: UTF-8 is checked as it passes, and CBOR,
+ * which has a limit of 16 MiB, is gathered.
+ */
+export function contentChecker(encoding: Encoding, stream: string): ContentChecker {
+  if (encoding === 'utf8') return new Utf8Checker(stream);
+  if (encoding === 'cbor') return new CborChecker(stream);
+  return { push: () => undefined, end: () => undefined };
+}
+
+class Utf8Checker implements ContentChecker {
+  readonly #stream: string;
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+  constructor(stream: string) {
+    this.#stream = stream;
+  }
+
+  push(piece: Uint8Array): void {
+    this.#decode(piece, true);
+  }
+
+  end(): void {
+    this.#decode(new Uint8Array(0), false);
+  }
+
+  #decode(piece: Uint8Array, more: boolean): void {
+    try {
+      this.#decoder.decode(piece, { stream: more });
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      fail(this.#stream, 'valid UTF-8', 'other bytes');
+    }
+  }
+}
+
+class CborChecker implements ContentChecker {
+  readonly #stream: string;
+  readonly #pieces: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(stream: string) {
+    this.#stream = stream;
+  }
+
+  push(piece: Uint8Array): void {
+    this.#length += piece.length;
+    const { bytes_max } = CBOR_LIMITS;
+    if (this.#length > bytes_max) fail(this.#stream, `at most ${bytes_max} bytes of CBOR`, 'more');
+    // The caller may use its buffer again.
+    this.#pieces.push(copyBytes(piece));
+  }
+
+  end(): void {
+    within(this.#stream, () => decodeCbor(concatBytes(this.#pieces)));
+  }
+}
+
+/** Runs a codec and lets its refusals name the stream. */
+function within<T>(stream: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (isRegaliaError(error, 'REGALIA_FORMAT')) {
+      const { expected, actual, at } = error.data;
+      return fail(stream, expected, `${actual} at byte ${at}`, error);
+    }
+    if (isRegaliaError(error, 'REGALIA_ENCODING')) {
+      const { expected, actual } = error.data;
+      return fail(stream, expected, actual, error);
+    }
+    throw error;
+  }
+}
+
+function fail(stream: string, expected: string, actual: string, cause?: unknown): never {
+  const message = `the contents of '${stream}' break its encoding: expected ${expected}, found ${actual}`;
+  const data = { stream, expected, actual };
+  throw new RegaliaError('REGALIA_ENCODING', message, data, cause === undefined ? {} : { cause });
+}
