@@ -82,7 +82,7 @@ t.test('fill returns the tree itself where nothing can be filled', async (t) => 
 t.test('grow adds one where the tree grows least, the right on a tie', async (t) => {
   t.equal(grows('1', '4'), '5');
   t.equal(grows('(1, 0)', '0'), '(0, 1, 0)');
-  t.equal(grows('(0, 1)', '(2, 1, 0)'), '3');
+  t.equal(grows('(0, 1)', '(2, 0, 1)'), '(2, 0, 2)');
   t.equal(grows('((1, 0), (1, 0))', '0'), '(0, 0, (0, 1, 0))', 'a tie');
   t.equal(grows('((1, 0), (0, (1, 0)))', '0'), '(0, (0, 1, 0), 0)', 'the shorter path');
   t.equal(grows('((1, 0), (1, 0))', '(0, (0, 1, 0), 0)'), '(0, (0, 2, 0), 0)', 'no new level');

@@ -1,0 +1,147 @@
+/**
+ * An adaptive binary arithmetic coder: a bit that was expected costs a small part of a bit. Each yes-or-no question
+ * has a context that counts its answers so far, starting from a prior; encoder and decoder count alike.
+ *
+ * The interval is [low, low + range) of 24 bits; its top byte leaves when range falls below 2^16, and a carry out of
+ * low runs into the bytes that left (Martin, Range encoding, 1979; the carry as in LZMA). The shortest byte string
+ * that names a point of the final interval ends the stream: trailing zero bytes are left out, and the decoder reads
+ * zeros past the end. Several byte strings may name one point sequence, so whoever decodes must encode again and
+ * compare. Integers stay below 2^26: nothing here is larger than a small integer of the engine.
+ */
+import { ByteWriter } from '../bytes.js';
+
+const TOP = 1 << 24;
+const BOTTOM = 1 << 16;
+
+/** What an answer adds to its count, and the sum above which both counts are halved: so recent answers weigh more. */
+const WEIGHT = 16;
+const MAX_TOTAL = 1023;
+
+/** The counts of each context: expected noes and yeses in pairs, each 1 to 255. */
+export type Priors = readonly number[];
+
+function learn(counts: Uint16Array, at: number, bit: 0 | 1): void {
+  counts[at + bit] = (counts[at + bit] as number) + WEIGHT;
+  if ((counts[at] as number) + (counts[at + 1] as number) <= MAX_TOTAL) return;
+  counts[at] = ((counts[at] as number) + 1) >> 1;
+  counts[at + 1] = ((counts[at + 1] as number) + 1) >> 1;
+}
+
+export class ArithmeticEncoder {
+  readonly #counts: Uint16Array;
+  readonly #out = new ByteWriter(64);
+  #low = 0;
+  #range = TOP;
+  /** The last byte that a carry can change, and how many 255s follow it; -1 before the first. */
+  #held = -1;
+  #carried = 0;
+
+  constructor(priors: Priors) {
+    this.#counts = Uint16Array.from(priors);
+  }
+
+  bit(context: number, bit: 0 | 1): void {
+    const counts = this.#counts;
+    const at = context * 2;
+    const noes = counts[at] as number;
+    const bound = ((this.#range / (noes + (counts[at + 1] as number))) | 0) * noes;
+    this.#narrow(bit, bound);
+    learn(counts, at, bit);
+  }
+
+  /** A bit that is as likely 0 as 1. */
+  fairBit(bit: 0 | 1): void {
+    this.#narrow(bit, this.#range >> 1);
+  }
+
+  #narrow(bit: 0 | 1, bound: number): void {
+    if (bit === 0) this.#range = bound;
+    else {
+      this.#low += bound;
+      this.#range -= bound;
+    }
+    while (this.#range < BOTTOM) {
+      this.#range <<= 8;
+      this.#shift();
+    }
+  }
+
+  /** Lets the top byte of low leave. */
+  #shift(): void {
+    const byte = this.#low >> 16;
+    this.#low = (this.#low & (BOTTOM - 1)) << 8;
+    if (byte === 255) {
+      this.#carried++;
+      return;
+    }
+    const carry = byte >> 8;
+    if (this.#held >= 0) this.#out.u8(this.#held + carry);
+    for (; this.#carried > 0; this.#carried--) this.#out.u8((255 + carry) & 255);
+    this.#held = byte & 255;
+  }
+
+  /** Ends the stream. The encoder must not be used again. */
+  finish(): Uint8Array {
+    this.#low = roundestIn(this.#low, this.#range);
+    for (let i = 0; i < 5; i++) this.#shift();
+    const bytes = this.#out.view();
+    let length = bytes.length;
+    while (length > 0 && bytes[length - 1] === 0) length--;
+    return bytes.slice(0, length);
+  }
+}
+
+/** The number in [low, low + range) with the most trailing zero bits. */
+function roundestIn(low: number, range: number): number {
+  for (let step = TOP; step > 1; step >>= 1) {
+    const round = Math.ceil(low / step) * step;
+    if (round < low + range) return round;
+  }
+  return low;
+}
+
+export class ArithmeticDecoder {
+  readonly #counts: Uint16Array;
+  readonly #bytes: Uint8Array;
+  #at = 0;
+  #code = 0;
+  #range = TOP;
+
+  constructor(priors: Priors, bytes: Uint8Array) {
+    this.#counts = Uint16Array.from(priors);
+    this.#bytes = bytes;
+    for (let i = 0; i < 3; i++) this.#code = (this.#code << 8) | this.#next();
+  }
+
+  #next(): number {
+    return this.#at < this.#bytes.length ? (this.#bytes[this.#at++] as number) : 0;
+  }
+
+  bit(context: number): 0 | 1 {
+    const counts = this.#counts;
+    const at = context * 2;
+    const noes = counts[at] as number;
+    const bound = ((this.#range / (noes + (counts[at + 1] as number))) | 0) * noes;
+    const bit = this.#narrow(bound);
+    learn(counts, at, bit);
+    return bit;
+  }
+
+  fairBit(): 0 | 1 {
+    return this.#narrow(this.#range >> 1);
+  }
+
+  #narrow(bound: number): 0 | 1 {
+    const bit = this.#code < bound ? 0 : 1;
+    if (bit === 0) this.#range = bound;
+    else {
+      this.#code -= bound;
+      this.#range -= bound;
+    }
+    while (this.#range < BOTTOM) {
+      this.#range <<= 8;
+      this.#code = (this.#code << 8) | this.#next();
+    }
+    return bit;
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * Ids, events and stamps as bytes: one arithmetic code each over a few questions per node.
+ *
+ *     event   is the root a node? its base; then for the halves of each node, left before right:
+ *             is each a node? have both base 0 (not two counts)? which has not, and its base less 1
+ *     id      nothing? then for each owned part: is it parted? are both halves owned, or which one?
+ *     stamp   the event, then the id, whose questions also know whether the event tree branches there
+ *
+ * Bijective: a normal tree has one encoding, and a decoder accepts only the bytes that the encoder would write, by
+ * encoding again. So padding, trailing bytes and trees that are not normal are REGALIA_STAMP. So are more than
+ * MAX_DEPTH levels, counts above 2^53 - 1, more than MAX_NODES nodes and more than MAX_STAMP_BYTES bytes.
+ */
+import { equalBytes } from '../bytes.js';
+import { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
+import { type Event, eventNode, leftHalf, minEvent, rightHalf } from './event.js';
+import { type Id, idNode, MAX_DEPTH, stampError } from './id.js';
+import {
+  DEPTHS,
+  EVENT_BASE,
+  EVENT_BOTH_ZERO,
+  EVENT_COUNT,
+  EVENT_NODE,
+  EVENT_NODE_BASE,
+  EVENT_RIGHT,
+  ID_BOTH,
+  ID_NODE,
+  ID_NOTHING,
+  ID_RIGHT,
+  PRIORS,
+  readNumber,
+  writeNumber,
+} from './model.js';
+import type { Stamp } from './stamp.js';
+
+export const MAX_STAMP_BYTES = 65_536;
+
+/** The most nodes with halves in one encoded tree; leaves are one more. */
+export const MAX_NODES = 65_536;
+
+/** Counts nodes, written or read, against MAX_NODES. */
+export class NodeBudget {
+  #left = MAX_NODES;
+
+  spend(): void {
+    if (this.#left-- === 0) throw stampError(`at most ${MAX_NODES} nodes`, 'more');
+  }
+}
+
+/** Throws REGALIA_STAMP for a tree above the limits, as do all encoders here. */
+export function encodeEvent(event: Event): Uint8Array {
+  return encoded((coder, budget) => writeEvent(coder, budget, event));
+}
+
+/** Throws REGALIA_STAMP for bytes that no event tree encodes to, as do all decoders here. */
+export function decodeEvent(bytes: Uint8Array): Event {
+  return decoded(bytes, readEvent, encodeEvent);
+}
+
+export function encodeId(id: Id): Uint8Array {
+  return encoded((coder, budget) => writeId(coder, budget, id, 0));
+}
+
+export function decodeId(bytes: Uint8Array): Id {
+  return decoded(bytes, (coder, budget) => readId(coder, budget, 0), encodeId);
+}
+
+export function encodeStamp(stamp: Stamp): Uint8Array {
+  return encoded((coder, budget) => {
+    writeEvent(coder, budget, stamp.event);
+    writeId(coder, budget, stamp.id, stamp.event);
+  });
+}
+
+export function decodeStamp(bytes: Uint8Array): Stamp {
+  return decoded(bytes, readStamp, encodeStamp);
+}
+
+function readStamp(coder: ArithmeticDecoder, budget: NodeBudget): Stamp {
+  const event = readEvent(coder, budget);
+  return { id: readId(coder, budget, event), event };
+}
+
+export function encoded(
+  write: (coder: ArithmeticEncoder, budget: NodeBudget) => void,
+): Uint8Array {
+  const coder = new ArithmeticEncoder(PRIORS);
+  write(coder, new NodeBudget());
+  const bytes = coder.finish();
+  if (bytes.length > MAX_STAMP_BYTES) throw tooLong(bytes);
+  return bytes;
+}
+
+function tooLong(bytes: Uint8Array): Error {
+  return stampError(`at most ${MAX_STAMP_BYTES} bytes`, `${bytes.length}`);
+}
+
+/** What `read` makes of the bytes, if `encode` makes the same bytes of that. */
+export function decoded<T>(
+  bytes: Uint8Array,
+  read: (coder: ArithmeticDecoder, budget: NodeBudget) => T,
+  encode: (thing: T) => Uint8Array,
+): T {
+  if (bytes.length > MAX_STAMP_BYTES) throw tooLong(bytes);
+  const thing = read(new ArithmeticDecoder(PRIORS, bytes), new NodeBudget());
+  if (!equalBytes(encode(thing), bytes)) throw stampError('a canonical encoding', 'other bytes');
+  return thing;
+}
+
+/** 0 for a count, 1 for a node: an answer, and part of contexts. */
+export type Kind = 0 | 1;
+
+export function kindOf(event: Event): Kind {
+  return typeof event === 'number' ? 0 : 1;
+}
+
+/** The context of "is it a node?" at a depth, after no sibling (0), a count (1) or a node (2). */
+function nodeContext(depth: number, sibling: number): number {
+  return EVENT_NODE + Math.min(depth, DEPTHS - 1) * 3 + sibling;
+}
+
+function writeEvent(coder: ArithmeticEncoder, budget: NodeBudget, event: Event): void {
+  coder.bit(nodeContext(0, 0), kindOf(event));
+  writeNumber(coder, EVENT_BASE, minEvent(event));
+  if (typeof event !== 'number') writeHalves(coder, budget, event.left, event.right, 1);
+}
+
+function writeHalves(
+  coder: ArithmeticEncoder,
+  budget: NodeBudget,
+  left: Event,
+  right: Event,
+  depth: number,
+): void {
+  budget.spend();
+  const [leftKind, rightKind] = [kindOf(left), kindOf(right)];
+  coder.bit(nodeContext(depth, 0), leftKind);
+  coder.bit(nodeContext(depth, leftKind + 1), rightKind);
+  writeBases(coder, left, right, leftKind, rightKind);
+  if (typeof left !== 'number') writeHalves(coder, budget, left.left, left.right, depth + 1);
+  if (typeof right !== 'number') writeHalves(coder, budget, right.left, right.right, depth + 1);
+}
+
+function writeBases(
+  coder: ArithmeticEncoder,
+  left: Event,
+  right: Event,
+  leftKind: Kind,
+  rightKind: Kind,
+): void {
+  const base = minEvent(left) + minEvent(right);
+  const nodes = leftKind + rightKind;
+  if (nodes > 0) coder.bit(EVENT_BOTH_ZERO + nodes - 1, base === 0 ? 1 : 0);
+  if (base === 0) return;
+  const onRight = minEvent(right) > 0 ? 1 : 0;
+  coder.bit(EVENT_RIGHT + leftKind * 2 + rightKind, onRight);
+  const kind = onRight === 1 ? rightKind : leftKind;
+  writeNumber(coder, kind === 1 ? EVENT_NODE_BASE : EVENT_COUNT, base - 1);
+}
+
+function readEvent(coder: ArithmeticDecoder, budget: NodeBudget): Event {
+  const kind = coder.bit(nodeContext(0, 0));
+  const base = readNumber(coder, EVENT_BASE);
+  return kind === 0 ? base : readNode(coder, budget, base, 1);
+}
+
+/** A node whose halves are at `depth`. */
+function readNode(
+  coder: ArithmeticDecoder,
+  budget: NodeBudget,
+  base: number,
+  depth: number,
+): Event {
+  budget.spend();
+  if (depth > MAX_DEPTH) throw stampError(`a tree of at most ${MAX_DEPTH} levels`, 'more');
+  const leftKind = coder.bit(nodeContext(depth, 0));
+  const rightKind = coder.bit(nodeContext(depth, leftKind + 1));
+  const [leftBase, rightBase] = readBases(coder, leftKind, rightKind);
+  const left = leftKind === 0 ? leftBase : readNode(coder, budget, leftBase, depth + 1);
+  const right = rightKind === 0 ? rightBase : readNode(coder, budget, rightBase, depth + 1);
+  return eventNode(base, left, right);
+}
+
+function readBases(
+  coder: ArithmeticDecoder,
+  leftKind: Kind,
+  rightKind: Kind,
+): readonly [number, number] {
+  const nodes = leftKind + rightKind;
+  if (nodes > 0 && coder.bit(EVENT_BOTH_ZERO + nodes - 1) === 1) return [0, 0];
+  const onRight = coder.bit(EVENT_RIGHT + leftKind * 2 + rightKind);
+  const kind = onRight === 1 ? rightKind : leftKind;
+  const base = readNumber(coder, kind === 1 ? EVENT_NODE_BASE : EVENT_COUNT) + 1;
+  return onRight === 1 ? [0, base] : [base, 0];
+}
+
+function writeId(coder: ArithmeticEncoder, budget: NodeBudget, id: Id, event: Event): void {
+  coder.bit(ID_NOTHING, id === 0 ? 1 : 0);
+  if (id !== 0) writeShare(coder, budget, id, event);
+}
+
+/** REQUIRES: `id` owns something. */
+function writeShare(coder: ArithmeticEncoder, budget: NodeBudget, id: Id, event: Event): void {
+  coder.bit(ID_NODE + kindOf(event), id === 1 ? 0 : 1);
+  if (typeof id === 'number') return;
+  budget.spend();
+  const { left, right } = id;
+  const both = left !== 0 && right !== 0;
+  coder.bit(ID_BOTH, both ? 1 : 0);
+  if (!both) coder.bit(ID_RIGHT, left === 0 ? 1 : 0);
+  if (left !== 0) writeShare(coder, budget, left, leftHalf(event));
+  if (right !== 0) writeShare(coder, budget, right, rightHalf(event));
+}
+
+function readId(coder: ArithmeticDecoder, budget: NodeBudget, event: Event): Id {
+  return coder.bit(ID_NOTHING) === 1 ? 0 : readShare(coder, budget, event, 0);
+}
+
+function readShare(
+  coder: ArithmeticDecoder,
+  budget: NodeBudget,
+  event: Event,
+  depth: number,
+): Id {
+  if (coder.bit(ID_NODE + kindOf(event)) === 0) return 1;
+  budget.spend();
+  if (depth >= MAX_DEPTH) throw stampError(`a tree of at most ${MAX_DEPTH} levels`, 'more');
+  const both = coder.bit(ID_BOTH) === 1;
+  const onRight = !both && coder.bit(ID_RIGHT) === 1;
+  const left = onRight ? 0 : readShare(coder, budget, leftHalf(event), depth + 1);
+  const right = both || onRight ? readShare(coder, budget, rightHalf(event), depth + 1) : 0;
+  return idNode(left, right);
+}

@@ -1,0 +1,179 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { equalBytes, hex, unhex } from '../../src/bytes.js';
+import {
+  decodeEvent,
+  decodeId,
+  decodeStamp,
+  encodeEvent,
+  encodeId,
+  encodeStamp,
+  MAX_NODES,
+  MAX_STAMP_BYTES,
+} from '../../src/clock/encoding.js';
+import { type Event, equalEvents, eventNode, formatEvent, MAX_COUNT } from '../../src/clock/event.js';
+import { equalIds, formatId, type Id, idNode, MAX_DEPTH } from '../../src/clock/id.js';
+import { equalStamps, formatStamp, seed } from '../../src/clock/stamp.js';
+import { isRegaliaError } from '../../src/errors.js';
+import { History, someSteps } from './history.js';
+import { readEvent, readId } from './notation.js';
+
+const { tree: someEvent } = fc.letrec<{ tree: Event }>((tie) => ({
+  tree: fc.oneof(
+    { maxDepth: 7, depthSize: 'large' },
+    fc.oneof(fc.nat(5), fc.nat(100_000), fc.maxSafeNat().map((n) => Math.floor(n / 16))),
+    fc
+      .tuple(fc.oneof(fc.nat(2), fc.nat(2 ** 40)), tie('tree'), tie('tree'))
+      .map(([n, l, r]) => eventNode(n, l, r)),
+  ),
+}));
+
+const { tree: someId } = fc.letrec<{ tree: Id }>((tie) => ({
+  tree: fc.oneof(
+    { maxDepth: 7, depthSize: 'large' },
+    fc.constantFrom<Id[]>(0, 1),
+    fc.tuple(tie('tree'), tie('tree')).map(([l, r]) => idNode(l, r)),
+  ),
+}));
+
+/** Either REGALIA_STAMP, or something whose only encoding these bytes are. */
+function isRefusedOrCanonical<T>(
+  bytes: Uint8Array,
+  decode: (bytes: Uint8Array) => T,
+  encode: (thing: T) => Uint8Array,
+): boolean {
+  try {
+    return equalBytes(encode(decode(bytes)), bytes);
+  } catch (error) {
+    if (isRegaliaError(error, 'REGALIA_STAMP')) return false;
+    throw error;
+  }
+}
+
+t.test('events, ids and stamps are decoded as they were encoded', async () => {
+  fc.assert(fc.property(someEvent, (event) => equalEvents(decodeEvent(encodeEvent(event)), event)));
+  fc.assert(fc.property(someId, (id) => equalIds(decodeId(encodeId(id)), id)));
+  fc.assert(
+    fc.property(someId, someEvent, (id, event) => {
+      const stamp = { id, event };
+      return equalStamps(decodeStamp(encodeStamp(stamp)), stamp);
+    }),
+  );
+});
+
+t.test('stamps of a history are decoded as they were encoded, each to bytes of its own', async () => {
+  fc.assert(
+    fc.property(someSteps(), (steps) => {
+      const history = new History();
+      for (const step of steps) history.apply(step);
+      const texts = new Map<string, string>();
+      return history.everyone().every(({ stamp }) => {
+        const bytes = encodeStamp(stamp);
+        const text = formatStamp(stamp);
+        const known = texts.get(hex(bytes)) ?? text;
+        texts.set(hex(bytes), text);
+        return equalStamps(decodeStamp(bytes), stamp) && known === text;
+      });
+    }),
+  );
+});
+
+t.test('the bytes of a format are never changed', async (t) => {
+  const goldenStamps: [string, string, string][] = [];
+  for (const [id, event, bytes] of goldenStamps) {
+    const stamp = { id: readId(id), event: readEvent(event) };
+    t.equal(hex(encodeStamp(stamp)), bytes, formatStamp(stamp));
+    t.equal(formatStamp(decodeStamp(unhex(bytes) as Uint8Array)), `(${id}, ${event})`);
+  }
+});
+
+t.test('the largest counts survive', async (t) => {
+  for (const text of [`${MAX_COUNT}`, `(0, ${MAX_COUNT}, 0)`, `(${MAX_COUNT - 2 ** 33}, 0, ${2 ** 33})`]) {
+    t.equal(formatEvent(decodeEvent(encodeEvent(readEvent(text)))), text);
+  }
+});
+
+t.test('the deepest trees survive', async (t) => {
+  let id: Id = 1;
+  let event: Event = 1;
+  for (let i = 0; i < MAX_DEPTH; i++) {
+    id = i % 3 === 0 ? idNode(0, id) : idNode(id, 0);
+    event = i % 3 === 0 ? eventNode(1, 0, event) : eventNode(0, event, 0);
+  }
+  const stamp = { id, event };
+  t.ok(equalStamps(decodeStamp(encodeStamp(stamp)), stamp));
+  t.equal(formatId(decodeId(encodeId(id))), formatId(id));
+});
+
+t.test('a tree of more than 65,536 nodes is not encoded', async (t) => {
+  let event: Event = readEvent('(0, 1, 0)');
+  for (let nodes = 1; nodes <= MAX_NODES; nodes *= 2) event = eventNode(0, event, event);
+  t.throws(() => encodeEvent(event), { code: 'REGALIA_STAMP' });
+});
+
+t.test('more than 65,536 bytes are not read', async (t) => {
+  for (const decode of [decodeEvent, decodeId, decodeStamp]) {
+    t.throws(() => decode(new Uint8Array(MAX_STAMP_BYTES + 1).fill(1)), {
+      code: 'REGALIA_STAMP',
+      data: { actual: `${MAX_STAMP_BYTES + 1}` },
+    });
+  }
+});
+
+t.test('long hostile bytes end at a limit', async (t) => {
+  for (let fill = 0; fill < 256; fill++) {
+    const bytes = new Uint8Array(2000).fill(fill);
+    t.notOk(isRefusedOrCanonical(bytes, decodeStamp, encodeStamp), `all ${fill}`);
+  }
+});
+
+t.test('any bytes are refused or canonical', async () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+      isRefusedOrCanonical(bytes, decodeEvent, encodeEvent);
+      isRefusedOrCanonical(bytes, decodeId, encodeId);
+      isRefusedOrCanonical(bytes, decodeStamp, encodeStamp);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+t.test('each stamp of two bytes or less has no other spelling', async (t) => {
+  const texts = new Set<string>();
+  let count = 0;
+  for (let i = -257; i < 65_536; i++) {
+    const bytes =
+      i === -257 ? new Uint8Array(0) : i < 0 ? Uint8Array.of(i + 256) : Uint8Array.of(i >> 8, i & 255);
+    if (!isRefusedOrCanonical(bytes, decodeStamp, encodeStamp)) continue;
+    texts.add(formatStamp(decodeStamp(bytes)));
+    count++;
+  }
+  t.equal(texts.size, count);
+  t.ok(count > 1000, `${count} stamps fit`);
+});
+
+t.test('truncated, extended and flipped bytes are refused or mean something else', async () => {
+  fc.assert(
+    fc.property(someId, someEvent, fc.nat(), fc.nat(7), (id, event, at, bit) => {
+      const bytes = encodeStamp({ id, event });
+      const flipped = bytes.slice();
+      if (bytes.length > 0) flipped[at % bytes.length]! ^= 1 << bit;
+      const padded = new Uint8Array(bytes.length + 1);
+      padded.set(bytes);
+      const extended = padded.slice();
+      extended[bytes.length] = 1 + bit;
+      if (isRefusedOrCanonical(padded, decodeStamp, encodeStamp)) return false;
+      for (const other of [flipped, extended, bytes.subarray(0, at % (bytes.length + 1))]) {
+        if (equalBytes(other, bytes)) continue;
+        if (!isRefusedOrCanonical(other, decodeStamp, encodeStamp)) continue;
+        if (equalStamps(decodeStamp(other), { id, event })) return false;
+      }
+      return true;
+    }),
+    { numRuns: 500 },
+  );
+});
+
+t.test('the seed is a byte at most', async (t) => {
+  t.ok(encodeStamp(seed()).length <= 1);
+});
