@@ -24,6 +24,8 @@ import {
 } from './cbor.js';
 import { writeFloat } from './cbor-encoder.js';
 
+/** How far a Date reaches. */
+const DATE_MS_MAX = 8.64e15;
 const TWO_32 = 0x1_0000_0000;
 const OWN = { configurable: true, enumerable: true, writable: true };
 
@@ -161,9 +163,12 @@ function readDate(reader: ByteReader, at: number): Date {
         ? readInteger(reader, first, at)
         : undefined;
   if (typeof seconds !== 'number') return refuse(reader, at, 'seconds', 'other data');
-  const date = new Date(Math.round(seconds * 1000));
-  // Also unequal for NaN and for what lies beyond the range of a Date.
-  if (date.getTime() / 1000 + 0 === seconds && !Object.is(seconds, -0)) return date;
+  const near = Math.round(seconds * 1000);
+  // At the far ends of its range a date's seconds are as coarse as its milliseconds: the product may be one off.
+  const ms = [near, near - 1, near + 1].find((ms) => ms / 1000 + 0 === seconds);
+  if (ms !== undefined && !Object.is(seconds, -0) && Math.abs(ms) <= DATE_MS_MAX) {
+    return new Date(ms);
+  }
   return refuse(reader, at, 'a date in whole milliseconds', `${seconds} s`);
 }
 
