@@ -17,6 +17,7 @@ function row(rivalName: string, name: string, unit: string, rival: number | numb
 
 async function lmdb(context: Context): Promise<Row[]> {
   const count = context.sized(files);
+  const writes = [...filesShuffled(count, context.seed)];
   const store = new RawLmdb(context.folder('lmdb'));
   const split = new RawLmdb(context.folder('lmdb-commits'));
   const keys = randomKeys(count, 20_000, context.seed);
@@ -27,13 +28,13 @@ async function lmdb(context: Context): Promise<Row[]> {
       'lmdb',
       'bulk load, batches of 100,000',
       'ms',
-      await sampleTimes(1, () => store.load(filesShuffled(count, context.seed))),
+      await sampleTimes(1, () => store.load(writes)),
     ),
     row(
       'lmdb',
       'bulk load, commits of 1,000',
       'ms',
-      await sampleTimes(1, () => split.load(filesShuffled(count, context.seed), 1_000)),
+      await sampleTimes(1, () => split.load(writes, 1_000)),
     ),
     row(
       'lmdb',
@@ -69,7 +70,8 @@ async function hyperbee(context: Context): Promise<Row[]> {
   const store = await openHyperbee(context.folder('hyperbee'));
   if (store === undefined) return [];
   const count = context.sized(files);
-  const load = await sampleTimes(1, () => store.load(filesShuffled(count, context.seed), 1_000));
+  const writes = [...filesShuffled(count, context.seed)];
+  const load = await sampleTimes(1, () => store.load(writes, 1_000));
   const keys = randomKeys(count, 500, context.seed);
   const get = await sample(1, async () => {
     const start = performance.now();
@@ -92,9 +94,10 @@ async function git(context: Context): Promise<Row[]> {
   const store = openGit(context.folder('git'));
   if (store === undefined) return [];
   const count = context.sized(files);
+  const writes = [...filesShuffled(count, context.seed)];
   const trees: string[] = [];
   const load = await sampleTimes(1, async () => {
-    trees.push(await store.load(filesShuffled(count, context.seed), 1_000));
+    trees.push(await store.load(writes, 1_000));
     await store.settle();
   });
   const commit = await sampleTimes(1, async () => {
