@@ -131,6 +131,11 @@ export function sameAddress(a: Address, b: Address): boolean {
   return a === b || equalBytes(a, b);
 }
 
+/** A short string for the keys of maps: one character a byte. */
+export function addressKey(address: Address): string {
+  return Buffer.from(address.buffer, address.byteOffset, address.length).toString('latin1');
+}
+
 /** The order in which a canonical merge lists its parents: bytewise. */
 export function compareAddresses(a: Address, b: Address): number {
   return compareBytes(a, b);

@@ -1,0 +1,238 @@
+/**
+ * Branches and tags: the only mutable things, one row of table `heads` each.
+ *
+ *     bucket id 16 | 'b' | name → version u8 | head 33 | next sequence varint | id ? length varint, ITC id
+ *     bucket id 16 | 't' | name → version u8 | commit 33
+ *     bucket id 16              → version u8 | branches varint | tags varint
+ *
+ * `?` is a byte 0, or 1 and what it announces. A branch without an id of its own counts on that of the bucket that
+ * encloses it. The third row counts the others, so that a row which the engine lost is not taken for an absent name.
+ * Names follow git's reference names in spirit: 1 to 255 bytes of UTF-8, parts joined by '/', as `replica/<id>/main`.
+ */
+import type { Address } from '../blocks/address.js';
+import type { Batch, Reads } from '../blocks/backend.js';
+import { openRow, sealRow } from '../blocks/rows.js';
+import { ByteReader, ByteWriter, concatBytes, hex, utf8Bytes, utf8Text } from '../bytes.js';
+import { decodeId, encodeId, MAX_STAMP_BYTES } from '../clock/encoding.js';
+import type { Id } from '../clock/id.js';
+import { RegaliaError } from '../errors.js';
+import {
+  BUCKET_ID_LENGTH,
+  optionError,
+  readAddress,
+  readOptional,
+  versionError,
+} from './commit.js';
+
+const ROW_VERSION = 1;
+const NAME_BYTES_MAX = 255;
+/** The letters of branches and tags in keys. Persisted: never change. */
+const BRANCH = 0x62;
+const TAG = 0x74;
+type Sort = typeof BRANCH | typeof TAG;
+
+export interface Branch {
+  readonly head: Address;
+  /** The branch's share of the interval; undefined where it counts on the enclosing bucket's branch. */
+  readonly id: Id | undefined;
+  /** The sequence of the next commit that this replica makes on the branch. */
+  readonly nextSequence: number;
+}
+
+export interface NamedBranch extends Branch {
+  readonly name: string;
+}
+
+export interface Tag {
+  readonly name: string;
+  readonly commit: Address;
+}
+
+/** REGALIA_OPTION where `name` can't name a branch or a tag. */
+export function checkRefName(name: string): void {
+  const fault = refNameFault(name);
+  if (fault !== undefined) throw optionError('name', 'a name of a branch or tag', fault);
+}
+
+/** What is wrong with a name, or undefined. */
+function refNameFault(name: string): string | undefined {
+  if (!name.isWellFormed()) return 'one with a lone surrogate';
+  const bytes = utf8Bytes(name).length;
+  if (bytes === 0 || bytes > NAME_BYTES_MAX) return `one of ${bytes} bytes`;
+  if (/[\0-\x1f\x7f]/.test(name)) return 'one with a control character';
+  if (/[ ~^:?*[\\]|@\{/.test(name)) return `one with a character that is kept for queries: ${name}`;
+  if (name.startsWith('-')) return `one that begins like an option: ${name}`;
+  if (name.includes('..') || name === '@') return `one that reads as something else: ${name}`;
+  const parts = name.split('/');
+  if (parts.includes('')) return `one with an empty part: ${name}`;
+  const bad = parts.find((part) => /^\.|\.$|\.lock$/.test(part));
+  return bad === undefined ? undefined : `one with the part ${bad}`;
+}
+
+/** The branch, or undefined where there is none of that name. */
+export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch | undefined {
+  const body = readNamed(reads, bucket, BRANCH, name);
+  return body === undefined ? undefined : decodeBranch(body);
+}
+
+/** Creates the branch or changes it. */
+export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch: Branch): void {
+  if (!Number.isSafeInteger(branch.nextSequence) || branch.nextSequence < 0) {
+    throw optionError('nextSequence', 'an integer of 0 to 2^53 - 1', `${branch.nextSequence}`);
+  }
+  const writer = new ByteWriter(128).u8(ROW_VERSION).bytes(branch.head);
+  writer.varint(branch.nextSequence);
+  if (branch.id === undefined) writer.u8(0);
+  else writer.u8(1).lengthed(encodeId(branch.id));
+  putNamed(batch, bucket, BRANCH, name, writer.finish());
+}
+
+/** Whether there was such a branch. Its id, which someone must retire or keep, goes with it. */
+export function delBranch(batch: Batch, bucket: Uint8Array, name: string): boolean {
+  return delNamed(batch, bucket, BRANCH, name);
+}
+
+/** All branches of the bucket, by name in bytewise order. */
+export function* branches(reads: Reads, bucket: Uint8Array): Generator<NamedBranch> {
+  for (const { name, body } of allNamed(reads, bucket, BRANCH)) {
+    yield { name, ...decodeBranch(body) };
+  }
+}
+
+/** The commit that the tag names, or undefined where there is no such tag. */
+export function tag(reads: Reads, bucket: Uint8Array, name: string): Address | undefined {
+  const body = readNamed(reads, bucket, TAG, name);
+  return body === undefined ? undefined : decodeTag(body);
+}
+
+/** Creates the tag or changes it. */
+export function putTag(batch: Batch, bucket: Uint8Array, name: string, commit: Address): void {
+  const writer = new ByteWriter(64).u8(ROW_VERSION).bytes(commit);
+  putNamed(batch, bucket, TAG, name, writer.finish());
+}
+
+/** Whether there was such a tag. */
+export function delTag(batch: Batch, bucket: Uint8Array, name: string): boolean {
+  return delNamed(batch, bucket, TAG, name);
+}
+
+/** All tags of the bucket, by name in bytewise order. */
+export function* tags(reads: Reads, bucket: Uint8Array): Generator<Tag> {
+  for (const { name, body } of allNamed(reads, bucket, TAG)) {
+    yield { name, commit: decodeTag(body) };
+  }
+}
+
+function decodeBranch(body: Uint8Array): Branch {
+  const reader = new ByteReader(body, 'branch row');
+  readVersion(reader, 'branch row');
+  const head = readAddress(reader);
+  const nextSequence = reader.varint();
+  const id = readOptional(reader, () => decodeId(reader.lengthed(MAX_STAMP_BYTES)));
+  reader.end();
+  return { head, id, nextSequence };
+}
+
+function decodeTag(body: Uint8Array): Address {
+  const reader = new ByteReader(body, 'tag row');
+  readVersion(reader, 'tag row');
+  const commit = readAddress(reader);
+  reader.end();
+  return commit;
+}
+
+function readVersion(reader: ByteReader, what: string): void {
+  const version = reader.u8();
+  if (version !== ROW_VERSION) throw versionError(what, version);
+}
+
+interface NamedRow {
+  readonly name: string;
+  readonly body: Uint8Array;
+}
+
+function readNamed(
+  reads: Reads,
+  bucket: Uint8Array,
+  sort: Sort,
+  name: string,
+): Uint8Array | undefined {
+  checkRefName(name);
+  const key = namedKey(bucket, sort, name);
+  const row = reads.view('heads', key);
+  if (row !== undefined) return openRow('heads', key, row);
+  // None of that name, unless the counts tell of a row that was lost.
+  for (const _ of allNamed(reads, bucket, sort));
+  return undefined;
+}
+
+function putNamed(
+  batch: Batch,
+  bucket: Uint8Array,
+  sort: Sort,
+  name: string,
+  body: Uint8Array,
+): void {
+  if (readNamed(batch, bucket, sort, name) === undefined) countMore(batch, bucket, sort, 1);
+  const key = namedKey(bucket, sort, name);
+  batch.put('heads', key, sealRow('heads', key, body));
+}
+
+function delNamed(batch: Batch, bucket: Uint8Array, sort: Sort, name: string): boolean {
+  if (readNamed(batch, bucket, sort, name) === undefined) return false;
+  batch.del('heads', namedKey(bucket, sort, name));
+  countMore(batch, bucket, sort, -1);
+  return true;
+}
+
+/** REGALIA_CORRUPT where there are not as many rows as were counted. */
+function* allNamed(reads: Reads, bucket: Uint8Array, sort: Sort): Generator<NamedRow> {
+  const expected = readCounts(reads, bucket)[sort];
+  const prefix = namedKey(bucket, sort, '');
+  const end = namedKey(bucket, (sort + 1) as Sort, '');
+  let actual = 0;
+  for (const { key, bytes } of reads.range('heads', { gt: prefix, lt: end })) {
+    const body = openRow('heads', key, bytes);
+    const name = utf8Text(key.subarray(prefix.length));
+    if (name === undefined) throw lostHeads(bucket, 'names in UTF-8', 'other bytes');
+    actual++;
+    yield { name, body };
+  }
+  if (actual === expected || readCounts(reads, bucket)[sort] !== expected) return;
+  throw lostHeads(bucket, `${expected} rows`, `${actual}`);
+}
+
+type Counts = Record<Sort, number>;
+
+function readCounts(reads: Reads, bucket: Uint8Array): Counts {
+  const row = reads.view('heads', bucket);
+  if (row === undefined) return { [BRANCH]: 0, [TAG]: 0 };
+  const reader = new ByteReader(openRow('heads', bucket, row), 'heads row');
+  readVersion(reader, 'heads row');
+  const counts = { [BRANCH]: reader.varint(), [TAG]: reader.varint() };
+  reader.end();
+  return counts;
+}
+
+function countMore(batch: Batch, bucket: Uint8Array, sort: Sort, more: number): void {
+  const counts = readCounts(batch, bucket);
+  counts[sort] += more;
+  const body = new ByteWriter(32).u8(ROW_VERSION).varint(counts[BRANCH]).varint(counts[TAG]).view();
+  batch.put('heads', bucket, sealRow('heads', bucket, body));
+}
+
+function namedKey(bucket: Uint8Array, sort: Sort, name: string): Uint8Array {
+  if (bucket.length !== BUCKET_ID_LENGTH) {
+    throw optionError('bucket', `${BUCKET_ID_LENGTH} bytes`, `${bucket.length}`);
+  }
+  return concatBytes([bucket, Uint8Array.of(sort), utf8Bytes(name)]);
+}
+
+function lostHeads(
+  bucket: Uint8Array,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_CORRUPT'> {
+  const what = `heads of bucket ${hex(bucket)}`;
+  return new RegaliaError('REGALIA_CORRUPT', `the ${what} are damaged`, { what, expected, actual });
+}

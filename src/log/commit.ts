@@ -1,0 +1,257 @@
+/**
+ * The commit block: which state a bucket was in, what came before, and who says so.
+ *
+ *     6 u8 | version u8 | algorithm u8 | bucket id 16 | root 33 | heads ? 33 | moves ? 33 | last moves ? 33
+ *     parents: count varint, 33 each | stamp: length varint, event tree | actor ? 32 | replica id 16
+ *     incarnation varint | sequence varint | time, ms since the epoch, varint | message: length varint, UTF-8
+ *
+ * `?` is a byte 0, or 1 and what it announces. The block has one spelling: what decodes encodes to the same bytes.
+ * A commit is immutable. Its stamp is anonymous: ids stay with branches. Its signature is kept beside it (see
+ * signature.ts). Parents are listed once each; the first is the head that the commit was made on.
+ */
+import {
+  ADDRESS_LENGTH,
+  type Address,
+  type AlgorithmNumber,
+  addressOf,
+  algorithmName,
+  BLOCK_VERSION,
+  BlockKind,
+  isAddress,
+  sameAddress,
+} from '../blocks/address.js';
+import { ByteReader, ByteWriter, hex, utf8Bytes } from '../bytes.js';
+import { decodeEvent, encodeEvent, MAX_STAMP_BYTES } from '../clock/encoding.js';
+import type { Event } from '../clock/event.js';
+import { RegaliaError } from '../errors.js';
+
+export const BUCKET_ID_LENGTH = 16;
+export const REPLICA_ID_LENGTH = 16;
+export const ACTOR_LENGTH = 32;
+export const PARENTS_MAX = 64;
+export const MESSAGE_BYTES_MAX = 65_536;
+/** The latest time that JavaScript's dates know: it leaves room for corrected dates above it. */
+export const TIME_MS_MAX = 8_640_000_000_000_000;
+
+export interface Commit {
+  /** The hash algorithm of this block. That of parents may be another, of older history. */
+  readonly algorithm: AlgorithmNumber;
+  /** 16 bytes. */
+  readonly bucket: Uint8Array;
+  /** The bucket's contents. */
+  readonly root: Address;
+  /** The Merkle map from the id of each bucket within to its commit, if there is any. */
+  readonly heads: Address | undefined;
+  /** This commit's moves, if it has any. */
+  readonly moves: Address | undefined;
+  /** The nearest commit before this one that has moves, along first parents. */
+  readonly lastMoves: Address | undefined;
+  /** None for a bucket's first commit; at most 64. */
+  readonly parents: readonly Address[];
+  /** The event tree alone: the anonymous stamp. */
+  readonly stamp: Event;
+  /** An Ed25519 public key, 32 bytes; undefined in a canonical merge, and where nobody signs. */
+  readonly actor: Uint8Array | undefined;
+  /** 16 bytes, all zero in a canonical merge. */
+  readonly replica: Uint8Array;
+  readonly incarnation: number;
+  /** Counts the replica's commits: two commits of one (replica, incarnation, sequence) prove a copied folder. */
+  readonly sequence: number;
+  /** Since the epoch. Information, never order. */
+  readonly timeMs: number;
+  /** At most 64 KiB as UTF-8. */
+  readonly message: string;
+}
+
+/** What a commit's bytes hold before its stamp. */
+export type CommitLinks = Pick<
+  Commit,
+  'algorithm' | 'bucket' | 'root' | 'heads' | 'moves' | 'lastMoves' | 'parents'
+>;
+
+/** The hashed bytes. REGALIA_OPTION where a field is out of its limits. */
+export function encodeCommit(commit: Commit): Uint8Array {
+  return encodeCommitAs(commit, encodeEvent(commit.stamp));
+}
+
+/** The same bytes with any others in the place of the stamp: what is stored, never hashed. */
+export function encodeCommitAs(commit: Commit, stamp: Uint8Array): Uint8Array {
+  checkCommit(commit);
+  const writer = new ByteWriter(512);
+  writer.u8(BlockKind.commit).u8(BLOCK_VERSION).u8(commit.algorithm);
+  writer.bytes(commit.bucket).bytes(commit.root);
+  writeOptional(writer, commit.heads);
+  writeOptional(writer, commit.moves);
+  writeOptional(writer, commit.lastMoves);
+  writer.varint(commit.parents.length);
+  for (const parent of commit.parents) writer.bytes(parent);
+  writer.lengthed(stamp);
+  writeOptional(writer, commit.actor);
+  writer.bytes(commit.replica);
+  writer.varint(commit.incarnation).varint(commit.sequence).varint(commit.timeMs);
+  return writer.text(commit.message).finish();
+}
+
+function writeOptional(writer: ByteWriter, bytes: Uint8Array | undefined): void {
+  if (bytes === undefined) writer.u8(0);
+  else writer.u8(1).bytes(bytes);
+}
+
+/** The commit of these bytes, which it does not alias. REGALIA_FORMAT, REGALIA_VERSION or REGALIA_STAMP. */
+export function decodeCommit(block: Uint8Array): Commit {
+  return decodeCommitAs(block, (stamp) => decodeEvent(stamp));
+}
+
+/** The same for bytes that `encodeCommitAs` wrote: `readStamp` makes the event tree of a view of the stamp's place. */
+export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array) => Event): Commit {
+  const reader = new ByteReader(block, 'commit');
+  const links = readLinks(reader);
+  const stamp = readStamp(reader.lengthed(MAX_STAMP_BYTES));
+  const commit: Commit = {
+    ...links,
+    stamp,
+    actor: readOptional(reader, () => reader.bytes(ACTOR_LENGTH).slice()),
+    replica: reader.bytes(REPLICA_ID_LENGTH).slice(),
+    incarnation: reader.varint(),
+    sequence: reader.varint(),
+    timeMs: readTime(reader),
+    message: reader.text(MESSAGE_BYTES_MAX),
+  };
+  reader.end();
+  return commit;
+}
+
+/** Reads what comes before the stamp. */
+export function readLinks(reader: ByteReader): CommitLinks {
+  const algorithm = readHeader(reader);
+  return {
+    algorithm,
+    bucket: reader.bytes(BUCKET_ID_LENGTH).slice(),
+    root: readAddress(reader),
+    heads: readOptional(reader, readAddress),
+    moves: readOptional(reader, readAddress),
+    lastMoves: readOptional(reader, readAddress),
+    parents: readParents(reader),
+  };
+}
+
+function readHeader(reader: ByteReader): AlgorithmNumber {
+  const kind = reader.u8();
+  if (kind !== BlockKind.commit) reader.fail(`kind ${BlockKind.commit}`, `kind ${kind}`);
+  const version = reader.u8();
+  if (version !== BLOCK_VERSION) throw versionError('commit', version);
+  const algorithm = reader.u8();
+  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
+  return algorithm as AlgorithmNumber;
+}
+
+/** REGALIA_VERSION: `what` is of a version that this release does not know. */
+export function versionError(what: string, version: number): RegaliaError<'REGALIA_VERSION'> {
+  return new RegaliaError('REGALIA_VERSION', `${what} is of unknown version ${version}`, {
+    what,
+    expected: `${BLOCK_VERSION}`,
+    actual: `${version}`,
+  });
+}
+
+/** A private copy of the 33 bytes that follow. */
+export function readAddress(reader: ByteReader): Address {
+  const address = reader.bytes(ADDRESS_LENGTH).slice();
+  if (!isAddress(address)) reader.fail('an address of a known algorithm', hex(address));
+  return address;
+}
+
+/** A byte 0 and nothing, or a byte 1 and what `read` reads. */
+export function readOptional<T>(
+  reader: ByteReader,
+  read: (reader: ByteReader) => T,
+): T | undefined {
+  const flag = reader.u8();
+  if (flag > 1) reader.fail('0 or 1', `${flag}`);
+  return flag === 0 ? undefined : read(reader);
+}
+
+function readTime(reader: ByteReader): number {
+  const timeMs = reader.varint();
+  return timeMs <= TIME_MS_MAX ? timeMs : reader.fail(`at most ${TIME_MS_MAX}`, `${timeMs}`);
+}
+
+function readParents(reader: ByteReader): Address[] {
+  const count = reader.varint();
+  if (count > PARENTS_MAX) reader.fail(`at most ${PARENTS_MAX} parents`, `${count}`);
+  const parents: Address[] = [];
+  for (let i = 0; i < count; i++) {
+    const parent = readAddress(reader);
+    if (parents.some((other) => sameAddress(other, parent))) {
+      reader.fail('each parent once', 'one twice');
+    }
+    parents.push(parent);
+  }
+  return parents;
+}
+
+export function commitAddress(commit: Commit): Address {
+  return addressOf(commit.algorithm, encodeCommit(commit));
+}
+
+function checkCommit(commit: Commit): void {
+  checkLength('bucket', commit.bucket, BUCKET_ID_LENGTH);
+  checkLength('replica', commit.replica, REPLICA_ID_LENGTH);
+  if (commit.actor !== undefined) checkLength('actor', commit.actor, ACTOR_LENGTH);
+  for (const field of ['root', 'heads', 'moves', 'lastMoves'] as const) {
+    const address = commit[field];
+    if (address !== undefined) checkAddress(field, address);
+  }
+  for (const field of ['incarnation', 'sequence', 'timeMs'] as const) {
+    if (Number.isSafeInteger(commit[field]) && commit[field] >= 0) continue;
+    throw optionError(field, 'an integer of 0 to 2^53 - 1', `${commit[field]}`);
+  }
+  if (commit.timeMs > TIME_MS_MAX) {
+    throw optionError('timeMs', `at most ${TIME_MS_MAX}`, `${commit.timeMs}`);
+  }
+  checkParents(commit.parents);
+  checkMessage(commit.message);
+}
+
+function checkParents(parents: readonly Address[]): void {
+  if (parents.length > PARENTS_MAX) {
+    throw optionError('parents', `at most ${PARENTS_MAX}`, `${parents.length}`);
+  }
+  for (const [i, parent] of parents.entries()) {
+    checkAddress('parents', parent);
+    if (parents.findIndex((other) => sameAddress(other, parent)) !== i) {
+      throw optionError('parents', 'each parent once', 'one twice');
+    }
+  }
+}
+
+function checkMessage(message: string): void {
+  if (!message.isWellFormed()) {
+    throw optionError('message', 'well-formed Unicode', 'a lone surrogate');
+  }
+  const bytes = utf8Bytes(message).length;
+  if (bytes <= MESSAGE_BYTES_MAX) return;
+  throw optionError('message', `at most ${MESSAGE_BYTES_MAX} bytes`, `${bytes}`);
+}
+
+function checkAddress(option: string, bytes: Uint8Array): void {
+  if (!isAddress(bytes)) throw optionError(option, 'an address', hex(bytes.subarray(0, 40)));
+}
+
+function checkLength(option: string, bytes: Uint8Array, length: number): void {
+  if (bytes.length === length) return;
+  throw optionError(option, `${length} bytes`, `${bytes.length}`);
+}
+
+/** REGALIA_OPTION: an argument out of its limits. */
+export function optionError(
+  option: string,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_OPTION'> {
+  return new RegaliaError('REGALIA_OPTION', `${option} must be ${expected}, not ${actual}`, {
+    option,
+    expected,
+    actual,
+  });
+}

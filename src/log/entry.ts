@@ -1,0 +1,99 @@
+/**
+ * A log entry: a commit with the facts that are local to this store, none of them hashed. One row of table `commits`:
+ *
+ *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint | spine varint | jump varint
+ *     root block u48 | heads block u48 | moves block u48 | signature 64, if flag 1 | stored form
+ *     stored form   deltas u8 | the commit block, its stamp in full or as a difference
+ *
+ * `deltas` counts the differences to apply, one per first parent, from the nearest commit stored in full to this one:
+ * 0 is in full, and DELTAS_MAX bounds the chain. Height and corrected date rise from parent to child (as git's
+ * generation numbers, version 2), so that ancestry is walked without loading commits. `spine` counts first parents
+ * down to the chain's end, and `jump` is the log sequence of one of them, chosen as in a skew-binary list (Myers
+ * 1983), so that a date is found in O(log n) steps; it is the entry's own sequence at the chain's end.
+ */
+import type { Address } from '../blocks/address.js';
+import { openRow, sealRow } from '../blocks/rows.js';
+import { ByteReader, ByteWriter } from '../bytes.js';
+import { type CommitLinks, readLinks, versionError } from './commit.js';
+
+export const SIGNATURE_LENGTH = 64;
+/** A commit is stored in full at least once in so many along first parents, plus one. */
+export const DELTAS_MAX = 31;
+const ROW_VERSION = 1;
+const FLAG_SIGNATURE = 1;
+
+/** Local ids of the blocks that a commit names; 0 is none. */
+export interface BlockIds {
+  readonly rootBlock: number;
+  readonly headsBlock: number;
+  readonly movesBlock: number;
+}
+
+export interface LogEntry extends BlockIds {
+  readonly address: Address;
+  readonly bucket: Uint8Array;
+  readonly parents: readonly Address[];
+  /** The place in the bucket's log here: 0 is the first. */
+  readonly sequence: number;
+  /** 1 more than the highest parent's; a commit without parents has 1. */
+  readonly height: number;
+  /** The commit's time, or the latest parent's corrected date and 1, whichever is later. */
+  readonly correctedMs: number;
+  readonly spine: number;
+  readonly jump: number;
+  /** Ed25519, 64 bytes, of the address: see signature.ts. */
+  readonly signature: Uint8Array | undefined;
+}
+
+/** An entry, and what rebuilds its commit. */
+export interface StoredCommit {
+  readonly entry: LogEntry;
+  readonly links: CommitLinks;
+  readonly deltas: number;
+  /** The commit block with its stamp in full, or as a difference. */
+  readonly body: Uint8Array;
+}
+
+/** The row of table `commits`. */
+export function sealEntry(entry: LogEntry, deltas: number, body: Uint8Array): Uint8Array {
+  const { signature } = entry;
+  const writer = new ByteWriter(body.length + 160);
+  writer.u8(ROW_VERSION).u8(signature === undefined ? 0 : FLAG_SIGNATURE);
+  writer.varint(entry.sequence).varint(entry.height).varint(entry.correctedMs);
+  writer.varint(entry.spine).varint(entry.jump);
+  writer.u48(entry.rootBlock).u48(entry.headsBlock).u48(entry.movesBlock);
+  if (signature !== undefined) writer.bytes(signature);
+  writer.u8(deltas).bytes(body);
+  return sealRow('commits', entry.address, writer.view());
+}
+
+/**
+ * The inverse of `sealEntry`; `body` is a view of `row`, all else is copied.
+ * REGALIA_CORRUPT where the checksum fails, REGALIA_FORMAT or REGALIA_VERSION where it is right and the row is not.
+ */
+export function openEntry(address: Address, row: Uint8Array): StoredCommit {
+  const bytes = openRow('commits', address, row);
+  const reader = new ByteReader(bytes, 'commit row');
+  const version = reader.u8();
+  if (version !== ROW_VERSION) throw versionError('commit row', version);
+  const flags = reader.u8();
+  if ((flags & ~FLAG_SIGNATURE) !== 0) reader.fail('known flags', `${flags}`);
+  const facts = {
+    sequence: reader.varint(),
+    height: reader.varint(),
+    correctedMs: reader.varint(),
+    spine: reader.varint(),
+    jump: reader.varint(),
+    rootBlock: reader.u48(),
+    headsBlock: reader.u48(),
+    movesBlock: reader.u48(),
+    signature: flags === 0 ? undefined : reader.bytes(SIGNATURE_LENGTH).slice(),
+  };
+  const deltas = reader.u8();
+  if (deltas > DELTAS_MAX) reader.fail(`at most ${DELTAS_MAX} differences`, `${deltas}`);
+  const body = reader.bytes(reader.remaining);
+  const links = readLinks(new ByteReader(body, 'commit'));
+  if (deltas > 0 && links.parents.length === 0) reader.fail('a first parent', 'none');
+  const { bucket, parents } = links;
+  return { entry: { address, bucket, parents, ...facts }, links, deltas, body };
+}

@@ -1,0 +1,173 @@
+/**
+ * The moves of a commit, outside its contents root: which entry went where, in the order told.
+ *
+ *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint | from: length varint, key | to: the same | …
+ *
+ * `?` is a byte 0, or 1 and what it announces. A key is its names joined by '/', without one in front. A block holds
+ * at most 32 KiB, and at least one move; a longer list goes on in the block that `next` names. The list is cut where
+ * the next move would not fit, so equal lists give equal blocks.
+ */
+import {
+  ADDRESS_LENGTH,
+  type Address,
+  type AlgorithmNumber,
+  addressOf,
+  algorithmName,
+  BLOCK_HEADER,
+  BLOCK_VERSION,
+  BlockKind,
+} from '../blocks/address.js';
+import { ByteReader, ByteWriter, equalBytes, nameText, varintLength } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { readAddress, readOptional, versionError } from './commit.js';
+
+export const MOVES_BLOCK_MAX = 32_768;
+const KEY_MAX = 4_096;
+const NAME_MAX = 255;
+/** The header, a next address, and the longest count. */
+const MOVES_OVERHEAD = BLOCK_HEADER + 1 + ADDRESS_LENGTH + 3;
+
+export interface Move {
+  /** Names joined by '/'. */
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+export interface MovesBlock {
+  readonly moves: readonly Move[];
+  /** The block that the list goes on in. */
+  readonly next: Address | undefined;
+}
+
+export interface AddressedBlock {
+  readonly address: Address;
+  readonly block: Uint8Array;
+}
+
+/**
+ * The chain of blocks for a list, last first, so that each is stored before what names it; the commit names the last
+ * one returned. No move, no block. REGALIA_KEY where a key is out of its limits, REGALIA_MOVE where it goes nowhere.
+ */
+export function encodeMoves(algorithm: AlgorithmNumber, moves: readonly Move[]): AddressedBlock[] {
+  const chain: AddressedBlock[] = [];
+  let next: Address | undefined;
+  for (const part of parts(moves).reverse()) {
+    const block = encodeMovesBlock(algorithm, { moves: part, next });
+    next = addressOf(algorithm, block);
+    chain.push({ address: next, block });
+  }
+  return chain;
+}
+
+function parts(moves: readonly Move[]): Move[][] {
+  const cut: Move[][] = [];
+  let room = 0;
+  for (const move of moves) {
+    checkMove(move);
+    const length = lengthOf(move.from) + lengthOf(move.to);
+    if (length > room) {
+      cut.push([]);
+      room = MOVES_BLOCK_MAX - MOVES_OVERHEAD;
+    }
+    cut.at(-1)?.push(move);
+    room -= length;
+  }
+  return cut;
+}
+
+function lengthOf(key: Uint8Array): number {
+  return varintLength(key.length) + key.length;
+}
+
+function encodeMovesBlock(algorithm: AlgorithmNumber, { moves, next }: MovesBlock): Uint8Array {
+  const writer = new ByteWriter(256).u8(BlockKind.moves).u8(BLOCK_VERSION).u8(algorithm);
+  if (next === undefined) writer.u8(0);
+  else writer.u8(1).bytes(next);
+  writer.varint(moves.length);
+  for (const { from, to } of moves) writer.lengthed(from).lengthed(to);
+  return writer.finish();
+}
+
+/** One block of the chain, which the result does not alias. REGALIA_FORMAT or REGALIA_VERSION. */
+export function decodeMoves(block: Uint8Array): MovesBlock {
+  const reader = new ByteReader(block, 'moves');
+  if (block.length > MOVES_BLOCK_MAX) {
+    reader.fail(`at most ${MOVES_BLOCK_MAX} bytes`, `${block.length}`);
+  }
+  const kind = reader.u8();
+  if (kind !== BlockKind.moves) reader.fail(`kind ${BlockKind.moves}`, `kind ${kind}`);
+  const version = reader.u8();
+  if (version !== BLOCK_VERSION) throw versionError('moves', version);
+  const algorithm = reader.u8();
+  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
+  const next = readOptional(reader, readAddress);
+  const count = reader.varint();
+  if (count === 0) reader.fail('a move', 'none');
+  const moves: Move[] = [];
+  for (let i = 0; i < count; i++) moves.push(readMove(reader));
+  reader.end();
+  return { moves, next };
+}
+
+function readMove(reader: ByteReader): Move {
+  const from = reader.lengthed(KEY_MAX).slice();
+  const to = reader.lengthed(KEY_MAX).slice();
+  for (const key of [from, to]) {
+    const fault = keyFault(key);
+    if (fault !== undefined) reader.fail('a key', fault);
+  }
+  if (equalBytes(from, to)) reader.fail('two keys', 'one key twice');
+  return { from, to };
+}
+
+/** All moves of the chain that begins at `address`, in the order told. `read` gives a verified block. */
+export function* movesOf(
+  address: Address | undefined,
+  read: (address: Address) => Uint8Array,
+): Generator<Move> {
+  for (let at = address; at !== undefined; ) {
+    const { moves, next } = decodeMoves(read(at));
+    yield* moves;
+    at = next;
+  }
+}
+
+function checkMove({ from, to }: Move): void {
+  for (const key of [from, to]) {
+    const fault = keyFault(key);
+    if (fault === undefined) continue;
+    throw new RegaliaError('REGALIA_KEY', `a moved key has ${fault}`, {
+      key: nameText(key.subarray(0, 300)),
+      actual: key.length,
+    });
+  }
+  if (!equalBytes(from, to)) return;
+  const text = nameText(from);
+  throw new RegaliaError('REGALIA_MOVE', `${text} is moved to itself`, {
+    from: text,
+    to: text,
+    reason: 'a move goes elsewhere',
+  });
+}
+
+/** What is wrong with a key, or undefined. */
+function keyFault(key: Uint8Array): string | undefined {
+  if (key.length > KEY_MAX) return `${key.length} bytes`;
+  let start = 0;
+  for (let i = 0; i <= key.length; i++) {
+    if (key[i] === 0) return 'a NUL';
+    if (i < key.length && key[i] !== 0x2f) continue;
+    const fault = nameFault(key, start, i);
+    if (fault !== undefined) return fault;
+    start = i + 1;
+  }
+  return undefined;
+}
+
+function nameFault(key: Uint8Array, start: number, end: number): string | undefined {
+  const length = end - start;
+  if (length === 0) return 'an empty name';
+  if (length > NAME_MAX) return `a name of ${length} bytes`;
+  const dots = length <= 2 && key[start] === 0x2e && key[end - 1] === 0x2e;
+  return dots ? 'a name . or ..' : undefined;
+}

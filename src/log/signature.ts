@@ -1,0 +1,129 @@
+/**
+ * Signatures of commits: Ed25519 (RFC 8032) over a domain tag and the commit's address, kept beside the commit.
+ *
+ *     signed message   'regalia commit v1' NUL | address 33
+ *
+ * Verifiers differ in what they take for a key. Node's accepts points of small order, under which one signature fits
+ * any message, and encodings that are not canonical, so that one actor would have several names. Both are refused here,
+ * for the key and for the signature's R; the scalar S must be below the group's order (RFC 8032, section 5.1.7).
+ * Secret keys stay in the runtime's key objects.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  randomBytes,
+  sign as signEd25519,
+  verify as verifyEd25519,
+} from 'node:crypto';
+import type { Address } from '../blocks/address.js';
+import { concatBytes, equalBytes, hex, unhex, utf8Bytes } from '../bytes.js';
+import { ACTOR_LENGTH, optionError } from './commit.js';
+import { SIGNATURE_LENGTH } from './entry.js';
+
+/** Whoever commits. `sign` makes an Ed25519 signature of 64 bytes; it may ask an agent or a token elsewhere. */
+export interface Actor {
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>;
+}
+
+const SEED_LENGTH = 32;
+const DOMAIN = utf8Bytes('regalia commit v1\0');
+/** What goes before the raw bytes of a key in DER (RFC 8410): PKCS #8 for the secret one, SPKI for the public one. */
+const PKCS8_PREFIX = bytesOf('302e020100300506032b657004220420');
+const SPKI_PREFIX = bytesOf('302a300506032b6570032100');
+
+/** The field's prime, 2^255 - 19, and the group's order, little-endian. */
+const PRIME = littleEndian((1n << 255n) - 19n);
+const ORDER = littleEndian((1n << 252n) + 27742317777372353535851937790883648493n);
+
+/**
+ * The y coordinates of the points whose order divides 8, in canonical form: 0 (order 4), 1 (order 1), -1 (order 2) and
+ * the two of order 8. Each has one or two points, by the sign bit.
+ */
+const SMALL_ORDER: readonly Uint8Array[] = [
+  littleEndian(0n),
+  littleEndian(1n),
+  littleEndian((1n << 255n) - 20n),
+  bytesOf('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'),
+  bytesOf('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'),
+];
+
+function bytesOf(digits: string): Uint8Array {
+  return unhex(digits) as Uint8Array;
+}
+
+function littleEndian(number: bigint): Uint8Array {
+  return bytesOf(number.toString(16).padStart(64, '0')).reverse();
+}
+
+/** The bytes that a signature of this commit covers. */
+export function signedMessage(commit: Address): Uint8Array {
+  return concatBytes([DOMAIN, commit]);
+}
+
+/** The signature of a commit by an actor. REGALIA_OPTION where the actor's key or signature is not what it should be. */
+export async function signCommit(actor: Actor, commit: Address): Promise<Uint8Array> {
+  const signature = await actor.sign(signedMessage(commit));
+  if (verifySignature(actor.publicKey, commit, signature)) return new Uint8Array(signature);
+  throw optionError('actor', 'one whose signatures fit its public key', hex(actor.publicKey));
+}
+
+/** Whether this is the actor's signature of the commit. */
+export function verifySignature(
+  publicKey: Uint8Array,
+  commit: Address,
+  signature: Uint8Array,
+): boolean {
+  if (signature.length !== SIGNATURE_LENGTH || !isActorKey(publicKey)) return false;
+  if (!isStrongPoint(signature.subarray(0, 32))) return false;
+  if (!isBelow(signature.subarray(32), ORDER)) return false;
+  const key = publicKeyObject(publicKey);
+  return verifyEd25519(null, signedMessage(commit), key, signature);
+}
+
+/** Whether these are 32 bytes of a canonical point that is not of small order. */
+export function isActorKey(publicKey: Uint8Array): boolean {
+  return publicKey.length === ACTOR_LENGTH && isStrongPoint(publicKey);
+}
+
+function isStrongPoint(point: Uint8Array): boolean {
+  const y = Uint8Array.from(point);
+  y[31] = (y[31] as number) & 0x7f;
+  return isBelow(y, PRIME) && !SMALL_ORDER.some((weak) => equalBytes(weak, y));
+}
+
+/** Little-endian comparison; what is compared is public, so time may tell. */
+function isBelow(number: Uint8Array, limit: Uint8Array): boolean {
+  for (let i = limit.length - 1; i >= 0; i--) {
+    const difference = (number[i] as number) - (limit[i] as number);
+    if (difference !== 0) return difference < 0;
+  }
+  return false;
+}
+
+function publicKeyObject(publicKey: Uint8Array): KeyObject {
+  const key = Buffer.from(concatBytes([SPKI_PREFIX, publicKey]));
+  return createPublicKey({ key, format: 'der', type: 'spki' });
+}
+
+/** An actor with the secret key that this seed of 32 bytes spells (RFC 8032, section 5.1.5). */
+export function actorFromSeed(seed: Uint8Array): Actor {
+  if (seed.length !== SEED_LENGTH) {
+    throw optionError('seed', `${SEED_LENGTH} bytes`, `${seed.length}`);
+  }
+  const key = Buffer.from(concatBytes([PKCS8_PREFIX, seed]));
+  const secret = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
+  key.fill(0);
+  const spki = createPublicKey(secret).export({ format: 'der', type: 'spki' });
+  return {
+    publicKey: new Uint8Array(spki.subarray(SPKI_PREFIX.length)),
+    sign: (message) => new Uint8Array(signEd25519(null, message, secret)),
+  };
+}
+
+/** A new actor. `random` gives that many unpredictable bytes; the runtime's own unless a test passes another. */
+export function generateActor(random: (length: number) => Uint8Array = randomBytes): Actor {
+  return actorFromSeed(random(SEED_LENGTH));
+}
