@@ -1,24 +1,32 @@
 /**
- * An adaptive binary arithmetic coder: a bit that was expected costs a small part of a bit. Each yes-or-no question
- * has a context that counts its answers so far, starting from a prior; encoder and decoder count alike.
+ * An adaptive binary arithmetic coder: a bit that was expected costs a small part of a bit. Each
+ * yes-or-no question has a context that counts its answers so far, starting from a prior; encoder and
+ * decoder count alike.
  *
- * The interval is [low, low + range) of 24 bits; its top byte leaves when range falls below 2^16, and a carry out of
- * low runs into the bytes that left (Martin, Range encoding, 1979; the carry as in LZMA). The shortest byte string
- * that names a point of the final interval ends the stream: trailing zero bytes are left out, and the decoder reads
- * zeros past the end. Several byte strings may name one point sequence, so whoever decodes must encode again and
- * compare. Integers stay below 2^26: nothing here is larger than a small integer of the engine.
+ * The interval is [low, low + range) of 24 bits; its top byte leaves when range falls below 2^16, and a
+ * carry out of low runs into the bytes that left (Martin, Range encoding, 1979; the carry as in LZMA).
+ * The shortest byte string that names a point of the final interval ends the stream: trailing zero bytes
+ * are left out, and the decoder reads zeros past the end. Several byte strings may name one point
+ * sequence, so whoever decodes must encode again and compare. Integers stay below 2^26: nothing here is
+ * larger than a small integer of the engine.
  */
 import { ByteWriter } from '../bytes.js';
 
 const TOP = 1 << 24;
 const BOTTOM = 1 << 16;
 
-/** What an answer adds to its count, and the sum above which both counts are halved: so recent answers weigh more. */
-const WEIGHT = 16;
+/**
+ * What an answer adds to its count, and the sum above which both counts are halved: so recent answers
+ * weigh more. Persisted.
+ */
+const WEIGHT = 24;
 const MAX_TOTAL = 1023;
 
-/** The counts of each context: expected noes and yeses in pairs, each 1 to 255. */
-export type Priors = readonly number[];
+/**
+ * The counts that each context starts from: expected noes and yeses in pairs, each 1 to 255. Never
+ * written to.
+ */
+export type Priors = Uint16Array;
 
 function learn(counts: Uint16Array, at: number, bit: 0 | 1): void {
   counts[at + bit] = (counts[at + bit] as number) + WEIGHT;
@@ -37,7 +45,7 @@ export class ArithmeticEncoder {
   #carried = 0;
 
   constructor(priors: Priors) {
-    this.#counts = Uint16Array.from(priors);
+    this.#counts = priors.slice();
   }
 
   bit(context: number, bit: 0 | 1): void {
@@ -108,7 +116,7 @@ export class ArithmeticDecoder {
   #range = TOP;
 
   constructor(priors: Priors, bytes: Uint8Array) {
-    this.#counts = Uint16Array.from(priors);
+    this.#counts = priors.slice();
     this.#bytes = bytes;
     for (let i = 0; i < 3; i++) this.#code = (this.#code << 8) | this.#next();
   }

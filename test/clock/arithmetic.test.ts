@@ -4,7 +4,7 @@ import { ArithmeticDecoder, ArithmeticEncoder } from '../../src/clock/arithmetic
 import { EVENT_BASE, PRIORS, readNumber, writeNumber } from '../../src/clock/model.js';
 
 /** One evenly expected context, one lopsided. */
-const TWO_CONTEXTS = [16, 16, 31, 1];
+const TWO_CONTEXTS = Uint16Array.of(16, 16, 31, 1);
 
 function write(contexts: readonly number[], bits: readonly (0 | 1)[]): Uint8Array {
   const encoder = new ArithmeticEncoder(TWO_CONTEXTS);
@@ -57,12 +57,30 @@ t.test('bytes end without zeros', async (t) => {
   t.equal(write([0, 0, 0], [0, 0, 0]).length, 0);
   for (let i = 0; i < 256; i++) {
     const bits = Array.from({ length: 8 }, (_, j) => ((i >> j) & 1) as 0 | 1);
-    t.not(write(bits.map(() => 2), bits).at(-1), 0);
+    t.not(
+      write(
+        bits.map(() => 2),
+        bits,
+      ).at(-1),
+      0,
+    );
   }
 });
 
 t.test('numbers up to 2^53 - 1 are exact', async (t) => {
-  const numbers = [0, 1, 2, 3, 127, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 52, 2 ** 53 - 2, 2 ** 53 - 1];
+  const numbers = [
+    0,
+    1,
+    2,
+    3,
+    127,
+    2 ** 31 - 1,
+    2 ** 31,
+    2 ** 32,
+    2 ** 52,
+    2 ** 53 - 2,
+    2 ** 53 - 1,
+  ];
   const encoder = new ArithmeticEncoder(PRIORS);
   for (const number of numbers) writeNumber(encoder, EVENT_BASE, number);
   const decoder = new ArithmeticDecoder(PRIORS, encoder.finish());

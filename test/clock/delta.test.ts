@@ -3,7 +3,13 @@ import t from 'tap';
 import { equalBytes } from '../../src/bytes.js';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, encodeEvent } from '../../src/clock/encoding.js';
-import { type Event, equalEvents, eventNode, formatEvent, MAX_COUNT } from '../../src/clock/event.js';
+import {
+  type Event,
+  equalEvents,
+  eventNode,
+  formatEvent,
+  MAX_COUNT,
+} from '../../src/clock/event.js';
 import { MAX_DEPTH } from '../../src/clock/id.js';
 import { event, fork, join, peek, type Stamp, seed } from '../../src/clock/stamp.js';
 import { isRegaliaError } from '../../src/errors.js';
@@ -13,7 +19,10 @@ import { readEvent } from './notation.js';
 const { tree: someEvent } = fc.letrec<{ tree: Event }>((tie) => ({
   tree: fc.oneof(
     { maxDepth: 6, depthSize: 'large' },
-    fc.oneof(fc.nat(3), fc.maxSafeNat().map((n) => Math.floor(n / 16))),
+    fc.oneof(
+      fc.nat(3),
+      fc.maxSafeNat().map((n) => Math.floor(n / 16)),
+    ),
     fc
       .tuple(fc.oneof(fc.nat(2), fc.nat(2 ** 40)), tie('tree'), tie('tree'))
       .map(([n, l, r]) => eventNode(n, l, r)),
@@ -46,7 +55,10 @@ t.test('a history of stamps survives as differences, however the trees were made
       let before = history.everyone();
       for (const step of steps) {
         history.apply(step);
-        const [base, next] = [before[0]?.stamp.event as Event, history.living[0]?.stamp.event as Event];
+        const [base, next] = [
+          before[0]?.stamp.event as Event,
+          history.living[0]?.stamp.event as Event,
+        ];
         const copy = decodeEvent(encodeEvent(base));
         const delta = encodeEventDelta(base, next);
         if (!equalBytes(encodeEventDelta(copy, next), delta)) return false;
@@ -72,7 +84,13 @@ t.test('what did not change is shared with the base', async (t) => {
 });
 
 t.test('the least and the largest counts survive', async (t) => {
-  const trees = ['0', `${MAX_COUNT}`, `(0, ${MAX_COUNT}, 0)`, `(1, 0, ${MAX_COUNT - 1})`, '(0, 0, 1)'];
+  const trees = [
+    '0',
+    `${MAX_COUNT}`,
+    `(0, ${MAX_COUNT}, 0)`,
+    `(1, 0, ${MAX_COUNT - 1})`,
+    '(0, 0, 1)',
+  ];
   for (const base of trees.map(readEvent)) {
     for (const next of trees.map(readEvent)) {
       t.ok(equalEvents(applyEventDelta(base, encodeEventDelta(base, next)), next));
@@ -161,7 +179,9 @@ t.test('among 100 replicas an event takes a few bytes, a merge some more', async
     events.push(encodeEventDelta(merged.event, after.event).length);
     stamps.push(encodeEvent(after.event).length);
   }
-  t.comment(`median bytes: event ${median(events)}, merge ${median(merges)}, tree ${median(stamps)}`);
+  t.comment(
+    `median bytes: event ${median(events)}, merge ${median(merges)}, tree ${median(stamps)}`,
+  );
   t.ok(median(events) <= 3);
   t.ok(median(merges) <= 16);
   t.ok(median(stamps) <= 64);

@@ -1,6 +1,6 @@
 /**
- * The obvious model of causality: each stamp carries the set of events that it knows of, by number. Steps are drawn
- * from a finite list, so fast-check can shrink a failing history.
+ * The obvious model of causality: each stamp carries the set of events that it knows of, by number. Steps
+ * are drawn from a finite list, so fast-check can shrink a failing history.
  */
 import fc from 'fast-check';
 import { event, fork, join, peek, type Stamp, seed } from '../../src/clock/stamp.js';
@@ -20,7 +20,17 @@ export interface Step {
 export const someSteps = (maxLength = 120): fc.Arbitrary<Step[]> =>
   fc.array(
     fc.record({
-      verb: fc.constantFrom('event', 'event', 'event', 'fork', 'fork', 'join', 'message', 'message', 'lose'),
+      verb: fc.constantFrom(
+        'event',
+        'event',
+        'event',
+        'fork',
+        'fork',
+        'join',
+        'message',
+        'message',
+        'lose',
+      ),
       first: fc.nat(1000),
       second: fc.nat(1000),
     }),

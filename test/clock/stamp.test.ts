@@ -16,6 +16,7 @@ import {
   seed,
 } from '../../src/clock/stamp.js';
 import { compareSets, History, someSteps, type Witness } from './history.js';
+import * as paper from './paper.js';
 
 function isNormalEvent(event: Event): boolean {
   if (typeof event === 'number') return event >= 0;
@@ -104,6 +105,32 @@ function isSound(witnesses: readonly Witness[], living: readonly Witness[]): boo
   const ids = living.map(({ stamp }) => stamp.id);
   return ids.every((id, i) => ids.slice(0, i).every((other) => disjoint(id, other)));
 }
+
+function isAsInThePaper(stamp: Stamp, other: Stamp): boolean {
+  const { paperEvent, paperId } = paper;
+  const [mine, theirs] = [paperEvent(stamp.event), paperEvent(other.event)];
+  const same = (event: Event, expected: paper.PaperEvent) =>
+    JSON.stringify(paperEvent(event)) === JSON.stringify(expected);
+  return (
+    same(event(stamp).event, paper.event(paperId(stamp.id), mine)) &&
+    same(join(peek(stamp), peek(other)).event, paper.join(mine, theirs)) &&
+    leq(stamp, other) === paper.leq(mine, theirs)
+  );
+}
+
+t.test('event, join and order are the ones of the paper, letter by letter', async () => {
+  fc.assert(
+    fc.property(someSteps(), (steps) => {
+      const history = new History();
+      return steps.every((step) => {
+        history.apply(step);
+        const pick = (at: number) => history.living[at % history.living.length] as Witness;
+        return isAsInThePaper(pick(step.first).stamp, pick(step.second).stamp);
+      });
+    }),
+    { numRuns: 200 },
+  );
+});
 
 t.test('stamps compare exactly as sets of known events do', async () => {
   fc.assert(
