@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { equalBytes, hex, unhex } from '../../src/bytes.js';
+import { ArithmeticEncoder } from '../../src/clock/arithmetic.js';
 import {
   decodeEvent,
   decodeId,
@@ -19,6 +20,16 @@ import {
   MAX_COUNT,
 } from '../../src/clock/event.js';
 import { equalIds, formatId, type Id, idNode, MAX_DEPTH } from '../../src/clock/id.js';
+import {
+  DEPTHS,
+  EVENT_BASE,
+  EVENT_BOTH_ZERO,
+  EVENT_COUNT,
+  EVENT_NODE,
+  EVENT_RIGHT,
+  PRIORS,
+  writeNumber,
+} from '../../src/clock/model.js';
 import { equalStamps, formatStamp, seed } from '../../src/clock/stamp.js';
 import { isRegaliaError } from '../../src/errors.js';
 import { History, someSteps } from './history.js';
@@ -136,6 +147,40 @@ t.test('a tree of more than 65,536 nodes is not encoded', async (t) => {
   let event: Event = readEvent('(0, 1, 0)');
   for (let nodes = 1; nodes <= MAX_NODES; nodes *= 2) event = eventNode(0, event, event);
   t.throws(() => encodeEvent(event), { code: 'REGALIA_STAMP' });
+});
+
+/** Says what `encodeEvent` would, without its limits, of a full tree of so many levels below these halves. */
+function writeFullHalves(coder: ArithmeticEncoder, levels: number, depth = 1): void {
+  const kind = levels > 1 ? 1 : 0;
+  const context = EVENT_NODE + Math.min(depth, DEPTHS - 1) * 3;
+  coder.bit(context, kind);
+  coder.bit(context + kind + 1, kind);
+  if (kind === 1) {
+    coder.bit(EVENT_BOTH_ZERO + 1, 1);
+    writeFullHalves(coder, levels - 1, depth + 1);
+    writeFullHalves(coder, levels - 1, depth + 1);
+  } else {
+    coder.bit(EVENT_RIGHT, 1);
+    writeNumber(coder, EVENT_COUNT, 0);
+  }
+}
+
+function fullTreeBytes(levels: number): Uint8Array {
+  const coder = new ArithmeticEncoder(PRIORS);
+  coder.bit(EVENT_NODE, 1);
+  writeNumber(coder, EVENT_BASE, 0);
+  writeFullHalves(coder, levels);
+  return coder.finish();
+}
+
+t.test('few bytes that say a tree of more than 65,536 nodes are not decoded', async (t) => {
+  const allowed = fullTreeBytes(16);
+  t.same(encodeEvent(decodeEvent(allowed)), allowed);
+  t.ok(fullTreeBytes(17).length < MAX_STAMP_BYTES);
+  t.throws(() => decodeEvent(fullTreeBytes(17)), {
+    code: 'REGALIA_STAMP',
+    data: { expected: `at most ${MAX_NODES} nodes` },
+  });
 });
 
 t.test('more than 65,536 bytes are not read', async (t) => {
