@@ -17,12 +17,12 @@
  */
 import { open } from 'lmdb';
 import { assert, RegaliaError } from '../errors.js';
-import type { Batch, Durability, Reads, RowKey, Table } from './backend.js';
+import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from './backend.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
-import { storageError } from './lmdb-errors.js';
-import { runBody } from './memory.js';
+import { fullError, storageError } from './lmdb-errors.js';
+import { hasRoom } from './lmdb-preflight.js';
 import type { Target } from './overlay.js';
-import { Overlay } from './overlay.js';
+import { Overlay, runBody } from './overlay.js';
 
 /** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
 const NO_META_SYNC = 0x4_0000;
@@ -54,7 +54,7 @@ export interface LmdbTable {
   remove(key: number | Uint8Array): unknown;
   ensureReadTxn(): void;
   resetReadTxn(): void;
-  readonly db: { stat(): { entryCount: number } };
+  readonly db: { stat(): TablePages };
 }
 
 function openRoot(path: string, options: EnvironmentOptions) {
@@ -128,19 +128,44 @@ export class LmdbEnvironment {
 
   /** Throws REGALIA_IO once poisoned. */
   check(): void {
-    if (this.fault !== undefined) throw poisonedError(this.path, this.fault);
+    if (this.fault !== undefined) throw this.refusal();
+  }
+
+  /** What is thrown once poisoned. */
+  refusal(): RegaliaError {
+    const message = `${this.path} had an input or output error and must be reopened`;
+    const data = { path: this.path, operation: 'use' };
+    return new RegaliaError('REGALIA_IO', message, data, { cause: this.fault });
   }
 
   resetReads(): void {
     this.tables.meta.resetReadTxn();
   }
 
-  stats() {
-    return (this.#root as unknown as { getStats(): EnvironmentStats }).getStats();
+  /** A table's counts of rows and of pages. */
+  pages(table: Table): TablePages {
+    const opened = this.tables[table];
+    opened.ensureReadTxn();
+    return opened.db.stat();
   }
 
-  async backup(path: string): Promise<void> {
-    await (this.#root as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(path, false);
+  /** What is in no tree, and is not a meta page, is free: LMDB itself counts only the entries of its free list. */
+  stats(): BackendStats {
+    const { pageSize, lastPageNumber, root, free } = this.#root.getStats() as unknown as EnvironmentStats;
+    const rows = {} as Record<Table, number>;
+    let used = 2 + pagesOf(root) + pagesOf(free);
+    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) {
+      const pages = this.pages(table);
+      rows[table] = pages.entryCount;
+      used += pagesOf(pages);
+    }
+    const all = lastPageNumber + 1;
+    return { bytes: all * pageSize, freeBytes: Math.max(0, all - used) * pageSize, rows };
+  }
+
+  /** Copies the newest state into the folder as data.mdb, in the worker thread. */
+  async copy(folder: string): Promise<void> {
+    await (this.#root as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(folder, false);
   }
 
   /** Frees readers that died without leaving. */
@@ -168,7 +193,7 @@ export class LmdbEnvironment {
   #commit(): void {
     this.#busy = true;
     if (this.fault !== undefined) {
-      this.#settle(this.#take(), poisonedError(this.path, this.fault));
+      this.#settle(this.#take(), this.refusal());
     } else if (this.#queue.some((job) => job.durability === 'sync')) {
       this.#commitHere(ON_THIS_THREAD);
     } else if (this.#queue.some((job) => job.durability === 'group')) {
@@ -242,8 +267,6 @@ export class LmdbEnvironment {
       } catch (error) {
         job.ended = { error };
         continue;
-      } finally {
-        overlay.end();
       }
       overlay.applyTo(this.#target);
     }
@@ -270,17 +293,22 @@ export class LmdbEnvironment {
     else for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  /** A full disk is an answer if the file still ends at an earlier transaction; anything else poisons. */
+  /**
+   * A full disk is an answer if the file still ends at an earlier transaction; anything else poisons. LMDB reports a
+   * write that the disk took only in part as EIO.
+   */
   #failed(error: unknown, transaction: number): RegaliaError {
     const coded = storageError(error, this.path, 'commit', { outcome: 'none' });
-    if (coded.code === 'REGALIA_FULL' && this.#endsBefore(transaction)) return coded;
-    return this.#poison(error, 'commit');
+    const isFull = coded.code === 'REGALIA_FULL' || !hasRoom(this.path);
+    if (!isFull || !this.#endsBefore(transaction)) return this.#poison(error, 'commit');
+    return coded.code === 'REGALIA_FULL' ? coded : fullError(this.path, error);
   }
 
   #endsBefore(transaction: number): boolean {
     try {
       this.resetReads();
-      return transaction > 0 && this.stats().lastTxnId < transaction;
+      const { lastTxnId } = this.#root.getStats() as unknown as EnvironmentStats;
+      return transaction > 0 && lastTxnId < transaction;
     } catch {
       return false;
     }
@@ -302,11 +330,23 @@ export class LmdbEnvironment {
   }
 }
 
+interface TablePages {
+  readonly entryCount: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
 interface EnvironmentStats {
   readonly pageSize: number;
   readonly lastPageNumber: number;
   readonly lastTxnId: number;
-  readonly free: { readonly entryCount: number };
+  readonly root: TablePages;
+  readonly free: TablePages;
+}
+
+function pagesOf(pages: TablePages): number {
+  return pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages;
 }
 
 function openTables(root: Root, path: string): Record<Table, LmdbTable> {
@@ -336,9 +376,4 @@ function ioError(error: unknown, path: string, operation: string): RegaliaError 
   const text = error instanceof Error ? error.message : String(error);
   const facts = { cause: error, outcome: 'unknown' as const };
   return new RegaliaError('REGALIA_IO', `${operation} failed at ${path}: ${text}`, { path, operation }, facts);
-}
-
-function poisonedError(path: string, fault: RegaliaError): RegaliaError {
-  const message = `${path} had an input or output error and must be reopened`;
-  return new RegaliaError('REGALIA_IO', message, { path, operation: 'use' }, { cause: fault });
 }

@@ -7,7 +7,7 @@
 import { RegaliaError } from '../errors.js';
 import type { ErrorFacts } from '../errors.js';
 
-type Kind = 'full' | 'permission' | 'missing' | 'format' | 'version' | 'corrupt' | 'readers' | 'io';
+type Kind = 'full' | 'permission' | 'missing' | 'format' | 'version' | 'corrupt' | 'taken' | 'readers' | 'io';
 
 /** LMDB's own numbers (lmdb.h) and those of errno that LMDB passes on. */
 const KIND_BY_NUMBER: ReadonlyMap<number, Kind> = new Map([
@@ -35,7 +35,9 @@ const KIND_BY_NAME: ReadonlyMap<string, Kind> = new Map([
   ['EACCES', 'permission'],
   ['EROFS', 'permission'],
   ['ENOENT', 'missing'],
-  ['ENOTDIR', 'missing'],
+  ['ENOTDIR', 'taken'],
+  ['EEXIST', 'taken'],
+  ['ENOTEMPTY', 'taken'],
 ]);
 
 const KIND_BY_TEXT: readonly (readonly [RegExp, Kind])[] = [
@@ -70,11 +72,13 @@ export function storageError(
   const text = error instanceof Error ? error.message : String(error);
   switch (kindOf(error)) {
     case 'full':
-      return new RegaliaError('REGALIA_FULL', `no room left at ${path}`, { path }, { retryable: true, ...why });
+      return fullError(path, error, why);
     case 'permission':
       return new RegaliaError('REGALIA_PERMISSION', `permission refused at ${path}`, { path }, why);
     case 'missing':
       return new RegaliaError('REGALIA_NOT_FOUND', `${path} does not exist`, { what: 'store', name: path }, why);
+    case 'taken':
+      return new RegaliaError('REGALIA_EXISTS', `${path} is taken`, { what: 'file', name: path }, why);
     case 'readers': {
       const message = `too many processes read ${path}`;
       return new RegaliaError('REGALIA_LOCKED', message, { path }, { retryable: true, ...why });
@@ -96,4 +100,9 @@ export function storageError(
       return new RegaliaError('REGALIA_IO', message, { path, operation }, { outcome: 'unknown', ...why });
     }
   }
+}
+
+/** No room on the device, or in the map. */
+export function fullError(path: string, cause?: unknown, facts: ErrorFacts = {}): RegaliaError {
+  return new RegaliaError('REGALIA_FULL', `no room left at ${path}`, { path }, { retryable: true, cause, ...facts });
 }

@@ -14,15 +14,13 @@ import { join } from 'node:path';
 import { copyBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import type { Backend, BackendStats, Batch, Durability, Row, RowKey, RowRange, Table } from './backend.js';
-import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 import type { EnvironmentOptions } from './lmdb-environment.js';
 import { storageError } from './lmdb-errors.js';
-import { createGeneration } from './lmdb-create.js';
-import { preflight } from './lmdb-preflight.js';
-import { restOf } from './memory.js';
+import { backupTo, createGeneration } from './lmdb-create.js';
+import { makeLockFile, preflight } from './lmdb-preflight.js';
 import type { HeldRange } from './overlay.js';
-import { holdKey, holdRange, releaseKey } from './overlay.js';
+import { ROW_KEY_BYTES_MAX, holdKey, holdRange, releaseKey, restOf } from './overlay.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
@@ -90,6 +88,7 @@ function openEnvironment(path: string, identity: string, options: EnvironmentOpt
 }
 
 async function createTables(folder: string, options: EnvironmentOptions): Promise<void> {
+  makeLockFile(folder, options.maxReaders);
   await new LmdbEnvironment(folder, options).close();
 }
 
@@ -113,6 +112,9 @@ class LmdbBackend implements Backend {
 
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
     if (this.#closed || this.#environment.fault !== undefined) this.#refuse();
+    // A number out of bounds would be wrapped, and another row found.
+    const sound = typeof key === 'number' ? key >>> 0 === key : key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
+    if (!sound) holdKey(table, key);
     try {
       // The object that lmdb-js returns is its whole buffer under a false length: wrap, never pass on.
       const found = this.#environment.tables[table].getBinaryFast(key as number | Uint8Array);
@@ -169,9 +171,7 @@ class LmdbBackend implements Backend {
 
   count(table: Table): number {
     this.#check();
-    const lmdbTable = this.#environment.tables[table];
-    lmdbTable.ensureReadTxn();
-    return lmdbTable.db.stat().entryCount;
+    return this.#environment.pages(table).entryCount;
   }
 
   write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T> {
@@ -197,16 +197,13 @@ class LmdbBackend implements Backend {
 
   stats(): BackendStats {
     this.#check();
-    const rows = {} as Record<Table, number>;
-    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) rows[table] = this.count(table);
-    const { pageSize, lastPageNumber } = this.#environment.stats();
-    return { bytes: (lastPageNumber + 1) * pageSize, freeBytes: 0, rows };
+    return this.#environment.stats();
   }
 
   async backup(path: string): Promise<void> {
     this.#check();
     try {
-      await this.#environment.backup(path);
+      await backupTo(path, (folder) => this.#environment.copy(folder));
     } catch (error) {
       throw storageError(error, path, 'backup');
     }
@@ -234,9 +231,7 @@ class LmdbBackend implements Backend {
   }
 
   #refuse(): never {
-    if (this.#closed) throw closedError();
-    this.#environment.check();
-    throw new Error('unreachable');
+    throw this.#closed ? closedError() : this.#environment.refusal();
   }
 
   #readError(error: unknown): RegaliaError {

@@ -13,7 +13,7 @@ import { assert, RegaliaError } from '../errors.js';
 import type { Backend, BackendStats, Batch, Durability, Row, RowKey, RowRange, Table } from './backend.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import type { HeldKey, HeldRange } from './overlay.js';
-import { holdKey, holdRange, inRange, Overlay, releaseKey } from './overlay.js';
+import { holdKey, holdRange, inRange, Overlay, releaseKey, restOf, runBody } from './overlay.js';
 
 const CHUNK_KEYS_MAX = 1_024;
 /** Rows that a range copies at a time: it then holds nothing that a write could disturb. */
@@ -244,22 +244,4 @@ class MemoryBackend implements Backend {
 
 function closedError(): RegaliaError {
   return new RegaliaError('REGALIA_CLOSED', 'the backend is closed', { what: 'backend' });
-}
-
-/** What is left of a range after `count` rows that ended with `key`. */
-export function restOf(range: HeldRange, key: HeldKey, count: number): HeldRange {
-  const limit = range.limit - count;
-  return range.reverse
-    ? { ...range, upper: key, upperOpen: true, limit }
-    : { ...range, lower: key, lowerOpen: true, limit };
-}
-
-/** Runs a body on its overlay, which ends with it. A body that returns a promise is our own bug. */
-export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
-  const result = body(overlay);
-  if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
-    overlay.end();
-    throw new TypeError('the body of a write must not be asynchronous: its batch has ended');
-  }
-  return result;
 }

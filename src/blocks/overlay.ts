@@ -89,6 +89,14 @@ export function inRange(key: HeldKey, range: HeldRange): boolean {
   return upper === undefined || (range.upperOpen ? key < upper : key <= upper);
 }
 
+/** What is left of a range after `count` rows that ended with `key`. */
+export function restOf(range: HeldRange, key: HeldKey, count: number): HeldRange {
+  const limit = range.limit - count;
+  return range.reverse
+    ? { ...range, upper: key, upperOpen: true, limit }
+    : { ...range, lower: key, lowerOpen: true, limit };
+}
+
 export function compareHeld(a: HeldKey, b: HeldKey): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
@@ -222,6 +230,20 @@ export class Overlay implements Batch {
       if (order >= 0) their = theirs.next();
     }
     theirs.return?.();
+  }
+}
+
+/** Runs a body on its overlay, whose batch ends with it. A body that returns a promise is our own bug. */
+export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
+  try {
+    const result = body(overlay);
+    const promise = result as Partial<PromiseLike<unknown>> | null | undefined;
+    if (typeof promise?.then !== 'function') return result;
+    // What it goes on to do, it does to a batch that has ended; its own rejection would have nobody to hear it.
+    promise.then(undefined, () => undefined);
+    throw new TypeError('the body of a write must not be asynchronous');
+  } finally {
+    overlay.end();
   }
 }
 

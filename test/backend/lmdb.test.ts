@@ -1,0 +1,9 @@
+import { join } from 'node:path';
+import t from 'tap';
+import { openLmdb } from '../../src/blocks/lmdb.js';
+import { conformance } from './conformance.js';
+
+const folder = t.testdir();
+let opened = 0;
+
+await conformance(t, () => openLmdb(join(folder, `store-${opened++}`)));

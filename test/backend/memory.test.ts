@@ -1,0 +1,9 @@
+import t from 'tap';
+import { openMemory } from '../../src/blocks/memory.js';
+import { conformance } from './conformance.js';
+
+await conformance(t, async () => openMemory());
+
+t.test('a store in memory has no file to copy', async (t) => {
+  await t.rejects(openMemory().backup('/nowhere/at/all'), { code: 'REGALIA_OPTION' });
+});
