@@ -142,8 +142,8 @@ export class History {
       if (!equalBytes(bucket, commit.bucket)) continue;
       const { stamp } = this.commit(address, reads);
       if (leqEvents(stamp, commit.stamp)) continue;
-      const expected = `a stamp at or above ${formatEvent(stamp)}`;
-      const actual = formatEvent(commit.stamp);
+      const expected = `a stamp at or above ${formatEvent(stamp).slice(0, 500)}`;
+      const actual = formatEvent(commit.stamp).slice(0, 500);
       throw new RegaliaError(
         'REGALIA_STAMP',
         `the stamp of a commit is not at or above that of its parent ${addressText(address)}`,

@@ -1,0 +1,166 @@
+/**
+ * Branches and tags against a map, names that are refused, and rows that were damaged or lost.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { addressText, SHA256 } from '../../src/blocks/address.js';
+import type { Backend } from '../../src/blocks/backend.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import { fork, seed } from '../../src/clock/stamp.js';
+import {
+  type Branch,
+  branch,
+  branches,
+  checkRefName,
+  delBranch,
+  delTag,
+  putBranch,
+  putTag,
+  tag,
+  tags,
+} from '../../src/log/branches.js';
+import { BUCKET, someAddress } from './dag.js';
+
+const OTHER = new Uint8Array(16).fill(0xb1);
+
+function someBranch(number: number): Branch {
+  const [half] = fork(seed());
+  return {
+    head: someAddress(number),
+    id: number % 2 === 0 ? half.id : undefined,
+    nextSequence: number,
+  };
+}
+
+async function put(backend: Backend, name: string, number: number): Promise<void> {
+  await backend.write((batch) => putBranch(batch, BUCKET, name, someBranch(number)), 'none');
+}
+
+t.test('branches and tags behave like two maps a bucket', async () => {
+  const step = fc.record({
+    verb: fc.constantFrom('put', 'put', 'del'),
+    sort: fc.constantFrom('branch', 'tag'),
+    bucket: fc.constantFrom(BUCKET, OTHER),
+    name: fc.constantFrom('main', 'a', 'a/b', 'replica/0f/main', 'é'),
+    number: fc.nat(400),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const backend = openMemory();
+      const model = new Map<string, number>();
+      for (const { verb, sort, bucket, name, number } of steps) {
+        const key = `${sort} ${bucket[0]} ${name}`;
+        await backend.write((batch) => {
+          if (verb === 'del') {
+            const gone =
+              sort === 'tag' ? delTag(batch, bucket, name) : delBranch(batch, bucket, name);
+            if (gone !== model.has(key)) throw new Error(`${key}: ${gone}`);
+          } else if (sort === 'tag') putTag(batch, bucket, name, someAddress(number));
+          else putBranch(batch, bucket, name, someBranch(number));
+        }, 'none');
+        if (verb === 'del') model.delete(key);
+        else model.set(key, number);
+      }
+      return fc.stringify(contents(backend)) === fc.stringify(modelled(model));
+    }),
+    { numRuns: 60 },
+  );
+});
+
+function contents(backend: Backend): unknown[] {
+  return [BUCKET, OTHER].flatMap((bucket) => [
+    ...branches(backend, bucket),
+    ...[...tags(backend, bucket)].map(({ name, commit }) => [name, addressText(commit)]),
+  ]);
+}
+
+function modelled(model: ReadonlyMap<string, number>): unknown[] {
+  const pick = (sort: string, bucket: Uint8Array): [string, number][] =>
+    [...model]
+      .map(([key, number]) => [key.split(' '), number] as const)
+      .filter(([[first, second]]) => first === sort && second === `${bucket[0]}`)
+      .map(([parts, number]): [string, number] => [parts[2] as string, number])
+      .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return [BUCKET, OTHER].flatMap((bucket) => [
+    ...pick('branch', bucket).map(([name, number]) => ({ name, ...someBranch(number) })),
+    ...pick('tag', bucket).map(([name, number]) => [name, addressText(someAddress(number))]),
+  ]);
+}
+
+t.test('a branch comes back whole, an absent one is undefined', async (t) => {
+  const backend = openMemory();
+  await put(backend, 'main', 2);
+  await put(backend, 'next', 3);
+  t.same(branch(backend, BUCKET, 'main'), someBranch(2));
+  t.same(branch(backend, BUCKET, 'next'), someBranch(3));
+  t.equal(branch(backend, BUCKET, 'other'), undefined);
+  t.equal(branch(backend, OTHER, 'main'), undefined);
+  t.equal(tag(backend, BUCKET, 'main'), undefined);
+});
+
+t.test('names that read as something else are refused', async (t) => {
+  const good = [
+    'main',
+    'a',
+    'feature/x',
+    'replica/00ff/main',
+    'é',
+    'v1.0',
+    'n'.repeat(255),
+    'lock',
+    'a-b',
+  ];
+  for (const name of good) t.doesNotThrow(() => checkRefName(name), name);
+  const bad = [
+    '',
+    '-x',
+    '/a',
+    'a/',
+    'a//b',
+    'a..b',
+    'x.lock',
+    'a.lock/b',
+    'a\nb',
+    '\x7f',
+    'a b',
+    'a~1',
+    'a^',
+  ];
+  bad.push('a:b', '.a', 'a/.b', 'a.', '@', 'a@{1}', 'a\\b', 'n'.repeat(256), '\ud800', 'a\0');
+  const backend = openMemory();
+  for (const name of bad) {
+    t.throws(() => branch(backend, BUCKET, name), { code: 'REGALIA_OPTION' }, JSON.stringify(name));
+    await t.rejects(put(backend, name, 1), { code: 'REGALIA_OPTION' });
+  }
+  t.throws(() => branch(backend, new Uint8Array(3), 'main'), { code: 'REGALIA_OPTION' });
+  const wrong = { ...someBranch(1), nextSequence: -1 };
+  const write = backend.write((batch) => putBranch(batch, BUCKET, 'main', wrong), 'none');
+  await t.rejects(write, { code: 'REGALIA_OPTION' });
+});
+
+t.test('a flipped bit, a lost row and a lost count are corrupt, never an absence', async (t) => {
+  const backend = openMemory();
+  await put(backend, 'main', 2);
+  await put(backend, 'next', 4);
+  await backend.write((batch) => putTag(batch, BUCKET, 'v1', someAddress(SHA256)), 'none');
+  const reads = (): unknown[] => [
+    branch(backend, BUCKET, 'main'),
+    branch(backend, BUCKET, 'next'),
+    tag(backend, BUCKET, 'v1'),
+    [...branches(backend, BUCKET)],
+    [...tags(backend, BUCKET)],
+  ];
+  const right = reads();
+  for (const { key, bytes } of [...backend.range('heads')]) {
+    for (let bit = 0; bit < bytes.length * 8; bit++) {
+      const flipped = Uint8Array.from(bytes);
+      flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+      await backend.write((batch) => batch.put('heads', key, flipped), 'none');
+      t.throws(reads, { code: 'REGALIA_CORRUPT' });
+    }
+    await backend.write((batch) => batch.del('heads', key), 'none');
+    t.throws(reads, { code: 'REGALIA_CORRUPT' });
+    await backend.write((batch) => batch.put('heads', key, bytes), 'none');
+  }
+  t.same(reads(), right);
+});
