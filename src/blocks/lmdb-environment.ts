@@ -68,8 +68,9 @@ function openRoot(path: string, options: EnvironmentOptions) {
     maxDbs: 16,
     encoding: 'binary',
     keyEncoding: 'binary',
-    // Only the owner reads it. The declarations do not know this option.
-    ...({ permissionsMode: 0o600 } as object),
+    // Only the owner reads it; and no promise of lmdb-js's own, which would reject unheard when a commit fails. Its
+    // declarations do not know these options.
+    ...({ permissionsMode: 0o600, eventTurnBatching: false } as object),
   });
 }
 
@@ -86,8 +87,10 @@ export class LmdbEnvironment {
   #scheduled = false;
   #busy = false;
   #stuck = false;
+  #workerFailed = false;
   #idle: (() => void)[] = [];
   #unflushed = false;
+  #flushing: Promise<void> = Promise.resolve();
 
   constructor(path: string, options: EnvironmentOptions) {
     this.path = path;
@@ -109,10 +112,17 @@ export class LmdbEnvironment {
   async flush(): Promise<void> {
     await this.idle();
     this.check();
-    if (!this.#unflushed) return;
-    this.#unflushed = false;
-    await new Promise<void>((resolve, reject) => {
-      const root = this.#root as unknown as { sync(done: (error?: unknown) => void): void };
+    // Two that flush at once wait for the same end; what is committed meanwhile is left for the next.
+    if (this.#unflushed) {
+      this.#unflushed = false;
+      this.#flushing = this.#sync();
+    }
+    await this.#flushing;
+  }
+
+  #sync(): Promise<void> {
+    const root = this.#root as unknown as { sync(done: (error?: unknown) => void): void };
+    return new Promise<void>((resolve, reject) => {
       root.sync((error) => {
         if (error === undefined || error === null) resolve();
         else reject(this.#poison(error, 'flush'));
@@ -176,6 +186,7 @@ export class LmdbEnvironment {
   /** Lets go of the file. An environment whose commit never came back is left as it is: closing would hang. */
   async close(): Promise<void> {
     await this.idle();
+    await this.#flushing.catch(() => undefined);
     if (this.#stuck) return;
     await this.#root.close();
   }
@@ -197,7 +208,8 @@ export class LmdbEnvironment {
     } else if (this.#queue.some((job) => job.durability === 'sync')) {
       this.#commitHere(ON_THIS_THREAD);
     } else if (this.#queue.some((job) => job.durability === 'group')) {
-      void this.#commitThere();
+      if (this.#workerFailed) this.#commitHere(ON_THIS_THREAD);
+      else void this.#commitThere();
     } else {
       this.#unflushed = true;
       this.#commitHere(ON_THIS_THREAD | NO_META_SYNC);
@@ -252,6 +264,8 @@ export class LmdbEnvironment {
       this.#settle(commit.jobs);
     } catch (error) {
       commit.abandoned = true;
+      // lmdb-js's queue does not recover from a failed commit.
+      this.#workerFailed = true;
       const cause = commit.putError ?? (await commitErrorOf(error));
       const jobs = commit.jobs.length > 0 ? commit.jobs : this.#take();
       this.#settle(jobs, this.#failed(cause, commit.number));

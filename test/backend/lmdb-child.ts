@@ -1,6 +1,7 @@
 /**
  * What the tests of LMDB do in a process of its own: one verb, a folder, and arguments. It prints lines of JSON.
  */
+import { spawn } from 'node:child_process';
 import { openLmdb } from '../../src/blocks/lmdb.js';
 import { isRegaliaError } from '../../src/errors.js';
 
@@ -60,15 +61,78 @@ async function main(): Promise<void> {
       batch.put('heads', new Uint8Array([1]), new Uint8Array([9]));
       process.kill(process.pid, 'SIGKILL');
     }, argument as 'sync');
+  } else if (verb === 'hold') {
+    const backend = await openLmdb(folder);
+    await backend.write(() => {
+      say('holding');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(argument));
+    }, 'sync');
+    await backend.close();
   } else if (verb === 'bounded') {
-    const backend = await openLmdb(folder, { commitTimeoutMs: Number(argument) });
-    const late = await backend.write((batch) => batch.put('extents', 1, new Uint8Array(1)), 'group').then(
-      () => 'done',
-      (error) => ({ code: error.code, outcome: error.outcome }),
-    );
-    say(late);
-    process.kill(process.pid, 'SIGKILL');
+    await bounded();
+  } else if (verb === 'fill') {
+    await fill(argument as 'sync');
+  } else if (verb === 'fail') {
+    await fail(argument as 'sync');
   }
+}
+
+/** Waits no longer than it was told for a writer that does not come to an end. */
+async function bounded(): Promise<void> {
+  const backend = await openLmdb(folder, { commitTimeoutMs: Number(argument) });
+  const holder = spawn(process.execPath, [process.argv[1] as string, 'hold', folder, '2500']);
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const write = (key: number) => backend.write((batch) => batch.put('extents', key, new Uint8Array(1)), 'group');
+  say(await Promise.all([write(1), write(2)]).then(() => 'done', codeOf));
+  say(await write(3).then(() => 'done', codeOf));
+  await backend.close();
+  say('closed');
+  // A thread still waits for the lock.
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** Writes until the device is full, makes room by deleting, and goes on. */
+async function fill(durability: 'sync' | 'group' | 'none'): Promise<void> {
+  const backend = await openLmdb(folder);
+  const write = (key: number, size: number) =>
+    backend.write((batch) => batch.put('extents', key, new Uint8Array(size).fill(key & 255)), durability);
+  let full: unknown;
+  let written = 0;
+  while (full === undefined && written < 10_000) {
+    full = await write(written, 50_000).then(() => undefined, codeOf);
+    if (full === undefined) written++;
+  }
+  const whole = [...backend.range('extents')].every((row) => row.bytes.every((byte) => byte === (row.key & 255)));
+  say({ full, whole, written, count: backend.count('extents') });
+  const freed = await backend.write((batch) => {
+    for (let key = 0; key < 20; key++) batch.del('extents', key);
+  }, durability).then(() => 'freed', codeOf);
+  await write(0, 10).catch(() => undefined);
+  say({ freed, again: await write(1, 50_000).then(() => 'written', codeOf) });
+  await backend.close();
+}
+
+/** Writes until one fails (a fault is injected from outside), and then tries everything again. */
+async function fail(durability: 'sync' | 'group' | 'none'): Promise<void> {
+  const backend = await openLmdb(folder);
+  let acknowledged = 0;
+  let failed: unknown;
+  for (let i = 1; i <= 60 && failed === undefined; i++) {
+    failed = await backend.write((batch) => {
+      batch.put('meta', new Uint8Array([1]), new Uint8Array(i));
+      batch.put('addressLog', i, new Uint8Array(5_000));
+    }, durability).then(() => undefined, codeOf);
+    if (failed === undefined) acknowledged = i;
+  }
+  say({ acknowledged, failed });
+  say(await backend.write(() => 1, durability).catch(codeOf));
+  try {
+    say(backend.count('meta'));
+  } catch (error) {
+    say(codeOf(error));
+  }
+  await backend.close();
+  say('closed');
 }
 
 function codeOf(error: unknown): unknown {

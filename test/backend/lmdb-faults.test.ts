@@ -1,0 +1,130 @@
+/**
+ * LMDB on a medium that fails: a full disk is an error and not the end; an input or output error poisons the handle,
+ * and what was acknowledged is there when the file is opened again; a commit that never ends is given up in time.
+ */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { openLmdb } from '../../src/blocks/lmdb.js';
+import { bytes, DURABILITIES } from './conformance.js';
+
+const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
+const folder = t.testdir();
+
+interface Run {
+  readonly lines: Record<string, unknown>[];
+  readonly signal: string | null;
+  readonly stderr: string;
+}
+
+function run(command: readonly string[], args: readonly string[]): Promise<Run> {
+  const [program = process.execPath, ...before] = command;
+  const rest = command.length > 0 ? [...before, process.execPath] : before;
+  return new Promise((resolve) => {
+    execFile(program, [...rest, child, ...args], { timeout: 25_000 }, (error, stdout, stderr) => {
+      const lines = stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+      resolve({ lines, signal: error?.signal ?? null, stderr });
+    });
+  });
+}
+
+function works(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+t.test('a commit that does not end is given up in time', async (t) => {
+  const path = join(folder, 'held');
+  await (await openLmdb(path)).close();
+  const { lines } = await run([], ['bounded', path, '300']);
+  t.match(lines[0], { code: 'REGALIA_IO', outcome: 'unknown' });
+  t.match(lines[1], { code: 'REGALIA_IO' }, 'and the handle is poisoned');
+  t.equal(lines[2], 'closed', 'but closes');
+  const backend = await openLmdb(path);
+  await backend.write((batch) => batch.put('extents', 9, bytes(1)), 'group');
+  t.equal(backend.count('extents'), 1, 'what was given up before its body ran was never written');
+  await backend.close();
+});
+
+const mounts = process.getuid?.() === 0 && works('unshare', '-m', 'true');
+t.test('a full disk', { skip: !mounts && 'needs to mount' }, async (t) => {
+  for (const durability of DURABILITIES) {
+    const path = join(folder, `full-${durability}`);
+    mkdirSync(path);
+    // The mount lives in a namespace of its own, and ends with it.
+    const script = `mount -t tmpfs -o size=3m tmpfs ${path} && exec "$@"`;
+    const command = ['unshare', '-m', 'sh', '-c', script, 'sh'];
+    const { lines, signal, stderr } = await run(command, ['fill', join(path, 'store'), durability]);
+    t.equal(signal, null, stderr);
+    t.match(lines[0], { full: { code: 'REGALIA_FULL', outcome: 'none' }, whole: true }, durability);
+    t.equal(lines[0]?.count, lines[0]?.written, 'nothing of the refused write is there');
+    t.match(lines[1], { freed: 'freed', again: 'written' }, 'deleting makes room');
+  }
+});
+
+const traces = works('strace', '-V') && works('strace', '-o', '/dev/null', 'true');
+t.test('input and output errors', { skip: !traces && 'needs strace' }, async (t) => {
+  const faults = ['fdatasync:error=EIO:when=6', 'pwrite64:error=EIO:when=25', 'writev:error=EIO:when=8'];
+  const jobs = faults.flatMap((fault) => DURABILITIES.map((durability) => [fault, durability] as const));
+  for (const [fault, durability] of jobs) {
+    const name = `${fault} ${durability}`;
+    const path = join(folder, `failed-${name.replace(/\W+/g, '-')}`);
+    await (await openLmdb(path)).close();
+    const command = ['strace', '-f', '-o', '/dev/null', '-e', `inject=${fault}`, '-P', join(path, 'data.mdb')];
+    const { lines, signal, stderr } = await run(command, ['fail', path, durability]);
+    t.equal(signal, null, `${name} ${stderr}`);
+    const acknowledged = Number(lines[0]?.acknowledged);
+    t.ok(acknowledged < 60, `${name} struck after ${acknowledged} commits`);
+    t.match(lines[0]?.failed, { code: 'REGALIA_IO', outcome: 'unknown' });
+    t.match(lines[1], { code: 'REGALIA_IO' });
+    t.match(lines[2], { code: 'REGALIA_IO' });
+    t.equal(lines[3], 'closed');
+    const backend = await openLmdb(path);
+    const found = backend.get('meta', bytes(1))?.length ?? 0;
+    t.ok(found === acknowledged || found === acknowledged + 1, `acknowledged ${acknowledged}, found ${found}`);
+    t.equal(backend.count('addressLog'), found, 'and a commit is whole');
+    await backend.write((batch) => batch.put('heads', bytes(1), bytes(1)), durability);
+    await backend.close();
+  }
+});
+
+t.test('what is acknowledged was flushed before', { skip: !traces && 'needs strace' }, async (t) => {
+  for (const durability of DURABILITIES) {
+    const path = join(folder, `traced-${durability}`);
+    await (await openLmdb(path)).close();
+    const trace = join(folder, `trace-${durability}`);
+    const calls = 'trace=openat,fdatasync,pwrite64,write';
+    const command = ['strace', '-f', '-o', trace, '-e', calls, '-s', '8'];
+    const { lines } = await run(command, ['append', path, durability]);
+    t.equal(lines.length, 301);
+    const [flushes, metas] = flushesBefore(readFileSync(trace, 'latin1'));
+    t.ok(Math.min(...flushes) >= 1, `${durability}: pages are flushed before each acknowledgement`);
+    t.ok(Math.max(...flushes.slice(1)) <= 1, 'once');
+    const expected = durability === 'none' ? 0 : 1;
+    t.ok(metas.every((count) => count === expected), `and the meta page is written through ${expected} times`);
+  }
+});
+
+/** How often, before each line of output, the file was flushed, and its meta page written through. */
+function flushesBefore(trace: string): [number[], number[]] {
+  const flushes = [0];
+  const metas = [0];
+  let through = 'none';
+  for (const line of trace.split('\n')) {
+    const opened = /openat\(.*"([^"]*)".*O_DSYNC.* = (\d+)$/.exec(line);
+    if (opened !== null) through = opened[2] as string;
+    if (/fdatasync\(/.test(line)) flushes[flushes.length - 1]!++;
+    if (line.includes(`pwrite64(${through},`)) metas[metas.length - 1]!++;
+    if (!/ write\(1, "\d/.test(line)) continue;
+    flushes.push(0);
+    metas.push(0);
+  }
+  // The first counts the opening, the last the end of the process.
+  return [flushes.slice(0, -1), metas.slice(1, -1)];
+}
