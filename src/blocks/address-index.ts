@@ -1,0 +1,121 @@
+/**
+ * From a block's address to its local id: for exchange, deduplication and repair. Reads inside a tree never come
+ * here, since every reference carries the id beside it.
+ *
+ * Random keys are the most expensive thing to give an ordered engine, so each extent's addresses are first appended
+ * beside it (8 bytes a block, in table `addressLog`), and moved to the table `addresses` by the ten thousand, sorted:
+ *
+ *     addresses   first 8 digest bytes -> u48 id × n      n > 1 only where two addresses share them
+ *
+ * Nothing here is trusted: a candidate counts once its block hashes to the address.
+ */
+import { EMPTY, concatBytes } from '../bytes.js';
+import type { Address } from './address.js';
+import type { Backend, Batch } from './backend.js';
+import { readU48, u48Bytes } from './body.js';
+import { addressPrefix, blockId, PREFIX_LENGTH } from './extent.js';
+
+/** From this many on, entries beside extents are moved to the table. */
+const SETTLE_FROM = 65_536;
+/** Entries moved in one transaction, so that others get in between. */
+const SETTLE_SLICE = 8_192;
+
+export class AddressIndex {
+  readonly #backend: Backend;
+  /** Entries of the extents whose addresses still lie beside them, by their first 6 digest bytes. */
+  readonly #tail = new Map<number, number | number[]>();
+  readonly #seen = new Set<number>();
+  #loaded = false;
+  #unsettled = 0;
+  #settling: Promise<void> | undefined;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** The ids that may be the block of `address`: check each. */
+  candidates(address: Address): number[] {
+    if (!this.#loaded) this.refresh();
+    const found: number[] = [];
+    const near = this.#tail.get(readU48(address, 1));
+    if (typeof near === 'number') found.push(near);
+    else if (near !== undefined) found.push(...near);
+    const row = this.#backend.view('addresses', addressPrefix(address)) ?? EMPTY;
+    for (let at = 0; at + 6 <= row.length; at += 6) found.push(readU48(row, at));
+    return found;
+  }
+
+  /** Learns of extents that others have written. */
+  refresh(): void {
+    this.#loaded = true;
+    this.#backend.refresh();
+    for (const { key, bytes } of this.#backend.range('addressLog')) {
+      if (this.#seen.has(key)) continue;
+      this.#seen.add(key);
+      for (let slot = 0; (slot + 1) * PREFIX_LENGTH <= bytes.length; slot++) {
+        this.#remember(readU48(bytes, slot * PREFIX_LENGTH), blockId(key, slot));
+      }
+    }
+  }
+
+  /** Learns of an extent that this process has written. */
+  add(extent: number, addresses: readonly Address[]): void {
+    this.#unsettled += addresses.length;
+    if (!this.#loaded) return;
+    this.#seen.add(extent);
+    for (let slot = 0; slot < addresses.length; slot++) {
+      this.#remember(readU48(addresses[slot] as Address, 1), blockId(extent, slot));
+    }
+  }
+
+  #remember(prefix: number, id: number): void {
+    const there = this.#tail.get(prefix);
+    if (there === undefined) this.#tail.set(prefix, id);
+    else if (typeof there === 'number') this.#tail.set(prefix, [there, id]);
+    else there.push(id);
+  }
+
+  /** Moves entries to the table once there are many. Resolves when nothing is under way. */
+  async settle(): Promise<void> {
+    if (this.#settling === undefined && this.#unsettled >= SETTLE_FROM) {
+      this.#settling = this.#settleAll().finally(() => {
+        this.#settling = undefined;
+      });
+    }
+    await this.#settling;
+  }
+
+  async #settleAll(): Promise<void> {
+    this.#unsettled = 0;
+    for (;;) {
+      const moved = await this.#backend.write((batch) => settleSlice(batch), 'none');
+      if (moved === 0) break;
+    }
+    // The tail's ids stay true, but a long one is memory: begin again from what still lies beside extents.
+    this.#tail.clear();
+    this.#seen.clear();
+    this.#loaded = false;
+  }
+}
+
+/** Moves the entries of the oldest extents to the table. Returns how many. */
+function settleSlice(batch: Batch): number {
+  const entries: { prefix: Uint8Array; id: number }[] = [];
+  const extents: number[] = [];
+  for (const { key, bytes } of batch.range('addressLog')) {
+    extents.push(key);
+    for (let at = 0; at + PREFIX_LENGTH <= bytes.length; at += PREFIX_LENGTH) {
+      const prefix = bytes.subarray(at, at + PREFIX_LENGTH);
+      entries.push({ prefix, id: blockId(key, at / PREFIX_LENGTH) });
+    }
+    if (entries.length >= SETTLE_SLICE) break;
+  }
+  entries.sort((a, b) => Buffer.compare(a.prefix, b.prefix));
+  for (const { prefix, id } of entries) {
+    const there = batch.get('addresses', prefix);
+    const added = u48Bytes(id);
+    batch.put('addresses', prefix, there === undefined ? added : concatBytes([there, added]));
+  }
+  for (const extent of extents) batch.del('addressLog', extent);
+  return entries.length;
+}

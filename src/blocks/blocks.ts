@@ -1,0 +1,312 @@
+/**
+ * The block store: immutable blocks, read by local id and verified by address, written through a `BlockWriter` whose
+ * blocks count only once something that is durable refers to them.
+ *
+ *     reference (id, address) -> extent row -> stored form -> patches applied -> hash compared -> body
+ *
+ * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is found by the address
+ * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
+ */
+import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
+import { assert, isRegaliaError, RegaliaError } from '../errors.js';
+import { type Address, addressText, verifyBlock } from './address.js';
+import { AddressIndex } from './address-index.js';
+import type { Backend, Batch } from './backend.js';
+import {
+  applyPatch,
+  type BodyWriter,
+  chainTooLong,
+  PATCH_DEPTH_MAX,
+  readStored,
+  type Stored,
+} from './body.js';
+import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
+import { openRow, sealRow } from './rows.js';
+
+/** A verified body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
+export interface Body {
+  /** A view that the next read spoils. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly plainLength: number;
+  /** How many patches lie under it. */
+  readonly depth: number;
+}
+
+/** A block as others refer to it. An id of 0 is unknown: the address leads to it. */
+export interface BlockRef {
+  readonly id: number;
+  readonly address: Address;
+}
+
+/** The deepest chain that writers make; readers allow a little more. */
+const PATCH_DEPTH = 8;
+const LEASE_KEY = utf8Bytes('extents');
+const FIRST_LEASE = 64;
+const LARGEST_LEASE = 8_192;
+/** Staged bytes from which a writer spills. */
+const SPILL_BYTES = 4 * 1024 * 1024;
+
+export class Blocks {
+  readonly backend: Backend;
+  readonly index: AddressIndex;
+  /** Extents that are not, or not surely, in the backend yet. */
+  readonly #staged = new Map<number, ExtentBuilder>();
+  /** Ranges of unused extent numbers, [from, until). */
+  readonly #leases: [number, number][] = [];
+  #nextLease = FIRST_LEASE;
+  #leasing: Promise<void> | undefined;
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+    this.index = new AddressIndex(backend);
+  }
+
+  /**
+   * The verified body of a block. Errors: REGALIA_MISSING where it is not here, REGALIA_CORRUPT where its bytes do
+   * not hash to its address.
+   */
+  read(id: number, address: Address, what: string): Body {
+    let failure: unknown;
+    if (id !== 0) {
+      try {
+        const body = this.#readUnverified(id, 0);
+        verifyBlock(address, plain(body), what);
+        return body;
+      } catch (error) {
+        if (!isIntegrityError(error)) throw error;
+        failure = error;
+      }
+    }
+    const body = this.#readByAddress(address, what);
+    if (body !== undefined) return body;
+    if (isRegaliaError(failure, 'REGALIA_CORRUPT')) throw failure;
+    throw new RegaliaError(
+      isRegaliaError(failure, 'REGALIA_FORMAT') ? 'REGALIA_CORRUPT' : 'REGALIA_MISSING',
+      `${what} ${addressText(address)} is not here`,
+      { address: addressText(address), what, expected: addressText(address), actual: 'nothing readable' },
+      { cause: failure },
+    );
+  }
+
+  #readByAddress(address: Address, what: string): Body | undefined {
+    for (const id of this.index.candidates(address)) {
+      try {
+        const body = this.#readUnverified(id, 0);
+        verifyBlock(address, plain(body), what);
+        return body;
+      } catch (error) {
+        if (!isIntegrityError(error)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** The id of the block, if it is here and sound. */
+  find(address: Address): number | undefined {
+    for (const id of this.index.candidates(address)) {
+      try {
+        verifyBlock(address, plain(this.#readUnverified(id, 0)), 'block');
+        return id;
+      } catch (error) {
+        if (!isIntegrityError(error)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  #readUnverified(id: number, above: number): Body {
+    if (above > PATCH_DEPTH_MAX) throw chainTooLong(id);
+    const staged = this.#staged.get(extentOf(id));
+    const stored = staged === undefined ? this.#stored(id) : storedIn(staged, id);
+    if (stored.form.base === undefined) {
+      const { start, plainLength } = stored.form;
+      return { bytes: stored.bytes, start, end: stored.end, plainLength, depth: 0 };
+    }
+    const base = this.#readUnverified(stored.form.base, above + 1);
+    const bytes = applyPatch(stored.form, base.bytes, base.start, base.end);
+    const { plainLength } = stored.form;
+    return { bytes, start: 0, end: bytes.length, plainLength, depth: base.depth + 1 };
+  }
+
+  #stored(id: number): { form: Stored; bytes: Uint8Array; end: number } {
+    const row = this.backend.view('extents', extentOf(id));
+    if (row === undefined) {
+      throw new RegaliaError('REGALIA_MISSING', `extent ${extentOf(id)} is not here`, {
+        address: `extent ${extentOf(id)}`,
+      });
+    }
+    const [start, end] = slotRange(row, slotOf(id));
+    return { form: readStored(row, start, end), bytes: row, end };
+  }
+
+  /** Makes sure that `count` extents can be begun without waiting. */
+  async reserve(count: number): Promise<void> {
+    while (this.#available() < count) {
+      this.#leasing ??= this.#lease(count).finally(() => {
+        this.#leasing = undefined;
+      });
+      await this.#leasing;
+    }
+  }
+
+  #available(): number {
+    let sum = 0;
+    for (const [from, until] of this.#leases) sum += until - from;
+    return sum;
+  }
+
+  async #lease(atLeast: number): Promise<void> {
+    const count = Math.max(atLeast, this.#nextLease);
+    this.#nextLease = Math.min(LARGEST_LEASE, this.#nextLease * 4);
+    const from = await this.backend.write((batch) => takeLease(batch, count), 'none');
+    this.#leases.push([from, from + count]);
+  }
+
+  /** An unused extent number; `reserve` came first. */
+  takeExtent(): ExtentBuilder {
+    const lease = this.#leases[0];
+    assert(lease !== undefined, 'extents were reserved before they were used');
+    const extent = new ExtentBuilder(lease[0]++);
+    if (lease[0] >= lease[1]) this.#leases.shift();
+    this.#staged.set(extent.number, extent);
+    return extent;
+  }
+
+  /** The extent is in the backend now. */
+  settled(extent: ExtentBuilder): void {
+    this.#staged.delete(extent.number);
+    this.index.add(extent.number, extent.addresses);
+  }
+
+  /** The extent will never be written. */
+  dropped(extent: ExtentBuilder): void {
+    this.#staged.delete(extent.number);
+  }
+
+  writer(): BlockWriter {
+    return new BlockWriter(this);
+  }
+}
+
+/** Stages the blocks of one transaction. */
+export class BlockWriter {
+  readonly blocks: Blocks;
+  #open: ExtentBuilder | undefined;
+  #closed: ExtentBuilder[] = [];
+  #closedBytes = 0;
+  /** Blocks and stored bytes staged so far, for figures. */
+  blockCount = 0;
+  storedBytes = 0;
+
+  constructor(blocks: Blocks) {
+    this.blocks = blocks;
+  }
+
+  /**
+   * Stages the body in `body`, whose first `plainLength` bytes hash to `address`, and returns its id. Where `base` is
+   * given, `body` was built on that block's body, and is stored as a patch on it if that pays.
+   */
+  put(
+    body: BodyWriter,
+    plainLength: number,
+    address: Address,
+    base?: { readonly id: number; readonly depth: number },
+  ): number {
+    this.#open ??= this.blocks.takeExtent();
+    const { stored } = this.#open;
+    const before = stored.length;
+    const pays =
+      base !== undefined && base.depth < PATCH_DEPTH && body.keptLength * 2 > body.length;
+    if (pays) body.writePatch(stored, base.id, plainLength);
+    else body.writeWhole(stored, plainLength);
+    this.patched = pays;
+    this.blockCount++;
+    this.storedBytes += stored.length - before;
+    const id = this.#open.close(address);
+    if (this.#open.full) this.#closeExtent();
+    return id;
+  }
+
+  /** Whether the last `put` stored a patch. */
+  patched = false;
+
+  #closeExtent(): void {
+    if (this.#open === undefined) return;
+    this.#closed.push(this.#open);
+    this.#closedBytes += this.#open.stored.length;
+    this.#open = undefined;
+  }
+
+  /** Whether enough is staged that `spill` pays. */
+  get heavy(): boolean {
+    return this.#closedBytes >= SPILL_BYTES;
+  }
+
+  /** Writes the extents that are complete. They stay garbage until a commit refers to them. */
+  async spill(): Promise<void> {
+    const extents = this.#closed;
+    this.#closed = [];
+    this.#closedBytes = 0;
+    if (extents.length === 0) return;
+    await this.blocks.backend.write((batch) => putExtents(batch, extents), 'none');
+    for (const extent of extents) this.blocks.settled(extent);
+  }
+
+  /** Puts all that is still staged into the transaction that moves the head; `settle` follows once it has landed. */
+  emit(batch: Batch): void {
+    this.#closeExtent();
+    putExtents(batch, this.#closed);
+  }
+
+  /** What `emit` put has landed. */
+  settle(): void {
+    for (const extent of this.#closed) this.blocks.settled(extent);
+    this.#closed = [];
+    this.#closedBytes = 0;
+  }
+
+  /** Forgets what is staged. */
+  discard(): void {
+    this.#closeExtent();
+    for (const extent of this.#closed) this.blocks.dropped(extent);
+    this.#closed = [];
+    this.#closedBytes = 0;
+  }
+}
+
+function putExtents(batch: Batch, extents: readonly ExtentBuilder[]): void {
+  for (const extent of extents) {
+    batch.put('extents', extent.number, extent.encode());
+    batch.put('addressLog', extent.number, extent.encodeLog());
+  }
+}
+
+function takeLease(batch: Batch, count: number): number {
+  const row = batch.get('meta', LEASE_KEY);
+  // Extent 0 is never used, so that an id of 0 can mean: unknown.
+  const from = row === undefined ? 1 : new ByteReader(openRow('meta', LEASE_KEY, row), 'lease').u32();
+  if (from + count > 0xffff_ffff) {
+    throw new RegaliaError('REGALIA_FULL', 'the store has used all its extent numbers', { path: '' });
+  }
+  const next = new ByteWriter(4).u32(from + count).finish();
+  batch.put('meta', LEASE_KEY, sealRow('meta', LEASE_KEY, next));
+  return from;
+}
+
+function storedIn(extent: ExtentBuilder, id: number): { form: Stored; bytes: Uint8Array; end: number } {
+  const [start, end] = extent.range(slotOf(id));
+  const { bytes } = extent.stored;
+  return { form: readStored(bytes, start, end), bytes, end };
+}
+
+function plain(body: Body): Uint8Array {
+  return body.bytes.subarray(body.start, body.start + body.plainLength);
+}
+
+function isIntegrityError(error: unknown): boolean {
+  if (isRegaliaError(error, 'REGALIA_CORRUPT') || isRegaliaError(error, 'REGALIA_FORMAT')) return true;
+  return isRegaliaError(error, 'REGALIA_MISSING');
+}
+

@@ -1,0 +1,136 @@
+/**
+ * Extents: the rows that hold blocks. Blocks of one transaction are packed one behind the other, so that small ones
+ * share a row and large rows waste little of the engine's pages (a value fills pages of 4,096 bytes less a header of
+ * 16; values above 2,022 bytes get pages of their own).
+ *
+ *     extent   u16 count | u32 end × count | stored blocks        ends are counted from the first stored block
+ *     id       extent number × 4,096 + slot                       a block's name in this store alone
+ *     log row  8 bytes × count: the first digest bytes of each slot's address, beside the extent until indexed
+ *
+ * An extent is closed at the first block that ends in the last eighth of a page, or at 32 KiB: reading a block copies
+ * its extent out of the map, so extents stay small (measured: 16 KiB copy in about a microsecond).
+ */
+import { RegaliaError } from '../errors.js';
+import type { Address } from './address.js';
+import { BodyWriter } from './body.js';
+
+export const SLOTS = 4096;
+const PAGE = 4096;
+const PAGE_HEADER = 16;
+const EXTENT_TARGET = 12 * 1024;
+const EXTENT_MAX = 32 * 1024;
+/** How much of the last page may stay empty when an extent closes early. */
+const SLACK = PAGE / 8;
+
+/** The bytes of a digest that an index row keeps: a block found by them is verified by all 32. */
+export const PREFIX_LENGTH = 8;
+
+export function blockId(extent: number, slot: number): number {
+  return extent * SLOTS + slot;
+}
+
+export function extentOf(id: number): number {
+  return Math.floor(id / SLOTS);
+}
+
+export function slotOf(id: number): number {
+  return id % SLOTS;
+}
+
+/** The digest's first bytes, as kept in indexes. */
+export function addressPrefix(address: Address): Uint8Array {
+  return address.subarray(1, 1 + PREFIX_LENGTH);
+}
+
+/** An extent under construction. */
+export class ExtentBuilder {
+  readonly number: number;
+  readonly stored = new BodyWriter();
+  readonly #ends: number[] = [];
+  readonly #addresses: Address[] = [];
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  get count(): number {
+    return this.#ends.length;
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#addresses;
+  }
+
+  /** Ends the stored block that was just written to `stored`, and names it. */
+  close(address: Address): number {
+    this.#ends.push(this.stored.length);
+    this.#addresses.push(address);
+    return blockId(this.number, this.#ends.length - 1);
+  }
+
+  /** Whether to go on in a new extent. */
+  get full(): boolean {
+    const size = 2 + 4 * this.#ends.length + this.stored.length;
+    if (size >= EXTENT_MAX || this.#ends.length >= SLOTS) return true;
+    const used = (size + PAGE_HEADER) % PAGE;
+    return size >= EXTENT_TARGET && (used === 0 || used >= PAGE - SLACK);
+  }
+
+  /** Where a slot's stored form begins and ends within `stored`. */
+  range(slot: number): readonly [number, number] {
+    return [slot === 0 ? 0 : (this.#ends[slot - 1] as number), this.#ends[slot] as number];
+  }
+
+  encode(): Uint8Array {
+    const count = this.#ends.length;
+    const head = 2 + 4 * count;
+    const row = new Uint8Array(head + this.stored.length);
+    row[0] = count;
+    row[1] = count >>> 8;
+    for (let i = 0; i < count; i++) {
+      const end = this.#ends[i] as number;
+      for (let b = 0; b < 4; b++) row[2 + 4 * i + b] = end >>> (8 * b);
+    }
+    row.set(this.stored.bytes.subarray(0, this.stored.length), head);
+    return row;
+  }
+
+  encodeLog(): Uint8Array {
+    const row = new Uint8Array(this.count * PREFIX_LENGTH);
+    for (let i = 0; i < this.count; i++) {
+      row.set(addressPrefix(this.#addresses[i] as Address), i * PREFIX_LENGTH);
+    }
+    return row;
+  }
+}
+
+/** A slot's stored form within an extent's row: start and end. REGALIA_FORMAT where the row lies. */
+export function slotRange(row: Uint8Array, slot: number): [number, number] {
+  const count = row.length < 2 ? 0 : (row[0] as number) | ((row[1] as number) << 8);
+  const head = 2 + 4 * count;
+  if (slot >= count || head > row.length) throw badExtent(row, slot, count);
+  const start = slot === 0 ? 0 : readU32(row, 2 + 4 * (slot - 1));
+  const end = readU32(row, 2 + 4 * slot);
+  if (start > end || head + end > row.length) throw badExtent(row, slot, count);
+  return [head + start, head + end];
+}
+
+function readU32(row: Uint8Array, at: number): number {
+  return (
+    ((row[at] as number) |
+      ((row[at + 1] as number) << 8) |
+      ((row[at + 2] as number) << 16) |
+      ((row[at + 3] as number) << 24)) >>>
+    0
+  );
+}
+
+function badExtent(row: Uint8Array, slot: number, count: number): RegaliaError {
+  return new RegaliaError('REGALIA_FORMAT', `extent of ${row.length} bytes has no slot ${slot}`, {
+    what: 'extent',
+    at: 0,
+    expected: `a slot below ${count}, within the row`,
+    actual: `${slot}`,
+  });
+}
+

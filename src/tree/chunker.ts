@@ -1,0 +1,139 @@
+/**
+ * Cuts a stream of items into nodes: the one place where the boundary rule is applied, for bulk loads and edits alike.
+ *
+ * Items are held until they are decided: an entry ends a node if no hash within the window on its left is smaller or
+ * equal and none on its right is smaller, which is known once a window's length has followed it. What lies left of
+ * the first item is remembered as one fence: the entry that ended the node before, natural, and its hash.
+ */
+import { FORCED, NATURAL, NODE_MAX, RUN_MAX, splitRun, WINDOW } from './boundary.js';
+import { type FreshChild, Items } from './items.js';
+import type { InlineLeaf, NodeWriter } from './node-writer.js';
+
+export class Chunker {
+  readonly items: Items;
+  readonly out: FreshChild[] = [];
+  readonly #writer: NodeWriter;
+  /** The hash of the natural end before the first item; undefined where the map, or what follows a wall, begins. */
+  #fence: number | undefined;
+  /** The first item that is not decided yet. */
+  #undecided = 0;
+  /** Whether a node was written since the chunker began: then its fence is its own, and certain. */
+  #written = false;
+  /** The first item not yet compared with the fence. */
+  #unfenced = 0;
+
+  constructor(writer: NodeWriter, level: number, fence: number | undefined) {
+    this.#writer = writer;
+    this.items = new Items(level);
+    this.#fence = fence;
+  }
+
+  /** Whether an item near the fence has taken its place as a node's end: what lies left of it must come in too. */
+  get fenceFell(): boolean {
+    if (this.#written || this.#fence === undefined) return false;
+    const { hashes, ends } = this.items;
+    for (; this.#unfenced < hashes.length; this.#unfenced++) {
+      if ((ends[this.#unfenced] as number) > WINDOW) break;
+      if ((hashes[this.#unfenced] as number) < this.#fence) return true;
+    }
+    return false;
+  }
+
+  /** Puts the items of the node left of the fence in front; `fence` is what lies left of those. */
+  extendLeft(front: Items, fence: number | undefined): void {
+    this.items.prepend(front);
+    this.#fence = fence;
+    this.#undecided = 0;
+    this.#unfenced = 0;
+  }
+
+  /** Writes the nodes that are certain. Not while `fenceFell`. */
+  drain(): void {
+    const { items } = this;
+    while (this.#undecided < items.length) {
+      const index = this.#undecided;
+      const verdict = this.#verdict(index);
+      if (verdict === undefined) break;
+      this.#undecided = index + 1;
+      if (verdict) this.#writeRun(index + 1, NATURAL);
+    }
+    if (items.plainLength < RUN_MAX) return;
+    // A run that long was mined: it ends here, and what follows begins as if the map did.
+    this.#writeRun(items.length, FORCED);
+    this.#fence = undefined;
+  }
+
+  /** Whether the last item, known to have been a natural end before the edit, still is one. */
+  lastStillEnds(): boolean {
+    const last = this.items.length - 1;
+    return last >= 0 && this.#winsLeft(last);
+  }
+
+  /** Writes everything: the last item ends the map, or is a natural end that `lastStillEnds` confirmed. */
+  finish(): void {
+    const { items } = this;
+    for (; this.#undecided < items.length - 1; this.#undecided++) {
+      const index = this.#undecided;
+      if (!this.#winsLeft(index) || this.#winsRight(index) === false) continue;
+      this.#undecided = index + 1;
+      this.#writeRun(index + 1, NATURAL);
+      this.#undecided = -1;
+    }
+    if (items.length > 0) this.#writeRun(items.length, NATURAL);
+  }
+
+  /** The whole map as an inline leaf, if nothing was written yet and it is that small. */
+  inline(most: number): InlineLeaf | undefined {
+    const { items } = this;
+    if (this.#written || items.length === 0 || items.plainLength > most) return undefined;
+    return this.#writer.writeInline(items, 0, items.length);
+  }
+
+  #verdict(index: number): boolean | undefined {
+    if (!this.#winsLeft(index)) return false;
+    return this.#winsRight(index);
+  }
+
+  #winsLeft(index: number): boolean {
+    const { hashes, ends } = this.items;
+    const hash = hashes[index] as number;
+    const end = ends[index] as number;
+    for (let i = index - 1; i >= 0; i--) {
+      if (end - (ends[i] as number) > WINDOW) return true;
+      if ((hashes[i] as number) <= hash) return false;
+    }
+    return this.#fence === undefined || end > WINDOW || this.#fence > hash;
+  }
+
+  /** Undefined while what decides has not come yet. */
+  #winsRight(index: number): boolean | undefined {
+    const { hashes, ends } = this.items;
+    const hash = hashes[index] as number;
+    const end = ends[index] as number;
+    for (let i = index + 1; i < hashes.length; i++) {
+      if ((ends[i] as number) - end > WINDOW) return true;
+      if ((hashes[i] as number) < hash) return false;
+    }
+    return undefined;
+  }
+
+  /** Writes the items before `until` as one node or, if they are too many, several, and forgets them. */
+  #writeRun(until: number, cut: number): void {
+    const { items } = this;
+    const fence = items.hashes[until - 1];
+    if ((items.ends[until - 1] as number) <= NODE_MAX || until === 1) {
+      this.out.push(this.#writer.write(items, 0, until, cut));
+    } else {
+      let from = 0;
+      const piece = (end: number): void => {
+        this.out.push(this.#writer.write(items, from, end, end === until ? cut : FORCED));
+        from = end;
+      };
+      splitRun(0, until, items.ends, 0, (index) => items.secondHash(index), piece);
+    }
+    items.drop(until);
+    this.#undecided = Math.max(0, this.#undecided - until);
+    this.#fence = fence;
+    this.#written = true;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * A list of a level's entries on their way into nodes: each is either an entry of a node that exists, named by node
+ * and index, or a fresh one. Parallel arrays, since a commit passes thousands of entries and changes few.
+ */
+import {
+  boundaryHash,
+  hashContinue,
+  hashFinish,
+  hashSeed,
+  INNER_ENTRY_LENGTH,
+  LEAF_ENTRY_OVERHEAD,
+} from './boundary.js';
+import type { Node, Totals } from './node.js';
+import { type FreshRecord, type Measure, measure } from './record.js';
+
+/** A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it. */
+export interface FreshChild extends Totals {
+  readonly bytes: Uint8Array;
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly address: Uint8Array;
+  readonly id: number;
+  /** How its last node ended: NATURAL or FORCED. */
+  readonly cut: number;
+}
+
+export type Fresh = FreshRecord | FreshChild;
+
+export class Items {
+  readonly level: number;
+  nodes: (Node | undefined)[] = [];
+  indexes: number[] = [];
+  fresh: (Fresh | undefined)[] = [];
+  hashes: number[] = [];
+  /** The plain length up to and with each item, counted from the first. */
+  ends: number[] = [];
+
+  constructor(level: number) {
+    this.level = level;
+  }
+
+  get length(): number {
+    return this.hashes.length;
+  }
+
+  get plainLength(): number {
+    return this.ends.length === 0 ? 0 : (this.ends[this.ends.length - 1] as number);
+  }
+
+  pushFresh(fresh: Fresh): void {
+    const { bytes, nameStart, nameEnd } = fresh;
+    const own =
+      'plainLength' in fresh ? LEAF_ENTRY_OVERHEAD + fresh.plainLength : INNER_ENTRY_LENGTH;
+    this.nodes.push(undefined);
+    this.indexes.push(0);
+    this.fresh.push(fresh);
+    this.hashes.push(hashFinish(hashContinue(hashSeed(this.level, 0), bytes, nameStart, nameEnd)));
+    this.ends.push(this.plainLength + own + nameEnd - nameStart);
+  }
+
+  /** Appends the entries `[from, until)` of a node. */
+  pushKept(node: Node, from: number, until: number): void {
+    const { bytes, prefixStart, prefixLength } = node;
+    const seed = hashSeed(this.level, 0);
+    const prefix = hashContinue(seed, bytes, prefixStart, prefixStart + prefixLength);
+    let end = this.plainLength;
+    for (let i = from; i < until; i++) {
+      let own = INNER_ENTRY_LENGTH;
+      if (node.level === 0) {
+        measure(node, i, measured);
+        own = LEAF_ENTRY_OVERHEAD + measured.plainLength;
+      }
+      end += own + node.nameLength(i);
+      this.nodes.push(node);
+      this.indexes.push(i);
+      this.fresh.push(undefined);
+      const hash = hashContinue(prefix, bytes, node.suffixStart(i), node.suffixEnd(i));
+      this.hashes.push(hashFinish(hash));
+      this.ends.push(end);
+    }
+  }
+
+  /** A private copy of an item's name. */
+  name(index: number): Uint8Array {
+    const fresh = this.fresh[index];
+    if (fresh !== undefined) return fresh.bytes.slice(fresh.nameStart, fresh.nameEnd);
+    return (this.nodes[index] as Node).name(this.indexes[index] as number);
+  }
+
+  nameLength(index: number): number {
+    const fresh = this.fresh[index];
+    if (fresh !== undefined) return fresh.nameEnd - fresh.nameStart;
+    return (this.nodes[index] as Node).nameLength(this.indexes[index] as number);
+  }
+
+  /** The hash by which a forced cut is chosen. */
+  secondHash(index: number): number {
+    return boundaryHash(this.name(index), this.level, 1);
+  }
+
+  /** Puts all items of `front` before these. */
+  prepend(front: Items): void {
+    const shift = front.plainLength;
+    this.nodes = front.nodes.concat(this.nodes);
+    this.indexes = front.indexes.concat(this.indexes);
+    this.fresh = front.fresh.concat(this.fresh);
+    this.hashes = front.hashes.concat(this.hashes);
+    this.ends = front.ends.concat(this.ends.map((end) => end + shift));
+  }
+
+  /** Forgets the first `count` items. */
+  drop(count: number): void {
+    const gone = count === 0 ? 0 : (this.ends[count - 1] as number);
+    this.nodes.splice(0, count);
+    this.indexes.splice(0, count);
+    this.fresh.splice(0, count);
+    this.hashes.splice(0, count);
+    this.ends.splice(0, count);
+    for (let i = 0; i < this.ends.length; i++) this.ends[i] = (this.ends[i] as number) - gone;
+  }
+}
+
+export const measured: Measure = {
+  plainLength: 0,
+  entries: 0,
+  buckets: 0,
+  inlineBytes: 0,
+  referencedBytes: 0,
+  links: 0,
+  head: 0,
+};

@@ -1,0 +1,371 @@
+/**
+ * Writes a node from a range of items. Runs of entries that come from one node are copied as bytes, section by
+ * section, and the copies are told to the body writer, so that the node can be stored as a patch on the one it was
+ * made from. The bytes are a function of the entries alone, wherever they came from.
+ */
+import { type Address, addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
+import type { AlgorithmNumber } from '../blocks/address.js';
+import type { BlockWriter } from '../blocks/blocks.js';
+import { BodyWriter } from '../blocks/body.js';
+import type { FreshChild, Items } from './items.js';
+import { measured } from './items.js';
+import { NODE_HEADER, type Node, type Totals } from './node.js';
+import type { NodeCache } from './node-cache.js';
+import { type FreshRecord, measure } from './record.js';
+import { compareShapes, type Shape } from './shape.js';
+
+/** A leaf that stays inside its parent's record. */
+export interface InlineLeaf {
+  readonly body: Uint8Array;
+  readonly links: readonly number[];
+  readonly totals: Totals;
+}
+
+/** Above this many nodes in one transaction new nodes are not cached: a bulk load would only flush the cache. */
+const CACHED_NODES = 4_096;
+
+export class NodeWriter {
+  readonly cache: NodeCache;
+  readonly blocks: BlockWriter;
+  readonly algorithm: AlgorithmNumber;
+  readonly #body = new BodyWriter();
+  readonly #links: number[] = [];
+  readonly #firstLinks: number[] = [];
+  #totals: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+  readonly #state: State = { body: this.#body, base: undefined, prefixLength: 0 };
+
+  constructor(cache: NodeCache, blocks: BlockWriter, algorithm: AlgorithmNumber) {
+    this.cache = cache;
+    this.blocks = blocks;
+    this.algorithm = algorithm;
+  }
+
+  /** Writes the items `[from, until)` as one node and returns it as its parent will name it. */
+  write(items: Items, from: number, until: number, cut: number): FreshChild {
+    const plainLength = this.#build(items, from, until);
+    const address: Address = new Uint8Array(33);
+    addressInto(this.algorithm, this.#body.bytes.subarray(0, plainLength), address, 0);
+    const { base } = this.#state;
+    const id = this.blocks.put(this.#body, plainLength, address, base);
+    if (this.blocks.blockCount <= CACHED_NODES) {
+      const depth = this.blocks.patched && base !== undefined ? base.depth + 1 : 0;
+      this.cache.adopt(this.#body, plainLength, id, depth);
+    }
+    const name = items.name(until - 1);
+    const { entries, buckets, inlineBytes, referencedBytes } = this.#totals;
+    return {
+      bytes: name,
+      nameStart: 0,
+      nameEnd: name.length,
+      address,
+      id,
+      cut,
+      entries,
+      buckets,
+      inlineBytes,
+      referencedBytes,
+    };
+  }
+
+  /** The items as a leaf inside a record. */
+  writeInline(items: Items, from: number, until: number): InlineLeaf {
+    const plainLength = this.#build(items, from, until);
+    return {
+      body: this.#body.bytes.slice(NODE_HEADER, plainLength),
+      links: [...this.#links],
+      totals: this.#totals,
+    };
+  }
+
+  #build(items: Items, from: number, until: number): number {
+    const base = mainSource(items, from, until);
+    this.#state.base = base;
+    this.#body.reset(base?.bytes, base?.start);
+    this.#totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+    this.#links.length = 0;
+    this.#firstLinks.length = 0;
+    const body = this.#body;
+    body.u8(BlockKind.node);
+    body.u8(BLOCK_VERSION);
+    body.u8(this.algorithm);
+    body.u8(items.level);
+    body.u16(until - from);
+    return items.level === 0
+      ? this.#buildLeaf(items, from, until)
+      : this.#buildInner(items, from, until);
+  }
+
+  #buildLeaf(items: Items, from: number, until: number): number {
+    const body = this.#body;
+    const table = this.#collectShapes(items, from, until);
+    let tableLength = 0;
+    const count = varintBytes(table.length);
+    for (const shape of table) tableLength += shape.encoded.length;
+    body.u16(tableLength + count);
+    this.#writePrefix(items, from, until, () => {
+      body.varint(table.length);
+      for (const shape of table) body.all(shape.encoded);
+    });
+    this.#writeRuns(items, from, until, SUFFIX_LENGTHS);
+    this.#writeRuns(items, from, until, RECORD_LENGTHS);
+    this.#writeRuns(items, from, until, SUFFIXES);
+    this.#writeRuns(items, from, until, RECORDS);
+    const plainLength = body.length;
+    this.#collectLinks(items, from, until);
+    this.#writeLinks();
+    return plainLength;
+  }
+
+  #buildInner(items: Items, from: number, until: number): number {
+    const body = this.#body;
+    this.#writePrefix(items, from, until, () => {});
+    this.#writeRuns(items, from, until, SUFFIX_LENGTHS);
+    this.#writeRuns(items, from, until, SUFFIXES);
+    this.#writeRuns(items, from, until, DIGESTS);
+    this.#writeRuns(items, from, until, CUTS);
+    this.#writeRuns(items, from, until, TOTALS);
+    const plainLength = body.length;
+    this.#writeRuns(items, from, until, IDS);
+    this.#sumTotals(items, from, until);
+    return plainLength;
+  }
+
+  /** The sorted shapes in use, each with its index in `slot`. */
+  #collectShapes(items: Items, from: number, until: number): readonly Shape[] {
+    const mark = nextMark();
+    const table: Shape[] = [];
+    for (let i = from; i < until; i++) {
+      const fresh = items.fresh[i] as FreshRecord | undefined;
+      const shape = fresh?.shape ?? keptShape(items.nodes[i] as Node, items.indexes[i] as number);
+      if (shape.mark === mark) continue;
+      shape.mark = mark;
+      table.push(shape);
+    }
+    if (table.length > 1) table.sort(compareShapes);
+    for (let i = 0; i < table.length; i++) (table[i] as Shape).slot = i;
+    return table;
+  }
+
+  #writePrefix(items: Items, from: number, until: number, between: () => void): void {
+    const first = items.name(from);
+    const last = items.name(until - 1);
+    let length = 0;
+    const most = Math.min(first.length, last.length);
+    while (length < most && first[length] === last[length]) length++;
+    this.#state.prefixLength = length;
+    this.#body.u8(length);
+    between();
+    this.#body.range(first, 0, length);
+  }
+
+  /** Writes one section of every item, taking runs of neighbours from one node together. */
+  #writeRuns(items: Items, from: number, until: number, section: Section): void {
+    const { nodes, indexes, fresh } = items;
+    let i = from;
+    while (i < until) {
+      const node = nodes[i];
+      if (node === undefined) {
+        section.fresh(this.#state, fresh[i] as FreshRecord & FreshChild);
+        i++;
+        continue;
+      }
+      const index = indexes[i] as number;
+      let j = i + 1;
+      while (j < until && nodes[j] === node && indexes[j] === index + j - i) j++;
+      this.#writeKept(node, index, index + j - i, section);
+      i = j;
+    }
+  }
+
+  #writeKept(node: Node, from: number, until: number, section: Section): void {
+    const state = this.#state;
+    if (!section.same(state, node)) {
+      for (let i = from; i < until; i++) section.entry(state, node, i);
+      return;
+    }
+    const [start, end] = section.range(node, from, until);
+    if (node === state.base) this.#body.keep(start - node.start, end - node.start);
+    else this.#body.range(node.bytes, start, end);
+  }
+
+  #collectLinks(items: Items, from: number, until: number): void {
+    const links = this.#links;
+    for (let i = from; i < until; i++) {
+      this.#firstLinks.push(links.length);
+      const fresh = items.fresh[i] as FreshRecord | undefined;
+      if (fresh !== undefined) {
+        for (const link of fresh.links) links.push(link);
+        addTotals(this.#totals, fresh);
+        continue;
+      }
+      const node = items.nodes[i] as Node;
+      const index = items.indexes[i] as number;
+      measure(node, index, measured);
+      addTotals(this.#totals, measured);
+      if (measured.links === 0) continue;
+      const first = node.hasLinks ? node.firstLink(index) : -1;
+      for (let l = 0; l < measured.links; l++) links.push(first < 0 ? 0 : node.link(first + l));
+    }
+  }
+
+  #writeLinks(): void {
+    if (this.#links.length === 0) return;
+    for (const first of this.#firstLinks) this.#body.u16(first);
+    for (const link of this.#links) this.#body.u48(link);
+  }
+
+  #sumTotals(items: Items, from: number, until: number): void {
+    for (let i = from; i < until; i++) {
+      const fresh = items.fresh[i];
+      if (fresh !== undefined) addTotals(this.#totals, fresh);
+      else (items.nodes[i] as Node).addTotals(items.indexes[i] as number, this.#totals);
+    }
+  }
+}
+
+function addTotals(sum: Totals, part: Readonly<Totals>): void {
+  sum.entries += part.entries;
+  sum.buckets += part.buckets;
+  sum.inlineBytes += part.inlineBytes;
+  sum.referencedBytes += part.referencedBytes;
+}
+
+/** A stored node that items come from, likely most of them. */
+function mainSource(items: Items, from: number, until: number): Node | undefined {
+  const { nodes } = items;
+  const source = nodes[(from + until) >>> 1] ?? nodes[from] ?? nodes[until - 1];
+  return source === undefined || source.id === 0 ? undefined : source;
+}
+
+let marks = 0;
+function nextMark(): number {
+  return ++marks;
+}
+
+function varintBytes(number: number): number {
+  return number < 128 ? 1 : 2;
+}
+
+function keptShape(node: Node, index: number): Shape {
+  const byte = node.bytes[node.recordStart(index)] as number;
+  if (byte < 0x80) return node.shapes[byte >>> 2] as Shape;
+  measure(node, index, measured);
+  return node.shapes[measured.head >>> 2] as Shape;
+}
+
+interface State {
+  readonly body: BodyWriter;
+  base: Node | undefined;
+  prefixLength: number;
+}
+
+/** One section of a node: how to copy it from a node whole, entry by entry, and from a fresh item. */
+interface Section {
+  /** Whether the node's section can be copied as bytes. */
+  same(state: State, node: Node): boolean;
+  range(node: Node, from: number, until: number): readonly [number, number];
+  entry(state: State, node: Node, index: number): void;
+  fresh(state: State, item: FreshRecord & FreshChild): void;
+}
+
+const always = (): boolean => true;
+const never = (): void => {};
+const samePrefix = (state: State, node: Node): boolean => node.prefixLength === state.prefixLength;
+
+const SUFFIX_LENGTHS: Section = {
+  same: samePrefix,
+  range: (node, from, until) => [node.suffixLengths + from, node.suffixLengths + until],
+  entry: (state, node, index) => state.body.u8(node.nameLength(index) - state.prefixLength),
+  fresh: (state, item) => state.body.u8(item.nameEnd - item.nameStart - state.prefixLength),
+};
+
+const SUFFIXES: Section = {
+  same: samePrefix,
+  range: (node, from, until) => [node.suffixStart(from), node.suffixEnd(until - 1)],
+  entry: (state, node, index) => {
+    const { body, prefixLength } = state;
+    const start = node.suffixStart(index);
+    const more = node.prefixLength - prefixLength;
+    if (more > 0) body.range(node.bytes, node.prefixStart + prefixLength, node.prefixStart + node.prefixLength);
+    body.range(node.bytes, more > 0 ? start : start - more, node.suffixEnd(index));
+  },
+  fresh: (state, item) => state.body.range(item.bytes, item.nameStart + state.prefixLength, item.nameEnd),
+};
+
+/** Whether the node's shapes have the numbers in the new table that they have in its own. */
+function sameShapes(_: State, node: Node): boolean {
+  const { shapes } = node;
+  for (let i = 0; i < shapes.length; i++) if ((shapes[i] as Shape).slot !== i) return false;
+  return true;
+}
+
+const RECORD_LENGTHS: Section = {
+  same: sameShapes,
+  range: (node, from, until) => [node.recordLengths + 2 * from, node.recordLengths + 2 * until],
+  entry: (state, node, index) => {
+    measure(node, index, measured);
+    const length = node.recordEnd(index) - node.recordStart(index);
+    const { head } = measured;
+    state.body.u16(length - headLength(head) + headLength(newHead(node, head)));
+  },
+  fresh: (state, item) => {
+    state.body.u16(item.end - item.start + headLength(item.shape.slot * 4 + item.child));
+  },
+};
+
+const RECORDS: Section = {
+  same: sameShapes,
+  range: (node, from, until) => [node.recordStart(from), node.recordEnd(until - 1)],
+  entry: (state, node, index) => {
+    measure(node, index, measured);
+    const { head } = measured;
+    state.body.varint(newHead(node, head));
+    state.body.range(node.bytes, node.recordStart(index) + headLength(head), node.recordEnd(index));
+  },
+  fresh: (state, item) => {
+    state.body.varint(item.shape.slot * 4 + item.child);
+    state.body.range(item.bytes, item.start, item.end);
+  },
+};
+
+function newHead(node: Node, head: number): number {
+  return (node.shapes[head >>> 2] as Shape).slot * 4 + (head & 3);
+}
+
+function headLength(head: number): number {
+  return head < 0x80 ? 1 : 2;
+}
+
+const DIGESTS: Section = {
+  same: always,
+  range: (node, from, until) => [node.digests + 32 * from, node.digests + 32 * until],
+  entry: never,
+  fresh: (state, item) => state.body.range(item.address, 1, 33),
+};
+
+const CUTS: Section = {
+  same: always,
+  range: (node, from, until) => [node.cuts + from, node.cuts + until],
+  entry: never,
+  fresh: (state, item) => state.body.u8(item.cut),
+};
+
+const TOTALS: Section = {
+  same: always,
+  range: (node, from, until) => [node.recordStart(from), node.recordEnd(until - 1)],
+  entry: never,
+  fresh: (state, item) => {
+    state.body.varint(item.entries);
+    state.body.varint(item.buckets);
+    state.body.varint(item.inlineBytes);
+    state.body.varint(item.referencedBytes);
+  },
+};
+
+const IDS: Section = {
+  same: (_, node) => node.linksEnd - node.ids === 6 * node.count,
+  range: (node, from, until) => [node.ids + 6 * from, node.ids + 6 * until],
+  entry: (state) => state.body.u48(0),
+  fresh: (state, item) => state.body.u48(item.id),
+};
+

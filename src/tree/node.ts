@@ -1,0 +1,387 @@
+/**
+ * Nodes: one block of a child map, searched in place. Leaves hold records by name, inner nodes hold children by the
+ * last name in each.
+ *
+ *     node    kind u8 = 1 | version u8 | algorithm u8 | level u8 | u16 count | …
+ *     leaf    … u16 table length | u8 prefix length | shape table | prefix | u8 suffix length × n | u16 record
+ *             length × n | suffixes | records
+ *     inner   … u8 prefix length | prefix | u8 suffix length × n | suffixes | digest 32 × n | u8 cut × n |
+ *             (varint entries, buckets, inline bytes, referenced bytes) × n
+ *     links   leaf: nothing, or u16 first link × n, then u48 id × links; inner: u48 id × n   (beside, never hashed)
+ *
+ * The prefix is what all names of the node share. Names lie together, apart from the records, so that a search touches
+ * few cache lines. Lengths are stored, not offsets, so that an edit changes bytes where it happens and nowhere else;
+ * offsets are summed up once, when the node is loaded. An inline child map is a leaf without its first four bytes.
+ */
+import { ByteReader, nameText } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { type AlgorithmNumber, algorithmName, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
+import { readU48 } from '../blocks/body.js';
+import { readShapeTable, type Shape } from './shape.js';
+
+/** Kind, version, algorithm and level: what an inline child map leaves out. */
+export const NODE_HEADER = 4;
+/** A tree's height is far below: 2^53 entries under nodes of two children. */
+export const LEVEL_MAX = 48;
+/** No node's plain bytes are longer: offsets are 16 bits. */
+export const NODE_BYTES_MAX = 40_000;
+
+/** What a subtree holds, spanning nested buckets. */
+export interface Totals {
+  entries: number;
+  buckets: number;
+  /** Logical bytes of streams kept in metadata, and of streams kept as contents. */
+  inlineBytes: number;
+  referencedBytes: number;
+}
+
+export class Node {
+  /** What it lies in: memory that holds other nodes as well, and is never written to again. */
+  readonly bytes: Uint8Array;
+  /** Where the block begins. An inline child map begins four bytes before its first. */
+  readonly start: number;
+  /** Where its plain bytes end and its links begin. */
+  readonly plainEnd: number;
+  readonly end: number;
+  readonly level: number;
+  readonly count: number;
+  readonly algorithm: AlgorithmNumber;
+  /** 0 for an inline child map. */
+  readonly id: number;
+  /** Patches under its stored form. */
+  readonly depth: number;
+  readonly shapes: readonly Shape[];
+  readonly prefixStart: number;
+  readonly prefixLength: number;
+  /** Where the arrays of suffix lengths, record lengths, digests, cuts and totals begin. */
+  readonly suffixLengths: number;
+  readonly recordLengths: number;
+  readonly digests: number;
+  readonly cuts: number;
+  /** Offsets from `start`: suffixes from `at`, then records (leaf) or totals (inner); n + 1 each. */
+  readonly offsets: Uint16Array;
+  readonly at: number;
+  /** The children that were visited and are cached. */
+  kids: (Node | undefined)[] | undefined = undefined;
+  /** The nodes whose `kids` name this one. */
+  holders: Node[] | undefined = undefined;
+  /** The cache's share that it lies in, to be told of each use. */
+  use: { touched: boolean } = UNCACHED;
+  /** Whether the cache let go of it: whoever holds it may go on reading, but should not keep it. */
+  evicted = false;
+  /** An inline child map's links: for each record the index of its first, counted from `ids`. */
+  inlineLinks: Uint16Array | undefined = undefined;
+  /** Where the ids of the links begin and end. */
+  ids: number;
+  linksEnd: number;
+
+  /** Parses `bytes[start..plainEnd]`; `offsets[at..]` has room for `offsetsNeeded`. Bounds are checked, order is not. */
+  constructor(source: NodeSource, offsets: Uint16Array, at: number) {
+    const { bytes, start, plainEnd } = source;
+    this.bytes = bytes;
+    this.start = start;
+    this.plainEnd = plainEnd;
+    this.end = source.end;
+    this.level = source.level;
+    this.algorithm = source.algorithm;
+    this.id = source.id;
+    this.depth = source.depth;
+    this.offsets = offsets;
+    this.at = at;
+    const head = start + NODE_HEADER;
+    const leaf = this.level === 0;
+    if (head + (leaf ? 5 : 3) > plainEnd || plainEnd - start > NODE_BYTES_MAX) throw malformed(this, 'length');
+    const count = (bytes[head] as number) | ((bytes[head + 1] as number) << 8);
+    const table = leaf ? (bytes[head + 2] as number) | ((bytes[head + 3] as number) << 8) : 0;
+    const prefixAt = leaf ? head + 4 : head + 2;
+    this.count = count;
+    this.prefixLength = bytes[prefixAt] as number;
+    this.prefixStart = prefixAt + 1 + table;
+    this.suffixLengths = this.prefixStart + this.prefixLength;
+    this.recordLengths = this.suffixLengths + count;
+    const suffixes = this.recordLengths + (leaf ? 2 * count : 0);
+    if (count === 0 || suffixes > plainEnd) throw malformed(this, 'count');
+    this.shapes = leaf ? readShapeTable(bytes, prefixAt + 1, this.prefixStart) : NO_SHAPES;
+    const suffixEnd = this.#sumSuffixes(suffixes);
+    this.digests = suffixEnd;
+    this.cuts = suffixEnd + 32 * count;
+    if (leaf) this.#sumRecords(suffixEnd);
+    else this.#sumTotals(this.cuts + count);
+    this.ids = leaf ? plainEnd + 2 * count : plainEnd;
+    this.linksEnd = this.end;
+  }
+
+  #sumSuffixes(from: number): number {
+    const { bytes, offsets, at, count, suffixLengths, plainEnd, start } = this;
+    let offset = from - start;
+    for (let i = 0; i < count; i++) {
+      offsets[at + i] = offset;
+      offset += bytes[suffixLengths + i] as number;
+    }
+    if (offset > plainEnd - start) throw malformed(this, 'suffixes');
+    offsets[at + count] = offset;
+    return offset + start;
+  }
+
+  #sumRecords(from: number): void {
+    const { bytes, offsets, at, count, recordLengths, plainEnd, start } = this;
+    let offset = from - start;
+    const records = at + count + 1;
+    for (let i = 0, p = recordLengths; i < count; i++, p += 2) {
+      offsets[records + i] = offset;
+      const length = (bytes[p] as number) | ((bytes[p + 1] as number) << 8);
+      offset += length;
+      if (length === 0 || offset > plainEnd - start) throw malformed(this, 'records');
+    }
+    if (offset !== plainEnd - start) throw malformed(this, 'records');
+    offsets[records + count] = offset;
+  }
+
+  #sumTotals(from: number): void {
+    const { bytes, offsets, at, count, plainEnd, start } = this;
+    let p = from;
+    const totals = at + count + 1;
+    for (let i = 0; i < count; i++) {
+      offsets[totals + i] = p - start;
+      for (let field = 0; field < 4; field++) {
+        while (p < plainEnd && (bytes[p] as number) >= 0x80) p++;
+        p++;
+      }
+    }
+    if (p !== plainEnd) throw malformed(this, 'totals');
+    offsets[totals + count] = p - start;
+  }
+
+  /** Links a child that was loaded. */
+  hold(index: number, kid: Node): void {
+    this.kids ??= new Array(this.count);
+    this.kids[index] = kid;
+    if (kid.holders === undefined) kid.holders = [this];
+    else kid.holders.push(this);
+  }
+
+  /** Unlinks it from parents and children, so that its memory can be reclaimed. */
+  evict(): void {
+    this.evicted = true;
+    for (const holder of this.holders ?? []) {
+      const at = holder.kids?.indexOf(this) ?? -1;
+      if (at >= 0 && holder.kids !== undefined) holder.kids[at] = undefined;
+    }
+    for (const kid of this.kids ?? []) {
+      if (kid?.holders !== undefined) kid.holders = kid.holders.filter((holder) => holder !== this);
+    }
+    this.holders = undefined;
+    this.kids = undefined;
+  }
+
+  /** A name's length in bytes. */
+  nameLength(index: number): number {
+    return this.prefixLength + (this.bytes[this.suffixLengths + index] as number);
+  }
+
+  /** Copies a name to `out`, and returns its end there. */
+  nameInto(index: number, out: Uint8Array, from: number): number {
+    const { bytes, prefixStart, prefixLength } = this;
+    let at = from;
+    for (let i = 0; i < prefixLength; i++) out[at++] = bytes[prefixStart + i] as number;
+    const suffixEnd = this.suffixEnd(index);
+    for (let i = this.suffixStart(index); i < suffixEnd; i++) out[at++] = bytes[i] as number;
+    return at;
+  }
+
+  /** A private copy of a name. */
+  name(index: number): Uint8Array {
+    const out = new Uint8Array(this.nameLength(index));
+    this.nameInto(index, out, 0);
+    return out;
+  }
+
+  nameText(index: number): string {
+    const { bytes, prefixStart, prefixLength } = this;
+    const start = this.suffixStart(index);
+    const end = this.suffixEnd(index);
+    let text = '';
+    for (let i = prefixStart; i < prefixStart + prefixLength; i++) {
+      const byte = bytes[i] as number;
+      if (byte >= 0x80) return nameText(this.name(index));
+      text += ASCII[byte];
+    }
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i] as number;
+      if (byte >= 0x80) return nameText(this.name(index));
+      text += ASCII[byte];
+    }
+    return text;
+  }
+
+  suffixStart(index: number): number {
+    return this.start + (this.offsets[this.at + index] as number);
+  }
+
+  suffixEnd(index: number): number {
+    return this.start + (this.offsets[this.at + index + 1] as number);
+  }
+
+  /** Where a record begins (leaf), or a child's totals (inner). */
+  recordStart(index: number): number {
+    return this.start + (this.offsets[this.at + this.count + 1 + index] as number);
+  }
+
+  recordEnd(index: number): number {
+    return this.start + (this.offsets[this.at + this.count + 2 + index] as number);
+  }
+
+  /** The first index whose name is not below `name[from..to]`: 0 to count. */
+  lowerBound(name: Uint8Array, from: number, to: number): number {
+    const { bytes, prefixStart, prefixLength } = this;
+    for (let i = 0; i < prefixLength; i++) {
+      if (from + i === to) return 0;
+      const difference = (name[from + i] as number) - (bytes[prefixStart + i] as number);
+      if (difference !== 0) return difference < 0 ? 0 : this.count;
+    }
+    const rest = from + prefixLength;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#suffixBelow(middle, name, rest, to)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #suffixBelow(index: number, name: Uint8Array, from: number, to: number): boolean {
+    const { bytes, start, offsets, at } = this;
+    let p = start + (offsets[at + index] as number);
+    const end = start + (offsets[at + index + 1] as number);
+    let q = from;
+    while (p < end && q < to) {
+      const a = bytes[p++] as number;
+      const b = name[q++] as number;
+      if (a !== b) return a < b;
+    }
+    return p === end && q < to;
+  }
+
+  /** Whether the name at `index` is `name[from..to]`, given that `lowerBound` led there. */
+  nameIs(index: number, name: Uint8Array, from: number, to: number): boolean {
+    const { bytes, prefixStart, prefixLength } = this;
+    const start = this.suffixStart(index);
+    const end = this.suffixEnd(index);
+    if (to - from !== prefixLength + end - start) return false;
+    let q = from;
+    for (let i = 0; i < prefixLength; i++) if (name[q++] !== bytes[prefixStart + i]) return false;
+    for (let p = start; p < end; p++) if (name[q++] !== bytes[p]) return false;
+    return true;
+  }
+
+  /** The index of exactly this name, or -1. */
+  find(name: Uint8Array, from: number, to: number): number {
+    const index = this.lowerBound(name, from, to);
+    return index < this.count && this.nameIs(index, name, from, to) ? index : -1;
+  }
+
+  /** The child of an inner node under which `name` belongs: the last one if it is above all. */
+  childFor(name: Uint8Array, from: number, to: number): number {
+    return Math.min(this.lowerBound(name, from, to), this.count - 1);
+  }
+
+  /** A child's address, as a private copy. */
+  childAddress(index: number): Uint8Array {
+    const address = new Uint8Array(33);
+    address[0] = this.algorithm;
+    const digest = this.digests + 32 * index;
+    address.set(this.bytes.subarray(digest, digest + 32), 1);
+    return address;
+  }
+
+  childId(index: number): number {
+    return this.link(index);
+  }
+
+  cut(index: number): number {
+    return this.bytes[this.cuts + index] as number;
+  }
+
+  /** Adds a child's totals to `totals`. */
+  addTotals(index: number, totals: Totals): void {
+    const reader = new ByteReader(this.bytes, 'node', this.recordStart(index), this.recordEnd(index));
+    totals.entries += reader.varint();
+    totals.buckets += reader.varint();
+    totals.inlineBytes += reader.varint();
+    totals.referencedBytes += reader.varint();
+  }
+
+  /** The index of a record's first link. */
+  firstLink(index: number): number {
+    if (this.inlineLinks !== undefined) return this.inlineLinks[index] as number;
+    const at = this.plainEnd + 2 * index;
+    if (at + 2 > this.end) return 0;
+    return (this.bytes[at] as number) | ((this.bytes[at + 1] as number) << 8);
+  }
+
+  /** A link: the local id of a child, or of a block that a leaf's records refer to; 0 where it is unknown. */
+  link(index: number): number {
+    const at = this.ids + 6 * index;
+    return at + 6 <= this.linksEnd ? readU48(this.bytes, at) : 0;
+  }
+
+  get hasLinks(): boolean {
+    return this.ids < this.linksEnd;
+  }
+}
+
+/** What a node is parsed from. */
+export interface NodeSource {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly plainEnd: number;
+  readonly end: number;
+  readonly level: number;
+  readonly algorithm: AlgorithmNumber;
+  readonly id: number;
+  readonly depth: number;
+}
+
+const UNCACHED = { touched: false };
+const NO_SHAPES: readonly Shape[] = [];
+const ASCII: readonly string[] = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+
+/** How many 16-bit offsets the node in `bytes[start..]` needs. */
+export function offsetsNeeded(bytes: Uint8Array, start: number): number {
+  const count = (bytes[start + NODE_HEADER] as number) | ((bytes[start + NODE_HEADER + 1] as number) << 8);
+  return 2 * count + 2;
+}
+
+/** The level and algorithm that a node block names. REGALIA_FORMAT, REGALIA_VERSION where it is none. */
+export function readNodeHeader(
+  bytes: Uint8Array,
+  start: number,
+  plainEnd: number,
+): { level: number; algorithm: AlgorithmNumber } {
+  const reader = new ByteReader(bytes, 'node', start, plainEnd);
+  const kind = reader.u8();
+  if (kind !== BlockKind.node) reader.fail(`kind ${BlockKind.node}`, `${kind}`);
+  const version = reader.u8();
+  if (version !== BLOCK_VERSION) {
+    throw new RegaliaError('REGALIA_VERSION', `a node of version ${version} is unknown to this release`, {
+      what: 'node',
+      expected: `${BLOCK_VERSION}`,
+      actual: `${version}`,
+    });
+  }
+  const algorithm = reader.u8();
+  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
+  const level = reader.u8();
+  if (level > LEVEL_MAX) reader.fail(`a level of at most ${LEVEL_MAX}`, `${level}`);
+  return { level, algorithm: algorithm as AlgorithmNumber };
+}
+
+function malformed(node: Node, part: string): RegaliaError {
+  return new RegaliaError('REGALIA_FORMAT', `a node's ${part} does not fit its bytes`, {
+    what: 'node',
+    at: 0,
+    expected: `${part} within ${node.plainEnd - node.start} bytes`,
+    actual: 'another',
+  });
+}

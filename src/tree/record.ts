@@ -1,0 +1,415 @@
+/**
+ * Records: what a leaf holds for a name. A record's first number names its shape in the node's table and the form of
+ * its child map; its streams follow in the shape's order, then the child map.
+ *
+ *     record      varint shape × 4 + child form | stream × names | child
+ *     stream      varint length × 4 + form | inline: bytes, metadata or referenced: digest 32
+ *     no child    (form 0) nothing
+ *     inline map  (form 1) varint plain length | totals | varint body length | leaf without its first 4 bytes
+ *     map         (form 2) totals | digest 32
+ *     bucket      (form 3) bucket id 16 | totals | address 33 of its root
+ *     totals      varint entries, buckets, inline bytes, referenced bytes: of what lies beneath
+ *
+ * Links, in the order of the record: one per stream that is not inline, those of an inline map's records, one for a
+ * map or bucket. The plain length stands for the record where nodes are cut: it is the length of the payload, with an
+ * inline map counted by its own plain length, plus the names of the shape; so it depends on contents alone.
+ */
+import { assert, RegaliaError } from '../errors.js';
+import type { Node, Totals } from './node.js';
+import type { Shape } from './shape.js';
+
+/** Forms of a child map. Persisted: never renumber. */
+export const CHILD_NONE = 0;
+export const CHILD_INLINE = 1;
+export const CHILD_MAP = 2;
+export const CHILD_BUCKET = 3;
+
+/** Forms of a stream. Persisted: never renumber. */
+export const INLINE = 0;
+export const METADATA = 1;
+export const REFERENCED = 2;
+
+export const BUCKET_ID_LENGTH = 16;
+
+export interface StreamPart {
+  readonly form: typeof INLINE | typeof METADATA | typeof REFERENCED;
+  /** Its logical size in bytes. */
+  readonly length: number;
+  /** Inline: the stream. Otherwise: the 32-byte digest. A view that stays valid. */
+  readonly bytes: Uint8Array;
+  /** The local id of its block, 0 where it is inline or unknown. */
+  readonly id: number;
+}
+
+export type ChildPart =
+  | { readonly form: typeof CHILD_NONE }
+  | {
+      readonly form: typeof CHILD_INLINE;
+      readonly plainLength: number;
+      readonly totals: Readonly<Totals>;
+      /** A leaf without its first four bytes. */
+      readonly body: Uint8Array;
+      readonly links: readonly number[];
+    }
+  | {
+      readonly form: typeof CHILD_MAP;
+      readonly totals: Readonly<Totals>;
+      readonly digest: Uint8Array;
+      readonly id: number;
+    }
+  | {
+      readonly form: typeof CHILD_BUCKET;
+      readonly bucket: Uint8Array;
+      readonly totals: Readonly<Totals>;
+      /** The address of the bucket's root. */
+      readonly root: Uint8Array;
+      readonly id: number;
+    };
+
+export const NO_CHILD: ChildPart = { form: CHILD_NONE };
+
+/** A record taken apart. `streams` go by the shape's names. */
+export interface RecordParts {
+  readonly shape: Shape;
+  readonly streams: readonly StreamPart[];
+  readonly child: ChildPart;
+}
+
+/** A record ready to be placed in a leaf: `bytes` holds its name and its payload, the part behind the first number. */
+export interface FreshRecord {
+  readonly bytes: Uint8Array;
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly start: number;
+  readonly end: number;
+  readonly shape: Shape;
+  readonly child: number;
+  readonly links: readonly number[];
+  /** Its plain length, without name and entry overhead. */
+  readonly plainLength: number;
+  readonly entries: number;
+  readonly buckets: number;
+  readonly inlineBytes: number;
+  readonly referencedBytes: number;
+}
+
+/** What `measure` found of a record in place. */
+export interface Measure extends Totals {
+  /** Its plain length, without name and entry overhead. */
+  plainLength: number;
+  /** How many links it has. */
+  links: number;
+  head: number;
+}
+
+let cursor = 0;
+
+/** A varint of a verified node; bounds are checked, form was checked on the way in. */
+function varint(bytes: Uint8Array, end: number): number {
+  let byte = cursor < end ? (bytes[cursor++] as number) : overrun();
+  if (byte < 0x80) return byte;
+  let number = byte & 0x7f;
+  let scale = 128;
+  do {
+    byte = cursor < end ? (bytes[cursor++] as number) : overrun();
+    number += (byte & 0x7f) * scale;
+    scale *= 128;
+  } while (byte >= 0x80 && scale < 2 ** 56);
+  if (number > Number.MAX_SAFE_INTEGER) overrun();
+  return number;
+}
+
+function skip(count: number, end: number): number {
+  const start = cursor;
+  if (count > end - start) overrun();
+  cursor = start + count;
+  return start;
+}
+
+function overrun(): never {
+  throw new RegaliaError('REGALIA_FORMAT', 'a record reaches beyond its end', {
+    what: 'record',
+    at: cursor,
+    expected: 'more bytes',
+    actual: 'the end',
+  });
+}
+
+function badHead(head: number): never {
+  throw new RegaliaError('REGALIA_FORMAT', 'a record names a shape that its node lacks', {
+    what: 'record',
+    at: cursor,
+    expected: 'a shape of the table',
+    actual: `${head >>> 2}`,
+  });
+}
+
+/** The shape of the record at `index`. */
+export function recordShape(node: Node, index: number): Shape {
+  cursor = node.recordStart(index);
+  const head = varint(node.bytes, node.recordEnd(index));
+  return node.shapes[head >>> 2] ?? badHead(head);
+}
+
+/** Sums up the record at `index` of a leaf, into `out`. */
+export function measure(node: Node, index: number, out: Measure): void {
+  const { bytes } = node;
+  const end = node.recordEnd(index);
+  cursor = node.recordStart(index);
+  const head = varint(bytes, end);
+  const shape = node.shapes[head >>> 2] ?? badHead(head);
+  const payload = end - cursor;
+  let inlineBytes = 0;
+  let referencedBytes = 0;
+  let links = 0;
+  for (let i = shape.names.length; i > 0; i--) {
+    const lengthForm = varint(bytes, end);
+    const length = Math.floor(lengthForm / 4);
+    const form = lengthForm % 4;
+    if (form === REFERENCED) referencedBytes += length;
+    else inlineBytes += length;
+    if (form !== INLINE) links++;
+    skip(form === INLINE ? length : 32, end);
+  }
+  out.head = head;
+  out.plainLength = shape.plainLength + payload;
+  out.entries = 1;
+  out.buckets = 0;
+  out.inlineBytes = inlineBytes;
+  out.referencedBytes = referencedBytes;
+  out.links = links;
+  if ((head & 3) !== CHILD_NONE) measureChild(node, index, head & 3, end, out);
+  if (cursor !== end) overrun();
+}
+
+function measureChild(node: Node, index: number, form: number, end: number, out: Measure): void {
+  const { bytes } = node;
+  const plainLength = form === CHILD_INLINE ? varint(bytes, end) : 0;
+  if (form === CHILD_BUCKET) {
+    skip(BUCKET_ID_LENGTH, end);
+    out.buckets += 1;
+  }
+  out.entries += varint(bytes, end);
+  out.buckets += varint(bytes, end);
+  out.inlineBytes += varint(bytes, end);
+  out.referencedBytes += varint(bytes, end);
+  if (form !== CHILD_INLINE) {
+    skip(form === CHILD_MAP ? 32 : 33, end);
+    out.links += 1;
+    return;
+  }
+  const length = varint(bytes, end);
+  skip(length, end);
+  out.plainLength += plainLength - length;
+  out.links = linkCount(node, index);
+}
+
+/** How many links the record at `index` has, by the links table. */
+export function linkCount(node: Node, index: number): number {
+  if (!node.hasLinks) return 0;
+  const all = Math.floor((node.linksEnd - node.ids) / 6);
+  const last = index + 1 < node.count ? node.firstLink(index + 1) : all;
+  return Math.max(0, last - node.firstLink(index));
+}
+
+/** Takes the record at `index` of a leaf apart. */
+export function readRecord(node: Node, index: number): RecordParts {
+  const { bytes } = node;
+  const end = node.recordEnd(index);
+  cursor = node.recordStart(index);
+  const head = varint(bytes, end);
+  const shape = node.shapes[head >>> 2] ?? badHead(head);
+  let link = node.hasLinks ? node.firstLink(index) : 0;
+  const streams: StreamPart[] = [];
+  for (let i = 0; i < shape.names.length; i++) {
+    const stream = readStream(bytes, end);
+    streams.push(stream.form === INLINE ? stream : { ...stream, id: linkOf(node, link++) });
+  }
+  const child = readChild(node, index, head & 3, link, end);
+  if (cursor !== end) overrun();
+  return { shape, streams, child };
+}
+
+function linkOf(node: Node, link: number): number {
+  return node.hasLinks ? node.link(link) : 0;
+}
+
+function readStream(bytes: Uint8Array, end: number): StreamPart {
+  const lengthForm = varint(bytes, end);
+  const length = Math.floor(lengthForm / 4);
+  const form = lengthForm % 4;
+  if (form === 3) overrun();
+  const size = form === INLINE ? length : 32;
+  const start = skip(size, end);
+  return {
+    form: form as StreamPart['form'],
+    length,
+    bytes: bytes.subarray(start, start + size),
+    id: 0,
+  };
+}
+
+function readTotals(bytes: Uint8Array, end: number): Totals {
+  return {
+    entries: varint(bytes, end),
+    buckets: varint(bytes, end),
+    inlineBytes: varint(bytes, end),
+    referencedBytes: varint(bytes, end),
+  };
+}
+
+function readChild(node: Node, index: number, form: number, link: number, end: number): ChildPart {
+  const { bytes } = node;
+  if (form === CHILD_NONE) return NO_CHILD;
+  if (form === CHILD_INLINE) {
+    const plainLength = varint(bytes, end);
+    const totals = readTotals(bytes, end);
+    const length = varint(bytes, end);
+    const start = skip(length, end);
+    const links: number[] = [];
+    const count = node.hasLinks ? linkCount(node, index) - (link - node.firstLink(index)) : 0;
+    for (let i = 0; i < count; i++) links.push(node.link(link + i));
+    return { form, plainLength, totals, body: bytes.subarray(start, start + length), links };
+  }
+  if (form === CHILD_MAP) {
+    const totals = readTotals(bytes, end);
+    const start = skip(32, end);
+    return { form, totals, digest: bytes.subarray(start, start + 32), id: linkOf(node, link) };
+  }
+  const bucketStart = skip(BUCKET_ID_LENGTH, end);
+  const bucket = bytes.subarray(bucketStart, bucketStart + BUCKET_ID_LENGTH);
+  const totals = readTotals(bytes, end);
+  const start = skip(33, end);
+  const root = bytes.subarray(start, start + 33);
+  return { form: CHILD_BUCKET, bucket, totals, root, id: linkOf(node, link) };
+}
+
+/** Where one stream of a record in place is found: a reading for the hot path, which allocates once. */
+export function findStream(node: Node, index: number, stream: string): StreamPart | undefined {
+  const { bytes } = node;
+  const end = node.recordEnd(index);
+  cursor = node.recordStart(index);
+  const head = varint(bytes, end);
+  const shape = node.shapes[head >>> 2] ?? badHead(head);
+  const { names } = shape;
+  let links = 0;
+  for (let i = 0; i < names.length; i++) {
+    if (names[i] === stream) {
+      const found = readStream(bytes, end);
+      if (found.form === INLINE) return found;
+      const id = node.hasLinks ? node.link(node.firstLink(index) + links) : 0;
+      return { ...found, id };
+    }
+    const lengthForm = varint(bytes, end);
+    if (lengthForm % 4 !== INLINE) links++;
+    skip(lengthForm % 4 === INLINE ? Math.floor(lengthForm / 4) : 32, end);
+  }
+  return undefined;
+}
+
+/** The bytes that a record's child map takes in its plain length. */
+export function childPlainLength(child: ChildPart): number {
+  if (child.form === CHILD_NONE) return 0;
+  const totals = totalsLength(child.totals);
+  if (child.form === CHILD_INLINE) {
+    const { plainLength, body } = child;
+    return varintLength(plainLength) + totals + varintLength(body.length) + plainLength;
+  }
+  return totals + (child.form === CHILD_MAP ? 32 : BUCKET_ID_LENGTH + 33);
+}
+
+function totalsLength(totals: Readonly<Totals>): number {
+  return (
+    varintLength(totals.entries) +
+    varintLength(totals.buckets) +
+    varintLength(totals.inlineBytes) +
+    varintLength(totals.referencedBytes)
+  );
+}
+
+function varintLength(number: number): number {
+  let length = 1;
+  for (let rest = number; rest >= 0x80; rest = Math.floor(rest / 128)) length++;
+  return length;
+}
+
+/** Encodes a record under `name`. The parts are placed already: see placement.ts. */
+export function encodeRecord(name: Uint8Array, parts: RecordParts): FreshRecord {
+  const { shape, streams, child } = parts;
+  assert(shape.names.length === streams.length, 'a record has a part for each name of its shape');
+  let length = childLength(child);
+  for (const stream of streams) length += varintLength(stream.length * 4) + stream.bytes.length;
+  const bytes = new Uint8Array(name.length + length);
+  bytes.set(name);
+  let at = name.length;
+  const links: number[] = [];
+  let inlineBytes = 0;
+  let referencedBytes = 0;
+  for (const stream of streams) {
+    at = putVarint(bytes, at, stream.length * 4 + stream.form);
+    bytes.set(stream.bytes, at);
+    at += stream.bytes.length;
+    if (stream.form !== INLINE) links.push(stream.id);
+    if (stream.form === REFERENCED) referencedBytes += stream.length;
+    else inlineBytes += stream.length;
+  }
+  at = putChild(bytes, at, child, links);
+  const beneath = child.form === CHILD_NONE ? NOTHING : child.totals;
+  const inlineExtra = child.form === CHILD_INLINE ? child.plainLength - child.body.length : 0;
+  return {
+    bytes,
+    nameStart: 0,
+    nameEnd: name.length,
+    start: name.length,
+    end: at,
+    shape,
+    child: child.form,
+    links,
+    plainLength: shape.plainLength + length + inlineExtra,
+    entries: 1 + beneath.entries,
+    buckets: beneath.buckets + (child.form === CHILD_BUCKET ? 1 : 0),
+    inlineBytes: inlineBytes + beneath.inlineBytes,
+    referencedBytes: referencedBytes + beneath.referencedBytes,
+  };
+}
+
+const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+
+function childLength(child: ChildPart): number {
+  if (child.form !== CHILD_INLINE) return childPlainLength(child);
+  return childPlainLength(child) - child.plainLength + child.body.length;
+}
+
+function putChild(bytes: Uint8Array, from: number, child: ChildPart, links: number[]): number {
+  if (child.form === CHILD_NONE) return from;
+  let at = from;
+  if (child.form === CHILD_INLINE) at = putVarint(bytes, at, child.plainLength);
+  if (child.form === CHILD_BUCKET) at = putBytes(bytes, at, child.bucket);
+  at = putVarint(bytes, at, child.totals.entries);
+  at = putVarint(bytes, at, child.totals.buckets);
+  at = putVarint(bytes, at, child.totals.inlineBytes);
+  at = putVarint(bytes, at, child.totals.referencedBytes);
+  if (child.form === CHILD_INLINE) {
+    at = putVarint(bytes, at, child.body.length);
+    links.push(...child.links);
+    return putBytes(bytes, at, child.body);
+  }
+  links.push(child.id);
+  return putBytes(bytes, at, child.form === CHILD_MAP ? child.digest : child.root);
+}
+
+function putBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {
+  bytes.set(part, at);
+  return at + part.length;
+}
+
+function putVarint(bytes: Uint8Array, from: number, number: number): number {
+  let at = from;
+  let rest = number;
+  while (rest >= 0x80) {
+    bytes[at++] = (rest % 128) | 0x80;
+    rest = Math.floor(rest / 128);
+  }
+  bytes[at++] = rest;
+  return at;
+}
