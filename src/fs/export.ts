@@ -1,0 +1,296 @@
+/**
+ * Export: the subtree at a key as a real directory, file or link.
+ *
+ * It writes into a fresh place and never outside it: the target must be absent or an empty directory, stays readable
+ * by its owner alone until all is written, and every file, link and directory is created exclusively, so nothing that
+ * was there, and no link just made, is ever followed or overwritten. Modes, owners (as root) and times are set once the
+ * contents are written, those of directories last, from the leaves up.
+ *
+ * What cannot be restored is a finding: fifos, sockets and devices, names that the target's filesystem refuses or
+ * takes for another, a content beside children. Without a `stat` an entry with children, or without content, becomes a
+ * directory and any other a file.
+ */
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  symlinkSync,
+  writeSync,
+} from 'node:fs';
+import { nameBytes } from '../bytes.js';
+import { isRegaliaError, RegaliaError } from '../errors.js';
+import {
+  CONTENT,
+  type KeyLike,
+  keyNames,
+  STAT,
+  type StoredEntry,
+  type StoredStream,
+  type TreeReader,
+} from './face.js';
+import { asAborted, type Finding, Findings, Pace, type PaceOptions } from './finding.js';
+import { type ByteText, byteText, osPath } from './listing.js';
+import { decodeStat, type FileStat } from './stat.js';
+import { setTimesAt, setTimesOpen } from './times.js';
+
+export interface ExportOptions extends PaceOptions {
+  readonly onProgress?: (progress: ExportProgress) => void;
+  readonly onFinding?: (finding: Finding) => void;
+  /** Whether to restore owners and groups; by default only for root, who alone may. */
+  readonly owners?: boolean;
+}
+
+export interface ExportProgress {
+  /** Files, links and directories written. */
+  readonly entries: number;
+  /** Written to files. */
+  readonly bytes: number;
+}
+
+export interface ExportResult extends ExportProgress {
+  /** The first thousand; `findingCount` counts all. */
+  readonly findings: readonly Finding[];
+  readonly findingCount: number;
+}
+
+/**
+ * Writes the subtree at `key` to `target`.
+ *
+ * @throws REGALIA_NOT_FOUND where there is nothing at `key`, REGALIA_EXISTS where something is at `target`,
+ *   REGALIA_ABORTED by the signal; what was written until then stays.
+ */
+export async function exportTree(
+  snapshot: TreeReader,
+  key: KeyLike,
+  target: string | Uint8Array,
+  options: ExportOptions = {},
+): Promise<ExportResult> {
+  const run = new ExportRun(snapshot, options);
+  try {
+    await run.all(keyNames(key), byteText(target));
+  } catch (error) {
+    throw asAborted(error, 'export');
+  }
+  options.onProgress?.(run.progress());
+  return { ...run.progress(), findings: run.findings.list, findingCount: run.findings.count };
+}
+
+interface Directory {
+  readonly path: ByteText;
+  readonly key: readonly (string | Uint8Array)[];
+  readonly stat: FileStat | undefined;
+  readonly children: Iterator<StoredEntry>;
+}
+
+class ExportRun {
+  readonly findings: Findings;
+  readonly #snapshot: TreeReader;
+  readonly #options: ExportOptions;
+  readonly #owners: boolean;
+  readonly #pace: Pace;
+  readonly #stack: Directory[] = [];
+  #entries = 0;
+  #bytes = 0;
+
+  constructor(snapshot: TreeReader, options: ExportOptions) {
+    this.#snapshot = snapshot;
+    this.#options = options;
+    this.#owners = options.owners ?? process.getuid?.() === 0;
+    this.findings = new Findings(options.onFinding);
+    this.#pace = new Pace('export', options);
+  }
+
+  progress(): ExportProgress {
+    return { entries: this.#entries, bytes: this.#bytes };
+  }
+
+  async all(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
+    await this.#root(key, target);
+    while (this.#stack.length > 0) {
+      const directory = this.#stack[this.#stack.length - 1];
+      const next = directory.children.next();
+      if (next.done === true) {
+        this.#stack.pop();
+        this.#finish(directory);
+      } else {
+        await this.#child(directory, next.value);
+      }
+      if (this.#pace.due(4)) await this.#rest();
+    }
+  }
+
+  async #rest(): Promise<void> {
+    this.#options.onProgress?.(this.progress());
+    await this.#pace.rest();
+  }
+
+  async #root(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
+    const entry = this.#snapshot.entry(key);
+    if (entry === undefined && !this.#hasChildren(key)) {
+      const name = `/${key.map((part) => (typeof part === 'string' ? part : byteText(part))).join('/')}`;
+      const message = `there is nothing at ${name} to export`;
+      throw new RegaliaError('REGALIA_NOT_FOUND', message, { what: 'key', name });
+    }
+    const stat = entry && this.#stat(entry, target);
+    if (this.#kind(entry, key, stat) === 'directory') {
+      makeEmpty(target);
+      this.#open(target, key, stat);
+    } else if (entry !== undefined) {
+      if (lstatSync(osPath(target), { throwIfNoEntry: false }) !== undefined) throw exists(target);
+      await this.#write(entry, key, target, stat);
+    }
+  }
+
+  async #child(directory: Directory, entry: StoredEntry): Promise<void> {
+    const bytes = nameBytes(entry.name);
+    const name = bytes && Buffer.from(bytes).toString('latin1');
+    if (name === undefined || !/^[^/\0]+$/.test(name) || name === '.' || name === '..') {
+      this.findings.add(directory.path, 'NAME', `a name that no file may have: ${entry.name}`);
+      return;
+    }
+    const path = `${directory.path}/${name}`;
+    try {
+      const key = [...directory.key, entry.name];
+      await this.#write(entry, key, path, this.#stat(entry, path));
+    } catch (error) {
+      this.findings.take(path, asAborted(error, 'export'));
+    }
+  }
+
+  async #write(
+    entry: StoredEntry,
+    key: readonly (string | Uint8Array)[],
+    path: ByteText,
+    stat: FileStat | undefined,
+  ): Promise<void> {
+    const kind = this.#kind(entry, key, stat);
+    const content = entry.get(CONTENT);
+    if (kind === 'directory') {
+      mkdirSync(osPath(path), 0o700);
+      if (content !== undefined) this.findings.add(path, 'MIXED', 'content beside children');
+      this.#open(path, key, stat);
+      return;
+    }
+    if (kind === 'file') await this.#file(path, content, stat);
+    else if (kind === 'symlink' && stat !== undefined) this.#link(path, stat);
+    else this.findings.add(path, 'SPECIAL', `a ${kind} is not restored`);
+    if (kind === 'file' || kind === 'symlink') this.#entries++;
+    if (this.#hasChildren(key)) this.findings.add(path, 'MIXED', `children beneath a ${kind}`);
+  }
+
+  #open(path: ByteText, key: readonly (string | Uint8Array)[], stat: FileStat | undefined): void {
+    const children = this.#snapshot.children(key)[Symbol.iterator]();
+    this.#stack.push({ path, key, stat, children });
+    this.#entries++;
+  }
+
+  /** Times last: whatever is done within a directory changes its own. */
+  #finish({ path, stat }: Directory): void {
+    if (stat === undefined) return;
+    try {
+      const real = osPath(path);
+      if (this.#owners) lchownSync(real, stat.uid, stat.gid);
+      chmodSync(real, this.#mode(stat));
+      setTimesAt(real, stat.mtimeNs);
+    } catch (error) {
+      this.findings.take(path, error);
+    }
+  }
+
+  async #file(
+    path: ByteText,
+    content: StoredStream | undefined,
+    stat: FileStat | undefined,
+  ): Promise<void> {
+    const fd = openSync(osPath(path), 'wx', 0o600);
+    try {
+      if (content?.inline !== undefined) this.#pour(fd, content.inline);
+      else if (content !== undefined) await this.#stream(fd, content);
+      if (stat === undefined) {
+        fchmodSync(fd, 0o666 & ~process.umask());
+      } else {
+        if (this.#owners) fchownSync(fd, stat.uid, stat.gid);
+        fchmodSync(fd, this.#mode(stat));
+        setTimesOpen(fd, stat.mtimeNs);
+      }
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #stream(fd: number, content: StoredStream): Promise<void> {
+    const { signal } = this.#options;
+    for await (const piece of content.readable(signal ? { signal } : {})) {
+      this.#pour(fd, piece);
+      if (this.#pace.due(1 + piece.length / 16_384)) await this.#rest();
+    }
+  }
+
+  #pour(fd: number, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    this.#bytes += bytes.length;
+  }
+
+  #link(path: ByteText, stat: FileStat): void {
+    const real = osPath(path);
+    symlinkSync(Buffer.from(stat.target ?? []), real);
+    if (this.#owners) lchownSync(real, stat.uid, stat.gid);
+    setTimesAt(real, stat.mtimeNs);
+  }
+
+  /** Setuid and setgid mean something with the owner that they were given for alone. */
+  #mode(stat: FileStat): number {
+    return this.#owners ? stat.mode : stat.mode & 0o1777;
+  }
+
+  #stat(entry: StoredEntry, path: ByteText): FileStat | undefined {
+    const stream = entry.get(STAT);
+    if (stream === undefined) return undefined;
+    try {
+      // A stat is metadata; one so long that it lies elsewhere is none that an import wrote.
+      return decodeStat(stream.inline ?? new Uint8Array(0));
+    } catch (error) {
+      if (!isRegaliaError(error, 'REGALIA_FORMAT')) throw error;
+      this.findings.add(path, 'STAT', error.message);
+      return undefined;
+    }
+  }
+
+  #kind(
+    entry: StoredEntry | undefined,
+    key: KeyLike,
+    stat: FileStat | undefined,
+  ): FileStat['kind'] {
+    if (stat !== undefined) return stat.kind;
+    return entry?.get(CONTENT) === undefined || this.#hasChildren(key) ? 'directory' : 'file';
+  }
+
+  #hasChildren(key: KeyLike): boolean {
+    for (const _ of this.#snapshot.children(key, { limit: 1 })) return true;
+    return false;
+  }
+}
+
+/** A directory for its owner alone, created or found empty. */
+function makeEmpty(target: ByteText): void {
+  const real = osPath(target);
+  try {
+    mkdirSync(real, 0o700);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (!lstatSync(real).isDirectory() || readdirSync(real).length > 0) throw exists(target);
+    chmodSync(real, 0o700);
+  }
+}
+
+function exists(target: ByteText): RegaliaError<'REGALIA_EXISTS'> {
+  const name = Buffer.from(target, 'latin1').toString();
+  const message = `there is something at ${name}: an export needs an empty directory or none`;
+  return new RegaliaError('REGALIA_EXISTS', message, { what: 'export target', name });
+}

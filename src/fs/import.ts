@@ -1,0 +1,276 @@
+/**
+ * Import: a directory's tree into a store, under a key.
+ *
+ * Both sides are sorted bytewise, so one pass merges them: what only the disk has is added, what only the store has is
+ * removed, what both have is compared by its stat, and a file's bytes are read only where that differs. What cannot be
+ * read is a finding, and what the store holds of it stays. Streams other than `stat` and `content` are left alone,
+ * unless their entry goes or becomes another kind of file. Hard links become files of their own.
+ *
+ * Nothing is visible until the caller commits. The tree may change meanwhile: a file that does so while it is read is
+ * read once more, then taken as it is, under the older stat, so that the next import looks again.
+ */
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { nameBytes, nameText } from '../bytes.js';
+import {
+  CONTENT,
+  type KeyLike,
+  keyNames,
+  STAT,
+  type StoredEntry,
+  type TreeReader,
+  type TreeWriter,
+} from './face.js';
+import { type Finding, Findings, Pace, type PaceOptions } from './finding.js';
+import { type ByteText, osPath } from './listing.js';
+import { readContent } from './source.js';
+import { decodeStat, encodeStat, type FileStat, fileStat, kindOf, matchesStat } from './stat.js';
+import { Walk, type WalkOptions } from './walk.js';
+
+export interface ImportOptions extends WalkOptions, PaceOptions {
+  readonly onProgress?: (progress: ImportProgress) => void;
+  readonly onFinding?: (finding: Finding) => void;
+  /** Read every file, whether its stat differs or not. */
+  readonly reread?: boolean;
+}
+
+export interface ImportProgress {
+  /** Files and directories seen. */
+  readonly entries: number;
+  /** Of these, added or with another stat. */
+  readonly changed: number;
+  /** Subtrees that the store had and the directory has no more. */
+  readonly removed: number;
+  /** Read from files. */
+  readonly bytes: number;
+}
+
+export interface ImportResult extends ImportProgress {
+  /** The first thousand; `findingCount` counts all. */
+  readonly findings: readonly Finding[];
+  readonly findingCount: number;
+}
+
+/**
+ * Makes the subtree at `key` what the directory `dir` holds.
+ *
+ * @throws REGALIA_NOT_FOUND or REGALIA_OPTION unless `dir` is a directory, REGALIA_ABORTED by the signal, and what the
+ *   transaction throws.
+ */
+export async function importTree(
+  tx: TreeWriter,
+  dir: string | Uint8Array,
+  key: KeyLike,
+  options: ImportOptions = {},
+): Promise<ImportResult> {
+  const run = new ImportRun(tx, key, options);
+  using walk = new Walk(dir, options);
+  await run.all(walk);
+  options.onProgress?.(run.progress());
+  return { ...run.progress(), findings: run.findings.list, findingCount: run.findings.count };
+}
+
+class ImportRun {
+  readonly findings: Findings;
+  readonly #tx: TreeWriter;
+  readonly #options: ImportOptions;
+  readonly #pace: Pace;
+  /** The names of the directory that the walk is in, and what the store has in each directory on the way there. */
+  readonly #names: (string | Uint8Array)[];
+  readonly #stored: StoredChildren[] = [];
+  #entries = 0;
+  #changed = 0;
+  #removed = 0;
+  #bytes = 0;
+
+  constructor(tx: TreeWriter, key: KeyLike, options: ImportOptions) {
+    this.#tx = tx;
+    this.#options = options;
+    this.#names = [...keyNames(key)];
+    this.findings = new Findings(options.onFinding);
+    this.#pace = new Pace('import', options);
+  }
+
+  progress(): ImportProgress {
+    const [entries, changed, removed] = [this.#entries, this.#changed, this.#removed];
+    return { entries, changed, removed, bytes: this.#bytes };
+  }
+
+  async all(walk: Walk): Promise<void> {
+    for (const event of walk) {
+      if (event.kind === 'leaf') {
+        const stored = this.#match(event.name);
+        if (!this.#unchanged(stored, event.stats, walk.path)) {
+          await this.#update(stored, event.name, walk.path, event.stats);
+        }
+      } else if (event.kind === 'enter') {
+        await this.#enter(event.name, walk.path, event.stats);
+      } else if (event.kind === 'leave') {
+        this.#leave(event.whole);
+      } else if (event.kind === 'error') {
+        // An error without a name is of the directory itself, whose `leave` follows and knows.
+        if (event.name !== '') this.#match(event.name);
+        this.findings.take(walk.path, event.cause);
+      }
+      if (this.#pace.due()) await this.#rest();
+    }
+  }
+
+  async #rest(): Promise<void> {
+    this.#options.onProgress?.(this.progress());
+    await this.#pace.rest();
+  }
+
+  async #enter(name: ByteText, path: ByteText, stats: Stats): Promise<void> {
+    const root = this.#stored.length === 0;
+    const stored = root ? this.#tx.entry([...this.#names]) : this.#match(name);
+    if (!this.#unchanged(stored, stats, path)) await this.#update(stored, name, path, stats);
+    if (!root) this.#names.push(textOf(name));
+    const known = root || stored !== undefined;
+    this.#stored.push(new StoredChildren(this.#tx, [...this.#names], known));
+  }
+
+  #leave(whole: boolean): void {
+    const children = this.#stored.pop();
+    for (let rest = children?.peek(); whole && rest !== undefined; rest = children?.peek()) {
+      this.#remove(rest);
+      children?.skip();
+    }
+    if (this.#stored.length > 0) this.#names.pop();
+  }
+
+  /** The stored entry of that name; those before it vanished from the disk. */
+  #match(name: ByteText): StoredEntry | undefined {
+    const children = this.#stored[this.#stored.length - 1];
+    for (let entry = children.peek(); entry !== undefined; entry = children.peek()) {
+      const order = compareNames(entry.name, name);
+      if (order > 0) return undefined;
+      children.skip();
+      if (order === 0) return entry;
+      this.#remove(entry);
+    }
+    return undefined;
+  }
+
+  #remove(entry: StoredEntry): void {
+    this.#tx.del([...this.#names, entry.name]);
+    this.#removed++;
+  }
+
+  #unchanged(stored: StoredEntry | undefined, stats: Stats, path: ByteText): boolean {
+    this.#entries++;
+    if (stored === undefined || this.#options.reread === true) return false;
+    const bytes = stored.get(STAT)?.inline;
+    if (bytes === undefined) return false;
+    return matchesStat(bytes, stats, stats.isSymbolicLink() ? linkTarget(path) : undefined);
+  }
+
+  async #update(
+    stored: StoredEntry | undefined,
+    name: ByteText,
+    path: ByteText,
+    seen: Stats,
+  ): Promise<void> {
+    const key = this.#stored.length === 0 ? [...this.#names] : [...this.#names, textOf(name)];
+    try {
+      const before = stored === undefined ? undefined : storedStat(stored);
+      const kind = kindOf(seen.mode);
+      const replaced = before !== undefined && before.kind !== kind;
+      // A directory that gave way to a file takes what lay beneath it along.
+      if (replaced && before.kind === 'directory') this.#tx.del(key);
+      else if (replaced && before.kind === 'file') this.#tx.del(key, CONTENT);
+      if (kind === 'file') await this.#file(key, path);
+      else this.#special(key, path);
+      this.#changed++;
+    } catch (error) {
+      this.findings.take(path, error);
+    }
+  }
+
+  async #file(key: KeyLike, path: ByteText): Promise<void> {
+    const { signal } = this.#options;
+    const read = await readContent(osPath(path), signal, {
+      small: (bytes) => this.#tx.put(key, CONTENT, bytes),
+      large: (source) => this.#tx.write(key, CONTENT, source, signal ? { signal } : {}),
+    });
+    this.#bytes += read.bytes;
+    if (read.changing) this.findings.add(path, 'CHANGING', 'the file changed while it was read');
+    const stat = fileStat(read.stats);
+    if (stat !== undefined) this.#tx.put(key, STAT, encodeStat(stat));
+    // Reading took long compared with a look at a stat.
+    if (this.#pace.due(8 + read.bytes / 16_384)) await this.#rest();
+  }
+
+  #special(key: KeyLike, path: ByteText): void {
+    // The walk's own root may be a symbolic link to the directory; nothing else that is one is followed.
+    const look = this.#stored.length === 0 ? statSync : lstatSync;
+    const stats = look(osPath(path), { bigint: true });
+    const target = stats.isSymbolicLink() ? linkTarget(path) : undefined;
+    const stat = fileStat(stats, target);
+    if (stat === undefined) this.findings.add(path, 'SPECIAL', 'this kind of file is not known');
+    else this.#tx.put(key, STAT, encodeStat(stat));
+  }
+}
+
+/** Lossless text of a name; nearly all names are ASCII and their own text. */
+function textOf(name: ByteText): string {
+  return typeof osPath(name) === 'string' ? name : nameText(Buffer.from(name, 'latin1'));
+}
+
+function compareNames(stored: string, name: ByteText): number {
+  if (stored === name && typeof osPath(name) === 'string') return 0;
+  const bytes = nameBytes(stored);
+  const text = bytes === undefined ? stored : Buffer.from(bytes).toString('latin1');
+  return text === name ? 0 : text < name ? -1 : 1;
+}
+
+function linkTarget(path: ByteText): Uint8Array | undefined {
+  try {
+    return readlinkSync(osPath(path), { encoding: 'buffer' });
+  } catch {
+    // It became something else since: the stat will tell.
+    return undefined;
+  }
+}
+
+function storedStat(entry: StoredEntry): FileStat | undefined {
+  const bytes = entry.get(STAT)?.inline;
+  try {
+    return bytes && decodeStat(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+const PAGE = 512;
+
+/** The children that the store has, read in pages, since the transaction is written to in between. */
+class StoredChildren {
+  readonly #tx: TreeReader;
+  readonly #key: KeyLike;
+  #page: StoredEntry[] = [];
+  #next = 0;
+  #more: boolean;
+
+  constructor(tx: TreeReader, key: KeyLike, known: boolean) {
+    this.#tx = tx;
+    this.#key = key;
+    this.#more = known;
+  }
+
+  peek(): StoredEntry | undefined {
+    if (this.#next === this.#page.length && this.#more) this.#read();
+    return this.#page[this.#next];
+  }
+
+  skip(): void {
+    this.#next++;
+  }
+
+  #read(): void {
+    const last = this.#page[this.#page.length - 1];
+    const range = last === undefined ? { limit: PAGE } : { gt: last.name, limit: PAGE };
+    this.#page = [...this.#tx.children(this.#key, range)];
+    this.#next = 0;
+    this.#more = this.#page.length === PAGE;
+  }
+}
