@@ -121,6 +121,13 @@ export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array)
   return commit;
 }
 
+/** A view of the stamp's place in bytes that `encodeCommitAs` wrote. */
+export function stampPlace(block: Uint8Array): Uint8Array {
+  const reader = new ByteReader(block, 'commit');
+  readLinks(reader);
+  return reader.lengthed(MAX_STAMP_BYTES);
+}
+
 /** Reads what comes before the stamp. */
 export function readLinks(reader: ByteReader): CommitLinks {
   const algorithm = readHeader(reader);

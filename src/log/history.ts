@@ -13,13 +13,14 @@ import {
   addressOf,
   addressText,
   isAddress,
+  sameAddress,
   verifyBlock,
 } from '../blocks/address.js';
 import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { equalBytes } from '../bytes.js';
 import { applyEventDelta, encodeEventDelta } from '../clock/delta.js';
-import { encodeEvent } from '../clock/encoding.js';
+import { decodeEvent, encodeEvent } from '../clock/encoding.js';
 import { type Event, formatEvent, leqEvents } from '../clock/event.js';
 import { assert, isRegaliaError, RegaliaError } from '../errors.js';
 import {
@@ -29,6 +30,7 @@ import {
   encodeCommit,
   encodeCommitAs,
   optionError,
+  stampPlace,
 } from './commit.js';
 import {
   type BlockIds,
@@ -42,6 +44,7 @@ import {
 import { type LogBounds, logKey, lostRow, putBounds, readBounds } from './sequence.js';
 
 const CACHED_COMMITS_MAX = 512;
+const CACHED_STAMPS_MAX = 512;
 
 /** What a store knows of a commit that it appends. */
 export interface LocalFacts extends BlockIds {
@@ -66,7 +69,9 @@ export interface LogRange {
 export class History {
   readonly #reads: Reads;
   /** Verified commits; oldest out first. Whether a commit is here is always asked of its row. */
-  readonly #cache = new Map<string, Commit>();
+  readonly #commits = new Map<string, Commit>();
+  /** Stamps that others are differences from. Not verified for themselves: what is rebuilt from them is. */
+  readonly #stamps = new Map<string, Event>();
 
   constructor(reads: Reads) {
     this.#reads = reads;
@@ -84,7 +89,8 @@ export class History {
     const existing = this.entry(address, batch);
     if (existing !== undefined) return existing;
     const parents = this.#parentsOf(commit, local, batch);
-    this.#checkStamp(commit, parents, batch);
+    for (const parent of parents) this.#checkStamp(commit, parent.entry, batch);
+    const first = this.#firstOf(commit, parents);
     const bounds = this.bounds(commit.bucket, batch);
     const entry: LogEntry = {
       address,
@@ -92,76 +98,79 @@ export class History {
       parents: commit.parents,
       sequence: bounds.next,
       ...labels(commit, parents, local),
-      ...this.#jumpOf(commit, bounds.next, batch),
+      ...this.#jumpOf(commit.bucket, bounds.next, first?.entry, batch),
       rootBlock: local.rootBlock,
       headsBlock: local.headsBlock,
       movesBlock: local.movesBlock,
       signature: local.signature,
     };
-    this.#put(batch, entry, commit, block);
+    const { deltas, body } = this.#storedForm(commit, block, first, batch);
+    batch.put('commits', address, sealEntry(entry, deltas, body));
+    const key = logKey(commit.bucket, entry.sequence);
+    batch.put('log', key, sealRow('log', key, address));
     putBounds(batch, commit.bucket, { first: bounds.first, next: bounds.next + 1 });
-    this.#remember(addressKey(address), commit);
+    remember(this.#commits, CACHED_COMMITS_MAX, addressKey(address), commit);
     return entry;
   }
 
-  #put(batch: Batch, entry: LogEntry, commit: Commit, block: Uint8Array): void {
-    const { deltas, body } = this.#storedForm(commit, block, batch);
-    batch.put('commits', entry.address, sealEntry(entry, deltas, body));
-    const key = logKey(entry.bucket, entry.sequence);
-    batch.put('log', key, sealRow('log', key, entry.address));
+  #firstOf({ parents: [first] }: Commit, present: readonly Parent[]): Parent | undefined {
+    const [parent] = present;
+    if (first === undefined || parent === undefined) return undefined;
+    return sameAddress(first, parent.entry.address) ? parent : undefined;
   }
 
   /** The block itself, or with a difference for a stamp where that is shorter and the chain not too long. */
   #storedForm(
     commit: Commit,
     block: Uint8Array,
+    first: Parent | undefined,
     reads: Reads,
   ): { deltas: number; body: Uint8Array } {
     const full = { deltas: 0, body: block };
-    const [first] = commit.parents;
-    const parent = first && this.#stored(first, reads);
-    if (first === undefined || parent === undefined || parent.deltas >= DELTAS_MAX) return full;
-    const base = this.commit(first, reads).stamp;
-    const delta = shorterDelta(base, commit.stamp);
+    if (first === undefined || first.deltas >= DELTAS_MAX) return full;
+    const delta = shorterDelta(this.commit(first.entry.address, reads).stamp, commit.stamp);
     if (delta === undefined) return full;
-    return { deltas: parent.deltas + 1, body: encodeCommitAs(commit, delta) };
+    return { deltas: first.deltas + 1, body: encodeCommitAs(commit, delta) };
   }
 
-  #parentsOf(commit: Commit, local: LocalFacts, reads: Reads): LogEntry[] {
-    const present: LogEntry[] = [];
+  #parentsOf(commit: Commit, local: LocalFacts, reads: Reads): Parent[] {
+    const present: Parent[] = [];
     for (const address of commit.parents) {
-      const parent = this.entry(address, reads);
-      if (parent !== undefined) present.push(parent);
+      const parent = this.#stored(address, reads);
+      if (parent !== undefined) present.push({ entry: parent.entry, deltas: parent.deltas });
       else if (local.absentParents === undefined) throw horizonError(address);
     }
     return present;
   }
 
-  #checkStamp(commit: Commit, parents: readonly LogEntry[], reads: Reads): void {
-    for (const { address, bucket } of parents) {
-      if (!equalBytes(bucket, commit.bucket)) continue;
-      const { stamp } = this.commit(address, reads);
-      if (leqEvents(stamp, commit.stamp)) continue;
-      const expected = `a stamp at or above ${formatEvent(stamp).slice(0, 500)}`;
-      const actual = formatEvent(commit.stamp).slice(0, 500);
-      throw new RegaliaError(
-        'REGALIA_STAMP',
-        `the stamp of a commit is not at or above that of its parent ${addressText(address)}`,
-        { expected, actual },
-      );
-    }
+  #checkStamp(commit: Commit, parent: LogEntry, reads: Reads): void {
+    if (!equalBytes(parent.bucket, commit.bucket)) return;
+    const { stamp } = this.commit(parent.address, reads);
+    if (leqEvents(stamp, commit.stamp)) return;
+    const text = addressText(parent.address);
+    throw new RegaliaError(
+      'REGALIA_STAMP',
+      `the stamp of a commit is not at or above that of its parent ${text}`,
+      {
+        expected: `a stamp at or above ${formatEvent(stamp).slice(0, 500)}`,
+        actual: formatEvent(commit.stamp).slice(0, 500),
+      },
+    );
   }
 
   /** The place of a new commit on its chain of first parents. */
-  #jumpOf(commit: Commit, sequence: number, reads: Reads): Pick<LogEntry, 'spine' | 'jump'> {
-    const [first] = commit.parents;
-    const parent = first && this.entry(first, reads);
-    if (parent === undefined || !equalBytes(parent.bucket, commit.bucket)) {
+  #jumpOf(
+    bucket: Uint8Array,
+    sequence: number,
+    parent: LogEntry | undefined,
+    reads: Reads,
+  ): Pick<LogEntry, 'spine' | 'jump'> {
+    if (parent === undefined || !equalBytes(parent.bucket, bucket)) {
       return { spine: 0, jump: sequence };
     }
     const spine = parent.spine + 1;
-    const near = this.entryAt(commit.bucket, parent.jump, reads);
-    const far = near && this.entryAt(commit.bucket, near.jump, reads);
+    const near = this.entryAt(bucket, parent.jump, reads);
+    const far = near && this.entryAt(bucket, near.jump, reads);
     if (near === undefined || far === undefined) return { spine, jump: parent.sequence };
     const equalStrides = parent.spine - near.spine === near.spine - far.spine;
     return { spine, jump: equalStrides ? far.sequence : parent.sequence };
@@ -180,24 +189,26 @@ export class History {
 
   /**
    * The commit of that address, verified. REGALIA_MISSING where it is not here, REGALIA_CORRUPT where its row, or one
-   * that it is stored as a difference from, is damaged.
+   * that it is stored as a difference from, is damaged. The commit is shared: nobody may change its bytes.
    */
   commit(address: Address, reads: Reads = this.#reads): Commit {
     const key = addressKey(address);
-    const cached = this.#cache.get(key);
+    const cached = this.#commits.get(key);
     if (cached !== undefined && reads.view('commits', address) !== undefined) return cached;
     const commit = this.#load(address, reads);
-    this.#remember(key, commit);
+    remember(this.#commits, CACHED_COMMITS_MAX, key, commit);
     return commit;
   }
 
   #load(address: Address, reads: Reads): Commit {
     const chain = this.#chainOf(address, reads);
     try {
-      const commit = rebuild(chain);
+      const commit = this.#rebuild(chain);
       verifyBlock(address, encodeCommit(commit), 'commit');
       return commit;
     } catch (error) {
+      // One of them may be to blame, and may be repaired.
+      this.#stamps.clear();
       if (isRegaliaError(error, 'REGALIA_CORRUPT') || isRegaliaError(error, 'REGALIA_VERSION')) {
         throw error;
       }
@@ -207,28 +218,36 @@ export class History {
 
   /** Collects what rebuilds a commit, down to one in full or to one whose stamp is known. */
   #chainOf(address: Address, reads: Reads): Chain {
-    const bodies: Uint8Array[] = [];
+    const links: ChainLink[] = [];
     let expected: number | undefined;
     for (let at = address; ; ) {
       const stored = this.#stored(at, reads);
       if (stored === undefined) throw missingCommit(at);
       if (stored.deltas !== (expected ?? stored.deltas)) throw corruptCommit(address, undefined);
       // The view is spoiled by the next read.
-      bodies.push(stored.body.slice());
-      if (stored.deltas === 0) return { bodies, base: undefined };
+      links.push({ address: at, body: stored.body.slice() });
+      if (stored.deltas === 0) return { links, base: undefined };
       expected = stored.deltas - 1;
       at = stored.links.parents[0] as Address;
-      const known = this.#cache.get(addressKey(at));
-      if (known !== undefined) return { bodies, base: known.stamp };
+      const key = addressKey(at);
+      const base = this.#commits.get(key)?.stamp ?? this.#stamps.get(key);
+      if (base !== undefined) return { links, base };
     }
   }
 
-  #remember(key: string, commit: Commit): void {
-    if (this.#cache.size >= CACHED_COMMITS_MAX) {
-      const [oldest] = this.#cache.keys();
-      if (oldest !== undefined) this.#cache.delete(oldest);
+  /** Applies the differences of a chain, oldest first, and gives the commit that it begins with. */
+  #rebuild({ links, base }: Chain): Commit {
+    let stamp = base;
+    for (let i = links.length - 1; i > 0; i--) {
+      const { address, body } = links[i] as ChainLink;
+      const place = stampPlace(body);
+      stamp = stamp === undefined ? decodeEvent(place) : applyEventDelta(stamp, place);
+      remember(this.#stamps, CACHED_STAMPS_MAX, addressKey(address), stamp);
     }
-    this.#cache.set(key, commit);
+    const { body } = links[0] as ChainLink;
+    const under = stamp;
+    if (under === undefined) return decodeCommit(body);
+    return decodeCommitAs(body, (delta) => applyEventDelta(under, delta));
   }
 
   /**
@@ -278,27 +297,31 @@ export class History {
   }
 }
 
+/** A parent that is here. */
+type Parent = Pick<StoredCommit, 'entry' | 'deltas'>;
+
+interface ChainLink {
+  readonly address: Address;
+  /** The stored form. */
+  readonly body: Uint8Array;
+}
+
 interface Chain {
-  /** Stored forms along first parents, oldest last. */
-  readonly bodies: readonly Uint8Array[];
+  /** Along first parents, oldest last. */
+  readonly links: readonly ChainLink[];
   /** What the oldest is a difference from; undefined where it is in full. */
   readonly base: Event | undefined;
 }
 
-/** Applies the differences of a chain, oldest first, and gives the commit that it begins with. */
-function rebuild({ bodies, base }: Chain): Commit {
-  let stamp = base;
-  for (let i = bodies.length - 1; i >= 0; i--) {
-    const under = stamp;
-    const body = bodies[i] as Uint8Array;
-    const commit =
-      under === undefined
-        ? decodeCommit(body)
-        : decodeCommitAs(body, (delta) => applyEventDelta(under, delta));
-    if (i === 0) return commit;
-    stamp = commit.stamp;
+/** Puts into a map that is bounded: oldest out first. */
+function remember<T>(map: Map<string, T>, limit: number, key: string, held: T): void {
+  if (map.size >= limit && !map.has(key)) {
+    for (const oldest of map.keys()) {
+      map.delete(oldest);
+      break;
+    }
   }
-  throw new Error('regalia: a chain has a commit');
+  map.set(key, held);
 }
 
 /** The stamp as a difference, or undefined where that does not pay or passes the limits of encodings. */
@@ -314,12 +337,12 @@ function shorterDelta(base: Event, stamp: Event): Uint8Array | undefined {
 
 function labels(
   commit: Commit,
-  parents: readonly LogEntry[],
+  parents: readonly Parent[],
   { absentParents }: LocalFacts,
 ): Pick<LogEntry, 'height' | 'correctedMs'> {
   let height = absentParents?.height ?? 1;
   let correctedMs = Math.max(commit.timeMs, absentParents?.correctedMs ?? 0);
-  for (const parent of parents) {
+  for (const { entry: parent } of parents) {
     height = Math.max(height, parent.height + 1);
     correctedMs = Math.max(correctedMs, parent.correctedMs + 1);
   }
