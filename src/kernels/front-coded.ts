@@ -25,7 +25,7 @@ import {
 const NAME = 'front-coded';
 
 /** The interval of the format, chosen by measurement (bench/key-maps.ts). */
-const INTERVAL_LOG2 = 3;
+const INTERVAL_LOG2 = 4;
 
 /** Writes one name at `at`; returns the offset behind it. */
 function writeName(out: Uint8Array, at: number, shared: number, from: number, name: Uint8Array) {
@@ -131,18 +131,26 @@ class FrontCoded implements KeyMap {
     const bytes = this.#bytes;
     let low = 0;
     let high = ((this.size - 1) >>> this.#intervalLog2) + 1;
+    let lowShared = from;
+    let highShared = from;
     while (high - low > 1) {
       const middle = (low + high) >>> 1;
       this.#read(this.#restart(middle));
-      let at = this.#start;
+      // What the names at both bounds share with the wanted one, all names between them share too.
+      let i = Math.min(lowShared, highShared);
+      let at = this.#start + i - from;
       const end = this.#end;
-      let i = from;
       while (at < end && i < name.length && bytes[at] === name[i]) {
         at++;
         i++;
       }
-      if (at === end || (i < name.length && bytes[at] < name[i])) low = middle;
-      else high = middle;
+      if (at >= end || (i < name.length && bytes[at] < name[i])) {
+        low = middle;
+        lowShared = i;
+      } else {
+        high = middle;
+        highShared = i;
+      }
     }
     return low;
   }

@@ -6,8 +6,9 @@
  * branch whose range is empty or too wide: so even a hostile transducer makes at most `size` × `lengthMax` visits.
  * The layout is in fst-format.ts, the construction in fst-builder.ts, what can be searched for in automata.ts.
  */
+import { equalBytes } from '../bytes.js';
 import type { Automaton } from './automata.js';
-import { FstBuilder } from './fst-builder.js';
+import { FstBuilder, type FstBuilderOptions } from './fst-builder.js';
 import { FST, FstState, readTrailer, readUint } from './fst-format.js';
 import {
   checkOrdinal,
@@ -15,6 +16,7 @@ import {
   type KeyMapCoding,
   malformed,
   NAME_LENGTH_MAX,
+  orderedNames,
 } from './key-map.js';
 
 export interface FstOptions {
@@ -38,6 +40,27 @@ export interface Fst extends KeyMap {
 /** Opens a transducer in place. Throws REGALIA_FORMAT. */
 export function openFst(bytes: Uint8Array, options: FstOptions = {}): Fst {
   return new FstReader(bytes, options);
+}
+
+/**
+ * Throws REGALIA_FORMAT unless the bytes are exactly what a builder with the same `lengthMax` and `registryBytes`
+ * writes for the names they hold. Time is linear in the names, memory is the registry's.
+ */
+export function verifyFst(
+  bytes: Uint8Array,
+  options: FstOptions & Pick<FstBuilderOptions, 'registryBytes'> = {},
+): void {
+  let at = 0;
+  const compare = (chunk: Uint8Array): void => {
+    if (!equalBytes(chunk, bytes.subarray(at, at + chunk.length)))
+      malformed(FST, at, 'the one encoding of its names', 'another');
+    at += chunk.length;
+  };
+  const rebuilder = new FstBuilder({ ...options, write: compare });
+  for (const name of orderedNames(FST, openFst(bytes, options), options.lengthMax))
+    rebuilder.add(name);
+  rebuilder.finish();
+  if (at !== bytes.length) malformed(FST, at, 'the end', `${bytes.length - at} more bytes`);
 }
 
 /** Everything. */

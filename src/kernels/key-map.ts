@@ -77,6 +77,23 @@ export function commonPrefixLength(names: readonly Uint8Array[]): number {
   return sharedLength(names[0], names[names.length - 1]);
 }
 
+/** A map's names as they come, with REGALIA_FORMAT where one is empty, too long, or not after the one before. */
+export function* orderedNames(
+  what: string,
+  map: KeyMap,
+  lengthMax = NAME_LENGTH_MAX,
+): IterableIterator<Uint8Array> {
+  let previous: Uint8Array | undefined;
+  for (const name of map.names()) {
+    if (name.length === 0 || name.length > lengthMax)
+      malformed(what, 0, `a name of 1 to ${lengthMax} bytes`, `${name.length}`);
+    if (previous !== undefined && compareBytes(previous, name) >= 0)
+      malformed(what, 0, 'sorted and distinct names', 'others');
+    yield name;
+    previous = name;
+  }
+}
+
 /**
  * Throws REGALIA_FORMAT unless the bytes are exactly what the coding builds for the names they hold. Cost and memory
  * are linear in the names; `sizeMax` bounds them, since a transducer may spell many names with few bytes.
@@ -84,16 +101,7 @@ export function commonPrefixLength(names: readonly Uint8Array[]): number {
 export function verifyKeyMap(coding: KeyMapCoding, bytes: Uint8Array, sizeMax: number): void {
   const map = coding.open(bytes);
   if (map.size > sizeMax) malformed(coding.name, 0, `at most ${sizeMax} names`, `${map.size}`);
-  const names: Uint8Array[] = [];
-  let previous: Uint8Array | undefined;
-  for (const name of map.names()) {
-    if (name.length === 0 || name.length > NAME_LENGTH_MAX)
-      malformed(coding.name, 0, 'a name of 1 to 255 bytes', `${name.length}`);
-    if (previous !== undefined && compareBytes(previous, name) >= 0)
-      malformed(coding.name, 0, 'sorted and distinct names', `disorder at name ${names.length}`);
-    names.push(name);
-    previous = name;
-  }
+  const names = [...orderedNames(coding.name, map)];
   if (names.length !== map.size || !equalBytes(coding.build(names), bytes))
     malformed(coding.name, 0, 'the one encoding of its names', 'another');
 }

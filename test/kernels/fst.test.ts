@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { concatBytes, equalBytes, utf8Bytes } from '../../src/bytes.js';
+import { isRegaliaError } from '../../src/errors.js';
 import { prefix } from '../../src/kernels/automata.js';
-import { fst, openFst } from '../../src/kernels/fst.js';
+import { fst, openFst, verifyFst } from '../../src/kernels/fst.js';
 import { FstBuilder, type FstBuilderOptions } from '../../src/kernels/fst-builder.js';
 import { trailer } from '../../src/kernels/fst-format.js';
 import { anyNames, minimalStates, sorted } from './naive-names.js';
@@ -115,6 +116,27 @@ t.test('a graph of more paths than it declares is refused, soon', async (t) => {
     });
     if (size > 201) t.throws(() => map.nameAt(size - 1), { code: 'REGALIA_FORMAT' });
     t.equal(map.find(new Uint8Array(250).fill(0x61)), -1);
+  }
+});
+
+t.test('verification takes what the same builder wrote, and nothing else', async (t) => {
+  const names = words(3000);
+  const exact = built(names).finish();
+  const options = { lengthMax: 4096, registryBytes: 4096 };
+  const bounded = built(names, options).finish();
+  verifyFst(exact);
+  verifyFst(bounded, options);
+  t.throws(() => verifyFst(bounded), { code: 'REGALIA_FORMAT' }, 'not minimal');
+  t.throws(() => verifyFst(exact, { sizeMax: 10 }), { code: 'REGALIA_FORMAT' });
+  const small = built(words(20)).finish();
+  for (let at = 0; at < small.length; at++) {
+    const flipped = small.map((byte, i) => (i === at ? byte ^ 1 : byte));
+    try {
+      verifyFst(flipped);
+      t.notSame([...openFst(flipped).names()], words(20), 'another set of names');
+    } catch (error) {
+      t.ok(isRegaliaError(error, 'REGALIA_FORMAT'), `${error}`);
+    }
   }
 });
 
