@@ -21,7 +21,7 @@ import {
   type TreeWriter,
 } from './face.js';
 import { type Finding, Findings, Pace, type PaceOptions } from './finding.js';
-import { type ByteText, osPath } from './listing.js';
+import { type ByteText, isAscii, osPath } from './listing.js';
 import { readContent } from './source.js';
 import { decodeStat, encodeStat, type FileStat, fileStat, kindOf, matchesStat } from './stat.js';
 import { Walk, type WalkOptions } from './walk.js';
@@ -98,17 +98,17 @@ class ImportRun {
   async all(walk: Walk): Promise<void> {
     for (const event of walk) {
       if (event.kind === 'leaf') {
-        const stored = this.#match(event.name);
+        const stored = this.#match(event.name, walk.isAscii);
         if (!this.#unchanged(stored, event.stats, walk.path)) {
           await this.#update(stored, event.name, walk.path, event.stats);
         }
       } else if (event.kind === 'enter') {
-        await this.#enter(event.name, walk.path, event.stats);
+        await this.#enter(event.name, walk, event.stats);
       } else if (event.kind === 'leave') {
         this.#leave(event.whole);
       } else if (event.kind === 'error') {
         // An error without a name is of the directory itself, whose `leave` follows and knows.
-        if (event.name !== '') this.#match(event.name);
+        if (event.name !== '') this.#match(event.name, walk.isAscii);
         this.findings.take(walk.path, event.cause);
       }
       if (this.#pace.due()) await this.#rest();
@@ -120,9 +120,9 @@ class ImportRun {
     await this.#pace.rest();
   }
 
-  async #enter(name: ByteText, path: ByteText, stats: Stats): Promise<void> {
+  async #enter(name: ByteText, { path, isAscii }: Walk, stats: Stats): Promise<void> {
     const root = this.#stored.length === 0;
-    const stored = root ? this.#tx.entry([...this.#names]) : this.#match(name);
+    const stored = root ? this.#tx.entry([...this.#names]) : this.#match(name, isAscii);
     if (!this.#unchanged(stored, stats, path)) await this.#update(stored, name, path, stats);
     if (!root) this.#names.push(textOf(name));
     const known = root || stored !== undefined;
@@ -139,10 +139,10 @@ class ImportRun {
   }
 
   /** The stored entry of that name; those before it vanished from the disk. */
-  #match(name: ByteText): StoredEntry | undefined {
+  #match(name: ByteText, ascii: boolean): StoredEntry | undefined {
     const children = this.#stored[this.#stored.length - 1];
     for (let entry = children.peek(); entry !== undefined; entry = children.peek()) {
-      const order = compareNames(entry.name, name);
+      const order = compareNames(entry.name, name, ascii);
       if (order > 0) return undefined;
       children.skip();
       if (order === 0) return entry;
@@ -213,11 +213,11 @@ class ImportRun {
 
 /** Lossless text of a name; nearly all names are ASCII and their own text. */
 function textOf(name: ByteText): string {
-  return typeof osPath(name) === 'string' ? name : nameText(Buffer.from(name, 'latin1'));
+  return isAscii(name) ? name : nameText(Buffer.from(name, 'latin1'));
 }
 
-function compareNames(stored: string, name: ByteText): number {
-  if (stored === name && typeof osPath(name) === 'string') return 0;
+function compareNames(stored: string, name: ByteText, ascii: boolean): number {
+  if (ascii && stored === name) return 0;
   const bytes = nameBytes(stored);
   const text = bytes === undefined ? stored : Buffer.from(bytes).toString('latin1');
   return text === name ? 0 : text < name ? -1 : 1;

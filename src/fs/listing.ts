@@ -11,6 +11,7 @@
  */
 import {
   closeSync,
+  type Dir,
   mkdtempSync,
   opendirSync,
   openSync,
@@ -35,9 +36,14 @@ export interface ListingOptions {
 
 const ASCII = /^[\0-\x7f]*$/;
 
+/** Whether a byte text is ASCII, and so its own text. */
+export function isAscii(text: ByteText): boolean {
+  return ASCII.test(text);
+}
+
 /** What the operating system's calls take for a byte text. */
 export function osPath(path: ByteText): string | Buffer {
-  return ASCII.test(path) ? path : Buffer.from(path, 'latin1');
+  return isAscii(path) ? path : Buffer.from(path, 'latin1');
 }
 
 /** The byte text of a path as users write it. */
@@ -47,43 +53,59 @@ export function byteText(path: string | Uint8Array): ByteText {
 }
 
 /**
- * The sorted names of a directory; undefined now and then, where a caller that must not block may pause.
+ * The sorted names of a directory: an array where they fit into one run, else a generator, which yields undefined now
+ * and then, where a caller that must not block may pause.
  *
- * @throws the operating system's error where the directory cannot be read; nothing has been yielded then but pauses.
+ * @throws the operating system's error where the directory cannot be read; the generator may throw it at its start.
  */
-export function* sortedNames(
+export function sortedNames(
   path: ByteText,
   options: ListingOptions = {},
-): Generator<ByteText | undefined, void> {
-  const store = new RunStore(options);
-  try {
-    for (const run of readRuns(path, options.runNames ?? 8_192)) {
-      if (run === undefined) yield undefined;
-      else yield* store.add(run);
-    }
-    yield* store.merged();
-  } finally {
-    store.dispose();
-  }
-}
-
-/** Sorted runs of names, in the order of reading; undefined after each batch of the operating system's. */
-function* readRuns(path: ByteText, runNames: number): Generator<ByteText[] | undefined, void> {
+): ByteText[] | Generator<ByteText | undefined, void> {
   // The types know of UTF-8 alone.
   const encoding = 'latin1' as BufferEncoding;
   const dir = opendirSync(osPath(path) as string, { encoding, bufferSize: 256 });
+  let first: ByteText[] = [];
+  const limit = options.runNames ?? RUN_NAMES;
   try {
-    let run: ByteText[] = [];
-    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {
-      run.push(entry.name);
-      if (run.length % 1_024 === 0) yield undefined;
-      if (run.length < runNames) continue;
-      yield run.sort();
-      run = [];
-    }
-    if (run.length > 0) yield run.sort();
+    first = readRun(dir, limit);
   } finally {
+    if (first.length < limit) dir.closeSync();
+  }
+  return first.length < limit ? first : longListing(dir, first, options);
+}
+
+const RUN_NAMES = 8_192;
+
+/** The next names, sorted; fewer than `limit` only at the end. */
+function readRun(dir: Dir, limit: number): ByteText[] {
+  const run: ByteText[] = [];
+  while (run.length < limit) {
+    const entry = dir.readSync();
+    if (entry === null) break;
+    run.push(entry.name);
+  }
+  return run.sort();
+}
+
+function* longListing(
+  dir: Dir,
+  first: ByteText[],
+  options: ListingOptions,
+): Generator<ByteText | undefined, void> {
+  const store = new RunStore(options);
+  let isOpen = true;
+  try {
+    for (let run = first; run.length > 0; run = readRun(dir, options.runNames ?? RUN_NAMES)) {
+      yield* store.add(run);
+      yield undefined;
+    }
     dir.closeSync();
+    isOpen = false;
+    yield* store.merged();
+  } finally {
+    if (isOpen) dir.closeSync();
+    store.dispose();
   }
 }
 

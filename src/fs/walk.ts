@@ -11,7 +11,14 @@
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { RegaliaError } from '../errors.js';
-import { type ByteText, byteText, type ListingOptions, osPath, sortedNames } from './listing.js';
+import {
+  type ByteText,
+  byteText,
+  isAscii,
+  type ListingOptions,
+  osPath,
+  sortedNames,
+} from './listing.js';
 
 export type WalkEvent =
   | { readonly kind: 'enter' | 'leaf'; readonly name: ByteText; readonly stats: Stats }
@@ -25,83 +32,127 @@ export interface WalkOptions extends ListingOptions {
   readonly exclude?: readonly string[];
 }
 
+/** A directory on the way down: its names, and how far the walk has come. */
 interface Frame {
   readonly path: ByteText;
-  readonly names: Iterator<ByteText | undefined, void>;
+  readonly isAscii: boolean;
+  readonly names: readonly ByteText[];
+  readonly more: Iterator<ByteText | undefined, void> | undefined;
+  next: number;
 }
 
 const PAUSE = { kind: 'pause' } as const;
 const LSTAT = { throwIfNoEntry: false } as const;
 
-/** The walk of one directory. `path` is that of the latest `enter`, `leaf` or `error`. */
-export class Walk {
-  /** The path of what the latest event tells of. */
+/** The walk of one directory. Ends by itself; leave it early with `return` or `using`. */
+export class Walk implements IterableIterator<WalkEvent, undefined> {
+  /** The path of what the latest `enter`, `leaf` or `error` tells of. */
   path: ByteText;
+  /** Whether the name of the latest event is ASCII, and so its own text. */
+  isAscii = true;
   readonly #stack: Frame[] = [];
   readonly #excluded: ReadonlySet<string>;
   readonly #options: WalkOptions;
+  /** What follows the latest event in any case. */
+  #then: (() => WalkEvent | undefined) | undefined;
 
-  /** @throws REGALIA_NOT_FOUND or REGALIA_OPTION unless `root` is a directory. */
+  /** @throws REGALIA_NOT_FOUND or REGALIA_OPTION, with the first event, unless `root` is a directory. */
   constructor(root: string | Uint8Array, options: WalkOptions = {}) {
     this.path = byteText(root);
     this.#options = options;
     this.#excluded = new Set((options.exclude ?? []).flatMap(identity));
+    this.#then = () => this.#enter('', this.path, isAscii(this.path), rootStats(this.path));
   }
 
-  *[Symbol.iterator](): Generator<WalkEvent, void> {
-    const stats = rootStats(this.path);
-    yield { kind: 'enter', name: '', stats };
-    this.#push(this.path);
-    while (this.#stack.length > 0) {
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<WalkEvent, undefined> {
+    if (this.#then !== undefined) {
+      const then = this.#then;
+      this.#then = undefined;
+      const event = then();
+      if (event !== undefined) return { done: false, value: event };
+    }
+    for (;;) {
       const frame = this.#stack[this.#stack.length - 1];
-      let name: ByteText | undefined;
-      try {
-        const next = frame.names.next();
-        if (next.done === true) {
-          this.#stack.pop();
-          yield { kind: 'leave', whole: true };
-          continue;
-        }
-        name = next.value ?? undefined;
-      } catch (error) {
-        this.#stack.pop();
-        this.path = frame.path;
-        yield { kind: 'error', name: '', cause: error as NodeJS.ErrnoException };
-        yield { kind: 'leave', whole: false };
-        continue;
-      }
-      if (name === undefined) yield PAUSE;
-      else yield* this.#visit(frame.path, name);
+      if (frame === undefined) return { done: true, value: undefined };
+      const event = this.#step(frame);
+      if (event !== undefined) return { done: false, value: event };
     }
   }
 
-  *#visit(parent: ByteText, name: ByteText): Generator<WalkEvent, void> {
-    const path = `${parent}/${name}`;
+  /** Undefined for what is passed over. */
+  #step(frame: Frame): WalkEvent | undefined {
+    if (frame.next < frame.names.length) return this.#visit(frame, frame.names[frame.next++]);
+    if (frame.more === undefined) return this.#leave();
+    try {
+      const next = frame.more.next();
+      if (next.done === true) return this.#leave();
+      return next.value === undefined ? PAUSE : this.#visit(frame, next.value);
+    } catch (error) {
+      this.#stack.pop();
+      return this.#unreadable(frame.path, error);
+    }
+  }
+
+  #leave(): WalkEvent {
+    this.#stack.pop();
+    return { kind: 'leave', whole: true };
+  }
+
+  #visit(frame: Frame, name: ByteText): WalkEvent | undefined {
+    const path = `${frame.path}/${name}`;
+    const ascii = isAscii(name);
+    const plain = frame.isAscii && ascii;
     this.path = path;
+    this.isAscii = ascii;
     let stats: Stats | undefined;
     try {
-      stats = lstatSync(osPath(path), LSTAT);
+      stats = lstatSync(plain ? path : Buffer.from(path, 'latin1'), LSTAT);
     } catch (cause) {
-      yield { kind: 'error', name, cause: cause as NodeJS.ErrnoException };
-      return;
+      return { kind: 'error', name, cause: cause as NodeJS.ErrnoException };
     }
     // What vanished since its name was read is as if it had never been there.
-    if (stats === undefined) return;
-    if (!stats.isDirectory()) {
-      yield { kind: 'leaf', name, stats };
-    } else if (!this.#excluded.has(`${stats.dev}:${stats.ino}`)) {
-      yield { kind: 'enter', name, stats };
-      this.#push(path);
+    if (stats === undefined) return undefined;
+    if (!stats.isDirectory()) return { kind: 'leaf', name, stats };
+    if (this.#excluded.has(`${stats.dev}:${stats.ino}`)) return undefined;
+    return this.#enter(name, path, plain, stats);
+  }
+
+  #enter(name: ByteText, path: ByteText, plain: boolean, stats: Stats): WalkEvent {
+    this.#then = () => this.#list(path, plain);
+    return { kind: 'enter', name, stats };
+  }
+
+  /** Begins with a directory's names; undefined where there is nothing to tell. */
+  #list(path: ByteText, plain: boolean): WalkEvent | undefined {
+    try {
+      const listed = sortedNames(path, this.#options);
+      const [names, more] = Array.isArray(listed) ? [listed, undefined] : [[], listed];
+      this.#stack.push({ path, isAscii: plain, names, more, next: 0 });
+      return undefined;
+    } catch (error) {
+      return this.#unreadable(path, error);
     }
   }
 
-  #push(path: ByteText): void {
-    this.#stack.push({ path, names: sortedNames(path, this.#options) });
+  #unreadable(path: ByteText, error: unknown): WalkEvent {
+    this.path = path;
+    this.#then = () => ({ kind: 'leave', whole: false });
+    return { kind: 'error', name: '', cause: error as NodeJS.ErrnoException };
   }
 
-  /** Lets go of files that long listings keep. A walk that ends by itself needs none of this. */
+  /** Lets go of the files that long listings keep. */
+  return(): IteratorResult<WalkEvent, undefined> {
+    this.#then = undefined;
+    for (const frame of this.#stack.splice(0)) frame.more?.return?.();
+    return { done: true, value: undefined };
+  }
+
   [Symbol.dispose](): void {
-    for (const frame of this.#stack.splice(0)) frame.names.return?.();
+    this.return();
   }
 }
 

@@ -50,7 +50,9 @@ t.test('scratch files go with the listing, also when it is left early', async (t
   const dir = t.testdir({ names: {}, scratch: {} });
   for (let i = 0; i < 100; i++) writeFileSync(join(dir, 'names', String(i)), '');
   const scratch = join(dir, 'scratch');
-  const names = sortedNames(byteText(join(dir, 'names')), { runNames: 5, runs: 4, scratch });
+  const options = { runNames: 5, runs: 4, scratch };
+  const names = sortedNames(byteText(join(dir, 'names')), options);
+  if (Array.isArray(names)) return t.fail('a listing beyond one run is no array');
   names.next();
   while (names.next().value === undefined);
   t.equal(readdirSync(scratch).length, 1);
