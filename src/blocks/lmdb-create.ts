@@ -7,13 +7,26 @@
  *
  * Two processes that create at once both build, one renames, and the other finds the folder taken and opens it.
  */
-import { chmodSync, closeSync, existsSync, fsyncSync, linkSync } from 'node:fs';
-import { mkdirSync, mkdtempSync, openSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { RegaliaError } from '../errors.js';
 
 /** Makes sure that `path` holds a data file; `build` makes an empty one in the folder it is given. */
-export async function createGeneration(path: string, build: (folder: string) => Promise<void>): Promise<void> {
+export async function createGeneration(
+  path: string,
+  build: (folder: string) => Promise<void>,
+): Promise<void> {
   if (existsSync(join(path, 'data.mdb'))) return;
   const parent = dirname(resolve(path));
   mkdirSync(parent, { recursive: true, mode: 0o700 });
@@ -31,7 +44,10 @@ export async function createGeneration(path: string, build: (folder: string) => 
 }
 
 /** Puts the data file that `copy` makes in the folder it is given at `path`. REGALIA_EXISTS where something is. */
-export async function backupTo(path: string, copy: (folder: string) => Promise<void>): Promise<void> {
+export async function backupTo(
+  path: string,
+  copy: (folder: string) => Promise<void>,
+): Promise<void> {
   if (existsSync(path)) throw existsError(path);
   const folder = mkdtempSync(`${resolve(path)}.new-`);
   try {

@@ -103,7 +103,13 @@ export class LmdbEnvironment {
   /** Queues a body; see the header for when and where it commits. */
   write<T>(body: (batch: Batch) => T, durability: Durability, reads: Reads): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ body, durability, reads, resolve: resolve as (result: unknown) => void, reject });
+      this.#queue.push({
+        body,
+        durability,
+        reads,
+        resolve: resolve as (result: unknown) => void,
+        reject,
+      });
       this.#schedule();
     });
   }
@@ -161,7 +167,8 @@ export class LmdbEnvironment {
 
   /** What is in no tree, and is not a meta page, is free: LMDB itself counts only the entries of its free list. */
   stats(): BackendStats {
-    const { pageSize, lastPageNumber, root, free } = this.#root.getStats() as unknown as EnvironmentStats;
+    const { pageSize, lastPageNumber, root, free } =
+      this.#root.getStats() as unknown as EnvironmentStats;
     const rows = {} as Record<Table, number>;
     let used = 2 + pagesOf(root) + pagesOf(free);
     for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) {
@@ -175,7 +182,9 @@ export class LmdbEnvironment {
 
   /** Copies the newest state into the folder as data.mdb, in the worker thread. */
   async copy(folder: string): Promise<void> {
-    await (this.#root as unknown as { backup(path: string, compact: boolean): Promise<void> }).backup(folder, false);
+    await (
+      this.#root as unknown as { backup(path: string, compact: boolean): Promise<void> }
+    ).backup(folder, false);
   }
 
   /** Frees readers that died without leaving. */
@@ -246,7 +255,12 @@ export class LmdbEnvironment {
       transaction(body: () => void): Promise<void>;
       getWriteTxnId(): number;
     };
-    const commit = { jobs: [] as Job[], number: 0, putError: undefined as unknown, abandoned: false };
+    const commit = {
+      jobs: [] as Job[],
+      number: 0,
+      putError: undefined as unknown,
+      abandoned: false,
+    };
     const done = root.transaction(() => {
       if (commit.abandoned) return;
       commit.jobs = this.#take();
@@ -370,7 +384,12 @@ function openTables(root: Root, path: string): Record<Table, LmdbTable> {
   return tables;
 }
 
-function openTable(root: Root, path: string, name: Table, keyEncoding: 'uint32' | 'binary'): LmdbTable {
+function openTable(
+  root: Root,
+  path: string,
+  name: Table,
+  keyEncoding: 'uint32' | 'binary',
+): LmdbTable {
   const table: unknown = root.openDB(name, { encoding: 'binary', keyEncoding });
   if (table !== undefined) return table as LmdbTable;
   const data = { what: 'data file', at: 0, expected: `a table ${name}`, actual: 'none' };
@@ -382,12 +401,20 @@ async function commitErrorOf(error: unknown): Promise<unknown> {
   const behind = (error as { commitError?: Promise<unknown> } | null)?.commitError;
   if (behind === undefined) return error;
   const silence = new Promise((resolve) => setTimeout(resolve, 1_000, error).unref());
-  return Promise.race([behind, silence]).then(() => error, (cause: unknown) => cause);
+  return Promise.race([behind, silence]).then(
+    () => error,
+    (cause: unknown) => cause,
+  );
 }
 
 function ioError(error: unknown, path: string, operation: string): RegaliaError {
   assert(operation.length > 0, 'an operation has a name');
   const text = error instanceof Error ? error.message : String(error);
   const facts = { cause: error, outcome: 'unknown' as const };
-  return new RegaliaError('REGALIA_IO', `${operation} failed at ${path}: ${text}`, { path, operation }, facts);
+  return new RegaliaError(
+    'REGALIA_IO',
+    `${operation} failed at ${path}: ${text}`,
+    { path, operation },
+    facts,
+  );
 }

@@ -4,10 +4,20 @@
  *
  * What is not recognised counts as an I/O error: nothing is guessed, the handle is poisoned, the store reopened.
  */
-import { RegaliaError } from '../errors.js';
-import type { ErrorFacts } from '../errors.js';
 
-type Kind = 'full' | 'permission' | 'missing' | 'format' | 'version' | 'corrupt' | 'taken' | 'readers' | 'io';
+import type { ErrorFacts } from '../errors.js';
+import { RegaliaError } from '../errors.js';
+
+type Kind =
+  | 'full'
+  | 'permission'
+  | 'missing'
+  | 'format'
+  | 'version'
+  | 'corrupt'
+  | 'taken'
+  | 'readers'
+  | 'io';
 
 /** LMDB's own numbers (lmdb.h) and those of errno that LMDB passes on. */
 const KIND_BY_NUMBER: ReadonlyMap<number, Kind> = new Map([
@@ -76,9 +86,19 @@ export function storageError(
     case 'permission':
       return new RegaliaError('REGALIA_PERMISSION', `permission refused at ${path}`, { path }, why);
     case 'missing':
-      return new RegaliaError('REGALIA_NOT_FOUND', `${path} does not exist`, { what: 'store', name: path }, why);
+      return new RegaliaError(
+        'REGALIA_NOT_FOUND',
+        `${path} does not exist`,
+        { what: 'store', name: path },
+        why,
+      );
     case 'taken':
-      return new RegaliaError('REGALIA_EXISTS', `${path} is taken`, { what: 'file', name: path }, why);
+      return new RegaliaError(
+        'REGALIA_EXISTS',
+        `${path} is taken`,
+        { what: 'file', name: path },
+        why,
+      );
     case 'readers': {
       const message = `too many processes read ${path}`;
       return new RegaliaError('REGALIA_LOCKED', message, { path }, { retryable: true, ...why });
@@ -97,12 +117,22 @@ export function storageError(
     }
     case 'io': {
       const message = `${operation} failed at ${path}: ${text}`;
-      return new RegaliaError('REGALIA_IO', message, { path, operation }, { outcome: 'unknown', ...why });
+      return new RegaliaError(
+        'REGALIA_IO',
+        message,
+        { path, operation },
+        { outcome: 'unknown', ...why },
+      );
     }
   }
 }
 
 /** No room on the device, or in the map. */
 export function fullError(path: string, cause?: unknown, facts: ErrorFacts = {}): RegaliaError {
-  return new RegaliaError('REGALIA_FULL', `no room left at ${path}`, { path }, { retryable: true, cause, ...facts });
+  return new RegaliaError(
+    'REGALIA_FULL',
+    `no room left at ${path}`,
+    { path },
+    { retryable: true, cause, ...facts },
+  );
 }

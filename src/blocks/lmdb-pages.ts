@@ -51,7 +51,12 @@ export interface PageFile {
   readonly transaction: number;
 }
 
-export function corrupt(path: string, what: string, expected: string, actual: string): RegaliaError {
+export function corrupt(
+  path: string,
+  what: string,
+  expected: string,
+  actual: string,
+): RegaliaError {
   const message = `${path} is damaged: ${what} should be ${expected}, but is ${actual}`;
   return new RegaliaError('REGALIA_CORRUPT', message, { what, expected, actual });
 }
@@ -74,15 +79,30 @@ export function readTree(bytes: Buffer, at: number): Tree {
 }
 
 /** What can be said of a tree without reading its pages. */
-export function checkTree(tree: Tree, file: Pick<PageFile, 'path' | 'lastPage'>, what: string): void {
+export function checkTree(
+  tree: Tree,
+  file: Pick<PageFile, 'path' | 'lastPage'>,
+  what: string,
+): void {
   const { depth, root, entries, branchPages, leafPages, overflowPages } = tree;
   const empty = root === NO_ROOT;
   if (empty !== (depth === 0) || empty !== (entries === 0) || empty !== (leafPages === 0)) {
-    throw corrupt(file.path, what, 'empty in all its fields or in none', `root ${root}, depth ${depth}`);
+    throw corrupt(
+      file.path,
+      what,
+      'empty in all its fields or in none',
+      `root ${root}, depth ${depth}`,
+    );
   }
-  if (depth > DEPTH_MAX) throw corrupt(file.path, `${what}'s depth`, `at most ${DEPTH_MAX}`, `${depth}`);
-  if ((depth > 1) !== (branchPages > 0)) {
-    throw corrupt(file.path, `${what}'s branch pages`, `as its depth of ${depth}`, `${branchPages}`);
+  if (depth > DEPTH_MAX)
+    throw corrupt(file.path, `${what}'s depth`, `at most ${DEPTH_MAX}`, `${depth}`);
+  if (depth > 1 !== branchPages > 0) {
+    throw corrupt(
+      file.path,
+      `${what}'s branch pages`,
+      `as its depth of ${depth}`,
+      `${branchPages}`,
+    );
   }
   if (!empty && (root < 2 || root > file.lastPage)) {
     throw corrupt(file.path, `${what}'s root`, `page 2 to ${file.lastPage}`, `${root}`);
@@ -103,15 +123,22 @@ export function readPage(file: PageFile, number: number, leaf: boolean): Buffer 
   }
   const page = Buffer.alloc(file.pageBytes);
   const count = readSync(file.descriptor, page, 0, file.pageBytes, number * file.pageBytes);
-  if (count !== file.pageBytes) throw corrupt(file.path, name, `${file.pageBytes} bytes`, `${count}`);
-  if (u64(page, 0) !== number) throw corrupt(file.path, name, `numbered ${number}`, `${u64(page, 0)}`);
+  if (count !== file.pageBytes)
+    throw corrupt(file.path, name, `${file.pageBytes} bytes`, `${count}`);
+  if (u64(page, 0) !== number)
+    throw corrupt(file.path, name, `numbered ${number}`, `${u64(page, 0)}`);
   const flags = page.readUInt16LE(18);
   const kind = leaf ? PAGE_LEAF : PAGE_BRANCH;
   if ((flags & 0x2f) !== kind) {
     throw corrupt(file.path, name, leaf ? 'a leaf' : 'a branch', `flags ${flags}`);
   }
   if (u64(page, 8) > file.transaction) {
-    throw corrupt(file.path, name, `of transaction ${file.transaction} or before`, `${u64(page, 8)}`);
+    throw corrupt(
+      file.path,
+      name,
+      `of transaction ${file.transaction} or before`,
+      `${u64(page, 8)}`,
+    );
   }
   checkOffsets(file, page, name, leaf);
   return page;
@@ -131,7 +158,12 @@ function checkOffsets(file: PageFile, page: Buffer, name: string, leaf: boolean)
   const lower = page.readUInt16LE(20);
   const upper = page.readUInt16LE(22);
   const count = nodeCount(page);
-  if (lower % 2 !== 0 || lower > upper || upper > file.pageBytes - PAGE_HEADER_BYTES || count < (leaf ? 1 : 2)) {
+  if (
+    lower % 2 !== 0 ||
+    lower > upper ||
+    upper > file.pageBytes - PAGE_HEADER_BYTES ||
+    count < (leaf ? 1 : 2)
+  ) {
     throw corrupt(file.path, `${name}'s bounds`, 'nodes within the page', `${lower}, ${upper}`);
   }
   for (let i = 0; i < count; i++) {
@@ -161,7 +193,8 @@ export function namedTree(page: Buffer, index: number): { name: string; tree: Tr
   const contents = at + NODE_HEADER_BYTES + keyBytes;
   // lmdb-js ends a table's name with a NUL.
   const name = page.toString('latin1', at + NODE_HEADER_BYTES, contents).replace(/\0$/, '');
-  const isTree = (page.readUInt16LE(at + 4) & NODE_SUB) !== 0 && page.readUInt32LE(at) === TREE_BYTES;
+  const isTree =
+    (page.readUInt16LE(at + 4) & NODE_SUB) !== 0 && page.readUInt32LE(at) === TREE_BYTES;
   return { name, tree: isTree ? readTree(page, contents) : undefined };
 }
 
@@ -176,7 +209,8 @@ export function walkTree(file: PageFile, tree: Tree, visit: (leaf: Buffer) => vo
   if (tree.root === NO_ROOT) return;
   let pagesLeft = tree.branchPages + tree.leafPages;
   const descend = (number: number, depth: number): void => {
-    if (pagesLeft-- <= 0) throw corrupt(file.path, 'a tree', 'of as many pages as it counts', 'larger');
+    if (pagesLeft-- <= 0)
+      throw corrupt(file.path, 'a tree', 'of as many pages as it counts', 'larger');
     const leaf = depth === 1;
     const page = readPage(file, number, leaf);
     if (leaf) {
@@ -195,6 +229,11 @@ function checkOverflow(file: PageFile, page: Buffer, index: number): void {
   const first = u64(page, at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6));
   const pages = Math.floor((PAGE_HEADER_BYTES - 1 + page.readUInt32LE(at)) / file.pageBytes) + 1;
   if (first < 2 || first + pages > file.filePages) {
-    throw corrupt(file.path, `overflow page ${first}`, 'within the file', `of ${file.filePages} pages`);
+    throw corrupt(
+      file.path,
+      `overflow page ${first}`,
+      'within the file',
+      `of ${file.filePages} pages`,
+    );
   }
 }

@@ -12,8 +12,19 @@
  * A writer may be at work meanwhile: what fails is looked at again for as long as the meta pages move. A file that
  * never rests is one that a sound process has open.
  */
-import { closeSync, existsSync, fstatSync, linkSync, openSync, readSync, rmSync, statSync } from 'node:fs';
-import { fsyncSync, statfsSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { RegaliaError } from '../errors.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
@@ -23,8 +34,8 @@ import {
   checkTree,
   corrupt,
   META_BYTES,
-  namedTree,
   NO_ROOT,
+  namedTree,
   nodeCount,
   PAGE_HEADER_BYTES,
   PAGE_META,
@@ -88,12 +99,17 @@ function examine(path: string, descriptor: number): void {
   const file = fileOf(path, descriptor, size, newer);
   checkTransaction(file, newer, newer.transaction);
   // After a failed write of a meta page LMDB writes it again with the new roots and the old transaction.
-  checkTransaction(fileOf(path, descriptor, size, older, newer.transaction + 1), older, newer.transaction + 1);
+  checkTransaction(
+    fileOf(path, descriptor, size, older, newer.transaction + 1),
+    older,
+    newer.transaction + 1,
+  );
   const tables = readDirectory(file, newer.main);
   for (const [name, tree] of tables) checkRoot(file, tree, `table ${name}`);
   checkRoot(file, newer.free, 'the free list');
   if (file.filePages > newer.lastPage) return;
-  for (const tree of [newer.free, newer.main, ...tables.values()]) walkTree(file, tree, () => undefined);
+  for (const tree of [newer.free, newer.main, ...tables.values()])
+    walkTree(file, tree, () => undefined);
 }
 
 function fileOf(
@@ -103,7 +119,14 @@ function fileOf(
   { pageBytes, lastPage, transaction: own }: Meta,
   transaction = own,
 ): PageFile {
-  return { path, descriptor, pageBytes, filePages: Math.floor(size / pageBytes), lastPage, transaction };
+  return {
+    path,
+    descriptor,
+    pageBytes,
+    filePages: Math.floor(size / pageBytes),
+    lastPage,
+    transaction,
+  };
 }
 
 /** A root of another transaction means that the meta page's own number, or its root, has changed. */
@@ -137,7 +160,12 @@ function readMeta(path: string, descriptor: number, index: number, at: number): 
   if (count !== bytes.length) throw corrupt(path, name, 'complete', `${count} bytes long`);
   checkFormat(path, bytes, index);
   if (u64(bytes, 0) !== index || bytes.readUInt16LE(18) !== PAGE_META) {
-    throw corrupt(path, name, `numbered ${index}`, `${u64(bytes, 0)}, flags ${bytes.readUInt16LE(18)}`);
+    throw corrupt(
+      path,
+      name,
+      `numbered ${index}`,
+      `${u64(bytes, 0)}, flags ${bytes.readUInt16LE(18)}`,
+    );
   }
   const base = PAGE_HEADER_BYTES + 24;
   const pageBytes = bytes.readUInt32LE(base);
@@ -167,9 +195,14 @@ function checkFormat(path: string, bytes: Buffer, index: number): void {
   }
   // A file that begins with zeros, or whose first meta page is sound, was one of ours.
   if (index > 0 || bytes.every((byte) => byte === 0)) {
-    throw corrupt(path, `meta page ${index}`, 'begun by LMDB\'s magic', magic.toString(16));
+    throw corrupt(path, `meta page ${index}`, "begun by LMDB's magic", magic.toString(16));
   }
-  const data = { what, at: PAGE_HEADER_BYTES, expected: MAGIC.toString(16), actual: magic.toString(16) };
+  const data = {
+    what,
+    at: PAGE_HEADER_BYTES,
+    expected: MAGIC.toString(16),
+    actual: magic.toString(16),
+  };
   throw new RegaliaError('REGALIA_FORMAT', `${path} is not a data file`, data);
 }
 
@@ -191,7 +224,8 @@ function checkMeta(path: string, name: string, meta: Meta, index: number, mapByt
 /** The tables that the file's main tree names: all of ours, with keys of their kind. */
 function readDirectory(file: PageFile, main: Tree): Map<string, Tree> {
   const tables = new Map<string, Tree>();
-  if (main.depth > 4) throw corrupt(file.path, 'the table of tables', 'small', `${main.depth} levels deep`);
+  if (main.depth > 4)
+    throw corrupt(file.path, 'the table of tables', 'small', `${main.depth} levels deep`);
   walkTree(file, main, (leaf) => {
     for (let i = 0; i < nodeCount(leaf); i++) {
       const { name, tree } = namedTree(leaf, i);
@@ -208,7 +242,8 @@ function checkTable(file: PageFile, name: string, tree: Tree | undefined): void 
     throw new RegaliaError('REGALIA_FORMAT', `${file.path} has no table ${name}`, data);
   }
   const flags = (INTEGER_TABLES as readonly string[]).includes(name) ? INTEGER_KEYS : 0;
-  if (tree.flags !== flags) throw corrupt(file.path, `table ${name}'s flags`, `${flags}`, `${tree.flags}`);
+  if (tree.flags !== flags)
+    throw corrupt(file.path, `table ${name}'s flags`, `${flags}`, `${tree.flags}`);
 }
 
 function checkRoot(file: PageFile, tree: Tree, what: string): void {

@@ -13,14 +13,23 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
-import type { Backend, BackendStats, Batch, Durability, Row, RowKey, RowRange, Table } from './backend.js';
-import { LmdbEnvironment } from './lmdb-environment.js';
-import type { EnvironmentOptions } from './lmdb-environment.js';
-import { storageError } from './lmdb-errors.js';
+import type {
+  Backend,
+  BackendStats,
+  Batch,
+  Durability,
+  Row,
+  RowKey,
+  RowRange,
+  Table,
+} from './backend.js';
 import { backupTo, createGeneration } from './lmdb-create.js';
+import type { EnvironmentOptions } from './lmdb-environment.js';
+import { LmdbEnvironment } from './lmdb-environment.js';
+import { storageError } from './lmdb-errors.js';
 import { makeLockFile, preflight } from './lmdb-preflight.js';
 import type { HeldRange } from './overlay.js';
-import { ROW_KEY_BYTES_MAX, holdKey, holdRange, releaseKey, restOf } from './overlay.js';
+import { holdKey, holdRange, ROW_KEY_BYTES_MAX, releaseKey, restOf } from './overlay.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
@@ -61,7 +70,8 @@ export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Backe
     commitTimeoutMs: o.commitTimeoutMs ?? COMMIT_TIMEOUT_MS,
   };
   try {
-    if (o.create ?? !options.readOnly) await createGeneration(path, (folder) => createTables(folder, options));
+    if (o.create ?? !options.readOnly)
+      await createGeneration(path, (folder) => createTables(folder, options));
     const identity = identityOf(path);
     await closing.get(identity);
     const environment = environments.get(identity) ?? openEnvironment(path, identity, options);
@@ -79,7 +89,11 @@ function identityOf(path: string): string {
   return `${dev}:${ino}`;
 }
 
-function openEnvironment(path: string, identity: string, options: EnvironmentOptions): LmdbEnvironment {
+function openEnvironment(
+  path: string,
+  identity: string,
+  options: EnvironmentOptions,
+): LmdbEnvironment {
   preflight(path, options);
   const environment = new LmdbEnvironment(path, options);
   if (!options.readOnly) environment.readerCheck();
@@ -93,7 +107,9 @@ async function createTables(folder: string, options: EnvironmentOptions): Promis
 }
 
 function readOnlyHere(path: string): RegaliaError {
-  return new RegaliaError('REGALIA_LOCKED', `this process has ${path} open for reading only`, { path });
+  return new RegaliaError('REGALIA_LOCKED', `this process has ${path} open for reading only`, {
+    path,
+  });
 }
 
 class LmdbBackend implements Backend {
@@ -113,7 +129,10 @@ class LmdbBackend implements Backend {
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
     if (this.#closed || this.#environment.fault !== undefined) this.#refuse();
     // A number out of bounds would be wrapped, and another row found.
-    const sound = typeof key === 'number' ? key >>> 0 === key : key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
+    const sound =
+      typeof key === 'number'
+        ? key >>> 0 === key
+        : key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
     if (!sound) holdKey(table, key);
     try {
       // The object that lmdb-js returns is its whole buffer under a false length: wrap, never pass on.
@@ -240,11 +259,25 @@ class LmdbBackend implements Backend {
 }
 
 function lmdbRange<T extends Table>(range: HeldRange, limit: number): object {
-  const lower = range.lower === undefined || range.lower === '' ? undefined : releaseKey<T>(range.lower);
+  const lower =
+    range.lower === undefined || range.lower === '' ? undefined : releaseKey<T>(range.lower);
   const upper = range.upper === undefined ? undefined : releaseKey<T>(range.upper);
   return range.reverse
-    ? { start: upper, exclusiveStart: range.upperOpen, end: lower, inclusiveEnd: !range.lowerOpen, reverse: true, limit }
-    : { start: lower, exclusiveStart: range.lowerOpen, end: upper, inclusiveEnd: !range.upperOpen, limit };
+    ? {
+        start: upper,
+        exclusiveStart: range.upperOpen,
+        end: lower,
+        inclusiveEnd: !range.lowerOpen,
+        reverse: true,
+        limit,
+      }
+    : {
+        start: lower,
+        exclusiveStart: range.lowerOpen,
+        end: upper,
+        inclusiveEnd: !range.upperOpen,
+        limit,
+      };
 }
 
 function closedError(): RegaliaError {

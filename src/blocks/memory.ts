@@ -10,7 +10,16 @@
  */
 import { copyBytes } from '../bytes.js';
 import { assert, RegaliaError } from '../errors.js';
-import type { Backend, BackendStats, Batch, Durability, Row, RowKey, RowRange, Table } from './backend.js';
+import type {
+  Backend,
+  BackendStats,
+  Batch,
+  Durability,
+  Row,
+  RowKey,
+  RowRange,
+  Table,
+} from './backend.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import type { HeldKey, HeldRange } from './overlay.js';
 import { holdKey, holdRange, inRange, Overlay, releaseKey, restOf, runBody } from './overlay.js';
@@ -144,7 +153,8 @@ class MemoryBackend implements Backend {
   #closed = false;
 
   constructor() {
-    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) this.#tables.set(table, new MemoryTable());
+    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES])
+      this.#tables.set(table, new MemoryTable());
   }
 
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
@@ -220,7 +230,9 @@ class MemoryBackend implements Backend {
   backup(_path: string): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     const data = { option: 'backup', expected: 'a store on disk', actual: 'a store in memory' };
-    return Promise.reject(new RegaliaError('REGALIA_OPTION', 'a store in memory has no file to copy', data));
+    return Promise.reject(
+      new RegaliaError('REGALIA_OPTION', 'a store in memory has no file to copy', data),
+    );
   }
 
   async close(): Promise<void> {

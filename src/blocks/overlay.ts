@@ -9,8 +9,9 @@
  *
  * Byte keys are held as Latin-1 text, one character a byte: it hashes, and its order is the bytewise order.
  */
-import { assert, RegaliaError } from '../errors.js';
+
 import { copyBytes } from '../bytes.js';
+import { assert, RegaliaError } from '../errors.js';
 import type { Batch, Reads, Row, RowKey, RowRange, Table } from './backend.js';
 import { INTEGER_TABLES } from './backend.js';
 
@@ -34,7 +35,10 @@ export function holdKey(table: Table, key: number | Uint8Array): HeldKey {
     return key;
   }
   assert(key instanceof Uint8Array, `${table} takes byte keys`);
-  assert(key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX, `${table} takes keys of 1 to 1,900 bytes`);
+  assert(
+    key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX,
+    `${table} takes keys of 1 to 1,900 bytes`,
+  );
   return Buffer.prototype.latin1Slice.call(key, 0, key.length);
 }
 
@@ -44,7 +48,9 @@ function isRowNumber(key: unknown): key is number {
 
 /** The inverse of `holdKey`; the bytes are private. */
 export function releaseKey<T extends Table>(held: HeldKey): RowKey<T> {
-  return (typeof held === 'number' ? held : new Uint8Array(Buffer.from(held, 'latin1'))) as RowKey<T>;
+  return (
+    typeof held === 'number' ? held : new Uint8Array(Buffer.from(held, 'latin1'))
+  ) as RowKey<T>;
 }
 
 /** A range over held keys: `lower` and `upper` are undefined where it is open. */
@@ -58,7 +64,10 @@ export interface HeldRange {
 }
 
 /** A range in its held form. A bound may be empty bytes: nothing is below it. The tighter of two bounds holds. */
-export function holdRange<T extends Table>(table: Table, range: RowRange<RowKey<T>> = {}): HeldRange {
+export function holdRange<T extends Table>(
+  table: Table,
+  range: RowRange<RowKey<T>> = {},
+): HeldRange {
   const limit = range.limit ?? Number.POSITIVE_INFINITY;
   assert(limit >= 0, 'the limit of a range is not negative');
   const gte = holdBound(table, range.gte);
@@ -186,7 +195,8 @@ export class Overlay implements Batch {
   }
 
   #check(): void {
-    if (this.#ended) throw new RegaliaError('REGALIA_CLOSED', 'the write has ended', { what: 'batch' });
+    if (this.#ended)
+      throw new RegaliaError('REGALIA_CLOSED', 'the write has ended', { what: 'batch' });
   }
 
   #changesOf(table: Table): Changes {
@@ -211,11 +221,16 @@ export class Overlay implements Batch {
     let their = left > 0 ? theirs.next() : undefined;
     let at = 0;
     while (left > 0) {
-      const theirKey = their === undefined || their.done === true ? undefined : holdKey(table, their.value.key);
+      const theirKey =
+        their === undefined || their.done === true ? undefined : holdKey(table, their.value.key);
       const ourKey = ours[at];
       if (theirKey === undefined && ourKey === undefined) break;
-      const order = ourKey === undefined ? 1
-        : theirKey === undefined ? -1 : compareHeld(ourKey, theirKey) * direction;
+      const order =
+        ourKey === undefined
+          ? 1
+          : theirKey === undefined
+            ? -1
+            : compareHeld(ourKey, theirKey) * direction;
       if (order > 0) {
         yield (their as IteratorYieldResult<Row<RowKey<T>>>).value;
         left--;

@@ -2,10 +2,10 @@
  * What every engine behind the backend contract must do. `memory.test.ts` and `lmdb.test.ts` run it; an engine of
  * your own can, too. Ranges and writes face a plain sorted array.
  */
-import fc from 'fast-check';
 import type t from 'tap';
-import type { Backend, Batch, Durability, Row, RowRange } from '../../src/blocks/backend.js';
+import type { Backend, Batch, Durability } from '../../src/blocks/backend.js';
 import { compareBytes } from '../../src/bytes.js';
+import { batches, ranges } from './model.js';
 
 type Test = typeof t;
 
@@ -36,8 +36,8 @@ export async function conformance(t: Test, open: Open): Promise<void> {
   await t.test('bodies that fail', (t) => failures(t as Test, open));
   await t.test('keys and rows at their limits', (t) => limits(t as Test, open));
   await t.test('copies and views', (t) => copies(t as Test, open));
-  await t.test('ranges', (t) => ranges(t as Test, open));
-  await t.test('reads through a batch', (t) => batches(t as Test, open));
+  await t.test('ranges', (t) => ranges(t as Test, (use) => using(open, use)));
+  await t.test('reads through a batch', (t) => batches(t as Test, (use) => using(open, use)));
   await t.test('concurrent writes', (t) => concurrency(t as Test, open));
   await t.test('closing', (t) => closing(t as Test, open));
 }
@@ -86,8 +86,19 @@ async function failures(t: Test, open: Open): Promise<void> {
       }, durability);
       await t.rejects(failed, thrown, `a ${durability} write rejects with what its body threw`);
       await Promise.all([before, after]);
-      const rows = [...backend.range('heads')].map((row) => [Buffer.from(row.key).toString(), row.bytes[0]]);
-      t.same(rows, [['a', 1], ['b', 2], ['c', 2]], 'writes beside it are unharmed and see nothing of it');
+      const rows = [...backend.range('heads')].map((row) => [
+        Buffer.from(row.key).toString(),
+        row.bytes[0],
+      ]);
+      t.same(
+        rows,
+        [
+          ['a', 1],
+          ['b', 2],
+          ['c', 2],
+        ],
+        'writes beside it are unharmed and see nothing of it',
+      );
       t.equal(backend.count('extents'), 0);
 
       const asynchronous = backend.write(async (batch) => {
@@ -95,11 +106,18 @@ async function failures(t: Test, open: Open): Promise<void> {
       }, durability);
       await t.rejects(asynchronous, TypeError, 'an asynchronous body is refused');
       t.equal(backend.count('extents'), 0, 'and nothing of it is kept');
-      await t.rejects(backend.write(() => Promise.reject(new Error('late')), durability), TypeError);
+      await t.rejects(
+        backend.write(() => Promise.reject(new Error('late')), durability),
+        TypeError,
+      );
 
       let escaped: Batch | undefined;
       await backend.write((batch) => void (escaped = batch), durability);
-      t.throws(() => escaped?.put('extents', 2, bytes(1)), { code: 'REGALIA_CLOSED' }, 'a batch ends with its body');
+      t.throws(
+        () => escaped?.put('extents', 2, bytes(1)),
+        { code: 'REGALIA_CLOSED' },
+        'a batch ends with its body',
+      );
       t.throws(() => escaped?.view('extents', 2), { code: 'REGALIA_CLOSED' });
     });
   }
@@ -107,18 +125,36 @@ async function failures(t: Test, open: Open): Promise<void> {
 
 async function limits(t: Test, open: Open): Promise<void> {
   await using(open, async (backend) => {
-    const keys = [bytes(0), bytes(255), bytes(0, 0), new Uint8Array(1_900), new Uint8Array(1_900).fill(255)];
+    const keys = [
+      bytes(0),
+      bytes(255),
+      bytes(0, 0),
+      new Uint8Array(1_900),
+      new Uint8Array(1_900).fill(255),
+    ];
     const numbers = [0, 1, 255, 256, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
     const sizes = [0, 1, 100, 2_022, 2_023, 4_070, 4_096, 65_536, 1 << 20];
     await backend.write((batch) => {
-      keys.forEach((key, i) => batch.put('addresses', key, bytes(i)));
-      numbers.forEach((key, i) => batch.put('extents', key, bytes(i)));
-      sizes.forEach((size, i) => batch.put('addressLog', i, new Uint8Array(size).fill(i + 1)));
+      for (const [i, key] of keys.entries()) batch.put('addresses', key, bytes(i));
+      for (const [i, key] of numbers.entries()) batch.put('extents', key, bytes(i));
+      for (const [i, size] of sizes.entries()) {
+        batch.put('addressLog', i, new Uint8Array(size).fill(i + 1));
+      }
     }, 'group');
-    keys.forEach((key, i) => t.same(backend.get('addresses', key), bytes(i), `a key of ${key.length} bytes`));
-    t.same([...backend.range('extents')].map((row) => row.key), numbers, 'numbers come in numeric order');
+    for (const [i, key] of keys.entries()) {
+      t.same(backend.get('addresses', key), bytes(i), `a key of ${key.length} bytes`);
+    }
+    t.same(
+      [...backend.range('extents')].map((row) => row.key),
+      numbers,
+      'numbers come in numeric order',
+    );
     const sorted = [...keys].sort(compareBytes);
-    t.same([...backend.range('addresses')].map((row) => row.key), sorted, 'bytes come in bytewise order');
+    t.same(
+      [...backend.range('addresses')].map((row) => row.key),
+      sorted,
+      'bytes come in bytewise order',
+    );
     sizes.forEach((size, i) => {
       const row = backend.get('addressLog', i) as Uint8Array;
       t.ok(row.length === size && row.every((byte) => byte === i + 1), `a row of ${size} bytes`);
@@ -134,7 +170,8 @@ async function limits(t: Test, open: Open): Promise<void> {
       (batch) => batch.put('addresses', 5 as unknown as Uint8Array, bytes(1)),
       (batch) => batch.put('extents', 5, 'x' as unknown as Uint8Array),
     ];
-    for (const body of bad) await t.rejects(backend.write(body, 'sync'), /assertion/, 'a key out of its limits');
+    for (const body of bad)
+      await t.rejects(backend.write(body, 'sync'), /assertion/, 'a key out of its limits');
     t.throws(() => backend.view('extents', -1), /assertion/);
     t.throws(() => backend.view('heads', new Uint8Array(0)), /assertion/);
     t.equal(backend.count('extents'), numbers.length);
@@ -162,7 +199,8 @@ async function copies(t: Test, open: Open): Promise<void> {
       batch.put('extents', 1, bytes(8));
       batch.del('extents', 3);
     }, 'sync');
-    for (let i = 10; i < 40; i++) await backend.write((batch) => batch.put('extents', i, big.fill(i)), 'none');
+    for (let i = 10; i < 40; i++)
+      await backend.write((batch) => batch.put('extents', i, big.fill(i)), 'none');
     t.same(first, bytes(1, 2, 3), 'a copy outlives the row');
     t.ok(large.every((byte) => byte === 7));
     t.equal(large.byteLength, large.buffer.byteLength, 'and holds nothing but its bytes');
@@ -177,169 +215,14 @@ async function copies(t: Test, open: Open): Promise<void> {
     const contents = bytes(5);
     await backend.write((batch) => batch.put('heads', bytes(3), contents), 'group');
     contents[0] = 6;
-    t.same(backend.view('heads', bytes(3)), bytes(5), 'a row may change once its write has settled');
+    t.same(
+      backend.view('heads', bytes(3)),
+      bytes(5),
+      'a row may change once its write has settled',
+    );
     t.equal(backend.view('heads', bytes(3))?.length, 1, 'a view has its own length');
     t.ok(backend.view('heads', bytes(3)) instanceof Uint8Array);
   });
-}
-
-interface ModelRow {
-  readonly key: number | Uint8Array;
-  readonly bytes: Uint8Array;
-}
-
-function compareKeys(a: number | Uint8Array, b: number | Uint8Array): number {
-  return typeof a === 'number' ? a - (b as number) : compareBytes(a, b as Uint8Array);
-}
-
-/** A range over a sorted array, by its definition. */
-export function modelRange(rows: readonly ModelRow[], range: RowRange<never>): ModelRow[] {
-  const { gte, gt, lte, lt, reverse, limit } = range as RowRange<number | Uint8Array>;
-  const found = rows
-    .filter((row) => gte === undefined || compareKeys(row.key, gte) >= 0)
-    .filter((row) => gt === undefined || compareKeys(row.key, gt) > 0)
-    .filter((row) => lte === undefined || compareKeys(row.key, lte) <= 0)
-    .filter((row) => lt === undefined || compareKeys(row.key, lt) < 0)
-    .sort((a, b) => compareKeys(a.key, b.key));
-  if (reverse === true) found.reverse();
-  return found.slice(0, limit ?? found.length);
-}
-
-function rangeOf<K>(key: fc.Arbitrary<K>): fc.Arbitrary<RowRange<K>> {
-  const bound = fc.option(key, { nil: undefined, freq: 2 });
-  const record = { gte: bound, gt: bound, lte: bound, lt: bound };
-  const more = { reverse: fc.boolean(), limit: fc.option(fc.nat(8), { nil: undefined }) };
-  return fc.record({ ...record, ...more }).map((range) => {
-    return Object.fromEntries(Object.entries(range).filter(([, bound]) => bound !== undefined)) as RowRange<K>;
-  });
-}
-
-export const someKey = fc.uint8Array({ minLength: 1, maxLength: 3 })
-  .map((key) => key.map((byte) => (byte % 4) * 85));
-export const someNumber = fc.oneof(fc.nat(40), fc.constantFrom(2 ** 31, 2 ** 32 - 1, 2 ** 32 - 2, 255, 256));
-const someRow = fc.uint8Array({ maxLength: 20 });
-
-function plain(rows: Iterable<ModelRow | Row<unknown>>): unknown[] {
-  return [...rows].map((row) => [
-    typeof row.key === 'number' ? row.key : Buffer.from(row.key as Uint8Array).toString('hex'),
-    Buffer.from(row.bytes).toString('hex'),
-  ]);
-}
-
-async function ranges(t: Test, open: Open): Promise<void> {
-  await using(open, async (backend) => {
-    const setUp = fc.record({
-      byKey: fc.uniqueArray(fc.tuple(someKey, someRow), { maxLength: 30, selector: ([key]) => key.join() }),
-      byNumber: fc.uniqueArray(fc.tuple(someNumber, someRow), { maxLength: 30, selector: ([key]) => key }),
-      keyRanges: fc.array(rangeOf(someKey), { minLength: 8, maxLength: 8 }),
-      numberRanges: fc.array(rangeOf(someNumber), { minLength: 8, maxLength: 8 }),
-    });
-    const property = fc.asyncProperty(setUp, async ({ byKey, byNumber, keyRanges, numberRanges }) => {
-      await backend.write((batch) => {
-        for (const row of backend.range('addresses')) batch.del('addresses', row.key);
-        for (const row of backend.range('extents')) batch.del('extents', row.key);
-        for (const [key, row] of byKey) batch.put('addresses', key, row);
-        for (const [key, row] of byNumber) batch.put('extents', key, row);
-      }, 'none');
-      const keys = byKey.map(([key, row]) => ({ key, bytes: row }));
-      const numbers = byNumber.map(([key, row]) => ({ key, bytes: row }));
-      for (const range of keyRanges) same(backend.range('addresses', range), modelRange(keys, range as never));
-      for (const range of numberRanges) same(backend.range('extents', range), modelRange(numbers, range as never));
-    });
-    await fc.assert(property, { numRuns: 60 });
-  });
-  await using(open, async (backend) => {
-    await backend.write((batch) => {
-      for (let i = 0; i < 5_000; i++) batch.put('extents', i * 2, bytes(i & 255, i >> 8));
-      for (let i = 0; i < 40; i++) batch.put('log', bytes(i), new Uint8Array(100_000).fill(i));
-    }, 'none');
-    t.equal([...backend.range('extents')].length, 5_000, 'a range longer than its steps is whole');
-    t.same([...backend.range('extents', { reverse: true })].map((row) => row.key / 2),
-      Array.from({ length: 5_000 }, (_, i) => 4_999 - i), 'backwards, too');
-    t.same([...backend.range('extents', { gt: 4_001, limit: 1_000 })].map((row) => row.key),
-      Array.from({ length: 1_000 }, (_, i) => 4_002 + i * 2));
-    t.same([...backend.range('log')].map((row) => [row.key[0], row.bytes.length, row.bytes[9]]),
-      Array.from({ length: 40 }, (_, i) => [i, 100_000, i]), 'large rows are whole');
-    const iterator = backend.range('extents')[Symbol.iterator]();
-    iterator.next();
-    await backend.write((batch) => batch.del('extents', 4_000), 'none');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    const rest: number[] = [];
-    for (let step = iterator.next(); step.done !== true; step = iterator.next()) rest.push(step.value.key);
-    t.ok(rest.length === 4_998 || rest.length === 4_999, 'a range goes on over turns and writes');
-    t.ok(rest.every((key, i) => i === 0 || key > (rest[i - 1] as number)), 'in order');
-    const twice = backend.range('extents', { limit: 3 });
-    t.same(plain(twice), plain(twice), 'a range can be walked twice');
-  });
-}
-
-function same(actual: Iterable<Row<unknown>>, expected: ModelRow[]): void {
-  const [left, right] = [JSON.stringify(plain(actual)), JSON.stringify(plain(expected))];
-  if (left !== right) throw new Error(`expected ${right}, found ${left}`);
-}
-
-type Operation =
-  | { readonly kind: 'put'; readonly key: Uint8Array; readonly bytes: Uint8Array }
-  | { readonly kind: 'del'; readonly key: Uint8Array }
-  | { readonly kind: 'range'; readonly range: RowRange<Uint8Array> }
-  | { readonly kind: 'get'; readonly key: Uint8Array };
-
-const someOperation: fc.Arbitrary<Operation> = fc.oneof(
-  fc.record({ kind: fc.constant('put' as const), key: someKey, bytes: someRow }),
-  fc.record({ kind: fc.constant('del' as const), key: someKey }),
-  fc.record({ kind: fc.constant('get' as const), key: someKey }),
-  fc.record({ kind: fc.constant('range' as const), range: rangeOf(someKey) }),
-);
-
-/** Sequences of writes, some of which throw at their end, against a Map. */
-async function batches(t: Test, open: Open): Promise<void> {
-  const someWrite = fc.record({
-    operations: fc.array(someOperation, { maxLength: 12 }),
-    throws: fc.boolean(),
-    durability: fc.constantFrom<Durability>('none', 'none', 'group', 'sync'),
-  });
-  await using(open, async (backend) => {
-    const property = fc.asyncProperty(fc.array(someWrite, { maxLength: 6 }), async (sequence) => {
-      await backend.write((batch) => {
-        for (const row of batch.range('commits')) batch.del('commits', row.key);
-      }, 'none');
-      let model = new Map<string, ModelRow>();
-      const settled = sequence.map(({ operations, throws, durability }) =>
-        backend.write((batch) => {
-          const draft = new Map(model);
-          for (const operation of operations) replay(batch, draft, operation);
-          if (throws) throw new Error('thrown');
-          model = draft;
-        }, durability).then(() => 'done', (error: Error) => error.message),
-      );
-      const outcomes = await Promise.all(settled);
-      const expected = sequence.map(({ throws }) => (throws ? 'thrown' : 'done'));
-      if (outcomes.join() !== expected.join()) throw new Error(outcomes.join());
-      same(backend.range('commits'), modelRange([...model.values()], {}));
-      if (backend.count('commits') !== model.size) throw new Error('wrong count');
-    });
-    await fc.assert(property, { numRuns: 60 });
-  });
-  t.pass('a batch reads what it has put and deleted');
-}
-
-function replay(batch: Batch, model: Map<string, ModelRow>, operation: Operation): void {
-  if (operation.kind === 'range') {
-    same(batch.range('commits', operation.range), modelRange([...model.values()], operation.range as never));
-    return;
-  }
-  const id = operation.key.join();
-  if (operation.kind === 'put') {
-    batch.put('commits', operation.key, operation.bytes);
-    model.set(id, operation);
-  } else if (operation.kind === 'del') {
-    batch.del('commits', operation.key);
-    model.delete(id);
-  } else {
-    const [found, expected] = [batch.get('commits', operation.key), model.get(id)?.bytes];
-    if (String(found) !== String(expected)) throw new Error(`expected ${String(expected)}, found ${String(found)}`);
-    if (batch.count('commits') !== model.size) throw new Error('wrong count');
-  }
 }
 
 async function concurrency(t: Test, open: Open): Promise<void> {
@@ -356,12 +239,17 @@ async function concurrency(t: Test, open: Open): Promise<void> {
             return sum;
           }, durability);
           const own = backend.get('log', bytes(id, i)) as Uint8Array;
-          if ((own[0] as number) + (own[1] as number) * 256 !== count) throw new Error('its own write is not seen');
+          if ((own[0] as number) + (own[1] as number) * 256 !== count)
+            throw new Error('its own write is not seen');
         }
       };
       await Promise.all(Array.from({ length: 64 }, (_, id) => writer(id)));
       const sum = backend.get('meta', text('sum')) as Uint8Array;
-      t.equal((sum[0] as number) + (sum[1] as number) * 256, 1_280, `64 ${durability} writers lose no update`);
+      t.equal(
+        (sum[0] as number) + (sum[1] as number) * 256,
+        1_280,
+        `64 ${durability} writers lose no update`,
+      );
       t.equal(backend.count('log'), 1_280);
       const numbers = new Set([...backend.range('log')].map((row) => row.bytes.join()));
       t.equal(numbers.size, 1_280, 'bodies run one at a time');
@@ -373,7 +261,11 @@ async function concurrency(t: Test, open: Open): Promise<void> {
       return backend.write(() => void order.push(i), DURABILITIES[i % 3] as Durability);
     });
     await Promise.all(all);
-    t.same(order, Array.from({ length: 30 }, (_, i) => i), 'bodies run in the order of the calls');
+    t.same(
+      order,
+      Array.from({ length: 30 }, (_, i) => i),
+      'bodies run in the order of the calls',
+    );
     let inner: Promise<number> | undefined;
     await backend.write(() => {
       inner = backend.write((batch) => batch.count('heads'), 'sync');
@@ -389,7 +281,11 @@ async function closing(t: Test, open: Open): Promise<void> {
     return backend.write((batch) => batch.put('extents', i, bytes(i)), durability);
   });
   const closed = backend.close();
-  await t.rejects(backend.write(() => 1, 'sync'), { code: 'REGALIA_CLOSED' }, 'no write starts while it closes');
+  await t.rejects(
+    backend.write(() => 1, 'sync'),
+    { code: 'REGALIA_CLOSED' },
+    'no write starts while it closes',
+  );
   await Promise.all(underWay);
   await closed;
   t.pass('writes under way are waited for');
@@ -402,5 +298,8 @@ async function closing(t: Test, open: Open): Promise<void> {
   t.throws(() => backend.refresh(), { code: 'REGALIA_CLOSED' });
   await t.rejects(backend.flush(), { code: 'REGALIA_CLOSED' });
   await t.rejects(backend.backup('/nowhere/at/all'), { code: 'REGALIA_CLOSED' });
-  await t.rejects(backend.write(() => 1, 'none'), { code: 'REGALIA_CLOSED' });
+  await t.rejects(
+    backend.write(() => 1, 'none'),
+    { code: 'REGALIA_CLOSED' },
+  );
 }

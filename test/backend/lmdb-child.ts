@@ -18,7 +18,10 @@ async function probe(folder: string): Promise<unknown> {
   const heads = [...backend.range('heads')].map((row) => Buffer.from(row.bytes).toString());
   const stats = backend.stats();
   if (!backend.readOnly) {
-    await backend.write((batch) => batch.put('meta', new Uint8Array([1]), new Uint8Array(3_000)), 'sync');
+    await backend.write(
+      (batch) => batch.put('meta', new Uint8Array([1]), new Uint8Array(3_000)),
+      'sync',
+    );
     await backend.write((batch) => batch.put('extents', 1_000_000, new Uint8Array(9_000)), 'group');
   }
   await backend.close();
@@ -43,11 +46,13 @@ async function main(): Promise<void> {
   if (verb === 'probe') {
     // A line per folder, also for the last one before a death.
     for (const path of folder.split(':')) say(await probe(path).catch(codeOf));
-  }
-  else if (verb === 'append') await append(argument as 'sync');
+  } else if (verb === 'append') await append(argument as 'sync');
   else if (verb === 'create') {
     const backend = await openLmdb(folder);
-    await backend.write((batch) => batch.put('extents', Number(argument), new Uint8Array(10)), 'sync');
+    await backend.write(
+      (batch) => batch.put('extents', Number(argument), new Uint8Array(10)),
+      'sync',
+    );
     say(backend.count('extents') >= 1);
     await backend.close();
   } else if (verb === 'forget') {
@@ -82,7 +87,8 @@ async function bounded(): Promise<void> {
   const backend = await openLmdb(folder, { commitTimeoutMs: Number(argument) });
   const holder = spawn(process.execPath, [process.argv[1] as string, 'hold', folder, '2500']);
   await new Promise((resolve) => holder.stdout.once('data', resolve));
-  const write = (key: number) => backend.write((batch) => batch.put('extents', key, new Uint8Array(1)), 'group');
+  const write = (key: number) =>
+    backend.write((batch) => batch.put('extents', key, new Uint8Array(1)), 'group');
   say(await Promise.all([write(1), write(2)]).then(() => 'done', codeOf));
   say(await write(3).then(() => 'done', codeOf));
   await backend.close();
@@ -95,18 +101,25 @@ async function bounded(): Promise<void> {
 async function fill(durability: 'sync' | 'group' | 'none'): Promise<void> {
   const backend = await openLmdb(folder);
   const write = (key: number, size: number) =>
-    backend.write((batch) => batch.put('extents', key, new Uint8Array(size).fill(key & 255)), durability);
+    backend.write(
+      (batch) => batch.put('extents', key, new Uint8Array(size).fill(key & 255)),
+      durability,
+    );
   let full: unknown;
   let written = 0;
   while (full === undefined && written < 10_000) {
     full = await write(written, 50_000).then(() => undefined, codeOf);
     if (full === undefined) written++;
   }
-  const whole = [...backend.range('extents')].every((row) => row.bytes.every((byte) => byte === (row.key & 255)));
+  const whole = [...backend.range('extents')].every((row) =>
+    row.bytes.every((byte) => byte === (row.key & 255)),
+  );
   say({ full, whole, written, count: backend.count('extents') });
-  const freed = await backend.write((batch) => {
-    for (let key = 0; key < 20; key++) batch.del('extents', key);
-  }, durability).then(() => 'freed', codeOf);
+  const freed = await backend
+    .write((batch) => {
+      for (let key = 0; key < 20; key++) batch.del('extents', key);
+    }, durability)
+    .then(() => 'freed', codeOf);
   await write(0, 10).catch(() => undefined);
   say({ freed, again: await write(1, 50_000).then(() => 'written', codeOf) });
   await backend.close();
@@ -118,10 +131,12 @@ async function fail(durability: 'sync' | 'group' | 'none'): Promise<void> {
   let acknowledged = 0;
   let failed: unknown;
   for (let i = 1; i <= 60 && failed === undefined; i++) {
-    failed = await backend.write((batch) => {
-      batch.put('meta', new Uint8Array([1]), new Uint8Array(i));
-      batch.put('addressLog', i, new Uint8Array(5_000));
-    }, durability).then(() => undefined, codeOf);
+    failed = await backend
+      .write((batch) => {
+        batch.put('meta', new Uint8Array([1]), new Uint8Array(i));
+        batch.put('addressLog', i, new Uint8Array(5_000));
+      }, durability)
+      .then(() => undefined, codeOf);
     if (failed === undefined) acknowledged = i;
   }
   say({ acknowledged, failed });

@@ -24,7 +24,10 @@ function run(command: readonly string[], args: readonly string[]): Promise<Run> 
   const rest = command.length > 0 ? [...before, process.execPath] : before;
   return new Promise((resolve) => {
     execFile(program, [...rest, child, ...args], { timeout: 25_000 }, (error, stdout, stderr) => {
-      const lines = stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+      const lines = stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
       resolve({ lines, signal: error?.signal ?? null, stderr });
     });
   });
@@ -70,13 +73,28 @@ t.test('a full disk', { skip: !mounts && 'needs to mount' }, async (t) => {
 
 const traces = works('strace', '-V') && works('strace', '-o', '/dev/null', 'true');
 t.test('input and output errors', { skip: !traces && 'needs strace' }, async (t) => {
-  const faults = ['fdatasync:error=EIO:when=6', 'pwrite64:error=EIO:when=25', 'writev:error=EIO:when=8'];
-  const jobs = faults.flatMap((fault) => DURABILITIES.map((durability) => [fault, durability] as const));
+  const faults = [
+    'fdatasync:error=EIO:when=6',
+    'pwrite64:error=EIO:when=25',
+    'writev:error=EIO:when=8',
+  ];
+  const jobs = faults.flatMap((fault) =>
+    DURABILITIES.map((durability) => [fault, durability] as const),
+  );
   for (const [fault, durability] of jobs) {
     const name = `${fault} ${durability}`;
     const path = join(folder, `failed-${name.replace(/\W+/g, '-')}`);
     await (await openLmdb(path)).close();
-    const command = ['strace', '-f', '-o', '/dev/null', '-e', `inject=${fault}`, '-P', join(path, 'data.mdb')];
+    const command = [
+      'strace',
+      '-f',
+      '-o',
+      '/dev/null',
+      '-e',
+      `inject=${fault}`,
+      '-P',
+      join(path, 'data.mdb'),
+    ];
     const { lines, signal, stderr } = await run(command, ['fail', path, durability]);
     t.equal(signal, null, `${name} ${stderr}`);
     const acknowledged = Number(lines[0]?.acknowledged);
@@ -87,44 +105,49 @@ t.test('input and output errors', { skip: !traces && 'needs strace' }, async (t)
     t.equal(lines[3], 'closed');
     const backend = await openLmdb(path);
     const found = backend.get('meta', bytes(1))?.length ?? 0;
-    t.ok(found === acknowledged || found === acknowledged + 1, `acknowledged ${acknowledged}, found ${found}`);
+    t.ok(
+      found === acknowledged || found === acknowledged + 1,
+      `acknowledged ${acknowledged}, found ${found}`,
+    );
     t.equal(backend.count('addressLog'), found, 'and a commit is whole');
     await backend.write((batch) => batch.put('heads', bytes(1), bytes(1)), durability);
     await backend.close();
   }
 });
 
-t.test('what is acknowledged was flushed before', { skip: !traces && 'needs strace' }, async (t) => {
-  for (const durability of DURABILITIES) {
-    const path = join(folder, `traced-${durability}`);
-    await (await openLmdb(path)).close();
-    const trace = join(folder, `trace-${durability}`);
-    const calls = 'trace=openat,fdatasync,pwrite64,write';
-    const command = ['strace', '-f', '-o', trace, '-e', calls, '-s', '8'];
-    const { lines } = await run(command, ['append', path, durability]);
-    t.equal(lines.length, 301);
-    const [flushes, metas] = flushesBefore(readFileSync(trace, 'latin1'));
-    t.ok(Math.min(...flushes) >= 1, `${durability}: pages are flushed before each acknowledgement`);
-    t.ok(Math.max(...flushes.slice(1)) <= 1, 'once');
-    const expected = durability === 'none' ? 0 : 1;
-    t.ok(metas.every((count) => count === expected), `and the meta page is written through ${expected} times`);
-  }
-});
+t.test(
+  'what is acknowledged was flushed before',
+  { skip: !traces && 'needs strace' },
+  async (t) => {
+    for (const durability of DURABILITIES) {
+      const path = join(folder, `traced-${durability}`);
+      await (await openLmdb(path)).close();
+      const trace = join(folder, `trace-${durability}`);
+      const calls = 'trace=openat,fdatasync,pwrite64,write';
+      const command = ['strace', '-f', '-o', trace, '-e', calls, '-s', '8'];
+      const { lines } = await run(command, ['append', path, durability]);
+      t.equal(lines.length, 301);
+      const [flushes, metas] = flushesBefore(readFileSync(trace, 'latin1'));
+      t.ok(
+        Math.min(...flushes) >= 1,
+        `${durability}: pages are flushed before each acknowledgement`,
+      );
+      t.ok(Math.max(...flushes.slice(1)) <= 1, 'once');
+      const expected = durability === 'none' ? 0 : 1;
+      t.ok(
+        metas.every((count) => count === expected),
+        `and the meta page is written through ${expected} times`,
+      );
+    }
+  },
+);
 
 /** How often, before each line of output, the file was flushed, and its meta page written through. */
 function flushesBefore(trace: string): [number[], number[]] {
-  const flushes = [0];
-  const metas = [0];
-  let through = 'none';
-  for (const line of trace.split('\n')) {
-    const opened = /openat\(.*"([^"]*)".*O_DSYNC.* = (\d+)$/.exec(line);
-    if (opened !== null) through = opened[2] as string;
-    if (/fdatasync\(/.test(line)) flushes[flushes.length - 1]!++;
-    if (line.includes(`pwrite64(${through},`)) metas[metas.length - 1]!++;
-    if (!/ write\(1, "\d/.test(line)) continue;
-    flushes.push(0);
-    metas.push(0);
-  }
-  // The first counts the opening, the last the end of the process.
+  const through = /O_DSYNC.* = (\d+)$/m.exec(trace)?.[1] ?? 'none';
+  const parts = trace.split(/^.* write\(1, "\d.*$/m);
+  const flushes = parts.map((part) => part.split('fdatasync(').length - 1);
+  const metas = parts.map((part) => part.split(`pwrite64(${through},`).length - 1);
+  // The first part holds the opening, the last the end of the process.
   return [flushes.slice(0, -1), metas.slice(1, -1)];
 }

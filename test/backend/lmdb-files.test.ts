@@ -3,9 +3,18 @@
  * one must end in the right answer or a coded error. A flip may also strike rows, which carry no checksum here: those
  * flips may change contents, which our readers verify, but must not kill what a header check can see.
  */
-import { execFile } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { statSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -33,12 +42,30 @@ async function probe(paths: readonly string[], mode = ''): Promise<Outcome[]> {
 
 function probeSome(paths: string, mode: string): Promise<Outcome[]> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [child, 'probe', paths, mode], { timeout: 20_000 }, (error, stdout, stderr) => {
-      const outcomes = stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Outcome);
-      if (error !== null) outcomes.push({ died: `${error.signal ?? error.code} ${stderr.slice(0, 400)}` });
-      resolve(outcomes);
-    });
+    execFile(
+      process.execPath,
+      [child, 'probe', paths, mode],
+      { timeout: 20_000 },
+      (error, stdout, stderr) => {
+        const outcomes = stdout
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line) as Outcome);
+        if (error !== null)
+          outcomes.push({ died: `${error.signal ?? error.code} ${stderr.slice(0, 400)}` });
+        resolve(outcomes);
+      },
+    );
   });
+}
+
+function works(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function makeStore(path: string): Promise<void> {
@@ -46,10 +73,16 @@ async function makeStore(path: string): Promise<void> {
   await backend.write((batch) => {
     for (let i = 0; i < 40; i++) batch.put('extents', i, new Uint8Array(100 + i * 300));
   }, 'sync');
-  await backend.write((batch) => batch.put('heads', new Uint8Array([1]), new Uint8Array([65])), 'sync');
+  await backend.write(
+    (batch) => batch.put('heads', new Uint8Array([1]), new Uint8Array([65])),
+    'sync',
+  );
   await backend.write((batch) => batch.del('extents', 3), 'sync');
   await backend.close();
 }
+
+/** The bytes were changed where they are. */
+function inPlace(_done: unknown): undefined {}
 
 let count = 0;
 function variant(original: Buffer, change: (bytes: Buffer) => Buffer | undefined): string {
@@ -74,31 +107,52 @@ t.test('files that are no data files are refused by code', async (t) => {
     ['zeros', 'REGALIA_CORRUPT', (bytes) => Buffer.alloc(bytes.length)],
     ['a zeroed first page', 'REGALIA_CORRUPT', (bytes) => bytes.fill(0, 0, 4_096)],
     ['a zeroed second page', 'REGALIA_CORRUPT', (bytes) => bytes.fill(0, 4_096, 8_192)],
-    ['text', 'REGALIA_FORMAT', () => Buffer.from('a text that is longer than a page header '.repeat(300))],
-    ['another byte order', 'REGALIA_VERSION', (bytes) => (bytes.subarray(24, 28).reverse(), bytes)],
-    ['another version', 'REGALIA_VERSION', (bytes) => (bytes.writeUInt32LE(1, 28), bytes)],
-    ['a page size of zero', 'REGALIA_CORRUPT', (bytes) => (bytes.writeUInt32LE(0, 48), bytes)],
-    ['a huge page size', 'REGALIA_CORRUPT', (bytes) => (bytes.writeUInt32LE(1 << 30, 48), bytes)],
-    ['both metas of one transaction', 'REGALIA_CORRUPT', (bytes) => (bytes.copy(bytes, 152, 4_248, 4_256), bytes)],
-    ['an old meta', 'REGALIA_CORRUPT', (bytes) => (bytes.fill(0, 153, 160), bytes.writeUInt8(1, 152), bytes)],
+    [
+      'text',
+      'REGALIA_FORMAT',
+      () => Buffer.from('a text that is longer than a page header '.repeat(300)),
+    ],
+    ['another byte order', 'REGALIA_VERSION', (bytes) => inPlace(bytes.subarray(24, 28).reverse())],
+    ['another version', 'REGALIA_VERSION', (bytes) => inPlace(bytes.writeUInt32LE(1, 28))],
+    ['a page size of zero', 'REGALIA_CORRUPT', (bytes) => inPlace(bytes.writeUInt32LE(0, 48))],
+    ['a huge page size', 'REGALIA_CORRUPT', (bytes) => inPlace(bytes.writeUInt32LE(1 << 30, 48))],
+    [
+      'both metas of one transaction',
+      'REGALIA_CORRUPT',
+      (bytes) => void bytes.copy(bytes, 152, 4_248, 4_256),
+    ],
+    [
+      'an old meta',
+      'REGALIA_CORRUPT',
+      (bytes) => inPlace(bytes.fill(0, 152, 160).writeUInt8(1, 152)),
+    ],
     ['a single page', 'REGALIA_CORRUPT', (bytes) => bytes.subarray(0, 4_096)],
     ['half a header', 'REGALIA_CORRUPT', (bytes) => bytes.subarray(0, 100)],
   ];
   for (const mode of ['', 'readOnly']) {
-    const outcomes = await probe(cases.map(([, , change]) => variant(original, change)), mode);
-    cases.forEach(([name, code], i) => t.match(outcomes[i], { code }, `${name} ${mode}`));
+    const outcomes = await probe(
+      cases.map(([, , change]) => variant(original, change)),
+      mode,
+    );
+    for (const [i, [name, code]] of cases.entries())
+      t.match(outcomes[i], { code }, `${name} ${mode}`);
   }
 });
 
 t.test('files cut short are refused, or whole as far as it matters', async (t) => {
   const pages = original.length / 4_096;
   const lengths = [1, 23, 24, 151, 152, 4_095, 4_096, 4_120, 8_191, 8_192];
-  for (let page = 3; page <= pages; page += Math.ceil(pages / 24)) lengths.push(page * 4_096, page * 4_096 - 1);
+  for (let page = 3; page <= pages; page += Math.ceil(pages / 24))
+    lengths.push(page * 4_096, page * 4_096 - 1);
   lengths.push(original.length - 1, original.length - 4_096);
-  const outcomes = await probe(lengths.map((length) => variant(original, (bytes) => bytes.subarray(0, length))));
+  const outcomes = await probe(
+    lengths.map((length) => variant(original, (bytes) => bytes.subarray(0, length))),
+  );
   lengths.forEach((length, i) => {
     const outcome = outcomes[i] as Outcome;
-    const fine = outcome.code === 'REGALIA_CORRUPT' || (outcome.rows === 39 && length >= original.length - 8_192);
+    const fine =
+      outcome.code === 'REGALIA_CORRUPT' ||
+      (outcome.rows === 39 && length >= original.length - 8_192);
     t.ok(fine, `cut to ${length} of ${original.length} bytes: ${JSON.stringify(outcome)}`);
   });
 });
@@ -109,13 +163,14 @@ t.test('a flipped bit in a header never kills', async (t) => {
     for (let at = 0; at < 168; at++) points.push([base + at, (at * 5 + base / 4_096) % 8]);
   }
   const flip = ([at, bit]: [number, number]): string =>
-    variant(original, (bytes) => (bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at), bytes));
+    variant(original, (bytes) => inPlace(bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at)));
   const outcomes = await probe(points.map(flip));
   const kinds: Record<string, number> = {};
   const bad: string[] = [];
   outcomes.forEach((outcome, i) => {
     const right = outcome.rows === 39 && outcome.heads?.[0] === 'A';
-    const kind = outcome.died !== undefined ? 'died' : (outcome.code ?? (right ? 'right' : 'wrong'));
+    const kind =
+      outcome.died !== undefined ? 'died' : (outcome.code ?? (right ? 'right' : 'wrong'));
     kinds[kind] = (kinds[kind] ?? 0) + 1;
     if (kind === 'died' || kind === 'wrong') bad.push(`${points[i]}: ${JSON.stringify(outcome)}`);
   });
@@ -124,16 +179,21 @@ t.test('a flipped bit in a header never kills', async (t) => {
 });
 
 t.test('opening by options and permissions', async (t) => {
-  await t.rejects(openLmdb(join(folder, 'absent'), { create: false }), { code: 'REGALIA_NOT_FOUND' });
-  await t.rejects(openLmdb(join(folder, 'absent'), { readOnly: true }), { code: 'REGALIA_NOT_FOUND' });
+  await t.rejects(openLmdb(join(folder, 'absent'), { create: false }), {
+    code: 'REGALIA_NOT_FOUND',
+  });
+  await t.rejects(openLmdb(join(folder, 'absent'), { readOnly: true }), {
+    code: 'REGALIA_NOT_FOUND',
+  });
   t.notOk(existsSync(join(folder, 'absent')), 'a refused open leaves nothing behind');
   const file = join(folder, 'file');
   writeFileSync(file, 'x');
   await t.rejects(openLmdb(join(file, 'store')), { code: 'REGALIA_EXISTS' });
   const fresh = join(folder, 'deep', 'er', 'fresh');
   await (await openLmdb(fresh)).close();
-  t.equal(statSync(fresh).mode & 0o777, 0o700, 'a folder is its owner\'s');
-  for (const name of readdirSync(fresh)) t.equal(statSync(join(fresh, name)).mode & 0o777, 0o600, `${name}, too`);
+  t.equal(statSync(fresh).mode & 0o777, 0o700, "a folder is its owner's");
+  for (const name of readdirSync(fresh))
+    t.equal(statSync(join(fresh, name)).mode & 0o777, 0o600, `${name}, too`);
   t.same(readdirSync(join(folder, 'deep', 'er')), ['fresh'], 'nothing is left beside');
   const taken = join(folder, 'taken');
   mkdirSync(taken);
@@ -141,11 +201,29 @@ t.test('opening by options and permissions', async (t) => {
   t.ok(existsSync(join(taken, 'data.mdb')), 'an empty folder is used');
 });
 
-t.test('permissions refused', { skip: process.getuid?.() === 0 && 'root is refused nothing' }, async (t) => {
-  chmodSync(join(sound, 'data.mdb'), 0);
-  await t.rejects(openLmdb(sound), { code: 'REGALIA_PERMISSION' });
-  chmodSync(join(sound, 'data.mdb'), 0o600);
+const mounts = process.getuid?.() === 0 && works('unshare', '-m', 'true');
+t.test('media that can only be read', { skip: !mounts && 'needs to mount' }, async (t) => {
+  const path = join(folder, 'medium');
+  await makeStore(path);
+  const script = `mount --bind ${path} ${path} && mount -o remount,bind,ro ${path} && exec "$@"`;
+  const command = ['-m', 'sh', '-c', script, 'sh', process.execPath, child, 'probe', path];
+  const read = (mode: string) =>
+    JSON.parse(execFileSync('unshare', [...command, mode], { encoding: 'utf8' })) as Outcome;
+  t.match(read('readOnly'), { rows: 39, heads: ['A'] }, 'opens for reading');
+  t.match(read(''), { code: 'REGALIA_PERMISSION' }, 'and not for writing');
+  rmSync(join(path, 'lock.mdb'));
+  t.match(read('readOnly'), { rows: 39, heads: ['A'] }, 'also where there is no lock file');
 });
+
+t.test(
+  'permissions refused',
+  { skip: process.getuid?.() === 0 && 'root is refused nothing' },
+  async (t) => {
+    chmodSync(join(sound, 'data.mdb'), 0);
+    await t.rejects(openLmdb(sound), { code: 'REGALIA_PERMISSION' });
+    chmodSync(join(sound, 'data.mdb'), 0o600);
+  },
+);
 
 t.test('a backup is a sound file of its own', async (t) => {
   const path = join(folder, 'backed');

@@ -16,7 +16,10 @@ function run(...args: string[]): Promise<{ lines: unknown[]; signal: string | nu
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [child, ...args], { timeout: 20_000 }, (error, stdout, stderr) => {
       if (error !== null && error.signal !== 'SIGKILL') reject(new Error(stderr));
-      const lines = stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as unknown);
+      const lines = stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as unknown);
       resolve({ lines, signal: error?.signal ?? null });
     });
   });
@@ -51,7 +54,10 @@ t.test('processes that create one store at once all find it', async (t) => {
   const path = join(folder, 'race');
   await Promise.all([1, 2, 3, 4].map((key) => run('create', path, `${key}`)));
   const backend = await openLmdb(path);
-  t.same([...backend.range('extents')].map((row) => row.key), [1, 2, 3, 4]);
+  t.same(
+    [...backend.range('extents')].map((row) => row.key),
+    [1, 2, 3, 4],
+  );
   await backend.close();
 });
 
@@ -106,10 +112,16 @@ t.test('handles on one file share it, under any name', async (t) => {
   const path = join(folder, 'handles');
   const first = await openLmdb(path);
   symlinkSync(path, join(folder, 'alias'));
-  const [second, third] = await Promise.all([openLmdb(join(folder, 'alias')), openLmdb(path, { readOnly: true })]);
+  const [second, third] = await Promise.all([
+    openLmdb(join(folder, 'alias')),
+    openLmdb(path, { readOnly: true }),
+  ]);
   await first.write((batch) => batch.put('extents', 1, bytes(1)), 'sync');
   t.same(second.view('extents', 1), bytes(1));
-  await t.rejects(third.write((batch) => batch.put('extents', 2, bytes(1)), 'sync'), { code: 'REGALIA_READ_ONLY' });
+  await t.rejects(
+    third.write((batch) => batch.put('extents', 2, bytes(1)), 'sync'),
+    { code: 'REGALIA_READ_ONLY' },
+  );
   await first.close();
   t.throws(() => first.view('extents', 1), { code: 'REGALIA_CLOSED' });
   await second.write((batch) => batch.put('extents', 2, bytes(2)), 'group');
@@ -128,10 +140,17 @@ t.test('open for reading only', async (t) => {
   t.equal(reader.readOnly, true);
   t.equal(reader.count('extents'), 0);
   for (const durability of DURABILITIES) {
-    await t.rejects(reader.write(() => 1, durability), { code: 'REGALIA_READ_ONLY' });
+    await t.rejects(
+      reader.write(() => 1, durability),
+      { code: 'REGALIA_READ_ONLY' },
+    );
   }
   await reader.flush();
-  await t.rejects(openLmdb(path), { code: 'REGALIA_LOCKED' }, 'one process does not open it both ways');
+  await t.rejects(
+    openLmdb(path),
+    { code: 'REGALIA_LOCKED' },
+    'one process does not open it both ways',
+  );
   await run('create', path, '3');
   reader.refresh();
   t.equal(reader.count('extents'), 1);
