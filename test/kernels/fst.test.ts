@@ -7,6 +7,7 @@ import { prefix } from '../../src/kernels/automata.js';
 import { fst, openFst, verifyFst } from '../../src/kernels/fst.js';
 import { FstBuilder, type FstBuilderOptions } from '../../src/kernels/fst-builder.js';
 import { trailer } from '../../src/kernels/fst-format.js';
+import { FstRegistry } from '../../src/kernels/fst-registry.js';
 import { anyNames, minimalStates, sorted } from './naive-names.js';
 
 function built(names: readonly Uint8Array[], options?: FstBuilderOptions): FstBuilder {
@@ -117,6 +118,46 @@ t.test('a graph of more paths than it declares is refused, soon', async (t) => {
     if (size > 201) t.throws(() => map.nameAt(size - 1), { code: 'REGALIA_FORMAT' });
     t.equal(map.find(new Uint8Array(250).fill(0x61)), -1);
   }
+});
+
+t.test('what was used lately stays in a bounded registry, what was not is forgotten', async (t) => {
+  const registry = new FstRegistry(4096);
+  const state = (target: number) => ({ labels: [0x61], targets: [target], counts: [1] });
+  for (const address of [1, 2]) {
+    registry.find(false, state(address), 0, 1);
+    registry.add(state(address), 0, address);
+  }
+  for (let target = 100; target < 5000; target++) {
+    if (registry.find(false, state(target), 0, 1) >= 0) t.fail(`never added: ${target}`);
+    registry.add(state(target), 0, target);
+    if (target % 50 === 0 && registry.find(false, state(1), 0, 1) !== 1) t.fail('forgotten');
+  }
+  t.equal(registry.find(false, state(1), 0, 1), 1);
+  t.equal(registry.find(false, state(2), 0, 1), -1);
+  t.equal(registry.find(true, state(1), 0, 1), -1, 'finality counts');
+});
+
+t.test('numbers are as wide as they must be', async (t) => {
+  for (let count = 250; count < 260; count++) {
+    const inner = Array.from({ length: count }, (_, i) => [0x61, 0x62, 1 + (i >> 4), 1 + (i & 15)]);
+    const names = sorted([[0x61], ...inner, [0x61, 0x63]].map((each) => Uint8Array.from(each)));
+    const map = openFst(fst.build(names));
+    for (const [i, name] of names.entries()) if (map.find(name) !== i) t.fail(`${count}: ${i}`);
+    t.strictSame([...map.names()], names);
+  }
+  for (const length of [240, 250, 251, 252, 253, 254]) {
+    // A chain of this length lies between the root and the state that 'a' leads to.
+    const names = ['ab', 'ac', `b${'x'.repeat(length)}`].map(utf8Bytes);
+    t.strictSame([...openFst(fst.build(names)).names()], names);
+  }
+});
+
+t.test('a transition below the first byte is refused', async (t) => {
+  const map = openFst(concatBytes([Uint8Array.of(9, 0x61, 0x01), trailer(1)]));
+  t.throws(() => map.find(utf8Bytes('a')), { code: 'REGALIA_FORMAT' });
+  t.throws(() => map.lowerBound(utf8Bytes('a')), { code: 'REGALIA_FORMAT' });
+  t.throws(() => map.nameAt(0), { code: 'REGALIA_FORMAT' });
+  t.throws(() => [...map.names()], { code: 'REGALIA_FORMAT' });
 });
 
 t.test('verification takes what the same builder wrote, and nothing else', async (t) => {

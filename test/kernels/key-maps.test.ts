@@ -172,6 +172,22 @@ t.test('prefix-offsets: a spliced map equals a built one', async () => {
   );
 });
 
+t.test('prefix-offsets: ends that do not ascend are refused', async (t) => {
+  const bytes = prefixOffsets.build(each(['xa', 'xbb', 'xcc']));
+  t.strictSame([...bytes], [1, 3, 1, 0x78, 1, 3, 5, 0x61, 0x62, 0x62, 0x63, 0x63]);
+  for (const end of [0, 9]) {
+    const map = prefixOffsets.open(bytes.map((byte, i) => (i === 5 ? end : byte)));
+    t.throws(() => map.find(utf8Bytes('xbb')), { code: 'REGALIA_FORMAT' });
+    t.throws(() => map.nameAt(1), { code: 'REGALIA_FORMAT' });
+  }
+});
+
+t.test('front-coded: the bytes are those of the format', async (t) => {
+  const bytes = frontCodedEvery(1).build(each(['xab', 'xabc', 'xb']));
+  const names = [0x02, 0x61, 0x62, 0x21, 0x63, 0x01, 0x62];
+  t.strictSame([...bytes], [1 << 2, 3, 1, 0x78, 5, ...names]);
+});
+
 t.test('prefix-offsets: splicing hostile bytes is bounded', async (t) => {
   const bytes = prefixOffsets.build(each(['lib', 'libbar.so', 'libfoo.so', 'libfoo.so.1']));
   let survived = 0;
