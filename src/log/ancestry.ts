@@ -6,14 +6,14 @@
  * `paint_down_to_common`: the two sides' marks flow to their ancestors; a commit that bears both is a base, and its
  * ancestors are stale. Because marks are complete when a commit is taken, every base found so is a best one.
  *
- * Where a walk needs a commit that is not here, it throws REGALIA_HORIZON rather than guess. A commit counts as its own
+ * Where a walk needs a commit beyond the point where history is cut off, it throws REGALIA_HORIZON rather than guess. A commit counts as its own
  * ancestor throughout. A commit asked about that is not here is REGALIA_MISSING.
  */
 import { ADDRESS_LENGTH, type Address, compareAddresses, sameAddress } from '../blocks/address.js';
 import { ByteWriter } from '../bytes.js';
+import { absentParent, horizonError, missingCommit } from './absence.js';
 import type { LogEntry } from './entry.js';
 import { type CommitGraph, Frontier } from './frontier.js';
-import { horizonError, missingCommit } from './history.js';
 
 const OURS = 1;
 const THEIRS = 2;
@@ -74,11 +74,11 @@ export function* firstParents(graph: CommitGraph, address: Address): Generator<L
   }
 }
 
-function firstParent(graph: CommitGraph, { parents }: LogEntry): LogEntry | undefined {
-  const [address] = parents;
+function firstParent(graph: CommitGraph, child: LogEntry): LogEntry | undefined {
+  const [address] = child.parents;
   if (address === undefined) return undefined;
   const entry = graph.entry(address);
-  if (entry === undefined) throw horizonError(address);
+  if (entry === undefined) throw absentParent(child, address);
   return entry;
 }
 

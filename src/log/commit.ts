@@ -20,7 +20,7 @@ import {
   isAddress,
   sameAddress,
 } from '../blocks/address.js';
-import { ByteReader, ByteWriter, hex, utf8Bytes } from '../bytes.js';
+import { ByteReader, ByteWriter, copyBytes, hex, utf8Bytes } from '../bytes.js';
 import { decodeEvent, encodeEvent, MAX_STAMP_BYTES } from '../clock/encoding.js';
 import type { Event } from '../clock/event.js';
 import { RegaliaError } from '../errors.js';
@@ -110,8 +110,8 @@ export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array)
   const commit: Commit = {
     ...links,
     stamp,
-    actor: readOptional(reader, () => reader.bytes(ACTOR_LENGTH).slice()),
-    replica: reader.bytes(REPLICA_ID_LENGTH).slice(),
+    actor: readOptional(reader, () => copyBytes(reader.bytes(ACTOR_LENGTH))),
+    replica: copyBytes(reader.bytes(REPLICA_ID_LENGTH)),
     incarnation: reader.varint(),
     sequence: reader.varint(),
     timeMs: readTime(reader),
@@ -133,7 +133,7 @@ export function readLinks(reader: ByteReader): CommitLinks {
   const algorithm = readHeader(reader);
   return {
     algorithm,
-    bucket: reader.bytes(BUCKET_ID_LENGTH).slice(),
+    bucket: copyBytes(reader.bytes(BUCKET_ID_LENGTH)),
     root: readAddress(reader),
     heads: readOptional(reader, readAddress),
     moves: readOptional(reader, readAddress),
@@ -163,7 +163,7 @@ export function versionError(what: string, version: number): RegaliaError<'REGAL
 
 /** A private copy of the 33 bytes that follow. */
 export function readAddress(reader: ByteReader): Address {
-  const address = reader.bytes(ADDRESS_LENGTH).slice();
+  const address = copyBytes(reader.bytes(ADDRESS_LENGTH));
   if (!isAddress(address)) reader.fail('an address of a known algorithm', hex(address));
   return address;
 }

@@ -3,6 +3,7 @@
  *
  *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint | spine varint | jump varint
  *     root block u48 | heads block u48 | moves block u48 | signature 64, if flag 1 | stored form
+ *     flags         1 signed | 2 cut
  *     stored form   deltas u8 | the commit block, its stamp in full or as a difference
  *
  * `deltas` counts the differences to apply, one per first parent, from the nearest commit stored in full to this one:
@@ -13,7 +14,7 @@
  */
 import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { ByteReader, ByteWriter } from '../bytes.js';
+import { ByteReader, ByteWriter, copyBytes } from '../bytes.js';
 import { type CommitLinks, readLinks, versionError } from './commit.js';
 
 export const SIGNATURE_LENGTH = 64;
@@ -21,6 +22,7 @@ export const SIGNATURE_LENGTH = 64;
 export const DELTAS_MAX = 31;
 const ROW_VERSION = 1;
 const FLAG_SIGNATURE = 1;
+const FLAG_CUT = 2;
 
 /** Local ids of the blocks that a commit names; 0 is none. */
 export interface BlockIds {
@@ -41,6 +43,8 @@ export interface LogEntry extends BlockIds {
   readonly correctedMs: number;
   readonly spine: number;
   readonly jump: number;
+  /** History is cut off here: some parents were not here when the commit came, or were truncated since. */
+  readonly cut: boolean;
   /** Ed25519, 64 bytes, of the address: see signature.ts. */
   readonly signature: Uint8Array | undefined;
 }
@@ -56,9 +60,10 @@ export interface StoredCommit {
 
 /** The row of table `commits`. */
 export function sealEntry(entry: LogEntry, deltas: number, body: Uint8Array): Uint8Array {
-  const { signature } = entry;
+  const { signature, cut } = entry;
+  const flags = (signature === undefined ? 0 : FLAG_SIGNATURE) | (cut ? FLAG_CUT : 0);
   const writer = new ByteWriter(body.length + 160);
-  writer.u8(ROW_VERSION).u8(signature === undefined ? 0 : FLAG_SIGNATURE);
+  writer.u8(ROW_VERSION).u8(flags);
   writer.varint(entry.sequence).varint(entry.height).varint(entry.correctedMs);
   writer.varint(entry.spine).varint(entry.jump);
   writer.u48(entry.rootBlock).u48(entry.headsBlock).u48(entry.movesBlock);
@@ -77,7 +82,7 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   const version = reader.u8();
   if (version !== ROW_VERSION) throw versionError('commit row', version);
   const flags = reader.u8();
-  if ((flags & ~FLAG_SIGNATURE) !== 0) reader.fail('known flags', `${flags}`);
+  if (flags > (FLAG_SIGNATURE | FLAG_CUT)) reader.fail('known flags', `${flags}`);
   const facts = {
     sequence: reader.varint(),
     height: reader.varint(),
@@ -87,7 +92,8 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
     rootBlock: reader.u48(),
     headsBlock: reader.u48(),
     movesBlock: reader.u48(),
-    signature: flags === 0 ? undefined : reader.bytes(SIGNATURE_LENGTH).slice(),
+    cut: (flags & FLAG_CUT) !== 0,
+    signature: flags & FLAG_SIGNATURE ? copyBytes(reader.bytes(SIGNATURE_LENGTH)) : undefined,
   };
   const deltas = reader.u8();
   if (deltas > DELTAS_MAX) reader.fail(`at most ${DELTAS_MAX} differences`, `${deltas}`);

@@ -4,12 +4,14 @@
  * Corrected dates rise strictly from parent to child. So when a commit is taken, all its descendants within the walk
  * have been taken before, every mark that they pass down has arrived, and it is never met again: no set of visited
  * commits is needed, and memory is the width of history, not its length. A label that breaks the rule is
- * REGALIA_CORRUPT, since on it every answer rests. Commits that are not here come last of all.
+ * REGALIA_CORRUPT, since on it every answer rests; so is an absent parent of a commit at which history is not cut off.
+ * Commits that are not here come last of all.
  *
  * A binary heap, and a map from address to what is in it.
  */
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
 import { RegaliaError } from '../errors.js';
+import { absentParent } from './absence.js';
 import type { LogEntry } from './entry.js';
 
 /** What a walk needs of history. */
@@ -55,14 +57,14 @@ export class Frontier {
     const met = this.#met.get(key);
     if (met === undefined) {
       const entry = this.#graph.entry(address);
-      if (child !== undefined && entry !== undefined) checkLabels(child, entry);
+      if (child !== undefined) checkParent(child, address, entry);
       const added: Met = { address, entry, marks };
       this.#met.set(key, added);
       this.#push(added);
       if (this.#isOpen(marks)) this.#open++;
       return;
     }
-    if (child !== undefined && met.entry !== undefined) checkLabels(child, met.entry);
+    if (child !== undefined) checkParent(child, address, met.entry);
     const joined = met.marks | marks;
     if (this.#isOpen(met.marks) && !this.#isOpen(joined)) this.#open--;
     met.marks = joined;
@@ -119,6 +121,11 @@ export class Frontier {
 function before(a: Met, b: Met): boolean {
   const difference = (a.entry?.correctedMs ?? -1) - (b.entry?.correctedMs ?? -1);
   return difference !== 0 ? difference > 0 : compareAddresses(a.address, b.address) < 0;
+}
+
+function checkParent(child: LogEntry, address: Address, parent: LogEntry | undefined): void {
+  if (parent !== undefined) checkLabels(child, parent);
+  else if (!child.cut) throw absentParent(child, address);
 }
 
 function checkLabels(child: LogEntry, parent: LogEntry): void {

@@ -5,7 +5,8 @@
  *     log       bucket and sequence → address 33 (sequence.ts)
  *
  * Invariants: parents are appended before their children, or the caller says that they are absent; what `commit`
- * returns hashes to its address; a row that is absent where the bounds of the log want one is REGALIA_CORRUPT. A stamp is stored as a difference from its first parent's where that is shorter.
+ * returns hashes to its address; a row that is absent where the log's bounds, a difference or a parent that was here
+ * want one is REGALIA_CORRUPT. A stamp is stored as a difference from its first parent's where that is shorter.
  */
 import {
   type Address,
@@ -18,11 +19,12 @@ import {
 } from '../blocks/address.js';
 import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { equalBytes } from '../bytes.js';
+import { copyBytes, equalBytes } from '../bytes.js';
 import { applyEventDelta, encodeEventDelta } from '../clock/delta.js';
 import { decodeEvent, encodeEvent } from '../clock/encoding.js';
 import { type Event, formatEvent, leqEvents } from '../clock/event.js';
 import { assert, isRegaliaError, RegaliaError } from '../errors.js';
+import { corruptCommit, horizonError, missingCommit } from './absence.js';
 import {
   type Commit,
   decodeCommit,
@@ -102,6 +104,7 @@ export class History {
       rootBlock: local.rootBlock,
       headsBlock: local.headsBlock,
       movesBlock: local.movesBlock,
+      cut: parents.length < commit.parents.length,
       signature: local.signature,
     };
     const { deltas, body } = this.#storedForm(commit, block, first, batch);
@@ -222,10 +225,12 @@ export class History {
     let expected: number | undefined;
     for (let at = address; ; ) {
       const stored = this.#stored(at, reads);
-      if (stored === undefined) throw missingCommit(at);
-      if (stored.deltas !== (expected ?? stored.deltas)) throw corruptCommit(address, undefined);
+      if (stored === undefined && expected === undefined) throw missingCommit(at);
+      if (stored === undefined || stored.deltas !== (expected ?? stored.deltas)) {
+        throw corruptCommit(address, undefined);
+      }
       // The view is spoiled by the next read.
-      links.push({ address: at, body: stored.body.slice() });
+      links.push({ address: at, body: copyBytes(stored.body) });
       if (stored.deltas === 0) return { links, base: undefined };
       expected = stored.deltas - 1;
       at = stored.links.parents[0] as Address;
@@ -263,9 +268,6 @@ export class History {
       const sequence = range.reverse ? until - 1 - i : from + i;
       const entry = this.entryAt(bucket, sequence, reads);
       // Truncation may have raised the first sequence since.
-      if (entry === undefined && sequence >= this.bounds(bucket, reads).first) {
-        throw lostRow(bucket, sequence);
-      }
       if (entry !== undefined) yield entry;
     }
   }
@@ -279,7 +281,7 @@ export class History {
       if (sequence >= first && sequence < next) throw lostRow(bucket, sequence);
       return undefined;
     }
-    const address = openRow('log', key, row).slice();
+    const address = copyBytes(openRow('log', key, row));
     const entry = isAddress(address) ? this.entry(address, reads) : undefined;
     if (entry?.sequence === sequence && equalBytes(entry.bucket, bucket)) return entry;
     throw lostRow(bucket, sequence, address);
@@ -368,28 +370,4 @@ function checkLocal(local: LocalFacts): void {
     if (Number.isSafeInteger(number) && number >= 0) continue;
     throw optionError('absentParents', 'integers of 0 to 2^53 - 1', `${number}`);
   }
-}
-
-/** REGALIA_HORIZON: history goes on in a commit that is not here. */
-export function horizonError(commit: Address): RegaliaError<'REGALIA_HORIZON'> {
-  const text = addressText(commit);
-  return new RegaliaError('REGALIA_HORIZON', `history goes on in ${text}, which is not here`, {
-    commit: text,
-  });
-}
-
-/** REGALIA_MISSING: the commit is not here. */
-export function missingCommit(address: Address): RegaliaError<'REGALIA_MISSING'> {
-  const text = addressText(address);
-  return new RegaliaError('REGALIA_MISSING', `commit ${text} is not here`, { address: text });
-}
-
-function corruptCommit(address: Address, cause: unknown): RegaliaError<'REGALIA_CORRUPT'> {
-  const expected = addressText(address);
-  return new RegaliaError(
-    'REGALIA_CORRUPT',
-    `commit ${expected} is damaged`,
-    { what: 'commit', expected, actual: 'bytes that are no commit' },
-    { cause },
-  );
 }

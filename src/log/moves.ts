@@ -17,7 +17,7 @@ import {
   BLOCK_VERSION,
   BlockKind,
 } from '../blocks/address.js';
-import { ByteReader, ByteWriter, equalBytes, nameText, varintLength } from '../bytes.js';
+import { ByteReader, ByteWriter, copyBytes, equalBytes, nameText, varintLength } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { readAddress, readOptional, versionError } from './commit.js';
 
@@ -110,8 +110,8 @@ export function decodeMoves(block: Uint8Array): MovesBlock {
 }
 
 function readMove(reader: ByteReader): Move {
-  const from = reader.lengthed(KEY_MAX).slice();
-  const to = reader.lengthed(KEY_MAX).slice();
+  const from = copyBytes(reader.lengthed(KEY_MAX));
+  const to = copyBytes(reader.lengthed(KEY_MAX));
   for (const key of [from, to]) {
     const fault = keyFault(key);
     if (fault !== undefined) reader.fail('a key', fault);

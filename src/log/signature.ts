@@ -63,7 +63,7 @@ export function signedMessage(commit: Address): Uint8Array {
   return concatBytes([DOMAIN, commit]);
 }
 
-/** The signature of a commit by an actor. REGALIA_OPTION where the actor's key or signature is not what it should be. */
+/** The signature of a commit by an actor. REGALIA_OPTION where the actor's signature does not fit its key. */
 export async function signCommit(actor: Actor, commit: Address): Promise<Uint8Array> {
   const signature = await actor.sign(signedMessage(commit));
   if (verifySignature(actor.publicKey, commit, signature)) return new Uint8Array(signature);

@@ -199,6 +199,19 @@ t.test('what is not here is told apart from what is not so', async (t) => {
   t.throws(() => [...commitsBetween(history, [], [someAddress(9)])], { code: 'REGALIA_MISSING' });
 });
 
+t.test('a commit whose row was lost is corrupt, not an end of history', async (t) => {
+  const [dag, a] = await longDag(20, 1);
+  const lost = at(dag, 10);
+  await dag.backend.write((batch) => batch.del('commits', lost), 'none');
+  const corrupt = { code: 'REGALIA_CORRUPT' };
+  t.throws(() => isAncestor(dag.history, at(dag, 0), at(dag, a)), corrupt);
+  t.throws(() => mergeBases(dag.history, at(dag, 0), at(dag, a)), corrupt);
+  t.throws(() => [...commitsBetween(dag.history, [], [at(dag, a)])], corrupt);
+  t.throws(() => [...firstParents(dag.history, at(dag, a))], corrupt);
+  t.throws(() => atDate(dag.history, at(dag, a), 10), corrupt);
+  t.equal(atDate(dag.history, at(dag, a), 3)?.sequence, 3, 'a jump passes over the lost row');
+});
+
 t.test('labels that do not rise from parent to child are corrupt', async (t) => {
   const [dag, a] = await longDag(20, 1);
   const lying: CommitGraph = {

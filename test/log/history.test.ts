@@ -224,6 +224,26 @@ t.test('a chain of differences is never longer than its bound, and begins anew',
   t.ok(deltas.filter((each) => each === 0).length >= 2);
 });
 
+t.test(
+  'a commit stored as a difference from one that is lost is corrupt, and heals with it',
+  async (t) => {
+    const backend = openMemory();
+    await replicate(3, 40, backend);
+    const entries = [...new History(backend).log(BUCKET)];
+    const stored = entries.map((entry) =>
+      openEntry(entry.address, backend.get('commits', entry.address) as Uint8Array),
+    );
+    const { entry } = stored.find(({ deltas }) => deltas > 2) as (typeof stored)[number];
+    const base = entry.parents[0] as Address;
+    const row = backend.get('commits', base) as Uint8Array;
+    const history = new History(backend);
+    await backend.write((batch) => batch.del('commits', base), 'none');
+    t.throws(() => history.commit(entry.address), { code: 'REGALIA_CORRUPT' });
+    await backend.write((batch) => batch.put('commits', base, row), 'none');
+    t.ok(history.commit(entry.address));
+  },
+);
+
 t.test('a commit whose parent is absent is refused, unless its labels are given', async (t) => {
   const backend = openMemory();
   const orphan = someCommit({ parents: [someAddress(9)], timeMs: 5 });
@@ -234,7 +254,7 @@ t.test('a commit whose parent is absent is refused, unless its labels are given'
   const absentParents = { height: 12, correctedMs: 40 };
   const address = await appended(backend, orphan, { ...NO_BLOCKS, absentParents });
   const history = new History(backend);
-  t.match(history.entry(address), { height: 12, correctedMs: 40, spine: 0 });
+  t.match(history.entry(address), { height: 12, correctedMs: 40, spine: 0, cut: true });
   t.same(history.commit(address), orphan);
 });
 
