@@ -6,8 +6,8 @@
  * `paint_down_to_common`: the two sides' marks flow to their ancestors; a commit that bears both is a base, and its
  * ancestors are stale. Because marks are complete when a commit is taken, every base found so is a best one.
  *
- * Where a walk needs a commit beyond the point where history is cut off, it throws REGALIA_HORIZON rather than guess. A commit counts as its own
- * ancestor throughout. A commit asked about that is not here is REGALIA_MISSING.
+ * Where a walk needs a commit beyond the point where history is cut off, it throws REGALIA_HORIZON rather than guess. A
+ * commit counts as its own ancestor throughout. A commit asked about that is not here is REGALIA_MISSING.
  */
 import { ADDRESS_LENGTH, type Address, compareAddresses, sameAddress } from '../blocks/address.js';
 import { ByteWriter } from '../bytes.js';
