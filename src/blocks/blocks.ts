@@ -85,7 +85,12 @@ export class Blocks {
     throw new RegaliaError(
       isRegaliaError(failure, 'REGALIA_FORMAT') ? 'REGALIA_CORRUPT' : 'REGALIA_MISSING',
       `${what} ${addressText(address)} is not here`,
-      { address: addressText(address), what, expected: addressText(address), actual: 'nothing readable' },
+      {
+        address: addressText(address),
+        what,
+        expected: addressText(address),
+        actual: 'nothing readable',
+      },
       { cause: failure },
     );
   }
@@ -286,16 +291,22 @@ function putExtents(batch: Batch, extents: readonly ExtentBuilder[]): void {
 function takeLease(batch: Batch, count: number): number {
   const row = batch.get('meta', LEASE_KEY);
   // Extent 0 is never used, so that an id of 0 can mean: unknown.
-  const from = row === undefined ? 1 : new ByteReader(openRow('meta', LEASE_KEY, row), 'lease').u32();
+  const from =
+    row === undefined ? 1 : new ByteReader(openRow('meta', LEASE_KEY, row), 'lease').u32();
   if (from + count > 0xffff_ffff) {
-    throw new RegaliaError('REGALIA_FULL', 'the store has used all its extent numbers', { path: '' });
+    throw new RegaliaError('REGALIA_FULL', 'the store has used all its extent numbers', {
+      path: '',
+    });
   }
   const next = new ByteWriter(4).u32(from + count).finish();
   batch.put('meta', LEASE_KEY, sealRow('meta', LEASE_KEY, next));
   return from;
 }
 
-function storedIn(extent: ExtentBuilder, id: number): { form: Stored; bytes: Uint8Array; end: number } {
+function storedIn(
+  extent: ExtentBuilder,
+  id: number,
+): { form: Stored; bytes: Uint8Array; end: number } {
   const [start, end] = extent.range(slotOf(id));
   const { bytes } = extent.stored;
   return { form: readStored(bytes, start, end), bytes, end };
@@ -306,7 +317,7 @@ function plain(body: Body): Uint8Array {
 }
 
 function isIntegrityError(error: unknown): boolean {
-  if (isRegaliaError(error, 'REGALIA_CORRUPT') || isRegaliaError(error, 'REGALIA_FORMAT')) return true;
+  if (isRegaliaError(error, 'REGALIA_CORRUPT') || isRegaliaError(error, 'REGALIA_FORMAT'))
+    return true;
   return isRegaliaError(error, 'REGALIA_MISSING');
 }
-

@@ -218,12 +218,16 @@ export function applyPatch(
 
 /** A chain of patches that is longer than any writer makes. */
 export function chainTooLong(id: number): RegaliaError {
-  return new RegaliaError('REGALIA_FORMAT', `block ${id} lies under more than ${PATCH_DEPTH_MAX} patches`, {
-    what: 'stored block',
-    at: 0,
-    expected: `at most ${PATCH_DEPTH_MAX} patches`,
-    actual: 'more',
-  });
+  return new RegaliaError(
+    'REGALIA_FORMAT',
+    `block ${id} lies under more than ${PATCH_DEPTH_MAX} patches`,
+    {
+      what: 'stored block',
+      at: 0,
+      expected: `at most ${PATCH_DEPTH_MAX} patches`,
+      actual: 'more',
+    },
+  );
 }
 
 /** Little-endian number of 6 bytes. */

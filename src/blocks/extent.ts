@@ -133,4 +133,3 @@ function badExtent(row: Uint8Array, slot: number, count: number): RegaliaError {
     actual: `${slot}`,
   });
 }
-

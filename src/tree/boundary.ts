@@ -36,12 +36,7 @@ export function hashSeed(level: number, round: number): number {
   return Math.imul(FNV_OFFSET ^ (level * 2 + round), FNV_PRIME);
 }
 
-export function hashContinue(
-  state: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): number {
+export function hashContinue(state: number, bytes: Uint8Array, start: number, end: number): number {
   let hash = state;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), FNV_PRIME);
   return hash;
@@ -103,7 +98,9 @@ function middleCut(
   let nearest = first;
   for (let i = first; i < last - 1; i++) {
     const position = (ends[i] as number) - start;
-    if (Math.abs(position * 2 - length) < Math.abs(((ends[nearest] as number) - start) * 2 - length)) {
+    if (
+      Math.abs(position * 2 - length) < Math.abs(((ends[nearest] as number) - start) * 2 - length)
+    ) {
       nearest = i;
     }
     if (position * 4 < length || position * 4 > length * 3) continue;

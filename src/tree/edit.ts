@@ -23,7 +23,9 @@ export const INLINE_MAP_MAX = 1_024;
 /** A sorted stream of edits by name: distinct, ascending. */
 export interface EditSource {
   /** The name at hand; undefined once there is none. */
-  readonly name: { readonly bytes: Uint8Array; readonly start: number; readonly end: number } | undefined;
+  readonly name:
+    | { readonly bytes: Uint8Array; readonly start: number; readonly end: number }
+    | undefined;
   /**
    * What becomes of the entry at hand, given where it stands now (in `node`, at `index`), if anywhere. `KEEP` leaves
    * it; undefined removes it.

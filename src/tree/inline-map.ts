@@ -2,8 +2,9 @@
  * Inline child maps, read where they lie: a leaf without its first four bytes, inside a record. Its links lie in the
  * list of the node that holds the record, those of one nested record behind the other.
  */
+import { u48Bytes } from '../blocks/body.js';
 import { ByteReader } from '../bytes.js';
-import { Node, NODE_HEADER, offsetsNeeded } from './node.js';
+import { NODE_HEADER, Node, offsetsNeeded } from './node.js';
 import { CHILD_INLINE, CHILD_NONE, type ChildPart, INLINE, readRecord } from './record.js';
 
 /** The child map that lies inside the record at `index` of `holder`; `child` is what `readRecord` found there. */
@@ -25,15 +26,22 @@ export function inlineChild(
   return node;
 }
 
-/** A leaf made of a body that lies anywhere; its links are unknown. */
-export function inlineLeaf(algorithm: Node['algorithm'], body: Uint8Array): Node {
-  const bytes = new Uint8Array(NODE_HEADER + body.length);
+/** A leaf made of a body that lies anywhere, and its links. */
+export function inlineLeaf(
+  algorithm: Node['algorithm'],
+  body: Uint8Array,
+  links: readonly number[],
+): Node {
+  const plainEnd = NODE_HEADER + body.length;
+  const bytes = new Uint8Array(plainEnd + 6 * links.length);
   bytes.set(body, NODE_HEADER);
+  for (let i = 0; i < links.length; i++) bytes.set(u48Bytes(links[i] as number), plainEnd + 6 * i);
   const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
-  const end = bytes.length;
-  const source = { bytes, start: 0, plainEnd: end, end, level: 0, id: 0, depth: 0, algorithm };
+  const source = { bytes, start: 0, plainEnd, end: plainEnd, level: 0, id: 0, depth: 0, algorithm };
   const node = new Node(source, offsets, 0);
   node.inlineLinks = countLinks(node);
+  node.ids = plainEnd;
+  node.linksEnd = bytes.length;
   return node;
 }
 

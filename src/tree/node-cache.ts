@@ -59,7 +59,8 @@ export class NodeCache {
     if (cached !== undefined) return checkLevel(cached, level);
     const body = this.blocks.read(id, address, 'node');
     const header = readNodeHeader(body.bytes, body.start, body.start + body.plainLength);
-    if (header.algorithm !== address[0]) throw wrongAlgorithm(address[0] as number, header.algorithm);
+    if (header.algorithm !== address[0])
+      throw wrongAlgorithm(address[0] as number, header.algorithm);
     const { bytes, start, end, plainLength, depth } = body;
     const node = this.#place(bytes, start, end, plainLength, header, id, depth);
     return checkLevel(node, level);
@@ -78,7 +79,12 @@ export class NodeCache {
   }
 
   /** Keeps a node that was just written. */
-  adopt(body: { bytes: Uint8Array; length: number }, plainLength: number, id: number, depth: number): Node {
+  adopt(
+    body: { bytes: Uint8Array; length: number },
+    plainLength: number,
+    id: number,
+    depth: number,
+  ): Node {
     const header = readNodeHeader(body.bytes, 0, plainLength);
     return this.#place(body.bytes, 0, body.length, plainLength, header, id, depth);
   }
@@ -101,7 +107,11 @@ export class NodeCache {
     slab.used = at + ((needed + 7) & ~7);
     slab.touched = true;
     const source = { ...header, bytes: slab.bytes, start: at, plainEnd: at + plainLength };
-    const node = new Node({ ...source, end: at + length, id, depth }, slab.offsets, (at + aligned) >> 1);
+    const node = new Node(
+      { ...source, end: at + length, id, depth },
+      slab.offsets,
+      (at + aligned) >> 1,
+    );
     node.use = slab;
     slab.nodes.push(node);
     if (id !== 0) this.#byId.set(id, node);
@@ -144,12 +154,16 @@ export class NodeCache {
 
 function checkLevel(node: Node, level: number | undefined): Node {
   if (level === undefined || node.level === level) return node;
-  throw new RegaliaError('REGALIA_FORMAT', `a node of level ${node.level} stands where ${level} belongs`, {
-    what: 'node',
-    at: 3,
-    expected: `level ${level}`,
-    actual: `${node.level}`,
-  });
+  throw new RegaliaError(
+    'REGALIA_FORMAT',
+    `a node of level ${node.level} stands where ${level} belongs`,
+    {
+      what: 'node',
+      at: 3,
+      expected: `level ${level}`,
+      actual: `${node.level}`,
+    },
+  );
 }
 
 function wrongAlgorithm(expected: number, actual: number): RegaliaError {

@@ -3,8 +3,9 @@
  * section, and the copies are told to the body writer, so that the node can be stored as a patch on the one it was
  * made from. The bytes are a function of the entries alone, wherever they came from.
  */
-import { type Address, addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
+
 import type { AlgorithmNumber } from '../blocks/address.js';
+import { type Address, addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import type { FreshChild, Items } from './items.js';
@@ -286,10 +287,12 @@ const SUFFIXES: Section = {
     const { body, prefixLength } = state;
     const start = node.suffixStart(index);
     const more = node.prefixLength - prefixLength;
-    if (more > 0) body.range(node.bytes, node.prefixStart + prefixLength, node.prefixStart + node.prefixLength);
+    if (more > 0)
+      body.range(node.bytes, node.prefixStart + prefixLength, node.prefixStart + node.prefixLength);
     body.range(node.bytes, more > 0 ? start : start - more, node.suffixEnd(index));
   },
-  fresh: (state, item) => state.body.range(item.bytes, item.nameStart + state.prefixLength, item.nameEnd),
+  fresh: (state, item) =>
+    state.body.range(item.bytes, item.nameStart + state.prefixLength, item.nameEnd),
 };
 
 /** Whether the node's shapes have the numbers in the new table that they have in its own. */
@@ -368,4 +371,3 @@ const IDS: Section = {
   entry: (state) => state.body.u48(0),
   fresh: (state, item) => state.body.u48(item.id),
 };
-

@@ -13,10 +13,16 @@
  * few cache lines. Lengths are stored, not offsets, so that an edit changes bytes where it happens and nowhere else;
  * offsets are summed up once, when the node is loaded. An inline child map is a leaf without its first four bytes.
  */
+
+import {
+  type AlgorithmNumber,
+  algorithmName,
+  BLOCK_VERSION,
+  BlockKind,
+} from '../blocks/address.js';
+import { readU48 } from '../blocks/body.js';
 import { ByteReader, nameText } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
-import { type AlgorithmNumber, algorithmName, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
-import { readU48 } from '../blocks/body.js';
 import { readShapeTable, type Shape } from './shape.js';
 
 /** Kind, version, algorithm and level: what an inline child map leaves out. */
@@ -90,7 +96,8 @@ export class Node {
     this.at = at;
     const head = start + NODE_HEADER;
     const leaf = this.level === 0;
-    if (head + (leaf ? 5 : 3) > plainEnd || plainEnd - start > NODE_BYTES_MAX) throw malformed(this, 'length');
+    if (head + (leaf ? 5 : 3) > plainEnd || plainEnd - start > NODE_BYTES_MAX)
+      throw malformed(this, 'length');
     const count = (bytes[head] as number) | ((bytes[head + 1] as number) << 8);
     const table = leaf ? (bytes[head + 2] as number) | ((bytes[head + 3] as number) << 8) : 0;
     const prefixAt = leaf ? head + 4 : head + 2;
@@ -305,7 +312,12 @@ export class Node {
 
   /** Adds a child's totals to `totals`. */
   addTotals(index: number, totals: Totals): void {
-    const reader = new ByteReader(this.bytes, 'node', this.recordStart(index), this.recordEnd(index));
+    const reader = new ByteReader(
+      this.bytes,
+      'node',
+      this.recordStart(index),
+      this.recordEnd(index),
+    );
     totals.entries += reader.varint();
     totals.buckets += reader.varint();
     totals.inlineBytes += reader.varint();
@@ -345,11 +357,14 @@ export interface NodeSource {
 
 const UNCACHED = { touched: false };
 const NO_SHAPES: readonly Shape[] = [];
-const ASCII: readonly string[] = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
+const ASCII: readonly string[] = Array.from({ length: 128 }, (_, code) =>
+  String.fromCharCode(code),
+);
 
 /** How many 16-bit offsets the node in `bytes[start..]` needs. */
 export function offsetsNeeded(bytes: Uint8Array, start: number): number {
-  const count = (bytes[start + NODE_HEADER] as number) | ((bytes[start + NODE_HEADER + 1] as number) << 8);
+  const count =
+    (bytes[start + NODE_HEADER] as number) | ((bytes[start + NODE_HEADER + 1] as number) << 8);
   return 2 * count + 2;
 }
 
@@ -364,11 +379,15 @@ export function readNodeHeader(
   if (kind !== BlockKind.node) reader.fail(`kind ${BlockKind.node}`, `${kind}`);
   const version = reader.u8();
   if (version !== BLOCK_VERSION) {
-    throw new RegaliaError('REGALIA_VERSION', `a node of version ${version} is unknown to this release`, {
-      what: 'node',
-      expected: `${BLOCK_VERSION}`,
-      actual: `${version}`,
-    });
+    throw new RegaliaError(
+      'REGALIA_VERSION',
+      `a node of version ${version} is unknown to this release`,
+      {
+        what: 'node',
+        expected: `${BLOCK_VERSION}`,
+        actual: `${version}`,
+      },
+    );
   }
   const algorithm = reader.u8();
   if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);

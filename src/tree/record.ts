@@ -14,6 +14,7 @@
  * map or bucket. The plain length stands for the record where nodes are cut: it is the length of the payload, with an
  * inline map counted by its own plain length, plus the names of the shape; so it depends on contents alone.
  */
+import { varintLength } from '../bytes.js';
 import { assert, RegaliaError } from '../errors.js';
 import type { Node, Totals } from './node.js';
 import type { Shape } from './shape.js';
@@ -325,12 +326,6 @@ function totalsLength(totals: Readonly<Totals>): number {
     varintLength(totals.inlineBytes) +
     varintLength(totals.referencedBytes)
   );
-}
-
-function varintLength(number: number): number {
-  let length = 1;
-  for (let rest = number; rest >= 0x80; rest = Math.floor(rest / 128)) length++;
-  return length;
 }
 
 /** Encodes a record under `name`. The parts are placed already: see placement.ts. */

@@ -60,11 +60,15 @@ function checkLimits(names: readonly string[]): void {
   for (const name of names) {
     const { length } = utf8Bytes(name);
     if (length < 1 || length > STREAM_NAME_MAX) {
-      throw new RegaliaError('REGALIA_STREAM', `a stream's name has 1 to ${STREAM_NAME_MAX} bytes: ${name}`, {
-        stream: name,
-        limit: STREAM_NAME_MAX,
-        actual: length,
-      });
+      throw new RegaliaError(
+        'REGALIA_STREAM',
+        `a stream's name has 1 to ${STREAM_NAME_MAX} bytes: ${name}`,
+        {
+          stream: name,
+          limit: STREAM_NAME_MAX,
+          actual: length,
+        },
+      );
     }
     sum += length;
   }

@@ -1,0 +1,309 @@
+/**
+ * Applies edits of entries to a whole tree: maps within records within maps, and through the borders of buckets.
+ *
+ *     edits of a directory, sorted by name -> its children's maps first -> its own map -> up to the root
+ *
+ * Everything is done in steps of about a node, bottom up, with memory for one directory's list of edits at a time per
+ * level. What the edits do to nested buckets is reported: each bucket touched, from the innermost outward.
+ */
+import type { Address, AlgorithmNumber } from '../blocks/address.js';
+import { assert } from '../errors.js';
+import { type EditSource, editMapSteps, finishSteps, KEEP, type MapResult } from './edit.js';
+import { inlineLeaf } from './inline-map.js';
+import { Items, measured } from './items.js';
+import { childMap, findInMap, type Spot } from './lookup.js';
+import type { Node, Totals } from './node.js';
+import type { NodeCache } from './node-cache.js';
+import type { NodeWriter } from './node-writer.js';
+import { childOf, isFull, placeRecord } from './placement.js';
+import {
+  CHILD_BUCKET,
+  CHILD_MAP,
+  CHILD_NONE,
+  type ChildPart,
+  encodeRecord,
+  type FreshRecord,
+  measure,
+  NO_CHILD,
+  type RecordParts,
+  readRecord,
+  type StreamPart,
+} from './record.js';
+import { loadRoot, NO_NAME, type Root, type RootRef, writeRoot } from './root.js';
+import { NO_STREAMS, shapeOf } from './shape.js';
+
+/** A stream put (a part) or removed (undefined). */
+export interface StreamEdit {
+  readonly stream: string;
+  readonly part: StreamPart | undefined;
+}
+
+/** What happens to one entry. Its name is `bytes[start..end]`. */
+export interface EntryEdit {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** The record to place where there is none yet: the short way for a single stream. */
+  readonly fresh?: FreshRecord | undefined;
+  /** Whether everything at the key and beneath it goes first. */
+  readonly clear: boolean;
+  /** What stands there instead, before streams and children are edited. */
+  readonly parts?: RecordParts | undefined;
+  /** The entry becomes a bucket, with what is there as its contents. */
+  readonly bucket?: { readonly id: Uint8Array; readonly rules: Uint8Array } | undefined;
+  readonly streams: readonly StreamEdit[];
+  /** The edits beneath, sorted by name. */
+  readonly beneath?: (() => readonly EntryEdit[]) | undefined;
+}
+
+/** A bucket that edits reached: made (no `before`) or changed. */
+export interface TouchedBucket {
+  readonly bucket: Uint8Array;
+  /** The id of the bucket around it; undefined directly within the edited root. */
+  readonly outer: Uint8Array | undefined;
+  readonly before: Address | undefined;
+  readonly after: RootRef;
+}
+
+/** A part of the tree that went, or came, whole, and holds buckets. */
+export interface MovedPart {
+  readonly outer: Uint8Array | undefined;
+  readonly child: ChildPart;
+  readonly algorithm: AlgorithmNumber;
+}
+
+/** What editing a tree needs, and what it reports. */
+export class TreeEdit {
+  readonly cache: NodeCache;
+  readonly #writerFor: (algorithm: AlgorithmNumber) => NodeWriter;
+  /** Innermost first. */
+  readonly touched: TouchedBucket[] = [];
+  readonly removed: MovedPart[] = [];
+  readonly added: MovedPart[] = [];
+
+  constructor(cache: NodeCache, writerFor: (algorithm: AlgorithmNumber) => NodeWriter) {
+    this.cache = cache;
+    this.#writerFor = writerFor;
+  }
+
+  /** Applies the edit of the top entry to a root. Its name is not used. */
+  *rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): Generator<void, RootRef> {
+    const writer = this.#writerFor(root.algorithm);
+    const spot = { node: root.node, index: 0 };
+    const old = readRecord(root.node, 0);
+    const wasFull = isFull(plainLengthOf(spot));
+    if (edit.clear) this.#report(this.removed, old.child, outer, root.algorithm);
+    const parts = edit.clear ? EMPTY_PARTS : old;
+    const child = yield* this.#childSteps(writer, edit, spot, parts, outer);
+    const streams = editStreams(parts, edit.streams, child);
+    return writeRoot(writer, root.rules, placeRecord(writer, NO_NAME, streams, wasFull));
+  }
+
+  /** The child map of an entry after the edits beneath it. */
+  *#childSteps(
+    writer: NodeWriter,
+    edit: EntryEdit,
+    spot: Spot | undefined,
+    parts: RecordParts,
+    outer: Uint8Array | undefined,
+  ): Generator<void, ChildPart> {
+    const list = edit.beneath?.() ?? [];
+    if (list.length === 0) return parts.child;
+    const map = this.#mapOf(writer, spot, parts);
+    const result = yield* this.mapSteps(writer, map, list, outer);
+    return result.form === 'same' ? parts.child : childOf(result);
+  }
+
+  #mapOf(writer: NodeWriter, spot: Spot | undefined, parts: RecordParts): Node | undefined {
+    const { child } = parts;
+    if (child.form === CHILD_NONE) return undefined;
+    if (spot !== undefined) return childMap(this.cache, spot, child);
+    const node = standIn(writer, parts);
+    return childMap(this.cache, { node, index: 0 }, readRecord(node, 0).child);
+  }
+
+  /** Applies a sorted list of edits to a map. */
+  *mapSteps(
+    writer: NodeWriter,
+    map: Node | undefined,
+    list: readonly EntryEdit[],
+    outer: Uint8Array | undefined,
+  ): Generator<void, MapResult> {
+    const prepared = new Map<EntryEdit, ChildPart>();
+    for (const edit of list) {
+      const deep = edit.beneath !== undefined || edit.bucket !== undefined;
+      if (!deep) continue;
+      prepared.set(edit, yield* this.#prepareSteps(writer, map, edit, outer));
+    }
+    const source = new EntrySource(this, writer, list, prepared, outer);
+    return yield* editMapSteps(writer, map, source);
+  }
+
+  /** Edits what lies beneath an entry, before its own map is edited. */
+  *#prepareSteps(
+    writer: NodeWriter,
+    map: Node | undefined,
+    edit: EntryEdit,
+    outer: Uint8Array | undefined,
+  ): Generator<void, ChildPart> {
+    const found =
+      map === undefined ? undefined : findInMap(this.cache, map, edit.bytes, edit.start, edit.end);
+    const kept = edit.clear ? undefined : found;
+    const parts =
+      edit.parts ?? (kept === undefined ? EMPTY_PARTS : readRecord(kept.node, kept.index));
+    const spot = edit.parts === undefined ? kept : undefined;
+    if (parts.child.form === CHILD_BUCKET) return yield* this.bucketSteps(parts.child, edit, outer);
+    if (edit.bucket === undefined) return yield* this.#childSteps(writer, edit, spot, parts, outer);
+    const { id, rules } = edit.bucket;
+    const child = yield* this.#childSteps(writer, edit, spot, parts, id);
+    const inner = editStreams(parts, edit.streams, child);
+    const after = writeRoot(writer, rules, placeRecord(writer, NO_NAME, inner, true));
+    this.touched.push({ bucket: id, outer, before: undefined, after });
+    return bucketPart(id, after);
+  }
+
+  /** Edits the bucket that an entry is. */
+  *bucketSteps(
+    child: ChildPart & { form: typeof CHILD_BUCKET },
+    edit: EntryEdit,
+    outer: Uint8Array | undefined,
+  ): Generator<void, ChildPart> {
+    const bucket = child.bucket.slice();
+    const root = loadRoot(this.cache, child.id, child.root.slice());
+    const after = yield* this.rootSteps(root, { ...edit, clear: false }, bucket);
+    this.touched.push({ bucket, outer, before: root.address, after });
+    return bucketPart(bucket, after);
+  }
+
+  #report(
+    list: MovedPart[],
+    child: ChildPart,
+    outer: Uint8Array | undefined,
+    algorithm: AlgorithmNumber,
+  ): void {
+    const holds =
+      child.form === CHILD_BUCKET || (child.form !== CHILD_NONE && child.totals.buckets > 0);
+    if (holds) list.push({ outer, child, algorithm });
+  }
+
+  /** Reports buckets that an entry loses or gains whole. */
+  replaced(
+    old: RecordParts | undefined,
+    parts: RecordParts | undefined,
+    outer: Uint8Array | undefined,
+    algorithm: AlgorithmNumber,
+  ): void {
+    if (old !== undefined) this.#report(this.removed, old.child, outer, algorithm);
+    if (parts !== undefined) this.#report(this.added, parts.child, outer, algorithm);
+  }
+}
+
+const EMPTY_PARTS: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
+
+function bucketPart(bucket: Uint8Array, root: RootRef): ChildPart {
+  const { totals, address, id } = root;
+  // The bucket's own entry is the one that holds it: it counts once.
+  const beneath: Totals = { ...totals, entries: totals.entries - 1 };
+  return { form: CHILD_BUCKET, bucket, totals: beneath, root: address, id };
+}
+
+/** The list of edits of one map, as the map's editor takes it. */
+class EntrySource implements EditSource {
+  readonly #edit: TreeEdit;
+  readonly #writer: NodeWriter;
+  readonly #list: readonly EntryEdit[];
+  readonly #prepared: ReadonlyMap<EntryEdit, ChildPart>;
+  readonly #outer: Uint8Array | undefined;
+  #at = 0;
+
+  constructor(
+    edit: TreeEdit,
+    writer: NodeWriter,
+    list: readonly EntryEdit[],
+    prepared: ReadonlyMap<EntryEdit, ChildPart>,
+    outer: Uint8Array | undefined,
+  ) {
+    this.#edit = edit;
+    this.#writer = writer;
+    this.#list = list;
+    this.#prepared = prepared;
+    this.#outer = outer;
+  }
+
+  get name(): EditSource['name'] {
+    return this.#list[this.#at];
+  }
+
+  advance(): void {
+    this.#at++;
+  }
+
+  apply(node: Node | undefined, index: number): FreshRecord | typeof KEEP | undefined {
+    const edit = this.#list[this.#at] as EntryEdit;
+    if (edit.fresh !== undefined && node === undefined) return edit.fresh;
+    const found = node === undefined ? undefined : readRecord(node, index);
+    if (edit.clear || edit.parts !== undefined) {
+      this.#edit.replaced(found, edit.parts, this.#outer, this.#writer.algorithm);
+    }
+    const before = edit.parts ?? (edit.clear ? undefined : found);
+    if (before?.child.form === CHILD_BUCKET || edit.bucket !== undefined) {
+      return this.#placeBucket(edit, before ?? EMPTY_PARTS);
+    }
+    const parts = before ?? EMPTY_PARTS;
+    const child = this.#prepared.get(edit) ?? parts.child;
+    if (child === parts.child && edit.streams.length === 0 && before === found) {
+      return found === undefined ? undefined : KEEP;
+    }
+    const after = editStreams(parts, edit.streams, child);
+    if (after.streams.length === 0 && child.form === CHILD_NONE) return undefined;
+    const keptMap = child === parts.child && child.form === CHILD_MAP;
+    const wasFull = keptMap && (node === undefined || isFull(plainLengthOf({ node, index })));
+    return placeRecord(this.#writer, nameOf(edit), after, wasFull);
+  }
+
+  /** A bucket's record holds its id and root alone; streams are its own entry's. */
+  #placeBucket(edit: EntryEdit, parts: RecordParts): FreshRecord | typeof KEEP {
+    let child = this.#prepared.get(edit);
+    if (child === undefined && edit.streams.length > 0) {
+      assert(parts.child.form === CHILD_BUCKET, 'new buckets are prepared');
+      child = finishSteps(this.#edit.bucketSteps(parts.child, edit, this.#outer));
+    }
+    if (child === undefined && edit.parts === undefined) return KEEP;
+    const record = { shape: NO_STREAMS, streams: [], child: child ?? parts.child };
+    return placeRecord(this.#writer, nameOf(edit), record, false);
+  }
+}
+
+function nameOf(edit: EntryEdit): Uint8Array {
+  return edit.bytes.subarray(edit.start, edit.end);
+}
+
+function plainLengthOf(spot: Spot): number {
+  measure(spot.node, spot.index, measured);
+  return measured.plainLength;
+}
+
+/** The streams of a record after edits, under their new shape. */
+function editStreams(
+  parts: RecordParts,
+  edits: readonly StreamEdit[],
+  child: ChildPart,
+): RecordParts {
+  if (edits.length === 0) return child === parts.child ? parts : { ...parts, child };
+  const streams = new Map<string, StreamPart>();
+  parts.shape.names.forEach((name, i) => streams.set(name, parts.streams[i] as StreamPart));
+  for (const { stream, part } of edits) {
+    if (part === undefined) streams.delete(stream);
+    else streams.set(stream, part);
+  }
+  const shape = shapeOf([...streams.keys()]);
+  return { shape, streams: shape.names.map((name) => streams.get(name) as StreamPart), child };
+}
+
+/** A leaf of one record made of parts that stand nowhere yet, so that their child map can be read in place. */
+function standIn(writer: NodeWriter, parts: RecordParts): Node {
+  const items = new Items(0);
+  items.pushFresh(encodeRecord(NO_NAME, parts));
+  const { body, links } = writer.writeInline(items, 0, 1);
+  return inlineLeaf(writer.algorithm, body, links);
+}

@@ -1,0 +1,96 @@
+/**
+ * Keys: sequences of names. In the API a key is '/a/b' or ['a', 'b'], names as strings or bytes; here it is its names'
+ * bytes. A name has 1 to 255 bytes, any but NUL and '/'; `.` and `..` are refused; a key has at most 4,096 bytes,
+ * counted with one '/' before each name. Order is bytewise, name by name.
+ */
+import { compareBytes, nameBytes, nameText } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+
+export const NAME_MAX = 255;
+export const KEY_MAX = 4_096;
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+
+/** A key as users give it: '/a/b', or its names. '/' and [] are the top. */
+export type Key = string | readonly (string | Uint8Array)[];
+
+/** A key taken apart. */
+export type Names = readonly Uint8Array[];
+
+/** The names of a key. REGALIA_KEY outside the limits. */
+export function parseKey(key: Key): Names {
+  const names = typeof key === 'string' ? splitKey(key) : listNames(key);
+  let length = 0;
+  for (const name of names) length += 1 + name.length;
+  if (length > KEY_MAX) {
+    throw badKey(key, `a key has at most ${KEY_MAX} bytes`, KEY_MAX, length);
+  }
+  return names;
+}
+
+function splitKey(key: string): Names {
+  if (key === '/') return [];
+  if (!key.startsWith('/')) throw badKey(key, "a key begins with '/'");
+  return key
+    .slice(1)
+    .split('/')
+    .map((text) => textName(text, key));
+}
+
+function listNames(key: readonly (string | Uint8Array)[]): Names {
+  if (!Array.isArray(key)) throw badKey(String(key), 'a key is a string or a list of names');
+  return key.map((name) => {
+    if (typeof name === 'string') return textName(name, key);
+    if (!(name instanceof Uint8Array)) throw badKey(key, 'a name is a string or bytes');
+    checkName(name, key);
+    return name.slice();
+  });
+}
+
+function textName(text: string, key: Key): Uint8Array {
+  const bytes = nameBytes(text);
+  if (bytes === undefined) throw badKey(key, 'a name has no lone surrogates but U+DC80 to U+DCFF');
+  checkName(bytes, key);
+  return bytes;
+}
+
+/** REGALIA_KEY unless these bytes can be a name. */
+export function checkName(name: Uint8Array, key: Key): void {
+  const { length } = name;
+  if (length < 1 || length > NAME_MAX) {
+    throw badKey(key, `a name has 1 to ${NAME_MAX} bytes`, NAME_MAX, length);
+  }
+  for (let i = 0; i < length; i++) {
+    if (name[i] === 0 || name[i] === SLASH) throw badKey(key, "a name holds no NUL and no '/'");
+  }
+  const dots = name[0] === DOT && (length === 1 || (length === 2 && name[1] === DOT));
+  if (dots) throw badKey(key, "'.' and '..' are no names");
+}
+
+function badKey(key: Key, rule: string, limit?: number, actual?: number): RegaliaError {
+  const whole = typeof key === 'string' ? key : Array.from(key, String).join('/');
+  const text = whole.length > 200 ? `${whole.slice(0, 200)}…` : whole;
+  return new RegaliaError('REGALIA_KEY', `${rule}: ${JSON.stringify(text)}`, {
+    key: text,
+    ...(limit === undefined ? {} : { limit }),
+    ...(actual === undefined ? {} : { actual }),
+  });
+}
+
+/** A key's text: '/a/b', or '/' for the top. */
+export function keyText(names: Names): string {
+  let text = '';
+  for (const name of names) text += `/${nameText(name)}`;
+  return text === '' ? '/' : text;
+}
+
+/** Order of keys: name by name, a key before those beneath it. */
+export function compareKeys(a: Names, b: Names): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const order = compareBytes(a[i] as Uint8Array, b[i] as Uint8Array);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
+}

@@ -1,0 +1,172 @@
+/**
+ * Finding things in a tree: from a root and a key to the record, the stream, the child map.
+ *
+ * A tree is what a root reaches, across the borders of nested buckets: the entry of a bucket is the one within its
+ * root. The way to a directory is remembered as text, since most reads come to directories that were read before; the
+ * last name is searched in place.
+ */
+import type { Address } from '../blocks/address.js';
+import { nameBytes } from '../bytes.js';
+import { inlineChild } from './inline-map.js';
+import { type Key, type Names, parseKey } from './key.js';
+import type { Node } from './node.js';
+import type { NodeCache } from './node-cache.js';
+import {
+  CHILD_BUCKET,
+  CHILD_INLINE,
+  CHILD_NONE,
+  type ChildPart,
+  findStream,
+  readRecord,
+  type StreamPart,
+} from './record.js';
+import { loadRoot, type Root } from './root.js';
+
+/** Where a record stands: in a leaf, at an index. */
+export interface Spot {
+  readonly node: Node;
+  readonly index: number;
+}
+
+/** Directories whose way is remembered. */
+const WAYS_MAX = 8_192;
+const SLASH = 0x2f;
+
+/** The top node of a record's child map; through the root, if it is a bucket. Undefined where there is none. */
+export function childMap(cache: NodeCache, spot: Spot, child: ChildPart): Node | undefined {
+  if (child.form === CHILD_NONE) return undefined;
+  if (child.form === CHILD_INLINE) return inlineChild(spot.node, spot.index, child);
+  if (child.form === CHILD_BUCKET) {
+    const inner = { node: loadRoot(cache, child.id, child.root).node, index: 0 };
+    return childMap(cache, inner, readRecord(inner.node, 0).child);
+  }
+  return cache.load(child.id, digestAddress(spot.node, child.digest));
+}
+
+export function digestAddress(node: Node, digest: Uint8Array): Address {
+  const address = new Uint8Array(33);
+  address[0] = node.algorithm;
+  address.set(digest, 1);
+  return address;
+}
+
+/** The leaf and index of a name in a map. */
+export function findInMap(
+  cache: NodeCache,
+  top: Node,
+  name: Uint8Array,
+  start: number,
+  end: number,
+): Spot | undefined {
+  let node = top;
+  while (node.level > 0) node = cache.child(node, node.childFor(name, start, end));
+  const index = node.find(name, start, end);
+  return index < 0 ? undefined : { node, index };
+}
+
+/** The same, by way of the border: a bucket's entry is the one in its root. */
+export function crossBorder(cache: NodeCache, spot: Spot): Spot {
+  const { child } = readRecord(spot.node, spot.index);
+  if (child.form !== CHILD_BUCKET) return spot;
+  return { node: loadRoot(cache, child.id, child.root).node, index: 0 };
+}
+
+export class Tree {
+  readonly cache: NodeCache;
+  readonly root: Root;
+  /** From a directory's text to the top node of its child map. */
+  readonly #ways = new Map<string, Node>();
+
+  constructor(cache: NodeCache, root: Root) {
+    this.cache = cache;
+    this.root = root;
+  }
+
+  static load(cache: NodeCache, id: number, address: Address): Tree {
+    return new Tree(cache, loadRoot(cache, id, address));
+  }
+
+  /** The root's own entry. */
+  get top(): Spot {
+    return { node: this.root.node, index: 0 };
+  }
+
+  /** The record of a key, as it stands in its bucket; undefined where there is none. */
+  find(names: Names): Spot | undefined {
+    let spot = this.top;
+    for (const name of names) {
+      const map = childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
+      const found =
+        map === undefined ? undefined : findInMap(this.cache, map, name, 0, name.length);
+      if (found === undefined) return undefined;
+      spot = crossBorder(this.cache, found);
+    }
+    return spot;
+  }
+
+  /** The top node of the child map of a key. */
+  mapOf(names: Names): Node | undefined {
+    const spot = this.find(names);
+    if (spot === undefined) return undefined;
+    return childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
+  }
+
+  /** The record of a key as users give it: the way of a hot read. */
+  locate(key: Key): Spot | undefined {
+    if (typeof key !== 'string') return this.find(parseKey(key));
+    const slash = key.lastIndexOf('/');
+    const map = this.#way(slash <= 0 ? '/' : key.slice(0, slash), key);
+    if (map === undefined || key === '/') return this.find(parseKey(key));
+    const end = encodeName(key, slash + 1);
+    if (end < 0) return this.find(parseKey(key));
+    const spot = findInMap(this.cache, map, scratch, 0, end);
+    return spot === undefined ? undefined : this.#cross(spot);
+  }
+
+  /** `crossBorder` without taking the record apart: the form of the child map stands in its first byte. */
+  #cross(spot: Spot): Spot {
+    const head = spot.node.bytes[spot.node.recordStart(spot.index)] as number;
+    return (head & 3) === CHILD_BUCKET ? crossBorder(this.cache, spot) : spot;
+  }
+
+  stream(key: Key, stream: string): { readonly spot: Spot; readonly part: StreamPart } | undefined {
+    const spot = this.locate(key);
+    if (spot === undefined) return undefined;
+    const part = findStream(spot.node, spot.index, stream);
+    return part === undefined ? undefined : { spot, part };
+  }
+
+  #way(directory: string, key: string): Node | undefined {
+    const known = this.#ways.get(directory);
+    if (known !== undefined && !known.evicted) return known;
+    const names = parseKey(directory);
+    parseKey(key);
+    const map = this.mapOf(names);
+    if (map === undefined) return undefined;
+    if (this.#ways.size >= WAYS_MAX) this.#ways.clear();
+    this.#ways.set(directory, map);
+    return map;
+  }
+}
+
+/** A name being looked up. Valid until the next look-up. */
+const scratch = new Uint8Array(1024);
+
+/** Encodes the name `key[from..]` to `scratch` and returns its end, or -1 where only `parseKey` can judge it. */
+function encodeName(key: string, from: number): number {
+  const length = key.length - from;
+  if (length === 0 || length > 255) return -1;
+  for (let i = 0; i < length; i++) {
+    const code = key.charCodeAt(from + i);
+    if (code >= 0x80 || code === 0 || code === SLASH) return encodeWide(key.slice(from));
+    scratch[i] = code;
+  }
+  return scratch[0] === 0x2e && length <= 2 ? -1 : length;
+}
+
+function encodeWide(name: string): number {
+  const bytes = nameBytes(name);
+  if (bytes === undefined || bytes.length > 255 || bytes.includes(0)) return -1;
+  scratch.set(bytes);
+  return bytes.length;
+}

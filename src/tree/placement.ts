@@ -1,0 +1,202 @@
+/**
+ * Placement: which parts of a record stay in it, canonically.
+ *
+ * A record holds its streams and a small child map inline. Streams of up to 512 bytes and the child map share 4 KiB;
+ * with longer streams, which a rule must have declared inline, it has at most 12 KiB. Above that the child map leaves
+ * first, to a node of its own, then streams by descending length, ties by name, to metadata blocks: `kind u8 = 2 |
+ * version u8 | algorithm u8 | bytes`, which stay beside the nodes and are read synchronously. What is placed where
+ * depends on lengths and names alone, so it is decided anew whenever a record is written.
+ */
+import { addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
+import { BodyWriter } from '../blocks/body.js';
+import { varintLength } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
+import { INLINE_MAP_MAX, type MapResult } from './edit.js';
+import { inlineLeaf } from './inline-map.js';
+import { Items } from './items.js';
+import type { NodeCache } from './node-cache.js';
+import type { NodeWriter } from './node-writer.js';
+import {
+  CHILD_INLINE,
+  CHILD_MAP,
+  type ChildPart,
+  childPlainLength,
+  encodeRecord,
+  type FreshRecord,
+  INLINE,
+  METADATA,
+  NO_CHILD,
+  REFERENCED,
+  type RecordParts,
+  type StreamPart,
+} from './record.js';
+
+/** What a record's small streams and child map may take together, and what it may take at all. */
+export const SHARED_MAX = 4_096;
+export const RECORD_MAX = 12_288;
+/** Streams up to this length count as small. */
+export const SMALL_STREAM_MAX = 512;
+/** A stream this short takes no more room than a reference to it. */
+const DIGEST = 32;
+const METADATA_HEADER = 3;
+
+/**
+ * Encodes a record under `name`, each part where it belongs. `wasFull` says that the record these parts come from was
+ * so long that its child map may have left it.
+ */
+export function placeRecord(
+  writer: NodeWriter,
+  name: Uint8Array,
+  parts: RecordParts,
+  wasFull: boolean,
+): FreshRecord {
+  const sizes = new Sizes(name, parts);
+  const settled =
+    sizes.fit && !wasFull && !parts.streams.some((stream) => stream.form === METADATA);
+  return encodeRecord(name, settled ? parts : place(writer, sizes, parts));
+}
+
+/** Whether a record of this plain length leaves no room for every inline map. */
+export function isFull(plainLength: number): boolean {
+  return plainLength > SHARED_MAX - INLINE_MAP_MAX - 300;
+}
+
+function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordParts {
+  let { child } = parts;
+  if (child.form === CHILD_MAP) child = shrunkChild(writer, child);
+  sizes.child = childPlainLength(child);
+  if (!sizes.fit && child.form === CHILD_INLINE) {
+    child = moveOut(writer, child);
+    sizes.child = childPlainLength(child);
+  }
+  const streams = parts.streams.slice();
+  for (const index of byLength(parts)) {
+    const stream = streams[index] as StreamPart;
+    if (sizes.fit || stream.length <= DIGEST) {
+      streams[index] = inlineStream(writer.cache, writer.algorithm, stream);
+      continue;
+    }
+    sizes.moveOut(stream.length);
+    streams[index] = stream.form === METADATA ? stream : writeMetadata(writer, stream.bytes);
+  }
+  return { shape: parts.shape, streams, child };
+}
+
+/** The plain lengths that decide. */
+class Sizes {
+  /** What streams up to 512 bytes, references and the name take. */
+  #shared: number;
+  #large = 0;
+  child: number;
+
+  constructor(name: Uint8Array, parts: RecordParts) {
+    this.#shared = LEAF_ENTRY_OVERHEAD + name.length + parts.shape.plainLength;
+    this.child = childPlainLength(parts.child);
+    for (const stream of parts.streams) this.#add(stream, 1);
+  }
+
+  #add(stream: { form: number; length: number }, sign: 1 | -1): void {
+    const size =
+      varintLength(stream.length * 4) + (stream.form === REFERENCED ? DIGEST : stream.length);
+    const small = stream.form === REFERENCED || stream.length <= SMALL_STREAM_MAX;
+    if (small) this.#shared += sign * size;
+    else this.#large += sign * size;
+  }
+
+  /** A stream of this length goes to a block of its own. */
+  moveOut(length: number): void {
+    this.#add({ form: INLINE, length }, -1);
+    this.#add({ form: REFERENCED, length }, 1);
+  }
+
+  get fit(): boolean {
+    const shared = this.#shared + this.child;
+    return shared <= SHARED_MAX && shared + this.#large <= RECORD_MAX;
+  }
+}
+
+/** The streams that live in metadata, the longest first, ties by name. */
+function byLength(parts: RecordParts): number[] {
+  const { streams } = parts;
+  const indexes: number[] = [];
+  streams.forEach((stream, index) => {
+    if (stream.form !== REFERENCED) indexes.push(index);
+  });
+  return indexes.sort(
+    (a, b) => (streams[b] as StreamPart).length - (streams[a] as StreamPart).length || a - b,
+  );
+}
+
+/** A map outside its record that is small enough to lie inside. */
+function shrunkChild(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_MAP }): ChildPart {
+  const { cache, algorithm } = writer;
+  if (child.totals.entries * 5 > INLINE_MAP_MAX) return child;
+  const address = new Uint8Array(33);
+  address[0] = algorithm;
+  address.set(child.digest, 1);
+  const node = cache.load(child.id, address);
+  if (node.level > 0) return child;
+  const items = new Items(0);
+  items.pushKept(node, 0, node.count);
+  if (items.plainLength > INLINE_MAP_MAX) return child;
+  const leaf = writer.writeInline(items, 0, items.length);
+  return { form: CHILD_INLINE, plainLength: items.plainLength, ...leaf };
+}
+
+function moveOut(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_INLINE }): ChildPart {
+  const node = inlineLeaf(writer.algorithm, child.body, child.links);
+  const items = new Items(0);
+  items.pushKept(node, 0, node.count);
+  const { address, id } = writer.write(items, 0, items.length, NATURAL);
+  return { form: CHILD_MAP, totals: child.totals, digest: address.subarray(1), id };
+}
+
+const metadata = new BodyWriter();
+
+function writeMetadata(writer: NodeWriter, bytes: Uint8Array): StreamPart {
+  metadata.reset();
+  metadata.u8(BlockKind.metadata);
+  metadata.u8(BLOCK_VERSION);
+  metadata.u8(writer.algorithm);
+  metadata.all(bytes);
+  const address = new Uint8Array(33);
+  addressInto(writer.algorithm, metadata.bytes.subarray(0, metadata.length), address, 0);
+  const id = writer.blocks.put(metadata, metadata.length, address);
+  return { form: METADATA, length: bytes.length, bytes: address.subarray(1), id };
+}
+
+function inlineStream(cache: NodeCache, algorithm: number, stream: StreamPart): StreamPart {
+  if (stream.form === INLINE) return stream;
+  const bytes = readMetadata(cache, algorithm, stream);
+  return { form: INLINE, length: stream.length, bytes, id: 0 };
+}
+
+/** The bytes of a stream that lives in a metadata block, as a private copy. */
+export function readMetadata(cache: NodeCache, algorithm: number, stream: StreamPart): Uint8Array {
+  const address = new Uint8Array(33);
+  address[0] = algorithm;
+  address.set(stream.bytes, 1);
+  const { bytes, start, plainLength } = cache.blocks.read(stream.id, address, 'metadata');
+  const length = plainLength - METADATA_HEADER;
+  if (bytes[start] === BlockKind.metadata && length === stream.length) {
+    return bytes.slice(start + METADATA_HEADER, start + plainLength);
+  }
+  throw new RegaliaError('REGALIA_FORMAT', 'a stream and its metadata block disagree', {
+    what: 'metadata',
+    at: 0,
+    expected: `kind ${BlockKind.metadata}, ${stream.length} bytes`,
+    actual: `kind ${bytes[start]}, ${length} bytes`,
+  });
+}
+
+/** A map that was just written, as a part of its record. */
+export function childOf(result: Exclude<MapResult, { form: 'same' }>): ChildPart {
+  if (result.form === 'empty') return NO_CHILD;
+  if (result.form === 'inline') {
+    return { form: CHILD_INLINE, plainLength: result.plainLength, ...result.leaf };
+  }
+  const { address, id, entries, buckets, inlineBytes, referencedBytes } = result.top;
+  const totals = { entries, buckets, inlineBytes, referencedBytes };
+  return { form: CHILD_MAP, totals, digest: address.subarray(1), id };
+}

@@ -1,0 +1,132 @@
+/**
+ * Maps under edit: whatever the order and grouping of edits, the same contents give the same top node, and every
+ * level obeys the boundary rule.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { SHA256 } from '../../src/blocks/address.js';
+import { Blocks } from '../../src/blocks/blocks.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import { compareBytes, hex, utf8Bytes } from '../../src/bytes.js';
+import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
+import type { Node } from '../../src/tree/node.js';
+import { NodeCache } from '../../src/tree/node-cache.js';
+import { NodeWriter } from '../../src/tree/node-writer.js';
+import { encodeRecord, findStream, INLINE, NO_CHILD } from '../../src/tree/record.js';
+import { shapeOf } from '../../src/tree/shape.js';
+
+type Edits = Map<string, string | undefined>;
+
+const shape = shapeOf(['s']);
+
+/** Edits of one-stream records, sorted, from a model. */
+class ListSource implements EditSource {
+  readonly #list: { key: Uint8Array; contents: string | undefined }[];
+  #at = 0;
+
+  constructor(edits: Edits) {
+    this.#list = [...edits].map(([name, contents]) => ({ key: utf8Bytes(name), contents }));
+    this.#list.sort((a, b) => compareBytes(a.key, b.key));
+  }
+
+  get name(): EditSource['name'] {
+    const item = this.#list[this.#at];
+    return item && { bytes: item.key, start: 0, end: item.key.length };
+  }
+
+  apply(): ReturnType<EditSource['apply']> {
+    const { key, contents } = this.#list[this.#at] as { key: Uint8Array; contents?: string };
+    if (contents === undefined) return undefined;
+    const bytes = utf8Bytes(contents);
+    const stream = { form: INLINE, length: bytes.length, bytes, id: 0 } as const;
+    return encodeRecord(key, { shape, streams: [stream], child: NO_CHILD });
+  }
+
+  advance(): void {
+    this.#at++;
+  }
+}
+
+async function fixture() {
+  const blocks = new Blocks(openMemory());
+  await blocks.reserve(20_000);
+  const cache = new NodeCache(blocks, 64 * 1024 * 1024);
+  const writer = new NodeWriter(cache, blocks.writer(), SHA256);
+  return { cache, writer };
+}
+
+function rootOf(cache: NodeCache, result: MapResult, before?: Node): Node | undefined {
+  if (result.form === 'same') return before;
+  return result.form === 'node' ? cache.load(result.top.id, result.top.address) : undefined;
+}
+
+function nameOf(result: MapResult, before: string): string {
+  if (result.form === 'same') return before;
+  if (result.form === 'node') return hex(result.top.address);
+  return result.form === 'inline' ? `inline ${hex(result.leaf.body)}` : 'empty';
+}
+
+function* leaves(cache: NodeCache, node: Node): Generator<Node> {
+  if (node.level === 0) yield node;
+  else for (let i = 0; i < node.count; i++) yield* leaves(cache, cache.child(node, i));
+}
+
+function contentsOf(cache: NodeCache, root: Node | undefined): Map<string, string> {
+  const found = new Map<string, string>();
+  if (root === undefined) return found;
+  for (const leaf of leaves(cache, root)) {
+    for (let i = 0; i < leaf.count; i++) {
+      const stream = findStream(leaf, i, 's');
+      found.set(leaf.nameText(i), Buffer.from(stream?.bytes ?? []).toString());
+    }
+  }
+  return found;
+}
+
+const nameArbitrary = fc
+  .integer({ min: 0, max: 4000 })
+  .map((n) => `f${String(n).padStart(5, '0')}`);
+const editArbitrary = fc.tuple(
+  nameArbitrary,
+  fc.option(fc.integer({ min: 0, max: 400 }), { nil: undefined }),
+);
+
+t.test('equal contents give equal roots, in whatever steps they were made', async (t) => {
+  const { cache, writer } = await fixture();
+  const seeds = fc.integer({ min: 0, max: 3000 });
+  const batches = fc.array(fc.array(editArbitrary, { minLength: 1, maxLength: 60 }), {
+    maxLength: 12,
+  });
+  fc.assert(
+    fc.property(seeds, batches, (initial, steps) => {
+      const model: Edits = new Map();
+      for (let i = 0; i < initial; i++)
+        model.set(`f${String(i * 2).padStart(5, '0')}`, 'x'.repeat((i * 7) % 150));
+      let result = editMap(writer, undefined, new ListSource(model));
+      let name = nameOf(result, 'empty');
+      let root = rootOf(cache, result);
+      for (const step of steps) {
+        if (root === undefined && model.size > 0) break; // inline maps are edited through their record
+        const edits: Edits = new Map(
+          step.map(([key, size]) => [key, size === undefined ? undefined : 'y'.repeat(size)]),
+        );
+        result = editMap(writer, root, new ListSource(edits));
+        root = rootOf(cache, result, root);
+        name = nameOf(result, name);
+        for (const [key, contents] of edits) {
+          if (contents === undefined) model.delete(key);
+          else model.set(key, contents);
+        }
+      }
+      const rebuilt = editMap(writer, undefined, new ListSource(model));
+      if (nameOf(rebuilt, 'empty') !== name) throw new Error('another root');
+      if (root !== undefined) {
+        const found = contentsOf(cache, root);
+        if (found.size !== model.size) throw new Error(`${found.size} entries, not ${model.size}`);
+        for (const [key, contents] of model) if (found.get(key) !== contents) throw new Error(key);
+      }
+    }),
+    { numRuns: 150 },
+  );
+  t.end();
+});
