@@ -4,9 +4,11 @@
  *
  * Invariants:
  * - a write is all or nothing, also when its body throws: then nothing of it is ever seen;
- * - bodies run one at a time across all processes, each seeing everything written before it;
- * - a write that resolved with 'sync' is on disk; with 'group' too, though it may have waited for a shared flush;
- *   with 'none' it survives the process, not a power cut;
+ * - bodies run one at a time across all processes, in this one in the order of the calls, each seeing everything
+ *   written before it;
+ * - a write that resolved with 'sync' or 'group' is on disk. 'sync' is the shortest way there, on this thread; 'group'
+ *   leaves the event loop free and shares its flush with what gathers meanwhile. All writes of one turn share one
+ *   transaction either way. With 'none' it survives the process, and a power cut undoes whole writes, the last first;
  * - after an I/O error the handle is poisoned: every later call fails with REGALIA_IO, nothing is guessed.
  */
 
@@ -42,7 +44,10 @@ export interface Row<K> {
 }
 
 export interface Reads {
-  /** The row's bytes as a view that the next call on this backend spoils; undefined where there is none. */
+  /**
+   * The row's bytes as a view that the next call on this backend (or the end of this turn) spoils; undefined where
+   * there is none. Never write into it.
+   */
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
   /** The row's bytes as a private copy. */
   get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
@@ -54,7 +59,7 @@ export interface Reads {
 
 /** Reads through a batch see what the batch has put and deleted so far. */
 export interface Batch extends Reads {
-  /** `bytes` must not change until the write has settled. */
+  /** `bytes` must not change until the write has settled; `key` may. */
   put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void;
   del<T extends Table>(table: T, key: RowKey<T>): void;
 }
@@ -71,8 +76,9 @@ export interface Backend extends Reads {
   readonly readOnly: boolean;
   /**
    * Runs `body` in one atomic transaction and resolves with its result once it is as durable as asked. A body that
-   * throws rejects with what it threw, and nothing is written. Concurrent writes share transactions and flushes.
-   * Errors: REGALIA_READ_ONLY, REGALIA_FULL, REGALIA_IO, REGALIA_CLOSED.
+   * throws rejects with what it threw, and nothing is written; so does one that returns a promise, with a TypeError.
+   * Errors: REGALIA_READ_ONLY, REGALIA_CLOSED, REGALIA_FULL (nothing was written, and the handle is sound), and
+   * REGALIA_IO (outcome 'unknown', and the handle is poisoned).
    */
   write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T>;
   /** Makes everything written so far, by anyone in this process, durable. */
@@ -80,7 +86,10 @@ export interface Backend extends Reads {
   /** Lets the next reads see what other processes have written. */
   refresh(): void;
   stats(): BackendStats;
-  /** A consistent copy into the new file `path`, while others read and write. REGALIA_OPTION where there is no file. */
+  /**
+   * A consistent copy into the new file `path`, while others read and write. REGALIA_EXISTS where something is at
+   * `path`, REGALIA_OPTION where this backend has no file.
+   */
   backup(path: string): Promise<void>;
   /** Waits for writes under way, then lets go. Idempotent. */
   close(): Promise<void>;

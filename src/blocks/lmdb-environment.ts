@@ -15,25 +15,19 @@
  * power cut loses the last such commits and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole
  * store in a power cut: nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
  */
-import { open } from 'lmdb';
-import { assert, RegaliaError } from '../errors.js';
+import { RegaliaError } from '../errors.js';
 import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from './backend.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import { fullError, storageError } from './lmdb-errors.js';
 import { hasRoom } from './lmdb-preflight.js';
+import type { EnvironmentOptions, LmdbRoot, LmdbTable, TablePages } from './lmdb-root.js';
+import { openRoot, openTables } from './lmdb-root.js';
 import type { Target } from './overlay.js';
 import { Overlay, runBody } from './overlay.js';
 
 /** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
 const NO_META_SYNC = 0x4_0000;
 const ON_THIS_THREAD = 3;
-
-export interface EnvironmentOptions {
-  readonly readOnly: boolean;
-  readonly mapBytes: number;
-  readonly maxReaders: number;
-  readonly commitTimeoutMs: number;
-}
 
 interface Job {
   readonly body: (batch: Batch) => unknown;
@@ -45,35 +39,6 @@ interface Job {
   ended?: { readonly result: unknown } | { readonly error: unknown };
 }
 
-export type Root = ReturnType<typeof openRoot>;
-/** The parts of an lmdb-js table that its type declarations leave out, or get wrong. */
-export interface LmdbTable {
-  getBinaryFast(key: number | Uint8Array): Uint8Array | undefined;
-  getKeys(range: object): Iterable<number | Uint8Array>;
-  put(key: number | Uint8Array, bytes: Uint8Array): unknown;
-  remove(key: number | Uint8Array): unknown;
-  ensureReadTxn(): void;
-  resetReadTxn(): void;
-  readonly db: { stat(): TablePages };
-}
-
-function openRoot(path: string, options: EnvironmentOptions) {
-  return open({
-    path,
-    noSubdir: false,
-    readOnly: options.readOnly,
-    overlappingSync: false,
-    mapSize: options.mapBytes,
-    maxReaders: options.maxReaders,
-    maxDbs: 16,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-    // Only the owner reads it; and no promise of lmdb-js's own, which would reject unheard when a commit fails. Its
-    // declarations do not know these options.
-    ...({ permissionsMode: 0o600, eventTurnBatching: false } as object),
-  });
-}
-
 export class LmdbEnvironment {
   readonly path: string;
   readonly readOnly: boolean;
@@ -81,7 +46,7 @@ export class LmdbEnvironment {
   handles = 0;
   /** Why nothing more may be asked of LMDB. */
   fault: RegaliaError | undefined;
-  readonly #root: Root;
+  readonly #root: LmdbRoot;
   readonly #commitTimeoutMs: number;
   #queue: Job[] = [];
   #scheduled = false;
@@ -97,7 +62,12 @@ export class LmdbEnvironment {
     this.readOnly = options.readOnly;
     this.#commitTimeoutMs = options.commitTimeoutMs;
     this.#root = openRoot(path, options);
-    this.tables = openTables(this.#root, path);
+    try {
+      this.tables = openTables(this.#root, path);
+    } catch (error) {
+      void this.#root.close();
+      throw error;
+    }
   }
 
   /** Queues a body; see the header for when and where it commits. */
@@ -127,9 +97,8 @@ export class LmdbEnvironment {
   }
 
   #sync(): Promise<void> {
-    const root = this.#root as unknown as { sync(done: (error?: unknown) => void): void };
     return new Promise<void>((resolve, reject) => {
-      root.sync((error) => {
+      this.#root.sync((error) => {
         if (error === undefined || error === null) resolve();
         else reject(this.#poison(error, 'flush'));
       });
@@ -167,8 +136,7 @@ export class LmdbEnvironment {
 
   /** What is in no tree, and is not a meta page, is free: LMDB itself counts only the entries of its free list. */
   stats(): BackendStats {
-    const { pageSize, lastPageNumber, root, free } =
-      this.#root.getStats() as unknown as EnvironmentStats;
+    const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
     const rows = {} as Record<Table, number>;
     let used = 2 + pagesOf(root) + pagesOf(free);
     for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) {
@@ -182,14 +150,12 @@ export class LmdbEnvironment {
 
   /** Copies the newest state into the folder as data.mdb, in the worker thread. */
   async copy(folder: string): Promise<void> {
-    await (
-      this.#root as unknown as { backup(path: string, compact: boolean): Promise<void> }
-    ).backup(folder, false);
+    await this.#root.backup(folder, false);
   }
 
   /** Frees readers that died without leaving. */
   readerCheck(): void {
-    (this.#root as unknown as { readerCheck(): number }).readerCheck();
+    this.#root.readerCheck();
   }
 
   /** Lets go of the file. An environment whose commit never came back is left as it is: closing would hang. */
@@ -233,10 +199,7 @@ export class LmdbEnvironment {
 
   #commitHere(flags: number): void {
     const jobs = this.#take();
-    const root = this.#root as unknown as {
-      transactionSync(body: () => void, flags: number): void;
-      getWriteTxnId(): number;
-    };
+    const root = this.#root;
     let number = 0;
     try {
       root.transactionSync(() => {
@@ -251,10 +214,7 @@ export class LmdbEnvironment {
 
   /** As above in lmdb-js's worker thread. Its callback must not throw; there, a failed put also fails the commit. */
   async #commitThere(): Promise<void> {
-    const root = this.#root as unknown as {
-      transaction(body: () => void): Promise<void>;
-      getWriteTxnId(): number;
-    };
+    const root = this.#root;
     const commit = {
       jobs: [] as Job[],
       number: 0,
@@ -335,7 +295,7 @@ export class LmdbEnvironment {
   #endsBefore(transaction: number): boolean {
     try {
       this.resetReads();
-      const { lastTxnId } = this.#root.getStats() as unknown as EnvironmentStats;
+      const { lastTxnId } = this.#root.getStats();
       return transaction > 0 && lastTxnId < transaction;
     } catch {
       return false;
@@ -358,42 +318,8 @@ export class LmdbEnvironment {
   }
 }
 
-interface TablePages {
-  readonly entryCount: number;
-  readonly treeBranchPageCount: number;
-  readonly treeLeafPageCount: number;
-  readonly overflowPages: number;
-}
-
-interface EnvironmentStats {
-  readonly pageSize: number;
-  readonly lastPageNumber: number;
-  readonly lastTxnId: number;
-  readonly root: TablePages;
-  readonly free: TablePages;
-}
-
 function pagesOf(pages: TablePages): number {
   return pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages;
-}
-
-function openTables(root: Root, path: string): Record<Table, LmdbTable> {
-  const tables = {} as Record<Table, LmdbTable>;
-  for (const name of INTEGER_TABLES) tables[name] = openTable(root, path, name, 'uint32');
-  for (const name of BYTE_TABLES) tables[name] = openTable(root, path, name, 'binary');
-  return tables;
-}
-
-function openTable(
-  root: Root,
-  path: string,
-  name: Table,
-  keyEncoding: 'uint32' | 'binary',
-): LmdbTable {
-  const table: unknown = root.openDB(name, { encoding: 'binary', keyEncoding });
-  if (table !== undefined) return table as LmdbTable;
-  const data = { what: 'data file', at: 0, expected: `a table ${name}`, actual: 'none' };
-  throw new RegaliaError('REGALIA_FORMAT', `${path} has no table ${name}`, data);
 }
 
 /** lmdb-js rejects a commit with an error that leads to the true one. */
@@ -408,7 +334,6 @@ async function commitErrorOf(error: unknown): Promise<unknown> {
 }
 
 function ioError(error: unknown, path: string, operation: string): RegaliaError {
-  assert(operation.length > 0, 'an operation has a name');
   const text = error instanceof Error ? error.message : String(error);
   const facts = { cause: error, outcome: 'unknown' as const };
   return new RegaliaError(

@@ -37,6 +37,8 @@ const KIND_BY_NUMBER: ReadonlyMap<number, Kind> = new Map([
   [2, 'missing'], // ENOENT
 ]);
 
+const EIO = 5;
+
 const KIND_BY_NAME: ReadonlyMap<string, Kind> = new Map([
   ['ENOSPC', 'full'],
   ['EDQUOT', 'full'],
@@ -135,4 +137,18 @@ export function fullError(path: string, cause?: unknown, facts: ErrorFacts = {})
     { path },
     { retryable: true, cause, ...facts },
   );
+}
+
+/**
+ * What a read threw. Of the numbers only EIO is the medium's; with any other LMDB says that it met a page that makes
+ * no sense.
+ */
+export function readError(error: unknown, path: string): RegaliaError {
+  const coded = storageError(error, path, 'read');
+  const number = (error as { code?: unknown } | null)?.code;
+  if (coded.code !== 'REGALIA_IO' || typeof number !== 'number' || Math.abs(number) === EIO)
+    return coded;
+  const text = error instanceof Error ? error.message : String(error);
+  const data = { what: 'data file', expected: 'sound pages', actual: text };
+  return new RegaliaError('REGALIA_CORRUPT', `${path} is damaged: ${text}`, data, { cause: error });
 }

@@ -24,12 +24,21 @@ import type {
   Table,
 } from './backend.js';
 import { backupTo, createGeneration } from './lmdb-create.js';
-import type { EnvironmentOptions } from './lmdb-environment.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
-import { storageError } from './lmdb-errors.js';
+import { readError, storageError } from './lmdb-errors.js';
+import { corrupt } from './lmdb-pages.js';
 import { makeLockFile, preflight } from './lmdb-preflight.js';
-import type { HeldRange } from './overlay.js';
-import { holdKey, holdRange, ROW_KEY_BYTES_MAX, releaseKey, restOf } from './overlay.js';
+import type { EnvironmentOptions } from './lmdb-root.js';
+import type { HeldKey, HeldRange } from './overlay.js';
+import {
+  compareHeld,
+  holdKey,
+  holdRange,
+  inRange,
+  ROW_KEY_BYTES_MAX,
+  releaseKey,
+  restOf,
+} from './overlay.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
@@ -167,25 +176,50 @@ class LmdbBackend implements Backend {
     }
   }
 
-  /** Copies the next rows within this turn, so that no cursor and no read transaction is ever left open. */
+  /**
+   * Copies the next rows within this turn, so that no cursor and no read transaction is ever left open. LMDB follows
+   * damaged pages without a word: keys out of order, or without a row, show it.
+   */
   #step<T extends Table>(table: T, range: HeldRange, wanted: number) {
     this.#check();
     const rows: Row<RowKey<T>>[] = [];
     let bytes = 0;
-    let last: number | string = 0;
+    let last: HeldKey | undefined;
     try {
       for (const key of this.#environment.tables[table].getKeys(lmdbRange<T>(range, wanted))) {
+        const held = this.#sound(table, key, last, range);
         const row = this.get(table, key as RowKey<T>);
-        if (row === undefined) continue;
-        last = holdKey(table, key);
-        rows.push({ key: releaseKey<T>(last), bytes: row });
+        if (row === undefined)
+          throw this.#damaged(table, 'a row for each key', 'a key without its row');
+        last = held;
+        rows.push({ key: releaseKey<T>(held), bytes: row });
         bytes += row.length;
         if (bytes >= RANGE_STEP_BYTES) return { rows, last, ended: false };
       }
     } catch (error) {
       throw this.#readError(error);
     }
-    return { rows, last, ended: rows.length < wanted };
+    return { rows, last: last as HeldKey, ended: rows.length < wanted };
+  }
+
+  /** The key that a cursor came upon in its held form, if it can follow `last`. */
+  #sound(
+    table: Table,
+    key: number | Uint8Array,
+    last: HeldKey | undefined,
+    range: HeldRange,
+  ): HeldKey {
+    const bounded = typeof key === 'number' || (key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX);
+    if (!bounded) throw this.#damaged(table, `keys of 1 to ${ROW_KEY_BYTES_MAX} bytes`, 'another');
+    const held = holdKey(table, key);
+    const order =
+      last === undefined ? 1 : range.reverse ? compareHeld(last, held) : compareHeld(held, last);
+    if (order <= 0 || !inRange(held, range)) throw this.#damaged(table, 'keys in order', 'others');
+    return held;
+  }
+
+  #damaged(table: Table, expected: string, actual: string): RegaliaError {
+    return corrupt(this.#environment.path, `table ${table}`, expected, actual);
   }
 
   count(table: Table): number {
@@ -254,7 +288,7 @@ class LmdbBackend implements Backend {
   }
 
   #readError(error: unknown): RegaliaError {
-    return storageError(error, this.#environment.path, 'read');
+    return readError(error, this.#environment.path);
   }
 }
 

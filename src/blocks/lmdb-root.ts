@@ -1,0 +1,91 @@
+/**
+ * lmdb-js as we use it: how an environment and its tables are opened, and the shapes of what its declarations leave
+ * out or get wrong.
+ *
+ * `overlappingSync` is off: one fdatasync and one written-through meta page a commit, and a power cut loses nothing
+ * acknowledged (on, commits made in several ways lost some). `eventTurnBatching` is off: it makes promises of its own,
+ * which reject unheard when a commit fails. What lmdb-js puts within a transaction is copied into LMDB's page at once.
+ */
+import { open } from 'lmdb';
+import { RegaliaError } from '../errors.js';
+import type { Table } from './backend.js';
+import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
+
+export interface EnvironmentOptions {
+  readonly readOnly: boolean;
+  readonly mapBytes: number;
+  readonly maxReaders: number;
+  readonly commitTimeoutMs: number;
+}
+
+export interface LmdbTable {
+  /** The whole of lmdb-js's read buffer under a false length, spoilt by the next read: wrap it, never pass it on. */
+  getBinaryFast(key: number | Uint8Array): Uint8Array | undefined;
+  getKeys(range: object): Iterable<number | Uint8Array>;
+  put(key: number | Uint8Array, bytes: Uint8Array): unknown;
+  remove(key: number | Uint8Array): unknown;
+  ensureReadTxn(): void;
+  resetReadTxn(): void;
+  readonly db: { stat(): TablePages };
+}
+
+export interface TablePages {
+  readonly entryCount: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+export interface RootStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly lastTxnId: number;
+  readonly root: TablePages;
+  readonly free: TablePages;
+}
+
+export interface LmdbRoot {
+  openDB(name: string, options: object): LmdbTable | undefined;
+  /** The body returns nothing: a thenable defers the commit. */
+  transactionSync(body: () => void, flags: number): void;
+  /** The body never throws: what it had put would be committed. */
+  transaction(body: () => void): Promise<void>;
+  getWriteTxnId(): number;
+  sync(done: (error?: unknown) => void): void;
+  backup(path: string, compact: boolean): Promise<void>;
+  readerCheck(): number;
+  getStats(): RootStats;
+  close(): Promise<void>;
+}
+
+/** Opens, and creates where there is none, the environment in a folder. */
+export function openRoot(path: string, options: EnvironmentOptions): LmdbRoot {
+  const settings = {
+    path,
+    noSubdir: false,
+    readOnly: options.readOnly,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    mapSize: options.mapBytes,
+    maxReaders: options.maxReaders,
+    maxDbs: 16,
+    encoding: 'binary' as const,
+    keyEncoding: 'binary' as const,
+    permissionsMode: 0o600,
+  };
+  return open(settings) as unknown as LmdbRoot;
+}
+
+export function openTables(root: LmdbRoot, path: string): Record<Table, LmdbTable> {
+  const tables = {} as Record<Table, LmdbTable>;
+  for (const name of INTEGER_TABLES) tables[name] = openTable(root, path, name, 'uint32');
+  for (const name of BYTE_TABLES) tables[name] = openTable(root, path, name, 'binary');
+  return tables;
+}
+
+function openTable(root: LmdbRoot, path: string, name: Table, keyEncoding: string): LmdbTable {
+  const table = root.openDB(name, { encoding: 'binary', keyEncoding });
+  if (table !== undefined) return table;
+  const data = { what: 'data file', at: 0, expected: `a table ${name}`, actual: 'none' };
+  throw new RegaliaError('REGALIA_FORMAT', `${path} has no table ${name}`, data);
+}
