@@ -25,6 +25,7 @@ import {
 } from 'node:fs';
 import { nameBytes } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
+import { ExactTimes } from './exact-times.js';
 import {
   CONTENT,
   type KeyLike,
@@ -44,6 +45,11 @@ export interface ExportOptions extends PaceOptions {
   readonly onFinding?: (finding: Finding) => void;
   /** Whether to restore owners and groups; by default only for root, who alone may. */
   readonly owners?: boolean;
+  /**
+   * How close times must come: within the microsecond that Node can set, or exact, by a helper program (perl, or xargs
+   * and touch), where there is one.
+   */
+  readonly times?: 'near' | 'exact';
 }
 
 export interface ExportProgress {
@@ -74,7 +80,9 @@ export async function exportTree(
   const run = new ExportRun(snapshot, options);
   try {
     await run.all(keyNames(key), byteText(target));
+    await run.settle();
   } catch (error) {
+    run.stop();
     throw asAborted(error, 'export');
   }
   options.onProgress?.(run.progress());
@@ -95,6 +103,8 @@ class ExportRun {
   readonly #owners: boolean;
   readonly #pace: Pace;
   readonly #stack: Directory[] = [];
+  #exact: ExactTimes | undefined;
+  #target: ByteText = '';
   #entries = 0;
   #bytes = 0;
 
@@ -111,6 +121,7 @@ class ExportRun {
   }
 
   async all(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
+    this.#target = target;
     await this.#root(key, target);
     while (this.#stack.length > 0) {
       const directory = this.#stack[this.#stack.length - 1];
@@ -121,11 +132,29 @@ class ExportRun {
       } else {
         await this.#child(directory, next.value);
       }
-      if (this.#pace.due(4)) await this.#rest();
+      if (this.#pace.due(4) || this.#exact?.ready === false) await this.#rest();
     }
   }
 
+  /** Waits for the times that are set elsewhere. */
+  async settle(): Promise<void> {
+    const failure = await this.#exact?.close();
+    if (failure !== undefined) this.findings.add(this.#target, 'TIMES', `not exact: ${failure}`);
+  }
+
+  stop(): void {
+    this.#exact?.kill();
+  }
+
+  /** What Node set is exact for whole microseconds since 1970; the rest goes to the helper, if that is wanted. */
+  #exactly(path: ByteText, mtimeNs: bigint): void {
+    if (this.#options.times !== 'exact' || lstatTime(path) === mtimeNs) return;
+    this.#exact ??= new ExactTimes();
+    this.#exact.set(path, mtimeNs);
+  }
+
   async #rest(): Promise<void> {
+    if (this.#exact?.ready === false) await this.#exact.drained();
     this.#options.onProgress?.(this.progress());
     await this.#pace.rest();
   }
@@ -198,6 +227,7 @@ class ExportRun {
       if (this.#owners) lchownSync(real, stat.uid, stat.gid);
       chmodSync(real, this.#mode(stat));
       setTimesAt(real, stat.mtimeNs);
+      this.#exactly(path, stat.mtimeNs);
     } catch (error) {
       this.findings.take(path, error);
     }
@@ -222,6 +252,7 @@ class ExportRun {
     } finally {
       closeSync(fd);
     }
+    if (stat !== undefined) this.#exactly(path, stat.mtimeNs);
   }
 
   async #stream(fd: number, content: StoredStream): Promise<void> {
@@ -242,6 +273,7 @@ class ExportRun {
     symlinkSync(Buffer.from(stat.target ?? []), real);
     if (this.#owners) lchownSync(real, stat.uid, stat.gid);
     setTimesAt(real, stat.mtimeNs);
+    this.#exactly(path, stat.mtimeNs);
   }
 
   /** Setuid and setgid mean something with the owner that they were given for alone. */
@@ -284,9 +316,22 @@ function makeEmpty(target: ByteText): void {
     mkdirSync(real, 0o700);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    if (!lstatSync(real).isDirectory() || readdirSync(real).length > 0) throw exists(target);
+    const stats = lstatSync(real);
+    if (!stats.isDirectory() || readdirSync(real).length > 0) throw exists(target);
+    // Whoever owns the directory could let itself in again while root writes there.
+    if (stats.uid !== (process.geteuid?.() ?? stats.uid)) throw notOurs(target);
     chmodSync(real, 0o700);
   }
+}
+
+function lstatTime(path: ByteText): bigint {
+  return lstatSync(osPath(path), { bigint: true }).mtimeNs;
+}
+
+function notOurs(target: ByteText): RegaliaError<'REGALIA_PERMISSION'> {
+  const path = Buffer.from(target, 'latin1').toString();
+  const message = `${path} belongs to another user: export into a directory of your own`;
+  return new RegaliaError('REGALIA_PERMISSION', message, { path });
 }
 
 function exists(target: ByteText): RegaliaError<'REGALIA_EXISTS'> {

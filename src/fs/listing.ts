@@ -75,7 +75,7 @@ export function sortedNames(
   return first.length < limit ? first : longListing(dir, first, options);
 }
 
-const RUN_NAMES = 8_192;
+const RUN_NAMES = 4_096;
 
 /** The next names, sorted; fewer than `limit` only at the end. */
 function readRun(dir: Dir, limit: number): ByteText[] {
@@ -122,7 +122,7 @@ class RunStore {
 
   *add(run: ByteText[]): Generator<undefined, void> {
     this.#memory.push(run);
-    if (this.#memory.length >= (this.#options.runs ?? 32)) yield* this.#spill();
+    if (this.#memory.length >= (this.#options.runs ?? 64)) yield* this.#spill();
   }
 
   *#spill(): Generator<undefined, void> {

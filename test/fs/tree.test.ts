@@ -1,5 +1,5 @@
 /** Import and export of real trees: round trips, updates, faults, and targets that must not be touched. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -21,9 +21,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { ExactTimes } from '../../src/fs/exact-times.js';
 import { exportTree } from '../../src/fs/export.js';
 import type { TreeWriter } from '../../src/fs/face.js';
 import { importTree } from '../../src/fs/import.js';
+import { byteText } from '../../src/fs/listing.js';
 import { decodeStat, encodeStat, type FileStat } from '../../src/fs/stat.js';
 import { ModelTree } from './model.js';
 
@@ -98,6 +100,54 @@ t.test('a tree comes back as it was', async (t) => {
   const written = await exportTree(store, '/backup/mine', join(dir, 'copy'), { owners: ROOT });
   t.match(written, { entries: 15, bytes: read.bytes, findings: [] });
   sameTree(t, tree, join(dir, 'copy'));
+});
+
+t.test('times come back to the nanosecond where a helper program can set them', async (t) => {
+  const dir = folder(t);
+  const tree = oddTree(dir);
+  for (let i = 0; i < 200; i++) writeFileSync(join(tree, `-${i}\n`), '');
+  const store = new ModelTree();
+  await importTree(store, tree, '/k');
+  const helpers = spawnSync('perl', ['-e', '1']).status === 0;
+  const options = { owners: ROOT, times: 'exact' as const };
+  const { findings } = await exportTree(store, '/k', join(dir, 'copy'), options);
+  if (!helpers) return t.match(findings, [{ code: 'TIMES' }]);
+  t.same(findings, []);
+  return t.same(picture(Buffer.from(tree)), picture(Buffer.from(join(dir, 'copy'))));
+});
+
+t.test('where there is no helper program, times are near and a finding tells so', async (t) => {
+  const dir = folder(t);
+  const { PATH } = process.env;
+  writeFileSync(join(dir, 'f'), '');
+  const store = new ModelTree();
+  await importTree(store, dir, '/k');
+  store.put('/k/f', 'stat', encodeStat({ ...plain, mtimeNs: 1_000_000_000_000_000_001n }));
+  process.env['PATH'] = '/nonexistent';
+  const done = exportTree(store, '/k', join(dir, 'copy'), { times: 'exact', owners: false });
+  t.match(await done.finally(() => (process.env['PATH'] = PATH)), {
+    entries: 2,
+    findings: [{ code: 'TIMES', path: join(dir, 'copy') }],
+  });
+});
+
+t.test('both helper programs set the same times', async (t) => {
+  const dir = folder(t);
+  for (const name of ['-a', 'b\n c']) writeFileSync(join(dir, name), '');
+  symlinkSync('nowhere', join(dir, 'link'));
+  for (const platform of ['linux', 'other']) {
+    for (const ns of [1_700_000_000_123_456_789n, -1n, -1_500_000_001n, 7n]) {
+      const times = new ExactTimes(platform);
+      for (const name of ['-a', 'b\n c', 'link']) times.set(byteText(join(dir, name)), ns);
+      t.equal(await times.close(), undefined, platform);
+      for (const name of ['-a', 'b\n c', 'link']) {
+        t.equal(lstatSync(join(dir, name), { bigint: true }).mtimeNs, ns, `${platform} ${name}`);
+      }
+    }
+  }
+  const times = new ExactTimes('linux');
+  times.set(byteText(join(dir, 'none/none')), 1n);
+  t.equal(await times.close(), 'perl: 1');
 });
 
 t.test('an exported tree imports as unchanged', async (t) => {
