@@ -24,6 +24,7 @@ import {
   UNDEFINED,
 } from './cbor.js';
 
+const ASCII = /^[\0-\x7f]*$/;
 const TWO_32 = 0x1_0000_0000;
 const TWO_64 = 1n << 64n;
 const scratch = new DataView(new ArrayBuffer(8));
@@ -208,6 +209,11 @@ function writeU32(writer: ByteWriter, number: number): void {
 }
 
 function writeText(writer: ByteWriter, text: string): void {
+  if (text.length < 24 && ASCII.test(text)) {
+    writer.u8(MAJOR.text | text.length);
+    for (let i = 0; i < text.length; i++) writer.u8(text.charCodeAt(i));
+    return;
+  }
   const bytes = utf8Bytes(text);
   writeHead(writer, MAJOR.text, bytes.length);
   writer.bytes(bytes);

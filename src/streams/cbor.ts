@@ -53,7 +53,7 @@ const scratch = new DataView(new ArrayBuffer(4));
  * it only in surrogates, which must rank above all other units.
  */
 export function compareKeys(a: string, b: string): number {
-  const difference = Buffer.byteLength(a) - Buffer.byteLength(b);
+  const difference = utf8Length(a) - utf8Length(b);
   if (difference !== 0) return difference;
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -62,6 +62,17 @@ export function compareKeys(a: string, b: string): number {
     if (x !== y) return rank(x) - rank(y);
   }
   return a.length - b.length;
+}
+
+/** Of well-formed text; keys are short, so that a loop is faster than a native call (measured). */
+function utf8Length(text: string): number {
+  let length = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    // A surrogate is half of a pair that takes four bytes.
+    if (unit >= 0x80) length += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return length;
 }
 
 function rank(unit: number): number {
