@@ -7,8 +7,7 @@
  * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is found by the address
  * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
  */
-import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
-import { assert, isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../errors.js';
 import { type Address, addressText, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import type { Backend, Batch } from './backend.js';
@@ -21,7 +20,7 @@ import {
   type Stored,
 } from './body.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
-import { openRow, sealRow } from './rows.js';
+import { Lease } from './lease.js';
 
 /** A verified body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
 export interface Body {
@@ -42,9 +41,6 @@ export interface BlockRef {
 
 /** The deepest chain that writers make; readers allow a little more. */
 const PATCH_DEPTH = 8;
-const LEASE_KEY = utf8Bytes('extents');
-const FIRST_LEASE = 64;
-const LARGEST_LEASE = 8_192;
 /** Staged bytes from which a writer spills. */
 const SPILL_BYTES = 4 * 1024 * 1024;
 
@@ -53,14 +49,13 @@ export class Blocks {
   readonly index: AddressIndex;
   /** Extents that are not, or not surely, in the backend yet. */
   readonly #staged = new Map<number, ExtentBuilder>();
-  /** Ranges of unused extent numbers, [from, until). */
-  readonly #leases: [number, number][] = [];
-  #nextLease = FIRST_LEASE;
-  #leasing: Promise<void> | undefined;
+  /** Extent 0 is never used, so that an id of 0 can mean: unknown. */
+  readonly #numbers: Lease;
 
   constructor(backend: Backend) {
     this.backend = backend;
     this.index = new AddressIndex(backend);
+    this.#numbers = new Lease(backend, 'extents', 0xffff_ffff);
   }
 
   /**
@@ -148,33 +143,12 @@ export class Blocks {
 
   /** Makes sure that `count` extents can be begun without waiting. */
   async reserve(count: number): Promise<void> {
-    while (this.#available() < count) {
-      this.#leasing ??= this.#lease(count).finally(() => {
-        this.#leasing = undefined;
-      });
-      await this.#leasing;
-    }
-  }
-
-  #available(): number {
-    let sum = 0;
-    for (const [from, until] of this.#leases) sum += until - from;
-    return sum;
-  }
-
-  async #lease(atLeast: number): Promise<void> {
-    const count = Math.max(atLeast, this.#nextLease);
-    this.#nextLease = Math.min(LARGEST_LEASE, this.#nextLease * 4);
-    const from = await this.backend.write((batch) => takeLease(batch, count), 'none');
-    this.#leases.push([from, from + count]);
+    await this.#numbers.reserve(count);
   }
 
   /** An unused extent number; `reserve` came first. */
   takeExtent(): ExtentBuilder {
-    const lease = this.#leases[0];
-    assert(lease !== undefined, 'extents were reserved before they were used');
-    const extent = new ExtentBuilder(lease[0]++);
-    if (lease[0] >= lease[1]) this.#leases.shift();
+    const extent = new ExtentBuilder(this.#numbers.take());
     this.#staged.set(extent.number, extent);
     return extent;
   }
@@ -286,21 +260,6 @@ function putExtents(batch: Batch, extents: readonly ExtentBuilder[]): void {
     batch.put('extents', extent.number, extent.encode());
     batch.put('addressLog', extent.number, extent.encodeLog());
   }
-}
-
-function takeLease(batch: Batch, count: number): number {
-  const row = batch.get('meta', LEASE_KEY);
-  // Extent 0 is never used, so that an id of 0 can mean: unknown.
-  const from =
-    row === undefined ? 1 : new ByteReader(openRow('meta', LEASE_KEY, row), 'lease').u32();
-  if (from + count > 0xffff_ffff) {
-    throw new RegaliaError('REGALIA_FULL', 'the store has used all its extent numbers', {
-      path: '',
-    });
-  }
-  const next = new ByteWriter(4).u32(from + count).finish();
-  batch.put('meta', LEASE_KEY, sealRow('meta', LEASE_KEY, next));
-  return from;
 }
 
 function storedIn(

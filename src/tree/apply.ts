@@ -291,7 +291,9 @@ function editStreams(
 ): RecordParts {
   if (edits.length === 0) return child === parts.child ? parts : { ...parts, child };
   const streams = new Map<string, StreamPart>();
-  parts.shape.names.forEach((name, i) => streams.set(name, parts.streams[i] as StreamPart));
+  for (const [i, name] of parts.shape.names.entries()) {
+    streams.set(name, parts.streams[i] as StreamPart);
+  }
   for (const { stream, part } of edits) {
     if (part === undefined) streams.delete(stream);
     else streams.set(stream, part);

@@ -1,0 +1,84 @@
+/**
+ * Leases: ranges of numbers that this process alone gives out, so that concurrent writers never wait for each other
+ * and no number is ever used twice. A process that ends leaves the rest of its range unused: numbers are plenty.
+ *
+ *     meta row   name -> u48, the first number not leased yet
+ */
+import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
+import { assert, RegaliaError } from '../errors.js';
+import type { Backend, Batch } from './backend.js';
+import { openRow, sealRow } from './rows.js';
+
+const FIRST_RANGE = 64;
+const LARGEST_RANGE = 8_192;
+
+export class Lease {
+  readonly #backend: Backend;
+  readonly #key: Uint8Array;
+  readonly #name: string;
+  readonly #limit: number;
+  /** Ranges of numbers not given out, [from, until). */
+  readonly #ranges: [number, number][] = [];
+  #next = FIRST_RANGE;
+  #leasing: Promise<void> | undefined;
+
+  /** Numbers of 1 to `limit` - 1. */
+  constructor(backend: Backend, name: string, limit: number) {
+    this.#backend = backend;
+    this.#name = name;
+    this.#key = utf8Bytes(name);
+    this.#limit = limit;
+  }
+
+  get available(): number {
+    let sum = 0;
+    for (const [from, until] of this.#ranges) sum += until - from;
+    return sum;
+  }
+
+  /** Makes sure that `count` numbers can be taken without waiting. REGALIA_FULL where there are no more. */
+  async reserve(count: number): Promise<void> {
+    while (this.available < count) {
+      this.#leasing ??= this.#lease(count).finally(() => {
+        this.#leasing = undefined;
+      });
+      await this.#leasing;
+    }
+  }
+
+  async #lease(atLeast: number): Promise<void> {
+    const count = Math.max(atLeast, this.#next);
+    this.#next = Math.min(LARGEST_RANGE, this.#next * 4);
+    const from = await this.#backend.write((batch) => this.#raise(batch, count), 'none');
+    this.#ranges.push([from, from + count]);
+  }
+
+  #raise(batch: Batch, count: number): number {
+    const row = batch.get('meta', this.#key);
+    const from = row === undefined ? 1 : readNumber(openRow('meta', this.#key, row));
+    if (from + count > this.#limit) {
+      throw new RegaliaError('REGALIA_FULL', `the store has used all its ${this.#name}`, {
+        path: '',
+      });
+    }
+    const body = new ByteWriter(16).u48(from + count).finish();
+    batch.put('meta', this.#key, sealRow('meta', this.#key, body));
+    return from;
+  }
+
+  /** A number that was reserved. */
+  take(): number {
+    const range = this.#ranges[0];
+    assert(range !== undefined, `${this.#name} were reserved before they were taken`);
+    const number = range[0]++;
+    if (range[0] >= range[1]) this.#ranges.shift();
+    return number;
+  }
+}
+
+function readNumber(body: Uint8Array): number {
+  const reader = new ByteReader(body, 'lease');
+  const number = reader.u48();
+  reader.end();
+  return number;
+}
