@@ -1,0 +1,198 @@
+/**
+ * Manifests: the nodes of the tree over a content's pieces.
+ *
+ *     manifest   kind u8 = 4 | version u8 = 1 | algorithm u8 | level u8 | varint count | child × count
+ *     child      varint length | digest 32          length: logical bytes beneath, at least 1
+ *     links      u48 id × count                     beside, never hashed
+ *
+ * Level 1 lists pieces, level n + 1 lists manifests of level n. Children are of the manifest's own algorithm. A node
+ * ends after a child whose digest begins with six zero bits if that is its 32nd or a later one, else after its 256th,
+ * else where the level ends. All but the last node of a level thus have 32 to 256 children, 93 in the mean (31 + 64 ×
+ * (1 − (63/64)^225)), about 3.8 KiB with links; 3 in 100 are cut at 256.
+ *
+ * Digests are as good as random, so a node's end depends on what is near it. An inserted piece changes its own node;
+ * the ends behind it stay, unless the node grew beyond 256 or the piece is an end itself (1 in 64). Then the ends of
+ * old and new fall together again at the first matching child that both take, and more than half of the matching
+ * ones are such. So an edit changes one node a level in nearly all cases, and a few in the others. Where one piece
+ * repeats (zeros), nodes are cut by count, but are then equal as well. Mined pieces harm their own content alone.
+ */
+import {
+  type Address,
+  ADDRESS_LENGTH,
+  type AlgorithmNumber,
+  BLOCK_VERSION,
+  BlockKind,
+} from '../blocks/address.js';
+import { type BodyWriter, readU48 } from '../blocks/body.js';
+import { ByteReader } from '../bytes.js';
+import { assert } from '../errors.js';
+import { DIGEST_LENGTH } from '../kernels/hash.js';
+import { checkHeader, PIECE_MAX } from './piece.js';
+
+export const CHILDREN_MIN = 32;
+export const CHILDREN_MAX = 256;
+/** The top of 2^53 bytes at the fewest children: level n + 1 is over more than 32^n pieces. */
+export const LEVEL_MAX = 11;
+/** No manifest's plain bytes are longer. */
+export const MANIFEST_MAX = 4 + 2 + CHILDREN_MAX * (8 + DIGEST_LENGTH);
+const LINK_LENGTH = 6;
+
+/** A block beneath a manifest. */
+export interface Child {
+  readonly address: Address;
+  /** 0 where it is unknown. */
+  readonly id: number;
+  readonly length: number;
+}
+
+/** Whether a node ends after its `count`th child, whose address is this. */
+export function endsNode(address: Address, count: number): boolean {
+  return count >= CHILDREN_MAX || (count >= CHILDREN_MIN && (address[1] as number) < 4);
+}
+
+/** Writes a manifest's body to `body` and returns its plain length. */
+export function writeManifest(
+  body: BodyWriter,
+  algorithm: AlgorithmNumber,
+  level: number,
+  children: readonly Child[],
+): number {
+  assert(level >= 1 && level <= LEVEL_MAX, 'a manifest has a level of 1 to 11');
+  assert(children.length >= 1 && children.length <= CHILDREN_MAX, 'a manifest has 1 to 256 children');
+  body.reset();
+  body.u8(BlockKind.manifest);
+  body.u8(BLOCK_VERSION);
+  body.u8(algorithm);
+  body.u8(level);
+  body.varint(children.length);
+  for (const { address, length } of children) {
+    assert(address[0] === algorithm, 'the blocks of a content share one algorithm');
+    body.varint(length);
+    body.range(address, 1, ADDRESS_LENGTH);
+  }
+  const plainLength = body.length;
+  for (const { id } of children) body.u48(id);
+  return plainLength;
+}
+
+/** Writes the body of a manifest that came from elsewhere, given the local ids of its children. */
+export function linkManifest(body: BodyWriter, plain: Uint8Array, ids: readonly number[]): void {
+  body.reset();
+  body.all(plain);
+  for (const id of ids) body.u48(id);
+}
+
+/** A decoded manifest. It owns its bytes. */
+export class Manifest {
+  readonly algorithm: AlgorithmNumber;
+  readonly level: number;
+  readonly count: number;
+  readonly plainLength: number;
+  /** Where each child ends, in logical bytes from the manifest's own start. */
+  readonly ends: Float64Array;
+  readonly #bytes: Uint8Array;
+  readonly #digests: Uint16Array;
+
+  /** `body` is plain bytes up to `plainLength`, then links. Errors: REGALIA_FORMAT, REGALIA_VERSION. */
+  constructor(body: Uint8Array, plainLength: number) {
+    checkHeader(body.subarray(0, plainLength), BlockKind.manifest, 'manifest');
+    this.#bytes = Uint8Array.prototype.slice.call(body);
+    this.plainLength = plainLength;
+    const reader = new ByteReader(this.#bytes, 'manifest', 3, plainLength);
+    this.algorithm = body[2] as AlgorithmNumber;
+    this.level = reader.u8();
+    if (this.level < 1 || this.level > LEVEL_MAX) {
+      reader.fail(`a level of 1 to ${LEVEL_MAX}`, `${this.level}`);
+    }
+    this.count = readCount(reader);
+    this.ends = new Float64Array(this.count);
+    this.#digests = new Uint16Array(this.count);
+    this.#readChildren(reader);
+    reader.end();
+  }
+
+  #readChildren(reader: ByteReader): void {
+    const most = this.level === 1 ? PIECE_MAX : Number.MAX_SAFE_INTEGER;
+    let end = 0;
+    for (let i = 0; i < this.count; i++) {
+      const length = reader.varint();
+      if (length < 1 || length > most) reader.fail(`a length of 1 to ${most}`, `${length}`);
+      end += length;
+      if (end > Number.MAX_SAFE_INTEGER) reader.fail('a sum below 2^53', 'a larger one');
+      this.ends[i] = end;
+      this.#digests[i] = reader.at;
+      reader.bytes(DIGEST_LENGTH);
+      if (i + 1 < this.count && this.#endsAfter(i)) {
+        reader.fail(`the node's end after child ${i}`, `${this.count} children`);
+      }
+    }
+  }
+
+  #endsAfter(index: number): boolean {
+    return endsNode(this.address(index), index + 1);
+  }
+
+  /** Logical bytes beneath. */
+  get length(): number {
+    return this.ends[this.count - 1] as number;
+  }
+
+  /** Whether the last child is one that ends a node: only the last node of a level may do without. */
+  get ended(): boolean {
+    return this.#endsAfter(this.count - 1);
+  }
+
+  /** Where the child begins, in logical bytes from the manifest's own start. */
+  startOf(index: number): number {
+    return index === 0 ? 0 : (this.ends[index - 1] as number);
+  }
+
+  lengthOf(index: number): number {
+    return (this.ends[index] as number) - this.startOf(index);
+  }
+
+  address(index: number): Address {
+    const address = new Uint8Array(ADDRESS_LENGTH);
+    const at = this.#digests[index] as number;
+    address[0] = this.algorithm;
+    address.set(this.#bytes.subarray(at, at + DIGEST_LENGTH), 1);
+    return address;
+  }
+
+  /** The child's local id. Links have no digest: where they are not whole, ids are unknown, and addresses lead. */
+  id(index: number): number {
+    if (this.#bytes.length !== this.plainLength + this.count * LINK_LENGTH) return 0;
+    return readU48(this.#bytes, this.plainLength + index * LINK_LENGTH);
+  }
+
+  child(index: number): Child {
+    return { address: this.address(index), id: this.id(index), length: this.lengthOf(index) };
+  }
+
+  /** The child over the logical byte `offset`, 0 <= offset < length. */
+  indexAt(offset: number): number {
+    let low = 0;
+    let high = this.count - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.ends[middle] as number) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+/** Decodes a manifest's plain bytes alone: its ids are unknown. Errors: REGALIA_FORMAT, REGALIA_VERSION. */
+export function decodeManifest(plain: Uint8Array): Manifest {
+  return new Manifest(plain, plain.length);
+}
+
+function readCount(reader: ByteReader): number {
+  const count = reader.varint();
+  if (count < 1 || count > CHILDREN_MAX) reader.fail(`1 to ${CHILDREN_MAX} children`, `${count}`);
+  // Each takes at least a byte and a digest: a count larger than the bytes is refused before anything is made for it.
+  if (count * (1 + DIGEST_LENGTH) > reader.remaining) {
+    reader.fail(`${count} children`, `${reader.remaining} bytes`);
+  }
+  return count;
+}

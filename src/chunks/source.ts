@@ -1,0 +1,176 @@
+/**
+ * Sources: whatever yields bytes or text piece by piece, read one piece at a time.
+ *
+ * Invariants: a source is never read ahead; an abort is heard while a piece is awaited; a source that was left before
+ * its end is closed, and an end or a failure of its own is not; text is UTF-8, and a character may lie across pieces.
+ *
+ * Closing is not awaited after an abort: a source that never answers would keep the caller waiting for ever.
+ */
+import { RegaliaError, throwIfAborted } from '../errors.js';
+import { turn } from './turn.js';
+
+export type SourcePart = Uint8Array | string;
+
+export type Source =
+  | SourcePart
+  | AsyncIterable<SourcePart>
+  | Iterable<SourcePart>
+  | ReadableStream<Uint8Array>;
+
+/** What a source is read through. */
+interface Pull {
+  next(): Promise<IteratorResult<unknown>> | IteratorResult<unknown>;
+  /** Tells the source that nobody reads on. */
+  close(reason: unknown): unknown;
+  /** Lets go of a source that came to its end. */
+  release(): void;
+}
+
+const OPERATION = 'write';
+/** Text is encoded so many characters at a time. */
+const TEXT_STEP = 65_536;
+/** Parts between turns of the event loop. */
+const TURN_PARTS = 256;
+
+/**
+ * The source's bytes, each part valid until the next is asked for; none is empty. Errors: what the source throws;
+ * REGALIA_ABORTED; REGALIA_ENCODING for text with a lone surrogate; REGALIA_OPTION for parts of another kind.
+ */
+export async function* sourceBytes(
+  source: Source,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const pull = pullOf(source);
+  const text = new TextParts();
+  // Left before its end, a source is told: also where whoever consumes this generator leaves it.
+  let left = true;
+  try {
+    for (let count = 1; ; count++) {
+      if (count % TURN_PARTS === 0) await turn();
+      throwIfAborted(signal, OPERATION);
+      const part = await nextPart(pull, signal).catch((error: unknown) => {
+        left = signal?.aborted === true;
+        throw error;
+      });
+      if (part.done === true) break;
+      yield* partBytes(part.value, text);
+    }
+    left = false;
+    text.end();
+  } finally {
+    if (left) await close(pull, signal);
+    else pull.release();
+  }
+}
+
+function* partBytes(part: unknown, text: TextParts): Generator<Uint8Array> {
+  if (typeof part === 'string') yield* text.encode(part);
+  else if (part instanceof Uint8Array) {
+    text.end();
+    if (part.length > 0) yield part;
+  } else {
+    const actual = part === null ? 'null' : typeof part;
+    const expected = 'parts that are Uint8Array or string';
+    const message = `the source of a write needs ${expected}, found ${actual}`;
+    throw new RegaliaError('REGALIA_OPTION', message, { option: 'source', expected, actual });
+  }
+}
+
+/** The next part, unless the signal is aborted first. Listens no longer than that: one signal may outlive many. */
+function nextPart(pull: Pull, signal: AbortSignal | undefined): Promise<IteratorResult<unknown>> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      try {
+        throwIfAborted(signal, OPERATION);
+      } catch (error) {
+        reject(error as Error);
+      }
+    };
+    const deaf = (): void => signal?.removeEventListener('abort', onAbort);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    Promise.resolve()
+      .then(() => pull.next())
+      .then(resolve, reject)
+      .finally(deaf);
+  });
+}
+
+async function close(pull: Pull, signal: AbortSignal | undefined): Promise<void> {
+  const aborted = signal?.aborted === true;
+  try {
+    const closing = Promise.resolve(pull.close(aborted ? signal.reason : undefined));
+    // A source that fails to close has nothing to add to why it was closed.
+    const closed = closing.catch(() => undefined);
+    if (!aborted) await closed;
+  } catch {
+    // The same, at once.
+  }
+}
+
+function pullOf(source: unknown): Pull {
+  if (typeof source === 'string' || source instanceof Uint8Array) return pullOfIterable([source]);
+  if (typeof source === 'object' && source !== null) {
+    if ('getReader' in source) return pullOfStream(source as ReadableStream<unknown>);
+    if (Symbol.asyncIterator in source || Symbol.iterator in source) {
+      return pullOfIterable(source as AsyncIterable<unknown> | Iterable<unknown>);
+    }
+  }
+  const expected = 'bytes, text, an iterable of them or a ReadableStream';
+  const actual = source === null ? 'null' : typeof source;
+  const message = `the source of a write must be ${expected}, found ${actual}`;
+  throw new RegaliaError('REGALIA_OPTION', message, { option: 'source', expected, actual });
+}
+
+function pullOfIterable(source: AsyncIterable<unknown> | Iterable<unknown>): Pull {
+  const iterator =
+    Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  return {
+    next: () => iterator.next(),
+    close: () => {
+      const returned = iterator.return?.();
+      // A stream of Node's answers `return` after the part under way only: it may never come.
+      const { destroy } = source as { destroy?: unknown };
+      if (typeof destroy === 'function') destroy.call(source);
+      return returned;
+    },
+    release: () => undefined,
+  };
+}
+
+function pullOfStream(stream: ReadableStream<unknown>): Pull {
+  const reader = stream.getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    close: (reason) => reader.cancel(reason).finally(() => reader.releaseLock()),
+    release: () => reader.releaseLock(),
+  };
+}
+
+/** Text as UTF-8, where a pair of surrogates may lie across two parts. */
+class TextParts {
+  /** A high surrogate that waits for its low one. */
+  #half = '';
+
+  *encode(part: string): Generator<Uint8Array> {
+    for (let at = 0; at < part.length; at += TEXT_STEP) {
+      let text = this.#half + part.slice(at, at + TEXT_STEP);
+      const last = text.charCodeAt(text.length - 1);
+      this.#half = last >= 0xd800 && last <= 0xdbff ? text.slice(-1) : '';
+      if (this.#half !== '') text = text.slice(0, -1);
+      if (!text.isWellFormed()) throw loneSurrogate();
+      if (text !== '') yield Buffer.from(text, 'utf8');
+    }
+  }
+
+  /** No text follows directly. */
+  end(): void {
+    if (this.#half !== '') throw loneSurrogate();
+  }
+}
+
+function loneSurrogate(): RegaliaError {
+  const expected = 'text that UTF-8 can spell';
+  const actual = 'a lone surrogate';
+  const message = `the source of a write needs ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_ENCODING', message, { expected, actual });
+}

@@ -1,0 +1,93 @@
+/**
+ * Where a content's blocks go: to the transaction's writer, unless they are here already.
+ *
+ * `BlockSink` is the seam between cutting and keeping. What lies behind it may compress blocks, or put them elsewhere
+ * than beside the metadata; addresses cover plain bytes, so nothing above can tell.
+ *
+ * Staged blocks are not in the store's index yet. A `PieceIndex` remembers the latest of them, so that a transaction
+ * stores no piece twice; it is bounded, since older ones have been spilled by then, and are found through the store.
+ * What it forgets too early is stored again: that costs room, and alters no address.
+ */
+import { type Address, type AlgorithmNumber, addressKey, addressOf } from '../blocks/address.js';
+import { type Blocks, type BlockWriter } from '../blocks/blocks.js';
+import type { BodyWriter } from '../blocks/body.js';
+
+/** A staged block. */
+export interface Staged {
+  readonly address: Address;
+  readonly id: number;
+}
+
+export interface BlockSink {
+  /** Keeps the block in `body`, whose first `plainLength` bytes are hashed. The body may be reused at once. */
+  keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged;
+  /** Whether enough is staged that `spill` pays. */
+  readonly heavy: boolean;
+  spill(): Promise<void>;
+  /** Makes room to keep `count` blocks without waiting. */
+  reserve(count: number): Promise<void>;
+}
+
+/** Entries above the number of blocks of 500 bytes that a writer stages before it spills. */
+const REMEMBERED_MAX = 16_384;
+
+/** The blocks that one transaction has staged, by address. It ends with the transaction. */
+export class PieceIndex {
+  readonly #ids = new Map<string, number>();
+
+  get size(): number {
+    return this.#ids.size;
+  }
+
+  find(address: Address): number | undefined {
+    return this.#ids.get(addressKey(address));
+  }
+
+  add(address: Address, id: number): void {
+    if (this.#ids.size >= REMEMBERED_MAX) {
+      for (const oldest of this.#ids.keys()) {
+        this.#ids.delete(oldest);
+        break;
+      }
+    }
+    this.#ids.set(addressKey(address), id);
+  }
+}
+
+/** Extents are shared by all transactions of the process: some may be taken between `reserve` and its caller. */
+const RESERVE_SPARE = 64;
+
+/** Keeps blocks in the store's own extents. */
+export class StoreSink implements BlockSink {
+  readonly #blocks: Blocks;
+  readonly #writer: BlockWriter;
+  readonly #pieces: PieceIndex;
+
+  constructor(blocks: Blocks, writer: BlockWriter, pieces: PieceIndex) {
+    this.#blocks = blocks;
+    this.#writer = writer;
+    this.#pieces = pieces;
+  }
+
+  keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged {
+    const address = addressOf(algorithm, body.bytes.subarray(0, plainLength));
+    // A block found in the store was read and hashed: none is left out for the sake of a damaged one.
+    const there = this.#pieces.find(address) ?? this.#blocks.find(address);
+    if (there !== undefined) return { address, id: there };
+    const id = this.#writer.put(body, plainLength, address);
+    this.#pieces.add(address, id);
+    return { address, id };
+  }
+
+  get heavy(): boolean {
+    return this.#writer.heavy;
+  }
+
+  spill(): Promise<void> {
+    return this.#writer.spill();
+  }
+
+  reserve(count: number): Promise<void> {
+    return this.#blocks.reserve(count + RESERVE_SPARE);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Every block of a content, children first: for packs, which send a block after all that it refers to, and for
+ * verification. Manifests are read and checked, pieces are named and not read. Memory is one path.
+ *
+ * A block that a content holds again and again (zeros) is visited once a node. A hostile content may still repeat few
+ * blocks without end: whoever walks what others made passes `skip`, which also prunes what a receiver has.
+ */
+import { type Address, addressKey, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
+import type { ContentRef } from './content.js';
+import { type Child, decodeManifest, type Manifest } from './manifest.js';
+import { malformed, pieceBytes } from './piece.js';
+import { type BlockReads, readManifest, readPiece, readTop } from './reader.js';
+
+export interface ContentBlock {
+  readonly address: Address;
+  /** The local id, or 0 where it is unknown. */
+  readonly id: number;
+  readonly kind: typeof BlockKind.piece | typeof BlockKind.manifest;
+  /** The length of the block's hashed bytes. */
+  readonly plainLength: number;
+}
+
+export interface WalkOptions {
+  /** Whether to leave out the block, and all beneath it. Asked before it is read. */
+  readonly skip?: ((address: Address) => boolean) | undefined;
+}
+
+/** A manifest whose children are under way. */
+interface Open {
+  readonly child: Child;
+  readonly manifest: Manifest;
+  readonly last: boolean;
+  readonly seen: Set<string>;
+  next: number;
+}
+
+/** Every block of the content at least once, children before parents. Errors as `ContentReader.read`. */
+export function* walkContent(
+  blocks: BlockReads,
+  ref: ContentRef,
+  options: WalkOptions = {},
+): Generator<ContentBlock, void, undefined> {
+  const skip = options.skip ?? (() => false);
+  if (skip(ref.address)) return;
+  const top = readTop(blocks, ref);
+  if (top === undefined) {
+    readPiece(blocks, ref);
+    yield pieceBlock(ref);
+    return;
+  }
+  const path: Open[] = [open(ref, top, true)];
+  for (let node = path.at(-1); node !== undefined; node = path.at(-1)) {
+    const { manifest, seen } = node;
+    if (node.next === manifest.count) {
+      path.pop();
+      const { address, id } = node.child;
+      yield { address, id, kind: BlockKind.manifest, plainLength: manifest.plainLength };
+      continue;
+    }
+    const child = manifest.child(node.next++);
+    // One block under two lengths is a lie to be found, not a repetition.
+    const key = `${addressKey(child.address)} ${child.length}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    if (skip(child.address)) continue;
+    if (manifest.level === 1) yield pieceBlock(child);
+    else {
+      const last = node.last && node.next === manifest.count;
+      path.push(open(child, readManifest(blocks, child, manifest.level - 1, last), last));
+    }
+  }
+}
+
+function open(child: Child, manifest: Manifest, last: boolean): Open {
+  return { child, manifest, last, seen: new Set(), next: 0 };
+}
+
+function pieceBlock({ address, id, length }: Child): ContentBlock {
+  return { address, id, kind: BlockKind.piece, plainLength: length + BLOCK_HEADER };
+}
+
+/** What a content's block refers to. */
+export interface ContentChild {
+  readonly address: Address;
+  readonly length: number;
+  readonly kind: typeof BlockKind.piece | typeof BlockKind.manifest;
+}
+
+/**
+ * The references of a piece (none) or a manifest, from its plain bytes alone, which may be anybody's. Errors:
+ * REGALIA_FORMAT, also for a block of another kind; REGALIA_VERSION.
+ */
+export function contentChildren(block: Uint8Array): ContentChild[] {
+  if (block[0] === BlockKind.piece) {
+    pieceBytes(block);
+    return [];
+  }
+  if (block[0] !== BlockKind.manifest) {
+    throw malformed('content', 0, 'a piece or a manifest', `kind ${block[0]}`);
+  }
+  const manifest = decodeManifest(block);
+  const kind = manifest.level === 1 ? BlockKind.piece : BlockKind.manifest;
+  const children: ContentChild[] = [];
+  for (let i = 0; i < manifest.count; i++) {
+    children.push({ address: manifest.address(i), length: manifest.lengthOf(i), kind });
+  }
+  return children;
+}

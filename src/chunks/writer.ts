@@ -1,0 +1,215 @@
+/**
+ * Writes one content: bytes are gathered until a piece's end is sure, pieces go to the sink, their addresses to the
+ * manifest builder.
+ *
+ *     push -> [gathered, below two pieces] -> splitter -> piece -> sink      (address, id, length) -> manifest path
+ *
+ * Invariants: memory is bounded by two pieces, one manifest path and what the sink stages before it is spilled; equal
+ * bytes give equal references, however they were pushed; a writer that failed or finished takes no more bytes. What
+ * a failed writer has staged is garbage that nothing refers to.
+ */
+import type { AlgorithmNumber } from '../blocks/address.js';
+import type { Blocks, BlockWriter } from '../blocks/blocks.js';
+import { BodyWriter } from '../blocks/body.js';
+import { concatBytes, copyBytes } from '../bytes.js';
+import { assert, throwIfAborted } from '../errors.js';
+import type { ContentRef } from './content.js';
+import { CHILDREN_MIN, LEVEL_MAX } from './manifest.js';
+import { ManifestBuilder } from './manifest-builder.js';
+import { writePiece } from './piece.js';
+import { type Source, sourceBytes } from './source.js';
+import { type Chunking, type Splitter, splitterOf } from './splitter.js';
+import { type BlockSink, PieceIndex, StoreSink } from './staging.js';
+import { turn } from './turn.js';
+
+/** Bytes between turns of the event loop. */
+const TURN_BYTES = 1_048_576;
+
+export interface WriteOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class ContentWriter {
+  readonly #sink: BlockSink;
+  readonly #algorithm: AlgorithmNumber;
+  readonly #splitter: Splitter;
+  readonly #builder: ManifestBuilder;
+  readonly #body = new BodyWriter();
+  /** Bytes of no piece yet lie in `#gathered[#start..#end]`. */
+  #gathered = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
+  #length = 0;
+  #open = true;
+  /** What `#length` was when the event loop last took a turn. */
+  #turned = 0;
+
+  /** Contents of one transaction share `pieces`, so that it stores no piece twice. */
+  constructor(
+    blocks: Blocks,
+    writer: BlockWriter,
+    algorithm: AlgorithmNumber,
+    chunking: Chunking,
+    pieces: PieceIndex = new PieceIndex(),
+  ) {
+    this.#sink = new StoreSink(blocks, writer, pieces);
+    this.#algorithm = algorithm;
+    this.#splitter = splitterOf(chunking);
+    this.#builder = new ManifestBuilder(this.#sink, algorithm, this.#body);
+  }
+
+  /** Logical bytes pushed so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Whether enough is staged that the transaction's writer had better spill. */
+  get heavy(): boolean {
+    return this.#sink.heavy;
+  }
+
+  /** Adds bytes, and copies what it keeps. `Blocks.reserve(extentsFor(bytes, chunking))` came first. */
+  push(bytes: Uint8Array): void {
+    assert(this.#open, 'a finished content takes no more bytes');
+    this.#length += bytes.length;
+    const { bytesMax } = this.#splitter;
+    let at = 0;
+    // What lies gathered is joined by as much as it needs for one piece, until none of it is left.
+    while (this.#end > this.#start && at < bytes.length) {
+      const count = Math.min(bytes.length - at, bytesMax - (this.#end - this.#start));
+      this.#gather(bytes, at, at + count);
+      at += count;
+      if (this.#end - this.#start < bytesMax) return;
+      const until = this.#splitter.cut(this.#gathered, this.#start, this.#end);
+      this.#keep(this.#gathered, this.#start, until);
+      this.#start = until;
+      // What is still gathered is among these bytes again: go on there.
+      if (this.#end - this.#start <= at) {
+        at -= this.#end - this.#start;
+        this.#start = this.#end;
+      }
+    }
+    while (bytes.length - at >= bytesMax) {
+      const until = this.#splitter.cut(bytes, at, at + bytesMax);
+      this.#keep(bytes, at, until);
+      at = until;
+    }
+    this.#gather(bytes, at, bytes.length);
+  }
+
+  #gather(bytes: Uint8Array, from: number, until: number): void {
+    const held = this.#end - this.#start;
+    const needed = held + until - from;
+    if (this.#start > 0 && this.#start + needed > this.#gathered.length) {
+      this.#gathered.copyWithin(0, this.#start, this.#end);
+      this.#start = 0;
+      this.#end = held;
+    }
+    if (needed > this.#gathered.length) {
+      const room = Math.min(Math.max(needed, this.#gathered.length * 2), this.#splitter.bytesMax);
+      const grown = new Uint8Array(room);
+      grown.set(this.#gathered.subarray(0, held));
+      this.#gathered = grown;
+    }
+    this.#gathered.set(bytes.subarray(from, until), this.#end);
+    this.#end += until - from;
+  }
+
+  #keep(bytes: Uint8Array, start: number, end: number): void {
+    writePiece(this.#body, this.#algorithm, bytes, start, end);
+    const staged = this.#sink.keep(this.#body, this.#body.length, this.#algorithm);
+    this.#builder.add({ ...staged, length: end - start });
+  }
+
+  /** Stages the rest and the manifests. At least one byte was pushed: an empty stream is inline. */
+  finish(): ContentRef {
+    assert(this.#open, 'a content is finished once');
+    assert(this.#length > 0, 'an empty stream is inline, never a content');
+    this.#open = false;
+    while (this.#end > this.#start) {
+      const until = this.#splitter.cut(this.#gathered, this.#start, this.#end);
+      this.#keep(this.#gathered, this.#start, until);
+      this.#start = until;
+    }
+    this.#gathered = new Uint8Array(0);
+    return this.#builder.finish();
+  }
+
+  /** A content from bytes at hand. `Blocks.reserve(extentsFor(bytes.length, chunking))` came first. */
+  put(bytes: Uint8Array): ContentRef {
+    assert(this.#length === 0, 'put writes a content of its own');
+    this.push(bytes);
+    return this.finish();
+  }
+
+  /**
+   * A content from a source of any size, which yields at least one byte. Reserves and spills as it goes; the source
+   * is closed on failure. Errors: what the source throws; REGALIA_ABORTED, REGALIA_ENCODING, REGALIA_OPTION.
+   */
+  async write(source: Source, options: WriteOptions = {}): Promise<ContentRef> {
+    const written = await this.writeOrInline(source, 0, options);
+    assert(!(written instanceof Uint8Array), 'an empty stream is inline, never a content');
+    return written;
+  }
+
+  /** As `write`, but a source of at most `inlineMax` bytes, 0 included, is returned as bytes, and nothing is staged. */
+  async writeOrInline(
+    source: Source,
+    inlineMax: number,
+    options: WriteOptions = {},
+  ): Promise<ContentRef | Uint8Array> {
+    assert(this.#open && this.#length === 0, 'write writes a content of its own');
+    const { signal } = options;
+    let head: Uint8Array[] = [];
+    let length = 0;
+    try {
+      for await (const part of sourceBytes(source, signal)) {
+        length += part.length;
+        if (length <= inlineMax) head.push(copyBytes(part));
+        else {
+          for (const early of head) await this.#pushAll(early, signal);
+          head = [];
+          await this.#pushAll(part, signal);
+        }
+      }
+      throwIfAborted(signal, 'write');
+      if (length <= inlineMax) return concatBytes(head);
+      await this.#makeRoom(signal);
+      return this.finish();
+    } finally {
+      this.#open = false;
+    }
+  }
+
+  /** Pushes a part of any size, in steps that are staged without waiting. */
+  async #pushAll(part: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const step = this.#splitter.bytesMax;
+    for (let at = 0; at < part.length; at += step) {
+      await this.#makeRoom(signal);
+      this.push(part.subarray(at, at + step));
+    }
+  }
+
+  /** Makes room for what a step may stage: the pieces of twice the longest one's bytes, and what they end. */
+  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#sink.heavy) await this.#sink.spill();
+    if (this.#length - this.#turned >= TURN_BYTES) {
+      this.#turned = this.#length;
+      await turn();
+    }
+    await this.#sink.reserve(blocksFor(2 * this.#splitter.bytesMax, this.#splitter));
+    throwIfAborted(signal, 'write');
+  }
+}
+
+/** An upper bound of the extents that a content of `length` bytes takes: what `Blocks.reserve` is asked for. */
+export function extentsFor(length: number, chunking: Chunking): number {
+  return blocksFor(length, splitterOf(chunking));
+}
+
+/** Each block may be the first of an extent. */
+function blocksFor(length: number, { bytesMin }: Splitter): number {
+  const pieces = Math.ceil(length / bytesMin);
+  // Beside one path, manifests are at most one for 32 children on each level.
+  return pieces + Math.ceil(pieces / (CHILDREN_MIN - 1)) + LEVEL_MAX;
+}

@@ -1,0 +1,64 @@
+/**
+ * What the tests of contents share: a store in memory, seeded bytes, and a count of the blocks that are read.
+ */
+import { type AlgorithmNumber, SHA256 } from '../../src/blocks/address.js';
+import { Blocks, type BlockWriter } from '../../src/blocks/blocks.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import type { ContentRef } from '../../src/chunks/content.js';
+import type { BlockReads } from '../../src/chunks/reader.js';
+import { PieceIndex } from '../../src/chunks/staging.js';
+import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
+
+export class Store {
+  readonly blocks = new Blocks(openMemory());
+  readonly writer: BlockWriter = this.blocks.writer();
+  pieces = new PieceIndex();
+
+  content(pieceBytes: number, algorithm: AlgorithmNumber = SHA256): ContentWriter {
+    const chunking = { kind: 'fixed', bytes: pieceBytes } as const;
+    return new ContentWriter(this.blocks, this.writer, algorithm, chunking, this.pieces);
+  }
+
+  async put(
+    bytes: Uint8Array,
+    pieceBytes: number,
+    algorithm: AlgorithmNumber = SHA256,
+  ): Promise<ContentRef> {
+    await this.blocks.reserve(extentsFor(bytes.length, { kind: 'fixed', bytes: pieceBytes }));
+    return this.content(pieceBytes, algorithm).put(bytes);
+  }
+
+  /** Lands what is staged, as a commit does. */
+  async land(): Promise<void> {
+    await this.blocks.backend.write((batch) => this.writer.emit(batch), 'none');
+    this.writer.settle();
+  }
+}
+
+/** Block reads, counted. */
+export class CountedReads implements BlockReads {
+  readonly #blocks: Blocks;
+  count = 0;
+
+  constructor(blocks: Blocks) {
+    this.#blocks = blocks;
+  }
+
+  read(...[id, address, what]: Parameters<Blocks['read']>): ReturnType<Blocks['read']> {
+    this.count++;
+    return this.#blocks.read(id, address, what);
+  }
+}
+
+/** Seeded bytes (xorshift32): the same for the same seed. */
+export function noise(length: number, seed: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = (seed | 0) === 0 ? 1 : seed | 0;
+  for (let i = 0; i < length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes[i] = state;
+  }
+  return bytes;
+}

@@ -1,0 +1,150 @@
+/**
+ * Writing contents: equal bytes have equal addresses however they come, nothing is stored twice, and what is read is
+ * what was written.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { BLAKE3, sameAddress } from '../../src/blocks/address.js';
+import { concatBytes, copyBytes, equalBytes, hex } from '../../src/bytes.js';
+import { sameContent } from '../../src/chunks/content.js';
+import { ContentReader } from '../../src/chunks/reader.js';
+import { PieceIndex } from '../../src/chunks/staging.js';
+import { walkContent } from '../../src/chunks/walk.js';
+import { noise, Store } from './setup.js';
+
+t.test('any split of the same bytes gives the same address', async () => {
+  const one = new Store();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 5_000 }),
+      fc.integer({ min: 1, max: 40 }),
+      fc.array(fc.oneof(fc.integer({ min: 0, max: 90 }), fc.nat(3_000)), { maxLength: 60 }),
+      fc.nat(),
+      async (length, pieceBytes, steps, seed) => {
+        const bytes = noise(length, seed);
+        const whole = await one.put(bytes, pieceBytes);
+        const other = new Store();
+        await other.blocks.reserve(20_000);
+        const writer = other.content(pieceBytes);
+        let at = 0;
+        for (const step of steps) {
+          const until = Math.min(length, at + step);
+          const part = bytes.slice(at, until);
+          writer.push(part);
+          part.fill(0xee);
+          at = until;
+        }
+        writer.push(bytes.subarray(at));
+        const ref = writer.finish();
+        if (!sameContent(whole, ref)) return false;
+        return equalBytes(new ContentReader(other.blocks, ref).read(), bytes);
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+t.test('contents of every count of pieces around the borders of nodes come back', async (t) => {
+  const store = new Store();
+  await store.blocks.reserve(100_000);
+  const bytes = noise(1_400, 7);
+  for (let length = 1; length <= bytes.length; length += length < 300 ? 1 : 37) {
+    const part = bytes.subarray(0, length);
+    const ref = await store.put(part, 1);
+    t.equal(ref.length, length);
+    if (!equalBytes(new ContentReader(store.blocks, ref).read(), part)) t.fail(`${length} bytes`);
+  }
+});
+
+t.test('a content of one piece is referred to by the piece', async (t) => {
+  const store = new Store();
+  const ref = await store.put(Uint8Array.of(1, 2, 3), 3);
+  const blocks = [...walkContent(store.blocks, ref)];
+  t.strictSame(blocks, [{ address: ref.address, id: ref.id, kind: 3, plainLength: 6 }]);
+  t.equal(store.writer.blockCount, 1);
+});
+
+t.test('the bytes of a piece and of a manifest are as documented', async (t) => {
+  const store = new Store();
+  const one = await store.put(Uint8Array.of(0xaa), 1);
+  const body = store.blocks.read(one.id, one.address, 'piece');
+  t.equal(hex(body.bytes.slice(body.start, body.end)), '030101aa');
+  const two = await store.put(Uint8Array.of(0xaa, 0xbb), 1);
+  const node = store.blocks.read(two.id, two.address, 'manifest');
+  const plain = node.bytes.slice(node.start, node.start + node.plainLength);
+  const digest = hex(one.address.subarray(1));
+  t.equal(hex(plain).slice(0, 12 + 64), `040101010201${digest}`);
+  t.equal(node.end - node.start - node.plainLength, 12);
+});
+
+t.test('both algorithms write and read', async (t) => {
+  const store = new Store();
+  const bytes = noise(500, 3);
+  const a = await store.put(bytes, 2);
+  const b = await store.put(bytes, 2, BLAKE3);
+  t.equal(b.address[0], BLAKE3);
+  t.notOk(sameAddress(a.address, b.address));
+  t.ok(equalBytes(new ContentReader(store.blocks, b).read(), bytes));
+});
+
+t.test('equal pieces are stored once: staged, spilled and landed', async (t) => {
+  const store = new Store();
+  const bytes = concatBytes([noise(64, 1), noise(64, 1), noise(64, 2), noise(64, 1)]);
+  await store.put(bytes, 64);
+  t.equal(store.writer.blockCount, 3, 'two pieces and a manifest');
+  await store.put(bytes, 64);
+  t.equal(store.writer.blockCount, 3, 'a second time nothing');
+  await store.land();
+  store.pieces = new PieceIndex();
+  const again = await store.put(bytes, 64);
+  t.equal(store.writer.blockCount, 3, 'nor in the next transaction');
+  t.ok(equalBytes(new ContentReader(store.blocks, again).read(), bytes));
+  const more = await store.put(concatBytes([bytes, noise(64, 9)]), 64);
+  t.equal(store.writer.blockCount, 5, 'one new piece, one manifest');
+  t.equal(more.length, 320);
+});
+
+t.test('a repeated piece takes few blocks, however long the content', async (t) => {
+  const store = new Store();
+  await store.blocks.reserve(2_000);
+  const ref = await store.put(new Uint8Array(100_000), 1);
+  t.ok(store.writer.blockCount < 12, `${store.writer.blockCount} blocks`);
+  t.ok(equalBytes(new ContentReader(store.blocks, ref).read(), new Uint8Array(100_000)));
+  t.ok([...walkContent(store.blocks, ref)].length < 12);
+});
+
+t.test('an inserted piece changes few manifests', async (t) => {
+  const count = 20_000;
+  const store = new Store();
+  const bytes = noise(count * 4, 11);
+  const before = await store.put(bytes, 4);
+  const known = new Set([...walkContent(store.blocks, before)].map((b) => hex(b.address)));
+  const manifests = [...walkContent(store.blocks, before)].filter((b) => b.kind === 4).length;
+  t.ok(manifests > 200, `${manifests} manifests`);
+  const changed: number[] = [];
+  for (let i = 0; i < 12; i++) {
+    const at = Math.floor((count * (i + 0.5)) / 12) * 4;
+    const inserted = concatBytes([bytes.subarray(0, at), noise(4, 1_000 + i), bytes.subarray(at)]);
+    const ref = await store.put(inserted, 4);
+    const skip = (address: Uint8Array): boolean => known.has(hex(address));
+    const fresh = [...walkContent(store.blocks, ref, { skip })].filter((b) => b.kind === 4);
+    changed.push(new Set(fresh.map((b) => hex(b.address))).size);
+  }
+  const mean = changed.reduce((sum, n) => sum + n, 0) / changed.length;
+  t.comment(`manifests changed: ${changed.join(' ')}; mean ${mean}`);
+  t.ok(mean < 6, `${mean} in the mean, at 3 levels`);
+  t.ok(Math.max(...changed) < 20, `${Math.max(...changed)} at the worst`);
+});
+
+t.test('an empty content, a second finish and a late push are our own bugs', async (t) => {
+  const store = new Store();
+  await store.blocks.reserve(10);
+  t.throws(() => store.content(4).finish(), /inline/);
+  const writer = store.content(4);
+  writer.push(copyBytes(Uint8Array.of(1)));
+  writer.finish();
+  t.throws(() => writer.finish(), /once/);
+  t.throws(() => writer.push(Uint8Array.of(1)), /no more/);
+  t.throws(() => store.content(0), /pieces fit/);
+  t.throws(() => store.content(2 ** 20 + 1), /pieces fit/);
+});
