@@ -111,7 +111,8 @@ class ImportRun {
         if (event.name !== '') this.#match(event.name, walk.isAscii);
         this.findings.take(walk.path, event.cause);
       }
-      if (this.#pace.due()) await this.#rest();
+      // A pause stands behind a few thousand names.
+      if (this.#pace.due(event.kind === 'pause' ? 64 : 1)) await this.#rest();
     }
   }
 

@@ -301,6 +301,18 @@ t.test(
   },
 );
 
+t.test('a long listing gives the event loop its turn before its first name', async (t) => {
+  const dir = folder(t);
+  for (let i = 0; i < 400; i++) writeFileSync(join(dir, `f${i}`), '');
+  let now = 0;
+  let rests = 0;
+  const clock = () => (now += 5);
+  const store = new ModelTree();
+  const onProgress = ({ entries }: { entries: number }) => (rests += entries === 1 ? 1 : 0);
+  await importTree(store, dir, '/k', { clock, onProgress, runNames: 20, runs: 5 });
+  t.ok(rests >= 20, `${rests} rests`);
+});
+
 t.test('an export touches nothing that is there', async (t) => {
   const dir = folder(t);
   const store = new ModelTree();
