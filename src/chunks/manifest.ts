@@ -17,8 +17,8 @@
  * repeats (zeros), nodes are cut by count, but are then equal as well. Mined pieces harm their own content alone.
  */
 import {
-  type Address,
   ADDRESS_LENGTH,
+  type Address,
   type AlgorithmNumber,
   BLOCK_VERSION,
   BlockKind,
@@ -58,7 +58,10 @@ export function writeManifest(
   children: readonly Child[],
 ): number {
   assert(level >= 1 && level <= LEVEL_MAX, 'a manifest has a level of 1 to 11');
-  assert(children.length >= 1 && children.length <= CHILDREN_MAX, 'a manifest has 1 to 256 children');
+  assert(
+    children.length >= 1 && children.length <= CHILDREN_MAX,
+    'a manifest has 1 to 256 children',
+  );
   body.reset();
   body.u8(BlockKind.manifest);
   body.u8(BLOCK_VERSION);

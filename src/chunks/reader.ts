@@ -7,8 +7,9 @@
  */
 import { BlockKind } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
+import { EMPTY } from '../bytes.js';
 import { throwIfAborted } from '../errors.js';
-import { checkRange, type ContentRef } from './content.js';
+import { type ContentRef, checkRange } from './content.js';
 import { type Child, Manifest } from './manifest.js';
 import { malformed, pieceBytes } from './piece.js';
 import { turn } from './turn.js';
@@ -28,6 +29,8 @@ export interface ReadOptions {
 interface Step {
   readonly child: Child;
   readonly start: number;
+  /** Whether it is the last node of its level. */
+  readonly last: boolean;
 }
 
 /** A manifest on the kept path. */
@@ -85,7 +88,8 @@ export class ContentReader {
     for (let at = start; at < end; ) {
       await turn();
       throwIfAborted(signal, 'read');
-      const part = this.#viewAt(at, end).slice();
+      // Not `slice`: the view may be a Buffer, whose slices alias it.
+      const part = new Uint8Array(this.#viewAt(at, end));
       at += part.length;
       yield part;
     }
@@ -100,74 +104,74 @@ export class ContentReader {
     const { start = 0, end = this.length, signal } = options;
     checkRange(start, end, this.length);
     let at = start;
+    let piece = EMPTY;
     const pull = async (controller: ReadableByteStreamController): Promise<void> => {
       await turn();
       throwIfAborted(signal, 'read');
       const request = controller.byobRequest;
+      if (piece.length === 0 && at < end) piece = new Uint8Array(this.#viewAt(at, end));
       const view = request?.view ?? undefined;
-      if (at === end) {
-        controller.close();
-        request?.respond(0);
-      } else if (view !== undefined) {
-        const part = this.#viewAt(at, Math.min(end, at + view.byteLength));
-        new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(part);
-        at += part.length;
-        request?.respond(part.length);
-      } else {
-        const part = this.#viewAt(at, end).slice();
-        at += part.length;
-        controller.enqueue(part);
-      }
+      const count = Math.min(piece.length, view?.byteLength ?? piece.length);
+      const part = piece.subarray(0, count);
+      piece = view === undefined ? EMPTY : piece.subarray(count);
+      at += count;
+      if (count === 0) controller.close();
+      else if (view === undefined) controller.enqueue(part);
+      else new Uint8Array(view.buffer, view.byteOffset, count).set(part);
+      // A request is answered also at the end, after closing.
+      request?.respond(count);
     };
     return new ReadableStream({ type: 'bytes', pull }, { highWaterMark: 0 });
   }
 
   /** The bytes from `at` to the end of its piece or to `end`, as a view that the next read spoils. */
   #viewAt(at: number, end: number): Uint8Array {
-    const { child, start } = this.#find(at);
-    const piece = readPiece(this.#blocks, child);
-    return piece.subarray(at - start, Math.min(end - start, piece.length));
-  }
-
-  /** The piece over the byte `at`. */
-  #find(at: number): Step {
-    let step: Step = { child: this.#ref, start: 0 };
-    let above: Visited | undefined;
-    for (let depth = 0; ; depth++) {
-      if (above?.manifest.level === 1) return step;
-      const visited = this.#visit(depth, step, above);
-      if (visited === undefined) return step;
-      const { manifest, start } = visited;
-      const index = manifest.indexAt(at - start);
-      step = { child: manifest.child(index), start: start + manifest.startOf(index) };
-      above = visited;
+    let above = this.#path[0];
+    if (above === undefined) {
+      const top = readTop(this.#blocks, this.#ref);
+      if (top instanceof Uint8Array) return top.subarray(at, end);
+      above = { start: 0, manifest: top, last: true };
+      this.#path = [above];
     }
+    let step = stepTo(above, at);
+    for (let depth = 1; above.manifest.level > 1; depth++) {
+      above = this.#visit(depth, step, above);
+      step = stepTo(above, at);
+    }
+    const piece = readPiece(this.#blocks, step.child);
+    return piece.subarray(at - step.start, Math.min(end - step.start, piece.length));
   }
 
-  /** The manifest at that depth of the path; undefined where the content is one piece. */
-  #visit(depth: number, step: Step, above: Visited | undefined): Visited | undefined {
+  /** The manifest at that depth of the path: nodes of one level begin at different bytes. */
+  #visit(depth: number, step: Step, above: Visited): Visited {
     const kept = this.#path[depth];
     if (kept?.start === step.start) return kept;
-    const manifest = above === undefined ? readTop(this.#blocks, this.#ref) : undefined;
-    if (above === undefined && manifest === undefined) return undefined;
-    const last =
-      above === undefined ||
-      (above.last && step.start + step.child.length === above.start + above.manifest.length);
-    const visited = {
-      start: step.start,
-      manifest:
-        manifest ?? readManifest(this.#blocks, step.child, (above as Visited).manifest.level - 1, last),
-      last,
-    };
+    const { child, start, last } = step;
+    const manifest = readManifest(this.#blocks, child, above.manifest.level - 1, last);
+    const visited = { start, manifest, last };
     this.#path = [...this.#path.slice(0, depth), visited];
     return visited;
   }
 }
 
-/** The top manifest, or undefined where the content is one piece. */
-export function readTop(blocks: BlockReads, ref: ContentRef): Manifest | undefined {
+/** The way down from a manifest to the byte `at`. */
+function stepTo({ start, manifest, last }: Visited, at: number): Step {
+  const index = manifest.indexAt(at - start);
+  return {
+    child: manifest.child(index),
+    start: start + manifest.startOf(index),
+    last: last && index + 1 === manifest.count,
+  };
+}
+
+/** The top manifest; where the content is one piece, its bytes, as a view that the next read spoils. */
+export function readTop(blocks: BlockReads, ref: ContentRef): Manifest | Uint8Array {
   const { bytes, start, end, plainLength } = blocks.read(ref.id, ref.address, 'content');
-  if (bytes[start] === BlockKind.piece) return undefined;
+  if (bytes[start] === BlockKind.piece) {
+    const piece = pieceBytes(bytes.subarray(start, start + plainLength));
+    checkLength('piece', ref.length, piece.length);
+    return piece;
+  }
   const manifest = new Manifest(bytes.subarray(start, end), plainLength);
   checkLength('top manifest', ref.length, manifest.length);
   if (manifest.count < 2) throw malformed('top manifest', 4, 'two or more children', '1');
@@ -183,7 +187,8 @@ export function readManifest(
 ): Manifest {
   const { bytes, start, end, plainLength } = blocks.read(child.id, child.address, 'manifest');
   const manifest = new Manifest(bytes.subarray(start, end), plainLength);
-  if (manifest.level !== level) throw malformed('manifest', 3, `level ${level}`, `${manifest.level}`);
+  if (manifest.level !== level)
+    throw malformed('manifest', 3, `level ${level}`, `${manifest.level}`);
   checkLength('manifest', child.length, manifest.length);
   if (!last && !manifest.ended) throw malformed('manifest', 4, 'a child that ends it', 'none');
   return manifest;

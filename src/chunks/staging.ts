@@ -9,7 +9,7 @@
  * What it forgets too early is stored again: that costs room, and alters no address.
  */
 import { type Address, type AlgorithmNumber, addressKey, addressOf } from '../blocks/address.js';
-import { type Blocks, type BlockWriter } from '../blocks/blocks.js';
+import type { Blocks, BlockWriter } from '../blocks/blocks.js';
 import type { BodyWriter } from '../blocks/body.js';
 
 /** A staged block. */
@@ -24,8 +24,8 @@ export interface BlockSink {
   /** Whether enough is staged that `spill` pays. */
   readonly heavy: boolean;
   spill(): Promise<void>;
-  /** Makes room to keep `count` blocks without waiting. */
-  reserve(count: number): Promise<void>;
+  /** Runs `body`, which keeps at most `count` blocks, once there is room for them. */
+  stage<T>(count: number, body: () => T): Promise<T>;
 }
 
 /** Entries above the number of blocks of 500 bytes that a writer stages before it spills. */
@@ -54,8 +54,11 @@ export class PieceIndex {
   }
 }
 
-/** Extents are shared by all transactions of the process: some may be taken between `reserve` and its caller. */
+/** Extents beyond one's own need, for commits that take theirs between `reserve` and its caller. */
 const RESERVE_SPARE = 64;
+
+/** The last in line to stage, by store: what one reserves, another must not take before it is resumed. */
+const lines = new WeakMap<Blocks, Promise<unknown>>();
 
 /** Keeps blocks in the store's own extents. */
 export class StoreSink implements BlockSink {
@@ -87,7 +90,16 @@ export class StoreSink implements BlockSink {
     return this.#writer.spill();
   }
 
-  reserve(count: number): Promise<void> {
-    return this.#blocks.reserve(count + RESERVE_SPARE);
+  stage<T>(count: number, body: () => T): Promise<T> {
+    const before = lines.get(this.#blocks) ?? Promise.resolve();
+    const staged = before.then(async () => {
+      await this.#blocks.reserve(count + RESERVE_SPARE);
+      return body();
+    });
+    lines.set(
+      this.#blocks,
+      staged.catch(() => undefined),
+    );
+    return staged;
   }
 }

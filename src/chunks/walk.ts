@@ -9,7 +9,7 @@ import { type Address, addressKey, BLOCK_HEADER, BlockKind } from '../blocks/add
 import type { ContentRef } from './content.js';
 import { type Child, decodeManifest, type Manifest } from './manifest.js';
 import { malformed, pieceBytes } from './piece.js';
-import { type BlockReads, readManifest, readPiece, readTop } from './reader.js';
+import { type BlockReads, readManifest, readTop } from './reader.js';
 
 export interface ContentBlock {
   readonly address: Address;
@@ -43,8 +43,7 @@ export function* walkContent(
   const skip = options.skip ?? (() => false);
   if (skip(ref.address)) return;
   const top = readTop(blocks, ref);
-  if (top === undefined) {
-    readPiece(blocks, ref);
+  if (top instanceof Uint8Array) {
     yield pieceBlock(ref);
     return;
   }

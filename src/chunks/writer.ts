@@ -174,8 +174,7 @@ export class ContentWriter {
       }
       throwIfAborted(signal, 'write');
       if (length <= inlineMax) return concatBytes(head);
-      await this.#makeRoom(signal);
-      return this.finish();
+      return await this.#stage(() => this.finish(), signal);
     } finally {
       this.#open = false;
     }
@@ -185,20 +184,22 @@ export class ContentWriter {
   async #pushAll(part: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const step = this.#splitter.bytesMax;
     for (let at = 0; at < part.length; at += step) {
-      await this.#makeRoom(signal);
-      this.push(part.subarray(at, at + step));
+      await this.#stage(() => this.push(part.subarray(at, at + step)), signal);
     }
   }
 
-  /** Makes room for what a step may stage: the pieces of twice the longest one's bytes, and what they end. */
-  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
+  /** Runs a step once there is room for what it may stage: the pieces of twice the longest one, and what they end. */
+  async #stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
     if (this.#sink.heavy) await this.#sink.spill();
     if (this.#length - this.#turned >= TURN_BYTES) {
       this.#turned = this.#length;
       await turn();
     }
-    await this.#sink.reserve(blocksFor(2 * this.#splitter.bytesMax, this.#splitter));
     throwIfAborted(signal, 'write');
+    return this.#sink.stage(blocksFor(2 * this.#splitter.bytesMax, this.#splitter), () => {
+      throwIfAborted(signal, 'write');
+      return step();
+    });
   }
 }
 

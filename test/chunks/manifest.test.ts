@@ -1,0 +1,288 @@
+/**
+ * Manifests from anybody: what does not follow the format is refused, what contradicts itself is found on reading, and
+ * nothing takes memory or time that its bytes do not pay for.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { type Address, addressOf, SHA256, sameAddress } from '../../src/blocks/address.js';
+import { BodyWriter } from '../../src/blocks/body.js';
+import { ByteWriter, copyBytes, equalBytes, hex } from '../../src/bytes.js';
+import type { ContentRef } from '../../src/chunks/content.js';
+import {
+  CHILDREN_MAX,
+  type Child,
+  decodeManifest,
+  linkManifest,
+  MANIFEST_MAX,
+  Manifest,
+  writeManifest,
+} from '../../src/chunks/manifest.js';
+import { pieceBytes, writePiece } from '../../src/chunks/piece.js';
+import { ContentReader } from '../../src/chunks/reader.js';
+import { contentChildren, walkContent } from '../../src/chunks/walk.js';
+import { isRegaliaError } from '../../src/errors.js';
+import { noise, Store } from './setup.js';
+
+const FORMAT = { code: 'REGALIA_FORMAT' };
+const MIB = 1_048_576;
+
+/** An address that ends no node, or one that does. */
+function madeAddress(seed: number, ends = false): Address {
+  const address = noise(33, seed * 7_919 + 1);
+  address[0] = SHA256;
+  address[1] = ends ? 3 : (address[1] as number) | 0x80;
+  return address;
+}
+
+function madeChildren(count: number, length = 10): Child[] {
+  return Array.from({ length: count }, (_, i) => ({ address: madeAddress(i), id: i + 1, length }));
+}
+
+interface Parts {
+  head?: number[];
+  level?: number;
+  count?: number;
+  children?: readonly { address: Address; length: number }[];
+  tail?: number[];
+}
+
+function plainOf({
+  head = [4, 1, SHA256],
+  level = 1,
+  children = [],
+  count,
+  tail = [],
+}: Parts): Uint8Array {
+  const writer = new ByteWriter();
+  for (const byte of head) writer.u8(byte);
+  writer.u8(level).varint(count ?? children.length);
+  for (const { address, length } of children) writer.varint(length).bytes(address.subarray(1));
+  for (const byte of tail) writer.u8(byte);
+  return writer.finish();
+}
+
+/** Stages any block, honest or not. */
+function stage(store: Store, plain: Uint8Array, ids: readonly number[] = []): ContentRef {
+  const body = new BodyWriter();
+  linkManifest(body, plain, ids);
+  const address = addressOf(SHA256, plain);
+  return { address, id: store.writer.put(body, plain.length, address), length: 0 };
+}
+
+async function stagedPiece(store: Store, length: number, seed: number): Promise<Child> {
+  return store.put(noise(length, seed), MIB);
+}
+
+t.test('a manifest decodes to what was written', async () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 11 }),
+      fc.array(fc.integer({ min: 1, max: MIB }), { minLength: 1, maxLength: CHILDREN_MAX }),
+      (level, lengths) => {
+        const children = lengths.map((length, i) => ({
+          address: madeAddress(i),
+          id: 2 ** 40 + i,
+          length,
+        }));
+        const body = new BodyWriter();
+        const plainLength = writeManifest(body, SHA256, level, children);
+        const manifest = new Manifest(copyBytes(body.bytes.subarray(0, body.length)), plainLength);
+        const same = children.every((child, i) => {
+          const found = manifest.child(i);
+          return (
+            sameAddress(found.address, child.address) &&
+            found.id === child.id &&
+            found.length === child.length
+          );
+        });
+        const offsets = [0, manifest.length - 1, Math.floor(manifest.length / 2)];
+        const found = offsets.every((offset) => {
+          const index = manifest.indexAt(offset);
+          return manifest.startOf(index) <= offset && offset < (manifest.ends[index] as number);
+        });
+        return same && found && manifest.level === level && plainLength <= MANIFEST_MAX;
+      },
+    ),
+  );
+});
+
+t.test('each kind of malformed manifest is refused', async (t) => {
+  const two = madeChildren(2);
+  const [first, second] = two as [Child, Child];
+  const ended = madeChildren(40).map((c, i) =>
+    i === 35 ? { ...c, address: madeAddress(i, true) } : c,
+  );
+  const bad: Record<string, Parts> = {
+    'another kind': { head: [3, 1, SHA256], children: two },
+    'an unknown algorithm': { head: [4, 1, 9], children: two },
+    'level 0': { level: 0, children: two },
+    'a level above 11': { level: 12, children: two },
+    'no children': { children: [] },
+    'too many children': { children: madeChildren(CHILDREN_MAX + 1) },
+    'a count above its bytes': { children: two, count: 3 },
+    'a huge count': { children: two, count: 2 ** 50 },
+    'a count below its bytes': { children: two, count: 1 },
+    'bytes behind the end': { children: two, tail: [0] },
+    'a length of zero': { children: [first, { ...second, length: 0 }] },
+    'a piece that is too long': { children: [first, { ...second, length: MIB + 1 }] },
+    'a sum above 2^53': {
+      level: 2,
+      children: [first, { ...second, length: Number.MAX_SAFE_INTEGER }],
+    },
+    'a child that should have ended the node': { children: ended },
+  };
+  for (const [name, parts] of Object.entries(bad)) {
+    t.throws(() => decodeManifest(plainOf(parts)), FORMAT, name);
+  }
+  t.throws(() => decodeManifest(plainOf({ head: [4, 2, SHA256], children: two })), {
+    code: 'REGALIA_VERSION',
+  });
+  t.equal(decodeManifest(plainOf({ children: ended.slice(0, 36) })).ended, true);
+  t.equal(decodeManifest(plainOf({ children: two })).ended, false);
+});
+
+t.test('a cut or flipped manifest is refused or differs, never anything else', async (t) => {
+  const plain = plainOf({ level: 2, children: madeChildren(5, 3_000) });
+  for (let length = 0; length < plain.length; length++) {
+    t.throws(() => contentChildren(plain.subarray(0, length)), FORMAT);
+  }
+  for (let bit = 0; bit < plain.length * 8; bit++) {
+    const flipped = copyBytes(plain);
+    flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+    try {
+      contentChildren(flipped);
+    } catch (error) {
+      if (!isRegaliaError(error, 'REGALIA_FORMAT') && !isRegaliaError(error, 'REGALIA_VERSION'))
+        throw error;
+    }
+  }
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), fc.constantFrom(3, 4), (bytes, kind) => {
+      const block = Uint8Array.from([kind, 1, SHA256, ...bytes]);
+      try {
+        contentChildren(block);
+        return true;
+      } catch (error) {
+        return isRegaliaError(error, 'REGALIA_FORMAT');
+      }
+    }),
+  );
+});
+
+t.test('pieces are of one byte to a mebibyte', async (t) => {
+  t.throws(() => pieceBytes(Uint8Array.of(3, 1, SHA256)), FORMAT);
+  t.throws(() => pieceBytes(Uint8Array.of(3, 1)), FORMAT);
+  t.throws(() => pieceBytes(Uint8Array.of(4, 1, SHA256, 1)), FORMAT);
+  t.throws(() => pieceBytes(Uint8Array.of(3, 2, SHA256, 1)), { code: 'REGALIA_VERSION' });
+  t.throws(() => pieceBytes(Uint8Array.of(3, 1, 0, 1)), FORMAT);
+  const long = new Uint8Array(MIB + 4);
+  long.set([3, 1, SHA256]);
+  t.throws(() => pieceBytes(long), FORMAT);
+  t.equal(pieceBytes(long.subarray(0, MIB + 3)).length, MIB);
+  const body = new BodyWriter();
+  t.throws(() => writePiece(body, SHA256, long, 0, 0), /1 to/);
+  t.throws(() => writePiece(body, SHA256, long, 0, MIB + 1), /1 to/);
+});
+
+t.test('blocks that contradict each other are found on reading', async (t) => {
+  const store = new Store();
+  await store.blocks.reserve(500);
+  const a = await stagedPiece(store, 10, 1);
+  const b = await stagedPiece(store, 20, 2);
+  const node = (level: number, children: readonly Child[]): Child => {
+    const plain = plainOf({ level, children });
+    let length = 0;
+    for (const child of children) length += child.length;
+    return {
+      ...stage(
+        store,
+        plain,
+        children.map((child) => child.id),
+      ),
+      length,
+    };
+  };
+  const good = node(1, [a, b]);
+  const lies: Record<string, ContentRef> = {
+    'a reference that is too long': { ...good, length: 31 },
+    'a reference to a piece that is too long': { ...a, length: 11 },
+    'a piece that is shorter': node(1, [{ ...a, length: 11 }, b]),
+    'a piece that is longer': node(1, [a, { ...b, length: 19 }]),
+    'a manifest that is shorter': node(2, [good, { ...good, length: 31 }]),
+    'a manifest where a piece should be': node(1, [good, a]),
+    'a piece where a manifest should be': node(2, [a, b]),
+    'a level that falls by two': node(3, [good, good]),
+    'a level that does not fall': node(1, [good, good]),
+    'a single child at the top': node(1, [a]),
+    'a node that ends early': node(2, [good, good]),
+  };
+  for (const [name, ref] of Object.entries(lies)) {
+    const reader = new ContentReader(store.blocks, ref);
+    t.throws(() => reader.read(), FORMAT, name);
+    const walk = (): unknown => {
+      for (const block of walkContent(store.blocks, ref)) {
+        const { bytes, start, plainLength } = store.blocks.read(block.id, block.address, 'block');
+        contentChildren(bytes.subarray(start, start + plainLength));
+        if (plainLength !== block.plainLength) throw Object.assign(new Error(name), FORMAT);
+        // A walk names pieces without reading them: its caller compares kind and length.
+        if (bytes[start] !== block.kind) throw Object.assign(new Error(name), FORMAT);
+      }
+      return undefined;
+    };
+    t.throws(walk, FORMAT, name);
+  }
+  t.equal(new ContentReader(store.blocks, good).read().length, 30);
+});
+
+t.test('missing and damaged blocks have codes of their own', async (t) => {
+  const store = new Store();
+  const bytes = noise(1_000, 8);
+  const ref = await store.put(bytes, 4);
+  t.throws(() => new ContentReader(new Store().blocks, ref).read(), { code: 'REGALIA_MISSING' });
+  const read: Store['blocks']['read'] = (id, address, what) => {
+    const body = store.blocks.read(id, address, what);
+    if (what === 'piece') throw Object.assign(new Error('damaged'), { code: 'REGALIA_CORRUPT' });
+    return body;
+  };
+  t.throws(() => new ContentReader({ read }, ref).read(), { code: 'REGALIA_CORRUPT' });
+});
+
+t.test('links that are lost or wrong cost time, not the content', async (t) => {
+  const store = new Store();
+  const bytes = noise(400, 6);
+  const ref = await store.put(bytes, 4);
+  const { bytes: body, start, plainLength } = store.blocks.read(ref.id, ref.address, 'manifest');
+  const plain = body.slice(start, start + plainLength);
+  await store.land();
+  const unlinked = { ...stage(store, plain), length: 400 };
+  t.ok(equalBytes(new ContentReader(store.blocks, unlinked).read(), bytes), 'no links');
+  const count = decodeManifest(plain).count;
+  const wrong = { ...stage(store, plain, new Array(count).fill(123_456_789)), length: 400 };
+  t.ok(equalBytes(new ContentReader(store.blocks, wrong).read(), bytes), 'wrong links');
+});
+
+t.test('a walk yields every block, children first, and prunes what is skipped', async (t) => {
+  const store = new Store();
+  const ref = await store.put(noise(40_000, 12), 4);
+  const done = new Set<string>();
+  let last: string | undefined;
+  for (const { address, id, kind, plainLength } of walkContent(store.blocks, ref)) {
+    const body = store.blocks.read(id, address, 'block');
+    const plain = body.bytes.slice(body.start, body.start + body.plainLength);
+    if (plain.length !== plainLength || plain[0] !== kind) t.fail(`block ${id} is another one`);
+    for (const child of contentChildren(plain)) {
+      if (!done.has(hex(child.address))) t.fail('a child comes before its parent');
+    }
+    last = hex(address);
+    done.add(last);
+  }
+  t.equal(last, hex(ref.address));
+  t.equal(done.size, store.writer.blockCount);
+  t.strictSame([...walkContent(store.blocks, ref, { skip: () => true })], []);
+  const manifests = [
+    ...walkContent(store.blocks, ref, {
+      skip: (a) => done.has(hex(a)) && !sameAddress(a, ref.address),
+    }),
+  ];
+  t.equal(manifests.length, 1);
+});
