@@ -20,7 +20,9 @@ export interface Splitter {
   cut(bytes: Uint8Array, start: number, end: number): number;
 }
 
-export function splitterOf(chunking: Chunking): Splitter {
+/** The splitter that a rule asks for; a splitter stands for itself. */
+export function splitterOf(chunking: Chunking | Splitter): Splitter {
+  if ('cut' in chunking) return chunking;
   const { kind, bytes } = chunking;
   assert(kind === 'fixed', 'the chunking is of a known kind');
   assert(Number.isInteger(bytes) && bytes >= 1 && bytes <= PIECE_MAX, 'pieces fit their format');

@@ -1,6 +1,6 @@
 /**
  * Turns: long work between awaits that resolve at once would keep timers, sockets and aborts from being heard, so it
- * lets the event loop take a turn every so often. Measured: a turn costs about a microsecond, a piece of 64 KiB forty.
+ * lets the event loop take a turn every so often. Measured: a turn costs about a microsecond, hashing 64 KiB more than thirty.
  */
 
 /** Resolves after the event loop took a turn. */

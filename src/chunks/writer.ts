@@ -49,7 +49,7 @@ export class ContentWriter {
     blocks: Blocks,
     writer: BlockWriter,
     algorithm: AlgorithmNumber,
-    chunking: Chunking,
+    chunking: Chunking | Splitter,
     pieces: PieceIndex = new PieceIndex(),
   ) {
     this.#sink = new StoreSink(blocks, writer, pieces);
@@ -204,7 +204,7 @@ export class ContentWriter {
 }
 
 /** An upper bound of the extents that a content of `length` bytes takes: what `Blocks.reserve` is asked for. */
-export function extentsFor(length: number, chunking: Chunking): number {
+export function extentsFor(length: number, chunking: Chunking | Splitter): number {
   return blocksFor(length, splitterOf(chunking));
 }
 

@@ -4,12 +4,14 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { BLAKE3, sameAddress } from '../../src/blocks/address.js';
+import { BLAKE3, SHA256, sameAddress } from '../../src/blocks/address.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../../src/bytes.js';
 import { sameContent } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
+import type { Splitter } from '../../src/chunks/splitter.js';
 import { PieceIndex } from '../../src/chunks/staging.js';
 import { walkContent } from '../../src/chunks/walk.js';
+import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { noise, Store } from './setup.js';
 
 t.test('any split of the same bytes gives the same address', async () => {
@@ -54,6 +56,49 @@ t.test('contents of every count of pieces around the borders of nodes come back'
     t.equal(ref.length, length);
     if (!equalBytes(new ContentReader(store.blocks, ref).read(), part)) t.fail(`${length} bytes`);
   }
+});
+
+t.test('a splitter that looks at content gives the same pieces for any split', async () => {
+  // Ends a piece behind a byte that eight divides, from the third byte on, and after forty bytes.
+  const splitter: Splitter = {
+    bytesMin: 3,
+    bytesMax: 40,
+    cut: (bytes, start, end) => {
+      for (let at = start + 3; at <= end; at++) {
+        if ((bytes[at - 1] as number) % 8 === 0 || at - start === 40) return at;
+      }
+      return end;
+    },
+  };
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 3_000 }),
+      fc.array(fc.nat(100), { maxLength: 60 }),
+      fc.nat(),
+      async (length, steps, seed) => {
+        const bytes = noise(length, seed);
+        const { blocks } = new Store();
+        await blocks.reserve(2 * extentsFor(length, splitter));
+        const whole = new ContentWriter(blocks, blocks.writer(), SHA256, splitter).put(bytes);
+        const writer = new ContentWriter(blocks, blocks.writer(), SHA256, splitter);
+        let at = 0;
+        for (const step of steps) writer.push(bytes.slice(at, (at = Math.min(length, at + step))));
+        writer.push(bytes.slice(at));
+        if (!sameContent(writer.finish(), whole)) return false;
+        const parts: number[] = [];
+        for (let from = 0; from < length; ) {
+          const until = splitter.cut(bytes, from, Math.min(length, from + 40));
+          parts.push(until - from);
+          from = until;
+        }
+        const reader = new ContentReader(blocks, whole);
+        const found: number[] = [];
+        for await (const piece of reader.pieces()) found.push(piece.length);
+        return equalBytes(reader.read(), bytes) && found.join() === parts.join();
+      },
+    ),
+    { numRuns: 150 },
+  );
 });
 
 t.test('a content of one piece is referred to by the piece', async (t) => {
