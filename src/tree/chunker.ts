@@ -2,8 +2,9 @@
  * Cuts a stream of items into nodes: the one place where the boundary rule is applied, for bulk loads and edits alike.
  *
  * Items are held until they are decided: an entry ends a node if no hash within the window on its left is smaller or
- * equal and none on its right is smaller, which is known once a window's length has followed it. What lies left of
- * the first item is remembered as one fence: the entry that ended the node before, natural, and its hash.
+ * equal and none on its right is smaller, which is known once a window's length has followed it. Nearer to the map's
+ * own ends than a window there is no other end. What lies left of the first item is remembered as one fence: the
+ * entry that ended the node before, natural, and its hash.
  */
 import { FORCED, NATURAL, NODE_MAX, RUN_MAX, splitRun, WINDOW } from './boundary.js';
 import { type FreshChild, Items } from './items.js';
@@ -37,6 +38,11 @@ export class Chunker {
       if ((hashes[this.#unfenced] as number) < this.#fence) return true;
     }
     return false;
+  }
+
+  /** Whether the map, which ends with the last item, goes on too little behind the fence for it to be an end. */
+  get endsBehindFence(): boolean {
+    return !this.#written && this.#fence !== undefined && this.items.plainLength <= WINDOW;
   }
 
   /** Puts the items of the node left of the fence in front; `fence` is what lies left of those. */
@@ -74,7 +80,7 @@ export class Chunker {
     const { items } = this;
     for (; this.#undecided < items.length - 1; this.#undecided++) {
       const index = this.#undecided;
-      if (!this.#winsLeft(index) || this.#winsRight(index) === false) continue;
+      if (!this.#winsLeft(index) || this.#winsRight(index) !== true) continue;
       this.#undecided = index + 1;
       this.#writeRun(index + 1, NATURAL);
       this.#undecided = -1;
@@ -102,7 +108,7 @@ export class Chunker {
       if (end - (ends[i] as number) > WINDOW) return true;
       if ((hashes[i] as number) <= hash) return false;
     }
-    return this.#fence === undefined || end > WINDOW || this.#fence > hash;
+    return end > WINDOW || (this.#fence !== undefined && this.#fence > hash);
   }
 
   /** Undefined while what decides has not come yet. */

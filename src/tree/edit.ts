@@ -226,7 +226,10 @@ class Region {
     for (;;) {
       this.#merge(edits);
       while (this.#chunker.fenceFell) this.#extendLeft();
-      if (cursor.isLast) break;
+      if (cursor.isLast) {
+        while (this.#chunker.endsBehindFence || this.#chunker.fenceFell) this.#extendLeft();
+        break;
+      }
       if (!this.#changed && !this.#nextTouched(edits)) return true;
       if (this.#inStep() && !this.#nextTouched(edits)) break;
       this.#chunker.drain();
