@@ -257,7 +257,8 @@ class EntrySource implements EditSource {
     const after = editStreams(parts, edit.streams, child);
     if (after.streams.length === 0 && child.form === CHILD_NONE) return undefined;
     const keptMap = child === parts.child && child.form === CHILD_MAP;
-    const wasFull = keptMap && (node === undefined || isFull(plainLengthOf({ node, index })));
+    const from = edit.parts === undefined ? node : undefined;
+    const wasFull = keptMap && (from === undefined || isFull(plainLengthOf({ node: from, index })));
     return placeRecord(this.#writer, nameOf(edit), after, wasFull);
   }
 
