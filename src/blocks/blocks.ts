@@ -41,6 +41,8 @@ export interface BlockRef {
 
 /** The deepest chain that writers make; readers allow a little more. */
 const PATCH_DEPTH = 8;
+/** Below this many extents more are reserved in time. */
+const REPLENISH_BELOW = 8_192;
 /** Staged bytes from which a writer spills. */
 const SPILL_BYTES = 4 * 1024 * 1024;
 
@@ -146,6 +148,21 @@ export class Blocks {
     await this.#numbers.reserve(count);
   }
 
+  /** How many extents can be begun without waiting. */
+  get available(): number {
+    return this.#numbers.available;
+  }
+
+  /** Begins to reserve more where few are left, without waiting for it. */
+  replenish(): void {
+    this.#numbers.replenish(REPLENISH_BELOW);
+  }
+
+  /** Gives back extent numbers that were reserved and not used. */
+  async release(): Promise<void> {
+    await this.#numbers.release();
+  }
+
   /** An unused extent number; `reserve` came first. */
   takeExtent(): ExtentBuilder {
     const extent = new ExtentBuilder(this.#numbers.take());
@@ -229,7 +246,13 @@ export class BlockWriter {
     this.#closed = [];
     this.#closedBytes = 0;
     if (extents.length === 0) return;
-    await this.blocks.backend.write((batch) => putExtents(batch, extents), 'none');
+    try {
+      await this.blocks.backend.write((batch) => putExtents(batch, extents), 'none');
+    } catch (error) {
+      // They are still wanted: whoever goes on writes them with the rest.
+      this.#closed.unshift(...extents);
+      throw error;
+    }
     for (const extent of extents) this.blocks.settled(extent);
   }
 

@@ -27,12 +27,16 @@ const COPY_MIN = 6;
 
 /** Builds a body from kept ranges of a base body and new bytes, and remembers which were kept. */
 export class BodyWriter {
-  bytes = new Uint8Array(64 * 1024);
+  bytes: Uint8Array<ArrayBuffer>;
   length = 0;
   #base: Uint8Array | undefined;
   #baseStart = 0;
   /** Triples: where in this body, where in the base, how long. */
   #kept: number[] = [];
+
+  constructor(capacity = 64 * 1024) {
+    this.bytes = new Uint8Array(Math.max(64, capacity));
+  }
 
   /** Starts anew; `base` is what `keep` copies from, beginning at `start`. */
   reset(base?: Uint8Array, start = 0): void {

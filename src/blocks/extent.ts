@@ -45,7 +45,7 @@ export function addressPrefix(address: Address): Uint8Array {
 /** An extent under construction. */
 export class ExtentBuilder {
   readonly number: number;
-  readonly stored = new BodyWriter();
+  readonly stored = new BodyWriter(4096);
   readonly #ends: number[] = [];
   readonly #addresses: Address[] = [];
 

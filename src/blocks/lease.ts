@@ -46,6 +46,23 @@ export class Lease {
     }
   }
 
+  /** Begins to reserve more where fewer than `below` are left. A failure shows when numbers are needed. */
+  replenish(below: number): void {
+    if (this.available >= below || this.#leasing !== undefined) return;
+    this.reserve(below).catch(() => {});
+  }
+
+  /** Gives back what is left of the last range, if nobody leased after it. */
+  async release(): Promise<void> {
+    const last = this.#ranges.pop();
+    if (last === undefined) return;
+    await this.#backend.write((batch) => {
+      const row = batch.get('meta', this.#key);
+      if (row === undefined || readNumber(openRow('meta', this.#key, row)) !== last[1]) return;
+      this.#put(batch, last[0]);
+    }, 'none');
+  }
+
   async #lease(atLeast: number): Promise<void> {
     const count = Math.max(atLeast, this.#next);
     this.#next = Math.min(LARGEST_RANGE, this.#next * 4);
@@ -61,9 +78,13 @@ export class Lease {
         path: '',
       });
     }
-    const body = new ByteWriter(16).u48(from + count).finish();
-    batch.put('meta', this.#key, sealRow('meta', this.#key, body));
+    this.#put(batch, from + count);
     return from;
+  }
+
+  #put(batch: Batch, next: number): void {
+    const body = new ByteWriter(16).u48(next).finish();
+    batch.put('meta', this.#key, sealRow('meta', this.#key, body));
   }
 
   /** A number that was reserved. */

@@ -1,7 +1,7 @@
 /**
  * Branches and tags: the only mutable things, one row of table `heads` each.
  *
- *     bucket id 16 | 'b' | name → version u8 | head 33 | next sequence varint | id ? length varint, ITC id
+ *     bucket id 16 | 'b' | name → version u8 | head 33 | id ? length varint, ITC id
  *     bucket id 16 | 't' | name → version u8 | commit 33
  *     bucket id 16              → version u8 | branches varint | tags varint
  *
@@ -35,8 +35,6 @@ export interface Branch {
   readonly head: Address;
   /** The branch's share of the interval; undefined where it counts on the enclosing bucket's branch. */
   readonly id: Id | undefined;
-  /** The sequence of the next commit that this replica makes on the branch. */
-  readonly nextSequence: number;
 }
 
 export interface NamedBranch extends Branch {
@@ -77,11 +75,7 @@ export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch |
 
 /** Creates the branch or changes it. */
 export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch: Branch): void {
-  if (!Number.isSafeInteger(branch.nextSequence) || branch.nextSequence < 0) {
-    throw optionError('nextSequence', 'an integer of 0 to 2^53 - 1', `${branch.nextSequence}`);
-  }
   const writer = new ByteWriter(128).u8(ROW_VERSION).bytes(branch.head);
-  writer.varint(branch.nextSequence);
   if (branch.id === undefined) writer.u8(0);
   else writer.u8(1).lengthed(encodeId(branch.id));
   putNamed(batch, bucket, BRANCH, name, writer.finish());
@@ -127,10 +121,9 @@ function decodeBranch(body: Uint8Array): Branch {
   const reader = new ByteReader(body, 'branch row');
   readVersion(reader, 'branch row');
   const head = readAddress(reader);
-  const nextSequence = reader.varint();
   const id = readOptional(reader, () => decodeId(reader.lengthed(MAX_STAMP_BYTES)));
   reader.end();
-  return { head, id, nextSequence };
+  return { head, id };
 }
 
 function decodeTag(body: Uint8Array): Address {

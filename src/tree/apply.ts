@@ -93,8 +93,10 @@ export class TreeEdit {
     const old = readRecord(root.node, 0);
     const wasFull = isFull(plainLengthOf(spot));
     if (edit.clear) this.#report(this.removed, old.child, outer, root.algorithm);
-    const parts = edit.clear ? EMPTY_PARTS : old;
-    const child = yield* this.#childSteps(writer, edit, spot, parts, outer);
+    if (edit.parts !== undefined) this.#report(this.added, edit.parts.child, outer, root.algorithm);
+    const parts = edit.parts ?? (edit.clear ? EMPTY_PARTS : old);
+    const kept = parts === old ? spot : undefined;
+    const child = yield* this.#childSteps(writer, edit, kept, parts, outer);
     const streams = editStreams(parts, edit.streams, child);
     return writeRoot(writer, root.rules, placeRecord(writer, NO_NAME, streams, wasFull));
   }
@@ -240,7 +242,8 @@ class EntrySource implements EditSource {
 
   apply(node: Node | undefined, index: number): FreshRecord | typeof KEEP | undefined {
     const edit = this.#list[this.#at] as EntryEdit;
-    if (edit.fresh !== undefined && node === undefined) return edit.fresh;
+    const fresh = node === undefined ? edit.fresh : undefined;
+    if (fresh !== undefined) return fresh;
     const found = node === undefined ? undefined : readRecord(node, index);
     if (edit.clear || edit.parts !== undefined) {
       this.#edit.replaced(found, edit.parts, this.#outer, this.#writer.algorithm);

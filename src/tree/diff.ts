@@ -42,6 +42,8 @@ export interface Difference {
 export interface DiffOptions {
   /** Only this entry and what lies beneath. */
   readonly key?: Names | undefined;
+  /** The key of that entry before, where it has moved since. */
+  readonly beforeKey?: Names | undefined;
   /** Whether subtrees that only one side has are told stream by stream. */
   readonly deep?: boolean | undefined;
   readonly reverse?: boolean | undefined;
@@ -54,12 +56,12 @@ const DEPTH_MAX = KEY_MAX / 2;
 export function* diffTrees(
   before: Tree | undefined,
   after: Tree | undefined,
-  { key = [], deep = false, reverse = false }: DiffOptions = {},
+  { key = [], beforeKey = key, deep = false, reverse = false }: DiffOptions = {},
 ): Generator<Difference, void> {
   const cache = (before ?? after)?.cache;
   if (cache === undefined) return;
   const walk = new Walk(cache, deep, reverse);
-  const [a, b] = [startOf(before, key), startOf(after, key)];
+  const [a, b] = [startOf(before, beforeKey), startOf(after, key)];
   if (key.length === 0) walk.both(key, a && crossBorder(cache, a), b && crossBorder(cache, b));
   else walk.entry(key, a, b);
   yield* walk.rows();

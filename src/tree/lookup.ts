@@ -111,6 +111,22 @@ export class Tree {
     return childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
   }
 
+  /** The record of a key as its parent holds it: for a bucket, the one that names it. */
+  outer(names: Names): Spot | undefined {
+    const last = names[names.length - 1];
+    const map = last === undefined ? undefined : this.mapOf(names.slice(0, -1));
+    return map && last && findInMap(this.cache, map, last, 0, last.length);
+  }
+
+  /** The bucket that a key names, if it names one. */
+  bucketAt(names: Names): { bucket: Uint8Array; root: Address; rootBlock: number } | undefined {
+    const spot = this.outer(names);
+    if (spot === undefined) return undefined;
+    const { child } = readRecord(spot.node, spot.index);
+    if (child.form !== CHILD_BUCKET) return undefined;
+    return { bucket: child.bucket.slice(), root: child.root.slice(), rootBlock: child.id };
+  }
+
   /** The record of a key as users give it: the way of a hot read. */
   locate(key: Key): Spot | undefined {
     if (typeof key !== 'string') return this.find(parseKey(key));

@@ -1,0 +1,29 @@
+/** The public surface of Regalia: exports only. */
+export type { Durability } from './blocks/backend.js';
+export { nameBytes, nameText } from './bytes.js';
+export {
+  type ErrorCode,
+  type ErrorData,
+  isRegaliaError,
+  type Outcome,
+  RegaliaError,
+} from './errors.js';
+export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
+export { Bucket, type ForkOptions, type LogOptions, type TransactOptions } from './store/bucket.js';
+export type { CommitInfo } from './store/commit-info.js';
+export type { CommitOptions, CommitResult } from './store/committer.js';
+export type { DiffOptions, DiffRow } from './store/difference.js';
+export { Entry, type EntryTotals } from './store/entry.js';
+export type { OpenOptions } from './store/options.js';
+export type { CommitConflict, CommitPolicy } from './store/rebase.js';
+export type { BranchInfo, TagInfo } from './store/refs.js';
+export { Regalia, type RegaliaOptions, type StoreStats } from './store/regalia.js';
+export type { At } from './store/resolve.js';
+export { Snapshot } from './store/snapshot.js';
+export { Transaction, type TransactionOptions, type WriteOptions } from './store/transaction.js';
+export type { ChildRange } from './store/view.js';
+export type { WatchOptions } from './store/watch.js';
+export type { CborData } from './streams/cbor.js';
+export type { Encoding, MergePolicy, RuleOptions, StreamRule } from './streams/rule.js';
+export { type ByteRange, Stream } from './streams/stream.js';
+export type { Key } from './tree/key.js';

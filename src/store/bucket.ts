@@ -1,0 +1,292 @@
+/**
+ * A bucket: a subtree with commits, a log, branches and replicas of its own. The store is the root bucket; a nested
+ * bucket's commits are made through the line of the bucket that carries it, and land in the logs of all around it.
+ */
+import type { Address } from '../blocks/address.js';
+import { equalBytes, hex } from '../bytes.js';
+import { split } from '../clock/id.js';
+import { RegaliaError, throwIfAborted } from '../errors.js';
+import { commitsBetween, commitsSince } from '../log/ancestry.js';
+import * as log from '../log/branches.js';
+import type { Commit } from '../log/commit.js';
+import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
+import type { Tree } from '../tree/lookup.js';
+import { findBucket } from './buckets.js';
+import { type CommitInfo, commitInfo } from './commit-info.js';
+import type { CommitOptions, CommitResult } from './committer.js';
+import type { Core } from './core.js';
+import { type DiffOptions, type DiffRow, diffRows } from './difference.js';
+import { headOf } from './heads.js';
+import { headsRefOf, type Landed, type Line, noBranch } from './line.js';
+import { sameSubtree } from './read-set.js';
+import { Branches, Tags } from './refs.js';
+import { type At, notFound, resolveCommit } from './resolve.js';
+import { Snapshot } from './snapshot.js';
+import { Transaction, type TransactionOptions } from './transaction.js';
+import { type WatchOptions, watchLine } from './watch.js';
+
+export interface LogOptions {
+  /** Where to begin; the head by default. */
+  readonly from?: At;
+  /** Commits that this one has seen are left out. */
+  readonly until?: At;
+  /** Only commits that changed anything at or beneath this key. */
+  readonly key?: Key;
+  /** Oldest first. */
+  readonly reverse?: boolean;
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface TransactOptions extends TransactionOptions, CommitOptions {
+  /** How often to begin again after a conflict. 16 by default. */
+  readonly retries?: number;
+}
+
+export interface ForkOptions {
+  /** Where the new branch begins; the head by default. */
+  readonly at?: At;
+}
+
+const RETRIES = 16;
+
+export class Bucket {
+  protected readonly core: Core;
+  protected readonly line: Line;
+  /** Undefined for the bucket that owns the line. */
+  readonly #nested: Uint8Array | undefined;
+  /** Where a nested bucket was when last looked up. */
+  #names: Names;
+
+  constructor(core: Core, line: Line, nested?: { bucket: Uint8Array; names: Names }) {
+    this.core = core;
+    this.line = line;
+    this.#nested = nested?.bucket;
+    this.#names = nested?.names ?? [];
+  }
+
+  /** Its id, 32 hexadecimal digits. */
+  get id(): string {
+    return hex(this.idBytes);
+  }
+
+  protected get idBytes(): Uint8Array {
+    return this.#nested ?? this.line.owner;
+  }
+
+  /** The branch that it is read on, and that its commits go to. */
+  get branchName(): string {
+    return this.line.branch;
+  }
+
+  /** Where it is in the tree of its line now. REGALIA_NOT_FOUND where it was removed. */
+  protected names(tree: Tree): Names {
+    const nested = this.#nested;
+    if (nested === undefined) return [];
+    if (!isBucketAt(tree, this.#names, nested)) {
+      const open = (found: { rootBlock: number; root: Address }): Tree =>
+        this.core.tree(found.rootBlock, found.root);
+      const names = findBucket(tree, nested, open);
+      if (names === undefined) throw notFound('bucket', hex(nested));
+      this.#names = names;
+    }
+    return this.#names;
+  }
+
+  /** The key of the bucket within the store, on this branch. */
+  get key(): string {
+    this.core.check();
+    return keyText(this.names(this.line.treeOf(this.line.stored())));
+  }
+
+  /** The commit that this bucket is at. */
+  protected head(): Landed {
+    this.core.check();
+    const tip = this.line.stored();
+    return this.#nested === undefined ? tip : this.#within(tip, this.#nested);
+  }
+
+  /** A nested bucket's commit, by way of the heads of those around it. */
+  #within(outer: Landed, bucket: Uint8Array): Landed {
+    const names = this.names(this.line.treeOf(outer));
+    let landed = outer;
+    for (const border of borders(this.line.treeOf(outer), names, this.core)) {
+      const head = headOf(this.core.cache, headsRefOf(landed), border);
+      if (head === undefined) throw notFound('head of bucket', hex(border));
+      landed = this.line.landed(head);
+    }
+    if (!equalBytes(landed.commit.bucket, bucket)) throw notFound('bucket', hex(bucket));
+    return landed;
+  }
+
+  /** The head as programs are told of it. */
+  info(at?: At): CommitInfo {
+    const { address, commit } = at === undefined ? this.head() : this.at(at);
+    return commitInfo(address, commit);
+  }
+
+  protected at(at: At): Landed {
+    const head = this.head();
+    return this.line.landed(resolveCommit(this.core, this.idBytes, at, head.address));
+  }
+
+  /** The state at the head, or at a commit, branch, tag or date. Free to take; readable for ever. */
+  snapshot(at?: At): Snapshot {
+    const landed = at === undefined ? this.head() : this.at(at);
+    return new Snapshot(this.core, this.line.treeOf(landed), landed.address);
+  }
+
+  begin(options: TransactionOptions = {}): Transaction {
+    this.core.checkWritable();
+    const tree = this.line.treeOf(this.line.tip());
+    return new Transaction(this.core, this.line, this.names(tree), options);
+  }
+
+  /**
+   * Runs `body` in a transaction and commits it; begins again where others changed the same meanwhile. `body` may run
+   * several times: all it does should be in the transaction.
+   */
+  async transact<T>(
+    body: (tx: Transaction) => T | Promise<T>,
+    options: TransactOptions = {},
+  ): Promise<{ result: T; commit: CommitResult }> {
+    const { retries = RETRIES, isolation, ...commit } = options;
+    for (let left = retries; ; left--) {
+      throwIfAborted(options.signal, 'transact');
+      const tx = this.begin(isolation === undefined ? {} : { isolation });
+      try {
+        const result = await body(tx);
+        return { result, commit: await tx.commit(commit) };
+      } catch (error) {
+        tx[Symbol.dispose]();
+        const conflict = error instanceof RegaliaError && error.code === 'REGALIA_CONFLICT';
+        if (!conflict || left <= 0) throw error;
+      }
+    }
+  }
+
+  /** The bucket at a key. REGALIA_NOT_FOUND where there is none. */
+  bucket(key: Key): Bucket {
+    this.core.check();
+    const tree = this.line.treeOf(this.line.stored());
+    const names = [...this.names(tree), ...parseKey(key)];
+    const ids = [...borders(tree, names, this.core)];
+    const bucket = ids[ids.length - 1];
+    if (bucket === undefined || !isBucketAt(tree, names, bucket)) {
+      throw notFound('bucket at', keyText(parseKey(key)));
+    }
+    return new Bucket(this.core, this.line, { bucket, names });
+  }
+
+  /** The commits that the head has seen, newest first. */
+  *log(options: LogOptions = {}): Generator<CommitInfo> {
+    const { history } = this.core;
+    const from = options.from === undefined ? this.head() : this.at(options.from);
+    const haves = options.until === undefined ? [] : [this.at(options.until).address];
+    const names = options.key === undefined ? undefined : parseKey(options.key);
+    const walk = options.reverse === true ? commitsBetween : commitsSince;
+    let left = options.limit ?? Number.POSITIVE_INFINITY;
+    for (const { address } of walk(history, haves, [from.address])) {
+      throwIfAborted(options.signal, 'log');
+      if (left <= 0) return;
+      const commit = history.commit(address);
+      if (!equalBytes(commit.bucket, this.idBytes)) continue;
+      if (names !== undefined && !this.#changed(address, commit, names)) continue;
+      left--;
+      yield commitInfo(address, commit);
+    }
+  }
+
+  /** Whether a commit made a key what it is: it differs from every parent. */
+  #changed(address: Address, commit: Commit, names: Names): boolean {
+    const after = this.core.treeOf(address);
+    const { parents } = commit;
+    if (parents.length === 0) return after.find(names) !== undefined;
+    return parents.every((parent) => !sameSubtree(this.core.treeOf(parent), after, names));
+  }
+
+  /** What is different between two states, in key order. Lazy. */
+  diff(from: At, to: At, options: DiffOptions = {}): Iterable<DiffRow> {
+    const before = this.at(from);
+    const after = this.at(to);
+    return diffRows(this.line, before, after, options);
+  }
+
+  /** Starts a branch at the head, or elsewhere. REGALIA_EXISTS where there is one of that name. */
+  async fork(branch: string, options: ForkOptions = {}): Promise<Bucket> {
+    this.core.checkWritable();
+    log.checkRefName(branch);
+    const head = (options.at === undefined ? this.head() : this.at(options.at)).address;
+    const { line, idBytes } = this;
+    await this.core.backend.write((batch) => {
+      if (log.branch(batch, idBytes, branch) !== undefined) {
+        throw new RegaliaError('REGALIA_EXISTS', `there is a branch ${branch}`, {
+          what: 'branch',
+          name: branch,
+        });
+      }
+      const parent = log.branch(batch, line.owner, line.branch);
+      if (parent === undefined) throw noBranch(line.branch);
+      // Without a share of its own there is none to split: the new branch can be read alone.
+      const [kept, given] = parent.id === undefined ? [undefined, undefined] : split(parent.id);
+      log.putBranch(batch, line.owner, line.branch, { ...parent, id: kept });
+      log.putBranch(batch, idBytes, branch, { head, id: given });
+    }, 'sync');
+    return this.branch(branch);
+  }
+
+  /** The same bucket on another branch. REGALIA_NOT_FOUND. */
+  branch(name: string): Bucket {
+    this.core.check();
+    if (this.#nested === undefined && name === this.line.branch) return this;
+    const { idBytes } = this;
+    this.core.backend.refresh();
+    if (log.branch(this.core.backend, idBytes, name) === undefined) throw noBranch(name);
+    return new Bucket(this.core, this.core.line(idBytes, name));
+  }
+
+  get branches(): Branches {
+    return new Branches(this.core, this.idBytes, this.line.branch);
+  }
+
+  get tags(): Tags {
+    return new Tags(this.core, this.idBytes, this.line.branch);
+  }
+
+  /** What others and this process commit to the branch, from now on. Ends when the signal is aborted. */
+  watch(options: WatchOptions = {}): AsyncIterable<CommitInfo> {
+    this.core.check();
+    return watchLine(this.core, this.line, () => this.head(), options);
+  }
+
+  /** A commit that makes a key, with all beneath it, what it was at another commit. */
+  async restore(at: At, key: Key = '/', options: CommitOptions = {}): Promise<CommitResult> {
+    const before = this.line.treeOf(this.at(at));
+    const tx = this.begin();
+    try {
+      tx.graft(key, before);
+      const message = `restore ${keyText(parseKey(key))} from ${this.info(at).commit}`;
+      return await tx.commit({ message, ...options });
+    } finally {
+      tx[Symbol.dispose]();
+    }
+  }
+}
+
+/** The ids of the buckets around a key and of the one at it, from the outside in. */
+function* borders(tree: Tree, names: Names, core: Core): Generator<Uint8Array> {
+  let here = tree;
+  let from = 0;
+  for (let depth = 1; depth <= names.length; depth++) {
+    const found = here.bucketAt(names.slice(from, depth));
+    if (found === undefined) continue;
+    yield found.bucket;
+    here = core.tree(found.rootBlock, found.root);
+    from = depth;
+  }
+}
+
+function isBucketAt(tree: Tree, names: Names, bucket: Uint8Array): boolean {
+  const found = tree.bucketAt(names);
+  return found !== undefined && equalBytes(found.bucket, bucket);
+}

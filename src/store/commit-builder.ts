@@ -1,0 +1,204 @@
+/**
+ * Builds the commits that a change of a line's tree makes: one for each bucket it touched, the innermost first, each
+ * naming its predecessor, its new contents and the new heads within it; the line's own commit last.
+ */
+import { type Address, addressText } from '../blocks/address.js';
+import { equalBytes, hex } from '../bytes.js';
+import type { Event } from '../clock/event.js';
+import { event } from '../clock/stamp.js';
+import { RegaliaError } from '../errors.js';
+import { type Commit, commitAddress } from '../log/commit.js';
+import { encodeMoves, type Move } from '../log/moves.js';
+import { type Actor, signCommit } from '../log/signature.js';
+import type { MovedPart, TouchedBucket } from '../tree/apply.js';
+import type { RootRef } from '../tree/root.js';
+import { directBuckets } from './buckets.js';
+import type { Core } from './core.js';
+import { allHeads, type HeadsRef, headOf, writeHeads } from './heads.js';
+import { headsRefOf, type Landed, type Line, type Tip } from './line.js';
+import type { Writers } from './writers.js';
+
+/** A changed tree. */
+export interface Change {
+  readonly root: RootRef;
+  /** Innermost first. */
+  readonly touched: readonly TouchedBucket[];
+  readonly removed: readonly MovedPart[];
+  readonly added: readonly MovedPart[];
+  /** Moves that were told, by the bucket whose keys they are; '' is the line's own. */
+  readonly moves: ReadonlyMap<string, readonly Move[]>;
+}
+
+/** What the user says of a commit. */
+export interface CommitWords {
+  readonly message: string;
+  readonly actor: Actor | undefined;
+}
+
+export interface Built {
+  readonly tip: Tip;
+  /** Innermost first, the line's own last. */
+  readonly landed: readonly Landed[];
+  readonly signatures: ReadonlyMap<string, Uint8Array>;
+}
+
+const NO_MOVES: readonly Move[] = [];
+
+export class CommitBuilder {
+  readonly #core: Core;
+  readonly #line: Line;
+  readonly #writers: Writers;
+  readonly #tip: Tip;
+  readonly #words: CommitWords;
+  readonly #timeMs: number;
+  /** New commits by bucket, 32 hexadecimal digits. */
+  readonly #made = new Map<string, Landed>();
+
+  constructor(line: Line, writers: Writers, tip: Tip, words: CommitWords) {
+    this.#core = line.core;
+    this.#line = line;
+    this.#writers = writers;
+    this.#tip = tip;
+    this.#words = words;
+    this.#timeMs = Math.max(0, Math.floor(this.#core.settings.now()));
+  }
+
+  /** The commits of a change. Their blocks (heads, moves) are staged. */
+  build(change: Change): { tip: Tip; landed: Landed[] } {
+    const landed: Landed[] = [];
+    for (const touched of change.touched) {
+      const before = this.#previous(touched.bucket);
+      const outerOf = (outer: Uint8Array | undefined): boolean =>
+        outer !== undefined && equalBytes(outer, touched.bucket);
+      const one = this.#commit(touched.bucket, touched.after, before, change, outerOf);
+      this.#made.set(hex(touched.bucket), one);
+      landed.push(one);
+    }
+    const own = this.#commit(
+      this.#line.owner,
+      change.root,
+      this.#tip,
+      change,
+      (outer) => outer === undefined,
+    );
+    landed.push(own);
+    return { tip: { ...own, id: this.#tip.id }, landed };
+  }
+
+  async sign(landed: readonly Landed[]): Promise<ReadonlyMap<string, Uint8Array>> {
+    const signatures = new Map<string, Uint8Array>();
+    const { actor } = this.#words;
+    if (actor === undefined) return signatures;
+    for (const { address } of landed) {
+      signatures.set(addressText(address), await signCommit(actor, address));
+    }
+    return signatures;
+  }
+
+  #commit(
+    bucket: Uint8Array,
+    root: RootRef,
+    before: Landed | undefined,
+    change: Change,
+    within: (outer: Uint8Array | undefined) => boolean,
+  ): Landed {
+    const { identity, sequences } = this.#core;
+    const algorithm = root.address[0] as Commit['algorithm'];
+    const heads = this.#heads(before, root, change, within);
+    const isOwn = bucket === this.#line.owner;
+    const moves = this.#moves(algorithm, change.moves.get(isOwn ? '' : hex(bucket)) ?? NO_MOVES);
+    const commit: Commit = {
+      algorithm,
+      bucket,
+      root: root.address,
+      heads: heads?.address,
+      moves: moves?.address,
+      lastMoves: before?.commit.moves === undefined ? before?.commit.lastMoves : before.address,
+      parents: before === undefined ? [] : [before.address],
+      stamp: this.#count(before?.commit.stamp ?? 0),
+      actor: this.#words.actor?.publicKey,
+      replica: identity.replica,
+      incarnation: identity.incarnation,
+      sequence: sequences.take(),
+      timeMs: this.#timeMs,
+      message: this.#words.message,
+    };
+    const address = commitAddress(commit);
+    const ids = { headsBlock: heads?.id ?? 0, movesBlock: moves?.id ?? 0 };
+    return { address, commit, rootBlock: root.id, ...ids };
+  }
+
+  #count(stamp: Event): Event {
+    if (this.#tip.id === 0) {
+      throw new RegaliaError(
+        'REGALIA_STAMP',
+        `branch ${this.#line.branch} has no share of the interval: fork it before writing to it`,
+        { expected: 'a branch or replica that was forked', actual: 'a copy without an id' },
+      );
+    }
+    return event({ id: this.#tip.id, event: stamp }).event;
+  }
+
+  #moves(
+    algorithm: Commit['algorithm'],
+    moves: readonly Move[],
+  ): { id: number; address: Address } | undefined {
+    let last: { id: number; address: Address } | undefined;
+    for (const { block } of encodeMoves(algorithm, moves)) {
+      last = this.#writers.putPlain(algorithm, block);
+    }
+    return last;
+  }
+
+  #heads(
+    before: Landed | undefined,
+    root: RootRef,
+    change: Change,
+    within: (outer: Uint8Array | undefined) => boolean,
+  ): HeadsRef | undefined {
+    const old = before === undefined ? undefined : headsRefOf(before);
+    const edits = new Map<string, Address | undefined>();
+    for (const { bucket, outer } of change.touched) {
+      const made = this.#made.get(hex(bucket));
+      if (made !== undefined && within(outer)) edits.set(hex(bucket), made.address);
+    }
+    const moved = [...change.removed, ...change.added].some((part) => within(part.outer));
+    const fresh = before === undefined && root.totals.buckets > 0;
+    if (moved || fresh) this.#recount(old, root, edits);
+    return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
+  }
+
+  /** Where buckets came or went with what holds them, the heads are those of the buckets that are there now. */
+  #recount(
+    old: HeadsRef | undefined,
+    root: RootRef,
+    edits: Map<string, Address | undefined>,
+  ): void {
+    const { cache } = this.#core;
+    for (const { bucket } of allHeads(cache, old)) {
+      const digits = hex(bucket);
+      if (!edits.has(digits)) edits.set(digits, undefined);
+    }
+    for (const { bucket } of directBuckets(this.#core.tree(root.id, root.address))) {
+      const digits = hex(bucket);
+      const made = this.#made.get(digits)?.address;
+      const known = made ?? headOf(cache, old, bucket) ?? this.#previous(bucket)?.address;
+      edits.set(digits, known);
+    }
+  }
+
+  /** The commit of a bucket before this change, wherever it was. */
+  #previous(bucket: Uint8Array): Landed | undefined {
+    const queue: Landed[] = [this.#tip];
+    for (let outer = queue.shift(); outer !== undefined; outer = queue.shift()) {
+      const heads = headsRefOf(outer);
+      const found = headOf(this.#core.cache, heads, bucket);
+      if (found !== undefined) return this.#line.landed(found);
+      for (const { commit } of allHeads(this.#core.cache, heads)) {
+        const inner = this.#line.landed(commit);
+        if (inner.commit.heads !== undefined) queue.push(inner);
+      }
+    }
+    return undefined;
+  }
+}

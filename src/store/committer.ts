@@ -1,0 +1,219 @@
+/**
+ * Committing a transaction: its edits go onto the line's tip, as one commit with one parent.
+ *
+ *     the tip is where it began     its edits, or its private tree, as they are
+ *     the tip has moved, few edits  the edits again, each stream checked against what it was
+ *     the tip has moved, many       a three-way merge of where it began, the tip and its private tree
+ */
+
+import { sameAddress } from '../blocks/address.js';
+import type { Durability } from '../blocks/backend.js';
+import { utf8Bytes } from '../bytes.js';
+import { RegaliaError, throwIfAborted } from '../errors.js';
+import { MESSAGE_BYTES_MAX } from '../log/commit.js';
+import type { Actor } from '../log/signature.js';
+import { type EntryEdit, TreeEdit } from '../tree/apply.js';
+import { keyText, type Names } from '../tree/key.js';
+import type { Tree } from '../tree/lookup.js';
+import type { RootRef } from '../tree/root.js';
+import { type Change, CommitBuilder } from './commit-builder.js';
+import { type CommitInfo, commitInfo } from './commit-info.js';
+import { land } from './landing.js';
+import type { Landed, Tip } from './line.js';
+import { checkDurability } from './options.js';
+import { sameSubtree } from './read-set.js';
+import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
+import { TouchedBuckets } from './touched.js';
+import { runSteps, type Transaction } from './transaction.js';
+import { Writers } from './writers.js';
+
+export interface CommitOptions {
+  /** At most 64 KiB of text. */
+  readonly message?: string;
+  readonly durability?: Durability;
+  /**
+   * Who wins where others changed the same streams meanwhile: 'ours' is this transaction. For all streams, or decided
+   * one by one. Otherwise the streams' rules decide.
+   */
+  readonly policy?: CommitPolicy;
+  /** Who signs, if not the store's actor. */
+  readonly actor?: Actor;
+  readonly signal?: AbortSignal;
+}
+
+export interface CommitResult extends CommitInfo {
+  /** False where nothing had changed: then this is the head as it was. */
+  readonly changed: boolean;
+}
+
+/** Up to this many operations are put on a moved head one by one. */
+const FEW = 2_000;
+const SEQUENCES = 64;
+/** A head that keeps moving is another process at work: each try is built on a newer one. */
+const TRIES = 1_000;
+
+export async function commitTransaction(
+  tx: Transaction,
+  options: CommitOptions,
+): Promise<CommitResult> {
+  const { line, core } = { line: tx.line, core: tx.line.core };
+  const durability = options.durability ?? core.settings.durability;
+  checkOptions(options, durability);
+  throwIfAborted(options.signal, 'commit');
+  await core.raise();
+  if (tx.pending.count > FEW) await tx.settle(options.signal);
+  for (let count = 0; count < TRIES; count++) {
+    const attempt = await line.inTurn(() => new Attempt(tx, options).build(durability));
+    if (attempt.write === undefined) return { ...infoOf(attempt.landed), changed: false };
+    if (await attempt.write) return { ...infoOf(attempt.landed), changed: true };
+  }
+  throw new RegaliaError(
+    'REGALIA_CONFLICT',
+    `the head moved ${TRIES} times while the commit was built`,
+    { conflicts: [] },
+    { retryable: true },
+  );
+}
+
+function infoOf({ address, commit }: Landed): CommitInfo {
+  return commitInfo(address, commit);
+}
+
+function checkOptions(options: CommitOptions, durability: Durability): void {
+  checkDurability(durability);
+  const { message = '' } = options;
+  const bytes = typeof message === 'string' ? utf8Bytes(message).length : Number.NaN;
+  if (bytes <= MESSAGE_BYTES_MAX) return;
+  throw new RegaliaError(
+    'REGALIA_OPTION',
+    `a message is text of at most ${MESSAGE_BYTES_MAX} bytes`,
+    {
+      option: 'message',
+      expected: `text of at most ${MESSAGE_BYTES_MAX} bytes`,
+      actual: typeof message === 'string' ? `${bytes} bytes` : typeof message,
+    },
+  );
+}
+
+/** One try to put a transaction on the tip. */
+class Attempt {
+  readonly #tx: Transaction;
+  readonly #options: CommitOptions;
+  /** What this try stages; what the transaction staged goes along. */
+  readonly #writers: Writers;
+
+  constructor(tx: Transaction, options: CommitOptions) {
+    this.#tx = tx;
+    this.#options = options;
+    const { core } = tx.line;
+    this.#writers = new Writers(core.cache, core.blocks);
+  }
+
+  async build(durability: Durability): Promise<{ landed: Landed; write?: Promise<boolean> }> {
+    const { line } = this.#tx;
+    const { core } = line;
+    core.check();
+    while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
+    const tip = line.tip();
+    const change = await this.#change(tip);
+    if (sameAddress(change.root.address, tip.commit.root)) {
+      this.#writers.blocks.discard();
+      return { landed: tip };
+    }
+    const actor = this.#options.actor ?? core.settings.actor;
+    const words = { message: this.#options.message ?? '', actor };
+    const builder = new CommitBuilder(line, this.#writers, tip, words);
+    const made = builder.build(change);
+    const signatures = await builder.sign(made.landed);
+    const built = { ...made, signatures };
+    line.expect(built.tip, built.landed);
+    const write = land(line, tip, built, [this.#tx.writers, this.#writers], durability);
+    // Whoever asked for the commit awaits it; here it must not count as unhandled meanwhile.
+    write.catch(() => {});
+    return { landed: built.tip, write };
+  }
+
+  async #change(tip: Tip): Promise<Change> {
+    const tx = this.#tx;
+    const { line } = tx;
+    const started = line.treeOf(tx.started);
+    if (sameAddress(tip.address, tx.started.address)) return this.#inPlace(started);
+    const head = line.treeOf(tip);
+    this.#checkReads(started, head);
+    if (tx.privateRoot !== undefined) return this.#merged(started, head);
+    const rebase = new Rebase(started, head, (names, stream) => this.#policy(head, names, stream));
+    const edit = rebase.edit(tx.pending.edit(), []);
+    throwConflicts(rebase.conflicts);
+    return this.#applied(head, edit, undefined);
+  }
+
+  /** Nobody came between. */
+  #inPlace(started: Tree): Promise<Change> {
+    const tx = this.#tx;
+    const { privateRoot } = tx;
+    const { core } = tx.line;
+    const tree =
+      privateRoot === undefined ? started : core.tree(privateRoot.id, privateRoot.address);
+    return this.#applied(tree, tx.pending.count === 0 ? undefined : tx.pending.edit(), privateRoot);
+  }
+
+  async #applied(
+    tree: Tree,
+    edit: EntryEdit | undefined,
+    privateRoot: RootRef | undefined,
+  ): Promise<Change> {
+    const tx = this.#tx;
+    const { core } = tx.line;
+    const treeEdit = new TreeEdit(core.cache, this.#writers.for);
+    const touched = new TouchedBuckets();
+    touched.add(tx.touched.list());
+    let root = privateRoot ?? rootRefOf(tree);
+    if (edit !== undefined) {
+      const steps = treeEdit.rootSteps(tree.root, edit);
+      root = await runSteps(steps, core, this.#writers, this.#options.signal);
+      touched.add(treeEdit.touched);
+    }
+    return {
+      root,
+      touched: touched.list(),
+      removed: [...tx.removed, ...treeEdit.removed],
+      added: [...tx.added, ...treeEdit.added],
+      moves: tx.moves,
+    };
+  }
+
+  /** The private tree, merged by content. */
+  async #merged(started: Tree, head: Tree): Promise<Change> {
+    throw conflictError([], `the head moved from ${started.root.id} to ${head.root.id}`);
+  }
+
+  #policy(head: Tree, names: Names, stream: string | undefined): CommitPolicy {
+    const { policy } = this.#options;
+    if (policy !== undefined) return policy;
+    if (stream === undefined) return 'conflict';
+    return this.#tx.ruleAt(head, names, stream).merge;
+  }
+
+  /** What was read, and what was guarded, must be as it was. */
+  #checkReads(started: Tree, head: Tree): void {
+    const { reads, guards } = this.#tx;
+    const read = reads?.changed(started, head);
+    const names = read?.names ?? guards.find((key) => !sameSubtree(started, head, key));
+    if (names === undefined) return;
+    const stream = read?.stream === undefined ? {} : { stream: read.stream };
+    throwConflicts([{ key: keyText(names), ...stream, kind: 'read/changed' }]);
+  }
+}
+
+function rootRefOf(tree: Tree): RootRef {
+  const { id, address } = tree.root;
+  // Totals are asked for where a bucket is made anew, never of a root that is kept.
+  return { id, address, totals: { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 } };
+}
+
+function throwConflicts(conflicts: readonly CommitConflict[]): void {
+  const [first] = conflicts;
+  if (first === undefined) return;
+  const where = first.stream === undefined ? first.key : `${first.key} ${first.stream}`;
+  throw conflictError(conflicts, `${where} (${first.kind})`);
+}

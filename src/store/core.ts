@@ -1,0 +1,193 @@
+/**
+ * The innards that everything of one open store shares: engine, blocks, nodes, history, identity and settings.
+ *
+ *     meta row 'store'   version u8 | store id 16 | replica id 16 | algorithm u8 | incarnation varint | created varint
+ *
+ * The store's id is that of its root bucket: replicas of one store share it, and differ in replica id. The incarnation
+ * is raised before the first commit after each opening, so that (replica, incarnation, sequence) names one commit.
+ */
+import { type Address, type AlgorithmNumber, algorithmName } from '../blocks/address.js';
+import type { Backend, Batch } from '../blocks/backend.js';
+import { Blocks } from '../blocks/blocks.js';
+import { Lease } from '../blocks/lease.js';
+import { openRow, sealRow } from '../blocks/rows.js';
+import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { History } from '../log/history.js';
+import { decodeRules, type Rules } from '../streams/rule.js';
+import { Tree } from '../tree/lookup.js';
+import { NodeCache } from '../tree/node-cache.js';
+import { Line, lineName } from './line.js';
+import type { Settings } from './options.js';
+
+const STORE_VERSION = 1;
+const STORE_KEY = utf8Bytes('store');
+const TREES_MAX = 64;
+
+/** Who and what a store is. */
+export interface Identity {
+  /** The id of the root bucket, 16 bytes. */
+  readonly store: Uint8Array;
+  /** 16 bytes. */
+  readonly replica: Uint8Array;
+  readonly algorithm: AlgorithmNumber;
+  readonly incarnation: number;
+  readonly createdMs: number;
+}
+
+export class Core {
+  readonly backend: Backend;
+  readonly blocks: Blocks;
+  readonly cache: NodeCache;
+  readonly history: History;
+  /** Sequences of this replica's commits. */
+  readonly sequences: Lease;
+  readonly settings: Settings;
+  identity: Identity;
+  /** Called after a commit landed, with the line's name. */
+  readonly watchers = new Set<(owner: Uint8Array, branch: string) => void>();
+  #closed = false;
+  #raising: Promise<void> | undefined;
+  #raised = false;
+  /** Trees by root id: snapshots of one root share what they have found. */
+  readonly #trees = new Map<number, Tree>();
+  readonly #lines = new Map<string, Line>();
+  readonly #rules = new WeakMap<Uint8Array, Rules>();
+
+  constructor(backend: Backend, settings: Settings, identity: Identity) {
+    this.backend = backend;
+    this.settings = settings;
+    this.identity = identity;
+    this.blocks = new Blocks(backend);
+    this.cache = new NodeCache(this.blocks, settings.cacheBytes);
+    this.history = new History(backend);
+    this.sequences = new Lease(backend, 'sequences', 2 ** 48);
+  }
+
+  /** The one line of a bucket's branch: all handles share it. */
+  line(owner: Uint8Array, branch: string): Line {
+    const name = lineName(owner, branch);
+    let line = this.#lines.get(name);
+    if (line === undefined) {
+      line = new Line(this, owner, branch);
+      this.#lines.set(name, line);
+    }
+    return line;
+  }
+
+  /** The tree of a root. */
+  tree(id: number, address: Address): Tree {
+    const known = id === 0 ? undefined : this.#trees.get(id);
+    if (known !== undefined) return known;
+    const tree = Tree.load(this.cache, id, address);
+    if (this.#trees.size >= TREES_MAX) {
+      for (const oldest of this.#trees.keys()) {
+        this.#trees.delete(oldest);
+        break;
+      }
+    }
+    if (id !== 0) this.#trees.set(id, tree);
+    return tree;
+  }
+
+  /** The tree of a commit. */
+  treeOf(commit: Address): Tree {
+    const entry = this.history.entry(commit);
+    return this.tree(entry?.rootBlock ?? 0, this.history.commit(commit).root);
+  }
+
+  /** A bucket's rules, decoded once per root. */
+  rules(encoded: Uint8Array): Rules {
+    let rules = this.#rules.get(encoded);
+    if (rules === undefined) {
+      rules = decodeRules(encoded);
+      this.#rules.set(encoded, rules);
+    }
+    return rules;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** REGALIA_CLOSED once the store is closed. */
+  check(): void {
+    if (this.#closed) {
+      throw new RegaliaError('REGALIA_CLOSED', 'the store is closed', { what: 'store' });
+    }
+  }
+
+  /** REGALIA_READ_ONLY where the store was opened for reading. */
+  checkWritable(): void {
+    this.check();
+    if (!this.settings.readOnly && !this.backend.readOnly) return;
+    throw new RegaliaError('REGALIA_READ_ONLY', 'the store is open for reading only', {
+      what: 'store',
+    });
+  }
+
+  /** Raises the incarnation, durably, before this handle's first commit. */
+  async raise(): Promise<void> {
+    if (this.#raised) return;
+    this.#raising ??= this.backend
+      .write((batch) => this.#raise(batch), 'sync')
+      .then((identity) => {
+        this.identity = identity;
+        this.#raised = true;
+      });
+    await this.#raising;
+  }
+
+  #raise(batch: Batch): Identity {
+    const current = readIdentity(batch.get('meta', STORE_KEY)) ?? this.identity;
+    const raised = { ...current, incarnation: current.incarnation + 1 };
+    putIdentity(batch, raised);
+    return raised;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    try {
+      await this.blocks.index.settle();
+      await this.blocks.release();
+    } finally {
+      await this.backend.close();
+    }
+  }
+}
+
+/** The identity that a store keeps; undefined in an empty one. */
+export function storedIdentity(backend: Backend): Identity | undefined {
+  return readIdentity(backend.get('meta', STORE_KEY));
+}
+
+export function putIdentity(batch: Batch, identity: Identity): void {
+  const writer = new ByteWriter(64).u8(STORE_VERSION).bytes(identity.store).bytes(identity.replica);
+  writer.u8(identity.algorithm).varint(identity.incarnation).varint(identity.createdMs);
+  batch.put('meta', STORE_KEY, sealRow('meta', STORE_KEY, writer.finish()));
+}
+
+function readIdentity(row: Uint8Array | undefined): Identity | undefined {
+  if (row === undefined) return undefined;
+  const reader = new ByteReader(openRow('meta', STORE_KEY, row), 'store row');
+  const version = reader.u8();
+  if (version !== STORE_VERSION) {
+    throw new RegaliaError(
+      'REGALIA_VERSION',
+      `a store of version ${version} is unknown to this release`,
+      {
+        what: 'store',
+        expected: `${STORE_VERSION}`,
+        actual: `${version}`,
+      },
+    );
+  }
+  const store = reader.bytes(16).slice();
+  const replica = reader.bytes(16).slice();
+  const algorithm = reader.u8();
+  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
+  const incarnation = reader.varint();
+  const createdMs = reader.varint();
+  reader.end();
+  return { store, replica, algorithm: algorithm as AlgorithmNumber, incarnation, createdMs };
+}

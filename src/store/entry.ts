@@ -1,0 +1,149 @@
+/**
+ * What reads return: an entry with its streams, its place among others, and what lies beneath it. An entry is a view
+ * of a record; nothing of it is decoded before it is asked for.
+ */
+import { hex } from '../bytes.js';
+import type { Encoding } from '../streams/rule.js';
+import { Stream, type StreamSource } from '../streams/stream.js';
+import { crossBorder, type Spot } from '../tree/lookup.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import {
+  CHILD_BUCKET,
+  CHILD_NONE,
+  findStream,
+  type RecordParts,
+  readRecord,
+  type StreamPart,
+} from '../tree/record.js';
+
+/** What entries and streams need of the view that made them. */
+export interface ViewSource {
+  readonly cache: NodeCache;
+  check(): void;
+  /** The encoding of a stream of the bucket around a key. */
+  encodingOf(key: readonly (string | Uint8Array)[] | string, stream: string): Encoding;
+}
+
+/** What lies beneath an entry. */
+export interface EntryTotals {
+  /** Entries, without this one. */
+  readonly entries: number;
+  readonly buckets: number;
+  /** Logical bytes of streams, this entry's included. */
+  readonly bytes: number;
+}
+
+export class Entry {
+  readonly #view: ViewSource;
+  readonly #outer: Spot;
+  #spot: Spot | undefined;
+  #parts: RecordParts | undefined;
+  readonly #parent: string;
+
+  /** `parent` is the text of the key that holds it; '' for the top itself and for entries of the top. */
+  constructor(view: ViewSource, spot: Spot, parent: string) {
+    this.#view = view;
+    this.#outer = spot;
+    this.#parent = parent;
+  }
+
+  /** Its name; bytes that are not UTF-8 are lone surrogates U+DC80 to U+DCFF. Empty for the top. */
+  get name(): string {
+    return this.#outer.node.nameText(this.#outer.index);
+  }
+
+  get nameBytes(): Uint8Array {
+    return this.#outer.node.name(this.#outer.index);
+  }
+
+  /** Its key as text. */
+  get key(): string {
+    return `${this.#parent}/${this.name}`;
+  }
+
+  get #record(): RecordParts {
+    this.#parts ??= readRecord(this.#place.node, this.#place.index);
+    return this.#parts;
+  }
+
+  /** Where its streams and children are: for a bucket, within its root. */
+  get #place(): Spot {
+    this.#spot ??= crossBorder(this.#view.cache, this.#outer);
+    return this.#spot;
+  }
+
+  /** The names of its streams, in bytewise order. */
+  get streams(): readonly string[] {
+    return this.#record.shape.names;
+  }
+
+  /** A stream, or undefined where it has none of that name. */
+  get(stream: string): Stream | undefined {
+    const { node, index } = this.#place;
+    const part = findStream(node, index, stream);
+    return part === undefined
+      ? undefined
+      : streamOf(this.#view, this.#place, part, this.key, stream);
+  }
+
+  /** Whether anything lies beneath it. */
+  get hasChildren(): boolean {
+    return this.#record.child.form !== CHILD_NONE;
+  }
+
+  /** The id of the bucket that it is, as 32 hexadecimal digits; undefined where it is none. */
+  get bucket(): string | undefined {
+    const { child } = readRecord(this.#outer.node, this.#outer.index);
+    return child.form === CHILD_BUCKET ? hex(child.bucket) : undefined;
+  }
+
+  get totals(): EntryTotals {
+    const { child, streams } = this.#record;
+    let bytes = 0;
+    for (const { length } of streams) bytes += length;
+    if (child.form === CHILD_NONE) return { entries: 0, buckets: 0, bytes };
+    const { entries, buckets, inlineBytes, referencedBytes } = child.totals;
+    return { entries, buckets, bytes: bytes + inlineBytes + referencedBytes };
+  }
+}
+
+export function streamOf(
+  view: ViewSource,
+  spot: Spot,
+  part: StreamPart,
+  key: readonly (string | Uint8Array)[] | string,
+  stream: string,
+): Stream {
+  return new Stream(new SpotSource(view, spot, key, stream), part);
+}
+
+class SpotSource implements StreamSource {
+  readonly #view: ViewSource;
+  readonly #key: readonly (string | Uint8Array)[] | string;
+  readonly #stream: string;
+  readonly algorithm: number;
+
+  constructor(
+    view: ViewSource,
+    spot: Spot,
+    key: readonly (string | Uint8Array)[] | string,
+    stream: string,
+  ) {
+    this.#view = view;
+    this.#key = key;
+    this.#stream = stream;
+    this.algorithm = spot.node.algorithm;
+  }
+
+  get cache(): NodeCache {
+    return this.#view.cache;
+  }
+
+  check(): void {
+    this.#view.check();
+  }
+
+  encoding(): Encoding {
+    return this.#view.encodingOf(this.#key, this.#stream);
+  }
+}

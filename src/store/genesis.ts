@@ -1,0 +1,56 @@
+/**
+ * The beginning of a store: its identity, its rules, and a first commit of an empty root, so that every branch has a
+ * head and every two histories of the store have a commit in common.
+ */
+import type { Backend } from '../blocks/backend.js';
+import { seed } from '../clock/stamp.js';
+import { putBranch } from '../log/branches.js';
+import { type Commit, commitAddress } from '../log/commit.js';
+import { encodeRules } from '../streams/rule.js';
+import { writeEmptyRoot } from '../tree/root.js';
+import { Core, type Identity, putIdentity } from './core.js';
+import type { Settings } from './options.js';
+import { Writers } from './writers.js';
+
+export const MAIN = 'main';
+
+/** Begins a store in an empty backend. */
+export async function begin(backend: Backend, settings: Settings): Promise<Identity> {
+  const identity: Identity = {
+    store: settings.random(16),
+    replica: settings.random(16),
+    algorithm: settings.algorithm,
+    incarnation: 0,
+    createdMs: Math.max(0, Math.floor(settings.now())),
+  };
+  const core = new Core(backend, settings, identity);
+  await core.blocks.reserve(1);
+  await core.sequences.reserve(1);
+  const writers = new Writers(core.cache, core.blocks);
+  const root = writeEmptyRoot(writers.for(identity.algorithm), encodeRules(settings.rules));
+  const commit: Commit = {
+    algorithm: identity.algorithm,
+    bucket: identity.store,
+    root: root.address,
+    heads: undefined,
+    moves: undefined,
+    lastMoves: undefined,
+    parents: [],
+    stamp: seed().event,
+    actor: undefined,
+    replica: identity.replica,
+    incarnation: identity.incarnation,
+    sequence: core.sequences.take(),
+    timeMs: identity.createdMs,
+    message: 'init',
+  };
+  const address = commitAddress(commit);
+  await backend.write((batch) => {
+    putIdentity(batch, identity);
+    writers.blocks.emit(batch);
+    core.history.append(batch, commit, { rootBlock: root.id, headsBlock: 0, movesBlock: 0 });
+    putBranch(batch, identity.store, MAIN, { head: address, id: seed().id });
+  }, 'sync');
+  writers.blocks.settle();
+  return identity;
+}

@@ -1,0 +1,98 @@
+/**
+ * The heads of a commit: a Merkle map from the id of each bucket directly within to that bucket's commit. It is kept
+ * as a tree like any other (a root without rules; per bucket an entry named by 32 hexadecimal digits, with the commit's
+ * 33-byte address in its stream `commit`), so that diff, packs and verification know it already.
+ */
+import { type Address, isAddress } from '../blocks/address.js';
+import { EMPTY, hex, utf8Bytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { type EntryEdit, TreeEdit } from '../tree/apply.js';
+import { finishSteps } from '../tree/edit.js';
+import { Tree } from '../tree/lookup.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import type { NodeWriter } from '../tree/node-writer.js';
+import { INLINE } from '../tree/record.js';
+import { NO_NAME, type RootRef, writeEmptyRoot } from '../tree/root.js';
+import { MapScan } from '../tree/scan.js';
+
+const COMMIT_STREAM = 'commit';
+
+/** A heads map as a commit refers to it. */
+export type HeadsRef = Pick<RootRef, 'id' | 'address'>;
+
+/** The commit that the heads give for a bucket. */
+export function headOf(
+  cache: NodeCache,
+  heads: HeadsRef | undefined,
+  bucket: Uint8Array,
+): Address | undefined {
+  if (heads === undefined) return undefined;
+  const tree = Tree.load(cache, heads.id, heads.address);
+  const found = tree.stream([hex(bucket)], COMMIT_STREAM);
+  return found === undefined ? undefined : addressIn(found.part.bytes);
+}
+
+/** All heads, in order of bucket ids. */
+export function* allHeads(
+  cache: NodeCache,
+  heads: HeadsRef | undefined,
+): Generator<{ bucket: Uint8Array; commit: Address }> {
+  if (heads === undefined) return;
+  const tree = Tree.load(cache, heads.id, heads.address);
+  const map = tree.mapOf([]);
+  if (map === undefined) return;
+  const scan = new MapScan(cache, map, {});
+  while (scan.next()) {
+    const digits = scan.node.nameText(scan.index);
+    const found = tree.stream([digits], COMMIT_STREAM);
+    if (found === undefined || !/^[0-9a-f]{32}$/.test(digits)) throw badHeads(digits);
+    yield {
+      bucket: new Uint8Array(Buffer.from(digits, 'hex')),
+      commit: addressIn(found.part.bytes),
+    };
+  }
+}
+
+function addressIn(bytes: Uint8Array): Address {
+  if (!isAddress(bytes)) throw badHeads(hex(bytes));
+  return bytes.slice();
+}
+
+function badHeads(actual: string): RegaliaError {
+  return new RegaliaError('REGALIA_FORMAT', 'a heads map holds something else than commits', {
+    what: 'heads',
+    at: 0,
+    expected: 'bucket ids and addresses of commits',
+    actual: actual.slice(0, 100),
+  });
+}
+
+/** Sets (an address) or removes (undefined) heads, by 32 hexadecimal digits. Undefined where none is left. */
+export function writeHeads(
+  writer: NodeWriter,
+  before: HeadsRef | undefined,
+  changes: ReadonlyMap<string, Address | undefined>,
+): HeadsRef | undefined {
+  if (changes.size === 0) return before;
+  const { cache } = writer;
+  const from = before ?? writeEmptyRoot(writer, EMPTY);
+  const { root } = Tree.load(cache, from.id, from.address);
+  const list = [...changes]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([digits, commit]) => {
+      return headEdit(digits, commit);
+    });
+  const edit = { ...TOP, beneath: () => list };
+  const after = finishSteps(new TreeEdit(cache, () => writer).rootSteps(root, edit));
+  return after.totals.entries === 1 ? undefined : after;
+}
+
+const TOP: EntryEdit = { bytes: NO_NAME, start: 0, end: 0, clear: false, streams: [] };
+
+function headEdit(digits: string, commit: Address | undefined): EntryEdit {
+  const bytes = utf8Bytes(digits);
+  const base = { bytes, start: 0, end: bytes.length };
+  if (commit === undefined) return { ...base, clear: true, streams: [] };
+  const part = { form: INLINE, length: commit.length, bytes: commit, id: 0 } as const;
+  return { ...base, clear: false, streams: [{ stream: COMMIT_STREAM, part }] };
+}

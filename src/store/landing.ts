@@ -1,0 +1,42 @@
+/**
+ * Landing: the one write that makes commits count. The head is compared with the one they were built on; if it moved,
+ * nothing is written.
+ */
+import { addressText } from '../blocks/address.js';
+import type { Durability } from '../blocks/backend.js';
+import { branch, putBranch } from '../log/branches.js';
+import type { Built } from './commit-builder.js';
+import { Line, type Tip } from './line.js';
+import type { Writers } from './writers.js';
+
+/** Resolves with whether the head was still `from`, once the commits are as durable as asked. */
+export async function land(
+  line: Line,
+  from: Tip,
+  built: Built,
+  writers: readonly Writers[],
+  durability: Durability,
+): Promise<boolean> {
+  const { core } = line;
+  let well = false;
+  try {
+    well = await core.backend.write((batch) => {
+      const row = branch(batch, line.owner, line.branch);
+      if (row === undefined || !Line.same(row.head, from)) return false;
+      for (const writer of writers) writer.blocks.emit(batch);
+      for (const { address, commit, ...ids } of built.landed) {
+        const signature = built.signatures.get(addressText(address));
+        core.history.append(batch, commit, { ...ids, signature });
+      }
+      putBranch(batch, line.owner, line.branch, { head: built.tip.address, id: row.id });
+      return true;
+    }, durability);
+  } finally {
+    line.settled(built.landed, well);
+  }
+  if (!well) return false;
+  for (const writer of writers) writer.blocks.settle();
+  await core.blocks.index.settle();
+  for (const watcher of core.watchers) watcher(line.owner, line.branch);
+  return true;
+}

@@ -1,0 +1,141 @@
+/**
+ * A line: a branch of a bucket that has a head of its own (the root bucket's branches, and detached branches of nested
+ * buckets). Everything that moves a head goes through its line.
+ *
+ *     base -> edits applied to the tip -> commits -> one write: head unchanged? blocks, commits, log, head
+ *
+ * Commits of one process are built one after the other, each on the tip that the one before will make, and written
+ * without waiting for its flush: so many committers share one flush. The write checks the head as stored; if another
+ * process has moved it, or an earlier write failed, nothing of this one is written and it is built again.
+ */
+import { type Address, addressText, sameAddress } from '../blocks/address.js';
+import { equalBytes, hex } from '../bytes.js';
+import type { Event } from '../clock/event.js';
+import type { Id } from '../clock/id.js';
+import { RegaliaError } from '../errors.js';
+import { branch } from '../log/branches.js';
+import type { Commit } from '../log/commit.js';
+import type { Tree } from '../tree/lookup.js';
+import type { Core } from './core.js';
+import type { HeadsRef } from './heads.js';
+
+/** A commit with the local ids of what it names. */
+export interface Landed {
+  readonly address: Address;
+  readonly commit: Commit;
+  readonly rootBlock: number;
+  readonly headsBlock: number;
+  readonly movesBlock: number;
+}
+
+/** The head of a line: a commit, and the share of the interval on which the next one counts. */
+export interface Tip extends Landed {
+  readonly id: Id;
+}
+
+export class Line {
+  readonly core: Core;
+  /** The bucket's id. */
+  readonly owner: Uint8Array;
+  readonly branch: string;
+  /** Commits that were built and are on their way to disk, by address. */
+  readonly #underway = new Map<string, Landed>();
+  /** The tip that the writes under way will make; undefined where the stored head counts. */
+  #expected: Tip | undefined;
+  #turn: Promise<void> = Promise.resolve();
+  #writes = 0;
+
+  constructor(core: Core, owner: Uint8Array, branch: string) {
+    this.core = core;
+    this.owner = owner;
+    this.branch = branch;
+  }
+
+  /** The head as stored, for readers: what is not written yet is not seen. */
+  stored(): Tip {
+    this.core.backend.refresh();
+    const row = branch(this.core.backend, this.owner, this.branch);
+    if (row === undefined) throw noBranch(this.branch);
+    return { ...this.landed(row.head), id: row.id ?? NO_ID };
+  }
+
+  /** The tip to build on. */
+  tip(): Tip {
+    return this.#expected ?? this.stored();
+  }
+
+  /** A commit of this line or within it, on disk or on its way there. */
+  landed(address: Address): Landed {
+    const underway = this.#underway.get(addressText(address));
+    if (underway !== undefined) return underway;
+    const { history } = this.core;
+    const commit = history.commit(address);
+    const entry = history.entry(address);
+    const { rootBlock = 0, headsBlock = 0, movesBlock = 0 } = entry ?? {};
+    return { address, commit, rootBlock, headsBlock, movesBlock };
+  }
+
+  treeOf(landed: Landed): Tree {
+    return this.core.tree(landed.rootBlock, landed.commit.root);
+  }
+
+  /** Runs `build` when those before it have built. It returns once its write is on its way. */
+  async inTurn<T>(build: () => Promise<T> | T): Promise<T> {
+    const before = this.#turn;
+    let done = (): void => {};
+    this.#turn = new Promise((resolve) => {
+      done = resolve;
+    });
+    await before;
+    try {
+      return await build();
+    } finally {
+      done();
+    }
+  }
+
+  /** What a build has made: the tip to be, and all commits on their way. */
+  expect(tip: Tip, landed: readonly Landed[]): void {
+    this.#expected = tip;
+    this.#writes++;
+    for (const one of landed) this.#underway.set(addressText(one.address), one);
+  }
+
+  /** A write that `expect` announced has ended. */
+  settled(landed: readonly Landed[], well: boolean): void {
+    this.#writes--;
+    for (const one of landed) this.#underway.delete(addressText(one.address));
+    if (!well || this.#writes === 0) this.#expected = undefined;
+  }
+
+  is(owner: Uint8Array, branch: string): boolean {
+    return this.branch === branch && equalBytes(this.owner, owner);
+  }
+
+  /** Whether a stored head is the one a commit was built on. */
+  static same(head: Address | undefined, tip: Tip): boolean {
+    return head !== undefined && sameAddress(head, tip.address);
+  }
+}
+
+const NO_ID: Id = 0;
+
+export function headsRefOf(landed: Landed): HeadsRef | undefined {
+  const { heads } = landed.commit;
+  return heads === undefined ? undefined : { id: landed.headsBlock, address: heads };
+}
+
+export function stampOf(landed: Landed): Event {
+  return landed.commit.stamp;
+}
+
+export function noBranch(name: string): RegaliaError {
+  return new RegaliaError('REGALIA_NOT_FOUND', `there is no branch ${name}`, {
+    what: 'branch',
+    name,
+  });
+}
+
+export function lineName(owner: Uint8Array, branch: string): string {
+  return `${hex(owner)}/${branch}`;
+}

@@ -1,0 +1,104 @@
+/**
+ * Options of a store, their defaults, and every limit that is not a format's.
+ */
+import { type AlgorithmNumber, algorithmNumber } from '../blocks/address.js';
+import type { Durability } from '../blocks/backend.js';
+import { RegaliaError } from '../errors.js';
+import type { Actor } from '../log/signature.js';
+import { defineRules, type RuleOptions, type Rules } from '../streams/rule.js';
+
+export interface OpenOptions extends RuleOptions {
+  /** Who signs the commits made through this handle. */
+  readonly actor?: Actor;
+  /** For reading alone: works on read-only media. */
+  readonly readOnly?: boolean;
+  /** Make the store where there is none (the default); false: REGALIA_NOT_FOUND. */
+  readonly create?: boolean;
+  /** The hash of a new store's blocks. */
+  readonly hash?: 'sha256' | 'blake3';
+  /** When a commit counts as done, unless it says otherwise. */
+  readonly durability?: Durability;
+  /** How much memory decoded nodes may take, in bytes. */
+  readonly cacheBytes?: number;
+  /** How much memory a transaction's pending edits may take, in bytes. */
+  readonly transactionBytes?: number;
+  /** Snapshots older than this throw REGALIA_EXPIRED, in milliseconds. None by default. */
+  readonly snapshotMaxAgeMs?: number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  /** Unpredictable bytes. */
+  readonly random?: (length: number) => Uint8Array;
+}
+
+/** What a store runs with. */
+export interface Settings {
+  readonly actor: Actor | undefined;
+  readonly readOnly: boolean;
+  readonly algorithm: AlgorithmNumber;
+  readonly durability: Durability;
+  readonly cacheBytes: number;
+  readonly transactionBytes: number;
+  readonly snapshotMaxAgeMs: number;
+  readonly now: () => number;
+  readonly random: (length: number) => Uint8Array;
+  /** What `streams` and `default` declare. */
+  readonly rules: Rules;
+  readonly declaresRules: boolean;
+}
+
+const CACHE_BYTES = 64 * 1024 * 1024;
+const TRANSACTION_BYTES = 160 * 1024 * 1024;
+const CACHE_BYTES_MIN = 4 * 1024 * 1024;
+const TRANSACTION_BYTES_MIN = 2 * 1024 * 1024;
+
+const DURABILITIES: readonly Durability[] = ['sync', 'group', 'none'];
+
+/** Checks the options. REGALIA_OPTION, REGALIA_RULE. */
+export function settingsOf(
+  options: OpenOptions,
+  runtime: { now: () => number; random: (length: number) => Uint8Array },
+): Settings {
+  const { hash = 'sha256', durability = 'group' } = options;
+  if (hash !== 'sha256' && hash !== 'blake3') throw badOption('hash', 'sha256 or blake3', hash);
+  checkDurability(durability);
+  return {
+    actor: options.actor,
+    readOnly: options.readOnly ?? false,
+    algorithm: algorithmNumber(hash),
+    durability,
+    cacheBytes: atLeast('cacheBytes', options.cacheBytes ?? CACHE_BYTES, CACHE_BYTES_MIN),
+    transactionBytes: atLeast(
+      'transactionBytes',
+      options.transactionBytes ?? TRANSACTION_BYTES,
+      TRANSACTION_BYTES_MIN,
+    ),
+    snapshotMaxAgeMs: atLeast(
+      'snapshotMaxAgeMs',
+      options.snapshotMaxAgeMs ?? Number.POSITIVE_INFINITY,
+      0,
+    ),
+    now: options.now ?? runtime.now,
+    random: options.random ?? runtime.random,
+    rules: defineRules(options),
+    declaresRules: options.streams !== undefined || options.default !== undefined,
+  };
+}
+
+/** REGALIA_OPTION unless it is one of the durabilities. */
+export function checkDurability(durability: Durability): void {
+  if (DURABILITIES.includes(durability)) return;
+  throw badOption('durability', DURABILITIES.join(', '), String(durability));
+}
+
+function atLeast(option: string, number: number, least: number): number {
+  if (typeof number === 'number' && number >= least) return number;
+  throw badOption(option, `a number of at least ${least}`, String(number));
+}
+
+export function badOption(option: string, expected: string, actual: string): RegaliaError {
+  return new RegaliaError('REGALIA_OPTION', `option ${option} is ${expected}, not ${actual}`, {
+    option,
+    expected,
+    actual,
+  });
+}

@@ -1,0 +1,427 @@
+/**
+ * What a transaction has put and removed so far, not yet in its tree: an append-only arena of operations, listed per
+ * directory. Nothing is sorted, looked up or hashed until it is needed: a bulk load costs one copy per put.
+ *
+ *     operation   u8 kind | u8 name length | name | u16 stream | payload
+ *     payload     put: as in a record: varint length × 4 + form | bytes or digest, then u48 id unless inline
+ *
+ * A later operation on the same stream replaces an earlier one; clearing a name replaces all that came before beneath
+ * it. Reads look a name up in an index that is made for a directory when it is first read.
+ */
+import { readU48 } from '../blocks/body.js';
+import { compareBytes, nameBytes, nameText } from '../bytes.js';
+import { assert } from '../errors.js';
+import type { EntryEdit, StreamEdit } from '../tree/apply.js';
+import type { Names } from '../tree/key.js';
+import { CHILD_NONE, type FreshRecord, INLINE, type StreamPart } from '../tree/record.js';
+import { type Shape, shapeOf } from '../tree/shape.js';
+
+const PUT = 1;
+const DELETE = 2;
+const CLEAR = 3;
+
+/** Arena pieces: operations never straddle two. */
+const PIECE_BITS = 20;
+const PIECE_BYTES = 1 << PIECE_BITS;
+/** What an operation, or a directory, costs beside its bytes. */
+const OPERATION_COST = 16;
+const DIRECTORY_COST = 400;
+const NO_LINKS: readonly number[] = [];
+const NO_NAME = new Uint8Array(0);
+
+/** The operations of one directory. */
+export class Directory {
+  /** Where its operations begin in the arena, in order. */
+  operations: number[] = [];
+  directories: Map<string, Directory> | undefined = undefined;
+  /** From a name to its operations; made by the first read, kept up from then on. */
+  index: Map<string, number[]> | undefined = undefined;
+}
+
+export class Pending {
+  #pieces: Uint8Array[] = [];
+  #used = PIECE_BYTES;
+  readonly #streams: string[] = [];
+  readonly #streamNumbers = new Map<string, number>();
+  /** The top's own streams are operations with empty names. */
+  #own = new Directory();
+  #top = new Directory();
+  #directoryCount = 0;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** About how much memory the operations take. */
+  get bytes(): number {
+    const arena = this.#pieces.length * PIECE_BYTES;
+    return arena + this.#count * OPERATION_COST + this.#directoryCount * DIRECTORY_COST;
+  }
+
+  get top(): Directory {
+    return this.#top;
+  }
+
+  /** The directory of these names, made if need be. */
+  directory(names: Names): Directory {
+    let directory = this.#top;
+    for (const name of names) {
+      directory.directories ??= new Map();
+      const text = nameText(name);
+      let next = directory.directories.get(text);
+      if (next === undefined) {
+        next = new Directory();
+        this.#directoryCount++;
+        directory.directories.set(text, next);
+      }
+      directory = next;
+    }
+    return directory;
+  }
+
+  /** The same, if there are operations at or beneath it. */
+  findDirectory(names: Names): Directory | undefined {
+    let directory: Directory | undefined = this.#top;
+    for (const name of names) {
+      directory = directory.directories?.get(nameText(name));
+      if (directory === undefined) return undefined;
+    }
+    return directory;
+  }
+
+  /** Puts a stream on the entry `name` of `directory`; undefined names the top's own entry. */
+  put(directory: Directory, name: Uint8Array | undefined, stream: string, part: StreamPart): void {
+    const head = part.length * 4 + part.form;
+    const at = this.#begin(PUT, name ?? NO_NAME, stream, 16 + part.bytes.length);
+    const piece = this.#pieces[this.#pieces.length - 1] as Uint8Array;
+    let end = putVarint(piece, at, head);
+    piece.set(part.bytes, end);
+    end += part.bytes.length;
+    if (part.form !== INLINE) end = putU48(piece, end, part.id);
+    this.#end(name === undefined ? this.#own : directory, name ?? NO_NAME, end);
+  }
+
+  /** Removes a stream. */
+  del(directory: Directory, name: Uint8Array | undefined, stream: string): void {
+    const end = this.#begin(DELETE, name ?? NO_NAME, stream, 0);
+    this.#end(name === undefined ? this.#own : directory, name ?? NO_NAME, end);
+  }
+
+  /** Removes the entry with all beneath it. */
+  clear(directory: Directory, name: Uint8Array): void {
+    directory.directories?.delete(nameText(name));
+    const end = this.#begin(CLEAR, name, '', 0);
+    this.#end(directory, name, end);
+  }
+
+  #start = 0;
+
+  #begin(kind: number, name: Uint8Array, stream: string, room: number): number {
+    const needed = 4 + name.length + room;
+    assert(needed <= PIECE_BYTES, 'an operation fits a piece of the arena');
+    if (this.#used + needed > PIECE_BYTES) {
+      this.#pieces.push(new Uint8Array(PIECE_BYTES));
+      this.#used = 0;
+    }
+    const piece = this.#pieces[this.#pieces.length - 1] as Uint8Array;
+    let at = this.#used;
+    this.#start = (this.#pieces.length - 1) * PIECE_BYTES + at;
+    const number = this.#streamNumber(stream);
+    piece[at++] = kind;
+    piece[at++] = name.length;
+    for (let i = 0; i < name.length; i++) piece[at++] = name[i] as number;
+    piece[at++] = number;
+    piece[at++] = number >>> 8;
+    return at;
+  }
+
+  #end(directory: Directory, name: Uint8Array, end: number): void {
+    this.#used = end;
+    this.#count++;
+    directory.operations.push(this.#start);
+    if (directory.index !== undefined) this.#indexOne(directory.index, nameText(name), this.#start);
+  }
+
+  #streamNumber(stream: string): number {
+    const known = this.#streamNumbers.get(stream);
+    if (known !== undefined) return known;
+    const number = this.#streams.length;
+    assert(number < 65_536, 'a transaction names at most 65,536 streams');
+    this.#streams.push(stream);
+    this.#streamNumbers.set(stream, number);
+    return number;
+  }
+
+  #indexOne(index: Map<string, number[]>, name: string, operation: number): void {
+    const list = index.get(name);
+    if (list === undefined) index.set(name, [operation]);
+    else list.push(operation);
+  }
+
+  /** What was done to one entry; undefined if nothing was. */
+  lookup(directory: Directory | undefined, name: Uint8Array | undefined): OwnEdit | undefined {
+    const holder = name === undefined ? this.#own : directory;
+    if (holder === undefined || holder.operations.length === 0) return undefined;
+    if (holder.index === undefined) {
+      holder.index = new Map();
+      for (const operation of holder.operations) {
+        const { piece, start, end } = this.#nameOf(operation);
+        this.#indexOne(holder.index, nameText(piece, start, end), operation);
+      }
+    }
+    const operations = holder.index.get(nameText(name ?? NO_NAME));
+    return operations === undefined ? undefined : this.#fold(operations);
+  }
+
+  #nameOf(operation: number): { piece: Uint8Array; start: number; end: number } {
+    const piece = this.#pieces[operation >>> PIECE_BITS] as Uint8Array;
+    const start = (operation & (PIECE_BYTES - 1)) + 2;
+    return { piece, start, end: start + (piece[start - 1] as number) };
+  }
+
+  /** Operations on one name, in order, as their outcome. */
+  #fold(operations: readonly number[]): OwnEdit {
+    let clear = false;
+    const streams = new Map<string, StreamPart | undefined>();
+    for (const operation of operations) {
+      const { piece, start, end } = this.#nameOf(operation);
+      const kind = piece[start - 2];
+      const stream = this.#streams[(piece[end] as number) | ((piece[end + 1] as number) << 8)];
+      if (kind === CLEAR) {
+        clear = true;
+        streams.clear();
+      } else if (kind === DELETE) {
+        streams.set(stream as string, undefined);
+      } else {
+        streams.set(stream as string, readPart(piece, end + 2).part);
+      }
+    }
+    return { clear, streams };
+  }
+
+  /** All edits, as the edit of the top entry. */
+  edit(): EntryEdit {
+    const own = this.#own.operations.length === 0 ? undefined : this.#fold(this.#own.operations);
+    const top = this.#top;
+    return {
+      bytes: NO_NAME,
+      start: 0,
+      end: 0,
+      clear: false,
+      streams: own === undefined ? [] : streamEdits(own),
+      beneath: isEmpty(top) ? undefined : () => this.#edits(top),
+    };
+  }
+
+  /** The edits of a directory, sorted by name. */
+  #edits(directory: Directory): readonly EntryEdit[] {
+    const edits = this.#operationEdits(directory);
+    const { directories } = directory;
+    if (directories === undefined || directories.size === 0) return edits;
+    const deep = [...directories]
+      .filter(([, inner]) => !isEmpty(inner))
+      .map(([text, inner]) => ({ name: nameBytes(text) as Uint8Array, inner }))
+      .sort((a, b) => compareBytes(a.name, b.name));
+    return mergeEdits(edits, deep, (inner) => this.#edits(inner));
+  }
+
+  #operationEdits(directory: Directory): EntryEdit[] {
+    const sorted = this.#sort(directory.operations);
+    const edits: EntryEdit[] = [];
+    for (let i = 0; i < sorted.length; ) {
+      const first = sorted[i] as number;
+      let j = i + 1;
+      while (j < sorted.length && this.#compare(first, sorted[j] as number) === 0) j++;
+      edits.push(j === i + 1 ? this.#single(first) : this.#several(sorted.slice(i, j)));
+      i = j;
+    }
+    return edits;
+  }
+
+  /** By name, and those on one name in order of time. */
+  #sort(operations: readonly number[]): readonly number[] {
+    let inOrder = true;
+    for (let i = 1; i < operations.length && inOrder; i++) {
+      inOrder = this.#compare(operations[i - 1] as number, operations[i] as number) <= 0;
+    }
+    if (inOrder) return operations;
+    return operations.slice().sort((a, b) => this.#compare(a, b) || a - b);
+  }
+
+  #compare(a: number, b: number): number {
+    const p = this.#pieces[a >>> PIECE_BITS] as Uint8Array;
+    const q = this.#pieces[b >>> PIECE_BITS] as Uint8Array;
+    let i = (a & (PIECE_BYTES - 1)) + 1;
+    let j = (b & (PIECE_BYTES - 1)) + 1;
+    const la = p[i++] as number;
+    const lb = q[j++] as number;
+    const length = la < lb ? la : lb;
+    for (let k = 0; k < length; k++) {
+      const difference = (p[i + k] as number) - (q[j + k] as number);
+      if (difference !== 0) return difference;
+    }
+    return la - lb;
+  }
+
+  #single(operation: number): EntryEdit {
+    const { piece, start, end } = this.#nameOf(operation);
+    const kind = piece[start - 2];
+    if (kind !== PUT) return this.#several([operation]);
+    const stream = this.#streams[(piece[end] as number) | ((piece[end + 1] as number) << 8)];
+    return new SinglePut(piece, start, end, stream as string);
+  }
+
+  #several(operations: readonly number[]): EntryEdit {
+    const { piece, start, end } = this.#nameOf(operations[0] as number);
+    const own = this.#fold(operations);
+    return { bytes: piece, start, end, clear: own.clear, streams: streamEdits(own) };
+  }
+
+  /** Forgets everything. */
+  reset(): void {
+    this.#pieces = [];
+    this.#used = PIECE_BYTES;
+    this.#own = new Directory();
+    this.#top = new Directory();
+    this.#directoryCount = 0;
+    this.#count = 0;
+  }
+}
+
+/** What a transaction did to one entry itself. */
+export interface OwnEdit {
+  /** Whether everything that was there and beneath went first. */
+  readonly clear: boolean;
+  readonly streams: ReadonlyMap<string, StreamPart | undefined>;
+}
+
+function streamEdits(own: OwnEdit): StreamEdit[] {
+  return [...own.streams].map(([stream, part]) => ({ stream, part }));
+}
+
+function isEmpty(directory: Directory): boolean {
+  if (directory.operations.length > 0) return false;
+  for (const inner of directory.directories?.values() ?? []) if (!isEmpty(inner)) return false;
+  return true;
+}
+
+function mergeEdits(
+  edits: readonly EntryEdit[],
+  deep: readonly { readonly name: Uint8Array; readonly inner: Directory }[],
+  beneath: (inner: Directory) => readonly EntryEdit[],
+): readonly EntryEdit[] {
+  const merged: EntryEdit[] = [];
+  let at = 0;
+  for (const { name, inner } of deep) {
+    while (at < edits.length && compareBytes(editName(edits[at] as EntryEdit), name) < 0) {
+      merged.push(edits[at++] as EntryEdit);
+    }
+    const list = (): readonly EntryEdit[] => beneath(inner);
+    const own = edits[at];
+    if (own !== undefined && compareBytes(editName(own), name) === 0) {
+      const { bytes, start, end, clear, streams } = own;
+      merged.push({ bytes, start, end, clear, streams, beneath: list });
+      at++;
+    } else {
+      const { length } = name;
+      merged.push({ bytes: name, start: 0, end: length, clear: false, streams: [], beneath: list });
+    }
+  }
+  while (at < edits.length) merged.push(edits[at++] as EntryEdit);
+  return merged;
+}
+
+function editName(edit: EntryEdit): Uint8Array {
+  return edit.bytes.subarray(edit.start, edit.end);
+}
+
+/** The shape of each stream that was put alone, by its name. */
+const singleShapes = new Map<string, Shape>();
+
+function singleShape(stream: string): Shape {
+  let shape = singleShapes.get(stream);
+  if (shape === undefined) {
+    shape = shapeOf([stream]);
+    singleShapes.set(stream, shape);
+  }
+  return shape;
+}
+
+/** One stream put on one entry: where there is no such entry yet, its bytes in the arena are its record. */
+class SinglePut implements EntryEdit {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly clear = false;
+  readonly #stream: string;
+
+  constructor(bytes: Uint8Array, start: number, end: number, stream: string) {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.#stream = stream;
+  }
+
+  get streams(): readonly StreamEdit[] {
+    return [{ stream: this.#stream, part: readPart(this.bytes, this.end + 2).part }];
+  }
+
+  get fresh(): FreshRecord | undefined {
+    const { bytes, start, end } = this;
+    const payload = end + 2;
+    const { part, end: payloadEnd } = readPart(bytes, payload);
+    if (part.form !== INLINE) return undefined;
+    const shape = singleShape(this.#stream);
+    return {
+      bytes,
+      nameStart: start,
+      nameEnd: end,
+      start: payload,
+      end: payloadEnd,
+      shape,
+      child: CHILD_NONE,
+      links: NO_LINKS,
+      plainLength: shape.plainLength + payloadEnd - payload,
+      entries: 1,
+      buckets: 0,
+      inlineBytes: part.length,
+      referencedBytes: 0,
+    };
+  }
+}
+
+function readPart(bytes: Uint8Array, start: number): { part: StreamPart; end: number } {
+  let at = start;
+  let head = 0;
+  for (let scale = 1; ; scale *= 128) {
+    const byte = bytes[at++] as number;
+    head += (byte & 0x7f) * scale;
+    if (byte < 0x80) break;
+  }
+  const form = (head % 4) as StreamPart['form'];
+  const length = Math.floor(head / 4);
+  const end = at + (form === INLINE ? length : 32);
+  const id = form === INLINE ? 0 : readU48(bytes, end);
+  return { part: { form, length, bytes: bytes.subarray(at, end), id }, end };
+}
+
+function putVarint(bytes: Uint8Array, from: number, number: number): number {
+  let at = from;
+  let rest = number;
+  while (rest >= 0x80) {
+    bytes[at++] = (rest % 128) | 0x80;
+    rest = Math.floor(rest / 128);
+  }
+  bytes[at++] = rest;
+  return at;
+}
+
+function putU48(bytes: Uint8Array, from: number, number: number): number {
+  let rest = number;
+  for (let i = 0; i < 6; i++) {
+    bytes[from + i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return from + 6;
+}

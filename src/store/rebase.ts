@@ -1,0 +1,110 @@
+/**
+ * Putting a small transaction's edits on a head that has moved since it began: each stream it changed must be as it
+ * was, or a policy says whose change stands.
+ */
+import { RegaliaError } from '../errors.js';
+import type { EntryEdit, StreamEdit } from '../tree/apply.js';
+import { keyText, type Names } from '../tree/key.js';
+import type { Tree } from '../tree/lookup.js';
+import { findStream, type StreamPart } from '../tree/record.js';
+import { sameStream, sameSubtree } from './read-set.js';
+
+/** Who wins where both changed a stream: the transaction is ours, the head is theirs. */
+export type Side = 'ours' | 'theirs';
+
+/** A change that no policy settled. */
+export interface CommitConflict {
+  readonly key: string;
+  readonly stream?: string;
+  /** What happened here, then what happened on the head. */
+  readonly kind: 'changed/changed' | 'removed/changed' | 'changed/removed' | 'read/changed';
+}
+
+export type CommitPolicy =
+  | Side
+  | 'newest'
+  | 'conflict'
+  | ((conflict: CommitConflict) => Side | undefined);
+
+export class Rebase {
+  readonly conflicts: CommitConflict[] = [];
+  readonly #before: Tree;
+  readonly #head: Tree;
+  readonly #policyOf: (names: Names, stream: string | undefined) => CommitPolicy;
+
+  constructor(
+    before: Tree,
+    head: Tree,
+    policyOf: (names: Names, stream: string | undefined) => CommitPolicy,
+  ) {
+    this.#before = before;
+    this.#head = head;
+    this.#policyOf = policyOf;
+  }
+
+  /** The edit as it goes onto the head. What is left of it where theirs stands may be nothing. */
+  edit(edit: EntryEdit, names: Names): EntryEdit {
+    const { bytes, start, end } = edit;
+    const base = { bytes, start, end, parts: edit.parts, bucket: edit.bucket };
+    const clear = edit.clear && this.#mayClear(names);
+    const streams = edit.streams.filter((one) => edit.clear || this.#mayChange(names, one));
+    const { beneath } = edit;
+    if (beneath === undefined) {
+      const fresh = streams.length === edit.streams.length ? edit.fresh : undefined;
+      return { ...base, fresh, clear, streams };
+    }
+    if (!edit.clear && !this.#mayAddTo(names)) return { ...base, clear, streams };
+    const list = beneath().map((inner) => {
+      return this.edit(inner, [...names, inner.bytes.slice(inner.start, inner.end)]);
+    });
+    return { ...base, clear, streams, beneath: () => list };
+  }
+
+  #mayClear(names: Names): boolean {
+    if (sameSubtree(this.#before, this.#head, names)) return true;
+    if (this.#head.find(names) === undefined) return true;
+    return this.#settle({ key: keyText(names), kind: 'removed/changed' }, names, undefined);
+  }
+
+  #mayChange(names: Names, { stream, part }: StreamEdit): boolean {
+    if (sameStream(this.#before, this.#head, names, stream)) return true;
+    const spot = this.#head.find(names);
+    const theirs = spot && findStream(spot.node, spot.index, stream);
+    if (samePart(theirs, part)) return true;
+    const kind = theirs === undefined ? 'changed/removed' : 'changed/changed';
+    return this.#settle({ key: keyText(names), stream, kind }, names, stream);
+  }
+
+  /** Something is changed beneath an entry that the head has removed. */
+  #mayAddTo(names: Names): boolean {
+    const removed = this.#before.find(names) !== undefined && this.#head.find(names) === undefined;
+    if (!removed) return true;
+    return this.#settle({ key: keyText(names), kind: 'changed/removed' }, names, undefined);
+  }
+
+  /** Whether ours stands. An unsettled conflict is noted. */
+  #settle(conflict: CommitConflict, names: Names, stream: string | undefined): boolean {
+    const policy = this.#policyOf(names, stream);
+    const side = typeof policy === 'function' ? policy(conflict) : policy;
+    if (side === 'theirs') return false;
+    // The transaction commits last: by causality and by time its change is the newest.
+    if (side === 'ours' || side === 'newest') return true;
+    this.conflicts.push(conflict);
+    return true;
+  }
+}
+
+function samePart(a: StreamPart | undefined, b: StreamPart | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.form === b.form && a.length === b.length && Buffer.compare(a.bytes, b.bytes) === 0;
+}
+
+/** REGALIA_CONFLICT: nothing was committed; begin again, or give a policy. */
+export function conflictError(conflicts: readonly unknown[], first: string): RegaliaError {
+  return new RegaliaError(
+    'REGALIA_CONFLICT',
+    `others have changed the same since the transaction began: ${first}`,
+    { conflicts },
+    { retryable: true },
+  );
+}

@@ -1,0 +1,220 @@
+/**
+ * A store: the root bucket of a folder, with what only the whole has.
+ */
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import { addressText, algorithmName } from '../blocks/address.js';
+import type { Backend } from '../blocks/backend.js';
+import { openLmdb } from '../blocks/lmdb.js';
+import { openMemory } from '../blocks/memory.js';
+import { hex } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { type Measure, measure } from '../tree/record.js';
+import { Bucket } from './bucket.js';
+import { Core, storedIdentity } from './core.js';
+import { declareRules } from './declared-rules.js';
+import {
+  checkWitness,
+  currentGeneration,
+  examineFolder,
+  fileError,
+  makeFolder,
+  writeWitness,
+} from './folder.js';
+import { begin, MAIN } from './genesis.js';
+import { type OpenOptions, type Settings, settingsOf } from './options.js';
+
+const RUNTIME = {
+  now: (): number => Date.now(),
+  random: (length: number): Uint8Array => new Uint8Array(randomBytes(length)),
+};
+
+export interface StoreStats {
+  /** The head of the branch, and its contents root. */
+  readonly head: string;
+  readonly root: string;
+  /** Entries of the tree, the top not counted. */
+  readonly entries: number;
+  readonly buckets: number;
+  /** Logical bytes of all streams, in metadata and as contents. */
+  readonly inlineBytes: number;
+  readonly referencedBytes: number;
+  /** Blocks that the store keeps, over all history, and bytes of its file. */
+  readonly blocks: number;
+  readonly bytes: number;
+  /** Of these, in pages that later writes use first. */
+  readonly freeBytes: number;
+  /** Commits in the log of the root bucket. */
+  readonly commits: number;
+  readonly cacheBytes: number;
+  readonly hash: string;
+  readonly store: string;
+  readonly replica: string;
+}
+
+export interface RegaliaOptions extends OpenOptions {
+  /** The branch to work on. `main` by default. */
+  readonly branch?: string;
+  /** Write to a folder that was copied: its original is gone for good. */
+  readonly adopt?: boolean;
+}
+
+export class Regalia extends Bucket {
+  /** The folder; undefined in memory. */
+  readonly path: string | undefined;
+
+  private constructor(core: Core, branch: string, folder: string | undefined) {
+    super(core, core.line(core.identity.store, branch));
+    this.path = folder;
+  }
+
+  /**
+   * Opens the store in a folder, and makes it where there is none. Errors: REGALIA_NOT_FOUND, REGALIA_FORMAT,
+   * REGALIA_VERSION, REGALIA_CORRUPT, REGALIA_PERMISSION, REGALIA_RULE, REGALIA_CLONED, REGALIA_OPTION.
+   */
+  static async open(folder: string, options: RegaliaOptions = {}): Promise<Regalia> {
+    const settings = settingsOf(options, RUNTIME);
+    const place = path.resolve(folder);
+    const found = await examineFolder(place);
+    if (found !== 'store') await create(place, options, settings);
+    const generation = await currentGeneration(place);
+    const backend = await openLmdb(generation, { readOnly: settings.readOnly, create: false });
+    try {
+      if (!settings.readOnly) await witness(place, generation, options.adopt ?? false);
+      return await Regalia.#start(backend, settings, place, options.branch ?? MAIN);
+    } catch (error) {
+      await backend.close();
+      throw fileError(error, place, 'open');
+    }
+  }
+
+  /** A store in memory, gone when it is closed. */
+  static async memory(options: Omit<RegaliaOptions, 'readOnly' | 'adopt'> = {}): Promise<Regalia> {
+    const settings = settingsOf(options, RUNTIME);
+    const backend = openMemory();
+    await begin(backend, settings);
+    return Regalia.#start(backend, settings, undefined, options.branch ?? MAIN);
+  }
+
+  static async #start(
+    backend: Backend,
+    settings: Settings,
+    folder: string | undefined,
+    branch: string,
+  ): Promise<Regalia> {
+    const identity = storedIdentity(backend);
+    if (identity === undefined) throw noIdentity(folder ?? 'memory');
+    const core = new Core(backend, settings, identity);
+    const store = new Regalia(core, branch, folder);
+    store.head();
+    if (settings.readOnly) return store;
+    core.blocks.replenish();
+    await core.blocks.reserve(1);
+    if (settings.declaresRules) await declareRules(store.line, settings.rules);
+    return store;
+  }
+
+  /** The same store on another branch. REGALIA_NOT_FOUND. */
+  override branch(name: string): Bucket {
+    return super.branch(name);
+  }
+
+  /** What the store holds, cheaply. */
+  stats(): StoreStats {
+    const head = this.head();
+    const { backend, history, cache, identity } = this.core;
+    const tree = this.line.treeOf(head);
+    const sums: Measure = { ...NOTHING };
+    measure(tree.root.node, 0, sums);
+    const { bytes, freeBytes, rows } = backend.stats();
+    let blocks = rows.addresses;
+    for (const row of backend.range('addressLog')) blocks += row.bytes.length / 8;
+    return {
+      head: addressText(head.address),
+      root: addressText(head.commit.root),
+      entries: sums.entries - 1,
+      buckets: sums.buckets,
+      inlineBytes: sums.inlineBytes,
+      referencedBytes: sums.referencedBytes,
+      blocks,
+      bytes,
+      freeBytes,
+      commits: history.count(this.idBytes),
+      cacheBytes: cache.bytes,
+      hash: algorithmName(identity.algorithm) ?? '',
+      store: hex(identity.store),
+      replica: hex(identity.replica),
+    };
+  }
+
+  /** A consistent copy of the whole store into a new folder, while it is used. It is a copy: see `adopt`. */
+  async backup(folder: string): Promise<void> {
+    this.core.check();
+    if ((await examineFolder(path.resolve(folder))) === 'store') {
+      throw new RegaliaError('REGALIA_EXISTS', `there is a store at ${folder}`, {
+        what: 'store',
+        name: folder,
+      });
+    }
+    await makeFolder(folder, async (generation) => {
+      const { mkdir } = await import('node:fs/promises');
+      await mkdir(generation, { mode: 0o700 });
+      await this.core.backend.backup(path.join(generation, 'data.mdb'));
+    });
+  }
+
+  /** Makes every commit so far durable. */
+  async flush(): Promise<void> {
+    this.core.check();
+    await this.core.backend.flush();
+  }
+
+  /** Waits for what is under way, then lets go of the files. Idempotent. */
+  async close(): Promise<void> {
+    if (!this.core.closed) await this.core.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+const NOTHING: Measure = {
+  plainLength: 0,
+  entries: 0,
+  buckets: 0,
+  inlineBytes: 0,
+  referencedBytes: 0,
+  links: 0,
+  head: 0,
+};
+
+async function create(place: string, options: RegaliaOptions, settings: Settings): Promise<void> {
+  if (options.create === false || settings.readOnly) {
+    throw new RegaliaError('REGALIA_NOT_FOUND', `there is no store at ${place}`, {
+      what: 'store',
+      name: place,
+    });
+  }
+  await makeFolder(place, async (generation) => {
+    const backend = await openLmdb(generation, { create: true });
+    try {
+      await begin(backend, settings);
+    } finally {
+      await backend.close();
+    }
+  });
+}
+
+async function witness(place: string, generation: string, adopt: boolean): Promise<void> {
+  if (adopt) await writeWitness(place, generation);
+  else await checkWitness(place, generation);
+}
+
+function noIdentity(place: string): RegaliaError {
+  return new RegaliaError('REGALIA_CORRUPT', `the store at ${place} has lost its identity`, {
+    what: 'store row',
+    expected: 'the identity of a store',
+    actual: 'nothing',
+  });
+}

@@ -1,0 +1,166 @@
+/**
+ * Reading a tree: what snapshots and transactions have in common. All of it is synchronous, since metadata is local;
+ * only the bytes of contents are awaited.
+ */
+import { nameBytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import type { Encoding } from '../streams/rule.js';
+import type { Stream } from '../streams/stream.js';
+import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
+import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import { CHILD_BUCKET, readRecord } from '../tree/record.js';
+import { loadRoot, type Root } from '../tree/root.js';
+import { MapScan, type NameRange } from '../tree/scan.js';
+import type { Core } from './core.js';
+import { Entry, streamOf, type ViewSource } from './entry.js';
+
+/** A range of names. Bounds are names as strings or bytes. */
+export interface ChildRange {
+  readonly gt?: string | Uint8Array;
+  readonly gte?: string | Uint8Array;
+  readonly lt?: string | Uint8Array;
+  readonly lte?: string | Uint8Array;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+export abstract class View implements ViewSource {
+  protected readonly core: Core;
+
+  constructor(core: Core) {
+    this.core = core;
+  }
+
+  get cache(): NodeCache {
+    return this.core.cache;
+  }
+
+  /** Throws once it may no longer be read. */
+  abstract check(): void;
+
+  /** The tree to read, with everything done so far in it. */
+  protected abstract tree(): Tree;
+
+  /** The entry of a key, or undefined where there is none. REGALIA_KEY. */
+  entry(key: Key): Entry | undefined {
+    this.check();
+    return this.entryIn(this.tree(), parseKey(key));
+  }
+
+  protected entryIn(tree: Tree, names: Names): Entry | undefined {
+    const last = names[names.length - 1];
+    if (last === undefined) return new Entry(this, tree.top, '');
+    const parent = names.slice(0, -1);
+    const map = tree.mapOf(parent);
+    if (map === undefined) return undefined;
+    const spot = findInMap(this.cache, map, last, 0, last.length);
+    return spot === undefined ? undefined : new Entry(this, spot, prefixOf(parent));
+  }
+
+  /** A stream of an entry, or undefined where there is none. */
+  get(key: Key, stream: string): Stream | undefined {
+    this.check();
+    const found = this.tree().stream(key, stream);
+    return found === undefined ? undefined : streamOf(this, found.spot, found.part, key, stream);
+  }
+
+  /** The children of a key in bytewise order of their names. Empty where there is no such key. */
+  *children(key: Key, range: ChildRange = {}): Generator<Entry, void, undefined> {
+    this.check();
+    const names = parseKey(key);
+    const bounds = nameRange(range);
+    const map = this.tree().mapOf(names);
+    if (map === undefined) return;
+    const scan = new MapScan(this.cache, map, bounds);
+    const parent = prefixOf(names);
+    while (scan.next()) {
+      yield new Entry(this, { node: scan.node, index: scan.index }, parent);
+      this.check();
+    }
+  }
+
+  /** Every entry at and beneath a key, each before what lies beneath it, in key order. */
+  *walk(key: Key = '/'): Generator<Entry, void, undefined> {
+    this.check();
+    const names = parseKey(key);
+    const top = this.entryIn(this.tree(), names);
+    if (top === undefined) return;
+    yield top;
+    const map = this.tree().mapOf(names);
+    if (map === undefined) return;
+    const stack = [{ scan: new MapScan(this.cache, map, {}), parent: prefixOf(names) }];
+    for (let level = stack[0]; level !== undefined; level = stack[stack.length - 1]) {
+      this.check();
+      const { scan, parent } = level;
+      if (!scan.next()) {
+        stack.pop();
+        continue;
+      }
+      const { node, index } = scan;
+      yield new Entry(this, { node, index }, parent);
+      const head = node.bytes[node.recordStart(index)] as number;
+      if ((head & 3) === 0) continue;
+      const inner = childMap(this.cache, { node, index }, readRecord(node, index).child);
+      if (inner === undefined) continue;
+      const name = node.nameText(index);
+      stack.push({ scan: new MapScan(this.cache, inner, {}), parent: `${parent}/${name}` });
+    }
+  }
+
+  encodingOf(key: Key, stream: string): Encoding {
+    const root = this.rootAround(this.tree(), parseKey(key));
+    return this.core.rules(root.rules).ruleOf(stream).encoding;
+  }
+
+  /** The root of the innermost bucket that holds a key's streams: a bucket's own are its own. */
+  protected rootAround(tree: Tree, names: Names): Root {
+    let { root } = tree;
+    let spot: Spot = tree.top;
+    for (const name of names) {
+      const map = childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
+      const found =
+        map === undefined ? undefined : findInMap(this.cache, map, name, 0, name.length);
+      if (found === undefined) break;
+      spot = found;
+      const { child } = readRecord(found.node, found.index);
+      if (child.form !== CHILD_BUCKET) continue;
+      root = loadRoot(this.cache, child.id, child.root.slice());
+      spot = { node: root.node, index: 0 };
+    }
+    return root;
+  }
+}
+
+function prefixOf(names: Names): string {
+  return names.length === 0 ? '' : keyText(names);
+}
+
+function nameRange(range: ChildRange): NameRange {
+  if (typeof range !== 'object' || range === null) throw badRange('a range', String(range));
+  const { reverse, limit } = range;
+  return {
+    gt: boundBytes(range.gt),
+    gte: boundBytes(range.gte),
+    lt: boundBytes(range.lt),
+    lte: boundBytes(range.lte),
+    reverse,
+    limit,
+  };
+}
+
+/** A bound need not be a name that could exist, but it must be text or bytes. */
+function boundBytes(bound: string | Uint8Array | undefined): Uint8Array | undefined {
+  if (bound === undefined || bound instanceof Uint8Array) return bound;
+  if (typeof bound !== 'string') throw badRange('a name as bound', typeof bound);
+  const bytes = nameBytes(bound);
+  if (bytes === undefined) throw badRange('a name as bound', 'a lone surrogate');
+  return bytes;
+}
+
+function badRange(expected: string, actual: string): RegaliaError {
+  return new RegaliaError('REGALIA_RANGE', `expected ${expected}, found ${actual}`, {
+    expected,
+    actual,
+  });
+}

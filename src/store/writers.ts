@@ -1,0 +1,41 @@
+/**
+ * What one transaction, merge or import writes with: a stage for blocks, and node writers by algorithm above it.
+ */
+import type { AlgorithmNumber } from '../blocks/address.js';
+import { type Address, addressInto } from '../blocks/address.js';
+import type { Blocks, BlockWriter } from '../blocks/blocks.js';
+import { BodyWriter } from '../blocks/body.js';
+import { PieceIndex } from '../chunks/staging.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import { NodeWriter } from '../tree/node-writer.js';
+
+export class Writers {
+  readonly cache: NodeCache;
+  readonly blocks: BlockWriter;
+  /** The pieces of contents that were staged, so that none is staged twice. */
+  readonly pieces = new PieceIndex();
+  readonly #nodes = new Map<AlgorithmNumber, NodeWriter>();
+
+  constructor(cache: NodeCache, blocks: Blocks) {
+    this.cache = cache;
+    this.blocks = blocks.writer();
+  }
+
+  readonly for = (algorithm: AlgorithmNumber): NodeWriter => {
+    let writer = this.#nodes.get(algorithm);
+    if (writer === undefined) {
+      writer = new NodeWriter(this.cache, this.blocks, algorithm);
+      this.#nodes.set(algorithm, writer);
+    }
+    return writer;
+  };
+
+  /** Stages a block without links, and returns its id. */
+  putPlain(algorithm: AlgorithmNumber, block: Uint8Array): { id: number; address: Address } {
+    const body = new BodyWriter(block.length);
+    body.all(block);
+    const address = new Uint8Array(33);
+    addressInto(algorithm, block, address, 0);
+    return { id: this.blocks.put(body, block.length, address), address };
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The handle of a stream, with a Blob's habits: its size is known, its bytes come when asked for.
+ *
+ * Streams in metadata are at hand: `inline` is a private copy that outlives snapshot and store. Larger ones are
+ * contents, read piece by piece, each verified. A handle stays valid as long as its store is open.
+ */
+
+import { equalBytes, utf8Text } from '../bytes.js';
+import { ContentReader } from '../chunks/reader.js';
+import { RegaliaError, throwIfAborted } from '../errors.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import { readMetadata } from '../tree/placement.js';
+import { INLINE, REFERENCED, type StreamPart } from '../tree/record.js';
+import type { CborData } from './cbor.js';
+import { decodeContents } from './encoding.js';
+import type { Encoding } from './rule.js';
+
+export interface ByteRange {
+  /** The first byte, from 0. */
+  readonly start?: number;
+  /** The byte behind the last. */
+  readonly end?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Where a stream's bytes are, and how to read them. */
+export interface StreamSource {
+  readonly cache: NodeCache;
+  readonly algorithm: number;
+  /** Throws once the store is closed. */
+  check(): void;
+  /** The encoding that the stream's rule names. */
+  encoding(): Encoding;
+}
+
+/** `bytes()` of more than this must be asked for piece by piece. */
+const WHOLE_MAX = 2 ** 31 - 1;
+
+export class Stream {
+  readonly #source: StreamSource;
+  readonly #part: StreamPart;
+
+  constructor(source: StreamSource, part: StreamPart) {
+    this.#source = source;
+    this.#part = part;
+  }
+
+  /** Logical bytes. */
+  get size(): number {
+    return this.#part.length;
+  }
+
+  /** A private copy of the bytes, where they lie in metadata; undefined for contents. */
+  get inline(): Uint8Array | undefined {
+    const part = this.#part;
+    if (part.form === INLINE) return part.bytes.slice();
+    if (part.form === REFERENCED) return undefined;
+    this.#source.check();
+    return readMetadata(this.#source.cache, this.#source.algorithm, part);
+  }
+
+  /** All bytes, or a range. REGALIA_RANGE outside the stream, REGALIA_ABORTED. */
+  async bytes(range: ByteRange = {}): Promise<Uint8Array> {
+    throwIfAborted(range.signal, 'read');
+    const { start, end } = this.#range(range);
+    const { inline } = this;
+    if (inline !== undefined) return inline.slice(start, end);
+    if (end - start > WHOLE_MAX) throw rangeError(`at most ${WHOLE_MAX} bytes at once`, start, end);
+    const bytes = new Uint8Array(end - start);
+    let at = 0;
+    for await (const piece of this.#reader().pieces(start, end, range.signal)) {
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
+  }
+
+  /** The whole as text. REGALIA_ENCODING where it is not UTF-8. */
+  async text(options: { readonly signal?: AbortSignal } = {}): Promise<string> {
+    const text = utf8Text(await this.bytes(options));
+    if (text !== undefined) return text;
+    throw new RegaliaError('REGALIA_ENCODING', 'the stream is not text', {
+      expected: 'valid UTF-8',
+      actual: 'other bytes',
+    });
+  }
+
+  /** The bytes as a stream: bounded memory, backpressure, cancellable. */
+  readable(range: ByteRange = {}): ReadableStream<Uint8Array> {
+    const { start, end } = this.#range(range);
+    const { inline } = this;
+    if (inline === undefined) {
+      const { signal } = range;
+      return this.#reader().readable(
+        signal === undefined ? { start, end } : { start, end, signal },
+      );
+    }
+    throwIfAborted(range.signal, 'read');
+    return new Blob([inline.slice(start, end)]).stream() as ReadableStream<Uint8Array>;
+  }
+
+  /** What was put, by the stream's encoding: bytes, a string, or CBOR data. Streams in metadata only need no await. */
+  decoded(): Uint8Array | string | CborData {
+    const { inline } = this;
+    if (inline !== undefined) return decodeContents(this.#source.encoding(), '', inline);
+    this.#source.check();
+    return decodeContents(this.#source.encoding(), '', this.#reader().read());
+  }
+
+  /** Whether another stream has the same bytes, told by length and address, without reading contents. */
+  equals(other: Stream): boolean {
+    const [a, b] = [this.#part, other.#part];
+    return a.form === b.form && a.length === b.length && equalBytes(a.bytes, b.bytes);
+  }
+
+  #range(range: ByteRange): { start: number; end: number } {
+    this.#source.check();
+    const { start = 0, end = this.size } = range;
+    const sound = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end;
+    if (sound && end <= this.size) return { start, end };
+    throw rangeError(`0 <= start <= end <= ${this.size}`, start, end);
+  }
+
+  #reader(): ContentReader {
+    const { cache, algorithm } = this.#source;
+    const address = new Uint8Array(33);
+    address[0] = algorithm;
+    address.set(this.#part.bytes, 1);
+    return new ContentReader(cache.blocks, { address, id: this.#part.id, length: this.size });
+  }
+}
+
+function rangeError(expected: string, start: number, end: number): RegaliaError {
+  const actual = `${start} to ${end}`;
+  return new RegaliaError('REGALIA_RANGE', `expected ${expected}, found ${actual}`, {
+    expected,
+    actual,
+  });
+}

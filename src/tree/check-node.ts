@@ -1,0 +1,307 @@
+/**
+ * Checks nodes and roots that others made, before they are stored: everything that reading relies on, and that there is
+ * one spelling. Loading a node checks bounds; here come order, prefixes, shapes, integers in their shortest form, what
+ * lies inline, and the sums that parents will repeat.
+ *
+ * Not checked, since it needs neighbours: whether nodes end where the boundary rule says, and whether what lies in a
+ * block of its own belongs there. A tree that breaks those rules reads right, and differs from its equal in address.
+ *
+ * Result: the references in the order of links, with what each promises of the block that it names.
+ */
+import { type Address, type AlgorithmNumber, isAddress } from '../blocks/address.js';
+import type { BodyWriter } from '../blocks/body.js';
+import { ByteReader, hex } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
+import { INLINE_MAP_MAX } from './edit.js';
+import { checkName } from './key.js';
+import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import {
+  BUCKET_ID_LENGTH,
+  CHILD_BUCKET,
+  CHILD_INLINE,
+  CHILD_MAP,
+  CHILD_NONE,
+  INLINE,
+  METADATA,
+  REFERENCED,
+} from './record.js';
+import type { Root } from './root.js';
+
+/** A reference to a block, and what it promises of it. */
+export type Reference =
+  | {
+      readonly kind: 'node';
+      readonly address: Address;
+      /** Of an inner node's child: one less than the node's. Of a map's top: any. */
+      readonly level: number | undefined;
+      readonly totals: Readonly<Totals>;
+      /** Of an inner node's child: its last name, and the last one before it; the former is not below the latter. */
+      readonly last: Uint8Array | undefined;
+      readonly previous: Uint8Array | undefined;
+    }
+  | { readonly kind: 'root'; readonly address: Address; readonly totals: Readonly<Totals> }
+  | { readonly kind: 'metadata' | 'content'; readonly address: Address; readonly length: number };
+
+/** What a checked node holds. */
+export interface CheckedNode {
+  /** In the order of links. */
+  readonly references: readonly Reference[];
+  /** A leaf's: for each record, the index of its first reference. */
+  readonly firstLinks: readonly number[];
+  readonly totals: Totals;
+  /** A leaf's, in the sense of the boundary rule. */
+  readonly plainLength: number;
+}
+
+/** Checks a node. REGALIA_FORMAT, REGALIA_KEY. */
+export function checkNode(node: Node): CheckedNode {
+  return node.level === 0 ? new LeafCheck(node, INLINE_MAP_MAX, false).run() : checkInner(node);
+}
+
+/** Checks a root. The rules are bytes here. REGALIA_FORMAT, REGALIA_KEY. */
+export function checkRoot(root: Pick<Root, 'node'>): CheckedNode {
+  return new LeafCheck(root.node, INLINE_MAP_MAX, true).run();
+}
+
+/** Appends a node's links to a body that holds its plain bytes: local ids in the order of its references. */
+export function linkNode(
+  body: BodyWriter,
+  level: number,
+  { firstLinks }: Pick<CheckedNode, 'firstLinks'>,
+  ids: readonly number[],
+): void {
+  if (ids.length === 0) return;
+  if (level === 0) for (const first of firstLinks) body.u16(first);
+  for (const id of ids) body.u48(id);
+}
+
+function checkInner(node: Node): CheckedNode {
+  const references: Reference[] = [];
+  const sum: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+  let previous: Uint8Array | undefined;
+  checkPrefix(node);
+  for (let i = 0; i < node.count; i++) {
+    const last = checkedName(node, i, previous);
+    if (node.cut(i) > FORCED)
+      fail('node', node.cuts + i - node.start, 'a cut of 0 or 1', `${node.cut(i)}`);
+    const reader = new ByteReader(node.bytes, 'node', node.recordStart(i), node.recordEnd(i));
+    const totals = readTotals(reader);
+    reader.end();
+    if (totals.entries === 0) fail('node', reader.at - node.start, 'an entry', 'none');
+    addTotals(sum, totals);
+    const address = node.childAddress(i);
+    references.push({ kind: 'node', address, level: node.level - 1, totals, last, previous });
+    previous = last;
+  }
+  const plainLength = INNER_ENTRY_LENGTH * node.count;
+  return { references, firstLinks: [], totals: sum, plainLength };
+}
+
+/** The prefix is all that the first and the last name share. */
+function checkPrefix(node: Node): void {
+  const first = node.name(0);
+  const last = node.name(node.count - 1);
+  let shared = 0;
+  while (shared < Math.min(first.length, last.length) && first[shared] === last[shared]) shared++;
+  if (node.prefixLength === shared) return;
+  fail(
+    'node',
+    node.prefixStart - node.start,
+    `a prefix of ${shared} bytes`,
+    `${node.prefixLength}`,
+  );
+}
+
+/** A name that can be one, above the one before it. */
+function checkedName(node: Node, index: number, previous: Uint8Array | undefined): Uint8Array {
+  const name = node.name(index);
+  checkName(name, [name]);
+  if (previous !== undefined && Buffer.compare(previous, name) >= 0) {
+    fail('node', node.suffixStart(index) - node.start, 'names in ascending order', hex(name));
+  }
+  return name;
+}
+
+function readTotals(reader: ByteReader): Totals {
+  return {
+    entries: reader.varint(),
+    buckets: reader.varint(),
+    inlineBytes: reader.varint(),
+    referencedBytes: reader.varint(),
+  };
+}
+
+function addTotals(sum: Totals, part: Readonly<Totals>): void {
+  sum.entries += part.entries;
+  sum.buckets += part.buckets;
+  sum.inlineBytes += part.inlineBytes;
+  sum.referencedBytes += part.referencedBytes;
+  const whole = sum.entries + sum.buckets + sum.inlineBytes + sum.referencedBytes;
+  if (!Number.isSafeInteger(whole)) fail('node', 0, 'sums below 2^53', 'larger ones');
+}
+
+export function sameTotals(a: Readonly<Totals>, b: Readonly<Totals>): boolean {
+  return (
+    a.entries === b.entries &&
+    a.buckets === b.buckets &&
+    a.inlineBytes === b.inlineBytes &&
+    a.referencedBytes === b.referencedBytes
+  );
+}
+
+/** Checks the records of one leaf, and of those inline within. */
+class LeafCheck {
+  readonly #node: Node;
+  readonly #inlineMax: number;
+  /** Whether it is a root's: one record without a name, that may be empty. */
+  readonly #isRoot: boolean;
+  readonly #references: Reference[] = [];
+  readonly #used = new Set<number>();
+  readonly #totals: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+  #plainLength = 0;
+
+  /** `inlineMax` bounds the plain length of maps inside, and so the depth: each is shorter than what holds it. */
+  constructor(node: Node, inlineMax: number, isRoot: boolean) {
+    this.#node = node;
+    this.#inlineMax = inlineMax;
+    this.#isRoot = isRoot;
+  }
+
+  run(): CheckedNode {
+    const node = this.#node;
+    const firstLinks: number[] = [];
+    let previous: Uint8Array | undefined;
+    if (!this.#isRoot) checkPrefix(node);
+    for (let i = 0; i < node.count; i++) {
+      if (!this.#isRoot) previous = checkedName(node, i, previous);
+      firstLinks.push(this.#references.length);
+      this.#record(i);
+    }
+    if (this.#used.size !== node.shapes.length) {
+      fail('node', NODE_HEADER + 4, 'a table of the shapes in use', `${node.shapes.length} shapes`);
+    }
+    return {
+      references: this.#references,
+      firstLinks,
+      totals: this.#totals,
+      plainLength: this.#plainLength,
+    };
+  }
+
+  #record(index: number): void {
+    const node = this.#node;
+    const reader = new ByteReader(
+      node.bytes,
+      'record',
+      node.recordStart(index),
+      node.recordEnd(index),
+    );
+    const head = reader.varint();
+    const slot = Math.floor(head / 4);
+    const shape = node.shapes[slot];
+    if (shape === undefined) return reader.fail('a shape of the table', `${slot}`);
+    this.#used.add(slot);
+    const payload = reader.remaining;
+    for (let i = 0; i < shape.names.length; i++) this.#stream(reader);
+    const form = head % 4;
+    if (form === CHILD_NONE && shape.names.length === 0 && !this.#isRoot) {
+      reader.fail('a stream or a child', 'neither');
+    }
+    if (form === CHILD_BUCKET && shape.names.length > 0) reader.fail('a bucket alone', 'streams');
+    addTotals(this.#totals, ONE_ENTRY);
+    const saved = form === CHILD_INLINE ? this.#inlineMap(reader) : this.#reference(reader, form);
+    reader.end();
+    this.#plainLength += LEAF_ENTRY_OVERHEAD + node.nameLength(index) + shape.plainLength;
+    this.#plainLength += payload - saved;
+  }
+
+  #stream(reader: ByteReader): void {
+    const lengthForm = reader.varint();
+    const length = Math.floor(lengthForm / 4);
+    const form = lengthForm % 4;
+    const referenced = form === REFERENCED ? length : 0;
+    addTotals(this.#totals, {
+      entries: 0,
+      buckets: 0,
+      inlineBytes: length - referenced,
+      referencedBytes: referenced,
+    });
+    if (form === INLINE) {
+      reader.bytes(length);
+      return;
+    }
+    if (form !== METADATA && form !== REFERENCED) reader.fail('a form of 0 to 2', `${form}`);
+    if (length === 0) reader.fail('a byte in a block', 'none');
+    const address = addressFrom(this.#node.algorithm, reader.bytes(32));
+    this.#references.push({ kind: form === METADATA ? 'metadata' : 'content', address, length });
+  }
+
+  /** A child map or bucket elsewhere. Returns 0, by which it is longer than its plain length. */
+  #reference(reader: ByteReader, form: number): number {
+    if (form === CHILD_NONE) return 0;
+    const isBucket = form === CHILD_BUCKET;
+    if (isBucket) reader.bytes(BUCKET_ID_LENGTH);
+    const totals = readTotals(reader);
+    addTotals(this.#totals, { ...totals, buckets: totals.buckets + (isBucket ? 1 : 0) });
+    if (form === CHILD_MAP) {
+      if (totals.entries === 0) reader.fail('an entry beneath', 'none');
+      const address = addressFrom(this.#node.algorithm, reader.bytes(32));
+      const ends = { level: undefined, last: undefined, previous: undefined };
+      this.#references.push({ kind: 'node', address, totals, ...ends });
+      return 0;
+    }
+    const address = reader.bytes(33).slice();
+    if (!isAddress(address)) reader.fail('an address of a known algorithm', hex(address));
+    this.#references.push({ kind: 'root', address, totals });
+    return 0;
+  }
+
+  /** A map inside the record. Returns by how much its bytes are longer than its plain length. */
+  #inlineMap(reader: ByteReader): number {
+    const plainLength = reader.varint();
+    if (plainLength > this.#inlineMax) {
+      reader.fail(`an inline map of at most ${this.#inlineMax} bytes`, `${plainLength}`);
+    }
+    const totals = readTotals(reader);
+    const length = reader.varint();
+    const at = reader.at;
+    reader.bytes(length);
+    const inner = inlineNode(this.#node, at, length);
+    // A record in it is shorter than the map, so what lies in that one has still less room.
+    const room = plainLength - LEAF_ENTRY_OVERHEAD - 1;
+    const found = new LeafCheck(inner, room, false).run();
+    if (found.plainLength !== plainLength) {
+      reader.fail(`a plain length of ${found.plainLength}`, `${plainLength}`);
+    }
+    if (!sameTotals(found.totals, totals)) reader.fail('the sums of what lies inline', 'others');
+    addTotals(this.#totals, totals);
+    this.#references.push(...found.references);
+    return length - plainLength;
+  }
+}
+
+const ONE_ENTRY: Readonly<Totals> = { entries: 1, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+
+function addressFrom(algorithm: AlgorithmNumber, digest: Uint8Array): Address {
+  const address = new Uint8Array(33);
+  address[0] = algorithm;
+  address.set(digest, 1);
+  return address;
+}
+
+/** The leaf in `holder.bytes[at..at + length]`, which lacks its first four bytes. */
+function inlineNode(holder: Node, at: number, length: number): Node {
+  const { bytes, algorithm } = holder;
+  if (length < 2) fail('inline map', at - holder.start, 'a count', 'the end');
+  const start = at - NODE_HEADER;
+  const end = at + length;
+  const offsets = new Uint16Array(offsetsNeeded(bytes, start));
+  const source = { bytes, start, plainEnd: end, end, level: 0, id: 0, depth: 0, algorithm };
+  return new Node(source, offsets, 0);
+}
+
+function fail(what: string, at: number, expected: string, actual: string): never {
+  const message = `a ${what} is refused at byte ${at}: expected ${expected}, found ${actual}`;
+  throw new RegaliaError('REGALIA_FORMAT', message, { what, at, expected, actual });
+}
