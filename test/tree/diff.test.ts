@@ -7,7 +7,8 @@ import { nameText } from '../../src/bytes.js';
 import { type Difference, type DiffOptions, diffTrees } from '../../src/tree/diff.js';
 import { parseKey } from '../../src/tree/key.js';
 import type { Tree } from '../../src/tree/lookup.js';
-import { byName, cloneEntry, type Entry, Laboratory, newEntry, place, put, take } from './model.js';
+import { byName, cloneEntry, type Entry, Laboratory, newEntry, put } from './model.js';
+import { play, stepsArbitrary } from './steps.js';
 
 /** A row as text: '+/a/b stream'. */
 function rowText({ names, kind, stream }: Pick<Difference, 'names' | 'kind' | 'stream'>): string {
@@ -55,56 +56,10 @@ function modelRows(
   return rows;
 }
 
-const name = fc.oneof(
-  { weight: 6, arbitrary: fc.integer({ min: 0, max: 60 }).map((n) => `f${n}`) },
-  { weight: 1, arbitrary: fc.constantFrom('\u{1f600}', '\uffee', '\udc80', 'f', '~'.repeat(200)) },
-);
-const key = fc
-  .array(name, { minLength: 1, maxLength: 3 })
-  .map((names) => names.map((n) => `/${n}`).join(''));
-const size = fc.oneof(
-  { weight: 8, arbitrary: fc.integer({ min: 0, max: 90 }) },
-  { weight: 1, arbitrary: fc.integer({ min: 400, max: 3_000 }) },
-);
-const stream = fc.constantFrom('a', 'b', 'content', '\u{1f600}', '\uffee');
-type Step = {
-  do: 'put' | 'del' | 'copy' | 'bucket';
-  key: string;
-  to: string;
-  stream: string;
-  size: number;
-};
-const step: fc.Arbitrary<Step> = fc.record({
-  do: fc.oneof(
-    { weight: 8, arbitrary: fc.constant('put' as const) },
-    { weight: 2, arbitrary: fc.constant('del' as const) },
-    { weight: 1, arbitrary: fc.constant('copy' as const) },
-    { weight: 1, arbitrary: fc.constant('bucket' as const) },
-  ),
-  key,
-  to: key,
-  stream,
-  size,
-});
-
-let buckets = 0;
-
-function play(top: Entry, steps: readonly Step[]): void {
-  for (const { do: verb, key: at, to, stream: s, size: length } of steps) {
-    const id = String.fromCharCode(0x61 + (buckets++ % 26));
-    const source = take(cloneEntry(top), at);
-    if (verb === 'put') put(top, at, s, 'x'.repeat(length));
-    if (verb === 'del') take(top, at);
-    if (verb === 'copy' && source !== undefined) place(top, to, source);
-    if (verb === 'bucket' && source !== undefined) place(top, at, { ...source, bucket: id });
-  }
-}
-
 t.test('rows are those of a plain comparison, and mirrored in reverse', async (t) => {
   const laboratory = await Laboratory.open();
-  const many = (maxLength: number) => fc.array(step, { maxLength, size: 'max' });
   fc.assert(
-    fc.property(many(150), many(30), fc.boolean(), (start, steps, deep) => {
+    fc.property(stepsArbitrary(150), stepsArbitrary(30), fc.boolean(), (start, steps, deep) => {
       const a = newEntry();
       play(a, start);
       const b = cloneEntry(a);

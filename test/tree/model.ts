@@ -17,7 +17,7 @@ import { loadRoot, writeEmptyRoot } from '../../src/tree/root.js';
 export interface Entry {
   readonly streams: Map<string, string>;
   readonly children: Map<string, Entry>;
-  /** The bucket that the entry is: a digit or letter, repeated in its id. */
+  /** The bucket that the entry is: up to 16 characters. */
   bucket?: string;
 }
 
@@ -123,7 +123,7 @@ export function inlinePart(contents: string): StreamPart {
 
 /** The id of a model's bucket. */
 export function bucketId(bucket: string): Uint8Array {
-  return new Uint8Array(16).fill(bucket.charCodeAt(0));
+  return utf8Bytes(bucket.padEnd(16));
 }
 
 export const RULES = utf8Bytes('rules');

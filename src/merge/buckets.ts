@@ -1,0 +1,78 @@
+/**
+ * Nested buckets, as an outer merge sees them: an id and a root at some key.
+ *
+ * A merge does not look into them. What it needs to know is which buckets came, went or changed between two trees,
+ * and that is found by walking down what differs, past every subtree that holds no bucket at all.
+ */
+import type { Address } from '../blocks/address.js';
+import { hex } from '../bytes.js';
+import { diffMaps } from '../tree/diff-map.js';
+import type { Names } from '../tree/key.js';
+import { childMap, type Spot } from '../tree/lookup.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import { CHILD_BUCKET, CHILD_NONE, type ChildPart, readRecord } from '../tree/record.js';
+import type { RootRef } from '../tree/root.js';
+
+export type BucketPart = ChildPart & { readonly form: typeof CHILD_BUCKET };
+
+/** A bucket's root, as an entry refers to it. */
+export interface BucketRoot {
+  readonly address: Address;
+  readonly id: number;
+}
+
+/** A bucket that only one of two trees has at this key, or that both have with different roots. */
+export interface BucketChange {
+  readonly names: Names;
+  readonly before: BucketPart | undefined;
+  readonly after: BucketPart | undefined;
+}
+
+/** The bucket that a record is. */
+export function bucketAt(spot: Spot | undefined): BucketPart | undefined {
+  if (spot === undefined) return undefined;
+  const { child } = readRecord(spot.node, spot.index);
+  return child.form === CHILD_BUCKET ? child : undefined;
+}
+
+export function bucketRoot(part: BucketPart): BucketRoot {
+  return { address: part.root.slice(), id: part.id };
+}
+
+export function sameBucketId(a: BucketPart, b: BucketPart): boolean {
+  return hex(a.bucket) === hex(b.bucket);
+}
+
+/** A bucket's entry, under a root of its own. */
+export function bucketPart(bucket: Uint8Array, { totals, address, id }: RootRef): BucketPart {
+  // The bucket's own entry is the one that holds it: it counts once.
+  const beneath = { ...totals, entries: totals.entries - 1 };
+  return { form: CHILD_BUCKET, bucket, totals: beneath, root: address, id };
+}
+
+/** Whether a record is a bucket, or has any beneath. */
+export function holdsBuckets(spot: Spot | undefined): boolean {
+  if (spot === undefined) return false;
+  const { child } = readRecord(spot.node, spot.index);
+  return child.form === CHILD_BUCKET || (child.form !== CHILD_NONE && child.totals.buckets > 0);
+}
+
+/** The buckets that differ between two records that differ. */
+export function* bucketChanges(
+  cache: NodeCache,
+  names: Names,
+  before: Spot | undefined,
+  after: Spot | undefined,
+): Generator<BucketChange, void> {
+  const old = holdsBuckets(before) ? before : undefined;
+  const now = holdsBuckets(after) ? after : undefined;
+  if (old === undefined && now === undefined) return;
+  const [was, is] = [bucketAt(old), bucketAt(now)];
+  if (was !== undefined || is !== undefined) yield { names, before: was, after: is };
+  const tops = [was ? undefined : old, is ? undefined : now].map((spot) => {
+    return spot && childMap(cache, spot, readRecord(spot.node, spot.index).child);
+  });
+  for (const { name, before: a, after: b } of diffMaps(cache, tops[0], tops[1])) {
+    yield* bucketChanges(cache, [...names, name], a, b);
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Conflicts as data, and the answers that settle them.
+ *
+ * A conflict stands at a key and, where one stream is meant, at a stream. It is told once, with what each side has; a
+ * second run of the same merge with answers finds the same conflicts and settles them. Keys are those of the merged
+ * tree; a conflict of moves stands at the key that the entry has in the base.
+ */
+import { RegaliaError } from '../errors.js';
+import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
+import type { StreamPart } from '../tree/record.js';
+
+export type ConflictKind =
+  /** A stream that both sides changed, or added, differently. */
+  | 'both-changed'
+  | 'both-added'
+  /** Removed by ours, changed by theirs; and the other way round. */
+  | 'removed/changed'
+  | 'changed/removed'
+  /** An entry moved to two places, two entries moved to one name, or moves that close a cycle. */
+  | 'moved'
+  /** A bucket removed and changed, or two different ones, or a bucket and none, at one key. */
+  | 'bucket';
+
+export type Side = 'ours' | 'theirs';
+
+/** What one side has: of a stream its part, of a moved entry its key, of a bucket its id. */
+export interface ConflictSide {
+  readonly part?: StreamPart;
+  readonly key?: string;
+  readonly bucket?: Uint8Array;
+}
+
+export interface Conflict {
+  readonly key: string;
+  readonly names: Names;
+  readonly stream?: string;
+  readonly kind: ConflictKind;
+  /** Absent where that side has nothing there. */
+  readonly base?: ConflictSide;
+  readonly ours?: ConflictSide;
+  readonly theirs?: ConflictSide;
+}
+
+export type Choice = Side | 'base';
+
+/** How one conflict is settled: by a side, by the base, or by a stream's new contents. */
+export interface Answer {
+  readonly key: Key;
+  /** Without a stream it is for the entry, and for all streams of it that have no answer of their own. */
+  readonly stream?: string | undefined;
+  readonly take: Choice | Uint8Array;
+}
+
+export class Answers {
+  readonly #takes = new Map<string, Answer['take']>();
+
+  constructor(answers: readonly Answer[]) {
+    for (const { key, stream, take } of answers) {
+      if (stream === undefined && take instanceof Uint8Array) throw noContents(key);
+      this.#takes.set(answerId(keyText(parseKey(key)), stream), take);
+    }
+  }
+
+  ofStream(key: string, stream: string): Answer['take'] | undefined {
+    return this.#takes.get(answerId(key, stream)) ?? this.#takes.get(answerId(key, undefined));
+  }
+
+  ofEntry(key: string): Choice | undefined {
+    return this.#takes.get(answerId(key, undefined)) as Choice | undefined;
+  }
+}
+
+/** Neither keys nor stream names tell this apart from another pair: no key holds NUL. */
+function answerId(key: string, stream: string | undefined): string {
+  return stream === undefined ? key : `${key}\0${stream}`;
+}
+
+function noContents(key: Key): RegaliaError {
+  const text = keyText(parseKey(key));
+  return new RegaliaError('REGALIA_OPTION', `an answer for the entry ${text} names a side`, {
+    option: 'answers',
+    expected: "'ours', 'theirs' or 'base'",
+    actual: 'contents without a stream',
+  });
+}

@@ -1,0 +1,172 @@
+/**
+ * Merge: what theirs did since the bases, done to ours.
+ *
+ *     bases   none: the empty tree · one · several: merged into one, in which what conflicts counts as absent
+ *     moves   told by both sides, and those of buckets, found by their ids: all three trees are brought to the places
+ *             that entries shall have, so that an edit under an old key meets what lies under the new one
+ *     then    the three trees are merged by names, see three-way.ts
+ *
+ * The result is an edit of ours: nothing is committed here, though places that changed cost a few nodes that are
+ * written to be read again. Equal inputs give equal results on every replica; where nothing sided is asked (`ours`,
+ * `theirs`), merging theirs into ours and ours into theirs gives one root.
+ */
+import type { AlgorithmNumber } from '../blocks/address.js';
+import { compareBytes, equalBytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { type EntryEdit, TreeEdit } from '../tree/apply.js';
+import { finishSteps } from '../tree/edit.js';
+import { Tree } from '../tree/lookup.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import type { NodeWriter } from '../tree/node-writer.js';
+import { loadRoot } from '../tree/root.js';
+import type { Conflict, Side } from './conflict.js';
+import type { SideMoves } from './moves.js';
+import { overlay } from './overlay.js';
+import { settlePlaces } from './places.js';
+import { ABSENT, Judge, type Judging, type PolicyOptions } from './policy.js';
+import { relocate } from './relocate.js';
+import { type BucketMerge, type BucketResult, ThreeWay } from './three-way.js';
+
+/** The bases of two bases, and what was moved since. */
+export interface Ancestors {
+  readonly bases: readonly Tree[];
+  readonly moves?: SideMoves | undefined;
+}
+
+export interface MergeTools {
+  readonly cache: NodeCache;
+  readonly writerFor: (algorithm: AlgorithmNumber) => NodeWriter;
+}
+
+export interface MergeOptions extends MergeTools, PolicyOptions {
+  readonly bases: readonly Tree[];
+  /** The bases of `merged`, which are one tree by now, and `next`. Without it they have none. */
+  readonly basesOf?: ((merged: readonly Tree[], next: Tree) => Ancestors) | undefined;
+  readonly ours: Tree;
+  readonly theirs: Tree;
+  readonly moves?: SideMoves | undefined;
+  /** Whose moves stand where two contradict. The same on every replica: by the lower commit address, say. */
+  readonly firstMover?: Side | undefined;
+  /** Merges a bucket within by its own bases and stamps. Without it such a bucket is a conflict. */
+  readonly mergeBucket?: ((merge: BucketMerge) => BucketResult) | undefined;
+  /** The rules where both sides changed them differently. Without it that is REGALIA_RULE. */
+  readonly mergeRules?:
+    | ((base: Uint8Array | undefined, ours: Uint8Array, theirs: Uint8Array) => Uint8Array)
+    | undefined;
+}
+
+export interface MergeResult {
+  /** What to do to the top entry of ours. With conflicts left, it is what ours has there. */
+  readonly edit: EntryEdit;
+  /** The rules of the merged root. */
+  readonly rules: Uint8Array;
+  readonly conflicts: readonly Conflict[];
+  /** How many entries the edit changes; a subtree taken whole counts once. */
+  readonly changed: number;
+}
+
+/** Bases of bases of bases: where history is that tangled, the first base stands for all. */
+const NESTING_MAX = 16;
+
+/** Merges theirs into ours. REGALIA_RULE where rules contradict each other. */
+export function mergeTrees(options: MergeOptions): MergeResult {
+  const judge = new Judge(options);
+  const base = virtualBase(options, options.bases, options.basesOf, 0);
+  const merged = merge(options, judge, base, options.ours, options.theirs, options.moves);
+  return { ...merged, conflicts: judge.conflicts };
+}
+
+type Place = Pick<
+  MergeOptions,
+  'cache' | 'writerFor' | 'firstMover' | 'mergeBucket' | 'mergeRules'
+>;
+
+function merge(
+  options: Place,
+  judge: Judging,
+  base: Tree | undefined,
+  ours: Tree,
+  theirs: Tree,
+  moves: SideMoves | undefined,
+): Omit<MergeResult, 'conflicts'> {
+  const rules = mergedRules(options, base, ours, theirs);
+  const { cache, mergeBucket, firstMover = 'ours' } = options;
+  const places = settlePlaces({ cache, base, ours, theirs, moves, judge, firstMover });
+  const moved = relocate(places.ours);
+  const threeWay = new ThreeWay({ cache, judge, mergeBucket });
+  const edit = threeWay.top(
+    base && applied(options, base, relocate(places.base)).top,
+    applied(options, ours, moved).top,
+    applied(options, theirs, relocate(places.theirs)).top,
+  );
+  const changed = threeWay.changed + places.ours.length;
+  return { edit: overlay(moved, edit), rules, changed };
+}
+
+/** The tree after an edit of its top entry. */
+export function applied(tools: MergeTools, tree: Tree, edit: EntryEdit | undefined): Tree {
+  if (edit === undefined) return tree;
+  const editor = new TreeEdit(tools.cache, tools.writerFor);
+  const { id, address } = finishSteps(editor.rootSteps(tree.root, edit));
+  return new Tree(tools.cache, loadRoot(tools.cache, id, address));
+}
+
+/** One tree for several bases, the same on every replica: merged one by one, the lowest address first. */
+function virtualBase(
+  tools: MergeTools,
+  bases: readonly Tree[],
+  basesOf: MergeOptions['basesOf'],
+  nesting: number,
+): Tree | undefined {
+  const [first, ...rest] = distinct(bases);
+  if (first === undefined || nesting > NESTING_MAX) return first;
+  const merged = [first];
+  let tree = first;
+  for (const next of rest) {
+    const { bases: older, moves } = basesOf?.(merged, next) ?? { bases: [], moves: undefined };
+    const base = virtualBase(tools, older, basesOf, nesting + 1);
+    const options: Place = { ...tools, mergeBucket: undefined, mergeRules: lowerRules };
+    const { edit } = merge(options, ABSENT, base, tree, next, moves);
+    tree = applied(tools, tree, edit);
+    merged.push(next);
+  }
+  return tree;
+}
+
+function distinct(trees: readonly Tree[]): readonly Tree[] {
+  const sorted = [...trees].sort((a, b) => compareBytes(a.root.address, b.root.address));
+  return sorted.filter((tree, i) => {
+    const before = sorted[i - 1];
+    return before === undefined || !equalBytes(before.root.address, tree.root.address);
+  });
+}
+
+function lowerRules(_: Uint8Array | undefined, ours: Uint8Array, theirs: Uint8Array): Uint8Array {
+  return compareBytes(ours, theirs) <= 0 ? ours : theirs;
+}
+
+function mergedRules(options: Place, base: Tree | undefined, ours: Tree, theirs: Tree): Uint8Array {
+  const [a, b] = [ours.root, theirs.root];
+  if (a.algorithm !== b.algorithm) {
+    throw contradiction('algorithm', `${a.algorithm}`, `${b.algorithm}`);
+  }
+  if (equalBytes(a.rules, b.rules)) return a.rules;
+  if (base !== undefined && equalBytes(base.root.rules, a.rules)) return b.rules;
+  if (base !== undefined && equalBytes(base.root.rules, b.rules)) return a.rules;
+  if (options.mergeRules === undefined) {
+    throw contradiction('rules', 'the rules of ours', 'other rules in theirs');
+  }
+  return options.mergeRules(base?.root.rules, a.rules, b.rules);
+}
+
+function contradiction(rule: string, expected: string, actual: string): RegaliaError {
+  return new RegaliaError(
+    'REGALIA_RULE',
+    `the two sides of a merge contradict each other: ${rule}`,
+    {
+      rule,
+      expected,
+      actual,
+    },
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * Brings entries of a tree to other keys, all at once, as one edit.
+ *
+ *     /a -> /x, /a/b -> /y        at /x: what is at /a, but for b    at /y: what is at /a/b    at /a: nothing
+ *
+ * The edit is told in the keys of the outcome: what goes out of a subtree that is itself moved goes out of it at its
+ * new place. What is placed comes from the tree as it was.
+ */
+import { compareBytes, nameBytes } from '../bytes.js';
+import type { EntryEdit } from '../tree/apply.js';
+import type { RecordParts } from '../tree/record.js';
+import { prefixes } from './moves.js';
+
+/** An entry to bring elsewhere. No two have one target, and none has its target beneath itself. */
+export interface Relocation {
+  readonly from: string;
+  readonly to: string;
+  /** What is at `from` now. */
+  readonly parts: RecordParts;
+}
+
+interface Draft {
+  readonly name: Uint8Array;
+  clear: boolean;
+  parts: RecordParts | undefined;
+  readonly children: Map<string, Draft>;
+}
+
+/** The edit of the top entry that brings everything to its place; undefined where all is there. */
+export function relocate(relocations: readonly Relocation[]): EntryEdit | undefined {
+  if (relocations.length === 0) return undefined;
+  const targets = new Map(relocations.map(({ from, to }) => [from, to]));
+  const top = newDraft('');
+  for (const { from, to, parts } of relocations) {
+    draftAt(top, placeOf(targets, from)).clear = true;
+    draftAt(top, to).parts = parts;
+  }
+  return editOf(top);
+}
+
+/** Where the place that an entry leaves is in the outcome: it may lie in a subtree that moves. */
+function placeOf(targets: ReadonlyMap<string, string>, from: string): string {
+  for (const prefix of prefixes(from)) {
+    if (prefix === from) continue;
+    const target = targets.get(prefix);
+    if (target !== undefined) return target + from.slice(prefix.length);
+  }
+  return from;
+}
+
+function draftAt(top: Draft, key: string): Draft {
+  let at = top;
+  for (const name of key.slice(1).split('/')) {
+    let next = at.children.get(name);
+    if (next === undefined) {
+      next = newDraft(name);
+      at.children.set(name, next);
+    }
+    at = next;
+  }
+  return at;
+}
+
+function newDraft(name: string): Draft {
+  return {
+    name: nameBytes(name) as Uint8Array,
+    clear: false,
+    parts: undefined,
+    children: new Map(),
+  };
+}
+
+function editOf({ name, clear, parts, children }: Draft): EntryEdit {
+  const list = [...children.values()].map(editOf);
+  list.sort((a, b) => compareBytes(a.bytes, b.bytes));
+  const beneath = list.length === 0 ? undefined : (): readonly EntryEdit[] => list;
+  return { bytes: name, start: 0, end: name.length, clear, parts, streams: [], beneath };
+}

@@ -1,0 +1,292 @@
+/**
+ * Settles where moved entries shall be, in rounds: each finds contradictions, and undoes a move or forgets an entry
+ * for each of them, until none is left. See places.ts for what it is about.
+ *
+ *     cycle       following the entries that entries are within leads round and round
+ *     collision   two entries come to one key
+ *     occupied    an entry comes to a key where a side has something else that the base had not, or had otherwise
+ */
+import { sameRecord } from '../tree/diff-map.js';
+import { KEY_MAX, parseKey } from '../tree/key.js';
+import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import { CHILD_BUCKET, readRecord } from '../tree/record.js';
+import type { Choice, ConflictSide, Side } from './conflict.js';
+import { type Moved, prefixes, presentKey } from './moves.js';
+import type { Judging } from './policy.js';
+import type { Relocation } from './relocate.js';
+import { conflictAt } from './three-way.js';
+
+export interface SettlingOptions {
+  readonly cache: NodeCache;
+  readonly base: Tree;
+  readonly ours: Tree;
+  readonly theirs: Tree;
+  readonly judge: Judging;
+  readonly firstMover: Side;
+  readonly moved: { readonly ours: Moved; readonly theirs: Moved };
+}
+
+/** An entry that a side moved, and that all three trees have. */
+interface Entry {
+  /** Its keys in the three trees. */
+  readonly at: Readonly<Record<Choice, string>>;
+  readonly movedBy: Readonly<Record<Side, boolean>>;
+  /** Whose place it takes. */
+  choice: Choice;
+  /** Whether the caller chose it. */
+  pinned: boolean;
+}
+
+/** A place: an entry to be within, if any, and the way from there. */
+interface Place {
+  readonly within: Entry | undefined;
+  readonly way: string;
+}
+
+function isSpot(found: Spot | 'behind' | undefined): found is Spot {
+  return found !== undefined && found !== 'behind';
+}
+
+const CHOICES: readonly Choice[] = ['base', 'ours', 'theirs'];
+
+export class Settling {
+  readonly #options: SettlingOptions;
+  /** By their keys in each tree. */
+  readonly #entries: Readonly<Record<Choice, Map<string, Entry>>>;
+  readonly #told = new Set<Entry>();
+  /** Where each shall be, by the choices of this round. */
+  #finals = new Map<Entry, string>();
+
+  constructor(options: SettlingOptions) {
+    this.#options = options;
+    this.#entries = { base: new Map(), ours: new Map(), theirs: new Map() };
+    const { ours, theirs } = options.moved;
+    for (const key of [...new Set([...ours.keys(), ...theirs.keys()])].sort()) this.#add(key);
+  }
+
+  #add(base: string): void {
+    const { ours, theirs } = this.#options.moved;
+    const [o, t] = [presentKey(ours, base), presentKey(theirs, base)];
+    if (o === undefined || t === undefined) return;
+    const at = { base, ours: o, theirs: t };
+    if (!CHOICES.every((choice) => isSpot(this.#look(choice, at[choice])))) return;
+    const movedBy = { ours: ours.has(base), theirs: theirs.has(base) };
+    const both = movedBy.ours && movedBy.theirs;
+    const choice = both ? this.#options.firstMover : movedBy.ours ? 'ours' : 'theirs';
+    const entry: Entry = { at, movedBy, choice, pinned: false };
+    for (const each of CHOICES) this.#entries[each].set(at[each], entry);
+  }
+
+  run(): void {
+    for (const entry of this.#all()) this.#chooseSide(entry);
+    while (this.#undoCycles() || this.#undoCollisions() || this.#undoOccupied());
+  }
+
+  #all(): IterableIterator<Entry> {
+    return this.#entries.base.values();
+  }
+
+  /** One entry moved to two places. */
+  #chooseSide(entry: Entry): void {
+    if (!entry.movedBy.ours || !entry.movedBy.theirs) return;
+    const ours = this.#place(entry, 'ours');
+    const theirs = this.#place(entry, 'theirs');
+    if (ours.within === theirs.within && ours.way === theirs.way) return;
+    if (!this.#answered(entry)) this.#tell(entry);
+  }
+
+  /** Takes the caller's answer, if there is one that was not taken yet. */
+  #answered(entry: Entry): boolean {
+    const answer = entry.pinned ? undefined : this.#options.judge.place(entry.at.base);
+    if (answer === undefined) return false;
+    entry.choice = answer;
+    entry.pinned = true;
+    return true;
+  }
+
+  #tell(entry: Entry): void {
+    if (this.#told.has(entry)) return;
+    this.#told.add(entry);
+    const side = (choice: Choice): ConflictSide => ({ key: entry.at[choice] });
+    const sides = { base: side('base'), ours: side('ours'), theirs: side('theirs') };
+    this.#options.judge.tell(conflictAt(parseKey(entry.at.base), 'moved', sides));
+  }
+
+  /** Undoes its move or, if there is none to undo, forgets it. */
+  #undo(entry: Entry): void {
+    if (this.#answered(entry)) return;
+    this.#tell(entry);
+    if (entry.choice !== 'base') entry.choice = 'base';
+    else this.#forget(entry);
+  }
+
+  #forget(entry: Entry): void {
+    for (const choice of CHOICES) this.#entries[choice].delete(entry.at[choice]);
+  }
+
+  /** Where an entry is in one tree. A side that did not move it has it where the base has it. */
+  #place(entry: Entry, choice: Choice): Place {
+    const from = choice === 'base' || !entry.movedBy[choice] ? 'base' : choice;
+    const key = entry.at[from];
+    const within = this.#nearest(from, key, true);
+    return { within, way: within === undefined ? key : key.slice(within.at[from].length) };
+  }
+
+  /** The lowest entry that a key of a tree lies within: above the key, or at it too. */
+  #nearest(choice: Choice, key: string, above: boolean): Entry | undefined {
+    for (const prefix of prefixes(key)) {
+      if (above && prefix === key) continue;
+      const found = this.#entries[choice].get(prefix);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Who yields first: a move that nobody asked for by an answer, and the second mover's. */
+  #yieldRank(entry: Entry): number {
+    const { choice, pinned, movedBy } = entry;
+    if (choice === 'base') return 3;
+    const first = this.#options.firstMover;
+    const isFirst = movedBy[first] && choice === first;
+    return pinned ? 2 : isFirst ? 1 : 0;
+  }
+
+  #firstToYield(entries: readonly Entry[]): readonly Entry[] {
+    const lowest = Math.min(...entries.map((entry) => this.#yieldRank(entry)));
+    return entries.filter((entry) => this.#yieldRank(entry) === lowest);
+  }
+
+  #undoCycles(): boolean {
+    const cycles = this.#cycles();
+    for (const cycle of cycles) for (const entry of this.#firstToYield(cycle)) this.#undo(entry);
+    return cycles.length > 0;
+  }
+
+  /** The cycles of entries within entries; where there are none, all finals are known. */
+  #cycles(): Entry[][] {
+    const cycles: Entry[][] = [];
+    const finals = new Map<Entry, string>();
+    const seen = new Set<Entry>();
+    for (const start of this.#all()) {
+      const path: Entry[] = [];
+      let at: Entry | undefined = start;
+      while (at !== undefined && !seen.has(at)) {
+        seen.add(at);
+        path.push(at);
+        at = this.#place(at, at.choice).within;
+      }
+      const closes = at === undefined ? -1 : path.indexOf(at);
+      if (closes >= 0) cycles.push(path.slice(closes));
+      for (const entry of path.reverse()) {
+        const { within, way } = this.#place(entry, entry.choice);
+        finals.set(entry, within === undefined ? way : `${finals.get(within) ?? ''}${way}`);
+      }
+    }
+    this.#finals = finals;
+    return cycles;
+  }
+
+  #undoCollisions(): boolean {
+    const byKey = new Map<string, Entry[]>();
+    for (const [entry, key] of this.#finals) {
+      const group = byKey.get(key);
+      if (group === undefined) byKey.set(key, [entry]);
+      else group.push(entry);
+    }
+    const groups = [...byKey.values()].filter((group) => group.length > 1);
+    for (const group of groups) {
+      const yields = this.#firstToYield(group);
+      // Where all are alike, one of them keeps the name: the first by its key in the base.
+      for (const entry of yields.length < group.length ? yields : yields.slice(1)) {
+        this.#undo(entry);
+      }
+    }
+    return groups.length > 0;
+  }
+
+  #undoOccupied(): boolean {
+    const targets = new Map([...this.#finals].map(([entry, key]) => [key, entry]));
+    const occupied = [...this.#finals].filter(([entry, key]) => {
+      return this.#taken(targets, entry, key, 'ours') || this.#taken(targets, entry, key, 'theirs');
+    });
+    for (const [entry] of occupied) this.#undo(entry);
+    return occupied.length > 0;
+  }
+
+  /** Whether a side has something else at an entry's final key that must not be covered. */
+  #taken(targets: ReadonlyMap<string, Entry>, entry: Entry, final: string, side: Side): boolean {
+    if (Buffer.byteLength(final) > KEY_MAX) return true;
+    const key = this.#sourceOf(targets, final, side);
+    if (key === undefined || key === entry.at[side]) return false;
+    const found = this.#look(side, key);
+    if (found === undefined) return false;
+    if (found === 'behind') return true;
+    const baseKey = this.#sourceOf(targets, final, 'base');
+    const before = baseKey === undefined ? undefined : this.#look('base', baseKey);
+    if (!isSpot(before)) return true;
+    return !sameRecord(found.node, found.index, before.node, before.index);
+  }
+
+  /** The key of a tree whose contents would stand at `final` if this entry did not; undefined if nothing would. */
+  #sourceOf(
+    targets: ReadonlyMap<string, Entry>,
+    final: string,
+    choice: Choice,
+  ): string | undefined {
+    let within: Entry | undefined;
+    let way = final;
+    for (const prefix of prefixes(final)) {
+      within = prefix === final ? undefined : targets.get(prefix);
+      if (within === undefined) continue;
+      way = final.slice(prefix.length);
+      break;
+    }
+    const key = within === undefined ? way : within.at[choice] + way;
+    const nearest = this.#nearest(choice, key, false);
+    // What is within another moved entry goes elsewhere with it; what is that entry is this one, or goes too.
+    if (nearest === within) return key;
+    return nearest !== undefined &&
+      nearest.at[choice] === key &&
+      this.#finals.get(nearest) === final
+      ? key
+      : undefined;
+  }
+
+  /** The record at a key; 'behind' where a bucket's border lies on the way to it. */
+  #look(choice: Choice, key: string): Spot | 'behind' | undefined {
+    const { cache } = this.#options;
+    let spot = this.#options[choice].top;
+    for (const name of parseKey(key)) {
+      const { child } = readRecord(spot.node, spot.index);
+      if (child.form === CHILD_BUCKET) return 'behind';
+      const map = childMap(cache, spot, child);
+      const found = map && findInMap(cache, map, name, 0, name.length);
+      if (found === undefined) return undefined;
+      spot = found;
+    }
+    return spot;
+  }
+
+  places(): Readonly<Record<Choice, readonly Relocation[]>> {
+    const [base, ours, theirs] = CHOICES.map((choice) => this.#relocations(choice));
+    return { base: base ?? [], ours: ours ?? [], theirs: theirs ?? [] };
+  }
+
+  #relocations(choice: Choice): Relocation[] {
+    const list: Relocation[] = [];
+    for (const entry of this.#all()) {
+      const from = entry.at[choice];
+      const to = this.#finals.get(entry) as string;
+      const above = this.#nearest(choice, from, true);
+      const stays =
+        above === undefined
+          ? from
+          : `${this.#finals.get(above)}${from.slice(above.at[choice].length)}`;
+      const spot = this.#look(choice, from);
+      if (to === stays || !isSpot(spot)) continue;
+      list.push({ from, to, parts: readRecord(spot.node, spot.index) });
+    }
+    return list;
+  }
+}

@@ -1,0 +1,372 @@
+/**
+ * Merges two trees that have a base in common, name by name: what theirs changed since the base, as edits of ours.
+ *
+ *     base -> theirs   the names that differ, found by skipping what is equal
+ *     ours             looked up at those names alone
+ *
+ *     ours is the base     taken from theirs by its record, nothing beneath it is read
+ *     ours is theirs       nothing to do
+ *     both differ          stream by stream, and on beneath; a bucket is merged as a whole, by its id
+ *
+ * What only ours changed is never looked at. Memory holds the edits.
+ */
+import { RegaliaError } from '../errors.js';
+import type { EntryEdit, StreamEdit } from '../tree/apply.js';
+import { sameChild } from '../tree/diff.js';
+import { diffMaps, sameRecord } from '../tree/diff-map.js';
+import { sameStream, streamNames, streamOf } from '../tree/diff-streams.js';
+import { KEY_MAX, keyText, type Names } from '../tree/key.js';
+import { childMap, findInMap, type Spot } from '../tree/lookup.js';
+import type { Node } from '../tree/node.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import {
+  CHILD_NONE,
+  NO_CHILD,
+  type RecordParts,
+  readRecord,
+  type StreamPart,
+} from '../tree/record.js';
+import type { RootRef } from '../tree/root.js';
+import { NO_STREAMS, shapeOf } from '../tree/shape.js';
+import {
+  type BucketPart,
+  type BucketRoot,
+  bucketAt,
+  bucketChanges,
+  bucketPart,
+  bucketRoot,
+  sameBucketId,
+} from './buckets.js';
+import type { Conflict, ConflictKind, ConflictSide } from './conflict.js';
+import type { EntryVerdict, Judging } from './policy.js';
+
+/** A bucket that both sides changed. Its own bases and stamps are its history's to find. */
+export interface BucketMerge {
+  readonly names: Names;
+  readonly bucket: Uint8Array;
+  /** Undefined where the bases do not agree on one. */
+  readonly base: BucketRoot | undefined;
+  readonly ours: BucketRoot;
+  readonly theirs: BucketRoot;
+}
+
+/** The merged bucket's root, or what stands against it. */
+export type BucketResult = { readonly root: RootRef } | { readonly conflicts: readonly Conflict[] };
+
+export interface ThreeWayOptions {
+  readonly cache: NodeCache;
+  readonly judge: Judging;
+  /** Merges a bucket; undefined where that can't be done here: it is judged as a conflict. */
+  readonly mergeBucket?: ((merge: BucketMerge) => BucketResult) | undefined;
+}
+
+/** No key has more names. */
+const DEPTH_MAX = KEY_MAX / 2;
+const NOTHING: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
+
+export class ThreeWay {
+  readonly #options: ThreeWayOptions;
+  readonly #cache: NodeCache;
+  /** Entries whose records were taken, removed or edited. */
+  changed = 0;
+
+  constructor(options: ThreeWayOptions) {
+    this.#options = options;
+    this.#cache = options.cache;
+  }
+
+  /** The edit of the top entry. The top is never removed, nor taken whole. */
+  top(base: Spot | undefined, ours: Spot, theirs: Spot): EntryEdit {
+    const [b, o, t] = [base && partsAt(base), partsAt(ours), partsAt(theirs)];
+    const streams = this.#streams([], ours.node.algorithm, b, o, t);
+    const list =
+      b !== undefined && sameChild(b.child, t.child)
+        ? []
+        : this.#maps([], this.#mapOf(base, b), this.#mapOf(ours, o), this.#mapOf(theirs, t));
+    return editOf(NO_NAME, streams, list);
+  }
+
+  #mapOf(spot: Spot | undefined, parts: RecordParts | undefined): Node | undefined {
+    return spot && parts && childMap(this.#cache, spot, parts.child);
+  }
+
+  #maps(
+    names: Names,
+    base: Node | undefined,
+    ours: Node | undefined,
+    theirs: Node | undefined,
+  ): EntryEdit[] {
+    if (names.length > DEPTH_MAX) throw tooDeep(names.length);
+    const edits: EntryEdit[] = [];
+    for (const { name, before, after } of diffMaps(this.#cache, base, theirs)) {
+      const found = ours && findInMap(this.#cache, ours, name, 0, name.length);
+      const edit = this.#entry(names, name, before, found, after);
+      if (edit === undefined) continue;
+      this.changed++;
+      edits.push(edit);
+    }
+    return edits;
+  }
+
+  /** An entry whose record theirs changed, added or removed. */
+  #entry(
+    parent: Names,
+    name: Uint8Array,
+    base: Spot | undefined,
+    ours: Spot | undefined,
+    theirs: Spot | undefined,
+  ): EntryEdit | undefined {
+    if (sameSpot(ours, theirs)) return undefined;
+    if (sameSpot(base, ours)) return taken(name, theirs);
+    const names = [...parent, name];
+    if (ours === undefined || theirs === undefined) {
+      return this.#removed(names, name, base, ours, theirs);
+    }
+    const [o, t] = [bucketAt(ours), bucketAt(theirs)];
+    if (o === undefined && t === undefined) {
+      const plain = bucketAt(base) === undefined ? base : undefined;
+      return this.#plain(names, name, plain, ours, theirs);
+    }
+    if (o !== undefined && t !== undefined && sameBucketId(o, t)) {
+      return this.#bucket(names, name, bucketAt(base), o, t);
+    }
+    return this.#otherBucket(names, name, base, ours, theirs);
+  }
+
+  /** Removed on one side, changed on the other: one conflict for all that lies beneath. */
+  #removed(
+    names: Names,
+    name: Uint8Array,
+    base: Spot | undefined,
+    ours: Spot | undefined,
+    theirs: Spot | undefined,
+  ): EntryEdit | undefined {
+    const { judge } = this.#options;
+    const kept = ours ?? theirs;
+    const isBucket = bucketAt(kept) !== undefined;
+    const plain = ours === undefined ? 'removed/changed' : 'changed/removed';
+    const conflict = conflictAt(names, isBucket ? 'bucket' : plain, {
+      base: sideAt(base),
+      ours: sideAt(ours),
+      theirs: sideAt(theirs),
+    });
+    const guarded = isBucket || this.#bucketsChanged(names, base, kept);
+    const verdict = judge.entry(conflict, ours === undefined ? 'theirs' : 'ours', guarded);
+    return chosen(name, verdict, base, theirs);
+  }
+
+  #bucketsChanged(names: Names, base: Spot | undefined, kept: Spot | undefined): boolean {
+    for (const { after } of bucketChanges(this.#cache, names, base, kept)) if (after) return true;
+    return false;
+  }
+
+  /** Two buckets, or a bucket and none, at one key. */
+  #otherBucket(
+    names: Names,
+    name: Uint8Array,
+    base: Spot | undefined,
+    ours: Spot,
+    theirs: Spot,
+  ): EntryEdit | undefined {
+    const sides = { base: sideAt(base), ours: sideAt(ours), theirs: sideAt(theirs) };
+    const conflict = conflictAt(names, 'bucket', sides);
+    const keeps = bucketAt(ours) === undefined ? 'theirs' : 'ours';
+    return chosen(name, this.#options.judge.strict(conflict, keeps), base, theirs);
+  }
+
+  #bucket(
+    names: Names,
+    name: Uint8Array,
+    base: BucketPart | undefined,
+    ours: BucketPart,
+    theirs: BucketPart,
+  ): EntryEdit | undefined {
+    const { mergeBucket, judge } = this.#options;
+    const known = base !== undefined && sameBucketId(base, ours) ? base : undefined;
+    if (mergeBucket === undefined) {
+      const sides = { base: bucketSide(known), ours: bucketSide(ours), theirs: bucketSide(theirs) };
+      const verdict = judge.strict(conflictAt(names, 'bucket', sides), 'ours');
+      if (verdict === 'ours') return undefined;
+      if (verdict === 'absent') return removal(name);
+      return whole(name, { ...NOTHING, child: (verdict === 'base' ? known : undefined) ?? theirs });
+    }
+    const result = mergeBucket({
+      names,
+      bucket: ours.bucket.slice(),
+      base: known && bucketRoot(known),
+      ours: bucketRoot(ours),
+      theirs: bucketRoot(theirs),
+    });
+    if ('conflicts' in result) {
+      for (const conflict of result.conflicts) judge.tell(conflict);
+      return undefined;
+    }
+    return whole(name, { ...NOTHING, child: bucketPart(ours.bucket, result.root) });
+  }
+
+  #plain(
+    names: Names,
+    name: Uint8Array,
+    base: Spot | undefined,
+    ours: Spot,
+    theirs: Spot,
+  ): EntryEdit | undefined {
+    const [b, o, t] = [base && partsAt(base), partsAt(ours), partsAt(theirs)];
+    const old = b?.child ?? NO_CHILD;
+    const streams = this.#streams(names, ours.node.algorithm, b, o, t);
+    if (sameChild(old, t.child) || sameChild(o.child, t.child)) {
+      return streams.length === 0 ? undefined : editOf(name, streams, []);
+    }
+    if (sameChild(old, o.child)) return whole(name, withStreams(o, streams, t.child));
+    const list = this.#maps(
+      names,
+      this.#mapOf(base, b),
+      this.#mapOf(ours, o),
+      this.#mapOf(theirs, t),
+    );
+    if (streams.length === 0 && list.length === 0) return undefined;
+    return editOf(name, streams, list);
+  }
+
+  /** What becomes of the streams of an entry that both sides have. */
+  #streams(
+    names: Names,
+    algorithm: number,
+    base: RecordParts | undefined,
+    ours: RecordParts,
+    theirs: RecordParts,
+  ): StreamEdit[] {
+    const edits: StreamEdit[] = [];
+    const same = (a: StreamPart | undefined, b: StreamPart | undefined): boolean =>
+      sameStream(this.#cache, { algorithm, part: a }, { algorithm, part: b });
+    for (const stream of streamNames(base, ours, theirs)) {
+      const b = streamOf(base, stream);
+      const o = streamOf(ours, stream);
+      const t = streamOf(theirs, stream);
+      if (same(b, t) || same(o, t)) continue;
+      const part = same(b, o) ? t : this.#judged(names, stream, b, o, t);
+      if (!same(part, o)) edits.push({ stream, part });
+    }
+    return edits;
+  }
+
+  #judged(
+    names: Names,
+    stream: string,
+    b: StreamPart | undefined,
+    o: StreamPart | undefined,
+    t: StreamPart | undefined,
+  ): StreamPart | undefined {
+    const kind = streamConflict(b, o, t);
+    const sides = { base: partSide(b), ours: partSide(o), theirs: partSide(t) };
+    const verdict = this.#options.judge.stream({ ...conflictAt(names, kind, sides), stream });
+    if (typeof verdict !== 'string') return verdict.part;
+    return verdict === 'ours' ? o : verdict === 'theirs' ? t : b;
+  }
+}
+
+const NO_NAME = new Uint8Array(0);
+
+function streamConflict(
+  base: StreamPart | undefined,
+  ours: StreamPart | undefined,
+  theirs: StreamPart | undefined,
+): ConflictKind {
+  if (base === undefined) return 'both-added';
+  if (ours === undefined) return 'removed/changed';
+  return theirs === undefined ? 'changed/removed' : 'both-changed';
+}
+
+function partsAt(spot: Spot): RecordParts {
+  return readRecord(spot.node, spot.index);
+}
+
+function sameSpot(a: Spot | undefined, b: Spot | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return sameRecord(a.node, a.index, b.node, b.index);
+}
+
+function editOf(
+  name: Uint8Array,
+  streams: readonly StreamEdit[],
+  list: readonly EntryEdit[],
+): EntryEdit {
+  const beneath = list.length === 0 ? undefined : (): readonly EntryEdit[] => list;
+  return { bytes: name, start: 0, end: name.length, clear: false, streams, beneath };
+}
+
+function removal(name: Uint8Array): EntryEdit {
+  return { bytes: name, start: 0, end: name.length, clear: true, streams: [] };
+}
+
+/** The entry becomes this, whatever it was. */
+function whole(name: Uint8Array, parts: RecordParts): EntryEdit {
+  if (parts.streams.length === 0 && parts.child.form === CHILD_NONE) return removal(name);
+  return { bytes: name, start: 0, end: name.length, clear: false, parts, streams: [] };
+}
+
+function taken(name: Uint8Array, spot: Spot | undefined): EntryEdit {
+  return spot === undefined ? removal(name) : whole(name, partsAt(spot));
+}
+
+function chosen(
+  name: Uint8Array,
+  verdict: EntryVerdict,
+  base: Spot | undefined,
+  theirs: Spot | undefined,
+): EntryEdit | undefined {
+  if (verdict === 'ours') return undefined;
+  if (verdict === 'absent') return removal(name);
+  return taken(name, verdict === 'base' ? base : theirs);
+}
+
+function withStreams(
+  parts: RecordParts,
+  edits: readonly StreamEdit[],
+  child: RecordParts['child'],
+): RecordParts {
+  if (edits.length === 0) return { ...parts, child };
+  const streams = new Map(parts.shape.names.map((name, i) => [name, parts.streams[i]]));
+  for (const { stream, part } of edits) {
+    if (part === undefined) streams.delete(stream);
+    else streams.set(stream, part);
+  }
+  const shape = shapeOf([...streams.keys()]);
+  return { shape, streams: shape.names.map((name) => streams.get(name) as StreamPart), child };
+}
+
+type Sides = Record<'base' | 'ours' | 'theirs', ConflictSide | undefined>;
+
+/** A conflict without a stream, or to be completed by one. */
+export function conflictAt(names: Names, kind: ConflictKind, sides: Sides): Conflict {
+  const { base, ours, theirs } = sides;
+  return {
+    key: keyText(names),
+    names,
+    kind,
+    ...(base === undefined ? {} : { base }),
+    ...(ours === undefined ? {} : { ours }),
+    ...(theirs === undefined ? {} : { theirs }),
+  };
+}
+
+function partSide(part: StreamPart | undefined): ConflictSide | undefined {
+  return part && { part };
+}
+
+function bucketSide(part: BucketPart | undefined): ConflictSide | undefined {
+  return part && { bucket: part.bucket.slice() };
+}
+
+function sideAt(spot: Spot | undefined): ConflictSide | undefined {
+  return spot && (bucketSide(bucketAt(spot)) ?? {});
+}
+
+function tooDeep(depth: number): RegaliaError {
+  return new RegaliaError('REGALIA_FORMAT', 'a tree is deeper than any key', {
+    what: 'tree',
+    at: 0,
+    expected: `at most ${DEPTH_MAX} names`,
+    actual: `${depth}`,
+  });
+}
