@@ -64,12 +64,12 @@ class Composer {
   move(from: string, to: string): void {
     if (isWithin(to, from) || isWithin(from, to)) return;
     const base = this.#baseOf(from);
+    const covered = this.#baseOf(to);
     const moving = this.#detach(from) ?? newPresent('', undefined);
     if (moving.base === undefined) moving.base = base ?? null;
     if (base !== undefined) this.#tracked.set(base, moving);
     const over = this.#detach(to);
     if (over !== undefined) this.#forget(over);
-    const covered = this.#baseOf(to);
     if (covered !== undefined) this.#tracked.set(covered, undefined);
     this.#attach(moving, to);
   }

@@ -102,7 +102,7 @@ export class ThreeWay {
       const found = ours && findInMap(this.#cache, ours, name, 0, name.length);
       const edit = this.#entry(names, name, before, found, after);
       if (edit === undefined) continue;
-      this.changed++;
+      if (edit.clear || edit.parts !== undefined || edit.streams.length > 0) this.changed++;
       edits.push(edit);
     }
     return edits;

@@ -26,13 +26,13 @@ export function streamOf(record: RecordParts | undefined, name: string): StreamP
 }
 
 /** Where a stream's record lies: what a digest in it means depends on the algorithm. */
-export interface PlacedStream {
+export interface StreamIn {
   readonly algorithm: number;
   readonly part: StreamPart | undefined;
 }
 
 /** Whether two streams have equal contents. Referenced contents under two algorithms count as different. */
-export function sameStream(cache: NodeCache, a: PlacedStream, b: PlacedStream): boolean {
+export function sameStream(cache: NodeCache, a: StreamIn, b: StreamIn): boolean {
   const { part: left } = a;
   const { part: right } = b;
   if (left === undefined || right === undefined) return left === right;
