@@ -88,7 +88,7 @@ export class AddressIndex {
   async #settleAll(): Promise<void> {
     this.#unsettled = 0;
     for (;;) {
-      const moved = await this.#backend.write((batch) => settleSlice(batch), 'none');
+      const moved = await this.#backend.write((batch) => settleSlice(batch), 'group');
       if (moved === 0) break;
     }
     // The tail's ids stay true, but a long one is memory: begin again from what still lies beside extents.

@@ -192,6 +192,7 @@ export class BlockWriter {
   #open: ExtentBuilder | undefined;
   #closed: ExtentBuilder[] = [];
   #closedBytes = 0;
+  #spilling: Promise<void> | undefined;
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
@@ -240,20 +241,38 @@ export class BlockWriter {
     return this.#closedBytes >= SPILL_BYTES;
   }
 
-  /** Writes the extents that are complete. They stay garbage until a commit refers to them. */
+  /**
+   * Begins to write the extents that are complete, once those before them are written. They stay garbage until a
+   * commit refers to them. `drain` waits for the last.
+   */
   async spill(): Promise<void> {
+    await this.drain();
     const extents = this.#closed;
     this.#closed = [];
     this.#closedBytes = 0;
     if (extents.length === 0) return;
+    this.#spilling = this.#write(extents);
+    // A failure shows at the next spill or drain.
+    this.#spilling.catch(() => {});
+  }
+
+  async #write(extents: ExtentBuilder[]): Promise<void> {
     try {
-      await this.blocks.backend.write((batch) => putExtents(batch, extents), 'none');
+      // 'group': the engine writes on a thread of its own.
+      await this.blocks.backend.write((batch) => putExtents(batch, extents), 'group');
     } catch (error) {
       // They are still wanted: whoever goes on writes them with the rest.
       this.#closed.unshift(...extents);
       throw error;
     }
     for (const extent of extents) this.blocks.settled(extent);
+  }
+
+  /** Resolves when nothing is being written. What failed to be is staged again, and rejects once. */
+  async drain(): Promise<void> {
+    const spilling = this.#spilling;
+    this.#spilling = undefined;
+    await spilling;
   }
 
   /** Puts all that is still staged into the transaction that moves the head; `settle` follows once it has landed. */

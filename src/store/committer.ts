@@ -114,6 +114,7 @@ class Attempt {
     const { core } = line;
     core.check();
     while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
+    await this.#tx.writers.blocks.drain();
     const tip = line.tip();
     const change = await this.#change(tip);
     if (sameAddress(change.root.address, tip.commit.root)) {
@@ -125,6 +126,7 @@ class Attempt {
     const builder = new CommitBuilder(line, this.#writers, tip, words);
     const made = builder.build(change);
     const signatures = await builder.sign(made.landed);
+    await this.#writers.blocks.drain();
     const built = { ...made, signatures };
     line.expect(built.tip, built.landed);
     const write = land(line, tip, built, [this.#tx.writers, this.#writers], durability);

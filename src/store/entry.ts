@@ -3,26 +3,15 @@
  * of a record; nothing of it is decoded before it is asked for.
  */
 import { hex } from '../bytes.js';
-import type { Encoding } from '../streams/rule.js';
-import { Stream, type StreamSource } from '../streams/stream.js';
+import { Stream, type StreamHome } from '../streams/stream.js';
 import { crossBorder, type Spot } from '../tree/lookup.js';
-import type { NodeCache } from '../tree/node-cache.js';
 import {
   CHILD_BUCKET,
   CHILD_NONE,
   findStream,
   type RecordParts,
   readRecord,
-  type StreamPart,
 } from '../tree/record.js';
-
-/** What entries and streams need of the view that made them. */
-export interface ViewSource {
-  readonly cache: NodeCache;
-  check(): void;
-  /** The encoding of a stream of the bucket around a key. */
-  encodingOf(key: readonly (string | Uint8Array)[] | string, stream: string): Encoding;
-}
 
 /** What lies beneath an entry. */
 export interface EntryTotals {
@@ -34,14 +23,14 @@ export interface EntryTotals {
 }
 
 export class Entry {
-  readonly #view: ViewSource;
+  readonly #view: StreamHome;
   readonly #outer: Spot;
   #spot: Spot | undefined;
   #parts: RecordParts | undefined;
   readonly #parent: string;
 
   /** `parent` is the text of the key that holds it; '' for the top itself and for entries of the top. */
-  constructor(view: ViewSource, spot: Spot, parent: string) {
+  constructor(view: StreamHome, spot: Spot, parent: string) {
     this.#view = view;
     this.#outer = spot;
     this.#parent = parent;
@@ -81,9 +70,7 @@ export class Entry {
   get(stream: string): Stream | undefined {
     const { node, index } = this.#place;
     const part = findStream(node, index, stream);
-    return part === undefined
-      ? undefined
-      : streamOf(this.#view, this.#place, part, this.key, stream);
+    return part && new Stream(this.#view, part, node.algorithm, this.key, stream);
   }
 
   /** Whether anything lies beneath it. */
@@ -104,46 +91,5 @@ export class Entry {
     if (child.form === CHILD_NONE) return { entries: 0, buckets: 0, bytes };
     const { entries, buckets, inlineBytes, referencedBytes } = child.totals;
     return { entries, buckets, bytes: bytes + inlineBytes + referencedBytes };
-  }
-}
-
-export function streamOf(
-  view: ViewSource,
-  spot: Spot,
-  part: StreamPart,
-  key: readonly (string | Uint8Array)[] | string,
-  stream: string,
-): Stream {
-  return new Stream(new SpotSource(view, spot, key, stream), part);
-}
-
-class SpotSource implements StreamSource {
-  readonly #view: ViewSource;
-  readonly #key: readonly (string | Uint8Array)[] | string;
-  readonly #stream: string;
-  readonly algorithm: number;
-
-  constructor(
-    view: ViewSource,
-    spot: Spot,
-    key: readonly (string | Uint8Array)[] | string,
-    stream: string,
-  ) {
-    this.#view = view;
-    this.#key = key;
-    this.#stream = stream;
-    this.algorithm = spot.node.algorithm;
-  }
-
-  get cache(): NodeCache {
-    return this.#view.cache;
-  }
-
-  check(): void {
-    this.#view.check();
-  }
-
-  encoding(): Encoding {
-    return this.#view.encodingOf(this.#key, this.#stream);
   }
 }

@@ -29,7 +29,7 @@ export function headOf(
   if (heads === undefined) return undefined;
   const tree = Tree.load(cache, heads.id, heads.address);
   const found = tree.stream([hex(bucket)], COMMIT_STREAM);
-  return found === undefined ? undefined : addressIn(found.part.bytes);
+  return found === undefined ? undefined : addressIn(found.bytes);
 }
 
 /** All heads, in order of bucket ids. */
@@ -48,7 +48,7 @@ export function* allHeads(
     if (found === undefined || !/^[0-9a-f]{32}$/.test(digits)) throw badHeads(digits);
     yield {
       bucket: new Uint8Array(Buffer.from(digits, 'hex')),
-      commit: addressIn(found.part.bytes),
+      commit: addressIn(found.bytes),
     };
   }
 }

@@ -20,7 +20,7 @@ import {
   type RuleOptions,
   type StreamRule,
 } from '../streams/rule.js';
-import type { Stream } from '../streams/stream.js';
+import { Stream } from '../streams/stream.js';
 import { type EntryEdit, type MovedPart, TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
@@ -28,6 +28,7 @@ import type { Spot, Tree } from '../tree/lookup.js';
 import {
   CHILD_BUCKET,
   INLINE,
+  PlacedStream,
   REFERENCED,
   type RecordParts,
   readRecord,
@@ -36,7 +37,7 @@ import {
 import { NO_NAME, type Root, type RootRef } from '../tree/root.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from './committer.js';
 import type { Core } from './core.js';
-import { type Entry, streamOf } from './entry.js';
+import type { Entry } from './entry.js';
 import type { Landed, Line } from './line.js';
 import { type Directory, Pending } from './pending.js';
 import { ReadSet } from './read-set.js';
@@ -152,19 +153,10 @@ export class Transaction extends View {
     this.reads?.stream(names, stream);
     const part = this.#pendingPart(names, stream);
     if (part === 'none') return undefined;
-    const found = this.#tree.find(names);
-    if (part !== undefined) {
-      return streamOf(
-        this,
-        { node: this.#tree.root.node, index: 0 },
-        part,
-        names as Uint8Array[],
-        stream,
-      );
-    }
-    if (found === undefined) return undefined;
-    const there = this.#tree.stream(names as Uint8Array[], stream);
-    return there && streamOf(this, there.spot, there.part, names as Uint8Array[], stream);
+    const found = part ?? this.#tree.stream(names as Uint8Array[], stream);
+    const algorithm =
+      found instanceof PlacedStream ? found.node.algorithm : this.#tree.root.algorithm;
+    return found && new Stream(this, found, algorithm, names as Uint8Array[], stream);
   }
 
   /** What is pending of a stream: a part, 'none' where it was removed, undefined where nothing was done. */

@@ -5,7 +5,7 @@
 import { nameBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import type { Encoding } from '../streams/rule.js';
-import type { Stream } from '../streams/stream.js';
+import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -13,7 +13,7 @@ import { CHILD_BUCKET, readRecord } from '../tree/record.js';
 import { loadRoot, type Root } from '../tree/root.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
 import type { Core } from './core.js';
-import { Entry, streamOf, type ViewSource } from './entry.js';
+import { Entry } from './entry.js';
 
 /** A range of names. Bounds are names as strings or bytes. */
 export interface ChildRange {
@@ -25,7 +25,7 @@ export interface ChildRange {
   readonly limit?: number;
 }
 
-export abstract class View implements ViewSource {
+export abstract class View implements StreamHome {
   protected readonly core: Core;
 
   constructor(core: Core) {
@@ -34,6 +34,11 @@ export abstract class View implements ViewSource {
 
   get cache(): NodeCache {
     return this.core.cache;
+  }
+
+  /** Streams outlive the view that they were read through, but not the store. */
+  checkOpen(): void {
+    this.core.check();
   }
 
   /** Throws once it may no longer be read. */
@@ -61,8 +66,8 @@ export abstract class View implements ViewSource {
   /** A stream of an entry, or undefined where there is none. */
   get(key: Key, stream: string): Stream | undefined {
     this.check();
-    const found = this.tree().stream(key, stream);
-    return found === undefined ? undefined : streamOf(this, found.spot, found.part, key, stream);
+    const part = this.tree().stream(key, stream);
+    return part && new Stream(this, part, part.node.algorithm, key, stream);
   }
 
   /** The children of a key in bytewise order of their names. Empty where there is no such key. */

@@ -5,12 +5,13 @@
  * contents, read piece by piece, each verified. A handle stays valid as long as its store is open.
  */
 
-import { equalBytes, utf8Text } from '../bytes.js';
+import { copyRange, equalBytes, utf8Text } from '../bytes.js';
 import { ContentReader } from '../chunks/reader.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
+import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readMetadata } from '../tree/placement.js';
-import { INLINE, REFERENCED, type StreamPart } from '../tree/record.js';
+import { INLINE, PlacedStream, REFERENCED, type StreamPart } from '../tree/record.js';
 import type { CborData } from './cbor.js';
 import { decodeContents } from './encoding.js';
 import type { Encoding } from './rule.js';
@@ -23,26 +24,31 @@ export interface ByteRange {
   readonly signal?: AbortSignal;
 }
 
-/** Where a stream's bytes are, and how to read them. */
-export interface StreamSource {
+/** What a stream needs of the view that it was read through. */
+export interface StreamHome {
   readonly cache: NodeCache;
-  readonly algorithm: number;
   /** Throws once the store is closed. */
-  check(): void;
-  /** The encoding that the stream's rule names. */
-  encoding(): Encoding;
+  checkOpen(): void;
+  /** The encoding of a stream of the bucket around a key. */
+  encodingOf(key: Key, stream: string): Encoding;
 }
 
 /** `bytes()` of more than this must be asked for piece by piece. */
 const WHOLE_MAX = 2 ** 31 - 1;
 
 export class Stream {
-  readonly #source: StreamSource;
+  readonly #home: StreamHome;
   readonly #part: StreamPart;
+  readonly #algorithm: number;
+  readonly #key: Key;
+  readonly #name: string;
 
-  constructor(source: StreamSource, part: StreamPart) {
-    this.#source = source;
+  constructor(home: StreamHome, part: StreamPart, algorithm: number, key: Key, name: string) {
+    this.#home = home;
     this.#part = part;
+    this.#algorithm = algorithm;
+    this.#key = key;
+    this.#name = name;
   }
 
   /** Logical bytes. */
@@ -53,10 +59,13 @@ export class Stream {
   /** A private copy of the bytes, where they lie in metadata; undefined for contents. */
   get inline(): Uint8Array | undefined {
     const part = this.#part;
-    if (part.form === INLINE) return part.bytes.slice();
+    if (part.form === INLINE) {
+      if (part instanceof PlacedStream) return copyRange(part.node.bytes, part.start, part.end);
+      return part.bytes.slice();
+    }
     if (part.form === REFERENCED) return undefined;
-    this.#source.check();
-    return readMetadata(this.#source.cache, this.#source.algorithm, part);
+    this.#home.checkOpen();
+    return readMetadata(this.#home.cache, this.#algorithm, part);
   }
 
   /** All bytes, or a range. REGALIA_RANGE outside the stream, REGALIA_ABORTED. */
@@ -101,10 +110,9 @@ export class Stream {
 
   /** What was put, by the stream's encoding: bytes, a string, or CBOR data. Streams in metadata only need no await. */
   decoded(): Uint8Array | string | CborData {
-    const { inline } = this;
-    if (inline !== undefined) return decodeContents(this.#source.encoding(), '', inline);
-    this.#source.check();
-    return decodeContents(this.#source.encoding(), '', this.#reader().read());
+    this.#home.checkOpen();
+    const encoding = this.#home.encodingOf(this.#key, this.#name);
+    return decodeContents(encoding, this.#name, this.inline ?? this.#reader().read());
   }
 
   /** Whether another stream has the same bytes, told by length and address, without reading contents. */
@@ -114,7 +122,7 @@ export class Stream {
   }
 
   #range(range: ByteRange): { start: number; end: number } {
-    this.#source.check();
+    this.#home.checkOpen();
     const { start = 0, end = this.size } = range;
     const sound = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end;
     if (sound && end <= this.size) return { start, end };
@@ -122,11 +130,14 @@ export class Stream {
   }
 
   #reader(): ContentReader {
-    const { cache, algorithm } = this.#source;
     const address = new Uint8Array(33);
-    address[0] = algorithm;
+    address[0] = this.#algorithm;
     address.set(this.#part.bytes, 1);
-    return new ContentReader(cache.blocks, { address, id: this.#part.id, length: this.size });
+    return new ContentReader(this.#home.cache.blocks, {
+      address,
+      id: this.#part.id,
+      length: this.size,
+    });
   }
 }
 

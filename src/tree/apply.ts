@@ -49,6 +49,8 @@ export interface EntryEdit {
   readonly clear: boolean;
   /** What stands there instead, before streams and children are edited. */
   readonly parts?: RecordParts | undefined;
+  /** `clear` and `parts` are about the contents of the bucket that the entry is, which stays a bucket. */
+  readonly inside?: boolean | undefined;
   /** The entry becomes a bucket, with what is there as its contents. */
   readonly bucket?: { readonly id: Uint8Array; readonly rules: Uint8Array } | undefined;
   readonly streams: readonly StreamEdit[];
@@ -133,7 +135,8 @@ export class TreeEdit {
   ): Generator<void, MapResult> {
     const prepared = new Map<EntryEdit, ChildPart>();
     for (const edit of list) {
-      const deep = edit.beneath !== undefined || edit.bucket !== undefined;
+      const { beneath, bucket, inside } = edit;
+      const deep = beneath !== undefined || bucket !== undefined || inside === true;
       if (!deep) continue;
       prepared.set(edit, yield* this.#prepareSteps(writer, map, edit, outer));
     }
@@ -150,6 +153,11 @@ export class TreeEdit {
   ): Generator<void, ChildPart> {
     const found =
       map === undefined ? undefined : findInMap(this.cache, map, edit.bytes, edit.start, edit.end);
+    if (edit.inside === true && found !== undefined) {
+      const { child } = readRecord(found.node, found.index);
+      assert(child.form === CHILD_BUCKET, 'the inside is of a bucket');
+      return yield* this.bucketSteps(child, edit, outer);
+    }
     const kept = edit.clear ? undefined : found;
     const parts =
       edit.parts ?? (kept === undefined ? EMPTY_PARTS : readRecord(kept.node, kept.index));
@@ -172,7 +180,11 @@ export class TreeEdit {
   ): Generator<void, ChildPart> {
     const bucket = child.bucket.slice();
     const root = loadRoot(this.cache, child.id, child.root.slice());
-    const after = yield* this.rootSteps(root, { ...edit, clear: false }, bucket);
+    // What cleared or placed the bucket was done outside; an edit may be of a class whose fields are getters.
+    const { bytes, start, end, streams, beneath } = edit;
+    const instead = edit.inside === true ? { clear: edit.clear, parts: edit.parts } : KEPT;
+    const within = { bytes, start, end, ...instead, streams, beneath };
+    const after = yield* this.rootSteps(root, within, bucket);
     this.touched.push({ bucket, outer, before: root.address, after });
     return bucketPart(bucket, after);
   }
@@ -200,6 +212,7 @@ export class TreeEdit {
   }
 }
 
+const KEPT = { clear: false, parts: undefined };
 const EMPTY_PARTS: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
 
 function bucketPart(bucket: Uint8Array, root: RootRef): ChildPart {
@@ -245,10 +258,11 @@ class EntrySource implements EditSource {
     const fresh = node === undefined ? edit.fresh : undefined;
     if (fresh !== undefined) return fresh;
     const found = node === undefined ? undefined : readRecord(node, index);
-    if (edit.clear || edit.parts !== undefined) {
+    const whole = edit.inside !== true;
+    if (whole && (edit.clear || edit.parts !== undefined)) {
       this.#edit.replaced(found, edit.parts, this.#outer, this.#writer.algorithm);
     }
-    const before = edit.parts ?? (edit.clear ? undefined : found);
+    const before = whole ? (edit.parts ?? (edit.clear ? undefined : found)) : found;
     if (before?.child.form === CHILD_BUCKET || edit.bucket !== undefined) {
       return this.#placeBucket(edit, before ?? EMPTY_PARTS);
     }

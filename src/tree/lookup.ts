@@ -17,8 +17,8 @@ import {
   CHILD_NONE,
   type ChildPart,
   findStream,
+  type PlacedStream,
   readRecord,
-  type StreamPart,
 } from './record.js';
 import { loadRoot, type Root } from './root.js';
 
@@ -145,11 +145,10 @@ export class Tree {
     return (head & 3) === CHILD_BUCKET ? crossBorder(this.cache, spot) : spot;
   }
 
-  stream(key: Key, stream: string): { readonly spot: Spot; readonly part: StreamPart } | undefined {
+  /** A stream of a key, or undefined where there is none. */
+  stream(key: Key, stream: string): PlacedStream | undefined {
     const spot = this.locate(key);
-    if (spot === undefined) return undefined;
-    const part = findStream(spot.node, spot.index, stream);
-    return part === undefined ? undefined : { spot, part };
+    return spot === undefined ? undefined : findStream(spot.node, spot.index, stream);
   }
 
   #way(directory: string, key: string): Node | undefined {

@@ -285,8 +285,34 @@ function readChild(node: Node, index: number, form: number, link: number, end: n
   return { form: CHILD_BUCKET, bucket, totals, root, id: linkOf(node, link) };
 }
 
-/** Where one stream of a record in place is found: a reading for the hot path, which allocates once. */
-export function findStream(node: Node, index: number, stream: string): StreamPart | undefined {
+/** A stream where it lies in a node: its bytes are cut out when they are asked for. */
+export class PlacedStream implements StreamPart {
+  readonly form: StreamPart['form'];
+  readonly length: number;
+  readonly id: number;
+  readonly node: Node;
+  /** Where its bytes, or its digest, begin in the node's bytes. */
+  readonly start: number;
+
+  constructor(node: Node, form: number, length: number, start: number, id: number) {
+    this.form = form as StreamPart['form'];
+    this.length = length;
+    this.id = id;
+    this.node = node;
+    this.start = start;
+  }
+
+  get end(): number {
+    return this.start + (this.form === INLINE ? this.length : 32);
+  }
+
+  get bytes(): Uint8Array {
+    return this.node.bytes.subarray(this.start, this.end);
+  }
+}
+
+/** One stream of a record in place: a reading for the hot path, which allocates once. */
+export function findStream(node: Node, index: number, stream: string): PlacedStream | undefined {
   const { bytes } = node;
   const end = node.recordEnd(index);
   cursor = node.recordStart(index);
@@ -295,15 +321,17 @@ export function findStream(node: Node, index: number, stream: string): StreamPar
   const { names } = shape;
   let links = 0;
   for (let i = 0; i < names.length; i++) {
-    if (names[i] === stream) {
-      const found = readStream(bytes, end);
-      if (found.form === INLINE) return found;
-      const id = node.hasLinks ? node.link(node.firstLink(index) + links) : 0;
-      return { ...found, id };
-    }
     const lengthForm = varint(bytes, end);
-    if (lengthForm % 4 !== INLINE) links++;
-    skip(lengthForm % 4 === INLINE ? Math.floor(lengthForm / 4) : 32, end);
+    const form = lengthForm & 3;
+    const length = lengthForm < 0x4000_0000 ? lengthForm >>> 2 : Math.floor(lengthForm / 4);
+    const start = skip(form === INLINE ? length : 32, end);
+    if (names[i] === stream) {
+      if (form === INLINE) return new PlacedStream(node, form, length, start, 0);
+      if (form === 3) overrun();
+      const id = node.hasLinks ? node.link(node.firstLink(index) + links) : 0;
+      return new PlacedStream(node, form, length, start, id);
+    }
+    if (form !== INLINE) links++;
   }
   return undefined;
 }
