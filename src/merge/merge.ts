@@ -65,13 +65,13 @@ export interface MergeResult {
   readonly changed: number;
 }
 
-/** Bases of bases of bases: where history is that tangled, the first base stands for all. */
-const NESTING_MAX = 16;
+/** How many merges of bases one merge is worth. Where history is more tangled, the first base stands for all. */
+const BASE_MERGES_MAX = 64;
 
 /** Merges theirs into ours. REGALIA_RULE where rules contradict each other. */
 export function mergeTrees(options: MergeOptions): MergeResult {
   const judge = new Judge(options);
-  const base = virtualBase(options, options.bases, options.basesOf, 0);
+  const base = virtualBase(options, options.bases, options.basesOf, { merges: BASE_MERGES_MAX });
   const merged = merge(options, judge, base, options.ours, options.theirs, options.moves);
   return { ...merged, conflicts: judge.conflicts };
 }
@@ -116,15 +116,16 @@ function virtualBase(
   tools: MergeTools,
   bases: readonly Tree[],
   basesOf: MergeOptions['basesOf'],
-  nesting: number,
+  left: { merges: number },
 ): Tree | undefined {
   const [first, ...rest] = distinct(bases);
-  if (first === undefined || nesting > NESTING_MAX) return first;
+  if (first === undefined) return undefined;
   const merged = [first];
   let tree = first;
   for (const next of rest) {
+    if (left.merges-- <= 0) break;
     const { bases: older, moves } = basesOf?.(merged, next) ?? { bases: [], moves: undefined };
-    const base = virtualBase(tools, older, basesOf, nesting + 1);
+    const base = virtualBase(tools, older, basesOf, left);
     const options: Place = { ...tools, mergeBucket: undefined, mergeRules: lowerRules };
     const { edit } = merge(options, ABSENT, base, tree, next, moves);
     tree = applied(tools, tree, edit);

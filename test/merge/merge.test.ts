@@ -50,7 +50,10 @@ const larger: ModelJudge = (ours, theirs) => ((ours ?? '') >= (theirs ?? '') ? '
 
 /** The models after a common start and two separate ways. */
 const forks = fc
-  .tuple(stepsArbitrary(120), stepsArbitrary(25), stepsArbitrary(25))
+  .oneof(
+    fc.tuple(stepsArbitrary(120), stepsArbitrary(25), stepsArbitrary(25)),
+    fc.tuple(stepsArbitrary(60, 'few'), stepsArbitrary(8, 'few'), stepsArbitrary(8, 'few')),
+  )
   .map(([start, left, right]) => {
     const base = newEntry();
     play(base, start);

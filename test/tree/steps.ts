@@ -8,9 +8,14 @@ const name = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 60 }).map((n) => `f${n}`) },
   { weight: 1, arbitrary: fc.constantFrom('\u{1f600}', '\uffee', '\udc80', 'f', '~'.repeat(200)) },
 );
-const key = fc
-  .array(name, { minLength: 1, maxLength: 3 })
-  .map((names) => names.map((n) => `/${n}`).join(''));
+const few = fc.integer({ min: 0, max: 5 }).map((n) => `f${n}`);
+
+function keyOf(names: fc.Arbitrary<string>): fc.Arbitrary<string> {
+  return fc
+    .array(names, { minLength: 1, maxLength: 3 })
+    .map((list) => list.map((n) => `/${n}`).join(''));
+}
+
 const size = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 0, max: 90 }) },
   { weight: 1, arbitrary: fc.integer({ min: 400, max: 3_000 }) },
@@ -23,18 +28,21 @@ export type Step = {
   stream: string;
   size: number;
 };
-const step: fc.Arbitrary<Step> = fc.record({
-  do: fc.oneof(
-    { weight: 8, arbitrary: fc.constant('put' as const) },
-    { weight: 2, arbitrary: fc.constant('del' as const) },
-    { weight: 1, arbitrary: fc.constant('copy' as const) },
-    { weight: 1, arbitrary: fc.constant('bucket' as const) },
-  ),
-  key,
-  to: key,
-  stream,
-  size,
-});
+function stepOf(names: fc.Arbitrary<string>): fc.Arbitrary<Step> {
+  const key = keyOf(names);
+  return fc.record({
+    do: fc.oneof(
+      { weight: 8, arbitrary: fc.constant('put' as const) },
+      { weight: 2, arbitrary: fc.constant('del' as const) },
+      { weight: 1, arbitrary: fc.constant('copy' as const) },
+      { weight: 1, arbitrary: fc.constant('bucket' as const) },
+    ),
+    key,
+    to: key,
+    stream,
+    size,
+  });
+}
 
 /** So that no two buckets share an id. */
 let buckets = 0;
@@ -57,7 +65,8 @@ function withNewBuckets(entry: Entry): Entry {
   return entry;
 }
 
-/** Up to so many steps. */
-export function stepsArbitrary(maxLength: number): fc.Arbitrary<Step[]> {
+/** Up to so many steps, among many names or few. */
+export function stepsArbitrary(maxLength: number, names: 'many' | 'few' = 'many') {
+  const step = stepOf(names === 'few' ? few : name);
   return fc.array(step, { maxLength, size: 'max' });
 }
