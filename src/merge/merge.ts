@@ -15,6 +15,7 @@ import { compareBytes, equalBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
+import { keyText, parseKey } from '../tree/key.js';
 import { Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { NodeWriter } from '../tree/node-writer.js';
@@ -92,6 +93,13 @@ function merge(
   const rules = mergedRules(options, base, ours, theirs);
   const { cache, mergeBucket, firstMover = 'ours' } = options;
   const places = settlePlaces({ cache, base, ours, theirs, moves, judge, firstMover });
+  judge.follow((names) => {
+    const key = keyText(names);
+    return {
+      ours: parseKey(places.keyIn('ours', key)),
+      theirs: parseKey(places.keyIn('theirs', key)),
+    };
+  });
   const moved = relocate(places.ours);
   const threeWay = new ThreeWay({ cache, judge, mergeBucket });
   const edit = threeWay.top(

@@ -19,8 +19,7 @@ import { bucketChanges } from './buckets.js';
 import type { Side } from './conflict.js';
 import { composeMoves, type Moved, presentKey, type SideMoves } from './moves.js';
 import type { Judging } from './policy.js';
-import type { Relocation } from './relocate.js';
-import { Settling } from './settling.js';
+import { type Places, Settling } from './settling.js';
 
 export interface PlacesOptions {
   readonly cache: NodeCache;
@@ -32,14 +31,7 @@ export interface PlacesOptions {
   readonly firstMover: Side;
 }
 
-/** What to bring elsewhere in each tree, so that all three have each moved entry at one key. */
-export interface Places {
-  readonly base: readonly Relocation[];
-  readonly ours: readonly Relocation[];
-  readonly theirs: readonly Relocation[];
-}
-
-const NO_PLACES: Places = { base: [], ours: [], theirs: [] };
+const NO_PLACES: Places = { base: [], ours: [], theirs: [], keyIn: (_, key) => key };
 
 export function settlePlaces(options: PlacesOptions): Places {
   const { base, ours, theirs, moves } = options;

@@ -29,12 +29,20 @@ export interface PolicyOptions {
   /** The policy of a stream. Without it every stream has 'conflict'. */
   readonly policyOf?: ((stream: string) => StreamPolicy) | undefined;
   readonly entryPolicy?: EntryPolicy | undefined;
-  /** Whose commit is the newer one, of those that changed this stream or entry. */
-  readonly newer?: ((names: Names, stream: string | undefined) => Side) | undefined;
+  /**
+   * Whose commit is the newer one, of those that changed this stream or entry. `names` is its key in the merged tree,
+   * `at` its key on either side, where moves of the other are not known.
+   */
+  readonly newer?:
+    | ((names: Names, stream: string | undefined, at: Readonly<Record<Side, Names>>) => Side)
+    | undefined;
   readonly answers?: readonly Answer[] | undefined;
   /** The part that holds new contents of a stream, by its rule. Without it they lie in the record. */
   readonly partOf?: ((stream: string, contents: Uint8Array) => StreamPart) | undefined;
 }
+
+/** Where each side has a key of the merged tree. */
+export type KeysOf = (names: Names) => Readonly<Record<Side, Names>>;
 
 /** What a stream becomes. */
 export type StreamVerdict = Choice | { readonly part: StreamPart | undefined };
@@ -52,6 +60,8 @@ export interface Judging {
   place(key: string): Choice | undefined;
   /** Keeps a conflict whose outcome is decided already. */
   tell(conflict: Conflict): void;
+  /** Learns where each side has a key of the merged tree. */
+  follow(keysOf: KeysOf): void;
 }
 
 /** For bases that are merged into one: what conflicts counts as absent. */
@@ -61,6 +71,7 @@ export const ABSENT: Judging = {
   strict: () => 'absent',
   place: () => undefined,
   tell: () => {},
+  follow: () => {},
 };
 
 /** Judges conflicts, and keeps those that nobody settles. */
@@ -68,6 +79,7 @@ export class Judge implements Judging {
   readonly conflicts: Conflict[] = [];
   readonly answers: Answers;
   readonly #options: PolicyOptions;
+  #keysOf: KeysOf = (names) => ({ ours: names, theirs: names });
 
   constructor(options: PolicyOptions) {
     this.#options = options;
@@ -81,7 +93,7 @@ export class Judge implements Judging {
     const policy = this.#options.policyOf?.(stream) ?? 'conflict';
     if (policy === 'ours' || policy === 'theirs') return policy;
     if (policy === 'newest' && this.#options.newer !== undefined) {
-      return this.#options.newer(names, stream);
+      return this.#options.newer(names, stream, this.#keysOf(names));
     }
     const judged = typeof policy === 'function' ? policy(conflict) : undefined;
     if (judged !== undefined) return this.#verdict(stream, judged);
@@ -112,7 +124,8 @@ export class Judge implements Judging {
     if (policy === 'ours' || policy === 'theirs') return policy;
     if (policy === 'keep') return kept;
     if (policy === 'remove') return kept === 'ours' ? 'theirs' : 'ours';
-    if (policy === 'newest') return newer?.(conflict.names, undefined);
+    if (policy === 'newest')
+      return newer?.(conflict.names, undefined, this.#keysOf(conflict.names));
     return typeof policy === 'function' ? policy(conflict) : undefined;
   }
 
@@ -129,5 +142,9 @@ export class Judge implements Judging {
 
   tell(conflict: Conflict): void {
     this.conflicts.push(conflict);
+  }
+
+  follow(keysOf: KeysOf): void {
+    this.#keysOf = keysOf;
   }
 }

@@ -27,6 +27,15 @@ export interface SettlingOptions {
   readonly moved: { readonly ours: Moved; readonly theirs: Moved };
 }
 
+/** What to bring elsewhere in each tree, so that all three have each moved entry at one key. */
+export interface Places {
+  readonly base: readonly Relocation[];
+  readonly ours: readonly Relocation[];
+  readonly theirs: readonly Relocation[];
+  /** Where a side has a key of the merged tree. */
+  keyIn(side: Side, key: string): string;
+}
+
 /** An entry that a side moved, and that all three trees have. */
 interface Entry {
   /** Its keys in the three trees. */
@@ -206,7 +215,7 @@ export class Settling {
   }
 
   #undoOccupied(): boolean {
-    const targets = new Map([...this.#finals].map(([entry, key]) => [key, entry]));
+    const targets = this.#targets();
     const occupied = [...this.#finals].filter(([entry, key]) => {
       return this.#taken(targets, entry, key, 'ours') || this.#taken(targets, entry, key, 'theirs');
     });
@@ -268,9 +277,22 @@ export class Settling {
     return spot;
   }
 
-  places(): Readonly<Record<Choice, readonly Relocation[]>> {
+  #targets(): ReadonlyMap<string, Entry> {
+    return new Map([...this.#finals].map(([entry, key]) => [key, entry]));
+  }
+
+  /** What to bring elsewhere, and where a side has a final key. */
+  places(): Places {
     const [base, ours, theirs] = CHOICES.map((choice) => this.#relocations(choice));
-    return { base: base ?? [], ours: ours ?? [], theirs: theirs ?? [] };
+    const targets = this.#targets();
+    const keyIn = (side: Side, key: string): string => {
+      for (const prefix of prefixes(key)) {
+        const entry = targets.get(prefix);
+        if (entry !== undefined) return entry.at[side] + key.slice(prefix.length);
+      }
+      return key;
+    };
+    return { base: base ?? [], ours: ours ?? [], theirs: theirs ?? [], keyIn };
   }
 
   #relocations(choice: Choice): Relocation[] {

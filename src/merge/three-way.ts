@@ -50,7 +50,7 @@ export interface BucketMerge {
   readonly theirs: BucketRoot;
 }
 
-/** The merged bucket's root, or what stands against it. */
+/** The merged bucket's root, or what stands against it. Without any conflict the bucket itself is one. */
 export type BucketResult = { readonly root: RootRef } | { readonly conflicts: readonly Conflict[] };
 
 export interface ThreeWayOptions {
@@ -181,27 +181,38 @@ export class ThreeWay {
     ours: BucketPart,
     theirs: BucketPart,
   ): EntryEdit | undefined {
-    const { mergeBucket, judge } = this.#options;
     const known = base !== undefined && sameBucketId(base, ours) ? base : undefined;
-    if (mergeBucket === undefined) {
-      const sides = { base: bucketSide(known), ours: bucketSide(ours), theirs: bucketSide(theirs) };
-      const verdict = judge.strict(conflictAt(names, 'bucket', sides), 'ours');
-      if (verdict === 'ours') return undefined;
-      if (verdict === 'absent') return removal(name);
-      return whole(name, { ...NOTHING, child: (verdict === 'base' ? known : undefined) ?? theirs });
-    }
-    const result = mergeBucket({
+    const result = this.#options.mergeBucket?.({
       names,
       bucket: ours.bucket.slice(),
       base: known && bucketRoot(known),
       ours: bucketRoot(ours),
       theirs: bucketRoot(theirs),
     });
-    if ('conflicts' in result) {
-      for (const conflict of result.conflicts) judge.tell(conflict);
-      return undefined;
+    if (result !== undefined && 'root' in result) {
+      return whole(name, { ...NOTHING, child: bucketPart(ours.bucket, result.root) });
     }
-    return whole(name, { ...NOTHING, child: bucketPart(ours.bucket, result.root) });
+    if (result === undefined || result.conflicts.length === 0) {
+      return this.#unmerged(names, name, known, ours, theirs);
+    }
+    for (const conflict of result.conflicts) this.#options.judge.tell(conflict);
+    return undefined;
+  }
+
+  /** A bucket that both sides changed, and nobody here can merge. */
+  #unmerged(
+    names: Names,
+    name: Uint8Array,
+    base: BucketPart | undefined,
+    ours: BucketPart,
+    theirs: BucketPart,
+  ): EntryEdit | undefined {
+    const sides = { base: bucketSide(base), ours: bucketSide(ours), theirs: bucketSide(theirs) };
+    const verdict = this.#options.judge.strict(conflictAt(names, 'bucket', sides), 'ours');
+    if (verdict === 'ours') return undefined;
+    if (verdict === 'absent') return removal(name);
+    const child = verdict === 'base' ? base : theirs;
+    return child === undefined ? removal(name) : whole(name, { ...NOTHING, child });
   }
 
   #plain(

@@ -200,6 +200,55 @@ t.test('whatever both sides move, each entry is there once, on either side', asy
 });
 
 t.test(
+  'moves and edits of both sides together give one canonical tree, on either side',
+  async (t) => {
+    const edits = fc.array(fc.tuple(fc.nat(1000), fc.constantFrom('put', 'add', 'del')), {
+      maxLength: 6,
+    });
+    const play = (top: Entry, list: readonly (readonly [number, string])[], side: string): void => {
+      for (const [pick, verb] of list) {
+        const present = keysOf(top);
+        const key = present[pick % present.length];
+        if (key === undefined) return;
+        if (verb === 'put') put(top, key, 's', `${side} ${pick % 3}`);
+        if (verb === 'add') put(top, `${key}/${'abcxy'[pick % 5]}`, 's', `new ${pick % 3}`);
+        if (verb === 'del') take(top, key);
+      }
+    };
+    let clean = 0;
+    fc.assert(
+      fc.property(
+        keysArbitrary,
+        moveSteps(4),
+        moveSteps(4),
+        edits,
+        edits,
+        (keys, left, right, p, q) => {
+          const base = marked(keys);
+          const [ours, theirs] = [cloneEntry(base), cloneEntry(base)];
+          play(ours, p.slice(0, 2), 'first');
+          const moves = { ours: playMoves(ours, left), theirs: playMoves(theirs, right) };
+          play(ours, p.slice(2), 'ours');
+          play(theirs, q, 'theirs');
+          const one = mergeOf(base, ours, theirs, { moves, firstMover: 'theirs' });
+          const mirrored = { ours: moves.theirs, theirs: moves.ours };
+          const other = mergeOf(base, theirs, ours, { moves: mirrored, firstMover: 'ours' });
+          const sides = ({ conflicts }: typeof one): string[] =>
+            conflicts.map(({ key, stream }) => `${key} ${stream}`).sort();
+          t.strictSame(sides(one), sides(other));
+          t.equal(rootOf(one.tree), rootOf(laboratory.build(modelOf(one.tree))));
+          if (one.conflicts.length > 0) return;
+          clean++;
+          t.equal(rootOf(one.tree), rootOf(other.tree));
+        },
+      ),
+      { numRuns: 500 },
+    );
+    t.ok(clean > 50, `${clean} merges without contradictions`);
+  },
+);
+
+t.test(
   'one entry moved to two places is at the first mover’s, and an answer decides otherwise',
   async (t) => {
     const base = marked(['/a/x', '/b']);
@@ -311,4 +360,24 @@ t.test('a moved entry’s conflict stands at its new key', async (t) => {
   const settled = mergeOf(base, ours, theirs, { moves, answers });
   t.strictSame(settled.conflicts, []);
   t.equal(entryAt(modelOf(settled.tree), '/x/b')?.streams.get('mark'), 'theirs');
+});
+
+t.test('who is newer is asked with the keys that each side has', async (t) => {
+  const base = marked(['/a/b']);
+  const [ours, theirs] = [cloneEntry(base), cloneEntry(base)];
+  moveEntry(ours, '/a', '/x');
+  put(ours, '/x/b', 'mark', 'ours');
+  put(theirs, '/a/b', 'mark', 'theirs');
+  const moves = { ours: told(['/a', '/x']), theirs: [] };
+  const asked: string[] = [];
+  const { tree } = mergeOf(base, ours, theirs, {
+    moves,
+    policyOf: () => 'newest',
+    newer: (names, _, at) => {
+      asked.push(...[names, at.ours, at.theirs].map(keyText));
+      return 'theirs';
+    },
+  });
+  t.strictSame(asked, ['/x/b', '/x/b', '/a/b']);
+  t.equal(entryAt(modelOf(tree), '/x/b')?.streams.get('mark'), 'theirs');
 });
