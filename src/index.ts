@@ -9,11 +9,19 @@ export {
   RegaliaError,
 } from './errors.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
+export type { Answer, ConflictKind } from './merge/conflict.js';
+export type { EntryPolicy, StreamJudge, StreamPolicy } from './merge/policy.js';
 export { Bucket, type ForkOptions, type LogOptions, type TransactOptions } from './store/bucket.js';
 export type { CommitInfo } from './store/commit-info.js';
 export type { CommitOptions, CommitResult } from './store/committer.js';
 export type { DiffOptions, DiffRow } from './store/difference.js';
 export { Entry, type EntryTotals } from './store/entry.js';
+export type {
+  MergeConflict,
+  MergeConflictSide,
+  MergeOptions,
+  MergeOutcome,
+} from './store/merge-line.js';
 export type { OpenOptions } from './store/options.js';
 export type { CommitConflict, CommitPolicy } from './store/rebase.js';
 export type { BranchInfo, TagInfo } from './store/refs.js';

@@ -2,7 +2,7 @@
  * A bucket: a subtree with commits, a log, branches and replicas of its own. The store is the root bucket; a nested
  * bucket's commits are made through the line of the bucket that carries it, and land in the logs of all around it.
  */
-import type { Address } from '../blocks/address.js';
+import { type Address, addressText } from '../blocks/address.js';
 import { equalBytes, hex } from '../bytes.js';
 import { split } from '../clock/id.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
@@ -18,6 +18,7 @@ import type { Core } from './core.js';
 import { type DiffOptions, type DiffRow, diffRows } from './difference.js';
 import { headOf } from './heads.js';
 import { headsRefOf, type Landed, type Line, noBranch } from './line.js';
+import { type MergeOptions, type MergeOutcome, mergeInto } from './merge-line.js';
 import { sameSubtree } from './read-set.js';
 import { Branches, Tags } from './refs.js';
 import { type At, notFound, resolveCommit } from './resolve.js';
@@ -259,13 +260,51 @@ export class Bucket {
     return watchLine(this.core, this.line, () => this.head(), options);
   }
 
-  /** A commit that makes a key, with all beneath it, what it was at another commit. */
-  async restore(at: At, key: Key = '/', options: CommitOptions = {}): Promise<CommitResult> {
-    const before = this.line.treeOf(this.at(at));
+  /**
+   * Merges a branch, tag or commit of this bucket into its branch, or into another one. Conflicts that no rule, policy
+   * or answer settles are returned, and nothing is written: merge again with answers. REGALIA_UNRELATED.
+   */
+  async merge(from: At, options: MergeOptions = {}): Promise<MergeOutcome> {
+    this.core.checkWritable();
+    if (options.into !== undefined && options.into !== this.line.branch) {
+      const { into, ...rest } = options;
+      return this.branch(into).merge(from, rest);
+    }
+    const { address } = this.at(from);
+    const nested = this.#nested;
+    if (nested === undefined) return mergeInto(this.line, undefined, address, options);
+    const target = {
+      bucket: nested,
+      namesIn: (tip: Landed) => this.names(this.line.treeOf(tip)),
+      landedIn: (tip: Landed) => this.#within(tip, nested),
+    };
+    return mergeInto(this.line, target, address, options);
+  }
+
+  /** A commit that takes back what another did. REGALIA_CONFLICT where later commits changed the same. */
+  async revert(at: At, options: CommitOptions = {}): Promise<CommitResult> {
+    const undone = this.at(at);
+    const [parent] = undone.commit.parents;
+    if (parent === undefined) throw notFound('parent of', this.info(at).commit);
     const tx = this.begin();
     try {
-      tx.graft(key, before);
-      const message = `restore ${keyText(parseKey(key))} from ${this.info(at).commit}`;
+      tx.undo(this.line.treeOf(undone), this.core.treeOf(parent), options.policy);
+      const message = `revert ${this.info(at).commit}`;
+      return await tx.commit({ message, ...options });
+    } finally {
+      tx[Symbol.dispose]();
+    }
+  }
+
+  /** A commit that makes a key, with all beneath it, what it was at another commit. */
+  async restore(at: At, key: Key = '/', options: CommitOptions = {}): Promise<CommitResult> {
+    const then = this.at(at);
+    const tx = this.begin();
+    try {
+      tx.graft(key, then);
+      // Names may hold what a message may not.
+      const text = keyText(parseKey(key)).toWellFormed();
+      const message = `restore ${text} from ${addressText(then.address)}`;
       return await tx.commit({ message, ...options });
     } finally {
       tx[Symbol.dispose]();

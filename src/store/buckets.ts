@@ -43,6 +43,27 @@ export function* directBuckets(tree: Tree): Generator<NestedBucket> {
   }
 }
 
+/** A bucket at any depth. */
+export interface InnerBucket extends NestedBucket {
+  /** The id of the bucket around it; undefined directly within the tree. */
+  readonly outer: Uint8Array | undefined;
+}
+
+/** Every bucket of a tree, each before those within it, names from the top. */
+export function* allBuckets(
+  tree: Tree,
+  open: (found: NestedBucket) => Tree,
+  around: { readonly names: Names; readonly outer: Uint8Array | undefined } = AT_TOP,
+): Generator<InnerBucket> {
+  for (const found of directBuckets(tree)) {
+    const names = [...around.names, ...found.names];
+    yield { ...found, names, outer: around.outer };
+    yield* allBuckets(open(found), open, { names, outer: found.bucket });
+  }
+}
+
+const AT_TOP = { names: [], outer: undefined };
+
 /** Where a bucket is in a tree, at whatever depth; undefined where it is not. */
 export function findBucket(
   tree: Tree,

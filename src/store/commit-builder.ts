@@ -25,8 +25,14 @@ export interface Change {
   readonly touched: readonly TouchedBucket[];
   readonly removed: readonly MovedPart[];
   readonly added: readonly MovedPart[];
+  /** Whether buckets may have come or gone in ways that the lists above do not tell. */
+  readonly recount?: boolean;
+  /** Commits that nested buckets have already, instead of new ones, by 32 hexadecimal digits. */
+  readonly given?: ReadonlyMap<string, Landed>;
   /** Moves that were told, by the bucket whose keys they are; '' is the line's own. */
   readonly moves: ReadonlyMap<string, readonly Move[]>;
+  /** Earlier commits whose state was brought back: buckets that were gone have the heads of these. */
+  readonly origins?: readonly Landed[];
 }
 
 /** What the user says of a commit. */
@@ -70,6 +76,11 @@ export class CommitBuilder {
       const before = this.#previous(touched.bucket);
       const outerOf = (outer: Uint8Array | undefined): boolean =>
         outer !== undefined && equalBytes(outer, touched.bucket);
+      const given = change.given?.get(hex(touched.bucket));
+      if (given !== undefined) {
+        this.#made.set(hex(touched.bucket), given);
+        continue;
+      }
       const one = this.#commit(touched.bucket, touched.after, before, change, outerOf);
       this.#made.set(hex(touched.bucket), one);
       landed.push(one);
@@ -162,9 +173,14 @@ export class CommitBuilder {
       const made = this.#made.get(hex(bucket));
       if (made !== undefined && within(outer)) edits.set(hex(bucket), made.address);
     }
-    const moved = [...change.removed, ...change.added].some((part) => within(part.outer));
+    const around = change.touched.some(({ before, after, outer }) => {
+      // A new bucket takes those that it was made around out of the one that held them.
+      return before === undefined && after.totals.buckets > 0 && within(outer);
+    });
+    const moved =
+      around || [...change.removed, ...change.added].some((part) => within(part.outer));
     const fresh = before === undefined && root.totals.buckets > 0;
-    if (moved || fresh) this.#recount(old, root, edits);
+    if (moved || fresh) this.#recount(old, root, edits, change.origins ?? []);
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
   }
 
@@ -173,6 +189,7 @@ export class CommitBuilder {
     old: HeadsRef | undefined,
     root: RootRef,
     edits: Map<string, Address | undefined>,
+    origins: readonly Landed[],
   ): void {
     const { cache } = this.#core;
     for (const { bucket } of allHeads(cache, old)) {
@@ -182,14 +199,14 @@ export class CommitBuilder {
     for (const { bucket } of directBuckets(this.#core.tree(root.id, root.address))) {
       const digits = hex(bucket);
       const made = this.#made.get(digits)?.address;
-      const known = made ?? headOf(cache, old, bucket) ?? this.#previous(bucket)?.address;
+      const known = made ?? headOf(cache, old, bucket) ?? this.#previous(bucket, origins)?.address;
       edits.set(digits, known);
     }
   }
 
   /** The commit of a bucket before this change, wherever it was. */
-  #previous(bucket: Uint8Array): Landed | undefined {
-    const queue: Landed[] = [this.#tip];
+  #previous(bucket: Uint8Array, origins: readonly Landed[] = []): Landed | undefined {
+    const queue: Landed[] = [this.#tip, ...origins];
     for (let outer = queue.shift(); outer !== undefined; outer = queue.shift()) {
       const heads = headsRefOf(outer);
       const found = headOf(this.#core.cache, heads, bucket);

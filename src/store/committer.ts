@@ -8,22 +8,30 @@
 
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../blocks/backend.js';
-import { utf8Bytes } from '../bytes.js';
+import { hex, utf8Bytes } from '../bytes.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
 import { MESSAGE_BYTES_MAX } from '../log/commit.js';
 import type { Actor } from '../log/signature.js';
+import type { Conflict, Side } from '../merge/conflict.js';
+import { mergeTrees } from '../merge/merge.js';
+import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
+import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
+import { finishSteps } from '../tree/edit.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
+import { allBuckets, type NestedBucket } from './buckets.js';
 import { type Change, CommitBuilder } from './commit-builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
+import type { Core } from './core.js';
 import { land } from './landing.js';
 import type { Landed, Tip } from './line.js';
 import { checkDurability } from './options.js';
 import { sameSubtree } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { TouchedBuckets } from './touched.js';
+import { touchedBetween } from './touched-between.js';
 import { runSteps, type Transaction } from './transaction.js';
 import { Writers } from './writers.js';
 
@@ -175,18 +183,68 @@ class Attempt {
       root = await runSteps(steps, core, this.#writers, this.#options.signal);
       touched.add(treeEdit.touched);
     }
+    const removed = [...tx.removed, ...treeEdit.removed];
+    const added = [...tx.added, ...treeEdit.added];
+    const made = touched.list().some(({ before }) => before === undefined);
+    if (made || removed.length > 0 || added.length > 0) touched.settle(outersOf(core, root));
     return {
       root,
       touched: touched.list(),
-      removed: [...tx.removed, ...treeEdit.removed],
-      added: [...tx.added, ...treeEdit.added],
+      removed,
+      added,
       moves: tx.moves,
+      origins: tx.origins,
     };
   }
 
-  /** The private tree, merged by content. */
+  /** The private tree, merged by content: theirs is the transaction here, since the head is what is edited. */
   async #merged(started: Tree, head: Tree): Promise<Change> {
-    throw conflictError([], `the head moved from ${started.root.id} to ${head.root.id}`);
+    const tx = this.#tx;
+    const { core } = tx.line;
+    const { root: theirs } = await this.#inPlace(started);
+    const { edit, conflicts } = mergeTrees({
+      cache: core.cache,
+      writerFor: this.#writers.for,
+      bases: [started],
+      ours: head,
+      theirs: core.tree(theirs.id, theirs.address),
+      policyOf: (stream) => this.#mergePolicy(head, stream),
+      entryPolicy: flipped(this.#options.policy) as EntryPolicy,
+      newer: () => 'theirs',
+      moves: { ours: [], theirs: tx.moves.get('') ?? [] },
+      mergeBucket: (merge) => this.#mergeBucket(merge),
+    });
+    throwConflicts(conflicts.map(commitConflict));
+    const treeEdit = new TreeEdit(core.cache, this.#writers.for);
+    const steps = treeEdit.rootSteps(head.root, edit);
+    const root = await runSteps(steps, core, this.#writers, this.#options.signal);
+    const touched = touchedBetween(core, head, core.tree(root.id, root.address));
+    return { root, touched, removed: [], added: [], moves: tx.moves, recount: true };
+  }
+
+  /** A nested bucket that both the transaction and the head changed: one commit on the head's, as for the outer one. */
+  #mergeBucket({ base, ours, theirs }: BucketMerge): BucketResult {
+    const { core } = this.#tx.line;
+    const [a, b] = [core.tree(ours.id, ours.address), core.tree(theirs.id, theirs.address)];
+    const { edit, conflicts } = mergeTrees({
+      cache: core.cache,
+      writerFor: this.#writers.for,
+      bases: base === undefined ? [] : [core.tree(base.id, base.address)],
+      ours: a,
+      theirs: b,
+      policyOf: (stream) => this.#mergePolicy(a, stream),
+      newer: () => 'theirs',
+      mergeBucket: (merge) => this.#mergeBucket(merge),
+    });
+    if (conflicts.length > 0) return { conflicts };
+    const treeEdit = new TreeEdit(core.cache, this.#writers.for);
+    return { root: finishSteps(treeEdit.rootSteps(a.root, edit)) };
+  }
+
+  #mergePolicy(tree: Tree, stream: string): StreamPolicy {
+    const { policy } = this.#options;
+    const own = policy ?? this.#tx.line.core.rules(tree.root.rules).ruleOf(stream).merge;
+    return flipped(own) as StreamPolicy;
   }
 
   #policy(head: Tree, names: Names, stream: string | undefined): CommitPolicy {
@@ -207,6 +265,16 @@ class Attempt {
   }
 }
 
+/** Which bucket each bucket of a tree is directly within. */
+function outersOf(core: Core, { id, address }: RootRef): Map<string, Uint8Array | undefined> {
+  const open = (found: NestedBucket): Tree => core.tree(found.rootBlock, found.root);
+  const outers = new Map<string, Uint8Array | undefined>();
+  for (const { bucket, outer } of allBuckets(core.tree(id, address), open)) {
+    outers.set(hex(bucket), outer);
+  }
+  return outers;
+}
+
 function rootRefOf(tree: Tree): RootRef {
   const { id, address } = tree.root;
   // Totals are asked for where a bucket is made anew, never of a root that is kept.
@@ -218,4 +286,22 @@ function throwConflicts(conflicts: readonly CommitConflict[]): void {
   if (first === undefined) return;
   const where = first.stream === undefined ? first.key : `${first.key} ${first.stream}`;
   throw conflictError(conflicts, `${where} (${first.kind})`);
+}
+
+/** Sides as the merge of trees names them: there the head is ours. */
+function flipped(policy: CommitPolicy | undefined): StreamPolicy | undefined {
+  if (policy === 'ours') return 'theirs';
+  if (policy === 'theirs') return 'ours';
+  if (typeof policy !== 'function') return policy;
+  return (conflict) => flipped(policy(commitConflict(conflict))) as Side | undefined;
+}
+
+function commitConflict({ key, stream, kind }: Conflict): CommitConflict {
+  const told =
+    kind === 'removed/changed'
+      ? 'changed/removed'
+      : kind === 'changed/removed'
+        ? 'removed/changed'
+        : 'changed/changed';
+  return stream === undefined ? { key, kind: told } : { key, stream, kind: told };
 }

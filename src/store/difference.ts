@@ -2,10 +2,9 @@
  * Differences as users see them: rows by key, with told moves recognized.
  */
 
-import { sameAddress } from '../blocks/address.js';
-import { nameText } from '../bytes.js';
-import { firstParents } from '../log/ancestry.js';
-import { movesOf } from '../log/moves.js';
+import { commitsBetween, isAncestor } from '../log/ancestry.js';
+import { type Move, movesOf } from '../log/moves.js';
+import { composeMoves } from '../merge/moves.js';
 import { type Difference, diffTrees } from '../tree/diff.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
 import type { Landed, Line } from './line.js';
@@ -26,9 +25,6 @@ export interface DiffRow {
   /** Where a moved entry was before. */
   readonly from?: string;
 }
-
-/** Commits that are searched for moves between two states. */
-const MOVES_COMMITS_MAX = 10_000;
 
 export function* diffRows(
   line: Line,
@@ -84,59 +80,38 @@ interface ToldMoves {
   readonly from: ReadonlySet<string>;
 }
 
-/** The moves that lie between two states, composed, where one comes before the other along first parents. */
+/** The moves that lie between two states, composed, where one comes before the other. */
 function toldMoves(line: Line, before: Landed, after: Landed): ToldMoves {
-  const forward = movesBetween(line, before, after);
-  const backward = forward === undefined ? movesBetween(line, after, before) : undefined;
   const to = new Map<string, string>();
   const from = new Set<string>();
-  for (const [first, last] of compose(forward ?? [])) {
-    to.set(last, first);
-    from.add(first);
-  }
-  for (const [first, last] of compose(backward ?? [])) {
-    to.set(first, last);
-    from.add(last);
-  }
+  const tell = (was: string, is: string): void => {
+    to.set(is, was);
+    from.add(was);
+  };
+  const forward = movesBetween(line, before, after);
+  for (const [was, is] of composeMoves(forward ?? [])) if (is !== undefined) tell(was, is);
+  if (forward !== undefined) return { to, from };
+  const backward = movesBetween(line, after, before) ?? [];
+  for (const [is, was] of composeMoves(backward)) if (was !== undefined) tell(was, is);
   return { to, from };
 }
 
-/** Told moves from one commit to a later one, oldest first; undefined where it is not later. */
-function movesBetween(line: Line, before: Landed, after: Landed): [string, string][] | undefined {
+/** Told moves of the commits that lead from one state to a later one, in order; undefined where it is not later. */
+function movesBetween(line: Line, before: Landed, after: Landed): Move[] | undefined {
   const { history, blocks } = line.core;
-  const found: [string, string][][] = [];
-  let count = 0;
-  for (const entry of firstParents(history, after.address)) {
-    if (sameAddress(entry.address, before.address)) return found.reverse().flat();
-    if (++count > MOVES_COMMITS_MAX) return undefined;
+  if (!isAncestor(history, before.address, after.address)) return undefined;
+  const found: Move[] = [];
+  for (const entry of commitsBetween(history, [before.address], [after.address])) {
     const { moves } = history.commit(entry.address);
-    if (moves === undefined) continue;
-    const list: [string, string][] = [];
     const read = (address: Uint8Array): Uint8Array => {
-      const id = address === moves ? entry.movesBlock : 0;
-      const body = blocks.read(id, address, 'moves');
-      return body.bytes.slice(body.start, body.start + body.plainLength);
+      const { bytes, start, plainLength } = blocks.read(
+        address === moves ? entry.movesBlock : 0,
+        address,
+        'moves',
+      );
+      return bytes.slice(start, start + plainLength);
     };
-    for (const move of movesOf(moves, read)) list.push([textOf(move.from), textOf(move.to)]);
-    found.push(list);
+    found.push(...movesOf(moves, read));
   }
-  return undefined;
-}
-
-function textOf(joined: Uint8Array): string {
-  return `/${nameText(joined)}`;
-}
-
-/** From first keys to last keys. */
-function compose(moves: readonly [string, string][]): Map<string, string> {
-  const first = new Map<string, string>();
-  for (const [from, to] of moves) {
-    for (const [present, origin] of [...first]) {
-      if (present !== from && !present.startsWith(`${from}/`)) continue;
-      first.delete(present);
-      first.set(to + present.slice(from.length), origin);
-    }
-    if (![...first.values()].some((origin) => first.get(to) === origin)) first.set(to, from);
-  }
-  return new Map([...first].filter(([to, from]) => to !== from).map(([to, from]) => [from, to]));
+  return found;
 }

@@ -44,6 +44,7 @@ export class Line {
   #expected: Tip | undefined;
   #turn: Promise<void> = Promise.resolve();
   #writes = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(core: Core, owner: Uint8Array, branch: string) {
     this.core = core;
@@ -101,9 +102,19 @@ export class Line {
     for (const one of landed) this.#underway.set(addressText(one.address), one);
   }
 
+  /** Resolves when no write is under way. In turn, so that none begins meanwhile. */
+  async quiet(): Promise<void> {
+    while (this.#writes > 0) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+  }
+
   /** A write that `expect` announced has ended. */
   settled(landed: readonly Landed[], well: boolean): void {
     this.#writes--;
+    for (const resume of this.#waiting.splice(0)) resume();
     for (const one of landed) this.#underway.delete(addressText(one.address));
     if (!well || this.#writes === 0) this.#expected = undefined;
   }

@@ -16,6 +16,14 @@ export class TouchedBuckets {
     }
   }
 
+  /** After moves and removals: buckets are within whom `outers` says, and those it does not know are gone. */
+  settle(outers: ReadonlyMap<string, Uint8Array | undefined>): void {
+    for (const [id, one] of this.#buckets) {
+      if (!outers.has(id)) this.#buckets.delete(id);
+      else this.#buckets.set(id, { ...one, outer: outers.get(id) });
+    }
+  }
+
   /** Innermost first. */
   list(): TouchedBucket[] {
     const all = [...this.#buckets.values()];

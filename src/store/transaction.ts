@@ -12,6 +12,7 @@ import { turn } from '../chunks/turn.js';
 import { ContentWriter, extentsFor } from '../chunks/writer.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
 import type { Move } from '../log/moves.js';
+import { mergeTrees } from '../merge/merge.js';
 import { contentChecker, encodeContents } from '../streams/encoding.js';
 import {
   checkStreamName,
@@ -38,9 +39,11 @@ import { NO_NAME, type Root, type RootRef } from '../tree/root.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from './committer.js';
 import type { Core } from './core.js';
 import type { Entry } from './entry.js';
+import { graftedBuckets } from './graft.js';
 import type { Landed, Line } from './line.js';
 import { type Directory, Pending } from './pending.js';
 import { ReadSet } from './read-set.js';
+import { conflictError } from './rebase.js';
 import { TouchedBuckets } from './touched.js';
 import { type ChildRange, View } from './view.js';
 import { Writers } from './writers.js';
@@ -77,6 +80,8 @@ export class Transaction extends View {
   readonly removed: MovedPart[] = [];
   readonly added: MovedPart[] = [];
   readonly moves = new Map<string, Move[]>();
+  /** Commits whose state was brought back. */
+  readonly origins: Landed[] = [];
   readonly reads: ReadSet | undefined;
   readonly guards: Names[] = [];
   /** The key of the bucket that keys are relative to. */
@@ -324,7 +329,7 @@ export class Transaction extends View {
       this.pending.del(this.pending.directory(names.slice(0, -1)), last, stream);
     } else if (names.length === this.#prefix.length) {
       this.#flush();
-      this.#apply(at(names, { clear: true, streams: [] }));
+      this.#apply(at(names, { clear: true, streams: [], inside: names.length > 0 }));
     } else {
       this.pending.clear(this.pending.directory(names.slice(0, -1)), last as Uint8Array);
       this.#ways.clear();
@@ -352,12 +357,13 @@ export class Transaction extends View {
     this.#apply(at(target, { clear: false, streams: [], parts }));
   }
 
-  /** Makes a key, with all beneath it, what it is in another state of the same bucket. */
-  graft(key: Key, state: Tree): void {
+  /** Makes a key, with all beneath it, what it was at another commit of the same bucket. REGALIA_EXISTS. */
+  graft(key: Key, then: Landed): void {
     this.check();
     const names = this.#full(key);
     this.#flush();
     const from = parseKey(key);
+    const state = this.line.treeOf(then);
     const outer = from.length === 0 ? state.top : state.outer(from);
     const here = this.rootAround(this.#tree, names);
     if (here.algorithm !== state.root.algorithm) {
@@ -368,8 +374,35 @@ export class Transaction extends View {
       });
     }
     const parts = outer && readRecord(outer.node, outer.index);
-    if (parts === undefined) this.#apply(at(names, { clear: true, streams: [] }));
-    else this.#apply(at(names, { clear: true, streams: [], parts }));
+    const before = this.#tree;
+    const inside = from.length === 0 && names.length > 0;
+    this.#apply(at(names, { clear: true, streams: [], parts, inside }));
+    this.touched.add(graftedBuckets(this.core, before, this.#tree));
+    this.origins.push(then);
+  }
+
+  /** Does to this bucket what leads from one of its states to another. REGALIA_CONFLICT. */
+  undo(from: Tree, to: Tree, policy?: CommitOptions['policy']): void {
+    this.check();
+    this.#flush();
+    const ours = this.#bucketTree();
+    const { edit, conflicts } = mergeTrees({
+      cache: this.cache,
+      writerFor: this.writers.for,
+      bases: [from],
+      ours,
+      theirs: to,
+      policyOf: () => (typeof policy === 'string' ? policy : 'conflict'),
+    });
+    const [first] = conflicts;
+    if (first !== undefined) throw conflictError(conflicts, `${first.key} (${first.kind})`);
+    this.#apply(within(this.#prefix, edit));
+  }
+
+  /** The tree of the bucket that this transaction works on. */
+  #bucketTree(): Tree {
+    const found = this.#tree.bucketAt(this.#prefix);
+    return found === undefined ? this.#tree : this.core.tree(found.rootBlock, found.root);
   }
 
   #transfer(from: Key, to: Key): { source: Names; target: Names; parts: RecordParts } {
@@ -593,14 +626,25 @@ async function* checkedSource(
 /** The edit of the top entry that edits one key. */
 export function at(
   names: Names,
-  edit: Pick<EntryEdit, 'clear' | 'streams' | 'parts' | 'bucket'>,
+  edit: Pick<EntryEdit, 'clear' | 'streams' | 'parts' | 'bucket' | 'inside'>,
 ): EntryEdit {
-  let inner: EntryEdit = { bytes: names[names.length - 1] ?? NO_NAME, start: 0, end: 0, ...edit };
-  inner = { ...inner, end: inner.bytes.length };
-  for (let i = names.length - 2; i >= -1; i--) {
-    const bytes = names[i] ?? NO_NAME;
-    const list = [inner];
-    inner = { bytes, start: 0, end: bytes.length, clear: false, streams: [], beneath: () => list };
+  return within(names, { bytes: NO_NAME, start: 0, end: 0, ...edit });
+}
+
+/** The edit of the top entry that does to a key's entry what `edit` does to a top. */
+function within(names: Names, edit: EntryEdit): EntryEdit {
+  let inner = edit;
+  for (let i = names.length - 1; i >= 0; i--) {
+    const bytes = names[i] as Uint8Array;
+    const list = [{ ...inner, bytes, start: 0, end: bytes.length }];
+    inner = {
+      bytes: NO_NAME,
+      start: 0,
+      end: 0,
+      clear: false,
+      streams: [],
+      beneath: () => list,
+    };
   }
   return inner;
 }

@@ -1,0 +1,55 @@
+/**
+ * What bringing back an earlier state does to the buckets in it. A bucket that is still there but was changed since
+ * gets a commit of its own, on top of the ones it has; one that was gone comes back with the head it had then.
+ */
+import type { Address } from '../blocks/address.js';
+import { equalBytes, hex } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import type { TouchedBucket } from '../tree/apply.js';
+import { keyText, type Names } from '../tree/key.js';
+import type { Tree } from '../tree/lookup.js';
+import type { RootRef } from '../tree/root.js';
+import { allBuckets, directBuckets, type NestedBucket } from './buckets.js';
+import type { Core } from './core.js';
+
+/** The buckets that a graft changed, innermost first. REGALIA_EXISTS where it brings one back twice. */
+export function graftedBuckets(core: Core, before: Tree, after: Tree): TouchedBucket[] {
+  const open = (found: NestedBucket): Tree => core.tree(found.rootBlock, found.root);
+  const seen = new Map<string, Names>();
+  for (const { names, bucket } of allBuckets(after, open)) {
+    const twin = seen.get(hex(bucket));
+    if (twin !== undefined) throw twice(twin, names);
+    seen.set(hex(bucket), names);
+  }
+  if (seen.size === 0) return [];
+  const known = new Map<string, Address>();
+  for (const { bucket, root } of allBuckets(before, open)) known.set(hex(bucket), root);
+  const touched: TouchedBucket[] = [];
+  addTouched(core, after, undefined, known, touched);
+  return touched;
+}
+
+function addTouched(
+  core: Core,
+  tree: Tree,
+  outer: Uint8Array | undefined,
+  known: ReadonlyMap<string, Address>,
+  touched: TouchedBucket[],
+): void {
+  for (const { bucket, root, rootBlock } of directBuckets(tree)) {
+    const before = known.get(hex(bucket));
+    if (before === undefined || equalBytes(before, root)) continue;
+    addTouched(core, core.tree(rootBlock, root), bucket, known, touched);
+    touched.push({ bucket, outer, before, after: rootRef(rootBlock, root) });
+  }
+}
+
+function rootRef(id: number, address: Address): RootRef {
+  // Totals are asked for where a bucket is made anew, never of a root that is kept.
+  return { id, address, totals: { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 } };
+}
+
+function twice(there: Names, here: Names): RegaliaError {
+  const text = `the bucket at ${keyText(here)} is now at ${keyText(there)}`;
+  return new RegaliaError('REGALIA_EXISTS', text, { what: 'bucket', name: keyText(there) });
+}

@@ -1,0 +1,378 @@
+/**
+ * Merging commits: trees three ways from the bases that history knows, and every bucket within by its own.
+ *
+ * A merge that needs nobody's answer is canonical: parents sorted by address, the stamps joined without a new event,
+ * the later time, no actor, no message of its own. So two replicas that merge each other make the same commit, and
+ * exchange ends. Where a caller's policy or answer was needed, the commit is an ordinary one, by whoever gave it.
+ */
+import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
+import { hex } from '../bytes.js';
+import { joinEvents } from '../clock/event.js';
+import { event } from '../clock/stamp.js';
+import { RegaliaError } from '../errors.js';
+import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
+import { type Commit, commitAddress } from '../log/commit.js';
+import { type Move, movesOf } from '../log/moves.js';
+import type { Actor } from '../log/signature.js';
+import type { Answer, Conflict, Side } from '../merge/conflict.js';
+import { mergeTrees } from '../merge/merge.js';
+import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
+import type { BucketMerge, BucketResult } from '../merge/three-way.js';
+import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
+import { TreeEdit } from '../tree/apply.js';
+import { finishSteps } from '../tree/edit.js';
+import type { Names } from '../tree/key.js';
+import type { Tree } from '../tree/lookup.js';
+import { type Measure, measure } from '../tree/record.js';
+import type { RootRef } from '../tree/root.js';
+import { directBuckets } from './buckets.js';
+import type { Core } from './core.js';
+import { type HeadsRef, headOf, writeHeads } from './heads.js';
+import { headsRefOf, type Landed, type Line } from './line.js';
+import { sameStream, sameSubtree } from './read-set.js';
+import type { Writers } from './writers.js';
+
+/** How the caller settles what the streams' rules leave open. */
+export interface MergeJudgement {
+  /** Instead of the streams' own policies. */
+  readonly policy?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
+  /** For entries that one side removed and the other changed. */
+  readonly entryPolicy?: EntryPolicy | undefined;
+  readonly answers?: readonly Answer[] | undefined;
+}
+
+/** What an ordinary merge commit says; a canonical one says nothing. */
+export interface MergeWords {
+  readonly message: string;
+  readonly actor: Actor | undefined;
+}
+
+export type Merged =
+  | { readonly landed: Landed; readonly made: readonly Landed[] }
+  | { readonly conflicts: readonly Conflict[] };
+
+const NO_REPLICA = new Uint8Array(16);
+
+export class CommitMerger {
+  readonly #line: Line;
+  readonly #core: Core;
+  readonly #writers: Writers;
+  /** Undefined for a canonical merge. */
+  readonly #judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined;
+
+  constructor(
+    line: Line,
+    writers: Writers,
+    judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined,
+  ) {
+    this.#line = line;
+    this.#core = line.core;
+    this.#writers = writers;
+    this.#judged = judged;
+  }
+
+  /** Merges two commits of one bucket. REGALIA_UNRELATED where they have no commit in common. */
+  merge(ours: Landed, theirs: Landed): Merged {
+    const { history } = this.#core;
+    if (isAncestor(history, theirs.address, ours.address)) return { landed: ours, made: [] };
+    if (isAncestor(history, ours.address, theirs.address)) return { landed: theirs, made: [] };
+    const bases = mergeBases(history, ours.address, theirs.address);
+    if (bases.length === 0) throw unrelated(ours, theirs);
+    return new Merge(this.#line, this.#writers, this.#judged, this, ours, theirs, bases).run();
+  }
+}
+
+/** One merge of two commits that neither comes before the other. */
+class Merge {
+  readonly #core: Core;
+  readonly #line: Line;
+  readonly #writers: Writers;
+  readonly #judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined;
+  readonly #inner: CommitMerger;
+  readonly #ours: Landed;
+  readonly #theirs: Landed;
+  readonly #bases: readonly Address[];
+  /** Commits of buckets within, made by this merge or found to be the result, by id. */
+  readonly #within = new Map<string, Landed>();
+  readonly #made: Landed[] = [];
+
+  constructor(
+    line: Line,
+    writers: Writers,
+    judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined,
+    inner: CommitMerger,
+    ours: Landed,
+    theirs: Landed,
+    bases: readonly Address[],
+  ) {
+    this.#line = line;
+    this.#core = line.core;
+    this.#writers = writers;
+    this.#judged = judged;
+    this.#inner = inner;
+    this.#ours = ours;
+    this.#theirs = theirs;
+    this.#bases = bases;
+  }
+
+  run(): Merged {
+    const { cache } = this.#core;
+    const ours = this.#line.treeOf(this.#ours);
+    const theirs = this.#line.treeOf(this.#theirs);
+    const commits = new Map<Tree, Address>();
+    const bases = this.#bases.map((base) => {
+      const tree = this.#core.treeOf(base);
+      commits.set(tree, base);
+      return tree;
+    });
+    const rules = this.#core.rules(ours.root.rules);
+    const how = this.#judged?.how;
+    const policyOf = (stream: string): StreamPolicy =>
+      policyFor(how?.policy, stream) ?? rules.ruleOf(stream).merge;
+    const {
+      edit,
+      conflicts,
+      rules: merged,
+    } = mergeTrees({
+      cache,
+      writerFor: this.#writers.for,
+      bases,
+      basesOf: (seen, next) => ({ bases: this.#olderBases(commits, seen, next) }),
+      ours,
+      theirs,
+      moves: { ours: this.#moves(this.#ours), theirs: this.#moves(this.#theirs) },
+      firstMover:
+        compareAddresses(this.#ours.address, this.#theirs.address) < 0 ? 'ours' : 'theirs',
+      mergeBucket: (bucket) => this.#mergeBucket(bucket),
+      mergeRules: threeRules,
+      policyOf,
+      entryPolicy: how?.entryPolicy,
+      answers: how?.answers,
+      newer: (names, stream) => this.#newer(names, stream),
+    });
+    if (conflicts.length > 0) return { conflicts };
+    const treeEdit = new TreeEdit(cache, this.#writers.for);
+    const root = finishSteps(treeEdit.rootSteps({ ...ours.root, rules: merged }, edit));
+    const landed = this.#commit(root);
+    return { landed, made: [...this.#made, landed] };
+  }
+
+  #olderBases(commits: Map<Tree, Address>, seen: readonly Tree[], next: Tree): Tree[] {
+    const [first] = seen;
+    const a = first && commits.get(first);
+    const b = commits.get(next);
+    if (a === undefined || b === undefined) return [];
+    return mergeBases(this.#core.history, a, b).map((base) => {
+      const tree = this.#core.treeOf(base);
+      commits.set(tree, base);
+      return tree;
+    });
+  }
+
+  /** The moves that one side told since the bases, oldest first. */
+  *#moves(side: Landed): Generator<Move> {
+    const { history, blocks } = this.#core;
+    for (const { address, movesBlock } of commitsBetween(history, this.#bases, [side.address])) {
+      const { moves } = history.commit(address);
+      yield* movesOf(moves, (block) => {
+        const id = block === moves ? movesBlock : 0;
+        const { bytes, start, plainLength } = blocks.read(id, block, 'moves');
+        return bytes.slice(start, start + plainLength);
+      });
+    }
+  }
+
+  /** Whose change of a stream or entry is the newer one: by causality, then by time, then by address. */
+  #newer(names: Names, stream: string | undefined): Side {
+    const ours = this.#lastChange(this.#ours, names, stream);
+    const theirs = this.#lastChange(this.#theirs, names, stream);
+    if (isAncestor(this.#core.history, ours.address, theirs.address)) return 'theirs';
+    if (isAncestor(this.#core.history, theirs.address, ours.address)) return 'ours';
+    const order = ours.timeMs - theirs.timeMs || compareAddresses(ours.address, theirs.address);
+    return order < 0 ? 'theirs' : 'ours';
+  }
+
+  #lastChange(
+    side: Landed,
+    names: Names,
+    stream: string | undefined,
+  ): { address: Address; timeMs: number } {
+    const { history } = this.#core;
+    for (const { address, parents } of commitsSince(history, this.#bases, [side.address])) {
+      const after = this.#core.treeOf(address);
+      const changes = parents.every((parent) => {
+        const before = this.#core.treeOf(parent);
+        return stream === undefined
+          ? !sameSubtree(before, after, names)
+          : !sameStream(before, after, names, stream);
+      });
+      if (changes) return { address, timeMs: history.commit(address).timeMs };
+    }
+    return { address: side.address, timeMs: side.commit.timeMs };
+  }
+
+  /** Merges a bucket within that both sides changed, by its own history. */
+  #mergeBucket({ bucket }: BucketMerge): BucketResult {
+    const ours = this.#headWithin(this.#ours, bucket);
+    const theirs = this.#headWithin(this.#theirs, bucket);
+    if (ours === undefined || theirs === undefined) return { conflicts: [] };
+    const merged = this.#inner.merge(ours, theirs);
+    if ('conflicts' in merged) return merged;
+    this.#made.push(...merged.made);
+    this.#within.set(hex(bucket), merged.landed);
+    return { root: rootRefOf(this.#line.treeOf(merged.landed)) };
+  }
+
+  #headWithin(outer: Landed, bucket: Uint8Array): Landed | undefined {
+    const address = headOf(this.#core.cache, headsRefOf(outer), bucket);
+    return address && this.#line.landed(address);
+  }
+
+  /** The heads of the buckets that the merged tree holds. */
+  #heads(root: RootRef): HeadsRef | undefined {
+    const old = headsRefOf(this.#ours);
+    if (root.totals.buckets === 0) return undefined;
+    const edits = new Map<string, Address | undefined>();
+    for (const { bucket, root: contents } of directBuckets(
+      this.#core.tree(root.id, root.address),
+    )) {
+      edits.set(hex(bucket), this.#headFor(bucket, contents).address);
+    }
+    const writer = this.#writers.for(root.address[0] as Commit['algorithm']);
+    // Heads of buckets that are gone go: the map is made anew, and equal parts of it are the same blocks.
+    return sameHeads(this.#core, old, edits) ? old : writeHeads(writer, undefined, edits);
+  }
+
+  /** The commit of a bucket in the merged tree: one side's, or the merge of both. */
+  #headFor(bucket: Uint8Array, contents: Address): Landed {
+    const known = this.#within.get(hex(bucket));
+    if (known !== undefined) return known;
+    const ours = this.#headWithin(this.#ours, bucket);
+    const theirs = this.#headWithin(this.#theirs, bucket);
+    const both =
+      ours !== undefined && theirs !== undefined ? this.#inner.merge(ours, theirs) : undefined;
+    if (both !== undefined && 'landed' in both && sameAddress(both.landed.commit.root, contents)) {
+      this.#made.push(...both.made);
+      this.#within.set(hex(bucket), both.landed);
+      return both.landed;
+    }
+    const side = [ours, theirs].find((one) => one && sameAddress(one.commit.root, contents));
+    if (side !== undefined) return side;
+    throw new RegaliaError(
+      'REGALIA_CORRUPT',
+      `bucket ${hex(bucket)} has contents that no commit of it has`,
+      {
+        what: 'heads',
+        expected: 'the root of a commit of the bucket',
+        actual: addressText(contents),
+      },
+    );
+  }
+
+  #commit(root: RootRef): Landed {
+    const heads = this.#heads(root);
+    const base = {
+      algorithm: root.address[0] as Commit['algorithm'],
+      bucket: this.#ours.commit.bucket,
+      root: root.address,
+      heads: heads?.address,
+      moves: undefined,
+    };
+    const commit = this.#judged === undefined ? this.#canonical(base) : this.#ordinary(base);
+    const address = commitAddress(commit);
+    return { address, commit, rootBlock: root.id, headsBlock: heads?.id ?? 0, movesBlock: 0 };
+  }
+
+  #canonical(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {
+    const sides = [this.#ours, this.#theirs].sort((a, b) => compareAddresses(a.address, b.address));
+    const [first, second] = sides as [Landed, Landed];
+    return {
+      ...base,
+      lastMoves: lastMovesOf(first),
+      parents: [first.address, second.address],
+      stamp: joinEvents(first.commit.stamp, second.commit.stamp),
+      actor: undefined,
+      replica: NO_REPLICA,
+      incarnation: 0,
+      sequence: 0,
+      timeMs: Math.max(first.commit.timeMs, second.commit.timeMs),
+      message: 'merge',
+    };
+  }
+
+  #ordinary(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {
+    const { identity, settings, sequences } = this.#core;
+    const joined = joinEvents(this.#ours.commit.stamp, this.#theirs.commit.stamp);
+    const { id } = this.#line.tip();
+    return {
+      ...base,
+      lastMoves: lastMovesOf(this.#ours),
+      parents: [this.#ours.address, this.#theirs.address],
+      stamp: event({ id, event: joined }).event,
+      actor: this.#judged?.words.actor?.publicKey,
+      replica: identity.replica,
+      incarnation: identity.incarnation,
+      sequence: sequences.take(),
+      timeMs: Math.max(0, Math.floor(settings.now())),
+      message: this.#judged?.words.message ?? '',
+    };
+  }
+}
+
+function lastMovesOf({ address, commit }: Landed): Address | undefined {
+  return commit.moves === undefined ? commit.lastMoves : address;
+}
+
+function sameHeads(
+  core: Core,
+  heads: HeadsRef | undefined,
+  edits: ReadonlyMap<string, Address | undefined>,
+): boolean {
+  if (heads === undefined) return false;
+  const tree = core.tree(heads.id, heads.address);
+  if (rootRefOf(tree).totals.entries !== edits.size + 1) return false;
+  for (const [digits, address] of edits) {
+    const there = headOf(core.cache, heads, new Uint8Array(Buffer.from(digits, 'hex')));
+    if (there === undefined || address === undefined || !sameAddress(there, address)) return false;
+  }
+  return true;
+}
+
+/** A tree's root with what it holds. */
+export function rootRefOf(tree: Tree): RootRef {
+  const sums: Measure = {
+    plainLength: 0,
+    entries: 0,
+    buckets: 0,
+    inlineBytes: 0,
+    referencedBytes: 0,
+    links: 0,
+    head: 0,
+  };
+  measure(tree.root.node, 0, sums);
+  const { entries, buckets, inlineBytes, referencedBytes } = sums;
+  const totals = { entries, buckets, inlineBytes, referencedBytes };
+  return { id: tree.root.id, address: tree.root.address, totals };
+}
+
+function policyFor(policy: MergeJudgement['policy'], stream: string): StreamPolicy | undefined {
+  return typeof policy === 'object' ? policy[stream] : policy;
+}
+
+function threeRules(
+  base: Uint8Array | undefined,
+  ours: Uint8Array,
+  theirs: Uint8Array,
+): Uint8Array {
+  const from = decodeRules(base ?? ours);
+  return encodeRules(mergeRules(from, decodeRules(ours), decodeRules(theirs)));
+}
+
+function unrelated(ours: Landed, theirs: Landed): RegaliaError {
+  const data = { ours: addressText(ours.address), theirs: addressText(theirs.address) };
+  return new RegaliaError(
+    'REGALIA_UNRELATED',
+    `${data.ours} and ${data.theirs} have no commit in common`,
+    data,
+  );
+}
