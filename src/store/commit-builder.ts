@@ -177,8 +177,7 @@ export class CommitBuilder {
       // A new bucket takes those that it was made around out of the one that held them.
       return before === undefined && after.totals.buckets > 0 && within(outer);
     });
-    const moved =
-      around || [...change.removed, ...change.added].some((part) => within(part.outer));
+    const moved = around || [...change.removed, ...change.added].some((part) => within(part.outer));
     const fresh = before === undefined && root.totals.buckets > 0;
     if (moved || fresh) this.#recount(old, root, edits, change.origins ?? []);
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);

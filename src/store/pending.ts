@@ -23,6 +23,8 @@ const CLEAR = 3;
 /** Arena pieces: operations never straddle two. */
 const PIECE_BITS = 20;
 const PIECE_BYTES = 1 << PIECE_BITS;
+/** The first piece begins small. */
+const FIRST_BYTES = 1_024;
 /** What an operation, or a directory, costs beside its bytes. */
 const OPERATION_COST = 16;
 const DIRECTORY_COST = 400;
@@ -121,10 +123,10 @@ export class Pending {
     const needed = 4 + name.length + room;
     assert(needed <= PIECE_BYTES, 'an operation fits a piece of the arena');
     if (this.#used + needed > PIECE_BYTES) {
-      this.#pieces.push(new Uint8Array(PIECE_BYTES));
+      this.#pieces.push(new Uint8Array(this.#pieces.length === 0 ? FIRST_BYTES : PIECE_BYTES));
       this.#used = 0;
     }
-    const piece = this.#pieces[this.#pieces.length - 1] as Uint8Array;
+    const piece = this.#piece(this.#used + needed);
     let at = this.#used;
     this.#start = (this.#pieces.length - 1) * PIECE_BYTES + at;
     const number = this.#streamNumber(stream);
@@ -134,6 +136,17 @@ export class Pending {
     piece[at++] = number;
     piece[at++] = number >>> 8;
     return at;
+  }
+
+  /** The piece being filled, grown to `length`: a small transaction takes little memory. */
+  #piece(length: number): Uint8Array {
+    const last = this.#pieces.length - 1;
+    const piece = this.#pieces[last] as Uint8Array;
+    if (length <= piece.length) return piece;
+    const grown = new Uint8Array(Math.min(PIECE_BYTES, Math.max(length, piece.length * 4)));
+    grown.set(piece);
+    this.#pieces[last] = grown;
+    return grown;
   }
 
   #end(directory: Directory, name: Uint8Array, end: number): void {
@@ -256,7 +269,7 @@ export class Pending {
     let j = (b & (PIECE_BYTES - 1)) + 1;
     const la = p[i++] as number;
     const lb = q[j++] as number;
-    const length = la < lb ? la : lb;
+    const length = Math.min(la, lb);
     for (let k = 0; k < length; k++) {
       const difference = (p[i + k] as number) - (q[j + k] as number);
       if (difference !== 0) return difference;

@@ -3,7 +3,8 @@
  * one has.
  *
  *     '/a'    changed 'acl'         an entry in both: a row per stream
- *     '/a/b'  removed               only before: one row, whatever lies beneath (`deep`: a row per stream of each entry)
+ *     '/a/b'  removed               only before: one row, whatever lies beneath
+ *     '/a/b/c' removed 'acl'        the same when `deep`: a row per stream of each entry
  *
  * Rows come in key order, an entry's before those beneath it, streams by name; in reverse they are exactly mirrored.
  * Rows are made as they are asked for, and memory holds the way down to the one at hand. A bucket is the same entry
@@ -115,7 +116,7 @@ class Walk {
 
   /** An entry whose records differ, as they stand in their parents. */
   entry(names: Names, before: Spot | undefined, after: Spot | undefined): void {
-    if (names.length > DEPTH_MAX) throw tooDeep(names.length);
+    checkDepth(names);
     if (before === undefined || after === undefined) {
       this.#side(names, before, after);
       return;
@@ -193,12 +194,14 @@ class Walk {
   }
 }
 
-function tooDeep(depth: number): RegaliaError {
-  return new RegaliaError('REGALIA_FORMAT', 'a tree is deeper than any key', {
+/** REGALIA_FORMAT where a tree, which may be an enemy's, goes deeper than any key. */
+export function checkDepth(names: Names): void {
+  if (names.length <= DEPTH_MAX) return;
+  throw new RegaliaError('REGALIA_FORMAT', 'a tree is deeper than any key', {
     what: 'tree',
     at: 0,
     expected: `at most ${DEPTH_MAX} names`,
-    actual: `${depth}`,
+    actual: `${names.length}`,
   });
 }
 

@@ -25,11 +25,14 @@ export interface InlineLeaf {
 /** Above this many nodes in one transaction new nodes are not cached: a bulk load would only flush the cache. */
 const CACHED_NODES = 4_096;
 
+/** Each node is built at one go: all writers share the room for it. */
+const scratch = new BodyWriter();
+
 export class NodeWriter {
   readonly cache: NodeCache;
   readonly blocks: BlockWriter;
   readonly algorithm: AlgorithmNumber;
-  readonly #body = new BodyWriter();
+  readonly #body = scratch;
   readonly #links: number[] = [];
   readonly #firstLinks: number[] = [];
   #totals: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
