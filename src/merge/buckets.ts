@@ -6,6 +6,7 @@
  */
 import type { Address } from '../blocks/address.js';
 import { hex } from '../bytes.js';
+import { checkDepth } from '../tree/diff.js';
 import { diffMaps } from '../tree/diff-map.js';
 import type { Names } from '../tree/key.js';
 import { childMap, type Spot } from '../tree/lookup.js';
@@ -64,15 +65,18 @@ export function* bucketChanges(
   before: Spot | undefined,
   after: Spot | undefined,
 ): Generator<BucketChange, void> {
-  const old = holdsBuckets(before) ? before : undefined;
-  const now = holdsBuckets(after) ? after : undefined;
-  if (old === undefined && now === undefined) return;
-  const [was, is] = [bucketAt(old), bucketAt(now)];
-  if (was !== undefined || is !== undefined) yield { names, before: was, after: is };
-  const tops = [was ? undefined : old, is ? undefined : now].map((spot) => {
-    return spot && childMap(cache, spot, readRecord(spot.node, spot.index).child);
-  });
-  for (const { name, before: a, after: b } of diffMaps(cache, tops[0], tops[1])) {
-    yield* bucketChanges(cache, [...names, name], a, b);
+  const stack = [{ names, before, after }];
+  for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
+    checkDepth(pair.names);
+    const [old, now] = [pair.before, pair.after].map((s) => (holdsBuckets(s) ? s : undefined));
+    const [was, is] = [bucketAt(old), bucketAt(now)];
+    if (was !== undefined || is !== undefined) yield { names: pair.names, before: was, after: is };
+    const [left, right] = [was ? undefined : old, is ? undefined : now].map((spot) => {
+      return spot && childMap(cache, spot, readRecord(spot.node, spot.index).child);
+    });
+    for (const { name, before: a, after: b } of diffMaps(cache, left, right)) {
+      if (!holdsBuckets(a) && !holdsBuckets(b)) continue;
+      stack.push({ names: [...pair.names, name], before: a, after: b });
+    }
   }
 }

@@ -4,13 +4,12 @@
 import { compareBytes } from '../bytes.js';
 import type { EntryEdit } from '../tree/apply.js';
 
-/** The edit that does `first`, then `second`. Streams are edited by the second alone. */
+/** The edit that does `first`, then `second`, level by level. Streams are edited by the second alone. */
 export function overlay(first: EntryEdit | undefined, second: EntryEdit): EntryEdit {
   if (first === undefined || second.clear || second.parts !== undefined) return second;
-  const lists = [first.beneath?.() ?? [], second.beneath?.() ?? []] as const;
-  const list = overlayLists(...lists);
-  const beneath = list.length === 0 ? undefined : (): readonly EntryEdit[] => list;
-  return { ...first, streams: second.streams, beneath };
+  const [a, b] = [first.beneath, second.beneath];
+  const both = (): readonly EntryEdit[] => overlayLists(a?.() ?? [], b?.() ?? []);
+  return { ...first, streams: second.streams, beneath: a && b ? both : (a ?? b) };
 }
 
 function overlayLists(first: readonly EntryEdit[], second: readonly EntryEdit[]): EntryEdit[] {

@@ -70,9 +70,12 @@ function newDraft(name: string): Draft {
   };
 }
 
+/** Made level by level as it is asked for: keys may have two thousand names. */
 function editOf({ name, clear, parts, children }: Draft): EntryEdit {
-  const list = [...children.values()].map(editOf);
-  list.sort((a, b) => compareBytes(a.bytes, b.bytes));
-  const beneath = list.length === 0 ? undefined : (): readonly EntryEdit[] => list;
-  return { bytes: name, start: 0, end: name.length, clear, parts, streams: [], beneath };
+  const beneath = (): readonly EntryEdit[] => {
+    const drafts = [...children.values()].sort((a, b) => compareBytes(a.name, b.name));
+    return drafts.map(editOf);
+  };
+  const edit = { bytes: name, start: 0, end: name.length, clear, parts, streams: [] };
+  return children.size === 0 ? edit : { ...edit, beneath };
 }

@@ -10,12 +10,11 @@
  *
  * What only ours changed is never looked at. Memory holds the edits.
  */
-import { RegaliaError } from '../errors.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
-import { sameChild } from '../tree/diff.js';
-import { diffMaps, sameRecord } from '../tree/diff-map.js';
+import { checkDepth, sameChild } from '../tree/diff.js';
+import { diffMaps, type MapDifference, sameRecord } from '../tree/diff-map.js';
 import { sameStream, streamNames, streamOf } from '../tree/diff-streams.js';
-import { KEY_MAX, keyText, type Names } from '../tree/key.js';
+import { keyText, type Names } from '../tree/key.js';
 import { childMap, findInMap, type Spot } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -60,9 +59,17 @@ export interface ThreeWayOptions {
   readonly mergeBucket?: ((merge: BucketMerge) => BucketResult) | undefined;
 }
 
-/** No key has more names. */
-const DEPTH_MAX = KEY_MAX / 2;
 const NOTHING: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
+
+/** An entry whose children are being merged. */
+interface Descent {
+  readonly names: Names;
+  readonly name: Uint8Array;
+  readonly streams: readonly StreamEdit[];
+  readonly ours: Node | undefined;
+  readonly differences: Iterator<MapDifference, void>;
+  readonly edits: EntryEdit[];
+}
 
 export class ThreeWay {
   readonly #options: ThreeWayOptions;
@@ -79,33 +86,52 @@ export class ThreeWay {
   top(base: Spot | undefined, ours: Spot, theirs: Spot): EntryEdit {
     const [b, o, t] = [base && partsAt(base), partsAt(ours), partsAt(theirs)];
     const streams = this.#streams([], ours.node.algorithm, b, o, t);
-    const list =
-      b !== undefined && sameChild(b.child, t.child)
-        ? []
-        : this.#maps([], this.#mapOf(base, b), this.#mapOf(ours, o), this.#mapOf(theirs, t));
-    return editOf(NO_NAME, streams, list);
+    if (b !== undefined && sameChild(b.child, t.child)) return editOf(NO_NAME, streams, []);
+    const maps = [this.#mapOf(base, b), this.#mapOf(ours, o), this.#mapOf(theirs, t)] as const;
+    return this.#run(this.#descent([], NO_NAME, streams, ...maps));
   }
 
   #mapOf(spot: Spot | undefined, parts: RecordParts | undefined): Node | undefined {
     return spot && parts && childMap(this.#cache, spot, parts.child);
   }
 
-  #maps(
+  #descent(
     names: Names,
+    name: Uint8Array,
+    streams: readonly StreamEdit[],
     base: Node | undefined,
     ours: Node | undefined,
     theirs: Node | undefined,
-  ): EntryEdit[] {
-    if (names.length > DEPTH_MAX) throw tooDeep(names.length);
-    const edits: EntryEdit[] = [];
-    for (const { name, before, after } of diffMaps(this.#cache, base, theirs)) {
-      const found = ours && findInMap(this.#cache, ours, name, 0, name.length);
-      const edit = this.#entry(names, name, before, found, after);
-      if (edit === undefined) continue;
-      if (edit.clear || edit.parts !== undefined || edit.streams.length > 0) this.changed++;
-      edits.push(edit);
+  ): Descent {
+    checkDepth(names);
+    const differences = diffMaps(this.#cache, base, theirs);
+    return { names, name, streams, ours, differences, edits: [] };
+  }
+
+  /** Goes down and up again, without recursion: keys may have two thousand names. */
+  #run(top: Descent): EntryEdit {
+    const stack = [top];
+    for (let at = top; ; at = stack[stack.length - 1] as Descent) {
+      const { value } = at.differences.next();
+      if (value !== undefined) {
+        const { name, before, after } = value;
+        const found = at.ours && findInMap(this.#cache, at.ours, name, 0, name.length);
+        const result = this.#entry(at.names, name, before, found, after);
+        if (result !== undefined && 'differences' in result) stack.push(result);
+        else if (result !== undefined) this.#keep(at, result);
+        continue;
+      }
+      const done = editOf(at.name, at.streams, at.edits);
+      stack.pop();
+      const above = stack[stack.length - 1];
+      if (above === undefined) return done;
+      if (at.streams.length > 0 || at.edits.length > 0) this.#keep(above, done);
     }
-    return edits;
+  }
+
+  #keep(at: Descent, edit: EntryEdit): void {
+    at.edits.push(edit);
+    if (edit.clear || edit.parts !== undefined || edit.streams.length > 0) this.changed++;
   }
 
   /** An entry whose record theirs changed, added or removed. */
@@ -115,7 +141,7 @@ export class ThreeWay {
     base: Spot | undefined,
     ours: Spot | undefined,
     theirs: Spot | undefined,
-  ): EntryEdit | undefined {
+  ): EntryEdit | Descent | undefined {
     if (sameSpot(ours, theirs)) return undefined;
     if (sameSpot(base, ours)) return taken(name, theirs);
     const names = [...parent, name];
@@ -221,7 +247,7 @@ export class ThreeWay {
     base: Spot | undefined,
     ours: Spot,
     theirs: Spot,
-  ): EntryEdit | undefined {
+  ): EntryEdit | Descent | undefined {
     const [b, o, t] = [base && partsAt(base), partsAt(ours), partsAt(theirs)];
     const old = b?.child ?? NO_CHILD;
     const streams = this.#streams(names, ours.node.algorithm, b, o, t);
@@ -229,14 +255,8 @@ export class ThreeWay {
       return streams.length === 0 ? undefined : editOf(name, streams, []);
     }
     if (sameChild(old, o.child)) return whole(name, withStreams(o, streams, t.child));
-    const list = this.#maps(
-      names,
-      this.#mapOf(base, b),
-      this.#mapOf(ours, o),
-      this.#mapOf(theirs, t),
-    );
-    if (streams.length === 0 && list.length === 0) return undefined;
-    return editOf(name, streams, list);
+    const maps = [this.#mapOf(base, b), this.#mapOf(ours, o), this.#mapOf(theirs, t)] as const;
+    return this.#descent(names, name, streams, ...maps);
   }
 
   /** What becomes of the streams of an entry that both sides have. */
@@ -371,13 +391,4 @@ function bucketSide(part: BucketPart | undefined): ConflictSide | undefined {
 
 function sideAt(spot: Spot | undefined): ConflictSide | undefined {
   return spot && (bucketSide(bucketAt(spot)) ?? {});
-}
-
-function tooDeep(depth: number): RegaliaError {
-  return new RegaliaError('REGALIA_FORMAT', 'a tree is deeper than any key', {
-    what: 'tree',
-    at: 0,
-    expected: `at most ${DEPTH_MAX} names`,
-    actual: `${depth}`,
-  });
 }

@@ -4,12 +4,16 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { hex, utf8Bytes } from '../../src/bytes.js';
-import { isRegaliaError } from '../../src/errors.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
 import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge.js';
 import { diffTrees } from '../../src/tree/diff.js';
+import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
 import { keyText } from '../../src/tree/key.js';
-import type { Tree } from '../../src/tree/lookup.js';
+import { Tree } from '../../src/tree/lookup.js';
+import { childOf, placeRecord } from '../../src/tree/placement.js';
+import { NO_CHILD, type RecordParts } from '../../src/tree/record.js';
+import { NO_NAME, writeRoot } from '../../src/tree/root.js';
+import { NO_STREAMS, shapeOf } from '../../src/tree/shape.js';
 import {
   cloneEntry,
   type Entry,
@@ -17,6 +21,7 @@ import {
   Laboratory,
   newEntry,
   put,
+  RULES,
   take,
 } from '../tree/model.js';
 import { play, stepsArbitrary } from '../tree/steps.js';
@@ -253,23 +258,43 @@ t.test('rules: one side may change them, two only alike or by a callback', async
   t.equal(rulesOf(x as Tree, y as Tree, z as Tree, { mergeRules }), 'merged');
 });
 
-t.test('a tree deeper than any key is refused, not followed', async (t) => {
-  const deep = (contents: string): Entry => {
-    let entry = modelOf({ '/x': contents });
-    for (let i = 0; i < 2_100; i++)
-      entry = { streams: new Map(), children: new Map([['d', entry]]) };
-    return entry;
+/** A tree of one entry at a depth that no key reaches, made from below. */
+function deepTree(depth: number, contents: string): Tree {
+  const { writer, cache } = laboratory;
+  let parts: RecordParts = {
+    shape: shapeOf(['s']),
+    streams: [inlinePart(contents)],
+    child: NO_CHILD,
   };
-  // The tree's builder recurses too: such a tree may not even be made here.
-  let trees: Tree[];
-  try {
-    trees = ['1', '2', '3'].map((contents) => laboratory.build(deep(contents)));
-  } catch (error) {
-    t.ok(error instanceof RangeError || isRegaliaError(error));
-    return;
+  for (let i = 0; i < depth; i++) {
+    const fresh = placeRecord(writer, utf8Bytes('d'), parts, true);
+    let name: EditSource['name'] = { bytes: utf8Bytes('d'), start: 0, end: 1 };
+    const map = editMap(writer, undefined, {
+      get name() {
+        return name;
+      },
+      apply: () => fresh,
+      advance: () => {
+        name = undefined;
+      },
+    });
+    parts = {
+      shape: NO_STREAMS,
+      streams: [],
+      child: childOf(map as Exclude<MapResult, { form: 'same' }>),
+    };
   }
-  const [b, o, th] = trees as [Tree, Tree, Tree];
-  t.throws(() => mergeOf(b, o, th), { code: 'REGALIA_FORMAT' });
+  const { id, address } = writeRoot(writer, RULES, placeRecord(writer, NO_NAME, parts, true));
+  return Tree.load(cache, id, address);
+}
+
+t.test('a tree deeper than any key is refused, not followed', async (t) => {
+  const [b, o, th] = ['1', '2', '3'].map((contents) => deepTree(2_100, contents)) as Tree[];
+  t.throws(() => mergeOf(b, o as Tree, th as Tree), { code: 'REGALIA_FORMAT' });
+  t.throws(() => [...diffTrees(b, o)], { code: 'REGALIA_FORMAT' });
+  const [b2, o2, th2] = ['1', '2', '3'].map((contents) => deepTree(1_500, contents)) as Tree[];
+  t.equal([...diffTrees(b2, o2)].length, 1);
+  t.equal(mergeOf(b2, o2 as Tree, th2 as Tree).result.conflicts.length, 1);
 });
 
 t.test('larger, newest and plain agree with the model that has the same judge', async (t) => {
