@@ -1,5 +1,6 @@
 /**
- * Rows as a reader and as a program want them: medians, spreads, the ratio ours / rival, and whether a target is met.
+ * Rows as a reader and as a program want them: medians, spreads, the ratio ours / rival (the median of pairs), and
+ * whether a target is met.
  */
 import type { Row, Target } from './bench.js';
 import { type Summary, summarize } from './sample.js';
@@ -22,7 +23,7 @@ export interface ReportRow {
 export function reportRow(bench: string, row: Row): ReportRow {
   const ours = row.ours === undefined ? undefined : summarize(row.ours);
   const rival = row.rival === undefined ? undefined : summarize(row.rival);
-  const ratio = ours && rival && rival.median !== 0 ? ours.median / rival.median : undefined;
+  const ratio = ours && rival && rival.median !== 0 ? ratioOf(row, ours, rival) : undefined;
   return {
     bench,
     case: row.case,
@@ -36,6 +37,15 @@ export function reportRow(bench: string, row: Row): ReportRow {
     target: row.target === undefined ? null : targetText(row.target),
     met: row.target === undefined ? null : isMet(row.target, ours?.median, ratio),
   };
+}
+
+/** Of samples that were taken in pairs, the median of the pairs' ratios: a slow minute slows both of a pair. */
+function ratioOf(row: Row, ours: Summary, rival: Summary): number {
+  const [left, right] = [row.ours, row.rival];
+  if (typeof left !== 'object' || typeof right !== 'object' || left.length !== right.length) {
+    return ours.median / rival.median;
+  }
+  return summarize(left.map((figure, i) => figure / (right[i] as number))).median;
 }
 
 function spreadOf(summary: Summary | undefined): readonly [number, number] | null {

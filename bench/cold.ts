@@ -1,0 +1,149 @@
+/**
+ * What does a random read cost when nodes must come from the engine, be verified and be parsed? Once with the leaf cold
+ * and the inner nodes cached, each leaf read once; once with nothing cached. How much of it hashing is, is measured by
+ * verifying the same blocks once more. The operating system has the file in memory; only the process is cold.
+ */
+import { BlockKind, verifyBlock } from '../src/blocks/address.js';
+import type { Regalia } from '../src/index.js';
+import { Tree } from '../src/tree/lookup.js';
+import { NodeCache } from '../src/tree/node-cache.js';
+import type { Bench, Context, Row } from './harness/bench.js';
+import { coreOf, makeOurs, mebibyte, openOurs, readOurs, stream } from './harness/ours.js';
+import { Random } from './harness/random.js';
+import { microsecondsEach, sample } from './harness/sample.js';
+import { fileKey, filesPerDirectory, filesShuffled } from './harness/workload.js';
+
+const files = 1_000_000;
+/** Files of a directory that are no nearer than this lie in leaves of their own. */
+const apart = 100;
+
+type Block = readonly [address: Uint8Array, bytes: Uint8Array];
+
+/** Runs `work` and gives the blocks that were read and verified meanwhile. */
+function blocksRead(store: Regalia, work: () => void): Block[] {
+  const { blocks } = coreOf(store);
+  const found: Block[] = [];
+  const read = blocks.read.bind(blocks);
+  blocks.read = (id, address, what) => {
+    const body = read(id, address, what);
+    const { bytes, start, plainLength } = body;
+    found.push([address.slice(), bytes.slice(start, start + plainLength)]);
+    return body;
+  };
+  work();
+  delete (blocks as { read?: unknown }).read;
+  return found;
+}
+
+function hashing(blocks: readonly Block[]): number {
+  return microsecondsEach(blocks.length, (index) => {
+    const [address, bytes] = blocks[index] as Block;
+    verifyBlock(address, bytes, 'node');
+  });
+}
+
+/** One key in each leaf or so, none next to another, in random order; `warm` are one key of each directory. */
+function keysApart(count: number, seed: number): { warm: string[]; cold: string[] } {
+  const warm: string[] = [];
+  const cold: string[] = [];
+  for (let index = 0; index < count; index += apart) {
+    if (index % filesPerDirectory === 0) warm.push(fileKey(index));
+    else cold.push(fileKey(index));
+  }
+  return { warm, cold: new Random(seed, 3).shuffle(cold) };
+}
+
+async function leafCold(context: Context, folder: string, count: number): Promise<Row[]> {
+  const { warm, cold } = keysApart(count, context.seed);
+  const shares: number[] = [];
+  const nodes: number[] = [];
+  const ours = await sample(7, async () => {
+    const store = await openOurs(folder, { cacheBytes: 256 * mebibyte });
+    const snapshot = store.snapshot();
+    for (const key of warm) readOurs(snapshot, key);
+    const half = cold.length >>> 1;
+    const each = microsecondsEach(half, (index) => readOurs(snapshot, cold[index] as string));
+    const rest = cold.slice(half);
+    const blocks = blocksRead(store, () => {
+      for (const key of rest) readOurs(snapshot, key);
+    });
+    nodes.push(blocks.length / rest.length);
+    shares.push((hashing(blocks) * blocks.length) / rest.length / each);
+    await store.close();
+    return each;
+  });
+  return [
+    {
+      case: `leaf cold, inner nodes cached, of ${count}`,
+      unit: 'µs',
+      ours,
+      target: { of: 'ours', atMost: 12 },
+    },
+    { case: 'leaf cold: nodes verified a read', unit: 'nodes', ours: nodes },
+    { case: 'leaf cold: share of hashing', unit: '', ours: shares },
+  ];
+}
+
+/** A cache that holds nothing, but has its first memory: one node of each pool was put there, under no id. */
+function emptyCache(blocks: NodeCache['blocks'], nodes: readonly Block[]): NodeCache {
+  const cache = new NodeCache(blocks, 4 * mebibyte);
+  for (const [, bytes] of nodes) cache.adopt({ bytes, length: bytes.length }, bytes.length, 0, 0);
+  return cache;
+}
+
+/** Every read through a cache of its own. */
+async function allCold(context: Context, folder: string, count: number): Promise<Row[]> {
+  const store = await openOurs(folder);
+  const { blocks } = coreOf(store);
+  const snapshot = store.snapshot();
+  const { root } = (snapshot as unknown as { tree(): Tree }).tree();
+  const random = new Random(context.seed, 4);
+  const read = (key: string, cache: NodeCache): number => {
+    const found = Tree.load(cache, root.id, root.address).stream(key, stream);
+    return found === undefined ? 0 : found.bytes.slice().length;
+  };
+  const reads = 300;
+  const first = blocksRead(store, () => read(fileKey(0), new NodeCache(blocks, 4 * mebibyte)));
+  const kinds = [0, 1].flatMap((level) => {
+    const node = first.find(([, bytes]) => bytes[0] === BlockKind.node && bytes[3] === level);
+    return node === undefined ? [] : [node];
+  });
+  const shares: number[] = [];
+  const nodes: number[] = [];
+  const ours = await sample(9, () => {
+    const keys = Array.from({ length: reads }, () => fileKey(random.below(count)));
+    let ms = 0;
+    for (const key of keys) {
+      const cache = emptyCache(blocks, kinds);
+      const start = performance.now();
+      if (read(key, cache) === 0) throw new Error(`${key} is not there`);
+      ms += performance.now() - start;
+    }
+    const seen = blocksRead(store, () => {
+      for (const key of keys) read(key, new NodeCache(blocks, 4 * mebibyte));
+    });
+    nodes.push(seen.length / reads);
+    shares.push((hashing(seen) * seen.length) / (ms * 1000));
+    return (ms * 1000) / reads;
+  });
+  await store.close();
+  return [
+    { case: `all cold, of ${count}`, unit: 'µs', ours, target: { of: 'ours', atMost: 35 } },
+    { case: 'all cold: nodes verified a read', unit: 'nodes', ours: nodes },
+    { case: 'all cold: share of hashing', unit: '', ours: shares },
+  ];
+}
+
+async function run(context: Context): Promise<Row[]> {
+  const count = context.sized(files, 10 * filesPerDirectory);
+  const folder = context.folder('ours');
+  await makeOurs(folder, filesShuffled(count, context.seed));
+  return [...(await leafCold(context, folder, count)), ...(await allCold(context, folder, count))];
+}
+
+const bench: Bench = {
+  name: 'cold',
+  question: 'What does a verified read cost when its leaf, or its whole way, is not cached?',
+  run,
+};
+export default bench;
