@@ -35,3 +35,5 @@ export type { CborData } from './streams/cbor.js';
 export type { Encoding, MergePolicy, RuleOptions, StreamRule } from './streams/rule.js';
 export { type ByteRange, Stream } from './streams/stream.js';
 export type { Key } from './tree/key.js';
+export type { Fault, FaultKind, VerifySummary } from './upkeep/fault.js';
+export type { VerifyOptions, VerifyProgress } from './upkeep/verify.js';

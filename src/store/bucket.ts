@@ -12,10 +12,21 @@ import type { Commit } from '../log/commit.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { findBucket } from './buckets.js';
+import { cloneInto } from './clone.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { CommitOptions, CommitResult } from './committer.js';
 import type { Core } from './core.js';
 import { type DiffOptions, type DiffRow, diffRows } from './difference.js';
+import {
+  acceptShare,
+  type ExportOptions,
+  grantShare,
+  type ImportOptions,
+  type ImportOutcome,
+  packFor,
+  takeIn,
+  tellHave,
+} from './exchange.js';
 import { headOf } from './heads.js';
 import { headsRefOf, type Landed, type Line, noBranch } from './line.js';
 import { type MergeOptions, type MergeOutcome, mergeInto } from './merge-line.js';
@@ -246,6 +257,26 @@ export class Bucket {
     return new Bucket(this.core, this.core.line(idBytes, name));
   }
 
+  /**
+   * A new store whose root is this bucket: a replica that may be written to, with half of this branch's share. All
+   * of its history goes along. Open it, and exchange packs.
+   */
+  async clone(folder: string): Promise<void> {
+    this.core.checkWritable();
+    const { branch, commit } = this.#own();
+    await cloneInto(folder, this.core, this.line, { bucket: this.idBytes, branch, commit });
+  }
+
+  /** Half of this branch's share of the interval, for one replica to `accept` once, so that it may write. */
+  async grant(): Promise<string> {
+    return (await grantShare(this.line)).text;
+  }
+
+  /** Takes a share that another replica granted. */
+  async accept(grant: string): Promise<void> {
+    await acceptShare(this.line, grant);
+  }
+
   get branches(): Branches {
     return new Branches(this.core, this.idBytes, this.line.branch);
   }
@@ -258,6 +289,44 @@ export class Bucket {
   watch(options: WatchOptions = {}): AsyncIterable<CommitInfo> {
     this.core.check();
     return watchLine(this.core, this.line, () => this.head(), options);
+  }
+
+  /** What this replica has of the bucket, as text for another's `export`. */
+  have(): Promise<string> {
+    return tellHave(this.core, this.idBytes, this.#own());
+  }
+
+  /** What a receiver lacks, as a pack: verified by its reader, resumable at any byte, in bounded memory. */
+  export(options: ExportOptions = {}): ReadableStream<Uint8Array> {
+    const pack = packFor(this.core, this.idBytes, this.#own(), options);
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const step = await pack.next();
+          if (step.done === true) controller.close();
+          else controller.enqueue(step.value);
+        },
+        async cancel() {
+          await pack.return(undefined);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /**
+   * Takes in a pack of this bucket, from anybody. It lands on tracking branches, `replica/ID/BRANCH`, which `merge`
+   * takes from there. A transfer that broke goes on where it stopped: REGALIA_PACK tells the byte in `data.at`.
+   */
+  import(
+    pack: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: ImportOptions = {},
+  ): Promise<ImportOutcome> {
+    return takeIn(this.core, this.idBytes, pack, options);
+  }
+
+  #own(): { branch: string; commit: Address } {
+    return { branch: this.line.branch, commit: this.head().address };
   }
 
   /**

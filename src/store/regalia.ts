@@ -10,7 +10,10 @@ import { openMemory } from '../blocks/memory.js';
 import { hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { type Measure, measure } from '../tree/record.js';
+import type { Fault, VerifySummary } from '../upkeep/fault.js';
+import { type VerifyOptions, verify } from '../upkeep/verify.js';
 import { Bucket } from './bucket.js';
+import { receiveInto } from './clone.js';
 import { Core, storedIdentity } from './core.js';
 import { declareRules } from './declared-rules.js';
 import {
@@ -88,6 +91,19 @@ export class Regalia extends Bucket {
     }
   }
 
+  /**
+   * Makes a new store from a pack of a whole bucket: a replica, which may be written to once `accept` gave it a share.
+   * Errors: REGALIA_EXISTS, and those of `import`.
+   */
+  static async receive(
+    folder: string,
+    pack: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: RegaliaOptions = {},
+  ): Promise<Regalia> {
+    await receiveInto(folder, settingsOf(options, RUNTIME), pack);
+    return Regalia.open(folder, options);
+  }
+
   /** A store in memory, gone when it is closed. */
   static async memory(options: Omit<RegaliaOptions, 'readOnly' | 'adopt'> = {}): Promise<Regalia> {
     const settings = settingsOf(options, RUNTIME);
@@ -145,6 +161,18 @@ export class Regalia extends Bucket {
       store: hex(identity.store),
       replica: hex(identity.replica),
     };
+  }
+
+  /**
+   * Reads everything that the store keeps, over all branches and all history, while it is used. Yields each fault as it
+   * is found; the last row, of kind 'summary', counts what was read. Memory is eight bytes a block. REGALIA_ABORTED.
+   */
+  async *verify(
+    options: VerifyOptions = {},
+  ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
+    this.core.check();
+    const { backend, identity } = this.core;
+    yield* verify({ backend, store: identity.store }, options);
   }
 
   /** A consistent copy of the whole store into a new folder, while it is used. It is a copy: see `adopt`. */

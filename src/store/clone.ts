@@ -1,0 +1,85 @@
+/**
+ * Making a replica: a new store with the id of a bucket, filled from a pack. Its branch has half the share of the one
+ * it came from, or none, and then it can be read and told what to merge, but not written to until it is granted one.
+ */
+import type { Address } from '../blocks/address.js';
+import { openLmdb } from '../blocks/lmdb.js';
+import type { Id } from '../clock/id.js';
+import { RegaliaError } from '../errors.js';
+import { putBranch } from '../log/branches.js';
+import { importPack } from '../sync/import.js';
+import { Core, type Identity, putIdentity } from './core.js';
+import { checkTracking, grantShare, packFor } from './exchange.js';
+import { makeFolder } from './folder.js';
+import { MAIN } from './genesis.js';
+import type { Line } from './line.js';
+import type { Settings } from './options.js';
+
+/** A bucket at one of its branches. */
+export interface Cloned {
+  readonly bucket: Uint8Array;
+  readonly branch: string;
+  readonly commit: Address;
+}
+
+export async function cloneInto(
+  folder: string,
+  core: Core,
+  line: Line,
+  from: Cloned,
+): Promise<void> {
+  const { bucket, branch, commit } = from;
+  const { id } = await grantShare(line);
+  const pack = packFor(core, bucket, { branch, commit }, {});
+  await receiveInto(folder, core.settings, pack, { id, bucket, head: commit });
+}
+
+/** A new store from a pack of anybody's. */
+export async function receiveInto(
+  folder: string,
+  settings: Settings,
+  pack: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  given?: { readonly id: Id; readonly bucket: Uint8Array; readonly head: Address },
+): Promise<void> {
+  await makeFolder(folder, async (generation) => {
+    const backend = await openLmdb(generation, { create: true });
+    try {
+      const identity: Identity = {
+        store: given?.bucket ?? new Uint8Array(16),
+        replica: settings.random(16),
+        algorithm: settings.algorithm,
+        incarnation: 0,
+        createdMs: Math.max(0, Math.floor(settings.now())),
+      };
+      const { blocks, history } = new Core(backend, settings, identity);
+      await importPack({ blocks, history }, pack, {
+        bucket: given?.bucket,
+        durability: 'sync',
+        land: (batch, { bucket, heads }) => {
+          for (const { branch } of heads) checkTracking(branch);
+          const main = given?.head ?? mainOf(heads);
+          const algorithm = main[0] as Identity['algorithm'];
+          putIdentity(batch, { ...identity, store: bucket, algorithm });
+          for (const { branch, commit } of heads) {
+            putBranch(batch, bucket, branch, { head: commit, id: undefined });
+          }
+          putBranch(batch, bucket, MAIN, { head: main, id: given?.id });
+        },
+      });
+      await backend.flush();
+    } finally {
+      await backend.close();
+    }
+  });
+}
+
+function mainOf(heads: readonly { branch: string; commit: Address }[]): Address {
+  const found = heads.find(({ branch }) => branch.endsWith(`/${MAIN}`)) ?? heads[0];
+  if (found !== undefined) return found.commit;
+  throw new RegaliaError('REGALIA_PACK', 'a pack without branches makes no store', {
+    what: 'wants',
+    at: 0,
+    expected: 'at least one branch',
+    actual: 'none',
+  });
+}
