@@ -1,0 +1,258 @@
+/**
+ * What an unfinished import keeps on disk: how far it came, and the commits that wait for the end. Rows of table
+ * `meta`, under the digest of the pack's header, so that a second run with the same pack finds them:
+ *
+ *     'import/' digest 32 's'                 → version u8 | resume point | header: length varint, bytes
+ *                                               | pending blocks: varint, 33 each | pending commits: varint, 33 each
+ *     'import/' digest 32 'o' sequence u48 BE → flags u8 | ids u48 × 3 | signature 64, if flag 1
+ *                                               | height varint, corrected date varint, if flag 2 | commit block
+ *     'import/' digest 32 'c' address 33      → sequence u48
+ *
+ * Nothing of this is visible: commits enter the log when the whole pack has come.
+ */
+import { ADDRESS_LENGTH, type Address, addressKey } from '../blocks/address.js';
+import type { Backend, Batch, Reads } from '../blocks/backend.js';
+import { openRow, sealRow } from '../blocks/rows.js';
+import { ByteReader, ByteWriter, concatBytes, utf8Bytes } from '../bytes.js';
+import { DIGEST_LENGTH } from '../kernels/hash.js';
+import { type Commit, commitAddress, decodeCommit, encodeCommit, versionError } from '../log/commit.js';
+import { SIGNATURE_LENGTH } from '../log/entry.js';
+import type { LocalFacts } from '../log/history.js';
+import { CUT, HEADER_MAX, SIGNED } from './pack-format.js';
+import { encodeResumePoint, type ResumePoint, readResumePoint } from './resume.js';
+
+const PREFIX = utf8Bytes('import/');
+const KEY_LENGTH = PREFIX.length + DIGEST_LENGTH;
+const ROW_VERSION = 1;
+/** The letters of rows. Persisted: never change. */
+const STATE = 0x73;
+const ORDER = 0x6f;
+const COMMIT = 0x63;
+/** Rows removed in one transaction. */
+const REMOVE_SLICE = 4_096;
+
+/** A commit that waits, and what goes into its log entry. */
+export interface WaitingCommit {
+  readonly address: Address;
+  readonly commit: Commit;
+  readonly local: LocalFacts;
+}
+
+/** How far an unfinished import came. */
+export interface ImportState {
+  readonly point: ResumePoint;
+  /** The pack's whole beginning. */
+  readonly header: Uint8Array;
+  readonly pendingBlocks: readonly Address[];
+  readonly pendingCommits: readonly Address[];
+}
+
+export class ImportStage {
+  readonly #backend: Backend;
+  readonly #prefix: Uint8Array;
+  /** Commits of this pack so far. */
+  count = 0;
+  /** Those not written yet. */
+  #waiting: WaitingCommit[] = [];
+  readonly #waitingByAddress = new Map<string, WaitingCommit>();
+
+  constructor(backend: Backend, digest: Uint8Array) {
+    this.#backend = backend;
+    this.#prefix = concatBytes([PREFIX, digest]);
+  }
+
+  #key(letter: number, rest?: Uint8Array): Uint8Array {
+    return concatBytes([this.#prefix, Uint8Array.of(letter), rest ?? new Uint8Array(0)]);
+  }
+
+  /** What an earlier run left, if it did. */
+  load(): ImportState | undefined {
+    const state = loadState(this.#backend, this.#key(STATE));
+    this.count = 0;
+    if (state !== undefined) for (const _ of this.#orderRows()) this.count++;
+    return state;
+  }
+
+  #orderRows(from = 0, limit?: number): Iterable<{ key: Uint8Array; bytes: Uint8Array }> {
+    const gte = this.#key(ORDER, sequenceBytes(from));
+    const lt = this.#key(ORDER + 1);
+    return this.#backend.range('meta', limit === undefined ? { gte, lt } : { gte, lt, limit });
+  }
+
+  /** How many commits are not written yet. */
+  get unwritten(): number {
+    return this.#waiting.length;
+  }
+
+  put(waiting: WaitingCommit): void {
+    this.#waiting.push(waiting);
+    this.#waitingByAddress.set(addressKey(waiting.address), waiting);
+    this.count++;
+  }
+
+  has(address: Address): boolean {
+    if (this.#waitingByAddress.has(addressKey(address))) return true;
+    return this.#backend.view('meta', this.#key(COMMIT, address)) !== undefined;
+  }
+
+  /** A waiting commit; undefined where it is none. */
+  find(address: Address): WaitingCommit | undefined {
+    const held = this.#waitingByAddress.get(addressKey(address));
+    if (held !== undefined) return held;
+    const key = this.#key(COMMIT, address);
+    const row = this.#backend.view('meta', key);
+    if (row === undefined) return undefined;
+    const reader = new ByteReader(openRow('meta', key, row), 'import row');
+    const order = this.#key(ORDER, sequenceBytes(reader.u48()));
+    const body = this.#backend.get('meta', order);
+    return body === undefined ? undefined : decodeWaiting(openRow('meta', order, body), address);
+  }
+
+  /** Writes what is not written yet, and how far the import came. `settled` follows once it has landed. */
+  save(batch: Batch, state: ImportState): void {
+    let sequence = this.count - this.#waiting.length;
+    for (const waiting of this.#waiting) {
+      const order = this.#key(ORDER, sequenceBytes(sequence));
+      batch.put('meta', order, sealRow('meta', order, encodeWaiting(waiting)));
+      const key = this.#key(COMMIT, waiting.address);
+      const body = new ByteWriter(16).u48(sequence++).view();
+      batch.put('meta', key, sealRow('meta', key, body));
+    }
+    const key = this.#key(STATE);
+    batch.put('meta', key, sealRow('meta', key, encodeState(state)));
+  }
+
+  settled(): void {
+    this.#waiting = [];
+    this.#waitingByAddress.clear();
+  }
+
+  /** The written commits, in order, from one on. */
+  *inOrder(from: number, limit: number): Generator<WaitingCommit, void> {
+    for (const { key, bytes } of this.#orderRows(from, limit)) {
+      yield decodeWaiting(openRow('meta', key, bytes));
+    }
+  }
+
+  /** Removes the rows of commits that have entered the log. */
+  remove(batch: Batch, from: number, commits: readonly WaitingCommit[]): void {
+    for (const [i, { address }] of commits.entries()) {
+      batch.del('meta', this.#key(ORDER, sequenceBytes(from + i)));
+      batch.del('meta', this.#key(COMMIT, address));
+    }
+  }
+
+  /** Removes the row that tells of an unfinished import. */
+  finish(batch: Batch): void {
+    batch.del('meta', this.#key(STATE));
+  }
+
+  /** Removes all rows of this import. */
+  async drop(): Promise<void> {
+    this.settled();
+    this.count = 0;
+    await dropRows(this.#backend, this.#prefix);
+  }
+}
+
+async function dropRows(backend: Backend, prefix: Uint8Array): Promise<void> {
+  const range = { gte: prefix, lt: concatBytes([prefix, Uint8Array.of(0xff)]), limit: REMOVE_SLICE };
+  for (;;) {
+    const keys = Array.from(backend.range('meta', range), ({ key }) => key);
+    if (keys.length === 0) return;
+    await backend.write((batch) => {
+      for (const key of keys) batch.del('meta', key);
+    }, 'none');
+  }
+}
+
+/** The imports that were begun here and not finished. */
+export function* unfinishedImports(reads: Reads): Generator<ImportState, void> {
+  for (let from = PREFIX; ; ) {
+    let found: Uint8Array | undefined;
+    const end = concatBytes([PREFIX, new Uint8Array(DIGEST_LENGTH + 1).fill(0xff)]);
+    for (const { key } of reads.range('meta', { gte: from, lte: end, limit: 1 })) found = key;
+    if (found === undefined) return;
+    const prefix = found.slice(0, KEY_LENGTH);
+    const state = loadState(reads, concatBytes([prefix, Uint8Array.of(STATE)]));
+    if (state !== undefined) yield state;
+    from = concatBytes([prefix, Uint8Array.of(0xff)]);
+  }
+}
+
+/** Forgets an unfinished import. The blocks that came are garbage. */
+export async function dropImport(backend: Backend, digest: Uint8Array): Promise<void> {
+  await new ImportStage(backend, digest).drop();
+}
+
+function sequenceBytes(sequence: number): Uint8Array {
+  return new ByteWriter(16).u48(sequence).finish().reverse();
+}
+
+function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
+  const { signature, absentParents } = local;
+  const writer = new ByteWriter(512);
+  writer.u8((signature === undefined ? 0 : SIGNED) | (absentParents === undefined ? 0 : CUT));
+  writer.u48(local.rootBlock).u48(local.headsBlock).u48(local.movesBlock);
+  if (signature !== undefined) writer.bytes(signature);
+  if (absentParents !== undefined) {
+    writer.varint(absentParents.height).varint(absentParents.correctedMs);
+  }
+  return writer.bytes(encodeCommit(commit)).finish();
+}
+
+function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
+  const reader = new ByteReader(body, 'import row');
+  const flags = reader.u8();
+  const ids = {
+    rootBlock: reader.u48(),
+    headsBlock: reader.u48(),
+    movesBlock: reader.u48(),
+  };
+  const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
+  const absentParents =
+    flags & CUT ? { height: reader.varint(), correctedMs: reader.varint() } : undefined;
+  const commit = decodeCommit(reader.bytes(reader.remaining));
+  return {
+    address: address ?? commitAddress(commit),
+    commit,
+    local: { ...ids, signature, absentParents },
+  };
+}
+
+function encodeState({ point, header, pendingBlocks, pendingCommits }: ImportState): Uint8Array {
+  const size = header.length + ADDRESS_LENGTH * (pendingBlocks.length + pendingCommits.length);
+  const writer = new ByteWriter(size + 256).u8(ROW_VERSION).bytes(encodeResumePoint(point));
+  writer.lengthed(header);
+  for (const list of [pendingBlocks, pendingCommits]) {
+    writer.varint(list.length);
+    for (const address of list) writer.bytes(address);
+  }
+  return writer.finish();
+}
+
+function loadState(reads: Reads, key: Uint8Array): ImportState | undefined {
+  const row = reads.get('meta', key);
+  if (row === undefined) return undefined;
+  const reader = new ByteReader(openRow('meta', key, row), 'import row');
+  const version = reader.u8();
+  if (version !== ROW_VERSION) throw versionError('import row', version);
+  const point = readResumePoint(reader);
+  const header = reader.lengthed(HEADER_MAX + 64).slice();
+  const state = {
+    point,
+    header,
+    pendingBlocks: readAddresses(reader),
+    pendingCommits: readAddresses(reader),
+  };
+  reader.end();
+  return state;
+}
+
+function readAddresses(reader: ByteReader): Address[] {
+  const count = reader.varint();
+  const list = reader.bytes(count * ADDRESS_LENGTH);
+  return Array.from({ length: count }, (_, i) =>
+    list.slice(i * ADDRESS_LENGTH, (i + 1) * ADDRESS_LENGTH),
+  );
+}

@@ -1,0 +1,263 @@
+/**
+ * The pack: blocks and commits as one stream of bytes, for deltas, archives, backups and transport by disk.
+ *
+ *     pack      'REGALIAP' | version u8 | u32 length | header | crc32 u32 | frame … | trailer frame
+ *     header    flags u8 | bucket id 16 | varint haves | address 33 × n | varint wants | (name: varint length, UTF-8 |
+ *               address 33) × n                                    both lists sorted, each once
+ *     frame     type u8 | u32 length | body | crc32 u32 of all before
+ *     blocks    codec u8 | varint plain length | (varint length | block) × n, plain or by brotli
+ *     commit    flags u8 | signature 64, if flag 1 | height varint, corrected date varint, if flag 2 | commit block
+ *     index     a part of the transducer over all keys, names joined by NUL
+ *     trailer   u48 commits, blocks, plain bytes, index offset (0: none), pack length | chain 32
+ *
+ * Children come before what names them, parents before their children. No address is sent: whoever reads a block
+ * hashes it, and believes it only once a commit that was asked for leads to it. The chain is SHA-256 over itself and
+ * the frame, from frame to frame, beginning with the header's digest: so a receiver can go on after any whole frame.
+ */
+import { createHash } from 'node:crypto';
+import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/address.js';
+import { ByteReader, ByteWriter, compareBytes, equalBytes, utf8Bytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { crc32, DIGEST_LENGTH, sha256 } from '../kernels/hash.js';
+import { BUCKET_ID_LENGTH, readAddress } from '../log/commit.js';
+
+export const PACK_MAGIC: Uint8Array = utf8Bytes('REGALIAP');
+export const PACK_VERSION = 1;
+/** Magic, version and the header's length. */
+export const PREAMBLE_LENGTH = 13;
+/** No header is longer. */
+export const HEADER_MAX = 1_048_576;
+export const HAVES_MAX = 8_192;
+export const WANTS_MAX = 8_192;
+const BRANCH_NAME_MAX = 255;
+
+/** Types of frames. Persisted: never renumber. */
+export const FrameType = { blocks: 1, commit: 2, index: 3, trailer: 4 } as const;
+export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+/** Type and length before a frame's body, checksum behind it. */
+export const FRAME_HEAD = 5;
+export const FRAME_TAIL = 4;
+/** The plain bytes of a frame of blocks: one block may be longer, and then stands alone. */
+export const BATCH_BYTES = 131_072;
+/** The largest block: a piece of 1 MiB and its header. */
+export const BLOCK_MAX = 1_048_579;
+/** No frame's plain bytes are longer: one block and its length. */
+export const PLAIN_MAX = BLOCK_MAX + 8;
+/** No frame's body is longer: codec, plain length, and bytes that did not get shorter. */
+export const FRAME_MAX = PLAIN_MAX + 16;
+export const INDEX_PART_MAX = 131_072;
+
+/** Codecs of blocks. Persisted: never renumber. */
+export const PLAIN = 0;
+export const BROTLI = 1;
+
+/** Flags of a commit frame. Persisted: never change. */
+export const SIGNED = 1;
+export const CUT = 2;
+
+/** Flags of the header. Persisted: never change. */
+const WITH_CONTENTS = 1;
+const WITH_NESTED = 2;
+const WITH_INDEX = 4;
+
+/** A branch's name and the commit that it is to have. */
+export interface Want {
+  readonly branch: string;
+  readonly commit: Address;
+}
+
+export interface PackHeader {
+  /** 16 bytes. */
+  readonly bucket: Uint8Array;
+  /** Commits that the receiver must have, ascending. */
+  readonly haves: readonly Address[];
+  /** Ascending by branch. */
+  readonly wants: readonly Want[];
+  /** Whether contents outside metadata travel along. */
+  readonly contents: boolean;
+  /** Whether the commits of nested buckets travel along. */
+  readonly nested: boolean;
+  /** Whether there is an index of keys. */
+  readonly index: boolean;
+}
+
+/** The pack's beginning, up to and with the header's checksum. REGALIA_OPTION where a list is too long. */
+export function encodeHeader(header: PackHeader): Uint8Array {
+  const { bucket, haves, wants } = header;
+  checkCount('haves', haves.length, HAVES_MAX);
+  checkCount('wants', wants.length, WANTS_MAX);
+  const body = new ByteWriter(256).u8(flagsOf(header)).bytes(bucket);
+  body.varint(haves.length);
+  for (const have of [...haves].sort(compareAddresses)) body.bytes(have);
+  body.varint(wants.length);
+  for (const { branch, commit } of [...wants].sort(compareWants)) body.text(branch).bytes(commit);
+  const writer = new ByteWriter(body.length + 32).bytes(PACK_MAGIC).u8(PACK_VERSION);
+  writer.u32(body.length).bytes(body.view());
+  return writer.u32(crc32(writer.view())).finish();
+}
+
+function flagsOf(header: PackHeader): number {
+  const { contents, nested, index } = header;
+  return (contents ? WITH_CONTENTS : 0) | (nested ? WITH_NESTED : 0) | (index ? WITH_INDEX : 0);
+}
+
+function compareWants(a: Want, b: Want): number {
+  return compareBytes(utf8Bytes(a.branch), utf8Bytes(b.branch));
+}
+
+function checkCount(option: string, count: number, most: number): void {
+  if (count <= most) return;
+  throw new RegaliaError('REGALIA_OPTION', `a pack has at most ${most} ${option}, not ${count}`, {
+    option,
+    expected: `at most ${most}`,
+    actual: `${count}`,
+  });
+}
+
+/** The length of the header's body, from the first 13 bytes. REGALIA_PACK, REGALIA_VERSION. */
+export function readPreamble(bytes: Uint8Array): number {
+  if (!equalBytes(bytes.subarray(0, PACK_MAGIC.length), PACK_MAGIC)) {
+    throw packError('pack', 0, 'a pack of Regalia', 'other bytes');
+  }
+  const version = bytes[PACK_MAGIC.length] as number;
+  if (version !== PACK_VERSION) {
+    throw new RegaliaError('REGALIA_VERSION', `this release knows no pack of version ${version}`, {
+      what: 'pack',
+      expected: `${PACK_VERSION}`,
+      actual: `${version}`,
+    });
+  }
+  const length = readU32(bytes, PACK_MAGIC.length + 1);
+  if (length > HEADER_MAX) {
+    throw packError('header', 9, `at most ${HEADER_MAX} bytes`, `${length}`);
+  }
+  return length;
+}
+
+/** The header in the pack's whole beginning. REGALIA_PACK, REGALIA_FORMAT. */
+export function decodeHeader(bytes: Uint8Array): PackHeader {
+  const end = bytes.length - FRAME_TAIL;
+  if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
+    throw packError('header', end, 'the checksum of its bytes', 'another');
+  }
+  const reader = new ByteReader(bytes, 'pack header', PREAMBLE_LENGTH, end);
+  const flags = reader.u8();
+  if (flags > (WITH_CONTENTS | WITH_NESTED | WITH_INDEX)) reader.fail('known flags', `${flags}`);
+  const bucket = reader.bytes(BUCKET_ID_LENGTH).slice();
+  const haves = readHaves(reader);
+  const wants = readWants(reader);
+  reader.end();
+  return {
+    bucket,
+    haves,
+    wants,
+    contents: (flags & WITH_CONTENTS) !== 0,
+    nested: (flags & WITH_NESTED) !== 0,
+    index: (flags & WITH_INDEX) !== 0,
+  };
+}
+
+function readHaves(reader: ByteReader): Address[] {
+  const count = reader.varint();
+  if (count > HAVES_MAX || count * ADDRESS_LENGTH > reader.remaining) {
+    reader.fail(`at most ${HAVES_MAX} commits, within the header`, `${count}`);
+  }
+  const haves: Address[] = [];
+  for (let i = 0; i < count; i++) {
+    const have = readAddress(reader);
+    const before = haves[i - 1];
+    if (before !== undefined && compareAddresses(before, have) >= 0) {
+      reader.fail('commits in ascending order', 'another order');
+    }
+    haves.push(have);
+  }
+  return haves;
+}
+
+function readWants(reader: ByteReader): Want[] {
+  const count = reader.varint();
+  if (count > WANTS_MAX || count * ADDRESS_LENGTH > reader.remaining) {
+    reader.fail(`at most ${WANTS_MAX} branches, within the header`, `${count}`);
+  }
+  const wants: Want[] = [];
+  for (let i = 0; i < count; i++) {
+    const want = { branch: reader.text(BRANCH_NAME_MAX), commit: readAddress(reader) };
+    const before = wants[i - 1];
+    if (before !== undefined && compareWants(before, want) >= 0) {
+      reader.fail('branches in ascending order', 'another order');
+    }
+    wants.push(want);
+  }
+  return wants;
+}
+
+export function readU32(bytes: Uint8Array, at: number): number {
+  return new ByteReader(bytes, 'pack', at).u32();
+}
+
+/** Where a chain begins. */
+export function chainStart(header: Uint8Array): Uint8Array {
+  return sha256(header);
+}
+
+/** The chain behind another frame. */
+export function chainNext(chain: Uint8Array, frame: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(chain).update(frame).digest());
+}
+
+/** A whole frame. */
+export function encodeFrame(type: FrameType, body: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(body.length + FRAME_HEAD + FRAME_TAIL);
+  writer.u8(type).u32(body.length).bytes(body);
+  return writer.u32(crc32(writer.view())).finish();
+}
+
+export interface Trailer {
+  readonly commits: number;
+  readonly blocks: number;
+  /** Of all blocks. */
+  readonly plainBytes: number;
+  /** Where the first index frame begins; 0 where there is none. */
+  readonly indexAt: number;
+  /** The whole pack, this trailer included. */
+  readonly length: number;
+  /** SHA-256, from frame to frame up to the one before the trailer. */
+  readonly chain: Uint8Array;
+}
+
+const TRAILER_BODY = 5 * 6 + DIGEST_LENGTH;
+export const TRAILER_FRAME = FRAME_HEAD + TRAILER_BODY + FRAME_TAIL;
+
+export function encodeTrailer(trailer: Trailer): Uint8Array {
+  const { commits, blocks, plainBytes, indexAt, length, chain } = trailer;
+  const writer = new ByteWriter(TRAILER_BODY).u48(commits).u48(blocks).u48(plainBytes);
+  return writer.u48(indexAt).u48(length).bytes(chain).finish();
+}
+
+/** REGALIA_FORMAT. */
+export function decodeTrailer(body: Uint8Array): Trailer {
+  const reader = new ByteReader(body, 'pack trailer');
+  const trailer = {
+    commits: reader.u48(),
+    blocks: reader.u48(),
+    plainBytes: reader.u48(),
+    indexAt: reader.u48(),
+    length: reader.u48(),
+    chain: reader.bytes(DIGEST_LENGTH).slice(),
+  };
+  reader.end();
+  return trailer;
+}
+
+/** REGALIA_PACK. */
+export function packError(
+  what: string,
+  at: number,
+  expected: string,
+  actual: string,
+  facts: { cause?: unknown; retryable?: boolean } = {},
+): RegaliaError<'REGALIA_PACK'> {
+  const message = `the pack's ${what} at byte ${at} is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
+}

@@ -1,0 +1,221 @@
+/**
+ * Takes in commits that others made. A commit is believed only if all it names is known, its stamp is at or above its
+ * parents', a signature that it has is its actor's, and, where it is a merge that nobody signed, it is the one merge
+ * that anybody would make of its parents.
+ *
+ * Like blocks, a commit that nothing has named yet is pending; at the end only wanted ones may be.
+ */
+import {
+  type Address,
+  addressKey,
+  addressOf,
+  addressText,
+  BlockKind,
+  compareAddresses,
+} from '../blocks/address.js';
+import { ByteReader, equalBytes, hex } from '../bytes.js';
+import { equalEvents, type Event, formatEvent, joinEvents, leqEvents } from '../clock/event.js';
+import { RegaliaError } from '../errors.js';
+import { type Commit, decodeCommit, encodeCommit, TIME_MS_MAX } from '../log/commit.js';
+import { SIGNATURE_LENGTH } from '../log/entry.js';
+import type { History, LocalFacts } from '../log/history.js';
+import { verifySignature } from '../log/signature.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import type { ImportStage } from './import-stage.js';
+import { CUT, SIGNED } from './pack-format.js';
+import type { BlockReceiver } from './receive-blocks.js';
+import { type CommitRef, walkHeads } from './walk.js';
+
+/** Commits that nothing has named yet: wider than any honest history. */
+const PENDING_MAX = 262_144;
+/** The highest a cut commit may be said to be: no history is so long. */
+const HEIGHT_MAX = 2 ** 48;
+/** Heads looked at between pauses. */
+const PAUSE_HEADS = 64;
+
+export interface CommitReceiverOptions {
+  /** Whether commits of nested buckets must be known. */
+  readonly nested: boolean;
+  /** Whether a commit that names an actor must be signed. */
+  readonly signatures: 'checked' | 'required';
+}
+
+/** A commit frame taken apart. */
+interface Received {
+  readonly commit: Commit;
+  readonly address: Address;
+  readonly signature: Uint8Array | undefined;
+  readonly absentParents: LocalFacts['absentParents'];
+}
+
+export class CommitReceiver {
+  readonly #history: History;
+  readonly #stage: ImportStage;
+  readonly #blocks: BlockReceiver;
+  readonly #cache: NodeCache;
+  readonly #options: CommitReceiverOptions;
+  readonly #pending = new Map<string, Address>();
+  /** Commits with parents that are missing here. */
+  cut = 0;
+
+  constructor(
+    history: History,
+    stage: ImportStage,
+    blocks: BlockReceiver,
+    cache: NodeCache,
+    options: CommitReceiverOptions,
+  ) {
+    this.#history = history;
+    this.#stage = stage;
+    this.#blocks = blocks;
+    this.#cache = cache;
+    this.#options = options;
+  }
+
+  /** Commits that nothing has named yet. */
+  pending(): Address[] {
+    return [...this.#pending.values()];
+  }
+
+  restore(address: Address): void {
+    this.#pending.set(addressKey(address), address);
+  }
+
+  /** What is known of a commit: waiting, or in the log. */
+  find(address: Address): CommitRef | undefined {
+    const waiting = this.#stage.find(address);
+    if (waiting !== undefined) return { commit: waiting.commit, ...waiting.local };
+    const entry = this.#history.entry(address);
+    return entry === undefined ? undefined : { ...entry, commit: this.#history.commit(address) };
+  }
+
+  /** Something names this commit: it is not pending any more. Undefined where it is unknown. */
+  resolve(address: Address): CommitRef | undefined {
+    this.#pending.delete(addressKey(address));
+    return this.find(address);
+  }
+
+  /**
+   * Checks the commit in a frame's body and lets it wait for the end; undefined marks a pause. REGALIA_FORMAT,
+   * REGALIA_STAMP, REGALIA_SIGNATURE.
+   */
+  *receive(body: Uint8Array): Generator<undefined, void> {
+    const received = readFrame(body);
+    const { commit, address, signature, absentParents } = received;
+    this.#checkSignature(received);
+    const ids = {
+      rootBlock: this.#blocks.take(commit.root, BlockKind.root),
+      headsBlock: commit.heads === undefined ? 0 : this.#blocks.take(commit.heads, BlockKind.root),
+      movesBlock: commit.moves === undefined ? 0 : this.#blocks.take(commit.moves, BlockKind.moves),
+    };
+    const parents = this.#parentsOf(received);
+    checkStamp(commit, parents);
+    if (isCanonicalMerge(commit)) checkMerge(commit, parents);
+    if (this.#options.nested) yield* this.#checkHeads({ commit, ...ids }, parents);
+    if (this.#pending.size >= PENDING_MAX) {
+      throw refused(`at most ${PENDING_MAX} commits that nothing names yet`, 'more');
+    }
+    this.#pending.set(addressKey(address), address);
+    if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
+    if (parents.length < commit.parents.length) this.cut++;
+    this.#stage.put({ address, commit, local: { ...ids, signature, absentParents } });
+  }
+
+  #checkSignature({ commit, address, signature }: Received): void {
+    const { actor } = commit;
+    if (signature === undefined) {
+      if (actor === undefined || this.#options.signatures === 'checked') return;
+    } else if (actor !== undefined && verifySignature(actor, address, signature)) return;
+    const data = { commit: addressText(address), actor: actor === undefined ? 'nobody' : hex(actor) };
+    const message = `commit ${data.commit} is not signed by ${data.actor}`;
+    throw new RegaliaError('REGALIA_SIGNATURE', message, data);
+  }
+
+  /** The parents that are known; the others are missing by intent. */
+  #parentsOf({ commit, absentParents }: Received): CommitRef[] {
+    const known: CommitRef[] = [];
+    for (const address of commit.parents) {
+      const parent = this.resolve(address);
+      if (parent !== undefined) known.push(parent);
+      else if (absentParents === undefined) {
+        throw refused(`commit ${addressText(address)}, before its child`, 'nothing');
+      }
+    }
+    return known;
+  }
+
+  /** Each head that the parents do not have is a known commit of the bucket that it stands for. */
+  *#checkHeads(ref: CommitRef, bases: readonly CommitRef[]): Generator<undefined, void> {
+    let count = 0;
+    for (const step of walkHeads({ cache: this.#cache }, ref, { bases })) {
+      if (++count % PAUSE_HEADS === 0) yield undefined;
+      if ('kind' in step) continue;
+      const head = this.resolve(step.commit);
+      if (head === undefined) {
+        throw refused(`commit ${addressText(step.commit)}, before the heads that name it`, 'nothing');
+      }
+      if (equalBytes(head.commit.bucket, step.bucket)) continue;
+      throw refused(`a commit of bucket ${hex(step.bucket)}`, `one of ${hex(head.commit.bucket)}`);
+    }
+  }
+}
+
+function readFrame(body: Uint8Array): Received {
+  const reader = new ByteReader(body, 'commit frame');
+  const flags = reader.u8();
+  if (flags > (SIGNED | CUT)) reader.fail('known flags', `${flags}`);
+  const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
+  const absentParents = flags & CUT ? readLabels(reader) : undefined;
+  const block = reader.bytes(reader.remaining);
+  const commit = decodeCommit(block);
+  if (!equalBytes(encodeCommit(commit), block)) reader.fail('the one spelling', 'another');
+  return { commit, address: addressOf(commit.algorithm, block), signature, absentParents };
+}
+
+function readLabels(reader: ByteReader): { height: number; correctedMs: number } {
+  const height = reader.varint();
+  const correctedMs = reader.varint();
+  if (height > HEIGHT_MAX) reader.fail(`a height of at most ${HEIGHT_MAX}`, `${height}`);
+  if (correctedMs > TIME_MS_MAX) reader.fail(`a date up to ${TIME_MS_MAX}`, `${correctedMs}`);
+  return { height, correctedMs };
+}
+
+/** REGALIA_STAMP unless the stamp is at or above that of each parent of the same bucket. */
+function checkStamp(commit: Commit, parents: readonly CommitRef[]): void {
+  for (const parent of parents) {
+    if (!equalBytes(parent.commit.bucket, commit.bucket)) continue;
+    const { stamp } = parent.commit;
+    if (!leqEvents(stamp, commit.stamp)) throw badStamp('at or above', stamp, commit.stamp);
+  }
+}
+
+/** Whether nobody claims to have made the commit: anybody can make it from its parents. */
+function isCanonicalMerge({ parents, actor, replica }: Commit): boolean {
+  return parents.length > 1 && actor === undefined && replica.every((byte) => byte === 0);
+}
+
+function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {
+  const ascending = commit.parents.every(
+    (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1] as Address, parent) < 0,
+  );
+  if (!ascending) throw refused('the parents of a merge in ascending order', 'another order');
+  // What a missing parent had, nobody here can tell.
+  if (parents.length < commit.parents.length) return;
+  const stamp = parents.map((parent) => parent.commit.stamp).reduce(joinEvents, 0 as Event);
+  if (!equalEvents(stamp, commit.stamp)) throw badStamp('equal to', stamp, commit.stamp);
+  const timeMs = Math.max(...parents.map((parent) => parent.commit.timeMs));
+  if (timeMs !== commit.timeMs) throw refused(`a merge at ${timeMs}`, `${commit.timeMs}`);
+}
+
+function badStamp(relation: string, expected: Event, actual: Event): RegaliaError {
+  const text = formatEvent(expected).slice(0, 500);
+  return new RegaliaError('REGALIA_STAMP', `the stamp of a commit is not ${relation} ${text}`, {
+    expected: `${relation} ${text}`,
+    actual: formatEvent(actual).slice(0, 500),
+  });
+}
+
+function refused(expected: string, actual: string): RegaliaError {
+  const message = `a commit is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_FORMAT', message, { what: 'commit', at: 0, expected, actual });
+}

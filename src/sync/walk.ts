@@ -1,0 +1,333 @@
+/**
+ * The blocks of commits, children first: a commit's tree with the roots of the buckets within, its heads and its moves.
+ *
+ * `walkCommit` gives those of one commit, for verification and for a receiver's checks. `walkHistory` gives what a
+ * receiver lacks: commit after commit, parents first, the commits of nested buckets before the commit whose heads name
+ * them, each without what its parents and the haves hold already. The cost is that of the differences; memory is the
+ * width of history, 33 bytes for each commit, and a bounded memory of blocks told lately.
+ */
+import { type Address, addressKey, BlockKind, isAddress, sameAddress } from '../blocks/address.js';
+import { hex, unhex } from '../bytes.js';
+import { isRegaliaError, RegaliaError } from '../errors.js';
+import { commitsBetween } from '../log/ancestry.js';
+import { missingCommit } from '../log/absence.js';
+import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
+import type { LogEntry } from '../log/entry.js';
+import type { History } from '../log/history.js';
+import { decodeMoves, type Move } from '../log/moves.js';
+import { type Spot, Tree } from '../tree/lookup.js';
+import type { Node } from '../tree/node.js';
+import { findStream } from '../tree/record.js';
+import { type WalkedBlock, type WalkReads, walkRoot } from './tree-walk.js';
+
+/** The stream that names a nested bucket's commit in heads. */
+const COMMIT_STREAM = 'commit';
+/** Blocks told lately that are remembered. */
+const TOLD_MAX = 65_536;
+/** Haves that each commit is compared with, beside its parents. */
+const BASE_HAVES_MAX = 4;
+/** Moves that are followed to where entries came from. */
+const FOLLOWED_MOVES_MAX = 8_192;
+
+/** A commit with the ids of the blocks that it names, 0 where they are unknown. */
+export interface CommitRef {
+  readonly commit: Commit;
+  readonly rootBlock: number;
+  readonly headsBlock: number;
+  readonly movesBlock: number;
+}
+
+export interface CommitWalkOptions {
+  /** Commits whose blocks are left out. */
+  readonly bases?: readonly CommitRef[] | undefined;
+  /** Whether contents outside metadata are visited. Yes unless told. */
+  readonly contents?: boolean | undefined;
+  readonly skip?: ((address: Address) => boolean) | undefined;
+  /** Whether to leave out a nested bucket's root, for one that comes with a commit of its own. */
+  readonly skipBucket?: ((bucket: Uint8Array, root: Address) => boolean) | undefined;
+  /** Whether to report what cannot be read, instead of throwing. */
+  readonly faults?: boolean | undefined;
+}
+
+/** A nested bucket and the commit that heads give it. */
+export interface NestedHead {
+  readonly bucket: Uint8Array;
+  readonly commit: Address;
+}
+
+/** Every block of one commit that its bases lack; commits of nested buckets are not followed. */
+export function* walkCommit(
+  reads: WalkReads,
+  ref: CommitRef,
+  options: CommitWalkOptions = {},
+): Generator<WalkedBlock, void, undefined> {
+  for (const step of walkHeads(reads, ref, options)) if (isBlock(step)) yield step;
+  yield* walkContents(reads, ref, options);
+  yield* walkMoves(reads, ref, options);
+}
+
+function isBlock(step: WalkedBlock | NestedHead): step is WalkedBlock {
+  return 'kind' in step;
+}
+
+/** The blocks of a commit's tree. */
+function walkContents(
+  reads: WalkReads,
+  { commit, rootBlock }: CommitRef,
+  options: CommitWalkOptions,
+): Generator<WalkedBlock, void, undefined> {
+  const { bases = [], ...rest } = options;
+  const old = bases.map((base) => ({ id: base.rootBlock, address: base.commit.root }));
+  const movedFrom = followMoves(reads, commit, bases);
+  return walkRoot(reads, { id: rootBlock, address: commit.root }, { ...rest, bases: old, movedFrom });
+}
+
+/** The blocks of a commit's heads, each behind the heads that it is the first to name. */
+export function* walkHeads(
+  reads: WalkReads,
+  { commit, headsBlock }: CommitRef,
+  options: CommitWalkOptions = {},
+): Generator<WalkedBlock | NestedHead, void, undefined> {
+  if (commit.heads === undefined) return;
+  const bases = (options.bases ?? []).flatMap((base) => {
+    const { heads } = base.commit;
+    return heads === undefined ? [] : [{ id: base.headsBlock, address: heads }];
+  });
+  const { skip, faults } = options;
+  let told: NestedHead[] = [];
+  const record = (node: Node, index: number): void => {
+    if (node.nameLength(index) > 0) told.push(readHead(node, index));
+  };
+  const ref = { id: headsBlock, address: commit.heads };
+  for (const block of walkRoot(reads, ref, { bases, skip, faults, record })) {
+    const heads = told;
+    told = [];
+    yield* heads;
+    yield block;
+  }
+}
+
+/** REGALIA_FORMAT where the record is no head. */
+function readHead(node: Node, index: number): NestedHead {
+  const bucket = unhex(node.nameText(index));
+  const stream = findStream(node, index, COMMIT_STREAM);
+  const plain = bucket?.length === BUCKET_ID_LENGTH && node.nameText(index) === hex(bucket);
+  if (plain && stream !== undefined && isAddress(stream.bytes)) {
+    return { bucket, commit: stream.bytes.slice() };
+  }
+  throw new RegaliaError('REGALIA_FORMAT', 'heads hold something else than commits', {
+    what: 'heads',
+    at: 0,
+    expected: 'a bucket id and the address of a commit',
+    actual: node.nameText(index).slice(0, 100),
+  });
+}
+
+/** The chain of moves, the last block first. */
+function* walkMoves(
+  reads: WalkReads,
+  { commit, movesBlock }: CommitRef,
+  { skip, faults }: CommitWalkOptions,
+): Generator<WalkedBlock, void, undefined> {
+  const chain: { id: number; address: Address }[] = [];
+  const kind = BlockKind.moves;
+  const names = (): [] => [];
+  let next = commit.moves;
+  for (let id = movesBlock; next !== undefined; id = 0) {
+    const ref = { id, address: next };
+    if (skip?.(next) === true) break;
+    try {
+      next = decodeMoves(readPlain(reads, ref)).next;
+    } catch (fault) {
+      if (faults !== true) throw fault;
+      yield { ...ref, kind, names, fault };
+      break;
+    }
+    chain.push(ref);
+  }
+  for (const ref of chain.reverse()) yield { ...ref, kind, names };
+}
+
+function readPlain(reads: WalkReads, { id, address }: { id: number; address: Address }): Uint8Array {
+  const { bytes, start, plainLength } = reads.cache.blocks.read(id, address, 'moves');
+  return bytes.subarray(start, start + plainLength);
+}
+
+/** Where in the bases an entry came from, by the commit's own moves. */
+function followMoves(
+  reads: WalkReads,
+  commit: Commit,
+  bases: readonly CommitRef[],
+): ((names: readonly Uint8Array[]) => readonly Spot[]) | undefined {
+  if (commit.moves === undefined || bases.length === 0) return undefined;
+  const origins = new Map<string, Move>();
+  try {
+    for (let at: Address | undefined = commit.moves; at !== undefined; ) {
+      const { moves, next } = decodeMoves(readPlain(reads, { id: 0, address: at }));
+      if (origins.size + moves.length > FOLLOWED_MOVES_MAX) break;
+      for (const move of moves) origins.set(hex(move.to), move);
+      at = next;
+    }
+  } catch (error) {
+    if (!(error instanceof RegaliaError)) throw error;
+  }
+  return (names) => {
+    const move = origins.get(names.map(hex).join('2f'));
+    if (move === undefined) return [];
+    const from = splitKey(move.from);
+    return bases.flatMap((base) => findIn(reads, base, from));
+  };
+}
+
+function splitKey(key: Uint8Array): Uint8Array[] {
+  const names: Uint8Array[] = [];
+  let start = 0;
+  for (let i = 0; i <= key.length; i++) {
+    if (i < key.length && key[i] !== 0x2f) continue;
+    names.push(key.subarray(start, i));
+    start = i + 1;
+  }
+  return names;
+}
+
+function findIn(reads: WalkReads, base: CommitRef, names: readonly Uint8Array[]): Spot[] {
+  try {
+    const spot = Tree.load(reads.cache, base.rootBlock, base.commit.root).find(names);
+    return spot === undefined ? [] : [spot];
+  } catch (error) {
+    if (error instanceof RegaliaError) return [];
+    throw error;
+  }
+}
+
+/** What a receiver lacks, in the order of a pack. */
+export type HistoryStep =
+  | { readonly block: WalkedBlock; readonly commit?: undefined }
+  | {
+      readonly block?: undefined;
+      readonly commit: Commit;
+      readonly entry: LogEntry;
+      /** Whether parents may be missing at the receiver, by intent. */
+      readonly cut: boolean;
+    };
+
+export interface HistoryWalkOptions {
+  readonly contents: boolean;
+  /** Whether commits of nested buckets are followed. */
+  readonly nested: boolean;
+  /** Whether the wanted commits come alone, without what came before them. */
+  readonly shallow: boolean;
+}
+
+export interface HistoryReads extends WalkReads {
+  readonly history: History;
+}
+
+/** All that `wants` reach and `haves` do not. Haves must be here. REGALIA_MISSING. */
+export function walkHistory(
+  reads: HistoryReads,
+  wants: readonly Address[],
+  haves: readonly Address[],
+  options: HistoryWalkOptions,
+): Generator<HistoryStep, void, undefined> {
+  return new HistoryWalk(reads, options).bucket(wants, haves);
+}
+
+class HistoryWalk {
+  readonly #reads: HistoryReads;
+  readonly #options: HistoryWalkOptions;
+  /** Blocks told lately, oldest first. */
+  readonly #told = new Set<string>();
+
+  constructor(reads: HistoryReads, options: HistoryWalkOptions) {
+    this.#reads = reads;
+    this.#options = options;
+  }
+
+  *bucket(
+    wants: readonly Address[],
+    haves: readonly Address[],
+  ): Generator<HistoryStep, void, undefined> {
+    for (const entry of this.#entries(wants, haves)) yield* this.#commit(entry, haves);
+  }
+
+  *#entries(wants: readonly Address[], haves: readonly Address[]): Generator<LogEntry> {
+    const { history } = this.#reads;
+    if (!this.#options.shallow) return yield* commitsBetween(history, haves, wants);
+    for (const want of wants) {
+      const entry = history.entry(want);
+      if (entry === undefined) throw missingCommit(want);
+      if (!haves.some((have) => sameAddress(have, want))) yield entry;
+    }
+  }
+
+  *#commit(entry: LogEntry, haves: readonly Address[]): Generator<HistoryStep, void> {
+    if (this.#tell(entry.address)) return;
+    const { shallow, contents, nested } = this.#options;
+    const ref = { ...entry, commit: this.#reads.history.commit(entry.address) };
+    const held = [...(shallow ? [] : entry.parents), ...haves.slice(0, BASE_HAVES_MAX)];
+    const bases = held.flatMap((address) => this.#refOf(address));
+    const skip = (address: Address): boolean => this.#tell(address);
+    for (const step of walkHeads(this.#reads, ref, { bases, skip })) {
+      if (isBlock(step)) yield { block: step };
+      else if (nested) yield* this.bucket([step.commit], this.#nestedHaves(bases, step.bucket));
+    }
+    const skipBucket = nested ? this.#nestedRoots(ref) : undefined;
+    const walk = walkContents(this.#reads, ref, { bases, skip, skipBucket, contents });
+    for (const block of walk) yield { block };
+    for (const block of walkMoves(this.#reads, ref, { skip })) yield { block };
+    const cut = entry.cut || (shallow && entry.parents.length > 0);
+    yield { commit: ref.commit, entry, cut };
+  }
+
+  /** Whether the block was told lately; from now on it was. */
+  #tell(address: Address): boolean {
+    const key = addressKey(address);
+    if (this.#told.has(key)) return true;
+    if (this.#told.size >= TOLD_MAX) {
+      for (const oldest of this.#told) {
+        this.#told.delete(oldest);
+        break;
+      }
+    }
+    this.#told.add(key);
+    return false;
+  }
+
+  #refOf(address: Address): CommitRef[] {
+    const entry = this.#reads.history.entry(address);
+    return entry === undefined ? [] : [{ ...entry, commit: this.#reads.history.commit(address) }];
+  }
+
+  /** The commits of a nested bucket that the bases' heads name, and that are here. */
+  #nestedHaves(bases: readonly CommitRef[], bucket: Uint8Array): Address[] {
+    const found = new Map<string, Address>();
+    for (const base of bases) {
+      const head = this.#headOf(base, bucket);
+      if (head === undefined || this.#reads.history.entry(head) === undefined) continue;
+      found.set(addressKey(head), head);
+    }
+    return [...found.values()];
+  }
+
+  #headOf({ commit, headsBlock }: CommitRef, bucket: Uint8Array): Address | undefined {
+    if (commit.heads === undefined) return undefined;
+    try {
+      const tree = Tree.load(this.#reads.cache, headsBlock, commit.heads);
+      const bytes = tree.stream([hex(bucket)], COMMIT_STREAM)?.bytes;
+      return bytes !== undefined && isAddress(bytes) ? bytes.slice() : undefined;
+    } catch (error) {
+      if (isRegaliaError(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether a nested bucket's root came with the commit that the heads name. */
+  #nestedRoots(ref: CommitRef): (bucket: Uint8Array, root: Address) => boolean {
+    return (bucket, root) => {
+      const head = this.#headOf(ref, bucket);
+      if (head === undefined || this.#reads.history.entry(head) === undefined) return false;
+      return sameAddress(this.#reads.history.commit(head).root, root);
+    };
+  }
+}
