@@ -23,8 +23,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
-import { nameBytes } from '../bytes.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, nameBytes, RegaliaError } from '../index.js';
 import { ExactTimes } from './exact-times.js';
 import {
   CONTENT,

@@ -4,8 +4,10 @@
  * file's bytes in the stream `content`; other streams on the same entries are nobody's business here.
  */
 
+import type { ChildRange as Range, Key } from '../index.js';
+
 /** A key: '/a/b', or its names. Names that are not UTF-8 are text with lone surrogates, as everywhere. */
-export type KeyLike = string | readonly (string | Uint8Array)[];
+export type KeyLike = Key;
 
 export interface StoredStream {
   readonly size: number;
@@ -20,10 +22,7 @@ export interface StoredEntry {
   get(stream: string): StoredStream | undefined;
 }
 
-export interface ChildRange {
-  readonly gt?: string;
-  readonly limit?: number;
-}
+export type ChildRange = Pick<Range, 'limit'> & { readonly gt?: string };
 
 export interface TreeReader {
   entry(key: KeyLike): StoredEntry | undefined;

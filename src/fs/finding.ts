@@ -2,7 +2,7 @@
  * Findings: what an import or export could not do for single files, reported instead of thrown, and the slices of time
  * in which both work. Beyond a bound findings are only counted, so that a tree of unreadable files takes no memory.
  */
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../index.js';
 import type { ByteText } from './listing.js';
 
 export interface Finding {

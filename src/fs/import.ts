@@ -10,7 +10,7 @@
  * read once more, then taken as it is, under the older stat, so that the next import looks again.
  */
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
-import { nameBytes, nameText } from '../bytes.js';
+import { nameBytes, nameText } from '../index.js';
 import {
   CONTENT,
   type KeyLike,

@@ -15,7 +15,7 @@
  * it; the writer and the comparison here are dedicated to it, since an import compares every file of a tree.
  */
 import type { BigIntStats, Stats } from 'node:fs';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../index.js';
 
 export type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'block' | 'character';
 

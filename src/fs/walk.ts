@@ -10,7 +10,7 @@
  * way down and their sorted names, which have a bound of their own.
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../index.js';
 import {
   type ByteText,
   byteText,
