@@ -1,0 +1,112 @@
+/**
+ * Faults: what a scrub finds. A fault is something to mend. What cannot be read because of it is not told again:
+ * whoever mends the one mends all.
+ *
+ *     corrupt     a block, or a commit's row, whose bytes are not those that were written
+ *     missing     a block or a commit that something names, and that is not here
+ *     structure   a block that is what its address says, and does not follow its format or contradicts what names it
+ *     link        a block that is here, but not where the local id beside a reference says
+ *     index       the index from addresses to blocks lacks a block, or names one that is not there
+ *     row         a row outside blocks (heads, logs, numbers) that is damaged, absent or contradicts others
+ *     count       a table or a bucket has more or fewer rows than it counts
+ *     stamp       a commit's stamp is not at or above that of a parent
+ *     signature   a commit's signature is not its actor's
+ */
+import { type Address, addressText } from '../blocks/address.js';
+import type { RowKey, Table } from '../blocks/backend.js';
+import { hex, utf8Text } from '../bytes.js';
+import { isRegaliaError } from '../errors.js';
+import { keyText, type Names } from '../tree/key.js';
+
+export type FaultKind =
+  | 'corrupt'
+  | 'missing'
+  | 'structure'
+  | 'link'
+  | 'index'
+  | 'row'
+  | 'count'
+  | 'stamp'
+  | 'signature';
+
+export interface Fault {
+  readonly kind: FaultKind;
+  /** The block or commit that is hit. */
+  readonly address: string | undefined;
+  /** The key whose entry needs the block, in the bucket whose log holds `commit`. */
+  readonly key: string | undefined;
+  /** The stream that the block belongs to. */
+  readonly stream: string | undefined;
+  /** The oldest commit that needs the block. */
+  readonly commit: string | undefined;
+  /** The table and the key of the row that is hit, as 'log 01ab…'. */
+  readonly row: string | undefined;
+  /** What is wrong, for people. */
+  readonly what: string;
+  /** Whether this store holds what mends it; otherwise a peer, a backup or an archive may. */
+  readonly repairable: boolean;
+}
+
+/** What a scrub ends with. */
+export interface VerifySummary {
+  readonly kind: 'summary';
+  /** Blocks that commits reach, each counted once. */
+  readonly blocks: number;
+  /** Bytes of those, as stored uncompressed and unpatched. */
+  readonly bytes: number;
+  readonly commits: number;
+  readonly faults: number;
+}
+
+/** Where a fault was found. */
+export interface Place {
+  readonly address?: Address | undefined;
+  readonly names?: Names | undefined;
+  readonly stream?: string | undefined;
+  readonly commit?: Address | undefined;
+}
+
+/** A step of a scrub: bytes that were read, or a fault. */
+export type Step = Fault | number;
+
+export function blockFault(
+  kind: FaultKind,
+  what: string,
+  { address, names, stream, commit }: Place,
+  repairable: boolean,
+): Fault {
+  return {
+    kind,
+    address: address && addressText(address),
+    key: names && keyText(names),
+    stream,
+    commit: commit && addressText(commit),
+    row: undefined,
+    what,
+    repairable,
+  };
+}
+
+export function rowFault<T extends Table>(
+  kind: FaultKind,
+  what: string,
+  table: T,
+  key: RowKey<T> | undefined,
+  repairable: boolean,
+): Fault {
+  const row = key === undefined ? table : rowText(table, key);
+  return { ...blockFault(kind, what, {}, repairable), row };
+}
+
+/** The name of a row: its table, and its key as a number, as readable text, or in hexadecimal digits. */
+export function rowText<T extends Table>(table: T, key: RowKey<T>): string {
+  if (typeof key === 'number') return `${table} ${key}`;
+  const text = table === 'meta' ? utf8Text(key) : undefined;
+  return `${table} ${text ?? hex(key)}`;
+}
+
+/** The message of an error of the world's; our own bugs are thrown on. */
+export function tellOf(error: unknown): string {
+  if (isRegaliaError(error)) return error.message;
+  throw error;
+}

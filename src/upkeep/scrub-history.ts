@@ -1,0 +1,319 @@
+/**
+ * Scrubs history: the log of every bucket in its order, and each commit in it; then the commits that no log has; then
+ * branches and tags.
+ *
+ * Of a commit: its row's checksum; that it hashes to its address, with its stamp rebuilt; that its parents are here, or
+ * history is cut off there; that height and corrected date rise from them, and its stamp is at or above theirs; its
+ * signature. Then the blocks that it reaches and no commit before it did.
+ *
+ * A commit that is stored as a difference from one that is damaged is not told: mending the one mends both.
+ */
+import { type Address, addressKey, addressText, BlockKind, isAddress } from '../blocks/address.js';
+import type { Backend } from '../blocks/backend.js';
+import { openRow } from '../blocks/rows.js';
+import { copyBytes, equalBytes, hex, utf8Text } from '../bytes.js';
+import { leqEvents } from '../clock/event.js';
+import { isRegaliaError } from '../errors.js';
+import { branch, branches, tag, tags } from '../log/branches.js';
+import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
+import { openEntry, type StoredCommit } from '../log/entry.js';
+import { History } from '../log/history.js';
+import { type LogBounds, logKey } from '../log/sequence.js';
+import { verifySignature } from '../log/signature.js';
+import {
+  blockFault,
+  type Fault,
+  type FaultKind,
+  rowFault,
+  rowText,
+  type Step,
+  tellOf,
+} from './fault.js';
+import type { BlockScrub, Wanted } from './scrub-blocks.js';
+
+/** The letters of branches and tags in keys of the table `heads`. */
+const BRANCH = 0x62;
+const TAG = 0x74;
+/** What a row costs beside its bytes, in bytes read. */
+const ROW_COST = 256;
+
+export class HistoryScrub {
+  commits = 0;
+  readonly #backend: Backend;
+  /** A history of its own: what other handles have cached is read again. */
+  readonly #history: History;
+  readonly #blocks: BlockScrub;
+  /** Commits that cannot be read, and rows of logs that were told. */
+  readonly #bad = new Set<string>();
+  readonly #told = new Set<string>();
+
+  constructor(backend: Backend, blocks: BlockScrub) {
+    this.#backend = backend;
+    this.#history = new History(backend);
+    this.#blocks = blocks;
+  }
+
+  /** The logs of all buckets, the store's own first. */
+  *logs(store: Uint8Array): Generator<Step, void> {
+    yield* this.#log(store);
+    for (const bucket of this.#buckets('log')) {
+      if (!equalBytes(bucket, store)) yield* this.#log(bucket);
+    }
+  }
+
+  /** The buckets that have rows in a table whose keys begin with one. */
+  *#buckets(table: 'log' | 'heads'): Generator<Uint8Array, void> {
+    let after = new Uint8Array(0);
+    for (;;) {
+      let next: Uint8Array | undefined;
+      for (const { key } of this.#backend.range(table, { gt: after, limit: 1 })) next = key;
+      if (next === undefined) return;
+      const bucket = next.slice(0, BUCKET_ID_LENGTH);
+      yield bucket;
+      // No key of the bucket is longer than a branch's.
+      after = new Uint8Array(BUCKET_ID_LENGTH + 300).fill(0xff);
+      after.set(bucket);
+    }
+  }
+
+  *#log(bucket: Uint8Array): Generator<Step, void> {
+    const { bounds, fault } = this.#bounds(bucket);
+    if (fault !== undefined) yield fault;
+    for (let sequence = bounds.first; sequence < bounds.next; sequence++) {
+      yield ROW_COST;
+      const key = logKey(bucket, sequence);
+      const row = this.#backend.get('log', key);
+      const address = row === undefined ? undefined : this.#logRow(key, row);
+      if (address instanceof Uint8Array) yield* this.#commit(address, { bucket, sequence });
+      else yield this.#tellLog(address ?? 'the log lacks a row', key);
+    }
+    const last = logKey(bucket, bounds.next);
+    for (const { key } of this.#backend.range('log', { gte: last, lte: endOf(bucket) })) {
+      const isLive = this.#history.bounds(bucket).next > bounds.next;
+      if (!isLive) yield this.#tellLog('a row behind the end of its log', key);
+    }
+  }
+
+  #tellLog(what: string, key: Uint8Array): Fault {
+    this.#told.add(rowText('log', key));
+    return rowFault('row', what, 'log', key, true);
+  }
+
+  /** The bounds; where they are lost, those of the rows that are there. */
+  #bounds(bucket: Uint8Array): { bounds: LogBounds; fault?: Fault } {
+    try {
+      return { bounds: this.#history.bounds(bucket) };
+    } catch (error) {
+      const fault = rowFault('row', tellOf(error), 'log', bucket, true);
+      return {
+        bounds: { first: this.#place(bucket, false), next: this.#place(bucket, true) },
+        fault,
+      };
+    }
+  }
+
+  #place(bucket: Uint8Array, reverse: boolean): number {
+    const range = { gt: bucket, lte: endOf(bucket), reverse, limit: 1 };
+    for (const { key } of this.#backend.range('log', range)) {
+      return Number.parseInt(hex(key.subarray(BUCKET_ID_LENGTH)), 16) + (reverse ? 1 : 0);
+    }
+    return 0;
+  }
+
+  /** The address in a row of a log, or what is wrong with it. */
+  #logRow(key: Uint8Array, row: Uint8Array): Address | string {
+    try {
+      const address = copyBytes(openRow('log', key, row));
+      return isAddress(address) ? address : 'a row names no commit';
+    } catch (error) {
+      return tellOf(error);
+    }
+  }
+
+  *#commit(
+    address: Address,
+    place: { bucket: Uint8Array; sequence: number },
+  ): Generator<Step, void> {
+    const stored = this.#stored(address);
+    if (typeof stored === 'string') {
+      this.#bad.add(addressKey(address));
+      const kind = this.#backend.view('commits', address) === undefined ? 'missing' : 'corrupt';
+      return yield commitFault(kind, stored, address);
+    }
+    const { entry } = stored;
+    if (entry.sequence !== place.sequence || !equalBytes(entry.bucket, place.bucket)) {
+      yield this.#tellLog(
+        'a row names a commit of another place',
+        logKey(place.bucket, place.sequence),
+      );
+    }
+    yield* this.#check(stored);
+    for (const wanted of wantedBy(stored)) yield* this.#blocks.run(wanted, address);
+  }
+
+  /** A commit's row, or what is wrong with it. */
+  #stored(address: Address): StoredCommit | string {
+    const row = this.#backend.get('commits', address);
+    if (row === undefined) return 'a commit is not here';
+    try {
+      return openEntry(address, row);
+    } catch (error) {
+      return tellOf(error);
+    }
+  }
+
+  *#check(stored: StoredCommit): Generator<Step, void> {
+    const { entry, links, deltas, body } = stored;
+    const { address } = entry;
+    this.commits++;
+    yield body.length + ROW_COST;
+    const first = links.parents[0];
+    const underBad = deltas > 0 && first !== undefined && this.#bad.has(addressKey(first));
+    const commit = this.#read(address);
+    if (typeof commit === 'string') {
+      this.#bad.add(addressKey(address));
+      if (!underBad) yield commitFault('corrupt', commit, address);
+      return;
+    }
+    for (const parent of entry.parents) yield* this.#parent(stored, commit, parent);
+    if (entry.signature === undefined) return;
+    const { actor } = commit;
+    const holds = actor !== undefined && verifySignature(actor, address, entry.signature);
+    if (!holds) yield commitFault('signature', 'the signature is not that of its actor', address);
+  }
+
+  #read(address: Address): Commit | string {
+    try {
+      return this.#history.commit(address);
+    } catch (error) {
+      return tellOf(error);
+    }
+  }
+
+  *#parent(stored: StoredCommit, commit: Commit, parent: Address): Generator<Step, void> {
+    const { entry } = stored;
+    if (this.#bad.has(addressKey(parent))) return;
+    const before = this.#stored(parent);
+    if (typeof before === 'string') {
+      if (entry.cut || this.#backend.view('commits', parent) !== undefined) return;
+      this.#bad.add(addressKey(parent));
+      return yield commitFault(
+        'missing',
+        `a parent of ${addressText(entry.address)} is not here`,
+        parent,
+      );
+    }
+    const rises =
+      before.entry.height < entry.height && before.entry.correctedMs < entry.correctedMs;
+    if (!rises) {
+      yield rowFault('row', 'height or date does not rise', 'commits', entry.address, true);
+    }
+    if (!equalBytes(before.entry.bucket, entry.bucket)) return;
+    const earlier = this.#read(parent);
+    if (typeof earlier === 'string' || leqEvents(earlier.stamp, commit.stamp)) return;
+    yield commitFault(
+      'stamp',
+      `the stamp is not above that of ${addressText(parent)}`,
+      entry.address,
+    );
+  }
+
+  /** The commits that their bucket's log does not lead to, told unless their place in it was. */
+  *strays(): Generator<Step, void> {
+    for (const { key } of this.#backend.range('commits')) {
+      yield ROW_COST;
+      if (this.#bad.has(addressKey(key))) continue;
+      const stored = this.#stored(key);
+      if (typeof stored === 'string') {
+        yield isAddress(key)
+          ? commitFault('corrupt', stored, key)
+          : rowFault('row', stored, 'commits', key, false);
+        continue;
+      }
+      const place = logKey(stored.entry.bucket, stored.entry.sequence);
+      const row = this.#backend.get('log', place);
+      const listed = row === undefined ? undefined : this.#logRow(place, row);
+      if (listed instanceof Uint8Array && equalBytes(listed, key)) continue;
+      if (!this.#told.has(rowText('log', place))) {
+        yield rowFault('row', 'the log does not lead to this commit', 'commits', key, true);
+      }
+      yield* this.#commit(key, stored.entry);
+    }
+  }
+
+  /** Branches and tags. Each bucket's rows are read in one turn, so that they can be counted. */
+  *heads(): Generator<Step, void> {
+    for (const bucket of this.#buckets('heads')) {
+      const faults: Fault[] = [];
+      for (const { key, bytes } of this.#backend.range('heads', {
+        gte: bucket,
+        lte: endOf(bucket),
+      })) {
+        const fault = this.#head(bucket, key, bytes);
+        if (fault !== undefined) faults.push(fault);
+      }
+      if (faults.every(({ row }) => row === undefined)) faults.push(...this.#counts(bucket));
+      yield* faults;
+      yield ROW_COST;
+    }
+  }
+
+  #head(bucket: Uint8Array, key: Uint8Array, bytes: Uint8Array): Fault | undefined {
+    try {
+      openRow('heads', key, bytes);
+      if (key.length === BUCKET_ID_LENGTH) return undefined;
+      const name = utf8Text(key.subarray(BUCKET_ID_LENGTH + 1));
+      const sort = key[BUCKET_ID_LENGTH];
+      if (name === undefined || (sort !== BRANCH && sort !== TAG)) {
+        return rowFault('row', 'a row that names neither a branch nor a tag', 'heads', key, false);
+      }
+      const commit =
+        sort === BRANCH
+          ? branch(this.#backend, bucket, name)?.head
+          : tag(this.#backend, bucket, name);
+      if (commit === undefined || this.#backend.view('commits', commit) !== undefined)
+        return undefined;
+      const what = sort === BRANCH ? 'branch' : 'tag';
+      if (this.#bad.has(addressKey(commit))) return undefined;
+      return commitFault('missing', `the commit of ${what} ${name} is not here`, commit);
+    } catch (error) {
+      return rowFault('row', tellOf(error), 'heads', key, false);
+    }
+  }
+
+  #counts(bucket: Uint8Array): Fault[] {
+    try {
+      for (const _ of branches(this.#backend, bucket));
+      for (const _ of tags(this.#backend, bucket));
+      return [];
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      return [rowFault('count', error.message, 'heads', bucket, false)];
+    }
+  }
+}
+
+/** Above every key of a bucket. */
+function endOf(bucket: Uint8Array): Uint8Array {
+  const end = new Uint8Array(BUCKET_ID_LENGTH + 300).fill(0xff);
+  end.set(bucket);
+  return end;
+}
+
+function commitFault(kind: FaultKind, what: string, address: Address): Fault {
+  return blockFault(kind, what, { address, commit: address }, false);
+}
+
+/** The blocks that a commit names. */
+function wantedBy({ entry, links }: StoredCommit): Wanted[] {
+  const root = { what: 'root', kind: BlockKind.root } as const;
+  const wanted: Wanted[] = [{ ...root, address: links.root, id: entry.rootBlock }];
+  if (links.heads !== undefined) {
+    wanted.unshift({ ...root, address: links.heads, id: entry.headsBlock });
+  }
+  if (links.moves !== undefined) {
+    const moves = { what: 'moves', kind: BlockKind.moves } as const;
+    wanted.push({ ...moves, address: links.moves, id: entry.movesBlock });
+  }
+  return wanted;
+}

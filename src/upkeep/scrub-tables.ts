@@ -1,0 +1,181 @@
+/**
+ * Scrubs the tables themselves: what no commit leads to, and what only tables know.
+ *
+ *     meta         every row's checksum; extents are numbered below the first number not leased yet
+ *     extents      every row and every stored block in it can be taken apart, reached or not
+ *     addressLog   8 bytes for each block of an extent that is there
+ *     addresses    every id is that of a block that is there, and of one with that prefix where a commit reaches it
+ *     counts       a table has as many rows as the engine says
+ */
+import type { Backend, Table } from '../blocks/backend.js';
+import { readStored, readU48 } from '../blocks/body.js';
+import { blockId, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
+import { openRow } from '../blocks/rows.js';
+import { ByteReader, equalBytes, utf8Bytes } from '../bytes.js';
+import { type Fault, rowFault, type Step, tellOf } from './fault.js';
+import { prefixNumber, type Seen } from './seen.js';
+
+const EXTENT_LEASE = utf8Bytes('extents');
+const ID_LENGTH = 6;
+/** What a row costs beside its bytes, in bytes read. */
+const ROW_COST = 256;
+
+export function* scrubTables(backend: Backend, seen: Seen): Generator<Step, void> {
+  yield* counted(backend, 'meta', scrubMeta(backend));
+  yield* counted(backend, 'extents', scrubExtents(backend));
+  yield* counted(backend, 'addressLog', scrubAddressLog(backend, seen));
+  yield* counted(backend, 'addresses', scrubAddresses(backend, seen));
+  for (const table of ['commits', 'log', 'heads'] as const) {
+    yield* counted(backend, table, onlyRows(backend, table));
+  }
+}
+
+/** A table's rows: a step each, then the faults found, with the number of rows as the result. */
+type TableScrub = Generator<Step, number>;
+
+/** Compares the number of rows with what the engine says, unless it changed meanwhile. */
+function* counted(backend: Backend, table: Table, scrub: TableScrub): Generator<Step, void> {
+  const before = backend.count(table);
+  const found = yield* scrub;
+  const after = backend.count(table);
+  // Others may have written: rows that came or went may have been met or not.
+  if (found === before || found === after || before !== after) return;
+  const what = `table ${table} has ${found} rows, and counts ${after}`;
+  yield rowFault('count', what, table, undefined, false);
+}
+
+function* onlyRows(backend: Backend, table: Table): TableScrub {
+  let count = 0;
+  for (const { bytes } of backend.range(table)) {
+    count++;
+    yield bytes.length + ROW_COST;
+  }
+  return count;
+}
+
+function* scrubMeta(backend: Backend): TableScrub {
+  let count = 0;
+  for (const { key, bytes } of backend.range('meta')) {
+    count++;
+    yield bytes.length + ROW_COST;
+    const fault = faultOf(() => {
+      const body = openRow('meta', key, bytes);
+      return equalBytes(key, EXTENT_LEASE) ? leaseFault(backend, body) : undefined;
+    });
+    if (fault !== undefined) yield rowFault('row', fault, 'meta', key, false);
+  }
+  return count;
+}
+
+/** An extent whose number could be given out again. */
+function leaseFault(backend: Backend, body: Uint8Array): string | undefined {
+  const next = new ByteReader(body, 'lease').u48();
+  for (const { key } of backend.range('extents', { reverse: true, limit: 1 })) {
+    if (key >= next) return `extent ${key} has a number that is not leased`;
+  }
+  return undefined;
+}
+
+function* scrubExtents(backend: Backend): TableScrub {
+  let count = 0;
+  for (const { key, bytes } of backend.range('extents')) {
+    count++;
+    yield bytes.length + ROW_COST;
+    const fault = faultOf(() => extentFault(bytes));
+    if (fault !== undefined) yield rowFault('row', fault, 'extents', key, false);
+  }
+  return count;
+}
+
+function extentFault(row: Uint8Array): string | undefined {
+  const slots = slotsIn(row);
+  if (slots === 0) return 'an extent without blocks';
+  let last = 0;
+  for (let slot = 0; slot < slots; slot++) {
+    const [start, end] = slotRange(row, slot);
+    readStored(row, start, end);
+    last = end;
+  }
+  return last === row.length ? undefined : 'bytes behind the last block of an extent';
+}
+
+function slotsIn(row: Uint8Array): number {
+  return row.length < 2 ? 0 : (row[0] as number) | ((row[1] as number) << 8);
+}
+
+function* scrubAddressLog(backend: Backend, seen: Seen): TableScrub {
+  let count = 0;
+  for (const { key, bytes } of backend.range('addressLog')) {
+    count++;
+    yield bytes.length + ROW_COST;
+    const row = backend.view('extents', key);
+    const slots = row === undefined ? 0 : slotsIn(row);
+    if (row === undefined) {
+      yield rowFault('missing', `extent ${key} is not here`, 'extents', key, false);
+      continue;
+    }
+    if (slots === 0 || bytes.length !== slots * PREFIX_LENGTH) {
+      const what = `${bytes.length} bytes of addresses for ${slots} blocks`;
+      yield indexFault(what, 'addressLog', key);
+      continue;
+    }
+    for (let slot = 0; slot < slots; slot++) {
+      const at = slot * PREFIX_LENGTH;
+      if (agrees(seen, blockId(key, slot), bytes, at)) continue;
+      yield indexFault(`block ${blockId(key, slot)} has another address`, 'addressLog', key);
+    }
+  }
+  return count;
+}
+
+function* scrubAddresses(backend: Backend, seen: Seen): TableScrub {
+  let count = 0;
+  for (const { key, bytes } of backend.range('addresses')) {
+    count++;
+    yield bytes.length + ROW_COST;
+    if (key.length !== PREFIX_LENGTH || bytes.length === 0 || bytes.length % ID_LENGTH !== 0) {
+      yield indexFault(`a row of ${bytes.length} bytes`, 'addresses', key);
+      continue;
+    }
+    for (let at = 0; at < bytes.length; at += ID_LENGTH) {
+      const id = readU48(bytes, at);
+      const row = backend.view('extents', extentOf(id));
+      if (row === undefined || slotOf(id) >= slotsIn(row)) {
+        yield indexFault(`block ${id} is not here`, 'addresses', key);
+      } else if (!agrees(seen, id, key, 0)) {
+        yield indexFault(`block ${id} has another address`, 'addresses', key);
+      }
+    }
+  }
+  return count;
+}
+
+/** Whether the index's prefix of a block is the one that was seen, if it was. */
+function agrees(seen: Seen, id: number, prefix: Uint8Array, at: number): boolean {
+  const digest = seen.digest(id);
+  return digest === undefined || digest === prefixNumber(prefix, at);
+}
+
+function indexFault<T extends 'addresses' | 'addressLog'>(
+  what: string,
+  table: T,
+  key: T extends 'addressLog' ? number : Uint8Array,
+): Fault {
+  const row = key as Parameters<typeof rowFault<Table>>[3];
+  return rowFault<Table>('index', what, table, row, true);
+}
+
+function faultOf(check: () => string | undefined): string | undefined {
+  try {
+    return check();
+  } catch (error) {
+    return tellOf(error);
+  }
+}
+
+/** How many blocks the index knows of: what a scrub may expect to read at most. */
+export function expectedBlocks(backend: Backend): number {
+  let blocks = backend.count('addresses');
+  for (const { bytes } of backend.range('addressLog')) blocks += bytes.length / PREFIX_LENGTH;
+  return blocks;
+}

@@ -1,0 +1,88 @@
+/**
+ * Verification: reads everything that a store keeps, while it is used, and tells what is not as it was written.
+ *
+ *     logs of all buckets → commits → trees, contents, moves → stray commits → branches and tags → tables
+ *
+ * Commits come oldest first, and each block is read once, at the first commit that reaches it: so the cost is that of
+ * the store's size. Blocks are read past the caches. What is written meanwhile may be met or not. Where the engine's
+ * file is damaged in its own structure the engine may end the process; whoever fears that runs this in a child.
+ *
+ * Not asked: whether nodes end where the boundary rule says, and whether bytes of free pages are sound.
+ */
+import type { Backend } from '../blocks/backend.js';
+import { turn } from '../chunks/turn.js';
+import { throwIfAborted } from '../errors.js';
+import type { Fault, Step, VerifySummary } from './fault.js';
+import { BlockScrub } from './scrub-blocks.js';
+import { HistoryScrub } from './scrub-history.js';
+import { expectedBlocks, scrubTables } from './scrub-tables.js';
+
+export interface VerifyProgress {
+  readonly blocks: number;
+  readonly bytes: number;
+  /** Blocks in the index when the scrub began: those that no commit reaches are not read. */
+  readonly total: number;
+}
+
+export interface VerifyOptions {
+  /** Ends the scrub with REGALIA_ABORTED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told every so often, and at the end. */
+  readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
+  /** Whether contents must be here; false for a replica that took metadata alone. Yes unless told. */
+  readonly contents?: boolean | undefined;
+}
+
+/** What a store scrubs. */
+export interface VerifySubject {
+  readonly backend: Backend;
+  /** The id of its root bucket. */
+  readonly store: Uint8Array;
+}
+
+/** What is done in one turn, in bytes read: some milliseconds. */
+const TURN_BYTES = 96 * 1024;
+
+/** Faults as they are found; the last row is the summary. REGALIA_ABORTED, and what the engine throws. */
+export async function* verify(
+  { backend, store }: VerifySubject,
+  options: VerifyOptions = {},
+): AsyncGenerator<Fault | VerifySummary, void, undefined> {
+  const { signal, onProgress, contents = true } = options;
+  throwIfAborted(signal, 'verify');
+  backend.refresh();
+  const total = onProgress === undefined ? 0 : expectedBlocks(backend);
+  const blocks = new BlockScrub(backend, { contents });
+  const history = new HistoryScrub(backend, blocks);
+  let faults = 0;
+  let read = 0;
+  for (const step of stepsOf(backend, store, blocks, history)) {
+    if (typeof step !== 'number') {
+      faults++;
+      yield step;
+      continue;
+    }
+    read += step;
+    if (read < TURN_BYTES) continue;
+    read = 0;
+    onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
+    await turn();
+    throwIfAborted(signal, 'verify');
+    backend.refresh();
+  }
+  onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
+  const { commits } = history;
+  yield { kind: 'summary', blocks: blocks.blocks, bytes: blocks.bytes, commits, faults };
+}
+
+function* stepsOf(
+  backend: Backend,
+  store: Uint8Array,
+  blocks: BlockScrub,
+  history: HistoryScrub,
+): Generator<Step, void> {
+  yield* history.logs(store);
+  yield* history.strays();
+  yield* history.heads();
+  yield* scrubTables(backend, blocks.seen);
+}

@@ -1,0 +1,325 @@
+/**
+ * A scrub finds what was damaged, says where it is, and tells nothing else; on both engines.
+ */
+import t, { type Test } from 'tap';
+import { addressOf, addressText, parseAddress } from '../../src/blocks/address.js';
+import { BodyWriter, u48Bytes } from '../../src/blocks/body.js';
+import { sealRow } from '../../src/blocks/rows.js';
+import { hex, utf8Bytes } from '../../src/bytes.js';
+import { type Commit, encodeCommit } from '../../src/log/commit.js';
+import { openEntry, sealEntry } from '../../src/log/entry.js';
+import { logKey, putBounds } from '../../src/log/sequence.js';
+import type { Tip } from '../../src/store/line.js';
+import { digestAddress, type Tree } from '../../src/tree/lookup.js';
+import { CHILD_MAP, readRecord } from '../../src/tree/record.js';
+import { change, changeBlock, ENGINES, flipped, type Held, hold, rowAt, scrub } from './stores.js';
+
+interface Target {
+  readonly id: number;
+  readonly address: string;
+}
+
+function treeOf({ core, head }: Held): Tree {
+  return core.treeOf(head().address);
+}
+
+/** The block of a stream that is not inline. */
+function blockOf(held: Held, key: string, stream: string): Target {
+  const found = treeOf(held).stream(key, stream);
+  if (found === undefined || found.id === 0) throw new Error(`${key} ${stream} has no block`);
+  return { id: found.id, address: addressText(digestAddress(found.node, found.bytes)) };
+}
+
+/** A stream of '/wide' that left its record. */
+function metadataStream(held: Held): string {
+  for (let i = 0; i < 30; i++) {
+    if ((treeOf(held).stream('/wide', `s${i}`)?.id ?? 0) !== 0) return `s${i}`;
+  }
+  throw new Error('no stream left its record');
+}
+
+/** The top node of '/many'. */
+function topOfMany(held: Held): Target {
+  const spot = treeOf(held).locate('/many');
+  if (spot === undefined) throw new Error('no /many');
+  const { child } = readRecord(spot.node, spot.index);
+  if (child.form !== CHILD_MAP) throw new Error('/many is inline');
+  return { id: child.id, address: addressText(digestAddress(spot.node, child.digest)) };
+}
+
+for (const engine of ENGINES) {
+  const check = async (
+    name: string,
+    body: (held: Held, t: Test) => Promise<void>,
+  ): Promise<void> => {
+    await t.test(`${engine}: ${name}`, async (t) => {
+      const held = await hold(engine);
+      try {
+        await body(held, t);
+      } finally {
+        await held.remove();
+      }
+    });
+  };
+
+  await check('a sound store has no fault, and everything is counted', async ({ store }, t) => {
+    const progress: number[] = [];
+    const { faults, summary } = await scrub(store, { onProgress: (p) => progress.push(p.blocks) });
+    t.same(faults, []);
+    t.ok(summary.blocks > 40, `${summary.blocks} blocks`);
+    t.ok(summary.bytes > 400_000, `${summary.bytes} bytes`);
+    // The root bucket's on two branches, and those of the bucket within.
+    t.ok(summary.commits >= 10, `${summary.commits} commits`);
+    t.equal(progress.at(-1), summary.blocks);
+  });
+
+  for (const [key, what] of [
+    ['/photos/cat.jpg', 'a manifest'],
+    ['/photos/dog.jpg', 'a piece'],
+  ] as const) {
+    await check(`${what} with a flipped bit is found at its key`, async (held, t) => {
+      const { store, backend } = held;
+      const target = blockOf(held, key, 'content');
+      await changeBlock(backend, target.id, (stored) => stored.set(flipped(stored, 60)));
+      const { faults } = await scrub(store);
+      t.equal(faults.length, 1);
+      const [fault] = faults;
+      t.match(fault, { kind: 'corrupt', address: target.address, key, stream: 'content' });
+      t.equal(fault?.repairable, false);
+    });
+  }
+
+  await check('a metadata block with a flipped bit is found', async (held, t) => {
+    const { store, backend } = held;
+    const stream = metadataStream(held);
+    const target = blockOf(held, '/wide', stream);
+    await changeBlock(backend, target.id, (stored) => stored.set(flipped(stored, -1)));
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'corrupt', address: target.address, key: '/wide', stream });
+  });
+
+  await check('a node with a flipped bit is found', async (held, t) => {
+    const { store, backend } = held;
+    const target = topOfMany(held);
+    // A byte that the digest covers: those behind are links where it is stored whole.
+    await changeBlock(backend, target.id, (stored) => stored.set(flipped(stored, 12)));
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'corrupt', address: target.address, key: '/many' });
+  });
+
+  await check('an extent that is lost is missed', async (held, t) => {
+    const { store, backend } = held;
+    const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
+    await change(backend, 'extents', Math.floor(id / 4096), () => undefined);
+    const { faults } = await scrub(store);
+    t.ok(faults.every(({ kind }) => kind === 'missing'));
+    t.ok(faults.some((fault) => fault.address === address && fault.key === '/photos/dog.jpg'));
+    t.equal(faults.filter(({ row }) => row === `extents ${Math.floor(id / 4096)}`).length, 1);
+  });
+
+  await check('a wrong link is found, and can be mended', async (held, t) => {
+    const { store, backend } = held;
+    const target = blockOf(held, '/photos/cat.jpg', 'content');
+    const other = blockOf(held, '/photos/dog.jpg', 'content');
+    // The last link of the manifest is that of its last piece.
+    await changeBlock(backend, target.id, (stored) =>
+      stored.set(u48Bytes(other.id), stored.length - 6),
+    );
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'link', address: target.address, key: '/photos/cat.jpg' });
+    t.equal(faults[0]?.repairable, true);
+  });
+
+  await check('addresses that the index lost are found', async (held, t) => {
+    const { store, backend } = held;
+    const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
+    await change(backend, 'addressLog', Math.floor(id / 4096), () => undefined);
+    const { faults } = await scrub(store);
+    t.ok(faults.every(({ kind, repairable }) => kind === 'index' && repairable));
+    t.ok(faults.some((fault) => fault.address === address));
+  });
+
+  await check('an index row of blocks that are not there is found', async (held, t) => {
+    const { store, backend } = held;
+    const key = utf8Bytes('12345678');
+    await backend.write((batch) => batch.put('addresses', key, u48Bytes(2 ** 40)), 'none');
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'index', row: `addresses ${hex(key)}` });
+  });
+
+  await check('a row that the log lost is found, and its commit is read', async (held, t) => {
+    const { store, backend } = held;
+    const sound = await scrub(store);
+    const key = logKey(held.core.identity.store, 3);
+    await change(backend, 'log', key, () => undefined);
+    const { faults, summary } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'row', row: `log ${hex(key)}`, repairable: true });
+    t.equal(summary.commits, sound.summary.commits);
+    t.equal(summary.blocks, sound.summary.blocks);
+  });
+
+  await check('bounds of a log that are lost are found', async (held, t) => {
+    const { store, backend } = held;
+    const bucket = held.core.identity.store;
+    await change(backend, 'log', bucket, (row) => flipped(row, -1));
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'row', row: `log ${hex(bucket)}` });
+  });
+
+  await check("a commit's row with a flipped bit is found alone", async (held, t) => {
+    const { store, backend } = held;
+    const commits = [...store.log()];
+    const address = commits[4]?.commit ?? '';
+    await change(backend, 'commits', parseAddress(address), (row) => flipped(row, -3));
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'corrupt', address, commit: address });
+  });
+
+  await check("a commit's row that is lost is found alone", async (held, t) => {
+    const { store, backend } = held;
+    const { address } = held.head();
+    await change(backend, 'commits', address, () => undefined);
+    const { faults } = await scrub(store);
+    t.match(faults, [{ kind: 'missing', address: addressText(address) }]);
+    t.equal(faults.length, 1);
+  });
+
+  for (const index of [0, 1, -1]) {
+    await check(`row ${index} of the heads, damaged, is found`, async (held, t) => {
+      const { store, backend } = held;
+      const key = rowAt(backend, 'heads', index);
+      await change(backend, 'heads', key, (row) => flipped(row, 6));
+      const { faults } = await scrub(store);
+      t.equal(faults.length, 1);
+      t.match(faults[0], { kind: 'row', row: `heads ${hex(key)}` });
+    });
+  }
+
+  await check('a tag that is lost is counted', async (held, t) => {
+    const { store, backend } = held;
+    const tag = [...backend.range('heads')].find(({ key }) => key[16] === 0x74);
+    await change(backend, 'heads', tag?.key ?? new Uint8Array(1), () => undefined);
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'count' });
+  });
+
+  await check('a damaged identity is found', async (held, t) => {
+    const { store, backend } = held;
+    await change(backend, 'meta', utf8Bytes('store'), (row) => flipped(row, 20));
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'row', row: 'meta store' });
+  });
+
+  await check('extent numbers that could be given out again are found', async (held, t) => {
+    const { store, backend } = held;
+    const key = utf8Bytes('extents');
+    await change(backend, 'meta', key, () => sealRow('meta', key, u48Bytes(1)));
+    const { faults } = await scrub(store);
+    t.match(faults, [{ kind: 'row', row: 'meta extents' }]);
+  });
+
+  await check('a stamp that is not above its parents is found', async (held, t) => {
+    const address = await forge(held, (head) => ({ ...head.commit, stamp: 0 }));
+    const { faults } = await scrub(held.store);
+    t.match(faults, [{ kind: 'stamp', address }]);
+    t.equal(faults.length, 1);
+  });
+
+  await check('a signature that is not the actor’s is found', async (held, t) => {
+    const { store, backend } = held;
+    const { address } = held.head();
+    await change(backend, 'commits', address, (row) => {
+      const { entry, deltas, body } = openEntry(address, row);
+      const signature = flipped(entry.signature ?? new Uint8Array(64), 5);
+      return sealEntry({ ...entry, signature }, deltas, body);
+    });
+    const { faults } = await scrub(store);
+    t.match(faults, [{ kind: 'signature', address: addressText(address) }]);
+    t.equal(faults.length, 1);
+  });
+
+  await check('a block that is hashed right and built wrong is found', async (held, t) => {
+    const { store } = held;
+    const root = treeOf(held).root;
+    const plain = root.node.bytes.slice(0, root.node.plainEnd);
+    // The last byte of the last digest: a child map that is not here.
+    const wrong = Uint8Array.of(...plain.subarray(0, 3), 0, ...plain.subarray(plain.length - 40));
+    const block = await putBlock(held, wrong);
+    await forge(held, (head) => ({ ...head.commit, root: block.address }), block.id);
+    const { faults } = await scrub(store);
+    t.equal(faults.length, 1);
+    t.match(faults[0], { kind: 'structure', address: addressText(block.address), key: '/' });
+  });
+
+  await check('a scrub ends when it is aborted', async ({ store }, t) => {
+    const controller = new AbortController();
+    const onProgress = (): void => controller.abort();
+    await t.rejects(scrub(store, { signal: controller.signal, onProgress }), {
+      code: 'REGALIA_ABORTED',
+    });
+  });
+
+  await check('commits land while a scrub goes on', async ({ store }, t) => {
+    let landed = 0;
+    const committing = (async () => {
+      for (let i = 0; i < 20; i++) {
+        await store.transact((tx) => tx.put(`/live/${i}`, 'note', utf8Bytes(`${i}`)));
+        landed++;
+      }
+    })();
+    const { faults } = await scrub(store);
+    await committing;
+    t.same(faults, []);
+    t.equal(landed, 20);
+    t.same((await scrub(store)).faults, []);
+  });
+}
+
+/** Stores any bytes as a block. */
+async function putBlock({ core, backend }: Held, plain: Uint8Array) {
+  const writer = core.blocks.writer();
+  await core.blocks.reserve(1);
+  const body = new BodyWriter();
+  body.all(plain);
+  const address = addressOf(1, plain);
+  const id = writer.put(body, plain.length, address);
+  await backend.write((batch) => writer.emit(batch), 'none');
+  writer.settle();
+  return { address, id };
+}
+
+/** Appends a commit that the history would refuse, with rows that are sound in themselves. */
+async function forge(
+  { core, backend, ...held }: Held,
+  make: (head: Tip) => Commit,
+  rootBlock?: number,
+): Promise<string> {
+  const head = held.head();
+  const { history } = core;
+  const commit: Commit = { ...make(head), parents: [head.address], actor: undefined };
+  const block = encodeCommit(commit);
+  const address = addressOf(commit.algorithm, block);
+  const parent = history.entry(head.address);
+  if (parent === undefined) throw new Error('the head has no entry');
+  await backend.write((batch) => {
+    const { first, next } = history.bounds(commit.bucket, batch);
+    const rises = { height: parent.height + 1, correctedMs: parent.correctedMs + 1 };
+    const place = { address, parents: commit.parents, sequence: next, signature: undefined };
+    const blocks = { rootBlock: rootBlock ?? head.rootBlock };
+    const entry = { ...parent, ...place, ...rises, ...blocks };
+    batch.put('commits', address, sealEntry(entry, 0, block));
+    const key = logKey(commit.bucket, next);
+    batch.put('log', key, sealRow('log', key, address));
+    putBounds(batch, commit.bucket, { first, next: next + 1 });
+  }, 'none');
+  return addressText(address);
+}
