@@ -31,6 +31,7 @@ import {
 } from './record.js';
 import { loadRoot, NO_NAME, type Root, type RootRef, writeRoot } from './root.js';
 import { NO_STREAMS, shapeOf } from './shape.js';
+import { call, type DeepSteps, flatten } from './steps.js';
 
 /** A stream put (a part) or removed (undefined). */
 export interface StreamEdit {
@@ -74,6 +75,8 @@ export interface MovedPart {
   readonly algorithm: AlgorithmNumber;
 }
 
+type BucketChild = ChildPart & { readonly form: typeof CHILD_BUCKET };
+
 /** What editing a tree needs, and what it reports. */
 export class TreeEdit {
   readonly cache: NodeCache;
@@ -89,7 +92,11 @@ export class TreeEdit {
   }
 
   /** Applies the edit of the top entry to a root. Its name is not used. */
-  *rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): Generator<void, RootRef> {
+  rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): Generator<void, RootRef> {
+    return flatten(this.#rootSteps(root, edit, outer));
+  }
+
+  *#rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): DeepSteps<RootRef> {
     const writer = this.#writerFor(root.algorithm);
     const spot = { node: root.node, index: 0 };
     const old = readRecord(root.node, 0);
@@ -98,7 +105,7 @@ export class TreeEdit {
     if (edit.parts !== undefined) this.#report(this.added, edit.parts.child, outer, root.algorithm);
     const parts = edit.parts ?? (edit.clear ? EMPTY_PARTS : old);
     const kept = parts === old ? spot : undefined;
-    const child = yield* this.#childSteps(writer, edit, kept, parts, outer);
+    const child = yield* call(this.#childSteps(writer, edit, kept, parts, outer));
     const streams = editStreams(parts, edit.streams, child);
     return writeRoot(writer, root.rules, placeRecord(writer, NO_NAME, streams, wasFull));
   }
@@ -110,11 +117,11 @@ export class TreeEdit {
     spot: Spot | undefined,
     parts: RecordParts,
     outer: Uint8Array | undefined,
-  ): Generator<void, ChildPart> {
+  ): DeepSteps<ChildPart> {
     const list = edit.beneath?.() ?? [];
     if (list.length === 0) return parts.child;
     const map = this.#mapOf(writer, spot, parts);
-    const result = yield* this.mapSteps(writer, map, list, outer);
+    const result = yield* call(this.#mapSteps(writer, map, list, outer));
     return result.form === 'same' ? parts.child : childOf(result);
   }
 
@@ -127,18 +134,18 @@ export class TreeEdit {
   }
 
   /** Applies a sorted list of edits to a map. */
-  *mapSteps(
+  *#mapSteps(
     writer: NodeWriter,
     map: Node | undefined,
     list: readonly EntryEdit[],
     outer: Uint8Array | undefined,
-  ): Generator<void, MapResult> {
+  ): DeepSteps<MapResult> {
     const prepared = new Map<EntryEdit, ChildPart>();
     for (const edit of list) {
       const { beneath, bucket, inside } = edit;
       const deep = beneath !== undefined || bucket !== undefined || inside === true;
       if (!deep) continue;
-      prepared.set(edit, yield* this.#prepareSteps(writer, map, edit, outer));
+      prepared.set(edit, yield* call(this.#prepareSteps(writer, map, edit, outer)));
     }
     const source = new EntrySource(this, writer, list, prepared, outer);
     return yield* editMapSteps(writer, map, source);
@@ -150,22 +157,24 @@ export class TreeEdit {
     map: Node | undefined,
     edit: EntryEdit,
     outer: Uint8Array | undefined,
-  ): Generator<void, ChildPart> {
+  ): DeepSteps<ChildPart> {
     const found =
       map === undefined ? undefined : findInMap(this.cache, map, edit.bytes, edit.start, edit.end);
     if (edit.inside === true && found !== undefined) {
       const { child } = readRecord(found.node, found.index);
       assert(child.form === CHILD_BUCKET, 'the inside is of a bucket');
-      return yield* this.bucketSteps(child, edit, outer);
+      return yield* call(this.#bucketSteps(child, edit, outer));
     }
     const kept = edit.clear ? undefined : found;
     const parts =
       edit.parts ?? (kept === undefined ? EMPTY_PARTS : readRecord(kept.node, kept.index));
     const spot = edit.parts === undefined ? kept : undefined;
-    if (parts.child.form === CHILD_BUCKET) return yield* this.bucketSteps(parts.child, edit, outer);
-    if (edit.bucket === undefined) return yield* this.#childSteps(writer, edit, spot, parts, outer);
+    if (parts.child.form === CHILD_BUCKET)
+      return yield* call(this.#bucketSteps(parts.child, edit, outer));
+    if (edit.bucket === undefined)
+      return yield* call(this.#childSteps(writer, edit, spot, parts, outer));
     const { id, rules } = edit.bucket;
-    const child = yield* this.#childSteps(writer, edit, spot, parts, id);
+    const child = yield* call(this.#childSteps(writer, edit, spot, parts, id));
     const inner = editStreams(parts, edit.streams, child);
     const after = writeRoot(writer, rules, placeRecord(writer, NO_NAME, inner, true));
     this.touched.push({ bucket: id, outer, before: undefined, after });
@@ -173,18 +182,26 @@ export class TreeEdit {
   }
 
   /** Edits the bucket that an entry is. */
-  *bucketSteps(
-    child: ChildPart & { form: typeof CHILD_BUCKET },
+  bucketSteps(
+    child: BucketChild,
     edit: EntryEdit,
     outer: Uint8Array | undefined,
   ): Generator<void, ChildPart> {
+    return flatten(this.#bucketSteps(child, edit, outer));
+  }
+
+  *#bucketSteps(
+    child: BucketChild,
+    edit: EntryEdit,
+    outer: Uint8Array | undefined,
+  ): DeepSteps<ChildPart> {
     const bucket = child.bucket.slice();
     const root = loadRoot(this.cache, child.id, child.root.slice());
     // What cleared or placed the bucket was done outside; an edit may be of a class whose fields are getters.
     const { bytes, start, end, streams, beneath } = edit;
     const instead = edit.inside === true ? { clear: edit.clear, parts: edit.parts } : KEPT;
     const within = { bytes, start, end, ...instead, streams, beneath };
-    const after = yield* this.rootSteps(root, within, bucket);
+    const after = yield* call(this.#rootSteps(root, within, bucket));
     this.touched.push({ bucket, outer, before: root.address, after });
     return bucketPart(bucket, after);
   }
