@@ -61,10 +61,27 @@ export function defineVerb<const O extends OptionSpecs>(verb: Verb<O>): Verb {
   return verb as unknown as Verb;
 }
 
+/** Where to read or write. */
+export const BRANCH = {
+  branch: { type: 'string', placeholder: 'BRANCH', help: 'another branch than main' },
+} as const satisfies OptionSpecs;
+
+/** Verbs on histories work on the store's own, or on that of a bucket within. */
+export const BUCKET = {
+  ...BRANCH,
+  bucket: { type: 'string', placeholder: 'KEY', help: 'work on the bucket at this key' },
+} as const satisfies OptionSpecs;
+
 /** Options of every verb that reads. */
 export const READ_OPTIONS = {
-  at: { type: 'string', placeholder: 'COMMIT', help: 'read at a commit, a tag or a date' },
-  branch: { type: 'string', placeholder: 'BRANCH', help: 'read or write another branch' },
+  at: { type: 'string', placeholder: 'COMMIT', help: 'read at a commit, tag, branch or date' },
+  ...BRANCH,
+} as const satisfies OptionSpecs;
+
+/** Options of every verb that commits. */
+export const COMMIT_OPTIONS = {
+  ...BRANCH,
+  message: { type: 'string', short: 'm', placeholder: 'TEXT', help: 'what the commit says' },
 } as const satisfies OptionSpecs;
 
 /** Options of every verb. */

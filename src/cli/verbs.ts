@@ -1,4 +1,28 @@
 /** The verbs of the command, in the order in which the help shows them: one file each, loaded when needed. */
 import type { VerbTable } from './command.js';
 
-export const VERBS: VerbTable = {};
+export const VERBS: VerbTable = {
+  init: async () => (await import('./verbs/init.js')).default,
+  import: async () => (await import('./verbs/import.js')).default,
+  export: async () => (await import('./verbs/export.js')).default,
+  put: async () => (await import('./verbs/put.js')).default,
+  get: async () => (await import('./verbs/get.js')).default,
+  ls: async () => (await import('./verbs/ls.js')).default,
+  tree: async () => (await import('./verbs/tree.js')).default,
+  rm: async () => (await import('./verbs/rm.js')).default,
+  mv: async () => (await import('./verbs/mv.js')).default,
+  cp: async () => (await import('./verbs/cp.js')).default,
+  log: async () => (await import('./verbs/log.js')).default,
+  diff: async () => (await import('./verbs/diff.js')).default,
+  fork: async () => (await import('./verbs/fork.js')).default,
+  branch: async () => (await import('./verbs/branch.js')).default,
+  tag: async () => (await import('./verbs/tag.js')).default,
+  bucket: async () => (await import('./verbs/bucket.js')).default,
+  restore: async () => (await import('./verbs/restore.js')).default,
+  revert: async () => (await import('./verbs/revert.js')).default,
+  merge: async () => (await import('./verbs/merge.js')).default,
+  backup: async () => (await import('./verbs/backup.js')).default,
+  stats: async () => (await import('./verbs/stats.js')).default,
+  du: async () => (await import('./verbs/du.js')).default,
+  watch: async () => (await import('./verbs/watch.js')).default,
+};

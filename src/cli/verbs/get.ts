@@ -1,0 +1,37 @@
+/** `regalia get`: the bytes of a stream, or the list of an entry's streams. */
+import type { Entry } from '../../index.js';
+import { absent, keyOf, reading, snapshotOf } from '../open.js';
+import { type Output, shown } from '../output.js';
+import { digits } from '../show.js';
+import { defineVerb, READ_OPTIONS } from '../verb.js';
+
+export default defineVerb({
+  name: 'get',
+  summary: 'print a stream as it is, or list the streams of an entry',
+  usage: 'STORE KEY [STREAM]',
+  details: 'With --json the stream is described, not printed.',
+  options: READ_OPTIONS,
+  async run({ args, options, out, signal }) {
+    const [folder, key, stream] = args as [string, string, string?];
+    return reading(folder, options, async (bucket) => {
+      const entry = snapshotOf(bucket, options.at).entry(keyOf(key));
+      if (entry === undefined) throw absent('entry', keyOf(key));
+      if (stream === undefined) {
+        for (const name of entry.streams) await describe(out, entry, name);
+        return 0;
+      }
+      const found = entry.get(stream);
+      if (found === undefined) throw absent('stream', `${stream} at ${keyOf(key)}`);
+      if (out.json) await describe(out, entry, stream);
+      else for await (const piece of found.readable({ signal })) await out.bytes(piece);
+      return 0;
+    });
+  },
+});
+
+async function describe(out: Output, entry: Entry, name: string): Promise<void> {
+  const stream = entry.get(name);
+  if (stream === undefined) return;
+  const row = { key: entry.key, stream: name, size: stream.size };
+  await out.row(row, `${digits(stream.size, 15)}  ${shown(name)}`);
+}

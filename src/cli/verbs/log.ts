@@ -1,0 +1,35 @@
+/** `regalia log`: commits, newest first. */
+import type { LogOptions } from '../../index.js';
+import { atOf, keyOf, numberOf, reading } from '../open.js';
+import { commitLine, commitRow } from '../show.js';
+import { BUCKET, defineVerb, READ_OPTIONS } from '../verb.js';
+
+export default defineVerb({
+  name: 'log',
+  summary: 'list commits, newest first; with a key those that changed anything at or beneath it',
+  usage: 'STORE [KEY]',
+  options: {
+    ...READ_OPTIONS,
+    ...BUCKET,
+    until: { type: 'string', placeholder: 'COMMIT', help: 'leave out what this one has seen' },
+    limit: { type: 'string', short: 'n', placeholder: 'NUMBER', help: 'no more than these' },
+    reverse: { type: 'boolean', help: 'oldest first' },
+  },
+  async run({ args, options, out, signal }) {
+    const [folder, key] = args as [string, string?];
+    const { at, until, reverse = false } = options;
+    const limit = numberOf('limit', options.limit);
+    return reading(folder, options, async (bucket) => {
+      const log: LogOptions = {
+        signal,
+        reverse,
+        ...(at !== undefined && { from: atOf(bucket, at) }),
+        ...(until !== undefined && { until: atOf(bucket, until) }),
+        ...(key !== undefined && { key: keyOf(key) }),
+        ...(limit !== undefined && { limit }),
+      };
+      for (const commit of bucket.log(log)) await out.row(commitRow(commit), commitLine(commit));
+      return 0;
+    });
+  },
+});

@@ -1,0 +1,38 @@
+/** `regalia tag`: lists tags, names a commit, or forgets a name. */
+import { atOf, reading, writing } from '../open.js';
+import { shown } from '../output.js';
+import { brief } from '../show.js';
+import { BUCKET, defineVerb } from '../verb.js';
+
+export default defineVerb({
+  name: 'tag',
+  summary: 'list tags; give a commit (or the head) a name, or delete one',
+  usage: 'STORE [NAME] [COMMIT]',
+  options: {
+    ...BUCKET,
+    delete: { type: 'string', placeholder: 'NAME', help: 'delete this tag' },
+  },
+  async run({ args, options, out }) {
+    const [folder, name, at] = args as [string, string?, string?];
+    const { delete: gone } = options;
+    if (gone === undefined && name === undefined) {
+      return reading(folder, options, async (bucket) => {
+        for (const tag of bucket.tags) {
+          await out.row(tag, `${brief(tag.commit)}  ${shown(tag.name)}`);
+        }
+        return 0;
+      });
+    }
+    return writing(folder, options, async (bucket) => {
+      if (gone !== undefined) {
+        await bucket.tags.delete(gone);
+        await out.row({ name: gone, deleted: true }, `${shown(gone)} is deleted`);
+      }
+      if (name !== undefined) {
+        const tag = await bucket.tags.set(name, at === undefined ? undefined : atOf(bucket, at));
+        await out.row(tag, `${shown(name)} names ${brief(tag.commit)}`);
+      }
+      return 0;
+    });
+  },
+});
