@@ -4,7 +4,7 @@
  */
 import { hex } from '../bytes.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
-import { crossBorder, type Spot } from '../tree/lookup.js';
+import { crossBorder, isBucket, type Spot } from '../tree/lookup.js';
 import {
   CHILD_BUCKET,
   CHILD_NONE,
@@ -57,7 +57,10 @@ export class Entry {
 
   /** Where its streams and children are: for a bucket, within its root. */
   get #place(): Spot {
-    this.#spot ??= crossBorder(this.#view.cache, this.#outer);
+    if (this.#spot === undefined) {
+      const { node, index } = this.#outer;
+      this.#spot = isBucket(node, index) ? crossBorder(this.#view.cache, this.#outer) : this.#outer;
+    }
     return this.#spot;
   }
 

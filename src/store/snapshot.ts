@@ -12,6 +12,7 @@ export class Snapshot extends View {
   readonly #tree: Tree;
   readonly #commit: Address;
   readonly #takenMs: number;
+  readonly #maxAgeMs: number;
   #disposed = false;
 
   constructor(core: Core, tree: Tree, commit: Address) {
@@ -19,6 +20,7 @@ export class Snapshot extends View {
     this.#tree = tree;
     this.#commit = commit;
     this.#takenMs = core.settings.now();
+    this.#maxAgeMs = core.settings.snapshotMaxAgeMs;
   }
 
   /** The commit it is the state of. */
@@ -40,10 +42,12 @@ export class Snapshot extends View {
     if (this.#disposed) {
       throw new RegaliaError('REGALIA_CLOSED', 'the snapshot was disposed', { what: 'snapshot' });
     }
-    const { snapshotMaxAgeMs, now } = this.core.settings;
-    if (snapshotMaxAgeMs === Number.POSITIVE_INFINITY) return;
-    const ageMs = now() - this.#takenMs;
-    if (ageMs <= snapshotMaxAgeMs) return;
+    if (this.#maxAgeMs !== Number.POSITIVE_INFINITY) this.#checkAge();
+  }
+
+  #checkAge(): void {
+    const ageMs = this.core.settings.now() - this.#takenMs;
+    if (ageMs <= this.#maxAgeMs) return;
     throw new RegaliaError('REGALIA_EXPIRED', `the snapshot is ${ageMs} ms old`, {
       what: 'snapshot',
       ageMs,

@@ -6,7 +6,13 @@
  * pieces are cut by content), what is equal is skipped manifest by manifest, and the cost is that of the difference.
  * After several insertions what lies between them is sent again. Memory is a path through each content.
  */
-import { type Address, addressKey, BLOCK_HEADER, BlockKind, sameAddress } from '../blocks/address.js';
+import {
+  type Address,
+  addressKey,
+  BLOCK_HEADER,
+  BlockKind,
+  sameAddress,
+} from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
 import type { Child, Manifest } from '../chunks/manifest.js';
 import { type BlockReads, readManifest, readTop } from '../chunks/reader.js';

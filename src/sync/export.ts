@@ -5,12 +5,12 @@
  * bytes sent before, or, given a receiver's resume point, over the work as well. Blocks are gathered to frames of up to
  * 128 KiB and compressed where it pays.
  */
-import { constants, brotliCompressSync } from 'node:zlib';
+import { brotliCompressSync, constants } from 'node:zlib';
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { ByteWriter, equalBytes, varintLength } from '../bytes.js';
-import { turn } from '../chunks/turn.js';
 import type { BlockReads } from '../chunks/reader.js';
+import { turn } from '../chunks/turn.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
 import { missingCommit } from '../log/absence.js';
 import { encodeCommit } from '../log/commit.js';
@@ -309,9 +309,13 @@ function knownHaves(history: History, { haves = [], onUnknown }: ExportOptions):
 }
 
 function otherPack(part: string): RegaliaError {
-  return new RegaliaError('REGALIA_OPTION', `the transfer to resume was of another pack: its ${part} differ`, {
-    option: 'from',
-    expected: 'a point in this pack',
-    actual: 'one in another',
-  });
+  return new RegaliaError(
+    'REGALIA_OPTION',
+    `the transfer to resume was of another pack: its ${part} differ`,
+    {
+      option: 'from',
+      expected: 'a point in this pack',
+      actual: 'one in another',
+    },
+  );
 }

@@ -50,13 +50,15 @@ export function encodeHave({ bucket, heads }: Have): Uint8Array {
 /** The inverse of `encodeHave`, of anybody's bytes. REGALIA_FORMAT. */
 export function decodeHave(bytes: Uint8Array): Have {
   const text = bytes.length > HAVE_BYTES_MAX ? undefined : utf8Text(bytes);
-  if (text === undefined) throw malformed(1, `UTF-8 of at most ${HAVE_BYTES_MAX} bytes`, 'other bytes');
+  if (text === undefined)
+    throw malformed(1, `UTF-8 of at most ${HAVE_BYTES_MAX} bytes`, 'other bytes');
   const lines = text.replace(/\n$/, '').split('\n');
   if (lines.length > LINES_MAX) throw malformed(1, `at most ${LINES_MAX} lines`, `${lines.length}`);
   if (lines[0] !== FIRST_LINE) throw malformed(1, FIRST_LINE, String(lines[0]));
   const id = /^bucket ([0-9a-f]{32})$/.exec(lines[1] ?? '');
   const bucket = id === null ? undefined : unhex(id[1] as string);
-  if (bucket?.length !== BUCKET_ID_LENGTH) throw malformed(2, 'bucket and its id', String(lines[1]));
+  if (bucket?.length !== BUCKET_ID_LENGTH)
+    throw malformed(2, 'bucket and its id', String(lines[1]));
   return { bucket, heads: lines.slice(2).map((line, i) => decodeLine(line, i + 3)) };
 }
 
@@ -75,5 +77,10 @@ function decodeLine(line: string, number: number): Want {
 function malformed(at: number, expected: string, actual: string, cause?: unknown): RegaliaError {
   const shown = actual.length > 100 ? `${actual.slice(0, 100)}…` : actual;
   const message = `line ${at} of a have is malformed: expected ${expected}, found ${shown}`;
-  return new RegaliaError('REGALIA_FORMAT', message, { what: 'have', at, expected, actual: shown }, { cause });
+  return new RegaliaError(
+    'REGALIA_FORMAT',
+    message,
+    { what: 'have', at, expected, actual: shown },
+    { cause },
+  );
 }

@@ -15,7 +15,13 @@ import type { Backend, Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { ByteReader, ByteWriter, concatBytes, utf8Bytes } from '../bytes.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { type Commit, commitAddress, decodeCommit, encodeCommit, versionError } from '../log/commit.js';
+import {
+  type Commit,
+  commitAddress,
+  decodeCommit,
+  encodeCommit,
+  versionError,
+} from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { LocalFacts } from '../log/history.js';
 import { CUT, HEADER_MAX, SIGNED } from './pack-format.js';
@@ -156,7 +162,11 @@ export class ImportStage {
 }
 
 async function dropRows(backend: Backend, prefix: Uint8Array): Promise<void> {
-  const range = { gte: prefix, lt: concatBytes([prefix, Uint8Array.of(0xff)]), limit: REMOVE_SLICE };
+  const range = {
+    gte: prefix,
+    lt: concatBytes([prefix, Uint8Array.of(0xff)]),
+    limit: REMOVE_SLICE,
+  };
   for (;;) {
     const keys = Array.from(backend.range('meta', range), ({ key }) => key);
     if (keys.length === 0) return;

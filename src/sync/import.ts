@@ -9,7 +9,7 @@
  * whole frame; a pack that lies leaves nothing but blocks that no commit names, which collection frees.
  */
 import { brotliDecompressSync } from 'node:zlib';
-import { type Address, addressText, sameAddress } from '../blocks/address.js';
+import { addressText, sameAddress } from '../blocks/address.js';
 import type { Backend, Batch, Durability } from '../blocks/backend.js';
 import type { Blocks, BlockWriter } from '../blocks/blocks.js';
 import { ByteReader, equalBytes, hex } from '../bytes.js';
@@ -136,7 +136,12 @@ async function exclusively<T>(backend: Backend, key: string, run: () => Promise<
   if (keys === undefined) underWay.set(backend, (keys = new Set()));
   if (keys.has(key)) {
     const path = `import of pack ${key}`;
-    throw new RegaliaError('REGALIA_LOCKED', `an ${path} is under way`, { path }, { retryable: true });
+    throw new RegaliaError(
+      'REGALIA_LOCKED',
+      `an ${path} is under way`,
+      { path },
+      { retryable: true },
+    );
   }
   keys.add(key);
   try {
@@ -399,12 +404,15 @@ class Import {
     for (let from = 0; from < count || from === 0; from += COMMIT_SLICE) {
       const isLast = from + COMMIT_SLICE >= count;
       const waiting = [...this.#stage.inOrder(from, COMMIT_SLICE)];
-      await backend.write((batch) => {
-        this.#append(batch, from, waiting);
-        if (!isLast) return;
-        this.#stage.finish(batch);
-        land?.(batch, result);
-      }, isLast ? durability : 'none');
+      await backend.write(
+        (batch) => {
+          this.#append(batch, from, waiting);
+          if (!isLast) return;
+          this.#stage.finish(batch);
+          land?.(batch, result);
+        },
+        isLast ? durability : 'none',
+      );
       await turn();
     }
     return result;

@@ -7,9 +7,9 @@
  * it begins, and holds the index alone.
  */
 import { compareBytes, concatBytes, equalBytes } from '../bytes.js';
-import { crc32 } from '../kernels/hash.js';
 import { type Fst, openFst } from '../kernels/fst.js';
 import { FstBuilder } from '../kernels/fst-builder.js';
+import { crc32 } from '../kernels/hash.js';
 import { KEY_MAX, type Names } from '../tree/key.js';
 import { childMap, crossBorder } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';

@@ -32,8 +32,8 @@ import {
   type Reference,
   sameTotals,
 } from '../tree/check-node.js';
-import { Node, offsetsNeeded, readNodeHeader, type Totals } from '../tree/node.js';
 import { measured } from '../tree/items.js';
+import { Node, offsetsNeeded, readNodeHeader, type Totals } from '../tree/node.js';
 import { measure } from '../tree/record.js';
 import { parseRoot } from '../tree/root.js';
 
@@ -62,7 +62,14 @@ interface Known {
 type Traits = Omit<Known, 'id'>;
 
 const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-const PLAIN_TRAITS = { level: 0, length: 0, totals: NOTHING, first: EMPTY, last: EMPTY, ended: true };
+const PLAIN_TRAITS = {
+  level: 0,
+  length: 0,
+  totals: NOTHING,
+  first: EMPTY,
+  last: EMPTY,
+  ended: true,
+};
 
 export interface ReceiverOptions {
   /** Whether contents outside metadata must be known; else they may be missing. */
@@ -152,9 +159,7 @@ export class BlockReceiver {
 
   #find(address: Address): Known | undefined {
     const key = addressKey(address);
-    return (
-      this.#young.get(key) ?? this.#old.get(key) ?? this.#findHere(address, key)
-    );
+    return this.#young.get(key) ?? this.#old.get(key) ?? this.#findHere(address, key);
   }
 
   /** A block of the store, verified. */
@@ -309,11 +314,15 @@ function headerAlgorithm(plain: Uint8Array): AlgorithmNumber {
   const algorithm = plain[2] as number;
   if (algorithmName(algorithm) === undefined) throw refused('a known algorithm', `${algorithm}`);
   if (plain[1] !== BLOCK_VERSION) {
-    throw new RegaliaError('REGALIA_VERSION', `this release knows no block of version ${plain[1]}`, {
-      what: 'block',
-      expected: `${BLOCK_VERSION}`,
-      actual: `${plain[1]}`,
-    });
+    throw new RegaliaError(
+      'REGALIA_VERSION',
+      `this release knows no block of version ${plain[1]}`,
+      {
+        what: 'block',
+        expected: `${BLOCK_VERSION}`,
+        actual: `${plain[1]}`,
+      },
+    );
   }
   return algorithm as AlgorithmNumber;
 }

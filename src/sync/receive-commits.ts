@@ -14,7 +14,7 @@ import {
   compareAddresses,
 } from '../blocks/address.js';
 import { ByteReader, equalBytes, hex } from '../bytes.js';
-import { equalEvents, type Event, formatEvent, joinEvents, leqEvents } from '../clock/event.js';
+import { type Event, equalEvents, formatEvent, joinEvents, leqEvents } from '../clock/event.js';
 import { RegaliaError } from '../errors.js';
 import { type Commit, decodeCommit, encodeCommit, TIME_MS_MAX } from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
@@ -126,7 +126,10 @@ export class CommitReceiver {
     if (signature === undefined) {
       if (actor === undefined || this.#options.signatures === 'checked') return;
     } else if (actor !== undefined && verifySignature(actor, address, signature)) return;
-    const data = { commit: addressText(address), actor: actor === undefined ? 'nobody' : hex(actor) };
+    const data = {
+      commit: addressText(address),
+      actor: actor === undefined ? 'nobody' : hex(actor),
+    };
     const message = `commit ${data.commit} is not signed by ${data.actor}`;
     throw new RegaliaError('REGALIA_SIGNATURE', message, data);
   }
@@ -152,7 +155,10 @@ export class CommitReceiver {
       if ('kind' in step) continue;
       const head = this.resolve(step.commit);
       if (head === undefined) {
-        throw refused(`commit ${addressText(step.commit)}, before the heads that name it`, 'nothing');
+        throw refused(
+          `commit ${addressText(step.commit)}, before the heads that name it`,
+          'nothing',
+        );
       }
       if (equalBytes(head.commit.bucket, step.bucket)) continue;
       throw refused(`a commit of bucket ${hex(step.bucket)}`, `one of ${hex(head.commit.bucket)}`);

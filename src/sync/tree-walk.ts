@@ -90,7 +90,9 @@ interface Frame {
   readonly node: Node;
   readonly olds: readonly OldMap[];
   /** What is reported once all beneath is; undefined for an inline map. */
-  readonly block: (WalkedRoot & { readonly kind: BlockKind; readonly plain: Uint8Array }) | undefined;
+  readonly block:
+    | (WalkedRoot & { readonly kind: BlockKind; readonly plain: Uint8Array })
+    | undefined;
   /** The name of the entry whose map begins here. */
   readonly entry: Uint8Array | undefined;
   index: number;

@@ -9,8 +9,8 @@
 import { type Address, addressKey, BlockKind, isAddress, sameAddress } from '../blocks/address.js';
 import { hex, unhex } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
-import { commitsBetween } from '../log/ancestry.js';
 import { missingCommit } from '../log/absence.js';
+import { commitsBetween } from '../log/ancestry.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
 import type { History } from '../log/history.js';
@@ -79,7 +79,11 @@ function walkContents(
   const { bases = [], ...rest } = options;
   const old = bases.map((base) => ({ id: base.rootBlock, address: base.commit.root }));
   const movedFrom = followMoves(reads, commit, bases);
-  return walkRoot(reads, { id: rootBlock, address: commit.root }, { ...rest, bases: old, movedFrom });
+  return walkRoot(
+    reads,
+    { id: rootBlock, address: commit.root },
+    { ...rest, bases: old, movedFrom },
+  );
 }
 
 /** The blocks of a commit's heads, each behind the heads that it is the first to name. */
@@ -148,7 +152,10 @@ function* walkMoves(
   for (const ref of chain.reverse()) yield { ...ref, kind, names };
 }
 
-function readPlain(reads: WalkReads, { id, address }: { id: number; address: Address }): Uint8Array {
+function readPlain(
+  reads: WalkReads,
+  { id, address }: { id: number; address: Address },
+): Uint8Array {
   const { bytes, start, plainLength } = reads.cache.blocks.read(id, address, 'moves');
   return bytes.subarray(start, start + plainLength);
 }

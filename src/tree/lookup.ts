@@ -64,6 +64,11 @@ export function findInMap(
   return index < 0 ? undefined : { node, index };
 }
 
+/** Whether a record is a bucket's: the form of its child map stands in its first byte. */
+export function isBucket(node: Node, index: number): boolean {
+  return ((node.bytes[node.recordStart(index)] as number) & 3) === CHILD_BUCKET;
+}
+
 /** The same, by way of the border: a bucket's entry is the one in its root. */
 export function crossBorder(cache: NodeCache, spot: Spot): Spot {
   const { child } = readRecord(spot.node, spot.index);
@@ -136,13 +141,8 @@ export class Tree {
     const end = encodeName(key, slash + 1);
     if (end < 0) return this.find(parseKey(key));
     const spot = findInMap(this.cache, map, scratch, 0, end);
-    return spot === undefined ? undefined : this.#cross(spot);
-  }
-
-  /** `crossBorder` without taking the record apart: the form of the child map stands in its first byte. */
-  #cross(spot: Spot): Spot {
-    const head = spot.node.bytes[spot.node.recordStart(spot.index)] as number;
-    return (head & 3) === CHILD_BUCKET ? crossBorder(this.cache, spot) : spot;
+    if (spot === undefined || !isBucket(spot.node, spot.index)) return spot;
+    return crossBorder(this.cache, spot);
   }
 
   /** A stream of a key, or undefined where there is none. */

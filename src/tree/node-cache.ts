@@ -18,6 +18,7 @@ const SLAB_BYTES = 1024 * 1024;
 interface Slab {
   readonly bytes: Uint8Array;
   readonly offsets: Uint16Array;
+  readonly heads: Uint32Array;
   used: number;
   touched: boolean;
   readonly nodes: Node[];
@@ -70,7 +71,8 @@ export class NodeCache {
   child(node: Node, index: number): Node {
     const kid = node.kids?.[index];
     if (kid !== undefined) {
-      kid.use.touched = true;
+      // A look costs less than dirtying the line again.
+      if (!kid.use.touched) kid.use.touched = true;
       return kid;
     }
     const loaded = this.load(node.childId(index), node.childAddress(index), node.level - 1);
@@ -99,8 +101,10 @@ export class NodeCache {
     depth: number,
   ): Node {
     const length = end - start;
-    const aligned = (length + 1) & ~1;
-    const needed = aligned + 2 * offsetsNeeded(bytes, start);
+    // The numbers behind the bytes: one of 32 bits for each entry, then the offsets of 16 bits.
+    const aligned = (length + 3) & ~3;
+    const numbers = offsetsNeeded(bytes, start);
+    const needed = aligned + 2 * numbers + 2 * (numbers - 2);
     const slab = this.#room(header.level === 0 ? this.#leaves : this.#inner, needed);
     const at = slab.used;
     slab.bytes.set(bytes.subarray(start, end), at);
@@ -110,7 +114,9 @@ export class NodeCache {
     const node = new Node(
       { ...source, end: at + length, id, depth },
       slab.offsets,
-      (at + aligned) >> 1,
+      (at + aligned) / 2 + (numbers - 2),
+      slab.heads,
+      (at + aligned) / 4,
     );
     node.use = slab;
     slab.nodes.push(node);
@@ -123,10 +129,11 @@ export class NodeCache {
     const last = slabs[slabs.length - 1];
     if (last !== undefined && last.used + needed <= last.bytes.length) return last;
     while (slabs.length >= most) this.#evictOne(slabs);
-    const buffer = new ArrayBuffer(Math.max(SLAB_BYTES, needed));
+    const buffer = new ArrayBuffer(Math.max(SLAB_BYTES, (needed + 7) & ~7));
     const slab: Slab = {
       bytes: new Uint8Array(buffer),
       offsets: new Uint16Array(buffer),
+      heads: new Uint32Array(buffer),
       used: 0,
       touched: true,
       nodes: [],

@@ -42,37 +42,42 @@ export interface Totals {
 }
 
 export class Node {
+  // What a search needs comes first: it lies in the object's first cache lines.
+
+  readonly count: number;
+  readonly prefixLength: number;
+  readonly prefixStart: number;
+  /** The first four bytes of each suffix as a number, zeros behind: from `headsAt`. Most searches read no more. */
+  readonly heads: Uint32Array;
+  readonly headsAt: number;
+  /** The children that were visited and are cached. */
+  kids: (Node | undefined)[] | undefined = undefined;
   /** What it lies in: memory that holds other nodes as well, and is never written to again. */
   readonly bytes: Uint8Array;
   /** Where the block begins. An inline child map begins four bytes before its first. */
   readonly start: number;
+  /** Offsets from `start`: suffixes from `at`, then records (leaf) or totals (inner); n + 1 each. */
+  readonly offsets: Uint16Array;
+  readonly at: number;
+  readonly level: number;
+  readonly shapes: readonly Shape[];
+  /** The cache's share that it lies in, to be told of each use. */
+  use: { touched: boolean } = UNCACHED;
   /** Where its plain bytes end and its links begin. */
   readonly plainEnd: number;
   readonly end: number;
-  readonly level: number;
-  readonly count: number;
   readonly algorithm: AlgorithmNumber;
   /** 0 for an inline child map. */
   readonly id: number;
   /** Patches under its stored form. */
   readonly depth: number;
-  readonly shapes: readonly Shape[];
-  readonly prefixStart: number;
-  readonly prefixLength: number;
   /** Where the arrays of suffix lengths, record lengths, digests, cuts and totals begin. */
   readonly suffixLengths: number;
   readonly recordLengths: number;
   readonly digests: number;
   readonly cuts: number;
-  /** Offsets from `start`: suffixes from `at`, then records (leaf) or totals (inner); n + 1 each. */
-  readonly offsets: Uint16Array;
-  readonly at: number;
-  /** The children that were visited and are cached. */
-  kids: (Node | undefined)[] | undefined = undefined;
   /** The nodes whose `kids` name this one. */
   holders: Node[] | undefined = undefined;
-  /** The cache's share that it lies in, to be told of each use. */
-  use: { touched: boolean } = UNCACHED;
   /** Whether the cache let go of it: whoever holds it may go on reading, but should not keep it. */
   evicted = false;
   /** An inline child map's links: for each record the index of its first, counted from `ids`. */
@@ -80,9 +85,21 @@ export class Node {
   /** Where the ids of the links begin and end. */
   ids: number;
   linksEnd: number;
+  /** The prefix and all suffixes as text, made by the first scan, where they are ASCII; '' where they are not. */
+  #prefixText: string | undefined = undefined;
+  #suffixText = '';
 
-  /** Parses `bytes[start..plainEnd]`; `offsets[at..]` has room for `offsetsNeeded`. Bounds are checked, order is not. */
-  constructor(source: NodeSource, offsets: Uint16Array, at: number) {
+  /**
+   * Parses `bytes[start..plainEnd]`; `offsets[at..]` has room for `offsetsNeeded`, and `heads[headsAt..]` for one each.
+   * Bounds are checked, order is not.
+   */
+  constructor(
+    source: NodeSource,
+    offsets: Uint16Array,
+    at: number,
+    heads?: Uint32Array,
+    headsAt = 0,
+  ) {
     const { bytes, start, plainEnd } = source;
     this.bytes = bytes;
     this.start = start;
@@ -109,6 +126,8 @@ export class Node {
     const suffixes = this.recordLengths + (leaf ? 2 * count : 0);
     if (count === 0 || suffixes > plainEnd) throw malformed(this, 'count');
     this.shapes = leaf ? readShapeTable(bytes, prefixAt + 1, this.prefixStart) : NO_SHAPES;
+    this.heads = heads ?? new Uint32Array(count);
+    this.headsAt = headsAt;
     const suffixEnd = this.#sumSuffixes(suffixes);
     this.digests = suffixEnd;
     this.cuts = suffixEnd + 32 * count;
@@ -119,11 +138,13 @@ export class Node {
   }
 
   #sumSuffixes(from: number): number {
-    const { bytes, offsets, at, count, suffixLengths, plainEnd, start } = this;
+    const { bytes, offsets, at, heads, headsAt, count, suffixLengths, plainEnd, start } = this;
     let offset = from - start;
     for (let i = 0; i < count; i++) {
+      const length = bytes[suffixLengths + i] as number;
       offsets[at + i] = offset;
-      offset += bytes[suffixLengths + i] as number;
+      heads[headsAt + i] = headOf(bytes, start + offset, length);
+      offset += length;
     }
     if (offset > plainEnd - start) throw malformed(this, 'suffixes');
     offsets[at + count] = offset;
@@ -204,21 +225,25 @@ export class Node {
   }
 
   nameText(index: number): string {
-    const { bytes, prefixStart, prefixLength } = this;
-    const start = this.suffixStart(index);
-    const end = this.suffixEnd(index);
-    let text = '';
-    for (let i = prefixStart; i < prefixStart + prefixLength; i++) {
-      const byte = bytes[i] as number;
-      if (byte >= 0x80) return nameText(this.name(index));
-      text += ASCII[byte];
+    const prefix = this.#prefixText ?? this.#readTexts();
+    if (this.#suffixText === '') return nameText(this.name(index));
+    const { offsets, at } = this;
+    const first = offsets[at] as number;
+    const start = (offsets[at + index] as number) - first;
+    return prefix + this.#suffixText.slice(start, (offsets[at + index + 1] as number) - first);
+  }
+
+  #readTexts(): string {
+    const { bytes, prefixStart, prefixLength, count } = this;
+    const [start, end] = [this.suffixStart(0), this.suffixEnd(count - 1)];
+    this.#prefixText = '';
+    if (!isAscii(bytes, prefixStart, prefixStart + prefixLength) || !isAscii(bytes, start, end)) {
+      return '';
     }
-    for (let i = start; i < end; i++) {
-      const byte = bytes[i] as number;
-      if (byte >= 0x80) return nameText(this.name(index));
-      text += ASCII[byte];
-    }
-    return text;
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#prefixText = buffer.toString('latin1', prefixStart, prefixStart + prefixLength);
+    this.#suffixText = buffer.toString('latin1', start, end);
+    return this.#prefixText;
   }
 
   suffixStart(index: number): number {
@@ -247,11 +272,15 @@ export class Node {
       if (difference !== 0) return difference < 0 ? 0 : this.count;
     }
     const rest = from + prefixLength;
+    const { heads, headsAt } = this;
+    const head = headOf(name, rest, to - rest);
     let low = 0;
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#suffixBelow(middle, name, rest, to)) low = middle + 1;
+      const found = heads[headsAt + middle] as number;
+      const below = found === head ? this.#suffixBelow(middle, name, rest, to) : found < head;
+      if (below) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -357,9 +386,27 @@ export interface NodeSource {
 
 const UNCACHED = { touched: false };
 const NO_SHAPES: readonly Shape[] = [];
-const ASCII: readonly string[] = Array.from({ length: 128 }, (_, code) =>
-  String.fromCharCode(code),
-);
+
+/** The first four of `length` bytes at `start` as a number, the first the highest, zeros behind. */
+function headOf(bytes: Uint8Array, start: number, length: number): number {
+  if (length >= 4) {
+    return (
+      (((bytes[start] as number) << 24) |
+        ((bytes[start + 1] as number) << 16) |
+        ((bytes[start + 2] as number) << 8) |
+        (bytes[start + 3] as number)) >>>
+      0
+    );
+  }
+  let head = 0;
+  for (let i = 0; i < length; i++) head |= (bytes[start + i] as number) << (24 - 8 * i);
+  return head >>> 0;
+}
+
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if ((bytes[i] as number) >= 0x80) return false;
+  return true;
+}
 
 /** How many 16-bit offsets the node in `bytes[start..]` needs. */
 export function offsetsNeeded(bytes: Uint8Array, start: number): number {
