@@ -16,6 +16,7 @@ export type { CommitInfo } from './store/commit-info.js';
 export type { CommitOptions, CommitResult } from './store/committer.js';
 export type { DiffOptions, DiffRow } from './store/difference.js';
 export { Entry, type EntryTotals } from './store/entry.js';
+export type { ExportOptions, ImportOptions, ImportOutcome } from './store/exchange.js';
 export type {
   MergeConflict,
   MergeConflictSide,

@@ -33,6 +33,18 @@ export async function withStore(
   }
 }
 
+/** Whether there is a store in a folder. */
+export async function isStore(folder: string): Promise<boolean> {
+  try {
+    const store = await Regalia.open(folder, { readOnly: true });
+    await store.close();
+    return true;
+  } catch (error) {
+    if (isRegaliaError(error, 'REGALIA_NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
 /** The bucket that the options name, for reading. */
 export function reading(
   folder: string,

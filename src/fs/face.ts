@@ -4,7 +4,7 @@
  * file's bytes in the stream `content`; other streams on the same entries are nobody's business here.
  */
 
-import type { ChildRange as Range, Key } from '../index.js';
+import type { Key, ChildRange as Range } from '../index.js';
 
 /** A key: '/a/b', or its names. Names that are not UTF-8 are text with lone surrogates, as everywhere. */
 export type KeyLike = Key;

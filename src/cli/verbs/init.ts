@@ -1,6 +1,6 @@
 /** `regalia init`: makes a new store. */
-import { isRegaliaError, Regalia, RegaliaError } from '../../index.js';
-import { withStore } from '../open.js';
+import { RegaliaError } from '../../index.js';
+import { isStore, withStore } from '../open.js';
 import { shown } from '../output.js';
 import { defineVerb, UsageError } from '../verb.js';
 
@@ -27,14 +27,3 @@ export default defineVerb({
     });
   },
 });
-
-async function isStore(folder: string): Promise<boolean> {
-  try {
-    const store = await Regalia.open(folder, { readOnly: true });
-    await store.close();
-    return true;
-  } catch (error) {
-    if (isRegaliaError(error, 'REGALIA_NOT_FOUND')) return false;
-    throw error;
-  }
-}

@@ -1,0 +1,17 @@
+/** `regalia grant`: gives half of a branch's share away, so that another replica may write. */
+import { writing } from '../open.js';
+import { BRANCH, defineVerb } from '../verb.js';
+
+export default defineVerb({
+  name: 'grant',
+  summary: 'print a share for one replica made by `unpack` to `accept`, so that it may write',
+  usage: 'STORE',
+  options: BRANCH,
+  async run({ args, options, out }) {
+    return writing(args[0] as string, options, async (bucket) => {
+      const grant = await bucket.grant();
+      await out.row({ grant }, grant);
+      return 0;
+    });
+  },
+});

@@ -1,0 +1,49 @@
+/** `regalia verify`: reads everything that a store keeps, and tells what is wrong. */
+import type { Fault } from '../../index.js';
+import { reading } from '../open.js';
+import { shown } from '../output.js';
+import { byteCount } from '../progress.js';
+import { defineVerb } from '../verb.js';
+
+export default defineVerb({
+  name: 'verify',
+  summary: 'read and check everything that the store keeps',
+  usage: 'STORE',
+  details: 'Each fault is told once, and the exit code is 1 if there are any.',
+  options: {
+    metadata: { type: 'boolean', help: 'for a replica that took metadata without contents' },
+  },
+  async run({ args, options, out, signal, progress }) {
+    return reading(args[0] as string, {}, async (_, store) => {
+      const line = progress('verify');
+      const scrub = store.verify({
+        signal,
+        contents: options.metadata !== true,
+        onProgress: ({ blocks, total }) => line.update(blocks, total),
+      });
+      let found = 0;
+      for await (const row of scrub) {
+        if (row.kind !== 'summary') {
+          found++;
+          await out.row({ ...row, address: row.address ?? null, key: row.key ?? null }, said(row));
+          continue;
+        }
+        line.end();
+        const { kind: _kind, ...summary } = row;
+        const { blocks, bytes, commits, faults } = row;
+        const counts = `${count(blocks)} blocks, ${byteCount(bytes)}, ${count(commits)} commits`;
+        await out.row(summary, `${counts}: ${faults === 0 ? 'sound' : `${count(faults)} faults`}`);
+      }
+      return found > 0 ? 1 : 0;
+    });
+  },
+});
+
+function said({ kind, address, key, stream, row, what }: Fault): string {
+  const places = [key, stream, address, row].filter((each) => each !== undefined);
+  return `${kind}  ${places.map(shown).join('  ')}  ${shown(what)}`;
+}
+
+function count(number: number): string {
+  return number.toLocaleString('en-US');
+}
