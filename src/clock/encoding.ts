@@ -12,7 +12,7 @@
  * MAX_STAMP_BYTES bytes. The seed takes no bytes. Medians of 100 replicas and 1,000 events: 10 bytes
  * where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79 for one who knows of all.
  */
-import { equalBytes } from '../bytes.js';
+import { EMPTY, equalBytes } from '../bytes.js';
 import { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
 import { type Event, eventNode, leftHalf, minEvent, rightHalf } from './event.js';
 import { type Id, idNode, MAX_DEPTH, stampError } from './id.js';
@@ -50,8 +50,16 @@ export class NodeBudget {
 
 /** Throws REGALIA_STAMP for a tree above the limits, as do all encoders here. */
 export function encodeEvent(event: Event): Uint8Array {
-  return encoded((coder, budget) => writeEvent(coder, budget, event));
+  if (event !== lastEvent) {
+    lastBytes = encoded((coder, budget) => writeEvent(coder, budget, event));
+    lastEvent = event;
+  }
+  return lastBytes.slice();
 }
+
+/** A commit's stamp is encoded several times on its way to the log; event trees are immutable. */
+let lastEvent: Event = 0;
+let lastBytes: Uint8Array = EMPTY;
 
 /** Throws REGALIA_STAMP for bytes that no event tree encodes to, as do all decoders here. */
 export function decodeEvent(bytes: Uint8Array): Event {
@@ -59,8 +67,16 @@ export function decodeEvent(bytes: Uint8Array): Event {
 }
 
 export function encodeId(id: Id): Uint8Array {
-  return encoded((coder, budget) => writeId(coder, budget, id, 0));
+  if (id !== lastId) {
+    lastIdBytes = encoded((coder, budget) => writeId(coder, budget, id, 0));
+    lastId = id;
+  }
+  return lastIdBytes.slice();
 }
+
+/** A branch's share is written with each of its commits; ids are immutable. */
+let lastId: Id | undefined;
+let lastIdBytes: Uint8Array = EMPTY;
 
 export function decodeId(bytes: Uint8Array): Id {
   return decoded(bytes, (coder, budget) => readId(coder, budget, 0), encodeId);

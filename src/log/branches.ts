@@ -12,7 +12,16 @@
 import type { Address } from '../blocks/address.js';
 import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { ByteReader, ByteWriter, concatBytes, hex, utf8Bytes, utf8Text } from '../bytes.js';
+import {
+  ByteReader,
+  ByteWriter,
+  concatBytes,
+  copyBytes,
+  equalBytes,
+  hex,
+  utf8Bytes,
+  utf8Text,
+} from '../bytes.js';
 import { decodeId, encodeId, MAX_STAMP_BYTES } from '../clock/encoding.js';
 import type { Id } from '../clock/id.js';
 import { RegaliaError } from '../errors.js';
@@ -67,10 +76,20 @@ function refNameFault(name: string): string | undefined {
   return bad === undefined ? undefined : `one with the part ${bad}`;
 }
 
+/** Rows decoded last, by name: a busy branch is read several times for each of its commits. */
+const decodedRows = new Map<string, { readonly body: Uint8Array; readonly branch: Branch }>();
+const DECODED_ROWS_MAX = 64;
+
 /** The branch, or undefined where there is none of that name. */
 export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch | undefined {
   const body = readNamed(reads, bucket, BRANCH, name);
-  return body === undefined ? undefined : decodeBranch(body);
+  if (body === undefined) return undefined;
+  const known = decodedRows.get(name);
+  if (known !== undefined && equalBytes(known.body, body)) return known.branch;
+  const branch = decodeBranch(body);
+  if (decodedRows.size >= DECODED_ROWS_MAX) decodedRows.clear();
+  decodedRows.set(name, { body: copyBytes(body), branch });
+  return branch;
 }
 
 /** Creates the branch or changes it. */

@@ -20,7 +20,7 @@ import {
   isAddress,
   sameAddress,
 } from '../blocks/address.js';
-import { ByteReader, ByteWriter, copyBytes, hex, utf8Bytes } from '../bytes.js';
+import { ByteReader, ByteWriter, copyBytes, EMPTY, hex, utf8Bytes } from '../bytes.js';
 import { decodeEvent, encodeEvent, MAX_STAMP_BYTES } from '../clock/encoding.js';
 import type { Event } from '../clock/event.js';
 import { RegaliaError } from '../errors.js';
@@ -71,8 +71,16 @@ export type CommitLinks = Pick<
 
 /** The hashed bytes. REGALIA_OPTION where a field is out of its limits. */
 export function encodeCommit(commit: Commit): Uint8Array {
-  return encodeCommitAs(commit, encodeEvent(commit.stamp));
+  if (commit !== lastCommit) {
+    lastBlock = encodeCommitAs(commit, encodeEvent(commit.stamp));
+    lastCommit = commit;
+  }
+  return copyBytes(lastBlock);
 }
+
+/** A commit is encoded to be addressed, and again to be appended: commits and their blocks are immutable. */
+let lastCommit: Commit | undefined;
+let lastBlock: Uint8Array = EMPTY;
 
 /** The same bytes with any others in the place of the stamp: what is stored, never hashed. */
 export function encodeCommitAs(commit: Commit, stamp: Uint8Array): Uint8Array {

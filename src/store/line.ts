@@ -42,6 +42,8 @@ export class Line {
   readonly #underway = new Map<string, Landed>();
   /** The tip that the writes under way will make; undefined where the stored head counts. */
   #expected: Tip | undefined;
+  /** The head as it was last read. */
+  #stored: Tip | undefined;
   #turn: Promise<void> = Promise.resolve();
   #writes = 0;
   readonly #waiting: (() => void)[] = [];
@@ -57,7 +59,12 @@ export class Line {
     this.core.backend.refresh();
     const row = branch(this.core.backend, this.owner, this.branch);
     if (row === undefined) throw noBranch(this.branch);
-    return { ...this.landed(row.head), id: row.id ?? NO_ID };
+    const known = this.#stored;
+    if (known !== undefined && sameAddress(known.address, row.head) && known.id === row.id) {
+      return known;
+    }
+    this.#stored = { ...this.landed(row.head), id: row.id ?? NO_ID };
+    return this.#stored;
   }
 
   /** The tip to build on. */
