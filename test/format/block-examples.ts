@@ -1,0 +1,362 @@
+/**
+ * One small example of every kind of block, and of the codings within: the bytes that the code makes, and what it reads
+ * in them. FORMAT.md shows the same bytes under the same names.
+ */
+import {
+  type Address,
+  addressOf,
+  addressText,
+  BLOCK_VERSION,
+  BlockKind,
+  parseAddress,
+  SHA256,
+} from '../../src/blocks/address.js';
+import { Blocks } from '../../src/blocks/blocks.js';
+import { BodyWriter } from '../../src/blocks/body.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import { hex, utf8Bytes, utf8Text } from '../../src/bytes.js';
+import { decodeManifest, Manifest, writeManifest } from '../../src/chunks/manifest.js';
+import { pieceBytes, writePiece } from '../../src/chunks/piece.js';
+import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
+import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
+import { type Event, eventNode, formatEvent } from '../../src/clock/event.js';
+import { formatId, idNode } from '../../src/clock/id.js';
+import { fst } from '../../src/kernels/fst.js';
+import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
+import { decodeMoves, encodeMoves } from '../../src/log/moves.js';
+import { decodeRules, defineRules, encodeRules } from '../../src/streams/rule.js';
+import { NATURAL } from '../../src/tree/boundary.js';
+import { checkNode, checkRoot } from '../../src/tree/check-node.js';
+import { type FreshChild, Items } from '../../src/tree/items.js';
+import { Node, offsetsNeeded, readNodeHeader } from '../../src/tree/node.js';
+import { NodeCache } from '../../src/tree/node-cache.js';
+import { NodeWriter } from '../../src/tree/node-writer.js';
+import {
+  CHILD_INLINE,
+  CHILD_MAP,
+  type ChildPart,
+  encodeRecord,
+  type FreshRecord,
+  INLINE,
+  NO_CHILD,
+  REFERENCED,
+  readRecord,
+  type StreamPart,
+} from '../../src/tree/record.js';
+import { NO_NAME, parseRoot, writeRoot } from '../../src/tree/root.js';
+import { shapeOf } from '../../src/tree/shape.js';
+
+export interface Example {
+  readonly name: string;
+  /** What the code makes. */
+  readonly bytes: Uint8Array;
+  /** What the code reads in them. */
+  readonly read: (bytes: Uint8Array) => unknown;
+  /** What is to be read in them. */
+  readonly holds: unknown;
+}
+
+export const backend = openMemory();
+const blocks = new Blocks(backend);
+await blocks.reserve(8);
+const staged = blocks.writer();
+const writer = new NodeWriter(new NodeCache(blocks, 4_194_304), staged, SHA256);
+
+function inline(text: string): StreamPart {
+  const bytes = utf8Bytes(text);
+  return { form: INLINE, length: bytes.length, bytes, id: 0 };
+}
+
+function record(
+  name: string,
+  streams: Readonly<Record<string, StreamPart>>,
+  child: ChildPart = NO_CHILD,
+): FreshRecord {
+  const shape = shapeOf(Object.keys(streams));
+  const parts = shape.names.map((stream) => streams[stream] as StreamPart);
+  return encodeRecord(utf8Bytes(name), { shape, streams: parts, child });
+}
+
+function itemsOf(level: number, fresh: readonly (FreshRecord | FreshChild)[]): Items {
+  const items = new Items(level);
+  for (const one of fresh) items.pushFresh(one);
+  return items;
+}
+
+/** A block's plain bytes, and its links. */
+function bodyOf({ id, address }: { id: number; address: Address }): Uint8Array {
+  const { bytes, start, end } = blocks.read(id, address, 'example');
+  return bytes.slice(start, end);
+}
+
+function plainOf({ id, address }: { id: number; address: Address }): Uint8Array {
+  const { bytes, start, plainLength } = blocks.read(id, address, 'example');
+  return bytes.slice(start, start + plainLength);
+}
+
+function put(plain: Uint8Array): { id: number; address: Address } {
+  const body = new BodyWriter();
+  body.all(plain);
+  const address = addressOf(SHA256, plain);
+  return { id: staged.put(body, plain.length, address), address };
+}
+
+export function pieceOf(text: string): Uint8Array {
+  const body = new BodyWriter();
+  const bytes = utf8Bytes(text);
+  writePiece(body, SHA256, bytes, 0, bytes.length);
+  return body.bytes.slice(0, body.length);
+}
+
+const piece = pieceOf('hello');
+const other = pieceOf('world');
+const stored = { hello: put(piece), world: put(other) };
+
+const manifestBody = new BodyWriter();
+const manifestLength = writeManifest(manifestBody, SHA256, 1, [
+  { ...stored.hello, length: 5 },
+  { ...stored.world, length: 5 },
+]);
+const manifest = manifestBody.bytes.slice(0, manifestBody.length);
+
+const metadata = Uint8Array.of(
+  BlockKind.metadata,
+  BLOCK_VERSION,
+  SHA256,
+  ...utf8Bytes('a long stream'),
+);
+
+const legs = itemsOf(0, [record('leg', { note: inline('six') })]);
+const legsLeaf = writer.writeInline(legs, 0, 1);
+const inlineMap: ChildPart = { form: CHILD_INLINE, plainLength: legs.plainLength, ...legsLeaf };
+const photo = {
+  form: REFERENCED,
+  length: 5,
+  bytes: stored.hello.address.subarray(1),
+  id: stored.hello.id,
+} as const;
+const leafItems = itemsOf(0, [
+  record('bee', { note: inline('hums'), photo }),
+  record('bug', {}, inlineMap),
+]);
+const leaf = writer.write(leafItems, 0, 2, NATURAL);
+const lastLeaf = writer.write(
+  itemsOf(0, [record('cat', { note: inline('purrs') })]),
+  0,
+  1,
+  NATURAL,
+);
+const inner = writer.write(itemsOf(1, [leaf, lastLeaf]), 0, 2, NATURAL);
+
+const rules = encodeRules(defineRules({ streams: { acl: { inlineMax: 4096 } } }));
+const { entries, buckets, inlineBytes, referencedBytes } = inner;
+const top: ChildPart = {
+  form: CHILD_MAP,
+  totals: { entries, buckets, inlineBytes, referencedBytes },
+  digest: inner.address.subarray(1),
+  id: inner.id,
+};
+const topRecord = encodeRecord(NO_NAME, { shape: shapeOf([]), streams: [], child: top });
+export const root = writeRoot(writer, rules, topRecord);
+
+function nodeOf(body: Uint8Array, plainLength: number): Node {
+  const header = readNodeHeader(body, 0, plainLength);
+  const offsets = new Uint16Array(offsetsNeeded(body, 0));
+  const source = { bytes: body, start: 0, plainEnd: plainLength, end: body.length };
+  return new Node({ ...source, ...header, id: 0, depth: 0 }, offsets, 0);
+}
+
+function namesOf(node: Node): string[] {
+  return Array.from({ length: node.count }, (_, i) => node.nameText(i));
+}
+
+/** What a leaf says, with the ids beside it. */
+function readLeaf(body: Uint8Array): unknown {
+  const node = nodeOf(body, plainOf(leaf).length);
+  const { references, totals } = checkNode(node);
+  const { shape, streams } = readRecord(node, 0);
+  return {
+    names: namesOf(node),
+    shape: shape.names,
+    note: utf8Text((streams[0] as StreamPart).bytes),
+    photo: references.map(({ address }) => addressText(address)),
+    links: references.map((_, i) => node.link(i)),
+    ...totals,
+  };
+}
+
+function readInner(body: Uint8Array): unknown {
+  const node = nodeOf(body, plainOf(inner).length);
+  const { references, totals } = checkNode(node);
+  const children = references.map(({ address }) => addressText(address));
+  return { level: node.level, names: namesOf(node), children, ...totals };
+}
+
+function readRoot(body: Uint8Array): unknown {
+  const parsed = parseRoot(body, plainOf(root).length);
+  const { references, totals } = checkRoot(parsed);
+  const acl = decodeRules(parsed.rules).ruleOf('acl').inlineMax;
+  return { acl, map: references.map(({ address }) => addressText(address)), ...totals };
+}
+
+export const bucket = utf8Bytes('a bucket, 16 by.');
+export const replica = utf8Bytes('a replica, 16 b.');
+const firstStamp: Event = 2;
+const stamp: Event = eventNode(2, 1, 0);
+const shared = {
+  algorithm: SHA256,
+  bucket,
+  root: root.address,
+  heads: undefined,
+  moves: undefined,
+  lastMoves: undefined,
+  actor: undefined,
+  replica,
+  incarnation: 1,
+} as const;
+export const first: Commit = {
+  ...shared,
+  parents: [],
+  stamp: firstStamp,
+  sequence: 1,
+  timeMs: 1_700_000_000_000,
+  message: 'init',
+};
+export const commit: Commit = {
+  ...shared,
+  parents: [commitAddress(first)],
+  stamp,
+  sequence: 2,
+  timeMs: 1_700_000_000_001,
+  message: 'add bees',
+};
+
+const moves = [{ from: utf8Bytes('bug/leg'), to: utf8Bytes('leg') }];
+const [movesBlock] = encodeMoves(SHA256, moves);
+
+export const id = idNode(1, 0);
+
+const text = { hello: addressText(stored.hello.address), world: addressText(stored.world.address) };
+const sum = { entries: 4, buckets: 0, inlineBytes: 12, referencedBytes: 5 };
+const leafSum = { entries: 3, buckets: 0, inlineBytes: 7, referencedBytes: 5 };
+
+export const blockExamples: readonly Example[] = [
+  {
+    name: 'address',
+    bytes: stored.hello.address,
+    read: (bytes) => hex(parseAddress(addressText(bytes))),
+    holds: hex(stored.hello.address),
+  },
+  {
+    name: 'piece',
+    bytes: piece,
+    read: (bytes) => [utf8Text(pieceBytes(bytes)), addressText(addressOf(SHA256, bytes))],
+    holds: ['hello', text.hello],
+  },
+  {
+    name: 'metadata',
+    bytes: metadata,
+    read: (bytes) => utf8Text(bytes.subarray(3)),
+    holds: 'a long stream',
+  },
+  {
+    name: 'manifest',
+    bytes: manifest.slice(0, manifestLength),
+    read: (bytes) => {
+      const { level, count, length } = decodeManifest(bytes);
+      return [level, count, length];
+    },
+    holds: [1, 2, 10],
+  },
+  {
+    name: 'manifest links',
+    bytes: manifest.slice(manifestLength),
+    read: (links) => {
+      const body = Uint8Array.of(...manifest.slice(0, manifestLength), ...links);
+      const decoded = new Manifest(body, manifestLength);
+      return [decoded.id(0), decoded.id(1)];
+    },
+    holds: [stored.hello.id, stored.world.id],
+  },
+  {
+    name: 'leaf',
+    bytes: bodyOf(leaf),
+    read: readLeaf,
+    holds: {
+      names: ['bee', 'bug'],
+      shape: ['note', 'photo'],
+      note: 'hums',
+      photo: [text.hello],
+      links: [stored.hello.id],
+      ...leafSum,
+    },
+  },
+  {
+    name: 'inner',
+    bytes: bodyOf(inner),
+    read: readInner,
+    holds: {
+      level: 1,
+      names: ['bug', 'cat'],
+      children: [addressText(leaf.address), addressText(lastLeaf.address)],
+      ...sum,
+    },
+  },
+  {
+    name: 'rules',
+    bytes: rules,
+    read: (bytes) => {
+      const decoded = decodeRules(bytes);
+      return [decoded.default.inlineMax, decoded.ruleOf('acl').inlineMax];
+    },
+    holds: [512, 4096],
+  },
+  {
+    name: 'root',
+    bytes: bodyOf(root),
+    read: readRoot,
+    holds: { acl: 4096, map: [addressText(inner.address)], ...sum, entries: 5 },
+  },
+  {
+    name: 'commit',
+    bytes: encodeCommit(commit),
+    read: (bytes) => {
+      const { message, stamp: found, parents, timeMs } = decodeCommit(bytes);
+      return [message, formatEvent(found), parents.map(addressText), timeMs];
+    },
+    holds: ['add bees', formatEvent(stamp), [addressText(commitAddress(first))], 1_700_000_000_001],
+  },
+  {
+    name: 'moves',
+    bytes: movesBlock?.block ?? new Uint8Array(0),
+    read: (bytes) => decodeMoves(bytes).moves.map(({ from, to }) => [utf8Text(from), utf8Text(to)]),
+    holds: [['bug/leg', 'leg']],
+  },
+  {
+    name: 'event',
+    bytes: encodeEvent(stamp),
+    read: (bytes) => formatEvent(decodeEvent(bytes)),
+    holds: formatEvent(stamp),
+  },
+  {
+    name: 'id',
+    bytes: encodeId(id),
+    read: (bytes) => formatId(decodeId(bytes)),
+    holds: formatId(id),
+  },
+  {
+    name: 'difference',
+    bytes: encodeEventDelta(firstStamp, stamp),
+    read: (bytes) => formatEvent(applyEventDelta(firstStamp, bytes)),
+    holds: formatEvent(stamp),
+  },
+  {
+    name: 'transducer',
+    bytes: fst.build(['bee', 'beetle', 'bug'].map(utf8Bytes)),
+    read: (bytes) => {
+      const map = fst.open(bytes);
+      return [map.size, map.find(utf8Bytes('beetle')), map.find(utf8Bytes('bu'))];
+    },
+    holds: [3, 1, -1],
+  },
+];

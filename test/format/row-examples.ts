@@ -1,0 +1,164 @@
+/**
+ * One small example of everything that is stored around blocks: extents and rows. As block-examples.ts.
+ */
+import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
+import { applyPatch, BodyWriter, readStored } from '../../src/blocks/body.js';
+import { ExtentBuilder, slotRange } from '../../src/blocks/extent.js';
+import { Lease } from '../../src/blocks/lease.js';
+import { openRow } from '../../src/blocks/rows.js';
+import { ByteReader, hex, utf8Bytes, utf8Text } from '../../src/bytes.js';
+import { pieceBytes } from '../../src/chunks/piece.js';
+import { branch, putBranch, putTag, tag } from '../../src/log/branches.js';
+import { commitAddress } from '../../src/log/commit.js';
+import { openEntry } from '../../src/log/entry.js';
+import { History } from '../../src/log/history.js';
+import { logKey, readBounds } from '../../src/log/sequence.js';
+import { putIdentity, storedIdentity } from '../../src/store/core.js';
+
+import {
+  backend,
+  bucket,
+  commit,
+  type Example,
+  first,
+  id,
+  pieceOf,
+  replica,
+  root,
+} from './block-examples.js';
+
+const history = new History(backend);
+await backend.write((batch) => {
+  const local = { rootBlock: root.id, headsBlock: 0, movesBlock: 0 };
+  history.append(batch, first, local);
+  history.append(batch, commit, local);
+  putBranch(batch, bucket, 'main', { head: commitAddress(commit), id });
+  putTag(batch, bucket, 'v1', commitAddress(first));
+  putIdentity(batch, {
+    store: bucket,
+    replica,
+    algorithm: SHA256,
+    incarnation: 1,
+    createdMs: 1_700_000_000_000,
+  });
+}, 'none');
+await new Lease(backend, 'sequences', 2 ** 48).reserve(1);
+
+/** An extent of a block stored whole, and of one stored as a patch on it. */
+const extent = new ExtentBuilder(7);
+const wholeBody = new BodyWriter();
+wholeBody.all(pieceOf('one fish, two fishes'));
+wholeBody.writeWhole(extent.stored, wholeBody.length);
+const wholeId = extent.close(addressOf(SHA256, pieceOf('one fish, two fishes')));
+const patchedBody = new BodyWriter();
+patchedBody.reset(wholeBody.bytes.slice(0, wholeBody.length));
+patchedBody.keep(0, 13);
+patchedBody.all(utf8Bytes('red'));
+patchedBody.keep(16, 23);
+patchedBody.writePatch(extent.stored, wholeId, patchedBody.length);
+extent.close(addressOf(SHA256, pieceOf('one fish, red fishes')));
+
+function readExtent(row: Uint8Array): unknown {
+  const [start, end] = slotRange(row, 0);
+  const whole = readStored(row, start, end);
+  if (whole.base !== undefined) throw new Error('the first block is stored whole');
+  const [from, to] = slotRange(row, 1);
+  const patch = readStored(row, from, to);
+  if (patch.base === undefined) throw new Error('the second block is stored as a patch');
+  const plain = applyPatch(patch, row, whole.start, end);
+  return {
+    whole: utf8Text(pieceBytes(row.subarray(whole.start, end))),
+    base: patch.base,
+    patched: utf8Text(pieceBytes(plain)),
+  };
+}
+
+function rowOf(table: 'commits' | 'log' | 'heads' | 'meta', key: Uint8Array): Uint8Array {
+  const row = backend.get(table, key);
+  if (row === undefined) throw new Error(`no row in ${table}`);
+  return row;
+}
+
+const address = { first: commitAddress(first), second: commitAddress(commit) };
+const branchKey = Uint8Array.of(...bucket, 0x62, ...utf8Bytes('main'));
+const tagKey = Uint8Array.of(...bucket, 0x74, ...utf8Bytes('v1'));
+const place = logKey(bucket, 1);
+
+export const rowExamples: readonly Example[] = [
+  {
+    name: 'extent',
+    bytes: extent.encode(),
+    read: readExtent,
+    holds: { whole: 'one fish, two fishes', base: wholeId, patched: 'one fish, red fishes' },
+  },
+  {
+    name: 'address log',
+    bytes: extent.encodeLog(),
+    read: (bytes) => [bytes.length / 8, hex(bytes.subarray(0, 8))],
+    holds: [2, hex(addressOf(SHA256, pieceOf('one fish, two fishes')).subarray(1, 9))],
+  },
+  {
+    name: 'commit row',
+    bytes: rowOf('commits', address.second),
+    read: (row) => {
+      const { entry, deltas } = openEntry(address.second, row);
+      const { sequence, height, correctedMs, spine, jump, rootBlock, cut } = entry;
+      return { sequence, height, correctedMs, spine, jump, rootBlock, cut, deltas };
+    },
+    holds: {
+      sequence: 1,
+      height: 2,
+      correctedMs: 1_700_000_000_001,
+      spine: 1,
+      jump: 0,
+      rootBlock: root.id,
+      cut: false,
+      deltas: 0,
+    },
+  },
+  {
+    name: 'log row',
+    bytes: rowOf('log', place),
+    read: (row) => addressText(openRow('log', place, row)),
+    holds: addressText(address.second),
+  },
+  {
+    name: 'log bounds',
+    bytes: rowOf('log', bucket),
+    read: () => readBounds(backend, bucket),
+    holds: { first: 0, next: 2 },
+  },
+  {
+    name: 'branch row',
+    bytes: rowOf('heads', branchKey),
+    read: () => addressText(branch(backend, bucket, 'main')?.head ?? new Uint8Array(33)),
+    holds: addressText(address.second),
+  },
+  {
+    name: 'tag row',
+    bytes: rowOf('heads', tagKey),
+    read: () => addressText(tag(backend, bucket, 'v1') ?? new Uint8Array(33)),
+    holds: addressText(address.first),
+  },
+  {
+    name: 'heads row',
+    bytes: rowOf('heads', bucket),
+    read: (row) => {
+      const reader = new ByteReader(openRow('heads', bucket, row), 'heads row');
+      return [reader.u8(), reader.varint(), reader.varint()];
+    },
+    holds: [1, 1, 1],
+  },
+  {
+    name: 'store row',
+    bytes: rowOf('meta', utf8Bytes('store')),
+    read: () => storedIdentity(backend)?.incarnation,
+    holds: 1,
+  },
+  {
+    name: 'lease row',
+    bytes: rowOf('meta', utf8Bytes('sequences')),
+    read: (row) => new ByteReader(openRow('meta', utf8Bytes('sequences'), row), 'lease').u48(),
+    holds: 65,
+  },
+];
