@@ -37,7 +37,9 @@ import {
   NO_ROOT,
   namedTree,
   nodeCount,
+  PAGE_BRANCH,
   PAGE_HEADER_BYTES,
+  PAGE_LEAF,
   PAGE_META,
   readPage,
   readTree,
@@ -46,6 +48,7 @@ import {
   walkTree,
 } from './lmdb-pages.js';
 
+const PAGE_TREE = PAGE_BRANCH | PAGE_LEAF;
 const MAGIC = 0xbeefc0de;
 const MAGIC_SWAPPED = 0xdec0efbe;
 const DATA_VERSION = 2;
@@ -97,13 +100,10 @@ function examine(path: string, descriptor: number): void {
   const size = fstatSync(descriptor).size;
   const [newer, older] = readMetas(path, descriptor, size);
   const file = fileOf(path, descriptor, size, newer);
-  checkTransaction(file, newer, newer.transaction);
-  // After a failed write of a meta page LMDB writes it again with the new roots and the old transaction.
-  checkTransaction(
-    fileOf(path, descriptor, size, older, newer.transaction + 1),
-    older,
-    newer.transaction + 1,
-  );
+  checkTree(newer.free, file, "the meta page's free list");
+  checkTree(newer.main, file, "the meta page's table of tables");
+  checkTransaction(file, newer);
+  checkOlder(fileOf(path, descriptor, size, older, newer.transaction), older);
   const tables = readDirectory(file, newer.main);
   for (const [name, tree] of tables) checkRoot(file, tree, `table ${name}`);
   checkRoot(file, newer.free, 'the free list');
@@ -130,11 +130,29 @@ function fileOf(
 }
 
 /** A root of another transaction means that the meta page's own number, or its root, has changed. */
-function checkTransaction(file: PageFile, { main, transaction }: Meta, orElse: number): void {
+function checkTransaction(file: PageFile, { main, transaction }: Meta): void {
   if (main.root === NO_ROOT) return;
   const found = u64(readPage(file, main.root, main.depth === 1), 8);
-  if (found === transaction || found === orElse) return;
-  throw corrupt(file.path, 'the table of tables', `of transaction ${transaction}`, `${found}`);
+  if (found !== transaction) throw otherTransaction(file, transaction, found);
+}
+
+/**
+ * The same for the older meta page, of which less can be said. After a failed write of a meta page LMDB writes it again
+ * with the old number and last page, but the new roots. And where the root's page is of a later transaction, or no such
+ * page any more, a power cut took that transaction and the meta page before it, and left the page it had used again.
+ */
+function checkOlder(file: PageFile, { main, transaction }: Meta): void {
+  if (main.root === NO_ROOT || main.root >= file.filePages) return;
+  const page = Buffer.alloc(PAGE_HEADER_BYTES);
+  readSync(file.descriptor, page, 0, page.length, main.root * file.pageBytes);
+  const found = u64(page, 8);
+  const tree = u64(page, 0) === main.root && (page.readUInt16LE(18) & PAGE_TREE) !== 0;
+  if (!tree || found === transaction || found > file.transaction) return;
+  throw otherTransaction(file, transaction, found);
+}
+
+function otherTransaction(file: PageFile, expected: number, found: number): RegaliaError {
+  return corrupt(file.path, 'the table of tables', `of transaction ${expected}`, `${found}`);
 }
 
 /** The two meta pages, newer first, after both were checked. */
@@ -217,8 +235,6 @@ function checkMeta(path: string, name: string, meta: Meta, index: number, mapByt
   if ((free.flags & INTEGER_KEYS) === 0 || (free.flags & ~KNOWN_FLAGS) !== 0 || main.flags !== 0) {
     throw corrupt(path, `${name}'s flags`, 'known ones', `${free.flags}, ${main.flags}`);
   }
-  checkTree(free, { path, lastPage }, `${name}'s free list`);
-  checkTree(main, { path, lastPage }, `${name}'s table of tables`);
 }
 
 /** The tables that the file's main tree names: all of ours, with keys of their kind. */
