@@ -1,0 +1,84 @@
+/**
+ * Crash states of a recorded run, opened and judged: every acknowledged commit must be there, and nothing by halves.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { Dice } from '../model/dice.js';
+import { DATA, inParallel, layStore, read, record } from './runner.js';
+import { cutAt, momentsOf } from './states.js';
+import { type Happening, happeningsOf, TRACED } from './trace.js';
+
+export interface Recorded {
+  /** The store before the run. */
+  readonly from: string;
+  readonly base: Uint8Array;
+  readonly happenings: readonly Happening[];
+}
+
+export async function recordRun(
+  from: string,
+  folder: string,
+  args: readonly string[],
+): Promise<Recorded> {
+  const base = new Uint8Array(readFileSync(path.join(from, DATA)));
+  const text = await record(folder, args, TRACED);
+  return { from, base, happenings: happeningsOf(text, 'data.mdb') };
+}
+
+export interface Verdict {
+  readonly states: number;
+  /** States in which something was left to chance. */
+  readonly uncertain: number;
+  readonly lost: number;
+  readonly wrong: number;
+  readonly faults: number;
+  readonly deaths: number;
+  readonly first: string | undefined;
+}
+
+const BATCH = 50;
+
+/** Samples and judges so many states. `flushes: false` is a planted bug. */
+export async function judge(
+  { from, base, happenings }: Recorded,
+  count: number,
+  folder: string,
+  dice: Dice,
+  options: { flushes?: boolean; durable?: boolean } = {},
+): Promise<Verdict> {
+  const { flushes = true, durable = true } = options;
+  const moments = momentsOf(happenings);
+  const batches = Array.from({ length: Math.ceil(count / BATCH) }, (_, i) => i);
+  const sum = { states: 0, uncertain: 0, lost: 0, wrong: 0, faults: 0, deaths: 0 };
+  let first: string | undefined;
+  await inParallel(batches, 2, async (batch) => {
+    const cuts = Array.from({ length: Math.min(BATCH, count - batch * BATCH) }, (_, i) => {
+      const moment = moments[(batch * BATCH + i) % moments.length] as number;
+      const place = path.join(folder, `cut-${batch}-${i}`);
+      const cut = cutAt(base, happenings, moment, dice, flushes);
+      layStore(from, place, cut.file);
+      return { place, moment, told: cut.told, pending: cut.pending };
+    });
+    const findings = await read(
+      cuts.map(({ place }) => place),
+      'write',
+    );
+    for (const [i, { place, moment, told, pending }] of cuts.entries()) {
+      const { found, wrong, code, died, message } = findings[i] ?? {};
+      sum.states++;
+      if (pending > 0) sum.uncertain++;
+      if (wrong !== undefined) sum.wrong++;
+      else if (code !== undefined) sum.faults++;
+      else if (died !== undefined) sum.deaths++;
+      else if (durable && (found ?? -1) < told) sum.lost++;
+      else if ((found ?? -1) > told + 1) sum.wrong++;
+      else {
+        rmSync(place, { recursive: true, force: true });
+        continue;
+      }
+      first ??= `at ${moment}: ${told} told, found ${found} ${wrong ?? code ?? died} ${message ?? ''}`;
+      rmSync(place, { recursive: true, force: true });
+    }
+  });
+  return { ...sum, first };
+}

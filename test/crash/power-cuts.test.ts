@@ -1,0 +1,51 @@
+/**
+ * Power cuts: the calls of a writing process are recorded, and the files that a cut may leave are rebuilt, opened, read
+ * and written to. First the harness is shown to notice flushes that were skipped.
+ */
+import path from 'node:path';
+import t from 'tap';
+import { Dice } from '../model/dice.js';
+import { judge, recordRun } from './cuts.js';
+import { copyStore, template, traces } from './runner.js';
+
+const STATES = 100;
+const folder = t.testdir();
+
+t.test('power cuts', { skip: !traces() && 'needs strace' }, async (t) => {
+  const from = await template(folder);
+  const seed = Date.now() % 1_000_000;
+  const dice = new Dice(seed);
+  const recorded = async (...args: string[]) => {
+    const place = path.join(folder, `run-${args.join('-')}`);
+    copyStore(from, place);
+    return recordRun(from, place, args);
+  };
+
+  await t.test('flushes that are not waited for are noticed', async (t) => {
+    const run = await recorded('sync', '12');
+    const verdict = await judge(run, 60, folder, dice, { flushes: false });
+    t.ok(
+      verdict.lost + verdict.wrong + verdict.faults + verdict.deaths > 5,
+      JSON.stringify(verdict),
+    );
+    const early = await judge(await recorded('group', '12', 'early'), 60, folder, dice);
+    t.ok(early.lost > 0, 'and commits acknowledged too early');
+    const unflushed = await judge(await recorded('none', '12'), 60, folder, dice);
+    t.ok(unflushed.lost > 0, 'and commits acknowledged without a flush');
+  });
+
+  for (const durability of ['sync', 'group', 'none']) {
+    await t.test(
+      `nothing acknowledged is lost, nothing is there by halves: ${durability}`,
+      async (t) => {
+        const run = await recorded(durability, '12');
+        const options = { durable: durability !== 'none' };
+        const { first, ...counts } = await judge(run, STATES, folder, dice, options);
+        const text = `${JSON.stringify(counts)} seed ${seed} ${first ?? ''}`;
+        t.comment(text);
+        t.ok(counts.uncertain > STATES / 4, 'much was left to chance');
+        t.equal(counts.lost + counts.wrong + counts.deaths + counts.faults, 0, text);
+      },
+    );
+  }
+});

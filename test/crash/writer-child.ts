@@ -1,0 +1,67 @@
+/**
+ * The writing process: `FOLDER DURABILITY COUNT [PLANT]`. Each commit that was acknowledged is told as a line with its
+ * number, written straight to standard output; a failure as a line `failed CODE OUTCOME`.
+ *
+ * PLANT is a bug planted to see the harness fail: `early` tells a commit before it is acknowledged, `drop` loses a
+ * block of a commit on its way to the engine, `lie` writes other bytes than planned.
+ */
+import { writeSync } from 'node:fs';
+import { BlockWriter } from '../../src/blocks/blocks.js';
+import { isRegaliaError, Regalia } from '../../src/index.js';
+import { contentsOf } from '../model/truth.js';
+import { edit } from './plan.js';
+
+const [folder = '', durability = 'group', count = '12', plant = ''] = process.argv.slice(2);
+
+function say(line: string | number): void {
+  writeSync(1, `${line}\n`);
+}
+
+async function write(store: Regalia): Promise<void> {
+  for (let number = 1; number <= Number(count); number++) {
+    const tx = store.begin();
+    await edit(tx, number);
+    if (plant === 'early') say(number);
+    if (plant === 'drop' && number === 5) dropBlock();
+    if (plant === 'lie' && number === 5) tx.put('/lie', 'stat', contentsOf('20x1'));
+    await tx.commit({ message: `commit ${number}` });
+    if (plant !== 'early') say(number);
+  }
+}
+
+/** The next block that goes to the engine does not arrive there. */
+function dropBlock(): void {
+  const { emit } = BlockWriter.prototype;
+  BlockWriter.prototype.emit = function (batch) {
+    let left = 1;
+    const put: typeof batch.put = (table, key, bytes) => {
+      if (table === 'extents' && left-- > 0) return;
+      batch.put(table, key, bytes);
+    };
+    emit.call(this, { ...bound(batch), put });
+    if (left < 1) BlockWriter.prototype.emit = emit;
+  };
+}
+
+function bound(batch: Parameters<BlockWriter['emit']>[0]): typeof batch {
+  return {
+    put: (table, key, bytes) => batch.put(table, key, bytes),
+    del: (table, key) => batch.del(table, key),
+    get: (table, key) => batch.get(table, key),
+    view: (table, key) => batch.view(table, key),
+    range: (table, range) => batch.range(table, range),
+    count: (table) => batch.count(table),
+  };
+}
+
+let store: Regalia | undefined;
+try {
+  store = await Regalia.open(folder, { durability: durability as 'sync', adopt: true });
+  await write(store);
+} catch (error) {
+  say(isRegaliaError(error) ? `failed ${error.code} ${error.outcome}` : `failed ${error}`);
+}
+await store?.close().catch((error: unknown) => {
+  say(isRegaliaError(error) ? `close ${error.code}` : `close ${error}`);
+});
+say('ended');
