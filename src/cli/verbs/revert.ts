@@ -11,7 +11,8 @@ export default defineVerb({
   usage: 'STORE COMMIT',
   details: `
 Where later commits changed the same streams it ends with REGALIA_CONFLICT and exit code 1,
-unless --policy says whose change stands: ours is the revert, theirs the later commits.`,
+unless --policy says what stands: ours is what the branch has now, theirs what was before
+the commit.`,
   options: {
     ...COMMIT_OPTIONS,
     ...BUCKET,
