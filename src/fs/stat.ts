@@ -230,7 +230,7 @@ class StatFields {
 }
 
 /**
- * Whether `stored` are the bytes of what `lstat` sees now, read in place: no BigInt, no allocation. Times count as equal
+ * Whether `stored` are the bytes of what `lstat` sees now, read in place: no BigInt, no allocation. Times are equal
  * within a microsecond, since Node can set them no closer: a tree that was exported and imported again is unchanged.
  * Never throws: bytes that are no stat match nothing.
  */

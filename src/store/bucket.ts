@@ -28,7 +28,7 @@ import {
   tellHave,
 } from './exchange.js';
 import { headOf } from './heads.js';
-import { headsRefOf, type Landed, type Line, noBranch } from './line.js';
+import { headsRefOf, type Landed, Line, noBranch } from './line.js';
 import { type MergeOptions, type MergeOutcome, mergeInto } from './merge-line.js';
 import { sameSubtree } from './read-set.js';
 import { Branches, Tags } from './refs.js';
@@ -254,7 +254,7 @@ export class Bucket {
     const { idBytes } = this;
     this.core.backend.refresh();
     if (log.branch(this.core.backend, idBytes, name) === undefined) throw noBranch(name);
-    return new Bucket(this.core, this.core.line(idBytes, name));
+    return new Bucket(this.core, Line.of(this.core, idBytes, name));
   }
 
   /**

@@ -11,11 +11,13 @@ import type { Durability } from '../blocks/backend.js';
 import { hex, utf8Bytes } from '../bytes.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
 import { MESSAGE_BYTES_MAX } from '../log/commit.js';
+import type { Move } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, Side } from '../merge/conflict.js';
 import { mergeTrees } from '../merge/merge.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
+import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import { keyText, type Names } from '../tree/key.js';
@@ -26,13 +28,15 @@ import { type Change, CommitBuilder } from './commit-builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Core } from './core.js';
 import { land } from './landing.js';
-import type { Landed, Tip } from './line.js';
+import type { Landed, Line, Tip } from './line.js';
 import { checkDurability } from './options.js';
-import { sameSubtree } from './read-set.js';
+import { runSteps } from './pace.js';
+import type { Pending } from './pending.js';
+import type { PrivateTree } from './private-tree.js';
+import { type ReadSet, sameSubtree } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { TouchedBuckets } from './touched.js';
 import { touchedBetween } from './touched-between.js';
-import { runSteps, type Transaction } from './transaction.js';
 import { Writers } from './writers.js';
 
 export interface CommitOptions {
@@ -54,6 +58,24 @@ export interface CommitResult extends CommitInfo {
   readonly changed: boolean;
 }
 
+/** What is committed: a transaction, as committing sees it. */
+export interface Committing {
+  readonly line: Line;
+  /** The commit that it was begun on. */
+  readonly started: Landed;
+  readonly fork: PrivateTree;
+  /** The edits that are not in its tree. */
+  readonly pending: Pending;
+  readonly moves: ReadonlyMap<string, readonly Move[]>;
+  readonly origins: readonly Landed[];
+  readonly reads: ReadSet | undefined;
+  readonly guards: readonly Names[];
+  /** Puts what is pending into its tree. */
+  settle(signal?: AbortSignal): Promise<void>;
+  /** The rule of a stream at a key of some state of the line. */
+  ruleAt(tree: Tree, names: Names, stream: string): StreamRule;
+}
+
 /** Up to this many operations are put on a moved head one by one. */
 const FEW = 2_000;
 const SEQUENCES = 64;
@@ -61,7 +83,7 @@ const SEQUENCES = 64;
 const TRIES = 1_000;
 
 export async function commitTransaction(
-  tx: Transaction,
+  tx: Committing,
   options: CommitOptions,
 ): Promise<CommitResult> {
   const { line, core } = { line: tx.line, core: tx.line.core };
@@ -105,12 +127,12 @@ function checkOptions(options: CommitOptions, durability: Durability): void {
 
 /** One try to put a transaction on the tip. */
 class Attempt {
-  readonly #tx: Transaction;
+  readonly #tx: Committing;
   readonly #options: CommitOptions;
   /** What this try stages; what the transaction staged goes along. */
   readonly #writers: Writers;
 
-  constructor(tx: Transaction, options: CommitOptions) {
+  constructor(tx: Committing, options: CommitOptions) {
     this.#tx = tx;
     this.#options = options;
     const { core } = tx.line;
@@ -122,7 +144,7 @@ class Attempt {
     const { core } = line;
     core.check();
     while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
-    await this.#tx.writers.blocks.drain();
+    await this.#tx.fork.writers.blocks.drain();
     const tip = line.tip();
     const change = await this.#change(tip);
     if (sameAddress(change.root.address, tip.commit.root)) {
@@ -137,7 +159,7 @@ class Attempt {
     await this.#writers.blocks.drain();
     const built = { ...made, signatures };
     line.expect(built.tip, built.landed);
-    const write = land(line, tip, built, [this.#tx.writers, this.#writers], durability);
+    const write = land(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);
     // Whoever asked for the commit awaits it; here it must not count as unhandled meanwhile.
     write.catch(() => {});
     return { landed: built.tip, write };
@@ -150,7 +172,7 @@ class Attempt {
     if (sameAddress(tip.address, tx.started.address)) return this.#inPlace(started);
     const head = line.treeOf(tip);
     this.#checkReads(started, head);
-    if (tx.privateRoot !== undefined) return this.#merged(started, head);
+    if (tx.fork.root !== undefined) return this.#merged(started, head);
     const rebase = new Rebase(started, head, (names, stream) => this.#policy(head, names, stream));
     const edit = rebase.edit(tx.pending.edit(), []);
     throwConflicts(rebase.conflicts);
@@ -160,7 +182,7 @@ class Attempt {
   /** Nobody came between. */
   #inPlace(started: Tree): Promise<Change> {
     const tx = this.#tx;
-    const { privateRoot } = tx;
+    const privateRoot = tx.fork.root;
     const { core } = tx.line;
     const tree =
       privateRoot === undefined ? started : core.tree(privateRoot.id, privateRoot.address);
@@ -176,15 +198,15 @@ class Attempt {
     const { core } = tx.line;
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const touched = new TouchedBuckets();
-    touched.add(tx.touched.list());
+    touched.add(tx.fork.touched.list());
     let root = privateRoot ?? rootRefOf(tree);
     if (edit !== undefined) {
       const steps = treeEdit.rootSteps(tree.root, edit);
       root = await runSteps(steps, core, this.#writers, this.#options.signal);
       touched.add(treeEdit.touched);
     }
-    const removed = [...tx.removed, ...treeEdit.removed];
-    const added = [...tx.added, ...treeEdit.added];
+    const removed = [...tx.fork.removed, ...treeEdit.removed];
+    const added = [...tx.fork.added, ...treeEdit.added];
     const made = touched.list().some(({ before }) => before === undefined);
     if (made || removed.length > 0 || added.length > 0) touched.settle(outersOf(core, root));
     return {

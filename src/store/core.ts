@@ -17,7 +17,6 @@ import { History } from '../log/history.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
 import { Tree } from '../tree/lookup.js';
 import { NodeCache } from '../tree/node-cache.js';
-import { Line, lineName } from './line.js';
 import type { Settings } from './options.js';
 
 const STORE_VERSION = 1;
@@ -51,7 +50,6 @@ export class Core {
   #raised = false;
   /** Trees by root id: snapshots of one root share what they have found. */
   readonly #trees = new Map<number, Tree>();
-  readonly #lines = new Map<string, Line>();
   readonly #rules = new WeakMap<Uint8Array, Rules>();
 
   constructor(backend: Backend, settings: Settings, identity: Identity) {
@@ -62,17 +60,6 @@ export class Core {
     this.cache = new NodeCache(this.blocks, settings.cacheBytes);
     this.history = new History(backend);
     this.sequences = new Lease(backend, 'sequences', 2 ** 48);
-  }
-
-  /** The one line of a bucket's branch: all handles share it. */
-  line(owner: Uint8Array, branch: string): Line {
-    const name = lineName(owner, branch);
-    let line = this.#lines.get(name);
-    if (line === undefined) {
-      line = new Line(this, owner, branch);
-      this.#lines.set(name, line);
-    }
-    return line;
   }
 
   /** The tree of a root. */

@@ -48,7 +48,20 @@ export class Line {
   #writes = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(core: Core, owner: Uint8Array, branch: string) {
+  /** The one line of a bucket's branch: all handles of a store share it. */
+  static of(core: Core, owner: Uint8Array, branch: string): Line {
+    let lines = linesOf.get(core);
+    if (lines === undefined) {
+      lines = new Map();
+      linesOf.set(core, lines);
+    }
+    const name = `${hex(owner)}/${branch}`;
+    const line = lines.get(name) ?? new Line(core, owner, branch);
+    lines.set(name, line);
+    return line;
+  }
+
+  private constructor(core: Core, owner: Uint8Array, branch: string) {
     this.core = core;
     this.owner = owner;
     this.branch = branch;
@@ -137,6 +150,7 @@ export class Line {
 }
 
 const NO_ID: Id = 0;
+const linesOf = new WeakMap<Core, Map<string, Line>>();
 
 export function headsRefOf(landed: Landed): HeadsRef | undefined {
   const { heads } = landed.commit;
@@ -152,8 +166,4 @@ export function noBranch(name: string): RegaliaError {
     what: 'branch',
     name,
   });
-}
-
-export function lineName(owner: Uint8Array, branch: string): string {
-  return `${hex(owner)}/${branch}`;
 }

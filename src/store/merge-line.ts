@@ -11,6 +11,7 @@ import { bucketPart } from '../merge/buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
+import { editAt } from '../tree/edit-at.js';
 import type { Names } from '../tree/key.js';
 import { INLINE } from '../tree/record.js';
 import { NO_STREAMS } from '../tree/shape.js';
@@ -20,7 +21,6 @@ import { land } from './landing.js';
 import type { Landed, Line, Tip } from './line.js';
 import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merging.js';
 import { checkDurability } from './options.js';
-import { at } from './transaction.js';
 import { Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
@@ -192,7 +192,7 @@ function carried(
   const part = bucketPart(nested.bucket, after);
   const parts = { shape: NO_STREAMS, streams: [], child: part };
   const treeEdit = new TreeEdit(core.cache, writers.for);
-  const edit = at(names, { clear: false, streams: [], parts });
+  const edit = editAt(names, { clear: false, streams: [], parts });
   const root = finishSteps(treeEdit.rootSteps(tree.root, edit));
   const outer = treeEdit.touched[0]?.bucket;
   const own = { bucket: nested.bucket, outer, before: undefined, after };

@@ -8,13 +8,12 @@
  * A later operation on the same stream replaces an earlier one; clearing a name replaces all that came before beneath
  * it. Reads look a name up in an index that is made for a directory when it is first read.
  */
-import { readU48 } from '../blocks/body.js';
 import { compareBytes, nameBytes, nameText } from '../bytes.js';
 import { assert } from '../errors.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
-import { CHILD_NONE, type FreshRecord, INLINE, type StreamPart } from '../tree/record.js';
-import { type Shape, shapeOf } from '../tree/shape.js';
+import { INLINE, type StreamPart } from '../tree/record.js';
+import { putU48, putVarint, readPart, SinglePut } from './operation.js';
 
 const PUT = 1;
 const DELETE = 2;
@@ -28,7 +27,6 @@ const FIRST_BYTES = 1_024;
 /** What an operation, or a directory, costs beside its bytes. */
 const OPERATION_COST = 16;
 const DIRECTORY_COST = 400;
-const NO_LINKS: readonly number[] = [];
 const NO_NAME = new Uint8Array(0);
 
 /** The operations of one directory. */
@@ -347,94 +345,4 @@ function mergeEdits(
 
 function editName(edit: EntryEdit): Uint8Array {
   return edit.bytes.subarray(edit.start, edit.end);
-}
-
-/** The shape of each stream that was put alone, by its name. */
-const singleShapes = new Map<string, Shape>();
-
-function singleShape(stream: string): Shape {
-  let shape = singleShapes.get(stream);
-  if (shape === undefined) {
-    shape = shapeOf([stream]);
-    singleShapes.set(stream, shape);
-  }
-  return shape;
-}
-
-/** One stream put on one entry: where there is no such entry yet, its bytes in the arena are its record. */
-class SinglePut implements EntryEdit {
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly clear = false;
-  readonly #stream: string;
-
-  constructor(bytes: Uint8Array, start: number, end: number, stream: string) {
-    this.bytes = bytes;
-    this.start = start;
-    this.end = end;
-    this.#stream = stream;
-  }
-
-  get streams(): readonly StreamEdit[] {
-    return [{ stream: this.#stream, part: readPart(this.bytes, this.end + 2).part }];
-  }
-
-  get fresh(): FreshRecord | undefined {
-    const { bytes, start, end } = this;
-    const payload = end + 2;
-    const { part, end: payloadEnd } = readPart(bytes, payload);
-    if (part.form !== INLINE) return undefined;
-    const shape = singleShape(this.#stream);
-    return {
-      bytes,
-      nameStart: start,
-      nameEnd: end,
-      start: payload,
-      end: payloadEnd,
-      shape,
-      child: CHILD_NONE,
-      links: NO_LINKS,
-      plainLength: shape.plainLength + payloadEnd - payload,
-      entries: 1,
-      buckets: 0,
-      inlineBytes: part.length,
-      referencedBytes: 0,
-    };
-  }
-}
-
-function readPart(bytes: Uint8Array, start: number): { part: StreamPart; end: number } {
-  let at = start;
-  let head = 0;
-  for (let scale = 1; ; scale *= 128) {
-    const byte = bytes[at++] as number;
-    head += (byte & 0x7f) * scale;
-    if (byte < 0x80) break;
-  }
-  const form = (head % 4) as StreamPart['form'];
-  const length = Math.floor(head / 4);
-  const end = at + (form === INLINE ? length : 32);
-  const id = form === INLINE ? 0 : readU48(bytes, end);
-  return { part: { form, length, bytes: bytes.subarray(at, end), id }, end };
-}
-
-function putVarint(bytes: Uint8Array, from: number, number: number): number {
-  let at = from;
-  let rest = number;
-  while (rest >= 0x80) {
-    bytes[at++] = (rest % 128) | 0x80;
-    rest = Math.floor(rest / 128);
-  }
-  bytes[at++] = rest;
-  return at;
-}
-
-function putU48(bytes: Uint8Array, from: number, number: number): number {
-  let rest = number;
-  for (let i = 0; i < 6; i++) {
-    bytes[from + i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  return from + 6;
 }

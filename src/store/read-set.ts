@@ -7,6 +7,14 @@ import { keyText, type Names } from '../tree/key.js';
 import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { findStream, readRecord } from '../tree/record.js';
+import { badOption } from './options.js';
+
+/** What a transaction of that isolation has to remember. REGALIA_OPTION for another one. */
+export function readSetFor(isolation: 'snapshot' | 'serializable'): ReadSet | undefined {
+  if (isolation === 'snapshot') return undefined;
+  if (isolation === 'serializable') return new ReadSet();
+  throw badOption('isolation', 'snapshot or serializable', String(isolation));
+}
 
 type What = 'stream' | 'entry' | 'children' | 'subtree';
 

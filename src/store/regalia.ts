@@ -25,6 +25,7 @@ import {
   writeWitness,
 } from './folder.js';
 import { begin, MAIN } from './genesis.js';
+import { Line } from './line.js';
 import { type OpenOptions, type Settings, settingsOf } from './options.js';
 
 const RUNTIME = {
@@ -67,7 +68,7 @@ export class Regalia extends Bucket {
   readonly path: string | undefined;
 
   private constructor(core: Core, branch: string, folder: string | undefined) {
-    super(core, core.line(core.identity.store, branch));
+    super(core, Line.of(core, core.identity.store, branch));
     this.path = folder;
   }
 

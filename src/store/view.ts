@@ -7,10 +7,9 @@ import { RegaliaError } from '../errors.js';
 import type { Encoding } from '../streams/rule.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
-import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
+import { childMap, findInMap, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { CHILD_BUCKET, readRecord } from '../tree/record.js';
-import { loadRoot, type Root } from '../tree/root.js';
+import { readRecord } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
 import type { Core } from './core.js';
 import { Entry } from './entry.js';
@@ -114,26 +113,8 @@ export abstract class View implements StreamHome {
   }
 
   encodingOf(key: Key, stream: string): Encoding {
-    const root = this.rootAround(this.tree(), parseKey(key));
+    const root = this.tree().rootAround(parseKey(key));
     return this.core.rules(root.rules).ruleOf(stream).encoding;
-  }
-
-  /** The root of the innermost bucket that holds a key's streams: a bucket's own are its own. */
-  protected rootAround(tree: Tree, names: Names): Root {
-    let { root } = tree;
-    let spot: Spot = tree.top;
-    for (const name of names) {
-      const map = childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
-      const found =
-        map === undefined ? undefined : findInMap(this.cache, map, name, 0, name.length);
-      if (found === undefined) break;
-      spot = found;
-      const { child } = readRecord(found.node, found.index);
-      if (child.form !== CHILD_BUCKET) continue;
-      root = loadRoot(this.cache, child.id, child.root.slice());
-      spot = { node: root.node, index: 0 };
-    }
-    return root;
   }
 }
 

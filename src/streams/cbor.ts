@@ -7,8 +7,9 @@
  * as bigints, all others as numbers. A Date is tag 1: five bytes for whole seconds, where tag 0 takes 22. Bytes,
  * strings, booleans, null, undefined, arrays and plain objects are themselves; anything else has no place here.
  *
- * Here are the format's numbers and its order; the encoder and the decoder have a file each. The decoder accepts the encoder's output alone: no other tags, no other simple values, no indefinite lengths, no
- * duplicate or unsorted keys, nothing deeper than 32, no length beyond what remains.
+ * Here are the format's numbers and its order; the encoder and the decoder have a file each. The decoder accepts the
+ * encoder's output alone: no other tags, no other simple values, no indefinite lengths, no duplicate or unsorted keys,
+ * nothing deeper than 32, no length beyond what remains.
  */
 /** What can be written. */
 export type CborData =

@@ -33,7 +33,8 @@ import {
   sameTotals,
 } from '../tree/check-node.js';
 import { measured } from '../tree/items.js';
-import { Node, offsetsNeeded, readNodeHeader, type Totals } from '../tree/node.js';
+import { Node, offsetsNeeded, type Totals } from '../tree/node.js';
+import { readNodeHeader } from '../tree/node-header.js';
 import { measure } from '../tree/record.js';
 import { parseRoot } from '../tree/root.js';
 

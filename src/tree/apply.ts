@@ -9,6 +9,7 @@
 import type { Address, AlgorithmNumber } from '../blocks/address.js';
 import { assert } from '../errors.js';
 import { type EditSource, editMapSteps, finishSteps, KEEP, type MapResult } from './edit.js';
+import { encodeRecord, type FreshRecord } from './fresh-record.js';
 import { inlineLeaf } from './inline-map.js';
 import { Items, measured } from './items.js';
 import { childMap, findInMap, type Spot } from './lookup.js';
@@ -21,8 +22,6 @@ import {
   CHILD_MAP,
   CHILD_NONE,
   type ChildPart,
-  encodeRecord,
-  type FreshRecord,
   measure,
   NO_CHILD,
   type RecordParts,

@@ -15,7 +15,8 @@ import { RegaliaError } from '../errors.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
 import { INLINE_MAP_MAX } from './edit.js';
 import { checkName } from './key.js';
-import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import { Node, offsetsNeeded, type Totals } from './node.js';
+import { NODE_HEADER } from './node-header.js';
 import {
   BUCKET_ID_LENGTH,
   CHILD_BUCKET,
@@ -199,8 +200,7 @@ class LeafCheck {
     );
     const head = reader.varint();
     const slot = Math.floor(head / 4);
-    const shape = node.shapes[slot];
-    if (shape === undefined) return reader.fail('a shape of the table', `${slot}`);
+    const shape = node.shapes[slot] ?? reader.fail('a shape of the table', `${slot}`);
     this.#used.add(slot);
     const payload = reader.remaining;
     for (let i = 0; i < shape.names.length; i++) this.#stream(reader);

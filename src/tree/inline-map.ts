@@ -4,7 +4,8 @@
  */
 import { u48Bytes } from '../blocks/body.js';
 import { ByteReader } from '../bytes.js';
-import { NODE_HEADER, Node, offsetsNeeded } from './node.js';
+import { Node, offsetsNeeded } from './node.js';
+import { NODE_HEADER } from './node-header.js';
 import { CHILD_INLINE, CHILD_NONE, type ChildPart, INLINE, readRecord } from './record.js';
 
 /** The child map that lies inside the record at `index` of `holder`; `child` is what `readRecord` found there. */

@@ -10,8 +10,9 @@ import {
   INNER_ENTRY_LENGTH,
   LEAF_ENTRY_OVERHEAD,
 } from './boundary.js';
+import type { FreshRecord } from './fresh-record.js';
 import type { Node, Totals } from './node.js';
-import { type FreshRecord, type Measure, measure } from './record.js';
+import { type Measure, measure } from './record.js';
 
 /** A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it. */
 export interface FreshChild extends Totals {

@@ -132,6 +132,23 @@ export class Tree {
     return { bucket: child.bucket.slice(), root: child.root.slice(), rootBlock: child.id };
   }
 
+  /** The root of the innermost bucket that rules a key's streams: a bucket's own are its own. */
+  rootAround(names: Names): Root {
+    let { root } = this;
+    let spot: Spot = this.top;
+    for (const name of names) {
+      const map = childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
+      const found = map && findInMap(this.cache, map, name, 0, name.length);
+      if (found === undefined) break;
+      spot = found;
+      const { child } = readRecord(found.node, found.index);
+      if (child.form !== CHILD_BUCKET) continue;
+      root = loadRoot(this.cache, child.id, child.root.slice());
+      spot = { node: root.node, index: 0 };
+    }
+    return root;
+  }
+
   /** The record of a key as users give it: the way of a hot read. */
   locate(key: Key): Spot | undefined {
     if (typeof key !== 'string') return this.find(parseKey(key));

@@ -11,7 +11,8 @@
 import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { RegaliaError } from '../errors.js';
-import { Node, offsetsNeeded, readNodeHeader } from './node.js';
+import { Node, offsetsNeeded } from './node.js';
+import { readNodeHeader } from './node-header.js';
 
 const SLAB_BYTES = 1024 * 1024;
 

@@ -8,11 +8,13 @@ import type { AlgorithmNumber } from '../blocks/address.js';
 import { type Address, addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
+import type { FreshRecord } from './fresh-record.js';
 import type { FreshChild, Items } from './items.js';
 import { measured } from './items.js';
-import { NODE_HEADER, type Node, type Totals } from './node.js';
+import type { Node, Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
-import { type FreshRecord, measure } from './record.js';
+import { NODE_HEADER } from './node-header.js';
+import { measure } from './record.js';
 import { compareShapes, type Shape } from './shape.js';
 
 /** A leaf that stays inside its parent's record. */

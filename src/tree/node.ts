@@ -14,21 +14,14 @@
  * offsets are summed up once, when the node is loaded. An inline child map is a leaf without its first four bytes.
  */
 
-import {
-  type AlgorithmNumber,
-  algorithmName,
-  BLOCK_VERSION,
-  BlockKind,
-} from '../blocks/address.js';
+import type { AlgorithmNumber } from '../blocks/address.js';
 import { readU48 } from '../blocks/body.js';
 import { ByteReader, nameText } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
+import { NODE_HEADER } from './node-header.js';
 import { readShapeTable, type Shape } from './shape.js';
+import { headOf, isAscii } from './suffix.js';
 
-/** Kind, version, algorithm and level: what an inline child map leaves out. */
-export const NODE_HEADER = 4;
-/** A tree's height is far below: 2^53 entries under nodes of two children. */
-export const LEVEL_MAX = 48;
 /** No node's plain bytes are longer: offsets are 16 bits. */
 export const NODE_BYTES_MAX = 40_000;
 
@@ -387,60 +380,11 @@ export interface NodeSource {
 const UNCACHED = { touched: false };
 const NO_SHAPES: readonly Shape[] = [];
 
-/** The first four of `length` bytes at `start` as a number, the first the highest, zeros behind. */
-function headOf(bytes: Uint8Array, start: number, length: number): number {
-  if (length >= 4) {
-    return (
-      (((bytes[start] as number) << 24) |
-        ((bytes[start + 1] as number) << 16) |
-        ((bytes[start + 2] as number) << 8) |
-        (bytes[start + 3] as number)) >>>
-      0
-    );
-  }
-  let head = 0;
-  for (let i = 0; i < length; i++) head |= (bytes[start + i] as number) << (24 - 8 * i);
-  return head >>> 0;
-}
-
-function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if ((bytes[i] as number) >= 0x80) return false;
-  return true;
-}
-
 /** How many 16-bit offsets the node in `bytes[start..]` needs. */
 export function offsetsNeeded(bytes: Uint8Array, start: number): number {
   const count =
     (bytes[start + NODE_HEADER] as number) | ((bytes[start + NODE_HEADER + 1] as number) << 8);
   return 2 * count + 2;
-}
-
-/** The level and algorithm that a node block names. REGALIA_FORMAT, REGALIA_VERSION where it is none. */
-export function readNodeHeader(
-  bytes: Uint8Array,
-  start: number,
-  plainEnd: number,
-): { level: number; algorithm: AlgorithmNumber } {
-  const reader = new ByteReader(bytes, 'node', start, plainEnd);
-  const kind = reader.u8();
-  if (kind !== BlockKind.node) reader.fail(`kind ${BlockKind.node}`, `${kind}`);
-  const version = reader.u8();
-  if (version !== BLOCK_VERSION) {
-    throw new RegaliaError(
-      'REGALIA_VERSION',
-      `a node of version ${version} is unknown to this release`,
-      {
-        what: 'node',
-        expected: `${BLOCK_VERSION}`,
-        actual: `${version}`,
-      },
-    );
-  }
-  const algorithm = reader.u8();
-  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
-  const level = reader.u8();
-  if (level > LEVEL_MAX) reader.fail(`a level of at most ${LEVEL_MAX}`, `${level}`);
-  return { level, algorithm: algorithm as AlgorithmNumber };
 }
 
 function malformed(node: Node, part: string): RegaliaError {

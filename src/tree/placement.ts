@@ -13,6 +13,7 @@ import { varintLength } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
 import { INLINE_MAP_MAX, type MapResult } from './edit.js';
+import { childPlainLength, encodeRecord, type FreshRecord } from './fresh-record.js';
 import { inlineLeaf } from './inline-map.js';
 import { Items } from './items.js';
 import type { NodeCache } from './node-cache.js';
@@ -21,9 +22,6 @@ import {
   CHILD_INLINE,
   CHILD_MAP,
   type ChildPart,
-  childPlainLength,
-  encodeRecord,
-  type FreshRecord,
   INLINE,
   METADATA,
   NO_CHILD,

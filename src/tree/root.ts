@@ -19,11 +19,13 @@ import {
 import { BodyWriter } from '../blocks/body.js';
 import { ByteReader } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
+import { encodeRecord, type FreshRecord } from './fresh-record.js';
 import { Items } from './items.js';
-import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import { Node, offsetsNeeded, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
+import { NODE_HEADER } from './node-header.js';
 import type { NodeWriter } from './node-writer.js';
-import { encodeRecord, type FreshRecord, NO_CHILD } from './record.js';
+import { NO_CHILD } from './record.js';
 import { NO_STREAMS } from './shape.js';
 
 const RULES_MAX = 64 * 1024;

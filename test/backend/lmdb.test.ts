@@ -1,3 +1,4 @@
+/** LMDB under the conformance suite of engines. */
 import { join } from 'node:path';
 import t from 'tap';
 import { openLmdb } from '../../src/blocks/lmdb.js';

@@ -1,3 +1,4 @@
+/** Memory under the conformance suite of engines. */
 import t from 'tap';
 import { openMemory } from '../../src/blocks/memory.js';
 import { conformance } from './conformance.js';

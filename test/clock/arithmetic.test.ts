@@ -1,3 +1,4 @@
+/** The arithmetic coder: what it writes it reads again, and what it reads it would have written. */
 import fc from 'fast-check';
 import t from 'tap';
 import { ArithmeticDecoder, ArithmeticEncoder } from '../../src/clock/arithmetic.js';

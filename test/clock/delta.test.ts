@@ -1,3 +1,4 @@
+/** Differences of event trees: applied to their base they give the next, whatever the bytes come from. */
 import fc from 'fast-check';
 import t from 'tap';
 import { equalBytes } from '../../src/bytes.js';

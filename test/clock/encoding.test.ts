@@ -1,3 +1,4 @@
+/** The encoding of stamps: one spelling each, and no other bytes are believed. */
 import fc from 'fast-check';
 import t from 'tap';
 import { equalBytes, hex, unhex } from '../../src/bytes.js';

@@ -1,3 +1,4 @@
+/** Event trees: order, join, fill and grow, against the paper's definitions. */
 import fc from 'fast-check';
 import t from 'tap';
 import {

@@ -1,3 +1,4 @@
+/** Ids: split, sum and normal form. */
 import fc from 'fast-check';
 import t from 'tap';
 import {

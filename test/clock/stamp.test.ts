@@ -1,3 +1,4 @@
+/** Stamps over random histories, against sets of events as an explicit model of causality. */
 import fc from 'fast-check';
 import t from 'tap';
 import { type Event, maxEvent, minEvent } from '../../src/clock/event.js';

@@ -151,6 +151,16 @@ function matches(path: string, pattern: string): boolean {
 /** Source files that no entry reaches. Says nothing while there is no entry at all. */
 export function deadFiles(files: readonly File[], entries: readonly string[]): string[] {
   const edges = edgesOf(files);
+  const outside = files.filter((file) => entries.includes(file.path) && !isSource(file));
+  for (const { path, imports } of outside.map((file) => ({
+    path: file.path,
+    imports: importsOf(file),
+  }))) {
+    edges.set(
+      path,
+      imports.map((each) => each.target),
+    );
+  }
   const reached = new Set<string>();
   const visit = (target: string): void => {
     if (target.endsWith('/')) {

@@ -41,7 +41,8 @@ function rule(name: string, complaints: readonly string[]): void {
 
 const architecture = file('ARCHITECTURE.md').text;
 const surface = 'src/index.ts';
-const entries = [surface, 'src/cli/main.ts'];
+// A bench keeps the alternatives that it measures.
+const entries = [surface, 'src/cli/main.ts', 'bench/key-maps.ts'];
 
 rule(
   'imports go to a lower floor or stay in the room',

@@ -9,10 +9,11 @@ import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import { compareBytes, hex, utf8Bytes } from '../../src/bytes.js';
 import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
+import { encodeRecord } from '../../src/tree/fresh-record.js';
 import type { Node } from '../../src/tree/node.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
-import { encodeRecord, findStream, INLINE, NO_CHILD } from '../../src/tree/record.js';
+import { findStream, INLINE, NO_CHILD } from '../../src/tree/record.js';
 import { shapeOf } from '../../src/tree/shape.js';
 
 type Edits = Map<string, string | undefined>;

@@ -1,0 +1,104 @@
+/**
+ * A transaction's private tree: where it began, with the edits that were applied so far. Edits are applied at once, or
+ * in steps while others run; whoever needs the tree meanwhile finishes the steps first.
+ */
+import type { EntryEdit, MovedPart } from '../tree/apply.js';
+import { TreeEdit } from '../tree/apply.js';
+import { finishSteps } from '../tree/edit.js';
+import type { Tree } from '../tree/lookup.js';
+import type { RootRef } from '../tree/root.js';
+import type { Core } from './core.js';
+import { runSteps } from './pace.js';
+import { TouchedBuckets } from './touched.js';
+import { Writers } from './writers.js';
+
+export class PrivateTree {
+  readonly core: Core;
+  readonly writers: Writers;
+  readonly touched = new TouchedBuckets();
+  readonly removed: MovedPart[] = [];
+  readonly added: MovedPart[] = [];
+  #root: RootRef | undefined;
+  #tree: Tree;
+  #flight: { readonly treeEdit: TreeEdit; readonly steps: SharedSteps<RootRef> } | undefined;
+  readonly #changed: () => void;
+
+  /** `changed` is told whenever the tree is another one. */
+  constructor(core: Core, tree: Tree, changed: () => void) {
+    this.core = core;
+    this.writers = new Writers(core.cache, core.blocks);
+    this.#tree = tree;
+    this.#changed = changed;
+  }
+
+  /** The tree with all applied edits in it. */
+  get tree(): Tree {
+    this.#land();
+    return this.#tree;
+  }
+
+  /** Its root, if any edit was applied. */
+  get root(): RootRef | undefined {
+    this.#land();
+    return this.#root;
+  }
+
+  /** Applies an edit of the top entry at once. */
+  apply(edit: EntryEdit): void {
+    this.#land();
+    this.#begin(edit);
+    this.#land();
+    this.core.blocks.replenish();
+  }
+
+  /** Applies an edit of the top entry while others run. */
+  async settle(edit: EntryEdit, signal?: AbortSignal): Promise<void> {
+    this.#land();
+    const flight = this.#begin(edit);
+    await runSteps(flight.steps, this.core, this.writers, signal);
+    if (this.#flight === flight) this.#land();
+  }
+
+  #begin(edit: EntryEdit) {
+    const treeEdit = new TreeEdit(this.core.cache, this.writers.for);
+    const steps = new SharedSteps(treeEdit.rootSteps(this.#tree.root, edit));
+    this.#flight = { treeEdit, steps };
+    return this.#flight;
+  }
+
+  #land(): void {
+    const flight = this.#flight;
+    if (flight === undefined) return;
+    this.#flight = undefined;
+    const root = finishSteps(flight.steps);
+    this.#root = root;
+    this.#tree = this.core.tree(root.id, root.address);
+    this.touched.add(flight.treeEdit.touched);
+    this.removed.push(...flight.treeEdit.removed);
+    this.added.push(...flight.treeEdit.added);
+    this.#changed();
+  }
+
+  /** Forgets what it has staged. */
+  discard(): void {
+    this.#flight = undefined;
+    this.writers.blocks.discard();
+  }
+}
+
+/** Steps that two may drive in turn: once they are done, they stay done. */
+class SharedSteps<T> implements Iterator<void, T> {
+  readonly #steps: Iterator<void, T>;
+  #result: IteratorReturnResult<T> | undefined;
+
+  constructor(steps: Iterator<void, T>) {
+    this.#steps = steps;
+  }
+
+  next(): IteratorResult<void, T> {
+    if (this.#result !== undefined) return this.#result;
+    const step = this.#steps.next();
+    if (step.done === true) this.#result = step;
+    return step;
+  }
+}

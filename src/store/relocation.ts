@@ -1,0 +1,81 @@
+/**
+ * Moving and copying within a tree: what may go where, and what replicas are told of it.
+ */
+import { concatBytes, equalBytes, hex } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import type { Move } from '../log/moves.js';
+import { keyText, type Names } from '../tree/key.js';
+import type { Tree } from '../tree/lookup.js';
+import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
+import { NO_NAME } from '../tree/root.js';
+
+/** The record to place at `target`. REGALIA_MOVE, REGALIA_EXISTS, REGALIA_RULE. */
+export function partsToMove(tree: Tree, source: Names, target: Names): RecordParts {
+  const found = tree.outer(source);
+  if (found === undefined) throw moveError(source, target, 'there is nothing to move');
+  const beneath = source.every((name, i) => equalBytes(name, target[i] ?? NO_NAME));
+  if (beneath) throw moveError(source, target, 'the target is the source, or lies beneath it');
+  if (tree.find(target) !== undefined) {
+    throw new RegaliaError('REGALIA_EXISTS', `there is something at ${keyText(target)}`, {
+      what: 'entry',
+      name: keyText(target),
+    });
+  }
+  const parts = readRecord(found.node, found.index);
+  if (parts.child.form !== CHILD_BUCKET) checkRules(tree, source, target);
+  return parts;
+}
+
+/** Records may pass between buckets of equal rules and algorithm alone: others would have cut them otherwise. */
+function checkRules(tree: Tree, source: Names, target: Names): void {
+  const here = tree.rootAround(source.slice(0, -1));
+  const there = tree.rootAround(target.slice(0, -1));
+  if (here.algorithm === there.algorithm && equalBytes(here.rules, there.rules)) return;
+  const message = 'the buckets have other rules: contents must be written anew';
+  throw new RegaliaError('REGALIA_RULE', message, {
+    rule: 'bucket',
+    expected: 'equal rules and algorithm',
+    actual: 'others',
+  });
+}
+
+/** Whether a record is a bucket's, or holds buckets beneath. */
+export function holdsBuckets({ child }: RecordParts): boolean {
+  return child.form === CHILD_BUCKET || ('totals' in child && child.totals.buckets > 0);
+}
+
+/** A move as the innermost bucket that holds both keys tells it: '' is the outermost. */
+export function toldMove(tree: Tree, source: Names, target: Names): { bucket: string; move: Move } {
+  const a = borders(tree, source);
+  const b = borders(tree, target);
+  let depth = 0;
+  let bucket = '';
+  for (let i = 0; i < a.length && i < b.length && a[i]?.id === b[i]?.id; i++) {
+    depth = a[i]?.depth ?? 0;
+    bucket = a[i]?.id ?? '';
+  }
+  const move = { from: joined(source.slice(depth)), to: joined(target.slice(depth)) };
+  return { bucket, move };
+}
+
+/** The buckets around a key, from the outside in. */
+function borders(tree: Tree, names: Names): { id: string; depth: number }[] {
+  const found: { id: string; depth: number }[] = [];
+  for (let depth = 1; depth < names.length; depth++) {
+    const bucket = tree.bucketAt(names.slice(0, depth))?.bucket;
+    if (bucket !== undefined) found.push({ id: hex(bucket), depth });
+  }
+  return found;
+}
+
+const SLASH = Uint8Array.of(0x2f);
+
+/** Names joined by '/'. */
+function joined(names: Names): Uint8Array {
+  return concatBytes(names.flatMap((name, i) => (i === 0 ? [name] : [SLASH, name])));
+}
+
+export function moveError(from: Names, to: Names, reason: string): RegaliaError {
+  const data = { from: keyText(from), to: keyText(to), reason };
+  return new RegaliaError('REGALIA_MOVE', `${data.from} to ${data.to}: ${reason}`, data);
+}
