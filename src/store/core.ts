@@ -11,7 +11,7 @@ import type { Backend, Batch } from '../blocks/backend.js';
 import { Blocks } from '../blocks/blocks.js';
 import { Lease } from '../blocks/lease.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
+import { ByteReader, ByteWriter, equalBytes, utf8Bytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { History } from '../log/history.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
@@ -65,7 +65,8 @@ export class Core {
   /** The tree of a root. */
   tree(id: number, address: Address): Tree {
     const known = id === 0 ? undefined : this.#trees.get(id);
-    if (known !== undefined) return known;
+    // Ids are not hashed: one that leads elsewhere is noticed by the address.
+    if (known !== undefined && equalBytes(known.root.address, address)) return known;
     const tree = Tree.load(this.cache, id, address);
     if (this.#trees.size >= TREES_MAX) {
       for (const oldest of this.#trees.keys()) {

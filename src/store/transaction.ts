@@ -91,10 +91,10 @@ export class Transaction extends View {
     throw new RegaliaError('REGALIA_CLOSED', 'the transaction has ended', { what: 'transaction' });
   }
 
-  /** The private tree with all edits so far in it. */
+  /** The private tree of the bucket it works on, with all edits so far in it: keys read from it are the bucket's. */
   protected override tree(): Tree {
     this.#flush();
-    return this.fork.tree;
+    return this.#bucketTree();
   }
 
   /** The rule of a stream at a key of some state of the line. */
@@ -111,9 +111,8 @@ export class Transaction extends View {
 
   override entry(key: Key): Entry | undefined {
     this.check();
-    const names = this.#full(key);
-    this.reads?.entry(names);
-    return this.entryIn(this.tree(), names);
+    this.reads?.entry(this.#full(key));
+    return super.entry(key);
   }
 
   override get(key: Key, stream: string): Stream | undefined {
@@ -125,7 +124,7 @@ export class Transaction extends View {
     const { tree } = this.fork;
     const part = pending ?? tree.stream(names, stream);
     const algorithm = part instanceof PlacedStream ? part.node.algorithm : tree.root.algorithm;
-    return part && new Stream(this, part, algorithm, names, stream);
+    return part && new Stream(this, part, algorithm, key, stream);
   }
 
   /** What is pending of a stream: a part, 'none' where it was removed, undefined where nothing was done. */
@@ -149,15 +148,13 @@ export class Transaction extends View {
   }
 
   override *children(key: Key, range: ChildRange = {}): Generator<Entry, void, undefined> {
-    const names = this.#full(key);
-    this.reads?.children(names);
-    yield* super.children(names as Uint8Array[], range);
+    this.reads?.children(this.#full(key));
+    yield* super.children(key, range);
   }
 
   override *walk(key: Key = '/'): Generator<Entry, void, undefined> {
-    const names = this.#full(key);
-    this.reads?.subtree(names);
-    yield* super.walk(names as Uint8Array[]);
+    this.reads?.subtree(this.#full(key));
+    yield* super.walk(key);
   }
 
   // Edits.
@@ -308,6 +305,7 @@ export class Transaction extends View {
   /** The tree of the bucket that this transaction works on. */
   #bucketTree(): Tree {
     const { tree } = this.fork;
+    if (this.#prefix.length === 0) return tree;
     const found = tree.bucketAt(this.#prefix);
     return found === undefined ? tree : this.core.tree(found.rootBlock, found.root);
   }

@@ -10,6 +10,7 @@
  */
 import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
+import { equalBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { Node, offsetsNeeded } from './node.js';
 import { readNodeHeader } from './node-header.js';
@@ -23,6 +24,26 @@ interface Slab {
   used: number;
   touched: boolean;
   readonly nodes: Node[];
+  /** Ids of nodes that were written and, maybe, not parsed yet. */
+  readonly written: number[];
+}
+
+type Header = Pick<Node, 'level' | 'algorithm'>;
+
+/** What is known of a node beside its bytes. */
+export interface Facts {
+  readonly address: Address;
+  readonly plainLength: number;
+  readonly id: number;
+  /** Patches under its stored form. */
+  readonly depth: number;
+}
+
+/** A body in its slab. */
+interface Place extends Header, Facts {
+  readonly slab: Slab;
+  readonly at: number;
+  readonly length: number;
 }
 
 /** A share of the cache: the slab being filled is the last. */
@@ -34,6 +55,7 @@ interface Pool {
 export class NodeCache {
   readonly blocks: Blocks;
   readonly #byId = new Map<number, Node>();
+  readonly #written = new Map<number, Place>();
   readonly #leaves: Pool;
   readonly #inner: Pool;
 
@@ -57,15 +79,28 @@ export class NodeCache {
 
   /** The verified node. `level` is what the reference promises; anything else is REGALIA_FORMAT. */
   load(id: number, address: Address, level?: number): Node {
-    const cached = id === 0 ? undefined : this.#byId.get(id);
-    if (cached !== undefined) return checkLevel(cached, level);
+    const cached = id === 0 ? undefined : this.#cached(id);
+    // Ids are not hashed: one that leads elsewhere is noticed by the address.
+    if (cached !== undefined && equalBytes(cached.address, address)) {
+      return checkLevel(cached, level);
+    }
     const body = this.blocks.read(id, address, 'node');
-    const header = readNodeHeader(body.bytes, body.start, body.start + body.plainLength);
-    if (header.algorithm !== address[0])
-      throw wrongAlgorithm(address[0] as number, header.algorithm);
     const { bytes, start, end, plainLength, depth } = body;
-    const node = this.#place(bytes, start, end, plainLength, header, id, depth);
-    return checkLevel(node, level);
+    const header = readNodeHeader(bytes, start, start + plainLength);
+    if (header.algorithm !== address[0]) {
+      throw wrongAlgorithm(address[0] as number, header.algorithm);
+    }
+    const place = this.#copy(bytes, start, end, header, { address, plainLength, id, depth });
+    return checkLevel(this.#parse(place), level);
+  }
+
+  #cached(id: number): Node | undefined {
+    const node = this.#byId.get(id);
+    if (node !== undefined) return node;
+    const written = this.#written.get(id);
+    if (written === undefined) return undefined;
+    this.#written.delete(id);
+    return this.#parse(written);
   }
 
   /** The child of an inner node. */
@@ -81,28 +116,18 @@ export class NodeCache {
     return loaded;
   }
 
-  /** Keeps a node that was just written. */
-  adopt(
-    body: { bytes: Uint8Array; length: number },
-    plainLength: number,
-    id: number,
-    depth: number,
-  ): Node {
-    const header = readNodeHeader(body.bytes, 0, plainLength);
-    return this.#place(body.bytes, 0, body.length, plainLength, header, id, depth);
+  /** Keeps a node that was just written. Most are never read before they are replaced: it is parsed when it is. */
+  adopt(body: { bytes: Uint8Array; length: number }, facts: Facts): void {
+    const header = readNodeHeader(body.bytes, 0, facts.plainLength);
+    const place = this.#copy(body.bytes, 0, body.length, header, facts);
+    place.slab.written.push(facts.id);
+    this.#written.set(facts.id, place);
   }
 
-  #place(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    plainLength: number,
-    header: { level: number; algorithm: Node['algorithm'] },
-    id: number,
-    depth: number,
-  ): Node {
+  /** Copies a body to where it stays, with room for the numbers that parsing sums up. */
+  #copy(bytes: Uint8Array, start: number, end: number, header: Header, facts: Facts): Place {
     const length = end - start;
-    // The numbers behind the bytes: one of 32 bits for each entry, then the offsets of 16 bits.
+    // One number of 32 bits for each entry, then the offsets of 16 bits.
     const aligned = (length + 3) & ~3;
     const numbers = offsetsNeeded(bytes, start);
     const needed = aligned + 2 * numbers + 2 * (numbers - 2);
@@ -111,9 +136,17 @@ export class NodeCache {
     slab.bytes.set(bytes.subarray(start, end), at);
     slab.used = at + ((needed + 7) & ~7);
     slab.touched = true;
-    const source = { ...header, bytes: slab.bytes, start: at, plainEnd: at + plainLength };
+    return { ...header, ...facts, slab, at, length };
+  }
+
+  #parse(place: Place): Node {
+    const { slab, at, length, plainLength, level, algorithm, id, depth, address } = place;
+    const aligned = (length + 3) & ~3;
+    const numbers = offsetsNeeded(slab.bytes, at);
+    const plainEnd = at + plainLength;
+    const end = at + length;
     const node = new Node(
-      { ...source, end: at + length, id, depth },
+      { bytes: slab.bytes, start: at, plainEnd, end, level, algorithm, id, depth, address },
       slab.offsets,
       (at + aligned) / 2 + (numbers - 2),
       slab.heads,
@@ -138,6 +171,7 @@ export class NodeCache {
       used: 0,
       touched: true,
       nodes: [],
+      written: [],
     };
     slabs.push(slab);
     return slab;
@@ -154,6 +188,9 @@ export class NodeCache {
       for (const node of oldest.nodes) {
         if (node.id !== 0 && this.#byId.get(node.id) === node) this.#byId.delete(node.id);
         node.evict();
+      }
+      for (const id of oldest.written) {
+        if (this.#written.get(id)?.slab === oldest) this.#written.delete(id);
       }
       return;
     }

@@ -8,6 +8,7 @@ import type { AlgorithmNumber } from '../blocks/address.js';
 import { type Address, addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
+import { equalBytes } from '../bytes.js';
 import type { FreshRecord } from './fresh-record.js';
 import type { FreshChild, Items } from './items.js';
 import { measured } from './items.js';
@@ -52,11 +53,8 @@ export class NodeWriter {
     const address: Address = new Uint8Array(33);
     addressInto(this.algorithm, this.#body.bytes.subarray(0, plainLength), address, 0);
     const { base } = this.#state;
-    const id = this.blocks.put(this.#body, plainLength, address, base);
-    if (this.blocks.blockCount <= CACHED_NODES) {
-      const depth = this.blocks.patched && base !== undefined ? base.depth + 1 : 0;
-      this.cache.adopt(this.#body, plainLength, id, depth);
-    }
+    const same = base !== undefined && equalBytes(base.address, address);
+    const id = same ? base.id : this.#put(plainLength, address, base);
     const name = items.name(until - 1);
     const { entries, buckets, inlineBytes, referencedBytes } = this.#totals;
     return {
@@ -71,6 +69,14 @@ export class NodeWriter {
       inlineBytes,
       referencedBytes,
     };
+  }
+
+  #put(plainLength: number, address: Address, base: Node | undefined): number {
+    const id = this.blocks.put(this.#body, plainLength, address, base);
+    if (this.blocks.blockCount > CACHED_NODES) return id;
+    const depth = this.blocks.patched && base !== undefined ? base.depth + 1 : 0;
+    this.cache.adopt(this.#body, { address, plainLength, id, depth });
+    return id;
   }
 
   /** The items as a leaf inside a record. */

@@ -16,7 +16,7 @@
 
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { readU48 } from '../blocks/body.js';
-import { ByteReader, nameText } from '../bytes.js';
+import { ByteReader, EMPTY, nameText } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { NODE_HEADER } from './node-header.js';
 import { readShapeTable, type Shape } from './shape.js';
@@ -64,6 +64,8 @@ export class Node {
   readonly id: number;
   /** Patches under its stored form. */
   readonly depth: number;
+  /** What its bytes hash to; empty for an inline child map. */
+  readonly address: Uint8Array;
   /** Where the arrays of suffix lengths, record lengths, digests, cuts and totals begin. */
   readonly suffixLengths: number;
   readonly recordLengths: number;
@@ -102,6 +104,7 @@ export class Node {
     this.algorithm = source.algorithm;
     this.id = source.id;
     this.depth = source.depth;
+    this.address = source.address ?? EMPTY;
     this.offsets = offsets;
     this.at = at;
     const head = start + NODE_HEADER;
@@ -375,6 +378,7 @@ export interface NodeSource {
   readonly algorithm: AlgorithmNumber;
   readonly id: number;
   readonly depth: number;
+  readonly address?: Uint8Array;
 }
 
 const UNCACHED = { touched: false };
