@@ -27,16 +27,16 @@ import { decodeMoves, encodeMoves } from '../../src/log/moves.js';
 import { decodeRules, defineRules, encodeRules } from '../../src/streams/rule.js';
 import { NATURAL } from '../../src/tree/boundary.js';
 import { checkNode, checkRoot } from '../../src/tree/check-node.js';
+import { encodeRecord, type FreshRecord } from '../../src/tree/fresh-record.js';
 import { type FreshChild, Items } from '../../src/tree/items.js';
-import { Node, offsetsNeeded, readNodeHeader } from '../../src/tree/node.js';
+import { Node, offsetsNeeded } from '../../src/tree/node.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
+import { readNodeHeader } from '../../src/tree/node-header.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
 import {
   CHILD_INLINE,
   CHILD_MAP,
   type ChildPart,
-  encodeRecord,
-  type FreshRecord,
   INLINE,
   NO_CHILD,
   REFERENCED,
