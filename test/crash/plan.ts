@@ -31,6 +31,8 @@ interface Edit {
 function* editsOf(number: number): Generator<Edit> {
   const dice = new Dice(SEED * 1_000 + number);
   const count = 2 + dice.below(6);
+  // So that no commit of the plan comes to nothing.
+  yield { kind: 'put', key: '/number', contents: `8x${number % 256}`, to: '' };
   for (let i = 0; i < count; i++) {
     const within = dice.chance(0.25) ? BUCKET : `/d${dice.below(4)}`;
     const key = `${within}/k${dice.below(30)}`;
