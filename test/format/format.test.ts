@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { hex, unhex } from '../../src/bytes.js';
 import { blockExamples } from './block-examples.js';
+import { packExamples } from './pack-examples.js';
 import { rowExamples } from './row-examples.js';
 
 const text = readFileSync(new URL('../../../FORMAT.md', import.meta.url), 'utf8');
@@ -23,7 +24,7 @@ function shownExamples(document: string): Map<string, Uint8Array> {
 }
 
 const shown = shownExamples(text);
-const examples = [...blockExamples, ...rowExamples];
+const examples = [...blockExamples, ...rowExamples, ...packExamples];
 
 t.test('every example is shown, and no other', async (t) => {
   t.same([...shown.keys()].sort(), examples.map(({ name }) => name).sort());
@@ -33,7 +34,7 @@ for (const { name, bytes, read, holds } of examples) {
   t.test(`the code makes the bytes of ${name}, and reads them`, async (t) => {
     const document = shown.get(name) ?? new Uint8Array(0);
     t.equal(hex(bytes), hex(document));
-    t.same(read(document), holds);
+    t.same(await read(document), holds);
   });
 }
 
