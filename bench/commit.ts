@@ -10,9 +10,9 @@ import { fileContent, fileKey, filesShuffled, scattered, type Write } from './ha
 import { RawLmdb } from './rivals/lmdb-raw.js';
 
 const files = 1_000_000;
-const commits = 2_000;
+const commits = 1_000;
 const committers = 64;
-const each = 40;
+const each = 20;
 
 async function latencies(
   store: Regalia,

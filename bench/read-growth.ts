@@ -4,18 +4,20 @@
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { commitOurs, mebibyte, openOurs, readOurs, scanOurs } from './harness/ours.js';
-import { microsecondsEach, samplePairs } from './harness/sample.js';
-import { filesInOrder, randomKeys } from './harness/workload.js';
+import { microsecondsEach } from './harness/sample.js';
+import { batches, filesInOrder, randomKeys } from './harness/workload.js';
 import { RawLmdb } from './rivals/lmdb-raw.js';
 
 const small = 10_000;
 const large = 10_000_000;
+const million = 1_000_000;
 const reads = 100_000;
+const rounds = 11;
 const cacheBytes = 2_048 * mebibyte;
 
 async function side(context: Context, count: number) {
   const store = await openOurs(context.folder('ours'), { cacheBytes });
-  await commitOurs(store, filesInOrder(count), 'none');
+  for (const batch of batches(filesInOrder(count), million)) await commitOurs(store, batch, 'none');
   const rival = new RawLmdb(context.folder('lmdb'), { durable: false });
   rival.load(filesInOrder(count));
   const snapshot = store.snapshot();
@@ -33,13 +35,21 @@ async function side(context: Context, count: number) {
   return { ours, theirs, close, cached: store.stats().cacheBytes / mebibyte };
 }
 
+const figures = () => ({ ours: [] as number[], rival: [] as number[] });
+
 async function run(context: Context): Promise<Row[]> {
   const [few, many] = [small, context.sized(large, 10 * small)];
   const near = await side(context, few);
   const far = await side(context, many);
-  const nearPairs = await samplePairs(9, near.ours, near.theirs);
-  const farPairs = await samplePairs(9, far.ours, far.theirs);
-  const over = (a: readonly number[] = [], b: readonly number[] = []): number[] =>
+  const [nearPairs, farPairs] = [figures(), figures()];
+  for (let round = 0; round < rounds; round++) {
+    // One after another within a round, so that a slow minute of the machine does not pass for growth.
+    nearPairs.ours.push(near.ours());
+    farPairs.ours.push(far.ours());
+    nearPairs.rival.push(near.theirs());
+    farPairs.rival.push(far.theirs());
+  }
+  const over = (a: readonly number[], b: readonly number[]): number[] =>
     a.map((figure, i) => figure / (b[i] as number));
   await near.close();
   await far.close();
