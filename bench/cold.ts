@@ -62,7 +62,10 @@ async function leafCold(context: Context, folder: string, count: number): Promis
 /** A cache that holds nothing, but has its first memory: one node of each pool was put there, under no id. */
 function emptyCache(blocks: NodeCache['blocks'], nodes: readonly ReadBlock[]): NodeCache {
   const cache = new NodeCache(blocks, 4 * mebibyte);
-  for (const [, bytes] of nodes) cache.adopt({ bytes, length: bytes.length }, bytes.length, 0, 0);
+  for (const [, bytes] of nodes) {
+    const facts = { address: new Uint8Array(33), plainLength: bytes.length, id: 0, depth: 0 };
+    cache.adopt({ bytes, length: bytes.length }, facts);
+  }
   return cache;
 }
 

@@ -42,7 +42,7 @@ export interface BlockRef {
 /** The deepest chain that writers make; readers allow a little more. */
 const PATCH_DEPTH = 8;
 /** Below this many extents more are reserved in time. */
-const REPLENISH_BELOW = 8_192;
+const REPLENISH_BELOW = 32_768;
 /** Staged bytes from which a writer spills. */
 const SPILL_BYTES = 4 * 1024 * 1024;
 

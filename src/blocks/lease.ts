@@ -10,7 +10,7 @@ import type { Backend, Batch } from './backend.js';
 import { openRow, sealRow } from './rows.js';
 
 const FIRST_RANGE = 64;
-const LARGEST_RANGE = 8_192;
+const LARGEST_RANGE = 65_536;
 
 export class Lease {
   readonly #backend: Backend;

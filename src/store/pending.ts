@@ -185,6 +185,26 @@ export class Pending {
     return operations === undefined ? undefined : this.#fold(operations);
   }
 
+  /** What is pending of a stream: a part, 'none' where it was removed, undefined where nothing was done. */
+  stream(names: Names, stream: string): StreamPart | 'none' | undefined {
+    if (this.#count === 0) return undefined;
+    let cleared = false;
+    for (let depth = 1; depth <= names.length; depth++) {
+      const directory = this.findDirectory(names.slice(0, depth - 1));
+      if (directory === undefined) continue;
+      const own = this.lookup(directory, names[depth - 1]);
+      cleared ||= own?.clear === true;
+      if (depth === names.length && own?.streams.has(stream) === true) {
+        return own.streams.get(stream) ?? 'none';
+      }
+    }
+    if (names.length === 0) {
+      const own = this.lookup(undefined, undefined);
+      if (own?.streams.has(stream) === true) return own.streams.get(stream) ?? 'none';
+    }
+    return cleared ? 'none' : undefined;
+  }
+
   #nameOf(operation: number): { piece: Uint8Array; start: number; end: number } {
     const piece = this.#pieces[operation >>> PIECE_BITS] as Uint8Array;
     const start = (operation & (PIECE_BYTES - 1)) + 2;

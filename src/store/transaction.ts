@@ -29,6 +29,7 @@ import type { Core } from './core.js';
 import type { Entry } from './entry.js';
 import { graftedBuckets } from './graft.js';
 import type { Landed, Line } from './line.js';
+import { badOption } from './options.js';
 import { Pending } from './pending.js';
 import { PrivateTree } from './private-tree.js';
 import { type ReadSet, readSetFor } from './read-set.js';
@@ -45,6 +46,11 @@ export interface TransactionOptions {
 export interface WriteOptions {
   readonly signal?: AbortSignal;
 }
+
+/** What an extent holds for certain, with the nodes above. */
+const EXTENT_BYTES = 8_192;
+/** How far beyond its bound a transaction may go where the event loop has no turn. */
+const OVERDRAFT = 4;
 
 export class Transaction extends View {
   readonly line: Line;
@@ -119,32 +125,12 @@ export class Transaction extends View {
     this.check();
     const names = this.#full(key) as Uint8Array[];
     this.reads?.stream(names, stream);
-    const pending = this.#pendingPart(names, stream);
+    const pending = this.#pending.stream(names, stream);
     if (pending === 'none') return undefined;
     const { tree } = this.fork;
     const part = pending ?? tree.stream(names, stream);
     const algorithm = part instanceof PlacedStream ? part.node.algorithm : tree.root.algorithm;
     return part && new Stream(this, part, algorithm, key, stream);
-  }
-
-  /** What is pending of a stream: a part, 'none' where it was removed, undefined where nothing was done. */
-  #pendingPart(names: Names, stream: string): StreamPart | 'none' | undefined {
-    if (this.#pending.count === 0) return undefined;
-    let cleared = false;
-    for (let depth = 1; depth <= names.length; depth++) {
-      const directory = this.#pending.findDirectory(names.slice(0, depth - 1));
-      if (directory === undefined) continue;
-      const own = this.#pending.lookup(directory, names[depth - 1]);
-      cleared ||= own?.clear === true;
-      if (depth === names.length && own?.streams.has(stream) === true) {
-        return own.streams.get(stream) ?? 'none';
-      }
-    }
-    if (names.length === 0) {
-      const own = this.#pending.lookup(undefined, undefined);
-      if (own?.streams.has(stream) === true) return own.streams.get(stream) ?? 'none';
-    }
-    return cleared ? 'none' : undefined;
   }
 
   override *children(key: Key, range: ChildRange = {}): Generator<Entry, void, undefined> {
@@ -209,7 +195,18 @@ export class Transaction extends View {
 
   #add({ way, name }: Place, stream: string, part: StreamPart): void {
     this.#pending.put(way.directory, name, stream, part);
-    if (this.#pending.bytes > this.core.settings.transactionBytes) this.#flush();
+    if (this.#pending.bytes > this.core.settings.transactionBytes) this.#spill();
+  }
+
+  /** Puts what is pending into the private tree, if there is room to stage it without waiting. */
+  #spill(): void {
+    const { bytes } = this.#pending;
+    const { blocks, settings } = this.core;
+    blocks.replenish();
+    if (bytes < blocks.available * EXTENT_BYTES) this.#flush();
+    else if (bytes > OVERDRAFT * settings.transactionBytes) {
+      throw badOption('data', 'put with a turn of the event loop now and then', `${bytes} bytes`);
+    }
   }
 
   /** Removes a stream, or the entry with everything beneath it. What is not there is no error. */
