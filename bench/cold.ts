@@ -16,6 +16,8 @@ import { fileKey, filesPerDirectory, filesShuffled } from './harness/workload.js
 const files = 1_000_000;
 /** Files of a directory that are no nearer than this lie in leaves of their own. */
 const apart = 100;
+/** An id that no block has. */
+const unused = 2 ** 47;
 
 /** One key in each leaf or so, none next to another, in random order; `warm` are one key of each directory. */
 function keysApart(count: number, seed: number): { warm: string[]; cold: string[] } {
@@ -59,11 +61,11 @@ async function leafCold(context: Context, folder: string, count: number): Promis
   ];
 }
 
-/** A cache that holds nothing, but has its first memory: one node of each pool was put there, under no id. */
+/** A cache that holds nothing of the store, but has its memory: one node of each pool lies under nobody's id. */
 function emptyCache(blocks: NodeCache['blocks'], nodes: readonly ReadBlock[]): NodeCache {
   const cache = new NodeCache(blocks, 4 * mebibyte);
-  for (const [, bytes] of nodes) {
-    const facts = { address: new Uint8Array(33), plainLength: bytes.length, id: 0, depth: 0 };
+  for (const [address, bytes] of nodes) {
+    const facts = { address, plainLength: bytes.length, id: unused, depth: 0 };
     cache.adopt({ bytes, length: bytes.length }, facts);
   }
   return cache;
