@@ -44,6 +44,11 @@ export interface WaitingCommit {
   readonly local: LocalFacts;
 }
 
+/** A waiting commit and its place in the pack's order. */
+export interface OrderedCommit extends WaitingCommit {
+  readonly sequence: number;
+}
+
 /** How far an unfinished import came. */
 export interface ImportState {
   readonly point: ResumePoint;
@@ -75,14 +80,9 @@ export class ImportStage {
   load(): ImportState | undefined {
     const state = loadState(this.#backend, this.#key(STATE));
     this.count = 0;
-    if (state !== undefined) for (const _ of this.#orderRows()) this.count++;
+    const range = { gte: this.#key(ORDER), lt: this.#key(ORDER + 1), reverse: true, limit: 1 };
+    for (const { key } of this.#backend.range('meta', range)) this.count = sequenceOf(key) + 1;
     return state;
-  }
-
-  #orderRows(from = 0, limit?: number): Iterable<{ key: Uint8Array; bytes: Uint8Array }> {
-    const gte = this.#key(ORDER, sequenceBytes(from));
-    const lt = this.#key(ORDER + 1);
-    return this.#backend.range('meta', limit === undefined ? { gte, lt } : { gte, lt, limit });
   }
 
   /** How many commits are not written yet. */
@@ -134,16 +134,17 @@ export class ImportStage {
   }
 
   /** The written commits, in order, from one on. */
-  *inOrder(from: number, limit: number): Generator<WaitingCommit, void> {
-    for (const { key, bytes } of this.#orderRows(from, limit)) {
-      yield decodeWaiting(openRow('meta', key, bytes));
+  *inOrder(from: number, limit: number): Generator<OrderedCommit, void> {
+    const range = { gte: this.#key(ORDER, sequenceBytes(from)), lt: this.#key(ORDER + 1), limit };
+    for (const { key, bytes } of this.#backend.range('meta', range)) {
+      yield { ...decodeWaiting(openRow('meta', key, bytes)), sequence: sequenceOf(key) };
     }
   }
 
   /** Removes the rows of commits that have entered the log. */
-  remove(batch: Batch, from: number, commits: readonly WaitingCommit[]): void {
-    for (const [i, { address }] of commits.entries()) {
-      batch.del('meta', this.#key(ORDER, sequenceBytes(from + i)));
+  remove(batch: Batch, commits: readonly OrderedCommit[]): void {
+    for (const { address, sequence } of commits) {
+      batch.del('meta', this.#key(ORDER, sequenceBytes(sequence)));
       batch.del('meta', this.#key(COMMIT, address));
     }
   }
@@ -197,6 +198,10 @@ export async function dropImport(backend: Backend, digest: Uint8Array): Promise<
 
 function sequenceBytes(sequence: number): Uint8Array {
   return new ByteWriter(16).u48(sequence).finish().reverse();
+}
+
+function sequenceOf(key: Uint8Array): number {
+  return new ByteReader(key.slice(-6).reverse(), 'import row').u48();
 }
 
 function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {

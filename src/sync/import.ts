@@ -19,7 +19,7 @@ import { checkRefName } from '../log/branches.js';
 import type { History } from '../log/history.js';
 import { NodeCache } from '../tree/node-cache.js';
 import { type Frame, FrameReader, type PackSource } from './frame-reader.js';
-import { ImportStage, type WaitingCommit } from './import-stage.js';
+import { ImportStage, type OrderedCommit } from './import-stage.js';
 import {
   BLOCK_MAX,
   BROTLI,
@@ -56,7 +56,7 @@ export interface ImportResult {
   readonly commits: number;
   /** Of these, the ones with parents that are missing here: history is cut off at them. */
   readonly cut: number;
-  /** Blocks that were new here. */
+  /** Blocks that were new here, in this run. */
   readonly blocks: number;
   /** The pack's length. */
   readonly bytes: number;
@@ -111,7 +111,7 @@ export async function importPack(
   const reader = new FrameReader(source, earlier?.point.offset ?? 0, signal);
   try {
     const head = earlier?.header ?? (await reader.head());
-    const header = checkedHeader(decodeHeader(head), context.history, options);
+    const header = checkedHeader(readHeader(head), context.history, options);
     const digest = chainStart(head);
     return await exclusively(context.blocks.backend, hex(digest), () =>
       new Import(context, options, reader, { head, header, digest }).run(),
@@ -148,6 +148,14 @@ async function exclusively<T>(backend: Backend, key: string, run: () => Promise<
     return await run();
   } finally {
     keys.delete(key);
+  }
+}
+
+function readHeader(head: Uint8Array): PackHeader {
+  try {
+    return decodeHeader(head);
+  } catch (error) {
+    throw placed(error, 0);
   }
 }
 
@@ -191,6 +199,8 @@ class Import {
   /** Bytes since the event loop last took a turn, and look-ups up to then. */
   #bytes = 0;
   #lookups = 0;
+  /** The whole pack's, once its trailer has come. */
+  #length = 0;
 
   constructor(context: ImportContext, options: ImportOptions, reader: FrameReader, at: Beginning) {
     const { blocks, history } = context;
@@ -234,7 +244,7 @@ class Import {
     if (state === undefined) return;
     let whole = true;
     for (const address of state.pendingBlocks) whole &&= this.#blocks.restore(address);
-    if (!whole || state.point.commits !== this.#countedCommits(state.point)) {
+    if (!whole) {
       // Collection has freed what had come: begin again, if the source does.
       await this.#stage.drop();
       if (this.#reader.offset !== this.#point.offset) throw lostStart(this.#reader.offset);
@@ -244,11 +254,6 @@ class Import {
     this.#point = state.point;
     this.#written = state.point;
     await this.#reader.skip(state.point.offset - this.#reader.offset);
-  }
-
-  /** Waiting commits may be fewer than the pack's: some were here before. */
-  #countedCommits({ commits }: ResumePoint): number {
-    return Math.max(commits, this.#stage.count);
   }
 
   /** Takes a frame in. True for the trailer. */
@@ -308,7 +313,7 @@ class Import {
 
   #trailer({ body, at, whole }: Frame): void {
     const trailer = decodeTrailer(body);
-    const { point } = { point: this.#point };
+    const point = this.#point;
     const check = (what: string, expected: number, actual: number): void => {
       if (expected !== actual) throw packError(what, at, `${expected}`, `${actual}`);
     };
@@ -325,7 +330,8 @@ class Import {
       throw packError('blocks', at, 'blocks that something names', addressText(address));
     }
     this.#checkWants(at);
-    this.#point = { ...point, offset: at + whole.length };
+    // The point stays before the trailer: an import that ends in the midst of landing reads it again.
+    this.#length = trailer.length;
   }
 
   /** Every want is known and of the bucket, and no other commit is left that nothing names. */
@@ -397,30 +403,39 @@ class Import {
   /** Brings the waiting commits into the log, and what the caller lands with the last of them. */
   async #land(): Promise<ImportResult> {
     await this.#checkpoint();
-    const { durability = 'group', land } = this.#options;
-    const { backend } = this.#context.blocks;
     const result = this.#result;
-    const { count } = this.#stage;
-    for (let from = 0; from < count || from === 0; from += COMMIT_SLICE) {
-      const isLast = from + COMMIT_SLICE >= count;
+    for (let from = 0, isLast = false; !isLast; ) {
       const waiting = [...this.#stage.inOrder(from, COMMIT_SLICE)];
-      await backend.write(
-        (batch) => {
-          this.#append(batch, from, waiting);
-          if (!isLast) return;
-          this.#stage.finish(batch);
-          land?.(batch, result);
-        },
-        isLast ? durability : 'none',
-      );
+      isLast = waiting.length < COMMIT_SLICE;
+      from = (waiting.at(-1)?.sequence ?? 0) + 1;
+      await this.#landSlice(waiting, isLast ? result : undefined);
       await turn();
     }
     return result;
   }
 
-  #append(batch: Batch, from: number, waiting: readonly WaitingCommit[]): void {
-    for (const { commit, local } of waiting) this.#context.history.append(batch, commit, local);
-    this.#stage.remove(batch, from, waiting);
+  /** Lands some commits; `result` is given with the last of them. */
+  async #landSlice(waiting: readonly OrderedCommit[], result?: ImportResult): Promise<void> {
+    const { durability = 'group', land } = this.#options;
+    const { history, blocks } = this.#context;
+    let refused = false;
+    try {
+      await blocks.backend.write(
+        (batch) => {
+          refused = true;
+          for (const { commit, local } of waiting) history.append(batch, commit, local);
+          this.#stage.remove(batch, waiting);
+          if (result !== undefined) this.#stage.finish(batch);
+          if (result !== undefined) land?.(batch, result);
+          refused = false;
+        },
+        result === undefined ? 'none' : durability,
+      );
+    } catch (error) {
+      // What was refused once will be again; what the disk failed at may be tried again.
+      if (refused) await this.#stage.drop();
+      throw error;
+    }
   }
 
   get #result(): ImportResult {
@@ -431,7 +446,7 @@ class Import {
       commits: this.#stage.count,
       cut: this.#commits.cut,
       blocks: this.#blocks.stored,
-      bytes: this.#point.offset,
+      bytes: this.#length,
       contents,
       nested,
     };

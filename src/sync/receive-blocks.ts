@@ -19,7 +19,7 @@ import {
 import type { Blocks, BlockWriter } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { EMPTY } from '../bytes.js';
-import { decodeManifest, linkManifest } from '../chunks/manifest.js';
+import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
 import { pieceBytes } from '../chunks/piece.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
 import { decodeMoves } from '../log/moves.js';
@@ -82,7 +82,7 @@ export class BlockReceiver {
   readonly #writer: BlockWriter;
   readonly #options: ReceiverOptions;
   readonly #body = new BodyWriter();
-  readonly #pending = new Map<string, Known>();
+  readonly #pending = new Set<string>();
   /** Blocks staged since the last write, those since the one before it, and blocks that were here. */
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
@@ -100,11 +100,7 @@ export class BlockReceiver {
 
   /** Blocks that nothing has named yet. */
   *pending(): Generator<Address, void> {
-    for (const key of this.#pending.keys()) yield new Uint8Array(Buffer.from(key, 'latin1'));
-  }
-
-  get pendingCount(): number {
-    return this.#pending.size;
+    for (const key of this.#pending) yield new Uint8Array(Buffer.from(key, 'latin1'));
   }
 
   /** Whether enough is staged that it had better be written. */
@@ -120,28 +116,49 @@ export class BlockReceiver {
 
   /** Takes up a block that was pending when an earlier run stopped. False where it is not here. */
   restore(address: Address): boolean {
-    const known = this.#find(address);
-    if (known === undefined) return false;
-    this.#pending.set(addressKey(address), known);
+    if (this.#find(address) === undefined) return false;
+    this.#pending.add(addressKey(address));
     return true;
   }
 
-  /** Checks and stages a block. REGALIA_FORMAT, REGALIA_VERSION, REGALIA_KEY, REGALIA_PACK-like faults of references. */
+  /** Checks and stages a block; one that is here already is passed over. REGALIA_FORMAT, REGALIA_VERSION, REGALIA_KEY. */
   receive(plain: Uint8Array): void {
     const algorithm = headerAlgorithm(plain);
     const address = addressOf(algorithm, plain);
     const key = addressKey(address);
-    if (this.#pending.has(key) || this.#young.has(key) || this.#old.has(key)) return;
-    let known = this.#findHere(address, key);
-    if (known === undefined) {
-      known = this.#stage(plain, address);
-      this.#young.set(key, known);
-      this.stored++;
+    if (this.#pending.has(key) || this.#find(address) !== undefined) {
+      this.#release(plain);
+      return;
     }
+    const known = this.#stage(plain, address);
+    this.#young.set(key, known);
+    this.stored++;
     if (this.#pending.size >= PENDING_MAX) {
       throw refused(`at most ${PENDING_MAX} blocks that nothing names yet`, 'more');
     }
-    this.#pending.set(key, known);
+    this.#pending.add(key);
+  }
+
+  /** A block that was here before may name blocks that were not: contents that came later. */
+  #release(plain: Uint8Array): void {
+    if (this.#pending.size === 0) return;
+    const isPending = (address: Address): boolean => this.#pending.has(addressKey(address));
+    const kind = plain[0] as BlockKind;
+    if (kind === BlockKind.node || kind === BlockKind.root) {
+      const isNode = kind === BlockKind.node;
+      const { references } = isNode
+        ? checkNode(parseNode(plain))
+        : checkRoot(parseRoot(plain, plain.length));
+      for (const one of references) if (isPending(one.address)) this.#idOf(one);
+    } else if (kind === BlockKind.manifest) {
+      const manifest = decodeManifest(plain);
+      for (let i = 0; i < manifest.count; i++) {
+        if (isPending(manifest.address(i))) this.#childOf(manifest, i);
+      }
+    } else if (kind === BlockKind.moves) {
+      const { next } = decodeMoves(plain);
+      if (next !== undefined && isPending(next)) this.take(next, BlockKind.moves);
+    }
   }
 
   /** The id of a block that a commit names. Faults as `receive`. */
@@ -292,20 +309,29 @@ export class BlockReceiver {
     const ids: number[] = [];
     let lastEnded = true;
     for (let i = 0; i < count; i++) {
-      const address = manifest.address(i);
-      const known = this.#resolve(address);
-      if (known === undefined) throw absent(address);
-      const kind = level === 1 ? BlockKind.piece : BlockKind.manifest;
-      agree(address, known.kind === kind && known.level === level - 1, `level ${level - 1}`);
-      agree(address, known.length === manifest.lengthOf(i), `${manifest.lengthOf(i)} bytes`);
-      if (i + 1 < count) agree(address, known.ended, 'an end at which a node ends');
-      else lastEnded = known.ended;
+      const known = this.#childOf(manifest, i);
+      if (i + 1 === count) lastEnded = known.ended;
       ids.push(known.id);
     }
     linkManifest(body, plain, ids);
     const { length, ended } = manifest;
     const kind = BlockKind.manifest;
     return { ...PLAIN_TRAITS, kind, level, length, ended: ended && lastEnded };
+  }
+
+  /** What a manifest lists, once it agrees. */
+  #childOf(manifest: Manifest, index: number): Known {
+    const address = manifest.address(index);
+    const known = this.#resolve(address);
+    if (known === undefined) throw absent(address);
+    const level = manifest.level - 1;
+    const length = manifest.lengthOf(index);
+    const kind = level === 0 ? BlockKind.piece : BlockKind.manifest;
+    agree(address, known.kind === kind && known.level === level, `level ${level}`);
+    agree(address, known.length === length, `${length} bytes`);
+    const isLast = index + 1 === manifest.count;
+    agree(address, isLast || known.ended, 'an end at which a node ends');
+    return known;
   }
 }
 

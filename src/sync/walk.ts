@@ -275,16 +275,31 @@ class HistoryWalk {
     const held = [...(shallow ? [] : entry.parents), ...haves.slice(0, BASE_HAVES_MAX)];
     const bases = held.flatMap((address) => this.#refOf(address));
     const skip = (address: Address): boolean => this.#tell(address);
+    let fresh = 0;
     for (const step of walkHeads(this.#reads, ref, { bases, skip })) {
       if (isBlock(step)) yield { block: step };
+      else if (this.#isFresh(bases, step)) fresh++;
       else if (nested) yield* this.bucket([step.commit], this.#nestedHaves(bases, step.bucket));
     }
-    const skipBucket = nested ? this.#nestedRoots(ref) : undefined;
+    const skipBucket = nested ? this.#nestedRoots(ref, bases) : undefined;
     const walk = walkContents(this.#reads, ref, { bases, skip, skipBucket, contents });
     for (const block of walk) yield { block };
+    if (nested && fresh > 0) yield* this.#freshBuckets(ref, bases);
     for (const block of walkMoves(this.#reads, ref, { skip })) yield { block };
     const cut = entry.cut || (shallow && entry.parents.length > 0);
     yield { commit: ref.commit, entry, cut };
+  }
+
+  /** Whether no base has a commit of the bucket: it is compared with what was at its key, then its commits follow. */
+  #isFresh(bases: readonly CommitRef[], { bucket }: NestedHead): boolean {
+    return bases.length > 0 && this.#nestedHaves(bases, bucket).length === 0;
+  }
+
+  /** The commits of fresh buckets. Most of what they name was told with the tree around them. */
+  *#freshBuckets(ref: CommitRef, bases: readonly CommitRef[]): Generator<HistoryStep, void> {
+    for (const step of walkHeads(this.#reads, ref, { bases })) {
+      if (!isBlock(step) && this.#isFresh(bases, step)) yield* this.bucket([step.commit], []);
+    }
   }
 
   /** Whether the block was told lately; from now on it was. */
@@ -330,10 +345,14 @@ class HistoryWalk {
   }
 
   /** Whether a nested bucket's root came with the commit that the heads name. */
-  #nestedRoots(ref: CommitRef): (bucket: Uint8Array, root: Address) => boolean {
+  #nestedRoots(
+    ref: CommitRef,
+    bases: readonly CommitRef[],
+  ): (bucket: Uint8Array, root: Address) => boolean {
     return (bucket, root) => {
       const head = this.#headOf(ref, bucket);
       if (head === undefined || this.#reads.history.entry(head) === undefined) return false;
+      if (this.#isFresh(bases, { bucket, commit: head })) return false;
       return sameAddress(this.#reads.history.commit(head).root, root);
     };
   }

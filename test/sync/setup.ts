@@ -1,0 +1,238 @@
+/**
+ * What the tests of packs share: a store with everything that packs carry, bare stores to take them in, and packs by
+ * hand, so that a test can lie in one place and be right in all others.
+ */
+import { type Address, addressText } from '../../src/blocks/address.js';
+import type { Backend } from '../../src/blocks/backend.js';
+import { Blocks } from '../../src/blocks/blocks.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import { ByteReader, concatBytes, hex, unhex } from '../../src/bytes.js';
+import { actorFromSeed, Regalia } from '../../src/index.js';
+import { branch, putBranch } from '../../src/log/branches.js';
+import { History } from '../../src/log/history.js';
+import type { Core } from '../../src/store/core.js';
+import { allHeads } from '../../src/store/heads.js';
+import { type ExportOptions, exportPack } from '../../src/sync/export.js';
+import { type ImportOptions, type ImportResult, importPack } from '../../src/sync/import.js';
+import {
+  chainNext,
+  chainStart,
+  decodeTrailer,
+  encodeFrame,
+  encodeTrailer,
+  FRAME_HEAD,
+  FRAME_TAIL,
+  FrameType,
+  PREAMBLE_LENGTH,
+  readU32,
+} from '../../src/sync/pack-format.js';
+import { NodeCache } from '../../src/tree/node-cache.js';
+import { walkCommit } from '../../src/sync/walk.js';
+import { bytes, noise } from '../store/setup.js';
+
+/** Blocks and history, and nothing of what a store adds. */
+export interface Bare {
+  readonly backend: Backend;
+  readonly blocks: Blocks;
+  readonly history: History;
+}
+
+export function bare(): Bare {
+  const backend = openMemory();
+  return { backend, blocks: new Blocks(backend), history: new History(backend) };
+}
+
+/** The innards of a store. */
+export function coreOf(store: Regalia): Core {
+  return (store as unknown as { core: Core }).core;
+}
+
+/** A store in memory that is the same for the same seed. */
+export function seededStore(seed = 1, signed = true): Promise<Regalia> {
+  let calls = 0;
+  let timeMs = 1_700_000_000_000;
+  return Regalia.memory({
+    ...(signed ? { actor: actorFromSeed(new Uint8Array(32).fill(seed)) } : {}),
+    now: () => (timeMs += 1_000),
+    random: (length) => noise(length, seed * 7_919 + ++calls),
+  });
+}
+
+export function bucketOf(store: Regalia): Uint8Array {
+  return unhex(store.id) as Uint8Array;
+}
+
+export function headOf(store: Regalia, name = 'main'): Address {
+  const { backend } = coreOf(store);
+  return branch(backend, bucketOf(store), name)?.head as Address;
+}
+
+/**
+ * A store with inline and large streams, a stream in a metadata block, maps inside and outside their records, buckets
+ * within buckets, moves and a merge.
+ */
+export async function variedStore(seed = 1, files = 40): Promise<Regalia> {
+  const store = await seededStore(seed);
+  await store.transact((tx) => {
+    for (let i = 0; i < files; i++) tx.put(`/files/f${i}`, 's', noise(20 + (i % 90), i + 1));
+    tx.put('/wide', 'a', noise(500, 3));
+    for (let i = 0; i < 9; i++) tx.put('/wide', `stream${i}`, noise(508, 50 + i));
+    tx.put('/deep/er/and/deeper', 's', bytes('bottom'));
+  });
+  const tx = store.begin();
+  await tx.write('/large', 'content', [noise(200_000, 9)]);
+  tx.createBucket('/inner');
+  tx.put('/inner/x', 's', bytes('in'));
+  tx.createBucket('/inner/core');
+  tx.put('/inner/core/y', 's', bytes('inmost'));
+  await tx.commit({ message: 'large, and buckets' });
+  await store.transact((tx) => tx.put('/inner/core/y', 's', bytes('inmost, changed')));
+  await store.transact((tx) => tx.move('/deep', '/moved'));
+  await store.fork('side');
+  await store.branch('side').transact((tx) => tx.put('/side', 's', bytes('aside')));
+  await store.transact((tx) => tx.put('/files/f3', 's', bytes('changed')));
+  await store.merge('side');
+  return store;
+}
+
+type PackOptions = Partial<ExportOptions> & { readonly store: Regalia };
+
+/** A pack of a store's main branch, unless told. */
+export function pack({ store, ...options }: PackOptions): Promise<Uint8Array> {
+  const { blocks, history } = coreOf(store);
+  const wants = [{ branch: 'main', commit: headOf(store) }];
+  return collect(exportPack({ blocks, history }, { bucket: bucketOf(store), wants, ...options }));
+}
+
+export async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source) parts.push(part);
+  return concatBytes(parts);
+}
+
+/** Takes a pack in and moves the branches that it names. */
+export function takeIn(
+  to: Bare,
+  packed: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  options: ImportOptions = {},
+): Promise<ImportResult> {
+  const source = packed instanceof Uint8Array ? [packed] : packed;
+  return importPack(to, source, {
+    land: (batch, { bucket, heads }) => {
+      for (const { branch, commit } of heads) {
+        putBranch(batch, bucket, branch, { head: commit, id: undefined });
+      }
+    },
+    durability: 'none',
+    ...options,
+  });
+}
+
+/** Every row that a store has of commits, logs and heads: what is visible. */
+export function visibleRows(backend: Backend): string[] {
+  const rows: string[] = [];
+  for (const table of ['commits', 'log', 'heads'] as const) {
+    for (const { key } of backend.range(table)) rows.push(`${table} ${hex(key)}`);
+  }
+  return rows;
+}
+
+/** The number of rows that unfinished imports keep. */
+export function importRows(backend: Backend): number {
+  let count = 0;
+  for (const { key } of backend.range('meta')) {
+    if (Buffer.from(key).toString('latin1').startsWith('import/')) count++;
+  }
+  return count;
+}
+
+/** The addresses of all blocks of a commit and of those before it, read and verified; nested commits included. */
+export function blocksOf({ blocks, history }: Bare | Core, head: Address): Set<string> {
+  const cache = new NodeCache(blocks, 4 * 1024 * 1024);
+  const found = new Set<string>();
+  const open = [head];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (found.has(addressText(at))) continue;
+    found.add(addressText(at));
+    const entry = history.entry(at);
+    if (entry === undefined) throw new Error(`commit ${addressText(at)} is missing`);
+    const commit = history.commit(at);
+    open.push(...commit.parents);
+    for (const block of walkCommit({ cache }, { ...entry, commit })) {
+      blocks.read(block.id, block.address, 'block');
+      found.add(addressText(block.address));
+    }
+    if (commit.heads === undefined) continue;
+    for (const head of allHeads(cache, { id: 0, address: commit.heads })) open.push(head.commit);
+  }
+  return found;
+}
+
+/** A pack taken apart. */
+export interface Parts {
+  readonly head: Uint8Array;
+  readonly frames: readonly { readonly type: FrameType; readonly body: Uint8Array }[];
+}
+
+export function takeApart(packed: Uint8Array): Parts {
+  let at = PREAMBLE_LENGTH + readU32(packed, 9) + FRAME_TAIL;
+  const head = packed.slice(0, at);
+  const frames: { type: FrameType; body: Uint8Array }[] = [];
+  while (at < packed.length) {
+    const start = at + FRAME_HEAD;
+    const end = start + readU32(packed, at + 1);
+    frames.push({ type: packed[at] as FrameType, body: packed.slice(start, end) });
+    at = end + FRAME_TAIL;
+  }
+  return { head, frames };
+}
+
+/** Where each frame begins, and where the pack ends. */
+export function frameStarts({ head, frames }: Parts): number[] {
+  const starts = [head.length];
+  for (const { body } of frames) {
+    starts.push((starts.at(-1) as number) + FRAME_HEAD + body.length + FRAME_TAIL);
+  }
+  return starts;
+}
+
+/** A pack of these frames, with checksums, counts and chain as an honest sender would have them. */
+export function putTogether({ head, frames }: Parts): Uint8Array {
+  const parts = [head];
+  let chain = chainStart(head);
+  let length = head.length;
+  const counts = { commits: 0, blocks: 0, plainBytes: 0, indexAt: 0 };
+  for (const { type, body } of frames) {
+    if (type === FrameType.trailer) continue;
+    if (type === FrameType.commit) counts.commits++;
+    if (type === FrameType.index && counts.indexAt === 0) counts.indexAt = length;
+    if (type === FrameType.blocks) {
+      for (const block of blocksIn(body)) {
+        counts.blocks++;
+        counts.plainBytes += block.length;
+      }
+    }
+    const frame = encodeFrame(type, body);
+    chain = chainNext(chain, frame);
+    length += frame.length;
+    parts.push(frame);
+  }
+  length += FRAME_HEAD + 62 + FRAME_TAIL;
+  parts.push(encodeFrame(FrameType.trailer, encodeTrailer({ ...counts, length, chain })));
+  return concatBytes(parts);
+}
+
+/** The blocks of a frame that is not compressed. */
+export function blocksIn(body: Uint8Array): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  const reader = new ByteReader(body, 'frame');
+  if (reader.u8() !== 0) return found;
+  reader.varint();
+  while (reader.remaining > 0) found.push(reader.lengthed().slice());
+  return found;
+}
+
+export function trailerOf(packed: Uint8Array): ReturnType<typeof decodeTrailer> {
+  const { frames } = takeApart(packed);
+  return decodeTrailer((frames.at(-1) as { body: Uint8Array }).body);
+}
