@@ -17,7 +17,9 @@ import {
 } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
 import type { Backend } from '../blocks/backend.js';
-import { extentOf } from '../blocks/extent.js';
+import { readU48 } from '../blocks/body.js';
+import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf } from '../blocks/extent.js';
+import { EMPTY, equalBytes } from '../bytes.js';
 import { Manifest } from '../chunks/manifest.js';
 import { checkHeader, pieceBytes } from '../chunks/piece.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
@@ -139,17 +141,12 @@ export class BlockScrub {
     referrer: Address,
   ): Generator<Step, { id: number; block: StoredBlock } | undefined> {
     const block = id === 0 ? undefined : this.#attempt(id, address);
-    let candidates = this.#index.candidates(address);
-    if (!candidates.includes(id)) {
-      // Others may have written it since.
-      this.#index.refresh();
-      candidates = this.#index.candidates(address);
-    }
-    const indexed = candidates.includes(id);
+    const indexed = id !== 0 && this.#isIndexed(id, address);
     if (block !== undefined) {
       if (!indexed) yield* this.#tell('index', `the index lacks ${what} ${id}`, address, true);
       return { id, block };
     }
+    const candidates = this.#candidates(address);
     for (const other of candidates) {
       const sound = other === id ? undefined : this.#attempt(other, address);
       if (sound === undefined) continue;
@@ -168,6 +165,27 @@ export class BlockScrub {
     }
     yield* this.#lost(what, id, address, indexed || candidates.length > 0);
     return undefined;
+  }
+
+  /** Whether the index, as stored, leads from the address to the id. */
+  #isIndexed(id: number, address: Address): boolean {
+    const prefix = addressPrefix(address);
+    const log = this.#backend.view('addressLog', extentOf(id));
+    if (log !== undefined) {
+      const at = slotOf(id) * PREFIX_LENGTH;
+      return equalBytes(log.subarray(at, at + PREFIX_LENGTH), prefix);
+    }
+    const row = this.#backend.view('addresses', prefix) ?? EMPTY;
+    for (let at = 0; at + 6 <= row.length; at += 6) if (readU48(row, at) === id) return true;
+    return false;
+  }
+
+  /** The ids that may be the block, those that others have written since included. */
+  #candidates(address: Address): number[] {
+    const found = this.#index.candidates(address);
+    if (found.length > 0) return found;
+    this.#index.refresh();
+    return this.#index.candidates(address);
   }
 
   *#lost(what: Wanted['what'], id: number, address: Address, here: boolean): Generator<Step, void> {

@@ -1,8 +1,9 @@
 /**
  * Scrubs the tables themselves: what no commit leads to, and what only tables know.
  *
- *     meta         every row's checksum; extents are numbered below the first number not leased yet
- *     extents      every row and every stored block in it can be taken apart, reached or not
+ *     meta         every row's checksum; who the store is, and which numbers are leased; extents are numbered below that
+ *     extents      every row and every stored block in it can be taken apart, reached or not: what none reaches is not
+ *                  hashed
  *     addressLog   8 bytes for each block of an extent that is there
  *     addresses    every id is that of a block that is there, and of one with that prefix where a commit reaches it
  *     counts       a table has as many rows as the engine says
@@ -16,6 +17,8 @@ import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
 
 const EXTENT_LEASE = utf8Bytes('extents');
+/** The rows of `meta` that every store has. */
+const META_ROWS = ['store', 'extents', 'sequences'];
 const ID_LENGTH = 6;
 /** What a row costs beside its bytes, in bytes read. */
 const ROW_COST = 256;
@@ -63,6 +66,11 @@ function* scrubMeta(backend: Backend): TableScrub {
       return equalBytes(key, EXTENT_LEASE) ? leaseFault(backend, body) : undefined;
     });
     if (fault !== undefined) yield rowFault('row', fault, 'meta', key, false);
+  }
+  for (const name of META_ROWS) {
+    const key = utf8Bytes(name);
+    if (backend.view('meta', key) !== undefined) continue;
+    yield rowFault('row', 'the store lacks a row', 'meta', key, false);
   }
   return count;
 }

@@ -211,6 +211,24 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'count' });
   });
 
+  for (const byte of [0, 5, 7]) {
+    await check(`byte ${byte} of a prefix in the index, flipped, is found`, async (held, t) => {
+      const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
+      const at = (id % 4096) * 8 + byte;
+      await change(held.backend, 'addressLog', Math.floor(id / 4096), (row) => flipped(row, at));
+      const { faults } = await scrub(held.store);
+      t.ok(faults.length > 0 && faults.every(({ kind }) => kind === 'index'));
+      t.equal(faults[0]?.address, address);
+    });
+  }
+
+  for (const name of ['store', 'extents', 'sequences']) {
+    await check(`a store without its row ${name} is found`, async ({ store, backend }, t) => {
+      await change(backend, 'meta', utf8Bytes(name), () => undefined);
+      t.match((await scrub(store)).faults, [{ kind: 'row', row: `meta ${name}` }]);
+    });
+  }
+
   await check('a damaged identity is found', async (held, t) => {
     const { store, backend } = held;
     await change(backend, 'meta', utf8Bytes('store'), (row) => flipped(row, 20));
