@@ -70,8 +70,19 @@ async function examine(store: Regalia, mode: string): Promise<number> {
     ['main'],
   );
   checkBucket(store, id, last);
-  if (mode === 'write') await goOn(store, truth(id)[last] as Place);
+  if (mode === 'write') {
+    await checkFaultless(store);
+    await goOn(store, truth(id)[last] as Place);
+  }
   return last;
+}
+
+/** Nothing that any commit reaches is missing or damaged. */
+async function checkFaultless(store: Regalia): Promise<void> {
+  for await (const finding of store.verify()) {
+    if (finding.kind === 'summary') assert.equal(finding.faults, 0);
+    else assert.fail(`verify: ${JSON.stringify(finding)}`);
+  }
 }
 
 /** The nested bucket's own log and state. */

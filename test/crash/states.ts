@@ -9,6 +9,8 @@ import type { Happening, Write } from './trace.js';
 
 export const PAGE_BYTES = 4_096;
 
+const LATE = -1;
+
 export interface Cut {
   /** Commits acknowledged before the power went. */
   readonly told: number;
@@ -85,10 +87,12 @@ export function cutAt(
       } else pages.set(part.page, [...(pages.get(part.page) ?? []), part]);
     }
   }
-  const chance = dice.pick([0, 0.1, 0.5, 0.5, 0.9, 1]);
-  for (const parts of pages.values()) {
-    const count = dice.chance(chance) ? 1 + dice.below(parts.length) : 0;
-    for (const part of parts.slice(0, chance === 1 ? parts.length : count)) medium.write(part);
+  // Now and then all but the first two pages, which the engine changes last.
+  const chance = dice.pick([0, 0.1, 0.5, 0.9, 1, LATE]);
+  for (const [page, parts] of pages) {
+    const whole = chance === 1 || (chance === LATE && page > 1);
+    const some = dice.chance(chance) ? 1 + dice.below(parts.length) : 0;
+    for (const part of parts.slice(0, whole ? parts.length : some)) medium.write(part);
   }
   const told = ended.filter(({ kind }) => kind === 'told').length;
   return { told, pending: pages.size, file: medium.file() };

@@ -257,6 +257,13 @@ export class Lab {
     }
   }
 
+  /** Nothing that any commit reaches is missing or damaged, heads of buckets included. */
+  async checkFaultless(): Promise<void> {
+    for await (const finding of this.store.verify()) {
+      assert.equal(finding.kind, 'summary', JSON.stringify(finding));
+    }
+  }
+
   /** Every commit reads as it was, and the log of a key names the commits that changed it. */
   async checkPast(line: Line): Promise<void> {
     for (const { commit, top } of line.commits) this.checkState(line.bucket.snapshot(commit), top);

@@ -26,6 +26,7 @@ async function history(seed: number): Promise<void> {
   }
   for (const lab of labs) {
     for (const line of lab.lines.values()) await lab.checkPast(line);
+    await lab.checkFaultless();
     await lab.store.close();
   }
 }
