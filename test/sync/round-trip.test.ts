@@ -139,7 +139,7 @@ t.test('the same store, wants and haves give the same bytes', async (t) => {
 t.test('an export begins at any byte', async (t) => {
   const store = await variedStore(1, 8);
   const whole = await pack({ store });
-  for (let from = 0; from <= whole.length; from += from < 200 ? 7 : 4_999) {
+  for (let from = 0; from <= whole.length; from += from < 200 ? 31 : 19_999) {
     const rest = await pack({ store, from });
     if (!equalBytes(rest, whole.subarray(from))) t.fail(`from ${from}`);
   }

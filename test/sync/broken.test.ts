@@ -1,0 +1,194 @@
+/**
+ * Transfers that break: a pack that is cut at any byte goes on where it stopped, from the rest, from the whole, or from
+ * a sender that is told where; nothing is visible before the end.
+ */
+import t from 'tap';
+import { equalBytes } from '../../src/bytes.js';
+import { isRegaliaError } from '../../src/errors.js';
+import { unfinishedImports } from '../../src/sync/import-stage.js';
+import { decodeResumePoint, encodeResumePoint } from '../../src/sync/resume.js';
+import { bytes } from '../store/setup.js';
+import {
+  type Bare,
+  bare,
+  blocksOf,
+  bucketOf,
+  coreOf,
+  frameStarts,
+  headOf,
+  importRows,
+  pack,
+  seededStore,
+  takeApart,
+  takeIn,
+  variedStore,
+  visibleRows,
+} from './setup.js';
+
+/** Takes in what comes before the break, and returns where to go on. */
+async function breakAt(to: Bare, packed: Uint8Array, at: number): Promise<number> {
+  try {
+    await takeIn(to, packed.subarray(0, at));
+  } catch (error) {
+    if (isRegaliaError(error, 'REGALIA_PACK') && error.retryable) return error.data.at;
+    throw error;
+  }
+  throw new Error(`a pack cut at ${at} was taken for whole`);
+}
+
+async function smallStore() {
+  const store = await seededStore();
+  await store.transact((tx) => {
+    tx.put('/f', 's', bytes('x'));
+    tx.createBucket('/in');
+  });
+  return store;
+}
+
+t.test('a small pack cut at every byte goes on with its rest', async (t) => {
+  const store = await smallStore();
+  const packed = await pack({ store });
+  const first = takeApart(packed).head.length;
+  for (let cut = 0; cut < packed.length; cut++) {
+    const to = bare();
+    const at = await breakAt(to, packed, cut);
+    if (at > cut) t.fail(`cut at ${cut}, to go on at ${at}`);
+    if (visibleRows(to.backend).length > 0) t.fail(`cut at ${cut} shows something`);
+    const [state] = unfinishedImports(to.backend);
+    if ((state === undefined) !== cut < first) t.fail(`a resume point at ${cut}`);
+    const options = state === undefined ? {} : { resume: state.point.header };
+    const result = await takeIn(to, packed.subarray(state?.point.offset ?? 0), options);
+    if (state !== undefined && state.point.offset !== at) t.fail(`${at} told, kept another`);
+    if (result.bytes !== packed.length) t.fail(`${result.bytes} bytes`);
+    if (!to.history.entry(headOf(store))) t.fail(`no head after a cut at ${cut}`);
+    if (importRows(to.backend) > 0) t.fail(`rows left after a cut at ${cut}`);
+  }
+  t.pass(`${packed.length} cuts`);
+});
+
+t.test('a pack cut anywhere is completed by the whole pack', async (t) => {
+  const store = await variedStore();
+  const expected = blocksOf(coreOf(store), headOf(store));
+  const packed = await pack({ store });
+  for (const start of frameStarts(takeApart(packed))) {
+    for (const cut of [start - 1, start + 1]) {
+      if (cut < 0 || cut >= packed.length) continue;
+      const to = bare();
+      await breakAt(to, packed, cut);
+      const result = await takeIn(to, packed);
+      if (result.bytes !== packed.length) t.fail(`${result.bytes} bytes`);
+      if (![...blocksOf(to, headOf(store))].every((one) => expected.has(one))) t.fail(`${cut}`);
+    }
+  }
+  t.pass();
+});
+
+t.test('a pack that breaks again and again gets through', async (t) => {
+  const store = await variedStore();
+  const packed = await pack({ store });
+  const to = bare();
+  let at = 0;
+  for (let cut = 999; cut < packed.length; cut += 7_777) {
+    const next = await breakAt(to, packed, cut);
+    t.ok(next >= at);
+    at = next;
+  }
+  await takeIn(to, packed);
+  t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
+});
+
+t.test('a sender told of a resume point sends the rest, byte by byte the same', async (t) => {
+  const store = await variedStore();
+  const packed = await pack({ store });
+  const starts = frameStarts(takeApart(packed)).slice(0, -1);
+  for (const start of starts) {
+    const to = bare();
+    await breakAt(to, packed, start);
+    const [state] = unfinishedImports(to.backend);
+    const from = decodeResumePoint(encodeResumePoint((state as NonNullable<typeof state>).point));
+    const rest = await pack({ store, from });
+    if (!equalBytes(rest, packed.subarray(start))) t.fail(`from ${start}`);
+    await takeIn(to, rest, { resume: from.header });
+    t.ok(to.history.entry(headOf(store)));
+  }
+  const [state] = await (async () => {
+    const to = bare();
+    await breakAt(to, packed, starts.at(-1) as number);
+    return unfinishedImports(to.backend);
+  })();
+  await store.transact((tx) => tx.put('/later', 's', bytes('later')));
+  const from = (state as NonNullable<typeof state>).point;
+  await t.rejects(pack({ store, from }), { code: 'REGALIA_OPTION' });
+});
+
+t.test('a source that fails, and an abort, leave a resume point as well', async (t) => {
+  const store = await variedStore();
+  const packed = await pack({ store });
+  const half = packed.length >> 1;
+  const to = bare();
+  async function* failing() {
+    yield packed.subarray(0, half);
+    throw new Error('the network is gone');
+  }
+  await t.rejects(takeIn(to, failing()), { code: 'REGALIA_PACK', retryable: true });
+  const [kept] = unfinishedImports(to.backend);
+  t.ok(kept !== undefined && kept.point.offset > 200 && kept.point.offset <= half);
+  const controller = new AbortController();
+  async function* stopping() {
+    yield packed.subarray(0, half + 1);
+    controller.abort();
+    yield packed.subarray(half + 1);
+  }
+  await t.rejects(takeIn(to, stopping(), { signal: controller.signal }), {
+    code: 'REGALIA_ABORTED',
+  });
+  await takeIn(to, packed);
+  t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
+});
+
+t.test('what lands throws: nothing lands, and nothing is left waiting', async (t) => {
+  const store = await variedStore();
+  const to = bare();
+  const land = (): never => {
+    throw new Error('not here');
+  };
+  await t.rejects(takeIn(to, await pack({ store }), { land }), /not here/);
+  t.strictSame(visibleRows(to.backend), []);
+  t.equal(importRows(to.backend), 0);
+});
+
+t.test('one pack is taken in once at a time', async (t) => {
+  const store = await variedStore();
+  const packed = await pack({ store });
+  const to = bare();
+  const [one, two] = await Promise.allSettled([takeIn(to, packed), takeIn(to, packed)]);
+  t.equal(one.status, 'fulfilled');
+  t.match(two, { status: 'rejected', reason: { code: 'REGALIA_LOCKED' } });
+});
+
+t.test('an import that was never begun is not resumed', async (t) => {
+  const options = { resume: new Uint8Array(32) };
+  await t.rejects(takeIn(bare(), new Uint8Array(9), options), { code: 'REGALIA_NOT_FOUND' });
+});
+
+t.test('many commits land in slices, and a crash between them is mended by the same pack', async (t) => {
+  const store = await seededStore(3, false);
+  for (let i = 0; i < 1_100; i++) await store.transact((tx) => tx.put('/n', 's', bytes(`${i}`)));
+  const packed = await pack({ store });
+  const to = bare();
+  const write = to.backend.write.bind(to.backend);
+  let failAt = Number.POSITIVE_INFINITY;
+  to.backend.write = (body, durability) => {
+    if (to.backend.count('log') > failAt) return Promise.reject(new Error('the power is gone'));
+    return write(body, durability);
+  };
+  failAt = 1;
+  await t.rejects(takeIn(to, packed), /power/);
+  t.ok(to.backend.count('log') > 1_000, 'the first slice landed');
+  t.equal(to.backend.count('heads'), 0, 'and no branch names it');
+  failAt = Number.POSITIVE_INFINITY;
+  await takeIn(to, packed);
+  t.ok(to.history.entry(headOf(store)));
+  t.equal(importRows(to.backend), 0);
+  t.equal(to.history.count(bucketOf(store)), coreOf(store).history.count(bucketOf(store)));
+});
