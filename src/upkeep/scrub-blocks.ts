@@ -32,7 +32,7 @@ import { parseRoot } from '../tree/root.js';
 import { blockFault, type FaultKind, type Place, type Step, tellOf } from './fault.js';
 import { locate } from './locate.js';
 import { Seen } from './seen.js';
-import { readStoredBlock, type StoredBlock } from './stored-block.js';
+import { extentRow, readStoredBlock, type StoredBlock } from './stored-block.js';
 import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
 
 /** A block that is referred to, and what is promised of it. */
@@ -131,7 +131,7 @@ export class BlockScrub {
   }
 
   #slots(id: number): number {
-    const row = this.#backend.view('extents', extentOf(id));
+    const row = extentRow(this.#backend, id);
     return row === undefined ? 0 : (row[0] as number) | ((row[1] as number) << 8);
   }
 
@@ -170,6 +170,8 @@ export class BlockScrub {
   /** Whether the index, as stored, leads from the address to the id. */
   #isIndexed(id: number, address: Address): boolean {
     const prefix = addressPrefix(address);
+    // A damaged id may name an extent that no engine takes.
+    if (extentRow(this.#backend, id) === undefined) return false;
     const log = this.#backend.view('addressLog', extentOf(id));
     if (log !== undefined) {
       const at = slotOf(id) * PREFIX_LENGTH;
@@ -192,7 +194,7 @@ export class BlockScrub {
     const isContent = what === 'content' || what === 'piece' || what === 'manifest';
     if (!here && id === 0 && isContent && !this.#options.contents) return;
     const known = id !== 0 ? [id] : this.#index.candidates(address);
-    const stored = known.some((one) => this.#backend.view('extents', extentOf(one)) !== undefined);
+    const stored = known.some((one) => extentRow(this.#backend, one) !== undefined);
     if (here && stored) yield* this.#tell('corrupt', `${what} ${id} is damaged`, address, false);
     else yield* this.#tell('missing', `${what} ${id} is not here`, address, false);
   }

@@ -10,11 +10,12 @@
  */
 import type { Backend, Table } from '../blocks/backend.js';
 import { readStored, readU48 } from '../blocks/body.js';
-import { blockId, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
+import { blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { openRow } from '../blocks/rows.js';
 import { ByteReader, equalBytes, utf8Bytes } from '../bytes.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
+import { extentRow } from './stored-block.js';
 
 const EXTENT_LEASE = utf8Bytes('extents');
 /** The rows of `meta` that every store has. */
@@ -147,7 +148,7 @@ function* scrubAddresses(backend: Backend, seen: Seen): TableScrub {
     }
     for (let at = 0; at < bytes.length; at += ID_LENGTH) {
       const id = readU48(bytes, at);
-      const row = backend.view('extents', extentOf(id));
+      const row = extentRow(backend, id);
       if (row === undefined || slotOf(id) >= slotsIn(row)) {
         yield indexFault(`block ${id} is not here`, 'addresses', key);
       } else if (!agrees(seen, id, key, 0)) {

@@ -9,16 +9,25 @@ import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored } from '../blocks
 import { extentOf, slotOf, slotRange } from '../blocks/extent.js';
 import { RegaliaError } from '../errors.js';
 
+/** The highest key of an integer table. */
+const EXTENT_MAX = 0xffff_ffff;
+
 /** A body that nobody has verified: plain bytes up to `plainLength`, then links. */
 export interface StoredBlock {
   readonly bytes: Uint8Array;
   readonly plainLength: number;
 }
 
+/** The row of the extent that holds a block. A damaged id may name one that no engine takes. */
+export function extentRow(backend: Backend, id: number): Uint8Array | undefined {
+  const extent = extentOf(id);
+  return extent > EXTENT_MAX ? undefined : backend.view('extents', extent);
+}
+
 /** The body at an id. REGALIA_MISSING where its extent is not here, REGALIA_FORMAT where it is malformed. */
 export function readStoredBlock(backend: Backend, id: number, above = 0): StoredBlock {
   if (above > PATCH_DEPTH_MAX) throw chainTooLong(id);
-  const row = backend.view('extents', extentOf(id));
+  const row = extentRow(backend, id);
   if (row === undefined) {
     const source = `extent ${extentOf(id)}`;
     throw new RegaliaError('REGALIA_MISSING', `${source} is not here`, { address: source });
