@@ -12,6 +12,8 @@ const FLIPS = 150;
 const COMMITS = 12;
 const folder = t.testdir();
 
+t.setTimeout(300_000);
+
 t.test('a flipped bit is never wrong data', async (t) => {
   const from = await template(folder);
   const seed = Number(process.env['REGALIA_SEED'] ?? Date.now() % 1_000_000);

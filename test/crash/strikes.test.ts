@@ -10,6 +10,8 @@ import { somePoints, strike } from './strikes.js';
 const POINTS = 51;
 const folder = t.testdir();
 
+t.setTimeout(300_000);
+
 t.test('faults at the Nth call', { skip: !traces() && 'needs strace' }, async (t) => {
   const from = await template(folder);
   const seed = Date.now() % 1_000_000;

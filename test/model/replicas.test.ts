@@ -40,6 +40,8 @@ async function history(seed: number): Promise<void> {
   }
 }
 
+t.setTimeout(300_000);
+
 t.test('replicas that exchange packs and merge come to one head', async (t) => {
   await fc.assert(fc.asyncProperty(fc.integer(), history), { numRuns: RUNS, endOnFailure: true });
   t.comment(`${merges} merges, ${conflicts} conflicts settled`);

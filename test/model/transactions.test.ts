@@ -31,6 +31,8 @@ async function history(seed: number): Promise<void> {
   }
 }
 
+t.setTimeout(300_000);
+
 t.test('random histories equal the model at every step', async (t) => {
   await fc.assert(fc.asyncProperty(fc.integer(), history), { numRuns: RUNS, endOnFailure: true });
   t.pass(`${RUNS} histories of ${STEPS} steps`);

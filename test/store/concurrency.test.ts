@@ -3,6 +3,8 @@ import t from 'tap';
 import { type CommitConflict, isRegaliaError, Regalia } from '../../src/index.js';
 import { bytes, codeOf, noise, put, textAt } from './setup.js';
 
+t.setTimeout(300_000);
+
 t.test('two transactions that touch different streams both land', async (t) => {
   await using store = await Regalia.memory();
   await put(store, { '/a': '0', '/b': '0' });

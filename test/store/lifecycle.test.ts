@@ -17,6 +17,8 @@ function place(): string {
   return path.join(folder, `store-${++count}`);
 }
 
+t.setTimeout(300_000);
+
 t.test('a store is made, closed and found again', async (t) => {
   const here = place();
   t.equal(await codeOf(Regalia.open(here, { create: false })), 'REGALIA_NOT_FOUND');
