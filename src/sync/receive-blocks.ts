@@ -121,7 +121,7 @@ export class BlockReceiver {
     return true;
   }
 
-  /** Checks and stages a block; one that is here already is passed over. REGALIA_FORMAT, REGALIA_VERSION, REGALIA_KEY. */
+  /** Checks and stages a block; one that is here is passed over. REGALIA_FORMAT, REGALIA_VERSION, REGALIA_KEY. */
   receive(plain: Uint8Array): void {
     const algorithm = headerAlgorithm(plain);
     const address = addressOf(algorithm, plain);

@@ -13,7 +13,6 @@
  * few cache lines. Lengths are stored, not offsets, so that an edit changes bytes where it happens and nowhere else;
  * offsets are summed up once, when the node is loaded. An inline child map is a leaf without its first four bytes.
  */
-
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { readU48 } from '../blocks/body.js';
 import { ByteReader, EMPTY, nameText } from '../bytes.js';

@@ -1,7 +1,7 @@
 /**
  * Scrubs the tables themselves: what no commit leads to, and what only tables know.
  *
- *     meta         every row's checksum; who the store is, and which numbers are leased; extents are numbered below that
+ *     meta         every row's checksum; who the store is; which numbers are leased: no extent has another
  *     extents      every row and every stored block in it can be taken apart, reached or not: what none reaches is not
  *                  hashed
  *     addressLog   8 bytes for each block of an extent that is there
