@@ -152,6 +152,18 @@ export function varintLength(number: number): number {
   return length;
 }
 
+/** Writes unsigned LEB128 at `from`, where there is room, and returns where it ends. */
+export function putVarint(bytes: Uint8Array, from: number, number: number): number {
+  let at = from;
+  let rest = number;
+  while (rest >= 0x80) {
+    bytes[at++] = (rest % 128) | 0x80;
+    rest = Math.floor(rest / 128);
+  }
+  bytes[at++] = rest;
+  return at;
+}
+
 export class ByteWriter {
   #bytes: Uint8Array;
   #length = 0;

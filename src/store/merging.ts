@@ -23,7 +23,7 @@ import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import type { Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { type Measure, measure } from '../tree/record.js';
+import { measure, newMeasure } from '../tree/record.js';
 import type { RootRef } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
@@ -340,15 +340,7 @@ function sameHeads(
 
 /** A tree's root with what it holds. */
 export function rootRefOf(tree: Tree): RootRef {
-  const sums: Measure = {
-    plainLength: 0,
-    entries: 0,
-    buckets: 0,
-    inlineBytes: 0,
-    referencedBytes: 0,
-    links: 0,
-    head: 0,
-  };
+  const sums = newMeasure();
   measure(tree.root.node, 0, sums);
   const { entries, buckets, inlineBytes, referencedBytes } = sums;
   const totals = { entries, buckets, inlineBytes, referencedBytes };

@@ -79,17 +79,6 @@ export function readPart(bytes: Uint8Array, start: number): { part: StreamPart; 
   return { part: { form, length, bytes: bytes.subarray(at, end), id }, end };
 }
 
-export function putVarint(bytes: Uint8Array, from: number, number: number): number {
-  let at = from;
-  let rest = number;
-  while (rest >= 0x80) {
-    bytes[at++] = (rest % 128) | 0x80;
-    rest = Math.floor(rest / 128);
-  }
-  bytes[at++] = rest;
-  return at;
-}
-
 export function putU48(bytes: Uint8Array, from: number, number: number): number {
   let rest = number;
   for (let i = 0; i < 6; i++) {

@@ -9,7 +9,6 @@ import { openLmdb } from '../blocks/lmdb.js';
 import { openMemory } from '../blocks/memory.js';
 import { hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
-import { type Measure, measure } from '../tree/record.js';
 import type { Fault, VerifySummary } from '../upkeep/fault.js';
 import { type VerifyOptions, verify } from '../upkeep/verify.js';
 import { Bucket } from './bucket.js';
@@ -26,6 +25,7 @@ import {
 } from './folder.js';
 import { begin, MAIN } from './genesis.js';
 import { Line } from './line.js';
+import { rootRefOf } from './merging.js';
 import { type OpenOptions, type Settings, settingsOf } from './options.js';
 
 const RUNTIME = {
@@ -141,8 +141,7 @@ export class Regalia extends Bucket {
     const head = this.head();
     const { backend, history, cache, identity } = this.core;
     const tree = this.line.treeOf(head);
-    const sums: Measure = { ...NOTHING };
-    measure(tree.root.node, 0, sums);
+    const { totals: sums } = rootRefOf(tree);
     const { bytes, freeBytes, rows } = backend.stats();
     let blocks = rows.addresses;
     for (const row of backend.range('addressLog')) blocks += row.bytes.length / 8;
@@ -207,16 +206,6 @@ export class Regalia extends Bucket {
     await this.close();
   }
 }
-
-const NOTHING: Measure = {
-  plainLength: 0,
-  entries: 0,
-  buckets: 0,
-  inlineBytes: 0,
-  referencedBytes: 0,
-  links: 0,
-  head: 0,
-};
 
 async function create(place: string, options: RegaliaOptions, settings: Settings): Promise<void> {
   if (options.create === false || settings.readOnly) {

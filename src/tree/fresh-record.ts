@@ -1,7 +1,7 @@
 /**
  * Encoding records: from their parts to the bytes that a leaf takes in. See record.ts for the format.
  */
-import { varintLength } from '../bytes.js';
+import { putVarint, varintLength } from '../bytes.js';
 import { assert } from '../errors.js';
 import type { Totals } from './node.js';
 import {
@@ -123,15 +123,4 @@ function putChild(bytes: Uint8Array, from: number, child: ChildPart, links: numb
 function putBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {
   bytes.set(part, at);
   return at + part.length;
-}
-
-function putVarint(bytes: Uint8Array, from: number, number: number): number {
-  let at = from;
-  let rest = number;
-  while (rest >= 0x80) {
-    bytes[at++] = (rest % 128) | 0x80;
-    rest = Math.floor(rest / 128);
-  }
-  bytes[at++] = rest;
-  return at;
 }

@@ -12,7 +12,7 @@ import {
 } from './boundary.js';
 import type { FreshRecord } from './fresh-record.js';
 import type { Node, Totals } from './node.js';
-import { type Measure, measure } from './record.js';
+import { measure, newMeasure } from './record.js';
 
 /** A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it. */
 export interface FreshChild extends Totals {
@@ -121,12 +121,4 @@ export class Items {
   }
 }
 
-export const measured: Measure = {
-  plainLength: 0,
-  entries: 0,
-  buckets: 0,
-  inlineBytes: 0,
-  referencedBytes: 0,
-  links: 0,
-  head: 0,
-};
+export const measured = newMeasure();

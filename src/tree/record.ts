@@ -85,6 +85,19 @@ export interface Measure extends Totals {
   head: number;
 }
 
+/** Nothing measured yet. */
+export function newMeasure(): Measure {
+  return {
+    plainLength: 0,
+    entries: 0,
+    buckets: 0,
+    inlineBytes: 0,
+    referencedBytes: 0,
+    links: 0,
+    head: 0,
+  };
+}
+
 let cursor = 0;
 
 /** A varint of a verified node; bounds are checked, form was checked on the way in. */
