@@ -8,7 +8,7 @@ import { Dice } from '../model/dice.js';
 import { judge, recordRun } from './cuts.js';
 import { copyStore, template, traces } from './runner.js';
 
-const STATES = 100;
+const STATES = 70;
 const folder = t.testdir();
 
 t.setTimeout(300_000);
@@ -25,14 +25,14 @@ t.test('power cuts', { skip: !traces() && 'needs strace' }, async (t) => {
 
   await t.test('flushes that are not waited for are noticed', async (t) => {
     const run = await recorded('sync', '12');
-    const verdict = await judge(run, 40, folder, dice, { flushes: false });
+    const verdict = await judge(run, 30, folder, dice, { flushes: false });
     t.ok(
       verdict.lost + verdict.wrong + verdict.faults + verdict.deaths > 5,
       JSON.stringify(verdict),
     );
-    const early = await judge(await recorded('group', '12', 'early'), 40, folder, dice);
+    const early = await judge(await recorded('group', '12', 'early'), 30, folder, dice);
     t.ok(early.lost > 0, 'and commits acknowledged too early');
-    const unflushed = await judge(await recorded('none', '12'), 40, folder, dice);
+    const unflushed = await judge(await recorded('none', '12'), 30, folder, dice);
     t.ok(unflushed.lost > 0, 'and commits acknowledged without a flush');
   });
 

@@ -9,7 +9,7 @@ import t from 'tap';
 import { Dice } from './dice.js';
 import { Flock } from './flock.js';
 
-const RUNS = Number(process.env['REGALIA_FLOCK_RUNS'] ?? 8);
+const RUNS = Number(process.env['REGALIA_FLOCK_RUNS'] ?? 6);
 const STEPS = 20;
 const folder = t.testdir();
 let merges = 0;

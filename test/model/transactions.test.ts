@@ -7,7 +7,7 @@ import t from 'tap';
 import { Dice } from './dice.js';
 import { Lab, Roots } from './lab.js';
 
-const RUNS = Number(process.env['REGALIA_MODEL_RUNS'] ?? 15);
+const RUNS = Number(process.env['REGALIA_MODEL_RUNS'] ?? 10);
 const STEPS = 30;
 
 async function history(seed: number): Promise<void> {
