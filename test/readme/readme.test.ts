@@ -1,0 +1,97 @@
+/** What README.md shows is true: its examples run as they stand, its verbs exist, its links lead somewhere. */
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import ts from 'typescript';
+import { VERBS } from '../../src/cli/verbs.js';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+
+/** A folder in which `regalia` is this project. */
+function project(t: Test): string {
+  const dir = mkdtempSync(join(tmpdir(), 'regalia-readme-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  mkdirSync(join(dir, 'node_modules'));
+  symlinkSync(ROOT, join(dir, 'node_modules/regalia'));
+  return dir;
+}
+
+function blocks(language: string): string[] {
+  const pattern = new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, 'gm');
+  return [...README.matchAll(pattern)].map((match) => match[1] as string);
+}
+
+/** `using` as older engines run it, as any TypeScript compiles it. */
+function compiled(text: string): string {
+  const { ES2022, ESNext } = { ES2022: ts.ScriptTarget.ES2022, ESNext: ts.ModuleKind.ESNext };
+  return ts.transpileModule(text, { compilerOptions: { target: ES2022, module: ESNext } })
+    .outputText;
+}
+
+function run(t: Test, text: string): string {
+  const dir = project(t);
+  writeFileSync(join(dir, 'example.mjs'), text);
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['example.mjs'], { cwd: dir });
+  t.equal(status, 0, String(stderr));
+  return String(stdout);
+}
+
+t.test('the example with `using` runs', async (t) => {
+  const [example, ...others] = blocks('ts');
+  t.same(others, []);
+  t.equal(run(t, compiled(example as string)), 'The cat\nany size, in bounded memory\ncat.jpg\n');
+});
+
+t.test('the examples in plain JavaScript run', async (t) => {
+  const outputs = [
+    /^The cat\n$/,
+    /^false \/plan both-changed\nfeed the cat\n.*merge\n/,
+    /^hello\n$/,
+  ];
+  const examples = blocks('js');
+  t.equal(examples.length, outputs.length);
+  for (const [i, example] of examples.entries()) t.match(run(t, example), outputs[i] as RegExp);
+});
+
+t.test('the examples have sound types', async (t) => {
+  const dir = project(t);
+  writeFileSync(join(dir, 'example.mts'), blocks('ts')[0] as string);
+  const program = ts.createProgram([join(dir, 'example.mts')], {
+    ...{ strict: true, noEmit: true, skipLibCheck: true, types: ['node'] },
+    ...{ target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.NodeNext },
+    lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts', 'lib.dom.asynciterable.d.ts'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+  });
+  const messages = ts
+    .getPreEmitDiagnostics(program)
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+  t.same(messages, []);
+});
+
+t.test('every verb is in the list, and every verb of the list exists', async (t) => {
+  const list = blocks('sh').find((block) => block.includes('regalia import')) ?? '';
+  const named = new Set<string>();
+  for (const [, verb] of list.matchAll(/regalia (\w+)/g)) named.add(verb as string);
+  for (const [, also] of list.matchAll(/# also: ([\w, ]+)/g)) {
+    for (const verb of (also as string).split(', ')) named.add(verb);
+  }
+  t.same([...named].sort(), Object.keys(VERBS).sort());
+});
+
+t.test('its links lead to files', async (t) => {
+  for (const [, target] of README.matchAll(/\]\(([^)]+)\)/g)) {
+    t.ok(existsSync(join(ROOT, target as string)), target);
+  }
+});
