@@ -1,21 +1,23 @@
 /**
  * `npm run bench`: runs the benches of this folder, each in a process of its own, and prints the machine and a table.
  *
- *     npm run bench -- [--list] [--only NAME]… [--scale F] [--seed N] [--folder DIR] [--json FILE] [--no-install]
+ *     npm run bench -- [--list] [--only NAME]… [--scale F] [--seed N] [--folder DIR] [--json FILE]
+ *                      [--document FILE] [--no-install]
  *
  * Rivals are installed into bench/rivals/node_modules when they are missing; those that cannot be are left out. A
  * bench that fails is reported and the others go on; the exit code is then 1. A missed target is a finding, not a
- * failure.
+ * failure. `--document FILE` puts the figures between the marks of a document, as those of README.md.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Row } from './harness/bench.js';
 import { inChild } from './harness/child.js';
 import { loadBench, type Settings } from './harness/context.js';
 import { describeMachine, machine } from './harness/machine.js';
+import { withFigures } from './harness/markdown.js';
 import { type ReportRow, reportRow, table } from './harness/report.js';
 
 const sources = new URL('../../bench/', import.meta.url);
@@ -28,6 +30,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     folder: { type: 'string' },
     json: { type: 'string' },
+    document: { type: 'string' },
     'no-install': { type: 'boolean', default: false },
   },
 });
@@ -78,7 +81,8 @@ async function main(): Promise<void> {
   installRivals();
   const scale = positive('scale', options.scale);
   const seed = positive('seed', options.seed);
-  console.log(describeMachine(machine(options.folder ?? tmpdir())));
+  const described = describeMachine(machine(options.folder ?? tmpdir()));
+  console.log(described);
   console.log(`scale ${scale}, seed ${seed}\n`);
   const rows: ReportRow[] = [];
   for (const { module, name, question } of chosen) {
@@ -87,6 +91,13 @@ async function main(): Promise<void> {
   }
   console.log(table(rows));
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
+  if (options.document !== undefined) {
+    // What else the machine was doing belongs to a figure: a load of its cores' number is another's work.
+    const load = `load ${loadavg()[1]?.toFixed(1)}`;
+    const taken = `${described}; scale ${scale}, seed ${seed}; ${load}`;
+    const document = readFileSync(options.document, 'utf8');
+    writeFileSync(options.document, withFigures(document, rows, taken));
+  }
 }
 
 async function measured(name: string, settings: Settings): Promise<ReportRow[]> {

@@ -8,6 +8,7 @@ import { openHyperbee } from '../rivals/hyperbee.js';
 import { RawLmdb } from '../rivals/lmdb-raw.js';
 import { inChild } from './child.js';
 import { growth } from './growth.js';
+import { withFigures } from './markdown.js';
 import { Random, shuffledIndexes } from './random.js';
 import { figureText, reportRow } from './report.js';
 import { percentile, samplePairs, summarize } from './sample.js';
@@ -118,6 +119,20 @@ t.test('a report row has ratio and verdict', async (t) => {
   t.equal(reportRow('b', missing).met, null, 'no verdict without the rival');
   t.equal(figureText(1234567), '1,234,567');
   t.equal(figureText(0.0123456), '0.0123');
+});
+
+t.test('the ratio of paired samples is the median of their ratios', async (t) => {
+  const row = { case: 'c', unit: 'ms', ours: [1, 20, 3], rival: [2, 40, 1], rivalName: 'r' };
+  t.equal(reportRow('b', row).ratio, 0.5, 'a slow minute that hit a whole pair does not count');
+});
+
+t.test('a document gets the figures of the benches that ran, between their marks', async (t) => {
+  const of = (name: string) => `# ${name}\n\n<!-- figures: ${name} -->\nold\n<!-- end -->\n`;
+  const row = reportRow('b', { case: 'c', unit: 'ms', ours: [4, 6, 5] });
+  const once = withFigures(of('a') + of('b'), [row], 'a machine');
+  t.match(once, of('a'), 'what did not run stays');
+  t.match(once, '| c | ms | 5 (4–6) |  |  |  |  |');
+  t.equal(withFigures(once, [row], 'a machine'), once, 'a second time changes nothing');
 });
 
 const writes = [...filesShuffled(300, 4)];
