@@ -41,6 +41,7 @@ export interface BlockRef {
 
 /** The deepest chain that writers make; readers allow a little more. */
 const PATCH_DEPTH = 8;
+const EXTENT_NUMBER_MAX = 0xffff_ffff;
 /** Below this many extents more are reserved in time. */
 const REPLENISH_BELOW = 32_768;
 /** Staged bytes from which a writer spills. */
@@ -57,7 +58,7 @@ export class Blocks {
   constructor(backend: Backend) {
     this.backend = backend;
     this.index = new AddressIndex(backend);
-    this.#numbers = new Lease(backend, 'extents', 0xffff_ffff);
+    this.#numbers = new Lease(backend, 'extents', EXTENT_NUMBER_MAX);
   }
 
   /**
@@ -133,7 +134,9 @@ export class Blocks {
   }
 
   #stored(id: number): { form: Stored; bytes: Uint8Array; end: number } {
-    const row = this.backend.view('extents', extentOf(id));
+    // Links are not hashed: a flipped one may name an extent that no engine would take for a key.
+    const extent = extentOf(id);
+    const row = extent > EXTENT_NUMBER_MAX ? undefined : this.backend.view('extents', extent);
     if (row === undefined) {
       throw new RegaliaError('REGALIA_MISSING', `extent ${extentOf(id)} is not here`, {
         address: `extent ${extentOf(id)}`,

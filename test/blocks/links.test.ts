@@ -1,0 +1,45 @@
+/** Links are not hashed: one that leads nowhere, or elsewhere, is noticed by the address and mended through the index. */
+import t from 'tap';
+import { addressOf, BLOCK_VERSION, BlockKind, SHA256 } from '../../src/blocks/address.js';
+import { Blocks } from '../../src/blocks/blocks.js';
+import { BodyWriter } from '../../src/blocks/body.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import { utf8Bytes } from '../../src/bytes.js';
+
+async function stored() {
+  const backend = openMemory();
+  const blocks = new Blocks(backend);
+  await blocks.reserve(8);
+  const writer = blocks.writer();
+  const put = (text: string) => {
+    const body = new BodyWriter();
+    body.all(Uint8Array.of(BlockKind.piece, BLOCK_VERSION, SHA256));
+    body.all(utf8Bytes(text));
+    const address = addressOf(SHA256, body.bytes.slice(0, body.length));
+    return { address, id: writer.put(body, body.length, address) };
+  };
+  const first = put('first');
+  const second = put('second');
+  await backend.write((batch) => writer.emit(batch), 'sync');
+  writer.settle();
+  return { blocks, first, second };
+}
+
+t.test('a wrong link still leads to the block', async (t) => {
+  const { blocks, first, second } = await stored();
+  for (const id of [second.id, first.id + 4_096_000, 2 ** 48 - 1, 2 ** 44, 0]) {
+    const { bytes, start, plainLength } = blocks.read(id, first.address, 'piece');
+    const text = Buffer.from(bytes.slice(start + 3, start + plainLength)).toString();
+    t.equal(text, 'first', `by way of ${id}`);
+  }
+});
+
+t.test('a block that is not here is missing, whatever the link says', async (t) => {
+  const { blocks, first } = await stored();
+  const absent = first.address.slice();
+  absent[32] = (absent[32] as number) ^ 1;
+  for (const id of [2 ** 48 - 1, 4_096_000, 0]) {
+    t.throws(() => blocks.read(id, absent, 'piece'), { code: 'REGALIA_MISSING' });
+  }
+  t.throws(() => blocks.read(first.id, absent, 'piece'), { code: 'REGALIA_CORRUPT' });
+});
