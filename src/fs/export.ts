@@ -256,7 +256,8 @@ class ExportRun {
 
   async #stream(fd: number, content: StoredStream): Promise<void> {
     const { signal } = this.#options;
-    for await (const piece of content.readable(signal ? { signal } : {})) {
+    const pieces = content.readable(signal ? { signal } : {}) as AsyncIterable<Uint8Array>;
+    for await (const piece of pieces) {
       this.#pour(fd, piece);
       if (this.#pace.due(1 + piece.length / 16_384)) await this.#rest();
     }
