@@ -171,24 +171,27 @@ t.test('an import that was never begun is not resumed', async (t) => {
   await t.rejects(takeIn(bare(), new Uint8Array(9), options), { code: 'REGALIA_NOT_FOUND' });
 });
 
-t.test('many commits land in slices, and a crash between them is mended by the same pack', async (t) => {
-  const store = await seededStore(3, false);
-  for (let i = 0; i < 1_100; i++) await store.transact((tx) => tx.put('/n', 's', bytes(`${i}`)));
-  const packed = await pack({ store });
-  const to = bare();
-  const write = to.backend.write.bind(to.backend);
-  let failAt = Number.POSITIVE_INFINITY;
-  to.backend.write = (body, durability) => {
-    if (to.backend.count('log') > failAt) return Promise.reject(new Error('the power is gone'));
-    return write(body, durability);
-  };
-  failAt = 1;
-  await t.rejects(takeIn(to, packed), /power/);
-  t.ok(to.backend.count('log') > 1_000, 'the first slice landed');
-  t.equal(to.backend.count('heads'), 0, 'and no branch names it');
-  failAt = Number.POSITIVE_INFINITY;
-  await takeIn(to, packed);
-  t.ok(to.history.entry(headOf(store)));
-  t.equal(importRows(to.backend), 0);
-  t.equal(to.history.count(bucketOf(store)), coreOf(store).history.count(bucketOf(store)));
-});
+t.test(
+  'many commits land in slices, and a crash between them is mended by the same pack',
+  async (t) => {
+    const store = await seededStore(3, false);
+    for (let i = 0; i < 1_100; i++) await store.transact((tx) => tx.put('/n', 's', bytes(`${i}`)));
+    const packed = await pack({ store });
+    const to = bare();
+    const write = to.backend.write.bind(to.backend);
+    let failAt = Number.POSITIVE_INFINITY;
+    to.backend.write = (body, durability) => {
+      if (to.backend.count('log') > failAt) return Promise.reject(new Error('the power is gone'));
+      return write(body, durability);
+    };
+    failAt = 1;
+    await t.rejects(takeIn(to, packed), /power/);
+    t.ok(to.backend.count('log') > 1_000, 'the first slice landed');
+    t.equal(to.backend.count('heads'), 0, 'and no branch names it');
+    failAt = Number.POSITIVE_INFINITY;
+    await takeIn(to, packed);
+    t.ok(to.history.entry(headOf(store)));
+    t.equal(importRows(to.backend), 0);
+    t.equal(to.history.count(bucketOf(store)), coreOf(store).history.count(bucketOf(store)));
+  },
+);

@@ -26,8 +26,8 @@ import {
   PREAMBLE_LENGTH,
   readU32,
 } from '../../src/sync/pack-format.js';
-import { NodeCache } from '../../src/tree/node-cache.js';
 import { walkCommit } from '../../src/sync/walk.js';
+import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
 
 /** Blocks and history, and nothing of what a store adds. */

@@ -1,0 +1,343 @@
+/**
+ * Trees that lie, in packs that are right otherwise: what a node says of its children, a record of its map, a manifest
+ * of its pieces, heads of their commits. Blocks are made by hand and addressed as they are, so only the check of what
+ * they say of each other can find the lie.
+ */
+import t from 'tap';
+import { type Address, addressOf, BlockKind, SHA256 } from '../../src/blocks/address.js';
+import { Blocks } from '../../src/blocks/blocks.js';
+import { BodyWriter } from '../../src/blocks/body.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import { concatBytes, hex, utf8Bytes } from '../../src/bytes.js';
+import { writeManifest } from '../../src/chunks/manifest.js';
+import { isRegaliaError } from '../../src/errors.js';
+import { type Commit, commitAddress, encodeCommit } from '../../src/log/commit.js';
+import { encodeFrame, encodeHeader, FrameType } from '../../src/sync/pack-format.js';
+import { NATURAL } from '../../src/tree/boundary.js';
+import { encodeRecord, type FreshRecord } from '../../src/tree/fresh-record.js';
+import { type FreshChild, Items } from '../../src/tree/items.js';
+import { NodeCache } from '../../src/tree/node-cache.js';
+import { NodeWriter } from '../../src/tree/node-writer.js';
+import {
+  CHILD_BUCKET,
+  CHILD_MAP,
+  type ChildPart,
+  INLINE,
+  METADATA,
+  NO_CHILD,
+  REFERENCED,
+  type StreamPart,
+} from '../../src/tree/record.js';
+import { NO_NAME, writeRoot } from '../../src/tree/root.js';
+import { NO_STREAMS, shapeOf } from '../../src/tree/shape.js';
+import { noise } from '../store/setup.js';
+import { bare, putTogether, takeIn, visibleRows } from './setup.js';
+
+const BUCKET = new Uint8Array(16).fill(0xb0);
+const INNER = new Uint8Array(16).fill(0x1c);
+
+/** Makes blocks, and the pack that holds those it made in their order. */
+class Forge {
+  readonly #blocks = new Blocks(openMemory());
+  readonly #writer = new NodeWriter(
+    new NodeCache(this.#blocks, 4 * 1024 * 1024),
+    this.#blocks.writer(),
+    SHA256,
+  );
+  readonly #frames: { type: FrameType; body: Uint8Array }[] = [];
+  head: Address = new Uint8Array(33);
+
+  static async make(): Promise<Forge> {
+    const forge = new Forge();
+    await forge.#blocks.reserve(500);
+    return forge;
+  }
+
+  #sendBlock(block: Uint8Array): Address {
+    const plain = concatBytes([varint(block.length), block]);
+    const body = concatBytes([Uint8Array.of(0), varint(plain.length), plain]);
+    this.#frames.push({ type: FrameType.blocks, body });
+    return addressOf(SHA256, block);
+  }
+
+  #sendWritten(id: number, address: Address): void {
+    const { bytes, start, plainLength } = this.#blocks.read(id, address, 'block');
+    this.#sendBlock(bytes.slice(start, start + plainLength));
+  }
+
+  leaf(records: readonly FreshRecord[]): FreshChild {
+    const items = new Items(0);
+    for (const record of records) items.pushFresh(record);
+    const child = this.#writer.write(items, 0, records.length, NATURAL);
+    this.#sendWritten(child.id, child.address);
+    return child;
+  }
+
+  inner(level: number, children: readonly FreshChild[]): FreshChild {
+    const items = new Items(level);
+    for (const child of children) items.pushFresh(child);
+    const node = this.#writer.write(items, 0, children.length, NATURAL);
+    this.#sendWritten(node.id, node.address);
+    return node;
+  }
+
+  root(record: FreshRecord): Address {
+    const root = writeRoot(this.#writer, new Uint8Array(0), record);
+    this.#sendWritten(root.id, root.address);
+    return root.address;
+  }
+
+  rootOver(top: FreshChild, lie: Partial<FreshChild> = {}): Address {
+    const child = mapOf({ ...top, ...lie });
+    return this.root(encodeRecord(NO_NAME, { shape: NO_STREAMS, streams: [], child }));
+  }
+
+  rootWith(stream: StreamPart): Address {
+    const parts = { shape: shapeOf(['s']), streams: [stream], child: NO_CHILD };
+    return this.root(encodeRecord(NO_NAME, parts));
+  }
+
+  block(kind: number, bytes: Uint8Array): Address {
+    return this.#sendBlock(concatBytes([Uint8Array.of(kind, 1, SHA256), bytes]));
+  }
+
+  manifest(level: number, children: readonly { address: Address; length: number }[]): Address {
+    const body = new BodyWriter();
+    const listed = children.map((child) => ({ ...child, id: 0 }));
+    const length = writeManifest(body, SHA256, level, listed);
+    return this.#sendBlock(body.bytes.slice(0, length));
+  }
+
+  commit(root: Address, fields: Partial<Commit> = {}): Address {
+    const commit = plainCommit(root, fields);
+    const body = concatBytes([Uint8Array.of(0), encodeCommit(commit)]);
+    this.#frames.push({ type: FrameType.commit, body });
+    this.head = commitAddress(commit);
+    return this.head;
+  }
+
+  pack(): Uint8Array {
+    const wants = [{ branch: 'main', commit: this.head }];
+    const options = { contents: true, nested: true, index: false };
+    const head = encodeHeader({ bucket: BUCKET, haves: [], wants, ...options });
+    return putTogether({ head, frames: this.#frames });
+  }
+}
+
+function varint(number: number): Uint8Array {
+  const bytes: number[] = [];
+  for (let rest = number; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Uint8Array.from([...bytes, rest]);
+    bytes.push((rest % 128) | 128);
+  }
+}
+
+function plainCommit(root: Address, fields: Partial<Commit>): Commit {
+  return {
+    algorithm: SHA256,
+    bucket: BUCKET,
+    root,
+    heads: undefined,
+    moves: undefined,
+    lastMoves: undefined,
+    parents: [],
+    stamp: 1,
+    actor: undefined,
+    replica: new Uint8Array(16).fill(7),
+    incarnation: 1,
+    sequence: 1,
+    timeMs: 1,
+    message: '',
+    ...fields,
+  };
+}
+
+function mapOf({
+  address,
+  id,
+  entries,
+  buckets,
+  inlineBytes,
+  referencedBytes,
+}: FreshChild): ChildPart {
+  const totals = { entries, buckets, inlineBytes, referencedBytes };
+  return { form: CHILD_MAP, totals, digest: address.subarray(1), id };
+}
+
+function inline(bytes: Uint8Array): StreamPart {
+  return { form: INLINE, length: bytes.length, bytes, id: 0 };
+}
+
+function record(name: string, size = 30): FreshRecord {
+  const streams = [inline(noise(size, size))];
+  return encodeRecord(utf8Bytes(name), { shape: shapeOf(['s']), streams, child: NO_CHILD });
+}
+
+function records(letter: string, count = 60): FreshRecord[] {
+  return Array.from({ length: count }, (_, i) => record(`${letter}${String(i).padStart(3, '0')}`));
+}
+
+type Build = (forge: Forge) => void;
+
+/** Whether the pack that `build` makes is taken in: 'taken', or what it is refused with. */
+async function outcome(build: Build): Promise<string> {
+  const forge = await Forge.make();
+  build(forge);
+  const to = bare();
+  try {
+    await takeIn(to, forge.pack());
+    return 'taken';
+  } catch (error) {
+    if (!isRegaliaError(error)) throw error;
+    if (visibleRows(to.backend).length > 0) return 'visible';
+    return `${error.code}: ${error.message}`;
+  }
+}
+
+const twoLevels =
+  (lie: Partial<FreshChild>): Build =>
+  (forge) => {
+    const children = [forge.leaf(records('a')), { ...forge.leaf(records('b')), ...lie }];
+    forge.commit(forge.rootOver(forge.inner(1, children)));
+  };
+
+function named(name: string): Partial<FreshChild> {
+  const bytes = utf8Bytes(name);
+  return { bytes, nameStart: 0, nameEnd: bytes.length };
+}
+
+t.test('trees made by hand that do not lie are taken in', async (t) => {
+  t.equal(await outcome(twoLevels({})), 'taken');
+});
+
+t.test('what an inner node says of a child must be so', async (t) => {
+  t.match(await outcome(twoLevels({ entries: 61 })), /sums of its records/);
+  t.match(await outcome(twoLevels({ inlineBytes: 1 })), /sums of its records/);
+  t.match(await outcome(twoLevels({ buckets: 1 })), /sums of its records/);
+  t.match(await outcome(twoLevels(named('b100'))), /last name/);
+  t.match(await outcome(twoLevels({ cut: 7 })), /cut of 0 or 1/);
+});
+
+t.test('children that overlap, and a child on the wrong level, are refused', async (t) => {
+  const overlap: Build = (forge) => {
+    const children = [forge.leaf(records('a', 50)), forge.leaf(records('a', 60))];
+    forge.commit(forge.rootOver(forge.inner(1, children)));
+  };
+  t.match(await outcome(overlap), /names above those before/);
+  const skipped: Build = (forge) => {
+    const children = [forge.leaf(records('a')), forge.leaf(records('b'))];
+    forge.commit(forge.rootOver(forge.inner(2, children)));
+  };
+  t.match(await outcome(skipped), /level 1/);
+});
+
+t.test('names in another order, twice, or that are none, are refused', async (t) => {
+  const leafOf =
+    (...names: string[]): Build =>
+    (forge) => {
+      const many = [...names.map((name) => record(name)), ...records('z')];
+      forge.commit(forge.rootOver(forge.leaf(many)));
+    };
+  t.equal(await outcome(leafOf('a', 'b')), 'taken');
+  t.match(await outcome(leafOf('b', 'a')), /ascending/);
+  t.match(await outcome(leafOf('a', 'a')), /ascending/);
+  t.match(await outcome(leafOf('..', 'a')), /no names/);
+  t.match(await outcome(leafOf('a', 'b/c')), /NUL/);
+  t.match(await outcome(leafOf('a', 'b\0c')), /NUL/);
+});
+
+t.test('sums of a map beneath a root must be so', async (t) => {
+  const lie: Build = (forge) => {
+    forge.commit(forge.rootOver(forge.leaf(records('a')), { entries: 9_999 }));
+  };
+  t.match(await outcome(lie), /sums of its records/);
+});
+
+t.test('an entry with neither stream nor child is refused', async (t) => {
+  const parts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
+  const empty: Build = (forge) => {
+    const many = [encodeRecord(utf8Bytes('a'), parts), ...records('z')];
+    forge.commit(forge.rootOver(forge.leaf(many)));
+  };
+  t.match(await outcome(empty), /a stream or a child/);
+});
+
+t.test('a reference to a block of another kind or length is refused', async (t) => {
+  const streamOf =
+    (form: StreamPart['form'], kind: number, size: number, told: number): Build =>
+    (forge) => {
+      const bytes = forge.block(kind, noise(size)).subarray(1);
+      forge.commit(forge.rootWith({ form, length: told, bytes, id: 0 }));
+    };
+  t.equal(await outcome(streamOf(METADATA, BlockKind.metadata, 600, 600)), 'taken');
+  t.equal(await outcome(streamOf(REFERENCED, BlockKind.piece, 600, 600)), 'taken');
+  t.match(await outcome(streamOf(METADATA, BlockKind.metadata, 600, 601)), /601 bytes/);
+  t.match(await outcome(streamOf(REFERENCED, BlockKind.piece, 600, 1)), /1 bytes/);
+  t.match(await outcome(streamOf(METADATA, BlockKind.piece, 600, 600)), /metadata/);
+  t.match(await outcome(streamOf(REFERENCED, BlockKind.metadata, 600, 600)), /content/);
+  for (const kind of [BlockKind.commit, BlockKind.sealed, 99]) {
+    t.match(await outcome(streamOf(REFERENCED, kind, 600, 600)), /kind/);
+  }
+});
+
+t.test('what a manifest says of its pieces must be so', async (t) => {
+  const contentOf =
+    (lie: number, level = 1): Build =>
+    (forge) => {
+      const pieces = [1, 2, 3].map((seed) => {
+        return { address: forge.block(BlockKind.piece, noise(100, seed)), length: 100 };
+      });
+      pieces[1] = { ...(pieces[1] as (typeof pieces)[0]), length: 100 + lie };
+      const bytes = forge.manifest(level, pieces).subarray(1);
+      forge.commit(forge.rootWith({ form: REFERENCED, length: 300 + lie, bytes, id: 0 }));
+    };
+  t.equal(await outcome(contentOf(0)), 'taken');
+  t.match(await outcome(contentOf(1)), /101 bytes/);
+  t.match(await outcome(contentOf(0, 2)), /level 1/);
+});
+
+t.test('a bucket whose sums are not those of its root is refused', async (t) => {
+  const within =
+    (entries: number): Build =>
+    (forge) => {
+      const root = forge.rootOver(forge.leaf(records('a')));
+      const totals = { entries, buckets: 0, inlineBytes: 60 * 30, referencedBytes: 0 };
+      const child = { form: CHILD_BUCKET, bucket: INNER, totals, root, id: 0 } as const;
+      const parts = { shape: NO_STREAMS, streams: [], child };
+      const leaf = forge.leaf([encodeRecord(utf8Bytes('in'), parts), ...records('z')]);
+      forge.commit(forge.rootOver(leaf));
+    };
+  t.equal(await outcome(within(60)), 'taken');
+  t.match(await outcome(within(61)), /sums of its root/);
+});
+
+t.test('heads must name known commits of the buckets that they stand for', async (t) => {
+  const headsOf =
+    (digits: string, bucket: Uint8Array, known = true): Build =>
+    (forge) => {
+      const root = forge.rootOver(forge.leaf(records('a')));
+      const inner = known
+        ? forge.commit(root, { bucket })
+        : commitAddress(plainCommit(root, { bucket }));
+      const parts = { shape: shapeOf(['commit']), streams: [inline(inner)], child: NO_CHILD };
+      const many = [encodeRecord(utf8Bytes(digits), parts)];
+      for (let i = 0; i < 20; i++) many.push(encodeRecord(utf8Bytes(`${digits}${i + 10}`), parts));
+      const heads = forge.rootOver(forge.leaf(digits.length > 32 ? many : many.slice(0, 1)));
+      forge.commit(root, { heads });
+    };
+  t.equal(await outcome(headsOf(hex(INNER), INNER)), 'taken');
+  t.match(await outcome(headsOf(hex(INNER), BUCKET)), /a commit of bucket/);
+  t.match(await outcome(headsOf(hex(INNER), INNER, false)), /before the heads/);
+  t.match(await outcome(headsOf('not a bucket', INNER)), /heads|bucket/);
+});
+
+t.test('a frame of a type that is unknown ends the transfer', async (t) => {
+  const forge = await Forge.make();
+  forge.commit(forge.rootOver(forge.leaf(records('a'))));
+  const packed = forge.pack();
+  const stray = encodeFrame(9 as FrameType, noise(10));
+  await t.rejects(takeIn(bare(), concatBytes([packed.subarray(0, -71), stray])), {
+    code: 'REGALIA_PACK',
+    message: /a known type/,
+  });
+});
