@@ -9,7 +9,7 @@ import { commitOurs, openOurs, stream } from './harness/ours.js';
 import { Random } from './harness/random.js';
 import { summarize, timed } from './harness/sample.js';
 import { watchStalls } from './harness/watch.js';
-import { fileContent, fileKey, filesShuffled } from './harness/workload.js';
+import { batches, fileContent, fileKey, filesShuffled } from './harness/workload.js';
 
 /** Not fewer: 2,000 changes would meet in one another's nodes, and growth would tell of that. */
 const sizes = [250_000, 1_000_000, 4_000_000];
@@ -47,7 +47,9 @@ interface Found {
 async function merges(context: Context, count: number): Promise<Found> {
   const folder = context.folder('ours');
   let store = await openOurs(folder);
-  await commitOurs(store, filesShuffled(count, context.seed));
+  for (const batch of batches(filesShuffled(count, context.seed), bounded)) {
+    await commitOurs(store, batch, 'none');
+  }
   const found: Found = { count, cold: [], warm: [], stalls: [] };
   for (let run = 0; run < 2 * samples; run++) {
     await forks(store, count, run, context.seed);
