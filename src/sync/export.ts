@@ -204,7 +204,8 @@ class PackWriter {
     const { blocks, contents = blocks } = this.#context;
     const from = kind === 3 || kind === 4 ? contents : blocks;
     const { bytes, start, plainLength } = from.read(id, address, 'block');
-    return bytes.subarray(start, start + plainLength);
+    // A frame may go out before this block is gathered, and whoever takes it may read through the same engine.
+    return bytes.slice(start, start + plainLength);
   }
 
   #flush(): Uint8Array {

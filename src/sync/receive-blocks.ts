@@ -5,23 +5,12 @@
  * A block that nothing has named yet is pending. In an honest pack these are the siblings along one path; at the end
  * there are none. So nothing is kept that no commit leads to, and no more is remembered than blocks staged lately.
  */
-import {
-  type Address,
-  type AlgorithmNumber,
-  addressKey,
-  addressOf,
-  addressText,
-  algorithmName,
-  BLOCK_HEADER,
-  BLOCK_VERSION,
-  BlockKind,
-} from '../blocks/address.js';
+import { type Address, addressKey, addressOf, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
 import type { Blocks, BlockWriter } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
-import { EMPTY } from '../bytes.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
 import { pieceBytes } from '../chunks/piece.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError } from '../errors.js';
 import { decodeMoves } from '../log/moves.js';
 import { decodeRules } from '../streams/rule.js';
 import {
@@ -30,47 +19,26 @@ import {
   checkRoot,
   linkNode,
   type Reference,
-  sameTotals,
 } from '../tree/check-node.js';
-import { measured } from '../tree/items.js';
-import { Node, offsetsNeeded, type Totals } from '../tree/node.js';
-import { readNodeHeader } from '../tree/node-header.js';
-import { measure } from '../tree/record.js';
 import { parseRoot } from '../tree/root.js';
+import {
+  absent,
+  agree,
+  agreeChild,
+  agreeReference,
+  headerAlgorithm,
+  type Known,
+  nodeTraits,
+  PLAIN_TRAITS,
+  parseNode,
+  refused,
+  type Traits,
+} from './block-traits.js';
 
 /** Blocks that nothing has named yet: more than any honest pack has. */
 const PENDING_MAX = 262_144;
 /** Blocks here, outside the pack, that are remembered. */
 const HERE_MAX = 16_384;
-
-/** What a block is, as far as those that name it must agree. */
-interface Known {
-  readonly id: number;
-  readonly kind: BlockKind;
-  /** Of a node or manifest. */
-  readonly level: number;
-  /** Logical bytes of a content or a metadata block. */
-  readonly length: number;
-  /** Of a node or root. */
-  readonly totals: Readonly<Totals>;
-  /** A node's first and last name. */
-  readonly first: Uint8Array;
-  readonly last: Uint8Array;
-  /** Whether a manifest, and the last ones beneath it, end where nodes end. */
-  readonly ended: boolean;
-}
-
-type Traits = Omit<Known, 'id'>;
-
-const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-const PLAIN_TRAITS = {
-  level: 0,
-  length: 0,
-  totals: NOTHING,
-  first: EMPTY,
-  last: EMPTY,
-  ended: true,
-};
 
 export interface ReceiverOptions {
   /** Whether contents outside metadata must be known; else they may be missing. */
@@ -165,7 +133,7 @@ export class BlockReceiver {
   take(address: Address, kind: BlockKind): number {
     const known = this.#resolve(address);
     if (known === undefined) throw absent(address);
-    if (known.kind !== kind) throw contradiction(address, `kind ${kind}`, `kind ${known.kind}`);
+    agree(address, known.kind === kind, `kind ${kind}`);
     return known.id;
   }
 
@@ -287,19 +255,7 @@ export class BlockReceiver {
       if (kind === 'content' && !this.#options.contents) return 0;
       throw absent(address);
     }
-    if (kind === 'node') agreeNode(reference, known);
-    else if (kind === 'root') {
-      agree(address, known.kind === BlockKind.root, 'a root');
-      // The bucket's own entry is the one that holds it: it counts once.
-      const { totals } = known;
-      const beneath = { ...totals, entries: totals.entries - 1 };
-      agree(address, sameTotals(beneath, reference.totals), 'the sums of its root');
-    } else {
-      const isContent = known.kind === BlockKind.piece || known.kind === BlockKind.manifest;
-      const isKind = kind === 'content' ? isContent : known.kind === BlockKind.metadata;
-      agree(address, isKind, kind);
-      agree(address, known.length === reference.length, `${reference.length} bytes`);
-    }
+    agreeReference(reference, known);
     return known.id;
   }
 
@@ -324,93 +280,7 @@ export class BlockReceiver {
     const address = manifest.address(index);
     const known = this.#resolve(address);
     if (known === undefined) throw absent(address);
-    const level = manifest.level - 1;
-    const length = manifest.lengthOf(index);
-    const kind = level === 0 ? BlockKind.piece : BlockKind.manifest;
-    agree(address, known.kind === kind && known.level === level, `level ${level}`);
-    agree(address, known.length === length, `${length} bytes`);
-    const isLast = index + 1 === manifest.count;
-    agree(address, isLast || known.ended, 'an end at which a node ends');
+    agreeChild(manifest, index, known);
     return known;
   }
-}
-
-/** The algorithm that a block names. */
-function headerAlgorithm(plain: Uint8Array): AlgorithmNumber {
-  if (plain.length <= BLOCK_HEADER) throw refused('a block', `${plain.length} bytes`);
-  const algorithm = plain[2] as number;
-  if (algorithmName(algorithm) === undefined) throw refused('a known algorithm', `${algorithm}`);
-  if (plain[1] !== BLOCK_VERSION) {
-    throw new RegaliaError(
-      'REGALIA_VERSION',
-      `this release knows no block of version ${plain[1]}`,
-      {
-        what: 'block',
-        expected: `${BLOCK_VERSION}`,
-        actual: `${plain[1]}`,
-      },
-    );
-  }
-  return algorithm as AlgorithmNumber;
-}
-
-function parseNode(plain: Uint8Array): Node {
-  if (plain.length < 8) throw refused('a node', `${plain.length} bytes`);
-  const header = readNodeHeader(plain, 0, plain.length);
-  const offsets = new Uint16Array(offsetsNeeded(plain, 0));
-  const place = { bytes: plain, start: 0, plainEnd: plain.length, end: plain.length };
-  return new Node({ ...place, ...header, id: 0, depth: 0 }, offsets, 0);
-}
-
-function nodeTraits(node: Node, totals = sumOf(node)): Traits {
-  const first = node.name(0);
-  const last = node.name(node.count - 1);
-  return { ...PLAIN_TRAITS, kind: BlockKind.node, level: node.level, totals, first, last };
-}
-
-function sumOf(node: Node): Totals {
-  const totals = { ...NOTHING };
-  for (let i = 0; i < node.count; i++) {
-    if (node.level > 0) {
-      node.addTotals(i, totals);
-      continue;
-    }
-    measure(node, i, measured);
-    totals.entries += measured.entries;
-    totals.buckets += measured.buckets;
-    totals.inlineBytes += measured.inlineBytes;
-    totals.referencedBytes += measured.referencedBytes;
-  }
-  return totals;
-}
-
-function agreeNode(reference: Reference & { kind: 'node' }, known: Known): void {
-  const { address, level, last, previous, totals } = reference;
-  agree(address, known.kind === BlockKind.node, 'a node');
-  agree(address, level === undefined || level === known.level, `level ${level}`);
-  agree(address, sameTotals(known.totals, totals), 'the sums of its records');
-  if (last !== undefined) {
-    agree(address, Buffer.compare(last, known.last) === 0, 'the last name of the node');
-  }
-  if (previous !== undefined) {
-    agree(address, Buffer.compare(previous, known.first) < 0, 'names above those before it');
-  }
-}
-
-function agree(address: Address, agrees: boolean, expected: string): void {
-  if (!agrees) throw contradiction(address, expected, 'another');
-}
-
-/** A fault of the pack; the import says where. */
-function refused(expected: string, actual: string): RegaliaError {
-  const message = `a block is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_FORMAT', message, { what: 'block', at: 0, expected, actual });
-}
-
-function absent(address: Address): RegaliaError {
-  return refused(`block ${addressText(address)}, before what names it`, 'nothing');
-}
-
-function contradiction(address: Address, expected: string, actual: string): RegaliaError {
-  return refused(`block ${addressText(address)} to be as promised: ${expected}`, actual);
 }

@@ -13,7 +13,8 @@ import { History } from '../../src/log/history.js';
 import type { Core } from '../../src/store/core.js';
 import { allHeads } from '../../src/store/heads.js';
 import { type ExportOptions, exportPack } from '../../src/sync/export.js';
-import { type ImportOptions, type ImportResult, importPack } from '../../src/sync/import.js';
+import { importPack } from '../../src/sync/import.js';
+import type { ImportOptions, ImportResult } from '../../src/sync/intake.js';
 import {
   chainNext,
   chainStart,

@@ -1,0 +1,164 @@
+/**
+ * What is told of a block by its bytes, and by those that name it: the two must agree, so that no reader finds another
+ * kind, level, length or sum than it was promised.
+ */
+import {
+  type Address,
+  type AlgorithmNumber,
+  addressText,
+  algorithmName,
+  BLOCK_HEADER,
+  BLOCK_VERSION,
+  BlockKind,
+} from '../blocks/address.js';
+import { EMPTY } from '../bytes.js';
+import type { Manifest } from '../chunks/manifest.js';
+import { RegaliaError } from '../errors.js';
+import { type Reference, sameTotals } from '../tree/check-node.js';
+import { measured } from '../tree/items.js';
+import { Node, offsetsNeeded, type Totals } from '../tree/node.js';
+import { readNodeHeader } from '../tree/node-header.js';
+import { measure } from '../tree/record.js';
+
+/** What a block is, as far as those that name it must agree. */
+export interface Known {
+  readonly id: number;
+  readonly kind: BlockKind;
+  /** Of a node or manifest. */
+  readonly level: number;
+  /** Logical bytes of a content or a metadata block. */
+  readonly length: number;
+  /** Of a node or root. */
+  readonly totals: Readonly<Totals>;
+  /** A node's first and last name. */
+  readonly first: Uint8Array;
+  readonly last: Uint8Array;
+  /** Whether a manifest, and the last ones beneath it, end where nodes end. */
+  readonly ended: boolean;
+}
+
+export type Traits = Omit<Known, 'id'>;
+
+const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+/** Those of a block of which nothing more is promised. */
+export const PLAIN_TRAITS = {
+  level: 0,
+  length: 0,
+  totals: NOTHING,
+  first: EMPTY,
+  last: EMPTY,
+  ended: true,
+};
+
+/** The algorithm that a block names. */
+export function headerAlgorithm(plain: Uint8Array): AlgorithmNumber {
+  if (plain.length <= BLOCK_HEADER) throw refused('a block', `${plain.length} bytes`);
+  const algorithm = plain[2] as number;
+  if (algorithmName(algorithm) === undefined) throw refused('a known algorithm', `${algorithm}`);
+  if (plain[1] !== BLOCK_VERSION) {
+    throw new RegaliaError(
+      'REGALIA_VERSION',
+      `this release knows no block of version ${plain[1]}`,
+      {
+        what: 'block',
+        expected: `${BLOCK_VERSION}`,
+        actual: `${plain[1]}`,
+      },
+    );
+  }
+  return algorithm as AlgorithmNumber;
+}
+
+/** A node of plain bytes alone. Bounds are checked, order is not. */
+export function parseNode(plain: Uint8Array): Node {
+  if (plain.length < 8) throw refused('a node', `${plain.length} bytes`);
+  const header = readNodeHeader(plain, 0, plain.length);
+  const offsets = new Uint16Array(offsetsNeeded(plain, 0));
+  const place = { bytes: plain, start: 0, plainEnd: plain.length, end: plain.length };
+  return new Node({ ...place, ...header, id: 0, depth: 0 }, offsets, 0);
+}
+
+export function nodeTraits(node: Node, totals = sumOf(node)): Traits {
+  const first = node.name(0);
+  const last = node.name(node.count - 1);
+  return { ...PLAIN_TRAITS, kind: BlockKind.node, level: node.level, totals, first, last };
+}
+
+function sumOf(node: Node): Totals {
+  const totals = { ...NOTHING };
+  for (let i = 0; i < node.count; i++) {
+    if (node.level > 0) {
+      node.addTotals(i, totals);
+      continue;
+    }
+    measure(node, i, measured);
+    totals.entries += measured.entries;
+    totals.buckets += measured.buckets;
+    totals.inlineBytes += measured.inlineBytes;
+    totals.referencedBytes += measured.referencedBytes;
+  }
+  return totals;
+}
+
+/** Throws unless a block is what a record or a node says of it. */
+export function agreeReference(reference: Reference, known: Known): void {
+  const { address, kind } = reference;
+  if (kind === 'node') agreeNode(reference, known);
+  else if (kind === 'root') {
+    agree(address, known.kind === BlockKind.root, 'a root');
+    // The bucket's own entry is the one that holds it: it counts once.
+    const { totals } = known;
+    const beneath = { ...totals, entries: totals.entries - 1 };
+    agree(address, sameTotals(beneath, reference.totals), 'the sums of its root');
+  } else {
+    const isContent = known.kind === BlockKind.piece || known.kind === BlockKind.manifest;
+    const isKind = kind === 'content' ? isContent : known.kind === BlockKind.metadata;
+    agree(address, isKind, kind);
+    agree(address, known.length === reference.length, `${reference.length} bytes`);
+  }
+}
+
+/** Throws unless a block is what a manifest says of it. */
+export function agreeChild(manifest: Manifest, index: number, known: Known): void {
+  const address = manifest.address(index);
+  const level = manifest.level - 1;
+  const length = manifest.lengthOf(index);
+  const kind = level === 0 ? BlockKind.piece : BlockKind.manifest;
+  agree(address, known.kind === kind && known.level === level, `level ${level}`);
+  agree(address, known.length === length, `${length} bytes`);
+  const isLast = index + 1 === manifest.count;
+  agree(address, isLast || known.ended, 'an end at which a node ends');
+}
+
+function agreeNode(reference: Reference & { kind: 'node' }, known: Known): void {
+  const { address, level, last, previous, totals } = reference;
+  agree(address, known.kind === BlockKind.node, 'a node');
+  agree(address, level === undefined || level === known.level, `level ${level}`);
+  agree(address, sameTotals(known.totals, totals), 'the sums of its records');
+  if (last !== undefined) {
+    agree(address, Buffer.compare(last, known.last) === 0, 'the last name of the node');
+  }
+  if (previous !== undefined) {
+    agree(address, Buffer.compare(previous, known.first) < 0, 'names above those before it');
+  }
+}
+
+/** Throws unless the block is as promised. */
+export function agree(address: Address, agrees: boolean, expected: string): void {
+  if (!agrees) throw contradiction(address, expected, 'another');
+}
+
+/** A fault of the pack; the import says where. */
+export function refused(expected: string, actual: string): RegaliaError {
+  const message = `a block is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_FORMAT', message, { what: 'block', at: 0, expected, actual });
+}
+
+/** A block that is named before it came. */
+export function absent(address: Address): RegaliaError {
+  return refused(`block ${addressText(address)}, before what names it`, 'nothing');
+}
+
+function contradiction(address: Address, expected: string, actual: string): RegaliaError {
+  return refused(`block ${addressText(address)} to be as promised: ${expected}`, actual);
+}
