@@ -9,7 +9,7 @@ import { RegaliaError } from '../errors.js';
 import { putBranch } from '../log/branches.js';
 import { importPack } from '../sync/import.js';
 import { Core, type Identity, putIdentity } from './core.js';
-import { checkTracking, grantShare, packFor } from './exchange.js';
+import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';
 import { MAIN } from './genesis.js';
 import type { Line } from './line.js';
@@ -31,7 +31,22 @@ export async function cloneInto(
   const { bucket, branch, commit } = from;
   const { id } = await grantShare(line);
   const pack = packFor(core, bucket, { branch, commit }, {});
-  await receiveInto(folder, core.settings, pack, { id, bucket, head: commit });
+  const replica = core.settings.random(16);
+  await receiveInto(folder, core.settings, pack, { id, replica, bucket, head: commit });
+  // What the clone has is known here from the first: so the next delta is one.
+  const tracking = trackingName(replica, MAIN);
+  await core.backend.write(
+    (batch) => putBranch(batch, bucket, tracking, { head: commit, id: undefined }),
+    core.settings.durability,
+  );
+}
+
+/** What a clone is given beside the pack. */
+interface Given {
+  readonly id: Id;
+  readonly replica: Uint8Array;
+  readonly bucket: Uint8Array;
+  readonly head: Address;
 }
 
 /** A new store from a pack of anybody's. */
@@ -39,19 +54,20 @@ export async function receiveInto(
   folder: string,
   settings: Settings,
   pack: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  given?: { readonly id: Id; readonly bucket: Uint8Array; readonly head: Address },
+  given?: Given,
 ): Promise<void> {
   await makeFolder(folder, async (generation) => {
     const backend = await openLmdb(generation, { create: true });
     try {
       const identity: Identity = {
         store: given?.bucket ?? new Uint8Array(16),
-        replica: settings.random(16),
+        replica: given?.replica ?? settings.random(16),
         algorithm: settings.algorithm,
         incarnation: 0,
         createdMs: Math.max(0, Math.floor(settings.now())),
       };
-      const { blocks, history } = new Core(backend, settings, identity);
+      const { blocks, history, sequences } = new Core(backend, settings, identity);
+      await sequences.reserve(1);
       await importPack({ blocks, history }, pack, {
         bucket: given?.bucket,
         durability: 'sync',

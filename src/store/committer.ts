@@ -19,6 +19,7 @@ import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
+import { diffTrees } from '../tree/diff.js';
 import { finishSteps } from '../tree/edit.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
@@ -33,7 +34,7 @@ import { checkDurability } from './options.js';
 import { runSteps } from './pace.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
-import { type ReadSet, sameSubtree } from './read-set.js';
+import { type ReadSet, sameStream, sameSubtree } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { TouchedBuckets } from './touched.js';
 import { touchedBetween } from './touched-between.js';
@@ -237,11 +238,24 @@ class Attempt {
       mergeBucket: (merge) => this.#mergeBucket(merge),
     });
     throwConflicts(conflicts.map(commitConflict));
+    this.#checkEqualChanges(started, head, core.tree(theirs.id, theirs.address));
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const steps = treeEdit.rootSteps(head.root, edit);
     const root = await runSteps(steps, core, this.#writers, this.#options.signal);
     const touched = touchedBetween(core, head, core.tree(root.id, root.address));
     return { root, touched, removed: [], added: [], moves: tx.moves, recount: true };
+  }
+
+  /** To a merge, equal changes of both sides are one; to transactions they are two that did not see each other. */
+  #checkEqualChanges(started: Tree, head: Tree, own: Tree): void {
+    for (const { names, stream } of diffTrees(started, own)) {
+      if (stream === undefined || sameStream(started, head, names, stream)) continue;
+      const equal = sameStream(own, head, names, stream);
+      const policy = this.#policy(head, names, stream);
+      const conflict = { key: keyText(names), stream, kind: 'changed/changed' } as const;
+      const side = typeof policy === 'function' ? policy(conflict) : policy;
+      if (equal && (side === undefined || side === 'conflict')) throwConflicts([conflict]);
+    }
   }
 
   /** A nested bucket that both the transaction and the head changed: one commit on the head's, as for the outer one. */

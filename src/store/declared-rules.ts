@@ -29,6 +29,13 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
     const stored = core.rules(tree.root.rules);
     const { first, missing } = contradiction(stored, declared);
     if (first !== undefined) throw contradictionError(first);
+    if (core.settings.declaresDefault && !sameRule(stored.default, declared.default)) {
+      throw new RegaliaError('REGALIA_RULE', 'the default rule is another than the stored one', {
+        rule: 'default',
+        expected: JSON.stringify(stored.default),
+        actual: JSON.stringify(declared.default),
+      });
+    }
     const added = missing.filter((name) => !sameRule(declared.ruleOf(name), stored.default));
     if (added.length === 0) return;
     const used = usedStream(tree, new Set(added));

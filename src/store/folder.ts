@@ -19,6 +19,7 @@ const WITNESS = 'WITNESS';
 const FIRST_GENERATION = 'gen-000001';
 const DATA_FILE = 'data.mdb';
 const CURRENT_MAX = 64;
+const COPY = 'a copy\n';
 
 /** What is at a path: a store, a place for one, or neither. */
 export async function examineFolder(folder: string): Promise<'store' | 'empty' | 'absent'> {
@@ -56,10 +57,14 @@ export async function currentGeneration(folder: string): Promise<string> {
   });
 }
 
-/** Makes a store at `folder`: `fill` is given the folder of its first generation. */
+/**
+ * Makes a store at `folder`: `fill` is given the folder of its first generation. A copy of another store is witnessed
+ * by nobody, so that it is written to only once it was adopted.
+ */
 export async function makeFolder(
   folder: string,
   fill: (generation: string) => Promise<void>,
+  what: 'store' | 'copy' = 'store',
 ): Promise<void> {
   const place = path.resolve(folder);
   const building = `${place}.new-${randomBytes(6).toString('hex')}`;
@@ -69,7 +74,8 @@ export async function makeFolder(
     const generation = path.join(building, FIRST_GENERATION);
     await fill(generation);
     await fs.writeFile(path.join(building, CURRENT), `${FIRST_GENERATION}\n`, { mode: 0o600 });
-    await writeWitness(building, generation);
+    if (what === 'store') await writeWitness(building, generation);
+    else await fs.writeFile(path.join(building, WITNESS), COPY, { mode: 0o600 });
     await syncFile(path.join(building, CURRENT));
     await syncFile(building);
     await fs.rename(building, place);

@@ -44,6 +44,8 @@ export interface Settings {
   /** What `streams` and `default` declare. */
   readonly rules: Rules;
   readonly declaresRules: boolean;
+  /** Whether `default` is among them. */
+  readonly declaresDefault: boolean;
 }
 
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -81,6 +83,7 @@ export function settingsOf(
     random: options.random ?? runtime.random,
     rules: defineRules(options),
     declaresRules: options.streams !== undefined || options.default !== undefined,
+    declaresDefault: options.default !== undefined,
   };
 }
 

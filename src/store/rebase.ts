@@ -1,12 +1,13 @@
 /**
  * Putting a small transaction's edits on a head that has moved since it began: each stream it changed must be as it
- * was, or a policy says whose change stands.
+ * was, or a policy says whose change stands. Equal changes conflict as well: two that counted up from the same number
+ * have counted once.
  */
 import { RegaliaError } from '../errors.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { findStream, type StreamPart } from '../tree/record.js';
+import { findStream } from '../tree/record.js';
 import { sameStream, sameSubtree } from './read-set.js';
 
 /** Who wins where both changed a stream: the transaction is ours, the head is theirs. */
@@ -66,11 +67,10 @@ export class Rebase {
     return this.#settle({ key: keyText(names), kind: 'removed/changed' }, names, undefined);
   }
 
-  #mayChange(names: Names, { stream, part }: StreamEdit): boolean {
+  #mayChange(names: Names, { stream }: StreamEdit): boolean {
     if (sameStream(this.#before, this.#head, names, stream)) return true;
     const spot = this.#head.find(names);
     const theirs = spot && findStream(spot.node, spot.index, stream);
-    if (samePart(theirs, part)) return true;
     const kind = theirs === undefined ? 'changed/removed' : 'changed/changed';
     return this.#settle({ key: keyText(names), stream, kind }, names, stream);
   }
@@ -92,11 +92,6 @@ export class Rebase {
     this.conflicts.push(conflict);
     return true;
   }
-}
-
-function samePart(a: StreamPart | undefined, b: StreamPart | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.form === b.form && a.length === b.length && Buffer.compare(a.bytes, b.bytes) === 0;
 }
 
 /** REGALIA_CONFLICT: nothing was committed; begin again, or give a policy. */

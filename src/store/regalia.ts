@@ -2,6 +2,7 @@
  * A store: the root bucket of a folder, with what only the whole has.
  */
 import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText, algorithmName } from '../blocks/address.js';
 import type { Backend } from '../blocks/backend.js';
@@ -184,11 +185,14 @@ export class Regalia extends Bucket {
         name: folder,
       });
     }
-    await makeFolder(folder, async (generation) => {
-      const { mkdir } = await import('node:fs/promises');
-      await mkdir(generation, { mode: 0o700 });
-      await this.core.backend.backup(path.join(generation, 'data.mdb'));
-    });
+    await makeFolder(
+      folder,
+      async (generation) => {
+        await mkdir(generation, { mode: 0o700 });
+        await this.core.backend.backup(path.join(generation, 'data.mdb'));
+      },
+      'copy',
+    );
   }
 
   /** Makes every commit so far durable. */
