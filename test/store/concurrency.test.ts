@@ -42,9 +42,29 @@ t.test('the same stream is a conflict that says what it is about', async (t) => 
   t.equal(error.retryable, true);
   t.equal(error.outcome, 'none');
   t.throws(() => two.get('/a', 's'), { code: 'REGALIA_CLOSED' });
-  const { changed } = await three.commit();
-  t.equal(changed, false, 'the same change on both sides is none');
+  await t.rejects(three.commit(), { code: 'REGALIA_CONFLICT' }, 'an equal change is one as well');
   return t.equal(textAt(store.snapshot(), '/a'), '1');
+});
+
+t.test('counting up from one number at the same time loses no count', async (t) => {
+  await using store = await Regalia.memory();
+  await put(store, { '/count': '0' });
+  const countUp = (): Promise<unknown> =>
+    store.transact((tx) => tx.put('/count', 's', bytes(`${Number(textAt(tx, '/count')) + 1}`)), {
+      retries: 100,
+    });
+  await Promise.all(Array.from({ length: 20 }, countUp));
+  t.equal(textAt(store.snapshot(), '/count'), '20');
+});
+
+t.test('an equal change conflicts in a transaction that had settled, too', async (t) => {
+  await using store = await Regalia.memory();
+  await put(store, { '/count': '0', '/d/x': '0' });
+  const large = store.begin();
+  large.put('/count', 's', bytes('1'));
+  large.move('/d', '/e');
+  await put(store, { '/count': '1' });
+  await t.rejects(large.commit(), { code: 'REGALIA_CONFLICT' });
 });
 
 t.test('removals and changes of the same meet in a conflict', async (t) => {

@@ -107,6 +107,7 @@ t.test('a backup is a whole store, and a copied folder is told from its original
   await store.backup(copy);
   await busy;
   t.equal(await codeOf(store.backup(copy)), 'REGALIA_EXISTS');
+  t.equal(await codeOf(Regalia.open(copy)), 'REGALIA_CLONED', 'it is written to by nobody yet');
   {
     await using opened = await Regalia.open(copy, { adopt: true });
     t.equal(textAt(opened.snapshot(), '/a'), '1');
