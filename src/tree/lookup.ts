@@ -28,8 +28,8 @@ export interface Spot {
   readonly index: number;
 }
 
-/** Directories whose way is remembered. */
-const WAYS_MAX = 8_192;
+/** Directories whose way is remembered in each of two generations. */
+const WAYS_MAX = 16_384;
 const SLASH = 0x2f;
 
 /** The top node of a record's child map; through the root, if it is a bucket. Undefined where there is none. */
@@ -79,8 +79,9 @@ export function crossBorder(cache: NodeCache, spot: Spot): Spot {
 export class Tree {
   readonly cache: NodeCache;
   readonly root: Root;
-  /** From a directory's text to the top node of its child map. */
-  readonly #ways = new Map<string, Node>();
+  /** From a directory's text to the top node of its child map: those used lately, and those before them. */
+  #ways = new Map<string, Node>();
+  #oldWays = new Map<string, Node>();
 
   constructor(cache: NodeCache, root: Root) {
     this.cache = cache;
@@ -171,13 +172,21 @@ export class Tree {
   #way(directory: string, key: string): Node | undefined {
     const known = this.#ways.get(directory);
     if (known !== undefined && !known.evicted) return known;
-    const names = parseKey(directory);
-    parseKey(key);
-    const map = this.mapOf(names);
+    const older = this.#oldWays.get(directory);
+    const map = older === undefined || older.evicted ? this.#find(directory, key) : older;
     if (map === undefined) return undefined;
-    if (this.#ways.size >= WAYS_MAX) this.#ways.clear();
+    if (this.#ways.size >= WAYS_MAX) {
+      this.#oldWays = this.#ways;
+      this.#ways = new Map();
+    }
     this.#ways.set(directory, map);
     return map;
+  }
+
+  #find(directory: string, key: string): Node | undefined {
+    const names = parseKey(directory);
+    parseKey(key);
+    return this.mapOf(names);
   }
 }
 
