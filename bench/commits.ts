@@ -6,7 +6,7 @@ import type { Bench, Context, Row } from './harness/bench.js';
 import { storedBytes } from './harness/folder.js';
 import { commitOurs, openOurs } from './harness/ours.js';
 import { samplePairs, timed } from './harness/sample.js';
-import { batches, filesShuffled, type Write } from './harness/workload.js';
+import { batches, filesShuffled, HeldWrites } from './harness/workload.js';
 import { openHyperbee } from './rivals/hyperbee.js';
 import { RawLmdb } from './rivals/lmdb-raw.js';
 
@@ -18,7 +18,7 @@ interface Run {
   readonly bytes: number;
 }
 
-async function ours(folder: string, writes: readonly Write[]): Promise<Run> {
+async function ours(folder: string, writes: HeldWrites): Promise<Run> {
   const store = await openOurs(folder);
   const ms = await timed(async () => {
     for (const batch of batches(writes, size)) await commitOurs(store, batch);
@@ -27,14 +27,14 @@ async function ours(folder: string, writes: readonly Write[]): Promise<Run> {
   return { ms, bytes: storedBytes(folder) };
 }
 
-async function lmdb(folder: string, writes: readonly Write[]): Promise<Run> {
+async function lmdb(folder: string, writes: HeldWrites): Promise<Run> {
   const store = new RawLmdb(folder);
   const ms = await timed(() => store.load(writes, size));
   await store.close();
   return { ms, bytes: storedBytes(folder) };
 }
 
-async function hyperbee(folder: string, writes: readonly Write[]): Promise<Run | undefined> {
+async function hyperbee(folder: string, writes: HeldWrites): Promise<Run | undefined> {
   const store = await openHyperbee(folder);
   if (store === undefined) return undefined;
   const ms = await timed(() => store.load(writes, size));
@@ -43,8 +43,9 @@ async function hyperbee(folder: string, writes: readonly Write[]): Promise<Run |
 }
 
 async function run(context: Context): Promise<Row[]> {
-  const writes = [...filesShuffled(context.sized(files), context.seed)];
-  const data = writes.reduce((sum, [key, content]) => sum + key.length + content.length, 0);
+  const count = context.sized(files);
+  const writes = new HeldWrites(filesShuffled(count, context.seed), count);
+  const data = writes.bytes;
   const bytes: { ours: number[]; lmdb: number[] } = { ours: [], lmdb: [] };
   const pairs = await samplePairs(
     5,

@@ -5,27 +5,27 @@
 import type { Bench, Context, Row } from './harness/bench.js';
 import { commitOurs, openOurs } from './harness/ours.js';
 import { sample, samplePairs, timed } from './harness/sample.js';
-import { filesInOrder, filesShuffled, type Write } from './harness/workload.js';
+import { filesInOrder, filesShuffled, HeldWrites } from './harness/workload.js';
 import { openHyperbee } from './rivals/hyperbee.js';
 import { RawLmdb } from './rivals/lmdb-raw.js';
 
 const files = 1_000_000;
 
-async function ours(context: Context, writes: readonly Write[]): Promise<number> {
+async function ours(context: Context, writes: HeldWrites): Promise<number> {
   const store = await openOurs(context.folder('ours'));
   const ms = await timed(() => commitOurs(store, writes));
   await store.close();
   return (writes.length * 1000) / ms;
 }
 
-async function lmdb(context: Context, writes: readonly Write[]): Promise<number> {
+async function lmdb(context: Context, writes: HeldWrites): Promise<number> {
   const store = new RawLmdb(context.folder('lmdb'));
   const ms = await timed(() => store.load(writes, 100_000));
   await store.close();
   return (writes.length * 1000) / ms;
 }
 
-async function hyperbee(context: Context, writes: readonly Write[]): Promise<number | undefined> {
+async function hyperbee(context: Context, writes: HeldWrites): Promise<number | undefined> {
   const store = await openHyperbee(context.folder('hyperbee'));
   if (store === undefined) return undefined;
   const ms = await timed(() => store.load(writes, 1_000));
@@ -35,16 +35,16 @@ async function hyperbee(context: Context, writes: readonly Write[]): Promise<num
 
 async function run(context: Context): Promise<Row[]> {
   const count = context.sized(files);
-  const shuffled = [...filesShuffled(count, context.seed)];
+  const shuffled = new HeldWrites(filesShuffled(count, context.seed), count);
   const pairs = await samplePairs(
     5,
     () => ours(context, shuffled),
     () => lmdb(context, shuffled),
   );
-  const tenth = [...filesShuffled(Math.ceil(count / 10), context.seed)];
+  const few = Math.ceil(count / 10);
+  const tenth = new HeldWrites(filesShuffled(few, context.seed), few);
   const rival = await hyperbee(context, tenth);
-  shuffled.length = 0;
-  const sorted = [...filesInOrder(count)];
+  const sorted = new HeldWrites(filesInOrder(count), count);
   const inOrder = await samplePairs(
     3,
     () => ours(context, sorted),

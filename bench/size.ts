@@ -5,7 +5,7 @@
 import type { Bench, Context, Row } from './harness/bench.js';
 import { storedBytes } from './harness/folder.js';
 import { makeOurs } from './harness/ours.js';
-import { filesShuffled } from './harness/workload.js';
+import { filesShuffled, HeldWrites } from './harness/workload.js';
 import { RawLmdb } from './rivals/lmdb-raw.js';
 
 const files = 1_000_000;
@@ -13,8 +13,8 @@ const files = 1_000_000;
 async function run(context: Context): Promise<Row[]> {
   const count = context.sized(files);
   const [folder, rivalFolder] = [context.folder('ours'), context.folder('lmdb')];
-  const writes = [...filesShuffled(count, context.seed)];
-  const data = writes.reduce((sum, [key, content]) => sum + key.length + content.length, 0);
+  const writes = new HeldWrites(filesShuffled(count, context.seed), count);
+  const data = writes.bytes;
   await makeOurs(folder, writes);
   const rival = new RawLmdb(rivalFolder, { durable: false });
   rival.load(writes);

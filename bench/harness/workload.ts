@@ -3,8 +3,7 @@
  * 100 bytes that no codec can shrink. A million files make a thousand directories.
  *
  * Key and content are functions of the file's index (and the content of a version), so nothing needs to be kept. But
- * making one takes 1 to 2 µs, which bare lmdb takes to store it: spread the generator into an array before the clock
- * starts.
+ * making one takes 1 to 2 µs, which bare lmdb takes to store it: hold them before the clock starts.
  */
 import { Random, shuffledIndexes } from './random.js';
 
@@ -33,6 +32,42 @@ export function* filesInOrder(count: number, version = 0): Generator<Write> {
 export function* filesShuffled(count: number, seed: number, version = 0): Generator<Write> {
   for (const index of shuffledIndexes(count, seed)) {
     yield [fileKey(index), fileContent(index, version)];
+  }
+}
+
+/**
+ * Writes made beforehand, with all contents in one buffer: a million small ones would each have memory of its own, and
+ * the collector's work on them would be charged to whoever allocates meanwhile.
+ */
+export class HeldWrites implements Iterable<Write> {
+  readonly #keys: string[] = [];
+  readonly #contents: Uint8Array;
+  readonly #each: number;
+
+  /** `writes` are at most `most`, with contents of `each` bytes. */
+  constructor(writes: Iterable<Write>, most: number, each = contentLength) {
+    this.#each = each;
+    this.#contents = new Uint8Array(most * each);
+    for (const [key, content] of writes) {
+      this.#contents.set(content, this.#keys.length * each);
+      this.#keys.push(key);
+    }
+  }
+
+  get length(): number {
+    return this.#keys.length;
+  }
+
+  /** Bytes of all keys and contents. */
+  get bytes(): number {
+    return this.#keys.reduce((sum, key) => sum + key.length + this.#each, 0);
+  }
+
+  *[Symbol.iterator](): Generator<Write> {
+    for (let i = 0; i < this.#keys.length; i++) {
+      const at = i * this.#each;
+      yield [this.#keys[i] as string, this.#contents.subarray(at, at + this.#each)];
+    }
   }
 }
 
