@@ -29,6 +29,7 @@ import type { Core } from './core.js';
 import type { Entry } from './entry.js';
 import { graftedBuckets } from './graft.js';
 import type { Landed, Line } from './line.js';
+import { rootRefOf } from './merging.js';
 import { badOption } from './options.js';
 import { Pending } from './pending.js';
 import { PrivateTree } from './private-tree.js';
@@ -49,6 +50,8 @@ export interface WriteOptions {
 
 /** What an extent holds for certain, with the nodes above. */
 const EXTENT_BYTES = 8_192;
+/** What an entry takes beside its streams, at most times. */
+const ENTRY_BYTES = 128;
 /** How far beyond its bound a transaction may go where the event loop has no turn. */
 const OVERDRAFT = 4;
 
@@ -203,7 +206,10 @@ export class Transaction extends View {
     const { bytes } = this.#pending;
     const { blocks, settings } = this.core;
     blocks.replenish();
-    if (bytes < blocks.available * EXTENT_BYTES) this.#flush();
+    // Scattered edits touch every node: as much as there is may be staged anew.
+    const { entries, inlineBytes } = rootRefOf(this.fork.tree).totals;
+    const staged = bytes + inlineBytes + entries * ENTRY_BYTES;
+    if (staged < blocks.available * EXTENT_BYTES) this.#flush();
     else if (bytes > OVERDRAFT * settings.transactionBytes) {
       throw badOption('data', 'put with a turn of the event loop now and then', `${bytes} bytes`);
     }
