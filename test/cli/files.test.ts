@@ -122,7 +122,7 @@ async function interrupted(args: string[], ready: (out: string) => boolean) {
     if (!ready(out)) return;
     clearInterval(poll);
     child.kill('SIGINT');
-  }, 20);
+  }, 2);
   const signal = await new Promise((resolve) => child.on('close', (_, by) => resolve(by)));
   return { signal, out, err };
 }
@@ -130,7 +130,8 @@ async function interrupted(args: string[], ready: (out: string) => boolean) {
 t.test('Ctrl-C ends an import with nothing changed, and the store goes on', async (t) => {
   const dir = scratch(t);
   const [tree, store] = [join(dir, 'tree'), join(dir, 'store')];
-  for (let i = 0; i < 1_500; i++) writeFileSync(join(tree, `${i}`), Buffer.alloc(20_000, `${i}`));
+  // Far more than is imported between the first bytes stored and the signal heard.
+  for (let i = 0; i < 5_000; i++) writeFileSync(join(tree, `${i}`), Buffer.alloc(40_000, `${i}`));
   await rowsOf(t, 'init', store);
   const size = () => lstatSync(join(store, 'gen-000001/data.mdb')).size;
   const before = size();
@@ -141,7 +142,7 @@ t.test('Ctrl-C ends an import with nothing changed, and the store goes on', asyn
   t.equal(signal, 'SIGINT');
   t.match(err, /REGALIA_ABORTED/);
   t.equal((await rowsOf(t, 'log', store)).length, 1);
-  t.match(await rowsOf(t, 'import', store, tree), [{ changed: 1_501, committed: true }]);
+  t.match(await rowsOf(t, 'import', store, tree), [{ changed: 5_001, committed: true }]);
   t.equal((await regalia(['verify', store])).exit, 0);
 });
 
