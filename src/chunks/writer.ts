@@ -1,8 +1,9 @@
 /**
- * Writes one content: bytes are gathered until a piece's end is sure, pieces go to the sink, their addresses to the
- * manifest builder.
+ * Writes one content: bytes are cut into pieces and holes, pieces go to the sink, their addresses to the manifest
+ * builder.
  *
- *     push -> [gathered, below two pieces] -> splitter -> piece -> sink      (address, id, length) -> manifest path
+ *     push, zeros -> cutter -> piece -> sink      (address, id, length) -> manifest path
+ *                           -> hole                            (length) ->
  *
  * Invariants: memory is bounded by two pieces, one manifest path and what the sink stages before it is spilled; equal
  * bytes give equal references, however they were pushed; a writer that failed or finished takes no more bytes. What
@@ -13,8 +14,10 @@ import type { Blocks, BlockWriter } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { concatBytes, copyBytes } from '../bytes.js';
 import { assert, throwIfAborted } from '../errors.js';
-import type { ContentRef } from './content.js';
-import { CHILDREN_MIN, LEVEL_MAX } from './manifest.js';
+import { type ContentRef, checkLength } from './content.js';
+import { Cutter } from './cutter.js';
+import { HOLE_MIN } from './holes.js';
+import { CHILDREN_MIN, LEVEL_MAX, type Part } from './manifest.js';
 import { ManifestBuilder } from './manifest-builder.js';
 import { writePiece } from './piece.js';
 import { type Source, sourceBytes } from './source.js';
@@ -35,10 +38,7 @@ export class ContentWriter {
   readonly #splitter: Splitter;
   readonly #builder: ManifestBuilder;
   readonly #body = new BodyWriter();
-  /** Bytes of no piece yet lie in `#gathered[#start..#end]`. */
-  #gathered = new Uint8Array(0);
-  #start = 0;
-  #end = 0;
+  readonly #cutter: Cutter;
   #length = 0;
   #open = true;
   /** What `#length` was when the event loop last took a turn. */
@@ -56,6 +56,10 @@ export class ContentWriter {
     this.#algorithm = algorithm;
     this.#splitter = splitterOf(chunking);
     this.#builder = new ManifestBuilder(this.#sink, algorithm, this.#body);
+    this.#cutter = new Cutter(this.#splitter, {
+      piece: (bytes, start, end) => this.#keep(bytes, start, end),
+      hole: (length) => this.#add({ address: undefined, length }),
+    });
   }
 
   /** Logical bytes pushed so far. */
@@ -70,55 +74,31 @@ export class ContentWriter {
 
   /** Adds bytes, and copies what it keeps. `Blocks.reserve(extentsFor(bytes, chunking))` came first. */
   push(bytes: Uint8Array): void {
+    this.#grow(bytes.length);
+    this.#cutter.push(bytes);
+  }
+
+  /** Adds zeros, any number at once: from 65,536 on they take neither time nor room. */
+  zeros(count: number): void {
+    this.#grow(count);
+    this.#cutter.zeros(count);
+  }
+
+  #grow(count: number): void {
     assert(this.#open, 'a finished content takes no more bytes');
-    this.#length += bytes.length;
-    const { bytesMax } = this.#splitter;
-    let at = 0;
-    // What lies gathered is joined by as much as it needs for one piece, until none of it is left.
-    while (this.#end > this.#start && at < bytes.length) {
-      const count = Math.min(bytes.length - at, bytesMax - (this.#end - this.#start));
-      this.#gather(bytes, at, at + count);
-      at += count;
-      if (this.#end - this.#start < bytesMax) return;
-      const until = this.#splitter.cut(this.#gathered, this.#start, this.#end);
-      this.#keep(this.#gathered, this.#start, until);
-      this.#start = until;
-      // What is still gathered is among these bytes again: go on there.
-      if (this.#end - this.#start <= at) {
-        at -= this.#end - this.#start;
-        this.#start = this.#end;
-      }
-    }
-    while (bytes.length - at >= bytesMax) {
-      const until = this.#splitter.cut(bytes, at, at + bytesMax);
-      this.#keep(bytes, at, until);
-      at = until;
-    }
-    this.#gather(bytes, at, bytes.length);
+    checkLength(this.#length + count);
+    this.#length += count;
   }
 
-  #gather(bytes: Uint8Array, from: number, until: number): void {
-    const held = this.#end - this.#start;
-    const needed = held + until - from;
-    if (this.#start > 0 && this.#start + needed > this.#gathered.length) {
-      this.#gathered.copyWithin(0, this.#start, this.#end);
-      this.#start = 0;
-      this.#end = held;
-    }
-    if (needed > this.#gathered.length) {
-      const room = Math.min(Math.max(needed, this.#gathered.length * 2), this.#splitter.bytesMax);
-      const grown = new Uint8Array(room);
-      grown.set(this.#gathered.subarray(0, held));
-      this.#gathered = grown;
-    }
-    this.#gathered.set(bytes.subarray(from, until), this.#end);
-    this.#end += until - from;
-  }
-
-  #keep(bytes: Uint8Array, start: number, end: number): void {
+  #keep(bytes: Uint8Array, start: number, end: number): boolean {
     writePiece(this.#body, this.#algorithm, bytes, start, end);
     const staged = this.#sink.keep(this.#body, this.#body.length, this.#algorithm);
-    this.#builder.add({ ...staged, length: end - start });
+    return this.#add({ ...staged, length: end - start });
+  }
+
+  #add(part: Part): boolean {
+    this.#builder.add(part);
+    return true;
   }
 
   /** Stages the rest and the manifests. At least one byte was pushed: an empty stream is inline. */
@@ -126,12 +106,7 @@ export class ContentWriter {
     assert(this.#open, 'a content is finished once');
     assert(this.#length > 0, 'an empty stream is inline, never a content');
     this.#open = false;
-    while (this.#end > this.#start) {
-      const until = this.#splitter.cut(this.#gathered, this.#start, this.#end);
-      this.#keep(this.#gathered, this.#start, until);
-      this.#start = until;
-    }
-    this.#gathered = new Uint8Array(0);
+    this.#cutter.end();
     return this.#builder.finish();
   }
 
@@ -188,7 +163,8 @@ export class ContentWriter {
     }
   }
 
-  /** Runs a step once there is room for what it may stage: the pieces of twice the longest one, and what they end. */
+  /** Runs a step once there is room for what it may stage: the pieces of twice the longest one
+   * and of zeros that were withheld, and what they end. */
   async #stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
     if (this.#sink.heavy) await this.#sink.spill();
     if (this.#length - this.#turned >= TURN_BYTES) {
@@ -196,7 +172,7 @@ export class ContentWriter {
       await turn();
     }
     throwIfAborted(signal, 'write');
-    return this.#sink.stage(blocksFor(2 * this.#splitter.bytesMax, this.#splitter), () => {
+    return this.#sink.stage(blocksFor(2 * this.#splitter.bytesMax + HOLE_MIN, this.#splitter), () => {
       throwIfAborted(signal, 'write');
       return step();
     });
@@ -210,7 +186,9 @@ export function extentsFor(length: number, chunking: Chunking | Splitter): numbe
 
 /** Each block may be the first of an extent. */
 function blocksFor(length: number, { bytesMin }: Splitter): number {
-  const pieces = Math.ceil(length / bytesMin);
+  // Beside holes, and where what came before ends, pieces may be shorter: two for each stretch between holes.
+  const stretches = 2 + Math.floor(length / HOLE_MIN);
+  const pieces = Math.ceil(length / bytesMin) + 2 * stretches;
   // Beside one path, manifests are at most one for 32 children on each level.
   return pieces + Math.ceil(pieces / (CHILDREN_MIN - 1)) + LEVEL_MAX;
 }

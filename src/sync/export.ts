@@ -9,7 +9,7 @@ import { brotliCompressSync, constants } from 'node:zlib';
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { ByteWriter, concatBytes, equalBytes, varintLength } from '../bytes.js';
-import type { BlockReads } from '../chunks/reader.js';
+import type { BlockReads } from '../chunks/cursor.js';
 import { turn } from '../chunks/turn.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
 import { missingCommit } from '../log/absence.js';

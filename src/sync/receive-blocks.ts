@@ -121,7 +121,7 @@ export class BlockReceiver {
     } else if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);
       for (let i = 0; i < manifest.count; i++) {
-        if (isPending(manifest.address(i))) this.#childOf(manifest, i);
+        if (!manifest.isHole(i) && isPending(manifest.address(i))) this.#childOf(manifest, i);
       }
     } else if (kind === BlockKind.moves) {
       const { next } = decodeMoves(plain);
@@ -265,6 +265,10 @@ export class BlockReceiver {
     const ids: number[] = [];
     let lastEnded = true;
     for (let i = 0; i < count; i++) {
+      if (manifest.isHole(i)) {
+        ids.push(0);
+        continue;
+      }
       const known = this.#childOf(manifest, i);
       if (i + 1 === count) lastEnded = known.ended;
       ids.push(known.id);

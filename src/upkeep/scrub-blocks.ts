@@ -20,7 +20,7 @@ import type { Backend } from '../blocks/backend.js';
 import { readU48 } from '../blocks/body.js';
 import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf } from '../blocks/extent.js';
 import { EMPTY, equalBytes } from '../bytes.js';
-import { Manifest } from '../chunks/manifest.js';
+import { isHole, Manifest } from '../chunks/manifest.js';
 import { checkHeader, pieceBytes } from '../chunks/piece.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
 import { decodeMoves } from '../log/moves.js';
@@ -351,7 +351,7 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
   const manifest = new Manifest(bytes, plainLength);
   const { level, count, length } = manifest;
   if (manifest.algorithm !== address[0]) throw contradiction('a manifest names another algorithm');
-  if (what === 'content' && count < 2) throw contradiction('a top manifest has a single child');
+  if (what === 'content' && !manifest.canBeTop) throw contradiction('a top manifest has a single child');
   if (lastOfLevel !== true && !manifest.ended) {
     throw contradiction('a manifest ends where none does');
   }
@@ -361,8 +361,9 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
     : ({ what: 'manifest', kind: BlockKind.manifest, level: level - 1 } as const);
   const children: Wanted[] = [];
   for (let i = 0; i < count; i++) {
+    const child = manifest.part(i);
     const last = lastOfLevel === true && i === count - 1;
-    children.push({ ...shared, ...manifest.child(i), lastOfLevel: last });
+    if (!isHole(child)) children.push({ ...shared, ...child, lastOfLevel: last });
   }
   const links = bytes.length - plainLength;
   const torn = links !== 0 && links !== 6 * count;

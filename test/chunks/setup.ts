@@ -5,7 +5,7 @@ import { type AlgorithmNumber, SHA256 } from '../../src/blocks/address.js';
 import { Blocks, type BlockWriter } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import type { ContentRef } from '../../src/chunks/content.js';
-import type { BlockReads } from '../../src/chunks/reader.js';
+import type { BlockReads } from '../../src/chunks/cursor.js';
 import { PieceIndex } from '../../src/chunks/staging.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 

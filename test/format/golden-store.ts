@@ -8,9 +8,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 
 export const GOLDEN = {
-  head: 'sha256:55a8e957c1ad4e057c11e3c14de1a1a9d062cdada6729e6e5aa683420eba51ef',
-  draft: 'sha256:b4ccd1d7fdb44519a553cd5c33484b5e3d4a973d3d4385ff11367b6a620b8f0e',
-  root: 'sha256:0c397a18433d11dfc9d89609d7a28ffa71ec4feeaec6db86e2ce005f46dbcde8',
+  head: 'sha256:949445fa22bef3ae339e9dac6b4ef75f9edabd3a3ce20ec1e601e5cc8bd67ef6',
+  draft: 'sha256:9d87d35cce4fd86cfadd72a56501a0bab36e05e635728de8f912d996c8e8605d',
+  root: 'sha256:608e273eb2598e967ee686725ade4c23ad2551ec643414793b28ceb13632d8e7',
   entries: 126,
   messages: ['change within', 'move a cat', 'add photos', 'init'],
 } as const;

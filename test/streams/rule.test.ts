@@ -155,7 +155,9 @@ t.test(
 t.test('a later release is told from damage', async (t) => {
   const of = (text: string) => codeOf(() => decodeRules(unhex(text) as Uint8Array));
   t.equal(of('01000501010280040301040105808004'), 'nothing');
-  t.equal(of('010006010102800403010401058080040601'), 'REGALIA_VERSION', 'a sixth field');
+  t.equal(of('010006010102800403010401058080040601'), 'REGALIA_FORMAT', 'a size too many');
+  const eight = '0100080101028004030104010580800406010701';
+  t.equal(of(`${eight}0801`), 'REGALIA_VERSION', 'an eighth field');
   t.equal(of('01000501090280040301040105808004'), 'REGALIA_VERSION', 'another encoding');
   t.equal(of('01000501010280040309040105808004'), 'REGALIA_VERSION', 'another policy');
   t.equal(of('01000501010280040301040205808004'), 'REGALIA_VERSION', 'another chunking');
