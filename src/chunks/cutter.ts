@@ -24,7 +24,7 @@ export class Cutter {
   readonly #splitter: Splitter;
   readonly #taker: PartTaker;
   /** Where the next part begins in the content. */
-  #offset: number;
+  #offset = 0;
   /** Bytes of no piece yet lie in `#gathered[#start..#end]`. */
   #gathered = new Uint8Array(0);
   #start = 0;
@@ -33,16 +33,28 @@ export class Cutter {
   #zeros = 0;
   #stopped = false;
 
-  /** `offset`: where in the content the first bytes lie. Before them is its beginning or a part's end. */
-  constructor(splitter: Splitter, taker: PartTaker, offset = 0) {
+  constructor(splitter: Splitter, taker: PartTaker) {
     this.#splitter = splitter;
     this.#taker = taker;
+  }
+
+  /** What is pushed first lies at `offset` of the content, where a part ended. */
+  begin(offset: number): void {
     this.#offset = offset;
   }
 
   /** Where the last part ended. */
   get offset(): number {
     return this.#offset;
+  }
+
+  /** Whether no more parts come. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Bytes that are in no part yet. */

@@ -18,7 +18,7 @@ import { type ContentRef, checkLength } from './content.js';
 import { Cutter } from './cutter.js';
 import { HOLE_MIN } from './holes.js';
 import { CHILDREN_MIN, LEVEL_MAX, type Part } from './manifest.js';
-import { ManifestBuilder } from './manifest-builder.js';
+import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
 import { writePiece } from './piece.js';
 import { type Source, sourceBytes } from './source.js';
 import { type Chunking, type Splitter, splitterOf } from './splitter.js';
@@ -32,6 +32,11 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** So many zeros, in the place of bytes. */
+export interface Zeros {
+  readonly zeros: number;
+}
+
 export class ContentWriter {
   readonly #sink: BlockSink;
   readonly #algorithm: AlgorithmNumber;
@@ -41,6 +46,7 @@ export class ContentWriter {
   readonly #cutter: Cutter;
   #length = 0;
   #open = true;
+  #isLast: ((offset: number) => boolean) | undefined;
   /** What `#length` was when the event loop last took a turn. */
   #turned = 0;
 
@@ -96,9 +102,15 @@ export class ContentWriter {
     return this.#add({ ...staged, length: end - start });
   }
 
+  /** Whether to go on. */
   #add(part: Part): boolean {
     this.#builder.add(part);
-    return true;
+    return this.#isLast === undefined || !this.#isLast(this.#cutter.offset);
+  }
+
+  /** No more bytes come: what is held becomes parts. */
+  end(): void {
+    this.#cutter.end();
   }
 
   /** Stages the rest and the manifests. At least one byte was pushed: an empty stream is inline. */
@@ -106,8 +118,43 @@ export class ContentWriter {
     assert(this.#open, 'a content is finished once');
     assert(this.#length > 0, 'an empty stream is inline, never a content');
     this.#open = false;
-    this.#cutter.end();
+    this.end();
     return this.#builder.finish();
+  }
+
+  // What a rewrite needs: a beginning and an end in an old tree.
+
+  /** Begins at a cut of another content, whose tree left of it is `path`. */
+  resume(offset: number, path: readonly Unfinished[]): void {
+    assert(this.#length === 0, 'a writer goes on before it has begun');
+    this.#length = offset;
+    this.#turned = offset;
+    this.#cutter.begin(offset);
+    this.#builder.resume(path);
+  }
+
+  /** Makes no more parts behind the first one that ends where `isLast` says, be it the one before. */
+  stopWhere(isLast: (offset: number) => boolean): void {
+    this.#isLast = isLast;
+    if (this.#cutter.held === 0 && isLast(this.#cutter.offset)) this.#cutter.stop();
+  }
+
+  /** Whether it has made the last part. What is pushed from then on is passed over. */
+  get stopped(): boolean {
+    return this.#cutter.stopped;
+  }
+
+  /** Where the last part ends. */
+  get offset(): number {
+    return this.#cutter.offset;
+  }
+
+  /** Adds a part or node of another tree behind the last part; false where nodes of that level do not begin here. */
+  take(part: Part, level: number): boolean {
+    assert(this.stopped, 'what is taken comes behind what was cut');
+    if (!this.#builder.isBetween(level)) return false;
+    this.#builder.add(part, level);
+    return true;
   }
 
   /** A content from bytes at hand. `Blocks.reserve(extentsFor(bytes.length, chunking))` came first. */
@@ -133,39 +180,54 @@ export class ContentWriter {
     inlineMax: number,
     options: WriteOptions = {},
   ): Promise<ContentRef | Uint8Array> {
+    return this.gather(sourceBytes(source, options.signal), inlineMax, options);
+  }
+
+  /** The same of parts that may be zeros by number. */
+  async gather(
+    parts: AsyncIterable<Uint8Array | Zeros>,
+    inlineMax: number,
+    { signal }: WriteOptions = {},
+  ): Promise<ContentRef | Uint8Array> {
     assert(this.#open && this.#length === 0, 'write writes a content of its own');
-    const { signal } = options;
-    let head: Uint8Array[] = [];
+    let head: (Uint8Array | Zeros)[] = [];
     let length = 0;
     try {
-      for await (const part of sourceBytes(source, signal)) {
-        length += part.length;
-        if (length <= inlineMax) head.push(copyBytes(part));
+      for await (const part of parts) {
+        length += lengthOf(part);
+        if (length <= inlineMax) head.push(part instanceof Uint8Array ? copyBytes(part) : part);
         else {
-          for (const early of head) await this.#pushAll(early, signal);
+          for (const early of head) await this.#pushPart(early, signal);
           head = [];
-          await this.#pushAll(part, signal);
+          await this.#pushPart(part, signal);
         }
       }
       throwIfAborted(signal, 'write');
-      if (length <= inlineMax) return concatBytes(head);
-      return await this.#stage(() => this.finish(), signal);
+      if (length <= inlineMax) return concatBytes(head.map(bytesOf));
+      return await this.stage(() => this.finish(), signal);
     } finally {
       this.#open = false;
     }
   }
 
-  /** Pushes a part of any size, in steps that are staged without waiting. */
-  async #pushAll(part: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  async #pushPart(part: Uint8Array | Zeros, signal: AbortSignal | undefined): Promise<void> {
+    if (part instanceof Uint8Array) await this.pushAll(part, signal);
+    else this.zeros(part.zeros);
+  }
+
+  /** Pushes bytes of any number, in steps that are staged without waiting. */
+  async pushAll(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const step = this.#splitter.bytesMax;
-    for (let at = 0; at < part.length; at += step) {
-      await this.#stage(() => this.push(part.subarray(at, at + step)), signal);
+    for (let at = 0; at < bytes.length; at += step) {
+      await this.stage(() => this.push(bytes.subarray(at, at + step)), signal);
     }
   }
 
-  /** Runs a step once there is room for what it may stage: the pieces of twice the longest one
-   * and of zeros that were withheld, and what they end. */
-  async #stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
+  /**
+   * Runs a step once there is room for what it may stage: the pieces of twice the longest one and of zeros that were
+   * withheld, and what they end.
+   */
+  async stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
     if (this.#sink.heavy) await this.#sink.spill();
     if (this.#length - this.#turned >= TURN_BYTES) {
       this.#turned = this.#length;
@@ -177,6 +239,14 @@ export class ContentWriter {
       return step();
     });
   }
+}
+
+function lengthOf(part: Uint8Array | Zeros): number {
+  return part instanceof Uint8Array ? part.length : part.zeros;
+}
+
+function bytesOf(part: Uint8Array | Zeros): Uint8Array {
+  return part instanceof Uint8Array ? part : new Uint8Array(part.zeros);
 }
 
 /** An upper bound of the extents that a content of `length` bytes takes: what `Blocks.reserve` is asked for. */
