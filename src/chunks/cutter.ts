@@ -94,7 +94,10 @@ export class Cutter {
   #endZeros(): void {
     const zeros = this.#zeros;
     this.#zeros = 0;
-    if (zeros < HOLE_MIN) return this.#push(ZEROS, 0, zeros);
+    if (zeros < HOLE_MIN) {
+      this.#push(ZEROS, 0, zeros);
+      return;
+    }
     this.#endPieces();
     if (this.#stopped) return;
     this.#offset += zeros;

@@ -99,7 +99,12 @@ export function writeManifest(
   return plainLength;
 }
 
-function writeChild(body: BodyWriter, algorithm: AlgorithmNumber, level: number, child: Part): void {
+function writeChild(
+  body: BodyWriter,
+  algorithm: AlgorithmNumber,
+  level: number,
+  child: Part,
+): void {
   if (isHole(child)) {
     assert(level === 1 && child.length >= HOLE_MIN, 'a hole is long, and a part');
     body.varint(child.length * 2 + 1);

@@ -27,8 +27,9 @@ import { type BlockReads, Cursor, readPiece } from './cursor.js';
 import { HOLE_MIN, zerosEnd } from './holes.js';
 import { isHole } from './manifest.js';
 import type { Unfinished } from './manifest-builder.js';
+import { ContentReader } from './reader.js';
 import { type Source, sourceBytes } from './source.js';
-import type { ContentWriter, WriteOptions } from './writer.js';
+import type { ContentWriter, WriteOptions, Zeros } from './writer.js';
 
 /** What is to become of old bytes: those before `at` stay, with zeros up to `at` where they are fewer. */
 export interface Edit {
@@ -41,9 +42,49 @@ export interface Edit {
 const TAKEN_AT_ONCE = 256;
 
 /**
- * The content after the edit, by a writer that has written nothing. Errors: those of reading the old content and of
- * `ContentWriter.write`; REGALIA_RANGE beyond the length that a content may have.
+ * What becomes of a stream's bytes, by a writer that has written nothing: bytes where they are at most `inlineMax`, as
+ * `ContentWriter.writeOrInline` has it. Contents are longer than that. Errors: those of reading the old content and of
+ * writing; REGALIA_RANGE beyond the length that a content may have.
  */
+export async function rewrite(
+  writer: ContentWriter,
+  blocks: BlockReads,
+  old: Uint8Array | ContentRef,
+  edit: Edit,
+  inlineMax: number,
+  options: WriteOptions = {},
+): Promise<Uint8Array | ContentRef> {
+  if (old instanceof Uint8Array) {
+    return writer.gather(editedBytes(old, edit, options.signal), inlineMax, options);
+  }
+  if (edit.source === undefined && edit.at <= inlineMax) {
+    const pieces = new ContentReader(blocks, old).pieces(0, edit.at, options.signal);
+    return writer.gather(pieces, inlineMax, options);
+  }
+  return rewriteContent(writer, blocks, old, edit, options);
+}
+
+/** All bytes after the edit. */
+async function* editedBytes(
+  old: Uint8Array,
+  { at, source }: Edit,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array | Zeros, void, undefined> {
+  const gap = { zeros: Math.max(0, at - old.length) };
+  yield old.subarray(0, at);
+  if (source === undefined) yield gap;
+  else {
+    let end = at;
+    for await (const part of sourceBytes(source, signal)) {
+      if (end === at) yield gap;
+      yield part;
+      end += part.length;
+    }
+    yield old.subarray(end);
+  }
+}
+
+/** The same of a content alone: at the cost of the edit. */
 export async function rewriteContent(
   writer: ContentWriter,
   blocks: BlockReads,

@@ -7,9 +7,9 @@
  */
 import { type Address, addressKey, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
 import type { ContentRef } from './content.js';
+import { type BlockReads, readManifest, readTop } from './cursor.js';
 import { type Child, decodeManifest, isHole, type Manifest } from './manifest.js';
 import { malformed, pieceBytes } from './piece.js';
-import { type BlockReads, readManifest, readTop } from './cursor.js';
 
 export interface ContentBlock {
   readonly address: Address;

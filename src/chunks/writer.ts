@@ -234,10 +234,13 @@ export class ContentWriter {
       await turn();
     }
     throwIfAborted(signal, 'write');
-    return this.#sink.stage(blocksFor(2 * this.#splitter.bytesMax + HOLE_MIN, this.#splitter), () => {
-      throwIfAborted(signal, 'write');
-      return step();
-    });
+    return this.#sink.stage(
+      blocksFor(2 * this.#splitter.bytesMax + HOLE_MIN, this.#splitter),
+      () => {
+        throwIfAborted(signal, 'write');
+        return step();
+      },
+    );
   }
 }
 

@@ -79,4 +79,3 @@ export function chunkingText(chunking: Chunking): string {
   const { bytesMin, bytesAverage, bytesMax } = chunking;
   return `content ${bytesMin}/${bytesAverage}/${bytesMax}`;
 }
-

@@ -25,7 +25,11 @@ export function shown(datum: unknown): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-export function ruleError(rule: string, expected: string, actual: string): RegaliaError<'REGALIA_RULE'> {
+export function ruleError(
+  rule: string,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_RULE'> {
   const message = `the rule '${rule}' is refused: expected ${expected}, found ${actual}`;
   return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
 }

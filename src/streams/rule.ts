@@ -210,7 +210,9 @@ function writeRule(writer: ByteWriter, name: Uint8Array, rule: StreamRule): void
   writer.varint(TAG.inlineMax).varint(rule.inlineMax);
   writer.varint(TAG.merge).varint(POLICIES.indexOf(rule.merge) + 1);
   writer.varint(TAG.chunkingKind).varint(CHUNKINGS.indexOf(rule.chunking.kind) + 1);
-  sizes.forEach((size, index) => writer.varint(TAG.chunkingSizes + index).varint(size));
+  for (const [index, size] of sizes.entries()) {
+    writer.varint(TAG.chunkingSizes + index).varint(size);
+  }
 }
 
 /**
@@ -252,7 +254,11 @@ function readRule(reader: ByteReader): StreamRule {
     encoding: numbered('encoding', encoding, ENCODINGS),
     inlineMax,
     merge: numbered('merge policy', merge, POLICIES),
-    chunking: chunkingOf(reader, numbered('chunking', kind, CHUNKINGS), numbers.slice(TAG.chunkingKind)),
+    chunking: chunkingOf(
+      reader,
+      numbered('chunking', kind, CHUNKINGS),
+      numbers.slice(TAG.chunkingKind),
+    ),
   });
 }
 

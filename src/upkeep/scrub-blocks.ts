@@ -351,7 +351,8 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
   const manifest = new Manifest(bytes, plainLength);
   const { level, count, length } = manifest;
   if (manifest.algorithm !== address[0]) throw contradiction('a manifest names another algorithm');
-  if (what === 'content' && !manifest.canBeTop) throw contradiction('a top manifest has a single child');
+  if (what === 'content' && !manifest.canBeTop)
+    throw contradiction('a top manifest has a single child');
   if (lastOfLevel !== true && !manifest.ended) {
     throw contradiction('a manifest ends where none does');
   }

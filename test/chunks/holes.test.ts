@@ -63,7 +63,8 @@ t.test('parts are where the slow twin has them, however bytes and zeros come', a
         const whole = (await writerOf(store, splitter)).put(bytes);
         const split = await writerOf(store, splitter);
         let at = 0;
-        for (const step of steps) split.push(bytes.slice(at, (at = Math.min(bytes.length, at + step))));
+        for (const step of steps)
+          split.push(bytes.slice(at, (at = Math.min(bytes.length, at + step))));
         split.push(bytes.subarray(at));
         const virtual = await writerOf(store, splitter);
         let from = 0;
@@ -116,7 +117,10 @@ t.test('a hole alone is a manifest of one child', async (t) => {
   const ref = writer.finish();
   t.equal(ref.length, CONTENT_MAX);
   t.equal(store.writer.blockCount, 1);
-  t.same([...walkContent(store.blocks, ref)].map(({ kind }) => kind), [4]);
+  t.same(
+    [...walkContent(store.blocks, ref)].map(({ kind }) => kind),
+    [4],
+  );
   t.same(partsOf(store.blocks, ref), [-CONTENT_MAX]);
   const tail = new ContentReader(store.blocks, ref).read(CONTENT_MAX - 10, CONTENT_MAX);
   t.same(tail, new Uint8Array(10));

@@ -140,7 +140,10 @@ const mixed = fc
   .array(fc.oneof(zeros, dense), { minLength: 1, maxLength: 4 })
   .map((parts) => concatBytes(parts));
 /** A place near one where something begins or ends, or anywhere. */
-const place = fc.record({ part: fc.double({ min: 0, max: 1.1, noNaN: true }), off: fc.integer({ min: -2, max: 2 }) });
+const place = fc.record({
+  part: fc.double({ min: 0, max: 1.1, noNaN: true }),
+  off: fc.integer({ min: -2, max: 2 }),
+});
 
 /** Where zeros begin and end, and the borders of a grid. */
 function borders(bytes: Uint8Array): number[] {
