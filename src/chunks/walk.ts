@@ -87,8 +87,8 @@ export interface ContentChild {
 }
 
 /**
- * The references of a piece (none) or a manifest (holes are none), from its plain bytes alone, which may be anybody's. Errors:
- * REGALIA_FORMAT, also for a block of another kind; REGALIA_VERSION.
+ * The references of a piece (none) or a manifest (holes are none), from its plain bytes alone, which may be anybody's.
+ * Errors: REGALIA_FORMAT, also for a block of another kind; REGALIA_VERSION.
  */
 export function contentChildren(block: Uint8Array): ContentChild[] {
   if (block[0] === BlockKind.piece) {

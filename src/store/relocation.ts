@@ -39,7 +39,7 @@ function checkRules(tree: Tree, source: Names, target: Names): void {
   });
 }
 
-/** Whether what lies below a top of that depth may become a bucket, `ruled` by its own. REGALIA_EXISTS, REGALIA_RULE. */
+/** Throws unless what lies below a top of that depth may become a bucket. REGALIA_EXISTS, REGALIA_RULE. */
 export function checkNewBucket(tree: Tree, names: Names, topDepth: number, ruled: boolean): void {
   const name = keyText(names);
   if (names.length === topDepth || tree.bucketAt(names) !== undefined) {

@@ -31,7 +31,7 @@ interface Open {
   next: number;
 }
 
-/** Manifests are read and checked, pieces are named and not read, holes are no blocks. Errors as `ContentReader.read`. */
+/** Manifests are read and checked, pieces are named and not read, holes pass. Errors as `ContentReader.read`. */
 export function* newContentBlocks(
   blocks: BlockReads,
   ref: ContentRef,

@@ -228,3 +228,22 @@ t.test(
     t.ok((await tx.commit()).changed);
   },
 );
+
+t.test('streams that are long and empty are bounded in their sum', async (t) => {
+  await using store = await Regalia.memory(options);
+  const most = 2 ** 51 - 1;
+  await store.transact(async (tx) => {
+    for (const name of ['a', 'b', 'c']) await tx.truncate(`/deep/${name}`, 'content', most);
+  });
+  t.equal(store.snapshot().entry('/')?.totals.bytes, 3 * most);
+  const tx = store.begin();
+  for (const name of ['d', 'e']) await tx.truncate(`/${name}`, 'content', most);
+  await t.rejects(tx.commit(), { code: 'REGALIA_RANGE' });
+  t.equal(store.snapshot().entry('/')?.totals.bytes, 3 * most);
+  const stream = store.snapshot().get('/deep/a', 'content');
+  await t.rejects(stream?.bytes() as Promise<unknown>, { code: 'REGALIA_RANGE' });
+  t.throws(() => stream?.decoded(), { code: 'REGALIA_RANGE' });
+  let faults = -1;
+  for await (const row of store.verify()) if (row.kind === 'summary') faults = row.faults;
+  t.equal(faults, 0);
+});
