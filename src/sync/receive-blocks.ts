@@ -195,10 +195,10 @@ export class BlockReceiver {
 
   #manifestTraits(plain: Uint8Array): Traits {
     const manifest = decodeManifest(plain);
-    const { level, length, ended, count } = manifest;
+    const { level, length, ended, count, canBeTop: whole } = manifest;
     const last = level > 1 ? this.#find(manifest.address(count - 1)) : undefined;
     const kind = BlockKind.manifest;
-    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && (last?.ended ?? true) };
+    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && (last?.ended ?? true), whole };
   }
 
   #stage(plain: Uint8Array, address: Address): Known {
@@ -274,9 +274,9 @@ export class BlockReceiver {
       ids.push(known.id);
     }
     linkManifest(body, plain, ids);
-    const { length, ended } = manifest;
+    const { length, ended, canBeTop: whole } = manifest;
     const kind = BlockKind.manifest;
-    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && lastEnded };
+    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && lastEnded, whole };
   }
 
   /** What a manifest lists, once it agrees. */
