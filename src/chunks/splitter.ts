@@ -7,6 +7,7 @@
  * end. So cuts that lie before a change stay, and a splitter needs no state.
  */
 import { assert } from '../errors.js';
+import { Cdc } from '../kernels/cdc.js';
 import { PIECE_MAX } from './piece.js';
 
 /**
@@ -38,8 +39,7 @@ export interface Splitter {
 /** The splitter that a rule asks for; a splitter stands for itself. */
 export function splitterOf(chunking: Chunking | Splitter): Splitter {
   if ('cut' in chunking) return chunking;
-  assert(chunking.kind === 'fixed', 'the chunking is of a known kind');
-  return gridOf(chunking.bytes);
+  return chunking.kind === 'fixed' ? gridOf(chunking.bytes) : byContent(chunking);
 }
 
 /** Pieces end at multiples of `bytes`: what is rewritten in place leaves all others as they are. */
@@ -50,4 +50,18 @@ function gridOf(bytes: number): Splitter {
     bytesMax: bytes,
     cut: (_bytes, start, end, offset) => Math.min(start + bytes - (offset % bytes), end),
   };
+}
+
+/** The last one asked for: contents of a transaction mostly have one rule, and its tables take longer than a piece. */
+let last: { readonly text: string; readonly splitter: Splitter } | undefined;
+
+/** Pieces end where a hash of the bytes before has it (see kernels/cdc.ts), wherever they lie. */
+function byContent({ bytesMin, bytesAverage, bytesMax }: Chunking & { kind: 'content' }): Splitter {
+  const text = `${bytesMin} ${bytesAverage} ${bytesMax}`;
+  if (last?.text === text) return last.splitter;
+  assert(bytesMax <= PIECE_MAX, 'pieces fit their format');
+  const cdc = new Cdc({ bytesMin, bytesAvg: bytesAverage, bytesMax });
+  const cut: Splitter['cut'] = (bytes, start, end) => cdc.cut(bytes, start, end);
+  last = { text, splitter: { bytesMin, bytesMax, cut } };
+  return last.splitter;
 }

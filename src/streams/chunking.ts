@@ -12,7 +12,7 @@ import { failOption, failRule, requireInteger, requireMember } from './rule-faul
 export const PIECE_LIMITS = Object.freeze({ piece_bytes_min: 4_096, piece_bytes_max: 1_048_576 });
 
 /** By persisted number, from 1: never reorder, only append. */
-export const CHUNKINGS: readonly Chunking['kind'][] = ['fixed'];
+export const CHUNKINGS: readonly Chunking['kind'][] = ['fixed', 'content'];
 
 /** How many sizes each has. Persisted: never change. */
 const SIZES = { fixed: 1, content: 3 } as const;

@@ -73,8 +73,7 @@ export const DEFAULT_RULE: StreamRule = frozenRule({
   encoding: 'bytes',
   inlineMax: 512,
   merge: 'conflict',
-  // With all that surrounds it, a piece just fills 16 pages of the engine.
-  chunking: { kind: 'fixed', bytes: 65_472 },
+  chunking: { kind: 'content', bytesMin: 16_384, bytesAverage: 65_536, bytesMax: 262_144 },
 });
 
 /** Field tags, the first of sizes last. Persisted: never renumber. */

@@ -149,7 +149,8 @@ const lastLeaf = writer.write(
 );
 const inner = writer.write(itemsOf(1, [leaf, lastLeaf]), 0, 2, NATURAL);
 
-const rules = encodeRules(defineRules({ streams: { acl: { inlineMax: 4096 } } }));
+const chunking = { kind: 'fixed', bytes: 65_536 } as const;
+const rules = encodeRules(defineRules({ streams: { acl: { inlineMax: 4096, chunking } } }));
 const { entries, buckets, inlineBytes, referencedBytes } = inner;
 const top: ChildPart = {
   form: CHILD_MAP,

@@ -8,9 +8,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 
 export const GOLDEN = {
-  head: 'sha256:949445fa22bef3ae339e9dac6b4ef75f9edabd3a3ce20ec1e601e5cc8bd67ef6',
-  draft: 'sha256:9d87d35cce4fd86cfadd72a56501a0bab36e05e635728de8f912d996c8e8605d',
-  root: 'sha256:608e273eb2598e967ee686725ade4c23ad2551ec643414793b28ceb13632d8e7',
+  head: 'sha256:0c646691c9f0911b532142406ae7d8b16b4d0f6e22e791cb21b06625eff033d9',
+  draft: 'sha256:570fe4afea438975563d20be0fc3897260571d16de2ee4932018972c871a9ed2',
+  root: 'sha256:a3d6458bb396b7e906f6efc256d02e94078a528e60e386a8dd5ac6fd7bcba006',
   entries: 126,
   messages: ['change within', 'move a cat', 'add photos', 'init'],
 } as const;
