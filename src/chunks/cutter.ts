@@ -84,6 +84,15 @@ export class Cutter {
     this.#zeros += count;
   }
 
+  /** Cuts what is sure without seeing more: every cut that lies before the end of what is shown. */
+  settle(): void {
+    while (this.#end > this.#start && !this.#stopped) {
+      const { cut } = this.#splitter;
+      if (cut(this.#gathered, this.#start, this.#end, this.#offset) === this.#end) return;
+      this.#cutGathered();
+    }
+  }
+
   /** No more bytes come. */
   end(): void {
     this.#endZeros();

@@ -145,7 +145,7 @@ class Rewriting {
     const isCut = (offset: number): boolean =>
       offset === length || cuts.partAt(offset).start === offset;
     this.#writer.stopWhere((offset) => offset >= start && isCut(offset));
-    await this.#copy(start, length);
+    await this.#copy(start, length, true);
   }
 
   async finish(): Promise<ContentRef> {
@@ -181,8 +181,8 @@ class Rewriting {
     return path;
   }
 
-  /** Pushes old bytes, until the writer has stopped. */
-  async #copy(from: number, until: number): Promise<void> {
+  /** Pushes old bytes until the writer has stopped; `looks`: as soon as it can. */
+  async #copy(from: number, until: number, looks = false): Promise<void> {
     for (let at = from; at < until && !this.#writer.stopped; ) {
       const { part, start } = this.#cursor.partAt(at);
       const end = Math.min(until, start + part.length);
@@ -191,6 +191,8 @@ class Rewriting {
         // A copy: what the writer looks up spoils the view.
         const bytes = copyBytes(readPiece(this.#blocks, part).subarray(at - start, end - start));
         await this.#writer.pushAll(bytes, this.#signal);
+        // The next cut is mostly near: no piece is read that it does not need.
+        if (looks) await this.#writer.settle(this.#signal);
       }
       at = end;
     }

@@ -139,6 +139,11 @@ export class ContentWriter {
     if (this.#cutter.held === 0 && isLast(this.#cutter.offset)) this.#cutter.stop();
   }
 
+  /** Makes the parts that are sure by now, which pushing leaves until more is there. */
+  settle(signal: AbortSignal | undefined): Promise<void> {
+    return this.stage(() => this.#cutter.settle(), signal);
+  }
+
   /** Whether it has made the last part. What is pushed from then on is passed over. */
   get stopped(): boolean {
     return this.#cutter.stopped;
