@@ -1,6 +1,7 @@
 /** The public surface of Regalia: exports only. */
 export type { Durability } from './blocks/backend.js';
 export { nameBytes, nameText } from './bytes.js';
+export type { Chunking } from './chunks/splitter.js';
 export {
   type ErrorCode,
   type ErrorData,

@@ -45,6 +45,13 @@ export class Cursor {
     this.#ref = ref;
   }
 
+  /** Another one on the same content, at the same place. */
+  fork(): Cursor {
+    const fork = new Cursor(this.#blocks, this.#ref);
+    fork.#path = this.#path;
+    return fork;
+  }
+
   /**
    * The top manifest, or undefined where the content is one piece; its bytes are given to `piece` then, as a view that
    * the next read spoils. Errors as `ContentReader.read`, here and below.

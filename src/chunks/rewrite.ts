@@ -25,7 +25,7 @@ import { copyBytes } from '../bytes.js';
 import type { ContentRef } from './content.js';
 import { type BlockReads, Cursor, readPiece } from './cursor.js';
 import { HOLE_MIN, zerosEnd } from './holes.js';
-import { isHole } from './manifest.js';
+import { type Child, isHole } from './manifest.js';
 import type { Unfinished } from './manifest-builder.js';
 import { ContentReader } from './reader.js';
 import { type Source, sourceBytes } from './source.js';
@@ -115,6 +115,7 @@ class Rewriting {
   readonly #old: ContentRef;
   readonly #signal: AbortSignal | undefined;
   readonly #cursor: Cursor;
+  #last: { readonly start: number; readonly bytes: Uint8Array } | undefined;
 
   constructor(
     writer: ContentWriter,
@@ -140,7 +141,7 @@ class Rewriting {
 
   /** Goes on with old bytes from `start`, the end of the new ones, until their parts are the old ones again. */
   async keepFrom(start: number): Promise<void> {
-    const cuts = new Cursor(this.#blocks, this.#old);
+    const cuts = this.#cursor.fork();
     const { length } = this.#old;
     const isCut = (offset: number): boolean =>
       offset === length || cuts.partAt(offset).start === offset;
@@ -162,7 +163,7 @@ class Rewriting {
       const { part, start: begun } = this.#cursor.partAt(start - 1);
       if (!isHole(part)) {
         const count = start - begun;
-        zeros = zerosEnd(readPiece(this.#blocks, part), 0, count) === count;
+        zeros = zerosEnd(this.#piece(part, begun), 0, count) === count;
       }
       start = begun;
     }
@@ -188,14 +189,21 @@ class Rewriting {
       const end = Math.min(until, start + part.length);
       if (isHole(part)) this.#writer.zeros(end - at);
       else {
-        // A copy: what the writer looks up spoils the view.
-        const bytes = copyBytes(readPiece(this.#blocks, part).subarray(at - start, end - start));
+        const bytes = this.#piece(part, start).subarray(at - start, end - start);
         await this.#writer.pushAll(bytes, this.#signal);
         // The next cut is mostly near: no piece is read that it does not need.
         if (looks) await this.#writer.settle(this.#signal);
       }
       at = end;
     }
+  }
+
+  /** An old piece, as a copy: what is looked up spoils views. The last is kept: most edits lie within one. */
+  #piece(part: Child, start: number): Uint8Array {
+    if (this.#last?.start !== start) {
+      this.#last = { start, bytes: copyBytes(readPiece(this.#blocks, part)) };
+    }
+    return this.#last.bytes;
   }
 
   /** Takes all parts from a cut on by reference: in the largest nodes at whose beginning old and new both are. */
