@@ -79,6 +79,24 @@ export class Cutter {
     this.#zeros = length - tail;
   }
 
+  /** Cuts bytes before and behind which there are none: nothing is gathered. */
+  whole(bytes: Uint8Array): void {
+    const { length } = bytes;
+    let at = 0;
+    for (let hole = findHole(bytes, at, length); hole; hole = findHole(bytes, at, length)) {
+      this.#cutAll(bytes, at, hole.start);
+      this.#zeros = hole.end - hole.start;
+      this.#endZeros();
+      at = hole.end;
+    }
+    this.#cutAll(bytes, at, length);
+  }
+
+  #cutAll(bytes: Uint8Array, from: number, until: number): void {
+    const { bytesMax } = this.#splitter;
+    for (let at = from; at < until; ) at = this.#cut(bytes, at, Math.min(until, at + bytesMax));
+  }
+
   /** The same as pushing so many zeros, in no time. */
   zeros(count: number): void {
     this.#zeros += count;

@@ -165,7 +165,8 @@ export class ContentWriter {
   /** A content from bytes at hand. `Blocks.reserve(extentsFor(bytes.length, chunking))` came first. */
   put(bytes: Uint8Array): ContentRef {
     assert(this.#length === 0, 'put writes a content of its own');
-    this.push(bytes);
+    this.#grow(bytes.length);
+    this.#cutter.whole(bytes);
     return this.finish();
   }
 
@@ -180,7 +181,7 @@ export class ContentWriter {
   }
 
   /** As `write`, but a source of at most `inlineMax` bytes, 0 included, is returned as bytes, and nothing is staged. */
-  async writeOrInline(
+  writeOrInline(
     source: Source,
     inlineMax: number,
     options: WriteOptions = {},

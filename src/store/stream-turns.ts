@@ -28,7 +28,7 @@ export class StreamTurns {
     throwIfAborted(signal, OPERATION);
     const before = this.#ends.get(stream);
     const written = before === undefined ? write() : unlessAborted(before, signal).then(write);
-    const end = Promise.allSettled([before, written]);
+    const end = before === undefined ? ended(written) : Promise.allSettled([before, written]);
     this.#ends.set(stream, end);
     this.#count++;
     try {
@@ -40,6 +40,11 @@ export class StreamTurns {
       });
     }
   }
+}
+
+/** Resolves when a promise has its outcome, whichever. */
+function ended(promise: Promise<unknown>): Promise<unknown> {
+  return promise.catch(() => undefined);
 }
 
 /** Resolves with `end`, which never rejects; rejects where the signal is aborted first. */

@@ -9,7 +9,7 @@
  */
 import type { Source } from '../chunks/source.js';
 import type { StreamRule } from '../streams/rule.js';
-import type { Key } from '../tree/key.js';
+import { type Key, keyText, parseKey } from '../tree/key.js';
 import type { StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
 import { type Change, type Contents, sameOld } from './contents.js';
@@ -29,8 +29,6 @@ export interface WriteOptions extends ChangeOptions {
 export interface WriteHost {
   /** Throws once it has ended. */
   check(): void;
-  /** A text of its own for each stream. */
-  nameOf(key: Key, stream: string): string;
   ruleOf(key: Key, stream: string): { readonly root: Root; readonly rule: StreamRule };
   /** What the stream is, the transaction's own edits included; told to who remembers reads. */
   read(key: Key, stream: string): StreamPart | undefined;
@@ -87,6 +85,7 @@ export class StreamWrites {
       host.put(key, stream, part);
       return part.length;
     };
-    return this.#turns.take(host.nameOf(key, stream), turn, signal);
+    const text = typeof key === 'string' ? key : keyText(parseKey(key));
+    return this.#turns.take(`${text} ${stream}`, turn, signal);
   }
 }

@@ -20,7 +20,7 @@ import {
 } from '../streams/rule.js';
 import { Stream } from '../streams/stream.js';
 import { editAt, editWithin } from '../tree/edit-at.js';
-import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
+import { type Key, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { PlacedStream, type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from './committer.js';
@@ -189,7 +189,6 @@ export class Transaction extends View {
   #host(): WriteHost {
     return {
       check: () => this.check(),
-      nameOf: (key, stream) => `${keyText(this.#full(key))} ${stream}`,
       ruleOf: (key, stream) => {
         const place = this.#place(key);
         return { root: place.way.root, rule: this.#rule(place, stream) };
