@@ -25,6 +25,12 @@ export interface WriteOptions extends ChangeOptions {
   readonly at?: number;
 }
 
+/** What is to be put, if what it was made of still stands. */
+interface Written {
+  readonly part: StreamPart;
+  stands(): boolean;
+}
+
 /** What writes need of their transaction. */
 export interface WriteHost {
   /** Throws once it has ended. */
@@ -53,9 +59,10 @@ export class StreamWrites {
   write(key: Key, stream: string, source: Source, options: WriteOptions): Promise<number> {
     const { at } = options;
     if (at !== undefined) return this.change(key, stream, { kind: 'write', at, source }, options);
-    return this.#inTurn(key, stream, options, (root, rule) =>
-      this.#contents.write(root, rule, stream, source, options),
-    );
+    return this.#inTurn(key, stream, options, async (root, rule) => {
+      const part = await this.#contents.write(root, rule, stream, source, options);
+      return { part, stands: () => true };
+    });
   }
 
   change(key: Key, stream: string, change: Change, options: ChangeOptions): Promise<number> {
@@ -63,9 +70,7 @@ export class StreamWrites {
       const read = (): StreamPart | undefined => this.#host.read(key, stream);
       const old = this.#contents.old(root, read());
       const part = await this.#contents.change(root, rule, stream, change, old, options);
-      this.#host.check();
-      if (sameOld(old, this.#contents.old(root, read()))) return part;
-      throw badOption('stream', 'what it was when its change began', 'put or removed meanwhile');
+      return { part, stands: () => sameOld(old, this.#contents.old(root, read())) };
     });
   }
 
@@ -73,15 +78,18 @@ export class StreamWrites {
     key: Key,
     stream: string,
     { signal }: ChangeOptions,
-    write: (root: Root, rule: StreamRule) => Promise<StreamPart>,
+    write: (root: Root, rule: StreamRule) => Promise<Written>,
   ): Promise<number> {
     const host = this.#host;
     host.check();
     const turn = async (): Promise<number> => {
       host.check();
       const { root, rule } = host.ruleOf(key, stream);
-      const part = await write(root, rule);
+      const { part, stands } = await write(root, rule);
       host.check();
+      if (!stands()) {
+        throw badOption('stream', 'what it was when its change began', 'put or removed meanwhile');
+      }
       host.put(key, stream, part);
       return part.length;
     };
