@@ -112,7 +112,8 @@ function checkLevel(level: number): void {
   });
 }
 
-function checkLength(length: number): void {
+/** REGALIA_RANGE for a length that no block has. */
+export function checkLength(length: number): void {
   if (Number.isInteger(length) && length >= 0 && length <= PLAIN_MAX) return;
   const expected = `a length of 0 to ${PLAIN_MAX} bytes`;
   throw new RegaliaError('REGALIA_RANGE', `plain bytes must have ${expected}`, {
