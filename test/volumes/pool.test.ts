@@ -151,6 +151,13 @@ t.test('a worker that is killed from outside loses nothing', async (t) => {
   await pool.close();
 });
 
+t.test('deaths with answers in between end nothing', async (t) => {
+  const pool = new Pool({ workers: 1, start: dying('exit', 5, 4) });
+  for (let i = 0; i < 5; i++) await exercise(t, pool, mixed(PAST_WARM_UP));
+  t.equal(pool.workers, 1);
+  await pool.close();
+});
+
 t.test('after three deaths in a row all is done on the calling thread', async (t) => {
   let started = 0;
   const pool = new Pool({
