@@ -67,6 +67,8 @@ export interface ErrorData {
   REGALIA_LOCKED: { path: string };
   /** An input or output error of the operating system; the handle is poisoned. */
   REGALIA_IO: { path: string; operation: string };
+  /** A worker died or failed, and its task failed on the calling thread too. */
+  REGALIA_WORKER: { task: string; reason: string };
   /** A caller's signal was aborted. */
   REGALIA_ABORTED: { operation: string };
 }
