@@ -141,8 +141,13 @@ export function readManifest(
 /** A piece's content bytes, as a view that the next read spoils. */
 export function readPiece(blocks: BlockReads, child: Child): Uint8Array {
   const { bytes, start, plainLength } = blocks.read(child.id, child.address, 'piece');
-  const piece = pieceBytes(bytes.subarray(start, start + plainLength));
-  checkLength('piece', child.length, piece.length);
+  return checkedPiece(bytes.subarray(start, start + plainLength), child);
+}
+
+/** The content bytes of a piece's block, as a view. REGALIA_FORMAT where its manifest says another length. */
+export function checkedPiece(block: Uint8Array, { length }: Child): Uint8Array {
+  const piece = pieceBytes(block);
+  checkLength('piece', length, piece.length);
   return piece;
 }
 

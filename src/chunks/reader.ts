@@ -5,12 +5,14 @@
  * blocks on its paths, each once: O(log n + range), and a sequential reader reads each block once; of a hole, however
  * long, no more zeros are made than were asked for, and 64 KiB at a time where bytes are streamed.
  */
-import { EMPTY } from '../bytes.js';
+import type { Blocks } from '../blocks/blocks.js';
+import { copyBytes, EMPTY } from '../bytes.js';
 import { throwIfAborted } from '../errors.js';
 import { type ContentRef, checkRange } from './content.js';
-import { type BlockReads, Cursor, readPiece } from './cursor.js';
+import { Cursor, checkedPiece, readPiece } from './cursor.js';
 import { ZEROS } from './holes.js';
-import { isHole } from './manifest.js';
+import { isHole, type Part } from './manifest.js';
+import { type Ahead, readAhead } from './read-ahead.js';
 import { turn } from './turn.js';
 
 export interface ReadOptions {
@@ -21,12 +23,24 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a reader of contents needs of the block store. */
+export type ContentReads = Pick<Blocks, 'read' | 'fetch'>;
+
+/** A part of a content, and which of its bytes are asked for. Undefined where the content is one piece. */
+interface Asked {
+  readonly part: Part | undefined;
+  readonly from: number;
+  readonly until: number;
+}
+
 export class ContentReader {
-  readonly #blocks: BlockReads;
+  readonly #blocks: ContentReads;
   readonly #ref: ContentRef;
   readonly #cursor: Cursor;
+  /** The bytes of a content that is one piece, once it was read. */
+  #single = EMPTY;
 
-  constructor(blocks: BlockReads, ref: ContentRef) {
+  constructor(blocks: ContentReads, ref: ContentRef) {
     this.#blocks = blocks;
     this.#ref = ref;
     this.#cursor = new Cursor(blocks, ref);
@@ -52,8 +66,8 @@ export class ContentReader {
   }
 
   /**
-   * The same piece by piece: each is a private copy, is read when it is asked for, and comes after a turn of the event
-   * loop. Errors as `read`, and REGALIA_ABORTED.
+   * The same piece by piece: each is a private copy, and comes after a turn of the event loop; what follows is fetched
+   * meanwhile, some MiB ahead. Errors as `read`, and REGALIA_ABORTED.
    */
   pieces(start = 0, end = this.length, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
     checkRange(start, end, this.length);
@@ -65,56 +79,86 @@ export class ContentReader {
     end: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void> {
-    for (let at = start; at < end; ) {
+    const ahead = readAhead(this.#parts(start, end), (parts) => this.#fetch(parts));
+    for await (const part of ahead) {
       await turn();
       throwIfAborted(signal, 'read');
-      // Not `slice`: the view may be a Buffer, whose slices alias it.
-      const part = new Uint8Array(this.#viewAt(at, end));
-      at += part.length;
       yield part;
     }
     throwIfAborted(signal, 'read');
   }
 
+  /** The parts of a range, in steps to be fetched. */
+  *#parts(start: number, end: number): Generator<Ahead<Asked>, void> {
+    for (let at = start; at < end; ) {
+      const { part, from, until } = this.#askedAt(at, end);
+      yield { step: { part, from, until }, bytes: until - from };
+      at += until - from;
+    }
+  }
+
+  /** Of each part what was asked for, as a private copy. */
+  async #fetch(parts: readonly Asked[]): Promise<Uint8Array[]> {
+    const pieces = parts.flatMap(({ part }) => (part === undefined || isHole(part) ? [] : [part]));
+    const blocks = await this.#blocks.fetch(pieces, 'piece');
+    let next = 0;
+    return parts.map(({ part, from, until }) => {
+      // Not `slice`: the view may be a Buffer, whose slices alias it.
+      if (part === undefined) return new Uint8Array(this.#single.subarray(from, until));
+      if (isHole(part)) return new Uint8Array(until - from);
+      const piece = checkedPiece(blocks[next++] as Uint8Array, part);
+      return new Uint8Array(piece.subarray(from, until));
+    });
+  }
+
   /**
-   * A stream of bytes that reads a piece when its consumer asks for one, into the consumer's own bytes where it brings
-   * some. REGALIA_RANGE at once, other errors through the stream.
+   * A stream of bytes that is read as its consumer asks, and some way ahead of it, into the consumer's own bytes where
+   * it brings some. REGALIA_RANGE at once, other errors through the stream.
    */
   readable(options: ReadOptions = {}): ReadableStream<Uint8Array> {
     const { start = 0, end = this.length, signal } = options;
-    checkRange(start, end, this.length);
-    let at = start;
+    const pieces = this.pieces(start, end, signal);
     let piece = EMPTY;
     const pull = async (controller: ReadableByteStreamController): Promise<void> => {
-      await turn();
-      throwIfAborted(signal, 'read');
       const request = controller.byobRequest;
-      if (piece.length === 0 && at < end) piece = new Uint8Array(this.#viewAt(at, end));
+      if (piece.length === 0) {
+        const next = await pieces.next();
+        piece = next.done === true ? EMPTY : next.value;
+      }
       const view = request?.view ?? undefined;
       const count = Math.min(piece.length, view?.byteLength ?? piece.length);
       const part = piece.subarray(0, count);
       piece = view === undefined ? EMPTY : piece.subarray(count);
-      at += count;
       if (count === 0) controller.close();
       else if (view === undefined) controller.enqueue(part);
       else new Uint8Array(view.buffer, view.byteOffset, count).set(part);
       // A request is answered also at the end, after closing.
       request?.respond(count);
     };
-    return new ReadableStream({ type: 'bytes', pull }, { highWaterMark: 0 });
+    const cancel = async (): Promise<void> => {
+      await pieces.return();
+    };
+    return new ReadableStream({ type: 'bytes', pull, cancel }, { highWaterMark: 0 });
   }
 
   /** The bytes from `at` to the end of its part or to `end`, as a view that the next read spoils. */
   #viewAt(at: number, end: number): Uint8Array {
-    let single: Uint8Array | undefined;
-    this.#cursor.top((piece) => {
-      single = piece;
+    const { part, from, until } = this.#askedAt(at, end);
+    if (part === undefined) return this.#single.subarray(from, until);
+    if (isHole(part)) return ZEROS.subarray(0, Math.min(until - from, ZEROS.length));
+    return readPiece(this.#blocks, part).subarray(from, until);
+  }
+
+  /** What of the part over the byte `at` is asked for; of a hole at most 64 KiB. */
+  #askedAt(at: number, end: number): Asked {
+    const top = this.#cursor.top((piece) => {
+      this.#single = copyBytes(piece);
     });
-    if (single !== undefined) return single.subarray(at, end);
+    if (top === undefined) return { part: undefined, from: at, until: end };
     const { part, start } = this.#cursor.partAt(at);
     const from = at - start;
     const until = Math.min(end - start, part.length);
-    if (isHole(part)) return ZEROS.subarray(0, until - from);
-    return readPiece(this.#blocks, part).subarray(from, until);
+    if (isHole(part)) return { part, from, until: Math.min(until, from + ZEROS.length) };
+    return { part, from, until };
   }
 }

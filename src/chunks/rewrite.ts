@@ -23,11 +23,11 @@
  */
 import { copyBytes } from '../bytes.js';
 import type { ContentRef } from './content.js';
-import { type BlockReads, Cursor, readPiece } from './cursor.js';
+import { Cursor, readPiece } from './cursor.js';
 import { HOLE_MIN, zerosEnd } from './holes.js';
 import { type Child, isHole } from './manifest.js';
 import type { Unfinished } from './manifest-builder.js';
-import { ContentReader } from './reader.js';
+import { ContentReader, type ContentReads } from './reader.js';
 import { type Source, sourceBytes } from './source.js';
 import type { ContentWriter, WriteOptions, Zeros } from './writer.js';
 
@@ -48,7 +48,7 @@ const TAKEN_AT_ONCE = 256;
  */
 export async function rewrite(
   writer: ContentWriter,
-  blocks: BlockReads,
+  blocks: ContentReads,
   old: Uint8Array | ContentRef,
   edit: Edit,
   inlineMax: number,
@@ -87,7 +87,7 @@ async function* editedBytes(
 /** The same of a content alone: at the cost of the edit. */
 export async function rewriteContent(
   writer: ContentWriter,
-  blocks: BlockReads,
+  blocks: ContentReads,
   old: ContentRef,
   edit: Edit,
   options: WriteOptions = {},
@@ -111,7 +111,7 @@ export async function rewriteContent(
 
 class Rewriting {
   readonly #writer: ContentWriter;
-  readonly #blocks: BlockReads;
+  readonly #blocks: ContentReads;
   readonly #old: ContentRef;
   readonly #signal: AbortSignal | undefined;
   readonly #cursor: Cursor;
@@ -119,7 +119,7 @@ class Rewriting {
 
   constructor(
     writer: ContentWriter,
-    blocks: BlockReads,
+    blocks: ContentReads,
     old: ContentRef,
     signal: AbortSignal | undefined,
   ) {

@@ -22,7 +22,7 @@ import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
 import { writePiece } from './piece.js';
 import { type Source, sourceBytes } from './source.js';
 import { type Chunking, type Splitter, splitterOf } from './splitter.js';
-import { type BlockSink, PieceIndex, StoreSink } from './staging.js';
+import { type BlockSink, type Keeping, PieceIndex, StoreSink } from './staging.js';
 import { turn } from './turn.js';
 
 /** Bytes between turns of the event loop. */
@@ -57,8 +57,9 @@ export class ContentWriter {
     algorithm: AlgorithmNumber,
     chunking: Chunking | Splitter,
     pieces: PieceIndex = new PieceIndex(),
+    keeping?: Keeping,
   ) {
-    this.#sink = new StoreSink(blocks, writer, pieces);
+    this.#sink = new StoreSink(blocks, writer, pieces, keeping);
     this.#algorithm = algorithm;
     this.#splitter = splitterOf(chunking);
     this.#builder = new ManifestBuilder(this.#sink, algorithm, this.#body);

@@ -13,6 +13,7 @@ import type { StreamRule } from '../streams/rule.js';
 import { readMetadata } from '../tree/placement.js';
 import { INLINE, PlacedStream, REFERENCED, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
+import { storageRuleOf } from '../volumes/storage-rules.js';
 import type { Core } from './core.js';
 import type { Writers } from './writers.js';
 
@@ -50,7 +51,7 @@ export class Contents {
       });
     }
     blocks.replenish();
-    return contentPart(this.#writer(root, rule).put(bytes));
+    return contentPart(this.#writer(root, rule, stream).put(bytes));
   }
 
   /** The part for a source of any size. */
@@ -62,7 +63,7 @@ export class Contents {
     options: { readonly signal?: AbortSignal },
   ): Promise<StreamPart> {
     const checked = checkedSource(source, rule, stream);
-    const writer = this.#writer(root, rule);
+    const writer = this.#writer(root, rule, stream);
     return partOf(await writer.writeOrInline(checked, rule.inlineMax, options));
   }
 
@@ -81,7 +82,7 @@ export class Contents {
     const edit = { at: change.kind === 'append' ? old.length : change.at, source };
     checkLength(edit.at);
     const { blocks } = this.#core;
-    const writer = this.#writer(root, rule);
+    const writer = this.#writer(root, rule, stream);
     return partOf(await rewrite(writer, blocks, old, edit, rule.inlineMax, options));
   }
 
@@ -98,9 +99,13 @@ export class Contents {
     return { address: concatBytes([Uint8Array.of(root.algorithm), bytes]), id, length };
   }
 
-  #writer(root: Root, rule: StreamRule): ContentWriter {
+  #writer(root: Root, rule: StreamRule, stream: string): ContentWriter {
     const { blocks, pieces } = this.#writers;
-    return new ContentWriter(this.#core.blocks, blocks, root.algorithm, rule.chunking, pieces);
+    const core = this.#core;
+    const { compression, redundancy } = storageRuleOf(core.storage, stream);
+    const keeping = { level: compression === 'none' ? 0 : compression, redundancy };
+    const { algorithm } = root;
+    return new ContentWriter(core.blocks, blocks, algorithm, rule.chunking, pieces, keeping);
   }
 }
 
