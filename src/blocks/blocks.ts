@@ -370,7 +370,9 @@ function absentBlock(address: Address, what: string, failure: unknown): unknown 
   const data = { address: text, what, expected: text, actual: 'nothing readable' };
   return new RegaliaError(
     code,
-    source === undefined ? `${what} ${text} is not here` : `${what} ${text} is in ${source}, which is not here`,
+    source === undefined
+      ? `${what} ${text} is not here`
+      : `${what} ${text} is in ${source}, which is not here`,
     source === undefined ? data : { ...data, source },
     { cause: failure },
   );

@@ -9,12 +9,12 @@ import type { Id } from '../clock/id.js';
 import { RegaliaError } from '../errors.js';
 import { putBranch } from '../log/branches.js';
 import { importPack } from '../sync/import.js';
+import type { Pieces } from '../volumes/pieces.js';
 import { Core, type Identity, putIdentity } from './core.js';
 import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';
 import { MAIN } from './genesis.js';
 import type { Line } from './line.js';
-import type { Pieces } from '../volumes/pieces.js';
 import type { Settings } from './options.js';
 import { firstVolume, openPieces } from './volumes.js';
 

@@ -21,8 +21,8 @@ import type { Pieces } from '../volumes/pieces.js';
 import {
   mergedStorage,
   putStorage,
-  sameStorage,
   type StorageRules,
+  sameStorage,
   storedStorage,
 } from '../volumes/storage-rules.js';
 import type { Settings } from './options.js';

@@ -9,7 +9,7 @@
  * Plain length is that of the block's content: without its three bytes of kind, version and algorithm. All copies hold
  * the same stored bytes, under one codec. The table's key is the piece's number.
  */
-import { type Address, ADDRESS_LENGTH, isAddress } from '../blocks/address.js';
+import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { ByteReader, ByteWriter } from '../bytes.js';
 import { assert } from '../errors.js';

@@ -97,7 +97,10 @@ async function distribute(volumes: VolumeSet, sending: readonly Sending[]): Prom
     await Promise.all(
       [...rounds].map(async ([volume, some]) => {
         try {
-          const places = await volumes.append(volume, some.map(({ record }) => record));
+          const places = await volumes.append(
+            volume,
+            some.map(({ record }) => record),
+          );
           for (const [i, place] of places.entries()) (some[i] as Sending).places.push(place);
         } catch (error) {
           if (!isRegaliaError(error)) throw error;

@@ -52,7 +52,12 @@ export interface RecordHead {
 
 export function encodeSegmentHeader(ids: SegmentIds, createdMs: number): Uint8Array {
   const writer = new ByteWriter(SEGMENT_HEADER).bytes(MAGIC_TEXT).u8(VERSION);
-  writer.bytes(new Uint8Array(7)).bytes(ids.volume).bytes(ids.replica).u48(ids.number).u48(createdMs);
+  writer
+    .bytes(new Uint8Array(7))
+    .bytes(ids.volume)
+    .bytes(ids.replica)
+    .u48(ids.number)
+    .u48(createdMs);
   const sum = crc32(writer.view());
   const header = writer.u32(sum).finish();
   assert(header.length === SEGMENT_HEADER, 'the header of a segment has 64 bytes');

@@ -16,7 +16,7 @@ import {
   type SegmentIds,
 } from './segment-format.js';
 import type { SegmentRecord } from './segment-reader.js';
-import { segmentFile } from './volume-folder.js';
+import { segmentFile, syncFolder } from './volume-folder.js';
 
 /** Buffers in one system call. */
 const WRITEV_MAX = 512;
@@ -42,11 +42,15 @@ export class SegmentWriter {
     const file = path.join(folder, segmentFile(ids.number));
     try {
       const handle = await open(file, 'wx', 0o600);
-      const writer = new SegmentWriter(file, handle, ids);
-      await writer.#write([encodeSegmentHeader(ids, nowMs)], 0);
-      const parent = await open(folder, 'r');
-      await parent.sync().finally(() => parent.close());
-      return writer;
+      try {
+        const writer = new SegmentWriter(file, handle, ids);
+        await writer.#write([encodeSegmentHeader(ids, nowMs)], 0);
+        await syncFolder(folder);
+        return writer;
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
     } catch (error) {
       throw fileError(error, file, 'create');
     }
@@ -126,7 +130,12 @@ export class SegmentWriter {
     let passed = 0;
     for (const part of parts) {
       for (let from = Math.max(0, written - passed); from < part.length; ) {
-        const done = await this.#handle.write(part, from, part.length - from, start + passed + from);
+        const done = await this.#handle.write(
+          part,
+          from,
+          part.length - from,
+          start + passed + from,
+        );
         if (done.bytesWritten === 0) throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
         from += done.bytesWritten;
       }

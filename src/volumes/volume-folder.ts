@@ -94,7 +94,8 @@ export async function writeVolume(folder: string, volume: VolumeIdentity): Promi
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Brings the names in a folder to disk. */
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   await handle.sync().finally(() => handle.close());
 }

@@ -230,13 +230,24 @@ export class VolumeSet {
       const { found, entry } = volume;
       if (found !== undefined) volume.raised ??= this.#host.raise(entry, found);
       await volume.raised;
-      const number = await this.#host.nextSegment();
-      const ids = { volume: entry.id, replica: this.#host.replica, number };
-      return await SegmentWriter.create(volume.path, ids, this.#host.now());
+      return await this.#create(volume);
     } catch (error) {
       volume.writer = undefined;
       volume.raised = undefined;
       throw error;
+    }
+  }
+
+  /** A new segment. After a power cut numbers may be given out again that there are files of: these are passed over. */
+  async #create({ path, entry }: Volume): Promise<SegmentWriter> {
+    for (;;) {
+      const number = await this.#host.nextSegment();
+      const ids = { volume: entry.id, replica: this.#host.replica, number };
+      try {
+        return await SegmentWriter.create(path, ids, this.#host.now());
+      } catch (error) {
+        if (!isRegaliaError(error, 'REGALIA_EXISTS')) throw error;
+      }
     }
   }
 

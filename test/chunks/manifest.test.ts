@@ -299,7 +299,10 @@ t.test('missing and damaged blocks have codes of their own', async (t) => {
     if (what === 'piece') throw Object.assign(new Error('damaged'), { code: 'REGALIA_CORRUPT' });
     return body;
   };
-  t.throws(() => new ContentReader({ read, fetch: store.blocks.fetch.bind(store.blocks) }, ref).read(), { code: 'REGALIA_CORRUPT' });
+  t.throws(
+    () => new ContentReader({ read, fetch: store.blocks.fetch.bind(store.blocks) }, ref).read(),
+    { code: 'REGALIA_CORRUPT' },
+  );
 });
 
 t.test('links that are lost or wrong cost time, not the content', async (t) => {

@@ -15,24 +15,30 @@ t.test('results come in the order of the steps, whichever is ready first', async
   };
   const found: number[] = [];
   for await (const result of readAhead(numbers(100, 300_000), fetch)) found.push(result);
-  t.strictSame(found, [...Array(100).keys()].map((step) => step * 2));
+  t.strictSame(
+    found,
+    [...Array(100).keys()].map((step) => step * 2),
+  );
 });
 
-t.test('no more than some MiB are fetched ahead, and nothing before the first is asked for', async (t) => {
-  const asked: number[] = [];
-  const fetch = async (batch: readonly number[]): Promise<readonly number[]> => {
-    asked.push(...batch);
-    return batch;
-  };
-  const results = readAhead(numbers(1_000, 65_536), fetch);
-  t.equal(asked.length, 0);
-  await results.next();
-  t.equal(asked.length, 64, '4 MiB');
-  for (let i = 0; i < 16; i++) await results.next();
-  t.equal(asked.length, 80, 'as much more as was taken');
-  await results.return();
-  t.equal(asked.length, 80);
-});
+t.test(
+  'no more than some MiB are fetched ahead, and nothing before the first is asked for',
+  async (t) => {
+    const asked: number[] = [];
+    const fetch = async (batch: readonly number[]): Promise<readonly number[]> => {
+      asked.push(...batch);
+      return batch;
+    };
+    const results = readAhead(numbers(1_000, 65_536), fetch);
+    t.equal(asked.length, 0);
+    await results.next();
+    t.equal(asked.length, 64, '4 MiB');
+    for (let i = 0; i < 16; i++) await results.next();
+    t.equal(asked.length, 80, 'as much more as was taken');
+    await results.return();
+    t.equal(asked.length, 80);
+  },
+);
 
 t.test('steps of no bytes are fetched some at a time', async (t) => {
   let largest = 0;
