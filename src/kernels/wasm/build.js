@@ -11,7 +11,7 @@ const folder = new URL('./', import.meta.url);
 const columns = 96;
 
 /** Pages of 64 KiB of each module's memory, which never grows. */
-const pages = { cdc: 1 };
+const pages = { cdc: 1, gf256: 8 };
 
 async function compiled(name) {
   let wasm;
