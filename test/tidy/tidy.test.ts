@@ -47,7 +47,9 @@ const entries = [
   'src/cli/main.ts',
   'bench/key-maps.ts',
   'bench/chunking.ts',
+  'bench/erasure.ts',
   'src/kernels/wasm/cdc.ts',
+  'src/kernels/wasm/gf256.ts',
 ];
 
 rule(
