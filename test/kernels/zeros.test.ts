@@ -77,6 +77,21 @@ t.test('a run of 65,535 is none, one of 65,536 is one, at any place', async (t) 
   t.equal(zeroRun(new Uint8Array(65_536), 1, 65_536), undefined);
 });
 
+t.test('a run is found whole behind one that is too short, whatever lies between', async (t) => {
+  const least = 1000;
+  for (let before = 1; before < least; before += 37) {
+    for (const between of [1, 2, 3]) {
+      for (const length of [least - 1, least, least + 1, 2 * least]) {
+        const first = before + least - 1 + between;
+        const bytes = new Uint8Array(first + length).fill(1, 0, before);
+        bytes.fill(1, first - between, first);
+        const expected = length < least ? undefined : { start: first, end: bytes.length };
+        t.strictSame(zeroRun(bytes, 0, bytes.length, least), expected);
+      }
+    }
+  }
+});
+
 t.test('heads and tails of zeros are as long as they are', async (t) => {
   for (let length = 0; length < 9000; length += length < 200 ? 1 : 61) {
     const bytes = new Uint8Array(length + 2).fill(9, 0, 1).fill(9, length + 1);
