@@ -1,82 +1,143 @@
 /**
- * Content-defined cuts: where bytes are cut depends on the 32 bytes before, so that what is inserted or removed moves
- * the cuts near it alone.
+ * Content-defined chunking: where a piece ends is decided by its own last 32 bytes, so that bytes inserted into a
+ * content move only the ends near them, and what comes behind is cut as before. FastCDC (Xia et al., 2016 and 2020):
+ * gear hash, no end before `bytesMin`, and normalized chunking of level 2 around `bytesAvg`.
  *
- *     | least: not looked at | up to the average: 1 in 4 × average | behind it: 1 in average / 4 | most: cut |
+ *     gear[b]  the first 4 bytes, little-endian, of the SHA-256 of `regalia gear ` and the byte b
+ *     hash     of bytes x0 … x31, modulo 2^32: the sum of gear[x(i)] × 2^(31 - i)
  *
- * A gear hash (W. Xia et al., "FastCDC", USENIX ATC 2016) shifts left by one and adds a number for each byte: a byte
- * has left it after 32 more. A cut comes behind a byte at which its highest bits are all zero: two more of them than
- * the average has before the average is reached, two less behind it, which keeps lengths together.
+ * The piece ends at the least length of at least `bytesMin` at which the hash of its last 32 bytes is below
+ * floor(2^32 / (4 × bytesAvg)) where the length is below `bytesAvg`, and below floor(2^32 × 4 / bytesAvg) from there
+ * on; or else at `bytesMax`, or where the content ends. For an average of 2^k that is the same as a mask of the
+ * highest k + 2 bits before it, and of k - 2 bits behind. The highest bits depend on most bytes: bit i on i + 1.
  *
- * Invariant: the first cut is a function of the bytes before it; no byte behind it counts, nor what came before.
+ * Persisted: what decides ends never changes, or equal contents would get other addresses.
  */
 import { assert } from '../errors.js';
+import { base64 } from './cdc-wasm.js';
+import { sha256 } from './hash.js';
+import { instantiate, type ModuleExports } from './wasm-module.js';
 
-export interface CdcSizes {
-  /** The shortest piece but the last, at least 32. */
+export interface CdcParams {
+  /** The shortest piece but the last: from 64 bytes up. */
   readonly bytesMin: number;
-  /** About the mean: a power of two above the shortest. */
+  /** Where ends become 16 times likelier. What pieces have in the mean is near it. */
   readonly bytesAvg: number;
-  /** The longest piece. */
+  /** The longest piece: to 2^30 bytes. */
   readonly bytesMax: number;
 }
 
-/** Bytes that a hash of 32 bits remembers. */
-const WINDOW = 32;
+/** How many bytes decide an end. */
+export const CDC_WINDOW = 32;
+export const CDC_BYTES_MIN = 64;
+export const CDC_BYTES_MAX = 1_073_741_824;
 
-/** A number for each byte, by the finalizer of MurmurHash3. Persisted: every cut depends on it. */
-const GEAR = Int32Array.from({ length: 256 }, (_, byte) => mixed(Math.imul(byte + 1, 0x9e3779b1)));
+/**
+ * The first index of `from..to` at which the hash of the 32 bytes that end there is below the threshold, or `to`.
+ * There are 31 bytes before `from`.
+ */
+export type CdcScan = (bytes: Uint8Array, from: number, to: number, threshold: number) => number;
 
-function mixed(number: number): number {
-  let hash = number;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+/** What is wrong with parameters of unknown origin, as evidence for an error; undefined if nothing is. */
+export function cdcFault(params: CdcParams): { expected: string; actual: string } | undefined {
+  const { bytesMin, bytesAvg, bytesMax } = params;
+  const whole = [bytesMin, bytesAvg, bytesMax].every(Number.isSafeInteger);
+  const ascend = CDC_BYTES_MIN <= bytesMin && bytesMin <= bytesAvg && bytesAvg <= bytesMax;
+  if (whole && ascend && bytesMax <= CDC_BYTES_MAX) return undefined;
+  return {
+    expected: `${CDC_BYTES_MIN} <= bytesMin <= bytesAvg <= bytesMax <= ${CDC_BYTES_MAX}`,
+    actual: `${bytesMin}, ${bytesAvg}, ${bytesMax}`,
+  };
 }
 
-/** The highest `count` bits. */
-function highest(count: number): number {
-  return -1 << (32 - count);
-}
-
+/** A splitter: a pure function of the bytes behind the last end. */
 export class Cdc {
-  readonly #bytesMin: number;
-  readonly #bytesAvg: number;
-  readonly #bytesMax: number;
-  readonly #maskBefore: number;
-  readonly #maskBehind: number;
+  readonly bytesMin: number;
+  readonly bytesAvg: number;
+  readonly bytesMax: number;
+  readonly #scan: CdcScan;
+  readonly #rare: number;
+  readonly #frequent: number;
 
-  constructor({ bytesMin, bytesAvg, bytesMax }: CdcSizes) {
-    const bits = Math.log2(bytesAvg);
-    assert(Number.isInteger(bits) && bits >= 6 && bits <= 28, 'the average is a power of two');
-    assert(bytesMin >= WINDOW && bytesMin < bytesAvg && bytesAvg < bytesMax, 'sizes ascend');
-    this.#bytesMin = bytesMin;
-    this.#bytesAvg = bytesAvg;
-    this.#bytesMax = bytesMax;
-    this.#maskBefore = highest(bits + 2);
-    this.#maskBehind = highest(bits - 2);
+  /** `params` without a `cdcFault`. Both scans give the same ends. */
+  constructor(params: CdcParams, scan: CdcScan = fastestScan()) {
+    assert(cdcFault(params) === undefined, 'the parameters of chunking are without fault');
+    this.bytesMin = params.bytesMin;
+    this.bytesAvg = params.bytesAvg;
+    this.bytesMax = params.bytesMax;
+    this.#scan = scan;
+    this.#rare = Math.floor(0x1_0000_0000 / (4 * params.bytesAvg));
+    this.#frequent = Math.floor((0x1_0000_0000 * 4) / params.bytesAvg);
   }
 
-  /** Where the piece that begins at `start` ends. All bytes up to `end`, or `bytesMax` of them, are shown. */
+  /**
+   * Where the piece that begins at `start` ends: above `start`, at most `end`. Up to `end` are shown either at least
+   * `bytesMax` bytes, or all that is left of the content.
+   */
   cut(bytes: Uint8Array, start: number, end: number): number {
-    const from = start + this.#bytesMin;
-    if (from >= end) return end;
-    const most = Math.min(end, start + this.#bytesMax);
-    const average = Math.min(most, start + this.#bytesAvg);
-    const before = this.#maskBefore;
-    const behind = this.#maskBehind;
-    let hash = 0;
-    let at = from - WINDOW;
-    // The first byte after which a cut may come is the last of the shortest piece.
-    for (; at < from - 1; at++) hash = ((hash << 1) + (GEAR[bytes[at] as number] as number)) | 0;
-    for (; at < average - 1; at++) {
-      hash = ((hash << 1) + (GEAR[bytes[at] as number] as number)) | 0;
-      if ((hash & before) === 0) return at + 1;
-    }
-    for (; at < most; at++) {
-      hash = ((hash << 1) + (GEAR[bytes[at] as number] as number)) | 0;
-      if ((hash & behind) === 0) return at + 1;
-    }
-    return most;
+    assert(0 <= start && start < end && end <= bytes.length, 'there are bytes to cut');
+    const last = Math.min(start + this.bytesMax, end) - 1;
+    const first = start + this.bytesMin - 1;
+    if (first >= last) return last + 1;
+    const middle = Math.min(start + this.bytesAvg - 1, last);
+    const early = this.#scan(bytes, first, middle, this.#rare);
+    if (early < middle) return early + 1;
+    return this.#scan(bytes, middle, last, this.#frequent) + 1;
   }
+}
+
+let gear: Int32Array | undefined;
+
+/** The table of random numbers, one for each byte: signed, as V8 adds them fastest. */
+export function gearTable(): Int32Array {
+  gear ??= Int32Array.from({ length: 256 }, (_, byte) => {
+    const digest = sha256(Uint8Array.from([...Buffer.from('regalia gear '), byte]));
+    return new DataView(digest.buffer, digest.byteOffset).getInt32(0, true);
+  });
+  return gear;
+}
+
+/** The plain twin, a byte at a time. */
+export const scanPlain: CdcScan = (bytes, from, to, threshold) => {
+  const table = gearTable();
+  let hash = 0;
+  for (let at = from - CDC_WINDOW + 1; at < from; at++) hash = ((hash << 1) + table[bytes[at]]) | 0;
+  for (let at = from; at < to; at++) {
+    hash = ((hash << 1) + table[bytes[at]]) | 0;
+    if (hash >>> 0 < threshold) return at;
+  }
+  return to;
+};
+
+interface CdcModule extends ModuleExports {
+  scan(from: number, to: number, threshold: number): number;
+}
+
+const GEAR_BYTES = 1024;
+/** Bytes copied and scanned at a time: few enough to stay in the nearest caches, where 16 to 64 KiB are alike. */
+const STEP = 32_768;
+
+/** The scan in WebAssembly over bytes copied into its memory, or undefined where it cannot run. */
+export function compiledScan(): CdcScan | undefined {
+  const module = instantiate<CdcModule>(base64);
+  if (module === undefined) return undefined;
+  const memory = new Uint8Array(module.memory.buffer);
+  new Int32Array(memory.buffer, 0, 256).set(gearTable());
+  const base = GEAR_BYTES + CDC_WINDOW - 1;
+  return (bytes, from, to, threshold) => {
+    for (let at = from; at < to; at += STEP) {
+      const stop = Math.min(at + STEP, to);
+      memory.set(bytes.subarray(at - CDC_WINDOW + 1, stop), GEAR_BYTES);
+      const found = at + module.scan(base, base + stop - at, threshold) - base;
+      if (found < stop) return found;
+    }
+    return to;
+  };
+}
+
+let fastest: CdcScan | undefined;
+
+function fastestScan(): CdcScan {
+  fastest ??= compiledScan() ?? scanPlain;
+  return fastest;
 }
