@@ -198,8 +198,8 @@ export class Regalia extends Bucket {
   }
 
   /**
-   * Gives the store another volume, in an empty or absent folder, ideally on a disk of its own; or tells it where one of
-   * its own was moved to. REGALIA_EXISTS where anything else is there, REGALIA_VOLUME, REGALIA_OPTION.
+   * Gives the store another volume, in an empty or absent folder, ideally on a disk of its own; or tells it where one
+   * of its own was moved to. REGALIA_EXISTS where anything else is there, REGALIA_VOLUME, REGALIA_OPTION.
    */
   async addVolume(folder: string, options: AddVolumeOptions = {}): Promise<void> {
     this.core.checkWritable();

@@ -207,9 +207,7 @@ export class BlockScrub {
     if (!isPieceId(id) || pieces === undefined) return this.#attempt(id, address);
     const { block, faults } = pieces.scrub(id, address);
     if (block === undefined) return undefined;
-    for (const fault of faults) {
-      yield* this.#tell('corrupt', `a copy of piece ${id} is lost ${fault}`, address, true);
-    }
+    for (const fault of faults) yield* this.#tell('corrupt', `a copy ${fault}`, address, true);
     return { bytes: block, plainLength: block.length };
   }
 
@@ -230,8 +228,8 @@ export class BlockScrub {
   }
 
   #pieceAt(id: number, address: Address): StoredBlock | undefined {
-    const block = this.#options.pieces?.scrub(id, address).block;
-    return block && { bytes: block, plainLength: block.length };
+    const bytes = this.#options.pieces?.scrub(id, address).block;
+    return bytes && { bytes, plainLength: bytes.length };
   }
 
   /** Tells a fault at the place at hand, once for each block and kind. */

@@ -10,13 +10,12 @@
 import type { Address } from '../blocks/address.js';
 import { BLOCK_HEADER } from '../blocks/address.js';
 import { putAddress } from '../blocks/address-index.js';
-import type { Batch } from '../blocks/backend.js';
+import type { Backend, Batch } from '../blocks/backend.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { PIECE_IDS, type PieceCare, type PieceStage } from '../blocks/piece-home.js';
 import { assert } from '../errors.js';
 import { LEVEL_DEFAULT } from './codec.js';
 import { encodePieceRow, type PieceRow } from './piece-row.js';
-import type { Pieces } from './pieces.js';
 
 /** Waiting bytes, and pieces, from which a stage is heavy. */
 const SPILL_BYTES = 8 * 1024 * 1024;
@@ -24,6 +23,18 @@ const SPILL_COUNT = 2_048;
 /** Bytes after which the rows of what was written are put down. */
 const CHECKPOINT_BYTES = 256 * 1024 * 1024;
 const CHECKPOINT_COUNT = 16_384;
+
+/** What a stage needs of the home of pieces. */
+export interface StageHome {
+  readonly backend: Pick<Backend, 'write'>;
+  readonly volumes: { sync(): Promise<void> };
+  /** A number for a block that is on its way: until `landed` it can be read. */
+  take(address: Address, block: Uint8Array): number;
+  /** Writes pieces to volumes; they are on disk once these are synced. */
+  write(pieces: readonly StagedPiece[]): Promise<WrittenPiece[]>;
+  /** The piece's row is in the engine, or will never be. */
+  landed(number: number): void;
+}
 
 /** Kept like this unless told otherwise. */
 export const PLAIN_CARE: PieceCare = {
@@ -49,7 +60,7 @@ export interface WrittenPiece {
 }
 
 export class Stage implements PieceStage {
-  readonly #home: Pieces;
+  readonly #home: StageHome;
   #waiting: StagedPiece[] = [];
   #waitingBytes = 0;
   #written: WrittenPiece[] = [];
@@ -57,7 +68,7 @@ export class Stage implements PieceStage {
   #writing: Promise<void> | undefined;
   #discarded = false;
 
-  constructor(home: Pieces) {
+  constructor(home: StageHome) {
     this.#home = home;
   }
 

@@ -33,7 +33,7 @@ import { isRegaliaError, RegaliaError } from '../errors.js';
 import { decompressInto } from './codec.js';
 import { readRuns } from './piece-reads.js';
 import { decodePieceRow, type PieceRow, type Place } from './piece-row.js';
-import { Stage, type StagedPiece, type WrittenPiece } from './piece-stage.js';
+import { Stage, type StagedPiece, type StageHome, type WrittenPiece } from './piece-stage.js';
 import { writePieces } from './piece-writer.js';
 import type { Pool } from './pool.js';
 import type { RecordHead } from './segment-format.js';
@@ -71,7 +71,7 @@ interface Held {
   readonly block: Uint8Array;
 }
 
-export class Pieces implements PieceHome {
+export class Pieces implements PieceHome, StageHome {
   readonly backend: Backend;
   readonly volumes: VolumeSet;
   /** Told of each copy that failed. */
@@ -240,14 +240,13 @@ export class Pieces implements PieceHome {
     return new Stage(this);
   }
 
-  /** A number for a block that is on its way: until `landed` it is read from memory. */
   take(address: Address, block: Uint8Array): number {
     const number = this.#numbers.take();
     this.#staged.set(number, { address, block });
     return number;
   }
 
-  /** Writes staged pieces to volumes. They are on disk once these are synced. Errors as `writePieces`. */
+  /** Errors as `writePieces`. */
   async write(pieces: readonly StagedPiece[]): Promise<WrittenPiece[]> {
     const written = await writePieces(this.volumes, this.#pool, pieces);
     for (const { number, row } of written) {
@@ -257,7 +256,6 @@ export class Pieces implements PieceHome {
     return written;
   }
 
-  /** The piece's row is in the engine, or will never be. */
   landed(number: number): void {
     this.#staged.delete(number);
     this.#written.delete(number);

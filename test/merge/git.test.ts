@@ -102,13 +102,9 @@ t.test(
         `t${i}`,
       ]);
       const [tree, ...paths] = merged.out.split('\n').filter((line) => line !== '');
-      const [base, ours, theirs] = [sample.base, sample.ours, sample.theirs].map((files) => {
-        return laboratory.build(modelOf(files));
-      }) as [
-        ReturnType<Laboratory['build']>,
-        ReturnType<Laboratory['build']>,
-        ReturnType<Laboratory['build']>,
-      ];
+      const base = laboratory.build(modelOf(sample.base));
+      const ours = laboratory.build(modelOf(sample.ours));
+      const theirs = laboratory.build(modelOf(sample.theirs));
       const { cache, writer } = laboratory;
       const result = mergeTrees({ cache, writerFor: () => writer, bases: [base], ours, theirs });
       t.strictSame(
