@@ -32,6 +32,9 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Where blocks are put together: they are kept before anybody else has a turn, so all writers share it. */
+const body = new BodyWriter();
+
 /** So many zeros, in the place of bytes. */
 export interface Zeros {
   readonly zeros: number;
@@ -42,7 +45,6 @@ export class ContentWriter {
   readonly #algorithm: AlgorithmNumber;
   readonly #splitter: Splitter;
   readonly #builder: ManifestBuilder;
-  readonly #body = new BodyWriter();
   readonly #cutter: Cutter;
   #length = 0;
   #open = true;
@@ -62,7 +64,7 @@ export class ContentWriter {
     this.#sink = new StoreSink(blocks, writer, pieces, keeping);
     this.#algorithm = algorithm;
     this.#splitter = splitterOf(chunking);
-    this.#builder = new ManifestBuilder(this.#sink, algorithm, this.#body);
+    this.#builder = new ManifestBuilder(this.#sink, algorithm, body);
     this.#cutter = new Cutter(this.#splitter, {
       piece: (bytes, start, end) => this.#keep(bytes, start, end),
       hole: (length) => this.#add({ address: undefined, length }),
@@ -98,8 +100,8 @@ export class ContentWriter {
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): boolean {
-    writePiece(this.#body, this.#algorithm, bytes, start, end);
-    const staged = this.#sink.keep(this.#body, this.#body.length, this.#algorithm);
+    writePiece(body, this.#algorithm, bytes, start, end);
+    const staged = this.#sink.keep(body, body.length, this.#algorithm);
     return this.#add({ ...staged, length: end - start });
   }
 
