@@ -83,7 +83,8 @@ export class VolumeSet {
 
   #open(entry: VolumeEntry): Volume {
     const path = this.#host.resolve(entry.path);
-    const files = new SegmentFiles(path, { volume: entry.id, replica: this.#host.replica });
+    const ids = { volume: entry.id, replica: this.#host.replica };
+    const files = new SegmentFiles(path, ids, () => this.#examine(volume));
     const volume: Volume = {
       entry,
       path,
