@@ -30,8 +30,11 @@ export interface VolumeHost {
   resolve(path: string): string;
   /** A segment number that nobody has. */
   nextSegment(): Promise<number>;
-  /** Raises a volume's sequence in its folder and the registry, before this process first writes to it. */
-  raise(entry: VolumeEntry, found: VolumeIdentity): Promise<void>;
+  /**
+   * Raises a volume's sequence in its folder and the registry, before this process first writes to it. REGALIA_VOLUME
+   * where the folder is not there by now, or is an old copy.
+   */
+  raise(entry: VolumeEntry): Promise<void>;
 }
 
 /** How a volume was found. */
@@ -42,7 +45,6 @@ interface Volume {
   readonly path: string;
   readonly files: SegmentFiles;
   status: VolumeStatus;
-  found: VolumeIdentity | undefined;
   raised: Promise<void> | undefined;
   writer: Promise<SegmentWriter> | undefined;
 }
@@ -90,7 +92,6 @@ export class VolumeSet {
       path,
       files,
       status: 'missing',
-      found: undefined,
       raised: undefined,
       writer: undefined,
     };
@@ -106,15 +107,14 @@ export class VolumeSet {
 
   #examine(volume: Volume): void {
     const { entry } = volume;
+    let found: VolumeIdentity | undefined;
     try {
-      volume.found = readVolume(volume.path);
+      found = readVolume(volume.path);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
-      volume.found = undefined;
       volume.status = 'failing';
       return;
     }
-    const { found } = volume;
     if (found === undefined) volume.status = 'missing';
     else if (!equalBytes(found.id, entry.id) || !equalBytes(found.replica, this.#host.replica)) {
       volume.status = 'foreign';
@@ -228,8 +228,7 @@ export class VolumeSet {
 
   async #begin(volume: Volume): Promise<SegmentWriter> {
     try {
-      const { found, entry } = volume;
-      if (found !== undefined) volume.raised ??= this.#host.raise(entry, found);
+      volume.raised ??= this.#host.raise(volume.entry);
       await volume.raised;
       return await this.#create(volume);
     } catch (error) {
