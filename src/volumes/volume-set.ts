@@ -56,6 +56,8 @@ export class VolumeSet {
   readonly #dirty = new Set<SegmentWriter>();
   /** Full segments, to be closed once they are on disk. */
   readonly #done = new Set<SegmentWriter>();
+  /** Segments that could not be brought to disk, and why: for whoever appended there and has not asked yet. */
+  readonly #unflushed = new Map<number, unknown>();
 
   constructor(host: VolumeHost) {
     this.#host = host;
@@ -258,12 +260,13 @@ export class VolumeSet {
     if ((await volume.writer) === writer) volume.writer = undefined;
   }
 
-  /** Brings all that was appended to disk. REGALIA_IO, REGALIA_FULL. */
-  async sync(): Promise<void> {
+  /** Brings all that was appended to disk, and sees that these copies are. REGALIA_IO, REGALIA_FULL. */
+  async sync(copies: readonly Place[] = []): Promise<void> {
     const dirty = [...this.#dirty];
     const synced = await Promise.allSettled(dirty.map((writer) => writer.sync()));
     for (const [i, result] of synced.entries()) {
       const writer = dirty[i] as SegmentWriter;
+      if (result.status === 'rejected') this.#unflushed.set(writer.ids.number, result.reason);
       if (result.status === 'rejected' || !writer.dirty) this.#dirty.delete(writer);
       if (this.#done.has(writer) && !this.#dirty.has(writer)) {
         this.#done.delete(writer);
@@ -271,6 +274,9 @@ export class VolumeSet {
       }
     }
     for (const result of synced) if (result.status === 'rejected') throw result.reason;
+    if (this.#unflushed.size === 0) return;
+    const lost = copies.find(({ segment }) => this.#unflushed.has(segment));
+    if (lost !== undefined) throw this.#unflushed.get(lost.segment);
   }
 
   async close(): Promise<void> {
