@@ -34,6 +34,7 @@ export async function writePieces(
   pieces: readonly StagedPiece[],
 ): Promise<WrittenPiece[]> {
   const stored = await storedForms(pool, pieces);
+  volumes.lookAgain();
   const sending = pieces.map((piece, i) => sendingOf(volumes, piece, stored[i] as Stored));
   await distribute(volumes, sending);
   return sending.map(({ piece, record, places }) => ({

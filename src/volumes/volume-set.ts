@@ -182,6 +182,13 @@ export class VolumeSet {
 
   // Writing.
 
+  /** Looks whether volumes that were missing are here by now, so that they are written to. */
+  lookAgain(): void {
+    for (const volume of this.#volumes.values()) {
+      if (volume.status === 'missing') this.#examine(volume);
+    }
+  }
+
   /** The volumes that take new pieces, most preferred first. REGALIA_VOLUME where there is none. */
   candidates(care: PieceCare, address: Address): number[] {
     const able = [...this.#volumes.values()]
