@@ -260,7 +260,7 @@ t.test('a source that fails leaves the stream and the transaction as they were',
   });
 });
 
-/** Answers vectored writes to files within a folder by an error; others happen. */
+/** Answers every call by an error. */
 function refusing(code: string): (call: HandleCall) => Promise<unknown> {
   return () => Promise.reject(systemError(code));
 }

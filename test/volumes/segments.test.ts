@@ -1,6 +1,6 @@
 /**
- * Segments: what is appended is read, in order and in runs; what is flipped, cut, moved elsewhere or made up is refused
- * by code; a write that failed takes nothing with it.
+ * Segments: what is appended is read, one by one and in runs; what is flipped, cut, moved elsewhere or made up is refused
+ * by code, and what is not there is told by its path.
  */
 import {
   appendFileSync,
@@ -14,8 +14,7 @@ import {
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { concatBytes, equalBytes } from '../../src/bytes.js';
-import { RegaliaError } from '../../src/errors.js';
+import { equalBytes } from '../../src/bytes.js';
 import { crc32 } from '../../src/kernels/hash.js';
 import {
   checkStored,
@@ -33,38 +32,18 @@ import { segmentFile } from '../../src/volumes/volume-folder.js';
 import { noise } from '../chunks/setup.js';
 import { codeOf } from '../store/setup.js';
 import {
-  answering,
   codeOfCall,
   flips,
   folderOf,
-  gate,
-  type HandleCall,
   IDS,
+  placesOf,
   recordOf,
   recordsOf,
+  sameRecords as same,
   sealedHead,
-  systemError,
 } from './setup.js';
 
 const PIECE_KIND = 1;
-
-function placesOf(records: readonly SegmentRecord[], offsets: readonly number[]) {
-  return records.map(({ stored }, i) => ({
-    segment: IDS.number,
-    offset: offsets[i] as number,
-    storedLength: stored.length,
-  }));
-}
-
-function same(found: readonly SegmentRecord[], records: readonly SegmentRecord[]): boolean {
-  return (
-    found.length === records.length &&
-    found.every(({ head, stored }, i) => {
-      const { head: expected, stored: bytes } = records[i] as SegmentRecord;
-      return equalBytes(stored, bytes) && equalBytes(head.digest, expected.digest);
-    })
-  );
-}
 
 /** A segment of these records, and what reads it. */
 async function segmentOf(folder: string, records: readonly SegmentRecord[]) {
@@ -194,39 +173,6 @@ t.test('what is appended is read, one by one and in every run', async (t) => {
     }
   }
   files.close();
-});
-
-t.test('appends that overlap are in the order of their calls, and sizes are exact', async (t) => {
-  const folder = folderOf(t);
-  const writer = await SegmentWriter.create(folder, IDS, 0);
-  t.equal(writer.size, SEGMENT_HEADER);
-  t.equal(writer.dirty, true, 'its header alone is to be synced');
-  // More parts than one system call takes, and some between.
-  const batches = [recordsOf(...Array(700).fill(10)), recordsOf(5), [], recordsOf(6, 70_000)];
-  const offsets = await Promise.all(batches.map((batch) => writer.append(batch)));
-  const records = batches.flat();
-  let at = SEGMENT_HEADER;
-  for (const [i, offset] of offsets.flat().entries()) {
-    if (offset !== at) t.fail(`record ${i} is at ${offset}, not ${at}`);
-    at += RECORD_HEADER + (records[i] as SegmentRecord).stored.length;
-  }
-  t.equal(writer.size, at);
-  await writer.sync();
-  t.equal(writer.dirty, false);
-  await writer.close();
-  t.equal(readFileSync(writer.file).length, at);
-  const files = new SegmentFiles(folder, IDS);
-  t.ok(same(await files.readRun(placesOf(records, offsets.flat())), records));
-  files.close();
-});
-
-t.test('a segment that is there is not written over', async (t) => {
-  const folder = folderOf(t);
-  const { file } = await segmentOf(folder, recordsOf(100));
-  const before = readFileSync(file);
-  t.equal(await codeOf(SegmentWriter.create(folder, IDS, 0)), 'REGALIA_EXISTS');
-  t.ok(before.equals(readFileSync(file)));
-  t.equal(await codeOf(SegmentWriter.create(`${folder}/none`, IDS, 0)), 'REGALIA_NOT_FOUND');
 });
 
 t.test(
@@ -380,144 +326,4 @@ t.test('many segments are read through few open files', async (t) => {
   if (countsOpen) t.ok(openNow() - before <= 64, `${openNow() - before} more files are open`);
   files.close();
   if (countsOpen) t.ok(openNow() - before <= 0, 'all are closed');
-});
-
-for (const code of ['ENOSPC', 'EIO'] as const) {
-  t.test(`a write that fails by ${code} leaves what was synced, and is the last`, async (t) => {
-    const folder = folderOf(t);
-    const writer = await SegmentWriter.create(folder, IDS, 0);
-    const [first, second] = [recordsOf(100, 200), recordsOf(300)];
-    const offsets = await writer.append(first);
-    await writer.sync();
-    const told = code === 'ENOSPC' ? 'REGALIA_FULL' : 'REGALIA_IO';
-    const fail = () => Promise.reject(systemError(code));
-    await answering('writev', fail, async () => {
-      // One that waits behind the one that fails is not written behind a hole.
-      const both = [writer.append(second), writer.append(second)];
-      for (const one of both) t.equal(await codeOf(one), told);
-    });
-    t.equal(writer.failed, true);
-    t.equal(await codeOf(writer.append(second)), told, 'nothing more is appended');
-    await writer.close();
-    const files = new SegmentFiles(folder, IDS);
-    t.ok(same(await files.readRun(placesOf(first, offsets)), first));
-    files.close();
-  });
-}
-
-t.test('a short write is brought to its end', async (t) => {
-  const folder = folderOf(t);
-  for (const [i, kept] of [0, 1, 63, 64, 100, 300, 463].entries()) {
-    const ids = { ...IDS, number: i + 1 };
-    const writer = await SegmentWriter.create(folder, ids, 0);
-    const records = recordsOf(200, 72);
-    const short = ({
-      args: [parts, position],
-      proceed,
-    }: {
-      args: unknown[];
-      proceed: (...args: unknown[]) => Promise<unknown>;
-    }): Promise<unknown> => {
-      const whole = concatBytes(parts as Uint8Array[]);
-      const some = [whole.subarray(0, kept)];
-      return kept === 0 ? Promise.resolve({ bytesWritten: 0 }) : proceed(some, position);
-    };
-    const offsets = await answering('writev', short, () => writer.append(records));
-    await writer.close();
-    const files = new SegmentFiles(folder, IDS);
-    const places = placesOf(records, offsets).map((place) => ({ ...place, segment: i + 1 }));
-    t.ok(same(await files.readRun(places), records), `${kept} bytes at first`);
-    files.close();
-  }
-});
-
-t.test('a short write that goes no further is no room', async (t) => {
-  const writer = await SegmentWriter.create(folderOf(t), IDS, 0);
-  const nothing = (): Promise<unknown> => Promise.resolve({ bytesWritten: 0 });
-  const error = await answering('writev', nothing, () =>
-    answering('write', nothing, () =>
-      writer.append(recordsOf(100)).then(
-        () => undefined,
-        (error: unknown) => error,
-      ),
-    ),
-  );
-  t.ok(error instanceof RegaliaError);
-  t.match(error, { code: 'REGALIA_FULL', data: { path: writer.file } });
-  await writer.close();
-});
-
-t.test('a flush waits for the appends before it, and fails for good', async (t) => {
-  const folder = folderOf(t);
-  const writer = await SegmentWriter.create(folder, IDS, 0);
-  const calls: string[] = [];
-  const { open, opened } = gate();
-  await answering(
-    'writev',
-    async ({ proceed }) => {
-      await opened;
-      calls.push('written');
-      return proceed();
-    },
-    () =>
-      answering(
-        'datasync',
-        async ({ proceed }) => {
-          calls.push('flushed');
-          return proceed();
-        },
-        async () => {
-          const work = [writer.append(recordsOf(100)), writer.sync()];
-          open();
-          await Promise.all(work);
-        },
-      ),
-  );
-  t.strictSame(calls, ['written', 'flushed']);
-  await writer.append(recordsOf(50));
-  t.equal(writer.dirty, true);
-  const fail = () => Promise.reject(systemError('EIO'));
-  await answering('datasync', fail, async () => {
-    t.equal(await codeOf(writer.sync()), 'REGALIA_IO');
-  });
-  // What the kernel let go of is not there because a later flush says so.
-  t.equal(await codeOf(writer.sync()), 'REGALIA_IO');
-  t.equal(writer.dirty, true);
-  await writer.close();
-});
-
-t.test('a header that could not be written is no segment', async (t) => {
-  const folder = folderOf(t);
-  const fail = () => Promise.reject(systemError('ENOSPC'));
-  const create = (number: number) => SegmentWriter.create(folder, { ...IDS, number }, 0);
-  await answering('writev', fail, async () => {
-    t.equal(await codeOf(create(1)), 'REGALIA_FULL');
-  });
-  const writer = await create(2);
-  await writer.append(recordsOf(10));
-  await writer.close();
-});
-
-t.test('what was written before a write that failed can still be brought to disk', async (t) => {
-  const folder = folderOf(t);
-  const writer = await SegmentWriter.create(folder, IDS, 0);
-  const records = recordsOf(100, 200);
-  const offsets = await writer.append(records);
-  const fail = () => Promise.reject(systemError('ENOSPC'));
-  await answering('writev', fail, async () => {
-    t.equal(await codeOf(writer.append(recordsOf(300))), 'REGALIA_FULL');
-  });
-  let flushes = 0;
-  const count = ({ proceed }: HandleCall) => {
-    flushes++;
-    return proceed();
-  };
-  // Others may have appended to it before: what they were told is there must be so.
-  await answering('datasync', count, () => writer.sync());
-  t.equal(flushes, 1);
-  t.equal(writer.dirty, false);
-  await writer.close();
-  const files = new SegmentFiles(folder, IDS);
-  t.ok(same(await files.readRun(placesOf(records, offsets)), records));
-  files.close();
 });

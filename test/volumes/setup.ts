@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { concatBytes, utf8Bytes } from '../../src/bytes.js';
+import { concatBytes, equalBytes } from '../../src/bytes.js';
 import { isRegaliaError, Regalia, type RegaliaOptions } from '../../src/index.js';
 import { sha256Into } from '../../src/kernels/hash.js';
 import { RecordKind, type SegmentIds } from '../../src/volumes/segment-format.js';
@@ -65,6 +65,29 @@ export function recordOf(stored: Uint8Array): SegmentRecord {
 /** Records of the given lengths, no two alike. */
 export function recordsOf(...lengths: number[]): SegmentRecord[] {
   return lengths.map((length, i) => recordOf(noise(length, i + length + 1)));
+}
+
+/** Where records lie that were appended at these offsets. */
+export function placesOf(records: readonly SegmentRecord[], offsets: readonly number[]) {
+  return records.map(({ stored }, i) => ({
+    segment: IDS.number,
+    offset: offsets[i] as number,
+    storedLength: stored.length,
+  }));
+}
+
+/** Whether these are the records, bytes and digests. */
+export function sameRecords(
+  found: readonly SegmentRecord[],
+  records: readonly SegmentRecord[],
+): boolean {
+  return (
+    found.length === records.length &&
+    found.every(({ head, stored }, i) => {
+      const { head: expected, stored: bytes } = records[i] as SegmentRecord;
+      return equalBytes(stored, bytes) && equalBytes(head.digest, expected.digest);
+    })
+  );
 }
 
 type HandleMethod = (this: unknown, ...args: unknown[]) => Promise<unknown>;
@@ -202,11 +225,4 @@ export function sealedHead(
   const last = new Uint8Array(4);
   new DataView(last.buffer).setUint32(0, sum(concatBytes([head, IDS.volume, place])), true);
   return concatBytes([head, last]);
-}
-
-/** A folder's name as bytes of an id. */
-export function idOf(name: string): Uint8Array {
-  const id = new Uint8Array(16);
-  id.set(utf8Bytes(name).subarray(0, 16));
-  return id;
 }
