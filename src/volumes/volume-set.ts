@@ -56,6 +56,8 @@ export class VolumeSet {
   readonly #dirty = new Set<SegmentWriter>();
   /** Full segments, to be closed once they are on disk. */
   readonly #done = new Set<SegmentWriter>();
+  /** Writers of volumes that are gone or were moved. */
+  readonly #left: Promise<SegmentWriter>[] = [];
   /** Segments that could not be brought to disk, and why: for whoever appended there and has not asked yet. */
   readonly #unflushed = new Map<number, unknown>();
 
@@ -76,7 +78,7 @@ export class VolumeSet {
           this.#examine(known);
           continue;
         }
-        known.files.close();
+        this.#letGo(known);
       }
       this.#open(entry);
     }
@@ -103,8 +105,15 @@ export class VolumeSet {
   }
 
   #forget(number: number): void {
-    this.#volumes.get(number)?.files.close();
+    const known = this.#volumes.get(number);
+    if (known !== undefined) this.#letGo(known);
     this.#volumes.delete(number);
+  }
+
+  #letGo({ files, writer }: Volume): void {
+    files.close();
+    // What it has appended may be about to be flushed.
+    if (writer !== undefined) this.#left.push(writer);
   }
 
   #examine(volume: Volume): void {
@@ -288,12 +297,11 @@ export class VolumeSet {
 
   async close(): Promise<void> {
     const writers = new Set(this.#done);
-    for (const volume of this.#volumes.values()) {
-      const writer = await volume.writer?.catch(() => undefined);
+    for (const number of [...this.#volumes.keys()]) this.#forget(number);
+    for (const begun of this.#left) {
+      const writer = await begun.catch(() => undefined);
       if (writer !== undefined) writers.add(writer);
-      volume.files.close();
     }
-    this.#volumes.clear();
     for (const writer of writers) await writer.close();
   }
 }

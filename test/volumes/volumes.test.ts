@@ -2,7 +2,16 @@
  * Volumes of a store, through its public surface: contents on several are read while one is away, and come back with
  * it; an old copy, a second copy and a stranger's volume are told apart; what is set of a volume is heeded.
  */
-import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { isRegaliaError, Regalia } from '../../src/index.js';
@@ -47,6 +56,14 @@ async function states(store: Regalia): Promise<Record<string, string>> {
 
 function same(found: Uint8Array | undefined, expected: Uint8Array): boolean {
   return found !== undefined && Buffer.compare(found, expected) === 0;
+}
+
+/** The segments that this process has open within a folder. */
+function openBeneath(folder: string): string[] {
+  return readdirSync('/proc/self/fd')
+    .map((descriptor) => path.join('/proc/self/fd', descriptor))
+    .flatMap((link) => (existsSync(link) ? [readlinkSync(link)] : []))
+    .filter((file) => file.startsWith(folder) && file.includes('seg-'));
 }
 
 async function errorOf(work: Promise<unknown>): Promise<unknown> {
@@ -219,6 +236,7 @@ t.test('the same volume at two paths is refused, and is moved if it is at one', 
     t.ok(same(await write(store, '/g', bytes).then(() => read(store, '/g')), bytes));
     t.strictSame((await scrub(store)).faults, []);
   });
+  if (process.platform === 'linux') t.strictSame(openBeneath(folder), [], 'no file is left open');
   await within(place, OPTIONS, async (store) => t.match(await states(store), { copy: 'online' }));
 });
 
