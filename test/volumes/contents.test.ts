@@ -1,7 +1,6 @@
 /**
  * Contents in volumes, through the public surface: a copy that is damaged is passed over, told, and healed by who
- * writes the same; the same bytes are kept once; sources that fail, or give nothing, leave nothing; a volume that is full
- * is no end.
+ * writes the same; the same bytes are kept once; sources that fail leave nothing; a full volume is no end.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
