@@ -52,8 +52,8 @@ export interface PieceHome {
 }
 
 /**
- * On how many volumes, and how. `coded`: of so many bytes (`from`), once they have rested, as so many shards of data and
- * so many of parity; what is shorter, or has not rested, as one copy more than there are shards of parity.
+ * On how many volumes, and how. `coded`: contents of at least `from` bytes, once they have rested, as so many shards of
+ * data and so many of parity; shorter ones, and those that have not rested, in one copy more than parity has shards.
  */
 export type Redundancy =
   | { readonly kind: 'none' }
@@ -81,13 +81,15 @@ export interface PieceCare {
 export interface PieceStage {
   /** Stages a block, whose bytes are copied, and returns its id. */
   put(block: Uint8Array, address: Address, care?: PieceCare): number;
+  /** A piece that is here already is referred to: it stays, or the transaction fails. */
+  uses(id: number): void;
   /** Whether enough is staged that `spill` pays. */
   readonly heavy: boolean;
   /** Begins to write what is staged, once what came before is written. */
   spill(): Promise<void>;
   /** Resolves when all that is staged is on disk. What failed to be stays staged, and rejects. */
   prepare(): Promise<void>;
-  /** Puts the rows of all that is staged, which `prepare` has brought to disk. */
+  /** Puts the rows of all that is staged, which `prepare` has brought to disk. REGALIA_CONFLICT. */
   emit(batch: Batch): void;
   /** What `emit` put has landed. */
   settle(): void;

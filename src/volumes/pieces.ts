@@ -9,15 +9,7 @@
  * they are read. One that was read in vain is not found again, so the next write of the same bytes heals it.
  */
 import { LRUCache } from 'lru-cache';
-import {
-  type Address,
-  addressText,
-  BLOCK_HEADER,
-  BLOCK_VERSION,
-  BlockKind,
-  sameAddress,
-  verifyBlock,
-} from '../blocks/address.js';
+import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { Backend } from '../blocks/backend.js';
 import { Lease } from '../blocks/lease.js';
 import {
@@ -28,15 +20,16 @@ import {
   type PieceStage,
   pieceNumber,
 } from '../blocks/piece-home.js';
-import { EMPTY, equalBytes, hex } from '../bytes.js';
+import { EMPTY } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
-import { decompressInto } from './codec.js';
+import { readSpans } from './group-reads.js';
+import { Groups } from './groups.js';
 import { readRuns } from './piece-reads.js';
 import { decodePieceRow, type PieceRow, type Place } from './piece-row.js';
+import { pieceOfCopy, pieceOfGroup } from './piece-sources.js';
 import { Stage, type StagedPiece, type StageHome, type WrittenPiece } from './piece-stage.js';
 import { writePieces } from './piece-writer.js';
 import type { Pool } from './pool.js';
-import type { RecordHead } from './segment-format.js';
 import type { VolumeSet } from './volume-set.js';
 
 /** Below this many numbers more are reserved in time. */
@@ -74,12 +67,15 @@ interface Held {
 export class Pieces implements PieceHome, StageHome {
   readonly backend: Backend;
   readonly volumes: VolumeSet;
+  readonly groups: Groups;
   /** Told of each copy that failed. */
   onFault: ((fault: PieceFault) => void) | undefined;
   /** Pieces that are in no segment yet, by number. */
   readonly #staged = new Map<number, Held>();
   /** Pieces in segments that no row names yet. */
   readonly #written = new Map<number, PieceRow>();
+  /** Stages of transactions that go on. */
+  readonly #stages = new Set<Stage>();
   /** Pieces that were read in vain. */
   readonly #lost = new Set<number>();
   readonly #cache: LRUCache<number, Held>;
@@ -89,6 +85,7 @@ export class Pieces implements PieceHome, StageHome {
   constructor(backend: Backend, volumes: VolumeSet, pool: Pool, options: PiecesOptions) {
     this.backend = backend;
     this.volumes = volumes;
+    this.groups = new Groups(backend, volumes);
     this.#pool = pool;
     this.#numbers = new Lease(backend, 'pieces', PIECE_NUMBERS);
     this.#cache = new LRUCache({
@@ -105,11 +102,19 @@ export class Pieces implements PieceHome, StageHome {
     const failures: unknown[] = [];
     for (const place of row.copies) {
       try {
-        const { head, stored } = this.volumes.readSync(place, row.storedLength);
-        checkDigest(row, head, what);
-        return this.#hold(number, address, decoded(row, stored, what));
+        const { block } = pieceOfCopy(this.volumes, row, place, what);
+        return this.#hold(number, address, block);
       } catch (error) {
         failures.push(this.#noted(number, row, place, error));
+      }
+    }
+    if (row.coded !== undefined) {
+      try {
+        const { block } = pieceOfGroup(this.groups, row, row.coded, what);
+        return this.#hold(number, address, block);
+      } catch (error) {
+        if (!isRegaliaError(error)) throw error;
+        failures.push(error);
       }
     }
     throw this.#inVain(number, row, failures, what);
@@ -126,6 +131,7 @@ export class Pieces implements PieceHome, StageHome {
       wanted.push({ index, number, row, place: this.#firstHere(row) });
     }
     const records = await readRuns(this.volumes, wanted);
+    await readSpans(this.groups, wanted, records);
     const some = await this.#pool.decode(
       wanted.map(({ row }, i) => ({ ...row, stored: records[i] ?? EMPTY })),
     );
@@ -150,13 +156,18 @@ export class Pieces implements PieceHome, StageHome {
     const faults: string[] = [];
     for (const place of row.copies) {
       try {
-        const { head, stored } = this.volumes.readSync(place, row.storedLength);
-        checkDigest(row, head, 'piece');
-        block = decoded(row, stored, 'piece');
+        block = pieceOfCopy(this.volumes, row, place, 'piece').block;
       } catch (error) {
         if (!isRegaliaError(error)) throw error;
         faults.push(`on ${this.volumes.nameOf(place.volume)}: ${error.message}`);
       }
+    }
+    if (row.coded === undefined) return { block, faults };
+    try {
+      block = pieceOfGroup(this.groups, row, row.coded, 'piece').block;
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      faults.push(`in group ${row.coded.group}: ${error.message}`);
     }
     return { block, faults };
   }
@@ -180,7 +191,11 @@ export class Pieces implements PieceHome, StageHome {
     if (row === undefined || row.condemned === true || !sameAddress(row.address, address)) {
       return false;
     }
-    return this.#firstHere(row) !== undefined;
+    return this.#firstHere(row) !== undefined || this.#groupHolds(row);
+  }
+
+  #groupHolds({ coded }: PieceRow): boolean {
+    return coded !== undefined && this.groups.holds(coded.group);
   }
 
   /** The row of a piece, undefined where there is none. A damaged row counts as none: its piece is stored anew. */
@@ -240,6 +255,26 @@ export class Pieces implements PieceHome, StageHome {
     return new Stage(this);
   }
 
+  /** Remembers a stage for as long as it counts on pieces that no commit may name. */
+  begun(stage: Stage): void {
+    this.#stages.add(stage);
+  }
+
+  ended(stage: Stage): void {
+    this.#stages.delete(stage);
+  }
+
+  /** Pieces that transactions of this process count on, and segments that they have written to. */
+  inUse(): { numbers: Set<number>; segments: Set<number> } {
+    const numbers = new Set<number>([...this.#staged.keys(), ...this.#written.keys()]);
+    for (const stage of this.#stages) for (const number of stage.used) numbers.add(number);
+    const segments = new Set<number>();
+    for (const { copies } of this.#written.values()) {
+      for (const { segment } of copies) segments.add(segment);
+    }
+    return { numbers, segments };
+  }
+
   take(address: Address, block: Uint8Array): number {
     const number = this.#numbers.take();
     this.#staged.set(number, { address, block });
@@ -284,24 +319,4 @@ export class Pieces implements PieceHome, StageHome {
       await this.volumes.close();
     }
   }
-}
-
-/** The verified block of stored bytes. */
-function decoded(row: PieceRow, stored: Uint8Array, what: string): Uint8Array {
-  const { address, plainLength } = row;
-  const block = new Uint8Array(BLOCK_HEADER + plainLength);
-  block[0] = BlockKind.piece;
-  block[1] = BLOCK_VERSION;
-  block[2] = address[0] as number;
-  decompressInto(row.codec, stored, block, BLOCK_HEADER);
-  verifyBlock(address, block, what);
-  return block;
-}
-
-function checkDigest({ address }: PieceRow, head: RecordHead, what: string): void {
-  if (equalBytes(head.digest, address.subarray(1))) return;
-  const expected = addressText(address);
-  const actual = `a record of ${hex(head.digest)}`;
-  const message = `${what} ${expected} is damaged: in its place is ${actual}`;
-  throw new RegaliaError('REGALIA_CORRUPT', message, { what, expected, actual });
 }

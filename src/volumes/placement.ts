@@ -20,7 +20,7 @@ export interface Candidate {
 /** The volumes, most preferred first. */
 export function inPreference(
   volumes: readonly Candidate[],
-  care: PieceCare,
+  care: Pick<PieceCare, 'redundancy' | 'content' | 'index'>,
   address: Address,
 ): number[] {
   if (volumes.length === 1) return [(volumes[0] as Candidate).number];

@@ -9,8 +9,8 @@
  *
  * All numbers are little-endian. A record's last checksum covers its header and, so that a record that was copied
  * elsewhere is not taken for one of its place, the volume's id, the segment's number and the record's offset. For a
- * piece the digest is its block's, and plain length that of its content. For a shard (see shard-format.ts) the digest is
- * the SHA-256 of the stored bytes, and plain length is theirs.
+ * piece the digest is its block's, and plain length that of its content. For a shard (see shard-format.ts) the digest
+ * is the SHA-256 of the stored bytes, and plain length is theirs.
  */
 import { type AlgorithmNumber, algorithmName } from '../blocks/address.js';
 import { ByteReader, ByteWriter, equalBytes, hex, utf8Bytes } from '../bytes.js';

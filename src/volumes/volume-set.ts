@@ -169,6 +169,20 @@ export class VolumeSet {
     return this.#files(volume).readRun(places);
   }
 
+  /** A range of a record from its first byte on, as it is: check what you read. Errors as `readSync`. */
+  readRangeSync({ volume, segment, offset }: Place, from: number, length: number): Uint8Array {
+    return this.#files(volume).readRangeSync(segment, offset + from, length);
+  }
+
+  /** The same without holding up the event loop. */
+  async readRange(
+    { volume, segment, offset }: Place,
+    from: number,
+    length: number,
+  ): Promise<Uint8Array> {
+    return this.#files(volume).readRange(segment, offset + from, length);
+  }
+
   #files(number: number): SegmentFiles {
     const volume = this.#find(number);
     if (volume !== undefined && this.isHere(number)) return volume.files;
@@ -180,7 +194,10 @@ export class VolumeSet {
   // Writing.
 
   /** The volumes that take new pieces, most preferred first. REGALIA_VOLUME where there is none. */
-  candidates(care: PieceCare, address: Address): number[] {
+  candidates(
+    care: Pick<PieceCare, 'redundancy' | 'content' | 'index'>,
+    address: Address,
+  ): number[] {
     const able = [...this.#volumes.values()]
       .filter(({ status, entry }) => status === 'online' && entry.weight > 0)
       .map(({ entry }) => entry);
