@@ -28,6 +28,16 @@ export interface PieceRef {
   readonly address: Address;
 }
 
+/** A shard that was read. */
+export interface ShardScrub {
+  /** What is wrong with it, if anything is. */
+  readonly what: string | undefined;
+  /** Whether enough others are sound; told with the last one at fault. */
+  readonly isRepairable: boolean;
+  /** Bytes that were read. */
+  readonly cost: number;
+}
+
 export interface PieceHome {
   /**
    * The whole block, verified, for reading alone. REGALIA_MISSING where it is not here or its volume is not,
@@ -40,6 +50,8 @@ export interface PieceHome {
   holds(id: number, address: Address): boolean;
   /** Reads every copy of a piece past all caches: a sound block, if there is one, and what is wrong with which copy. */
   scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] };
+  /** Reads every shard of a group past all caches, one for each step. */
+  scrubGroup(group: number): Iterable<ShardScrub>;
   /** A stage for the pieces of one transaction. */
   stage(): PieceStage;
   /** As for extents: numbers that can be taken without waiting. */

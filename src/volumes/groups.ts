@@ -9,6 +9,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Backend } from '../blocks/backend.js';
+import type { ShardScrub } from '../blocks/piece-home.js';
 import { hex } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
 import { reconstruct } from '../kernels/reed-solomon.js';
@@ -149,7 +150,7 @@ export class Groups {
     return data;
   }
 
-  /** The records' bytes of all shards, undefined where one is not sound. REGALIA_MISSING where there are fewer than k. */
+  /** The bytes of all shards' records, undefined where one is not sound. REGALIA_MISSING where fewer than k are. */
   records(group: number, row: GroupRow): (Uint8Array | undefined)[] {
     const records = row.shards.map((_, shard) => this.#record(group, row, shard));
     const found = records.filter((record) => record !== undefined).length;
@@ -174,6 +175,29 @@ export class Groups {
     if (hex(shape.id) === hex(row.id) && index === shard) return stored;
     const facts = { what: 'shard', expected: hex(row.id), actual: hex(shape.id) };
     throw new RegaliaError('REGALIA_CORRUPT', 'a record holds another shard', facts);
+  }
+
+  /** Reads every shard, and tells what is wrong with it. */
+  *scrub(group: number): Generator<ShardScrub, void> {
+    const row = this.row(group);
+    const cost = RECORD_HEADER + SHARD_HEADER + shardLength(row);
+    let bad = 0;
+    for (const [shard, place] of row.shards.entries()) {
+      const what = this.#wrong(row, shard, place);
+      if (what !== undefined) bad++;
+      yield { what, isRepairable: bad <= row.parity, cost };
+    }
+  }
+
+  #wrong(row: GroupRow, shard: number, place: Place | undefined): string | undefined {
+    if (place === undefined) return `shard ${shard} is lost`;
+    try {
+      this.checkedRecord(row, shard, place);
+      return undefined;
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      return `shard ${shard} on ${this.#volumes.nameOf(place.volume)}: ${error.message}`;
+    }
   }
 
   /** What is remembered of a group is no more so. */

@@ -38,7 +38,7 @@ export function pieceOfCopy(
   return { block: decodedPiece(row, stored, what), stored };
 }
 
-/** The piece of a group. Where its own shards do not give it, all sound ones of the group are asked. Errors as above. */
+/** The piece of a group. Where its own shards do not give it, all sound ones are asked. Errors as above. */
 export function pieceOfGroup(
   groups: Groups,
   row: PieceRow,

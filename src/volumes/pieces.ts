@@ -19,13 +19,14 @@ import {
   type PieceRef,
   type PieceStage,
   pieceNumber,
+  type ShardScrub,
 } from '../blocks/piece-home.js';
-import { EMPTY } from '../bytes.js';
+import { EMPTY, equalBytes } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
 import { readSpans } from './group-reads.js';
 import { Groups } from './groups.js';
 import { readRuns } from './piece-reads.js';
-import { decodePieceRow, type PieceRow, type Place } from './piece-row.js';
+import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './piece-row.js';
 import { pieceOfCopy, pieceOfGroup } from './piece-sources.js';
 import { Stage, type StagedPiece, type StageHome, type WrittenPiece } from './piece-stage.js';
 import { writePieces } from './piece-writer.js';
@@ -80,6 +81,7 @@ export class Pieces implements PieceHome, StageHome {
   readonly #lost = new Set<number>();
   readonly #cache: LRUCache<number, Held>;
   readonly #numbers: Lease;
+  readonly #groupNumbers: Lease;
   readonly #pool: Pool;
 
   constructor(backend: Backend, volumes: VolumeSet, pool: Pool, options: PiecesOptions) {
@@ -88,6 +90,7 @@ export class Pieces implements PieceHome, StageHome {
     this.groups = new Groups(backend, volumes);
     this.#pool = pool;
     this.#numbers = new Lease(backend, 'pieces', PIECE_NUMBERS);
+    this.#groupNumbers = new Lease(backend, 'groups', PIECE_NUMBERS);
     this.#cache = new LRUCache({
       maxSize: options.cacheBytes,
       sizeCalculation: ({ block }) => block.length + HELD_BYTES,
@@ -98,26 +101,43 @@ export class Pieces implements PieceHome, StageHome {
     const number = pieceNumber(id);
     const known = this.#known(number, address);
     if (known !== undefined) return known;
-    const row = this.#expect(number, address, what);
-    const failures: unknown[] = [];
+    for (let row = this.#expect(number, address, what); ; ) {
+      const failures: unknown[] = [];
+      const block = this.#attempt(number, row, what, failures);
+      if (block !== undefined) return block;
+      // Upkeep may have moved it after its row was read.
+      const now = this.#expect(number, address, what);
+      if (equalBytes(encodePieceRow(number, now), encodePieceRow(number, row))) {
+        throw this.#inVain(number, row, failures, what);
+      }
+      row = now;
+    }
+  }
+
+  /** The block of the first source that gives it. */
+  #attempt(
+    number: number,
+    row: PieceRow,
+    what: string,
+    failures: unknown[],
+  ): Uint8Array | undefined {
     for (const place of row.copies) {
       try {
         const { block } = pieceOfCopy(this.volumes, row, place, what);
-        return this.#hold(number, address, block);
+        return this.#hold(number, row.address, block);
       } catch (error) {
         failures.push(this.#noted(number, row, place, error));
       }
     }
-    if (row.coded !== undefined) {
-      try {
-        const { block } = pieceOfGroup(this.groups, row, row.coded, what);
-        return this.#hold(number, address, block);
-      } catch (error) {
-        if (!isRegaliaError(error)) throw error;
-        failures.push(error);
-      }
+    if (row.coded === undefined) return undefined;
+    try {
+      const { block } = pieceOfGroup(this.groups, row, row.coded, what);
+      return this.#hold(number, row.address, block);
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      failures.push(error);
+      return undefined;
     }
-    throw this.#inVain(number, row, failures, what);
   }
 
   async fetch(refs: readonly PieceRef[], what: string): Promise<Uint8Array[]> {
@@ -170,6 +190,10 @@ export class Pieces implements PieceHome, StageHome {
       faults.push(`in group ${row.coded.group}: ${error.message}`);
     }
     return { block, faults };
+  }
+
+  scrubGroup(group: number): Iterable<ShardScrub> {
+    return this.groups.scrub(group);
   }
 
   #firstHere({ copies }: PieceRow): Place | undefined {
@@ -294,6 +318,18 @@ export class Pieces implements PieceHome, StageHome {
   landed(number: number): void {
     this.#staged.delete(number);
     this.#written.delete(number);
+  }
+
+  /** A number that no piece has. */
+  async pieceNumber(): Promise<number> {
+    await this.#numbers.reserve(1);
+    return this.#numbers.take();
+  }
+
+  /** A number that no group has. */
+  async groupNumber(): Promise<number> {
+    await this.#groupNumbers.reserve(1);
+    return this.#groupNumbers.take();
   }
 
   reserve(count: number): Promise<void> {

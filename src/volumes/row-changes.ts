@@ -41,7 +41,8 @@ export function changeRows(
   }, 'sync');
 }
 
-function changeRow(batch: Batch, { number, before, after }: RowChange): boolean {
+/** The same in a transaction that is under way. */
+export function changeRow(batch: Batch, { number, before, after }: RowChange): boolean {
   const current = batch.get('pieces', number);
   if (current === undefined || !equalBytes(current, encodePieceRow(number, before))) return false;
   if (after === undefined) {
