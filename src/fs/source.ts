@@ -15,10 +15,13 @@ import {
 
 const SMALL_BYTES = 65_536;
 const PIECE_BYTES = 262_144;
+/** What small files are read into, one after another: one byte more than they have tells growth from the end. */
+const small = new Uint8Array(SMALL_BYTES + 1);
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** Where the bytes go. A file that changed is handed over twice; the later one counts. */
 export interface ContentSink {
+  /** A view that the next file spoils: it is taken or copied at once. */
   small(bytes: Uint8Array): void;
   large(source: AsyncIterable<Uint8Array>): Promise<unknown>;
 }
@@ -54,7 +57,7 @@ async function readOnce(
 ): Promise<ContentRead> {
   const stats = fstatSync(fd, { bigint: true });
   if (!stats.isFile()) throw notRegular();
-  const whole = stats.size <= SMALL_BYTES ? readSmall(fd, Number(stats.size)) : undefined;
+  const whole = stats.size <= SMALL_BYTES ? readSmall(fd) : undefined;
   let bytes = 0;
   if (whole === undefined) {
     await sink.large(pieces(fd, signal, (length) => (bytes += length)));
@@ -71,21 +74,14 @@ function notRegular(): Error {
   return Object.assign(new Error('EINVAL: no regular file is there any more'), { code: 'EINVAL' });
 }
 
-/** The file's bytes, or undefined where it has grown beyond what is small. */
-function readSmall(fd: number, size: number): Uint8Array | undefined {
-  // One byte more than expected tells growth from the end. Files of procfs claim to be empty and are not.
-  let buffer = new Uint8Array(size === 0 ? 4_096 : size + 1);
-  let length = 0;
-  for (;;) {
-    const count = readSync(fd, buffer, length, buffer.length - length, length);
+/** The file's bytes, or undefined where it has grown beyond what is small. Files of procfs claim to be empty. */
+function readSmall(fd: number): Uint8Array | undefined {
+  for (let length = 0; length < small.length; ) {
+    const count = readSync(fd, small, length, small.length - length, length);
+    if (count === 0) return small.subarray(0, length);
     length += count;
-    if (count === 0) return buffer.subarray(0, length);
-    if (length < buffer.length) continue;
-    if (length > SMALL_BYTES) return undefined;
-    const larger = new Uint8Array(SMALL_BYTES + 1);
-    larger.set(buffer);
-    buffer = larger;
   }
+  return undefined;
 }
 
 async function* pieces(

@@ -24,6 +24,9 @@ const SPILL_COUNT = 2_048;
 const CHECKPOINT_BYTES = 256 * 1024 * 1024;
 const CHECKPOINT_COUNT = 16_384;
 
+/** Of what blocks are copied into: a sixteenth of what waits. */
+const SLAB_BYTES = 524_288;
+
 /** What a stage needs of the home of pieces. */
 export interface StageHome {
   readonly backend: Reads & Pick<Backend, 'write'>;
@@ -64,6 +67,7 @@ export interface WrittenPiece {
 
 export class Stage implements PieceStage {
   readonly #home: StageHome;
+  readonly #slabs = new Slabs();
   #waiting: StagedPiece[] = [];
   #waitingBytes = 0;
   #written: WrittenPiece[] = [];
@@ -82,7 +86,7 @@ export class Stage implements PieceStage {
   put(block: Uint8Array, address: Address, care: PieceCare = PLAIN_CARE): number {
     this.#begin();
     this.#discarded = false;
-    const copy = block.slice();
+    const copy = this.#slabs.copy(block);
     const number = this.#home.take(address, copy);
     this.#waiting.push({ number, address, block: copy, care });
     this.#waitingBytes += copy.length;
@@ -200,6 +204,23 @@ export class Stage implements PieceStage {
     this.#waitingBytes = 0;
     this.#forget();
     this.#end();
+  }
+}
+
+/** Copies of bytes side by side in larger buffers: many small ones are dear to make, and to collect. */
+class Slabs {
+  #slab = new Uint8Array(0);
+  #used = 0;
+
+  copy(bytes: Uint8Array): Uint8Array {
+    if (this.#used + bytes.length > this.#slab.length) {
+      this.#slab = new Uint8Array(Math.max(SLAB_BYTES, bytes.length));
+      this.#used = 0;
+    }
+    const copy = this.#slab.subarray(this.#used, this.#used + bytes.length);
+    copy.set(bytes);
+    this.#used += bytes.length;
+    return copy;
   }
 }
 
