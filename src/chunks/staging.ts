@@ -109,7 +109,8 @@ export class StoreSink implements BlockSink {
     if (this.#keeping === undefined) return undefined;
     const index = this.#index++;
     if (index === 0) this.#content = readU48(address, 1) % 2 ** 31;
-    return { ...this.#keeping, content: this.#content, index };
+    const { level, redundancy } = this.#keeping;
+    return { level, redundancy, content: this.#content, index };
   }
 
   get heavy(): boolean {
