@@ -39,6 +39,7 @@ export async function addVolume(
   if (weight !== undefined) checkWeight(weight);
   const to = path.resolve(folder);
   const { backend, volumes } = pieces;
+  volumes.refresh();
   const found = readVolume(to);
   if (found === undefined) {
     const entry = entryOf(1, to, settings.random(16), weight ?? 1);

@@ -5,9 +5,9 @@
  */
 import { constants, copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Backend } from '../blocks/backend.js';
+import type { Backend, Batch } from '../blocks/backend.js';
 import { Lease } from '../blocks/lease.js';
-import { hex } from '../bytes.js';
+import { equalBytes, hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { Pieces } from '../volumes/pieces.js';
 import { Pool } from '../volumes/pool.js';
@@ -20,6 +20,7 @@ import {
   segmentsIn,
   type VolumeIdentity,
   writeVolume,
+  writeVolumeSync,
 } from '../volumes/volume-folder.js';
 import { VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
 import type { Identity } from './core.js';
@@ -77,17 +78,29 @@ export function openPieces(
       await segments.reserve(1);
       return segments.take();
     },
-    raise: async (entry, found) => {
-      const sequence = Math.max(entry.sequence, found.sequence) + 1;
-      await writeVolume(resolve(entry.path), { ...found, sequence });
-      await backend.write((batch) => {
-        const current = volumeEntries(batch).find(({ number }) => number === entry.number);
-        if (current !== undefined) putVolume(batch, { ...current, sequence });
-      }, 'sync');
+    raise: async ({ number }) => {
+      await backend.write((batch) => raise(batch, number, resolve), 'sync');
     },
   });
   const pool = new Pool({ workers: settings.workers });
   return new Pieces(backend, volumes, pool, { cacheBytes: settings.contentCacheBytes });
+}
+
+/**
+ * Raises a volume's sequence. Within the engine's write, where processes take turns: else one could put a lower number
+ * over another's. The folder comes first: should the write fail, it is ahead, and not taken for an old copy.
+ */
+function raise(batch: Batch, number: number, resolve: (to: string) => string): void {
+  const entry = volumeEntries(batch).find((one) => one.number === number);
+  if (entry === undefined) return;
+  const to = resolve(entry.path);
+  const found = readVolume(to);
+  if (found === undefined) throw volumeError(entry.id, to, 'missing');
+  if (!equalBytes(found.id, entry.id)) throw volumeError(entry.id, to, 'foreign');
+  if (found.sequence < entry.sequence) throw volumeError(entry.id, to, 'stale');
+  const sequence = found.sequence + 1;
+  writeVolumeSync(to, { ...found, sequence });
+  putVolume(batch, { ...entry, sequence });
 }
 
 export function entryOf(number: number, to: string, id: Uint8Array, weight: number): VolumeEntry {

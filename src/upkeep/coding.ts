@@ -99,7 +99,7 @@ async function codeGroup(
   const targets = volumesForShards(volumes, { data, parity }, address);
   if (targets === undefined) return;
   const shards = await appendShards(volumes, records, targets);
-  await volumes.sync();
+  await volumes.sync(shards);
   const row = { ...shape, shards };
   for (const [shard, place] of shards.entries()) {
     const there = groups.checkedRecord(row, shard, place);

@@ -212,7 +212,7 @@ async function moveGroups(
         }
       }
       if (shards.every((place, i) => place === row.shards[i])) continue;
-      await volumes.sync();
+      await volumes.sync(shards.filter((place) => place !== undefined));
       await changeGroup(backend, number, row, { ...row, shards });
     }
   }

@@ -54,7 +54,7 @@ export async function moveShards(
   if (targets === undefined) return 0;
   const some = moving.map((i) => records[i] as Uint8Array);
   const places = await appendShards(volumes, some, targets.slice(0, some.length));
-  await volumes.sync();
+  await volumes.sync(places);
   const shards = row.shards.map((place, i): Place | undefined => {
     const at = moving.indexOf(i);
     return at < 0 ? place : places[at];

@@ -53,7 +53,7 @@ export class Rehousing {
     this.#batchBytes = 0;
     if (batch.length === 0) return;
     const places = await this.#append(batch);
-    await this.#volumes.sync();
+    await this.#volumes.sync(places.flat());
     const changes = batch.map((move, i) => {
       const kept = move.row.copies.filter((copy) => !move.drop.includes(copy));
       const copies = [...kept, ...(places[i] as Place[])];

@@ -14,7 +14,7 @@ import type { Backend, Batch, Reads } from '../blocks/backend.js';
 import { PIECE_IDS, type PieceCare, type PieceStage, pieceNumber } from '../blocks/piece-home.js';
 import { assert } from '../errors.js';
 import { LEVEL_DEFAULT } from './codec.js';
-import { decodePieceRow, encodePieceRow, type PieceRow } from './piece-row.js';
+import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './piece-row.js';
 import { collected, collections, putPiece } from './row-changes.js';
 
 /** Waiting bytes, and pieces, from which a stage is heavy. */
@@ -30,7 +30,7 @@ const SLAB_BYTES = 524_288;
 /** What a stage needs of the home of pieces. */
 export interface StageHome {
   readonly backend: Reads & Pick<Backend, 'write'>;
-  readonly volumes: { sync(): Promise<void> };
+  readonly volumes: { sync(copies: readonly Place[]): Promise<void> };
   /** A number for a block that is on its way: until `landed` it can be read. */
   take(address: Address, block: Uint8Array): number;
   /** Writes pieces to volumes; they are on disk once these are synced. */
@@ -152,7 +152,7 @@ export class Stage implements PieceStage {
 
   /** Puts the rows of what was written down. */
   async #checkpoint(): Promise<void> {
-    await this.#home.volumes.sync();
+    await this.#sync();
     await this.#home.backend.write((batch) => this.#put(batch), 'none');
     for (const { number } of this.#written) this.#used.push(number);
     this.#forget();
@@ -161,7 +161,11 @@ export class Stage implements PieceStage {
   async prepare(): Promise<void> {
     await this.#drain();
     if (this.#waiting.length > 0) await this.#write();
-    if (this.#written.length > 0) await this.#home.volumes.sync();
+    if (this.#written.length > 0) await this.#sync();
+  }
+
+  async #sync(): Promise<void> {
+    await this.#home.volumes.sync(this.#written.flatMap(({ row }) => row.copies));
   }
 
   emit(batch: Batch): void {

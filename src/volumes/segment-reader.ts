@@ -51,13 +51,16 @@ export class SegmentFiles {
   readonly folder: string;
   readonly #volume: Uint8Array;
   readonly #replica: Uint8Array;
+  readonly #onMissing: () => void;
   readonly #open: LRUCache<number, number>;
   /** Reads under way by descriptor, so that none is closed beneath them. */
   readonly #busy = new Map<number, number>();
   readonly #closing = new Set<number>();
 
-  constructor(folder: string, ids: Omit<SegmentIds, 'number'>) {
+  /** `onMissing` is told of each file that is not there: its volume may be gone. */
+  constructor(folder: string, ids: Omit<SegmentIds, 'number'>, onMissing = (): void => {}) {
     this.folder = folder;
+    this.#onMissing = onMissing;
     this.#volume = ids.volume;
     this.#replica = ids.replica;
     this.#open = new LRUCache({ max: OPEN_MAX, dispose: (descriptor) => this.#let(descriptor) });
@@ -214,6 +217,7 @@ export class SegmentFiles {
     const file = path.join(this.folder, segmentFile(segment));
     const told = fileError(error, file, 'read');
     if (!isRegaliaError(told, 'REGALIA_NOT_FOUND')) return told;
+    this.#onMissing();
     const data = { address: file, source: this.folder };
     return new RegaliaError('REGALIA_MISSING', `${file} is not there`, data, { cause: error });
   }

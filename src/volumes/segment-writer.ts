@@ -3,7 +3,8 @@
  *
  * Invariants: writes do not overlap, and are in the order of the calls; a file begins with its header, and its folder
  * is synced before the first record counts; after a write that failed nothing more is appended (what the disk has of it
- * is a torn end, which readers pass over), while what was synced before stays.
+ * is a torn end, which readers pass over), while what was written before can still be brought to disk; after a flush
+ * that failed none is tried again, since the system may have let go of what it could not write.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
@@ -25,9 +26,13 @@ export class SegmentWriter {
   readonly ids: SegmentIds;
   readonly file: string;
   readonly #handle: FileHandle;
+  /** Where the next append begins. */
   #size: number;
+  /** Where the last append that was written whole ends. */
+  #written: number;
   #synced = 0;
-  #failure: unknown;
+  #writeFailure: unknown;
+  #flushFailure: unknown;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(file: string, handle: FileHandle, ids: SegmentIds) {
@@ -35,6 +40,7 @@ export class SegmentWriter {
     this.#handle = handle;
     this.ids = ids;
     this.#size = SEGMENT_HEADER;
+    this.#written = SEGMENT_HEADER;
   }
 
   /** A new segment in a volume's folder. REGALIA_EXISTS, REGALIA_FULL, REGALIA_PERMISSION, REGALIA_IO. */
@@ -67,7 +73,7 @@ export class SegmentWriter {
   }
 
   get failed(): boolean {
-    return this.#failure !== undefined;
+    return (this.#writeFailure ?? this.#flushFailure) !== undefined;
   }
 
   /** Appends records, and resolves with where their headers begin. REGALIA_FULL, REGALIA_IO. */
@@ -83,32 +89,37 @@ export class SegmentWriter {
     }
     this.#size = at;
     return this.#inTurn(async () => {
-      await this.#write(parts, start);
-      return offsets;
-    });
-  }
-
-  /** Brings all that was appended so far to disk. REGALIA_IO, REGALIA_FULL. */
-  sync(): Promise<void> {
-    const size = this.#size;
-    return this.#inTurn(async () => {
-      if (this.#synced >= size) return;
-      await this.#handle.datasync();
-      this.#synced = size;
-    });
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#turn;
-    const result = before.then(async () => {
-      if (this.#failure !== undefined) throw this.#failure;
       try {
-        return await work();
+        if (this.failed) throw this.#writeFailure ?? this.#flushFailure;
+        await this.#write(parts, start);
+        this.#written = at;
+        return offsets;
       } catch (error) {
-        this.#failure ??= fileError(error, this.file, 'write');
-        throw this.#failure;
+        this.#writeFailure ??= fileError(error, this.file, 'write');
+        this.#size = this.#written;
+        throw this.#writeFailure;
       }
     });
+  }
+
+  /** Brings all that was appended so far to disk, but for what failed. REGALIA_IO, REGALIA_FULL. */
+  sync(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#flushFailure !== undefined) throw this.#flushFailure;
+      const written = this.#written;
+      if (this.#synced >= written) return;
+      try {
+        await this.#handle.datasync();
+        this.#synced = written;
+      } catch (error) {
+        this.#flushFailure = fileError(error, this.file, 'write');
+        throw this.#flushFailure;
+      }
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
     this.#turn = result.catch(() => undefined);
     return result;
   }

@@ -94,6 +94,28 @@ export async function writeVolume(folder: string, volume: VolumeIdentity): Promi
   }
 }
 
+/** The same at once, for where nothing else may happen meanwhile. */
+export function writeVolumeSync(folder: string, volume: VolumeIdentity): void {
+  const file = path.join(folder, VOLUME_FILE);
+  try {
+    fs.writeFileSync(`${file}.new`, encodeVolume(volume), { mode: 0o600 });
+    flushSync(`${file}.new`);
+    fs.renameSync(`${file}.new`, file);
+    flushSync(folder);
+  } catch (error) {
+    throw fileError(error, file, 'write');
+  }
+}
+
+function flushSync(file: string): void {
+  const descriptor = fs.openSync(file, 'r');
+  try {
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
 /** Brings the names in a folder to disk. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');

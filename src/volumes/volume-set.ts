@@ -30,8 +30,11 @@ export interface VolumeHost {
   resolve(path: string): string;
   /** A segment number that nobody has. */
   nextSegment(): Promise<number>;
-  /** Raises a volume's sequence in its folder and the registry, before this process first writes to it. */
-  raise(entry: VolumeEntry, found: VolumeIdentity): Promise<void>;
+  /**
+   * Raises a volume's sequence in its folder and the registry, before this process first writes to it. REGALIA_VOLUME
+   * where the folder is not there by now, or is an old copy.
+   */
+  raise(entry: VolumeEntry): Promise<void>;
 }
 
 /** How a volume was found. */
@@ -42,7 +45,6 @@ interface Volume {
   readonly path: string;
   readonly files: SegmentFiles;
   status: VolumeStatus;
-  found: VolumeIdentity | undefined;
   raised: Promise<void> | undefined;
   writer: Promise<SegmentWriter> | undefined;
 }
@@ -56,6 +58,8 @@ export class VolumeSet {
   readonly #done = new Set<SegmentWriter>();
   /** Segments that were begun here. */
   readonly #begun = new Set<number>();
+  /** Segments that could not be brought to disk, and why: for whoever appended there and has not asked yet. */
+  readonly #unflushed = new Map<number, unknown>();
 
   constructor(host: VolumeHost) {
     this.#host = host;
@@ -85,13 +89,13 @@ export class VolumeSet {
 
   #open(entry: VolumeEntry): Volume {
     const path = this.#host.resolve(entry.path);
-    const files = new SegmentFiles(path, { volume: entry.id, replica: this.#host.replica });
+    const ids = { volume: entry.id, replica: this.#host.replica };
+    const files = new SegmentFiles(path, ids, () => this.#examine(volume));
     const volume: Volume = {
       entry,
       path,
       files,
       status: 'missing',
-      found: undefined,
       raised: undefined,
       writer: undefined,
     };
@@ -107,15 +111,14 @@ export class VolumeSet {
 
   #examine(volume: Volume): void {
     const { entry } = volume;
+    let found: VolumeIdentity | undefined;
     try {
-      volume.found = readVolume(volume.path);
+      found = readVolume(volume.path);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
-      volume.found = undefined;
       volume.status = 'failing';
       return;
     }
-    const { found } = volume;
     if (found === undefined) volume.status = 'missing';
     else if (!equalBytes(found.id, entry.id) || !equalBytes(found.replica, this.#host.replica)) {
       volume.status = 'foreign';
@@ -251,8 +254,7 @@ export class VolumeSet {
 
   async #begin(volume: Volume): Promise<SegmentWriter> {
     try {
-      const { found, entry } = volume;
-      if (found !== undefined) volume.raised ??= this.#host.raise(entry, found);
+      volume.raised ??= this.#host.raise(volume.entry);
       await volume.raised;
       return await this.#create(volume);
     } catch (error) {
@@ -316,12 +318,13 @@ export class VolumeSet {
     if ((await volume.writer) === writer) volume.writer = undefined;
   }
 
-  /** Brings all that was appended to disk. REGALIA_IO, REGALIA_FULL. */
-  async sync(): Promise<void> {
+  /** Brings all that was appended to disk, and sees that these copies are. REGALIA_IO, REGALIA_FULL. */
+  async sync(copies: readonly Place[] = []): Promise<void> {
     const dirty = [...this.#dirty];
     const synced = await Promise.allSettled(dirty.map((writer) => writer.sync()));
     for (const [i, result] of synced.entries()) {
       const writer = dirty[i] as SegmentWriter;
+      if (result.status === 'rejected') this.#unflushed.set(writer.ids.number, result.reason);
       if (result.status === 'rejected' || !writer.dirty) this.#dirty.delete(writer);
       if (this.#done.has(writer) && !this.#dirty.has(writer)) {
         this.#done.delete(writer);
@@ -329,6 +332,9 @@ export class VolumeSet {
       }
     }
     for (const result of synced) if (result.status === 'rejected') throw result.reason;
+    if (this.#unflushed.size === 0) return;
+    const lost = copies.find(({ segment }) => this.#unflushed.has(segment));
+    if (lost !== undefined) throw this.#unflushed.get(lost.segment);
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,424 @@
+/**
+ * Rows of volumes: of pieces, of the registry, of storage rules. They round-trip; every flipped bit, cut and lie is
+ * refused by code; what users ask of storage is taken, or refused by its rule's name.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import type { Backend } from '../../src/blocks/backend.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import { openRow, sealRow } from '../../src/blocks/rows.js';
+import { ByteWriter, equalBytes, hex, utf8Bytes } from '../../src/bytes.js';
+import { isRegaliaError } from '../../src/errors.js';
+import {
+  COPIES_MAX,
+  decodePieceRow,
+  encodePieceRow,
+  type PieceRow,
+  STORED_MAX,
+} from '../../src/volumes/piece-row.js';
+import {
+  putVolume,
+  removeVolume,
+  unusedNumber,
+  type VolumeEntry,
+  volumeEntries,
+  WEIGHT_MAX,
+} from '../../src/volumes/registry.js';
+import {
+  DEFAULT_STORAGE,
+  LEVEL_MAX,
+  COPIES_MAX as MIRRORS_MAX,
+  mergedStorage,
+  putStorage,
+  type StorageOptions,
+  sameStorage,
+  storageRuleOf,
+  storedStorage,
+} from '../../src/volumes/storage-rules.js';
+import { noise } from '../chunks/setup.js';
+import { codeOfCall, flips } from './setup.js';
+
+const BAD = /^REGALIA_(CORRUPT|FORMAT)$/;
+const seed = Number(process.env['REGALIA_SEED'] ?? Date.now() % 1_000_000);
+t.comment(`seed ${seed}`);
+
+const address = fc
+  .tuple(fc.constantFrom(1, 2), fc.uint8Array({ minLength: 32, maxLength: 32 }))
+  .map(([algorithm, digest]) => Uint8Array.of(algorithm, ...digest));
+const place = fc.record({
+  volume: fc.integer({ min: 1, max: 0xffff }),
+  segment: fc.nat(2 ** 32 - 1),
+  offset: fc.integer({ min: 64, max: 2 ** 47 }),
+});
+const pieceRow: fc.Arbitrary<PieceRow> = fc.record({
+  address,
+  plainLength: fc.integer({ min: 1, max: 1_048_576 }),
+  codec: fc.nat(255),
+  storedLength: fc.integer({ min: 1, max: STORED_MAX }),
+  copies: fc.array(place, { maxLength: COPIES_MAX }),
+  coded: fc.option(
+    fc.record({ group: fc.integer({ min: 1, max: 2 ** 32 - 1 }), start: fc.nat(2 ** 24) }),
+    { nil: undefined },
+  ),
+  condemned: fc.boolean(),
+});
+const number = fc.integer({ min: 1, max: 2 ** 32 - 1 });
+
+t.test('rows of pieces round-trip', async () => {
+  const property = fc.property(number, pieceRow, (number, piece) => {
+    const found = decodePieceRow(number, encodePieceRow(number, piece));
+    return (
+      equalBytes(found.address, piece.address) &&
+      found.plainLength === piece.plainLength &&
+      found.codec === piece.codec &&
+      found.storedLength === piece.storedLength &&
+      found.condemned === piece.condemned &&
+      JSON.stringify(found.coded) === JSON.stringify(piece.coded) &&
+      JSON.stringify(found.copies) === JSON.stringify(piece.copies)
+    );
+  });
+  fc.assert(property, { numRuns: 500, seed });
+});
+
+t.test(
+  'a row of a piece that is flipped, cut, grown or under another number is refused',
+  async (t) => {
+    const [piece] = fc.sample(pieceRow, { numRuns: 1, seed }) as [PieceRow];
+    const row = encodePieceRow(9, {
+      ...piece,
+      copies: [{ volume: 3, segment: 500, offset: 99_999 }],
+    });
+    for (const { at, bytes } of flips(row)) {
+      const code = codeOfCall(() => decodePieceRow(9, bytes));
+      if (!BAD.test(code)) t.fail(`byte ${at}: ${code}`);
+    }
+    for (let length = 0; length < row.length; length++) {
+      const code = codeOfCall(() => decodePieceRow(9, row.subarray(0, length)));
+      if (!BAD.test(code)) t.fail(`${length} bytes: ${code}`);
+    }
+    const grown = Uint8Array.of(...row, 0);
+    for (const [number, bytes] of [
+      [10, row],
+      [9 + 2 ** 16, row],
+      [9, grown],
+    ] as const) {
+      t.equal(
+        codeOfCall(() => decodePieceRow(number, bytes)),
+        'REGALIA_CORRUPT',
+      );
+    }
+  },
+);
+
+t.test('bytes of any kind under a right checksum are a row, or malformed', async () => {
+  const property = fc.property(
+    fc.oneof(
+      fc.uint8Array({ maxLength: 120 }),
+      // A row of ours with some bytes changed and its checksum made right.
+      fc
+        .tuple(pieceRow, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 4 }))
+        .map(([piece, edits]) => {
+          const body = openRow('pieces', 5, encodePieceRow(5, piece)).slice();
+          for (const [at, byte] of edits) body[at % body.length] = byte;
+          return body;
+        }),
+    ),
+    (body) => {
+      try {
+        const found = decodePieceRow(5, sealRow('pieces', 5, body));
+        return (
+          found.plainLength >= 1 &&
+          found.storedLength >= 1 &&
+          found.storedLength <= STORED_MAX &&
+          found.copies.length <= COPIES_MAX
+        );
+      } catch (error) {
+        return isRegaliaError(error, 'REGALIA_FORMAT');
+      }
+    },
+  );
+  fc.assert(property, { numRuns: 3_000, seed });
+});
+
+t.test('the bounds of a row of a piece', async (t) => {
+  const sound: PieceRow = {
+    address: Uint8Array.of(1, ...noise(32, 1)),
+    plainLength: 1_048_576,
+    codec: 1,
+    storedLength: STORED_MAX,
+    copies: [],
+  };
+  const code = (piece: PieceRow): string =>
+    codeOfCall(() => decodePieceRow(5, encodePieceRow(5, piece)));
+  t.equal(code(sound), 'done');
+  for (const wrong of [
+    { plainLength: 0 },
+    { plainLength: 1_048_577 },
+    { storedLength: 0 },
+    { storedLength: STORED_MAX + 1 },
+    { address: Uint8Array.of(0, ...noise(32, 1)) },
+    { address: Uint8Array.of(77, ...noise(32, 1)) },
+  ]) {
+    t.equal(code({ ...sound, ...wrong }), 'REGALIA_FORMAT', JSON.stringify(Object.keys(wrong)));
+  }
+  const many = Array.from({ length: COPIES_MAX + 1 }, () => ({
+    volume: 1,
+    segment: 1,
+    offset: 64,
+  }));
+  t.throws(() => encodePieceRow(5, { ...sound, copies: many }), /assertion failed/);
+});
+
+// The registry.
+
+const entry: fc.Arbitrary<VolumeEntry> = fc.record({
+  number: fc.integer({ min: 1, max: 0xffff }),
+  id: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  path: fc.string({ maxLength: 300, unit: 'grapheme' }).filter((text) => text.isWellFormed()),
+  weight: fc.nat(WEIGHT_MAX),
+  state: fc.constantFrom('online', 'read-only', 'draining', 'missing', 'failing'),
+  sequence: fc.nat(2 ** 40),
+});
+const VOLUME_KEY = Uint8Array.of(...utf8Bytes('volume/'), 1, 2);
+
+async function put(entries: readonly VolumeEntry[]): Promise<Backend> {
+  const backend = openMemory();
+  await backend.write((batch) => {
+    for (const one of entries) putVolume(batch, one);
+  }, 'none');
+  return backend;
+}
+
+async function putRow(key: Uint8Array, row: Uint8Array): Promise<Backend> {
+  const backend = openMemory();
+  await backend.write((batch) => batch.put('meta', key, row), 'none');
+  return backend;
+}
+
+t.test('the registry round-trips, in the order of numbers, beside other rows', async () => {
+  const some = fc.uniqueArray(entry, { selector: ({ number }) => number, maxLength: 12 });
+  const property = fc.asyncProperty(some, async (entries) => {
+    const backend = await put(entries);
+    await backend.write((batch) => {
+      // Neighbours on both sides.
+      for (const name of ['volum', 'volume', 'volume.', 'volume0', 'volumes']) {
+        batch.put('meta', utf8Bytes(name), utf8Bytes('other'));
+      }
+    }, 'none');
+    const text = (one: VolumeEntry): string => JSON.stringify({ ...one, id: hex(one.id) }, KEYS);
+    const found = volumeEntries(backend).map(text);
+    const expected = [...entries].sort((a, b) => a.number - b.number).map(text);
+    const [first] = entries;
+    if (first !== undefined) {
+      await backend.write((batch) => removeVolume(batch, first.number), 'none');
+    }
+    const left = volumeEntries(backend).map((one) => one.number);
+    return (
+      found.join() === expected.join() &&
+      left.length === Math.max(0, entries.length - 1) &&
+      !left.includes(first?.number ?? 0)
+    );
+  });
+  await fc.assert(property, { numRuns: 100, seed });
+});
+const KEYS = ['number', 'id', 'path', 'weight', 'state', 'sequence'];
+
+t.test('a row of the registry that is flipped, cut, grown or moved is refused', async (t) => {
+  const one = { number: 258, id: noise(16, 4), path: '/disks/é', weight: 300, state: 'online' };
+  const backend = await put([{ ...one, sequence: 12_345 } as VolumeEntry]);
+  const row = backend.get('meta', VOLUME_KEY) as Uint8Array;
+  const code = async (key: Uint8Array, bytes: Uint8Array): Promise<string> => {
+    const other = await putRow(key, bytes);
+    return codeOfCall(() => volumeEntries(other));
+  };
+  t.equal(await code(VOLUME_KEY, row), 'done');
+  for (const { at, bytes } of flips(row)) {
+    const found = await code(VOLUME_KEY, bytes);
+    if (!BAD.test(found)) t.fail(`byte ${at}: ${found}`);
+  }
+  for (let length = 0; length < row.length; length++) {
+    const found = await code(VOLUME_KEY, row.subarray(0, length));
+    if (!BAD.test(found)) t.fail(`${length} bytes: ${found}`);
+  }
+  t.equal(await code(VOLUME_KEY, Uint8Array.of(...row, 0)), 'REGALIA_CORRUPT');
+  t.equal(await code(Uint8Array.of(...utf8Bytes('volume/'), 1, 3), row), 'REGALIA_CORRUPT');
+});
+
+t.test('rows of the registry that lie under a right checksum are malformed', async (t) => {
+  const body = ({ version = 1, state = 0, weight = 1, path = '/a', more = 0 }): Uint8Array =>
+    new ByteWriter()
+      .u8(version)
+      .bytes(noise(16, 1))
+      .u8(state)
+      .varint(weight)
+      .varint(1)
+      .text(path)
+      .bytes(new Uint8Array(more))
+      .finish();
+  const code = async (bytes: Uint8Array): Promise<string> => {
+    const backend = await putRow(VOLUME_KEY, sealRow('meta', VOLUME_KEY, bytes));
+    return codeOfCall(() => volumeEntries(backend));
+  };
+  t.equal(await code(body({})), 'done');
+  t.equal(await code(body({ weight: WEIGHT_MAX, path: 'x'.repeat(4_096) })), 'done');
+  for (const lie of [
+    { version: 0 },
+    { version: 200 },
+    { state: 200 },
+    { weight: WEIGHT_MAX + 1 },
+    { path: 'x'.repeat(4_097) },
+    { more: 1 },
+  ]) {
+    t.equal(await code(body(lie)), 'REGALIA_FORMAT', JSON.stringify(lie).slice(0, 40));
+  }
+  t.equal(await code(new Uint8Array(0)), 'REGALIA_FORMAT');
+});
+
+t.test(
+  'numbers of volumes are never used again while a higher one is there, and end',
+  async (t) => {
+    const [some] = fc.sample(entry, { numRuns: 1, seed }) as [VolumeEntry];
+    t.equal(unusedNumber([]), 1);
+    t.equal(
+      unusedNumber([
+        { ...some, number: 5 },
+        { ...some, number: 2 },
+      ]),
+      6,
+    );
+    t.equal(
+      codeOfCall(() => unusedNumber([{ ...some, number: 0xffff }])),
+      'REGALIA_FULL',
+    );
+    await t.rejects(put([{ ...some, number: 0 }]), /assertion failed/);
+    await t.rejects(put([{ ...some, id: noise(15, 1) }]), /assertion failed/);
+  },
+);
+
+// Storage rules.
+
+const STORAGE_KEY = utf8Bytes('storage');
+const EMPTY_RULES = { default: DEFAULT_STORAGE, streams: new Map() };
+const storageRule = fc.record(
+  {
+    compression: fc.oneof(fc.constant('none' as const), fc.integer({ min: 1, max: LEVEL_MAX })),
+    redundancy: fc.oneof(
+      fc.constant({ kind: 'none' as const }),
+      fc.constant({ kind: 'striped' as const }),
+      fc
+        .integer({ min: 1, max: MIRRORS_MAX })
+        .map((copies) => ({ kind: 'mirrored' as const, copies })),
+    ),
+  },
+  { requiredKeys: [] },
+);
+const storageOptions: fc.Arbitrary<StorageOptions> = fc.record(
+  {
+    default: storageRule,
+    streams: fc.dictionary(fc.stringMatching(/^[a-zé]{1,8}$/), storageRule, { maxKeys: 6 }),
+  },
+  { requiredKeys: [] },
+);
+
+t.test('storage rules are merged part by part, the same twice, and round-trip', async () => {
+  const property = fc.asyncProperty(storageOptions, storageOptions, async (first, second) => {
+    const one = mergedStorage(EMPTY_RULES, first);
+    const both = mergedStorage(one, second);
+    const backend = openMemory();
+    await backend.write((batch) => putStorage(batch, both), 'none');
+    const found = storedStorage(backend);
+    const names = Object.keys({ ...first.streams, ...second.streams });
+    const right = names.every((name) => {
+      const rule = storageRuleOf(both, name);
+      const asked = second.streams?.[name];
+      return (
+        JSON.stringify(storageRuleOf(found, name)) === JSON.stringify(rule) &&
+        (asked?.compression === undefined || rule.compression === asked.compression) &&
+        (asked?.redundancy === undefined ||
+          JSON.stringify(rule.redundancy) === JSON.stringify(asked.redundancy))
+      );
+    });
+    return (
+      right &&
+      sameStorage(found, both) &&
+      sameStorage(mergedStorage(both, second), both) &&
+      sameStorage(mergedStorage(both, {}), both) &&
+      JSON.stringify(found.default) === JSON.stringify(both.default)
+    );
+  });
+  await fc.assert(property, { numRuns: 300, seed });
+});
+
+t.test('a stream has what was said of it, and else what the default says', async (t) => {
+  const rules = mergedStorage(EMPTY_RULES, {
+    default: { compression: 9 },
+    streams: { a: { redundancy: { kind: 'striped' } }, b: {} },
+  });
+  t.match(storageRuleOf(rules, 'a'), { compression: 9, redundancy: { kind: 'striped' } });
+  t.match(storageRuleOf(rules, 'b'), { compression: 9, redundancy: { kind: 'none' } });
+  t.equal(rules.streams.has('b'), false, 'nothing was said of it');
+  const later = mergedStorage(rules, { default: { compression: 'none' } });
+  t.equal(storageRuleOf(later, 'b').compression, 'none');
+  t.equal(storageRuleOf(later, 'a').compression, 9, 'what is stored of a stream stays');
+  t.strictSame(storedStorage(openMemory()), EMPTY_RULES, 'a store without a row has the defaults');
+});
+
+t.test('storage rules that make no sense are refused by their name', async (t) => {
+  const nonsense: unknown[] = [
+    ...['', 'zstd', 0, -1, LEVEL_MAX + 1, 1.5, Number.NaN, null, true, [3], {}].map(
+      (compression) => ({ compression }),
+    ),
+    ...['mirrored', 2, null, {}, [], { kind: 'raid' }, { kind: 'toString' }].map((redundancy) => ({
+      redundancy,
+    })),
+    ...[undefined, 0, -1, MIRRORS_MAX + 1, 1.5, '2', null, Number.POSITIVE_INFINITY].map(
+      (copies) => ({ redundancy: { kind: 'mirrored', copies } }),
+    ),
+  ];
+  for (const rule of nonsense) {
+    const part = rule as StorageOptions['default'] & object;
+    const told = JSON.stringify(rule);
+    const refused = (name: string) => ({ code: 'REGALIA_RULE', data: { rule: name } });
+    t.throws(() => mergedStorage(EMPTY_RULES, { default: part }), refused('default'), told);
+    t.throws(() => mergedStorage(EMPTY_RULES, { streams: { s: part } }), refused('s'), told);
+  }
+  const many = (count: number): StorageOptions => ({
+    streams: Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [`s${i}`, { compression: 1 }]),
+    ),
+  });
+  t.equal(mergedStorage(EMPTY_RULES, many(256)).streams.size, 256);
+  t.throws(() => mergedStorage(EMPTY_RULES, many(257)), { code: 'REGALIA_RULE' });
+});
+
+t.test('a row of storage rules that is flipped, cut or made up is refused', async (t) => {
+  const backend = openMemory();
+  const rules = mergedStorage(EMPTY_RULES, {
+    default: { redundancy: { kind: 'mirrored', copies: 3 } },
+    streams: { content: { compression: 'none' }, notes: { redundancy: { kind: 'striped' } } },
+  });
+  await backend.write((batch) => putStorage(batch, rules), 'none');
+  const row = backend.get('meta', STORAGE_KEY) as Uint8Array;
+  const code = async (bytes: Uint8Array): Promise<string> => {
+    const other = await putRow(STORAGE_KEY, bytes);
+    return codeOfCall(() => storedStorage(other));
+  };
+  t.equal(await code(row), 'done');
+  for (const { at, bytes } of flips(row)) {
+    const found = await code(bytes);
+    if (!BAD.test(found)) t.fail(`byte ${at}: ${found}`);
+  }
+  for (let length = 0; length < row.length; length++) {
+    const found = await code(row.subarray(0, length));
+    if (!BAD.test(found)) t.fail(`${length} bytes: ${found}`);
+  }
+  const body = openRow('meta', STORAGE_KEY, row);
+  for (let at = 0; at < body.length; at++) {
+    for (const byte of [0, 1, 7, 33, 127, 255]) {
+      const made = body.slice();
+      made[at] = byte;
+      const found = await code(sealRow('meta', STORAGE_KEY, made));
+      if (!/^(done|REGALIA_(FORMAT|RULE))$/.test(found)) t.fail(`${byte} at ${at}: ${found}`);
+    }
+  }
+});
