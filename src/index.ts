@@ -24,7 +24,7 @@ export type {
   MergeOptions,
   MergeOutcome,
 } from './store/merge-line.js';
-export type { OpenOptions } from './store/options.js';
+export type { OpenOptions, StreamOptions } from './store/options.js';
 export type { CommitConflict, CommitPolicy } from './store/rebase.js';
 export type { BranchInfo, TagInfo } from './store/refs.js';
 export { Regalia, type RegaliaOptions, type StoreStats } from './store/regalia.js';
@@ -33,10 +33,25 @@ export { Snapshot } from './store/snapshot.js';
 export type { ChangeOptions, WriteOptions } from './store/stream-writes.js';
 export { Transaction, type TransactionOptions } from './store/transaction.js';
 export type { ChildRange } from './store/view.js';
+export type {
+  AddVolumeOptions,
+  RemoveVolumeOptions,
+  RemoveVolumeResult,
+  VolumeChange,
+} from './store/volume-changes.js';
+export type { VolumeInfo } from './store/volumes.js';
 export type { WatchOptions } from './store/watch.js';
 export type { CborData } from './streams/cbor.js';
 export type { Encoding, MergePolicy, RuleOptions, StreamRule } from './streams/rule.js';
 export { type ByteRange, Stream } from './streams/stream.js';
 export type { Key } from './tree/key.js';
+export type { Coded } from './upkeep/coding.js';
+export type { CollectOptions, CollectResult } from './upkeep/collect.js';
+export type { Compacted } from './upkeep/compact.js';
+export type { ContentStats, StreamUse, VolumeUse } from './upkeep/content-stats.js';
+export type { DrainOptions, DrainResult } from './upkeep/drain.js';
 export type { Fault, FaultKind, VerifySummary } from './upkeep/fault.js';
+export type { RepairOptions, RepairResult } from './upkeep/repair.js';
+export type { RescanOptions, RescanResult } from './upkeep/rescan.js';
 export type { VerifyOptions, VerifyProgress } from './upkeep/verify.js';
+export type { Compression, RedundancyOption } from './volumes/storage-rules.js';

@@ -40,14 +40,13 @@ export interface BlockRef {
   readonly id: number;
   readonly address: Address;
 }
-
 /** The deepest chain that writers make; readers allow a little more. */
 const PATCH_DEPTH = 8;
 const EXTENT_NUMBER_MAX = 0xffff_ffff;
 /** Below this many extents more are reserved in time. */
 const REPLENISH_BELOW = 32_768;
 /** Staged bytes from which a writer spills. */
-const SPILL_BYTES = 4 * 1024 * 1024;
+const SPILL_BYTES = 4 * 1_048_576;
 
 export class Blocks {
   readonly backend: Backend;
@@ -109,9 +108,10 @@ export class Blocks {
 
   #home(id: number): PieceHome {
     if (this.pieces !== undefined) return this.pieces;
-    const data = { address: `piece ${id}` };
-    throw new RegaliaError('REGALIA_MISSING', 'this store has no home for pieces', data);
+    const address = `piece ${id}`;
+    throw new RegaliaError('REGALIA_MISSING', 'this store has no home for pieces', { address });
   }
+
   #readByAddress(address: Address, what: string): Body | undefined {
     for (const id of this.index.candidates(address)) {
       try {
@@ -126,18 +126,20 @@ export class Blocks {
   /** The id of the block, if it is here and sound. A piece at home is believed to be, until it was read in vain. */
   find(address: Address): number | undefined {
     for (const id of this.index.candidates(address)) {
-      if (isPieceId(id)) {
-        if (this.pieces?.holds(id, address) === true) return id;
-        continue;
-      }
       try {
-        verifyBlock(address, plain(this.#readUnverified(id, 0)), 'block');
+        if (!isPieceId(id)) verifyBlock(address, plain(this.#readUnverified(id, 0)), 'block');
+        else if (!this.keeps(id, address)) continue;
         return id;
       } catch (error) {
         if (!isIntegrityError(error)) throw error;
       }
     }
     return undefined;
+  }
+
+  /** Whether new references may lead there: a piece that is condemned goes. */
+  keeps(id: number, address: Address): boolean {
+    return !isPieceId(id) || this.pieces?.holds(id, address) === true;
   }
 
   #readUnverified(id: number, above: number): Body {
@@ -235,6 +237,11 @@ export class BlockWriter {
     if (this.#pieces === undefined) return this.put(body, plainLength, address);
     this.blockCount++;
     return this.#pieces.put(body.bytes.subarray(0, plainLength), address, care);
+  }
+
+  /** A block that is here already is referred to by what is staged. */
+  uses(id: number): void {
+    if (isPieceId(id)) this.#pieces?.uses(id);
   }
 
   /**

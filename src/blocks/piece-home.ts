@@ -28,6 +28,16 @@ export interface PieceRef {
   readonly address: Address;
 }
 
+/** A shard that was read. */
+export interface ShardScrub {
+  /** What is wrong with it, if anything is. */
+  readonly what: string | undefined;
+  /** Whether enough others are sound; told with the last one at fault. */
+  readonly isRepairable: boolean;
+  /** Bytes that were read. */
+  readonly cost: number;
+}
+
 export interface PieceHome {
   /**
    * The whole block, verified, for reading alone. REGALIA_MISSING where it is not here or its volume is not,
@@ -40,6 +50,8 @@ export interface PieceHome {
   holds(id: number, address: Address): boolean;
   /** Reads every copy of a piece past all caches: a sound block, if there is one, and what is wrong with which copy. */
   scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] };
+  /** Reads every shard of a group past all caches, one for each step. */
+  scrubGroup(group: number): Iterable<ShardScrub>;
   /** A stage for the pieces of one transaction. */
   stage(): PieceStage;
   /** As for extents: numbers that can be taken without waiting. */
@@ -51,11 +63,20 @@ export interface PieceHome {
   close(): Promise<void>;
 }
 
-/** On how many volumes, and how. */
+/**
+ * On how many volumes, and how. `coded`: contents of at least `from` bytes, once they have rested, as so many shards of
+ * data and so many of parity; shorter ones, and those that have not rested, in one copy more than parity has shards.
+ */
 export type Redundancy =
   | { readonly kind: 'none' }
   | { readonly kind: 'mirrored'; readonly copies: number }
-  | { readonly kind: 'striped' };
+  | { readonly kind: 'striped' }
+  | {
+      readonly kind: 'coded';
+      readonly data: number;
+      readonly parity: number;
+      readonly from: number;
+    };
 
 /** How a piece is to be kept: a matter of this store alone, never hashed. */
 export interface PieceCare {
@@ -72,13 +93,15 @@ export interface PieceCare {
 export interface PieceStage {
   /** Stages a block, whose bytes are copied, and returns its id. */
   put(block: Uint8Array, address: Address, care?: PieceCare): number;
+  /** A piece that is here already is referred to: it stays, or the transaction fails. */
+  uses(id: number): void;
   /** Whether enough is staged that `spill` pays. */
   readonly heavy: boolean;
   /** Begins to write what is staged, once what came before is written. */
   spill(): Promise<void>;
   /** Resolves when all that is staged is on disk. What failed to be stays staged, and rejects. */
   prepare(): Promise<void>;
-  /** Puts the rows of all that is staged, which `prepare` has brought to disk. */
+  /** Puts the rows of all that is staged, which `prepare` has brought to disk. REGALIA_CONFLICT. */
   emit(batch: Batch): void;
   /** What `emit` put has landed. */
   settle(): void;

@@ -90,8 +90,13 @@ export class StoreSink implements BlockSink {
 
   keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged {
     const address = addressOf(algorithm, body.bytes.subarray(0, plainLength));
-    const there = this.#pieces.find(address) ?? this.#blocks.find(address);
-    if (there !== undefined) return { address, id: there };
+    const staged = this.#pieces.find(address);
+    if (staged !== undefined) return { address, id: staged };
+    const there = this.#blocks.find(address);
+    if (there !== undefined) {
+      this.#writer.uses(there);
+      return { address, id: there };
+    }
     const isPiece = body.bytes[0] === BlockKind.piece;
     const id = isPiece
       ? this.#writer.putPiece(body, plainLength, address, this.#care(address))
@@ -104,7 +109,8 @@ export class StoreSink implements BlockSink {
     if (this.#keeping === undefined) return undefined;
     const index = this.#index++;
     if (index === 0) this.#content = readU48(address, 1) % 2 ** 31;
-    return { ...this.#keeping, content: this.#content, index };
+    const { level, redundancy } = this.#keeping;
+    return { level, redundancy, content: this.#content, index };
   }
 
   get heavy(): boolean {

@@ -7,19 +7,24 @@ import {
   type BigIntStats,
   closeSync,
   constants,
-  createReadStream,
   fstatSync,
   openSync,
+  read,
   readSync,
 } from 'node:fs';
 
-const SMALL_BYTES = 65_536;
-const PIECE_BYTES = 262_144;
+/** Hashing so much takes two milliseconds. */
+const SMALL_BYTES = 1_048_576;
+const PIECE_BYTES = 1_048_576;
+/** What small files are read into, one after another: one byte more than they have tells growth from the end. */
+const small = new Uint8Array(SMALL_BYTES + 1);
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** Where the bytes go. A file that changed is handed over twice; the later one counts. */
 export interface ContentSink {
+  /** A view that the next file spoils: it is taken or copied at once. */
   small(bytes: Uint8Array): void;
+  /** Each piece is a view that the one after the next spoils. */
   large(source: AsyncIterable<Uint8Array>): Promise<unknown>;
 }
 
@@ -39,9 +44,8 @@ export async function readContent(
 ): Promise<ContentRead> {
   const fd = openSync(path, FLAGS);
   try {
-    let read = await readOnce(fd, signal, sink);
-    if (read.changing) read = await readOnce(fd, signal, sink);
-    return read;
+    const first = await readOnce(fd, signal, sink);
+    return first.changing ? await readOnce(fd, signal, sink) : first;
   } finally {
     closeSync(fd);
   }
@@ -54,7 +58,7 @@ async function readOnce(
 ): Promise<ContentRead> {
   const stats = fstatSync(fd, { bigint: true });
   if (!stats.isFile()) throw notRegular();
-  const whole = stats.size <= SMALL_BYTES ? readSmall(fd, Number(stats.size)) : undefined;
+  const whole = stats.size <= SMALL_BYTES ? readSmall(fd) : undefined;
   let bytes = 0;
   if (whole === undefined) {
     await sink.large(pieces(fd, signal, (length) => (bytes += length)));
@@ -71,32 +75,53 @@ function notRegular(): Error {
   return Object.assign(new Error('EINVAL: no regular file is there any more'), { code: 'EINVAL' });
 }
 
-/** The file's bytes, or undefined where it has grown beyond what is small. */
-function readSmall(fd: number, size: number): Uint8Array | undefined {
-  // One byte more than expected tells growth from the end. Files of procfs claim to be empty and are not.
-  let buffer = new Uint8Array(size === 0 ? 4_096 : size + 1);
-  let length = 0;
-  for (;;) {
-    const count = readSync(fd, buffer, length, buffer.length - length, length);
+/** The file's bytes, or undefined where it has grown beyond what is small. Files of procfs claim to be empty. */
+function readSmall(fd: number): Uint8Array | undefined {
+  for (let length = 0; length < small.length; ) {
+    const count = readSync(fd, small, length, small.length - length, length);
+    if (count === 0) return small.subarray(0, length);
     length += count;
-    if (count === 0) return buffer.subarray(0, length);
-    if (length < buffer.length) continue;
-    if (length > SMALL_BYTES) return undefined;
-    const larger = new Uint8Array(SMALL_BYTES + 1);
-    larger.set(buffer);
-    buffer = larger;
   }
+  return undefined;
 }
 
+/**
+ * The file piece by piece, one piece ahead. Not as a stream, which closes the file when its reader leaves, although the
+ * file is another's to close.
+ */
 async function* pieces(
   fd: number,
   signal: AbortSignal | undefined,
   count: (length: number) => void,
 ): AsyncGenerator<Uint8Array, void> {
-  const options = { fd, autoClose: false, start: 0, highWaterMark: PIECE_BYTES };
-  const stream = createReadStream('', signal ? { ...options, signal } : options);
-  for await (const piece of stream as AsyncIterable<Buffer>) {
-    count(piece.length);
-    yield piece;
+  let [reading, given] = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
+  let next = pieceAt(fd, 0, reading);
+  try {
+    for (let at = 0; ; ) {
+      const piece = await next;
+      signal?.throwIfAborted();
+      if (piece.length === 0) return;
+      at += piece.length;
+      [reading, given] = [given, reading];
+      next = pieceAt(fd, at, reading);
+      count(piece.length);
+      yield piece;
+    }
+  } finally {
+    // The file must not be closed beneath a read.
+    await Promise.allSettled([next]);
   }
+}
+
+/** What lies there, empty at the end: a view of the buffer. */
+function pieceAt(fd: number, position: number, buffer: Uint8Array): Promise<Uint8Array> {
+  const piece = new Promise<Uint8Array>((resolve, reject) => {
+    read(fd, buffer, 0, PIECE_BYTES, position, (error, length) => {
+      if (error === null) resolve(buffer.subarray(0, length));
+      else reject(error);
+    });
+  });
+  // Whoever asks for it hears of a failure; nobody may.
+  piece.catch(() => undefined);
+  return piece;
 }

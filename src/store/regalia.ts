@@ -10,7 +10,13 @@ import { openLmdb } from '../blocks/lmdb.js';
 import { openMemory } from '../blocks/memory.js';
 import { hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
+import { type CollectOptions, type CollectResult, collect } from '../upkeep/collect.js';
+import { type ContentStats, contentStats } from '../upkeep/content-stats.js';
+import type { DrainOptions, DrainResult } from '../upkeep/drain.js';
 import type { Fault, VerifySummary } from '../upkeep/fault.js';
+import { type RepairOptions, type RepairResult, repair } from '../upkeep/repair.js';
+import { type RescanOptions, type RescanResult, rescan } from '../upkeep/rescan.js';
+import type { Subject } from '../upkeep/subject.js';
 import { type VerifyOptions, verify } from '../upkeep/verify.js';
 import { fileError } from '../volumes/file-error.js';
 import type { Pieces } from '../volumes/pieces.js';
@@ -32,14 +38,14 @@ import { badOption, type OpenOptions, type Settings, settingsOf } from './option
 import {
   type AddVolumeOptions,
   addVolume,
-  copyVolumes,
-  firstVolume,
-  listVolumes,
-  openPieces,
+  drainVolume,
+  type RemoveVolumeOptions,
+  type RemoveVolumeResult,
+  removeVolume,
   setVolume,
   type VolumeChange,
-  type VolumeInfo,
-} from './volumes.js';
+} from './volume-changes.js';
+import { copyVolumes, firstVolume, listVolumes, openPieces, type VolumeInfo } from './volumes.js';
 
 const RUNTIME = {
   now: (): number => Date.now(),
@@ -211,6 +217,63 @@ export class Regalia extends Bucket {
   async setVolume(which: string, change: VolumeChange): Promise<void> {
     this.core.checkWritable();
     await setVolume(this.#home(), which, change);
+  }
+
+  /**
+   * Moves all that lies on a volume to the others, and writes nothing new to it: then it can be removed. REGALIA_VOLUME
+   * where there is no other; REGALIA_NOT_FOUND, REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
+   */
+  async drainVolume(which: string, options: DrainOptions = {}): Promise<DrainResult> {
+    return drainVolume(this.#subject(), which, options);
+  }
+
+  /**
+   * Removes a volume that nothing lies on any more, or one that is given up as lost. Its folder is left as it is.
+   * REGALIA_VOLUME, REGALIA_NOT_FOUND, REGALIA_ABORTED.
+   */
+  async removeVolume(
+    which: string,
+    options: RemoveVolumeOptions = {},
+  ): Promise<RemoveVolumeResult> {
+    return removeVolume(this.#subject(), which, options);
+  }
+
+  /**
+   * Brings contents back to what their rules ask for, from what is sound: copies and shards that are lost or damaged
+   * are made anew, and large contents that have rested are coded. REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
+   */
+  async repair(options: RepairOptions = {}): Promise<RepairResult> {
+    return repair(this.#subject(), options);
+  }
+
+  /**
+   * Takes in every sound record of every segment that the index of pieces does not know: where rows were lost, or a
+   * volume holds what the store lacks. REGALIA_ABORTED, REGALIA_IO.
+   */
+  async rescan(options: RescanOptions = {}): Promise<RescanResult> {
+    return rescan(this.#subject(), options);
+  }
+
+  /**
+   * Frees the room of contents that no commit refers to, and of copies that were given up, while the store is used.
+   * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
+   */
+  async gc(options: CollectOptions = {}): Promise<CollectResult> {
+    return collect(this.#subject(), options);
+  }
+
+  /** What contents are to users, and what they take on each volume. Reads metadata, no contents. REGALIA_ABORTED. */
+  async contentStats(options: { readonly signal?: AbortSignal } = {}): Promise<ContentStats> {
+    return contentStats(this.#subject(false), options.signal);
+  }
+
+  #subject(writes = true): Subject {
+    if (writes) this.core.checkWritable();
+    else this.core.check();
+    const { backend, blocks, cache, history, identity, settings, storage } = this.core;
+    const pieces = this.#home();
+    const { store } = identity;
+    return { backend, blocks, cache, history, pieces, store, storage, now: settings.now };
   }
 
   #home(): Pieces {

@@ -1,5 +1,5 @@
 /**
- * The volumes of a store: how it begins with one of its own, and how others are added, listed and set apart.
+ * The volumes of a store: how it begins with one of its own, what they are now, and how they are copied.
  *
  *     STORE/volumes/1/     the first volume, inside the store's folder
  */
@@ -11,13 +11,7 @@ import { equalBytes, hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { Pieces } from '../volumes/pieces.js';
 import { Pool } from '../volumes/pool.js';
-import {
-  putVolume,
-  unusedNumber,
-  type VolumeEntry,
-  volumeEntries,
-  WEIGHT_MAX,
-} from '../volumes/registry.js';
+import { putVolume, type VolumeEntry, volumeEntries } from '../volumes/registry.js';
 import {
   createVolume,
   readVolume,
@@ -31,7 +25,7 @@ import {
 import { VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
 import type { Identity } from './core.js';
 import { syncFile } from './folder.js';
-import { badOption, type Settings } from './options.js';
+import type { Settings } from './options.js';
 
 const FIRST_VOLUME = 'volumes/1';
 const SEGMENT_NUMBERS = 2 ** 32;
@@ -109,11 +103,11 @@ function raise(batch: Batch, number: number, resolve: (to: string) => string): v
   putVolume(batch, { ...entry, sequence });
 }
 
-function entryOf(number: number, to: string, id: Uint8Array, weight: number): VolumeEntry {
+export function entryOf(number: number, to: string, id: Uint8Array, weight: number): VolumeEntry {
   return { number, id, path: to, weight, state: 'online', sequence: 1 };
 }
 
-function identityOf(
+export function identityOf(
   { id, sequence }: VolumeEntry,
   replica: Uint8Array,
   settings: Settings,
@@ -139,102 +133,12 @@ export async function listVolumes(pieces: Pieces): Promise<VolumeInfo[]> {
   return infos;
 }
 
-export interface AddVolumeOptions {
-  /** How much of new contents it is given, beside the others: a whole number, 1 unless told. */
-  readonly weight?: number;
-}
-
-/**
- * Makes a volume of an empty or absent folder, or takes back one of this store's whose folder was moved.
- * REGALIA_EXISTS where anything else is there, REGALIA_VOLUME for a volume of another store or a second copy.
- */
-export async function addVolume(
-  pieces: Pieces,
-  folder: string,
-  replica: Uint8Array,
-  settings: Settings,
-  options: AddVolumeOptions,
-): Promise<void> {
-  const { weight = 1 } = options;
-  checkWeight(weight);
-  const to = path.resolve(folder);
-  const { backend, volumes } = pieces;
-  volumes.refresh();
-  const found = readVolume(to);
-  if (found === undefined) {
-    const entry = entryOf(1, to, settings.random(16), weight);
-    await createVolume(to, identityOf(entry, replica, settings));
-    await backend.write((batch) => {
-      putVolume(batch, { ...entry, number: unusedNumber(volumeEntries(batch)) });
-    }, 'sync');
-  } else {
-    const known = volumeEntries(backend).find(({ id }) => equalBytes(id, found.id));
-    if (known === undefined || !equalBytes(found.replica, replica)) {
-      throw volumeError(found.id, to, 'foreign: it belongs to another store');
-    }
-    const status = volumes.list().find(({ entry }) => entry.number === known.number);
-    if (status !== undefined && status.path !== to && volumes.isHere(known.number)) {
-      throw volumeError(found.id, to, `duplicate: it is at ${status.path} too`);
-    }
-    await backend.write((batch) => putVolume(batch, { ...known, path: to, weight }), 'sync');
-  }
-  volumes.refresh();
-}
-
-function checkWeight(weight: number): void {
-  if (Number.isInteger(weight) && weight >= 0 && weight <= WEIGHT_MAX) return;
-  throw badOption('weight', `a whole number up to ${WEIGHT_MAX}`, String(weight));
-}
-
-function volumeError(id: Uint8Array, to: string, reason: string): RegaliaError {
-  const data = { volume: hex(id), path: to, reason };
-  return new RegaliaError('REGALIA_VOLUME', `the volume at ${to} is refused: ${reason}`, data);
-}
-
-export interface VolumeChange {
-  /** How much of new contents it is given, beside the others: a whole number, 0 for nothing. */
-  readonly weight?: number;
-  /** Whether anything is written to it. */
-  readonly state?: 'online' | 'read-only';
-}
-
-/** Changes what is given to a volume. REGALIA_NOT_FOUND, REGALIA_OPTION. */
-export async function setVolume(
-  pieces: Pieces,
-  which: string,
-  change: VolumeChange,
-): Promise<void> {
-  const { backend, volumes } = pieces;
-  const { weight, state } = change;
-  if (weight !== undefined) checkWeight(weight);
-  if (state !== undefined && state !== 'online' && state !== 'read-only') {
-    throw badOption('state', 'online or read-only', String(state));
-  }
-  const known = volumes.list().find(({ entry, path: at }) => {
-    return hex(entry.id) === which || at === path.resolve(which);
-  });
-  if (known === undefined) {
-    const data = { what: 'volume', name: which };
-    throw new RegaliaError('REGALIA_NOT_FOUND', `there is no volume ${which}`, data);
-  }
-  await backend.write((batch) => {
-    const current = volumeEntries(batch).find(({ number }) => number === known.entry.number);
-    if (current !== undefined) {
-      putVolume(batch, {
-        ...current,
-        weight: weight ?? current.weight,
-        state: state ?? current.state,
-      });
-    }
-  }, 'sync');
-  volumes.refresh();
-}
-
 /**
  * Copies all volumes into the folder of a copy of the store, whose tables were copied before: so what they name is
  * there. The copy has all of them within it.
  */
 export async function copyVolumes(pieces: Pieces, folder: string, copy: Backend): Promise<void> {
+  pieces.volumes.refresh();
   for (const { entry, path: from, status } of pieces.volumes.list()) {
     if (status === 'missing' || status === 'foreign') throw volumeError(entry.id, from, status);
     const within = `volumes/${entry.number}`;
@@ -250,4 +154,10 @@ export async function copyVolumes(pieces: Pieces, folder: string, copy: Backend)
     await writeVolume(to, identity);
     await copy.write((batch) => putVolume(batch, { ...entry, path: within }), 'sync');
   }
+}
+
+/** REGALIA_VOLUME. */
+export function volumeError(id: Uint8Array, to: string, reason: string): RegaliaError {
+  const data = { volume: hex(id), path: to, reason };
+  return new RegaliaError('REGALIA_VOLUME', `the volume at ${to} is refused: ${reason}`, data);
 }

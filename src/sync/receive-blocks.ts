@@ -152,9 +152,12 @@ export class BlockReceiver {
   #findHere(address: Address, key: string): Known | undefined {
     const held = this.#here.get(key);
     if (held !== undefined) return held;
-    const [id] = this.#blocks.index.candidates(address);
+    const id = this.#blocks.index
+      .candidates(address)
+      .find((one) => this.#blocks.keeps(one, address));
     this.lookups++;
     if (id === undefined) return undefined;
+    this.#writer.uses(id);
     const plain = this.#read(id, address);
     if (plain === undefined) return undefined;
     const known = { id, ...this.#traits(plain) };

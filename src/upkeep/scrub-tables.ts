@@ -7,14 +7,16 @@
  *     addressLog   8 bytes for each block of an extent that is there
  *     addresses    every id is that of a block that is there, and of one with that prefix where a commit reaches it
  *     pieces       every row; that the index finds it, and that it is the piece that was seen
+ *     groups       every row, and every shard
  *     counts       a table has as many rows as the engine says
  */
 import type { Backend, Table } from '../blocks/backend.js';
 import { readStored, readU48 } from '../blocks/body.js';
 import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
-import { isPieceId, PIECE_IDS } from '../blocks/piece-home.js';
+import { isPieceId, PIECE_IDS, type PieceHome } from '../blocks/piece-home.js';
 import { openRow } from '../blocks/rows.js';
 import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../bytes.js';
+import { decodeGroupRow } from '../volumes/group-row.js';
 import { decodePieceRow } from '../volumes/piece-row.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
@@ -27,12 +29,17 @@ const ID_LENGTH = 6;
 /** What a row costs beside its bytes, in bytes read. */
 const ROW_COST = 256;
 
-export function* scrubTables(backend: Backend, seen: Seen): Generator<Step, void> {
+export function* scrubTables(
+  backend: Backend,
+  seen: Seen,
+  pieces: PieceHome | undefined,
+): Generator<Step, void> {
   yield* counted(backend, 'meta', scrubMeta(backend));
   yield* counted(backend, 'extents', scrubExtents(backend));
   yield* counted(backend, 'addressLog', scrubAddressLog(backend, seen));
   yield* counted(backend, 'addresses', scrubAddresses(backend, seen));
   yield* counted(backend, 'pieces', scrubPieces(backend, seen));
+  yield* counted(backend, 'groups', scrubGroups(backend, pieces));
   for (const table of ['commits', 'log', 'heads'] as const) {
     yield* counted(backend, table, onlyRows(backend, table));
   }
@@ -186,9 +193,9 @@ function pieceFault(
   number: number,
   row: Uint8Array,
 ): string | undefined {
-  const { address, copies } = decodePieceRow(number, row);
+  const { address, copies, coded } = decodePieceRow(number, row);
   const id = PIECE_IDS + number;
-  if (copies.length === 0) return `piece ${number} is on no volume`;
+  if (copies.length === 0 && coded === undefined) return `piece ${number} is on no volume`;
   const prefix = addressPrefix(address);
   if (!agrees(seen, id, prefix, 0)) return `piece ${number} has another address`;
   const ids = backend.view('addresses', prefix) ?? EMPTY;
@@ -196,6 +203,28 @@ function pieceFault(
     if (readU48(ids, at) === id) return undefined;
   }
   return `the index lacks piece ${number}`;
+}
+
+/** Every row can be read, and every shard that it names. */
+function* scrubGroups(backend: Backend, pieces: PieceHome | undefined): TableScrub {
+  let count = 0;
+  for (const { key, bytes } of backend.range('groups')) {
+    count++;
+    yield bytes.length + ROW_COST;
+    const fault = faultOf(() => {
+      decodeGroupRow(key, bytes);
+      return undefined;
+    });
+    if (fault !== undefined) {
+      yield rowFault('row', fault, 'groups', key, false);
+      continue;
+    }
+    for (const { what, isRepairable, cost } of pieces?.scrubGroup(key) ?? []) {
+      yield cost;
+      if (what !== undefined) yield rowFault('corrupt', what, 'groups', key, isRepairable);
+    }
+  }
+  return count;
 }
 
 /** Whether the index's prefix of a block is the one that was seen, if it was. */

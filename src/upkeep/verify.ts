@@ -59,7 +59,7 @@ export async function* verify(
   const history = new HistoryScrub(backend, blocks);
   let faults = 0;
   let read = 0;
-  for (const step of stepsOf(backend, store, blocks, history)) {
+  for (const step of stepsOf({ backend, pieces, store }, blocks, history)) {
     if (typeof step !== 'number') {
       faults++;
       yield step;
@@ -79,13 +79,12 @@ export async function* verify(
 }
 
 function* stepsOf(
-  backend: Backend,
-  store: Uint8Array,
+  { backend, pieces, store }: VerifySubject,
   blocks: BlockScrub,
   history: HistoryScrub,
 ): Generator<Step, void> {
   yield* history.logs(store);
   yield* history.strays();
   yield* history.heads();
-  yield* scrubTables(backend, blocks.seen);
+  yield* scrubTables(backend, blocks.seen, pieces);
 }

@@ -5,17 +5,17 @@
  *
  * Invariants: what waits and what is being written is bounded, if the caller spills when told so; rows name only what
  * was flushed; a batch that could not be written waits again. Long transactions put their rows down on the way, as
- * garbage that nothing refers to, so that memory does not grow with them.
+ * garbage that nothing refers to, so that memory does not grow with them. A collection may take such rows, and those of
+ * others' pieces that were found: where one was under way since, each is looked at again when the transaction lands.
  */
 import type { Address } from '../blocks/address.js';
 import { BLOCK_HEADER } from '../blocks/address.js';
-import { putAddress } from '../blocks/address-index.js';
-import type { Backend, Batch } from '../blocks/backend.js';
-import { addressPrefix } from '../blocks/extent.js';
-import { PIECE_IDS, type PieceCare, type PieceStage } from '../blocks/piece-home.js';
+import type { Backend, Batch, Reads } from '../blocks/backend.js';
+import { PIECE_IDS, type PieceCare, type PieceStage, pieceNumber } from '../blocks/piece-home.js';
 import { assert } from '../errors.js';
 import { LEVEL_DEFAULT } from './codec.js';
-import { encodePieceRow, type PieceRow, type Place } from './piece-row.js';
+import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './piece-row.js';
+import { collected, collections, putPiece } from './row-changes.js';
 
 /** Waiting bytes, and pieces, from which a stage is heavy. */
 const SPILL_BYTES = 8 * 1024 * 1024;
@@ -24,9 +24,12 @@ const SPILL_COUNT = 2_048;
 const CHECKPOINT_BYTES = 256 * 1024 * 1024;
 const CHECKPOINT_COUNT = 16_384;
 
+/** Of what blocks are copied into: a sixteenth of what waits. */
+const SLAB_BYTES = 524_288;
+
 /** What a stage needs of the home of pieces. */
 export interface StageHome {
-  readonly backend: Pick<Backend, 'write'>;
+  readonly backend: Reads & Pick<Backend, 'write'>;
   readonly volumes: { sync(copies: readonly Place[]): Promise<void> };
   /** A number for a block that is on its way: until `landed` it can be read. */
   take(address: Address, block: Uint8Array): number;
@@ -34,6 +37,9 @@ export interface StageHome {
   write(pieces: readonly StagedPiece[]): Promise<WrittenPiece[]>;
   /** The piece's row is in the engine, or will never be. */
   landed(number: number): void;
+  /** From here on the stage counts on pieces; until it has ended. */
+  begun(stage: Stage): void;
+  ended(stage: Stage): void;
 }
 
 /** Kept like this unless told otherwise. */
@@ -61,24 +67,51 @@ export interface WrittenPiece {
 
 export class Stage implements PieceStage {
   readonly #home: StageHome;
+  readonly #slabs = new Slabs();
   #waiting: StagedPiece[] = [];
   #waitingBytes = 0;
   #written: WrittenPiece[] = [];
   #writtenBytes = 0;
   #writing: Promise<void> | undefined;
   #discarded = false;
+  /** Pieces that have rows by now, and that the transaction refers to. */
+  readonly #used: number[] = [];
+  /** How far collections had come when the first of them was used. */
+  #epoch: number | undefined;
 
   constructor(home: StageHome) {
     this.#home = home;
   }
 
   put(block: Uint8Array, address: Address, care: PieceCare = PLAIN_CARE): number {
+    this.#begin();
     this.#discarded = false;
-    const copy = block.slice();
+    const copy = this.#slabs.copy(block);
     const number = this.#home.take(address, copy);
     this.#waiting.push({ number, address, block: copy, care });
     this.#waitingBytes += copy.length;
     return PIECE_IDS + number;
+  }
+
+  uses(id: number): void {
+    this.#begin();
+    this.#used.push(pieceNumber(id));
+  }
+
+  get used(): readonly number[] {
+    return this.#used;
+  }
+
+  #begin(): void {
+    if (this.#epoch !== undefined) return;
+    this.#epoch = collections(this.#home.backend).epoch;
+    this.#home.begun(this);
+  }
+
+  #end(): void {
+    this.#used.length = 0;
+    this.#epoch = undefined;
+    this.#home.ended(this);
   }
 
   get heavy(): boolean {
@@ -121,7 +154,8 @@ export class Stage implements PieceStage {
   async #checkpoint(): Promise<void> {
     await this.#sync();
     await this.#home.backend.write((batch) => this.#put(batch), 'none');
-    this.settle();
+    for (const { number } of this.#written) this.#used.push(number);
+    this.#forget();
   }
 
   async prepare(): Promise<void> {
@@ -137,16 +171,31 @@ export class Stage implements PieceStage {
   emit(batch: Batch): void {
     assert(this.#waiting.length === 0, 'pieces are on disk before their rows are put');
     this.#put(batch);
+    this.#keepUsed(batch);
   }
 
   #put(batch: Batch): void {
-    for (const { number, row } of this.#written) {
-      batch.put('pieces', number, encodePieceRow(number, row));
-      putAddress(batch, addressPrefix(row.address), PIECE_IDS + number);
+    for (const { number, row } of this.#written) putPiece(batch, number, row);
+  }
+
+  /** Sees that what the transaction refers to is there, and stays. REGALIA_CONFLICT. */
+  #keepUsed(batch: Batch): void {
+    if (this.#epoch === undefined || collections(batch).epoch === this.#epoch) return;
+    for (const number of this.#used) {
+      const bytes = batch.get('pieces', number);
+      if (bytes === undefined) throw collected('a piece');
+      const row = decodePieceRow(number, bytes);
+      if (row.condemned !== true) continue;
+      batch.put('pieces', number, encodePieceRow(number, { ...row, condemned: false }));
     }
   }
 
   settle(): void {
+    this.#forget();
+    this.#end();
+  }
+
+  #forget(): void {
     for (const { number } of this.#written) this.#home.landed(number);
     this.#written = [];
     this.#writtenBytes = 0;
@@ -154,11 +203,28 @@ export class Stage implements PieceStage {
 
   discard(): void {
     this.#discarded = true;
-    for (const { number } of [...this.#waiting, ...this.#written]) this.#home.landed(number);
+    for (const { number } of this.#waiting) this.#home.landed(number);
     this.#waiting = [];
     this.#waitingBytes = 0;
-    this.#written = [];
-    this.#writtenBytes = 0;
+    this.#forget();
+    this.#end();
+  }
+}
+
+/** Copies of bytes side by side in larger buffers: many small ones are dear to make, and to collect. */
+class Slabs {
+  #slab = new Uint8Array(0);
+  #used = 0;
+
+  copy(bytes: Uint8Array): Uint8Array {
+    if (this.#used + bytes.length > this.#slab.length) {
+      this.#slab = new Uint8Array(Math.max(SLAB_BYTES, bytes.length));
+      this.#used = 0;
+    }
+    const copy = this.#slab.subarray(this.#used, this.#used + bytes.length);
+    copy.set(bytes);
+    this.#used += bytes.length;
+    return copy;
   }
 }
 

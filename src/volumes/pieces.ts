@@ -9,15 +9,7 @@
  * they are read. One that was read in vain is not found again, so the next write of the same bytes heals it.
  */
 import { LRUCache } from 'lru-cache';
-import {
-  type Address,
-  addressText,
-  BLOCK_HEADER,
-  BLOCK_VERSION,
-  BlockKind,
-  sameAddress,
-  verifyBlock,
-} from '../blocks/address.js';
+import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { Backend } from '../blocks/backend.js';
 import { Lease } from '../blocks/lease.js';
 import {
@@ -27,16 +19,18 @@ import {
   type PieceRef,
   type PieceStage,
   pieceNumber,
+  type ShardScrub,
 } from '../blocks/piece-home.js';
-import { EMPTY, equalBytes, hex } from '../bytes.js';
+import { EMPTY, equalBytes } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
-import { decompressInto } from './codec.js';
+import { readSpans } from './group-reads.js';
+import { Groups } from './groups.js';
 import { readRuns } from './piece-reads.js';
-import { decodePieceRow, type PieceRow, type Place } from './piece-row.js';
+import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './piece-row.js';
+import { pieceOfCopy, pieceOfGroup } from './piece-sources.js';
 import { Stage, type StagedPiece, type StageHome, type WrittenPiece } from './piece-stage.js';
 import { writePieces } from './piece-writer.js';
 import type { Pool } from './pool.js';
-import type { RecordHead } from './segment-format.js';
 import type { VolumeSet } from './volume-set.js';
 
 /** Below this many numbers more are reserved in time. */
@@ -74,23 +68,29 @@ interface Held {
 export class Pieces implements PieceHome, StageHome {
   readonly backend: Backend;
   readonly volumes: VolumeSet;
+  readonly groups: Groups;
   /** Told of each copy that failed. */
   onFault: ((fault: PieceFault) => void) | undefined;
   /** Pieces that are in no segment yet, by number. */
   readonly #staged = new Map<number, Held>();
   /** Pieces in segments that no row names yet. */
   readonly #written = new Map<number, PieceRow>();
+  /** Stages of transactions that go on. */
+  readonly #stages = new Set<Stage>();
   /** Pieces that were read in vain. */
   readonly #lost = new Set<number>();
   readonly #cache: LRUCache<number, Held>;
   readonly #numbers: Lease;
+  readonly #groupNumbers: Lease;
   readonly #pool: Pool;
 
   constructor(backend: Backend, volumes: VolumeSet, pool: Pool, options: PiecesOptions) {
     this.backend = backend;
     this.volumes = volumes;
+    this.groups = new Groups(backend, volumes);
     this.#pool = pool;
     this.#numbers = new Lease(backend, 'pieces', PIECE_NUMBERS);
+    this.#groupNumbers = new Lease(backend, 'groups', PIECE_NUMBERS);
     this.#cache = new LRUCache({
       maxSize: options.cacheBytes,
       sizeCalculation: ({ block }) => block.length + HELD_BYTES,
@@ -101,18 +101,43 @@ export class Pieces implements PieceHome, StageHome {
     const number = pieceNumber(id);
     const known = this.#known(number, address);
     if (known !== undefined) return known;
-    const row = this.#expect(number, address, what);
-    const failures: unknown[] = [];
+    for (let row = this.#expect(number, address, what); ; ) {
+      const failures: unknown[] = [];
+      const block = this.#attempt(number, row, what, failures);
+      if (block !== undefined) return block;
+      // Upkeep may have moved it after its row was read.
+      const now = this.#expect(number, address, what);
+      if (equalBytes(encodePieceRow(number, now), encodePieceRow(number, row))) {
+        throw this.#inVain(number, row, failures, what);
+      }
+      row = now;
+    }
+  }
+
+  /** The block of the first source that gives it. */
+  #attempt(
+    number: number,
+    row: PieceRow,
+    what: string,
+    failures: unknown[],
+  ): Uint8Array | undefined {
     for (const place of row.copies) {
       try {
-        const { head, stored } = this.volumes.readSync(place, row.storedLength);
-        checkDigest(row, head, what);
-        return this.#hold(number, address, decoded(row, stored, what));
+        const { block } = pieceOfCopy(this.volumes, row, place, what);
+        return this.#hold(number, row.address, block);
       } catch (error) {
         failures.push(this.#noted(number, row, place, error));
       }
     }
-    throw this.#inVain(number, row, failures, what);
+    if (row.coded === undefined) return undefined;
+    try {
+      const { block } = pieceOfGroup(this.groups, row, row.coded, what);
+      return this.#hold(number, row.address, block);
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      failures.push(error);
+      return undefined;
+    }
   }
 
   async fetch(refs: readonly PieceRef[], what: string): Promise<Uint8Array[]> {
@@ -126,6 +151,7 @@ export class Pieces implements PieceHome, StageHome {
       wanted.push({ index, number, row, place: this.#firstHere(row) });
     }
     const records = await readRuns(this.volumes, wanted);
+    await readSpans(this.groups, wanted, records);
     const some = await this.#pool.decode(
       wanted.map(({ row }, i) => ({ ...row, stored: records[i] ?? EMPTY })),
     );
@@ -150,15 +176,24 @@ export class Pieces implements PieceHome, StageHome {
     const faults: string[] = [];
     for (const place of row.copies) {
       try {
-        const { head, stored } = this.volumes.readSync(place, row.storedLength);
-        checkDigest(row, head, 'piece');
-        block = decoded(row, stored, 'piece');
+        block = pieceOfCopy(this.volumes, row, place, 'piece').block;
       } catch (error) {
         if (!isRegaliaError(error)) throw error;
         faults.push(`on ${this.volumes.nameOf(place.volume)}: ${error.message}`);
       }
     }
+    if (row.coded === undefined) return { block, faults };
+    try {
+      block = pieceOfGroup(this.groups, row, row.coded, 'piece').block;
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      faults.push(`in group ${row.coded.group}: ${error.message}`);
+    }
     return { block, faults };
+  }
+
+  scrubGroup(group: number): Iterable<ShardScrub> {
+    return this.groups.scrub(group);
   }
 
   #firstHere({ copies }: PieceRow): Place | undefined {
@@ -177,10 +212,14 @@ export class Pieces implements PieceHome, StageHome {
     if (staged !== undefined) return sameAddress(staged.address, address);
     if (this.#lost.has(number)) return false;
     const row = this.row(number);
-    if (row === undefined || row.damaged === true || !sameAddress(row.address, address)) {
+    if (row === undefined || row.condemned === true || !sameAddress(row.address, address)) {
       return false;
     }
-    return this.#firstHere(row) !== undefined;
+    return this.#firstHere(row) !== undefined || this.#groupHolds(row);
+  }
+
+  #groupHolds({ coded }: PieceRow): boolean {
+    return coded !== undefined && this.groups.holds(coded.group);
   }
 
   /** The row of a piece, undefined where there is none. A damaged row counts as none: its piece is stored anew. */
@@ -240,6 +279,26 @@ export class Pieces implements PieceHome, StageHome {
     return new Stage(this);
   }
 
+  /** Remembers a stage for as long as it counts on pieces that no commit may name. */
+  begun(stage: Stage): void {
+    this.#stages.add(stage);
+  }
+
+  ended(stage: Stage): void {
+    this.#stages.delete(stage);
+  }
+
+  /** Pieces that transactions of this process count on, and segments that they have written to. */
+  inUse(): { numbers: Set<number>; segments: Set<number> } {
+    const numbers = new Set<number>([...this.#staged.keys(), ...this.#written.keys()]);
+    for (const stage of this.#stages) for (const number of stage.used) numbers.add(number);
+    const segments = new Set<number>();
+    for (const { copies } of this.#written.values()) {
+      for (const { segment } of copies) segments.add(segment);
+    }
+    return { numbers, segments };
+  }
+
   take(address: Address, block: Uint8Array): number {
     const number = this.#numbers.take();
     this.#staged.set(number, { address, block });
@@ -259,6 +318,18 @@ export class Pieces implements PieceHome, StageHome {
   landed(number: number): void {
     this.#staged.delete(number);
     this.#written.delete(number);
+  }
+
+  /** A number that no piece has. */
+  async pieceNumber(): Promise<number> {
+    await this.#numbers.reserve(1);
+    return this.#numbers.take();
+  }
+
+  /** A number that no group has. */
+  async groupNumber(): Promise<number> {
+    await this.#groupNumbers.reserve(1);
+    return this.#groupNumbers.take();
   }
 
   reserve(count: number): Promise<void> {
@@ -284,24 +355,4 @@ export class Pieces implements PieceHome, StageHome {
       await this.volumes.close();
     }
   }
-}
-
-/** The verified block of stored bytes. */
-function decoded(row: PieceRow, stored: Uint8Array, what: string): Uint8Array {
-  const { address, plainLength } = row;
-  const block = new Uint8Array(BLOCK_HEADER + plainLength);
-  block[0] = BlockKind.piece;
-  block[1] = BLOCK_VERSION;
-  block[2] = address[0] as number;
-  decompressInto(row.codec, stored, block, BLOCK_HEADER);
-  verifyBlock(address, block, what);
-  return block;
-}
-
-function checkDigest({ address }: PieceRow, head: RecordHead, what: string): void {
-  if (equalBytes(head.digest, address.subarray(1))) return;
-  const expected = addressText(address);
-  const actual = `a record of ${hex(head.digest)}`;
-  const message = `${what} ${expected} is damaged: in its place is ${actual}`;
-  throw new RegaliaError('REGALIA_CORRUPT', message, { what, expected, actual });
 }

@@ -20,7 +20,7 @@ export interface Candidate {
 /** The volumes, most preferred first. */
 export function inPreference(
   volumes: readonly Candidate[],
-  care: PieceCare,
+  care: Pick<PieceCare, 'redundancy' | 'content' | 'index'>,
   address: Address,
 ): number[] {
   if (volumes.length === 1) return [(volumes[0] as Candidate).number];
@@ -37,9 +37,10 @@ export function inPreference(
   return scored.map(({ number }) => number);
 }
 
-/** How many copies are written. */
+/** How many copies are written, or are to be had as long as there are no shards. */
 export function copiesOf(redundancy: Redundancy): number {
-  return redundancy.kind === 'mirrored' ? redundancy.copies : 1;
+  if (redundancy.kind === 'mirrored') return redundancy.copies;
+  return redundancy.kind === 'coded' ? redundancy.parity + 1 : 1;
 }
 
 function rotated(volumes: readonly Candidate[], by: number): number[] {

@@ -14,6 +14,7 @@ import {
   decodeRecordHead,
   decodeSegmentHeader,
   RECORD_HEADER,
+  RECORD_MAGIC,
   type RecordHead,
   SEGMENT_HEADER,
   type SegmentIds,
@@ -33,7 +34,17 @@ export interface RecordPlace {
   readonly storedLength: number;
 }
 
+/** A record that was met in order; without a head where it is damaged. */
+export interface ScannedRecord {
+  readonly offset: number;
+  /** Where the next one begins. */
+  readonly end: number;
+  readonly head: RecordHead | undefined;
+}
+
 const OPEN_MAX = 64;
+/** Bytes looked through at once for a record behind a damaged one. */
+const SCAN_BYTES = 65_536;
 
 /** The segments of one volume, open for reading. */
 export class SegmentFiles {
@@ -83,6 +94,43 @@ export class SegmentFiles {
 
   readRange(segment: number, offset: number, length: number): Promise<Uint8Array> {
     return this.#read(segment, offset, length);
+  }
+
+  /**
+   * The records of a segment of `size` bytes, in order; a damaged head is passed over, up to the next that is sound.
+   * Stored bytes are not read. REGALIA_MISSING, REGALIA_FORMAT, REGALIA_IO.
+   */
+  *records(segment: number, size: number): Generator<ScannedRecord, void> {
+    const ids = { volume: this.#volume, replica: this.#replica, number: segment };
+    let at = SEGMENT_HEADER;
+    while (at + RECORD_HEADER <= size) {
+      const head = headOf(this.#readSync(segment, at, RECORD_HEADER), ids, at);
+      if (head !== undefined && at + RECORD_HEADER + head.storedLength <= size) {
+        const end = at + RECORD_HEADER + head.storedLength;
+        yield { offset: at, end, head };
+        at = end;
+        continue;
+      }
+      const next = this.#nextRecord(ids, at + 1, size);
+      if (next === undefined) return;
+      yield { offset: at, end: next, head: undefined };
+      at = next;
+    }
+  }
+
+  /** Where the next head that is sound begins. */
+  #nextRecord(ids: SegmentIds, from: number, size: number): number | undefined {
+    for (let at = from; at + RECORD_HEADER <= size; at += SCAN_BYTES) {
+      const length = Math.min(SCAN_BYTES + RECORD_HEADER, size - at);
+      const bytes = this.#readSync(ids.number, at, length);
+      const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      let found = view.indexOf(RECORD_MAGIC);
+      while (found >= 0 && found < SCAN_BYTES && found + RECORD_HEADER <= length) {
+        if (headOf(bytes.subarray(found), ids, at + found) !== undefined) return at + found;
+        found = view.indexOf(RECORD_MAGIC, found + 1);
+      }
+    }
+    return undefined;
   }
 
   #record(bytes: Uint8Array, place: RecordPlace): SegmentRecord {
@@ -195,6 +243,15 @@ export class SegmentFiles {
 
   close(): void {
     this.#open.clear();
+  }
+}
+
+function headOf(bytes: Uint8Array, ids: SegmentIds, offset: number): RecordHead | undefined {
+  try {
+    return decodeRecordHead(bytes, ids, offset);
+  } catch (error) {
+    if (!isRegaliaError(error)) throw error;
+    return undefined;
   }
 }
 

@@ -12,7 +12,7 @@ import { isRegaliaError, RegaliaError } from '../errors.js';
 import type { Place } from './piece-row.js';
 import { inPreference } from './placement.js';
 import type { VolumeEntry, VolumeState } from './registry.js';
-import { SegmentFiles, type SegmentRecord } from './segment-reader.js';
+import { type ScannedRecord, SegmentFiles, type SegmentRecord } from './segment-reader.js';
 import { SegmentWriter } from './segment-writer.js';
 import { readVolume, type VolumeIdentity } from './volume-folder.js';
 
@@ -58,6 +58,8 @@ export class VolumeSet {
   readonly #done = new Set<SegmentWriter>();
   /** Writers of volumes that are gone or were moved. */
   readonly #left: Promise<SegmentWriter>[] = [];
+  /** Segments that were begun here. */
+  readonly #begun = new Set<number>();
   /** Segments that could not be brought to disk, and why: for whoever appended there and has not asked yet. */
   readonly #unflushed = new Map<number, unknown>();
 
@@ -181,6 +183,25 @@ export class VolumeSet {
     return this.#files(volume).readRun(places);
   }
 
+  /** A range of a record from its first byte on, as it is: check what you read. Errors as `readSync`. */
+  readRangeSync({ volume, segment, offset }: Place, from: number, length: number): Uint8Array {
+    return this.#files(volume).readRangeSync(segment, offset + from, length);
+  }
+
+  /** The same without holding up the event loop. */
+  async readRange(
+    { volume, segment, offset }: Place,
+    from: number,
+    length: number,
+  ): Promise<Uint8Array> {
+    return this.#files(volume).readRange(segment, offset + from, length);
+  }
+
+  /** The records of a segment of `size` bytes, in order. Errors as `readSync`. */
+  recordsIn(volume: number, segment: number, size: number): Generator<ScannedRecord, void> {
+    return this.#files(volume).records(segment, size);
+  }
+
   #files(number: number): SegmentFiles {
     const volume = this.#find(number);
     if (volume !== undefined && this.isHere(number)) return volume.files;
@@ -199,7 +220,10 @@ export class VolumeSet {
   }
 
   /** The volumes that take new pieces, most preferred first. REGALIA_VOLUME where there is none. */
-  candidates(care: PieceCare, address: Address): number[] {
+  candidates(
+    care: Pick<PieceCare, 'redundancy' | 'content' | 'index'>,
+    address: Address,
+  ): number[] {
     const able = [...this.#volumes.values()]
       .filter(({ status, entry }) => status === 'online' && entry.weight > 0)
       .map(({ entry }) => entry);
@@ -262,11 +286,45 @@ export class VolumeSet {
       const number = await this.#host.nextSegment();
       const ids = { volume: entry.id, replica: this.#host.replica, number };
       try {
-        return await SegmentWriter.create(path, ids, this.#host.now());
+        const writer = await SegmentWriter.create(path, ids, this.#host.now());
+        this.#begun.add(number);
+        return writer;
       } catch (error) {
         if (!isRegaliaError(error, 'REGALIA_EXISTS')) throw error;
       }
     }
+  }
+
+  /** Begins a new segment with the next record on each volume, so that upkeep may have those before. */
+  async roll(): Promise<void> {
+    for (const volume of this.#volumes.values()) {
+      const writer = await volume.writer;
+      if (writer === undefined) continue;
+      this.#dirty.add(writer);
+      await this.#retire(volume, writer);
+    }
+    await this.sync();
+  }
+
+  /** Whether this process may still append to a segment, or bring it to disk. */
+  async isWriting(segment: number): Promise<boolean> {
+    const writers = [...this.#dirty, ...this.#done];
+    for (const { writer } of this.#volumes.values()) {
+      const current = await writer;
+      if (current !== undefined) writers.push(current);
+    }
+    return writers.some(({ ids }) => ids.number === segment);
+  }
+
+  /** Whether a segment was begun by this process. */
+  hasBegun(segment: number): boolean {
+    return this.#begun.has(segment);
+  }
+
+  /** A segment's file was removed. */
+  forgetSegment(volume: number, segment: number): void {
+    this.#volumes.get(volume)?.files.forget(segment);
+    this.#begun.delete(segment);
   }
 
   /** No more goes to this segment. */

@@ -44,6 +44,11 @@ const pieceRow: fc.Arbitrary<PieceRow> = fc.record({
   codec: fc.nat(255),
   storedLength: fc.integer({ min: 1, max: STORED_MAX }),
   copies: fc.array(place, { maxLength: COPIES_MAX }),
+  coded: fc.option(
+    fc.record({ group: fc.integer({ min: 1, max: 2 ** 32 - 1 }), start: fc.nat(2 ** 24) }),
+    { nil: undefined },
+  ),
+  condemned: fc.boolean(),
 });
 const number = fc.integer({ min: 1, max: 2 ** 32 - 1 });
 
@@ -55,6 +60,8 @@ t.test('rows of pieces round-trip', async () => {
       found.plainLength === piece.plainLength &&
       found.codec === piece.codec &&
       found.storedLength === piece.storedLength &&
+      found.condemned === piece.condemned &&
+      JSON.stringify(found.coded) === JSON.stringify(piece.coded) &&
       JSON.stringify(found.copies) === JSON.stringify(piece.copies)
     );
   });

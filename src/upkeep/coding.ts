@@ -1,0 +1,131 @@
+/**
+ * Codes large contents that rest: their pieces, group by group, as shards on as many volumes.
+ *
+ *     pieces of a content -> stored bytes, verified -> shards -> written, flushed, read back -> rows
+ *
+ * Invariants: copies are given up in the transaction that puts the group's row, never before every shard was read back
+ * from its volume and compared. No volume holds more shards of a group than the group can lose; where there are too few
+ * volumes for that, the copies stay.
+ */
+import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { equalBytes } from '../bytes.js';
+import type { ContentRef } from '../chunks/content.js';
+import { turn } from '../chunks/turn.js';
+import { RegaliaError, throwIfAborted } from '../errors.js';
+import { encodeGroupRow } from '../volumes/group-row.js';
+import type { PieceRow } from '../volumes/piece-row.js';
+import { soundPiece } from '../volumes/piece-sources.js';
+import { changeRows } from '../volumes/row-changes.js';
+import { encodeGroup } from '../volumes/shard-format.js';
+import { piecesOf } from './contents.js';
+import { appendShards, type Coding, volumesForShards } from './shard-places.js';
+import type { FoundPiece, Subject } from './subject.js';
+
+/** Stored bytes of a group: two megabytes a shard, unless that were more than memory should hold. */
+const SHARD_BYTES = 2 * 1_048_576;
+const GROUP_BYTES_MAX = 16 * 1_048_576;
+/** Pieces of a group: what a directory may list. */
+const GROUP_PIECES_MAX = 4_096;
+
+export interface Coded {
+  /** Groups that were made, and pieces in them. */
+  groups: number;
+  pieces: number;
+  /** Stored bytes of the pieces, and of all shards. */
+  bytes: number;
+  shardBytes: number;
+}
+
+/** Codes what is not coded yet of a content. False where there are too few volumes. */
+export async function codeContent(
+  subject: Subject,
+  ref: ContentRef,
+  coding: Coding,
+  coded: Coded,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const { volumes } = subject.pieces;
+  if (volumesForShards(volumes, coding, ref.address) === undefined) return false;
+  const most = Math.min(GROUP_BYTES_MAX, coding.data * SHARD_BYTES);
+  let group = new Map<number, PieceRow>();
+  let bytes = 0;
+  for (const piece of piecesOf(subject, ref)) {
+    const found = rowOf(subject, piece);
+    if (found === undefined || group.has(found.number)) continue;
+    if (bytes + found.row.storedLength > most || group.size >= GROUP_PIECES_MAX) {
+      await codeGroup(subject, group, coding, coded);
+      await turn();
+      throwIfAborted(signal, 'repair');
+      group = new Map();
+      bytes = 0;
+    }
+    group.set(found.number, found.row);
+    bytes += found.row.storedLength;
+  }
+  if (group.size > 0) await codeGroup(subject, group, coding, coded);
+  return true;
+}
+
+/** The row of a piece that is not coded, wherever the index leads. */
+function rowOf(
+  { blocks, pieces }: Subject,
+  { id, address }: { id: number; address: Uint8Array },
+): FoundPiece | undefined {
+  const ids = isPieceId(id) ? [id] : blocks.index.candidates(address).filter(isPieceId);
+  for (const one of ids) {
+    const number = pieceNumber(one);
+    const row = pieces.row(number);
+    if (row === undefined || !equalBytes(row.address, address)) continue;
+    return row.coded === undefined ? { number, row } : undefined;
+  }
+  return undefined;
+}
+
+async function codeGroup(
+  { backend, pieces }: Subject,
+  group: ReadonlyMap<number, PieceRow>,
+  { data, parity }: Coding,
+  coded: Coded,
+): Promise<void> {
+  const { volumes, groups } = pieces;
+  const members: { number: number; piece: PieceRow; stored: Uint8Array }[] = [];
+  for (const [number, piece] of group) {
+    const sound = soundPiece(pieces, piece);
+    if (sound !== undefined) members.push({ number, piece, stored: sound.stored });
+  }
+  if (members.length === 0) return;
+  const { shape, records } = encodeGroup(members, data, parity);
+  const address = Uint8Array.of(1, ...shape.id, ...shape.id);
+  const targets = volumesForShards(volumes, { data, parity }, address);
+  if (targets === undefined) return;
+  const shards = await appendShards(volumes, records, targets);
+  await volumes.sync(shards);
+  const row = { ...shape, shards };
+  for (const [shard, place] of shards.entries()) {
+    const there = groups.checkedRecord(row, shard, place);
+    if (!equalBytes(there, records[shard] as Uint8Array)) throw writtenOtherwise(shard);
+  }
+  const number = await pieces.groupNumber();
+  let start = 0;
+  const changes = members.map(({ number: of, piece, stored }) => {
+    const change = {
+      number: of,
+      before: piece,
+      after: { ...piece, copies: [], coded: { group: number, start } },
+    };
+    start += stored.length;
+    return change;
+  });
+  const made = await changeRows(backend, changes, (batch) => {
+    batch.put('groups', number, encodeGroupRow(number, row));
+  });
+  coded.groups++;
+  coded.pieces += made.length;
+  coded.bytes += start;
+  for (const record of records) coded.shardBytes += record.length;
+}
+
+function writtenOtherwise(shard: number): RegaliaError {
+  const facts = { what: `shard ${shard}`, expected: 'what was written', actual: 'other bytes' };
+  return new RegaliaError('REGALIA_CORRUPT', 'a shard reads otherwise than it was written', facts);
+}

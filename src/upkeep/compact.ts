@@ -1,0 +1,229 @@
+/**
+ * Compaction: segments of which little is alive are emptied into others of the same volume, and removed.
+ *
+ *     count live bytes by segment -> retire those that are mostly dead -> who names them? -> records appended
+ *     elsewhere, flushed -> rows -> the file goes
+ *
+ * Invariants: a segment is retired before it is looked up who names it, and no row begins to name a retired one; a file
+ * goes only once no row names it. Segments that this process writes to, and those that others may, are left alone. A
+ * reader that comes too late for a file reads the row again. What is not sound stays where it is, with its segment.
+ */
+import { stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { turn } from '../chunks/turn.js';
+import { isRegaliaError, throwIfAborted } from '../errors.js';
+import type { PieceRow, Place } from '../volumes/piece-row.js';
+import { pieceOfCopy } from '../volumes/piece-sources.js';
+import { isRetired, retire } from '../volumes/row-changes.js';
+import { RECORD_HEADER, SEGMENT_HEADER } from '../volumes/segment-format.js';
+import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
+import { segmentFile, segmentsIn, syncFolder } from '../volumes/volume-folder.js';
+import { changeGroup } from './group-repair.js';
+import { Rehousing } from './rehousing.js';
+import { appendShards } from './shard-places.js';
+import { groupSlices, pieceSlices, type Subject } from './subject.js';
+
+export interface Compacted {
+  /** Segments that were removed, and their bytes. */
+  segments: number;
+  freedBytes: number;
+  /** Stored bytes that were written anew for it. */
+  movedBytes: number;
+  /** Segments that had to stay, because something in them is not sound. */
+  stuck: number;
+}
+
+/** A segment's file. */
+interface Segment {
+  readonly volume: number;
+  readonly folder: string;
+  readonly number: number;
+  readonly size: number;
+}
+
+/** Segments that are emptied together: rows are looked through once for all of them. */
+const ROUND = 16;
+
+/** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO. */
+export async function compact(
+  subject: Subject,
+  deadShare: number,
+  quietMs: number,
+  compacted: Compacted,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const chosen = await mostlyDead(subject, deadShare, quietMs, signal);
+  for (let at = 0; at < chosen.length; at += ROUND) {
+    await empty(subject, chosen.slice(at, at + ROUND), compacted, signal);
+  }
+}
+
+/** The segments that are to go, those that were retired before included. */
+async function mostlyDead(
+  subject: Subject,
+  deadShare: number,
+  quietMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Segment[]> {
+  const { backend, pieces, now } = subject;
+  // Listed before rows are read: what is begun from now on is younger than all of them.
+  const segments = await listSegments(subject);
+  const live = await liveBytes(subject, signal);
+  const chosen: Segment[] = [];
+  for (const segment of segments) {
+    const { volume, number, size, folder } = segment;
+    if (pieces.inUse().segments.has(number) || (await pieces.volumes.isWriting(number))) continue;
+    const alive = SEGMENT_HEADER + (live.get(`${volume} ${number}`) ?? 0);
+    const isDead = size - alive > size * deadShare || alive === SEGMENT_HEADER;
+    if (!isDead && !isRetired(backend, number)) continue;
+    const { mtimeMs } = await stat(path.join(folder, segmentFile(number)));
+    const isOurs = pieces.volumes.hasBegun(number);
+    if (isOurs || now() - mtimeMs >= quietMs) chosen.push(segment);
+  }
+  return chosen;
+}
+
+async function listSegments({ pieces }: Subject): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (const { entry, path: folder, status } of pieces.volumes.list()) {
+    if (status !== 'online') continue;
+    for (const [number, size] of await segmentsIn(folder)) {
+      segments.push({ volume: entry.number, folder, number, size });
+    }
+  }
+  return segments;
+}
+
+/** Bytes of records that rows name, by volume and segment. */
+export async function liveBytes(
+  { backend }: Pick<Subject, 'backend'>,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, number>> {
+  const live = new Map<string, number>();
+  const add = ({ volume, segment }: Place, length: number): void => {
+    const key = `${volume} ${segment}`;
+    live.set(key, (live.get(key) ?? 0) + RECORD_HEADER + length);
+  };
+  for await (const slice of pieceSlices(backend, 'collect', signal)) {
+    for (const { row } of slice) for (const copy of row.copies) add(copy, row.storedLength);
+  }
+  for await (const slice of groupSlices(backend, 'collect', signal)) {
+    for (const { row } of slice) {
+      for (const place of row.shards) {
+        if (place !== undefined) add(place, SHARD_HEADER + shardLength(row));
+      }
+    }
+  }
+  return live;
+}
+
+async function empty(
+  subject: Subject,
+  segments: readonly Segment[],
+  compacted: Compacted,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { backend, pieces } = subject;
+  await backend.write((batch) => {
+    for (const { number } of segments) retire(batch, number);
+  }, 'sync');
+  const numbers = new Set(segments.map(({ number }) => number));
+  /** Segments with something that is not sound. */
+  const stuck = new Set<number>();
+  await movePieces(subject, numbers, stuck, compacted, signal);
+  await moveGroups(subject, numbers, stuck, compacted, signal);
+  for (const number of await stillNamed(subject, numbers, signal)) stuck.add(number);
+  for (const { number, volume, folder, size } of segments) {
+    if (stuck.has(number)) {
+      compacted.stuck++;
+      continue;
+    }
+    await unlink(path.join(folder, segmentFile(number)));
+    await syncFolder(folder);
+    pieces.volumes.forgetSegment(volume, number);
+    compacted.segments++;
+    compacted.freedBytes += size;
+  }
+}
+
+async function movePieces(
+  { backend, pieces }: Subject,
+  numbers: ReadonlySet<number>,
+  stuck: Set<number>,
+  compacted: Compacted,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const rehousing = new Rehousing(backend, pieces.volumes);
+  for await (const slice of pieceSlices(backend, 'collect', signal)) {
+    for (const { number, row } of slice) {
+      const leaving = row.copies.filter(({ segment }) => numbers.has(segment));
+      if (leaving.length === 0) continue;
+      const drop: Place[] = [];
+      let stored: Uint8Array | undefined;
+      for (const copy of leaving) {
+        const sound = storedAt(pieces.volumes, row, copy);
+        if (sound === undefined) stuck.add(copy.segment);
+        else drop.push(copy);
+        stored ??= sound;
+      }
+      const to = drop.map(({ volume }) => volume);
+      if (stored !== undefined) await rehousing.add({ number, row, stored, to, drop });
+      await turn();
+      throwIfAborted(signal, 'collect');
+    }
+  }
+  await rehousing.flush();
+  compacted.movedBytes += rehousing.bytes;
+}
+
+function storedAt(
+  volumes: Subject['pieces']['volumes'],
+  row: PieceRow,
+  copy: Place,
+): Uint8Array | undefined {
+  try {
+    return pieceOfCopy(volumes, row, copy, 'piece').stored;
+  } catch (error) {
+    if (!isRegaliaError(error)) throw error;
+    return undefined;
+  }
+}
+
+async function moveGroups(
+  { backend, pieces }: Subject,
+  numbers: ReadonlySet<number>,
+  stuck: Set<number>,
+  compacted: Compacted,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { groups, volumes } = pieces;
+  for await (const slice of groupSlices(backend, 'collect', signal)) {
+    for (const { number, row } of slice) {
+      const shards = [...row.shards];
+      for (const [i, place] of row.shards.entries()) {
+        if (place === undefined || !numbers.has(place.segment)) continue;
+        try {
+          const record = groups.checkedRecord(row, i, place);
+          [shards[i]] = await appendShards(volumes, [record], [place.volume]);
+          compacted.movedBytes += record.length;
+        } catch (error) {
+          if (!isRegaliaError(error, 'REGALIA_CORRUPT')) throw error;
+          stuck.add(place.segment);
+        }
+      }
+      if (shards.every((place, i) => place === row.shards[i])) continue;
+      await volumes.sync(shards.filter((place) => place !== undefined));
+      await changeGroup(backend, number, row, { ...row, shards });
+    }
+  }
+}
+
+/** Of these segments, those that rows name after all: somebody changed a row meanwhile. */
+async function stillNamed(
+  { backend }: Subject,
+  numbers: ReadonlySet<number>,
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
+  const live = await liveBytes({ backend }, signal);
+  return [...live.keys()].map((key) => Number(key.split(' ')[1])).filter((one) => numbers.has(one));
+}

@@ -1,0 +1,187 @@
+/**
+ * Statistics of contents: what they are to users, and what they take on volumes. Rows and manifests are read, pieces
+ * are not; the cost is that of the heads' metadata and of the table of pieces.
+ */
+
+import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { hex } from '../bytes.js';
+import { turn } from '../chunks/turn.js';
+import { throwIfAborted } from '../errors.js';
+import { branches } from '../log/branches.js';
+import type { GroupRow } from '../volumes/group-row.js';
+import type { PieceRow } from '../volumes/piece-row.js';
+import { RECORD_HEADER } from '../volumes/segment-format.js';
+import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
+import { segmentsIn } from '../volumes/volume-folder.js';
+import type { VolumeStatus } from '../volumes/volume-set.js';
+import { contentsOf, piecesOf, rootOf } from './contents.js';
+import { Marks } from './marks.js';
+import { groupSlices, pieceSlices, type Subject } from './subject.js';
+
+/** All in bytes, but counts. */
+export interface ContentStats {
+  /** Different pieces, and their bytes: what deduplication left, over all history. */
+  pieces: number;
+  plainBytes: number;
+  /** Of each piece once, as it is stored: what compression left. */
+  storedBytes: number;
+  /** What redundancy adds to that: more copies, parity, and the heads of records. */
+  redundantBytes: number;
+  /** Of these pieces: what is condemned, and goes with a later collection; what lies in groups of shards. */
+  condemnedBytes: number;
+  codedBytes: number;
+  groups: number;
+  readonly volumes: VolumeUse[];
+  /** By stream, of the heads of all branches. */
+  readonly streams: StreamUse[];
+}
+
+export interface VolumeUse {
+  /** 32 hexadecimal digits. */
+  readonly id: string;
+  readonly path: string;
+  readonly state: VolumeStatus;
+  /** Of its segments; undefined where they are not here. */
+  readonly bytes: number | undefined;
+  /** Of records that are in use. The rest goes with a collection. */
+  readonly liveBytes: number;
+}
+
+export interface StreamUse {
+  readonly stream: string;
+  /** Contents, and their bytes as users see them, holes included, each time they occur. */
+  contents: number;
+  logicalBytes: number;
+  /** Of their pieces, each once: plain, as stored, and with all copies and their share of parity. */
+  plainBytes: number;
+  storedBytes: number;
+  heldBytes: number;
+}
+
+/** REGALIA_ABORTED, and what reading metadata throws. */
+export async function contentStats(subject: Subject, signal?: AbortSignal): Promise<ContentStats> {
+  const stats: ContentStats = {
+    pieces: 0,
+    plainBytes: 0,
+    storedBytes: 0,
+    redundantBytes: 0,
+    condemnedBytes: 0,
+    codedBytes: 0,
+    groups: 0,
+    volumes: [],
+    streams: [],
+  };
+  subject.pieces.volumes.refresh();
+  const live = new Map<number, number>();
+  await countPieces(subject, stats, live, signal);
+  await countGroups(subject, stats, live, signal);
+  for (const { entry, path, status: state } of subject.pieces.volumes.list()) {
+    const isHere = state !== 'missing' && state !== 'foreign';
+    const bytes = isHere ? sum((await segmentsIn(path)).values()) : undefined;
+    const liveBytes = live.get(entry.number) ?? 0;
+    stats.volumes.push({ id: hex(entry.id), path, state, bytes, liveBytes });
+  }
+  stats.streams.push(...(await countStreams(subject, signal)));
+  return stats;
+}
+
+async function countPieces(
+  { backend }: Subject,
+  stats: ContentStats,
+  live: Map<number, number>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for await (const slice of pieceSlices(backend, 'stats', signal)) {
+    for (const { row } of slice) {
+      const { plainLength, storedLength, copies } = row;
+      stats.pieces++;
+      stats.plainBytes += plainLength;
+      stats.storedBytes += storedLength;
+      const held = copies.length * (RECORD_HEADER + storedLength);
+      stats.redundantBytes += row.coded === undefined ? held - storedLength : held;
+      if (row.condemned === true) stats.condemnedBytes += held;
+      if (row.coded !== undefined) stats.codedBytes += storedLength;
+      for (const { volume } of copies) add(live, volume, RECORD_HEADER + storedLength);
+    }
+  }
+}
+
+async function countGroups(
+  { backend }: Subject,
+  stats: ContentStats,
+  live: Map<number, number>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for await (const slice of groupSlices(backend, 'stats', signal)) {
+    for (const { row } of slice) {
+      stats.groups++;
+      for (const place of row.shards)
+        if (place !== undefined) add(live, place.volume, recordBytes(row));
+      stats.redundantBytes += row.shards.length * recordBytes(row) - row.piecesLength;
+    }
+  }
+}
+
+async function countStreams(
+  subject: Subject,
+  signal: AbortSignal | undefined,
+): Promise<StreamUse[]> {
+  const uses = new Map<string, { use: StreamUse; seen: Marks }>();
+  let steps = 0;
+  for (const { head } of branches(subject.backend, subject.store)) {
+    const entry = subject.history.entry(head);
+    if (entry === undefined) continue;
+    for (const found of contentsOf(subject, rootOf(subject, entry))) {
+      if (++steps % 64 === 0) await turn();
+      throwIfAborted(signal, 'stats');
+      if (found === undefined) continue;
+      const { use, seen } = useOf(uses, found.stream);
+      use.contents++;
+      use.logicalBytes += found.ref.length;
+      for (const { id } of piecesOf(subject, found.ref)) {
+        if (!isPieceId(id) || !seen.add(pieceNumber(id))) continue;
+        const row = subject.pieces.row(pieceNumber(id));
+        if (row !== undefined) countPiece(subject, use, row);
+      }
+    }
+  }
+  return [...uses.values()].map(({ use }) => use);
+}
+
+function useOf(
+  uses: Map<string, { use: StreamUse; seen: Marks }>,
+  stream: string,
+): { use: StreamUse; seen: Marks } {
+  let known = uses.get(stream);
+  if (known === undefined) {
+    const zeros = { contents: 0, logicalBytes: 0, plainBytes: 0, storedBytes: 0, heldBytes: 0 };
+    uses.set(stream, (known = { use: { stream, ...zeros }, seen: new Marks() }));
+  }
+  return known;
+}
+
+function countPiece({ pieces }: Subject, use: StreamUse, row: PieceRow): void {
+  const { plainLength, storedLength, copies, coded } = row;
+  use.plainBytes += plainLength;
+  use.storedBytes += storedLength;
+  use.heldBytes += copies.length * (RECORD_HEADER + storedLength);
+  if (coded === undefined) return;
+  const group = pieces.groups.row(coded.group);
+  const share = (group.shards.length * recordBytes(group)) / group.piecesLength;
+  use.heldBytes += Math.round(storedLength * share);
+}
+
+/** What each shard of a group takes. */
+function recordBytes(row: GroupRow): number {
+  return RECORD_HEADER + SHARD_HEADER + shardLength(row);
+}
+
+function add(map: Map<number, number>, key: number, bytes: number): void {
+  map.set(key, (map.get(key) ?? 0) + bytes);
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}

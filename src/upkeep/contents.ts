@@ -1,0 +1,90 @@
+/**
+ * Finds what refers to pieces: the contents of trees, and the pieces of contents.
+ *
+ *     root, less what bases hold -> records -> contents -> manifests -> pieces        no piece is read
+ */
+import { type Address, BlockKind } from '../blocks/address.js';
+import { isPieceId } from '../blocks/piece-home.js';
+import type { ContentRef } from '../chunks/content.js';
+import { walkContent } from '../chunks/walk.js';
+import { isRegaliaError } from '../errors.js';
+import type { LogEntry } from '../log/entry.js';
+import { type WalkedRoot, walkRoot } from '../sync/tree-walk.js';
+import { digestAddress } from '../tree/lookup.js';
+import type { Node } from '../tree/node.js';
+import { REFERENCED, readRecord } from '../tree/record.js';
+import type { Subject } from './subject.js';
+
+/** A content, and whose stream it is. */
+export interface FoundContent {
+  readonly stream: string;
+  readonly ref: ContentRef;
+}
+
+/** A step of a walk: a content, or some work done. */
+export type ContentStep = FoundContent | undefined;
+
+/** The contents of a root that none of the bases holds at the same place. Errors as reading its nodes. */
+export function* contentsOf(
+  { cache }: Pick<Subject, 'cache'>,
+  root: WalkedRoot,
+  bases: readonly WalkedRoot[] = [],
+): Generator<ContentStep, void> {
+  const found: FoundContent[] = [];
+  const record = (node: Node, index: number): void => {
+    const { shape, streams } = readRecord(node, index);
+    for (const [i, { form, bytes, id, length }] of streams.entries()) {
+      if (form !== REFERENCED) continue;
+      const address = digestAddress(node, bytes);
+      found.push({ stream: shape.names[i] as string, ref: { address, id, length } });
+    }
+  };
+  for (const _ of walkRoot({ cache }, root, { bases, contents: false, record })) {
+    yield* found.splice(0);
+    yield undefined;
+  }
+  yield* found;
+}
+
+/** A piece as a content refers to it. */
+export interface PieceOfContent {
+  readonly address: Address;
+  /** 0 where it is unknown. */
+  readonly id: number;
+}
+
+/** The pieces of a content, in its order. Of one that is not here at all, none. Errors as reading its manifests. */
+export function* piecesOf(
+  { blocks }: Pick<Subject, 'blocks'>,
+  ref: ContentRef,
+): Generator<PieceOfContent, void> {
+  if (isPieceId(ref.id)) {
+    yield ref;
+    return;
+  }
+  try {
+    for (const { address, id, kind } of walkContent(blocks, ref)) {
+      if (kind === BlockKind.piece) yield { address, id };
+    }
+  } catch (error) {
+    // A replica may have taken metadata alone.
+    const absent =
+      isRegaliaError(error, 'REGALIA_MISSING') && blocks.index.candidates(ref.address).length === 0;
+    if (!absent) throw error;
+  }
+}
+
+/** The root of a commit. */
+export function rootOf({ history }: Pick<Subject, 'history'>, entry: LogEntry): WalkedRoot {
+  return { id: entry.rootBlock, address: history.commit(entry.address).root };
+}
+
+/** The roots of a commit's parents, as far as they are here. */
+export function rootsOfParents(subject: Pick<Subject, 'history'>, entry: LogEntry): WalkedRoot[] {
+  const roots: WalkedRoot[] = [];
+  for (const parent of entry.parents) {
+    const found = subject.history.entry(parent);
+    if (found !== undefined) roots.push(rootOf(subject, found));
+  }
+  return roots;
+}

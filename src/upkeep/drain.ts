@@ -1,0 +1,182 @@
+/**
+ * Draining: all that lies on a volume goes to others, while the store is used. Nothing new goes there meanwhile; what
+ * transactions had begun to write before is met by a later pass, and the drain ends when a pass finds nothing.
+ *
+ *     piece on the volume -> a copy elsewhere, sound -> row without the one here
+ *     shard on the volume -> its bytes, or solved for -> row with its new place
+ */
+
+import type { Reads } from '../blocks/backend.js';
+import { turn } from '../chunks/turn.js';
+import { isRegaliaError, throwIfAborted } from '../errors.js';
+import { decodeGroupRow } from '../volumes/group-row.js';
+import { decodePieceRow } from '../volumes/piece-row.js';
+import { soundPiece } from '../volumes/piece-sources.js';
+import { changeRows } from '../volumes/row-changes.js';
+import { restoreGroup } from '../volumes/shard-format.js';
+import { changeGroup, moveShards } from './group-repair.js';
+import { Rehousing } from './rehousing.js';
+import {
+  type FoundGroup,
+  type FoundPiece,
+  groupSlices,
+  pieceSlices,
+  type Subject,
+} from './subject.js';
+
+export interface DrainOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: DrainResult) => void) | undefined;
+}
+
+export interface DrainResult {
+  /** Pieces and shards that went elsewhere, and stored bytes that were written for the pieces. */
+  pieces: number;
+  shards: number;
+  bytes: number;
+  /** What could not go: no sound source is left, or there are too few other volumes. */
+  stuck: number;
+}
+
+const PASSES = 8;
+
+/** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME where no other volume takes contents. */
+export async function drain(
+  subject: Subject,
+  volume: number,
+  options: DrainOptions = {},
+): Promise<DrainResult> {
+  const result: DrainResult = { pieces: 0, shards: 0, bytes: 0, stuck: 0 };
+  for (let pass = 0; pass < PASSES; pass++) {
+    const before = result.pieces + result.shards;
+    result.stuck = 0;
+    await drainPieces(subject, volume, options, result);
+    await drainGroups(subject, volume, options, result);
+    options.onProgress?.(result);
+    if (result.pieces + result.shards === before) break;
+  }
+  return result;
+}
+
+async function drainPieces(
+  { backend, pieces }: Subject,
+  volume: number,
+  { signal, onProgress }: DrainOptions,
+  result: DrainResult,
+): Promise<void> {
+  const rehousing = new Rehousing(backend, pieces.volumes);
+  const { moved, bytes } = { moved: result.pieces, bytes: result.bytes };
+  for await (const slice of pieceSlices(backend, 'drain', signal)) {
+    for (const found of slice) {
+      if (!found.row.copies.some((copy) => copy.volume === volume)) continue;
+      if (!(await drainPiece(found, volume, pieces, rehousing))) result.stuck++;
+      result.pieces = moved + rehousing.moved;
+      result.bytes = bytes + rehousing.bytes;
+      await turn();
+      throwIfAborted(signal, 'drain');
+    }
+    onProgress?.(result);
+  }
+  await rehousing.flush();
+  result.pieces = moved + rehousing.moved;
+  result.bytes = bytes + rehousing.bytes;
+}
+
+async function drainPiece(
+  { number, row }: FoundPiece,
+  volume: number,
+  pieces: Subject['pieces'],
+  rehousing: Rehousing,
+): Promise<boolean> {
+  const sound = soundPiece(pieces, row);
+  if (sound === undefined) return false;
+  const drop = row.copies.filter((copy) => copy.volume === volume);
+  const staying = row.copies.filter((copy) => copy.volume !== volume);
+  const copies = row.copies.length;
+  const care = { redundancy: { kind: 'mirrored', copies }, content: 0, index: 0 } as const;
+  const held = new Set(staying.map((copy) => copy.volume));
+  const able = pieces.volumes.candidates(care, row.address).filter((one) => !held.has(one));
+  // Where all other volumes have a copy there is one less from now on.
+  if (able.length === 0 && staying.length === 0) return false;
+  await rehousing.add({ number, row, stored: sound.stored, to: able.slice(0, drop.length), drop });
+  return true;
+}
+
+async function drainGroups(
+  subject: Subject,
+  volume: number,
+  { signal }: DrainOptions,
+  result: DrainResult,
+): Promise<void> {
+  for await (const slice of groupSlices(subject.backend, 'drain', signal)) {
+    for (const found of slice) {
+      const moving = [...found.row.shards.keys()].filter((i) => {
+        return found.row.shards[i]?.volume === volume;
+      });
+      if (moving.length === 0) continue;
+      const written = await drainGroup(subject, found, moving);
+      result.shards += written;
+      if (written < moving.length) result.stuck++;
+      await turn();
+      throwIfAborted(signal, 'drain');
+    }
+  }
+}
+
+async function drainGroup(
+  { backend, pieces }: Subject,
+  found: FoundGroup,
+  moving: readonly number[],
+): Promise<number> {
+  try {
+    const records = pieces.groups.records(found.number, found.row);
+    if (moving.some((i) => records[i] === undefined)) restoreGroup(found.row, records);
+    return await moveShards(backend, pieces, found, moving, records);
+  } catch (error) {
+    // Too few sound shards: it stays, and is told as stuck.
+    const isLost =
+      isRegaliaError(error, 'REGALIA_MISSING') || isRegaliaError(error, 'REGALIA_CORRUPT');
+    if (!isLost) throw error;
+    return 0;
+  }
+}
+
+/** Whether any row names the volume. */
+export function isNamed(reads: Reads, volume: number): boolean {
+  for (const { key, bytes } of reads.range('pieces')) {
+    if (decodePieceRow(key, bytes).copies.some((copy) => copy.volume === volume)) return true;
+  }
+  for (const { key, bytes } of reads.range('groups')) {
+    if (decodeGroupRow(key, bytes).shards.some((place) => place?.volume === volume)) return true;
+  }
+  return false;
+}
+
+/** Gives up all that lies on a volume. Returns how many pieces are left without any copy or shard to read them from. */
+export async function giveUp(
+  { backend, pieces }: Subject,
+  volume: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let lost = 0;
+  for await (const slice of pieceSlices(backend, 'remove', signal)) {
+    const changes = [];
+    for (const { number, row } of slice) {
+      const copies = row.copies.filter((copy) => copy.volume !== volume);
+      if (copies.length === row.copies.length) continue;
+      if (copies.length === 0 && row.coded === undefined) lost++;
+      changes.push({ number, before: row, after: { ...row, copies } });
+    }
+    if (changes.length > 0) await changeRows(backend, changes);
+  }
+  for await (const slice of groupSlices(backend, 'remove', signal)) {
+    for (const { number, row } of slice) {
+      const shards = row.shards.map((place) => (place?.volume === volume ? undefined : place));
+      if (shards.some((place, i) => place !== row.shards[i])) {
+        await changeGroup(backend, number, row, { ...row, shards });
+        pieces.groups.forget(number);
+      }
+    }
+  }
+  return lost;
+}

@@ -1,0 +1,99 @@
+/**
+ * Restores the shards of a group: those that are not sound are solved for from k others, and written elsewhere.
+ */
+import type { Backend } from '../blocks/backend.js';
+import { equalBytes } from '../bytes.js';
+import { isRegaliaError } from '../errors.js';
+import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
+import type { Place } from '../volumes/piece-row.js';
+import type { Pieces } from '../volumes/pieces.js';
+import { checkSegments } from '../volumes/row-changes.js';
+import { restoreGroup } from '../volumes/shard-format.js';
+import { appendShards, volumesForShards } from './shard-places.js';
+import type { FoundGroup } from './subject.js';
+
+export interface Restored {
+  /** Shards that were written. */
+  readonly written: number;
+  /** Shards that are still not sound. */
+  readonly missing: number;
+  /** Whether too few are left to give the others back. */
+  readonly lost: boolean;
+}
+
+/** Reads every shard of a group, and restores those that it can. REGALIA_FULL, REGALIA_IO, REGALIA_CONFLICT. */
+export async function restoreShards(
+  backend: Backend,
+  pieces: Pieces,
+  { number, row }: FoundGroup,
+): Promise<Restored> {
+  const { groups } = pieces;
+  const records = soundRecords(pieces, number, row);
+  if (records === undefined) return { written: 0, missing: row.data + row.parity, lost: true };
+  const bad = [...records.keys()].filter((i) => records[i] === undefined);
+  if (bad.length === 0) return { written: 0, missing: 0, lost: false };
+  restoreGroup(row, records);
+  const written = await moveShards(backend, pieces, { number, row }, bad, records);
+  groups.forget(number);
+  return { written, missing: bad.length - written, lost: false };
+}
+
+/** Writes some shards of a group to other volumes than those that the rest of it is on. Returns how many. */
+export async function moveShards(
+  backend: Backend,
+  { volumes }: Pieces,
+  { number, row }: FoundGroup,
+  moving: readonly number[],
+  records: readonly (Uint8Array | undefined)[],
+): Promise<number> {
+  const staying = row.shards.flatMap((place, i) => {
+    return place === undefined || moving.includes(i) ? [] : [place.volume];
+  });
+  const address = Uint8Array.of(1, ...row.id, ...row.id);
+  const targets = volumesForShards(volumes, row, address, staying);
+  if (targets === undefined) return 0;
+  const some = moving.map((i) => records[i] as Uint8Array);
+  const places = await appendShards(volumes, some, targets.slice(0, some.length));
+  await volumes.sync(places);
+  const shards = row.shards.map((place, i): Place | undefined => {
+    const at = moving.indexOf(i);
+    return at < 0 ? place : places[at];
+  });
+  const made = await changeGroup(backend, number, row, { ...row, shards });
+  return made ? moving.length : 0;
+}
+
+/** Puts the row of a group in the place of one that still is as it was. */
+export function changeGroup(
+  backend: Backend,
+  number: number,
+  before: GroupRow,
+  after: GroupRow | undefined,
+): Promise<boolean> {
+  return backend.write((batch) => {
+    const current = batch.get('groups', number);
+    if (current === undefined || !equalBytes(current, encodeGroupRow(number, before))) return false;
+    if (after === undefined) batch.del('groups', number);
+    else {
+      checkSegments(
+        batch,
+        after.shards.filter((place) => place !== undefined),
+      );
+      batch.put('groups', number, encodeGroupRow(number, after));
+    }
+    return true;
+  }, 'sync');
+}
+
+function soundRecords(
+  { groups }: Pieces,
+  number: number,
+  row: GroupRow,
+): (Uint8Array | undefined)[] | undefined {
+  try {
+    return groups.records(number, row);
+  } catch (error) {
+    if (!isRegaliaError(error)) throw error;
+    return undefined;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Marks the pieces that commits refer to: those of all commits that the store has, so that every state in its logs can
+ * be read.
+ *
+ * Each commit is walked less what its parents hold, which were marked before it; a content that was met lately is not
+ * walked again. Where metadata cannot be read nobody knows what it refers to, and marking fails.
+ */
+import { addressKey } from '../blocks/address.js';
+import type { Reads } from '../blocks/backend.js';
+import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { turn } from '../chunks/turn.js';
+import { throwIfAborted } from '../errors.js';
+import { BUCKET_ID_LENGTH } from '../log/commit.js';
+import type { LogEntry } from '../log/entry.js';
+import { readBounds } from '../log/sequence.js';
+import { contentsOf, type PieceOfContent, piecesOf, rootOf, rootsOfParents } from './contents.js';
+import { Marks } from './marks.js';
+import type { Subject } from './subject.js';
+
+/** Steps between turns of the event loop. */
+const TURN_STEPS = 64;
+/** Contents that are remembered, so that what many commits refer to is walked once. */
+const CONTENTS_MAX = 65_536;
+
+export class Marking {
+  readonly marks = new Marks();
+  readonly #subject: Subject;
+  readonly #signal: AbortSignal | undefined;
+  /** By bucket: the first sequence of its log that was not walked yet. */
+  readonly #next = new Map<string, number>();
+  readonly #contents = new Set<string>();
+  #steps = 0;
+
+  constructor(subject: Subject, signal: AbortSignal | undefined) {
+    this.#subject = subject;
+    this.#signal = signal;
+  }
+
+  /** Marks what the commits refer to that landed since it was last called. */
+  async catchUp(): Promise<void> {
+    const { backend, history } = this.#subject;
+    backend.refresh();
+    for (const bucket of bucketsIn(backend)) {
+      const key = Buffer.from(bucket).toString('latin1');
+      const { first, next } = history.bounds(bucket);
+      for (let at = Math.max(first, this.#next.get(key) ?? 0); at < next; at++) {
+        const entry = history.entryAt(bucket, at);
+        if (entry !== undefined) await this.#commit(entry);
+        this.#next.set(key, at + 1);
+      }
+    }
+  }
+
+  /** Whether every commit of a log was walked, as a transaction sees them. */
+  isCurrent(reads: Reads): boolean {
+    for (const bucket of bucketsIn(reads)) {
+      const walked = this.#next.get(Buffer.from(bucket).toString('latin1')) ?? 0;
+      if (readBounds(reads, bucket).next > walked) return false;
+    }
+    return true;
+  }
+
+  async #commit(entry: LogEntry): Promise<void> {
+    const bases = rootsOfParents(this.#subject, entry);
+    for (const found of contentsOf(this.#subject, rootOf(this.#subject, entry), bases)) {
+      await this.#step();
+      if (found === undefined) continue;
+      const key = addressKey(found.ref.address);
+      if (this.#contents.has(key)) continue;
+      for (const piece of piecesOf(this.#subject, found.ref)) {
+        this.#piece(piece);
+        await this.#step();
+      }
+      if (this.#contents.size >= CONTENTS_MAX) this.#contents.clear();
+      this.#contents.add(key);
+    }
+  }
+
+  /** All that may be the piece: where one is damaged, another is read in its place. */
+  #piece({ id, address }: PieceOfContent): void {
+    if (isPieceId(id)) this.marks.add(pieceNumber(id));
+    for (const other of this.#subject.blocks.index.candidates(address)) {
+      if (isPieceId(other)) this.marks.add(pieceNumber(other));
+    }
+  }
+
+  async #step(): Promise<void> {
+    if (++this.#steps % TURN_STEPS !== 0) return;
+    await turn();
+    throwIfAborted(this.#signal, 'collect');
+  }
+}
+
+/** The buckets that have a log. */
+function* bucketsIn(reads: Reads): Generator<Uint8Array, void> {
+  let after = new Uint8Array(0);
+  for (;;) {
+    let next: Uint8Array | undefined;
+    for (const { key } of reads.range('log', { gt: after, limit: 1 })) next = key;
+    if (next === undefined) return;
+    const bucket = next.slice(0, BUCKET_ID_LENGTH);
+    yield bucket;
+    after = new Uint8Array(BUCKET_ID_LENGTH + 16).fill(0xff);
+    after.set(bucket);
+  }
+}

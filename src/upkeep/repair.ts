@@ -1,0 +1,225 @@
+/**
+ * Repair: brings contents back to what their rules ask for, from what is sound.
+ *
+ *     groups    every shard is read; those that are lost or damaged are solved for, and written to other volumes
+ *     copies    every copy is read; those that are lost or damaged are written anew, from one that is sound
+ *     coding    contents that are to be coded, and have rested, are: see coding.ts
+ *
+ * It goes on while the store is used. What no sound source is left of is told, and stays as it is: a volume may return.
+ */
+import { addressText } from '../blocks/address.js';
+import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { turn } from '../chunks/turn.js';
+import { isRegaliaError, throwIfAborted } from '../errors.js';
+import { branches } from '../log/branches.js';
+import type { LogEntry } from '../log/entry.js';
+import type { PieceRow, Place } from '../volumes/piece-row.js';
+import { pieceOfCopy } from '../volumes/piece-sources.js';
+import { copiesOf } from '../volumes/placement.js';
+import { storageRuleOf } from '../volumes/storage-rules.js';
+import { type Coded, codeContent } from './coding.js';
+import { contentsOf, piecesOf, rootOf } from './contents.js';
+import { restoreShards } from './group-repair.js';
+import { Rehousing } from './rehousing.js';
+import { type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
+
+export interface RepairOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RepairResult) => void) | undefined;
+  /** How long a content has rested when it is coded, in ms since the commit: a day unless told. */
+  readonly restedMs?: number | undefined;
+}
+
+export interface RepairResult {
+  /** Pieces and groups that were looked at. */
+  pieces: number;
+  groups: number;
+  /** Copies and shards that were written in the place of others, or because a rule asks for more. */
+  copiesRestored: number;
+  shardsRestored: number;
+  /** Pieces and groups that have fewer copies or shards than they should, for want of volumes. */
+  thin: number;
+  /** Pieces that have no sound source left here; the first hundred addresses. */
+  lost: number;
+  readonly lostAddresses: string[];
+  /** What was coded. */
+  readonly coded: Coded;
+}
+
+const DAY_MS = 86_400_000;
+const LOST_MAX = 100;
+/** How many copies a number may stand for. */
+const COPIES = 255;
+
+/** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; what reading metadata throws. */
+export async function repair(subject: Subject, options: RepairOptions = {}): Promise<RepairResult> {
+  return new Repair(subject, options).run();
+}
+
+class Repair {
+  readonly #subject: Subject;
+  readonly #options: RepairOptions;
+  readonly #result: RepairResult = {
+    pieces: 0,
+    groups: 0,
+    copiesRestored: 0,
+    shardsRestored: 0,
+    thin: 0,
+    lost: 0,
+    lostAddresses: [],
+    coded: { groups: 0, pieces: 0, bytes: 0, shardBytes: 0 },
+  };
+
+  readonly #lostGroups = new Set<number>();
+
+  constructor(subject: Subject, options: RepairOptions) {
+    this.#subject = subject;
+    this.#options = options;
+  }
+
+  async run(): Promise<RepairResult> {
+    this.#subject.pieces.volumes.refresh();
+    await this.#groups();
+    await this.#copies(await this.#wanted());
+    await this.#code();
+    this.#options.onProgress?.(this.#result);
+    return this.#result;
+  }
+
+  async #groups(): Promise<void> {
+    const { backend, pieces } = this.#subject;
+    for await (const slice of groupSlices(backend, 'repair', this.#options.signal)) {
+      for (const found of slice) {
+        const restored = await restoreShards(backend, pieces, found);
+        this.#result.groups++;
+        this.#result.shardsRestored += restored.written;
+        if (restored.missing > 0) this.#result.thin++;
+        if (restored.lost) this.#lostGroups.add(found.number);
+        await this.#step();
+      }
+      this.#options.onProgress?.(this.#result);
+    }
+  }
+
+  /** By number of piece, how many copies the rules of branches' heads ask for, where that is more than one. */
+  async #wanted(): Promise<Map<number, number>> {
+    const wanted = new Map<number, number>();
+    for (const entry of this.#heads(0)) {
+      for (const found of contentsOf(this.#subject, rootOf(this.#subject, entry))) {
+        await this.#step();
+        if (found === undefined) continue;
+        const { redundancy } = storageRuleOf(this.#subject.storage, found.stream);
+        const copies = Math.min(COPIES, copiesOf(redundancy));
+        if (copies < 2) continue;
+        for (const { id } of piecesOf(this.#subject, found.ref)) {
+          await this.#step();
+          if (!isPieceId(id)) continue;
+          const number = pieceNumber(id);
+          wanted.set(number, Math.max(copies, wanted.get(number) ?? 0));
+        }
+      }
+    }
+    return wanted;
+  }
+
+  /** The newest commit of each branch that is at least so old, along first parents. */
+  *#heads(restedMs: number): Generator<LogEntry, void> {
+    const { backend, history, store, now } = this.#subject;
+    const before = now() - restedMs;
+    for (const { head } of branches(backend, store)) {
+      let entry = history.entry(head);
+      while (entry !== undefined && entry.correctedMs > before && restedMs > 0) {
+        const [parent] = entry.parents;
+        entry = parent === undefined ? undefined : history.entry(parent);
+      }
+      if (entry !== undefined) yield entry;
+    }
+  }
+
+  async #copies(wanted: ReadonlyMap<number, number>): Promise<void> {
+    const { backend, pieces } = this.#subject;
+    const rehousing = new Rehousing(backend, pieces.volumes);
+    for await (const slice of pieceSlices(backend, 'repair', this.#options.signal)) {
+      for (const found of slice) {
+        await this.#piece(found, wanted.get(found.number) ?? 1, rehousing);
+        await this.#step();
+      }
+      this.#options.onProgress?.(this.#result);
+    }
+    await rehousing.flush();
+  }
+
+  async #piece(found: FoundPiece, wanted: number, rehousing: Rehousing): Promise<void> {
+    const { number, row } = found;
+    if (row.condemned === true) return;
+    this.#result.pieces++;
+    if (row.coded !== undefined) {
+      if (this.#lostGroups.has(row.coded.group)) this.#lost(found);
+      return;
+    }
+    const { good, stored } = this.#sound(row);
+    if (stored === undefined) return this.#lost(found);
+    const want = Math.max(wanted, row.copies.length);
+    const lacking = want - good.length;
+    if (lacking <= 0) return;
+    const { volumes } = this.#subject.pieces;
+    const care = { redundancy: { kind: 'mirrored', copies: want }, content: 0, index: 0 } as const;
+    const held = new Set(good.map(({ volume }) => volume));
+    const able = volumes.candidates(care, row.address).filter((volume) => !held.has(volume));
+    const to = able.slice(0, lacking);
+    if (to.length < lacking) this.#result.thin++;
+    if (to.length === 0) return;
+    // A copy that is only away is given up once another stands in its place.
+    const bad = row.copies.filter((copy) => !good.includes(copy));
+    await rehousing.add({ number, row, stored, to, drop: bad.slice(0, to.length) });
+    this.#result.copiesRestored += to.length;
+  }
+
+  /** The copies that are sound, and the stored bytes of one of them. */
+  #sound(row: PieceRow): { good: Place[]; stored: Uint8Array | undefined } {
+    const { volumes } = this.#subject.pieces;
+    const good: Place[] = [];
+    let stored: Uint8Array | undefined;
+    for (const place of row.copies) {
+      try {
+        stored = pieceOfCopy(volumes, row, place, 'piece').stored;
+        good.push(place);
+      } catch (error) {
+        if (!isRegaliaError(error)) throw error;
+      }
+    }
+    return { good, stored };
+  }
+
+  #lost({ row }: FoundPiece): void {
+    this.#result.lost++;
+    const { lostAddresses } = this.#result;
+    if (lostAddresses.length < LOST_MAX) lostAddresses.push(addressText(row.address));
+  }
+
+  async #code(): Promise<void> {
+    const { signal, restedMs = DAY_MS } = this.#options;
+    // Shards lie apart from the copies that they take the place of, so that these go with their segments.
+    await this.#subject.pieces.volumes.roll();
+    for (const entry of this.#heads(restedMs)) {
+      for (const found of contentsOf(this.#subject, rootOf(this.#subject, entry))) {
+        await this.#step();
+        if (found === undefined) continue;
+        const { redundancy } = storageRuleOf(this.#subject.storage, found.stream);
+        if (redundancy.kind !== 'coded' || found.ref.length < redundancy.from) continue;
+        const { coded } = this.#result;
+        const done = await codeContent(this.#subject, found.ref, redundancy, coded, signal);
+        if (!done) this.#result.thin++;
+        this.#options.onProgress?.(this.#result);
+      }
+    }
+  }
+
+  #steps = 0;
+
+  async #step(): Promise<void> {
+    if (++this.#steps % 16 !== 0) return;
+    await turn();
+    throwIfAborted(this.#options.signal, 'repair');
+  }
+}

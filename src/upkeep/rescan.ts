@@ -1,0 +1,258 @@
+/**
+ * Rescan: the index of pieces from the segments alone, where rows were lost, or a volume brings what the store lacks.
+ *
+ *     every record of every segment, checked -> a copy that no row names -> added to the piece's row, or to a new one
+ *                                            -> shards of a group that no row names -> the group, and its pieces' rows
+ *
+ * Invariant: only what reads soundly is taken, and nothing that is there is taken away. Where rows were lost numbers
+ * are new, so that links into the table are wrong: pieces are found by their addresses then.
+ */
+import type { Address } from '../blocks/address.js';
+import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { concatBytes, equalBytes, hex } from '../bytes.js';
+import { turn } from '../chunks/turn.js';
+import { isRegaliaError, throwIfAborted } from '../errors.js';
+import { encodeGroupRow } from '../volumes/group-row.js';
+import type { PieceRow, Place } from '../volumes/piece-row.js';
+import { pieceOfCopy } from '../volumes/piece-sources.js';
+import { changeRows, isRetired, putPiece } from '../volumes/row-changes.js';
+import { type RecordHead, RecordKind } from '../volumes/segment-format.js';
+import {
+  decodeDirectory,
+  decodeShard,
+  type GroupShape,
+  restoreGroup,
+} from '../volumes/shard-format.js';
+import { segmentsIn } from '../volumes/volume-folder.js';
+import { changeGroup } from './group-repair.js';
+import { groupSlices, type Subject } from './subject.js';
+
+export interface RescanOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RescanResult) => void) | undefined;
+}
+
+export interface RescanResult {
+  segments: number;
+  records: number;
+  /** Pieces that got a row, copies and shards that were added to one, groups that got one. */
+  pieces: number;
+  copies: number;
+  groups: number;
+  shards: number;
+  /** Records that are not sound, and segments that end before their file does. */
+  damaged: number;
+}
+
+/** A group whose shards were met, and by index where. */
+interface MetGroup {
+  readonly shape: GroupShape;
+  readonly shards: (Place | undefined)[];
+}
+
+/** Records taken in one transaction. */
+const BATCH = 256;
+
+/** REGALIA_ABORTED, REGALIA_IO. */
+export async function rescan(subject: Subject, options: RescanOptions = {}): Promise<RescanResult> {
+  return new Rescan(subject, options).run();
+}
+
+class Rescan {
+  readonly #subject: Subject;
+  readonly #options: RescanOptions;
+  readonly #met = new Map<string, MetGroup>();
+  readonly #result: RescanResult = {
+    segments: 0,
+    records: 0,
+    pieces: 0,
+    copies: 0,
+    groups: 0,
+    shards: 0,
+    damaged: 0,
+  };
+
+  constructor(subject: Subject, options: RescanOptions) {
+    this.#subject = subject;
+    this.#options = options;
+  }
+
+  async run(): Promise<RescanResult> {
+    const { backend, pieces } = this.#subject;
+    pieces.volumes.refresh();
+    for (const { entry, path, status } of pieces.volumes.list()) {
+      if (status === 'missing' || status === 'foreign') continue;
+      for (const [segment, size] of await segmentsIn(path)) {
+        if (isRetired(backend, segment)) continue;
+        try {
+          await this.#segment(entry.number, segment, size);
+        } catch (error) {
+          // Its own head is damaged: nothing in it can be told apart.
+          if (!isRegaliaError(error, 'REGALIA_FORMAT') && !isRegaliaError(error, 'REGALIA_CORRUPT'))
+            throw error;
+          this.#result.damaged++;
+        }
+      }
+    }
+    await this.#groups();
+    this.#options.onProgress?.(this.#result);
+    return this.#result;
+  }
+
+  async #segment(volume: number, segment: number, size: number): Promise<void> {
+    const { volumes } = this.#subject.pieces;
+    this.#result.segments++;
+    let batch: { place: Place; head: RecordHead }[] = [];
+    let end = 0;
+    for (const found of volumes.recordsIn(volume, segment, size)) {
+      end = found.end;
+      if (found.head === undefined) {
+        this.#result.damaged++;
+        continue;
+      }
+      this.#result.records++;
+      const place = { volume, segment, offset: found.offset };
+      if (found.head.kind === RecordKind.shard) this.#shard(place, found.head);
+      else batch.push({ place, head: found.head });
+      if (batch.length < BATCH) continue;
+      await this.#take(batch);
+      batch = [];
+    }
+    await this.#take(batch);
+    if (end < size) this.#result.damaged++;
+  }
+
+  /** Adds copies that no row names. */
+  async #take(batch: readonly { place: Place; head: RecordHead }[]): Promise<void> {
+    const { backend, pieces } = this.#subject;
+    for (const { place, head } of batch) {
+      const address = addressOfRecord(head);
+      const fresh = rowOfRecord(head, address, place);
+      const known = this.#rowOf(address);
+      if (known?.row.copies.some((copy) => samePlace(copy, place)) === true) continue;
+      if (known !== undefined && (known.row.coded !== undefined || !sameForm(known.row, fresh)))
+        continue;
+      if (!this.#isSound(fresh, place)) continue;
+      if (known !== undefined) {
+        const { number, row } = known;
+        if (row.copies.some(({ volume }) => volume === place.volume)) continue;
+        const after = { ...row, copies: [...row.copies, place], condemned: false };
+        const made = await changeRows(backend, [{ number, before: row, after }]);
+        this.#result.copies += made.length;
+        continue;
+      }
+      const number = await pieces.pieceNumber();
+      await backend.write((writing) => putPiece(writing, number, fresh), 'none');
+      this.#result.pieces++;
+    }
+    this.#options.onProgress?.(this.#result);
+    await turn();
+    throwIfAborted(this.#options.signal, 'rescan');
+  }
+
+  #rowOf(address: Address): { number: number; row: PieceRow } | undefined {
+    const { blocks, pieces } = this.#subject;
+    for (const id of blocks.index.candidates(address)) {
+      if (!isPieceId(id)) continue;
+      const number = pieceNumber(id);
+      const row = pieces.row(number);
+      if (row !== undefined && equalBytes(row.address, address)) return { number, row };
+    }
+    return undefined;
+  }
+
+  #isSound(row: PieceRow, place: Place): boolean {
+    try {
+      pieceOfCopy(this.#subject.pieces.volumes, row, place, 'piece');
+      return true;
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      this.#result.damaged++;
+      return false;
+    }
+  }
+
+  #shard(place: Place, head: RecordHead): void {
+    try {
+      const { stored } = this.#subject.pieces.volumes.readSync(place, head.storedLength);
+      const { shape, index } = decodeShard(stored);
+      const key = `${hex(shape.id)} ${shape.data} ${shape.parity}`;
+      let met = this.#met.get(key);
+      if (met === undefined) {
+        const shards = Array.from({ length: shape.data + shape.parity }, () => undefined);
+        this.#met.set(key, (met = { shape, shards }));
+      }
+      met.shards[index] ??= place;
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      this.#result.damaged++;
+    }
+  }
+
+  /** Shards that groups lack, and groups that have no row. */
+  async #groups(): Promise<void> {
+    const { backend, pieces } = this.#subject;
+    for await (const slice of groupSlices(backend, 'rescan', this.#options.signal)) {
+      for (const { number, row } of slice) {
+        const key = `${hex(row.id)} ${row.data} ${row.parity}`;
+        const met = this.#met.get(key);
+        this.#met.delete(key);
+        if (met === undefined) continue;
+        const shards = row.shards.map((place, i) => place ?? met.shards[i]);
+        const added = shards.filter((place, i) => place !== row.shards[i]).length;
+        if (added === 0) continue;
+        if (await changeGroup(backend, number, row, { ...row, shards }))
+          this.#result.shards += added;
+        pieces.groups.forget(number);
+      }
+    }
+    for (const met of this.#met.values()) {
+      if (met.shards.filter((place) => place !== undefined).length >= met.shape.data) {
+        await this.#group(met);
+      }
+    }
+  }
+
+  async #group({ shape, shards }: MetGroup): Promise<void> {
+    const { backend, pieces } = this.#subject;
+    const row = { ...shape, shards };
+    const number = await pieces.groupNumber();
+    const members = decodeDirectory(shape, restoreGroup(shape, pieces.groups.records(number, row)));
+    const lacking = members.filter(({ address }) => {
+      const known = this.#rowOf(address)?.row;
+      return known === undefined || (known.copies.length === 0 && known.coded === undefined);
+    });
+    if (lacking.length === 0) return;
+    const numbers: number[] = [];
+    for (const _ of lacking) numbers.push(await pieces.pieceNumber());
+    await backend.write((batch) => {
+      batch.put('groups', number, encodeGroupRow(number, row));
+      for (const [i, { start, ...piece }] of lacking.entries()) {
+        const coded = { group: number, start };
+        putPiece(batch, numbers[i] as number, { ...piece, copies: [], coded });
+      }
+    }, 'none');
+    this.#result.groups++;
+    this.#result.pieces += lacking.length;
+  }
+}
+
+function addressOfRecord({ algorithm, digest }: RecordHead): Address {
+  return concatBytes([Uint8Array.of(algorithm), digest]);
+}
+
+function rowOfRecord(head: RecordHead, address: Address, place: Place): PieceRow {
+  const { plainLength, codec, storedLength } = head;
+  return { address, plainLength, codec, storedLength, copies: [place] };
+}
+
+function samePlace(a: Place, b: Place): boolean {
+  return a.volume === b.volume && a.segment === b.segment && a.offset === b.offset;
+}
+
+/** Whether both have the same stored bytes, as all copies of a piece do. */
+function sameForm(a: PieceRow, b: PieceRow): boolean {
+  return (
+    a.codec === b.codec && a.storedLength === b.storedLength && a.plainLength === b.plainLength
+  );
+}

@@ -1,0 +1,235 @@
+/**
+ * Reads stored bytes of pieces out of groups of shards.
+ *
+ *     a span of a group -> for each data shard in it a range of its record -> bytes
+ *                          where one is not here: the same range of k others, solved for it
+ *
+ * Nothing here is verified but by `restored`, which reads whole records with their checksums and compares the group's
+ * id: who takes ranges hashes what they are part of, and asks for `restored` where the hash is wrong.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Backend } from '../blocks/backend.js';
+import type { ShardScrub } from '../blocks/piece-home.js';
+import { hex } from '../bytes.js';
+import { isRegaliaError, RegaliaError } from '../errors.js';
+import { reconstruct } from '../kernels/reed-solomon.js';
+import { decodeGroupRow, type GroupRow } from './group-row.js';
+import type { CodedPlace, Place } from './piece-row.js';
+import { RECORD_HEADER } from './segment-format.js';
+import { decodeShard, restoreGroup, SHARD_HEADER, shardLength } from './shard-format.js';
+import type { VolumeSet } from './volume-set.js';
+
+/** Groups whose data is kept for the next piece, once they had to be restored. */
+const RESTORED_MAX = 2;
+
+/** A part of a span: within one data shard. */
+interface Part {
+  readonly shard: number;
+  /** Within the shard. */
+  readonly from: number;
+  readonly length: number;
+}
+
+/** A shard that could not be read, or not be believed. */
+export interface ShardFault {
+  readonly group: number;
+  readonly shard: number;
+  readonly place: Place | undefined;
+  readonly error: unknown;
+}
+
+export class Groups {
+  readonly #backend: Backend;
+  readonly #volumes: VolumeSet;
+  readonly #restored = new LRUCache<number, Uint8Array>({ max: RESTORED_MAX });
+  /** Told of each shard that failed. */
+  onFault: ((fault: ShardFault) => void) | undefined;
+
+  constructor(backend: Backend, volumes: VolumeSet) {
+    this.#backend = backend;
+    this.#volumes = volumes;
+  }
+
+  /** The row of a group. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT. */
+  row(number: number): GroupRow {
+    const bytes = this.#backend.view('groups', number);
+    if (bytes !== undefined) return decodeGroupRow(number, bytes);
+    const address = `group ${number}`;
+    throw new RegaliaError('REGALIA_MISSING', `${address} is not here`, { address });
+  }
+
+  /** Whether enough shards lie on volumes that are here. Nothing is read. */
+  holds(number: number): boolean {
+    try {
+      const { shards, data } = this.row(number);
+      return shards.filter((place) => this.#isHere(place)).length >= data;
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      return false;
+    }
+  }
+
+  #isHere(place: Place | undefined): place is Place {
+    return place !== undefined && this.#volumes.isHere(place.volume);
+  }
+
+  /** Bytes of a group's data, unverified. REGALIA_MISSING where too few shards are here. */
+  readSync({ group, start }: CodedPlace, length: number): Uint8Array {
+    const row = this.row(group);
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const part of partsOf(row, start, length)) {
+      bytes.set(this.#partSync(group, row, part), at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  #partSync(group: number, row: GroupRow, part: Part): Uint8Array {
+    const direct = this.#rangeSync(group, row, part.shard, part);
+    if (direct !== undefined) return direct;
+    const shards: (Uint8Array | undefined)[] = row.shards.map(() => undefined);
+    let found = 0;
+    for (let i = 0; i < shards.length && found < row.data; i++) {
+      if (i === part.shard) continue;
+      shards[i] = this.#rangeSync(group, row, i, part);
+      if (shards[i] !== undefined) found++;
+    }
+    if (found < row.data) throw tooFew(row, found);
+    reconstruct(shards, row.data, row.parity, [part.shard]);
+    return shards[part.shard] as Uint8Array;
+  }
+
+  #rangeSync(group: number, row: GroupRow, shard: number, part: Part): Uint8Array | undefined {
+    const place = row.shards[shard];
+    if (!this.#isHere(place)) return undefined;
+    try {
+      return this.#volumes.readRangeSync(place, dataStart(part), part.length);
+    } catch (error) {
+      return this.#failed({ group, shard, place, error });
+    }
+  }
+
+  /** The same without holding up the event loop: all shards of the span at once. */
+  async read({ group, start }: CodedPlace, length: number): Promise<Uint8Array> {
+    const row = this.row(group);
+    const parts = partsOf(row, start, length);
+    const ranges = await Promise.all(
+      parts.map(async (part) => {
+        const place = row.shards[part.shard];
+        if (!this.#isHere(place)) return undefined;
+        try {
+          return await this.#volumes.readRange(place, dataStart(part), part.length);
+        } catch (error) {
+          return this.#failed({ group, shard: part.shard, place, error });
+        }
+      }),
+    );
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    for (const [i, part] of parts.entries()) {
+      bytes.set(ranges[i] ?? this.#partSync(group, row, part), at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  #failed(fault: ShardFault): undefined {
+    if (!isRegaliaError(fault.error)) throw fault.error;
+    this.onFault?.(fault);
+    return undefined;
+  }
+
+  /** All data of a group, proven by its id, from any k sound shards. REGALIA_MISSING, REGALIA_CORRUPT. */
+  restored(group: number): Uint8Array {
+    const known = this.#restored.get(group);
+    if (known !== undefined) return known;
+    const row = this.row(group);
+    const data = restoreGroup(row, this.records(group, row));
+    this.#restored.set(group, data);
+    return data;
+  }
+
+  /** The bytes of all shards' records, undefined where one is not sound. REGALIA_MISSING where fewer than k are. */
+  records(group: number, row: GroupRow): (Uint8Array | undefined)[] {
+    const records = row.shards.map((_, shard) => this.#record(group, row, shard));
+    const found = records.filter((record) => record !== undefined).length;
+    if (found < row.data) throw tooFew(row, found);
+    return records;
+  }
+
+  #record(group: number, row: GroupRow, shard: number): Uint8Array | undefined {
+    const place = row.shards[shard];
+    if (!this.#isHere(place)) return undefined;
+    try {
+      return this.checkedRecord(row, shard, place);
+    } catch (error) {
+      return this.#failed({ group, shard, place, error });
+    }
+  }
+
+  /** The bytes of a shard's record, if it is sound and the one that is meant. As `VolumeSet.readSync`. */
+  checkedRecord(row: GroupRow, shard: number, place: Place): Uint8Array {
+    const { stored } = this.#volumes.readSync(place, SHARD_HEADER + shardLength(row));
+    const { shape, index } = decodeShard(stored);
+    if (hex(shape.id) === hex(row.id) && index === shard) return stored;
+    const facts = { what: 'shard', expected: hex(row.id), actual: hex(shape.id) };
+    throw new RegaliaError('REGALIA_CORRUPT', 'a record holds another shard', facts);
+  }
+
+  /** Reads every shard, and tells what is wrong with it. */
+  *scrub(group: number): Generator<ShardScrub, void> {
+    const row = this.row(group);
+    const cost = RECORD_HEADER + SHARD_HEADER + shardLength(row);
+    let bad = 0;
+    for (const [shard, place] of row.shards.entries()) {
+      const what = this.#wrong(row, shard, place);
+      if (what !== undefined) bad++;
+      yield { what, isRepairable: bad <= row.parity, cost };
+    }
+  }
+
+  #wrong(row: GroupRow, shard: number, place: Place | undefined): string | undefined {
+    if (place === undefined) return `shard ${shard} is lost`;
+    try {
+      this.checkedRecord(row, shard, place);
+      return undefined;
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      return `shard ${shard} on ${this.#volumes.nameOf(place.volume)}: ${error.message}`;
+    }
+  }
+
+  /** What is remembered of a group is no more so. */
+  forget(group: number): void {
+    this.#restored.delete(group);
+  }
+}
+
+function dataStart(part: Part): number {
+  return RECORD_HEADER + SHARD_HEADER + part.from;
+}
+
+function partsOf(row: GroupRow, start: number, length: number): Part[] {
+  const size = shardLength(row);
+  if (start + length > row.piecesLength) {
+    const actual = `${start + length}`;
+    const facts = { what: 'piece', at: start, expected: `${row.piecesLength} bytes`, actual };
+    throw new RegaliaError('REGALIA_FORMAT', 'a piece ends behind its group', facts);
+  }
+  const parts: Part[] = [];
+  for (let at = start; at < start + length; ) {
+    const shard = Math.floor(at / size);
+    const from = at - shard * size;
+    const some = Math.min(size - from, start + length - at);
+    parts.push({ shard, from, length: some });
+    at += some;
+  }
+  return parts;
+}
+
+function tooFew({ id, data }: GroupRow, found: number): RegaliaError {
+  const address = `group ${hex(id)}`;
+  const message = `${address} has ${found} sound shards here, and needs ${data}`;
+  return new RegaliaError('REGALIA_MISSING', message, { address });
+}

@@ -1,0 +1,87 @@
+/**
+ * Where the bytes of a piece come from: one copy, or its group of shards. What leaves here was hashed.
+ */
+import {
+  addressText,
+  BLOCK_HEADER,
+  BLOCK_VERSION,
+  BlockKind,
+  verifyBlock,
+} from '../blocks/address.js';
+import { equalBytes, hex } from '../bytes.js';
+import { isRegaliaError, RegaliaError } from '../errors.js';
+import { decompressInto } from './codec.js';
+import type { Groups } from './groups.js';
+import type { CodedPlace, PieceRow, Place } from './piece-row.js';
+import type { VolumeSet } from './volume-set.js';
+
+/** A piece that was verified: its block, and the stored bytes that it was made of. */
+export interface SoundPiece {
+  readonly block: Uint8Array;
+  readonly stored: Uint8Array;
+}
+
+/** The piece of one copy. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO. */
+export function pieceOfCopy(
+  volumes: VolumeSet,
+  row: PieceRow,
+  place: Place,
+  what: string,
+): SoundPiece {
+  const { head, stored } = volumes.readSync(place, row.storedLength);
+  if (!equalBytes(head.digest, row.address.subarray(1))) {
+    const expected = addressText(row.address);
+    const actual = `a record of ${hex(head.digest)}`;
+    const message = `${what} ${expected} is damaged: in its place is ${actual}`;
+    throw new RegaliaError('REGALIA_CORRUPT', message, { what, expected, actual });
+  }
+  return { block: decodedPiece(row, stored, what), stored };
+}
+
+/** The piece of a group. Where its own shards do not give it, all sound ones are asked. Errors as above. */
+export function pieceOfGroup(
+  groups: Groups,
+  row: PieceRow,
+  coded: CodedPlace,
+  what: string,
+): SoundPiece {
+  try {
+    const stored = groups.readSync(coded, row.storedLength);
+    return { block: decodedPiece(row, stored, what), stored };
+  } catch (error) {
+    if (!isRegaliaError(error)) throw error;
+  }
+  const { start, group } = coded;
+  const stored = groups.restored(group).subarray(start, start + row.storedLength);
+  return { block: decodedPiece(row, stored, what), stored };
+}
+
+/** The piece of whatever gives it: undefined where nothing does. */
+export function soundPiece(
+  { volumes, groups }: { readonly volumes: VolumeSet; readonly groups: Groups },
+  row: PieceRow,
+): SoundPiece | undefined {
+  const sources = row.copies.map((place) => () => pieceOfCopy(volumes, row, place, 'piece'));
+  const { coded } = row;
+  if (coded !== undefined) sources.push(() => pieceOfGroup(groups, row, coded, 'piece'));
+  for (const source of sources) {
+    try {
+      return source();
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** The verified block of stored bytes. */
+export function decodedPiece(row: PieceRow, stored: Uint8Array, what: string): Uint8Array {
+  const { address, plainLength } = row;
+  const block = new Uint8Array(BLOCK_HEADER + plainLength);
+  block[0] = BlockKind.piece;
+  block[1] = BLOCK_VERSION;
+  block[2] = address[0] as number;
+  decompressInto(row.codec, stored, block, BLOCK_HEADER);
+  verifyBlock(address, block, what);
+  return block;
+}

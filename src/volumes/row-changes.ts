@@ -1,0 +1,117 @@
+/**
+ * Changes of pieces' rows after they were landed: other copies, a group in their place, condemned, forgotten.
+ *
+ *     meta 'retired/' | segment u48 big-endian    checksum u32 | version u8      no row may begin to name the segment
+ *     meta 'gc'     checksum u32 | version u8 | epoch varint | condemned ms varint      0: nothing is condemned
+ *
+ * A row is changed only if it still is what the change was made from; whoever changed it meanwhile was right, too. A
+ * segment is retired before it is looked up who names it, so that nobody can be missed. The epoch is raised when pieces
+ * are condemned and when they are forgotten: a transaction that sees another than it began with looks at its pieces.
+ */
+import { putAddress, removeAddress } from '../blocks/address-index.js';
+import type { Backend, Batch, Reads } from '../blocks/backend.js';
+import { addressPrefix } from '../blocks/extent.js';
+import { PIECE_IDS } from '../blocks/piece-home.js';
+import { openRow, sealRow } from '../blocks/rows.js';
+import { ByteReader, ByteWriter, concatBytes, equalBytes, utf8Bytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { encodePieceRow, type PieceRow, type Place } from './piece-row.js';
+
+const VERSION = 1;
+const RETIRED = utf8Bytes('retired/');
+const GC = utf8Bytes('gc');
+
+export interface RowChange {
+  readonly number: number;
+  readonly before: PieceRow;
+  /** Undefined: the piece is forgotten. */
+  readonly after: PieceRow | undefined;
+}
+
+/** Puts what is still as it was, in one transaction. Returns the changes that were made. REGALIA_CONFLICT. */
+export function changeRows(
+  backend: Backend,
+  changes: readonly RowChange[],
+  also?: (batch: Batch) => void,
+): Promise<RowChange[]> {
+  return backend.write((batch) => {
+    const made = changes.filter((change) => changeRow(batch, change));
+    also?.(batch);
+    return made;
+  }, 'sync');
+}
+
+/** The same in a transaction that is under way. */
+export function changeRow(batch: Batch, { number, before, after }: RowChange): boolean {
+  const current = batch.get('pieces', number);
+  if (current === undefined || !equalBytes(current, encodePieceRow(number, before))) return false;
+  if (after === undefined) {
+    batch.del('pieces', number);
+    removeAddress(batch, addressPrefix(before.address), PIECE_IDS + number);
+  } else {
+    checkSegments(batch, after.copies);
+    batch.put('pieces', number, encodePieceRow(number, after));
+  }
+  return true;
+}
+
+/** Puts the row of a new piece, and leads its address to it. REGALIA_CONFLICT. */
+export function putPiece(batch: Batch, number: number, row: PieceRow): void {
+  checkSegments(batch, row.copies);
+  batch.put('pieces', number, encodePieceRow(number, row));
+  putAddress(batch, addressPrefix(row.address), PIECE_IDS + number);
+}
+
+/** Refuses a row that would name a segment which is being emptied. */
+export function checkSegments(batch: Reads, places: readonly Place[]): void {
+  for (const { segment } of places) if (isRetired(batch, segment)) throw collected('a segment');
+}
+
+/** What upkeep took from under a transaction that lasted long: it is run again. */
+export function collected(what: string): RegaliaError {
+  const message = `a collection took ${what} that this transaction counted on`;
+  return new RegaliaError('REGALIA_CONFLICT', message, { conflicts: [] }, { retryable: true });
+}
+
+function retiredKey(segment: number): Uint8Array {
+  return concatBytes([RETIRED, new ByteWriter(8).u48(segment).finish().reverse()]);
+}
+
+export function isRetired(reads: Reads, segment: number): boolean {
+  return reads.get('meta', retiredKey(segment)) !== undefined;
+}
+
+export function retire(batch: Batch, segment: number): void {
+  const key = retiredKey(segment);
+  batch.put('meta', key, sealRow('meta', key, Uint8Array.of(VERSION)));
+}
+
+export interface Collections {
+  /** Raised by each step of a collection. */
+  readonly epoch: number;
+  /** When pieces were condemned that still are, in ms; 0 where none are. */
+  readonly condemnedMs: number;
+}
+
+/** How far collections have come. REGALIA_CORRUPT, REGALIA_FORMAT. */
+export function collections(reads: Reads): Collections {
+  const row = reads.get('meta', GC);
+  if (row === undefined) return { epoch: 0, condemnedMs: 0 };
+  const reader = new ByteReader(openRow('meta', GC, row), 'row of collections');
+  const version = reader.u8();
+  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  const [epoch, condemnedMs] = [reader.varint(), reader.varint()];
+  reader.end();
+  return { epoch, condemnedMs };
+}
+
+/** Raises the epoch. */
+export function nextEpoch(batch: Batch, condemnedMs: number): void {
+  const { epoch } = collections(batch);
+  const body = new ByteWriter(24)
+    .u8(VERSION)
+    .varint(epoch + 1)
+    .varint(condemnedMs)
+    .finish();
+  batch.put('meta', GC, sealRow('meta', GC, body));
+}
