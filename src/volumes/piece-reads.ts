@@ -4,6 +4,7 @@
  */
 import { equalBytes } from '../bytes.js';
 import { isRegaliaError } from '../errors.js';
+import { readBlock } from './piece-bytes.js';
 import type { PieceRow, Place } from './piece-row.js';
 import { RECORD_HEADER } from './segment-format.js';
 import type { VolumeSet } from './volume-set.js';
@@ -22,6 +23,15 @@ interface Run {
   /** Where the next record of the run would begin. */
   end: number;
   readonly indexes: number[];
+}
+
+/** The verified block of one piece from one place. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO. */
+export function readPlace(volumes: VolumeSet, row: PieceRow, place: Place): Uint8Array {
+  const { volume, segment, offset } = place;
+  const { address, codec, plainLength, storedLength } = row;
+  return volumes.segments(volume).use(segment, ({ descriptor, ids }) => {
+    return readBlock({ address, codec, plainLength, storedLength, descriptor, ids, offset });
+  });
 }
 
 /** The stored bytes of each, or undefined where they could not be read: whoever reads again learns why. */

@@ -31,7 +31,7 @@ import {
 import { EMPTY, equalBytes, hex } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
 import { decompressInto } from './codec.js';
-import { readRuns } from './piece-reads.js';
+import { readPlace, readRuns } from './piece-reads.js';
 import { decodePieceRow, type PieceRow, type Place } from './piece-row.js';
 import { Stage, type StagedPiece, type StageHome, type WrittenPiece } from './piece-stage.js';
 import { writePieces } from './piece-writer.js';
@@ -105,9 +105,7 @@ export class Pieces implements PieceHome, StageHome {
     const failures: unknown[] = [];
     for (const place of row.copies) {
       try {
-        const { head, stored } = this.volumes.readSync(place, row.storedLength);
-        checkDigest(row, head, what);
-        return this.#hold(number, address, decoded(row, stored, what));
+        return this.#hold(number, address, readPlace(this.volumes, row, place));
       } catch (error) {
         failures.push(this.#noted(number, row, place, error));
       }
