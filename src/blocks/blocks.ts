@@ -22,7 +22,13 @@ import {
 } from './body.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
-import { isPieceId, type PieceCare, type PieceHome, type PieceStage } from './piece-home.js';
+import {
+  isPieceId,
+  type LongPieceRef,
+  type PieceCare,
+  type PieceHome,
+  type PieceStage,
+} from './piece-home.js';
 
 /** A verified body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
 export interface Body {
@@ -98,6 +104,11 @@ export class Blocks {
       }
     }
     return refs.map(({ id, address }) => copyBytes(plain(this.read(id, address, what))));
+  }
+
+  /** As `PieceHome.gather`; undefined also where some of the pieces are not at home. */
+  async gather(refs: readonly LongPieceRef[]): Promise<Uint8Array[] | undefined> {
+    return refs.every(({ id }) => isPieceId(id)) ? this.pieces?.gather(refs) : undefined;
   }
 
   #readAt(id: number, address: Address, what: string): Body {

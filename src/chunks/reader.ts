@@ -11,7 +11,8 @@ import { throwIfAborted } from '../errors.js';
 import { type ContentRef, checkRange } from './content.js';
 import { Cursor, checkedPiece, readPiece } from './cursor.js';
 import { ZEROS } from './holes.js';
-import { isHole, type Part } from './manifest.js';
+import { type Asked, gatherParts } from './long-read.js';
+import { isHole } from './manifest.js';
 import { type Ahead, readAhead } from './read-ahead.js';
 import { turn } from './turn.js';
 
@@ -24,14 +25,10 @@ export interface ReadOptions {
 }
 
 /** What a reader of contents needs of the block store. */
-export type ContentReads = Pick<Blocks, 'read' | 'fetch'>;
+export type ContentReads = Pick<Blocks, 'read' | 'fetch' | 'gather'>;
 
-/** A part of a content, and which of its bytes are asked for. */
-interface Asked {
-  readonly part: Part;
-  readonly from: number;
-  readonly until: number;
-}
+/** Longer ranges are gathered, past the cache of pieces. */
+const SHORT_MAX = 1_048_576;
 
 export class ContentReader {
   readonly #blocks: ContentReads;
@@ -79,7 +76,10 @@ export class ContentReader {
     end: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void> {
-    const ahead = readAhead(this.#parts(start, end), (parts) => this.#fetch(parts));
+    const long = end - start > SHORT_MAX;
+    const ahead = readAhead(this.#parts(start, end), (parts) =>
+      long ? this.#fetchLong(parts) : this.#fetch(parts),
+    );
     for await (const part of ahead) {
       await turn();
       throwIfAborted(signal, 'read');
@@ -95,6 +95,10 @@ export class ContentReader {
       yield { step: { part, from, until }, bytes: until - from };
       at += until - from;
     }
+  }
+
+  async #fetchLong(parts: readonly Asked[]): Promise<Uint8Array[]> {
+    return (await gatherParts(this.#blocks, parts)) ?? (await this.#fetch(parts));
   }
 
   /** Of each part what was asked for, as a private copy. */

@@ -44,8 +44,8 @@ export interface OpenPiece {
   readonly offset: number;
 }
 
-/** Room in front of the first piece. */
-const ROOM = RECORD_HEADER;
+/** Room in front of the first piece, or block. */
+export const ROOM: number = RECORD_HEADER;
 /** What lay where a header lies for a moment. */
 const aside = new Uint8Array(RECORD_HEADER);
 /** A record whose stored bytes are to be decompressed. */
@@ -71,39 +71,44 @@ export function readContents(pieces: readonly OpenPiece[]): Uint8Array<ArrayBuff
   return new Uint8Array(bytes, ROOM, length);
 }
 
-/** The whole block of one. Errors as above. */
-export function readBlock(piece: OpenPiece): Uint8Array {
-  checkLength(piece.plainLength);
-  const bytes = Buffer.allocUnsafeSlow(ROOM + piece.plainLength).buffer;
-  fill(bytes, ROOM, piece);
-  const start = ROOM - BLOCK_HEADER;
-  writeHeader(new Uint8Array(bytes, start, BLOCK_HEADER), piece.address);
-  return new Uint8Array(bytes, start, BLOCK_HEADER + piece.plainLength);
+/** The whole block of one, at `at` of the bytes given, in front of which 64 bytes are whosever they are. Errors as above. */
+export function readBlock(piece: OpenPiece, bytes: ArrayBuffer, at: number): Uint8Array {
+  fill(bytes, at + BLOCK_HEADER, piece);
+  const block = new Uint8Array(bytes, at, BLOCK_HEADER + piece.plainLength);
+  writeHeader(block, piece.address);
+  return block;
 }
 
 /** Puts the content bytes of a piece at `at`. */
 function fill(bytes: ArrayBuffer, at: number, piece: OpenPiece): void {
   const before = new Uint8Array(bytes, at - ROOM, ROOM);
   aside.set(before);
-  const block = new Uint8Array(bytes, at - BLOCK_HEADER, BLOCK_HEADER + piece.plainLength);
-  const plain = piece.codec === Codec.plain && piece.storedLength === piece.plainLength;
-  const length = RECORD_HEADER + piece.storedLength;
+  try {
+    readPiece(bytes, at, piece);
+  } finally {
+    before.set(aside);
+  }
+}
+
+/** The same, where what lies in front of `at` is spoilt. */
+function readPiece(bytes: ArrayBuffer, at: number, piece: OpenPiece): void {
+  const { address, codec, plainLength, storedLength } = piece;
+  const plain = codec === Codec.plain && storedLength === plainLength;
+  const length = RECORD_HEADER + storedLength;
   if (!plain && record.length < length) record = new Uint8Array(length);
-  const whole = plain
-    ? new Uint8Array(bytes, at - RECORD_HEADER, length)
-    : record.subarray(0, length);
+  const whole = plain ? new Uint8Array(bytes, at - ROOM, length) : record.subarray(0, length);
   readWhole(piece, whole);
   const head = checkedHead(piece, whole);
   const stored = whole.subarray(RECORD_HEADER);
+  const block = new Uint8Array(bytes, at - BLOCK_HEADER, BLOCK_HEADER + plainLength);
   try {
-    writeHeader(block, piece.address);
-    if (!plain) decompressInto(piece.codec, stored, block, BLOCK_HEADER);
-    verifyBlock(piece.address, block, 'piece');
+    writeHeader(block, address);
+    if (!plain) decompressInto(codec, stored, block, BLOCK_HEADER);
+    verifyBlock(address, block, 'piece');
   } catch (error) {
     checkStored(head, stored, piece.offset);
     throw error;
   }
-  before.set(aside);
 }
 
 function writeHeader(block: Uint8Array, address: Address): void {

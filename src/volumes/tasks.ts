@@ -19,6 +19,7 @@ import {
 } from '../blocks/address.js';
 import { type ErrorCode, type ErrorData, isRegaliaError, RegaliaError } from '../errors.js';
 import { Codec, checkLength, compress, decompressInto, type Stored } from './codec.js';
+import { contentsThere } from './contents-task.js';
 
 /** What goes to a worker and comes back: parts, one behind the other, and what is to be said of them. */
 export interface Parcel {
@@ -43,18 +44,21 @@ export interface Task<Item, Result> {
   size(item: Item): number;
   /** Fewer plain bytes are done here. A hop takes 25 to 70 µs of this thread's time and adds 100 µs to the answer's. */
   readonly sentFrom: number;
+  /** What a batch that is sent holds, where it is not as much as others do. */
+  readonly batchBytes?: number;
   here(items: readonly Item[]): Result[];
   send(items: readonly Item[]): Parcel;
   receive(answer: Parcel, items: readonly Item[]): Result[];
 }
 
-export type TaskName = 'compress' | 'decode' | 'hash';
+export type TaskName = 'compress' | 'decode' | 'hash' | 'contents';
 
 /** What a worker does. */
 export const there: Readonly<Record<TaskName, (parcel: Parcel) => Parcel>> = {
   compress: compressThere,
   decode: decodeThere,
   hash: hashThere,
+  contents: contentsThere,
 };
 
 /** Stored forms of pieces' content bytes; those that do not compress are the same arrays as were given. */
