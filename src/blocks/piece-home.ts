@@ -35,8 +35,8 @@ export interface LongPieceRef extends PieceRef {
 
 export interface PieceHome {
   /**
-   * The whole block, verified, for reading alone: a view that the next read spoils. REGALIA_MISSING where it is not here or its volume is not,
-   * REGALIA_CORRUPT where no copy hashes to its address.
+   * The whole block, verified, for reading alone: a view that the next read spoils. REGALIA_MISSING where it is not
+   * here or its volume is not, REGALIA_CORRUPT where no copy hashes to its address.
    */
   read(id: number, address: Address, what: string): Uint8Array;
   /** The same of several, in their order, as copies, without holding up the event loop. */

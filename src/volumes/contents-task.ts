@@ -8,7 +8,7 @@
 import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { isRegaliaError } from '../errors.js';
 import { type OpenPiece, readContents } from './piece-bytes.js';
-import type { Parcel, Task } from './tasks.js';
+import type { Parcel, Task } from './task.js';
 
 /** A volume's id, and a replica's. */
 const ID_LENGTH = 16;

@@ -71,7 +71,7 @@ export function readContents(pieces: readonly OpenPiece[]): Uint8Array<ArrayBuff
   return new Uint8Array(bytes, ROOM, length);
 }
 
-/** The whole block of one, at `at` of the bytes given, in front of which 64 bytes are whosever they are. Errors as above. */
+/** The whole block of one, at `at` of the bytes given, which have 64 bytes and more in front. Errors as above. */
 export function readBlock(piece: OpenPiece, bytes: ArrayBuffer, at: number): Uint8Array {
   fill(bytes, at + BLOCK_HEADER, piece);
   const block = new Uint8Array(bytes, at, BLOCK_HEADER + piece.plainLength);

@@ -7,8 +7,8 @@
  * collecting a gigabyte of it each second took a quarter of the time (measured). A slab that was asked for since its
  * last turn is passed over once (second chance). Slabs are made when they are first needed.
  *
- * Invariants: what the cache gives are views that the next read may spoil, for reading alone; memory is bounded; a block
- * counts only once `keep` says that it was verified.
+ * Invariants: what the cache gives are views that the next read may spoil, for reading alone; memory is bounded; a
+ * block counts only once `keep` says that it was verified.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 

@@ -17,16 +17,8 @@ import { isRegaliaError, RegaliaError } from '../errors.js';
 import type { Stored } from './codec.js';
 import { contentsTask } from './contents-task.js';
 import type { OpenPiece } from './piece-bytes.js';
-import {
-  compressTask,
-  type Decoded,
-  decodeTask,
-  hashTask,
-  type Parcel,
-  type StoredPiece,
-  type Task,
-  type TaskName,
-} from './tasks.js';
+import type { Parcel, Task, TaskName } from './task.js';
+import { compressTask, type Decoded, decodeTask, hashTask, type StoredPiece } from './tasks.js';
 import type { Answer, Order } from './worker.js';
 
 export interface PoolOptions {
