@@ -8,8 +8,9 @@
  * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
  */
 import { copyBytes } from '../bytes.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
-import { type Address, addressText, BlockKind, verifyBlock } from './address.js';
+import { RegaliaError } from '../errors.js';
+import { absentBlock, isIntegrityError } from './absent.js';
+import { type Address, BlockKind, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import type { Backend, Batch } from './backend.js';
 import {
@@ -22,7 +23,13 @@ import {
 } from './body.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
-import { isPieceId, type PieceCare, type PieceHome, type PieceStage } from './piece-home.js';
+import {
+  isPieceId,
+  type LongPieceRef,
+  type PieceCare,
+  type PieceHome,
+  type PieceStage,
+} from './piece-home.js';
 
 /** A verified body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
 export interface Body {
@@ -97,6 +104,11 @@ export class Blocks {
       }
     }
     return refs.map(({ id, address }) => copyBytes(plain(this.read(id, address, what))));
+  }
+
+  /** As `PieceHome.gather`; undefined also where some of the pieces are not at home. */
+  async gather(refs: readonly LongPieceRef[]): Promise<Uint8Array[] | undefined> {
+    return refs.every(({ id }) => isPieceId(id)) ? this.pieces?.gather(refs) : undefined;
   }
 
   #readAt(id: number, address: Address, what: string): Body {
@@ -369,32 +381,10 @@ function storedIn(
   return { form: readStored(bytes, start, end), bytes, end };
 }
 
-function absentBlock(address: Address, what: string, failure: unknown): unknown {
-  if (isRegaliaError(failure, 'REGALIA_CORRUPT')) return failure;
-  const code = isRegaliaError(failure, 'REGALIA_FORMAT') ? 'REGALIA_CORRUPT' : 'REGALIA_MISSING';
-  const text = addressText(address);
-  const { source } = isRegaliaError(failure, 'REGALIA_MISSING') ? failure.data : {};
-  const data = { address: text, what, expected: text, actual: 'nothing readable' };
-  return new RegaliaError(
-    code,
-    source === undefined
-      ? `${what} ${text} is not here`
-      : `${what} ${text} is in ${source}, which is not here`,
-    source === undefined ? data : { ...data, source },
-    { cause: failure },
-  );
-}
-
 function pieceBody(bytes: Uint8Array): Body {
   return { bytes, start: 0, end: bytes.length, plainLength: bytes.length, depth: 0 };
 }
 
 function plain(body: Body): Uint8Array {
   return body.bytes.subarray(body.start, body.start + body.plainLength);
-}
-
-function isIntegrityError(error: unknown): boolean {
-  if (isRegaliaError(error, 'REGALIA_CORRUPT') || isRegaliaError(error, 'REGALIA_FORMAT'))
-    return true;
-  return isRegaliaError(error, 'REGALIA_MISSING');
 }

@@ -38,14 +38,25 @@ export interface ShardScrub {
   readonly cost: number;
 }
 
+/** A piece, and how many content bytes it has. */
+export interface LongPieceRef extends PieceRef {
+  readonly length: number;
+}
+
 export interface PieceHome {
   /**
-   * The whole block, verified, for reading alone. REGALIA_MISSING where it is not here or its volume is not,
-   * REGALIA_CORRUPT where no copy hashes to its address.
+   * The whole block, verified, for reading alone: a view that the next read spoils. REGALIA_MISSING where it is not
+   * here or its volume is not, REGALIA_CORRUPT where no copy hashes to its address.
    */
   read(id: number, address: Address, what: string): Uint8Array;
-  /** The same of several, in their order, without holding up the event loop. */
+  /** The same of several, in their order, as copies, without holding up the event loop. */
   fetch(pieces: readonly PieceRef[], what: string): Promise<Uint8Array[]>;
+  /**
+   * The content bytes of pieces, one behind the other and verified, in buffers of the caller's own, each of whole
+   * pieces: for long reads, past the cache. Undefined where some are not to be had so, for whatever reason: `fetch`
+   * them then, which tells it.
+   */
+  gather(pieces: readonly LongPieceRef[]): Promise<Uint8Array[] | undefined>;
   /** Whether the piece of that id has this address, and is not known to be damaged or away. Nothing is read. */
   holds(id: number, address: Address): boolean;
   /** Reads every copy of a piece past all caches: a sound block, if there is one, and what is wrong with which copy. */

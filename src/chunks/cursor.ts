@@ -11,6 +11,7 @@ import { BlockKind } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import type { ContentRef } from './content.js';
 import { type Child, isHole, Manifest, type Part } from './manifest.js';
+import { ManifestCache } from './manifest-cache.js';
 import { malformed, pieceBytes } from './piece.js';
 
 /** What a reader needs of the block store. */
@@ -37,12 +38,14 @@ export interface Visited {
 export class Cursor {
   readonly #blocks: BlockReads;
   readonly #ref: ContentRef;
+  readonly #cache: ManifestCache;
   /** Manifests from the top down, the last ones visited; undefined until the first look. */
   #path: Visited[] | undefined;
 
   constructor(blocks: BlockReads, ref: ContentRef) {
     this.#blocks = blocks;
     this.#ref = ref;
+    this.#cache = ManifestCache.of(blocks);
   }
 
   /** Another one on the same content, at the same place. */
@@ -58,7 +61,10 @@ export class Cursor {
    */
   top(piece?: (bytes: Uint8Array) => void): Visited | undefined {
     if (this.#path !== undefined) return this.#path[0];
-    const top = readTop(this.#blocks, this.#ref);
+    const known = this.#cache.get(this.#ref.address);
+    const top = known === undefined ? readTop(this.#blocks, this.#ref) : known;
+    if (known !== undefined) checkTop(known, this.#ref);
+    else if (top instanceof Manifest) this.#cache.add(this.#ref.address, top);
     this.#path = top instanceof Uint8Array ? [] : [{ start: 0, manifest: top, last: true }];
     if (top instanceof Uint8Array) piece?.(top);
     return this.#path[0];
@@ -94,7 +100,13 @@ export class Cursor {
     if (kept?.start === start) return kept;
     if (isHole(part)) throw malformed('manifest', 4, 'a manifest', 'a hole');
     const last = above.last && index + 1 === above.manifest.count;
-    const manifest = readManifest(this.#blocks, part, above.manifest.level - 1, last);
+    const level = above.manifest.level - 1;
+    let manifest = this.#cache.get(part.address);
+    if (manifest !== undefined) checkManifest(manifest, part, level, last);
+    else {
+      manifest = readManifest(this.#blocks, part, level, last);
+      this.#cache.add(part.address, manifest);
+    }
     const visited = { start, manifest, last };
     this.#path = [...path.slice(0, depth), visited];
     return visited;
@@ -117,9 +129,13 @@ export function readTop(blocks: BlockReads, ref: ContentRef): Manifest | Uint8Ar
     return piece;
   }
   const manifest = new Manifest(bytes.subarray(start, end), plainLength);
-  checkLength('top manifest', ref.length, manifest.length);
-  if (!manifest.canBeTop) throw malformed('top manifest', 4, 'two or more children', '1');
+  checkTop(manifest, ref);
   return manifest;
+}
+
+function checkTop(manifest: Manifest, { length }: ContentRef): void {
+  checkLength('top manifest', length, manifest.length);
+  if (!manifest.canBeTop) throw malformed('top manifest', 4, 'two or more children', '1');
 }
 
 /** The manifest that another lists. `last`: whether it is the last node of its level. */
@@ -131,11 +147,16 @@ export function readManifest(
 ): Manifest {
   const { bytes, start, end, plainLength } = blocks.read(child.id, child.address, 'manifest');
   const manifest = new Manifest(bytes.subarray(start, end), plainLength);
+  checkManifest(manifest, child, level, last);
+  return manifest;
+}
+
+/** Whether a manifest is what the one above says of it: that is asked at each place where it stands. */
+function checkManifest(manifest: Manifest, child: Child, level: number, last: boolean): void {
   if (manifest.level !== level)
     throw malformed('manifest', 3, `level ${level}`, `${manifest.level}`);
   checkLength('manifest', child.length, manifest.length);
   if (!last && !manifest.ended) throw malformed('manifest', 4, 'a child that ends it', 'none');
-  return manifest;
 }
 
 /** A piece's content bytes, as a view that the next read spoils. */

@@ -43,11 +43,16 @@ export function pieceBytes(block: Uint8Array): Uint8Array {
   if (length < 1 || length > PIECE_MAX) {
     throw malformed('piece', BLOCK_HEADER, `1 to ${PIECE_MAX} bytes`, `${length}`);
   }
-  const hole = findHole(block, BLOCK_HEADER, block.length);
-  if (hole !== undefined) {
-    throw malformed('piece', hole.start, `less than ${HOLE_MIN} zeros`, `${hole.end - hole.start}`);
-  }
+  checkNoHole(block, BLOCK_HEADER, block.length);
   return block.subarray(BLOCK_HEADER);
+}
+
+/** REGALIA_FORMAT where a piece's content bytes hold what is to be a hole. */
+export function checkNoHole(bytes: Uint8Array, start: number, end: number): void {
+  const hole = findHole(bytes, start, end);
+  if (hole === undefined) return;
+  const at = hole.start - start + BLOCK_HEADER;
+  throw malformed('piece', at, `less than ${HOLE_MIN} zeros`, `${hole.end - hole.start}`);
 }
 
 /** Checks a block's first three bytes. REGALIA_FORMAT, REGALIA_VERSION. */

@@ -11,7 +11,8 @@ import { throwIfAborted } from '../errors.js';
 import { type ContentRef, checkRange } from './content.js';
 import { Cursor, checkedPiece, readPiece } from './cursor.js';
 import { ZEROS } from './holes.js';
-import { isHole, type Part } from './manifest.js';
+import { type Asked, gatherParts } from './long-read.js';
+import { isHole } from './manifest.js';
 import { type Ahead, readAhead } from './read-ahead.js';
 import { turn } from './turn.js';
 
@@ -24,20 +25,16 @@ export interface ReadOptions {
 }
 
 /** What a reader of contents needs of the block store. */
-export type ContentReads = Pick<Blocks, 'read' | 'fetch'>;
+export type ContentReads = Pick<Blocks, 'read' | 'fetch' | 'gather'>;
 
-/** A part of a content, and which of its bytes are asked for. Undefined where the content is one piece. */
-interface Asked {
-  readonly part: Part | undefined;
-  readonly from: number;
-  readonly until: number;
-}
+/** Longer ranges are gathered, past the cache of pieces. */
+const SHORT_MAX = 1_048_576;
 
 export class ContentReader {
   readonly #blocks: ContentReads;
   readonly #ref: ContentRef;
   readonly #cursor: Cursor;
-  /** The bytes of a content that is one piece, once it was read. */
+  /** The bytes of a content that is one piece, from the look at its top until they are first used. */
   #single = EMPTY;
 
   constructor(blocks: ContentReads, ref: ContentRef) {
@@ -79,7 +76,10 @@ export class ContentReader {
     end: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void> {
-    const ahead = readAhead(this.#parts(start, end), (parts) => this.#fetch(parts));
+    const long = end - start > SHORT_MAX;
+    const ahead = readAhead(this.#parts(start, end), (parts) =>
+      long ? this.#fetchLong(parts) : this.#fetch(parts),
+    );
     for await (const part of ahead) {
       await turn();
       throwIfAborted(signal, 'read');
@@ -97,16 +97,21 @@ export class ContentReader {
     }
   }
 
+  async #fetchLong(parts: readonly Asked[]): Promise<Uint8Array[]> {
+    return (await gatherParts(this.#blocks, parts)) ?? (await this.#fetch(parts));
+  }
+
   /** Of each part what was asked for, as a private copy. */
   async #fetch(parts: readonly Asked[]): Promise<Uint8Array[]> {
-    const pieces = parts.flatMap(({ part }) => (part === undefined || isHole(part) ? [] : [part]));
+    const single = this.#takeSingle();
+    if (single.length > 0) return parts.map(({ from, until }) => single.slice(from, until));
+    const pieces = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
     const blocks = await this.#blocks.fetch(pieces, 'piece');
     let next = 0;
     return parts.map(({ part, from, until }) => {
-      // Not `slice`: the view may be a Buffer, whose slices alias it.
-      if (part === undefined) return new Uint8Array(this.#single.subarray(from, until));
       if (isHole(part)) return new Uint8Array(until - from);
       const piece = checkedPiece(blocks[next++] as Uint8Array, part);
+      // Not `slice`: the view may be a Buffer, whose slices alias it.
       return new Uint8Array(piece.subarray(from, until));
     });
   }
@@ -144,21 +149,28 @@ export class ContentReader {
   /** The bytes from `at` to the end of its part or to `end`, as a view that the next read spoils. */
   #viewAt(at: number, end: number): Uint8Array {
     const { part, from, until } = this.#askedAt(at, end);
-    if (part === undefined) return this.#single.subarray(from, until);
+    const single = this.#takeSingle();
+    if (single.length > 0) return single.subarray(from, until);
     if (isHole(part)) return ZEROS.subarray(0, Math.min(until - from, ZEROS.length));
     return readPiece(this.#blocks, part).subarray(from, until);
   }
 
   /** What of the part over the byte `at` is asked for; of a hole at most 64 KiB. */
   #askedAt(at: number, end: number): Asked {
-    const top = this.#cursor.top((piece) => {
+    this.#cursor.top((piece) => {
       this.#single = copyBytes(piece);
     });
-    if (top === undefined) return { part: undefined, from: at, until: end };
     const { part, start } = this.#cursor.partAt(at);
     const from = at - start;
     const until = Math.min(end - start, part.length);
     if (isHole(part)) return { part, from, until: Math.min(until, from + ZEROS.length) };
     return { part, from, until };
+  }
+
+  /** What is held of a content that is one piece: a reader that is kept shall not keep its bytes. */
+  #takeSingle(): Uint8Array {
+    const single = this.#single;
+    this.#single = EMPTY;
+    return single;
   }
 }

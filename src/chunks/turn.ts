@@ -10,3 +10,15 @@ export function turn(): Promise<void> {
     setImmediate(resolve);
   });
 }
+
+/** So long may reads that resolve at once follow each other without a turn, in milliseconds. */
+const TURN_EVERY_MS = 4;
+let turnedAt = 0;
+
+/** Whether it is time for a turn, which the caller then takes: for reads that are much shorter than a turn is due. */
+export function turnDue(): boolean {
+  const now = performance.now();
+  if (now - turnedAt < TURN_EVERY_MS) return false;
+  turnedAt = now;
+  return true;
+}

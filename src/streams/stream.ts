@@ -7,6 +7,7 @@
 
 import { copyRange, equalBytes, utf8Text } from '../bytes.js';
 import { ContentReader } from '../chunks/reader.js';
+import { turn, turnDue } from '../chunks/turn.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
 import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -33,6 +34,8 @@ export interface StreamHome {
   encodingOf(key: Key, stream: string): Encoding;
 }
 
+/** So few bytes are read at once: a hop would take longer than they do. */
+const AT_ONCE_MAX = 65_536;
 /** More than this must be asked for piece by piece: a hole may have any length. */
 const WHOLE_MAX = 2 ** 31 - 1;
 
@@ -42,6 +45,8 @@ export class Stream {
   readonly #algorithm: number;
   readonly #key: Key;
   readonly #name: string;
+  /** Made at the first read, and kept: it knows the way to what was read last. */
+  #contents: ContentReader | undefined;
 
   constructor(home: StreamHome, part: StreamPart, algorithm: number, key: Key, name: string) {
     this.#home = home;
@@ -74,6 +79,10 @@ export class Stream {
     const { start, end } = this.#range(range);
     const { inline } = this;
     if (inline !== undefined) return inline.slice(start, end);
+    if (end - start <= AT_ONCE_MAX) {
+      if (turnDue()) await this.#turn(range.signal);
+      return this.#reader().read(start, end);
+    }
     if (end - start > WHOLE_MAX) throw tooLong(start, end);
     const bytes = new Uint8Array(end - start);
     let at = 0;
@@ -131,15 +140,20 @@ export class Stream {
     throw rangeError(`0 <= start <= end <= ${this.size}`, start, end);
   }
 
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    await turn();
+    this.#home.checkOpen();
+    throwIfAborted(signal, 'read');
+  }
+
   #reader(): ContentReader {
+    if (this.#contents !== undefined) return this.#contents;
     const address = new Uint8Array(33);
     address[0] = this.#algorithm;
     address.set(this.#part.bytes, 1);
-    return new ContentReader(this.#home.cache.blocks, {
-      address,
-      id: this.#part.id,
-      length: this.size,
-    });
+    const ref = { address, id: this.#part.id, length: this.size };
+    this.#contents = new ContentReader(this.#home.cache.blocks, ref);
+    return this.#contents;
   }
 }
 

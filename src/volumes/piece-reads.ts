@@ -4,6 +4,8 @@
  */
 import { equalBytes } from '../bytes.js';
 import { isRegaliaError } from '../errors.js';
+import { readBlock } from './piece-bytes.js';
+import type { Room } from './piece-cache.js';
 import type { PieceRow, Place } from './piece-row.js';
 import { RECORD_HEADER } from './segment-format.js';
 import type { VolumeSet } from './volume-set.js';
@@ -22,6 +24,23 @@ interface Run {
   /** Where the next record of the run would begin. */
   end: number;
   readonly indexes: number[];
+}
+
+/**
+ * The verified block of one piece from one place, read into the room given. REGALIA_MISSING, REGALIA_CORRUPT,
+ * REGALIA_FORMAT, REGALIA_IO.
+ */
+export function readPlace(
+  volumes: VolumeSet,
+  row: PieceRow,
+  { volume, segment, offset }: Place,
+  { bytes, at }: Room,
+): Uint8Array {
+  const { address, codec, plainLength, storedLength } = row;
+  return volumes.segments(volume).use(segment, ({ descriptor, ids }) => {
+    const piece = { address, codec, plainLength, storedLength, descriptor, ids, offset };
+    return readBlock(piece, bytes, at);
+  });
 }
 
 /** The stored bytes of each, or undefined where they could not be read: whoever reads again learns why. */

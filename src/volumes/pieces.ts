@@ -8,11 +8,11 @@
  * whoever repairs. A row is believed by those who look whether a piece is here: that its bytes are sound shows when
  * they are read. One that was read in vain is not found again, so the next write of the same bytes heals it.
  */
-import { LRUCache } from 'lru-cache';
-import { type Address, addressText, sameAddress } from '../blocks/address.js';
+import { type Address, addressText, BLOCK_HEADER, sameAddress } from '../blocks/address.js';
 import type { Backend } from '../blocks/backend.js';
 import { Lease } from '../blocks/lease.js';
 import {
+  type LongPieceRef,
   PIECE_IDS,
   PIECE_NUMBERS,
   type PieceHome,
@@ -21,11 +21,14 @@ import {
   pieceNumber,
   type ShardScrub,
 } from '../blocks/piece-home.js';
-import { EMPTY, equalBytes } from '../bytes.js';
+import { copyBytes, EMPTY, equalBytes } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
+import { type Gathered, gatherContents } from './gather.js';
 import { readSpans } from './group-reads.js';
 import { Groups } from './groups.js';
-import { readRuns } from './piece-reads.js';
+import { ROOM } from './piece-bytes.js';
+import { PieceCache } from './piece-cache.js';
+import { readPlace, readRuns } from './piece-reads.js';
 import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './piece-row.js';
 import { pieceOfCopy, pieceOfGroup } from './piece-sources.js';
 import { Stage, type StagedPiece, type StageHome, type WrittenPiece } from './piece-stage.js';
@@ -35,8 +38,6 @@ import type { VolumeSet } from './volume-set.js';
 
 /** Below this many numbers more are reserved in time. */
 const REPLENISH_BELOW = 32_768;
-/** What remembering a piece takes beside its bytes. */
-const HELD_BYTES = 256;
 
 export interface PiecesOptions {
   /** How much memory pieces that were read may take, in bytes. */
@@ -59,7 +60,7 @@ interface Wanted {
   readonly place: Place | undefined;
 }
 
-/** A piece that was verified. */
+/** A piece that is on its way. */
 interface Held {
   readonly address: Address;
   readonly block: Uint8Array;
@@ -79,7 +80,7 @@ export class Pieces implements PieceHome, StageHome {
   readonly #stages = new Set<Stage>();
   /** Pieces that were read in vain. */
   readonly #lost = new Set<number>();
-  readonly #cache: LRUCache<number, Held>;
+  readonly #cache: PieceCache;
   readonly #numbers: Lease;
   readonly #groupNumbers: Lease;
   readonly #pool: Pool;
@@ -91,10 +92,7 @@ export class Pieces implements PieceHome, StageHome {
     this.#pool = pool;
     this.#numbers = new Lease(backend, 'pieces', PIECE_NUMBERS);
     this.#groupNumbers = new Lease(backend, 'groups', PIECE_NUMBERS);
-    this.#cache = new LRUCache({
-      maxSize: options.cacheBytes,
-      sizeCalculation: ({ block }) => block.length + HELD_BYTES,
-    });
+    this.#cache = new PieceCache(options.cacheBytes, ROOM);
   }
 
   read(id: number, address: Address, what: string): Uint8Array {
@@ -123,8 +121,11 @@ export class Pieces implements PieceHome, StageHome {
   ): Uint8Array | undefined {
     for (const place of row.copies) {
       try {
-        const { block } = pieceOfCopy(this.volumes, row, place, what);
-        return this.#hold(number, row.address, block);
+        const room = this.#cache.room(BLOCK_HEADER + row.plainLength);
+        const block = readPlace(this.volumes, row, place, room);
+        this.#cache.keep(number, row.address, block);
+        this.#lost.delete(number);
+        return block;
       } catch (error) {
         failures.push(this.#noted(number, row, place, error));
       }
@@ -145,8 +146,11 @@ export class Pieces implements PieceHome, StageHome {
     const wanted: Wanted[] = [];
     for (const [index, { id, address }] of refs.entries()) {
       const number = pieceNumber(id);
-      blocks[index] = this.#known(number, address);
-      if (blocks[index] !== undefined) continue;
+      const known = this.#known(number, address);
+      if (known !== undefined) {
+        blocks[index] = copyBytes(known);
+        continue;
+      }
       const row = this.#expect(number, address, what);
       wanted.push({ index, number, row, place: this.#firstHere(row) });
     }
@@ -160,10 +164,22 @@ export class Pieces implements PieceHome, StageHome {
       // What was not read, or not right, is read again the slow way: copy after copy, each failure noted.
       blocks[index] =
         records[i] === undefined || block instanceof RegaliaError
-          ? this.read(PIECE_IDS + number, row.address, what)
+          ? copyBytes(this.read(PIECE_IDS + number, row.address, what))
           : this.#hold(number, row.address, block);
     }
     return blocks as Uint8Array[];
+  }
+
+  async gather(refs: readonly LongPieceRef[]): Promise<Uint8Array[] | undefined> {
+    const wanted: Gathered[] = [];
+    for (const { id, address, length } of refs) {
+      const row = this.row(pieceNumber(id));
+      const place = row === undefined ? undefined : this.#firstHere(row);
+      if (row === undefined || place === undefined) return undefined;
+      if (row.plainLength !== length || !sameAddress(row.address, address)) return undefined;
+      wanted.push({ row, place });
+    }
+    return gatherContents(this.volumes, this.#pool, wanted);
   }
 
   scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] } {
@@ -202,8 +218,9 @@ export class Pieces implements PieceHome, StageHome {
 
   /** A piece that is staged, or was read lately. */
   #known(number: number, address: Address): Uint8Array | undefined {
-    const held = this.#staged.get(number) ?? this.#cache.get(number);
-    return held !== undefined && sameAddress(held.address, address) ? held.block : undefined;
+    const staged = this.#staged.get(number);
+    if (staged === undefined) return this.#cache.get(number, address);
+    return sameAddress(staged.address, address) ? staged.block : undefined;
   }
 
   holds(id: number, address: Address): boolean {
@@ -249,7 +266,7 @@ export class Pieces implements PieceHome, StageHome {
 
   /** Remembers a block that was verified. */
   #hold(number: number, address: Address, block: Uint8Array): Uint8Array {
-    this.#cache.set(number, { address, block });
+    this.#cache.add(number, address, block);
     this.#lost.delete(number);
     return block;
   }

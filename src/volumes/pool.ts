@@ -15,16 +15,10 @@ import { Worker } from 'node:worker_threads';
 import type { Address, AlgorithmNumber } from '../blocks/address.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
 import type { Stored } from './codec.js';
-import {
-  compressTask,
-  type Decoded,
-  decodeTask,
-  hashTask,
-  type Parcel,
-  type StoredPiece,
-  type Task,
-  type TaskName,
-} from './tasks.js';
+import { contentsTask } from './contents-task.js';
+import type { OpenPiece } from './piece-bytes.js';
+import type { Parcel, Task, TaskName } from './task.js';
+import { compressTask, type Decoded, decodeTask, hashTask, type StoredPiece } from './tasks.js';
 import type { Answer, Order } from './worker.js';
 
 export interface PoolOptions {
@@ -112,6 +106,11 @@ export class Pool {
     return this.#run(hashTask(algorithm), pieces);
   }
 
+  /** Content bytes of pieces in open segments, as `contentsTask` gives them; keep the segments open until then. */
+  contents(pieces: readonly OpenPiece[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#run(contentsTask, pieces);
+  }
+
   /** Ends all workers. What is not answered yet is rejected as REGALIA_CLOSED, and so is what comes later. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -125,13 +124,13 @@ export class Pool {
 
   async #run<Item, Result>(task: Task<Item, Result>, items: readonly Item[]): Promise<Result[]> {
     if (this.#closed) throw closed();
-    const batches = split(task, items);
-    const size = batches.reduce((sum, batch) => sum + batch.size, 0);
+    const size = items.reduce((sum, item) => sum + task.size(item), 0);
     this.#queuedBytes += size;
     this.#passedBytes += size;
     const warm = this.#passedBytes > WARM_UP_BYTES;
     try {
       const alone = this.#grounded || !warm || size < task.sentFrom;
+      const batches = split(task, items, alone ? BATCH_BYTES : (task.batchBytes ?? BATCH_BYTES));
       const results = alone
         ? await this.#here(task, batches)
         : await Promise.all(batches.map((batch) => this.#there(task, batch)));
@@ -263,13 +262,17 @@ interface Items<Item> {
 }
 
 /** Items in order, cut behind the one that fills a batch. */
-function split<Item>(task: Task<Item, unknown>, items: readonly Item[]): Items<Item>[] {
+function split<Item>(
+  task: Task<Item, unknown>,
+  items: readonly Item[],
+  batchBytes: number,
+): Items<Item>[] {
   const batches: Items<Item>[] = [];
   let start = 0;
   let size = 0;
   for (let i = 0; i < items.length; i++) {
     size += task.size(items[i] as Item);
-    if (size < BATCH_BYTES && i < items.length - 1) continue;
+    if (size < batchBytes && i < items.length - 1) continue;
     batches.push({ items: items.slice(start, i + 1), size });
     start = i + 1;
     size = 0;

@@ -42,6 +42,12 @@ export interface ScannedRecord {
   readonly head: RecordHead | undefined;
 }
 
+/** A segment that is open: what its records are read from, and bound to. */
+export interface OpenSegment {
+  readonly descriptor: number;
+  readonly ids: SegmentIds;
+}
+
 const OPEN_MAX = 64;
 /** Bytes looked through at once for a record behind a damaged one. */
 const SCAN_BYTES = 65_536;
@@ -101,7 +107,7 @@ export class SegmentFiles {
    * Stored bytes are not read. REGALIA_MISSING, REGALIA_FORMAT, REGALIA_IO.
    */
   *records(segment: number, size: number): Generator<ScannedRecord, void> {
-    const ids = { volume: this.#volume, replica: this.#replica, number: segment };
+    const ids = this.#ids(segment);
     let at = SEGMENT_HEADER;
     while (at + RECORD_HEADER <= size) {
       const head = headOf(this.#readSync(segment, at, RECORD_HEADER), ids, at);
@@ -133,9 +139,33 @@ export class SegmentFiles {
     return undefined;
   }
 
+  /** What `act` makes of the open segment, at once; its errors of the file system are told as those of this file. */
+  use<T>(segment: number, act: (open: OpenSegment) => T): T {
+    try {
+      return act({ descriptor: this.#descriptor(segment), ids: this.#ids(segment) });
+    } catch (error) {
+      throw this.#failed(error, segment);
+    }
+  }
+
+  /** The open segment, which stays open until `release`. */
+  hold(segment: number): OpenSegment {
+    return this.use(segment, (open) => {
+      this.#busy.set(open.descriptor, (this.#busy.get(open.descriptor) ?? 0) + 1);
+      return open;
+    });
+  }
+
+  release({ descriptor }: OpenSegment): void {
+    this.#idle(descriptor);
+  }
+
+  #ids(number: number): SegmentIds {
+    return { volume: this.#volume, replica: this.#replica, number };
+  }
+
   #record(bytes: Uint8Array, place: RecordPlace): SegmentRecord {
-    const ids = { volume: this.#volume, replica: this.#replica, number: place.segment };
-    const head = decodeRecordHead(bytes, ids, place.offset);
+    const head = decodeRecordHead(bytes, this.#ids(place.segment), place.offset);
     if (head.storedLength !== place.storedLength) {
       const expected = `${place.storedLength} stored bytes`;
       const message = `record ${place.offset} of ${segmentFile(place.segment)} is another`;

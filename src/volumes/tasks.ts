@@ -17,44 +17,17 @@ import {
   SHA256,
   verifyBlock,
 } from '../blocks/address.js';
-import { type ErrorCode, type ErrorData, isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../errors.js';
 import { Codec, checkLength, compress, decompressInto, type Stored } from './codec.js';
-
-/** What goes to a worker and comes back: parts, one behind the other, and what is to be said of them. */
-export interface Parcel {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly lengths: readonly number[];
-  readonly numbers: readonly number[];
-  /** By part, where one of them failed. */
-  readonly faults?: readonly (Fault | undefined)[];
-}
-
-/** A RegaliaError, in a form that goes between threads. */
-interface Fault {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly data: ErrorData[ErrorCode];
-}
-
-/** A kind of task for items of one kind. */
-export interface Task<Item, Result> {
-  readonly name: TaskName;
-  /** Plain bytes, by which work is split and counted. */
-  size(item: Item): number;
-  /** Fewer plain bytes are done here. A hop takes 25 to 70 µs of this thread's time and adds 100 µs to the answer's. */
-  readonly sentFrom: number;
-  here(items: readonly Item[]): Result[];
-  send(items: readonly Item[]): Parcel;
-  receive(answer: Parcel, items: readonly Item[]): Result[];
-}
-
-export type TaskName = 'compress' | 'decode' | 'hash';
+import { contentsThere } from './contents-task.js';
+import type { Fault, Parcel, Task, TaskName } from './task.js';
 
 /** What a worker does. */
 export const there: Readonly<Record<TaskName, (parcel: Parcel) => Parcel>> = {
   compress: compressThere,
   decode: decodeThere,
   hash: hashThere,
+  contents: contentsThere,
 };
 
 /** Stored forms of pieces' content bytes; those that do not compress are the same arrays as were given. */

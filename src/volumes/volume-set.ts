@@ -202,6 +202,11 @@ export class VolumeSet {
     return this.#files(volume).records(segment, size);
   }
 
+  /** The segments of a volume, to be read in one's own way. REGALIA_MISSING. */
+  segments(number: number): SegmentFiles {
+    return this.#files(number);
+  }
+
   #files(number: number): SegmentFiles {
     const volume = this.#find(number);
     if (volume !== undefined && this.isHere(number)) return volume.files;

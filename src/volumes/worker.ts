@@ -5,7 +5,8 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../errors.js';
-import { type Parcel, type TaskName, there } from './tasks.js';
+import type { Parcel, TaskName } from './task.js';
+import { there } from './tasks.js';
 
 /** What a worker is sent. */
 export interface Order {

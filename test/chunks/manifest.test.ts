@@ -300,7 +300,15 @@ t.test('missing and damaged blocks have codes of their own', async (t) => {
     return body;
   };
   t.throws(
-    () => new ContentReader({ read, fetch: store.blocks.fetch.bind(store.blocks) }, ref).read(),
+    () =>
+      new ContentReader(
+        {
+          read,
+          fetch: store.blocks.fetch.bind(store.blocks),
+          gather: store.blocks.gather.bind(store.blocks),
+        },
+        ref,
+      ).read(),
     { code: 'REGALIA_CORRUPT' },
   );
 });

@@ -57,6 +57,10 @@ export class CountedReads implements ContentReads {
     this.count += refs.length;
     return this.#blocks.fetch(refs, what);
   }
+
+  gather(...[refs]: Parameters<Blocks['gather']>): ReturnType<Blocks['gather']> {
+    return this.#blocks.gather(refs);
+  }
 }
 
 /** Seeded bytes (xorshift32): the same for the same seed. */

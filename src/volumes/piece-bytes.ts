@@ -1,0 +1,142 @@
+/**
+ * Pieces straight from their segments into the bytes that are handed on: read, decompressed and hashed in place.
+ *
+ *     bytes    … end of the piece before | content bytes …
+ *                             [ 64: record's header ][ stored bytes ]     by one read, where they are stored plain
+ *                                         [3][ content bytes ]            the block, as it is hashed
+ *
+ * A record's header and a block's own three bytes lie for a moment where the piece before them ends, and that end is
+ * put back: so nothing is copied, and pieces that follow each other make one run of bytes. All is synchronous, so
+ * nobody sees it half done.
+ *
+ * Invariant: bytes are given only if they hash to their piece's address. The checksum of the stored bytes says less,
+ * and is asked only where that failed, to tell what is wrong.
+ */
+import fs from 'node:fs';
+import {
+  type Address,
+  addressText,
+  BLOCK_HEADER,
+  BLOCK_VERSION,
+  BlockKind,
+  verifyBlock,
+} from '../blocks/address.js';
+import { equalBytes, hex } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { Codec, checkLength, decompressInto } from './codec.js';
+import {
+  type CheckedHead,
+  checkStored,
+  decodeRecordHead,
+  RECORD_HEADER,
+  type SegmentIds,
+} from './segment-format.js';
+
+/** A piece in a segment that is open. */
+export interface OpenPiece {
+  readonly address: Address;
+  readonly codec: number;
+  readonly plainLength: number;
+  readonly storedLength: number;
+  readonly descriptor: number;
+  readonly ids: SegmentIds;
+  /** Where its record begins. */
+  readonly offset: number;
+}
+
+/** Room in front of the first piece, or block. */
+export const ROOM: number = RECORD_HEADER;
+/** What lay where a header lies for a moment. */
+const aside = new Uint8Array(RECORD_HEADER);
+/** A record whose stored bytes are to be decompressed. */
+let record = new Uint8Array(65_536);
+
+/**
+ * The content bytes of pieces, one behind the other. REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_MISSING for a segment
+ * that is too short, REGALIA_RANGE; errors of the file system as they are.
+ */
+export function readContents(pieces: readonly OpenPiece[]): Uint8Array<ArrayBuffer> {
+  let length = 0;
+  for (const { plainLength } of pieces) {
+    checkLength(plainLength);
+    length += plainLength;
+  }
+  // Not zeroed: each byte is overwritten, or nothing is given.
+  const bytes = Buffer.allocUnsafeSlow(ROOM + length).buffer;
+  let at = ROOM;
+  for (const piece of pieces) {
+    fill(bytes, at, piece);
+    at += piece.plainLength;
+  }
+  return new Uint8Array(bytes, ROOM, length);
+}
+
+/** The whole block of one, at `at` of the bytes given, which have 64 bytes and more in front. Errors as above. */
+export function readBlock(piece: OpenPiece, bytes: ArrayBuffer, at: number): Uint8Array {
+  fill(bytes, at + BLOCK_HEADER, piece);
+  const block = new Uint8Array(bytes, at, BLOCK_HEADER + piece.plainLength);
+  writeHeader(block, piece.address);
+  return block;
+}
+
+/** Puts the content bytes of a piece at `at`. */
+function fill(bytes: ArrayBuffer, at: number, piece: OpenPiece): void {
+  const before = new Uint8Array(bytes, at - ROOM, ROOM);
+  aside.set(before);
+  try {
+    readPiece(bytes, at, piece);
+  } finally {
+    before.set(aside);
+  }
+}
+
+/** The same, where what lies in front of `at` is spoilt. */
+function readPiece(bytes: ArrayBuffer, at: number, piece: OpenPiece): void {
+  const { address, codec, plainLength, storedLength } = piece;
+  const plain = codec === Codec.plain && storedLength === plainLength;
+  const length = RECORD_HEADER + storedLength;
+  if (!plain && record.length < length) record = new Uint8Array(length);
+  const whole = plain ? new Uint8Array(bytes, at - ROOM, length) : record.subarray(0, length);
+  readWhole(piece, whole);
+  const head = checkedHead(piece, whole);
+  const stored = whole.subarray(RECORD_HEADER);
+  const block = new Uint8Array(bytes, at - BLOCK_HEADER, BLOCK_HEADER + plainLength);
+  try {
+    writeHeader(block, address);
+    if (!plain) decompressInto(codec, stored, block, BLOCK_HEADER);
+    verifyBlock(address, block, 'piece');
+  } catch (error) {
+    checkStored(head, stored, piece.offset);
+    throw error;
+  }
+}
+
+function writeHeader(block: Uint8Array, address: Address): void {
+  block[0] = BlockKind.piece;
+  block[1] = BLOCK_VERSION;
+  block[2] = address[0] as number;
+}
+
+function readWhole({ descriptor, offset, ids }: OpenPiece, out: Uint8Array): void {
+  for (let at = 0; at < out.length; ) {
+    const count = fs.readSync(descriptor, out, at, out.length - at, offset + at);
+    if (count === 0) {
+      const address = `${out.length} bytes at ${offset} of segment ${ids.number}`;
+      const message = `there are only ${at} of ${address}`;
+      throw new RegaliaError('REGALIA_MISSING', message, { address });
+    }
+    at += count;
+  }
+}
+
+/** The header of the record, which is that of the piece. */
+function checkedHead(piece: OpenPiece, whole: Uint8Array): CheckedHead {
+  const head = decodeRecordHead(whole, piece.ids, piece.offset);
+  const same = equalBytes(head.digest, piece.address.subarray(1));
+  if (same && head.storedLength === piece.storedLength) return head;
+  const expected = addressText(piece.address);
+  const found = `a record of ${hex(head.digest)}, ${head.storedLength} stored bytes`;
+  const message = `piece ${expected} is damaged: in its place is ${found}`;
+  const data = { what: 'piece', expected, actual: found };
+  throw new RegaliaError('REGALIA_CORRUPT', message, data);
+}
