@@ -26,7 +26,7 @@ import { overlay } from './overlay.js';
 import { settlePlaces } from './places.js';
 import { ABSENT, Judge, type Judging, type PolicyOptions } from './policy.js';
 import { relocate } from './relocate.js';
-import { type BucketMerge, type BucketResult, ThreeWay } from './three-way.js';
+import { type BucketMerge, type BucketResult, type Steps, ThreeWay } from './three-way.js';
 
 /** The bases of two bases, and what was moved since. */
 export interface Ancestors {
@@ -49,7 +49,7 @@ export interface MergeOptions extends MergeTools, PolicyOptions {
   /** Whose moves stand where two contradict. The same on every replica: by the lower commit address, say. */
   readonly firstMover?: Side | undefined;
   /** Merges a bucket within by its own bases and stamps. Without it such a bucket is a conflict. */
-  readonly mergeBucket?: ((merge: BucketMerge) => BucketResult) | undefined;
+  readonly mergeBucket?: ((merge: BucketMerge) => Steps<BucketResult>) | undefined;
   /** The rules where both sides changed them differently. Without it that is REGALIA_RULE. */
   readonly mergeRules?:
     | ((base: Uint8Array | undefined, ours: Uint8Array, theirs: Uint8Array) => Uint8Array)
@@ -69,11 +69,17 @@ export interface MergeResult {
 /** How many merges of bases one merge is worth. Where history is more tangled, the first base stands for all. */
 const BASE_MERGES_MAX = 64;
 
-/** Merges theirs into ours. REGALIA_RULE where rules contradict each other. */
+/** Merges theirs into ours without a pause. REGALIA_RULE where rules contradict each other. */
 export function mergeTrees(options: MergeOptions): MergeResult {
+  return finishSteps(mergeSteps(options));
+}
+
+/** The same in steps, so that a caller can let others run. What judges is asked in between. */
+export function* mergeSteps(options: MergeOptions): Steps<MergeResult> {
   const judge = new Judge(options);
-  const base = virtualBase(options, options.bases, options.basesOf, { merges: BASE_MERGES_MAX });
-  const merged = merge(options, judge, base, options.ours, options.theirs, options.moves);
+  const left = { merges: BASE_MERGES_MAX };
+  const base = yield* virtualBase(options, options.bases, options.basesOf, left);
+  const merged = yield* merge(options, judge, base, options.ours, options.theirs, options.moves);
   return { ...merged, conflicts: judge.conflicts };
 }
 
@@ -82,14 +88,14 @@ type Place = Pick<
   'cache' | 'writerFor' | 'firstMover' | 'mergeBucket' | 'mergeRules'
 >;
 
-function merge(
+function* merge(
   options: Place,
   judge: Judging,
   base: Tree | undefined,
   ours: Tree,
   theirs: Tree,
   moves: SideMoves | undefined,
-): Omit<MergeResult, 'conflicts'> {
+): Steps<Omit<MergeResult, 'conflicts'>> {
   const rules = mergedRules(options, base, ours, theirs);
   const { cache, mergeBucket, firstMover = 'ours' } = options;
   const places = settlePlaces({ cache, base, ours, theirs, moves, judge, firstMover });
@@ -102,30 +108,30 @@ function merge(
   });
   const moved = relocate(places.ours);
   const threeWay = new ThreeWay({ cache, judge, mergeBucket });
-  const edit = threeWay.top(
-    base && applied(options, base, relocate(places.base)).top,
-    applied(options, ours, moved).top,
-    applied(options, theirs, relocate(places.theirs)).top,
+  const edit = yield* threeWay.top(
+    base && (yield* applied(options, base, relocate(places.base))).top,
+    (yield* applied(options, ours, moved)).top,
+    (yield* applied(options, theirs, relocate(places.theirs))).top,
   );
   const changed = threeWay.changed + places.ours.length;
   return { edit: overlay(moved, edit), rules, changed };
 }
 
 /** The tree after an edit of its top entry. */
-export function applied(tools: MergeTools, tree: Tree, edit: EntryEdit | undefined): Tree {
+function* applied(tools: MergeTools, tree: Tree, edit: EntryEdit | undefined): Steps<Tree> {
   if (edit === undefined) return tree;
   const editor = new TreeEdit(tools.cache, tools.writerFor);
-  const { id, address } = finishSteps(editor.rootSteps(tree.root, edit));
+  const { id, address } = yield* editor.rootSteps(tree.root, edit);
   return new Tree(tools.cache, loadRoot(tools.cache, id, address));
 }
 
 /** One tree for several bases, the same on every replica: merged one by one, the lowest address first. */
-function virtualBase(
+function* virtualBase(
   tools: MergeTools,
   bases: readonly Tree[],
   basesOf: MergeOptions['basesOf'],
   left: { merges: number },
-): Tree | undefined {
+): Steps<Tree | undefined> {
   const [first, ...rest] = distinct(bases);
   if (first === undefined) return undefined;
   const merged = [first];
@@ -133,10 +139,10 @@ function virtualBase(
   for (const next of rest) {
     if (left.merges-- <= 0) break;
     const { bases: older, moves } = basesOf?.(merged, next) ?? { bases: [], moves: undefined };
-    const base = virtualBase(tools, older, basesOf, left);
+    const base = yield* virtualBase(tools, older, basesOf, left);
     const options: Place = { ...tools, mergeBucket: undefined, mergeRules: lowerRules };
-    const { edit } = merge(options, ABSENT, base, tree, next, moves);
-    tree = applied(tools, tree, edit);
+    const { edit } = yield* merge(options, ABSENT, base, tree, next, moves);
+    tree = yield* applied(tools, tree, edit);
     merged.push(next);
   }
   return tree;

@@ -55,9 +55,12 @@ export type BucketResult = { readonly root: RootRef } | { readonly conflicts: re
 export interface ThreeWayOptions {
   readonly cache: NodeCache;
   readonly judge: Judging;
-  /** Merges a bucket; undefined where that can't be done here: it is judged as a conflict. */
-  readonly mergeBucket?: ((merge: BucketMerge) => BucketResult) | undefined;
+  /** Merges a bucket, in steps; undefined where that can't be done here: it is judged as a conflict. */
+  readonly mergeBucket?: ((merge: BucketMerge) => Steps<BucketResult>) | undefined;
 }
+
+/** Work in steps of a few names each, so that a caller can let others run. */
+export type Steps<T> = Generator<void, T>;
 
 const NOTHING: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
 
@@ -83,12 +86,12 @@ export class ThreeWay {
   }
 
   /** The edit of the top entry. The top is never removed, nor taken whole. */
-  top(base: Spot | undefined, ours: Spot, theirs: Spot): EntryEdit {
+  *top(base: Spot | undefined, ours: Spot, theirs: Spot): Steps<EntryEdit> {
     const [b, o, t] = [base && partsAt(base), partsAt(ours), partsAt(theirs)];
     const streams = this.#streams([], ours.node.algorithm, b, o, t);
     if (b !== undefined && sameChild(b.child, t.child)) return editOf(NO_NAME, streams, []);
     const maps = [this.#mapOf(base, b), this.#mapOf(ours, o), this.#mapOf(theirs, t)] as const;
-    return this.#run(this.#descent([], NO_NAME, streams, ...maps));
+    return yield* this.#run(this.#descent([], NO_NAME, streams, ...maps));
   }
 
   #mapOf(spot: Spot | undefined, parts: RecordParts | undefined): Node | undefined {
@@ -109,14 +112,16 @@ export class ThreeWay {
   }
 
   /** Goes down and up again, without recursion: keys may have two thousand names. */
-  #run(top: Descent): EntryEdit {
+  *#run(top: Descent): Steps<EntryEdit> {
     const stack = [top];
+    let names = 0;
     for (let at = top; ; at = stack[stack.length - 1] as Descent) {
+      if (++names % STEP_NAMES === 0) yield;
       const { value } = at.differences.next();
       if (value !== undefined) {
         const { name, before, after } = value;
         const found = at.ours && findInMap(this.#cache, at.ours, name, 0, name.length);
-        const result = this.#entry(at.names, name, before, found, after);
+        const result = yield* this.#entry(at.names, name, before, found, after);
         if (result !== undefined && 'differences' in result) stack.push(result);
         else if (result !== undefined) this.#keep(at, result);
         continue;
@@ -135,13 +140,13 @@ export class ThreeWay {
   }
 
   /** An entry whose record theirs changed, added or removed. */
-  #entry(
+  *#entry(
     parent: Names,
     name: Uint8Array,
     base: Spot | undefined,
     ours: Spot | undefined,
     theirs: Spot | undefined,
-  ): EntryEdit | Descent | undefined {
+  ): Steps<EntryEdit | Descent | undefined> {
     if (sameSpot(ours, theirs)) return undefined;
     if (sameSpot(base, ours)) return taken(name, theirs);
     const names = [...parent, name];
@@ -154,7 +159,7 @@ export class ThreeWay {
       return this.#plain(names, name, plain, ours, theirs);
     }
     if (o !== undefined && t !== undefined && sameBucketId(o, t)) {
-      return this.#bucket(names, name, bucketAt(base), o, t);
+      return yield* this.#bucket(names, name, bucketAt(base), o, t);
     }
     return this.#otherBucket(names, name, base, ours, theirs);
   }
@@ -200,21 +205,23 @@ export class ThreeWay {
     return chosen(name, this.#options.judge.strict(conflict, keeps), base, theirs);
   }
 
-  #bucket(
+  *#bucket(
     names: Names,
     name: Uint8Array,
     base: BucketPart | undefined,
     ours: BucketPart,
     theirs: BucketPart,
-  ): EntryEdit | undefined {
+  ): Steps<EntryEdit | undefined> {
     const known = base !== undefined && sameBucketId(base, ours) ? base : undefined;
-    const result = this.#options.mergeBucket?.({
+    const merge = {
       names,
       bucket: ours.bucket.slice(),
       base: known && bucketRoot(known),
       ours: bucketRoot(ours),
       theirs: bucketRoot(theirs),
-    });
+    };
+    const { mergeBucket } = this.#options;
+    const result = mergeBucket && (yield* mergeBucket(merge));
     if (result !== undefined && 'root' in result) {
       return whole(name, { ...NOTHING, child: bucketPart(ours.bucket, result.root) });
     }
@@ -297,6 +304,8 @@ export class ThreeWay {
 }
 
 const NO_NAME = new Uint8Array(0);
+/** Names of a step: about half a millisecond where their nodes are cold. */
+const STEP_NAMES = 8;
 
 function streamConflict(
   base: StreamPart | undefined,

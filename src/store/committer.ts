@@ -14,13 +14,12 @@ import { MESSAGE_BYTES_MAX } from '../log/commit.js';
 import type { Move } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, Side } from '../merge/conflict.js';
-import { mergeTrees } from '../merge/merge.js';
+import { mergeSteps } from '../merge/merge.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
-import type { BucketMerge, BucketResult } from '../merge/three-way.js';
+import type { BucketMerge, BucketResult, Steps } from '../merge/three-way.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { diffTrees } from '../tree/diff.js';
-import { finishSteps } from '../tree/edit.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
@@ -225,7 +224,8 @@ class Attempt {
     const tx = this.#tx;
     const { core } = tx.line;
     const { root: theirs } = await this.#inPlace(started);
-    const { edit, conflicts } = mergeTrees({
+    const { signal } = this.#options;
+    const merging = mergeSteps({
       cache: core.cache,
       writerFor: this.#writers.for,
       bases: [started],
@@ -237,11 +237,12 @@ class Attempt {
       moves: { ours: [], theirs: tx.moves.get('') ?? [] },
       mergeBucket: (merge) => this.#mergeBucket(merge),
     });
+    const { edit, conflicts } = await runSteps(merging, core, this.#writers, signal);
     throwConflicts(conflicts.map(commitConflict));
     this.#checkEqualChanges(started, head, core.tree(theirs.id, theirs.address));
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const steps = treeEdit.rootSteps(head.root, edit);
-    const root = await runSteps(steps, core, this.#writers, this.#options.signal);
+    const root = await runSteps(steps, core, this.#writers, signal);
     const touched = touchedBetween(core, head, core.tree(root.id, root.address));
     return { root, touched, removed: [], added: [], moves: tx.moves, recount: true };
   }
@@ -259,10 +260,10 @@ class Attempt {
   }
 
   /** A nested bucket that both the transaction and the head changed: one commit on the head's, as for the outer one. */
-  #mergeBucket({ base, ours, theirs }: BucketMerge): BucketResult {
+  *#mergeBucket({ base, ours, theirs }: BucketMerge): Steps<BucketResult> {
     const { core } = this.#tx.line;
     const [a, b] = [core.tree(ours.id, ours.address), core.tree(theirs.id, theirs.address)];
-    const { edit, conflicts } = mergeTrees({
+    const { edit, conflicts } = yield* mergeSteps({
       cache: core.cache,
       writerFor: this.#writers.for,
       bases: base === undefined ? [] : [core.tree(base.id, base.address)],
@@ -274,7 +275,7 @@ class Attempt {
     });
     if (conflicts.length > 0) return { conflicts };
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
-    return { root: finishSteps(treeEdit.rootSteps(a.root, edit)) };
+    return { root: yield* treeEdit.rootSteps(a.root, edit) };
   }
 
   #mergePolicy(tree: Tree, stream: string): StreamPolicy {

@@ -9,6 +9,7 @@ import { throwIfAborted } from '../errors.js';
 import type { Actor } from '../log/signature.js';
 import { bucketPart } from '../merge/buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
+import type { Steps } from '../merge/three-way.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import { editAt } from '../tree/edit-at.js';
@@ -21,6 +22,7 @@ import { land } from './landing.js';
 import type { Landed, Line, Tip } from './line.js';
 import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merging.js';
 import { checkDurability } from './options.js';
+import { runSteps } from './pace.js';
 import { Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
@@ -119,7 +121,8 @@ async function tryMerge(
     message: options.message ?? 'merge',
     actor: options.actor ?? core.settings.actor,
   };
-  const merged = judged(line, writers, ours, theirs, options, words);
+  const steps = judged(line, writers, ours, theirs, options, words);
+  const merged = await runSteps(steps, core, writers, options.signal);
   if ('conflicts' in merged) {
     writers.blocks.discard();
     const conflicts = merged.conflicts.map(publicConflict);
@@ -157,23 +160,23 @@ function isKnown(line: Line, address: Address): boolean {
 }
 
 /** The canonical merge, or where that leaves conflicts, one by the caller's judgement. */
-function judged(
+function* judged(
   line: Line,
   writers: Writers,
   ours: Landed,
   theirs: Landed,
   options: MergeOptions,
   words: { message: string; actor: Actor | undefined },
-): Merged {
+): Steps<Merged> {
   const { policy, entryPolicy, answers, message } = options;
   if (message === undefined) {
-    const canonical = new CommitMerger(line, writers, undefined).merge(ours, theirs);
+    const canonical = yield* new CommitMerger(line, writers, undefined).merge(ours, theirs);
     if (!('conflicts' in canonical)) return canonical;
     if (policy === undefined && entryPolicy === undefined && answers === undefined)
       return canonical;
   }
   const how = { policy, entryPolicy, answers };
-  return new CommitMerger(line, writers, { how, words }).merge(ours, theirs);
+  return yield* new CommitMerger(line, writers, { how, words }).merge(ours, theirs);
 }
 
 /** Commits of the buckets around a nested one that was merged. */

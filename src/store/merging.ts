@@ -15,12 +15,11 @@ import { type Commit, commitAddress } from '../log/commit.js';
 import { type Move, movesOf } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Answer, Conflict, Side } from '../merge/conflict.js';
-import { mergeTrees } from '../merge/merge.js';
+import { mergeSteps } from '../merge/merge.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
-import type { BucketMerge, BucketResult } from '../merge/three-way.js';
+import type { BucketMerge, BucketResult, Steps } from '../merge/three-way.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
-import { finishSteps } from '../tree/edit.js';
 import type { Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { measure, newMeasure } from '../tree/record.js';
@@ -72,13 +71,14 @@ export class CommitMerger {
   }
 
   /** Merges two commits of one bucket. REGALIA_UNRELATED where they have no commit in common. */
-  merge(ours: Landed, theirs: Landed): Merged {
+  *merge(ours: Landed, theirs: Landed): Steps<Merged> {
     const { history } = this.#core;
     if (isAncestor(history, theirs.address, ours.address)) return { landed: ours, made: [] };
     if (isAncestor(history, ours.address, theirs.address)) return { landed: theirs, made: [] };
     const bases = mergeBases(history, ours.address, theirs.address);
     if (bases.length === 0) throw unrelated(ours, theirs);
-    return new Merge(this.#line, this.#writers, this.#judged, this, ours, theirs, bases).run();
+    const sides = [ours, theirs, bases] as const;
+    return yield* new Merge(this.#line, this.#writers, this.#judged, this, ...sides).run();
   }
 }
 
@@ -115,7 +115,7 @@ class Merge {
     this.#bases = bases;
   }
 
-  run(): Merged {
+  *run(): Steps<Merged> {
     const { cache } = this.#core;
     const ours = this.#line.treeOf(this.#ours);
     const theirs = this.#line.treeOf(this.#theirs);
@@ -133,7 +133,7 @@ class Merge {
       edit,
       conflicts,
       rules: merged,
-    } = mergeTrees({
+    } = yield* mergeSteps({
       cache,
       writerFor: this.#writers.for,
       bases,
@@ -152,8 +152,8 @@ class Merge {
     });
     if (conflicts.length > 0) return { conflicts };
     const treeEdit = new TreeEdit(cache, this.#writers.for);
-    const root = finishSteps(treeEdit.rootSteps({ ...ours.root, rules: merged }, edit));
-    const landed = this.#commit(root);
+    const root = yield* treeEdit.rootSteps({ ...ours.root, rules: merged }, edit);
+    const landed = yield* this.#commit(root);
     return { landed, made: [...this.#made, landed] };
   }
 
@@ -212,11 +212,11 @@ class Merge {
   }
 
   /** Merges a bucket within that both sides changed, by its own history. */
-  #mergeBucket({ bucket }: BucketMerge): BucketResult {
+  *#mergeBucket({ bucket }: BucketMerge): Steps<BucketResult> {
     const ours = this.#headWithin(this.#ours, bucket);
     const theirs = this.#headWithin(this.#theirs, bucket);
     if (ours === undefined || theirs === undefined) return { conflicts: [] };
-    const merged = this.#inner.merge(ours, theirs);
+    const merged = yield* this.#inner.merge(ours, theirs);
     if ('conflicts' in merged) return merged;
     this.#made.push(...merged.made);
     this.#within.set(hex(bucket), merged.landed);
@@ -229,14 +229,14 @@ class Merge {
   }
 
   /** The heads of the buckets that the merged tree holds. */
-  #heads(root: RootRef): HeadsRef | undefined {
+  *#heads(root: RootRef): Steps<HeadsRef | undefined> {
     const old = headsRefOf(this.#ours);
     if (root.totals.buckets === 0) return undefined;
     const edits = new Map<string, Address | undefined>();
     for (const { bucket, root: contents } of directBuckets(
       this.#core.tree(root.id, root.address),
     )) {
-      edits.set(hex(bucket), this.#headFor(bucket, contents).address);
+      edits.set(hex(bucket), (yield* this.#headFor(bucket, contents)).address);
     }
     const writer = this.#writers.for(root.address[0] as Commit['algorithm']);
     // Heads of buckets that are gone go: the map is made anew, and equal parts of it are the same blocks.
@@ -244,13 +244,15 @@ class Merge {
   }
 
   /** The commit of a bucket in the merged tree: one side's, or the merge of both. */
-  #headFor(bucket: Uint8Array, contents: Address): Landed {
+  *#headFor(bucket: Uint8Array, contents: Address): Steps<Landed> {
     const known = this.#within.get(hex(bucket));
     if (known !== undefined) return known;
     const ours = this.#headWithin(this.#ours, bucket);
     const theirs = this.#headWithin(this.#theirs, bucket);
     const both =
-      ours !== undefined && theirs !== undefined ? this.#inner.merge(ours, theirs) : undefined;
+      ours !== undefined && theirs !== undefined
+        ? yield* this.#inner.merge(ours, theirs)
+        : undefined;
     if (both !== undefined && 'landed' in both && sameAddress(both.landed.commit.root, contents)) {
       this.#made.push(...both.made);
       this.#within.set(hex(bucket), both.landed);
@@ -269,8 +271,8 @@ class Merge {
     );
   }
 
-  #commit(root: RootRef): Landed {
-    const heads = this.#heads(root);
+  *#commit(root: RootRef): Steps<Landed> {
+    const heads = yield* this.#heads(root);
     const base = {
       algorithm: root.address[0] as Commit['algorithm'],
       bucket: this.#ours.commit.bucket,

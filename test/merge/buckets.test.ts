@@ -64,7 +64,7 @@ function forks(): [base: Entry, ours: Entry, theirs: Entry] {
 /** Merges the contents of buckets as if they were trees of their own. */
 function byContents(calls: BucketMerge[] = []): NonNullable<MergeOptions['mergeBucket']> {
   const { cache, writer } = laboratory;
-  return (merge) => {
+  return function* (merge) {
     calls.push(merge);
     const load = ({ id, address }: { id: number; address: Uint8Array }): Tree =>
       Tree.load(cache, id, address);
@@ -73,11 +73,7 @@ function byContents(calls: BucketMerge[] = []): NonNullable<MergeOptions['mergeB
     const tools = { cache, writerFor: () => writer };
     const { edit, conflicts } = mergeTrees({ ...tools, bases, ours, theirs: load(merge.theirs) });
     if (conflicts.length > 0) return { conflicts };
-    const steps = laboratory.edit.rootSteps(ours.root, edit);
-    for (;;) {
-      const { value, done } = steps.next();
-      if (done === true) return { root: value };
-    }
+    return { root: yield* laboratory.edit.rootSteps(ours.root, edit) };
   };
 }
 
