@@ -113,10 +113,7 @@ export class BlockScrub {
       const what = `a ${wanted.what} is not what ${addressText(referrer)} promises of it`;
       return yield* this.#tell('structure', what, address, false);
     }
-    if (!this.#options.readsPieces && this.#isKnownPiece(wanted)) {
-      yield BLOCK_COST;
-      return;
-    }
+    if (!this.#options.readsPieces && this.#isKnownPiece(wanted)) return yield BLOCK_COST;
     const found = yield* this.#fetch(wanted, referrer);
     if (found === undefined) return;
     yield found.block.bytes.length + BLOCK_COST;
