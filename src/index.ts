@@ -1,5 +1,6 @@
 /** The public surface of Regalia: exports only. */
 export type { Durability } from './blocks/backend.js';
+export type { Redundancy } from './blocks/piece-home.js';
 export { nameBytes, nameText } from './bytes.js';
 export type { Chunking } from './chunks/splitter.js';
 export {
@@ -27,7 +28,12 @@ export type {
 export type { OpenOptions, StreamOptions } from './store/options.js';
 export type { CommitConflict, CommitPolicy } from './store/rebase.js';
 export type { BranchInfo, TagInfo } from './store/refs.js';
-export { Regalia, type RegaliaOptions, type StoreStats } from './store/regalia.js';
+export {
+  Regalia,
+  type RegaliaOptions,
+  type StoredRules,
+  type StoreStats,
+} from './store/regalia.js';
 export type { At } from './store/resolve.js';
 export { Snapshot } from './store/snapshot.js';
 export type { ChangeOptions, WriteOptions } from './store/stream-writes.js';
@@ -54,4 +60,4 @@ export type { Fault, FaultKind, VerifySummary } from './upkeep/fault.js';
 export type { RepairOptions, RepairResult } from './upkeep/repair.js';
 export type { RescanOptions, RescanResult } from './upkeep/rescan.js';
 export type { VerifyOptions, VerifyProgress } from './upkeep/verify.js';
-export type { Compression, RedundancyOption } from './volumes/storage-rules.js';
+export type { Compression, RedundancyOption, StorageRule } from './volumes/storage-rules.js';

@@ -19,6 +19,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   REGALIA_HORIZON: 'that history was truncated: clone again, or attach the archive',
   REGALIA_CLONED: 'a copied folder may be read; to write beside its original, `regalia clone` that',
   REGALIA_UNRELATED: 'only stores that were cloned or forked from one another can be merged',
+  REGALIA_VOLUME: '`regalia volume STORE` tells how each volume was found',
   REGALIA_FULL: 'make room on the device; nothing that was committed is lost',
   REGALIA_LOCKED: 'another process holds it; try again when that has ended',
   REGALIA_READ_ONLY: 'the store was opened for reading alone',

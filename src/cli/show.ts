@@ -75,3 +75,8 @@ export function nameLine(entry: Entry): string {
 export function digits(number: number, width: number): string {
   return number.toLocaleString('en-US').padStart(width);
 }
+
+/** How many, for people. */
+export function count(number: number): string {
+  return number.toLocaleString('en-US');
+}

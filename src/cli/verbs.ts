@@ -30,6 +30,10 @@ export const VERBS: VerbTable = {
   accept: async () => (await import('./verbs/accept.js')).default,
   backup: async () => (await import('./verbs/backup.js')).default,
   verify: async () => (await import('./verbs/verify.js')).default,
+  repair: async () => (await import('./verbs/repair.js')).default,
+  gc: async () => (await import('./verbs/gc.js')).default,
+  volume: async () => (await import('./verbs/volume.js')).default,
+  rules: async () => (await import('./verbs/rules.js')).default,
   stats: async () => (await import('./verbs/stats.js')).default,
   watch: async () => (await import('./verbs/watch.js')).default,
 };

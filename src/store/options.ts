@@ -5,7 +5,13 @@ import { type AlgorithmNumber, algorithmNumber } from '../blocks/address.js';
 import type { Durability } from '../blocks/backend.js';
 import { RegaliaError } from '../errors.js';
 import type { Actor } from '../log/signature.js';
-import { defineRules, type RuleOptions, type Rules, type StreamRule } from '../streams/rule.js';
+import {
+  checkStreamName,
+  defineRules,
+  type RuleOptions,
+  type Rules,
+  type StreamRule,
+} from '../streams/rule.js';
 import { WORKERS_MAX } from '../volumes/pool.js';
 import type { StorageOptions, StorageRuleOptions } from '../volumes/storage-rules.js';
 
@@ -74,7 +80,7 @@ const TRANSACTION_BYTES_MIN = 2 * 1024 * 1024;
 
 const DURABILITIES: readonly Durability[] = ['sync', 'group', 'none'];
 
-/** Checks the options. REGALIA_OPTION, REGALIA_RULE. */
+/** Checks the options. REGALIA_OPTION, REGALIA_RULE, REGALIA_STREAM. */
 export function settingsOf(
   options: OpenOptions,
   runtime: { now: () => number; random: (length: number) => Uint8Array },
@@ -140,7 +146,10 @@ function storageRules(options: OpenOptions): StorageOptions {
     ...(redundancy === undefined ? {} : { redundancy }),
   });
   const { streams = {}, default: fallback = {} } = options;
-  const named = Object.entries(streams).map(([name, rule]) => [name, kept(rule)] as const);
+  const named = Object.entries(streams).map(([name, rule]) => {
+    checkStreamName(name);
+    return [name, kept(rule)] as const;
+  });
   return { streams: Object.fromEntries(named), default: kept(fallback) };
 }
 

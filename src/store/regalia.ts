@@ -20,6 +20,7 @@ import type { Subject } from '../upkeep/subject.js';
 import { type VerifyOptions, verify } from '../upkeep/verify.js';
 import { fileError } from '../volumes/file-error.js';
 import type { Pieces } from '../volumes/pieces.js';
+import type { StorageRule } from '../volumes/storage-rules.js';
 import { Bucket } from './bucket.js';
 import { receiveInto } from './clone.js';
 import { Core, storedIdentity } from './core.js';
@@ -73,6 +74,12 @@ export interface StoreStats {
   readonly hash: string;
   readonly store: string;
   readonly replica: string;
+}
+
+/** How a store keeps contents: its default, and the rules of streams that have one of their own. */
+export interface StoredRules {
+  readonly default: StorageRule;
+  readonly streams: Readonly<Record<string, StorageRule>>;
 }
 
 export interface RegaliaOptions extends OpenOptions {
@@ -195,6 +202,13 @@ export class Regalia extends Bucket {
     this.core.check();
     const { backend, identity, pieces } = this.core;
     yield* verify({ backend, pieces, store: identity.store }, options);
+  }
+
+  /** How contents are kept, as `streams` and `default` said when the store was opened, now or ever before. */
+  storageRules(): StoredRules {
+    this.core.check();
+    const { default: fallback, streams } = this.core.storage;
+    return { default: fallback, streams: Object.fromEntries(streams) };
   }
 
   /** The volumes that keep the store's contents. None in memory. */

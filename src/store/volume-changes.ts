@@ -39,6 +39,7 @@ export async function addVolume(
   if (weight !== undefined) checkWeight(weight);
   const to = path.resolve(folder);
   const { backend, volumes } = pieces;
+  // Where its volumes are may have changed since it was looked at.
   volumes.refresh();
   const found = readVolume(to);
   if (found === undefined) {

@@ -21,7 +21,11 @@ export interface Restored {
   readonly lost: boolean;
 }
 
-/** Reads every shard of a group, and restores those that it can. REGALIA_FULL, REGALIA_IO, REGALIA_CONFLICT. */
+/**
+ * Reads every shard of a group, and restores those that it can. Shards that had to share a volume, for want of others,
+ * part where there is one by now: so the group can lose as many volumes again as its rule says. REGALIA_FULL,
+ * REGALIA_IO, REGALIA_CONFLICT.
+ */
 export async function restoreShards(
   backend: Backend,
   pieces: Pieces,
@@ -31,11 +35,31 @@ export async function restoreShards(
   const records = soundRecords(pieces, number, row);
   if (records === undefined) return { written: 0, missing: row.data + row.parity, lost: true };
   const bad = [...records.keys()].filter((i) => records[i] === undefined);
-  if (bad.length === 0) return { written: 0, missing: 0, lost: false };
-  restoreGroup(row, records);
-  const written = await moveShards(backend, pieces, { number, row }, bad, records);
+  const moving = [...bad, ...crowdedShards(pieces, row, bad)];
+  if (moving.length === 0) return { written: 0, missing: 0, lost: false };
+  if (bad.length > 0) restoreGroup(row, records);
+  const written = await moveShards(backend, pieces, { number, row }, moving, records);
   groups.forget(number);
-  return { written, missing: bad.length - written, lost: false };
+  return { written, missing: written === 0 ? bad.length : 0, lost: false };
+}
+
+/** Sound shards that lie on a volume with another, no more than there are volumes for them and for the bad ones. */
+function crowdedShards({ volumes }: Pieces, row: GroupRow, bad: readonly number[]): number[] {
+  const held = new Set<number>();
+  const crowded: number[] = [];
+  for (const [i, place] of row.shards.entries()) {
+    if (place === undefined || bad.includes(i)) continue;
+    if (held.has(place.volume)) crowded.push(i);
+    held.add(place.volume);
+  }
+  const care = { redundancy: { kind: 'mirrored', copies: 1 }, content: 0, index: 0 } as const;
+  const free = volumes.candidates(care, addressOf(row)).filter((one) => !held.has(one));
+  return crowded.slice(0, Math.max(0, free.length - bad.length));
+}
+
+/** What spreads groups over volumes. */
+function addressOf({ id }: GroupRow): Uint8Array {
+  return Uint8Array.of(1, ...id, ...id);
 }
 
 /** Writes some shards of a group to other volumes than those that the rest of it is on. Returns how many. */
@@ -49,8 +73,7 @@ export async function moveShards(
   const staying = row.shards.flatMap((place, i) => {
     return place === undefined || moving.includes(i) ? [] : [place.volume];
   });
-  const address = Uint8Array.of(1, ...row.id, ...row.id);
-  const targets = volumesForShards(volumes, row, address, staying);
+  const targets = volumesForShards(volumes, row, addressOf(row), staying);
   if (targets === undefined) return 0;
   const some = moving.map((i) => records[i] as Uint8Array);
   const places = await appendShards(volumes, some, targets.slice(0, some.length));

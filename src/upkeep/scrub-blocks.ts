@@ -17,10 +17,8 @@ import {
 } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
 import type { Backend } from '../blocks/backend.js';
-import { readU48 } from '../blocks/body.js';
-import { addressPrefix, extentOf, PREFIX_LENGTH, SLOTS, slotOf } from '../blocks/extent.js';
+import { SLOTS } from '../blocks/extent.js';
 import { isPieceId, type PieceHome } from '../blocks/piece-home.js';
-import { EMPTY, equalBytes } from '../bytes.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
 import { checkHeader, pieceBytes } from '../chunks/piece.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
@@ -33,7 +31,13 @@ import { parseRoot } from '../tree/root.js';
 import { blockFault, type FaultKind, type Place, type Step, tellOf } from './fault.js';
 import { locate } from './locate.js';
 import { Seen } from './seen.js';
-import { extentRow, isStored, readStoredBlock, type StoredBlock } from './stored-block.js';
+import {
+  extentRow,
+  isIndexed,
+  isStored,
+  readStoredBlock,
+  type StoredBlock,
+} from './stored-block.js';
 import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
 
 /** A block that is referred to, and what is promised of it. */
@@ -68,6 +72,8 @@ export interface ScrubBlocksOptions {
   /** Whether contents outside metadata must be here. */
   readonly contents: boolean;
   readonly pieces?: PieceHome | undefined;
+  /** False: a piece that the index leads to is not read. */
+  readonly readsPieces: boolean;
 }
 
 export class BlockScrub {
@@ -107,6 +113,7 @@ export class BlockScrub {
       const what = `a ${wanted.what} is not what ${addressText(referrer)} promises of it`;
       return yield* this.#tell('structure', what, address, false);
     }
+    if (!this.#options.readsPieces && this.#isKnownPiece(wanted)) return yield BLOCK_COST;
     const found = yield* this.#fetch(wanted, referrer);
     if (found === undefined) return;
     yield found.block.bytes.length + BLOCK_COST;
@@ -132,6 +139,12 @@ export class BlockScrub {
     return undefined;
   }
 
+  /** Whether rows lead to a piece: at the id, or wherever the index says where the id is unknown. */
+  #isKnownPiece({ id, address }: Wanted): boolean {
+    const ids = id === 0 ? this.#index.candidates(address) : [id];
+    return ids.some((one) => isPieceId(one) && isIndexed(this.#backend, one, address));
+  }
+
   #slots(id: number): number {
     if (isPieceId(id)) return SLOTS;
     const row = extentRow(this.#backend, id);
@@ -144,7 +157,7 @@ export class BlockScrub {
     referrer: Address,
   ): Generator<Step, { id: number; block: StoredBlock } | undefined> {
     const block = id === 0 ? undefined : yield* this.#attemptPiece(id, address);
-    const indexed = id !== 0 && this.#isIndexed(id, address);
+    const indexed = id !== 0 && isIndexed(this.#backend, id, address);
     if (block !== undefined) {
       if (!indexed) yield* this.#tell('index', `the index lacks ${what} ${id}`, address, true);
       return { id, block };
@@ -168,20 +181,6 @@ export class BlockScrub {
     }
     yield* this.#lost(what, id, address, indexed || candidates.length > 0);
     return undefined;
-  }
-
-  /** Whether the index, as stored, leads from the address to the id. */
-  #isIndexed(id: number, address: Address): boolean {
-    const prefix = addressPrefix(address);
-    if (!isStored(this.#backend, id)) return false;
-    const log = isPieceId(id) ? undefined : this.#backend.view('addressLog', extentOf(id));
-    if (log !== undefined) {
-      const at = slotOf(id) * PREFIX_LENGTH;
-      return equalBytes(log.subarray(at, at + PREFIX_LENGTH), prefix);
-    }
-    const row = this.#backend.view('addresses', prefix) ?? EMPTY;
-    for (let at = 0; at + 6 <= row.length; at += 6) if (readU48(row, at) === id) return true;
-    return false;
   }
 
   /** The ids that may be the block, those that others have written since included. */

@@ -4,10 +4,12 @@
  *
  *     id -> extent row -> stored form -> patches applied -> body        a private copy
  */
+import type { Address } from '../blocks/address.js';
 import type { Backend } from '../blocks/backend.js';
-import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored } from '../blocks/body.js';
-import { extentOf, slotOf, slotRange } from '../blocks/extent.js';
+import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, readU48 } from '../blocks/body.js';
+import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { isPieceId, PIECE_NUMBERS, pieceNumber } from '../blocks/piece-home.js';
+import { EMPTY, equalBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 
 /** The highest key of an integer table. */
@@ -30,6 +32,20 @@ export function isStored(backend: Backend, id: number): boolean {
   if (!isPieceId(id)) return extentRow(backend, id) !== undefined;
   const number = pieceNumber(id);
   return number < PIECE_NUMBERS && backend.view('pieces', number) !== undefined;
+}
+
+/** Whether the index, as stored, leads from the address to the id. */
+export function isIndexed(backend: Backend, id: number, address: Address): boolean {
+  const prefix = addressPrefix(address);
+  if (!isStored(backend, id)) return false;
+  const log = isPieceId(id) ? undefined : backend.view('addressLog', extentOf(id));
+  if (log !== undefined) {
+    const at = slotOf(id) * PREFIX_LENGTH;
+    return equalBytes(log.subarray(at, at + PREFIX_LENGTH), prefix);
+  }
+  const row = backend.view('addresses', prefix) ?? EMPTY;
+  for (let at = 0; at + 6 <= row.length; at += 6) if (readU48(row, at) === id) return true;
+  return false;
 }
 
 /** The body at an id. REGALIA_MISSING where its extent is not here, REGALIA_FORMAT where it is malformed. */

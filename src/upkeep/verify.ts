@@ -32,6 +32,11 @@ export interface VerifyOptions {
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
   /** Whether contents must be here; false for a replica that took metadata alone. Yes unless told. */
   readonly contents?: boolean | undefined;
+  /**
+   * Whether pieces of contents are read, every copy and shard of them; false: only that the store knows of each, in a
+   * time that metadata sets. Yes unless told.
+   */
+  readonly pieces?: boolean | undefined;
 }
 
 /** What a store scrubs. */
@@ -51,15 +56,16 @@ export async function* verify(
   { backend, pieces, store }: VerifySubject,
   options: VerifyOptions = {},
 ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
-  const { signal, onProgress, contents = true } = options;
+  const { signal, onProgress, contents = true, pieces: readsPieces = true } = options;
   throwIfAborted(signal, 'verify');
   backend.refresh();
   const total = onProgress === undefined ? 0 : expectedBlocks(backend);
-  const blocks = new BlockScrub(backend, { contents, pieces });
+  const blocks = new BlockScrub(backend, { contents, pieces, readsPieces });
   const history = new HistoryScrub(backend, blocks);
   let faults = 0;
   let read = 0;
-  for (const step of stepsOf({ backend, pieces, store }, blocks, history)) {
+  const scrubbed = readsPieces ? pieces : undefined;
+  for (const step of stepsOf({ backend, pieces: scrubbed, store }, blocks, history)) {
     if (typeof step !== 'number') {
       faults++;
       yield step;

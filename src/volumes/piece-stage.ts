@@ -137,15 +137,18 @@ export class Stage implements PieceStage {
     this.#waiting = [];
     this.#waitingBytes = 0;
     try {
-      this.#written.push(...(await this.#home.write(pieces)));
+      const written = await this.#home.write(pieces);
+      // Not before: a discard while they were written has put another list in the place of the old one.
+      this.#written.push(...written);
     } catch (error) {
       // They are still wanted: whoever goes on writes them with the rest.
       this.#waiting.unshift(...pieces);
       for (const { block } of pieces) this.#waitingBytes += block.length;
+      if (this.#discarded) this.discard();
       throw error;
     }
-    if (this.#discarded) this.discard();
     for (const { block } of pieces) this.#writtenBytes += block.length;
+    if (this.#discarded) this.discard();
     const long = this.#writtenBytes >= CHECKPOINT_BYTES || this.#written.length >= CHECKPOINT_COUNT;
     if (long) await this.#checkpoint();
   }

@@ -292,6 +292,11 @@ t.test('verify tells of a sound store, and of damage', async (t) => {
   writeFileSync(file, bytes);
   const damaged = await regalia(['verify', store, '--json']);
   t.equal(damaged.exit, 1);
+  const [metadata] = await rowsOf(t, 'verify', store, '--no-contents');
+  t.match(metadata, { faults: 0, commits: 5 });
+  t.ok(metadata?.['bytes'] < 900_000, 'contents are not read');
+  t.equal((await regalia(['verify', store, '--contents'])).exit, 1);
+  t.equal((await regalia(['verify', store, '--contents', '--no-contents'])).exit, 2);
   t.match(damaged.rows[0], { kind: 'corrupt', address: ADDRESS, key: '/large', stream: 'content' });
   t.match(damaged.rows.at(-1), { faults: damaged.rows.length - 1 });
   t.match(await regalia(['get', store, '/large', 'content']), { exit: 3, err: /REGALIA_CORRUPT/ });

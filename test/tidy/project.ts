@@ -20,7 +20,8 @@ export interface Import {
   readonly line: number;
 }
 
-const skippedFolders = new Set(['node_modules', 'dist', '.git', '.tap', 'coverage']);
+/** In a linked worktree of git, `.git` is a file that git writes. */
+const skipped = new Set(['node_modules', 'dist', '.git', '.tap', 'coverage']);
 const textName =
   /(?:^|\/)(?:[^./]+|\.[a-z]+|[^/]+\.(?:ts|js|mjs|cjs|json|jsonc|md|yml|yaml|sh|toml))$/;
 const generatedName = /(?:^|\/)package-lock\.json$/;
@@ -31,8 +32,9 @@ export function projectFiles(root: URL): File[] {
   const walk = (folder: string): void => {
     for (const entry of readdirSync(new URL(folder, root), { withFileTypes: true })) {
       const path = folder + entry.name;
+      if (skipped.has(entry.name)) continue;
       if (entry.isDirectory()) {
-        if (!skippedFolders.has(entry.name)) walk(`${path}/`);
+        walk(`${path}/`);
       } else if (entry.isFile() && textName.test(path) && !generatedName.test(path)) {
         files.push({ path, text: readFileSync(new URL(path, root), 'utf8') });
       }

@@ -101,6 +101,21 @@ for (const engine of ENGINES) {
     const { faults } = await scrub(held.store);
     const found = faults.filter((fault) => fault.key === '/photos/dog.jpg');
     t.match(found, [{ kind: 'missing', address, stream: 'content' }]);
+    const unread = await scrub(held.store, { pieces: false });
+    t.match(
+      unread.faults.filter((fault) => fault.key === '/photos/dog.jpg'),
+      [{ kind: 'missing', address, stream: 'content' }],
+    );
+  });
+
+  await check('pieces that are not to be read are not, and are known of', async (held, t) => {
+    const sound = await scrub(held.store, { pieces: false });
+    t.same(sound.faults, []);
+    if (engine === 'memory') return;
+    t.ok(sound.summary.bytes < 200_000, `${sound.summary.bytes} bytes`);
+    await flipContent(held, blockOf(held, '/photos/dog.jpg', 'content').id);
+    t.same((await scrub(held.store, { pieces: false })).faults, []);
+    t.equal((await scrub(held.store)).faults.length, 1);
   });
 
   await check('a metadata block with a flipped bit is found', async (held, t) => {

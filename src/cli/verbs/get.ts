@@ -1,18 +1,30 @@
-/** `regalia get`: the bytes of a stream, or the list of an entry's streams. */
+/** `regalia get`: the bytes of a stream or of a part of it, or the list of an entry's streams. */
 import type { Entry } from '../../index.js';
 import { absent, keyOf, reading, snapshotOf } from '../open.js';
 import { type Output, shown } from '../output.js';
+import { rangeOf } from '../quantities.js';
 import { digits } from '../show.js';
-import { defineVerb, READ_OPTIONS } from '../verb.js';
+import { defineVerb, READ_OPTIONS, UsageError } from '../verb.js';
 
 export default defineVerb({
   name: 'get',
   summary: 'print a stream as it is, or list the streams of an entry',
   usage: 'STORE KEY [STREAM]',
-  details: 'With --json the stream is described, not printed.',
-  options: READ_OPTIONS,
+  details: `
+With --json the stream is described, not printed. A range starts at byte START, counted
+from 0, and ends before byte END: 0-100 is the first hundred bytes, 100- is all but these.
+Both take KiB, MiB, GiB and TiB: 1MiB-2MiB. What lies outside the stream is refused.`,
+  options: {
+    ...READ_OPTIONS,
+    range: { type: 'string', placeholder: 'START-END', help: 'print these bytes, END left out' },
+  },
   async run({ args, options, out, signal }) {
     const [folder, key, stream] = args as [string, string, string?];
+    const range = rangeOf('range', options.range);
+    if (range !== undefined && stream === undefined) throw new UsageError('--range wants a STREAM');
+    if (range !== undefined && out.json) {
+      throw new UsageError('--range prints bytes, --json describes: give one of them');
+    }
     return reading(folder, options, async (bucket) => {
       const entry = snapshotOf(bucket, options.at).entry(keyOf(key));
       if (entry === undefined) throw absent('entry', keyOf(key));
@@ -23,7 +35,7 @@ export default defineVerb({
       const found = entry.get(stream);
       if (found === undefined) throw absent('stream', `${stream} at ${keyOf(key)}`);
       if (out.json) await describe(out, entry, stream);
-      else for await (const piece of found.readable({ signal })) await out.bytes(piece);
+      else for await (const piece of found.readable({ ...range, signal })) await out.bytes(piece);
       return 0;
     });
   },

@@ -3,22 +3,33 @@ import type { Fault } from '../../index.js';
 import { reading } from '../open.js';
 import { shown } from '../output.js';
 import { byteCount } from '../progress.js';
-import { defineVerb } from '../verb.js';
+import { count } from '../show.js';
+import { defineVerb, UsageError } from '../verb.js';
 
 export default defineVerb({
   name: 'verify',
   summary: 'read and check everything that the store keeps',
   usage: 'STORE',
-  details: 'Each fault is told once, and the exit code is 1 if there are any.',
+  details: `
+Each fault is told once, and the exit code is 1 if there are any. Contents are read, too,
+every copy and every shard of them, unless --no-contents is given: then only metadata is
+read, and that the store knows of each piece.`,
   options: {
+    contents: { type: 'boolean', help: 'read contents: so it is unless told' },
+    'no-contents': { type: 'boolean', help: 'read metadata alone' },
     metadata: { type: 'boolean', help: 'for a replica that took metadata without contents' },
   },
   async run({ args, options, out, signal, progress }) {
+    const { contents, 'no-contents': without, metadata } = options;
+    if (contents === true && without === true) {
+      throw new UsageError('--contents and --no-contents exclude each other');
+    }
     return reading(args[0] as string, {}, async (_, store) => {
       const line = progress('verify');
       const scrub = store.verify({
         signal,
-        contents: options.metadata !== true,
+        contents: metadata !== true,
+        pieces: without !== true,
         onProgress: ({ blocks, total }) => line.update(blocks, total),
       });
       let found = 0;
@@ -42,8 +53,4 @@ export default defineVerb({
 function said({ kind, address, key, stream, row, what }: Fault): string {
   const places = [key, stream, address, row].filter((each) => each !== undefined);
   return `${kind}  ${places.map(shown).join('  ')}  ${shown(what)}`;
-}
-
-function count(number: number): string {
-  return number.toLocaleString('en-US');
 }

@@ -1,0 +1,49 @@
+/** `regalia gc`: frees the room of contents that no commit refers to. */
+import type { CollectResult } from '../../index.js';
+import { writing } from '../open.js';
+import { shown } from '../output.js';
+import { byteCount } from '../progress.js';
+import { count, timeText } from '../show.js';
+import { defineVerb } from '../verb.js';
+
+export default defineVerb({
+  name: 'gc',
+  summary: 'free the room of contents that no commit refers to, and of copies given up',
+  usage: 'STORE',
+  details: `
+What is found without use is condemned, and goes with the first run ten minutes later: a
+transaction of another process may still count on it. The exit code is 1 where something
+had to stay because it is damaged: repair the store, and run it again.`,
+  options: {
+    now: { type: 'boolean', help: 'do not wait: no other process writes to the store' },
+  },
+  async run({ args, options, out, signal, progress }) {
+    return writing(args[0] as string, {}, async (_, store) => {
+      const line = progress('gc');
+      const result = await store.gc({
+        signal,
+        ...(options.now === true && { graceMs: 0 }),
+        onProgress: ({ condemned, forgotten }) => line.update(condemned + forgotten),
+      });
+      line.end();
+      const { due, deferred } = result;
+      await out.row({ ...result, due: due ?? null, deferred: deferred ?? null });
+      for (const text of linesOf(result)) await out.note(text);
+      return result.compacted.stuck > 0 ? 1 : 0;
+    });
+  },
+});
+
+function linesOf(result: CollectResult): string[] {
+  const { condemned, condemnedBytes, forgotten, compacted, due, deferred } = result;
+  const { segments, freedBytes, movedBytes, stuck } = compacted;
+  const lines = [
+    `condemned  ${count(condemned)} pieces, ${byteCount(condemnedBytes)}`,
+    `forgotten  ${count(forgotten)} pieces`,
+    `freed      ${byteCount(freedBytes)} in ${count(segments)} segments; ${byteCount(movedBytes)} moved`,
+  ];
+  if (condemned > 0 && due !== undefined) lines.push(`due        ${timeText(due)}`);
+  if (deferred !== undefined) lines.push(`deferred   ${shown(deferred)}`);
+  if (stuck > 0) lines.push(`stuck      ${count(stuck)} segments hold what is damaged`);
+  return lines;
+}

@@ -1,0 +1,57 @@
+/** A stage that is discarded while it writes leaves nothing in use behind, whether the write ends well or not. */
+import t from 'tap';
+import type { Address } from '../../src/blocks/address.js';
+import { openMemory } from '../../src/blocks/memory.js';
+import { Stage, type StagedPiece, type WrittenPiece } from '../../src/volumes/piece-stage.js';
+
+/** A home whose writes end when they are told to. */
+function slowHome() {
+  const inUse = new Set<number>();
+  const ends: ((fail?: Error) => void)[] = [];
+  let next = 1;
+  return {
+    backend: openMemory(),
+    volumes: { sync: async () => undefined },
+    inUse,
+    ends,
+    take: () => {
+      inUse.add(next);
+      return next++;
+    },
+    write: (pieces: readonly StagedPiece[]) =>
+      new Promise<WrittenPiece[]>((resolve, reject) => {
+        ends.push((fail) => (fail === undefined ? resolve(pieces.map(written)) : reject(fail)));
+      }),
+    landed: (number: number) => void inUse.delete(number),
+    begun: () => undefined,
+    ended: () => undefined,
+  };
+}
+
+function written({ number, address, block }: StagedPiece): WrittenPiece {
+  const { length } = block;
+  const copies = [{ volume: 1, segment: 1, offset: 0 }];
+  return { number, row: { address, codec: 0, plainLength: length, storedLength: length, copies } };
+}
+
+for (const fail of [undefined, new Error('no room')]) {
+  t.test(
+    `a write that ends ${fail === undefined ? 'well' : 'in vain'} after a discard`,
+    async (t) => {
+      const home = slowHome();
+      const stage = new Stage(home);
+      for (const byte of [1, 2, 3])
+        stage.put(new Uint8Array(20), new Uint8Array(33).fill(byte) as Address);
+      await stage.spill();
+      stage.put(new Uint8Array(20), new Uint8Array(33).fill(4) as Address);
+      t.equal(home.inUse.size, 4);
+      stage.discard();
+      t.equal(home.inUse.size, 3, 'what is being written is still in use');
+      home.ends[0]?.(fail);
+      await new Promise((resolve) => setImmediate(resolve));
+      t.equal(home.inUse.size, 0);
+      t.equal(stage.heavy, false);
+      await home.backend.close();
+    },
+  );
+}
