@@ -51,6 +51,31 @@ export function watchResident(): () => ResidentMemory {
   };
 }
 
+export interface Peak {
+  readonly startBytes: number;
+  /** Without pages of mapped files. */
+  readonly anonymousBytes: number;
+  readonly residentBytes: number;
+}
+
+/** Runs `work`, and polls as often as the event loop turns, and whenever `look` is called. */
+export async function peakOf(work: (look: () => void) => Promise<void>): Promise<Peak> {
+  const resident = watchResident();
+  const startBytes = anonymousBytes() ?? 0;
+  let peak = startBytes;
+  const look = (): void => {
+    peak = Math.max(peak, anonymousBytes() ?? 0);
+  };
+  const timer = setInterval(look, 2);
+  try {
+    await work(look);
+    look();
+  } finally {
+    clearInterval(timer);
+  }
+  return { startBytes, anonymousBytes: peak, residentBytes: resident().peakBytes };
+}
+
 export interface Stalls {
   readonly maxMs: number;
   readonly p99Ms: number;
