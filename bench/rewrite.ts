@@ -1,91 +1,87 @@
 /**
- * What does it cost to rewrite one byte within a long content: time from begin to commit, without the flush and with it,
- * and bytes that the store keeps for it? Each byte lies at another random place.
- *
- * Whether `write` takes a place is found by trying it on a small store; where it does not, there are no rows.
+ * What does a byte in the middle of a large content cost? A commit of its own each, unflushed, in a content of 1 GiB
+ * and in one of a sixteenth: the cost should hardly know the size. And how large is the delta that brings it to a
+ * replica, at most: the file's piece and its path.
  */
-import { join } from 'node:path';
-import { Regalia, type Transaction, type WriteOptions } from '../src/index.js';
 import type { Bench, Context, Row } from './harness/bench.js';
-import { gibibyte, longContent, longKey, writeLong } from './harness/contents.js';
-import { storedBytes } from './harness/folder.js';
 import { mebibyte, openOurs, stream } from './harness/ours.js';
 import { Random } from './harness/random.js';
-import { sample, timed } from './harness/sample.js';
-import { longFile } from './harness/work-set.js';
+import { sample, summarize, timed } from './harness/sample.js';
 
-const bytes_total = gibibyte;
-const samples = 20;
+const length = 1_024 * mebibyte;
+const edits = 50;
+const key = '/disk';
+const chunkings = {
+  content: { kind: 'content', bytesMin: 16_384, bytesAverage: 65_536, bytesMax: 262_144 },
+  fixed: { kind: 'fixed', bytes: 65_536 },
+} as const;
 
-/** Overwrites from byte `at` on, and leaves the rest. */
-function writeAt(tx: Transaction, bytes: Uint8Array, at: number): Promise<number> {
-  const options: WriteOptions & { readonly at: number } = { at };
-  return tx.write(longKey, stream, bytes, options);
+interface Costs {
+  readonly times: number[];
+  readonly deltaBytes: number;
 }
 
-async function takesPlaces(): Promise<boolean> {
-  const store = await Regalia.memory();
-  try {
-    const tx = store.begin();
-    await tx.write(longKey, stream, new Uint8Array(100_000));
-    await writeAt(tx, Uint8Array.of(7), 5);
-    await tx.commit();
-    return longContent(store).size === 100_000;
-  } finally {
-    await store.close();
-  }
-}
-
-async function rewrite(store: Regalia, byte: number, at: number, durability: 'sync' | 'none') {
-  const ms = await timed(async () => {
-    const tx = store.begin();
-    await writeAt(tx, Uint8Array.of(byte), at);
-    await tx.commit({ durability });
+async function costsOf(
+  context: Context,
+  kind: keyof typeof chunkings,
+  bytes: number,
+): Promise<Costs> {
+  const folder = context.folder(`${kind}-${bytes}`);
+  const streams = { [stream]: { chunking: chunkings[kind] } };
+  const store = await openOurs(folder, { durability: 'none', streams });
+  const random = new Random(context.seed);
+  await store.transact(async (tx) => {
+    await tx.write(key, stream, noise(bytes, random));
   });
-  const [found] = await longContent(store).bytes({ start: at, end: at + 1 });
-  if (found !== byte) throw new Error(`byte ${at} is ${found}, not ${byte}`);
-  return ms;
+  const times = await sample(edits, (run) =>
+    timed(async () => {
+      const at = Math.floor((bytes * (run + 0.5)) / edits);
+      await store.transact(async (tx) => {
+        await tx.write(key, stream, Uint8Array.of(run), { at });
+      });
+    }),
+  );
+  const have = await store.have();
+  await store.transact(async (tx) => {
+    await tx.write(key, stream, Uint8Array.of(99), { at: bytes / 2 });
+  });
+  let deltaBytes = 0;
+  for await (const part of store.export({ have })) deltaBytes += part.length;
+  await store.close();
+  return { times, deltaBytes };
+}
+
+function* noise(bytes: number, random: Random): Generator<Uint8Array> {
+  for (let left = bytes; left > 0; left -= mebibyte) {
+    yield random.bytes(Math.min(mebibyte, left));
+  }
 }
 
 async function run(context: Context): Promise<Row[]> {
-  if (!(await takesPlaces())) {
-    context.say('write does not take a place (`at`): left out');
-    return [];
+  const large = context.sized(length, 16 * mebibyte);
+  const rows: Row[] = [];
+  for (const kind of ['content', 'fixed'] as const) {
+    const small = await costsOf(context, kind, large / 16);
+    const whole = await costsOf(context, kind, large);
+    const growth = summarize(whole.times).median / summarize(small.times).median;
+    const size = `${large / mebibyte} MiB`;
+    rows.push(
+      { case: `a byte of ${size}, ${kind}`, unit: 'ms', ours: whole.times },
+      {
+        case: `beside one of a sixteenth, ${kind}`,
+        unit: '×',
+        ours: growth,
+        target: { of: 'ours', atMost: 2 },
+      },
+      { case: `its delta, ${kind}`, unit: 'bytes', ours: whole.deltaBytes },
+    );
   }
-  const path = join(context.folder('file'), 'long');
-  longFile(path, context.sized(bytes_total, mebibyte));
-  const folder = join(context.folder('ours'), 'store');
-  const store = await openOurs(folder);
-  await writeLong(store, path);
-  const { size } = longContent(store);
-  const random = new Random(context.seed, 8);
-  const bytes: number[] = [];
-  const stored = (): number => storedBytes(folder) - store.stats().freeBytes;
-  const times = (durability: 'sync' | 'none') =>
-    sample(samples, async (run) => rewrite(store, run, random.below(size), durability));
-  const unflushed = await times('none');
-  const flushed = await times('sync');
-  for (let i = 0; i < samples; i++) {
-    const before = stored();
-    await rewrite(store, i, random.below(size), 'sync');
-    bytes.push((stored() - before) / mebibyte);
-  }
-  await store.close();
-  const what = `one byte of ${Math.round(size / mebibyte)} MiB rewritten`;
-  return [
-    { case: `${what}, not flushed`, unit: 'ms', ours: unflushed, target: below(20) },
-    { case: `${what}, durable`, unit: 'ms', ours: flushed },
-    { case: `${what}: stored`, unit: 'MiB', ours: bytes, target: below(1) },
-  ];
-}
-
-function below(atMost: number) {
-  return { of: 'ours', atMost } as const;
+  return rows;
 }
 
 const bench: Bench = {
   name: 'rewrite',
-  question: 'What does it cost to rewrite one byte of a long content?',
+  question: 'What does a byte in the middle of a large content cost?',
   run,
 };
 export default bench;

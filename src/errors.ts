@@ -65,8 +65,12 @@ export interface ErrorData {
   REGALIA_PERMISSION: { path: string };
   /** Another process or handle holds what was asked for. */
   REGALIA_LOCKED: { path: string };
+  /** A volume of contents that is not here, or not fit for what was asked of it. */
+  REGALIA_VOLUME: { volume: string; path: string; reason: string };
   /** An input or output error of the operating system; the handle is poisoned. */
   REGALIA_IO: { path: string; operation: string };
+  /** A worker died or failed, and its task failed on the calling thread too. */
+  REGALIA_WORKER: { task: string; reason: string };
   /** A caller's signal was aborted. */
   REGALIA_ABORTED: { operation: string };
 }

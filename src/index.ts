@@ -1,6 +1,7 @@
 /** The public surface of Regalia: exports only. */
 export type { Durability } from './blocks/backend.js';
 export { nameBytes, nameText } from './bytes.js';
+export type { Chunking } from './chunks/splitter.js';
 export {
   type ErrorCode,
   type ErrorData,
@@ -29,7 +30,8 @@ export type { BranchInfo, TagInfo } from './store/refs.js';
 export { Regalia, type RegaliaOptions, type StoreStats } from './store/regalia.js';
 export type { At } from './store/resolve.js';
 export { Snapshot } from './store/snapshot.js';
-export { Transaction, type TransactionOptions, type WriteOptions } from './store/transaction.js';
+export type { ChangeOptions, WriteOptions } from './store/stream-writes.js';
+export { Transaction, type TransactionOptions } from './store/transaction.js';
 export type { ChildRange } from './store/view.js';
 export type { WatchOptions } from './store/watch.js';
 export type { CborData } from './streams/cbor.js';

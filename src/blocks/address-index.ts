@@ -111,11 +111,25 @@ function settleSlice(batch: Batch): number {
     if (entries.length >= SETTLE_SLICE) break;
   }
   entries.sort((a, b) => Buffer.compare(a.prefix, b.prefix));
-  for (const { prefix, id } of entries) {
-    const there = batch.get('addresses', prefix);
-    const added = u48Bytes(id);
-    batch.put('addresses', prefix, there === undefined ? added : concatBytes([there, added]));
-  }
+  for (const { prefix, id } of entries) putAddress(batch, prefix, id);
   for (const extent of extents) batch.del('addressLog', extent);
   return entries.length;
+}
+
+/** Adds one id to those that the table has for a digest's first bytes. */
+export function putAddress(batch: Batch, prefix: Uint8Array, id: number): void {
+  const there = batch.get('addresses', prefix);
+  const added = u48Bytes(id);
+  batch.put('addresses', prefix, there === undefined ? added : concatBytes([there, added]));
+}
+
+/** Removes one id from them. */
+export function removeAddress(batch: Batch, prefix: Uint8Array, id: number): void {
+  const there = batch.get('addresses', prefix) ?? EMPTY;
+  const kept: Uint8Array[] = [];
+  for (let at = 0; at + 6 <= there.length; at += 6) {
+    if (readU48(there, at) !== id) kept.push(there.subarray(at, at + 6));
+  }
+  if (kept.length === 0) batch.del('addresses', prefix);
+  else batch.put('addresses', prefix, concatBytes(kept));
 }

@@ -7,8 +7,9 @@
  * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is found by the address
  * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
  */
+import { copyBytes } from '../bytes.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
-import { type Address, addressText, verifyBlock } from './address.js';
+import { type Address, addressText, BlockKind, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import type { Backend, Batch } from './backend.js';
 import {
@@ -21,6 +22,7 @@ import {
 } from './body.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
+import { isPieceId, type PieceCare, type PieceHome, type PieceStage } from './piece-home.js';
 
 /** A verified body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
 export interface Body {
@@ -50,13 +52,16 @@ const SPILL_BYTES = 4 * 1024 * 1024;
 export class Blocks {
   readonly backend: Backend;
   readonly index: AddressIndex;
+  /** The home of pieces; without one they lie in extents. */
+  readonly pieces: PieceHome | undefined;
   /** Extents that are not, or not surely, in the backend yet. */
   readonly #staged = new Map<number, ExtentBuilder>();
   /** Extent 0 is never used, so that an id of 0 can mean: unknown. */
   readonly #numbers: Lease;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, pieces?: PieceHome) {
     this.backend = backend;
+    this.pieces = pieces;
     this.index = new AddressIndex(backend);
     this.#numbers = new Lease(backend, 'extents', EXTENT_NUMBER_MAX);
   }
@@ -69,9 +74,7 @@ export class Blocks {
     let failure: unknown;
     if (id !== 0) {
       try {
-        const body = this.#readUnverified(id, 0);
-        verifyBlock(address, plain(body), what);
-        return body;
+        return this.#readAt(id, address, what);
       } catch (error) {
         if (!isIntegrityError(error)) throw error;
         failure = error;
@@ -79,26 +82,40 @@ export class Blocks {
     }
     const body = this.#readByAddress(address, what);
     if (body !== undefined) return body;
-    if (isRegaliaError(failure, 'REGALIA_CORRUPT')) throw failure;
-    throw new RegaliaError(
-      isRegaliaError(failure, 'REGALIA_FORMAT') ? 'REGALIA_CORRUPT' : 'REGALIA_MISSING',
-      `${what} ${addressText(address)} is not here`,
-      {
-        address: addressText(address),
-        what,
-        expected: addressText(address),
-        actual: 'nothing readable',
-      },
-      { cause: failure },
-    );
+    throw absentBlock(address, what, failure);
   }
 
+  /** The whole blocks of pieces, in their order, without holding up the event loop. For reading alone. */
+  async fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]> {
+    const { pieces } = this;
+    const atHome = refs.every(({ id }) => isPieceId(id));
+    if (pieces !== undefined && atHome) {
+      try {
+        return await pieces.fetch(refs, what);
+      } catch (error) {
+        if (!isIntegrityError(error)) throw error;
+        // One by one, so that each is looked for by its address, and the one at fault is told.
+      }
+    }
+    return refs.map(({ id, address }) => copyBytes(plain(this.read(id, address, what))));
+  }
+
+  #readAt(id: number, address: Address, what: string): Body {
+    if (isPieceId(id)) return pieceBody(this.#home(id).read(id, address, what));
+    const body = this.#readUnverified(id, 0);
+    verifyBlock(address, plain(body), what);
+    return body;
+  }
+
+  #home(id: number): PieceHome {
+    if (this.pieces !== undefined) return this.pieces;
+    const data = { address: `piece ${id}` };
+    throw new RegaliaError('REGALIA_MISSING', 'this store has no home for pieces', data);
+  }
   #readByAddress(address: Address, what: string): Body | undefined {
     for (const id of this.index.candidates(address)) {
       try {
-        const body = this.#readUnverified(id, 0);
-        verifyBlock(address, plain(body), what);
-        return body;
+        return this.#readAt(id, address, what);
       } catch (error) {
         if (!isIntegrityError(error)) throw error;
       }
@@ -106,9 +123,13 @@ export class Blocks {
     return undefined;
   }
 
-  /** The id of the block, if it is here and sound. */
+  /** The id of the block, if it is here and sound. A piece at home is believed to be, until it was read in vain. */
   find(address: Address): number | undefined {
     for (const id of this.index.candidates(address)) {
+      if (isPieceId(id)) {
+        if (this.pieces?.holds(id, address) === true) return id;
+        continue;
+      }
       try {
         verifyBlock(address, plain(this.#readUnverified(id, 0)), 'block');
         return id;
@@ -146,24 +167,27 @@ export class Blocks {
     return { form: readStored(row, start, end), bytes: row, end };
   }
 
-  /** Makes sure that `count` extents can be begun without waiting. */
+  /** Makes sure that `count` extents can be begun, and as many pieces staged, without waiting. */
   async reserve(count: number): Promise<void> {
     await this.#numbers.reserve(count);
+    await this.pieces?.reserve(count);
   }
 
-  /** How many extents can be begun without waiting. */
+  /** How many extents can be begun, and pieces staged, without waiting. */
   get available(): number {
-    return this.#numbers.available;
+    return Math.min(this.#numbers.available, this.pieces?.available ?? Number.POSITIVE_INFINITY);
   }
 
   /** Begins to reserve more where few are left, without waiting for it. */
   replenish(): void {
     this.#numbers.replenish(REPLENISH_BELOW);
+    this.pieces?.replenish();
   }
 
-  /** Gives back extent numbers that were reserved and not used. */
+  /** Gives back numbers that were reserved and not used. */
   async release(): Promise<void> {
     await this.#numbers.release();
+    await this.pieces?.release();
   }
 
   /** An unused extent number; `reserve` came first. */
@@ -192,6 +216,7 @@ export class Blocks {
 /** Stages the blocks of one transaction. */
 export class BlockWriter {
   readonly blocks: Blocks;
+  readonly #pieces: PieceStage | undefined;
   #open: ExtentBuilder | undefined;
   #closed: ExtentBuilder[] = [];
   #closedBytes = 0;
@@ -202,6 +227,14 @@ export class BlockWriter {
 
   constructor(blocks: Blocks) {
     this.blocks = blocks;
+    this.#pieces = blocks.pieces?.stage();
+  }
+
+  /** Stages a piece, whose first `plainLength` bytes in `body` hash to `address`, and returns its id. */
+  putPiece(body: BodyWriter, plainLength: number, address: Address, care?: PieceCare): number {
+    if (this.#pieces === undefined) return this.put(body, plainLength, address);
+    this.blockCount++;
+    return this.#pieces.put(body.bytes.subarray(0, plainLength), address, care);
   }
 
   /**
@@ -214,6 +247,9 @@ export class BlockWriter {
     address: Address,
     base?: { readonly id: number; readonly depth: number },
   ): number {
+    if (this.#pieces !== undefined && body.bytes[0] === BlockKind.piece) {
+      return this.putPiece(body, plainLength, address);
+    }
     this.#open ??= this.blocks.takeExtent();
     const { stored } = this.#open;
     const before = stored.length;
@@ -241,7 +277,7 @@ export class BlockWriter {
 
   /** Whether enough is staged that `spill` pays. */
   get heavy(): boolean {
-    return this.#closedBytes >= SPILL_BYTES;
+    return this.#closedBytes >= SPILL_BYTES || this.#pieces?.heavy === true;
   }
 
   /**
@@ -250,6 +286,7 @@ export class BlockWriter {
    */
   async spill(): Promise<void> {
     await this.drain();
+    await this.#pieces?.spill();
     const extents = this.#closed;
     this.#closed = [];
     this.#closedBytes = 0;
@@ -278,10 +315,17 @@ export class BlockWriter {
     await spilling;
   }
 
+  /** Resolves when nothing is being written, and all pieces are on disk: what `emit` asks for. */
+  async prepare(): Promise<void> {
+    await this.drain();
+    await this.#pieces?.prepare();
+  }
+
   /** Puts all that is still staged into the transaction that moves the head; `settle` follows once it has landed. */
   emit(batch: Batch): void {
     this.#closeExtent();
     putExtents(batch, this.#closed);
+    this.#pieces?.emit(batch);
   }
 
   /** What `emit` put has landed. */
@@ -289,6 +333,7 @@ export class BlockWriter {
     for (const extent of this.#closed) this.blocks.settled(extent);
     this.#closed = [];
     this.#closedBytes = 0;
+    this.#pieces?.settle();
   }
 
   /** Forgets what is staged. */
@@ -297,6 +342,7 @@ export class BlockWriter {
     for (const extent of this.#closed) this.blocks.dropped(extent);
     this.#closed = [];
     this.#closedBytes = 0;
+    this.#pieces?.discard();
   }
 }
 
@@ -314,6 +360,26 @@ function storedIn(
   const [start, end] = extent.range(slotOf(id));
   const { bytes } = extent.stored;
   return { form: readStored(bytes, start, end), bytes, end };
+}
+
+function absentBlock(address: Address, what: string, failure: unknown): unknown {
+  if (isRegaliaError(failure, 'REGALIA_CORRUPT')) return failure;
+  const code = isRegaliaError(failure, 'REGALIA_FORMAT') ? 'REGALIA_CORRUPT' : 'REGALIA_MISSING';
+  const text = addressText(address);
+  const { source } = isRegaliaError(failure, 'REGALIA_MISSING') ? failure.data : {};
+  const data = { address: text, what, expected: text, actual: 'nothing readable' };
+  return new RegaliaError(
+    code,
+    source === undefined
+      ? `${what} ${text} is not here`
+      : `${what} ${text} is in ${source}, which is not here`,
+    source === undefined ? data : { ...data, source },
+    { cause: failure },
+  );
+}
+
+function pieceBody(bytes: Uint8Array): Body {
+  return { bytes, start: 0, end: bytes.length, plainLength: bytes.length, depth: 0 };
 }
 
 function plain(body: Body): Uint8Array {

@@ -154,6 +154,12 @@ export function nodeAt(page: Buffer, index: number): number {
   return page.readUInt16LE(PAGE_HEADER_BYTES + index * 2) + PAGE_HEADER_BYTES;
 }
 
+/** A node's key. */
+export function nodeKey(page: Buffer, index: number): Buffer {
+  const start = nodeAt(page, index) + NODE_HEADER_BYTES;
+  return page.subarray(start, start + page.readUInt16LE(start - 2));
+}
+
 function checkOffsets(file: PageFile, page: Buffer, name: string, leaf: boolean): void {
   const lower = page.readUInt16LE(20);
   const upper = page.readUInt16LE(22);

@@ -37,6 +37,7 @@ import {
   NO_ROOT,
   namedTree,
   nodeCount,
+  nodeKey,
   PAGE_BRANCH,
   PAGE_HEADER_BYTES,
   PAGE_LEAF,
@@ -107,6 +108,7 @@ function examine(path: string, descriptor: number): void {
   const tables = readDirectory(file, newer.main);
   for (const [name, tree] of tables) checkRoot(file, tree, `table ${name}`);
   checkRoot(file, newer.free, 'the free list');
+  checkFreeList(file, newer.free);
   if (file.filePages > newer.lastPage) return;
   for (const tree of [newer.free, newer.main, ...tables.values()])
     walkTree(file, tree, () => undefined);
@@ -129,11 +131,16 @@ function fileOf(
   };
 }
 
-/** A root of another transaction means that the meta page's own number, or its root, has changed. */
-function checkTransaction(file: PageFile, { main, transaction }: Meta): void {
-  if (main.root === NO_ROOT) return;
-  const found = u64(readPage(file, main.root, main.depth === 1), 8);
-  if (found !== transaction) throw otherTransaction(file, transaction, found);
+/**
+ * A root of another transaction means that the meta page's own number, or its root, has changed. Every transaction
+ * rewrites the root of the tables, and frees the page that it was in: so it rewrites that of the free list, too.
+ */
+function checkTransaction(file: PageFile, { main, free, transaction }: Meta): void {
+  for (const tree of [main, free]) {
+    if (tree.root === NO_ROOT) continue;
+    const found = u64(readPage(file, tree.root, tree.depth === 1), 8);
+    if (found !== transaction) throw otherTransaction(file, transaction, found);
+  }
 }
 
 /**
@@ -152,7 +159,7 @@ function checkOlder(file: PageFile, { main, transaction }: Meta): void {
 }
 
 function otherTransaction(file: PageFile, expected: number, found: number): RegaliaError {
-  return corrupt(file.path, 'the table of tables', `of transaction ${expected}`, `${found}`);
+  return corrupt(file.path, 'a root', `of transaction ${expected}`, `${found}`);
 }
 
 /** The two meta pages, newer first, after both were checked. */
@@ -264,7 +271,24 @@ function checkTable(file: PageFile, name: string, tree: Tree | undefined): void 
 
 function checkRoot(file: PageFile, tree: Tree, what: string): void {
   checkTree(tree, file, what);
-  if (tree.root !== NO_ROOT) readPage(file, tree.root, tree.depth === 1);
+  if (tree.root === NO_ROOT) return;
+  const page = readPage(file, tree.root, tree.depth === 1);
+  // Another leaf than its own has other rows, and most times another number of them.
+  if (tree.depth !== 1 || nodeCount(page) === tree.entries) return;
+  throw corrupt(file.path, what, `of ${tree.entries} rows`, `${nodeCount(page)}`);
+}
+
+/** The free list is by transaction: a leaf of another tree, which LMDB would take numbers of pages from, is not. */
+function checkFreeList(file: PageFile, free: Tree): void {
+  if (free.root === NO_ROOT || free.depth !== 1) return;
+  const page = readPage(file, free.root, true);
+  for (let i = 0; i < nodeCount(page); i++) {
+    const key = nodeKey(page, i);
+    const transaction = key.length === 8 ? u64(key, 0) : 0;
+    if (transaction >= 1 && transaction <= file.transaction) continue;
+    const actual = key.toString('hex', 0, 16);
+    throw corrupt(file.path, 'the free list', `of transactions up to ${file.transaction}`, actual);
+  }
 }
 
 /** To notice that a writer was at work. */

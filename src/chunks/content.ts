@@ -1,15 +1,19 @@
 /**
- * A content: the bytes of a stream that is too large to lie inline, kept as pieces, and referred to by the address of
- * one block. What it is follows from its pieces alone:
+ * A content: the bytes of a stream that is too large to lie inline, kept as pieces and holes, its parts, and referred
+ * to by the address of one block. What it is follows from its parts alone:
  *
  *     one piece        the piece itself
- *     more pieces      the top manifest of a tree whose leaves are the pieces
+ *     one hole         a manifest of level 1 that lists the hole
+ *     more parts       the top manifest of a tree whose leaves are the parts
  *
- * Nothing else exists: no content is empty (empty streams are inline), and no top manifest has a single child. So
+ * Nothing else exists: no content is empty (empty streams are inline), and no other top manifest has a single child. So
  * under one algorithm and one way of cutting, equal bytes have equal addresses, however they were written.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import { RegaliaError } from '../errors.js';
+
+/** No content is longer, in bytes: what a record and a manifest say beside a length leaves no more room for it. */
+export const CONTENT_MAX: number = 2 ** 51 - 1;
 
 export interface ContentRef {
   readonly address: Address;
@@ -35,4 +39,12 @@ export function checkRange(start: number, end: number, length: number): void {
   const actual = `start ${start}, end ${end}`;
   const message = `a range of this content needs ${expected}, found ${actual}`;
   throw new RegaliaError('REGALIA_RANGE', message, { expected, actual });
+}
+
+/** REGALIA_RANGE unless a content may have so many bytes. */
+export function checkLength(length: number): void {
+  if (Number.isInteger(length) && length >= 0 && length <= CONTENT_MAX) return;
+  const expected = `a length of 0 to ${CONTENT_MAX}`;
+  const message = `a content needs ${expected}, found ${length}`;
+  throw new RegaliaError('REGALIA_RANGE', message, { expected, actual: `${length}` });
 }

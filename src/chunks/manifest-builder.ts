@@ -1,30 +1,43 @@
 /**
- * Builds the tree over a content's pieces from left to right, holding one unfinished node a level.
+ * Builds the tree over a content's parts from left to right, holding one unfinished node a level.
  *
  *     level 2        [ m m … ]          unfinished: the path at the right edge
  *     level 1   (m)(m)  [ p p p … ]     (m): written, and listed one level above
- *     pieces
+ *     parts
  *
- * Where nodes end is `endsNode`'s decision, by children alone: the tree is a function of the pieces. A level with one
- * node only is the top; a level that would have one child only is never made.
+ * Where nodes end is `endsNode`'s decision, by children alone: the tree is a function of the parts. A level with one
+ * node only is the top; a level that would have one child only is never made, but above a hole that is alone.
+ *
+ * A builder may go on from a place in another tree (`resume`), and take whole nodes of it (`add` at a level) where both
+ * are at a node's beginning: what it makes is the same as if all parts had been added one by one.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
 import { assert } from '../errors.js';
 import type { ContentRef } from './content.js';
-import { type Child, endsNode, LEVEL_MAX, writeManifest } from './manifest.js';
+import { endsNode, isHole, LEVEL_MAX, type Part, writeManifest } from './manifest.js';
 import type { BlockSink } from './staging.js';
 
+/** The children of nodes of one level: parts beneath level 1. */
 interface Level {
-  children: Child[];
+  children: Part[];
   /** Whether a node of this level was written. */
   written: boolean;
+}
+
+/** An unfinished node, by its children so far. */
+export interface Unfinished {
+  readonly level: number;
+  readonly children: readonly Part[];
+  /** Whether it is the first one of its level. */
+  readonly first: boolean;
 }
 
 export class ManifestBuilder {
   readonly #sink: BlockSink;
   readonly #algorithm: AlgorithmNumber;
   readonly #body: BodyWriter;
+  /** By the level of their nodes, less 1. */
   readonly #levels: Level[] = [];
 
   /** `body` is room for the blocks it writes, shared with the caller. */
@@ -34,38 +47,57 @@ export class ManifestBuilder {
     this.#body = body;
   }
 
-  /** Adds the next piece. */
-  add(piece: Child): void {
-    let child: Child | undefined = piece;
-    for (let depth = 0; child !== undefined; depth++) {
-      const level = this.#level(depth);
-      level.children.push(child);
-      const ends = endsNode(child.address, level.children.length);
-      child = ends ? this.#write(level, depth + 1) : undefined;
+  /** Goes on where a tree was left: `path` has the node of each level that was not ended yet, none twice. */
+  resume(path: readonly Unfinished[]): void {
+    assert(this.#levels.length === 0, 'a builder goes on from one place');
+    for (const { level, children, first } of path) {
+      const own = this.#level(level - 1);
+      own.children = [...children];
+      own.written = !first;
     }
   }
 
-  /** Writes what is unfinished. At least one piece was added. */
+  /** Adds the next part, or a whole node of a level at whose beginning the builder is. */
+  add(part: Part, level = 0): void {
+    assert(this.isBetween(level), 'a whole node comes between nodes');
+    let child: Part | undefined = part;
+    for (let depth = level; child !== undefined; depth++) {
+      const above = this.#level(depth);
+      above.children.push(child);
+      const ends = endsNode(child, above.children.length);
+      child = ends ? this.#write(above, depth + 1) : undefined;
+    }
+  }
+
+  /** Whether the last node of this level is ended, and with it those beneath: always so of level 0, of parts. */
+  isBetween(level: number): boolean {
+    for (let depth = 0; depth < level; depth++) {
+      const own = this.#levels[depth];
+      if (own === undefined || own.children.length > 0) return false;
+    }
+    return true;
+  }
+
+  /** Writes what is unfinished. At least one part was added. */
   finish(): ContentRef {
     for (let depth = 0; depth <= LEVEL_MAX; depth++) {
       const level = this.#level(depth);
       const [only, second] = level.children;
       if (!level.written && second === undefined) {
-        assert(only !== undefined, 'a content has a piece');
-        return only;
+        assert(only !== undefined, 'a content has a part');
+        return isHole(only) ? this.#write(level, depth + 1) : only;
       }
       if (only !== undefined) this.#level(depth + 1).children.push(this.#write(level, depth + 1));
     }
-    throw new Error('regalia: assertion failed: a content is below 2^53 bytes');
+    throw new Error('regalia: assertion failed: a content is below 2^51 bytes');
   }
 
   #level(depth: number): Level {
-    let level = this.#levels[depth];
-    if (level === undefined) this.#levels.push((level = { children: [], written: false }));
-    return level;
+    while (this.#levels.length <= depth) this.#levels.push({ children: [], written: false });
+    return this.#levels[depth] as Level;
   }
 
-  #write(level: Level, number: number): Child {
+  #write(level: Level, number: number): ContentRef {
     const { children } = level;
     level.children = [];
     level.written = true;

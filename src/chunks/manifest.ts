@@ -1,21 +1,22 @@
 /**
- * Manifests: the nodes of the tree over a content's pieces.
+ * Manifests: the nodes of the tree over a content's parts, which are pieces and holes.
  *
  *     manifest   kind u8 = 4 | version u8 = 1 | algorithm u8 | level u8 | varint count | child × count
- *     child      varint length | digest 32          length: logical bytes beneath, at least 1
- *     links      u48 id × count                     beside, never hashed
+ *     child      varint length × 2 | digest 32           length: logical bytes beneath, at least 1
+ *     hole       varint length × 2 + 1                   in level 1 only; at least 65,536; no two side by side
+ *     links      u48 id × count                          beside, never hashed; 0 for a hole
  *
- * Level 1 lists pieces, level n + 1 lists manifests of level n. Children are of the manifest's own algorithm. A node
+ * Level 1 lists parts, level n + 1 lists manifests of level n. Children are of the manifest's own algorithm. A node
  * ends after a child whose digest begins with six zero bits if that is its 32nd or a later one, else after its 256th,
  * else where the level ends. All but the last node of a level thus have 32 to 256 children, 93 in the mean (31 + 64 ×
- * (1 − (63/64)^225)), about 3.8 KiB with links; 3 in 100 are cut at 256.
+ * (1 − (63/64)^225)), about 3.8 KiB with links; 3 in 100 are cut at 256. A hole has no digest and ends none.
  *
  * Digests are as good as random, so a node's end depends on what is near it. An inserted piece changes its own node;
  * the ends behind it stay, unless the node grew beyond 256 or the piece is an end itself (1 in 64). Then the ends of
  * old and new fall together again at the first matching child that both take, and more than half of the matching
  * ones are such. Simulated, 3,000 insertions: a level gets one new node in 92 of 100, two in nearly all others, three
- * in three cases. Where one piece repeats (zeros), nodes are cut by count, but are then equal as well. Whoever mines
- * pieces harms the manifests of that content alone.
+ * in three cases. Where one piece repeats, nodes are cut by count, but are then equal as well. Whoever mines pieces
+ * harms the manifests of that content alone.
  */
 import {
   ADDRESS_LENGTH,
@@ -28,15 +29,19 @@ import { type BodyWriter, readU48 } from '../blocks/body.js';
 import { ByteReader } from '../bytes.js';
 import { assert } from '../errors.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
+import { CONTENT_MAX } from './content.js';
+import { HOLE_MIN } from './holes.js';
 import { checkHeader, PIECE_MAX } from './piece.js';
 
 export const CHILDREN_MIN = 32;
 export const CHILDREN_MAX = 256;
-/** The top of 2^53 bytes at the fewest children: level n + 1 is over more than 32^n pieces. */
+/** Level n + 1 is over more than 32^n parts, and 32^11 bytes are more than a content has. */
 export const LEVEL_MAX = 11;
 /** No manifest's plain bytes are longer. */
 export const MANIFEST_MAX = 4 + 2 + CHILDREN_MAX * (8 + DIGEST_LENGTH);
 const LINK_LENGTH = 6;
+/** Where a hole's digest would be: no digest lies at a manifest's beginning. */
+const NO_DIGEST = 0;
 
 /** A block beneath a manifest. */
 export interface Child {
@@ -46,9 +51,28 @@ export interface Child {
   readonly length: number;
 }
 
-/** Whether a node ends after its `count`th child, whose address is this. */
-export function endsNode(address: Address, count: number): boolean {
-  return count >= CHILDREN_MAX || (count >= CHILDREN_MIN && (address[1] as number) < 4);
+/** A run of zeros in the place of a piece. */
+export interface Hole {
+  readonly address: undefined;
+  readonly length: number;
+}
+
+/** What a content is made of, or a manifest that stands for several. */
+export type Part = Child | Hole;
+
+export function isHole(part: Part): part is Hole {
+  return part.address === undefined;
+}
+
+/** Whether a node ends after its `count`th child. */
+export function endsNode({ address }: Part, count: number): boolean {
+  return endsBehind(address?.[1], count);
+}
+
+/** The same by the first byte of the child's digest; undefined for a hole. */
+function endsBehind(digest: number | undefined, count: number): boolean {
+  if (count >= CHILDREN_MAX) return true;
+  return count >= CHILDREN_MIN && digest !== undefined && digest < 4;
 }
 
 /** Writes a manifest's body to `body` and returns its plain length. */
@@ -56,7 +80,7 @@ export function writeManifest(
   body: BodyWriter,
   algorithm: AlgorithmNumber,
   level: number,
-  children: readonly Child[],
+  children: readonly Part[],
 ): number {
   assert(level >= 1 && level <= LEVEL_MAX, 'a manifest has a level of 1 to 11');
   assert(
@@ -69,14 +93,26 @@ export function writeManifest(
   body.u8(algorithm);
   body.u8(level);
   body.varint(children.length);
-  for (const { address, length } of children) {
-    assert(address[0] === algorithm, 'the blocks of a content share one algorithm');
-    body.varint(length);
-    body.range(address, 1, ADDRESS_LENGTH);
-  }
+  for (const child of children) writeChild(body, algorithm, level, child);
   const plainLength = body.length;
-  for (const { id } of children) body.u48(id);
+  for (const child of children) body.u48(isHole(child) ? 0 : child.id);
   return plainLength;
+}
+
+function writeChild(
+  body: BodyWriter,
+  algorithm: AlgorithmNumber,
+  level: number,
+  child: Part,
+): void {
+  if (isHole(child)) {
+    assert(level === 1 && child.length >= HOLE_MIN, 'a hole is long, and a part');
+    body.varint(child.length * 2 + 1);
+    return;
+  }
+  assert(child.address[0] === algorithm, 'the blocks of a content share one algorithm');
+  body.varint(child.length * 2);
+  body.range(child.address, 1, ADDRESS_LENGTH);
 }
 
 /** Writes the body of a manifest that came from elsewhere, given the local ids of its children. */
@@ -116,24 +152,36 @@ export class Manifest {
   }
 
   #readChildren(reader: ByteReader): void {
-    const most = this.level === 1 ? PIECE_MAX : Number.MAX_SAFE_INTEGER;
     let end = 0;
     for (let i = 0; i < this.count; i++) {
-      const length = reader.varint();
-      if (length < 1 || length > most) reader.fail(`a length of 1 to ${most}`, `${length}`);
+      const head = reader.varint();
+      const hole = head % 2 === 1;
+      const length = (head - (head % 2)) / 2;
+      this.#checkLength(reader, length, hole);
+      if (hole && i > 0 && this.isHole(i - 1)) reader.fail('a piece behind a hole', 'a hole');
       end += length;
-      if (end > Number.MAX_SAFE_INTEGER) reader.fail('a sum below 2^53', 'a larger one');
+      if (end > CONTENT_MAX) reader.fail('a sum below 2^51', 'a larger one');
       this.ends[i] = end;
-      this.#digests[i] = reader.at;
-      reader.bytes(DIGEST_LENGTH);
+      this.#digests[i] = hole ? NO_DIGEST : reader.at;
+      if (!hole) reader.bytes(DIGEST_LENGTH);
       if (i + 1 < this.count && this.#endsAfter(i)) {
         reader.fail(`the node's end after child ${i}`, `${this.count} children`);
       }
     }
   }
 
+  #checkLength(reader: ByteReader, length: number, hole: boolean): void {
+    if (hole && this.level > 1) reader.fail('a manifest', 'a hole');
+    const least = hole ? HOLE_MIN : 1;
+    const most = this.level === 1 && !hole ? PIECE_MAX : CONTENT_MAX;
+    if (length < least || length > most) {
+      reader.fail(`a length of ${least} to ${most}`, `${length}`);
+    }
+  }
+
   #endsAfter(index: number): boolean {
-    return endsNode(this.address(index), index + 1);
+    const digest = this.isHole(index) ? undefined : this.#bytes[this.#digests[index] as number];
+    return endsBehind(digest, index + 1);
   }
 
   /** Logical bytes beneath. */
@@ -155,7 +203,13 @@ export class Manifest {
     return (this.ends[index] as number) - this.startOf(index);
   }
 
+  isHole(index: number): boolean {
+    return this.#digests[index] === NO_DIGEST;
+  }
+
+  /** Of a child that is no hole. */
   address(index: number): Address {
+    assert(!this.isHole(index), 'a hole has no address');
     const address = new Uint8Array(ADDRESS_LENGTH);
     const at = this.#digests[index] as number;
     address[0] = this.algorithm;
@@ -169,8 +223,19 @@ export class Manifest {
     return readU48(this.#bytes, this.plainLength + index * LINK_LENGTH);
   }
 
+  /** A child that is no hole. */
   child(index: number): Child {
     return { address: this.address(index), id: this.id(index), length: this.lengthOf(index) };
+  }
+
+  part(index: number): Part {
+    if (!this.isHole(index)) return this.child(index);
+    return { address: undefined, length: this.lengthOf(index) };
+  }
+
+  /** Whether a content may be this alone: a single child has no manifest, unless it is a hole. */
+  get canBeTop(): boolean {
+    return this.count > 1 || this.isHole(0);
   }
 
   /** The child over the logical byte `offset`, 0 <= offset < length. */
@@ -194,8 +259,8 @@ export function decodeManifest(plain: Uint8Array): Manifest {
 function readCount(reader: ByteReader): number {
   const count = reader.varint();
   if (count < 1 || count > CHILDREN_MAX) reader.fail(`1 to ${CHILDREN_MAX} children`, `${count}`);
-  // Each takes at least a byte and a digest: a count larger than the bytes is refused before anything is made for it.
-  if (count * (1 + DIGEST_LENGTH) > reader.remaining) {
+  // Each takes at least a byte: a count larger than the bytes is refused before anything is made for it.
+  if (count > reader.remaining) {
     reader.fail(`${count} children`, `${reader.remaining} bytes`);
   }
   return count;

@@ -3,8 +3,8 @@
  *
  *     piece   kind u8 = 3 | version u8 = 1 | algorithm u8 | content bytes, 1 to 1,048,576      no links
  *
- * The length is the block's own, less three. The bytes are plain: whatever compresses, encrypts or spreads a piece
- * works beneath its address.
+ * The length is the block's own, less three. No piece holds 65,536 zeros in a row: that would be a hole. The bytes are
+ * plain: whatever compresses, encrypts or spreads a piece works beneath its address.
  */
 import {
   type AlgorithmNumber,
@@ -15,6 +15,7 @@ import {
 } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
 import { assert, RegaliaError } from '../errors.js';
+import { findHole, HOLE_MIN } from './holes.js';
 
 /** The most content bytes of a piece. */
 export const PIECE_MAX = 1_048_576;
@@ -41,6 +42,10 @@ export function pieceBytes(block: Uint8Array): Uint8Array {
   const length = block.length - BLOCK_HEADER;
   if (length < 1 || length > PIECE_MAX) {
     throw malformed('piece', BLOCK_HEADER, `1 to ${PIECE_MAX} bytes`, `${length}`);
+  }
+  const hole = findHole(block, BLOCK_HEADER, block.length);
+  if (hole !== undefined) {
+    throw malformed('piece', hole.start, `less than ${HOLE_MIN} zeros`, `${hole.end - hole.start}`);
   }
   return block.subarray(BLOCK_HEADER);
 }

@@ -1,21 +1,19 @@
 /**
- * Reads a content: a range by its manifests' path, then piece by piece.
+ * Reads a content: a range by its manifests' path, then part by part.
  *
- * Invariants: no byte leaves here that was not hashed; what a reference, a manifest and a piece say of a length must
- * agree, and levels fall by one, so that no set of blocks can lead in circles; a range costs the blocks on its paths,
- * each once: O(log n + range). One path of manifests is kept, so that a sequential reader reads each block once.
+ * Invariants: no byte leaves here that was not hashed, or follows from what was: a hole's zeros; a range costs the
+ * blocks on its paths, each once: O(log n + range), and a sequential reader reads each block once; of a hole, however
+ * long, no more zeros are made than were asked for, and 64 KiB at a time where bytes are streamed.
  */
-import { BlockKind } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import { EMPTY } from '../bytes.js';
+import { copyBytes, EMPTY } from '../bytes.js';
 import { throwIfAborted } from '../errors.js';
 import { type ContentRef, checkRange } from './content.js';
-import { type Child, Manifest } from './manifest.js';
-import { malformed, pieceBytes } from './piece.js';
+import { Cursor, checkedPiece, readPiece } from './cursor.js';
+import { ZEROS } from './holes.js';
+import { isHole, type Part } from './manifest.js';
+import { type Ahead, readAhead } from './read-ahead.js';
 import { turn } from './turn.js';
-
-/** What a reader needs of the block store. */
-export type BlockReads = Pick<Blocks, 'read'>;
 
 export interface ReadOptions {
   /** The first byte; 0 if not given. */
@@ -25,31 +23,27 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A block on the way down, and where it begins within the content. */
-interface Step {
-  readonly child: Child;
-  readonly start: number;
-  /** Whether it is the last node of its level. */
-  readonly last: boolean;
-}
+/** What a reader of contents needs of the block store. */
+export type ContentReads = Pick<Blocks, 'read' | 'fetch'>;
 
-/** A manifest on the kept path. */
-interface Visited {
-  readonly start: number;
-  readonly manifest: Manifest;
-  /** Whether it is the last node of its level. */
-  readonly last: boolean;
+/** A part of a content, and which of its bytes are asked for. Undefined where the content is one piece. */
+interface Asked {
+  readonly part: Part | undefined;
+  readonly from: number;
+  readonly until: number;
 }
 
 export class ContentReader {
-  readonly #blocks: BlockReads;
+  readonly #blocks: ContentReads;
   readonly #ref: ContentRef;
-  /** Manifests from the top down to level 1, the last ones visited. Empty until the first read. */
-  #path: Visited[] = [];
+  readonly #cursor: Cursor;
+  /** The bytes of a content that is one piece, once it was read. */
+  #single = EMPTY;
 
-  constructor(blocks: BlockReads, ref: ContentRef) {
+  constructor(blocks: ContentReads, ref: ContentRef) {
     this.#blocks = blocks;
     this.#ref = ref;
+    this.#cursor = new Cursor(blocks, ref);
   }
 
   get length(): number {
@@ -72,8 +66,8 @@ export class ContentReader {
   }
 
   /**
-   * The same piece by piece: each is a private copy, is read when it is asked for, and comes after a turn of the event
-   * loop. Errors as `read`, and REGALIA_ABORTED.
+   * The same piece by piece: each is a private copy, and comes after a turn of the event loop; what follows is fetched
+   * meanwhile, some MiB ahead. Errors as `read`, and REGALIA_ABORTED.
    */
   pieces(start = 0, end = this.length, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
     checkRange(start, end, this.length);
@@ -85,123 +79,86 @@ export class ContentReader {
     end: number,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void> {
-    for (let at = start; at < end; ) {
+    const ahead = readAhead(this.#parts(start, end), (parts) => this.#fetch(parts));
+    for await (const part of ahead) {
       await turn();
       throwIfAborted(signal, 'read');
-      // Not `slice`: the view may be a Buffer, whose slices alias it.
-      const part = new Uint8Array(this.#viewAt(at, end));
-      at += part.length;
       yield part;
     }
     throwIfAborted(signal, 'read');
   }
 
+  /** The parts of a range, in steps to be fetched. */
+  *#parts(start: number, end: number): Generator<Ahead<Asked>, void> {
+    for (let at = start; at < end; ) {
+      const { part, from, until } = this.#askedAt(at, end);
+      yield { step: { part, from, until }, bytes: until - from };
+      at += until - from;
+    }
+  }
+
+  /** Of each part what was asked for, as a private copy. */
+  async #fetch(parts: readonly Asked[]): Promise<Uint8Array[]> {
+    const pieces = parts.flatMap(({ part }) => (part === undefined || isHole(part) ? [] : [part]));
+    const blocks = await this.#blocks.fetch(pieces, 'piece');
+    let next = 0;
+    return parts.map(({ part, from, until }) => {
+      // Not `slice`: the view may be a Buffer, whose slices alias it.
+      if (part === undefined) return new Uint8Array(this.#single.subarray(from, until));
+      if (isHole(part)) return new Uint8Array(until - from);
+      const piece = checkedPiece(blocks[next++] as Uint8Array, part);
+      return new Uint8Array(piece.subarray(from, until));
+    });
+  }
+
   /**
-   * A stream of bytes that reads a piece when its consumer asks for one, into the consumer's own bytes where it brings
-   * some. REGALIA_RANGE at once, other errors through the stream.
+   * A stream of bytes that is read as its consumer asks, and some way ahead of it, into the consumer's own bytes where
+   * it brings some. REGALIA_RANGE at once, other errors through the stream.
    */
   readable(options: ReadOptions = {}): ReadableStream<Uint8Array> {
     const { start = 0, end = this.length, signal } = options;
-    checkRange(start, end, this.length);
-    let at = start;
+    const pieces = this.pieces(start, end, signal);
     let piece = EMPTY;
     const pull = async (controller: ReadableByteStreamController): Promise<void> => {
-      await turn();
-      throwIfAborted(signal, 'read');
       const request = controller.byobRequest;
-      if (piece.length === 0 && at < end) piece = new Uint8Array(this.#viewAt(at, end));
+      if (piece.length === 0) {
+        const next = await pieces.next();
+        piece = next.done === true ? EMPTY : next.value;
+      }
       const view = request?.view ?? undefined;
       const count = Math.min(piece.length, view?.byteLength ?? piece.length);
       const part = piece.subarray(0, count);
       piece = view === undefined ? EMPTY : piece.subarray(count);
-      at += count;
       if (count === 0) controller.close();
       else if (view === undefined) controller.enqueue(part);
       else new Uint8Array(view.buffer, view.byteOffset, count).set(part);
       // A request is answered also at the end, after closing.
       request?.respond(count);
     };
-    return new ReadableStream({ type: 'bytes', pull }, { highWaterMark: 0 });
+    const cancel = async (): Promise<void> => {
+      await pieces.return();
+    };
+    return new ReadableStream({ type: 'bytes', pull, cancel }, { highWaterMark: 0 });
   }
 
-  /** The bytes from `at` to the end of its piece or to `end`, as a view that the next read spoils. */
+  /** The bytes from `at` to the end of its part or to `end`, as a view that the next read spoils. */
   #viewAt(at: number, end: number): Uint8Array {
-    let above = this.#path[0];
-    if (above === undefined) {
-      const top = readTop(this.#blocks, this.#ref);
-      if (top instanceof Uint8Array) return top.subarray(at, end);
-      above = { start: 0, manifest: top, last: true };
-      this.#path = [above];
-    }
-    let step = stepTo(above, at);
-    for (let depth = 1; above.manifest.level > 1; depth++) {
-      above = this.#visit(depth, step, above);
-      step = stepTo(above, at);
-    }
-    const piece = readPiece(this.#blocks, step.child);
-    return piece.subarray(at - step.start, Math.min(end - step.start, piece.length));
+    const { part, from, until } = this.#askedAt(at, end);
+    if (part === undefined) return this.#single.subarray(from, until);
+    if (isHole(part)) return ZEROS.subarray(0, Math.min(until - from, ZEROS.length));
+    return readPiece(this.#blocks, part).subarray(from, until);
   }
 
-  /** The manifest at that depth of the path: nodes of one level begin at different bytes. */
-  #visit(depth: number, step: Step, above: Visited): Visited {
-    const kept = this.#path[depth];
-    if (kept?.start === step.start) return kept;
-    const { child, start, last } = step;
-    const manifest = readManifest(this.#blocks, child, above.manifest.level - 1, last);
-    const visited = { start, manifest, last };
-    this.#path = [...this.#path.slice(0, depth), visited];
-    return visited;
+  /** What of the part over the byte `at` is asked for; of a hole at most 64 KiB. */
+  #askedAt(at: number, end: number): Asked {
+    const top = this.#cursor.top((piece) => {
+      this.#single = copyBytes(piece);
+    });
+    if (top === undefined) return { part: undefined, from: at, until: end };
+    const { part, start } = this.#cursor.partAt(at);
+    const from = at - start;
+    const until = Math.min(end - start, part.length);
+    if (isHole(part)) return { part, from, until: Math.min(until, from + ZEROS.length) };
+    return { part, from, until };
   }
-}
-
-/** The way down from a manifest to the byte `at`. */
-function stepTo({ start, manifest, last }: Visited, at: number): Step {
-  const index = manifest.indexAt(at - start);
-  return {
-    child: manifest.child(index),
-    start: start + manifest.startOf(index),
-    last: last && index + 1 === manifest.count,
-  };
-}
-
-/** The top manifest; where the content is one piece, its bytes, as a view that the next read spoils. */
-export function readTop(blocks: BlockReads, ref: ContentRef): Manifest | Uint8Array {
-  const { bytes, start, end, plainLength } = blocks.read(ref.id, ref.address, 'content');
-  if (bytes[start] === BlockKind.piece) {
-    const piece = pieceBytes(bytes.subarray(start, start + plainLength));
-    checkLength('piece', ref.length, piece.length);
-    return piece;
-  }
-  const manifest = new Manifest(bytes.subarray(start, end), plainLength);
-  checkLength('top manifest', ref.length, manifest.length);
-  if (manifest.count < 2) throw malformed('top manifest', 4, 'two or more children', '1');
-  return manifest;
-}
-
-/** The manifest that another lists. `last`: whether it is the last node of its level. */
-export function readManifest(
-  blocks: BlockReads,
-  child: Child,
-  level: number,
-  last: boolean,
-): Manifest {
-  const { bytes, start, end, plainLength } = blocks.read(child.id, child.address, 'manifest');
-  const manifest = new Manifest(bytes.subarray(start, end), plainLength);
-  if (manifest.level !== level)
-    throw malformed('manifest', 3, `level ${level}`, `${manifest.level}`);
-  checkLength('manifest', child.length, manifest.length);
-  if (!last && !manifest.ended) throw malformed('manifest', 4, 'a child that ends it', 'none');
-  return manifest;
-}
-
-/** A piece's content bytes, as a view that the next read spoils. */
-export function readPiece(blocks: BlockReads, child: Child): Uint8Array {
-  const { bytes, start, plainLength } = blocks.read(child.id, child.address, 'piece');
-  const piece = pieceBytes(bytes.subarray(start, start + plainLength));
-  checkLength('piece', child.length, piece.length);
-  return piece;
-}
-
-function checkLength(what: string, expected: number, actual: number): void {
-  if (expected !== actual) throw malformed(what, 3, `${expected} content bytes`, `${actual}`);
 }

@@ -8,9 +8,16 @@
  * stores no piece twice; it is bounded, since older ones have been spilled by then, and are found through the store.
  * What it forgets too early is stored again: that costs room, and alters no address.
  */
-import { type Address, type AlgorithmNumber, addressKey, addressOf } from '../blocks/address.js';
+import {
+  type Address,
+  type AlgorithmNumber,
+  addressKey,
+  addressOf,
+  BlockKind,
+} from '../blocks/address.js';
 import type { Blocks, BlockWriter } from '../blocks/blocks.js';
-import type { BodyWriter } from '../blocks/body.js';
+import { type BodyWriter, readU48 } from '../blocks/body.js';
+import type { PieceCare } from '../blocks/piece-home.js';
 
 /** A staged block. */
 export interface Staged {
@@ -60,26 +67,44 @@ const RESERVE_SPARE = 64;
 /** The last in line to stage, by store: what one reserves, another must not take before it is resumed. */
 const lines = new WeakMap<Blocks, Promise<unknown>>();
 
-/** Keeps blocks in the store's own extents. */
+/** How the pieces of a content are to be kept. */
+export type Keeping = Pick<PieceCare, 'level' | 'redundancy'>;
+
+/** Keeps blocks in the store's own extents, and pieces in their home. */
 export class StoreSink implements BlockSink {
   readonly #blocks: Blocks;
   readonly #writer: BlockWriter;
   readonly #pieces: PieceIndex;
 
-  constructor(blocks: Blocks, writer: BlockWriter, pieces: PieceIndex) {
+  readonly #keeping: Keeping | undefined;
+  /** Of the first piece that was new: it tells the content from others. */
+  #content = 0;
+  #index = 0;
+
+  constructor(blocks: Blocks, writer: BlockWriter, pieces: PieceIndex, keeping?: Keeping) {
     this.#blocks = blocks;
     this.#writer = writer;
     this.#pieces = pieces;
+    this.#keeping = keeping;
   }
 
   keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged {
     const address = addressOf(algorithm, body.bytes.subarray(0, plainLength));
-    // A block found in the store was read and hashed: none is left out for the sake of a damaged one.
     const there = this.#pieces.find(address) ?? this.#blocks.find(address);
     if (there !== undefined) return { address, id: there };
-    const id = this.#writer.put(body, plainLength, address);
+    const isPiece = body.bytes[0] === BlockKind.piece;
+    const id = isPiece
+      ? this.#writer.putPiece(body, plainLength, address, this.#care(address))
+      : this.#writer.put(body, plainLength, address);
     this.#pieces.add(address, id);
     return { address, id };
+  }
+
+  #care(address: Address): PieceCare | undefined {
+    if (this.#keeping === undefined) return undefined;
+    const index = this.#index++;
+    if (index === 0) this.#content = readU48(address, 1) % 2 ** 31;
+    return { ...this.#keeping, content: this.#content, index };
   }
 
   get heavy(): boolean {

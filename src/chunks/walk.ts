@@ -1,15 +1,15 @@
 /**
  * Every block of a content, children first: for packs, which send a block after all that it refers to, and for
- * verification. Manifests are read and checked, pieces are named and not read. Memory is one path.
+ * verification. Manifests are read and checked, pieces are named and not read, holes are no blocks. Memory is one path.
  *
- * A block that a content holds again and again (zeros) is visited once a node. A hostile content may still repeat few
+ * A block that a content holds again and again is visited once a node. A hostile content may still repeat few
  * blocks without end: whoever walks what others made passes `skip`, which also prunes what a receiver has.
  */
 import { type Address, addressKey, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
 import type { ContentRef } from './content.js';
-import { type Child, decodeManifest, type Manifest } from './manifest.js';
+import { type BlockReads, readManifest, readTop } from './cursor.js';
+import { type Child, decodeManifest, isHole, type Manifest } from './manifest.js';
 import { malformed, pieceBytes } from './piece.js';
-import { type BlockReads, readManifest, readTop } from './reader.js';
 
 export interface ContentBlock {
   readonly address: Address;
@@ -56,7 +56,8 @@ export function* walkContent(
       yield { address, id, kind: BlockKind.manifest, plainLength: manifest.plainLength };
       continue;
     }
-    const child = manifest.child(node.next++);
+    const child = manifest.part(node.next++);
+    if (isHole(child)) continue;
     // One block under two lengths is a lie to be found, not a repetition.
     const key = `${addressKey(child.address)} ${child.length}`;
     if (seen.has(key)) continue;
@@ -86,8 +87,8 @@ export interface ContentChild {
 }
 
 /**
- * The references of a piece (none) or a manifest, from its plain bytes alone, which may be anybody's. Errors:
- * REGALIA_FORMAT, also for a block of another kind; REGALIA_VERSION.
+ * The references of a piece (none) or a manifest (holes are none), from its plain bytes alone, which may be anybody's.
+ * Errors: REGALIA_FORMAT, also for a block of another kind; REGALIA_VERSION.
  */
 export function contentChildren(block: Uint8Array): ContentChild[] {
   if (block[0] === BlockKind.piece) {
@@ -101,6 +102,7 @@ export function contentChildren(block: Uint8Array): ContentChild[] {
   const kind = manifest.level === 1 ? BlockKind.piece : BlockKind.manifest;
   const children: ContentChild[] = [];
   for (let i = 0; i < manifest.count; i++) {
+    if (manifest.isHole(i)) continue;
     children.push({ address: manifest.address(i), length: manifest.lengthOf(i), kind });
   }
   return children;

@@ -1,8 +1,9 @@
 /**
- * Writes one content: bytes are gathered until a piece's end is sure, pieces go to the sink, their addresses to the
- * manifest builder.
+ * Writes one content: bytes are cut into pieces and holes, pieces go to the sink, their addresses to the manifest
+ * builder.
  *
- *     push -> [gathered, below two pieces] -> splitter -> piece -> sink      (address, id, length) -> manifest path
+ *     push, zeros -> cutter -> piece -> sink      (address, id, length) -> manifest path
+ *                           -> hole                            (length) ->
  *
  * Invariants: memory is bounded by two pieces, one manifest path and what the sink stages before it is spilled; equal
  * bytes give equal references, however they were pushed; a writer that failed or finished takes no more bytes. What
@@ -13,13 +14,15 @@ import type { Blocks, BlockWriter } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { concatBytes, copyBytes } from '../bytes.js';
 import { assert, throwIfAborted } from '../errors.js';
-import type { ContentRef } from './content.js';
-import { CHILDREN_MIN, LEVEL_MAX } from './manifest.js';
-import { ManifestBuilder } from './manifest-builder.js';
+import { type ContentRef, checkLength } from './content.js';
+import { Cutter } from './cutter.js';
+import { HOLE_MIN } from './holes.js';
+import { CHILDREN_MIN, LEVEL_MAX, type Part } from './manifest.js';
+import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
 import { writePiece } from './piece.js';
 import { type Source, sourceBytes } from './source.js';
 import { type Chunking, type Splitter, splitterOf } from './splitter.js';
-import { type BlockSink, PieceIndex, StoreSink } from './staging.js';
+import { type BlockSink, type Keeping, PieceIndex, StoreSink } from './staging.js';
 import { turn } from './turn.js';
 
 /** Bytes between turns of the event loop. */
@@ -29,18 +32,23 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Where blocks are put together: they are kept before anybody else has a turn, so all writers share it. */
+const body = new BodyWriter();
+
+/** So many zeros, in the place of bytes. */
+export interface Zeros {
+  readonly zeros: number;
+}
+
 export class ContentWriter {
   readonly #sink: BlockSink;
   readonly #algorithm: AlgorithmNumber;
   readonly #splitter: Splitter;
   readonly #builder: ManifestBuilder;
-  readonly #body = new BodyWriter();
-  /** Bytes of no piece yet lie in `#gathered[#start..#end]`. */
-  #gathered = new Uint8Array(0);
-  #start = 0;
-  #end = 0;
+  readonly #cutter: Cutter;
   #length = 0;
   #open = true;
+  #isLast: ((offset: number) => boolean) | undefined;
   /** What `#length` was when the event loop last took a turn. */
   #turned = 0;
 
@@ -51,11 +59,16 @@ export class ContentWriter {
     algorithm: AlgorithmNumber,
     chunking: Chunking | Splitter,
     pieces: PieceIndex = new PieceIndex(),
+    keeping?: Keeping,
   ) {
-    this.#sink = new StoreSink(blocks, writer, pieces);
+    this.#sink = new StoreSink(blocks, writer, pieces, keeping);
     this.#algorithm = algorithm;
     this.#splitter = splitterOf(chunking);
-    this.#builder = new ManifestBuilder(this.#sink, algorithm, this.#body);
+    this.#builder = new ManifestBuilder(this.#sink, algorithm, body);
+    this.#cutter = new Cutter(this.#splitter, {
+      piece: (bytes, start, end) => this.#keep(bytes, start, end),
+      hole: (length) => this.#add({ address: undefined, length }),
+    });
   }
 
   /** Logical bytes pushed so far. */
@@ -70,55 +83,37 @@ export class ContentWriter {
 
   /** Adds bytes, and copies what it keeps. `Blocks.reserve(extentsFor(bytes, chunking))` came first. */
   push(bytes: Uint8Array): void {
+    this.#grow(bytes.length);
+    this.#cutter.push(bytes);
+  }
+
+  /** Adds zeros, any number at once: from 65,536 on they take neither time nor room. */
+  zeros(count: number): void {
+    this.#grow(count);
+    this.#cutter.zeros(count);
+  }
+
+  #grow(count: number): void {
     assert(this.#open, 'a finished content takes no more bytes');
-    this.#length += bytes.length;
-    const { bytesMax } = this.#splitter;
-    let at = 0;
-    // What lies gathered is joined by as much as it needs for one piece, until none of it is left.
-    while (this.#end > this.#start && at < bytes.length) {
-      const count = Math.min(bytes.length - at, bytesMax - (this.#end - this.#start));
-      this.#gather(bytes, at, at + count);
-      at += count;
-      if (this.#end - this.#start < bytesMax) return;
-      const until = this.#splitter.cut(this.#gathered, this.#start, this.#end);
-      this.#keep(this.#gathered, this.#start, until);
-      this.#start = until;
-      // What is still gathered is among these bytes again: go on there.
-      if (this.#end - this.#start <= at) {
-        at -= this.#end - this.#start;
-        this.#start = this.#end;
-      }
-    }
-    while (bytes.length - at >= bytesMax) {
-      const until = this.#splitter.cut(bytes, at, at + bytesMax);
-      this.#keep(bytes, at, until);
-      at = until;
-    }
-    this.#gather(bytes, at, bytes.length);
+    checkLength(this.#length + count);
+    this.#length += count;
   }
 
-  #gather(bytes: Uint8Array, from: number, until: number): void {
-    const held = this.#end - this.#start;
-    const needed = held + until - from;
-    if (this.#start > 0 && this.#start + needed > this.#gathered.length) {
-      this.#gathered.copyWithin(0, this.#start, this.#end);
-      this.#start = 0;
-      this.#end = held;
-    }
-    if (needed > this.#gathered.length) {
-      const room = Math.min(Math.max(needed, this.#gathered.length * 2), this.#splitter.bytesMax);
-      const grown = new Uint8Array(room);
-      grown.set(this.#gathered.subarray(0, held));
-      this.#gathered = grown;
-    }
-    this.#gathered.set(bytes.subarray(from, until), this.#end);
-    this.#end += until - from;
+  #keep(bytes: Uint8Array, start: number, end: number): boolean {
+    writePiece(body, this.#algorithm, bytes, start, end);
+    const staged = this.#sink.keep(body, body.length, this.#algorithm);
+    return this.#add({ ...staged, length: end - start });
   }
 
-  #keep(bytes: Uint8Array, start: number, end: number): void {
-    writePiece(this.#body, this.#algorithm, bytes, start, end);
-    const staged = this.#sink.keep(this.#body, this.#body.length, this.#algorithm);
-    this.#builder.add({ ...staged, length: end - start });
+  /** Whether to go on. */
+  #add(part: Part): boolean {
+    this.#builder.add(part);
+    return this.#isLast === undefined || !this.#isLast(this.#cutter.offset);
+  }
+
+  /** No more bytes come: what is held becomes parts. */
+  end(): void {
+    this.#cutter.end();
   }
 
   /** Stages the rest and the manifests. At least one byte was pushed: an empty stream is inline. */
@@ -126,19 +121,55 @@ export class ContentWriter {
     assert(this.#open, 'a content is finished once');
     assert(this.#length > 0, 'an empty stream is inline, never a content');
     this.#open = false;
-    while (this.#end > this.#start) {
-      const until = this.#splitter.cut(this.#gathered, this.#start, this.#end);
-      this.#keep(this.#gathered, this.#start, until);
-      this.#start = until;
-    }
-    this.#gathered = new Uint8Array(0);
+    this.end();
     return this.#builder.finish();
+  }
+
+  // What a rewrite needs: a beginning and an end in an old tree.
+
+  /** Begins at a cut of another content, whose tree left of it is `path`. */
+  resume(offset: number, path: readonly Unfinished[]): void {
+    assert(this.#length === 0, 'a writer goes on before it has begun');
+    this.#length = offset;
+    this.#turned = offset;
+    this.#cutter.begin(offset);
+    this.#builder.resume(path);
+  }
+
+  /** Makes no more parts behind the first one that ends where `isLast` says, be it the one before. */
+  stopWhere(isLast: (offset: number) => boolean): void {
+    this.#isLast = isLast;
+    if (this.#cutter.held === 0 && isLast(this.#cutter.offset)) this.#cutter.stop();
+  }
+
+  /** Makes the parts that are sure by now, which pushing leaves until more is there. */
+  settle(signal: AbortSignal | undefined): Promise<void> {
+    return this.stage(() => this.#cutter.settle(), signal);
+  }
+
+  /** Whether it has made the last part. What is pushed from then on is passed over. */
+  get stopped(): boolean {
+    return this.#cutter.stopped;
+  }
+
+  /** Where the last part ends. */
+  get offset(): number {
+    return this.#cutter.offset;
+  }
+
+  /** Adds a part or node of another tree behind the last part; false where nodes of that level do not begin here. */
+  take(part: Part, level: number): boolean {
+    assert(this.stopped, 'what is taken comes behind what was cut');
+    if (!this.#builder.isBetween(level)) return false;
+    this.#builder.add(part, level);
+    return true;
   }
 
   /** A content from bytes at hand. `Blocks.reserve(extentsFor(bytes.length, chunking))` came first. */
   put(bytes: Uint8Array): ContentRef {
     assert(this.#length === 0, 'put writes a content of its own');
-    this.push(bytes);
+    this.#grow(bytes.length);
+    this.#cutter.whole(bytes);
     return this.finish();
   }
 
@@ -153,54 +184,81 @@ export class ContentWriter {
   }
 
   /** As `write`, but a source of at most `inlineMax` bytes, 0 included, is returned as bytes, and nothing is staged. */
-  async writeOrInline(
+  writeOrInline(
     source: Source,
     inlineMax: number,
     options: WriteOptions = {},
   ): Promise<ContentRef | Uint8Array> {
+    return this.gather(sourceBytes(source, options.signal), inlineMax, options);
+  }
+
+  /** The same of parts that may be zeros by number. */
+  async gather(
+    parts: AsyncIterable<Uint8Array | Zeros>,
+    inlineMax: number,
+    { signal }: WriteOptions = {},
+  ): Promise<ContentRef | Uint8Array> {
     assert(this.#open && this.#length === 0, 'write writes a content of its own');
-    const { signal } = options;
-    let head: Uint8Array[] = [];
+    let head: (Uint8Array | Zeros)[] = [];
     let length = 0;
     try {
-      for await (const part of sourceBytes(source, signal)) {
-        length += part.length;
-        if (length <= inlineMax) head.push(copyBytes(part));
+      for await (const part of parts) {
+        length += lengthOf(part);
+        if (length <= inlineMax) head.push(part instanceof Uint8Array ? copyBytes(part) : part);
         else {
-          for (const early of head) await this.#pushAll(early, signal);
+          for (const early of head) await this.#pushPart(early, signal);
           head = [];
-          await this.#pushAll(part, signal);
+          await this.#pushPart(part, signal);
         }
       }
       throwIfAborted(signal, 'write');
-      if (length <= inlineMax) return concatBytes(head);
-      return await this.#stage(() => this.finish(), signal);
+      if (length <= inlineMax) return concatBytes(head.map(bytesOf));
+      return await this.stage(() => this.finish(), signal);
     } finally {
       this.#open = false;
     }
   }
 
-  /** Pushes a part of any size, in steps that are staged without waiting. */
-  async #pushAll(part: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+  async #pushPart(part: Uint8Array | Zeros, signal: AbortSignal | undefined): Promise<void> {
+    if (part instanceof Uint8Array) await this.pushAll(part, signal);
+    else this.zeros(part.zeros);
+  }
+
+  /** Pushes bytes of any number, in steps that are staged without waiting. */
+  async pushAll(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const step = this.#splitter.bytesMax;
-    for (let at = 0; at < part.length; at += step) {
-      await this.#stage(() => this.push(part.subarray(at, at + step)), signal);
+    for (let at = 0; at < bytes.length; at += step) {
+      await this.stage(() => this.push(bytes.subarray(at, at + step)), signal);
     }
   }
 
-  /** Runs a step once there is room for what it may stage: the pieces of twice the longest one, and what they end. */
-  async #stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
+  /**
+   * Runs a step once there is room for what it may stage: the pieces of twice the longest one and of zeros that were
+   * withheld, and what they end.
+   */
+  async stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
     if (this.#sink.heavy) await this.#sink.spill();
     if (this.#length - this.#turned >= TURN_BYTES) {
       this.#turned = this.#length;
       await turn();
     }
     throwIfAborted(signal, 'write');
-    return this.#sink.stage(blocksFor(2 * this.#splitter.bytesMax, this.#splitter), () => {
-      throwIfAborted(signal, 'write');
-      return step();
-    });
+    return this.#sink.stage(
+      blocksFor(2 * this.#splitter.bytesMax + HOLE_MIN, this.#splitter),
+      () => {
+        throwIfAborted(signal, 'write');
+        return step();
+      },
+    );
   }
+}
+
+function lengthOf(part: Uint8Array | Zeros): number {
+  return part instanceof Uint8Array ? part.length : part.zeros;
+}
+
+function bytesOf(part: Uint8Array | Zeros): Uint8Array {
+  return part instanceof Uint8Array ? part : new Uint8Array(part.zeros);
 }
 
 /** An upper bound of the extents that a content of `length` bytes takes: what `Blocks.reserve` is asked for. */
@@ -210,7 +268,9 @@ export function extentsFor(length: number, chunking: Chunking | Splitter): numbe
 
 /** Each block may be the first of an extent. */
 function blocksFor(length: number, { bytesMin }: Splitter): number {
-  const pieces = Math.ceil(length / bytesMin);
+  // Beside holes, and where what came before ends, pieces may be shorter: two for each stretch between holes.
+  const stretches = 2 + Math.floor(length / HOLE_MIN);
+  const pieces = Math.ceil(length / bytesMin) + 2 * stretches;
   // Beside one path, manifests are at most one for 32 children on each level.
   return pieces + Math.ceil(pieces / (CHILDREN_MIN - 1)) + LEVEL_MAX;
 }

@@ -2,18 +2,21 @@
  * Making a replica: a new store with the id of a bucket, filled from a pack. Its branch has half the share of the one
  * it came from, or none, and then it can be read and told what to merge, but not written to until it is granted one.
  */
+import path from 'node:path';
 import type { Address } from '../blocks/address.js';
 import { openLmdb } from '../blocks/lmdb.js';
 import type { Id } from '../clock/id.js';
 import { RegaliaError } from '../errors.js';
 import { putBranch } from '../log/branches.js';
 import { importPack } from '../sync/import.js';
+import type { Pieces } from '../volumes/pieces.js';
 import { Core, type Identity, putIdentity } from './core.js';
 import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';
 import { MAIN } from './genesis.js';
 import type { Line } from './line.js';
 import type { Settings } from './options.js';
+import { firstVolume, openPieces } from './volumes.js';
 
 /** A bucket at one of its branches. */
 export interface Cloned {
@@ -58,6 +61,7 @@ export async function receiveInto(
 ): Promise<void> {
   await makeFolder(folder, async (generation) => {
     const backend = await openLmdb(generation, { create: true });
+    let closing: Pieces | undefined;
     try {
       const identity: Identity = {
         store: given?.bucket ?? new Uint8Array(16),
@@ -66,7 +70,11 @@ export async function receiveInto(
         incarnation: 0,
         createdMs: Math.max(0, Math.floor(settings.now())),
       };
-      const { blocks, history, sequences } = new Core(backend, settings, identity);
+      const place = path.dirname(generation);
+      await firstVolume(place, backend, identity, settings);
+      const pieces = openPieces(place, backend, identity, settings);
+      closing = pieces;
+      const { blocks, history, sequences } = new Core(backend, settings, identity, pieces);
       await sequences.reserve(1);
       await importPack({ blocks, history }, pack, {
         bucket: given?.bucket,
@@ -84,6 +92,7 @@ export async function receiveInto(
       });
       await backend.flush();
     } finally {
+      await closing?.close();
       await backend.close();
     }
   });

@@ -145,7 +145,7 @@ class Attempt {
     const { core } = line;
     core.check();
     while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
-    await this.#tx.fork.writers.blocks.drain();
+    await this.#tx.fork.writers.blocks.prepare();
     const tip = line.tip();
     const change = await this.#change(tip);
     if (sameAddress(change.root.address, tip.commit.root)) {
@@ -157,7 +157,7 @@ class Attempt {
     const builder = new CommitBuilder(line, this.#writers, tip, words);
     const made = builder.build(change);
     const signatures = await builder.sign(made.landed);
-    await this.#writers.blocks.drain();
+    await this.#writers.blocks.prepare();
     const built = { ...made, signatures };
     line.expect(built.tip, built.landed);
     const write = land(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);

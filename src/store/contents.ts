@@ -1,19 +1,33 @@
 /**
- * What users give a stream, as the part of a record: inline where the stream's rule has it so, else as contents.
+ * What users give a stream, as the part of a record: inline where the stream's rule has it so, else as contents. What
+ * they give a part of it changes that part alone: see chunks/rewrite.ts.
  */
-import { utf8Bytes } from '../bytes.js';
+import { concatBytes, copyRange, EMPTY, equalBytes, utf8Bytes } from '../bytes.js';
+import { type ContentRef, checkLength, sameContent } from '../chunks/content.js';
+import { rewrite } from '../chunks/rewrite.js';
 import type { Source } from '../chunks/source.js';
 import { ContentWriter, extentsFor } from '../chunks/writer.js';
 import { RegaliaError } from '../errors.js';
 import { contentChecker, encodeContents } from '../streams/encoding.js';
 import type { StreamRule } from '../streams/rule.js';
-import { INLINE, REFERENCED, type StreamPart } from '../tree/record.js';
+import { readMetadata } from '../tree/placement.js';
+import { INLINE, PlacedStream, REFERENCED, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
+import { storageRuleOf } from '../volumes/storage-rules.js';
 import type { Core } from './core.js';
 import type { Writers } from './writers.js';
 
 /** `put` takes contents up to this size; longer ones are written. */
 const PUT_MAX = 16 * 1024 * 1024;
+
+/** What is to become of a part of a stream. */
+export type Change =
+  | { readonly kind: 'write'; readonly at: number; readonly source: Source }
+  | { readonly kind: 'append'; readonly source: Source }
+  | { readonly kind: 'truncate'; readonly at: number; readonly source: undefined };
+
+/** What a stream holds: its bytes where they lie in metadata, else its content. */
+export type Old = Uint8Array | ContentRef;
 
 export class Contents {
   readonly #core: Core;
@@ -37,7 +51,7 @@ export class Contents {
       });
     }
     blocks.replenish();
-    return contentPart(this.#writer(root, rule).put(bytes));
+    return contentPart(this.#writer(root, rule, stream).put(bytes));
   }
 
   /** The part for a source of any size. */
@@ -48,15 +62,50 @@ export class Contents {
     source: Source,
     options: { readonly signal?: AbortSignal },
   ): Promise<StreamPart> {
-    const checked = rule.encoding === 'bytes' ? source : checkedSource(source, rule, stream);
-    const writer = this.#writer(root, rule);
-    const written = await writer.writeOrInline(checked, rule.inlineMax, options);
-    return written instanceof Uint8Array ? inlinePart(written) : contentPart(written);
+    const checked = checkedSource(source, rule, stream);
+    const writer = this.#writer(root, rule, stream);
+    return partOf(await writer.writeOrInline(checked, rule.inlineMax, options));
   }
 
-  #writer(root: Root, rule: StreamRule): ContentWriter {
+  /** The part for what becomes of another by a change. REGALIA_RANGE, REGALIA_ENCODING. */
+  async change(
+    root: Root,
+    rule: StreamRule,
+    stream: string,
+    change: Change,
+    old: Old,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<StreamPart> {
+    const text = change.kind === 'append' && rule.encoding === 'utf8';
+    if (rule.encoding !== 'bytes' && !text) throw partialError(stream, rule);
+    const source = change.source && checkedSource(change.source, rule, stream);
+    const edit = { at: change.kind === 'append' ? old.length : change.at, source };
+    checkLength(edit.at);
+    const { blocks } = this.#core;
+    const writer = this.#writer(root, rule, stream);
+    return partOf(await rewrite(writer, blocks, old, edit, rule.inlineMax, options));
+  }
+
+  /** What a stream holds, as changes begin on it: nothing where it is absent. */
+  old(root: Root, part: StreamPart | undefined): Old {
+    if (part === undefined) return EMPTY;
+    const { form, length, id, bytes } = part;
+    if (form === INLINE) {
+      return part instanceof PlacedStream
+        ? copyRange(part.node.bytes, part.start, part.end)
+        : bytes;
+    }
+    if (form !== REFERENCED) return readMetadata(this.#core.cache, root.algorithm, part);
+    return { address: concatBytes([Uint8Array.of(root.algorithm), bytes]), id, length };
+  }
+
+  #writer(root: Root, rule: StreamRule, stream: string): ContentWriter {
     const { blocks, pieces } = this.#writers;
-    return new ContentWriter(this.#core.blocks, blocks, root.algorithm, rule.chunking, pieces);
+    const core = this.#core;
+    const { compression, redundancy } = storageRuleOf(core.storage, stream);
+    const keeping = { level: compression === 'none' ? 0 : compression, redundancy };
+    const { algorithm } = root;
+    return new ContentWriter(core.blocks, blocks, algorithm, rule.chunking, pieces, keeping);
   }
 }
 
@@ -64,11 +113,32 @@ function inlinePart(bytes: Uint8Array): StreamPart {
   return { form: INLINE, length: bytes.length, bytes, id: 0 };
 }
 
-function contentPart(ref: { length: number; address: Uint8Array; id: number }): StreamPart {
+function contentPart(ref: ContentRef): StreamPart {
   return { form: REFERENCED, length: ref.length, bytes: ref.address.subarray(1), id: ref.id };
 }
 
-async function* checkedSource(
+function partOf(written: ContentRef | Uint8Array): StreamPart {
+  return written instanceof Uint8Array ? inlinePart(written) : contentPart(written);
+}
+
+/** Whether a stream holds the same. */
+export function sameOld(a: Old, b: Old): boolean {
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && equalBytes(a, b);
+  return !(b instanceof Uint8Array) && sameContent(a, b);
+}
+
+function partialError(stream: string, { encoding }: StreamRule): RegaliaError {
+  const expected = encoding === 'utf8' ? 'an append, or the whole' : 'the whole';
+  const message = `a part of '${stream}' can't be written: ${encoding} needs ${expected}`;
+  return new RegaliaError('REGALIA_ENCODING', message, { stream, expected, actual: 'a part' });
+}
+
+/** The source, whose bytes are checked on their way. */
+function checkedSource(source: Source, rule: StreamRule, stream: string): Source {
+  return rule.encoding === 'bytes' ? source : checkedParts(source, rule, stream);
+}
+
+async function* checkedParts(
   source: Source,
   rule: StreamRule,
   stream: string,

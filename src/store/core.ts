@@ -17,6 +17,14 @@ import { History } from '../log/history.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
 import { Tree } from '../tree/lookup.js';
 import { NodeCache } from '../tree/node-cache.js';
+import type { Pieces } from '../volumes/pieces.js';
+import {
+  mergedStorage,
+  putStorage,
+  type StorageRules,
+  sameStorage,
+  storedStorage,
+} from '../volumes/storage-rules.js';
 import type { Settings } from './options.js';
 
 const STORE_VERSION = 1;
@@ -37,6 +45,9 @@ export interface Identity {
 export class Core {
   readonly backend: Backend;
   readonly blocks: Blocks;
+  readonly pieces: Pieces | undefined;
+  /** How contents are kept here. */
+  storage: StorageRules;
   readonly cache: NodeCache;
   readonly history: History;
   /** Sequences of this replica's commits. */
@@ -52,11 +63,14 @@ export class Core {
   readonly #trees = new Map<number, Tree>();
   readonly #rules = new WeakMap<Uint8Array, Rules>();
 
-  constructor(backend: Backend, settings: Settings, identity: Identity) {
+  /** `pieces` is the home of chunks; in memory there is none. */
+  constructor(backend: Backend, settings: Settings, identity: Identity, pieces?: Pieces) {
     this.backend = backend;
+    this.pieces = pieces;
     this.settings = settings;
     this.identity = identity;
-    this.blocks = new Blocks(backend);
+    this.blocks = new Blocks(backend, pieces);
+    this.storage = storedStorage(backend);
     this.cache = new NodeCache(this.blocks, settings.cacheBytes);
     this.history = new History(backend);
     this.sequences = new Lease(backend, 'sequences', 2 ** 48);
@@ -133,13 +147,25 @@ export class Core {
     return raised;
   }
 
+  /** Takes over what the options say of how contents are kept. REGALIA_RULE. */
+  async declareStorage(): Promise<void> {
+    const declared = mergedStorage(this.storage, this.settings.storage);
+    if (sameStorage(declared, this.storage)) return;
+    await this.backend.write((batch) => putStorage(batch, declared), 'sync');
+    this.storage = declared;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     try {
       await this.blocks.index.settle();
       await this.blocks.release();
     } finally {
-      await this.backend.close();
+      try {
+        await this.pieces?.close();
+      } finally {
+        await this.backend.close();
+      }
     }
   }
 }

@@ -12,7 +12,8 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { RegaliaError } from '../errors.js';
+import { codeOf, fileError } from '../volumes/file-error.js';
 
 const CURRENT = 'CURRENT';
 const WITNESS = 'WITNESS';
@@ -86,7 +87,8 @@ export async function makeFolder(
   }
 }
 
-async function syncFile(file: string): Promise<void> {
+/** Brings a file, or a folder's list of names, to disk. */
+export async function syncFile(file: string): Promise<void> {
   const handle = await fs.open(file, 'r');
   try {
     await handle.sync();
@@ -121,45 +123,4 @@ export async function checkWitness(folder: string, generation: string): Promise<
     path: folder,
     reason,
   });
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
-
-/** An error of the operating system as one of ours. */
-export function fileError(error: unknown, file: string, operation: string): Error {
-  if (isRegaliaError(error)) return error;
-  const code = codeOf(error);
-  const facts = { cause: error };
-  if (code === 'ENOENT') {
-    const data = { what: 'file', name: file };
-    return new RegaliaError('REGALIA_NOT_FOUND', `${file} is not there`, data, facts);
-  }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new RegaliaError(
-      'REGALIA_PERMISSION',
-      `no permission to ${operation} ${file}`,
-      { path: file },
-      facts,
-    );
-  }
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new RegaliaError(
-      'REGALIA_FULL',
-      `no room to ${operation} ${file}`,
-      { path: file },
-      facts,
-    );
-  }
-  if (code === 'EEXIST' || code === 'ENOTEMPTY') {
-    const data = { what: 'file', name: file };
-    return new RegaliaError('REGALIA_EXISTS', `there is something at ${file}`, data, facts);
-  }
-  return new RegaliaError(
-    'REGALIA_IO',
-    `can't ${operation} ${file}`,
-    { path: file, operation },
-    facts,
-  );
 }

@@ -8,7 +8,7 @@ import { RegaliaError } from '../errors.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import type { RootRef } from '../tree/root.js';
+import type { Root, RootRef } from '../tree/root.js';
 import { allBuckets, directBuckets, type NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
 
@@ -27,6 +27,16 @@ export function graftedBuckets(core: Core, before: Tree, after: Tree): TouchedBu
   const touched: TouchedBucket[] = [];
   addTouched(core, after, undefined, known, touched);
   return touched;
+}
+
+/** REGALIA_RULE unless what lies under one root may come to lie under the other. */
+export function checkAlgorithm({ algorithm: here }: Root, { algorithm: there }: Root): void {
+  if (here === there) return;
+  throw new RegaliaError('REGALIA_RULE', 'the state has another hash algorithm', {
+    rule: 'hash',
+    expected: `${here}`,
+    actual: `${there}`,
+  });
 }
 
 function addTouched(

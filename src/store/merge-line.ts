@@ -144,7 +144,7 @@ async function tryMerge(
     ({ commit }) => commit.actor !== undefined && commit.sequence > 0,
   );
   const signatures = await builder.sign(own.filter(({ address }) => !isKnown(line, address)));
-  await writers.blocks.drain();
+  await writers.blocks.prepare();
   const whole = { ...built, signatures };
   line.expect(whole.tip, whole.landed);
   const write = land(line, tip, whole, [writers], durability);

@@ -5,9 +5,18 @@ import { type AlgorithmNumber, algorithmNumber } from '../blocks/address.js';
 import type { Durability } from '../blocks/backend.js';
 import { RegaliaError } from '../errors.js';
 import type { Actor } from '../log/signature.js';
-import { defineRules, type RuleOptions, type Rules } from '../streams/rule.js';
+import { defineRules, type RuleOptions, type Rules, type StreamRule } from '../streams/rule.js';
+import { WORKERS_MAX } from '../volumes/pool.js';
+import type { StorageOptions, StorageRule } from '../volumes/storage-rules.js';
 
-export interface OpenOptions extends RuleOptions {
+/** A stream's rule: what is hashed with its bucket, and how this store keeps its contents. */
+export type StreamOptions = Partial<StreamRule & StorageRule>;
+
+export interface OpenOptions {
+  /** Rules by stream name; what is left out is taken from `default`. */
+  readonly streams?: Readonly<Record<string, StreamOptions>>;
+  /** The rule of every other stream. */
+  readonly default?: StreamOptions;
   /** Who signs the commits made through this handle. */
   readonly actor?: Actor;
   /** For reading alone: works on read-only media. */
@@ -20,6 +29,10 @@ export interface OpenOptions extends RuleOptions {
   readonly durability?: Durability;
   /** How much memory decoded nodes may take, in bytes. */
   readonly cacheBytes?: number;
+  /** How much memory chunks of contents that were read may take, in bytes. */
+  readonly contentCacheBytes?: number;
+  /** Threads that compress and decode chunks, 0 to 64: as many as there are processors, up to 4, unless told. */
+  readonly workers?: number;
   /** How much memory a transaction's pending edits may take, in bytes. */
   readonly transactionBytes?: number;
   /** Snapshots older than this throw REGALIA_EXPIRED, in milliseconds. None by default. */
@@ -37,6 +50,8 @@ export interface Settings {
   readonly algorithm: AlgorithmNumber;
   readonly durability: Durability;
   readonly cacheBytes: number;
+  readonly contentCacheBytes: number;
+  readonly workers: number | undefined;
   readonly transactionBytes: number;
   readonly snapshotMaxAgeMs: number;
   readonly now: () => number;
@@ -46,9 +61,13 @@ export interface Settings {
   readonly declaresRules: boolean;
   /** Whether `default` is among them. */
   readonly declaresDefault: boolean;
+  /** What they say of how contents are kept. */
+  readonly storage: StorageOptions;
 }
 
 const CACHE_BYTES = 64 * 1024 * 1024;
+const CONTENT_CACHE_BYTES = 32 * 1024 * 1024;
+const CONTENT_CACHE_BYTES_MIN = 4 * 1024 * 1024;
 const TRANSACTION_BYTES = 160 * 1024 * 1024;
 const CACHE_BYTES_MIN = 4 * 1024 * 1024;
 const TRANSACTION_BYTES_MIN = 2 * 1024 * 1024;
@@ -69,6 +88,12 @@ export function settingsOf(
     algorithm: algorithmNumber(hash),
     durability,
     cacheBytes: atLeast('cacheBytes', options.cacheBytes ?? CACHE_BYTES, CACHE_BYTES_MIN),
+    contentCacheBytes: atLeast(
+      'contentCacheBytes',
+      options.contentCacheBytes ?? CONTENT_CACHE_BYTES,
+      CONTENT_CACHE_BYTES_MIN,
+    ),
+    workers: checkedWorkers(options.workers),
     transactionBytes: atLeast(
       'transactionBytes',
       options.transactionBytes ?? TRANSACTION_BYTES,
@@ -81,16 +106,54 @@ export function settingsOf(
     ),
     now: options.now ?? runtime.now,
     random: options.random ?? runtime.random,
-    rules: defineRules(options),
+    rules: defineRules(hashedRules(options)),
     declaresRules: options.streams !== undefined || options.default !== undefined,
-    declaresDefault: options.default !== undefined,
+    declaresDefault: Object.keys(hashedPart(options.default ?? {})).length > 0,
+    storage: storageRules(options),
   };
+}
+
+/** The rules without what is this store's own affair. What is no object is left for its check to refuse. */
+function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
+  const hashed: Record<string, Partial<StreamRule>> = {};
+  for (const [name, rule] of Object.entries(streams ?? {})) {
+    const rest = hashedPart(rule);
+    // A rule of storage alone declares nothing that is hashed.
+    if (rest === rule || Object.keys(rest).length > 0) hashed[name] = rest;
+  }
+  return {
+    ...(streams === undefined ? {} : { streams: hashed }),
+    ...(fallback === undefined ? {} : { default: hashedPart(fallback) }),
+  };
+}
+
+function hashedPart(rule: StreamOptions): Partial<StreamRule> {
+  if (typeof rule !== 'object' || rule === null) return rule;
+  if (rule.compression === undefined && rule.redundancy === undefined) return rule;
+  const { compression: _, redundancy: __, ...rest } = rule;
+  return rest;
+}
+
+function storageRules(options: OpenOptions): StorageOptions {
+  const kept = ({ compression, redundancy }: StreamOptions): Partial<StorageRule> => ({
+    ...(compression === undefined ? {} : { compression }),
+    ...(redundancy === undefined ? {} : { redundancy }),
+  });
+  const { streams = {}, default: fallback = {} } = options;
+  const named = Object.entries(streams).map(([name, rule]) => [name, kept(rule)] as const);
+  return { streams: Object.fromEntries(named), default: kept(fallback) };
 }
 
 /** REGALIA_OPTION unless it is one of the durabilities. */
 export function checkDurability(durability: Durability): void {
   if (DURABILITIES.includes(durability)) return;
   throw badOption('durability', DURABILITIES.join(', '), String(durability));
+}
+
+function checkedWorkers(workers: number | undefined): number | undefined {
+  if (workers === undefined) return undefined;
+  if (Number.isInteger(workers) && workers >= 0 && workers <= WORKERS_MAX) return workers;
+  throw badOption('workers', `a whole number up to ${WORKERS_MAX}`, String(workers));
 }
 
 function atLeast(option: string, number: number, least: number): number {

@@ -12,6 +12,8 @@ import { hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import type { Fault, VerifySummary } from '../upkeep/fault.js';
 import { type VerifyOptions, verify } from '../upkeep/verify.js';
+import { fileError } from '../volumes/file-error.js';
+import type { Pieces } from '../volumes/pieces.js';
 import { Bucket } from './bucket.js';
 import { receiveInto } from './clone.js';
 import { Core, storedIdentity } from './core.js';
@@ -20,14 +22,24 @@ import {
   checkWitness,
   currentGeneration,
   examineFolder,
-  fileError,
   makeFolder,
   writeWitness,
 } from './folder.js';
 import { begin, MAIN } from './genesis.js';
 import { Line } from './line.js';
 import { rootRefOf } from './merging.js';
-import { type OpenOptions, type Settings, settingsOf } from './options.js';
+import { badOption, type OpenOptions, type Settings, settingsOf } from './options.js';
+import {
+  type AddVolumeOptions,
+  addVolume,
+  copyVolumes,
+  firstVolume,
+  listVolumes,
+  openPieces,
+  setVolume,
+  type VolumeChange,
+  type VolumeInfo,
+} from './volumes.js';
 
 const RUNTIME = {
   now: (): number => Date.now(),
@@ -122,12 +134,15 @@ export class Regalia extends Bucket {
   ): Promise<Regalia> {
     const identity = storedIdentity(backend);
     if (identity === undefined) throw noIdentity(folder ?? 'memory');
-    const core = new Core(backend, settings, identity);
+    const pieces =
+      folder === undefined ? undefined : openPieces(folder, backend, identity, settings);
+    const core = new Core(backend, settings, identity, pieces);
     const store = new Regalia(core, branch, folder);
     store.head();
     if (settings.readOnly) return store;
     core.blocks.replenish();
     await core.blocks.reserve(1);
+    await core.declareStorage();
     if (settings.declaresRules) await declareRules(store.line, settings.rules);
     return store;
   }
@@ -172,8 +187,36 @@ export class Regalia extends Bucket {
     options: VerifyOptions = {},
   ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
     this.core.check();
-    const { backend, identity } = this.core;
-    yield* verify({ backend, store: identity.store }, options);
+    const { backend, identity, pieces } = this.core;
+    yield* verify({ backend, pieces, store: identity.store }, options);
+  }
+
+  /** The volumes that keep the store's contents. None in memory. */
+  async volumes(): Promise<VolumeInfo[]> {
+    this.core.check();
+    return this.core.pieces === undefined ? [] : await listVolumes(this.core.pieces);
+  }
+
+  /**
+   * Gives the store another volume, in an empty or absent folder, ideally on a disk of its own; or tells it where one
+   * of its own was moved to. REGALIA_EXISTS where anything else is there, REGALIA_VOLUME, REGALIA_OPTION.
+   */
+  async addVolume(folder: string, options: AddVolumeOptions = {}): Promise<void> {
+    this.core.checkWritable();
+    const { identity, settings } = this.core;
+    await addVolume(this.#home(), folder, identity.replica, settings, options);
+  }
+
+  /** Changes a volume, named by id or folder: what it is given, or whether anything is. REGALIA_NOT_FOUND. */
+  async setVolume(which: string, change: VolumeChange): Promise<void> {
+    this.core.checkWritable();
+    await setVolume(this.#home(), which, change);
+  }
+
+  #home(): Pieces {
+    const { pieces } = this.core;
+    if (pieces !== undefined) return pieces;
+    throw badOption('volume', 'for stores in a folder', 'for one in memory');
   }
 
   /** A consistent copy of the whole store into a new folder, while it is used. It is a copy: see `adopt`. */
@@ -190,6 +233,13 @@ export class Regalia extends Bucket {
       async (generation) => {
         await mkdir(generation, { mode: 0o700 });
         await this.core.backend.backup(path.join(generation, 'data.mdb'));
+        if (this.core.pieces === undefined) return;
+        const backend = await openLmdb(generation, { create: false });
+        try {
+          await copyVolumes(this.core.pieces, path.dirname(generation), backend);
+        } finally {
+          await backend.close();
+        }
       },
       'copy',
     );
@@ -221,7 +271,8 @@ async function create(place: string, options: RegaliaOptions, settings: Settings
   await makeFolder(place, async (generation) => {
     const backend = await openLmdb(generation, { create: true });
     try {
-      await begin(backend, settings);
+      const identity = await begin(backend, settings);
+      await firstVolume(path.dirname(generation), backend, identity, settings);
     } finally {
       await backend.close();
     }

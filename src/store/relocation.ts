@@ -1,5 +1,5 @@
 /**
- * Moving and copying within a tree: what may go where, and what replicas are told of it.
+ * Moving and copying within a tree, and making buckets: what may go where, and what replicas are told of it.
  */
 import { concatBytes, equalBytes, hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
@@ -37,6 +37,19 @@ function checkRules(tree: Tree, source: Names, target: Names): void {
     expected: 'equal rules and algorithm',
     actual: 'others',
   });
+}
+
+/** Throws unless what lies below a top of that depth may become a bucket. REGALIA_EXISTS, REGALIA_RULE. */
+export function checkNewBucket(tree: Tree, names: Names, topDepth: number, ruled: boolean): void {
+  const name = keyText(names);
+  if (names.length === topDepth || tree.bucketAt(names) !== undefined) {
+    const data = { what: 'bucket', name };
+    throw new RegaliaError('REGALIA_EXISTS', `${name} is a bucket already`, data);
+  }
+  if (!ruled || tree.find(names) === undefined) return;
+  const message = 'rules of its own are for a bucket that is empty at first';
+  const data = { rule: 'bucket', expected: 'an absent key', actual: name };
+  throw new RegaliaError('REGALIA_RULE', message, data);
 }
 
 /** Whether a record is a bucket's, or holds buckets beneath. */

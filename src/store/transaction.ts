@@ -8,7 +8,7 @@
 import { addressText } from '../blocks/address.js';
 import { hex } from '../bytes.js';
 import type { Source } from '../chunks/source.js';
-import { RegaliaError, throwIfAborted } from '../errors.js';
+import { RegaliaError } from '../errors.js';
 import type { Move } from '../log/moves.js';
 import { mergeTrees } from '../merge/merge.js';
 import {
@@ -20,14 +20,14 @@ import {
 } from '../streams/rule.js';
 import { Stream } from '../streams/stream.js';
 import { editAt, editWithin } from '../tree/edit-at.js';
-import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
+import { type Key, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { PlacedStream, type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from './committer.js';
 import { Contents } from './contents.js';
 import type { Core } from './core.js';
 import type { Entry } from './entry.js';
-import { graftedBuckets } from './graft.js';
+import { checkAlgorithm, graftedBuckets } from './graft.js';
 import type { Landed, Line } from './line.js';
 import { rootRefOf } from './merging.js';
 import { badOption } from './options.js';
@@ -35,17 +35,19 @@ import { Pending } from './pending.js';
 import { PrivateTree } from './private-tree.js';
 import { type ReadSet, readSetFor } from './read-set.js';
 import { conflictError } from './rebase.js';
-import { holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';
+import { checkNewBucket, holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';
+import {
+  type ChangeOptions,
+  StreamWrites,
+  type WriteHost,
+  type WriteOptions,
+} from './stream-writes.js';
 import { type ChildRange, View } from './view.js';
 import { type Place, Ways } from './ways.js';
 
 export interface TransactionOptions {
   /** 'snapshot' (the default) checks what was written against others' writes; 'serializable' also what was read. */
   readonly isolation?: 'snapshot' | 'serializable';
-}
-
-export interface WriteOptions {
-  readonly signal?: AbortSignal;
 }
 
 /** What an extent holds for certain, with the nodes above. */
@@ -68,10 +70,10 @@ export class Transaction extends View {
   /** The key of the bucket that keys are relative to. */
   readonly #prefix: Names;
   readonly #contents: Contents;
+  readonly #writes: StreamWrites;
   readonly #ways = new Ways();
   #pending = new Pending();
   #state: 'open' | 'committing' | 'ended' = 'open';
-  #writes = 0;
 
   constructor(core: Core, line: Line, prefix: Names, options: TransactionOptions) {
     super(core);
@@ -80,6 +82,7 @@ export class Transaction extends View {
     this.started = line.tip();
     this.fork = new PrivateTree(core, line.treeOf(this.started), () => this.#ways.clear());
     this.#contents = new Contents(core, this.fork.writers);
+    this.#writes = new StreamWrites(this.#contents, this.#host());
     this.#prefix = prefix;
     this.reads = readSetFor(options.isolation ?? 'snapshot');
   }
@@ -126,14 +129,15 @@ export class Transaction extends View {
 
   override get(key: Key, stream: string): Stream | undefined {
     this.check();
-    const names = this.#full(key) as Uint8Array[];
+    const part = this.#read(this.#full(key), stream);
+    const { algorithm } = part instanceof PlacedStream ? part.node : this.fork.tree.root;
+    return part && new Stream(this, part, algorithm, key, stream);
+  }
+
+  #read(names: Names, stream: string): StreamPart | undefined {
     this.reads?.stream(names, stream);
     const pending = this.#pending.stream(names, stream);
-    if (pending === 'none') return undefined;
-    const { tree } = this.fork;
-    const part = pending ?? tree.stream(names, stream);
-    const algorithm = part instanceof PlacedStream ? part.node.algorithm : tree.root.algorithm;
-    return part && new Stream(this, part, algorithm, key, stream);
+    return pending === 'none' ? undefined : (pending ?? this.fork.tree.stream(names, stream));
   }
 
   override *children(key: Key, range: ChildRange = {}): Generator<Entry, void, undefined> {
@@ -161,29 +165,38 @@ export class Transaction extends View {
   }
 
   /**
-   * Writes a stream from any source, of any size, in bounded memory, and resolves with its size. Until then the
-   * stream is as it was. REGALIA_ABORTED, and what the source throws.
+   * Writes a stream from any source, of any size, in bounded memory, and resolves with its size. With `at` the source's
+   * bytes take the place of those there, at the cost of that part; what lies before them is kept, filled with zeros
+   * where it is too short. Until then the stream is as it was, and so it stays where this fails. Writes to one stream
+   * take turns. REGALIA_ABORTED, REGALIA_RANGE, and what the source throws; with `at` REGALIA_ENCODING unless the
+   * stream's encoding is `bytes`.
    */
-  async write(
-    key: Key,
-    stream: string,
-    source: Source,
-    options: WriteOptions = {},
-  ): Promise<number> {
-    this.check();
-    throwIfAborted(options.signal, 'write');
-    const place = this.#place(key);
-    const rule = this.#rule(place, stream);
-    this.#writes++;
-    try {
-      const part = await this.#contents.write(place.way.root, rule, stream, source, options);
-      this.check();
+  write(key: Key, stream: string, source: Source, options: WriteOptions = {}): Promise<number> {
+    return this.#writes.write(key, stream, source, options);
+  }
+
+  /** The same behind the last byte. Errors as `write` with `at`, but `utf8` is as good as `bytes`. */
+  append(key: Key, stream: string, source: Source, options: ChangeOptions = {}): Promise<number> {
+    return this.#writes.change(key, stream, { kind: 'append', source }, options);
+  }
+
+  /** Makes a stream shorter, or longer by zeros that take no room. Errors as `write` with `at`. */
+  truncate(key: Key, stream: string, size: number, options: ChangeOptions = {}): Promise<number> {
+    const change = { kind: 'truncate', at: size, source: undefined } as const;
+    return this.#writes.change(key, stream, change, options);
+  }
+
+  #host(): WriteHost {
+    return {
+      check: () => this.check(),
+      ruleOf: (key, stream) => {
+        const place = this.#place(key);
+        return { root: place.way.root, rule: this.#rule(place, stream) };
+      },
+      read: (key, stream) => this.#read(this.#full(key), stream),
       // What was found before may be another by now.
-      this.#add(this.#place(key), stream, part);
-      return part.length;
-    } finally {
-      this.#writes--;
-    }
+      put: (key, stream, part) => this.#add(this.#place(key), stream, part),
+    };
   }
 
   #place(key: Key): Place {
@@ -273,14 +286,7 @@ export class Transaction extends View {
     const state = this.line.treeOf(then);
     const outer = from.length === 0 ? state.top : state.outer(from);
     const before = this.fork.tree;
-    const here = before.rootAround(names);
-    if (here.algorithm !== state.root.algorithm) {
-      throw new RegaliaError('REGALIA_RULE', 'the state has another hash algorithm', {
-        rule: 'hash',
-        expected: `${here.algorithm}`,
-        actual: `${state.root.algorithm}`,
-      });
-    }
+    checkAlgorithm(before.rootAround(names), state.root);
     const parts = outer && readRecord(outer.node, outer.index);
     const inside = from.length === 0 && names.length > 0;
     this.fork.apply(editAt(names, { clear: true, streams: [], parts, inside }));
@@ -322,17 +328,7 @@ export class Transaction extends View {
     const names = this.#full(key);
     this.#flush();
     const { tree } = this.fork;
-    if (names.length === this.#prefix.length || tree.bucketAt(names) !== undefined) {
-      throw new RegaliaError('REGALIA_EXISTS', `${keyText(names)} is a bucket already`, {
-        what: 'bucket',
-        name: keyText(names),
-      });
-    }
-    if (rules !== undefined && tree.find(names) !== undefined) {
-      const message = 'rules of its own are for a bucket that is empty at first';
-      const data = { rule: 'bucket', expected: 'an absent key', actual: keyText(names) };
-      throw new RegaliaError('REGALIA_RULE', message, data);
-    }
+    checkNewBucket(tree, names, this.#prefix.length, rules !== undefined);
     const id = this.core.settings.random(16);
     const around = tree.rootAround(names.slice(0, -1)).rules;
     const encoded = rules === undefined ? around : encodeRules(defineRules(rules));
@@ -373,9 +369,13 @@ export class Transaction extends View {
    */
   async commit(options: CommitOptions = {}): Promise<CommitResult> {
     this.check();
-    if (this.#writes > 0) {
+    if (this.#writes.count > 0) {
       const message = 'a write is still under way: await it before the commit';
-      const data = { option: 'commit', expected: 'no write under way', actual: `${this.#writes}` };
+      const data = {
+        option: 'commit',
+        expected: 'no write under way',
+        actual: `${this.#writes.count}`,
+      };
       throw new RegaliaError('REGALIA_OPTION', message, data);
     }
     this.#state = 'committing';

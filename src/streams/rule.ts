@@ -8,17 +8,34 @@
  * reads them unchanged.
  *
  *   rules = varint count, rule*             the default first, under the empty name; then by name, bytewise
- *   rule  = lengthed name, varint 5, (varint tag, varint number)*5      by ascending tag
- *   tags  = 1 encoding, 2 inlineMax, 3 merge, 4 chunking kind, 5 chunking size
+ *   rule  = lengthed name, varint n, (varint tag, varint number)*n      by ascending tag; n is 5, or 7 for `content`
+ *   tags  = 1 encoding, 2 inlineMax, 3 merge, 4 chunking kind, 5 chunking size; 6 least and 7 most, for `content`
  */
 import { ByteReader, ByteWriter, compareBytes, equalBytes, utf8Bytes, utf8Text } from '../bytes.js';
+import type { Chunking } from '../chunks/splitter.js';
 import { assert, RegaliaError } from '../errors.js';
+import {
+  CHUNKINGS,
+  checkedChunking,
+  chunkingOf,
+  chunkingText,
+  PIECE_LIMITS,
+  SIZES_MAX,
+  sizesOf,
+} from './chunking.js';
+import {
+  failOption,
+  failRule,
+  failVersion,
+  requireInteger,
+  requireMember,
+  requireObject,
+  ruleError,
+  shown,
+} from './rule-faults.js';
 
 export type Encoding = 'bytes' | 'utf8' | 'cbor';
 export type MergePolicy = 'conflict' | 'ours' | 'theirs' | 'newest';
-
-/** How contents above `inlineMax` are cut. `fixed`: pieces of `bytes` bytes, the last one shorter. */
-export type Chunking = { readonly kind: 'fixed'; readonly bytes: number };
 
 export interface StreamRule {
   /** What contents must be: any bytes, valid UTF-8, or deterministic CBOR. */
@@ -47,8 +64,7 @@ export interface RuleOptions {
 
 export const RULE_LIMITS = Object.freeze({
   inline_max: 8_192,
-  piece_bytes_min: 4_096,
-  piece_bytes_max: 1_048_576,
+  ...PIECE_LIMITS,
   name_bytes_max: 64,
   streams_max: 256,
 });
@@ -57,18 +73,16 @@ export const DEFAULT_RULE: StreamRule = frozenRule({
   encoding: 'bytes',
   inlineMax: 512,
   merge: 'conflict',
-  // With all that surrounds it, a piece just fills 16 pages of the engine.
-  chunking: { kind: 'fixed', bytes: 65_472 },
+  chunking: { kind: 'content', bytesMin: 16_384, bytesAverage: 65_536, bytesMax: 262_144 },
 });
 
-/** Field tags. Persisted: never renumber. */
-const TAG = { encoding: 1, inlineMax: 2, merge: 3, chunkingKind: 4, chunkingBytes: 5 } as const;
-const TAGS = [1, 2, 3, 4, 5] as const;
+/** Field tags, the first of sizes last. Persisted: never renumber. */
+const TAG = { encoding: 1, inlineMax: 2, merge: 3, chunkingKind: 4, chunkingSizes: 5 } as const;
+const TAG_MAX = TAG.chunkingSizes + SIZES_MAX - 1;
 
 /** By persisted number, from 1: never reorder, only append. */
 const ENCODINGS: readonly Encoding[] = ['bytes', 'utf8', 'cbor'];
 const POLICIES: readonly MergePolicy[] = ['conflict', 'ours', 'theirs', 'newest'];
-const CHUNKINGS: readonly Chunking['kind'][] = ['fixed'];
 
 function frozenRule(rule: StreamRule): StreamRule {
   return Object.freeze({ ...rule, chunking: Object.freeze({ ...rule.chunking }) });
@@ -137,11 +151,7 @@ function checkedRule(name: string, partial: Partial<StreamRule>, fallback: Strea
   requireInteger(`${name}.inlineMax`, rule.inlineMax, 0, RULE_LIMITS.inline_max);
   requireMember(`${name}.merge`, rule.merge, POLICIES);
   requireObject(rule.chunking, `${name}.chunking`);
-  requireMember(`${name}.chunking.kind`, rule.chunking.kind, CHUNKINGS);
-  const { piece_bytes_min, piece_bytes_max } = RULE_LIMITS;
-  requireInteger(`${name}.chunking.bytes`, rule.chunking.bytes, piece_bytes_min, piece_bytes_max);
-  const { kind, bytes } = rule.chunking;
-  return frozenRule({ ...rule, chunking: { kind, bytes } });
+  return frozenRule({ ...rule, chunking: checkedChunking(`${name}.chunking`, rule.chunking) });
 }
 
 /** @throws REGALIA_STREAM unless `name` is 1 to 64 bytes of UTF-8 without control characters and '/'. */
@@ -176,8 +186,7 @@ export function sameLayout(a: StreamRule, b: StreamRule): boolean {
   return (
     a.encoding === b.encoding &&
     a.inlineMax === b.inlineMax &&
-    a.chunking.kind === b.chunking.kind &&
-    a.chunking.bytes === b.chunking.bytes
+    chunkingText(a.chunking) === chunkingText(b.chunking)
   );
 }
 
@@ -194,12 +203,15 @@ export function encodeRules(rules: Rules): Uint8Array {
 }
 
 function writeRule(writer: ByteWriter, name: Uint8Array, rule: StreamRule): void {
-  writer.lengthed(name).varint(TAGS.length);
+  const sizes = sizesOf(rule.chunking);
+  writer.lengthed(name).varint(TAG.chunkingKind + sizes.length);
   writer.varint(TAG.encoding).varint(ENCODINGS.indexOf(rule.encoding) + 1);
   writer.varint(TAG.inlineMax).varint(rule.inlineMax);
   writer.varint(TAG.merge).varint(POLICIES.indexOf(rule.merge) + 1);
   writer.varint(TAG.chunkingKind).varint(CHUNKINGS.indexOf(rule.chunking.kind) + 1);
-  writer.varint(TAG.chunkingBytes).varint(rule.chunking.bytes);
+  for (const [index, size] of sizes.entries()) {
+    writer.varint(TAG.chunkingSizes + index).varint(size);
+  }
 }
 
 /**
@@ -233,28 +245,34 @@ export function decodeRules(bytes: Uint8Array): Rules {
 }
 
 function readRule(reader: ByteReader): StreamRule {
+  const numbers = readFields(reader);
+  const [encoding = 0, inlineMax = 0, merge = 0, kind = 0] = numbers;
+  const { inline_max } = RULE_LIMITS;
+  if (inlineMax > inline_max) reader.fail(`an inlineMax up to ${inline_max}`, `${inlineMax}`);
+  return frozenRule({
+    encoding: numbered('encoding', encoding, ENCODINGS),
+    inlineMax,
+    merge: numbered('merge policy', merge, POLICIES),
+    chunking: chunkingOf(
+      reader,
+      numbered('chunking', kind, CHUNKINGS),
+      numbers.slice(TAG.chunkingKind),
+    ),
+  });
+}
+
+/** The numbers of a rule by their tags, which ascend from 1 and leave none out. */
+function readFields(reader: ByteReader): number[] {
   const count = reader.varint();
   const numbers: number[] = [];
   for (let index = 0; index < count; index++) {
     const tag = reader.varint();
-    if (tag > TAGS.length) failVersion('stream rule field', `a tag of 1 to ${TAGS.length}`, tag);
+    if (tag > TAG_MAX) failVersion('stream rule field', `a tag of 1 to ${TAG_MAX}`, tag);
     if (tag !== index + 1) reader.fail(`the tag ${index + 1}`, `${tag}`);
     numbers.push(reader.varint());
   }
-  if (numbers.length !== TAGS.length) reader.fail(`${TAGS.length} fields`, `${count}`);
-  const [encoding, inlineMax, merge, kind, size] = numbers;
-  const { inline_max, piece_bytes_min, piece_bytes_max } = RULE_LIMITS;
-  if (inlineMax > inline_max) reader.fail(`an inlineMax up to ${inline_max}`, `${inlineMax}`);
-  const rule = {
-    encoding: numbered('encoding', encoding, ENCODINGS),
-    inlineMax,
-    merge: numbered('merge policy', merge, POLICIES),
-    chunking: { kind: numbered('chunking', kind, CHUNKINGS), bytes: size },
-  };
-  if (size < piece_bytes_min || size > piece_bytes_max) {
-    reader.fail(`pieces of ${piece_bytes_min} to ${piece_bytes_max} bytes`, `${size}`);
-  }
-  return frozenRule(rule);
+  if (count < TAG.chunkingSizes) reader.fail(`${TAG.chunkingSizes} fields or more`, `${count}`);
+  return numbers;
 }
 
 function numbered<T>(what: string, number: number, members: readonly T[]): T {
@@ -327,51 +345,10 @@ export function contradictionError(found: RuleContradiction): RegaliaError<'REGA
 function ruleText(rule: Perhaps): string {
   if (rule === undefined) return 'no rule';
   const { encoding, inlineMax, merge, chunking } = rule;
-  return `${encoding}, inlineMax ${inlineMax}, merge ${merge}, ${chunking.kind} ${chunking.bytes}`;
+  return `${encoding}, inlineMax ${inlineMax}, merge ${merge}, ${chunkingText(chunking)}`;
 }
 
 function checkCount(count: number): void {
   const most = RULE_LIMITS.streams_max;
   if (count > most) failRule('streams', `at most ${most} declared streams`, `${count}`);
-}
-
-function requireObject(what: unknown, option: string): asserts what is object {
-  if (typeof what !== 'object' || what === null || Array.isArray(what)) {
-    failOption(option, 'an object', shown(what));
-  }
-}
-
-function requireMember<T>(rule: string, member: T, members: readonly T[]): void {
-  if (!members.includes(member)) failRule(rule, members.join(', '), shown(member));
-}
-
-function requireInteger(rule: string, number: number, least: number, most: number): void {
-  if (Number.isInteger(number) && number >= least && number <= most) return;
-  failRule(rule, `an integer of ${least} to ${most}`, shown(number));
-}
-
-/** Any datum on one short line. */
-function shown(datum: unknown): string {
-  const text = typeof datum === 'string' ? JSON.stringify(datum) : String(datum);
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
-}
-
-function ruleError(rule: string, expected: string, actual: string): RegaliaError<'REGALIA_RULE'> {
-  const message = `the rule '${rule}' is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
-}
-
-function failRule(rule: string, expected: string, actual: string): never {
-  throw ruleError(rule, expected, actual);
-}
-
-function failOption(option: string, expected: string, actual: string): never {
-  const message = `${option} is refused: expected ${expected}, found ${actual}`;
-  throw new RegaliaError('REGALIA_OPTION', message, { option, expected, actual });
-}
-
-function failVersion(what: string, expected: string, number: number): never {
-  const actual = String(number);
-  const message = `a later release wrote these rules: ${what} ${actual} is not known (${expected})`;
-  throw new RegaliaError('REGALIA_VERSION', message, { what, expected, actual });
 }

@@ -33,7 +33,7 @@ export interface StreamHome {
   encodingOf(key: Key, stream: string): Encoding;
 }
 
-/** `bytes()` of more than this must be asked for piece by piece. */
+/** More than this must be asked for piece by piece: a hole may have any length. */
 const WHOLE_MAX = 2 ** 31 - 1;
 
 export class Stream {
@@ -74,7 +74,7 @@ export class Stream {
     const { start, end } = this.#range(range);
     const { inline } = this;
     if (inline !== undefined) return inline.slice(start, end);
-    if (end - start > WHOLE_MAX) throw rangeError(`at most ${WHOLE_MAX} bytes at once`, start, end);
+    if (end - start > WHOLE_MAX) throw tooLong(start, end);
     const bytes = new Uint8Array(end - start);
     let at = 0;
     for await (const piece of this.#reader().pieces(start, end, range.signal)) {
@@ -112,7 +112,9 @@ export class Stream {
   decoded(): Uint8Array | string | CborData {
     this.#home.checkOpen();
     const encoding = this.#home.encodingOf(this.#key, this.#name);
-    return decodeContents(encoding, this.#name, this.inline ?? this.#reader().read());
+    const { inline, size } = this;
+    if (inline === undefined && size > WHOLE_MAX) throw tooLong(0, size);
+    return decodeContents(encoding, this.#name, inline ?? this.#reader().read());
   }
 
   /** Whether another stream has the same bytes, told by length and address, without reading contents. */
@@ -139,6 +141,10 @@ export class Stream {
       length: this.size,
     });
   }
+}
+
+function tooLong(start: number, end: number): RegaliaError {
+  return rangeError(`at most ${WHOLE_MAX} bytes at once`, start, end);
 }
 
 function rangeError(expected: string, start: number, end: number): RegaliaError {

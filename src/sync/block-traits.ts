@@ -35,6 +35,8 @@ export interface Known {
   readonly last: Uint8Array;
   /** Whether a manifest, and the last ones beneath it, end where nodes end. */
   readonly ended: boolean;
+  /** Whether a content may be this block: a manifest of a single piece or manifest is none. */
+  readonly whole: boolean;
 }
 
 export type Traits = Omit<Known, 'id'>;
@@ -48,6 +50,7 @@ export const PLAIN_TRAITS = {
   first: EMPTY,
   last: EMPTY,
   ended: true,
+  whole: true,
 };
 
 /** The algorithm that a block names. */
@@ -113,7 +116,7 @@ export function agreeReference(reference: Reference, known: Known): void {
   } else {
     const isContent = known.kind === BlockKind.piece || known.kind === BlockKind.manifest;
     const isKind = kind === 'content' ? isContent : known.kind === BlockKind.metadata;
-    agree(address, isKind, kind);
+    agree(address, isKind && known.whole, kind);
     agree(address, known.length === reference.length, `${reference.length} bytes`);
   }
 }

@@ -14,8 +14,8 @@ import {
   sameAddress,
 } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
-import type { Child, Manifest } from '../chunks/manifest.js';
-import { type BlockReads, readManifest, readTop } from '../chunks/reader.js';
+import { type BlockReads, readManifest, readTop } from '../chunks/cursor.js';
+import { type Child, isHole, type Manifest } from '../chunks/manifest.js';
 import type { ContentBlock } from '../chunks/walk.js';
 
 /** A manifest whose children are under way. */
@@ -31,7 +31,7 @@ interface Open {
   next: number;
 }
 
-/** Manifests are read and checked, pieces are named and not read. Errors as `ContentReader.read`. */
+/** Manifests are read and checked, pieces are named and not read, holes pass. Errors as `ContentReader.read`. */
 export function* newContentBlocks(
   blocks: BlockReads,
   ref: ContentRef,
@@ -55,7 +55,8 @@ export function* newContentBlocks(
       continue;
     }
     const start = node.start + manifest.startOf(node.next);
-    const child = manifest.child(node.next++);
+    const child = manifest.part(node.next++);
+    if (isHole(child)) continue;
     const key = `${addressKey(child.address)} ${child.length}`;
     if (seen.has(key) || skip(child.address)) continue;
     seen.add(key);
@@ -112,7 +113,8 @@ class OldContent {
       const index = manifest.indexAt(offset - start);
       const childStart = start + manifest.startOf(index);
       if (manifest.level === level + 1) {
-        return childStart === offset && sameAddress(manifest.address(index), address);
+        if (childStart !== offset || manifest.isHole(index)) return false;
+        return sameAddress(manifest.address(index), address);
       }
       node = this.#visit(depth, manifest.child(index), childStart, manifest.level - 1);
     }

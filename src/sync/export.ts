@@ -8,10 +8,11 @@
 import { brotliCompressSync, constants } from 'node:zlib';
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import { ByteWriter, concatBytes, equalBytes, varintLength } from '../bytes.js';
-import type { BlockReads } from '../chunks/reader.js';
+import { ByteWriter, equalBytes, varintLength } from '../bytes.js';
+import type { BlockReads } from '../chunks/cursor.js';
 import { turn } from '../chunks/turn.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
+import { mayCompress } from '../kernels/sample.js';
 import { missingCommit } from '../log/absence.js';
 import { encodeCommit } from '../log/commit.js';
 import type { History } from '../log/history.js';
@@ -80,10 +81,6 @@ const TURN_STEPS = 64;
 const CACHE_BYTES = 16 * 1024 * 1024;
 /** Frames shorter than this are not worth compressing. */
 const COMPRESS_MIN = 128;
-/** Batches from this length on are judged by so many samples of so many bytes. */
-const SAMPLED_FROM = 32_768;
-const SAMPLES = 4;
-const SAMPLE_BYTES = 1_024;
 
 /**
  * The bytes of a pack. Whatever is still unflushed is made durable first: nothing leaves that a power cut could undo.
@@ -270,27 +267,11 @@ class PackWriter {
 /** A batch of blocks, compressed where that saves a twentieth. */
 function encodeBatch(plain: Uint8Array): Uint8Array {
   const writer = new ByteWriter(plain.length + 8);
-  const packed = mayPay(plain) ? compress(plain) : plain;
-  const pays = saves(packed, plain);
+  const tried = plain.length >= COMPRESS_MIN && mayCompress(plain);
+  const packed = tried ? compress(plain) : plain;
+  const pays = packed.length * 20 < plain.length * 19;
   writer.u8(pays ? BROTLI : PLAIN).varint(plain.length);
   return writer.bytes(pays ? packed : plain).finish();
-}
-
-function saves(packed: Uint8Array, plain: Uint8Array): boolean {
-  return packed.length * 20 < plain.length * 19;
-}
-
-/** Judged by samples: what is compressed already would take most of an export's time to no end. */
-function mayPay(plain: Uint8Array): boolean {
-  if (plain.length < COMPRESS_MIN) return false;
-  if (plain.length < SAMPLED_FROM) return true;
-  const samples: Uint8Array[] = [];
-  for (let i = 0; i < SAMPLES; i++) {
-    const at = Math.floor(((plain.length - SAMPLE_BYTES) * i) / (SAMPLES - 1));
-    samples.push(plain.subarray(at, at + SAMPLE_BYTES));
-  }
-  const sample = concatBytes(samples);
-  return saves(compress(sample), sample);
 }
 
 function compress(plain: Uint8Array): Uint8Array {

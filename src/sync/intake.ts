@@ -277,6 +277,7 @@ export class Intake {
       pendingBlocks: [...this.#blocks.pending()],
       pendingCommits: this.#commits.pending(),
     };
+    await this.#writer.prepare();
     await backend.write((batch) => {
       this.#writer.emit(batch);
       this.#stage.save(batch, state);

@@ -121,7 +121,7 @@ export class BlockReceiver {
     } else if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);
       for (let i = 0; i < manifest.count; i++) {
-        if (isPending(manifest.address(i))) this.#childOf(manifest, i);
+        if (!manifest.isHole(i) && isPending(manifest.address(i))) this.#childOf(manifest, i);
       }
     } else if (kind === BlockKind.moves) {
       const { next } = decodeMoves(plain);
@@ -195,10 +195,10 @@ export class BlockReceiver {
 
   #manifestTraits(plain: Uint8Array): Traits {
     const manifest = decodeManifest(plain);
-    const { level, length, ended, count } = manifest;
+    const { level, length, ended, count, canBeTop: whole } = manifest;
     const last = level > 1 ? this.#find(manifest.address(count - 1)) : undefined;
     const kind = BlockKind.manifest;
-    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && (last?.ended ?? true) };
+    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && (last?.ended ?? true), whole };
   }
 
   #stage(plain: Uint8Array, address: Address): Known {
@@ -265,14 +265,18 @@ export class BlockReceiver {
     const ids: number[] = [];
     let lastEnded = true;
     for (let i = 0; i < count; i++) {
+      if (manifest.isHole(i)) {
+        ids.push(0);
+        continue;
+      }
       const known = this.#childOf(manifest, i);
       if (i + 1 === count) lastEnded = known.ended;
       ids.push(known.id);
     }
     linkManifest(body, plain, ids);
-    const { length, ended } = manifest;
+    const { length, ended, canBeTop: whole } = manifest;
     const kind = BlockKind.manifest;
-    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && lastEnded };
+    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && lastEnded, whole };
   }
 
   /** What a manifest lists, once it agrees. */

@@ -11,7 +11,7 @@
 import { type Address, BlockKind, sameAddress } from '../blocks/address.js';
 import { compareBytes, EMPTY } from '../bytes.js';
 import type { ContentRef } from '../chunks/content.js';
-import type { BlockReads } from '../chunks/reader.js';
+import type { BlockReads } from '../chunks/cursor.js';
 import { inlineChild } from '../tree/inline-map.js';
 import type { Names } from '../tree/key.js';
 import { digestAddress, findInMap, type Spot } from '../tree/lookup.js';

@@ -9,6 +9,7 @@ import { type Address, addressInto, BLOCK_VERSION, BlockKind } from '../blocks/a
 import type { BlockWriter } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { equalBytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
 import type { FreshRecord } from './fresh-record.js';
 import type { FreshChild, Items } from './items.js';
 import { measured } from './items.js';
@@ -102,9 +103,10 @@ export class NodeWriter {
     body.u8(this.algorithm);
     body.u8(items.level);
     body.u16(until - from);
-    return items.level === 0
-      ? this.#buildLeaf(items, from, until)
-      : this.#buildInner(items, from, until);
+    const build = items.level === 0 ? this.#buildLeaf : this.#buildInner;
+    const plainLength = build.call(this, items, from, until);
+    checkTotals(this.#totals);
+    return plainLength;
   }
 
   #buildLeaf(items: Items, from: number, until: number): number {
@@ -240,6 +242,15 @@ function addTotals(sum: Totals, part: Readonly<Totals>): void {
   sum.buckets += part.buckets;
   sum.inlineBytes += part.inlineBytes;
   sum.referencedBytes += part.referencedBytes;
+}
+
+/** Contents may be long without taking room: their sum is refused before it is no integer any more. REGALIA_RANGE. */
+function checkTotals({ entries, buckets, inlineBytes, referencedBytes }: Readonly<Totals>): void {
+  const sum = entries + buckets + inlineBytes + referencedBytes;
+  if (Number.isSafeInteger(sum)) return;
+  const expected = 'less than 2^53 bytes in all streams together';
+  const data = { expected, actual: `${referencedBytes}` };
+  throw new RegaliaError('REGALIA_RANGE', `a store holds ${expected}`, data);
 }
 
 /** A stored node that items come from, likely most of them. */

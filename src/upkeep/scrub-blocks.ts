@@ -18,9 +18,10 @@ import {
 import { AddressIndex } from '../blocks/address-index.js';
 import type { Backend } from '../blocks/backend.js';
 import { readU48 } from '../blocks/body.js';
-import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf } from '../blocks/extent.js';
+import { addressPrefix, extentOf, PREFIX_LENGTH, SLOTS, slotOf } from '../blocks/extent.js';
+import { isPieceId, type PieceHome } from '../blocks/piece-home.js';
 import { EMPTY, equalBytes } from '../bytes.js';
-import { Manifest } from '../chunks/manifest.js';
+import { isHole, Manifest } from '../chunks/manifest.js';
 import { checkHeader, pieceBytes } from '../chunks/piece.js';
 import { isRegaliaError, RegaliaError } from '../errors.js';
 import { decodeMoves } from '../log/moves.js';
@@ -32,7 +33,7 @@ import { parseRoot } from '../tree/root.js';
 import { blockFault, type FaultKind, type Place, type Step, tellOf } from './fault.js';
 import { locate } from './locate.js';
 import { Seen } from './seen.js';
-import { extentRow, readStoredBlock, type StoredBlock } from './stored-block.js';
+import { extentRow, isStored, readStoredBlock, type StoredBlock } from './stored-block.js';
 import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
 
 /** A block that is referred to, and what is promised of it. */
@@ -66,6 +67,7 @@ const NOWHERE: Pick<Place, 'names' | 'stream'> = { names: [], stream: undefined 
 export interface ScrubBlocksOptions {
   /** Whether contents outside metadata must be here. */
   readonly contents: boolean;
+  readonly pieces?: PieceHome | undefined;
 }
 
 export class BlockScrub {
@@ -131,6 +133,7 @@ export class BlockScrub {
   }
 
   #slots(id: number): number {
+    if (isPieceId(id)) return SLOTS;
     const row = extentRow(this.#backend, id);
     return row === undefined ? 0 : (row[0] as number) | ((row[1] as number) << 8);
   }
@@ -140,7 +143,7 @@ export class BlockScrub {
     { id, address, what }: Wanted,
     referrer: Address,
   ): Generator<Step, { id: number; block: StoredBlock } | undefined> {
-    const block = id === 0 ? undefined : this.#attempt(id, address);
+    const block = id === 0 ? undefined : yield* this.#attemptPiece(id, address);
     const indexed = id !== 0 && this.#isIndexed(id, address);
     if (block !== undefined) {
       if (!indexed) yield* this.#tell('index', `the index lacks ${what} ${id}`, address, true);
@@ -170,9 +173,8 @@ export class BlockScrub {
   /** Whether the index, as stored, leads from the address to the id. */
   #isIndexed(id: number, address: Address): boolean {
     const prefix = addressPrefix(address);
-    // A damaged id may name an extent that no engine takes.
-    if (extentRow(this.#backend, id) === undefined) return false;
-    const log = this.#backend.view('addressLog', extentOf(id));
+    if (!isStored(this.#backend, id)) return false;
+    const log = isPieceId(id) ? undefined : this.#backend.view('addressLog', extentOf(id));
     if (log !== undefined) {
       const at = slotOf(id) * PREFIX_LENGTH;
       return equalBytes(log.subarray(at, at + PREFIX_LENGTH), prefix);
@@ -194,14 +196,25 @@ export class BlockScrub {
     const isContent = what === 'content' || what === 'piece' || what === 'manifest';
     if (!here && id === 0 && isContent && !this.#options.contents) return;
     const known = id !== 0 ? [id] : this.#index.candidates(address);
-    const stored = known.some((one) => extentRow(this.#backend, one) !== undefined);
+    const stored = known.some((one) => isStored(this.#backend, one));
     if (here && stored) yield* this.#tell('corrupt', `${what} ${id} is damaged`, address, false);
     else yield* this.#tell('missing', `${what} ${id} is not here`, address, false);
+  }
+
+  /** The same; of a piece every copy is read, and those that fail are told. */
+  *#attemptPiece(id: number, address: Address): Generator<Step, StoredBlock | undefined> {
+    const { pieces } = this.#options;
+    if (!isPieceId(id) || pieces === undefined) return this.#attempt(id, address);
+    const { block, faults } = pieces.scrub(id, address);
+    if (block === undefined) return undefined;
+    for (const fault of faults) yield* this.#tell('corrupt', `a copy ${fault}`, address, true);
+    return { bytes: block, plainLength: block.length };
   }
 
   /** The block at that id, if it hashes to that address. */
   #attempt(id: number, address: Address): StoredBlock | undefined {
     try {
+      if (isPieceId(id)) return this.#pieceAt(id, address);
       const block = readStoredBlock(this.#backend, id);
       verifyBlock(address, block.bytes.subarray(0, block.plainLength), 'block');
       return block;
@@ -212,6 +225,11 @@ export class BlockScrub {
       }
       throw error;
     }
+  }
+
+  #pieceAt(id: number, address: Address): StoredBlock | undefined {
+    const bytes = this.#options.pieces?.scrub(id, address).block;
+    return bytes && { bytes, plainLength: bytes.length };
   }
 
   /** Tells a fault at the place at hand, once for each block and kind. */
@@ -351,7 +369,8 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
   const manifest = new Manifest(bytes, plainLength);
   const { level, count, length } = manifest;
   if (manifest.algorithm !== address[0]) throw contradiction('a manifest names another algorithm');
-  if (what === 'content' && count < 2) throw contradiction('a top manifest has a single child');
+  if (what === 'content' && !manifest.canBeTop)
+    throw contradiction('a top manifest has a single child');
   if (lastOfLevel !== true && !manifest.ended) {
     throw contradiction('a manifest ends where none does');
   }
@@ -361,8 +380,9 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
     : ({ what: 'manifest', kind: BlockKind.manifest, level: level - 1 } as const);
   const children: Wanted[] = [];
   for (let i = 0; i < count; i++) {
+    const child = manifest.part(i);
     const last = lastOfLevel === true && i === count - 1;
-    children.push({ ...shared, ...manifest.child(i), lastOfLevel: last });
+    if (!isHole(child)) children.push({ ...shared, ...child, lastOfLevel: last });
   }
   const links = bytes.length - plainLength;
   const torn = links !== 0 && links !== 6 * count;

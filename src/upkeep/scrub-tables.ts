@@ -6,16 +6,19 @@
  *                  hashed
  *     addressLog   8 bytes for each block of an extent that is there
  *     addresses    every id is that of a block that is there, and of one with that prefix where a commit reaches it
+ *     pieces       every row; that the index finds it, and that it is the piece that was seen
  *     counts       a table has as many rows as the engine says
  */
 import type { Backend, Table } from '../blocks/backend.js';
 import { readStored, readU48 } from '../blocks/body.js';
-import { blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
+import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
+import { isPieceId, PIECE_IDS } from '../blocks/piece-home.js';
 import { openRow } from '../blocks/rows.js';
-import { ByteReader, equalBytes, utf8Bytes } from '../bytes.js';
+import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../bytes.js';
+import { decodePieceRow } from '../volumes/piece-row.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
-import { extentRow } from './stored-block.js';
+import { extentRow, isStored } from './stored-block.js';
 
 const EXTENT_LEASE = utf8Bytes('extents');
 /** The rows of `meta` that every store has. */
@@ -29,6 +32,7 @@ export function* scrubTables(backend: Backend, seen: Seen): Generator<Step, void
   yield* counted(backend, 'extents', scrubExtents(backend));
   yield* counted(backend, 'addressLog', scrubAddressLog(backend, seen));
   yield* counted(backend, 'addresses', scrubAddresses(backend, seen));
+  yield* counted(backend, 'pieces', scrubPieces(backend, seen));
   for (const table of ['commits', 'log', 'heads'] as const) {
     yield* counted(backend, table, onlyRows(backend, table));
   }
@@ -148,8 +152,7 @@ function* scrubAddresses(backend: Backend, seen: Seen): TableScrub {
     }
     for (let at = 0; at < bytes.length; at += ID_LENGTH) {
       const id = readU48(bytes, at);
-      const row = extentRow(backend, id);
-      if (row === undefined || slotOf(id) >= slotsIn(row)) {
+      if (!isThere(backend, id)) {
         yield indexFault(`block ${id} is not here`, 'addresses', key);
       } else if (!agrees(seen, id, key, 0)) {
         yield indexFault(`block ${id} has another address`, 'addresses', key);
@@ -157,6 +160,42 @@ function* scrubAddresses(backend: Backend, seen: Seen): TableScrub {
     }
   }
   return count;
+}
+
+function isThere(backend: Backend, id: number): boolean {
+  if (isPieceId(id)) return isStored(backend, id);
+  const row = extentRow(backend, id);
+  return row !== undefined && slotOf(id) < slotsIn(row);
+}
+
+/** Every row can be read, is that of the address that was seen, and is found by it. */
+function* scrubPieces(backend: Backend, seen: Seen): TableScrub {
+  let count = 0;
+  for (const { key, bytes } of backend.range('pieces')) {
+    count++;
+    yield bytes.length + ROW_COST;
+    const fault = faultOf(() => pieceFault(backend, seen, key, bytes));
+    if (fault !== undefined) yield rowFault('row', fault, 'pieces', key, false);
+  }
+  return count;
+}
+
+function pieceFault(
+  backend: Backend,
+  seen: Seen,
+  number: number,
+  row: Uint8Array,
+): string | undefined {
+  const { address, copies } = decodePieceRow(number, row);
+  const id = PIECE_IDS + number;
+  if (copies.length === 0) return `piece ${number} is on no volume`;
+  const prefix = addressPrefix(address);
+  if (!agrees(seen, id, prefix, 0)) return `piece ${number} has another address`;
+  const ids = backend.view('addresses', prefix) ?? EMPTY;
+  for (let at = 0; at + ID_LENGTH <= ids.length; at += ID_LENGTH) {
+    if (readU48(ids, at) === id) return undefined;
+  }
+  return `the index lacks piece ${number}`;
 }
 
 /** Whether the index's prefix of a block is the one that was seen, if it was. */

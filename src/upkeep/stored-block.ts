@@ -7,6 +7,7 @@
 import type { Backend } from '../blocks/backend.js';
 import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored } from '../blocks/body.js';
 import { extentOf, slotOf, slotRange } from '../blocks/extent.js';
+import { isPieceId, PIECE_NUMBERS, pieceNumber } from '../blocks/piece-home.js';
 import { RegaliaError } from '../errors.js';
 
 /** The highest key of an integer table. */
@@ -22,6 +23,13 @@ export interface StoredBlock {
 export function extentRow(backend: Backend, id: number): Uint8Array | undefined {
   const extent = extentOf(id);
   return extent > EXTENT_MAX ? undefined : backend.view('extents', extent);
+}
+
+/** Whether there is a row for a block: that of its extent, or a piece's own. */
+export function isStored(backend: Backend, id: number): boolean {
+  if (!isPieceId(id)) return extentRow(backend, id) !== undefined;
+  const number = pieceNumber(id);
+  return number < PIECE_NUMBERS && backend.view('pieces', number) !== undefined;
 }
 
 /** The body at an id. REGALIA_MISSING where its extent is not here, REGALIA_FORMAT where it is malformed. */

@@ -10,6 +10,7 @@
  * Not asked: whether nodes end where the boundary rule says, and whether bytes of free pages are sound.
  */
 import type { Backend } from '../blocks/backend.js';
+import type { PieceHome } from '../blocks/piece-home.js';
 import { turn } from '../chunks/turn.js';
 import { throwIfAborted } from '../errors.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
@@ -36,6 +37,8 @@ export interface VerifyOptions {
 /** What a store scrubs. */
 export interface VerifySubject {
   readonly backend: Backend;
+  /** The home of its pieces; undefined where they lie among other blocks. */
+  readonly pieces?: PieceHome | undefined;
   /** The id of its root bucket. */
   readonly store: Uint8Array;
 }
@@ -45,14 +48,14 @@ const TURN_BYTES = 96 * 1024;
 
 /** Faults as they are found; the last row is the summary. REGALIA_ABORTED, and what the engine throws. */
 export async function* verify(
-  { backend, store }: VerifySubject,
+  { backend, pieces, store }: VerifySubject,
   options: VerifyOptions = {},
 ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
   const { signal, onProgress, contents = true } = options;
   throwIfAborted(signal, 'verify');
   backend.refresh();
   const total = onProgress === undefined ? 0 : expectedBlocks(backend);
-  const blocks = new BlockScrub(backend, { contents });
+  const blocks = new BlockScrub(backend, { contents, pieces });
   const history = new HistoryScrub(backend, blocks);
   let faults = 0;
   let read = 0;

@@ -7,14 +7,16 @@ import t from 'tap';
 import { type Address, addressOf, SHA256, sameAddress } from '../../src/blocks/address.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { ByteWriter, copyBytes, equalBytes, hex } from '../../src/bytes.js';
-import type { ContentRef } from '../../src/chunks/content.js';
+import { CONTENT_MAX, type ContentRef } from '../../src/chunks/content.js';
 import {
   CHILDREN_MAX,
   type Child,
   decodeManifest,
+  type Hole,
   linkManifest,
   MANIFEST_MAX,
   Manifest,
+  type Part,
   writeManifest,
 } from '../../src/chunks/manifest.js';
 import { pieceBytes, writePiece } from '../../src/chunks/piece.js';
@@ -38,11 +40,15 @@ function madeChildren(count: number, length = 10): Child[] {
   return Array.from({ length: count }, (_, i) => ({ address: madeAddress(i), id: i + 1, length }));
 }
 
+function holeOf(length: number): Hole {
+  return { address: undefined, length };
+}
+
 interface Parts {
   head?: number[];
   level?: number;
   count?: number;
-  children?: readonly { address: Address; length: number }[];
+  children?: readonly (Pick<Child, 'address' | 'length'> | Hole)[];
   tail?: number[];
 }
 
@@ -56,7 +62,10 @@ function plainOf({
   const writer = new ByteWriter();
   for (const byte of head) writer.u8(byte);
   writer.u8(level).varint(count ?? children.length);
-  for (const { address, length } of children) writer.varint(length).bytes(address.subarray(1));
+  for (const { address, length } of children) {
+    writer.varint(length * 2 + (address === undefined ? 1 : 0));
+    if (address !== undefined) writer.bytes(address.subarray(1));
+  }
   for (const byte of tail) writer.u8(byte);
   return writer.finish();
 }
@@ -106,6 +115,30 @@ t.test('a manifest decodes to what was written', async () => {
   );
 });
 
+t.test('a manifest of pieces and holes decodes to what was written', async () => {
+  const part = fc.record({
+    length: fc.integer({ min: 1, max: MIB }),
+    hole: fc.option(fc.integer({ min: 65_536, max: 2 ** 42 }), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1, maxLength: 128 }), (rows) => {
+      const parts: Part[] = rows.flatMap(({ length, hole }, i) => [
+        { address: madeAddress(i), id: i + 1, length },
+        ...(hole === undefined ? [] : [holeOf(hole)]),
+      ]);
+      const body = new BodyWriter();
+      const plainLength = writeManifest(body, SHA256, 1, parts);
+      const manifest = new Manifest(copyBytes(body.bytes.subarray(0, body.length)), plainLength);
+      return parts.every((one, i) => {
+        const found = manifest.part(i);
+        if (one.address === undefined) return manifest.isHole(i) && found.length === one.length;
+        const same = found.address !== undefined && sameAddress(found.address, one.address);
+        return same && found.length === one.length && manifest.id(i) === one.id;
+      });
+    }),
+  );
+});
+
 t.test('each kind of malformed manifest is refused', async (t) => {
   const two = madeChildren(2);
   const [first, second] = two as [Child, Child];
@@ -125,10 +158,15 @@ t.test('each kind of malformed manifest is refused', async (t) => {
     'bytes behind the end': { children: two, tail: [0] },
     'a length of zero': { children: [first, { ...second, length: 0 }] },
     'a piece that is too long': { children: [first, { ...second, length: MIB + 1 }] },
-    'a sum above 2^53': {
-      level: 2,
-      children: [first, { ...second, length: Number.MAX_SAFE_INTEGER }],
-    },
+    'a sum above 2^51': { level: 2, children: [first, { ...second, length: CONTENT_MAX }] },
+    'a sum of holes above 2^51': { children: [holeOf(CONTENT_MAX), first] },
+    'a length above 2^51': { level: 2, children: [first, { ...second, length: CONTENT_MAX + 1 }] },
+    'a hole that is too short': { children: [first, holeOf(65_535)] },
+    'a hole of no length': { children: [first, holeOf(0)] },
+    'a hole that is too long': { children: [holeOf(CONTENT_MAX + 1)] },
+    'two holes side by side': { children: [first, holeOf(65_536), holeOf(65_536)] },
+    'a hole among manifests': { level: 2, children: [first, holeOf(65_536)] },
+    'a digest behind a hole': { children: [holeOf(65_536)], tail: [...second.address.subarray(1)] },
     'a child that should have ended the node': { children: ended },
   };
   for (const [name, parts] of Object.entries(bad)) {
@@ -139,10 +177,15 @@ t.test('each kind of malformed manifest is refused', async (t) => {
   });
   t.equal(decodeManifest(plainOf({ children: ended.slice(0, 36) })).ended, true);
   t.equal(decodeManifest(plainOf({ children: two })).ended, false);
+  const long = [...ended.slice(0, 35), holeOf(65_536)];
+  t.equal(decodeManifest(plainOf({ children: long })).ended, false, 'a hole ends no node');
+  const full = madeChildren(255);
+  t.equal(decodeManifest(plainOf({ children: [...full, holeOf(65_536)] })).ended, true);
 });
 
 t.test('a cut or flipped manifest is refused or differs, never anything else', async (t) => {
-  const plain = plainOf({ level: 2, children: madeChildren(5, 3_000) });
+  const [a, b, c] = madeChildren(3, 3_000) as [Child, Child, Child];
+  const plain = plainOf({ children: [a, holeOf(70_000), b, c, holeOf(2 ** 40)] });
   for (let length = 0; length < plain.length; length++) {
     t.throws(() => contentChildren(plain.subarray(0, length)), FORMAT);
   }
@@ -175,10 +218,17 @@ t.test('pieces are of one byte to a mebibyte', async (t) => {
   t.throws(() => pieceBytes(Uint8Array.of(4, 1, SHA256, 1)), FORMAT);
   t.throws(() => pieceBytes(Uint8Array.of(3, 2, SHA256, 1)), { code: 'REGALIA_VERSION' });
   t.throws(() => pieceBytes(Uint8Array.of(3, 1, 0, 1)), FORMAT);
-  const long = new Uint8Array(MIB + 4);
+  const long = new Uint8Array(MIB + 4).fill(1);
   long.set([3, 1, SHA256]);
   t.throws(() => pieceBytes(long), FORMAT);
   t.equal(pieceBytes(long.subarray(0, MIB + 3)).length, MIB);
+  for (const at of [3, 70_001, MIB + 3 - 65_536]) {
+    const holed = long.slice(0, MIB + 3).fill(0, at, at + 65_536);
+    t.throws(() => pieceBytes(holed), FORMAT, 'zeros that are a hole');
+    holed[at + 30_000] = 1;
+    t.equal(pieceBytes(holed).length, MIB);
+  }
+  t.equal(pieceBytes(Uint8Array.of(3, 1, SHA256, ...new Uint8Array(65_535))).length, 65_535);
   const body = new BodyWriter();
   t.throws(() => writePiece(body, SHA256, long, 0, 0), /1 to/);
   t.throws(() => writePiece(body, SHA256, long, 0, MIB + 1), /1 to/);
@@ -189,7 +239,7 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
   await store.blocks.reserve(500);
   const a = await stagedPiece(store, 10, 1);
   const b = await stagedPiece(store, 20, 2);
-  const node = (level: number, children: readonly Child[]): Child => {
+  const node = (level: number, children: readonly Part[]): Child => {
     const plain = plainOf({ level, children });
     let length = 0;
     for (const child of children) length += child.length;
@@ -197,7 +247,7 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
       ...stage(
         store,
         plain,
-        children.map((child) => child.id),
+        children.map((child) => ('id' in child ? child.id : 0)),
       ),
       length,
     };
@@ -214,6 +264,9 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
     'a level that falls by two': node(3, [good, good]),
     'a level that does not fall': node(1, [good, good]),
     'a single child at the top': node(1, [a]),
+    'a hole alone in a tree': node(2, [node(1, [holeOf(65_536)])]),
+    'a hole that is longer than told': { ...node(1, [holeOf(65_536)]), length: 65_535 },
+    'a hole at the top, and of zeros no piece': node(2, [node(1, [holeOf(65_536)]), a]),
     'a node that ends early': node(2, [good, good]),
   };
   for (const [name, ref] of Object.entries(lies)) {
@@ -232,6 +285,8 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
     t.throws(walk, FORMAT, name);
   }
   t.equal(new ContentReader(store.blocks, good).read().length, 30);
+  const hole = new ContentReader(store.blocks, node(1, [holeOf(65_536)]));
+  t.ok(equalBytes(hole.read(), new Uint8Array(65_536)), 'a hole alone');
 });
 
 t.test('missing and damaged blocks have codes of their own', async (t) => {
@@ -244,7 +299,10 @@ t.test('missing and damaged blocks have codes of their own', async (t) => {
     if (what === 'piece') throw Object.assign(new Error('damaged'), { code: 'REGALIA_CORRUPT' });
     return body;
   };
-  t.throws(() => new ContentReader({ read }, ref).read(), { code: 'REGALIA_CORRUPT' });
+  t.throws(
+    () => new ContentReader({ read, fetch: store.blocks.fetch.bind(store.blocks) }, ref).read(),
+    { code: 'REGALIA_CORRUPT' },
+  );
 });
 
 t.test('links that are lost or wrong cost time, not the content', async (t) => {

@@ -11,6 +11,7 @@ import { SHA256 } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openLmdb } from '../../src/blocks/lmdb.js';
 import { ContentReader } from '../../src/chunks/reader.js';
+import { rewriteContent } from '../../src/chunks/rewrite.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { noise } from './setup.js';
 
@@ -43,7 +44,7 @@ function* parts(hash: ReturnType<typeof createHash>, watch: () => void): Generat
   }
 }
 
-t.test('256 MiB go in and out in bounded memory', async (t) => {
+t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) => {
   const backend = await openLmdb(join(t.testdir(), 'store'));
   const blocks = new Blocks(backend);
   const writer = blocks.writer();
@@ -80,5 +81,11 @@ t.test('256 MiB go in and out in bounded memory', async (t) => {
   t.comment(`read in ${Math.round(performance.now() - again)} ms, at most ${most >> 20} MiB held`);
   t.equal(read.digest('hex'), written.digest('hex'));
   t.ok(most < ALLOWED, `${most} bytes held while reading`);
+  most = 0;
+  const rewriter = new ContentWriter(blocks, writer, SHA256, { kind: 'fixed', bytes: 65_536 });
+  const edit = { at: 4_097, source: parts(createHash('sha256'), watch) };
+  const moved = await rewriteContent(rewriter, blocks, ref, edit);
+  t.equal(moved.length, LENGTH + 4_097);
+  t.ok(most < ALLOWED, `${most} bytes held while rewriting`);
   await backend.close();
 });

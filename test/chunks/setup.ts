@@ -5,7 +5,7 @@ import { type AlgorithmNumber, SHA256 } from '../../src/blocks/address.js';
 import { Blocks, type BlockWriter } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import type { ContentRef } from '../../src/chunks/content.js';
-import type { BlockReads } from '../../src/chunks/reader.js';
+import type { ContentReads } from '../../src/chunks/reader.js';
 import { PieceIndex } from '../../src/chunks/staging.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 
@@ -36,7 +36,7 @@ export class Store {
 }
 
 /** Block reads, counted; each spoils what the one before it returned, as an engine may, and returns a Buffer. */
-export class CountedReads implements BlockReads {
+export class CountedReads implements ContentReads {
   readonly #blocks: Blocks;
   #last = Buffer.alloc(0);
   count = 0;
@@ -51,6 +51,11 @@ export class CountedReads implements BlockReads {
     this.#last.fill(0xdb);
     this.#last = Buffer.from(body.bytes);
     return { ...body, bytes: this.#last };
+  }
+
+  fetch(...[refs, what]: Parameters<Blocks['fetch']>): ReturnType<Blocks['fetch']> {
+    this.count += refs.length;
+    return this.#blocks.fetch(refs, what);
   }
 }
 

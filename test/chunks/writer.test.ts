@@ -87,7 +87,7 @@ t.test('a splitter that looks at content gives the same pieces for any split', a
         if (!sameContent(writer.finish(), whole)) return false;
         const parts: number[] = [];
         for (let from = 0; from < length; ) {
-          const until = splitter.cut(bytes, from, Math.min(length, from + 40));
+          const until = splitter.cut(bytes, from, Math.min(length, from + 40), from);
           parts.push(until - from);
           from = until;
         }
@@ -118,7 +118,7 @@ t.test('the bytes of a piece and of a manifest are as documented', async (t) => 
   const node = store.blocks.read(two.id, two.address, 'manifest');
   const plain = node.bytes.slice(node.start, node.start + node.plainLength);
   const digest = hex(one.address.subarray(1));
-  t.equal(hex(plain).slice(0, 12 + 64), `040101010201${digest}`);
+  t.equal(hex(plain).slice(0, 12 + 64), `040101010202${digest}`);
   t.equal(node.end - node.start - node.plainLength, 12);
 });
 
@@ -152,9 +152,10 @@ t.test('equal pieces are stored once: staged, spilled and landed', async (t) => 
 t.test('a repeated piece takes few blocks, however long the content', async (t) => {
   const store = new Store();
   await store.blocks.reserve(2_000);
-  const ref = await store.put(new Uint8Array(100_000), 1);
+  const bytes = new Uint8Array(100_000).fill(7);
+  const ref = await store.put(bytes, 1);
   t.ok(store.writer.blockCount < 12, `${store.writer.blockCount} blocks`);
-  t.ok(equalBytes(new ContentReader(store.blocks, ref).read(), new Uint8Array(100_000)));
+  t.ok(equalBytes(new ContentReader(store.blocks, ref).read(), bytes));
   t.ok([...walkContent(store.blocks, ref)].length < 12);
 });
 

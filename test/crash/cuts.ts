@@ -4,13 +4,18 @@
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Dice } from '../model/dice.js';
-import { DATA, inParallel, layStore, read, record } from './runner.js';
+import { DATA, inParallel, layStore, read, record, segmentsOf } from './runner.js';
 import { cutAt, momentsOf } from './states.js';
 import { type Happening, happeningsOf, TRACED } from './trace.js';
 
 export interface Recorded {
-  /** The store before the run. */
+  /** The store after the run: files that are not cut are taken from it. */
   readonly from: string;
+  /** The files that the run wrote to, by their paths within the store: what they held, and what was done to them. */
+  readonly files: ReadonlyMap<string, Written>;
+}
+
+interface Written {
   readonly base: Uint8Array;
   readonly happenings: readonly Happening[];
 }
@@ -22,7 +27,25 @@ export async function recordRun(
 ): Promise<Recorded> {
   const base = new Uint8Array(readFileSync(path.join(from, DATA)));
   const text = await record(folder, args, TRACED);
-  return { from, base, happenings: happeningsOf(text, 'data.mdb') };
+  const files = new Map([[DATA, { base, happenings: happeningsOf(text, 'data.mdb') }]]);
+  for (const segment of segmentsOf(folder)) {
+    const happenings = happeningsOf(text, path.basename(segment));
+    files.set(segment, { base: new Uint8Array(0), happenings });
+  }
+  return { from: folder, files };
+}
+
+/** One state of all files, had the power gone at `moment`. */
+function cutAll(files: Recorded['files'], moment: number, dice: Dice, flushes: boolean) {
+  const cuts = new Map<string, Uint8Array>();
+  let [told, pending] = [0, 0];
+  for (const [name, { base, happenings }] of files) {
+    const cut = cutAt(base, happenings, moment, dice, flushes);
+    cuts.set(name, cut.file);
+    told = Math.max(told, cut.told);
+    pending += cut.pending;
+  }
+  return { files: cuts, told, pending };
 }
 
 export interface Verdict {
@@ -40,14 +63,14 @@ const BATCH = 50;
 
 /** Samples and judges so many states. `flushes: false` is a planted bug. */
 export async function judge(
-  { from, base, happenings }: Recorded,
+  { from, files }: Recorded,
   count: number,
   folder: string,
   dice: Dice,
   options: { flushes?: boolean; durable?: boolean } = {},
 ): Promise<Verdict> {
   const { flushes = true, durable = true } = options;
-  const moments = momentsOf(happenings);
+  const moments = momentsOf([...files.values()].flatMap(({ happenings }) => happenings));
   const batches = Array.from({ length: Math.ceil(count / BATCH) }, (_, i) => i);
   const sum = { states: 0, uncertain: 0, lost: 0, wrong: 0, faults: 0, deaths: 0 };
   let first: string | undefined;
@@ -55,8 +78,8 @@ export async function judge(
     const cuts = Array.from({ length: Math.min(BATCH, count - batch * BATCH) }, (_, i) => {
       const moment = moments[(batch * BATCH + i) % moments.length] as number;
       const place = path.join(folder, `cut-${batch}-${i}`);
-      const cut = cutAt(base, happenings, moment, dice, flushes);
-      layStore(from, place, cut.file);
+      const cut = cutAll(files, moment, dice, flushes);
+      layStore(from, place, cut.files);
       return { place, moment, told: cut.told, pending: cut.pending };
     });
     const findings = await read(

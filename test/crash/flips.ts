@@ -3,10 +3,10 @@
  * answer, a fault with a code, or the death of that process. Never wrong data, and never an older state as if it were
  * the newest.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Dice } from '../model/dice.js';
-import { DATA, inParallel, layStore, read } from './runner.js';
+import { DATA, inParallel, layStore, read, segmentsOf, VOLUME } from './runner.js';
 import { PAGE_BYTES } from './states.js';
 
 export interface Flips {
@@ -30,7 +30,15 @@ const HEAD_BYTES = 64;
 
 function choose(dice: Dice, sizes: ReadonlyMap<string, number>): Flip {
   const chance = dice.next();
-  const file = chance < 0.04 ? 'CURRENT' : chance < 0.08 ? 'WITNESS' : DATA;
+  const segments = [...sizes.keys()].filter((name) => name.startsWith(VOLUME));
+  const file =
+    chance < 0.04
+      ? 'CURRENT'
+      : chance < 0.08
+        ? 'WITNESS'
+        : chance < 0.2
+          ? dice.pick(segments)
+          : DATA;
   const size = sizes.get(file) as number;
   if (file === DATA && chance > 0.7) {
     const page = chance > 0.95 ? dice.below(2) : dice.below(Math.floor(size / PAGE_BYTES));
@@ -47,7 +55,7 @@ export async function flipBits(
   count: number,
   dice: Dice,
 ): Promise<Flips> {
-  const files = ['CURRENT', 'WITNESS', DATA];
+  const files = ['CURRENT', 'WITNESS', DATA, ...segmentsOf(from)];
   const contents = new Map(files.map((file) => [file, readFileSync(path.join(from, file))]));
   const sizes = new Map([...contents].map(([file, { length }]) => [file, length]));
   const sum = { flips: 0, right: 0, faults: 0, deaths: 0, wrong: 0 };
@@ -60,8 +68,7 @@ export async function flipBits(
       const place = path.join(folder, `flip-${batch}-${i}`);
       const bytes = Uint8Array.from(contents.get(flip.file) as Uint8Array);
       bytes[flip.bit >> 3] = (bytes[flip.bit >> 3] as number) ^ (1 << (flip.bit & 7));
-      layStore(from, place, flip.file === DATA ? bytes : (contents.get(DATA) as Uint8Array));
-      if (flip.file !== DATA) writeFileSync(path.join(place, flip.file), bytes);
+      layStore(from, place, new Map([...contents, [flip.file, bytes]]));
       return { place, flip };
     });
     const findings = await read(

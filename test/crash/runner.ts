@@ -2,7 +2,7 @@
  * Running the children: the writer under strace, the reader over many folders, begun again where it died of one.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Regalia } from '../../src/index.js';
@@ -15,6 +15,8 @@ const RUN_MS_MAX = 30_000;
 const READ_MS_MAX = 120_000;
 
 export const DATA = path.join('gen-000001', 'data.mdb');
+/** The one volume of a store. */
+export const VOLUME = path.join('volumes', '1');
 
 /** Children run free of the test runner's hooks. */
 const environment = { ...process.env, NODE_OPTIONS: '', UV_THREADPOOL_SIZE: '1' };
@@ -43,11 +45,18 @@ export function copyStore(from: string, to: string): void {
   cpSync(from, to, { recursive: true });
 }
 
-/** A store whose data file is `file`. */
-export function layStore(from: string, to: string, file: Uint8Array): void {
+/** A store with these files in the place of its own, by their paths within it. */
+export function layStore(from: string, to: string, files: ReadonlyMap<string, Uint8Array>): void {
   mkdirSync(path.join(to, 'gen-000001'), { recursive: true });
   for (const name of ['CURRENT', 'WITNESS']) cpSync(path.join(from, name), path.join(to, name));
-  writeFileSync(path.join(to, DATA), file);
+  cpSync(path.join(from, VOLUME), path.join(to, VOLUME), { recursive: true });
+  for (const [name, bytes] of files) writeFileSync(path.join(to, name), bytes);
+}
+
+/** The segments of a store, by their paths within it. */
+export function segmentsOf(store: string): string[] {
+  const names = readdirSync(path.join(store, VOLUME)).filter((name) => name.startsWith('seg-'));
+  return names.map((name) => path.join(VOLUME, name));
 }
 
 export interface WriterRun {

@@ -31,7 +31,7 @@ export interface Told {
 
 export type Happening = Write | Flush | Told;
 
-export const TRACED = 'openat,pwrite64,writev,lseek,fdatasync,fsync,ftruncate,write';
+export const TRACED = 'openat,pwrite64,pwritev,writev,lseek,fdatasync,fsync,ftruncate,write';
 
 interface Call {
   readonly text: string;
@@ -120,7 +120,8 @@ function happeningOf(
     return undefined;
   }
   if (name === 'fdatasync' || name === 'fsync') return { kind: 'flush', ...whenOf(call) };
-  if (name !== 'pwrite64' && name !== 'writev') throw new Error(`${name} is not understood`);
+  if (!['pwrite64', 'pwritev', 'writev'].includes(name))
+    throw new Error(`${name} is not understood`);
   const bytes = bytesIn(call.text);
   if (bytes.length !== result) throw new Error(`a write of ${bytes.length} bytes did ${result}`);
   const offset =

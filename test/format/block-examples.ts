@@ -115,6 +115,7 @@ const stored = { hello: put(piece), world: put(other) };
 const manifestBody = new BodyWriter();
 const manifestLength = writeManifest(manifestBody, SHA256, 1, [
   { ...stored.hello, length: 5 },
+  { address: undefined, length: 65_536 },
   { ...stored.world, length: 5 },
 ]);
 const manifest = manifestBody.bytes.slice(0, manifestBody.length);
@@ -148,7 +149,8 @@ const lastLeaf = writer.write(
 );
 const inner = writer.write(itemsOf(1, [leaf, lastLeaf]), 0, 2, NATURAL);
 
-const rules = encodeRules(defineRules({ streams: { acl: { inlineMax: 4096 } } }));
+const chunking = { kind: 'fixed', bytes: 65_536 } as const;
+const rules = encodeRules(defineRules({ streams: { acl: { inlineMax: 4096, chunking } } }));
 const { entries, buckets, inlineBytes, referencedBytes } = inner;
 const top: ChildPart = {
   form: CHILD_MAP,
@@ -263,10 +265,11 @@ export const blockExamples: readonly Example[] = [
     name: 'manifest',
     bytes: manifest.slice(0, manifestLength),
     read: (bytes) => {
-      const { level, count, length } = decodeManifest(bytes);
-      return [level, count, length];
+      const decoded = decodeManifest(bytes);
+      const { level, count, length } = decoded;
+      return { level, count, length, isHole: [0, 1, 2].map((index) => decoded.isHole(index)) };
     },
-    holds: [1, 2, 10],
+    holds: { level: 1, count: 3, length: 65_546, isHole: [false, true, false] },
   },
   {
     name: 'manifest links',
@@ -274,9 +277,9 @@ export const blockExamples: readonly Example[] = [
     read: (links) => {
       const body = Uint8Array.of(...manifest.slice(0, manifestLength), ...links);
       const decoded = new Manifest(body, manifestLength);
-      return [decoded.id(0), decoded.id(1)];
+      return [decoded.id(0), decoded.id(1), decoded.id(2)];
     },
-    holds: [stored.hello.id, stored.world.id],
+    holds: [stored.hello.id, 0, stored.world.id],
   },
   {
     name: 'leaf',

@@ -8,9 +8,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 
 export const GOLDEN = {
-  head: 'sha256:55a8e957c1ad4e057c11e3c14de1a1a9d062cdada6729e6e5aa683420eba51ef',
-  draft: 'sha256:b4ccd1d7fdb44519a553cd5c33484b5e3d4a973d3d4385ff11367b6a620b8f0e',
-  root: 'sha256:0c397a18433d11dfc9d89609d7a28ffa71ec4feeaec6db86e2ce005f46dbcde8',
+  head: 'sha256:0c646691c9f0911b532142406ae7d8b16b4d0f6e22e791cb21b06625eff033d9',
+  draft: 'sha256:570fe4afea438975563d20be0fc3897260571d16de2ee4932018972c871a9ed2',
+  root: 'sha256:a3d6458bb396b7e906f6efc256d02e94078a528e60e386a8dd5ac6fd7bcba006',
   entries: 126,
   messages: ['change within', 'move a cat', 'add photos', 'init'],
 } as const;

@@ -150,7 +150,7 @@ t.test('put and write take what the rule encodes, from every kind of source', as
 t.test('a stream lies in metadata up to its rule, and is contents above', async (t) => {
   await using store = await Regalia.memory({ streams: { acl: { inlineMax: 8_192 } } });
   const lengths = {
-    s: [0, 1, 511, 512, 513, 65_471, 65_472, 65_473, 300_000],
+    s: [0, 1, 511, 512, 513, 16_384, 16_385, 65_536, 262_145, 300_000],
     acl: [4_096, 8_192, 8_193],
   };
   const tx = store.begin();

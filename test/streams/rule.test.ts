@@ -23,10 +23,17 @@ const rule = fc.record(
     encoding: fc.constantFrom('bytes', 'utf8', 'cbor'),
     inlineMax: fc.integer({ min: 0, max: 8192 }),
     merge: fc.constantFrom('conflict', 'ours', 'theirs', 'newest'),
-    chunking: fc.record({
-      kind: fc.constant('fixed'),
-      bytes: fc.integer({ min: 4096, max: 1_048_576 }),
-    }),
+    chunking: fc.oneof(
+      fc.record({ kind: fc.constant('fixed'), bytes: fc.integer({ min: 4096, max: 1_048_576 }) }),
+      fc.integer({ min: 13, max: 19 }).chain((bits) =>
+        fc.record({
+          kind: fc.constant('content'),
+          bytesMin: fc.integer({ min: 4096, max: 2 ** bits - 1 }),
+          bytesAverage: fc.constant(2 ** bits),
+          bytesMax: fc.integer({ min: 2 ** bits + 1, max: 1_048_576 }),
+        }),
+      ),
+    ),
   },
   { requiredKeys: [] },
 ) as fc.Arbitrary<Partial<StreamRule>>;
@@ -85,6 +92,17 @@ t.test('what lies outside the limits is refused with its code', async (t) => {
     t.equal(of({ a: { chunking: { kind: 'fixed', bytes } } }), 'REGALIA_RULE');
   }
   t.equal(of({ a: { chunking: { kind: 'rolling', bytes: 8192 } } }), 'REGALIA_RULE');
+  const content = (bytesMin: number, bytesAverage: number, bytesMax: number): string =>
+    of({ a: { chunking: { kind: 'content', bytesMin, bytesAverage, bytesMax } } });
+  t.equal(content(4096, 8192, 1_048_576), 'nothing');
+  t.equal(content(4095, 8192, 16_384), 'REGALIA_RULE');
+  t.equal(content(4096, 8192, 1_048_577), 'REGALIA_RULE');
+  t.equal(content(8192, 8192, 16_384), 'REGALIA_RULE');
+  t.equal(content(4096, 8192, 8192), 'REGALIA_RULE');
+  t.equal(content(4096, 8193, 16_384), 'REGALIA_RULE');
+  t.equal(content(4096.5, 8192, 16_384), 'REGALIA_RULE');
+  t.equal(of({ a: { chunking: { kind: 'content', bytes: 8192 } } }), 'REGALIA_OPTION');
+  t.equal(of({ a: { chunking: { kind: 'content' } } }), 'REGALIA_RULE');
   t.equal(of({ a: { chunking: 4096 } }), 'REGALIA_OPTION');
   t.equal(of({ a: { encoding: 'toString' } }), 'REGALIA_RULE');
   t.equal(of({ a: { merge: 'never' } }), 'REGALIA_RULE');
@@ -121,13 +139,18 @@ t.test('the bytes are these, in every release', async (t) => {
   const bytes = encodeRules(
     defineRules({ streams: { acl: { inlineMax: 4096, merge: 'newest' } } }),
   );
-  t.equal(hex(bytes), '02000501010280040301040105c0ff030361636c0501010280200304040105c0ff03');
+  const sizes = '0402058080040680800107808010';
+  t.equal(hex(bytes), `02000701010280040301${sizes}0361636c0701010280200304${sizes}`);
+  const chunking = { kind: 'fixed', bytes: 4096 } as const;
+  const fixed = encodeRules(defineRules({ default: { chunking } }));
+  t.equal(hex(fixed), '010005010102800403010401058020');
 });
 
 t.test(
   'every truncation and every flipped byte is refused or is another canonical set',
   async (t) => {
-    const streams = { acl: { inlineMax: 4096 }, é: { encoding: 'cbor' }, z: {} } as const;
+    const chunking = { kind: 'fixed', bytes: 8192 } as const;
+    const streams = { acl: { inlineMax: 4096 }, é: { encoding: 'cbor' }, z: { chunking } } as const;
     const bytes = encodeRules(defineRules({ streams }));
     for (let length = 0; length < bytes.length; length++) {
       const code = codeOf(() => decodeRules(bytes.subarray(0, length)));
@@ -155,10 +178,20 @@ t.test(
 t.test('a later release is told from damage', async (t) => {
   const of = (text: string) => codeOf(() => decodeRules(unhex(text) as Uint8Array));
   t.equal(of('01000501010280040301040105808004'), 'nothing');
-  t.equal(of('010006010102800403010401058080040601'), 'REGALIA_VERSION', 'a sixth field');
+  t.equal(of('010006010102800403010401058080040601'), 'REGALIA_FORMAT', 'a size too many');
+  const eight = '0100080101028004030104010580800406010701';
+  t.equal(of(`${eight}0801`), 'REGALIA_VERSION', 'an eighth field');
   t.equal(of('01000501090280040301040105808004'), 'REGALIA_VERSION', 'another encoding');
   t.equal(of('01000501010280040309040105808004'), 'REGALIA_VERSION', 'another policy');
-  t.equal(of('01000501010280040301040205808004'), 'REGALIA_VERSION', 'another chunking');
+  t.equal(of('01000501010280040301040305808004'), 'REGALIA_VERSION', 'another chunking');
+  const content = (sizes: string): string => of(`01000701010280040301${sizes}`);
+  t.equal(content('0402058080040680800107808010'), 'nothing');
+  t.equal(content('0402058180040680800107808010'), 'REGALIA_FORMAT', 'an average that is no power');
+  t.equal(content('0402058080040680800407808010'), 'REGALIA_FORMAT', 'least as the average');
+  t.equal(content('0402058080040680800107808004'), 'REGALIA_FORMAT', 'most as the average');
+  t.equal(content('0402058080040680080780801000'), 'REGALIA_FORMAT', 'least of 1,024 bytes');
+  t.equal(content('0401058080040680800107808010'), 'REGALIA_FORMAT', 'fixed, of three sizes');
+  t.equal(of('01000501010280040301040205808004'), 'REGALIA_FORMAT', 'content, of one size');
   t.equal(of('010004010102800403010401'), 'REGALIA_FORMAT', 'a field left out');
   t.equal(of('01000502000280040301040105808004'), 'REGALIA_FORMAT', 'tags out of order');
   t.equal(of('01000501010280410301040105808004'), 'REGALIA_FORMAT', 'inlineMax 8320');

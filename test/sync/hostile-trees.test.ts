@@ -296,6 +296,38 @@ t.test('what a manifest says of its pieces must be so', async (t) => {
   t.match(await outcome(contentOf(0, 2)), /level 1/);
 });
 
+t.test('what is a hole, a piece or a content alone must be so', async (t) => {
+  const content =
+    (...parts: number[]): Build =>
+    (forge) => {
+      // Negative: a hole of so many bytes; a piece beyond 65,535 bytes ends in zeros.
+      const listed = parts.map((length, i) => {
+        if (length < 0) return { address: undefined, length: -length };
+        const bytes = new Uint8Array(length);
+        bytes.set(noise(Math.min(length, 100), i + 1));
+        return { address: forge.block(BlockKind.piece, bytes), length };
+      });
+      const length = listed.reduce((sum, part) => sum + part.length, 0);
+      const plain = concatBytes([
+        Uint8Array.of(4, 1, SHA256, 1, listed.length),
+        ...listed.map((part) =>
+          part.address === undefined
+            ? varint(part.length * 2 + 1)
+            : concatBytes([varint(part.length * 2), part.address.subarray(1)]),
+        ),
+      ]);
+      const bytes = forge.block(BlockKind.manifest, plain.subarray(3)).subarray(1);
+      forge.commit(forge.rootWith({ form: REFERENCED, length, bytes, id: 0 }));
+    };
+  for (const parts of [[100, -65_536], [-65_536, 100], [-(2 ** 50)], [100, -70_000, 100]]) {
+    t.equal(await outcome(content(...parts)), 'taken', parts.join());
+  }
+  t.match(await outcome(content(100)), /content/, 'a piece alone has no manifest');
+  t.match(await outcome(content(100, -65_535)), /65536/, 'a hole that is too short');
+  t.match(await outcome(content(100, -65_536, -65_536)), /behind a hole/, 'two side by side');
+  t.match(await outcome(content(100, 65_636)), /65536 zeros/, 'zeros in the place of a hole');
+});
+
 t.test('a bucket whose sums are not those of its root is refused', async (t) => {
   const within =
     (entries: number): Build =>

@@ -56,6 +56,7 @@ export function seededStore(seed = 1, signed = true): Promise<Regalia> {
     ...(signed ? { actor: actorFromSeed(new Uint8Array(32).fill(seed)) } : {}),
     now: () => (timeMs += 1_000),
     random: (length) => noise(length, seed * 7_919 + ++calls),
+    streams: { content: { chunking: { kind: 'fixed', bytes: 65_536 } } },
   });
 }
 

@@ -41,8 +41,17 @@ function rule(name: string, complaints: readonly string[]): void {
 
 const architecture = file('ARCHITECTURE.md').text;
 const surface = 'src/index.ts';
-// A bench keeps the alternatives that it measures.
-const entries = [surface, 'src/cli/main.ts', 'bench/key-maps.ts'];
+// A bench keeps the alternatives that it measures; AssemblyScript is reached by its compiler alone.
+const entries = [
+  surface,
+  'src/cli/main.ts',
+  'bench/key-maps.ts',
+  // Kernels that nothing but a bench uses yet: runs of zeros, erasure codes.
+  'bench/chunking.ts',
+  'bench/erasure.ts',
+  'src/kernels/wasm/cdc.ts',
+  'src/kernels/wasm/gf256.ts',
+];
 
 rule(
   'imports go to a lower floor or stay in the room',

@@ -1,0 +1,87 @@
+/**
+ * Where pieces (the chunks of contents) are kept, if not among other blocks in extents: what the block store asks of
+ * such a home. Who reads or writes a block need not know which of both it is.
+ *
+ *     id   below 2^44: extent number × 4,096 + slot        from 2^44 on: 2^44 + piece number
+ *
+ * Invariants: no block leaves a home unverified; a row that names bytes is written only once these are on disk.
+ */
+import type { Address } from './address.js';
+import type { Batch } from './backend.js';
+
+/** Local ids from here on are those of pieces that have a home of their own. Persisted: never change. */
+export const PIECE_IDS = 2 ** 44;
+/** Numbers of pieces are 1 to this, exclusive. */
+export const PIECE_NUMBERS = 2 ** 32;
+
+export function isPieceId(id: number): boolean {
+  return id >= PIECE_IDS;
+}
+
+export function pieceNumber(id: number): number {
+  return id - PIECE_IDS;
+}
+
+/** A piece as others refer to it. */
+export interface PieceRef {
+  readonly id: number;
+  readonly address: Address;
+}
+
+export interface PieceHome {
+  /**
+   * The whole block, verified, for reading alone. REGALIA_MISSING where it is not here or its volume is not,
+   * REGALIA_CORRUPT where no copy hashes to its address.
+   */
+  read(id: number, address: Address, what: string): Uint8Array;
+  /** The same of several, in their order, without holding up the event loop. */
+  fetch(pieces: readonly PieceRef[], what: string): Promise<Uint8Array[]>;
+  /** Whether the piece of that id has this address, and is not known to be damaged or away. Nothing is read. */
+  holds(id: number, address: Address): boolean;
+  /** Reads every copy of a piece past all caches: a sound block, if there is one, and what is wrong with which copy. */
+  scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] };
+  /** A stage for the pieces of one transaction. */
+  stage(): PieceStage;
+  /** As for extents: numbers that can be taken without waiting. */
+  reserve(count: number): Promise<void>;
+  readonly available: number;
+  replenish(): void;
+  /** Gives back what was reserved. */
+  release(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** On how many volumes, and how. */
+export type Redundancy =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'mirrored'; readonly copies: number }
+  | { readonly kind: 'striped' };
+
+/** How a piece is to be kept: a matter of this store alone, never hashed. */
+export interface PieceCare {
+  /** The level of compression; 0 for none. */
+  readonly level: number;
+  readonly redundancy: Redundancy;
+  /** Tells contents apart: pieces of one content that are kept once are kept together. */
+  readonly content: number;
+  /** Which piece of its content it is. */
+  readonly index: number;
+}
+
+/** The pieces of one transaction. */
+export interface PieceStage {
+  /** Stages a block, whose bytes are copied, and returns its id. */
+  put(block: Uint8Array, address: Address, care?: PieceCare): number;
+  /** Whether enough is staged that `spill` pays. */
+  readonly heavy: boolean;
+  /** Begins to write what is staged, once what came before is written. */
+  spill(): Promise<void>;
+  /** Resolves when all that is staged is on disk. What failed to be stays staged, and rejects. */
+  prepare(): Promise<void>;
+  /** Puts the rows of all that is staged, which `prepare` has brought to disk. */
+  emit(batch: Batch): void;
+  /** What `emit` put has landed. */
+  settle(): void;
+  /** Forgets what is staged. */
+  discard(): void;
+}

@@ -1,0 +1,156 @@
+/**
+ * The way to a part of a content: manifests from the top down to level 1, each read and checked when it is first come
+ * by. One path is kept, so that whoever goes on from part to part reads each manifest once.
+ *
+ *     top [ . . ↓ . ]      levels fall by one, so that no set of blocks can lead in circles
+ *     …     [ ↓ . . ]      what a manifest and the block beneath it say of a length must agree
+ *     1     [ . . ↓ ]
+ *     part
+ */
+import { BlockKind } from '../blocks/address.js';
+import type { Blocks } from '../blocks/blocks.js';
+import type { ContentRef } from './content.js';
+import { type Child, isHole, Manifest, type Part } from './manifest.js';
+import { malformed, pieceBytes } from './piece.js';
+
+/** What a reader needs of the block store. */
+export type BlockReads = Pick<Blocks, 'read'>;
+
+/** A part or manifest, as one above lists it. */
+export interface Step {
+  readonly part: Part;
+  /** Where it begins within the content. */
+  readonly start: number;
+  /** Of the manifest that lists it, and where in it. */
+  readonly above: Visited;
+  readonly index: number;
+}
+
+/** A manifest on the path. */
+export interface Visited {
+  readonly start: number;
+  readonly manifest: Manifest;
+  /** Whether it is the last node of its level. */
+  readonly last: boolean;
+}
+
+export class Cursor {
+  readonly #blocks: BlockReads;
+  readonly #ref: ContentRef;
+  /** Manifests from the top down, the last ones visited; undefined until the first look. */
+  #path: Visited[] | undefined;
+
+  constructor(blocks: BlockReads, ref: ContentRef) {
+    this.#blocks = blocks;
+    this.#ref = ref;
+  }
+
+  /** Another one on the same content, at the same place. */
+  fork(): Cursor {
+    const fork = new Cursor(this.#blocks, this.#ref);
+    fork.#path = this.#path;
+    return fork;
+  }
+
+  /**
+   * The top manifest, or undefined where the content is one piece; its bytes are given to `piece` then, as a view that
+   * the next read spoils. Errors as `ContentReader.read`, here and below.
+   */
+  top(piece?: (bytes: Uint8Array) => void): Visited | undefined {
+    if (this.#path !== undefined) return this.#path[0];
+    const top = readTop(this.#blocks, this.#ref);
+    this.#path = top instanceof Uint8Array ? [] : [{ start: 0, manifest: top, last: true }];
+    if (top instanceof Uint8Array) piece?.(top);
+    return this.#path[0];
+  }
+
+  /** The steps from the top to the part over the byte `at`; none where the content is one piece. */
+  *steps(at: number): Generator<Step, void, undefined> {
+    let above = this.top();
+    for (let depth = 1; above !== undefined; depth++) {
+      const step = stepTo(above, at);
+      yield step;
+      if (above.manifest.level === 1) return;
+      above = this.#visit(depth, step);
+    }
+  }
+
+  /** The last of them: the part over the byte `at`. */
+  partAt(at: number): Pick<Step, 'part' | 'start'> {
+    let above = this.top();
+    if (above === undefined) return { part: this.#ref, start: 0 };
+    let step = stepTo(above, at);
+    for (let depth = 1; above.manifest.level > 1; depth++) {
+      above = this.#visit(depth, step);
+      step = stepTo(above, at);
+    }
+    return step;
+  }
+
+  /** The manifest at that depth of the path: nodes of one level begin at different bytes. */
+  #visit(depth: number, { part, start, above, index }: Step): Visited {
+    const path = this.#path as Visited[];
+    const kept = path[depth];
+    if (kept?.start === start) return kept;
+    if (isHole(part)) throw malformed('manifest', 4, 'a manifest', 'a hole');
+    const last = above.last && index + 1 === above.manifest.count;
+    const manifest = readManifest(this.#blocks, part, above.manifest.level - 1, last);
+    const visited = { start, manifest, last };
+    this.#path = [...path.slice(0, depth), visited];
+    return visited;
+  }
+}
+
+/** The way down from a manifest to the byte `at`. */
+function stepTo(above: Visited, at: number): Step {
+  const { start, manifest } = above;
+  const index = manifest.indexAt(at - start);
+  return { part: manifest.part(index), start: start + manifest.startOf(index), above, index };
+}
+
+/** The top manifest; where the content is one piece, its bytes, as a view that the next read spoils. */
+export function readTop(blocks: BlockReads, ref: ContentRef): Manifest | Uint8Array {
+  const { bytes, start, end, plainLength } = blocks.read(ref.id, ref.address, 'content');
+  if (bytes[start] === BlockKind.piece) {
+    const piece = pieceBytes(bytes.subarray(start, start + plainLength));
+    checkLength('piece', ref.length, piece.length);
+    return piece;
+  }
+  const manifest = new Manifest(bytes.subarray(start, end), plainLength);
+  checkLength('top manifest', ref.length, manifest.length);
+  if (!manifest.canBeTop) throw malformed('top manifest', 4, 'two or more children', '1');
+  return manifest;
+}
+
+/** The manifest that another lists. `last`: whether it is the last node of its level. */
+export function readManifest(
+  blocks: BlockReads,
+  child: Child,
+  level: number,
+  last: boolean,
+): Manifest {
+  const { bytes, start, end, plainLength } = blocks.read(child.id, child.address, 'manifest');
+  const manifest = new Manifest(bytes.subarray(start, end), plainLength);
+  if (manifest.level !== level)
+    throw malformed('manifest', 3, `level ${level}`, `${manifest.level}`);
+  checkLength('manifest', child.length, manifest.length);
+  if (!last && !manifest.ended) throw malformed('manifest', 4, 'a child that ends it', 'none');
+  return manifest;
+}
+
+/** A piece's content bytes, as a view that the next read spoils. */
+export function readPiece(blocks: BlockReads, child: Child): Uint8Array {
+  const { bytes, start, plainLength } = blocks.read(child.id, child.address, 'piece');
+  return checkedPiece(bytes.subarray(start, start + plainLength), child);
+}
+
+/** The content bytes of a piece's block, as a view. REGALIA_FORMAT where its manifest says another length. */
+export function checkedPiece(block: Uint8Array, { length }: Child): Uint8Array {
+  const piece = pieceBytes(block);
+  checkLength('piece', length, piece.length);
+  return piece;
+}
+
+function checkLength(what: string, expected: number, actual: number): void {
+  if (expected !== actual) throw malformed(what, 3, `${expected} content bytes`, `${actual}`);
+}

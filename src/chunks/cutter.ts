@@ -1,0 +1,189 @@
+/**
+ * Cuts bytes into pieces and holes: bytes are gathered until the end of a piece is sure.
+ *
+ *     push -> [run of zeros: a number] -> [gathered: below one longest piece] -> splitter -> piece
+ *                                      -> hole
+ *
+ * Zeros at the end of what came are withheld, as a number, until it is known whether they are a hole: from 65,536 on
+ * they are one, and end where another byte comes. A hole ends the piece before it; what follows is cut anew.
+ *
+ * Invariants: the parts are a function of the bytes alone, however they were pushed; memory is bounded by one piece, of
+ * zeros none is kept; a cutter that was told to stop gives no more parts, and forgets what it was shown too much.
+ */
+import { findHole, HOLE_MIN, ZEROS, zerosEnd, zerosStart } from './holes.js';
+import type { Splitter } from './splitter.js';
+
+/** Takes parts in their order. Each returns whether to go on. */
+export interface PartTaker {
+  /** The piece `bytes[start..end]`: a view that the next push spoils. */
+  piece(bytes: Uint8Array, start: number, end: number): boolean;
+  hole(length: number): boolean;
+}
+
+export class Cutter {
+  readonly #splitter: Splitter;
+  readonly #taker: PartTaker;
+  /** Where the next part begins in the content. */
+  #offset = 0;
+  /** Bytes of no piece yet lie in `#gathered[#start..#end]`. */
+  #gathered = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
+  /** Zeros that came last, behind what is gathered. */
+  #zeros = 0;
+  #stopped = false;
+
+  constructor(splitter: Splitter, taker: PartTaker) {
+    this.#splitter = splitter;
+    this.#taker = taker;
+  }
+
+  /** What is pushed first lies at `offset` of the content, where a part ended. */
+  begin(offset: number): void {
+    this.#offset = offset;
+  }
+
+  /** Where the last part ended. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Whether no more parts come. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Bytes that are in no part yet. */
+  get held(): number {
+    return this.#end - this.#start + this.#zeros;
+  }
+
+  push(bytes: Uint8Array): void {
+    const { length } = bytes;
+    let at = zerosEnd(bytes, 0, length);
+    this.#zeros += at;
+    if (at === length) return;
+    this.#endZeros();
+    const tail = zerosStart(bytes, at, length);
+    for (let hole = findHole(bytes, at, tail); hole; hole = findHole(bytes, at, tail)) {
+      this.#push(bytes, at, hole.start);
+      this.#zeros = hole.end - hole.start;
+      this.#endZeros();
+      at = hole.end;
+    }
+    this.#push(bytes, at, tail);
+    this.#zeros = length - tail;
+  }
+
+  /** Cuts bytes before and behind which there are none: nothing is gathered. */
+  whole(bytes: Uint8Array): void {
+    const { length } = bytes;
+    let at = 0;
+    for (let hole = findHole(bytes, at, length); hole; hole = findHole(bytes, at, length)) {
+      this.#cutAll(bytes, at, hole.start);
+      this.#zeros = hole.end - hole.start;
+      this.#endZeros();
+      at = hole.end;
+    }
+    this.#cutAll(bytes, at, length);
+  }
+
+  #cutAll(bytes: Uint8Array, from: number, until: number): void {
+    const { bytesMax } = this.#splitter;
+    for (let at = from; at < until; ) at = this.#cut(bytes, at, Math.min(until, at + bytesMax));
+  }
+
+  /** The same as pushing so many zeros, in no time. */
+  zeros(count: number): void {
+    this.#zeros += count;
+  }
+
+  /** Cuts what is sure without seeing more: every cut that lies before the end of what is shown. */
+  settle(): void {
+    while (this.#end > this.#start && !this.#stopped) {
+      const { cut } = this.#splitter;
+      if (cut(this.#gathered, this.#start, this.#end, this.#offset) === this.#end) return;
+      this.#cutGathered();
+    }
+  }
+
+  /** No more bytes come. */
+  end(): void {
+    this.#endZeros();
+    this.#endPieces();
+  }
+
+  /** What comes next is no zero, or the end: the zeros that came last are as many as they will be. */
+  #endZeros(): void {
+    const zeros = this.#zeros;
+    this.#zeros = 0;
+    if (zeros < HOLE_MIN) {
+      this.#push(ZEROS, 0, zeros);
+      return;
+    }
+    this.#endPieces();
+    if (this.#stopped) return;
+    this.#offset += zeros;
+    this.#stopped = !this.#taker.hole(zeros);
+  }
+
+  /** Cuts all that is gathered: a hole or the end follows. */
+  #endPieces(): void {
+    while (this.#end > this.#start && !this.#stopped) this.#cutGathered();
+  }
+
+  /** Adds bytes of which none is in a hole. */
+  #push(bytes: Uint8Array, from: number, until: number): void {
+    const { bytesMax } = this.#splitter;
+    let at = from;
+    // What lies gathered is joined by as much as it needs for one piece, until none of it is left.
+    while (this.#end > this.#start && at < until && !this.#stopped) {
+      const count = Math.min(until - at, bytesMax - (this.#end - this.#start));
+      this.#gather(bytes, at, at + count);
+      at += count;
+      if (this.#end - this.#start < bytesMax) return;
+      this.#cutGathered();
+      // What is still gathered is among these bytes again: go on there.
+      if (this.#end - this.#start <= at - from) {
+        at -= this.#end - this.#start;
+        this.#start = this.#end;
+      }
+    }
+    while (until - at >= bytesMax && !this.#stopped) at = this.#cut(bytes, at, at + bytesMax);
+    if (!this.#stopped) this.#gather(bytes, at, until);
+  }
+
+  #gather(bytes: Uint8Array, from: number, until: number): void {
+    const held = this.#end - this.#start;
+    const needed = held + until - from;
+    if (this.#start > 0 && this.#start + needed > this.#gathered.length) {
+      this.#gathered.copyWithin(0, this.#start, this.#end);
+      this.#start = 0;
+      this.#end = held;
+    }
+    if (needed > this.#gathered.length) {
+      const room = Math.min(Math.max(needed, this.#gathered.length * 2), this.#splitter.bytesMax);
+      const grown = new Uint8Array(room);
+      grown.set(this.#gathered.subarray(0, held));
+      this.#gathered = grown;
+    }
+    this.#gathered.set(bytes.subarray(from, until), this.#end);
+    this.#end += until - from;
+  }
+
+  #cutGathered(): void {
+    this.#start = this.#cut(this.#gathered, this.#start, this.#end);
+  }
+
+  /** Gives the first piece of what is shown, and returns its end. */
+  #cut(bytes: Uint8Array, start: number, end: number): number {
+    const until = this.#splitter.cut(bytes, start, end, this.#offset);
+    this.#offset += until - start;
+    this.#stopped = !this.#taker.piece(bytes, start, until);
+    return until;
+  }
+}

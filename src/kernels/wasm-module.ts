@@ -1,0 +1,26 @@
+/**
+ * WebAssembly out of base64, instantiated at once, without files, imports or promises.
+ *
+ * A module has one memory of a fixed size, so a view of it stays valid. Its functions are synchronous and are called
+ * from one thread: the memory is scratch that holds nothing between two calls, tables apart. Where the runtime has no
+ * WebAssembly (`--jitless`), or the processor lacks what the module needs, there is none: callers have a plain twin.
+ */
+
+interface Runtime {
+  validate(bytes: Uint8Array): boolean;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: object };
+}
+
+/** What every module exports beside its functions. */
+export interface ModuleExports {
+  readonly memory: { readonly buffer: ArrayBuffer };
+}
+
+/** The module's exports, or undefined where it cannot run here. */
+export function instantiate<E extends ModuleExports>(base64: string): E | undefined {
+  const runtime = (globalThis as { WebAssembly?: Runtime }).WebAssembly;
+  const bytes = Buffer.from(base64, 'base64');
+  if (runtime === undefined || !runtime.validate(bytes)) return undefined;
+  return new runtime.Instance(new runtime.Module(bytes)).exports as E;
+}

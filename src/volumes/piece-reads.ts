@@ -1,0 +1,77 @@
+/**
+ * Reads the records of several pieces: those that follow each other in a segment by one system call, the runs at the
+ * same time, from all volumes that hold them.
+ */
+import { equalBytes } from '../bytes.js';
+import { isRegaliaError } from '../errors.js';
+import type { PieceRow, Place } from './piece-row.js';
+import { RECORD_HEADER } from './segment-format.js';
+import type { VolumeSet } from './volume-set.js';
+
+/** The most bytes of one read. */
+const RUN_BYTES = 2 * 1024 * 1024;
+
+interface Item {
+  readonly row: PieceRow;
+  /** Where it is read; undefined where no volume that has it is here. */
+  readonly place: Place | undefined;
+}
+
+interface Run {
+  readonly first: Place;
+  /** Where the next record of the run would begin. */
+  end: number;
+  readonly indexes: number[];
+}
+
+/** The stored bytes of each, or undefined where they could not be read: whoever reads again learns why. */
+export async function readRuns(
+  volumes: VolumeSet,
+  items: readonly Item[],
+): Promise<(Uint8Array | undefined)[]> {
+  const stored: (Uint8Array | undefined)[] = items.map(() => undefined);
+  await Promise.all(runsOf(items).map((run) => readRun(volumes, items, run, stored)));
+  return stored;
+}
+
+function runsOf(items: readonly Item[]): Run[] {
+  const runs: Run[] = [];
+  let run: Run | undefined;
+  for (const [index, { row, place }] of items.entries()) {
+    if (place === undefined) continue;
+    const length = RECORD_HEADER + row.storedLength;
+    const follows =
+      run !== undefined &&
+      run.first.volume === place.volume &&
+      run.first.segment === place.segment &&
+      run.end === place.offset &&
+      run.end + length - run.first.offset <= RUN_BYTES;
+    if (!follows) runs.push((run = { first: place, end: place.offset, indexes: [] }));
+    (run as Run).indexes.push(index);
+    (run as Run).end += length;
+  }
+  return runs;
+}
+
+async function readRun(
+  volumes: VolumeSet,
+  items: readonly Item[],
+  run: Run,
+  stored: (Uint8Array | undefined)[],
+): Promise<void> {
+  const places = run.indexes.map((index) => {
+    const { row, place } = items[index] as Item;
+    const { segment, offset } = place as Place;
+    return { segment, offset, storedLength: row.storedLength };
+  });
+  try {
+    const records = await volumes.readRun(run.first.volume, places);
+    for (const [i, index] of run.indexes.entries()) {
+      const { head, stored: bytes } = records[i] as (typeof records)[number];
+      const { address } = (items[index] as Item).row;
+      if (equalBytes(head.digest, address.subarray(1))) stored[index] = bytes;
+    }
+  } catch (error) {
+    if (!isRegaliaError(error)) throw error;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The row of a piece: what it is, and where its stored bytes lie.
+ *
+ *     row     checksum u32 | version u8 | flags u8 | address 33 | plain length varint
+ *             | codec u8 | stored length varint | count u8 | copy × count
+ *     copy    volume u16 | segment varint | offset varint       of the record's header
+ *     flags   1 known to be damaged: no longer found by its address
+ *
+ * Plain length is that of the block's content: without its three bytes of kind, version and algorithm. All copies hold
+ * the same stored bytes, under one codec. The table's key is the piece's number.
+ */
+import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
+import { openRow, sealRow } from '../blocks/rows.js';
+import { ByteReader, ByteWriter } from '../bytes.js';
+import { assert } from '../errors.js';
+
+const VERSION = 1;
+const DAMAGED = 1;
+/** More copies than anybody asks for; a bound for readers. */
+export const COPIES_MAX = 32;
+const PLAIN_MAX = 1_048_576;
+/** What a codec may add to bytes that it cannot shorten. */
+export const STORED_MAX = PLAIN_MAX + 4_096;
+
+/** Where a record lies: its header's first byte. */
+export interface Place {
+  readonly volume: number;
+  readonly segment: number;
+  readonly offset: number;
+}
+
+export interface PieceRow {
+  readonly address: Address;
+  readonly plainLength: number;
+  readonly codec: number;
+  readonly storedLength: number;
+  readonly copies: readonly Place[];
+  readonly damaged?: boolean | undefined;
+}
+
+/** The row to put under `number`. */
+export function encodePieceRow(number: number, piece: PieceRow): Uint8Array {
+  const { address, copies } = piece;
+  assert(copies.length <= COPIES_MAX, 'a piece has few copies');
+  const flags = piece.damaged === true ? DAMAGED : 0;
+  const writer = new ByteWriter(96).u8(VERSION).u8(flags).bytes(address);
+  writer.varint(piece.plainLength).u8(piece.codec).varint(piece.storedLength).u8(copies.length);
+  for (const { volume, segment, offset } of copies) {
+    writer.u16(volume).varint(segment).varint(offset);
+  }
+  return sealRow('pieces', number, writer.finish());
+}
+
+/** The inverse. REGALIA_CORRUPT where the row is damaged, REGALIA_FORMAT where it is malformed. */
+export function decodePieceRow(number: number, row: Uint8Array): PieceRow {
+  const reader = new ByteReader(openRow('pieces', number, row), 'row of a piece');
+  const version = reader.u8();
+  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  const flags = reader.u8();
+  if (flags > DAMAGED) reader.fail('known flags', `${flags}`);
+  const address = reader.bytes(ADDRESS_LENGTH).slice();
+  if (!isAddress(address)) reader.fail('an address', `algorithm ${address[0]}`);
+  const plainLength = bounded(reader, 1, PLAIN_MAX);
+  const codec = reader.u8();
+  const storedLength = bounded(reader, 1, STORED_MAX);
+  const count = reader.u8();
+  if (count > COPIES_MAX) reader.fail(`at most ${COPIES_MAX} copies`, `${count}`);
+  const copies: Place[] = [];
+  for (let i = 0; i < count; i++) {
+    copies.push({ volume: reader.u16(), segment: reader.varint(), offset: reader.varint() });
+  }
+  reader.end();
+  const damaged = (flags & DAMAGED) !== 0;
+  return { address, plainLength, codec, storedLength, copies, damaged };
+}
+
+function bounded(reader: ByteReader, least: number, most: number): number {
+  const number = reader.varint();
+  if (number < least || number > most) reader.fail(`${least} to ${most}`, `${number}`);
+  return number;
+}

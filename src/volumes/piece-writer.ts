@@ -1,0 +1,134 @@
+/**
+ * Writes a batch of pieces: compressed where that pays, then appended to the volumes that their redundancy asks for.
+ *
+ *     blocks -> codec -> for each volume its records, in order -> places -> rows
+ *
+ * A volume that cannot take more is passed over: its share goes to those that come next in the order of placement.
+ * Invariant: a row is made only for pieces that have all the copies that could be had, and at least one.
+ */
+import type { AlgorithmNumber } from '../blocks/address.js';
+import { isRegaliaError } from '../errors.js';
+import { Codec, type Stored } from './codec.js';
+import type { Place } from './piece-row.js';
+import { contentOf, type StagedPiece, type WrittenPiece } from './piece-stage.js';
+import { copiesOf } from './placement.js';
+import type { Pool } from './pool.js';
+import { RecordKind } from './segment-format.js';
+import type { SegmentRecord } from './segment-reader.js';
+import type { VolumeSet } from './volume-set.js';
+
+/** A piece with its record, and where copies of it are so far. */
+interface Sending {
+  readonly piece: StagedPiece;
+  readonly record: SegmentRecord;
+  /** Volumes in order of preference. */
+  readonly candidates: readonly number[];
+  readonly wanted: number;
+  readonly places: Place[];
+}
+
+/** Writes the pieces. They are on disk once the volumes are synced. REGALIA_FULL, REGALIA_VOLUME, REGALIA_IO. */
+export async function writePieces(
+  volumes: VolumeSet,
+  pool: Pool,
+  pieces: readonly StagedPiece[],
+): Promise<WrittenPiece[]> {
+  const stored = await storedForms(pool, pieces);
+  const sending = pieces.map((piece, i) => sendingOf(volumes, piece, stored[i] as Stored));
+  await distribute(volumes, sending);
+  return sending.map(({ piece, record, places }) => ({
+    number: piece.number,
+    row: {
+      address: piece.address,
+      plainLength: record.head.plainLength,
+      codec: record.head.codec,
+      storedLength: record.stored.length,
+      copies: places,
+    },
+  }));
+}
+
+/** The stored forms of all, each compressed as it is cared for. */
+async function storedForms(pool: Pool, pieces: readonly StagedPiece[]): Promise<Stored[]> {
+  const forms: Stored[] = pieces.map(({ block }) => ({
+    codec: Codec.plain,
+    stored: contentOf(block),
+  }));
+  const levels = new Map<number, number[]>();
+  for (const [i, { care }] of pieces.entries()) {
+    if (care.level === 0) continue;
+    const some = levels.get(care.level);
+    if (some === undefined) levels.set(care.level, [i]);
+    else some.push(i);
+  }
+  for (const [level, some] of levels) {
+    const contents = some.map((i) => (forms[i] as Stored).stored);
+    const made = await pool.compress(contents, level);
+    for (const [at, i] of some.entries()) forms[i] = made[at] as Stored;
+  }
+  return forms;
+}
+
+function sendingOf(
+  volumes: VolumeSet,
+  { address, block, care, number }: StagedPiece,
+  { codec, stored }: Stored,
+): Sending {
+  const head = {
+    kind: RecordKind.piece,
+    codec,
+    algorithm: address[0] as AlgorithmNumber,
+    plainLength: contentOf(block).length,
+    storedLength: stored.length,
+    digest: address.subarray(1),
+  };
+  const candidates = volumes.candidates(care, address);
+  const wanted = copiesOf(care.redundancy);
+  const piece = { address, block, care, number };
+  return { piece, record: { head, stored }, candidates, wanted, places: [] };
+}
+
+/** Appends every record to as many volumes as are wanted, round by round. */
+async function distribute(volumes: VolumeSet, sending: readonly Sending[]): Promise<void> {
+  const passed = new Map<number, unknown>();
+  for (;;) {
+    const rounds = nextRound(sending, passed);
+    if (rounds.size === 0) break;
+    await Promise.all(
+      [...rounds].map(async ([volume, some]) => {
+        try {
+          const places = await volumes.append(
+            volume,
+            some.map(({ record }) => record),
+          );
+          for (const [i, place] of places.entries()) (some[i] as Sending).places.push(place);
+        } catch (error) {
+          if (!isRegaliaError(error)) throw error;
+          passed.set(volume, error);
+        }
+      }),
+    );
+  }
+  // What is on no volume at all is not kept: the last reason says why.
+  if (sending.some(({ places }) => places.length === 0)) throw [...passed.values()].at(-1);
+}
+
+/** For each volume the records that go there next. */
+function nextRound(
+  sending: readonly Sending[],
+  passed: ReadonlyMap<number, unknown>,
+): Map<number, Sending[]> {
+  const round = new Map<number, Sending[]>();
+  for (const one of sending) {
+    if (one.places.length >= one.wanted) continue;
+    const open = one.candidates.filter(
+      (volume) => !passed.has(volume) && one.places.every((place) => place.volume !== volume),
+    );
+    for (const volume of open.slice(0, one.wanted - one.places.length)) {
+      const some = round.get(volume);
+      if (some === undefined) round.set(volume, [one]);
+      else some.push(one);
+    }
+  }
+  return round;
+}

@@ -1,0 +1,64 @@
+/**
+ * Placement: on which volumes a piece goes, in order of preference. A pure function of the piece and of the volumes, so
+ * that a volume that comes or goes moves only its own share.
+ *
+ * Rendezvous hashing by weight: of all volumes the one with the greatest -weight / ln(h) is first, where h in (0, 1) is
+ * a hash of volume and piece (Thaler and Ravishankar, 1998; the weighted form is Schindelhauer and Schomaker's, 2005).
+ */
+import type { Address } from '../blocks/address.js';
+import type { PieceCare, Redundancy } from '../blocks/piece-home.js';
+
+/** A volume that takes new pieces. */
+export interface Candidate {
+  readonly number: number;
+  /** 16 bytes. */
+  readonly id: Uint8Array;
+  /** Above 0. */
+  readonly weight: number;
+}
+
+/** The volumes, most preferred first. */
+export function inPreference(
+  volumes: readonly Candidate[],
+  care: PieceCare,
+  address: Address,
+): number[] {
+  if (volumes.length === 1) return [(volumes[0] as Candidate).number];
+  const { kind } = care.redundancy;
+  if (kind === 'striped' && volumes.every(({ weight }) => weight === volumes[0]?.weight)) {
+    return rotated(volumes, care.content + care.index);
+  }
+  const seed = kind === 'none' ? contentSeed(care.content) : address.subarray(1, 9);
+  const scored = volumes.map(({ number, id, weight }) => ({
+    number,
+    score: -weight / Math.log(unitHash(id, seed)),
+  }));
+  scored.sort((a, b) => b.score - a.score || a.number - b.number);
+  return scored.map(({ number }) => number);
+}
+
+/** How many copies are written. */
+export function copiesOf(redundancy: Redundancy): number {
+  return redundancy.kind === 'mirrored' ? redundancy.copies : 1;
+}
+
+function rotated(volumes: readonly Candidate[], by: number): number[] {
+  const first = by % volumes.length;
+  return [...volumes.slice(first), ...volumes.slice(0, first)].map(({ number }) => number);
+}
+
+function contentSeed(content: number): Uint8Array {
+  return Uint8Array.of(content, content >>> 8, content >>> 16, content >>> 24);
+}
+
+/** FNV-1a and MurmurHash3's finalizer, as a number within (0, 1). */
+function unitHash(id: Uint8Array, seed: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const bytes of [id, seed]) {
+    for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  hash ^= hash >>> 16;
+  return ((hash >>> 0) + 0.5) / 2 ** 32;
+}

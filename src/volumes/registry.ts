@@ -1,0 +1,88 @@
+/**
+ * The registry: which volumes a store has, as rows of `meta`. Volumes have a number of their own in each store, which
+ * pieces' rows name; it is never used again.
+ *
+ *     key   'volume/' | number u16, big-endian
+ *     row   checksum u32 | version u8 | volume id 16 | state u8 | weight varint | sequence varint | path text
+ *
+ * A path is absolute, or relative to the store's folder, so that a store with the volumes inside it can be moved. The
+ * sequence is raised together with the one in the volume's own folder: where the folder's is lower, it is an old copy.
+ */
+import type { Batch, Reads } from '../blocks/backend.js';
+import { openRow, sealRow } from '../blocks/rows.js';
+import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
+import { assert, RegaliaError } from '../errors.js';
+
+const VERSION = 1;
+const PREFIX = utf8Bytes('volume/');
+/** Behind all keys that begin with the prefix. */
+const BEHIND = utf8Bytes('volume0');
+const NUMBER_MAX = 0xffff;
+const PATH_MAX = 4_096;
+export const WEIGHT_MAX = 1_000_000;
+
+/** Persisted: never renumber. */
+const STATES = ['online', 'read-only', 'draining', 'missing', 'failing'] as const;
+/** What is known of a volume. What its folder shows when it is opened may say otherwise. */
+export type VolumeState = (typeof STATES)[number];
+
+export interface VolumeEntry {
+  readonly number: number;
+  /** 16 bytes. */
+  readonly id: Uint8Array;
+  readonly path: string;
+  /** How much it is given, beside the others: 0 for nothing new. */
+  readonly weight: number;
+  readonly state: VolumeState;
+  readonly sequence: number;
+}
+
+/** The volumes of a store, by number. REGALIA_CORRUPT, REGALIA_FORMAT. */
+export function volumeEntries(reads: Reads): VolumeEntry[] {
+  const entries: VolumeEntry[] = [];
+  for (const { key, bytes } of reads.range('meta', { gte: PREFIX, lt: BEHIND })) {
+    entries.push(decodeEntry(key, bytes));
+  }
+  return entries;
+}
+
+export function putVolume(batch: Batch, entry: VolumeEntry): void {
+  const { number, id, path, weight, state, sequence } = entry;
+  assert(id.length === 16, 'the id of a volume has 16 bytes');
+  const writer = new ByteWriter(64).u8(VERSION).bytes(id).u8(STATES.indexOf(state));
+  writer.varint(weight).varint(sequence).text(path);
+  const key = keyOf(number);
+  batch.put('meta', key, sealRow('meta', key, writer.finish()));
+}
+
+export function removeVolume(batch: Batch, number: number): void {
+  batch.del('meta', keyOf(number));
+}
+
+/** A number that no volume has. REGALIA_FULL after 65,535 of them. */
+export function unusedNumber(entries: readonly VolumeEntry[]): number {
+  const number = 1 + entries.reduce((most, one) => Math.max(most, one.number), 0);
+  if (number <= NUMBER_MAX) return number;
+  throw new RegaliaError('REGALIA_FULL', 'the store has had 65,535 volumes', { path: '' });
+}
+
+function keyOf(number: number): Uint8Array {
+  assert(number >= 1 && number <= NUMBER_MAX, 'the number of a volume is 1 to 65,535');
+  return Uint8Array.of(...PREFIX, number >>> 8, number);
+}
+
+function decodeEntry(key: Uint8Array, row: Uint8Array): VolumeEntry {
+  const reader = new ByteReader(openRow('meta', key, row), 'row of a volume');
+  const version = reader.u8();
+  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  const id = reader.bytes(16).slice();
+  const number = ((key[PREFIX.length] as number) << 8) | (key[PREFIX.length + 1] as number);
+  const code = reader.u8();
+  const state = STATES[code] ?? reader.fail(`a state below ${STATES.length}`, `${code}`);
+  const weight = reader.varint();
+  if (weight > WEIGHT_MAX) reader.fail(`a weight up to ${WEIGHT_MAX}`, `${weight}`);
+  const sequence = reader.varint();
+  const path = reader.text(PATH_MAX);
+  reader.end();
+  return { number, id, path, weight, state, sequence };
+}

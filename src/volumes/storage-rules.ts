@@ -1,0 +1,140 @@
+/**
+ * Storage rules: how this store keeps the contents of a stream. They are its own affair: never hashed, never sent, and
+ * free to change; what was kept before stays as it is until upkeep brings it to the rule.
+ *
+ *     compression   'none', or a level of zstd, 1 to 19; what does not get shorter is kept as it is
+ *     redundancy    none: a content on one volume | mirrored on so many | striped over all, piece by piece
+ *
+ *     row 'storage' of meta   checksum u32 | version u8 | count varint | rule × count       the default first
+ *     rule                    name text | level u8, 0 none | kind u8 | copies u8, 0 unless mirrored
+ */
+import type { Batch, Reads } from '../blocks/backend.js';
+import type { Redundancy } from '../blocks/piece-home.js';
+import { openRow, sealRow } from '../blocks/rows.js';
+import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+
+export type Compression = 'none' | number;
+
+export interface StorageRule {
+  readonly compression: Compression;
+  readonly redundancy: Redundancy;
+}
+
+/** The rules of a store. */
+export interface StorageRules {
+  readonly default: StorageRule;
+  readonly streams: ReadonlyMap<string, StorageRule>;
+}
+
+export interface StorageOptions {
+  readonly streams?: Readonly<Record<string, Partial<StorageRule>>>;
+  readonly default?: Partial<StorageRule>;
+}
+
+export const DEFAULT_STORAGE: StorageRule = { compression: 3, redundancy: { kind: 'none' } };
+
+const VERSION = 1;
+const KEY = utf8Bytes('storage');
+const STREAMS_MAX = 256;
+export const LEVEL_MAX = 19;
+export const COPIES_MAX = 32;
+/** Persisted: never renumber. */
+const KINDS = ['none', 'mirrored', 'striped'] as const;
+
+export function storageRuleOf(rules: StorageRules, stream: string): StorageRule {
+  return rules.streams.get(stream) ?? rules.default;
+}
+
+/** The stored rules, with what the options say in their place. REGALIA_RULE. */
+export function mergedStorage(stored: StorageRules, options: StorageOptions): StorageRules {
+  const fallback = merged('default', stored.default, options.default ?? {});
+  const streams = new Map(stored.streams);
+  for (const [name, part] of Object.entries(options.streams ?? {})) {
+    if (part.compression === undefined && part.redundancy === undefined) continue;
+    streams.set(name, merged(name, streams.get(name) ?? fallback, part));
+  }
+  if (streams.size > STREAMS_MAX) {
+    throw refused('streams', `at most ${STREAMS_MAX}`, `${streams.size}`);
+  }
+  return { default: fallback, streams };
+}
+
+function merged(name: string, rule: StorageRule, part: Partial<StorageRule>): StorageRule {
+  const { compression = rule.compression, redundancy = rule.redundancy } = part;
+  checkCompression(name, compression);
+  return { compression, redundancy: checkedRedundancy(name, redundancy) };
+}
+
+function checkCompression(name: string, compression: unknown): void {
+  if (compression === 'none') return;
+  const sound = Number.isInteger(compression) && (compression as number) >= 1;
+  if (sound && (compression as number) <= LEVEL_MAX) return;
+  throw refused(name, `compression 'none' or 1 to ${LEVEL_MAX}`, String(compression));
+}
+
+function checkedRedundancy(name: string, redundancy: Redundancy): Redundancy {
+  const kind = redundancy?.kind;
+  if (kind === 'none' || kind === 'striped') return { kind };
+  if (kind === 'mirrored' && isCount(redundancy.copies)) {
+    return { kind, copies: redundancy.copies };
+  }
+  const expected = `redundancy none, striped, or mirrored on 1 to ${COPIES_MAX}`;
+  throw refused(name, expected, JSON.stringify(redundancy) ?? 'nothing');
+}
+
+function isCount(number: unknown): number is number {
+  return Number.isInteger(number) && (number as number) >= 1 && (number as number) <= COPIES_MAX;
+}
+
+function refused(rule: string, expected: string, actual: string): RegaliaError {
+  const message = `the storage rule '${rule}' is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
+}
+
+export function sameStorage(a: StorageRules, b: StorageRules): boolean {
+  return Buffer.compare(encode(a), encode(b)) === 0;
+}
+
+export function putStorage(batch: Batch, rules: StorageRules): void {
+  batch.put('meta', KEY, sealRow('meta', KEY, encode(rules)));
+}
+
+function encode(rules: StorageRules): Uint8Array {
+  const writer = new ByteWriter(64).u8(VERSION).varint(rules.streams.size + 1);
+  const named = [...rules.streams].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [name, { compression, redundancy }] of [['', rules.default] as const, ...named]) {
+    writer.text(name).u8(compression === 'none' ? 0 : compression);
+    writer.u8(KINDS.indexOf(redundancy.kind));
+    writer.u8(redundancy.kind === 'mirrored' ? redundancy.copies : 0);
+  }
+  return writer.finish();
+}
+
+/** The stored rules, or the defaults. REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_RULE. */
+export function storedStorage(reads: Reads): StorageRules {
+  const row = reads.get('meta', KEY);
+  if (row === undefined) return { default: DEFAULT_STORAGE, streams: new Map() };
+  const reader = new ByteReader(openRow('meta', KEY, row), 'storage rules');
+  const version = reader.u8();
+  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  const count = reader.varint();
+  if (count < 1 || count > STREAMS_MAX + 1) reader.fail('1 to 257 rules', `${count}`);
+  if (reader.text() !== '') reader.fail('the default rule', 'a named one');
+  const fallback = readRule(reader);
+  const streams = new Map<string, StorageRule>();
+  for (let i = 1; i < count; i++) streams.set(reader.text(), readRule(reader));
+  reader.end();
+  return { default: fallback, streams };
+}
+
+function readRule(reader: ByteReader): StorageRule {
+  const level = reader.u8();
+  const code = reader.u8();
+  const kind = KINDS[code] ?? reader.fail(`a kind below ${KINDS.length}`, `${code}`);
+  const copies = reader.u8();
+  const redundancy = kind === 'mirrored' ? { kind, copies } : { kind };
+  const compression = level === 0 ? 'none' : level;
+  checkCompression('stored', compression);
+  return { compression, redundancy: checkedRedundancy('stored', redundancy) };
+}

@@ -1,0 +1,144 @@
+/**
+ * The folder of a volume: segments, and a file that says whose it is.
+ *
+ *     VOLUME        'REGALIAV' | version u8 | volume id 16 | replica id 16 | sequence u48 | created ms u48
+ *                   | checksum u32
+ *     seg-NNNNNNNNNN
+ *
+ * The sequence is raised by the replica that writes there, before it writes, here and in its registry: a folder that
+ * has less than the registry is an old copy of the volume.
+ */
+import fs from 'node:fs';
+import { mkdir, open, readdir, rename, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { ByteReader, ByteWriter, equalBytes, utf8Bytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { crc32 } from '../kernels/hash.js';
+import { codeOf, fileError } from './file-error.js';
+
+export const VOLUME_FILE = 'VOLUME';
+const MAGIC = utf8Bytes('REGALIAV');
+const VERSION = 1;
+const LENGTH = 57;
+
+export interface VolumeIdentity {
+  /** 16 bytes, as the replica's. */
+  readonly id: Uint8Array;
+  /** The replica of a store that writes to it. */
+  readonly replica: Uint8Array;
+  readonly sequence: number;
+  readonly createdMs: number;
+}
+
+/** The name of a segment's file. */
+export function segmentFile(number: number): string {
+  return `seg-${String(number).padStart(10, '0')}`;
+}
+
+export function encodeVolume(volume: VolumeIdentity): Uint8Array {
+  const writer = new ByteWriter(LENGTH).bytes(MAGIC).u8(VERSION).bytes(volume.id);
+  writer.bytes(volume.replica).u48(volume.sequence).u48(volume.createdMs);
+  return writer.u32(crc32(writer.view())).finish();
+}
+
+/** REGALIA_FORMAT, REGALIA_VERSION, REGALIA_CORRUPT. */
+export function decodeVolume(bytes: Uint8Array): VolumeIdentity {
+  const reader = new ByteReader(bytes, 'file VOLUME');
+  if (!equalBytes(reader.bytes(MAGIC.length), MAGIC)) reader.fail("'REGALIAV'", 'other bytes');
+  const version = reader.u8();
+  if (version !== VERSION) {
+    const data = { what: 'volume', expected: `version ${VERSION}`, actual: `version ${version}` };
+    throw new RegaliaError('REGALIA_VERSION', 'a later release made this volume', data);
+  }
+  const [id, replica] = [reader.bytes(16), reader.bytes(16)];
+  const [sequence, createdMs] = [reader.u48(), reader.u48()];
+  const [expected, actual] = [reader.u32(), crc32(bytes.subarray(0, LENGTH - 4))];
+  reader.end();
+  if (expected !== actual) {
+    const data = { what: 'file VOLUME', expected: `${expected}`, actual: `${actual}` };
+    throw new RegaliaError('REGALIA_CORRUPT', 'the file VOLUME is damaged', data);
+  }
+  return { id: id.slice(), replica: replica.slice(), sequence, createdMs };
+}
+
+/** Makes a volume of an empty or absent folder. REGALIA_EXISTS where anything is in it. */
+export async function createVolume(folder: string, volume: VolumeIdentity): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if ((await readdir(folder)).length > 0) {
+      const data = { what: 'folder', name: folder };
+      throw new RegaliaError('REGALIA_EXISTS', `there is something in ${folder}`, data);
+    }
+    await writeVolume(folder, volume);
+    await syncFolder(path.dirname(path.resolve(folder)));
+  } catch (error) {
+    throw fileError(error, folder, 'create');
+  }
+}
+
+/** Puts the file VOLUME in the place of the one before. */
+export async function writeVolume(folder: string, volume: VolumeIdentity): Promise<void> {
+  const file = path.join(folder, VOLUME_FILE);
+  try {
+    const handle = await open(`${file}.new`, 'w', 0o600);
+    try {
+      await handle.writeFile(encodeVolume(volume));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(`${file}.new`, file);
+    await syncFolder(folder);
+  } catch (error) {
+    throw fileError(error, file, 'write');
+  }
+}
+
+/** Brings the names in a folder to disk. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  await handle.sync().finally(() => handle.close());
+}
+
+/** Who the volume in a folder is; undefined where there is none. Errors as `decodeVolume`, and REGALIA_PERMISSION. */
+export function readVolume(folder: string): VolumeIdentity | undefined {
+  const file = path.join(folder, VOLUME_FILE);
+  try {
+    const bytes = fs.readFileSync(file);
+    if (bytes.length !== LENGTH) {
+      const message = `${file} has ${bytes.length} bytes`;
+      const data = { what: 'file VOLUME', at: 0, expected: `${LENGTH} bytes`, actual: message };
+      throw new RegaliaError('REGALIA_FORMAT', message, data);
+    }
+    return decodeVolume(bytes);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw fileError(error, file, 'read');
+  }
+}
+
+/** The segments in a folder, by number, with their sizes in bytes. */
+export async function segmentsIn(folder: string): Promise<Map<number, number>> {
+  const sizes = new Map<number, number>();
+  try {
+    for (const name of (await readdir(folder)).sort()) {
+      const match = /^seg-(\d{10})$/.exec(name);
+      if (match === null) continue;
+      sizes.set(Number(match[1]), (await stat(path.join(folder, name))).size);
+    }
+  } catch (error) {
+    throw fileError(error, folder, 'read');
+  }
+  return sizes;
+}
+
+/** Free bytes where the folder is. */
+export async function roomIn(folder: string): Promise<number> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch (error) {
+    throw fileError(error, folder, 'read');
+  }
+}

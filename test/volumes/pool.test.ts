@@ -1,0 +1,302 @@
+/**
+ * The pool gives what the calling thread gives, whatever becomes of its workers: they are killed for real, by exits,
+ * errors and want of memory.
+ */
+import { spawnSync } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import t, { type Test } from 'tap';
+import { type Address, BLAKE3, BLOCK_HEADER, SHA256 } from '../../src/blocks/address.js';
+import { equalBytes, hex } from '../../src/bytes.js';
+import { RegaliaError } from '../../src/errors.js';
+import { Codec, compress } from '../../src/volumes/codec.js';
+import { Pool } from '../../src/volumes/pool.js';
+import type { Decoded, StoredPiece } from '../../src/volumes/tasks.js';
+import { noise, prose } from './frames.js';
+
+type Way = 'exit' | 'throw' | 'memory';
+
+const MIB = 1_048_576;
+/** Enough that workers are started. */
+const PAST_WARM_UP = 5 * MIB;
+
+function mixed(total: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let bytes = 0, i = 0; bytes < total; i++) {
+    const length = [1, 700, 65_536, 30_000, 262_144, 4_096][i % 6];
+    pieces.push(i % 4 === 2 ? noise(length, i + 1) : prose(length, i + 1));
+    bytes += length;
+  }
+  return pieces;
+}
+
+/** Starts workers that die of a task, `deaths` times, and then ones that live. */
+function dying(way: Way, after: number, deaths: number): () => Worker {
+  let left = deaths;
+  return () => {
+    if (left-- <= 0) return new Worker(new URL('../../src/volumes/worker.js', import.meta.url));
+    return new Worker(new URL('./dying-worker.js', import.meta.url), {
+      workerData: { way, after },
+      ...(way === 'memory' && { resourceLimits: { maxOldGenerationSizeMb: 24 } }),
+      stderr: true,
+    });
+  };
+}
+
+async function storedPieces(pool: Pool, pieces: Uint8Array[]): Promise<StoredPiece[]> {
+  const [stored, addresses] = await Promise.all([
+    pool.compress(pieces, 1),
+    pool.hash(pieces, SHA256),
+  ]);
+  return stored.map((each, i) => ({
+    ...each,
+    plainLength: pieces[i].length,
+    address: addresses[i] as Address,
+  }));
+}
+
+/** All three tasks, each beside what one call on this thread gives. */
+async function exercise(t: Test, pool: Pool, pieces: Uint8Array[]): Promise<void> {
+  const stored = await storedPieces(pool, pieces);
+  for (const [i, { codec, stored: bytes }] of stored.entries()) {
+    const expected = compress(pieces[i], 1);
+    if (codec !== expected.codec || !equalBytes(bytes, expected.stored)) t.fail(`stored ${i}`);
+    if (codec === Codec.plain && bytes !== pieces[i]) t.fail(`${i} came back as a copy`);
+  }
+  const blocks = await pool.decode(stored);
+  t.equal(blocks.length, pieces.length);
+  for (const [i, block] of blocks.entries()) {
+    if (!sameContent(block, pieces[i])) t.fail(`block ${i} differs`);
+  }
+  t.equal(pool.queuedBytes, 0);
+}
+
+function sameContent(block: Decoded, piece: Uint8Array): boolean {
+  return block instanceof Uint8Array && equalBytes(block.subarray(BLOCK_HEADER), piece);
+}
+
+for (const workers of [0, 1, 3]) {
+  t.test(`${workers} workers give what the calling thread gives`, async (t) => {
+    const pool = new Pool({ workers });
+    t.equal(pool.workers, 0, 'none before they are needed');
+    await exercise(t, pool, mixed(PAST_WARM_UP));
+    t.equal(pool.workers, workers);
+    await exercise(t, pool, mixed(1_000));
+    t.strictSame(await pool.compress([], 3), []);
+    const [address] = await pool.hash([prose(200_000)], BLAKE3);
+    const [again] = await new Pool({ workers: 0 }).hash([prose(200_000)], BLAKE3);
+    t.equal(hex(address), hex(again));
+    await pool.close();
+    t.equal(pool.workers, 0);
+  });
+}
+
+t.test('small work starts no worker', async (t) => {
+  const pool = new Pool({ workers: 2 });
+  for (let i = 0; i < 20; i++) await exercise(t, pool, mixed(4_000));
+  t.equal(pool.workers, 0);
+  await pool.close();
+});
+
+/** What is seen of each way to die. */
+const ENDS = { exit: [/^3$/], throw: [/a bug/, /^1$/], memory: [/memory limit/, /^1$/] };
+
+async function outlive(t: Test, way: Way, after: number): Promise<void> {
+  let started = 0;
+  const ends: string[] = [];
+  const start = dying(way, after, 1);
+  const pool = new Pool({
+    workers: 1,
+    start: () => {
+      started++;
+      const worker = start();
+      worker.on('error', (error) => ends.push(`${error}`));
+      worker.on('exit', (code) => ends.push(`${code}`));
+      return worker;
+    },
+  });
+  await exercise(t, pool, mixed(2 * PAST_WARM_UP));
+  t.match(ends, ENDS[way]);
+  await exercise(t, pool, mixed(PAST_WARM_UP));
+  t.equal(started, 2);
+  t.equal(pool.workers, 1);
+  await pool.close();
+}
+
+for (const way of ['exit', 'throw', 'memory'] as const) {
+  for (const after of [0, 5]) {
+    const name = `a worker that dies (${way}) after ${after} tasks loses nothing, and is replaced`;
+    t.test(name, (t) => outlive(t, way, after));
+  }
+}
+
+t.test('a worker that is killed from outside loses nothing', async (t) => {
+  const workers: Worker[] = [];
+  const pool = new Pool({
+    workers: 2,
+    start: () => {
+      workers.push(new Worker(new URL('../../src/volumes/worker.js', import.meta.url)));
+      return workers.at(-1) as Worker;
+    },
+  });
+  const pieces = mixed(3 * PAST_WARM_UP);
+  const working = exercise(t, pool, pieces);
+  for (let killed = 0; killed < 2; ) {
+    await setTimeout(10);
+    if (workers.length > killed) await workers[killed++].terminate();
+  }
+  await working;
+  t.ok(workers.length > 2, `${workers.length} were started`);
+  await exercise(t, pool, pieces);
+  await pool.close();
+});
+
+t.test('deaths with answers in between end nothing', async (t) => {
+  const pool = new Pool({ workers: 1, start: dying('exit', 5, 4) });
+  for (let i = 0; i < 5; i++) await exercise(t, pool, mixed(PAST_WARM_UP));
+  t.equal(pool.workers, 1);
+  await pool.close();
+});
+
+t.test('after three deaths in a row all is done on the calling thread', async (t) => {
+  let started = 0;
+  const pool = new Pool({
+    workers: 1,
+    start: () => {
+      started++;
+      return dying('exit', 0, 1)();
+    },
+  });
+  await exercise(t, pool, mixed(2 * PAST_WARM_UP));
+  t.equal(started, 3);
+  t.equal(pool.workers, 0);
+  await exercise(t, pool, mixed(PAST_WARM_UP));
+  t.equal(started, 3);
+  const refused = new Pool({
+    workers: 2,
+    start: () => {
+      throw new Error('no threads here');
+    },
+  });
+  await exercise(t, refused, mixed(PAST_WARM_UP));
+});
+
+t.test('a task that fails there and here is REGALIA_WORKER', async (t) => {
+  const expected = { code: 'REGALIA_WORKER', retryable: true, outcome: 'none' };
+  const pieces = mixed(PAST_WARM_UP);
+  for (const start of [dying('throw', 9, 1), dying('exit', 9, 1), dying('exit', 0, 0)]) {
+    const pool = new Pool({ workers: 1, start });
+    const stored = await storedPieces(pool, pieces);
+    const address = stored[0].address.slice();
+    address[0] = 9;
+    await t.rejects(pool.decode([...stored, { ...stored[2], address }]), expected);
+    await exercise(t, pool, pieces);
+    await pool.close();
+  }
+});
+
+t.test('an input that cannot be sent is REGALIA_WORKER, and the pool goes on', async (t) => {
+  const pool = new Pool({ workers: 1 });
+  const pieces = mixed(PAST_WARM_UP);
+  const unreadable = {
+    length: 70_000,
+    get 0(): number {
+      throw new Error('detached');
+    },
+  } as unknown as Uint8Array;
+  const broken = pool.compress([...pieces, unreadable], 3);
+  await t.rejects(broken, { code: 'REGALIA_WORKER', cause: { message: 'detached' } });
+  await exercise(t, pool, pieces);
+  await pool.close();
+});
+
+t.test('an option that is wrong is told as such, through workers too', async (t) => {
+  const pool = new Pool({ workers: 1 });
+  await t.rejects(pool.compress(mixed(PAST_WARM_UP), 20), { code: 'REGALIA_OPTION' });
+  await t.rejects(pool.compress(mixed(1_000), 0), { code: 'REGALIA_OPTION' });
+  await pool.close();
+  for (const workers of [-1, 1.5, 65, Number.NaN]) {
+    t.throws(() => new Pool({ workers }), { code: 'REGALIA_OPTION' });
+  }
+});
+
+for (const workers of [0, 2]) {
+  t.test(`${workers} workers: a damaged piece is an error in its place`, async (t) => {
+    const pool = new Pool({ workers });
+    const pieces = mixed(PAST_WARM_UP);
+    const stored = await storedPieces(pool, pieces);
+    const flipped = stored[2].stored.slice();
+    flipped[40_000] ^= 1;
+    stored[2] = { ...stored[2], stored: flipped };
+    stored[3] = { ...stored[3], address: stored[9].address };
+    stored[4] = { ...stored[4], plainLength: stored[4].plainLength + 1 };
+    stored[7] = { ...stored[7], plainLength: 2 ** 40 };
+    stored[8] = { ...stored[8], codec: 9 };
+    const decoded = await pool.decode(stored);
+    const codes = decoded.map((each) => (each instanceof RegaliaError ? each.code : ''));
+    const expected = pieces.map(() => '');
+    expected[2] = 'REGALIA_CORRUPT';
+    expected[3] = 'REGALIA_CORRUPT';
+    expected[4] = 'REGALIA_FORMAT';
+    expected[7] = 'REGALIA_RANGE';
+    expected[8] = 'REGALIA_FORMAT';
+    t.strictSame(codes, expected);
+    const fault = decoded[2] as RegaliaError<'REGALIA_CORRUPT'>;
+    t.match(fault.data, { what: 'piece', expected: /^sha256:/, actual: /^sha256:/ });
+    await pool.close();
+  });
+}
+
+t.test('close rejects what is under way, and what comes after', async (t) => {
+  for (const workers of [0, 2]) {
+    const pool = new Pool({ workers });
+    const under: Promise<unknown>[] = [
+      pool.compress(mixed(2 * PAST_WARM_UP), 3),
+      pool.hash(mixed(MIB), BLAKE3),
+    ];
+    const rejected = under.map((each) => t.rejects(each, { code: 'REGALIA_CLOSED' }));
+    await setTimeout(5);
+    await pool.close();
+    await Promise.all(rejected);
+    await t.rejects(pool.decode([]), { code: 'REGALIA_CLOSED' });
+    t.equal(pool.queuedBytes, 0);
+    await pool.close();
+  }
+});
+
+t.test('what is queued is counted until it is answered', async (t) => {
+  const pool = new Pool({ workers: 1 });
+  const pieces = mixed(PAST_WARM_UP);
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const all = [pool.compress(pieces, 1), pool.compress(pieces, 1)];
+  t.equal(pool.queuedBytes, 2 * size);
+  await Promise.all(all);
+  t.equal(pool.queuedBytes, 0);
+  await pool.close();
+});
+
+t.test('the loop takes turns while the calling thread does all', async (t) => {
+  const pool = new Pool({ workers: 0 });
+  let turns = 0;
+  const counting = setInterval(() => turns++, 0);
+  await pool.compress(mixed(4 * MIB), 3);
+  clearInterval(counting);
+  t.ok(turns >= 5, `${turns} turns`);
+});
+
+t.test('a pool that was not closed lets the process end, but not before its answers', async (t) => {
+  const url = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  const program = `
+    import { Pool } from ${url('../../src/volumes/pool.js')};
+    const pool = new Pool({ workers: 2 });
+    const pieces = Array.from({ length: 100 }, (_, i) => new Uint8Array(65_536).fill(i));
+    const all = await pool.compress(pieces, 3);
+    console.log(all.length, pool.workers);
+  `;
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  t.equal(child.stdout, '100 2\n');
+  t.equal(child.status, 0, child.stderr);
+});
