@@ -17,7 +17,7 @@
  *
  * Persisted: never rename.
  */
-export const INTEGER_TABLES = ['extents', 'addressLog', 'pieces'] as const;
+export const INTEGER_TABLES = ['extents', 'addressLog', 'pieces', 'groups'] as const;
 export const BYTE_TABLES = ['addresses', 'commits', 'log', 'heads', 'meta'] as const;
 export type IntegerTable = (typeof INTEGER_TABLES)[number];
 export type ByteTable = (typeof BYTE_TABLES)[number];

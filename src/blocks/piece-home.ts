@@ -51,11 +51,20 @@ export interface PieceHome {
   close(): Promise<void>;
 }
 
-/** On how many volumes, and how. */
+/**
+ * On how many volumes, and how. `coded`: of so many bytes (`from`), once they have rested, as so many shards of data and
+ * so many of parity; what is shorter, or has not rested, as one copy more than there are shards of parity.
+ */
 export type Redundancy =
   | { readonly kind: 'none' }
   | { readonly kind: 'mirrored'; readonly copies: number }
-  | { readonly kind: 'striped' };
+  | { readonly kind: 'striped' }
+  | {
+      readonly kind: 'coded';
+      readonly data: number;
+      readonly parity: number;
+      readonly from: number;
+    };
 
 /** How a piece is to be kept: a matter of this store alone, never hashed. */
 export interface PieceCare {

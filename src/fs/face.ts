@@ -42,6 +42,8 @@ export interface TreeWriter extends TreeReader {
     options?: { signal?: AbortSignal },
   ): Promise<unknown>;
   del(key: KeyLike, stream?: string): unknown;
+  /** Asked for between puts of contents, so that few of them wait in memory. */
+  drain?(): Promise<void>;
 }
 
 export const STAT = 'stat';

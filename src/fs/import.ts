@@ -26,6 +26,9 @@ import { readContent } from './source.js';
 import { decodeStat, encodeStat, type FileStat, fileStat, kindOf, matchesStat } from './stat.js';
 import { Walk, type WalkOptions } from './walk.js';
 
+/** Bytes of files between drains of the transaction. */
+const DRAIN_BYTES = 1_048_576;
+
 export interface ImportOptions extends WalkOptions, PaceOptions {
   readonly onProgress?: (progress: ImportProgress) => void;
   readonly onFinding?: (finding: Finding) => void;
@@ -81,6 +84,8 @@ class ImportRun {
   #changed = 0;
   #removed = 0;
   #bytes = 0;
+  /** Read since the transaction was last drained. */
+  #undrained = 0;
 
   constructor(tx: TreeWriter, key: KeyLike, options: ImportOptions) {
     this.#tx = tx;
@@ -194,6 +199,11 @@ class ImportRun {
       large: (source) => this.#tx.write(key, CONTENT, source, signal ? { signal } : {}),
     });
     this.#bytes += read.bytes;
+    this.#undrained += read.bytes;
+    if (this.#undrained >= DRAIN_BYTES) {
+      this.#undrained = 0;
+      await this.#tx.drain?.();
+    }
     if (read.changing) this.findings.add(path, 'CHANGING', 'the file changed while it was read');
     const stat = fileStat(read.stats);
     if (stat !== undefined) this.#tx.put(key, STAT, encodeStat(stat));

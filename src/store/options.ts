@@ -7,10 +7,10 @@ import { RegaliaError } from '../errors.js';
 import type { Actor } from '../log/signature.js';
 import { defineRules, type RuleOptions, type Rules, type StreamRule } from '../streams/rule.js';
 import { WORKERS_MAX } from '../volumes/pool.js';
-import type { StorageOptions, StorageRule } from '../volumes/storage-rules.js';
+import type { StorageOptions, StorageRuleOptions } from '../volumes/storage-rules.js';
 
 /** A stream's rule: what is hashed with its bucket, and how this store keeps its contents. */
-export type StreamOptions = Partial<StreamRule & StorageRule>;
+export type StreamOptions = Partial<StreamRule> & StorageRuleOptions;
 
 export interface OpenOptions {
   /** Rules by stream name; what is left out is taken from `default`. */
@@ -135,7 +135,7 @@ function hashedPart(rule: StreamOptions): Partial<StreamRule> {
 }
 
 function storageRules(options: OpenOptions): StorageOptions {
-  const kept = ({ compression, redundancy }: StreamOptions): Partial<StorageRule> => ({
+  const kept = ({ compression, redundancy }: StreamOptions): StorageRuleOptions => ({
     ...(compression === undefined ? {} : { compression }),
     ...(redundancy === undefined ? {} : { redundancy }),
   });

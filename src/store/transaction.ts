@@ -87,7 +87,6 @@ export class Transaction extends View {
     this.reads = readSetFor(options.isolation ?? 'snapshot');
   }
 
-  /** The commit it was begun on. */
   get base(): string {
     return addressText(this.started.address);
   }
@@ -173,6 +172,16 @@ export class Transaction extends View {
    */
   write(key: Key, stream: string, source: Source, options: WriteOptions = {}): Promise<number> {
     return this.#writes.write(key, stream, source, options);
+  }
+
+  /**
+   * Resolves once little of what was put waits in memory. Between many large puts it keeps memory bounded, and lets
+   * their contents be stored meanwhile. REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME.
+   */
+  async drain(): Promise<void> {
+    this.check();
+    const { blocks } = this.fork.writers;
+    if (blocks.heavy) await blocks.spill();
   }
 
   /** The same behind the last byte. Errors as `write` with `at`, but `utf8` is as good as `bytes`. */
@@ -360,8 +369,6 @@ export class Transaction extends View {
     if (this.#pending.count > 0) await this.fork.settle(this.#takePending().edit(), signal);
   }
 
-  // The end.
-
   /**
    * Commits: what was changed is merged onto the head as one commit. Resolves when it is as durable as asked.
    * REGALIA_CONFLICT where others changed the same streams (or what was read, if serializable) and no policy settles
@@ -370,13 +377,7 @@ export class Transaction extends View {
   async commit(options: CommitOptions = {}): Promise<CommitResult> {
     this.check();
     if (this.#writes.count > 0) {
-      const message = 'a write is still under way: await it before the commit';
-      const data = {
-        option: 'commit',
-        expected: 'no write under way',
-        actual: `${this.#writes.count}`,
-      };
-      throw new RegaliaError('REGALIA_OPTION', message, data);
+      throw badOption('commit', 'no write under way', `${this.#writes.count}: await them first`);
     }
     this.#state = 'committing';
     try {

@@ -2,9 +2,10 @@
  * The row of a piece: what it is, and where its stored bytes lie.
  *
  *     row     checksum u32 | version u8 | flags u8 | address 33 | plain length varint
- *             | codec u8 | stored length varint | count u8 | copy × count
+ *             | codec u8 | stored length varint | count u8 | copy × count | coded, if flag 2
  *     copy    volume u16 | segment varint | offset varint       of the record's header
- *     flags   1 known to be damaged: no longer found by its address
+ *     coded   group varint | start varint       where its stored bytes lie among those of a group of shards
+ *     flags   1 condemned: no longer found by its address, and to be forgotten unless a commit takes it up | 2 coded
  *
  * Plain length is that of the block's content: without its three bytes of kind, version and algorithm. All copies hold
  * the same stored bytes, under one codec. The table's key is the piece's number.
@@ -15,12 +16,19 @@ import { ByteReader, ByteWriter } from '../bytes.js';
 import { assert } from '../errors.js';
 
 const VERSION = 1;
-const DAMAGED = 1;
+const CONDEMNED = 1;
+const CODED = 2;
 /** More copies than anybody asks for; a bound for readers. */
 export const COPIES_MAX = 32;
 const PLAIN_MAX = 1_048_576;
 /** What a codec may add to bytes that it cannot shorten. */
 export const STORED_MAX = PLAIN_MAX + 4_096;
+
+/** Where the stored bytes of a piece lie in a group: see group-row.ts. */
+export interface CodedPlace {
+  readonly group: number;
+  readonly start: number;
+}
 
 /** Where a record lies: its header's first byte. */
 export interface Place {
@@ -35,19 +43,19 @@ export interface PieceRow {
   readonly codec: number;
   readonly storedLength: number;
   readonly copies: readonly Place[];
-  readonly damaged?: boolean | undefined;
+  readonly coded?: CodedPlace | undefined;
+  readonly condemned?: boolean | undefined;
 }
 
 /** The row to put under `number`. */
 export function encodePieceRow(number: number, piece: PieceRow): Uint8Array {
-  const { address, copies } = piece;
+  const { address, copies, coded } = piece;
   assert(copies.length <= COPIES_MAX, 'a piece has few copies');
-  const flags = piece.damaged === true ? DAMAGED : 0;
+  const flags = (piece.condemned === true ? CONDEMNED : 0) | (coded === undefined ? 0 : CODED);
   const writer = new ByteWriter(96).u8(VERSION).u8(flags).bytes(address);
   writer.varint(piece.plainLength).u8(piece.codec).varint(piece.storedLength).u8(copies.length);
-  for (const { volume, segment, offset } of copies) {
-    writer.u16(volume).varint(segment).varint(offset);
-  }
+  for (const place of copies) writePlace(writer, place);
+  if (coded !== undefined) writer.varint(coded.group).varint(coded.start);
   return sealRow('pieces', number, writer.finish());
 }
 
@@ -57,7 +65,7 @@ export function decodePieceRow(number: number, row: Uint8Array): PieceRow {
   const version = reader.u8();
   if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
   const flags = reader.u8();
-  if (flags > DAMAGED) reader.fail('known flags', `${flags}`);
+  if (flags > (CONDEMNED | CODED)) reader.fail('known flags', `${flags}`);
   const address = reader.bytes(ADDRESS_LENGTH).slice();
   if (!isAddress(address)) reader.fail('an address', `algorithm ${address[0]}`);
   const plainLength = bounded(reader, 1, PLAIN_MAX);
@@ -66,12 +74,20 @@ export function decodePieceRow(number: number, row: Uint8Array): PieceRow {
   const count = reader.u8();
   if (count > COPIES_MAX) reader.fail(`at most ${COPIES_MAX} copies`, `${count}`);
   const copies: Place[] = [];
-  for (let i = 0; i < count; i++) {
-    copies.push({ volume: reader.u16(), segment: reader.varint(), offset: reader.varint() });
-  }
+  for (let i = 0; i < count; i++) copies.push(readPlace(reader));
+  const isCoded = (flags & CODED) !== 0;
+  const coded = isCoded ? { group: reader.varint(), start: reader.varint() } : undefined;
   reader.end();
-  const damaged = (flags & DAMAGED) !== 0;
-  return { address, plainLength, codec, storedLength, copies, damaged };
+  const condemned = (flags & CONDEMNED) !== 0;
+  return { address, plainLength, codec, storedLength, copies, coded, condemned };
+}
+
+export function writePlace(writer: ByteWriter, { volume, segment, offset }: Place): void {
+  writer.u16(volume).varint(segment).varint(offset);
+}
+
+export function readPlace(reader: ByteReader): Place {
+  return { volume: reader.u16(), segment: reader.varint(), offset: reader.varint() };
 }
 
 function bounded(reader: ByteReader, least: number, most: number): number {

@@ -177,7 +177,7 @@ export class Pieces implements PieceHome, StageHome {
     if (staged !== undefined) return sameAddress(staged.address, address);
     if (this.#lost.has(number)) return false;
     const row = this.row(number);
-    if (row === undefined || row.damaged === true || !sameAddress(row.address, address)) {
+    if (row === undefined || row.condemned === true || !sameAddress(row.address, address)) {
       return false;
     }
     return this.#firstHere(row) !== undefined;

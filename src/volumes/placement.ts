@@ -37,9 +37,10 @@ export function inPreference(
   return scored.map(({ number }) => number);
 }
 
-/** How many copies are written. */
+/** How many copies are written, or are to be had as long as there are no shards. */
 export function copiesOf(redundancy: Redundancy): number {
-  return redundancy.kind === 'mirrored' ? redundancy.copies : 1;
+  if (redundancy.kind === 'mirrored') return redundancy.copies;
+  return redundancy.kind === 'coded' ? redundancy.parity + 1 : 1;
 }
 
 function rotated(volumes: readonly Candidate[], by: number): number[] {

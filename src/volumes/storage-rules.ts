@@ -4,15 +4,18 @@
  *
  *     compression   'none', or a level of zstd, 1 to 19; what does not get shorter is kept as it is
  *     redundancy    none: a content on one volume | mirrored on so many | striped over all, piece by piece
+ *                   | coded: large contents that rest as shards, see src/volumes/groups.ts
  *
  *     row 'storage' of meta   checksum u32 | version u8 | count varint | rule × count       the default first
- *     rule                    name text | level u8, 0 none | kind u8 | copies u8, 0 unless mirrored
+ *     rule                    name text | level u8, 0 none | kind u8 | numbers, by kind
+ *                             0 none | 1 mirrored: copies u8 | 2 striped | 3 coded: data u8, parity u8, from varint
  */
 import type { Batch, Reads } from '../blocks/backend.js';
 import type { Redundancy } from '../blocks/piece-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
+import { shardsFault } from '../kernels/reed-solomon.js';
 
 export type Compression = 'none' | number;
 
@@ -27,9 +30,27 @@ export interface StorageRules {
   readonly streams: ReadonlyMap<string, StorageRule>;
 }
 
+/** Redundancy as users give it. */
+export type RedundancyOption =
+  | Redundancy
+  | {
+      readonly kind: 'coded';
+      /** 4 unless told. */
+      readonly data?: number;
+      /** 2 unless told. */
+      readonly parity?: number;
+      /** The least bytes of a content that is coded; 64 MiB unless told. */
+      readonly from?: number;
+    };
+
+export interface StorageRuleOptions {
+  readonly compression?: Compression;
+  readonly redundancy?: RedundancyOption;
+}
+
 export interface StorageOptions {
-  readonly streams?: Readonly<Record<string, Partial<StorageRule>>>;
-  readonly default?: Partial<StorageRule>;
+  readonly streams?: Readonly<Record<string, StorageRuleOptions>>;
+  readonly default?: StorageRuleOptions;
 }
 
 export const DEFAULT_STORAGE: StorageRule = { compression: 3, redundancy: { kind: 'none' } };
@@ -40,7 +61,8 @@ const STREAMS_MAX = 256;
 export const LEVEL_MAX = 19;
 export const COPIES_MAX = 32;
 /** Persisted: never renumber. */
-const KINDS = ['none', 'mirrored', 'striped'] as const;
+const KINDS = ['none', 'mirrored', 'striped', 'coded'] as const;
+const CODED = { data: 4, parity: 2, from: 64 * 1_048_576 } as const;
 
 export function storageRuleOf(rules: StorageRules, stream: string): StorageRule {
   return rules.streams.get(stream) ?? rules.default;
@@ -60,7 +82,7 @@ export function mergedStorage(stored: StorageRules, options: StorageOptions): St
   return { default: fallback, streams };
 }
 
-function merged(name: string, rule: StorageRule, part: Partial<StorageRule>): StorageRule {
+function merged(name: string, rule: StorageRule, part: StorageRuleOptions): StorageRule {
   const { compression = rule.compression, redundancy = rule.redundancy } = part;
   checkCompression(name, compression);
   return { compression, redundancy: checkedRedundancy(name, redundancy) };
@@ -73,13 +95,19 @@ function checkCompression(name: string, compression: unknown): void {
   throw refused(name, `compression 'none' or 1 to ${LEVEL_MAX}`, String(compression));
 }
 
-function checkedRedundancy(name: string, redundancy: Redundancy): Redundancy {
+function checkedRedundancy(name: string, redundancy: RedundancyOption): Redundancy {
   const kind = redundancy?.kind;
   if (kind === 'none' || kind === 'striped') return { kind };
   if (kind === 'mirrored' && isCount(redundancy.copies)) {
     return { kind, copies: redundancy.copies };
   }
-  const expected = `redundancy none, striped, or mirrored on 1 to ${COPIES_MAX}`;
+  if (kind === 'coded') {
+    const { data = CODED.data, parity = CODED.parity, from = CODED.from } = redundancy;
+    const fault = shardsFault(data, parity);
+    if (fault !== undefined) throw refused(name, `coded with ${fault.expected}`, fault.actual);
+    if (Number.isSafeInteger(from) && from >= 0) return { kind, data, parity, from };
+  }
+  const expected = `redundancy none, striped, mirrored on 1 to ${COPIES_MAX}, or coded`;
   throw refused(name, expected, JSON.stringify(redundancy) ?? 'nothing');
 }
 
@@ -106,7 +134,10 @@ function encode(rules: StorageRules): Uint8Array {
   for (const [name, { compression, redundancy }] of [['', rules.default] as const, ...named]) {
     writer.text(name).u8(compression === 'none' ? 0 : compression);
     writer.u8(KINDS.indexOf(redundancy.kind));
-    writer.u8(redundancy.kind === 'mirrored' ? redundancy.copies : 0);
+    if (redundancy.kind === 'mirrored') writer.u8(redundancy.copies);
+    if (redundancy.kind === 'coded') {
+      writer.u8(redundancy.data).u8(redundancy.parity).varint(redundancy.from);
+    }
   }
   return writer.finish();
 }
@@ -132,9 +163,13 @@ function readRule(reader: ByteReader): StorageRule {
   const level = reader.u8();
   const code = reader.u8();
   const kind = KINDS[code] ?? reader.fail(`a kind below ${KINDS.length}`, `${code}`);
-  const copies = reader.u8();
-  const redundancy = kind === 'mirrored' ? { kind, copies } : { kind };
   const compression = level === 0 ? 'none' : level;
   checkCompression('stored', compression);
-  return { compression, redundancy: checkedRedundancy('stored', redundancy) };
+  return { compression, redundancy: checkedRedundancy('stored', readRedundancy(reader, kind)) };
+}
+
+function readRedundancy(reader: ByteReader, kind: (typeof KINDS)[number]): RedundancyOption {
+  if (kind === 'mirrored') return { kind, copies: reader.u8() };
+  if (kind !== 'coded') return { kind };
+  return { kind, data: reader.u8(), parity: reader.u8(), from: reader.varint() };
 }

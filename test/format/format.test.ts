@@ -8,6 +8,7 @@ import { hex, unhex } from '../../src/bytes.js';
 import { blockExamples } from './block-examples.js';
 import { packExamples } from './pack-examples.js';
 import { rowExamples } from './row-examples.js';
+import { volumeExamples } from './volume-examples.js';
 
 const text = readFileSync(new URL('../../../FORMAT.md', import.meta.url), 'utf8');
 
@@ -24,7 +25,7 @@ function shownExamples(document: string): Map<string, Uint8Array> {
 }
 
 const shown = shownExamples(text);
-const examples = [...blockExamples, ...rowExamples, ...packExamples];
+const examples = [...blockExamples, ...rowExamples, ...volumeExamples, ...packExamples];
 
 t.test('every example is shown, and no other', async (t) => {
   t.same([...shown.keys()].sort(), examples.map(({ name }) => name).sort());

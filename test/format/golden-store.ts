@@ -1,16 +1,17 @@
 /**
  * The store that fixtures hold: small, of every kind of block but heads deeper than one level, and the same in every
- * address wherever it is made, since clock and randomness are played. A fixture is its data file, by gzip; a new format
+ * address wherever it is made, since clock and randomness are played. A fixture is its files, by gzip; a new format
  * version adds one, made by `makeGolden`, and never touches those that are there.
  */
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 
 export const GOLDEN = {
-  head: 'sha256:0c646691c9f0911b532142406ae7d8b16b4d0f6e22e791cb21b06625eff033d9',
-  draft: 'sha256:570fe4afea438975563d20be0fc3897260571d16de2ee4932018972c871a9ed2',
-  root: 'sha256:a3d6458bb396b7e906f6efc256d02e94078a528e60e386a8dd5ac6fd7bcba006',
+  head: 'sha256:c3340283a8346d68a13bd0f34e2c9f4046568562df4f009e3bfbb1912324d9da',
+  draft: 'sha256:53f7143c1f76ed91b434d0250cc6a8af5fc106d2e92bba85689a14e9803f4510',
+  root: 'sha256:6d0a4a751cd873156b5d4bbdb5843de5652eb2b5fa246602aeaaf5e1d44ce468',
   entries: 126,
   messages: ['change within', 'move a cat', 'add photos', 'init'],
 } as const;
@@ -52,17 +53,25 @@ export async function makeGolden(folder: string): Promise<void> {
 
 const fixtures = new URL('../../../test/format/fixtures/', import.meta.url);
 
-/** Puts a fixture's data file in the place of that of a store. */
+/** Puts a fixture in the place of a folder: a copy, as its files are others. */
 export async function unpackFixture(version: number, folder: string): Promise<void> {
-  const packed = await readFile(new URL(`store-${version}.mdb.gz`, fixtures));
-  // Another file, as in a folder that was copied.
-  for (const name of ['data.mdb', 'lock.mdb']) await rm(`${folder}/gen-000001/${name}`);
-  await writeFile(`${folder}/gen-000001/data.mdb`, gunzipSync(packed));
+  const packed = await readFile(new URL(`store-${version}.json.gz`, fixtures));
+  const files = JSON.parse(gunzipSync(packed).toString()) as Record<string, string>;
+  for (const [name, base64] of Object.entries(files)) {
+    const file = join(folder, name);
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, Buffer.from(base64, 'base64'), { mode: 0o600 });
+  }
 }
 
-/** Packs a store's data file as the fixture of a version. Only for a version that has none. */
+/** Packs a store's files as the fixture of a version. Only for a version that has none. */
 export async function packFixture(version: number, folder: string): Promise<void> {
-  const data = await readFile(`${folder}/gen-000001/data.mdb`);
-  const packed = gzipSync(data, { level: 9 });
-  await writeFile(new URL(`store-${version}.mdb.gz`, fixtures), packed, { flag: 'wx' });
+  const files: Record<string, string> = {};
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name === 'lock.mdb') continue;
+    const file = join(entry.parentPath, entry.name);
+    files[relative(folder, file)] = (await readFile(file)).toString('base64');
+  }
+  const packed = gzipSync(JSON.stringify(files), { level: 9 });
+  await writeFile(new URL(`store-${version}.json.gz`, fixtures), packed, { flag: 'wx' });
 }

@@ -1,9 +1,12 @@
 /**
  * A scrub finds what was damaged, says where it is, and tells nothing else; on both engines.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { addressOf, addressText, parseAddress } from '../../src/blocks/address.js';
 import { BodyWriter, u48Bytes } from '../../src/blocks/body.js';
+import { isPieceId, pieceNumber } from '../../src/blocks/piece-home.js';
 import { sealRow } from '../../src/blocks/rows.js';
 import { hex, utf8Bytes } from '../../src/bytes.js';
 import { type Commit, encodeCommit } from '../../src/log/commit.js';
@@ -12,6 +15,9 @@ import { logKey, putBounds } from '../../src/log/sequence.js';
 import type { Tip } from '../../src/store/line.js';
 import { digestAddress, type Tree } from '../../src/tree/lookup.js';
 import { CHILD_MAP, readRecord } from '../../src/tree/record.js';
+import { decodePieceRow } from '../../src/volumes/piece-row.js';
+import { RECORD_HEADER } from '../../src/volumes/segment-format.js';
+import { segmentFile } from '../../src/volumes/volume-folder.js';
 import { change, changeBlock, ENGINES, flipped, type Held, hold, rowAt, scrub } from './stores.js';
 
 interface Target {
@@ -78,16 +84,24 @@ for (const engine of ENGINES) {
     ['/photos/dog.jpg', 'a piece'],
   ] as const) {
     await check(`${what} with a flipped bit is found at its key`, async (held, t) => {
-      const { store, backend } = held;
       const target = blockOf(held, key, 'content');
-      await changeBlock(backend, target.id, (stored) => stored.set(flipped(stored, 60)));
-      const { faults } = await scrub(store);
+      await flipContent(held, target.id);
+      const { faults } = await scrub(held.store);
       t.equal(faults.length, 1);
       const [fault] = faults;
       t.match(fault, { kind: 'corrupt', address: target.address, key, stream: 'content' });
       t.equal(fault?.repairable, false);
     });
   }
+
+  await check('a piece whose row is lost is missed', async (held, t) => {
+    if (engine === 'memory') return;
+    const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
+    await change(held.backend, 'pieces', pieceNumber(id), () => undefined);
+    const { faults } = await scrub(held.store);
+    const found = faults.filter((fault) => fault.key === '/photos/dog.jpg');
+    t.match(found, [{ kind: 'missing', address, stream: 'content' }]);
+  });
 
   await check('a metadata block with a flipped bit is found', async (held, t) => {
     const { store, backend } = held;
@@ -111,11 +125,12 @@ for (const engine of ENGINES) {
 
   await check('an extent that is lost is missed', async (held, t) => {
     const { store, backend } = held;
-    const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
+    const { id, address } = blockOf(held, '/wide', metadataStream(held));
     await change(backend, 'extents', Math.floor(id / 4096), () => undefined);
     const { faults } = await scrub(store);
-    t.ok(faults.every(({ kind }) => kind === 'missing'));
-    t.ok(faults.some((fault) => fault.address === address && fault.key === '/photos/dog.jpg'));
+    // Blocks elsewhere that are patches on what is lost can't be made any more.
+    t.ok(faults.every(({ kind }) => kind === 'missing' || kind === 'corrupt'));
+    t.ok(faults.some((fault) => fault.address === address && fault.key === '/wide'));
     t.equal(faults.filter(({ row }) => row === `extents ${Math.floor(id / 4096)}`).length, 1);
   });
 
@@ -135,7 +150,7 @@ for (const engine of ENGINES) {
 
   await check('addresses that the index lost are found', async (held, t) => {
     const { store, backend } = held;
-    const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
+    const { id, address } = blockOf(held, '/wide', metadataStream(held));
     await change(backend, 'addressLog', Math.floor(id / 4096), () => undefined);
     const { faults } = await scrub(store);
     t.ok(faults.every(({ kind, repairable }) => kind === 'index' && repairable));
@@ -213,7 +228,7 @@ for (const engine of ENGINES) {
 
   for (const byte of [0, 5, 7]) {
     await check(`byte ${byte} of a prefix in the index, flipped, is found`, async (held, t) => {
-      const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
+      const { id, address } = blockOf(held, '/wide', metadataStream(held));
       const at = (id % 4096) * 8 + byte;
       await change(held.backend, 'addressLog', Math.floor(id / 4096), (row) => flipped(row, at));
       const { faults } = await scrub(held.store);
@@ -300,6 +315,20 @@ for (const engine of ENGINES) {
     t.equal(landed, 20);
     t.same((await scrub(store)).faults, []);
   });
+}
+
+/** Flips a bit of a content's block: of a piece's only copy where it is on a volume. */
+async function flipContent({ backend, core }: Held, id: number): Promise<void> {
+  if (!isPieceId(id)) {
+    await changeBlock(backend, id, (stored) => stored.set(flipped(stored, 60)));
+    return;
+  }
+  const [volume] = core.pieces?.volumes.list() ?? [];
+  const number = pieceNumber(id);
+  const [copy] = decodePieceRow(number, backend.get('pieces', number) ?? new Uint8Array(0)).copies;
+  if (volume === undefined || copy === undefined) throw new Error('the piece has no copy');
+  const file = join(volume.path, segmentFile(copy.segment));
+  writeFileSync(file, flipped(readFileSync(file), copy.offset + RECORD_HEADER + 60));
 }
 
 /** Stores any bytes as a block. */

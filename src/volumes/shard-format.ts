@@ -1,0 +1,166 @@
+/**
+ * Groups of shards: the stored bytes of some pieces, coded as k shards of data and m of parity, all of one length, each
+ * a record of its own (see segment-format.ts) on a volume of its own.
+ *
+ *     data         the pieces' stored bytes, one after another | directory | zeros
+ *                  cut into k shards: shard j has the bytes from j × shard length on
+ *     directory    count varint | (address 33 | plain length varint | codec u8 | stored length varint) × count
+ *     a record's   group id 16 | data shards u8 | parity shards u8 | index u8 | 0 u8
+ *     bytes        | pieces' bytes u32 | directory's bytes u32 | 0 u32 | shard
+ *
+ * Parity is Reed and Solomon's, see src/kernels/reed-solomon.ts. The id is the first 16 bytes of the SHA-256 of the
+ * data: so any k sound shards of one id give back all, and prove it. The directory makes a group readable without its
+ * row.
+ */
+import { ADDRESS_LENGTH, isAddress } from '../blocks/address.js';
+import { ByteReader, ByteWriter, equalBytes, hex } from '../bytes.js';
+import { assert, RegaliaError } from '../errors.js';
+import { sha256 } from '../kernels/hash.js';
+import { encode, reconstruct, shardsFault } from '../kernels/reed-solomon.js';
+import type { PieceRow } from './piece-row.js';
+import { STORED_MAX } from './piece-row.js';
+import { RecordKind, STORED_LIMITS } from './segment-format.js';
+
+/** What a shard's record has before its shard. */
+export const SHARD_HEADER = 32;
+const ID_LENGTH = 16;
+const SHARD_LENGTH_MAX = STORED_LIMITS[RecordKind.shard] - SHARD_HEADER;
+/** Entries of a directory, for readers. */
+const PIECES_MAX = 65_536;
+
+/** What a directory says of a piece. */
+export type CodedPiece = Pick<PieceRow, 'address' | 'plainLength' | 'codec' | 'storedLength'>;
+
+/** A group as each of its shards tells it. */
+export interface GroupShape {
+  /** 16 bytes. */
+  readonly id: Uint8Array;
+  readonly data: number;
+  readonly parity: number;
+  /** Bytes of the pieces, and of the directory behind them. */
+  readonly piecesLength: number;
+  readonly directoryLength: number;
+}
+
+/** Bytes of each shard: at least 1, all together enough. */
+export function shardLength({ data, piecesLength, directoryLength }: GroupShape): number {
+  return Math.max(1, Math.ceil((piecesLength + directoryLength) / data));
+}
+
+/** The stored bytes of all shards' records, data before parity, of pieces with their stored bytes. */
+export function encodeGroup(
+  pieces: readonly { readonly piece: CodedPiece; readonly stored: Uint8Array }[],
+  k: number,
+  m: number,
+): { shape: GroupShape; records: Uint8Array[] } {
+  const directory = encodeDirectory(pieces.map(({ piece }) => piece));
+  const piecesLength = pieces.reduce((sum, { stored }) => sum + stored.length, 0);
+  const sizes = { data: k, parity: m, piecesLength, directoryLength: directory.length };
+  const length = shardLength({ ...sizes, id: directory });
+  assert(length <= SHARD_LENGTH_MAX, 'a shard is within its limit');
+  const data = new Uint8Array(k * length);
+  let at = 0;
+  for (const { stored } of pieces) {
+    data.set(stored, at);
+    at += stored.length;
+  }
+  data.set(directory, at);
+  const shape = { ...sizes, id: groupId(data) };
+  const records = Array.from({ length: k + m }, (_, i) => emptyRecord(shape, i, length));
+  const shards = records.map((record) => record.subarray(SHARD_HEADER));
+  for (let j = 0; j < k; j++) shards[j]?.set(data.subarray(j * length, (j + 1) * length));
+  encode(shards.slice(0, k), shards.slice(k));
+  return { shape, records };
+}
+
+function groupId(data: Uint8Array): Uint8Array {
+  return sha256(data).subarray(0, ID_LENGTH);
+}
+
+function emptyRecord(shape: GroupShape, index: number, length: number): Uint8Array {
+  const { id, data, parity, piecesLength, directoryLength } = shape;
+  const record = new Uint8Array(SHARD_HEADER + length);
+  const writer = new ByteWriter(SHARD_HEADER).bytes(id).u8(data).u8(parity).u8(index).u8(0);
+  record.set(writer.u32(piecesLength).u32(directoryLength).u32(0).view());
+  return record;
+}
+
+/** The group that a shard's record is of, and which shard it is. REGALIA_FORMAT. */
+export function decodeShard(stored: Uint8Array): {
+  shape: GroupShape;
+  index: number;
+  shard: Uint8Array;
+} {
+  const reader = new ByteReader(stored.subarray(0, SHARD_HEADER), 'shard');
+  const id = reader.bytes(ID_LENGTH).slice();
+  const [data, parity, index, zero] = [reader.u8(), reader.u8(), reader.u8(), reader.u8()];
+  const fault = shardsFault(data, parity);
+  if (fault !== undefined) reader.fail(fault.expected, fault.actual);
+  if (index >= data + parity) reader.fail(`a shard below ${data + parity}`, `${index}`);
+  const [piecesLength, directoryLength] = [reader.u32(), reader.u32()];
+  if (zero !== 0 || reader.u32() !== 0) reader.fail('reserved zeros', 'other bytes');
+  const shape = { id, data, parity, piecesLength, directoryLength };
+  const shard = stored.subarray(SHARD_HEADER);
+  if (shard.length !== shardLength(shape)) {
+    reader.fail(`a shard of ${shardLength(shape)} bytes`, `${shard.length}`);
+  }
+  return { shape, index, shard };
+}
+
+/**
+ * Fills in the records that are missing, from at least k sound ones, and returns the group's data.
+ * REGALIA_CORRUPT where they do not give the data that the id names.
+ */
+export function restoreGroup(shape: GroupShape, records: (Uint8Array | undefined)[]): Uint8Array {
+  const { data: k, parity: m, id } = shape;
+  const length = shardLength(shape);
+  const shards = records.map((record) => record?.subarray(SHARD_HEADER));
+  reconstruct(shards, k, m);
+  const data = new Uint8Array(k * length);
+  for (let j = 0; j < k; j++) data.set(shards[j] as Uint8Array, j * length);
+  const actual = groupId(data);
+  if (!equalBytes(actual, id)) {
+    const facts = { what: 'group of shards', expected: hex(id), actual: hex(actual) };
+    throw new RegaliaError('REGALIA_CORRUPT', 'the shards of a group contradict each other', facts);
+  }
+  for (const [index, shard] of shards.entries()) {
+    if (records[index] !== undefined) continue;
+    const record = emptyRecord(shape, index, length);
+    record.set(shard as Uint8Array, SHARD_HEADER);
+    records[index] = record;
+  }
+  return data;
+}
+
+function encodeDirectory(pieces: readonly CodedPiece[]): Uint8Array {
+  const writer = new ByteWriter(16 + 48 * pieces.length).varint(pieces.length);
+  for (const { address, plainLength, codec, storedLength } of pieces) {
+    writer.bytes(address).varint(plainLength).u8(codec).varint(storedLength);
+  }
+  return writer.finish();
+}
+
+/** The pieces of a group, with where their stored bytes begin in its data. REGALIA_FORMAT. */
+export function decodeDirectory(
+  { piecesLength, directoryLength }: GroupShape,
+  data: Uint8Array,
+): (CodedPiece & { readonly start: number })[] {
+  const bytes = data.subarray(piecesLength, piecesLength + directoryLength);
+  const reader = new ByteReader(bytes, 'directory of a group');
+  const count = reader.varint();
+  if (count > PIECES_MAX) reader.fail(`at most ${PIECES_MAX} pieces`, `${count}`);
+  const pieces: (CodedPiece & { readonly start: number })[] = [];
+  let start = 0;
+  for (let i = 0; i < count; i++) {
+    const address = reader.bytes(ADDRESS_LENGTH).slice();
+    if (!isAddress(address)) reader.fail('an address', `algorithm ${address[0]}`);
+    const [plainLength, codec, storedLength] = [reader.varint(), reader.u8(), reader.varint()];
+    if (storedLength < 1 || storedLength > STORED_MAX)
+      reader.fail('stored bytes', `${storedLength}`);
+    pieces.push({ address, plainLength, codec, storedLength, start });
+    start += storedLength;
+  }
+  reader.end();
+  if (start !== piecesLength) reader.fail(`${piecesLength} bytes of pieces`, `${start}`);
+  return pieces;
+}
