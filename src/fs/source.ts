@@ -7,9 +7,9 @@ import {
   type BigIntStats,
   closeSync,
   constants,
-  createReadStream,
   fstatSync,
   openSync,
+  read,
   readSync,
 } from 'node:fs';
 
@@ -39,9 +39,8 @@ export async function readContent(
 ): Promise<ContentRead> {
   const fd = openSync(path, FLAGS);
   try {
-    let read = await readOnce(fd, signal, sink);
-    if (read.changing) read = await readOnce(fd, signal, sink);
-    return read;
+    const first = await readOnce(fd, signal, sink);
+    return first.changing ? await readOnce(fd, signal, sink) : first;
   } finally {
     closeSync(fd);
   }
@@ -88,15 +87,42 @@ function readSmall(fd: number, size: number): Uint8Array | undefined {
   }
 }
 
+/**
+ * The file piece by piece, one piece ahead. Not as a stream, which closes the file when its reader leaves, although the
+ * file is another's to close.
+ */
 async function* pieces(
   fd: number,
   signal: AbortSignal | undefined,
   count: (length: number) => void,
 ): AsyncGenerator<Uint8Array, void> {
-  const options = { fd, autoClose: false, start: 0, highWaterMark: PIECE_BYTES };
-  const stream = createReadStream('', signal ? { ...options, signal } : options);
-  for await (const piece of stream as AsyncIterable<Buffer>) {
-    count(piece.length);
-    yield piece;
+  let next = pieceAt(fd, 0);
+  try {
+    for (let at = 0; ; ) {
+      const piece = await next;
+      signal?.throwIfAborted();
+      if (piece.length === 0) return;
+      at += piece.length;
+      next = pieceAt(fd, at);
+      count(piece.length);
+      yield piece;
+    }
+  } finally {
+    // The file must not be closed beneath a read.
+    await Promise.allSettled([next]);
   }
+}
+
+/** What lies there, empty at the end. */
+function pieceAt(fd: number, position: number): Promise<Uint8Array> {
+  const buffer = new Uint8Array(PIECE_BYTES);
+  const piece = new Promise<Uint8Array>((resolve, reject) => {
+    read(fd, buffer, 0, PIECE_BYTES, position, (error, length) => {
+      if (error === null) resolve(buffer.subarray(0, length));
+      else reject(error);
+    });
+  });
+  // Whoever asks for it hears of a failure; nobody may.
+  piece.catch(() => undefined);
+  return piece;
 }
