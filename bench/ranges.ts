@@ -1,10 +1,11 @@
 /**
- * How many reads of 4 KiB a second, at random places of a long content? Misses: each in a part of its own that nothing
- * has read before. Hits: in a part of 4 MiB that was read just before, which any cache of ours holds. One after another,
- * and sixteen at once. The system has the file in memory.
+ * How many reads of 4 KiB a second, at random places of a long content? Misses: the cache of contents is as small as it
+ * may be, and each read goes to a part of its own that nothing has read before. Hits: the cache holds the whole content,
+ * and all of it was read before. One after another, and sixteen at once; compressed, and kept as it is. The system has
+ * the segments in memory.
  */
 import { join } from 'node:path';
-import type { Stream } from '../src/index.js';
+import type { RegaliaOptions, Stream } from '../src/index.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { gibibyte, longContent, readThrough, writeLong } from './harness/contents.js';
 import { mebibyte, openOurs } from './harness/ours.js';
@@ -16,10 +17,11 @@ const bytes_total = 2 * gibibyte;
 const length = 4_096;
 /** More than a piece, so that no two misses share one. */
 const apart = 256 * 1024;
-const hot_bytes = 4 * mebibyte;
-const reads_hot = 20_000;
+const reads_cached = 40_000;
 const samples = 3;
 const at_once = 16;
+/** What remembering a piece takes beside its bytes is far below this part of them. */
+const cache_share = 1.1;
 
 /** Reads a second; `callers` each wait for one read before their next. */
 async function readsPerSecond(
@@ -47,45 +49,75 @@ function scatteredStarts(size: number, seed: number): number[] {
   return random.shuffle(starts);
 }
 
-function hotStarts(size: number, seed: number): number[] {
+function anyStarts(size: number, seed: number): number[] {
   const random = new Random(seed, 7);
-  const most = Math.min(hot_bytes, size) - length;
-  return Array.from({ length: reads_hot }, () => random.below(most));
+  return Array.from({ length: reads_cached }, () => random.below(size - length));
+}
+
+async function withContent<T>(
+  folder: string,
+  options: RegaliaOptions,
+  work: (content: Stream) => Promise<T>,
+): Promise<T> {
+  const store = await openOurs(folder, options);
+  try {
+    return await work(longContent(store));
+  } finally {
+    await store.close();
+  }
+}
+
+/** Each sample in a store opened anew. */
+function misses(folder: string, seed: number, callers: number): Promise<number[]> {
+  const options = { contentCacheBytes: 4 * mebibyte };
+  return sample(samples, () =>
+    withContent(folder, options, (content) =>
+      readsPerSecond(content, scatteredStarts(content.size, seed), callers),
+    ),
+  );
+}
+
+function hits(content: Stream, seed: number, callers: number): Promise<number[]> {
+  const places = anyStarts(content.size, seed);
+  return sample(samples, () => readsPerSecond(content, places, callers));
 }
 
 async function run(context: Context): Promise<Row[]> {
+  const { seed } = context;
   const path = join(context.folder('file'), 'long');
-  longFile(path, context.sized(bytes_total, 2 * hot_bytes));
-  const folder = join(context.folder('ours'), 'store');
-  const store = await openOurs(folder);
+  const bytes = context.sized(bytes_total, 64 * mebibyte);
+  longFile(path, bytes);
+  const rows: Row[] = [];
+  for (const compression of [undefined, 'none'] as const) {
+    const folder = join(context.folder('ours'), 'store');
+    const kept = compression === undefined ? 'compressed' : 'not compressed';
+    await writeInto(folder, path, compression === undefined ? {} : { default: { compression } });
+    const row = (what: string, callers: number, figures: number[], atLeast: number): Row => ({
+      case: `${what}, ${kept}, ${callers === 1 ? 'one after another' : `${callers} at once`}`,
+      unit: 'reads/s',
+      ours: figures,
+      target: { of: 'ours', atLeast },
+    });
+    for (const callers of [1, at_once]) {
+      rows.push(row('misses', callers, await misses(folder, seed, callers), 15_000));
+    }
+    const options = { contentCacheBytes: Math.ceil(bytes * cache_share) };
+    await withContent(folder, options, async (content) => {
+      await readThrough(content);
+      for (const callers of [1, at_once]) {
+        rows.push(row('hits', callers, await hits(content, seed, callers), 100_000));
+      }
+    });
+  }
+  return rows;
+}
+
+async function writeInto(folder: string, path: string, options: RegaliaOptions): Promise<void> {
+  const store = await openOurs(folder, options);
   await writeLong(store, path);
   // So that the system has it, whatever it thinks of what was just written.
   await readThrough(longContent(store));
   await store.close();
-  const figures = async (starts: (size: number) => number[], warm: boolean, callers: number) =>
-    sample(samples, async () => {
-      const opened = await openOurs(folder);
-      const content = longContent(opened);
-      const places = starts(content.size);
-      if (warm) await content.bytes({ start: 0, end: Math.min(hot_bytes, content.size) });
-      if (warm) await readsPerSecond(content, places.slice(0, 2_000), callers);
-      const found = await readsPerSecond(content, places, callers);
-      await opened.close();
-      return found;
-    });
-  const rows: Row[] = [];
-  for (const callers of [1, at_once]) {
-    const how = callers === 1 ? 'one after another' : `${callers} at once`;
-    const misses = await figures((size) => scatteredStarts(size, context.seed), false, callers);
-    const hits = await figures((size) => hotStarts(size, context.seed), true, callers);
-    const target = (atLeast: number) =>
-      callers === 1 ? ({ of: 'ours', atLeast } as const) : undefined;
-    rows.push(
-      { case: `misses, ${how}`, unit: 'reads/s', ours: misses, target: target(15_000) },
-      { case: `hits, ${how}`, unit: 'reads/s', ours: hits, target: target(100_000) },
-    );
-  }
-  return rows;
 }
 
 const bench: Bench = {

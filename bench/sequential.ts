@@ -1,7 +1,8 @@
 /**
  * How fast is a long content read from its start to its end, beside `restic dump`, `borg extract --stdout`, and `cat` of
  * the plain file? Cold: the system's cache was emptied before; warm: all was read just before. Ours is read in this
- * process by a store that was opened for it; the others are processes, started within the clock.
+ * process by a store that was opened for it; the others are processes, started within the clock. Ours also without
+ * compression, which tells what decoding takes; the rivals keep theirs compressed.
  */
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
@@ -20,20 +21,27 @@ const bytes_total = 2 * gibibyte;
 const rounds = 3;
 const file = 'long';
 
-type Side = 'ours' | 'cat' | 'restic' | 'borg';
+type Side = 'ours' | 'plain' | 'cat' | 'restic' | 'borg';
 type Readers = Readonly<Record<Side, () => Promise<number | undefined>>>;
 
 /** Each gives the milliseconds of one reading, or undefined where it is not there. */
-function readersOf(tree: string, ours: string, archivers: readonly Archiver[]): Readers {
+function readersOf(
+  tree: string,
+  ours: string,
+  plain: string,
+  archivers: readonly Archiver[],
+): Readers {
   const rival = (name: string) => async () =>
     archivers.find((archiver) => archiver.name === name)?.dump(tree, file).ms;
+  const store = (folder: string) => () =>
+    timed(async () => {
+      const opened = await openOurs(folder, { readOnly: true });
+      await readThrough(longContent(opened));
+      await opened.close();
+    });
   return {
-    ours: () =>
-      timed(async () => {
-        const store = await openOurs(ours, { readOnly: true });
-        await readThrough(longContent(store));
-        await store.close();
-      }),
+    ours: store(ours),
+    plain: store(plain),
     cat: () =>
       timed(() => {
         const { status } = spawnSync('cat', [join(tree, file)], { stdio: 'ignore' });
@@ -54,6 +62,7 @@ async function speeds(readers: Readers, bytes: number, prepare: 'cold' | 'warm')
   };
   return sampleSides<Side, number>(rounds, {
     ours: side('ours'),
+    plain: side('plain'),
     cat: side('cat'),
     restic: side('restic'),
     borg: side('borg'),
@@ -65,28 +74,35 @@ async function run(context: Context): Promise<Row[]> {
   longFile(join(tree, file), context.sized(bytes_total));
   const { size } = statSync(join(tree, file));
   const ours = join(context.folder('ours'), 'store');
-  const store = await openOurs(ours);
-  await writeLong(store, join(tree, file));
-  await store.close();
+  const plain = join(context.folder('plain'), 'store');
+  for (const [folder, options] of [
+    [ours, {}],
+    [plain, { default: { compression: 'none' } }],
+  ] as const) {
+    const store = await openOurs(folder, options);
+    await writeLong(store, join(tree, file));
+    await store.close();
+  }
   const archivers = [openRestic(context.folder('restic')), openBorg(context.folder('borg'))].filter(
     (archiver): archiver is Archiver => archiver !== undefined,
   );
   for (const archiver of archivers) archiver.ingest(tree);
-  const readers = readersOf(tree, ours, archivers);
+  const readers = readersOf(tree, ours, plain, archivers);
   const rows: Row[] = [];
   for (const prepare of ['cold', 'warm'] as const) {
     const found = await speeds(readers, size, prepare);
     const emptied = prepare === 'warm' || emptyOsCache();
     const what = emptied ? prepare : 'cold process, the system has the file';
-    const row = (rivalName: Side, atLeast?: number): Row => ({
-      case: `sequential read of ${Math.round(size / 1e6)} MB, ${what}`,
+    const row = (rivalName: Side, atLeast?: number, side: 'ours' | 'plain' = 'ours'): Row => ({
+      case: `sequential read of ${Math.round(size / 1e6)} MB, ${what}${side === 'plain' ? ', not compressed' : ''}`,
       unit: 'MB/s',
-      ours: found.ours,
+      ours: found[side],
       rival: found[rivalName],
       rivalName,
       target: atLeast === undefined ? undefined : { of: 'ratio', atLeast },
     });
-    rows.push(row('restic', 2), row('borg', 2), row('cat', prepare === 'warm' ? 0.6 : undefined));
+    const beside = prepare === 'warm' ? 0.6 : undefined;
+    rows.push(row('restic', 2), row('borg', 2), row('cat', beside), row('cat', beside, 'plain'));
   }
   return rows;
 }

@@ -9,6 +9,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Chunking } from '../src/index.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { ingestOurs } from './harness/contents.js';
 import { storedBytes } from './harness/folder.js';
@@ -19,6 +20,22 @@ import { openRestic } from './rivals/restic.js';
 
 const trees = fileURLToPath(new URL('../../bench/rivals/trees/', import.meta.url));
 const versions = 10;
+/** Averages of pieces, in KiB; the last is the default. */
+const averages = [16, 32, 64] as const;
+const kibibyte = 1024;
+
+interface Stored {
+  readonly average: number;
+  readonly megabytes: number;
+  /** Of them in volumes. The rest is LMDB's file. */
+  readonly volumes: number;
+}
+
+/** Limits in the proportions of the default. */
+function chunkingOf(average: number): Chunking {
+  const bytesAverage = average * kibibyte;
+  return { kind: 'content', bytesMin: bytesAverage / 4, bytesAverage, bytesMax: bytesAverage * 4 };
+}
 
 /** The packed versions of a tree, in ascending order. */
 function packed(name: string): string[] {
@@ -63,21 +80,33 @@ async function measured(context: Context, name: string): Promise<Row[]> {
     return [];
   }
   const [tree, scratch] = [context.folder('tree'), join(context.folder('scratch'), 'unpacked')];
-  const ours = join(context.folder('ours'), 'store');
+  const ours = averages.map((average) => {
+    return { average, folder: join(context.folder('ours'), 'store') };
+  });
   const archivers = [openRestic(context.folder('restic')), openBorg(context.folder('borg'))].filter(
     (archiver): archiver is Archiver => archiver !== undefined,
   );
   let plain = 0;
   for (const file of all) {
     plain += update(tree, file, scratch);
-    await ingestOurs(ours, tree);
+    for (const { average, folder } of ours) {
+      await ingestOurs(folder, tree, { default: { chunking: chunkingOf(average) } });
+    }
     for (const archiver of archivers) archiver.ingest(tree);
   }
-  return rows(`${versions} versions of a ${name} tree`, plain, ours, archivers);
+  const stored = ours.map(({ average, folder }) => {
+    const volumes = storedBytes(join(folder, 'volumes')) / 1e6;
+    return { average, megabytes: storedBytes(folder) / 1e6, volumes };
+  });
+  return rows(`${versions} versions of a ${name} tree`, plain, stored, archivers);
 }
 
-function rows(what: string, plain: number, ours: string, archivers: readonly Archiver[]): Row[] {
-  const stored = storedBytes(ours) / 1e6;
+function rows(
+  what: string,
+  plain: number,
+  ours: readonly Stored[],
+  archivers: readonly Archiver[],
+): Row[] {
   const theirs = archivers.map(({ name, repository }) => {
     return { rivalName: name, rival: storedBytes(repository) / 1e6 };
   });
@@ -85,17 +114,21 @@ function rows(what: string, plain: number, ours: string, archivers: readonly Arc
     (least, one) => (least === undefined || one.rival < least.rival ? one : least),
     undefined,
   );
+  const last = ours.at(-1)?.megabytes;
   return [
     { case: `${what}: files of all versions`, unit: 'MB', ours: plain / 1e6 },
-    ...theirs.map((rival) => ({ case: `${what}: stored`, unit: 'MB', ours: stored, ...rival })),
-    {
-      case: `${what}: stored, beside the better`,
-      unit: 'MB',
-      ours: stored,
-      rivalName: better?.rivalName ?? 'restic, borg',
-      rival: better?.rival,
-      target: { of: 'ratio', atMost: 1.05 },
-    },
+    ...theirs.map((rival) => ({ case: `${what}: stored`, unit: 'MB', ours: last, ...rival })),
+    ...ours.flatMap(({ average, megabytes, volumes }): Row[] => [
+      {
+        case: `${what}: stored, pieces of ${average} KiB, beside the better`,
+        unit: 'MB',
+        ours: megabytes,
+        rivalName: better?.rivalName ?? 'restic, borg',
+        rival: better?.rival,
+        target: { of: 'ratio', atMost: 1.05 },
+      },
+      { case: `${what}: of these in volumes, the rest metadata`, unit: 'MB', ours: volumes },
+    ]),
   ];
 }
 

@@ -4,7 +4,7 @@
  */
 import { createReadStream, statSync } from 'node:fs';
 import { importTree } from '../../src/fs/import.js';
-import type { Regalia, Stream } from '../../src/index.js';
+import type { Regalia, RegaliaOptions, Stream } from '../../src/index.js';
 import { inChild } from './child.js';
 import { type Took, took } from './counted.js';
 import { mebibyte, openOurs, stream } from './ours.js';
@@ -16,17 +16,23 @@ interface Work {
   readonly folder: string;
   /** What is read: a tree, or a file. */
   readonly from: string;
+  /** Only what goes from process to process. */
+  readonly options: RegaliaOptions;
 }
 
 /** Takes in the whole tree as another version, from opening to closing. */
-export async function ingestOurs(folder: string, tree: string): Promise<Took> {
-  const work: Work = { folder, from: tree };
+export async function ingestOurs(
+  folder: string,
+  tree: string,
+  options: RegaliaOptions = {},
+): Promise<Took> {
+  const work: Work = { folder, from: tree, options };
   return (await inChild<Took>(import.meta.url, 'ingestHere', work)).result;
 }
 
-export function ingestHere({ folder, from }: Work): Promise<Took> {
+export function ingestHere({ folder, from, options }: Work): Promise<Took> {
   return took(async () => {
-    const store = await openOurs(folder);
+    const store = await openOurs(folder, options);
     const tx = store.begin();
     const { entries } = await importTree(tx, from, '/');
     if (entries === 0) throw new Error(`${from} is empty`);
