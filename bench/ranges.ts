@@ -1,8 +1,8 @@
 /**
  * How many reads of 4 KiB a second, at random places of a long content? Misses: the cache of contents is as small as it
  * may be, and each read goes to a part of its own that nothing has read before. Hits: the cache holds the whole content,
- * and all of it was read before. One after another, and sixteen at once; compressed, and kept as it is. The system has
- * the segments in memory.
+ * and all of it was read before. One after another, and sixteen at once; as contents are kept by default, without
+ * compression, and in short pieces. The system has the segments in memory.
  */
 import { join } from 'node:path';
 import type { RegaliaOptions, Stream } from '../src/index.js';
@@ -20,6 +20,14 @@ const apart = 256 * 1024;
 const reads_cached = 40_000;
 const samples = 3;
 const at_once = 16;
+const variants: readonly { kept: string; rule: RegaliaOptions['default'] & object }[] = [
+  { kept: 'by default', rule: {} },
+  { kept: 'not compressed', rule: { compression: 'none' } },
+  {
+    kept: 'not compressed, pieces of 16 KiB',
+    rule: { compression: 'none', chunking: { kind: 'fixed', bytes: 16_384 } },
+  },
+];
 /** What remembering a piece takes beside its bytes is far below this part of them. */
 const cache_share = 1.1;
 
@@ -88,10 +96,9 @@ async function run(context: Context): Promise<Row[]> {
   const bytes = context.sized(bytes_total, 64 * mebibyte);
   longFile(path, bytes);
   const rows: Row[] = [];
-  for (const compression of [undefined, 'none'] as const) {
+  for (const { kept, rule } of variants) {
     const folder = join(context.folder('ours'), 'store');
-    const kept = compression === undefined ? 'compressed' : 'not compressed';
-    await writeInto(folder, path, compression === undefined ? {} : { default: { compression } });
+    await writeInto(folder, path, { default: rule });
     const row = (what: string, callers: number, figures: number[], atLeast: number): Row => ({
       case: `${what}, ${kept}, ${callers === 1 ? 'one after another' : `${callers} at once`}`,
       unit: 'reads/s',
