@@ -1,9 +1,9 @@
 /**
- * What does striping over two volumes give a sequential read, beside one volume? And how are they read: how long are the
- * requests, how many are under way, are both volumes asked at the same time?
+ * What does striping over two volumes give a sequential read, beside one volume? And how are they read: how long are
+ * the requests, how many are under way, are both volumes asked at the same time?
  *
- * Both volumes lie on the same disk here, so the speed says what striping costs, not what two disks would give; that the
- * pattern says: what is under way on both at a time is what two disks would do at once. With `--results` the first
+ * Both volumes lie on the same disk here, so the speed says what striping costs, not what two disks would give; that
+ * the pattern says: what is under way on both at a time is what two disks would do at once. With `--results` the first
  * requests are kept as `stripes.md`.
  */
 import { basename, dirname, join } from 'node:path';
@@ -130,8 +130,8 @@ async function run(context: Context): Promise<Row[]> {
 function document({ machine }: Context, requests: Record<'one' | 'two', Request[]>): string {
   return [
     '# Requests of a sequential read',
-    'Made by `npm run bench -- --only stripes --results bench/results`. The system had nothing of the segments in memory.',
-    `${machine}.`,
+    'Made by `npm run bench -- --only stripes --results bench/results`.',
+    `The system had nothing of the segments in memory. ${machine}.`,
     `## Two volumes, striped: the first ${requests_shown}`,
     shown(requests.two),
     `## One volume: the first ${requests_shown}`,

@@ -1,6 +1,6 @@
 /**
- * Real files for benches of contents: a copy of the first files of the machine's /usr in sorted order, up to a number of
- * bytes, so that everyone reads the same and none of them is changed for others; and one long file made of them.
+ * Real files for benches of contents: a copy of the first files of the machine's /usr in sorted order, up to a number
+ * of bytes, so that everyone reads the same and none of them is changed for others; and one long file made of them.
  */
 import {
   chmodSync,

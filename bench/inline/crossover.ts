@@ -3,9 +3,10 @@
  * and which threshold loses least over all of them?
  *
  * The cells of one form and size are pooled to their median. A crossover is where the ratio of the two forms, smoothed
- * over neighbouring sizes, passes 1: between the sizes measured, on a straight line in logarithms. It may pass more than
- * once: nodes that hold a few large contents are rewritten for less than nodes that hold many of middle size. The loss of a threshold is the mean, over measures and sizes, of how many times worse
- * it is than the better form: a geometric mean, so 1 is a threshold that is always right.
+ * over neighbouring sizes, passes 1: between the sizes measured, on a straight line in logarithms. It may pass more
+ * than once: nodes that hold a few large contents are rewritten for less than nodes that hold many of middle size. The
+ * loss of a threshold is the mean, over measures and sizes, of how many times worse it is than the better form: a
+ * geometric mean, so 1 is a threshold that is always right.
  */
 import { summarize } from '../harness/sample.js';
 import {
