@@ -8,7 +8,7 @@ import type { Bench, Context, Row } from './harness/bench.js';
 import { inChild } from './harness/child.js';
 import { mebibyte, openOurs, stream } from './harness/ours.js';
 import { treeToImport } from './harness/tree.js';
-import { anonymousBytes, watchResident } from './harness/watch.js';
+import { type Peak, peakOf } from './harness/watch.js';
 import { filesShuffled } from './harness/workload.js';
 
 const files = 1_000_000;
@@ -19,27 +19,6 @@ interface Work {
   readonly count: number;
   readonly seed: number;
   readonly tree: string;
-}
-
-interface Peak {
-  readonly startBytes: number;
-  readonly anonymousBytes: number;
-  readonly residentBytes: number;
-}
-
-/** Polls as often as the event loop turns, and whenever `look` is called. */
-async function peakOf(work: (look: () => void) => Promise<void>): Promise<Peak> {
-  const resident = watchResident();
-  const startBytes = anonymousBytes() ?? 0;
-  let peak = startBytes;
-  const look = (): void => {
-    peak = Math.max(peak, anonymousBytes() ?? 0);
-  };
-  const timer = setInterval(look, 2);
-  await work(look);
-  look();
-  clearInterval(timer);
-  return { startBytes, anonymousBytes: peak, residentBytes: resident().peakBytes };
 }
 
 export function loadPeak({ folder, count, seed }: Work): Promise<Peak> {

@@ -2,11 +2,12 @@
  * `npm run bench`: runs the benches of this folder, each in a process of its own, and prints the machine and a table.
  *
  *     npm run bench -- [--list] [--only NAME]… [--scale F] [--seed N] [--folder DIR] [--json FILE]
- *                      [--document FILE] [--no-install]
+ *                      [--document FILE] [--results DIR] [--no-install]
  *
  * Rivals are installed into bench/rivals/node_modules when they are missing; those that cannot be are left out. A
  * bench that fails is reported and the others go on; the exit code is then 1. A missed target is a finding, not a
- * failure. `--document FILE` puts the figures between the marks of a document, as those of README.md.
+ * failure. `--document FILE` puts the figures between the marks of a document, as those of README.md. `--results DIR`
+ * keeps a file `NAME.json` a bench: its rows, the machine, the load, the command; and what the bench itself draws.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Row } from './harness/bench.js';
 import { inChild } from './harness/child.js';
-import { loadBench, type Settings } from './harness/context.js';
+import { keepIn, loadBench, type Settings } from './harness/context.js';
 import { describeMachine, machine } from './harness/machine.js';
 import { withFigures } from './harness/markdown.js';
 import { type ReportRow, reportRow, table } from './harness/report.js';
@@ -31,6 +32,7 @@ const { values: options } = parseArgs({
     folder: { type: 'string' },
     json: { type: 'string' },
     document: { type: 'string' },
+    results: { type: 'string' },
     'no-install': { type: 'boolean', default: false },
   },
 });
@@ -84,20 +86,34 @@ async function main(): Promise<void> {
   const described = describeMachine(machine(options.folder ?? tmpdir()));
   console.log(described);
   console.log(`scale ${scale}, seed ${seed}\n`);
+  const taken = `${described}; scale ${scale}, seed ${seed}`;
+  const { folder: beneath, results } = options;
   const rows: ReportRow[] = [];
   for (const { module, name, question } of chosen) {
     console.error(`${name}: ${question}`);
-    rows.push(...(await measured(name, { module, scale, seed, beneath: options.folder })));
+    const own = await measured(name, { module, scale, seed, beneath, machine: taken, results });
+    if (results !== undefined && own.length > 0) keepRows(results, name, taken, own);
+    rows.push(...own);
   }
   console.log(table(rows));
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
   if (options.document !== undefined) {
-    // What else the machine was doing belongs to a figure: a load of its cores' number is another's work.
-    const load = `load ${loadavg()[1]?.toFixed(1)}`;
-    const taken = `${described}; scale ${scale}, seed ${seed}; ${load}`;
     const document = readFileSync(options.document, 'utf8');
-    writeFileSync(options.document, withFigures(document, rows, taken));
+    writeFileSync(options.document, withFigures(document, rows, `${taken}; ${load()}`));
   }
+}
+
+/** What else the machine was doing belongs to a figure: a load of its cores' number is another's work. */
+function load(): string {
+  return `load ${loadavg()[1]?.toFixed(1)}`;
+}
+
+/** One bench's figures as a file that says how they were made. */
+function keepRows(folder: string, name: string, taken: string, rows: readonly ReportRow[]): void {
+  const { scale, seed } = options;
+  const command = `npm run bench -- --only ${name} --scale ${scale} --seed ${seed} --results ${folder}`;
+  const kept = { bench: name, command, taken: `${taken}; ${load()}`, rows };
+  keepIn(folder, `${name}.json`, `${JSON.stringify(kept, null, 2)}\n`);
 }
 
 async function measured(name: string, settings: Settings): Promise<ReportRow[]> {

@@ -45,4 +45,10 @@ export interface Context {
   folder(name: string): string;
   /** A line on standard error: progress, or why something is left out. */
   say(message: string): void;
+  /** What the figures are taken on, in one line: belongs beneath every plot. */
+  readonly machine: string;
+  /** Whether `--results` names a folder: without one nothing needs to be drawn. */
+  readonly keeps: boolean;
+  /** Writes a file of that name into the folder of results; without one it does nothing. */
+  keep(name: string, text: string): void;
 }

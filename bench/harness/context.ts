@@ -1,6 +1,8 @@
 /**
  * Runs one bench in its own process: the far side of run.ts.
  */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Bench, Context, Row } from './bench.js';
 import { Folders } from './folder.js';
 
@@ -11,6 +13,10 @@ export interface Settings {
   readonly seed: number;
   /** Where temporary folders are made; the system's own place if absent. */
   readonly beneath?: string | undefined;
+  /** The machine and the scale, in one line. */
+  readonly machine: string;
+  /** Where benches keep plots and whole tables, if anywhere. */
+  readonly results?: string | undefined;
 }
 
 export async function loadBench(module: string): Promise<Bench> {
@@ -28,10 +34,21 @@ export async function runBench(settings: Settings): Promise<Row[]> {
     sized: (count, least = 1) => Math.max(least, Math.round(count * settings.scale)),
     folder: (name) => folders.make(name),
     say: (message) => console.error(`${bench.name}: ${message}`),
+    machine: settings.machine,
+    keeps: settings.results !== undefined,
+    keep: (name, text) => {
+      if (settings.results !== undefined) keepIn(settings.results, name, text);
+    },
   };
   try {
     return await bench.run(context);
   } finally {
     folders.remove();
   }
+}
+
+/** Writes a file of results, and makes their folder. */
+export function keepIn(folder: string, name: string, text: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), text);
 }

@@ -84,6 +84,30 @@ export async function samplePairs(
   return { ours: figures.ours, rival: rival === undefined ? undefined : figures.rival };
 }
 
+/**
+ * Samples any number of sides in turn, by their names; who begins moves on with each round. A side that gives undefined
+ * has no figure, and none of its samples count.
+ */
+export async function sampleSides<Name extends string, Figure>(
+  count: number,
+  sides: Readonly<Record<Name, (run: number) => Promise<Figure | undefined>>>,
+): Promise<Partial<Record<Name, Figure[]>>> {
+  const names = Object.keys(sides) as Name[];
+  const figures = new Map<Name, Figure[]>(names.map((name) => [name, []]));
+  for (let run = 0; run < count; run++) {
+    for (let turn = 0; turn < names.length; turn++) {
+      const name = names[(run + turn) % names.length] as Name;
+      const own = figures.get(name);
+      if (own === undefined) continue;
+      globalThis.gc?.();
+      const figure = await sides[name](run);
+      if (figure === undefined) figures.delete(name);
+      else own.push(figure);
+    }
+  }
+  return Object.fromEntries(figures) as Partial<Record<Name, Figure[]>>;
+}
+
 /** Microseconds per operation of a synchronous loop over `count` operations. */
 export function microsecondsEach(count: number, operation: (index: number) => unknown): number {
   const start = performance.now();

@@ -30,6 +30,21 @@ function statusBytes(field: string): number | undefined {
   }
 }
 
+/** Resident pages of this process's maps of files whose paths end so; undefined where nobody tells. */
+export function mappedBytes(ending: string): number | undefined {
+  try {
+    let [bytes, within] = [0, false];
+    for (const line of readFileSync('/proc/self/smaps', 'utf8').split('\n')) {
+      if (/^[0-9a-f]+-[0-9a-f]+ /.test(line)) within = line.endsWith(ending);
+      const match = within ? /^Rss:\s+(\d+) kB$/.exec(line) : null;
+      if (match !== null) bytes += Number(match[1]) * 1024;
+    }
+    return bytes;
+  } catch {
+    return undefined;
+  }
+}
+
 export interface ResidentMemory {
   readonly startBytes: number;
   readonly peakBytes: number;
@@ -49,6 +64,31 @@ export function watchResident(): () => ResidentMemory {
     const peakBytes = peakResidentBytes();
     return { startBytes, peakBytes, growthBytes: Math.max(0, peakBytes - startBytes) };
   };
+}
+
+export interface Peak {
+  readonly startBytes: number;
+  /** Without pages of mapped files. */
+  readonly anonymousBytes: number;
+  readonly residentBytes: number;
+}
+
+/** Runs `work`, and polls as often as the event loop turns, and whenever `look` is called. */
+export async function peakOf(work: (look: () => void) => Promise<void>): Promise<Peak> {
+  const resident = watchResident();
+  const startBytes = anonymousBytes() ?? 0;
+  let peak = startBytes;
+  const look = (): void => {
+    peak = Math.max(peak, anonymousBytes() ?? 0);
+  };
+  const timer = setInterval(look, 2);
+  try {
+    await work(look);
+    look();
+  } finally {
+    clearInterval(timer);
+  }
+  return { startBytes, anonymousBytes: peak, residentBytes: resident().peakBytes };
 }
 
 export interface Stalls {

@@ -14,7 +14,7 @@ import type { AlgorithmNumber } from '../blocks/address.js';
 import { compareBytes, equalBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
-import { finishSteps } from '../tree/edit.js';
+import { finishSteps, type Steps } from '../tree/edit.js';
 import { keyText, parseKey } from '../tree/key.js';
 import { Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -26,7 +26,7 @@ import { overlay } from './overlay.js';
 import { settlePlaces } from './places.js';
 import { ABSENT, Judge, type Judging, type PolicyOptions } from './policy.js';
 import { relocate } from './relocate.js';
-import { type BucketMerge, type BucketResult, type Steps, ThreeWay } from './three-way.js';
+import { type BucketMerge, type BucketResult, ThreeWay } from './three-way.js';
 
 /** The bases of two bases, and what was moved since. */
 export interface Ancestors {

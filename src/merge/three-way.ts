@@ -14,6 +14,7 @@ import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { checkDepth, sameChild } from '../tree/diff.js';
 import { diffMaps, type MapDifference, sameRecord } from '../tree/diff-map.js';
 import { sameStream, streamNames, streamOf } from '../tree/diff-streams.js';
+import type { Steps } from '../tree/edit.js';
 import { keyText, type Names } from '../tree/key.js';
 import { childMap, findInMap, type Spot } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
@@ -25,7 +26,7 @@ import {
   readRecord,
   type StreamPart,
 } from '../tree/record.js';
-import type { RootRef } from '../tree/root.js';
+import { NO_NAME, type RootRef } from '../tree/root.js';
 import { NO_STREAMS, shapeOf } from '../tree/shape.js';
 import {
   type BucketPart,
@@ -58,9 +59,6 @@ export interface ThreeWayOptions {
   /** Merges a bucket, in steps; undefined where that can't be done here: it is judged as a conflict. */
   readonly mergeBucket?: ((merge: BucketMerge) => Steps<BucketResult>) | undefined;
 }
-
-/** Work in steps of a few names each, so that a caller can let others run. */
-export type Steps<T> = Generator<void, T>;
 
 const NOTHING: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
 
@@ -303,7 +301,6 @@ export class ThreeWay {
   }
 }
 
-const NO_NAME = new Uint8Array(0);
 /** Names of a step: about half a millisecond where their nodes are cold. */
 const STEP_NAMES = 8;
 

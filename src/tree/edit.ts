@@ -49,6 +49,9 @@ export function editMap(writer: NodeWriter, root: Node | undefined, edits: EditS
   return finishSteps(editMapSteps(writer, root, edits));
 }
 
+/** Work in steps, so that a caller can let others run in between. */
+export type Steps<T> = Generator<void, T>;
+
 /** Runs steps to their end without a pause. */
 export function finishSteps<T>(steps: Iterator<void, T>): T {
   for (;;) {

@@ -1,6 +1,7 @@
 /**
  * Reads the records of several pieces: those that follow each other in a segment by one system call, the runs at the
- * same time, from all volumes that hold them.
+ * same time, from all volumes that hold them. What lies on another volume in between ends no run: so pieces that are
+ * striped are read by as few calls as those that are not.
  */
 import { equalBytes } from '../bytes.js';
 import { isRegaliaError } from '../errors.js';
@@ -12,6 +13,9 @@ import type { VolumeSet } from './volume-set.js';
 
 /** The most bytes of one read. */
 const RUN_BYTES = 2 * 1024 * 1024;
+
+/** What is needed of the volumes. */
+export type RunReads = Pick<VolumeSet, 'readRun'>;
 
 interface Item {
   readonly row: PieceRow;
@@ -45,7 +49,7 @@ export function readPlace(
 
 /** The stored bytes of each, or undefined where they could not be read: whoever reads again learns why. */
 export async function readRuns(
-  volumes: VolumeSet,
+  volumes: RunReads,
   items: readonly Item[],
 ): Promise<(Uint8Array | undefined)[]> {
   const stored: (Uint8Array | undefined)[] = items.map(() => undefined);
@@ -55,25 +59,30 @@ export async function readRuns(
 
 function runsOf(items: readonly Item[]): Run[] {
   const runs: Run[] = [];
-  let run: Run | undefined;
+  /** The last of each volume. */
+  const last = new Map<number, Run>();
   for (const [index, { row, place }] of items.entries()) {
     if (place === undefined) continue;
     const length = RECORD_HEADER + row.storedLength;
+    let run = last.get(place.volume);
     const follows =
       run !== undefined &&
-      run.first.volume === place.volume &&
       run.first.segment === place.segment &&
       run.end === place.offset &&
       run.end + length - run.first.offset <= RUN_BYTES;
-    if (!follows) runs.push((run = { first: place, end: place.offset, indexes: [] }));
-    (run as Run).indexes.push(index);
-    (run as Run).end += length;
+    if (run === undefined || !follows) {
+      run = { first: place, end: place.offset, indexes: [] };
+      runs.push(run);
+      last.set(place.volume, run);
+    }
+    run.indexes.push(index);
+    run.end += length;
   }
   return runs;
 }
 
 async function readRun(
-  volumes: VolumeSet,
+  volumes: RunReads,
   items: readonly Item[],
   run: Run,
   stored: (Uint8Array | undefined)[],
