@@ -2,8 +2,9 @@
  * Counts what work costs beyond time: bytes hashed, bytes that this process sends to the disk, processor time of this
  * process and of those it waited for.
  *
- * Hashing is counted where Node is asked for it, so it holds whatever the store is made of. What the system's cache
- * will write is counted by Linux as pages become dirty; elsewhere there is no figure.
+ * Hashing is counted where Node is asked for it, so it holds whatever the store is made of. Written is what was handed
+ * to the system's calls, as Linux counts it; elsewhere there is no figure. (What it counts as made dirty is whole folios
+ * of its cache, of 64 KiB and more: ten times what is written.)
  */
 import crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -36,10 +37,10 @@ export async function hashedBytes(work: () => Promise<unknown>): Promise<number>
   return bytes;
 }
 
-/** Bytes of files that this process made dirty since it began; undefined where the system does not count them. */
+/** Bytes that this process has given to be written since it began; undefined where the system does not count them. */
 export function writtenBytes(): number | undefined {
   try {
-    const match = /^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'));
+    const match = /^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'));
     return match === null ? undefined : Number(match[1]);
   } catch {
     return undefined;
