@@ -3,8 +3,8 @@
  * process and of those it waited for.
  *
  * Hashing is counted where Node is asked for it, so it holds whatever the store is made of. Written is what was handed
- * to the system's calls, as Linux counts it; elsewhere there is no figure. (What it counts as made dirty is whole folios
- * of its cache, of 64 KiB and more: ten times what is written.)
+ * to the system's calls, as Linux counts it; elsewhere there is no figure. (What it counts as made dirty is whole
+ * folios of its cache, of 64 KiB and more: ten times what is written.)
  */
 import crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
