@@ -8,7 +8,6 @@
  * It goes on while the store is used. What no sound source is left of is told, and stays as it is: a volume may return.
  */
 import { addressText } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
 import { turn } from '../chunks/turn.js';
 import { isRegaliaError, throwIfAborted } from '../errors.js';
 import { branches } from '../log/branches.js';
@@ -18,7 +17,7 @@ import { pieceOfCopy } from '../volumes/piece-sources.js';
 import { copiesOf } from '../volumes/placement.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';
 import { type Coded, codeContent } from './coding.js';
-import { contentsOf, piecesOf, rootOf } from './contents.js';
+import { contentsOf, piecesOf, rootOf, rowOfPiece } from './contents.js';
 import { restoreShards } from './group-repair.js';
 import { Rehousing } from './rehousing.js';
 import { type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
@@ -111,10 +110,10 @@ class Repair {
         const { redundancy } = storageRuleOf(this.#subject.storage, found.stream);
         const copies = Math.min(COPIES, copiesOf(redundancy));
         if (copies < 2) continue;
-        for (const { id } of piecesOf(this.#subject, found.ref)) {
+        for (const piece of piecesOf(this.#subject, found.ref)) {
           await this.#step();
-          if (!isPieceId(id)) continue;
-          const number = pieceNumber(id);
+          const number = rowOfPiece(this.#subject, piece)?.number;
+          if (number === undefined) continue;
           wanted.set(number, Math.max(copies, wanted.get(number) ?? 0));
         }
       }
@@ -154,7 +153,9 @@ class Repair {
     if (row.condemned === true) return;
     this.#result.pieces++;
     if (row.coded !== undefined) {
-      if (this.#lostGroups.has(row.coded.group)) this.#lost(found);
+      const { group } = row.coded;
+      const isLost = this.#subject.backend.view('groups', group) === undefined;
+      if (isLost || this.#lostGroups.has(group)) this.#lost(found);
       return;
     }
     const { good, stored } = this.#sound(row);
@@ -169,8 +170,11 @@ class Repair {
     const to = able.slice(0, lacking);
     if (to.length < lacking) this.#result.thin++;
     if (to.length === 0) return;
-    // A copy that is only away is given up once another stands in its place.
-    const bad = row.copies.filter((copy) => !good.includes(copy));
+    // A copy that is only away is given up once another stands in its place; first what another of its volume replaces.
+    const replaced = ({ volume }: Place): number => (to.includes(volume) ? 0 : 1);
+    const bad = row.copies
+      .filter((copy) => !good.includes(copy))
+      .sort((a, b) => replaced(a) - replaced(b));
     await rehousing.add({ number, row, stored, to, drop: bad.slice(0, to.length) });
     this.#result.copiesRestored += to.length;
   }
