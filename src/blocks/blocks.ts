@@ -7,9 +7,10 @@
  * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is found by the address
  * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
  */
-import { copyBytes } from '../bytes.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
-import { type Address, addressText, BlockKind, verifyBlock } from './address.js';
+import { copyBytes, equalBytes } from '../bytes.js';
+import { RegaliaError } from '../errors.js';
+import { absentBlock, isIntegrityError } from './absent-block.js';
+import { type Address, BlockKind, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import type { Backend, Batch } from './backend.js';
 import {
@@ -123,13 +124,20 @@ export class Blocks {
     return undefined;
   }
 
-  /** The id of the block, if it is here and sound. A piece at home is believed to be, until it was read in vain. */
-  find(address: Address): number | undefined {
+  /**
+   * The id of the block, if it is here and sound, and has these links where they are told. A piece at home is believed
+   * to be sound, until it was read in vain.
+   */
+  find(address: Address, links?: Uint8Array): number | undefined {
     for (const id of this.index.candidates(address)) {
       try {
-        if (!isPieceId(id)) verifyBlock(address, plain(this.#readUnverified(id, 0)), 'block');
-        else if (!this.keeps(id, address)) continue;
-        return id;
+        if (isPieceId(id)) {
+          if (this.keeps(id, address)) return id;
+          continue;
+        }
+        const body = this.#readUnverified(id, 0);
+        verifyBlock(address, plain(body), 'block');
+        if (links === undefined || equalBytes(linksOf(body), links)) return id;
       } catch (error) {
         if (!isIntegrityError(error)) throw error;
       }
@@ -226,6 +234,8 @@ export class BlockWriter {
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
+  /** Whether a piece is staged whose address was known, but could not be read. */
+  heals = false;
 
   constructor(blocks: Blocks) {
     this.blocks = blocks;
@@ -369,32 +379,14 @@ function storedIn(
   return { form: readStored(bytes, start, end), bytes, end };
 }
 
-function absentBlock(address: Address, what: string, failure: unknown): unknown {
-  if (isRegaliaError(failure, 'REGALIA_CORRUPT')) return failure;
-  const code = isRegaliaError(failure, 'REGALIA_FORMAT') ? 'REGALIA_CORRUPT' : 'REGALIA_MISSING';
-  const text = addressText(address);
-  const { source } = isRegaliaError(failure, 'REGALIA_MISSING') ? failure.data : {};
-  const data = { address: text, what, expected: text, actual: 'nothing readable' };
-  return new RegaliaError(
-    code,
-    source === undefined
-      ? `${what} ${text} is not here`
-      : `${what} ${text} is in ${source}, which is not here`,
-    source === undefined ? data : { ...data, source },
-    { cause: failure },
-  );
-}
-
 function pieceBody(bytes: Uint8Array): Body {
   return { bytes, start: 0, end: bytes.length, plainLength: bytes.length, depth: 0 };
 }
 
-function plain(body: Body): Uint8Array {
-  return body.bytes.subarray(body.start, body.start + body.plainLength);
+function linksOf({ bytes, start, plainLength, end }: Body): Uint8Array {
+  return bytes.subarray(start + plainLength, end);
 }
 
-function isIntegrityError(error: unknown): boolean {
-  if (isRegaliaError(error, 'REGALIA_CORRUPT') || isRegaliaError(error, 'REGALIA_FORMAT'))
-    return true;
-  return isRegaliaError(error, 'REGALIA_MISSING');
+function plain(body: Body): Uint8Array {
+  return body.bytes.subarray(body.start, body.start + body.plainLength);
 }

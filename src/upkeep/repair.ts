@@ -8,13 +8,16 @@
  * It goes on while the store is used. What no sound source is left of is told, and stays as it is: a volume may return.
  */
 import { addressText } from '../blocks/address.js';
+import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { equalBytes } from '../bytes.js';
 import { turn } from '../chunks/turn.js';
 import { isRegaliaError, throwIfAborted } from '../errors.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
 import type { PieceRow, Place } from '../volumes/piece-row.js';
-import { pieceOfCopy } from '../volumes/piece-sources.js';
+import { pieceOfCopy, soundPiece } from '../volumes/piece-sources.js';
 import { copiesOf } from '../volumes/placement.js';
+import { changeRows } from '../volumes/row-changes.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';
 import { type Coded, codeContent } from './coding.js';
 import { contentsOf, piecesOf, rootOf, rowOfPiece } from './contents.js';
@@ -155,11 +158,15 @@ class Repair {
     if (row.coded !== undefined) {
       const { group } = row.coded;
       const isLost = this.#subject.backend.view('groups', group) === undefined;
-      if (isLost || this.#lostGroups.has(group)) this.#lost(found);
+      if (!isLost && !this.#lostGroups.has(group)) return;
+      if (!(await this.#takeOver(found))) this.#lost(found);
       return;
     }
     const { good, stored } = this.#sound(row);
-    if (stored === undefined) return this.#lost(found);
+    if (stored === undefined) {
+      if (!(await this.#takeOver(found))) this.#lost(found);
+      return;
+    }
     const want = Math.max(wanted, row.copies.length);
     const lacking = want - good.length;
     if (lacking <= 0) return;
@@ -193,6 +200,22 @@ class Repair {
       }
     }
     return { good, stored };
+  }
+
+  /** Gives a piece that is lost the places of another of its address, which was written since. */
+  async #takeOver({ number, row }: FoundPiece): Promise<boolean> {
+    const { backend, blocks, pieces } = this.#subject;
+    for (const id of blocks.index.candidates(row.address)) {
+      const other = isPieceId(id) ? pieces.row(pieceNumber(id)) : undefined;
+      if (other === undefined || pieceNumber(id) === number) continue;
+      if (!equalBytes(other.address, row.address)) continue;
+      if (soundPiece(pieces, other) === undefined) continue;
+      const after = { ...other, condemned: false };
+      const made = await changeRows(backend, [{ number, before: row, after }]);
+      this.#result.copiesRestored += made.length;
+      return made.length > 0;
+    }
+    return false;
   }
 
   #lost({ row }: FoundPiece): void {

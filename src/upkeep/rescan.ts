@@ -18,6 +18,7 @@ import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import type { PieceRow, Place } from '../volumes/piece-row.js';
 import { pieceOfCopy } from '../volumes/piece-sources.js';
 import {
+  changeRow,
   changeRows,
   checkPlaces,
   collections,
@@ -35,7 +36,7 @@ import {
 import { segmentsIn } from '../volumes/volume-folder.js';
 import { changeGroup } from './group-repair.js';
 import { mendTables } from './mend-tables.js';
-import { groupSlices, pieceSlices, type Subject } from './subject.js';
+import { type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
 
 export interface RescanOptions {
   readonly signal?: AbortSignal | undefined;
@@ -59,6 +60,8 @@ interface MetGroup {
   readonly shape: GroupShape;
   readonly shards: (Place | undefined)[];
 }
+
+type GroupMember = ReturnType<typeof decodeDirectory>[number];
 
 /** Records taken in one transaction. */
 const BATCH = 256;
@@ -141,9 +144,9 @@ class Rescan {
       const fresh = rowOfRecord(head, address, place);
       const known = this.#rowOf(address);
       if (known?.row.copies.some((copy) => samePlace(copy, place)) === true) continue;
-      if (known?.row.coded !== undefined) continue;
-      // Of one that has no copy left, any form will do.
-      const isBare = known?.row.copies.length === 0;
+      // Of one that has no place left, any form will do.
+      const isBare = known !== undefined && this.#isBare(known.row);
+      if (known?.row.coded !== undefined && !isBare) continue;
       if (known !== undefined && !isBare && !sameForm(known.row, fresh)) continue;
       if (!this.#isSound(fresh, place)) continue;
       if (known !== undefined) {
@@ -161,6 +164,12 @@ class Rescan {
     this.#options.onProgress?.(this.#result);
     await turn();
     throwIfAborted(this.#options.signal, 'rescan');
+  }
+
+  /** Whether nothing is left that a piece could be read from. */
+  #isBare({ copies, coded }: PieceRow): boolean {
+    if (copies.length > 0) return false;
+    return coded === undefined || this.#subject.backend.view('groups', coded.group) === undefined;
   }
 
   #rowOf(address: Address): { number: number; row: PieceRow } | undefined {
@@ -230,34 +239,38 @@ class Rescan {
     const { backend, pieces } = this.#subject;
     const number = known ?? (await pieces.groupNumber());
     const members = this.#directory(row, number);
-    const lacking = members.filter(({ address }) => {
-      const known = this.#rowOf(address)?.row;
-      return known === undefined || (known.copies.length === 0 && known.coded === undefined);
-    });
+    const lacking: { piece: GroupMember; known: FoundPiece | undefined; number: number }[] = [];
+    for (const piece of members) {
+      const found = this.#rowOf(piece.address);
+      if (found !== undefined && !this.#isBare(found.row)) continue;
+      const own = found?.number ?? (await pieces.pieceNumber());
+      lacking.push({ piece, known: found, number: own });
+    }
     if (lacking.length === 0) return;
-    const numbers: number[] = [];
-    for (const _ of lacking) numbers.push(await pieces.pieceNumber());
     const made = await backend.write((batch) => {
       const encoded = encodeGroupRow(number, row);
       const there = batch.get('groups', number);
       // A collection may have forgotten it, and must not do so now.
-      if (known !== undefined && (there === undefined || !equalBytes(there, encoded))) return false;
+      if (known !== undefined && (there === undefined || !equalBytes(there, encoded))) return 0;
       checkPlaces(batch, row.shards, known === undefined ? [] : row.shards);
       nextEpoch(batch, collections(batch).condemnedMs);
       batch.put('groups', number, encoded);
-      for (const [i, { start, ...piece }] of lacking.entries()) {
-        const coded = { group: number, start };
-        putPiece(batch, numbers[i] as number, { ...piece, copies: [], coded });
+      let count = 0;
+      for (const { piece, known: found, number: own } of lacking) {
+        const { start, ...shape } = piece;
+        const after = { ...shape, copies: [], coded: { group: number, start } };
+        if (found === undefined) putPiece(batch, own, after);
+        else if (!changeRow(batch, { number: own, before: found.row, after })) continue;
+        count++;
       }
-      return true;
+      return count;
     }, 'none');
-    if (!made) return;
-    if (known === undefined) this.#result.groups++;
-    this.#result.pieces += lacking.length;
+    if (made > 0 && known === undefined) this.#result.groups++;
+    this.#result.pieces += made;
   }
 
   /** The pieces of a group; none where its shards do not give it back. */
-  #directory(row: GroupRow, number: number): ReturnType<typeof decodeDirectory> {
+  #directory(row: GroupRow, number: number): GroupMember[] {
     try {
       const data = restoreGroup(row, this.#subject.pieces.groups.records(number, row));
       return decodeDirectory(row, data);

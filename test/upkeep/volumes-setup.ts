@@ -6,7 +6,12 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Backend } from '../../src/blocks/backend.js';
-import { type CommitInfo, Regalia, type RegaliaOptions } from '../../src/index.js';
+import {
+  type CommitInfo,
+  Regalia,
+  type RegaliaOptions,
+  type Transaction,
+} from '../../src/index.js';
 import type { Core } from '../../src/store/core.js';
 import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-row.js';
 import { decodePieceRow, type PieceRow, type Place } from '../../src/volumes/piece-row.js';
@@ -39,8 +44,8 @@ export class Lab {
   readonly contents = new Map<string, Uint8Array>();
   /** What each commit holds, by its address. */
   readonly history: { commit: CommitInfo; contents: Map<string, Uint8Array> }[] = [];
-  /** What the store takes for the time, in ms. */
-  nowMs = 1_700_000_000_000;
+  /** What the store takes for the time, in ms: files are older. */
+  nowMs = Date.now() + 3_600_000;
   readonly #options: RegaliaOptions;
   #open: Regalia | undefined;
 
@@ -223,4 +228,9 @@ export function piecesOf(store: Regalia): { number: number; row: PieceRow }[] {
 export function groupsOf(store: Regalia): { number: number; row: GroupRow }[] {
   const rows = [...backendOf(store).range('groups')];
   return rows.map(({ key, bytes }) => ({ number: key, row: decodeGroupRow(key, bytes) }));
+}
+
+/** Brings what a transaction has staged to segments, as a long one does on its way. */
+export async function spilled(tx: Transaction): Promise<void> {
+  await tx.fork.writers.blocks.prepare();
 }
