@@ -234,8 +234,8 @@ export class BlockWriter {
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
-  /** Whether a piece is staged whose address was known, but could not be read. */
-  heals = false;
+  /** Whether pieces were staged that were not to be had. */
+  hasPieces = false;
 
   constructor(blocks: Blocks) {
     this.blocks = blocks;
@@ -246,6 +246,7 @@ export class BlockWriter {
   putPiece(body: BodyWriter, plainLength: number, address: Address, care?: PieceCare): number {
     if (this.#pieces === undefined) return this.put(body, plainLength, address);
     this.blockCount++;
+    this.hasPieces = true;
     return this.#pieces.put(body.bytes.subarray(0, plainLength), address, care);
   }
 

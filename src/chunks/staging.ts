@@ -100,7 +100,6 @@ export class StoreSink implements BlockSink {
       return { address, id: there };
     }
     const isPiece = body.bytes[0] === BlockKind.piece;
-    if (isPiece && this.#blocks.index.candidates(address).length > 0) this.#writer.heals = true;
     const id = isPiece
       ? this.#writer.putPiece(body, plainLength, address, this.#care(address))
       : this.#writer.put(body, plainLength, address);

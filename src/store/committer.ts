@@ -167,10 +167,10 @@ class Attempt {
     return { landed: built.tip, write };
   }
 
-  /** Contents that were lost and are written again as they were change no tree: their pieces land alone. */
+  /** Contents that were lost and are written again as they were change no tree: their pieces land alone, and heal it. */
   async #heal(durability: Durability): Promise<void> {
     const { blocks } = this.#tx.fork.writers;
-    if (!blocks.heals) return;
+    if (!blocks.hasPieces) return;
     await this.#tx.line.core.backend.write((batch) => blocks.emit(batch), durability);
     blocks.settle();
   }
