@@ -7,7 +7,7 @@
  * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is found by the address
  * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
  */
-import { copyBytes } from '../bytes.js';
+import { copyBytes, equalBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, BlockKind, verifyBlock } from './address.js';
@@ -21,7 +21,7 @@ import {
   readStored,
   type Stored,
 } from './body.js';
-import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
+import { ExtentBuilder, extentOf, putExtents, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
 import {
   isPieceId,
@@ -135,13 +135,20 @@ export class Blocks {
     return undefined;
   }
 
-  /** The id of the block, if it is here and sound. A piece at home is believed to be, until it was read in vain. */
-  find(address: Address): number | undefined {
+  /**
+   * The id of the block, if it is here and sound, and has these links where they are told. A piece at home is believed
+   * to be sound, until it was read in vain.
+   */
+  find(address: Address, links?: Uint8Array): number | undefined {
     for (const id of this.index.candidates(address)) {
       try {
-        if (!isPieceId(id)) verifyBlock(address, plain(this.#readUnverified(id, 0)), 'block');
-        else if (!this.keeps(id, address)) continue;
-        return id;
+        if (isPieceId(id)) {
+          if (this.keeps(id, address)) return id;
+          continue;
+        }
+        const body = this.#readUnverified(id, 0);
+        verifyBlock(address, plain(body), 'block');
+        if (links === undefined || equalBytes(linksOf(body), links)) return id;
       } catch (error) {
         if (!isIntegrityError(error)) throw error;
       }
@@ -238,6 +245,8 @@ export class BlockWriter {
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
+  /** Whether pieces were staged that were not to be had. */
+  hasPieces = false;
 
   constructor(blocks: Blocks) {
     this.blocks = blocks;
@@ -248,6 +257,7 @@ export class BlockWriter {
   putPiece(body: BodyWriter, plainLength: number, address: Address, care?: PieceCare): number {
     if (this.#pieces === undefined) return this.put(body, plainLength, address);
     this.blockCount++;
+    this.hasPieces = true;
     return this.#pieces.put(body.bytes.subarray(0, plainLength), address, care);
   }
 
@@ -365,13 +375,6 @@ export class BlockWriter {
   }
 }
 
-function putExtents(batch: Batch, extents: readonly ExtentBuilder[]): void {
-  for (const extent of extents) {
-    batch.put('extents', extent.number, extent.encode());
-    batch.put('addressLog', extent.number, extent.encodeLog());
-  }
-}
-
 function storedIn(
   extent: ExtentBuilder,
   id: number,
@@ -383,6 +386,10 @@ function storedIn(
 
 function pieceBody(bytes: Uint8Array): Body {
   return { bytes, start: 0, end: bytes.length, plainLength: bytes.length, depth: 0 };
+}
+
+function linksOf({ bytes, start, plainLength, end }: Body): Uint8Array {
+  return bytes.subarray(start + plainLength, end);
 }
 
 function plain(body: Body): Uint8Array {

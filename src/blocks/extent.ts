@@ -10,8 +10,10 @@
  * An extent is closed at the first block that ends in the last eighth of a page, or at 32 KiB: reading a block copies
  * its extent out of the map, so extents stay small (measured: 16 KiB copy in about a microsecond).
  */
+
 import { RegaliaError } from '../errors.js';
 import type { Address } from './address.js';
+import type { Batch } from './backend.js';
 import { BodyWriter } from './body.js';
 
 export const SLOTS = 4096;
@@ -132,4 +134,12 @@ function badExtent(row: Uint8Array, slot: number, count: number): RegaliaError {
     expected: `a slot below ${count}, within the row`,
     actual: `${slot}`,
   });
+}
+
+/** Puts the rows of full extents. */
+export function putExtents(batch: Batch, extents: readonly ExtentBuilder[]): void {
+  for (const extent of extents) {
+    batch.put('extents', extent.number, extent.encode());
+    batch.put('addressLog', extent.number, extent.encodeLog());
+  }
 }

@@ -92,7 +92,9 @@ export class StoreSink implements BlockSink {
     const address = addressOf(algorithm, body.bytes.subarray(0, plainLength));
     const staged = this.#pieces.find(address);
     if (staged !== undefined) return { address, id: staged };
-    const there = this.#blocks.find(address);
+    // A manifest whose pieces were forgotten since has links that lead nowhere: it is stored with those of now.
+    const links = body.bytes.subarray(plainLength, body.length);
+    const there = this.#blocks.find(address, links);
     if (there !== undefined) {
       this.#writer.uses(there);
       return { address, id: there };

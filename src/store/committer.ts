@@ -150,6 +150,7 @@ class Attempt {
     const change = await this.#change(tip);
     if (sameAddress(change.root.address, tip.commit.root)) {
       this.#writers.blocks.discard();
+      await this.#heal(durability);
       return { landed: tip };
     }
     const actor = this.#options.actor ?? core.settings.actor;
@@ -164,6 +165,14 @@ class Attempt {
     // Whoever asked for the commit awaits it; here it must not count as unhandled meanwhile.
     write.catch(() => {});
     return { landed: built.tip, write };
+  }
+
+  /** Contents that were lost and are written again as they were change no tree: their pieces land alone, and heal it. */
+  async #heal(durability: Durability): Promise<void> {
+    const { blocks } = this.#tx.fork.writers;
+    if (!blocks.hasPieces) return;
+    await this.#tx.line.core.backend.write((batch) => blocks.emit(batch), durability);
+    blocks.settle();
   }
 
   async #change(tip: Tip): Promise<Change> {

@@ -126,7 +126,8 @@ export async function drainVolume(
   const { pieces } = subject;
   const entry = findVolume(pieces, which);
   const { path: at } = placeOf(pieces, entry);
-  if (pieces.volumes.list().every((one) => one.entry.number === entry.number)) {
+  const others = pieces.volumes.list().filter((one) => one.entry.number !== entry.number);
+  if (!others.some(({ status, entry: { weight } }) => status === 'online' && weight > 0)) {
     throw volumeError(entry.id, at, 'there is no other to take what lies on it');
   }
   await changeEntry(pieces, entry, (current) => ({ ...current, state: 'draining' }));
@@ -159,17 +160,27 @@ export async function removeVolume(
   const entry = findVolume(pieces, which);
   const { path: at } = placeOf(pieces, entry);
   if (volumes.list().length === 1) throw volumeError(entry.id, at, 'it is the only one');
+  // Nothing new goes there meanwhile; where it is refused it is as it was.
   await changeEntry(pieces, entry, (current) => ({ ...current, state: 'draining' }));
-  await volumes.roll();
-  const result = { lost: lost ? await giveUp(subject, entry.number, signal) : 0 };
-  await backend.write((batch) => {
-    if (isNamed(batch, entry.number)) {
-      throw volumeError(entry.id, at, 'contents lie on it: drain it first, or give it up as lost');
-    }
-    removeEntry(batch, entry.number);
-  }, 'sync');
-  volumes.refresh();
-  return result;
+  try {
+    await volumes.roll();
+    const result = { lost: lost ? await giveUp(subject, entry.number, signal) : 0 };
+    await backend.write((batch) => {
+      if (isNamed(batch, entry.number)) {
+        throw volumeError(
+          entry.id,
+          at,
+          'contents lie on it: drain it first, or give it up as lost',
+        );
+      }
+      removeEntry(batch, entry.number);
+    }, 'sync');
+    volumes.refresh();
+    return result;
+  } catch (error) {
+    await changeEntry(pieces, entry, (current) => ({ ...current, state: entry.state }));
+    throw error;
+  }
 }
 
 function placeOf({ volumes }: Pieces, { number }: VolumeEntry): { path: string } {

@@ -12,6 +12,7 @@ import { RegaliaError } from '../errors.js';
 import { Pieces } from '../volumes/pieces.js';
 import { Pool } from '../volumes/pool.js';
 import { putVolume, type VolumeEntry, volumeEntries } from '../volumes/registry.js';
+import { isRetired } from '../volumes/row-changes.js';
 import {
   createVolume,
   readVolume,
@@ -78,6 +79,7 @@ export function openPieces(
       await segments.reserve(1);
       return segments.take();
     },
+    isRetired: (segment) => isRetired(backend, segment),
     raise: async ({ number }) => {
       await backend.write((batch) => raise(batch, number, resolve), 'sync');
     },

@@ -7,7 +7,6 @@
  * from its volume and compared. No volume holds more shards of a group than the group can lose; where there are too few
  * volumes for that, the copies stay.
  */
-import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
 import { equalBytes } from '../bytes.js';
 import type { ContentRef } from '../chunks/content.js';
 import { turn } from '../chunks/turn.js';
@@ -15,11 +14,11 @@ import { RegaliaError, throwIfAborted } from '../errors.js';
 import { encodeGroupRow } from '../volumes/group-row.js';
 import type { PieceRow } from '../volumes/piece-row.js';
 import { soundPiece } from '../volumes/piece-sources.js';
-import { changeRows } from '../volumes/row-changes.js';
+import { changeRows, checkPlaces } from '../volumes/row-changes.js';
 import { encodeGroup } from '../volumes/shard-format.js';
-import { piecesOf } from './contents.js';
+import { piecesOf, rowOfPiece } from './contents.js';
 import { appendShards, type Coding, volumesForShards } from './shard-places.js';
-import type { FoundPiece, Subject } from './subject.js';
+import type { Subject } from './subject.js';
 
 /** Stored bytes of a group: two megabytes a shard, unless that were more than memory should hold. */
 const SHARD_BYTES = 2 * 1_048_576;
@@ -50,8 +49,8 @@ export async function codeContent(
   let group = new Map<number, PieceRow>();
   let bytes = 0;
   for (const piece of piecesOf(subject, ref)) {
-    const found = rowOf(subject, piece);
-    if (found === undefined || group.has(found.number)) continue;
+    const found = rowOfPiece(subject, piece);
+    if (found === undefined || found.row.coded !== undefined || group.has(found.number)) continue;
     if (bytes + found.row.storedLength > most || group.size >= GROUP_PIECES_MAX) {
       await codeGroup(subject, group, coding, coded);
       await turn();
@@ -64,21 +63,6 @@ export async function codeContent(
   }
   if (group.size > 0) await codeGroup(subject, group, coding, coded);
   return true;
-}
-
-/** The row of a piece that is not coded, wherever the index leads. */
-function rowOf(
-  { blocks, pieces }: Subject,
-  { id, address }: { id: number; address: Uint8Array },
-): FoundPiece | undefined {
-  const ids = isPieceId(id) ? [id] : blocks.index.candidates(address).filter(isPieceId);
-  for (const one of ids) {
-    const number = pieceNumber(one);
-    const row = pieces.row(number);
-    if (row === undefined || !equalBytes(row.address, address)) continue;
-    return row.coded === undefined ? { number, row } : undefined;
-  }
-  return undefined;
 }
 
 async function codeGroup(
@@ -117,6 +101,7 @@ async function codeGroup(
     return change;
   });
   const made = await changeRows(backend, changes, (batch) => {
+    checkPlaces(batch, shards);
     batch.put('groups', number, encodeGroupRow(number, row));
   });
   coded.groups++;

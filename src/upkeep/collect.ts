@@ -5,24 +5,20 @@
  *     mark      what all commits refer to
  *     condemn   what was not marked is found by its address no more; a transaction that found it before takes it up
  *               again when it lands, which it sees by the epoch
- *     forget    what is still condemned after a time of grace loses its row
+ *     forget    what is still condemned after a time of grace, and is not marked now either, loses its row; and so do
+ *               groups that no piece is in any more
  *     compact   see compact.ts
  *
  * A transaction of this process keeps what it counts on. One of another process that lasts longer than the grace fails
- * when it lands, and is run again.
+ * when it lands, and is run again. Nothing more is condemned while something has its grace, which would begin anew.
+ * Where rows are lost or damaged no segment is emptied: it may have what a rescan brings back.
  */
-import type { Backend } from '../blocks/backend.js';
+import type { Batch, Reads } from '../blocks/backend.js';
 import { utf8Bytes } from '../bytes.js';
-import {
-  changeRow,
-  changeRows,
-  collections,
-  nextEpoch,
-  type RowChange,
-} from '../volumes/row-changes.js';
+import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';
 import { Marking } from './mark.js';
-import { type FoundPiece, pieceSlices, type Subject } from './subject.js';
+import { damagedRows, type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
 
 export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
@@ -42,7 +38,7 @@ export interface CollectResult {
   /** Pieces that were forgotten. */
   forgotten: number;
   readonly compacted: Compacted;
-  /** Why nothing was condemned, if so. */
+  /** Why something was left to a later collection, if so. */
   deferred: string | undefined;
 }
 
@@ -56,9 +52,15 @@ export async function collect(
   subject: Subject,
   options: CollectOptions = {},
 ): Promise<CollectResult> {
-  const { graceMs = GRACE_MS, deadShare = DEAD_SHARE, signal, onProgress } = options;
-  const { backend, pieces, now } = subject;
-  const result: CollectResult = {
+  return new Collection(subject, options).run();
+}
+
+class Collection {
+  readonly #subject: Subject;
+  readonly #options: CollectOptions;
+  readonly #graceMs: number;
+  readonly #marking: Marking;
+  readonly #result: CollectResult = {
     condemned: 0,
     condemnedBytes: 0,
     due: undefined,
@@ -66,91 +68,152 @@ export async function collect(
     compacted: { segments: 0, freedBytes: 0, movedBytes: 0, stuck: 0 },
     deferred: undefined,
   };
-  pieces.volumes.refresh();
-  const isDue = (): boolean => {
+
+  constructor(subject: Subject, options: CollectOptions) {
+    this.#subject = subject;
+    this.#options = options;
+    this.#graceMs = options.graceMs ?? GRACE_MS;
+    this.#marking = new Marking(subject, options.signal);
+  }
+
+  async run(): Promise<CollectResult> {
+    const { backend, pieces } = this.#subject;
+    const { deadShare = DEAD_SHARE, signal, onProgress } = this.#options;
+    const result = this.#result;
+    pieces.volumes.refresh();
+    await this.#marking.catchUp();
+    if (this.#isDue()) await this.#forget();
+    onProgress?.(result);
+    if (isImporting(backend)) result.deferred = 'an import is unfinished';
+    else await this.#condemn();
+    onProgress?.(result);
+    if (this.#isDue()) {
+      const { pieces: count, bytes } = await this.#forget();
+      result.condemned -= Math.min(result.condemned, count);
+      result.condemnedBytes -= Math.min(result.condemnedBytes, bytes);
+    }
+    const damaged = (await damagedRows(backend, 'collect', signal)).length;
+    if (damaged === 0) await forgetGroups(this.#subject, signal);
     const { condemnedMs } = collections(backend);
-    return condemnedMs > 0 && now() - condemnedMs >= graceMs;
-  };
-  if (isDue()) await forget(subject, options, result);
-  onProgress?.(result);
-  if (isImporting(backend)) result.deferred = 'an import is unfinished';
-  else await condemn(subject, options, result);
-  onProgress?.(result);
-  if (isDue()) await forget(subject, options, result);
-  const { condemnedMs } = collections(backend);
-  result.due = condemnedMs === 0 ? undefined : condemnedMs + graceMs;
-  await pieces.volumes.roll();
-  await compact(subject, deadShare, graceMs, result.compacted, signal);
-  onProgress?.(result);
-  return result;
+    result.due = condemnedMs === 0 ? undefined : condemnedMs + this.#graceMs;
+    if (this.#marking.lacking > 0 || damaged > 0) {
+      result.deferred = 'rows of contents are lost or damaged: rescan first';
+      return result;
+    }
+    await pieces.volumes.roll();
+    await compact(this.#subject, deadShare, this.#graceMs, result.compacted, signal);
+    onProgress?.(result);
+    return result;
+  }
+
+  #isDue(): boolean {
+    const { condemnedMs } = collections(this.#subject.backend);
+    return condemnedMs > 0 && this.#subject.now() - condemnedMs >= this.#graceMs;
+  }
+
+  async #condemn(): Promise<void> {
+    const { backend, pieces, now } = this.#subject;
+    const inGrace = collections(backend).condemnedMs > 0 && !this.#isDue();
+    for await (const slice of pieceSlices(backend, 'collect', this.#options.signal)) {
+      await this.#marking.catchUp();
+      const used = pieces.inUse().numbers;
+      const dead = slice.filter((found) => !this.#marking.has(found) && !used.has(found.number));
+      const fresh = dead.filter(({ row }) => row.condemned !== true);
+      if (inGrace && fresh.length > 0) {
+        this.#result.deferred = 'what was condemned before has its time of grace';
+      }
+      const made = inGrace ? 0 : await this.#condemnSome(fresh, Math.max(1, Math.floor(now())));
+      const counted = made === fresh.length ? dead : dead.filter((one) => !fresh.includes(one));
+      this.#result.condemned += counted.length;
+      this.#result.condemnedBytes += bytesOf(counted);
+    }
+  }
+
+  /** Condemns pieces, unless a commit that was not marked has landed by then: a later collection will. */
+  async #condemnSome(dead: readonly FoundPiece[], nowMs: number): Promise<number> {
+    if (dead.length === 0) return 0;
+    const changes = dead.map(({ number, row }): RowChange => {
+      return { number, before: row, after: { ...row, condemned: true } };
+    });
+    return this.#subject.backend.write((batch) => {
+      // What an import has brought since is referred to by nothing yet.
+      if (!this.#marking.isCurrent(batch) || isImporting(batch)) return 0;
+      const made = changes.filter((change) => changeRow(batch, change));
+      nextEpoch(batch, nowMs);
+      return made.length;
+    }, 'sync');
+  }
+
+  /** Forgets what is condemned, but for what transactions of this process count on. What is marked stays for good. */
+  async #forget(): Promise<{ pieces: number; bytes: number }> {
+    const { backend, pieces } = this.#subject;
+    const forgotten = { pieces: 0, bytes: 0 };
+    let { epoch } = collections(backend);
+    let kept = 0;
+    for await (const slice of pieceSlices(backend, 'collect', this.#options.signal)) {
+      const condemned = slice.filter(({ row }) => row.condemned === true);
+      if (condemned.length === 0) continue;
+      await this.#marking.catchUp();
+      const used = pieces.inUse().numbers;
+      const going = condemned.filter(({ number }) => !used.has(number));
+      const changes = going.map((found): RowChange => {
+        const { number, row } = found;
+        const after = this.#marking.has(found) ? { ...row, condemned: false } : undefined;
+        return { number, before: row, after };
+      });
+      const made = await backend.write((batch) => {
+        if (!this.#marking.isCurrent(batch)) return [];
+        const { condemnedMs, epoch: before } = collections(batch);
+        const some = changes.filter((change) => changeRow(batch, change));
+        const now = nextEpoch(batch, condemnedMs);
+        if (before === epoch) epoch = now;
+        return some;
+      }, 'sync');
+      kept += condemned.length - made.length;
+      const gone = made.filter(({ after }) => after === undefined);
+      forgotten.pieces += gone.length;
+      forgotten.bytes += bytesOf(gone.map(({ number, before }) => ({ number, row: before })));
+    }
+    this.#result.forgotten += forgotten.pieces;
+    if (kept > 0) return forgotten;
+    await backend.write((batch) => {
+      // Others may have condemned since.
+      if (collections(batch).epoch === epoch) nextEpoch(batch, 0);
+    }, 'sync');
+    return forgotten;
+  }
 }
 
 /** What an unfinished import has taken in is referred to by nothing yet. */
-function isImporting(backend: Backend): boolean {
-  const rows = backend.range('meta', { gte: IMPORTS, lt: BEHIND_IMPORTS, limit: 1 });
+function isImporting(reads: Reads): boolean {
+  const rows = reads.range('meta', { gte: IMPORTS, lt: BEHIND_IMPORTS, limit: 1 });
   return [...rows].length > 0;
 }
 
-async function condemn(
-  subject: Subject,
-  { signal }: CollectOptions,
-  result: CollectResult,
-): Promise<void> {
-  const { backend, pieces, now } = subject;
-  const marking = new Marking(subject, signal);
-  await marking.catchUp();
-  for await (const slice of pieceSlices(backend, 'collect', signal)) {
-    await marking.catchUp();
-    const used = pieces.inUse().numbers;
-    const dead = slice.filter(({ number }) => !marking.marks.has(number) && !used.has(number));
-    for (const { row } of dead) {
-      result.condemned++;
-      result.condemnedBytes += row.storedLength * row.copies.length;
-    }
-    const fresh = dead.filter(({ row }) => row.condemned !== true);
-    await condemnSome(backend, marking, fresh, Math.max(1, Math.floor(now())));
-  }
+function bytesOf(found: readonly FoundPiece[]): number {
+  return found.reduce((sum, { row }) => sum + row.storedLength * row.copies.length, 0);
 }
 
-/** Condemns pieces, unless a commit that was not marked has landed by then: a later collection will. */
-async function condemnSome(
-  backend: Backend,
-  marking: Marking,
-  dead: readonly FoundPiece[],
-  nowMs: number,
-): Promise<void> {
-  if (dead.length === 0) return;
-  const changes = dead.map(({ number, row }): RowChange => {
-    return { number, before: row, after: { ...row, condemned: true } };
-  });
-  await backend.write((batch) => {
-    if (!marking.isCurrent(batch)) return;
-    for (const change of changes) changeRow(batch, change);
-    nextEpoch(batch, nowMs);
-  }, 'sync');
-}
-
-/** Forgets what is condemned, but for what transactions of this process count on. */
-async function forget(
-  subject: Subject,
-  { signal }: CollectOptions,
-  result: CollectResult,
-): Promise<void> {
+/** Forgets groups that no piece is in any more, so that their shards count as dead. */
+async function forgetGroups(subject: Subject, signal: AbortSignal | undefined): Promise<void> {
   const { backend, pieces } = subject;
-  const { condemnedMs } = collections(backend);
-  let kept = 0;
-  for await (const slice of pieceSlices(backend, 'collect', signal)) {
-    const used = pieces.inUse().numbers;
-    const condemned = slice.filter(({ row }) => row.condemned === true);
-    const going = condemned.filter(({ number }) => !used.has(number));
-    kept += condemned.length - going.length;
-    if (going.length === 0) continue;
-    const changes = going.map(({ number, row }): RowChange => {
-      return { number, before: row, after: undefined };
-    });
-    const made = await changeRows(backend, changes, (batch) => nextEpoch(batch, condemnedMs));
-    result.forgotten += made.length;
-    result.condemned -= Math.min(result.condemned, made.length);
+  const { epoch } = collections(backend);
+  // Before the pieces: what is made from now on has some.
+  const empty = new Set<number>();
+  for await (const slice of groupSlices(backend, 'collect', signal)) {
+    for (const { number } of slice) empty.add(number);
   }
-  if (kept === 0) await backend.write((batch) => nextEpoch(batch, 0), 'sync');
+  if (empty.size === 0) return;
+  for await (const slice of pieceSlices(backend, 'collect', signal)) {
+    for (const { row } of slice) if (row.coded !== undefined) empty.delete(row.coded.group);
+  }
+  if (empty.size === 0) return;
+  await backend.write((batch) => forgetSome(batch, empty, epoch), 'sync');
+  for (const number of empty) pieces.groups.forget(number);
+}
+
+/** A rescan, which may find pieces of a group again, raises the epoch. */
+function forgetSome(batch: Batch, groups: ReadonlySet<number>, epoch: number): void {
+  if (collections(batch).epoch !== epoch) return;
+  for (const number of groups) batch.del('groups', number);
 }

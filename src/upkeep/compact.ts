@@ -12,7 +12,8 @@ import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { turn } from '../chunks/turn.js';
 import { isRegaliaError, throwIfAborted } from '../errors.js';
-import type { PieceRow, Place } from '../volumes/piece-row.js';
+import { codeOf } from '../volumes/file-error.js';
+import type { Place } from '../volumes/piece-row.js';
 import { pieceOfCopy } from '../volumes/piece-sources.js';
 import { isRetired, retire } from '../volumes/row-changes.js';
 import { RECORD_HEADER, SEGMENT_HEADER } from '../volumes/segment-format.js';
@@ -76,11 +77,17 @@ async function mostlyDead(
     const alive = SEGMENT_HEADER + (live.get(`${volume} ${number}`) ?? 0);
     const isDead = size - alive > size * deadShare || alive === SEGMENT_HEADER;
     if (!isDead && !isRetired(backend, number)) continue;
-    const { mtimeMs } = await stat(path.join(folder, segmentFile(number)));
+    const found = await stat(path.join(folder, segmentFile(number))).catch(absent);
+    if (found === undefined) continue;
     const isOurs = pieces.volumes.hasBegun(number);
-    if (isOurs || now() - mtimeMs >= quietMs) chosen.push(segment);
+    if (isOurs || now() - found.mtimeMs >= quietMs) chosen.push(segment);
   }
   return chosen;
+}
+
+/** A file that is not there any more; any other error is thrown. */
+function absent(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
 }
 
 async function listSegments({ pieces }: Subject): Promise<Segment[]> {
@@ -138,9 +145,12 @@ async function empty(
       compacted.stuck++;
       continue;
     }
-    await unlink(path.join(folder, segmentFile(number)));
+    const file = path.join(folder, segmentFile(number));
+    // Another process may have been at it, too.
+    const removed = await unlink(file).then(() => true, absent);
     await syncFolder(folder);
     pieces.volumes.forgetSegment(volume, number);
+    if (removed !== true) continue;
     compacted.segments++;
     compacted.freedBytes += size;
   }
@@ -161,7 +171,7 @@ async function movePieces(
       const drop: Place[] = [];
       let stored: Uint8Array | undefined;
       for (const copy of leaving) {
-        const sound = storedAt(pieces.volumes, row, copy);
+        const sound = soundOr(() => pieceOfCopy(pieces.volumes, row, copy, 'piece').stored);
         if (sound === undefined) stuck.add(copy.segment);
         else drop.push(copy);
         stored ??= sound;
@@ -176,13 +186,10 @@ async function movePieces(
   compacted.movedBytes += rehousing.bytes;
 }
 
-function storedAt(
-  volumes: Subject['pieces']['volumes'],
-  row: PieceRow,
-  copy: Place,
-): Uint8Array | undefined {
+/** What was read, undefined where it is not sound. */
+function soundOr(read: () => Uint8Array): Uint8Array | undefined {
   try {
-    return pieceOfCopy(volumes, row, copy, 'piece').stored;
+    return read();
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
     return undefined;
@@ -202,13 +209,11 @@ async function moveGroups(
       const shards = [...row.shards];
       for (const [i, place] of row.shards.entries()) {
         if (place === undefined || !numbers.has(place.segment)) continue;
-        try {
-          const record = groups.checkedRecord(row, i, place);
+        const record = soundOr(() => groups.checkedRecord(row, i, place));
+        if (record === undefined) stuck.add(place.segment);
+        else {
           [shards[i]] = await appendShards(volumes, [record], [place.volume]);
           compacted.movedBytes += record.length;
-        } catch (error) {
-          if (!isRegaliaError(error, 'REGALIA_CORRUPT')) throw error;
-          stuck.add(place.segment);
         }
       }
       if (shards.every((place, i) => place === row.shards[i])) continue;

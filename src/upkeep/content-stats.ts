@@ -3,7 +3,6 @@
  * are not; the cost is that of the heads' metadata and of the table of pieces.
  */
 
-import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
 import { hex } from '../bytes.js';
 import { turn } from '../chunks/turn.js';
 import { throwIfAborted } from '../errors.js';
@@ -14,7 +13,7 @@ import { RECORD_HEADER } from '../volumes/segment-format.js';
 import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
 import type { VolumeStatus } from '../volumes/volume-set.js';
-import { contentsOf, piecesOf, rootOf } from './contents.js';
+import { contentsOf, piecesOf, rootOf, rowOfPiece } from './contents.js';
 import { Marks } from './marks.js';
 import { groupSlices, pieceSlices, type Subject } from './subject.js';
 
@@ -138,10 +137,9 @@ async function countStreams(
       const { use, seen } = useOf(uses, found.stream);
       use.contents++;
       use.logicalBytes += found.ref.length;
-      for (const { id } of piecesOf(subject, found.ref)) {
-        if (!isPieceId(id) || !seen.add(pieceNumber(id))) continue;
-        const row = subject.pieces.row(pieceNumber(id));
-        if (row !== undefined) countPiece(subject, use, row);
+      for (const piece of piecesOf(subject, found.ref)) {
+        const there = rowOfPiece(subject, piece);
+        if (there !== undefined && seen.add(there.number)) countPiece(subject, use, there.row);
       }
     }
   }

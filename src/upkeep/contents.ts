@@ -4,7 +4,8 @@
  *     root, less what bases hold -> records -> contents -> manifests -> pieces        no piece is read
  */
 import { type Address, BlockKind } from '../blocks/address.js';
-import { isPieceId } from '../blocks/piece-home.js';
+import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { equalBytes } from '../bytes.js';
 import type { ContentRef } from '../chunks/content.js';
 import { walkContent } from '../chunks/walk.js';
 import { isRegaliaError } from '../errors.js';
@@ -13,7 +14,7 @@ import { type WalkedRoot, walkRoot } from '../sync/tree-walk.js';
 import { digestAddress } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
-import type { Subject } from './subject.js';
+import type { FoundPiece, Subject } from './subject.js';
 
 /** A content, and whose stream it is. */
 export interface FoundContent {
@@ -72,6 +73,25 @@ export function* piecesOf(
       isRegaliaError(error, 'REGALIA_MISSING') && blocks.index.candidates(ref.address).length === 0;
     if (!absent) throw error;
   }
+}
+
+/** A piece that a content refers to, by its row: at its id, or where the index leads once ids are others. */
+export function rowOfPiece(
+  { blocks, pieces }: Pick<Subject, 'blocks' | 'pieces'>,
+  { id, address }: PieceOfContent,
+): FoundPiece | undefined {
+  const at = (one: number): FoundPiece | undefined => {
+    const row = isPieceId(one) ? pieces.row(pieceNumber(one)) : undefined;
+    if (row === undefined || !equalBytes(row.address, address)) return undefined;
+    return { number: pieceNumber(one), row };
+  };
+  const found = at(id);
+  if (found !== undefined) return found;
+  for (const other of blocks.index.candidates(address)) {
+    const one = at(other);
+    if (one !== undefined) return one;
+  }
+  return undefined;
 }
 
 /** The root of a commit. */

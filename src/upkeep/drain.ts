@@ -90,15 +90,21 @@ async function drainPiece(
 ): Promise<boolean> {
   const sound = soundPiece(pieces, row);
   if (sound === undefined) return false;
-  const drop = row.copies.filter((copy) => copy.volume === volume);
-  const staying = row.copies.filter((copy) => copy.volume !== volume);
+  const leaving = row.copies.filter((copy) => copy.volume === volume);
+  const others = row.copies.filter((copy) => copy.volume !== volume);
+  const staying = others.filter((copy) =>
+    soundPiece(pieces, { ...row, copies: [copy], coded: undefined }),
+  );
   const copies = row.copies.length;
   const care = { redundancy: { kind: 'mirrored', copies }, content: 0, index: 0 } as const;
   const held = new Set(staying.map((copy) => copy.volume));
   const able = pieces.volumes.candidates(care, row.address).filter((one) => !held.has(one));
-  // Where all other volumes have a copy there is one less from now on.
+  // Where all other volumes have a sound copy there is one less from now on.
   if (able.length === 0 && staying.length === 0) return false;
-  await rehousing.add({ number, row, stored: sound.stored, to: able.slice(0, drop.length), drop });
+  const to = able.slice(0, leaving.length);
+  const replaced = others.filter((copy) => !staying.includes(copy) && to.includes(copy.volume));
+  const drop = [...leaving, ...replaced];
+  await rehousing.add({ number, row, stored: sound.stored, to, drop });
   return true;
 }
 

@@ -7,7 +7,7 @@ import { isRegaliaError } from '../errors.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import type { Place } from '../volumes/piece-row.js';
 import type { Pieces } from '../volumes/pieces.js';
-import { checkSegments } from '../volumes/row-changes.js';
+import { checkPlaces } from '../volumes/row-changes.js';
 import { restoreGroup } from '../volumes/shard-format.js';
 import { appendShards, volumesForShards } from './shard-places.js';
 import type { FoundGroup } from './subject.js';
@@ -37,7 +37,7 @@ export async function restoreShards(
   const bad = [...records.keys()].filter((i) => records[i] === undefined);
   const moving = [...bad, ...crowdedShards(pieces, row, bad)];
   if (moving.length === 0) return { written: 0, missing: 0, lost: false };
-  if (bad.length > 0) restoreGroup(row, records);
+  if (!isRestored(row, records)) return { written: 0, missing: bad.length, lost: true };
   const written = await moveShards(backend, pieces, { number, row }, moving, records);
   groups.forget(number);
   return { written, missing: written === 0 ? bad.length : 0, lost: false };
@@ -73,10 +73,10 @@ export async function moveShards(
   const staying = row.shards.flatMap((place, i) => {
     return place === undefined || moving.includes(i) ? [] : [place.volume];
   });
-  const targets = volumesForShards(volumes, row, addressOf(row), staying);
+  const targets = volumesForShards(volumes, row, addressOf(row), staying, moving.length);
   if (targets === undefined) return 0;
   const some = moving.map((i) => records[i] as Uint8Array);
-  const places = await appendShards(volumes, some, targets.slice(0, some.length));
+  const places = await appendShards(volumes, some, targets);
   await volumes.sync(places);
   const shards = row.shards.map((place, i): Place | undefined => {
     const at = moving.indexOf(i);
@@ -98,14 +98,22 @@ export function changeGroup(
     if (current === undefined || !equalBytes(current, encodeGroupRow(number, before))) return false;
     if (after === undefined) batch.del('groups', number);
     else {
-      checkSegments(
-        batch,
-        after.shards.filter((place) => place !== undefined),
-      );
+      checkPlaces(batch, after.shards, before.shards);
       batch.put('groups', number, encodeGroupRow(number, after));
     }
     return true;
   }, 'sync');
+}
+
+/** Fills in what is missing; false where the shards that are there contradict each other. */
+function isRestored(row: GroupRow, records: (Uint8Array | undefined)[]): boolean {
+  try {
+    restoreGroup(row, records);
+    return true;
+  } catch (error) {
+    if (!isRegaliaError(error, 'REGALIA_CORRUPT')) throw error;
+    return false;
+  }
 }
 
 function soundRecords(

@@ -15,7 +15,7 @@ import type { LogEntry } from '../log/entry.js';
 import { readBounds } from '../log/sequence.js';
 import { contentsOf, type PieceOfContent, piecesOf, rootOf, rootsOfParents } from './contents.js';
 import { Marks } from './marks.js';
-import type { Subject } from './subject.js';
+import type { FoundPiece, Subject } from './subject.js';
 
 /** Steps between turns of the event loop. */
 const TURN_STEPS = 64;
@@ -24,6 +24,8 @@ const CONTENTS_MAX = 65_536;
 
 export class Marking {
   readonly marks = new Marks();
+  /** References to pieces that have no row: it was lost. */
+  lacking = 0;
   readonly #subject: Subject;
   readonly #signal: AbortSignal | undefined;
   /** By bucket: the first sequence of its log that was not walked yet. */
@@ -49,6 +51,13 @@ export class Marking {
         this.#next.set(key, at + 1);
       }
     }
+  }
+
+  /** Whether a commit refers to a piece, or to another of the same address: one stands in for the other. */
+  has({ number, row }: FoundPiece): boolean {
+    if (this.marks.has(number)) return true;
+    const others = this.#subject.blocks.index.candidates(row.address);
+    return others.some((id) => isPieceId(id) && this.marks.has(pieceNumber(id)));
   }
 
   /** Whether every commit of a log was walked, as a transaction sees them. */
@@ -78,10 +87,13 @@ export class Marking {
 
   /** All that may be the piece: where one is damaged, another is read in its place. */
   #piece({ id, address }: PieceOfContent): void {
-    if (isPieceId(id)) this.marks.add(pieceNumber(id));
-    for (const other of this.#subject.blocks.index.candidates(address)) {
-      if (isPieceId(other)) this.marks.add(pieceNumber(other));
-    }
+    const { backend, blocks } = this.#subject;
+    const others = blocks.index.candidates(address);
+    for (const one of [id, ...others]) if (isPieceId(one)) this.marks.add(pieceNumber(one));
+    const isHere = (one: number): boolean => {
+      return !isPieceId(one) || backend.view('pieces', pieceNumber(one)) !== undefined;
+    };
+    if (!isHere(id) && !others.some(isHere)) this.lacking++;
   }
 
   async #step(): Promise<void> {

@@ -9,16 +9,18 @@
  */
 import { addressText } from '../blocks/address.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { equalBytes } from '../bytes.js';
 import { turn } from '../chunks/turn.js';
 import { isRegaliaError, throwIfAborted } from '../errors.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
 import type { PieceRow, Place } from '../volumes/piece-row.js';
-import { pieceOfCopy } from '../volumes/piece-sources.js';
+import { pieceOfCopy, soundPiece } from '../volumes/piece-sources.js';
 import { copiesOf } from '../volumes/placement.js';
+import { changeRows } from '../volumes/row-changes.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';
 import { type Coded, codeContent } from './coding.js';
-import { contentsOf, piecesOf, rootOf } from './contents.js';
+import { contentsOf, piecesOf, rootOf, rowOfPiece } from './contents.js';
 import { restoreShards } from './group-repair.js';
 import { Rehousing } from './rehousing.js';
 import { type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
@@ -111,10 +113,10 @@ class Repair {
         const { redundancy } = storageRuleOf(this.#subject.storage, found.stream);
         const copies = Math.min(COPIES, copiesOf(redundancy));
         if (copies < 2) continue;
-        for (const { id } of piecesOf(this.#subject, found.ref)) {
+        for (const piece of piecesOf(this.#subject, found.ref)) {
           await this.#step();
-          if (!isPieceId(id)) continue;
-          const number = pieceNumber(id);
+          const number = rowOfPiece(this.#subject, piece)?.number;
+          if (number === undefined) continue;
           wanted.set(number, Math.max(copies, wanted.get(number) ?? 0));
         }
       }
@@ -154,11 +156,17 @@ class Repair {
     if (row.condemned === true) return;
     this.#result.pieces++;
     if (row.coded !== undefined) {
-      if (this.#lostGroups.has(row.coded.group)) this.#lost(found);
+      const { group } = row.coded;
+      const isLost = this.#subject.backend.view('groups', group) === undefined;
+      if (!isLost && !this.#lostGroups.has(group)) return;
+      if (!(await this.#takeOver(found))) this.#lost(found);
       return;
     }
     const { good, stored } = this.#sound(row);
-    if (stored === undefined) return this.#lost(found);
+    if (stored === undefined) {
+      if (!(await this.#takeOver(found))) this.#lost(found);
+      return;
+    }
     const want = Math.max(wanted, row.copies.length);
     const lacking = want - good.length;
     if (lacking <= 0) return;
@@ -169,8 +177,11 @@ class Repair {
     const to = able.slice(0, lacking);
     if (to.length < lacking) this.#result.thin++;
     if (to.length === 0) return;
-    // A copy that is only away is given up once another stands in its place.
-    const bad = row.copies.filter((copy) => !good.includes(copy));
+    // A copy that is only away is given up once another stands in its place; first what another of its volume replaces.
+    const replaced = ({ volume }: Place): number => (to.includes(volume) ? 0 : 1);
+    const bad = row.copies
+      .filter((copy) => !good.includes(copy))
+      .sort((a, b) => replaced(a) - replaced(b));
     await rehousing.add({ number, row, stored, to, drop: bad.slice(0, to.length) });
     this.#result.copiesRestored += to.length;
   }
@@ -189,6 +200,22 @@ class Repair {
       }
     }
     return { good, stored };
+  }
+
+  /** Gives a piece that is lost the places of another of its address, which was written since. */
+  async #takeOver({ number, row }: FoundPiece): Promise<boolean> {
+    const { backend, blocks, pieces } = this.#subject;
+    for (const id of blocks.index.candidates(row.address)) {
+      const other = isPieceId(id) ? pieces.row(pieceNumber(id)) : undefined;
+      if (other === undefined || pieceNumber(id) === number) continue;
+      if (!equalBytes(other.address, row.address)) continue;
+      if (soundPiece(pieces, other) === undefined) continue;
+      const after = { ...other, condemned: false };
+      const made = await changeRows(backend, [{ number, before: row, after }]);
+      this.#result.copiesRestored += made.length;
+      return made.length > 0;
+    }
+    return false;
   }
 
   #lost({ row }: FoundPiece): void {

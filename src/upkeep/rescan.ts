@@ -1,21 +1,31 @@
 /**
  * Rescan: the index of pieces from the segments alone, where rows were lost, or a volume brings what the store lacks.
  *
+ *     rows that cannot be read -> forgotten; addresses that lead nowhere -> forgotten; rows that none leads to -> found
  *     every record of every segment, checked -> a copy that no row names -> added to the piece's row, or to a new one
  *                                            -> shards of a group that no row names -> the group, and its pieces' rows
  *
- * Invariant: only what reads soundly is taken, and nothing that is there is taken away. Where rows were lost numbers
+ * Invariant: only what reads soundly is taken, and nothing that can be read is taken away. Where rows were lost numbers
  * are new, so that links into the table are wrong: pieces are found by their addresses then.
  */
 import type { Address } from '../blocks/address.js';
+import type { Backend } from '../blocks/backend.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
 import { concatBytes, equalBytes, hex } from '../bytes.js';
 import { turn } from '../chunks/turn.js';
 import { isRegaliaError, throwIfAborted } from '../errors.js';
-import { encodeGroupRow } from '../volumes/group-row.js';
+import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import type { PieceRow, Place } from '../volumes/piece-row.js';
 import { pieceOfCopy } from '../volumes/piece-sources.js';
-import { changeRows, isRetired, putPiece } from '../volumes/row-changes.js';
+import {
+  changeRow,
+  changeRows,
+  checkPlaces,
+  collections,
+  isRetired,
+  nextEpoch,
+  putPiece,
+} from '../volumes/row-changes.js';
 import { type RecordHead, RecordKind } from '../volumes/segment-format.js';
 import {
   decodeDirectory,
@@ -25,7 +35,8 @@ import {
 } from '../volumes/shard-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
 import { changeGroup } from './group-repair.js';
-import { groupSlices, type Subject } from './subject.js';
+import { mendTables } from './mend-tables.js';
+import { type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
 
 export interface RescanOptions {
   readonly signal?: AbortSignal | undefined;
@@ -49,6 +60,8 @@ interface MetGroup {
   readonly shape: GroupShape;
   readonly shards: (Place | undefined)[];
 }
+
+type GroupMember = ReturnType<typeof decodeDirectory>[number];
 
 /** Records taken in one transaction. */
 const BATCH = 256;
@@ -80,6 +93,7 @@ class Rescan {
   async run(): Promise<RescanResult> {
     const { backend, pieces } = this.#subject;
     pieces.volumes.refresh();
+    await mendTables(backend, this.#options.signal);
     for (const { entry, path, status } of pieces.volumes.list()) {
       if (status === 'missing' || status === 'foreign') continue;
       for (const [segment, size] of await segmentsIn(path)) {
@@ -130,13 +144,15 @@ class Rescan {
       const fresh = rowOfRecord(head, address, place);
       const known = this.#rowOf(address);
       if (known?.row.copies.some((copy) => samePlace(copy, place)) === true) continue;
-      if (known !== undefined && (known.row.coded !== undefined || !sameForm(known.row, fresh)))
-        continue;
+      // Of one that has no place left, any form will do.
+      const isBare = known !== undefined && this.#isBare(known.row);
+      if (known?.row.coded !== undefined && !isBare) continue;
+      if (known !== undefined && !isBare && !sameForm(known.row, fresh)) continue;
       if (!this.#isSound(fresh, place)) continue;
       if (known !== undefined) {
         const { number, row } = known;
         if (row.copies.some(({ volume }) => volume === place.volume)) continue;
-        const after = { ...row, copies: [...row.copies, place], condemned: false };
+        const after = { ...fresh, copies: [...row.copies, place], condemned: false };
         const made = await changeRows(backend, [{ number, before: row, after }]);
         this.#result.copies += made.length;
         continue;
@@ -148,6 +164,12 @@ class Rescan {
     this.#options.onProgress?.(this.#result);
     await turn();
     throwIfAborted(this.#options.signal, 'rescan');
+  }
+
+  /** Whether nothing is left that a piece could be read from. */
+  #isBare({ copies, coded }: PieceRow): boolean {
+    if (copies.length > 0) return false;
+    return coded === undefined || this.#subject.backend.view('groups', coded.group) === undefined;
   }
 
   #rowOf(address: Address): { number: number; row: PieceRow } | undefined {
@@ -192,49 +214,87 @@ class Rescan {
   /** Shards that groups lack, and groups that have no row. */
   async #groups(): Promise<void> {
     const { backend, pieces } = this.#subject;
-    for await (const slice of groupSlices(backend, 'rescan', this.#options.signal)) {
+    const { signal } = this.#options;
+    const held = await heldByGroup(backend, signal);
+    for await (const slice of groupSlices(backend, 'rescan', signal)) {
       for (const { number, row } of slice) {
         const key = `${hex(row.id)} ${row.data} ${row.parity}`;
         const met = this.#met.get(key);
         this.#met.delete(key);
-        if (met === undefined) continue;
-        const shards = row.shards.map((place, i) => place ?? met.shards[i]);
+        const shards = row.shards.map((place, i) => place ?? met?.shards[i]);
         const added = shards.filter((place, i) => place !== row.shards[i]).length;
-        if (added === 0) continue;
-        if (await changeGroup(backend, number, row, { ...row, shards }))
-          this.#result.shards += added;
+        const after = { ...row, shards };
+        const made = added > 0 && (await changeGroup(backend, number, row, after));
+        if (made) this.#result.shards += added;
         pieces.groups.forget(number);
+        if ((held.get(number) ?? 0) < row.piecesLength)
+          await this.#members(made ? after : row, number);
       }
     }
-    for (const met of this.#met.values()) {
-      if (met.shards.filter((place) => place !== undefined).length >= met.shape.data) {
-        await this.#group(met);
-      }
-    }
+    for (const { shape, shards } of this.#met.values()) await this.#members({ ...shape, shards });
   }
 
-  async #group({ shape, shards }: MetGroup): Promise<void> {
+  /** The rows of pieces that a group has and that lack one; of a group without a number, its own row, too. */
+  async #members(row: GroupRow, known?: number): Promise<void> {
     const { backend, pieces } = this.#subject;
-    const row = { ...shape, shards };
-    const number = await pieces.groupNumber();
-    const members = decodeDirectory(shape, restoreGroup(shape, pieces.groups.records(number, row)));
-    const lacking = members.filter(({ address }) => {
-      const known = this.#rowOf(address)?.row;
-      return known === undefined || (known.copies.length === 0 && known.coded === undefined);
-    });
+    const number = known ?? (await pieces.groupNumber());
+    const members = this.#directory(row, number);
+    const lacking: { piece: GroupMember; known: FoundPiece | undefined; number: number }[] = [];
+    for (const piece of members) {
+      const found = this.#rowOf(piece.address);
+      if (found !== undefined && !this.#isBare(found.row)) continue;
+      const own = found?.number ?? (await pieces.pieceNumber());
+      lacking.push({ piece, known: found, number: own });
+    }
     if (lacking.length === 0) return;
-    const numbers: number[] = [];
-    for (const _ of lacking) numbers.push(await pieces.pieceNumber());
-    await backend.write((batch) => {
-      batch.put('groups', number, encodeGroupRow(number, row));
-      for (const [i, { start, ...piece }] of lacking.entries()) {
-        const coded = { group: number, start };
-        putPiece(batch, numbers[i] as number, { ...piece, copies: [], coded });
+    const made = await backend.write((batch) => {
+      const encoded = encodeGroupRow(number, row);
+      const there = batch.get('groups', number);
+      // A collection may have forgotten it, and must not do so now.
+      if (known !== undefined && (there === undefined || !equalBytes(there, encoded))) return 0;
+      checkPlaces(batch, row.shards, known === undefined ? [] : row.shards);
+      nextEpoch(batch, collections(batch).condemnedMs);
+      batch.put('groups', number, encoded);
+      let count = 0;
+      for (const { piece, known: found, number: own } of lacking) {
+        const { start, ...shape } = piece;
+        const after = { ...shape, copies: [], coded: { group: number, start } };
+        if (found === undefined) putPiece(batch, own, after);
+        else if (!changeRow(batch, { number: own, before: found.row, after })) continue;
+        count++;
       }
+      return count;
     }, 'none');
-    this.#result.groups++;
-    this.#result.pieces += lacking.length;
+    if (made > 0 && known === undefined) this.#result.groups++;
+    this.#result.pieces += made;
   }
+
+  /** The pieces of a group; none where its shards do not give it back. */
+  #directory(row: GroupRow, number: number): GroupMember[] {
+    try {
+      const data = restoreGroup(row, this.#subject.pieces.groups.records(number, row));
+      return decodeDirectory(row, data);
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
+      return [];
+    }
+  }
+}
+
+/** Stored bytes of the pieces that are in each group, by its number. */
+async function heldByGroup(
+  backend: Backend,
+  signal: AbortSignal | undefined,
+): Promise<Map<number, number>> {
+  const held = new Map<number, number>();
+  for await (const slice of pieceSlices(backend, 'rescan', signal)) {
+    for (const { row } of slice) {
+      if (row.coded === undefined) continue;
+      const { group } = row.coded;
+      held.set(group, (held.get(group) ?? 0) + row.storedLength);
+    }
+  }
+  return held;
 }
 
 function addressOfRecord({ algorithm, digest }: RecordHead): Address {

@@ -16,27 +16,28 @@ export interface Coding {
   readonly parity: number;
 }
 
-/** A volume for each shard; undefined where there are too few. `address` spreads groups over them. */
+/** A volume for each shard that is not on one yet; undefined where there are too few. `address` spreads groups. */
 export function volumesForShards(
   volumes: VolumeSet,
   { data, parity }: Coding,
   address: Uint8Array,
   taken: readonly number[] = [],
+  count = data + parity - taken.length,
 ): number[] | undefined {
   const care = { redundancy: { kind: 'mirrored', copies: 1 }, content: 0, index: 0 } as const;
   const able = volumes.candidates(care, address);
   const held = new Map<number, number>(able.map((volume) => [volume, 0]));
   for (const volume of taken) held.set(volume, (held.get(volume) ?? 0) + 1);
   const chosen: number[] = [];
-  for (let shard = taken.length; shard < data + parity; shard++) {
+  while (chosen.length < count) {
     // The one that holds fewest; of these the most preferred.
     let best: number | undefined;
     for (const volume of able) {
       if (best === undefined || (held.get(volume) ?? 0) < (held.get(best) ?? 0)) best = volume;
     }
-    const count = best === undefined ? parity : (held.get(best) ?? 0);
-    if (best === undefined || count >= parity) return undefined;
-    held.set(best, count + 1);
+    const holds = best === undefined ? parity : (held.get(best) ?? 0);
+    if (best === undefined || holds >= parity) return undefined;
+    held.set(best, holds + 1);
     chosen.push(best);
   }
   return chosen;

@@ -59,6 +59,7 @@ async function* slices<Row>(
   decode: (number: number, bytes: Uint8Array) => Row,
   operation: string,
   signal: AbortSignal | undefined,
+  onDamaged?: (number: number) => void,
 ): AsyncGenerator<Found<Row>[], void, undefined> {
   for (let after = 0; after < PIECE_NUMBERS; ) {
     await turn();
@@ -70,11 +71,40 @@ async function* slices<Row>(
       last = key;
       const row = decodedOr(() => decode(key, bytes));
       if (row !== undefined) found.push({ number: key, row });
+      else onDamaged?.(key);
     }
     if (last === undefined) return;
     after = last;
     if (found.length > 0) yield found;
   }
+}
+
+/** A row that can't be read: what it names nobody knows. */
+export interface DamagedRow {
+  readonly table: 'pieces' | 'groups';
+  readonly number: number;
+}
+
+/** The rows of pieces and groups that can't be read. REGALIA_ABORTED. */
+export async function damagedRows(
+  backend: Backend,
+  operation: string,
+  signal?: AbortSignal,
+): Promise<DamagedRow[]> {
+  const damaged: DamagedRow[] = [];
+  for (const table of ['pieces', 'groups'] as const) {
+    const rows = slices<unknown>(backend, table, DECODERS[table], operation, signal, (number) => {
+      damaged.push({ table, number });
+    });
+    while ((await rows.next()).done !== true) throwIfAborted(signal, operation);
+  }
+  return damaged;
+}
+
+const DECODERS = { pieces: decodePieceRow, groups: decodeGroupRow } as const;
+
+export function isReadable(table: 'pieces' | 'groups', number: number, row: Uint8Array): boolean {
+  return decodedOr<unknown>(() => DECODERS[table](number, row)) !== undefined;
 }
 
 function decodedOr<Row>(decode: () => Row): Row | undefined {

@@ -103,7 +103,8 @@ export class Pieces implements PieceHome, StageHome {
       const failures: unknown[] = [];
       const block = this.#attempt(number, row, what, failures);
       if (block !== undefined) return block;
-      // Upkeep may have moved it after its row was read.
+      // Upkeep, here or in another process, may have moved it after its row was read.
+      this.backend.refresh();
       const now = this.#expect(number, address, what);
       if (equalBytes(encodePieceRow(number, now), encodePieceRow(number, row))) {
         throw this.#inVain(number, row, failures, what);

@@ -46,6 +46,11 @@ export function volumeEntries(reads: Reads): VolumeEntry[] {
   return entries;
 }
 
+/** Whether a store still has a volume. */
+export function hasVolume(reads: Reads, number: number): boolean {
+  return reads.view('meta', keyOf(number)) !== undefined;
+}
+
 export function putVolume(batch: Batch, entry: VolumeEntry): void {
   const { number, id, path, weight, state, sequence } = entry;
   assert(id.length === 16, 'the id of a volume has 16 bytes');

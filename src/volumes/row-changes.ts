@@ -16,6 +16,7 @@ import { openRow, sealRow } from '../blocks/rows.js';
 import { ByteReader, ByteWriter, concatBytes, equalBytes, utf8Bytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { encodePieceRow, type PieceRow, type Place } from './piece-row.js';
+import { hasVolume } from './registry.js';
 
 const VERSION = 1;
 const RETIRED = utf8Bytes('retired/');
@@ -49,7 +50,7 @@ export function changeRow(batch: Batch, { number, before, after }: RowChange): b
     batch.del('pieces', number);
     removeAddress(batch, addressPrefix(before.address), PIECE_IDS + number);
   } else {
-    checkSegments(batch, after.copies);
+    checkPlaces(batch, after.copies, before.copies);
     batch.put('pieces', number, encodePieceRow(number, after));
   }
   return true;
@@ -57,14 +58,29 @@ export function changeRow(batch: Batch, { number, before, after }: RowChange): b
 
 /** Puts the row of a new piece, and leads its address to it. REGALIA_CONFLICT. */
 export function putPiece(batch: Batch, number: number, row: PieceRow): void {
-  checkSegments(batch, row.copies);
+  checkPlaces(batch, row.copies);
   batch.put('pieces', number, encodePieceRow(number, row));
   putAddress(batch, addressPrefix(row.address), PIECE_IDS + number);
 }
 
-/** Refuses a row that would name a segment which is being emptied. */
-export function checkSegments(batch: Reads, places: readonly Place[]): void {
-  for (const { segment } of places) if (isRetired(batch, segment)) throw collected('a segment');
+/**
+ * Refuses a row that begins to name a segment which is being emptied, or a volume that was removed. What it named before
+ * it may go on naming: else nothing else of it could be changed. REGALIA_CONFLICT.
+ */
+export function checkPlaces(
+  batch: Reads,
+  places: readonly (Place | undefined)[],
+  before: readonly (Place | undefined)[] = [],
+): void {
+  for (const place of places) {
+    if (place === undefined || before.some((one) => samePlace(one, place))) continue;
+    if (isRetired(batch, place.segment)) throw collected('a segment');
+    if (!hasVolume(batch, place.volume)) throw collected('a volume');
+  }
+}
+
+function samePlace(a: Place | undefined, b: Place): boolean {
+  return a?.volume === b.volume && a.segment === b.segment && a.offset === b.offset;
 }
 
 /** What upkeep took from under a transaction that lasted long: it is run again. */
@@ -105,8 +121,8 @@ export function collections(reads: Reads): Collections {
   return { epoch, condemnedMs };
 }
 
-/** Raises the epoch. */
-export function nextEpoch(batch: Batch, condemnedMs: number): void {
+/** Raises the epoch, and returns it. */
+export function nextEpoch(batch: Batch, condemnedMs: number): number {
   const { epoch } = collections(batch);
   const body = new ByteWriter(24)
     .u8(VERSION)
@@ -114,4 +130,5 @@ export function nextEpoch(batch: Batch, condemnedMs: number): void {
     .varint(condemnedMs)
     .finish();
   batch.put('meta', GC, sealRow('meta', GC, body));
+  return epoch + 1;
 }

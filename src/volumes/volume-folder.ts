@@ -147,12 +147,23 @@ export async function segmentsIn(folder: string): Promise<Map<number, number>> {
     for (const name of (await readdir(folder)).sort()) {
       const match = /^seg-(\d{10})$/.exec(name);
       if (match === null) continue;
-      sizes.set(Number(match[1]), (await stat(path.join(folder, name))).size);
+      const size = await sizeOf(path.join(folder, name));
+      if (size !== undefined) sizes.set(Number(match[1]), size);
     }
   } catch (error) {
     throw fileError(error, folder, 'read');
   }
   return sizes;
+}
+
+/** The size of a file; undefined where a collection has removed it. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Free bytes where the folder is. */

@@ -30,6 +30,8 @@ export interface VolumeHost {
   resolve(path: string): string;
   /** A segment number that nobody has. */
   nextSegment(): Promise<number>;
+  /** Whether a segment is being emptied: then nothing more goes there. */
+  isRetired(segment: number): boolean;
   /**
    * Raises a volume's sequence in its folder and the registry, before this process first writes to it. REGALIA_VOLUME
    * where the folder is not there by now, or is an old copy.
@@ -217,8 +219,14 @@ export class VolumeSet {
 
   // Writing.
 
-  /** Looks whether volumes that were missing are here by now, so that they are written to. */
+  /** Looks what others have changed, and whether volumes that were missing are here: before new pieces are placed. */
   lookAgain(): void {
+    const entries = this.#host.entries();
+    const isNews = (entry: VolumeEntry): boolean => {
+      const known = this.#volumes.get(entry.number)?.entry;
+      return known === undefined || !sameEntry(known, entry);
+    };
+    if (entries.length !== this.#volumes.size || entries.some(isNews)) this.refresh();
     for (const volume of this.#volumes.values()) {
       if (volume.status === 'missing') this.#examine(volume);
     }
@@ -266,7 +274,9 @@ export class VolumeSet {
 
   async #writer(volume: Volume): Promise<SegmentWriter> {
     const current = await volume.writer;
-    if (current !== undefined && !current.failed && current.size < SEGMENT_BYTES) return current;
+    if (current !== undefined && !current.failed && current.size < SEGMENT_BYTES) {
+      if (!this.#host.isRetired(current.ids.number)) return current;
+    }
     // Others may have begun one while this waited.
     if (current !== undefined) await this.#retire(volume, current);
     volume.writer ??= this.#begin(volume);
@@ -367,4 +377,10 @@ export class VolumeSet {
     }
     for (const writer of writers) await writer.close();
   }
+}
+
+/** Whether nothing changed that writers should know of. */
+function sameEntry(a: VolumeEntry, b: VolumeEntry): boolean {
+  const same = a.state === b.state && a.weight === b.weight && a.path === b.path;
+  return same && equalBytes(a.id, b.id);
 }

@@ -173,6 +173,7 @@ t.test('weight 0, read-only and absent volumes are no candidates', async (t) => 
     entries: () => entries,
     resolve: (to) => `${folder}/${to}`,
     nextSegment: async () => 1,
+    isRetired: () => false,
     raise: async () => {},
   });
   const orders = addresses

@@ -1,0 +1,85 @@
+/**
+ * Mends what the tables say of pieces and groups, from the tables alone, before segments are looked through.
+ *
+ *     rows that cannot be read          -> removed: a checksum covers all of them, so nothing of them can be believed
+ *     addresses that lead to no row     -> removed
+ *     rows that no address leads to     -> found by theirs again
+ *
+ * Invariant: each row is judged again within the transaction that changes it, so that what others write stays.
+ */
+import { putAddress, removeAddress } from '../blocks/address-index.js';
+import type { Backend, Batch } from '../blocks/backend.js';
+import { readU48 } from '../blocks/body.js';
+import { addressPrefix } from '../blocks/extent.js';
+import { isPieceId, PIECE_IDS, pieceNumber } from '../blocks/piece-home.js';
+import { EMPTY } from '../bytes.js';
+import { turn } from '../chunks/turn.js';
+import { throwIfAborted } from '../errors.js';
+import { damagedRows, type FoundPiece, isReadable, pieceSlices } from './subject.js';
+
+const ID_LENGTH = 6;
+/** Rows of addresses that are looked at in one turn. */
+const SLICE = 4_096;
+
+/** REGALIA_ABORTED. */
+export async function mendTables(backend: Backend, signal: AbortSignal | undefined): Promise<void> {
+  for (const { table, number } of await damagedRows(backend, 'rescan', signal)) {
+    await backend.write((batch) => {
+      const row = batch.get(table, number);
+      if (row !== undefined && !isReadable(table, number, row)) batch.del(table, number);
+    }, 'none');
+  }
+  await removeDangling(backend, signal);
+  for await (const slice of pieceSlices(backend, 'rescan', signal)) {
+    const hidden = slice.filter((found) => !isIndexed(backend, found));
+    if (hidden.length === 0) continue;
+    await backend.write((batch) => {
+      for (const found of hidden) {
+        const { number, row } = found;
+        const isThere = batch.view('pieces', number) !== undefined;
+        if (!isThere || isIndexed(batch, found)) continue;
+        putAddress(batch, addressPrefix(row.address), PIECE_IDS + number);
+      }
+    }, 'none');
+  }
+}
+
+async function removeDangling(backend: Backend, signal: AbortSignal | undefined): Promise<void> {
+  for (let after = new Uint8Array(0); ; ) {
+    await turn();
+    throwIfAborted(signal, 'rescan');
+    backend.refresh();
+    let last: Uint8Array | undefined;
+    const dangling: { prefix: Uint8Array; id: number }[] = [];
+    const range = after.length === 0 ? { limit: SLICE } : { gt: after, limit: SLICE };
+    for (const { key, bytes } of backend.range('addresses', range)) {
+      last = key;
+      for (const id of idsIn(bytes))
+        if (leadsNowhere(backend, id)) dangling.push({ prefix: key, id });
+    }
+    if (dangling.length > 0) {
+      await backend.write((batch) => {
+        for (const { prefix, id } of dangling) {
+          if (leadsNowhere(batch, id)) removeAddress(batch, prefix, id);
+        }
+      }, 'none');
+    }
+    if (last === undefined) return;
+    after = last.slice();
+  }
+}
+
+function leadsNowhere(reads: Pick<Batch, 'view'>, id: number): boolean {
+  return isPieceId(id) && reads.view('pieces', pieceNumber(id)) === undefined;
+}
+
+function isIndexed(reads: Pick<Batch, 'get'>, { number, row }: FoundPiece): boolean {
+  const ids = reads.get('addresses', addressPrefix(row.address)) ?? EMPTY;
+  return idsIn(ids).includes(PIECE_IDS + number);
+}
+
+function idsIn(bytes: Uint8Array): number[] {
+  const ids: number[] = [];
+  for (let at = 0; at + ID_LENGTH <= bytes.length; at += ID_LENGTH) ids.push(readU48(bytes, at));
+  return ids;
+}
