@@ -55,7 +55,14 @@ export async function compact(
 ): Promise<void> {
   const chosen = await mostlyDead(subject, deadShare, quietMs, signal);
   for (let at = 0; at < chosen.length; at += ROUND) {
-    await empty(subject, chosen.slice(at, at + ROUND), compacted, signal);
+    const round = chosen.slice(at, at + ROUND);
+    try {
+      await empty(subject, round, compacted, signal);
+    } catch (error) {
+      // A volume was removed meanwhile: what is left of the round is for the next collection.
+      if (!isRegaliaError(error, 'REGALIA_VOLUME')) throw error;
+      compacted.stuck += round.length;
+    }
   }
 }
 
@@ -146,9 +153,9 @@ async function empty(
       continue;
     }
     const file = path.join(folder, segmentFile(number));
-    // Another process may have been at it, too.
-    const removed = await unlink(file).then(() => true, absent);
-    await syncFolder(folder);
+    // Another process may have been at it, too, or have removed the volume.
+    const removing = unlink(file).then(() => syncFolder(folder));
+    const removed = await removing.then(() => true, absent);
     pieces.volumes.forgetSegment(volume, number);
     if (removed !== true) continue;
     compacted.segments++;
