@@ -148,7 +148,8 @@ async function empty(
     const file = path.join(folder, segmentFile(number));
     // Another process may have been at it, too.
     const removed = await unlink(file).then(() => true, absent);
-    await syncFolder(folder);
+    // So may the whole volume be, once it was removed.
+    await syncFolder(folder).catch(absent);
     pieces.volumes.forgetSegment(volume, number);
     if (removed !== true) continue;
     compacted.segments++;
