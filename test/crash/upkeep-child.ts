@@ -50,7 +50,7 @@ async function drain(): Promise<void> {
     if (!isRegaliaError(error, 'REGALIA_VOLUME')) throw error;
     return;
   }
-  rmSync(from, { recursive: true });
+  rmSync(from, { recursive: true, force: true });
 }
 
 const UPKEEP = [
@@ -66,7 +66,9 @@ async function kept(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!isRegaliaError(error, 'REGALIA_CONFLICT')) throw error;
+    // The other may have removed the volume, too.
+    const quicker = ['REGALIA_CONFLICT', 'REGALIA_VOLUME', 'REGALIA_NOT_FOUND'];
+    if (!isRegaliaError(error) || !quicker.includes(error.code)) throw error;
   }
 }
 

@@ -11,7 +11,7 @@ import { encodePieceRow } from '../../src/volumes/piece-row.js';
 import { nextEpoch, putPiece, retire } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';
-import { backendOf, Lab, spilled } from './volumes-setup.js';
+import { backendOf, coreOf, Lab, spilled } from './volumes-setup.js';
 
 const ONCE = { kind: 'none' } as const;
 const MIRRORED = { kind: 'mirrored', copies: 2 } as const;
@@ -179,6 +179,10 @@ t.test('a transaction takes up again what was condemned beneath it', async (t) =
   t.match(await store.gc(), { condemned: Math.ceil(200_000 / 16_384), forgotten: 0 });
   await tx.commit();
   await other.close();
+  t.ok(
+    (await lab.pieces()).every(({ row }) => row.condemned !== true),
+    'found by address again',
+  );
   lab.contents.set('/found', bytes);
   lab.nowMs += GRACE_MS;
   t.match(await store.gc(), { condemned: 0, forgotten: 0, due: undefined });
@@ -362,6 +366,28 @@ t.test('groups whose pieces are forgotten free their shards', async (t) => {
     (await lab.groups()).map(({ number }) => number),
     [group.number],
   );
+  await lab.reopen();
+  t.same(await lab.unreadable(), []);
+  t.same(await lab.faults(), []);
+});
+
+t.test('shards whose segments a collection takes before they have a row', async (t) => {
+  const lab = new Lab(t, CODED);
+  await lab.volumes(3);
+  await lab.write({ '/a': noise(250_000, 1) });
+  const store = await lab.store();
+  const { pieces } = coreOf(store);
+  if (pieces === undefined) throw new Error('pieces have a home');
+  const { groupNumber } = pieces;
+  pieces.groupNumber = async () => {
+    pieces.groupNumber = groupNumber;
+    await store.gc(ALL);
+    return pieces.groupNumber();
+  };
+  await t.rejects(store.repair({ restedMs: 0 }), { code: 'REGALIA_CONFLICT' });
+  t.same(await lab.unreadable(), []);
+  t.equal((await store.repair({ restedMs: 0 })).coded.groups, 1);
+  await store.gc(NOW);
   await lab.reopen();
   t.same(await lab.unreadable(), []);
   t.same(await lab.faults(), []);
