@@ -167,7 +167,7 @@ class Attempt {
     return { landed: built.tip, write };
   }
 
-  /** Contents that were lost and are written again as they were change no tree: their pieces land alone, and heal it. */
+  /** Contents that were lost and are written again as they were change no tree: their pieces land alone. */
   async #heal(durability: Durability): Promise<void> {
     const { blocks } = this.#tx.fork.writers;
     if (!blocks.hasPieces) return;

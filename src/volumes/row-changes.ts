@@ -64,8 +64,8 @@ export function putPiece(batch: Batch, number: number, row: PieceRow): void {
 }
 
 /**
- * Refuses a row that begins to name a segment which is being emptied, or a volume that was removed. What it named before
- * it may go on naming: else nothing else of it could be changed. REGALIA_CONFLICT.
+ * Refuses a row that begins to name a segment which is being emptied, or a volume that was removed. What it named
+ * before it may go on naming: else nothing else of it could be changed. REGALIA_CONFLICT.
  */
 export function checkPlaces(
   batch: Reads,
