@@ -85,7 +85,7 @@ function samePlace(a: Place | undefined, b: Place): boolean {
 
 /** What upkeep took from under a transaction that lasted long: it is run again. */
 export function collected(what: string): RegaliaError {
-  const message = `a collection took ${what} that this transaction counted on`;
+  const message = `a collection took ${what} that was counted on`;
   return new RegaliaError('REGALIA_CONFLICT', message, { conflicts: [] }, { retryable: true });
 }
 

@@ -2,10 +2,10 @@
  * Collection: what no commit refers to goes, after its grace; nothing that a commit reaches does, whoever writes, reads
  * or stops meanwhile.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import t from 'tap';
 import { utf8Bytes } from '../../src/bytes.js';
-import { isRegaliaError } from '../../src/index.js';
+import { isRegaliaError, Regalia } from '../../src/index.js';
 import { encodeGroupRow } from '../../src/volumes/group-row.js';
 import { encodePieceRow } from '../../src/volumes/piece-row.js';
 import { nextEpoch, putPiece, retire } from '../../src/volumes/row-changes.js';
@@ -391,6 +391,29 @@ t.test('shards whose segments a collection takes before they have a row', async 
   await lab.reopen();
   t.same(await lab.unreadable(), []);
   t.same(await lab.faults(), []);
+});
+
+t.test('a backup that a collection came between', async (t) => {
+  const lab = new Lab(t, CODED);
+  await lab.volumes(3);
+  await lab.write({ '/a': noise(250_000, 1), '/b': noise(30_000, 2) });
+  const store = await lab.store();
+  await store.repair({ restedMs: 0 });
+  const backend = backendOf(store);
+  const { backup } = backend;
+  backend.backup = async (path) => {
+    backend.backup = backup;
+    await backend.backup(path);
+    await store.gc(ALL);
+  };
+  await t.rejects(store.backup(`${lab.folder}/copy`), { code: 'REGALIA_CONFLICT' });
+  await store.backup(`${lab.folder}/copy`);
+  const copy = await Regalia.open(`${lab.folder}/copy`, { readOnly: true });
+  t.same(await lab.unreadable(copy), []);
+  await copy.close();
+  // A file that is lost hinders no copy.
+  rmSync(lab.segments()[0] as string);
+  await store.backup(`${lab.folder}/another`);
 });
 
 t.test('where rows are lost or damaged no segment is emptied', async (t) => {
