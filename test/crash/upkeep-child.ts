@@ -42,7 +42,8 @@ async function drain(): Promise<void> {
   const { path: from } = dice.pick(volumes);
   await store.addVolume(path.join(folder, `v${process.pid}-${next}-${dice.below(1_000_000)}`));
   const { stuck } = await store.drainVolume(from);
-  if (stuck > 0) throw new Error(`${stuck} pieces are stuck on ${from}`);
+  // What another moves meanwhile may look stuck.
+  if (stuck > 0) return;
   try {
     await store.removeVolume(from);
   } catch (error) {
