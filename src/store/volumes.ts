@@ -9,10 +9,12 @@ import type { Backend, Batch } from '../blocks/backend.js';
 import { Lease } from '../blocks/lease.js';
 import { equalBytes, hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
+import { liveBytes } from '../upkeep/compact.js';
+import { codeOf } from '../volumes/file-error.js';
 import { Pieces } from '../volumes/pieces.js';
 import { Pool } from '../volumes/pool.js';
 import { putVolume, type VolumeEntry, volumeEntries } from '../volumes/registry.js';
-import { isRetired } from '../volumes/row-changes.js';
+import { collected, isRetired } from '../volumes/row-changes.js';
 import {
   createVolume,
   readVolume,
@@ -137,10 +139,11 @@ export async function listVolumes(pieces: Pieces): Promise<VolumeInfo[]> {
 
 /**
  * Copies all volumes into the folder of a copy of the store, whose tables were copied before: so what they name is
- * there. The copy has all of them within it.
+ * there, unless a collection has moved it since. The copy has all of them within it. REGALIA_CONFLICT: try again.
  */
 export async function copyVolumes(pieces: Pieces, folder: string, copy: Backend): Promise<void> {
   pieces.volumes.refresh();
+  const copied = new Set<string>();
   for (const { entry, path: from, status } of pieces.volumes.list()) {
     if (status === 'missing' || status === 'foreign') throw volumeError(entry.id, from, status);
     const within = `volumes/${entry.number}`;
@@ -150,11 +153,22 @@ export async function copyVolumes(pieces: Pieces, folder: string, copy: Backend)
     if (identity === undefined) throw volumeError(entry.id, from, 'missing');
     for (const number of (await segmentsIn(from)).keys()) {
       const name = segmentFile(number);
-      await copyFile(path.join(from, name), path.join(to, name), constants.COPYFILE_FICLONE);
+      try {
+        await copyFile(path.join(from, name), path.join(to, name), constants.COPYFILE_FICLONE);
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') continue;
+        throw error;
+      }
       await syncFile(path.join(to, name));
+      copied.add(`${entry.number} ${number}`);
     }
     await writeVolume(to, identity);
     await copy.write((batch) => putVolume(batch, { ...entry, path: within }), 'sync');
+  }
+  // What the store itself still names and lacks is lost, here as there.
+  const now = await liveBytes(pieces, undefined);
+  for (const named of (await liveBytes({ backend: copy }, undefined)).keys()) {
+    if (!copied.has(named) && !now.has(named)) throw collected('a segment');
   }
 }
 

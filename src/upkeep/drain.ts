@@ -67,9 +67,11 @@ async function drainPieces(
   const rehousing = new Rehousing(backend, pieces.volumes);
   const { moved, bytes } = { moved: result.pieces, bytes: result.bytes };
   for await (const slice of pieceSlices(backend, 'drain', signal)) {
-    for (const found of slice) {
-      if (!found.row.copies.some((copy) => copy.volume === volume)) continue;
-      if (!(await drainPiece(found, volume, pieces, rehousing))) result.stuck++;
+    for (const { number } of slice) {
+      // As it is by now: another may have moved it since the slice was read.
+      const row = pieces.row(number);
+      if (row === undefined || !row.copies.some((copy) => copy.volume === volume)) continue;
+      if (!(await drainPiece({ number, row }, volume, pieces, rehousing))) result.stuck++;
       result.pieces = moved + rehousing.moved;
       result.bytes = bytes + rehousing.bytes;
       await turn();

@@ -53,7 +53,10 @@ const LOST_MAX = 100;
 /** How many copies a number may stand for. */
 const COPIES = 255;
 
-/** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; what reading metadata throws. */
+/**
+ * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; REGALIA_CONFLICT where a collection took what was being
+ * written, which may be tried again; what reading metadata throws.
+ */
 export async function repair(subject: Subject, options: RepairOptions = {}): Promise<RepairResult> {
   return new Repair(subject, options).run();
 }

@@ -64,8 +64,8 @@ export function putPiece(batch: Batch, number: number, row: PieceRow): void {
 }
 
 /**
- * Refuses a row that begins to name a segment that is being emptied, or a volume that was removed. What it named before
- * it may go on naming: else nothing else of it could be changed. REGALIA_CONFLICT.
+ * Refuses a row that begins to name a segment which is being emptied, or a volume that was removed. What it named
+ * before it may go on naming: else nothing else of it could be changed. REGALIA_CONFLICT.
  */
 export function checkPlaces(
   batch: Reads,
@@ -85,7 +85,7 @@ function samePlace(a: Place | undefined, b: Place): boolean {
 
 /** What upkeep took from under a transaction that lasted long: it is run again. */
 export function collected(what: string): RegaliaError {
-  const message = `a collection took ${what} that this transaction counted on`;
+  const message = `a collection took ${what} that was counted on`;
   return new RegaliaError('REGALIA_CONFLICT', message, { conflicts: [] }, { retryable: true });
 }
 

@@ -1,6 +1,6 @@
 /**
- * A process that writes contents, and looks after them meanwhile: `FOLDER NAME FIRST SEED ROLE`. Commit n, from FIRST on,
- * puts `contentOf(NAME, n)`. Each one that was acknowledged is told as a line with its number. A `keeper` collects,
+ * A process that writes contents, and looks after them meanwhile: `FOLDER NAME FIRST SEED ROLE`. Commit n, from FIRST
+ * on, puts `contentOf(NAME, n)`. Each one that was acknowledged is told as a line with its number. A `keeper` collects,
  * repairs, codes and drains as well, and gives the store other volumes in the place of drained ones, whose folders it
  * removes; a `writer` only writes. It goes on until it is killed.
  */
@@ -42,7 +42,8 @@ async function drain(): Promise<void> {
   const { path: from } = dice.pick(volumes);
   await store.addVolume(path.join(folder, `v${process.pid}-${next}-${dice.below(1_000_000)}`));
   const { stuck } = await store.drainVolume(from);
-  if (stuck > 0) throw new Error(`${stuck} pieces are stuck on ${from}`);
+  // What another moves meanwhile may look stuck.
+  if (stuck > 0) return;
   try {
     await store.removeVolume(from);
   } catch (error) {

@@ -79,6 +79,9 @@ t.test('what the rules ask for is known after a rescan, too', async (t) => {
   await lab.volumes(7);
   const { coded } = await store.repair({ restedMs: 0 });
   t.equal(coded.pieces, Math.ceil(200_000 / 16_384));
+  const coding = (await lab.pieces()).filter(({ row }) => row.coded !== undefined);
+  const lengths = coding.map(({ row }) => row.plainLength).sort((a, b) => a - b);
+  t.same(lengths, [200_000 % 16_384, ...new Array(12).fill(16_384)], 'the pieces of the large one');
   for (const { row } of await lab.pieces()) {
     t.equal(row.copies.length, row.coded === undefined ? 3 : 0);
   }

@@ -234,3 +234,15 @@ export function groupsOf(store: Regalia): { number: number; row: GroupRow }[] {
 export async function spilled(tx: Transaction): Promise<void> {
   await tx.fork.writers.blocks.prepare();
 }
+
+/** Pieces that have rows and that no commit refers to, as of content `bytes`. */
+export async function garbage(lab: Lab, bytes: Uint8Array): Promise<void> {
+  const other = await lab.handle();
+  const tx = other.begin();
+  await tx.write('/garbage', 'content', bytes);
+  await spilled(tx);
+  const { blocks } = tx.fork.writers;
+  await backendOf(other).write((batch) => blocks.emit(batch), 'none');
+  tx[Symbol.dispose]();
+  await other.close();
+}
