@@ -8,7 +8,7 @@ import { Dice } from '../model/dice.js';
 import { judge, recordRun } from './cuts.js';
 import { copyStore, template, traces } from './runner.js';
 
-const STATES = 40;
+const STATES = 30;
 const folder = t.testdir();
 
 t.setTimeout(300_000);

@@ -7,7 +7,7 @@ import { Dice } from '../model/dice.js';
 import { copyStore, read, runWriter, template, traces } from './runner.js';
 import { somePoints, strike } from './strikes.js';
 
-const POINTS = 20;
+const POINTS = 14;
 const folder = t.testdir();
 
 t.setTimeout(300_000);
