@@ -2,14 +2,14 @@
  * Manifests that were read lately, by address: whoever reads here and there in a content decodes each of them once.
  *
  * Invariants: a manifest is kept only once its block was verified, and never changes; the cache of a block store is
- * bounded, about 1 MiB for 256 of them, and lives no longer than the store. Links in a manifest may grow old while it
+ * bounded, about 8 MiB for 2,048 of them, and lives no longer than the store. Links in a manifest may grow old while it
  * is kept, as they do in a block: addresses lead where ids are wrong.
  */
 import { type Address, addressKey } from '../blocks/address.js';
 import type { Manifest } from './manifest.js';
 
-/** They stand for 93 parts each in the mean: with pieces of 64 KiB, for 1.5 GiB. */
-const MOST = 256;
+/** They stand for 93 parts each in the mean: with pieces of 64 KiB, for 12 GiB. */
+const MOST = 2_048;
 
 const caches = new WeakMap<object, ManifestCache>();
 
