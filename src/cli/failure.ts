@@ -10,7 +10,8 @@ import { type ExitCode, UsageError } from './verb.js';
 /** What to do about it, by code. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
   REGALIA_KEY: 'a key is written /a/b; a name is 1 to 255 bytes without NUL and /',
-  REGALIA_RULE: 'what a rule hashes is fixed at first use; `regalia rules` changes how contents are kept',
+  REGALIA_RULE:
+    'what a rule hashes is fixed at first use; `regalia rules` changes how contents are kept',
   REGALIA_MISSING: 'attach the archive or volume that holds it, or run `regalia repair`',
   REGALIA_CORRUPT: 'run `regalia verify` to see all faults, then `regalia repair`',
   REGALIA_FORMAT: 'run `regalia verify` to see all faults, then `regalia repair`',
