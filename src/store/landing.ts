@@ -9,6 +9,9 @@ import type { Built } from './commit-builder.js';
 import { Line, type Tip } from './line.js';
 import type { Writers } from './writers.js';
 
+/** Staged bytes from which the way to the disk is long: on this thread it would hold up the event loop. */
+const LONG_BYTES = 262_144;
+
 /** Resolves with whether the head was still `from`, once the commits are as durable as asked. */
 export async function land(
   line: Line,
@@ -18,6 +21,8 @@ export async function land(
   durability: Durability,
 ): Promise<boolean> {
   const { core } = line;
+  const staged = writers.reduce((sum, { blocks }) => sum + blocks.storedBytes, 0);
+  const how = durability === 'sync' && staged > LONG_BYTES ? 'group' : durability;
   let well = false;
   try {
     well = await core.backend.write((batch) => {
@@ -30,7 +35,7 @@ export async function land(
       }
       putBranch(batch, line.owner, line.branch, { head: built.tip.address, id: row.id });
       return true;
-    }, durability);
+    }, how);
   } finally {
     line.settled(built.landed, well);
   }
