@@ -16,9 +16,11 @@ async function named(lab: Lab, volume: number): Promise<number> {
 t.test('a volume is drained while others write', async (t) => {
   const lab = new Lab(t, ONCE);
   await lab.volumes(3);
-  for (let i = 0; i < 8; i++) await lab.write({ [`/old/${i}`]: noise(100_000, i + 1) });
+  // Volumes have ids by chance, which decide where a content goes.
+  for (let i = 0; i < 8 || (await named(lab, 2)) === 0; i++) {
+    await lab.write({ [`/old/${i}`]: noise(100_000, i + 1) });
+  }
   const store = await lab.store();
-  t.ok((await named(lab, 2)) > 0);
   // One that has written to the volume before, and lands in the midst of it.
   const tx = store.begin();
   for (let i = 0; i < 6; i++) await tx.write(`/tx/${i}`, 'content', noise(100_000, 50 + i));
@@ -102,15 +104,19 @@ t.test('what is refused leaves the volume as it was', async (t) => {
 t.test('a volume that is given up', async (t) => {
   const lab = new Lab(t, ONCE);
   await lab.volumes(2);
-  for (let i = 0; i < 6; i++) await lab.write({ [`/${i}`]: noise(50_000, i + 1) });
+  let there = 0;
+  let count = 0;
+  // Until there is some on either, as chance has it.
+  while (count < 6 || there === 0 || there === count) {
+    await lab.write({ [`/${count++}`]: noise(50_000, count) });
+    there = (await lab.pieces()).filter(({ row }) => row.copies[0]?.volume === 2).length;
+  }
   const store = await lab.store();
-  const there = (await lab.pieces()).filter(({ row }) => row.copies[0]?.volume === 2).length;
-  t.ok(there > 0);
   const path = lab.path(2);
   t.same(await store.removeVolume(path, { lost: true }), { lost: there });
   await lab.reopen();
   const gone = await lab.unreadable();
-  t.ok(gone.length > 0 && gone.length < 6, 'what lay there is lost, the rest is not');
+  t.ok(gone.length > 0 && gone.length < count, 'what lay there is lost, the rest is not');
   t.ok((await lab.faults()).every((fault) => fault.startsWith('!')));
   for (const key of gone) await lab.write({ [key]: lab.contents.get(key) as Uint8Array });
   await lab.write({ '/new': noise(40_000, 99) });
