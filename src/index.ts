@@ -60,4 +60,5 @@ export type { Fault, FaultKind, VerifySummary } from './upkeep/fault.js';
 export type { RepairOptions, RepairResult } from './upkeep/repair.js';
 export type { RescanOptions, RescanResult } from './upkeep/rescan.js';
 export type { VerifyOptions, VerifyProgress } from './upkeep/verify.js';
+export type { ContentFault } from './volumes/content-fault.js';
 export type { Compression, RedundancyOption, StorageRule } from './volumes/storage-rules.js';

@@ -12,6 +12,7 @@ import {
   type Rules,
   type StreamRule,
 } from '../streams/rule.js';
+import type { ContentFault } from '../volumes/content-fault.js';
 import { WORKERS_MAX } from '../volumes/pool.js';
 import type { StorageOptions, StorageRuleOptions } from '../volumes/storage-rules.js';
 
@@ -39,6 +40,8 @@ export interface OpenOptions {
   readonly contentCacheBytes?: number;
   /** Threads that compress and decode chunks, 0 to 64: as many as there are processors, up to 4, unless told. */
   readonly workers?: number;
+  /** Told of what reads of contents went around: copies and shards that are not sound, volumes that are away. */
+  readonly onFault?: (fault: ContentFault) => void;
   /** How much memory a transaction's pending edits may take, in bytes. */
   readonly transactionBytes?: number;
   /** Snapshots older than this throw REGALIA_EXPIRED, in milliseconds. None by default. */
@@ -58,6 +61,7 @@ export interface Settings {
   readonly cacheBytes: number;
   readonly contentCacheBytes: number;
   readonly workers: number | undefined;
+  readonly onFault: ((fault: ContentFault) => void) | undefined;
   readonly transactionBytes: number;
   readonly snapshotMaxAgeMs: number;
   readonly now: () => number;
@@ -100,6 +104,7 @@ export function settingsOf(
       CONTENT_CACHE_BYTES_MIN,
     ),
     workers: checkedWorkers(options.workers),
+    onFault: options.onFault,
     transactionBytes: atLeast(
       'transactionBytes',
       options.transactionBytes ?? TRANSACTION_BYTES,

@@ -10,6 +10,7 @@ import { Lease } from '../blocks/lease.js';
 import { equalBytes, hex } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { liveBytes } from '../upkeep/compact.js';
+import { reportFaults } from '../volumes/content-fault.js';
 import { codeOf } from '../volumes/file-error.js';
 import { Pieces } from '../volumes/pieces.js';
 import { Pool } from '../volumes/pool.js';
@@ -87,7 +88,9 @@ export function openPieces(
     },
   });
   const pool = new Pool({ workers: settings.workers });
-  return new Pieces(backend, volumes, pool, { cacheBytes: settings.contentCacheBytes });
+  const pieces = new Pieces(backend, volumes, pool, { cacheBytes: settings.contentCacheBytes });
+  if (settings.onFault !== undefined) reportFaults(pieces, settings.onFault);
+  return pieces;
 }
 
 /**

@@ -64,6 +64,10 @@ export class VolumeSet {
   readonly #begun = new Set<number>();
   /** Segments that could not be brought to disk, and why: for whoever appended there and has not asked yet. */
   readonly #unflushed = new Map<number, unknown>();
+  /** Volumes that were told to be away, and have not been here since. */
+  readonly #toldAway = new Set<number>();
+  /** Told of a volume that is asked for and away, with its folder: once, until it is back. */
+  onAway: ((path: string) => void) | undefined;
 
   constructor(host: VolumeHost) {
     this.#host = host;
@@ -144,8 +148,20 @@ export class VolumeSet {
 
   /** Whether a volume can be read from. */
   isHere(number: number): boolean {
-    const status = this.#find(number)?.status;
-    return status !== undefined && status !== 'missing' && status !== 'foreign';
+    const volume = this.#find(number);
+    if (volume === undefined) return false;
+    const isHere = volume.status !== 'missing' && volume.status !== 'foreign';
+    if (isHere) this.#toldAway.delete(number);
+    else if (!this.#toldAway.has(number)) {
+      this.#toldAway.add(number);
+      this.onAway?.(volume.path);
+    }
+    return isHere;
+  }
+
+  /** The folder of a volume; '' where the registry knows none. */
+  pathOf(number: number): string {
+    return this.#volumes.get(number)?.path ?? '';
   }
 
   /** A volume as told to users. */
@@ -170,11 +186,6 @@ export class VolumeSet {
   /** The record at a place. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO. */
   readSync({ volume, segment, offset }: Place, storedLength: number): SegmentRecord {
     return this.#files(volume).readRecordSync({ segment, offset, storedLength });
-  }
-
-  /** The same without holding up the event loop. */
-  async read({ volume, segment, offset }: Place, storedLength: number): Promise<SegmentRecord> {
-    return this.#files(volume).readRecord({ segment, offset, storedLength });
   }
 
   /** Records of one segment that follow each other directly, by one read. */

@@ -14,11 +14,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import { concatBytes } from '../../src/bytes.js';
-import { isRegaliaError, Regalia, type RegaliaOptions } from '../../src/index.js';
+import { isRegaliaError, type Regalia, type RegaliaOptions } from '../../src/index.js';
 import type { Core } from '../../src/store/core.js';
 import type { Pieces } from '../../src/volumes/pieces.js';
 import { noise } from '../chunks/setup.js';
 import { prose } from './frames.js';
+import { within } from './setup.js';
 
 const MIB = 1_048_576;
 /** Noise that is stored as it is, text that is compressed, a hole, and noise again: enough to start workers. */
@@ -36,19 +37,6 @@ function folderOf(t: { teardown(work: () => void): void }): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'regalia-long-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return path.join(folder, 'store');
-}
-
-async function within<T>(
-  folder: string,
-  options: RegaliaOptions,
-  work: (store: Regalia) => Promise<T>,
-): Promise<T> {
-  const store = await Regalia.open(folder, options);
-  try {
-    return await work(store);
-  } finally {
-    await store.close();
-  }
 }
 
 async function put(store: Regalia): Promise<void> {
