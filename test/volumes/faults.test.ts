@@ -1,4 +1,6 @@
-/** What reads go around is told to `onFault`: copies, shards, volumes; and the read goes on, whatever the listener does. */
+/**
+ * What reads go around is told to `onFault`: copies, shards, volumes; and the read goes on, whatever the listener does.
+ */
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
