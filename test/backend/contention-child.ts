@@ -1,0 +1,94 @@
+/**
+ * One of several processes that write to one data file: `FOLDER SEED MS`. Rows have numbers that only grow, each taken
+ * within the write that puts it, and bytes that tell their number; old ones are deleted, so that pages are used again.
+ * It reads on while it writes, complains of the first row that is not as it was written, and goes on until its time is
+ * over or it is killed.
+ */
+import { writeSync } from 'node:fs';
+import type { Batch, Durability } from '../../src/blocks/backend.js';
+import { openLmdb } from '../../src/blocks/lmdb.js';
+import { Dice } from '../model/dice.js';
+
+const [folder = '', seed = '1', lifeMs = '1000'] = process.argv.slice(2);
+const NEXT = Uint8Array.of(1);
+const ROW_BYTES_MAX = 30_000;
+/** How far back rows are looked at, and deleted. */
+const KEPT = 1_500;
+const DURABILITIES: readonly Durability[] = ['none', 'none', 'none', 'group', 'sync'];
+
+const dice = new Dice(Number(seed));
+const backend = await openLmdb(folder);
+let until = Number.POSITIVE_INFINITY;
+
+function rowOf(number: number): Uint8Array {
+  const pattern = Buffer.alloc(8);
+  pattern.writeUInt32LE(number, 0);
+  pattern.writeUInt32LE(~number >>> 0, 4);
+  return new Uint8Array(Buffer.alloc(50 + ((number * 7_919) % ROW_BYTES_MAX), pattern));
+}
+
+function check(number: number, row: Uint8Array | undefined): void {
+  if (row === undefined || Buffer.compare(row, rowOf(number)) === 0) return;
+  const found = Buffer.from(row).readUInt32LE(8);
+  writeSync(2, `row ${number} of ${row.length} bytes has those of ${found}\n`);
+  process.exit(1);
+}
+
+function nextOf(reads: Pick<Batch, 'get'>): number {
+  const row = reads.get('meta', NEXT);
+  return row === undefined ? 1 : Buffer.from(row).readUInt32LE(0);
+}
+
+function recent(next: number): number {
+  return Math.max(1, next - dice.below(KEPT));
+}
+
+function add(batch: Batch, count: number): void {
+  const first = nextOf(batch);
+  const next = Buffer.alloc(4);
+  next.writeUInt32LE(first + count);
+  batch.put('meta', NEXT, new Uint8Array(next));
+  for (let number = first; number < first + count; number++) {
+    batch.put('extents', number, rowOf(number));
+  }
+}
+
+function thin(batch: Batch, count: number): void {
+  const next = nextOf(batch);
+  for (let i = 0; i < count; i++) {
+    const number = recent(next);
+    check(number, batch.view('extents', number));
+    if (dice.chance(0.5)) batch.del('extents', number);
+  }
+}
+
+async function write(): Promise<void> {
+  while (performance.now() < until) {
+    const count = 1 + dice.below(12);
+    const work = dice.next();
+    const body = (batch: Batch): void => {
+      if (work < 0.5) add(batch, count);
+      else if (work < 0.9) thin(batch, count + 1);
+    };
+    await backend.write(body, dice.pick(DURABILITIES));
+  }
+}
+
+async function read(): Promise<void> {
+  while (performance.now() < until) {
+    backend.refresh();
+    const next = nextOf(backend);
+    const turnEnds = performance.now() + dice.below(3);
+    do {
+      const number = recent(next);
+      check(number, backend.view('extents', number));
+    } while (performance.now() < turnEnds);
+    await new Promise((resolve) => setTimeout(resolve, dice.below(3)));
+  }
+}
+
+writeSync(1, 'ready\n');
+until = performance.now() + Number(lifeMs);
+await Promise.all([write(), write(), read()]);
+for (const { key, bytes } of backend.range('extents')) check(key, bytes);
+await backend.close();

@@ -1,0 +1,12 @@
+/** Several writing processes for a short while: see contention-child.ts. */
+import t from 'tap';
+import { Dice } from '../model/dice.js';
+import { contend } from './contention.js';
+
+t.test('no row is lost among three writers', async (t) => {
+  const seed = Date.now() % 1_000_000;
+  const { rounds, complaint } = await contend(t.testdir(), 3, 8, new Dice(seed));
+  t.comment(`${rounds} rounds, seed ${seed}`);
+  t.equal(complaint, '', `seed ${seed}`);
+  t.ok(rounds > 1);
+});
