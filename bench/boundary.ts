@@ -4,7 +4,8 @@
  * runs on the memory backend, with records of 100 bytes; nodes of all levels count.
  */
 import { addressText, SHA256 } from '../src/blocks/address.js';
-import { Blocks, type BlockWriter } from '../src/blocks/blocks.js';
+import { BlockWriter } from '../src/blocks/block-writer.js';
+import { Blocks } from '../src/blocks/blocks.js';
 import { openMemory } from '../src/blocks/memory.js';
 import { compareBytes } from '../src/bytes.js';
 import { boundaryHash, NATURAL } from '../src/tree/boundary.js';
@@ -38,7 +39,7 @@ class MapUnderTest {
   /** Puts the sorted names, and gives the number of nodes that were written, and how many of them are new. */
   async put(sorted: readonly Uint8Array[]): Promise<{ written: number; fresh: number }> {
     await this.#blocks.reserve(20_000);
-    const staged: BlockWriter = this.#blocks.writer();
+    const staged: BlockWriter = new BlockWriter(this.#blocks);
     const before = this.#seen.size;
     const put = staged.put.bind(staged);
     staged.put = (body, plainLength, address, base) => {

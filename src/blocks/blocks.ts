@@ -10,26 +10,13 @@
 import { copyBytes, equalBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
 import { absentBlock, isIntegrityError } from './absent.js';
-import { type Address, BlockKind, verifyBlock } from './address.js';
+import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
-import type { Backend, Batch } from './backend.js';
-import {
-  applyPatch,
-  type BodyWriter,
-  chainTooLong,
-  PATCH_DEPTH_MAX,
-  readStored,
-  type Stored,
-} from './body.js';
-import { ExtentBuilder, extentOf, putExtents, slotOf, slotRange } from './extent.js';
+import type { Backend } from './backend.js';
+import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, type Stored } from './body.js';
+import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
-import {
-  isPieceId,
-  type LongPieceRef,
-  type PieceCare,
-  type PieceHome,
-  type PieceStage,
-} from './piece-home.js';
+import { isPieceId, type LongPieceRef, type PieceHome } from './piece-home.js';
 
 /** A verified body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
 export interface Body {
@@ -47,13 +34,10 @@ export interface BlockRef {
   readonly id: number;
   readonly address: Address;
 }
-/** The deepest chain that writers make; readers allow a little more. */
-const PATCH_DEPTH = 8;
+
 const EXTENT_NUMBER_MAX = 0xffff_ffff;
 /** Below this many extents more are reserved in time. */
 const REPLENISH_BELOW = 32_768;
-/** Staged bytes from which a writer spills. */
-const SPILL_BYTES = 4 * 1_048_576;
 
 export class Blocks {
   readonly backend: Backend;
@@ -62,6 +46,8 @@ export class Blocks {
   readonly pieces: PieceHome | undefined;
   /** Extents that are not, or not surely, in the backend yet. */
   readonly #staged = new Map<number, ExtentBuilder>();
+  /** Extents whose landing failed: whoever lands next takes them along, since it may build on them. */
+  #owed: readonly ExtentBuilder[] = [];
   /** Extent 0 is never used, so that an id of 0 can mean: unknown. */
   readonly #numbers: Lease;
 
@@ -229,149 +215,18 @@ export class Blocks {
     this.#staged.delete(extent.number);
   }
 
-  writer(): BlockWriter {
-    return new BlockWriter(this);
-  }
-}
-
-/** Stages the blocks of one transaction. */
-export class BlockWriter {
-  readonly blocks: Blocks;
-  readonly #pieces: PieceStage | undefined;
-  #open: ExtentBuilder | undefined;
-  #closed: ExtentBuilder[] = [];
-  #closedBytes = 0;
-  #spilling: Promise<void> | undefined;
-  /** Blocks and stored bytes staged so far, for figures. */
-  blockCount = 0;
-  storedBytes = 0;
-  /** Whether pieces were staged that were not to be had. */
-  hasPieces = false;
-
-  constructor(blocks: Blocks) {
-    this.blocks = blocks;
-    this.#pieces = blocks.pieces?.stage();
+  get owed(): readonly ExtentBuilder[] {
+    return this.#owed;
   }
 
-  /** Stages a piece, whose first `plainLength` bytes in `body` hash to `address`, and returns its id. */
-  putPiece(body: BodyWriter, plainLength: number, address: Address, care?: PieceCare): number {
-    if (this.#pieces === undefined) return this.put(body, plainLength, address);
-    this.blockCount++;
-    this.hasPieces = true;
-    return this.#pieces.put(body.bytes.subarray(0, plainLength), address, care);
+  owe(extents: readonly ExtentBuilder[]): void {
+    this.#owed = [...this.#owed, ...extents];
   }
 
-  /** A block that is here already is referred to by what is staged. */
-  uses(id: number): void {
-    if (isPieceId(id)) this.#pieces?.uses(id);
-  }
-
-  /**
-   * Stages the body in `body`, whose first `plainLength` bytes hash to `address`, and returns its id. Where `base` is
-   * given, `body` was built on that block's body, and is stored as a patch on it if that pays.
-   */
-  put(
-    body: BodyWriter,
-    plainLength: number,
-    address: Address,
-    base?: { readonly id: number; readonly depth: number },
-  ): number {
-    if (this.#pieces !== undefined && body.bytes[0] === BlockKind.piece) {
-      return this.putPiece(body, plainLength, address);
-    }
-    this.#open ??= this.blocks.takeExtent();
-    const { stored } = this.#open;
-    const before = stored.length;
-    const pays =
-      base !== undefined && base.depth < PATCH_DEPTH && body.keptLength * 2 > body.length;
-    if (pays) body.writePatch(stored, base.id, plainLength);
-    else body.writeWhole(stored, plainLength);
-    this.patched = pays;
-    this.blockCount++;
-    this.storedBytes += stored.length - before;
-    const id = this.#open.close(address);
-    if (this.#open.full) this.#closeExtent();
-    return id;
-  }
-
-  /** Whether the last `put` stored a patch. */
-  patched = false;
-
-  #closeExtent(): void {
-    if (this.#open === undefined) return;
-    this.#closed.push(this.#open);
-    this.#closedBytes += this.#open.stored.length;
-    this.#open = undefined;
-  }
-
-  /** Whether enough is staged that `spill` pays. */
-  get heavy(): boolean {
-    return this.#closedBytes >= SPILL_BYTES || this.#pieces?.heavy === true;
-  }
-
-  /**
-   * Begins to write the extents that are complete, once those before them are written. They stay garbage until a
-   * commit refers to them. `drain` waits for the last.
-   */
-  async spill(): Promise<void> {
-    await this.drain();
-    await this.#pieces?.spill();
-    const extents = this.#closed;
-    this.#closed = [];
-    this.#closedBytes = 0;
-    if (extents.length === 0) return;
-    this.#spilling = this.#write(extents);
-    // A failure shows at the next spill or drain.
-    this.#spilling.catch(() => {});
-  }
-
-  async #write(extents: ExtentBuilder[]): Promise<void> {
-    try {
-      // 'group': the engine writes on a thread of its own.
-      await this.blocks.backend.write((batch) => putExtents(batch, extents), 'group');
-    } catch (error) {
-      // They are still wanted: whoever goes on writes them with the rest.
-      this.#closed.unshift(...extents);
-      throw error;
-    }
-    for (const extent of extents) this.blocks.settled(extent);
-  }
-
-  /** Resolves when nothing is being written. What failed to be is staged again, and rejects once. */
-  async drain(): Promise<void> {
-    const spilling = this.#spilling;
-    this.#spilling = undefined;
-    await spilling;
-  }
-
-  /** Resolves when nothing is being written, and all pieces are on disk: what `emit` asks for. */
-  async prepare(): Promise<void> {
-    await this.drain();
-    await this.#pieces?.prepare();
-  }
-
-  /** Puts all that is still staged into the transaction that moves the head; `settle` follows once it has landed. */
-  emit(batch: Batch): void {
-    this.#closeExtent();
-    putExtents(batch, this.#closed);
-    this.#pieces?.emit(batch);
-  }
-
-  /** What `emit` put has landed. */
-  settle(): void {
-    for (const extent of this.#closed) this.blocks.settled(extent);
-    this.#closed = [];
-    this.#closedBytes = 0;
-    this.#pieces?.settle();
-  }
-
-  /** Forgets what is staged. */
-  discard(): void {
-    this.#closeExtent();
-    for (const extent of this.#closed) this.blocks.dropped(extent);
-    this.#closed = [];
-    this.#closedBytes = 0;
-    this.#pieces?.discard();
+  /** Owed extents are in the backend now. */
+  paid(extents: readonly ExtentBuilder[]): void {
+    this.#owed = this.#owed.filter((one) => !extents.includes(one));
+    for (const extent of extents) this.settled(extent);
   }
 }
 

@@ -15,7 +15,8 @@ import {
   addressOf,
   BlockKind,
 } from '../blocks/address.js';
-import type { Blocks, BlockWriter } from '../blocks/blocks.js';
+import type { BlockWriter } from '../blocks/block-writer.js';
+import type { Blocks } from '../blocks/blocks.js';
 import { type BodyWriter, readU48 } from '../blocks/body.js';
 import type { PieceCare } from '../blocks/piece-home.js';
 

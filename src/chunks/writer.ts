@@ -10,7 +10,8 @@
  * a failed writer has staged is garbage that nothing refers to.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
-import type { Blocks, BlockWriter } from '../blocks/blocks.js';
+import type { BlockWriter } from '../blocks/block-writer.js';
+import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { concatBytes, copyBytes } from '../bytes.js';
 import { assert, throwIfAborted } from '../errors.js';

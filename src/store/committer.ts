@@ -141,9 +141,19 @@ class Attempt {
   }
 
   async build(durability: Durability): Promise<{ landed: Landed; write?: Promise<boolean> }> {
+    const { core } = this.#tx.line;
+    core.check();
+    try {
+      return await this.#build(durability);
+    } catch (error) {
+      this.#writers.blocks.discard();
+      throw error;
+    }
+  }
+
+  async #build(durability: Durability): Promise<{ landed: Landed; write?: Promise<boolean> }> {
     const { line } = this.#tx;
     const { core } = line;
-    core.check();
     while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
     await this.#tx.fork.writers.blocks.prepare();
     const tip = line.tip();

@@ -1,6 +1,6 @@
 /**
  * Landing: the one write that makes commits count. The head is compared with the one they were built on; if it moved,
- * nothing is written.
+ * nothing is written: the blocks go with the next landing, since transactions may have begun on the commits meanwhile.
  */
 import { addressText } from '../blocks/address.js';
 import type { Durability } from '../blocks/backend.js';
@@ -37,6 +37,7 @@ export async function land(
       return true;
     }, how);
   } finally {
+    if (!well) for (const writer of writers) writer.blocks.owe();
     line.settled(built.landed, well);
   }
   if (!well) return false;

@@ -92,7 +92,13 @@ export async function mergeInto(
       await line.quiet();
       while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
       while (core.blocks.available < RESERVE) await core.blocks.reserve(RESERVE);
-      return tryMerge(line, nested, from, options, durability);
+      const writers = new Writers(core.cache, core.blocks);
+      try {
+        return await tryMerge(line, writers, nested, from, options, durability);
+      } catch (error) {
+        writers.blocks.discard();
+        throw error;
+      }
     });
     if (attempt.write === undefined || (await attempt.write)) return attempt.outcome;
   }
@@ -106,6 +112,7 @@ interface Attempt {
 
 async function tryMerge(
   line: Line,
+  writers: Writers,
   nested: NestedTarget | undefined,
   from: Address,
   options: MergeOptions,
@@ -115,7 +122,6 @@ async function tryMerge(
   const tip = line.stored();
   const ours = nested === undefined ? tip : nested.landedIn(tip);
   const theirs = line.landed(from);
-  const writers = new Writers(core.cache, core.blocks);
   const words = {
     message: options.message ?? 'merge',
     actor: options.actor ?? core.settings.actor,

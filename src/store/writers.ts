@@ -3,7 +3,8 @@
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { type Address, addressInto } from '../blocks/address.js';
-import type { Blocks, BlockWriter } from '../blocks/blocks.js';
+import { BlockWriter } from '../blocks/block-writer.js';
+import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { PieceIndex } from '../chunks/staging.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -18,7 +19,7 @@ export class Writers {
 
   constructor(cache: NodeCache, blocks: Blocks) {
     this.cache = cache;
-    this.blocks = blocks.writer();
+    this.blocks = new BlockWriter(blocks);
   }
 
   readonly for = (algorithm: AlgorithmNumber): NodeWriter => {

@@ -6,7 +6,8 @@
  */
 import { addressText, sameAddress } from '../blocks/address.js';
 import type { Batch, Durability } from '../blocks/backend.js';
-import type { Blocks, BlockWriter } from '../blocks/blocks.js';
+import { BlockWriter } from '../blocks/block-writer.js';
+import type { Blocks } from '../blocks/blocks.js';
 import { ByteReader, equalBytes, hex } from '../bytes.js';
 import { turn } from '../chunks/turn.js';
 import { isRegaliaError, type RegaliaError } from '../errors.js';
@@ -113,7 +114,7 @@ export class Intake {
     this.#options = options;
     this.#reader = reader;
     this.#beginning = at;
-    this.#writer = blocks.writer();
+    this.#writer = new BlockWriter(blocks);
     this.#stage = new ImportStage(blocks.backend, at.digest);
     this.#blocks = new BlockReceiver(blocks, this.#writer, { contents });
     const cache = new NodeCache(blocks, context.cacheBytes ?? CACHE_BYTES);

@@ -6,7 +6,8 @@
  * there are none. So nothing is kept that no commit leads to, and no more is remembered than blocks staged lately.
  */
 import { type Address, addressKey, addressOf, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
-import type { Blocks, BlockWriter } from '../blocks/blocks.js';
+import type { BlockWriter } from '../blocks/block-writer.js';
+import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
 import { pieceBytes } from '../chunks/piece.js';

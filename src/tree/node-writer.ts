@@ -6,7 +6,7 @@
 
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { type Address, addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
-import type { BlockWriter } from '../blocks/blocks.js';
+import type { BlockWriter } from '../blocks/block-writer.js';
 import { BodyWriter } from '../blocks/body.js';
 import { equalBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';

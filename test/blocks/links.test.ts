@@ -1,6 +1,7 @@
 /** Links are not hashed: one that leads nowhere, or elsewhere, is noticed by the address and mended by the index. */
 import t from 'tap';
 import { addressOf, BLOCK_VERSION, BlockKind, SHA256 } from '../../src/blocks/address.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { openMemory } from '../../src/blocks/memory.js';
@@ -10,7 +11,7 @@ async function stored() {
   const backend = openMemory();
   const blocks = new Blocks(backend);
   await blocks.reserve(8);
-  const writer = blocks.writer();
+  const writer = new BlockWriter(blocks);
   const put = (text: string) => {
     const body = new BodyWriter();
     body.all(Uint8Array.of(BlockKind.piece, BLOCK_VERSION, SHA256));

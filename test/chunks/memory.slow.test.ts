@@ -8,6 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { SHA256 } from '../../src/blocks/address.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openLmdb } from '../../src/blocks/lmdb.js';
 import { ContentReader } from '../../src/chunks/reader.js';
@@ -47,7 +48,7 @@ function* parts(hash: ReturnType<typeof createHash>, watch: () => void): Generat
 t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) => {
   const backend = await openLmdb(join(t.testdir(), 'store'));
   const blocks = new Blocks(backend);
-  const writer = blocks.writer();
+  const writer = new BlockWriter(blocks);
   collect();
   const start = held();
   let most = 0;

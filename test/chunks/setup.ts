@@ -2,7 +2,8 @@
  * What the tests of contents share: a store in memory, seeded bytes, and a count of the blocks that are read.
  */
 import { type AlgorithmNumber, SHA256 } from '../../src/blocks/address.js';
-import { Blocks, type BlockWriter } from '../../src/blocks/blocks.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
+import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import type { ContentRef } from '../../src/chunks/content.js';
 import type { ContentReads } from '../../src/chunks/reader.js';
@@ -11,7 +12,7 @@ import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 
 export class Store {
   readonly blocks = new Blocks(openMemory());
-  readonly writer: BlockWriter = this.blocks.writer();
+  readonly writer: BlockWriter = new BlockWriter(this.blocks);
   pieces = new PieceIndex();
 
   content(pieceBytes: number, algorithm: AlgorithmNumber = SHA256): ContentWriter {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import t from 'tap';
 import { SHA256 } from '../../src/blocks/address.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { concatBytes, equalBytes, utf8Bytes } from '../../src/bytes.js';
 import { type ContentRef, sameContent } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
@@ -288,7 +289,7 @@ t.test('many contents are written at once, each by a transaction of its own', as
   const sources = Array.from({ length: 100 }, (_, i) => noise(300_000, i + 1));
   const refs = await Promise.all(
     sources.map((bytes) =>
-      new ContentWriter(blocks, blocks.writer(), SHA256, chunking).write(later([bytes])),
+      new ContentWriter(blocks, new BlockWriter(blocks), SHA256, chunking).write(later([bytes])),
     ),
   );
   for (const [i, ref] of refs.entries()) {

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { BLAKE3, SHA256, sameAddress } from '../../src/blocks/address.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../../src/bytes.js';
 import { sameContent } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
@@ -79,8 +80,10 @@ t.test('a splitter that looks at content gives the same pieces for any split', a
         const bytes = noise(length, seed);
         const { blocks } = new Store();
         await blocks.reserve(2 * extentsFor(length, splitter));
-        const whole = new ContentWriter(blocks, blocks.writer(), SHA256, splitter).put(bytes);
-        const writer = new ContentWriter(blocks, blocks.writer(), SHA256, splitter);
+        const whole = new ContentWriter(blocks, new BlockWriter(blocks), SHA256, splitter).put(
+          bytes,
+        );
+        const writer = new ContentWriter(blocks, new BlockWriter(blocks), SHA256, splitter);
         let at = 0;
         for (const step of steps) writer.push(bytes.slice(at, (at = Math.min(length, at + step))));
         writer.push(bytes.slice(at));

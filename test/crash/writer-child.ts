@@ -6,7 +6,7 @@
  * block of a commit on its way to the engine, `lie` writes other bytes than planned.
  */
 import { writeSync } from 'node:fs';
-import { BlockWriter } from '../../src/blocks/blocks.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { isRegaliaError, Regalia } from '../../src/index.js';
 import { contentsOf } from '../model/truth.js';
 import { edit } from './plan.js';

@@ -11,6 +11,7 @@ import {
   parseAddress,
   SHA256,
 } from '../../src/blocks/address.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { openMemory } from '../../src/blocks/memory.js';
@@ -59,7 +60,7 @@ export interface Example {
 export const backend = openMemory();
 const blocks = new Blocks(backend);
 await blocks.reserve(8);
-const staged = blocks.writer();
+const staged = new BlockWriter(blocks);
 const writer = new NodeWriter(new NodeCache(blocks, 4_194_304), staged, SHA256);
 
 function inline(text: string): StreamPart {

@@ -5,6 +5,7 @@
  */
 import t from 'tap';
 import { type Address, addressOf, BlockKind, SHA256 } from '../../src/blocks/address.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { openMemory } from '../../src/blocks/memory.js';
@@ -41,7 +42,7 @@ class Forge {
   readonly #blocks = new Blocks(openMemory());
   readonly #writer = new NodeWriter(
     new NodeCache(this.#blocks, 4 * 1024 * 1024),
-    this.#blocks.writer(),
+    new BlockWriter(this.#blocks),
     SHA256,
   );
   readonly #frames: { type: FrameType; body: Uint8Array }[] = [];

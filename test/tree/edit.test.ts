@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { SHA256 } from '../../src/blocks/address.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import { compareBytes, hex, utf8Bytes } from '../../src/bytes.js';
@@ -52,7 +53,7 @@ async function fixture() {
   const blocks = new Blocks(openMemory());
   await blocks.reserve(20_000);
   const cache = new NodeCache(blocks, 64 * 1024 * 1024);
-  const writer = new NodeWriter(cache, blocks.writer(), SHA256);
+  const writer = new NodeWriter(cache, new BlockWriter(blocks), SHA256);
   return { cache, writer };
 }
 

@@ -3,6 +3,7 @@
  */
 import { SHA256 } from '../../src/blocks/address.js';
 import type { Backend } from '../../src/blocks/backend.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import { compareBytes, nameBytes, utf8Bytes } from '../../src/bytes.js';
@@ -154,7 +155,7 @@ export class Laboratory {
   private constructor(blocks: Blocks, cacheBytes: number) {
     this.blocks = blocks;
     this.cache = new NodeCache(blocks, cacheBytes);
-    this.writer = new NodeWriter(this.cache, blocks.writer(), SHA256);
+    this.writer = new NodeWriter(this.cache, new BlockWriter(blocks), SHA256);
   }
 
   static async open(backend: Backend = openMemory(), extents = 40_000): Promise<Laboratory> {

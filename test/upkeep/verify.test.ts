@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { addressOf, addressText, parseAddress } from '../../src/blocks/address.js';
+import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { BodyWriter, u48Bytes } from '../../src/blocks/body.js';
 import { isPieceId, pieceNumber } from '../../src/blocks/piece-home.js';
 import { sealRow } from '../../src/blocks/rows.js';
@@ -348,7 +349,7 @@ async function flipContent({ backend, core }: Held, id: number): Promise<void> {
 
 /** Stores any bytes as a block. */
 async function putBlock({ core, backend }: Held, plain: Uint8Array) {
-  const writer = core.blocks.writer();
+  const writer = new BlockWriter(core.blocks);
   await core.blocks.reserve(1);
   const body = new BodyWriter();
   body.all(plain);

@@ -1,0 +1,177 @@
+/**
+ * Staging blocks: those of one transaction gather in extents, and count once something that is durable refers to them.
+ *
+ *     put, put, … -> spill, when heavy: on disk, and garbage still
+ *                 -> prepare -> emit, within the write that moves the head -> settle, or owe where it failed
+ *
+ * Extents that were announced are never lost: what was begun on them meanwhile may hold patches on their blocks.
+ */
+import { type Address, BlockKind } from './address.js';
+import type { Batch } from './backend.js';
+import type { Blocks } from './blocks.js';
+import type { BodyWriter } from './body.js';
+import { type ExtentBuilder, putExtents } from './extent.js';
+import { isPieceId, type PieceCare, type PieceStage } from './piece-home.js';
+
+/** The deepest chain that writers make; readers allow a little more. */
+const PATCH_DEPTH = 8;
+/** Staged bytes from which a writer spills. */
+const SPILL_BYTES = 4 * 1_048_576;
+
+/** Stages the blocks of one transaction. */
+export class BlockWriter {
+  readonly blocks: Blocks;
+  readonly #pieces: PieceStage | undefined;
+  #open: ExtentBuilder | undefined;
+  #closed: ExtentBuilder[] = [];
+  #closedBytes = 0;
+  /** What `emit` wrote for others. */
+  #paying: readonly ExtentBuilder[] = [];
+  #spilling: Promise<void> | undefined;
+  /** Blocks and stored bytes staged so far, for figures. */
+  blockCount = 0;
+  storedBytes = 0;
+  /** Whether pieces were staged that were not to be had. */
+  hasPieces = false;
+
+  constructor(blocks: Blocks) {
+    this.blocks = blocks;
+    this.#pieces = blocks.pieces?.stage();
+  }
+
+  /** Stages a piece, whose first `plainLength` bytes in `body` hash to `address`, and returns its id. */
+  putPiece(body: BodyWriter, plainLength: number, address: Address, care?: PieceCare): number {
+    if (this.#pieces === undefined) return this.put(body, plainLength, address);
+    this.blockCount++;
+    this.hasPieces = true;
+    return this.#pieces.put(body.bytes.subarray(0, plainLength), address, care);
+  }
+
+  /** A block that is here already is referred to by what is staged. */
+  uses(id: number): void {
+    if (isPieceId(id)) this.#pieces?.uses(id);
+  }
+
+  /**
+   * Stages the body in `body`, whose first `plainLength` bytes hash to `address`, and returns its id. Where `base` is
+   * given, `body` was built on that block's body, and is stored as a patch on it if that pays.
+   */
+  put(
+    body: BodyWriter,
+    plainLength: number,
+    address: Address,
+    base?: { readonly id: number; readonly depth: number },
+  ): number {
+    if (this.#pieces !== undefined && body.bytes[0] === BlockKind.piece) {
+      return this.putPiece(body, plainLength, address);
+    }
+    this.#open ??= this.blocks.takeExtent();
+    const { stored } = this.#open;
+    const before = stored.length;
+    const pays =
+      base !== undefined && base.depth < PATCH_DEPTH && body.keptLength * 2 > body.length;
+    if (pays) body.writePatch(stored, base.id, plainLength);
+    else body.writeWhole(stored, plainLength);
+    this.patched = pays;
+    this.blockCount++;
+    this.storedBytes += stored.length - before;
+    const id = this.#open.close(address);
+    if (this.#open.full) this.#closeExtent();
+    return id;
+  }
+
+  /** Whether the last `put` stored a patch. */
+  patched = false;
+
+  #closeExtent(): void {
+    if (this.#open === undefined) return;
+    this.#closed.push(this.#open);
+    this.#closedBytes += this.#open.stored.length;
+    this.#open = undefined;
+  }
+
+  /** Whether enough is staged that `spill` pays. */
+  get heavy(): boolean {
+    return this.#closedBytes >= SPILL_BYTES || this.#pieces?.heavy === true;
+  }
+
+  /**
+   * Begins to write the extents that are complete, once those before them are written. They stay garbage until a
+   * commit refers to them. `drain` waits for the last.
+   */
+  async spill(): Promise<void> {
+    await this.drain();
+    await this.#pieces?.spill();
+    const extents = this.#closed;
+    this.#closed = [];
+    this.#closedBytes = 0;
+    if (extents.length === 0) return;
+    this.#spilling = this.#write(extents);
+    // A failure shows at the next spill or drain.
+    this.#spilling.catch(() => {});
+  }
+
+  async #write(extents: ExtentBuilder[]): Promise<void> {
+    try {
+      // 'group': the engine writes on a thread of its own.
+      await this.blocks.backend.write((batch) => putExtents(batch, extents), 'group');
+    } catch (error) {
+      // They are still wanted: whoever goes on writes them with the rest.
+      this.#closed.unshift(...extents);
+      throw error;
+    }
+    for (const extent of extents) this.blocks.settled(extent);
+  }
+
+  /** Resolves when nothing is being written. What failed to be is staged again, and rejects once. */
+  async drain(): Promise<void> {
+    const spilling = this.#spilling;
+    this.#spilling = undefined;
+    await spilling;
+  }
+
+  /** Resolves when nothing is being written, and all pieces are on disk: what `emit` asks for. */
+  async prepare(): Promise<void> {
+    await this.drain();
+    await this.#pieces?.prepare();
+  }
+
+  /** Puts all that is still staged into the transaction that moves the head; `settle` follows once it has landed. */
+  emit(batch: Batch): void {
+    this.#closeExtent();
+    this.#paying = this.blocks.owed;
+    putExtents(batch, this.#paying);
+    putExtents(batch, this.#closed);
+    this.#pieces?.emit(batch);
+  }
+
+  /** What `emit` put has landed. */
+  settle(): void {
+    if (this.#paying.length > 0) this.blocks.paid(this.#paying);
+    this.#paying = [];
+    for (const extent of this.#closed) this.blocks.settled(extent);
+    this.#closed = [];
+    this.#closedBytes = 0;
+    this.#pieces?.settle();
+  }
+
+  /**
+   * It was announced that what is staged would land, and it did not: others may have begun on it, and have stored
+   * patches on its blocks. So these go with what lands next. Pieces stay staged.
+   */
+  owe(): void {
+    this.#closeExtent();
+    this.blocks.owe(this.#closed);
+    this.#closed = [];
+    this.#closedBytes = 0;
+  }
+
+  /** Forgets what is staged. */
+  discard(): void {
+    this.#closeExtent();
+    for (const extent of this.#closed) this.blocks.dropped(extent);
+    this.#closed = [];
+    this.#closedBytes = 0;
+    this.#pieces?.discard();
+  }
+}
