@@ -15,6 +15,7 @@ import {
   mkdtempSync,
   opendirSync,
   openSync,
+  readdirSync,
   readSync,
   rmSync,
   writeSync,
@@ -54,16 +55,21 @@ export function byteText(path: string | Uint8Array): ByteText {
 
 /**
  * The sorted names of a directory: an array where they fit into one run, else a generator, which yields undefined now
- * and then, where a caller that must not block may pause.
+ * and then, where a caller that must not block may pause. `size` is what `lstat` says of the directory: a small one is
+ * read at once, in half the time.
  *
  * @throws the operating system's error where the directory cannot be read; the generator may throw it at its start.
  */
 export function sortedNames(
   path: ByteText,
   options: ListingOptions = {},
+  size = 0,
 ): ByteText[] | Generator<ByteText | undefined, void> {
   // The types know of UTF-8 alone.
   const encoding = 'latin1' as BufferEncoding;
+  // Some file systems tell no size: 0.
+  const isSmall = options.runNames === undefined && size > 0 && size <= SMALL_BYTES;
+  if (isSmall) return readdirSync(osPath(path), { encoding }).sort();
   const dir = opendirSync(osPath(path) as string, { encoding, bufferSize: 256 });
   let first: ByteText[] = [];
   const limit = options.runNames ?? RUN_NAMES;
@@ -76,6 +82,8 @@ export function sortedNames(
 }
 
 const RUN_NAMES = 4_096;
+/** A name takes a directory some twenty bytes or more. */
+const SMALL_BYTES = 262_144;
 
 /** The next names, sorted; fewer than `limit` only at the end. */
 function readRun(dir: Dir, limit: number): ByteText[] {

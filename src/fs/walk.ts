@@ -32,15 +32,28 @@ export interface WalkOptions extends ListingOptions {
   readonly exclude?: readonly string[];
 }
 
-/** A directory on the way down: its names, and how far the walk has come. */
+/** A directory on the way down: the names to come, what was seen of the next ones, and how far the walk has come. */
 interface Frame {
   readonly path: ByteText;
   readonly isAscii: boolean;
-  readonly names: readonly ByteText[];
-  readonly more: Iterator<ByteText | undefined, void> | undefined;
+  readonly names: Iterator<ByteText | undefined, void>;
+  seen: Seen[];
+  seenMs: number;
   next: number;
 }
 
+/** What a look at a name gave: nothing where it has vanished. */
+interface Seen {
+  readonly name: ByteText;
+  readonly path: ByteText;
+  readonly stats: Stats | undefined;
+  readonly cause?: unknown;
+}
+
+/** Names looked at in one go: what is done with each in between would push out what the kernel has at hand. */
+const LOOKED_AT = 64;
+/** After so long a thing may be another: it is looked at again. */
+const STALE_MS = 5;
 const PAUSE = { kind: 'pause' } as const;
 const LSTAT = { throwIfNoEntry: false } as const;
 
@@ -85,12 +98,15 @@ export class Walk implements IterableIterator<WalkEvent, undefined> {
 
   /** Undefined for what is passed over. */
   #step(frame: Frame): WalkEvent | undefined {
-    if (frame.next < frame.names.length) return this.#visit(frame, frame.names[frame.next++]);
-    if (frame.more === undefined) return this.#leave();
+    if (frame.next < frame.seen.length) {
+      const seen = frame.seen[frame.next++];
+      const isStale = performance.now() - frame.seenMs > STALE_MS;
+      return this.#visit(frame, isStale ? look(frame, seen.name) : seen);
+    }
     try {
-      const next = frame.more.next();
-      if (next.done === true) return this.#leave();
-      return next.value === undefined ? PAUSE : this.#visit(frame, next.value);
+      const paused = lookAhead(frame);
+      if (frame.seen.length > 0) return undefined;
+      return paused ? PAUSE : this.#leave();
     } catch (error) {
       this.#stack.pop();
       return this.#unreadable(frame.path, error);
@@ -102,36 +118,28 @@ export class Walk implements IterableIterator<WalkEvent, undefined> {
     return { kind: 'leave', whole: true };
   }
 
-  #visit(frame: Frame, name: ByteText): WalkEvent | undefined {
-    const path = `${frame.path}/${name}`;
+  #visit(frame: Frame, { name, path, stats, cause }: Seen): WalkEvent | undefined {
     const ascii = isAscii(name);
-    const plain = frame.isAscii && ascii;
     this.path = path;
     this.isAscii = ascii;
-    let stats: Stats | undefined;
-    try {
-      stats = lstatSync(plain ? path : Buffer.from(path, 'latin1'), LSTAT);
-    } catch (cause) {
-      return { kind: 'error', name, cause: cause as NodeJS.ErrnoException };
-    }
+    if (cause !== undefined) return { kind: 'error', name, cause: cause as NodeJS.ErrnoException };
     // What vanished since its name was read is as if it had never been there.
     if (stats === undefined) return undefined;
     if (!stats.isDirectory()) return { kind: 'leaf', name, stats };
     if (this.#excluded.has(`${stats.dev}:${stats.ino}`)) return undefined;
-    return this.#enter(name, path, plain, stats);
+    return this.#enter(name, path, frame.isAscii && ascii, stats);
   }
 
   #enter(name: ByteText, path: ByteText, plain: boolean, stats: Stats): WalkEvent {
-    this.#then = () => this.#list(path, plain);
+    this.#then = () => this.#list(path, plain, stats.size);
     return { kind: 'enter', name, stats };
   }
 
   /** Begins with a directory's names; undefined where there is nothing to tell. */
-  #list(path: ByteText, plain: boolean): WalkEvent | undefined {
+  #list(path: ByteText, plain: boolean, size: number): WalkEvent | undefined {
     try {
-      const listed = sortedNames(path, this.#options);
-      const [names, more] = Array.isArray(listed) ? [listed, undefined] : [[], listed];
-      this.#stack.push({ path, isAscii: plain, names, more, next: 0 });
+      const names = sortedNames(path, this.#options, size)[Symbol.iterator]();
+      this.#stack.push({ path, isAscii: plain, names, seen: [], seenMs: 0, next: 0 });
       return undefined;
     } catch (error) {
       return this.#unreadable(path, error);
@@ -147,7 +155,7 @@ export class Walk implements IterableIterator<WalkEvent, undefined> {
   /** Lets go of the files that long listings keep. */
   return(): IteratorResult<WalkEvent, undefined> {
     this.#then = undefined;
-    for (const frame of this.#stack.splice(0)) frame.more?.return?.();
+    for (const frame of this.#stack.splice(0)) frame.names.return?.();
     return { done: true, value: undefined };
   }
 
@@ -174,4 +182,28 @@ function rootStats(path: ByteText): Stats {
     expected: 'a directory',
     actual: shown,
   });
+}
+
+/** Looks at the next names, up to one of the listing's pauses or its end. Returns whether it paused. */
+function lookAhead(frame: Frame): boolean {
+  frame.seen = [];
+  frame.seenMs = performance.now();
+  frame.next = 0;
+  while (frame.seen.length < LOOKED_AT) {
+    const next = frame.names.next();
+    if (next.done === true) return false;
+    if (next.value === undefined) return true;
+    frame.seen.push(look(frame, next.value));
+  }
+  return false;
+}
+
+function look(directory: Frame, name: ByteText): Seen {
+  const path = `${directory.path}/${name}`;
+  const plain = directory.isAscii && isAscii(name);
+  try {
+    return { name, path, stats: lstatSync(plain ? path : Buffer.from(path, 'latin1'), LSTAT) };
+  } catch (cause) {
+    return { name, path, stats: undefined, cause };
+  }
 }
