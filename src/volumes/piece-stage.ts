@@ -23,6 +23,8 @@ const SPILL_COUNT = 2_048;
 /** Bytes after which the rows of what was written are put down. */
 const CHECKPOINT_BYTES = 256 * 1024 * 1024;
 const CHECKPOINT_COUNT = 16_384;
+/** Rows put in one transaction: they take some five milliseconds, in which nothing else can run. */
+const ROWS_AT_ONCE = 512;
 
 /** Of what blocks are copied into: a sixteenth of what waits. */
 const SLAB_BYTES = 524_288;
@@ -153,18 +155,28 @@ export class Stage implements PieceStage {
     if (long) await this.#checkpoint();
   }
 
-  /** Puts the rows of what was written down. */
+  /** Puts the rows of what was written down, some at a time. */
   async #checkpoint(): Promise<void> {
     await this.#sync();
-    await this.#home.backend.write((batch) => this.#put(batch), 'none');
-    for (const { number } of this.#written) this.#used.push(number);
-    this.#forget();
+    while (this.#written.length > 0) {
+      const rows = this.#written.slice(0, ROWS_AT_ONCE);
+      await this.#home.backend.write((batch) => putRows(batch, rows), 'none');
+      // A discard meanwhile has forgotten them all.
+      if (this.#written[0] !== rows[0]) return;
+      this.#written = this.#written.slice(rows.length);
+      for (const { number } of rows) {
+        this.#used.push(number);
+        this.#home.landed(number);
+      }
+    }
+    this.#writtenBytes = 0;
   }
 
   async prepare(): Promise<void> {
     await this.#drain();
     if (this.#waiting.length > 0) await this.#write();
-    if (this.#written.length > 0) await this.#sync();
+    if (this.#written.length > ROWS_AT_ONCE) await this.#checkpoint();
+    else if (this.#written.length > 0) await this.#sync();
   }
 
   async #sync(): Promise<void> {
@@ -173,12 +185,8 @@ export class Stage implements PieceStage {
 
   emit(batch: Batch): void {
     assert(this.#waiting.length === 0, 'pieces are on disk before their rows are put');
-    this.#put(batch);
+    putRows(batch, this.#written);
     this.#keepUsed(batch);
-  }
-
-  #put(batch: Batch): void {
-    for (const { number, row } of this.#written) putPiece(batch, number, row);
   }
 
   /** Sees that what the transaction refers to is there, and stays. REGALIA_CONFLICT. */
@@ -212,6 +220,10 @@ export class Stage implements PieceStage {
     this.#forget();
     this.#end();
   }
+}
+
+function putRows(batch: Batch, rows: readonly WrittenPiece[]): void {
+  for (const { number, row } of rows) putPiece(batch, number, row);
 }
 
 /** Copies of bytes side by side in larger buffers: many small ones are dear to make, and to collect. */
