@@ -19,6 +19,7 @@ import { RegaliaError } from '../errors.js';
 import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from './backend.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import { fullError, storageError } from './lmdb-errors.js';
+import { LatestTransaction } from './lmdb-latest.js';
 import { hasRoom } from './lmdb-preflight.js';
 import type { EnvironmentOptions, LmdbRoot, LmdbTable, TablePages } from './lmdb-root.js';
 import { openRoot, openTables } from './lmdb-root.js';
@@ -47,6 +48,7 @@ export class LmdbEnvironment {
   /** Why nothing more may be asked of LMDB. */
   fault: RegaliaError | undefined;
   readonly #root: LmdbRoot;
+  readonly #latest: LatestTransaction;
   readonly #commitTimeoutMs: number;
   #queue: Job[] = [];
   #scheduled = false;
@@ -63,11 +65,19 @@ export class LmdbEnvironment {
     this.#commitTimeoutMs = options.commitTimeoutMs;
     this.#root = openRoot(path, options);
     try {
-      this.tables = openTables(this.#root, path);
+      this.#latest = new LatestTransaction(path, this.#root.getStats().pageSize);
     } catch (error) {
       void this.#root.close();
       throw error;
     }
+    try {
+      this.tables = openTables(this.#root, path);
+    } catch (error) {
+      void this.#root.close().finally(() => this.#latest.close());
+      throw error;
+    }
+    // What was read until here may be of a transaction before.
+    this.resetReads();
   }
 
   /** Queues a body; see the header for when and where it commits. */
@@ -127,6 +137,13 @@ export class LmdbEnvironment {
     this.tables.meta.resetReadTxn();
   }
 
+  /** Whether reads had fallen behind what this process has seen, and begin anew. */
+  catchUp(): boolean {
+    if (!this.#latest.lags()) return false;
+    this.resetReads();
+    return true;
+  }
+
   /** A table's counts of rows and of pages. */
   pages(table: Table): TablePages {
     const opened = this.tables[table];
@@ -164,6 +181,7 @@ export class LmdbEnvironment {
     await this.#flushing.catch(() => undefined);
     if (this.#stuck) return;
     await this.#root.close();
+    this.#latest.close();
   }
 
   /** The end of this turn: what the turn's other callers write joins in, and the event loop is never starved. */
@@ -201,11 +219,17 @@ export class LmdbEnvironment {
     const jobs = this.#take();
     const root = this.#root;
     let number = 0;
+    let begun = false;
     try {
-      root.transactionSync(() => {
-        number = root.getWriteTxnId();
-        this.#run(jobs);
-      }, flags);
+      // One that did not follow the latest ends empty.
+      while (!begun) {
+        root.transactionSync(() => {
+          number = root.getWriteTxnId();
+          begun = this.#latest.isNext(number);
+          if (begun) this.#run(jobs);
+        }, flags);
+      }
+      this.#latest.look();
       this.#settle(jobs);
     } catch (error) {
       this.#settle(jobs, this.#failed(error, number));
@@ -223,9 +247,10 @@ export class LmdbEnvironment {
     };
     const done = root.transaction(() => {
       if (commit.abandoned) return;
-      commit.jobs = this.#take();
       try {
         commit.number = root.getWriteTxnId();
+        if (!this.#latest.isNext(commit.number)) return;
+        commit.jobs = this.#take();
         this.#run(commit.jobs);
       } catch (error) {
         commit.putError = error;
@@ -235,6 +260,7 @@ export class LmdbEnvironment {
       await this.#inTime(done);
       // Part of the puts may have been committed.
       if (commit.putError !== undefined) throw this.#poison(commit.putError, 'commit');
+      this.#latest.look();
       this.#settle(commit.jobs);
     } catch (error) {
       commit.abandoned = true;

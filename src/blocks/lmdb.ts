@@ -144,8 +144,10 @@ class LmdbBackend implements Backend {
         : key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
     if (!sound) holdKey(table, key);
     try {
+      const lookUp = (): Uint8Array | undefined =>
+        this.#environment.tables[table].getBinaryFast(key as number | Uint8Array);
+      const found = lookUp() ?? (this.#environment.catchUp() ? lookUp() : undefined);
       // The object that lmdb-js returns is its whole buffer under a false length: wrap, never pass on.
-      const found = this.#environment.tables[table].getBinaryFast(key as number | Uint8Array);
       return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
     } catch (error) {
       throw this.#readError(error);
@@ -164,6 +166,7 @@ class LmdbBackend implements Backend {
   }
 
   *#rows<T extends Table>(table: T, range: HeldRange): Generator<Row<RowKey<T>>> {
+    this.#environment.catchUp();
     let rest = range;
     let step = RANGE_STEP_ROWS;
     while (rest.limit > 0) {
@@ -245,6 +248,7 @@ class LmdbBackend implements Backend {
 
   refresh(): void {
     this.#check();
+    this.#environment.catchUp();
     this.#environment.resetReads();
   }
 

@@ -1,15 +1,16 @@
 /**
- * One of several processes that write to one data file: `FOLDER SEED MS`. Rows have numbers that only grow, each taken
- * within the write that puts it, and bytes that tell their number; old ones are deleted, so that pages are used again.
- * It reads on while it writes, complains of the first row that is not as it was written, and goes on until its time is
- * over or it is killed.
+ * One of several processes that write to one data file: `FOLDER SEED MS ROLE`. Rows have numbers that only grow, each
+ * taken within the write that puts it, and bytes that tell their number; old ones are deleted, so that pages are used
+ * again. A `writer` reads on while it writes, complains of the first row that is not as it was written, and of a write
+ * of its own that it does not see. An `opener` opens the file and closes it. Both go on until their time is over or
+ * they are killed.
  */
 import { writeSync } from 'node:fs';
 import type { Batch, Durability } from '../../src/blocks/backend.js';
 import { openLmdb } from '../../src/blocks/lmdb.js';
 import { Dice } from '../model/dice.js';
 
-const [folder = '', seed = '1', lifeMs = '1000'] = process.argv.slice(2);
+const [folder = '', seed = '1', lifeMs = '1000', role = 'writer'] = process.argv.slice(2);
 const NEXT = Uint8Array.of(1);
 const ROW_BYTES_MAX = 30_000;
 /** How far back rows are looked at, and deleted. */
@@ -17,7 +18,7 @@ const KEPT = 1_500;
 const DURABILITIES: readonly Durability[] = ['none', 'none', 'none', 'group', 'sync'];
 
 const dice = new Dice(Number(seed));
-const backend = await openLmdb(folder);
+let backend = await openLmdb(folder);
 let until = Number.POSITIVE_INFINITY;
 
 function rowOf(number: number): Uint8Array {
@@ -27,11 +28,15 @@ function rowOf(number: number): Uint8Array {
   return new Uint8Array(Buffer.alloc(50 + ((number * 7_919) % ROW_BYTES_MAX), pattern));
 }
 
+function complain(text: string): never {
+  writeSync(2, `${text}\n`);
+  process.exit(1);
+}
+
 function check(number: number, row: Uint8Array | undefined): void {
   if (row === undefined || Buffer.compare(row, rowOf(number)) === 0) return;
   const found = Buffer.from(row).readUInt32LE(8);
-  writeSync(2, `row ${number} of ${row.length} bytes has those of ${found}\n`);
-  process.exit(1);
+  complain(`row ${number} of ${row.length} bytes has those of ${found}`);
 }
 
 function nextOf(reads: Pick<Batch, 'get'>): number {
@@ -39,11 +44,17 @@ function nextOf(reads: Pick<Batch, 'get'>): number {
   return row === undefined ? 1 : Buffer.from(row).readUInt32LE(0);
 }
 
+/** A read that begins in the very microsecond of another's opening may see the state before: once, not twice. */
+function seen(): number {
+  backend.refresh();
+  return nextOf(backend);
+}
+
 function recent(next: number): number {
   return Math.max(1, next - dice.below(KEPT));
 }
 
-function add(batch: Batch, count: number): void {
+function add(batch: Batch, count: number): number {
   const first = nextOf(batch);
   const next = Buffer.alloc(4);
   next.writeUInt32LE(first + count);
@@ -51,6 +62,7 @@ function add(batch: Batch, count: number): void {
   for (let number = first; number < first + count; number++) {
     batch.put('extents', number, rowOf(number));
   }
+  return first + count;
 }
 
 function thin(batch: Batch, count: number): void {
@@ -66,11 +78,13 @@ async function write(): Promise<void> {
   while (performance.now() < until) {
     const count = 1 + dice.below(12);
     const work = dice.next();
-    const body = (batch: Batch): void => {
-      if (work < 0.5) add(batch, count);
-      else if (work < 0.9) thin(batch, count + 1);
+    const body = (batch: Batch): number => {
+      if (work < 0.5) return add(batch, count);
+      if (work < 0.9) thin(batch, count + 1);
+      return 0;
     };
-    await backend.write(body, dice.pick(DURABILITIES));
+    const next = await backend.write(body, dice.pick(DURABILITIES));
+    if (seen() < next && seen() < next) complain(`${next} is next, but ${seen()} is seen`);
   }
 }
 
@@ -87,8 +101,16 @@ async function read(): Promise<void> {
   }
 }
 
+async function open(): Promise<void> {
+  while (performance.now() < until) {
+    await backend.close();
+    backend = await openLmdb(folder);
+    nextOf(backend);
+  }
+}
+
 writeSync(1, 'ready\n');
 until = performance.now() + Number(lifeMs);
-await Promise.all([write(), write(), read()]);
+await Promise.all(role === 'opener' ? [open()] : [write(), write(), read()]);
 for (const { key, bytes } of backend.range('extents')) check(key, bytes);
 await backend.close();

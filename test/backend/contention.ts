@@ -1,4 +1,7 @@
-/** Processes that write to one data file all at once, round after round: see contention-child.ts. */
+/**
+ * Processes that write to one data file all at once, round after round, while another opens and closes it: see
+ * contention-child.ts.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,10 +13,10 @@ const CHILD = fileURLToPath(new URL('./contention-child.js', import.meta.url));
 const MEMORY = '/dev/shm';
 const ROUNDS = 12;
 
-/** Runs so many processes until the time is over, half of the rounds to be killed. Returns the first complaint. */
+/** Runs so many writers until the time is over, half of the rounds to be killed. Returns the first complaint. */
 export async function contend(
   folder: string,
-  processes: number,
+  writers: number,
   seconds: number,
   dice: Dice,
 ): Promise<{ rounds: number; complaint: string }> {
@@ -26,7 +29,8 @@ export async function contend(
       // A file that has grown large has pages enough.
       const file = join(place, `${Math.floor(rounds / ROUNDS)}`);
       const killed = dice.chance(0.5);
-      const lives = Array.from({ length: processes }, () => live(file, killed, dice));
+      const roles = ['opener', ...Array.from({ length: writers }, () => 'writer')];
+      const lives = roles.map((role) => live(file, role, killed, dice));
       complaint = (await Promise.all(lives)).join('');
     }
   } finally {
@@ -35,9 +39,9 @@ export async function contend(
   return { rounds, complaint };
 }
 
-function live(file: string, killed: boolean, dice: Dice): Promise<string> {
+function live(file: string, role: string, killed: boolean, dice: Dice): Promise<string> {
   const lifeMs = 100 + dice.below(900);
-  const args = [file, `${dice.below(2 ** 31)}`, `${killed ? 60_000 : lifeMs}`];
+  const args = [file, `${dice.below(2 ** 31)}`, `${killed ? 60_000 : lifeMs}`, role];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [CHILD, ...args], {
       env: { ...process.env, NODE_OPTIONS: '' },

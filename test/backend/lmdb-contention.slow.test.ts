@@ -1,7 +1,4 @@
-/**
- * Several writing processes for a long while: see contention-child.ts. Where lists of free pages are kept from one
- * transaction to the next, this fails within two minutes at most times.
- */
+/** Several writing processes for a long while: see contention-child.ts. */
 import t from 'tap';
 import { Dice } from '../model/dice.js';
 import { contend } from './contention.js';

@@ -1,0 +1,111 @@
+/**
+ * Which transaction is the latest, as all processes have to agree on it.
+ *
+ * LMDB keeps the number in its lock file, and whoever opens the environment sets it to what the meta pages said a
+ * moment before, without a lock (mdb.c, `mdb_env_open2`). A commit in that moment is taken back by it: readers do not
+ * see it, and the next writer builds on the state before, with pages that the commit has used. So the number is compared
+ * with the meta pages, which never lie, after an environment was opened and whenever a transaction has begun; where it
+ * lags it is put right, and the transaction begun again. Readers compare it with the greatest that they have seen, where
+ * they begin anew and where they do not find a row. What is left is the microsecond between that and LMDB's own look.
+ *
+ *     lock.mdb    u32 magic | u32 format | u64 number of the latest transaction | …
+ *     data.mdb    meta pages 0 and 1, each with its own number; the greater one counts
+ *
+ * Invariant: neither file is closed before the environment: the lock file's locks would go with it (fcntl(2)).
+ */
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { TREE_BYTES, u64 } from './lmdb-pages.js';
+
+/** In the lock file. */
+const NUMBER_AT = 8;
+/** In a meta page: behind the header, magic, version, address, map size, two trees and the last page. */
+const META_NUMBER_AT = 24 + 24 + 2 * TREE_BYTES + 8;
+
+export class LatestTransaction {
+  readonly #data: number;
+  /** Undefined where there is none, or none that could be written: on read-only media LMDB goes without. */
+  readonly #lock: number | undefined;
+  /** The first meta page and the beginning of the second. */
+  readonly #metas: Buffer;
+  readonly #pageBytes: number;
+  readonly #number = Buffer.alloc(8);
+  /** The greatest number that this process knows of. */
+  #seen = 0;
+
+  /** For an environment in this folder that has just been opened. */
+  constructor(folder: string, pageBytes: number) {
+    this.#pageBytes = pageBytes;
+    this.#metas = Buffer.alloc(pageBytes + META_NUMBER_AT + 8);
+    this.#lock = openIfThere(join(folder, 'lock.mdb'));
+    this.#data = openSync(join(folder, 'data.mdb'), 'r');
+    this.settle();
+  }
+
+  /** The latest by the meta pages, which is seen by that. */
+  look(): number {
+    const metas = this.#metas;
+    readSync(this.#data, metas, 0, metas.length, 0);
+    const first = u64(metas, META_NUMBER_AT);
+    const second = u64(metas, this.#pageBytes + META_NUMBER_AT);
+    this.#seen = Math.max(this.#seen, first, second);
+    return Math.max(first, second);
+  }
+
+  /** Whether a transaction that has begun, and goes on, follows the latest. If not it is to end, and to begin again. */
+  isNext(transaction: number): boolean {
+    const committed = this.look();
+    if (transaction === committed + 1) return true;
+    this.#put(committed);
+    return false;
+  }
+
+  /** Whether reads may have begun on a state before one that was seen. They will not any more. */
+  lags(): boolean {
+    if (this.#lock === undefined) return false;
+    const number = this.#told(this.#lock);
+    if (number < this.#seen) {
+      this.settle();
+      return true;
+    }
+    this.#seen = number;
+    return false;
+  }
+
+  #told(lock: number): number {
+    readSync(lock, this.#number, 0, 8, NUMBER_AT);
+    return u64(this.#number, 0);
+  }
+
+  /** Puts the number right where it lags, while others may commit. */
+  settle(): void {
+    if (this.#lock === undefined) return;
+    for (;;) {
+      const committed = this.look();
+      if (this.#told(this.#lock) >= committed) return;
+      this.#put(committed);
+    }
+  }
+
+  #put(transaction: number): void {
+    if (this.#lock === undefined) return;
+    this.#number.writeBigUInt64LE(BigInt(transaction));
+    writeSync(this.#lock, this.#number, 0, 8, NUMBER_AT);
+  }
+
+  /** After the environment. */
+  close(): void {
+    closeSync(this.#data);
+    if (this.#lock !== undefined) closeSync(this.#lock);
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r+');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'EROFS' || code === 'EACCES') return undefined;
+    throw error;
+  }
+}
