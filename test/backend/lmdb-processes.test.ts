@@ -2,7 +2,7 @@
  * LMDB among processes: others' commits are seen, killed writers leave whole states, and nobody is kept from exiting.
  */
 import { execFile, spawn } from 'node:child_process';
-import { symlinkSync } from 'node:fs';
+import { closeSync, openSync, readSync, symlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
@@ -131,6 +131,43 @@ t.test('handles on one file share it, under any name', async (t) => {
   await closing;
   t.same(again.view('extents', 2), bytes(2), 'a file can be opened while it closes');
   await again.close();
+});
+
+t.test('the number of the latest transaction is put right where another set it back', async (t) => {
+  for (const steps of [1, 2, 3]) {
+    const path = join(folder, `back-${steps}`);
+    const backend = await openLmdb(path);
+    // Closed last: the process's locks would go with it.
+    const lock = openSync(join(path, 'lock.mdb'), 'r+');
+    const setBack = (): void => {
+      const number = Buffer.alloc(8);
+      readSync(lock, number, 0, 8, 8);
+      number.writeBigUInt64LE(number.readBigUInt64LE() - BigInt(steps));
+      writeSync(lock, number, 0, 8, 8);
+    };
+    let last = 0;
+    const writeOne = async (durability: (typeof DURABILITIES)[number]): Promise<void> => {
+      last++;
+      await backend.write((batch) => batch.put('extents', last, new Uint8Array(5_000)), durability);
+    };
+    for (let i = 0; i < 6; i++) await writeOne('none');
+    for (const durability of DURABILITIES) {
+      setBack();
+      await writeOne(durability);
+      t.equal(backend.count('extents'), last, `${durability}, set back by ${steps}`);
+      setBack();
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      t.equal(backend.view('extents', last)?.length, 5_000, 'what was written is seen');
+      setBack();
+      backend.refresh();
+      t.equal([...backend.range('extents')].length, last);
+    }
+    await backend.close();
+    closeSync(lock);
+    const again = await openLmdb(path);
+    t.equal(again.count('extents'), last);
+    await again.close();
+  }
 });
 
 t.test('open for reading only', async (t) => {
