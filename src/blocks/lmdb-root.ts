@@ -5,6 +5,10 @@
  * `overlappingSync` is off: one fdatasync and one written-through meta page a commit, and a power cut loses nothing
  * acknowledged (on, commits made in several ways lost some). `eventTurnBatching` is off: it makes promises of its own,
  * which reject unheard when a commit fails. What lmdb-js puts within a transaction is copied into LMDB's page at once.
+ *
+ * `maxFreeSpaceToRetain` is 0: no list of free pages outlives its transaction. lmdb-js would keep the list in memory and
+ * save the parts of it that changed, and now and then would not find such a part where it looks for it, which ends the
+ * process (ARCHITECTURE.md, Rejected designs).
  */
 import { open } from 'lmdb';
 import { RegaliaError } from '../errors.js';
@@ -72,6 +76,7 @@ export function openRoot(path: string, options: EnvironmentOptions): LmdbRoot {
     encoding: 'binary' as const,
     keyEncoding: 'binary' as const,
     permissionsMode: 0o600,
+    maxFreeSpaceToRetain: 0,
   };
   return open(settings) as unknown as LmdbRoot;
 }
