@@ -6,9 +6,9 @@
  * acknowledged (on, commits made in several ways lost some). `eventTurnBatching` is off: it makes promises of its own,
  * which reject unheard when a commit fails. What lmdb-js puts within a transaction is copied into LMDB's page at once.
  *
- * `maxFreeSpaceToRetain` is 0: no list of free pages outlives its transaction. lmdb-js would keep the list in memory and
- * save the parts of it that changed, and now and then would not find such a part where it looks for it, which ends the
- * process (ARCHITECTURE.md, Rejected designs).
+ * `maxFreeSpaceToRetain` is 0: no list of free pages outlives its transaction. lmdb-js would keep the list in memory
+ * and save the parts of it that changed, and now and then would not find such a part where it looks for it, which ends
+ * the process (ARCHITECTURE.md, Rejected designs).
  */
 import { open } from 'lmdb';
 import { RegaliaError } from '../errors.js';
