@@ -6,7 +6,7 @@
  * last name is searched in place.
  */
 import type { Address } from '../blocks/address.js';
-import { nameBytes } from '../bytes.js';
+import { equalBytes, nameBytes } from '../bytes.js';
 import { inlineChild } from './inline-map.js';
 import { type Key, type Names, parseKey } from './key.js';
 import type { Node } from './node.js';
@@ -82,6 +82,8 @@ export class Tree {
   /** From a directory's text to the top node of its child map: those used lately, and those before them. */
   #ways = new Map<string, Node>();
   #oldWays = new Map<string, Node>();
+  /** The latest way to a child map, name by name, with the map beneath each. */
+  readonly #path: { readonly names: Uint8Array[]; readonly maps: Node[] } = { names: [], maps: [] };
 
   constructor(cache: NodeCache, root: Root) {
     this.cache = cache;
@@ -110,10 +112,32 @@ export class Tree {
     return spot;
   }
 
-  /** The top node of the child map of a key. */
+  /** The top node of the child map of a key. Whoever goes through a tree comes by ways that begin alike. */
   mapOf(names: Names): Node | undefined {
-    const spot = this.find(names);
-    if (spot === undefined) return undefined;
+    const { names: known, maps } = this.#path;
+    let depth = 0;
+    while (depth < names.length && this.#isOnPath(depth, names[depth] as Uint8Array)) depth++;
+    known.length = depth;
+    maps.length = depth;
+    let map = depth === 0 ? this.#mapAt(this.top) : maps[depth - 1];
+    for (; depth < names.length && map !== undefined; depth++) {
+      const name = names[depth] as Uint8Array;
+      const found = findInMap(this.cache, map, name, 0, name.length);
+      map = found && this.#mapAt(crossBorder(this.cache, found));
+      if (map === undefined) break;
+      known.push(name);
+      maps.push(map);
+    }
+    return map;
+  }
+
+  #isOnPath(depth: number, name: Uint8Array): boolean {
+    const known = this.#path.names[depth];
+    if (known === undefined || !equalBytes(known, name)) return false;
+    return this.#path.maps[depth]?.evicted === false;
+  }
+
+  #mapAt(spot: Spot): Node | undefined {
     return childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
   }
 
