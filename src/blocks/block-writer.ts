@@ -100,8 +100,9 @@ export class BlockWriter {
    * commit refers to them. `drain` waits for the last.
    */
   async spill(): Promise<void> {
-    await this.drain();
     await this.#pieces?.spill();
+    // Others may be waiting as well: only one writes at a time.
+    while (this.#spilling !== undefined) await this.drain();
     const extents = this.#closed;
     this.#closed = [];
     this.#closedBytes = 0;
@@ -126,13 +127,16 @@ export class BlockWriter {
   /** Resolves when nothing is being written. What failed to be is staged again, and rejects once. */
   async drain(): Promise<void> {
     const spilling = this.#spilling;
-    this.#spilling = undefined;
-    await spilling;
+    try {
+      await spilling;
+    } finally {
+      if (this.#spilling === spilling) this.#spilling = undefined;
+    }
   }
 
   /** Resolves when nothing is being written, and all pieces are on disk: what `emit` asks for. */
   async prepare(): Promise<void> {
-    await this.drain();
+    while (this.#spilling !== undefined) await this.drain();
     await this.#pieces?.prepare();
   }
 

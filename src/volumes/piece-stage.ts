@@ -121,17 +121,22 @@ export class Stage implements PieceStage {
   }
 
   async spill(): Promise<void> {
-    await this.#drain();
+    // Others may be waiting as well: only one writes at a time.
+    while (this.#writing !== undefined) await this.#drain();
     if (this.#waiting.length === 0) return;
     this.#writing = this.#write();
     // A failure shows at the next spill, or when it is asked for.
     this.#writing.catch(() => {});
   }
 
+  /** Resolves when what is being written is written. */
   async #drain(): Promise<void> {
     const writing = this.#writing;
-    this.#writing = undefined;
-    await writing;
+    try {
+      await writing;
+    } finally {
+      if (this.#writing === writing) this.#writing = undefined;
+    }
   }
 
   async #write(): Promise<void> {
@@ -173,8 +178,10 @@ export class Stage implements PieceStage {
   }
 
   async prepare(): Promise<void> {
-    await this.#drain();
-    if (this.#waiting.length > 0) await this.#write();
+    while (this.#writing !== undefined || this.#waiting.length > 0) {
+      await this.spill();
+      await this.#drain();
+    }
     if (this.#written.length > ROWS_AT_ONCE) await this.#checkpoint();
     else if (this.#written.length > 0) await this.#sync();
   }

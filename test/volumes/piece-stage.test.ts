@@ -3,6 +3,7 @@ import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import { Stage, type StagedPiece, type WrittenPiece } from '../../src/volumes/piece-stage.js';
+import { putVolume } from '../../src/volumes/registry.js';
 
 /** A home whose writes end when they are told to. */
 function slowHome() {
@@ -55,3 +56,34 @@ for (const fail of [undefined, new Error('no room')]) {
     },
   );
 }
+
+t.test('streams that spill at once write one after the other, and none is forgotten', async (t) => {
+  const home = slowHome();
+  await home.backend.write((batch) => {
+    const entry = { number: 1, id: new Uint8Array(16), path: '/v', weight: 1, sequence: 1 };
+    putVolume(batch, { ...entry, state: 'online' });
+  }, 'none');
+  const stage = new Stage(home);
+  const put = (byte: number): number =>
+    stage.put(new Uint8Array(20).fill(byte), new Uint8Array(33).fill(byte) as Address);
+  put(1);
+  await stage.spill();
+  put(2);
+  const one = stage.spill();
+  put(3);
+  const two = stage.spill();
+  await new Promise((resolve) => setImmediate(resolve));
+  put(4);
+  const landing = stage.prepare();
+  for (let i = 0; i < 10; i++) {
+    t.ok(home.ends.length <= i + 1, 'one at a time');
+    home.ends[i]?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all([one, two, landing]);
+  await home.backend.write((batch) => stage.emit(batch), 'none');
+  stage.settle();
+  t.equal(home.backend.count('pieces'), 4);
+  t.equal(home.inUse.size, 0);
+  await home.backend.close();
+});
