@@ -219,6 +219,10 @@ export class Blocks {
     return this.#owed;
   }
 
+  get owedBytes(): number {
+    return this.#owed.reduce((sum, { stored }) => sum + stored.length, 0);
+  }
+
   owe(extents: readonly ExtentBuilder[]): void {
     this.#owed = [...this.#owed, ...extents];
   }

@@ -64,16 +64,15 @@ export class LmdbEnvironment {
     this.readOnly = options.readOnly;
     this.#commitTimeoutMs = options.commitTimeoutMs;
     this.#root = openRoot(path, options);
+    let latest: LatestTransaction | undefined;
     try {
-      this.#latest = new LatestTransaction(path, this.#root.getStats().pageSize);
-    } catch (error) {
-      void this.#root.close();
-      throw error;
-    }
-    try {
+      latest = new LatestTransaction(path, this.#root.getStats().pageSize, options.readOnly);
+      latest.settle();
+      this.#latest = latest;
       this.tables = openTables(this.#root, path);
     } catch (error) {
-      void this.#root.close().finally(() => this.#latest.close());
+      void this.#root.close();
+      latest?.close();
       throw error;
     }
     // What was read until here may be of a transaction before.

@@ -18,6 +18,8 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { TREE_BYTES, u64 } from './lmdb-pages.js';
 
+/** As many processes as that hardly open the file at once. */
+const MISSES_MAX = 1_000;
 /** In the lock file. */
 const NUMBER_AT = 8;
 /** In a meta page: behind the header, magic, version, address, map size, two trees and the last page. */
@@ -25,7 +27,7 @@ const META_NUMBER_AT = 24 + 24 + 2 * TREE_BYTES + 8;
 
 export class LatestTransaction {
   readonly #data: number;
-  /** Undefined where there is none, or none that could be written: on read-only media LMDB goes without. */
+  /** Undefined where there is none that could be written: who only reads goes without it, like LMDB. */
   readonly #lock: number | undefined;
   /** The first meta page and the beginning of the second. */
   readonly #metas: Buffer;
@@ -33,14 +35,20 @@ export class LatestTransaction {
   readonly #number = Buffer.alloc(8);
   /** The greatest number that this process knows of. */
   #seen = 0;
+  /** Transactions in a row that did not follow the latest. */
+  #misses = 0;
 
-  /** For an environment in this folder that has just been opened. */
-  constructor(folder: string, pageBytes: number) {
+  /** For an environment in this folder that has just been opened; `settle` follows. */
+  constructor(folder: string, pageBytes: number, readOnly: boolean) {
     this.#pageBytes = pageBytes;
     this.#metas = Buffer.alloc(pageBytes + META_NUMBER_AT + 8);
-    this.#lock = openIfThere(join(folder, 'lock.mdb'));
     this.#data = openSync(join(folder, 'data.mdb'), 'r');
-    this.settle();
+    try {
+      this.#lock = openLock(join(folder, 'lock.mdb'), readOnly);
+    } catch (error) {
+      closeSync(this.#data);
+      throw error;
+    }
   }
 
   /** The latest by the meta pages, which is seen by that. */
@@ -56,7 +64,12 @@ export class LatestTransaction {
   /** Whether a transaction that has begun, and goes on, follows the latest. If not it is to end, and to begin again. */
   isNext(transaction: number): boolean {
     const committed = this.look();
-    if (transaction === committed + 1) return true;
+    if (transaction === committed + 1) {
+      this.#misses = 0;
+      return true;
+    }
+    if (++this.#misses > MISSES_MAX)
+      throw new Error('the number of the latest transaction stays wrong');
     this.#put(committed);
     return false;
   }
@@ -101,12 +114,12 @@ export class LatestTransaction {
   }
 }
 
-function openIfThere(path: string): number | undefined {
+function openLock(path: string, readOnly: boolean): number | undefined {
   try {
     return openSync(path, 'r+');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'EROFS' || code === 'EACCES') return undefined;
+    if (readOnly && (code === 'ENOENT' || code === 'EROFS' || code === 'EACCES')) return undefined;
     throw error;
   }
 }

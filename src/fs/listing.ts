@@ -83,7 +83,7 @@ export function sortedNames(
 
 const RUN_NAMES = 4_096;
 /** A name takes a directory some twenty bytes or more. */
-const SMALL_BYTES = 262_144;
+const SMALL_BYTES = 65_536;
 
 /** The next names, sorted; fewer than `limit` only at the end. */
 function readRun(dir: Dir, limit: number): ByteText[] {

@@ -52,8 +52,10 @@ interface Seen {
 
 /** Names looked at in one go: what is done with each in between would push out what the kernel has at hand. */
 const LOOKED_AT = 64;
+/** No look ahead takes much longer, however slow the disk is. */
+const LOOK_MS = 2;
 /** After so long a thing may be another: it is looked at again. */
-const STALE_MS = 5;
+const STALE_MS = 6;
 const PAUSE = { kind: 'pause' } as const;
 const LSTAT = { throwIfNoEntry: false } as const;
 
@@ -189,12 +191,12 @@ function lookAhead(frame: Frame): boolean {
   frame.seen = [];
   frame.seenMs = performance.now();
   frame.next = 0;
-  while (frame.seen.length < LOOKED_AT) {
+  do {
     const next = frame.names.next();
     if (next.done === true) return false;
     if (next.value === undefined) return true;
     frame.seen.push(look(frame, next.value));
-  }
+  } while (frame.seen.length < LOOKED_AT && performance.now() - frame.seenMs < LOOK_MS);
   return false;
 }
 

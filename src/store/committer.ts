@@ -94,9 +94,14 @@ export async function commitTransaction(
   await core.raise();
   if (tx.pending.count > FEW) await tx.settle(options.signal);
   for (let count = 0; count < TRIES; count++) {
-    const attempt = await line.inTurn(() => new Attempt(tx, options).build(durability));
-    if (attempt.write === undefined) return { ...infoOf(attempt.landed), changed: false };
-    if (await attempt.write) return { ...infoOf(attempt.landed), changed: true };
+    const attempt = new Attempt(tx, options);
+    const { landed, write } = await line.inTurn(() => attempt.build(durability));
+    if (write === undefined) return { ...infoOf(landed), changed: false };
+    try {
+      if (await write) return { ...infoOf(landed), changed: true };
+    } finally {
+      attempt.end();
+    }
   }
   throw new RegaliaError(
     'REGALIA_CONFLICT',
@@ -146,9 +151,14 @@ class Attempt {
     try {
       return await this.#build(durability);
     } catch (error) {
-      this.#writers.blocks.discard();
+      this.end();
       throw error;
     }
+  }
+
+  /** Forgets what was staged and did not land. */
+  end(): void {
+    this.#writers.blocks.discard();
   }
 
   async #build(durability: Durability): Promise<{ landed: Landed; write?: Promise<boolean> }> {

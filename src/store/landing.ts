@@ -1,6 +1,6 @@
 /**
  * Landing: the one write that makes commits count. The head is compared with the one they were built on; if it moved,
- * nothing is written: the blocks go with the next landing, since transactions may have begun on the commits meanwhile.
+ * nothing is written. Where others have built on the commits meanwhile, their blocks go with the next landing.
  */
 import { addressText } from '../blocks/address.js';
 import type { Durability } from '../blocks/backend.js';
@@ -21,7 +21,10 @@ export async function land(
   durability: Durability,
 ): Promise<boolean> {
   const { core } = line;
-  const staged = writers.reduce((sum, { blocks }) => sum + blocks.storedBytes, 0);
+  const staged = writers.reduce(
+    (sum, { blocks }) => sum + blocks.storedBytes,
+    core.blocks.owedBytes,
+  );
   const how = durability === 'sync' && staged > LONG_BYTES ? 'group' : durability;
   let well = false;
   try {
@@ -37,7 +40,7 @@ export async function land(
       return true;
     }, how);
   } finally {
-    if (!well) for (const writer of writers) writer.blocks.owe();
+    if (!well && line.isBuiltOn) for (const writer of writers) writer.blocks.owe();
     line.settled(built.landed, well);
   }
   if (!well) return false;

@@ -46,6 +46,8 @@ export class Line {
   #stored: Tip | undefined;
   #turn: Promise<void> = Promise.resolve();
   #writes = 0;
+  /** Whether something was begun on a commit under way since none was. */
+  #isBuiltOn = false;
   readonly #waiting: (() => void)[] = [];
 
   /** The one line of a bucket's branch: all handles of a store share it. */
@@ -82,7 +84,14 @@ export class Line {
 
   /** The tip to build on. */
   tip(): Tip {
-    return this.#expected ?? this.stored();
+    if (this.#expected === undefined) return this.stored();
+    this.#isBuiltOn = true;
+    return this.#expected;
+  }
+
+  /** Whether blocks of a commit under way may be counted on, even if it does not land. */
+  get isBuiltOn(): boolean {
+    return this.#isBuiltOn;
   }
 
   /** A commit of this line or within it, on disk or on its way there. */
@@ -137,6 +146,7 @@ export class Line {
     for (const resume of this.#waiting.splice(0)) resume();
     for (const one of landed) this.#underway.delete(addressText(one.address));
     if (!well || this.#writes === 0) this.#expected = undefined;
+    if (this.#writes === 0) this.#isBuiltOn = false;
   }
 
   is(owner: Uint8Array, branch: string): boolean {

@@ -88,19 +88,19 @@ export async function mergeInto(
   await core.raise();
   for (;;) {
     throwIfAborted(options.signal, 'merge');
-    const attempt = await line.inTurn(async () => {
-      await line.quiet();
-      while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
-      while (core.blocks.available < RESERVE) await core.blocks.reserve(RESERVE);
-      const writers = new Writers(core.cache, core.blocks);
-      try {
-        return await tryMerge(line, writers, nested, from, options, durability);
-      } catch (error) {
-        writers.blocks.discard();
-        throw error;
-      }
-    });
-    if (attempt.write === undefined || (await attempt.write)) return attempt.outcome;
+    const writers = new Writers(core.cache, core.blocks);
+    try {
+      const attempt = await line.inTurn(async () => {
+        await line.quiet();
+        while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
+        while (core.blocks.available < RESERVE) await core.blocks.reserve(RESERVE);
+        return tryMerge(line, writers, nested, from, options, durability);
+      });
+      if (attempt.write === undefined || (await attempt.write)) return attempt.outcome;
+    } finally {
+      // What did not land.
+      writers.blocks.discard();
+    }
   }
 }
 
