@@ -11,6 +11,7 @@ import type { Batch } from './backend.js';
 import type { Blocks } from './blocks.js';
 import type { BodyWriter } from './body.js';
 import { type ExtentBuilder, putExtents } from './extent.js';
+import { OneByOne } from './one-by-one.js';
 import { isPieceId, type PieceCare, type PieceStage } from './piece-home.js';
 
 /** The deepest chain that writers make; readers allow a little more. */
@@ -27,7 +28,7 @@ export class BlockWriter {
   #closedBytes = 0;
   /** What `emit` wrote for others. */
   #paying: readonly ExtentBuilder[] = [];
-  #spilling: Promise<void> | undefined;
+  readonly #spills = new OneByOne();
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
@@ -101,15 +102,12 @@ export class BlockWriter {
    */
   async spill(): Promise<void> {
     await this.#pieces?.spill();
-    // Others may be waiting as well: only one writes at a time.
-    while (this.#spilling !== undefined) await this.drain();
-    const extents = this.#closed;
-    this.#closed = [];
-    this.#closedBytes = 0;
-    if (extents.length === 0) return;
-    this.#spilling = this.#write(extents);
-    // A failure shows at the next spill or drain.
-    this.#spilling.catch(() => {});
+    await this.#spills.begin(() => {
+      const extents = this.#closed;
+      this.#closed = [];
+      this.#closedBytes = 0;
+      return extents.length === 0 ? undefined : this.#write(extents);
+    });
   }
 
   async #write(extents: ExtentBuilder[]): Promise<void> {
@@ -125,18 +123,13 @@ export class BlockWriter {
   }
 
   /** Resolves when nothing is being written. What failed to be is staged again, and rejects once. */
-  async drain(): Promise<void> {
-    const spilling = this.#spilling;
-    try {
-      await spilling;
-    } finally {
-      if (this.#spilling === spilling) this.#spilling = undefined;
-    }
+  drain(): Promise<void> {
+    return this.#spills.idle();
   }
 
   /** Resolves when nothing is being written, and all pieces are on disk: what `emit` asks for. */
   async prepare(): Promise<void> {
-    while (this.#spilling !== undefined) await this.drain();
+    await this.drain();
     await this.#pieces?.prepare();
   }
 

@@ -11,6 +11,7 @@
 import type { Address } from '../blocks/address.js';
 import { BLOCK_HEADER } from '../blocks/address.js';
 import type { Backend, Batch, Reads } from '../blocks/backend.js';
+import { OneByOne } from '../blocks/one-by-one.js';
 import { PIECE_IDS, type PieceCare, type PieceStage, pieceNumber } from '../blocks/piece-home.js';
 import { assert } from '../errors.js';
 import { LEVEL_DEFAULT } from './codec.js';
@@ -74,7 +75,7 @@ export class Stage implements PieceStage {
   #waitingBytes = 0;
   #written: WrittenPiece[] = [];
   #writtenBytes = 0;
-  #writing: Promise<void> | undefined;
+  readonly #spills = new OneByOne();
   #discarded = false;
   /** Pieces that have rows by now, and that the transaction refers to. */
   readonly #used: number[] = [];
@@ -120,23 +121,8 @@ export class Stage implements PieceStage {
     return this.#waitingBytes >= SPILL_BYTES || this.#waiting.length >= SPILL_COUNT;
   }
 
-  async spill(): Promise<void> {
-    // Others may be waiting as well: only one writes at a time.
-    while (this.#writing !== undefined) await this.#drain();
-    if (this.#waiting.length === 0) return;
-    this.#writing = this.#write();
-    // A failure shows at the next spill, or when it is asked for.
-    this.#writing.catch(() => {});
-  }
-
-  /** Resolves when what is being written is written. */
-  async #drain(): Promise<void> {
-    const writing = this.#writing;
-    try {
-      await writing;
-    } finally {
-      if (this.#writing === writing) this.#writing = undefined;
-    }
+  spill(): Promise<void> {
+    return this.#spills.begin(() => (this.#waiting.length === 0 ? undefined : this.#write()));
   }
 
   async #write(): Promise<void> {
@@ -178,10 +164,8 @@ export class Stage implements PieceStage {
   }
 
   async prepare(): Promise<void> {
-    while (this.#writing !== undefined || this.#waiting.length > 0) {
-      await this.spill();
-      await this.#drain();
-    }
+    await this.spill();
+    await this.#spills.idle();
     if (this.#written.length > ROWS_AT_ONCE) await this.#checkpoint();
     else if (this.#written.length > 0) await this.#sync();
   }
