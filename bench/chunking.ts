@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { concatBytes } from '../src/bytes.js';
+import { concatBytes } from '../src/ground/bytes.js';
 import { Cdc, type CdcScan, compiledScan, scanPlain } from '../src/kernels/cdc.js';
 import { zeroRun } from '../src/kernels/zeros.js';
 import type { Bench, Context, Row } from './harness/bench.js';

@@ -7,7 +7,7 @@
  * whole sets, each with the best coding as ours and the next as rival.
  */
 import { fileURLToPath } from 'node:url';
-import { equalBytes } from '../src/bytes.js';
+import { equalBytes } from '../src/ground/bytes.js';
 import { frontCodedEvery } from '../src/kernels/front-coded.js';
 import { fst } from '../src/kernels/fst.js';
 import type { KeyMap, KeyMapCoding } from '../src/kernels/key-map.js';
@@ -31,7 +31,7 @@ const groupSizes = [16, 36, 64, 128, Infinity];
 const samples = 9;
 const probes = 8192;
 
-/** Nanoseconds, a figure for each sample; `bytes` a name. */
+/** Nanoseconds, a figure for each sample; `ground/bytes` a name. */
 interface Measured {
   readonly set: string;
   readonly groupSize: number;

@@ -1,7 +1,6 @@
 /** The public surface of Regalia: exports only. */
 export type { Durability } from './blocks/backend.js';
 export type { Redundancy } from './blocks/piece-home.js';
-export { nameBytes, nameText } from './bytes.js';
 export type { Chunking } from './chunks/splitter.js';
 export {
   type ErrorCode,
@@ -10,6 +9,7 @@ export {
   type Outcome,
   RegaliaError,
 } from './errors.js';
+export { nameBytes, nameText } from './ground/bytes.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
 export type { Answer, ConflictKind } from './merge/conflict.js';
 export type { EntryPolicy, StreamJudge, StreamPolicy } from './merge/policy.js';

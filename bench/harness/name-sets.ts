@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { compareBytes } from '../../src/bytes.js';
+import { compareBytes } from '../../src/ground/bytes.js';
 
 export interface NameSet {
   readonly name: string;

@@ -9,7 +9,7 @@
  *
  * Nothing here is trusted: a candidate counts once its block hashes to the address.
  */
-import { concatBytes, EMPTY } from '../bytes.js';
+import { concatBytes, EMPTY } from '../ground/bytes.js';
 import type { Address } from './address.js';
 import type { Backend, Batch } from './backend.js';
 import { readU48, u48Bytes } from './body.js';

@@ -8,8 +8,9 @@
  * algorithms never share an address. An address's algorithm is the one its block names: `addressOf` asserts it, and
  * whoever decodes a block compares. In text an address is `sha256:` or `blake3:` and 64 lower-case digits.
  */
-import { compareBytes, equalBytes, hex, unhex } from '../bytes.js';
+
 import { assert, RegaliaError } from '../errors.js';
+import { compareBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
 import { type Algorithm, DIGEST_LENGTH, digestInto } from '../kernels/hash.js';
 
 /** The numbers of the hash algorithms. Persisted: never renumber. */

@@ -7,8 +7,9 @@
  * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is found by the address
  * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
  */
-import { copyBytes, equalBytes } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';

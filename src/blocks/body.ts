@@ -10,8 +10,9 @@
  * A scattered commit changes a few dozen bytes of each node on its way: patches keep it from storing 4 KiB for each
  * (measured: 26 times the data with whole nodes). A chain of patches is bounded by who writes it, checked on reading.
  */
-import { ByteReader, ByteWriter } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { ByteReader, ByteWriter } from '../ground/bytes.js';
 
 /** No body is longer: content pieces are at most 1 MiB, nodes far below. */
 export const BODY_MAX = 2 * 1024 * 1024;

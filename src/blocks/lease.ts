@@ -4,8 +4,9 @@
  *
  *     meta row   name -> u48, the first number not leased yet
  */
-import { ByteReader, ByteWriter, utf8Bytes } from '../bytes.js';
+
 import { assert, RegaliaError } from '../errors.js';
+import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import type { Backend, Batch } from './backend.js';
 import { openRow, sealRow } from './rows.js';
 

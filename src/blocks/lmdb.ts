@@ -11,8 +11,8 @@
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { copyBytes } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
+import { copyBytes } from '../ground/bytes.js';
 import type {
   Backend,
   BackendStats,

@@ -8,8 +8,9 @@
  *
  * Chunked keys make an insert O(log n + 1,024) and a range O(log n + rows) without any tree.
  */
-import { copyBytes } from '../bytes.js';
+
 import { assert, RegaliaError } from '../errors.js';
+import { copyBytes } from '../ground/bytes.js';
 import type {
   Backend,
   BackendStats,

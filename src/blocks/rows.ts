@@ -7,8 +7,9 @@
  * zeroed, or served under another key or table (as a damaged page of the engine may do) is REGALIA_CORRUPT, never an
  * answer. It guards against decay, not against an attacker: what matters is reached through addresses.
  */
-import { ByteWriter, hex, utf8Bytes } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { ByteWriter, hex, utf8Bytes } from '../ground/bytes.js';
 import { crc32 } from '../kernels/hash.js';
 import type { RowKey, Table } from './backend.js';
 

@@ -21,7 +21,7 @@
  * is below 65,536; hence it is no hole in the other either, whether it begins there before p or at p. If it begins at
  * p in both, it is the same. So in both what follows p is cut alike: the parts behind p are those of the old.
  */
-import { copyBytes } from '../bytes.js';
+import { copyBytes } from '../ground/bytes.js';
 import type { ContentRef } from './content.js';
 import { Cursor, readPiece } from './cursor.js';
 import { HOLE_MIN, zerosEnd } from './holes.js';

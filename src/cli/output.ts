@@ -6,7 +6,7 @@
  * gathered, every call may be awaited to hold a fast producer back, and a reader that has gone (EPIPE) is no failure:
  * the verb is aborted and the command ends quietly.
  */
-import { nameBytes } from '../bytes.js';
+import { nameBytes } from '../ground/bytes.js';
 
 const GATHER_BYTES = 16_384;
 

@@ -12,7 +12,7 @@
  * MAX_STAMP_BYTES bytes. The seed takes no bytes. Medians of 100 replicas and 1,000 events: 10 bytes
  * where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79 for one who knows of all.
  */
-import { EMPTY, equalBytes } from '../bytes.js';
+import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
 import { type Event, eventNode, leftHalf, minEvent, rightHalf } from './event.js';
 import { type Id, idNode, MAX_DEPTH, stampError } from './id.js';

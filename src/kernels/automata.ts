@@ -6,8 +6,9 @@
  * characters into one over bytes: it holds up to three bytes until they are a character. A byte that is not part of
  * valid UTF-8 is one character of its own, U+DC80..U+DCFF, exactly as in `nameText`.
  */
-import { nameText, utf8Text } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { nameText, utf8Text } from '../ground/bytes.js';
 
 /** A deterministic automaton; states are immutable. */
 export interface Automaton<S> {

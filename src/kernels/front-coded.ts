@@ -10,7 +10,7 @@
  * The prefix is what all names begin with, and is left out of shares and lengths. A restart is counted from the first
  * name; the first one, 0, is left out. The width is the least that holds the length of all names. Persisted.
  */
-import { ByteReader, ByteWriter } from '../bytes.js';
+import { ByteReader, ByteWriter } from '../ground/bytes.js';
 import {
   assertNext,
   checkOrdinal,

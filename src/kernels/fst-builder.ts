@@ -12,8 +12,9 @@
  * Memory is the registry (unbounded for exact minimality, or `registryBytes`) and, where `write` takes the chunks,
  * one chunk; without `write`, the whole.
  */
-import { EMPTY } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { EMPTY } from '../ground/bytes.js';
 import { STATE_BYTES_MAX, trailer, writeState } from './fst-format.js';
 import { FstRegistry } from './fst-registry.js';
 import { assertNext, NAME_LENGTH_MAX, sharedLength } from './key-map.js';

@@ -6,7 +6,7 @@
  * branch whose range is empty or too wide: so even a hostile transducer makes at most `size` × `lengthMax` visits.
  * The layout is in fst-format.ts, the construction in fst-builder.ts, what can be searched for in automata.ts.
  */
-import { equalBytes } from '../bytes.js';
+import { equalBytes } from '../ground/bytes.js';
 import type { Automaton } from './automata.js';
 import { FstBuilder, type FstBuilderOptions } from './fst-builder.js';
 import { FST, FstState, readTrailer, readUint } from './fst-format.js';

@@ -9,8 +9,9 @@
  * enemy's, so malformed bytes throw REGALIA_FORMAT or give a wrong but bounded answer, never a hang or a read outside.
  * Whether bytes are exactly what `build` writes is for `verifyKeyMap`, once, where bytes enter from outside.
  */
-import { compareBytes, equalBytes } from '../bytes.js';
+
 import { assert, RegaliaError } from '../errors.js';
+import { compareBytes, equalBytes } from '../ground/bytes.js';
 
 /** The longest name of an entry, in bytes. */
 export const NAME_LENGTH_MAX = 255;

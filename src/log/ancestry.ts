@@ -10,7 +10,7 @@
  * commit counts as its own ancestor throughout. A commit asked about that is not here is REGALIA_MISSING.
  */
 import { ADDRESS_LENGTH, type Address, compareAddresses, sameAddress } from '../blocks/address.js';
-import { ByteWriter } from '../bytes.js';
+import { ByteWriter } from '../ground/bytes.js';
 import { absentParent, horizonError, missingCommit } from './absence.js';
 import type { LogEntry } from './entry.js';
 import { type CommitGraph, Frontier } from './frontier.js';

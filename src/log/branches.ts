@@ -12,6 +12,9 @@
 import type { Address } from '../blocks/address.js';
 import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
+import { decodeId, encodeId, MAX_STAMP_BYTES } from '../clock/encoding.js';
+import type { Id } from '../clock/id.js';
+import { RegaliaError } from '../errors.js';
 import {
   ByteReader,
   ByteWriter,
@@ -21,10 +24,7 @@ import {
   hex,
   utf8Bytes,
   utf8Text,
-} from '../bytes.js';
-import { decodeId, encodeId, MAX_STAMP_BYTES } from '../clock/encoding.js';
-import type { Id } from '../clock/id.js';
-import { RegaliaError } from '../errors.js';
+} from '../ground/bytes.js';
 import {
   BUCKET_ID_LENGTH,
   optionError,

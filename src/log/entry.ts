@@ -14,7 +14,7 @@
  */
 import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { ByteReader, ByteWriter, copyBytes } from '../bytes.js';
+import { ByteReader, ByteWriter, copyBytes } from '../ground/bytes.js';
 import { type CommitLinks, readLinks, versionError } from './commit.js';
 
 export const SIGNATURE_LENGTH = 64;

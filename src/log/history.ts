@@ -19,11 +19,11 @@ import {
 } from '../blocks/address.js';
 import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { copyBytes, equalBytes } from '../bytes.js';
 import { applyEventDelta, encodeEventDelta } from '../clock/delta.js';
 import { decodeEvent, encodeEvent } from '../clock/encoding.js';
 import { type Event, formatEvent, leqEvents } from '../clock/event.js';
 import { assert, isRegaliaError, RegaliaError } from '../errors.js';
+import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { corruptCommit, horizonError, missingCommit } from './absence.js';
 import {
   type Commit,

@@ -17,8 +17,15 @@ import {
   BLOCK_VERSION,
   BlockKind,
 } from '../blocks/address.js';
-import { ByteReader, ByteWriter, copyBytes, equalBytes, nameText, varintLength } from '../bytes.js';
 import { RegaliaError } from '../errors.js';
+import {
+  ByteReader,
+  ByteWriter,
+  copyBytes,
+  equalBytes,
+  nameText,
+  varintLength,
+} from '../ground/bytes.js';
 import { readAddress, readOptional, versionError } from './commit.js';
 
 export const MOVES_BLOCK_MAX = 32_768;

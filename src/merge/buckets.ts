@@ -5,7 +5,7 @@
  * and that is found by walking down what differs, past every subtree that holds no bucket at all.
  */
 import type { Address } from '../blocks/address.js';
-import { hex } from '../bytes.js';
+import { hex } from '../ground/bytes.js';
 import { checkDepth } from '../tree/diff.js';
 import { diffMaps } from '../tree/diff-map.js';
 import type { Names } from '../tree/key.js';

@@ -1,7 +1,7 @@
 /**
  * Two edits made one: what the first does to a tree, and then what the second does to the outcome.
  */
-import { compareBytes } from '../bytes.js';
+import { compareBytes } from '../ground/bytes.js';
 import type { EntryEdit } from '../tree/apply.js';
 
 /** The edit that does `first`, then `second`, level by level. Streams are edited by the second alone. */

@@ -11,7 +11,7 @@
  *
  * An entry that one side moved and the other removed stays at its new place, as if it had been added there.
  */
-import { equalBytes, hex } from '../bytes.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { keyText } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';

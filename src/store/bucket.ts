@@ -3,9 +3,9 @@
  * bucket's commits are made through the line of the bucket that carries it, and land in the logs of all around it.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import { equalBytes, hex } from '../bytes.js';
 import { split } from '../clock/id.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import type { Commit } from '../log/commit.js';

@@ -3,7 +3,7 @@
  */
 
 import type { Address } from '../blocks/address.js';
-import { equalBytes } from '../bytes.js';
+import { equalBytes } from '../ground/bytes.js';
 import type { Names } from '../tree/key.js';
 import { childMap, type Tree } from '../tree/lookup.js';
 import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';

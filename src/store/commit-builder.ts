@@ -3,10 +3,10 @@
  * naming its predecessor, its new contents and the new heads within it; the line's own commit last.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import { equalBytes, hex } from '../bytes.js';
 import type { Event } from '../clock/event.js';
 import { event } from '../clock/stamp.js';
 import { RegaliaError } from '../errors.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { type Commit, commitAddress } from '../log/commit.js';
 import { encodeMoves, type Move } from '../log/moves.js';
 import { type Actor, signCommit } from '../log/signature.js';

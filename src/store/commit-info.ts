@@ -2,8 +2,8 @@
 
 import type { Address } from '../blocks/address.js';
 import { addressText } from '../blocks/address.js';
-import { hex } from '../bytes.js';
 import { formatEvent } from '../clock/event.js';
+import { hex } from '../ground/bytes.js';
 import type { Commit } from '../log/commit.js';
 
 export interface CommitInfo {

@@ -2,12 +2,13 @@
  * What users give a stream, as the part of a record: inline where the stream's rule has it so, else as contents. What
  * they give a part of it changes that part alone: see chunks/rewrite.ts.
  */
-import { concatBytes, copyRange, EMPTY, equalBytes, utf8Bytes } from '../bytes.js';
+
 import { type ContentRef, checkLength, sameContent } from '../chunks/content.js';
 import { rewrite } from '../chunks/rewrite.js';
 import type { Source } from '../chunks/source.js';
 import { ContentWriter, extentsFor } from '../chunks/writer.js';
 import { RegaliaError } from '../errors.js';
+import { concatBytes, copyRange, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { contentChecker, encodeContents } from '../streams/encoding.js';
 import type { StreamRule } from '../streams/rule.js';
 import { readMetadata } from '../tree/placement.js';

@@ -2,7 +2,7 @@
  * What reads return: an entry with its streams, its place among others, and what lies beneath it. An entry is a view
  * of a record; nothing of it is decoded before it is asked for.
  */
-import { hex } from '../bytes.js';
+import { hex } from '../ground/bytes.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { crossBorder, isBucket, type Spot } from '../tree/lookup.js';
 import {

@@ -5,10 +5,10 @@
  * head: merging them is a step of its own. Packs name their branches so already, whoever passes them on.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import { hex, utf8Bytes, utf8Text } from '../bytes.js';
 import { decodeId, encodeId } from '../clock/encoding.js';
 import { type Id, split, sum } from '../clock/id.js';
 import { RegaliaError } from '../errors.js';
+import { hex, utf8Bytes, utf8Text } from '../ground/bytes.js';
 import * as log from '../log/branches.js';
 import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';

@@ -9,10 +9,10 @@
  * process has moved it, or an earlier write failed, nothing of this one is written and it is built again.
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
-import { equalBytes, hex } from '../bytes.js';
 import type { Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
 import { RegaliaError } from '../errors.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { branch } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import type { Tree } from '../tree/lookup.js';

@@ -6,10 +6,10 @@
  * exchange ends. Where a caller's policy or answer was needed, the commit is an ordinary one, by whoever gave it.
  */
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
-import { hex } from '../bytes.js';
 import { joinEvents } from '../clock/event.js';
 import { event } from '../clock/stamp.js';
 import { RegaliaError } from '../errors.js';
+import { hex } from '../ground/bytes.js';
 import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress } from '../log/commit.js';
 import { type Move, movesOf } from '../log/moves.js';

@@ -8,8 +8,9 @@
  * A later operation on the same stream replaces an earlier one; clearing a name replaces all that came before beneath
  * it. Reads look a name up in an index that is made for a directory when it is first read.
  */
-import { compareBytes, nameBytes, nameText, putVarint } from '../bytes.js';
+
 import { assert } from '../errors.js';
+import { compareBytes, nameBytes, nameText, putVarint } from '../ground/bytes.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
 import { INLINE, type StreamPart } from '../tree/record.js';

@@ -2,7 +2,7 @@
  * What a serializable transaction has read: streams, entries, lists of children, subtrees, present or absent. If
  * others have changed any of it when the transaction commits, it did not see one consistent state, and conflicts.
  */
-import { equalBytes } from '../bytes.js';
+import { equalBytes } from '../ground/bytes.js';
 import { keyText, type Names } from '../tree/key.js';
 import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';

@@ -3,7 +3,7 @@
  * at every depth, the innermost first.
  */
 import { sameAddress } from '../blocks/address.js';
-import { hex } from '../bytes.js';
+import { hex } from '../ground/bytes.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import type { Tree } from '../tree/lookup.js';
 import { directBuckets, type NestedBucket } from './buckets.js';

@@ -2,7 +2,7 @@
  * The nested buckets that a transaction touched, over all its steps: each from its first state to its last, the
  * innermost first.
  */
-import { hex } from '../bytes.js';
+import { hex } from '../ground/bytes.js';
 import type { TouchedBucket } from '../tree/apply.js';
 
 export class TouchedBuckets {

@@ -6,9 +6,9 @@
  * Reads see the transaction's own edits. After commit or dispose every method throws REGALIA_CLOSED.
  */
 import { addressText } from '../blocks/address.js';
-import { hex } from '../bytes.js';
 import type { Source } from '../chunks/source.js';
 import { RegaliaError } from '../errors.js';
+import { hex } from '../ground/bytes.js';
 import type { Move } from '../log/moves.js';
 import { mergeTrees } from '../merge/merge.js';
 import {
@@ -168,7 +168,7 @@ export class Transaction extends View {
    * bytes take the place of those there, at the cost of that part; what lies before them is kept, filled with zeros
    * where it is too short. Until then the stream is as it was, and so it stays where this fails. Writes to one stream
    * take turns. REGALIA_ABORTED, REGALIA_RANGE, and what the source throws; with `at` REGALIA_ENCODING unless the
-   * stream's encoding is `bytes`.
+   * stream's encoding is `ground/bytes`.
    */
   write(key: Key, stream: string, source: Source, options: WriteOptions = {}): Promise<number> {
     return this.#writes.write(key, stream, source, options);
@@ -184,7 +184,7 @@ export class Transaction extends View {
     if (blocks.heavy) await blocks.spill();
   }
 
-  /** The same behind the last byte. Errors as `write` with `at`, but `utf8` is as good as `bytes`. */
+  /** The same behind the last byte. Errors as `write` with `at`, but `utf8` is as good as `ground/bytes`. */
   append(key: Key, stream: string, source: Source, options: ChangeOptions = {}): Promise<number> {
     return this.#writes.change(key, stream, { kind: 'append', source }, options);
   }

@@ -2,8 +2,9 @@
  * Reading a tree: what snapshots and transactions have in common. All of it is synchronous, since metadata is local;
  * only the bytes of contents are awaited.
  */
-import { nameBytes } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { nameBytes } from '../ground/bytes.js';
 import type { Encoding } from '../streams/rule.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';

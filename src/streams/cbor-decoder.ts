@@ -4,7 +4,7 @@
  * ordinary properties, and bytes that the encoder would not have written are refused, so that
  * encodeCbor(decodeCbor(bytes)) is always bytes.
  */
-import { ByteReader, ByteWriter, copyBytes, equalBytes } from '../bytes.js';
+import { ByteReader, ByteWriter, copyBytes, equalBytes } from '../ground/bytes.js';
 import {
   CBOR_LIMITS,
   type CborData,

@@ -4,8 +4,9 @@
  * Hostile data is the caller's own, but accidents happen: cycles are found among the containers around, shared
  * references that unfold into too much are stopped by the limit on bytes, and every refusal names the path.
  */
-import { ByteWriter, utf8Bytes } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import {
   CBOR_LIMITS,
   type CborData,

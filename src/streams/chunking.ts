@@ -4,8 +4,9 @@
  *     fixed     4 kind = 1 | 5 bytes
  *     content   4 kind = 2 | 5 average | 6 least | 7 most          least < average < most, average a power of two
  */
-import type { ByteReader } from '../bytes.js';
+
 import type { Chunking } from '../chunks/splitter.js';
+import type { ByteReader } from '../ground/bytes.js';
 import { failOption, failRule, requireInteger, requireMember } from './rule-faults.js';
 
 /** The shortest and the longest piece that a rule may ask for. */

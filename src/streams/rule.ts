@@ -11,9 +11,17 @@
  *   rule  = lengthed name, varint n, (varint tag, varint number)*n      by ascending tag; n is 5, or 7 for `content`
  *   tags  = 1 encoding, 2 inlineMax, 3 merge, 4 chunking kind, 5 chunking size; 6 least and 7 most, for `content`
  */
-import { ByteReader, ByteWriter, compareBytes, equalBytes, utf8Bytes, utf8Text } from '../bytes.js';
+
 import type { Chunking } from '../chunks/splitter.js';
 import { assert, RegaliaError } from '../errors.js';
+import {
+  ByteReader,
+  ByteWriter,
+  compareBytes,
+  equalBytes,
+  utf8Bytes,
+  utf8Text,
+} from '../ground/bytes.js';
 import {
   CHUNKINGS,
   checkedChunking,

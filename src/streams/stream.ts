@@ -5,10 +5,10 @@
  * contents, read piece by piece, each verified. A handle stays valid as long as its store is open.
  */
 
-import { copyRange, equalBytes, utf8Text } from '../bytes.js';
 import { ContentReader } from '../chunks/reader.js';
 import { turn, turnDue } from '../chunks/turn.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
+import { copyRange, equalBytes, utf8Text } from '../ground/bytes.js';
 import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readMetadata } from '../tree/placement.js';

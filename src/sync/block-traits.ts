@@ -11,9 +11,9 @@ import {
   BLOCK_VERSION,
   BlockKind,
 } from '../blocks/address.js';
-import { EMPTY } from '../bytes.js';
 import type { Manifest } from '../chunks/manifest.js';
 import { RegaliaError } from '../errors.js';
+import { EMPTY } from '../ground/bytes.js';
 import { type Reference, sameTotals } from '../tree/check-node.js';
 import { measured } from '../tree/items.js';
 import { Node, offsetsNeeded, type Totals } from '../tree/node.js';

@@ -8,10 +8,10 @@
 import { brotliCompressSync, constants } from 'node:zlib';
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import { ByteWriter, equalBytes, varintLength } from '../bytes.js';
 import type { BlockReads } from '../chunks/cursor.js';
 import { turn } from '../chunks/turn.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
+import { ByteWriter, equalBytes, varintLength } from '../ground/bytes.js';
 import { mayCompress } from '../kernels/sample.js';
 import { missingCommit } from '../log/absence.js';
 import { encodeCommit } from '../log/commit.js';

@@ -2,8 +2,9 @@
  * Frames out of a source of bytes, however it is cut into parts: each frame whole, its length checked before it is
  * believed, its checksum before it is read. Memory is one frame and one part of the source.
  */
-import { concatBytes, EMPTY } from '../bytes.js';
+
 import { isRegaliaError, throwIfAborted } from '../errors.js';
+import { concatBytes, EMPTY } from '../ground/bytes.js';
 import { crc32 } from '../kernels/hash.js';
 import {
   FRAME_HEAD,

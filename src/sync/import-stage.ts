@@ -13,7 +13,7 @@
 import { ADDRESS_LENGTH, type Address, addressKey } from '../blocks/address.js';
 import type { Backend, Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { ByteReader, ByteWriter, concatBytes, utf8Bytes } from '../bytes.js';
+import { ByteReader, ByteWriter, concatBytes, utf8Bytes } from '../ground/bytes.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import {
   type Commit,

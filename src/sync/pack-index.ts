@@ -6,7 +6,7 @@
  * The index is written in key order with bounded memory. Whoever reads it needs the pack's last bytes, which say where
  * it begins, and holds the index alone.
  */
-import { compareBytes, concatBytes, equalBytes } from '../bytes.js';
+import { compareBytes, concatBytes, equalBytes } from '../ground/bytes.js';
 import { type Fst, openFst } from '../kernels/fst.js';
 import { FstBuilder } from '../kernels/fst-builder.js';
 import { crc32 } from '../kernels/hash.js';

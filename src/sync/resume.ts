@@ -4,7 +4,7 @@
  *
  *     header digest 32 | chain 32 | u48 offset, commits, blocks, plain bytes, index offset, index bytes
  */
-import { ByteReader, ByteWriter } from '../bytes.js';
+import { ByteReader, ByteWriter } from '../ground/bytes.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 
 export interface ResumePoint {

@@ -2,7 +2,7 @@
  * Streams of several records side by side, by name. One stream may lie in its record on one side and in a metadata
  * block on the other, since the rest of the record decides that: it is compared by its contents.
  */
-import { compareBytes, equalBytes, utf8Bytes } from '../bytes.js';
+import { compareBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import type { NodeCache } from './node-cache.js';
 import { readMetadata } from './placement.js';
 import { INLINE, REFERENCED, type RecordParts, type StreamPart } from './record.js';

@@ -10,8 +10,9 @@
  * Rows are made as they are asked for, and memory holds the way down to the one at hand. A bucket is the same entry
  * only under the same id: another one at its key is a removal and an addition.
  */
-import { equalBytes } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { equalBytes } from '../ground/bytes.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
 import { sameStream, streamNames, streamOf } from './diff-streams.js';
 import { KEY_MAX, type Names } from './key.js';

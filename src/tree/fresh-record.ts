@@ -1,8 +1,9 @@
 /**
  * Encoding records: from their parts to the bytes that a leaf takes in. See record.ts for the format.
  */
-import { putVarint, varintLength } from '../bytes.js';
+
 import { assert } from '../errors.js';
+import { putVarint, varintLength } from '../ground/bytes.js';
 import type { Totals } from './node.js';
 import {
   BUCKET_ID_LENGTH,
@@ -17,7 +18,7 @@ import {
 } from './record.js';
 import type { Shape } from './shape.js';
 
-/** A record ready to be placed in a leaf: `bytes` holds its name and its payload, the part behind the first number. */
+/** A record ready to be placed in a leaf: `ground/bytes` holds its name and its payload, the part behind the first number. */
 export interface FreshRecord {
   readonly bytes: Uint8Array;
   readonly nameStart: number;

@@ -3,8 +3,9 @@
  * bytes. A name has 1 to 255 bytes, any but NUL and '/'; `.` and `..` are refused; a key has at most 4,096 bytes,
  * counted with one '/' before each name. Order is bytewise, name by name.
  */
-import { compareBytes, nameBytes, nameText } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { compareBytes, nameBytes, nameText } from '../ground/bytes.js';
 
 export const NAME_MAX = 255;
 export const KEY_MAX = 4_096;

@@ -6,7 +6,7 @@
  * last name is searched in place.
  */
 import type { Address } from '../blocks/address.js';
-import { equalBytes, nameBytes } from '../bytes.js';
+import { equalBytes, nameBytes } from '../ground/bytes.js';
 import { inlineChild } from './inline-map.js';
 import { type Key, type Names, parseKey } from './key.js';
 import type { Node } from './node.js';

@@ -7,8 +7,9 @@
  * Shapes are interned per process: equal sets are one object. A node's table holds exactly the shapes its records
  * use, so equal contents give equal tables.
  */
-import { ByteReader, ByteWriter, compareBytes, EMPTY, utf8Bytes } from '../bytes.js';
+
 import { RegaliaError } from '../errors.js';
+import { ByteReader, ByteWriter, compareBytes, EMPTY, utf8Bytes } from '../ground/bytes.js';
 
 export const STREAMS_MAX = 256;
 export const STREAM_NAME_MAX = 64;

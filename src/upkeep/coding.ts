@@ -7,10 +7,11 @@
  * from its volume and compared. No volume holds more shards of a group than the group can lose; where there are too few
  * volumes for that, the copies stay.
  */
-import { equalBytes } from '../bytes.js';
+
 import type { ContentRef } from '../chunks/content.js';
 import { turn } from '../chunks/turn.js';
 import { RegaliaError, throwIfAborted } from '../errors.js';
+import { equalBytes } from '../ground/bytes.js';
 import { encodeGroupRow } from '../volumes/group-row.js';
 import type { PieceRow } from '../volumes/piece-row.js';
 import { soundPiece } from '../volumes/piece-sources.js';

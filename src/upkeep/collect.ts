@@ -14,7 +14,7 @@
  * Where rows are lost or damaged no segment is emptied: it may have what a rescan brings back.
  */
 import type { Batch, Reads } from '../blocks/backend.js';
-import { utf8Bytes } from '../bytes.js';
+import { utf8Bytes } from '../ground/bytes.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';
 import { Marking } from './mark.js';

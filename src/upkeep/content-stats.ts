@@ -3,9 +3,9 @@
  * are not; the cost is that of the heads' metadata and of the table of pieces.
  */
 
-import { hex } from '../bytes.js';
 import { turn } from '../chunks/turn.js';
 import { throwIfAborted } from '../errors.js';
+import { hex } from '../ground/bytes.js';
 import { branches } from '../log/branches.js';
 import type { GroupRow } from '../volumes/group-row.js';
 import type { PieceRow } from '../volumes/piece-row.js';

@@ -5,10 +5,10 @@
  */
 import { type Address, BlockKind } from '../blocks/address.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
-import { equalBytes } from '../bytes.js';
 import type { ContentRef } from '../chunks/content.js';
 import { walkContent } from '../chunks/walk.js';
 import { isRegaliaError } from '../errors.js';
+import { equalBytes } from '../ground/bytes.js';
 import type { LogEntry } from '../log/entry.js';
 import { type WalkedRoot, walkRoot } from '../sync/tree-walk.js';
 import { digestAddress } from '../tree/lookup.js';

@@ -12,9 +12,9 @@ import type { Backend, Batch } from '../blocks/backend.js';
 import { readU48 } from '../blocks/body.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { isPieceId, PIECE_IDS, pieceNumber } from '../blocks/piece-home.js';
-import { EMPTY } from '../bytes.js';
 import { turn } from '../chunks/turn.js';
 import { throwIfAborted } from '../errors.js';
+import { EMPTY } from '../ground/bytes.js';
 import { damagedRows, type FoundPiece, isReadable, pieceSlices } from './subject.js';
 
 const ID_LENGTH = 6;

@@ -11,9 +11,9 @@
 import { type Address, addressKey, addressText, BlockKind, isAddress } from '../blocks/address.js';
 import type { Backend } from '../blocks/backend.js';
 import { openRow } from '../blocks/rows.js';
-import { copyBytes, equalBytes, hex, utf8Text } from '../bytes.js';
 import { leqEvents } from '../clock/event.js';
 import { isRegaliaError } from '../errors.js';
+import { copyBytes, equalBytes, hex, utf8Text } from '../ground/bytes.js';
 import { branch, branches, tag, tags } from '../log/branches.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';

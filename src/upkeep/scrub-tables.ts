@@ -15,7 +15,7 @@ import { readStored, readU48 } from '../blocks/body.js';
 import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { isPieceId, PIECE_IDS, type PieceHome } from '../blocks/piece-home.js';
 import { openRow } from '../blocks/rows.js';
-import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../bytes.js';
+import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { decodePieceRow } from '../volumes/piece-row.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';

@@ -3,8 +3,9 @@
  * same time, from all volumes that hold them. What lies on another volume in between ends no run: so pieces that are
  * striped are read by as few calls as those that are not.
  */
-import { equalBytes } from '../bytes.js';
+
 import { isRegaliaError } from '../errors.js';
+import { equalBytes } from '../ground/bytes.js';
 import { readBlock } from './piece-bytes.js';
 import type { Room } from './piece-cache.js';
 import type { PieceRow, Place } from './piece-row.js';

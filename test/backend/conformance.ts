@@ -4,7 +4,7 @@
  */
 import type t from 'tap';
 import type { Backend, Batch, Durability } from '../../src/blocks/backend.js';
-import { compareBytes } from '../../src/bytes.js';
+import { compareBytes } from '../../src/ground/bytes.js';
 import { batches, ranges } from './model.js';
 
 type Test = typeof t;

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import type t from 'tap';
 import type { Backend, Batch, Durability, Row, RowRange } from '../../src/blocks/backend.js';
-import { compareBytes } from '../../src/bytes.js';
+import { compareBytes } from '../../src/ground/bytes.js';
 
 type Test = typeof t;
 type Use = (use: (backend: Backend) => Promise<void>) => Promise<void>;

@@ -5,7 +5,7 @@ import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { openMemory } from '../../src/blocks/memory.js';
-import { utf8Bytes } from '../../src/bytes.js';
+import { utf8Bytes } from '../../src/ground/bytes.js';
 
 async function stored() {
   const backend = openMemory();

@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type Address, addressOf, SHA256, sameAddress } from '../../src/blocks/address.js';
 import { BodyWriter } from '../../src/blocks/body.js';
-import { ByteWriter, copyBytes, equalBytes, hex } from '../../src/bytes.js';
 import { CONTENT_MAX, type ContentRef } from '../../src/chunks/content.js';
 import {
   CHILDREN_MAX,
@@ -23,6 +22,7 @@ import { pieceBytes, writePiece } from '../../src/chunks/piece.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { contentChildren, walkContent } from '../../src/chunks/walk.js';
 import { isRegaliaError } from '../../src/errors.js';
+import { ByteWriter, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { noise, Store } from './setup.js';
 
 const FORMAT = { code: 'REGALIA_FORMAT' };

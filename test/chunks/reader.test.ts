@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { concatBytes, equalBytes } from '../../src/bytes.js';
 import { ContentReader } from '../../src/chunks/reader.js';
+import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { CountedReads, noise, Store } from './setup.js';
 
 const LENGTH = 9_001;

@@ -6,11 +6,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
-import { concatBytes, equalBytes, utf8Bytes } from '../../src/bytes.js';
 import { type ContentRef, sameContent } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import type { Source, SourcePart } from '../../src/chunks/source.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
+import { concatBytes, equalBytes, utf8Bytes } from '../../src/ground/bytes.js';
 import { noise, Store } from './setup.js';
 
 const PIECE = 64;

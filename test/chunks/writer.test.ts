@@ -6,13 +6,13 @@ import fc from 'fast-check';
 import t from 'tap';
 import { BLAKE3, SHA256, sameAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
-import { concatBytes, copyBytes, equalBytes, hex } from '../../src/bytes.js';
 import { sameContent } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import type { Splitter } from '../../src/chunks/splitter.js';
 import { PieceIndex } from '../../src/chunks/staging.js';
 import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
+import { concatBytes, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { noise, Store } from './setup.js';
 
 t.test('any split of the same bytes gives the same address', async () => {

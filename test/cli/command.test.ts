@@ -3,12 +3,12 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { nameText } from '../../src/bytes.js';
 import { runCommand } from '../../src/cli/command.js';
 import { jsonLine, shown } from '../../src/cli/output.js';
 import { byteCount, ProgressLine, progressText } from '../../src/cli/progress.js';
 import { nearest } from '../../src/cli/usage.js';
 import { VERBS } from '../../src/cli/verbs.js';
+import { nameText } from '../../src/ground/bytes.js';
 import { FAKES } from './fake.js';
 
 interface Ran {

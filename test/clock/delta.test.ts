@@ -1,7 +1,6 @@
 /** Differences of event trees: applied to their base they give the next, whatever the bytes come from. */
 import fc from 'fast-check';
 import t from 'tap';
-import { equalBytes } from '../../src/bytes.js';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, encodeEvent } from '../../src/clock/encoding.js';
 import {
@@ -14,6 +13,7 @@ import {
 import { MAX_DEPTH } from '../../src/clock/id.js';
 import { event, fork, join, peek, type Stamp, seed } from '../../src/clock/stamp.js';
 import { isRegaliaError } from '../../src/errors.js';
+import { equalBytes } from '../../src/ground/bytes.js';
 import { History, someSteps } from './history.js';
 import { readEvent } from './notation.js';
 

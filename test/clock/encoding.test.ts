@@ -1,7 +1,6 @@
 /** The encoding of stamps: one spelling each, and no other bytes are believed. */
 import fc from 'fast-check';
 import t from 'tap';
-import { equalBytes, hex, unhex } from '../../src/bytes.js';
 import { ArithmeticEncoder } from '../../src/clock/arithmetic.js';
 import {
   decodeEvent,
@@ -33,6 +32,7 @@ import {
 } from '../../src/clock/model.js';
 import { equalStamps, formatStamp, seed } from '../../src/clock/stamp.js';
 import { isRegaliaError } from '../../src/errors.js';
+import { equalBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { History, someSteps } from './history.js';
 import { readEvent, readId } from './notation.js';
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { hex, unhex } from '../../src/bytes.js';
+import { hex, unhex } from '../../src/ground/bytes.js';
 import { blockExamples } from './block-examples.js';
 import { packExamples } from './pack-examples.js';
 import { rowExamples } from './row-examples.js';

@@ -2,7 +2,7 @@
  * Where nodes end, as FORMAT.md tells it, spelled out once more in the plainest way: the tree's own nodes end there.
  */
 import t, { type Test } from 'tap';
-import { nameText } from '../../src/bytes.js';
+import { nameText } from '../../src/ground/bytes.js';
 import type { Node } from '../../src/tree/node.js';
 import { Laboratory, newEntry, put } from '../tree/model.js';
 

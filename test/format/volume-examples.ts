@@ -3,7 +3,7 @@
  */
 import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/blocks/memory.js';
-import { concatBytes, hex, utf8Bytes, utf8Text } from '../../src/bytes.js';
+import { concatBytes, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
 import { sha256 } from '../../src/kernels/hash.js';
 import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';
 import { decodePieceRow, encodePieceRow } from '../../src/volumes/piece-row.js';

@@ -1,5 +1,5 @@
 /** A tree of entries in plain maps, with the habits of a transaction: the obvious model to import into. */
-import { compareBytes, nameBytes, nameText } from '../../src/bytes.js';
+
 import {
   type ChildRange,
   type KeyLike,
@@ -8,6 +8,7 @@ import {
   type StoredStream,
   type TreeWriter,
 } from '../../src/fs/face.js';
+import { compareBytes, nameBytes, nameText } from '../../src/ground/bytes.js';
 
 class Node {
   readonly streams = new Map<string, Uint8Array>();

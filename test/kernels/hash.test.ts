@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import { hex, utf8Bytes } from '../../src/bytes.js';
+import { hex, utf8Bytes } from '../../src/ground/bytes.js';
 import {
   blake3,
   crc32,

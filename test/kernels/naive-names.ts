@@ -3,7 +3,7 @@
  * Levenshtein's full table; and names to try them on. Slow and plain on purpose.
  */
 import fc from 'fast-check';
-import { compareBytes, nameText } from '../../src/bytes.js';
+import { compareBytes, nameText } from '../../src/ground/bytes.js';
 
 /** Sorted and distinct. */
 export function sorted(names: readonly Uint8Array[]): Uint8Array[] {

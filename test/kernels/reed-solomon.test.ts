@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { hex } from '../../src/bytes.js';
+import { hex } from '../../src/ground/bytes.js';
 import { inverse } from '../../src/kernels/gf256.js';
 import { type Combine, combinePlain, compiledCombine } from '../../src/kernels/gf256-combine.js';
 import {

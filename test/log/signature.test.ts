@@ -3,7 +3,7 @@
  */
 import { createPublicKey, verify as verifyEd25519 } from 'node:crypto';
 import t from 'tap';
-import { hex, unhex, utf8Bytes } from '../../src/bytes.js';
+import { hex, unhex, utf8Bytes } from '../../src/ground/bytes.js';
 import { commitAddress } from '../../src/log/commit.js';
 import {
   type Actor,

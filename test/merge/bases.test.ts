@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { hex } from '../../src/bytes.js';
+import { hex } from '../../src/ground/bytes.js';
 import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge.js';
 import type { Tree } from '../../src/tree/lookup.js';
 import { cloneEntry, type Entry, Laboratory, listing, newEntry, put } from '../tree/model.js';

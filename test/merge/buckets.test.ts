@@ -3,7 +3,7 @@
  * never given up unasked.
  */
 import t from 'tap';
-import { equalBytes, hex } from '../../src/bytes.js';
+import { equalBytes, hex } from '../../src/ground/bytes.js';
 import type { Conflict } from '../../src/merge/conflict.js';
 import { type MergeOptions, mergeTrees } from '../../src/merge/merge.js';
 import type { BucketMerge } from '../../src/merge/three-way.js';

@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { hex, utf8Bytes } from '../../src/bytes.js';
+import { hex, utf8Bytes } from '../../src/ground/bytes.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
 import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge.js';
 import { diffTrees } from '../../src/tree/diff.js';

@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { hex } from '../../src/bytes.js';
+import { hex } from '../../src/ground/bytes.js';
 import type { Move } from '../../src/log/moves.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
 import { type MergeOptions, mergeTrees } from '../../src/merge/merge.js';

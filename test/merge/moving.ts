@@ -2,7 +2,7 @@
  * Random moves on models whose entries all have a stream of their own, so that each can be found again.
  */
 import fc from 'fast-check';
-import { utf8Bytes } from '../../src/bytes.js';
+import { utf8Bytes } from '../../src/ground/bytes.js';
 import type { Move } from '../../src/log/moves.js';
 import { byName, type Entry, entryAt, place, put, take } from '../tree/model.js';
 

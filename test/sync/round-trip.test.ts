@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import { type Address, addressText } from '../../src/blocks/address.js';
-import { equalBytes, hex } from '../../src/bytes.js';
+import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { branch } from '../../src/log/branches.js';
 import type { LogEntry } from '../../src/log/entry.js';
 import { walkCommit } from '../../src/sync/walk.js';

@@ -6,7 +6,7 @@ import { type Address, addressText } from '../../src/blocks/address.js';
 import type { Backend } from '../../src/blocks/backend.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
-import { ByteReader, concatBytes, hex, unhex } from '../../src/bytes.js';
+import { ByteReader, concatBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 import { branch, putBranch } from '../../src/log/branches.js';
 import { History } from '../../src/log/history.js';

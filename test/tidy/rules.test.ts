@@ -34,7 +34,7 @@ const document = `# Map
 2  src/tree/      nodes
 2  src/chunks/    slices
 1  src/blocks/    blocks
--  src/bytes.ts   ground
+-  src/ground/bytes.ts   ground
 -  src/errors.ts  ground
 \`\`\`
 \`\`\`packages
@@ -75,7 +75,7 @@ t.test('imports are found in every form', async (t) => {
 t.test('an import down, within the room, or on the ground is allowed', async (t) => {
   const files = planted({
     'src/tree/a.ts': "import '../blocks/b.js'; import './c.js'; import '../bytes.js';",
-    'src/bytes.ts': "import './errors.js';",
+    'src/ground/bytes.ts': "import './errors.js';",
     'src/fs/mount.ts': "import '../index.js'; import './wire.js';",
     'test/tree/a.test.ts': "import '../../src/index.js';",
   });
@@ -88,7 +88,7 @@ t.test(
     const breach = (path: string, target: string): string =>
       floorBreaches(planted({ [path]: `import '${target}';` }), rooms).join();
     t.match(breach('src/blocks/b.ts', '../tree/a.js'), /up from floor 1 to floor 2/);
-    t.match(breach('src/bytes.ts', './blocks/b.js'), /up from floor -1/);
+    t.match(breach('src/ground/bytes.ts', './blocks/b.js'), /up from floor -1/);
     t.match(breach('src/tree/a.ts', '../chunks/c.js'), /sideways on floor 2/);
     t.match(breach('src/fs/mount.ts', '../tree/a.js'), /uses only src\/index.ts/);
     t.match(breach('src/tree/a.ts', '../attic/x.js'), /in no room/);

@@ -8,7 +8,7 @@ import { SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
-import { compareBytes, hex, utf8Bytes } from '../../src/bytes.js';
+import { compareBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
 import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
 import { encodeRecord } from '../../src/tree/fresh-record.js';
 import type { Node } from '../../src/tree/node.js';

@@ -6,7 +6,7 @@ import type { Backend } from '../../src/blocks/backend.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
-import { compareBytes, nameBytes, utf8Bytes } from '../../src/bytes.js';
+import { compareBytes, nameBytes, utf8Bytes } from '../../src/ground/bytes.js';
 import { type EntryEdit, TreeEdit } from '../../src/tree/apply.js';
 import { finishSteps } from '../../src/tree/edit.js';
 import { Tree } from '../../src/tree/lookup.js';

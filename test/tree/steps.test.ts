@@ -2,7 +2,7 @@
  * Edits at any depth a key may have: no stack overflows, and every pause is passed on.
  */
 import t from 'tap';
-import { hex } from '../../src/bytes.js';
+import { hex } from '../../src/ground/bytes.js';
 import type { EntryEdit } from '../../src/tree/apply.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { finishSteps } from '../../src/tree/edit.js';

@@ -3,7 +3,7 @@
  * or stops meanwhile.
  */
 import t from 'tap';
-import { utf8Bytes } from '../../src/bytes.js';
+import { utf8Bytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/index.js';
 import { encodePieceRow } from '../../src/volumes/piece-row.js';
 import { nextEpoch } from '../../src/volumes/row-changes.js';

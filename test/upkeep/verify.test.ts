@@ -9,7 +9,7 @@ import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { BodyWriter, u48Bytes } from '../../src/blocks/body.js';
 import { isPieceId, pieceNumber } from '../../src/blocks/piece-home.js';
 import { sealRow } from '../../src/blocks/rows.js';
-import { hex, utf8Bytes } from '../../src/bytes.js';
+import { hex, utf8Bytes } from '../../src/ground/bytes.js';
 import { type Commit, encodeCommit } from '../../src/log/commit.js';
 import { openEntry, sealEntry } from '../../src/log/entry.js';
 import { logKey, putBounds } from '../../src/log/sequence.js';

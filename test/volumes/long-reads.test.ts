@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
-import { concatBytes } from '../../src/bytes.js';
+import { concatBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError, type Regalia, type RegaliaOptions } from '../../src/index.js';
 import type { Core } from '../../src/store/core.js';
 import type { Pieces } from '../../src/volumes/pieces.js';

@@ -2,7 +2,7 @@
  * The cache of pieces: what it gives is what was kept, whatever was let go, and its memory is bounded.
  */
 import t from 'tap';
-import { equalBytes } from '../../src/bytes.js';
+import { equalBytes } from '../../src/ground/bytes.js';
 import { PieceCache } from '../../src/volumes/piece-cache.js';
 import { noise } from '../chunks/setup.js';
 

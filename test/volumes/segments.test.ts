@@ -14,7 +14,7 @@ import {
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { equalBytes } from '../../src/bytes.js';
+import { equalBytes } from '../../src/ground/bytes.js';
 import { crc32 } from '../../src/kernels/hash.js';
 import {
   checkStored,

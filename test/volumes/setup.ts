@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { concatBytes, equalBytes } from '../../src/bytes.js';
+import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError, Regalia, type RegaliaOptions } from '../../src/index.js';
 import { sha256Into } from '../../src/kernels/hash.js';
 import { RecordKind, type SegmentIds } from '../../src/volumes/segment-format.js';

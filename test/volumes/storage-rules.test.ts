@@ -7,7 +7,7 @@ import t from 'tap';
 import type { Backend } from '../../src/blocks/backend.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import { openRow, sealRow } from '../../src/blocks/rows.js';
-import { utf8Bytes } from '../../src/bytes.js';
+import { utf8Bytes } from '../../src/ground/bytes.js';
 import {
   COPIES_MAX,
   DEFAULT_STORAGE,

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { equalBytes } from '../../src/bytes.js';
+import { equalBytes } from '../../src/ground/bytes.js';
 import { crc32 } from '../../src/kernels/hash.js';
 import {
   createVolume,
