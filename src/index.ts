@@ -2,14 +2,14 @@
 export type { Durability } from './blocks/backend.js';
 export type { Redundancy } from './blocks/piece-home.js';
 export type { Chunking } from './chunks/splitter.js';
+export { nameBytes, nameText } from './ground/bytes.js';
 export {
   type ErrorCode,
   type ErrorData,
   isRegaliaError,
   type Outcome,
   RegaliaError,
-} from './errors.js';
-export { nameBytes, nameText } from './ground/bytes.js';
+} from './ground/errors.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
 export type { Answer, ConflictKind } from './merge/conflict.js';
 export type { EntryPolicy, StreamJudge, StreamPolicy } from './merge/policy.js';

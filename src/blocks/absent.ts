@@ -1,7 +1,7 @@
 /**
  * A block that could not be read: whether to look for it elsewhere, and what to say where it is nowhere.
  */
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { type Address, addressText } from './address.js';
 
 /** Whether the block may be sound in another place: this one lacks it, or has other bytes. */

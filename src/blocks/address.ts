@@ -9,8 +9,8 @@
  * whoever decodes a block compares. In text an address is `sha256:` or `blake3:` and 64 lower-case digits.
  */
 
-import { assert, RegaliaError } from '../errors.js';
 import { compareBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import { type Algorithm, DIGEST_LENGTH, digestInto } from '../kernels/hash.js';
 
 /** The numbers of the hash algorithms. Persisted: never renumber. */

@@ -8,8 +8,8 @@
  * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
  */
 
-import { RegaliaError } from '../errors.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';

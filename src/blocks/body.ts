@@ -11,8 +11,8 @@
  * (measured: 26 times the data with whole nodes). A chain of patches is bounded by who writes it, checked on reading.
  */
 
-import { RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 
 /** No body is longer: content pieces are at most 1 MiB, nodes far below. */
 export const BODY_MAX = 2 * 1024 * 1024;

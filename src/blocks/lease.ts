@@ -5,8 +5,8 @@
  *     meta row   name -> u48, the first number not leased yet
  */
 
-import { assert, RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import type { Backend, Batch } from './backend.js';
 import { openRow, sealRow } from './rows.js';
 

@@ -20,7 +20,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 
 /** Makes sure that `path` holds a data file; `build` makes an empty one in the folder it is given. */
 export async function createGeneration(

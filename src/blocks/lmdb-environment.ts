@@ -15,7 +15,7 @@
  * power cut loses the last such commits and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole
  * store in a power cut: nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
  */
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from './backend.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import { fullError, storageError } from './lmdb-errors.js';

@@ -5,8 +5,8 @@
  * What is not recognised counts as an I/O error: nothing is guessed, the handle is poisoned, the store reopened.
  */
 
-import type { ErrorFacts } from '../errors.js';
-import { RegaliaError } from '../errors.js';
+import type { ErrorFacts } from '../ground/errors.js';
+import { RegaliaError } from '../ground/errors.js';
 
 type Kind =
   | 'full'

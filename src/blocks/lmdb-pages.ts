@@ -12,7 +12,7 @@
  * holds. Contents flagged "big" are the number of the first of several overflow pages; flagged "sub", a tree.
  */
 import { readSync } from 'node:fs';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 
 export const PAGE_HEADER_BYTES = 24;
 export const TREE_BYTES = 48;

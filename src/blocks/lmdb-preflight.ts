@@ -26,7 +26,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import { fullError } from './lmdb-errors.js';
 import type { PageFile, Tree } from './lmdb-pages.js';

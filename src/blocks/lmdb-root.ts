@@ -11,7 +11,7 @@
  * the process (ARCHITECTURE.md, Rejected designs).
  */
 import { open } from 'lmdb';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { Table } from './backend.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 

@@ -11,8 +11,8 @@
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { RegaliaError } from '../errors.js';
 import { copyBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import type {
   Backend,
   BackendStats,

@@ -9,8 +9,8 @@
  * Chunked keys make an insert O(log n + 1,024) and a range O(log n + rows) without any tree.
  */
 
-import { assert, RegaliaError } from '../errors.js';
 import { copyBytes } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import type {
   Backend,
   BackendStats,

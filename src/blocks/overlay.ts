@@ -10,8 +10,8 @@
  * Byte keys are held as Latin-1 text, one character a byte: it hashes, and its order is the bytewise order.
  */
 
-import { assert, RegaliaError } from '../errors.js';
 import { copyBytes } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import type { Batch, Reads, Row, RowKey, RowRange, Table } from './backend.js';
 import { INTEGER_TABLES } from './backend.js';
 

@@ -10,7 +10,7 @@
  * under one algorithm and one way of cutting, equal bytes have equal addresses, however they were written.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 
 /** No content is longer, in bytes: what a record and a manifest say beside a length leaves no more room for it. */
 export const CONTENT_MAX: number = 2 ** 51 - 1;

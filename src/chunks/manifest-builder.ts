@@ -13,7 +13,7 @@
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import type { ContentRef } from './content.js';
 import { endsNode, isHole, LEVEL_MAX, type Part, writeManifest } from './manifest.js';
 import type { BlockSink } from './staging.js';

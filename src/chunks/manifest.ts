@@ -26,8 +26,8 @@ import {
   BlockKind,
 } from '../blocks/address.js';
 import { type BodyWriter, readU48 } from '../blocks/body.js';
-import { assert } from '../errors.js';
 import { ByteReader } from '../ground/bytes.js';
+import { assert } from '../ground/errors.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { CONTENT_MAX } from './content.js';
 import { HOLE_MIN } from './holes.js';

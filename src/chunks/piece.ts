@@ -14,7 +14,7 @@ import {
   BlockKind,
 } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
-import { assert, RegaliaError } from '../errors.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import { findHole, HOLE_MIN } from './holes.js';
 
 /** The most content bytes of a piece. */

@@ -6,8 +6,8 @@
  * long, no more zeros are made than were asked for, and 64 KiB at a time where bytes are streamed.
  */
 import type { Blocks } from '../blocks/blocks.js';
-import { throwIfAborted } from '../errors.js';
 import { copyBytes, EMPTY } from '../ground/bytes.js';
+import { throwIfAborted } from '../ground/errors.js';
 import { type ContentRef, checkRange } from './content.js';
 import { Cursor, checkedPiece, readPiece } from './cursor.js';
 import { ZEROS } from './holes.js';

@@ -6,7 +6,7 @@
  * the bytes before its answer alone: those behind, and the end of what is shown, count only where it answers with that
  * end. So cuts that lie before a change stay, and a splitter needs no state.
  */
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import { Cdc } from '../kernels/cdc.js';
 import { PIECE_MAX } from './piece.js';
 

@@ -3,7 +3,7 @@
  * library's, the operating system's (ENOENT), USAGE, or BUG for what only a mistake of ours can cause, which alone
  * comes with its stack.
  */
-import { type ErrorCode, isRegaliaError } from '../errors.js';
+import { type ErrorCode, isRegaliaError } from '../ground/errors.js';
 import { shown } from './output.js';
 import { type ExitCode, UsageError } from './verb.js';
 

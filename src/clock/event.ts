@@ -13,7 +13,7 @@
  * Subtrees are passed with a shift instead of being lifted, and what did not change is the same object
  * afterwards: `fill(id, e) === e` says that nothing was filled.
  */
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import { depthAbove, type Id, MAX_DEPTH, stampError } from './id.js';
 
 /** The most events that one part of the interval can count. */

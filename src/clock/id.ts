@@ -8,7 +8,7 @@
  *
  *       (1, (0, 1))        |11111111|00001111|   the left half and the last quarter
  */
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 
 /**
  * The most levels below the root of an id or event tree. A fork adds at most one level, so even a branch

@@ -7,7 +7,7 @@
  * Names may hold any bytes, so text must survive a round trip. Bytes that are not valid UTF-8 are written as lone low
  * surrogates U+DC80..U+DCFF, as in Python's PEP 383: `nameText` and `nameBytes` are exact inverses.
  */
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from './errors.js';
 
 export const EMPTY: Uint8Array = new Uint8Array(0);
 

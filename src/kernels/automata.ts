@@ -7,8 +7,8 @@
  * valid UTF-8 is one character of its own, U+DC80..U+DCFF, exactly as in `nameText`.
  */
 
-import { RegaliaError } from '../errors.js';
 import { nameText, utf8Text } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 
 /** A deterministic automaton; states are immutable. */
 export interface Automaton<S> {

@@ -13,7 +13,7 @@
  *
  * Persisted: what decides ends never changes, or equal contents would get other addresses.
  */
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import { base64 } from './cdc-wasm.js';
 import { sha256 } from './hash.js';
 import { instantiate, type ModuleExports } from './wasm-module.js';

@@ -13,8 +13,8 @@
  * one chunk; without `write`, the whole.
  */
 
-import { RegaliaError } from '../errors.js';
 import { EMPTY } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { STATE_BYTES_MAX, trailer, writeState } from './fst-format.js';
 import { FstRegistry } from './fst-registry.js';
 import { assertNext, NAME_LENGTH_MAX, sharedLength } from './key-map.js';

@@ -8,7 +8,7 @@
  *
  *     tables: 256 factors × 32 bytes | inputs: columns × tile | output: tile
  */
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import { type Matrix, multiply, productsOf } from './gf256.js';
 import { base64 } from './gf256-wasm.js';
 import { instantiate, type ModuleExports } from './wasm-module.js';

@@ -4,7 +4,7 @@
  *
  * Persisted: parity shards are written with it.
  */
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 
 const POLYNOMIAL = 0x11d;
 

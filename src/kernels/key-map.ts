@@ -10,8 +10,8 @@
  * Whether bytes are exactly what `build` writes is for `verifyKeyMap`, once, where bytes enter from outside.
  */
 
-import { assert, RegaliaError } from '../errors.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 
 /** The longest name of an entry, in bytes. */
 export const NAME_LENGTH_MAX = 255;

@@ -11,7 +11,7 @@
  *
  * Persisted: shards on volumes are written with it.
  */
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import { divide, inverse, type Matrix, timesMatrix } from './gf256.js';
 import { type Combine, fastestCombine } from './gf256-combine.js';
 

@@ -7,7 +7,7 @@
  * within a page that differs, by halves, and the last few one by one. No byte is looked at more than a few times,
  * whatever the bytes are.
  */
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 
 const PAGE = 4096;
 /** Below this many bytes, calling out of JavaScript costs more than a loop. */

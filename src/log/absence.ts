@@ -6,7 +6,7 @@
  * - the caller asks for a commit by an address that nothing here promises: REGALIA_MISSING.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { LogEntry } from './entry.js';
 
 /** REGALIA_HORIZON: history goes on in a commit that is not here. */

@@ -14,7 +14,6 @@ import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { decodeId, encodeId, MAX_STAMP_BYTES } from '../clock/encoding.js';
 import type { Id } from '../clock/id.js';
-import { RegaliaError } from '../errors.js';
 import {
   ByteReader,
   ByteWriter,
@@ -25,6 +24,7 @@ import {
   utf8Bytes,
   utf8Text,
 } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import {
   BUCKET_ID_LENGTH,
   optionError,

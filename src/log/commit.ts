@@ -22,8 +22,8 @@ import {
 } from '../blocks/address.js';
 import { decodeEvent, encodeEvent, MAX_STAMP_BYTES } from '../clock/encoding.js';
 import type { Event } from '../clock/event.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, copyBytes, EMPTY, hex, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 
 export const BUCKET_ID_LENGTH = 16;
 export const REPLICA_ID_LENGTH = 16;

@@ -10,7 +10,7 @@
  * A binary heap, and a map from address to what is in it.
  */
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import { absentParent } from './absence.js';
 import type { LogEntry } from './entry.js';
 

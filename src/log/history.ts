@@ -22,8 +22,8 @@ import { openRow, sealRow } from '../blocks/rows.js';
 import { applyEventDelta, encodeEventDelta } from '../clock/delta.js';
 import { decodeEvent, encodeEvent } from '../clock/encoding.js';
 import { type Event, formatEvent, leqEvents } from '../clock/event.js';
-import { assert, isRegaliaError, RegaliaError } from '../errors.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
+import { assert, isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { corruptCommit, horizonError, missingCommit } from './absence.js';
 import {
   type Commit,

@@ -17,7 +17,6 @@ import {
   BLOCK_VERSION,
   BlockKind,
 } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
 import {
   ByteReader,
   ByteWriter,
@@ -26,6 +25,7 @@ import {
   nameText,
   varintLength,
 } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { readAddress, readOptional, versionError } from './commit.js';
 
 export const MOVES_BLOCK_MAX = 32_768;

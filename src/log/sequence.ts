@@ -10,8 +10,8 @@
 import { ADDRESS_LENGTH } from '../blocks/address.js';
 import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, concatBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { BUCKET_ID_LENGTH, optionError, versionError } from './commit.js';
 
 const BOUNDS_VERSION = 1;

@@ -5,7 +5,7 @@
  * second run of the same merge with answers finds the same conflicts and settles them. Keys are those of the merged
  * tree; a conflict of moves stands at the key that the entry has in the base.
  */
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { StreamPart } from '../tree/record.js';
 

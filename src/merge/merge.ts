@@ -11,8 +11,8 @@
  * `theirs`), merging theirs into ours and ours into theirs gives one root.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps, type Steps } from '../tree/edit.js';
 import { keyText, parseKey } from '../tree/key.js';

@@ -4,8 +4,8 @@
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
-import { RegaliaError, throwIfAborted } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import type { Commit } from '../log/commit.js';

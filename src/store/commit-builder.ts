@@ -5,8 +5,8 @@
 import { type Address, addressText } from '../blocks/address.js';
 import type { Event } from '../clock/event.js';
 import { event } from '../clock/stamp.js';
-import { RegaliaError } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { type Commit, commitAddress } from '../log/commit.js';
 import { encodeMoves, type Move } from '../log/moves.js';
 import { type Actor, signCommit } from '../log/signature.js';

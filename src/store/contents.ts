@@ -7,8 +7,8 @@ import { type ContentRef, checkLength, sameContent } from '../chunks/content.js'
 import { rewrite } from '../chunks/rewrite.js';
 import type { Source } from '../chunks/source.js';
 import { ContentWriter, extentsFor } from '../chunks/writer.js';
-import { RegaliaError } from '../errors.js';
 import { concatBytes, copyRange, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { contentChecker, encodeContents } from '../streams/encoding.js';
 import type { StreamRule } from '../streams/rule.js';
 import { readMetadata } from '../tree/placement.js';

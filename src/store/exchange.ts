@@ -7,8 +7,8 @@
 import { type Address, addressText } from '../blocks/address.js';
 import { decodeId, encodeId } from '../clock/encoding.js';
 import { type Id, split, sum } from '../clock/id.js';
-import { RegaliaError } from '../errors.js';
 import { hex, utf8Bytes, utf8Text } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import * as log from '../log/branches.js';
 import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';

@@ -3,8 +3,8 @@
  * gets a commit of its own, on top of the ones it has; one that was gone comes back with the head it had then.
  */
 import type { Address } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';

@@ -4,8 +4,8 @@
  * 33-byte address in its stream `commit`), so that diff, packs and verification know it already.
  */
 import { type Address, isAddress } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
 import { EMPTY, hex, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import { Tree } from '../tree/lookup.js';

@@ -11,8 +11,8 @@
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
-import { RegaliaError } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { branch } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import type { Tree } from '../tree/lookup.js';

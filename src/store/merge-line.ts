@@ -4,8 +4,8 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../blocks/backend.js';
-import { throwIfAborted } from '../errors.js';
 import { copyBytes, hex } from '../ground/bytes.js';
+import { throwIfAborted } from '../ground/errors.js';
 import type { Actor } from '../log/signature.js';
 import { bucketPart } from '../merge/buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';

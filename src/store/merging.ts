@@ -8,8 +8,8 @@
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
 import { event } from '../clock/stamp.js';
-import { RegaliaError } from '../errors.js';
 import { hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress } from '../log/commit.js';
 import { type Move, movesOf } from '../log/moves.js';

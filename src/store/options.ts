@@ -3,7 +3,7 @@
  */
 import { type AlgorithmNumber, algorithmNumber } from '../blocks/address.js';
 import type { Durability } from '../blocks/backend.js';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { Actor } from '../log/signature.js';
 import {
   checkStreamName,

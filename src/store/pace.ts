@@ -3,7 +3,7 @@
  * extents are at hand for the steps that cannot wait for them.
  */
 import { turn } from '../chunks/turn.js';
-import { throwIfAborted } from '../errors.js';
+import { throwIfAborted } from '../ground/errors.js';
 import type { Core } from './core.js';
 import type { Writers } from './writers.js';
 

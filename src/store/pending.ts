@@ -9,8 +9,8 @@
  * it. Reads look a name up in an index that is made for a directory when it is first read.
  */
 
-import { assert } from '../errors.js';
 import { compareBytes, nameBytes, nameText, putVarint } from '../ground/bytes.js';
+import { assert } from '../ground/errors.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
 import { INLINE, type StreamPart } from '../tree/record.js';

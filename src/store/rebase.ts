@@ -3,7 +3,7 @@
  * was, or a policy says whose change stands. Equal changes conflict as well: two that counted up from the same number
  * have counted once.
  */
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';

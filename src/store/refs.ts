@@ -1,7 +1,7 @@
 /** The branches and the tags of a bucket, as users handle them. */
 import { addressText } from '../blocks/address.js';
 import { sum } from '../clock/id.js';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import * as log from '../log/branches.js';
 import type { Core } from './core.js';
 import { noBranch } from './line.js';

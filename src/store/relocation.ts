@@ -2,8 +2,8 @@
  * Moving and copying within a tree, and making buckets: what may go where, and what replicas are told of it.
  */
 
-import { RegaliaError } from '../errors.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { Move } from '../log/moves.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';

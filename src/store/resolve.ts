@@ -2,8 +2,8 @@
  * Finding commits by what users say: an address, its first digits, a branch, a tag, or a date.
  */
 import { type Address, addressText, isAddress, parseAddress } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
 import { unhex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { atDate } from '../log/ancestry.js';
 import { branch, tag } from '../log/branches.js';
 import type { Core } from './core.js';

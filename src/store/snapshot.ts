@@ -3,7 +3,7 @@
  * and reads the same for ever, whatever is written meanwhile.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Core } from './core.js';
 import { View } from './view.js';

@@ -5,7 +5,7 @@
  * Writes to different streams wait for nobody. An abort is heard while a write waits; those behind it wait on for
  * the one before.
  */
-import { throwIfAborted } from '../errors.js';
+import { throwIfAborted } from '../ground/errors.js';
 
 const OPERATION = 'write';
 

@@ -7,8 +7,8 @@
  */
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
-import { RegaliaError } from '../errors.js';
 import { hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { Move } from '../log/moves.js';
 import { mergeTrees } from '../merge/merge.js';
 import {

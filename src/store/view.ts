@@ -3,8 +3,8 @@
  * only the bytes of contents are awaited.
  */
 
-import { RegaliaError } from '../errors.js';
 import { nameBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { Encoding } from '../streams/rule.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';

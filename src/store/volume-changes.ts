@@ -2,8 +2,8 @@
  * Changes of a store's volumes, while it is used: added, set apart, drained, removed.
  */
 import path from 'node:path';
-import { RegaliaError } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../upkeep/drain.js';
 import type { Subject } from '../upkeep/subject.js';
 import type { Pieces } from '../volumes/pieces.js';

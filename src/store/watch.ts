@@ -3,7 +3,7 @@
  * other processes are looked for a few times a second.
  */
 import { sameAddress } from '../blocks/address.js';
-import { throwIfAborted } from '../errors.js';
+import { throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import { type Key, parseKey } from '../tree/key.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';

@@ -5,8 +5,8 @@
  * references that unfold into too much are stopped by the limit on bytes, and every refusal names the path.
  */
 
-import { RegaliaError } from '../errors.js';
 import { ByteWriter, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import {
   CBOR_LIMITS,
   type CborData,

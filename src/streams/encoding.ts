@@ -7,8 +7,8 @@
  * is checked against the same grammar: what the encoder would not have written is REGALIA_ENCODING.
  */
 
-import { isRegaliaError, RegaliaError } from '../errors.js';
 import { concatBytes, copyBytes, utf8Bytes, utf8Text } from '../ground/bytes.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { CBOR_LIMITS, type CborData } from './cbor.js';
 import { decodeCbor } from './cbor-decoder.js';
 import { encodeCbor } from './cbor-encoder.js';

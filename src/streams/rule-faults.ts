@@ -2,7 +2,7 @@
  * How rules are refused: REGALIA_RULE for a field outside its limits, REGALIA_OPTION for what is no rule at all,
  * REGALIA_VERSION for stored numbers that a later release gave a meaning. Each error says what was expected and found.
  */
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 
 export function requireObject(what: unknown, option: string): asserts what is object {
   if (typeof what !== 'object' || what === null || Array.isArray(what)) {

@@ -13,7 +13,6 @@
  */
 
 import type { Chunking } from '../chunks/splitter.js';
-import { assert, RegaliaError } from '../errors.js';
 import {
   ByteReader,
   ByteWriter,
@@ -22,6 +21,7 @@ import {
   utf8Bytes,
   utf8Text,
 } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import {
   CHUNKINGS,
   checkedChunking,

@@ -7,8 +7,8 @@
 
 import { ContentReader } from '../chunks/reader.js';
 import { turn, turnDue } from '../chunks/turn.js';
-import { RegaliaError, throwIfAborted } from '../errors.js';
 import { copyRange, equalBytes, utf8Text } from '../ground/bytes.js';
+import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readMetadata } from '../tree/placement.js';

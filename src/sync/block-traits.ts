@@ -12,8 +12,8 @@ import {
   BlockKind,
 } from '../blocks/address.js';
 import type { Manifest } from '../chunks/manifest.js';
-import { RegaliaError } from '../errors.js';
 import { EMPTY } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { type Reference, sameTotals } from '../tree/check-node.js';
 import { measured } from '../tree/items.js';
 import { Node, offsetsNeeded, type Totals } from '../tree/node.js';

@@ -10,8 +10,8 @@ import { type Address, addressKey, addressText, compareAddresses } from '../bloc
 import type { Blocks } from '../blocks/blocks.js';
 import type { BlockReads } from '../chunks/cursor.js';
 import { turn } from '../chunks/turn.js';
-import { RegaliaError, throwIfAborted } from '../errors.js';
 import { ByteWriter, equalBytes, varintLength } from '../ground/bytes.js';
+import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { mayCompress } from '../kernels/sample.js';
 import { missingCommit } from '../log/absence.js';
 import { encodeCommit } from '../log/commit.js';

@@ -3,8 +3,8 @@
  * believed, its checksum before it is read. Memory is one frame and one part of the source.
  */
 
-import { isRegaliaError, throwIfAborted } from '../errors.js';
 import { concatBytes, EMPTY } from '../ground/bytes.js';
+import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { crc32 } from '../kernels/hash.js';
 import {
   FRAME_HEAD,

@@ -11,8 +11,8 @@
 
 import { addressText } from '../blocks/address.js';
 import type { Backend } from '../blocks/backend.js';
-import { RegaliaError } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { checkRefName } from '../log/branches.js';
 import type { History } from '../log/history.js';
 import { placed } from './frame-contents.js';

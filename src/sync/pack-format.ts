@@ -16,8 +16,8 @@
  */
 import { createHash } from 'node:crypto';
 import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, compareBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { crc32, DIGEST_LENGTH, sha256 } from '../kernels/hash.js';
 import { BUCKET_ID_LENGTH, readAddress } from '../log/commit.js';
 

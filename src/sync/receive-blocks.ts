@@ -11,7 +11,7 @@ import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
 import { pieceBytes } from '../chunks/piece.js';
-import { isRegaliaError } from '../errors.js';
+import { isRegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
 import { decodeRules } from '../streams/rule.js';
 import {

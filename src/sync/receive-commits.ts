@@ -14,8 +14,8 @@ import {
   compareAddresses,
 } from '../blocks/address.js';
 import { type Event, equalEvents, formatEvent, joinEvents, leqEvents } from '../clock/event.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { type Commit, decodeCommit, encodeCommit, TIME_MS_MAX } from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { History, LocalFacts } from '../log/history.js';

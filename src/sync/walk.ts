@@ -7,8 +7,8 @@
  * width of history, 33 bytes for each commit, and a bounded memory of blocks told lately.
  */
 import { type Address, addressKey, BlockKind, isAddress, sameAddress } from '../blocks/address.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
 import { hex, unhex } from '../ground/bytes.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { missingCommit } from '../log/absence.js';
 import { commitsBetween } from '../log/ancestry.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';

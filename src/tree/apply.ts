@@ -7,7 +7,7 @@
  * level. What the edits do to nested buckets is reported: each bucket touched, from the innermost outward.
  */
 import type { Address, AlgorithmNumber } from '../blocks/address.js';
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import { type EditSource, editMapSteps, finishSteps, KEEP, type MapResult } from './edit.js';
 import { encodeRecord, type FreshRecord } from './fresh-record.js';
 import { inlineLeaf } from './inline-map.js';

@@ -10,8 +10,8 @@
  */
 import { type Address, type AlgorithmNumber, isAddress } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
 import { INLINE_MAP_MAX } from './edit.js';
 import { checkName } from './key.js';

@@ -11,8 +11,8 @@
  * only under the same id: another one at its key is a removal and an addition.
  */
 
-import { RegaliaError } from '../errors.js';
 import { equalBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
 import { sameStream, streamNames, streamOf } from './diff-streams.js';
 import { KEY_MAX, type Names } from './key.js';

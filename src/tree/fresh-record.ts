@@ -2,8 +2,8 @@
  * Encoding records: from their parts to the bytes that a leaf takes in. See record.ts for the format.
  */
 
-import { assert } from '../errors.js';
 import { putVarint, varintLength } from '../ground/bytes.js';
+import { assert } from '../ground/errors.js';
 import type { Totals } from './node.js';
 import {
   BUCKET_ID_LENGTH,

@@ -4,8 +4,8 @@
  * counted with one '/' before each name. Order is bytewise, name by name.
  */
 
-import { RegaliaError } from '../errors.js';
 import { compareBytes, nameBytes, nameText } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 
 export const NAME_MAX = 255;
 export const KEY_MAX = 4_096;

@@ -10,8 +10,8 @@
  */
 import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import { RegaliaError } from '../errors.js';
 import { equalBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { Node, offsetsNeeded } from './node.js';
 import { readNodeHeader } from './node-header.js';
 

@@ -5,8 +5,8 @@ import {
   BLOCK_VERSION,
   BlockKind,
 } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 
 /** Kind, version, algorithm and level: what an inline child map leaves out. */
 export const NODE_HEADER = 4;

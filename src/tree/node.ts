@@ -15,8 +15,8 @@
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { readU48 } from '../blocks/body.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, EMPTY, nameText } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { NODE_HEADER } from './node-header.js';
 import { readShapeTable, type Shape } from './shape.js';
 import { headOf, isAscii } from './suffix.js';

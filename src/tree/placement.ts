@@ -9,8 +9,8 @@
  */
 import { addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
-import { RegaliaError } from '../errors.js';
 import { varintLength } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
 import { INLINE_MAP_MAX, type MapResult } from './edit.js';
 import { childPlainLength, encodeRecord, type FreshRecord } from './fresh-record.js';

@@ -15,7 +15,7 @@
  * inline map counted by its own plain length, plus the names of the shape; so it depends on contents alone.
  */
 
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { Node, Totals } from './node.js';
 import type { Shape } from './shape.js';
 

@@ -17,8 +17,8 @@ import {
   BlockKind,
 } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { encodeRecord, type FreshRecord } from './fresh-record.js';
 import { Items } from './items.js';
 import { Node, offsetsNeeded, type Totals } from './node.js';

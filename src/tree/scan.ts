@@ -2,7 +2,7 @@
  * Ranges of a map, both ways: a cursor over its leaves that stands at one record at a time and allocates per leaf,
  * not per record.
  */
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 

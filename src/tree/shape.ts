@@ -8,8 +8,8 @@
  * use, so equal contents give equal tables.
  */
 
-import { RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, compareBytes, EMPTY, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 
 export const STREAMS_MAX = 256;
 export const STREAM_NAME_MAX = 64;

@@ -10,8 +10,8 @@
 
 import type { ContentRef } from '../chunks/content.js';
 import { turn } from '../chunks/turn.js';
-import { RegaliaError, throwIfAborted } from '../errors.js';
 import { equalBytes } from '../ground/bytes.js';
+import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { encodeGroupRow } from '../volumes/group-row.js';
 import type { PieceRow } from '../volumes/piece-row.js';
 import { soundPiece } from '../volumes/piece-sources.js';

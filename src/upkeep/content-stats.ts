@@ -4,8 +4,8 @@
  */
 
 import { turn } from '../chunks/turn.js';
-import { throwIfAborted } from '../errors.js';
 import { hex } from '../ground/bytes.js';
+import { throwIfAborted } from '../ground/errors.js';
 import { branches } from '../log/branches.js';
 import type { GroupRow } from '../volumes/group-row.js';
 import type { PieceRow } from '../volumes/piece-row.js';

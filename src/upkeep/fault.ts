@@ -14,8 +14,8 @@
  */
 import { type Address, addressText } from '../blocks/address.js';
 import type { RowKey, Table } from '../blocks/backend.js';
-import { isRegaliaError } from '../errors.js';
 import { hex, utf8Text } from '../ground/bytes.js';
+import { isRegaliaError } from '../ground/errors.js';
 import { keyText, type Names } from '../tree/key.js';
 
 export type FaultKind =

@@ -2,8 +2,8 @@
  * Restores the shards of a group: those that are not sound are solved for from k others, and written elsewhere.
  */
 import type { Backend } from '../blocks/backend.js';
-import { isRegaliaError } from '../errors.js';
 import { equalBytes } from '../ground/bytes.js';
+import { isRegaliaError } from '../ground/errors.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import type { Place } from '../volumes/piece-row.js';
 import type { Pieces } from '../volumes/pieces.js';

@@ -21,7 +21,7 @@ import { SLOTS } from '../blocks/extent.js';
 import { isPieceId, type PieceHome } from '../blocks/piece-home.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
 import { checkHeader, pieceBytes } from '../chunks/piece.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
 import { decodeRules } from '../streams/rule.js';
 import { type CheckedNode, checkNode, checkRoot, type Reference } from '../tree/check-node.js';

@@ -12,8 +12,8 @@ import { type Address, addressKey, addressText, BlockKind, isAddress } from '../
 import type { Backend } from '../blocks/backend.js';
 import { openRow } from '../blocks/rows.js';
 import { leqEvents } from '../clock/event.js';
-import { isRegaliaError } from '../errors.js';
 import { copyBytes, equalBytes, hex, utf8Text } from '../ground/bytes.js';
+import { isRegaliaError } from '../ground/errors.js';
 import { branch, branches, tag, tags } from '../log/branches.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';

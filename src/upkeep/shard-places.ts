@@ -3,7 +3,7 @@
  * than the group can lose with it.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
 import type { Place } from '../volumes/piece-row.js';
 import { RecordKind } from '../volumes/segment-format.js';

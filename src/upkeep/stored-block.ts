@@ -9,8 +9,8 @@ import type { Backend } from '../blocks/backend.js';
 import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, readU48 } from '../blocks/body.js';
 import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { isPieceId, PIECE_NUMBERS, pieceNumber } from '../blocks/piece-home.js';
-import { RegaliaError } from '../errors.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 
 /** The highest key of an integer table. */
 const EXTENT_MAX = 0xffff_ffff;

@@ -5,7 +5,7 @@
  * between replicas, volumes and releases. What is stored says neither its own codec nor its length; whoever keeps it
  * keeps both beside it, and gets exactly so many bytes back, or an error.
  */
-import { RegaliaError } from '../errors.js';
+import { RegaliaError } from '../ground/errors.js';
 import { mayCompress } from '../kernels/sample.js';
 import { compressFrame, decompressFrame, frameBound, PLAIN_MAX } from './zstd.js';
 import { checkFrame } from './zstd-frame.js';

@@ -5,7 +5,7 @@
  *     a volume that is away                 -> once, until it is back
  */
 import { addressText } from '../blocks/address.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import type { Place } from './piece-row.js';
 import type { Pieces } from './pieces.js';
 

@@ -6,7 +6,7 @@
  * whoever reads them one by one.
  */
 import { ADDRESS_LENGTH } from '../blocks/address.js';
-import { isRegaliaError } from '../errors.js';
+import { isRegaliaError } from '../ground/errors.js';
 import { type OpenPiece, readContents } from './piece-bytes.js';
 import type { Parcel, Task } from './task.js';
 

@@ -1,7 +1,7 @@
 /**
  * Errors of the operating system, as ours: every fault that a file can show has a code.
  */
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 
 /** The operating system's name of an error. */
 export function codeOf(error: unknown): string | undefined {

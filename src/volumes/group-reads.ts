@@ -2,7 +2,7 @@
  * Reads the stored bytes of several coded pieces: those that follow each other in a group by one span, the spans at the
  * same time, from all volumes that hold their shards.
  */
-import { isRegaliaError } from '../errors.js';
+import { isRegaliaError } from '../ground/errors.js';
 import type { Groups } from './groups.js';
 import type { CodedPlace, PieceRow, Place } from './piece-row.js';
 

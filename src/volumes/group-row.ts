@@ -6,8 +6,8 @@
  *     shard    volume u16 | segment varint | offset varint       of the record's header; volume 0: it is lost
  */
 import { openRow, sealRow } from '../blocks/rows.js';
-import { assert } from '../errors.js';
 import { ByteReader, ByteWriter } from '../ground/bytes.js';
+import { assert } from '../ground/errors.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 import { type Place, readPlace, writePlace } from './piece-row.js';
 import { RecordKind, STORED_LIMITS } from './segment-format.js';

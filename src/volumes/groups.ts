@@ -10,8 +10,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Backend } from '../blocks/backend.js';
 import type { ShardScrub } from '../blocks/piece-home.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
 import { hex } from '../ground/bytes.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { reconstruct } from '../kernels/reed-solomon.js';
 import { decodeGroupRow, type GroupRow } from './group-row.js';
 import type { CodedPlace, Place } from './piece-row.js';

@@ -21,8 +21,8 @@ import {
   BlockKind,
   verifyBlock,
 } from '../blocks/address.js';
-import { RegaliaError } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { Codec, checkLength, decompressInto } from './codec.js';
 import {
   type CheckedHead,

@@ -4,8 +4,8 @@
  * striped are read by as few calls as those that are not.
  */
 
-import { isRegaliaError } from '../errors.js';
 import { equalBytes } from '../ground/bytes.js';
+import { isRegaliaError } from '../ground/errors.js';
 import { readBlock } from './piece-bytes.js';
 import type { Room } from './piece-cache.js';
 import type { PieceRow, Place } from './piece-row.js';

@@ -12,8 +12,8 @@
  */
 import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { assert } from '../errors.js';
 import { ByteReader, ByteWriter } from '../ground/bytes.js';
+import { assert } from '../ground/errors.js';
 
 const VERSION = 1;
 const CONDEMNED = 1;

@@ -8,8 +8,8 @@ import {
   BlockKind,
   verifyBlock,
 } from '../blocks/address.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { decompressInto } from './codec.js';
 import type { Groups } from './groups.js';
 import type { CodedPlace, PieceRow, Place } from './piece-row.js';

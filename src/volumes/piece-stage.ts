@@ -13,7 +13,7 @@ import { BLOCK_HEADER } from '../blocks/address.js';
 import type { Backend, Batch, Reads } from '../blocks/backend.js';
 import { OneByOne } from '../blocks/one-by-one.js';
 import { PIECE_IDS, type PieceCare, type PieceStage, pieceNumber } from '../blocks/piece-home.js';
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import { LEVEL_DEFAULT } from './codec.js';
 import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './piece-row.js';
 import { collected, collections, putPiece } from './row-changes.js';

@@ -7,7 +7,7 @@
  * Invariant: a row is made only for pieces that have all the copies that could be had, and at least one.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
-import { isRegaliaError } from '../errors.js';
+import { isRegaliaError } from '../ground/errors.js';
 import { Codec, type Stored } from './codec.js';
 import type { Place } from './piece-row.js';
 import { contentOf, type StagedPiece, type WrittenPiece } from './piece-stage.js';

@@ -21,8 +21,8 @@ import {
   pieceNumber,
   type ShardScrub,
 } from '../blocks/piece-home.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
 import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { type Gathered, gatherContents } from './gather.js';
 import { readSpans } from './group-reads.js';
 import { Groups } from './groups.js';

@@ -13,7 +13,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Address, AlgorithmNumber } from '../blocks/address.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import type { Stored } from './codec.js';
 import { contentsTask } from './contents-task.js';
 import type { OpenPiece } from './piece-bytes.js';

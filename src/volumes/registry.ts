@@ -10,8 +10,8 @@
  */
 import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { assert, RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 
 const VERSION = 1;
 const PREFIX = utf8Bytes('volume/');

@@ -13,8 +13,8 @@ import type { Backend, Batch, Reads } from '../blocks/backend.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { PIECE_IDS } from '../blocks/piece-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, concatBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { encodePieceRow, type PieceRow, type Place } from './piece-row.js';
 import { hasVolume } from './registry.js';
 

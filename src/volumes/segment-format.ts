@@ -13,8 +13,8 @@
  * is the SHA-256 of the stored bytes, and plain length is theirs.
  */
 import { type AlgorithmNumber, algorithmName } from '../blocks/address.js';
-import { assert, RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, equalBytes, hex, utf8Bytes } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import { crc32, DIGEST_LENGTH } from '../kernels/hash.js';
 
 const MAGIC_TEXT = utf8Bytes('REGALIAS');

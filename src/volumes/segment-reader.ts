@@ -7,7 +7,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { LRUCache } from 'lru-cache';
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { fileError } from './file-error.js';
 import {
   checkStored,

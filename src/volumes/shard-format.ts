@@ -13,8 +13,8 @@
  * row.
  */
 import { ADDRESS_LENGTH, isAddress } from '../blocks/address.js';
-import { assert, RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, equalBytes, hex } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
 import { encode, reconstruct, shardsFault } from '../kernels/reed-solomon.js';
 import type { PieceRow } from './piece-row.js';

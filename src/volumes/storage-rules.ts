@@ -13,8 +13,8 @@
 import type { Batch, Reads } from '../blocks/backend.js';
 import type { Redundancy } from '../blocks/piece-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 
 export type Compression = 'none' | number;

@@ -1,7 +1,7 @@
 /**
  * Tasks that workers do: what stands for one on the calling thread, and what is sent.
  */
-import type { ErrorCode, ErrorData } from '../errors.js';
+import type { ErrorCode, ErrorData } from '../ground/errors.js';
 
 /** What goes to a worker and comes back: parts, one behind the other, and what is to be said of them. */
 export interface Parcel {

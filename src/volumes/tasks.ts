@@ -17,7 +17,7 @@ import {
   SHA256,
   verifyBlock,
 } from '../blocks/address.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { Codec, checkLength, compress, decompressInto, type Stored } from './codec.js';
 import { contentsThere } from './contents-task.js';
 import type { Fault, Parcel, Task, TaskName } from './task.js';

@@ -11,8 +11,8 @@
 import fs from 'node:fs';
 import { mkdir, open, readdir, rename, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { RegaliaError } from '../errors.js';
 import { ByteReader, ByteWriter, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { crc32 } from '../kernels/hash.js';
 import { codeOf, fileError } from './file-error.js';
 

@@ -7,8 +7,8 @@
  */
 import type { Address } from '../blocks/address.js';
 import type { PieceCare } from '../blocks/piece-home.js';
-import { isRegaliaError, RegaliaError } from '../errors.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import type { Place } from './piece-row.js';
 import { inPreference } from './placement.js';
 import type { VolumeEntry, VolumeState } from './registry.js';

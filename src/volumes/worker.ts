@@ -4,7 +4,7 @@
  * What fails is answered too, with no more than its text: the pool does it again itself, and so finds out.
  */
 import { parentPort } from 'node:worker_threads';
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 import type { Parcel, TaskName } from './task.js';
 import { there } from './tasks.js';
 

@@ -10,7 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { assert } from '../errors.js';
+import { assert } from '../ground/errors.js';
 
 /** What we use of WebAssembly, which the types of Node leave to those of browsers. */
 declare const WebAssembly: {

@@ -3,7 +3,7 @@
  */
 import { spawn } from 'node:child_process';
 import { openLmdb } from '../../src/blocks/lmdb.js';
-import { isRegaliaError } from '../../src/errors.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 
 const [verb = '', folder = '', argument = ''] = process.argv.slice(2);
 

@@ -19,8 +19,8 @@ import {
   sameAddress,
   verifyBlock,
 } from '../../src/blocks/address.js';
-import { isRegaliaError } from '../../src/errors.js';
 import { compareBytes, hex } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { blake3, sha256 } from '../../src/kernels/hash.js';
 
 function block(algorithm: number, body: Uint8Array): Uint8Array {

@@ -21,8 +21,8 @@ import {
 import { pieceBytes, writePiece } from '../../src/chunks/piece.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { contentChildren, walkContent } from '../../src/chunks/walk.js';
-import { isRegaliaError } from '../../src/errors.js';
 import { ByteWriter, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { noise, Store } from './setup.js';
 
 const FORMAT = { code: 'REGALIA_FORMAT' };

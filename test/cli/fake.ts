@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { VerbTable } from '../../src/cli/command.js';
 import { runProcess } from '../../src/cli/process.js';
 import { defineVerb, type ExitCode, READ_OPTIONS } from '../../src/cli/verb.js';
-import { RegaliaError } from '../../src/errors.js';
+import { RegaliaError } from '../../src/ground/errors.js';
 
 const fake = defineVerb({
   name: 'fake',

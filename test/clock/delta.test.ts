@@ -12,8 +12,8 @@ import {
 } from '../../src/clock/event.js';
 import { MAX_DEPTH } from '../../src/clock/id.js';
 import { event, fork, join, peek, type Stamp, seed } from '../../src/clock/stamp.js';
-import { isRegaliaError } from '../../src/errors.js';
 import { equalBytes } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { History, someSteps } from './history.js';
 import { readEvent } from './notation.js';
 

@@ -31,8 +31,8 @@ import {
   writeNumber,
 } from '../../src/clock/model.js';
 import { equalStamps, formatStamp, seed } from '../../src/clock/stamp.js';
-import { isRegaliaError } from '../../src/errors.js';
 import { equalBytes, hex, unhex } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { History, someSteps } from './history.js';
 import { readEvent, readId } from './notation.js';
 

@@ -2,7 +2,6 @@
 import { lstatSync, type Stats } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { isRegaliaError } from '../../src/errors.js';
 import {
   decodeStat,
   encodeStat,
@@ -12,6 +11,7 @@ import {
   matchesStat,
 } from '../../src/fs/stat.js';
 import { hex } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import type { CborData } from '../../src/streams/cbor.js';
 import { decodeCbor } from '../../src/streams/cbor-decoder.js';
 import { encodeCbor } from '../../src/streams/cbor-encoder.js';

@@ -12,9 +12,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { isRegaliaError } from '../../src/errors.js';
 import { byteText, osPath, sortedNames } from '../../src/fs/listing.js';
 import { Walk } from '../../src/fs/walk.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 
 function shown(walk: Walk): string[] {
   const root = walk.path;

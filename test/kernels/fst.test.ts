@@ -1,8 +1,8 @@
 /** The transducer beyond the seam: exact minimality, bounded and streamed building, long keys, hostile graphs. */
 import fc from 'fast-check';
 import t from 'tap';
-import { isRegaliaError } from '../../src/errors.js';
 import { concatBytes, equalBytes, utf8Bytes } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { prefix } from '../../src/kernels/automata.js';
 import { fst, openFst, verifyFst } from '../../src/kernels/fst.js';
 import { FstBuilder, type FstBuilderOptions } from '../../src/kernels/fst-builder.js';

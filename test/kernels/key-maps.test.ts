@@ -1,8 +1,8 @@
 /** Every coding behind the seam, against a sorted array; then against truncated, flipped and random bytes. */
 import fc from 'fast-check';
 import t from 'tap';
-import { isRegaliaError } from '../../src/errors.js';
 import { compareBytes, equalBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { frontCoded, frontCodedEvery } from '../../src/kernels/front-coded.js';
 import { fst } from '../../src/kernels/fst.js';
 import { type KeyMap, type KeyMapCoding, verifyKeyMap } from '../../src/kernels/key-map.js';

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { addressText, BLAKE3, SHA256 } from '../../src/blocks/address.js';
 import { event, fork, type Stamp, seed } from '../../src/clock/stamp.js';
-import { isRegaliaError } from '../../src/errors.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import {
   type Commit,
   commitAddress,

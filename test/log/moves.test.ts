@@ -4,8 +4,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Address, addressKey, SHA256 } from '../../src/blocks/address.js';
-import { isRegaliaError } from '../../src/errors.js';
 import { equalBytes, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import {
   type AddressedBlock,
   decodeMoves,

@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import type { Backend } from '../../src/blocks/backend.js';
-import { RegaliaError } from '../../src/errors.js';
+import { RegaliaError } from '../../src/ground/errors.js';
 import { Regalia, type Transaction } from '../../src/index.js';
 
 const names = Array.from({ length: 300 }, (_, i) => `f${String(i).padStart(5, '0')}`);

@@ -1,8 +1,8 @@
 /** Encodings: what each takes, stores and refuses, whole and piece by piece. */
 import fc from 'fast-check';
 import t from 'tap';
-import { isRegaliaError, type RegaliaError } from '../../src/errors.js';
 import { hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { isRegaliaError, type RegaliaError } from '../../src/ground/errors.js';
 import { CBOR_LIMITS } from '../../src/streams/cbor.js';
 import { contentChecker, decodeContents, encodeContents } from '../../src/streams/encoding.js';
 import type { Encoding } from '../../src/streams/rule.js';

@@ -1,8 +1,8 @@
 /** Rules: their limits, their canonical bytes, their merge, and what hostile bytes are refused with. */
 import fc from 'fast-check';
 import t from 'tap';
-import { isRegaliaError } from '../../src/errors.js';
 import { hex, unhex } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import {
   contradiction,
   contradictionError,

@@ -3,8 +3,8 @@
  * a sender that is told where; nothing is visible before the end.
  */
 import t from 'tap';
-import { isRegaliaError } from '../../src/errors.js';
 import { equalBytes } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { unfinishedImports } from '../../src/sync/import-stage.js';
 import { decodeResumePoint, encodeResumePoint } from '../../src/sync/resume.js';
 import { bytes } from '../store/setup.js';

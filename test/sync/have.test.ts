@@ -4,8 +4,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { SHA256 } from '../../src/blocks/address.js';
-import { isRegaliaError } from '../../src/errors.js';
 import { equalBytes, utf8Bytes } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../../src/sync/have.js';
 import { bucketOf, coreOf, headOf, variedStore } from './setup.js';
 

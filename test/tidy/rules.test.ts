@@ -35,7 +35,7 @@ const document = `# Map
 2  src/chunks/    slices
 1  src/blocks/    blocks
 -  src/ground/bytes.ts   ground
--  src/errors.ts  ground
+-  src/ground/errors.ts  ground
 \`\`\`
 \`\`\`packages
 lmdb   src/blocks/lmdb*.ts
@@ -203,7 +203,7 @@ t.test('words that do not belong in a finished text', async (t) => {
 
 t.test('each error code has one heading, and each heading a code', async (t) => {
   const [errors] = planted({
-    'src/errors.ts':
+    'src/ground/errors.ts':
       'interface ErrorData { REGALIA_A: {}; REGALIA_B: {} }\ninterface Other { REGALIA_Z: {} }',
   });
   const codes = errorCodes(errors as File);

@@ -72,7 +72,7 @@ rule('names say what is within', vagueNames(files));
 rule('texts are finished', forbiddenText(files));
 rule(
   'each error code has its heading',
-  errorHeadings(errorCodes(file('src/errors.ts')), file('docs/errors.md').text),
+  errorHeadings(errorCodes(file('src/ground/errors.ts')), file('docs/errors.md').text),
 );
 
 t.test('the packages table names the dependencies, all of them and no others', async (t) => {

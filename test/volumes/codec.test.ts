@@ -5,8 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import t from 'tap';
-import { isRegaliaError } from '../../src/errors.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import {
   Codec,
   compress,

@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { isRegaliaError } from '../../src/errors.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import { Codec, compress, decompress } from '../../src/volumes/codec.js';
 import { decompressFrame, hasNativeZstd } from '../../src/volumes/zstd.js';
 import { noise, prose, vectors } from './frames.js';

@@ -6,8 +6,8 @@ import t from 'tap';
 import type { Backend } from '../../src/blocks/backend.js';
 import { openMemory } from '../../src/blocks/memory.js';
 import { openRow, sealRow } from '../../src/blocks/rows.js';
-import { isRegaliaError } from '../../src/errors.js';
 import { ByteWriter, equalBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { isRegaliaError } from '../../src/ground/errors.js';
 import {
   COPIES_MAX,
   decodePieceRow,

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { RegaliaError } from '../../src/errors.js';
 import { concatBytes } from '../../src/ground/bytes.js';
+import { RegaliaError } from '../../src/ground/errors.js';
 import { RECORD_HEADER, SEGMENT_HEADER } from '../../src/volumes/segment-format.js';
 import { SegmentFiles, type SegmentRecord } from '../../src/volumes/segment-reader.js';
 import { SegmentWriter } from '../../src/volumes/segment-writer.js';

@@ -1,5 +1,5 @@
 /** `regalia bucket`: makes an entry a bucket, or lists the buckets there are. */
-import { throwIfAborted } from '../../errors.js';
+import { throwIfAborted } from '../../ground/errors.js';
 import type { Entry, Snapshot } from '../../index.js';
 import { commitOf, keyOf, reading, writing } from '../open.js';
 import { shown } from '../output.js';

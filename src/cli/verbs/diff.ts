@@ -1,5 +1,5 @@
 /** `regalia diff`: what is different between two commits. */
-import { throwIfAborted } from '../../errors.js';
+import { throwIfAborted } from '../../ground/errors.js';
 import type { DiffRow } from '../../index.js';
 import { atOf, keyOf, reading } from '../open.js';
 import { shown } from '../output.js';

@@ -1,5 +1,5 @@
 /** `regalia du`: where the bytes are. */
-import { throwIfAborted } from '../../errors.js';
+import { throwIfAborted } from '../../ground/errors.js';
 import type { Entry } from '../../index.js';
 import { absent, keyOf, reading, snapshotOf } from '../open.js';
 import { shown } from '../output.js';

@@ -1,5 +1,5 @@
 /** `regalia ls`: the children of a key. */
-import { throwIfAborted } from '../../errors.js';
+import { throwIfAborted } from '../../ground/errors.js';
 import { absent, keyOf, reading, snapshotOf } from '../open.js';
 import { entryLine, entryRow, nameLine } from '../show.js';
 import { defineVerb, READ_OPTIONS } from '../verb.js';

@@ -1,5 +1,5 @@
 /** `regalia tree`: everything beneath a key, drawn. */
-import { throwIfAborted } from '../../errors.js';
+import { throwIfAborted } from '../../ground/errors.js';
 import type { Entry, Snapshot } from '../../index.js';
 import { absent, keyOf, numberOf, reading, snapshotOf } from '../open.js';
 import { shown } from '../output.js';
