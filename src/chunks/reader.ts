@@ -8,13 +8,13 @@
 import type { Blocks } from '../blocks/blocks.js';
 import { copyBytes, EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { type ContentRef, checkRange } from './content.js';
 import { Cursor, checkedPiece, readPiece } from './cursor.js';
 import { ZEROS } from './holes.js';
 import { type Asked, gatherParts } from './long-read.js';
 import { isHole } from './manifest.js';
 import { type Ahead, readAhead } from './read-ahead.js';
-import { turn } from './turn.js';
 
 export interface ReadOptions {
   /** The first byte; 0 if not given. */

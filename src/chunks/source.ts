@@ -7,7 +7,7 @@
  * Closing is not awaited after an abort: a source that never answers would keep the caller waiting for ever.
  */
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
-import { turn } from './turn.js';
+import { turn } from '../ground/pause.js';
 
 export type SourcePart = Uint8Array | string;
 

@@ -15,6 +15,7 @@ import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { concatBytes, copyBytes } from '../ground/bytes.js';
 import { assert, throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { type ContentRef, checkLength } from './content.js';
 import { Cutter } from './cutter.js';
 import { HOLE_MIN } from './holes.js';
@@ -24,7 +25,6 @@ import { writePiece } from './piece.js';
 import { type Source, sourceBytes } from './source.js';
 import { type Chunking, type Splitter, splitterOf } from './splitter.js';
 import { type BlockSink, type Keeping, PieceIndex, StoreSink } from './staging.js';
-import { turn } from './turn.js';
 
 /** Bytes between turns of the event loop. */
 const TURN_BYTES = 1_048_576;

@@ -2,8 +2,9 @@
  * Pace: long work in steps, so that the event loop has its turn every few milliseconds, memory stays bounded, and
  * extents are at hand for the steps that cannot wait for them.
  */
-import { turn } from '../chunks/turn.js';
+
 import { throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import type { Core } from './core.js';
 import type { Writers } from './writers.js';
 

@@ -6,9 +6,9 @@
  */
 
 import { ContentReader } from '../chunks/reader.js';
-import { turn, turnDue } from '../chunks/turn.js';
 import { copyRange, equalBytes, utf8Text } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { turn, turnDue } from '../ground/pause.js';
 import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readMetadata } from '../tree/placement.js';

@@ -9,9 +9,9 @@
  */
 
 import type { ContentRef } from '../chunks/content.js';
-import { turn } from '../chunks/turn.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { encodeGroupRow } from '../volumes/group-row.js';
 import type { PieceRow } from '../volumes/piece-row.js';
 import { soundPiece } from '../volumes/piece-sources.js';

@@ -10,8 +10,8 @@
  */
 import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { turn } from '../chunks/turn.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { codeOf } from '../volumes/file-error.js';
 import type { Place } from '../volumes/piece-row.js';
 import { pieceOfCopy } from '../volumes/piece-sources.js';

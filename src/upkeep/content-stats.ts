@@ -3,9 +3,9 @@
  * are not; the cost is that of the heads' metadata and of the table of pieces.
  */
 
-import { turn } from '../chunks/turn.js';
 import { hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { GroupRow } from '../volumes/group-row.js';
 import type { PieceRow } from '../volumes/piece-row.js';

@@ -7,8 +7,8 @@
  */
 
 import type { Reads } from '../blocks/backend.js';
-import { turn } from '../chunks/turn.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { decodePieceRow } from '../volumes/piece-row.js';
 import { soundPiece } from '../volumes/piece-sources.js';

@@ -8,8 +8,8 @@
 import { addressKey } from '../blocks/address.js';
 import type { Reads } from '../blocks/backend.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
-import { turn } from '../chunks/turn.js';
 import { throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
 import { readBounds } from '../log/sequence.js';

@@ -12,9 +12,9 @@ import type { Backend, Batch } from '../blocks/backend.js';
 import { readU48 } from '../blocks/body.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { isPieceId, PIECE_IDS, pieceNumber } from '../blocks/piece-home.js';
-import { turn } from '../chunks/turn.js';
 import { EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { damagedRows, type FoundPiece, isReadable, pieceSlices } from './subject.js';
 
 const ID_LENGTH = 6;

@@ -9,9 +9,9 @@
  */
 import { addressText } from '../blocks/address.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
-import { turn } from '../chunks/turn.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
 import type { PieceRow, Place } from '../volumes/piece-row.js';

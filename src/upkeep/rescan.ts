@@ -11,9 +11,9 @@
 import type { Address } from '../blocks/address.js';
 import type { Backend } from '../blocks/backend.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
-import { turn } from '../chunks/turn.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import type { PieceRow, Place } from '../volumes/piece-row.js';
 import { pieceOfCopy } from '../volumes/piece-sources.js';

@@ -2,8 +2,8 @@
 import type { Backend } from '../blocks/backend.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { PIECE_NUMBERS } from '../blocks/piece-home.js';
-import { turn } from '../chunks/turn.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import type { History } from '../log/history.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { decodeGroupRow, type GroupRow } from '../volumes/group-row.js';

@@ -11,8 +11,8 @@
  */
 import type { Backend } from '../blocks/backend.js';
 import type { PieceHome } from '../blocks/piece-home.js';
-import { turn } from '../chunks/turn.js';
 import { throwIfAborted } from '../ground/errors.js';
+import { turn } from '../ground/pause.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
 import { BlockScrub } from './scrub-blocks.js';
 import { HistoryScrub } from './scrub-history.js';
