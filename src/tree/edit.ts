@@ -9,13 +9,13 @@
  * The same code builds a map from nothing: one region, no old nodes.
  */
 import { compareBytes, equalBytes } from '../ground/bytes.js';
+import { compareRange } from '../ground/order.js';
 import { boundaryHash, NATURAL } from './boundary.js';
 import { Chunker } from './chunker.js';
 import { type Fresh, type FreshChild, Items } from './items.js';
 import { LevelCursor, type Place } from './level-cursor.js';
 import type { Node } from './node.js';
 import type { InlineLeaf, NodeWriter } from './node-writer.js';
-import { compareRange } from './order.js';
 
 /** A map of at most this plain length that is one leaf stays inside its record. */
 export const INLINE_MAP_MAX = 1_024;
