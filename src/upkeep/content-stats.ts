@@ -3,6 +3,7 @@
  * are not; the cost is that of the heads' metadata and of the table of pieces.
  */
 
+import { Marks } from '../ground/bit-set.js';
 import { hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
@@ -14,7 +15,6 @@ import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
 import type { VolumeStatus } from '../volumes/volume-set.js';
 import { contentsOf, piecesOf, rootOf, rowOfPiece } from './contents.js';
-import { Marks } from './marks.js';
 import { groupSlices, pieceSlices, type Subject } from './subject.js';
 
 /** All in bytes, but counts. */

@@ -8,13 +8,13 @@
 import { addressKey } from '../blocks/address.js';
 import type { Reads } from '../blocks/backend.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { Marks } from '../ground/bit-set.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
 import { readBounds } from '../log/sequence.js';
 import { contentsOf, type PieceOfContent, piecesOf, rootOf, rootsOfParents } from './contents.js';
-import { Marks } from './marks.js';
 import type { FoundPiece, Subject } from './subject.js';
 
 /** Steps between turns of the event loop. */
