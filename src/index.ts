@@ -1,7 +1,8 @@
 /** The public surface of Regalia: exports only. */
-export type { Durability } from './blocks/backend.js';
+
 export type { Redundancy } from './blocks/piece-home.js';
 export type { Chunking } from './chunks/splitter.js';
+export type { Durability } from './engine/engine.js';
 export { nameBytes, nameText } from './ground/bytes.js';
 export {
   type ErrorCode,

@@ -9,9 +9,10 @@
  *
  * Nothing here is trusted: a candidate counts once its block hashes to the address.
  */
+
+import type { Backend, Batch } from '../engine/engine.js';
 import { concatBytes, EMPTY } from '../ground/bytes.js';
 import type { Address } from './address.js';
-import type { Backend, Batch } from './backend.js';
 import { readU48, u48Bytes } from './body.js';
 import { addressPrefix, blockId, PREFIX_LENGTH } from './extent.js';
 

@@ -6,8 +6,9 @@
  *
  * Extents that were announced are never lost: what was begun on them meanwhile may hold patches on their blocks.
  */
+
+import type { Batch } from '../engine/engine.js';
 import { type Address, BlockKind } from './address.js';
-import type { Batch } from './backend.js';
 import type { Blocks } from './blocks.js';
 import type { BodyWriter } from './body.js';
 import { type ExtentBuilder, putExtents } from './extent.js';

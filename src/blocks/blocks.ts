@@ -8,12 +8,12 @@
  * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
  */
 
+import type { Backend } from '../engine/engine.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
-import type { Backend } from './backend.js';
 import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, type Stored } from './body.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';

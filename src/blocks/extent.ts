@@ -11,9 +11,9 @@
  * its extent out of the map, so extents stay small (measured: 16 KiB copy in about a microsecond).
  */
 
+import type { Batch } from '../engine/engine.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Address } from './address.js';
-import type { Batch } from './backend.js';
 import { BodyWriter } from './body.js';
 
 export const SLOTS = 4096;

@@ -5,9 +5,9 @@
  *     meta row   name -> u48, the first number not leased yet
  */
 
+import type { Backend, Batch } from '../engine/engine.js';
 import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
-import type { Backend, Batch } from './backend.js';
 import { openRow, sealRow } from './rows.js';
 
 const FIRST_RANGE = 64;

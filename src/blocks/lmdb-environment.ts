@@ -15,9 +15,10 @@
  * power cut loses the last such commits and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole
  * store in a power cut: nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
  */
+
+import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from '../engine/engine.js';
+import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
 import { RegaliaError } from '../ground/errors.js';
-import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from './backend.js';
-import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import { fullError, storageError } from './lmdb-errors.js';
 import { LatestTransaction } from './lmdb-latest.js';
 import { hasRoom } from './lmdb-preflight.js';

@@ -26,8 +26,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
 import { RegaliaError } from '../ground/errors.js';
-import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
 import { fullError } from './lmdb-errors.js';
 import type { PageFile, Tree } from './lmdb-pages.js';
 import {

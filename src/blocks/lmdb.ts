@@ -11,8 +11,6 @@
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { copyBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
 import type {
   Backend,
   BackendStats,
@@ -22,7 +20,9 @@ import type {
   RowKey,
   RowRange,
   Table,
-} from './backend.js';
+} from '../engine/engine.js';
+import { copyBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import { backupTo, createGeneration } from './lmdb-create.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 import { readError, storageError } from './lmdb-errors.js';

@@ -9,8 +9,6 @@
  * Chunked keys make an insert O(log n + 1,024) and a range O(log n + rows) without any tree.
  */
 
-import { copyBytes } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
 import type {
   Backend,
   BackendStats,
@@ -20,8 +18,10 @@ import type {
   RowKey,
   RowRange,
   Table,
-} from './backend.js';
-import { BYTE_TABLES, INTEGER_TABLES } from './backend.js';
+} from '../engine/engine.js';
+import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
+import { copyBytes } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import type { HeldKey, HeldRange } from './overlay.js';
 import { holdKey, holdRange, inRange, Overlay, releaseKey, restOf, runBody } from './overlay.js';
 

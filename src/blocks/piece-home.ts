@@ -6,8 +6,9 @@
  *
  * Invariants: no block leaves a home unverified; a row that names bytes is written only once these are on disk.
  */
+
+import type { Batch } from '../engine/engine.js';
 import type { Address } from './address.js';
-import type { Batch } from './backend.js';
 
 /** Local ids from here on are those of pieces that have a home of their own. Persisted: never change. */
 export const PIECE_IDS = 2 ** 44;

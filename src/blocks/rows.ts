@@ -8,10 +8,10 @@
  * answer. It guards against decay, not against an attacker: what matters is reached through addresses.
  */
 
+import type { RowKey, Table } from '../engine/engine.js';
 import { ByteWriter, hex, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { crc32 } from '../kernels/hash.js';
-import type { RowKey, Table } from './backend.js';
 
 const CHECKSUM_LENGTH = 4;
 

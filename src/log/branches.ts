@@ -10,10 +10,10 @@
  * Names follow git's reference names in spirit: 1 to 255 bytes of UTF-8, parts joined by '/', as `replica/<id>/main`.
  */
 import type { Address } from '../blocks/address.js';
-import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { decodeId, encodeId, MAX_STAMP_BYTES } from '../clock/encoding.js';
 import type { Id } from '../clock/id.js';
+import type { Batch, Reads } from '../engine/engine.js';
 import {
   ByteReader,
   ByteWriter,

@@ -17,11 +17,11 @@ import {
   sameAddress,
   verifyBlock,
 } from '../blocks/address.js';
-import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { applyEventDelta, encodeEventDelta } from '../clock/delta.js';
 import { decodeEvent, encodeEvent } from '../clock/encoding.js';
 import { type Event, formatEvent, leqEvents } from '../clock/event.js';
+import type { Batch, Reads } from '../engine/engine.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { assert, isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { corruptCommit, horizonError, missingCommit } from './absence.js';

@@ -8,8 +8,8 @@
  * found where it should be, and lost bounds are found by the rows that they should bound.
  */
 import { ADDRESS_LENGTH } from '../blocks/address.js';
-import type { Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
+import type { Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, concatBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { BUCKET_ID_LENGTH, optionError, versionError } from './commit.js';

@@ -7,7 +7,7 @@
  */
 
 import { sameAddress } from '../blocks/address.js';
-import type { Durability } from '../blocks/backend.js';
+import type { Durability } from '../engine/engine.js';
 import { hex, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { MESSAGE_BYTES_MAX } from '../log/commit.js';

@@ -7,10 +7,10 @@
  * is raised before the first commit after each opening, so that (replica, incarnation, sequence) names one commit.
  */
 import { type Address, type AlgorithmNumber, algorithmName } from '../blocks/address.js';
-import type { Backend, Batch } from '../blocks/backend.js';
 import { Blocks } from '../blocks/blocks.js';
 import { Lease } from '../blocks/lease.js';
 import { openRow, sealRow } from '../blocks/rows.js';
+import type { Backend, Batch } from '../engine/engine.js';
 import { ByteReader, ByteWriter, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { History } from '../log/history.js';

@@ -2,8 +2,9 @@
  * The beginning of a store: its identity, its rules, and a first commit of an empty root, so that every branch has a
  * head and every two histories of the store have a commit in common.
  */
-import type { Backend } from '../blocks/backend.js';
+
 import { seed } from '../clock/stamp.js';
+import type { Backend } from '../engine/engine.js';
 import { putBranch } from '../log/branches.js';
 import { type Commit, commitAddress } from '../log/commit.js';
 import { encodeRules } from '../streams/rule.js';

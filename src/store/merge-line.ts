@@ -3,7 +3,7 @@
  * by a commit of each bucket around it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
-import type { Durability } from '../blocks/backend.js';
+import type { Durability } from '../engine/engine.js';
 import { copyBytes, hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import type { Actor } from '../log/signature.js';

@@ -5,8 +5,8 @@
  */
 import { constants, copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Backend, Batch } from '../blocks/backend.js';
 import { Lease } from '../blocks/lease.js';
+import type { Backend, Batch } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { liveBytes } from '../upkeep/compact.js';

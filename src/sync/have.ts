@@ -11,7 +11,7 @@
  * before its head, so no more needs to be said.
  */
 import { type Address, addressKey, addressText, parseAddress } from '../blocks/address.js';
-import type { Reads } from '../blocks/backend.js';
+import type { Reads } from '../engine/engine.js';
 import { hex, unhex, utf8Bytes, utf8Text } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { branches, checkRefName } from '../log/branches.js';

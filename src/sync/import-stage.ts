@@ -11,8 +11,8 @@
  * Nothing of this is visible: commits enter the log when the whole pack has come.
  */
 import { ADDRESS_LENGTH, type Address, addressKey } from '../blocks/address.js';
-import type { Backend, Batch, Reads } from '../blocks/backend.js';
 import { openRow, sealRow } from '../blocks/rows.js';
+import type { Backend, Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, concatBytes, utf8Bytes } from '../ground/bytes.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import {

@@ -10,7 +10,7 @@
  */
 
 import { addressText } from '../blocks/address.js';
-import type { Backend } from '../blocks/backend.js';
+import type { Backend } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { checkRefName } from '../log/branches.js';

@@ -5,9 +5,9 @@
  * after it loses only what came since. The point stays before the trailer until all has landed.
  */
 import { addressText, sameAddress } from '../blocks/address.js';
-import type { Batch, Durability } from '../blocks/backend.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
+import type { Batch, Durability } from '../engine/engine.js';
 import { ByteReader, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, type RegaliaError } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';

@@ -13,7 +13,7 @@
  * when it lands, and is run again. Nothing more is condemned while something has its grace, which would begin anew.
  * Where rows are lost or damaged no segment is emptied: it may have what a rescan brings back.
  */
-import type { Batch, Reads } from '../blocks/backend.js';
+import type { Batch, Reads } from '../engine/engine.js';
 import { utf8Bytes } from '../ground/bytes.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';

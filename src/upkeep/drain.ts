@@ -6,7 +6,7 @@
  *     shard on the volume -> its bytes, or solved for -> row with its new place
  */
 
-import type { Reads } from '../blocks/backend.js';
+import type { Reads } from '../engine/engine.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { decodeGroupRow } from '../volumes/group-row.js';

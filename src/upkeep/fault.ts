@@ -13,7 +13,7 @@
  *     signature   a commit's signature is not its actor's
  */
 import { type Address, addressText } from '../blocks/address.js';
-import type { RowKey, Table } from '../blocks/backend.js';
+import type { RowKey, Table } from '../engine/engine.js';
 import { hex, utf8Text } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { keyText, type Names } from '../tree/key.js';

@@ -1,7 +1,7 @@
 /**
  * Restores the shards of a group: those that are not sound are solved for from k others, and written elsewhere.
  */
-import type { Backend } from '../blocks/backend.js';
+import type { Backend } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';

@@ -6,8 +6,8 @@
  * walked again. Where metadata cannot be read nobody knows what it refers to, and marking fails.
  */
 import { addressKey } from '../blocks/address.js';
-import type { Reads } from '../blocks/backend.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import type { Reads } from '../engine/engine.js';
 import { Marks } from '../ground/bit-set.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';

@@ -8,10 +8,10 @@
  * Invariant: each row is judged again within the transaction that changes it, so that what others write stays.
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
-import type { Backend, Batch } from '../blocks/backend.js';
 import { readU48 } from '../blocks/body.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { isPieceId, PIECE_IDS, pieceNumber } from '../blocks/piece-home.js';
+import type { Backend, Batch } from '../engine/engine.js';
 import { EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';

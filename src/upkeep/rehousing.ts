@@ -4,7 +4,7 @@
  *     piece, sound stored bytes, volumes to go to, copies to give up -> records -> flushed -> rows
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
-import type { Backend } from '../blocks/backend.js';
+import type { Backend } from '../engine/engine.js';
 import type { PieceRow, Place } from '../volumes/piece-row.js';
 import { changeRows } from '../volumes/row-changes.js';
 import { RecordKind } from '../volumes/segment-format.js';

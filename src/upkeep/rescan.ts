@@ -9,8 +9,8 @@
  * are new, so that links into the table are wrong: pieces are found by their addresses then.
  */
 import type { Address } from '../blocks/address.js';
-import type { Backend } from '../blocks/backend.js';
 import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import type { Backend } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';

@@ -16,11 +16,11 @@ import {
   verifyBlock,
 } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
-import type { Backend } from '../blocks/backend.js';
 import { SLOTS } from '../blocks/extent.js';
 import { isPieceId, type PieceHome } from '../blocks/piece-home.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
 import { checkHeader, pieceBytes } from '../chunks/piece.js';
+import type { Backend } from '../engine/engine.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
 import { decodeRules } from '../streams/rule.js';

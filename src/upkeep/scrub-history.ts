@@ -9,9 +9,9 @@
  * A commit that is stored as a difference from one that is damaged is not told: mending the one mends both.
  */
 import { type Address, addressKey, addressText, BlockKind, isAddress } from '../blocks/address.js';
-import type { Backend } from '../blocks/backend.js';
 import { openRow } from '../blocks/rows.js';
 import { leqEvents } from '../clock/event.js';
+import type { Backend } from '../engine/engine.js';
 import { copyBytes, equalBytes, hex, utf8Text } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { branch, branches, tag, tags } from '../log/branches.js';

@@ -10,11 +10,12 @@
  *     groups       every row, and every shard
  *     counts       a table has as many rows as the engine says
  */
-import type { Backend, Table } from '../blocks/backend.js';
+
 import { readStored, readU48 } from '../blocks/body.js';
 import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { isPieceId, PIECE_IDS, type PieceHome } from '../blocks/piece-home.js';
 import { openRow } from '../blocks/rows.js';
+import type { Backend, Table } from '../engine/engine.js';
 import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { decodePieceRow } from '../volumes/piece-row.js';

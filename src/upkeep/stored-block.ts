@@ -5,10 +5,10 @@
  *     id -> extent row -> stored form -> patches applied -> body        a private copy
  */
 import type { Address } from '../blocks/address.js';
-import type { Backend } from '../blocks/backend.js';
 import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, readU48 } from '../blocks/body.js';
 import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { isPieceId, PIECE_NUMBERS, pieceNumber } from '../blocks/piece-home.js';
+import type { Backend } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 

@@ -1,7 +1,8 @@
 /** What upkeep of contents works on: a store, as far as it concerns it; and its ways through the table of pieces. */
-import type { Backend } from '../blocks/backend.js';
+
 import type { Blocks } from '../blocks/blocks.js';
 import { PIECE_NUMBERS } from '../blocks/piece-home.js';
+import type { Backend } from '../engine/engine.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import type { History } from '../log/history.js';

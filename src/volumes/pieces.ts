@@ -9,7 +9,6 @@
  * they are read. One that was read in vain is not found again, so the next write of the same bytes heals it.
  */
 import { type Address, addressText, BLOCK_HEADER, sameAddress } from '../blocks/address.js';
-import type { Backend } from '../blocks/backend.js';
 import { Lease } from '../blocks/lease.js';
 import {
   type LongPieceRef,
@@ -21,6 +20,7 @@ import {
   pieceNumber,
   type ShardScrub,
 } from '../blocks/piece-home.js';
+import type { Backend } from '../engine/engine.js';
 import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { type Gathered, gatherContents } from './gather.js';

@@ -8,8 +8,9 @@
  * A path is absolute, or relative to the store's folder, so that a store with the volumes inside it can be moved. The
  * sequence is raised together with the one in the volume's own folder: where the folder's is lower, it is an old copy.
  */
-import type { Batch, Reads } from '../blocks/backend.js';
+
 import { openRow, sealRow } from '../blocks/rows.js';
+import type { Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
 

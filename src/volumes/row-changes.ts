@@ -9,10 +9,10 @@
  * are condemned and when they are forgotten: a transaction that sees another than it began with looks at its pieces.
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
-import type { Backend, Batch, Reads } from '../blocks/backend.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { PIECE_IDS } from '../blocks/piece-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
+import type { Backend, Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, concatBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { encodePieceRow, type PieceRow, type Place } from './piece-row.js';

@@ -10,9 +10,10 @@
  *     rule                    name text | level u8, 0 none | kind u8 | numbers, by kind
  *                             0 none | 1 mirrored: copies u8 | 2 striped | 3 coded: data u8, parity u8, from varint
  */
-import type { Batch, Reads } from '../blocks/backend.js';
+
 import type { Redundancy } from '../blocks/piece-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
+import type { Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { shardsFault } from '../kernels/reed-solomon.js';

@@ -3,7 +3,7 @@
  * your own can, too. Ranges and writes face a plain sorted array.
  */
 import type t from 'tap';
-import type { Backend, Batch, Durability } from '../../src/blocks/backend.js';
+import type { Backend, Batch, Durability } from '../../src/engine/engine.js';
 import { compareBytes } from '../../src/ground/bytes.js';
 import { batches, ranges } from './model.js';
 

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import type t from 'tap';
-import type { Backend, Batch, Durability, Row, RowRange } from '../../src/blocks/backend.js';
+import type { Backend, Batch, Durability, Row, RowRange } from '../../src/engine/engine.js';
 import { compareBytes } from '../../src/ground/bytes.js';
 
 type Test = typeof t;

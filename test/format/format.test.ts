@@ -44,7 +44,7 @@ t.test('tables and limits in the text are those of the code', async (t) => {
   for (const [kind, number] of Object.entries(BlockKind)) {
     t.match(text, new RegExp(`^\\| ${number} +\\| ${kind} `, 'm'), `${kind} is ${number}`);
   }
-  const { BYTE_TABLES, INTEGER_TABLES } = await import('../../src/blocks/backend.js');
+  const { BYTE_TABLES, INTEGER_TABLES } = await import('../../src/engine/engine.js');
   for (const table of [...BYTE_TABLES, ...INTEGER_TABLES]) t.match(text, `| \`${table}\``);
   const { NODE_MAX, RUN_MAX, WINDOW } = await import('../../src/tree/boundary.js');
   for (const limit of [NODE_MAX, RUN_MAX, WINDOW]) t.match(text, limit.toLocaleString('en-US'));

@@ -3,7 +3,7 @@
  * patches on blocks of the failed commit must be readable afterwards, by others and after a restart.
  */
 import t from 'tap';
-import type { Backend } from '../../src/blocks/backend.js';
+import type { Backend } from '../../src/engine/engine.js';
 import { RegaliaError } from '../../src/ground/errors.js';
 import { Regalia, type Transaction } from '../../src/index.js';
 

@@ -1,6 +1,6 @@
 /** What tests ask of branches and of buckets within. */
 import type { Address } from '../../src/blocks/address.js';
-import type { Reads } from '../../src/blocks/backend.js';
+import type { Reads } from '../../src/engine/engine.js';
 import { branches } from '../../src/log/branches.js';
 import type { Core } from '../../src/store/core.js';
 import { allHeads } from '../../src/store/heads.js';

@@ -3,9 +3,9 @@
  * hand, so that a test can lie in one place and be right in all others.
  */
 import { type Address, addressText } from '../../src/blocks/address.js';
-import type { Backend } from '../../src/blocks/backend.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
+import type { Backend } from '../../src/engine/engine.js';
 import { ByteReader, concatBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 import { branch, putBranch } from '../../src/log/branches.js';

@@ -2,10 +2,10 @@
  * The obvious model of a tree, nested Maps, and a laboratory that builds real trees from it.
  */
 import { SHA256 } from '../../src/blocks/address.js';
-import type { Backend } from '../../src/blocks/backend.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/blocks/memory.js';
+import type { Backend } from '../../src/engine/engine.js';
 import { compareBytes, nameBytes, utf8Bytes } from '../../src/ground/bytes.js';
 import { type EntryEdit, TreeEdit } from '../../src/tree/apply.js';
 import { finishSteps } from '../../src/tree/edit.js';

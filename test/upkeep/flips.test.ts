@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import type { Row, Table } from '../../src/blocks/backend.js';
+import type { Row, Table } from '../../src/engine/engine.js';
 import { hold, scrub } from './stores.js';
 
 const held = await hold('memory');

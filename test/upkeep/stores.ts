@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Backend, RowKey, Table } from '../../src/blocks/backend.js';
 import { extentOf, slotOf, slotRange } from '../../src/blocks/extent.js';
+import type { Backend, RowKey, Table } from '../../src/engine/engine.js';
 import type { Regalia } from '../../src/index.js';
 import * as regalia from '../../src/index.js';
 import type { Core } from '../../src/store/core.js';

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import type { Backend } from '../../src/blocks/backend.js';
+import type { Backend } from '../../src/engine/engine.js';
 import {
   type CommitInfo,
   Regalia,
