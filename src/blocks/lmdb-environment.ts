@@ -18,14 +18,14 @@
 
 import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from '../engine/engine.js';
 import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
+import type { Target } from '../engine/overlay.js';
+import { Overlay, runBody } from '../engine/overlay.js';
 import { RegaliaError } from '../ground/errors.js';
 import { fullError, storageError } from './lmdb-errors.js';
 import { LatestTransaction } from './lmdb-latest.js';
 import { hasRoom } from './lmdb-preflight.js';
 import type { EnvironmentOptions, LmdbRoot, LmdbTable, TablePages } from './lmdb-root.js';
 import { openRoot, openTables } from './lmdb-root.js';
-import type { Target } from './overlay.js';
-import { Overlay, runBody } from './overlay.js';
 
 /** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
 const NO_META_SYNC = 0x4_0000;

@@ -21,15 +21,7 @@ import type {
   RowRange,
   Table,
 } from '../engine/engine.js';
-import { copyBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
-import { backupTo, createGeneration } from './lmdb-create.js';
-import { LmdbEnvironment } from './lmdb-environment.js';
-import { readError, storageError } from './lmdb-errors.js';
-import { corrupt } from './lmdb-pages.js';
-import { makeLockFile, preflight } from './lmdb-preflight.js';
-import type { EnvironmentOptions } from './lmdb-root.js';
-import type { HeldKey, HeldRange } from './overlay.js';
+import type { HeldKey, HeldRange } from '../engine/overlay.js';
 import {
   compareHeld,
   holdKey,
@@ -38,7 +30,15 @@ import {
   ROW_KEY_BYTES_MAX,
   releaseKey,
   restOf,
-} from './overlay.js';
+} from '../engine/overlay.js';
+import { copyBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
+import { backupTo, createGeneration } from './lmdb-create.js';
+import { LmdbEnvironment } from './lmdb-environment.js';
+import { readError, storageError } from './lmdb-errors.js';
+import { corrupt } from './lmdb-pages.js';
+import { makeLockFile, preflight } from './lmdb-preflight.js';
+import type { EnvironmentOptions } from './lmdb-root.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */

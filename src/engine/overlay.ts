@@ -10,10 +10,10 @@
  * Byte keys are held as Latin-1 text, one character a byte: it hashes, and its order is the bytewise order.
  */
 
-import type { Batch, Reads, Row, RowKey, RowRange, Table } from '../engine/engine.js';
-import { INTEGER_TABLES } from '../engine/engine.js';
 import { copyBytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import type { Batch, Reads, Row, RowKey, RowRange, Table } from './engine.js';
+import { INTEGER_TABLES } from './engine.js';
 
 export const ROW_KEY_BYTES_MAX = 1_900;
 export const ROW_NUMBER_MAX = 0xffff_ffff;
