@@ -6,7 +6,7 @@
 import { addressText, SHA256 } from '../src/blocks/address.js';
 import { BlockWriter } from '../src/blocks/block-writer.js';
 import { Blocks } from '../src/blocks/blocks.js';
-import { openMemory } from '../src/blocks/memory.js';
+import { openMemory } from '../src/engine/memory.js';
 import { compareBytes } from '../src/ground/bytes.js';
 import { boundaryHash, NATURAL } from '../src/tree/boundary.js';
 import { type EditSource, editMap, type MapResult } from '../src/tree/edit.js';

@@ -1,6 +1,6 @@
 /** Memory under the conformance suite of engines. */
 import t from 'tap';
-import { openMemory } from '../../src/blocks/memory.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { conformance } from './conformance.js';
 
 await conformance(t, async () => openMemory());

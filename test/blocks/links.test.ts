@@ -4,7 +4,7 @@ import { addressOf, BLOCK_VERSION, BlockKind, SHA256 } from '../../src/blocks/ad
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
-import { openMemory } from '../../src/blocks/memory.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { utf8Bytes } from '../../src/ground/bytes.js';
 
 async function stored() {

@@ -4,11 +4,11 @@
 import { type AlgorithmNumber, SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
-import { openMemory } from '../../src/blocks/memory.js';
 import type { ContentRef } from '../../src/chunks/content.js';
 import type { ContentReads } from '../../src/chunks/reader.js';
 import { PieceIndex } from '../../src/chunks/staging.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
+import { openMemory } from '../../src/engine/memory.js';
 
 export class Store {
   readonly blocks = new Blocks(openMemory());

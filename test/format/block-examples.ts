@@ -14,13 +14,13 @@ import {
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
-import { openMemory } from '../../src/blocks/memory.js';
 import { decodeManifest, Manifest, writeManifest } from '../../src/chunks/manifest.js';
 import { pieceBytes, writePiece } from '../../src/chunks/piece.js';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
 import { type Event, eventNode, formatEvent } from '../../src/clock/event.js';
 import { formatId, idNode } from '../../src/clock/id.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
 import { fst } from '../../src/kernels/fst.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';

@@ -2,7 +2,7 @@
  * One small example of everything that is stored on volumes, and of the rows that tell of it. As block-examples.ts.
  */
 import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
-import { openMemory } from '../../src/blocks/memory.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { concatBytes, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
 import { sha256 } from '../../src/kernels/hash.js';
 import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Address, addressKey } from '../../src/blocks/address.js';
-import { openMemory } from '../../src/blocks/memory.js';
+import { openMemory } from '../../src/engine/memory.js';
 import {
   atDate,
   commitsBetween,

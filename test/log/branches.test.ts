@@ -4,9 +4,9 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { addressText, SHA256 } from '../../src/blocks/address.js';
-import { openMemory } from '../../src/blocks/memory.js';
 import { fork, seed } from '../../src/clock/stamp.js';
 import type { Backend } from '../../src/engine/engine.js';
+import { openMemory } from '../../src/engine/memory.js';
 import {
   type Branch,
   branch,

@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check';
 import { type Address, addressKey, SHA256 } from '../../src/blocks/address.js';
-import { openMemory } from '../../src/blocks/memory.js';
 import { type Event, joinEvents, lift } from '../../src/clock/event.js';
 import type { Backend } from '../../src/engine/engine.js';
+import { openMemory } from '../../src/engine/memory.js';
 import type { Commit } from '../../src/log/commit.js';
 import type { LogEntry } from '../../src/log/entry.js';
 import { History, type LocalFacts } from '../../src/log/history.js';

@@ -3,8 +3,8 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { openMemory } from '../../src/blocks/memory.js';
 import { sealRow } from '../../src/blocks/rows.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { branch } from '../../src/log/branches.js';

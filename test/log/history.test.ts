@@ -4,11 +4,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Address, addressText, sameAddress } from '../../src/blocks/address.js';
-import { openMemory } from '../../src/blocks/memory.js';
 import { encodeEvent } from '../../src/clock/encoding.js';
 import { joinEvents } from '../../src/clock/event.js';
 import { event, fork, type Stamp, seed } from '../../src/clock/stamp.js';
 import type { Backend, ByteTable } from '../../src/engine/engine.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { type Commit, encodeCommit } from '../../src/log/commit.js';

@@ -2,8 +2,8 @@
  * What a merge reads: nodes in proportion to what changed, whatever the size of the tree.
  */
 import t, { type Test } from 'tap';
-import { openMemory } from '../../src/blocks/memory.js';
 import type { Backend } from '../../src/engine/engine.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { mergeTrees } from '../../src/merge/merge.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { Tree } from '../../src/tree/lookup.js';

@@ -8,8 +8,8 @@ import { type Address, addressOf, BlockKind, SHA256 } from '../../src/blocks/add
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
-import { openMemory } from '../../src/blocks/memory.js';
 import { writeManifest } from '../../src/chunks/manifest.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { concatBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { type Commit, commitAddress, encodeCommit } from '../../src/log/commit.js';

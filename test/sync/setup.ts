@@ -4,8 +4,8 @@
  */
 import { type Address, addressText } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
-import { openMemory } from '../../src/blocks/memory.js';
 import type { Backend } from '../../src/engine/engine.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { ByteReader, concatBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 import { branch, putBranch } from '../../src/log/branches.js';

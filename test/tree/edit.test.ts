@@ -7,7 +7,7 @@ import t from 'tap';
 import { SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
-import { openMemory } from '../../src/blocks/memory.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { compareBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
 import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
 import { encodeRecord } from '../../src/tree/fresh-record.js';

@@ -4,8 +4,8 @@
 import { SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
-import { openMemory } from '../../src/blocks/memory.js';
 import type { Backend } from '../../src/engine/engine.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { compareBytes, nameBytes, utf8Bytes } from '../../src/ground/bytes.js';
 import { type EntryEdit, TreeEdit } from '../../src/tree/apply.js';
 import { finishSteps } from '../../src/tree/edit.js';

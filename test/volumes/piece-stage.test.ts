@@ -1,7 +1,7 @@
 /** A stage that is discarded while it writes leaves nothing in use behind, whether the write ends well or not. */
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
-import { openMemory } from '../../src/blocks/memory.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { Stage, type StagedPiece, type WrittenPiece } from '../../src/volumes/piece-stage.js';
 import { putVolume } from '../../src/volumes/registry.js';
 

@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { openMemory } from '../../src/blocks/memory.js';
 import { openRow, sealRow } from '../../src/blocks/rows.js';
 import type { Backend } from '../../src/engine/engine.js';
+import { openMemory } from '../../src/engine/memory.js';
 import { utf8Bytes } from '../../src/ground/bytes.js';
 import {
   COPIES_MAX,

@@ -9,6 +9,8 @@
  * Chunked keys make an insert O(log n + 1,024) and a range O(log n + rows) without any tree.
  */
 
+import { copyBytes } from '../ground/bytes.js';
+import { assert, RegaliaError } from '../ground/errors.js';
 import type {
   Backend,
   BackendStats,
@@ -18,20 +20,10 @@ import type {
   RowKey,
   RowRange,
   Table,
-} from '../engine/engine.js';
-import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
-import type { HeldKey, HeldRange } from '../engine/overlay.js';
-import {
-  holdKey,
-  holdRange,
-  inRange,
-  Overlay,
-  releaseKey,
-  restOf,
-  runBody,
-} from '../engine/overlay.js';
-import { copyBytes } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+} from './engine.js';
+import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
+import type { HeldKey, HeldRange } from './overlay.js';
+import { holdKey, holdRange, inRange, Overlay, releaseKey, restOf, runBody } from './overlay.js';
 
 const CHUNK_KEYS_MAX = 1_024;
 /** Rows that a range copies at a time: it then holds nothing that a write could disturb. */
