@@ -4,8 +4,8 @@
  */
 import path from 'node:path';
 import type { Address } from '../blocks/address.js';
-import { openLmdb } from '../blocks/lmdb.js';
 import type { Id } from '../clock/id.js';
+import { openLmdb } from '../engine/lmdb.js';
 import { RegaliaError } from '../ground/errors.js';
 import { putBranch } from '../log/branches.js';
 import { importPack } from '../sync/import.js';

@@ -6,8 +6,8 @@
  * they are killed.
  */
 import { writeSync } from 'node:fs';
-import { openLmdb } from '../../src/blocks/lmdb.js';
 import type { Batch, Durability } from '../../src/engine/engine.js';
+import { openLmdb } from '../../src/engine/lmdb.js';
 import { Dice } from '../model/dice.js';
 
 const [folder = '', seed = '1', lifeMs = '1000', role = 'writer'] = process.argv.slice(2);

@@ -2,7 +2,7 @@
  * What the tests of LMDB do in a process of its own: one verb, a folder, and arguments. It prints lines of JSON.
  */
 import { spawn } from 'node:child_process';
-import { openLmdb } from '../../src/blocks/lmdb.js';
+import { openLmdb } from '../../src/engine/lmdb.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 
 const [verb = '', folder = '', argument = ''] = process.argv.slice(2);

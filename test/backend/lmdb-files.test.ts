@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { openLmdb } from '../../src/blocks/lmdb.js';
+import { openLmdb } from '../../src/engine/lmdb.js';
 
 const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 const folder = t.testdir();

@@ -6,7 +6,7 @@ import { closeSync, openSync, readSync, symlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { openLmdb } from '../../src/blocks/lmdb.js';
+import { openLmdb } from '../../src/engine/lmdb.js';
 import { bytes, DURABILITIES } from './conformance.js';
 
 const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));

@@ -1,7 +1,7 @@
 /** LMDB under the conformance suite of engines. */
 import { join } from 'node:path';
 import t from 'tap';
-import { openLmdb } from '../../src/blocks/lmdb.js';
+import { openLmdb } from '../../src/engine/lmdb.js';
 import { conformance } from './conformance.js';
 
 const folder = t.testdir();

@@ -9,7 +9,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
-import { openLmdb } from '../../src/blocks/lmdb.js';
+import { openLmdb } from '../../src/engine/lmdb.js';
 import { Regalia } from '../../src/index.js';
 import { History } from '../../src/log/history.js';
 import { exportPack } from '../../src/sync/export.js';

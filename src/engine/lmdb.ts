@@ -11,6 +11,14 @@
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { backupTo, createGeneration } from '../blocks/lmdb-create.js';
+import { LmdbEnvironment } from '../blocks/lmdb-environment.js';
+import { readError, storageError } from '../blocks/lmdb-errors.js';
+import { corrupt } from '../blocks/lmdb-pages.js';
+import { makeLockFile, preflight } from '../blocks/lmdb-preflight.js';
+import type { EnvironmentOptions } from '../blocks/lmdb-root.js';
+import { copyBytes } from '../ground/bytes.js';
+import { RegaliaError } from '../ground/errors.js';
 import type {
   Backend,
   BackendStats,
@@ -20,8 +28,8 @@ import type {
   RowKey,
   RowRange,
   Table,
-} from '../engine/engine.js';
-import type { HeldKey, HeldRange } from '../engine/overlay.js';
+} from './engine.js';
+import type { HeldKey, HeldRange } from './overlay.js';
 import {
   compareHeld,
   holdKey,
@@ -30,15 +38,7 @@ import {
   ROW_KEY_BYTES_MAX,
   releaseKey,
   restOf,
-} from '../engine/overlay.js';
-import { copyBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
-import { backupTo, createGeneration } from './lmdb-create.js';
-import { LmdbEnvironment } from './lmdb-environment.js';
-import { readError, storageError } from './lmdb-errors.js';
-import { corrupt } from './lmdb-pages.js';
-import { makeLockFile, preflight } from './lmdb-preflight.js';
-import type { EnvironmentOptions } from './lmdb-root.js';
+} from './overlay.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
