@@ -27,8 +27,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
+import { fullError } from '../engine/lmdb-errors.js';
 import { RegaliaError } from '../ground/errors.js';
-import { fullError } from './lmdb-errors.js';
 import type { PageFile, Tree } from './lmdb-pages.js';
 import {
   checkTree,
