@@ -28,8 +28,7 @@ import {
 import { join } from 'node:path';
 import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
 import { fullError } from '../engine/lmdb-errors.js';
-import { RegaliaError } from '../ground/errors.js';
-import type { PageFile, Tree } from './lmdb-pages.js';
+import type { PageFile, Tree } from '../engine/lmdb-pages.js';
 import {
   checkTree,
   corrupt,
@@ -47,7 +46,8 @@ import {
   TREE_BYTES,
   u64,
   walkTree,
-} from './lmdb-pages.js';
+} from '../engine/lmdb-pages.js';
+import { RegaliaError } from '../ground/errors.js';
 
 const PAGE_TREE = PAGE_BRANCH | PAGE_LEAF;
 const MAGIC = 0xbeefc0de;

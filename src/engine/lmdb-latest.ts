@@ -16,7 +16,7 @@
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { TREE_BYTES, u64 } from '../blocks/lmdb-pages.js';
+import { TREE_BYTES, u64 } from './lmdb-pages.js';
 
 /** As many processes as that hardly open the file at once. */
 const MISSES_MAX = 1_000;
