@@ -11,7 +11,6 @@
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeLockFile, preflight } from '../blocks/lmdb-preflight.js';
 import type { EnvironmentOptions } from '../blocks/lmdb-root.js';
 import { copyBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -29,6 +28,7 @@ import { backupTo, createGeneration } from './lmdb-create.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 import { readError, storageError } from './lmdb-errors.js';
 import { corrupt } from './lmdb-pages.js';
+import { makeLockFile, preflight } from './lmdb-preflight.js';
 import type { HeldKey, HeldRange } from './overlay.js';
 import {
   compareHeld,

@@ -26,9 +26,10 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
-import { fullError } from '../engine/lmdb-errors.js';
-import type { PageFile, Tree } from '../engine/lmdb-pages.js';
+import { RegaliaError } from '../ground/errors.js';
+import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
+import { fullError } from './lmdb-errors.js';
+import type { PageFile, Tree } from './lmdb-pages.js';
 import {
   checkTree,
   corrupt,
@@ -46,8 +47,7 @@ import {
   TREE_BYTES,
   u64,
   walkTree,
-} from '../engine/lmdb-pages.js';
-import { RegaliaError } from '../ground/errors.js';
+} from './lmdb-pages.js';
 
 const PAGE_TREE = PAGE_BRANCH | PAGE_LEAF;
 const MAGIC = 0xbeefc0de;
