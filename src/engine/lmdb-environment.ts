@@ -16,14 +16,14 @@
  * store in a power cut: nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
  */
 
-import type { EnvironmentOptions, LmdbRoot, LmdbTable, TablePages } from '../blocks/lmdb-root.js';
-import { openRoot, openTables } from '../blocks/lmdb-root.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from './engine.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
 import { fullError, storageError } from './lmdb-errors.js';
 import { LatestTransaction } from './lmdb-latest.js';
 import { hasRoom } from './lmdb-preflight.js';
+import type { EnvironmentOptions, LmdbRoot, LmdbTable, TablePages } from './lmdb-root.js';
+import { openRoot, openTables } from './lmdb-root.js';
 import type { Target } from './overlay.js';
 import { Overlay, runBody } from './overlay.js';
 

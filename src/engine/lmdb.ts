@@ -11,7 +11,6 @@
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EnvironmentOptions } from '../blocks/lmdb-root.js';
 import { copyBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type {
@@ -29,6 +28,7 @@ import { LmdbEnvironment } from './lmdb-environment.js';
 import { readError, storageError } from './lmdb-errors.js';
 import { corrupt } from './lmdb-pages.js';
 import { makeLockFile, preflight } from './lmdb-preflight.js';
+import type { EnvironmentOptions } from './lmdb-root.js';
 import type { HeldKey, HeldRange } from './overlay.js';
 import {
   compareHeld,

@@ -11,9 +11,9 @@
  * the process (ARCHITECTURE.md, Rejected designs).
  */
 import { open } from 'lmdb';
-import type { Table } from '../engine/engine.js';
-import { BYTE_TABLES, INTEGER_TABLES } from '../engine/engine.js';
 import { RegaliaError } from '../ground/errors.js';
+import type { Table } from './engine.js';
+import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
 
 export interface EnvironmentOptions {
   readonly readOnly: boolean;
