@@ -1,6 +1,6 @@
 /** The public surface of Regalia: exports only. */
 
-export type { Redundancy } from './blocks/piece-home.js';
+export type { Redundancy } from './blocks/chunk-home.js';
 export type { Chunking } from './chunks/splitter.js';
 export type { Durability } from './engine/engine.js';
 export { nameBytes, nameText } from './ground/bytes.js';

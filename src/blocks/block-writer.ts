@@ -11,9 +11,9 @@ import type { Batch } from '../engine/engine.js';
 import { type Address, BlockKind } from './address.js';
 import type { Blocks } from './blocks.js';
 import type { BodyWriter } from './body.js';
+import { isPieceId, type PieceCare, type PieceStage } from './chunk-home.js';
 import { type ExtentBuilder, putExtents } from './extent.js';
 import { OneByOne } from './one-by-one.js';
-import { isPieceId, type PieceCare, type PieceStage } from './piece-home.js';
 
 /** The deepest chain that writers make; readers allow a little more. */
 const PATCH_DEPTH = 8;

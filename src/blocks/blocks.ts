@@ -15,9 +15,9 @@ import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, type Stored } from './body.js';
+import { isPieceId, type LongPieceRef, type PieceHome } from './chunk-home.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
-import { isPieceId, type LongPieceRef, type PieceHome } from './piece-home.js';
 
 /** A verified body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
 export interface Body {

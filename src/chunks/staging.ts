@@ -18,7 +18,7 @@ import {
 import type { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { type BodyWriter, readU48 } from '../blocks/body.js';
-import type { PieceCare } from '../blocks/piece-home.js';
+import type { PieceCare } from '../blocks/chunk-home.js';
 
 /** A staged block. */
 export interface Staged {

@@ -4,7 +4,7 @@
  *     root, less what bases hold -> records -> contents -> manifests -> pieces        no piece is read
  */
 import { type Address, BlockKind } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { isPieceId, pieceNumber } from '../blocks/chunk-home.js';
 import type { ContentRef } from '../chunks/content.js';
 import { walkContent } from '../chunks/walk.js';
 import { equalBytes } from '../ground/bytes.js';

@@ -6,7 +6,7 @@
  * walked again. Where metadata cannot be read nobody knows what it refers to, and marking fails.
  */
 import { addressKey } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { isPieceId, pieceNumber } from '../blocks/chunk-home.js';
 import type { Reads } from '../engine/engine.js';
 import { Marks } from '../ground/bit-set.js';
 import { throwIfAborted } from '../ground/errors.js';

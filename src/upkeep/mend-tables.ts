@@ -9,8 +9,8 @@
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
 import { readU48 } from '../blocks/body.js';
+import { isPieceId, PIECE_IDS, pieceNumber } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
-import { isPieceId, PIECE_IDS, pieceNumber } from '../blocks/piece-home.js';
 import type { Backend, Batch } from '../engine/engine.js';
 import { EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';

@@ -8,7 +8,7 @@
  * It goes on while the store is used. What no sound source is left of is told, and stays as it is: a volume may return.
  */
 import { addressText } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { isPieceId, pieceNumber } from '../blocks/chunk-home.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';

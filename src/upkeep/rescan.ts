@@ -9,7 +9,7 @@
  * are new, so that links into the table are wrong: pieces are found by their addresses then.
  */
 import type { Address } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/piece-home.js';
+import { isPieceId, pieceNumber } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';

@@ -16,8 +16,8 @@ import {
   verifyBlock,
 } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
+import { isPieceId, type PieceHome } from '../blocks/chunk-home.js';
 import { SLOTS } from '../blocks/extent.js';
-import { isPieceId, type PieceHome } from '../blocks/piece-home.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
 import { checkHeader, pieceBytes } from '../chunks/piece.js';
 import type { Backend } from '../engine/engine.js';

@@ -12,8 +12,8 @@
  */
 
 import { readStored, readU48 } from '../blocks/body.js';
+import { isPieceId, PIECE_IDS, type PieceHome } from '../blocks/chunk-home.js';
 import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
-import { isPieceId, PIECE_IDS, type PieceHome } from '../blocks/piece-home.js';
 import { openRow } from '../blocks/rows.js';
 import type { Backend, Table } from '../engine/engine.js';
 import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';

@@ -6,8 +6,8 @@
  */
 import type { Address } from '../blocks/address.js';
 import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, readU48 } from '../blocks/body.js';
+import { isPieceId, PIECE_NUMBERS, pieceNumber } from '../blocks/chunk-home.js';
 import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
-import { isPieceId, PIECE_NUMBERS, pieceNumber } from '../blocks/piece-home.js';
 import type { Backend } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';

@@ -1,7 +1,7 @@
 /** What upkeep of contents works on: a store, as far as it concerns it; and its ways through the table of pieces. */
 
 import type { Blocks } from '../blocks/blocks.js';
-import { PIECE_NUMBERS } from '../blocks/piece-home.js';
+import { PIECE_NUMBERS } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';

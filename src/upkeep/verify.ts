@@ -10,7 +10,7 @@
  * Not asked: whether nodes end where the boundary rule says, and whether bytes of free pages are sound.
  */
 
-import type { PieceHome } from '../blocks/piece-home.js';
+import type { PieceHome } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';

@@ -8,7 +8,7 @@
  * id: who takes ranges hashes what they are part of, and asks for `restored` where the hash is wrong.
  */
 import { LRUCache } from 'lru-cache';
-import type { ShardScrub } from '../blocks/piece-home.js';
+import type { ShardScrub } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';

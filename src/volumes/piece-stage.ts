@@ -10,8 +10,8 @@
  */
 import type { Address } from '../blocks/address.js';
 import { BLOCK_HEADER } from '../blocks/address.js';
+import { PIECE_IDS, type PieceCare, type PieceStage, pieceNumber } from '../blocks/chunk-home.js';
 import { OneByOne } from '../blocks/one-by-one.js';
-import { PIECE_IDS, type PieceCare, type PieceStage, pieceNumber } from '../blocks/piece-home.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
 import { assert } from '../ground/errors.js';
 import { LEVEL_DEFAULT } from './codec.js';

@@ -9,7 +9,6 @@
  * they are read. One that was read in vain is not found again, so the next write of the same bytes heals it.
  */
 import { type Address, addressText, BLOCK_HEADER, sameAddress } from '../blocks/address.js';
-import { Lease } from '../blocks/lease.js';
 import {
   type LongPieceRef,
   PIECE_IDS,
@@ -19,7 +18,8 @@ import {
   type PieceStage,
   pieceNumber,
   type ShardScrub,
-} from '../blocks/piece-home.js';
+} from '../blocks/chunk-home.js';
+import { Lease } from '../blocks/lease.js';
 import type { Backend } from '../engine/engine.js';
 import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';

@@ -6,7 +6,7 @@
  * a hash of volume and piece (Thaler and Ravishankar, 1998; the weighted form is Schindelhauer and Schomaker's, 2005).
  */
 import type { Address } from '../blocks/address.js';
-import type { PieceCare, Redundancy } from '../blocks/piece-home.js';
+import type { PieceCare, Redundancy } from '../blocks/chunk-home.js';
 
 /** A volume that takes new pieces. */
 export interface Candidate {

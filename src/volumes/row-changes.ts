@@ -9,8 +9,8 @@
  * are condemned and when they are forgotten: a transaction that sees another than it began with looks at its pieces.
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
+import { PIECE_IDS } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
-import { PIECE_IDS } from '../blocks/piece-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, concatBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';

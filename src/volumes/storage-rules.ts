@@ -11,7 +11,7 @@
  *                             0 none | 1 mirrored: copies u8 | 2 striped | 3 coded: data u8, parity u8, from varint
  */
 
-import type { Redundancy } from '../blocks/piece-home.js';
+import type { Redundancy } from '../blocks/chunk-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';

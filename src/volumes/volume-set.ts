@@ -6,7 +6,7 @@
  * segments are this process's own, so that processes never wait for each other.
  */
 import type { Address } from '../blocks/address.js';
-import type { PieceCare } from '../blocks/piece-home.js';
+import type { PieceCare } from '../blocks/chunk-home.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import type { Place } from './piece-row.js';

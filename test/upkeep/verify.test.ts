@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { addressOf, addressText, parseAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { BodyWriter, u48Bytes } from '../../src/blocks/body.js';
-import { isPieceId, pieceNumber } from '../../src/blocks/piece-home.js';
+import { isPieceId, pieceNumber } from '../../src/blocks/chunk-home.js';
 import { sealRow } from '../../src/blocks/rows.js';
 import { hex, utf8Bytes } from '../../src/ground/bytes.js';
 import { type Commit, encodeCommit } from '../../src/log/commit.js';

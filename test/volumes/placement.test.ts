@@ -3,7 +3,7 @@
  * their own, stripes take turns. The hashes are those of seeded bytes, so that each figure is the same in every run.
  */
 import t from 'tap';
-import type { PieceCare, Redundancy } from '../../src/blocks/piece-home.js';
+import type { PieceCare, Redundancy } from '../../src/blocks/chunk-home.js';
 import { type Candidate, copiesOf, inPreference } from '../../src/volumes/placement.js';
 import type { VolumeEntry } from '../../src/volumes/registry.js';
 import { createVolume } from '../../src/volumes/volume-folder.js';
