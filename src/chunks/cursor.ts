@@ -9,10 +9,10 @@
  */
 import { BlockKind } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
+import { malformed, pieceBytes } from './chunk.js';
 import type { ContentRef } from './content.js';
 import { type Child, isHole, Manifest, type Part } from './manifest.js';
 import { ManifestCache } from './manifest-cache.js';
-import { malformed, pieceBytes } from './piece.js';
 
 /** What a reader needs of the block store. */
 export type BlockReads = Pick<Blocks, 'read'>;

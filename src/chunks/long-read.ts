@@ -7,8 +7,8 @@
  * Invariant: no two of the results share a buffer, since whoever gets one may give its buffer away.
  */
 import type { Blocks } from '../blocks/blocks.js';
+import { checkNoHole } from './chunk.js';
 import { type Child, isHole, type Part } from './manifest.js';
-import { checkNoHole } from './piece.js';
 
 /** A part of a content, and which of its bytes are asked for. */
 export interface Asked {

@@ -29,9 +29,9 @@ import { type BodyWriter, readU48 } from '../blocks/body.js';
 import { ByteReader } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
+import { checkHeader, PIECE_MAX } from './chunk.js';
 import { CONTENT_MAX } from './content.js';
 import { HOLE_MIN } from './holes.js';
-import { checkHeader, PIECE_MAX } from './piece.js';
 
 export const CHILDREN_MIN = 32;
 export const CHILDREN_MAX = 256;

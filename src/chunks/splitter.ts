@@ -8,7 +8,7 @@
  */
 import { assert } from '../ground/errors.js';
 import { Cdc } from '../kernels/cdc.js';
-import { PIECE_MAX } from './piece.js';
+import { PIECE_MAX } from './chunk.js';
 
 /**
  * How contents are cut, by rule. `fixed`: at multiples of `ground/bytes`, which suits what is rewritten in place. `content`:

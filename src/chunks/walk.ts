@@ -6,10 +6,10 @@
  * blocks without end: whoever walks what others made passes `skip`, which also prunes what a receiver has.
  */
 import { type Address, addressKey, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
+import { malformed, pieceBytes } from './chunk.js';
 import type { ContentRef } from './content.js';
 import { type BlockReads, readManifest, readTop } from './cursor.js';
 import { type Child, decodeManifest, isHole, type Manifest } from './manifest.js';
-import { malformed, pieceBytes } from './piece.js';
 
 export interface ContentBlock {
   readonly address: Address;

@@ -9,8 +9,8 @@ import { type Address, addressKey, addressOf, BLOCK_HEADER, BlockKind } from '..
 import type { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
+import { pieceBytes } from '../chunks/chunk.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
-import { pieceBytes } from '../chunks/piece.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
 import { decodeRules } from '../streams/rule.js';

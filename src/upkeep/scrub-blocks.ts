@@ -18,8 +18,8 @@ import {
 import { AddressIndex } from '../blocks/address-index.js';
 import { isPieceId, type PieceHome } from '../blocks/chunk-home.js';
 import { SLOTS } from '../blocks/extent.js';
+import { checkHeader, pieceBytes } from '../chunks/chunk.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
-import { checkHeader, pieceBytes } from '../chunks/piece.js';
 import type { Backend } from '../engine/engine.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type Address, addressOf, SHA256, sameAddress } from '../../src/blocks/address.js';
 import { BodyWriter } from '../../src/blocks/body.js';
+import { pieceBytes, writePiece } from '../../src/chunks/chunk.js';
 import { CONTENT_MAX, type ContentRef } from '../../src/chunks/content.js';
 import {
   CHILDREN_MAX,
@@ -18,7 +19,6 @@ import {
   type Part,
   writeManifest,
 } from '../../src/chunks/manifest.js';
-import { pieceBytes, writePiece } from '../../src/chunks/piece.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { contentChildren, walkContent } from '../../src/chunks/walk.js';
 import { ByteWriter, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';

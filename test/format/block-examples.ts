@@ -14,8 +14,8 @@ import {
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
+import { pieceBytes, writePiece } from '../../src/chunks/chunk.js';
 import { decodeManifest, Manifest, writeManifest } from '../../src/chunks/manifest.js';
-import { pieceBytes, writePiece } from '../../src/chunks/piece.js';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
 import { type Event, eventNode, formatEvent } from '../../src/clock/event.js';

@@ -6,7 +6,7 @@ import { applyPatch, BodyWriter, readStored } from '../../src/blocks/body.js';
 import { ExtentBuilder, slotRange } from '../../src/blocks/extent.js';
 import { Lease } from '../../src/blocks/lease.js';
 import { openRow } from '../../src/blocks/rows.js';
-import { pieceBytes } from '../../src/chunks/piece.js';
+import { pieceBytes } from '../../src/chunks/chunk.js';
 import { ByteReader, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
 import { branch, putBranch, putTag, tag } from '../../src/log/branches.js';
 import { commitAddress } from '../../src/log/commit.js';
