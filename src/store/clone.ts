@@ -9,7 +9,7 @@ import { openLmdb } from '../engine/lmdb.js';
 import { RegaliaError } from '../ground/errors.js';
 import { putBranch } from '../log/branches.js';
 import { importPack } from '../sync/import.js';
-import type { Pieces } from '../volumes/pieces.js';
+import type { Pieces } from '../volumes/chunk-store.js';
 import { Core, type Identity, putIdentity } from './core.js';
 import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';

@@ -17,7 +17,7 @@ import { History } from '../log/history.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
 import { Tree } from '../tree/lookup.js';
 import { NodeCache } from '../tree/node-cache.js';
-import type { Pieces } from '../volumes/pieces.js';
+import type { Pieces } from '../volumes/chunk-store.js';
 import {
   mergedStorage,
   putStorage,

@@ -18,8 +18,8 @@ import { type RepairOptions, type RepairResult, repair } from '../upkeep/repair.
 import { type RescanOptions, type RescanResult, rescan } from '../upkeep/rescan.js';
 import type { Subject } from '../upkeep/subject.js';
 import { type VerifyOptions, verify } from '../upkeep/verify.js';
+import type { Pieces } from '../volumes/chunk-store.js';
 import { fileError } from '../volumes/file-error.js';
-import type { Pieces } from '../volumes/pieces.js';
 import type { StorageRule } from '../volumes/storage-rules.js';
 import { Bucket } from './bucket.js';
 import { receiveInto } from './clone.js';

@@ -6,7 +6,7 @@ import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../upkeep/drain.js';
 import type { Subject } from '../upkeep/subject.js';
-import type { Pieces } from '../volumes/pieces.js';
+import type { Pieces } from '../volumes/chunk-store.js';
 import {
   putVolume,
   removeVolume as removeEntry,

@@ -16,7 +16,7 @@ import t from 'tap';
 import { concatBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError, type Regalia, type RegaliaOptions } from '../../src/index.js';
 import type { Core } from '../../src/store/core.js';
-import type { Pieces } from '../../src/volumes/pieces.js';
+import type { Pieces } from '../../src/volumes/chunk-store.js';
 import { noise } from '../chunks/setup.js';
 import { prose } from './frames.js';
 import { within } from './setup.js';
