@@ -7,7 +7,7 @@
  */
 import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { isRegaliaError } from '../ground/errors.js';
-import { type OpenPiece, readContents } from './piece-bytes.js';
+import { type OpenPiece, readContents } from './chunk-bytes.js';
 import type { Parcel, Task } from './task.js';
 
 /** A volume's id, and a replica's. */

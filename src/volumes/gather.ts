@@ -6,7 +6,7 @@
  * What is read once from end to end would only push out of the cache what is read again.
  */
 import { isRegaliaError } from '../ground/errors.js';
-import type { OpenPiece } from './piece-bytes.js';
+import type { OpenPiece } from './chunk-bytes.js';
 import type { PieceRow, Place } from './piece-row.js';
 import type { Pool } from './pool.js';
 import type { OpenSegment, SegmentFiles } from './segment-reader.js';
