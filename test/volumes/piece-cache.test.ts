@@ -3,7 +3,7 @@
  */
 import t from 'tap';
 import { equalBytes } from '../../src/ground/bytes.js';
-import { PieceCache } from '../../src/volumes/piece-cache.js';
+import { PieceCache } from '../../src/volumes/chunk-cache.js';
 import { noise } from '../chunks/setup.js';
 
 const MIB = 1_048_576;
