@@ -1,7 +1,7 @@
 /** Records that follow each other are read by one call, whatever lies on other volumes between them. */
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
-import { type RunReads, readRuns } from '../../src/volumes/piece-reads.js';
+import { type RunReads, readRuns } from '../../src/volumes/chunk-reads.js';
 import type { PieceRow, Place } from '../../src/volumes/piece-row.js';
 import { RECORD_HEADER, RecordKind } from '../../src/volumes/segment-format.js';
 
