@@ -9,8 +9,8 @@
 import type { Reads } from '../engine/engine.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
+import { decodePieceRow } from '../volumes/chunk-row.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
-import { decodePieceRow } from '../volumes/piece-row.js';
 import { soundPiece } from '../volumes/piece-sources.js';
 import { changeRows } from '../volumes/row-changes.js';
 import { restoreGroup } from '../volumes/shard-format.js';

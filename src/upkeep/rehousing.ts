@@ -5,7 +5,7 @@
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import type { Backend } from '../engine/engine.js';
-import type { PieceRow, Place } from '../volumes/piece-row.js';
+import type { PieceRow, Place } from '../volumes/chunk-row.js';
 import { changeRows } from '../volumes/row-changes.js';
 import { RecordKind } from '../volumes/segment-format.js';
 import type { SegmentRecord } from '../volumes/segment-reader.js';

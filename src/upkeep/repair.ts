@@ -14,7 +14,7 @@ import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
-import type { PieceRow, Place } from '../volumes/piece-row.js';
+import type { PieceRow, Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy, soundPiece } from '../volumes/piece-sources.js';
 import { copiesOf } from '../volumes/placement.js';
 import { changeRows } from '../volumes/row-changes.js';

@@ -14,8 +14,8 @@ import type { Backend } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
+import type { PieceRow, Place } from '../volumes/chunk-row.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
-import type { PieceRow, Place } from '../volumes/piece-row.js';
 import { pieceOfCopy } from '../volumes/piece-sources.js';
 import {
   changeRow,

@@ -5,7 +5,7 @@
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { assert } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
-import type { Place } from '../volumes/piece-row.js';
+import type { Place } from '../volumes/chunk-row.js';
 import { RecordKind } from '../volumes/segment-format.js';
 import type { SegmentRecord } from '../volumes/segment-reader.js';
 import type { VolumeSet } from '../volumes/volume-set.js';

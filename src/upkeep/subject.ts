@@ -7,9 +7,9 @@ import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import type { History } from '../log/history.js';
 import type { NodeCache } from '../tree/node-cache.js';
+import { decodePieceRow, type PieceRow } from '../volumes/chunk-row.js';
 import type { Pieces } from '../volumes/chunk-store.js';
 import { decodeGroupRow, type GroupRow } from '../volumes/group-row.js';
-import { decodePieceRow, type PieceRow } from '../volumes/piece-row.js';
 import type { StorageRules } from '../volumes/storage-rules.js';
 
 export interface Subject {

@@ -8,7 +8,7 @@ import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { readBlock } from './chunk-bytes.js';
 import type { Room } from './chunk-cache.js';
-import type { PieceRow, Place } from './piece-row.js';
+import type { PieceRow, Place } from './chunk-row.js';
 import { RECORD_HEADER } from './segment-format.js';
 import type { VolumeSet } from './volume-set.js';
 

@@ -6,8 +6,8 @@
  */
 import { addressText } from '../blocks/address.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import type { Place } from './chunk-row.js';
 import type { Pieces } from './chunk-store.js';
-import type { Place } from './piece-row.js';
 
 export interface ContentFault {
   readonly kind: 'copy' | 'shard' | 'volume';

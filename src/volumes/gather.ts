@@ -7,7 +7,7 @@
  */
 import { isRegaliaError } from '../ground/errors.js';
 import type { OpenPiece } from './chunk-bytes.js';
-import type { PieceRow, Place } from './piece-row.js';
+import type { PieceRow, Place } from './chunk-row.js';
 import type { Pool } from './pool.js';
 import type { OpenSegment, SegmentFiles } from './segment-reader.js';
 import type { VolumeSet } from './volume-set.js';

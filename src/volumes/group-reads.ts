@@ -3,8 +3,8 @@
  * same time, from all volumes that hold their shards.
  */
 import { isRegaliaError } from '../ground/errors.js';
+import type { CodedPlace, PieceRow, Place } from './chunk-row.js';
 import type { Groups } from './groups.js';
-import type { CodedPlace, PieceRow, Place } from './piece-row.js';
 
 /** The most bytes of one span. */
 const SPAN_BYTES = 2 * 1024 * 1024;

@@ -9,7 +9,7 @@ import { openRow, sealRow } from '../blocks/rows.js';
 import { ByteReader, ByteWriter } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
-import { type Place, readPlace, writePlace } from './piece-row.js';
+import { type Place, readPlace, writePlace } from './chunk-row.js';
 import { RecordKind, STORED_LIMITS } from './segment-format.js';
 import { type GroupShape, SHARD_HEADER, shardLength } from './shard-format.js';
 

@@ -10,9 +10,9 @@ import {
 } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import type { CodedPlace, PieceRow, Place } from './chunk-row.js';
 import { decompressInto } from './codec.js';
 import type { Groups } from './groups.js';
-import type { CodedPlace, PieceRow, Place } from './piece-row.js';
 import type { VolumeSet } from './volume-set.js';
 
 /** A piece that was verified: its block, and the stored bytes that it was made of. */

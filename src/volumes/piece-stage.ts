@@ -14,8 +14,8 @@ import { PIECE_IDS, type PieceCare, type PieceStage, pieceNumber } from '../bloc
 import { OneByOne } from '../blocks/one-by-one.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
 import { assert } from '../ground/errors.js';
+import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './chunk-row.js';
 import { LEVEL_DEFAULT } from './codec.js';
-import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './piece-row.js';
 import { collected, collections, putPiece } from './row-changes.js';
 
 /** Waiting bytes, and pieces, from which a stage is heavy. */

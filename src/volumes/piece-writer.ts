@@ -8,8 +8,8 @@
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { isRegaliaError } from '../ground/errors.js';
+import type { Place } from './chunk-row.js';
 import { Codec, type Stored } from './codec.js';
-import type { Place } from './piece-row.js';
 import { contentOf, type StagedPiece, type WrittenPiece } from './piece-stage.js';
 import { copiesOf } from './placement.js';
 import type { Pool } from './pool.js';

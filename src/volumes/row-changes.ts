@@ -15,7 +15,7 @@ import { openRow, sealRow } from '../blocks/rows.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, concatBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import { encodePieceRow, type PieceRow, type Place } from './piece-row.js';
+import { encodePieceRow, type PieceRow, type Place } from './chunk-row.js';
 import { hasVolume } from './registry.js';
 
 const VERSION = 1;

@@ -17,8 +17,8 @@ import { ByteReader, ByteWriter, equalBytes, hex } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
 import { encode, reconstruct, shardsFault } from '../kernels/reed-solomon.js';
-import type { PieceRow } from './piece-row.js';
-import { STORED_MAX } from './piece-row.js';
+import type { PieceRow } from './chunk-row.js';
+import { STORED_MAX } from './chunk-row.js';
 import { RecordKind, STORED_LIMITS } from './segment-format.js';
 
 /** What a shard's record has before its shard. */

@@ -9,7 +9,7 @@ import type { Address } from '../blocks/address.js';
 import type { PieceCare } from '../blocks/chunk-home.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
-import type { Place } from './piece-row.js';
+import type { Place } from './chunk-row.js';
 import { inPreference } from './placement.js';
 import type { VolumeEntry, VolumeState } from './registry.js';
 import { type ScannedRecord, SegmentFiles, type SegmentRecord } from './segment-reader.js';

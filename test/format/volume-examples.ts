@@ -5,8 +5,8 @@ import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { concatBytes, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
 import { sha256 } from '../../src/kernels/hash.js';
+import { decodePieceRow, encodePieceRow } from '../../src/volumes/chunk-row.js';
 import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';
-import { decodePieceRow, encodePieceRow } from '../../src/volumes/piece-row.js';
 import { putVolume, volumeEntries } from '../../src/volumes/registry.js';
 import {
   decodeRecordHead,

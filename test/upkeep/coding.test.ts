@@ -4,7 +4,7 @@
  */
 import t, { type Test } from 'tap';
 import { isRegaliaError } from '../../src/index.js';
-import type { Place } from '../../src/volumes/piece-row.js';
+import type { Place } from '../../src/volumes/chunk-row.js';
 import { noise } from '../chunks/setup.js';
 import { HEAD, Lab } from './volumes-setup.js';
 

@@ -5,7 +5,7 @@
 import t from 'tap';
 import { utf8Bytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/index.js';
-import { encodePieceRow } from '../../src/volumes/piece-row.js';
+import { encodePieceRow } from '../../src/volumes/chunk-row.js';
 import { nextEpoch } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';

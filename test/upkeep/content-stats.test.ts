@@ -1,7 +1,7 @@
 /** Statistics of contents, against the sizes of files and against what was written. */
 import { statSync } from 'node:fs';
 import t from 'tap';
-import { encodePieceRow } from '../../src/volumes/piece-row.js';
+import { encodePieceRow } from '../../src/volumes/chunk-row.js';
 import { noise } from '../chunks/setup.js';
 import { segmentPaths } from '../volumes/setup.js';
 import { backendOf, HEAD, Lab } from './volumes-setup.js';

@@ -1,7 +1,7 @@
 /** Rescan: the index of pieces from the segments alone, whatever of it was lost, and from segments that are damaged. */
 import { closeSync, cpSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import type { PieceRow } from '../../src/volumes/piece-row.js';
+import type { PieceRow } from '../../src/volumes/chunk-row.js';
 import { putPiece } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { backendOf, HEAD, Lab } from './volumes-setup.js';

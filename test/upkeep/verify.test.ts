@@ -16,7 +16,7 @@ import { logKey, putBounds } from '../../src/log/sequence.js';
 import type { Tip } from '../../src/store/line.js';
 import { digestAddress, type Tree } from '../../src/tree/lookup.js';
 import { CHILD_MAP, readRecord } from '../../src/tree/record.js';
-import { decodePieceRow } from '../../src/volumes/piece-row.js';
+import { decodePieceRow } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER } from '../../src/volumes/segment-format.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
 import { change, changeBlock, ENGINES, flipped, type Held, hold, rowAt, scrub } from './stores.js';

@@ -13,8 +13,8 @@ import {
   type Transaction,
 } from '../../src/index.js';
 import type { Core } from '../../src/store/core.js';
+import { decodePieceRow, type PieceRow, type Place } from '../../src/volumes/chunk-row.js';
 import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-row.js';
-import { decodePieceRow, type PieceRow, type Place } from '../../src/volumes/piece-row.js';
 import type { StorageRuleOptions } from '../../src/volumes/storage-rules.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
 import { folderOf, OPTIONS, segmentPaths } from '../volumes/setup.js';

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { type RunReads, readRuns } from '../../src/volumes/chunk-reads.js';
-import type { PieceRow, Place } from '../../src/volumes/piece-row.js';
+import type { PieceRow, Place } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER, RecordKind } from '../../src/volumes/segment-format.js';
 
 const stored_length = 1_000;

@@ -14,7 +14,7 @@ import {
   encodePieceRow,
   type PieceRow,
   STORED_MAX,
-} from '../../src/volumes/piece-row.js';
+} from '../../src/volumes/chunk-row.js';
 import {
   putVolume,
   removeVolume,
