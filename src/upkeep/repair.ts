@@ -15,7 +15,7 @@ import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
 import type { PieceRow, Place } from '../volumes/chunk-row.js';
-import { pieceOfCopy, soundPiece } from '../volumes/piece-sources.js';
+import { pieceOfCopy, soundPiece } from '../volumes/chunk-sources.js';
 import { copiesOf } from '../volumes/placement.js';
 import { changeRows } from '../volumes/row-changes.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';

@@ -15,8 +15,8 @@ import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import type { PieceRow, Place } from '../volumes/chunk-row.js';
+import { pieceOfCopy } from '../volumes/chunk-sources.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
-import { pieceOfCopy } from '../volumes/piece-sources.js';
 import {
   changeRow,
   changeRows,
