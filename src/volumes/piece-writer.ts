@@ -9,8 +9,8 @@
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { Place } from './chunk-row.js';
+import { contentOf, type StagedPiece, type WrittenPiece } from './chunk-stage.js';
 import { Codec, type Stored } from './codec.js';
-import { contentOf, type StagedPiece, type WrittenPiece } from './piece-stage.js';
 import { copiesOf } from './placement.js';
 import type { Pool } from './pool.js';
 import { RecordKind } from './segment-format.js';

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { Stage, type StagedPiece, type WrittenPiece } from '../../src/volumes/piece-stage.js';
+import { Stage, type StagedPiece, type WrittenPiece } from '../../src/volumes/chunk-stage.js';
 import { putVolume } from '../../src/volumes/registry.js';
 
 /** A home whose writes end when they are told to. */
