@@ -29,10 +29,10 @@ import { readPlace, readRuns } from './chunk-reads.js';
 import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './chunk-row.js';
 import { pieceOfCopy, pieceOfGroup } from './chunk-sources.js';
 import { Stage, type StagedPiece, type StageHome, type WrittenPiece } from './chunk-stage.js';
+import { writePieces } from './chunk-writer.js';
 import { type Gathered, gatherContents } from './gather.js';
 import { readSpans } from './group-reads.js';
 import { Groups } from './groups.js';
-import { writePieces } from './piece-writer.js';
 import type { Pool } from './pool.js';
 import type { VolumeSet } from './volume-set.js';
 
