@@ -16,6 +16,7 @@ import { mayCompress } from '../kernels/sample.js';
 import { missingCommit } from '../log/absence.js';
 import { encodeCommit } from '../log/commit.js';
 import type { History } from '../log/history.js';
+import { type HistoryStep, walkHistory } from '../reach/commit-walk.js';
 import { NodeCache } from '../tree/node-cache.js';
 import {
   BATCH_BYTES,
@@ -34,7 +35,6 @@ import {
 } from './pack-format.js';
 import { indexParts } from './pack-index.js';
 import type { ResumePoint } from './resume.js';
-import { type HistoryStep, walkHistory } from './walk.js';
 
 /** What packs are made from. */
 export interface ExportContext {

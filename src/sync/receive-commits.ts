@@ -20,11 +20,11 @@ import { type Commit, decodeCommit, encodeCommit, TIME_MS_MAX } from '../log/com
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { History, LocalFacts } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
+import { type CommitRef, walkHeads } from '../reach/commit-walk.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { ImportStage } from './import-stage.js';
 import { CUT, SIGNED } from './pack-format.js';
 import type { BlockReceiver } from './receive-blocks.js';
-import { type CommitRef, walkHeads } from './walk.js';
 
 /** Commits that nothing has named yet: wider than any honest history. */
 const PENDING_MAX = 262_144;

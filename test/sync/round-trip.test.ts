@@ -7,7 +7,7 @@ import { type Address, addressText } from '../../src/blocks/address.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { branch } from '../../src/log/branches.js';
 import type { LogEntry } from '../../src/log/entry.js';
-import { walkCommit } from '../../src/sync/walk.js';
+import { walkCommit } from '../../src/reach/commit-walk.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
 import { branchesOf, headsOfNested } from './nested.js';

@@ -10,6 +10,7 @@ import { ByteReader, concatBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 import { branch, putBranch } from '../../src/log/branches.js';
 import { History } from '../../src/log/history.js';
+import { walkCommit } from '../../src/reach/commit-walk.js';
 import type { Core } from '../../src/store/core.js';
 import { allHeads } from '../../src/store/heads.js';
 import { type ExportOptions, exportPack } from '../../src/sync/export.js';
@@ -27,7 +28,6 @@ import {
   PREAMBLE_LENGTH,
   readU32,
 } from '../../src/sync/pack-format.js';
-import { walkCommit } from '../../src/sync/walk.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
 

@@ -6,7 +6,7 @@ import t from 'tap';
 import { addressText, BlockKind } from '../../src/blocks/address.js';
 import type { Regalia } from '../../src/index.js';
 import type { LogEntry } from '../../src/log/entry.js';
-import { type CommitRef, walkCommit } from '../../src/sync/walk.js';
+import { type CommitRef, walkCommit } from '../../src/reach/commit-walk.js';
 import { keyText } from '../../src/tree/key.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { BlockKind } from '../../src/blocks/address.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import { walkCommit } from '../../src/sync/walk.js';
+import { walkCommit } from '../../src/reach/commit-walk.js';
 import { checkNode, checkRoot } from '../../src/tree/check-node.js';
 import { inlineChild } from '../../src/tree/inline-map.js';
 import { Node, offsetsNeeded } from '../../src/tree/node.js';
