@@ -15,10 +15,10 @@ import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
 import type { History } from '../log/history.js';
 import { decodeMoves, type Move } from '../log/moves.js';
-import { type WalkedBlock, type WalkReads, walkRoot } from '../sync/tree-walk.js';
 import { type Spot, Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { findStream } from '../tree/record.js';
+import { type WalkedBlock, type WalkReads, walkRoot } from './tree-walk.js';
 
 /** The stream that names a nested bucket's commit in heads. */
 const COMMIT_STREAM = 'commit';

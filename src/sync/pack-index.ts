@@ -10,6 +10,7 @@ import { compareBytes, concatBytes, equalBytes } from '../ground/bytes.js';
 import { type Fst, openFst } from '../kernels/fst.js';
 import { FstBuilder } from '../kernels/fst-builder.js';
 import { crc32 } from '../kernels/hash.js';
+import type { WalkedRoot } from '../reach/tree-walk.js';
 import { KEY_MAX, type Names } from '../tree/key.js';
 import { childMap, crossBorder } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -26,7 +27,6 @@ import {
   TRAILER_FRAME,
   type Trailer,
 } from './pack-format.js';
-import type { WalkedRoot } from './tree-walk.js';
 
 /** Memory for states that are found again. */
 const REGISTRY_BYTES = 4 * 1024 * 1024;

@@ -10,7 +10,7 @@ import { walkContent } from '../chunks/walk.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { LogEntry } from '../log/entry.js';
-import { type WalkedRoot, walkRoot } from '../sync/tree-walk.js';
+import { type WalkedRoot, walkRoot } from '../reach/tree-walk.js';
 import { digestAddress } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
