@@ -12,7 +12,6 @@ import { type Address, BlockKind, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
 import type { BlockReads } from '../chunks/cursor.js';
 import { compareBytes, EMPTY } from '../ground/bytes.js';
-import { newContentBlocks } from '../sync/content-walk.js';
 import { inlineChild } from '../tree/inline-map.js';
 import type { Names } from '../tree/key.js';
 import { digestAddress, findInMap, type Spot } from '../tree/lookup.js';
@@ -32,6 +31,7 @@ import {
   type StreamPart,
 } from '../tree/record.js';
 import { loadRoot } from '../tree/root.js';
+import { newContentBlocks } from './content-walk.js';
 
 /** What a walk reads from. */
 export interface WalkReads {
