@@ -12,12 +12,12 @@ import type { ContentRef } from '../chunks/content.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
+import { piecesOf, rowOfPiece } from '../reach/contents.js';
 import type { PieceRow } from '../volumes/chunk-row.js';
 import { soundPiece } from '../volumes/chunk-sources.js';
 import { encodeGroupRow } from '../volumes/group-row.js';
 import { changeRows, checkPlaces } from '../volumes/row-changes.js';
 import { encodeGroup } from '../volumes/shard-format.js';
-import { piecesOf, rowOfPiece } from './contents.js';
 import { appendShards, type Coding, volumesForShards } from './shard-places.js';
 import type { Subject } from './subject.js';
 

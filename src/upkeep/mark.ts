@@ -14,7 +14,13 @@ import { turn } from '../ground/pause.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
 import { readBounds } from '../log/sequence.js';
-import { contentsOf, type PieceOfContent, piecesOf, rootOf, rootsOfParents } from './contents.js';
+import {
+  contentsOf,
+  type PieceOfContent,
+  piecesOf,
+  rootOf,
+  rootsOfParents,
+} from '../reach/contents.js';
 import type { FoundPiece, Subject } from './subject.js';
 
 /** Steps between turns of the event loop. */

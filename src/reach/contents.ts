@@ -10,11 +10,11 @@ import { walkContent } from '../chunks/walk.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { LogEntry } from '../log/entry.js';
-import { type WalkedRoot, walkRoot } from '../reach/tree-walk.js';
 import { digestAddress } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
-import type { FoundPiece, Subject } from './subject.js';
+import type { FoundPiece, Subject } from '../upkeep/subject.js';
+import { type WalkedRoot, walkRoot } from './tree-walk.js';
 
 /** A content, and whose stream it is. */
 export interface FoundContent {
