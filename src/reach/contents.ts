@@ -13,7 +13,7 @@ import type { LogEntry } from '../log/entry.js';
 import { digestAddress } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
-import type { FoundPiece, Subject } from '../upkeep/subject.js';
+import type { FoundPiece, Subject } from './subject.js';
 import { type WalkedRoot, walkRoot } from './tree-walk.js';
 
 /** A content, and whose stream it is. */

@@ -15,10 +15,16 @@
  */
 import type { Batch, Reads } from '../engine/engine.js';
 import { utf8Bytes } from '../ground/bytes.js';
+import {
+  damagedRows,
+  type FoundPiece,
+  groupSlices,
+  pieceSlices,
+  type Subject,
+} from '../reach/subject.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';
 import { Marking } from './mark.js';
-import { damagedRows, type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
 
 export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;

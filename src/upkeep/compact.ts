@@ -12,6 +12,7 @@ import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
+import { groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
 import type { Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy } from '../volumes/chunk-sources.js';
 import { codeOf } from '../volumes/file-error.js';
@@ -22,7 +23,6 @@ import { segmentFile, segmentsIn, syncFolder } from '../volumes/volume-folder.js
 import { changeGroup } from './group-repair.js';
 import { Rehousing } from './rehousing.js';
 import { appendShards } from './shard-places.js';
-import { groupSlices, pieceSlices, type Subject } from './subject.js';
 
 export interface Compacted {
   /** Segments that were removed, and their bytes. */

@@ -9,13 +9,13 @@ import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import { contentsOf, piecesOf, rootOf, rowOfPiece } from '../reach/contents.js';
+import { groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
 import type { PieceRow } from '../volumes/chunk-row.js';
 import type { GroupRow } from '../volumes/group-row.js';
 import { RECORD_HEADER } from '../volumes/segment-format.js';
 import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
 import type { VolumeStatus } from '../volumes/volume-set.js';
-import { groupSlices, pieceSlices, type Subject } from './subject.js';
 
 /** All in bytes, but counts. */
 export interface ContentStats {

@@ -9,6 +9,13 @@
 import type { Reads } from '../engine/engine.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
+import {
+  type FoundGroup,
+  type FoundPiece,
+  groupSlices,
+  pieceSlices,
+  type Subject,
+} from '../reach/subject.js';
 import { decodePieceRow } from '../volumes/chunk-row.js';
 import { soundPiece } from '../volumes/chunk-sources.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
@@ -16,13 +23,6 @@ import { changeRows } from '../volumes/row-changes.js';
 import { restoreGroup } from '../volumes/shard-format.js';
 import { changeGroup, moveShards } from './group-repair.js';
 import { Rehousing } from './rehousing.js';
-import {
-  type FoundGroup,
-  type FoundPiece,
-  groupSlices,
-  pieceSlices,
-  type Subject,
-} from './subject.js';
 
 export interface DrainOptions {
   readonly signal?: AbortSignal | undefined;

@@ -21,7 +21,7 @@ import {
   rootOf,
   rootsOfParents,
 } from '../reach/contents.js';
-import type { FoundPiece, Subject } from './subject.js';
+import type { FoundPiece, Subject } from '../reach/subject.js';
 
 /** Steps between turns of the event loop. */
 const TURN_STEPS = 64;

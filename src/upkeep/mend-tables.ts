@@ -15,7 +15,7 @@ import type { Backend, Batch } from '../engine/engine.js';
 import { EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import { damagedRows, type FoundPiece, isReadable, pieceSlices } from './subject.js';
+import { damagedRows, type FoundPiece, isReadable, pieceSlices } from '../reach/subject.js';
 
 const ID_LENGTH = 6;
 /** Rows of addresses that are looked at in one turn. */

@@ -15,6 +15,7 @@ import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
 import { contentsOf, piecesOf, rootOf, rowOfPiece } from '../reach/contents.js';
+import { type FoundPiece, groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
 import type { PieceRow, Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy, soundPiece } from '../volumes/chunk-sources.js';
 import { copiesOf } from '../volumes/placement.js';
@@ -23,7 +24,6 @@ import { storageRuleOf } from '../volumes/storage-rules.js';
 import { type Coded, codeContent } from './coding.js';
 import { restoreShards } from './group-repair.js';
 import { Rehousing } from './rehousing.js';
-import { type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
 
 export interface RepairOptions {
   readonly signal?: AbortSignal | undefined;

@@ -14,6 +14,7 @@ import type { Backend } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
+import { type FoundPiece, groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
 import type { PieceRow, Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy } from '../volumes/chunk-sources.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
@@ -36,7 +37,6 @@ import {
 import { segmentsIn } from '../volumes/volume-folder.js';
 import { changeGroup } from './group-repair.js';
 import { mendTables } from './mend-tables.js';
-import { type FoundPiece, groupSlices, pieceSlices, type Subject } from './subject.js';
 
 export interface RescanOptions {
   readonly signal?: AbortSignal | undefined;
