@@ -14,8 +14,8 @@ import type { PieceHome } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
+import { BlockScrub } from '../verify/scrub-blocks.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
-import { BlockScrub } from './scrub-blocks.js';
 import { HistoryScrub } from './scrub-history.js';
 import { expectedBlocks, scrubTables } from './scrub-tables.js';
 

@@ -28,17 +28,17 @@ import { type CheckedNode, checkNode, checkRoot, type Reference } from '../tree/
 import { Node, offsetsNeeded } from '../tree/node.js';
 import { readNodeHeader } from '../tree/node-header.js';
 import { parseRoot } from '../tree/root.js';
-import { blockFault, type FaultKind, type Place, type Step, tellOf } from './fault.js';
-import { locate } from './locate.js';
-import { Seen } from './seen.js';
+import { blockFault, type FaultKind, type Place, type Step, tellOf } from '../upkeep/fault.js';
+import { locate } from '../upkeep/locate.js';
+import { Seen } from '../upkeep/seen.js';
 import {
   extentRow,
   isIndexed,
   isStored,
   readStoredBlock,
   type StoredBlock,
-} from './stored-block.js';
-import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
+} from '../upkeep/stored-block.js';
+import { keeps, type Promised, type Traits, traitsNumber } from '../upkeep/traits.js';
 
 /** A block that is referred to, and what is promised of it. */
 export interface Wanted extends Promised {
