@@ -15,8 +15,8 @@ import type { Backend } from '../engine/engine.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { BlockScrub } from '../verify/scrub-blocks.js';
+import { HistoryScrub } from '../verify/scrub-history.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
-import { HistoryScrub } from './scrub-history.js';
 import { expectedBlocks, scrubTables } from './scrub-tables.js';
 
 export interface VerifyProgress {

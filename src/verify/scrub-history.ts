@@ -20,7 +20,6 @@ import { openEntry, type StoredCommit } from '../log/entry.js';
 import { History } from '../log/history.js';
 import { type LogBounds, logKey } from '../log/sequence.js';
 import { verifySignature } from '../log/signature.js';
-import type { BlockScrub, Wanted } from '../verify/scrub-blocks.js';
 import {
   blockFault,
   type Fault,
@@ -29,7 +28,8 @@ import {
   rowText,
   type Step,
   tellOf,
-} from './fault.js';
+} from '../upkeep/fault.js';
+import type { BlockScrub, Wanted } from './scrub-blocks.js';
 
 /** The letters of branches and tags in keys of the table `heads`. */
 const BRANCH = 0x62;
