@@ -16,8 +16,8 @@ import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { BlockScrub } from '../verify/scrub-blocks.js';
 import { HistoryScrub } from '../verify/scrub-history.js';
+import { expectedBlocks, scrubTables } from '../verify/scrub-tables.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
-import { expectedBlocks, scrubTables } from './scrub-tables.js';
 
 export interface VerifyProgress {
   readonly blocks: number;
