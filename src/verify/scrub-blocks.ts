@@ -30,7 +30,6 @@ import { readNodeHeader } from '../tree/node-header.js';
 import { parseRoot } from '../tree/root.js';
 import { blockFault, type FaultKind, type Place, type Step, tellOf } from '../upkeep/fault.js';
 import { locate } from '../upkeep/locate.js';
-import { Seen } from '../upkeep/seen.js';
 import {
   extentRow,
   isIndexed,
@@ -39,6 +38,7 @@ import {
   type StoredBlock,
 } from '../upkeep/stored-block.js';
 import { keeps, type Promised, type Traits, traitsNumber } from '../upkeep/traits.js';
+import { Seen } from './seen.js';
 
 /** A block that is referred to, and what is promised of it. */
 export interface Wanted extends Promised {
