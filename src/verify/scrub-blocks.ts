@@ -37,8 +37,8 @@ import {
   readStoredBlock,
   type StoredBlock,
 } from '../upkeep/stored-block.js';
-import { keeps, type Promised, type Traits, traitsNumber } from '../upkeep/traits.js';
 import { Seen } from './seen.js';
+import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
 
 /** A block that is referred to, and what is promised of it. */
 export interface Wanted extends Promised {
