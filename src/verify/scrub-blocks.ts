@@ -30,14 +30,14 @@ import { readNodeHeader } from '../tree/node-header.js';
 import { parseRoot } from '../tree/root.js';
 import { blockFault, type FaultKind, type Place, type Step, tellOf } from '../upkeep/fault.js';
 import { locate } from '../upkeep/locate.js';
+import { Seen } from './seen.js';
 import {
   extentRow,
   isIndexed,
   isStored,
   readStoredBlock,
   type StoredBlock,
-} from '../upkeep/stored-block.js';
-import { Seen } from './seen.js';
+} from './stored-block.js';
 import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
 
 /** A block that is referred to, and what is promised of it. */

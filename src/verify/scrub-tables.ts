@@ -18,10 +18,10 @@ import { openRow } from '../blocks/rows.js';
 import type { Backend, Table } from '../engine/engine.js';
 import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { type Fault, rowFault, type Step, tellOf } from '../upkeep/fault.js';
-import { extentRow, isStored } from '../upkeep/stored-block.js';
 import { decodePieceRow } from '../volumes/chunk-row.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { prefixNumber, type Seen } from './seen.js';
+import { extentRow, isStored } from './stored-block.js';
 
 const EXTENT_LEASE = utf8Bytes('extents');
 /** The rows of `meta` that every store has. */
