@@ -29,7 +29,7 @@ import { Node, offsetsNeeded } from '../tree/node.js';
 import { readNodeHeader } from '../tree/node-header.js';
 import { parseRoot } from '../tree/root.js';
 import { blockFault, type FaultKind, type Place, type Step, tellOf } from '../upkeep/fault.js';
-import { locate } from '../upkeep/locate.js';
+import { locate } from './locate.js';
 import { Seen } from './seen.js';
 import {
   extentRow,
