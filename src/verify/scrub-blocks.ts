@@ -28,7 +28,7 @@ import { type CheckedNode, checkNode, checkRoot, type Reference } from '../tree/
 import { Node, offsetsNeeded } from '../tree/node.js';
 import { readNodeHeader } from '../tree/node-header.js';
 import { parseRoot } from '../tree/root.js';
-import { blockFault, type FaultKind, type Place, type Step, tellOf } from '../upkeep/fault.js';
+import { blockFault, type FaultKind, type Place, type Step, tellOf } from './fault.js';
 import { locate } from './locate.js';
 import { Seen } from './seen.js';
 import {

@@ -28,7 +28,7 @@ import {
   rowText,
   type Step,
   tellOf,
-} from '../upkeep/fault.js';
+} from './fault.js';
 import type { BlockScrub, Wanted } from './scrub-blocks.js';
 
 /** The letters of branches and tags in keys of the table `heads`. */

@@ -17,9 +17,9 @@ import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blo
 import { openRow } from '../blocks/rows.js';
 import type { Backend, Table } from '../engine/engine.js';
 import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
-import { type Fault, rowFault, type Step, tellOf } from '../upkeep/fault.js';
 import { decodePieceRow } from '../volumes/chunk-row.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
+import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
 import { extentRow, isStored } from './stored-block.js';
 
