@@ -59,7 +59,7 @@ export type { ContentStats, StreamUse, VolumeUse } from './upkeep/content-stats.
 export type { DrainOptions, DrainResult } from './upkeep/drain.js';
 export type { RepairOptions, RepairResult } from './upkeep/repair.js';
 export type { RescanOptions, RescanResult } from './upkeep/rescan.js';
-export type { VerifyOptions, VerifyProgress } from './upkeep/verify.js';
 export type { Fault, FaultKind, VerifySummary } from './verify/fault.js';
+export type { VerifyOptions, VerifyProgress } from './verify/verify.js';
 export type { ContentFault } from './volumes/content-fault.js';
 export type { Compression, RedundancyOption, StorageRule } from './volumes/storage-rules.js';

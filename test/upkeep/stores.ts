@@ -8,8 +8,8 @@ import type { Regalia } from '../../src/index.js';
 import * as regalia from '../../src/index.js';
 import type { Core } from '../../src/store/core.js';
 import type { Tip } from '../../src/store/line.js';
-import type { VerifyOptions } from '../../src/upkeep/verify.js';
 import type { Fault, VerifySummary } from '../../src/verify/fault.js';
+import type { VerifyOptions } from '../../src/verify/verify.js';
 import { noise } from '../chunks/setup.js';
 
 export interface Scrubbed {

@@ -14,10 +14,10 @@ import type { PieceHome } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import type { Fault, Step, VerifySummary } from '../verify/fault.js';
-import { BlockScrub } from '../verify/scrub-blocks.js';
-import { HistoryScrub } from '../verify/scrub-history.js';
-import { expectedBlocks, scrubTables } from '../verify/scrub-tables.js';
+import type { Fault, Step, VerifySummary } from './fault.js';
+import { BlockScrub } from './scrub-blocks.js';
+import { HistoryScrub } from './scrub-history.js';
+import { expectedBlocks, scrubTables } from './scrub-tables.js';
 
 export interface VerifyProgress {
   readonly blocks: number;
