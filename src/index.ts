@@ -4,6 +4,7 @@ export type { Redundancy } from './blocks/chunk-home.js';
 export type { Chunking } from './chunks/splitter.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
+export type { Compacted } from './gc/compact.js';
 export { nameBytes, nameText } from './ground/bytes.js';
 export {
   type ErrorCode,
@@ -54,7 +55,6 @@ export type { Encoding, MergePolicy, RuleOptions, StreamRule } from './streams/r
 export { type ByteRange, Stream } from './streams/stream.js';
 export type { Key } from './tree/key.js';
 export type { Coded } from './upkeep/coding.js';
-export type { Compacted } from './upkeep/compact.js';
 export type { DrainOptions, DrainResult } from './upkeep/drain.js';
 export type { RepairOptions, RepairResult } from './upkeep/repair.js';
 export type { RescanOptions, RescanResult } from './upkeep/rescan.js';

@@ -13,6 +13,9 @@ import path from 'node:path';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
+import { changeGroup } from '../upkeep/group-repair.js';
+import { Rehousing } from '../upkeep/rehousing.js';
+import { appendShards } from '../upkeep/shard-places.js';
 import type { Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy } from '../volumes/chunk-sources.js';
 import { codeOf } from '../volumes/file-error.js';
@@ -20,9 +23,6 @@ import { isRetired, retire } from '../volumes/row-changes.js';
 import { RECORD_HEADER, SEGMENT_HEADER } from '../volumes/segment-format.js';
 import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
 import { segmentFile, segmentsIn, syncFolder } from '../volumes/volume-folder.js';
-import { changeGroup } from './group-repair.js';
-import { Rehousing } from './rehousing.js';
-import { appendShards } from './shard-places.js';
 
 export interface Compacted {
   /** Segments that were removed, and their bytes. */
