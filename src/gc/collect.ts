@@ -22,9 +22,9 @@ import {
   pieceSlices,
   type Subject,
 } from '../reach/subject.js';
-import { Marking } from '../upkeep/mark.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';
+import { Marking } from './mark.js';
 
 export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
