@@ -16,6 +16,7 @@ export {
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
 export type { Answer, ConflictKind } from './merge/conflict.js';
 export type { EntryPolicy, StreamJudge, StreamPolicy } from './merge/policy.js';
+export type { Coded } from './repair/coding.js';
 export type { RepairOptions, RepairResult } from './repair/repair.js';
 export { Bucket, type ForkOptions, type LogOptions, type TransactOptions } from './store/bucket.js';
 export type { CommitInfo } from './store/commit-info.js';
@@ -55,7 +56,6 @@ export type { CborData } from './streams/cbor.js';
 export type { Encoding, MergePolicy, RuleOptions, StreamRule } from './streams/rule.js';
 export { type ByteRange, Stream } from './streams/stream.js';
 export type { Key } from './tree/key.js';
-export type { Coded } from './upkeep/coding.js';
 export type { DrainOptions, DrainResult } from './upkeep/drain.js';
 export type { RescanOptions, RescanResult } from './upkeep/rescan.js';
 export type { ContentStats, StreamUse, VolumeUse } from './verify/content-stats.js';

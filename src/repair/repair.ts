@@ -16,7 +16,6 @@ import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
 import { contentsOf, piecesOf, rootOf, rowOfPiece } from '../reach/contents.js';
 import { type FoundPiece, groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
-import { type Coded, codeContent } from '../upkeep/coding.js';
 import { restoreShards } from '../upkeep/group-repair.js';
 import { Rehousing } from '../upkeep/rehousing.js';
 import type { PieceRow, Place } from '../volumes/chunk-row.js';
@@ -24,6 +23,7 @@ import { pieceOfCopy, soundPiece } from '../volumes/chunk-sources.js';
 import { copiesOf } from '../volumes/placement.js';
 import { changeRows } from '../volumes/row-changes.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';
+import { type Coded, codeContent } from './coding.js';
 
 export interface RepairOptions {
   readonly signal?: AbortSignal | undefined;
