@@ -12,8 +12,8 @@ import { type CollectOptions, type CollectResult, collect } from '../gc/collect.
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Subject } from '../reach/subject.js';
+import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
-import type { DrainOptions, DrainResult } from '../upkeep/drain.js';
 import { type RescanOptions, type RescanResult, rescan } from '../upkeep/rescan.js';
 import { type ContentStats, contentStats } from '../verify/content-stats.js';
 import type { Fault, VerifySummary } from '../verify/fault.js';

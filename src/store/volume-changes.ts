@@ -5,7 +5,7 @@ import path from 'node:path';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Subject } from '../reach/subject.js';
-import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../upkeep/drain.js';
+import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../repair/drain.js';
 import type { Pieces } from '../volumes/chunk-store.js';
 import {
   putVolume,

@@ -16,13 +16,13 @@ import {
   pieceSlices,
   type Subject,
 } from '../reach/subject.js';
+import { changeGroup, moveShards } from '../upkeep/group-repair.js';
+import { Rehousing } from '../upkeep/rehousing.js';
 import { decodePieceRow } from '../volumes/chunk-row.js';
 import { soundPiece } from '../volumes/chunk-sources.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { changeRows } from '../volumes/row-changes.js';
 import { restoreGroup } from '../volumes/shard-format.js';
-import { changeGroup, moveShards } from './group-repair.js';
-import { Rehousing } from './rehousing.js';
 
 export interface DrainOptions {
   readonly signal?: AbortSignal | undefined;
