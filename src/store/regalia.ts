@@ -14,7 +14,7 @@ import { RegaliaError } from '../ground/errors.js';
 import type { Subject } from '../reach/subject.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
-import { type RescanOptions, type RescanResult, rescan } from '../upkeep/rescan.js';
+import { type RescanOptions, type RescanResult, rescan } from '../repair/rescan.js';
 import { type ContentStats, contentStats } from '../verify/content-stats.js';
 import type { Fault, VerifySummary } from '../verify/fault.js';
 import { type VerifyOptions, verify } from '../verify/verify.js';

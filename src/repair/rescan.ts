@@ -15,6 +15,8 @@ import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { type FoundPiece, groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
+import { changeGroup } from '../upkeep/group-repair.js';
+import { mendTables } from '../upkeep/mend-tables.js';
 import type { PieceRow, Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy } from '../volumes/chunk-sources.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
@@ -35,8 +37,6 @@ import {
   restoreGroup,
 } from '../volumes/shard-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
-import { changeGroup } from './group-repair.js';
-import { mendTables } from './mend-tables.js';
 
 export interface RescanOptions {
   readonly signal?: AbortSignal | undefined;
