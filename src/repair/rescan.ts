@@ -16,7 +16,6 @@ import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { type FoundPiece, groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
 import { changeGroup } from '../upkeep/group-repair.js';
-import { mendTables } from '../upkeep/mend-tables.js';
 import type { PieceRow, Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy } from '../volumes/chunk-sources.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
@@ -37,6 +36,7 @@ import {
   restoreGroup,
 } from '../volumes/shard-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
+import { mendTables } from './mend-tables.js';
 
 export interface RescanOptions {
   readonly signal?: AbortSignal | undefined;
