@@ -17,10 +17,10 @@ import {
   type Subject,
 } from '../reach/subject.js';
 import { changeGroup, moveShards } from '../upkeep/group-repair.js';
-import { Rehousing } from '../upkeep/rehousing.js';
 import { decodePieceRow } from '../volumes/chunk-row.js';
 import { soundPiece } from '../volumes/chunk-sources.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
+import { Rehousing } from '../volumes/rehousing.js';
 import { changeRows } from '../volumes/row-changes.js';
 import { restoreGroup } from '../volumes/shard-format.js';
 

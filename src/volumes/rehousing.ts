@@ -6,11 +6,11 @@
 import type { AlgorithmNumber } from '../blocks/address.js';
 import type { Backend } from '../engine/engine.js';
 import type { FoundPiece } from '../reach/subject.js';
-import type { PieceRow, Place } from '../volumes/chunk-row.js';
-import { changeRows } from '../volumes/row-changes.js';
-import { RecordKind } from '../volumes/segment-format.js';
-import type { SegmentRecord } from '../volumes/segment-reader.js';
-import type { VolumeSet } from '../volumes/volume-set.js';
+import type { PieceRow, Place } from './chunk-row.js';
+import { changeRows } from './row-changes.js';
+import { RecordKind } from './segment-format.js';
+import type { SegmentRecord } from './segment-reader.js';
+import type { VolumeSet } from './volume-set.js';
 
 /** Stored bytes that a batch may hold. */
 const BATCH_BYTES = 8 * 1_048_576;
