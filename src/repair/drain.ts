@@ -16,9 +16,9 @@ import {
   pieceSlices,
   type Subject,
 } from '../reach/subject.js';
-import { changeGroup, moveShards } from '../upkeep/group-repair.js';
 import { decodePieceRow } from '../volumes/chunk-row.js';
 import { soundPiece } from '../volumes/chunk-sources.js';
+import { changeGroup, moveShards } from '../volumes/group-repair.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { Rehousing } from '../volumes/rehousing.js';
 import { changeRows } from '../volumes/row-changes.js';

@@ -15,9 +15,9 @@ import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { type FoundPiece, groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
-import { changeGroup } from '../upkeep/group-repair.js';
 import type { PieceRow, Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy } from '../volumes/chunk-sources.js';
+import { changeGroup } from '../volumes/group-repair.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import {
   changeRow,
