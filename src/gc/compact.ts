@@ -13,7 +13,6 @@ import path from 'node:path';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
-import { appendShards } from '../upkeep/shard-places.js';
 import type { Place } from '../volumes/chunk-row.js';
 import { pieceOfCopy } from '../volumes/chunk-sources.js';
 import { codeOf } from '../volumes/file-error.js';
@@ -22,6 +21,7 @@ import { Rehousing } from '../volumes/rehousing.js';
 import { isRetired, retire } from '../volumes/row-changes.js';
 import { RECORD_HEADER, SEGMENT_HEADER } from '../volumes/segment-format.js';
 import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
+import { appendShards } from '../volumes/shard-places.js';
 import { segmentFile, segmentsIn, syncFolder } from '../volumes/volume-folder.js';
 
 export interface Compacted {

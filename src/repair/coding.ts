@@ -14,12 +14,12 @@ import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { piecesOf, rowOfPiece } from '../reach/contents.js';
 import type { Subject } from '../reach/subject.js';
-import { appendShards, type Coding, volumesForShards } from '../upkeep/shard-places.js';
 import type { PieceRow } from '../volumes/chunk-row.js';
 import { soundPiece } from '../volumes/chunk-sources.js';
 import { encodeGroupRow } from '../volumes/group-row.js';
 import { changeRows, checkPlaces } from '../volumes/row-changes.js';
 import { encodeGroup } from '../volumes/shard-format.js';
+import { appendShards, type Coding, volumesForShards } from '../volumes/shard-places.js';
 
 /** Stored bytes of a group: two megabytes a shard, unless that were more than memory should hold. */
 const SHARD_BYTES = 2 * 1_048_576;

@@ -5,12 +5,12 @@ import type { Backend } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { FoundGroup } from '../reach/subject.js';
-import { appendShards, volumesForShards } from '../upkeep/shard-places.js';
 import type { Place } from './chunk-row.js';
 import type { Pieces } from './chunk-store.js';
 import { encodeGroupRow, type GroupRow } from './group-row.js';
 import { checkPlaces } from './row-changes.js';
 import { restoreGroup } from './shard-format.js';
+import { appendShards, volumesForShards } from './shard-places.js';
 
 export interface Restored {
   /** Shards that were written. */

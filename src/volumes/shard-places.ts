@@ -5,10 +5,10 @@
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { assert } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
-import type { Place } from '../volumes/chunk-row.js';
-import { RecordKind } from '../volumes/segment-format.js';
-import type { SegmentRecord } from '../volumes/segment-reader.js';
-import type { VolumeSet } from '../volumes/volume-set.js';
+import type { Place } from './chunk-row.js';
+import { RecordKind } from './segment-format.js';
+import type { SegmentRecord } from './segment-reader.js';
+import type { VolumeSet } from './volume-set.js';
 
 /** How many shards of data, and of parity. */
 export interface Coding {
