@@ -7,6 +7,7 @@
  */
 
 import { sameAddress } from '../blocks/address.js';
+import { type Change, CommitBuilder } from '../commit/builder.js';
 import type { Durability } from '../engine/engine.js';
 import { hex, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
@@ -25,7 +26,6 @@ import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import { allBuckets, type NestedBucket } from './buckets.js';
-import { type Change, CommitBuilder } from './commit-builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Core } from './core.js';
 import { land } from './landing.js';

@@ -2,6 +2,8 @@
  * Rules that `open` declares: they must not contradict those stored, and a stream that the store has no rule of its own
  * for gets the declared one, if it was not used under the default yet. A rule is fixed at a stream's first use.
  */
+
+import { CommitBuilder } from '../commit/builder.js';
 import { RegaliaError } from '../ground/errors.js';
 import {
   contradiction,
@@ -15,7 +17,6 @@ import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
 import { NO_NAME, writeRoot } from '../tree/root.js';
-import { CommitBuilder } from './commit-builder.js';
 import { land } from './landing.js';
 import type { Line } from './line.js';
 import { Writers } from './writers.js';

@@ -3,9 +3,9 @@
  * nothing is written. Where others have built on the commits meanwhile, their blocks go with the next landing.
  */
 import { addressText } from '../blocks/address.js';
+import type { Built } from '../commit/builder.js';
 import type { Durability } from '../engine/engine.js';
 import { branch, putBranch } from '../log/branches.js';
-import type { Built } from './commit-builder.js';
 import { Line, type Tip } from './line.js';
 import type { Writers } from './writers.js';
 

@@ -3,6 +3,7 @@
  * by a commit of each bucket around it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
+import { CommitBuilder } from '../commit/builder.js';
 import type { Durability } from '../engine/engine.js';
 import { copyBytes, hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
@@ -15,7 +16,6 @@ import { editAt } from '../tree/edit-at.js';
 import type { Names } from '../tree/key.js';
 import { INLINE } from '../tree/record.js';
 import { NO_STREAMS } from '../tree/shape.js';
-import { CommitBuilder } from './commit-builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import { land } from './landing.js';
 import type { Landed, Line, Tip } from './line.js';
