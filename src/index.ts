@@ -2,6 +2,7 @@
 
 export type { Redundancy } from './blocks/chunk-home.js';
 export type { Chunking } from './chunks/splitter.js';
+export type { CommitOptions, CommitResult } from './commit/committer.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
 export type { Compacted } from './gc/compact.js';
@@ -22,7 +23,6 @@ export type { RepairOptions, RepairResult } from './repair/repair.js';
 export type { RescanOptions, RescanResult } from './repair/rescan.js';
 export { Bucket, type ForkOptions, type LogOptions, type TransactOptions } from './store/bucket.js';
 export type { CommitInfo } from './store/commit-info.js';
-export type { CommitOptions, CommitResult } from './store/committer.js';
 export type { DiffOptions, DiffRow } from './store/difference.js';
 export { Entry, type EntryTotals } from './store/entry.js';
 export type { ExportOptions, ImportOptions, ImportOutcome } from './store/exchange.js';

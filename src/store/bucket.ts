@@ -4,6 +4,7 @@
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
+import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
@@ -14,7 +15,6 @@ import type { Tree } from '../tree/lookup.js';
 import { findBucket } from './buckets.js';
 import { cloneInto } from './clone.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
-import type { CommitOptions, CommitResult } from './committer.js';
 import type { Core } from './core.js';
 import { type DiffOptions, type DiffRow, diffRows } from './difference.js';
 import {

@@ -7,6 +7,7 @@
  */
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
+import { type CommitOptions, type CommitResult, commitTransaction } from '../commit/committer.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Move } from '../log/moves.js';
@@ -23,7 +24,6 @@ import { editAt, editWithin } from '../tree/edit-at.js';
 import { type Key, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { PlacedStream, type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
-import { type CommitOptions, type CommitResult, commitTransaction } from './committer.js';
 import { Contents } from './contents.js';
 import type { Core } from './core.js';
 import type { Entry } from './entry.js';

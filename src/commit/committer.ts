@@ -7,7 +7,6 @@
  */
 
 import { sameAddress } from '../blocks/address.js';
-import { type Change, CommitBuilder } from '../commit/builder.js';
 import type { Durability } from '../engine/engine.js';
 import { hex, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
@@ -18,6 +17,20 @@ import type { Conflict, Side } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
+import { allBuckets, type NestedBucket } from '../store/buckets.js';
+import { type CommitInfo, commitInfo } from '../store/commit-info.js';
+import type { Core } from '../store/core.js';
+import { land } from '../store/landing.js';
+import type { Landed, Line, Tip } from '../store/line.js';
+import { checkDurability } from '../store/options.js';
+import { runSteps } from '../store/pace.js';
+import type { Pending } from '../store/pending.js';
+import type { PrivateTree } from '../store/private-tree.js';
+import { type ReadSet, sameStream, sameSubtree } from '../store/read-set.js';
+import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from '../store/rebase.js';
+import { TouchedBuckets } from '../store/touched.js';
+import { touchedBetween } from '../store/touched-between.js';
+import { Writers } from '../store/writers.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { diffTrees } from '../tree/diff.js';
@@ -25,20 +38,7 @@ import type { Steps } from '../tree/edit.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
-import { allBuckets, type NestedBucket } from './buckets.js';
-import { type CommitInfo, commitInfo } from './commit-info.js';
-import type { Core } from './core.js';
-import { land } from './landing.js';
-import type { Landed, Line, Tip } from './line.js';
-import { checkDurability } from './options.js';
-import { runSteps } from './pace.js';
-import type { Pending } from './pending.js';
-import type { PrivateTree } from './private-tree.js';
-import { type ReadSet, sameStream, sameSubtree } from './read-set.js';
-import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
-import { TouchedBuckets } from './touched.js';
-import { touchedBetween } from './touched-between.js';
-import { Writers } from './writers.js';
+import { type Change, CommitBuilder } from './builder.js';
 
 export interface CommitOptions {
   /** At most 64 KiB of text. */
