@@ -4,6 +4,7 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import { CommitBuilder } from '../commit/builder.js';
+import { land } from '../commit/publish.js';
 import type { Durability } from '../engine/engine.js';
 import { copyBytes, hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
@@ -17,7 +18,6 @@ import type { Names } from '../tree/key.js';
 import { INLINE } from '../tree/record.js';
 import { NO_STREAMS } from '../tree/shape.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
-import { land } from './landing.js';
 import type { Landed, Line, Tip } from './line.js';
 import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merging.js';
 import { checkDurability } from './options.js';

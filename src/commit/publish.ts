@@ -3,11 +3,11 @@
  * nothing is written. Where others have built on the commits meanwhile, their blocks go with the next landing.
  */
 import { addressText } from '../blocks/address.js';
-import type { Built } from '../commit/builder.js';
 import type { Durability } from '../engine/engine.js';
 import { branch, putBranch } from '../log/branches.js';
-import { Line, type Tip } from './line.js';
-import type { Writers } from './writers.js';
+import { Line, type Tip } from '../store/line.js';
+import type { Writers } from '../store/writers.js';
+import type { Built } from './builder.js';
 
 /** Staged bytes from which the way to the disk is long: on this thread it would hold up the event loop. */
 const LONG_BYTES = 262_144;
