@@ -20,7 +20,6 @@ import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { allBuckets, type NestedBucket } from '../store/buckets.js';
 import { type CommitInfo, commitInfo } from '../store/commit-info.js';
 import type { Core } from '../store/core.js';
-import type { Landed, Line, Tip } from '../store/line.js';
 import { checkDurability } from '../store/options.js';
 import { runSteps } from '../store/pace.js';
 import type { Pending } from '../store/pending.js';
@@ -38,6 +37,7 @@ import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import { type Change, CommitBuilder } from './builder.js';
+import type { Landed, Line, Tip } from './line.js';
 import { land } from './publish.js';
 
 export interface CommitOptions {

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { Address } from '../blocks/address.js';
 import type { Id } from '../clock/id.js';
+import type { Line } from '../commit/line.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { RegaliaError } from '../ground/errors.js';
 import { putBranch } from '../log/branches.js';
@@ -14,7 +15,6 @@ import { Core, type Identity, putIdentity } from './core.js';
 import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';
 import { MAIN } from './genesis.js';
-import type { Line } from './line.js';
 import type { Settings } from './options.js';
 import { firstVolume, openPieces } from './volumes.js';
 

@@ -2,12 +2,12 @@
  * Differences as users see them: rows by key, with told moves recognized.
  */
 
+import type { Landed, Line } from '../commit/line.js';
 import { commitsBetween, isAncestor } from '../log/ancestry.js';
 import { type Move, movesOf } from '../log/moves.js';
 import { composeMoves } from '../merge/moves.js';
 import { type Difference, diffTrees } from '../tree/diff.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
-import type { Landed, Line } from './line.js';
 
 export interface DiffOptions {
   /** Only what lies at or beneath this key. */

@@ -4,6 +4,7 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import { CommitBuilder } from '../commit/builder.js';
+import type { Landed, Line, Tip } from '../commit/line.js';
 import { land } from '../commit/publish.js';
 import type { Durability } from '../engine/engine.js';
 import { copyBytes, hex } from '../ground/bytes.js';
@@ -18,7 +19,6 @@ import type { Names } from '../tree/key.js';
 import { INLINE } from '../tree/record.js';
 import { NO_STREAMS } from '../tree/shape.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
-import type { Landed, Line, Tip } from './line.js';
 import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merging.js';
 import { checkDurability } from './options.js';
 import { runSteps } from './pace.js';

@@ -8,6 +8,7 @@
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
 import { event } from '../clock/stamp.js';
+import { headsRefOf, type Landed, type Line } from '../commit/line.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
@@ -28,7 +29,6 @@ import type { RootRef } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
 import { type HeadsRef, headOf, writeHeads } from './heads.js';
-import { headsRefOf, type Landed, type Line } from './line.js';
 import { sameStream, sameSubtree } from './read-set.js';
 import type { Writers } from './writers.js';
 

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText, algorithmName } from '../blocks/address.js';
+import { Line } from '../commit/line.js';
 import type { Backend } from '../engine/engine.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { openMemory } from '../engine/memory.js';
@@ -33,7 +34,6 @@ import {
   writeWitness,
 } from './folder.js';
 import { begin, MAIN } from './genesis.js';
-import { Line } from './line.js';
 import { rootRefOf } from './merging.js';
 import { badOption, type OpenOptions, type Settings, settingsOf } from './options.js';
 import {

@@ -8,6 +8,7 @@
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from '../commit/committer.js';
+import type { Landed, Line } from '../commit/line.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Move } from '../log/moves.js';
@@ -28,7 +29,6 @@ import { Contents } from './contents.js';
 import type { Core } from './core.js';
 import type { Entry } from './entry.js';
 import { checkAlgorithm, graftedBuckets } from './graft.js';
-import type { Landed, Line } from './line.js';
 import { rootRefOf } from './merging.js';
 import { badOption } from './options.js';
 import { Pending } from './pending.js';
