@@ -3,6 +3,12 @@
 export type { Redundancy } from './blocks/chunk-home.js';
 export type { Chunking } from './chunks/splitter.js';
 export type { CommitOptions, CommitResult } from './commit/committer.js';
+export type {
+  MergeConflict,
+  MergeConflictSide,
+  MergeOptions,
+  MergeOutcome,
+} from './commit/merge-line.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
 export type { Compacted } from './gc/compact.js';
@@ -26,12 +32,6 @@ export type { CommitInfo } from './store/commit-info.js';
 export type { DiffOptions, DiffRow } from './store/difference.js';
 export { Entry, type EntryTotals } from './store/entry.js';
 export type { ExportOptions, ImportOptions, ImportOutcome } from './store/exchange.js';
-export type {
-  MergeConflict,
-  MergeConflictSide,
-  MergeOptions,
-  MergeOutcome,
-} from './store/merge-line.js';
 export type { OpenOptions, StreamOptions } from './store/options.js';
 export type { CommitConflict, CommitPolicy } from './store/rebase.js';
 export type { BranchInfo, TagInfo } from './store/refs.js';

@@ -6,6 +6,7 @@ import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import { headsRefOf, type Landed, Line, noBranch } from '../commit/line.js';
+import { type MergeOptions, type MergeOutcome, mergeInto } from '../commit/merge-line.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
@@ -29,7 +30,6 @@ import {
   tellHave,
 } from './exchange.js';
 import { headOf } from './heads.js';
-import { type MergeOptions, type MergeOutcome, mergeInto } from './merge-line.js';
 import { sameSubtree } from './read-set.js';
 import { Branches, Tags } from './refs.js';
 import { type At, notFound, resolveCommit } from './resolve.js';

@@ -3,26 +3,26 @@
  * by a commit of each bucket around it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
-import { CommitBuilder } from '../commit/builder.js';
-import type { Landed, Line, Tip } from '../commit/line.js';
-import { land } from '../commit/publish.js';
 import type { Durability } from '../engine/engine.js';
 import { copyBytes, hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import type { Actor } from '../log/signature.js';
 import { bucketPart } from '../merge/buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
+import { type CommitInfo, commitInfo } from '../store/commit-info.js';
+import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from '../store/merging.js';
+import { checkDurability } from '../store/options.js';
+import { runSteps } from '../store/pace.js';
+import { Writers } from '../store/writers.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps, type Steps } from '../tree/edit.js';
 import { editAt } from '../tree/edit-at.js';
 import type { Names } from '../tree/key.js';
 import { INLINE } from '../tree/record.js';
 import { NO_STREAMS } from '../tree/shape.js';
-import { type CommitInfo, commitInfo } from './commit-info.js';
-import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merging.js';
-import { checkDurability } from './options.js';
-import { runSteps } from './pace.js';
-import { Writers } from './writers.js';
+import { CommitBuilder } from './builder.js';
+import type { Landed, Line, Tip } from './line.js';
+import { land } from './publish.js';
 
 export interface MergeOptions extends MergeJudgement {
   /** The branch to merge into, if not the one at hand. */
