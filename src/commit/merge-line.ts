@@ -10,7 +10,6 @@ import type { Actor } from '../log/signature.js';
 import { bucketPart } from '../merge/buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
 import { type CommitInfo, commitInfo } from '../store/commit-info.js';
-import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from '../store/merging.js';
 import { checkDurability } from '../store/options.js';
 import { runSteps } from '../store/pace.js';
 import { Writers } from '../store/writers.js';
@@ -22,6 +21,7 @@ import { INLINE } from '../tree/record.js';
 import { NO_STREAMS } from '../tree/shape.js';
 import { CommitBuilder } from './builder.js';
 import type { Landed, Line, Tip } from './line.js';
+import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merging.js';
 import { land } from './publish.js';
 
 export interface MergeOptions extends MergeJudgement {

@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText, algorithmName } from '../blocks/address.js';
 import { Line } from '../commit/line.js';
+import { rootRefOf } from '../commit/merging.js';
 import type { Backend } from '../engine/engine.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { openMemory } from '../engine/memory.js';
@@ -34,7 +35,6 @@ import {
   writeWitness,
 } from './folder.js';
 import { begin, MAIN } from './genesis.js';
-import { rootRefOf } from './merging.js';
 import { badOption, type OpenOptions, type Settings, settingsOf } from './options.js';
 import {
   type AddVolumeOptions,

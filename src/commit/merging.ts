@@ -8,7 +8,6 @@
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
 import { event } from '../clock/stamp.js';
-import { headsRefOf, type Landed, type Line } from '../commit/line.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
@@ -19,6 +18,11 @@ import type { Answer, Conflict, Side } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
+import { directBuckets } from '../store/buckets.js';
+import type { Core } from '../store/core.js';
+import { type HeadsRef, headOf, writeHeads } from '../store/heads.js';
+import { sameStream, sameSubtree } from '../store/read-set.js';
+import type { Writers } from '../store/writers.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
 import type { Steps } from '../tree/edit.js';
@@ -26,11 +30,7 @@ import type { Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { measure, newMeasure } from '../tree/record.js';
 import type { RootRef } from '../tree/root.js';
-import { directBuckets } from './buckets.js';
-import type { Core } from './core.js';
-import { type HeadsRef, headOf, writeHeads } from './heads.js';
-import { sameStream, sameSubtree } from './read-set.js';
-import type { Writers } from './writers.js';
+import { headsRefOf, type Landed, type Line } from './line.js';
 
 /** How the caller settles what the streams' rules leave open. */
 export interface MergeJudgement {
