@@ -9,6 +9,7 @@ export type {
   MergeOptions,
   MergeOutcome,
 } from './commit/merge-line.js';
+export type { CommitConflict, CommitPolicy } from './commit/rebase.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
 export type { Compacted } from './gc/compact.js';
@@ -33,7 +34,6 @@ export type { DiffOptions, DiffRow } from './store/difference.js';
 export { Entry, type EntryTotals } from './store/entry.js';
 export type { ExportOptions, ImportOptions, ImportOutcome } from './store/exchange.js';
 export type { OpenOptions, StreamOptions } from './store/options.js';
-export type { CommitConflict, CommitPolicy } from './store/rebase.js';
 export type { BranchInfo, TagInfo } from './store/refs.js';
 export {
   Regalia,

@@ -25,7 +25,6 @@ import { runSteps } from '../store/pace.js';
 import type { Pending } from '../store/pending.js';
 import type { PrivateTree } from '../store/private-tree.js';
 import { type ReadSet, sameStream, sameSubtree } from '../store/read-set.js';
-import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from '../store/rebase.js';
 import { TouchedBuckets } from '../store/touched.js';
 import { touchedBetween } from '../store/touched-between.js';
 import { Writers } from '../store/writers.js';
@@ -39,6 +38,7 @@ import type { RootRef } from '../tree/root.js';
 import { type Change, CommitBuilder } from './builder.js';
 import type { Landed, Line, Tip } from './line.js';
 import { land } from './publish.js';
+import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 
 export interface CommitOptions {
   /** At most 64 KiB of text. */

@@ -10,6 +10,7 @@ import type { Source } from '../chunks/source.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from '../commit/committer.js';
 import type { Landed, Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
+import { conflictError } from '../commit/rebase.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Move } from '../log/moves.js';
@@ -34,7 +35,6 @@ import { badOption } from './options.js';
 import { Pending } from './pending.js';
 import { PrivateTree } from './private-tree.js';
 import { type ReadSet, readSetFor } from './read-set.js';
-import { conflictError } from './rebase.js';
 import { checkNewBucket, holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';
 import {
   type ChangeOptions,
