@@ -2,10 +2,11 @@
  * Ways: where a transaction's edits of a key go. A directory that was found once is found again by its text, since
  * most edits come to directories that were edited before.
  */
+
+import type { Directory, Pending } from '../commit/pending.js';
 import type { Key, Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Root } from '../tree/root.js';
-import type { Directory, Pending } from './pending.js';
 
 export interface Way {
   readonly directory: Directory;
