@@ -11,10 +11,10 @@
 
 import { compareBytes, nameBytes, nameText, putVarint } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
-import { putU48, readPart, SinglePut } from '../store/operation.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
 import { INLINE, type StreamPart } from '../tree/record.js';
+import { putU48, readPart, SinglePut } from './operation.js';
 
 const PUT = 1;
 const DELETE = 2;
