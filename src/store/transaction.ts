@@ -11,6 +11,7 @@ import { type CommitOptions, type CommitResult, commitTransaction } from '../com
 import type { Landed, Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
 import { Pending } from '../commit/pending.js';
+import { PrivateTree } from '../commit/private-tree.js';
 import { conflictError } from '../commit/rebase.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -33,7 +34,6 @@ import type { Core } from './core.js';
 import type { Entry } from './entry.js';
 import { checkAlgorithm, graftedBuckets } from './graft.js';
 import { badOption } from './options.js';
-import { PrivateTree } from './private-tree.js';
 import { type ReadSet, readSetFor } from './read-set.js';
 import { checkNewBucket, holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';
 import {

@@ -2,15 +2,16 @@
  * A transaction's private tree: where it began, with the edits that were applied so far. Edits are applied at once, or
  * in steps while others run; whoever needs the tree meanwhile finishes the steps first.
  */
+
+import type { Core } from '../store/core.js';
+import { runSteps } from '../store/pace.js';
+import { TouchedBuckets } from '../store/touched.js';
+import { Writers } from '../store/writers.js';
 import type { EntryEdit, MovedPart } from '../tree/apply.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
-import type { Core } from './core.js';
-import { runSteps } from './pace.js';
-import { TouchedBuckets } from './touched.js';
-import { Writers } from './writers.js';
 
 export class PrivateTree {
   readonly core: Core;
