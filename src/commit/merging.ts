@@ -21,7 +21,6 @@ import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { directBuckets } from '../store/buckets.js';
 import type { Core } from '../store/core.js';
 import { type HeadsRef, headOf, writeHeads } from '../store/heads.js';
-import { sameStream, sameSubtree } from '../store/read-set.js';
 import type { Writers } from '../store/writers.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
@@ -31,6 +30,7 @@ import type { Tree } from '../tree/lookup.js';
 import { measure, newMeasure } from '../tree/record.js';
 import type { RootRef } from '../tree/root.js';
 import { headsRefOf, type Landed, type Line } from './line.js';
+import { sameStream, sameSubtree } from './read-set.js';
 
 /** How the caller settles what the streams' rules leave open. */
 export interface MergeJudgement {

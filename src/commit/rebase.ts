@@ -4,11 +4,11 @@
  * have counted once.
  */
 import { RegaliaError } from '../ground/errors.js';
-import { sameStream, sameSubtree } from '../store/read-set.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { findStream } from '../tree/record.js';
+import { sameStream, sameSubtree } from './read-set.js';
 
 /** Who wins where both changed a stream: the transaction is ours, the head is theirs. */
 export type Side = 'ours' | 'theirs';

@@ -7,6 +7,7 @@ import { split } from '../clock/id.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import { headsRefOf, type Landed, Line, noBranch } from '../commit/line.js';
 import { type MergeOptions, type MergeOutcome, mergeInto } from '../commit/merge-line.js';
+import { sameSubtree } from '../commit/read-set.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
@@ -30,7 +31,6 @@ import {
   tellHave,
 } from './exchange.js';
 import { headOf } from './heads.js';
-import { sameSubtree } from './read-set.js';
 import { Branches, Tags } from './refs.js';
 import { type At, notFound, resolveCommit } from './resolve.js';
 import { Snapshot } from './snapshot.js';

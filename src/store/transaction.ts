@@ -12,6 +12,7 @@ import type { Landed, Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
 import { Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
+import { type ReadSet, readSetFor } from '../commit/read-set.js';
 import { conflictError } from '../commit/rebase.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -34,7 +35,6 @@ import type { Core } from './core.js';
 import type { Entry } from './entry.js';
 import { checkAlgorithm, graftedBuckets } from './graft.js';
 import { badOption } from './options.js';
-import { type ReadSet, readSetFor } from './read-set.js';
 import { checkNewBucket, holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';
 import {
   type ChangeOptions,

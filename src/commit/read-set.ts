@@ -3,11 +3,11 @@
  * others have changed any of it when the transaction commits, it did not see one consistent state, and conflicts.
  */
 import { equalBytes } from '../ground/bytes.js';
+import { badOption } from '../store/options.js';
 import { keyText, type Names } from '../tree/key.js';
 import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { findStream, readRecord } from '../tree/record.js';
-import { badOption } from './options.js';
 
 /** What a transaction of that isolation has to remember. REGALIA_OPTION for another one. */
 export function readSetFor(isolation: 'snapshot' | 'serializable'): ReadSet | undefined {
