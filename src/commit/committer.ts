@@ -22,7 +22,6 @@ import { type CommitInfo, commitInfo } from '../store/commit-info.js';
 import type { Core } from '../store/core.js';
 import { checkDurability } from '../store/options.js';
 import { runSteps } from '../store/pace.js';
-import { touchedBetween } from '../store/touched-between.js';
 import { Writers } from '../store/writers.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
@@ -39,6 +38,7 @@ import { land } from './publish.js';
 import { type ReadSet, sameStream, sameSubtree } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { TouchedBuckets } from './touched.js';
+import { touchedBetween } from './touched-between.js';
 
 export interface CommitOptions {
   /** At most 64 KiB of text. */
