@@ -8,6 +8,7 @@
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from '../commit/committer.js';
+import { checkAlgorithm, graftedBuckets } from '../commit/graft.js';
 import type { Landed, Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
 import { Pending } from '../commit/pending.js';
@@ -33,7 +34,6 @@ import { PlacedStream, type RecordParts, readRecord, type StreamPart } from '../
 import { Contents } from './contents.js';
 import type { Core } from './core.js';
 import type { Entry } from './entry.js';
-import { checkAlgorithm, graftedBuckets } from './graft.js';
 import { badOption } from './options.js';
 import { checkNewBucket, holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';
 import {
