@@ -12,10 +12,10 @@ import { encodeMoves, type Move } from '../log/moves.js';
 import { type Actor, signCommit } from '../log/signature.js';
 import { directBuckets } from '../store/buckets.js';
 import type { Core } from '../store/core.js';
-import { allHeads, type HeadsRef, headOf, writeHeads } from '../store/heads.js';
 import type { Writers } from '../store/writers.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import type { RootRef } from '../tree/root.js';
+import { allHeads, type HeadsRef, headOf, writeHeads } from './heads.js';
 import { headsRefOf, type Landed, type Line, type Tip } from './line.js';
 
 /** A changed tree. */

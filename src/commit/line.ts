@@ -16,8 +16,8 @@ import { RegaliaError } from '../ground/errors.js';
 import { branch } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import type { Core } from '../store/core.js';
-import type { HeadsRef } from '../store/heads.js';
 import type { Tree } from '../tree/lookup.js';
+import type { HeadsRef } from './heads.js';
 
 /** A commit with the local ids of what it names. */
 export interface Landed {

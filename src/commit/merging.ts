@@ -20,7 +20,6 @@ import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { directBuckets } from '../store/buckets.js';
 import type { Core } from '../store/core.js';
-import { type HeadsRef, headOf, writeHeads } from '../store/heads.js';
 import type { Writers } from '../store/writers.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
@@ -29,6 +28,7 @@ import type { Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { measure, newMeasure } from '../tree/record.js';
 import type { RootRef } from '../tree/root.js';
+import { type HeadsRef, headOf, writeHeads } from './heads.js';
 import { headsRefOf, type Landed, type Line } from './line.js';
 import { sameStream, sameSubtree } from './read-set.js';
 

@@ -5,6 +5,7 @@
 import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
+import { headOf } from '../commit/heads.js';
 import { headsRefOf, type Landed, Line, noBranch } from '../commit/line.js';
 import { type MergeOptions, type MergeOutcome, mergeInto } from '../commit/merge-line.js';
 import { sameSubtree } from '../commit/read-set.js';
@@ -30,7 +31,6 @@ import {
   takeIn,
   tellHave,
 } from './exchange.js';
-import { headOf } from './heads.js';
 import { Branches, Tags } from './refs.js';
 import { type At, notFound, resolveCommit } from './resolve.js';
 import { Snapshot } from './snapshot.js';
