@@ -4,6 +4,7 @@
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
+import { findBucket } from '../commit/buckets.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import { headOf } from '../commit/heads.js';
 import { headsRefOf, type Landed, Line, noBranch } from '../commit/line.js';
@@ -16,7 +17,6 @@ import * as log from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { findBucket } from './buckets.js';
 import { cloneInto } from './clone.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Core } from './core.js';
