@@ -2,6 +2,7 @@
 
 export type { Redundancy } from './blocks/chunk-home.js';
 export type { Chunking } from './chunks/splitter.js';
+export type { CommitInfo } from './commit/commit-info.js';
 export type { CommitOptions, CommitResult } from './commit/committer.js';
 export type {
   MergeConflict,
@@ -29,7 +30,6 @@ export type { DrainOptions, DrainResult } from './repair/drain.js';
 export type { RepairOptions, RepairResult } from './repair/repair.js';
 export type { RescanOptions, RescanResult } from './repair/rescan.js';
 export { Bucket, type ForkOptions, type LogOptions, type TransactOptions } from './store/bucket.js';
-export type { CommitInfo } from './store/commit-info.js';
 export type { DiffOptions, DiffRow } from './store/difference.js';
 export { Entry, type EntryTotals } from './store/entry.js';
 export type { ExportOptions, ImportOptions, ImportOutcome } from './store/exchange.js';

@@ -3,12 +3,12 @@
  * other processes are looked for a few times a second.
  */
 import { sameAddress } from '../blocks/address.js';
+import { type CommitInfo, commitInfo } from '../commit/commit-info.js';
 import type { Landed, Line } from '../commit/line.js';
 import { sameSubtree } from '../commit/read-set.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import { type Key, parseKey } from '../tree/key.js';
-import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Core } from './core.js';
 
 export interface WatchOptions {
