@@ -11,12 +11,12 @@ import { type Commit, commitAddress } from '../log/commit.js';
 import { encodeMoves, type Move } from '../log/moves.js';
 import { type Actor, signCommit } from '../log/signature.js';
 import type { Core } from '../store/core.js';
-import type { Writers } from '../store/writers.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import type { RootRef } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import { allHeads, type HeadsRef, headOf, writeHeads } from './heads.js';
 import { headsRefOf, type Landed, type Line, type Tip } from './line.js';
+import type { Writers } from './writers.js';
 
 /** A changed tree. */
 export interface Change {

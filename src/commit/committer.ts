@@ -20,7 +20,6 @@ import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import type { Core } from '../store/core.js';
 import { checkDurability } from '../store/options.js';
 import { runSteps } from '../store/pace.js';
-import { Writers } from '../store/writers.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { diffTrees } from '../tree/diff.js';
@@ -39,6 +38,7 @@ import { type ReadSet, sameStream, sameSubtree } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { TouchedBuckets } from './touched.js';
 import { touchedBetween } from './touched-between.js';
+import { Writers } from './writers.js';
 
 export interface CommitOptions {
   /** At most 64 KiB of text. */

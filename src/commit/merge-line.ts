@@ -11,7 +11,6 @@ import { bucketPart } from '../merge/buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
 import { checkDurability } from '../store/options.js';
 import { runSteps } from '../store/pace.js';
-import { Writers } from '../store/writers.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps, type Steps } from '../tree/edit.js';
 import { editAt } from '../tree/edit-at.js';
@@ -23,6 +22,7 @@ import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Landed, Line, Tip } from './line.js';
 import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merging.js';
 import { land } from './publish.js';
+import { Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
   /** The branch to merge into, if not the one at hand. */

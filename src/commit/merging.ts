@@ -19,7 +19,6 @@ import { mergeSteps } from '../merge/merge.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import type { Core } from '../store/core.js';
-import type { Writers } from '../store/writers.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
 import type { Steps } from '../tree/edit.js';
@@ -31,6 +30,7 @@ import { directBuckets } from './buckets.js';
 import { type HeadsRef, headOf, writeHeads } from './heads.js';
 import { headsRefOf, type Landed, type Line } from './line.js';
 import { sameStream, sameSubtree } from './read-set.js';
+import type { Writers } from './writers.js';
 
 /** How the caller settles what the streams' rules leave open. */
 export interface MergeJudgement {

@@ -5,13 +5,13 @@
 
 import type { Core } from '../store/core.js';
 import { runSteps } from '../store/pace.js';
-import { Writers } from '../store/writers.js';
 import type { EntryEdit, MovedPart } from '../tree/apply.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import { TouchedBuckets } from './touched.js';
+import { Writers } from './writers.js';
 
 export class PrivateTree {
   readonly core: Core;

@@ -5,9 +5,9 @@
 import { addressText } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { branch, putBranch } from '../log/branches.js';
-import type { Writers } from '../store/writers.js';
 import type { Built } from './builder.js';
 import { Line, type Tip } from './line.js';
+import type { Writers } from './writers.js';
 
 /** Staged bytes from which the way to the disk is long: on this thread it would hold up the event loop. */
 const LONG_BYTES = 262_144;

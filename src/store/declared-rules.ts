@@ -6,6 +6,7 @@
 import { CommitBuilder } from '../commit/builder.js';
 import type { Line } from '../commit/line.js';
 import { land } from '../commit/publish.js';
+import { Writers } from '../commit/writers.js';
 import { RegaliaError } from '../ground/errors.js';
 import {
   contradiction,
@@ -19,7 +20,6 @@ import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
 import { NO_NAME, writeRoot } from '../tree/root.js';
-import { Writers } from './writers.js';
 
 /** Checks the declared rules, and stores those that are new. REGALIA_RULE. */
 export async function declareRules(line: Line, declared: Rules): Promise<void> {

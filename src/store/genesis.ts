@@ -4,6 +4,7 @@
  */
 
 import { seed } from '../clock/stamp.js';
+import { Writers } from '../commit/writers.js';
 import type { Backend } from '../engine/engine.js';
 import { putBranch } from '../log/branches.js';
 import { type Commit, commitAddress } from '../log/commit.js';
@@ -11,7 +12,6 @@ import { encodeRules } from '../streams/rule.js';
 import { writeEmptyRoot } from '../tree/root.js';
 import { Core, type Identity, putIdentity } from './core.js';
 import type { Settings } from './options.js';
-import { Writers } from './writers.js';
 
 export const MAIN = 'main';
 
