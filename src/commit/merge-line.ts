@@ -10,7 +10,6 @@ import type { Actor } from '../log/signature.js';
 import { bucketPart } from '../merge/buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
 import { checkDurability } from '../store/options.js';
-import { runSteps } from '../store/pace.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps, type Steps } from '../tree/edit.js';
 import { editAt } from '../tree/edit-at.js';
@@ -21,6 +20,7 @@ import { CommitBuilder } from './builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Landed, Line, Tip } from './line.js';
 import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merging.js';
+import { runSteps } from './pace.js';
 import { land } from './publish.js';
 import { Writers } from './writers.js';
 

@@ -4,12 +4,12 @@
  */
 
 import type { Core } from '../store/core.js';
-import { runSteps } from '../store/pace.js';
 import type { EntryEdit, MovedPart } from '../tree/apply.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
+import { runSteps } from './pace.js';
 import { TouchedBuckets } from './touched.js';
 import { Writers } from './writers.js';
 

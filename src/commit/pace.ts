@@ -3,10 +3,10 @@
  * extents are at hand for the steps that cannot wait for them.
  */
 
-import type { Writers } from '../commit/writers.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import type { Core } from './core.js';
+import type { Core } from '../store/core.js';
+import type { Writers } from './writers.js';
 
 /** How long steps run before the event loop has its turn. */
 const SLICE_MS = 6;
