@@ -1,8 +1,9 @@
 /**
  * Ours, as benches use it: stores filled with the shared workload, and a look inside for those that must start cold.
  */
+
+import type { Core } from '../../src/commit/core.js';
 import { type CommitResult, Regalia, type RegaliaOptions } from '../../src/index.js';
-import type { Core } from '../../src/store/core.js';
 import type { Write } from './workload.js';
 
 /** The stream that holds a file's content. */

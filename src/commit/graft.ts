@@ -5,12 +5,12 @@
 import type { Address } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import type { Core } from '../store/core.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Root, RootRef } from '../tree/root.js';
 import { allBuckets, directBuckets, type NestedBucket } from './buckets.js';
+import type { Core } from './core.js';
 
 /** The buckets that a graft changed, innermost first. REGALIA_EXISTS where it brings one back twice. */
 export function graftedBuckets(core: Core, before: Tree, after: Tree): TouchedBucket[] {

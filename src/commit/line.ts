@@ -15,8 +15,8 @@ import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { branch } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
-import type { Core } from '../store/core.js';
 import type { Tree } from '../tree/lookup.js';
+import type { Core } from './core.js';
 import type { HeadsRef } from './heads.js';
 
 /** A commit with the local ids of what it names. */

@@ -5,7 +5,7 @@
 
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import type { Core } from '../store/core.js';
+import type { Core } from './core.js';
 import type { Writers } from './writers.js';
 
 /** How long steps run before the event loop has its turn. */

@@ -3,12 +3,12 @@
  * in steps while others run; whoever needs the tree meanwhile finishes the steps first.
  */
 
-import type { Core } from '../store/core.js';
 import type { EntryEdit, MovedPart } from '../tree/apply.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
+import type { Core } from './core.js';
 import { runSteps } from './pace.js';
 import { TouchedBuckets } from './touched.js';
 import { Writers } from './writers.js';

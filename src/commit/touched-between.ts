@@ -4,10 +4,10 @@
  */
 import { sameAddress } from '../blocks/address.js';
 import { hex } from '../ground/bytes.js';
-import type { Core } from '../store/core.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import type { Tree } from '../tree/lookup.js';
 import { directBuckets, type NestedBucket } from './buckets.js';
+import type { Core } from './core.js';
 import { rootRefOf } from './merging.js';
 
 export function touchedBetween(core: Core, before: Tree, after: Tree): TouchedBucket[] {

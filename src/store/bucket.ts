@@ -7,6 +7,7 @@ import { split } from '../clock/id.js';
 import { findBucket } from '../commit/buckets.js';
 import { type CommitInfo, commitInfo } from '../commit/commit-info.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
+import type { Core } from '../commit/core.js';
 import { headOf } from '../commit/heads.js';
 import { headsRefOf, type Landed, Line, noBranch } from '../commit/line.js';
 import { type MergeOptions, type MergeOutcome, mergeInto } from '../commit/merge-line.js';
@@ -19,7 +20,6 @@ import type { Commit } from '../log/commit.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { cloneInto } from './clone.js';
-import type { Core } from './core.js';
 import { type DiffOptions, type DiffRow, diffRows } from './difference.js';
 import {
   acceptShare,

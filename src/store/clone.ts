@@ -5,13 +5,13 @@
 import path from 'node:path';
 import type { Address } from '../blocks/address.js';
 import type { Id } from '../clock/id.js';
+import { Core, type Identity, putIdentity } from '../commit/core.js';
 import type { Line } from '../commit/line.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { RegaliaError } from '../ground/errors.js';
 import { putBranch } from '../log/branches.js';
 import { importPack } from '../sync/import.js';
 import type { Pieces } from '../volumes/chunk-store.js';
-import { Core, type Identity, putIdentity } from './core.js';
 import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';
 import { MAIN } from './genesis.js';

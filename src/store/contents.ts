@@ -7,6 +7,7 @@ import { type ContentRef, checkLength, sameContent } from '../chunks/content.js'
 import { rewrite } from '../chunks/rewrite.js';
 import type { Source } from '../chunks/source.js';
 import { ContentWriter, extentsFor } from '../chunks/writer.js';
+import type { Core } from '../commit/core.js';
 import type { Writers } from '../commit/writers.js';
 import { concatBytes, copyRange, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -16,7 +17,6 @@ import { readMetadata } from '../tree/placement.js';
 import { INLINE, PlacedStream, REFERENCED, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';
-import type { Core } from './core.js';
 
 /** `put` takes contents up to this size; longer ones are written. */
 const PUT_MAX = 16 * 1024 * 1024;

@@ -7,6 +7,7 @@
 import { type Address, addressText } from '../blocks/address.js';
 import { decodeId, encodeId } from '../clock/encoding.js';
 import { type Id, split, sum } from '../clock/id.js';
+import type { Core } from '../commit/core.js';
 import { type Line, noBranch } from '../commit/line.js';
 import { hex, utf8Bytes, utf8Text } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -15,7 +16,6 @@ import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
 import { importPack } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
-import type { Core } from './core.js';
 import { badOption } from './options.js';
 
 export interface ExportOptions {

@@ -1,10 +1,10 @@
 /** The branches and the tags of a bucket, as users handle them. */
 import { addressText } from '../blocks/address.js';
 import { sum } from '../clock/id.js';
+import type { Core } from '../commit/core.js';
 import { noBranch } from '../commit/line.js';
 import { RegaliaError } from '../ground/errors.js';
 import * as log from '../log/branches.js';
-import type { Core } from './core.js';
 import { type At, notFound, resolveCommit } from './resolve.js';
 
 export interface BranchInfo {

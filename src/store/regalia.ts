@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText, algorithmName } from '../blocks/address.js';
+import { Core, storedIdentity } from '../commit/core.js';
 import { Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
 import type { Backend } from '../engine/engine.js';
@@ -25,7 +26,6 @@ import { fileError } from '../volumes/file-error.js';
 import type { StorageRule } from '../volumes/storage-rules.js';
 import { Bucket } from './bucket.js';
 import { receiveInto } from './clone.js';
-import { Core, storedIdentity } from './core.js';
 import { declareRules } from './declared-rules.js';
 import {
   checkWitness,

@@ -2,11 +2,11 @@
  * Finding commits by what users say: an address, its first digits, a branch, a tag, or a date.
  */
 import { type Address, addressText, isAddress, parseAddress } from '../blocks/address.js';
+import type { Core } from '../commit/core.js';
 import { unhex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { atDate } from '../log/ancestry.js';
 import { branch, tag } from '../log/branches.js';
-import type { Core } from './core.js';
 
 /** A commit: an address or its first 8 or more digits, a branch, a tag; or the last one not later than a date. */
 export type At =

@@ -3,9 +3,9 @@
  * and reads the same for ever, whatever is written meanwhile.
  */
 import { type Address, addressText } from '../blocks/address.js';
+import type { Core } from '../commit/core.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Tree } from '../tree/lookup.js';
-import type { Core } from './core.js';
 import { View } from './view.js';
 
 export class Snapshot extends View {

@@ -8,6 +8,7 @@
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from '../commit/committer.js';
+import type { Core } from '../commit/core.js';
 import { checkAlgorithm, graftedBuckets } from '../commit/graft.js';
 import type { Landed, Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
@@ -32,7 +33,6 @@ import { type Key, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { PlacedStream, type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
 import { Contents } from './contents.js';
-import type { Core } from './core.js';
 import type { Entry } from './entry.js';
 import { badOption } from './options.js';
 import { checkNewBucket, holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';

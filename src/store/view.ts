@@ -3,6 +3,7 @@
  * only the bytes of contents are awaited.
  */
 
+import type { Core } from '../commit/core.js';
 import { nameBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Encoding } from '../streams/rule.js';
@@ -12,7 +13,6 @@ import { childMap, findInMap, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readRecord } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
-import type { Core } from './core.js';
 import { Entry } from './entry.js';
 
 /** A range of names. Bounds are names as strings or bytes. */

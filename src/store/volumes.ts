@@ -6,6 +6,7 @@
 import { constants, copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Lease } from '../blocks/lease.js';
+import type { Identity } from '../commit/core.js';
 import type { Backend, Batch } from '../engine/engine.js';
 import { liveBytes } from '../gc/compact.js';
 import { equalBytes, hex } from '../ground/bytes.js';
@@ -27,7 +28,6 @@ import {
   writeVolumeSync,
 } from '../volumes/volume-folder.js';
 import { VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
-import type { Identity } from './core.js';
 import { syncFile } from './folder.js';
 import type { Settings } from './options.js';
 

@@ -4,12 +4,12 @@
  */
 import { sameAddress } from '../blocks/address.js';
 import { type CommitInfo, commitInfo } from '../commit/commit-info.js';
+import type { Core } from '../commit/core.js';
 import type { Landed, Line } from '../commit/line.js';
 import { sameSubtree } from '../commit/read-set.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import { type Key, parseKey } from '../tree/key.js';
-import type { Core } from './core.js';
 
 export interface WatchOptions {
   /** Only commits that change anything at or beneath this key. */

@@ -4,8 +4,8 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { durationOf, rangeOf, sizeOf } from '../../src/cli/quantities.js';
+import type { Core } from '../../src/commit/core.js';
 import { Regalia } from '../../src/index.js';
-import type { Core } from '../../src/store/core.js';
 import { type Row, regalia, rowsOf, scratch, smallStore } from './regalia.js';
 
 const ID = /^[0-9a-f]{32}$/;

@@ -7,13 +7,13 @@ import { ExtentBuilder, slotRange } from '../../src/blocks/extent.js';
 import { Lease } from '../../src/blocks/lease.js';
 import { openRow } from '../../src/blocks/rows.js';
 import { pieceBytes } from '../../src/chunks/chunk.js';
+import { putIdentity, storedIdentity } from '../../src/commit/core.js';
 import { ByteReader, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
 import { branch, putBranch, putTag, tag } from '../../src/log/branches.js';
 import { commitAddress } from '../../src/log/commit.js';
 import { openEntry } from '../../src/log/entry.js';
 import { History } from '../../src/log/history.js';
 import { logKey, readBounds } from '../../src/log/sequence.js';
-import { putIdentity, storedIdentity } from '../../src/store/core.js';
 
 import {
   backend,

@@ -4,6 +4,7 @@
  */
 import { type Address, addressText } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
+import type { Core } from '../../src/commit/core.js';
 import { allHeads } from '../../src/commit/heads.js';
 import type { Backend } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
@@ -12,7 +13,6 @@ import { actorFromSeed, Regalia } from '../../src/index.js';
 import { branch, putBranch } from '../../src/log/branches.js';
 import { History } from '../../src/log/history.js';
 import { walkCommit } from '../../src/reach/commit-walk.js';
-import type { Core } from '../../src/store/core.js';
 import { type ExportOptions, exportPack } from '../../src/sync/export.js';
 import { importPack } from '../../src/sync/import.js';
 import type { ImportOptions, ImportResult } from '../../src/sync/intake.js';

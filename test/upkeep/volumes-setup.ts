@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import type { Core } from '../../src/commit/core.js';
 import type { Backend } from '../../src/engine/engine.js';
 import {
   type CommitInfo,
@@ -12,7 +13,6 @@ import {
   type RegaliaOptions,
   type Transaction,
 } from '../../src/index.js';
-import type { Core } from '../../src/store/core.js';
 import { decodePieceRow, type PieceRow, type Place } from '../../src/volumes/chunk-row.js';
 import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-row.js';
 import type { StorageRuleOptions } from '../../src/volumes/storage-rules.js';

@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
+import type { Core } from '../../src/commit/core.js';
 import { concatBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError, type Regalia, type RegaliaOptions } from '../../src/index.js';
-import type { Core } from '../../src/store/core.js';
 import type { Pieces } from '../../src/volumes/chunk-store.js';
 import { noise } from '../chunks/setup.js';
 import { prose } from './frames.js';

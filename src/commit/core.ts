@@ -14,6 +14,7 @@ import type { Backend, Batch } from '../engine/engine.js';
 import { ByteReader, ByteWriter, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { History } from '../log/history.js';
+import type { Settings } from '../store/options.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
 import { Tree } from '../tree/lookup.js';
 import { NodeCache } from '../tree/node-cache.js';
@@ -25,7 +26,6 @@ import {
   sameStorage,
   storedStorage,
 } from '../volumes/storage-rules.js';
-import type { Settings } from './options.js';
 
 const STORE_VERSION = 1;
 const STORE_KEY = utf8Bytes('store');
