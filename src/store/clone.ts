@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Address } from '../blocks/address.js';
 import type { Id } from '../clock/id.js';
 import { Core, type Identity, putIdentity } from '../commit/core.js';
+import { MAIN } from '../commit/genesis.js';
 import type { Line } from '../commit/line.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -14,7 +15,6 @@ import { importPack } from '../sync/import.js';
 import type { Pieces } from '../volumes/chunk-store.js';
 import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';
-import { MAIN } from './genesis.js';
 import type { Settings } from './options.js';
 import { firstVolume, openPieces } from './volumes.js';
 

@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText, algorithmName } from '../blocks/address.js';
 import { Core, storedIdentity } from '../commit/core.js';
+import { begin, MAIN } from '../commit/genesis.js';
 import { Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
 import type { Backend } from '../engine/engine.js';
@@ -34,7 +35,6 @@ import {
   makeFolder,
   writeWitness,
 } from './folder.js';
-import { begin, MAIN } from './genesis.js';
 import { badOption, type OpenOptions, type Settings, settingsOf } from './options.js';
 import {
   type AddVolumeOptions,

@@ -4,14 +4,14 @@
  */
 
 import { seed } from '../clock/stamp.js';
-import { Core, type Identity, putIdentity } from '../commit/core.js';
-import { Writers } from '../commit/writers.js';
 import type { Backend } from '../engine/engine.js';
 import { putBranch } from '../log/branches.js';
 import { type Commit, commitAddress } from '../log/commit.js';
+import type { Settings } from '../store/options.js';
 import { encodeRules } from '../streams/rule.js';
 import { writeEmptyRoot } from '../tree/root.js';
-import type { Settings } from './options.js';
+import { Core, type Identity, putIdentity } from './core.js';
+import { Writers } from './writers.js';
 
 export const MAIN = 'main';
 
