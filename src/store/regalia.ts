@@ -6,6 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText, algorithmName } from '../blocks/address.js';
 import { Core, storedIdentity } from '../commit/core.js';
+import { declareRules } from '../commit/declared-rules.js';
 import { begin, MAIN } from '../commit/genesis.js';
 import { Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
@@ -27,7 +28,6 @@ import { fileError } from '../volumes/file-error.js';
 import type { StorageRule } from '../volumes/storage-rules.js';
 import { Bucket } from './bucket.js';
 import { receiveInto } from './clone.js';
-import { declareRules } from './declared-rules.js';
 import {
   checkWitness,
   currentGeneration,

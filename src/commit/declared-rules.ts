@@ -3,10 +3,6 @@
  * for gets the declared one, if it was not used under the default yet. A rule is fixed at a stream's first use.
  */
 
-import { CommitBuilder } from '../commit/builder.js';
-import type { Line } from '../commit/line.js';
-import { land } from '../commit/publish.js';
-import { Writers } from '../commit/writers.js';
 import { RegaliaError } from '../ground/errors.js';
 import {
   contradiction,
@@ -20,6 +16,10 @@ import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
 import { NO_NAME, writeRoot } from '../tree/root.js';
+import { CommitBuilder } from './builder.js';
+import type { Line } from './line.js';
+import { land } from './publish.js';
+import { Writers } from './writers.js';
 
 /** Checks the declared rules, and stores those that are new. REGALIA_RULE. */
 export async function declareRules(line: Line, declared: Rules): Promise<void> {
