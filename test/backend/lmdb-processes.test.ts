@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { openLmdb } from '../../src/engine/lmdb.js';
-import { bytes, DURABILITIES } from './conformance.js';
+import { bytes, DURABILITIES } from '../engine/conformance.js';
 
 const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 const folder = t.testdir();
