@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Dice } from '../model/dice.js';
 
-const CHILD = fileURLToPath(new URL('../engine/contention-child.js', import.meta.url));
+const CHILD = fileURLToPath(new URL('./contention-child.js', import.meta.url));
 /** In memory there are many more commits to a second. */
 const MEMORY = '/dev/shm';
 const ROUNDS = 12;
