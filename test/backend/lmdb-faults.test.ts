@@ -10,7 +10,7 @@ import t from 'tap';
 import { openLmdb } from '../../src/engine/lmdb.js';
 import { bytes, DURABILITIES } from '../engine/conformance.js';
 
-const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
+const child = fileURLToPath(new URL('../engine/lmdb-child.js', import.meta.url));
 const folder = t.testdir();
 
 interface Run {
