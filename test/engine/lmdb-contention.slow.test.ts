@@ -1,7 +1,7 @@
 /** Several writing processes for a long while: see contention-child.ts. */
 import t from 'tap';
-import { contend } from '../engine/contention.js';
 import { Dice } from '../model/dice.js';
+import { contend } from './contention.js';
 
 for (const processes of [2, 3, 4]) {
   t.test(`no row is lost among ${processes} writers`, async (t) => {
