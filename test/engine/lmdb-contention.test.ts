@@ -1,7 +1,7 @@
 /** Several writing processes for a short while: see contention-child.ts. */
 import t from 'tap';
-import { contend } from '../engine/contention.js';
 import { Dice } from '../model/dice.js';
+import { contend } from './contention.js';
 
 t.test('no row is lost between two writers', async (t) => {
   const seed = Date.now() % 1_000_000;
