@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { openLmdb } from '../../src/engine/lmdb.js';
 
-const child = fileURLToPath(new URL('../engine/lmdb-child.js', import.meta.url));
+const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 const folder = t.testdir();
 
 interface Outcome {
