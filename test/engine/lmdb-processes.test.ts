@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { openLmdb } from '../../src/engine/lmdb.js';
-import { bytes, DURABILITIES } from '../engine/conformance.js';
+import { bytes, DURABILITIES } from './conformance.js';
 
-const child = fileURLToPath(new URL('../engine/lmdb-child.js', import.meta.url));
+const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 const folder = t.testdir();
 
 function run(...args: string[]): Promise<{ lines: unknown[]; signal: string | null }> {
