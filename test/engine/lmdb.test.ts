@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { openLmdb } from '../../src/engine/lmdb.js';
-import { conformance } from '../engine/conformance.js';
+import { conformance } from './conformance.js';
 
 const folder = t.testdir();
 let opened = 0;
