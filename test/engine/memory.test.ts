@@ -1,7 +1,7 @@
 /** Memory under the conformance suite of engines. */
 import t from 'tap';
 import { openMemory } from '../../src/engine/memory.js';
-import { conformance } from '../engine/conformance.js';
+import { conformance } from './conformance.js';
 
 await conformance(t, async () => openMemory());
 
