@@ -5,7 +5,7 @@
 import type t from 'tap';
 import type { Backend, Batch, Durability } from '../../src/engine/engine.js';
 import { compareBytes } from '../../src/ground/bytes.js';
-import { batches, ranges } from '../backend/model.js';
+import { batches, ranges } from './model.js';
 
 type Test = typeof t;
 
