@@ -31,7 +31,7 @@ const groupSizes = [16, 36, 64, 128, Infinity];
 const samples = 9;
 const probes = 8192;
 
-/** Nanoseconds, a figure for each sample; `ground/bytes` a name. */
+/** Nanoseconds, a figure for each sample; `bytes` a name. */
 interface Measured {
   readonly set: string;
   readonly groupSize: number;

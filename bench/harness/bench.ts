@@ -25,7 +25,7 @@ export interface Target {
 
 export interface Row {
   readonly case: string;
-  /** Of both figures: `ms`, `µs`, `ops/s`, `MB/s`, `ground/bytes`, … */
+  /** Of both figures: `ms`, `µs`, `ops/s`, `MB/s`, `bytes`, … */
   readonly unit: string;
   /** Absent where a row says only what a rival does. */
   readonly ours?: Figures | undefined;

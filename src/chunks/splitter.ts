@@ -11,7 +11,7 @@ import { Cdc } from '../kernels/cdc.js';
 import { PIECE_MAX } from './chunk.js';
 
 /**
- * How contents are cut, by rule. `fixed`: at multiples of `ground/bytes`, which suits what is rewritten in place. `content`:
+ * How contents are cut, by rule. `fixed`: at multiples of `bytes`, which suits what is rewritten in place. `content`:
  * where the bytes themselves have it, so that what is inserted moves few cuts; pieces have `bytesMin` to `bytesMax`
  * bytes, about `bytesAverage` in the mean, which is a power of two.
  */
@@ -42,7 +42,7 @@ export function splitterOf(chunking: Chunking | Splitter): Splitter {
   return chunking.kind === 'fixed' ? gridOf(chunking.bytes) : byContent(chunking);
 }
 
-/** Pieces end at multiples of `ground/bytes`: what is rewritten in place leaves all others as they are. */
+/** Pieces end at multiples of `bytes`: what is rewritten in place leaves all others as they are. */
 function gridOf(bytes: number): Splitter {
   assert(Number.isInteger(bytes) && bytes >= 1 && bytes <= PIECE_MAX, 'pieces fit their format');
   return {

@@ -59,7 +59,7 @@ export interface Reads {
 
 /** Reads through a batch see what the batch has put and deleted so far. */
 export interface Batch extends Reads {
-  /** `ground/bytes` must not change until the write has settled; `key` may. */
+  /** `bytes` must not change until the write has settled; `key` may. */
   put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void;
   del<T extends Table>(table: T, key: RowKey<T>): void;
 }

@@ -24,7 +24,7 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return out;
 }
 
-/** Writes the SHA-256 digest of `ground/bytes` to `out[at..at + 32]`. */
+/** Writes the SHA-256 digest of `bytes` to `out[at..at + 32]`. */
 export const sha256Into: (bytes: Uint8Array, out: Uint8Array, at: number) => void =
   typeof crypto.hash === 'function' ? sha256OneShot : sha256Streamed;
 
@@ -47,7 +47,7 @@ export function digest(algorithm: Algorithm, bytes: Uint8Array): Uint8Array {
   return algorithm === 'sha256' ? sha256(bytes) : blake3(bytes);
 }
 
-/** Writes the digest of `ground/bytes` to `out[at..at + 32]`. */
+/** Writes the digest of `bytes` to `out[at..at + 32]`. */
 export function digestInto(
   algorithm: Algorithm,
   bytes: Uint8Array,
@@ -76,7 +76,7 @@ function crcTable(): Int32Array {
 const CRC_TABLE_MAX = 64;
 
 /**
- * The CRC-32 of `ground/bytes`, 0 to 2^32 - 1, going on from `start`: `crc32(b, crc32(a))` is that of a followed by b.
+ * The CRC-32 of `bytes`, 0 to 2^32 - 1, going on from `start`: `crc32(b, crc32(a))` is that of a followed by b.
  */
 export function crc32(bytes: Uint8Array, start = 0): number {
   if (bytes.length > CRC_TABLE_MAX && typeof zlib.crc32 === 'function') {

@@ -168,7 +168,7 @@ export class Transaction extends View {
    * bytes take the place of those there, at the cost of that part; what lies before them is kept, filled with zeros
    * where it is too short. Until then the stream is as it was, and so it stays where this fails. Writes to one stream
    * take turns. REGALIA_ABORTED, REGALIA_RANGE, and what the source throws; with `at` REGALIA_ENCODING unless the
-   * stream's encoding is `ground/bytes`.
+   * stream's encoding is `bytes`.
    */
   write(key: Key, stream: string, source: Source, options: WriteOptions = {}): Promise<number> {
     return this.#writes.write(key, stream, source, options);
@@ -184,7 +184,7 @@ export class Transaction extends View {
     if (blocks.heavy) await blocks.spill();
   }
 
-  /** The same behind the last byte. Errors as `write` with `at`, but `utf8` is as good as `ground/bytes`. */
+  /** The same behind the last byte. Errors as `write` with `at`, but `utf8` is as good as `bytes`. */
   append(key: Key, stream: string, source: Source, options: ChangeOptions = {}): Promise<number> {
     return this.#writes.change(key, stream, { kind: 'append', source }, options);
   }

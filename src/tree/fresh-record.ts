@@ -18,7 +18,7 @@ import {
 } from './record.js';
 import type { Shape } from './shape.js';
 
-/** A record ready to be placed in a leaf: `ground/bytes` holds its name and its payload, the part behind the first number. */
+/** A record ready to be placed in a leaf: `bytes` holds its name and its payload, the part behind the first number. */
 export interface FreshRecord {
   readonly bytes: Uint8Array;
   readonly nameStart: number;

@@ -14,7 +14,7 @@ import type { FreshRecord } from './fresh-record.js';
 import type { Node, Totals } from './node.js';
 import { measure, newMeasure } from './record.js';
 
-/** A child that was just written, or taken over from elsewhere; `ground/bytes` holds the last name in it. */
+/** A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it. */
 export interface FreshChild extends Totals {
   readonly bytes: Uint8Array;
   readonly nameStart: number;

@@ -235,7 +235,7 @@ export async function spilled(tx: Transaction): Promise<void> {
   await tx.fork.writers.blocks.prepare();
 }
 
-/** Pieces that have rows and that no commit refers to, as of content `ground/bytes`. */
+/** Pieces that have rows and that no commit refers to, as of content `bytes`. */
 export async function garbage(lab: Lab, bytes: Uint8Array): Promise<void> {
   const other = await lab.handle();
   const tx = other.begin();
