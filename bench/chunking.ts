@@ -1,11 +1,11 @@
 /**
  * How fast are contents cut, and what do averages cost? The speed of each twin of the scan, copies included; of the
- * search for zeros; and for each average over real files, how long pieces are and how much of a second version of the
+ * search for zeros; and for each average over real files, how long chunks are and how much of a second version of the
  * same files is new.
  *
  * A version is one stream as an archive would be: files in the order of their paths, each behind 512 bytes that name
  * it. In the second version 4 in 100 files were edited (bytes put in, taken out or overwritten), 1 in 100 is gone and
- * 1 in 100 is new, by the seed. Beside content-defined pieces stand fixed ones of the same average.
+ * 1 in 100 is new, by the seed. Beside content-defined chunks stand fixed ones of the same average.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ const averages = [16, 32, 64, 128].map((kibibytes) => kibibytes * 1024);
 const mebibyte = 1 << 20;
 const samples = 9;
 
-interface Pieces {
+interface ChunkStore {
   readonly lengths: number[];
   readonly addresses: string[];
 }
@@ -78,23 +78,23 @@ function edited(file: Uint8Array, random: Random): Uint8Array {
   return whole;
 }
 
-function piecesOf(bytes: Uint8Array, cut: (start: number) => number): Pieces {
-  const pieces: Pieces = { lengths: [], addresses: [] };
+function chunksOf(bytes: Uint8Array, cut: (start: number) => number): ChunkStore {
+  const chunks: ChunkStore = { lengths: [], addresses: [] };
   for (let start = 0; start < bytes.length; ) {
     const end = cut(start);
-    pieces.lengths.push(end - start);
+    chunks.lengths.push(end - start);
     const digest = createHash('sha256').update(bytes.subarray(start, end)).digest('base64');
-    pieces.addresses.push(digest);
+    chunks.addresses.push(digest);
     start = end;
   }
-  return pieces;
+  return chunks;
 }
 
-/** Bytes of pieces that are not among those known. */
-function freshBytes(pieces: Pieces, known: Set<string>): number {
+/** Bytes of chunks that are not among those known. */
+function freshBytes(chunks: ChunkStore, known: Set<string>): number {
   let fresh = 0;
-  for (const [i, address] of pieces.addresses.entries()) {
-    if (!known.has(address)) fresh += pieces.lengths[i] as number;
+  for (const [i, address] of chunks.addresses.entries()) {
+    if (!known.has(address)) fresh += chunks.lengths[i] as number;
     known.add(address);
   }
   return fresh;
@@ -108,22 +108,22 @@ interface Versions {
 /** What of the first version is stored, and of the second, in percent of each. */
 function stored({ first, second }: Versions, cut: (bytes: Uint8Array, at: number) => number) {
   const known = new Set<string>();
-  const pieces = piecesOf(first, (at) => cut(first, at));
-  const once = (100 * freshBytes(pieces, known)) / first.length;
-  const again = piecesOf(second, (at) => cut(second, at));
-  return { pieces, once, again: (100 * freshBytes(again, known)) / second.length };
+  const chunks = chunksOf(first, (at) => cut(first, at));
+  const once = (100 * freshBytes(chunks, known)) / first.length;
+  const again = chunksOf(second, (at) => cut(second, at));
+  return { chunks, once, again: (100 * freshBytes(again, known)) / second.length };
 }
 
 function averageRows(versions: Versions, bytesAvg: number): Row[] {
   const cdc = splitter(bytesAvg);
   const ours = stored(versions, (bytes, at) => cdc.cut(bytes, at, bytes.length));
   const fixed = stored(versions, (bytes, at) => Math.min(at + bytesAvg, bytes.length));
-  const { lengths } = ours.pieces;
+  const { lengths } = ours.chunks;
   const mean = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
   const square = lengths.reduce((sum, length) => sum + (length - mean) ** 2, 0) / lengths.length;
   const label = `average ${bytesAvg / 1024} KiB`;
   const length = (what: string, bytes: number): Row => ({
-    case: `${label}: piece, ${what}`,
+    case: `${label}: chunk, ${what}`,
     unit: 'KiB',
     ours: bytes / 1024,
   });
@@ -131,7 +131,7 @@ function averageRows(versions: Versions, bytesAvg: number): Row[] {
     case: `${label}: ${what}`,
     unit: '%',
     ...figures,
-    rivalName: 'fixed pieces',
+    rivalName: 'fixed chunks',
   });
   return [
     length('mean', mean),
@@ -259,7 +259,7 @@ async function run(context: Context): Promise<Row[]> {
 
 const bench: Bench = {
   name: 'chunking',
-  question: 'How fast are contents cut, how long are pieces, and how much of a new version is new?',
+  question: 'How fast are contents cut, how long are chunks, and how much of a new version is new?',
   run,
 };
 export default bench;

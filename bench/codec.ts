@@ -1,5 +1,5 @@
 /**
- * What do compression, its sampler and the pool of workers cost and give, on pieces of real files?
+ * What do compression, its sampler and the pool of workers cost and give, on chunks of real files?
  *
  * Rates of one core are bytes by CPU time, which other work on the machine spoils less than wall time; the speed-up by
  * workers is wall time against the calling thread's, in alternation. The rival is deflate at level 1 of node:zlib, the
@@ -15,7 +15,7 @@ import { compressFrame, PLAIN_MAX } from '../src/volumes/zstd.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { sample, samplePairs } from './harness/sample.js';
 
-const pieceBytes = 65_536;
+const chunkBytes = 65_536;
 const setBytes = 8 * 1024 * 1024;
 const samples = 5;
 const levels = [1, 3, 6];
@@ -27,23 +27,23 @@ const kinds: readonly [string, string, RegExp][] = [
   ['compressed', '/usr', /\.(?:gz|png|jpg|jar|whl|zip|xz|woff2)$/],
 ];
 
-/** Pieces of files beneath `top` whose names match, at most 16 of a file. */
-function piecesOf(top: string, name: RegExp, bytes: number): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
+/** Chunks of files beneath `top` whose names match, at most 16 of a file. */
+function chunksOf(top: string, name: RegExp, bytes: number): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
   const open = [top];
   for (let at = open.shift(); at !== undefined; at = open.shift()) {
     for (const entry of entriesOf(at)) {
       const path = `${at}/${entry.name}`;
       if (entry.isDirectory()) open.push(path);
-      if (!entry.isFile() || !name.test(entry.name) || statSync(path).size < pieceBytes) continue;
-      const file = readFileSync(path).subarray(0, 16 * pieceBytes);
-      for (let from = 0; from + pieceBytes <= file.length; from += pieceBytes) {
-        if (pieces.length * pieceBytes >= bytes) return pieces;
-        pieces.push(new Uint8Array(file.subarray(from, from + pieceBytes)));
+      if (!entry.isFile() || !name.test(entry.name) || statSync(path).size < chunkBytes) continue;
+      const file = readFileSync(path).subarray(0, 16 * chunkBytes);
+      for (let from = 0; from + chunkBytes <= file.length; from += chunkBytes) {
+        if (chunks.length * chunkBytes >= bytes) return chunks;
+        chunks.push(new Uint8Array(file.subarray(from, from + chunkBytes)));
       }
     }
   }
-  return pieces;
+  return chunks;
 }
 
 function entriesOf(folder: string) {
@@ -67,8 +67,8 @@ function forAll<Item>(items: readonly Item[], work: (item: Item) => unknown): vo
 }
 
 /** MB/s of one core. */
-async function rates(pieces: readonly Uint8Array[], ours: () => void, rival: () => void) {
-  const plain = pieces.length * pieceBytes;
+async function rates(chunks: readonly Uint8Array[], ours: () => void, rival: () => void) {
+  const plain = chunks.length * chunkBytes;
   ours();
   rival();
   return samplePairs(
@@ -82,51 +82,51 @@ function stored(all: readonly { length: number }[]): number {
   return all.reduce((sum, { length }) => sum + length, 0);
 }
 
-async function ofKind(name: string, pieces: readonly Uint8Array[]): Promise<Row[]> {
+async function ofKind(name: string, chunks: readonly Uint8Array[]): Promise<Row[]> {
   const rows: Row[] = [];
-  const plain = pieces.length * pieceBytes;
-  const deflated = pieces.map((piece) => zlib.deflateRawSync(piece, { level: 1 }));
+  const plain = chunks.length * chunkBytes;
+  const deflated = chunks.map((chunk) => zlib.deflateRawSync(chunk, { level: 1 }));
   for (const level of levels) {
-    const ours: Stored[] = pieces.map((piece) => compress(piece, level));
+    const ours: Stored[] = chunks.map((chunk) => compress(chunk, level));
     const label = `${name}, level ${level}`;
     const rivalName = 'deflate 1';
     const ratios = [plain / stored(ours.map((each) => each.stored)), plain / stored(deflated)];
     rows.push({ case: `${label}: ratio`, unit: '', ours: ratios[0], rival: ratios[1], rivalName });
     const compressed = await rates(
-      pieces,
-      () => forAll(pieces, (piece) => compress(piece, level)),
-      () => forAll(pieces, (piece) => zlib.deflateRawSync(piece, { level: 1 })),
+      chunks,
+      () => forAll(chunks, (chunk) => compress(chunk, level)),
+      () => forAll(chunks, (chunk) => zlib.deflateRawSync(chunk, { level: 1 })),
     );
     rows.push({ case: `${label}: in`, unit: 'MB/s', ...compressed, rivalName });
     const decompressed = await rates(
-      pieces,
-      () => forAll(ours, (each) => decompress(each.codec, each.stored, pieceBytes)),
-      () => forAll(deflated, (each) => zlib.inflateRawSync(each, { maxOutputLength: pieceBytes })),
+      chunks,
+      () => forAll(ours, (each) => decompress(each.codec, each.stored, chunkBytes)),
+      () => forAll(deflated, (each) => zlib.inflateRawSync(each, { maxOutputLength: chunkBytes })),
     );
     rows.push({ case: `${label}: out`, unit: 'MB/s', ...decompressed, rivalName });
   }
   return rows;
 }
 
-/** The sampler against what compressing shows, over all pieces. */
-async function sampler(pieces: readonly Uint8Array[]): Promise<Row[]> {
-  const pays = pieces.map((piece) => compressFrame(piece, 3, pieceBytes - pieceBytes / 16));
-  const guesses = pieces.map(mayCompress);
+/** The sampler against what compressing shows, over all chunks. */
+async function sampler(chunks: readonly Uint8Array[]): Promise<Row[]> {
+  const pays = chunks.map((chunk) => compressFrame(chunk, 3, chunkBytes - chunkBytes / 16));
+  const guesses = chunks.map(mayCompress);
   const count = (guess: boolean, pay: boolean): number =>
     guesses.filter((each, i) => each === guess && (pays[i] !== undefined) === pay).length;
   const cost = await sample(
     samples,
-    () => cpu(() => forAll(pieces, (piece) => mayCompress(piece))) / pieces.length,
+    () => cpu(() => forAll(chunks, (chunk) => mayCompress(chunk))) / chunks.length,
   );
-  const inVain = pieces.filter((_, i) => pays[i] === undefined);
+  const inVain = chunks.filter((_, i) => pays[i] === undefined);
   const saved = await rates(
     inVain,
-    () => forAll(inVain, (piece) => compress(piece, 3)),
-    () => forAll(inVain, (piece) => compressFrame(piece, 3, PLAIN_MAX)),
+    () => forAll(inVain, (chunk) => compress(chunk, 3)),
+    () => forAll(inVain, (chunk) => compressFrame(chunk, 3, PLAIN_MAX)),
   );
   const percent = (part: number, whole: number): number => (100 * part) / Math.max(1, whole);
   return [
-    { case: 'sampler, a piece of 64 KiB', unit: 'µs', ours: cost },
+    { case: 'sampler, a chunk of 64 KiB', unit: 'µs', ours: cost },
     {
       case: `sampler: missed of ${count(true, true) + count(false, true)} that compress`,
       unit: '%',
@@ -146,9 +146,9 @@ async function sampler(pieces: readonly Uint8Array[]): Promise<Row[]> {
   ];
 }
 
-/** Wall-clock MB/s of all pieces through the pool, beside the calling thread's. */
-async function pooled(pieces: readonly Uint8Array[]): Promise<Row[]> {
-  const plain = pieces.length * pieceBytes;
+/** Wall-clock MB/s of all chunks through the pool, beside the calling thread's. */
+async function pooled(chunks: readonly Uint8Array[]): Promise<Row[]> {
+  const plain = chunks.length * chunkBytes;
   const wall = async (work: () => Promise<unknown>): Promise<number> => {
     const start = performance.now();
     await work();
@@ -156,18 +156,18 @@ async function pooled(pieces: readonly Uint8Array[]): Promise<Row[]> {
   };
   const alone = new Pool({ workers: 0 });
   const rows: Row[] = [];
-  const addresses = await alone.hash(pieces, SHA256);
-  const all = (await alone.compress(pieces, 3)).map((each, i) => ({
+  const addresses = await alone.hash(chunks, SHA256);
+  const all = (await alone.compress(chunks, 3)).map((each, i) => ({
     ...each,
-    plainLength: pieceBytes,
+    plainLength: chunkBytes,
     address: addresses[i],
   }));
   for (const workers of [1, 2]) {
     const pool = new Pool({ workers });
     const works: [string, (pool: Pool) => Promise<unknown>][] = [
-      ['compress', (pool) => pool.compress(pieces, 3)],
+      ['compress', (pool) => pool.compress(chunks, 3)],
       ['decode', (pool) => pool.decode(all)],
-      ['hash', (pool) => pool.hash(pieces, SHA256)],
+      ['hash', (pool) => pool.hash(chunks, SHA256)],
     ];
     for (const [name, work] of works) {
       await work(pool);
@@ -188,12 +188,12 @@ async function run(context: Context): Promise<Row[]> {
   const rows: Row[] = [];
   const mixed: Uint8Array[] = [];
   for (const [name, top, pattern] of kinds) {
-    const pieces = piecesOf(top, pattern, context.sized(setBytes, 4 * pieceBytes));
-    mixed.push(...pieces);
-    if (pieces.length === 0) context.say(`no ${name} beneath ${top}: left out`);
-    else if (name !== 'compressed') rows.push(...(await ofKind(name, pieces)));
+    const chunks = chunksOf(top, pattern, context.sized(setBytes, 4 * chunkBytes));
+    mixed.push(...chunks);
+    if (chunks.length === 0) context.say(`no ${name} beneath ${top}: left out`);
+    else if (name !== 'compressed') rows.push(...(await ofKind(name, chunks)));
   }
-  const compressible = mixed.filter((piece) => compress(piece, 1).codec === Codec.zstd);
+  const compressible = mixed.filter((chunk) => compress(chunk, 1).codec === Codec.zstd);
   return [...rows, ...(await sampler(mixed)), ...(await pooled(compressible))];
 }
 

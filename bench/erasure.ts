@@ -78,8 +78,8 @@ async function codeRows(code: Code, length: number, random: Random): Promise<Row
   ];
 }
 
-/** A read of one piece whose shard is lost: short ranges, where tables and inverses weigh most. */
-async function pieceRow(random: Random): Promise<Row[]> {
+/** A read of one chunk whose shard is lost: short ranges, where tables and inverses weigh most. */
+async function chunkRow(random: Random): Promise<Row[]> {
   const compiled = compiledCombine();
   if (compiled === undefined) return [];
   const length = 65_536;
@@ -104,7 +104,7 @@ async function run(context: Context): Promise<Row[]> {
   const length = Math.ceil(context.sized(4 * mebibyte, 65_536));
   const rows: Row[] = [];
   for (const code of codes) rows.push(...(await codeRows(code, length, random)));
-  return [...rows, ...(await pieceRow(random))];
+  return [...rows, ...(await chunkRow(random))];
 }
 
 const bench: Bench = {

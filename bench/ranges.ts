@@ -2,7 +2,7 @@
  * How many reads of 4 KiB a second, at random places of a long content? Misses: the cache of contents is as small as
  * it may be, and each read goes to a part of its own that nothing has read before. Hits: the cache holds the whole
  * content, and all of it was read before. One after another, and sixteen at once; as contents are kept by default,
- * without compression, and in short pieces. The system has the segments in memory.
+ * without compression, and in short chunks. The system has the segments in memory.
  */
 import { join } from 'node:path';
 import type { RegaliaOptions, Stream } from '../src/index.js';
@@ -15,7 +15,7 @@ import { longFile } from './harness/work-set.js';
 
 const bytes_total = 2 * gibibyte;
 const length = 4_096;
-/** More than a piece, so that no two misses share one. */
+/** More than a chunk, so that no two misses share one. */
 const apart = 256 * 1024;
 const reads_cached = 40_000;
 const samples = 3;
@@ -24,11 +24,11 @@ const variants: readonly { kept: string; rule: RegaliaOptions['default'] & objec
   { kept: 'by default', rule: {} },
   { kept: 'not compressed', rule: { compression: 'none' } },
   {
-    kept: 'not compressed, pieces of 16 KiB',
+    kept: 'not compressed, chunks of 16 KiB',
     rule: { compression: 'none', chunking: { kind: 'fixed', bytes: 16_384 } },
   },
 ];
-/** What remembering a piece takes beside its bytes is far below this part of them. */
+/** What remembering a chunk takes beside its bytes is far below this part of them. */
 const cache_share = 1.1;
 
 /** Reads a second; `callers` each wait for one read before their next. */

@@ -1,10 +1,10 @@
 /**
- * What bounds a write on one core? Its stages alone, on the same pieces of real files: cutting by the gear hash,
+ * What bounds a write on one core? Its stages alone, on the same chunks of real files: cutting by the gear hash,
  * SHA-256, CRC-32 of what is stored, zstd at level 3; then all of it as a store does it, on the calling thread, with
  * segments and engine beneath, unflushed. Speeds are by processor time, so waiting does not count and other work
  * counts less.
  *
- * Pieces that are there twice are stored once, so all together is spared what the stages alone are not: a row says how
+ * Chunks that are there twice are stored once, so all together is spared what the stages alone are not: a row says how
  * much that is.
  */
 import { rmSync } from 'node:fs';
@@ -35,13 +35,13 @@ function defaultCdc(): Cdc {
 
 function cutAll(bytes: Uint8Array): Uint8Array[] {
   const cdc = defaultCdc();
-  const pieces: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = cdc.cut(bytes, at, bytes.length);
-    pieces.push(bytes.subarray(at, end));
+    chunks.push(bytes.subarray(at, end));
     at = end;
   }
-  return pieces;
+  return chunks;
 }
 
 /** Plain megabytes a second of processor time. */
@@ -69,12 +69,12 @@ function* partsOf(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += mebibyte) yield bytes.subarray(at, at + mebibyte);
 }
 
-function repeatedPercent(pieces: readonly Uint8Array[], bytes: number): number {
+function repeatedPercent(chunks: readonly Uint8Array[], bytes: number): number {
   const seen = new Set<string>();
   let repeated = 0;
-  for (const piece of pieces) {
-    const digest = Buffer.from(sha256(piece)).toString('base64');
-    if (seen.has(digest)) repeated += piece.length;
+  for (const chunk of chunks) {
+    const digest = Buffer.from(sha256(chunk)).toString('base64');
+    if (seen.has(digest)) repeated += chunk.length;
     seen.add(digest);
   }
   return (100 * repeated) / bytes;
@@ -84,8 +84,8 @@ async function run(context: Context): Promise<Row[]> {
   const path = join(context.folder('file'), 'long');
   longFile(path, context.sized(bytes_total, 16 * mebibyte));
   const bytes = new Uint8Array(await readFile(path));
-  const pieces = cutAll(bytes);
-  const stored = pieces.map((piece) => compress(piece).stored);
+  const chunks = cutAll(bytes);
+  const stored = chunks.map((chunk) => compress(chunk).stored);
   const over = (items: readonly Uint8Array[], work: (item: Uint8Array) => unknown) => () =>
     speed(bytes.length, () => {
       for (const item of items) work(item);
@@ -93,9 +93,9 @@ async function run(context: Context): Promise<Row[]> {
   const folder = join(context.folder('ours'), 'store');
   const found = await sampleSides<Stage | 'all', number>(samples, {
     cutting: () => speed(bytes.length, () => cutAll(bytes)),
-    'SHA-256': over(pieces, sha256),
+    'SHA-256': over(chunks, sha256),
     'CRC-32': over(stored, (item) => crc32(item)),
-    zstd: over(pieces, (piece) => compress(piece)),
+    zstd: over(chunks, (chunk) => compress(chunk)),
     all: () => storeAll(folder, bytes),
   });
   const speeds = stages.map((name) => ({ name, figures: found[name] ?? [] }));
@@ -116,7 +116,7 @@ async function run(context: Context): Promise<Row[]> {
       ...{ case: 'all together, beside one stage after another', ...all },
       ...{ rival: oneByOne, rivalName: 'stages' },
     },
-    { case: 'there twice', unit: '%', ours: repeatedPercent(pieces, bytes.length) },
+    { case: 'there twice', unit: '%', ours: repeatedPercent(chunks, bytes.length) },
   ];
 }
 

@@ -1,5 +1,5 @@
 /**
- * How much memory does a long content take on its way in and out? Random bytes, all pieces different, written as one
+ * How much memory does a long content take on its way in and out? Random bytes, all chunks different, written as one
  * stream and read as one, each way in a process of its own. What counts is all that is resident, the bare process
  * included, but for the map of LMDB's file, which the system takes back as it likes; beside it the anonymous part
  * alone, and all with the map. The map's part is looked at as the stream goes on, ten times a second.
@@ -45,7 +45,7 @@ async function peakBeyond(work: () => Promise<void>): Promise<StreamPeak> {
   }
 }
 
-/** One mebibyte again and again, with a number in every 4 KiB, so that no piece is there twice. */
+/** One mebibyte again and again, with a number in every 4 KiB, so that no chunk is there twice. */
 function* parts(total: number, seed: number): Generator<Uint8Array> {
   const block = Buffer.from(new Random(seed, 9).bytes(mebibyte));
   for (let written = 0, number = 0; written < total; written += mebibyte) {

@@ -20,7 +20,7 @@ import { openRestic } from './rivals/restic.js';
 
 const trees = fileURLToPath(new URL('../../bench/rivals/trees/', import.meta.url));
 const versions = 10;
-/** Averages of pieces, in KiB; the last is the default. */
+/** Averages of chunks, in KiB; the last is the default. */
 const averages = [16, 32, 64] as const;
 const kibibyte = 1024;
 
@@ -120,7 +120,7 @@ function rows(
     ...theirs.map((rival) => ({ case: `${what}: stored`, unit: 'MB', ours: last, ...rival })),
     ...ours.flatMap(({ average, megabytes, volumes }): Row[] => [
       {
-        case: `${what}: stored, pieces of ${average} KiB, beside the better`,
+        case: `${what}: stored, chunks of ${average} KiB, beside the better`,
         unit: 'MB',
         ours: megabytes,
         rivalName: better?.rivalName ?? 'restic, borg',

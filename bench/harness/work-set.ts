@@ -86,7 +86,7 @@ export function longFile(path: string, bytes_total: number): void {
       for (const name of sorted(source)) {
         const from = join(source, name);
         const stat = lstatSync(from);
-        // Beyond this a file is read in one piece that does not fit.
+        // Beyond this a file is read in one part that does not fit.
         if (!stat.isFile() || stat.size > 2 ** 30) continue;
         const bytes = readFileSync(from).subarray(0, bytes_total - written);
         for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);

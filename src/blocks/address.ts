@@ -25,7 +25,7 @@ export const BlockKind = {
   /** A stream or child map that left its record, and stays in metadata. */
   metadata: 2,
   /** Content bytes: a chunk. */
-  piece: 3,
+  chunk: 3,
   /** The tree of chunks that makes a large stream. */
   manifest: 4,
   /** A bucket's root: its rules and its top node. */

@@ -11,7 +11,7 @@ import type { Batch } from '../engine/engine.js';
 import { type Address, BlockKind } from './address.js';
 import type { Blocks } from './blocks.js';
 import type { BodyWriter } from './body.js';
-import { isPieceId, type PieceCare, type PieceStage } from './chunk-home.js';
+import { type ChunkCare, type ChunkStage, isChunkId } from './chunk-home.js';
 import { type ExtentBuilder, putExtents } from './extent.js';
 import { OneByOne } from './one-by-one.js';
 
@@ -23,7 +23,7 @@ const SPILL_BYTES = 4 * 1_048_576;
 /** Stages the blocks of one transaction. */
 export class BlockWriter {
   readonly blocks: Blocks;
-  readonly #pieces: PieceStage | undefined;
+  readonly #chunks: ChunkStage | undefined;
   #open: ExtentBuilder | undefined;
   #closed: ExtentBuilder[] = [];
   #closedBytes = 0;
@@ -33,25 +33,25 @@ export class BlockWriter {
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
-  /** Whether pieces were staged that were not to be had. */
-  hasPieces = false;
+  /** Whether chunks were staged that were not to be had. */
+  hasChunks = false;
 
   constructor(blocks: Blocks) {
     this.blocks = blocks;
-    this.#pieces = blocks.pieces?.stage();
+    this.#chunks = blocks.chunks?.stage();
   }
 
-  /** Stages a piece, whose first `plainLength` bytes in `body` hash to `address`, and returns its id. */
-  putPiece(body: BodyWriter, plainLength: number, address: Address, care?: PieceCare): number {
-    if (this.#pieces === undefined) return this.put(body, plainLength, address);
+  /** Stages a chunk, whose first `plainLength` bytes in `body` hash to `address`, and returns its id. */
+  putChunk(body: BodyWriter, plainLength: number, address: Address, care?: ChunkCare): number {
+    if (this.#chunks === undefined) return this.put(body, plainLength, address);
     this.blockCount++;
-    this.hasPieces = true;
-    return this.#pieces.put(body.bytes.subarray(0, plainLength), address, care);
+    this.hasChunks = true;
+    return this.#chunks.put(body.bytes.subarray(0, plainLength), address, care);
   }
 
   /** A block that is here already is referred to by what is staged. */
   uses(id: number): void {
-    if (isPieceId(id)) this.#pieces?.uses(id);
+    if (isChunkId(id)) this.#chunks?.uses(id);
   }
 
   /**
@@ -64,8 +64,8 @@ export class BlockWriter {
     address: Address,
     base?: { readonly id: number; readonly depth: number },
   ): number {
-    if (this.#pieces !== undefined && body.bytes[0] === BlockKind.piece) {
-      return this.putPiece(body, plainLength, address);
+    if (this.#chunks !== undefined && body.bytes[0] === BlockKind.chunk) {
+      return this.putChunk(body, plainLength, address);
     }
     this.#open ??= this.blocks.takeExtent();
     const { stored } = this.#open;
@@ -94,7 +94,7 @@ export class BlockWriter {
 
   /** Whether enough is staged that `spill` pays. */
   get heavy(): boolean {
-    return this.#closedBytes >= SPILL_BYTES || this.#pieces?.heavy === true;
+    return this.#closedBytes >= SPILL_BYTES || this.#chunks?.heavy === true;
   }
 
   /**
@@ -102,7 +102,7 @@ export class BlockWriter {
    * commit refers to them. `drain` waits for the last.
    */
   async spill(): Promise<void> {
-    await this.#pieces?.spill();
+    await this.#chunks?.spill();
     await this.#spills.begin(() => {
       const extents = this.#closed;
       this.#closed = [];
@@ -128,10 +128,10 @@ export class BlockWriter {
     return this.#spills.idle();
   }
 
-  /** Resolves when nothing is being written, and all pieces are on disk: what `emit` asks for. */
+  /** Resolves when nothing is being written, and all chunks are on disk: what `emit` asks for. */
   async prepare(): Promise<void> {
     await this.drain();
-    await this.#pieces?.prepare();
+    await this.#chunks?.prepare();
   }
 
   /** Puts all that is still staged into the transaction that moves the head; `settle` follows once it has landed. */
@@ -140,7 +140,7 @@ export class BlockWriter {
     this.#paying = this.blocks.owed;
     putExtents(batch, this.#paying);
     putExtents(batch, this.#closed);
-    this.#pieces?.emit(batch);
+    this.#chunks?.emit(batch);
   }
 
   /** What `emit` put has landed. */
@@ -150,12 +150,12 @@ export class BlockWriter {
     for (const extent of this.#closed) this.blocks.settled(extent);
     this.#closed = [];
     this.#closedBytes = 0;
-    this.#pieces?.settle();
+    this.#chunks?.settle();
   }
 
   /**
    * It was announced that what is staged would land, and it did not: others may have begun on it, and have stored
-   * patches on its blocks. So these go with what lands next. Pieces stay staged.
+   * patches on its blocks. So these go with what lands next. Chunks stay staged.
    */
   owe(): void {
     this.#closeExtent();
@@ -170,6 +170,6 @@ export class BlockWriter {
     for (const extent of this.#closed) this.blocks.dropped(extent);
     this.#closed = [];
     this.#closedBytes = 0;
-    this.#pieces?.discard();
+    this.#chunks?.discard();
   }
 }

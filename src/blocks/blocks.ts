@@ -15,7 +15,7 @@ import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, type Stored } from './body.js';
-import { isPieceId, type LongPieceRef, type PieceHome } from './chunk-home.js';
+import { type ChunkHome, isChunkId, type LongChunkRef } from './chunk-home.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
 
@@ -43,8 +43,8 @@ const REPLENISH_BELOW = 32_768;
 export class Blocks {
   readonly backend: Backend;
   readonly index: AddressIndex;
-  /** The home of pieces; without one they lie in extents. */
-  readonly pieces: PieceHome | undefined;
+  /** The home of chunks; without one they lie in extents. */
+  readonly chunks: ChunkHome | undefined;
   /** Extents that are not, or not surely, in the backend yet. */
   readonly #staged = new Map<number, ExtentBuilder>();
   /** Extents whose landing failed: whoever lands next takes them along, since it may build on them. */
@@ -52,9 +52,9 @@ export class Blocks {
   /** Extent 0 is never used, so that an id of 0 can mean: unknown. */
   readonly #numbers: Lease;
 
-  constructor(backend: Backend, pieces?: PieceHome) {
+  constructor(backend: Backend, chunks?: ChunkHome) {
     this.backend = backend;
-    this.pieces = pieces;
+    this.chunks = chunks;
     this.index = new AddressIndex(backend);
     this.#numbers = new Lease(backend, 'extents', EXTENT_NUMBER_MAX);
   }
@@ -78,13 +78,13 @@ export class Blocks {
     throw absentBlock(address, what, failure);
   }
 
-  /** The whole blocks of pieces, in their order, without holding up the event loop. For reading alone. */
+  /** The whole blocks of chunks, in their order, without holding up the event loop. For reading alone. */
   async fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]> {
-    const { pieces } = this;
-    const atHome = refs.every(({ id }) => isPieceId(id));
-    if (pieces !== undefined && atHome) {
+    const { chunks } = this;
+    const atHome = refs.every(({ id }) => isChunkId(id));
+    if (chunks !== undefined && atHome) {
       try {
-        return await pieces.fetch(refs, what);
+        return await chunks.fetch(refs, what);
       } catch (error) {
         if (!isIntegrityError(error)) throw error;
         // One by one, so that each is looked for by its address, and the one at fault is told.
@@ -93,22 +93,22 @@ export class Blocks {
     return refs.map(({ id, address }) => copyBytes(plain(this.read(id, address, what))));
   }
 
-  /** As `PieceHome.gather`; undefined also where some of the pieces are not at home. */
-  async gather(refs: readonly LongPieceRef[]): Promise<Uint8Array[] | undefined> {
-    return refs.every(({ id }) => isPieceId(id)) ? this.pieces?.gather(refs) : undefined;
+  /** As `ChunkHome.gather`; undefined also where some of the chunks are not at home. */
+  async gather(refs: readonly LongChunkRef[]): Promise<Uint8Array[] | undefined> {
+    return refs.every(({ id }) => isChunkId(id)) ? this.chunks?.gather(refs) : undefined;
   }
 
   #readAt(id: number, address: Address, what: string): Body {
-    if (isPieceId(id)) return pieceBody(this.#home(id).read(id, address, what));
+    if (isChunkId(id)) return chunkBody(this.#home(id).read(id, address, what));
     const body = this.#readUnverified(id, 0);
     verifyBlock(address, plain(body), what);
     return body;
   }
 
-  #home(id: number): PieceHome {
-    if (this.pieces !== undefined) return this.pieces;
-    const address = `piece ${id}`;
-    throw new RegaliaError('REGALIA_MISSING', 'this store has no home for pieces', { address });
+  #home(id: number): ChunkHome {
+    if (this.chunks !== undefined) return this.chunks;
+    const address = `chunk ${id}`;
+    throw new RegaliaError('REGALIA_MISSING', 'this store has no home for chunks', { address });
   }
 
   #readByAddress(address: Address, what: string): Body | undefined {
@@ -123,13 +123,13 @@ export class Blocks {
   }
 
   /**
-   * The id of the block, if it is here and sound, and has these links where they are told. A piece at home is believed
+   * The id of the block, if it is here and sound, and has these links where they are told. A chunk at home is believed
    * to be sound, until it was read in vain.
    */
   find(address: Address, links?: Uint8Array): number | undefined {
     for (const id of this.index.candidates(address)) {
       try {
-        if (isPieceId(id)) {
+        if (isChunkId(id)) {
           if (this.keeps(id, address)) return id;
           continue;
         }
@@ -143,9 +143,9 @@ export class Blocks {
     return undefined;
   }
 
-  /** Whether new references may lead there: a piece that is condemned goes. */
+  /** Whether new references may lead there: a chunk that is condemned goes. */
   keeps(id: number, address: Address): boolean {
-    return !isPieceId(id) || this.pieces?.holds(id, address) === true;
+    return !isChunkId(id) || this.chunks?.holds(id, address) === true;
   }
 
   #readUnverified(id: number, above: number): Body {
@@ -175,27 +175,27 @@ export class Blocks {
     return { form: readStored(row, start, end), bytes: row, end };
   }
 
-  /** Makes sure that `count` extents can be begun, and as many pieces staged, without waiting. */
+  /** Makes sure that `count` extents can be begun, and as many chunks staged, without waiting. */
   async reserve(count: number): Promise<void> {
     await this.#numbers.reserve(count);
-    await this.pieces?.reserve(count);
+    await this.chunks?.reserve(count);
   }
 
-  /** How many extents can be begun, and pieces staged, without waiting. */
+  /** How many extents can be begun, and chunks staged, without waiting. */
   get available(): number {
-    return Math.min(this.#numbers.available, this.pieces?.available ?? Number.POSITIVE_INFINITY);
+    return Math.min(this.#numbers.available, this.chunks?.available ?? Number.POSITIVE_INFINITY);
   }
 
   /** Begins to reserve more where few are left, without waiting for it. */
   replenish(): void {
     this.#numbers.replenish(REPLENISH_BELOW);
-    this.pieces?.replenish();
+    this.chunks?.replenish();
   }
 
   /** Gives back numbers that were reserved and not used. */
   async release(): Promise<void> {
     await this.#numbers.release();
-    await this.pieces?.release();
+    await this.chunks?.release();
   }
 
   /** An unused extent number; `reserve` came first. */
@@ -244,7 +244,7 @@ function storedIn(
   return { form: readStored(bytes, start, end), bytes, end };
 }
 
-function pieceBody(bytes: Uint8Array): Body {
+function chunkBody(bytes: Uint8Array): Body {
   return { bytes, start: 0, end: bytes.length, plainLength: bytes.length, depth: 0 };
 }
 

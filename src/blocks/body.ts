@@ -14,7 +14,7 @@
 import { ByteReader, ByteWriter } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 
-/** No body is longer: content pieces are at most 1 MiB, nodes far below. */
+/** No body is longer: content chunks are at most 1 MiB, nodes far below. */
 export const BODY_MAX = 2 * 1024 * 1024;
 
 /** The longest chain of patches under a body. */

@@ -1,8 +1,8 @@
 /**
- * Where pieces (the chunks of contents) are kept, if not among other blocks in extents: what the block store asks of
+ * Where chunks (the chunks of contents) are kept, if not among other blocks in extents: what the block store asks of
  * such a home. Who reads or writes a block need not know which of both it is.
  *
- *     id   below 2^44: extent number × 4,096 + slot        from 2^44 on: 2^44 + piece number
+ *     id   below 2^44: extent number × 4,096 + slot        from 2^44 on: 2^44 + chunk number
  *
  * Invariants: no block leaves a home unverified; a row that names bytes is written only once these are on disk.
  */
@@ -10,21 +10,21 @@
 import type { Batch } from '../engine/engine.js';
 import type { Address } from './address.js';
 
-/** Local ids from here on are those of pieces that have a home of their own. Persisted: never change. */
-export const PIECE_IDS = 2 ** 44;
-/** Numbers of pieces are 1 to this, exclusive. */
-export const PIECE_NUMBERS = 2 ** 32;
+/** Local ids from here on are those of chunks that have a home of their own. Persisted: never change. */
+export const CHUNK_IDS = 2 ** 44;
+/** Numbers of chunks are 1 to this, exclusive. */
+export const CHUNK_NUMBERS = 2 ** 32;
 
-export function isPieceId(id: number): boolean {
-  return id >= PIECE_IDS;
+export function isChunkId(id: number): boolean {
+  return id >= CHUNK_IDS;
 }
 
-export function pieceNumber(id: number): number {
-  return id - PIECE_IDS;
+export function chunkNumber(id: number): number {
+  return id - CHUNK_IDS;
 }
 
-/** A piece as others refer to it. */
-export interface PieceRef {
+/** A chunk as others refer to it. */
+export interface ChunkRef {
   readonly id: number;
   readonly address: Address;
 }
@@ -39,33 +39,33 @@ export interface ShardScrub {
   readonly cost: number;
 }
 
-/** A piece, and how many content bytes it has. */
-export interface LongPieceRef extends PieceRef {
+/** A chunk, and how many content bytes it has. */
+export interface LongChunkRef extends ChunkRef {
   readonly length: number;
 }
 
-export interface PieceHome {
+export interface ChunkHome {
   /**
    * The whole block, verified, for reading alone: a view that the next read spoils. REGALIA_MISSING where it is not
    * here or its volume is not, REGALIA_CORRUPT where no copy hashes to its address.
    */
   read(id: number, address: Address, what: string): Uint8Array;
   /** The same of several, in their order, as copies, without holding up the event loop. */
-  fetch(pieces: readonly PieceRef[], what: string): Promise<Uint8Array[]>;
+  fetch(chunks: readonly ChunkRef[], what: string): Promise<Uint8Array[]>;
   /**
-   * The content bytes of pieces, one behind the other and verified, in buffers of the caller's own, each of whole
-   * pieces: for long reads, past the cache. Undefined where some are not to be had so, for whatever reason: `fetch`
+   * The content bytes of chunks, one behind the other and verified, in buffers of the caller's own, each of whole
+   * chunks: for long reads, past the cache. Undefined where some are not to be had so, for whatever reason: `fetch`
    * them then, which tells it.
    */
-  gather(pieces: readonly LongPieceRef[]): Promise<Uint8Array[] | undefined>;
-  /** Whether the piece of that id has this address, and is not known to be damaged or away. Nothing is read. */
+  gather(chunks: readonly LongChunkRef[]): Promise<Uint8Array[] | undefined>;
+  /** Whether the chunk of that id has this address, and is not known to be damaged or away. Nothing is read. */
   holds(id: number, address: Address): boolean;
-  /** Reads every copy of a piece past all caches: a sound block, if there is one, and what is wrong with which copy. */
+  /** Reads every copy of a chunk past all caches: a sound block, if there is one, and what is wrong with which copy. */
   scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] };
   /** Reads every shard of a group past all caches, one for each step. */
   scrubGroup(group: number): Iterable<ShardScrub>;
-  /** A stage for the pieces of one transaction. */
-  stage(): PieceStage;
+  /** A stage for the chunks of one transaction. */
+  stage(): ChunkStage;
   /** As for extents: numbers that can be taken without waiting. */
   reserve(count: number): Promise<void>;
   readonly available: number;
@@ -90,22 +90,22 @@ export type Redundancy =
       readonly from: number;
     };
 
-/** How a piece is to be kept: a matter of this store alone, never hashed. */
-export interface PieceCare {
+/** How a chunk is to be kept: a matter of this store alone, never hashed. */
+export interface ChunkCare {
   /** The level of compression; 0 for none. */
   readonly level: number;
   readonly redundancy: Redundancy;
-  /** Tells contents apart: pieces of one content that are kept once are kept together. */
+  /** Tells contents apart: chunks of one content that are kept once are kept together. */
   readonly content: number;
-  /** Which piece of its content it is. */
+  /** Which chunk of its content it is. */
   readonly index: number;
 }
 
-/** The pieces of one transaction. */
-export interface PieceStage {
+/** The chunks of one transaction. */
+export interface ChunkStage {
   /** Stages a block, whose bytes are copied, and returns its id. */
-  put(block: Uint8Array, address: Address, care?: PieceCare): number;
-  /** A piece that is here already is referred to: it stays, or the transaction fails. */
+  put(block: Uint8Array, address: Address, care?: ChunkCare): number;
+  /** A chunk that is here already is referred to: it stays, or the transaction fails. */
   uses(id: number): void;
   /** Whether enough is staged that `spill` pays. */
   readonly heavy: boolean;

@@ -1,8 +1,8 @@
 /**
- * A content: the bytes of a stream that is too large to lie inline, kept as pieces and holes, its parts, and referred
+ * A content: the bytes of a stream that is too large to lie inline, kept as chunks and holes, its parts, and referred
  * to by the address of one block. What it is follows from its parts alone:
  *
- *     one piece        the piece itself
+ *     one chunk        the chunk itself
  *     one hole         a manifest of level 1 that lists the hole
  *     more parts       the top manifest of a tree whose leaves are the parts
  *

@@ -9,7 +9,7 @@
  */
 import { BlockKind } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import { malformed, pieceBytes } from './chunk.js';
+import { chunkBytes, malformed } from './chunk.js';
 import type { ContentRef } from './content.js';
 import { type Child, isHole, Manifest, type Part } from './manifest.js';
 import { ManifestCache } from './manifest-cache.js';
@@ -56,21 +56,21 @@ export class Cursor {
   }
 
   /**
-   * The top manifest, or undefined where the content is one piece; its bytes are given to `piece` then, as a view that
+   * The top manifest, or undefined where the content is one chunk; its bytes are given to `chunk` then, as a view that
    * the next read spoils. Errors as `ContentReader.read`, here and below.
    */
-  top(piece?: (bytes: Uint8Array) => void): Visited | undefined {
+  top(chunk?: (bytes: Uint8Array) => void): Visited | undefined {
     if (this.#path !== undefined) return this.#path[0];
     const known = this.#cache.get(this.#ref.address);
     const top = known === undefined ? readTop(this.#blocks, this.#ref) : known;
     if (known !== undefined) checkTop(known, this.#ref);
     else if (top instanceof Manifest) this.#cache.add(this.#ref.address, top);
     this.#path = top instanceof Uint8Array ? [] : [{ start: 0, manifest: top, last: true }];
-    if (top instanceof Uint8Array) piece?.(top);
+    if (top instanceof Uint8Array) chunk?.(top);
     return this.#path[0];
   }
 
-  /** The steps from the top to the part over the byte `at`; none where the content is one piece. */
+  /** The steps from the top to the part over the byte `at`; none where the content is one chunk. */
   *steps(at: number): Generator<Step, void, undefined> {
     let above = this.top();
     for (let depth = 1; above !== undefined; depth++) {
@@ -120,13 +120,13 @@ function stepTo(above: Visited, at: number): Step {
   return { part: manifest.part(index), start: start + manifest.startOf(index), above, index };
 }
 
-/** The top manifest; where the content is one piece, its bytes, as a view that the next read spoils. */
+/** The top manifest; where the content is one chunk, its bytes, as a view that the next read spoils. */
 export function readTop(blocks: BlockReads, ref: ContentRef): Manifest | Uint8Array {
   const { bytes, start, end, plainLength } = blocks.read(ref.id, ref.address, 'content');
-  if (bytes[start] === BlockKind.piece) {
-    const piece = pieceBytes(bytes.subarray(start, start + plainLength));
-    checkLength('piece', ref.length, piece.length);
-    return piece;
+  if (bytes[start] === BlockKind.chunk) {
+    const chunk = chunkBytes(bytes.subarray(start, start + plainLength));
+    checkLength('chunk', ref.length, chunk.length);
+    return chunk;
   }
   const manifest = new Manifest(bytes.subarray(start, end), plainLength);
   checkTop(manifest, ref);
@@ -159,17 +159,17 @@ function checkManifest(manifest: Manifest, child: Child, level: number, last: bo
   if (!last && !manifest.ended) throw malformed('manifest', 4, 'a child that ends it', 'none');
 }
 
-/** A piece's content bytes, as a view that the next read spoils. */
-export function readPiece(blocks: BlockReads, child: Child): Uint8Array {
-  const { bytes, start, plainLength } = blocks.read(child.id, child.address, 'piece');
-  return checkedPiece(bytes.subarray(start, start + plainLength), child);
+/** A chunk's content bytes, as a view that the next read spoils. */
+export function readChunk(blocks: BlockReads, child: Child): Uint8Array {
+  const { bytes, start, plainLength } = blocks.read(child.id, child.address, 'chunk');
+  return checkedChunk(bytes.subarray(start, start + plainLength), child);
 }
 
-/** The content bytes of a piece's block, as a view. REGALIA_FORMAT where its manifest says another length. */
-export function checkedPiece(block: Uint8Array, { length }: Child): Uint8Array {
-  const piece = pieceBytes(block);
-  checkLength('piece', length, piece.length);
-  return piece;
+/** The content bytes of a chunk's block, as a view. REGALIA_FORMAT where its manifest says another length. */
+export function checkedChunk(block: Uint8Array, { length }: Child): Uint8Array {
+  const chunk = chunkBytes(block);
+  checkLength('chunk', length, chunk.length);
+  return chunk;
 }
 
 function checkLength(what: string, expected: number, actual: number): void {

@@ -1,13 +1,13 @@
 /**
- * Cuts bytes into pieces and holes: bytes are gathered until the end of a piece is sure.
+ * Cuts bytes into chunks and holes: bytes are gathered until the end of a chunk is sure.
  *
- *     push -> [run of zeros: a number] -> [gathered: below one longest piece] -> splitter -> piece
+ *     push -> [run of zeros: a number] -> [gathered: below one longest chunk] -> splitter -> chunk
  *                                      -> hole
  *
  * Zeros at the end of what came are withheld, as a number, until it is known whether they are a hole: from 65,536 on
- * they are one, and end where another byte comes. A hole ends the piece before it; what follows is cut anew.
+ * they are one, and end where another byte comes. A hole ends the chunk before it; what follows is cut anew.
  *
- * Invariants: the parts are a function of the bytes alone, however they were pushed; memory is bounded by one piece, of
+ * Invariants: the parts are a function of the bytes alone, however they were pushed; memory is bounded by one chunk, of
  * zeros none is kept; a cutter that was told to stop gives no more parts, and forgets what it was shown too much.
  */
 import { findHole, HOLE_MIN, ZEROS, zerosEnd, zerosStart } from './holes.js';
@@ -15,8 +15,8 @@ import type { Splitter } from './splitter.js';
 
 /** Takes parts in their order. Each returns whether to go on. */
 export interface PartTaker {
-  /** The piece `bytes[start..end]`: a view that the next push spoils. */
-  piece(bytes: Uint8Array, start: number, end: number): boolean;
+  /** The chunk `bytes[start..end]`: a view that the next push spoils. */
+  chunk(bytes: Uint8Array, start: number, end: number): boolean;
   hole(length: number): boolean;
 }
 
@@ -25,7 +25,7 @@ export class Cutter {
   readonly #taker: PartTaker;
   /** Where the next part begins in the content. */
   #offset = 0;
-  /** Bytes of no piece yet lie in `#gathered[#start..#end]`. */
+  /** Bytes of no chunk yet lie in `#gathered[#start..#end]`. */
   #gathered = new Uint8Array(0);
   #start = 0;
   #end = 0;
@@ -114,7 +114,7 @@ export class Cutter {
   /** No more bytes come. */
   end(): void {
     this.#endZeros();
-    this.#endPieces();
+    this.#endChunks();
   }
 
   /** What comes next is no zero, or the end: the zeros that came last are as many as they will be. */
@@ -125,14 +125,14 @@ export class Cutter {
       this.#push(ZEROS, 0, zeros);
       return;
     }
-    this.#endPieces();
+    this.#endChunks();
     if (this.#stopped) return;
     this.#offset += zeros;
     this.#stopped = !this.#taker.hole(zeros);
   }
 
   /** Cuts all that is gathered: a hole or the end follows. */
-  #endPieces(): void {
+  #endChunks(): void {
     while (this.#end > this.#start && !this.#stopped) this.#cutGathered();
   }
 
@@ -140,7 +140,7 @@ export class Cutter {
   #push(bytes: Uint8Array, from: number, until: number): void {
     const { bytesMax } = this.#splitter;
     let at = from;
-    // What lies gathered is joined by as much as it needs for one piece, until none of it is left.
+    // What lies gathered is joined by as much as it needs for one chunk, until none of it is left.
     while (this.#end > this.#start && at < until && !this.#stopped) {
       const count = Math.min(until - at, bytesMax - (this.#end - this.#start));
       this.#gather(bytes, at, at + count);
@@ -179,11 +179,11 @@ export class Cutter {
     this.#start = this.#cut(this.#gathered, this.#start, this.#end);
   }
 
-  /** Gives the first piece of what is shown, and returns its end. */
+  /** Gives the first chunk of what is shown, and returns its end. */
   #cut(bytes: Uint8Array, start: number, end: number): number {
     const until = this.#splitter.cut(bytes, start, end, this.#offset);
     this.#offset += until - start;
-    this.#stopped = !this.#taker.piece(bytes, start, until);
+    this.#stopped = !this.#taker.chunk(bytes, start, until);
     return until;
   }
 }

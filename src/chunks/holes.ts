@@ -2,7 +2,7 @@
  * Holes: runs of zero bytes that are long enough to be told by their length alone.
  *
  *     bytes    d d d 0 0 0 … 0 0 d d d            65,536 zeros and more, as far as they go
- *     parts    [ piece ][  hole  ][ piece ]       the piece ends where the hole begins, cutting begins anew behind it
+ *     parts    [ chunk ][  hole  ][ chunk ]       the chunk ends where the hole begins, cutting begins anew behind it
  *
  * A hole is found by content, never by how the bytes came: written zeros, a gap that was left, and a stream that was
  * made longer have one address. Invariant: a run is taken as far as it goes to both sides, so no two holes touch.

@@ -1,7 +1,7 @@
 /**
- * Long reads: pieces that follow each other come in large buffers, as their home gathers them.
+ * Long reads: chunks that follow each other come in large buffers, as their home gathers them.
  *
- *     parts      [ piece ][ piece ][   hole   ][ piece ]
+ *     parts      [ chunk ][ chunk ][   hole   ][ chunk ]
  *     gathered   [ a ......... a ]             [ a ... ]      cut to what is asked for, each in a buffer of its own
  *
  * Invariant: no two of the results share a buffer, since whoever gets one may give its buffer away.
@@ -19,25 +19,25 @@ export interface Asked {
 
 /**
  * The bytes of parts that follow each other, of which only the first and the last may be asked for in part. Undefined
- * where they cannot be gathered. REGALIA_FORMAT for a piece that holds a hole.
+ * where they cannot be gathered. REGALIA_FORMAT for a chunk that holds a hole.
  */
 export async function gatherParts(
   blocks: Pick<Blocks, 'gather'>,
   parts: readonly Asked[],
 ): Promise<Uint8Array[] | undefined> {
-  const pieces = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
-  if (pieces.length === 0) return undefined;
-  const gathered = await blocks.gather(pieces);
+  const chunks = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
+  if (chunks.length === 0) return undefined;
+  const gathered = await blocks.gather(chunks);
   if (gathered === undefined) return undefined;
-  checkPieces(pieces, gathered);
-  return pieces.length === parts.length ? trimmed(parts, gathered) : apart(parts, gathered);
+  checkChunks(chunks, gathered);
+  return chunks.length === parts.length ? trimmed(parts, gathered) : apart(parts, gathered);
 }
 
-function checkPieces(pieces: readonly Child[], gathered: readonly Uint8Array[]): void {
+function checkChunks(chunks: readonly Child[], gathered: readonly Uint8Array[]): void {
   const rest = new Rest(gathered);
-  for (const { length } of pieces) {
-    const piece = rest.take(length);
-    checkNoHole(piece, 0, length);
+  for (const { length } of chunks) {
+    const chunk = rest.take(length);
+    checkNoHole(chunk, 0, length);
   }
 }
 
@@ -60,7 +60,7 @@ function apart(parts: readonly Asked[], gathered: readonly Uint8Array[]): Uint8A
   });
 }
 
-/** Pieces taken one after the other from buffers of whole pieces. */
+/** Chunks taken one after the other from buffers of whole chunks. */
 class Rest {
   readonly #buffers: readonly Uint8Array[];
   #index = 0;

@@ -8,7 +8,7 @@
 import { type Address, addressKey } from '../blocks/address.js';
 import type { Manifest } from './manifest.js';
 
-/** They stand for 93 parts each in the mean: with pieces of 64 KiB, for 12 GiB. */
+/** They stand for 93 parts each in the mean: with chunks of 64 KiB, for 12 GiB. */
 const MOST = 2_048;
 
 const caches = new WeakMap<object, ManifestCache>();

@@ -1,5 +1,5 @@
 /**
- * Manifests: the nodes of the tree over a content's parts, which are pieces and holes.
+ * Manifests: the nodes of the tree over a content's parts, which are chunks and holes.
  *
  *     manifest   kind u8 = 4 | version u8 = 1 | algorithm u8 | level u8 | varint count | child × count
  *     child      varint length × 2 | digest 32           length: logical bytes beneath, at least 1
@@ -11,11 +11,11 @@
  * else where the level ends. All but the last node of a level thus have 32 to 256 children, 93 in the mean (31 + 64 ×
  * (1 − (63/64)^225)), about 3.8 KiB with links; 3 in 100 are cut at 256. A hole has no digest and ends none.
  *
- * Digests are as good as random, so a node's end depends on what is near it. An inserted piece changes its own node;
- * the ends behind it stay, unless the node grew beyond 256 or the piece is an end itself (1 in 64). Then the ends of
+ * Digests are as good as random, so a node's end depends on what is near it. An inserted chunk changes its own node;
+ * the ends behind it stay, unless the node grew beyond 256 or the chunk is an end itself (1 in 64). Then the ends of
  * old and new fall together again at the first matching child that both take, and more than half of the matching
  * ones are such. Simulated, 3,000 insertions: a level gets one new node in 92 of 100, two in nearly all others, three
- * in three cases. Where one piece repeats, nodes are cut by count, but are then equal as well. Whoever mines pieces
+ * in three cases. Where one chunk repeats, nodes are cut by count, but are then equal as well. Whoever mines chunks
  * harms the manifests of that content alone.
  */
 import {
@@ -29,7 +29,7 @@ import { type BodyWriter, readU48 } from '../blocks/body.js';
 import { ByteReader } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { checkHeader, PIECE_MAX } from './chunk.js';
+import { CHUNK_MAX, checkHeader } from './chunk.js';
 import { CONTENT_MAX } from './content.js';
 import { HOLE_MIN } from './holes.js';
 
@@ -51,7 +51,7 @@ export interface Child {
   readonly length: number;
 }
 
-/** A run of zeros in the place of a piece. */
+/** A run of zeros in the place of a chunk. */
 export interface Hole {
   readonly address: undefined;
   readonly length: number;
@@ -158,7 +158,7 @@ export class Manifest {
       const hole = head % 2 === 1;
       const length = (head - (head % 2)) / 2;
       this.#checkLength(reader, length, hole);
-      if (hole && i > 0 && this.isHole(i - 1)) reader.fail('a piece behind a hole', 'a hole');
+      if (hole && i > 0 && this.isHole(i - 1)) reader.fail('a chunk behind a hole', 'a hole');
       end += length;
       if (end > CONTENT_MAX) reader.fail('a sum below 2^51', 'a larger one');
       this.ends[i] = end;
@@ -173,7 +173,7 @@ export class Manifest {
   #checkLength(reader: ByteReader, length: number, hole: boolean): void {
     if (hole && this.level > 1) reader.fail('a manifest', 'a hole');
     const least = hole ? HOLE_MIN : 1;
-    const most = this.level === 1 && !hole ? PIECE_MAX : CONTENT_MAX;
+    const most = this.level === 1 && !hole ? CHUNK_MAX : CONTENT_MAX;
     if (length < least || length > most) {
       reader.fail(`a length of ${least} to ${most}`, `${length}`);
     }

@@ -10,7 +10,7 @@ import { copyBytes, EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { type ContentRef, checkRange } from './content.js';
-import { Cursor, checkedPiece, readPiece } from './cursor.js';
+import { Cursor, checkedChunk, readChunk } from './cursor.js';
 import { ZEROS } from './holes.js';
 import { type Asked, gatherParts } from './long-read.js';
 import { isHole } from './manifest.js';
@@ -27,14 +27,14 @@ export interface ReadOptions {
 /** What a reader of contents needs of the block store. */
 export type ContentReads = Pick<Blocks, 'read' | 'fetch' | 'gather'>;
 
-/** Longer ranges are gathered, past the cache of pieces. */
+/** Longer ranges are gathered, past the cache of chunks. */
 const SHORT_MAX = 1_048_576;
 
 export class ContentReader {
   readonly #blocks: ContentReads;
   readonly #ref: ContentRef;
   readonly #cursor: Cursor;
-  /** The bytes of a content that is one piece, from the look at its top until they are first used. */
+  /** The bytes of a content that is one chunk, from the look at its top until they are first used. */
   #single = EMPTY;
 
   constructor(blocks: ContentReads, ref: ContentRef) {
@@ -63,15 +63,15 @@ export class ContentReader {
   }
 
   /**
-   * The same piece by piece: each is a private copy, and comes after a turn of the event loop; what follows is fetched
+   * The same chunk by chunk: each is a private copy, and comes after a turn of the event loop; what follows is fetched
    * meanwhile, some MiB ahead. Errors as `read`, and REGALIA_ABORTED.
    */
-  pieces(start = 0, end = this.length, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  chunks(start = 0, end = this.length, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
     checkRange(start, end, this.length);
-    return this.#piecesOf(start, end, signal);
+    return this.#chunksOf(start, end, signal);
   }
 
-  async *#piecesOf(
+  async *#chunksOf(
     start: number,
     end: number,
     signal: AbortSignal | undefined,
@@ -105,14 +105,14 @@ export class ContentReader {
   async #fetch(parts: readonly Asked[]): Promise<Uint8Array[]> {
     const single = this.#takeSingle();
     if (single.length > 0) return parts.map(({ from, until }) => single.slice(from, until));
-    const pieces = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
-    const blocks = await this.#blocks.fetch(pieces, 'piece');
+    const chunks = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
+    const blocks = await this.#blocks.fetch(chunks, 'chunk');
     let next = 0;
     return parts.map(({ part, from, until }) => {
       if (isHole(part)) return new Uint8Array(until - from);
-      const piece = checkedPiece(blocks[next++] as Uint8Array, part);
+      const chunk = checkedChunk(blocks[next++] as Uint8Array, part);
       // Not `slice`: the view may be a Buffer, whose slices alias it.
-      return new Uint8Array(piece.subarray(from, until));
+      return new Uint8Array(chunk.subarray(from, until));
     });
   }
 
@@ -122,18 +122,18 @@ export class ContentReader {
    */
   readable(options: ReadOptions = {}): ReadableStream<Uint8Array> {
     const { start = 0, end = this.length, signal } = options;
-    const pieces = this.pieces(start, end, signal);
-    let piece = EMPTY;
+    const chunks = this.chunks(start, end, signal);
+    let chunk = EMPTY;
     const pull = async (controller: ReadableByteStreamController): Promise<void> => {
       const request = controller.byobRequest;
-      if (piece.length === 0) {
-        const next = await pieces.next();
-        piece = next.done === true ? EMPTY : next.value;
+      if (chunk.length === 0) {
+        const next = await chunks.next();
+        chunk = next.done === true ? EMPTY : next.value;
       }
       const view = request?.view ?? undefined;
-      const count = Math.min(piece.length, view?.byteLength ?? piece.length);
-      const part = piece.subarray(0, count);
-      piece = view === undefined ? EMPTY : piece.subarray(count);
+      const count = Math.min(chunk.length, view?.byteLength ?? chunk.length);
+      const part = chunk.subarray(0, count);
+      chunk = view === undefined ? EMPTY : chunk.subarray(count);
       if (count === 0) controller.close();
       else if (view === undefined) controller.enqueue(part);
       else new Uint8Array(view.buffer, view.byteOffset, count).set(part);
@@ -141,7 +141,7 @@ export class ContentReader {
       request?.respond(count);
     };
     const cancel = async (): Promise<void> => {
-      await pieces.return();
+      await chunks.return();
     };
     return new ReadableStream({ type: 'bytes', pull, cancel }, { highWaterMark: 0 });
   }
@@ -152,13 +152,13 @@ export class ContentReader {
     const single = this.#takeSingle();
     if (single.length > 0) return single.subarray(from, until);
     if (isHole(part)) return ZEROS.subarray(0, Math.min(until - from, ZEROS.length));
-    return readPiece(this.#blocks, part).subarray(from, until);
+    return readChunk(this.#blocks, part).subarray(from, until);
   }
 
   /** What of the part over the byte `at` is asked for; of a hole at most 64 KiB. */
   #askedAt(at: number, end: number): Asked {
-    this.#cursor.top((piece) => {
-      this.#single = copyBytes(piece);
+    this.#cursor.top((chunk) => {
+      this.#single = copyBytes(chunk);
     });
     const { part, start } = this.#cursor.partAt(at);
     const from = at - start;
@@ -167,7 +167,7 @@ export class ContentReader {
     return { part, from, until };
   }
 
-  /** What is held of a content that is one piece: a reader that is kept shall not keep its bytes. */
+  /** What is held of a content that is one chunk: a reader that is kept shall not keep its bytes. */
   #takeSingle(): Uint8Array {
     const single = this.#single;
     this.#single = EMPTY;

@@ -15,7 +15,7 @@
  * cut before it is asked.
  *
  * Where to stop. Let p, at or behind the end of the new bytes, be a cut of the new parts and of the old ones. From p on
- * both have the same bytes. If the first of them is no zero, p is where a piece begins in both, and all that follows
+ * both have the same bytes. If the first of them is no zero, p is where a chunk begins in both, and all that follows
  * depends on those bytes and their places alone. If it is a zero, it belongs to a run that ends at the same place b in
  * both, and begins perhaps at different ones. A run that begins before p has a cut within, so it is no hole, and b − p
  * is below 65,536; hence it is no hole in the other either, whether it begins there before p or at p. If it begins at
@@ -23,7 +23,7 @@
  */
 import { copyBytes } from '../ground/bytes.js';
 import type { ContentRef } from './content.js';
-import { Cursor, readPiece } from './cursor.js';
+import { Cursor, readChunk } from './cursor.js';
 import { HOLE_MIN, zerosEnd } from './holes.js';
 import { type Child, isHole } from './manifest.js';
 import type { Unfinished } from './manifest-builder.js';
@@ -58,8 +58,8 @@ export async function rewrite(
     return writer.gather(editedBytes(old, edit, options.signal), inlineMax, options);
   }
   if (edit.source === undefined && edit.at <= inlineMax) {
-    const pieces = new ContentReader(blocks, old).pieces(0, edit.at, options.signal);
-    return writer.gather(pieces, inlineMax, options);
+    const chunks = new ContentReader(blocks, old).chunks(0, edit.at, options.signal);
+    return writer.gather(chunks, inlineMax, options);
   }
   return rewriteContent(writer, blocks, old, edit, options);
 }
@@ -163,7 +163,7 @@ class Rewriting {
       const { part, start: begun } = this.#cursor.partAt(start - 1);
       if (!isHole(part)) {
         const count = start - begun;
-        zeros = zerosEnd(this.#piece(part, begun), 0, count) === count;
+        zeros = zerosEnd(this.#chunk(part, begun), 0, count) === count;
       }
       start = begun;
     }
@@ -189,19 +189,19 @@ class Rewriting {
       const end = Math.min(until, start + part.length);
       if (isHole(part)) this.#writer.zeros(end - at);
       else {
-        const bytes = this.#piece(part, start).subarray(at - start, end - start);
+        const bytes = this.#chunk(part, start).subarray(at - start, end - start);
         await this.#writer.pushAll(bytes, this.#signal);
-        // The next cut is mostly near: no piece is read that it does not need.
+        // The next cut is mostly near: no chunk is read that it does not need.
         if (looks) await this.#writer.settle(this.#signal);
       }
       at = end;
     }
   }
 
-  /** An old piece, as a copy: what is looked up spoils views. The last is kept: most edits lie within one. */
-  #piece(part: Child, start: number): Uint8Array {
+  /** An old chunk, as a copy: what is looked up spoils views. The last is kept: most edits lie within one. */
+  #chunk(part: Child, start: number): Uint8Array {
     if (this.#last?.start !== start) {
-      this.#last = { start, bytes: copyBytes(readPiece(this.#blocks, part)) };
+      this.#last = { start, bytes: copyBytes(readChunk(this.#blocks, part)) };
     }
     return this.#last.bytes;
   }

@@ -1,8 +1,8 @@
 /**
- * Sources: whatever yields bytes or text piece by piece, read one piece at a time.
+ * Sources: whatever yields bytes or text part by part, read one part at a time.
  *
- * Invariants: a source is never read ahead; an abort is heard while a piece is awaited; a source that was left before
- * its end is closed, and an end or a failure of its own is not; text is UTF-8, and a character may lie across pieces.
+ * Invariants: a source is never read ahead; an abort is heard while a part is awaited; a source that was left before
+ * its end is closed, and an end or a failure of its own is not; text is UTF-8, and a character may lie across chunks.
  *
  * Closing is not awaited after an abort: a source that never answers would keep the caller waiting for ever.
  */

@@ -1,6 +1,6 @@
 /**
- * Where pieces end. A splitter is a pure function of the bytes that follow the last end and, on a grid, of where they
- * lie: so the pieces of a content depend on its bytes and its rule alone, never on how they arrived.
+ * Where chunks end. A splitter is a pure function of the bytes that follow the last end and, on a grid, of where they
+ * lie: so the chunks of a content depend on its bytes and its rule alone, never on how they arrived.
  *
  * The writer shows it either `bytesMax` bytes or all that is left before a hole or the end. What it answers depends on
  * the bytes before its answer alone: those behind, and the end of what is shown, count only where it answers with that
@@ -8,11 +8,11 @@
  */
 import { assert } from '../ground/errors.js';
 import { Cdc } from '../kernels/cdc.js';
-import { PIECE_MAX } from './chunk.js';
+import { CHUNK_MAX } from './chunk.js';
 
 /**
  * How contents are cut, by rule. `fixed`: at multiples of `bytes`, which suits what is rewritten in place. `content`:
- * where the bytes themselves have it, so that what is inserted moves few cuts; pieces have `bytesMin` to `bytesMax`
+ * where the bytes themselves have it, so that what is inserted moves few cuts; chunks have `bytesMin` to `bytesMax`
  * bytes, about `bytesAverage` in the mean, which is a power of two.
  */
 export type Chunking =
@@ -25,12 +25,12 @@ export type Chunking =
     };
 
 export interface Splitter {
-  /** The shortest piece, in bytes; first and last ones, and those beside holes, may be shorter. */
+  /** The shortest chunk, in bytes; first and last ones, and those beside holes, may be shorter. */
   readonly bytesMin: number;
-  /** The longest piece, in bytes. */
+  /** The longest chunk, in bytes. */
   readonly bytesMax: number;
   /**
-   * Where the piece that begins at `start` ends: above `start`, at most `end`. Bytes up to `end` are shown; the one at
+   * Where the chunk that begins at `start` ends: above `start`, at most `end`. Bytes up to `end` are shown; the one at
    * `start` is the content's at `offset`.
    */
   cut(bytes: Uint8Array, start: number, end: number, offset: number): number;
@@ -42,9 +42,9 @@ export function splitterOf(chunking: Chunking | Splitter): Splitter {
   return chunking.kind === 'fixed' ? gridOf(chunking.bytes) : byContent(chunking);
 }
 
-/** Pieces end at multiples of `bytes`: what is rewritten in place leaves all others as they are. */
+/** Chunks end at multiples of `bytes`: what is rewritten in place leaves all others as they are. */
 function gridOf(bytes: number): Splitter {
-  assert(Number.isInteger(bytes) && bytes >= 1 && bytes <= PIECE_MAX, 'pieces fit their format');
+  assert(Number.isInteger(bytes) && bytes >= 1 && bytes <= CHUNK_MAX, 'chunks fit their format');
   return {
     bytesMin: bytes,
     bytesMax: bytes,
@@ -52,14 +52,14 @@ function gridOf(bytes: number): Splitter {
   };
 }
 
-/** The last one asked for: contents of a transaction mostly have one rule, and its tables take longer than a piece. */
+/** The last one asked for: contents of a transaction mostly have one rule, and its tables take longer than a chunk. */
 let last: { readonly text: string; readonly splitter: Splitter } | undefined;
 
-/** Pieces end where a hash of the bytes before has it (see kernels/cdc.ts), wherever they lie. */
+/** Chunks end where a hash of the bytes before has it (see kernels/cdc.ts), wherever they lie. */
 function byContent({ bytesMin, bytesAverage, bytesMax }: Chunking & { kind: 'content' }): Splitter {
   const text = `${bytesMin} ${bytesAverage} ${bytesMax}`;
   if (last?.text === text) return last.splitter;
-  assert(bytesMax <= PIECE_MAX, 'pieces fit their format');
+  assert(bytesMax <= CHUNK_MAX, 'chunks fit their format');
   const cdc = new Cdc({ bytesMin, bytesAvg: bytesAverage, bytesMax });
   const cut: Splitter['cut'] = (bytes, start, end) => cdc.cut(bytes, start, end);
   last = { text, splitter: { bytesMin, bytesMax, cut } };

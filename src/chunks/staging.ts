@@ -4,8 +4,8 @@
  * `BlockSink` is the seam between cutting and keeping. What lies behind it may compress blocks, or put them elsewhere
  * than beside the metadata; addresses cover plain bytes, so nothing above can tell.
  *
- * Staged blocks are not in the store's index yet. A `PieceIndex` remembers the latest of them, so that a transaction
- * stores no piece twice; it is bounded, since older ones have been spilled by then, and are found through the store.
+ * Staged blocks are not in the store's index yet. A `ChunkIndex` remembers the latest of them, so that a transaction
+ * stores no chunk twice; it is bounded, since older ones have been spilled by then, and are found through the store.
  * What it forgets too early is stored again: that costs room, and alters no address.
  */
 import {
@@ -18,7 +18,7 @@ import {
 import type { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { type BodyWriter, readU48 } from '../blocks/body.js';
-import type { PieceCare } from '../blocks/chunk-home.js';
+import type { ChunkCare } from '../blocks/chunk-home.js';
 
 /** A staged block. */
 export interface Staged {
@@ -40,7 +40,7 @@ export interface BlockSink {
 const REMEMBERED_MAX = 16_384;
 
 /** The blocks that one transaction has staged, by address. It ends with the transaction. */
-export class PieceIndex {
+export class ChunkIndex {
   readonly #ids = new Map<string, number>();
 
   get size(): number {
@@ -68,47 +68,47 @@ const RESERVE_SPARE = 64;
 /** The last in line to stage, by store: what one reserves, another must not take before it is resumed. */
 const lines = new WeakMap<Blocks, Promise<unknown>>();
 
-/** How the pieces of a content are to be kept. */
-export type Keeping = Pick<PieceCare, 'level' | 'redundancy'>;
+/** How the chunks of a content are to be kept. */
+export type Keeping = Pick<ChunkCare, 'level' | 'redundancy'>;
 
-/** Keeps blocks in the store's own extents, and pieces in their home. */
+/** Keeps blocks in the store's own extents, and chunks in their home. */
 export class StoreSink implements BlockSink {
   readonly #blocks: Blocks;
   readonly #writer: BlockWriter;
-  readonly #pieces: PieceIndex;
+  readonly #chunks: ChunkIndex;
 
   readonly #keeping: Keeping | undefined;
-  /** Of the first piece that was new: it tells the content from others. */
+  /** Of the first chunk that was new: it tells the content from others. */
   #content = 0;
   #index = 0;
 
-  constructor(blocks: Blocks, writer: BlockWriter, pieces: PieceIndex, keeping?: Keeping) {
+  constructor(blocks: Blocks, writer: BlockWriter, chunks: ChunkIndex, keeping?: Keeping) {
     this.#blocks = blocks;
     this.#writer = writer;
-    this.#pieces = pieces;
+    this.#chunks = chunks;
     this.#keeping = keeping;
   }
 
   keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged {
     const address = addressOf(algorithm, body.bytes.subarray(0, plainLength));
-    const staged = this.#pieces.find(address);
+    const staged = this.#chunks.find(address);
     if (staged !== undefined) return { address, id: staged };
-    // A manifest whose pieces were forgotten since has links that lead nowhere: it is stored with those of now.
+    // A manifest whose chunks were forgotten since has links that lead nowhere: it is stored with those of now.
     const links = body.bytes.subarray(plainLength, body.length);
     const there = this.#blocks.find(address, links);
     if (there !== undefined) {
       this.#writer.uses(there);
       return { address, id: there };
     }
-    const isPiece = body.bytes[0] === BlockKind.piece;
-    const id = isPiece
-      ? this.#writer.putPiece(body, plainLength, address, this.#care(address))
+    const isChunk = body.bytes[0] === BlockKind.chunk;
+    const id = isChunk
+      ? this.#writer.putChunk(body, plainLength, address, this.#care(address))
       : this.#writer.put(body, plainLength, address);
-    this.#pieces.add(address, id);
+    this.#chunks.add(address, id);
     return { address, id };
   }
 
-  #care(address: Address): PieceCare | undefined {
+  #care(address: Address): ChunkCare | undefined {
     if (this.#keeping === undefined) return undefined;
     const index = this.#index++;
     if (index === 0) this.#content = readU48(address, 1) % 2 ** 31;

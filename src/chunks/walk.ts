@@ -1,12 +1,12 @@
 /**
  * Every block of a content, children first: for packs, which send a block after all that it refers to, and for
- * verification. Manifests are read and checked, pieces are named and not read, holes are no blocks. Memory is one path.
+ * verification. Manifests are read and checked, chunks are named and not read, holes are no blocks. Memory is one path.
  *
  * A block that a content holds again and again is visited once a node. A hostile content may still repeat few
  * blocks without end: whoever walks what others made passes `skip`, which also prunes what a receiver has.
  */
 import { type Address, addressKey, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
-import { malformed, pieceBytes } from './chunk.js';
+import { chunkBytes, malformed } from './chunk.js';
 import type { ContentRef } from './content.js';
 import { type BlockReads, readManifest, readTop } from './cursor.js';
 import { type Child, decodeManifest, isHole, type Manifest } from './manifest.js';
@@ -15,7 +15,7 @@ export interface ContentBlock {
   readonly address: Address;
   /** The local id, or 0 where it is unknown. */
   readonly id: number;
-  readonly kind: typeof BlockKind.piece | typeof BlockKind.manifest;
+  readonly kind: typeof BlockKind.chunk | typeof BlockKind.manifest;
   /** The length of the block's hashed bytes. */
   readonly plainLength: number;
 }
@@ -44,7 +44,7 @@ export function* walkContent(
   if (skip(ref.address)) return;
   const top = readTop(blocks, ref);
   if (top instanceof Uint8Array) {
-    yield pieceBlock(ref);
+    yield chunkBlock(ref);
     return;
   }
   const path: Open[] = [open(ref, top, true)];
@@ -63,7 +63,7 @@ export function* walkContent(
     if (seen.has(key)) continue;
     seen.add(key);
     if (skip(child.address)) continue;
-    if (manifest.level === 1) yield pieceBlock(child);
+    if (manifest.level === 1) yield chunkBlock(child);
     else {
       const last = node.last && node.next === manifest.count;
       path.push(open(child, readManifest(blocks, child, manifest.level - 1, last), last));
@@ -75,31 +75,31 @@ function open(child: Child, manifest: Manifest, last: boolean): Open {
   return { child, manifest, last, seen: new Set(), next: 0 };
 }
 
-function pieceBlock({ address, id, length }: Child): ContentBlock {
-  return { address, id, kind: BlockKind.piece, plainLength: length + BLOCK_HEADER };
+function chunkBlock({ address, id, length }: Child): ContentBlock {
+  return { address, id, kind: BlockKind.chunk, plainLength: length + BLOCK_HEADER };
 }
 
 /** What a content's block refers to. */
 export interface ContentChild {
   readonly address: Address;
   readonly length: number;
-  readonly kind: typeof BlockKind.piece | typeof BlockKind.manifest;
+  readonly kind: typeof BlockKind.chunk | typeof BlockKind.manifest;
 }
 
 /**
- * The references of a piece (none) or a manifest (holes are none), from its plain bytes alone, which may be anybody's.
+ * The references of a chunk (none) or a manifest (holes are none), from its plain bytes alone, which may be anybody's.
  * Errors: REGALIA_FORMAT, also for a block of another kind; REGALIA_VERSION.
  */
 export function contentChildren(block: Uint8Array): ContentChild[] {
-  if (block[0] === BlockKind.piece) {
-    pieceBytes(block);
+  if (block[0] === BlockKind.chunk) {
+    chunkBytes(block);
     return [];
   }
   if (block[0] !== BlockKind.manifest) {
-    throw malformed('content', 0, 'a piece or a manifest', `kind ${block[0]}`);
+    throw malformed('content', 0, 'a chunk or a manifest', `kind ${block[0]}`);
   }
   const manifest = decodeManifest(block);
-  const kind = manifest.level === 1 ? BlockKind.piece : BlockKind.manifest;
+  const kind = manifest.level === 1 ? BlockKind.chunk : BlockKind.manifest;
   const children: ContentChild[] = [];
   for (let i = 0; i < manifest.count; i++) {
     if (manifest.isHole(i)) continue;

@@ -1,11 +1,11 @@
 /**
- * Writes one content: bytes are cut into pieces and holes, pieces go to the sink, their addresses to the manifest
+ * Writes one content: bytes are cut into chunks and holes, chunks go to the sink, their addresses to the manifest
  * builder.
  *
- *     push, zeros -> cutter -> piece -> sink      (address, id, length) -> manifest path
+ *     push, zeros -> cutter -> chunk -> sink      (address, id, length) -> manifest path
  *                           -> hole                            (length) ->
  *
- * Invariants: memory is bounded by two pieces, one manifest path and what the sink stages before it is spilled; equal
+ * Invariants: memory is bounded by two chunks, one manifest path and what the sink stages before it is spilled; equal
  * bytes give equal references, however they were pushed; a writer that failed or finished takes no more bytes. What
  * a failed writer has staged is garbage that nothing refers to.
  */
@@ -16,7 +16,7 @@ import { BodyWriter } from '../blocks/body.js';
 import { concatBytes, copyBytes } from '../ground/bytes.js';
 import { assert, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import { writePiece } from './chunk.js';
+import { writeChunk } from './chunk.js';
 import { type ContentRef, checkLength } from './content.js';
 import { Cutter } from './cutter.js';
 import { HOLE_MIN } from './holes.js';
@@ -24,7 +24,7 @@ import { CHILDREN_MIN, LEVEL_MAX, type Part } from './manifest.js';
 import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
 import { type Source, sourceBytes } from './source.js';
 import { type Chunking, type Splitter, splitterOf } from './splitter.js';
-import { type BlockSink, type Keeping, PieceIndex, StoreSink } from './staging.js';
+import { type BlockSink, ChunkIndex, type Keeping, StoreSink } from './staging.js';
 
 /** Bytes between turns of the event loop. */
 const TURN_BYTES = 1_048_576;
@@ -53,21 +53,21 @@ export class ContentWriter {
   /** What `#length` was when the event loop last took a turn. */
   #turned = 0;
 
-  /** Contents of one transaction share `pieces`, so that it stores no piece twice. */
+  /** Contents of one transaction share `chunks`, so that it stores no chunk twice. */
   constructor(
     blocks: Blocks,
     writer: BlockWriter,
     algorithm: AlgorithmNumber,
     chunking: Chunking | Splitter,
-    pieces: PieceIndex = new PieceIndex(),
+    chunks: ChunkIndex = new ChunkIndex(),
     keeping?: Keeping,
   ) {
-    this.#sink = new StoreSink(blocks, writer, pieces, keeping);
+    this.#sink = new StoreSink(blocks, writer, chunks, keeping);
     this.#algorithm = algorithm;
     this.#splitter = splitterOf(chunking);
     this.#builder = new ManifestBuilder(this.#sink, algorithm, body);
     this.#cutter = new Cutter(this.#splitter, {
-      piece: (bytes, start, end) => this.#keep(bytes, start, end),
+      chunk: (bytes, start, end) => this.#keep(bytes, start, end),
       hole: (length) => this.#add({ address: undefined, length }),
     });
   }
@@ -101,7 +101,7 @@ export class ContentWriter {
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): boolean {
-    writePiece(body, this.#algorithm, bytes, start, end);
+    writeChunk(body, this.#algorithm, bytes, start, end);
     const staged = this.#sink.keep(body, body.length, this.#algorithm);
     return this.#add({ ...staged, length: end - start });
   }
@@ -234,7 +234,7 @@ export class ContentWriter {
   }
 
   /**
-   * Runs a step once there is room for what it may stage: the pieces of twice the longest one and of zeros that were
+   * Runs a step once there is room for what it may stage: the chunks of twice the longest one and of zeros that were
    * withheld, and what they end.
    */
   async stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
@@ -269,9 +269,9 @@ export function extentsFor(length: number, chunking: Chunking | Splitter): numbe
 
 /** Each block may be the first of an extent. */
 function blocksFor(length: number, { bytesMin }: Splitter): number {
-  // Beside holes, and where what came before ends, pieces may be shorter: two for each stretch between holes.
+  // Beside holes, and where what came before ends, chunks may be shorter: two for each stretch between holes.
   const stretches = 2 + Math.floor(length / HOLE_MIN);
-  const pieces = Math.ceil(length / bytesMin) + 2 * stretches;
+  const chunks = Math.ceil(length / bytesMin) + 2 * stretches;
   // Beside one path, manifests are at most one for 32 children on each level.
-  return pieces + Math.ceil(pieces / (CHILDREN_MIN - 1)) + LEVEL_MAX;
+  return chunks + Math.ceil(chunks / (CHILDREN_MIN - 1)) + LEVEL_MAX;
 }

@@ -48,8 +48,8 @@ export function idDepth(id: Id): number {
 }
 
 /**
- * Two disjoint ids whose sum is `id`, each owning something if `id` does. An id in several pieces is
- * parted between them; one piece is halved.
+ * Two disjoint ids whose sum is `id`, each owning something if `id` does. An id in several chunks is
+ * parted between them; one chunk is halved.
  */
 export function split(id: Id): readonly [Id, Id] {
   if (id === 0) return [0, 0];

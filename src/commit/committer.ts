@@ -187,10 +187,10 @@ class Attempt {
     return { landed: built.tip, write };
   }
 
-  /** Contents that were lost and are written again change no tree: their pieces land alone, and heal it. */
+  /** Contents that were lost and are written again change no tree: their chunks land alone, and heal it. */
   async #heal(durability: Durability): Promise<void> {
     const { blocks } = this.#tx.fork.writers;
-    if (!blocks.hasPieces) return;
+    if (!blocks.hasChunks) return;
     await this.#tx.line.core.backend.write((batch) => blocks.emit(batch), durability);
     blocks.settle();
   }

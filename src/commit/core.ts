@@ -18,7 +18,7 @@ import type { Settings } from '../store/options.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
 import { Tree } from '../tree/lookup.js';
 import { NodeCache } from '../tree/node-cache.js';
-import type { Pieces } from '../volumes/chunk-store.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import {
   mergedStorage,
   putStorage,
@@ -45,7 +45,7 @@ export interface Identity {
 export class Core {
   readonly backend: Backend;
   readonly blocks: Blocks;
-  readonly pieces: Pieces | undefined;
+  readonly chunks: ChunkStore | undefined;
   /** How contents are kept here. */
   storage: StorageRules;
   readonly cache: NodeCache;
@@ -63,13 +63,13 @@ export class Core {
   readonly #trees = new Map<number, Tree>();
   readonly #rules = new WeakMap<Uint8Array, Rules>();
 
-  /** `pieces` is the home of chunks; in memory there is none. */
-  constructor(backend: Backend, settings: Settings, identity: Identity, pieces?: Pieces) {
+  /** `chunks` is the home of chunks; in memory there is none. */
+  constructor(backend: Backend, settings: Settings, identity: Identity, chunks?: ChunkStore) {
     this.backend = backend;
-    this.pieces = pieces;
+    this.chunks = chunks;
     this.settings = settings;
     this.identity = identity;
-    this.blocks = new Blocks(backend, pieces);
+    this.blocks = new Blocks(backend, chunks);
     this.storage = storedStorage(backend);
     this.cache = new NodeCache(this.blocks, settings.cacheBytes);
     this.history = new History(backend);
@@ -162,7 +162,7 @@ export class Core {
       await this.blocks.release();
     } finally {
       try {
-        await this.pieces?.close();
+        await this.chunks?.close();
       } finally {
         await this.backend.close();
       }

@@ -20,10 +20,10 @@ const PUT = 1;
 const DELETE = 2;
 const CLEAR = 3;
 
-/** Arena pieces: operations never straddle two. */
-const PIECE_BITS = 20;
-const PIECE_BYTES = 1 << PIECE_BITS;
-/** The first piece begins small. */
+/** Arena slabs: operations never straddle two. */
+const SLAB_BITS = 20;
+const SLAB_BYTES = 1 << SLAB_BITS;
+/** The first slab begins small. */
 const FIRST_BYTES = 1_024;
 /** What an operation, or a directory, costs beside its bytes. */
 const OPERATION_COST = 16;
@@ -40,8 +40,8 @@ export class Directory {
 }
 
 export class Pending {
-  #pieces: Uint8Array[] = [];
-  #used = PIECE_BYTES;
+  #slabs: Uint8Array[] = [];
+  #used = SLAB_BYTES;
   readonly #streams: string[] = [];
   readonly #streamNumbers = new Map<string, number>();
   /** The top's own streams are operations with empty names. */
@@ -56,7 +56,7 @@ export class Pending {
 
   /** About how much memory the operations take. */
   get bytes(): number {
-    const arena = this.#pieces.length * PIECE_BYTES;
+    const arena = this.#slabs.length * SLAB_BYTES;
     return arena + this.#count * OPERATION_COST + this.#directoryCount * DIRECTORY_COST;
   }
 
@@ -95,11 +95,11 @@ export class Pending {
   put(directory: Directory, name: Uint8Array | undefined, stream: string, part: StreamPart): void {
     const head = part.length * 4 + part.form;
     const at = this.#begin(PUT, name ?? NO_NAME, stream, 16 + part.bytes.length);
-    const piece = this.#pieces[this.#pieces.length - 1] as Uint8Array;
-    let end = putVarint(piece, at, head);
-    piece.set(part.bytes, end);
+    const slab = this.#slabs[this.#slabs.length - 1] as Uint8Array;
+    let end = putVarint(slab, at, head);
+    slab.set(part.bytes, end);
     end += part.bytes.length;
-    if (part.form !== INLINE) end = putU48(piece, end, part.id);
+    if (part.form !== INLINE) end = putU48(slab, end, part.id);
     this.#end(name === undefined ? this.#own : directory, name ?? NO_NAME, end);
   }
 
@@ -120,31 +120,31 @@ export class Pending {
 
   #begin(kind: number, name: Uint8Array, stream: string, room: number): number {
     const needed = 4 + name.length + room;
-    assert(needed <= PIECE_BYTES, 'an operation fits a piece of the arena');
-    if (this.#used + needed > PIECE_BYTES) {
-      this.#pieces.push(new Uint8Array(this.#pieces.length === 0 ? FIRST_BYTES : PIECE_BYTES));
+    assert(needed <= SLAB_BYTES, 'an operation fits a slab of the arena');
+    if (this.#used + needed > SLAB_BYTES) {
+      this.#slabs.push(new Uint8Array(this.#slabs.length === 0 ? FIRST_BYTES : SLAB_BYTES));
       this.#used = 0;
     }
-    const piece = this.#piece(this.#used + needed);
+    const slab = this.#lastSlab(this.#used + needed);
     let at = this.#used;
-    this.#start = (this.#pieces.length - 1) * PIECE_BYTES + at;
+    this.#start = (this.#slabs.length - 1) * SLAB_BYTES + at;
     const number = this.#streamNumber(stream);
-    piece[at++] = kind;
-    piece[at++] = name.length;
-    for (let i = 0; i < name.length; i++) piece[at++] = name[i] as number;
-    piece[at++] = number;
-    piece[at++] = number >>> 8;
+    slab[at++] = kind;
+    slab[at++] = name.length;
+    for (let i = 0; i < name.length; i++) slab[at++] = name[i] as number;
+    slab[at++] = number;
+    slab[at++] = number >>> 8;
     return at;
   }
 
-  /** The piece being filled, grown to `length`: a small transaction takes little memory. */
-  #piece(length: number): Uint8Array {
-    const last = this.#pieces.length - 1;
-    const piece = this.#pieces[last] as Uint8Array;
-    if (length <= piece.length) return piece;
-    const grown = new Uint8Array(Math.min(PIECE_BYTES, Math.max(length, piece.length * 4)));
-    grown.set(piece);
-    this.#pieces[last] = grown;
+  /** The slab being filled, grown to `length`: a small transaction takes little memory. */
+  #lastSlab(length: number): Uint8Array {
+    const last = this.#slabs.length - 1;
+    const slab = this.#slabs[last] as Uint8Array;
+    if (length <= slab.length) return slab;
+    const grown = new Uint8Array(Math.min(SLAB_BYTES, Math.max(length, slab.length * 4)));
+    grown.set(slab);
+    this.#slabs[last] = grown;
     return grown;
   }
 
@@ -178,8 +178,8 @@ export class Pending {
     if (holder.index === undefined) {
       holder.index = new Map();
       for (const operation of holder.operations) {
-        const { piece, start, end } = this.#nameOf(operation);
-        this.#indexOne(holder.index, nameText(piece, start, end), operation);
+        const { slab, start, end } = this.#nameOf(operation);
+        this.#indexOne(holder.index, nameText(slab, start, end), operation);
       }
     }
     const operations = holder.index.get(nameText(name ?? NO_NAME));
@@ -206,10 +206,10 @@ export class Pending {
     return cleared ? 'none' : undefined;
   }
 
-  #nameOf(operation: number): { piece: Uint8Array; start: number; end: number } {
-    const piece = this.#pieces[operation >>> PIECE_BITS] as Uint8Array;
-    const start = (operation & (PIECE_BYTES - 1)) + 2;
-    return { piece, start, end: start + (piece[start - 1] as number) };
+  #nameOf(operation: number): { slab: Uint8Array; start: number; end: number } {
+    const slab = this.#slabs[operation >>> SLAB_BITS] as Uint8Array;
+    const start = (operation & (SLAB_BYTES - 1)) + 2;
+    return { slab, start, end: start + (slab[start - 1] as number) };
   }
 
   /** Operations on one name, in order, as their outcome. */
@@ -217,16 +217,16 @@ export class Pending {
     let clear = false;
     const streams = new Map<string, StreamPart | undefined>();
     for (const operation of operations) {
-      const { piece, start, end } = this.#nameOf(operation);
-      const kind = piece[start - 2];
-      const stream = this.#streams[(piece[end] as number) | ((piece[end + 1] as number) << 8)];
+      const { slab, start, end } = this.#nameOf(operation);
+      const kind = slab[start - 2];
+      const stream = this.#streams[(slab[end] as number) | ((slab[end + 1] as number) << 8)];
       if (kind === CLEAR) {
         clear = true;
         streams.clear();
       } else if (kind === DELETE) {
         streams.set(stream as string, undefined);
       } else {
-        streams.set(stream as string, readPart(piece, end + 2).part);
+        streams.set(stream as string, readPart(slab, end + 2).part);
       }
     }
     return { clear, streams };
@@ -282,10 +282,10 @@ export class Pending {
   }
 
   #compare(a: number, b: number): number {
-    const p = this.#pieces[a >>> PIECE_BITS] as Uint8Array;
-    const q = this.#pieces[b >>> PIECE_BITS] as Uint8Array;
-    let i = (a & (PIECE_BYTES - 1)) + 1;
-    let j = (b & (PIECE_BYTES - 1)) + 1;
+    const p = this.#slabs[a >>> SLAB_BITS] as Uint8Array;
+    const q = this.#slabs[b >>> SLAB_BITS] as Uint8Array;
+    let i = (a & (SLAB_BYTES - 1)) + 1;
+    let j = (b & (SLAB_BYTES - 1)) + 1;
     const la = p[i++] as number;
     const lb = q[j++] as number;
     const length = Math.min(la, lb);
@@ -297,23 +297,23 @@ export class Pending {
   }
 
   #single(operation: number): EntryEdit {
-    const { piece, start, end } = this.#nameOf(operation);
-    const kind = piece[start - 2];
+    const { slab, start, end } = this.#nameOf(operation);
+    const kind = slab[start - 2];
     if (kind !== PUT) return this.#several([operation]);
-    const stream = this.#streams[(piece[end] as number) | ((piece[end + 1] as number) << 8)];
-    return new SinglePut(piece, start, end, stream as string);
+    const stream = this.#streams[(slab[end] as number) | ((slab[end + 1] as number) << 8)];
+    return new SinglePut(slab, start, end, stream as string);
   }
 
   #several(operations: readonly number[]): EntryEdit {
-    const { piece, start, end } = this.#nameOf(operations[0] as number);
+    const { slab, start, end } = this.#nameOf(operations[0] as number);
     const own = this.#fold(operations);
-    return { bytes: piece, start, end, clear: own.clear, streams: streamEdits(own) };
+    return { bytes: slab, start, end, clear: own.clear, streams: streamEdits(own) };
   }
 
   /** Forgets everything. */
   reset(): void {
-    this.#pieces = [];
-    this.#used = PIECE_BYTES;
+    this.#slabs = [];
+    this.#used = SLAB_BYTES;
     this.#own = new Directory();
     this.#top = new Directory();
     this.#directoryCount = 0;

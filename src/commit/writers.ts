@@ -6,15 +6,15 @@ import { type Address, addressInto } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
-import { PieceIndex } from '../chunks/staging.js';
+import { ChunkIndex } from '../chunks/staging.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { NodeWriter } from '../tree/node-writer.js';
 
 export class Writers {
   readonly cache: NodeCache;
   readonly blocks: BlockWriter;
-  /** The pieces of contents that were staged, so that none is staged twice. */
-  readonly pieces = new PieceIndex();
+  /** The chunks of contents that were staged, so that none is staged twice. */
+  readonly chunks = new ChunkIndex();
   readonly #nodes = new Map<AlgorithmNumber, NodeWriter>();
 
   constructor(cache: NodeCache, blocks: Blocks) {

@@ -13,11 +13,11 @@
  */
 
 /**
- * The tables. `extents`, `addressLog` and `pieces` have integer keys, all others have byte keys of 1 to 1,900 bytes.
+ * The tables. `extents`, `addressLog` and `chunks` have integer keys, all others have byte keys of 1 to 1,900 bytes.
  *
  * Persisted: never rename.
  */
-export const INTEGER_TABLES = ['extents', 'addressLog', 'pieces', 'groups'] as const;
+export const INTEGER_TABLES = ['extents', 'addressLog', 'chunks', 'groups'] as const;
 export const BYTE_TABLES = ['addresses', 'commits', 'log', 'heads', 'meta'] as const;
 export type IntegerTable = (typeof INTEGER_TABLES)[number];
 export type ByteTable = (typeof BYTE_TABLES)[number];

@@ -256,10 +256,10 @@ class ExportRun {
 
   async #stream(fd: number, content: StoredStream): Promise<void> {
     const { signal } = this.#options;
-    const pieces = content.readable(signal ? { signal } : {}) as AsyncIterable<Uint8Array>;
-    for await (const piece of pieces) {
-      this.#pour(fd, piece);
-      if (this.#pace.due(1 + piece.length / 16_384)) await this.#rest();
+    const chunks = content.readable(signal ? { signal } : {}) as AsyncIterable<Uint8Array>;
+    for await (const chunk of chunks) {
+      this.#pour(fd, chunk);
+      if (this.#pace.due(1 + chunk.length / 16_384)) await this.#rest();
     }
   }
 

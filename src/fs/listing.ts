@@ -174,7 +174,7 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** One run, read back piece by piece. */
+/** One run, read back part by part. */
 class RunFile implements Iterator<ByteText> {
   readonly #fd: number;
   readonly #buffer = Buffer.alloc(65_536);

@@ -1,7 +1,7 @@
 /**
  * The bytes of one regular file, read so that what lies there cannot play tricks: opened without following links and
  * without waiting (a fifo would block), checked by its descriptor to be a regular file, and looked at again behind the
- * last byte. Small files are read at once, synchronously; large ones piece by piece.
+ * last byte. Small files are read at once, synchronously; large ones part by part.
  */
 import {
   type BigIntStats,
@@ -15,7 +15,7 @@ import {
 
 /** Hashing so much takes two milliseconds. */
 const SMALL_BYTES = 1_048_576;
-const PIECE_BYTES = 1_048_576;
+const CHUNK_BYTES = 1_048_576;
 /** What small files are read into, one after another: one byte more than they have tells growth from the end. */
 const small = new Uint8Array(SMALL_BYTES + 1);
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -24,7 +24,7 @@ const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NO
 export interface ContentSink {
   /** A view that the next file spoils: it is taken or copied at once. */
   small(bytes: Uint8Array): void;
-  /** Each piece is a view that the one after the next spoils. */
+  /** Each chunk is a view that the one after the next spoils. */
   large(source: AsyncIterable<Uint8Array>): Promise<unknown>;
 }
 
@@ -61,7 +61,7 @@ async function readOnce(
   const whole = stats.size <= SMALL_BYTES ? readSmall(fd) : undefined;
   let bytes = 0;
   if (whole === undefined) {
-    await sink.large(pieces(fd, signal, (length) => (bytes += length)));
+    await sink.large(chunks(fd, signal, (length) => (bytes += length)));
   } else {
     bytes = whole.length;
     sink.small(whole);
@@ -86,26 +86,26 @@ function readSmall(fd: number): Uint8Array | undefined {
 }
 
 /**
- * The file piece by piece, one piece ahead. Not as a stream, which closes the file when its reader leaves, although the
+ * The file part by part, one part ahead. Not as a stream, which closes the file when its reader leaves, although the
  * file is another's to close.
  */
-async function* pieces(
+async function* chunks(
   fd: number,
   signal: AbortSignal | undefined,
   count: (length: number) => void,
 ): AsyncGenerator<Uint8Array, void> {
-  let [reading, given] = [new Uint8Array(PIECE_BYTES), new Uint8Array(PIECE_BYTES)];
-  let next = pieceAt(fd, 0, reading);
+  let [reading, given] = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)];
+  let next = chunkAt(fd, 0, reading);
   try {
     for (let at = 0; ; ) {
-      const piece = await next;
+      const chunk = await next;
       signal?.throwIfAborted();
-      if (piece.length === 0) return;
-      at += piece.length;
+      if (chunk.length === 0) return;
+      at += chunk.length;
       [reading, given] = [given, reading];
-      next = pieceAt(fd, at, reading);
-      count(piece.length);
-      yield piece;
+      next = chunkAt(fd, at, reading);
+      count(chunk.length);
+      yield chunk;
     }
   } finally {
     // The file must not be closed beneath a read.
@@ -114,14 +114,14 @@ async function* pieces(
 }
 
 /** What lies there, empty at the end: a view of the buffer. */
-function pieceAt(fd: number, position: number, buffer: Uint8Array): Promise<Uint8Array> {
-  const piece = new Promise<Uint8Array>((resolve, reject) => {
-    read(fd, buffer, 0, PIECE_BYTES, position, (error, length) => {
+function chunkAt(fd: number, position: number, buffer: Uint8Array): Promise<Uint8Array> {
+  const chunk = new Promise<Uint8Array>((resolve, reject) => {
+    read(fd, buffer, 0, CHUNK_BYTES, position, (error, length) => {
       if (error === null) resolve(buffer.subarray(0, length));
       else reject(error);
     });
   });
   // Whoever asks for it hears of a failure; nobody may.
-  piece.catch(() => undefined);
-  return piece;
+  chunk.catch(() => undefined);
+  return chunk;
 }

@@ -1,12 +1,12 @@
 /**
- * Collection: pieces that no commit refers to are forgotten, and segments that are mostly dead are emptied into others,
+ * Collection: chunks that no commit refers to are forgotten, and segments that are mostly dead are emptied into others,
  * while the store is used.
  *
  *     mark      what all commits refer to
  *     condemn   what was not marked is found by its address no more; a transaction that found it before takes it up
  *               again when it lands, which it sees by the epoch
  *     forget    what is still condemned after a time of grace, and is not marked now either, loses its row; and so do
- *               groups that no piece is in any more
+ *               groups that no chunk is in any more
  *     compact   see compact.ts
  *
  * A transaction of this process keeps what it counts on. One of another process that lasts longer than the grace fails
@@ -16,10 +16,10 @@
 import type { Batch, Reads } from '../engine/engine.js';
 import { utf8Bytes } from '../ground/bytes.js';
 import {
+  chunkSlices,
   damagedRows,
-  type FoundPiece,
+  type FoundChunk,
   groupSlices,
-  pieceSlices,
   type Subject,
 } from '../reach/subject.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
@@ -36,12 +36,12 @@ export interface CollectOptions {
 }
 
 export interface CollectResult {
-  /** Pieces that are condemned, and their stored bytes in all copies: they go with the first collection after `due`. */
+  /** Chunks that are condemned, and their stored bytes in all copies: they go with the first collection after `due`. */
   condemned: number;
   condemnedBytes: number;
   /** When what is condemned may be forgotten, in ms since the epoch; undefined where nothing is. */
   due: number | undefined;
-  /** Pieces that were forgotten. */
+  /** Chunks that were forgotten. */
   forgotten: number;
   readonly compacted: Compacted;
   /** Why something was left to a later collection, if so. */
@@ -83,10 +83,10 @@ class Collection {
   }
 
   async run(): Promise<CollectResult> {
-    const { backend, pieces } = this.#subject;
+    const { backend, chunks } = this.#subject;
     const { deadShare = DEAD_SHARE, signal, onProgress } = this.#options;
     const result = this.#result;
-    pieces.volumes.refresh();
+    chunks.volumes.refresh();
     await this.#marking.catchUp();
     if (this.#isDue()) await this.#forget();
     onProgress?.(result);
@@ -94,7 +94,7 @@ class Collection {
     else await this.#condemn();
     onProgress?.(result);
     if (this.#isDue()) {
-      const { pieces: count, bytes } = await this.#forget();
+      const { chunks: count, bytes } = await this.#forget();
       result.condemned -= Math.min(result.condemned, count);
       result.condemnedBytes -= Math.min(result.condemnedBytes, bytes);
     }
@@ -106,7 +106,7 @@ class Collection {
       result.deferred = 'rows of contents are lost or damaged: rescan first';
       return result;
     }
-    await pieces.volumes.roll();
+    await chunks.volumes.roll();
     await compact(this.#subject, deadShare, this.#graceMs, result.compacted, signal);
     onProgress?.(result);
     return result;
@@ -118,11 +118,11 @@ class Collection {
   }
 
   async #condemn(): Promise<void> {
-    const { backend, pieces, now } = this.#subject;
+    const { backend, chunks, now } = this.#subject;
     const inGrace = collections(backend).condemnedMs > 0 && !this.#isDue();
-    for await (const slice of pieceSlices(backend, 'collect', this.#options.signal)) {
+    for await (const slice of chunkSlices(backend, 'collect', this.#options.signal)) {
       await this.#marking.catchUp();
-      const used = pieces.inUse().numbers;
+      const used = chunks.inUse().numbers;
       const dead = slice.filter((found) => !this.#marking.has(found) && !used.has(found.number));
       const fresh = dead.filter(({ row }) => row.condemned !== true);
       if (inGrace && fresh.length > 0) {
@@ -135,8 +135,8 @@ class Collection {
     }
   }
 
-  /** Condemns pieces, unless a commit that was not marked has landed by then: a later collection will. */
-  async #condemnSome(dead: readonly FoundPiece[], nowMs: number): Promise<number> {
+  /** Condemns chunks, unless a commit that was not marked has landed by then: a later collection will. */
+  async #condemnSome(dead: readonly FoundChunk[], nowMs: number): Promise<number> {
     if (dead.length === 0) return 0;
     const changes = dead.map(({ number, row }): RowChange => {
       return { number, before: row, after: { ...row, condemned: true } };
@@ -151,16 +151,16 @@ class Collection {
   }
 
   /** Forgets what is condemned, but for what transactions of this process count on. What is marked stays for good. */
-  async #forget(): Promise<{ pieces: number; bytes: number }> {
-    const { backend, pieces } = this.#subject;
-    const forgotten = { pieces: 0, bytes: 0 };
+  async #forget(): Promise<{ chunks: number; bytes: number }> {
+    const { backend, chunks } = this.#subject;
+    const forgotten = { chunks: 0, bytes: 0 };
     let { epoch } = collections(backend);
     let kept = 0;
-    for await (const slice of pieceSlices(backend, 'collect', this.#options.signal)) {
+    for await (const slice of chunkSlices(backend, 'collect', this.#options.signal)) {
       const condemned = slice.filter(({ row }) => row.condemned === true);
       if (condemned.length === 0) continue;
       await this.#marking.catchUp();
-      const used = pieces.inUse().numbers;
+      const used = chunks.inUse().numbers;
       const going = condemned.filter(({ number }) => !used.has(number));
       const changes = going.map((found): RowChange => {
         const { number, row } = found;
@@ -177,10 +177,10 @@ class Collection {
       }, 'sync');
       kept += condemned.length - made.length;
       const gone = made.filter(({ after }) => after === undefined);
-      forgotten.pieces += gone.length;
+      forgotten.chunks += gone.length;
       forgotten.bytes += bytesOf(gone.map(({ number, before }) => ({ number, row: before })));
     }
-    this.#result.forgotten += forgotten.pieces;
+    this.#result.forgotten += forgotten.chunks;
     if (kept > 0) return forgotten;
     await backend.write((batch) => {
       // Others may have condemned since.
@@ -196,29 +196,29 @@ function isImporting(reads: Reads): boolean {
   return [...rows].length > 0;
 }
 
-function bytesOf(found: readonly FoundPiece[]): number {
+function bytesOf(found: readonly FoundChunk[]): number {
   return found.reduce((sum, { row }) => sum + row.storedLength * row.copies.length, 0);
 }
 
-/** Forgets groups that no piece is in any more, so that their shards count as dead. */
+/** Forgets groups that no chunk is in any more, so that their shards count as dead. */
 async function forgetGroups(subject: Subject, signal: AbortSignal | undefined): Promise<void> {
-  const { backend, pieces } = subject;
+  const { backend, chunks } = subject;
   const { epoch } = collections(backend);
-  // Before the pieces: what is made from now on has some.
+  // Before the chunks: what is made from now on has some.
   const empty = new Set<number>();
   for await (const slice of groupSlices(backend, 'collect', signal)) {
     for (const { number } of slice) empty.add(number);
   }
   if (empty.size === 0) return;
-  for await (const slice of pieceSlices(backend, 'collect', signal)) {
+  for await (const slice of chunkSlices(backend, 'collect', signal)) {
     for (const { row } of slice) if (row.coded !== undefined) empty.delete(row.coded.group);
   }
   if (empty.size === 0) return;
   await backend.write((batch) => forgetSome(batch, empty, epoch), 'sync');
-  for (const number of empty) pieces.groups.forget(number);
+  for (const number of empty) chunks.groups.forget(number);
 }
 
-/** A rescan, which may find pieces of a group again, raises the epoch. */
+/** A rescan, which may find chunks of a group again, raises the epoch. */
 function forgetSome(batch: Batch, groups: ReadonlySet<number>, epoch: number): void {
   if (collections(batch).epoch !== epoch) return;
   for (const number of groups) batch.del('groups', number);

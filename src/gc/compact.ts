@@ -12,9 +12,9 @@ import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import { groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
+import { chunkSlices, groupSlices, type Subject } from '../reach/subject.js';
 import type { Place } from '../volumes/chunk-row.js';
-import { pieceOfCopy } from '../volumes/chunk-sources.js';
+import { chunkOfCopy } from '../volumes/chunk-sources.js';
 import { codeOf } from '../volumes/file-error.js';
 import { changeGroup } from '../volumes/group-repair.js';
 import { Rehousing } from '../volumes/rehousing.js';
@@ -73,20 +73,20 @@ async function mostlyDead(
   quietMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Segment[]> {
-  const { backend, pieces, now } = subject;
+  const { backend, chunks, now } = subject;
   // Listed before rows are read: what is begun from now on is younger than all of them.
   const segments = await listSegments(subject);
   const live = await liveBytes(subject, signal);
   const chosen: Segment[] = [];
   for (const segment of segments) {
     const { volume, number, size, folder } = segment;
-    if (pieces.inUse().segments.has(number) || (await pieces.volumes.isWriting(number))) continue;
+    if (chunks.inUse().segments.has(number) || (await chunks.volumes.isWriting(number))) continue;
     const alive = SEGMENT_HEADER + (live.get(`${volume} ${number}`) ?? 0);
     const isDead = size - alive > size * deadShare || alive === SEGMENT_HEADER;
     if (!isDead && !isRetired(backend, number)) continue;
     const found = await stat(path.join(folder, segmentFile(number))).catch(absent);
     if (found === undefined) continue;
-    const isOurs = pieces.volumes.hasBegun(number);
+    const isOurs = chunks.volumes.hasBegun(number);
     if (isOurs || now() - found.mtimeMs >= quietMs) chosen.push(segment);
   }
   return chosen;
@@ -97,9 +97,9 @@ function absent(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error;
 }
 
-async function listSegments({ pieces }: Subject): Promise<Segment[]> {
+async function listSegments({ chunks }: Subject): Promise<Segment[]> {
   const segments: Segment[] = [];
-  for (const { entry, path: folder, status } of pieces.volumes.list()) {
+  for (const { entry, path: folder, status } of chunks.volumes.list()) {
     if (status !== 'online') continue;
     for (const [number, size] of await segmentsIn(folder)) {
       segments.push({ volume: entry.number, folder, number, size });
@@ -118,7 +118,7 @@ export async function liveBytes(
     const key = `${volume} ${segment}`;
     live.set(key, (live.get(key) ?? 0) + RECORD_HEADER + length);
   };
-  for await (const slice of pieceSlices(backend, 'collect', signal)) {
+  for await (const slice of chunkSlices(backend, 'collect', signal)) {
     for (const { row } of slice) for (const copy of row.copies) add(copy, row.storedLength);
   }
   for await (const slice of groupSlices(backend, 'collect', signal)) {
@@ -137,14 +137,14 @@ async function empty(
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { backend, pieces } = subject;
+  const { backend, chunks } = subject;
   await backend.write((batch) => {
     for (const { number } of segments) retire(batch, number);
   }, 'sync');
   const numbers = new Set(segments.map(({ number }) => number));
   /** Segments with something that is not sound. */
   const stuck = new Set<number>();
-  await movePieces(subject, numbers, stuck, compacted, signal);
+  await moveChunks(subject, numbers, stuck, compacted, signal);
   await moveGroups(subject, numbers, stuck, compacted, signal);
   for (const number of await stillNamed(subject, numbers, signal)) stuck.add(number);
   for (const { number, volume, folder, size } of segments) {
@@ -156,29 +156,29 @@ async function empty(
     // Another process may have been at it, too, or have removed the volume.
     const removing = unlink(file).then(() => syncFolder(folder));
     const removed = await removing.then(() => true, absent);
-    pieces.volumes.forgetSegment(volume, number);
+    chunks.volumes.forgetSegment(volume, number);
     if (removed !== true) continue;
     compacted.segments++;
     compacted.freedBytes += size;
   }
 }
 
-async function movePieces(
-  { backend, pieces }: Subject,
+async function moveChunks(
+  { backend, chunks }: Subject,
   numbers: ReadonlySet<number>,
   stuck: Set<number>,
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const rehousing = new Rehousing(backend, pieces.volumes);
-  for await (const slice of pieceSlices(backend, 'collect', signal)) {
+  const rehousing = new Rehousing(backend, chunks.volumes);
+  for await (const slice of chunkSlices(backend, 'collect', signal)) {
     for (const { number, row } of slice) {
       const leaving = row.copies.filter(({ segment }) => numbers.has(segment));
       if (leaving.length === 0) continue;
       const drop: Place[] = [];
       let stored: Uint8Array | undefined;
       for (const copy of leaving) {
-        const sound = soundOr(() => pieceOfCopy(pieces.volumes, row, copy, 'piece').stored);
+        const sound = soundOr(() => chunkOfCopy(chunks.volumes, row, copy, 'chunk').stored);
         if (sound === undefined) stuck.add(copy.segment);
         else drop.push(copy);
         stored ??= sound;
@@ -204,13 +204,13 @@ function soundOr(read: () => Uint8Array): Uint8Array | undefined {
 }
 
 async function moveGroups(
-  { backend, pieces }: Subject,
+  { backend, chunks }: Subject,
   numbers: ReadonlySet<number>,
   stuck: Set<number>,
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { groups, volumes } = pieces;
+  const { groups, volumes } = chunks;
   for await (const slice of groupSlices(backend, 'collect', signal)) {
     for (const { number, row } of slice) {
       const shards = [...row.shards];

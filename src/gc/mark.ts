@@ -1,12 +1,12 @@
 /**
- * Marks the pieces that commits refer to: those of all commits that the store has, so that every state in its logs can
+ * Marks the chunks that commits refer to: those of all commits that the store has, so that every state in its logs can
  * be read.
  *
  * Each commit is walked less what its parents hold, which were marked before it; a content that was met lately is not
  * walked again. Where metadata cannot be read nobody knows what it refers to, and marking fails.
  */
 import { addressKey } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/chunk-home.js';
+import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { Reads } from '../engine/engine.js';
 import { Marks } from '../ground/bit-set.js';
 import { throwIfAborted } from '../ground/errors.js';
@@ -15,13 +15,13 @@ import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
 import { readBounds } from '../log/sequence.js';
 import {
+  type ChunkOfContent,
+  chunksOf,
   contentsOf,
-  type PieceOfContent,
-  piecesOf,
   rootOf,
   rootsOfParents,
 } from '../reach/contents.js';
-import type { FoundPiece, Subject } from '../reach/subject.js';
+import type { FoundChunk, Subject } from '../reach/subject.js';
 
 /** Steps between turns of the event loop. */
 const TURN_STEPS = 64;
@@ -30,7 +30,7 @@ const CONTENTS_MAX = 65_536;
 
 export class Marking {
   readonly marks = new Marks();
-  /** References to pieces that have no row: it was lost. */
+  /** References to chunks that have no row: it was lost. */
   lacking = 0;
   readonly #subject: Subject;
   readonly #signal: AbortSignal | undefined;
@@ -59,11 +59,11 @@ export class Marking {
     }
   }
 
-  /** Whether a commit refers to a piece, or to another of the same address: one stands in for the other. */
-  has({ number, row }: FoundPiece): boolean {
+  /** Whether a commit refers to a chunk, or to another of the same address: one stands in for the other. */
+  has({ number, row }: FoundChunk): boolean {
     if (this.marks.has(number)) return true;
     const others = this.#subject.blocks.index.candidates(row.address);
-    return others.some((id) => isPieceId(id) && this.marks.has(pieceNumber(id)));
+    return others.some((id) => isChunkId(id) && this.marks.has(chunkNumber(id)));
   }
 
   /** Whether every commit of a log was walked, as a transaction sees them. */
@@ -82,8 +82,8 @@ export class Marking {
       if (found === undefined) continue;
       const key = addressKey(found.ref.address);
       if (this.#contents.has(key)) continue;
-      for (const piece of piecesOf(this.#subject, found.ref)) {
-        this.#piece(piece);
+      for (const chunk of chunksOf(this.#subject, found.ref)) {
+        this.#chunk(chunk);
         await this.#step();
       }
       if (this.#contents.size >= CONTENTS_MAX) this.#contents.clear();
@@ -91,13 +91,13 @@ export class Marking {
     }
   }
 
-  /** All that may be the piece: where one is damaged, another is read in its place. */
-  #piece({ id, address }: PieceOfContent): void {
+  /** All that may be the chunk: where one is damaged, another is read in its place. */
+  #chunk({ id, address }: ChunkOfContent): void {
     const { backend, blocks } = this.#subject;
     const others = blocks.index.candidates(address);
-    for (const one of [id, ...others]) if (isPieceId(one)) this.marks.add(pieceNumber(one));
+    for (const one of [id, ...others]) if (isChunkId(one)) this.marks.add(chunkNumber(one));
     const isHere = (one: number): boolean => {
-      return !isPieceId(one) || backend.view('pieces', pieceNumber(one)) !== undefined;
+      return !isChunkId(one) || backend.view('chunks', chunkNumber(one)) !== undefined;
     };
     if (!isHere(id) && !others.some(isHere)) this.lacking++;
   }

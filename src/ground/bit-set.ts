@@ -1,4 +1,4 @@
-/** Marks: a set of piece numbers, a bit each, in pages. */
+/** Marks: a set of chunk numbers, a bit each, in pages. */
 const PAGE_NUMBERS = 1_048_576;
 
 export class Marks {

@@ -1,12 +1,12 @@
 /**
- * Content-defined chunking: where a piece ends is decided by its own last 32 bytes, so that bytes inserted into a
+ * Content-defined chunking: where a chunk ends is decided by its own last 32 bytes, so that bytes inserted into a
  * content move only the ends near them, and what comes behind is cut as before. FastCDC (Xia et al., 2016 and 2020):
  * gear hash, no end before `bytesMin`, and normalized chunking of level 2 around `bytesAvg`.
  *
  *     gear[b]  the first 4 bytes, little-endian, of the SHA-256 of `regalia gear ` and the byte b
  *     hash     of bytes x0 … x31, modulo 2^32: the sum of gear[x(i)] × 2^(31 - i)
  *
- * The piece ends at the least length of at least `bytesMin` at which the hash of its last 32 bytes is below
+ * The chunk ends at the least length of at least `bytesMin` at which the hash of its last 32 bytes is below
  * floor(2^32 / (4 × bytesAvg)) where the length is below `bytesAvg`, and below floor(2^32 × 4 / bytesAvg) from there
  * on; or else at `bytesMax`, or where the content ends. For an average of 2^k that is the same as a mask of the
  * highest k + 2 bits before it, and of k - 2 bits behind. The highest bits depend on most bytes: bit i on i + 1.
@@ -19,11 +19,11 @@ import { sha256 } from './hash.js';
 import { instantiate, type ModuleExports } from './wasm-module.js';
 
 export interface CdcParams {
-  /** The shortest piece but the last: from 64 bytes up. */
+  /** The shortest chunk but the last: from 64 bytes up. */
   readonly bytesMin: number;
-  /** Where ends become 16 times likelier. What pieces have in the mean is near it. */
+  /** Where ends become 16 times likelier. What chunks have in the mean is near it. */
   readonly bytesAvg: number;
-  /** The longest piece: to 2^30 bytes. */
+  /** The longest chunk: to 2^30 bytes. */
   readonly bytesMax: number;
 }
 
@@ -71,7 +71,7 @@ export class Cdc {
   }
 
   /**
-   * Where the piece that begins at `start` ends: above `start`, at most `end`. Up to `end` are shown either at least
+   * Where the chunk that begins at `start` ends: above `start`, at most `end`. Up to `end` are shown either at least
    * `bytesMax` bytes, or all that is left of the content.
    */
   cut(bytes: Uint8Array, start: number, end: number): number {

@@ -3,7 +3,7 @@
  *
  * Old and new are compared by place: a block is known if an older content has it at the same distance from its
  * beginning, or from its end. So after an overwrite, an appended or removed end, or one insertion in the middle (where
- * pieces are cut by content), what is equal is skipped manifest by manifest, and the cost is that of the difference.
+ * chunks are cut by content), what is equal is skipped manifest by manifest, and the cost is that of the difference.
  * After several insertions what lies between them is sent again. Memory is a path through each content.
  */
 import {
@@ -31,7 +31,7 @@ interface Open {
   next: number;
 }
 
-/** Manifests are read and checked, pieces are named and not read, holes pass. Errors as `ContentReader.read`. */
+/** Manifests are read and checked, chunks are named and not read, holes pass. Errors as `ContentReader.read`. */
 export function* newContentBlocks(
   blocks: BlockReads,
   ref: ContentRef,
@@ -42,7 +42,7 @@ export function* newContentBlocks(
   const known = olds.map((old) => new OldContent(blocks, old, ref.length));
   const top = readTop(blocks, ref);
   if (top instanceof Uint8Array) {
-    if (!known.some((old) => old.holds(0, 0, ref.address))) yield pieceBlock(ref);
+    if (!known.some((old) => old.holds(0, 0, ref.address))) yield chunkBlock(ref);
     return;
   }
   const path: Open[] = [open(ref, top, 0, true)];
@@ -63,7 +63,7 @@ export function* newContentBlocks(
     const level = manifest.level - 1;
     if (known.some((old) => old.holds(level, start, child.address))) continue;
     if (level === 0) {
-      yield pieceBlock(child);
+      yield chunkBlock(child);
       continue;
     }
     const last = node.last && node.next === manifest.count;
@@ -75,8 +75,8 @@ function open(child: Child, manifest: Manifest, start: number, last: boolean): O
   return { child, manifest, start, last, seen: new Set(), next: 0 };
 }
 
-function pieceBlock({ address, id, length }: Child): ContentBlock {
-  return { address, id, kind: BlockKind.piece, plainLength: length + BLOCK_HEADER };
+function chunkBlock({ address, id, length }: Child): ContentBlock {
+  return { address, id, kind: BlockKind.chunk, plainLength: length + BLOCK_HEADER };
 }
 
 /** A content that is known whole. What of it cannot be read counts as absent. */
@@ -87,7 +87,7 @@ class OldContent {
   readonly #shift: number;
   /** Manifests from the top down, the last ones visited. */
   #path: { readonly start: number; readonly manifest: Manifest }[] = [];
-  #isPiece: boolean | undefined;
+  #isChunk: boolean | undefined;
 
   constructor(blocks: BlockReads, ref: ContentRef, newLength: number) {
     this.#blocks = blocks;
@@ -122,10 +122,10 @@ class OldContent {
   }
 
   #top(): { start: number; manifest: Manifest } | undefined {
-    if (this.#isPiece === true) return undefined;
+    if (this.#isChunk === true) return undefined;
     if (this.#path[0] === undefined) {
       const manifest = readTop(this.#blocks, this.#ref);
-      this.#isPiece = manifest instanceof Uint8Array;
+      this.#isChunk = manifest instanceof Uint8Array;
       if (!(manifest instanceof Uint8Array)) this.#path = [{ start: 0, manifest }];
     }
     return this.#path[0];

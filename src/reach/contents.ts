@@ -1,10 +1,10 @@
 /**
- * Finds what refers to pieces: the contents of trees, and the pieces of contents.
+ * Finds what refers to chunks: the contents of trees, and the chunks of contents.
  *
- *     root, less what bases hold -> records -> contents -> manifests -> pieces        no piece is read
+ *     root, less what bases hold -> records -> contents -> manifests -> chunks        no chunk is read
  */
 import { type Address, BlockKind } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/chunk-home.js';
+import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { ContentRef } from '../chunks/content.js';
 import { walkContent } from '../chunks/walk.js';
 import { equalBytes } from '../ground/bytes.js';
@@ -13,7 +13,7 @@ import type { LogEntry } from '../log/entry.js';
 import { digestAddress } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
-import type { FoundPiece, Subject } from './subject.js';
+import type { FoundChunk, Subject } from './subject.js';
 import { type WalkedRoot, walkRoot } from './tree-walk.js';
 
 /** A content, and whose stream it is. */
@@ -47,25 +47,25 @@ export function* contentsOf(
   yield* found;
 }
 
-/** A piece as a content refers to it. */
-export interface PieceOfContent {
+/** A chunk as a content refers to it. */
+export interface ChunkOfContent {
   readonly address: Address;
   /** 0 where it is unknown. */
   readonly id: number;
 }
 
-/** The pieces of a content, in its order. Of one that is not here at all, none. Errors as reading its manifests. */
-export function* piecesOf(
+/** The chunks of a content, in its order. Of one that is not here at all, none. Errors as reading its manifests. */
+export function* chunksOf(
   { blocks }: Pick<Subject, 'blocks'>,
   ref: ContentRef,
-): Generator<PieceOfContent, void> {
-  if (isPieceId(ref.id)) {
+): Generator<ChunkOfContent, void> {
+  if (isChunkId(ref.id)) {
     yield ref;
     return;
   }
   try {
     for (const { address, id, kind } of walkContent(blocks, ref)) {
-      if (kind === BlockKind.piece) yield { address, id };
+      if (kind === BlockKind.chunk) yield { address, id };
     }
   } catch (error) {
     // A replica may have taken metadata alone.
@@ -75,15 +75,15 @@ export function* piecesOf(
   }
 }
 
-/** A piece that a content refers to, by its row: at its id, or where the index leads once ids are others. */
-export function rowOfPiece(
-  { blocks, pieces }: Pick<Subject, 'blocks' | 'pieces'>,
-  { id, address }: PieceOfContent,
-): FoundPiece | undefined {
-  const at = (one: number): FoundPiece | undefined => {
-    const row = isPieceId(one) ? pieces.row(pieceNumber(one)) : undefined;
+/** A chunk that a content refers to, by its row: at its id, or where the index leads once ids are others. */
+export function rowOfChunk(
+  { blocks, chunks }: Pick<Subject, 'blocks' | 'chunks'>,
+  { id, address }: ChunkOfContent,
+): FoundChunk | undefined {
+  const at = (one: number): FoundChunk | undefined => {
+    const row = isChunkId(one) ? chunks.row(chunkNumber(one)) : undefined;
     if (row === undefined || !equalBytes(row.address, address)) return undefined;
-    return { number: pieceNumber(one), row };
+    return { number: chunkNumber(one), row };
   };
   const found = at(id);
   if (found !== undefined) return found;

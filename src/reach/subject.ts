@@ -1,14 +1,14 @@
-/** What upkeep of contents works on: a store, as far as it concerns it; and its ways through the table of pieces. */
+/** What upkeep of contents works on: a store, as far as it concerns it; and its ways through the table of chunks. */
 
 import type { Blocks } from '../blocks/blocks.js';
-import { PIECE_NUMBERS } from '../blocks/chunk-home.js';
+import { CHUNK_NUMBERS } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import type { History } from '../log/history.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { decodePieceRow, type PieceRow } from '../volumes/chunk-row.js';
-import type { Pieces } from '../volumes/chunk-store.js';
+import { type ChunkRow, decodeChunkRow } from '../volumes/chunk-row.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import { decodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import type { StorageRules } from '../volumes/storage-rules.js';
 
@@ -17,7 +17,7 @@ export interface Subject {
   readonly blocks: Blocks;
   readonly cache: NodeCache;
   readonly history: History;
-  readonly pieces: Pieces;
+  readonly chunks: ChunkStore;
   /** The id of the root bucket. */
   readonly store: Uint8Array;
   readonly storage: StorageRules;
@@ -30,19 +30,19 @@ export interface Found<Row> {
   readonly row: Row;
 }
 
-export type FoundPiece = Found<PieceRow>;
+export type FoundChunk = Found<ChunkRow>;
 export type FoundGroup = Found<GroupRow>;
 
 /** Rows that are read in one turn. */
 const SLICE = 256;
 
-/** All pieces, a slice for each turn. REGALIA_ABORTED. */
-export function pieceSlices(
+/** All chunks, a slice for each turn. REGALIA_ABORTED. */
+export function chunkSlices(
   backend: Backend,
   operation: string,
   signal?: AbortSignal,
-): AsyncGenerator<FoundPiece[], void, undefined> {
-  return slices(backend, 'pieces', decodePieceRow, operation, signal);
+): AsyncGenerator<FoundChunk[], void, undefined> {
+  return slices(backend, 'chunks', decodeChunkRow, operation, signal);
 }
 
 /** All groups, in the same way. */
@@ -56,13 +56,13 @@ export function groupSlices(
 
 async function* slices<Row>(
   backend: Backend,
-  table: 'pieces' | 'groups',
+  table: 'chunks' | 'groups',
   decode: (number: number, bytes: Uint8Array) => Row,
   operation: string,
   signal: AbortSignal | undefined,
   onDamaged?: (number: number) => void,
 ): AsyncGenerator<Found<Row>[], void, undefined> {
-  for (let after = 0; after < PIECE_NUMBERS; ) {
+  for (let after = 0; after < CHUNK_NUMBERS; ) {
     await turn();
     throwIfAborted(signal, operation);
     backend.refresh();
@@ -82,18 +82,18 @@ async function* slices<Row>(
 
 /** A row that can't be read: what it names nobody knows. */
 export interface DamagedRow {
-  readonly table: 'pieces' | 'groups';
+  readonly table: 'chunks' | 'groups';
   readonly number: number;
 }
 
-/** The rows of pieces and groups that can't be read. REGALIA_ABORTED. */
+/** The rows of chunks and groups that can't be read. REGALIA_ABORTED. */
 export async function damagedRows(
   backend: Backend,
   operation: string,
   signal?: AbortSignal,
 ): Promise<DamagedRow[]> {
   const damaged: DamagedRow[] = [];
-  for (const table of ['pieces', 'groups'] as const) {
+  for (const table of ['chunks', 'groups'] as const) {
     const rows = slices<unknown>(backend, table, DECODERS[table], operation, signal, (number) => {
       damaged.push({ table, number });
     });
@@ -102,9 +102,9 @@ export async function damagedRows(
   return damaged;
 }
 
-const DECODERS = { pieces: decodePieceRow, groups: decodeGroupRow } as const;
+const DECODERS = { chunks: decodeChunkRow, groups: decodeGroupRow } as const;
 
-export function isReadable(table: 'pieces' | 'groups', number: number, row: Uint8Array): boolean {
+export function isReadable(table: 'chunks' | 'groups', number: number, row: Uint8Array): boolean {
   return decodedOr<unknown>(() => DECODERS[table](number, row)) !== undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Codes large contents that rest: their pieces, group by group, as shards on as many volumes.
+ * Codes large contents that rest: their chunks, group by group, as shards on as many volumes.
  *
- *     pieces of a content -> stored bytes, verified -> shards -> written, flushed, read back -> rows
+ *     chunks of a content -> stored bytes, verified -> shards -> written, flushed, read back -> rows
  *
  * Invariants: copies are given up in the transaction that puts the group's row, never before every shard was read back
  * from its volume and compared. No volume holds more shards of a group than the group can lose; where there are too few
@@ -12,10 +12,10 @@ import type { ContentRef } from '../chunks/content.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import { piecesOf, rowOfPiece } from '../reach/contents.js';
+import { chunksOf, rowOfChunk } from '../reach/contents.js';
 import type { Subject } from '../reach/subject.js';
-import type { PieceRow } from '../volumes/chunk-row.js';
-import { soundPiece } from '../volumes/chunk-sources.js';
+import type { ChunkRow } from '../volumes/chunk-row.js';
+import { soundChunk } from '../volumes/chunk-sources.js';
 import { encodeGroupRow } from '../volumes/group-row.js';
 import { changeRows, checkPlaces } from '../volumes/row-changes.js';
 import { encodeGroup } from '../volumes/shard-format.js';
@@ -24,14 +24,14 @@ import { appendShards, type Coding, volumesForShards } from '../volumes/shard-pl
 /** Stored bytes of a group: two megabytes a shard, unless that were more than memory should hold. */
 const SHARD_BYTES = 2 * 1_048_576;
 const GROUP_BYTES_MAX = 16 * 1_048_576;
-/** Pieces of a group: what a directory may list. */
-const GROUP_PIECES_MAX = 4_096;
+/** Chunks of a group: what a directory may list. */
+const GROUP_CHUNKS_MAX = 4_096;
 
 export interface Coded {
-  /** Groups that were made, and pieces in them. */
+  /** Groups that were made, and chunks in them. */
   groups: number;
-  pieces: number;
-  /** Stored bytes of the pieces, and of all shards. */
+  chunks: number;
+  /** Stored bytes of the chunks, and of all shards. */
   bytes: number;
   shardBytes: number;
 }
@@ -44,15 +44,15 @@ export async function codeContent(
   coded: Coded,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const { volumes } = subject.pieces;
+  const { volumes } = subject.chunks;
   if (volumesForShards(volumes, coding, ref.address) === undefined) return false;
   const most = Math.min(GROUP_BYTES_MAX, coding.data * SHARD_BYTES);
-  let group = new Map<number, PieceRow>();
+  let group = new Map<number, ChunkRow>();
   let bytes = 0;
-  for (const piece of piecesOf(subject, ref)) {
-    const found = rowOfPiece(subject, piece);
+  for (const chunk of chunksOf(subject, ref)) {
+    const found = rowOfChunk(subject, chunk);
     if (found === undefined || found.row.coded !== undefined || group.has(found.number)) continue;
-    if (bytes + found.row.storedLength > most || group.size >= GROUP_PIECES_MAX) {
+    if (bytes + found.row.storedLength > most || group.size >= GROUP_CHUNKS_MAX) {
       await codeGroup(subject, group, coding, coded);
       await turn();
       throwIfAborted(signal, 'repair');
@@ -67,16 +67,16 @@ export async function codeContent(
 }
 
 async function codeGroup(
-  { backend, pieces }: Subject,
-  group: ReadonlyMap<number, PieceRow>,
+  { backend, chunks }: Subject,
+  group: ReadonlyMap<number, ChunkRow>,
   { data, parity }: Coding,
   coded: Coded,
 ): Promise<void> {
-  const { volumes, groups } = pieces;
-  const members: { number: number; piece: PieceRow; stored: Uint8Array }[] = [];
-  for (const [number, piece] of group) {
-    const sound = soundPiece(pieces, piece);
-    if (sound !== undefined) members.push({ number, piece, stored: sound.stored });
+  const { volumes, groups } = chunks;
+  const members: { number: number; chunk: ChunkRow; stored: Uint8Array }[] = [];
+  for (const [number, chunk] of group) {
+    const sound = soundChunk(chunks, chunk);
+    if (sound !== undefined) members.push({ number, chunk, stored: sound.stored });
   }
   if (members.length === 0) return;
   const { shape, records } = encodeGroup(members, data, parity);
@@ -90,13 +90,13 @@ async function codeGroup(
     const there = groups.checkedRecord(row, shard, place);
     if (!equalBytes(there, records[shard] as Uint8Array)) throw writtenOtherwise(shard);
   }
-  const number = await pieces.groupNumber();
+  const number = await chunks.groupNumber();
   let start = 0;
-  const changes = members.map(({ number: of, piece, stored }) => {
+  const changes = members.map(({ number: of, chunk, stored }) => {
     const change = {
       number: of,
-      before: piece,
-      after: { ...piece, copies: [], coded: { group: number, start } },
+      before: chunk,
+      after: { ...chunk, copies: [], coded: { group: number, start } },
     };
     start += stored.length;
     return change;
@@ -106,7 +106,7 @@ async function codeGroup(
     batch.put('groups', number, encodeGroupRow(number, row));
   });
   coded.groups++;
-  coded.pieces += made.length;
+  coded.chunks += made.length;
   coded.bytes += start;
   for (const record of records) coded.shardBytes += record.length;
 }

@@ -2,7 +2,7 @@
  * Draining: all that lies on a volume goes to others, while the store is used. Nothing new goes there meanwhile; what
  * transactions had begun to write before is met by a later pass, and the drain ends when a pass finds nothing.
  *
- *     piece on the volume -> a copy elsewhere, sound -> row without the one here
+ *     chunk on the volume -> a copy elsewhere, sound -> row without the one here
  *     shard on the volume -> its bytes, or solved for -> row with its new place
  */
 
@@ -10,14 +10,14 @@ import type { Reads } from '../engine/engine.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import {
+  chunkSlices,
+  type FoundChunk,
   type FoundGroup,
-  type FoundPiece,
   groupSlices,
-  pieceSlices,
   type Subject,
 } from '../reach/subject.js';
-import { decodePieceRow } from '../volumes/chunk-row.js';
-import { soundPiece } from '../volumes/chunk-sources.js';
+import { decodeChunkRow } from '../volumes/chunk-row.js';
+import { soundChunk } from '../volumes/chunk-sources.js';
 import { changeGroup, moveShards } from '../volumes/group-repair.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { Rehousing } from '../volumes/rehousing.js';
@@ -30,8 +30,8 @@ export interface DrainOptions {
 }
 
 export interface DrainResult {
-  /** Pieces and shards that went elsewhere, and stored bytes that were written for the pieces. */
-  pieces: number;
+  /** Chunks and shards that went elsewhere, and stored bytes that were written for the chunks. */
+  chunks: number;
   shards: number;
   bytes: number;
   /** What could not go: no sound source is left, or there are too few other volumes. */
@@ -46,33 +46,33 @@ export async function drain(
   volume: number,
   options: DrainOptions = {},
 ): Promise<DrainResult> {
-  const result: DrainResult = { pieces: 0, shards: 0, bytes: 0, stuck: 0 };
+  const result: DrainResult = { chunks: 0, shards: 0, bytes: 0, stuck: 0 };
   for (let pass = 0; pass < PASSES; pass++) {
-    const before = result.pieces + result.shards;
+    const before = result.chunks + result.shards;
     result.stuck = 0;
-    await drainPieces(subject, volume, options, result);
+    await drainChunks(subject, volume, options, result);
     await drainGroups(subject, volume, options, result);
     options.onProgress?.(result);
-    if (result.pieces + result.shards === before) break;
+    if (result.chunks + result.shards === before) break;
   }
   return result;
 }
 
-async function drainPieces(
-  { backend, pieces }: Subject,
+async function drainChunks(
+  { backend, chunks }: Subject,
   volume: number,
   { signal, onProgress }: DrainOptions,
   result: DrainResult,
 ): Promise<void> {
-  const rehousing = new Rehousing(backend, pieces.volumes);
-  const { moved, bytes } = { moved: result.pieces, bytes: result.bytes };
-  for await (const slice of pieceSlices(backend, 'drain', signal)) {
+  const rehousing = new Rehousing(backend, chunks.volumes);
+  const { moved, bytes } = { moved: result.chunks, bytes: result.bytes };
+  for await (const slice of chunkSlices(backend, 'drain', signal)) {
     for (const { number } of slice) {
       // As it is by now: another may have moved it since the slice was read.
-      const row = pieces.row(number);
+      const row = chunks.row(number);
       if (row === undefined || !row.copies.some((copy) => copy.volume === volume)) continue;
-      if (!(await drainPiece({ number, row }, volume, pieces, rehousing))) result.stuck++;
-      result.pieces = moved + rehousing.moved;
+      if (!(await drainChunk({ number, row }, volume, chunks, rehousing))) result.stuck++;
+      result.chunks = moved + rehousing.moved;
       result.bytes = bytes + rehousing.bytes;
       await turn();
       throwIfAborted(signal, 'drain');
@@ -80,27 +80,27 @@ async function drainPieces(
     onProgress?.(result);
   }
   await rehousing.flush();
-  result.pieces = moved + rehousing.moved;
+  result.chunks = moved + rehousing.moved;
   result.bytes = bytes + rehousing.bytes;
 }
 
-async function drainPiece(
-  { number, row }: FoundPiece,
+async function drainChunk(
+  { number, row }: FoundChunk,
   volume: number,
-  pieces: Subject['pieces'],
+  chunks: Subject['chunks'],
   rehousing: Rehousing,
 ): Promise<boolean> {
-  const sound = soundPiece(pieces, row);
+  const sound = soundChunk(chunks, row);
   if (sound === undefined) return false;
   const leaving = row.copies.filter((copy) => copy.volume === volume);
   const others = row.copies.filter((copy) => copy.volume !== volume);
   const staying = others.filter((copy) =>
-    soundPiece(pieces, { ...row, copies: [copy], coded: undefined }),
+    soundChunk(chunks, { ...row, copies: [copy], coded: undefined }),
   );
   const copies = row.copies.length;
   const care = { redundancy: { kind: 'mirrored', copies }, content: 0, index: 0 } as const;
   const held = new Set(staying.map((copy) => copy.volume));
-  const able = pieces.volumes.candidates(care, row.address).filter((one) => !held.has(one));
+  const able = chunks.volumes.candidates(care, row.address).filter((one) => !held.has(one));
   // Where all other volumes have a sound copy there is one less from now on.
   if (able.length === 0 && staying.length === 0) return false;
   const to = able.slice(0, leaving.length);
@@ -132,14 +132,14 @@ async function drainGroups(
 }
 
 async function drainGroup(
-  { backend, pieces }: Subject,
+  { backend, chunks }: Subject,
   found: FoundGroup,
   moving: readonly number[],
 ): Promise<number> {
   try {
-    const records = pieces.groups.records(found.number, found.row);
+    const records = chunks.groups.records(found.number, found.row);
     if (moving.some((i) => records[i] === undefined)) restoreGroup(found.row, records);
-    return await moveShards(backend, pieces, found, moving, records);
+    return await moveShards(backend, chunks, found, moving, records);
   } catch (error) {
     // Too few sound shards: it stays, and is told as stuck.
     const isLost =
@@ -151,8 +151,8 @@ async function drainGroup(
 
 /** Whether any row names the volume. */
 export function isNamed(reads: Reads, volume: number): boolean {
-  for (const { key, bytes } of reads.range('pieces')) {
-    if (decodePieceRow(key, bytes).copies.some((copy) => copy.volume === volume)) return true;
+  for (const { key, bytes } of reads.range('chunks')) {
+    if (decodeChunkRow(key, bytes).copies.some((copy) => copy.volume === volume)) return true;
   }
   for (const { key, bytes } of reads.range('groups')) {
     if (decodeGroupRow(key, bytes).shards.some((place) => place?.volume === volume)) return true;
@@ -160,14 +160,14 @@ export function isNamed(reads: Reads, volume: number): boolean {
   return false;
 }
 
-/** Gives up all that lies on a volume. Returns how many pieces are left without any copy or shard to read them from. */
+/** Gives up all that lies on a volume. Returns how many chunks are left without any copy or shard to read them from. */
 export async function giveUp(
-  { backend, pieces }: Subject,
+  { backend, chunks }: Subject,
   volume: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   let lost = 0;
-  for await (const slice of pieceSlices(backend, 'remove', signal)) {
+  for await (const slice of chunkSlices(backend, 'remove', signal)) {
     const changes = [];
     for (const { number, row } of slice) {
       const copies = row.copies.filter((copy) => copy.volume !== volume);
@@ -182,7 +182,7 @@ export async function giveUp(
       const shards = row.shards.map((place) => (place?.volume === volume ? undefined : place));
       if (shards.some((place, i) => place !== row.shards[i])) {
         await changeGroup(backend, number, row, { ...row, shards });
-        pieces.groups.forget(number);
+        chunks.groups.forget(number);
       }
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Mends what the tables say of pieces and groups, from the tables alone, before segments are looked through.
+ * Mends what the tables say of chunks and groups, from the tables alone, before segments are looked through.
  *
  *     rows that cannot be read          -> removed: a checksum covers all of them, so nothing of them can be believed
  *     addresses that lead to no row     -> removed
@@ -9,13 +9,13 @@
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
 import { readU48 } from '../blocks/body.js';
-import { isPieceId, PIECE_IDS, pieceNumber } from '../blocks/chunk-home.js';
+import { CHUNK_IDS, chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
 import type { Backend, Batch } from '../engine/engine.js';
 import { EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import { damagedRows, type FoundPiece, isReadable, pieceSlices } from '../reach/subject.js';
+import { chunkSlices, damagedRows, type FoundChunk, isReadable } from '../reach/subject.js';
 
 const ID_LENGTH = 6;
 /** Rows of addresses that are looked at in one turn. */
@@ -30,15 +30,15 @@ export async function mendTables(backend: Backend, signal: AbortSignal | undefin
     }, 'none');
   }
   await removeDangling(backend, signal);
-  for await (const slice of pieceSlices(backend, 'rescan', signal)) {
+  for await (const slice of chunkSlices(backend, 'rescan', signal)) {
     const hidden = slice.filter((found) => !isIndexed(backend, found));
     if (hidden.length === 0) continue;
     await backend.write((batch) => {
       for (const found of hidden) {
         const { number, row } = found;
-        const isThere = batch.view('pieces', number) !== undefined;
+        const isThere = batch.view('chunks', number) !== undefined;
         if (!isThere || isIndexed(batch, found)) continue;
-        putAddress(batch, addressPrefix(row.address), PIECE_IDS + number);
+        putAddress(batch, addressPrefix(row.address), CHUNK_IDS + number);
       }
     }, 'none');
   }
@@ -70,12 +70,12 @@ async function removeDangling(backend: Backend, signal: AbortSignal | undefined)
 }
 
 function leadsNowhere(reads: Pick<Batch, 'view'>, id: number): boolean {
-  return isPieceId(id) && reads.view('pieces', pieceNumber(id)) === undefined;
+  return isChunkId(id) && reads.view('chunks', chunkNumber(id)) === undefined;
 }
 
-function isIndexed(reads: Pick<Batch, 'get'>, { number, row }: FoundPiece): boolean {
+function isIndexed(reads: Pick<Batch, 'get'>, { number, row }: FoundChunk): boolean {
   const ids = reads.get('addresses', addressPrefix(row.address)) ?? EMPTY;
-  return idsIn(ids).includes(PIECE_IDS + number);
+  return idsIn(ids).includes(CHUNK_IDS + number);
 }
 
 function idsIn(bytes: Uint8Array): number[] {

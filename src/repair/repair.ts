@@ -8,16 +8,16 @@
  * It goes on while the store is used. What no sound source is left of is told, and stays as it is: a volume may return.
  */
 import { addressText } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/chunk-home.js';
+import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
-import { contentsOf, piecesOf, rootOf, rowOfPiece } from '../reach/contents.js';
-import { type FoundPiece, groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
-import type { PieceRow, Place } from '../volumes/chunk-row.js';
-import { pieceOfCopy, soundPiece } from '../volumes/chunk-sources.js';
+import { chunksOf, contentsOf, rootOf, rowOfChunk } from '../reach/contents.js';
+import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/subject.js';
+import type { ChunkRow, Place } from '../volumes/chunk-row.js';
+import { chunkOfCopy, soundChunk } from '../volumes/chunk-sources.js';
 import { restoreShards } from '../volumes/group-repair.js';
 import { copiesOf } from '../volumes/placement.js';
 import { Rehousing } from '../volumes/rehousing.js';
@@ -33,15 +33,15 @@ export interface RepairOptions {
 }
 
 export interface RepairResult {
-  /** Pieces and groups that were looked at. */
-  pieces: number;
+  /** Chunks and groups that were looked at. */
+  chunks: number;
   groups: number;
   /** Copies and shards that were written in the place of others, or because a rule asks for more. */
   copiesRestored: number;
   shardsRestored: number;
-  /** Pieces and groups that have fewer copies or shards than they should, for want of volumes. */
+  /** Chunks and groups that have fewer copies or shards than they should, for want of volumes. */
   thin: number;
-  /** Pieces that have no sound source left here; the first hundred addresses. */
+  /** Chunks that have no sound source left here; the first hundred addresses. */
   lost: number;
   readonly lostAddresses: string[];
   /** What was coded. */
@@ -65,14 +65,14 @@ class Repair {
   readonly #subject: Subject;
   readonly #options: RepairOptions;
   readonly #result: RepairResult = {
-    pieces: 0,
+    chunks: 0,
     groups: 0,
     copiesRestored: 0,
     shardsRestored: 0,
     thin: 0,
     lost: 0,
     lostAddresses: [],
-    coded: { groups: 0, pieces: 0, bytes: 0, shardBytes: 0 },
+    coded: { groups: 0, chunks: 0, bytes: 0, shardBytes: 0 },
   };
 
   readonly #lostGroups = new Set<number>();
@@ -83,7 +83,7 @@ class Repair {
   }
 
   async run(): Promise<RepairResult> {
-    this.#subject.pieces.volumes.refresh();
+    this.#subject.chunks.volumes.refresh();
     await this.#groups();
     await this.#copies(await this.#wanted());
     await this.#code();
@@ -92,10 +92,10 @@ class Repair {
   }
 
   async #groups(): Promise<void> {
-    const { backend, pieces } = this.#subject;
+    const { backend, chunks } = this.#subject;
     for await (const slice of groupSlices(backend, 'repair', this.#options.signal)) {
       for (const found of slice) {
-        const restored = await restoreShards(backend, pieces, found);
+        const restored = await restoreShards(backend, chunks, found);
         this.#result.groups++;
         this.#result.shardsRestored += restored.written;
         if (restored.missing > 0) this.#result.thin++;
@@ -106,7 +106,7 @@ class Repair {
     }
   }
 
-  /** By number of piece, how many copies the rules of branches' heads ask for, where that is more than one. */
+  /** By number of chunk, how many copies the rules of branches' heads ask for, where that is more than one. */
   async #wanted(): Promise<Map<number, number>> {
     const wanted = new Map<number, number>();
     for (const entry of this.#heads(0)) {
@@ -116,9 +116,9 @@ class Repair {
         const { redundancy } = storageRuleOf(this.#subject.storage, found.stream);
         const copies = Math.min(COPIES, copiesOf(redundancy));
         if (copies < 2) continue;
-        for (const piece of piecesOf(this.#subject, found.ref)) {
+        for (const chunk of chunksOf(this.#subject, found.ref)) {
           await this.#step();
-          const number = rowOfPiece(this.#subject, piece)?.number;
+          const number = rowOfChunk(this.#subject, chunk)?.number;
           if (number === undefined) continue;
           wanted.set(number, Math.max(copies, wanted.get(number) ?? 0));
         }
@@ -142,11 +142,11 @@ class Repair {
   }
 
   async #copies(wanted: ReadonlyMap<number, number>): Promise<void> {
-    const { backend, pieces } = this.#subject;
-    const rehousing = new Rehousing(backend, pieces.volumes);
-    for await (const slice of pieceSlices(backend, 'repair', this.#options.signal)) {
+    const { backend, chunks } = this.#subject;
+    const rehousing = new Rehousing(backend, chunks.volumes);
+    for await (const slice of chunkSlices(backend, 'repair', this.#options.signal)) {
       for (const found of slice) {
-        await this.#piece(found, wanted.get(found.number) ?? 1, rehousing);
+        await this.#chunk(found, wanted.get(found.number) ?? 1, rehousing);
         await this.#step();
       }
       this.#options.onProgress?.(this.#result);
@@ -154,10 +154,10 @@ class Repair {
     await rehousing.flush();
   }
 
-  async #piece(found: FoundPiece, wanted: number, rehousing: Rehousing): Promise<void> {
+  async #chunk(found: FoundChunk, wanted: number, rehousing: Rehousing): Promise<void> {
     const { number, row } = found;
     if (row.condemned === true) return;
-    this.#result.pieces++;
+    this.#result.chunks++;
     if (row.coded !== undefined) {
       const { group } = row.coded;
       const isLost = this.#subject.backend.view('groups', group) === undefined;
@@ -173,7 +173,7 @@ class Repair {
     const want = Math.max(wanted, row.copies.length);
     const lacking = want - good.length;
     if (lacking <= 0) return;
-    const { volumes } = this.#subject.pieces;
+    const { volumes } = this.#subject.chunks;
     const care = { redundancy: { kind: 'mirrored', copies: want }, content: 0, index: 0 } as const;
     const held = new Set(good.map(({ volume }) => volume));
     const able = volumes.candidates(care, row.address).filter((volume) => !held.has(volume));
@@ -190,13 +190,13 @@ class Repair {
   }
 
   /** The copies that are sound, and the stored bytes of one of them. */
-  #sound(row: PieceRow): { good: Place[]; stored: Uint8Array | undefined } {
-    const { volumes } = this.#subject.pieces;
+  #sound(row: ChunkRow): { good: Place[]; stored: Uint8Array | undefined } {
+    const { volumes } = this.#subject.chunks;
     const good: Place[] = [];
     let stored: Uint8Array | undefined;
     for (const place of row.copies) {
       try {
-        stored = pieceOfCopy(volumes, row, place, 'piece').stored;
+        stored = chunkOfCopy(volumes, row, place, 'chunk').stored;
         good.push(place);
       } catch (error) {
         if (!isRegaliaError(error)) throw error;
@@ -205,14 +205,14 @@ class Repair {
     return { good, stored };
   }
 
-  /** Gives a piece that is lost the places of another of its address, which was written since. */
-  async #takeOver({ number, row }: FoundPiece): Promise<boolean> {
-    const { backend, blocks, pieces } = this.#subject;
+  /** Gives a chunk that is lost the places of another of its address, which was written since. */
+  async #takeOver({ number, row }: FoundChunk): Promise<boolean> {
+    const { backend, blocks, chunks } = this.#subject;
     for (const id of blocks.index.candidates(row.address)) {
-      const other = isPieceId(id) ? pieces.row(pieceNumber(id)) : undefined;
-      if (other === undefined || pieceNumber(id) === number) continue;
+      const other = isChunkId(id) ? chunks.row(chunkNumber(id)) : undefined;
+      if (other === undefined || chunkNumber(id) === number) continue;
       if (!equalBytes(other.address, row.address)) continue;
-      if (soundPiece(pieces, other) === undefined) continue;
+      if (soundChunk(chunks, other) === undefined) continue;
       const after = { ...other, condemned: false };
       const made = await changeRows(backend, [{ number, before: row, after }]);
       this.#result.copiesRestored += made.length;
@@ -221,7 +221,7 @@ class Repair {
     return false;
   }
 
-  #lost({ row }: FoundPiece): void {
+  #lost({ row }: FoundChunk): void {
     this.#result.lost++;
     const { lostAddresses } = this.#result;
     if (lostAddresses.length < LOST_MAX) lostAddresses.push(addressText(row.address));
@@ -230,7 +230,7 @@ class Repair {
   async #code(): Promise<void> {
     const { signal, restedMs = DAY_MS } = this.#options;
     // Shards lie apart from the copies that they take the place of, so that these go with their segments.
-    await this.#subject.pieces.volumes.roll();
+    await this.#subject.chunks.volumes.roll();
     for (const entry of this.#heads(restedMs)) {
       for (const found of contentsOf(this.#subject, rootOf(this.#subject, entry))) {
         await this.#step();

@@ -1,22 +1,22 @@
 /**
- * Rescan: the index of pieces from the segments alone, where rows were lost, or a volume brings what the store lacks.
+ * Rescan: the index of chunks from the segments alone, where rows were lost, or a volume brings what the store lacks.
  *
  *     rows that cannot be read -> forgotten; addresses that lead nowhere -> forgotten; rows that none leads to -> found
- *     every record of every segment, checked -> a copy that no row names -> added to the piece's row, or to a new one
- *                                            -> shards of a group that no row names -> the group, and its pieces' rows
+ *     every record of every segment, checked -> a copy that no row names -> added to the chunk's row, or to a new one
+ *                                            -> shards of a group that no row names -> the group, and its chunks' rows
  *
  * Invariant: only what reads soundly is taken, and nothing that can be read is taken away. Where rows were lost numbers
- * are new, so that links into the table are wrong: pieces are found by their addresses then.
+ * are new, so that links into the table are wrong: chunks are found by their addresses then.
  */
 import type { Address } from '../blocks/address.js';
-import { isPieceId, pieceNumber } from '../blocks/chunk-home.js';
+import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import { type FoundPiece, groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
-import type { PieceRow, Place } from '../volumes/chunk-row.js';
-import { pieceOfCopy } from '../volumes/chunk-sources.js';
+import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/subject.js';
+import type { ChunkRow, Place } from '../volumes/chunk-row.js';
+import { chunkOfCopy } from '../volumes/chunk-sources.js';
 import { changeGroup } from '../volumes/group-repair.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import {
@@ -26,7 +26,7 @@ import {
   collections,
   isRetired,
   nextEpoch,
-  putPiece,
+  putChunk,
 } from '../volumes/row-changes.js';
 import { type RecordHead, RecordKind } from '../volumes/segment-format.js';
 import {
@@ -46,8 +46,8 @@ export interface RescanOptions {
 export interface RescanResult {
   segments: number;
   records: number;
-  /** Pieces that got a row, copies and shards that were added to one, groups that got one. */
-  pieces: number;
+  /** Chunks that got a row, copies and shards that were added to one, groups that got one. */
+  chunks: number;
   copies: number;
   groups: number;
   shards: number;
@@ -78,7 +78,7 @@ class Rescan {
   readonly #result: RescanResult = {
     segments: 0,
     records: 0,
-    pieces: 0,
+    chunks: 0,
     copies: 0,
     groups: 0,
     shards: 0,
@@ -91,10 +91,10 @@ class Rescan {
   }
 
   async run(): Promise<RescanResult> {
-    const { backend, pieces } = this.#subject;
-    pieces.volumes.refresh();
+    const { backend, chunks } = this.#subject;
+    chunks.volumes.refresh();
     await mendTables(backend, this.#options.signal);
-    for (const { entry, path, status } of pieces.volumes.list()) {
+    for (const { entry, path, status } of chunks.volumes.list()) {
       if (status === 'missing' || status === 'foreign') continue;
       for (const [segment, size] of await segmentsIn(path)) {
         if (isRetired(backend, segment)) continue;
@@ -114,7 +114,7 @@ class Rescan {
   }
 
   async #segment(volume: number, segment: number, size: number): Promise<void> {
-    const { volumes } = this.#subject.pieces;
+    const { volumes } = this.#subject.chunks;
     this.#result.segments++;
     let batch: { place: Place; head: RecordHead }[] = [];
     let end = 0;
@@ -138,7 +138,7 @@ class Rescan {
 
   /** Adds copies that no row names. */
   async #take(batch: readonly { place: Place; head: RecordHead }[]): Promise<void> {
-    const { backend, pieces } = this.#subject;
+    const { backend, chunks } = this.#subject;
     for (const { place, head } of batch) {
       const address = addressOfRecord(head);
       const fresh = rowOfRecord(head, address, place);
@@ -157,35 +157,35 @@ class Rescan {
         this.#result.copies += made.length;
         continue;
       }
-      const number = await pieces.pieceNumber();
-      await backend.write((writing) => putPiece(writing, number, fresh), 'none');
-      this.#result.pieces++;
+      const number = await chunks.chunkNumber();
+      await backend.write((writing) => putChunk(writing, number, fresh), 'none');
+      this.#result.chunks++;
     }
     this.#options.onProgress?.(this.#result);
     await turn();
     throwIfAborted(this.#options.signal, 'rescan');
   }
 
-  /** Whether nothing is left that a piece could be read from. */
-  #isBare({ copies, coded }: PieceRow): boolean {
+  /** Whether nothing is left that a chunk could be read from. */
+  #isBare({ copies, coded }: ChunkRow): boolean {
     if (copies.length > 0) return false;
     return coded === undefined || this.#subject.backend.view('groups', coded.group) === undefined;
   }
 
-  #rowOf(address: Address): { number: number; row: PieceRow } | undefined {
-    const { blocks, pieces } = this.#subject;
+  #rowOf(address: Address): { number: number; row: ChunkRow } | undefined {
+    const { blocks, chunks } = this.#subject;
     for (const id of blocks.index.candidates(address)) {
-      if (!isPieceId(id)) continue;
-      const number = pieceNumber(id);
-      const row = pieces.row(number);
+      if (!isChunkId(id)) continue;
+      const number = chunkNumber(id);
+      const row = chunks.row(number);
       if (row !== undefined && equalBytes(row.address, address)) return { number, row };
     }
     return undefined;
   }
 
-  #isSound(row: PieceRow, place: Place): boolean {
+  #isSound(row: ChunkRow, place: Place): boolean {
     try {
-      pieceOfCopy(this.#subject.pieces.volumes, row, place, 'piece');
+      chunkOfCopy(this.#subject.chunks.volumes, row, place, 'chunk');
       return true;
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
@@ -196,7 +196,7 @@ class Rescan {
 
   #shard(place: Place, head: RecordHead): void {
     try {
-      const { stored } = this.#subject.pieces.volumes.readSync(place, head.storedLength);
+      const { stored } = this.#subject.chunks.volumes.readSync(place, head.storedLength);
       const { shape, index } = decodeShard(stored);
       const key = `${hex(shape.id)} ${shape.data} ${shape.parity}`;
       let met = this.#met.get(key);
@@ -213,7 +213,7 @@ class Rescan {
 
   /** Shards that groups lack, and groups that have no row. */
   async #groups(): Promise<void> {
-    const { backend, pieces } = this.#subject;
+    const { backend, chunks } = this.#subject;
     const { signal } = this.#options;
     const held = await heldByGroup(backend, signal);
     for await (const slice of groupSlices(backend, 'rescan', signal)) {
@@ -226,25 +226,25 @@ class Rescan {
         const after = { ...row, shards };
         const made = added > 0 && (await changeGroup(backend, number, row, after));
         if (made) this.#result.shards += added;
-        pieces.groups.forget(number);
-        if ((held.get(number) ?? 0) < row.piecesLength)
+        chunks.groups.forget(number);
+        if ((held.get(number) ?? 0) < row.chunksLength)
           await this.#members(made ? after : row, number);
       }
     }
     for (const { shape, shards } of this.#met.values()) await this.#members({ ...shape, shards });
   }
 
-  /** The rows of pieces that a group has and that lack one; of a group without a number, its own row, too. */
+  /** The rows of chunks that a group has and that lack one; of a group without a number, its own row, too. */
   async #members(row: GroupRow, known?: number): Promise<void> {
-    const { backend, pieces } = this.#subject;
-    const number = known ?? (await pieces.groupNumber());
+    const { backend, chunks } = this.#subject;
+    const number = known ?? (await chunks.groupNumber());
     const members = this.#directory(row, number);
-    const lacking: { piece: GroupMember; known: FoundPiece | undefined; number: number }[] = [];
-    for (const piece of members) {
-      const found = this.#rowOf(piece.address);
+    const lacking: { chunk: GroupMember; known: FoundChunk | undefined; number: number }[] = [];
+    for (const chunk of members) {
+      const found = this.#rowOf(chunk.address);
       if (found !== undefined && !this.#isBare(found.row)) continue;
-      const own = found?.number ?? (await pieces.pieceNumber());
-      lacking.push({ piece, known: found, number: own });
+      const own = found?.number ?? (await chunks.chunkNumber());
+      lacking.push({ chunk, known: found, number: own });
     }
     if (lacking.length === 0) return;
     const made = await backend.write((batch) => {
@@ -256,23 +256,23 @@ class Rescan {
       nextEpoch(batch, collections(batch).condemnedMs);
       batch.put('groups', number, encoded);
       let count = 0;
-      for (const { piece, known: found, number: own } of lacking) {
-        const { start, ...shape } = piece;
+      for (const { chunk, known: found, number: own } of lacking) {
+        const { start, ...shape } = chunk;
         const after = { ...shape, copies: [], coded: { group: number, start } };
-        if (found === undefined) putPiece(batch, own, after);
+        if (found === undefined) putChunk(batch, own, after);
         else if (!changeRow(batch, { number: own, before: found.row, after })) continue;
         count++;
       }
       return count;
     }, 'none');
     if (made > 0 && known === undefined) this.#result.groups++;
-    this.#result.pieces += made;
+    this.#result.chunks += made;
   }
 
-  /** The pieces of a group; none where its shards do not give it back. */
+  /** The chunks of a group; none where its shards do not give it back. */
   #directory(row: GroupRow, number: number): GroupMember[] {
     try {
-      const data = restoreGroup(row, this.#subject.pieces.groups.records(number, row));
+      const data = restoreGroup(row, this.#subject.chunks.groups.records(number, row));
       return decodeDirectory(row, data);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
@@ -281,13 +281,13 @@ class Rescan {
   }
 }
 
-/** Stored bytes of the pieces that are in each group, by its number. */
+/** Stored bytes of the chunks that are in each group, by its number. */
 async function heldByGroup(
   backend: Backend,
   signal: AbortSignal | undefined,
 ): Promise<Map<number, number>> {
   const held = new Map<number, number>();
-  for await (const slice of pieceSlices(backend, 'rescan', signal)) {
+  for await (const slice of chunkSlices(backend, 'rescan', signal)) {
     for (const { row } of slice) {
       if (row.coded === undefined) continue;
       const { group } = row.coded;
@@ -301,7 +301,7 @@ function addressOfRecord({ algorithm, digest }: RecordHead): Address {
   return concatBytes([Uint8Array.of(algorithm), digest]);
 }
 
-function rowOfRecord(head: RecordHead, address: Address, place: Place): PieceRow {
+function rowOfRecord(head: RecordHead, address: Address, place: Place): ChunkRow {
   const { plainLength, codec, storedLength } = head;
   return { address, plainLength, codec, storedLength, copies: [place] };
 }
@@ -310,8 +310,8 @@ function samePlace(a: Place, b: Place): boolean {
   return a.volume === b.volume && a.segment === b.segment && a.offset === b.offset;
 }
 
-/** Whether both have the same stored bytes, as all copies of a piece do. */
-function sameForm(a: PieceRow, b: PieceRow): boolean {
+/** Whether both have the same stored bytes, as all copies of a chunk do. */
+function sameForm(a: ChunkRow, b: ChunkRow): boolean {
   return (
     a.codec === b.codec && a.storedLength === b.storedLength && a.plainLength === b.plainLength
   );

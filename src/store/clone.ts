@@ -12,11 +12,11 @@ import { openLmdb } from '../engine/lmdb.js';
 import { RegaliaError } from '../ground/errors.js';
 import { putBranch } from '../log/branches.js';
 import { importPack } from '../sync/import.js';
-import type { Pieces } from '../volumes/chunk-store.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';
 import type { Settings } from './options.js';
-import { firstVolume, openPieces } from './volumes.js';
+import { firstVolume, openChunks } from './volumes.js';
 
 /** A bucket at one of its branches. */
 export interface Cloned {
@@ -61,7 +61,7 @@ export async function receiveInto(
 ): Promise<void> {
   await makeFolder(folder, async (generation) => {
     const backend = await openLmdb(generation, { create: true });
-    let closing: Pieces | undefined;
+    let closing: ChunkStore | undefined;
     try {
       const identity: Identity = {
         store: given?.bucket ?? new Uint8Array(16),
@@ -72,9 +72,9 @@ export async function receiveInto(
       };
       const place = path.dirname(generation);
       await firstVolume(place, backend, identity, settings);
-      const pieces = openPieces(place, backend, identity, settings);
-      closing = pieces;
-      const { blocks, history, sequences } = new Core(backend, settings, identity, pieces);
+      const chunks = openChunks(place, backend, identity, settings);
+      closing = chunks;
+      const { blocks, history, sequences } = new Core(backend, settings, identity, chunks);
       await sequences.reserve(1);
       await importPack({ blocks, history }, pack, {
         bucket: given?.bucket,

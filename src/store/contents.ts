@@ -101,12 +101,12 @@ export class Contents {
   }
 
   #writer(root: Root, rule: StreamRule, stream: string): ContentWriter {
-    const { blocks, pieces } = this.#writers;
+    const { blocks, chunks } = this.#writers;
     const core = this.#core;
     const { compression, redundancy } = storageRuleOf(core.storage, stream);
     const keeping = { level: compression === 'none' ? 0 : compression, redundancy };
     const { algorithm } = root;
-    return new ContentWriter(core.blocks, blocks, algorithm, rule.chunking, pieces, keeping);
+    return new ContentWriter(core.blocks, blocks, algorithm, rule.chunking, chunks, keeping);
   }
 }
 

@@ -23,7 +23,7 @@ import { type RescanOptions, type RescanResult, rescan } from '../repair/rescan.
 import { type ContentStats, contentStats } from '../verify/content-stats.js';
 import type { Fault, VerifySummary } from '../verify/fault.js';
 import { type VerifyOptions, verify } from '../verify/verify.js';
-import type { Pieces } from '../volumes/chunk-store.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import { fileError } from '../volumes/file-error.js';
 import type { StorageRule } from '../volumes/storage-rules.js';
 import { Bucket } from './bucket.js';
@@ -46,7 +46,7 @@ import {
   setVolume,
   type VolumeChange,
 } from './volume-changes.js';
-import { copyVolumes, firstVolume, listVolumes, openPieces, type VolumeInfo } from './volumes.js';
+import { copyVolumes, firstVolume, listVolumes, openChunks, type VolumeInfo } from './volumes.js';
 
 const RUNTIME = {
   now: (): number => Date.now(),
@@ -147,9 +147,9 @@ export class Regalia extends Bucket {
   ): Promise<Regalia> {
     const identity = storedIdentity(backend);
     if (identity === undefined) throw noIdentity(folder ?? 'memory');
-    const pieces =
-      folder === undefined ? undefined : openPieces(folder, backend, identity, settings);
-    const core = new Core(backend, settings, identity, pieces);
+    const chunks =
+      folder === undefined ? undefined : openChunks(folder, backend, identity, settings);
+    const core = new Core(backend, settings, identity, chunks);
     const store = new Regalia(core, branch, folder);
     store.head();
     if (settings.readOnly) return store;
@@ -200,8 +200,8 @@ export class Regalia extends Bucket {
     options: VerifyOptions = {},
   ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
     this.core.check();
-    const { backend, identity, pieces } = this.core;
-    yield* verify({ backend, pieces, store: identity.store }, options);
+    const { backend, identity, chunks } = this.core;
+    yield* verify({ backend, chunks, store: identity.store }, options);
   }
 
   /** How contents are kept, as `streams` and `default` said when the store was opened, now or ever before. */
@@ -214,7 +214,7 @@ export class Regalia extends Bucket {
   /** The volumes that keep the store's contents. None in memory. */
   async volumes(): Promise<VolumeInfo[]> {
     this.core.check();
-    return this.core.pieces === undefined ? [] : await listVolumes(this.core.pieces);
+    return this.core.chunks === undefined ? [] : await listVolumes(this.core.chunks);
   }
 
   /**
@@ -261,7 +261,7 @@ export class Regalia extends Bucket {
   }
 
   /**
-   * Takes in every sound record of every segment that the index of pieces does not know: where rows were lost, or a
+   * Takes in every sound record of every segment that the index of chunks does not know: where rows were lost, or a
    * volume holds what the store lacks. REGALIA_ABORTED, REGALIA_IO.
    */
   async rescan(options: RescanOptions = {}): Promise<RescanResult> {
@@ -285,14 +285,14 @@ export class Regalia extends Bucket {
     if (writes) this.core.checkWritable();
     else this.core.check();
     const { backend, blocks, cache, history, identity, settings, storage } = this.core;
-    const pieces = this.#home();
+    const chunks = this.#home();
     const { store } = identity;
-    return { backend, blocks, cache, history, pieces, store, storage, now: settings.now };
+    return { backend, blocks, cache, history, chunks, store, storage, now: settings.now };
   }
 
-  #home(): Pieces {
-    const { pieces } = this.core;
-    if (pieces !== undefined) return pieces;
+  #home(): ChunkStore {
+    const { chunks } = this.core;
+    if (chunks !== undefined) return chunks;
     throw badOption('volume', 'for stores in a folder', 'for one in memory');
   }
 
@@ -310,10 +310,10 @@ export class Regalia extends Bucket {
       async (generation) => {
         await mkdir(generation, { mode: 0o700 });
         await this.core.backend.backup(path.join(generation, 'data.mdb'));
-        if (this.core.pieces === undefined) return;
+        if (this.core.chunks === undefined) return;
         const backend = await openLmdb(generation, { create: false });
         try {
-          await copyVolumes(this.core.pieces, path.dirname(generation), backend);
+          await copyVolumes(this.core.chunks, path.dirname(generation), backend);
         } finally {
           await backend.close();
         }

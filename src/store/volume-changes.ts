@@ -6,7 +6,7 @@ import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Subject } from '../reach/subject.js';
 import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../repair/drain.js';
-import type { Pieces } from '../volumes/chunk-store.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import {
   putVolume,
   removeVolume as removeEntry,
@@ -29,7 +29,7 @@ export interface AddVolumeOptions {
  * REGALIA_EXISTS where anything else is there, REGALIA_VOLUME for a volume of another store or a second copy.
  */
 export async function addVolume(
-  pieces: Pieces,
+  chunks: ChunkStore,
   folder: string,
   replica: Uint8Array,
   settings: Settings,
@@ -38,7 +38,7 @@ export async function addVolume(
   const { weight } = options;
   if (weight !== undefined) checkWeight(weight);
   const to = path.resolve(folder);
-  const { backend, volumes } = pieces;
+  const { backend, volumes } = chunks;
   // Where its volumes are may have changed since it was looked at.
   volumes.refresh();
   const found = readVolume(to);
@@ -77,7 +77,7 @@ export interface VolumeChange {
 
 /** Changes what is given to a volume. REGALIA_NOT_FOUND, REGALIA_OPTION. */
 export async function setVolume(
-  pieces: Pieces,
+  chunks: ChunkStore,
   which: string,
   change: VolumeChange,
 ): Promise<void> {
@@ -86,8 +86,8 @@ export async function setVolume(
   if (state !== undefined && state !== 'online' && state !== 'read-only') {
     throw badOption('state', 'online or read-only', String(state));
   }
-  const entry = findVolume(pieces, which);
-  await changeEntry(pieces, entry, (current) => ({
+  const entry = findVolume(chunks, which);
+  await changeEntry(chunks, entry, (current) => ({
     ...current,
     weight: weight ?? current.weight,
     state: state ?? current.state,
@@ -95,7 +95,7 @@ export async function setVolume(
 }
 
 /** A volume by its id or folder. REGALIA_NOT_FOUND. */
-function findVolume({ volumes }: Pieces, which: string): VolumeEntry {
+function findVolume({ volumes }: ChunkStore, which: string): VolumeEntry {
   volumes.refresh();
   const found = volumes.list().find(({ entry, path: at }) => {
     return hex(entry.id) === which || at === path.resolve(which);
@@ -106,7 +106,7 @@ function findVolume({ volumes }: Pieces, which: string): VolumeEntry {
 }
 
 async function changeEntry(
-  { backend, volumes }: Pieces,
+  { backend, volumes }: ChunkStore,
   { number }: VolumeEntry,
   change: (current: VolumeEntry) => VolumeEntry,
 ): Promise<void> {
@@ -123,15 +123,15 @@ export async function drainVolume(
   which: string,
   options: DrainOptions,
 ): Promise<DrainResult> {
-  const { pieces } = subject;
-  const entry = findVolume(pieces, which);
-  const { path: at } = placeOf(pieces, entry);
-  const others = pieces.volumes.list().filter((one) => one.entry.number !== entry.number);
+  const { chunks } = subject;
+  const entry = findVolume(chunks, which);
+  const { path: at } = placeOf(chunks, entry);
+  const others = chunks.volumes.list().filter((one) => one.entry.number !== entry.number);
   if (!others.some(({ status, entry: { weight } }) => status === 'online' && weight > 0)) {
     throw volumeError(entry.id, at, 'there is no other to take what lies on it');
   }
-  await changeEntry(pieces, entry, (current) => ({ ...current, state: 'draining' }));
-  await pieces.volumes.roll();
+  await changeEntry(chunks, entry, (current) => ({ ...current, state: 'draining' }));
+  await chunks.volumes.roll();
   return drain(subject, entry.number, options);
 }
 
@@ -142,7 +142,7 @@ export interface RemoveVolumeOptions {
 }
 
 export interface RemoveVolumeResult {
-  /** Pieces that are nowhere else: their contents can't be read until they are written again. */
+  /** Chunks that are nowhere else: their contents can't be read until they are written again. */
   readonly lost: number;
 }
 
@@ -155,13 +155,13 @@ export async function removeVolume(
   which: string,
   { lost = false, signal }: RemoveVolumeOptions,
 ): Promise<RemoveVolumeResult> {
-  const { pieces } = subject;
-  const { backend, volumes } = pieces;
-  const entry = findVolume(pieces, which);
-  const { path: at } = placeOf(pieces, entry);
+  const { chunks } = subject;
+  const { backend, volumes } = chunks;
+  const entry = findVolume(chunks, which);
+  const { path: at } = placeOf(chunks, entry);
   if (volumes.list().length === 1) throw volumeError(entry.id, at, 'it is the only one');
   // Nothing new goes there meanwhile; where it is refused it is as it was.
-  await changeEntry(pieces, entry, (current) => ({ ...current, state: 'draining' }));
+  await changeEntry(chunks, entry, (current) => ({ ...current, state: 'draining' }));
   try {
     await volumes.roll();
     const result = { lost: lost ? await giveUp(subject, entry.number, signal) : 0 };
@@ -178,11 +178,11 @@ export async function removeVolume(
     volumes.refresh();
     return result;
   } catch (error) {
-    await changeEntry(pieces, entry, (current) => ({ ...current, state: entry.state }));
+    await changeEntry(chunks, entry, (current) => ({ ...current, state: entry.state }));
     throw error;
   }
 }
 
-function placeOf({ volumes }: Pieces, { number }: VolumeEntry): { path: string } {
+function placeOf({ volumes }: ChunkStore, { number }: VolumeEntry): { path: string } {
   return { path: volumes.list().find(({ entry }) => entry.number === number)?.path ?? '' };
 }

@@ -11,7 +11,7 @@ import type { Backend, Batch } from '../engine/engine.js';
 import { liveBytes } from '../gc/compact.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import { Pieces } from '../volumes/chunk-store.js';
+import { ChunkStore } from '../volumes/chunk-store.js';
 import { reportFaults } from '../volumes/content-fault.js';
 import { codeOf } from '../volumes/file-error.js';
 import { Pool } from '../volumes/pool.js';
@@ -63,13 +63,13 @@ export async function firstVolume(
   await backend.write((batch) => putVolume(batch, entry), 'sync');
 }
 
-/** The home of a store's pieces. */
-export function openPieces(
+/** The home of a store's chunks. */
+export function openChunks(
   folder: string,
   backend: Backend,
   { replica }: Pick<Identity, 'replica'>,
   settings: Settings,
-): Pieces {
+): ChunkStore {
   const segments = new Lease(backend, 'segments', SEGMENT_NUMBERS);
   const resolve = (to: string): string => path.resolve(folder, to);
   const volumes = new VolumeSet({
@@ -88,9 +88,9 @@ export function openPieces(
     },
   });
   const pool = new Pool({ workers: settings.workers });
-  const pieces = new Pieces(backend, volumes, pool, { cacheBytes: settings.contentCacheBytes });
-  if (settings.onFault !== undefined) reportFaults(pieces, settings.onFault);
-  return pieces;
+  const chunks = new ChunkStore(backend, volumes, pool, { cacheBytes: settings.contentCacheBytes });
+  if (settings.onFault !== undefined) reportFaults(chunks, settings.onFault);
+  return chunks;
 }
 
 /**
@@ -123,10 +123,10 @@ export function identityOf(
 }
 
 /** Every volume of a store. */
-export async function listVolumes(pieces: Pieces): Promise<VolumeInfo[]> {
-  pieces.volumes.refresh();
+export async function listVolumes(chunks: ChunkStore): Promise<VolumeInfo[]> {
+  chunks.volumes.refresh();
   const infos: VolumeInfo[] = [];
-  for (const { entry, path: at, status } of pieces.volumes.list()) {
+  for (const { entry, path: at, status } of chunks.volumes.list()) {
     const here = status !== 'missing' && status !== 'foreign';
     let bytes: number | undefined;
     if (here) {
@@ -144,10 +144,14 @@ export async function listVolumes(pieces: Pieces): Promise<VolumeInfo[]> {
  * Copies all volumes into the folder of a copy of the store, whose tables were copied before: so what they name is
  * there, unless a collection has moved it since. The copy has all of them within it. REGALIA_CONFLICT: try again.
  */
-export async function copyVolumes(pieces: Pieces, folder: string, copy: Backend): Promise<void> {
-  pieces.volumes.refresh();
+export async function copyVolumes(
+  chunks: ChunkStore,
+  folder: string,
+  copy: Backend,
+): Promise<void> {
+  chunks.volumes.refresh();
   const copied = new Set<string>();
-  for (const { entry, path: from, status } of pieces.volumes.list()) {
+  for (const { entry, path: from, status } of chunks.volumes.list()) {
     if (status === 'missing' || status === 'foreign') throw volumeError(entry.id, from, status);
     const within = `volumes/${entry.number}`;
     const to = path.join(folder, within);
@@ -169,7 +173,7 @@ export async function copyVolumes(pieces: Pieces, folder: string, copy: Backend)
     await copy.write((batch) => putVolume(batch, { ...entry, path: within }), 'sync');
   }
   // What the store itself still names and lacks is lost, here as there.
-  const now = await liveBytes(pieces, undefined);
+  const now = await liveBytes(chunks, undefined);
   for (const named of (await liveBytes({ backend: copy }, undefined)).keys()) {
     if (!copied.has(named) && !now.has(named)) throw collected('a segment');
   }

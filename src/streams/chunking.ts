@@ -9,8 +9,8 @@ import type { Chunking } from '../chunks/splitter.js';
 import type { ByteReader } from '../ground/bytes.js';
 import { failOption, failRule, requireInteger, requireMember } from './rule-faults.js';
 
-/** The shortest and the longest piece that a rule may ask for. */
-export const PIECE_LIMITS = Object.freeze({ piece_bytes_min: 4_096, piece_bytes_max: 1_048_576 });
+/** The shortest and the longest chunk that a rule may ask for. */
+export const CHUNK_LIMITS = Object.freeze({ chunk_bytes_min: 4_096, chunk_bytes_max: 1_048_576 });
 
 /** By persisted number, from 1: never reorder, only append. */
 export const CHUNKINGS: readonly Chunking['kind'][] = ['fixed', 'content'];
@@ -36,10 +36,10 @@ export function checkedChunking(rule: string, chunking: Chunking): Chunking {
       failOption(rule, `kind, ${fields.join(', ')}`, field);
     }
   }
-  const { piece_bytes_min, piece_bytes_max } = PIECE_LIMITS;
+  const { chunk_bytes_min, chunk_bytes_max } = CHUNK_LIMITS;
   for (const field of fields) {
     const bytes = (chunking as unknown as Record<string, number>)[field] as number;
-    requireInteger(`${rule}.${field}`, bytes, piece_bytes_min, piece_bytes_max);
+    requireInteger(`${rule}.${field}`, bytes, chunk_bytes_min, chunk_bytes_max);
   }
   if (chunking.kind === 'content' && !isOrdered(chunking)) {
     const { bytesMin, bytesAverage, bytesMax } = chunking;
@@ -61,12 +61,12 @@ export function chunkingOf(
   kind: Chunking['kind'],
   sizes: readonly number[],
 ): Chunking {
-  const { piece_bytes_min, piece_bytes_max } = PIECE_LIMITS;
+  const { chunk_bytes_min, chunk_bytes_max } = CHUNK_LIMITS;
   const count = SIZES[kind];
-  if (sizes.length !== count) reader.fail(`${count} sizes of pieces`, `${sizes.length}`);
+  if (sizes.length !== count) reader.fail(`${count} sizes of chunks`, `${sizes.length}`);
   for (const size of sizes) {
-    if (size >= piece_bytes_min && size <= piece_bytes_max) continue;
-    reader.fail(`pieces of ${piece_bytes_min} to ${piece_bytes_max} bytes`, `${size}`);
+    if (size >= chunk_bytes_min && size <= chunk_bytes_max) continue;
+    reader.fail(`chunks of ${chunk_bytes_min} to ${chunk_bytes_max} bytes`, `${size}`);
   }
   const [bytes = 0, bytesMin = 0, bytesMax = 0] = sizes;
   if (kind === 'fixed') return { kind, bytes };

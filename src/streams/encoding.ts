@@ -51,9 +51,9 @@ export function decodeContents(
   return within(stream, () => decodeCbor(bytes));
 }
 
-/** Checks contents that pass piece by piece; each method throws REGALIA_ENCODING. */
+/** Checks contents that pass part by part; each method throws REGALIA_ENCODING. */
 export interface ContentChecker {
-  push(piece: Uint8Array): void;
+  push(chunk: Uint8Array): void;
   end(): void;
 }
 
@@ -75,17 +75,17 @@ class Utf8Checker implements ContentChecker {
     this.#stream = stream;
   }
 
-  push(piece: Uint8Array): void {
-    this.#decode(piece, true);
+  push(chunk: Uint8Array): void {
+    this.#decode(chunk, true);
   }
 
   end(): void {
     this.#decode(new Uint8Array(0), false);
   }
 
-  #decode(piece: Uint8Array, more: boolean): void {
+  #decode(chunk: Uint8Array, more: boolean): void {
     try {
-      this.#decoder.decode(piece, { stream: more });
+      this.#decoder.decode(chunk, { stream: more });
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       fail(this.#stream, 'valid UTF-8', 'other bytes');
@@ -95,23 +95,23 @@ class Utf8Checker implements ContentChecker {
 
 class CborChecker implements ContentChecker {
   readonly #stream: string;
-  readonly #pieces: Uint8Array[] = [];
+  readonly #chunks: Uint8Array[] = [];
   #length = 0;
 
   constructor(stream: string) {
     this.#stream = stream;
   }
 
-  push(piece: Uint8Array): void {
-    this.#length += piece.length;
+  push(chunk: Uint8Array): void {
+    this.#length += chunk.length;
     const { bytes_max } = CBOR_LIMITS;
     if (this.#length > bytes_max) fail(this.#stream, `at most ${bytes_max} bytes of CBOR`, 'more');
     // The caller may use its buffer again.
-    this.#pieces.push(copyBytes(piece));
+    this.#chunks.push(copyBytes(chunk));
   }
 
   end(): void {
-    within(this.#stream, () => decodeCbor(concatBytes(this.#pieces)));
+    within(this.#stream, () => decodeCbor(concatBytes(this.#chunks)));
   }
 }
 

@@ -23,11 +23,11 @@ import {
 } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
 import {
+  CHUNK_LIMITS,
   CHUNKINGS,
   checkedChunking,
   chunkingOf,
   chunkingText,
-  PIECE_LIMITS,
   SIZES_MAX,
   sizesOf,
 } from './chunking.js';
@@ -72,7 +72,7 @@ export interface RuleOptions {
 
 export const RULE_LIMITS = Object.freeze({
   inline_max: 8_192,
-  ...PIECE_LIMITS,
+  ...CHUNK_LIMITS,
   name_bytes_max: 64,
   streams_max: 256,
 });

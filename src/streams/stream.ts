@@ -2,7 +2,7 @@
  * The handle of a stream, with a Blob's habits: its size is known, its bytes come when asked for.
  *
  * Streams in metadata are at hand: `inline` is a private copy that outlives snapshot and store. Larger ones are
- * contents, read piece by piece, each verified. A handle stays valid as long as its store is open.
+ * contents, read chunk by chunk, each verified. A handle stays valid as long as its store is open.
  */
 
 import { ContentReader } from '../chunks/reader.js';
@@ -36,7 +36,7 @@ export interface StreamHome {
 
 /** So few bytes are read at once: a hop would take longer than they do. */
 const AT_ONCE_MAX = 65_536;
-/** More than this must be asked for piece by piece: a hole may have any length. */
+/** More than this must be asked for chunk by chunk: a hole may have any length. */
 const WHOLE_MAX = 2 ** 31 - 1;
 
 export class Stream {
@@ -86,9 +86,9 @@ export class Stream {
     if (end - start > WHOLE_MAX) throw tooLong(start, end);
     const bytes = new Uint8Array(end - start);
     let at = 0;
-    for await (const piece of this.#reader().pieces(start, end, range.signal)) {
-      bytes.set(piece, at);
-      at += piece.length;
+    for await (const chunk of this.#reader().chunks(start, end, range.signal)) {
+      bytes.set(chunk, at);
+      at += chunk.length;
     }
     return bytes;
   }

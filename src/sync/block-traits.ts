@@ -35,7 +35,7 @@ export interface Known {
   readonly last: Uint8Array;
   /** Whether a manifest, and the last ones beneath it, end where nodes end. */
   readonly ended: boolean;
-  /** Whether a content may be this block: a manifest of a single piece or manifest is none. */
+  /** Whether a content may be this block: a manifest of a single chunk or manifest is none. */
   readonly whole: boolean;
 }
 
@@ -114,7 +114,7 @@ export function agreeReference(reference: Reference, known: Known): void {
     const beneath = { ...totals, entries: totals.entries - 1 };
     agree(address, sameTotals(beneath, reference.totals), 'the sums of its root');
   } else {
-    const isContent = known.kind === BlockKind.piece || known.kind === BlockKind.manifest;
+    const isContent = known.kind === BlockKind.chunk || known.kind === BlockKind.manifest;
     const isKind = kind === 'content' ? isContent : known.kind === BlockKind.metadata;
     agree(address, isKind && known.whole, kind);
     agree(address, known.length === reference.length, `${reference.length} bytes`);
@@ -126,7 +126,7 @@ export function agreeChild(manifest: Manifest, index: number, known: Known): voi
   const address = manifest.address(index);
   const level = manifest.level - 1;
   const length = manifest.lengthOf(index);
-  const kind = level === 0 ? BlockKind.piece : BlockKind.manifest;
+  const kind = level === 0 ? BlockKind.chunk : BlockKind.manifest;
   agree(address, known.kind === kind && known.level === level, `level ${level}`);
   agree(address, known.length === length, `${length} bytes`);
   const isLast = index + 1 === manifest.count;

@@ -40,7 +40,7 @@ export const FRAME_HEAD = 5;
 export const FRAME_TAIL = 4;
 /** The plain bytes of a frame of blocks: one block may be longer, and then stands alone. */
 export const BATCH_BYTES = 131_072;
-/** The largest block: a piece of 1 MiB and its header. */
+/** The largest block: a chunk of 1 MiB and its header. */
 export const BLOCK_MAX = 1_048_579;
 /** No frame's plain bytes are longer: one block and its length. */
 export const PLAIN_MAX = BLOCK_MAX + 8;

@@ -9,7 +9,7 @@ import { type Address, addressKey, addressOf, BLOCK_HEADER, BlockKind } from '..
 import type { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
-import { pieceBytes } from '../chunks/chunk.js';
+import { chunkBytes } from '../chunks/chunk.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
@@ -233,8 +233,8 @@ export class BlockReceiver {
       }
       case BlockKind.manifest:
         return this.#admitManifest(plain, body);
-      case BlockKind.piece:
-        return { ...PLAIN_TRAITS, kind, length: pieceBytes(plain).length };
+      case BlockKind.chunk:
+        return { ...PLAIN_TRAITS, kind, length: chunkBytes(plain).length };
       case BlockKind.metadata:
         return { ...PLAIN_TRAITS, kind, length: plain.length - BLOCK_HEADER };
       case BlockKind.moves: {

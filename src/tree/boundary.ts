@@ -58,7 +58,7 @@ export function boundaryHash(name: Uint8Array, level: number, round: number): nu
 }
 
 /**
- * Splits the run of entries `[from, until)`, too long for a node, and reports each piece's end (exclusive), in
+ * Splits the run of entries `[from, until)`, too long for a node, and reports each chunk's end (exclusive), in
  * order. `ends[i]` is the plain length up to and with entry i, `origin` that before entry `from`; `hash` gives an
  * entry's second hash.
  */
@@ -68,7 +68,7 @@ export function splitRun(
   ends: ArrayLike<number>,
   origin: number,
   hash: (index: number) => number,
-  piece: (end: number) => void,
+  chunk: (end: number) => void,
 ): void {
   // An explicit stack of what is still to come, the leftmost on top.
   const stack: [number, number][] = [[from, until]];
@@ -77,7 +77,7 @@ export function splitRun(
     const start = first === from ? origin : (ends[first - 1] as number);
     const length = (ends[last - 1] as number) - start;
     if (length <= NODE_MAX || last - first === 1) {
-      piece(last);
+      chunk(last);
       continue;
     }
     const cut = middleCut(first, last, start, length, ends, hash);

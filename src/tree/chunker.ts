@@ -131,11 +131,11 @@ export class Chunker {
       this.out.push(this.#writer.write(items, 0, until, cut));
     } else {
       let from = 0;
-      const piece = (end: number): void => {
+      const chunk = (end: number): void => {
         this.out.push(this.#writer.write(items, from, end, end === until ? cut : FORCED));
         from = end;
       };
-      splitRun(0, until, items.ends, 0, (index) => items.secondHash(index), piece);
+      splitRun(0, until, items.ends, 0, (index) => items.secondHash(index), chunk);
     }
     items.drop(until);
     this.#undecided = Math.max(0, this.#undecided - until);

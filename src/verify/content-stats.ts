@@ -1,6 +1,6 @@
 /**
- * Statistics of contents: what they are to users, and what they take on volumes. Rows and manifests are read, pieces
- * are not; the cost is that of the heads' metadata and of the table of pieces.
+ * Statistics of contents: what they are to users, and what they take on volumes. Rows and manifests are read, chunks
+ * are not; the cost is that of the heads' metadata and of the table of chunks.
  */
 
 import { Marks } from '../ground/bit-set.js';
@@ -8,9 +8,9 @@ import { hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
-import { contentsOf, piecesOf, rootOf, rowOfPiece } from '../reach/contents.js';
-import { groupSlices, pieceSlices, type Subject } from '../reach/subject.js';
-import type { PieceRow } from '../volumes/chunk-row.js';
+import { chunksOf, contentsOf, rootOf, rowOfChunk } from '../reach/contents.js';
+import { chunkSlices, groupSlices, type Subject } from '../reach/subject.js';
+import type { ChunkRow } from '../volumes/chunk-row.js';
 import type { GroupRow } from '../volumes/group-row.js';
 import { RECORD_HEADER } from '../volumes/segment-format.js';
 import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
@@ -19,14 +19,14 @@ import type { VolumeStatus } from '../volumes/volume-set.js';
 
 /** All in bytes, but counts. */
 export interface ContentStats {
-  /** Different pieces, and their bytes: what deduplication left, over all history. */
-  pieces: number;
+  /** Different chunks, and their bytes: what deduplication left, over all history. */
+  chunks: number;
   plainBytes: number;
-  /** Of each piece once, as it is stored: what compression left. */
+  /** Of each chunk once, as it is stored: what compression left. */
   storedBytes: number;
   /** What redundancy adds to that: more copies, parity, and the heads of records. */
   redundantBytes: number;
-  /** Of these pieces: what is condemned, and goes with a later collection; what lies in groups of shards. */
+  /** Of these chunks: what is condemned, and goes with a later collection; what lies in groups of shards. */
   condemnedBytes: number;
   codedBytes: number;
   groups: number;
@@ -51,7 +51,7 @@ export interface StreamUse {
   /** Contents, and their bytes as users see them, holes included, each time they occur. */
   contents: number;
   logicalBytes: number;
-  /** Of their pieces, each once: plain, as stored, and with all copies and their share of parity. */
+  /** Of their chunks, each once: plain, as stored, and with all copies and their share of parity. */
   plainBytes: number;
   storedBytes: number;
   heldBytes: number;
@@ -60,7 +60,7 @@ export interface StreamUse {
 /** REGALIA_ABORTED, and what reading metadata throws. */
 export async function contentStats(subject: Subject, signal?: AbortSignal): Promise<ContentStats> {
   const stats: ContentStats = {
-    pieces: 0,
+    chunks: 0,
     plainBytes: 0,
     storedBytes: 0,
     redundantBytes: 0,
@@ -70,11 +70,11 @@ export async function contentStats(subject: Subject, signal?: AbortSignal): Prom
     volumes: [],
     streams: [],
   };
-  subject.pieces.volumes.refresh();
+  subject.chunks.volumes.refresh();
   const live = new Map<number, number>();
-  await countPieces(subject, stats, live, signal);
+  await countChunks(subject, stats, live, signal);
   await countGroups(subject, stats, live, signal);
-  for (const { entry, path, status: state } of subject.pieces.volumes.list()) {
+  for (const { entry, path, status: state } of subject.chunks.volumes.list()) {
     const isHere = state !== 'missing' && state !== 'foreign';
     const bytes = isHere ? sum((await segmentsIn(path)).values()) : undefined;
     const liveBytes = live.get(entry.number) ?? 0;
@@ -84,16 +84,16 @@ export async function contentStats(subject: Subject, signal?: AbortSignal): Prom
   return stats;
 }
 
-async function countPieces(
+async function countChunks(
   { backend }: Subject,
   stats: ContentStats,
   live: Map<number, number>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for await (const slice of pieceSlices(backend, 'stats', signal)) {
+  for await (const slice of chunkSlices(backend, 'stats', signal)) {
     for (const { row } of slice) {
       const { plainLength, storedLength, copies } = row;
-      stats.pieces++;
+      stats.chunks++;
       stats.plainBytes += plainLength;
       stats.storedBytes += storedLength;
       const held = copies.length * (RECORD_HEADER + storedLength);
@@ -116,7 +116,7 @@ async function countGroups(
       stats.groups++;
       for (const place of row.shards)
         if (place !== undefined) add(live, place.volume, recordBytes(row));
-      stats.redundantBytes += row.shards.length * recordBytes(row) - row.piecesLength;
+      stats.redundantBytes += row.shards.length * recordBytes(row) - row.chunksLength;
     }
   }
 }
@@ -137,9 +137,9 @@ async function countStreams(
       const { use, seen } = useOf(uses, found.stream);
       use.contents++;
       use.logicalBytes += found.ref.length;
-      for (const piece of piecesOf(subject, found.ref)) {
-        const there = rowOfPiece(subject, piece);
-        if (there !== undefined && seen.add(there.number)) countPiece(subject, use, there.row);
+      for (const chunk of chunksOf(subject, found.ref)) {
+        const there = rowOfChunk(subject, chunk);
+        if (there !== undefined && seen.add(there.number)) countChunk(subject, use, there.row);
       }
     }
   }
@@ -158,14 +158,14 @@ function useOf(
   return known;
 }
 
-function countPiece({ pieces }: Subject, use: StreamUse, row: PieceRow): void {
+function countChunk({ chunks }: Subject, use: StreamUse, row: ChunkRow): void {
   const { plainLength, storedLength, copies, coded } = row;
   use.plainBytes += plainLength;
   use.storedBytes += storedLength;
   use.heldBytes += copies.length * (RECORD_HEADER + storedLength);
   if (coded === undefined) return;
-  const group = pieces.groups.row(coded.group);
-  const share = (group.shards.length * recordBytes(group)) / group.piecesLength;
+  const group = chunks.groups.row(coded.group);
+  const share = (group.shards.length * recordBytes(group)) / group.chunksLength;
   use.heldBytes += Math.round(storedLength * share);
 }
 

@@ -16,9 +16,9 @@ import {
   verifyBlock,
 } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
-import { isPieceId, type PieceHome } from '../blocks/chunk-home.js';
+import { type ChunkHome, isChunkId } from '../blocks/chunk-home.js';
 import { SLOTS } from '../blocks/extent.js';
-import { checkHeader, pieceBytes } from '../chunks/chunk.js';
+import { checkHeader, chunkBytes } from '../chunks/chunk.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
 import type { Backend } from '../engine/engine.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
@@ -42,8 +42,8 @@ import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
 
 /** A block that is referred to, and what is promised of it. */
 export interface Wanted extends Promised {
-  /** What it is called in messages, and how it is read: a content is a piece or a manifest. */
-  readonly what: 'root' | 'node' | 'metadata' | 'content' | 'manifest' | 'piece' | 'moves';
+  /** What it is called in messages, and how it is read: a content is a chunk or a manifest. */
+  readonly what: 'root' | 'node' | 'metadata' | 'content' | 'manifest' | 'chunk' | 'moves';
   readonly address: Address;
   /** 0 where it is unknown. */
   readonly id: number;
@@ -71,9 +71,9 @@ const NOWHERE: Pick<Place, 'names' | 'stream'> = { names: [], stream: undefined 
 export interface ScrubBlocksOptions {
   /** Whether contents outside metadata must be here. */
   readonly contents: boolean;
-  readonly pieces?: PieceHome | undefined;
-  /** False: a piece that the index leads to is not read. */
-  readonly readsPieces: boolean;
+  readonly chunks?: ChunkHome | undefined;
+  /** False: a chunk that the index leads to is not read. */
+  readonly readsChunks: boolean;
 }
 
 export class BlockScrub {
@@ -113,7 +113,7 @@ export class BlockScrub {
       const what = `a ${wanted.what} is not what ${addressText(referrer)} promises of it`;
       return yield* this.#tell('structure', what, address, false);
     }
-    if (!this.#options.readsPieces && this.#isKnownPiece(wanted)) return yield BLOCK_COST;
+    if (!this.#options.readsChunks && this.#isKnownChunk(wanted)) return yield BLOCK_COST;
     const found = yield* this.#fetch(wanted, referrer);
     if (found === undefined) return;
     yield found.block.bytes.length + BLOCK_COST;
@@ -139,14 +139,14 @@ export class BlockScrub {
     return undefined;
   }
 
-  /** Whether rows lead to a piece: at the id, or wherever the index says where the id is unknown. */
-  #isKnownPiece({ id, address }: Wanted): boolean {
+  /** Whether rows lead to a chunk: at the id, or wherever the index says where the id is unknown. */
+  #isKnownChunk({ id, address }: Wanted): boolean {
     const ids = id === 0 ? this.#index.candidates(address) : [id];
-    return ids.some((one) => isPieceId(one) && isIndexed(this.#backend, one, address));
+    return ids.some((one) => isChunkId(one) && isIndexed(this.#backend, one, address));
   }
 
   #slots(id: number): number {
-    if (isPieceId(id)) return SLOTS;
+    if (isChunkId(id)) return SLOTS;
     const row = extentRow(this.#backend, id);
     return row === undefined ? 0 : (row[0] as number) | ((row[1] as number) << 8);
   }
@@ -156,7 +156,7 @@ export class BlockScrub {
     { id, address, what }: Wanted,
     referrer: Address,
   ): Generator<Step, { id: number; block: StoredBlock } | undefined> {
-    const block = id === 0 ? undefined : yield* this.#attemptPiece(id, address);
+    const block = id === 0 ? undefined : yield* this.#attemptChunk(id, address);
     const indexed = id !== 0 && isIndexed(this.#backend, id, address);
     if (block !== undefined) {
       if (!indexed) yield* this.#tell('index', `the index lacks ${what} ${id}`, address, true);
@@ -192,7 +192,7 @@ export class BlockScrub {
   }
 
   *#lost(what: Wanted['what'], id: number, address: Address, here: boolean): Generator<Step, void> {
-    const isContent = what === 'content' || what === 'piece' || what === 'manifest';
+    const isContent = what === 'content' || what === 'chunk' || what === 'manifest';
     if (!here && id === 0 && isContent && !this.#options.contents) return;
     const known = id !== 0 ? [id] : this.#index.candidates(address);
     const stored = known.some((one) => isStored(this.#backend, one));
@@ -200,11 +200,11 @@ export class BlockScrub {
     else yield* this.#tell('missing', `${what} ${id} is not here`, address, false);
   }
 
-  /** The same; of a piece every copy is read, and those that fail are told. */
-  *#attemptPiece(id: number, address: Address): Generator<Step, StoredBlock | undefined> {
-    const { pieces } = this.#options;
-    if (!isPieceId(id) || pieces === undefined) return this.#attempt(id, address);
-    const { block, faults } = pieces.scrub(id, address);
+  /** The same; of a chunk every copy is read, and those that fail are told. */
+  *#attemptChunk(id: number, address: Address): Generator<Step, StoredBlock | undefined> {
+    const { chunks } = this.#options;
+    if (!isChunkId(id) || chunks === undefined) return this.#attempt(id, address);
+    const { block, faults } = chunks.scrub(id, address);
     if (block === undefined) return undefined;
     for (const fault of faults) yield* this.#tell('corrupt', `a copy ${fault}`, address, true);
     return { bytes: block, plainLength: block.length };
@@ -213,7 +213,7 @@ export class BlockScrub {
   /** The block at that id, if it hashes to that address. */
   #attempt(id: number, address: Address): StoredBlock | undefined {
     try {
-      if (isPieceId(id)) return this.#pieceAt(id, address);
+      if (isChunkId(id)) return this.#chunkAt(id, address);
       const block = readStoredBlock(this.#backend, id);
       verifyBlock(address, block.bytes.subarray(0, block.plainLength), 'block');
       return block;
@@ -226,8 +226,8 @@ export class BlockScrub {
     }
   }
 
-  #pieceAt(id: number, address: Address): StoredBlock | undefined {
-    const bytes = this.#options.pieces?.scrub(id, address).block;
+  #chunkAt(id: number, address: Address): StoredBlock | undefined {
+    const bytes = this.#options.chunks?.scrub(id, address).block;
     return bytes && { bytes, plainLength: bytes.length };
   }
 
@@ -290,8 +290,8 @@ function checkBlock(wanted: Wanted, block: StoredBlock, plain: Uint8Array): Chec
       return { ...leaf(address, { kind: BlockKind.moves }), wanted: refs };
     }
     default:
-      if (plain[0] === BlockKind.manifest && what !== 'piece') return checkManifest(wanted, block);
-      return leaf(address, { kind: BlockKind.piece, length: pieceBytes(plain).length });
+      if (plain[0] === BlockKind.manifest && what !== 'chunk') return checkManifest(wanted, block);
+      return leaf(address, { kind: BlockKind.chunk, length: chunkBytes(plain).length });
   }
 }
 
@@ -373,9 +373,9 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
   if (lastOfLevel !== true && !manifest.ended) {
     throw contradiction('a manifest ends where none does');
   }
-  const isPieces = level === 1;
-  const shared = isPieces
-    ? ({ what: 'piece', kind: BlockKind.piece } as const)
+  const isChunks = level === 1;
+  const shared = isChunks
+    ? ({ what: 'chunk', kind: BlockKind.chunk } as const)
     : ({ what: 'manifest', kind: BlockKind.manifest, level: level - 1 } as const);
   const children: Wanted[] = [];
   for (let i = 0; i < count; i++) {

@@ -6,18 +6,18 @@
  *                  hashed
  *     addressLog   8 bytes for each block of an extent that is there
  *     addresses    every id is that of a block that is there, and of one with that prefix where a commit reaches it
- *     pieces       every row; that the index finds it, and that it is the piece that was seen
+ *     chunks       every row; that the index finds it, and that it is the chunk that was seen
  *     groups       every row, and every shard
  *     counts       a table has as many rows as the engine says
  */
 
 import { readStored, readU48 } from '../blocks/body.js';
-import { isPieceId, PIECE_IDS, type PieceHome } from '../blocks/chunk-home.js';
+import { CHUNK_IDS, type ChunkHome, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { openRow } from '../blocks/rows.js';
 import type { Backend, Table } from '../engine/engine.js';
 import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
-import { decodePieceRow } from '../volumes/chunk-row.js';
+import { decodeChunkRow } from '../volumes/chunk-row.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
@@ -33,14 +33,14 @@ const ROW_COST = 256;
 export function* scrubTables(
   backend: Backend,
   seen: Seen,
-  pieces: PieceHome | undefined,
+  chunks: ChunkHome | undefined,
 ): Generator<Step, void> {
   yield* counted(backend, 'meta', scrubMeta(backend));
   yield* counted(backend, 'extents', scrubExtents(backend));
   yield* counted(backend, 'addressLog', scrubAddressLog(backend, seen));
   yield* counted(backend, 'addresses', scrubAddresses(backend, seen));
-  yield* counted(backend, 'pieces', scrubPieces(backend, seen));
-  yield* counted(backend, 'groups', scrubGroups(backend, pieces));
+  yield* counted(backend, 'chunks', scrubChunks(backend, seen));
+  yield* counted(backend, 'groups', scrubGroups(backend, chunks));
   for (const table of ['commits', 'log', 'heads'] as const) {
     yield* counted(backend, table, onlyRows(backend, table));
   }
@@ -171,43 +171,43 @@ function* scrubAddresses(backend: Backend, seen: Seen): TableScrub {
 }
 
 function isThere(backend: Backend, id: number): boolean {
-  if (isPieceId(id)) return isStored(backend, id);
+  if (isChunkId(id)) return isStored(backend, id);
   const row = extentRow(backend, id);
   return row !== undefined && slotOf(id) < slotsIn(row);
 }
 
 /** Every row can be read, is that of the address that was seen, and is found by it. */
-function* scrubPieces(backend: Backend, seen: Seen): TableScrub {
+function* scrubChunks(backend: Backend, seen: Seen): TableScrub {
   let count = 0;
-  for (const { key, bytes } of backend.range('pieces')) {
+  for (const { key, bytes } of backend.range('chunks')) {
     count++;
     yield bytes.length + ROW_COST;
-    const fault = faultOf(() => pieceFault(backend, seen, key, bytes));
-    if (fault !== undefined) yield rowFault('row', fault, 'pieces', key, false);
+    const fault = faultOf(() => chunkFault(backend, seen, key, bytes));
+    if (fault !== undefined) yield rowFault('row', fault, 'chunks', key, false);
   }
   return count;
 }
 
-function pieceFault(
+function chunkFault(
   backend: Backend,
   seen: Seen,
   number: number,
   row: Uint8Array,
 ): string | undefined {
-  const { address, copies, coded } = decodePieceRow(number, row);
-  const id = PIECE_IDS + number;
-  if (copies.length === 0 && coded === undefined) return `piece ${number} is on no volume`;
+  const { address, copies, coded } = decodeChunkRow(number, row);
+  const id = CHUNK_IDS + number;
+  if (copies.length === 0 && coded === undefined) return `chunk ${number} is on no volume`;
   const prefix = addressPrefix(address);
-  if (!agrees(seen, id, prefix, 0)) return `piece ${number} has another address`;
+  if (!agrees(seen, id, prefix, 0)) return `chunk ${number} has another address`;
   const ids = backend.view('addresses', prefix) ?? EMPTY;
   for (let at = 0; at + ID_LENGTH <= ids.length; at += ID_LENGTH) {
     if (readU48(ids, at) === id) return undefined;
   }
-  return `the index lacks piece ${number}`;
+  return `the index lacks chunk ${number}`;
 }
 
 /** Every row can be read, and every shard that it names. */
-function* scrubGroups(backend: Backend, pieces: PieceHome | undefined): TableScrub {
+function* scrubGroups(backend: Backend, chunks: ChunkHome | undefined): TableScrub {
   let count = 0;
   for (const { key, bytes } of backend.range('groups')) {
     count++;
@@ -220,7 +220,7 @@ function* scrubGroups(backend: Backend, pieces: PieceHome | undefined): TableScr
       yield rowFault('row', fault, 'groups', key, false);
       continue;
     }
-    for (const { what, isRepairable, cost } of pieces?.scrubGroup(key) ?? []) {
+    for (const { what, isRepairable, cost } of chunks?.scrubGroup(key) ?? []) {
       yield cost;
       if (what !== undefined) yield rowFault('corrupt', what, 'groups', key, isRepairable);
     }

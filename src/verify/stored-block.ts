@@ -6,7 +6,7 @@
  */
 import type { Address } from '../blocks/address.js';
 import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, readU48 } from '../blocks/body.js';
-import { isPieceId, PIECE_NUMBERS, pieceNumber } from '../blocks/chunk-home.js';
+import { CHUNK_NUMBERS, chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import type { Backend } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
@@ -27,18 +27,18 @@ export function extentRow(backend: Backend, id: number): Uint8Array | undefined 
   return extent > EXTENT_MAX ? undefined : backend.view('extents', extent);
 }
 
-/** Whether there is a row for a block: that of its extent, or a piece's own. */
+/** Whether there is a row for a block: that of its extent, or a chunk's own. */
 export function isStored(backend: Backend, id: number): boolean {
-  if (!isPieceId(id)) return extentRow(backend, id) !== undefined;
-  const number = pieceNumber(id);
-  return number < PIECE_NUMBERS && backend.view('pieces', number) !== undefined;
+  if (!isChunkId(id)) return extentRow(backend, id) !== undefined;
+  const number = chunkNumber(id);
+  return number < CHUNK_NUMBERS && backend.view('chunks', number) !== undefined;
 }
 
 /** Whether the index, as stored, leads from the address to the id. */
 export function isIndexed(backend: Backend, id: number, address: Address): boolean {
   const prefix = addressPrefix(address);
   if (!isStored(backend, id)) return false;
-  const log = isPieceId(id) ? undefined : backend.view('addressLog', extentOf(id));
+  const log = isChunkId(id) ? undefined : backend.view('addressLog', extentOf(id));
   if (log !== undefined) {
     const at = slotOf(id) * PREFIX_LENGTH;
     return equalBytes(log.subarray(at, at + PREFIX_LENGTH), prefix);

@@ -10,7 +10,7 @@
  * Not asked: whether nodes end where the boundary rule says, and whether bytes of free pages are sound.
  */
 
-import type { PieceHome } from '../blocks/chunk-home.js';
+import type { ChunkHome } from '../blocks/chunk-home.js';
 import type { Backend } from '../engine/engine.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
@@ -34,17 +34,17 @@ export interface VerifyOptions {
   /** Whether contents must be here; false for a replica that took metadata alone. Yes unless told. */
   readonly contents?: boolean | undefined;
   /**
-   * Whether pieces of contents are read, every copy and shard of them; false: only that the store knows of each, in a
+   * Whether chunks of contents are read, every copy and shard of them; false: only that the store knows of each, in a
    * time that metadata sets. Yes unless told.
    */
-  readonly pieces?: boolean | undefined;
+  readonly chunks?: boolean | undefined;
 }
 
 /** What a store scrubs. */
 export interface VerifySubject {
   readonly backend: Backend;
-  /** The home of its pieces; undefined where they lie among other blocks. */
-  readonly pieces?: PieceHome | undefined;
+  /** The home of its chunks; undefined where they lie among other blocks. */
+  readonly chunks?: ChunkHome | undefined;
   /** The id of its root bucket. */
   readonly store: Uint8Array;
 }
@@ -54,19 +54,19 @@ const TURN_BYTES = 96 * 1024;
 
 /** Faults as they are found; the last row is the summary. REGALIA_ABORTED, and what the engine throws. */
 export async function* verify(
-  { backend, pieces, store }: VerifySubject,
+  { backend, chunks, store }: VerifySubject,
   options: VerifyOptions = {},
 ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
-  const { signal, onProgress, contents = true, pieces: readsPieces = true } = options;
+  const { signal, onProgress, contents = true, chunks: readsChunks = true } = options;
   throwIfAborted(signal, 'verify');
   backend.refresh();
   const total = onProgress === undefined ? 0 : expectedBlocks(backend);
-  const blocks = new BlockScrub(backend, { contents, pieces, readsPieces });
+  const blocks = new BlockScrub(backend, { contents, chunks, readsChunks });
   const history = new HistoryScrub(backend, blocks);
   let faults = 0;
   let read = 0;
-  const scrubbed = readsPieces ? pieces : undefined;
-  for (const step of stepsOf({ backend, pieces: scrubbed, store }, blocks, history)) {
+  const scrubbed = readsChunks ? chunks : undefined;
+  for (const step of stepsOf({ backend, chunks: scrubbed, store }, blocks, history)) {
     if (typeof step !== 'number') {
       faults++;
       yield step;
@@ -86,12 +86,12 @@ export async function* verify(
 }
 
 function* stepsOf(
-  { backend, pieces, store }: VerifySubject,
+  { backend, chunks, store }: VerifySubject,
   blocks: BlockScrub,
   history: HistoryScrub,
 ): Generator<Step, void> {
   yield* history.logs(store);
   yield* history.strays();
   yield* history.heads();
-  yield* scrubTables(backend, blocks.seen, pieces);
+  yield* scrubTables(backend, blocks.seen, chunks);
 }

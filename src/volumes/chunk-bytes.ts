@@ -1,15 +1,15 @@
 /**
- * Pieces straight from their segments into the bytes that are handed on: read, decompressed and hashed in place.
+ * Chunks straight from their segments into the bytes that are handed on: read, decompressed and hashed in place.
  *
- *     bytes    … end of the piece before | content bytes …
+ *     bytes    … end of the chunk before | content bytes …
  *                             [ 64: record's header ][ stored bytes ]     by one read, where they are stored plain
  *                                         [3][ content bytes ]            the block, as it is hashed
  *
- * A record's header and a block's own three bytes lie for a moment where the piece before them ends, and that end is
- * put back: so nothing is copied, and pieces that follow each other make one run of bytes. All is synchronous, so
+ * A record's header and a block's own three bytes lie for a moment where the chunk before them ends, and that end is
+ * put back: so nothing is copied, and chunks that follow each other make one run of bytes. All is synchronous, so
  * nobody sees it half done.
  *
- * Invariant: bytes are given only if they hash to their piece's address. The checksum of the stored bytes says less,
+ * Invariant: bytes are given only if they hash to their chunk's address. The checksum of the stored bytes says less,
  * and is asked only where that failed, to tell what is wrong.
  */
 import fs from 'node:fs';
@@ -32,8 +32,8 @@ import {
   type SegmentIds,
 } from './segment-format.js';
 
-/** A piece in a segment that is open. */
-export interface OpenPiece {
+/** A chunk in a segment that is open. */
+export interface OpenChunk {
   readonly address: Address;
   readonly codec: number;
   readonly plainLength: number;
@@ -44,7 +44,7 @@ export interface OpenPiece {
   readonly offset: number;
 }
 
-/** Room in front of the first piece, or block. */
+/** Room in front of the first chunk, or block. */
 export const ROOM: number = RECORD_HEADER;
 /** What lay where a header lies for a moment. */
 const aside = new Uint8Array(RECORD_HEADER);
@@ -52,72 +52,72 @@ const aside = new Uint8Array(RECORD_HEADER);
 let record = new Uint8Array(65_536);
 
 /**
- * The content bytes of pieces, one behind the other. REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_MISSING for a segment
+ * The content bytes of chunks, one behind the other. REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_MISSING for a segment
  * that is too short, REGALIA_RANGE; errors of the file system as they are.
  */
-export function readContents(pieces: readonly OpenPiece[]): Uint8Array<ArrayBuffer> {
+export function readContents(chunks: readonly OpenChunk[]): Uint8Array<ArrayBuffer> {
   let length = 0;
-  for (const { plainLength } of pieces) {
+  for (const { plainLength } of chunks) {
     checkLength(plainLength);
     length += plainLength;
   }
   // Not zeroed: each byte is overwritten, or nothing is given.
   const bytes = Buffer.allocUnsafeSlow(ROOM + length).buffer;
   let at = ROOM;
-  for (const piece of pieces) {
-    fill(bytes, at, piece);
-    at += piece.plainLength;
+  for (const chunk of chunks) {
+    fill(bytes, at, chunk);
+    at += chunk.plainLength;
   }
   return new Uint8Array(bytes, ROOM, length);
 }
 
 /** The whole block of one, at `at` of the bytes given, which have 64 bytes and more in front. Errors as above. */
-export function readBlock(piece: OpenPiece, bytes: ArrayBuffer, at: number): Uint8Array {
-  fill(bytes, at + BLOCK_HEADER, piece);
-  const block = new Uint8Array(bytes, at, BLOCK_HEADER + piece.plainLength);
-  writeHeader(block, piece.address);
+export function readBlock(chunk: OpenChunk, bytes: ArrayBuffer, at: number): Uint8Array {
+  fill(bytes, at + BLOCK_HEADER, chunk);
+  const block = new Uint8Array(bytes, at, BLOCK_HEADER + chunk.plainLength);
+  writeHeader(block, chunk.address);
   return block;
 }
 
-/** Puts the content bytes of a piece at `at`. */
-function fill(bytes: ArrayBuffer, at: number, piece: OpenPiece): void {
+/** Puts the content bytes of a chunk at `at`. */
+function fill(bytes: ArrayBuffer, at: number, chunk: OpenChunk): void {
   const before = new Uint8Array(bytes, at - ROOM, ROOM);
   aside.set(before);
   try {
-    readPiece(bytes, at, piece);
+    readChunk(bytes, at, chunk);
   } finally {
     before.set(aside);
   }
 }
 
 /** The same, where what lies in front of `at` is spoilt. */
-function readPiece(bytes: ArrayBuffer, at: number, piece: OpenPiece): void {
-  const { address, codec, plainLength, storedLength } = piece;
+function readChunk(bytes: ArrayBuffer, at: number, chunk: OpenChunk): void {
+  const { address, codec, plainLength, storedLength } = chunk;
   const plain = codec === Codec.plain && storedLength === plainLength;
   const length = RECORD_HEADER + storedLength;
   if (!plain && record.length < length) record = new Uint8Array(length);
   const whole = plain ? new Uint8Array(bytes, at - ROOM, length) : record.subarray(0, length);
-  readWhole(piece, whole);
-  const head = checkedHead(piece, whole);
+  readWhole(chunk, whole);
+  const head = checkedHead(chunk, whole);
   const stored = whole.subarray(RECORD_HEADER);
   const block = new Uint8Array(bytes, at - BLOCK_HEADER, BLOCK_HEADER + plainLength);
   try {
     writeHeader(block, address);
     if (!plain) decompressInto(codec, stored, block, BLOCK_HEADER);
-    verifyBlock(address, block, 'piece');
+    verifyBlock(address, block, 'chunk');
   } catch (error) {
-    checkStored(head, stored, piece.offset);
+    checkStored(head, stored, chunk.offset);
     throw error;
   }
 }
 
 function writeHeader(block: Uint8Array, address: Address): void {
-  block[0] = BlockKind.piece;
+  block[0] = BlockKind.chunk;
   block[1] = BLOCK_VERSION;
   block[2] = address[0] as number;
 }
 
-function readWhole({ descriptor, offset, ids }: OpenPiece, out: Uint8Array): void {
+function readWhole({ descriptor, offset, ids }: OpenChunk, out: Uint8Array): void {
   for (let at = 0; at < out.length; ) {
     const count = fs.readSync(descriptor, out, at, out.length - at, offset + at);
     if (count === 0) {
@@ -129,14 +129,14 @@ function readWhole({ descriptor, offset, ids }: OpenPiece, out: Uint8Array): voi
   }
 }
 
-/** The header of the record, which is that of the piece. */
-function checkedHead(piece: OpenPiece, whole: Uint8Array): CheckedHead {
-  const head = decodeRecordHead(whole, piece.ids, piece.offset);
-  const same = equalBytes(head.digest, piece.address.subarray(1));
-  if (same && head.storedLength === piece.storedLength) return head;
-  const expected = addressText(piece.address);
+/** The header of the record, which is that of the chunk. */
+function checkedHead(chunk: OpenChunk, whole: Uint8Array): CheckedHead {
+  const head = decodeRecordHead(whole, chunk.ids, chunk.offset);
+  const same = equalBytes(head.digest, chunk.address.subarray(1));
+  if (same && head.storedLength === chunk.storedLength) return head;
+  const expected = addressText(chunk.address);
   const found = `a record of ${hex(head.digest)}, ${head.storedLength} stored bytes`;
-  const message = `piece ${expected} is damaged: in its place is ${found}`;
-  const data = { what: 'piece', expected, actual: found };
+  const message = `chunk ${expected} is damaged: in its place is ${found}`;
+  const data = { what: 'chunk', expected, actual: found };
   throw new RegaliaError('REGALIA_CORRUPT', message, data);
 }

@@ -1,9 +1,9 @@
 /**
- * The cache of pieces: blocks that were verified, in slabs of memory that are used again and again.
+ * The cache of chunks: blocks that were verified, in slabs of memory that are used again and again.
  *
  *     slab     room 64 | block | block | block …        filled from its start; the oldest slab is filled next
  *
- * A buffer of its own for each piece would cost more than reading it: fresh memory is faulted in page by page, and
+ * A buffer of its own for each chunk would cost more than reading it: fresh memory is faulted in page by page, and
  * collecting a gigabyte of it each second took a quarter of the time (measured). A slab that was asked for since its
  * last turn is passed over once (second chance). Slabs are made when they are first needed.
  *
@@ -12,7 +12,7 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 
-/** Room for two pieces of the greatest length, or some thirty of the usual one. */
+/** Room for two chunks of the greatest length, or some thirty of the usual one. */
 const SLAB_BYTES = 2 * 1024 * 1024 + 4096;
 
 interface Slab {
@@ -35,7 +35,7 @@ export interface Room {
   readonly at: number;
 }
 
-export class PieceCache {
+export class ChunkCache {
   readonly #most: number;
   readonly #room: number;
   readonly #byNumber = new Map<number, Entry>();

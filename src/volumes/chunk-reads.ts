@@ -1,6 +1,6 @@
 /**
- * Reads the records of several pieces: those that follow each other in a segment by one system call, the runs at the
- * same time, from all volumes that hold them. What lies on another volume in between ends no run: so pieces that are
+ * Reads the records of several chunks: those that follow each other in a segment by one system call, the runs at the
+ * same time, from all volumes that hold them. What lies on another volume in between ends no run: so chunks that are
  * striped are read by as few calls as those that are not.
  */
 
@@ -8,7 +8,7 @@ import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { readBlock } from './chunk-bytes.js';
 import type { Room } from './chunk-cache.js';
-import type { PieceRow, Place } from './chunk-row.js';
+import type { ChunkRow, Place } from './chunk-row.js';
 import { RECORD_HEADER } from './segment-format.js';
 import type { VolumeSet } from './volume-set.js';
 
@@ -19,7 +19,7 @@ const RUN_BYTES = 2 * 1024 * 1024;
 export type RunReads = Pick<VolumeSet, 'readRun'>;
 
 interface Item {
-  readonly row: PieceRow;
+  readonly row: ChunkRow;
   /** Where it is read; undefined where no volume that has it is here. */
   readonly place: Place | undefined;
 }
@@ -32,19 +32,19 @@ interface Run {
 }
 
 /**
- * The verified block of one piece from one place, read into the room given. REGALIA_MISSING, REGALIA_CORRUPT,
+ * The verified block of one chunk from one place, read into the room given. REGALIA_MISSING, REGALIA_CORRUPT,
  * REGALIA_FORMAT, REGALIA_IO.
  */
 export function readPlace(
   volumes: VolumeSet,
-  row: PieceRow,
+  row: ChunkRow,
   { volume, segment, offset }: Place,
   { bytes, at }: Room,
 ): Uint8Array {
   const { address, codec, plainLength, storedLength } = row;
   return volumes.segments(volume).use(segment, ({ descriptor, ids }) => {
-    const piece = { address, codec, plainLength, storedLength, descriptor, ids, offset };
-    return readBlock(piece, bytes, at);
+    const chunk = { address, codec, plainLength, storedLength, descriptor, ids, offset };
+    return readBlock(chunk, bytes, at);
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * The row of a piece: what it is, and where its stored bytes lie.
+ * The row of a chunk: what it is, and where its stored bytes lie.
  *
  *     row     checksum u32 | version u8 | flags u8 | address 33 | plain length varint
  *             | codec u8 | stored length varint | count u8 | copy × count | coded, if flag 2
@@ -8,7 +8,7 @@
  *     flags   1 condemned: no longer found by its address, and to be forgotten unless a commit takes it up | 2 coded
  *
  * Plain length is that of the block's content: without its three bytes of kind, version and algorithm. All copies hold
- * the same stored bytes, under one codec. The table's key is the piece's number.
+ * the same stored bytes, under one codec. The table's key is the chunk's number.
  */
 import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
@@ -24,7 +24,7 @@ const PLAIN_MAX = 1_048_576;
 /** What a codec may add to bytes that it cannot shorten. */
 export const STORED_MAX = PLAIN_MAX + 4_096;
 
-/** Where the stored bytes of a piece lie in a group: see group-row.ts. */
+/** Where the stored bytes of a chunk lie in a group: see group-row.ts. */
 export interface CodedPlace {
   readonly group: number;
   readonly start: number;
@@ -37,7 +37,7 @@ export interface Place {
   readonly offset: number;
 }
 
-export interface PieceRow {
+export interface ChunkRow {
   readonly address: Address;
   readonly plainLength: number;
   readonly codec: number;
@@ -48,20 +48,20 @@ export interface PieceRow {
 }
 
 /** The row to put under `number`. */
-export function encodePieceRow(number: number, piece: PieceRow): Uint8Array {
-  const { address, copies, coded } = piece;
-  assert(copies.length <= COPIES_MAX, 'a piece has few copies');
-  const flags = (piece.condemned === true ? CONDEMNED : 0) | (coded === undefined ? 0 : CODED);
+export function encodeChunkRow(number: number, chunk: ChunkRow): Uint8Array {
+  const { address, copies, coded } = chunk;
+  assert(copies.length <= COPIES_MAX, 'a chunk has few copies');
+  const flags = (chunk.condemned === true ? CONDEMNED : 0) | (coded === undefined ? 0 : CODED);
   const writer = new ByteWriter(96).u8(VERSION).u8(flags).bytes(address);
-  writer.varint(piece.plainLength).u8(piece.codec).varint(piece.storedLength).u8(copies.length);
+  writer.varint(chunk.plainLength).u8(chunk.codec).varint(chunk.storedLength).u8(copies.length);
   for (const place of copies) writePlace(writer, place);
   if (coded !== undefined) writer.varint(coded.group).varint(coded.start);
-  return sealRow('pieces', number, writer.finish());
+  return sealRow('chunks', number, writer.finish());
 }
 
 /** The inverse. REGALIA_CORRUPT where the row is damaged, REGALIA_FORMAT where it is malformed. */
-export function decodePieceRow(number: number, row: Uint8Array): PieceRow {
-  const reader = new ByteReader(openRow('pieces', number, row), 'row of a piece');
+export function decodeChunkRow(number: number, row: Uint8Array): ChunkRow {
+  const reader = new ByteReader(openRow('chunks', number, row), 'row of a chunk');
   const version = reader.u8();
   if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
   const flags = reader.u8();

@@ -1,5 +1,5 @@
 /**
- * Where the bytes of a piece come from: one copy, or its group of shards. What leaves here was hashed.
+ * Where the bytes of a chunk come from: one copy, or its group of shards. What leaves here was hashed.
  */
 import {
   addressText,
@@ -10,24 +10,24 @@ import {
 } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
-import type { CodedPlace, PieceRow, Place } from './chunk-row.js';
+import type { ChunkRow, CodedPlace, Place } from './chunk-row.js';
 import { decompressInto } from './codec.js';
 import type { Groups } from './groups.js';
 import type { VolumeSet } from './volume-set.js';
 
-/** A piece that was verified: its block, and the stored bytes that it was made of. */
-export interface SoundPiece {
+/** A chunk that was verified: its block, and the stored bytes that it was made of. */
+export interface SoundChunk {
   readonly block: Uint8Array;
   readonly stored: Uint8Array;
 }
 
-/** The piece of one copy. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO. */
-export function pieceOfCopy(
+/** The chunk of one copy. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO. */
+export function chunkOfCopy(
   volumes: VolumeSet,
-  row: PieceRow,
+  row: ChunkRow,
   place: Place,
   what: string,
-): SoundPiece {
+): SoundChunk {
   const { head, stored } = volumes.readSync(place, row.storedLength);
   if (!equalBytes(head.digest, row.address.subarray(1))) {
     const expected = addressText(row.address);
@@ -35,35 +35,35 @@ export function pieceOfCopy(
     const message = `${what} ${expected} is damaged: in its place is ${actual}`;
     throw new RegaliaError('REGALIA_CORRUPT', message, { what, expected, actual });
   }
-  return { block: decodedPiece(row, stored, what), stored };
+  return { block: decodedChunk(row, stored, what), stored };
 }
 
-/** The piece of a group. Where its own shards do not give it, all sound ones are asked. Errors as above. */
-export function pieceOfGroup(
+/** The chunk of a group. Where its own shards do not give it, all sound ones are asked. Errors as above. */
+export function chunkOfGroup(
   groups: Groups,
-  row: PieceRow,
+  row: ChunkRow,
   coded: CodedPlace,
   what: string,
-): SoundPiece {
+): SoundChunk {
   try {
     const stored = groups.readSync(coded, row.storedLength);
-    return { block: decodedPiece(row, stored, what), stored };
+    return { block: decodedChunk(row, stored, what), stored };
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
   }
   const { start, group } = coded;
   const stored = groups.restored(group).subarray(start, start + row.storedLength);
-  return { block: decodedPiece(row, stored, what), stored };
+  return { block: decodedChunk(row, stored, what), stored };
 }
 
-/** The piece of whatever gives it: undefined where nothing does. */
-export function soundPiece(
+/** The chunk of whatever gives it: undefined where nothing does. */
+export function soundChunk(
   { volumes, groups }: { readonly volumes: VolumeSet; readonly groups: Groups },
-  row: PieceRow,
-): SoundPiece | undefined {
-  const sources = row.copies.map((place) => () => pieceOfCopy(volumes, row, place, 'piece'));
+  row: ChunkRow,
+): SoundChunk | undefined {
+  const sources = row.copies.map((place) => () => chunkOfCopy(volumes, row, place, 'chunk'));
   const { coded } = row;
-  if (coded !== undefined) sources.push(() => pieceOfGroup(groups, row, coded, 'piece'));
+  if (coded !== undefined) sources.push(() => chunkOfGroup(groups, row, coded, 'chunk'));
   for (const source of sources) {
     try {
       return source();
@@ -75,10 +75,10 @@ export function soundPiece(
 }
 
 /** The verified block of stored bytes. */
-export function decodedPiece(row: PieceRow, stored: Uint8Array, what: string): Uint8Array {
+export function decodedChunk(row: ChunkRow, stored: Uint8Array, what: string): Uint8Array {
   const { address, plainLength } = row;
   const block = new Uint8Array(BLOCK_HEADER + plainLength);
-  block[0] = BlockKind.piece;
+  block[0] = BlockKind.chunk;
   block[1] = BLOCK_VERSION;
   block[2] = address[0] as number;
   decompressInto(row.codec, stored, block, BLOCK_HEADER);

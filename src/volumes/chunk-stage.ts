@@ -1,24 +1,24 @@
 /**
- * The pieces of one transaction, on their way into segments.
+ * The chunks of one transaction, on their way into segments.
  *
  *     put -> [waiting] -> compressed -> appended to volumes -> [written] -> flushed -> rows
  *
  * Invariants: what waits and what is being written is bounded, if the caller spills when told so; rows name only what
  * was flushed; a batch that could not be written waits again. Long transactions put their rows down on the way, as
  * garbage that nothing refers to, so that memory does not grow with them. A collection may take such rows, and those of
- * others' pieces that were found: where one was under way since, each is looked at again when the transaction lands.
+ * others' chunks that were found: where one was under way since, each is looked at again when the transaction lands.
  */
 import type { Address } from '../blocks/address.js';
 import { BLOCK_HEADER } from '../blocks/address.js';
-import { PIECE_IDS, type PieceCare, type PieceStage, pieceNumber } from '../blocks/chunk-home.js';
+import { CHUNK_IDS, type ChunkCare, type ChunkStage, chunkNumber } from '../blocks/chunk-home.js';
 import { OneByOne } from '../blocks/one-by-one.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
 import { assert } from '../ground/errors.js';
-import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './chunk-row.js';
+import { type ChunkRow, decodeChunkRow, encodeChunkRow, type Place } from './chunk-row.js';
 import { LEVEL_DEFAULT } from './codec.js';
-import { collected, collections, putPiece } from './row-changes.js';
+import { collected, collections, putChunk } from './row-changes.js';
 
-/** Waiting bytes, and pieces, from which a stage is heavy. */
+/** Waiting bytes, and chunks, from which a stage is heavy. */
 const SPILL_BYTES = 8 * 1024 * 1024;
 const SPILL_COUNT = 2_048;
 /** Bytes after which the rows of what was written are put down. */
@@ -30,54 +30,54 @@ const ROWS_AT_ONCE = 512;
 /** Of what blocks are copied into: a sixteenth of what waits. */
 const SLAB_BYTES = 524_288;
 
-/** What a stage needs of the home of pieces. */
+/** What a stage needs of the home of chunks. */
 export interface StageHome {
   readonly backend: Reads & Pick<Backend, 'write'>;
   readonly volumes: { sync(copies: readonly Place[]): Promise<void> };
   /** A number for a block that is on its way: until `landed` it can be read. */
   take(address: Address, block: Uint8Array): number;
-  /** Writes pieces to volumes; they are on disk once these are synced. */
-  write(pieces: readonly StagedPiece[]): Promise<WrittenPiece[]>;
-  /** The piece's row is in the engine, or will never be. */
+  /** Writes chunks to volumes; they are on disk once these are synced. */
+  write(chunks: readonly StagedChunk[]): Promise<WrittenChunk[]>;
+  /** The chunk's row is in the engine, or will never be. */
   landed(number: number): void;
-  /** From here on the stage counts on pieces; until it has ended. */
+  /** From here on the stage counts on chunks; until it has ended. */
   begun(stage: Stage): void;
   ended(stage: Stage): void;
 }
 
 /** Kept like this unless told otherwise. */
-export const PLAIN_CARE: PieceCare = {
+export const PLAIN_CARE: ChunkCare = {
   level: LEVEL_DEFAULT,
   redundancy: { kind: 'none' },
   content: 0,
   index: 0,
 };
 
-/** A piece that waits. */
-export interface StagedPiece {
+/** A chunk that waits. */
+export interface StagedChunk {
   readonly number: number;
   readonly address: Address;
   /** The whole block. */
   readonly block: Uint8Array;
-  readonly care: PieceCare;
+  readonly care: ChunkCare;
 }
 
-/** A piece whose stored bytes lie in segments. */
-export interface WrittenPiece {
+/** A chunk whose stored bytes lie in segments. */
+export interface WrittenChunk {
   readonly number: number;
-  readonly row: PieceRow;
+  readonly row: ChunkRow;
 }
 
-export class Stage implements PieceStage {
+export class Stage implements ChunkStage {
   readonly #home: StageHome;
   readonly #slabs = new Slabs();
-  #waiting: StagedPiece[] = [];
+  #waiting: StagedChunk[] = [];
   #waitingBytes = 0;
-  #written: WrittenPiece[] = [];
+  #written: WrittenChunk[] = [];
   #writtenBytes = 0;
   readonly #spills = new OneByOne();
   #discarded = false;
-  /** Pieces that have rows by now, and that the transaction refers to. */
+  /** Chunks that have rows by now, and that the transaction refers to. */
   readonly #used: number[] = [];
   /** How far collections had come when the first of them was used. */
   #epoch: number | undefined;
@@ -86,19 +86,19 @@ export class Stage implements PieceStage {
     this.#home = home;
   }
 
-  put(block: Uint8Array, address: Address, care: PieceCare = PLAIN_CARE): number {
+  put(block: Uint8Array, address: Address, care: ChunkCare = PLAIN_CARE): number {
     this.#begin();
     this.#discarded = false;
     const copy = this.#slabs.copy(block);
     const number = this.#home.take(address, copy);
     this.#waiting.push({ number, address, block: copy, care });
     this.#waitingBytes += copy.length;
-    return PIECE_IDS + number;
+    return CHUNK_IDS + number;
   }
 
   uses(id: number): void {
     this.#begin();
-    this.#used.push(pieceNumber(id));
+    this.#used.push(chunkNumber(id));
   }
 
   get used(): readonly number[] {
@@ -126,21 +126,21 @@ export class Stage implements PieceStage {
   }
 
   async #write(): Promise<void> {
-    const pieces = this.#waiting;
+    const chunks = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
     try {
-      const written = await this.#home.write(pieces);
+      const written = await this.#home.write(chunks);
       // Not before: a discard while they were written has put another list in the place of the old one.
       this.#written.push(...written);
     } catch (error) {
       // They are still wanted: whoever goes on writes them with the rest.
-      this.#waiting.unshift(...pieces);
-      for (const { block } of pieces) this.#waitingBytes += block.length;
+      this.#waiting.unshift(...chunks);
+      for (const { block } of chunks) this.#waitingBytes += block.length;
       if (this.#discarded) this.discard();
       throw error;
     }
-    for (const { block } of pieces) this.#writtenBytes += block.length;
+    for (const { block } of chunks) this.#writtenBytes += block.length;
     if (this.#discarded) this.discard();
     const long = this.#writtenBytes >= CHECKPOINT_BYTES || this.#written.length >= CHECKPOINT_COUNT;
     if (long) await this.#checkpoint();
@@ -175,7 +175,7 @@ export class Stage implements PieceStage {
   }
 
   emit(batch: Batch): void {
-    assert(this.#waiting.length === 0, 'pieces are on disk before their rows are put');
+    assert(this.#waiting.length === 0, 'chunks are on disk before their rows are put');
     putRows(batch, this.#written);
     this.#keepUsed(batch);
   }
@@ -184,11 +184,11 @@ export class Stage implements PieceStage {
   #keepUsed(batch: Batch): void {
     if (this.#epoch === undefined || collections(batch).epoch === this.#epoch) return;
     for (const number of this.#used) {
-      const bytes = batch.get('pieces', number);
-      if (bytes === undefined) throw collected('a piece');
-      const row = decodePieceRow(number, bytes);
+      const bytes = batch.get('chunks', number);
+      if (bytes === undefined) throw collected('a chunk');
+      const row = decodeChunkRow(number, bytes);
       if (row.condemned !== true) continue;
-      batch.put('pieces', number, encodePieceRow(number, { ...row, condemned: false }));
+      batch.put('chunks', number, encodeChunkRow(number, { ...row, condemned: false }));
     }
   }
 
@@ -213,8 +213,8 @@ export class Stage implements PieceStage {
   }
 }
 
-function putRows(batch: Batch, rows: readonly WrittenPiece[]): void {
-  for (const { number, row } of rows) putPiece(batch, number, row);
+function putRows(batch: Batch, rows: readonly WrittenChunk[]): void {
+  for (const { number, row } of rows) putChunk(batch, number, row);
 }
 
 /** Copies of bytes side by side in larger buffers: many small ones are dear to make, and to collect. */
@@ -234,7 +234,7 @@ class Slabs {
   }
 }
 
-/** The content bytes of a piece's block, as a view. */
+/** The content bytes of a chunk's block, as a view. */
 export function contentOf(block: Uint8Array): Uint8Array {
   return block.subarray(BLOCK_HEADER);
 }

@@ -1,22 +1,22 @@
 /**
- * The home of pieces: blocks of contents, kept in the segments of volumes, found by number through the table `pieces`.
+ * The home of chunks: blocks of contents, kept in the segments of volumes, found by number through the table `chunks`.
  *
  *     id -> row -> copy after copy, then its group of shards -> checksum, codec, hash compared -> block
  *
  * Invariants: no block leaves here that was not hashed, and one that was is remembered in a bounded cache; a row is
  * written only once the bytes it names are on disk; where one copy fails the next is read, and the failure is noted for
- * whoever repairs. A row is believed by those who look whether a piece is here: that its bytes are sound shows when
+ * whoever repairs. A row is believed by those who look whether a chunk is here: that its bytes are sound shows when
  * they are read. One that was read in vain is not found again, so the next write of the same bytes heals it.
  */
 import { type Address, addressText, BLOCK_HEADER, sameAddress } from '../blocks/address.js';
 import {
-  type LongPieceRef,
-  PIECE_IDS,
-  PIECE_NUMBERS,
-  type PieceHome,
-  type PieceRef,
-  type PieceStage,
-  pieceNumber,
+  CHUNK_IDS,
+  CHUNK_NUMBERS,
+  type ChunkHome,
+  type ChunkRef,
+  type ChunkStage,
+  chunkNumber,
+  type LongChunkRef,
   type ShardScrub,
 } from '../blocks/chunk-home.js';
 import { Lease } from '../blocks/lease.js';
@@ -24,12 +24,12 @@ import type { Backend } from '../engine/engine.js';
 import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { ROOM } from './chunk-bytes.js';
-import { PieceCache } from './chunk-cache.js';
+import { ChunkCache } from './chunk-cache.js';
 import { readPlace, readRuns } from './chunk-reads.js';
-import { decodePieceRow, encodePieceRow, type PieceRow, type Place } from './chunk-row.js';
-import { pieceOfCopy, pieceOfGroup } from './chunk-sources.js';
-import { Stage, type StagedPiece, type StageHome, type WrittenPiece } from './chunk-stage.js';
-import { writePieces } from './chunk-writer.js';
+import { type ChunkRow, decodeChunkRow, encodeChunkRow, type Place } from './chunk-row.js';
+import { chunkOfCopy, chunkOfGroup } from './chunk-sources.js';
+import { Stage, type StagedChunk, type StageHome, type WrittenChunk } from './chunk-stage.js';
+import { writeChunks } from './chunk-writer.js';
 import { type Gathered, gatherContents } from './gather.js';
 import { readSpans } from './group-reads.js';
 import { Groups } from './groups.js';
@@ -39,64 +39,64 @@ import type { VolumeSet } from './volume-set.js';
 /** Below this many numbers more are reserved in time. */
 const REPLENISH_BELOW = 32_768;
 
-export interface PiecesOptions {
-  /** How much memory pieces that were read may take, in bytes. */
+export interface ChunksOptions {
+  /** How much memory chunks that were read may take, in bytes. */
   readonly cacheBytes: number;
 }
 
 /** A copy that could not be read, or not be believed. */
-export interface PieceFault {
+export interface ChunkFault {
   readonly number: number;
   readonly address: Address;
   readonly place: Place;
   readonly error: unknown;
 }
 
-/** A piece that is asked for, and where it is read first. */
+/** A chunk that is asked for, and where it is read first. */
 interface Wanted {
   readonly index: number;
   readonly number: number;
-  readonly row: PieceRow;
+  readonly row: ChunkRow;
   readonly place: Place | undefined;
 }
 
-/** A piece that is on its way. */
+/** A chunk that is on its way. */
 interface Held {
   readonly address: Address;
   readonly block: Uint8Array;
 }
 
-export class Pieces implements PieceHome, StageHome {
+export class ChunkStore implements ChunkHome, StageHome {
   readonly backend: Backend;
   readonly volumes: VolumeSet;
   readonly groups: Groups;
   /** Told of each copy that failed. */
-  onFault: ((fault: PieceFault) => void) | undefined;
-  /** Pieces that are in no segment yet, by number. */
+  onFault: ((fault: ChunkFault) => void) | undefined;
+  /** Chunks that are in no segment yet, by number. */
   readonly #staged = new Map<number, Held>();
-  /** Pieces in segments that no row names yet. */
-  readonly #written = new Map<number, PieceRow>();
+  /** Chunks in segments that no row names yet. */
+  readonly #written = new Map<number, ChunkRow>();
   /** Stages of transactions that go on. */
   readonly #stages = new Set<Stage>();
-  /** Pieces that were read in vain. */
+  /** Chunks that were read in vain. */
   readonly #lost = new Set<number>();
-  readonly #cache: PieceCache;
+  readonly #cache: ChunkCache;
   readonly #numbers: Lease;
   readonly #groupNumbers: Lease;
   readonly #pool: Pool;
 
-  constructor(backend: Backend, volumes: VolumeSet, pool: Pool, options: PiecesOptions) {
+  constructor(backend: Backend, volumes: VolumeSet, pool: Pool, options: ChunksOptions) {
     this.backend = backend;
     this.volumes = volumes;
     this.groups = new Groups(backend, volumes);
     this.#pool = pool;
-    this.#numbers = new Lease(backend, 'pieces', PIECE_NUMBERS);
-    this.#groupNumbers = new Lease(backend, 'groups', PIECE_NUMBERS);
-    this.#cache = new PieceCache(options.cacheBytes, ROOM);
+    this.#numbers = new Lease(backend, 'chunks', CHUNK_NUMBERS);
+    this.#groupNumbers = new Lease(backend, 'groups', CHUNK_NUMBERS);
+    this.#cache = new ChunkCache(options.cacheBytes, ROOM);
   }
 
   read(id: number, address: Address, what: string): Uint8Array {
-    const number = pieceNumber(id);
+    const number = chunkNumber(id);
     const known = this.#known(number, address);
     if (known !== undefined) return known;
     for (let row = this.#expect(number, address, what); ; ) {
@@ -106,7 +106,7 @@ export class Pieces implements PieceHome, StageHome {
       // Upkeep, here or in another process, may have moved it after its row was read.
       this.backend.refresh();
       const now = this.#expect(number, address, what);
-      if (equalBytes(encodePieceRow(number, now), encodePieceRow(number, row))) {
+      if (equalBytes(encodeChunkRow(number, now), encodeChunkRow(number, row))) {
         throw this.#inVain(number, row, failures, what);
       }
       row = now;
@@ -116,7 +116,7 @@ export class Pieces implements PieceHome, StageHome {
   /** The block of the first source that gives it. */
   #attempt(
     number: number,
-    row: PieceRow,
+    row: ChunkRow,
     what: string,
     failures: unknown[],
   ): Uint8Array | undefined {
@@ -133,7 +133,7 @@ export class Pieces implements PieceHome, StageHome {
     }
     if (row.coded === undefined) return undefined;
     try {
-      const { block } = pieceOfGroup(this.groups, row, row.coded, what);
+      const { block } = chunkOfGroup(this.groups, row, row.coded, what);
       return this.#hold(number, row.address, block);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
@@ -142,11 +142,11 @@ export class Pieces implements PieceHome, StageHome {
     }
   }
 
-  async fetch(refs: readonly PieceRef[], what: string): Promise<Uint8Array[]> {
+  async fetch(refs: readonly ChunkRef[], what: string): Promise<Uint8Array[]> {
     const blocks: (Uint8Array | undefined)[] = [];
     const wanted: Wanted[] = [];
     for (const [index, { id, address }] of refs.entries()) {
-      const number = pieceNumber(id);
+      const number = chunkNumber(id);
       const known = this.#known(number, address);
       if (known !== undefined) {
         blocks[index] = copyBytes(known);
@@ -165,16 +165,16 @@ export class Pieces implements PieceHome, StageHome {
       // What was not read, or not right, is read again the slow way: copy after copy, each failure noted.
       blocks[index] =
         records[i] === undefined || block instanceof RegaliaError
-          ? copyBytes(this.read(PIECE_IDS + number, row.address, what))
+          ? copyBytes(this.read(CHUNK_IDS + number, row.address, what))
           : this.#hold(number, row.address, block);
     }
     return blocks as Uint8Array[];
   }
 
-  async gather(refs: readonly LongPieceRef[]): Promise<Uint8Array[] | undefined> {
+  async gather(refs: readonly LongChunkRef[]): Promise<Uint8Array[] | undefined> {
     const wanted: Gathered[] = [];
     for (const { id, address, length } of refs) {
-      const row = this.row(pieceNumber(id));
+      const row = this.row(chunkNumber(id));
       const place = row === undefined ? undefined : this.#firstHere(row);
       if (row === undefined || place === undefined) return undefined;
       if (row.plainLength !== length || !sameAddress(row.address, address)) return undefined;
@@ -184,16 +184,16 @@ export class Pieces implements PieceHome, StageHome {
   }
 
   scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] } {
-    const number = pieceNumber(id);
+    const number = chunkNumber(id);
     const row = this.row(number);
     if (row === undefined || !sameAddress(row.address, address)) {
-      return { block: undefined, faults: [`piece ${number} is not here`] };
+      return { block: undefined, faults: [`chunk ${number} is not here`] };
     }
     let block: Uint8Array | undefined;
     const faults: string[] = [];
     for (const place of row.copies) {
       try {
-        block = pieceOfCopy(this.volumes, row, place, 'piece').block;
+        block = chunkOfCopy(this.volumes, row, place, 'chunk').block;
       } catch (error) {
         if (!isRegaliaError(error)) throw error;
         faults.push(`on ${this.volumes.nameOf(place.volume)}: ${error.message}`);
@@ -201,7 +201,7 @@ export class Pieces implements PieceHome, StageHome {
     }
     if (row.coded === undefined) return { block, faults };
     try {
-      block = pieceOfGroup(this.groups, row, row.coded, 'piece').block;
+      block = chunkOfGroup(this.groups, row, row.coded, 'chunk').block;
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
       faults.push(`in group ${row.coded.group}: ${error.message}`);
@@ -213,11 +213,11 @@ export class Pieces implements PieceHome, StageHome {
     return this.groups.scrub(group);
   }
 
-  #firstHere({ copies }: PieceRow): Place | undefined {
+  #firstHere({ copies }: ChunkRow): Place | undefined {
     return copies.find(({ volume }) => this.volumes.isHere(volume));
   }
 
-  /** A piece that is staged, or was read lately. */
+  /** A chunk that is staged, or was read lately. */
   #known(number: number, address: Address): Uint8Array | undefined {
     const staged = this.#staged.get(number);
     if (staged === undefined) return this.#cache.get(number, address);
@@ -225,7 +225,7 @@ export class Pieces implements PieceHome, StageHome {
   }
 
   holds(id: number, address: Address): boolean {
-    const number = pieceNumber(id);
+    const number = chunkNumber(id);
     const staged = this.#staged.get(number);
     if (staged !== undefined) return sameAddress(staged.address, address);
     if (this.#lost.has(number)) return false;
@@ -236,19 +236,19 @@ export class Pieces implements PieceHome, StageHome {
     return this.#firstHere(row) !== undefined || this.#groupHolds(row);
   }
 
-  #groupHolds({ coded }: PieceRow): boolean {
+  #groupHolds({ coded }: ChunkRow): boolean {
     return coded !== undefined && this.groups.holds(coded.group);
   }
 
-  /** The row of a piece, undefined where there is none. A damaged row counts as none: its piece is stored anew. */
-  row(number: number): PieceRow | undefined {
-    if (!(number > 0 && number < PIECE_NUMBERS)) return undefined;
+  /** The row of a chunk, undefined where there is none. A damaged row counts as none: its chunk is stored anew. */
+  row(number: number): ChunkRow | undefined {
+    if (!(number > 0 && number < CHUNK_NUMBERS)) return undefined;
     const written = this.#written.get(number);
     if (written !== undefined) return written;
-    const bytes = this.backend.view('pieces', number);
+    const bytes = this.backend.view('chunks', number);
     if (bytes === undefined) return undefined;
     try {
-      return decodePieceRow(number, bytes);
+      return decodeChunkRow(number, bytes);
     } catch (error) {
       if (isRegaliaError(error, 'REGALIA_CORRUPT') || isRegaliaError(error, 'REGALIA_FORMAT')) {
         return undefined;
@@ -257,7 +257,7 @@ export class Pieces implements PieceHome, StageHome {
     }
   }
 
-  #expect(number: number, address: Address, what: string): PieceRow {
+  #expect(number: number, address: Address, what: string): ChunkRow {
     const row = this.row(number);
     if (row !== undefined && sameAddress(row.address, address)) return row;
     const text = addressText(address);
@@ -272,14 +272,14 @@ export class Pieces implements PieceHome, StageHome {
     return block;
   }
 
-  #noted(number: number, { address }: PieceRow, place: Place, error: unknown): unknown {
+  #noted(number: number, { address }: ChunkRow, place: Place, error: unknown): unknown {
     if (!isRegaliaError(error)) throw error;
     this.onFault?.({ number, address, place, error });
     return error;
   }
 
   /** No copy would do: the error that says most. */
-  #inVain(number: number, row: PieceRow, failures: readonly unknown[], what: string): unknown {
+  #inVain(number: number, row: ChunkRow, failures: readonly unknown[], what: string): unknown {
     this.#lost.add(number);
     const corrupt = failures.find((error) => isRegaliaError(error, 'REGALIA_CORRUPT'));
     if (corrupt !== undefined) return corrupt;
@@ -293,11 +293,11 @@ export class Pieces implements PieceHome, StageHome {
 
   // Writing.
 
-  stage(): PieceStage {
+  stage(): ChunkStage {
     return new Stage(this);
   }
 
-  /** Remembers a stage for as long as it counts on pieces that no commit may name. */
+  /** Remembers a stage for as long as it counts on chunks that no commit may name. */
   begun(stage: Stage): void {
     this.#stages.add(stage);
   }
@@ -306,7 +306,7 @@ export class Pieces implements PieceHome, StageHome {
     this.#stages.delete(stage);
   }
 
-  /** Pieces that transactions of this process count on, and segments that they have written to. */
+  /** Chunks that transactions of this process count on, and segments that they have written to. */
   inUse(): { numbers: Set<number>; segments: Set<number> } {
     const numbers = new Set<number>([...this.#staged.keys(), ...this.#written.keys()]);
     for (const stage of this.#stages) for (const number of stage.used) numbers.add(number);
@@ -323,9 +323,9 @@ export class Pieces implements PieceHome, StageHome {
     return number;
   }
 
-  /** Errors as `writePieces`. */
-  async write(pieces: readonly StagedPiece[]): Promise<WrittenPiece[]> {
-    const written = await writePieces(this.volumes, this.#pool, pieces);
+  /** Errors as `writeChunks`. */
+  async write(chunks: readonly StagedChunk[]): Promise<WrittenChunk[]> {
+    const written = await writeChunks(this.volumes, this.#pool, chunks);
     for (const { number, row } of written) {
       this.#written.set(number, row);
       this.#staged.delete(number);
@@ -338,8 +338,8 @@ export class Pieces implements PieceHome, StageHome {
     this.#written.delete(number);
   }
 
-  /** A number that no piece has. */
-  async pieceNumber(): Promise<number> {
+  /** A number that no chunk has. */
+  async chunkNumber(): Promise<number> {
     await this.#numbers.reserve(1);
     return this.#numbers.take();
   }

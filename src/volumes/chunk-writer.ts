@@ -1,15 +1,15 @@
 /**
- * Writes a batch of pieces: compressed where that pays, then appended to the volumes that their redundancy asks for.
+ * Writes a batch of chunks: compressed where that pays, then appended to the volumes that their redundancy asks for.
  *
  *     blocks -> codec -> for each volume its records, in order -> places -> rows
  *
  * A volume that cannot take more is passed over: its share goes to those that come next in the order of placement.
- * Invariant: a row is made only for pieces that have all the copies that could be had, and at least one.
+ * Invariant: a row is made only for chunks that have all the copies that could be had, and at least one.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { Place } from './chunk-row.js';
-import { contentOf, type StagedPiece, type WrittenPiece } from './chunk-stage.js';
+import { contentOf, type StagedChunk, type WrittenChunk } from './chunk-stage.js';
 import { Codec, type Stored } from './codec.js';
 import { copiesOf } from './placement.js';
 import type { Pool } from './pool.js';
@@ -17,9 +17,9 @@ import { RecordKind } from './segment-format.js';
 import type { SegmentRecord } from './segment-reader.js';
 import type { VolumeSet } from './volume-set.js';
 
-/** A piece with its record, and where copies of it are so far. */
+/** A chunk with its record, and where copies of it are so far. */
 interface Sending {
-  readonly piece: StagedPiece;
+  readonly chunk: StagedChunk;
   readonly record: SegmentRecord;
   /** Volumes in order of preference. */
   readonly candidates: readonly number[];
@@ -27,20 +27,20 @@ interface Sending {
   readonly places: Place[];
 }
 
-/** Writes the pieces. They are on disk once the volumes are synced. REGALIA_FULL, REGALIA_VOLUME, REGALIA_IO. */
-export async function writePieces(
+/** Writes the chunks. They are on disk once the volumes are synced. REGALIA_FULL, REGALIA_VOLUME, REGALIA_IO. */
+export async function writeChunks(
   volumes: VolumeSet,
   pool: Pool,
-  pieces: readonly StagedPiece[],
-): Promise<WrittenPiece[]> {
-  const stored = await storedForms(pool, pieces);
+  chunks: readonly StagedChunk[],
+): Promise<WrittenChunk[]> {
+  const stored = await storedForms(pool, chunks);
   volumes.lookAgain();
-  const sending = pieces.map((piece, i) => sendingOf(volumes, piece, stored[i] as Stored));
+  const sending = chunks.map((chunk, i) => sendingOf(volumes, chunk, stored[i] as Stored));
   await distribute(volumes, sending);
-  return sending.map(({ piece, record, places }) => ({
-    number: piece.number,
+  return sending.map(({ chunk, record, places }) => ({
+    number: chunk.number,
     row: {
-      address: piece.address,
+      address: chunk.address,
       plainLength: record.head.plainLength,
       codec: record.head.codec,
       storedLength: record.stored.length,
@@ -50,13 +50,13 @@ export async function writePieces(
 }
 
 /** The stored forms of all, each compressed as it is cared for. */
-async function storedForms(pool: Pool, pieces: readonly StagedPiece[]): Promise<Stored[]> {
-  const forms: Stored[] = pieces.map(({ block }) => ({
+async function storedForms(pool: Pool, chunks: readonly StagedChunk[]): Promise<Stored[]> {
+  const forms: Stored[] = chunks.map(({ block }) => ({
     codec: Codec.plain,
     stored: contentOf(block),
   }));
   const levels = new Map<number, number[]>();
-  for (const [i, { care }] of pieces.entries()) {
+  for (const [i, { care }] of chunks.entries()) {
     if (care.level === 0) continue;
     const some = levels.get(care.level);
     if (some === undefined) levels.set(care.level, [i]);
@@ -72,11 +72,11 @@ async function storedForms(pool: Pool, pieces: readonly StagedPiece[]): Promise<
 
 function sendingOf(
   volumes: VolumeSet,
-  { address, block, care, number }: StagedPiece,
+  { address, block, care, number }: StagedChunk,
   { codec, stored }: Stored,
 ): Sending {
   const head = {
-    kind: RecordKind.piece,
+    kind: RecordKind.chunk,
     codec,
     algorithm: address[0] as AlgorithmNumber,
     plainLength: contentOf(block).length,
@@ -85,8 +85,8 @@ function sendingOf(
   };
   const candidates = volumes.candidates(care, address);
   const wanted = copiesOf(care.redundancy);
-  const piece = { address, block, care, number };
-  return { piece, record: { head, stored }, candidates, wanted, places: [] };
+  const chunk = { address, block, care, number };
+  return { chunk, record: { head, stored }, candidates, wanted, places: [] };
 }
 
 /** Appends every record to as many volumes as are wanted, round by round. */

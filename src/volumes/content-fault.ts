@@ -7,20 +7,20 @@
 import { addressText } from '../blocks/address.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import type { Place } from './chunk-row.js';
-import type { Pieces } from './chunk-store.js';
+import type { ChunkStore } from './chunk-store.js';
 
 export interface ContentFault {
   readonly kind: 'copy' | 'shard' | 'volume';
   /** The folder of the volume. */
   readonly volume: string;
-  /** Of the piece whose copy it is. */
+  /** Of the chunk whose copy it is. */
   readonly address: string | undefined;
   readonly error: RegaliaError;
 }
 
 /** Tells faults from now on, behind the read that met them: what a listener throws is not the read's. */
-export function reportFaults(pieces: Pieces, listener: (fault: ContentFault) => void): void {
-  const { volumes, groups } = pieces;
+export function reportFaults(chunks: ChunkStore, listener: (fault: ContentFault) => void): void {
+  const { volumes, groups } = chunks;
   const tell = (fault: ContentFault): void => queueMicrotask(() => listener(fault));
   const tellAt = (
     kind: 'copy' | 'shard',
@@ -32,7 +32,7 @@ export function reportFaults(pieces: Pieces, listener: (fault: ContentFault) => 
     if (place === undefined || !volumes.isHere(place.volume) || !isRegaliaError(error)) return;
     tell({ kind, volume: volumes.pathOf(place.volume), address, error });
   };
-  pieces.onFault = ({ address, place, error }) => {
+  chunks.onFault = ({ address, place, error }) => {
     tellAt('copy', place, addressText(address), error);
   };
   groups.onFault = ({ place, error }) => tellAt('shard', place, undefined, error);

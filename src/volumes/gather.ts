@@ -1,20 +1,20 @@
 /**
- * Long reads: the content bytes of pieces that follow each other, in large buffers that are the caller's own.
+ * Long reads: the content bytes of chunks that follow each other, in large buffers that are the caller's own.
  *
  *     rows -> segments, held open -> workers read, decompress and hash -> bytes, past the cache
  *
  * What is read once from end to end would only push out of the cache what is read again.
  */
 import { isRegaliaError } from '../ground/errors.js';
-import type { OpenPiece } from './chunk-bytes.js';
-import type { PieceRow, Place } from './chunk-row.js';
+import type { OpenChunk } from './chunk-bytes.js';
+import type { ChunkRow, Place } from './chunk-row.js';
 import type { Pool } from './pool.js';
 import type { OpenSegment, SegmentFiles } from './segment-reader.js';
 import type { VolumeSet } from './volume-set.js';
 
-/** A piece, and the copy of it that is read. */
+/** A chunk, and the copy of it that is read. */
 export interface Gathered {
-  readonly row: PieceRow;
+  readonly row: ChunkRow;
   readonly place: Place;
 }
 
@@ -24,15 +24,15 @@ interface Held {
   readonly open: OpenSegment;
 }
 
-/** The bytes, cut only between pieces; undefined where some could not be read so: read those one by one. */
+/** The bytes, cut only between chunks; undefined where some could not be read so: read those one by one. */
 export async function gatherContents(
   volumes: VolumeSet,
   pool: Pool,
-  pieces: readonly Gathered[],
+  chunks: readonly Gathered[],
 ): Promise<Uint8Array[] | undefined> {
   const held: Held[] = [];
   try {
-    const open = pieces.map((piece) => opened(volumes, piece, held));
+    const open = chunks.map((chunk) => opened(volumes, chunk, held));
     const contents = await pool.contents(open);
     const sound = contents.filter((bytes) => bytes !== undefined);
     return sound.length === contents.length ? sound : undefined;
@@ -45,8 +45,8 @@ export async function gatherContents(
   }
 }
 
-/** The piece in its segment, which is held open from its first piece on. */
-function opened(volumes: VolumeSet, { row, place }: Gathered, held: Held[]): OpenPiece {
+/** The chunk in its segment, which is held open from its first chunk on. */
+function opened(volumes: VolumeSet, { row, place }: Gathered, held: Held[]): OpenChunk {
   const { volume, segment, offset } = place;
   let found = held.find((one) => one.volume === volume && one.open.ids.number === segment);
   if (found === undefined) {

@@ -1,16 +1,16 @@
 /**
- * Reads the stored bytes of several coded pieces: those that follow each other in a group by one span, the spans at the
+ * Reads the stored bytes of several coded chunks: those that follow each other in a group by one span, the spans at the
  * same time, from all volumes that hold their shards.
  */
 import { isRegaliaError } from '../ground/errors.js';
-import type { CodedPlace, PieceRow, Place } from './chunk-row.js';
+import type { ChunkRow, CodedPlace, Place } from './chunk-row.js';
 import type { Groups } from './groups.js';
 
 /** The most bytes of one span. */
 const SPAN_BYTES = 2 * 1024 * 1024;
 
 interface Item {
-  readonly row: PieceRow;
+  readonly row: ChunkRow;
   /** A copy of it that is read instead. */
   readonly place: Place | undefined;
 }
@@ -20,7 +20,7 @@ interface Span extends CodedPlace {
   readonly indexes: number[];
 }
 
-/** Fills in the bytes of pieces that are coded and have no copy; what could not be read stays undefined. Unverified. */
+/** Fills in the bytes of chunks that are coded and have no copy; what could not be read stays undefined. Unverified. */
 export async function readSpans(
   groups: Groups,
   items: readonly Item[],

@@ -6,7 +6,7 @@ import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { FoundGroup } from '../reach/subject.js';
 import type { Place } from './chunk-row.js';
-import type { Pieces } from './chunk-store.js';
+import type { ChunkStore } from './chunk-store.js';
 import { encodeGroupRow, type GroupRow } from './group-row.js';
 import { checkPlaces } from './row-changes.js';
 import { restoreGroup } from './shard-format.js';
@@ -28,23 +28,23 @@ export interface Restored {
  */
 export async function restoreShards(
   backend: Backend,
-  pieces: Pieces,
+  chunks: ChunkStore,
   { number, row }: FoundGroup,
 ): Promise<Restored> {
-  const { groups } = pieces;
-  const records = soundRecords(pieces, number, row);
+  const { groups } = chunks;
+  const records = soundRecords(chunks, number, row);
   if (records === undefined) return { written: 0, missing: row.data + row.parity, lost: true };
   const bad = [...records.keys()].filter((i) => records[i] === undefined);
-  const moving = [...bad, ...crowdedShards(pieces, row, bad)];
+  const moving = [...bad, ...crowdedShards(chunks, row, bad)];
   if (moving.length === 0) return { written: 0, missing: 0, lost: false };
   if (!isRestored(row, records)) return { written: 0, missing: bad.length, lost: true };
-  const written = await moveShards(backend, pieces, { number, row }, moving, records);
+  const written = await moveShards(backend, chunks, { number, row }, moving, records);
   groups.forget(number);
   return { written, missing: written === 0 ? bad.length : 0, lost: false };
 }
 
 /** Sound shards that lie on a volume with another, no more than there are volumes for them and for the bad ones. */
-function crowdedShards({ volumes }: Pieces, row: GroupRow, bad: readonly number[]): number[] {
+function crowdedShards({ volumes }: ChunkStore, row: GroupRow, bad: readonly number[]): number[] {
   const held = new Set<number>();
   const crowded: number[] = [];
   for (const [i, place] of row.shards.entries()) {
@@ -65,7 +65,7 @@ function addressOf({ id }: GroupRow): Uint8Array {
 /** Writes some shards of a group to other volumes than those that the rest of it is on. Returns how many. */
 export async function moveShards(
   backend: Backend,
-  { volumes }: Pieces,
+  { volumes }: ChunkStore,
   { number, row }: FoundGroup,
   moving: readonly number[],
   records: readonly (Uint8Array | undefined)[],
@@ -117,7 +117,7 @@ function isRestored(row: GroupRow, records: (Uint8Array | undefined)[]): boolean
 }
 
 function soundRecords(
-  { groups }: Pieces,
+  { groups }: ChunkStore,
   number: number,
   row: GroupRow,
 ): (Uint8Array | undefined)[] | undefined {

@@ -2,7 +2,7 @@
  * The row of a group of shards: how it was coded, and where each shard lies. The table's key is the group's number.
  *
  *     row      checksum u32 | version u8 | group id 16 | data shards u8 | parity shards u8
- *              | pieces' bytes varint | directory's bytes varint | shard × (data + parity)
+ *              | chunks' bytes varint | directory's bytes varint | shard × (data + parity)
  *     shard    volume u16 | segment varint | offset varint       of the record's header; volume 0: it is lost
  */
 import { openRow, sealRow } from '../blocks/rows.js';
@@ -23,10 +23,10 @@ export interface GroupRow extends GroupShape {
 
 /** The row to put under `number`. */
 export function encodeGroupRow(number: number, group: GroupRow): Uint8Array {
-  const { id, data, parity, piecesLength, directoryLength, shards } = group;
+  const { id, data, parity, chunksLength, directoryLength, shards } = group;
   assert(shards.length === data + parity, 'a group has a place for each shard');
   const writer = new ByteWriter(128).u8(VERSION).bytes(id).u8(data).u8(parity);
-  writer.varint(piecesLength).varint(directoryLength);
+  writer.varint(chunksLength).varint(directoryLength);
   for (const place of shards) writePlace(writer, place ?? NOWHERE);
   return sealRow('groups', number, writer.finish());
 }
@@ -40,8 +40,8 @@ export function decodeGroupRow(number: number, row: Uint8Array): GroupRow {
   const [data, parity] = [reader.u8(), reader.u8()];
   const fault = shardsFault(data, parity);
   if (fault !== undefined) reader.fail(fault.expected, fault.actual);
-  const [piecesLength, directoryLength] = [reader.varint(), reader.varint()];
-  const shape = { id, data, parity, piecesLength, directoryLength };
+  const [chunksLength, directoryLength] = [reader.varint(), reader.varint()];
+  const shape = { id, data, parity, chunksLength, directoryLength };
   const most = STORED_LIMITS[RecordKind.shard] - SHARD_HEADER;
   if (shardLength(shape) > most) reader.fail(`shards of ${most} bytes`, `${shardLength(shape)}`);
   const shards: (Place | undefined)[] = [];

@@ -1,5 +1,5 @@
 /**
- * Reads stored bytes of pieces out of groups of shards.
+ * Reads stored bytes of chunks out of groups of shards.
  *
  *     a span of a group -> for each data shard in it a range of its record -> bytes
  *                          where one is not here: the same range of k others, solved for it
@@ -19,7 +19,7 @@ import { RECORD_HEADER } from './segment-format.js';
 import { decodeShard, restoreGroup, SHARD_HEADER, shardLength } from './shard-format.js';
 import type { VolumeSet } from './volume-set.js';
 
-/** Groups whose data is kept for the next piece, once they had to be restored. */
+/** Groups whose data is kept for the next chunk, once they had to be restored. */
 const RESTORED_MAX = 2;
 
 /** A part of a span: within one data shard. */
@@ -212,10 +212,10 @@ function dataStart(part: Part): number {
 
 function partsOf(row: GroupRow, start: number, length: number): Part[] {
   const size = shardLength(row);
-  if (start + length > row.piecesLength) {
+  if (start + length > row.chunksLength) {
     const actual = `${start + length}`;
-    const facts = { what: 'piece', at: start, expected: `${row.piecesLength} bytes`, actual };
-    throw new RegaliaError('REGALIA_FORMAT', 'a piece ends behind its group', facts);
+    const facts = { what: 'chunk', at: start, expected: `${row.chunksLength} bytes`, actual };
+    throw new RegaliaError('REGALIA_FORMAT', 'a chunk ends behind its group', facts);
   }
   const parts: Part[] = [];
   for (let at = start; at < start + length; ) {

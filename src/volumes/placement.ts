@@ -1,14 +1,14 @@
 /**
- * Placement: on which volumes a piece goes, in order of preference. A pure function of the piece and of the volumes, so
+ * Placement: on which volumes a chunk goes, in order of preference. A pure function of the chunk and of the volumes, so
  * that a volume that comes or goes moves only its own share.
  *
  * Rendezvous hashing by weight: of all volumes the one with the greatest -weight / ln(h) is first, where h in (0, 1) is
- * a hash of volume and piece (Thaler and Ravishankar, 1998; the weighted form is Schindelhauer and Schomaker's, 2005).
+ * a hash of volume and chunk (Thaler and Ravishankar, 1998; the weighted form is Schindelhauer and Schomaker's, 2005).
  */
 import type { Address } from '../blocks/address.js';
-import type { PieceCare, Redundancy } from '../blocks/chunk-home.js';
+import type { ChunkCare, Redundancy } from '../blocks/chunk-home.js';
 
-/** A volume that takes new pieces. */
+/** A volume that takes new chunks. */
 export interface Candidate {
   readonly number: number;
   /** 16 bytes. */
@@ -20,7 +20,7 @@ export interface Candidate {
 /** The volumes, most preferred first. */
 export function inPreference(
   volumes: readonly Candidate[],
-  care: Pick<PieceCare, 'redundancy' | 'content' | 'index'>,
+  care: Pick<ChunkCare, 'redundancy' | 'content' | 'index'>,
   address: Address,
 ): number[] {
   if (volumes.length === 1) return [(volumes[0] as Candidate).number];

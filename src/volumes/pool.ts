@@ -14,11 +14,11 @@ import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Address, AlgorithmNumber } from '../blocks/address.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
-import type { OpenPiece } from './chunk-bytes.js';
+import type { OpenChunk } from './chunk-bytes.js';
 import type { Stored } from './codec.js';
 import { contentsTask } from './contents-task.js';
 import type { Parcel, Task, TaskName } from './task.js';
-import { compressTask, type Decoded, decodeTask, hashTask, type StoredPiece } from './tasks.js';
+import { compressTask, type Decoded, decodeTask, hashTask, type StoredChunk } from './tasks.js';
 import type { Answer, Order } from './worker.js';
 
 export interface PoolOptions {
@@ -89,26 +89,26 @@ export class Pool {
   }
 
   /**
-   * The stored forms of pieces, as `compress` makes them: those that do not compress are the arrays that were given.
-   * Pieces must not change before. Errors of all three: REGALIA_WORKER, REGALIA_CLOSED.
+   * The stored forms of chunks, as `compress` makes them: those that do not compress are the arrays that were given.
+   * Chunks must not change before. Errors of all three: REGALIA_WORKER, REGALIA_CLOSED.
    */
-  compress(pieces: readonly Uint8Array[], level: number): Promise<Stored[]> {
-    return this.#run(compressTask(level), pieces);
+  compress(chunks: readonly Uint8Array[], level: number): Promise<Stored[]> {
+    return this.#run(compressTask(level), chunks);
   }
 
-  /** The whole blocks of pieces, decompressed and verified; a piece that is damaged is an error in its place. */
-  decode(pieces: readonly StoredPiece[]): Promise<Decoded[]> {
-    return this.#run(decodeTask, pieces);
+  /** The whole blocks of chunks, decompressed and verified; a chunk that is damaged is an error in its place. */
+  decode(chunks: readonly StoredChunk[]): Promise<Decoded[]> {
+    return this.#run(decodeTask, chunks);
   }
 
-  /** The addresses of pieces with these content bytes. */
-  hash(pieces: readonly Uint8Array[], algorithm: AlgorithmNumber): Promise<Address[]> {
-    return this.#run(hashTask(algorithm), pieces);
+  /** The addresses of chunks with these content bytes. */
+  hash(chunks: readonly Uint8Array[], algorithm: AlgorithmNumber): Promise<Address[]> {
+    return this.#run(hashTask(algorithm), chunks);
   }
 
-  /** Content bytes of pieces in open segments, as `contentsTask` gives them; keep the segments open until then. */
-  contents(pieces: readonly OpenPiece[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#run(contentsTask, pieces);
+  /** Content bytes of chunks in open segments, as `contentsTask` gives them; keep the segments open until then. */
+  contents(chunks: readonly OpenChunk[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#run(contentsTask, chunks);
   }
 
   /** Ends all workers. What is not answered yet is rejected as REGALIA_CLOSED, and so is what comes later. */

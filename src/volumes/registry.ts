@@ -1,6 +1,6 @@
 /**
  * The registry: which volumes a store has, as rows of `meta`. Volumes have a number of their own in each store, which
- * pieces' rows name; it is never used again.
+ * chunks' rows name; it is never used again.
  *
  *     key   'volume/' | number u16, big-endian
  *     row   checksum u32 | version u8 | volume id 16 | state u8 | weight varint | sequence varint | path text

@@ -1,12 +1,12 @@
 /**
- * Writes pieces that are here already to other places: appended in batches, their rows changed once they are on disk.
+ * Writes chunks that are here already to other places: appended in batches, their rows changed once they are on disk.
  *
- *     piece, sound stored bytes, volumes to go to, copies to give up -> records -> flushed -> rows
+ *     chunk, sound stored bytes, volumes to go to, copies to give up -> records -> flushed -> rows
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import type { Backend } from '../engine/engine.js';
-import type { FoundPiece } from '../reach/subject.js';
-import type { PieceRow, Place } from './chunk-row.js';
+import type { FoundChunk } from '../reach/subject.js';
+import type { ChunkRow, Place } from './chunk-row.js';
 import { changeRows } from './row-changes.js';
 import { RecordKind } from './segment-format.js';
 import type { SegmentRecord } from './segment-reader.js';
@@ -15,8 +15,8 @@ import type { VolumeSet } from './volume-set.js';
 /** Stored bytes that a batch may hold. */
 const BATCH_BYTES = 8 * 1_048_576;
 
-/** A piece that gets other copies. */
-export interface Move extends FoundPiece {
+/** A chunk that gets other copies. */
+export interface Move extends FoundChunk {
   readonly stored: Uint8Array;
   /** Volumes that get a copy. */
   readonly to: readonly number[];
@@ -25,7 +25,7 @@ export interface Move extends FoundPiece {
 }
 
 export class Rehousing {
-  /** Pieces whose rows were changed. */
+  /** Chunks whose rows were changed. */
   moved = 0;
   /** Stored bytes that were written, all copies counted. */
   bytes = 0;
@@ -75,10 +75,10 @@ export class Rehousing {
   }
 }
 
-function recordOf({ row, stored }: { row: PieceRow; stored: Uint8Array }): SegmentRecord {
+function recordOf({ row, stored }: { row: ChunkRow; stored: Uint8Array }): SegmentRecord {
   const { address, codec, plainLength, storedLength } = row;
   const head = {
-    kind: RecordKind.piece,
+    kind: RecordKind.chunk,
     codec,
     algorithm: address[0] as AlgorithmNumber,
     plainLength,

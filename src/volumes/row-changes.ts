@@ -1,21 +1,21 @@
 /**
- * Changes of pieces' rows after they were landed: other copies, a group in their place, condemned, forgotten.
+ * Changes of chunks' rows after they were landed: other copies, a group in their place, condemned, forgotten.
  *
  *     meta 'retired/' | segment u48 big-endian    checksum u32 | version u8      no row may begin to name the segment
  *     meta 'gc'     checksum u32 | version u8 | epoch varint | condemned ms varint      0: nothing is condemned
  *
  * A row is changed only if it still is what the change was made from; whoever changed it meanwhile was right, too. A
- * segment is retired before it is looked up who names it, so that nobody can be missed. The epoch is raised when pieces
- * are condemned and when they are forgotten: a transaction that sees another than it began with looks at its pieces.
+ * segment is retired before it is looked up who names it, so that nobody can be missed. The epoch is raised when chunks
+ * are condemned and when they are forgotten: a transaction that sees another than it began with looks at its chunks.
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
-import { PIECE_IDS } from '../blocks/chunk-home.js';
+import { CHUNK_IDS } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
 import { ByteReader, ByteWriter, concatBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import { encodePieceRow, type PieceRow, type Place } from './chunk-row.js';
+import { type ChunkRow, encodeChunkRow, type Place } from './chunk-row.js';
 import { hasVolume } from './registry.js';
 
 const VERSION = 1;
@@ -24,9 +24,9 @@ const GC = utf8Bytes('gc');
 
 export interface RowChange {
   readonly number: number;
-  readonly before: PieceRow;
-  /** Undefined: the piece is forgotten. */
-  readonly after: PieceRow | undefined;
+  readonly before: ChunkRow;
+  /** Undefined: the chunk is forgotten. */
+  readonly after: ChunkRow | undefined;
 }
 
 /** Puts what is still as it was, in one transaction. Returns the changes that were made. REGALIA_CONFLICT. */
@@ -44,23 +44,23 @@ export function changeRows(
 
 /** The same in a transaction that is under way. */
 export function changeRow(batch: Batch, { number, before, after }: RowChange): boolean {
-  const current = batch.get('pieces', number);
-  if (current === undefined || !equalBytes(current, encodePieceRow(number, before))) return false;
+  const current = batch.get('chunks', number);
+  if (current === undefined || !equalBytes(current, encodeChunkRow(number, before))) return false;
   if (after === undefined) {
-    batch.del('pieces', number);
-    removeAddress(batch, addressPrefix(before.address), PIECE_IDS + number);
+    batch.del('chunks', number);
+    removeAddress(batch, addressPrefix(before.address), CHUNK_IDS + number);
   } else {
     checkPlaces(batch, after.copies, before.copies);
-    batch.put('pieces', number, encodePieceRow(number, after));
+    batch.put('chunks', number, encodeChunkRow(number, after));
   }
   return true;
 }
 
-/** Puts the row of a new piece, and leads its address to it. REGALIA_CONFLICT. */
-export function putPiece(batch: Batch, number: number, row: PieceRow): void {
+/** Puts the row of a new chunk, and leads its address to it. REGALIA_CONFLICT. */
+export function putChunk(batch: Batch, number: number, row: ChunkRow): void {
   checkPlaces(batch, row.copies);
-  batch.put('pieces', number, encodePieceRow(number, row));
-  putAddress(batch, addressPrefix(row.address), PIECE_IDS + number);
+  batch.put('chunks', number, encodeChunkRow(number, row));
+  putAddress(batch, addressPrefix(row.address), CHUNK_IDS + number);
 }
 
 /**
@@ -105,7 +105,7 @@ export function retire(batch: Batch, segment: number): void {
 export interface Collections {
   /** Raised by each step of a collection. */
   readonly epoch: number;
-  /** When pieces were condemned that still are, in ms; 0 where none are. */
+  /** When chunks were condemned that still are, in ms; 0 where none are. */
   readonly condemnedMs: number;
 }
 

@@ -9,7 +9,7 @@
  *
  * All numbers are little-endian. A record's last checksum covers its header and, so that a record that was copied
  * elsewhere is not taken for one of its place, the volume's id, the segment's number and the record's offset. For a
- * piece the digest is its block's, and plain length that of its content. For a shard (see shard-format.ts) the digest
+ * chunk the digest is its block's, and plain length that of its content. For a shard (see shard-format.ts) the digest
  * is the SHA-256 of the stored bytes, and plain length is theirs.
  */
 import { type AlgorithmNumber, algorithmName } from '../blocks/address.js';
@@ -25,12 +25,12 @@ export const RECORD_HEADER = 64;
 export const RECORD_MAGIC = Uint8Array.of(0xa7, 0x52, 0xe9, 0x1c);
 
 /** The kinds of record. Persisted: never renumber. */
-export const RecordKind = { piece: 1, shard: 2 } as const;
+export const RecordKind = { chunk: 1, shard: 2 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
 /** The most stored bytes of a record, by kind. */
 export const STORED_LIMITS: Readonly<Record<RecordKind, number>> = {
-  [RecordKind.piece]: 1_048_576 + 4_096,
+  [RecordKind.chunk]: 1_048_576 + 4_096,
   [RecordKind.shard]: 4 * 1_048_576,
 };
 

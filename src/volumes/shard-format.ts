@@ -1,12 +1,12 @@
 /**
- * Groups of shards: the stored bytes of some pieces, coded as k shards of data and m of parity, all of one length, each
+ * Groups of shards: the stored bytes of some chunks, coded as k shards of data and m of parity, all of one length, each
  * a record of its own (see segment-format.ts) on a volume of its own.
  *
- *     data         the pieces' stored bytes, one after another | directory | zeros
+ *     data         the chunks' stored bytes, one after another | directory | zeros
  *                  cut into k shards: shard j has the bytes from j × shard length on
  *     directory    count varint | (address 33 | plain length varint | codec u8 | stored length varint) × count
  *     a record's   group id 16 | data shards u8 | parity shards u8 | index u8 | 0 u8
- *     bytes        | pieces' bytes u32 | directory's bytes u32 | 0 u32 | shard
+ *     bytes        | chunks' bytes u32 | directory's bytes u32 | 0 u32 | shard
  *
  * Parity is Reed and Solomon's, see src/kernels/reed-solomon.ts. The id is the first 16 bytes of the SHA-256 of the
  * data: so any k sound shards of one id give back all, and prove it. The directory makes a group readable without its
@@ -17,7 +17,7 @@ import { ByteReader, ByteWriter, equalBytes, hex } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
 import { encode, reconstruct, shardsFault } from '../kernels/reed-solomon.js';
-import type { PieceRow } from './chunk-row.js';
+import type { ChunkRow } from './chunk-row.js';
 import { STORED_MAX } from './chunk-row.js';
 import { RecordKind, STORED_LIMITS } from './segment-format.js';
 
@@ -26,10 +26,10 @@ export const SHARD_HEADER = 32;
 const ID_LENGTH = 16;
 const SHARD_LENGTH_MAX = STORED_LIMITS[RecordKind.shard] - SHARD_HEADER;
 /** Entries of a directory, for readers. */
-const PIECES_MAX = 65_536;
+const CHUNKS_MAX = 65_536;
 
-/** What a directory says of a piece. */
-export type CodedPiece = Pick<PieceRow, 'address' | 'plainLength' | 'codec' | 'storedLength'>;
+/** What a directory says of a chunk. */
+export type CodedChunk = Pick<ChunkRow, 'address' | 'plainLength' | 'codec' | 'storedLength'>;
 
 /** A group as each of its shards tells it. */
 export interface GroupShape {
@@ -37,30 +37,30 @@ export interface GroupShape {
   readonly id: Uint8Array;
   readonly data: number;
   readonly parity: number;
-  /** Bytes of the pieces, and of the directory behind them. */
-  readonly piecesLength: number;
+  /** Bytes of the chunks, and of the directory behind them. */
+  readonly chunksLength: number;
   readonly directoryLength: number;
 }
 
 /** Bytes of each shard: at least 1, all together enough. */
-export function shardLength({ data, piecesLength, directoryLength }: GroupShape): number {
-  return Math.max(1, Math.ceil((piecesLength + directoryLength) / data));
+export function shardLength({ data, chunksLength, directoryLength }: GroupShape): number {
+  return Math.max(1, Math.ceil((chunksLength + directoryLength) / data));
 }
 
-/** The stored bytes of all shards' records, data before parity, of pieces with their stored bytes. */
+/** The stored bytes of all shards' records, data before parity, of chunks with their stored bytes. */
 export function encodeGroup(
-  pieces: readonly { readonly piece: CodedPiece; readonly stored: Uint8Array }[],
+  chunks: readonly { readonly chunk: CodedChunk; readonly stored: Uint8Array }[],
   k: number,
   m: number,
 ): { shape: GroupShape; records: Uint8Array[] } {
-  const directory = encodeDirectory(pieces.map(({ piece }) => piece));
-  const piecesLength = pieces.reduce((sum, { stored }) => sum + stored.length, 0);
-  const sizes = { data: k, parity: m, piecesLength, directoryLength: directory.length };
+  const directory = encodeDirectory(chunks.map(({ chunk }) => chunk));
+  const chunksLength = chunks.reduce((sum, { stored }) => sum + stored.length, 0);
+  const sizes = { data: k, parity: m, chunksLength, directoryLength: directory.length };
   const length = shardLength({ ...sizes, id: directory });
   assert(length <= SHARD_LENGTH_MAX, 'a shard is within its limit');
   const data = new Uint8Array(k * length);
   let at = 0;
-  for (const { stored } of pieces) {
+  for (const { stored } of chunks) {
     data.set(stored, at);
     at += stored.length;
   }
@@ -78,10 +78,10 @@ function groupId(data: Uint8Array): Uint8Array {
 }
 
 function emptyRecord(shape: GroupShape, index: number, length: number): Uint8Array {
-  const { id, data, parity, piecesLength, directoryLength } = shape;
+  const { id, data, parity, chunksLength, directoryLength } = shape;
   const record = new Uint8Array(SHARD_HEADER + length);
   const writer = new ByteWriter(SHARD_HEADER).bytes(id).u8(data).u8(parity).u8(index).u8(0);
-  record.set(writer.u32(piecesLength).u32(directoryLength).u32(0).view());
+  record.set(writer.u32(chunksLength).u32(directoryLength).u32(0).view());
   return record;
 }
 
@@ -97,9 +97,9 @@ export function decodeShard(stored: Uint8Array): {
   const fault = shardsFault(data, parity);
   if (fault !== undefined) reader.fail(fault.expected, fault.actual);
   if (index >= data + parity) reader.fail(`a shard below ${data + parity}`, `${index}`);
-  const [piecesLength, directoryLength] = [reader.u32(), reader.u32()];
+  const [chunksLength, directoryLength] = [reader.u32(), reader.u32()];
   if (zero !== 0 || reader.u32() !== 0) reader.fail('reserved zeros', 'other bytes');
-  const shape = { id, data, parity, piecesLength, directoryLength };
+  const shape = { id, data, parity, chunksLength, directoryLength };
   const shard = stored.subarray(SHARD_HEADER);
   if (shard.length !== shardLength(shape)) {
     reader.fail(`a shard of ${shardLength(shape)} bytes`, `${shard.length}`);
@@ -132,24 +132,24 @@ export function restoreGroup(shape: GroupShape, records: (Uint8Array | undefined
   return data;
 }
 
-function encodeDirectory(pieces: readonly CodedPiece[]): Uint8Array {
-  const writer = new ByteWriter(16 + 48 * pieces.length).varint(pieces.length);
-  for (const { address, plainLength, codec, storedLength } of pieces) {
+function encodeDirectory(chunks: readonly CodedChunk[]): Uint8Array {
+  const writer = new ByteWriter(16 + 48 * chunks.length).varint(chunks.length);
+  for (const { address, plainLength, codec, storedLength } of chunks) {
     writer.bytes(address).varint(plainLength).u8(codec).varint(storedLength);
   }
   return writer.finish();
 }
 
-/** The pieces of a group, with where their stored bytes begin in its data. REGALIA_FORMAT. */
+/** The chunks of a group, with where their stored bytes begin in its data. REGALIA_FORMAT. */
 export function decodeDirectory(
-  { piecesLength, directoryLength }: GroupShape,
+  { chunksLength, directoryLength }: GroupShape,
   data: Uint8Array,
-): (CodedPiece & { readonly start: number })[] {
-  const bytes = data.subarray(piecesLength, piecesLength + directoryLength);
+): (CodedChunk & { readonly start: number })[] {
+  const bytes = data.subarray(chunksLength, chunksLength + directoryLength);
   const reader = new ByteReader(bytes, 'directory of a group');
   const count = reader.varint();
-  if (count > PIECES_MAX) reader.fail(`at most ${PIECES_MAX} pieces`, `${count}`);
-  const pieces: (CodedPiece & { readonly start: number })[] = [];
+  if (count > CHUNKS_MAX) reader.fail(`at most ${CHUNKS_MAX} chunks`, `${count}`);
+  const chunks: (CodedChunk & { readonly start: number })[] = [];
   let start = 0;
   for (let i = 0; i < count; i++) {
     const address = reader.bytes(ADDRESS_LENGTH).slice();
@@ -157,10 +157,10 @@ export function decodeDirectory(
     const [plainLength, codec, storedLength] = [reader.varint(), reader.u8(), reader.varint()];
     if (storedLength < 1 || storedLength > STORED_MAX)
       reader.fail('stored bytes', `${storedLength}`);
-    pieces.push({ address, plainLength, codec, storedLength, start });
+    chunks.push({ address, plainLength, codec, storedLength, start });
     start += storedLength;
   }
   reader.end();
-  if (start !== piecesLength) reader.fail(`${piecesLength} bytes of pieces`, `${start}`);
-  return pieces;
+  if (start !== chunksLength) reader.fail(`${chunksLength} bytes of chunks`, `${start}`);
+  return chunks;
 }

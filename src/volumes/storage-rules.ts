@@ -3,7 +3,7 @@
  * free to change; what was kept before stays as it is until upkeep brings it to the rule.
  *
  *     compression   'none', or a level of zstd, 1 to 19; what does not get shorter is kept as it is
- *     redundancy    none: a content on one volume | mirrored on so many | striped over all, piece by piece
+ *     redundancy    none: a content on one volume | mirrored on so many | striped over all, chunk by chunk
  *                   | coded: large contents that rest as shards, see src/volumes/groups.ts
  *
  *     row 'storage' of meta   checksum u32 | version u8 | count varint | rule × count       the default first

@@ -1,5 +1,5 @@
 /**
- * What workers do for the calling thread: compress pieces, decode them, hash them.
+ * What workers do for the calling thread: compress chunks, decode them, hash them.
  *
  * Each task stands three times: done here, on the calling thread; packed to be sent, and its answer unpacked; and done
  * there, in a worker. What is sent is one buffer of its own, into which the inputs are copied and which is given away:
@@ -30,25 +30,25 @@ export const there: Readonly<Record<TaskName, (parcel: Parcel) => Parcel>> = {
   contents: contentsThere,
 };
 
-/** Stored forms of pieces' content bytes; those that do not compress are the same arrays as were given. */
+/** Stored forms of chunks' content bytes; those that do not compress are the same arrays as were given. */
 export function compressTask(level: number): Task<Uint8Array, Stored> {
   return {
     name: 'compress',
-    size: (piece) => piece.length,
+    size: (chunk) => chunk.length,
     sentFrom: 16_384,
-    here: (pieces) => pieces.map((piece) => compress(piece, level)),
-    send: (pieces) => parcelOf(pieces, [level]),
-    receive: (answer, pieces) =>
+    here: (chunks) => chunks.map((chunk) => compress(chunk, level)),
+    send: (chunks) => parcelOf(chunks, [level]),
+    receive: (answer, chunks) =>
       partsOf(answer).map((part, i) =>
         answer.numbers[i] === Codec.plain
-          ? { codec: Codec.plain, stored: pieces[i] as Uint8Array }
+          ? { codec: Codec.plain, stored: chunks[i] as Uint8Array }
           : { codec: Codec.zstd, stored: part },
       ),
   };
 }
 
 /**
- * The answer takes the place of the pieces: none is longer than its piece, and a worker that makes no buffers of its
+ * The answer takes the place of the chunks: none is longer than its chunk, and a worker that makes no buffers of its
  * own needs a third less memory (28 MB in place of 40, of four, measured).
  */
 function compressThere(parcel: Parcel): Parcel {
@@ -56,8 +56,8 @@ function compressThere(parcel: Parcel): Parcel {
   const lengths: number[] = [];
   const codecs: number[] = [];
   let at = 0;
-  for (const piece of partsOf(parcel)) {
-    const { codec, stored } = compress(piece, level);
+  for (const chunk of partsOf(parcel)) {
+    const { codec, stored } = compress(chunk, level);
     codecs.push(codec);
     lengths.push(codec === Codec.plain ? 0 : stored.length);
     if (codec === Codec.plain) continue;
@@ -67,36 +67,36 @@ function compressThere(parcel: Parcel): Parcel {
   return { bytes: parcel.bytes, lengths, numbers: codecs };
 }
 
-/** A piece as it is stored: its content bytes in some codec, and the address of its block. */
-export interface StoredPiece extends Readonly<{ codec: number; stored: Uint8Array }> {
+/** A chunk as it is stored: its content bytes in some codec, and the address of its block. */
+export interface StoredChunk extends Readonly<{ codec: number; stored: Uint8Array }> {
   readonly plainLength: number;
   readonly address: Address;
 }
 
-/** A piece's whole block, or what is wrong with this one piece: REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_RANGE. */
+/** A chunk's whole block, or what is wrong with this one chunk: REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_RANGE. */
 export type Decoded = Uint8Array | RegaliaError;
 
-/** Blocks of pieces, decompressed and compared with their addresses. */
-export const decodeTask: Task<StoredPiece, Decoded> = {
+/** Blocks of chunks, decompressed and compared with their addresses. */
+export const decodeTask: Task<StoredChunk, Decoded> = {
   name: 'decode',
-  size: (piece) => piece.plainLength,
+  size: (chunk) => chunk.plainLength,
   sentFrom: 65_536,
-  here: (pieces) =>
-    pieces.map((piece) => {
+  here: (chunks) =>
+    chunks.map((chunk) => {
       try {
-        checkLength(piece.plainLength);
-        const block = new Uint8Array(BLOCK_HEADER + piece.plainLength);
-        decodeInto(block, piece);
+        checkLength(chunk.plainLength);
+        const block = new Uint8Array(BLOCK_HEADER + chunk.plainLength);
+        decodeInto(block, chunk);
         return block;
       } catch (error) {
         if (isRegaliaError(error)) return error;
         throw error;
       }
     }),
-  send: (pieces) =>
+  send: (chunks) =>
     parcelOf(
-      pieces.flatMap(({ address, stored }) => [address, stored]),
-      pieces.flatMap(({ codec, plainLength }) => [codec, plainLength]),
+      chunks.flatMap(({ address, stored }) => [address, stored]),
+      chunks.flatMap(({ codec, plainLength }) => [codec, plainLength]),
     ),
   receive: (answer) =>
     partsOf(answer).map((part, i) => {
@@ -108,21 +108,21 @@ export const decodeTask: Task<StoredPiece, Decoded> = {
 function decodeThere(parcel: Parcel): Parcel {
   const parts = partsOf(parcel);
   const count = parts.length / 2;
-  const pieces = Array.from({ length: count }, (_, i) => ({
+  const chunks = Array.from({ length: count }, (_, i) => ({
     address: parts[2 * i] as Address,
     stored: parts[2 * i + 1] as Uint8Array,
     codec: parcel.numbers[2 * i] as number,
     plainLength: parcel.numbers[2 * i + 1] as number,
   }));
-  const faults: (Fault | undefined)[] = pieces.map(({ plainLength }) =>
+  const faults: (Fault | undefined)[] = chunks.map(({ plainLength }) =>
     faultOf(() => checkLength(plainLength)),
   );
-  const lengths = pieces.map(({ plainLength }, i) =>
+  const lengths = chunks.map(({ plainLength }, i) =>
     faults[i] === undefined ? BLOCK_HEADER + plainLength : 0,
   );
   const bytes = new Uint8Array(sum(lengths));
   for (const [i, block] of partsOf({ bytes, lengths }).entries()) {
-    faults[i] ??= faultOf(() => decodeInto(block, pieces[i] as StoredPiece));
+    faults[i] ??= faultOf(() => decodeInto(block, chunks[i] as StoredChunk));
   }
   return { bytes, lengths, numbers: [], faults };
 }
@@ -137,37 +137,37 @@ function faultOf(act: () => void): Fault | undefined {
   }
 }
 
-/** Fills a block of the piece's length, and verifies it. */
-function decodeInto(block: Uint8Array, piece: StoredPiece): void {
-  writeHeader(block, 0, piece.address[0] as AlgorithmNumber);
-  decompressInto(piece.codec, piece.stored, block, BLOCK_HEADER);
-  verifyBlock(piece.address, block, 'piece');
+/** Fills a block of the chunk's length, and verifies it. */
+function decodeInto(block: Uint8Array, chunk: StoredChunk): void {
+  writeHeader(block, 0, chunk.address[0] as AlgorithmNumber);
+  decompressInto(chunk.codec, chunk.stored, block, BLOCK_HEADER);
+  verifyBlock(chunk.address, block, 'chunk');
 }
 
 function writeHeader(out: Uint8Array, at: number, algorithm: AlgorithmNumber): void {
-  out[at] = BlockKind.piece;
+  out[at] = BlockKind.chunk;
   out[at + 1] = BLOCK_VERSION;
   out[at + 2] = algorithm;
 }
 
-/** Addresses of the blocks of pieces with these content bytes. */
+/** Addresses of the blocks of chunks with these content bytes. */
 export function hashTask(algorithm: AlgorithmNumber): Task<Uint8Array, Address> {
-  const whole = (pieces: readonly Uint8Array[]): Parcel => {
-    const lengths = pieces.map((piece) => BLOCK_HEADER + piece.length);
+  const whole = (chunks: readonly Uint8Array[]): Parcel => {
+    const lengths = chunks.map((chunk) => BLOCK_HEADER + chunk.length);
     const bytes = new Uint8Array(sum(lengths));
     let at = 0;
-    for (const piece of pieces) {
+    for (const chunk of chunks) {
       writeHeader(bytes, at, algorithm);
-      bytes.set(piece, at + BLOCK_HEADER);
-      at += BLOCK_HEADER + piece.length;
+      bytes.set(chunk, at + BLOCK_HEADER);
+      at += BLOCK_HEADER + chunk.length;
     }
     return { bytes, lengths, numbers: [algorithm] };
   };
   return {
     name: 'hash',
-    size: (piece) => piece.length,
+    size: (chunk) => chunk.length,
     sentFrom: algorithm === SHA256 ? 131_072 : 8_192,
-    here: (pieces) => pieces.flatMap((piece) => partsOf(hashThere(whole([piece])))),
+    here: (chunks) => chunks.flatMap((chunk) => partsOf(hashThere(whole([chunk])))),
     send: whole,
     receive: partsOf,
   };

@@ -6,7 +6,7 @@
  * segments are this process's own, so that processes never wait for each other.
  */
 import type { Address } from '../blocks/address.js';
-import type { PieceCare } from '../blocks/chunk-home.js';
+import type { ChunkCare } from '../blocks/chunk-home.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import type { Place } from './chunk-row.js';
@@ -230,7 +230,7 @@ export class VolumeSet {
 
   // Writing.
 
-  /** Looks what others have changed, and whether volumes that were missing are here: before new pieces are placed. */
+  /** Looks what others have changed, and whether volumes that were missing are here: before new chunks are placed. */
   lookAgain(): void {
     const entries = this.#host.entries();
     const isNews = (entry: VolumeEntry): boolean => {
@@ -243,9 +243,9 @@ export class VolumeSet {
     }
   }
 
-  /** The volumes that take new pieces, most preferred first. REGALIA_VOLUME where there is none. */
+  /** The volumes that take new chunks, most preferred first. REGALIA_VOLUME where there is none. */
   candidates(
-    care: Pick<PieceCare, 'redundancy' | 'content' | 'index'>,
+    care: Pick<ChunkCare, 'redundancy' | 'content' | 'index'>,
     address: Address,
   ): number[] {
     const able = [...this.#volumes.values()]

@@ -1,5 +1,5 @@
 /**
- * zstd as WebAssembly, for runtimes without it and for short pieces: Zstandard 1.5 as @bokuweb/zstd-wasm ships it.
+ * zstd as WebAssembly, for runtimes without it and for short chunks: Zstandard 1.5 as @bokuweb/zstd-wasm ships it.
  *
  * Loaded at first use (3 ms), and synchronously, so that a read in the middle of synchronous code can be decompressed:
  * through Emscripten's hook for how to instantiate, and the file that the package's entry loads, since the entry itself

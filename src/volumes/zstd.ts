@@ -1,5 +1,5 @@
 /**
- * zstd, one frame at a time: by the runtime where it has zstd (Node 22.15 and later) and the piece is long enough, else
+ * zstd, one frame at a time: by the runtime where it has zstd (Node 22.15 and later) and the chunk is long enough, else
  * by WebAssembly. Both write frames that both read, so a store goes from one runtime to another.
  *
  * The runtime makes a context for each call, WebAssembly keeps one: below 16 KiB it is faster even where the other is

@@ -14,7 +14,7 @@ async function stored() {
   const writer = new BlockWriter(blocks);
   const put = (text: string) => {
     const body = new BodyWriter();
-    body.all(Uint8Array.of(BlockKind.piece, BLOCK_VERSION, SHA256));
+    body.all(Uint8Array.of(BlockKind.chunk, BLOCK_VERSION, SHA256));
     body.all(utf8Bytes(text));
     const address = addressOf(SHA256, body.bytes.slice(0, body.length));
     return { address, id: writer.put(body, body.length, address) };
@@ -29,7 +29,7 @@ async function stored() {
 t.test('a wrong link still leads to the block', async (t) => {
   const { blocks, first, second } = await stored();
   for (const id of [second.id, first.id + 4_096_000, 2 ** 48 - 1, 2 ** 44, 0]) {
-    const { bytes, start, plainLength } = blocks.read(id, first.address, 'piece');
+    const { bytes, start, plainLength } = blocks.read(id, first.address, 'chunk');
     const text = Buffer.from(bytes.slice(start + 3, start + plainLength)).toString();
     t.equal(text, 'first', `by way of ${id}`);
   }
@@ -40,7 +40,7 @@ t.test('a block that is not here is missing, whatever the link says', async (t) 
   const absent = first.address.slice();
   absent[32] = (absent[32] as number) ^ 1;
   for (const id of [2 ** 48 - 1, 4_096_000, 0]) {
-    t.throws(() => blocks.read(id, absent, 'piece'), { code: 'REGALIA_MISSING' });
+    t.throws(() => blocks.read(id, absent, 'chunk'), { code: 'REGALIA_MISSING' });
   }
-  t.throws(() => blocks.read(first.id, absent, 'piece'), { code: 'REGALIA_CORRUPT' });
+  t.throws(() => blocks.read(first.id, absent, 'chunk'), { code: 'REGALIA_CORRUPT' });
 });

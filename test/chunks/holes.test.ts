@@ -15,7 +15,7 @@ import { naiveParts, partsOf } from './naive-parts.js';
 import { noise, Store } from './setup.js';
 
 const grid = (bytes: number): Splitter => splitterOf({ kind: 'fixed', bytes });
-/** Ends a piece behind a byte that 251 divides, from 3,000 bytes on, and after 9,000. */
+/** Ends a chunk behind a byte that 251 divides, from 3,000 bytes on, and after 9,000. */
 const byContent: Splitter = {
   bytesMin: 3_000,
   bytesMax: 9_000,
@@ -54,7 +54,7 @@ function bytesOf(rows: Stretches, seed: number): Uint8Array {
 
 async function writerOf(store: Store, splitter: Splitter): Promise<ContentWriter> {
   await store.blocks.reserve(4_000);
-  return new ContentWriter(store.blocks, store.writer, SHA256, splitter, store.pieces);
+  return new ContentWriter(store.blocks, store.writer, SHA256, splitter, store.chunks);
 }
 
 t.test('parts are where the slow twin has them, however bytes and zeros come', async () => {
@@ -147,7 +147,7 @@ t.test('a hole streams in bounded parts, and a stream stops where its consumer d
   t.equal(store.writer.blockCount, 3);
   const reader = new ContentReader(store.blocks, ref);
   let seen = 0;
-  for await (const part of reader.pieces()) {
+  for await (const part of reader.chunks()) {
     t.ok(part.length <= 65_536);
     seen += part.length;
     part.fill(0xee);

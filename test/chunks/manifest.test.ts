@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type Address, addressOf, SHA256, sameAddress } from '../../src/blocks/address.js';
 import { BodyWriter } from '../../src/blocks/body.js';
-import { pieceBytes, writePiece } from '../../src/chunks/chunk.js';
+import { chunkBytes, writeChunk } from '../../src/chunks/chunk.js';
 import { CONTENT_MAX, type ContentRef } from '../../src/chunks/content.js';
 import {
   CHILDREN_MAX,
@@ -78,7 +78,7 @@ function stage(store: Store, plain: Uint8Array, ids: readonly number[] = []): Co
   return { address, id: store.writer.put(body, plain.length, address), length: 0 };
 }
 
-async function stagedPiece(store: Store, length: number, seed: number): Promise<Child> {
+async function stagedChunk(store: Store, length: number, seed: number): Promise<Child> {
   return store.put(noise(length, seed), MIB);
 }
 
@@ -115,7 +115,7 @@ t.test('a manifest decodes to what was written', async () => {
   );
 });
 
-t.test('a manifest of pieces and holes decodes to what was written', async () => {
+t.test('a manifest of chunks and holes decodes to what was written', async () => {
   const part = fc.record({
     length: fc.integer({ min: 1, max: MIB }),
     hole: fc.option(fc.integer({ min: 65_536, max: 2 ** 42 }), { nil: undefined }),
@@ -157,7 +157,7 @@ t.test('each kind of malformed manifest is refused', async (t) => {
     'a count below its bytes': { children: two, count: 1 },
     'bytes behind the end': { children: two, tail: [0] },
     'a length of zero': { children: [first, { ...second, length: 0 }] },
-    'a piece that is too long': { children: [first, { ...second, length: MIB + 1 }] },
+    'a chunk that is too long': { children: [first, { ...second, length: MIB + 1 }] },
     'a sum above 2^51': { level: 2, children: [first, { ...second, length: CONTENT_MAX }] },
     'a sum of holes above 2^51': { children: [holeOf(CONTENT_MAX), first] },
     'a length above 2^51': { level: 2, children: [first, { ...second, length: CONTENT_MAX + 1 }] },
@@ -212,33 +212,33 @@ t.test('a cut or flipped manifest is refused or differs, never anything else', a
   );
 });
 
-t.test('pieces are of one byte to a mebibyte', async (t) => {
-  t.throws(() => pieceBytes(Uint8Array.of(3, 1, SHA256)), FORMAT);
-  t.throws(() => pieceBytes(Uint8Array.of(3, 1)), FORMAT);
-  t.throws(() => pieceBytes(Uint8Array.of(4, 1, SHA256, 1)), FORMAT);
-  t.throws(() => pieceBytes(Uint8Array.of(3, 2, SHA256, 1)), { code: 'REGALIA_VERSION' });
-  t.throws(() => pieceBytes(Uint8Array.of(3, 1, 0, 1)), FORMAT);
+t.test('chunks are of one byte to a mebibyte', async (t) => {
+  t.throws(() => chunkBytes(Uint8Array.of(3, 1, SHA256)), FORMAT);
+  t.throws(() => chunkBytes(Uint8Array.of(3, 1)), FORMAT);
+  t.throws(() => chunkBytes(Uint8Array.of(4, 1, SHA256, 1)), FORMAT);
+  t.throws(() => chunkBytes(Uint8Array.of(3, 2, SHA256, 1)), { code: 'REGALIA_VERSION' });
+  t.throws(() => chunkBytes(Uint8Array.of(3, 1, 0, 1)), FORMAT);
   const long = new Uint8Array(MIB + 4).fill(1);
   long.set([3, 1, SHA256]);
-  t.throws(() => pieceBytes(long), FORMAT);
-  t.equal(pieceBytes(long.subarray(0, MIB + 3)).length, MIB);
+  t.throws(() => chunkBytes(long), FORMAT);
+  t.equal(chunkBytes(long.subarray(0, MIB + 3)).length, MIB);
   for (const at of [3, 70_001, MIB + 3 - 65_536]) {
     const holed = long.slice(0, MIB + 3).fill(0, at, at + 65_536);
-    t.throws(() => pieceBytes(holed), FORMAT, 'zeros that are a hole');
+    t.throws(() => chunkBytes(holed), FORMAT, 'zeros that are a hole');
     holed[at + 30_000] = 1;
-    t.equal(pieceBytes(holed).length, MIB);
+    t.equal(chunkBytes(holed).length, MIB);
   }
-  t.equal(pieceBytes(Uint8Array.of(3, 1, SHA256, ...new Uint8Array(65_535))).length, 65_535);
+  t.equal(chunkBytes(Uint8Array.of(3, 1, SHA256, ...new Uint8Array(65_535))).length, 65_535);
   const body = new BodyWriter();
-  t.throws(() => writePiece(body, SHA256, long, 0, 0), /1 to/);
-  t.throws(() => writePiece(body, SHA256, long, 0, MIB + 1), /1 to/);
+  t.throws(() => writeChunk(body, SHA256, long, 0, 0), /1 to/);
+  t.throws(() => writeChunk(body, SHA256, long, 0, MIB + 1), /1 to/);
 });
 
 t.test('blocks that contradict each other are found on reading', async (t) => {
   const store = new Store();
   await store.blocks.reserve(500);
-  const a = await stagedPiece(store, 10, 1);
-  const b = await stagedPiece(store, 20, 2);
+  const a = await stagedChunk(store, 10, 1);
+  const b = await stagedChunk(store, 20, 2);
   const node = (level: number, children: readonly Part[]): Child => {
     const plain = plainOf({ level, children });
     let length = 0;
@@ -255,18 +255,18 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
   const good = node(1, [a, b]);
   const lies: Record<string, ContentRef> = {
     'a reference that is too long': { ...good, length: 31 },
-    'a reference to a piece that is too long': { ...a, length: 11 },
-    'a piece that is shorter': node(1, [{ ...a, length: 11 }, b]),
-    'a piece that is longer': node(1, [a, { ...b, length: 19 }]),
+    'a reference to a chunk that is too long': { ...a, length: 11 },
+    'a chunk that is shorter': node(1, [{ ...a, length: 11 }, b]),
+    'a chunk that is longer': node(1, [a, { ...b, length: 19 }]),
     'a manifest that is shorter': node(2, [good, { ...good, length: 31 }]),
-    'a manifest where a piece should be': node(1, [good, a]),
-    'a piece where a manifest should be': node(2, [a, b]),
+    'a manifest where a chunk should be': node(1, [good, a]),
+    'a chunk where a manifest should be': node(2, [a, b]),
     'a level that falls by two': node(3, [good, good]),
     'a level that does not fall': node(1, [good, good]),
     'a single child at the top': node(1, [a]),
     'a hole alone in a tree': node(2, [node(1, [holeOf(65_536)])]),
     'a hole that is longer than told': { ...node(1, [holeOf(65_536)]), length: 65_535 },
-    'a hole at the top, and of zeros no piece': node(2, [node(1, [holeOf(65_536)]), a]),
+    'a hole at the top, and of zeros no chunk': node(2, [node(1, [holeOf(65_536)]), a]),
     'a node that ends early': node(2, [good, good]),
   };
   for (const [name, ref] of Object.entries(lies)) {
@@ -277,7 +277,7 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
         const { bytes, start, plainLength } = store.blocks.read(block.id, block.address, 'block');
         contentChildren(bytes.subarray(start, start + plainLength));
         if (plainLength !== block.plainLength) throw Object.assign(new Error(name), FORMAT);
-        // A walk names pieces without reading them: its caller compares kind and length.
+        // A walk names chunks without reading them: its caller compares kind and length.
         if (bytes[start] !== block.kind) throw Object.assign(new Error(name), FORMAT);
       }
       return undefined;
@@ -296,7 +296,7 @@ t.test('missing and damaged blocks have codes of their own', async (t) => {
   t.throws(() => new ContentReader(new Store().blocks, ref).read(), { code: 'REGALIA_MISSING' });
   const read: Store['blocks']['read'] = (id, address, what) => {
     const body = store.blocks.read(id, address, what);
-    if (what === 'piece') throw Object.assign(new Error('damaged'), { code: 'REGALIA_CORRUPT' });
+    if (what === 'chunk') throw Object.assign(new Error('damaged'), { code: 'REGALIA_CORRUPT' });
     return body;
   };
   t.throws(

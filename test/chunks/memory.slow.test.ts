@@ -72,11 +72,11 @@ t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) 
   most = 0;
   const read = createHash('sha256');
   const again = performance.now();
-  for await (const piece of new ContentReader(
+  for await (const chunk of new ContentReader(
     blocks,
     ref,
   ).readable() as AsyncIterable<Uint8Array>) {
-    read.update(piece);
+    read.update(chunk);
     watch();
   }
   t.comment(`read in ${Math.round(performance.now() - again)} ms, at most ${most >> 20} MiB held`);

@@ -38,13 +38,13 @@ t.test('any range is the same range of the bytes', async () => {
   );
 });
 
-t.test('pieces and streams of any range are the same range', async () => {
+t.test('chunks and streams of any range are the same range', async () => {
   await fc.assert(
     fc.asyncProperty(ranges, fc.constantFrom(...readers), async ([start, end], reader) => {
       const expected = bytes.subarray(start, end);
-      const pieces = await gather(reader.pieces(start, end));
+      const chunks = await gather(reader.chunks(start, end));
       const streamed = await gather(reader.readable({ start, end }) as AsyncIterable<Uint8Array>);
-      return equalBytes(pieces, expected) && equalBytes(streamed, expected);
+      return equalBytes(chunks, expected) && equalBytes(streamed, expected);
     }),
     { numRuns: 20 },
   );
@@ -68,7 +68,7 @@ t.test('a stream fills the bytes that its consumer brings', async (t) => {
 t.test('bytes that were handed out are private', async (t) => {
   const reader = new ContentReader(new CountedReads(store.blocks), few);
   reader.read().fill(0);
-  for await (const piece of reader.pieces()) piece.fill(0);
+  for await (const chunk of reader.chunks()) chunk.fill(0);
   t.ok(equalBytes(reader.read(), bytes));
 });
 
@@ -84,13 +84,13 @@ t.test('arguments out of range are refused at once', async (t) => {
   ];
   for (const [start, end] of bad as [number, number][]) {
     t.throws(() => reader.read(start, end), { code: 'REGALIA_RANGE' });
-    t.throws(() => reader.pieces(start, end), { code: 'REGALIA_RANGE' });
+    t.throws(() => reader.chunks(start, end), { code: 'REGALIA_RANGE' });
     t.throws(() => reader.readable({ start, end }), { code: 'REGALIA_RANGE' });
   }
   t.equal(reader.read(LENGTH, LENGTH).length, 0);
 });
 
-t.test('a range costs its path and its pieces, each block once', async (t) => {
+t.test('a range costs its path and its chunks, each block once', async (t) => {
   const large = new Store();
   const long = noise(80_000, 23);
   const ref = await large.put(long, 4);
@@ -101,16 +101,16 @@ t.test('a range costs its path and its pieces, each block once', async (t) => {
       const end = Math.min(long.length, start + length);
       const reader = new ContentReader(reads, ref);
       if (!equalBytes(reader.read(start, end), long.subarray(start, end))) return false;
-      const pieces = end === start ? 0 : Math.floor((end - 1) / 4) - Math.floor(start / 4) + 1;
-      return reads.count <= pieces + Math.ceil(pieces / 32) + 2 * levels;
+      const chunks = end === start ? 0 : Math.floor((end - 1) / 4) - Math.floor(start / 4) + 1;
+      return reads.count <= chunks + Math.ceil(chunks / 32) + 2 * levels;
     }),
   );
   const reads = new CountedReads(large.blocks);
-  await gather(new ContentReader(reads, ref).pieces(0, 20_000));
+  await gather(new ContentReader(reads, ref).chunks(0, 20_000));
   t.ok(reads.count < 5_000 * (1 + 1 / 32) + levels, `${reads.count} reads`);
   const one = new CountedReads(store.blocks);
   new ContentReader(one, single).read(100, 200);
-  t.equal(one.count, 1, 'a content of one piece is one block');
+  t.equal(one.count, 1, 'a content of one chunk is one block');
 });
 
 t.test(
@@ -123,24 +123,24 @@ t.test(
     const reader = stream.getReader();
     await reader.read();
     const { count } = reads;
-    t.equal(count, 4, 'the top, and pieces some way ahead');
+    t.equal(count, 4, 'the top, and chunks some way ahead');
     await reader.cancel();
     await new Promise((resolve) => setTimeout(resolve, 5));
     t.equal(reads.count, count);
   },
 );
 
-t.test('an abort ends pieces and streams between two pieces', async (t) => {
+t.test('an abort ends chunks and streams between two chunks', async (t) => {
   const stop = new AbortController();
   const reader = new ContentReader(store.blocks, few);
-  const pieces = reader.pieces(0, LENGTH, stop.signal);
+  const chunks = reader.chunks(0, LENGTH, stop.signal);
   const stream = reader.readable({ signal: stop.signal }).getReader();
-  t.equal((await pieces.next()).value?.length, 4_096);
+  t.equal((await chunks.next()).value?.length, 4_096);
   t.equal((await stream.read()).value?.length, 4_096);
   stop.abort(new Error('enough'));
-  await t.rejects(pieces.next(), { code: 'REGALIA_ABORTED', cause: { message: 'enough' } });
+  await t.rejects(chunks.next(), { code: 'REGALIA_ABORTED', cause: { message: 'enough' } });
   await t.rejects(stream.read(), { code: 'REGALIA_ABORTED' });
-  await t.rejects(reader.pieces(0, 0, stop.signal).next(), { code: 'REGALIA_ABORTED' });
+  await t.rejects(reader.chunks(0, 0, stop.signal).next(), { code: 'REGALIA_ABORTED' });
 });
 
 t.test('the event loop gets its turns while a content is read', async (t) => {
@@ -151,7 +151,7 @@ t.test('the event loop gets its turns while a content is read', async (t) => {
     if (running) setImmediate(tick);
   };
   setImmediate(tick);
-  await gather(new ContentReader(store.blocks, many).pieces(0, 300));
+  await gather(new ContentReader(store.blocks, many).chunks(0, 300));
   running = false;
-  t.ok(turns >= 50, `${turns} turns in 100 pieces`);
+  t.ok(turns >= 50, `${turns} turns in 100 chunks`);
 });

@@ -16,7 +16,7 @@ import { CountedReads, noise, Store } from './setup.js';
 
 const grid = (bytes: number): Splitter => splitterOf({ kind: 'fixed', bytes });
 
-/** Ends a piece behind a byte that `modulus` divides, between `least` and `most` bytes. */
+/** Ends a chunk behind a byte that `modulus` divides, between `least` and `most` bytes. */
 function byContent(least: number, most: number, modulus: number): Splitter {
   return {
     bytesMin: least,
@@ -46,8 +46,8 @@ class Rewritten {
     return this;
   }
 
-  #writer({ blocks, writer, pieces }: Store): ContentWriter {
-    return new ContentWriter(blocks, writer, SHA256, this.#splitter, pieces);
+  #writer({ blocks, writer, chunks }: Store): ContentWriter {
+    return new ContentWriter(blocks, writer, SHA256, this.#splitter, chunks);
   }
 
   async edit(edit: Edit): Promise<void> {
@@ -197,7 +197,7 @@ t.test('any edits around holes give what writing anew gives', async () => {
   );
 });
 
-t.test('a small edit of a large content stores its path and few pieces', async (t) => {
+t.test('a small edit of a large content stores its path and few chunks', async (t) => {
   for (const splitter of [grid(16), byContent(8, 64, 16)]) {
     const bytes = noise(400_000, 17);
     const content = await new Rewritten(splitter, bytes).begin();
@@ -216,9 +216,9 @@ t.test('a small edit of a large content stores its path and few pieces', async (
 
 t.test('reading for an edit is bounded too', async (t) => {
   const content = await new Rewritten(grid(16), noise(400_000, 3)).begin();
-  const { blocks, writer, pieces } = content.store;
+  const { blocks, writer, chunks } = content.store;
   const reads = new CountedReads(blocks);
-  const one = new ContentWriter(blocks, writer, SHA256, grid(16), pieces);
+  const one = new ContentWriter(blocks, writer, SHA256, grid(16), chunks);
   await rewriteContent(one, reads, content.ref, { at: 200_000, source: Uint8Array.of(1) });
   t.ok(reads.count <= 8, `${reads.count} blocks read`);
 });
@@ -227,17 +227,17 @@ t.test('runs without ends by content are rewritten in place at the cost of a pat
   const content = await new Rewritten(grid(8), new Uint8Array(300_000).fill(9)).begin();
   const before = content.store.writer.blockCount;
   await content.write(150_001, Uint8Array.of(1));
-  t.ok(content.store.writer.blockCount - before <= 5, 'one piece and its manifests');
+  t.ok(content.store.writer.blockCount - before <= 5, 'one chunk and its manifests');
   t.ok(await content.isCanonical());
 });
 
 t.test('an empty write reads and stores nothing', async (t) => {
   const content = await new Rewritten(grid(16), noise(10_000, 3)).begin();
-  const { blocks, writer, pieces } = content.store;
+  const { blocks, writer, chunks } = content.store;
   const before = writer.blockCount;
   const reads = new CountedReads(blocks);
   for (const at of [0, 5_000, 10_000, 2 ** 40]) {
-    const one = new ContentWriter(blocks, writer, SHA256, grid(16), pieces);
+    const one = new ContentWriter(blocks, writer, SHA256, grid(16), chunks);
     const ref = await rewriteContent(one, reads, content.ref, { at, source: [] });
     t.ok(sameContent(ref, content.ref));
   }

@@ -6,27 +6,27 @@ import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { ContentRef } from '../../src/chunks/content.js';
 import type { ContentReads } from '../../src/chunks/reader.js';
-import { PieceIndex } from '../../src/chunks/staging.js';
+import { ChunkIndex } from '../../src/chunks/staging.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { openMemory } from '../../src/engine/memory.js';
 
 export class Store {
   readonly blocks = new Blocks(openMemory());
   readonly writer: BlockWriter = new BlockWriter(this.blocks);
-  pieces = new PieceIndex();
+  chunks = new ChunkIndex();
 
-  content(pieceBytes: number, algorithm: AlgorithmNumber = SHA256): ContentWriter {
-    const chunking = { kind: 'fixed', bytes: pieceBytes } as const;
-    return new ContentWriter(this.blocks, this.writer, algorithm, chunking, this.pieces);
+  content(chunkBytes: number, algorithm: AlgorithmNumber = SHA256): ContentWriter {
+    const chunking = { kind: 'fixed', bytes: chunkBytes } as const;
+    return new ContentWriter(this.blocks, this.writer, algorithm, chunking, this.chunks);
   }
 
   async put(
     bytes: Uint8Array,
-    pieceBytes: number,
+    chunkBytes: number,
     algorithm: AlgorithmNumber = SHA256,
   ): Promise<ContentRef> {
-    await this.blocks.reserve(extentsFor(bytes.length, { kind: 'fixed', bytes: pieceBytes }));
-    return this.content(pieceBytes, algorithm).put(bytes);
+    await this.blocks.reserve(extentsFor(bytes.length, { kind: 'fixed', bytes: chunkBytes }));
+    return this.content(chunkBytes, algorithm).put(bytes);
   }
 
   /** Lands what is staged, as a commit does. */

@@ -13,7 +13,7 @@ import { ContentWriter } from '../../src/chunks/writer.js';
 import { concatBytes, equalBytes, utf8Bytes } from '../../src/ground/bytes.js';
 import { noise, Store } from './setup.js';
 
-const PIECE = 64;
+const CHUNK = 64;
 
 function read(store: Store, ref: ContentRef): Uint8Array {
   return new ContentReader(store.blocks, ref).read();
@@ -67,7 +67,7 @@ t.test('odd parts, of bytes or text, make the same content as the whole', async 
       const bytes = concatBytes(parts.map((p) => (typeof p === 'string' ? utf8Bytes(p) : p)));
       fc.pre(bytes.length > 0);
       const store = new Store();
-      const whole = await store.put(bytes, PIECE);
+      const whole = await store.put(bytes, CHUNK);
       const stream = Readable.from(parts.filter((p) => p.length > 0));
       const sources: Source[] = [
         parts,
@@ -77,7 +77,7 @@ t.test('odd parts, of bytes or text, make the same content as the whole', async 
         stream,
       ];
       for (const source of sources) {
-        const ref = await store.content(PIECE).write(source);
+        const ref = await store.content(CHUNK).write(source);
         if (!sameContent(ref, whole) || !equalBytes(read(store, ref), bytes)) return false;
       }
       return true;
@@ -96,7 +96,7 @@ t.test('a huge part is staged in steps, and spilled on the way', async (t) => {
 
 t.test('a character may lie across parts, a lone surrogate is refused', async (t) => {
   const store = new Store();
-  const ref = await store.content(PIECE).write(['a\ud83d', '', '\ude00b']);
+  const ref = await store.content(CHUNK).write(['a\ud83d', '', '\ude00b']);
   t.ok(equalBytes(read(store, ref), utf8Bytes('a😀b')));
   const long = 'x'.repeat(65_535) + '😀'.repeat(3);
   t.ok(equalBytes(read(store, await store.content(4_096).write(long)), utf8Bytes(long)));
@@ -107,7 +107,7 @@ t.test('a character may lie across parts, a lone surrogate is refused', async (t
     ['\ud83dx'],
     ['\ud83d', 'x'],
   ]) {
-    await t.rejects(store.content(PIECE).write(bad), { code: 'REGALIA_ENCODING' });
+    await t.rejects(store.content(CHUNK).write(bad), { code: 'REGALIA_ENCODING' });
   }
 });
 
@@ -115,10 +115,10 @@ t.test('what is no source, and a part of another kind, are refused', async (t) =
   const store = new Store();
   for (const bad of [undefined, null, 5, {}, [7], [null], [[1]], later([new Date(0)])]) {
     const source = bad as unknown as Source;
-    await t.rejects(store.content(PIECE).write(source), { code: 'REGALIA_OPTION' });
+    await t.rejects(store.content(CHUNK).write(source), { code: 'REGALIA_OPTION' });
   }
   const watched = new Watched(async () => ({ done: false, value: 5 as unknown as string }));
-  await t.rejects(store.content(PIECE).write(watched), { code: 'REGALIA_OPTION' });
+  await t.rejects(store.content(CHUNK).write(watched), { code: 'REGALIA_OPTION' });
   t.equal(watched.closed, 1, 'and closed');
 });
 
@@ -129,10 +129,10 @@ t.test('the failure of a source is passed on as it is, and the source not closed
     if (count === 5) throw failure;
     return part(100);
   });
-  await t.rejects(store.content(PIECE).write(watched), failure);
+  await t.rejects(store.content(CHUNK).write(watched), failure);
   t.equal(watched.closed, 0);
   const stream = new ReadableStream<Uint8Array>({ pull: (c) => c.error(failure) });
-  await t.rejects(store.content(PIECE).write(stream), failure);
+  await t.rejects(store.content(CHUNK).write(stream), failure);
   t.notOk(stream.locked);
   const sync = {
     *[Symbol.iterator]() {
@@ -140,13 +140,13 @@ t.test('the failure of a source is passed on as it is, and the source not closed
       throw failure;
     },
   };
-  await t.rejects(store.content(PIECE).write(sync), failure);
+  await t.rejects(store.content(CHUNK).write(sync), failure);
   const none = {
     [Symbol.asyncIterator]() {
       throw failure;
     },
   } as unknown as Source;
-  await t.rejects(store.content(PIECE).write(none), failure);
+  await t.rejects(store.content(CHUNK).write(none), failure);
 });
 
 t.test('a failure of the store closes the source', async (t) => {
@@ -165,14 +165,14 @@ t.test('an abort is heard before, while a part is awaited, and at each part', as
   const store = new Store();
   const stop = new AbortController();
   const hung = new Watched(async (count) => (count < 3 ? part(100) : never));
-  const writing = store.content(PIECE).write(hung, { signal: stop.signal });
+  const writing = store.content(CHUNK).write(hung, { signal: stop.signal });
   await new Promise((resolve) => setTimeout(resolve, 5));
   t.equal(hung.asked, 4);
   stop.abort('stop');
   await t.rejects(writing, { code: 'REGALIA_ABORTED', cause: 'stop' });
   t.equal(hung.closed, 1);
   const early = new Watched(async () => part(100));
-  await t.rejects(store.content(PIECE).write(early, { signal: stop.signal }), {
+  await t.rejects(store.content(CHUNK).write(early, { signal: stop.signal }), {
     code: 'REGALIA_ABORTED',
   });
   t.equal(early.asked, 0);
@@ -184,7 +184,7 @@ t.test('an abort is heard before, while a part is awaited, and at each part', as
       return count < 5 ? part(100) : { done: true, value: undefined };
     });
     const { signal } = control;
-    await t.rejects(store.content(PIECE).write(watched, { signal }), { code: 'REGALIA_ABORTED' });
+    await t.rejects(store.content(CHUNK).write(watched, { signal }), { code: 'REGALIA_ABORTED' });
     t.equal(watched.asked, at + 1);
   }
 });
@@ -231,8 +231,8 @@ t.test('a stream that hangs is cancelled, and a stream of Node destroyed', async
   const node = new Readable({ read: () => undefined });
   const { signal } = control;
   const writes = [
-    store.content(PIECE).write(stream, { signal }),
-    store.content(PIECE).write(node, { signal }),
+    store.content(CHUNK).write(stream, { signal }),
+    store.content(CHUNK).write(node, { signal }),
   ];
   setTimeout(() => control.abort('stop'), 5);
   for (const write of writes) await t.rejects(write, { code: 'REGALIA_ABORTED' });
@@ -254,7 +254,7 @@ t.test('one signal over many writes gathers no listeners', async (t) => {
     remove(...rest);
   };
   const store = new Store();
-  await store.content(PIECE).write(later(['a', 'b', 'c']), { signal });
+  await store.content(CHUNK).write(later(['a', 'b', 'c']), { signal });
   await new Promise((resolve) => setTimeout(resolve, 1));
   t.equal(listeners, 0);
 });
@@ -266,18 +266,18 @@ t.test(
     for (const length of [0, 1, 99, 100]) {
       const bytes = noise(length, 9);
       const inline = await store
-        .content(PIECE)
+        .content(CHUNK)
         .writeOrInline(later([bytes.subarray(0, 40), bytes.subarray(40)]), 100);
       t.ok(inline instanceof Uint8Array && equalBytes(inline, bytes));
     }
     t.equal(store.writer.blockCount, 0);
     const bytes = noise(101, 9);
     const ref = await store
-      .content(PIECE)
+      .content(CHUNK)
       .writeOrInline([bytes.subarray(0, 50), bytes.subarray(50)], 100);
-    t.ok(sameContent(ref as ContentRef, await store.put(bytes, PIECE)));
-    await t.rejects(store.content(PIECE).write([]), /inline/);
-    const again = store.content(PIECE);
+    t.ok(sameContent(ref as ContentRef, await store.put(bytes, CHUNK)));
+    await t.rejects(store.content(CHUNK).write([]), /inline/);
+    const again = store.content(CHUNK);
     await again.write('a');
     await t.rejects(again.write('b'), /of its own/);
   },

@@ -9,7 +9,7 @@ import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { sameContent } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import type { Splitter } from '../../src/chunks/splitter.js';
-import { PieceIndex } from '../../src/chunks/staging.js';
+import { ChunkIndex } from '../../src/chunks/staging.js';
 import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
@@ -23,12 +23,12 @@ t.test('any split of the same bytes gives the same address', async () => {
       fc.integer({ min: 1, max: 40 }),
       fc.array(fc.oneof(fc.integer({ min: 0, max: 90 }), fc.nat(3_000)), { maxLength: 60 }),
       fc.nat(),
-      async (length, pieceBytes, steps, seed) => {
+      async (length, chunkBytes, steps, seed) => {
         const bytes = noise(length, seed);
-        const whole = await one.put(bytes, pieceBytes);
+        const whole = await one.put(bytes, chunkBytes);
         const other = new Store();
         await other.blocks.reserve(20_000);
-        const writer = other.content(pieceBytes);
+        const writer = other.content(chunkBytes);
         let at = 0;
         for (const step of steps) {
           const until = Math.min(length, at + step);
@@ -47,7 +47,7 @@ t.test('any split of the same bytes gives the same address', async () => {
   );
 });
 
-t.test('contents of every count of pieces around the borders of nodes come back', async (t) => {
+t.test('contents of every count of chunks around the borders of nodes come back', async (t) => {
   const store = new Store();
   await store.blocks.reserve(100_000);
   const bytes = noise(1_400, 7);
@@ -59,8 +59,8 @@ t.test('contents of every count of pieces around the borders of nodes come back'
   }
 });
 
-t.test('a splitter that looks at content gives the same pieces for any split', async () => {
-  // Ends a piece behind a byte that eight divides, from the third byte on, and after forty bytes.
+t.test('a splitter that looks at content gives the same chunks for any split', async () => {
+  // Ends a chunk behind a byte that eight divides, from the third byte on, and after forty bytes.
   const splitter: Splitter = {
     bytesMin: 3,
     bytesMax: 40,
@@ -96,7 +96,7 @@ t.test('a splitter that looks at content gives the same pieces for any split', a
         }
         const reader = new ContentReader(blocks, whole);
         const found: number[] = [];
-        for await (const piece of reader.pieces()) found.push(piece.length);
+        for await (const chunk of reader.chunks()) found.push(chunk.length);
         return equalBytes(reader.read(), bytes) && found.join() === parts.join();
       },
     ),
@@ -104,7 +104,7 @@ t.test('a splitter that looks at content gives the same pieces for any split', a
   );
 });
 
-t.test('a content of one piece is referred to by the piece', async (t) => {
+t.test('a content of one chunk is referred to by the chunk', async (t) => {
   const store = new Store();
   const ref = await store.put(Uint8Array.of(1, 2, 3), 3);
   const blocks = [...walkContent(store.blocks, ref)];
@@ -112,10 +112,10 @@ t.test('a content of one piece is referred to by the piece', async (t) => {
   t.equal(store.writer.blockCount, 1);
 });
 
-t.test('the bytes of a piece and of a manifest are as documented', async (t) => {
+t.test('the bytes of a chunk and of a manifest are as documented', async (t) => {
   const store = new Store();
   const one = await store.put(Uint8Array.of(0xaa), 1);
-  const body = store.blocks.read(one.id, one.address, 'piece');
+  const body = store.blocks.read(one.id, one.address, 'chunk');
   t.equal(hex(body.bytes.slice(body.start, body.end)), '030101aa');
   const two = await store.put(Uint8Array.of(0xaa, 0xbb), 1);
   const node = store.blocks.read(two.id, two.address, 'manifest');
@@ -135,24 +135,24 @@ t.test('both algorithms write and read', async (t) => {
   t.ok(equalBytes(new ContentReader(store.blocks, b).read(), bytes));
 });
 
-t.test('equal pieces are stored once: staged, spilled and landed', async (t) => {
+t.test('equal chunks are stored once: staged, spilled and landed', async (t) => {
   const store = new Store();
   const bytes = concatBytes([noise(64, 1), noise(64, 1), noise(64, 2), noise(64, 1)]);
   await store.put(bytes, 64);
-  t.equal(store.writer.blockCount, 3, 'two pieces and a manifest');
+  t.equal(store.writer.blockCount, 3, 'two chunks and a manifest');
   await store.put(bytes, 64);
   t.equal(store.writer.blockCount, 3, 'a second time nothing');
   await store.land();
-  store.pieces = new PieceIndex();
+  store.chunks = new ChunkIndex();
   const again = await store.put(bytes, 64);
   t.equal(store.writer.blockCount, 3, 'nor in the next transaction');
   t.ok(equalBytes(new ContentReader(store.blocks, again).read(), bytes));
   const more = await store.put(concatBytes([bytes, noise(64, 9)]), 64);
-  t.equal(store.writer.blockCount, 5, 'one new piece, one manifest');
+  t.equal(store.writer.blockCount, 5, 'one new chunk, one manifest');
   t.equal(more.length, 320);
 });
 
-t.test('a repeated piece takes few blocks, however long the content', async (t) => {
+t.test('a repeated chunk takes few blocks, however long the content', async (t) => {
   const store = new Store();
   await store.blocks.reserve(2_000);
   const bytes = new Uint8Array(100_000).fill(7);
@@ -162,7 +162,7 @@ t.test('a repeated piece takes few blocks, however long the content', async (t) 
   t.ok([...walkContent(store.blocks, ref)].length < 12);
 });
 
-t.test('an inserted piece changes few manifests', async (t) => {
+t.test('an inserted chunk changes few manifests', async (t) => {
   const count = 20_000;
   const store = new Store();
   const bytes = noise(count * 4, 11);
@@ -194,6 +194,6 @@ t.test('an empty content, a second finish and a late push are our own bugs', asy
   writer.finish();
   t.throws(() => writer.finish(), /once/);
   t.throws(() => writer.push(Uint8Array.of(1)), /no more/);
-  t.throws(() => store.content(0), /pieces fit/);
-  t.throws(() => store.content(2 ** 20 + 1), /pieces fit/);
+  t.throws(() => store.content(0), /chunks fit/);
+  t.throws(() => store.content(2 ** 20 + 1), /chunks fit/);
 });

@@ -141,8 +141,8 @@ t.test('a volume is drained, then removed, and nothing is lost', async (t) => {
   t.match(held, { exit: 3, err: /drain it first/ });
   await rowsOf(t, 'volume', store, 'set', two, '--state', 'online');
   const [drained] = await rowsOf(t, 'volume', store, 'drain', two);
-  t.match(drained, { id: ID, pieces: Number, stuck: 0 });
-  t.ok(drained?.['pieces'] > 0);
+  t.match(drained, { id: ID, chunks: Number, stuck: 0 });
+  t.ok(drained?.['chunks'] > 0);
   t.match(await regalia(['volume', store, 'drain', two]), { exit: 0, out: /0 bytes: it can be/ });
   const [removed] = await rowsOf(t, 'volume', store, 'remove', two);
   t.match(removed, { id: drained?.['id'], path: two, removed: true, lost: 0 });
@@ -203,7 +203,7 @@ t.test('what lay on a lost volume is restored from copies', async (t) => {
   await rowsOf(t, 'volume', store, 'add', join(dir, 'three'));
   const [repaired] = (await rowsOf(t, 'repair', store)) as [Row];
   t.match(repaired, { thin: 0, lost: 0 });
-  t.equal(repaired['copiesRestored'], repaired['pieces']);
+  t.equal(repaired['copiesRestored'], repaired['chunks']);
   t.match(await rowsOf(t, 'volume', store, 'remove', two), [{ lost: 0 }]);
   rmSync(join(store, 'volumes/1'), { recursive: true });
   await reads(t, store, content, 'read from the copies that were made');
@@ -217,7 +217,7 @@ t.test('what lay on a lost volume alone is lost, and told', async (t) => {
   const [{ lost, lostAddresses }] = repaired.rows as [Row];
   t.ok(lost > 0);
   t.equal(lostAddresses.length, lost);
-  t.match(await regalia(['repair', store]), { exit: 1, out: /\nlost +\d+ pieces.*\n +sha256:/ });
+  t.match(await regalia(['repair', store]), { exit: 1, out: /\nlost +\d+ chunks.*\n +sha256:/ });
   const [id] = (await rowsOf(t, 'volume', store)).filter(({ state }) => state === 'missing');
   const gone = await regalia(['volume', store, 'remove', id?.['id'], '--lost', '--json']);
   t.match(gone, { exit: 1, rows: [{ removed: true, lost }] });
@@ -227,7 +227,7 @@ t.test('what lay on a lost volume alone is lost, and told', async (t) => {
 t.test('contents that rested are coded, and two volumes may go', async (t) => {
   const rule = ['--redundancy', 'coded:2+2', '--from', '1KiB'];
   const { dir, store, content } = await diskStore(t, ['two', 'three', 'four'], ...rule);
-  t.match(await rowsOf(t, 'repair', store), [{ coded: { pieces: 0 } }], 'they rest for a day');
+  t.match(await rowsOf(t, 'repair', store), [{ coded: { chunks: 0 } }], 'they rest for a day');
   const [repaired] = await rowsOf(t, 'repair', store, '--rested', '0');
   t.match(repaired, { thin: 0, lost: 0, coded: { groups: 1, bytes: 600_000 } });
   const sizeOn = (volume: string) =>
@@ -244,12 +244,12 @@ t.test('contents that rested are coded, and two volumes may go', async (t) => {
   await refused(t, ['repair', store, '--rested', '10'], /--rested takes a time/);
 });
 
-/** Takes away all that the store knows of where pieces lie. */
-async function forgetPieces(folder: string): Promise<void> {
+/** Takes away all that the store knows of where chunks lie. */
+async function forgetChunks(folder: string): Promise<void> {
   const store = await Regalia.open(folder);
   const { backend } = (store as unknown as { core: Core }).core;
   await backend.write((batch) => {
-    for (const { key } of [...backend.range('pieces')]) batch.del('pieces', key);
+    for (const { key } of [...backend.range('chunks')]) batch.del('chunks', key);
     for (const { key } of [...backend.range('addresses')]) batch.del('addresses', key);
   }, 'sync');
   await store.close();
@@ -257,12 +257,12 @@ async function forgetPieces(folder: string): Promise<void> {
 
 t.test('an index that was lost is made anew from volumes', async (t) => {
   const { store, content } = await diskStore(t, [], '--redundancy', 'none');
-  await forgetPieces(store);
+  await forgetChunks(store);
   t.match(await regalia(['get', store, '/a', 'content']), { exit: 3, err: /regalia repair/ });
   const [repaired] = (await rowsOf(t, 'repair', store, '--index')) as [Row];
   t.match(repaired['index'], { segments: 1, copies: 0, damaged: 0 });
-  t.ok(repaired['index'].pieces > 0);
-  t.equal(repaired['pieces'], repaired['index'].pieces);
+  t.ok(repaired['index'].chunks > 0);
+  t.equal(repaired['chunks'], repaired['index'].chunks);
   await reads(t, store, content, 'all was found');
   t.match(await regalia(['repair', store, '--index']), { exit: 0, out: /^index +[\d,]+ records/ });
 });
@@ -285,7 +285,7 @@ t.test('gc and stats tell what contents take', async (t) => {
     out,
     /\nplainBytes +585\.9 KiB .*[\s\S]*\nvolumes: [\s\S]*two\n\nstreams: .*\n.*1 {2}content\n$/,
   );
-  t.match(await regalia(['gc', store]), { exit: 0, out: /^condemned +0 pieces/ });
+  t.match(await regalia(['gc', store]), { exit: 0, out: /^condemned +0 chunks/ });
   await refused(t, ['gc', store, 'more'], /one too many/);
   await refused(t, ['stats', store, '--volumes'], /Unknown option/);
 });

@@ -26,7 +26,7 @@ const fake = defineVerb({
         await out.row({ store, key, i, tags: options.tag, big: 2n ** 60n }, `row ${i}`);
       }
     }
-    if (deed === 'echo') for await (const piece of input) await out.bytes(piece as Uint8Array);
+    if (deed === 'echo') for await (const chunk of input) await out.bytes(chunk as Uint8Array);
     if (deed === 'bytes') await out.bytes(new Uint8Array([0xff, 0, 0x0a]));
     if (deed === 'wait') {
       await out.text('waiting\n');

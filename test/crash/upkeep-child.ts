@@ -28,7 +28,7 @@ async function commit(): Promise<void> {
   say(`${number}`);
 }
 
-/** A transaction that comes to nothing, with pieces in segments and rows that nothing refers to. */
+/** A transaction that comes to nothing, with chunks in segments and rows that nothing refers to. */
 async function abandon(): Promise<void> {
   const tx = store.begin();
   await tx.write('/gone', 'content', contentOf('gone', dice.below(1_000)));

@@ -14,7 +14,7 @@ import {
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
-import { pieceBytes, writePiece } from '../../src/chunks/chunk.js';
+import { chunkBytes, writeChunk } from '../../src/chunks/chunk.js';
 import { decodeManifest, Manifest, writeManifest } from '../../src/chunks/manifest.js';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
@@ -102,16 +102,16 @@ function put(plain: Uint8Array): { id: number; address: Address } {
   return { id: staged.put(body, plain.length, address), address };
 }
 
-export function pieceOf(text: string): Uint8Array {
+export function chunkOf(text: string): Uint8Array {
   const body = new BodyWriter();
   const bytes = utf8Bytes(text);
-  writePiece(body, SHA256, bytes, 0, bytes.length);
+  writeChunk(body, SHA256, bytes, 0, bytes.length);
   return body.bytes.slice(0, body.length);
 }
 
-const piece = pieceOf('hello');
-const other = pieceOf('world');
-const stored = { hello: put(piece), world: put(other) };
+const chunk = chunkOf('hello');
+const other = chunkOf('world');
+const stored = { hello: put(chunk), world: put(other) };
 
 const manifestBody = new BodyWriter();
 const manifestLength = writeManifest(manifestBody, SHA256, 1, [
@@ -251,9 +251,9 @@ export const blockExamples: readonly Example[] = [
     holds: hex(stored.hello.address),
   },
   {
-    name: 'piece',
-    bytes: piece,
-    read: (bytes) => [utf8Text(pieceBytes(bytes)), addressText(addressOf(SHA256, bytes))],
+    name: 'chunk',
+    bytes: chunk,
+    read: (bytes) => [utf8Text(chunkBytes(bytes)), addressText(addressOf(SHA256, bytes))],
     holds: ['hello', text.hello],
   },
   {

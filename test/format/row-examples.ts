@@ -6,7 +6,7 @@ import { applyPatch, BodyWriter, readStored } from '../../src/blocks/body.js';
 import { ExtentBuilder, slotRange } from '../../src/blocks/extent.js';
 import { Lease } from '../../src/blocks/lease.js';
 import { openRow } from '../../src/blocks/rows.js';
-import { pieceBytes } from '../../src/chunks/chunk.js';
+import { chunkBytes } from '../../src/chunks/chunk.js';
 import { putIdentity, storedIdentity } from '../../src/commit/core.js';
 import { ByteReader, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
 import { branch, putBranch, putTag, tag } from '../../src/log/branches.js';
@@ -18,11 +18,11 @@ import { logKey, readBounds } from '../../src/log/sequence.js';
 import {
   backend,
   bucket,
+  chunkOf,
   commit,
   type Example,
   first,
   id,
-  pieceOf,
   replica,
   root,
 } from './block-examples.js';
@@ -47,16 +47,16 @@ await new Lease(backend, 'sequences', 2 ** 48).reserve(1);
 /** An extent of a block stored whole, and of one stored as a patch on it. */
 const extent = new ExtentBuilder(7);
 const wholeBody = new BodyWriter();
-wholeBody.all(pieceOf('one fish, two fishes'));
+wholeBody.all(chunkOf('one fish, two fishes'));
 wholeBody.writeWhole(extent.stored, wholeBody.length);
-const wholeId = extent.close(addressOf(SHA256, pieceOf('one fish, two fishes')));
+const wholeId = extent.close(addressOf(SHA256, chunkOf('one fish, two fishes')));
 const patchedBody = new BodyWriter();
 patchedBody.reset(wholeBody.bytes.slice(0, wholeBody.length));
 patchedBody.keep(0, 13);
 patchedBody.all(utf8Bytes('red'));
 patchedBody.keep(16, 23);
 patchedBody.writePatch(extent.stored, wholeId, patchedBody.length);
-extent.close(addressOf(SHA256, pieceOf('one fish, red fishes')));
+extent.close(addressOf(SHA256, chunkOf('one fish, red fishes')));
 
 function readExtent(row: Uint8Array): unknown {
   const [start, end] = slotRange(row, 0);
@@ -67,9 +67,9 @@ function readExtent(row: Uint8Array): unknown {
   if (patch.base === undefined) throw new Error('the second block is stored as a patch');
   const plain = applyPatch(patch, row, whole.start, end);
   return {
-    whole: utf8Text(pieceBytes(row.subarray(whole.start, end))),
+    whole: utf8Text(chunkBytes(row.subarray(whole.start, end))),
     base: patch.base,
-    patched: utf8Text(pieceBytes(plain)),
+    patched: utf8Text(chunkBytes(plain)),
   };
 }
 
@@ -95,7 +95,7 @@ export const rowExamples: readonly Example[] = [
     name: 'address log',
     bytes: extent.encodeLog(),
     read: (bytes) => [bytes.length / 8, hex(bytes.subarray(0, 8))],
-    holds: [2, hex(addressOf(SHA256, pieceOf('one fish, two fishes')).subarray(1, 9))],
+    holds: [2, hex(addressOf(SHA256, chunkOf('one fish, two fishes')).subarray(1, 9))],
   },
   {
     name: 'commit row',

@@ -5,7 +5,7 @@ import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { concatBytes, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
 import { sha256 } from '../../src/kernels/hash.js';
-import { decodePieceRow, encodePieceRow } from '../../src/volumes/chunk-row.js';
+import { decodeChunkRow, encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';
 import { putVolume, volumeEntries } from '../../src/volumes/registry.js';
 import {
@@ -26,16 +26,16 @@ import {
 } from '../../src/volumes/shard-format.js';
 import { mergedStorage, putStorage, storedStorage } from '../../src/volumes/storage-rules.js';
 import { decodeVolume, encodeVolume } from '../../src/volumes/volume-folder.js';
-import { type Example, pieceOf, replica } from './block-examples.js';
+import { chunkOf, type Example, replica } from './block-examples.js';
 
 const volume = utf8Bytes('a volume, 16 by.');
 const createdMs = 1_700_000_000_000;
 const ids = { volume, replica, number: 1 };
 
 const hello = utf8Bytes('hello');
-const address = addressOf(SHA256, pieceOf('hello'));
+const address = addressOf(SHA256, chunkOf('hello'));
 const recordHead = {
-  kind: RecordKind.piece,
+  kind: RecordKind.chunk,
   codec: 0,
   algorithm: SHA256,
   plainLength: hello.length,
@@ -45,7 +45,7 @@ const recordHead = {
 
 /** 'hello' alone, as two shards of data and one of parity. */
 const coded = { address, plainLength: 5, codec: 0, storedLength: 5 };
-const group = encodeGroup([{ piece: coded, stored: hello }], 2, 1);
+const group = encodeGroup([{ chunk: coded, stored: hello }], 2, 1);
 const parity = group.records[2] ?? new Uint8Array(0);
 
 const backend = openMemory();
@@ -66,7 +66,7 @@ function metaRow(key: Uint8Array): Uint8Array {
   return row;
 }
 
-const piece = {
+const chunk = {
   ...coded,
   copies: [{ volume: 1, segment: 1, offset: SEGMENT_HEADER }],
   coded: { group: 1, start: 0 },
@@ -96,13 +96,13 @@ export const volumeExamples: readonly Example[] = [
       const head = decodeRecordHead(bytes.subarray(SEGMENT_HEADER), header, SEGMENT_HEADER);
       return [header.number, utf8Text(bytes.subarray(SEGMENT_HEADER + RECORD_HEADER)), head.kind];
     },
-    holds: [1, 'hello', RecordKind.piece],
+    holds: [1, 'hello', RecordKind.chunk],
   },
   {
-    name: 'piece row',
-    bytes: encodePieceRow(1, piece),
-    read: (row) => decodePieceRow(1, row),
-    holds: piece,
+    name: 'chunk row',
+    bytes: encodeChunkRow(1, chunk),
+    read: (row) => decodeChunkRow(1, row),
+    holds: chunk,
   },
   {
     name: 'parity shard',

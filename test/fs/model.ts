@@ -58,9 +58,9 @@ export class ModelTree implements TreeWriter {
   }
 
   async write(key: KeyLike, stream: string, source: AsyncIterable<Uint8Array>): Promise<void> {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of source) pieces.push(piece.slice());
-    this.put(key, stream, Buffer.concat(pieces));
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of source) chunks.push(chunk.slice());
+    this.put(key, stream, Buffer.concat(chunks));
   }
 
   del(key: KeyLike, stream?: string): void {

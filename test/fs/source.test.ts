@@ -1,4 +1,4 @@
-/** Reading a file's bytes: whole, in pieces, and when whoever takes them leaves before the end. */
+/** Reading a file's bytes: whole, in parts, and when whoever takes them leaves before the end. */
 import {
   mkdtempSync,
   readdirSync,
@@ -37,7 +37,7 @@ function descriptors(): number {
   }).length;
 }
 
-t.test('a large file comes in pieces, each good until it is asked for the next', async (t) => {
+t.test('a large file comes in parts, each good until it is asked for the next', async (t) => {
   const parts: Uint8Array[] = [];
   const sink = sinkOf(async (source) => {
     for await (const part of source) parts.push(part.slice());
@@ -61,11 +61,11 @@ t.test('a taker that fails is heard, and the file is closed once', async (t) => 
 
 t.test('an abort ends the reading', async (t) => {
   const controller = new AbortController();
-  let pieces = 0;
+  let chunks = 0;
   const sink = sinkOf(async (source) => {
-    for await (const _ of source) if (++pieces === 1) controller.abort();
+    for await (const _ of source) if (++chunks === 1) controller.abort();
   });
   await t.rejects(readContent(path, controller.signal, sink), { name: 'AbortError' });
-  t.equal(pieces, 1);
+  t.equal(chunks, 1);
   t.equal(descriptors(), 0);
 });

@@ -137,7 +137,7 @@ t.test('the twins agree at random places in long contents', async () => {
   );
 });
 
-t.test('a cut looks at no byte beyond the longest piece', async () => {
+t.test('a cut looks at no byte beyond the longest chunk', async () => {
   const cdc = new Cdc(small);
   fc.assert(
     fc.property(fc.nat(), fc.nat(300), (seed, start) => {

@@ -175,12 +175,12 @@ t.test('a stream lies in metadata up to its rule, and is contents above', async 
     }
   }
   const large = snapshot.get('/put/300000', 's');
-  const pieces: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   const readable = large?.readable({ start: 100, end: 200_000 });
-  for await (const piece of (readable ?? []) as AsyncIterable<Uint8Array>) {
-    pieces.push(piece);
+  for await (const chunk of (readable ?? []) as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
   }
-  t.ok(Buffer.concat(pieces).equals(noise(300_000, 300_000).subarray(100, 200_000)));
+  t.ok(Buffer.concat(chunks).equals(noise(300_000, 300_000).subarray(100, 200_000)));
   for (const range of [{ start: -1 }, { start: 5, end: 4 }, { end: 300_001 }, { start: 0.5 }]) {
     t.equal(await codeOf(large?.bytes(range) as Promise<unknown>), 'REGALIA_RANGE');
   }

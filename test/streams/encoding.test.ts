@@ -1,4 +1,4 @@
-/** Encodings: what each takes, stores and refuses, whole and piece by piece. */
+/** Encodings: what each takes, stores and refuses, whole and part by part. */
 import fc from 'fast-check';
 import t from 'tap';
 import { hex, utf8Bytes } from '../../src/ground/bytes.js';
@@ -56,7 +56,7 @@ t.test('cbor stores equal data in equal bytes and names what it refuses', async 
   );
 });
 
-t.test('a checker decides as the decoder does, wherever the pieces end', async () => {
+t.test('a checker decides as the decoder does, wherever the chunks end', async () => {
   const bytes = fc.oneof(fc.uint8Array(), fc.string({ unit: 'binary' }).map(utf8Bytes));
   const encoding = fc.constantFrom<Encoding>('bytes', 'utf8', 'cbor');
   fc.assert(
@@ -65,9 +65,9 @@ t.test('a checker decides as the decoder does, wherever the pieces end', async (
       const parts = refusal(() => {
         const checker = contentChecker(encoding, 's');
         for (let at = 0; at < bytes.length; at += step + 1) {
-          const piece = bytes.slice(at, at + step + 1);
-          checker.push(piece);
-          piece.fill(0xff);
+          const chunk = bytes.slice(at, at + step + 1);
+          checker.push(chunk);
+          chunk.fill(0xff);
         }
         checker.end();
       });

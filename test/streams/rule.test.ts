@@ -195,7 +195,7 @@ t.test('a later release is told from damage', async (t) => {
   t.equal(of('010004010102800403010401'), 'REGALIA_FORMAT', 'a field left out');
   t.equal(of('01000502000280040301040105808004'), 'REGALIA_FORMAT', 'tags out of order');
   t.equal(of('01000501010280410301040105808004'), 'REGALIA_FORMAT', 'inlineMax 8320');
-  t.equal(of('0100050101028004030104010501'), 'REGALIA_FORMAT', 'pieces of a byte');
+  t.equal(of('0100050101028004030104010501'), 'REGALIA_FORMAT', 'fractions of a byte');
   t.equal(of('00'), 'REGALIA_FORMAT', 'no default');
   t.equal(of('ffffffffffffff0f00'), 'REGALIA_FORMAT', 'a boundless count');
   t.equal(of('0100ffffffffffffff0f'), 'REGALIA_FORMAT', 'a boundless field count');

@@ -1,6 +1,6 @@
 /**
  * Trees that lie, in packs that are right otherwise: what a node says of its children, a record of its map, a manifest
- * of its pieces, heads of their commits. Blocks are made by hand and addressed as they are, so only the check of what
+ * of its chunks, heads of their commits. Blocks are made by hand and addressed as they are, so only the check of what
  * they say of each other can find the lie.
  */
 import t from 'tap';
@@ -271,25 +271,25 @@ t.test('a reference to a block of another kind or length is refused', async (t) 
       forge.commit(forge.rootWith({ form, length: told, bytes, id: 0 }));
     };
   t.equal(await outcome(streamOf(METADATA, BlockKind.metadata, 600, 600)), 'taken');
-  t.equal(await outcome(streamOf(REFERENCED, BlockKind.piece, 600, 600)), 'taken');
+  t.equal(await outcome(streamOf(REFERENCED, BlockKind.chunk, 600, 600)), 'taken');
   t.match(await outcome(streamOf(METADATA, BlockKind.metadata, 600, 601)), /601 bytes/);
-  t.match(await outcome(streamOf(REFERENCED, BlockKind.piece, 600, 1)), /1 bytes/);
-  t.match(await outcome(streamOf(METADATA, BlockKind.piece, 600, 600)), /metadata/);
+  t.match(await outcome(streamOf(REFERENCED, BlockKind.chunk, 600, 1)), /1 bytes/);
+  t.match(await outcome(streamOf(METADATA, BlockKind.chunk, 600, 600)), /metadata/);
   t.match(await outcome(streamOf(REFERENCED, BlockKind.metadata, 600, 600)), /content/);
   for (const kind of [BlockKind.commit, BlockKind.sealed, 99]) {
     t.match(await outcome(streamOf(REFERENCED, kind, 600, 600)), /kind/);
   }
 });
 
-t.test('what a manifest says of its pieces must be so', async (t) => {
+t.test('what a manifest says of its chunks must be so', async (t) => {
   const contentOf =
     (lie: number, level = 1): Build =>
     (forge) => {
-      const pieces = [1, 2, 3].map((seed) => {
-        return { address: forge.block(BlockKind.piece, noise(100, seed)), length: 100 };
+      const chunks = [1, 2, 3].map((seed) => {
+        return { address: forge.block(BlockKind.chunk, noise(100, seed)), length: 100 };
       });
-      pieces[1] = { ...(pieces[1] as (typeof pieces)[0]), length: 100 + lie };
-      const bytes = forge.manifest(level, pieces).subarray(1);
+      chunks[1] = { ...(chunks[1] as (typeof chunks)[0]), length: 100 + lie };
+      const bytes = forge.manifest(level, chunks).subarray(1);
       forge.commit(forge.rootWith({ form: REFERENCED, length: 300 + lie, bytes, id: 0 }));
     };
   t.equal(await outcome(contentOf(0)), 'taken');
@@ -297,16 +297,16 @@ t.test('what a manifest says of its pieces must be so', async (t) => {
   t.match(await outcome(contentOf(0, 2)), /level 1/);
 });
 
-t.test('what is a hole, a piece or a content alone must be so', async (t) => {
+t.test('what is a hole, a chunk or a content alone must be so', async (t) => {
   const content =
     (...parts: number[]): Build =>
     (forge) => {
-      // Negative: a hole of so many bytes; a piece beyond 65,535 bytes ends in zeros.
+      // Negative: a hole of so many bytes; a chunk beyond 65,535 bytes ends in zeros.
       const listed = parts.map((length, i) => {
         if (length < 0) return { address: undefined, length: -length };
         const bytes = new Uint8Array(length);
         bytes.set(noise(Math.min(length, 100), i + 1));
-        return { address: forge.block(BlockKind.piece, bytes), length };
+        return { address: forge.block(BlockKind.chunk, bytes), length };
       });
       const length = listed.reduce((sum, part) => sum + part.length, 0);
       const plain = concatBytes([
@@ -323,7 +323,7 @@ t.test('what is a hole, a piece or a content alone must be so', async (t) => {
   for (const parts of [[100, -65_536], [-65_536, 100], [-(2 ** 50)], [100, -70_000, 100]]) {
     t.equal(await outcome(content(...parts)), 'taken', parts.join());
   }
-  t.match(await outcome(content(100)), /content/, 'a piece alone has no manifest');
+  t.match(await outcome(content(100)), /content/, 'a chunk alone has no manifest');
   t.match(await outcome(content(100, -65_535)), /65536/, 'a hole that is too short');
   t.match(await outcome(content(100, -65_536, -65_536)), /behind a hole/, 'two side by side');
   t.match(await outcome(content(100, 65_636)), /65536 zeros/, 'zeros in the place of a hole');

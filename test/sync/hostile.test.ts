@@ -151,7 +151,7 @@ t.test('a pack flipped at any byte is refused, or says where to go on', async (t
 
 t.test('a missing child, a block of any kind, is refused', async (t) => {
   const parts = await honest();
-  for (const kind of [BlockKind.node, BlockKind.piece, BlockKind.manifest, BlockKind.root]) {
+  for (const kind of [BlockKind.node, BlockKind.chunk, BlockKind.manifest, BlockKind.root]) {
     const [index] = indexesOf(parts, kind);
     t.not(index, undefined, `kind ${kind}`);
     await refused(
@@ -175,7 +175,7 @@ t.test('a parent before its child is refused', async (t) => {
 
 t.test('blocks that nothing names are refused', async (t) => {
   const parts = await honest();
-  const stray = concatBytes([Uint8Array.of(BlockKind.piece, 1, SHA256), noise(500)]);
+  const stray = concatBytes([Uint8Array.of(BlockKind.chunk, 1, SHA256), noise(500)]);
   const frames = [blockFrame(stray), ...parts.frames];
   await refused(t, { head: parts.head, frames }, 'REGALIA_PACK', /blocks that something names/);
 });

@@ -135,7 +135,7 @@ t.test('a large content goes over in bounded memory', async (t) => {
   await to.backend.close();
 });
 
-/** Seeded, and no two pieces alike. */
+/** Seeded, and no two chunks alike. */
 async function* large(): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < CONTENT_BYTES; at += MIB) yield noise(MIB, at + 1);
 }

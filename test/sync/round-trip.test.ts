@@ -171,7 +171,7 @@ t.test('without nested commits the buckets within have contents, and no history'
   t.ok(to.history.entry(headOf(store)));
 });
 
-t.test('without contents the pieces stay behind, and metadata is whole', async (t) => {
+t.test('without contents the chunks stay behind, and metadata is whole', async (t) => {
   const store = await variedStore();
   const whole = await pack({ store });
   const light = await pack({ store, contents: false });
@@ -237,7 +237,7 @@ t.test('a directory that becomes a bucket is not sent again', async (t) => {
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
 });
 
-t.test('a change within a large stream sends the pieces that changed', async (t) => {
+t.test('a change within a large stream sends the chunks that changed', async (t) => {
   const store = await seededStore();
   const large = noise(40 * 65_536, 5);
   await store.transact((tx) => tx.write('/l', 'content', [large]));

@@ -67,7 +67,7 @@ t.test('what cannot be read is reported at its place, and the walk goes on', asy
     key: keyText(block.names()),
   }));
   const read = blocks.read.bind(blocks);
-  for (const lost of all.filter(({ kind }) => kind !== BlockKind.piece)) {
+  for (const lost of all.filter(({ kind }) => kind !== BlockKind.chunk)) {
     blocks.read = (id, address, what) => {
       if (addressText(address) === addressText(lost.address)) throw new Error('lost');
       return read(id, address, what);

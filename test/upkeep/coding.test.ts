@@ -30,7 +30,7 @@ t.test('contents of a length are coded once they rest; the others are mirrored',
   await lab.volumes(6);
   await lab.write({ '/large': noise(600_000, 1), '/small': noise(FROM - 1, 3) });
   const store = await lab.store();
-  for (const { row } of await lab.pieces()) t.equal(row.copies.length, 3, 'mirrored at first');
+  for (const { row } of await lab.chunks()) t.equal(row.copies.length, 3, 'mirrored at first');
   lab.nowMs += DAY_MS - 1;
   t.equal((await store.repair()).coded.groups, 0, 'fresh ones are not coded');
   t.equal((await store.repair({ restedMs: DAY_MS })).coded.groups, 0);
@@ -38,13 +38,13 @@ t.test('contents of a length are coded once they rest; the others are mirrored',
   lab.nowMs += 1_000;
   await lab.write({ '/fresh': noise(FROM, 4) });
   const { coded, thin } = await store.repair();
-  const pieces = Math.ceil(600_000 / 16_384);
-  t.match(coded, { groups: 1, pieces }, 'rested ones are, at the state of the day before');
+  const chunks = Math.ceil(600_000 / 16_384);
+  t.match(coded, { groups: 1, chunks }, 'rested ones are, at the state of the day before');
   t.equal(thin, 0);
-  const rows = await lab.pieces();
+  const rows = await lab.chunks();
   t.equal(
     rows.filter(({ row }) => row.coded !== undefined && row.copies.length === 0).length,
-    pieces,
+    chunks,
   );
   t.equal(rows.filter(({ row }) => row.coded === undefined && row.copies.length === 3).length, 26);
   const [group] = await lab.groups();
@@ -164,7 +164,7 @@ t.test('with too few volumes contents stay mirrored', async (t) => {
   const { coded, thin } = await store.repair(NOW);
   t.equal(coded.groups, 0);
   t.ok(thin > 0, 'which is told');
-  t.ok((await lab.pieces()).every(({ row }) => row.copies.length === 2 && row.coded === undefined));
+  t.ok((await lab.chunks()).every(({ row }) => row.copies.length === 2 && row.coded === undefined));
   await lab.volumes(3);
   t.match(
     await store.repair(NOW),
@@ -224,6 +224,6 @@ t.test('an aborted repair leaves all as it was or coded', async (t) => {
     t.same(await lab.unreadable(), []);
   }
   await store.repair(NOW);
-  t.ok((await lab.pieces()).every(({ row }) => row.coded !== undefined));
+  t.ok((await lab.chunks()).every(({ row }) => row.coded !== undefined));
   t.same(await lab.faults(), []);
 });

@@ -6,7 +6,7 @@ import { existsSync, rmSync } from 'node:fs';
 import t from 'tap';
 import { isRegaliaError, Regalia } from '../../src/index.js';
 import { encodeGroupRow } from '../../src/volumes/group-row.js';
-import { putPiece, retire } from '../../src/volumes/row-changes.js';
+import { putChunk, retire } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { backendOf, coreOf, garbage, Lab } from './volumes-setup.js';
 
@@ -25,8 +25,8 @@ t.test('damage in a segment stops no collection', async (t) => {
   await store.gc(NOW);
   const [group] = await lab.groups();
   const shard = group?.row.shards[0];
-  const piece = (await lab.pieces()).find(({ row }) => row.coded === undefined);
-  const copy = piece?.row.copies[0];
+  const chunk = (await lab.chunks()).find(({ row }) => row.coded === undefined);
+  const copy = chunk?.row.copies[0];
   for (const place of [shard, copy]) if (place !== undefined) lab.flip(place, 2);
   await lab.reopen();
   for (let i = 0; i < 3; i++) {
@@ -47,7 +47,7 @@ t.test('what is condemned in a segment that is being emptied', async (t) => {
   const store = await lab.store();
   await lab.write({ '/a': noise(40_000, 1) });
   await garbage(lab, noise(40_000, 2));
-  const rows = await lab.pieces();
+  const rows = await lab.chunks();
   await backendOf(store).write((batch) => {
     for (const { row } of rows) for (const { segment } of row.copies) retire(batch, segment);
   }, 'sync');
@@ -56,20 +56,20 @@ t.test('what is condemned in a segment that is being emptied', async (t) => {
   t.same(await lab.faults(), []);
 });
 
-t.test('groups whose pieces are forgotten free their shards', async (t) => {
+t.test('groups whose chunks are forgotten free their shards', async (t) => {
   const lab = new Lab(t, CODED);
   await lab.volumes(3);
   await lab.write({ '/a': noise(250_000, 1) });
   const store = await lab.store();
   await store.repair({ restedMs: 0 });
-  // No commit can be taken back: its rows stand in for pieces that none refers to.
+  // No commit can be taken back: its rows stand in for chunks that none refers to.
   const [group] = await lab.groups();
-  const [piece] = await lab.pieces();
-  if (group === undefined || piece === undefined) throw new Error('one of each is here');
+  const [chunk] = await lab.chunks();
+  if (group === undefined || chunk === undefined) throw new Error('one of each is here');
   await backendOf(store).write((batch) => {
     batch.put('groups', 1_000, encodeGroupRow(1_000, group.row));
-    const address = piece.row.address.map((byte, i) => (i === 5 ? byte ^ 1 : byte));
-    putPiece(batch, 1_000, { ...piece.row, address, coded: { group: 1_000, start: 0 } });
+    const address = chunk.row.address.map((byte, i) => (i === 5 ? byte ^ 1 : byte));
+    putChunk(batch, 1_000, { ...chunk.row, address, coded: { group: 1_000, start: 0 } });
   }, 'sync');
   t.match(await store.gc(NOW), { forgotten: 1 });
   t.same(
@@ -86,13 +86,13 @@ t.test('shards whose segments a collection takes before they have a row', async 
   await lab.volumes(3);
   await lab.write({ '/a': noise(250_000, 1) });
   const store = await lab.store();
-  const { pieces } = coreOf(store);
-  if (pieces === undefined) throw new Error('pieces have a home');
-  const { groupNumber } = pieces;
-  pieces.groupNumber = async () => {
-    pieces.groupNumber = groupNumber;
+  const { chunks } = coreOf(store);
+  if (chunks === undefined) throw new Error('chunks have a home');
+  const { groupNumber } = chunks;
+  chunks.groupNumber = async () => {
+    chunks.groupNumber = groupNumber;
     await store.gc(ALL);
-    return pieces.groupNumber();
+    return chunks.groupNumber();
   };
   await t.rejects(store.repair({ restedMs: 0 }), { code: 'REGALIA_CONFLICT' });
   t.same(await lab.unreadable(), []);
@@ -130,17 +130,17 @@ t.test('where rows are lost or damaged no segment is emptied', async (t) => {
   const lab = new Lab(t, ONCE);
   await lab.write({ '/a': noise(100_000, 1), '/b': noise(100_000, 2) });
   const store = await lab.store();
-  const [first, second] = await lab.pieces();
+  const [first, second] = await lab.chunks();
   await backendOf(store).write((batch) => {
-    batch.put('pieces', first?.number ?? 0, new Uint8Array(40));
-    batch.del('pieces', second?.number ?? 0);
+    batch.put('chunks', first?.number ?? 0, new Uint8Array(40));
+    batch.del('chunks', second?.number ?? 0);
   }, 'sync');
   const before = lab.segments();
   const { deferred, compacted } = await store.gc(ALL);
   t.match(deferred, /rescan/);
   t.equal(compacted.segments, 0);
   t.same(lab.segments(), before);
-  t.equal((await store.rescan()).pieces, 2);
+  t.equal((await store.rescan()).chunks, 2);
   t.match(await store.gc(ALL), { deferred: undefined });
   await lab.reopen();
   t.same(await lab.unreadable(), []);

@@ -5,7 +5,7 @@
 import t from 'tap';
 import { utf8Bytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/index.js';
-import { encodePieceRow } from '../../src/volumes/chunk-row.js';
+import { encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { nextEpoch } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';
@@ -26,7 +26,7 @@ t.test(
     await lab.volumes(2);
     await lab.write({ '/kept': noise(100_000, 1) });
     const store = await lab.store();
-    const kept = (await lab.pieces()).length;
+    const kept = (await lab.chunks()).length;
     const tx = store.begin();
     await tx.write('/gone', 'content', noise(400_000, 2));
     await spilled(tx);
@@ -41,14 +41,14 @@ t.test(
     const count = Math.ceil(400_000 / 16_384);
     t.match(first, { condemned: count, condemnedBytes: 800_000, forgotten: 0 });
     t.equal(first.due, lab.nowMs + GRACE_MS);
-    t.equal((await lab.pieces()).length, kept + count);
+    t.equal((await lab.chunks()).length, kept + count);
     lab.nowMs += GRACE_MS - 1;
     t.match(await store.gc(), { condemned: count, condemnedBytes: 800_000, forgotten: 0 });
     lab.nowMs += 1;
     const last = await store.gc();
     t.match(last, { condemned: 0, condemnedBytes: 0, forgotten: count, due: undefined });
     t.ok(last.compacted.freedBytes >= 800_000, `freed ${last.compacted.freedBytes}`);
-    t.equal((await lab.pieces()).length, kept);
+    t.equal((await lab.chunks()).length, kept);
     t.ok(lab.segments().length <= before);
     t.same(await lab.unreadable(), []);
     t.same(await lab.faults(), []);
@@ -107,7 +107,7 @@ t.test('nothing that commits, branches, tags and old states reach is lost', asyn
   t.same(await lab.faults(), []);
 });
 
-t.test('pieces that live and dead contents share stay', async (t) => {
+t.test('chunks that live and dead contents share stay', async (t) => {
   const lab = new Lab(t, ONCE);
   const shared = noise(20 * 16_384, 1);
   await lab.write({ '/kept': shared });
@@ -149,7 +149,7 @@ for (const who of ['this process', 'another handle']) {
     await lab.reopen();
     t.same(await lab.unreadable(), []);
     t.same(await lab.faults(), []);
-    t.ok((await lab.pieces()).every(({ row }) => row.condemned !== true));
+    t.ok((await lab.chunks()).every(({ row }) => row.condemned !== true));
   });
 }
 
@@ -166,7 +166,7 @@ t.test('a transaction takes up again what was condemned beneath it', async (t) =
   await tx.commit();
   await other.close();
   t.ok(
-    (await lab.pieces()).every(({ row }) => row.condemned !== true),
+    (await lab.chunks()).every(({ row }) => row.condemned !== true),
     'found by address again',
   );
   lab.contents.set('/found', bytes);
@@ -181,15 +181,15 @@ t.test('what is condemned and referred to after all is not forgotten', async (t)
   const lab = new Lab(t, ONCE);
   await lab.write({ '/a': noise(100_000, 1) });
   const store = await lab.store();
-  const rows = await lab.pieces();
+  const rows = await lab.chunks();
   await backendOf(store).write((batch) => {
     for (const { number, row } of rows) {
-      batch.put('pieces', number, encodePieceRow(number, { ...row, condemned: true }));
+      batch.put('chunks', number, encodeChunkRow(number, { ...row, condemned: true }));
     }
     nextEpoch(batch, 1);
   }, 'sync');
   t.match(await store.gc(), { condemned: 0, forgotten: 0, due: undefined });
-  t.same(await lab.pieces(), rows, 'it is as it was');
+  t.same(await lab.chunks(), rows, 'it is as it was');
   t.same(await lab.unreadable(), []);
 });
 

@@ -1,12 +1,12 @@
 /** Statistics of contents, against the sizes of files and against what was written. */
 import { statSync } from 'node:fs';
 import t from 'tap';
-import { encodePieceRow } from '../../src/volumes/chunk-row.js';
+import { encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { noise } from '../chunks/setup.js';
 import { segmentPaths } from '../volumes/setup.js';
 import { backendOf, HEAD, Lab } from './volumes-setup.js';
 
-const PIECE = 16_384;
+const CHUNK = 16_384;
 const CODED = { kind: 'coded', data: 4, parity: 2, from: 100_000 } as const;
 
 function sum(numbers: Iterable<number>): number {
@@ -21,7 +21,7 @@ function recordBytes(folder: string): number {
 t.test('of an empty store', async (t) => {
   const lab = new Lab(t, CODED);
   const stats = await (await lab.store()).contentStats();
-  const zeros = { pieces: 0, plainBytes: 0, storedBytes: 0, redundantBytes: 0, condemnedBytes: 0 };
+  const zeros = { chunks: 0, plainBytes: 0, storedBytes: 0, redundantBytes: 0, condemnedBytes: 0 };
   t.match(stats, { ...zeros, codedBytes: 0, groups: 0, streams: [] });
   t.match(stats.volumes, [{ path: lab.path(1), state: 'online', bytes: 0, liveBytes: 0 }]);
 });
@@ -29,23 +29,23 @@ t.test('of an empty store', async (t) => {
 t.test('sums agree with files and with what was written', async (t) => {
   const lab = new Lab(t, CODED);
   await lab.volumes(6);
-  const shared = noise(10 * PIECE, 1);
+  const shared = noise(10 * CHUNK, 1);
   await lab.write({
     '/large': shared,
-    // The same pieces again, and one of its own.
+    // The same chunks again, and one of its own.
     '/twice': Buffer.concat([shared, noise(100, 2)]),
     '/small': noise(50_000, 3),
     // It shrinks, and has a hole of its own.
-    '/text': Buffer.concat([Buffer.alloc(PIECE, 'text'), new Uint8Array(20 * PIECE)]),
+    '/text': Buffer.concat([Buffer.alloc(CHUNK, 'text'), new Uint8Array(20 * CHUNK)]),
   });
   const store = await lab.store();
   const logical = sum([...lab.contents.values()].map(({ length }) => length));
-  const plain = 10 * PIECE + 100 + 50_000 + PIECE;
+  const plain = 10 * CHUNK + 100 + 50_000 + CHUNK;
   const check = async (what: string): Promise<void> => {
     const stats = await store.contentStats();
     t.equal(stats.plainBytes, plain, `${what}: plain bytes`);
-    t.equal(stats.pieces, 10 + 1 + 4 + 1);
-    t.ok(stats.storedBytes < plain && stats.storedBytes > plain - PIECE, 'text shrank');
+    t.equal(stats.chunks, 10 + 1 + 4 + 1);
+    t.ok(stats.storedBytes < plain && stats.storedBytes > plain - CHUNK, 'text shrank');
     for (const { path, bytes, liveBytes } of stats.volumes) {
       const files = segmentPaths(path).map((file) => statSync(file).size);
       t.equal(bytes, sum(files), `${what}: bytes of ${path}`);
@@ -53,12 +53,12 @@ t.test('sums agree with files and with what was written', async (t) => {
     }
     const live = sum(stats.volumes.map(({ liveBytes }) => liveBytes));
     t.equal(live, stats.storedBytes + stats.redundantBytes, `${what}: stored and redundant`);
-    const rows = await lab.pieces();
+    const rows = await lab.chunks();
     t.equal(stats.storedBytes, sum(rows.map(({ row }) => row.storedLength)));
     const [use] = stats.streams;
     t.match(use, { stream: 'content', contents: 4, logicalBytes: logical, plainBytes: plain });
     t.equal(use?.storedBytes, stats.storedBytes);
-    // Each piece's share of a group is rounded.
+    // Each chunk's share of a group is rounded.
     t.ok(
       Math.abs((use?.heldBytes ?? 0) - live) <= rows.length,
       `${what}: held ${use?.heldBytes} of ${live}`,
@@ -84,18 +84,18 @@ t.test('sums agree with files and with what was written', async (t) => {
 t.test('what is condemned, and volumes that are away', async (t) => {
   const lab = new Lab(t, { kind: 'mirrored', copies: 2 });
   await lab.volumes(2);
-  await lab.write({ '/a': noise(PIECE, 1) });
+  await lab.write({ '/a': noise(CHUNK, 1) });
   const store = await lab.store();
-  const [piece] = await lab.pieces();
-  if (piece === undefined) throw new Error('a piece is here');
-  const { number, row } = piece;
+  const [chunk] = await lab.chunks();
+  if (chunk === undefined) throw new Error('a chunk is here');
+  const { number, row } = chunk;
   await backendOf(store).write((batch) => {
-    batch.put('pieces', number, encodePieceRow(number, { ...row, condemned: true }));
+    batch.put('chunks', number, encodeChunkRow(number, { ...row, condemned: true }));
   }, 'sync');
-  t.equal((await store.contentStats()).condemnedBytes, 2 * (PIECE + HEAD));
+  t.equal((await store.contentStats()).condemnedBytes, 2 * (CHUNK + HEAD));
   lab.hide(2);
   const { volumes } = await store.contentStats();
-  t.match(volumes[1], { state: 'missing', bytes: undefined, liveBytes: PIECE + HEAD });
+  t.match(volumes[1], { state: 'missing', bytes: undefined, liveBytes: CHUNK + HEAD });
   lab.show(2);
   await t.rejects(store.contentStats({ signal: AbortSignal.abort() }), { code: 'REGALIA_ABORTED' });
 });

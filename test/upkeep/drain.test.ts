@@ -8,7 +8,7 @@ const CODED = { kind: 'coded', data: 4, parity: 2, from: 100_000 } as const;
 const ONCE = { kind: 'none' } as const;
 
 async function named(lab: Lab, volume: number): Promise<number> {
-  const copies = (await lab.pieces()).flatMap(({ row }) => row.copies);
+  const copies = (await lab.chunks()).flatMap(({ row }) => row.copies);
   const shards = (await lab.groups()).flatMap(({ row }) => row.shards);
   return [...copies, ...shards].filter((place) => place?.volume === volume).length;
 }
@@ -34,12 +34,12 @@ t.test('a volume is drained while others write', async (t) => {
   const writing = (async (): Promise<void> => {
     for (let i = 0; !done; i++) await lab.write({ [`/new/${i}`]: noise(60_000, 100 + i) });
   })();
-  const { stuck, pieces } = await draining;
+  const { stuck, chunks } = await draining;
   done = true;
   await writing;
   await landed;
   for (let i = 0; i < 6; i++) lab.contents.set(`/tx/${i}`, noise(100_000, 50 + i));
-  t.ok(pieces > 0);
+  t.ok(chunks > 0);
   t.equal(stuck, 0);
   await store.drainVolume(lab.path(2));
   t.equal(await named(lab, 2), 0);
@@ -108,9 +108,9 @@ t.test('a volume that is given up', async (t) => {
   // Until there is some on either, as chance has it.
   while (count < 6 || there === 0 || elsewhere === 0) {
     await lab.write({ [`/${count++}`]: noise(50_000, count) });
-    const pieces = await lab.pieces();
-    there = pieces.filter(({ row }) => row.copies[0]?.volume === 2).length;
-    elsewhere = pieces.length - there;
+    const chunks = await lab.chunks();
+    there = chunks.filter(({ row }) => row.copies[0]?.volume === 2).length;
+    elsewhere = chunks.length - there;
   }
   const store = await lab.store();
   const path = lab.path(2);
@@ -156,7 +156,7 @@ t.test('what another wrote to a volume that is removed by then is written again'
   const other = await lab.handle();
   const tx = other.begin();
   for (let i = 0; i < 12; i++) await tx.write(`/tx/${i}`, 'content', noise(40_000, 300 + i));
-  // Its pieces lie in segments of all volumes; no row names them yet.
+  // Its chunks lie in segments of all volumes; no row names them yet.
   await spilled(tx);
   const store = await lab.store();
   await store.drainVolume(lab.path(3));
@@ -178,7 +178,7 @@ t.test('the last sound copy is not given up for a damaged one', async (t) => {
   const lab = new Lab(t, MIRRORED);
   await lab.volumes(2);
   await lab.write({ '/a': noise(100_000, 1) });
-  for (const { row } of await lab.pieces()) {
+  for (const { row } of await lab.chunks()) {
     const place = row.copies.find(({ volume }) => volume === 2);
     if (place !== undefined) lab.flip(place, HEAD + 11);
   }
@@ -197,13 +197,13 @@ t.test('what nothing gives back is stuck, and does not hide the rest', async (t)
   const lab = new Lab(t, ONCE);
   await lab.volumes(2);
   for (let i = 0; i < 6; i++) await lab.write({ [`/${i}`]: noise(50_000, i + 1) });
-  const there = (await lab.pieces()).filter(({ row }) => row.copies[0]?.volume === 1);
+  const there = (await lab.chunks()).filter(({ row }) => row.copies[0]?.volume === 1);
   const hit = there[0]?.row.copies[0];
   if (hit !== undefined) lab.flip(hit, HEAD);
   const store = await lab.reopen();
-  const { stuck, pieces } = await store.drainVolume(lab.path(1));
+  const { stuck, chunks } = await store.drainVolume(lab.path(1));
   t.equal(stuck, 1);
-  t.equal(pieces, there.length - 1);
+  t.equal(chunks, there.length - 1);
   await t.rejects(store.removeVolume(lab.path(1)), { code: 'REGALIA_VOLUME' });
   t.same(await store.removeVolume(lab.path(1), { lost: true }), { lost: 1 });
 });

@@ -11,14 +11,14 @@ const NOTHING = {
   thin: 0,
   lost: 0,
   lostAddresses: [],
-  coded: { groups: 0, pieces: 0, bytes: 0, shardBytes: 0 },
+  coded: { groups: 0, chunks: 0, bytes: 0, shardBytes: 0 },
 };
 
 t.test('damaged copies are made anew, each beside a sound one', async (t) => {
   const lab = new Lab(t, MIRRORED);
   await lab.volumes(3);
   await lab.write({ '/a': noise(300_000, 1), '/b': noise(70_000, 2) });
-  const rows = await lab.pieces();
+  const rows = await lab.chunks();
   // Heads, bytes, and both by turns.
   for (const [i, { row }] of rows.entries()) {
     const place = row.copies[i % 2];
@@ -29,9 +29,9 @@ t.test('damaged copies are made anew, each beside a sound one', async (t) => {
   const faults = await lab.faults();
   t.equal(faults.length, rows.length, 'each is told');
   t.ok(faults.every((fault) => fault.startsWith('corrupt: a copy')));
-  t.match(await store.repair(), { ...NOTHING, copiesRestored: rows.length, pieces: rows.length });
+  t.match(await store.repair(), { ...NOTHING, copiesRestored: rows.length, chunks: rows.length });
   t.same(await lab.faults(), []);
-  for (const { row } of await lab.pieces()) {
+  for (const { row } of await lab.chunks()) {
     t.equal(new Set(row.copies.map(({ volume }) => volume)).size, 2, 'on two volumes');
   }
   t.match(await store.repair(), NOTHING, 'a second run finds nothing to do');
@@ -44,7 +44,7 @@ t.test('a copy that another of its volume replaces goes first', async (t) => {
   const lab = new Lab(t, { kind: 'mirrored', copies: 3 });
   await lab.volumes(3);
   await lab.write({ '/a': noise(100_000, 1) });
-  const rows = await lab.pieces();
+  const rows = await lab.chunks();
   for (const { row } of rows) {
     const place = row.copies.find(({ volume }) => volume === 3);
     if (place !== undefined) lab.flip(place, HEAD + 9);
@@ -55,7 +55,7 @@ t.test('a copy that another of its volume replaces goes first', async (t) => {
   lab.show(2);
   await lab.reopen();
   t.same(await lab.faults(), [], 'the damaged ones are gone, and those that were away are back');
-  for (const { row } of await lab.pieces()) {
+  for (const { row } of await lab.chunks()) {
     t.same(row.copies.map(({ volume }) => volume).sort(), [1, 2, 3]);
   }
 });
@@ -71,7 +71,7 @@ t.test('a lost volume, mirrored', async (t) => {
   const { copiesRestored, lost, thin } = await store.repair();
   t.ok(copiesRestored > 0);
   t.same([lost, thin], [0, 0]);
-  for (const { row } of await lab.pieces()) {
+  for (const { row } of await lab.chunks()) {
     t.same(row.copies.map(({ volume }) => volume).sort(), [1, 3]);
   }
   t.same(await lab.faults(), []);
@@ -107,11 +107,11 @@ t.test('lost shards are restored onto new volumes', async (t) => {
   lab.show(1, 8);
 });
 
-t.test('pieces that nothing gives back are counted and named', async (t) => {
+t.test('chunks that nothing gives back are counted and named', async (t) => {
   const lab = new Lab(t, { kind: 'none' });
   await lab.volumes(2);
   await lab.write({ '/a': noise(50_000, 1), '/b': noise(50_000, 2), '/c': noise(50_000, 3) });
-  const rows = await lab.pieces();
+  const rows = await lab.chunks();
   const hit = rows.filter((_, i) => i % 3 === 0);
   for (const { row } of hit) if (row.copies[0] !== undefined) lab.flip(row.copies[0], HEAD + 3);
   const store = await lab.reopen();
@@ -127,7 +127,7 @@ t.test('pieces that nothing gives back are counted and named', async (t) => {
   t.same(await lab.faults(), []);
 });
 
-t.test('a piece whose group has no row is lost', async (t) => {
+t.test('a chunk whose group has no row is lost', async (t) => {
   const lab = new Lab(t, CODED);
   await lab.volumes(6);
   await lab.write({ '/a': noise(200_000, 1) });
@@ -135,8 +135,8 @@ t.test('a piece whose group has no row is lost', async (t) => {
   await store.repair({ restedMs: 0 });
   await store.gc({ graceMs: 0 });
   await lab.clear('groups');
-  t.equal((await store.repair()).lost, (await lab.pieces()).length);
-  t.match(await store.rescan(), { groups: 1, pieces: (await lab.pieces()).length });
+  t.equal((await store.repair()).lost, (await lab.chunks()).length);
+  t.match(await store.rescan(), { groups: 1, chunks: (await lab.chunks()).length });
   await lab.reopen();
   t.same(await lab.unreadable(), [], 'until a rescan finds it');
 });
@@ -148,9 +148,9 @@ t.test('a rule that asks for more copies', async (t) => {
   await lab.close();
   const redundancy = { kind: 'mirrored', copies: 3 } as const;
   const store = await lab.store({ default: { redundancy } });
-  const pieces = (await lab.pieces()).length;
-  t.match(await store.repair(), { ...NOTHING, copiesRestored: 2 * pieces });
-  for (const { row } of await lab.pieces()) {
+  const chunks = (await lab.chunks()).length;
+  t.match(await store.repair(), { ...NOTHING, copiesRestored: 2 * chunks });
+  for (const { row } of await lab.chunks()) {
     t.same(row.copies.map(({ volume }) => volume).sort(), [1, 2, 3]);
   }
   t.match(await store.repair(), NOTHING);

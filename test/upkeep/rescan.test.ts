@@ -1,8 +1,8 @@
-/** Rescan: the index of pieces from the segments alone, whatever of it was lost, and from segments that are damaged. */
+/** Rescan: the index of chunks from the segments alone, whatever of it was lost, and from segments that are damaged. */
 import { closeSync, cpSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import type { PieceRow } from '../../src/volumes/chunk-row.js';
-import { putPiece } from '../../src/volumes/row-changes.js';
+import type { ChunkRow } from '../../src/volumes/chunk-row.js';
+import { putChunk } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { backendOf, HEAD, Lab } from './volumes-setup.js';
 
@@ -21,17 +21,17 @@ async function filled(t: Test): Promise<Lab> {
 }
 
 for (const tables of [
-  ['pieces'],
+  ['chunks'],
   ['groups'],
   ['addresses'],
-  ['pieces', 'addresses'],
-  ['pieces', 'groups'],
+  ['chunks', 'addresses'],
+  ['chunks', 'groups'],
   ['groups', 'addresses'],
-  ['pieces', 'groups', 'addresses'],
+  ['chunks', 'groups', 'addresses'],
 ] as const) {
   t.test(`rows of ${tables.join(' and ')} are lost`, async (t) => {
     const lab = await filled(t);
-    const [pieces, groups] = [(await lab.pieces()).length, (await lab.groups()).length];
+    const [chunks, groups] = [(await lab.chunks()).length, (await lab.groups()).length];
     await lab.clear(...tables);
     await lab.reopen();
     if (tables.some((table) => table !== 'addresses')) t.ok((await lab.unreadable()).length > 0);
@@ -40,7 +40,7 @@ for (const tables of [
     t.equal(result.damaged, 0);
     await lab.reopen();
     t.same(await lab.unreadable(), [], 'all reads back');
-    t.equal((await lab.pieces()).length, pieces);
+    t.equal((await lab.chunks()).length, chunks);
     t.equal((await lab.groups()).length, groups);
     // Links of manifests lead elsewhere by now, which can be mended; nothing else is wrong.
     const faults = await lab.faults();
@@ -49,7 +49,7 @@ for (const tables of [
       [],
     );
     const again = await (await lab.store()).rescan();
-    t.match(again, { pieces: 0, copies: 0, groups: 0, shards: 0 }, 'a second one finds nothing');
+    t.match(again, { chunks: 0, copies: 0, groups: 0, shards: 0 }, 'a second one finds nothing');
     const after = await lab.store();
     t.match(await after.gc(NOW), { deferred: undefined, condemned: 0, forgotten: 0 });
     t.match(await after.repair(), { lost: 0, thin: 0, copiesRestored: 0, shardsRestored: 0 });
@@ -64,25 +64,25 @@ t.test('what the rules ask for is known after a rescan, too', async (t) => {
   await lab.close();
   lab.destroy(3);
   const store = await lab.store();
-  await lab.clear('pieces', 'addresses');
+  await lab.clear('chunks', 'addresses');
   await store.rescan();
-  // As if numbers had begun anew: those of old links are those of other pieces.
-  const rows = (await lab.pieces()).map(({ row }) => row);
-  await lab.clear('pieces', 'addresses');
+  // As if numbers had begun anew: those of old links are those of other chunks.
+  const rows = (await lab.chunks()).map(({ row }) => row);
+  await lab.clear('chunks', 'addresses');
   await backendOf(store).write((batch) => {
     for (let i = 0; i < rows.length; i++) {
-      putPiece(batch, i + 1, rows[(i + 5) % rows.length] as PieceRow);
+      putChunk(batch, i + 1, rows[(i + 5) % rows.length] as ChunkRow);
     }
   }, 'sync');
   t.same(await lab.unreadable(), []);
   await store.removeVolume(await lab.id(3), { lost: true });
   await lab.volumes(7);
   const { coded } = await store.repair({ restedMs: 0 });
-  t.equal(coded.pieces, Math.ceil(200_000 / 16_384));
-  const coding = (await lab.pieces()).filter(({ row }) => row.coded !== undefined);
+  t.equal(coded.chunks, Math.ceil(200_000 / 16_384));
+  const coding = (await lab.chunks()).filter(({ row }) => row.coded !== undefined);
   const lengths = coding.map(({ row }) => row.plainLength).sort((a, b) => a - b);
-  t.same(lengths, [200_000 % 16_384, ...new Array(12).fill(16_384)], 'the pieces of the large one');
-  for (const { row } of await lab.pieces()) {
+  t.same(lengths, [200_000 % 16_384, ...new Array(12).fill(16_384)], 'the chunks of the large one');
+  for (const { row } of await lab.chunks()) {
     t.equal(row.copies.length, row.coded === undefined ? 3 : 0);
   }
   const use = (await store.contentStats()).streams.find(({ stream }) => stream === 'content');
@@ -95,14 +95,14 @@ t.test('what the rules ask for is known after a rescan, too', async (t) => {
 t.test('a damaged head in the middle of a segment is passed over', async (t) => {
   const lab = new Lab(t, ONCE);
   await lab.write({ '/a': noise(10 * 16_384, 1), '/b': noise(50_000, 2) });
-  const rows = await lab.pieces();
+  const rows = await lab.chunks();
   const [head, bytes] = [rows[3]?.row.copies[0], rows[6]?.row.copies[0]];
   if (head !== undefined) lab.flip(head, 13);
   if (bytes !== undefined) lab.flip(bytes, HEAD + 8_000);
-  await lab.clear('pieces', 'addresses');
+  await lab.clear('chunks', 'addresses');
   const store = await lab.reopen();
   const result = await store.rescan();
-  t.match(result, { pieces: rows.length - 2, damaged: 2, records: rows.length - 1 });
+  t.match(result, { chunks: rows.length - 2, damaged: 2, records: rows.length - 1 });
   await lab.reopen();
   t.same(await lab.unreadable(), ['/a'], 'the rest reads back');
   await lab.write({ '/a': noise(10 * 16_384, 1) });
@@ -125,17 +125,17 @@ t.test('torn ends, and bytes that look like records', async (t) => {
     size,
   );
   closeSync(descriptor);
-  await lab.clear('pieces', 'addresses');
-  t.match(await (await lab.store()).rescan(), { pieces: 3, damaged: 1, records: 3 });
+  await lab.clear('chunks', 'addresses');
+  t.match(await (await lab.store()).rescan(), { chunks: 3, damaged: 1, records: 3 });
   t.same(await lab.unreadable(), []);
   await lab.close();
   truncateSync(segment, size - 1);
-  await lab.clear('pieces', 'addresses');
-  t.match(await (await lab.store()).rescan(), { pieces: 2, damaged: 1 });
+  await lab.clear('chunks', 'addresses');
+  t.match(await (await lab.store()).rescan(), { chunks: 2, damaged: 1 });
   await lab.close();
   truncateSync(segment, 30);
-  await lab.clear('pieces', 'addresses');
-  t.match(await (await lab.store()).rescan(), { pieces: 0 }, 'less than a header');
+  await lab.clear('chunks', 'addresses');
+  t.match(await (await lab.store()).rescan(), { chunks: 0 }, 'less than a header');
 });
 
 t.test('one group that contradicts itself does not hide the others', async (t) => {
@@ -145,7 +145,7 @@ t.test('one group that contradicts itself does not hide the others', async (t) =
   for (const place of (first?.row.shards ?? []).slice(0, 3)) {
     if (place !== undefined) lab.flip(place, HEAD + 40);
   }
-  await lab.clear('pieces', 'groups', 'addresses');
+  await lab.clear('chunks', 'groups', 'addresses');
   const store = await lab.reopen();
   const result = await store.rescan();
   t.equal(result.groups, groups.length - 1);
@@ -159,15 +159,15 @@ t.test('copies that a volume brings back', async (t) => {
   const lab = new Lab(t, { kind: 'mirrored', copies: 2 });
   await lab.volumes(2);
   await lab.write({ '/a': noise(100_000, 1) });
-  const before = await lab.pieces();
+  const before = await lab.chunks();
   lab.hide(2);
-  await lab.clear('pieces', 'addresses');
+  await lab.clear('chunks', 'addresses');
   const store = await lab.reopen();
-  t.match(await store.rescan(), { pieces: before.length, copies: 0 });
+  t.match(await store.rescan(), { chunks: before.length, copies: 0 });
   t.same(await lab.unreadable(), []);
   lab.show(2);
-  t.match(await store.rescan(), { pieces: 0, copies: before.length });
-  t.ok((await lab.pieces()).every(({ row }) => row.copies.length === 2));
+  t.match(await store.rescan(), { chunks: 0, copies: before.length });
+  t.ok((await lab.chunks()).every(({ row }) => row.copies.length === 2));
   lab.hide(1);
   await lab.reopen();
   t.same(await lab.unreadable(), []);
@@ -189,21 +189,21 @@ t.test('a volume that was moved, and a copy of one', async (t) => {
   await moved.addVolume(to);
   lab.paths[1] = to;
   t.same(await lab.unreadable(), []);
-  await lab.clear('pieces', 'addresses');
+  await lab.clear('chunks', 'addresses');
   await moved.rescan();
   await lab.reopen();
   t.same(await lab.unreadable(), []);
-  t.match(await (await lab.store()).rescan(), { pieces: 0, copies: 0, damaged: 0 });
+  t.match(await (await lab.store()).rescan(), { chunks: 0, copies: 0, damaged: 0 });
 });
 
 t.test('rows that are damaged are replaced', async (t) => {
   const lab = await filled(t);
-  const [pieces, groups] = [await lab.pieces(), await lab.groups()];
+  const [chunks, groups] = [await lab.chunks(), await lab.groups()];
   await backendOf(await lab.store()).write((batch) => {
-    for (const { number } of pieces.filter((_, i) => i % 2 === 0)) {
-      const row = batch.get('pieces', number)?.slice() ?? new Uint8Array(0);
+    for (const { number } of chunks.filter((_, i) => i % 2 === 0)) {
+      const row = batch.get('chunks', number)?.slice() ?? new Uint8Array(0);
       row[20] = (row[20] as number) ^ 1;
-      batch.put('pieces', number, row);
+      batch.put('chunks', number, row);
     }
     for (const { number } of groups) batch.put('groups', number, new Uint8Array(9));
   }, 'sync');
@@ -218,12 +218,12 @@ t.test('rows that are damaged are replaced', async (t) => {
     faults.filter((fault) => !fault.startsWith('link: ')),
     [],
   );
-  t.equal((await lab.pieces()).length, pieces.length);
+  t.equal((await lab.chunks()).length, chunks.length);
 });
 
 t.test('a rescan that is aborted', async (t) => {
   const lab = await filled(t);
-  await lab.clear('pieces', 'groups', 'addresses');
+  await lab.clear('chunks', 'groups', 'addresses');
   const store = await lab.reopen();
   await t.rejects(store.rescan({ signal: AbortSignal.abort() }), { code: 'REGALIA_ABORTED' });
   for (let steps = 1; steps < 8; steps++) {

@@ -23,7 +23,7 @@ function membersOf(...lengths: number[]) {
   return lengths.map((length, i) => {
     const stored = noise(length, length + i);
     const address = concatBytes([Uint8Array.of(1), sha256(stored)]);
-    return { piece: { address, plainLength: length, codec: 0, storedLength: length }, stored };
+    return { chunk: { address, plainLength: length, codec: 0, storedLength: length }, stored };
   });
 }
 
@@ -35,7 +35,7 @@ function* subsets(n: number, k: number, from = 0): Generator<number[]> {
   }
 }
 
-t.test('any k shards give back all the others and the pieces', async (t) => {
+t.test('any k shards give back all the others and the chunks', async (t) => {
   const seed = Date.now() % 1_000_000;
   const dice = new Dice(seed);
   for (const [k, m] of [
@@ -54,11 +54,11 @@ t.test('any k shards give back all the others and the pieces', async (t) => {
       const data = restoreGroup(shape, some);
       const whole = some.every((record, i) => equalBytes(record ?? data, records[i] ?? data));
       if (!whole) t.fail(`${k}+${m} from ${subset}, seed ${seed}`);
-      for (const [i, piece] of decodeDirectory(shape, data).entries()) {
-        const { stored, piece: given } = members[i] ?? t.bailout();
-        const bytes = data.subarray(piece.start, piece.start + piece.storedLength);
-        if (!equalBytes(bytes, stored) || !equalBytes(piece.address, given.address)) {
-          t.fail(`piece ${i} of ${k}+${m} from ${subset}, seed ${seed}`);
+      for (const [i, chunk] of decodeDirectory(shape, data).entries()) {
+        const { stored, chunk: given } = members[i] ?? t.bailout();
+        const bytes = data.subarray(chunk.start, chunk.start + chunk.storedLength);
+        if (!equalBytes(bytes, stored) || !equalBytes(chunk.address, given.address)) {
+          t.fail(`chunk ${i} of ${k}+${m} from ${subset}, seed ${seed}`);
         }
       }
     }
@@ -161,16 +161,16 @@ t.test('lengths that are huge, and directories that do not add up, are refused',
     ['nothing', new Uint8Array(0)],
     ['a huge count', new ByteWriter(8).varint(2 ** 40).finish()],
     ['more than there are', concatBytes([Uint8Array.of(2), entry(80)])],
-    ['too long a piece', concatBytes([Uint8Array.of(1), entry(81)])],
-    ['too short a piece', concatBytes([Uint8Array.of(1), entry(79)])],
-    ['an empty piece', concatBytes([Uint8Array.of(2), entry(80), entry(0)])],
-    ['a huge piece', concatBytes([Uint8Array.of(1), entry(2 ** 41)])],
+    ['too long a chunk', concatBytes([Uint8Array.of(1), entry(81)])],
+    ['too short a chunk', concatBytes([Uint8Array.of(1), entry(79)])],
+    ['an empty chunk', concatBytes([Uint8Array.of(2), entry(80), entry(0)])],
+    ['a huge chunk', concatBytes([Uint8Array.of(1), entry(2 ** 41)])],
     ['bytes behind', concatBytes([Uint8Array.of(1), entry(80), Uint8Array.of(0)])],
     ['another algorithm', concatBytes([Uint8Array.of(1, 9), entry(80).subarray(1)])],
   ];
   for (const [what, directory] of directories) {
     const data = concatBytes([new Uint8Array(80), directory]);
-    const sizes = { ...shape, piecesLength: 80, directoryLength: directory.length };
+    const sizes = { ...shape, chunksLength: 80, directoryLength: directory.length };
     t.equal(
       codeOfCall(() => decodeDirectory(sizes, data)),
       'REGALIA_FORMAT',
@@ -178,7 +178,7 @@ t.test('lengths that are huge, and directories that do not add up, are refused',
     );
   }
   const sound = concatBytes([Uint8Array.of(1), entry(80)]);
-  const sizes = { ...shape, piecesLength: 80, directoryLength: sound.length };
+  const sizes = { ...shape, chunksLength: 80, directoryLength: sound.length };
   t.equal(decodeDirectory(sizes, concatBytes([new Uint8Array(80), sound])).length, 1);
   t.end();
 });
@@ -202,7 +202,7 @@ t.test('the row of a group', async (t) => {
   for (let length = 0; length < bytes.length; length++) {
     if (codeOfCall(() => decodeGroupRow(12, bytes.subarray(0, length))) === 'done') t.fail('short');
   }
-  const huge = { ...shape, piecesLength: 2 ** 32, shards };
+  const huge = { ...shape, chunksLength: 2 ** 32, shards };
   t.equal(
     codeOfCall(() => decodeGroupRow(12, encodeGroupRow(12, huge))),
     'REGALIA_FORMAT',

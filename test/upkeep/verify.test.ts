@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { addressOf, addressText, parseAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { BodyWriter, u48Bytes } from '../../src/blocks/body.js';
-import { isPieceId, pieceNumber } from '../../src/blocks/chunk-home.js';
+import { chunkNumber, isChunkId } from '../../src/blocks/chunk-home.js';
 import { sealRow } from '../../src/blocks/rows.js';
 import type { Tip } from '../../src/commit/line.js';
 import { hex, utf8Bytes } from '../../src/ground/bytes.js';
@@ -16,7 +16,7 @@ import { openEntry, sealEntry } from '../../src/log/entry.js';
 import { logKey, putBounds } from '../../src/log/sequence.js';
 import { digestAddress, type Tree } from '../../src/tree/lookup.js';
 import { CHILD_MAP, readRecord } from '../../src/tree/record.js';
-import { decodePieceRow } from '../../src/volumes/chunk-row.js';
+import { decodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER } from '../../src/volumes/segment-format.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
 import { change, changeBlock, ENGINES, flipped, type Held, hold, rowAt, scrub } from './stores.js';
@@ -82,7 +82,7 @@ for (const engine of ENGINES) {
 
   for (const [key, what] of [
     ['/photos/cat.jpg', 'a manifest'],
-    ['/photos/dog.jpg', 'a piece'],
+    ['/photos/dog.jpg', 'a chunk'],
   ] as const) {
     await check(`${what} with a flipped bit is found at its key`, async (held, t) => {
       const target = blockOf(held, key, 'content');
@@ -95,27 +95,27 @@ for (const engine of ENGINES) {
     });
   }
 
-  await check('a piece whose row is lost is missed', async (held, t) => {
+  await check('a chunk whose row is lost is missed', async (held, t) => {
     if (engine === 'memory') return;
     const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
-    await change(held.backend, 'pieces', pieceNumber(id), () => undefined);
+    await change(held.backend, 'chunks', chunkNumber(id), () => undefined);
     const { faults } = await scrub(held.store);
     const found = faults.filter((fault) => fault.key === '/photos/dog.jpg');
     t.match(found, [{ kind: 'missing', address, stream: 'content' }]);
-    const unread = await scrub(held.store, { pieces: false });
+    const unread = await scrub(held.store, { chunks: false });
     t.match(
       unread.faults.filter((fault) => fault.key === '/photos/dog.jpg'),
       [{ kind: 'missing', address, stream: 'content' }],
     );
   });
 
-  await check('pieces that are not to be read are not, and are known of', async (held, t) => {
-    const sound = await scrub(held.store, { pieces: false });
+  await check('chunks that are not to be read are not, and are known of', async (held, t) => {
+    const sound = await scrub(held.store, { chunks: false });
     t.same(sound.faults, []);
     if (engine === 'memory') return;
     t.ok(sound.summary.bytes < 200_000, `${sound.summary.bytes} bytes`);
     await flipContent(held, blockOf(held, '/photos/dog.jpg', 'content').id);
-    t.same((await scrub(held.store, { pieces: false })).faults, []);
+    t.same((await scrub(held.store, { chunks: false })).faults, []);
     t.equal((await scrub(held.store)).faults.length, 1);
   });
 
@@ -154,7 +154,7 @@ for (const engine of ENGINES) {
     const { store, backend } = held;
     const target = blockOf(held, '/photos/cat.jpg', 'content');
     const other = blockOf(held, '/photos/dog.jpg', 'content');
-    // The last link of the manifest is that of its last piece.
+    // The last link of the manifest is that of its last chunk.
     await changeBlock(backend, target.id, (stored) =>
       stored.set(u48Bytes(other.id), stored.length - 6),
     );
@@ -333,16 +333,16 @@ for (const engine of ENGINES) {
   });
 }
 
-/** Flips a bit of a content's block: of a piece's only copy where it is on a volume. */
+/** Flips a bit of a content's block: of a chunk's only copy where it is on a volume. */
 async function flipContent({ backend, core }: Held, id: number): Promise<void> {
-  if (!isPieceId(id)) {
+  if (!isChunkId(id)) {
     await changeBlock(backend, id, (stored) => stored.set(flipped(stored, 60)));
     return;
   }
-  const [volume] = core.pieces?.volumes.list() ?? [];
-  const number = pieceNumber(id);
-  const [copy] = decodePieceRow(number, backend.get('pieces', number) ?? new Uint8Array(0)).copies;
-  if (volume === undefined || copy === undefined) throw new Error('the piece has no copy');
+  const [volume] = core.chunks?.volumes.list() ?? [];
+  const number = chunkNumber(id);
+  const [copy] = decodeChunkRow(number, backend.get('chunks', number) ?? new Uint8Array(0)).copies;
+  if (volume === undefined || copy === undefined) throw new Error('the chunk has no copy');
   const file = join(volume.path, segmentFile(copy.segment));
   writeFileSync(file, flipped(readFileSync(file), copy.offset + RECORD_HEADER + 60));
 }

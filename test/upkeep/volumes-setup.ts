@@ -13,7 +13,7 @@ import {
   type RegaliaOptions,
   type Transaction,
 } from '../../src/index.js';
-import { decodePieceRow, type PieceRow, type Place } from '../../src/volumes/chunk-row.js';
+import { type ChunkRow, decodeChunkRow, type Place } from '../../src/volumes/chunk-row.js';
 import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-row.js';
 import type { StorageRuleOptions } from '../../src/volumes/storage-rules.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
@@ -158,8 +158,8 @@ export class Lab {
     return faults.map(({ kind, what, repairable }) => `${repairable ? '' : '!'}${kind}: ${what}`);
   }
 
-  async pieces(): Promise<{ number: number; row: PieceRow }[]> {
-    return piecesOf(await this.store());
+  async chunks(): Promise<{ number: number; row: ChunkRow }[]> {
+    return chunksOf(await this.store());
   }
 
   async groups(): Promise<{ number: number; row: GroupRow }[]> {
@@ -210,7 +210,7 @@ export class Lab {
   }
 
   /** Removes all rows of tables. */
-  async clear(...tables: ('pieces' | 'groups' | 'addresses')[]): Promise<void> {
+  async clear(...tables: ('chunks' | 'groups' | 'addresses')[]): Promise<void> {
     const backend = backendOf(await this.store());
     await backend.write((batch) => {
       for (const table of tables) {
@@ -220,9 +220,9 @@ export class Lab {
   }
 }
 
-export function piecesOf(store: Regalia): { number: number; row: PieceRow }[] {
-  const rows = [...backendOf(store).range('pieces')];
-  return rows.map(({ key, bytes }) => ({ number: key, row: decodePieceRow(key, bytes) }));
+export function chunksOf(store: Regalia): { number: number; row: ChunkRow }[] {
+  const rows = [...backendOf(store).range('chunks')];
+  return rows.map(({ key, bytes }) => ({ number: key, row: decodeChunkRow(key, bytes) }));
 }
 
 export function groupsOf(store: Regalia): { number: number; row: GroupRow }[] {
@@ -235,7 +235,7 @@ export async function spilled(tx: Transaction): Promise<void> {
   await tx.fork.writers.blocks.prepare();
 }
 
-/** Pieces that have rows and that no commit refers to, as of content `bytes`. */
+/** Chunks that have rows and that no commit refers to, as of content `bytes`. */
 export async function garbage(lab: Lab, bytes: Uint8Array): Promise<void> {
   const other = await lab.handle();
   const tx = other.begin();

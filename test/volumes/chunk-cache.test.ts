@@ -1,9 +1,9 @@
 /**
- * The cache of pieces: what it gives is what was kept, whatever was let go, and its memory is bounded.
+ * The cache of chunks: what it gives is what was kept, whatever was let go, and its memory is bounded.
  */
 import t from 'tap';
 import { equalBytes } from '../../src/ground/bytes.js';
-import { PieceCache } from '../../src/volumes/chunk-cache.js';
+import { ChunkCache } from '../../src/volumes/chunk-cache.js';
 import { noise } from '../chunks/setup.js';
 
 const MIB = 1_048_576;
@@ -17,7 +17,7 @@ t.test('a block that is given is the one that was kept, and memory is bounded', 
   const seed = Date.now() % 1_000_000;
   t.comment(`seed ${seed}`);
   const dice = new Uint32Array(noise(40_000, seed).buffer);
-  const cache = new PieceCache(10 * MIB, ROOM);
+  const cache = new ChunkCache(10 * MIB, ROOM);
   const lengths = new Map<number, number>();
   let found = 0;
   for (let i = 0; i + 2 < dice.length; i += 2) {
@@ -37,7 +37,7 @@ t.test('a block that is given is the one that was kept, and memory is bounded', 
 });
 
 t.test('what is asked for again stays, while others pass', async (t) => {
-  const cache = new PieceCache(12 * MIB, ROOM);
+  const cache = new ChunkCache(12 * MIB, ROOM);
   cache.add(0, addressOf(0), noise(50_000, 1));
   for (let i = 1; i < 1_000; i++) {
     cache.add(i, addressOf(i), new Uint8Array(60_000));
@@ -47,7 +47,7 @@ t.test('what is asked for again stays, while others pass', async (t) => {
 });
 
 t.test('room that was not kept is given again, and has its room in front', async (t) => {
-  const cache = new PieceCache(4 * MIB, ROOM);
+  const cache = new ChunkCache(4 * MIB, ROOM);
   const first = cache.room(1_000);
   t.equal(first.at, ROOM);
   new Uint8Array(first.bytes, first.at, 1_000).fill(9);
@@ -55,8 +55,8 @@ t.test('room that was not kept is given again, and has its room in front', async
   t.strictSame(cache.room(2_000), first);
   cache.add(1, addressOf(1), noise(1_000, 2));
   t.equal(cache.room(1).at, ROOM + 1_000);
-  // The longest piece fits, also where there is one slab only.
-  const small = new PieceCache(0, ROOM);
+  // The longest chunk fits, also where there is one slab only.
+  const small = new ChunkCache(0, ROOM);
   for (let i = 0; i < 5; i++) {
     small.add(i, addressOf(i), noise(MIB + 3, i + 1));
     t.ok(equalBytes(small.get(i, addressOf(i)) ?? new Uint8Array(0), noise(MIB + 3, i + 1)));

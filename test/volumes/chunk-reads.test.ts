@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { type RunReads, readRuns } from '../../src/volumes/chunk-reads.js';
-import type { PieceRow, Place } from '../../src/volumes/chunk-row.js';
+import type { ChunkRow, Place } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER, RecordKind } from '../../src/volumes/segment-format.js';
 
 const stored_length = 1_000;
@@ -11,7 +11,7 @@ function itemAt(index: number, volume: number, segment: number, offset: number) 
   const address = new Uint8Array(33).fill(index + 1) as Address;
   address[0] = 1;
   const place: Place = { volume, segment, offset };
-  const row: PieceRow = {
+  const row: ChunkRow = {
     address,
     plainLength: stored_length,
     codec: 0,
@@ -39,7 +39,7 @@ function volumesOf(items: readonly Item[]): RunReads & { calls: string[] } {
         const digest = found.row.address.subarray(1);
         return {
           head: {
-            ...({ kind: RecordKind.piece, codec: 0, algorithm: 1, digest } as const),
+            ...({ kind: RecordKind.chunk, codec: 0, algorithm: 1, digest } as const),
             ...{ plainLength: stored_length, storedLength: stored_length },
           },
           stored: new Uint8Array(stored_length).fill(digest[0] as number),
@@ -65,7 +65,7 @@ async function callsFor(
   return volumes.calls;
 }
 
-t.test('pieces striped over two volumes take one call each', async (t) => {
+t.test('chunks striped over two volumes take one call each', async (t) => {
   const items = Array.from({ length: 8 }, (_, i) =>
     itemAt(i, 1 + (i % 2), 7 + (i % 2), Math.floor(i / 2) * step),
   );

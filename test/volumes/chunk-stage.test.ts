@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { Stage, type StagedPiece, type WrittenPiece } from '../../src/volumes/chunk-stage.js';
+import { Stage, type StagedChunk, type WrittenChunk } from '../../src/volumes/chunk-stage.js';
 import { putVolume } from '../../src/volumes/registry.js';
 
 /** A home whose writes end when they are told to. */
@@ -19,9 +19,9 @@ function slowHome() {
       inUse.add(next);
       return next++;
     },
-    write: (pieces: readonly StagedPiece[]) =>
-      new Promise<WrittenPiece[]>((resolve, reject) => {
-        ends.push((fail) => (fail === undefined ? resolve(pieces.map(written)) : reject(fail)));
+    write: (chunks: readonly StagedChunk[]) =>
+      new Promise<WrittenChunk[]>((resolve, reject) => {
+        ends.push((fail) => (fail === undefined ? resolve(chunks.map(written)) : reject(fail)));
       }),
     landed: (number: number) => void inUse.delete(number),
     begun: () => undefined,
@@ -29,7 +29,7 @@ function slowHome() {
   };
 }
 
-function written({ number, address, block }: StagedPiece): WrittenPiece {
+function written({ number, address, block }: StagedChunk): WrittenChunk {
   const { length } = block;
   const copies = [{ volume: 1, segment: 1, offset: 0 }];
   return { number, row: { address, codec: 0, plainLength: length, storedLength: length, copies } };
@@ -83,7 +83,7 @@ t.test('streams that spill at once write one after the other, and none is forgot
   await Promise.all([one, two, landing]);
   await home.backend.write((batch) => stage.emit(batch), 'none');
   stage.settle();
-  t.equal(home.backend.count('pieces'), 4);
+  t.equal(home.backend.count('chunks'), 4);
   t.equal(home.inUse.size, 0);
   await home.backend.close();
 });

@@ -11,11 +11,11 @@ import { codeOf } from '../store/setup.js';
 import { scrub } from '../upkeep/stores.js';
 import {
   answering,
+  CHUNK,
   folderOf,
   type HandleCall,
   MIRRORED,
   OPTIONS,
-  PIECE,
   read,
   segmentBytes,
   segmentPaths,
@@ -56,7 +56,7 @@ function same(found: Uint8Array | undefined, expected: Uint8Array): boolean {
 
 t.test('a copy with a flipped bit is passed over, and told', async (t) => {
   const { place, volumes } = await storeOf(t, MIRRORED, 1);
-  const bytes = noise(9 * PIECE, 1);
+  const bytes = noise(9 * CHUNK, 1);
   await within(place, MIRRORED, (store) => write(store, '/f', bytes));
   for (const volume of volumes) {
     const whole = readFileSync(segmentPaths(volume)[0] as string);
@@ -76,7 +76,7 @@ t.test(
   'an only copy with a flipped bit is corrupt, and the same bytes written heal it',
   async (t) => {
     const { place, volumes } = await storeOf(t, OPTIONS, 0);
-    const bytes = noise(9 * PIECE, 1);
+    const bytes = noise(9 * CHUNK, 1);
     await within(place, OPTIONS, (store) => write(store, '/f', bytes));
     damage(volumes[0] as string);
     await within(place, OPTIONS, async (store) => {
@@ -84,9 +84,9 @@ t.test(
       const { faults } = await scrub(store);
       t.equal(faults.length, 1);
       t.match(faults[0], { kind: 'corrupt', key: '/f', stream: 'content' });
-      // Another piece of it is sound.
-      const sound = await store.snapshot().get('/f', 'content')?.bytes({ start: 0, end: PIECE });
-      t.ok(same(sound, bytes.subarray(0, PIECE)));
+      // Another chunk of it is sound.
+      const sound = await store.snapshot().get('/f', 'content')?.bytes({ start: 0, end: CHUNK });
+      t.ok(same(sound, bytes.subarray(0, CHUNK)));
       await write(store, '/g', bytes);
       t.ok(same(await read(store, '/g'), bytes));
       t.ok(same(await read(store, '/f'), bytes), 'the old entry, too');
@@ -102,32 +102,32 @@ t.test(
   'a segment that is lost is missing by name, and does not keep others from being read',
   async (t) => {
     const { place, volumes } = await storeOf(t, OPTIONS, 0);
-    await within(place, OPTIONS, (store) => write(store, '/f', noise(3 * PIECE, 1)));
+    await within(place, OPTIONS, (store) => write(store, '/f', noise(3 * CHUNK, 1)));
     const [lost] = segmentPaths(...volumes) as [string];
-    await within(place, OPTIONS, (store) => write(store, '/g', noise(3 * PIECE, 2)));
+    await within(place, OPTIONS, (store) => write(store, '/g', noise(3 * CHUNK, 2)));
     const whole = readFileSync(lost);
     writeFileSync(lost, whole.subarray(0, 100));
     await within(place, OPTIONS, async (store) => {
       const error = await read(store, '/f').catch((error: unknown) => error);
       t.ok(isRegaliaError(error, 'REGALIA_MISSING'), String(error));
-      t.ok(same(await read(store, '/g'), noise(3 * PIECE, 2)));
-      // What nobody has tried to read counts as sound: so each piece is asked for before it is written anew.
-      for (let at = 0; at < 3 * PIECE; at += PIECE) {
+      t.ok(same(await read(store, '/g'), noise(3 * CHUNK, 2)));
+      // What nobody has tried to read counts as sound: so each chunk is asked for before it is written anew.
+      for (let at = 0; at < 3 * CHUNK; at += CHUNK) {
         const some = store
           .snapshot()
           .get('/f', 'content')
           ?.bytes({ start: at, end: at + 1 });
         t.equal(await codeOf(some as Promise<Uint8Array>), 'REGALIA_MISSING');
       }
-      await write(store, '/h', noise(3 * PIECE, 1));
-      t.ok(same(await read(store, '/f'), noise(3 * PIECE, 1)));
+      await write(store, '/h', noise(3 * CHUNK, 1));
+      t.ok(same(await read(store, '/f'), noise(3 * CHUNK, 1)));
     });
   },
 );
 
 t.test('the same bytes are kept once, whatever refers to them', async (t) => {
   const { place, volumes } = await storeOf(t, OPTIONS, 1);
-  const bytes = noise(20 * PIECE + 5, 1);
+  const bytes = noise(20 * CHUNK + 5, 1);
   await within(place, OPTIONS, (store) => write(store, '/f', bytes));
   const size = segmentBytes(...volumes);
   t.ok(size > bytes.length && size < bytes.length + 5_000);
@@ -142,12 +142,12 @@ t.test('the same bytes are kept once, whatever refers to them', async (t) => {
       await tx.write('/j', 'content', [bytes.subarray(0, 7), bytes.subarray(7)]);
       await tx.copy('/f', '/k');
     });
-    // All that it shares with what is kept are whole pieces.
-    await write(store, '/l', bytes.subarray(0, 5 * PIECE));
+    // All that it shares with what is kept are whole chunks.
+    await write(store, '/l', bytes.subarray(0, 5 * CHUNK));
     t.equal(segmentBytes(...volumes), size);
     await store.transact((tx) => tx.append('/l', 'content', noise(10, 9)));
     const grown = segmentBytes(...volumes) - size;
-    t.ok(grown > 0 && grown < 3 * PIECE, `${grown} bytes for ten`);
+    t.ok(grown > 0 && grown < 3 * CHUNK, `${grown} bytes for ten`);
   });
   await within(place, OPTIONS, async (store) => {
     for (const key of ['/f', '/g', '/i', '/j', '/k']) t.ok(same(await read(store, key), bytes));
@@ -157,7 +157,7 @@ t.test('the same bytes are kept once, whatever refers to them', async (t) => {
 
 t.test('two contents written at once in one transaction are kept once', async (t) => {
   const { place, volumes } = await storeOf(t, OPTIONS, 0);
-  const bytes = noise(20 * PIECE, 1);
+  const bytes = noise(20 * CHUNK, 1);
   await within(place, OPTIONS, async (store) => {
     await store.transact((tx) =>
       Promise.all(['/a', '/b', '/c'].map((key) => tx.write(key, 'content', bytes))),
@@ -197,7 +197,7 @@ t.test('compression is what the stream says, and changes nothing that is read', 
 
 t.test('sources of every kind are taken as their bytes', async (t) => {
   const { place } = await storeOf(t, OPTIONS, 0);
-  const bytes = noise(5 * PIECE, 1);
+  const bytes = noise(5 * CHUNK, 1);
   const parts = [new Uint8Array(0), bytes.subarray(0, 1), new Uint8Array(0), bytes.subarray(1), ''];
   async function* slowly(): AsyncGenerator<Uint8Array | string> {
     for (const part of parts) {
@@ -227,7 +227,7 @@ t.test('sources of every kind are taken as their bytes', async (t) => {
 
 t.test('a source that fails leaves the stream and the transaction as they were', async (t) => {
   const { place } = await storeOf(t, OPTIONS, 1);
-  const [before, other] = [noise(5 * PIECE, 1), noise(5 * PIECE, 2)];
+  const [before, other] = [noise(5 * CHUNK, 1), noise(5 * CHUNK, 2)];
   let told = 0;
   async function* failing(): AsyncGenerator<Uint8Array> {
     // Enough that some of it is in segments by then.
@@ -266,7 +266,7 @@ function refusing(code: string): (call: HandleCall) => Promise<unknown> {
 
 t.test('a store whose only volume is full says so, and goes on once there is room', async (t) => {
   const { place, volumes } = await storeOf(t, OPTIONS, 0);
-  const [before, refused, after] = [1, 2, 3].map((i) => noise(9 * PIECE, i)) as [
+  const [before, refused, after] = [1, 2, 3].map((i) => noise(9 * CHUNK, i)) as [
     Uint8Array,
     Uint8Array,
     Uint8Array,
@@ -299,9 +299,9 @@ t.test('a store whose only volume is full says so, and goes on once there is roo
 
 t.test('one transaction goes on once there is room', async (t) => {
   const { place } = await storeOf(t, OPTIONS, 0);
-  const bytes = noise(9 * PIECE, 1);
+  const bytes = noise(9 * CHUNK, 1);
   const store = await Regalia.open(place, OPTIONS);
-  await write(store, '/f', noise(9 * PIECE, 2));
+  await write(store, '/f', noise(9 * CHUNK, 2));
   const tx = store.begin();
   // One write of the segment, in the middle of a long content, finds no room.
   const once = ({ count, proceed }: HandleCall): Promise<unknown> =>
@@ -323,7 +323,7 @@ t.test('one transaction goes on once there is room', async (t) => {
 t.test('a full volume is passed over where others have room', async (t) => {
   const { place, volumes } = await storeOf(t, OPTIONS, 1);
   await within(place, OPTIONS, async (store) => {
-    for (let i = 0; i < 10; i++) await write(store, `/f${i}`, noise(2 * PIECE, i + 1));
+    for (let i = 0; i < 10; i++) await write(store, `/f${i}`, noise(2 * CHUNK, i + 1));
     const before = volumes.map((volume) => segmentBytes(volume));
     t.ok(
       before.every((size) => size > 0),
@@ -333,13 +333,13 @@ t.test('a full volume is passed over where others have room', async (t) => {
     const odd = ({ count, proceed }: HandleCall): Promise<unknown> =>
       count === 1 ? Promise.reject(systemError('ENOSPC')) : proceed();
     for (let i = 0; i < 10; i++) {
-      await answering('writev', odd, () => write(store, `/g${i}`, noise(2 * PIECE, i + 101)));
+      await answering('writev', odd, () => write(store, `/g${i}`, noise(2 * CHUNK, i + 101)));
     }
   });
   await within(place, OPTIONS, async (store) => {
     for (let i = 0; i < 10; i++) {
-      t.ok(same(await read(store, `/f${i}`), noise(2 * PIECE, i + 1)), `f${i}`);
-      t.ok(same(await read(store, `/g${i}`), noise(2 * PIECE, i + 101)), `g${i}`);
+      t.ok(same(await read(store, `/f${i}`), noise(2 * CHUNK, i + 1)), `f${i}`);
+      t.ok(same(await read(store, `/g${i}`), noise(2 * CHUNK, i + 101)), `g${i}`);
     }
     t.strictSame((await scrub(store)).faults, []);
   });
@@ -348,15 +348,15 @@ t.test('a full volume is passed over where others have room', async (t) => {
 t.test('a volume whose disk fails is failing, and the others take its share', async (t) => {
   const { place } = await storeOf(t, OPTIONS, 1);
   await within(place, OPTIONS, async (store) => {
-    for (let i = 0; i < 10; i++) await write(store, `/f${i}`, noise(2 * PIECE, i + 1));
+    for (let i = 0; i < 10; i++) await write(store, `/f${i}`, noise(2 * CHUNK, i + 1));
     const once = ({ count, proceed }: HandleCall): Promise<unknown> =>
       count === 1 ? Promise.reject(systemError('EIO')) : proceed();
     await answering('writev', once, async () => {
-      for (let i = 0; i < 10; i++) await write(store, `/g${i}`, noise(2 * PIECE, i + 101));
+      for (let i = 0; i < 10; i++) await write(store, `/g${i}`, noise(2 * CHUNK, i + 101));
     });
     for (let i = 0; i < 10; i++) {
-      t.ok(same(await read(store, `/f${i}`), noise(2 * PIECE, i + 1)), `f${i}`);
-      t.ok(same(await read(store, `/g${i}`), noise(2 * PIECE, i + 101)), `g${i}`);
+      t.ok(same(await read(store, `/f${i}`), noise(2 * CHUNK, i + 1)), `f${i}`);
+      t.ok(same(await read(store, `/g${i}`), noise(2 * CHUNK, i + 101)), `g${i}`);
     }
     t.strictSame((await scrub(store)).faults, []);
   });
@@ -367,16 +367,16 @@ t.test(
   async (t) => {
     const { place } = await storeOf(t, OPTIONS, 0);
     await within(place, OPTIONS, async (store) => {
-      await write(store, '/f', noise(2 * PIECE, 1));
+      await write(store, '/f', noise(2 * CHUNK, 1));
       await answering('datasync', refusing('EIO'), async () => {
-        t.equal(await codeOf(write(store, '/g', noise(2 * PIECE, 2))), 'REGALIA_IO');
+        t.equal(await codeOf(write(store, '/g', noise(2 * CHUNK, 2))), 'REGALIA_IO');
       });
       t.equal(store.snapshot().entry('/g'), undefined);
-      await write(store, '/g', noise(2 * PIECE, 2));
-      t.ok(same(await read(store, '/g'), noise(2 * PIECE, 2)));
+      await write(store, '/g', noise(2 * CHUNK, 2));
+      t.ok(same(await read(store, '/g'), noise(2 * CHUNK, 2)));
     });
     await within(place, OPTIONS, async (store) => {
-      t.ok(same(await read(store, '/g'), noise(2 * PIECE, 2)));
+      t.ok(same(await read(store, '/g'), noise(2 * CHUNK, 2)));
       t.strictSame((await scrub(store)).faults, []);
     });
   },
@@ -385,12 +385,12 @@ t.test(
 t.test("what another's flush lost is not told as kept", async (t) => {
   const { place } = await storeOf(t, OPTIONS, 0);
   await within(place, OPTIONS, async (store) => {
-    await write(store, '/f', noise(2 * PIECE, 1));
+    await write(store, '/f', noise(2 * CHUNK, 1));
     const tx = store.begin();
     // So much that most of it is in the segment that both share by now, and not flushed.
     await tx.write('/large', 'content', noise(20_000_000, 2));
     await answering('datasync', refusing('EIO'), async () => {
-      t.equal(await codeOf(write(store, '/g', noise(2 * PIECE, 3))), 'REGALIA_IO');
+      t.equal(await codeOf(write(store, '/g', noise(2 * CHUNK, 3))), 'REGALIA_IO');
     });
     t.equal(await codeOf(tx.commit()), 'REGALIA_IO');
     t.equal(store.snapshot().entry('/large'), undefined);

@@ -1,5 +1,5 @@
 /**
- * Long reads, by workers and without: any range is the same range of the bytes, holes, compressed pieces and all; a
+ * Long reads, by workers and without: any range is the same range of the bytes, holes, compressed chunks and all; a
  * copy that is damaged anywhere is passed over and told, and never handed out; what was handed out is the caller's.
  */
 import {
@@ -16,7 +16,7 @@ import t from 'tap';
 import type { Core } from '../../src/commit/core.js';
 import { concatBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError, type Regalia, type RegaliaOptions } from '../../src/index.js';
-import type { Pieces } from '../../src/volumes/chunk-store.js';
+import type { ChunkStore } from '../../src/volumes/chunk-store.js';
 import { noise } from '../chunks/setup.js';
 import { prose } from './frames.js';
 import { within } from './setup.js';
@@ -135,7 +135,7 @@ for (const workers of [0, 2]) {
     const place = folderOf(t);
     const options = { ...MIRRORED, workers };
     const volumes = [path.join(place, 'volumes', '1'), `${place}-2`];
-    // By where the bit was flipped: each piece is read from the one volume or the other first.
+    // By where the bit was flipped: each chunk is read from the one volume or the other first.
     const told = new Map<number, number>();
     await within(place, options, async (store) => {
       await store.addVolume(volumes[1] as string);
@@ -145,9 +145,9 @@ for (const workers of [0, 2]) {
       for (const share of SHARES) {
         const mend = flip(volume, share);
         await within(place, options, async (store) => {
-          const pieces = (store as unknown as { core: Core }).core.blocks.pieces as Pieces;
+          const chunks = (store as unknown as { core: Core }).core.blocks.chunks as ChunkStore;
           let faults = 0;
-          pieces.onFault = () => faults++;
+          chunks.onFault = () => faults++;
           for (let i = 0; i < 2; i++) {
             if (!same(await handle(store).bytes(), BYTES)) t.fail(`${share} of ${volume}`);
           }

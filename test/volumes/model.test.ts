@@ -1,6 +1,6 @@
 /**
  * Contents on volumes that come and go, against plain bytes: whole writes, parts, appends, truncations, ranges, forks
- * and merges, on three volumes and two copies of each piece, of which one volume at the most is away at any time.
+ * and merges, on three volumes and two copies of each chunk, of which one volume at the most is away at any time.
  */
 import { renameSync } from 'node:fs';
 import path from 'node:path';

@@ -3,7 +3,7 @@
  * their own, stripes take turns. The hashes are those of seeded bytes, so that each figure is the same in every run.
  */
 import t from 'tap';
-import type { PieceCare, Redundancy } from '../../src/blocks/chunk-home.js';
+import type { ChunkCare, Redundancy } from '../../src/blocks/chunk-home.js';
 import { type Candidate, copiesOf, inPreference } from '../../src/volumes/placement.js';
 import type { VolumeEntry } from '../../src/volumes/registry.js';
 import { createVolume } from '../../src/volumes/volume-folder.js';
@@ -11,8 +11,8 @@ import { VolumeSet } from '../../src/volumes/volume-set.js';
 import { noise } from '../chunks/setup.js';
 import { folderOf, IDS } from './setup.js';
 
-const PIECES = 20_000;
-const addresses = Array.from({ length: PIECES }, (_, i) => noise(33, i * 7_919 + 1));
+const CHUNKS = 20_000;
+const addresses = Array.from({ length: CHUNKS }, (_, i) => noise(33, i * 7_919 + 1));
 const NONE: Redundancy = { kind: 'none' };
 const MIRRORED: Redundancy = { kind: 'mirrored', copies: 2 };
 const STRIPED: Redundancy = { kind: 'striped' };
@@ -21,7 +21,7 @@ function volumesOf(...weights: number[]): Candidate[] {
   return weights.map((weight, i) => ({ number: i + 1, id: noise(16, i + 100), weight }));
 }
 
-function careOf(redundancy: Redundancy, content: number, index = 0): PieceCare {
+function careOf(redundancy: Redundancy, content: number, index = 0): ChunkCare {
   return { level: 0, redundancy, content, index };
 }
 
@@ -43,7 +43,7 @@ function byContent(volumes: readonly Candidate[]): number[][] {
   );
 }
 
-t.test('shares follow weights, by pieces and by contents', async (t) => {
+t.test('shares follow weights, by chunks and by contents', async (t) => {
   for (const weights of [
     [1, 1, 1],
     [1, 2, 5],
@@ -61,7 +61,7 @@ t.test('shares follow weights, by pieces and by contents', async (t) => {
   }
 });
 
-t.test('every order has each volume once, and is the same for the same piece', async (t) => {
+t.test('every order has each volume once, and is the same for the same chunk', async (t) => {
   const volumes = volumesOf(1, 2, 3, 4, 5);
   for (const redundancy of [NONE, MIRRORED, STRIPED]) {
     for (const [i, order] of byAddress(volumes, redundancy).slice(0, 2_000).entries()) {
@@ -97,7 +97,7 @@ t.test('a volume that is added takes its share, and nothing moves between others
       }
       const weights = all.map(({ weight }) => weight);
       const expected = (weights[3] as number) / weights.reduce((a, b) => a + b);
-      t.ok(Math.abs(moved / PIECES - expected) < 0.015, `${moved} moved`);
+      t.ok(Math.abs(moved / CHUNKS - expected) < 0.015, `${moved} moved`);
     }
   }
 });
@@ -110,10 +110,10 @@ t.test('a weight that is raised draws to its volume, and from no other to anothe
     moved++;
     if (first !== 2) t.fail(`${i} moved to ${first}`);
   }
-  t.ok(Math.abs(moved / PIECES - (3 / 5 - 1 / 3)) < 0.015, `${moved} moved`);
+  t.ok(Math.abs(moved / CHUNKS - (3 / 5 - 1 / 3)) < 0.015, `${moved} moved`);
 });
 
-t.test('all pieces of a content that is kept once lie together', async (t) => {
+t.test('all chunks of a content that is kept once lie together', async (t) => {
   const volumes = volumesOf(1, 2, 1);
   for (let content = 0; content < 100; content++) {
     const orders = addresses

@@ -11,7 +11,7 @@ import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { RegaliaError } from '../../src/ground/errors.js';
 import { Codec, compress } from '../../src/volumes/codec.js';
 import { Pool } from '../../src/volumes/pool.js';
-import type { Decoded, StoredPiece } from '../../src/volumes/tasks.js';
+import type { Decoded, StoredChunk } from '../../src/volumes/tasks.js';
 import { noise, prose } from './frames.js';
 
 type Way = 'exit' | 'throw' | 'memory';
@@ -21,13 +21,13 @@ const MIB = 1_048_576;
 const PAST_WARM_UP = 5 * MIB;
 
 function mixed(total: number): Uint8Array[] {
-  const pieces: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   for (let bytes = 0, i = 0; bytes < total; i++) {
     const length = [1, 700, 65_536, 30_000, 262_144, 4_096][i % 6];
-    pieces.push(i % 4 === 2 ? noise(length, i + 1) : prose(length, i + 1));
+    chunks.push(i % 4 === 2 ? noise(length, i + 1) : prose(length, i + 1));
     bytes += length;
   }
-  return pieces;
+  return chunks;
 }
 
 /** Starts workers that die of a task, `deaths` times, and then ones that live. */
@@ -43,36 +43,36 @@ function dying(way: Way, after: number, deaths: number): () => Worker {
   };
 }
 
-async function storedPieces(pool: Pool, pieces: Uint8Array[]): Promise<StoredPiece[]> {
+async function storedChunks(pool: Pool, chunks: Uint8Array[]): Promise<StoredChunk[]> {
   const [stored, addresses] = await Promise.all([
-    pool.compress(pieces, 1),
-    pool.hash(pieces, SHA256),
+    pool.compress(chunks, 1),
+    pool.hash(chunks, SHA256),
   ]);
   return stored.map((each, i) => ({
     ...each,
-    plainLength: pieces[i].length,
+    plainLength: chunks[i].length,
     address: addresses[i] as Address,
   }));
 }
 
 /** All three tasks, each beside what one call on this thread gives. */
-async function exercise(t: Test, pool: Pool, pieces: Uint8Array[]): Promise<void> {
-  const stored = await storedPieces(pool, pieces);
+async function exercise(t: Test, pool: Pool, chunks: Uint8Array[]): Promise<void> {
+  const stored = await storedChunks(pool, chunks);
   for (const [i, { codec, stored: bytes }] of stored.entries()) {
-    const expected = compress(pieces[i], 1);
+    const expected = compress(chunks[i], 1);
     if (codec !== expected.codec || !equalBytes(bytes, expected.stored)) t.fail(`stored ${i}`);
-    if (codec === Codec.plain && bytes !== pieces[i]) t.fail(`${i} came back as a copy`);
+    if (codec === Codec.plain && bytes !== chunks[i]) t.fail(`${i} came back as a copy`);
   }
   const blocks = await pool.decode(stored);
-  t.equal(blocks.length, pieces.length);
+  t.equal(blocks.length, chunks.length);
   for (const [i, block] of blocks.entries()) {
-    if (!sameContent(block, pieces[i])) t.fail(`block ${i} differs`);
+    if (!sameContent(block, chunks[i])) t.fail(`block ${i} differs`);
   }
   t.equal(pool.queuedBytes, 0);
 }
 
-function sameContent(block: Decoded, piece: Uint8Array): boolean {
-  return block instanceof Uint8Array && equalBytes(block.subarray(BLOCK_HEADER), piece);
+function sameContent(block: Decoded, chunk: Uint8Array): boolean {
+  return block instanceof Uint8Array && equalBytes(block.subarray(BLOCK_HEADER), chunk);
 }
 
 for (const workers of [0, 1, 3]) {
@@ -139,15 +139,15 @@ t.test('a worker that is killed from outside loses nothing', async (t) => {
       return workers.at(-1) as Worker;
     },
   });
-  const pieces = mixed(3 * PAST_WARM_UP);
-  const working = exercise(t, pool, pieces);
+  const chunks = mixed(3 * PAST_WARM_UP);
+  const working = exercise(t, pool, chunks);
   for (let killed = 0; killed < 2; ) {
     await setTimeout(10);
     if (workers.length > killed) await workers[killed++].terminate();
   }
   await working;
   t.ok(workers.length > 2, `${workers.length} were started`);
-  await exercise(t, pool, pieces);
+  await exercise(t, pool, chunks);
   await pool.close();
 });
 
@@ -183,30 +183,30 @@ t.test('after three deaths in a row all is done on the calling thread', async (t
 
 t.test('a task that fails there and here is REGALIA_WORKER', async (t) => {
   const expected = { code: 'REGALIA_WORKER', retryable: true, outcome: 'none' };
-  const pieces = mixed(PAST_WARM_UP);
+  const chunks = mixed(PAST_WARM_UP);
   for (const start of [dying('throw', 9, 1), dying('exit', 9, 1), dying('exit', 0, 0)]) {
     const pool = new Pool({ workers: 1, start });
-    const stored = await storedPieces(pool, pieces);
+    const stored = await storedChunks(pool, chunks);
     const address = stored[0].address.slice();
     address[0] = 9;
     await t.rejects(pool.decode([...stored, { ...stored[2], address }]), expected);
-    await exercise(t, pool, pieces);
+    await exercise(t, pool, chunks);
     await pool.close();
   }
 });
 
 t.test('an input that cannot be sent is REGALIA_WORKER, and the pool goes on', async (t) => {
   const pool = new Pool({ workers: 1 });
-  const pieces = mixed(PAST_WARM_UP);
+  const chunks = mixed(PAST_WARM_UP);
   const unreadable = {
     length: 70_000,
     get 0(): number {
       throw new Error('detached');
     },
   } as unknown as Uint8Array;
-  const broken = pool.compress([...pieces, unreadable], 3);
+  const broken = pool.compress([...chunks, unreadable], 3);
   await t.rejects(broken, { code: 'REGALIA_WORKER', cause: { message: 'detached' } });
-  await exercise(t, pool, pieces);
+  await exercise(t, pool, chunks);
   await pool.close();
 });
 
@@ -221,10 +221,10 @@ t.test('an option that is wrong is told as such, through workers too', async (t)
 });
 
 for (const workers of [0, 2]) {
-  t.test(`${workers} workers: a damaged piece is an error in its place`, async (t) => {
+  t.test(`${workers} workers: a damaged chunk is an error in its place`, async (t) => {
     const pool = new Pool({ workers });
-    const pieces = mixed(PAST_WARM_UP);
-    const stored = await storedPieces(pool, pieces);
+    const chunks = mixed(PAST_WARM_UP);
+    const stored = await storedChunks(pool, chunks);
     const flipped = stored[2].stored.slice();
     flipped[40_000] ^= 1;
     stored[2] = { ...stored[2], stored: flipped };
@@ -234,7 +234,7 @@ for (const workers of [0, 2]) {
     stored[8] = { ...stored[8], codec: 9 };
     const decoded = await pool.decode(stored);
     const codes = decoded.map((each) => (each instanceof RegaliaError ? each.code : ''));
-    const expected = pieces.map(() => '');
+    const expected = chunks.map(() => '');
     expected[2] = 'REGALIA_CORRUPT';
     expected[3] = 'REGALIA_CORRUPT';
     expected[4] = 'REGALIA_FORMAT';
@@ -242,7 +242,7 @@ for (const workers of [0, 2]) {
     expected[8] = 'REGALIA_FORMAT';
     t.strictSame(codes, expected);
     const fault = decoded[2] as RegaliaError<'REGALIA_CORRUPT'>;
-    t.match(fault.data, { what: 'piece', expected: /^sha256:/, actual: /^sha256:/ });
+    t.match(fault.data, { what: 'chunk', expected: /^sha256:/, actual: /^sha256:/ });
     await pool.close();
   });
 }
@@ -266,9 +266,9 @@ t.test('close rejects what is under way, and what comes after', async (t) => {
 
 t.test('what is queued is counted until it is answered', async (t) => {
   const pool = new Pool({ workers: 1 });
-  const pieces = mixed(PAST_WARM_UP);
-  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const all = [pool.compress(pieces, 1), pool.compress(pieces, 1)];
+  const chunks = mixed(PAST_WARM_UP);
+  const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  const all = [pool.compress(chunks, 1), pool.compress(chunks, 1)];
   t.equal(pool.queuedBytes, 2 * size);
   await Promise.all(all);
   t.equal(pool.queuedBytes, 0);
@@ -289,8 +289,8 @@ t.test('a pool that was not closed lets the process end, but not before its answ
   const program = `
     import { Pool } from ${url('../../src/volumes/pool.js')};
     const pool = new Pool({ workers: 2 });
-    const pieces = Array.from({ length: 100 }, (_, i) => new Uint8Array(65_536).fill(i));
-    const all = await pool.compress(pieces, 3);
+    const chunks = Array.from({ length: 100 }, (_, i) => new Uint8Array(65_536).fill(i));
+    const all = await pool.compress(chunks, 3);
     console.log(all.length, pool.workers);
   `;
   const child = spawnSync(process.execPath, ['--input-type=module', '-e', program], {

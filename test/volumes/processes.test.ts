@@ -11,7 +11,7 @@ import type { Regalia } from '../../src/index.js';
 import { segmentFile, segmentsIn } from '../../src/volumes/volume-folder.js';
 import { noise } from '../chunks/setup.js';
 import { scrub } from '../upkeep/stores.js';
-import { folderOf, OPTIONS, PIECE, read, segmentBytes, within, write } from './setup.js';
+import { CHUNK, folderOf, OPTIONS, read, segmentBytes, within, write } from './setup.js';
 
 const child = fileURLToPath(new URL('./writer-child.js', import.meta.url));
 
@@ -36,14 +36,14 @@ function run(
   });
 }
 
-function contentOf(name: string, i: number, pieces: number): Uint8Array {
-  return noise(pieces * PIECE + i, name.charCodeAt(0) * 1_000 + i);
+function contentOf(name: string, i: number, chunks: number): Uint8Array {
+  return noise(chunks * CHUNK + i, name.charCodeAt(0) * 1_000 + i);
 }
 
 /** Whether an entry of the child's has the bytes that it shall; undefined where it is not there. */
-async function right(store: Regalia, name: string, i: number, pieces: number) {
+async function right(store: Regalia, name: string, i: number, chunks: number) {
   const found = await read(store, `/${name}/${i}`);
-  return found && Buffer.compare(found, contentOf(name, i, pieces)) === 0;
+  return found && Buffer.compare(found, contentOf(name, i, chunks)) === 0;
 }
 
 t.test(
@@ -107,17 +107,17 @@ t.test('a process that is killed leaves what it acknowledged, and nothing by hal
   const place = path.join(folderOf(t), 'store');
   await within(place, OPTIONS, async () => {});
   // 6 MiB a content: a kill some time behind an acknowledgement is within the write of the next one.
-  const pieces = 400;
+  const chunks = 400;
   for (const [round, delayMs] of [0, 10, 40].entries()) {
     const name = String.fromCharCode(97 + round);
-    const { told, signal } = await run([place, name, 40, pieces], { after: 1, delayMs });
+    const { told, signal } = await run([place, name, 40, chunks], { after: 1, delayMs });
     t.equal(signal, 'SIGKILL');
     t.ok(told >= 1 && told < 40, `${told} told`);
     await within(place, OPTIONS, async (store) => {
-      for (let i = 0; i < told; i++) t.equal(await right(store, name, i, pieces), true, `${i}`);
+      for (let i = 0; i < told; i++) t.equal(await right(store, name, i, chunks), true, `${i}`);
       // One more may have landed whole, untold.
-      t.not(await right(store, name, told, pieces), false);
-      t.equal(await right(store, name, told + 1, pieces), undefined);
+      t.not(await right(store, name, told, chunks), false);
+      t.equal(await right(store, name, told + 1, chunks), undefined);
       t.strictSame((await scrub(store)).faults, []);
       await write(store, `/after/${round}`, contentOf('z', round, 3));
       t.equal((await store.volumes())[0]?.state, 'online');
@@ -134,15 +134,15 @@ t.test('a process that is killed leaves what it acknowledged, and nothing by hal
 t.test('files that are in the way of new segments are passed over', async (t) => {
   const place = path.join(folderOf(t), 'store');
   const volume = path.join(place, 'volumes', '1');
-  await within(place, OPTIONS, (store) => write(store, '/f', noise(PIECE, 1)));
+  await within(place, OPTIONS, (store) => write(store, '/f', noise(CHUNK, 1)));
   const last = Math.max(...(await segmentsIn(volume)).keys());
   // As after a power cut that undid the numbers that were given out.
   const inTheWay = [1, 2, 3].map((i) => path.join(volume, segmentFile(last + i)));
   for (const file of inTheWay) writeFileSync(file, 'torn');
   await within(place, OPTIONS, async (store) => {
-    await write(store, '/g', noise(PIECE, 2));
+    await write(store, '/g', noise(CHUNK, 2));
     const found = await read(store, '/g');
-    t.ok(found && Buffer.compare(found, noise(PIECE, 2)) === 0);
+    t.ok(found && Buffer.compare(found, noise(CHUNK, 2)) === 0);
     t.strictSame((await scrub(store)).faults, []);
   });
   for (const size of [...(await segmentsIn(volume)).values()].slice(1, 4)) t.equal(size, 4);

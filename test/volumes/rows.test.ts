@@ -1,5 +1,5 @@
 /**
- * Rows of volumes: of pieces and of the registry. They round-trip; every flipped bit, cut and lie is refused by code.
+ * Rows of volumes: of chunks and of the registry. They round-trip; every flipped bit, cut and lie is refused by code.
  */
 import fc from 'fast-check';
 import t from 'tap';
@@ -9,10 +9,10 @@ import { openMemory } from '../../src/engine/memory.js';
 import { ByteWriter, equalBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import {
+  type ChunkRow,
   COPIES_MAX,
-  decodePieceRow,
-  encodePieceRow,
-  type PieceRow,
+  decodeChunkRow,
+  encodeChunkRow,
   STORED_MAX,
 } from '../../src/volumes/chunk-row.js';
 import {
@@ -38,7 +38,7 @@ const place = fc.record({
   segment: fc.nat(2 ** 32 - 1),
   offset: fc.integer({ min: 64, max: 2 ** 47 }),
 });
-const pieceRow: fc.Arbitrary<PieceRow> = fc.record({
+const chunkRow: fc.Arbitrary<ChunkRow> = fc.record({
   address,
   plainLength: fc.integer({ min: 1, max: 1_048_576 }),
   codec: fc.nat(255),
@@ -52,36 +52,36 @@ const pieceRow: fc.Arbitrary<PieceRow> = fc.record({
 });
 const number = fc.integer({ min: 1, max: 2 ** 32 - 1 });
 
-t.test('rows of pieces round-trip', async () => {
-  const property = fc.property(number, pieceRow, (number, piece) => {
-    const found = decodePieceRow(number, encodePieceRow(number, piece));
+t.test('rows of chunks round-trip', async () => {
+  const property = fc.property(number, chunkRow, (number, chunk) => {
+    const found = decodeChunkRow(number, encodeChunkRow(number, chunk));
     return (
-      equalBytes(found.address, piece.address) &&
-      found.plainLength === piece.plainLength &&
-      found.codec === piece.codec &&
-      found.storedLength === piece.storedLength &&
-      found.condemned === piece.condemned &&
-      JSON.stringify(found.coded) === JSON.stringify(piece.coded) &&
-      JSON.stringify(found.copies) === JSON.stringify(piece.copies)
+      equalBytes(found.address, chunk.address) &&
+      found.plainLength === chunk.plainLength &&
+      found.codec === chunk.codec &&
+      found.storedLength === chunk.storedLength &&
+      found.condemned === chunk.condemned &&
+      JSON.stringify(found.coded) === JSON.stringify(chunk.coded) &&
+      JSON.stringify(found.copies) === JSON.stringify(chunk.copies)
     );
   });
   fc.assert(property, { numRuns: 500, seed });
 });
 
 t.test(
-  'a row of a piece that is flipped, cut, grown or under another number is refused',
+  'a row of a chunk that is flipped, cut, grown or under another number is refused',
   async (t) => {
-    const [piece] = fc.sample(pieceRow, { numRuns: 1, seed }) as [PieceRow];
-    const row = encodePieceRow(9, {
-      ...piece,
+    const [chunk] = fc.sample(chunkRow, { numRuns: 1, seed }) as [ChunkRow];
+    const row = encodeChunkRow(9, {
+      ...chunk,
       copies: [{ volume: 3, segment: 500, offset: 99_999 }],
     });
     for (const { at, bytes } of flips(row)) {
-      const code = codeOfCall(() => decodePieceRow(9, bytes));
+      const code = codeOfCall(() => decodeChunkRow(9, bytes));
       if (!BAD.test(code)) t.fail(`byte ${at}: ${code}`);
     }
     for (let length = 0; length < row.length; length++) {
-      const code = codeOfCall(() => decodePieceRow(9, row.subarray(0, length)));
+      const code = codeOfCall(() => decodeChunkRow(9, row.subarray(0, length)));
       if (!BAD.test(code)) t.fail(`${length} bytes: ${code}`);
     }
     const grown = Uint8Array.of(...row, 0);
@@ -91,7 +91,7 @@ t.test(
       [9, grown],
     ] as const) {
       t.equal(
-        codeOfCall(() => decodePieceRow(number, bytes)),
+        codeOfCall(() => decodeChunkRow(number, bytes)),
         'REGALIA_CORRUPT',
       );
     }
@@ -104,16 +104,16 @@ t.test('bytes of any kind under a right checksum are a row, or malformed', async
       fc.uint8Array({ maxLength: 120 }),
       // A row of ours with some bytes changed and its checksum made right.
       fc
-        .tuple(pieceRow, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 4 }))
-        .map(([piece, edits]) => {
-          const body = openRow('pieces', 5, encodePieceRow(5, piece)).slice();
+        .tuple(chunkRow, fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { maxLength: 4 }))
+        .map(([chunk, edits]) => {
+          const body = openRow('chunks', 5, encodeChunkRow(5, chunk)).slice();
           for (const [at, byte] of edits) body[at % body.length] = byte;
           return body;
         }),
     ),
     (body) => {
       try {
-        const found = decodePieceRow(5, sealRow('pieces', 5, body));
+        const found = decodeChunkRow(5, sealRow('chunks', 5, body));
         return (
           found.plainLength >= 1 &&
           found.storedLength >= 1 &&
@@ -128,16 +128,16 @@ t.test('bytes of any kind under a right checksum are a row, or malformed', async
   fc.assert(property, { numRuns: 3_000, seed });
 });
 
-t.test('the bounds of a row of a piece', async (t) => {
-  const sound: PieceRow = {
+t.test('the bounds of a row of a chunk', async (t) => {
+  const sound: ChunkRow = {
     address: Uint8Array.of(1, ...noise(32, 1)),
     plainLength: 1_048_576,
     codec: 1,
     storedLength: STORED_MAX,
     copies: [],
   };
-  const code = (piece: PieceRow): string =>
-    codeOfCall(() => decodePieceRow(5, encodePieceRow(5, piece)));
+  const code = (chunk: ChunkRow): string =>
+    codeOfCall(() => decodeChunkRow(5, encodeChunkRow(5, chunk)));
   t.equal(code(sound), 'done');
   for (const wrong of [
     { plainLength: 0 },
@@ -154,7 +154,7 @@ t.test('the bounds of a row of a piece', async (t) => {
     segment: 1,
     offset: 64,
   }));
-  t.throws(() => encodePieceRow(5, { ...sound, copies: many }), /assertion failed/);
+  t.throws(() => encodeChunkRow(5, { ...sound, copies: many }), /assertion failed/);
 });
 
 // The registry.

@@ -43,7 +43,7 @@ import {
   sealedHead,
 } from './setup.js';
 
-const PIECE_KIND = 1;
+const CHUNK_KIND = 1;
 
 /** A segment of these records, and what reads it. */
 async function segmentOf(folder: string, records: readonly SegmentRecord[]) {
@@ -141,7 +141,7 @@ t.test('a record in another place than its own is refused', async (t) => {
 t.test('headers that lie under a right checksum are refused by what they say', async (t) => {
   t.match(decodeRecordHead(sealedHead({}, crc32, 64), IDS, 64), { storedLength: 100 });
   const lies = [
-    { storedLength: (STORED_LIMITS[PIECE_KIND] as number) + 1 },
+    { storedLength: (STORED_LIMITS[CHUNK_KIND] as number) + 1 },
     { storedLength: 2 ** 31 },
     { storedLength: 2 ** 32 - 1 },
     { kind: 0 },

@@ -47,12 +47,12 @@ export function* flips(
 
 export const IDS: SegmentIds = { volume: noise(16, 1), replica: noise(16, 2), number: 7 };
 
-/** A record of a piece as it would be made of these stored bytes. */
+/** A record of a chunk as it would be made of these stored bytes. */
 export function recordOf(stored: Uint8Array): SegmentRecord {
   const digest = new Uint8Array(32);
   sha256Into(stored, digest, 0);
   const head = {
-    kind: RecordKind.piece,
+    kind: RecordKind.chunk,
     codec: 0,
     algorithm: 1 as const,
     plainLength: stored.length,
@@ -138,10 +138,10 @@ export function gate(): { open: () => void; opened: Promise<void> } {
   return { open, opened };
 }
 
-/** Contents, in pieces of 16 KiB, that always leave metadata. */
-export const PIECE = 16_384;
+/** Contents, in chunks of 16 KiB, that always leave metadata. */
+export const CHUNK = 16_384;
 export const OPTIONS = {
-  default: { inlineMax: 64, chunking: { kind: 'fixed', bytes: PIECE } },
+  default: { inlineMax: 64, chunking: { kind: 'fixed', bytes: CHUNK } },
   workers: 0,
 } as const satisfies RegaliaOptions;
 export const MIRRORED = {

@@ -19,10 +19,10 @@ import { noise } from '../chunks/setup.js';
 import { codeOf } from '../store/setup.js';
 import { scrub } from '../upkeep/stores.js';
 import {
+  CHUNK,
   folderOf,
   MIRRORED,
   OPTIONS,
-  PIECE,
   read,
   replaceFolder,
   segmentBytes,
@@ -88,9 +88,9 @@ t.test('a new store has one volume within, and is told of others', async (t) => 
     t.match(first?.id, /^[0-9a-f]{32}$/);
     t.not(first?.id, second?.id);
     t.ok((second?.freeBytes ?? 0) > 0);
-    await write(store, '/f', noise(40 * PIECE, 1));
+    await write(store, '/f', noise(40 * CHUNK, 1));
     const bytes = (await store.volumes()).map((info) => info.bytes ?? 0);
-    t.ok(bytes[0] + bytes[1] > 40 * PIECE);
+    t.ok(bytes[0] + bytes[1] > 40 * CHUNK);
   });
   const memory = await Regalia.memory();
   t.strictSame(await memory.volumes(), []);
@@ -100,12 +100,12 @@ t.test('a new store has one volume within, and is told of others', async (t) => 
 
 t.test('mirrored contents are read while either volume is away', async (t) => {
   const { place, a, b, first } = await twoVolumes(t, MIRRORED);
-  const contents = new Map([1, 2, 3].map((i) => [`/f${i}`, noise(i * 9 * PIECE + i, i)]));
+  const contents = new Map([1, 2, 3].map((i) => [`/f${i}`, noise(i * 9 * CHUNK + i, i)]));
   await within(place, MIRRORED, async (store) => {
     for (const [key, bytes] of contents) await write(store, key, bytes);
   });
   t.equal(segmentBytes(a) - segmentBytes(b), 0);
-  t.ok(segmentBytes(a) > 54 * PIECE);
+  t.ok(segmentBytes(a) > 54 * CHUNK);
   t.equal(segmentBytes(first), 0);
   for (const away of [a, b]) {
     renameSync(away, `${away}.away`);
@@ -122,10 +122,10 @@ t.test('mirrored contents are read while either volume is away', async (t) => {
 
 t.test('mirrored contents are read when a volume goes while the store is open', async (t) => {
   const { place, a, b } = await twoVolumes(t, MIRRORED);
-  const bytes = noise(9 * PIECE, 1);
+  const bytes = noise(9 * CHUNK, 1);
   await within(place, MIRRORED, (store) => write(store, '/f', bytes));
   for (const [i, away] of [a, b].entries()) {
-    const more = noise(5 * PIECE, 2 + i);
+    const more = noise(5 * CHUNK, 2 + i);
     await within(place, MIRRORED, async (store) => {
       renameSync(away, `${away}.away`);
       t.ok(same(await read(store, '/f'), bytes), path.basename(away));
@@ -139,7 +139,7 @@ t.test('mirrored contents are read when a volume goes while the store is open', 
 for (const when of ['before the store is opened', 'while it is open']) {
   t.test(`a content on a volume that goes ${when} is missed by name`, async (t) => {
     const { place, a, b, first } = await twoVolumes(t, OPTIONS);
-    const bytes = noise(9 * PIECE, 1);
+    const bytes = noise(9 * CHUNK, 1);
     await within(place, OPTIONS, (store) => write(store, '/f', bytes));
     const away = segmentBytes(a) > 0 ? a : b;
     t.equal(segmentBytes(a, b, first), segmentBytes(away), 'all of it lies on one volume');
@@ -165,21 +165,21 @@ t.test('a volume that comes back is written to again', async (t) => {
   const { place, a, b } = await twoVolumes(t, MIRRORED);
   renameSync(a, `${a}.away`);
   await within(place, MIRRORED, async (store) => {
-    await write(store, '/f', noise(9 * PIECE, 1));
+    await write(store, '/f', noise(9 * CHUNK, 1));
     const before = segmentBytes(b);
-    t.ok(before > 9 * PIECE, 'the other one takes it alone');
+    t.ok(before > 9 * CHUNK, 'the other one takes it alone');
     renameSync(`${a}.away`, a);
-    await write(store, '/g', noise(9 * PIECE, 2));
-    t.ok(segmentBytes(a) > 9 * PIECE, 'though nobody has looked for it');
+    await write(store, '/g', noise(9 * CHUNK, 2));
+    t.ok(segmentBytes(a) > 9 * CHUNK, 'though nobody has looked for it');
     t.match(await states(store), { a: 'online' });
-    t.ok(segmentBytes(b) - before > 9 * PIECE);
+    t.ok(segmentBytes(b) - before > 9 * CHUNK);
   });
 });
 
 t.test('a volume that comes back with old contents is stale, read and not written', async (t) => {
   const { folder, place, a, b } = await twoVolumes(t, MIRRORED);
   const old = path.join(folder, 'old');
-  const [one, two, three] = [1, 2, 3].map((i) => noise(9 * PIECE, i)) as [Buffer, Buffer, Buffer];
+  const [one, two, three] = [1, 2, 3].map((i) => noise(9 * CHUNK, i)) as [Buffer, Buffer, Buffer];
   await within(place, MIRRORED, (store) => write(store, '/f', one));
   cpSync(a, old, { recursive: true });
   await within(place, MIRRORED, (store) => write(store, '/g', two));
@@ -205,10 +205,10 @@ t.test('an old handle that begins to write does not make an old copy look right'
   const { folder, place, a } = await twoVolumes(t, MIRRORED);
   const old = path.join(folder, 'old');
   const late = await Regalia.open(place, MIRRORED);
-  await within(place, MIRRORED, (store) => write(store, '/1', noise(9 * PIECE, 1)));
+  await within(place, MIRRORED, (store) => write(store, '/1', noise(9 * CHUNK, 1)));
   cpSync(a, old, { recursive: true });
-  await within(place, MIRRORED, (store) => write(store, '/2', noise(9 * PIECE, 2)));
-  await write(late, '/3', noise(9 * PIECE, 3));
+  await within(place, MIRRORED, (store) => write(store, '/2', noise(9 * CHUNK, 2)));
+  await write(late, '/3', noise(9 * CHUNK, 3));
   await late.close();
   await within(place, MIRRORED, async (store) => {
     t.match(await states(store), { a: 'online', b: 'online' });
@@ -220,7 +220,7 @@ t.test('an old handle that begins to write does not make an old copy look right'
 t.test('the same volume at two paths is refused, and is moved if it is at one', async (t) => {
   const { folder, place, a } = await twoVolumes(t, OPTIONS);
   const copy = path.join(folder, 'copy');
-  const bytes = noise(9 * PIECE, 1);
+  const bytes = noise(9 * CHUNK, 1);
   await within(place, OPTIONS, async (store) => {
     await write(store, '/f', bytes);
     cpSync(a, copy, { recursive: true });
@@ -249,7 +249,7 @@ t.test("another store's volume is refused, and told as foreign where it is found
     }
     t.equal((await store.volumes()).length, 3);
     // Both are weighed alike, so that each would be given something.
-    for (let i = 0; i < 20; i++) await write(store, `/f${i}`, noise(2 * PIECE, i + 1));
+    for (let i = 0; i < 20; i++) await write(store, `/f${i}`, noise(2 * CHUNK, i + 1));
   });
   replaceFolder(theirs.a, ours.a);
   const before = readdirSync(ours.a).join();
@@ -264,7 +264,7 @@ t.test("another store's volume is refused, and told as foreign where it is found
       Array.from({ length: 20 }, (_, i) => codeOf(read(store, `/f${i}`))),
     );
     t.strictSame([...new Set(codes)].sort(), ['REGALIA_MISSING', 'done']);
-    for (let i = 0; i < 20; i++) await write(store, `/g${i}`, noise(2 * PIECE, i + 101));
+    for (let i = 0; i < 20; i++) await write(store, `/g${i}`, noise(2 * CHUNK, i + 101));
   });
   t.equal(readdirSync(ours.a).join(), before, 'nothing is written there');
 });
@@ -297,26 +297,26 @@ t.test('folders with other things, and options that make no sense, are refused',
 for (const change of [{ state: 'read-only' }, { weight: 0 }] as const) {
   t.test(`a volume with ${JSON.stringify(change)} is read, and gets nothing new`, async (t) => {
     const { place, a, b } = await twoVolumes(t, MIRRORED);
-    const bytes = noise(9 * PIECE, 1);
+    const bytes = noise(9 * CHUNK, 1);
     await within(place, MIRRORED, async (store) => {
       await write(store, '/f', bytes);
       await store.setVolume(a, change);
       const [, info] = await store.volumes();
       t.match(info, change);
       const before = [segmentBytes(a), segmentBytes(b)] as const;
-      for (let i = 0; i < 5; i++) await write(store, `/g${i}`, noise(9 * PIECE, 10 + i));
+      for (let i = 0; i < 5; i++) await write(store, `/g${i}`, noise(9 * CHUNK, 10 + i));
       t.equal(segmentBytes(a), before[0]);
-      t.ok(segmentBytes(b) > before[1] + 45 * PIECE);
+      t.ok(segmentBytes(b) > before[1] + 45 * CHUNK);
       t.ok(same(await read(store, '/f'), bytes));
     });
     const size = segmentBytes(a);
     await within(place, MIRRORED, async (store) => {
       t.match((await store.volumes())[1], change, 'also when it is opened again');
-      await write(store, '/h', noise(9 * PIECE, 20));
+      await write(store, '/h', noise(9 * CHUNK, 20));
       t.equal(segmentBytes(a), size);
       const id = (await store.volumes())[1]?.id as string;
       await store.setVolume(id, { state: 'online', weight: 1 });
-      await write(store, '/i', noise(9 * PIECE, 21));
+      await write(store, '/i', noise(9 * CHUNK, 21));
       t.ok(segmentBytes(a) > size, 'until it is set so again');
       t.strictSame((await scrub(store)).faults, []);
     });
@@ -330,13 +330,13 @@ t.test(
     await within(place, OPTIONS, async (store) => {
       await store.setVolume(a, { state: 'read-only' });
       await store.setVolume(b, { weight: 0 });
-      const error = await errorOf(write(store, '/f', noise(PIECE, 1)));
+      const error = await errorOf(write(store, '/f', noise(CHUNK, 1)));
       t.match(error, { code: 'REGALIA_VOLUME', data: { reason: /read-only/ } });
       await write(store, '/small', noise(10, 1));
       t.ok(same(await read(store, '/small'), noise(10, 1)));
       await store.setVolume(a, { state: 'online' });
-      await write(store, '/f', noise(PIECE, 1));
-      t.ok(same(await read(store, '/f'), noise(PIECE, 1)));
+      await write(store, '/f', noise(CHUNK, 1));
+      t.ok(same(await read(store, '/f'), noise(CHUNK, 1)));
     });
   },
 );

@@ -38,8 +38,8 @@ function linesOf(result: CollectResult): string[] {
   const { condemned, condemnedBytes, forgotten, compacted, due, deferred } = result;
   const { segments, freedBytes, movedBytes, stuck } = compacted;
   const lines = [
-    `condemned  ${count(condemned)} pieces, ${byteCount(condemnedBytes)}`,
-    `forgotten  ${count(forgotten)} pieces`,
+    `condemned  ${count(condemned)} chunks, ${byteCount(condemnedBytes)}`,
+    `forgotten  ${count(forgotten)} chunks`,
     `freed      ${byteCount(freedBytes)} in ${count(segments)} segments; ${byteCount(movedBytes)} moved`,
   ];
   if (condemned > 0 && due !== undefined) lines.push(`due        ${timeText(due)}`);

@@ -35,7 +35,7 @@ Both take KiB, MiB, GiB and TiB: 1MiB-2MiB. What lies outside the stream is refu
       const found = entry.get(stream);
       if (found === undefined) throw absent('stream', `${stream} at ${keyOf(key)}`);
       if (out.json) await describe(out, entry, stream);
-      else for await (const piece of found.readable({ ...range, signal })) await out.bytes(piece);
+      else for await (const chunk of found.readable({ ...range, signal })) await out.bytes(chunk);
       return 0;
     });
   },

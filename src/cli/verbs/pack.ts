@@ -33,9 +33,9 @@ A pack is the one form for deltas, backups and transport: \`regalia have THEIRS 
       };
       const line = progress('pack');
       let done = from ?? 0;
-      for await (const piece of bucket.export(how)) {
-        await out.bytes(piece);
-        line.update((done += piece.length), undefined, 'bytes');
+      for await (const chunk of bucket.export(how)) {
+        await out.bytes(chunk);
+        line.update((done += chunk.length), undefined, 'bytes');
       }
       return 0;
     });

@@ -60,8 +60,8 @@ async function* counted(
   update: (done: number, total: undefined, unit: 'bytes') => void,
 ): AsyncGenerator<Uint8Array> {
   let done = 0;
-  for await (const piece of source) {
-    const bytes = piece as Uint8Array;
+  for await (const chunk of source) {
+    const bytes = chunk as Uint8Array;
     update((done += bytes.length), undefined, 'bytes');
     yield bytes;
   }

@@ -32,7 +32,7 @@ what the rules ask for: bring back a volume, or add one, and run it again.`,
       const repaired = await store.repair({
         signal,
         restedMs,
-        onProgress: ({ pieces, groups }) => line.update(pieces + groups),
+        onProgress: ({ chunks, groups }) => line.update(chunks + groups),
       });
       line.end();
       await out.row({ ...repaired, ...(index !== undefined && { index }) });
@@ -52,19 +52,19 @@ async function rescan(store: Regalia, signal: AbortSignal, line: Progress): Prom
   return result;
 }
 
-function indexLine({ records, pieces, copies, groups, shards, damaged }: RescanResult): string {
-  const taken = `${count(pieces)} pieces, ${count(copies)} copies, ${count(groups)} groups`;
+function indexLine({ records, chunks, copies, groups, shards, damaged }: RescanResult): string {
+  const taken = `${count(chunks)} chunks, ${count(copies)} copies, ${count(groups)} groups`;
   const rest = `${count(shards)} shards taken in; ${count(damaged)} damaged`;
   return `index     ${count(records)} records read: ${taken}, ${rest}`;
 }
 
 async function noteRepair(out: Output, result: RepairResult): Promise<void> {
-  const { pieces, groups, copiesRestored, shardsRestored, coded, thin, lost } = result;
-  await out.note(`read      ${count(pieces)} pieces, ${count(groups)} groups of shards`);
+  const { chunks, groups, copiesRestored, shardsRestored, coded, thin, lost } = result;
+  await out.note(`read      ${count(chunks)} chunks, ${count(groups)} groups of shards`);
   await out.note(`restored  ${count(copiesRestored)} copies, ${count(shardsRestored)} shards`);
   const made = `${byteCount(coded.bytes)} as ${byteCount(coded.shardBytes)} of shards`;
-  await out.note(`coded     ${count(coded.pieces)} pieces, ${made}`);
+  await out.note(`coded     ${count(coded.chunks)} chunks, ${made}`);
   if (thin > 0) await out.note(`thin      ${count(thin)}: there are too few volumes for the rules`);
-  if (lost > 0) await out.note(`lost      ${count(lost)} pieces have no sound source left here:`);
+  if (lost > 0) await out.note(`lost      ${count(lost)} chunks have no sound source left here:`);
   for (const address of result.lostAddresses) await out.note(`          ${shown(address)}`);
 }

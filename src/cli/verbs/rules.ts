@@ -17,7 +17,7 @@ export default defineVerb({
   details: `
 Without STREAM options set the rule of all streams that have none of their own.
 
-none      a content lies on one volume       striped   piece by piece over all volumes
+none      a content lies on one volume       striped   chunk by chunk over all volumes
 mirrored  on so many volumes                 coded     as shards, any PARITY of which may be
                                                        lost: 4+2 unless told, on 6 volumes
 

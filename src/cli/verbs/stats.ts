@@ -12,7 +12,7 @@ const SIZES = new Set(['inlineBytes', 'referencedBytes', 'bytes', 'freeBytes', '
 
 /** What the sums of contents are called for people. */
 const FIGURES = {
-  plainBytes: 'bytes of all pieces, each once',
+  plainBytes: 'bytes of all chunks, each once',
   storedBytes: 'of them, as compressed',
   redundantBytes: 'that copies, parity and heads add',
   codedBytes: 'stored, that lie in groups of shards',
@@ -58,7 +58,7 @@ function rowOf(contents: ContentStats): object {
 
 /** What contents take, for people: the sums, then volumes, then streams. */
 async function noteContents(out: Output, stats: ContentStats): Promise<void> {
-  await out.note(`\ncontents: ${count(stats.pieces)} pieces, ${count(stats.groups)} groups`);
+  await out.note(`\ncontents: ${count(stats.chunks)} chunks, ${count(stats.groups)} groups`);
   for (const [name, what] of Object.entries(FIGURES)) {
     const figure = byteCount(stats[name as keyof typeof FIGURES]);
     await out.note(`${name.padEnd(16)}${figure.padEnd(12)}${what}`);

@@ -13,7 +13,7 @@ export default defineVerb({
   details: `
 Each fault is told once, and the exit code is 1 if there are any. Contents are read, too,
 every copy and every shard of them, unless --no-contents is given: then only metadata is
-read, and that the store knows of each piece.`,
+read, and that the store knows of each chunk.`,
   options: {
     contents: { type: 'boolean', help: 'read contents: so it is unless told' },
     'no-contents': { type: 'boolean', help: 'read metadata alone' },
@@ -29,7 +29,7 @@ read, and that the store knows of each piece.`,
       const scrub = store.verify({
         signal,
         contents: metadata !== true,
-        pieces: without !== true,
+        chunks: without !== true,
         onProgress: ({ blocks, total }) => line.update(blocks, total),
       });
       let found = 0;

@@ -122,8 +122,8 @@ const drain: Change = async (store, which, { out, signal, progress }) => {
     onProgress: ({ bytes }) => line.update(bytes, undefined, 'bytes'),
   });
   line.end();
-  const { pieces, shards, bytes, stuck } = result;
-  const moved = `${count(pieces)} pieces and ${count(shards)} shards went elsewhere`;
+  const { chunks, shards, bytes, stuck } = result;
+  const moved = `${count(chunks)} chunks and ${count(shards)} shards went elsewhere`;
   const rest = stuck === 0 ? 'it can be removed' : `${count(stuck)} could not go`;
   const { id = volume } = (await infoOf(store, volume)) ?? {};
   await out.row({ id, ...result }, `${moved}, ${byteCount(bytes)}: ${rest}`);
@@ -134,7 +134,7 @@ const remove: Change = async (store, which, { out, options, signal }) => {
   const volume = await volumeOf(store, which);
   const { id = volume, path = which } = (await infoOf(store, volume)) ?? {};
   const { lost } = await store.removeVolume(volume, { lost: options.lost === true, signal });
-  const rest = lost === 0 ? '' : `; ${count(lost)} pieces are lost`;
+  const rest = lost === 0 ? '' : `; ${count(lost)} chunks are lost`;
   await out.row({ id, path, removed: true, lost }, `${shown(path)} is removed${rest}`);
   return lost === 0 ? 0 : 1;
 };
