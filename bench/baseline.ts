@@ -1,6 +1,7 @@
 /**
- * How fast are the rivals alone, on this machine? What raw lmdb, hyperbee and git do with the shared workload, with
- * nothing of ours beside them: the ground on which other benches' ratios stand.
+ * How fast are the rivals alone, on this machine? What raw lmdb, hyperbee and git do with the
+ * shared workload, with nothing of ours beside them: the ground on which other benches' ratios
+ * stand.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { microsecondsEach, sample, sampleTimes } from './harness/sample.js';

@@ -1,7 +1,8 @@
 /**
- * How large are nodes, and how many does the insert of one name rewrite? For real names, and for names that were mined:
- * sorted by name, their boundary hashes ascend, so that hardly any of them ends a node naturally. The tree's own code
- * runs on the memory backend, with records of 100 bytes; nodes of all levels count.
+ * How large are nodes, and how many does the insert of one name rewrite? For real names, and for
+ * names that were mined: sorted by name, their boundary hashes ascend, so that hardly any of them
+ * ends a node naturally. The tree's own code runs on the memory backend, with records of 100 bytes;
+ * nodes of all levels count.
  */
 import { addressText, SHA256 } from '../src/blocks/address.js';
 import { BlockWriter } from '../src/blocks/block-writer.js';
@@ -36,7 +37,10 @@ class MapUnderTest {
   readonly #seen = new Set<string>();
   #top: Node | undefined;
 
-  /** Puts the sorted names, and gives the number of nodes that were written, and how many of them are new. */
+  /**
+   * Puts the sorted names, and gives the number of nodes that were written, and how many of them
+   * are new.
+   */
   async put(sorted: readonly Uint8Array[]): Promise<{ written: number; fresh: number }> {
     await this.#blocks.reserve(20_000);
     const staged: BlockWriter = new BlockWriter(this.#blocks);
@@ -92,7 +96,10 @@ class MapUnderTest {
   }
 }
 
-/** `count` names that sort as their boundary hashes do; `between` more that fall between them likewise. */
+/**
+ * `count` names that sort as their boundary hashes do; `between` more that fall between them
+ * likewise.
+ */
 function mined(count: number, between: number): { kept: Uint8Array[]; added: Uint8Array[] } {
   const span = 2 ** 32 / count;
   const kept: Uint8Array[] = [];

@@ -1,11 +1,12 @@
 /**
- * How fast are contents cut, and what do averages cost? The speed of each twin of the scan, copies included; of the
- * search for zeros; and for each average over real files, how long chunks are and how much of a second version of the
- * same files is new.
+ * How fast are contents cut, and what do averages cost? The speed of each twin of the scan, copies
+ * included; of the search for zeros; and for each average over real files, how long chunks are and
+ * how much of a second version of the same files is new.
  *
- * A version is one stream as an archive would be: files in the order of their paths, each behind 512 bytes that name
- * it. In the second version 4 in 100 files were edited (bytes put in, taken out or overwritten), 1 in 100 is gone and
- * 1 in 100 is new, by the seed. Beside content-defined chunks stand fixed ones of the same average.
+ * A version is one stream as an archive would be: files in the order of their paths, each behind
+ * 512 bytes that name it. In the second version 4 in 100 files were edited (bytes put in, taken out
+ * or overwritten), 1 in 100 is gone and 1 in 100 is new, by the seed. Beside content-defined chunks
+ * stand fixed ones of the same average.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';

@@ -1,9 +1,9 @@
 /**
  * What do compression, its sampler and the pool of workers cost and give, on chunks of real files?
  *
- * Rates of one core are bytes by CPU time, which other work on the machine spoils less than wall time; the speed-up by
- * workers is wall time against the calling thread's, in alternation. The rival is deflate at level 1 of node:zlib, the
- * fastest that every runtime has.
+ * Rates of one core are bytes by CPU time, which other work on the machine spoils less than wall
+ * time; the speed-up by workers is wall time against the calling thread's, in alternation. The
+ * rival is deflate at level 1 of node:zlib, the fastest that every runtime has.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import zlib from 'node:zlib';

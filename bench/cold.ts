@@ -1,7 +1,8 @@
 /**
- * What does a random read cost when nodes must come from the engine, be verified and be parsed? Once with the leaf cold
- * and the inner nodes cached, each leaf read once; once with nothing cached. How much of it hashing is, is measured by
- * verifying the same blocks once more. The operating system has the file in memory; only the process is cold.
+ * What does a random read cost when nodes must come from the engine, be verified and be parsed?
+ * Once with the leaf cold and the inner nodes cached, each leaf read once; once with nothing
+ * cached. How much of it hashing is, is measured by verifying the same blocks once more. The
+ * operating system has the file in memory; only the process is cold.
  */
 import { BlockKind } from '../src/blocks/address.js';
 import { Tree } from '../src/tree/lookup.js';
@@ -19,7 +20,10 @@ const apart = 100;
 /** An id that no block has. */
 const unused = 2 ** 47;
 
-/** One key in each leaf or so, none next to another, in random order; `warm` are one key of each directory. */
+/**
+ * One key in each leaf or so, none next to another, in random order; `warm` are one key of each
+ * directory.
+ */
 function keysApart(count: number, seed: number): { warm: string[]; cold: string[] } {
   const warm: string[] = [];
   const cold: string[] = [];
@@ -61,7 +65,10 @@ async function leafCold(context: Context, folder: string, count: number): Promis
   ];
 }
 
-/** A cache that holds nothing of the store, but has its memory: one node of each pool lies under nobody's id. */
+/**
+ * A cache that holds nothing of the store, but has its memory: one node of each pool lies under
+ * nobody's id.
+ */
 function emptyCache(blocks: NodeCache['blocks'], nodes: readonly ReadBlock[]): NodeCache {
   const cache = new NodeCache(blocks, 4 * mebibyte);
   for (const [address, bytes] of nodes) {

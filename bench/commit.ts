@@ -1,6 +1,7 @@
 /**
- * How long does a commit of one entry take, in a store of a million, and what do many committers at once get done?
- * Durable on both sides: acknowledged means on disk. Ours and the rival's commits alternate one by one.
+ * How long does a commit of one entry take, in a store of a million, and what do many committers at
+ * once get done? Durable on both sides: acknowledged means on disk. Ours and the rival's commits
+ * alternate one by one.
  */
 import { type Actor, actorFromSeed, type Regalia } from '../src/index.js';
 import type { Bench, Context, Row } from './harness/bench.js';

@@ -1,6 +1,7 @@
 /**
- * What do many middling commits cost, in time and in space, all history kept? 100,000 files, shuffled, in durable
- * commits of 1,000. `the data` are the bytes of keys and contents, each file once.
+ * What do many middling commits cost, in time and in space, all history kept? 100,000 files,
+ * shuffled, in durable commits of 1,000. `the data` are the bytes of keys and contents, each file
+ * once.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { storedBytes } from './harness/folder.js';

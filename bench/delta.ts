@@ -1,7 +1,7 @@
 /**
- * How large is the delta that brings a replica 100 scattered changes? Compared with what it must tell at least: the
- * plain bytes of the new nodes from the changed records to the root; and, stricter, those of the changed records and
- * of the new inner nodes, as if no leaf travelled whole.
+ * How large is the delta that brings a replica 100 scattered changes? Compared with what it must
+ * tell at least: the plain bytes of the new nodes from the changed records to the root; and,
+ * stricter, those of the changed records and of the new inner nodes, as if no leaf travelled whole.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { coldBlocks } from './harness/cold-blocks.js';

@@ -1,6 +1,7 @@
 /**
- * What does a diff of 100 scattered changes cost, cold, and how does it grow with the store? Ours is opened anew for
- * each sample, so that no node is cached. The rivals' processes and caches stay warm.
+ * What does a diff of 100 scattered changes cost, cold, and how does it grow with the store? Ours
+ * is opened anew for each sample, so that no node is cached. The rivals' processes and caches stay
+ * warm.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { growth } from './harness/growth.js';

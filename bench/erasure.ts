@@ -1,9 +1,9 @@
 /**
- * How fast are parity shards computed, and lost shards rebuilt? Each twin of the arithmetic, copies in and out of
- * WebAssembly's memory included, on shards of 4 MiB that no processor cache holds.
+ * How fast are parity shards computed, and lost shards rebuilt? Each twin of the arithmetic, copies
+ * in and out of WebAssembly's memory included, on shards of 4 MiB that no processor cache holds.
  *
- * Encoding counts the data that is read, rebuilding the bytes that are rebuilt, by processor time, so that other work
- * on the machine counts less.
+ * Encoding counts the data that is read, rebuilding the bytes that are rebuilt, by processor time,
+ * so that other work on the machine counts less.
  */
 import { type Combine, combinePlain, compiledCombine } from '../src/kernels/gf256-combine.js';
 import { encode, reconstruct } from '../src/kernels/reed-solomon.js';

@@ -1,7 +1,8 @@
 /**
- * How fast is a directory tree imported, beside `git add -A && git commit`, and once more after ten files changed,
- * beside a bare walk of the same tree in Node? Nothing on the disk is touched: ten files count as changed because the
- * store is told another time of them. The tree is read once before the clocks start, so that all find it in memory.
+ * How fast is a directory tree imported, beside `git add -A && git commit`, and once more after ten
+ * files changed, beside a bare walk of the same tree in Node? Nothing on the disk is touched: ten
+ * files count as changed because the store is told another time of them. The tree is read once
+ * before the clocks start, so that all find it in memory.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { importTree } from '../src/fs/import.js';

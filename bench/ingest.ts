@@ -1,7 +1,8 @@
 /**
- * How fast are real files taken in, and how small are they stored, beside restic and borg? Once into a new store, and
- * again after one file in a hundred changed. All read the same copy of up to 2 GiB of /usr, which the system has in its
- * cache; all start anew in each round, and take turns. Processor time stands beside, since it tells what waiting hides.
+ * How fast are real files taken in, and how small are they stored, beside restic and borg? Once
+ * into a new store, and again after one file in a hundred changed. All read the same copy of up to
+ * 2 GiB of /usr, which the system has in its cache; all start anew in each round, and take turns.
+ * Processor time stands beside, since it tells what waiting hides.
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,9 +1,11 @@
 /**
- * Inline or referenced: where should a content lie, by its size? Every size under every threshold (`inlineMax`), each
- * in a store of its own with enough entries for trees of real depth: speeds of writing and reading, bytes stored,
- * hashed, written and sent for a change. From them the crossover of each measure, and the threshold that loses least.
+ * Inline or referenced: where should a content lie, by its size? Every size under every threshold
+ * (`inlineMax`), each in a store of its own with enough entries for trees of real depth: speeds of
+ * writing and reading, bytes stored, hashed, written and sent for a change. From them the crossover
+ * of each measure, and the threshold that loses least.
  *
- * With `--results` the whole matrix is kept as `inline-cells.json`, the answer as `inline.md`, and both as plots.
+ * With `--results` the whole matrix is kept as `inline-cells.json`, the answer as `inline.md`, and
+ * both as plots.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { type Cell, measures, sizes, sizeText, thresholds } from './inline/cells.js';
@@ -29,7 +31,9 @@ async function run(context: Context): Promise<Row[]> {
   return [...crossoverRows(cells), ...formRows(cells), ...lossRows(cells)];
 }
 
-/** Thresholds in the inner loop, so that the cells that one comparison rests on lie near in time. */
+/**
+ * Thresholds in the inner loop, so that the cells that one comparison rests on lie near in time.
+ */
 async function matrix(context: Context): Promise<Cell[]> {
   const cells: Cell[] = [];
   const { seed, scale } = context;

@@ -1,10 +1,12 @@
 /**
- * Which coding of key maps is the fastest for live nodes, and which is the smallest for packs? Lookup, rebuild, edit
- * and size of each coding, on groups of the size of nodes and on whole sets of names.
+ * Which coding of key maps is the fastest for live nodes, and which is the smallest for packs?
+ * Lookup, rebuild, edit and size of each coding, on groups of the size of nodes and on whole sets
+ * of names.
  *
- * Each coding is measured in a process of its own, so that none pays for the others' shapes in V8's inline caches.
- * `node dist/bench/key-maps.js [SCALE]` prints the whole table; the bench proper gives the rows of 36 names and of
- * whole sets, each with the best coding as ours and the next as rival.
+ * Each coding is measured in a process of its own, so that none pays for the others' shapes in V8's
+ * inline caches. `node dist/bench/key-maps.js [SCALE]` prints the whole table; the bench proper
+ * gives the rows of 36 names and of whole sets, each with the best coding as ours and the next as
+ * rival.
  */
 import { fileURLToPath } from 'node:url';
 import { equalBytes } from '../src/ground/bytes.js';

@@ -1,6 +1,7 @@
 /**
- * How fast is a bulk load in shuffled order, in one transaction that is on disk at the end? Raw lmdb takes transactions
- * of 100,000, which suit it best. Hyperbee gets a tenth of the files, since it slows as it grows.
+ * How fast is a bulk load in shuffled order, in one transaction that is on disk at the end? Raw
+ * lmdb takes transactions of 100,000, which suit it best. Hyperbee gets a tenth of the files, since
+ * it slows as it grows.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { commitOurs, openOurs } from './harness/ours.js';

@@ -1,6 +1,7 @@
 /**
- * How much memory do a bulk load and an import take beyond what is mapped from files? The peak of anonymous resident
- * memory, the process itself included, polled while they run; each in a process of its own.
+ * How much memory do a bulk load and an import take beyond what is mapped from files? The peak of
+ * anonymous resident memory, the process itself included, polled while they run; each in a process
+ * of its own.
  */
 
 import { importTree } from '../src/fs/import.js';

@@ -1,6 +1,7 @@
 /**
- * What does the merge of two forks cost, each with 1,000 scattered changes of its own, and how does it grow with the
- * store? Each sample merges forks of its own, made beforehand; cold means that the store was opened just before.
+ * What does the merge of two forks cost, each with 1,000 scattered changes of its own, and how does
+ * it grow with the store? Each sample merges forks of its own, made beforehand; cold means that the
+ * store was opened just before.
  */
 import type { Regalia } from '../src/index.js';
 import type { Bench, Context, Row } from './harness/bench.js';

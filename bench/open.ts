@@ -1,6 +1,7 @@
 /**
- * How long does it take to open a store of a million entries, and how large is what npm installs for it? Each opening
- * is in the same process, with its first read; the operating system has the file.
+ * How long does it take to open a store of a million entries, and how large is what npm installs
+ * for it? Each opening is in the same process, with its first read; the operating system has the
+ * file.
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';

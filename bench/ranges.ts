@@ -1,8 +1,9 @@
 /**
- * How many reads of 4 KiB a second, at random places of a long content? Misses: the cache of contents is as small as
- * it may be, and each read goes to a part of its own that nothing has read before. Hits: the cache holds the whole
- * content, and all of it was read before. One after another, and sixteen at once; as contents are kept by default,
- * without compression, and in short chunks. The system has the segments in memory.
+ * How many reads of 4 KiB a second, at random places of a long content? Misses: the cache of
+ * contents is as small as it may be, and each read goes to a part of its own that nothing has read
+ * before. Hits: the cache holds the whole content, and all of it was read before. One after
+ * another, and sixteen at once; as contents are kept by default, without compression, and in short
+ * chunks. The system has the segments in memory.
  */
 import { join } from 'node:path';
 import type { RegaliaOptions, Stream } from '../src/index.js';

@@ -1,6 +1,7 @@
 /**
- * How much slower is a random read from 10 million entries than from 10 thousand, everything cached? Loaded in order,
- * which packs raw lmdb's pages as full as they get, and takes a minute instead of many.
+ * How much slower is a random read from 10 million entries than from 10 thousand, everything
+ * cached? Loaded in order, which packs raw lmdb's pages as full as they get, and takes a minute
+ * instead of many.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { commitOurs, mebibyte, openOurs, readOurs, scanOurs } from './harness/ours.js';
@@ -43,7 +44,8 @@ async function run(context: Context): Promise<Row[]> {
   const far = await side(context, many);
   const [nearPairs, farPairs] = [figures(), figures()];
   for (let round = 0; round < rounds; round++) {
-    // One after another within a round, so that a slow minute of the machine does not pass for growth.
+    // One after another within a round, so that a slow minute of the machine does not pass for
+    // growth.
     nearPairs.ours.push(near.ours());
     farPairs.ours.push(far.ours());
     nearPairs.rival.push(near.theirs());

@@ -1,6 +1,7 @@
 /**
- * How fast is the read of a random small stream, from a store whose nodes are all cached? A read here is a key as text
- * to a private copy of the bytes; raw lmdb gives a view that its next read spoils.
+ * How fast is the read of a random small stream, from a store whose nodes are all cached? A read
+ * here is a key as text to a private copy of the bytes; raw lmdb gives a view that its next read
+ * spoils.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { makeOurs, mebibyte, openOurs, readOurs } from './harness/ours.js';

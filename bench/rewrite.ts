@@ -1,7 +1,7 @@
 /**
- * What does a byte in the middle of a large content cost? A commit of its own each, unflushed, in a content of 1 GiB
- * and in one of a sixteenth: the cost should hardly know the size. And how large is the delta that brings it to a
- * replica, at most: the file's chunk and its path.
+ * What does a byte in the middle of a large content cost? A commit of its own each, unflushed, in a
+ * content of 1 GiB and in one of a sixteenth: the cost should hardly know the size. And how large
+ * is the delta that brings it to a replica, at most: the file's chunk and its path.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { mebibyte, openOurs, stream } from './harness/ours.js';

@@ -1,13 +1,15 @@
 /**
- * `npm run bench`: runs the benches of this folder, each in a process of its own, and prints the machine and a table.
+ * `npm run bench`: runs the benches of this folder, each in a process of its own, and prints the
+ * machine and a table.
  *
  *     npm run bench -- [--list] [--only NAME]… [--scale F] [--seed N] [--folder DIR] [--json FILE]
  *                      [--document FILE] [--results DIR] [--no-install]
  *
- * Rivals are installed into bench/rivals/node_modules when they are missing; those that cannot be are left out. A
- * bench that fails is reported and the others go on; the exit code is then 1. A missed target is a finding, not a
- * failure. `--document FILE` puts the figures between the marks of a document, as those of README.md. `--results DIR`
- * keeps a file `NAME.json` a bench: its rows, the machine, the load, the command; and what the bench itself draws.
+ * Rivals are installed into bench/rivals/node_modules when they are missing; those that cannot be
+ * are left out. A bench that fails is reported and the others go on; the exit code is then 1. A
+ * missed target is a finding, not a failure. `--document FILE` puts the figures between the marks
+ * of a document, as those of README.md. `--results DIR` keeps a file `NAME.json` a bench: its rows,
+ * the machine, the load, the command; and what the bench itself draws.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -37,7 +39,10 @@ const { values: options } = parseArgs({
   },
 });
 
-/** The compiled module of each bench: found by source, so that what a deleted source left behind is not run. */
+/**
+ * The compiled module of each bench: found by source, so that what a deleted source left behind is
+ * not run.
+ */
 async function benches(): Promise<{ module: string; name: string; question: string }[]> {
   const names = readdirSync(sources).filter((name) => name.endsWith('.ts') && name !== 'run.ts');
   const found = [];
@@ -103,7 +108,10 @@ async function main(): Promise<void> {
   }
 }
 
-/** What else the machine was doing belongs to a figure: a load of its cores' number is another's work. */
+/**
+ * What else the machine was doing belongs to a figure: a load of its cores' number is another's
+ * work.
+ */
 function load(): string {
   return `load ${loadavg()[1]?.toFixed(1)}`;
 }

@@ -1,6 +1,7 @@
 /**
- * How fast is an ordered scan of all keys and streams, warm, and by a handle that was just opened? Both sides give
- * keys as text and contents as copies. Cold means: nothing cached by the process; the operating system has the file.
+ * How fast is an ordered scan of all keys and streams, warm, and by a handle that was just opened?
+ * Both sides give keys as text and contents as copies. Cold means: nothing cached by the process;
+ * the operating system has the file.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { makeOurs, mebibyte, openOurs, scanOurs } from './harness/ours.js';

@@ -1,8 +1,9 @@
 /**
- * How fast is a long content read from its start to its end, beside `restic dump`, `borg extract --stdout`, and `cat`
- * of the plain file? Cold: the system's cache was emptied before; warm: all was read just before. Ours is read in this
- * process by a store that was opened for it; the others are processes, started within the clock. Ours also without
- * compression, which tells what decoding takes; the rivals keep theirs compressed.
+ * How fast is a long content read from its start to its end, beside `restic dump`, `borg extract
+ * --stdout`, and `cat` of the plain file? Cold: the system's cache was emptied before; warm: all
+ * was read just before. Ours is read in this process by a store that was opened for it; the others
+ * are processes, started within the clock. Ours also without compression, which tells what decoding
+ * takes; the rivals keep theirs compressed.
  */
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';

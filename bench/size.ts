@@ -1,6 +1,7 @@
 /**
- * How large is the store's file after a bulk load in shuffled order, beside raw lmdb's after transactions of 100,000?
- * Bytes that the files take on the device. `the data` are the bytes of keys and contents.
+ * How large is the store's file after a bulk load in shuffled order, beside raw lmdb's after
+ * transactions of 100,000? Bytes that the files take on the device. `the data` are the bytes of
+ * keys and contents.
  */
 import type { Bench, Context, Row } from './harness/bench.js';
 import { storedBytes } from './harness/folder.js';

@@ -1,6 +1,6 @@
 /**
- * For how long does a bulk load hold the event loop? A million puts in slices of 1,000, then the commit. Merge and
- * import report theirs in their own benches.
+ * For how long does a bulk load hold the event loop? A million puts in slices of 1,000, then the
+ * commit. Merge and import report theirs in their own benches.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Bench, Context, Row } from './harness/bench.js';
@@ -21,7 +21,8 @@ async function run(context: Context): Promise<Row[]> {
     const tx = store.begin();
     const putting = watchStalls();
     let at = 0;
-    // Not from an array: a million objects of the bench's own would make the collector's pauses its own too.
+    // Not from an array: a million objects of the bench's own would make the collector's pauses its
+    // own too.
     for (const [key, content] of filesShuffled(count, context.seed)) {
       tx.put(key, stream, content);
       if (++at % slice === 0) await turn();

@@ -1,8 +1,9 @@
 /**
- * How much memory does a long content take on its way in and out? Random bytes, all chunks different, written as one
- * stream and read as one, each way in a process of its own. What counts is all that is resident, the bare process
- * included, but for the map of LMDB's file, which the system takes back as it likes; beside it the anonymous part
- * alone, and all with the map. The map's part is looked at as the stream goes on, ten times a second.
+ * How much memory does a long content take on its way in and out? Random bytes, all chunks
+ * different, written as one stream and read as one, each way in a process of its own. What counts
+ * is all that is resident, the bare process included, but for the map of LMDB's file, which the
+ * system takes back as it likes; beside it the anonymous part alone, and all with the map. The
+ * map's part is looked at as the stream goes on, ten times a second.
  */
 import { join } from 'node:path';
 import type { Bench, Context, Row } from './harness/bench.js';

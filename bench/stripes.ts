@@ -1,10 +1,10 @@
 /**
- * What does striping over two volumes give a sequential read, beside one volume? And how are they read: how long are
- * the requests, how many are under way, are both volumes asked at the same time?
+ * What does striping over two volumes give a sequential read, beside one volume? And how are they
+ * read: how long are the requests, how many are under way, are both volumes asked at the same time?
  *
- * Both volumes lie on the same disk here, so the speed says what striping costs, not what two disks would give; that
- * the pattern says: what is under way on both at a time is what two disks would do at once. With `--results` the first
- * requests are kept as `stripes.md`.
+ * Both volumes lie on the same disk here, so the speed says what striping costs, not what two disks
+ * would give; that the pattern says: what is under way on both at a time is what two disks would do
+ * at once. With `--results` the first requests are kept as `stripes.md`.
  */
 import { basename, dirname, join } from 'node:path';
 import type { Bench, Context, Row } from './harness/bench.js';

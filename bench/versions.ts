@@ -1,7 +1,8 @@
 /**
- * How small are ten versions of a real tree, all kept, beside restic and borg? Published versions of a package, one
- * after another into one working tree, as an update would: files that are the same stay untouched, the others are
- * written anew, those that are gone are removed. Everything counts that lies in the store's folder and in theirs.
+ * How small are ten versions of a real tree, all kept, beside restic and borg? Published versions
+ * of a package, one after another into one working tree, as an update would: files that are the
+ * same stay untouched, the others are written anew, those that are gone are removed. Everything
+ * counts that lies in the store's folder and in theirs.
  *
  * The packed versions are fetched by `bench/rivals/setup.sh`; without them the bench has no rows.
  */

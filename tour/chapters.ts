@@ -1,4 +1,7 @@
-/** The chapters on one store: a directory comes in, is looked at, forked, changed on both sides and merged. */
+/**
+ * The chapters on one store: a directory comes in, is looked at, forked, changed on both sides and
+ * merged.
+ */
 import { importTree } from '../src/fs/import.js';
 import { Walk } from '../src/fs/walk.js';
 import type { DiffRow, Entry, Regalia, Snapshot } from '../src/index.js';
@@ -55,7 +58,10 @@ export function lookAround({ store, voice }: TourContext): void {
   voice.line(`${logical} are stored in ${size(bytes)}, as ${count(blocks)} blocks`);
 }
 
-/** Forks a branch, and changes both: a renamed directory here, edits beneath it there, and one thing that clashes. */
+/**
+ * Forks a branch, and changes both: a renamed directory here, edits beneath it there, and one thing
+ * that clashes.
+ */
 export async function changeOnBothSides({ store, voice, signal }: TourContext): Promise<void> {
   voice.chapter('A fork: the same tree, two ways on');
   const before = performance.now();

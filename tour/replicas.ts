@@ -1,4 +1,7 @@
-/** The chapters on two stores: a replica is made, both go their own way, and a delta brings them together. */
+/**
+ * The chapters on two stores: a replica is made, both go their own way, and a delta brings them
+ * together.
+ */
 import { Regalia } from '../src/index.js';
 import type { TourContext } from './chapters.js';
 import { count, rate, seconds, size } from './voice.js';

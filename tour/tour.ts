@@ -1,10 +1,11 @@
 /**
- * A tour of Regalia on a real directory: everything that the library is for, in the order in which one would meet it.
+ * A tour of Regalia on a real directory: everything that the library is for, in the order in which
+ * one would meet it.
  *
  *     npm run tour [-- DIR]
  *
- * It works in a folder of its own that is removed at the end, also after an error and after Ctrl-C. DIR is read, never
- * written to.
+ * It works in a folder of its own that is removed at the end, also after an error and after Ctrl-C.
+ * DIR is read, never written to.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,7 +64,9 @@ async function tour(dir: string): Promise<void> {
   console.log('The same verbs at the command line: npx regalia --help');
 }
 
-/** The directory given, or the packages that were just installed: everybody who runs this has those. */
+/**
+ * The directory given, or the packages that were just installed: everybody who runs this has those.
+ */
 function sourceDirectory(): string {
   const given = process.argv[2];
   const dir = path.resolve(given ?? new URL('../../node_modules', import.meta.url).pathname);

@@ -1,4 +1,7 @@
-/** How the tour speaks: chapters, lines beneath them, a bar for long work, and numbers as people read them. */
+/**
+ * How the tour speaks: chapters, lines beneath them, a bar for long work, and numbers as people
+ * read them.
+ */
 import { shown } from '../src/cli/output.js';
 import { byteCount } from '../src/cli/progress.js';
 

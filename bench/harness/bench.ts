@@ -4,8 +4,9 @@
  *     const bench: Bench = { name: 'get', question: 'How fast is …?', run: async (context) => [row, row] };
  *     export default bench;
  *
- * A row is one figure of ours beside at most one rival's, as samples of which the median counts; where two rivals are
- * of interest there are two rows of one case. A target speaks of our figure or of the ratio ours / rival.
+ * A row is one figure of ours beside at most one rival's, as samples of which the median counts;
+ * where two rivals are of interest there are two rows of one case. A target speaks of our figure or
+ * of the ratio ours / rival.
  */
 
 export interface Bench {

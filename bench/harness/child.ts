@@ -1,8 +1,10 @@
 /**
- * Runs an exported function of a module in a process of its own, with the garbage collector exposed: for peaks of
- * memory, for cold caches, and so that a crash ends one measurement instead of all.
+ * Runs an exported function of a module in a process of its own, with the garbage collector
+ * exposed: for peaks of memory, for cold caches, and so that a crash ends one measurement instead
+ * of all.
  *
- * This file is both sides: imported it gives `inChild`, forked it answers one request over the channel.
+ * This file is both sides: imported it gives `inChild`, forked it answers one request over the
+ * channel.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -22,8 +24,8 @@ export interface ChildResult<T> {
 }
 
 /**
- * Calls `name` of the module at the URL `module` with `argument`; both ways only what structured cloning carries.
- * `inChild<number>(import.meta.url, 'loadAll', { count: 1000 })`
+ * Calls `name` of the module at the URL `module` with `argument`; both ways only what structured
+ * cloning carries. `inChild<number>(import.meta.url, 'loadAll', { count: 1000 })`
  */
 export function inChild<T>(
   module: string,

@@ -1,6 +1,6 @@
 /**
- * Which blocks does some work read from the engine? Benches ask it to say how many nodes a cold read verifies, how much
- * of the time hashing takes, and what lies on the way to a record.
+ * Which blocks does some work read from the engine? Benches ask it to say how many nodes a cold
+ * read verifies, how much of the time hashing takes, and what lies on the way to a record.
  */
 import { verifyBlock } from '../../src/blocks/address.js';
 import type { Regalia } from '../../src/index.js';

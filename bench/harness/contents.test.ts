@@ -1,6 +1,7 @@
 /**
- * What benches of contents rest on: counters against known work, the crossover against planted figures, working trees
- * that change as told, and each installed archiver against what it was given.
+ * What benches of contents rest on: counters against known work, the crossover against planted
+ * figures, working trees that change as told, and each installed archiver against what it was
+ * given.
  */
 import { createHash, hash } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';

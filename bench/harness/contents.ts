@@ -1,6 +1,6 @@
 /**
- * Ours, as benches of large contents use it: trees imported and long files written in a process of their own, as the
- * rivals' are, and read through the public surface.
+ * Ours, as benches of large contents use it: trees imported and long files written in a process of
+ * their own, as the rivals' are, and read through the public surface.
  */
 import { createReadStream, statSync } from 'node:fs';
 import { importTree } from '../../src/fs/import.js';

@@ -1,10 +1,11 @@
 /**
- * Counts what work costs beyond time: bytes hashed, bytes that this process sends to the disk, processor time of this
- * process and of those it waited for.
+ * Counts what work costs beyond time: bytes hashed, bytes that this process sends to the disk,
+ * processor time of this process and of those it waited for.
  *
- * Hashing is counted where Node is asked for it, so it holds whatever the store is made of. Written is what was handed
- * to the system's calls, as Linux counts it; elsewhere there is no figure. (What it counts as made dirty is whole
- * folios of its cache, of 64 KiB and more: ten times what is written.)
+ * Hashing is counted where Node is asked for it, so it holds whatever the store is made of. Written
+ * is what was handed to the system's calls, as Linux counts it; elsewhere there is no figure. (What
+ * it counts as made dirty is whole folios of its cache, of 64 KiB and more: ten times what is
+ * written.)
  */
 import crypto from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -37,7 +38,10 @@ export async function hashedBytes(work: () => Promise<unknown>): Promise<number>
   return bytes;
 }
 
-/** Bytes that this process has given to be written since it began; undefined where the system does not count them. */
+/**
+ * Bytes that this process has given to be written since it began; undefined where the system does
+ * not count them.
+ */
 export function writtenBytes(): number | undefined {
   try {
     const match = /^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'));
@@ -47,11 +51,15 @@ export function writtenBytes(): number | undefined {
   }
 }
 
-/** Milliseconds of processor time of all processes that this one has waited for; undefined where nobody counts. */
+/**
+ * Milliseconds of processor time of all processes that this one has waited for; undefined where
+ * nobody counts.
+ */
 export function childrenCpuMs(): number | undefined {
   try {
     const stat = readFileSync('/proc/self/stat', 'utf8');
-    // The second field is a name in brackets, which may hold anything; cutime and cstime are the 16th and 17th.
+    // The second field is a name in brackets, which may hold anything; cutime and cstime are the
+    // 16th and 17th.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticksASecond = 100;
     return ((Number(fields[13]) + Number(fields[14])) * 1000) / ticksASecond;

@@ -1,15 +1,18 @@
 /**
  * Growth: the exponent e of cost ≈ c · size^e, fitted by least squares on logarithms of both.
  *
- * 0 is constant, 1 linear, 2 quadratic; a logarithm shows as a small exponent that shrinks as sizes rise. Sizes should
- * span a factor of ten at least, or noise decides.
+ * 0 is constant, 1 linear, 2 quadratic; a logarithm shows as a small exponent that shrinks as sizes
+ * rise. Sizes should span a factor of ten at least, or noise decides.
  */
 
 export interface Growth {
   readonly exponent: number;
   /** Cost at size 1, as fitted. */
   readonly factor: number;
-  /** How much of the variance the fit explains, 0 to 1; of constant costs nothing is left to explain: 1. */
+  /**
+   * How much of the variance the fit explains, 0 to 1; of constant costs nothing is left to
+   * explain: 1.
+   */
   readonly fit: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The harness must not lie: its arithmetic against known answers, its watches against planted stalls and allocations,
- * and each installed rival's adapter against what was written to it.
+ * The harness must not lie: its arithmetic against known answers, its watches against planted
+ * stalls and allocations, and each installed rival's adapter against what was written to it.
  */
 import t from 'tap';
 import { openGit } from '../rivals/git.js';

@@ -1,11 +1,13 @@
 /**
- * Figures in a document: each bench's rows stand between two marks, and a run replaces those of the benches it ran.
+ * Figures in a document: each bench's rows stand between two marks, and a run replaces those of the
+ * benches it ran.
  *
  *     <!-- figures: read -->
  *     … the machine, and the table …
  *     <!-- end -->
  *
- * So a document never holds figures that were typed, and a run of one bench leaves the others' as they are.
+ * So a document never holds figures that were typed, and a run of one bench leaves the others' as
+ * they are.
  */
 import { figureText, type ReportRow } from './report.js';
 

@@ -1,8 +1,10 @@
 /**
- * Sets of real and made names, cut into groups of the sizes that live nodes have: runs of consecutive sorted names.
+ * Sets of real and made names, cut into groups of the sizes that live nodes have: runs of
+ * consecutive sorted names.
  *
- * Names under /usr keep to their directories, as child maps do: a group is a run of one directory's children. Where a
- * source is missing (no /usr, no dictionary) the set is left out and `say` tells so.
+ * Names under /usr keep to their directories, as child maps do: a group is a run of one directory's
+ * children. Where a source is missing (no /usr, no dictionary) the set is left out and `say` tells
+ * so.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * The operating system's cache of files, emptied: so that the next read comes from the disk. Linux does it for root
- * alone; who may not is told so once, and figures then say that they are of a cold process only.
+ * The operating system's cache of files, emptied: so that the next read comes from the disk. Linux
+ * does it for root alone; who may not is told so once, and figures then say that they are of a cold
+ * process only.
  */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

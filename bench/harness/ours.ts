@@ -1,5 +1,6 @@
 /**
- * Ours, as benches use it: stores filled with the shared workload, and a look inside for those that must start cold.
+ * Ours, as benches use it: stores filled with the shared workload, and a look inside for those that
+ * must start cold.
  */
 
 import type { Core } from '../../src/commit/core.js';

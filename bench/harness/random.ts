@@ -1,6 +1,6 @@
 /**
- * Seeded random numbers: the same seed gives the same workload on every machine. sfc32 by Chris Doty-Humphrey
- * (PractRand), whose 128 bits of state are filled from the seed; not for secrets.
+ * Seeded random numbers: the same seed gives the same workload on every machine. sfc32 by Chris
+ * Doty-Humphrey (PractRand), whose 128 bits of state are filled from the seed; not for secrets.
  */
 
 export class Random {

@@ -1,6 +1,6 @@
 /**
- * Rows as a reader and as a program want them: medians, spreads, the ratio ours / rival (the median of pairs), and
- * whether a target is met.
+ * Rows as a reader and as a program want them: medians, spreads, the ratio ours / rival (the median
+ * of pairs), and whether a target is met.
  */
 import type { Row, Target } from './bench.js';
 import { type Summary, summarize } from './sample.js';
@@ -39,7 +39,10 @@ export function reportRow(bench: string, row: Row): ReportRow {
   };
 }
 
-/** Of samples that were taken in pairs, the median of the pairs' ratios: a slow minute slows both of a pair. */
+/**
+ * Of samples that were taken in pairs, the median of the pairs' ratios: a slow minute slows both of
+ * a pair.
+ */
 function ratioOf(row: Row, ours: Summary, rival: Summary): number {
   const [left, right] = [row.ours, row.rival];
   if (typeof left !== 'object' || typeof right !== 'object' || left.length !== right.length) {

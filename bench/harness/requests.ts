@@ -1,8 +1,10 @@
 /**
- * Watches what a store asks of its segments: which reads, in which order, how many under way at a time.
+ * Watches what a store asks of its segments: which reads, in which order, how many under way at a
+ * time.
  *
- * Reads go through `fs.read`, which is wrapped while the watch lasts; a descriptor's file is asked of the system, so
- * there are requests on Linux alone. Work is counted for the process as a whole: read one store at a time.
+ * Reads go through `fs.read`, which is wrapped while the watch lasts; a descriptor's file is asked
+ * of the system, so there are requests on Linux alone. Work is counted for the process as a whole:
+ * read one store at a time.
  */
 import fs, { readlinkSync } from 'node:fs';
 
@@ -18,7 +20,10 @@ export interface Request {
   readonly underWay: number;
 }
 
-/** Runs `work`; gives the reads of files that `isMeant` says are meant, in the order in which they began. */
+/**
+ * Runs `work`; gives the reads of files that `isMeant` says are meant, in the order in which they
+ * began.
+ */
 export async function requestsOf(
   isMeant: (file: string) => boolean,
   work: () => Promise<unknown>,
@@ -63,7 +68,10 @@ function fileOf(descriptor: number): string | undefined {
   }
 }
 
-/** The part of the time with any request in which `isSuch` of the files that are asked at the moment. */
+/**
+ * The part of the time with any request in which `isSuch` of the files that are asked at the
+ * moment.
+ */
 export function shareOfTime(
   requests: readonly Request[],
   isSuch: (files: ReadonlyMap<string, number>) => boolean,

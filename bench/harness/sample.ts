@@ -1,8 +1,10 @@
 /**
- * Sampling: medians of a few runs, with the spread beside them, since single runs on a shared machine lie.
+ * Sampling: medians of a few runs, with the spread beside them, since single runs on a shared
+ * machine lie.
  *
- * Ours and a rival are sampled in alternating pairs, so that a slow minute of the machine slows both; the order within
- * a pair alternates too, so that neither always inherits the other's warm or dirty caches.
+ * Ours and a rival are sampled in alternating pairs, so that a slow minute of the machine slows
+ * both; the order within a pair alternates too, so that neither always inherits the other's warm or
+ * dirty caches.
  */
 import type { Figures } from './bench.js';
 
@@ -38,7 +40,10 @@ export async function timed(work: () => unknown): Promise<number> {
   return performance.now() - start;
 }
 
-/** Calls `measure` for `count` figures, with a collection of garbage before each where Node exposes it. */
+/**
+ * Calls `measure` for `count` figures, with a collection of garbage before each where Node exposes
+ * it.
+ */
 export async function sample(
   count: number,
   measure: (run: number) => number | Promise<number>,
@@ -85,8 +90,8 @@ export async function samplePairs(
 }
 
 /**
- * Samples any number of sides in turn, by their names; who begins moves on with each round. A side that gives undefined
- * has no figure, and none of its samples count.
+ * Samples any number of sides in turn, by their names; who begins moves on with each round. A side
+ * that gives undefined has no figure, and none of its samples count.
  */
 export async function sampleSides<Name extends string, Figure>(
   count: number,

@@ -1,6 +1,6 @@
 /**
- * A real directory tree to import: the machine's /usr at full scale, a part of it below. And the bare walk over it:
- * what any import in Node must do at least.
+ * A real directory tree to import: the machine's /usr at full scale, a part of it below. And the
+ * bare walk over it: what any import in Node must do at least.
  */
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import type { Context } from './bench.js';

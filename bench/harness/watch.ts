@@ -1,9 +1,10 @@
 /**
  * Watches: peak resident memory, and stalls of the event loop, of this process.
  *
- * Linux keeps the peak (VmHWM) and forgets it when 5 is written to clear_refs, so that a peak is seen even where
- * synchronous work lets no timer run. Elsewhere the peak since the start of the process stands in: run such
- * measurements in a process of their own (child.ts). A memory map counts as far as its pages are resident.
+ * Linux keeps the peak (VmHWM) and forgets it when 5 is written to clear_refs, so that a peak is
+ * seen even where synchronous work lets no timer run. Elsewhere the peak since the start of the
+ * process stands in: run such measurements in a process of their own (child.ts). A memory map
+ * counts as far as its pages are resident.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -14,7 +15,10 @@ export function peakResidentBytes(): number {
   return statusBytes('VmHWM') ?? process.resourceUsage().maxRSS * 1024;
 }
 
-/** Memory of this process alone, without pages of mapped files: what the heap and buffers really take. */
+/**
+ * Memory of this process alone, without pages of mapped files: what the heap and buffers really
+ * take.
+ */
 export function anonymousBytes(): number | undefined {
   return statusBytes('RssAnon');
 }
@@ -30,7 +34,9 @@ function statusBytes(field: string): number | undefined {
   }
 }
 
-/** Resident pages of this process's maps of files whose paths end so; undefined where nobody tells. */
+/**
+ * Resident pages of this process's maps of files whose paths end so; undefined where nobody tells.
+ */
 export function mappedBytes(ending: string): number | undefined {
   try {
     let [bytes, within] = [0, false];

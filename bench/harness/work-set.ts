@@ -1,6 +1,7 @@
 /**
- * Real files for benches of contents: a copy of the first files of the machine's /usr in sorted order, up to a number
- * of bytes, so that everyone reads the same and none of them is changed for others; and one long file made of them.
+ * Real files for benches of contents: a copy of the first files of the machine's /usr in sorted
+ * order, up to a number of bytes, so that everyone reads the same and none of them is changed for
+ * others; and one long file made of them.
  */
 import {
   chmodSync,
@@ -61,7 +62,10 @@ export function workSet(folder: string, bytes_max: number): WorkSet {
   return { folder, files, bytes };
 }
 
-/** Changes every so many-th file, another one in each version: some bytes in its middle, and some more at its end. */
+/**
+ * Changes every so many-th file, another one in each version: some bytes in its middle, and some
+ * more at its end.
+ */
 export function changeSome({ folder, files }: WorkSet, every: number, version: number): number {
   let changed = 0;
   for (let index = version % every; index < files.length; index += every) {
@@ -76,7 +80,10 @@ export function changeSome({ folder, files }: WorkSet, every: number, version: n
   return changed;
 }
 
-/** One file of exactly so many bytes: the source's files one behind the other, from the start again if need be. */
+/**
+ * One file of exactly so many bytes: the source's files one behind the other, from the start again
+ * if need be.
+ */
 export function longFile(path: string, bytes_total: number): void {
   const file = openSync(path, 'w');
   let written = 0;

@@ -1,9 +1,10 @@
 /**
- * The workload that most benches share: files in directories, `/d0012/f000123`, a thousand in each, with contents of
- * 100 bytes that no codec can shrink. A million files make a thousand directories.
+ * The workload that most benches share: files in directories, `/d0012/f000123`, a thousand in each,
+ * with contents of 100 bytes that no codec can shrink. A million files make a thousand directories.
  *
- * Key and content are functions of the file's index (and the content of a version), so nothing needs to be kept. But
- * making one takes 1 to 2 µs, which bare lmdb takes to store it: hold them before the clock starts.
+ * Key and content are functions of the file's index (and the content of a version), so nothing
+ * needs to be kept. But making one takes 1 to 2 µs, which bare lmdb takes to store it: hold them
+ * before the clock starts.
  */
 import { Random, shuffledIndexes } from './random.js';
 
@@ -36,8 +37,9 @@ export function* filesShuffled(count: number, seed: number, version = 0): Genera
 }
 
 /**
- * Writes made beforehand, with all contents in one buffer: a million small ones would each have memory of its own, and
- * the collector's work on them would be charged to whoever allocates meanwhile.
+ * Writes made beforehand, with all contents in one buffer: a million small ones would each have
+ * memory of its own, and the collector's work on them would be charged to whoever allocates
+ * meanwhile.
  */
 export class HeldWrites implements Iterable<Write> {
   readonly #keys: string[] = [];

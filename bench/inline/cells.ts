@@ -1,9 +1,10 @@
 /**
  * The matrix of the inline bench: content sizes by thresholds, and what is measured in each cell.
  *
- * A threshold decides of a content only where it lies: inline in its record, or referenced as a content of its own. So
- * all thresholds at or above a size are samples of one form, and all below it of the other; measuring each cell anyway
- * shows that nothing else depends on the threshold, and gives every form several samples from different minutes.
+ * A threshold decides of a content only where it lies: inline in its record, or referenced as a
+ * content of its own. So all thresholds at or above a size are samples of one form, and all below
+ * it of the other; measuring each cell anyway shows that nothing else depends on the threshold, and
+ * gives every form several samples from different minutes.
  */
 import { RULE_LIMITS } from '../../src/streams/rule.js';
 

@@ -1,12 +1,13 @@
 /**
- * From the matrix to an answer: up to which size does a content inline beat one that is referenced, by each measure,
- * and which threshold loses least over all of them?
+ * From the matrix to an answer: up to which size does a content inline beat one that is referenced,
+ * by each measure, and which threshold loses least over all of them?
  *
- * The cells of one form and size are pooled to their median. A crossover is where the ratio of the two forms, smoothed
- * over neighbouring sizes, passes 1: between the sizes measured, on a straight line in logarithms. It may pass more
- * than once: nodes that hold a few large contents are rewritten for less than nodes that hold many of middle size. The
- * loss of a threshold is the mean, over measures and sizes, of how many times worse it is than the better form: a
- * geometric mean, so 1 is a threshold that is always right.
+ * The cells of one form and size are pooled to their median. A crossover is where the ratio of the
+ * two forms, smoothed over neighbouring sizes, passes 1: between the sizes measured, on a straight
+ * line in logarithms. It may pass more than once: nodes that hold a few large contents are
+ * rewritten for less than nodes that hold many of middle size. The loss of a threshold is the mean,
+ * over measures and sizes, of how many times worse it is than the better form: a geometric mean, so
+ * 1 is a threshold that is always right.
  */
 import { summarize } from '../harness/sample.js';
 import {
@@ -57,7 +58,9 @@ export interface Crossover {
   readonly last: number;
 }
 
-/** Less than this, as a logarithm, is a tie: which of two forms that cost the same wins is noise. */
+/**
+ * Less than this, as a logarithm, is a tie: which of two forms that cost the same wins is noise.
+ */
 const even = Math.log(1.03);
 
 /** Where the smoothed advantage passes 1; undefined where nothing was measured. */

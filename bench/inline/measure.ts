@@ -1,9 +1,10 @@
 /**
- * One cell: a store of contents of one size under one threshold, filled, read and changed through the public surface,
- * and removed again.
+ * One cell: a store of contents of one size under one threshold, filled, read and changed through
+ * the public surface, and removed again.
  *
- * A read is the whole content as a private copy: `inline` where it lies in metadata, `bytes()` where it does not.
- * Between its parts the store is closed, so that each begins with an empty cache of its own.
+ * A read is the whole content as a private copy: `inline` where it lies in metadata, `bytes()`
+ * where it does not. Between its parts the store is closed, so that each begins with an empty cache
+ * of its own.
  */
 import { rmSync } from 'node:fs';
 import type { Regalia, Snapshot } from '../../src/index.js';
@@ -157,8 +158,8 @@ async function readAndChange(plan: Plan, figures: Figures): Promise<void> {
 }
 
 /**
- * One entry's stream a commit: what is hashed, written and sent for it. The median of some, since now and then a commit
- * also writes what was put off, as the index of addresses.
+ * One entry's stream a commit: what is hashed, written and sent for it. The median of some, since
+ * now and then a commit also writes what was put off, as the index of addresses.
  */
 async function changeOne(plan: Plan, store: Regalia, figures: Figures): Promise<void> {
   const [hashed, written, delta]: [number[], number[], number[]] = [[], [], []];

@@ -1,11 +1,13 @@
 /**
- * The matrix as plots: small multiples, one for each measure, size on the x axis, one line for each threshold.
+ * The matrix as plots: small multiples, one for each measure, size on the x axis, one line for each
+ * threshold.
  *
- * A line runs through the medians of the form that its threshold gives a size; the cells themselves are dots. So the
- * lines lie on each other, inline up to their thresholds, and behind them on the grey line of inlineMax 0, which is
- * all referenced: a threshold's name stands where its line leaves. A dashed line marks where inline ceases to pay.
- * Colours are of middle lightness, to be read on light and on dark ground; ink and ground change with the reader's
- * colour scheme, by a style sheet within the SVG.
+ * A line runs through the medians of the form that its threshold gives a size; the cells themselves
+ * are dots. So the lines lie on each other, inline up to their thresholds, and behind them on the
+ * grey line of inlineMax 0, which is all referenced: a threshold's name stands where its line
+ * leaves. A dashed line marks where inline ceases to pay. Colours are of middle lightness, to be
+ * read on light and on dark ground; ink and ground change with the reader's colour scheme, by a
+ * style sheet within the SVG.
  */
 import { loadRival } from '../rivals/load.js';
 import { type Cell, formOf, type Measure, measures, sizes, sizeText, thresholds } from './cells.js';
@@ -260,7 +262,9 @@ function short(figure: number): string {
   return figure >= 1e3 ? `${text(figure / 1e3)}k` : text(figure);
 }
 
-/** Ink and ground by the reader's colour scheme; without support for style sheets it stays light. */
+/**
+ * Ink and ground by the reader's colour scheme; without support for style sheets it stays light.
+ */
 function withSchemes(svg: string): string {
   const rules = Object.entries(dark).flatMap(([from, to]) => [
     `[fill="${from}"]{fill:${to}}`,

@@ -1,6 +1,7 @@
 /**
- * The answer in words and tables: where each measure crosses over on the machine that was measured, and which default
- * follows. Every number is computed from the cells, so that a run rewrites the text with the figures.
+ * The answer in words and tables: where each measure crosses over on the machine that was measured,
+ * and which default follows. Every number is computed from the cells, so that a run rewrites the
+ * text with the figures.
  */
 import { DEFAULT_RULE } from '../../src/streams/rule.js';
 import type { Context } from '../harness/bench.js';

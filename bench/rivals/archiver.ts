@@ -1,9 +1,10 @@
 /**
- * What restic and borg have in common for a bench: a repository in a folder, trees taken in version after version,
- * files written to standard output. Each call is one process, started and ended within the clock, as both tools are
- * used.
+ * What restic and borg have in common for a bench: a repository in a folder, trees taken in version
+ * after version, files written to standard output. Each call is one process, started and ended
+ * within the clock, as both tools are used.
  *
- * Their caches lie beside the repository, so that a run leaves nothing in the user's home and begins with none.
+ * Their caches lie beside the repository, so that a run leaves nothing in the user's home and
+ * begins with none.
  */
 import { spawnSync } from 'node:child_process';
 import { childrenCpuMs, type Took } from '../harness/counted.js';

@@ -1,6 +1,6 @@
 /**
- * Rival: borg. Contents cut by content, deduplicated, compressed with zstd at level 3, not encrypted. Each version is
- * an archive with a name of its own.
+ * Rival: borg. Contents cut by content, deduplicated, compressed with zstd at level 3, not
+ * encrypted. Each version is an archive with a name of its own.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,9 +1,9 @@
 /**
- * Rival: git plumbing, with processes that stay: fast-import writes, `cat-file --batch` reads, `diff-tree --stdin`
- * compares. So no figure holds the start of a process.
+ * Rival: git plumbing, with processes that stay: fast-import writes, `cat-file --batch` reads,
+ * `diff-tree --stdin` compares. So no figure holds the start of a process.
  *
- * A commit is acknowledged when fast-import answered; others see it, and it is in a finished pack, after `settle`.
- * Nothing waits for the disk.
+ * A commit is acknowledged when fast-import answered; others see it, and it is in a finished pack,
+ * after `settle`. Nothing waits for the disk.
  */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

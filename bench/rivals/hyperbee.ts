@@ -1,7 +1,8 @@
 /**
  * Rival: hyperbee, an append-only B-tree on hypercore, with history and diffs, without merge.
  *
- * Each block is hashed into a Merkle tree and signed as ours may be. Its storage does not wait for the disk.
+ * Each block is hashed into a Merkle tree and signed as ours may be. Its storage does not wait for
+ * the disk.
  */
 import { batches, type Write } from '../harness/workload.js';
 import { loadRival } from './load.js';

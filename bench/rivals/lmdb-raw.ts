@@ -1,9 +1,10 @@
 /**
- * Rival: raw lmdb-js on flat string keys. No history, no hashes, no hierarchy: the speed of the engine itself, which is
- * what Regalia's costs are measured against.
+ * Rival: raw lmdb-js on flat string keys. No history, no hashes, no hierarchy: the speed of the
+ * engine itself, which is what Regalia's costs are measured against.
  *
- * It is the project's own copy of lmdb: the same version by definition, and one native library in the process instead
- * of two. Settings are those that lose nothing in a power cut: commits do not overlap their flushes.
+ * It is the project's own copy of lmdb: the same version by definition, and one native library in
+ * the process instead of two. Settings are those that lose nothing in a power cut: commits do not
+ * overlap their flushes.
  */
 import { open, type RootDatabase } from 'lmdb';
 import { batches, type Write } from '../harness/workload.js';
@@ -61,7 +62,9 @@ export class RawLmdb {
     return count;
   }
 
-  /** Many callers that each commit one put after another and wait for it; `each` counts per caller. */
+  /**
+   * Many callers that each commit one put after another and wait for it; `each` counts per caller.
+   */
   async concurrently(
     callers: number,
     each: number,

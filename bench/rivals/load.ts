@@ -1,6 +1,6 @@
 /**
- * Finds rivals in bench/rivals/node_modules, which `npm run bench` fills. One that is missing, or whose native part
- * does not load on this machine, is left out with a message.
+ * Finds rivals in bench/rivals/node_modules, which `npm run bench` fills. One that is missing, or
+ * whose native part does not load on this machine, is left out with a message.
  */
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';

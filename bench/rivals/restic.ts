@@ -1,6 +1,7 @@
 /**
- * Rival: restic. Contents cut by content, deduplicated, compressed with zstd at its default, and always encrypted: no
- * option leaves that out, so its processor time holds AES beside what ours does.
+ * Rival: restic. Contents cut by content, deduplicated, compressed with zstd at its default, and
+ * always encrypted: no option leaves that out, so its processor time holds AES beside what ours
+ * does.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

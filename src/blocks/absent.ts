@@ -1,5 +1,6 @@
 /**
- * A block that could not be read: whether to look for it elsewhere, and what to say where it is nowhere.
+ * A block that could not be read: whether to look for it elsewhere, and what to say where it is
+ * nowhere.
  */
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { type Address, addressText } from './address.js';

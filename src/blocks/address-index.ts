@@ -1,9 +1,10 @@
 /**
- * From a block's address to its local id: for exchange, deduplication and repair. Reads inside a tree never come
- * here, since every reference carries the id beside it.
+ * From a block's address to its local id: for exchange, deduplication and repair. Reads inside a
+ * tree never come here, since every reference carries the id beside it.
  *
- * Random keys are the most expensive thing to give an ordered engine, so each extent's addresses are first appended
- * beside it (8 bytes a block, in table `addressLog`), and moved to the table `addresses` by the ten thousand, sorted:
+ * Random keys are the most expensive thing to give an ordered engine, so each extent's addresses
+ * are first appended beside it (8 bytes a block, in table `addressLog`), and moved to the table
+ * `addresses` by the ten thousand, sorted:
  *
  *     addresses   first 8 digest bytes -> u48 id × n      n > 1 only where two addresses share them
  *
@@ -23,7 +24,9 @@ const SETTLE_SLICE = 8_192;
 
 export class AddressIndex {
   readonly #backend: Backend;
-  /** Entries of the extents whose addresses still lie beside them, by their first 6 digest bytes. */
+  /**
+   * Entries of the extents whose addresses still lie beside them, by their first 6 digest bytes.
+   */
   readonly #tail = new Map<number, number | number[]>();
   readonly #seen = new Set<number>();
   #loaded = false;
@@ -92,7 +95,8 @@ export class AddressIndex {
       const moved = await this.#backend.write((batch) => settleSlice(batch), 'group');
       if (moved === 0) break;
     }
-    // The tail's ids stay true, but a long one is memory: begin again from what still lies beside extents.
+    // The tail's ids stay true, but a long one is memory: begin again from what still lies beside
+    // extents.
     this.#tail.clear();
     this.#seen.clear();
     this.#loaded = false;

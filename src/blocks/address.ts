@@ -4,9 +4,10 @@
  *     address   algorithm u8 | digest 32        33 bytes
  *     block     kind u8 | version u8 | algorithm u8 | the rest, by kind
  *
- * The digest covers the whole block, its first three bytes included, so that equal bytes of two kinds, versions or
- * algorithms never share an address. An address's algorithm is the one its block names: `addressOf` asserts it, and
- * whoever decodes a block compares. In text an address is `sha256:` or `blake3:` and 64 lower-case digits.
+ * The digest covers the whole block, its first three bytes included, so that equal bytes of two
+ * kinds, versions or algorithms never share an address. An address's algorithm is the one its block
+ * names: `addressOf` asserts it, and whoever decodes a block compares. In text an address is
+ * `sha256:` or `blake3:` and 64 lower-case digits.
  */
 
 import { compareBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
@@ -108,7 +109,9 @@ export function addressText(address: Address): string {
   return `${name}:${hex(address.subarray(1))}`;
 }
 
-/** The inverse of `addressText`. REGALIA_FORMAT where the text is not an address in that one form. */
+/**
+ * The inverse of `addressText`. REGALIA_FORMAT where the text is not an address in that one form.
+ */
 export function parseAddress(text: string): Address {
   const match = /^(sha256|blake3):([0-9a-f]{64})$/.exec(text);
   const digest = match === null ? undefined : unhex(match[2] as string);

@@ -1,10 +1,12 @@
 /**
- * Staging blocks: those of one transaction gather in extents, and count once something that is durable refers to them.
+ * Staging blocks: those of one transaction gather in extents, and count once something that is
+ * durable refers to them.
  *
  *     put, put, … -> spill, when heavy: on disk, and garbage still
  *                 -> prepare -> emit, within the write that moves the head -> settle, or owe where it failed
  *
- * Extents that were announced are never lost: what was begun on them meanwhile may hold patches on their blocks.
+ * Extents that were announced are never lost: what was begun on them meanwhile may hold patches on
+ * their blocks.
  */
 
 import type { Batch } from '../engine/engine.js';
@@ -41,7 +43,10 @@ export class BlockWriter {
     this.#chunks = blocks.chunks?.stage();
   }
 
-  /** Stages a chunk, whose first `plainLength` bytes in `body` hash to `address`, and returns its id. */
+  /**
+   * Stages a chunk, whose first `plainLength` bytes in `body` hash to `address`, and returns its
+   * id.
+   */
   putChunk(body: BodyWriter, plainLength: number, address: Address, care?: ChunkCare): number {
     if (this.#chunks === undefined) return this.put(body, plainLength, address);
     this.blockCount++;
@@ -55,8 +60,9 @@ export class BlockWriter {
   }
 
   /**
-   * Stages the body in `body`, whose first `plainLength` bytes hash to `address`, and returns its id. Where `base` is
-   * given, `body` was built on that block's body, and is stored as a patch on it if that pays.
+   * Stages the body in `body`, whose first `plainLength` bytes hash to `address`, and returns its
+   * id. Where `base` is given, `body` was built on that block's body, and is stored as a patch on
+   * it if that pays.
    */
   put(
     body: BodyWriter,
@@ -98,8 +104,8 @@ export class BlockWriter {
   }
 
   /**
-   * Begins to write the extents that are complete, once those before them are written. They stay garbage until a
-   * commit refers to them. `drain` waits for the last.
+   * Begins to write the extents that are complete, once those before them are written. They stay
+   * garbage until a commit refers to them. `drain` waits for the last.
    */
   async spill(): Promise<void> {
     await this.#chunks?.spill();
@@ -123,7 +129,9 @@ export class BlockWriter {
     for (const extent of extents) this.blocks.settled(extent);
   }
 
-  /** Resolves when nothing is being written. What failed to be is staged again, and rejects once. */
+  /**
+   * Resolves when nothing is being written. What failed to be is staged again, and rejects once.
+   */
   drain(): Promise<void> {
     return this.#spills.idle();
   }
@@ -134,7 +142,10 @@ export class BlockWriter {
     await this.#chunks?.prepare();
   }
 
-  /** Puts all that is still staged into the transaction that moves the head; `settle` follows once it has landed. */
+  /**
+   * Puts all that is still staged into the transaction that moves the head; `settle` follows once
+   * it has landed.
+   */
   emit(batch: Batch): void {
     this.#closeExtent();
     this.#paying = this.blocks.owed;
@@ -154,8 +165,8 @@ export class BlockWriter {
   }
 
   /**
-   * It was announced that what is staged would land, and it did not: others may have begun on it, and have stored
-   * patches on its blocks. So these go with what lands next. Chunks stay staged.
+   * It was announced that what is staged would land, and it did not: others may have begun on it,
+   * and have stored patches on its blocks. So these go with what lands next. Chunks stay staged.
    */
   owe(): void {
     this.#closeExtent();

@@ -1,11 +1,12 @@
 /**
- * The block store: immutable blocks, read by local id and verified by address, written through a `BlockWriter` whose
- * blocks count only once something that is durable refers to them.
+ * The block store: immutable blocks, read by local id and verified by address, written through a
+ * `BlockWriter` whose blocks count only once something that is durable refers to them.
  *
  *     reference (id, address) -> extent row -> stored form -> patches applied -> hash compared -> body
  *
- * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is found by the address
- * and mended through the index; ids are leased in ranges, so that writers never wait for each other, and never reused.
+ * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is
+ * found by the address and mended through the index; ids are leased in ranges, so that writers
+ * never wait for each other, and never reused.
  */
 
 import type { Backend } from '../engine/engine.js';
@@ -47,7 +48,9 @@ export class Blocks {
   readonly chunks: ChunkHome | undefined;
   /** Extents that are not, or not surely, in the backend yet. */
   readonly #staged = new Map<number, ExtentBuilder>();
-  /** Extents whose landing failed: whoever lands next takes them along, since it may build on them. */
+  /**
+   * Extents whose landing failed: whoever lands next takes them along, since it may build on them.
+   */
   #owed: readonly ExtentBuilder[] = [];
   /** Extent 0 is never used, so that an id of 0 can mean: unknown. */
   readonly #numbers: Lease;
@@ -60,8 +63,8 @@ export class Blocks {
   }
 
   /**
-   * The verified body of a block. Errors: REGALIA_MISSING where it is not here, REGALIA_CORRUPT where its bytes do
-   * not hash to its address.
+   * The verified body of a block. Errors: REGALIA_MISSING where it is not here, REGALIA_CORRUPT
+   * where its bytes do not hash to its address.
    */
   read(id: number, address: Address, what: string): Body {
     let failure: unknown;
@@ -78,7 +81,10 @@ export class Blocks {
     throw absentBlock(address, what, failure);
   }
 
-  /** The whole blocks of chunks, in their order, without holding up the event loop. For reading alone. */
+  /**
+   * The whole blocks of chunks, in their order, without holding up the event loop. For reading
+   * alone.
+   */
   async fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]> {
     const { chunks } = this;
     const atHome = refs.every(({ id }) => isChunkId(id));
@@ -123,8 +129,8 @@ export class Blocks {
   }
 
   /**
-   * The id of the block, if it is here and sound, and has these links where they are told. A chunk at home is believed
-   * to be sound, until it was read in vain.
+   * The id of the block, if it is here and sound, and has these links where they are told. A chunk
+   * at home is believed to be sound, until it was read in vain.
    */
   find(address: Address, links?: Uint8Array): number | undefined {
     for (const id of this.index.candidates(address)) {

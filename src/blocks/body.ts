@@ -1,14 +1,16 @@
 /**
- * A block's body: its plain bytes (what its address covers), then its links (the local ids of the blocks it refers
- * to; never hashed). A body is stored whole, or as a patch on the body of a block stored before it:
+ * A block's body: its plain bytes (what its address covers), then its links (the local ids of the
+ * blocks it refers to; never hashed). A body is stored whole, or as a patch on the body of a block
+ * stored before it:
  *
  *     whole   u8 0 | varint plain length | plain bytes | links
  *     patch   u8 1 | u48 base id | varint plain length | varint body length | operations
  *     copy    varint length × 2     | varint zigzag(from − where the last copy ended)
  *     insert  varint length × 2 + 1 | bytes
  *
- * A scattered commit changes a few dozen bytes of each node on its way: patches keep it from storing 4 KiB for each
- * (measured: 26 times the data with whole nodes). A chain of patches is bounded by who writes it, checked on reading.
+ * A scattered commit changes a few dozen bytes of each node on its way: patches keep it from
+ * storing 4 KiB for each (measured: 26 times the data with whole nodes). A chain of patches is
+ * bounded by who writes it, checked on reading.
  */
 
 import { ByteReader, ByteWriter } from '../ground/bytes.js';
@@ -172,7 +174,10 @@ export type Stored =
       readonly operations: Uint8Array;
     };
 
-/** Reads the stored form in `bytes[start..end]`; a whole body lies at `start` of the result, up to `end`. */
+/**
+ * Reads the stored form in `bytes[start..end]`; a whole body lies at `start` of the result, up to
+ * `end`.
+ */
 export function readStored(bytes: Uint8Array, start: number, end: number): Stored {
   const reader = new ByteReader(bytes, 'stored block', start, end);
   const form = reader.u8();

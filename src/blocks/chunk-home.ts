@@ -1,16 +1,20 @@
 /**
- * Where chunks (the chunks of contents) are kept, if not among other blocks in extents: what the block store asks of
- * such a home. Who reads or writes a block need not know which of both it is.
+ * Where chunks (the chunks of contents) are kept, if not among other blocks in extents: what the
+ * block store asks of such a home. Who reads or writes a block need not know which of both it is.
  *
  *     id   below 2^44: extent number × 4,096 + slot        from 2^44 on: 2^44 + chunk number
  *
- * Invariants: no block leaves a home unverified; a row that names bytes is written only once these are on disk.
+ * Invariants: no block leaves a home unverified; a row that names bytes is written only once these
+ * are on disk.
  */
 
 import type { Batch } from '../engine/engine.js';
 import type { Address } from './address.js';
 
-/** Local ids from here on are those of chunks that have a home of their own. Persisted: never change. */
+/**
+ * Local ids from here on are those of chunks that have a home of their own. Persisted: never
+ * change.
+ */
 export const CHUNK_IDS = 2 ** 44;
 /** Numbers of chunks are 1 to this, exclusive. */
 export const CHUNK_NUMBERS = 2 ** 32;
@@ -46,21 +50,27 @@ export interface LongChunkRef extends ChunkRef {
 
 export interface ChunkHome {
   /**
-   * The whole block, verified, for reading alone: a view that the next read spoils. REGALIA_MISSING where it is not
-   * here or its volume is not, REGALIA_CORRUPT where no copy hashes to its address.
+   * The whole block, verified, for reading alone: a view that the next read spoils. REGALIA_MISSING
+   * where it is not here or its volume is not, REGALIA_CORRUPT where no copy hashes to its address.
    */
   read(id: number, address: Address, what: string): Uint8Array;
   /** The same of several, in their order, as copies, without holding up the event loop. */
   fetch(chunks: readonly ChunkRef[], what: string): Promise<Uint8Array[]>;
   /**
-   * The content bytes of chunks, one behind the other and verified, in buffers of the caller's own, each of whole
-   * chunks: for long reads, past the cache. Undefined where some are not to be had so, for whatever reason: `fetch`
-   * them then, which tells it.
+   * The content bytes of chunks, one behind the other and verified, in buffers of the caller's own,
+   * each of whole chunks: for long reads, past the cache. Undefined where some are not to be had
+   * so, for whatever reason: `fetch` them then, which tells it.
    */
   gather(chunks: readonly LongChunkRef[]): Promise<Uint8Array[] | undefined>;
-  /** Whether the chunk of that id has this address, and is not known to be damaged or away. Nothing is read. */
+  /**
+   * Whether the chunk of that id has this address, and is not known to be damaged or away. Nothing
+   * is read.
+   */
   holds(id: number, address: Address): boolean;
-  /** Reads every copy of a chunk past all caches: a sound block, if there is one, and what is wrong with which copy. */
+  /**
+   * Reads every copy of a chunk past all caches: a sound block, if there is one, and what is wrong
+   * with which copy.
+   */
   scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] };
   /** Reads every shard of a group past all caches, one for each step. */
   scrubGroup(group: number): Iterable<ShardScrub>;
@@ -76,8 +86,9 @@ export interface ChunkHome {
 }
 
 /**
- * On how many volumes, and how. `coded`: contents of at least `from` bytes, once they have rested, as so many shards of
- * data and so many of parity; shorter ones, and those that have not rested, in one copy more than parity has shards.
+ * On how many volumes, and how. `coded`: contents of at least `from` bytes, once they have rested,
+ * as so many shards of data and so many of parity; shorter ones, and those that have not rested, in
+ * one copy more than parity has shards.
  */
 export type Redundancy =
   | { readonly kind: 'none' }

@@ -1,14 +1,15 @@
 /**
- * Extents: the rows that hold blocks. Blocks of one transaction are packed one behind the other, so that small ones
- * share a row and large rows waste little of the engine's pages (a value fills pages of 4,096 bytes less a header of
- * 16; values above 2,022 bytes get pages of their own).
+ * Extents: the rows that hold blocks. Blocks of one transaction are packed one behind the other, so
+ * that small ones share a row and large rows waste little of the engine's pages (a value fills
+ * pages of 4,096 bytes less a header of 16; values above 2,022 bytes get pages of their own).
  *
  *     extent   u16 count | u32 end × count | stored blocks        ends are counted from the first stored block
  *     id       extent number × 4,096 + slot                       a block's name in this store alone
  *     log row  8 bytes × count: the first digest bytes of each slot's address, beside the extent until indexed
  *
- * An extent is closed at the first block that ends in the last eighth of a page, or at 32 KiB: reading a block copies
- * its extent out of the map, so extents stay small (measured: 16 KiB copy in about a microsecond).
+ * An extent is closed at the first block that ends in the last eighth of a page, or at 32 KiB:
+ * reading a block copies its extent out of the map, so extents stay small (measured: 16 KiB copy in
+ * about a microsecond).
  */
 
 import type { Batch } from '../engine/engine.js';
@@ -106,7 +107,9 @@ export class ExtentBuilder {
   }
 }
 
-/** A slot's stored form within an extent's row: start and end. REGALIA_FORMAT where the row lies. */
+/**
+ * A slot's stored form within an extent's row: start and end. REGALIA_FORMAT where the row lies.
+ */
 export function slotRange(row: Uint8Array, slot: number): [number, number] {
   const count = row.length < 2 ? 0 : (row[0] as number) | ((row[1] as number) << 8);
   const head = 2 + 4 * count;

@@ -1,6 +1,7 @@
 /**
- * Leases: ranges of numbers that this process alone gives out, so that concurrent writers never wait for each other
- * and no number is ever used twice. A process that ends leaves the rest of its range unused: numbers are plenty.
+ * Leases: ranges of numbers that this process alone gives out, so that concurrent writers never
+ * wait for each other and no number is ever used twice. A process that ends leaves the rest of its
+ * range unused: numbers are plenty.
  *
  *     meta row   name -> u48, the first number not leased yet
  */
@@ -37,7 +38,10 @@ export class Lease {
     return sum;
   }
 
-  /** Makes sure that `count` numbers can be taken without waiting. REGALIA_FULL where there are no more. */
+  /**
+   * Makes sure that `count` numbers can be taken without waiting. REGALIA_FULL where there are no
+   * more.
+   */
   async reserve(count: number): Promise<void> {
     while (this.available < count) {
       this.#leasing ??= this.#lease(count).finally(() => {
@@ -47,7 +51,10 @@ export class Lease {
     }
   }
 
-  /** Begins to reserve more where fewer than `below` are left. A failure shows when numbers are needed. */
+  /**
+   * Begins to reserve more where fewer than `below` are left. A failure shows when numbers are
+   * needed.
+   */
   replenish(below: number): void {
     if (this.available >= below || this.#leasing !== undefined) return;
     this.reserve(below).catch(() => {});

@@ -1,6 +1,6 @@
 /**
- * Work that goes on beside its callers, one after the other, however many ask at once. Whoever asks waits for what is
- * going on, and is told if that fails; not for what it has begun itself.
+ * Work that goes on beside its callers, one after the other, however many ask at once. Whoever asks
+ * waits for what is going on, and is told if that fails; not for what it has begun itself.
  */
 export class OneByOne {
   #running: Promise<void> | undefined;

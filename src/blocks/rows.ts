@@ -1,11 +1,13 @@
 /**
- * Rows outside blocks (heads, logs, indexes) have no address, so each carries a checksum of its own.
+ * Rows outside blocks (heads, logs, indexes) have no address, so each carries a checksum of its
+ * own.
  *
  *     row   crc32 u32 | body
  *
- * The checksum covers the table's name, the key's length, the body and the key: a row that is flipped, cut short,
- * zeroed, or served under another key or table (as a damaged page of the engine may do) is REGALIA_CORRUPT, never an
- * answer. It guards against decay, not against an attacker: what matters is reached through addresses.
+ * The checksum covers the table's name, the key's length, the body and the key: a row that is
+ * flipped, cut short, zeroed, or served under another key or table (as a damaged page of the engine
+ * may do) is REGALIA_CORRUPT, never an answer. It guards against decay, not against an attacker:
+ * what matters is reached through addresses.
  */
 
 import type { RowKey, Table } from '../engine/engine.js';

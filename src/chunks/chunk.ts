@@ -3,8 +3,9 @@
  *
  *     chunk   kind u8 = 3 | version u8 = 1 | algorithm u8 | content bytes, 1 to 1,048,576      no links
  *
- * The length is the block's own, less three. No chunk holds 65,536 zeros in a row: that would be a hole. The bytes are
- * plain: whatever compresses, encrypts or spreads a chunk works beneath its address.
+ * The length is the block's own, less three. No chunk holds 65,536 zeros in a row: that would be a
+ * hole. The bytes are plain: whatever compresses, encrypts or spreads a chunk works beneath its
+ * address.
  */
 import {
   type AlgorithmNumber,

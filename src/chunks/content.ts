@@ -1,18 +1,22 @@
 /**
- * A content: the bytes of a stream that is too large to lie inline, kept as chunks and holes, its parts, and referred
- * to by the address of one block. What it is follows from its parts alone:
+ * A content: the bytes of a stream that is too large to lie inline, kept as chunks and holes, its
+ * parts, and referred to by the address of one block. What it is follows from its parts alone:
  *
  *     one chunk        the chunk itself
  *     one hole         a manifest of level 1 that lists the hole
  *     more parts       the top manifest of a tree whose leaves are the parts
  *
- * Nothing else exists: no content is empty (empty streams are inline), and no other top manifest has a single child. So
- * under one algorithm and one way of cutting, equal bytes have equal addresses, however they were written.
+ * Nothing else exists: no content is empty (empty streams are inline), and no other top manifest
+ * has a single child. So under one algorithm and one way of cutting, equal bytes have equal
+ * addresses, however they were written.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import { RegaliaError } from '../ground/errors.js';
 
-/** No content is longer, in bytes: what a record and a manifest say beside a length leaves no more room for it. */
+/**
+ * No content is longer, in bytes: what a record and a manifest say beside a length leaves no more
+ * room for it.
+ */
 export const CONTENT_MAX: number = 2 ** 51 - 1;
 
 export interface ContentRef {
@@ -24,8 +28,8 @@ export interface ContentRef {
 }
 
 /**
- * Whether two references are surely to equal bytes: nothing is read. Under one algorithm and one way of cutting,
- * `false` means that the bytes differ; otherwise it means nothing.
+ * Whether two references are surely to equal bytes: nothing is read. Under one algorithm and one
+ * way of cutting, `false` means that the bytes differ; otherwise it means nothing.
  */
 export function sameContent(a: ContentRef, b: ContentRef): boolean {
   return a.length === b.length && sameAddress(a.address, b.address);

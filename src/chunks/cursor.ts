@@ -1,6 +1,7 @@
 /**
- * The way to a part of a content: manifests from the top down to level 1, each read and checked when it is first come
- * by. One path is kept, so that whoever goes on from part to part reads each manifest once.
+ * The way to a part of a content: manifests from the top down to level 1, each read and checked
+ * when it is first come by. One path is kept, so that whoever goes on from part to part reads each
+ * manifest once.
  *
  *     top [ . . ↓ . ]      levels fall by one, so that no set of blocks can lead in circles
  *     …     [ ↓ . . ]      what a manifest and the block beneath it say of a length must agree
@@ -56,8 +57,8 @@ export class Cursor {
   }
 
   /**
-   * The top manifest, or undefined where the content is one chunk; its bytes are given to `chunk` then, as a view that
-   * the next read spoils. Errors as `ContentReader.read`, here and below.
+   * The top manifest, or undefined where the content is one chunk; its bytes are given to `chunk`
+   * then, as a view that the next read spoils. Errors as `ContentReader.read`, here and below.
    */
   top(chunk?: (bytes: Uint8Array) => void): Visited | undefined {
     if (this.#path !== undefined) return this.#path[0];
@@ -120,7 +121,9 @@ function stepTo(above: Visited, at: number): Step {
   return { part: manifest.part(index), start: start + manifest.startOf(index), above, index };
 }
 
-/** The top manifest; where the content is one chunk, its bytes, as a view that the next read spoils. */
+/**
+ * The top manifest; where the content is one chunk, its bytes, as a view that the next read spoils.
+ */
 export function readTop(blocks: BlockReads, ref: ContentRef): Manifest | Uint8Array {
   const { bytes, start, end, plainLength } = blocks.read(ref.id, ref.address, 'content');
   if (bytes[start] === BlockKind.chunk) {
@@ -151,7 +154,9 @@ export function readManifest(
   return manifest;
 }
 
-/** Whether a manifest is what the one above says of it: that is asked at each place where it stands. */
+/**
+ * Whether a manifest is what the one above says of it: that is asked at each place where it stands.
+ */
 function checkManifest(manifest: Manifest, child: Child, level: number, last: boolean): void {
   if (manifest.level !== level)
     throw malformed('manifest', 3, `level ${level}`, `${manifest.level}`);
@@ -165,7 +170,10 @@ export function readChunk(blocks: BlockReads, child: Child): Uint8Array {
   return checkedChunk(bytes.subarray(start, start + plainLength), child);
 }
 
-/** The content bytes of a chunk's block, as a view. REGALIA_FORMAT where its manifest says another length. */
+/**
+ * The content bytes of a chunk's block, as a view. REGALIA_FORMAT where its manifest says another
+ * length.
+ */
 export function checkedChunk(block: Uint8Array, { length }: Child): Uint8Array {
   const chunk = chunkBytes(block);
   checkLength('chunk', length, chunk.length);

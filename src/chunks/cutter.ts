@@ -4,11 +4,13 @@
  *     push -> [run of zeros: a number] -> [gathered: below one longest chunk] -> splitter -> chunk
  *                                      -> hole
  *
- * Zeros at the end of what came are withheld, as a number, until it is known whether they are a hole: from 65,536 on
- * they are one, and end where another byte comes. A hole ends the chunk before it; what follows is cut anew.
+ * Zeros at the end of what came are withheld, as a number, until it is known whether they are a
+ * hole: from 65,536 on they are one, and end where another byte comes. A hole ends the chunk before
+ * it; what follows is cut anew.
  *
- * Invariants: the parts are a function of the bytes alone, however they were pushed; memory is bounded by one chunk, of
- * zeros none is kept; a cutter that was told to stop gives no more parts, and forgets what it was shown too much.
+ * Invariants: the parts are a function of the bytes alone, however they were pushed; memory is
+ * bounded by one chunk, of zeros none is kept; a cutter that was told to stop gives no more parts,
+ * and forgets what it was shown too much.
  */
 import { findHole, HOLE_MIN, ZEROS, zerosEnd, zerosStart } from './holes.js';
 import type { Splitter } from './splitter.js';
@@ -117,7 +119,9 @@ export class Cutter {
     this.#endChunks();
   }
 
-  /** What comes next is no zero, or the end: the zeros that came last are as many as they will be. */
+  /**
+   * What comes next is no zero, or the end: the zeros that came last are as many as they will be.
+   */
   #endZeros(): void {
     const zeros = this.#zeros;
     this.#zeros = 0;

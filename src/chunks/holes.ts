@@ -4,11 +4,12 @@
  *     bytes    d d d 0 0 0 … 0 0 d d d            65,536 zeros and more, as far as they go
  *     parts    [ chunk ][  hole  ][ chunk ]       the chunk ends where the hole begins, cutting begins anew behind it
  *
- * A hole is found by content, never by how the bytes came: written zeros, a gap that was left, and a stream that was
- * made longer have one address. Invariant: a run is taken as far as it goes to both sides, so no two holes touch.
+ * A hole is found by content, never by how the bytes came: written zeros, a gap that was left, and
+ * a stream that was made longer have one address. Invariant: a run is taken as far as it goes to
+ * both sides, so no two holes touch.
  *
- * Looking costs next to nothing: a run that long lies over one of the bytes at every 65,536th place, so no others are
- * looked at unless that one is zero.
+ * Looking costs next to nothing: a run that long lies over one of the bytes at every 65,536th
+ * place, so no others are looked at unless that one is zero.
  */
 
 /** The shortest hole, in bytes. Persisted: never change. */

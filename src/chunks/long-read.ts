@@ -18,8 +18,8 @@ export interface Asked {
 }
 
 /**
- * The bytes of parts that follow each other, of which only the first and the last may be asked for in part. Undefined
- * where they cannot be gathered. REGALIA_FORMAT for a chunk that holds a hole.
+ * The bytes of parts that follow each other, of which only the first and the last may be asked for
+ * in part. Undefined where they cannot be gathered. REGALIA_FORMAT for a chunk that holds a hole.
  */
 export async function gatherParts(
   blocks: Pick<Blocks, 'gather'>,

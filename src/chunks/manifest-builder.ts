@@ -5,11 +5,13 @@
  *     level 1   (m)(m)  [ p p p … ]     (m): written, and listed one level above
  *     parts
  *
- * Where nodes end is `endsNode`'s decision, by children alone: the tree is a function of the parts. A level with one
- * node only is the top; a level that would have one child only is never made, but above a hole that is alone.
+ * Where nodes end is `endsNode`'s decision, by children alone: the tree is a function of the parts.
+ * A level with one node only is the top; a level that would have one child only is never made, but
+ * above a hole that is alone.
  *
- * A builder may go on from a place in another tree (`resume`), and take whole nodes of it (`add` at a level) where both
- * are at a node's beginning: what it makes is the same as if all parts had been added one by one.
+ * A builder may go on from a place in another tree (`resume`), and take whole nodes of it (`add` at
+ * a level) where both are at a node's beginning: what it makes is the same as if all parts had been
+ * added one by one.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
@@ -47,7 +49,10 @@ export class ManifestBuilder {
     this.#body = body;
   }
 
-  /** Goes on where a tree was left: `path` has the node of each level that was not ended yet, none twice. */
+  /**
+   * Goes on where a tree was left: `path` has the node of each level that was not ended yet, none
+   * twice.
+   */
   resume(path: readonly Unfinished[]): void {
     assert(this.#levels.length === 0, 'a builder goes on from one place');
     for (const { level, children, first } of path) {
@@ -69,7 +74,10 @@ export class ManifestBuilder {
     }
   }
 
-  /** Whether the last node of this level is ended, and with it those beneath: always so of level 0, of parts. */
+  /**
+   * Whether the last node of this level is ended, and with it those beneath: always so of level 0,
+   * of parts.
+   */
   isBetween(level: number): boolean {
     for (let depth = 0; depth < level; depth++) {
       const own = this.#levels[depth];

@@ -1,9 +1,11 @@
 /**
- * Manifests that were read lately, by address: whoever reads here and there in a content decodes each of them once.
+ * Manifests that were read lately, by address: whoever reads here and there in a content decodes
+ * each of them once.
  *
- * Invariants: a manifest is kept only once its block was verified, and never changes; the cache of a block store is
- * bounded, about 8 MiB for 2,048 of them, and lives no longer than the store. Links in a manifest may grow old while it
- * is kept, as they do in a block: addresses lead where ids are wrong.
+ * Invariants: a manifest is kept only once its block was verified, and never changes; the cache of
+ * a block store is bounded, about 8 MiB for 2,048 of them, and lives no longer than the store.
+ * Links in a manifest may grow old while it is kept, as they do in a block: addresses lead where
+ * ids are wrong.
  */
 import { type Address, addressKey } from '../blocks/address.js';
 import type { Manifest } from './manifest.js';

@@ -6,17 +6,19 @@
  *     hole       varint length × 2 + 1                   in level 1 only; at least 65,536; no two side by side
  *     links      u48 id × count                          beside, never hashed; 0 for a hole
  *
- * Level 1 lists parts, level n + 1 lists manifests of level n. Children are of the manifest's own algorithm. A node
- * ends after a child whose digest begins with six zero bits if that is its 32nd or a later one, else after its 256th,
- * else where the level ends. All but the last node of a level thus have 32 to 256 children, 93 in the mean (31 + 64 ×
- * (1 − (63/64)^225)), about 3.8 KiB with links; 3 in 100 are cut at 256. A hole has no digest and ends none.
+ * Level 1 lists parts, level n + 1 lists manifests of level n. Children are of the manifest's own
+ * algorithm. A node ends after a child whose digest begins with six zero bits if that is its 32nd
+ * or a later one, else after its 256th, else where the level ends. All but the last node of a level
+ * thus have 32 to 256 children, 93 in the mean (31 + 64 × (1 − (63/64)^225)), about 3.8 KiB with
+ * links; 3 in 100 are cut at 256. A hole has no digest and ends none.
  *
- * Digests are as good as random, so a node's end depends on what is near it. An inserted chunk changes its own node;
- * the ends behind it stay, unless the node grew beyond 256 or the chunk is an end itself (1 in 64). Then the ends of
- * old and new fall together again at the first matching child that both take, and more than half of the matching
- * ones are such. Simulated, 3,000 insertions: a level gets one new node in 92 of 100, two in nearly all others, three
- * in three cases. Where one chunk repeats, nodes are cut by count, but are then equal as well. Whoever mines chunks
- * harms the manifests of that content alone.
+ * Digests are as good as random, so a node's end depends on what is near it. An inserted chunk
+ * changes its own node; the ends behind it stay, unless the node grew beyond 256 or the chunk is an
+ * end itself (1 in 64). Then the ends of old and new fall together again at the first matching
+ * child that both take, and more than half of the matching ones are such. Simulated, 3,000
+ * insertions: a level gets one new node in 92 of 100, two in nearly all others, three in three
+ * cases. Where one chunk repeats, nodes are cut by count, but are then equal as well. Whoever mines
+ * chunks harms the manifests of that content alone.
  */
 import {
   ADDRESS_LENGTH,
@@ -133,7 +135,9 @@ export class Manifest {
   readonly #bytes: Uint8Array;
   readonly #digests: Uint16Array;
 
-  /** `body` is plain bytes up to `plainLength`, then links. Errors: REGALIA_FORMAT, REGALIA_VERSION. */
+  /**
+   * `body` is plain bytes up to `plainLength`, then links. Errors: REGALIA_FORMAT, REGALIA_VERSION.
+   */
   constructor(body: Uint8Array, plainLength: number) {
     checkHeader(body.subarray(0, plainLength), BlockKind.manifest, 'manifest');
     this.#bytes = Uint8Array.prototype.slice.call(body);
@@ -189,7 +193,9 @@ export class Manifest {
     return this.ends[this.count - 1] as number;
   }
 
-  /** Whether the last child is one that ends a node: only the last node of a level may do without. */
+  /**
+   * Whether the last child is one that ends a node: only the last node of a level may do without.
+   */
   get ended(): boolean {
     return this.#endsAfter(this.count - 1);
   }
@@ -217,7 +223,10 @@ export class Manifest {
     return address;
   }
 
-  /** The child's local id. Links have no digest: where they are not whole, ids are unknown, and addresses lead. */
+  /**
+   * The child's local id. Links have no digest: where they are not whole, ids are unknown, and
+   * addresses lead.
+   */
   id(index: number): number {
     if (this.#bytes.length !== this.plainLength + this.count * LINK_LENGTH) return 0;
     return readU48(this.#bytes, this.plainLength + index * LINK_LENGTH);
@@ -251,7 +260,10 @@ export class Manifest {
   }
 }
 
-/** Decodes a manifest's plain bytes alone: its ids are unknown. Errors: REGALIA_FORMAT, REGALIA_VERSION. */
+/**
+ * Decodes a manifest's plain bytes alone: its ids are unknown. Errors: REGALIA_FORMAT,
+ * REGALIA_VERSION.
+ */
 export function decodeManifest(plain: Uint8Array): Manifest {
   return new Manifest(plain, plain.length);
 }
@@ -259,7 +271,8 @@ export function decodeManifest(plain: Uint8Array): Manifest {
 function readCount(reader: ByteReader): number {
   const count = reader.varint();
   if (count < 1 || count > CHILDREN_MAX) reader.fail(`1 to ${CHILDREN_MAX} children`, `${count}`);
-  // Each takes at least a byte: a count larger than the bytes is refused before anything is made for it.
+  // Each takes at least a byte: a count larger than the bytes is refused before anything is made
+  // for it.
   if (count > reader.remaining) {
     reader.fail(`${count} children`, `${reader.remaining} bytes`);
   }

@@ -1,9 +1,10 @@
 /**
  * Reads a content: a range by its manifests' path, then part by part.
  *
- * Invariants: no byte leaves here that was not hashed, or follows from what was: a hole's zeros; a range costs the
- * blocks on its paths, each once: O(log n + range), and a sequential reader reads each block once; of a hole, however
- * long, no more zeros are made than were asked for, and 64 KiB at a time where bytes are streamed.
+ * Invariants: no byte leaves here that was not hashed, or follows from what was: a hole's zeros; a
+ * range costs the blocks on its paths, each once: O(log n + range), and a sequential reader reads
+ * each block once; of a hole, however long, no more zeros are made than were asked for, and 64 KiB
+ * at a time where bytes are streamed.
  */
 import type { Blocks } from '../blocks/blocks.js';
 import { copyBytes, EMPTY } from '../ground/bytes.js';
@@ -34,7 +35,9 @@ export class ContentReader {
   readonly #blocks: ContentReads;
   readonly #ref: ContentRef;
   readonly #cursor: Cursor;
-  /** The bytes of a content that is one chunk, from the look at its top until they are first used. */
+  /**
+   * The bytes of a content that is one chunk, from the look at its top until they are first used.
+   */
   #single = EMPTY;
 
   constructor(blocks: ContentReads, ref: ContentRef) {
@@ -48,8 +51,9 @@ export class ContentReader {
   }
 
   /**
-   * The bytes from `start` to `end`, as a private copy: the caller bounds how many. Errors: REGALIA_RANGE,
-   * REGALIA_MISSING, REGALIA_CORRUPT; REGALIA_FORMAT and REGALIA_VERSION for blocks that contradict each other.
+   * The bytes from `start` to `end`, as a private copy: the caller bounds how many. Errors:
+   * REGALIA_RANGE, REGALIA_MISSING, REGALIA_CORRUPT; REGALIA_FORMAT and REGALIA_VERSION for blocks
+   * that contradict each other.
    */
   read(start = 0, end = this.length): Uint8Array {
     checkRange(start, end, this.length);
@@ -63,8 +67,8 @@ export class ContentReader {
   }
 
   /**
-   * The same chunk by chunk: each is a private copy, and comes after a turn of the event loop; what follows is fetched
-   * meanwhile, some MiB ahead. Errors as `read`, and REGALIA_ABORTED.
+   * The same chunk by chunk: each is a private copy, and comes after a turn of the event loop; what
+   * follows is fetched meanwhile, some MiB ahead. Errors as `read`, and REGALIA_ABORTED.
    */
   chunks(start = 0, end = this.length, signal?: AbortSignal): AsyncGenerator<Uint8Array, void> {
     checkRange(start, end, this.length);
@@ -117,8 +121,9 @@ export class ContentReader {
   }
 
   /**
-   * A stream of bytes that is read as its consumer asks, and some way ahead of it, into the consumer's own bytes where
-   * it brings some. REGALIA_RANGE at once, other errors through the stream.
+   * A stream of bytes that is read as its consumer asks, and some way ahead of it, into the
+   * consumer's own bytes where it brings some. REGALIA_RANGE at once, other errors through the
+   * stream.
    */
   readable(options: ReadOptions = {}): ReadableStream<Uint8Array> {
     const { start = 0, end = this.length, signal } = options;
@@ -146,7 +151,9 @@ export class ContentReader {
     return new ReadableStream({ type: 'bytes', pull, cancel }, { highWaterMark: 0 });
   }
 
-  /** The bytes from `at` to the end of its part or to `end`, as a view that the next read spoils. */
+  /**
+   * The bytes from `at` to the end of its part or to `end`, as a view that the next read spoils.
+   */
   #viewAt(at: number, end: number): Uint8Array {
     const { part, from, until } = this.#askedAt(at, end);
     const single = this.#takeSingle();
@@ -167,7 +174,9 @@ export class ContentReader {
     return { part, from, until };
   }
 
-  /** What is held of a content that is one chunk: a reader that is kept shall not keep its bytes. */
+  /**
+   * What is held of a content that is one chunk: a reader that is kept shall not keep its bytes.
+   */
   #takeSingle(): Uint8Array {
     const single = this.#single;
     this.#single = EMPTY;

@@ -1,6 +1,6 @@
 /**
- * Rewrites a part of a content at the cost of that part: O(log n + range), and with the very address that writing the
- * whole anew would give.
+ * Rewrites a part of a content at the cost of that part: O(log n + range), and with the very
+ * address that writing the whole anew would give.
  *
  *     old      |a      |b   |c      |d    |e       |f        cuts: where parts begin
  *     edit                  c  ■■■■■■■■                       new bytes, from `at` on
@@ -9,17 +9,19 @@
  *     resync                                  |e       |f     the first cut behind the new bytes that is an old one,
  *                                                             from which on the old tree is taken by reference
  *
- * Where to begin. A cut depends on what comes before it (see splitter.ts), and on whether the zeros behind it are a
- * hole. So an old cut before `at` stays if a byte between the two is no zero: whatever run of zeros lies at the cut
- * ends before `at`. It also stays if 65,536 zeros lie between: the hole that begins there remains one. Otherwise the
- * cut before it is asked.
+ * Where to begin. A cut depends on what comes before it (see splitter.ts), and on whether the zeros
+ * behind it are a hole. So an old cut before `at` stays if a byte between the two is no zero:
+ * whatever run of zeros lies at the cut ends before `at`. It also stays if 65,536 zeros lie
+ * between: the hole that begins there remains one. Otherwise the cut before it is asked.
  *
- * Where to stop. Let p, at or behind the end of the new bytes, be a cut of the new parts and of the old ones. From p on
- * both have the same bytes. If the first of them is no zero, p is where a chunk begins in both, and all that follows
- * depends on those bytes and their places alone. If it is a zero, it belongs to a run that ends at the same place b in
- * both, and begins perhaps at different ones. A run that begins before p has a cut within, so it is no hole, and b − p
- * is below 65,536; hence it is no hole in the other either, whether it begins there before p or at p. If it begins at
- * p in both, it is the same. So in both what follows p is cut alike: the parts behind p are those of the old.
+ * Where to stop. Let p, at or behind the end of the new bytes, be a cut of the new parts and of the
+ * old ones. From p on both have the same bytes. If the first of them is no zero, p is where a chunk
+ * begins in both, and all that follows depends on those bytes and their places alone. If it is a
+ * zero, it belongs to a run that ends at the same place b in both, and begins perhaps at different
+ * ones. A run that begins before p has a cut within, so it is no hole, and b − p is below 65,536;
+ * hence it is no hole in the other either, whether it begins there before p or at p. If it begins
+ * at p in both, it is the same. So in both what follows p is cut alike: the parts behind p are
+ * those of the old.
  */
 import { copyBytes } from '../ground/bytes.js';
 import type { ContentRef } from './content.js';
@@ -31,10 +33,16 @@ import { ContentReader, type ContentReads } from './reader.js';
 import { type Source, sourceBytes } from './source.js';
 import type { ContentWriter, WriteOptions, Zeros } from './writer.js';
 
-/** What is to become of old bytes: those before `at` stay, with zeros up to `at` where they are fewer. */
+/**
+ * What is to become of old bytes: those before `at` stay, with zeros up to `at` where they are
+ * fewer.
+ */
 export interface Edit {
   readonly at: number;
-  /** What comes at `at`, over as many old bytes. An empty one changes nothing. Undefined: everything ends at `at`. */
+  /**
+   * What comes at `at`, over as many old bytes. An empty one changes nothing. Undefined: everything
+   * ends at `at`.
+   */
   readonly source: Source | undefined;
 }
 
@@ -42,9 +50,10 @@ export interface Edit {
 const TAKEN_AT_ONCE = 256;
 
 /**
- * What becomes of a stream's bytes, by a writer that has written nothing: bytes where they are at most `inlineMax`, as
- * `ContentWriter.writeOrInline` has it. Contents are longer than that. Errors: those of reading the old content and of
- * writing; REGALIA_RANGE beyond the length that a content may have.
+ * What becomes of a stream's bytes, by a writer that has written nothing: bytes where they are at
+ * most `inlineMax`, as `ContentWriter.writeOrInline` has it. Contents are longer than that. Errors:
+ * those of reading the old content and of writing; REGALIA_RANGE beyond the length that a content
+ * may have.
  */
 export async function rewrite(
   writer: ContentWriter,
@@ -130,7 +139,10 @@ class Rewriting {
     this.#cursor = new Cursor(blocks, old);
   }
 
-  /** Brings the writer to `at`: with the parts that stay, the bytes behind them, and zeros where there are too few. */
+  /**
+   * Brings the writer to `at`: with the parts that stay, the bytes behind them, and zeros where
+   * there are too few.
+   */
   async keepUntil(at: number): Promise<void> {
     const until = Math.min(at, this.#old.length);
     const start = this.#lastCut(until);
@@ -139,7 +151,10 @@ class Rewriting {
     this.#writer.zeros(at - until);
   }
 
-  /** Goes on with old bytes from `start`, the end of the new ones, until their parts are the old ones again. */
+  /**
+   * Goes on with old bytes from `start`, the end of the new ones, until their parts are the old
+   * ones again.
+   */
   async keepFrom(start: number): Promise<void> {
     const cuts = this.#cursor.fork();
     const { length } = this.#old;
@@ -198,7 +213,10 @@ class Rewriting {
     }
   }
 
-  /** An old chunk, as a copy: what is looked up spoils views. The last is kept: most edits lie within one. */
+  /**
+   * An old chunk, as a copy: what is looked up spoils views. The last is kept: most edits lie
+   * within one.
+   */
   #chunk(part: Child, start: number): Uint8Array {
     if (this.#last?.start !== start) {
       this.#last = { start, bytes: copyBytes(readChunk(this.#blocks, part)) };
@@ -206,7 +224,10 @@ class Rewriting {
     return this.#last.bytes;
   }
 
-  /** Takes all parts from a cut on by reference: in the largest nodes at whose beginning old and new both are. */
+  /**
+   * Takes all parts from a cut on by reference: in the largest nodes at whose beginning old and new
+   * both are.
+   */
   async #takeFrom(cut: number): Promise<void> {
     let at = cut;
     while (at < this.#old.length) {

@@ -1,10 +1,12 @@
 /**
  * Sources: whatever yields bytes or text part by part, read one part at a time.
  *
- * Invariants: a source is never read ahead; an abort is heard while a part is awaited; a source that was left before
- * its end is closed, and an end or a failure of its own is not; text is UTF-8, and a character may lie across chunks.
+ * Invariants: a source is never read ahead; an abort is heard while a part is awaited; a source
+ * that was left before its end is closed, and an end or a failure of its own is not; text is UTF-8,
+ * and a character may lie across chunks.
  *
- * Closing is not awaited after an abort: a source that never answers would keep the caller waiting for ever.
+ * Closing is not awaited after an abort: a source that never answers would keep the caller waiting
+ * for ever.
  */
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
@@ -33,8 +35,9 @@ const TEXT_STEP = 65_536;
 const TURN_PARTS = 256;
 
 /**
- * The source's bytes, each part valid until the next is asked for; none is empty. Errors: what the source throws;
- * REGALIA_ABORTED; REGALIA_ENCODING for text with a lone surrogate; REGALIA_OPTION for parts of another kind.
+ * The source's bytes, each part valid until the next is asked for; none is empty. Errors: what the
+ * source throws; REGALIA_ABORTED; REGALIA_ENCODING for text with a lone surrogate; REGALIA_OPTION
+ * for parts of another kind.
  */
 export async function* sourceBytes(
   source: Source,
@@ -76,7 +79,10 @@ function* partBytes(part: unknown, text: TextParts): Generator<Uint8Array> {
   }
 }
 
-/** The next part, unless the signal is aborted first. Listens no longer than that: one signal may outlive many. */
+/**
+ * The next part, unless the signal is aborted first. Listens no longer than that: one signal may
+ * outlive many.
+ */
 function nextPart(pull: Pull, signal: AbortSignal | undefined): Promise<IteratorResult<unknown>> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {

@@ -1,19 +1,22 @@
 /**
- * Where chunks end. A splitter is a pure function of the bytes that follow the last end and, on a grid, of where they
- * lie: so the chunks of a content depend on its bytes and its rule alone, never on how they arrived.
+ * Where chunks end. A splitter is a pure function of the bytes that follow the last end and, on a
+ * grid, of where they lie: so the chunks of a content depend on its bytes and its rule alone, never
+ * on how they arrived.
  *
- * The writer shows it either `bytesMax` bytes or all that is left before a hole or the end. What it answers depends on
- * the bytes before its answer alone: those behind, and the end of what is shown, count only where it answers with that
- * end. So cuts that lie before a change stay, and a splitter needs no state.
+ * The writer shows it either `bytesMax` bytes or all that is left before a hole or the end. What it
+ * answers depends on the bytes before its answer alone: those behind, and the end of what is shown,
+ * count only where it answers with that end. So cuts that lie before a change stay, and a splitter
+ * needs no state.
  */
 import { assert } from '../ground/errors.js';
 import { Cdc } from '../kernels/cdc.js';
 import { CHUNK_MAX } from './chunk.js';
 
 /**
- * How contents are cut, by rule. `fixed`: at multiples of `bytes`, which suits what is rewritten in place. `content`:
- * where the bytes themselves have it, so that what is inserted moves few cuts; chunks have `bytesMin` to `bytesMax`
- * bytes, about `bytesAverage` in the mean, which is a power of two.
+ * How contents are cut, by rule. `fixed`: at multiples of `bytes`, which suits what is rewritten in
+ * place. `content`: where the bytes themselves have it, so that what is inserted moves few cuts;
+ * chunks have `bytesMin` to `bytesMax` bytes, about `bytesAverage` in the mean, which is a power of
+ * two.
  */
 export type Chunking =
   | { readonly kind: 'fixed'; readonly bytes: number }
@@ -30,8 +33,8 @@ export interface Splitter {
   /** The longest chunk, in bytes. */
   readonly bytesMax: number;
   /**
-   * Where the chunk that begins at `start` ends: above `start`, at most `end`. Bytes up to `end` are shown; the one at
-   * `start` is the content's at `offset`.
+   * Where the chunk that begins at `start` ends: above `start`, at most `end`. Bytes up to `end`
+   * are shown; the one at `start` is the content's at `offset`.
    */
   cut(bytes: Uint8Array, start: number, end: number, offset: number): number;
 }
@@ -52,7 +55,10 @@ function gridOf(bytes: number): Splitter {
   };
 }
 
-/** The last one asked for: contents of a transaction mostly have one rule, and its tables take longer than a chunk. */
+/**
+ * The last one asked for: contents of a transaction mostly have one rule, and its tables take
+ * longer than a chunk.
+ */
 let last: { readonly text: string; readonly splitter: Splitter } | undefined;
 
 /** Chunks end where a hash of the bytes before has it (see kernels/cdc.ts), wherever they lie. */

@@ -1,12 +1,14 @@
 /**
  * Where a content's blocks go: to the transaction's writer, unless they are here already.
  *
- * `BlockSink` is the seam between cutting and keeping. What lies behind it may compress blocks, or put them elsewhere
- * than beside the metadata; addresses cover plain bytes, so nothing above can tell.
+ * `BlockSink` is the seam between cutting and keeping. What lies behind it may compress blocks, or
+ * put them elsewhere than beside the metadata; addresses cover plain bytes, so nothing above can
+ * tell.
  *
- * Staged blocks are not in the store's index yet. A `ChunkIndex` remembers the latest of them, so that a transaction
- * stores no chunk twice; it is bounded, since older ones have been spilled by then, and are found through the store.
- * What it forgets too early is stored again: that costs room, and alters no address.
+ * Staged blocks are not in the store's index yet. A `ChunkIndex` remembers the latest of them, so
+ * that a transaction stores no chunk twice; it is bounded, since older ones have been spilled by
+ * then, and are found through the store. What it forgets too early is stored again: that costs
+ * room, and alters no address.
  */
 import {
   type Address,
@@ -27,7 +29,10 @@ export interface Staged {
 }
 
 export interface BlockSink {
-  /** Keeps the block in `body`, whose first `plainLength` bytes are hashed. The body may be reused at once. */
+  /**
+   * Keeps the block in `body`, whose first `plainLength` bytes are hashed. The body may be reused
+   * at once.
+   */
   keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged;
   /** Whether enough is staged that `spill` pays. */
   readonly heavy: boolean;
@@ -65,7 +70,10 @@ export class ChunkIndex {
 /** Extents beyond one's own need, for commits that take theirs between `reserve` and its caller. */
 const RESERVE_SPARE = 64;
 
-/** The last in line to stage, by store: what one reserves, another must not take before it is resumed. */
+/**
+ * The last in line to stage, by store: what one reserves, another must not take before it is
+ * resumed.
+ */
 const lines = new WeakMap<Blocks, Promise<unknown>>();
 
 /** How the chunks of a content are to be kept. */
@@ -93,7 +101,8 @@ export class StoreSink implements BlockSink {
     const address = addressOf(algorithm, body.bytes.subarray(0, plainLength));
     const staged = this.#chunks.find(address);
     if (staged !== undefined) return { address, id: staged };
-    // A manifest whose chunks were forgotten since has links that lead nowhere: it is stored with those of now.
+    // A manifest whose chunks were forgotten since has links that lead nowhere: it is stored with
+    // those of now.
     const links = body.bytes.subarray(plainLength, body.length);
     const there = this.#blocks.find(address, links);
     if (there !== undefined) {

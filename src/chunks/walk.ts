@@ -1,9 +1,11 @@
 /**
- * Every block of a content, children first: for packs, which send a block after all that it refers to, and for
- * verification. Manifests are read and checked, chunks are named and not read, holes are no blocks. Memory is one path.
+ * Every block of a content, children first: for packs, which send a block after all that it refers
+ * to, and for verification. Manifests are read and checked, chunks are named and not read, holes
+ * are no blocks. Memory is one path.
  *
- * A block that a content holds again and again is visited once a node. A hostile content may still repeat few
- * blocks without end: whoever walks what others made passes `skip`, which also prunes what a receiver has.
+ * A block that a content holds again and again is visited once a node. A hostile content may still
+ * repeat few blocks without end: whoever walks what others made passes `skip`, which also prunes
+ * what a receiver has.
  */
 import { type Address, addressKey, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
 import { chunkBytes, malformed } from './chunk.js';
@@ -34,7 +36,10 @@ interface Open {
   next: number;
 }
 
-/** Every block of the content at least once, children before parents. Errors as `ContentReader.read`. */
+/**
+ * Every block of the content at least once, children before parents. Errors as
+ * `ContentReader.read`.
+ */
 export function* walkContent(
   blocks: BlockReads,
   ref: ContentRef,
@@ -87,8 +92,9 @@ export interface ContentChild {
 }
 
 /**
- * The references of a chunk (none) or a manifest (holes are none), from its plain bytes alone, which may be anybody's.
- * Errors: REGALIA_FORMAT, also for a block of another kind; REGALIA_VERSION.
+ * The references of a chunk (none) or a manifest (holes are none), from its plain bytes alone,
+ * which may be anybody's. Errors: REGALIA_FORMAT, also for a block of another kind;
+ * REGALIA_VERSION.
  */
 export function contentChildren(block: Uint8Array): ContentChild[] {
   if (block[0] === BlockKind.chunk) {

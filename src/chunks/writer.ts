@@ -1,13 +1,13 @@
 /**
- * Writes one content: bytes are cut into chunks and holes, chunks go to the sink, their addresses to the manifest
- * builder.
+ * Writes one content: bytes are cut into chunks and holes, chunks go to the sink, their addresses
+ * to the manifest builder.
  *
  *     push, zeros -> cutter -> chunk -> sink      (address, id, length) -> manifest path
  *                           -> hole                            (length) ->
  *
- * Invariants: memory is bounded by two chunks, one manifest path and what the sink stages before it is spilled; equal
- * bytes give equal references, however they were pushed; a writer that failed or finished takes no more bytes. What
- * a failed writer has staged is garbage that nothing refers to.
+ * Invariants: memory is bounded by two chunks, one manifest path and what the sink stages before it
+ * is spilled; equal bytes give equal references, however they were pushed; a writer that failed or
+ * finished takes no more bytes. What a failed writer has staged is garbage that nothing refers to.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
@@ -33,7 +33,10 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Where blocks are put together: they are kept before anybody else has a turn, so all writers share it. */
+/**
+ * Where blocks are put together: they are kept before anybody else has a turn, so all writers share
+ * it.
+ */
 const body = new BodyWriter();
 
 /** So many zeros, in the place of bytes. */
@@ -82,7 +85,9 @@ export class ContentWriter {
     return this.#sink.heavy;
   }
 
-  /** Adds bytes, and copies what it keeps. `Blocks.reserve(extentsFor(bytes, chunking))` came first. */
+  /**
+   * Adds bytes, and copies what it keeps. `Blocks.reserve(extentsFor(bytes, chunking))` came first.
+   */
   push(bytes: Uint8Array): void {
     this.#grow(bytes.length);
     this.#cutter.push(bytes);
@@ -137,7 +142,9 @@ export class ContentWriter {
     this.#builder.resume(path);
   }
 
-  /** Makes no more parts behind the first one that ends where `isLast` says, be it the one before. */
+  /**
+   * Makes no more parts behind the first one that ends where `isLast` says, be it the one before.
+   */
   stopWhere(isLast: (offset: number) => boolean): void {
     this.#isLast = isLast;
     if (this.#cutter.held === 0 && isLast(this.#cutter.offset)) this.#cutter.stop();
@@ -158,7 +165,10 @@ export class ContentWriter {
     return this.#cutter.offset;
   }
 
-  /** Adds a part or node of another tree behind the last part; false where nodes of that level do not begin here. */
+  /**
+   * Adds a part or node of another tree behind the last part; false where nodes of that level do
+   * not begin here.
+   */
   take(part: Part, level: number): boolean {
     assert(this.stopped, 'what is taken comes behind what was cut');
     if (!this.#builder.isBetween(level)) return false;
@@ -166,7 +176,9 @@ export class ContentWriter {
     return true;
   }
 
-  /** A content from bytes at hand. `Blocks.reserve(extentsFor(bytes.length, chunking))` came first. */
+  /**
+   * A content from bytes at hand. `Blocks.reserve(extentsFor(bytes.length, chunking))` came first.
+   */
   put(bytes: Uint8Array): ContentRef {
     assert(this.#length === 0, 'put writes a content of its own');
     this.#grow(bytes.length);
@@ -175,8 +187,9 @@ export class ContentWriter {
   }
 
   /**
-   * A content from a source of any size, which yields at least one byte. Reserves and spills as it goes; the source
-   * is closed on failure. Errors: what the source throws; REGALIA_ABORTED, REGALIA_ENCODING, REGALIA_OPTION.
+   * A content from a source of any size, which yields at least one byte. Reserves and spills as it
+   * goes; the source is closed on failure. Errors: what the source throws; REGALIA_ABORTED,
+   * REGALIA_ENCODING, REGALIA_OPTION.
    */
   async write(source: Source, options: WriteOptions = {}): Promise<ContentRef> {
     const written = await this.writeOrInline(source, 0, options);
@@ -184,7 +197,10 @@ export class ContentWriter {
     return written;
   }
 
-  /** As `write`, but a source of at most `inlineMax` bytes, 0 included, is returned as bytes, and nothing is staged. */
+  /**
+   * As `write`, but a source of at most `inlineMax` bytes, 0 included, is returned as bytes, and
+   * nothing is staged.
+   */
   writeOrInline(
     source: Source,
     inlineMax: number,
@@ -234,8 +250,8 @@ export class ContentWriter {
   }
 
   /**
-   * Runs a step once there is room for what it may stage: the chunks of twice the longest one and of zeros that were
-   * withheld, and what they end.
+   * Runs a step once there is room for what it may stage: the chunks of twice the longest one and
+   * of zeros that were withheld, and what they end.
    */
   async stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
     if (this.#sink.heavy) await this.#sink.spill();
@@ -262,14 +278,18 @@ function bytesOf(part: Uint8Array | Zeros): Uint8Array {
   return part instanceof Uint8Array ? part : new Uint8Array(part.zeros);
 }
 
-/** An upper bound of the extents that a content of `length` bytes takes: what `Blocks.reserve` is asked for. */
+/**
+ * An upper bound of the extents that a content of `length` bytes takes: what `Blocks.reserve` is
+ * asked for.
+ */
 export function extentsFor(length: number, chunking: Chunking | Splitter): number {
   return blocksFor(length, splitterOf(chunking));
 }
 
 /** Each block may be the first of an extent. */
 function blocksFor(length: number, { bytesMin }: Splitter): number {
-  // Beside holes, and where what came before ends, chunks may be shorter: two for each stretch between holes.
+  // Beside holes, and where what came before ends, chunks may be shorter: two for each stretch
+  // between holes.
   const stretches = 2 + Math.floor(length / HOLE_MIN);
   const chunks = Math.ceil(length / bytesMin) + 2 * stretches;
   // Beside one path, manifests are at most one for 32 children on each level.

@@ -1,6 +1,7 @@
 /**
- * Conflicts as lines of JSON, and the same lines with answers in them. A line that settles a conflict has its `key`,
- * its `stream` if it has one, and one of `take` ('ours', 'theirs', 'base'), `text` and `base64`.
+ * Conflicts as lines of JSON, and the same lines with answers in them. A line that settles a
+ * conflict has its `key`, its `stream` if it has one, and one of `take` ('ours', 'theirs', 'base'),
+ * `text` and `base64`.
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';

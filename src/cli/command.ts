@@ -1,6 +1,6 @@
 /**
- * The command: finds the verb, reads its arguments, runs it, and turns what it throws into text and an exit code. All
- * it needs of the process is passed in.
+ * The command: finds the verb, reads its arguments, runs it, and turns what it throws into text and
+ * an exit code. All it needs of the process is passed in.
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { failureOf } from './failure.js';

@@ -1,7 +1,7 @@
 /**
- * What went wrong, for people: `regalia: CODE: message`, a hint where one helps, and the exit code. Codes are the
- * library's, the operating system's (ENOENT), USAGE, or BUG for what only a mistake of ours can cause, which alone
- * comes with its stack.
+ * What went wrong, for people: `regalia: CODE: message`, a hint where one helps, and the exit code.
+ * Codes are the library's, the operating system's (ENOENT), USAGE, or BUG for what only a mistake
+ * of ours can cause, which alone comes with its stack.
  */
 import { type ErrorCode, isRegaliaError } from '../ground/errors.js';
 import { shown } from './output.js';

@@ -1,6 +1,7 @@
 /**
- * What verbs do with a store: open it, find the bucket, the key and the commit that the arguments name, and close it
- * whatever happens. Reads open the store for reading alone, so that they work on read-only media and beside a writer.
+ * What verbs do with a store: open it, find the bucket, the key and the commit that the arguments
+ * name, and close it whatever happens. Reads open the store for reading alone, so that they work on
+ * read-only media and beside a writer.
  */
 import {
   type At,
@@ -88,7 +89,10 @@ export function keyOf(text: string | undefined): string {
 /** '2026-11-21', with a time of day if one is wanted: 'T12:30', seconds, a zone. */
 const DATE = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$/;
 
-/** The commit that a text names: a branch, tag or address first, a date where there is none of that name. */
+/**
+ * The commit that a text names: a branch, tag or address first, a date where there is none of that
+ * name.
+ */
 export function atOf(bucket: Bucket, text: string): At {
   if (!DATE.test(text)) return text;
   try {

@@ -1,10 +1,11 @@
 /**
  * Standard output, for people or for programs.
  *
- * `row` takes both forms of one result: an object for `--json`, one a line, and text for people. Text that comes from
- * the store is passed through `shown`, so that a name can neither forge lines nor steer the terminal. Writes are
- * gathered, every call may be awaited to hold a fast producer back, and a reader that has gone (EPIPE) is no failure:
- * the verb is aborted and the command ends quietly.
+ * `row` takes both forms of one result: an object for `--json`, one a line, and text for people.
+ * Text that comes from the store is passed through `shown`, so that a name can neither forge lines
+ * nor steer the terminal. Writes are gathered, every call may be awaited to hold a fast producer
+ * back, and a reader that has gone (EPIPE) is no failure: the verb is aborted and the command ends
+ * quietly.
  */
 import { nameBytes } from '../ground/bytes.js';
 
@@ -45,7 +46,9 @@ export class Output {
     this.#onGone();
   }
 
-  /** One result: an object for programs, a line for people. Without a line people see nothing of it. */
+  /**
+   * One result: an object for programs, a line for people. Without a line people see nothing of it.
+   */
   async row(data: object, line?: string): Promise<void> {
     if (this.json) await this.#text(`${jsonLine(data)}\n`);
     else if (line !== undefined) await this.#text(`${line}\n`);
@@ -72,7 +75,10 @@ export class Output {
     if (this.#gathered.length >= GATHER_BYTES) await this.flush();
   }
 
-  /** Everything so far has been taken over by the operating system. @throws what broke the output, save EPIPE. */
+  /**
+   * Everything so far has been taken over by the operating system. @throws what broke the output,
+   * save EPIPE.
+   */
   async flush(): Promise<void> {
     const text = this.#gathered;
     this.#gathered = '';
@@ -92,7 +98,10 @@ export class Output {
   }
 }
 
-/** One line of JSON: bigints as numbers where those are exact, else as text; bytes as hexadecimal digits. */
+/**
+ * One line of JSON: bigints as numbers where those are exact, else as text; bytes as hexadecimal
+ * digits.
+ */
 export function jsonLine(data: object): string {
   return JSON.stringify(data, (_, item: unknown) => {
     if (typeof item === 'bigint') {
@@ -104,8 +113,8 @@ export function jsonLine(data: object): string {
 }
 
 /**
- * Text from the store for people's eyes: control characters, bidirectional overrides, and bytes that are no UTF-8 as
- * `\xNN` or `\u{N}`. Programs take the lossless form from `--json`.
+ * Text from the store for people's eyes: control characters, bidirectional overrides, and bytes
+ * that are no UTF-8 as `\xNN` or `\u{N}`. Programs take the lossless form from `--json`.
  */
 export function shown(text: string): string {
   return text.replace(/[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {

@@ -1,8 +1,10 @@
 /**
- * One line on a terminal that tells how far long work has come, rewritten in place at most ten times a second, and
- * gone before anything else is printed. Where standard error is no terminal it costs nothing and prints nothing.
+ * One line on a terminal that tells how far long work has come, rewritten in place at most ten
+ * times a second, and gone before anything else is printed. Where standard error is no terminal it
+ * costs nothing and prints nothing.
  *
- * It is forty lines of our own, since a library for it would be installed with every program that embeds the store.
+ * It is forty lines of our own, since a library for it would be installed with every program that
+ * embeds the store.
  */
 export interface Progress {
   /** `total` may be unknown. */

@@ -1,6 +1,7 @@
 /**
- * Sizes, ranges and durations as people write them at the command line. What makes no sense is wrong usage: nothing is
- * guessed, and what is not a whole number of bytes or of milliseconds is not rounded.
+ * Sizes, ranges and durations as people write them at the command line. What makes no sense is
+ * wrong usage: nothing is guessed, and what is not a whole number of bytes or of milliseconds is
+ * not rounded.
  *
  *     size       1024  64KiB  1MiB  2GiB  1TiB          KB, MB, GB and TB are powers of a thousand
  *     range      0-1024  1MiB-2MiB  100-                END is the byte behind the last, as everywhere in the library

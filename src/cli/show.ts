@@ -19,7 +19,9 @@ export function timeText(timeMs: number): string {
   return new Date(timeMs).toISOString().slice(0, 19).replace('T', ' ');
 }
 
-/** A commit as programs are told of it: all fields are there, `actor` is null where nobody signed. */
+/**
+ * A commit as programs are told of it: all fields are there, `actor` is null where nobody signed.
+ */
 export function commitRow(commit: CommitInfo): object {
   return { ...commit, actor: commit.actor ?? null };
 }

@@ -1,9 +1,10 @@
 /**
- * A verb of the command: what it is called, what it takes, what it does. Each lies in a file of its own, is named in
- * verbs.ts, and sees the world only through its context, so that tests run it without a process.
+ * A verb of the command: what it is called, what it takes, what it does. Each lies in a file of its
+ * own, is named in verbs.ts, and sees the world only through its context, so that tests run it
+ * without a process.
  *
- * The usage line is data: capital words are arguments, `[KEY]` may be left out, `KEY...` may repeat, and the number of
- * arguments given is checked against it.
+ * The usage line is data: capital words are arguments, `[KEY]` may be left out, `KEY...` may
+ * repeat, and the number of arguments given is checked against it.
  */
 import type { Output } from './output.js';
 import type { Progress } from './progress.js';

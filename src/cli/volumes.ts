@@ -9,7 +9,10 @@ import { UsageError } from './verb.js';
 export const BRIEF = 8;
 const DIGITS = /^[0-9a-f]{4,31}$/;
 
-/** What the library takes for a volume that is named by its folder, its id, or the first digits of that. */
+/**
+ * What the library takes for a volume that is named by its folder, its id, or the first digits of
+ * that.
+ */
 export async function volumeOf(store: Regalia, which: string): Promise<string> {
   const volumes = await store.volumes();
   const isPath = volumes.some((volume) => volume.path === path.resolve(which));

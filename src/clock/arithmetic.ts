@@ -1,14 +1,14 @@
 /**
  * An adaptive binary arithmetic coder: a bit that was expected costs a small part of a bit. Each
- * yes-or-no question has a context that counts its answers so far, starting from a prior; encoder and
- * decoder count alike.
+ * yes-or-no question has a context that counts its answers so far, starting from a prior; encoder
+ * and decoder count alike.
  *
- * The interval is [low, low + range) of 24 bits; its top byte leaves when range falls below 2^16, and a
- * carry out of low runs into the bytes that left (Martin, Range encoding, 1979; the carry as in LZMA).
- * The shortest byte string that names a point of the final interval ends the stream: trailing zero bytes
- * are left out, and the decoder reads zeros past the end. Several byte strings may name one point
- * sequence, so whoever decodes must encode again and compare. Integers stay below 2^26: nothing here is
- * larger than a small integer of the engine.
+ * The interval is [low, low + range) of 24 bits; its top byte leaves when range falls below 2^16,
+ * and a carry out of low runs into the bytes that left (Martin, Range encoding, 1979; the carry as
+ * in LZMA). The shortest byte string that names a point of the final interval ends the stream:
+ * trailing zero bytes are left out, and the decoder reads zeros past the end. Several byte strings
+ * may name one point sequence, so whoever decodes must encode again and compare. Integers stay
+ * below 2^26: nothing here is larger than a small integer of the engine.
  */
 import { ByteWriter } from '../ground/bytes.js';
 
@@ -16,8 +16,8 @@ const TOP = 1 << 24;
 const BOTTOM = 1 << 16;
 
 /**
- * What an answer adds to its count, and the sum above which both counts are halved: so recent answers
- * weigh more. Persisted.
+ * What an answer adds to its count, and the sum above which both counts are halved: so recent
+ * answers weigh more. Persisted.
  */
 const WEIGHT = 24;
 const MAX_TOTAL = 1023;

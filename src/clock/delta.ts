@@ -1,15 +1,15 @@
 /**
- * Event trees as differences: what a commit's stamp stores instead of a tree that is nearly its first
- * parent's.
+ * Event trees as differences: what a commit's stamp stores instead of a tree that is nearly its
+ * first parent's.
  *
- * Both trees are read as counts over the interval, so that a part counts as unchanged whatever its nodes'
- * bases are. Questions, from the root into changed parts only: is it a node now? If so: have both halves
- * changed, or which one? If not: how much more (or less) than the maximum before?
+ * Both trees are read as counts over the interval, so that a part counts as unchanged whatever its
+ * nodes' bases are. Questions, from the root into changed parts only: is it a node now? If so: have
+ * both halves changed, or which one? If not: how much more (or less) than the maximum before?
  *
- * Any tree can be written as a difference from any other. Bijective for a given base, and limited, as in
- * encoding.ts: a tree has one difference, and other bytes are REGALIA_STAMP. An event counted by one of
- * 100 replicas takes 2 bytes, a merge of two of them and an event 5 to 14, depending on how much was news
- * (medians of 1,000 events).
+ * Any tree can be written as a difference from any other. Bijective for a given base, and limited,
+ * as in encoding.ts: a tree has one difference, and other bytes are REGALIA_STAMP. An event counted
+ * by one of 100 replicas takes 2 bytes, a merge of two of them and an event 5 to 14, depending on
+ * how much was news (medians of 1,000 events).
  */
 import type { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
 import { decoded, encoded, kindOf, type NodeBudget } from './encoding.js';
@@ -105,7 +105,9 @@ function writeChange(
   if (right !== undefined) writeChange(coder, budget, right, rightHalf(before));
 }
 
-/** A count cannot rise by 0, for it would not have changed; a node that becomes its maximum does. */
+/**
+ * A count cannot rise by 0, for it would not have changed; a node that becomes its maximum does.
+ */
 function writeRise(coder: ArithmeticEncoder, rise: number, was: 0 | 1): void {
   coder.bit(DELTA_LESS + was, rise < 0 ? 1 : 0);
   if (rise < 0) writeNumber(coder, DELTA_FALL, -rise - 1);
@@ -114,8 +116,9 @@ function writeRise(coder: ArithmeticEncoder, rise: number, was: 0 | 1): void {
 }
 
 /**
- * The changed part as it is now, less `shift`, which is what its ancestors counted before. So halves that
- * did not change are the base's own, and a changed half may be below 0 until `eventNode` normalizes it.
+ * The changed part as it is now, less `shift`, which is what its ancestors counted before. So
+ * halves that did not change are the base's own, and a changed half may be below 0 until
+ * `eventNode` normalizes it.
  */
 function readChange(
   coder: ArithmeticDecoder,

@@ -6,11 +6,12 @@
  *     id      nothing? then for each owned part: is it parted? are both halves owned, or which one?
  *     stamp   the event, then the id, whose questions also know whether the event tree branches there
  *
- * Bijective: a normal tree has one encoding, and a decoder accepts only the bytes that the encoder would
- * write, by encoding again. So padding, trailing bytes and trees that are not normal are REGALIA_STAMP.
- * So are more than MAX_DEPTH levels, counts above 2^53 - 1, more than MAX_NODES nodes and more than
- * MAX_STAMP_BYTES bytes. The seed takes no bytes. Medians of 100 replicas and 1,000 events: 10 bytes
- * where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79 for one who knows of all.
+ * Bijective: a normal tree has one encoding, and a decoder accepts only the bytes that the encoder
+ * would write, by encoding again. So padding, trailing bytes and trees that are not normal are
+ * REGALIA_STAMP. So are more than MAX_DEPTH levels, counts above 2^53 - 1, more than MAX_NODES
+ * nodes and more than MAX_STAMP_BYTES bytes. The seed takes no bytes. Medians of 100 replicas and
+ * 1,000 events: 10 bytes where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79
+ * for one who knows of all.
  */
 import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';

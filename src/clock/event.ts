@@ -1,17 +1,17 @@
 /**
- * Events: how many events each part of the interval [0, 1) has seen (Almeida, Baquero, Fonte: Interval
- * Tree Clocks, 2008, sections 4 and 5.2 to 5.3).
+ * Events: how many events each part of the interval [0, 1) has seen (Almeida, Baquero, Fonte:
+ * Interval Tree Clocks, 2008, sections 4 and 5.2 to 5.3).
  *
- * An event tree is a count n (the same everywhere here), or a node (n, left, right): n more than its
- * halves say. Normal form: one half of a node has minimum 0, and the halves are not equal counts; so
- * equal histories have equal trees, and a tree's minimum is its base. No path sums to more than 2^53 - 1,
- * so all arithmetic is exact in doubles. Every node is built by `eventNode`, which normalizes and refuses
- * more than MAX_DEPTH levels: recursion is bounded.
+ * An event tree is a count n (the same everywhere here), or a node (n, left, right): n more than
+ * its halves say. Normal form: one half of a node has minimum 0, and the halves are not equal
+ * counts; so equal histories have equal trees, and a tree's minimum is its base. No path sums to
+ * more than 2^53 - 1, so all arithmetic is exact in doubles. Every node is built by `eventNode`,
+ * which normalizes and refuses more than MAX_DEPTH levels: recursion is bounded.
  *
  *       (1, 2, (0, 1, 0))        |33333333|22221111|
  *
- * Subtrees are passed with a shift instead of being lifted, and what did not change is the same object
- * afterwards: `fill(id, e) === e` says that nothing was filled.
+ * Subtrees are passed with a shift instead of being lifted, and what did not change is the same
+ * object afterwards: `fill(id, e) === e` says that nothing was filled.
  */
 import { assert } from '../ground/errors.js';
 import { depthAbove, type Id, MAX_DEPTH, stampError } from './id.js';
@@ -55,7 +55,8 @@ export function lift(event: Event, shift: number): Event {
 }
 
 /**
- * The paper's norm of (base, left, right), whose halves are normal. Throws REGALIA_STAMP above MAX_COUNT.
+ * The paper's norm of (base, left, right), whose halves are normal. Throws REGALIA_STAMP above
+ * MAX_COUNT.
  */
 export function eventNode(base: number, left: Event, right: Event): Event {
   const max = base + Math.max(maxEvent(left), maxEvent(right));
@@ -90,8 +91,8 @@ export function equalEvents(a: Event, b: Event): boolean {
 }
 
 /**
- * The least tree at or above both, the pointwise maximum, without a new event: what a canonical merge is
- * stamped with. Returns `a` or `b` itself where it is above the other.
+ * The least tree at or above both, the pointwise maximum, without a new event: what a canonical
+ * merge is stamped with. Returns `a` or `b` itself where it is above the other.
  */
 export function joinEvents(a: Event, b: Event): Event {
   return joinShifted(a, 0, b, 0);
@@ -103,7 +104,8 @@ function joinShifted(a: Event, shiftA: number, b: Event, shiftB: number): Event 
   if (floorA >= maxEvent(b) + shiftB) return lift(a, shiftA);
   if (floorB >= maxEvent(a) + shiftA) return lift(b, shiftB);
   if (a === b) return lift(a, Math.max(shiftA, shiftB));
-  // The maximum is nowhere below either floor, so the higher floor is a base under which nothing has to sink.
+  // The maximum is nowhere below either floor, so the higher floor is a base under which nothing
+  // has to sink.
   const base = Math.max(floorA, floorB);
   const [belowA, belowB] = [floorA - base, floorB - base];
   const left = joinShifted(leftHalf(a), belowA, leftHalf(b), belowB);
@@ -128,8 +130,8 @@ export function rightHalf(event: Event): Event {
 }
 
 /**
- * The paper's fill: raises what `id` owns, as far as that simplifies the tree and without passing its
- * maximum. Returns `event` itself if nothing can be filled.
+ * The paper's fill: raises what `id` owns, as far as that simplifies the tree and without passing
+ * its maximum. Returns `event` itself if nothing can be filled.
  */
 export function fill(id: Id, event: Event): Event {
   if (id === 0 || typeof event === 'number') return event;
@@ -155,14 +157,16 @@ interface Growth {
   readonly cost: number;
 }
 
-/** The paper's N: a new level costs more than any path, so a tree grows deeper only where it must. */
+/**
+ * The paper's N: a new level costs more than any path, so a tree grows deeper only where it must.
+ */
 const NEW_LEVEL_COST = MAX_DEPTH * 4;
 
 /**
  * The paper's grow: counts one event where that enlarges the tree least, the right half on a tie.
  * REQUIRES: `id` owns something, and `fill(id, event) === event`. Then the result is normal without
- * normalizing: only a lone minimum could rise above its node's base, and fill would have raised that one
- * before.
+ * normalizing: only a lone minimum could rise above its node's base, and fill would have raised
+ * that one before.
  */
 export function grow(id: Id, event: Event): Event {
   const grown = growth(id, event).event;

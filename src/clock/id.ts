@@ -1,18 +1,18 @@
 /**
- * Ids: the share of the interval [0, 1) that a stamp owns (Almeida, Baquero, Fonte: Interval Tree Clocks,
- * 2008, section 4 and 5.2).
+ * Ids: the share of the interval [0, 1) that a stamp owns (Almeida, Baquero, Fonte: Interval Tree
+ * Clocks, 2008, section 4 and 5.2).
  *
- * An id is 0 (owns nothing here), 1 (owns all of it), or a node whose halves are ids. Normal form: no
- * node of two equal leaves, so equal shares have equal trees. Every node is built by `idNode`, which
- * normalizes and refuses more than MAX_DEPTH levels; so recursion over any id is bounded.
+ * An id is 0 (owns nothing here), 1 (owns all of it), or a node whose halves are ids. Normal form:
+ * no node of two equal leaves, so equal shares have equal trees. Every node is built by `idNode`,
+ * which normalizes and refuses more than MAX_DEPTH levels; so recursion over any id is bounded.
  *
  *       (1, (0, 1))        |11111111|00001111|   the left half and the last quarter
  */
 import { RegaliaError } from '../ground/errors.js';
 
 /**
- * The most levels below the root of an id or event tree. A fork adds at most one level, so even a branch
- * that forks and never gets an id back can fork 1,024 times.
+ * The most levels below the root of an id or event tree. A fork adds at most one level, so even a
+ * branch that forks and never gets an id back can fork 1,024 times.
  */
 export const MAX_DEPTH = 1024;
 
@@ -48,8 +48,8 @@ export function idDepth(id: Id): number {
 }
 
 /**
- * Two disjoint ids whose sum is `id`, each owning something if `id` does. An id in several chunks is
- * parted between them; one chunk is halved.
+ * Two disjoint ids whose sum is `id`, each owning something if `id` does. An id in several chunks
+ * is parted between them; one chunk is halved.
  */
 export function split(id: Id): readonly [Id, Id] {
   if (id === 0) return [0, 0];
@@ -67,8 +67,8 @@ export function split(id: Id): readonly [Id, Id] {
 }
 
 /**
- * The share that `a` and `b` own together. Throws REGALIA_STAMP where they overlap: some id was joined
- * twice.
+ * The share that `a` and `b` own together. Throws REGALIA_STAMP where they overlap: some id was
+ * joined twice.
  */
 export function sum(a: Id, b: Id): Id {
   if (a === 0) return b;

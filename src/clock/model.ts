@@ -1,11 +1,12 @@
 /**
- * The questions that encodings of ids, events and differences ask, and what answers they expect at first.
- * Contexts and priors are part of the format. _Persisted: never renumber._ Priors were chosen on
- * histories of 4 and of 100 replicas that fork, gossip, retire and count at several rates; the counts
- * adapt to the rest.
+ * The questions that encodings of ids, events and differences ask, and what answers they expect at
+ * first. Contexts and priors are part of the format. _Persisted: never renumber._ Priors were
+ * chosen on histories of 4 and of 100 replicas that fork, gossip, retire and count at several
+ * rates; the counts adapt to the rest.
  *
- * A number n is coded as the bits of n + 1: how many there are, in unary, then those below the top one,
- * highest first. The unary part and the first of the lower bits have contexts; the rest are fair.
+ * A number n is coded as the bits of n + 1: how many there are, in unary, then those below the top
+ * one, highest first. The unary part and the first of the lower bits have contexts; the rest are
+ * fair.
  */
 import type { ArithmeticDecoder, ArithmeticEncoder, Priors } from './arithmetic.js';
 import { stampError } from './id.js';
@@ -31,8 +32,8 @@ function numbers(noes: number, yeses: number): number {
 }
 
 /**
- * Event: is this half a node? By levels from the root, then by what its left sibling is: none, a count, a
- * node.
+ * Event: is this half a node? By levels from the root, then by what its left sibling is: none, a
+ * count, a node.
  */
 export const EVENT_NODE = contexts(DEPTHS * 3, 16, 16);
 /** Event: have both halves base 0? By how many of them are nodes, 1 or 2. */
@@ -46,7 +47,9 @@ export const EVENT_NODE_BASE = numbers(16, 16);
 
 /** Id: does the id own nothing? */
 export const ID_NOTHING = contexts(1, 30, 2);
-/** Id: is this owned part parted? By whether the event tree branches here: if so, hardly ever whole. */
+/**
+ * Id: is this owned part parted? By whether the event tree branches here: if so, hardly ever whole.
+ */
 export const ID_NODE = contexts(1, 28, 4);
 contexts(1, 1, 31);
 /** Id: are both halves owned? */
@@ -65,7 +68,9 @@ export const DELTA_BOTH = contexts(2, 30, 4);
 export const DELTA_RIGHT = contexts(1, 16, 16);
 /** Difference: is it less than before? By whether it was a node. */
 export const DELTA_LESS = contexts(2, 31, 1);
-/** Difference: how much more than a count, how much more than the maximum of a node, how much less. */
+/**
+ * Difference: how much more than a count, how much more than the maximum of a node, how much less.
+ */
 export const DELTA_MORE = numbers(24, 8);
 export const DELTA_MORE_THAN_NODE = numbers(16, 16);
 export const DELTA_FALL = numbers(16, 16);

@@ -1,13 +1,13 @@
 /**
  * Stamps: interval tree clocks (Almeida, Baquero, Fonte: Interval Tree Clocks, a logical clock for
- * dynamic systems, 2008). A stamp is a pair of an id, the share of the interval that only its holder may
- * count on, and an event tree, all that the holder knows of.
+ * dynamic systems, 2008). A stamp is a pair of an id, the share of the interval that only its
+ * holder may count on, and an event tree, all that the holder knows of.
  *
- * Invariants: ids of living stamps are disjoint, and event trees are normal. While ids are disjoint,
- * `leq` is exactly inclusion of causal histories. Two copies of one id break that silently: two that
- * count one event each compare equal. So a fork's first half must be durable before its second half
- * leaves, and a retired stamp joins once only. Losing an id is safe; its share is never counted on again,
- * and the trees stay a little larger.
+ * Invariants: ids of living stamps are disjoint, and event trees are normal. While ids are
+ * disjoint, `leq` is exactly inclusion of causal histories. Two copies of one id break that
+ * silently: two that count one event each compare equal. So a fork's first half must be durable
+ * before its second half leaves, and a retired stamp joins once only. Losing an id is safe; its
+ * share is never counted on again, and the trees stay a little larger.
  *
  *       seed --fork--> ((1, 0), 0) --event--> ((1, 0), (0, 1, 0)) --\
  *                  \-> ((0, 1), 0) --event--> ((0, 1), (0, 0, 1)) --join--> (1, 1)
@@ -39,8 +39,8 @@ export function seed(): Stamp {
 }
 
 /**
- * Two stamps of the same history that own disjoint halves of the id. Throws REGALIA_STAMP where the id
- * would be deeper than MAX_DEPTH.
+ * Two stamps of the same history that own disjoint halves of the id. Throws REGALIA_STAMP where the
+ * id would be deeper than MAX_DEPTH.
  */
 export function fork(stamp: Stamp): readonly [Stamp, Stamp] {
   const [first, second] = split(stamp.id);
@@ -56,18 +56,24 @@ export function join(a: Stamp, b: Stamp): Stamp {
 }
 
 /**
- * Gives a retired stamp's id and history to `heir`. The retired stamp must never be used or joined again.
+ * Gives a retired stamp's id and history to `heir`. The retired stamp must never be used or joined
+ * again.
  */
 export function retire(heir: Stamp, retired: Stamp): Stamp {
   return join(heir, retired);
 }
 
-/** The history alone, with id 0: what a message carries. It compares and joins, and cannot count. */
+/**
+ * The history alone, with id 0: what a message carries. It compares and joins, and cannot count.
+ */
 export function peek(stamp: Stamp): Stamp {
   return { id: 0, event: stamp.event };
 }
 
-/** One more event. Throws REGALIA_STAMP for an anonymous stamp, and where a count would pass 2^53 - 1. */
+/**
+ * One more event. Throws REGALIA_STAMP for an anonymous stamp, and where a count would pass 2^53 -
+ * 1.
+ */
 export function event(stamp: Stamp): Stamp {
   const { id } = stamp;
   if (id === 0) throw stampError('a stamp that owns a share', 'an anonymous stamp');
@@ -80,7 +86,9 @@ export function leq(a: Stamp, b: Stamp): boolean {
   return leqEvents(a.event, b.event);
 }
 
-/** How `a` relates to `b`: 'before' means that `b` knows all of `a`, and more. Ids do not matter. */
+/**
+ * How `a` relates to `b`: 'before' means that `b` knows all of `a`, and more. Ids do not matter.
+ */
 export function compare(a: Stamp, b: Stamp): Causality {
   const below = leqEvents(a.event, b.event);
   const above = leqEvents(b.event, a.event);

@@ -1,6 +1,7 @@
 /**
- * Builds the commits that a change of a line's tree makes: one for each bucket it touched, the innermost first, each
- * naming its predecessor, its new contents and the new heads within it; the line's own commit last.
+ * Builds the commits that a change of a line's tree makes: one for each bucket it touched, the
+ * innermost first, each naming its predecessor, its new contents and the new heads within it; the
+ * line's own commit last.
  */
 import { type Address, addressText } from '../blocks/address.js';
 import type { Event } from '../clock/event.js';
@@ -31,7 +32,9 @@ export interface Change {
   readonly given?: ReadonlyMap<string, Landed>;
   /** Moves that were told, by the bucket whose keys they are; '' is the line's own. */
   readonly moves: ReadonlyMap<string, readonly Move[]>;
-  /** Earlier commits whose state was brought back: buckets that were gone have the heads of these. */
+  /**
+   * Earlier commits whose state was brought back: buckets that were gone have the heads of these.
+   */
   readonly origins?: readonly Landed[];
 }
 
@@ -183,7 +186,10 @@ export class CommitBuilder {
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
   }
 
-  /** Where buckets came or went with what holds them, the heads are those of the buckets that are there now. */
+  /**
+   * Where buckets came or went with what holds them, the heads are those of the buckets that are
+   * there now.
+   */
   #recount(
     old: HeadsRef | undefined,
     root: RootRef,

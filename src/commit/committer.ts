@@ -45,8 +45,8 @@ export interface CommitOptions {
   readonly message?: string;
   readonly durability?: Durability;
   /**
-   * Who wins where others changed the same streams meanwhile: 'ours' is this transaction. For all streams, or decided
-   * one by one. Otherwise the streams' rules decide.
+   * Who wins where others changed the same streams meanwhile: 'ours' is this transaction. For all
+   * streams, or decided one by one. Otherwise the streams' rules decide.
    */
   readonly policy?: CommitPolicy;
   /** Who signs, if not the store's actor. */
@@ -187,7 +187,10 @@ class Attempt {
     return { landed: built.tip, write };
   }
 
-  /** Contents that were lost and are written again change no tree: their chunks land alone, and heal it. */
+  /**
+   * Contents that were lost and are written again change no tree: their chunks land alone, and heal
+   * it.
+   */
   async #heal(durability: Durability): Promise<void> {
     const { blocks } = this.#tx.fork.writers;
     if (!blocks.hasChunks) return;
@@ -249,7 +252,10 @@ class Attempt {
     };
   }
 
-  /** The private tree, merged by content: theirs is the transaction here, since the head is what is edited. */
+  /**
+   * The private tree, merged by content: theirs is the transaction here, since the head is what is
+   * edited.
+   */
   async #merged(started: Tree, head: Tree): Promise<Change> {
     const tx = this.#tx;
     const { core } = tx.line;
@@ -277,7 +283,10 @@ class Attempt {
     return { root, touched, removed: [], added: [], moves: tx.moves, recount: true };
   }
 
-  /** To a merge, equal changes of both sides are one; to transactions they are two that did not see each other. */
+  /**
+   * To a merge, equal changes of both sides are one; to transactions they are two that did not see
+   * each other.
+   */
   #checkEqualChanges(started: Tree, head: Tree, own: Tree): void {
     for (const { names, stream } of diffTrees(started, own)) {
       if (stream === undefined || sameStream(started, head, names, stream)) continue;
@@ -289,7 +298,10 @@ class Attempt {
     }
   }
 
-  /** A nested bucket that both the transaction and the head changed: one commit on the head's, as for the outer one. */
+  /**
+   * A nested bucket that both the transaction and the head changed: one commit on the head's, as
+   * for the outer one.
+   */
   *#mergeBucket({ base, ours, theirs }: BucketMerge): Steps<BucketResult> {
     const { core } = this.#tx.line;
     const [a, b] = [core.tree(ours.id, ours.address), core.tree(theirs.id, theirs.address)];

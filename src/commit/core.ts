@@ -1,10 +1,12 @@
 /**
- * The innards that everything of one open store shares: engine, blocks, nodes, history, identity and settings.
+ * The innards that everything of one open store shares: engine, blocks, nodes, history, identity
+ * and settings.
  *
  *     meta row 'store'   version u8 | store id 16 | replica id 16 | algorithm u8 | incarnation varint | created varint
  *
- * The store's id is that of its root bucket: replicas of one store share it, and differ in replica id. The incarnation
- * is raised before the first commit after each opening, so that (replica, incarnation, sequence) names one commit.
+ * The store's id is that of its root bucket: replicas of one store share it, and differ in replica
+ * id. The incarnation is raised before the first commit after each opening, so that (replica,
+ * incarnation, sequence) names one commit.
  */
 import { type Address, type AlgorithmNumber, algorithmName } from '../blocks/address.js';
 import { Blocks } from '../blocks/blocks.js';

@@ -1,6 +1,7 @@
 /**
- * Rules that `open` declares: they must not contradict those stored, and a stream that the store has no rule of its own
- * for gets the declared one, if it was not used under the default yet. A rule is fixed at a stream's first use.
+ * Rules that `open` declares: they must not contradict those stored, and a stream that the store
+ * has no rule of its own for gets the declared one, if it was not used under the default yet. A
+ * rule is fixed at a stream's first use.
  */
 
 import { RegaliaError } from '../ground/errors.js';

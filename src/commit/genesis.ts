@@ -1,6 +1,6 @@
 /**
- * The beginning of a store: its identity, its rules, and a first commit of an empty root, so that every branch has a
- * head and every two histories of the store have a commit in common.
+ * The beginning of a store: its identity, its rules, and a first commit of an empty root, so that
+ * every branch has a head and every two histories of the store have a commit in common.
  */
 
 import { seed } from '../clock/stamp.js';

@@ -1,6 +1,7 @@
 /**
- * What bringing back an earlier state does to the buckets in it. A bucket that is still there but was changed since
- * gets a commit of its own, on top of the ones it has; one that was gone comes back with the head it had then.
+ * What bringing back an earlier state does to the buckets in it. A bucket that is still there but
+ * was changed since gets a commit of its own, on top of the ones it has; one that was gone comes
+ * back with the head it had then.
  */
 import type { Address } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
@@ -12,7 +13,9 @@ import type { Root, RootRef } from '../tree/root.js';
 import { allBuckets, directBuckets, type NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
 
-/** The buckets that a graft changed, innermost first. REGALIA_EXISTS where it brings one back twice. */
+/**
+ * The buckets that a graft changed, innermost first. REGALIA_EXISTS where it brings one back twice.
+ */
 export function graftedBuckets(core: Core, before: Tree, after: Tree): TouchedBucket[] {
   const open = (found: NestedBucket): Tree => core.tree(found.rootBlock, found.root);
   const seen = new Map<string, Names>();

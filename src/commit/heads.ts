@@ -1,7 +1,8 @@
 /**
- * The heads of a commit: a Merkle map from the id of each bucket directly within to that bucket's commit. It is kept
- * as a tree like any other (a root without rules; per bucket an entry named by 32 hexadecimal digits, with the commit's
- * 33-byte address in its stream `commit`), so that diff, packs and verification know it already.
+ * The heads of a commit: a Merkle map from the id of each bucket directly within to that bucket's
+ * commit. It is kept as a tree like any other (a root without rules; per bucket an entry named by
+ * 32 hexadecimal digits, with the commit's 33-byte address in its stream `commit`), so that diff,
+ * packs and verification know it already.
  */
 import { type Address, isAddress } from '../blocks/address.js';
 import { EMPTY, hex, utf8Bytes } from '../ground/bytes.js';
@@ -67,7 +68,10 @@ function badHeads(actual: string): RegaliaError {
   });
 }
 
-/** Sets (an address) or removes (undefined) heads, by 32 hexadecimal digits. Undefined where none is left. */
+/**
+ * Sets (an address) or removes (undefined) heads, by 32 hexadecimal digits. Undefined where none is
+ * left.
+ */
 export function writeHeads(
   writer: NodeWriter,
   before: HeadsRef | undefined,

@@ -1,12 +1,13 @@
 /**
- * A line: a branch of a bucket that has a head of its own (the root bucket's branches, and detached branches of nested
- * buckets). Everything that moves a head goes through its line.
+ * A line: a branch of a bucket that has a head of its own (the root bucket's branches, and detached
+ * branches of nested buckets). Everything that moves a head goes through its line.
  *
  *     base -> edits applied to the tip -> commits -> one write: head unchanged? blocks, commits, log, head
  *
- * Commits of one process are built one after the other, each on the tip that the one before will make, and written
- * without waiting for its flush: so many committers share one flush. The write checks the head as stored; if another
- * process has moved it, or an earlier write failed, nothing of this one is written and it is built again.
+ * Commits of one process are built one after the other, each on the tip that the one before will
+ * make, and written without waiting for its flush: so many committers share one flush. The write
+ * checks the head as stored; if another process has moved it, or an earlier write failed, nothing
+ * of this one is written and it is built again.
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { Event } from '../clock/event.js';

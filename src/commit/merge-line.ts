@@ -1,6 +1,6 @@
 /**
- * Merging into a branch: what the merge of two commits makes, landed on the line. A nested bucket's merge is carried
- * by a commit of each bucket around it.
+ * Merging into a branch: what the merge of two commits makes, landed on the line. A nested bucket's
+ * merge is carried by a commit of each bucket around it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
@@ -56,7 +56,10 @@ export interface MergeConflict {
 }
 
 export interface MergeOutcome {
-  /** Whether the branch has seen `from` now. False where conflicts are left: then nothing was written. */
+  /**
+   * Whether the branch has seen `from` now. False where conflicts are left: then nothing was
+   * written.
+   */
   readonly merged: boolean;
   /** Whether the branch only moved on to a commit that was there. */
   readonly fastForward: boolean;

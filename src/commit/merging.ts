@@ -1,9 +1,11 @@
 /**
- * Merging commits: trees three ways from the bases that history knows, and every bucket within by its own.
+ * Merging commits: trees three ways from the bases that history knows, and every bucket within by
+ * its own.
  *
- * A merge that needs nobody's answer is canonical: parents sorted by address, the stamps joined without a new event,
- * the later time, no actor, no message of its own. So two replicas that merge each other make the same commit, and
- * exchange ends. Where a caller's policy or answer was needed, the commit is an ordinary one, by whoever gave it.
+ * A merge that needs nobody's answer is canonical: parents sorted by address, the stamps joined
+ * without a new event, the later time, no actor, no message of its own. So two replicas that merge
+ * each other make the same commit, and exchange ends. Where a caller's policy or answer was needed,
+ * the commit is an ordinary one, by whoever gave it.
  */
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
@@ -183,7 +185,10 @@ class Merge {
     }
   }
 
-  /** Whose change of a stream or entry is the newer one: by causality, then by time, then by address. */
+  /**
+   * Whose change of a stream or entry is the newer one: by causality, then by time, then by
+   * address.
+   */
   #newer(names: Names, stream: string | undefined): Side {
     const ours = this.#lastChange(this.#ours, names, stream);
     const theirs = this.#lastChange(this.#theirs, names, stream);
@@ -240,7 +245,8 @@ class Merge {
       edits.set(hex(bucket), (yield* this.#headFor(bucket, contents)).address);
     }
     const writer = this.#writers.for(root.address[0] as Commit['algorithm']);
-    // Heads of buckets that are gone go: the map is made anew, and equal parts of it are the same blocks.
+    // Heads of buckets that are gone go: the map is made anew, and equal parts of it are the same
+    // blocks.
     return sameHeads(this.#core, old, edits) ? old : writeHeads(writer, undefined, edits);
   }
 

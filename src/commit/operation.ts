@@ -21,7 +21,10 @@ function singleShape(stream: string): Shape {
   return shape;
 }
 
-/** One stream put on one entry: where there is no such entry yet, its bytes in the arena are its record. */
+/**
+ * One stream put on one entry: where there is no such entry yet, its bytes in the arena are its
+ * record.
+ */
 export class SinglePut implements EntryEdit {
   readonly bytes: Uint8Array;
   readonly start: number;

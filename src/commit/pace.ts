@@ -1,6 +1,6 @@
 /**
- * Pace: long work in steps, so that the event loop has its turn every few milliseconds, memory stays bounded, and
- * extents are at hand for the steps that cannot wait for them.
+ * Pace: long work in steps, so that the event loop has its turn every few milliseconds, memory
+ * stays bounded, and extents are at hand for the steps that cannot wait for them.
  */
 
 import { throwIfAborted } from '../ground/errors.js';

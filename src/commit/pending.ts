@@ -1,12 +1,14 @@
 /**
- * What a transaction has put and removed so far, not yet in its tree: an append-only arena of operations, listed per
- * directory. Nothing is sorted, looked up or hashed until it is needed: a bulk load costs one copy per put.
+ * What a transaction has put and removed so far, not yet in its tree: an append-only arena of
+ * operations, listed per directory. Nothing is sorted, looked up or hashed until it is needed: a
+ * bulk load costs one copy per put.
  *
  *     operation   u8 kind | u8 name length | name | u16 stream | payload
  *     payload     put: as in a record: varint length × 4 + form | bytes or digest, then u48 id unless inline
  *
- * A later operation on the same stream replaces an earlier one; clearing a name replaces all that came before beneath
- * it. Reads look a name up in an index that is made for a directory when it is first read.
+ * A later operation on the same stream replaces an earlier one; clearing a name replaces all that
+ * came before beneath it. Reads look a name up in an index that is made for a directory when it is
+ * first read.
  */
 
 import { compareBytes, nameBytes, nameText, putVarint } from '../ground/bytes.js';
@@ -186,7 +188,10 @@ export class Pending {
     return operations === undefined ? undefined : this.#fold(operations);
   }
 
-  /** What is pending of a stream: a part, 'none' where it was removed, undefined where nothing was done. */
+  /**
+   * What is pending of a stream: a part, 'none' where it was removed, undefined where nothing was
+   * done.
+   */
   stream(names: Names, stream: string): StreamPart | 'none' | undefined {
     if (this.#count === 0) return undefined;
     let cleared = false;

@@ -1,6 +1,7 @@
 /**
- * A transaction's private tree: where it began, with the edits that were applied so far. Edits are applied at once, or
- * in steps while others run; whoever needs the tree meanwhile finishes the steps first.
+ * A transaction's private tree: where it began, with the edits that were applied so far. Edits are
+ * applied at once, or in steps while others run; whoever needs the tree meanwhile finishes the
+ * steps first.
  */
 
 import type { EntryEdit, MovedPart } from '../tree/apply.js';

@@ -1,6 +1,7 @@
 /**
- * Landing: the one write that makes commits count. The head is compared with the one they were built on; if it moved,
- * nothing is written. Where others have built on the commits meanwhile, their blocks go with the next landing.
+ * Landing: the one write that makes commits count. The head is compared with the one they were
+ * built on; if it moved, nothing is written. Where others have built on the commits meanwhile,
+ * their blocks go with the next landing.
  */
 import { addressText } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
@@ -9,7 +10,10 @@ import type { Built } from './builder.js';
 import { Line, type Tip } from './line.js';
 import type { Writers } from './writers.js';
 
-/** Staged bytes from which the way to the disk is long: on this thread it would hold up the event loop. */
+/**
+ * Staged bytes from which the way to the disk is long: on this thread it would hold up the event
+ * loop.
+ */
 const LONG_BYTES = 262_144;
 
 /** Resolves with whether the head was still `from`, once the commits are as durable as asked. */

@@ -1,6 +1,7 @@
 /**
- * What a serializable transaction has read: streams, entries, lists of children, subtrees, present or absent. If
- * others have changed any of it when the transaction commits, it did not see one consistent state, and conflicts.
+ * What a serializable transaction has read: streams, entries, lists of children, subtrees, present
+ * or absent. If others have changed any of it when the transaction commits, it did not see one
+ * consistent state, and conflicts.
  */
 import { equalBytes } from '../ground/bytes.js';
 import { badOption } from '../store/options.js';
@@ -73,7 +74,10 @@ export function sameStream(before: Tree, after: Tree, names: Names, stream: stri
   return p.form === q.form && p.length === q.length && equalBytes(p.bytes, q.bytes);
 }
 
-/** Whether an entry with its streams and all beneath it is the same, or absent, in both: told without reading it. */
+/**
+ * Whether an entry with its streams and all beneath it is the same, or absent, in both: told
+ * without reading it.
+ */
 export function sameSubtree(before: Tree, after: Tree, names: Names): boolean {
   const a = before.find(names);
   const b = after.find(names);

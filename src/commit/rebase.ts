@@ -1,7 +1,7 @@
 /**
- * Putting a small transaction's edits on a head that has moved since it began: each stream it changed must be as it
- * was, or a policy says whose change stands. Equal changes conflict as well: two that counted up from the same number
- * have counted once.
+ * Putting a small transaction's edits on a head that has moved since it began: each stream it
+ * changed must be as it was, or a policy says whose change stands. Equal changes conflict as well:
+ * two that counted up from the same number have counted once.
  */
 import { RegaliaError } from '../ground/errors.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';

@@ -1,6 +1,6 @@
 /**
- * The nested buckets that differ between two states of a tree, where they changed in bulk: found by comparing roots,
- * at every depth, the innermost first.
+ * The nested buckets that differ between two states of a tree, where they changed in bulk: found by
+ * comparing roots, at every depth, the innermost first.
  */
 import { sameAddress } from '../blocks/address.js';
 import { hex } from '../ground/bytes.js';

@@ -1,6 +1,6 @@
 /**
- * The nested buckets that a transaction touched, over all its steps: each from its first state to its last, the
- * innermost first.
+ * The nested buckets that a transaction touched, over all its steps: each from its first state to
+ * its last, the innermost first.
  */
 import { hex } from '../ground/bytes.js';
 import type { TouchedBucket } from '../tree/apply.js';
@@ -16,7 +16,10 @@ export class TouchedBuckets {
     }
   }
 
-  /** After moves and removals: buckets are within whom `outers` says, and those it does not know are gone. */
+  /**
+   * After moves and removals: buckets are within whom `outers` says, and those it does not know are
+   * gone.
+   */
   settle(outers: ReadonlyMap<string, Uint8Array | undefined>): void {
     for (const [id, one] of this.#buckets) {
       if (!outers.has(id)) this.#buckets.delete(id);

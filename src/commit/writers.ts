@@ -1,5 +1,6 @@
 /**
- * What one transaction, merge or import writes with: a stage for blocks, and node writers by algorithm above it.
+ * What one transaction, merge or import writes with: a stage for blocks, and node writers by
+ * algorithm above it.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { type Address, addressInto } from '../blocks/address.js';

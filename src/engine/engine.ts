@@ -1,19 +1,23 @@
 /**
- * What Regalia asks of a key-value engine: a few ordered tables, synchronous verified-by-nobody reads, and atomic
- * writes whose body is synchronous. Two engines answer it, LMDB and memory, under one conformance suite.
+ * What Regalia asks of a key-value engine: a few ordered tables, synchronous verified-by-nobody
+ * reads, and atomic writes whose body is synchronous. Two engines answer it, LMDB and memory, under
+ * one conformance suite.
  *
  * Invariants:
  * - a write is all or nothing, also when its body throws: then nothing of it is ever seen;
- * - bodies run one at a time across all processes, in this one in the order of the calls, each seeing everything
- *   written before it;
- * - a write that resolved with 'sync' or 'group' is on disk. 'sync' is the shortest way there, on this thread; 'group'
- *   leaves the event loop free and shares its flush with what gathers meanwhile. All writes of one turn share one
- *   transaction either way. With 'none' it survives the process, and a power cut undoes whole writes, the last first;
- * - after an I/O error the handle is poisoned: every later call fails with REGALIA_IO, nothing is guessed.
+ * - bodies run one at a time across all processes, in this one in the order of the calls, each
+ *   seeing everything written before it;
+ * - a write that resolved with 'sync' or 'group' is on disk. 'sync' is the shortest way there, on
+ *   this thread; 'group' leaves the event loop free and shares its flush with what gathers
+ *   meanwhile. All writes of one turn share one transaction either way. With 'none' it survives the
+ *   process, and a power cut undoes whole writes, the last first;
+ * - after an I/O error the handle is poisoned: every later call fails with REGALIA_IO, nothing is
+ *   guessed.
  */
 
 /**
- * The tables. `extents`, `addressLog` and `chunks` have integer keys, all others have byte keys of 1 to 1,900 bytes.
+ * The tables. `extents`, `addressLog` and `chunks` have integer keys, all others have byte keys of
+ * 1 to 1,900 bytes.
  *
  * Persisted: never rename.
  */
@@ -45,13 +49,16 @@ export interface Row<K> {
 
 export interface Reads {
   /**
-   * The row's bytes as a view that the next call on this backend (or the end of this turn) spoils; undefined where
-   * there is none. Never write into it.
+   * The row's bytes as a view that the next call on this backend (or the end of this turn) spoils;
+   * undefined where there is none. Never write into it.
    */
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
   /** The row's bytes as a private copy. */
   get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
-  /** Rows in key order (bytewise, or by number). Rows written while it is consumed may or may not appear. */
+  /**
+   * Rows in key order (bytewise, or by number). Rows written while it is consumed may or may not
+   * appear.
+   */
   range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>>;
   /** The number of rows. */
   count(table: Table): number;
@@ -75,10 +82,11 @@ export interface BackendStats {
 export interface Backend extends Reads {
   readonly readOnly: boolean;
   /**
-   * Runs `body` in one atomic transaction and resolves with its result once it is as durable as asked. A body that
-   * throws rejects with what it threw, and nothing is written; so does one that returns a promise, with a TypeError.
-   * Errors: REGALIA_READ_ONLY, REGALIA_CLOSED, REGALIA_FULL (nothing was written, and the handle is sound), and
-   * REGALIA_IO (outcome 'unknown', and the handle is poisoned).
+   * Runs `body` in one atomic transaction and resolves with its result once it is as durable as
+   * asked. A body that throws rejects with what it threw, and nothing is written; so does one that
+   * returns a promise, with a TypeError. Errors: REGALIA_READ_ONLY, REGALIA_CLOSED, REGALIA_FULL
+   * (nothing was written, and the handle is sound), and REGALIA_IO (outcome 'unknown', and the
+   * handle is poisoned).
    */
   write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T>;
   /** Makes everything written so far, by anyone in this process, durable. */
@@ -87,8 +95,8 @@ export interface Backend extends Reads {
   refresh(): void;
   stats(): BackendStats;
   /**
-   * A consistent copy into the new file `path`, while others read and write. REGALIA_EXISTS where something is at
-   * `path`, REGALIA_OPTION where this backend has no file.
+   * A consistent copy into the new file `path`, while others read and write. REGALIA_EXISTS where
+   * something is at `path`, REGALIA_OPTION where this backend has no file.
    */
   backup(path: string): Promise<void>;
   /** Waits for writes under way, then lets go. Idempotent. */

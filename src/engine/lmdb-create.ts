@@ -1,11 +1,12 @@
 /**
  * New files: a generation, and a copy of one.
  *
- * Invariant: a crash at any moment leaves nothing or the whole. A generation is built in a folder beside, flushed, and
- * renamed into place, a copy is linked into place; neither ever replaces what is there. LMDB, interrupted while it
- * creates a file, leaves one that kills its readers.
+ * Invariant: a crash at any moment leaves nothing or the whole. A generation is built in a folder
+ * beside, flushed, and renamed into place, a copy is linked into place; neither ever replaces what
+ * is there. LMDB, interrupted while it creates a file, leaves one that kills its readers.
  *
- * Two processes that create at once both build, one renames, and the other finds the folder taken and opens it.
+ * Two processes that create at once both build, one renames, and the other finds the folder taken
+ * and opens it.
  */
 import {
   chmodSync,
@@ -22,7 +23,9 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { RegaliaError } from '../ground/errors.js';
 
-/** Makes sure that `path` holds a data file; `build` makes an empty one in the folder it is given. */
+/**
+ * Makes sure that `path` holds a data file; `build` makes an empty one in the folder it is given.
+ */
 export async function createGeneration(
   path: string,
   build: (folder: string) => Promise<void>,
@@ -43,7 +46,10 @@ export async function createGeneration(
   }
 }
 
-/** Puts the data file that `copy` makes in the folder it is given at `path`. REGALIA_EXISTS where something is. */
+/**
+ * Puts the data file that `copy` makes in the folder it is given at `path`. REGALIA_EXISTS where
+ * something is.
+ */
 export async function backupTo(
   path: string,
   copy: (folder: string) => Promise<void>,

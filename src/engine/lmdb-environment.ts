@@ -1,19 +1,23 @@
 /**
- * One LMDB environment, shared by all handles of this process that name the same file, and its queue of writes.
+ * One LMDB environment, shared by all handles of this process that name the same file, and its
+ * queue of writes.
  *
  * Invariants:
  * - one transaction at a time: everything queued when it starts shares it, and its flush;
- * - a body runs on an overlay; only when it has returned are its rows put, so nothing is ever thrown into lmdb-js,
- *   whose transactions keep what a throwing callback had put;
- * - after an I/O error, or a commit that outlasts its time, nothing more is asked of LMDB (`fault`);
- * - no read transaction outlives the turn of the event loop that began it: lmdb-js resets it, and ranges copy.
+ * - a body runs on an overlay; only when it has returned are its rows put, so nothing is ever
+ *   thrown into lmdb-js, whose transactions keep what a throwing callback had put;
+ * - after an I/O error, or a commit that outlasts its time, nothing more is asked of LMDB
+ *   (`fault`);
+ * - no read transaction outlives the turn of the event loop that began it: lmdb-js resets it, and
+ *   ranges copy.
  *
- * Where a commit runs. 'sync': on this thread, at the end of the turn, the shortest way to the disk (245 µs against
- * 330 µs through the worker thread); the event loop waits for the disk. 'group': on lmdb-js's worker thread, so
- * that the loop goes on, and what is written meanwhile gathers for the next flush. 'none': on this thread with
- * MDB_NOMETASYNC: pages are flushed before the meta page that names them is written, but the meta page is not, so a
- * power cut loses the last such commits and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole
- * store in a power cut: nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
+ * Where a commit runs. 'sync': on this thread, at the end of the turn, the shortest way to the disk
+ * (245 µs against 330 µs through the worker thread); the event loop waits for the disk. 'group': on
+ * lmdb-js's worker thread, so that the loop goes on, and what is written meanwhile gathers for the
+ * next flush. 'none': on this thread with MDB_NOMETASYNC: pages are flushed before the meta page
+ * that names them is written, but the meta page is not, so a power cut loses the last such commits
+ * and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole store in a power cut:
+ * nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
  */
 
 import { RegaliaError } from '../ground/errors.js';
@@ -98,7 +102,8 @@ export class LmdbEnvironment {
   async flush(): Promise<void> {
     await this.idle();
     this.check();
-    // Two that flush at once wait for the same end; what is committed meanwhile is left for the next.
+    // Two that flush at once wait for the same end; what is committed meanwhile is left for the
+    // next.
     if (this.#unflushed) {
       this.#unflushed = false;
       this.#flushing = this.#sync();
@@ -151,7 +156,10 @@ export class LmdbEnvironment {
     return opened.db.stat();
   }
 
-  /** What is in no tree, and is not a meta page, is free: LMDB itself counts only the entries of its free list. */
+  /**
+   * What is in no tree, and is not a meta page, is free: LMDB itself counts only the entries of its
+   * free list.
+   */
   stats(): BackendStats {
     const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
     const rows = {} as Record<Table, number>;
@@ -175,7 +183,10 @@ export class LmdbEnvironment {
     this.#root.readerCheck();
   }
 
-  /** Lets go of the file. An environment whose commit never came back is left as it is: closing would hang. */
+  /**
+   * Lets go of the file. An environment whose commit never came back is left as it is: closing
+   * would hang.
+   */
   async close(): Promise<void> {
     await this.idle();
     await this.#flushing.catch(() => undefined);
@@ -184,7 +195,10 @@ export class LmdbEnvironment {
     this.#latest.close();
   }
 
-  /** The end of this turn: what the turn's other callers write joins in, and the event loop is never starved. */
+  /**
+   * The end of this turn: what the turn's other callers write joins in, and the event loop is never
+   * starved.
+   */
   #schedule(): void {
     if (this.#scheduled || this.#busy) return;
     this.#scheduled = true;
@@ -236,7 +250,10 @@ export class LmdbEnvironment {
     }
   }
 
-  /** As above in lmdb-js's worker thread. Its callback must not throw; there, a failed put also fails the commit. */
+  /**
+   * As above in lmdb-js's worker thread. Its callback must not throw; there, a failed put also
+   * fails the commit.
+   */
   async #commitThere(): Promise<void> {
     const root = this.#root;
     const commit = {
@@ -272,7 +289,10 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Runs the bodies one after the other. What a body throws is its own; what a put throws fails them all. */
+  /**
+   * Runs the bodies one after the other. What a body throws is its own; what a put throws fails
+   * them all.
+   */
   #run(jobs: readonly Job[]): void {
     for (const job of jobs) {
       const overlay = new Overlay(job.reads);
@@ -308,8 +328,8 @@ export class LmdbEnvironment {
   }
 
   /**
-   * A full disk is an answer if the file still ends at an earlier transaction; anything else poisons. LMDB reports a
-   * write that the disk took only in part as EIO.
+   * A full disk is an answer if the file still ends at an earlier transaction; anything else
+   * poisons. LMDB reports a write that the disk took only in part as EIO.
    */
   #failed(error: unknown, transaction: number): RegaliaError {
     const coded = storageError(error, this.path, 'commit', { outcome: 'none' });

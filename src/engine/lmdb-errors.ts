@@ -1,8 +1,10 @@
 /**
- * What LMDB, lmdb-js and the operating system throw, told in our codes. LMDB's errors carry a number (its own are
- * -30,799 to -30,780, the others errno) and, on some paths, a message alone; Node's carry a name such as 'ENOSPC'.
+ * What LMDB, lmdb-js and the operating system throw, told in our codes. LMDB's errors carry a
+ * number (its own are -30,799 to -30,780, the others errno) and, on some paths, a message alone;
+ * Node's carry a name such as 'ENOSPC'.
  *
- * What is not recognised counts as an I/O error: nothing is guessed, the handle is poisoned, the store reopened.
+ * What is not recognised counts as an I/O error: nothing is guessed, the handle is poisoned, the
+ * store reopened.
  */
 
 import type { ErrorFacts } from '../ground/errors.js';
@@ -140,8 +142,8 @@ export function fullError(path: string, cause?: unknown, facts: ErrorFacts = {})
 }
 
 /**
- * What a read threw. Of the numbers only EIO is the medium's; with any other LMDB says that it met a page that makes
- * no sense.
+ * What a read threw. Of the numbers only EIO is the medium's; with any other LMDB says that it met
+ * a page that makes no sense.
  */
 export function readError(error: unknown, path: string): RegaliaError {
   const coded = storageError(error, path, 'read');

@@ -1,18 +1,20 @@
 /**
  * Which transaction is the latest, as all processes have to agree on it.
  *
- * LMDB keeps the number in its lock file, and whoever opens the environment sets it to what the meta pages said a
- * moment before, without a lock (mdb.c, `mdb_env_open2`). A commit in that moment is taken back by it: readers do not
- * see it, and the next writer builds on the state before, with pages that the commit has used. So the number is
- * compared with the meta pages, which never lie, after an environment was opened and whenever a transaction has begun;
- * where it lags it is put right, and the transaction begun again. Readers compare it with the greatest that they have
- * seen, where they begin anew and where they do not find a row. What is left is the microsecond between that and LMDB's
- * own look.
+ * LMDB keeps the number in its lock file, and whoever opens the environment sets it to what the
+ * meta pages said a moment before, without a lock (mdb.c, `mdb_env_open2`). A commit in that moment
+ * is taken back by it: readers do not see it, and the next writer builds on the state before, with
+ * pages that the commit has used. So the number is compared with the meta pages, which never lie,
+ * after an environment was opened and whenever a transaction has begun; where it lags it is put
+ * right, and the transaction begun again. Readers compare it with the greatest that they have seen,
+ * where they begin anew and where they do not find a row. What is left is the microsecond between
+ * that and LMDB's own look.
  *
  *     lock.mdb    u32 magic | u32 format | u64 number of the latest transaction | …
  *     data.mdb    meta pages 0 and 1, each with its own number; the greater one counts
  *
- * Invariant: neither file is closed before the environment: the lock file's locks would go with it (fcntl(2)).
+ * Invariant: neither file is closed before the environment: the lock file's locks would go with it
+ * (fcntl(2)).
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,12 +24,17 @@ import { TREE_BYTES, u64 } from './lmdb-pages.js';
 const MISSES_MAX = 1_000;
 /** In the lock file. */
 const NUMBER_AT = 8;
-/** In a meta page: behind the header, magic, version, address, map size, two trees and the last page. */
+/**
+ * In a meta page: behind the header, magic, version, address, map size, two trees and the last
+ * page.
+ */
 const META_NUMBER_AT = 24 + 24 + 2 * TREE_BYTES + 8;
 
 export class LatestTransaction {
   readonly #data: number;
-  /** Undefined where there is none that could be written: who only reads goes without it, like LMDB. */
+  /**
+   * Undefined where there is none that could be written: who only reads goes without it, like LMDB.
+   */
   readonly #lock: number | undefined;
   /** The first meta page and the beginning of the second. */
   readonly #metas: Buffer;
@@ -61,7 +68,10 @@ export class LatestTransaction {
     return Math.max(first, second);
   }
 
-  /** Whether a transaction that has begun, and goes on, follows the latest. If not it is to end, and to begin again. */
+  /**
+   * Whether a transaction that has begun, and goes on, follows the latest. If not it is to end, and
+   * to begin again.
+   */
   isNext(transaction: number): boolean {
     const committed = this.look();
     if (transaction === committed + 1) {

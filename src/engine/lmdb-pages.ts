@@ -1,15 +1,17 @@
 /**
- * The pages of a data file as LMDB's development branch writes them (data version 2), read without LMDB: it maps a
- * file and follows its page numbers unasked, so a damaged file kills the process. All integers are little-endian.
+ * The pages of a data file as LMDB's development branch writes them (data version 2), read without
+ * LMDB: it maps a file and follows its page numbers unasked, so a damaged file kills the process.
+ * All integers are little-endian.
  *
  *   page   number 8 | transaction 8 | 2 | flags 2 | lower 2, upper 2 (or overflow pages 4) | node offsets 2 each ...
  *   node   low 2 | high 2 | flags 2 | key size 2 | key | contents
  *   tree   pad 4 | flags 2 | depth 2 | branch pages 8 | leaf pages 8 | overflow pages 8 | entries 8 | root 8
  *   meta   magic 4 | version 4 | address 8 | map size 8 | free tree 48 | main tree 48 | last page 8 | transaction 8
  *
- * A branch node's low, high and flags make its child's page number; a leaf node's low and high make the size of its
- * contents. Node offsets count from the end of the page header. Pages 0 and 1 are the metas: the greater transaction
- * holds. Contents flagged "big" are the number of the first of several overflow pages; flagged "sub", a tree.
+ * A branch node's low, high and flags make its child's page number; a leaf node's low and high make
+ * the size of its contents. Node offsets count from the end of the page header. Pages 0 and 1 are
+ * the metas: the greater transaction holds. Contents flagged "big" are the number of the first of
+ * several overflow pages; flagged "sub", a tree.
  */
 import { readSync } from 'node:fs';
 import { RegaliaError } from '../ground/errors.js';
@@ -61,7 +63,9 @@ export function corrupt(
   return new RegaliaError('REGALIA_CORRUPT', message, { what, expected, actual });
 }
 
-/** An unsigned 64-bit integer. Above 2^53 it is rounded, but then it is out of every bound anyway. */
+/**
+ * An unsigned 64-bit integer. Above 2^53 it is rounded, but then it is out of every bound anyway.
+ */
 export function u64(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
 }

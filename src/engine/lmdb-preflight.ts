@@ -1,16 +1,19 @@
 /**
- * What is looked at before LMDB maps a file: a torn header, a truncated tail, a full disk or another format would
- * otherwise be a SIGSEGV or SIGBUS, or a silent step back in time, instead of an error.
+ * What is looked at before LMDB maps a file: a torn header, a truncated tail, a full disk or
+ * another format would otherwise be a SIGSEGV or SIGBUS, or a silent step back in time, instead of
+ * an error.
  *
- * Checked: both meta pages (magic, version, byte order, page size, flags, bounds, that their transactions are
- * neighbours), the roots of the free list and of the table of tables, each table's root, and the file's length. LMDB
- * may leave free pages at the end unwritten, so a file that is too short is walked to see that no page in use is
- * missing. Pages further down have no checksum in LMDB: what they hold is verified by those who read it.
+ * Checked: both meta pages (magic, version, byte order, page size, flags, bounds, that their
+ * transactions are neighbours), the roots of the free list and of the table of tables, each table's
+ * root, and the file's length. LMDB may leave free pages at the end unwritten, so a file that is
+ * too short is walked to see that no page in use is missing. Pages further down have no checksum in
+ * LMDB: what they hold is verified by those who read it.
  *
- * A commit rewrites the root of the table of tables, so its page and its meta page name the same transaction.
+ * A commit rewrites the root of the table of tables, so its page and its meta page name the same
+ * transaction.
  *
- * A writer may be at work meanwhile: what fails is looked at again for as long as the meta pages move. A file that
- * never rests is one that a sound process has open.
+ * A writer may be at work meanwhile: what fails is looked at again for as long as the meta pages
+ * move. A file that never rests is one that a sound process has open.
  */
 import {
   closeSync,
@@ -54,13 +57,17 @@ const MAGIC = 0xbeefc0de;
 const MAGIC_SWAPPED = 0xdec0efbe;
 const DATA_VERSION = 2;
 const INTEGER_KEYS = 0x08;
-/** Environment flags that may be found in a file: no subfolder, overlapping and safe modes, metrics. */
+/**
+ * Environment flags that may be found in a file: no subfolder, overlapping and safe modes, metrics.
+ */
 const KNOWN_FLAGS = 0x5c00 | INTEGER_KEYS;
 const MAP_BYTES_MAX = 2 ** 47;
 const ATTEMPTS = 20;
 /** Below this LMDB's lock file, which is mapped, could have no room to be written. */
 export const ROOM_BYTES_MIN = 1 << 20;
-/** lmdb.h: a reader's slot is a cache line, and the header of the lock file takes less than a page. */
+/**
+ * lmdb.h: a reader's slot is a cache line, and the header of the lock file takes less than a page.
+ */
 const READER_BYTES = 64;
 const LOCK_HEADER_BYTES = 4_096;
 
@@ -72,7 +79,10 @@ interface Meta {
   readonly transaction: number;
 }
 
-/** Throws what keeps the folder's files from being opened. Call it only while this process has them closed. */
+/**
+ * Throws what keeps the folder's files from being opened. Call it only while this process has them
+ * closed.
+ */
 export function preflight(path: string, options: { readOnly: boolean; maxReaders: number }): void {
   examineFile(join(path, 'data.mdb'));
   if (!options.readOnly) makeLockFile(path, options.maxReaders);
@@ -132,8 +142,9 @@ function fileOf(
 }
 
 /**
- * A root of another transaction means that the meta page's own number, or its root, has changed. Every transaction
- * rewrites the root of the tables, and frees the page that it was in: so it rewrites that of the free list, too.
+ * A root of another transaction means that the meta page's own number, or its root, has changed.
+ * Every transaction rewrites the root of the tables, and frees the page that it was in: so it
+ * rewrites that of the free list, too.
  */
 function checkTransaction(file: PageFile, { main, free, transaction }: Meta): void {
   for (const tree of [main, free]) {
@@ -144,9 +155,10 @@ function checkTransaction(file: PageFile, { main, free, transaction }: Meta): vo
 }
 
 /**
- * The same for the older meta page, of which less can be said. After a failed write of a meta page LMDB writes it again
- * with the old number and last page, but the new roots. And where the root's page is of a later transaction, or no such
- * page any more, a power cut took that transaction and the meta page before it, and left the page it had used again.
+ * The same for the older meta page, of which less can be said. After a failed write of a meta page
+ * LMDB writes it again with the old number and last page, but the new roots. And where the root's
+ * page is of a later transaction, or no such page any more, a power cut took that transaction and
+ * the meta page before it, and left the page it had used again.
  */
 function checkOlder(file: PageFile, { main, transaction }: Meta): void {
   if (main.root === NO_ROOT || main.root >= file.filePages) return;
@@ -278,7 +290,10 @@ function checkRoot(file: PageFile, tree: Tree, what: string): void {
   throw corrupt(file.path, what, `of ${tree.entries} rows`, `${nodeCount(page)}`);
 }
 
-/** The free list is by transaction: a leaf of another tree, which LMDB would take numbers of pages from, is not. */
+/**
+ * The free list is by transaction: a leaf of another tree, which LMDB would take numbers of pages
+ * from, is not.
+ */
 function checkFreeList(file: PageFile, free: Tree): void {
   if (free.root === NO_ROOT || free.depth !== 1) return;
   const page = readPage(file, free.root, true);
@@ -301,8 +316,9 @@ function metaBytes(descriptor: number): string {
 }
 
 /**
- * Makes the lock file if there is none, with all its bytes written: LMDB would make it sparse and map it, and a full
- * disk would then be a SIGBUS. It is linked into place whole, so that no other process sees it half made.
+ * Makes the lock file if there is none, with all its bytes written: LMDB would make it sparse and
+ * map it, and a full disk would then be a SIGBUS. It is linked into place whole, so that no other
+ * process sees it half made.
  */
 export function makeLockFile(path: string, maxReaders: number): void {
   const lock = join(path, 'lock.mdb');

@@ -1,14 +1,15 @@
 /**
- * lmdb-js as we use it: how an environment and its tables are opened, and the shapes of what its declarations leave
- * out or get wrong.
+ * lmdb-js as we use it: how an environment and its tables are opened, and the shapes of what its
+ * declarations leave out or get wrong.
  *
- * `overlappingSync` is off: one fdatasync and one written-through meta page a commit, and a power cut loses nothing
- * acknowledged (on, commits made in several ways lost some). `eventTurnBatching` is off: it makes promises of its own,
- * which reject unheard when a commit fails. What lmdb-js puts within a transaction is copied into LMDB's page at once.
+ * `overlappingSync` is off: one fdatasync and one written-through meta page a commit, and a power
+ * cut loses nothing acknowledged (on, commits made in several ways lost some). `eventTurnBatching`
+ * is off: it makes promises of its own, which reject unheard when a commit fails. What lmdb-js puts
+ * within a transaction is copied into LMDB's page at once.
  *
- * `maxFreeSpaceToRetain` is 0: no list of free pages outlives its transaction. lmdb-js would keep the list in memory
- * and save the parts of it that changed, and now and then would not find such a part where it looks for it, which ends
- * the process (ARCHITECTURE.md, Rejected designs).
+ * `maxFreeSpaceToRetain` is 0: no list of free pages outlives its transaction. lmdb-js would keep
+ * the list in memory and save the parts of it that changed, and now and then would not find such a
+ * part where it looks for it, which ends the process (ARCHITECTURE.md, Rejected designs).
  */
 import { open } from 'lmdb';
 import { RegaliaError } from '../ground/errors.js';
@@ -23,7 +24,10 @@ export interface EnvironmentOptions {
 }
 
 export interface LmdbTable {
-  /** The whole of lmdb-js's read buffer under a false length, spoilt by the next read: wrap it, never pass it on. */
+  /**
+   * The whole of lmdb-js's read buffer under a false length, spoilt by the next read: wrap it,
+   * never pass it on.
+   */
   getBinaryFast(key: number | Uint8Array): Uint8Array | undefined;
   getKeys(range: object): Iterable<number | Uint8Array>;
   put(key: number | Uint8Array, bytes: Uint8Array): unknown;

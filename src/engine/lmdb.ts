@@ -1,12 +1,14 @@
 /**
- * The engine on LMDB, through lmdb-js. This file holds the handle: reads, and opening and closing; the environment
- * with its writes, the creation of files and the examination of untrusted ones are its neighbours.
+ * The engine on LMDB, through lmdb-js. This file holds the handle: reads, and opening and closing;
+ * the environment with its writes, the creation of files and the examination of untrusted ones are
+ * its neighbours.
  *
  * Invariants:
  * - a folder holds one generation: data.mdb and lock.mdb, mode 0600 in a folder of mode 0700;
- * - handles of one process on one file share one environment, which closes with the last of them (LMDB forbids a
- *   second environment on a file in one process);
- * - `view` gives bytes in lmdb-js's one read buffer, never in the map; everything else is a private copy;
+ * - handles of one process on one file share one environment, which closes with the last of them
+ *   (LMDB forbids a second environment on a file in one process);
+ * - `view` gives bytes in lmdb-js's one read buffer, never in the map; everything else is a private
+ *   copy;
  * - a closed handle throws REGALIA_CLOSED, a poisoned one REGALIA_IO.
  */
 import { statSync } from 'node:fs';
@@ -45,7 +47,10 @@ export interface LmdbOptions {
   readOnly?: boolean;
   /** Whether to create what is missing; the default unless `readOnly`. */
   create?: boolean;
-  /** The most bytes the file may ever grow to: address space, not memory. All processes should agree. */
+  /**
+   * The most bytes the file may ever grow to: address space, not memory. All processes should
+   * agree.
+   */
   mapBytes?: number;
   /** The most processes and threads that may read at once. */
   maxReaders?: number;
@@ -67,9 +72,9 @@ const environments = new Map<string, LmdbEnvironment>();
 const closing = new Map<string, Promise<void>>();
 
 /**
- * Opens the generation in the folder `path`. Errors: REGALIA_NOT_FOUND, REGALIA_PERMISSION, REGALIA_FULL,
- * REGALIA_IO, REGALIA_LOCKED (open in this process for reading only), and for files that can't be trusted
- * REGALIA_FORMAT, REGALIA_VERSION and REGALIA_CORRUPT.
+ * Opens the generation in the folder `path`. Errors: REGALIA_NOT_FOUND, REGALIA_PERMISSION,
+ * REGALIA_FULL, REGALIA_IO, REGALIA_LOCKED (open in this process for reading only), and for files
+ * that can't be trusted REGALIA_FORMAT, REGALIA_VERSION and REGALIA_CORRUPT.
  */
 export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Backend> {
   const options: EnvironmentOptions = {
@@ -147,7 +152,8 @@ class LmdbBackend implements Backend {
       const lookUp = (): Uint8Array | undefined =>
         this.#environment.tables[table].getBinaryFast(key as number | Uint8Array);
       const found = lookUp() ?? (this.#environment.catchUp() ? lookUp() : undefined);
-      // The object that lmdb-js returns is its whole buffer under a false length: wrap, never pass on.
+      // The object that lmdb-js returns is its whole buffer under a false length: wrap, never pass
+      // on.
       return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
     } catch (error) {
       throw this.#readError(error);
@@ -180,8 +186,8 @@ class LmdbBackend implements Backend {
   }
 
   /**
-   * Copies the next rows within this turn, so that no cursor and no read transaction is ever left open. LMDB follows
-   * damaged pages without a word: keys out of order, or without a row, show it.
+   * Copies the next rows within this turn, so that no cursor and no read transaction is ever left
+   * open. LMDB follows damaged pages without a word: keys out of order, or without a row, show it.
    */
   #step<T extends Table>(table: T, range: HeldRange, wanted: number) {
     this.#check();

@@ -1,9 +1,11 @@
 /**
- * The engine in memory: for tests, for scratch stores, and as the plain twin that LMDB is compared with.
+ * The engine in memory: for tests, for scratch stores, and as the plain twin that LMDB is compared
+ * with.
  *
  * Invariants:
  * - a table is a Map of private copies, and its keys in order in chunks of at most 1,024;
- * - bodies run one at a time, each in its own microtask, on an overlay that is applied when the body has returned;
+ * - bodies run one at a time, each in its own microtask, on an overlay that is applied when the
+ *   body has returned;
  * - every durability is the same: all of it lasts as long as the handle.
  *
  * Chunked keys make an insert O(log n + 1,024) and a range O(log n + rows) without any tree.

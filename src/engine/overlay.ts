@@ -1,13 +1,15 @@
 /**
- * What one write body has put and deleted so far, laid over the rows beneath. Both engines run their bodies on an
- * overlay, so a body that throws has touched nothing, and reads through the batch are the same code everywhere.
+ * What one write body has put and deleted so far, laid over the rows beneath. Both engines run
+ * their bodies on an overlay, so a body that throws has touched nothing, and reads through the
+ * batch are the same code everywhere.
  *
  * Invariants:
  * - the rows beneath change only in `applyTo`, after the body has returned;
  * - a key is in the overlay at most once, with its bytes, or with `undefined` if it was deleted;
  * - a range is the merge of two ascending (or descending) sequences in which the overlay wins.
  *
- * Byte keys are held as Latin-1 text, one character a byte: it hashes, and its order is the bytewise order.
+ * Byte keys are held as Latin-1 text, one character a byte: it hashes, and its order is the
+ * bytewise order.
  */
 
 import { copyBytes } from '../ground/bytes.js';
@@ -63,7 +65,10 @@ export interface HeldRange {
   readonly limit: number;
 }
 
-/** A range in its held form. A bound may be empty bytes: nothing is below it. The tighter of two bounds holds. */
+/**
+ * A range in its held form. A bound may be empty bytes: nothing is below it. The tighter of two
+ * bounds holds.
+ */
 export function holdRange<T extends Table>(
   table: Table,
   range: RowRange<RowKey<T>> = {},
@@ -169,7 +174,9 @@ export class Overlay implements Batch {
     return count;
   }
 
-  /** Carries the operations out, each key once, in key order (ascending inserts are the cheap ones). */
+  /**
+   * Carries the operations out, each key once, in key order (ascending inserts are the cheap ones).
+   */
   applyTo(target: Target): void {
     for (const [table, changes] of this.#changes) {
       for (const held of sortedKeys(changes)) {
@@ -248,13 +255,17 @@ export class Overlay implements Batch {
   }
 }
 
-/** Runs a body on its overlay, whose batch ends with it. A body that returns a promise is our own bug. */
+/**
+ * Runs a body on its overlay, whose batch ends with it. A body that returns a promise is our own
+ * bug.
+ */
 export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
   try {
     const result = body(overlay);
     const promise = result as Partial<PromiseLike<unknown>> | null | undefined;
     if (typeof promise?.then !== 'function') return result;
-    // What it goes on to do, it does to a batch that has ended; its own rejection would have nobody to hear it.
+    // What it goes on to do, it does to a batch that has ended; its own rejection would have nobody
+    // to hear it.
     promise.then(undefined, () => undefined);
     throw new TypeError('the body of a write must not be asynchronous');
   } finally {

@@ -1,9 +1,11 @@
 /**
- * Times exact to the nanosecond, which Node cannot set: a helper program sets them, fed through a pipe.
+ * Times exact to the nanosecond, which Node cannot set: a helper program sets them, fed through a
+ * pipe.
  *
- * On Linux it is perl, calling utimensat(2) by its number: one process for all files, 2 µs each. Elsewhere it is
- * `xargs touch`, a process for each file, 1 ms. Both take their paths from standard input, ended by NUL, so that no
- * name is ever read as code or as an option. Where there is no such program the times stay as near as Node got them.
+ * On Linux it is perl, calling utimensat(2) by its number: one process for all files, 2 µs each.
+ * Elsewhere it is `xargs touch`, a process for each file, 1 ms. Both take their paths from standard
+ * input, ended by NUL, so that no name is ever read as code or as an option. Where there is no such
+ * program the times stay as near as Node got them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +22,9 @@ interface Helper {
 /** utimensat's number by Node's name of the architecture. */
 const UTIMENSAT: Readonly<Record<string, number>> = { x64: 280, arm64: 88, riscv64: 88 };
 
-/** struct timespec[2], the time of access left as it is (UTIME_OMIT); AT_FDCWD, AT_SYMLINK_NOFOLLOW. */
+/**
+ * struct timespec[2], the time of access left as it is (UTIME_OMIT); AT_FDCWD, AT_SYMLINK_NOFOLLOW.
+ */
 const SCRIPT = (number: number) => `
   $/ = "\\0";
   my $failed = 0;
@@ -64,7 +68,8 @@ export class ExactTimes {
   constructor(platform: string = process.platform, architecture: string = process.arch) {
     this.#helper = helperFor(platform, architecture);
     const { command, args } = this.#helper;
-    // Without the caller's PERL5OPT and the like, and in no locale that could turn bytes into characters.
+    // Without the caller's PERL5OPT and the like, and in no locale that could turn bytes into
+    // characters.
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
     this.#child = spawn(command, [...args], { stdio: ['pipe', 'ignore', 'ignore'], env });
     this.#child.stdin?.on('error', () => undefined);

@@ -1,14 +1,15 @@
 /**
  * Export: the subtree at a key as a real directory, file or link.
  *
- * It writes into a fresh place and never outside it: the target must be absent or an empty directory, stays readable
- * by its owner alone until all is written, and every file, link and directory is created exclusively, so nothing that
- * was there, and no link just made, is ever followed or overwritten. Modes, owners (as root) and times are set once the
- * contents are written, those of directories last, from the leaves up.
+ * It writes into a fresh place and never outside it: the target must be absent or an empty
+ * directory, stays readable by its owner alone until all is written, and every file, link and
+ * directory is created exclusively, so nothing that was there, and no link just made, is ever
+ * followed or overwritten. Modes, owners (as root) and times are set once the contents are written,
+ * those of directories last, from the leaves up.
  *
- * What cannot be restored is a finding: fifos, sockets and devices, names that the target's filesystem refuses or
- * takes for another, a content beside children. Without a `stat` an entry with children, or without content, becomes a
- * directory and any other a file.
+ * What cannot be restored is a finding: fifos, sockets and devices, names that the target's
+ * filesystem refuses or takes for another, a content beside children. Without a `stat` an entry
+ * with children, or without content, becomes a directory and any other a file.
  */
 import {
   chmodSync,
@@ -45,8 +46,8 @@ export interface ExportOptions extends PaceOptions {
   /** Whether to restore owners and groups; by default only for root, who alone may. */
   readonly owners?: boolean;
   /**
-   * How close times must come: within the microsecond that Node can set, or exact, by a helper program (perl, or xargs
-   * and touch), where there is one.
+   * How close times must come: within the microsecond that Node can set, or exact, by a helper
+   * program (perl, or xargs and touch), where there is one.
    */
   readonly times?: 'near' | 'exact';
 }
@@ -67,7 +68,8 @@ export interface ExportResult extends ExportProgress {
 /**
  * Writes the subtree at `key` to `target`.
  *
- * @throws REGALIA_NOT_FOUND where there is nothing at `key`, REGALIA_EXISTS where something is at `target`,
+ * @throws REGALIA_NOT_FOUND where there is nothing at `key`, REGALIA_EXISTS where something is at
+ * `target`,
  *   REGALIA_ABORTED by the signal; what was written until then stays.
  */
 export async function exportTree(
@@ -145,7 +147,10 @@ class ExportRun {
     this.#exact?.kill();
   }
 
-  /** What Node set is exact for whole microseconds since 1970; the rest goes to the helper, if that is wanted. */
+  /**
+   * What Node set is exact for whole microseconds since 1970; the rest goes to the helper, if that
+   * is wanted.
+   */
   #exactly(path: ByteText, mtimeNs: bigint): void {
     if (this.#options.times !== 'exact' || lstatTime(path) === mtimeNs) return;
     this.#exact ??= new ExactTimes();

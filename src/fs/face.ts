@@ -1,12 +1,16 @@
 /**
- * What the filesystem face asks of a store, as structure alone: a snapshot, a transaction and a model in a test all
- * fit. An imported tree keeps one entry per file or directory, with its metadata in the stream `stat` and a regular
- * file's bytes in the stream `content`; other streams on the same entries are nobody's business here.
+ * What the filesystem face asks of a store, as structure alone: a snapshot, a transaction and a
+ * model in a test all fit. An imported tree keeps one entry per file or directory, with its
+ * metadata in the stream `stat` and a regular file's bytes in the stream `content`; other streams
+ * on the same entries are nobody's business here.
  */
 
 import type { Key, ChildRange as Range } from '../index.js';
 
-/** A key: '/a/b', or its names. Names that are not UTF-8 are text with lone surrogates, as everywhere. */
+/**
+ * A key: '/a/b', or its names. Names that are not UTF-8 are text with lone surrogates, as
+ * everywhere.
+ */
 export type KeyLike = Key;
 
 export interface StoredStream {
@@ -14,7 +18,10 @@ export interface StoredStream {
   /** The bytes, where they lie in metadata. */
   readonly inline?: Uint8Array | undefined;
   bytes(options?: { signal?: AbortSignal }): Promise<Uint8Array>;
-  /** Async iterable, as Node's streams of the web are, whether the caller's type library knows it or not. */
+  /**
+   * Async iterable, as Node's streams of the web are, whether the caller's type library knows it or
+   * not.
+   */
   readable(options?: {
     signal?: AbortSignal;
   }): AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;

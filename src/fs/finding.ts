@@ -1,6 +1,7 @@
 /**
- * Findings: what an import or export could not do for single files, reported instead of thrown, and the slices of time
- * in which both work. Beyond a bound findings are only counted, so that a tree of unreadable files takes no memory.
+ * Findings: what an import or export could not do for single files, reported instead of thrown, and
+ * the slices of time in which both work. Beyond a bound findings are only counted, so that a tree
+ * of unreadable files takes no memory.
  */
 import { isRegaliaError, RegaliaError } from '../index.js';
 import type { ByteText } from './listing.js';
@@ -8,7 +9,10 @@ import type { ByteText } from './listing.js';
 export interface Finding {
   /** The path concerned; bytes that are not UTF-8 are shown as U+FFFD. */
   readonly path: string;
-  /** The operating system's code (EACCES), a RegaliaError's, or one of CHANGING, SPECIAL, NAME, STAT, MIXED. */
+  /**
+   * The operating system's code (EACCES), a RegaliaError's, or one of CHANGING, SPECIAL, NAME,
+   * STAT, MIXED.
+   */
   readonly code: string;
   readonly message: string;
 }
@@ -31,7 +35,10 @@ export class Findings {
     this.#report?.(finding);
   }
 
-  /** Takes an error that concerns one file alone; throws any other, such as a full disk or a closed store. */
+  /**
+   * Takes an error that concerns one file alone; throws any other, such as a full disk or a closed
+   * store.
+   */
   take(path: ByteText, error: unknown): void {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (!(error instanceof Error) || !isLocal(code)) throw error;
@@ -75,7 +82,9 @@ export class Pace {
     this.#check();
   }
 
-  /** Whether it is time to `rest`; looks at the clock only now and then, as `weight` steps add up. */
+  /**
+   * Whether it is time to `rest`; looks at the clock only now and then, as `weight` steps add up.
+   */
   due(weight = 1): boolean {
     this.#steps += weight;
     if (this.#steps < STEPS) return false;

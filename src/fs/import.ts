@@ -1,13 +1,15 @@
 /**
  * Import: a directory's tree into a store, under a key.
  *
- * Both sides are sorted bytewise, so one pass merges them: what only the disk has is added, what only the store has is
- * removed, what both have is compared by its stat, and a file's bytes are read only where that differs. What cannot be
- * read is a finding, and what the store holds of it stays. Streams other than `stat` and `content` are left alone,
- * unless their entry goes or becomes another kind of file. Hard links become files of their own.
+ * Both sides are sorted bytewise, so one pass merges them: what only the disk has is added, what
+ * only the store has is removed, what both have is compared by its stat, and a file's bytes are
+ * read only where that differs. What cannot be read is a finding, and what the store holds of it
+ * stays. Streams other than `stat` and `content` are left alone, unless their entry goes or becomes
+ * another kind of file. Hard links become files of their own.
  *
- * Nothing is visible until the caller commits. The tree may change meanwhile: a file that does so while it is read is
- * read once more, then taken as it is, under the older stat, so that the next import looks again.
+ * Nothing is visible until the caller commits. The tree may change meanwhile: a file that does so
+ * while it is read is read once more, then taken as it is, under the older stat, so that the next
+ * import looks again.
  */
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { nameBytes, nameText } from '../index.js';
@@ -56,7 +58,8 @@ export interface ImportResult extends ImportProgress {
 /**
  * Makes the subtree at `key` what the directory `dir` holds.
  *
- * @throws REGALIA_NOT_FOUND or REGALIA_OPTION unless `dir` is a directory, REGALIA_ABORTED by the signal, and what the
+ * @throws REGALIA_NOT_FOUND or REGALIA_OPTION unless `dir` is a directory, REGALIA_ABORTED by the
+ * signal, and what the
  *   transaction throws.
  */
 export async function importTree(
@@ -77,7 +80,10 @@ class ImportRun {
   readonly #tx: TreeWriter;
   readonly #options: ImportOptions;
   readonly #pace: Pace;
-  /** The names of the directory that the walk is in, and what the store has in each directory on the way there. */
+  /**
+   * The names of the directory that the walk is in, and what the store has in each directory on the
+   * way there.
+   */
   readonly #names: (string | Uint8Array)[];
   readonly #stored: StoredChildren[] = [];
   #entries = 0;
@@ -212,7 +218,8 @@ class ImportRun {
   }
 
   #special(key: KeyLike, path: ByteText): void {
-    // The walk's own root may be a symbolic link to the directory; nothing else that is one is followed.
+    // The walk's own root may be a symbolic link to the directory; nothing else that is one is
+    // followed.
     const look = this.#stored.length === 0 ? statSync : lstatSync;
     const stats = look(osPath(path), { bigint: true });
     const target = stats.isSymbolicLink() ? linkTarget(path) : undefined;
@@ -254,7 +261,9 @@ function storedStat(entry: StoredEntry): FileStat | undefined {
 
 const PAGE = 512;
 
-/** The children that the store has, read in pages, since the transaction is written to in between. */
+/**
+ * The children that the store has, read in pages, since the transaction is written to in between.
+ */
 class StoredChildren {
   readonly #tx: TreeReader;
   readonly #key: KeyLike;

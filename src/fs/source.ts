@@ -1,7 +1,8 @@
 /**
- * The bytes of one regular file, read so that what lies there cannot play tricks: opened without following links and
- * without waiting (a fifo would block), checked by its descriptor to be a regular file, and looked at again behind the
- * last byte. Small files are read at once, synchronously; large ones part by part.
+ * The bytes of one regular file, read so that what lies there cannot play tricks: opened without
+ * following links and without waiting (a fifo would block), checked by its descriptor to be a
+ * regular file, and looked at again behind the last byte. Small files are read at once,
+ * synchronously; large ones part by part.
  */
 import {
   type BigIntStats,
@@ -16,7 +17,10 @@ import {
 /** Hashing so much takes two milliseconds. */
 const SMALL_BYTES = 1_048_576;
 const CHUNK_BYTES = 1_048_576;
-/** What small files are read into, one after another: one byte more than they have tells growth from the end. */
+/**
+ * What small files are read into, one after another: one byte more than they have tells growth from
+ * the end.
+ */
 const small = new Uint8Array(SMALL_BYTES + 1);
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -75,7 +79,10 @@ function notRegular(): Error {
   return Object.assign(new Error('EINVAL: no regular file is there any more'), { code: 'EINVAL' });
 }
 
-/** The file's bytes, or undefined where it has grown beyond what is small. Files of procfs claim to be empty. */
+/**
+ * The file's bytes, or undefined where it has grown beyond what is small. Files of procfs claim to
+ * be empty.
+ */
 function readSmall(fd: number): Uint8Array | undefined {
   for (let length = 0; length < small.length; ) {
     const count = readSync(fd, small, length, small.length - length, length);
@@ -86,8 +93,8 @@ function readSmall(fd: number): Uint8Array | undefined {
 }
 
 /**
- * The file part by part, one part ahead. Not as a stream, which closes the file when its reader leaves, although the
- * file is another's to close.
+ * The file part by part, one part ahead. Not as a stream, which closes the file when its reader
+ * leaves, although the file is another's to close.
  */
 async function* chunks(
   fd: number,

@@ -1,7 +1,8 @@
 /**
  * The `stat` stream: what a filesystem knows of a file besides its bytes, as deterministic CBOR.
  *
- * A map with one-letter text keys, in bytewise order, each present exactly where it means something:
+ * A map with one-letter text keys, in bytewise order, each present exactly where it means
+ * something:
  *
  *   d  device number          block and character devices
  *   g  group                  all
@@ -11,8 +12,9 @@
  *   t  time of modification, nanoseconds since 1970, 64 bits, may be negative
  *   u  owner                  all
  *
- * Inode, change and access times are left out: equal trees have equal stats wherever they lie. Any CBOR decoder reads
- * it; the writer and the comparison here are dedicated to it, since an import compares every file of a tree.
+ * Inode, change and access times are left out: equal trees have equal stats wherever they lie. Any
+ * CBOR decoder reads it; the writer and the comparison here are dedicated to it, since an import
+ * compares every file of a tree.
  */
 import type { BigIntStats, Stats } from 'node:fs';
 import { RegaliaError } from '../index.js';
@@ -142,7 +144,10 @@ export function decodeStat(bytes: Uint8Array): FileStat {
   return stat;
 }
 
-/** Reads one field after the other; order and repetition are left to the comparison with the canonical bytes. */
+/**
+ * Reads one field after the other; order and repetition are left to the comparison with the
+ * canonical bytes.
+ */
 class StatFields {
   readonly #bytes: Buffer;
   #at = 1;
@@ -230,9 +235,9 @@ class StatFields {
 }
 
 /**
- * Whether `stored` are the bytes of what `lstat` sees now, read in place: no BigInt, no allocation. Times are equal
- * within a microsecond, since Node can set them no closer: a tree that was exported and imported again is unchanged.
- * Never throws: bytes that are no stat match nothing.
+ * Whether `stored` are the bytes of what `lstat` sees now, read in place: no BigInt, no allocation.
+ * Times are equal within a microsecond, since Node can set them no closer: a tree that was exported
+ * and imported again is unchanged. Never throws: bytes that are no stat match nothing.
  */
 export function matchesStat(stored: Uint8Array, stats: Stats, target?: Uint8Array): boolean {
   const stMode = stats.mode;
@@ -290,7 +295,8 @@ function matchTime(stored: Uint8Array, at: number, mtimeMs: number): number {
     if (width - i > 4) high = high * 256 + byte;
     else low = low * 256 + byte;
   }
-  // Two parts, as 64 bits of nanoseconds are more than a double holds; their sum errs by less than the slack.
+  // Two parts, as 64 bits of nanoseconds are more than a double holds; their sum errs by less than
+  // the slack.
   const ms = high * (TWO_32 / 1e6) + low / 1e6;
   const signed = (first & 0xe0) === 0x20 ? -ms : ms;
   return Math.abs(signed - mtimeMs) < TIME_SLACK_MS ? at + 3 + width : MISMATCH;

@@ -1,10 +1,11 @@
 /**
  * Times of modification as exact as Node can set them.
  *
- * Node hands times on as doubles of seconds, which near the present are 238 ns apart, and libuv below 1.49 cuts them
- * down to whole microseconds. Aiming half a step high makes that cut land on the microsecond meant: measured on Node
- * 20, no time then is off by a microsecond or more, which is what a later comparison allows for. Numbers below zero
- * Node takes for the present, so times before 1970 go in as a Date, cut to milliseconds.
+ * Node hands times on as doubles of seconds, which near the present are 238 ns apart, and libuv
+ * below 1.49 cuts them down to whole microseconds. Aiming half a step high makes that cut land on
+ * the microsecond meant: measured on Node 20, no time then is off by a microsecond or more, which
+ * is what a later comparison allows for. Numbers below zero Node takes for the present, so times
+ * before 1970 go in as a Date, cut to milliseconds.
  */
 import { futimesSync, lutimesSync } from 'node:fs';
 

@@ -1,13 +1,14 @@
 /**
  * A walk over a real directory, depth first, names sorted bytewise.
  *
- * Each thing found is one event: `enter` a directory, later `leave` it, a `leaf` for all else, an `error` for what
- * could not be looked at, and a `pause` now and then for callers that must not block. Symbolic links are leaves and
- * never followed, save the walk's own root. Folders named in `exclude` (a store that lies within the tree) are passed
- * over in silence, found by device and inode, so that no spelling of the path hides them.
+ * Each thing found is one event: `enter` a directory, later `leave` it, a `leaf` for all else, an
+ * `error` for what could not be looked at, and a `pause` now and then for callers that must not
+ * block. Symbolic links are leaves and never followed, save the walk's own root. Folders named in
+ * `exclude` (a store that lies within the tree) are passed over in silence, found by device and
+ * inode, so that no spelling of the path hides them.
  *
- * Calls are synchronous: an lstat takes a microsecond, awaiting one twenty. Nothing is kept but the directories on the
- * way down and their sorted names, which have a bound of their own.
+ * Calls are synchronous: an lstat takes a microsecond, awaiting one twenty. Nothing is kept but the
+ * directories on the way down and their sorted names, which have a bound of their own.
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { RegaliaError } from '../index.js';
@@ -32,7 +33,10 @@ export interface WalkOptions extends ListingOptions {
   readonly exclude?: readonly string[];
 }
 
-/** A directory on the way down: the names to come, what was seen of the next ones, and how far the walk has come. */
+/**
+ * A directory on the way down: the names to come, what was seen of the next ones, and how far the
+ * walk has come.
+ */
 interface Frame {
   readonly path: ByteText;
   readonly isAscii: boolean;
@@ -50,7 +54,10 @@ interface Seen {
   readonly cause?: unknown;
 }
 
-/** Names looked at in one go: what is done with each in between would push out what the kernel has at hand. */
+/**
+ * Names looked at in one go: what is done with each in between would push out what the kernel has
+ * at hand.
+ */
 const LOOKED_AT = 64;
 /** No look ahead takes much longer, however slow the disk is. */
 const LOOK_MS = 2;
@@ -71,7 +78,10 @@ export class Walk implements IterableIterator<WalkEvent, undefined> {
   /** What follows the latest event in any case. */
   #then: (() => WalkEvent | undefined) | undefined;
 
-  /** @throws REGALIA_NOT_FOUND or REGALIA_OPTION, with the first event, unless `root` is a directory. */
+  /**
+   * @throws REGALIA_NOT_FOUND or REGALIA_OPTION, with the first event, unless `root` is a
+   * directory.
+   */
   constructor(root: string | Uint8Array, options: WalkOptions = {}) {
     this.path = byteText(root);
     this.#options = options;
@@ -186,7 +196,9 @@ function rootStats(path: ByteText): Stats {
   });
 }
 
-/** Looks at the next names, up to one of the listing's pauses or its end. Returns whether it paused. */
+/**
+ * Looks at the next names, up to one of the listing's pauses or its end. Returns whether it paused.
+ */
 function lookAhead(frame: Frame): boolean {
   frame.seen = [];
   frame.seenMs = performance.now();

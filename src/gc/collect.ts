@@ -1,6 +1,6 @@
 /**
- * Collection: chunks that no commit refers to are forgotten, and segments that are mostly dead are emptied into others,
- * while the store is used.
+ * Collection: chunks that no commit refers to are forgotten, and segments that are mostly dead are
+ * emptied into others, while the store is used.
  *
  *     mark      what all commits refer to
  *     condemn   what was not marked is found by its address no more; a transaction that found it before takes it up
@@ -9,9 +9,10 @@
  *               groups that no chunk is in any more
  *     compact   see compact.ts
  *
- * A transaction of this process keeps what it counts on. One of another process that lasts longer than the grace fails
- * when it lands, and is run again. Nothing more is condemned while something has its grace, which would begin anew.
- * Where rows are lost or damaged no segment is emptied: it may have what a rescan brings back.
+ * A transaction of this process keeps what it counts on. One of another process that lasts longer
+ * than the grace fails when it lands, and is run again. Nothing more is condemned while something
+ * has its grace, which would begin anew. Where rows are lost or damaged no segment is emptied: it
+ * may have what a rescan brings back.
  */
 import type { Batch, Reads } from '../engine/engine.js';
 import { utf8Bytes } from '../ground/bytes.js';
@@ -29,14 +30,20 @@ import { Marking } from './mark.js';
 export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: CollectResult) => void) | undefined;
-  /** How long what is condemned is kept for transactions of other processes, in ms: ten minutes unless told. */
+  /**
+   * How long what is condemned is kept for transactions of other processes, in ms: ten minutes
+   * unless told.
+   */
   readonly graceMs?: number | undefined;
   /** The share of dead bytes from which a segment is emptied: a half unless told. */
   readonly deadShare?: number | undefined;
 }
 
 export interface CollectResult {
-  /** Chunks that are condemned, and their stored bytes in all copies: they go with the first collection after `due`. */
+  /**
+   * Chunks that are condemned, and their stored bytes in all copies: they go with the first
+   * collection after `due`.
+   */
   condemned: number;
   condemnedBytes: number;
   /** When what is condemned may be forgotten, in ms since the epoch; undefined where nothing is. */
@@ -135,7 +142,10 @@ class Collection {
     }
   }
 
-  /** Condemns chunks, unless a commit that was not marked has landed by then: a later collection will. */
+  /**
+   * Condemns chunks, unless a commit that was not marked has landed by then: a later collection
+   * will.
+   */
   async #condemnSome(dead: readonly FoundChunk[], nowMs: number): Promise<number> {
     if (dead.length === 0) return 0;
     const changes = dead.map(({ number, row }): RowChange => {
@@ -150,7 +160,10 @@ class Collection {
     }, 'sync');
   }
 
-  /** Forgets what is condemned, but for what transactions of this process count on. What is marked stays for good. */
+  /**
+   * Forgets what is condemned, but for what transactions of this process count on. What is marked
+   * stays for good.
+   */
   async #forget(): Promise<{ chunks: number; bytes: number }> {
     const { backend, chunks } = this.#subject;
     const forgotten = { chunks: 0, bytes: 0 };

@@ -1,12 +1,14 @@
 /**
- * Compaction: segments of which little is alive are emptied into others of the same volume, and removed.
+ * Compaction: segments of which little is alive are emptied into others of the same volume, and
+ * removed.
  *
  *     count live bytes by segment -> retire those that are mostly dead -> who names them? -> records appended
  *     elsewhere, flushed -> rows -> the file goes
  *
- * Invariants: a segment is retired before it is looked up who names it, and no row begins to name a retired one; a file
- * goes only once no row names it. Segments that this process writes to, and those that others may, are left alone. A
- * reader that comes too late for a file reads the row again. What is not sound stays where it is, with its segment.
+ * Invariants: a segment is retired before it is looked up who names it, and no row begins to name a
+ * retired one; a file goes only once no row names it. Segments that this process writes to, and
+ * those that others may, are left alone. A reader that comes too late for a file reads the row
+ * again. What is not sound stays where it is, with its segment.
  */
 import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';

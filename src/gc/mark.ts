@@ -1,9 +1,10 @@
 /**
- * Marks the chunks that commits refer to: those of all commits that the store has, so that every state in its logs can
- * be read.
+ * Marks the chunks that commits refer to: those of all commits that the store has, so that every
+ * state in its logs can be read.
  *
- * Each commit is walked less what its parents hold, which were marked before it; a content that was met lately is not
- * walked again. Where metadata cannot be read nobody knows what it refers to, and marking fails.
+ * Each commit is walked less what its parents hold, which were marked before it; a content that was
+ * met lately is not walked again. Where metadata cannot be read nobody knows what it refers to, and
+ * marking fails.
  */
 import { addressKey } from '../blocks/address.js';
 import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
@@ -59,7 +60,10 @@ export class Marking {
     }
   }
 
-  /** Whether a commit refers to a chunk, or to another of the same address: one stands in for the other. */
+  /**
+   * Whether a commit refers to a chunk, or to another of the same address: one stands in for the
+   * other.
+   */
   has({ number, row }: FoundChunk): boolean {
     if (this.marks.has(number)) return true;
     const others = this.#subject.blocks.index.candidates(row.address);

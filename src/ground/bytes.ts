@@ -1,11 +1,13 @@
 /**
  * Bytes: comparison, growing writers, bounded readers, and names as text.
  *
- * A reader treats its bytes as an enemy's: every length is checked before it is believed, integers must be in their
- * shortest form, and what fails is REGALIA_FORMAT with its offset. A writer grows one buffer by doubling.
+ * A reader treats its bytes as an enemy's: every length is checked before it is believed, integers
+ * must be in their shortest form, and what fails is REGALIA_FORMAT with its offset. A writer grows
+ * one buffer by doubling.
  *
- * Names may hold any bytes, so text must survive a round trip. Bytes that are not valid UTF-8 are written as lone low
- * surrogates U+DC80..U+DCFF, as in Python's PEP 383: `nameText` and `nameBytes` are exact inverses.
+ * Names may hold any bytes, so text must survive a round trip. Bytes that are not valid UTF-8 are
+ * written as lone low surrogates U+DC80..U+DCFF, as in Python's PEP 383: `nameText` and `nameBytes`
+ * are exact inverses.
  */
 import { RegaliaError } from './errors.js';
 
@@ -44,7 +46,10 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return Uint8Array.prototype.slice.call(bytes);
 }
 
-/** Small copies share buffers of this size: a buffer of its own costs each more than the copying (measured). */
+/**
+ * Small copies share buffers of this size: a buffer of its own costs each more than the copying
+ * (measured).
+ */
 const POOL_BYTES = 16_384;
 const POOLED_MAX = 2_048;
 let pool = new ArrayBuffer(POOL_BYTES);
@@ -110,7 +115,10 @@ export function nameText(bytes: Uint8Array, start = 0, end = bytes.length): stri
   return utf8Text(part) ?? escapedText(part);
 }
 
-/** UTF-8 where it is valid, and a lone low surrogate for each byte that is not part of a valid sequence. */
+/**
+ * UTF-8 where it is valid, and a lone low surrogate for each byte that is not part of a valid
+ * sequence.
+ */
 function escapedText(bytes: Uint8Array): string {
   let text = '';
   let at = 0;
@@ -130,7 +138,9 @@ function escapedText(bytes: Uint8Array): string {
   return text;
 }
 
-/** The inverse of `nameText`; undefined where the text has a lone surrogate that stands for no byte. */
+/**
+ * The inverse of `nameText`; undefined where the text has a lone surrogate that stands for no byte.
+ */
 export function nameBytes(text: string): Uint8Array | undefined {
   if (text.isWellFormed()) return utf8Bytes(text);
   const writer = new ByteWriter(text.length * 2);
@@ -141,7 +151,8 @@ export function nameBytes(text: string): Uint8Array | undefined {
     else writer.bytes(utf8Bytes(character));
   }
   const bytes = writer.finish();
-  // Surrogates that together spell a valid character have another, proper text: only one text per name.
+  // Surrogates that together spell a valid character have another, proper text: only one text per
+  // name.
   return nameText(bytes) === text ? bytes : undefined;
 }
 

@@ -1,8 +1,9 @@
 /**
- * Every error Regalia throws for the world's faults is a `RegaliaError` with a `code` from a closed union. Our own
- * bugs are assertions instead. `data` is typed by code and carries the evidence (expected and actual, where there is
- * such a pair); `retryable` says whether the same call may succeed later; `outcome` says what a failed write left
- * behind: nothing ('none'), the whole ('committed'), or that only a reopened store can tell ('unknown').
+ * Every error Regalia throws for the world's faults is a `RegaliaError` with a `code` from a closed
+ * union. Our own bugs are assertions instead. `data` is typed by code and carries the evidence
+ * (expected and actual, where there is such a pair); `retryable` says whether the same call may
+ * succeed later; `outcome` says what a failed write left behind: nothing ('none'), the whole
+ * ('committed'), or that only a reopened store can tell ('unknown').
  */
 
 /** The evidence that each code carries. */

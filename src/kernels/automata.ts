@@ -1,10 +1,12 @@
 /**
- * Automata that choose names: prefix, glob, edit distance. A search walks a transducer and an automaton side by side
- * and leaves a branch as soon as the automaton is dead, so it visits only what may still match.
+ * Automata that choose names: prefix, glob, edit distance. A search walks a transducer and an
+ * automaton side by side and leaves a branch as soon as the automaton is dead, so it visits only
+ * what may still match.
  *
- * Names are bytes, but `?`, a class and an edit speak of characters. `overCharacters` turns an automaton over
- * characters into one over bytes: it holds up to three bytes until they are a character. A byte that is not part of
- * valid UTF-8 is one character of its own, U+DC80..U+DCFF, exactly as in `nameText`.
+ * Names are bytes, but `?`, a class and an edit speak of characters. `overCharacters` turns an
+ * automaton over characters into one over bytes: it holds up to three bytes until they are a
+ * character. A byte that is not part of valid UTF-8 is one character of its own, U+DC80..U+DCFF,
+ * exactly as in `nameText`.
  */
 
 import { nameText, utf8Text } from '../ground/bytes.js';
@@ -42,7 +44,8 @@ function character(bytes: readonly number[]): number | 'begun' | 'none' {
   if (lead < 0x80) return lead;
   if (lead < 0xc2 || lead > 0xf4) return 'none';
   const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  // The second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF (RFC 3629, section 4).
+  // The second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF (RFC
+  // 3629, section 4).
   const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
   const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
   if (bytes.length > 1 && (bytes[1] < low || bytes[1] > high)) return 'none';
@@ -90,9 +93,10 @@ type Token =
 const SLASH = 0x2f;
 
 /**
- * Names that match a pattern: `*` is any run of characters but `/`, `**` any run, `?` one character but `/`, `[a-z]`
- * and `[!a-z]` one of a class (never `/`), `\` takes the next character as it is. Throws REGALIA_OPTION for a class
- * that does not end, a range that runs backward, or a `\` at the end.
+ * Names that match a pattern: `*` is any run of characters but `/`, `**` any run, `?` one character
+ * but `/`, `[a-z]` and `[!a-z]` one of a class (never `/`), `\` takes the next character as it is.
+ * Throws REGALIA_OPTION for a class that does not end, a range that runs backward, or a `\` at the
+ * end.
  */
 export function glob(pattern: string): Automaton<unknown> {
   const tokens = parseGlob([...pattern]);
@@ -114,7 +118,9 @@ function isRun(token: Token): boolean {
   return token.kind === 'run' || token.kind === 'deep';
 }
 
-/** Positions, ascending and distinct, with those that an empty run leads to. The input is ascending. */
+/**
+ * Positions, ascending and distinct, with those that an empty run leads to. The input is ascending.
+ */
 function closure(tokens: readonly Token[], positions: readonly number[]): readonly number[] {
   const all: number[] = [];
   for (let at of positions) {
@@ -168,7 +174,10 @@ function parseGlob(pattern: readonly string[]): Token[] {
   return tokens;
 }
 
-/** Parses the class that opens at `at`; returns where it closes. A `]` in the first place stands for itself. */
+/**
+ * Parses the class that opens at `at`; returns where it closes. A `]` in the first place stands for
+ * itself.
+ */
 function parseClass(pattern: readonly string[], at: number, tokens: Token[]): number {
   const ranges: [number, number][] = [];
   const not = pattern[at + 1] === '!' || pattern[at + 1] === '^';
@@ -193,8 +202,8 @@ function parseClass(pattern: readonly string[], at: number, tokens: Token[]): nu
 }
 
 /**
- * Names that at most `max` insertions, removals or replacements of a character turn into `name`: the rows of
- * Levenshtein's table, one a step, cut off above `max`.
+ * Names that at most `max` insertions, removals or replacements of a character turn into `name`:
+ * the rows of Levenshtein's table, one a step, cut off above `max`.
  */
 export function editDistance(name: string | Uint8Array, max: number): Automaton<unknown> {
   if (!Number.isInteger(max) || max < 0)

@@ -1,15 +1,17 @@
 /**
- * Content-defined chunking: where a chunk ends is decided by its own last 32 bytes, so that bytes inserted into a
- * content move only the ends near them, and what comes behind is cut as before. FastCDC (Xia et al., 2016 and 2020):
- * gear hash, no end before `bytesMin`, and normalized chunking of level 2 around `bytesAvg`.
+ * Content-defined chunking: where a chunk ends is decided by its own last 32 bytes, so that bytes
+ * inserted into a content move only the ends near them, and what comes behind is cut as before.
+ * FastCDC (Xia et al., 2016 and 2020): gear hash, no end before `bytesMin`, and normalized chunking
+ * of level 2 around `bytesAvg`.
  *
  *     gear[b]  the first 4 bytes, little-endian, of the SHA-256 of `regalia gear ` and the byte b
  *     hash     of bytes x0 … x31, modulo 2^32: the sum of gear[x(i)] × 2^(31 - i)
  *
- * The chunk ends at the least length of at least `bytesMin` at which the hash of its last 32 bytes is below
- * floor(2^32 / (4 × bytesAvg)) where the length is below `bytesAvg`, and below floor(2^32 × 4 / bytesAvg) from there
- * on; or else at `bytesMax`, or where the content ends. For an average of 2^k that is the same as a mask of the
- * highest k + 2 bits before it, and of k - 2 bits behind. The highest bits depend on most bytes: bit i on i + 1.
+ * The chunk ends at the least length of at least `bytesMin` at which the hash of its last 32 bytes
+ * is below floor(2^32 / (4 × bytesAvg)) where the length is below `bytesAvg`, and below floor(2^32
+ * × 4 / bytesAvg) from there on; or else at `bytesMax`, or where the content ends. For an average
+ * of 2^k that is the same as a mask of the highest k + 2 bits before it, and of k - 2 bits behind.
+ * The highest bits depend on most bytes: bit i on i + 1.
  *
  * Persisted: what decides ends never changes, or equal contents would get other addresses.
  */
@@ -33,12 +35,15 @@ export const CDC_BYTES_MIN = 64;
 export const CDC_BYTES_MAX = 1_073_741_824;
 
 /**
- * The first index of `from..to` at which the hash of the 32 bytes that end there is below the threshold, or `to`.
- * There are 31 bytes before `from`.
+ * The first index of `from..to` at which the hash of the 32 bytes that end there is below the
+ * threshold, or `to`. There are 31 bytes before `from`.
  */
 export type CdcScan = (bytes: Uint8Array, from: number, to: number, threshold: number) => number;
 
-/** What is wrong with parameters of unknown origin, as evidence for an error; undefined if nothing is. */
+/**
+ * What is wrong with parameters of unknown origin, as evidence for an error; undefined if nothing
+ * is.
+ */
 export function cdcFault(params: CdcParams): { expected: string; actual: string } | undefined {
   const { bytesMin, bytesAvg, bytesMax } = params;
   const whole = [bytesMin, bytesAvg, bytesMax].every(Number.isSafeInteger);
@@ -71,8 +76,8 @@ export class Cdc {
   }
 
   /**
-   * Where the chunk that begins at `start` ends: above `start`, at most `end`. Up to `end` are shown either at least
-   * `bytesMax` bytes, or all that is left of the content.
+   * Where the chunk that begins at `start` ends: above `start`, at most `end`. Up to `end` are
+   * shown either at least `bytesMax` bytes, or all that is left of the content.
    */
   cut(bytes: Uint8Array, start: number, end: number): number {
     assert(0 <= start && start < end && end <= bytes.length, 'there are bytes to cut');
@@ -114,7 +119,10 @@ interface CdcModule extends ModuleExports {
 }
 
 const GEAR_BYTES = 1024;
-/** Bytes copied and scanned at a time: few enough to stay in the nearest caches, where 16 to 64 KiB are alike. */
+/**
+ * Bytes copied and scanned at a time: few enough to stay in the nearest caches, where 16 to 64 KiB
+ * are alike.
+ */
 const STEP = 32_768;
 
 /** The scan in WebAssembly over bytes copied into its memory, or undefined where it cannot run. */

@@ -1,14 +1,16 @@
 /**
- * Front coding: each name as what it shares with the one before and the rest, with a restart every few names that
- * shares nothing. A lookup is a binary search over the restarts, then a scan that never spells a name: it keeps how
- * much of the wanted name is matched so far (Witten, Moffat and Bell, "Managing Gigabytes", section 4.1).
+ * Front coding: each name as what it shares with the one before and the rest, with a restart every
+ * few names that shares nothing. A lookup is a binary search over the restarts, then a scan that
+ * never spells a name: it keeps how much of the wanted name is matched so far (Witten, Moffat and
+ * Bell, "Managing Gigabytes", section 4.1).
  *
  *   head u8 · size varint · [prefix length u8 · prefix · restarts (count - 1) × width · names]
  *   head: interval's logarithm × 4 + width's logarithm (width 1, 2 or 4)
  *   name: shared × 16 + length, one byte · [shared - 15] · [length - 15] · suffix     a nibble of 15: a byte follows
  *
- * The prefix is what all names begin with, and is left out of shares and lengths. A restart is counted from the first
- * name; the first one, 0, is left out. The width is the least that holds the length of all names. Persisted.
+ * The prefix is what all names begin with, and is left out of shares and lengths. A restart is
+ * counted from the first name; the first one, 0, is left out. The width is the least that holds the
+ * length of all names. Persisted.
  */
 import { ByteReader, ByteWriter } from '../ground/bytes.js';
 import {
@@ -122,11 +124,15 @@ class FrontCoded implements KeyMap {
     this.#shared = shared;
     this.#start = at;
     this.#end = at + length;
-    // An escape that lies behind the end is undefined, so the sum is NaN: the comparison must fail for NaN as well.
+    // An escape that lies behind the end is undefined, so the sum is NaN: the comparison must fail
+    // for NaN as well.
     if (!(shared <= NAME_LENGTH_MAX && this.#end <= bytes.length)) this.#fail(at);
   }
 
-  /** The last bucket whose first name is at or before the wanted one; the first bucket if there is none. */
+  /**
+   * The last bucket whose first name is at or before the wanted one; the first bucket if there is
+   * none.
+   */
   #bucket(name: Uint8Array, from: number): number {
     const bytes = this.#bytes;
     let low = 0;
@@ -171,8 +177,8 @@ class FrontCoded implements KeyMap {
     let matched = 0;
     for (let next = this.#restart(bucket); ordinal < end; ordinal++, next = this.#end) {
       this.#read(next);
-      // All names so far are below the wanted one and share `matched` bytes with it; so does one that shares more
-      // with its predecessor, and one that shares less is above.
+      // All names so far are below the wanted one and share `matched` bytes with it; so does one
+      // that shares more with its predecessor, and one that shares less is above.
       if (this.#shared > matched) continue;
       if (this.#shared < matched) return ~ordinal;
       let at = this.#start;
@@ -230,7 +236,10 @@ class FrontCoded implements KeyMap {
   }
 }
 
-/** Front coding with restarts every 2^intervalLog2 names: for measuring; the format's own interval is `frontCoded`. */
+/**
+ * Front coding with restarts every 2^intervalLog2 names: for measuring; the format's own interval
+ * is `frontCoded`.
+ */
 export function frontCodedEvery(intervalLog2: number): KeyMapCoding {
   return {
     name: NAME,

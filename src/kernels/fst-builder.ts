@@ -1,16 +1,16 @@
 /**
- * Builds a minimal transducer from sorted names, in one pass (Daciuk, Mihov, Watson and Watson 2000; told from zero
- * in Gallant's "Index 1,600,000,000 keys with automata and Rust").
+ * Builds a minimal transducer from sorted names, in one pass (Daciuk, Mihov, Watson and Watson
+ * 2000; told from zero in Gallant's "Index 1,600,000,000 keys with automata and Rust").
  *
- * Only the states along the last name are unfinished. When the next name leaves that path, the states below the fork
- * are final in their content: each is looked up in the registry and written where it is new. Their transitions lie on
- * one stack, a depth's behind those of the depth above:
+ * Only the states along the last name are unfinished. When the next name leaves that path, the
+ * states below the fork are final in their content: each is looked up in the registry and written
+ * where it is new. Their transitions lie on one stack, a depth's behind those of the depth above:
  *
  *   stack  | transitions of depth 0 | of depth 1 | of depth 2 |      the last name's own edge at each depth is pending
  *          ^ starts[0]              ^ starts[1]  ^ starts[2]
  *
- * Memory is the registry (unbounded for exact minimality, or `registryBytes`) and, where `write` takes the chunks,
- * one chunk; without `write`, the whole.
+ * Memory is the registry (unbounded for exact minimality, or `registryBytes`) and, where `write`
+ * takes the chunks, one chunk; without `write`, the whole.
  */
 
 import { EMPTY } from '../ground/bytes.js';
@@ -24,7 +24,9 @@ export interface FstBuilderOptions {
   readonly lengthMax?: number;
   /** Bounds the registry; the result is then valid but perhaps not minimal. At least 4,096. */
   readonly registryBytes?: number;
-  /** Takes the bytes in chunks of about 64 KiB, each a private copy; `finish` then returns nothing. */
+  /**
+   * Takes the bytes in chunks of about 64 KiB, each a private copy; `finish` then returns nothing.
+   */
   readonly write?: (chunk: Uint8Array) => void;
 }
 
@@ -68,12 +70,18 @@ export class FstBuilder {
     return this.#size;
   }
 
-  /** How many states were written, with the one that takes no bytes; all of them only after `finish`. */
+  /**
+   * How many states were written, with the one that takes no bytes; all of them only after
+   * `finish`.
+   */
   get states(): number {
     return this.#states;
   }
 
-  /** Forgets all, ready for other names; the buffers are used again. Not for a builder that writes chunks. */
+  /**
+   * Forgets all, ready for other names; the buffers are used again. Not for a builder that writes
+   * chunks.
+   */
   reset(): this {
     this.#registry.clear();
     this.#previousLength = this.#top = this.#length = this.#base = this.#size = 0;
@@ -169,7 +177,10 @@ export class FstBuilder {
     this.#stack = grown;
   }
 
-  /** The whole as a private copy; nothing where `write` took it. The builder is then only good for `reset`. */
+  /**
+   * The whole as a private copy; nothing where `write` took it. The builder is then only good for
+   * `reset`.
+   */
   finish(): Uint8Array {
     this.#freeze(0);
     if (this.#size > 0) this.#emit(this.#finals[0] === 1, 0);

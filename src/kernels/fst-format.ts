@@ -1,23 +1,27 @@
 /**
- * The bytes of a minimal finite state transducer: states, written children first, and a trailer. The state that ends
- * last is the root. An address is the offset just behind a state's last byte, and a state is read from there downward;
- * address 0 is the one final state without transitions, which takes no bytes. Outputs are ordinals, so a transition
- * carries only how many names of its state come before it: that depends on the state's own language alone, and no
- * suffix sharing is lost (minimal perfect hashing; Lucchesi and Kowaltowski 1993).
+ * The bytes of a minimal finite state transducer: states, written children first, and a trailer.
+ * The state that ends last is the root. An address is the offset just behind a state's last byte,
+ * and a state is read from there downward; address 0 is the one final state without transitions,
+ * which takes no bytes. Outputs are ordinals, so a transition carries only how many names of its
+ * state come before it: that depends on the state's own language alone, and no suffix sharing is
+ * lost (minimal perfect hashing; Lucchesi and Kowaltowski 1993).
  *
  *   state, one transition to the state just below, not final:   1ccccccc           label c of 1 to 0x7f
  *                                                        label  10000000           any other label
  *   any other: before n-1 × w · back n × d · labels n · [n-1]   0 f dd ww nn       nn = n of 1 to 3, else 0
  *   trailer: the number of names, w bytes                       0001 wwww
  *
- * f: final. dd, ww: widths less 1, of the distance back to the target (0 means address 0) and of `before` (ww is 0
- * where n is 1). Integers are little-endian, as wide as the widest of their state needs. Persisted: never renumber.
+ * f: final. dd, ww: widths less 1, of the distance back to the target (0 means address 0) and of
+ * `before` (ww is 0 where n is 1). Integers are little-endian, as wide as the widest of their state
+ * needs. Persisted: never renumber.
  */
 import { malformed } from './key-map.js';
 
 export const FST_VERSION = 1;
 export const FST = 'transducer';
-/** The most bytes that one state takes: 256 transitions of 1 + 4 + 4 bytes, a count and a header. */
+/**
+ * The most bytes that one state takes: 256 transitions of 1 + 4 + 4 bytes, a count and a header.
+ */
 export const STATE_BYTES_MAX = 256 * 9 + 2;
 
 export function readUint(bytes: Uint8Array, at: number, width: number): number {
@@ -47,8 +51,9 @@ export interface Transitions {
 }
 
 /**
- * Writes a state at offset `at` of `out`, whose first byte has the address `base`; returns the offset behind it.
- * Targets are addresses below; there is at least one transition, and room for STATE_BYTES_MAX.
+ * Writes a state at offset `at` of `out`, whose first byte has the address `base`; returns the
+ * offset behind it. Targets are addresses below; there is at least one transition, and room for
+ * STATE_BYTES_MAX.
  */
 export function writeState(
   out: Uint8Array,
@@ -140,7 +145,10 @@ export class FstState {
     this.#bytes = bytes;
   }
 
-  /** Throws REGALIA_FORMAT where the state reaches below the first byte. `at` is at most the root's address. */
+  /**
+   * Throws REGALIA_FORMAT where the state reaches below the first byte. `at` is at most the root's
+   * address.
+   */
   load(at: number): this {
     this.#at = at;
     if (at === 0) {

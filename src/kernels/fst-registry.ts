@@ -1,10 +1,12 @@
 /**
- * The states written so far, found by content: what makes a transducer minimal (the register of Daciuk et al. 2000).
+ * The states written so far, found by content: what makes a transducer minimal (the register of
+ * Daciuk et al. 2000).
  *
- * Open addressing over one pool of 32-bit words; an entry is [address, transitions × 2 + final, label, target, ...].
- * Unbounded, it finds every equal state, and the transducer is exactly minimal. Bounded, it keeps two generations:
- * where the young one fills half the bound it becomes the old one and the former old one is forgotten; what is found
- * in the old one is put into the young one again. So what was used lately stays, as in a cache.
+ * Open addressing over one pool of 32-bit words; an entry is [address, transitions × 2 + final,
+ * label, target, ...]. Unbounded, it finds every equal state, and the transducer is exactly
+ * minimal. Bounded, it keeps two generations: where the young one fills half the bound it becomes
+ * the old one and the former old one is forgotten; what is found in the old one is put into the
+ * young one again. So what was used lately stays, as in a cache.
  */
 import type { Transitions } from './fst-format.js';
 

@@ -1,10 +1,12 @@
 /**
- * The finite state transducer as a key map, read in place: names to ordinals through a minimal acyclic automaton.
+ * The finite state transducer as a key map, read in place: names to ordinals through a minimal
+ * acyclic automaton.
  *
- * Bytes are never decoded beforehand. Each transition leads to a lower address, so no bytes can make a cycle, and the
- * depth is bounded by `lengthMax`. A walk hands down the range of ordinals that each branch must fill, and refuses a
- * branch whose range is empty or too wide: so even a hostile transducer makes at most `size` × `lengthMax` visits.
- * The layout is in fst-format.ts, the construction in fst-builder.ts, what can be searched for in automata.ts.
+ * Bytes are never decoded beforehand. Each transition leads to a lower address, so no bytes can
+ * make a cycle, and the depth is bounded by `lengthMax`. A walk hands down the range of ordinals
+ * that each branch must fill, and refuses a branch whose range is empty or too wide: so even a
+ * hostile transducer makes at most `size` × `lengthMax` visits. The layout is in fst-format.ts, the
+ * construction in fst-builder.ts, what can be searched for in automata.ts.
  */
 import { equalBytes } from '../ground/bytes.js';
 import type { Automaton } from './automata.js';
@@ -43,8 +45,9 @@ export function openFst(bytes: Uint8Array, options: FstOptions = {}): Fst {
 }
 
 /**
- * Throws REGALIA_FORMAT unless the bytes are exactly what a builder with the same `lengthMax` and `registryBytes`
- * writes for the names they hold. Time is linear in the names, memory is the registry's.
+ * Throws REGALIA_FORMAT unless the bytes are exactly what a builder with the same `lengthMax` and
+ * `registryBytes` writes for the names they hold. Time is linear in the names, memory is the
+ * registry's.
  */
 export function verifyFst(
   bytes: Uint8Array,
@@ -259,7 +262,10 @@ function lastBefore(state: FstState, rest: number): number {
   return low;
 }
 
-/** Buffers for small maps, used again and again: allocating them costs more than the states of a node. */
+/**
+ * Buffers for small maps, used again and again: allocating them costs more than the states of a
+ * node.
+ */
 const builder = new FstBuilder();
 
 /** The transducer behind the seam of key maps. */

@@ -1,10 +1,11 @@
 /**
- * A matrix over GF(256) times columns of bytes: all the arithmetic that encoding and rebuilding shards need.
+ * A matrix over GF(256) times columns of bytes: all the arithmetic that encoding and rebuilding
+ * shards need.
  *
  *     outputs[r][at]  =  sum over c of rows[r][c] × inputs[c][at]
  *
- * Two twins give the same bytes: a plain one with a table of products for each factor, and WebAssembly with SIMD over
- * tiles that are copied into its memory:
+ * Two twins give the same bytes: a plain one with a table of products for each factor, and
+ * WebAssembly with SIMD over tiles that are copied into its memory:
  *
  *     tables: 256 factors × 32 bytes | inputs: columns × tile | output: tile
  */
@@ -69,7 +70,10 @@ interface Gf256Module extends ModuleExports {
 
 const FACTOR_BYTES = 32;
 const INPUTS = FACTORS_MAX * FACTOR_BYTES;
-/** Long enough that a copy costs little beside its call, short enough for the second cache (measured: 4 to 32 KiB). */
+/**
+ * Long enough that a copy costs little beside its call, short enough for the second cache
+ * (measured: 4 to 32 KiB).
+ */
 const TILE_MAX = 32_768;
 
 class CompiledCombine {
@@ -107,7 +111,8 @@ class CompiledCombine {
   ): void {
     const columns = row.length;
     const target = INPUTS + columns * tile;
-    // Up to 31 bytes behind the end are computed from what an earlier tile left there, and not read.
+    // Up to 31 bytes behind the end are computed from what an earlier tile left there, and not
+    // read.
     const length = Math.ceil((end - at) / 32) * 32;
     if (row.every((factor) => factor === 1)) {
       this.#module.sum(columns, INPUTS, tile, target, length);

@@ -1,6 +1,7 @@
 /**
- * The field GF(256) of polynomials over bits modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11d), in which 2 generates all 255
- * elements but zero: the field of QR codes (ISO/IEC 18004) and of RAID 6. Sum and difference are exclusive or.
+ * The field GF(256) of polynomials over bits modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11d), in which 2
+ * generates all 255 elements but zero: the field of QR codes (ISO/IEC 18004) and of RAID 6. Sum and
+ * difference are exclusive or.
  *
  * Persisted: parity shards are written with it.
  */

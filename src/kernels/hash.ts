@@ -1,12 +1,15 @@
 /**
- * Digests and checksums: SHA-256 (FIPS 180-4), BLAKE3 (the 2020 specification) and CRC-32 (ISO 3309, as in zlib).
+ * Digests and checksums: SHA-256 (FIPS 180-4), BLAKE3 (the 2020 specification) and CRC-32 (ISO
+ * 3309, as in zlib).
  *
- * SHA-256 comes from the runtime. Asking it for a 'binary' string and copying its characters is odd but fastest
- * (measured, Node 20, ns at 64 B / 512 B / 4 KiB): binary 318 / 541 / 2,297, hex 374 / 600 / 2,353, Buffer
- * 809 / 977 / 2,619, createHash 1,158 / 1,423 / 3,039; writing into the caller's bytes saves another 30. A Buffer is
- * slow because each needs a backing store of its own; a string of 32 characters is a plain young object.
+ * SHA-256 comes from the runtime. Asking it for a 'binary' string and copying its characters is odd
+ * but fastest (measured, Node 20, ns at 64 B / 512 B / 4 KiB): binary 318 / 541 / 2,297, hex 374 /
+ * 600 / 2,353, Buffer 809 / 977 / 2,619, createHash 1,158 / 1,423 / 3,039; writing into the
+ * caller's bytes saves another 30. A Buffer is slow because each needs a backing store of its own;
+ * a string of 32 characters is a plain young object.
  *
- * CRC-32 goes byte by byte through a table up to 64 bytes, where calling out of JavaScript costs more than the sum.
+ * CRC-32 goes byte by byte through a table up to 64 bytes, where calling out of JavaScript costs
+ * more than the sum.
  */
 import crypto from 'node:crypto';
 import zlib from 'node:zlib';
@@ -76,7 +79,8 @@ function crcTable(): Int32Array {
 const CRC_TABLE_MAX = 64;
 
 /**
- * The CRC-32 of `bytes`, 0 to 2^32 - 1, going on from `start`: `crc32(b, crc32(a))` is that of a followed by b.
+ * The CRC-32 of `bytes`, 0 to 2^32 - 1, going on from `start`: `crc32(b, crc32(a))` is that of a
+ * followed by b.
  */
 export function crc32(bytes: Uint8Array, start = 0): number {
   if (bytes.length > CRC_TABLE_MAX && typeof zlib.crc32 === 'function') {
@@ -85,7 +89,9 @@ export function crc32(bytes: Uint8Array, start = 0): number {
   return crc32ByTable(bytes, start);
 }
 
-/** The same by table alone: for short bytes, and for Node before 20.15, which lacks `zlib.crc32`. */
+/**
+ * The same by table alone: for short bytes, and for Node before 20.15, which lacks `zlib.crc32`.
+ */
 export function crc32ByTable(bytes: Uint8Array, start = 0): number {
   let sum = ~start;
   for (let i = 0; i < bytes.length; i++) {

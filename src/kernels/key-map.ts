@@ -1,13 +1,14 @@
 /**
  * Key maps: sorted, distinct names to their ordinals 0..n-1, as immutable bytes.
  *
- * This is the seam behind which the codings compete: prefix-offsets, front-coded, and the finite state transducer. A
- * node keeps its records as an array by ordinal, so a key map answers only "which ordinal", "which name", "from
- * where". All order is bytewise.
+ * This is the seam behind which the codings compete: prefix-offsets, front-coded, and the finite
+ * state transducer. A node keeps its records as an array by ordinal, so a key map answers only
+ * "which ordinal", "which name", "from where". All order is bytewise.
  *
- * Invariants: equal names give equal bytes; `find(nameAt(i)) === i`; `open` and every answer treat the bytes as an
- * enemy's, so malformed bytes throw REGALIA_FORMAT or give a wrong but bounded answer, never a hang or a read outside.
- * Whether bytes are exactly what `build` writes is for `verifyKeyMap`, once, where bytes enter from outside.
+ * Invariants: equal names give equal bytes; `find(nameAt(i)) === i`; `open` and every answer treat
+ * the bytes as an enemy's, so malformed bytes throw REGALIA_FORMAT or give a wrong but bounded
+ * answer, never a hang or a read outside. Whether bytes are exactly what `build` writes is for
+ * `verifyKeyMap`, once, where bytes enter from outside.
  */
 
 import { compareBytes, equalBytes } from '../ground/bytes.js';
@@ -31,7 +32,10 @@ export interface KeyMap {
 
 export interface KeyMapCoding {
   readonly name: string;
-  /** Encodes names of 1 to 255 bytes, sorted and distinct. Which bytes a name may hold is not checked here. */
+  /**
+   * Encodes names of 1 to 255 bytes, sorted and distinct. Which bytes a name may hold is not
+   * checked here.
+   */
   build(names: readonly Uint8Array[]): Uint8Array;
   /** Reads in place, without copying: the bytes must stay as they are. Throws REGALIA_FORMAT. */
   open(bytes: Uint8Array): KeyMap;
@@ -78,7 +82,10 @@ export function commonPrefixLength(names: readonly Uint8Array[]): number {
   return sharedLength(names[0], names[names.length - 1]);
 }
 
-/** A map's names as they come, with REGALIA_FORMAT where one is empty, too long, or not after the one before. */
+/**
+ * A map's names as they come, with REGALIA_FORMAT where one is empty, too long, or not after the
+ * one before.
+ */
 export function* orderedNames(
   what: string,
   map: KeyMap,
@@ -96,8 +103,9 @@ export function* orderedNames(
 }
 
 /**
- * Throws REGALIA_FORMAT unless the bytes are exactly what the coding builds for the names they hold. Cost and memory
- * are linear in the names; `sizeMax` bounds them, since a transducer may spell many names with few bytes.
+ * Throws REGALIA_FORMAT unless the bytes are exactly what the coding builds for the names they
+ * hold. Cost and memory are linear in the names; `sizeMax` bounds them, since a transducer may
+ * spell many names with few bytes.
  */
 export function verifyKeyMap(coding: KeyMapCoding, bytes: Uint8Array, sizeMax: number): void {
   const map = coding.open(bytes);

@@ -1,11 +1,13 @@
 /**
- * The plainest key map: what all names begin with once, then end offsets, then the suffixes in one run. A lookup is a
- * binary search over suffixes; an edit splices the bytes and rewrites only the offsets behind it.
+ * The plainest key map: what all names begin with once, then end offsets, then the suffixes in one
+ * run. A lookup is a binary search over suffixes; an edit splices the bytes and rewrites only the
+ * offsets behind it.
  *
  *   width u8 (1, 2 or 4) · size varint · [prefix length u8 · prefix · ends size × width · suffixes]
  *
- * `ends[i]` is where suffix i ends, counted from the first suffix; the last one is the end of the bytes. Integers are
- * little-endian. The width is the least that holds the last end; an empty map is width 1 and size 0 alone. Persisted.
+ * `ends[i]` is where suffix i ends, counted from the first suffix; the last one is the end of the
+ * bytes. Integers are little-endian. The width is the least that holds the last end; an empty map
+ * is width 1 and size 0 alone. Persisted.
  */
 import { varintLength } from '../ground/bytes.js';
 import {
@@ -63,7 +65,8 @@ function build(names: readonly Uint8Array[]): Uint8Array {
   let at = base;
   for (let i = 0; i < size; i++) {
     const name = names[i];
-    // `set` with a subarray costs 45 ns however few the bytes: the loop wins up to some 20 (measured).
+    // `set` with a subarray costs 45 ns however few the bytes: the loop wins up to some 20
+    // (measured).
     for (let k = shared; k < name.length; k++) out[at++] = name[k];
     writeEnd(out, ends + i * width, width, at - base);
   }
@@ -203,7 +206,9 @@ class PrefixOffsets implements KeyMap {
   }
 }
 
-/** What `build` gives for the map's names and this one. Throws REGALIA_FORMAT for malformed bytes. */
+/**
+ * What `build` gives for the map's names and this one. Throws REGALIA_FORMAT for malformed bytes.
+ */
 export function insertName(bytes: Uint8Array, name: Uint8Array): Uint8Array {
   const map = new PrefixOffsets(bytes);
   const found = map.seek(name);
@@ -215,7 +220,10 @@ export function insertName(bytes: Uint8Array, name: Uint8Array): Uint8Array {
   return spliced ?? rebuilt(map, ~found, 0, [name]);
 }
 
-/** What `build` gives for the map's names without this one. Throws REGALIA_FORMAT for malformed bytes. */
+/**
+ * What `build` gives for the map's names without this one. Throws REGALIA_FORMAT for malformed
+ * bytes.
+ */
 export function removeName(bytes: Uint8Array, name: Uint8Array): Uint8Array {
   const map = new PrefixOffsets(bytes);
   const at = map.seek(name);

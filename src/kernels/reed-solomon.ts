@@ -1,13 +1,15 @@
 /**
- * Reed and Solomon's code: k data shards and m parity shards of one length, any k of which give back all of them. It is
- * systematic: data shards are the data as it is. At each byte, over GF(256) as in gf256.ts:
+ * Reed and Solomon's code: k data shards and m parity shards of one length, any k of which give
+ * back all of them. It is systematic: data shards are the data as it is. At each byte, over GF(256)
+ * as in gf256.ts:
  *
  *     parity[i]  =  sum over j of c(i, j) × data[j]            c(i, j)  =  (255 ⊕ j) / (255 ⊕ i ⊕ j)
  *
- * With x(i) = 255 ⊕ i and y(j) = j, which are distinct as long as i and j are below 32, 1 / (x(i) ⊕ y(j)) is a Cauchy
- * matrix: all its square submatrices can be inverted, hence any k of the k + m rows of identity and parity. Columns are
- * scaled by x(0) ⊕ y(j), which keeps that and makes the first parity the mere sum, as in RAID 5. Since c depends on
- * neither k nor m, missing data shards count as zeros, and parities may be added or left out.
+ * With x(i) = 255 ⊕ i and y(j) = j, which are distinct as long as i and j are below 32, 1 / (x(i) ⊕
+ * y(j)) is a Cauchy matrix: all its square submatrices can be inverted, hence any k of the k + m
+ * rows of identity and parity. Columns are scaled by x(0) ⊕ y(j), which keeps that and makes the
+ * first parity the mere sum, as in RAID 5. Since c depends on neither k nor m, missing data shards
+ * count as zeros, and parities may be added or left out.
  *
  * Persisted: shards on volumes are written with it.
  */
@@ -18,7 +20,10 @@ import { type Combine, fastestCombine } from './gf256-combine.js';
 /** The most shards of a group, data and parity together. */
 export const SHARDS_MAX = 32;
 
-/** What is wrong with shard counts of unknown origin, as evidence for an error; undefined if nothing is. */
+/**
+ * What is wrong with shard counts of unknown origin, as evidence for an error; undefined if nothing
+ * is.
+ */
 export function shardsFault(
   k: number,
   m: number,
@@ -41,7 +46,10 @@ function rowOf(index: number, k: number): Uint8Array {
   });
 }
 
-/** Overwrites the parity shards with those of the data shards. All are of one length, and share no bytes. */
+/**
+ * Overwrites the parity shards with those of the data shards. All are of one length, and share no
+ * bytes.
+ */
 export function encode(
   data: readonly Uint8Array[],
   parity: readonly Uint8Array[],
@@ -57,8 +65,8 @@ export function encode(
 }
 
 /**
- * Fills in the shards of `wanted`, or all that are missing, from any k that are there: data shards 0 … k - 1, then
- * parity. At least k are there. Equal ranges of all shards may stand for the whole.
+ * Fills in the shards of `wanted`, or all that are missing, from any k that are there: data shards
+ * 0 … k - 1, then parity. At least k are there. Equal ranges of all shards may stand for the whole.
  */
 export function reconstruct(
   shards: (Uint8Array | undefined)[],

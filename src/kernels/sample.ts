@@ -1,12 +1,13 @@
 /**
- * Whether bytes may compress, judged by samples: what is compressed or encrypted already would take a compressor's time
- * to no end.
+ * Whether bytes may compress, judged by samples: what is compressed or encrypted already would take
+ * a compressor's time to no end.
  *
- * The judge is the entropy of single bytes (Shannon 1948) in four samples of 1 KiB. Random bytes measure 7.95 bits
- * there, and what lies below 7.8 can save a sixteenth. Measured on 1,277 chunks of 64 KiB of archives, pictures, fonts
- * and programs against zstd at level 3: 8 µs, 11 of 709 compressible chunks missed (each would have saved 10 in 100),
- * 12 of 568 others tried in vain. Compressing the same samples by brotli costs 93 µs and errs as often (11 and 11), by
- * zstd 35 µs (12 and 10). Repetitions farther apart than a sample is long are seen by none of them.
+ * The judge is the entropy of single bytes (Shannon 1948) in four samples of 1 KiB. Random bytes
+ * measure 7.95 bits there, and what lies below 7.8 can save a sixteenth. Measured on 1,277 chunks
+ * of 64 KiB of archives, pictures, fonts and programs against zstd at level 3: 8 µs, 11 of 709
+ * compressible chunks missed (each would have saved 10 in 100), 12 of 568 others tried in vain.
+ * Compressing the same samples by brotli costs 93 µs and errs as often (11 and 11), by zstd 35 µs
+ * (12 and 10). Repetitions farther apart than a sample is long are seen by none of them.
  */
 
 /** Shorter bytes are as well compressed as judged. */
@@ -28,7 +29,10 @@ export function mayCompress(bytes: Uint8Array): boolean {
   return bytes.length < JUDGED_FROM || sampledEntropy(bytes) < ENTROPY_MAX;
 }
 
-/** Bits a byte, 0 to 8, in samples spread from the first byte to the last; at least 4 KiB are needed. */
+/**
+ * Bits a byte, 0 to 8, in samples spread from the first byte to the last; at least 4 KiB are
+ * needed.
+ */
 function sampledEntropy(bytes: Uint8Array): number {
   counts.fill(0);
   for (let sample = 0; sample < SAMPLES; sample++) {

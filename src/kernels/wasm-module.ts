@@ -1,9 +1,10 @@
 /**
  * WebAssembly out of base64, instantiated at once, without files, imports or promises.
  *
- * A module has one memory of a fixed size, so a view of it stays valid. Its functions are synchronous and are called
- * from one thread: the memory is scratch that holds nothing between two calls, tables apart. Where the runtime has no
- * WebAssembly (`--jitless`), or the processor lacks what the module needs, there is none: callers have a plain twin.
+ * A module has one memory of a fixed size, so a view of it stays valid. Its functions are
+ * synchronous and are called from one thread: the memory is scratch that holds nothing between two
+ * calls, tables apart. Where the runtime has no WebAssembly (`--jitless`), or the processor lacks
+ * what the module needs, there is none: callers have a plain twin.
  */
 
 interface Runtime {

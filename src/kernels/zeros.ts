@@ -1,11 +1,12 @@
 /**
- * Runs of zero bytes, found exactly and mostly without looking: a run of `least` bytes covers one byte of every
- * `least` in a row, so only each `least`-th byte is probed until one is zero (Boyer and Moore's idea, 1977, for a
- * pattern of one letter). Then the run around it is measured, backward to where it begins and forward to its end.
+ * Runs of zero bytes, found exactly and mostly without looking: a run of `least` bytes covers one
+ * byte of every `least` in a row, so only each `least`-th byte is probed until one is zero (Boyer
+ * and Moore's idea, 1977, for a pattern of one letter). Then the run around it is measured,
+ * backward to where it begins and forward to its end.
  *
- * Bytes are compared by the page with a page of zeros, which the runtime does at the speed of memory on any alignment;
- * within a page that differs, by halves, and the last few one by one. No byte is looked at more than a few times,
- * whatever the bytes are.
+ * Bytes are compared by the page with a page of zeros, which the runtime does at the speed of
+ * memory on any alignment; within a page that differs, by halves, and the last few one by one. No
+ * byte is looked at more than a few times, whatever the bytes are.
  */
 import { assert } from '../ground/errors.js';
 

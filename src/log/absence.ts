@@ -1,7 +1,8 @@
 /**
  * What is not here, and why. Three cases that must not be taken for each other:
  *
- * - history is cut off at a commit, which says so in its entry, and what is asked lies beyond: REGALIA_HORIZON;
+ * - history is cut off at a commit, which says so in its entry, and what is asked lies beyond:
+ *   REGALIA_HORIZON;
  * - a row that must be here is lost or damaged: REGALIA_CORRUPT;
  * - the caller asks for a commit by an address that nothing here promises: REGALIA_MISSING.
  */
@@ -18,8 +19,8 @@ export function horizonError(commit: Address): RegaliaError<'REGALIA_HORIZON'> {
 }
 
 /**
- * Why a parent is not here: REGALIA_HORIZON where its child says that history is cut off, else the row was lost, which
- * is REGALIA_CORRUPT.
+ * Why a parent is not here: REGALIA_HORIZON where its child says that history is cut off, else the
+ * row was lost, which is REGALIA_CORRUPT.
  */
 export function absentParent(
   child: LogEntry,

@@ -1,13 +1,15 @@
 /**
  * Ancestry: what history says about two commits, without loading either.
  *
- * All walks go from the latest corrected date down (frontier.ts) and stop as soon as nothing more can be learnt: near
- * heads cost what lies between them, however long the history. Merge bases are found by painting, as in git's
- * `paint_down_to_common`: the two sides' marks flow to their ancestors; a commit that bears both is a base, and its
- * ancestors are stale. Because marks are complete when a commit is taken, every base found so is a best one.
+ * All walks go from the latest corrected date down (frontier.ts) and stop as soon as nothing more
+ * can be learnt: near heads cost what lies between them, however long the history. Merge bases are
+ * found by painting, as in git's `paint_down_to_common`: the two sides' marks flow to their
+ * ancestors; a commit that bears both is a base, and its ancestors are stale. Because marks are
+ * complete when a commit is taken, every base found so is a best one.
  *
- * Where a walk needs a commit beyond the point where history is cut off, it throws REGALIA_HORIZON rather than guess. A
- * commit counts as its own ancestor throughout. A commit asked about that is not here is REGALIA_MISSING.
+ * Where a walk needs a commit beyond the point where history is cut off, it throws REGALIA_HORIZON
+ * rather than guess. A commit counts as its own ancestor throughout. A commit asked about that is
+ * not here is REGALIA_MISSING.
  */
 import { ADDRESS_LENGTH, type Address, compareAddresses, sameAddress } from '../blocks/address.js';
 import { ByteWriter } from '../ground/bytes.js';
@@ -38,8 +40,8 @@ export function isAncestor(graph: CommitGraph, a: Address, b: Address): boolean 
 }
 
 /**
- * All best common ancestors, sorted by address: those that no other common ancestor has come after. Criss-cross merges
- * give several, unrelated histories none.
+ * All best common ancestors, sorted by address: those that no other common ancestor has come after.
+ * Criss-cross merges give several, unrelated histories none.
  */
 export function mergeBases(graph: CommitGraph, ours: Address, theirs: Address): Address[] {
   const frontier = new Frontier(graph, STALE);
@@ -66,7 +68,10 @@ export function mergeBases(graph: CommitGraph, ours: Address, theirs: Address): 
   return bases.sort(compareAddresses);
 }
 
-/** The commit, its first parent, that one's first parent, and so on. Ends with REGALIA_HORIZON where one is absent. */
+/**
+ * The commit, its first parent, that one's first parent, and so on. Ends with REGALIA_HORIZON where
+ * one is absent.
+ */
 export function* firstParents(graph: CommitGraph, address: Address): Generator<LogEntry> {
   for (let entry: LogEntry | undefined = present(graph, address); entry !== undefined; ) {
     yield entry;
@@ -83,8 +88,9 @@ function firstParent(graph: CommitGraph, child: LogEntry): LogEntry | undefined 
 }
 
 /**
- * The last commit along first parents whose corrected date is not later than `dateMs`, or undefined where even the
- * first one is later. Takes the jumps of entries: O(log n) reads. REGALIA_HORIZON where that commit is not kept.
+ * The last commit along first parents whose corrected date is not later than `dateMs`, or undefined
+ * where even the first one is later. Takes the jumps of entries: O(log n) reads. REGALIA_HORIZON
+ * where that commit is not kept.
  */
 export function atDate(graph: CommitGraph, head: Address, dateMs: number): LogEntry | undefined {
   let entry: LogEntry | undefined = present(graph, head);
@@ -100,8 +106,9 @@ export function atDate(graph: CommitGraph, head: Address, dateMs: number): LogEn
 }
 
 /**
- * The commits that `wants` reach and `haves` do not, children first. Lazy: memory is the width of history. Haves that
- * are not here are passed over, and so are absent ancestors: history may be cut short on either side.
+ * The commits that `wants` reach and `haves` do not, children first. Lazy: memory is the width of
+ * history. Haves that are not here are passed over, and so are absent ancestors: history may be cut
+ * short on either side.
  */
 export function* commitsSince(
   graph: CommitGraph,

@@ -5,9 +5,10 @@
  *     bucket id 16 | 't' | name → version u8 | commit 33
  *     bucket id 16              → version u8 | branches varint | tags varint
  *
- * `?` is a byte 0, or 1 and what it announces. A branch without an id of its own counts on that of the bucket that
- * encloses it. The third row counts the others, so that a row which the engine lost is not taken for an absent name.
- * Names follow git's reference names in spirit: 1 to 255 bytes of UTF-8, parts joined by '/', as `replica/<id>/main`.
+ * `?` is a byte 0, or 1 and what it announces. A branch without an id of its own counts on that of
+ * the bucket that encloses it. The third row counts the others, so that a row which the engine lost
+ * is not taken for an absent name. Names follow git's reference names in spirit: 1 to 255 bytes of
+ * UTF-8, parts joined by '/', as `replica/<id>/main`.
  */
 import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
@@ -42,7 +43,9 @@ type Sort = typeof BRANCH | typeof TAG;
 
 export interface Branch {
   readonly head: Address;
-  /** The branch's share of the interval; undefined where it counts on the enclosing bucket's branch. */
+  /**
+   * The branch's share of the interval; undefined where it counts on the enclosing bucket's branch.
+   */
   readonly id: Id | undefined;
 }
 

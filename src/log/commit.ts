@@ -5,9 +5,10 @@
  *     parents: count varint, 33 each | stamp: length varint, event tree | actor ? 32 | replica id 16
  *     incarnation varint | sequence varint | time, ms since the epoch, varint | message: length varint, UTF-8
  *
- * `?` is a byte 0, or 1 and what it announces. The block has one spelling: what decodes encodes to the same bytes.
- * A commit is immutable. Its stamp is anonymous: ids stay with branches. Its signature is kept beside it (see
- * signature.ts). Parents are listed once each; the first is the head that the commit was made on.
+ * `?` is a byte 0, or 1 and what it announces. The block has one spelling: what decodes encodes to
+ * the same bytes. A commit is immutable. Its stamp is anonymous: ids stay with branches. Its
+ * signature is kept beside it (see signature.ts). Parents are listed once each; the first is the
+ * head that the commit was made on.
  */
 import {
   ADDRESS_LENGTH,
@@ -55,7 +56,10 @@ export interface Commit {
   /** 16 bytes, all zero in a canonical merge. */
   readonly replica: Uint8Array;
   readonly incarnation: number;
-  /** Counts the replica's commits: two commits of one (replica, incarnation, sequence) prove a copied folder. */
+  /**
+   * Counts the replica's commits: two commits of one (replica, incarnation, sequence) prove a
+   * copied folder.
+   */
   readonly sequence: number;
   /** Since the epoch. Information, never order. */
   readonly timeMs: number;
@@ -78,7 +82,10 @@ export function encodeCommit(commit: Commit): Uint8Array {
   return copyBytes(lastBlock);
 }
 
-/** A commit is encoded to be addressed, and again to be appended: commits and their blocks are immutable. */
+/**
+ * A commit is encoded to be addressed, and again to be appended: commits and their blocks are
+ * immutable.
+ */
 let lastCommit: Commit | undefined;
 let lastBlock: Uint8Array = EMPTY;
 
@@ -105,12 +112,18 @@ function writeOptional(writer: ByteWriter, bytes: Uint8Array | undefined): void 
   else writer.u8(1).bytes(bytes);
 }
 
-/** The commit of these bytes, which it does not alias. REGALIA_FORMAT, REGALIA_VERSION or REGALIA_STAMP. */
+/**
+ * The commit of these bytes, which it does not alias. REGALIA_FORMAT, REGALIA_VERSION or
+ * REGALIA_STAMP.
+ */
 export function decodeCommit(block: Uint8Array): Commit {
   return decodeCommitAs(block, (stamp) => decodeEvent(stamp));
 }
 
-/** The same for bytes that `encodeCommitAs` wrote: `readStamp` makes the event tree of a view of the stamp's place. */
+/**
+ * The same for bytes that `encodeCommitAs` wrote: `readStamp` makes the event tree of a view of the
+ * stamp's place.
+ */
 export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array) => Event): Commit {
   const reader = new ByteReader(block, 'commit');
   const links = readLinks(reader);

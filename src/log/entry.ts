@@ -1,16 +1,18 @@
 /**
- * A log entry: a commit with the facts that are local to this store, none of them hashed. One row of table `commits`:
+ * A log entry: a commit with the facts that are local to this store, none of them hashed. One row
+ * of table `commits`:
  *
  *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint | spine varint | jump varint
  *     root block u48 | heads block u48 | moves block u48 | signature 64, if flag 1 | stored form
  *     flags         1 signed | 2 cut
  *     stored form   deltas u8 | the commit block, its stamp in full or as a difference
  *
- * `deltas` counts the differences to apply, one per first parent, from the nearest commit stored in full to this one:
- * 0 is in full, and DELTAS_MAX bounds the chain. Height and corrected date rise from parent to child (as git's
- * generation numbers, version 2), so that ancestry is walked without loading commits. `spine` counts first parents
- * down to the chain's end, and `jump` is the log sequence of one of them, chosen as in a skew-binary list (Myers
- * 1983), so that a date is found in O(log n) steps; it is the entry's own sequence at the chain's end.
+ * `deltas` counts the differences to apply, one per first parent, from the nearest commit stored in
+ * full to this one: 0 is in full, and DELTAS_MAX bounds the chain. Height and corrected date rise
+ * from parent to child (as git's generation numbers, version 2), so that ancestry is walked without
+ * loading commits. `spine` counts first parents down to the chain's end, and `jump` is the log
+ * sequence of one of them, chosen as in a skew-binary list (Myers 1983), so that a date is found in
+ * O(log n) steps; it is the entry's own sequence at the chain's end.
  */
 import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
@@ -43,7 +45,10 @@ export interface LogEntry extends BlockIds {
   readonly correctedMs: number;
   readonly spine: number;
   readonly jump: number;
-  /** History is cut off here: some parents were not here when the commit came, or were truncated since. */
+  /**
+   * History is cut off here: some parents were not here when the commit came, or were truncated
+   * since.
+   */
   readonly cut: boolean;
   /** Ed25519, 64 bytes, of the address: see signature.ts. */
   readonly signature: Uint8Array | undefined;
@@ -73,8 +78,8 @@ export function sealEntry(entry: LogEntry, deltas: number, body: Uint8Array): Ui
 }
 
 /**
- * The inverse of `sealEntry`; `body` is a view of `row`, all else is copied.
- * REGALIA_CORRUPT where the checksum fails, REGALIA_FORMAT or REGALIA_VERSION where it is right and the row is not.
+ * The inverse of `sealEntry`; `body` is a view of `row`, all else is copied. REGALIA_CORRUPT where
+ * the checksum fails, REGALIA_FORMAT or REGALIA_VERSION where it is right and the row is not.
  */
 export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   const bytes = openRow('commits', address, row);

@@ -1,11 +1,13 @@
 /**
- * The frontier of a walk into the past: commits met and not yet visited, latest corrected date first.
+ * The frontier of a walk into the past: commits met and not yet visited, latest corrected date
+ * first.
  *
- * Corrected dates rise strictly from parent to child. So when a commit is taken, all its descendants within the walk
- * have been taken before, every mark that they pass down has arrived, and it is never met again: no set of visited
- * commits is needed, and memory is the width of history, not its length. A label that breaks the rule is
- * REGALIA_CORRUPT, since on it every answer rests; so is an absent parent of a commit at which history is not cut off.
- * Commits that are not here come last of all.
+ * Corrected dates rise strictly from parent to child. So when a commit is taken, all its
+ * descendants within the walk have been taken before, every mark that they pass down has arrived,
+ * and it is never met again: no set of visited commits is needed, and memory is the width of
+ * history, not its length. A label that breaks the rule is REGALIA_CORRUPT, since on it every
+ * answer rests; so is an absent parent of a commit at which history is not cut off. Commits that
+ * are not here come last of all.
  *
  * A binary heap, and a map from address to what is in it.
  */
@@ -36,7 +38,9 @@ export class Frontier {
   readonly #met = new Map<string, Met>();
   #open = 0;
 
-  /** A commit whose marks include all bits of `settled` is visited for its ancestors' sake alone. */
+  /**
+   * A commit whose marks include all bits of `settled` is visited for its ancestors' sake alone.
+   */
   constructor(graph: CommitGraph, settled = 0) {
     this.#graph = graph;
     this.#settled = settled;
@@ -117,7 +121,9 @@ export class Frontier {
   }
 }
 
-/** Later dates first; ties, which are never related, by address, so that every walk is repeatable. */
+/**
+ * Later dates first; ties, which are never related, by address, so that every walk is repeatable.
+ */
 function before(a: Met, b: Met): boolean {
   const difference = (a.entry?.correctedMs ?? -1) - (b.entry?.correctedMs ?? -1);
   return difference !== 0 ? difference > 0 : compareAddresses(a.address, b.address) < 0;

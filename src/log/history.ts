@@ -4,9 +4,10 @@
  *     commits   address 33 → the entry and its commit (entry.ts)
  *     log       bucket and sequence → address 33 (sequence.ts)
  *
- * Invariants: parents are appended before their children, or the caller says that they are absent; what `commit`
- * returns hashes to its address; a row that is absent where the log's bounds, a difference or a parent that was here
- * want one is REGALIA_CORRUPT. A stamp is stored as a difference from its first parent's where that is shorter.
+ * Invariants: parents are appended before their children, or the caller says that they are absent;
+ * what `commit` returns hashes to its address; a row that is absent where the log's bounds, a
+ * difference or a parent that was here want one is REGALIA_CORRUPT. A stamp is stored as a
+ * difference from its first parent's where that is shorter.
  */
 import {
   type Address,
@@ -52,8 +53,9 @@ const CACHED_STAMPS_MAX = 512;
 export interface LocalFacts extends BlockIds {
   readonly signature?: Uint8Array | undefined;
   /**
-   * Given where some parents are not here and shall not be (truncated, or yet to come): the least height and corrected
-   * date that the commit may have, so that they stay above those of the absent parents.
+   * Given where some parents are not here and shall not be (truncated, or yet to come): the least
+   * height and corrected date that the commit may have, so that they stay above those of the absent
+   * parents.
    */
   readonly absentParents?: { readonly height: number; readonly correctedMs: number } | undefined;
 }
@@ -72,7 +74,10 @@ export class History {
   readonly #reads: Reads;
   /** Verified commits; oldest out first. Whether a commit is here is always asked of its row. */
   readonly #commits = new Map<string, Commit>();
-  /** Stamps that others are differences from. Not verified for themselves: what is rebuilt from them is. */
+  /**
+   * Stamps that others are differences from. Not verified for themselves: what is rebuilt from them
+   * is.
+   */
   readonly #stamps = new Map<string, Event>();
 
   constructor(reads: Reads) {
@@ -80,9 +85,10 @@ export class History {
   }
 
   /**
-   * Appends a commit to its bucket's log; one that is there already is left as it is, and its entry returned.
-   * REGALIA_HORIZON where a parent is absent and `absentParents` is not given; REGALIA_STAMP where the stamp is not at
-   * or above each parent's of the same bucket; REGALIA_OPTION where a field is out of its limits.
+   * Appends a commit to its bucket's log; one that is there already is left as it is, and its entry
+   * returned. REGALIA_HORIZON where a parent is absent and `absentParents` is not given;
+   * REGALIA_STAMP where the stamp is not at or above each parent's of the same bucket;
+   * REGALIA_OPTION where a field is out of its limits.
    */
   append(batch: Batch, commit: Commit, local: LocalFacts): LogEntry {
     checkLocal(local);
@@ -122,7 +128,10 @@ export class History {
     return sameAddress(first, parent.entry.address) ? parent : undefined;
   }
 
-  /** The block itself, or with a difference for a stamp where that is shorter and the chain not too long. */
+  /**
+   * The block itself, or with a difference for a stamp where that is shorter and the chain not too
+   * long.
+   */
   #storedForm(
     commit: Commit,
     block: Uint8Array,
@@ -191,8 +200,9 @@ export class History {
   }
 
   /**
-   * The commit of that address, verified. REGALIA_MISSING where it is not here, REGALIA_CORRUPT where its row, or one
-   * that it is stored as a difference from, is damaged. The commit is shared: nobody may change its bytes.
+   * The commit of that address, verified. REGALIA_MISSING where it is not here, REGALIA_CORRUPT
+   * where its row, or one that it is stored as a difference from, is damaged. The commit is shared:
+   * nobody may change its bytes.
    */
   commit(address: Address, reads: Reads = this.#reads): Commit {
     const key = addressKey(address);
@@ -256,8 +266,8 @@ export class History {
   }
 
   /**
-   * The entries of a bucket's log, oldest first unless `reverse`. Commits appended meanwhile are left out. Lazy, one
-   * entry at a time. REGALIA_CORRUPT where a row within the bounds is absent.
+   * The entries of a bucket's log, oldest first unless `reverse`. Commits appended meanwhile are
+   * left out. Lazy, one entry at a time. REGALIA_CORRUPT where a row within the bounds is absent.
    */
   *log(bucket: Uint8Array, range: LogRange = {}, reads: Reads = this.#reads): Generator<LogEntry> {
     const bounds = this.bounds(bucket, reads);
@@ -293,7 +303,10 @@ export class History {
     return next - first;
   }
 
-  /** Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log is not. */
+  /**
+   * Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log
+   * is not.
+   */
   bounds(bucket: Uint8Array, reads: Reads = this.#reads): LogBounds {
     return readBounds(reads, bucket);
   }
@@ -326,7 +339,10 @@ function remember<T>(map: Map<string, T>, limit: number, key: string, held: T): 
   map.set(key, held);
 }
 
-/** The stamp as a difference, or undefined where that does not pay or passes the limits of encodings. */
+/**
+ * The stamp as a difference, or undefined where that does not pay or passes the limits of
+ * encodings.
+ */
 function shorterDelta(base: Event, stamp: Event): Uint8Array | undefined {
   try {
     const delta = encodeEventDelta(base, stamp);

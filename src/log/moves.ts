@@ -3,9 +3,10 @@
  *
  *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint | from: length varint, key | to: the same | …
  *
- * `?` is a byte 0, or 1 and what it announces. A key is its names joined by '/', without one in front. A block holds
- * at most 32 KiB, and at least one move; a longer list goes on in the block that `next` names. The list is cut where
- * the next move would not fit, so equal lists give equal blocks.
+ * `?` is a byte 0, or 1 and what it announces. A key is its names joined by '/', without one in
+ * front. A block holds at most 32 KiB, and at least one move; a longer list goes on in the block
+ * that `next` names. The list is cut where the next move would not fit, so equal lists give equal
+ * blocks.
  */
 import {
   ADDRESS_LENGTH,
@@ -52,8 +53,9 @@ export interface AddressedBlock {
 }
 
 /**
- * The chain of blocks for a list, last first, so that each is stored before what names it; the commit names the last
- * one returned. No move, no block. REGALIA_KEY where a key is out of its limits, REGALIA_MOVE where it goes nowhere.
+ * The chain of blocks for a list, last first, so that each is stored before what names it; the
+ * commit names the last one returned. No move, no block. REGALIA_KEY where a key is out of its
+ * limits, REGALIA_MOVE where it goes nowhere.
  */
 export function encodeMoves(algorithm: AlgorithmNumber, moves: readonly Move[]): AddressedBlock[] {
   const chain: AddressedBlock[] = [];
@@ -127,7 +129,10 @@ function readMove(reader: ByteReader): Move {
   return { from, to };
 }
 
-/** All moves of the chain that begins at `address`, in the order told. `read` gives a verified block. */
+/**
+ * All moves of the chain that begins at `address`, in the order told. `read` gives a verified
+ * block.
+ */
 export function* movesOf(
   address: Address | undefined,
   read: (address: Address) => Uint8Array,

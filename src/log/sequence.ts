@@ -1,11 +1,13 @@
 /**
- * The rows of table `log`: which commit has which place in a bucket's log, and which places are kept.
+ * The rows of table `log`: which commit has which place in a bucket's log, and which places are
+ * kept.
  *
  *     bucket id 16 | sequence u48, big-endian → address 33
  *     bucket id 16 → version u8 | first varint | next varint: the bounds
  *
- * Each sequence from first to next, next excluded, and no other has its row: so a row that the engine has lost is
- * found where it should be, and lost bounds are found by the rows that they should bound.
+ * Each sequence from first to next, next excluded, and no other has its row: so a row that the
+ * engine has lost is found where it should be, and lost bounds are found by the rows that they
+ * should bound.
  */
 import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
@@ -23,7 +25,10 @@ export interface LogBounds {
   readonly next: number;
 }
 
-/** Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log is not. */
+/**
+ * Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log is
+ * not.
+ */
 export function readBounds(reads: Reads, bucket: Uint8Array): LogBounds {
   if (bucket.length !== BUCKET_ID_LENGTH) {
     throw optionError('bucket', `${BUCKET_ID_LENGTH} bytes`, `${bucket.length}`);

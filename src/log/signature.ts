@@ -1,12 +1,14 @@
 /**
- * Signatures of commits: Ed25519 (RFC 8032) over a domain tag and the commit's address, kept beside the commit.
+ * Signatures of commits: Ed25519 (RFC 8032) over a domain tag and the commit's address, kept beside
+ * the commit.
  *
  *     signed message   'regalia commit v1' NUL | address 33
  *
- * Verifiers differ in what they take for a key. Node's accepts points of small order, under which one signature fits
- * any message, and encodings that are not canonical, so that one actor would have several names. Both are refused here,
- * for the key and for the signature's R; the scalar S must be below the group's order (RFC 8032, section 5.1.7).
- * Secret keys stay in the runtime's key objects.
+ * Verifiers differ in what they take for a key. Node's accepts points of small order, under which
+ * one signature fits any message, and encodings that are not canonical, so that one actor would
+ * have several names. Both are refused here, for the key and for the signature's R; the scalar S
+ * must be below the group's order (RFC 8032, section 5.1.7). Secret keys stay in the runtime's key
+ * objects.
  */
 import {
   createPrivateKey,
@@ -21,7 +23,10 @@ import { concatBytes, equalBytes, hex, unhex, utf8Bytes } from '../ground/bytes.
 import { ACTOR_LENGTH, optionError } from './commit.js';
 import { SIGNATURE_LENGTH } from './entry.js';
 
-/** Whoever commits. `sign` makes an Ed25519 signature of 64 bytes; it may ask an agent or a token elsewhere. */
+/**
+ * Whoever commits. `sign` makes an Ed25519 signature of 64 bytes; it may ask an agent or a token
+ * elsewhere.
+ */
 export interface Actor {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
@@ -30,7 +35,10 @@ export interface Actor {
 
 const SEED_LENGTH = 32;
 const DOMAIN = utf8Bytes('regalia commit v1\0');
-/** What goes before the raw bytes of a key in DER (RFC 8410): PKCS #8 for the secret one, SPKI for the public one. */
+/**
+ * What goes before the raw bytes of a key in DER (RFC 8410): PKCS #8 for the secret one, SPKI for
+ * the public one.
+ */
 const PKCS8_PREFIX = bytesOf('302e020100300506032b657004220420');
 const SPKI_PREFIX = bytesOf('302a300506032b6570032100');
 
@@ -39,8 +47,8 @@ const PRIME = littleEndian((1n << 255n) - 19n);
 const ORDER = littleEndian((1n << 252n) + 27742317777372353535851937790883648493n);
 
 /**
- * The y coordinates of the points whose order divides 8, in canonical form: 0 (order 4), 1 (order 1), -1 (order 2) and
- * the two of order 8. Each has one or two points, by the sign bit.
+ * The y coordinates of the points whose order divides 8, in canonical form: 0 (order 4), 1 (order
+ * 1), -1 (order 2) and the two of order 8. Each has one or two points, by the sign bit.
  */
 const SMALL_ORDER: readonly Uint8Array[] = [
   littleEndian(0n),
@@ -63,7 +71,10 @@ export function signedMessage(commit: Address): Uint8Array {
   return concatBytes([DOMAIN, commit]);
 }
 
-/** The signature of a commit by an actor. REGALIA_OPTION where the actor's signature does not fit its key. */
+/**
+ * The signature of a commit by an actor. REGALIA_OPTION where the actor's signature does not fit
+ * its key.
+ */
 export async function signCommit(actor: Actor, commit: Address): Promise<Uint8Array> {
   const signature = await actor.sign(signedMessage(commit));
   if (verifySignature(actor.publicKey, commit, signature)) return new Uint8Array(signature);
@@ -123,7 +134,10 @@ export function actorFromSeed(seed: Uint8Array): Actor {
   };
 }
 
-/** A new actor. `random` gives that many unpredictable bytes; the runtime's own unless a test passes another. */
+/**
+ * A new actor. `random` gives that many unpredictable bytes; the runtime's own unless a test passes
+ * another.
+ */
 export function generateActor(random: (length: number) => Uint8Array = randomBytes): Actor {
   return actorFromSeed(random(SEED_LENGTH));
 }

@@ -1,8 +1,9 @@
 /**
  * Nested buckets, as an outer merge sees them: an id and a root at some key.
  *
- * A merge does not look into them. What it needs to know is which buckets came, went or changed between two trees,
- * and that is found by walking down what differs, past every subtree that holds no bucket at all.
+ * A merge does not look into them. What it needs to know is which buckets came, went or changed
+ * between two trees, and that is found by walking down what differs, past every subtree that holds
+ * no bucket at all.
  */
 import type { Address } from '../blocks/address.js';
 import { hex } from '../ground/bytes.js';

@@ -1,9 +1,10 @@
 /**
  * Conflicts as data, and the answers that settle them.
  *
- * A conflict stands at a key and, where one stream is meant, at a stream. It is told once, with what each side has; a
- * second run of the same merge with answers finds the same conflicts and settles them. Keys are those of the merged
- * tree; a conflict of moves stands at the key that the entry has in the base.
+ * A conflict stands at a key and, where one stream is meant, at a stream. It is told once, with
+ * what each side has; a second run of the same merge with answers finds the same conflicts and
+ * settles them. Keys are those of the merged tree; a conflict of moves stands at the key that the
+ * entry has in the base.
  */
 import { RegaliaError } from '../ground/errors.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
@@ -46,7 +47,10 @@ export type Choice = Side | 'base';
 /** How one conflict is settled: by a side, by the base, or by a stream's new contents. */
 export interface Answer {
   readonly key: Key;
-  /** Without a stream it is for the entry, and for all streams of it that have no answer of their own. */
+  /**
+   * Without a stream it is for the entry, and for all streams of it that have no answer of their
+   * own.
+   */
   readonly stream?: string | undefined;
   readonly take: Choice | Uint8Array;
 }

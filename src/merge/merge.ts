@@ -6,9 +6,10 @@
  *             that entries shall have, so that an edit under an old key meets what lies under the new one
  *     then    the three trees are merged by names, see three-way.ts
  *
- * The result is an edit of ours: nothing is committed here, though places that changed cost a few nodes that are
- * written to be read again. Equal inputs give equal results on every replica; where nothing sided is asked (`ours`,
- * `theirs`), merging theirs into ours and ours into theirs gives one root.
+ * The result is an edit of ours: nothing is committed here, though places that changed cost a few
+ * nodes that are written to be read again. Equal inputs give equal results on every replica; where
+ * nothing sided is asked (`ours`, `theirs`), merging theirs into ours and ours into theirs gives
+ * one root.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
@@ -46,7 +47,10 @@ export interface MergeOptions extends MergeTools, PolicyOptions {
   readonly ours: Tree;
   readonly theirs: Tree;
   readonly moves?: SideMoves | undefined;
-  /** Whose moves stand where two contradict. The same on every replica: by the lower commit address, say. */
+  /**
+   * Whose moves stand where two contradict. The same on every replica: by the lower commit address,
+   * say.
+   */
   readonly firstMover?: Side | undefined;
   /** Merges a bucket within by its own bases and stamps. Without it such a bucket is a conflict. */
   readonly mergeBucket?: ((merge: BucketMerge) => Steps<BucketResult>) | undefined;
@@ -66,7 +70,10 @@ export interface MergeResult {
   readonly changed: number;
 }
 
-/** How many merges of bases one merge is worth. Where history is more tangled, the first base stands for all. */
+/**
+ * How many merges of bases one merge is worth. Where history is more tangled, the first base stands
+ * for all.
+ */
 const BASE_MERGES_MAX = 64;
 
 /** Merges theirs into ours without a pause. REGALIA_RULE where rules contradict each other. */
@@ -125,7 +132,10 @@ function* applied(tools: MergeTools, tree: Tree, edit: EntryEdit | undefined): S
   return new Tree(tools.cache, loadRoot(tools.cache, id, address));
 }
 
-/** One tree for several bases, the same on every replica: merged one by one, the lowest address first. */
+/**
+ * One tree for several bases, the same on every replica: merged one by one, the lowest address
+ * first.
+ */
 function* virtualBase(
   tools: MergeTools,
   bases: readonly Tree[],

@@ -1,12 +1,14 @@
 /**
- * Moves composed: from the list of what was moved since a base to where each of the base's entries is now.
+ * Moves composed: from the list of what was moved since a base to where each of the base's entries
+ * is now.
  *
  *     told       /a -> /b    /b/c -> /d    /x -> /a    /a -> /x
  *     composed   /a: /b      /a/c: /d      (and /x where it was)
  *
- * A sparse picture of the present tree is kept, with the base's key on each entry that was moved. What moves takes all
- * beneath it along; what is moved over must have been removed before; what was made since the base has no place in it
- * and is told by the trees alone. Keys are texts here, '/a/b': equal texts are equal keys.
+ * A sparse picture of the present tree is kept, with the base's key on each entry that was moved.
+ * What moves takes all beneath it along; what is moved over must have been removed before; what was
+ * made since the base has no place in it and is told by the trees alone. Keys are texts here,
+ * '/a/b': equal texts are equal keys.
  */
 import { nameText } from '../ground/bytes.js';
 import type { Move } from '../log/moves.js';
@@ -17,7 +19,10 @@ export interface SideMoves {
   readonly theirs: Iterable<Move>;
 }
 
-/** Where entries of the base are now, by their keys in it; undefined: they are gone. Others went with a parent. */
+/**
+ * Where entries of the base are now, by their keys in it; undefined: they are gone. Others went
+ * with a parent.
+ */
 export type Moved = Map<string, string | undefined>;
 
 /** Composes moves in the order told. A move that no tree allows is passed over. */
@@ -52,7 +57,9 @@ interface Present {
   name: string;
   parent: Present | undefined;
   readonly children: Map<string, Present>;
-  /** Its key in the base; null where the base has no such entry; undefined where it was not moved. */
+  /**
+   * Its key in the base; null where the base has no such entry; undefined where it was not moved.
+   */
   base: string | null | undefined;
 }
 

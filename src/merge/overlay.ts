@@ -4,7 +4,10 @@
 import { compareBytes } from '../ground/bytes.js';
 import type { EntryEdit } from '../tree/apply.js';
 
-/** The edit that does `first`, then `second`, level by level. Streams are edited by the second alone. */
+/**
+ * The edit that does `first`, then `second`, level by level. Streams are edited by the second
+ * alone.
+ */
 export function overlay(first: EntryEdit | undefined, second: EntryEdit): EntryEdit {
   if (first === undefined || second.clear || second.parts !== undefined) return second;
   const [a, b] = [first.beneath, second.beneath];

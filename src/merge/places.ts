@@ -4,12 +4,14 @@
  *     base /a, /b    ours /a -> /b/a    theirs /b -> /c       both stand: /c, /c/a
  *     base /a, /b    ours /a -> /b/a    theirs /b -> /a/b     a cycle: the first mover's stands, the other is undone
  *
- * A place is told by the entry that it is within and the way from there, so that moves of parents and children
- * combine. Contradictions are conflicts with one outcome on all replicas: the first mover's place stands, and the
- * other entry stays where the base has it; where it can't, nothing is known of its move any more: it was removed and
- * added. Every round undoes a move or forgets an entry, so this ends, and no subtree is lost or within itself.
+ * A place is told by the entry that it is within and the way from there, so that moves of parents
+ * and children combine. Contradictions are conflicts with one outcome on all replicas: the first
+ * mover's place stands, and the other entry stays where the base has it; where it can't, nothing is
+ * known of its move any more: it was removed and added. Every round undoes a move or forgets an
+ * entry, so this ends, and no subtree is lost or within itself.
  *
- * An entry that one side moved and the other removed stays at its new place, as if it had been added there.
+ * An entry that one side moved and the other removed stays at its new place, as if it had been
+ * added there.
  */
 import { equalBytes, hex } from '../ground/bytes.js';
 import { keyText } from '../tree/key.js';

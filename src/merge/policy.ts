@@ -1,9 +1,9 @@
 /**
  * Policies: what becomes of a change that both sides made.
  *
- * The order of judges is: the caller's answer, then the policy of the stream (or of entries), then nobody: the
- * conflict is told, and what ours has stays for the time being. A bucket is never given up by a policy: where one side
- * removed or replaced it, only an answer does that.
+ * The order of judges is: the caller's answer, then the policy of the stream (or of entries), then
+ * nobody: the conflict is told, and what ours has stays for the time being. A bucket is never given
+ * up by a policy: where one side removed or replaced it, only an answer does that.
  */
 import type { Names } from '../tree/key.js';
 import { INLINE, type StreamPart } from '../tree/record.js';
@@ -15,7 +15,9 @@ export type StreamJudge = (conflict: Conflict) => StreamPart | Uint8Array | Choi
 /** `newest` compares causality, then commit time, then address: see `MergeOptions.newer`. */
 export type StreamPolicy = 'conflict' | 'ours' | 'theirs' | 'newest' | StreamJudge;
 
-/** For an entry removed on one side and changed on the other: `keep` and `remove` name the outcome. */
+/**
+ * For an entry removed on one side and changed on the other: `keep` and `remove` name the outcome.
+ */
 export type EntryPolicy =
   | 'conflict'
   | 'ours'
@@ -30,14 +32,16 @@ export interface PolicyOptions {
   readonly policyOf?: ((stream: string) => StreamPolicy) | undefined;
   readonly entryPolicy?: EntryPolicy | undefined;
   /**
-   * Whose commit is the newer one, of those that changed this stream or entry. `names` is its key in the merged tree,
-   * `at` its key on either side, where moves of the other are not known.
+   * Whose commit is the newer one, of those that changed this stream or entry. `names` is its key
+   * in the merged tree, `at` its key on either side, where moves of the other are not known.
    */
   readonly newer?:
     | ((names: Names, stream: string | undefined, at: Readonly<Record<Side, Names>>) => Side)
     | undefined;
   readonly answers?: readonly Answer[] | undefined;
-  /** The part that holds new contents of a stream, by its rule. Without it they lie in the record. */
+  /**
+   * The part that holds new contents of a stream, by its rule. Without it they lie in the record.
+   */
   readonly partOf?: ((stream: string, contents: Uint8Array) => StreamPart) | undefined;
 }
 
@@ -52,7 +56,10 @@ export type EntryVerdict = Choice | 'absent';
 
 export interface Judging {
   stream(conflict: Conflict & { readonly stream: string }): StreamVerdict;
-  /** An entry that one side removed. `kept` is the side that still has it; `guarded` that it must not go unasked. */
+  /**
+   * An entry that one side removed. `kept` is the side that still has it; `guarded` that it must
+   * not go unasked.
+   */
   entry(conflict: Conflict, kept: Side, guarded: boolean): EntryVerdict;
   /** What no policy settles. `otherwise` is what stays for the time being. */
   strict(conflict: Conflict, otherwise: Choice): EntryVerdict;

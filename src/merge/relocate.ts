@@ -3,8 +3,8 @@
  *
  *     /a -> /x, /a/b -> /y        at /x: what is at /a, but for b    at /y: what is at /a/b    at /a: nothing
  *
- * The edit is told in the keys of the outcome: what goes out of a subtree that is itself moved goes out of it at its
- * new place. What is placed comes from the tree as it was.
+ * The edit is told in the keys of the outcome: what goes out of a subtree that is itself moved goes
+ * out of it at its new place. What is placed comes from the tree as it was.
  */
 import { compareBytes, nameBytes } from '../ground/bytes.js';
 import type { EntryEdit } from '../tree/apply.js';

@@ -1,6 +1,6 @@
 /**
- * Settles where moved entries shall be, in rounds: each finds contradictions, and undoes a move or forgets an entry
- * for each of them, until none is left. See places.ts for what it is about.
+ * Settles where moved entries shall be, in rounds: each finds contradictions, and undoes a move or
+ * forgets an entry for each of them, until none is left. See places.ts for what it is about.
  *
  *     cycle       following the entries that entries are within leads round and round
  *     collision   two entries come to one key
@@ -237,7 +237,10 @@ export class Settling {
     return !sameRecord(found.node, found.index, before.node, before.index);
   }
 
-  /** The key of a tree whose contents would stand at `final` if this entry did not; undefined if nothing would. */
+  /**
+   * The key of a tree whose contents would stand at `final` if this entry did not; undefined if
+   * nothing would.
+   */
   #sourceOf(
     targets: ReadonlyMap<string, Entry>,
     final: string,
@@ -253,7 +256,8 @@ export class Settling {
     }
     const key = within === undefined ? way : within.at[choice] + way;
     const nearest = this.#nearest(choice, key, false);
-    // What is within another moved entry goes elsewhere with it; what is that entry is this one, or goes too.
+    // What is within another moved entry goes elsewhere with it; what is that entry is this one, or
+    // goes too.
     if (nearest === within) return key;
     return nearest !== undefined &&
       nearest.at[choice] === key &&

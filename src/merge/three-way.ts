@@ -1,5 +1,6 @@
 /**
- * Merges two trees that have a base in common, name by name: what theirs changed since the base, as edits of ours.
+ * Merges two trees that have a base in common, name by name: what theirs changed since the base, as
+ * edits of ours.
  *
  *     base -> theirs   the names that differ, found by skipping what is equal
  *     ours             looked up at those names alone
@@ -50,13 +51,18 @@ export interface BucketMerge {
   readonly theirs: BucketRoot;
 }
 
-/** The merged bucket's root, or what stands against it. Without any conflict the bucket itself is one. */
+/**
+ * The merged bucket's root, or what stands against it. Without any conflict the bucket itself is
+ * one.
+ */
 export type BucketResult = { readonly root: RootRef } | { readonly conflicts: readonly Conflict[] };
 
 export interface ThreeWayOptions {
   readonly cache: NodeCache;
   readonly judge: Judging;
-  /** Merges a bucket, in steps; undefined where that can't be done here: it is judged as a conflict. */
+  /**
+   * Merges a bucket, in steps; undefined where that can't be done here: it is judged as a conflict.
+   */
   readonly mergeBucket?: ((merge: BucketMerge) => Steps<BucketResult>) | undefined;
 }
 

@@ -1,10 +1,12 @@
 /**
- * The blocks of commits, children first: a commit's tree with the roots of the buckets within, its heads and its moves.
+ * The blocks of commits, children first: a commit's tree with the roots of the buckets within, its
+ * heads and its moves.
  *
- * `walkCommit` gives those of one commit, for verification and for a receiver's checks. `walkHistory` gives what a
- * receiver lacks: commit after commit, parents first, the commits of nested buckets before the commit whose heads name
- * them, each without what its parents and the haves hold already. The cost is that of the differences; memory is the
- * width of history, 33 bytes for each commit, and a bounded memory of blocks told lately.
+ * `walkCommit` gives those of one commit, for verification and for a receiver's checks.
+ * `walkHistory` gives what a receiver lacks: commit after commit, parents first, the commits of
+ * nested buckets before the commit whose heads name them, each without what its parents and the
+ * haves hold already. The cost is that of the differences; memory is the width of history, 33 bytes
+ * for each commit, and a bounded memory of blocks told lately.
  */
 import { type Address, addressKey, BlockKind, isAddress, sameAddress } from '../blocks/address.js';
 import { hex, unhex } from '../ground/bytes.js';
@@ -290,7 +292,10 @@ class HistoryWalk {
     yield { commit: ref.commit, entry, cut };
   }
 
-  /** Whether no base has a commit of the bucket: it is compared with what was at its key, then its commits follow. */
+  /**
+   * Whether no base has a commit of the bucket: it is compared with what was at its key, then its
+   * commits follow.
+   */
   #isFresh(bases: readonly CommitRef[], { bucket }: NestedHead): boolean {
     return bases.length > 0 && this.#nestedHaves(bases, bucket).length === 0;
   }

@@ -1,10 +1,11 @@
 /**
  * The blocks of a content that older contents of the same stream lack, children first.
  *
- * Old and new are compared by place: a block is known if an older content has it at the same distance from its
- * beginning, or from its end. So after an overwrite, an appended or removed end, or one insertion in the middle (where
- * chunks are cut by content), what is equal is skipped manifest by manifest, and the cost is that of the difference.
- * After several insertions what lies between them is sent again. Memory is a path through each content.
+ * Old and new are compared by place: a block is known if an older content has it at the same
+ * distance from its beginning, or from its end. So after an overwrite, an appended or removed end,
+ * or one insertion in the middle (where chunks are cut by content), what is equal is skipped
+ * manifest by manifest, and the cost is that of the difference. After several insertions what lies
+ * between them is sent again. Memory is a path through each content.
  */
 import {
   type Address,
@@ -31,7 +32,10 @@ interface Open {
   next: number;
 }
 
-/** Manifests are read and checked, chunks are named and not read, holes pass. Errors as `ContentReader.read`. */
+/**
+ * Manifests are read and checked, chunks are named and not read, holes pass. Errors as
+ * `ContentReader.read`.
+ */
 export function* newContentBlocks(
   blocks: BlockReads,
   ref: ContentRef,
@@ -139,7 +143,8 @@ class OldContent {
   ): { start: number; manifest: Manifest } {
     const kept = this.#path[depth];
     if (kept?.start === start) return kept;
-    // Only the last node of a level may be short of an end, and it is known to be sound: nothing to check here.
+    // Only the last node of a level may be short of an end, and it is known to be sound: nothing to
+    // check here.
     const manifest = readManifest(this.#blocks, child, level, true);
     this.#path = [...this.#path.slice(0, depth), { start, manifest }];
     return { start, manifest };

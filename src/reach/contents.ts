@@ -25,7 +25,10 @@ export interface FoundContent {
 /** A step of a walk: a content, or some work done. */
 export type ContentStep = FoundContent | undefined;
 
-/** The contents of a root that none of the bases holds at the same place. Errors as reading its nodes. */
+/**
+ * The contents of a root that none of the bases holds at the same place. Errors as reading its
+ * nodes.
+ */
 export function* contentsOf(
   { cache }: Pick<Subject, 'cache'>,
   root: WalkedRoot,
@@ -54,7 +57,10 @@ export interface ChunkOfContent {
   readonly id: number;
 }
 
-/** The chunks of a content, in its order. Of one that is not here at all, none. Errors as reading its manifests. */
+/**
+ * The chunks of a content, in its order. Of one that is not here at all, none. Errors as reading
+ * its manifests.
+ */
 export function* chunksOf(
   { blocks }: Pick<Subject, 'blocks'>,
   ref: ContentRef,
@@ -75,7 +81,10 @@ export function* chunksOf(
   }
 }
 
-/** A chunk that a content refers to, by its row: at its id, or where the index leads once ids are others. */
+/**
+ * A chunk that a content refers to, by its row: at its id, or where the index leads once ids are
+ * others.
+ */
 export function rowOfChunk(
   { blocks, chunks }: Pick<Subject, 'blocks' | 'chunks'>,
   { id, address }: ChunkOfContent,

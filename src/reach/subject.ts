@@ -1,4 +1,7 @@
-/** What upkeep of contents works on: a store, as far as it concerns it; and its ways through the table of chunks. */
+/**
+ * What upkeep of contents works on: a store, as far as it concerns it; and its ways through the
+ * table of chunks.
+ */
 
 import type { Blocks } from '../blocks/blocks.js';
 import { CHUNK_NUMBERS } from '../blocks/chunk-home.js';
@@ -24,7 +27,10 @@ export interface Subject {
   readonly now: () => number;
 }
 
-/** A row that was read. One that is damaged is passed over: `verify` tells of it, and a rescan makes another. */
+/**
+ * A row that was read. One that is damaged is passed over: `verify` tells of it, and a rescan makes
+ * another.
+ */
 export interface Found<Row> {
   readonly number: number;
   readonly row: Row;

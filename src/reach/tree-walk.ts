@@ -1,12 +1,14 @@
 /**
- * The blocks that a root reaches, children first, less those that given other roots reach at the same places.
+ * The blocks that a root reaches, children first, less those that given other roots reach at the
+ * same places.
  *
- * Two trees are compared place by place: a node is in the other tree if the entry of the same name, on the same level,
- * names the same address; so equal parts are skipped whole, and the cost is that of the difference. A part that moved
- * is found where it came from, if the walk is told. Memory is the path to the place at hand. Nothing is recursive:
- * keys may be deep.
+ * Two trees are compared place by place: a node is in the other tree if the entry of the same name,
+ * on the same level, names the same address; so equal parts are skipped whole, and the cost is that
+ * of the difference. A part that moved is found where it came from, if the walk is told. Memory is
+ * the path to the place at hand. Nothing is recursive: keys may be deep.
  *
- * With `faults`, what cannot be read is reported as a block with its fault, and the walk goes on beside it.
+ * With `faults`, what cannot be read is reported as a block with its fault, and the walk goes on
+ * beside it.
  */
 import { type Address, BlockKind, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';

@@ -3,9 +3,9 @@
  *
  *     chunks of a content -> stored bytes, verified -> shards -> written, flushed, read back -> rows
  *
- * Invariants: copies are given up in the transaction that puts the group's row, never before every shard was read back
- * from its volume and compared. No volume holds more shards of a group than the group can lose; where there are too few
- * volumes for that, the copies stay.
+ * Invariants: copies are given up in the transaction that puts the group's row, never before every
+ * shard was read back from its volume and compared. No volume holds more shards of a group than the
+ * group can lose; where there are too few volumes for that, the copies stay.
  */
 
 import type { ContentRef } from '../chunks/content.js';
@@ -21,7 +21,9 @@ import { changeRows, checkPlaces } from '../volumes/row-changes.js';
 import { encodeGroup } from '../volumes/shard-format.js';
 import { appendShards, type Coding, volumesForShards } from '../volumes/shard-places.js';
 
-/** Stored bytes of a group: two megabytes a shard, unless that were more than memory should hold. */
+/**
+ * Stored bytes of a group: two megabytes a shard, unless that were more than memory should hold.
+ */
 const SHARD_BYTES = 2 * 1_048_576;
 const GROUP_BYTES_MAX = 16 * 1_048_576;
 /** Chunks of a group: what a directory may list. */

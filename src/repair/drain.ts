@@ -1,6 +1,7 @@
 /**
- * Draining: all that lies on a volume goes to others, while the store is used. Nothing new goes there meanwhile; what
- * transactions had begun to write before is met by a later pass, and the drain ends when a pass finds nothing.
+ * Draining: all that lies on a volume goes to others, while the store is used. Nothing new goes
+ * there meanwhile; what transactions had begun to write before is met by a later pass, and the
+ * drain ends when a pass finds nothing.
  *
  *     chunk on the volume -> a copy elsewhere, sound -> row without the one here
  *     shard on the volume -> its bytes, or solved for -> row with its new place
@@ -40,7 +41,9 @@ export interface DrainResult {
 
 const PASSES = 8;
 
-/** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME where no other volume takes contents. */
+/**
+ * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME where no other volume takes contents.
+ */
 export async function drain(
   subject: Subject,
   volume: number,
@@ -160,7 +163,10 @@ export function isNamed(reads: Reads, volume: number): boolean {
   return false;
 }
 
-/** Gives up all that lies on a volume. Returns how many chunks are left without any copy or shard to read them from. */
+/**
+ * Gives up all that lies on a volume. Returns how many chunks are left without any copy or shard to
+ * read them from.
+ */
 export async function giveUp(
   { backend, chunks }: Subject,
   volume: number,

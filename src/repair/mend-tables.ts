@@ -1,11 +1,13 @@
 /**
- * Mends what the tables say of chunks and groups, from the tables alone, before segments are looked through.
+ * Mends what the tables say of chunks and groups, from the tables alone, before segments are looked
+ * through.
  *
  *     rows that cannot be read          -> removed: a checksum covers all of them, so nothing of them can be believed
  *     addresses that lead to no row     -> removed
  *     rows that no address leads to     -> found by theirs again
  *
- * Invariant: each row is judged again within the transaction that changes it, so that what others write stays.
+ * Invariant: each row is judged again within the transaction that changes it, so that what others
+ * write stays.
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
 import { readU48 } from '../blocks/body.js';

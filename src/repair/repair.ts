@@ -5,7 +5,8 @@
  *     copies    every copy is read; those that are lost or damaged are written anew, from one that is sound
  *     coding    contents that are to be coded, and have rested, are: see coding.ts
  *
- * It goes on while the store is used. What no sound source is left of is told, and stays as it is: a volume may return.
+ * It goes on while the store is used. What no sound source is left of is told, and stays as it is:
+ * a volume may return.
  */
 import { addressText } from '../blocks/address.js';
 import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
@@ -36,7 +37,9 @@ export interface RepairResult {
   /** Chunks and groups that were looked at. */
   chunks: number;
   groups: number;
-  /** Copies and shards that were written in the place of others, or because a rule asks for more. */
+  /**
+   * Copies and shards that were written in the place of others, or because a rule asks for more.
+   */
   copiesRestored: number;
   shardsRestored: number;
   /** Chunks and groups that have fewer copies or shards than they should, for want of volumes. */
@@ -54,8 +57,8 @@ const LOST_MAX = 100;
 const COPIES = 255;
 
 /**
- * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; REGALIA_CONFLICT where a collection took what was being
- * written, which may be tried again; what reading metadata throws.
+ * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; REGALIA_CONFLICT where a collection
+ * took what was being written, which may be tried again; what reading metadata throws.
  */
 export async function repair(subject: Subject, options: RepairOptions = {}): Promise<RepairResult> {
   return new Repair(subject, options).run();
@@ -106,7 +109,10 @@ class Repair {
     }
   }
 
-  /** By number of chunk, how many copies the rules of branches' heads ask for, where that is more than one. */
+  /**
+   * By number of chunk, how many copies the rules of branches' heads ask for, where that is more
+   * than one.
+   */
   async #wanted(): Promise<Map<number, number>> {
     const wanted = new Map<number, number>();
     for (const entry of this.#heads(0)) {
@@ -180,7 +186,8 @@ class Repair {
     const to = able.slice(0, lacking);
     if (to.length < lacking) this.#result.thin++;
     if (to.length === 0) return;
-    // A copy that is only away is given up once another stands in its place; first what another of its volume replaces.
+    // A copy that is only away is given up once another stands in its place; first what another of
+    // its volume replaces.
     const replaced = ({ volume }: Place): number => (to.includes(volume) ? 0 : 1);
     const bad = row.copies
       .filter((copy) => !good.includes(copy))
@@ -229,7 +236,8 @@ class Repair {
 
   async #code(): Promise<void> {
     const { signal, restedMs = DAY_MS } = this.#options;
-    // Shards lie apart from the copies that they take the place of, so that these go with their segments.
+    // Shards lie apart from the copies that they take the place of, so that these go with their
+    // segments.
     await this.#subject.chunks.volumes.roll();
     for (const entry of this.#heads(restedMs)) {
       for (const found of contentsOf(this.#subject, rootOf(this.#subject, entry))) {

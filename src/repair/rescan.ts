@@ -1,12 +1,14 @@
 /**
- * Rescan: the index of chunks from the segments alone, where rows were lost, or a volume brings what the store lacks.
+ * Rescan: the index of chunks from the segments alone, where rows were lost, or a volume brings
+ * what the store lacks.
  *
  *     rows that cannot be read -> forgotten; addresses that lead nowhere -> forgotten; rows that none leads to -> found
  *     every record of every segment, checked -> a copy that no row names -> added to the chunk's row, or to a new one
  *                                            -> shards of a group that no row names -> the group, and its chunks' rows
  *
- * Invariant: only what reads soundly is taken, and nothing that can be read is taken away. Where rows were lost numbers
- * are new, so that links into the table are wrong: chunks are found by their addresses then.
+ * Invariant: only what reads soundly is taken, and nothing that can be read is taken away. Where
+ * rows were lost numbers are new, so that links into the table are wrong: chunks are found by their
+ * addresses then.
  */
 import type { Address } from '../blocks/address.js';
 import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
@@ -234,7 +236,10 @@ class Rescan {
     for (const { shape, shards } of this.#met.values()) await this.#members({ ...shape, shards });
   }
 
-  /** The rows of chunks that a group has and that lack one; of a group without a number, its own row, too. */
+  /**
+   * The rows of chunks that a group has and that lack one; of a group without a number, its own
+   * row, too.
+   */
   async #members(row: GroupRow, known?: number): Promise<void> {
     const { backend, chunks } = this.#subject;
     const number = known ?? (await chunks.groupNumber());

@@ -1,6 +1,7 @@
 /**
- * A bucket: a subtree with commits, a log, branches and replicas of its own. The store is the root bucket; a nested
- * bucket's commits are made through the line of the bucket that carries it, and land in the logs of all around it.
+ * A bucket: a subtree with commits, a log, branches and replicas of its own. The store is the root
+ * bucket; a nested bucket's commits are made through the line of the bucket that carries it, and
+ * land in the logs of all around it.
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
@@ -142,7 +143,9 @@ export class Bucket {
     return this.line.landed(resolveCommit(this.core, this.idBytes, at, head.address));
   }
 
-  /** The state at the head, or at a commit, branch, tag or date. Free to take; readable for ever. */
+  /**
+   * The state at the head, or at a commit, branch, tag or date. Free to take; readable for ever.
+   */
   snapshot(at?: At): Snapshot {
     const landed = at === undefined ? this.head() : this.at(at);
     return new Snapshot(this.core, this.line.treeOf(landed), landed.address);
@@ -155,8 +158,8 @@ export class Bucket {
   }
 
   /**
-   * Runs `body` in a transaction and commits it; begins again where others changed the same meanwhile. `body` may run
-   * several times: all it does should be in the transaction.
+   * Runs `body` in a transaction and commits it; begins again where others changed the same
+   * meanwhile. `body` may run several times: all it does should be in the transaction.
    */
   async transact<T>(
     body: (tx: Transaction) => T | Promise<T>,
@@ -258,8 +261,8 @@ export class Bucket {
   }
 
   /**
-   * A new store whose root is this bucket: a replica that may be written to, with half of this branch's share. All
-   * of its history goes along. Open it, and exchange packs.
+   * A new store whose root is this bucket: a replica that may be written to, with half of this
+   * branch's share. All of its history goes along. Open it, and exchange packs.
    */
   async clone(folder: string): Promise<void> {
     this.core.checkWritable();
@@ -267,7 +270,10 @@ export class Bucket {
     await cloneInto(folder, this.core, this.line, { bucket: this.idBytes, branch, commit });
   }
 
-  /** Half of this branch's share of the interval, for one replica to `accept` once, so that it may write. */
+  /**
+   * Half of this branch's share of the interval, for one replica to `accept` once, so that it may
+   * write.
+   */
   async grant(): Promise<string> {
     return (await grantShare(this.line)).text;
   }
@@ -285,7 +291,10 @@ export class Bucket {
     return new Tags(this.core, this.idBytes, this.line.branch);
   }
 
-  /** What others and this process commit to the branch, from now on. Ends when the signal is aborted. */
+  /**
+   * What others and this process commit to the branch, from now on. Ends when the signal is
+   * aborted.
+   */
   watch(options: WatchOptions = {}): AsyncIterable<CommitInfo> {
     this.core.check();
     return watchLine(this.core, this.line, () => this.head(), options);
@@ -296,7 +305,10 @@ export class Bucket {
     return tellHave(this.core, this.idBytes, this.#own());
   }
 
-  /** What a receiver lacks, as a pack: verified by its reader, resumable at any byte, in bounded memory. */
+  /**
+   * What a receiver lacks, as a pack: verified by its reader, resumable at any byte, in bounded
+   * memory.
+   */
   export(options: ExportOptions = {}): ReadableStream<Uint8Array> {
     const pack = packFor(this.core, this.idBytes, this.#own(), options);
     return new ReadableStream<Uint8Array>(
@@ -315,8 +327,9 @@ export class Bucket {
   }
 
   /**
-   * Takes in a pack of this bucket, from anybody. It lands on tracking branches, `replica/ID/BRANCH`, which `merge`
-   * takes from there. A transfer that broke goes on where it stopped: REGALIA_PACK tells the byte in `data.at`.
+   * Takes in a pack of this bucket, from anybody. It lands on tracking branches,
+   * `replica/ID/BRANCH`, which `merge` takes from there. A transfer that broke goes on where it
+   * stopped: REGALIA_PACK tells the byte in `data.at`.
    */
   import(
     pack: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -330,8 +343,9 @@ export class Bucket {
   }
 
   /**
-   * Merges a branch, tag or commit of this bucket into its branch, or into another one. Conflicts that no rule, policy
-   * or answer settles are returned, and nothing is written: merge again with answers. REGALIA_UNRELATED.
+   * Merges a branch, tag or commit of this bucket into its branch, or into another one. Conflicts
+   * that no rule, policy or answer settles are returned, and nothing is written: merge again with
+   * answers. REGALIA_UNRELATED.
    */
   async merge(from: At, options: MergeOptions = {}): Promise<MergeOutcome> {
     this.core.checkWritable();
@@ -350,7 +364,10 @@ export class Bucket {
     return mergeInto(this.line, target, address, options);
   }
 
-  /** A commit that takes back what another did. REGALIA_CONFLICT where later commits changed the same. */
+  /**
+   * A commit that takes back what another did. REGALIA_CONFLICT where later commits changed the
+   * same.
+   */
   async revert(at: At, options: CommitOptions = {}): Promise<CommitResult> {
     const undone = this.at(at);
     const [parent] = undone.commit.parents;

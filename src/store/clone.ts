@@ -1,6 +1,7 @@
 /**
- * Making a replica: a new store with the id of a bucket, filled from a pack. Its branch has half the share of the one
- * it came from, or none, and then it can be read and told what to merge, but not written to until it is granted one.
+ * Making a replica: a new store with the id of a bucket, filled from a pack. Its branch has half
+ * the share of the one it came from, or none, and then it can be read and told what to merge, but
+ * not written to until it is granted one.
  */
 import path from 'node:path';
 import type { Address } from '../blocks/address.js';

@@ -1,6 +1,6 @@
 /**
- * What users give a stream, as the part of a record: inline where the stream's rule has it so, else as contents. What
- * they give a part of it changes that part alone: see chunks/rewrite.ts.
+ * What users give a stream, as the part of a record: inline where the stream's rule has it so, else
+ * as contents. What they give a part of it changes that part alone: see chunks/rewrite.ts.
  */
 
 import { type ContentRef, checkLength, sameContent } from '../chunks/content.js';
@@ -39,7 +39,10 @@ export class Contents {
     this.#writers = writers;
   }
 
-  /** The part for data at hand. It may alias the data. REGALIA_ENCODING, REGALIA_OPTION above 16 MiB. */
+  /**
+   * The part for data at hand. It may alias the data. REGALIA_ENCODING, REGALIA_OPTION above 16
+   * MiB.
+   */
   put(root: Root, rule: StreamRule, stream: string, data: unknown): StreamPart {
     const bytes = encodeContents(rule.encoding, stream, data);
     if (bytes.length <= rule.inlineMax) return inlinePart(bytes);

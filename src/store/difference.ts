@@ -96,7 +96,10 @@ function toldMoves(line: Line, before: Landed, after: Landed): ToldMoves {
   return { to, from };
 }
 
-/** Told moves of the commits that lead from one state to a later one, in order; undefined where it is not later. */
+/**
+ * Told moves of the commits that lead from one state to a later one, in order; undefined where it
+ * is not later.
+ */
 function movesBetween(line: Line, before: Landed, after: Landed): Move[] | undefined {
   const { history, blocks } = line.core;
   if (!isAncestor(history, before.address, after.address)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * What reads return: an entry with its streams, its place among others, and what lies beneath it. An entry is a view
- * of a record; nothing of it is decoded before it is asked for.
+ * What reads return: an entry with its streams, its place among others, and what lies beneath it.
+ * An entry is a view of a record; nothing of it is decoded before it is asked for.
  */
 import { hex } from '../ground/bytes.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
@@ -29,7 +29,10 @@ export class Entry {
   #parts: RecordParts | undefined;
   readonly #parent: string;
 
-  /** `parent` is the text of the key that holds it; '' for the top itself and for entries of the top. */
+  /**
+   * `parent` is the text of the key that holds it; '' for the top itself and for entries of the
+   * top.
+   */
   constructor(view: StreamHome, spot: Spot, parent: string) {
     this.#view = view;
     this.#outer = spot;

@@ -1,8 +1,10 @@
 /**
- * Exchange between replicas of a bucket: what one has, the pack of what another lacks, and taking such a pack in.
+ * Exchange between replicas of a bucket: what one has, the pack of what another lacks, and taking
+ * such a pack in.
  *
- * What comes in lands on tracking branches, `replica/ID/BRANCH` by the sender's replica id, and never on a working
- * head: merging them is a step of its own. Packs name their branches so already, whoever passes them on.
+ * What comes in lands on tracking branches, `replica/ID/BRANCH` by the sender's replica id, and
+ * never on a working head: merging them is a step of its own. Packs name their branches so already,
+ * whoever passes them on.
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { decodeId, encodeId } from '../clock/encoding.js';
@@ -36,7 +38,10 @@ export interface ImportOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of the bytes taken in so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
-  /** Whether commits that name an actor must be signed ('required'), or only right if they are ('checked'). */
+  /**
+   * Whether commits that name an actor must be signed ('required'), or only right if they are
+   * ('checked').
+   */
   readonly signatures?: 'checked' | 'required' | undefined;
 }
 
@@ -66,7 +71,10 @@ export async function tellHave(core: Core, bucket: Uint8Array, own: Want): Promi
   return utf8Text(encodeHave({ bucket, heads })) as string;
 }
 
-/** The pack of what a receiver lacks. `own` is the branch at hand, which a nested bucket has no row for. */
+/**
+ * The pack of what a receiver lacks. `own` is the branch at hand, which a nested bucket has no row
+ * for.
+ */
 export function packFor(
   core: Core,
   bucket: Uint8Array,
@@ -157,8 +165,9 @@ export function checkTracking(branch: string): void {
 const GRANT = 'regalia grant 1';
 
 /**
- * Splits the line's share of the interval and gives half away, as a line of text that another replica accepts once.
- * The half that is kept is durable before the other leaves: a half that gets lost is harmless, one used twice is not.
+ * Splits the line's share of the interval and gives half away, as a line of text that another
+ * replica accepts once. The half that is kept is durable before the other leaves: a half that gets
+ * lost is harmless, one used twice is not.
  */
 export async function grantShare(line: Line): Promise<{ text: string; id: Id }> {
   const { core, owner } = line;
@@ -173,7 +182,9 @@ export async function grantShare(line: Line): Promise<{ text: string; id: Id }> 
   return { text: `${GRANT} ${hex(owner)} ${hex(encodeId(id))}`, id };
 }
 
-/** Takes a share that another replica granted. REGALIA_STAMP where it overlaps what is held already. */
+/**
+ * Takes a share that another replica granted. REGALIA_STAMP where it overlaps what is held already.
+ */
 export async function acceptShare(line: Line, text: string): Promise<void> {
   const { core, owner } = line;
   core.checkWritable();

@@ -5,9 +5,10 @@
  *     STORE/WITNESS         inode and time of birth of the data file: a copy of the folder has others
  *     STORE/gen-000001/     what the engine keeps
  *
- * A new store is made beside its place and renamed into it, so that no half-made one is ever met. A folder that was
- * copied looks to peers like the original, and writes of both would be told apart by nobody: it may be read, and
- * written to only after it was adopted (by whoever knows that the original is gone) or forked.
+ * A new store is made beside its place and renamed into it, so that no half-made one is ever met. A
+ * folder that was copied looks to peers like the original, and writes of both would be told apart
+ * by nobody: it may be read, and written to only after it was adopted (by whoever knows that the
+ * original is gone) or forked.
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
@@ -59,8 +60,8 @@ export async function currentGeneration(folder: string): Promise<string> {
 }
 
 /**
- * Makes a store at `folder`: `fill` is given the folder of its first generation. A copy of another store is witnessed
- * by nobody, so that it is written to only once it was adopted.
+ * Makes a store at `folder`: `fill` is given the folder of its first generation. A copy of another
+ * store is witnessed by nobody, so that it is written to only once it was adopted.
  */
 export async function makeFolder(
   folder: string,

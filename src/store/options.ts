@@ -38,9 +38,15 @@ export interface OpenOptions {
   readonly cacheBytes?: number;
   /** How much memory chunks of contents that were read may take, in bytes. */
   readonly contentCacheBytes?: number;
-  /** Threads that compress and decode chunks, 0 to 64: as many as there are processors, up to 4, unless told. */
+  /**
+   * Threads that compress and decode chunks, 0 to 64: as many as there are processors, up to 4,
+   * unless told.
+   */
   readonly workers?: number;
-  /** Told of what reads of contents went around: copies and shards that are not sound, volumes that are away. */
+  /**
+   * Told of what reads of contents went around: copies and shards that are not sound, volumes that
+   * are away.
+   */
   readonly onFault?: (fault: ContentFault) => void;
   /** How much memory a transaction's pending edits may take, in bytes. */
   readonly transactionBytes?: number;
@@ -124,7 +130,10 @@ export function settingsOf(
   };
 }
 
-/** The rules without what is this store's own affair. What is no object is left for its check to refuse. */
+/**
+ * The rules without what is this store's own affair. What is no object is left for its check to
+ * refuse.
+ */
 function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
   const hashed: Record<string, Partial<StreamRule>> = {};
   for (const [name, rule] of Object.entries(streams ?? {})) {

@@ -42,8 +42,8 @@ export class Branches {
   }
 
   /**
-   * Deletes a branch; its commits stay as long as history does. Its share of the interval goes back to the branch of
-   * this handle, once. REGALIA_NOT_FOUND.
+   * Deletes a branch; its commits stay as long as history does. Its share of the interval goes back
+   * to the branch of this handle, once. REGALIA_NOT_FOUND.
    */
   async delete(name: string): Promise<void> {
     this.#core.checkWritable();

@@ -99,8 +99,9 @@ export class Regalia extends Bucket {
   }
 
   /**
-   * Opens the store in a folder, and makes it where there is none. Errors: REGALIA_NOT_FOUND, REGALIA_FORMAT,
-   * REGALIA_VERSION, REGALIA_CORRUPT, REGALIA_PERMISSION, REGALIA_RULE, REGALIA_CLONED, REGALIA_OPTION.
+   * Opens the store in a folder, and makes it where there is none. Errors: REGALIA_NOT_FOUND,
+   * REGALIA_FORMAT, REGALIA_VERSION, REGALIA_CORRUPT, REGALIA_PERMISSION, REGALIA_RULE,
+   * REGALIA_CLONED, REGALIA_OPTION.
    */
   static async open(folder: string, options: RegaliaOptions = {}): Promise<Regalia> {
     const settings = settingsOf(options, RUNTIME);
@@ -119,8 +120,8 @@ export class Regalia extends Bucket {
   }
 
   /**
-   * Makes a new store from a pack of a whole bucket: a replica, which may be written to once `accept` gave it a share.
-   * Errors: REGALIA_EXISTS, and those of `import`.
+   * Makes a new store from a pack of a whole bucket: a replica, which may be written to once
+   * `accept` gave it a share. Errors: REGALIA_EXISTS, and those of `import`.
    */
   static async receive(
     folder: string,
@@ -193,8 +194,9 @@ export class Regalia extends Bucket {
   }
 
   /**
-   * Reads everything that the store keeps, over all branches and all history, while it is used. Yields each fault as it
-   * is found; the last row, of kind 'summary', counts what was read. Memory is eight bytes a block. REGALIA_ABORTED.
+   * Reads everything that the store keeps, over all branches and all history, while it is used.
+   * Yields each fault as it is found; the last row, of kind 'summary', counts what was read. Memory
+   * is eight bytes a block. REGALIA_ABORTED.
    */
   async *verify(
     options: VerifyOptions = {},
@@ -204,7 +206,10 @@ export class Regalia extends Bucket {
     yield* verify({ backend, chunks, store: identity.store }, options);
   }
 
-  /** How contents are kept, as `streams` and `default` said when the store was opened, now or ever before. */
+  /**
+   * How contents are kept, as `streams` and `default` said when the store was opened, now or ever
+   * before.
+   */
   storageRules(): StoredRules {
     this.core.check();
     const { default: fallback, streams } = this.core.storage;
@@ -218,8 +223,9 @@ export class Regalia extends Bucket {
   }
 
   /**
-   * Gives the store another volume, in an empty or absent folder, ideally on a disk of its own; or tells it where one
-   * of its own was moved to. REGALIA_EXISTS where anything else is there, REGALIA_VOLUME, REGALIA_OPTION.
+   * Gives the store another volume, in an empty or absent folder, ideally on a disk of its own; or
+   * tells it where one of its own was moved to. REGALIA_EXISTS where anything else is there,
+   * REGALIA_VOLUME, REGALIA_OPTION.
    */
   async addVolume(folder: string, options: AddVolumeOptions = {}): Promise<void> {
     this.core.checkWritable();
@@ -227,23 +233,27 @@ export class Regalia extends Bucket {
     await addVolume(this.#home(), folder, identity.replica, settings, options);
   }
 
-  /** Changes a volume, named by id or folder: what it is given, or whether anything is. REGALIA_NOT_FOUND. */
+  /**
+   * Changes a volume, named by id or folder: what it is given, or whether anything is.
+   * REGALIA_NOT_FOUND.
+   */
   async setVolume(which: string, change: VolumeChange): Promise<void> {
     this.core.checkWritable();
     await setVolume(this.#home(), which, change);
   }
 
   /**
-   * Moves all that lies on a volume to the others, and writes nothing new to it: then it can be removed. REGALIA_VOLUME
-   * where there is no other; REGALIA_NOT_FOUND, REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
+   * Moves all that lies on a volume to the others, and writes nothing new to it: then it can be
+   * removed. REGALIA_VOLUME where there is no other; REGALIA_NOT_FOUND, REGALIA_ABORTED,
+   * REGALIA_FULL, REGALIA_IO.
    */
   async drainVolume(which: string, options: DrainOptions = {}): Promise<DrainResult> {
     return drainVolume(this.#subject(), which, options);
   }
 
   /**
-   * Removes a volume that nothing lies on any more, or one that is given up as lost. Its folder is left as it is.
-   * REGALIA_VOLUME, REGALIA_NOT_FOUND, REGALIA_ABORTED.
+   * Removes a volume that nothing lies on any more, or one that is given up as lost. Its folder is
+   * left as it is. REGALIA_VOLUME, REGALIA_NOT_FOUND, REGALIA_ABORTED.
    */
   async removeVolume(
     which: string,
@@ -253,30 +263,34 @@ export class Regalia extends Bucket {
   }
 
   /**
-   * Brings contents back to what their rules ask for, from what is sound: copies and shards that are lost or damaged
-   * are made anew, and large contents that have rested are coded. REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
+   * Brings contents back to what their rules ask for, from what is sound: copies and shards that
+   * are lost or damaged are made anew, and large contents that have rested are coded.
+   * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
    */
   async repair(options: RepairOptions = {}): Promise<RepairResult> {
     return repair(this.#subject(), options);
   }
 
   /**
-   * Takes in every sound record of every segment that the index of chunks does not know: where rows were lost, or a
-   * volume holds what the store lacks. REGALIA_ABORTED, REGALIA_IO.
+   * Takes in every sound record of every segment that the index of chunks does not know: where rows
+   * were lost, or a volume holds what the store lacks. REGALIA_ABORTED, REGALIA_IO.
    */
   async rescan(options: RescanOptions = {}): Promise<RescanResult> {
     return rescan(this.#subject(), options);
   }
 
   /**
-   * Frees the room of contents that no commit refers to, and of copies that were given up, while the store is used.
-   * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
+   * Frees the room of contents that no commit refers to, and of copies that were given up, while
+   * the store is used. REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
    */
   async gc(options: CollectOptions = {}): Promise<CollectResult> {
     return collect(this.#subject(), options);
   }
 
-  /** What contents are to users, and what they take on each volume. Reads metadata, no contents. REGALIA_ABORTED. */
+  /**
+   * What contents are to users, and what they take on each volume. Reads metadata, no contents.
+   * REGALIA_ABORTED.
+   */
   async contentStats(options: { readonly signal?: AbortSignal } = {}): Promise<ContentStats> {
     return contentStats(this.#subject(false), options.signal);
   }
@@ -296,7 +310,10 @@ export class Regalia extends Bucket {
     throw badOption('volume', 'for stores in a folder', 'for one in memory');
   }
 
-  /** A consistent copy of the whole store into a new folder, while it is used. It is a copy: see `adopt`. */
+  /**
+   * A consistent copy of the whole store into a new folder, while it is used. It is a copy: see
+   * `adopt`.
+   */
   async backup(folder: string): Promise<void> {
     this.core.check();
     if ((await examineFolder(path.resolve(folder))) === 'store') {

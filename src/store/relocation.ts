@@ -1,5 +1,6 @@
 /**
- * Moving and copying within a tree, and making buckets: what may go where, and what replicas are told of it.
+ * Moving and copying within a tree, and making buckets: what may go where, and what replicas are
+ * told of it.
  */
 
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
@@ -27,7 +28,10 @@ export function partsToMove(tree: Tree, source: Names, target: Names): RecordPar
   return parts;
 }
 
-/** Records may pass between buckets of equal rules and algorithm alone: others would have cut them otherwise. */
+/**
+ * Records may pass between buckets of equal rules and algorithm alone: others would have cut them
+ * otherwise.
+ */
 function checkRules(tree: Tree, source: Names, target: Names): void {
   const here = tree.rootAround(source.slice(0, -1));
   const there = tree.rootAround(target.slice(0, -1));
@@ -40,7 +44,10 @@ function checkRules(tree: Tree, source: Names, target: Names): void {
   });
 }
 
-/** Throws unless what lies below a top of that depth may become a bucket. REGALIA_EXISTS, REGALIA_RULE. */
+/**
+ * Throws unless what lies below a top of that depth may become a bucket. REGALIA_EXISTS,
+ * REGALIA_RULE.
+ */
 export function checkNewBucket(tree: Tree, names: Names, topDepth: number, ruled: boolean): void {
   const name = keyText(names);
   if (names.length === topDepth || tree.bucketAt(names) !== undefined) {

@@ -8,7 +8,10 @@ import { RegaliaError } from '../ground/errors.js';
 import { atDate } from '../log/ancestry.js';
 import { branch, tag } from '../log/branches.js';
 
-/** A commit: an address or its first 8 or more digits, a branch, a tag; or the last one not later than a date. */
+/**
+ * A commit: an address or its first 8 or more digits, a branch, a tag; or the last one not later
+ * than a date.
+ */
 export type At =
   | string
   | { readonly commit: string }
@@ -18,7 +21,10 @@ export type At =
 
 const PREFIX_DIGITS_MIN = 8;
 
-/** The commit of a bucket that `at` names. REGALIA_NOT_FOUND; REGALIA_FORMAT for what looks like a bad address. */
+/**
+ * The commit of a bucket that `at` names. REGALIA_NOT_FOUND; REGALIA_FORMAT for what looks like a
+ * bad address.
+ */
 export function resolveCommit(core: Core, bucket: Uint8Array, at: At, head: Address): Address {
   if (typeof at === 'string') return resolveName(core, bucket, at);
   if ('commit' in at) return known(core, parseAddress(at.commit));

@@ -1,6 +1,6 @@
 /**
- * A snapshot: the readable state of a bucket at a commit. It holds no transaction and no lock, costs nothing to take,
- * and reads the same for ever, whatever is written meanwhile.
+ * A snapshot: the readable state of a bucket at a commit. It holds no transaction and no lock,
+ * costs nothing to take, and reads the same for ever, whatever is written meanwhile.
  */
 import { type Address, addressText } from '../blocks/address.js';
 import type { Core } from '../commit/core.js';

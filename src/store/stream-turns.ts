@@ -1,9 +1,10 @@
 /**
- * Turns of the writes to one stream: in the order in which they were asked for, each beginning when the one before has
- * ended, well or not. So a part that is written sees what was written before it, and none is lost to another.
+ * Turns of the writes to one stream: in the order in which they were asked for, each beginning when
+ * the one before has ended, well or not. So a part that is written sees what was written before it,
+ * and none is lost to another.
  *
- * Writes to different streams wait for nobody. An abort is heard while a write waits; those behind it wait on for
- * the one before.
+ * Writes to different streams wait for nobody. An abort is heard while a write waits; those behind
+ * it wait on for the one before.
  */
 import { throwIfAborted } from '../ground/errors.js';
 

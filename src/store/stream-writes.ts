@@ -3,9 +3,10 @@
  *
  *     asked -> its turn -> what the stream holds now -> written beside it -> put, if nobody put another meanwhile
  *
- * Until it is put the stream is as it was, and so it stays where a write fails. Writes to one stream take turns, so a
- * part is written into what the one before left. What is put or removed meanwhile, without a turn, is not undone: the
- * whole replaces it, a part of what is gone by then is refused.
+ * Until it is put the stream is as it was, and so it stays where a write fails. Writes to one
+ * stream take turns, so a part is written into what the one before left. What is put or removed
+ * meanwhile, without a turn, is not undone: the whole replaces it, a part of what is gone by then
+ * is refused.
  */
 import type { Source } from '../chunks/source.js';
 import type { StreamRule } from '../streams/rule.js';
@@ -21,7 +22,10 @@ export interface ChangeOptions {
 }
 
 export interface WriteOptions extends ChangeOptions {
-  /** Where to write, in bytes from the stream's beginning. Not given: the source is the whole stream. */
+  /**
+   * Where to write, in bytes from the stream's beginning. Not given: the source is the whole
+   * stream.
+   */
   readonly at?: number;
 }
 

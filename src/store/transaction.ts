@@ -1,9 +1,10 @@
 /**
- * A transaction: a private fork of a bucket. Edits gather in memory and go into a private tree when there are many, or
- * when something needs to see them in place; nobody else sees any of it. Committing merges it into the head by content:
- * see committer.ts.
+ * A transaction: a private fork of a bucket. Edits gather in memory and go into a private tree when
+ * there are many, or when something needs to see them in place; nobody else sees any of it.
+ * Committing merges it into the head by content: see committer.ts.
  *
- * Reads see the transaction's own edits. After commit or dispose every method throws REGALIA_CLOSED.
+ * Reads see the transaction's own edits. After commit or dispose every method throws
+ * REGALIA_CLOSED.
  */
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
@@ -46,7 +47,10 @@ import { type ChildRange, View } from './view.js';
 import { type Place, Ways } from './ways.js';
 
 export interface TransactionOptions {
-  /** 'snapshot' (the default) checks what was written against others' writes; 'serializable' also what was read. */
+  /**
+   * 'snapshot' (the default) checks what was written against others' writes; 'serializable' also
+   * what was read.
+   */
   readonly isolation?: 'snapshot' | 'serializable';
 }
 
@@ -102,7 +106,10 @@ export class Transaction extends View {
     throw new RegaliaError('REGALIA_CLOSED', 'the transaction has ended', { what: 'transaction' });
   }
 
-  /** The private tree of the bucket it works on, with all edits so far in it: keys read from it are the bucket's. */
+  /**
+   * The private tree of the bucket it works on, with all edits so far in it: keys read from it are
+   * the bucket's.
+   */
   protected override tree(): Tree {
     this.#flush();
     return this.#bucketTree();
@@ -152,8 +159,9 @@ export class Transaction extends View {
   // Edits.
 
   /**
-   * Puts a stream. `data` is bytes, or what the stream's rule encodes: a string, or CBOR data. It is copied.
-   * REGALIA_KEY, REGALIA_STREAM, REGALIA_ENCODING; REGALIA_OPTION above 16 MiB, which is for `write`.
+   * Puts a stream. `data` is bytes, or what the stream's rule encodes: a string, or CBOR data. It
+   * is copied. REGALIA_KEY, REGALIA_STREAM, REGALIA_ENCODING; REGALIA_OPTION above 16 MiB, which is
+   * for `write`.
    */
   put(key: Key, stream: string, data: unknown): void {
     this.check();
@@ -164,19 +172,20 @@ export class Transaction extends View {
   }
 
   /**
-   * Writes a stream from any source, of any size, in bounded memory, and resolves with its size. With `at` the source's
-   * bytes take the place of those there, at the cost of that part; what lies before them is kept, filled with zeros
-   * where it is too short. Until then the stream is as it was, and so it stays where this fails. Writes to one stream
-   * take turns. REGALIA_ABORTED, REGALIA_RANGE, and what the source throws; with `at` REGALIA_ENCODING unless the
-   * stream's encoding is `bytes`.
+   * Writes a stream from any source, of any size, in bounded memory, and resolves with its size.
+   * With `at` the source's bytes take the place of those there, at the cost of that part; what lies
+   * before them is kept, filled with zeros where it is too short. Until then the stream is as it
+   * was, and so it stays where this fails. Writes to one stream take turns. REGALIA_ABORTED,
+   * REGALIA_RANGE, and what the source throws; with `at` REGALIA_ENCODING unless the stream's
+   * encoding is `bytes`.
    */
   write(key: Key, stream: string, source: Source, options: WriteOptions = {}): Promise<number> {
     return this.#writes.write(key, stream, source, options);
   }
 
   /**
-   * Resolves once little of what was put waits in memory. Between many large puts it keeps memory bounded, and lets
-   * their contents be stored meanwhile. REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME.
+   * Resolves once little of what was put waits in memory. Between many large puts it keeps memory
+   * bounded, and lets their contents be stored meanwhile. REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME.
    */
   async drain(): Promise<void> {
     this.check();
@@ -184,7 +193,9 @@ export class Transaction extends View {
     if (blocks.heavy) await blocks.spill();
   }
 
-  /** The same behind the last byte. Errors as `write` with `at`, but `utf8` is as good as `bytes`. */
+  /**
+   * The same behind the last byte. Errors as `write` with `at`, but `utf8` is as good as `bytes`.
+   */
   append(key: Key, stream: string, source: Source, options: ChangeOptions = {}): Promise<number> {
     return this.#writes.change(key, stream, { kind: 'append', source }, options);
   }
@@ -255,8 +266,9 @@ export class Transaction extends View {
   }
 
   /**
-   * Moves an entry with everything beneath it, in time that does not depend on its size. Replicas are told, so that
-   * edits elsewhere follow it. REGALIA_MOVE where there is nothing, or the target lies beneath; REGALIA_EXISTS.
+   * Moves an entry with everything beneath it, in time that does not depend on its size. Replicas
+   * are told, so that edits elsewhere follow it. REGALIA_MOVE where there is nothing, or the target
+   * lies beneath; REGALIA_EXISTS.
    */
   move(from: Key, to: Key): void {
     const { source, target, parts } = this.#transfer(from, to);
@@ -266,7 +278,10 @@ export class Transaction extends View {
     this.moves.set(bucket, [...(this.moves.get(bucket) ?? []), move]);
   }
 
-  /** Copies an entry with everything beneath it, in time that does not depend on its size. Errors as `move`. */
+  /**
+   * Copies an entry with everything beneath it, in time that does not depend on its size. Errors as
+   * `move`.
+   */
   copy(from: Key, to: Key): void {
     const { source, target, parts } = this.#transfer(from, to);
     if (holdsBuckets(parts)) {
@@ -286,7 +301,10 @@ export class Transaction extends View {
     return { source, target, parts: partsToMove(this.fork.tree, source, target) };
   }
 
-  /** Makes a key, with all beneath it, what it was at another commit of the same bucket. REGALIA_EXISTS. */
+  /**
+   * Makes a key, with all beneath it, what it was at another commit of the same bucket.
+   * REGALIA_EXISTS.
+   */
   graft(key: Key, then: Landed): void {
     this.check();
     const names = this.#full(key);
@@ -329,8 +347,9 @@ export class Transaction extends View {
   }
 
   /**
-   * Makes the entry a bucket, with a log, branches and replicas of its own; what is there becomes its contents. Its
-   * rules are those around it unless given. Returns its id. REGALIA_EXISTS where it is one already.
+   * Makes the entry a bucket, with a log, branches and replicas of its own; what is there becomes
+   * its contents. Its rules are those around it unless given. Returns its id. REGALIA_EXISTS where
+   * it is one already.
    */
   createBucket(key: Key, rules?: RuleOptions): string {
     this.check();
@@ -345,7 +364,10 @@ export class Transaction extends View {
     return hex(id);
   }
 
-  /** Makes the commit a conflict if anything at or beneath the key was changed by others since it began. */
+  /**
+   * Makes the commit a conflict if anything at or beneath the key was changed by others since it
+   * began.
+   */
   guard(key: Key): void {
     this.check();
     this.guards.push(this.#full(key));
@@ -370,9 +392,10 @@ export class Transaction extends View {
   }
 
   /**
-   * Commits: what was changed is merged onto the head as one commit. Resolves when it is as durable as asked.
-   * REGALIA_CONFLICT where others changed the same streams (or what was read, if serializable) and no policy settles
-   * it; the transaction has then ended. Nothing changed, no commit.
+   * Commits: what was changed is merged onto the head as one commit. Resolves when it is as durable
+   * as asked. REGALIA_CONFLICT where others changed the same streams (or what was read, if
+   * serializable) and no policy settles it; the transaction has then ended. Nothing changed, no
+   * commit.
    */
   async commit(options: CommitOptions = {}): Promise<CommitResult> {
     this.check();

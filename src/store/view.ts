@@ -1,6 +1,6 @@
 /**
- * Reading a tree: what snapshots and transactions have in common. All of it is synchronous, since metadata is local;
- * only the bytes of contents are awaited.
+ * Reading a tree: what snapshots and transactions have in common. All of it is synchronous, since
+ * metadata is local; only the bytes of contents are awaited.
  */
 
 import type { Core } from '../commit/core.js';

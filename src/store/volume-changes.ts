@@ -25,8 +25,9 @@ export interface AddVolumeOptions {
 }
 
 /**
- * Makes a volume of an empty or absent folder, or takes back one of this store's whose folder was moved.
- * REGALIA_EXISTS where anything else is there, REGALIA_VOLUME for a volume of another store or a second copy.
+ * Makes a volume of an empty or absent folder, or takes back one of this store's whose folder was
+ * moved. REGALIA_EXISTS where anything else is there, REGALIA_VOLUME for a volume of another store
+ * or a second copy.
  */
 export async function addVolume(
   chunks: ChunkStore,
@@ -117,7 +118,10 @@ async function changeEntry(
   volumes.refresh();
 }
 
-/** Sets a volume to draining, and moves all that lies on it to others. Errors as `drain`, and REGALIA_NOT_FOUND. */
+/**
+ * Sets a volume to draining, and moves all that lies on it to others. Errors as `drain`, and
+ * REGALIA_NOT_FOUND.
+ */
 export async function drainVolume(
   subject: Subject,
   which: string,
@@ -147,8 +151,8 @@ export interface RemoveVolumeResult {
 }
 
 /**
- * Removes a volume from the store; its folder stays as it is. REGALIA_VOLUME where contents still lie on it and it is
- * not given up, or where it is the only one. REGALIA_NOT_FOUND.
+ * Removes a volume from the store; its folder stays as it is. REGALIA_VOLUME where contents still
+ * lie on it and it is not given up, or where it is the only one. REGALIA_NOT_FOUND.
  */
 export async function removeVolume(
   subject: Subject,

@@ -1,5 +1,6 @@
 /**
- * The volumes of a store: how it begins with one of its own, what they are now, and how they are copied.
+ * The volumes of a store: how it begins with one of its own, what they are now, and how they are
+ * copied.
  *
  *     STORE/volumes/1/     the first volume, inside the store's folder
  */
@@ -40,8 +41,8 @@ export interface VolumeInfo {
   readonly id: string;
   readonly path: string;
   /**
-   * online: read and written. read-only, draining: read. missing: its folder is not there. stale: an old copy of it is.
-   * foreign: another volume is there. failing: it can't be relied on.
+   * online: read and written. read-only, draining: read. missing: its folder is not there. stale:
+   * an old copy of it is. foreign: another volume is there. failing: it can't be relied on.
    */
   readonly state: VolumeStatus;
   /** How much of new contents it is given, beside the others. */
@@ -94,8 +95,9 @@ export function openChunks(
 }
 
 /**
- * Raises a volume's sequence. Within the engine's write, where processes take turns: else one could put a lower number
- * over another's. The folder comes first: should the write fail, it is ahead, and not taken for an old copy.
+ * Raises a volume's sequence. Within the engine's write, where processes take turns: else one could
+ * put a lower number over another's. The folder comes first: should the write fail, it is ahead,
+ * and not taken for an old copy.
  */
 function raise(batch: Batch, number: number, resolve: (to: string) => string): void {
   const entry = volumeEntries(batch).find((one) => one.number === number);
@@ -141,8 +143,9 @@ export async function listVolumes(chunks: ChunkStore): Promise<VolumeInfo[]> {
 }
 
 /**
- * Copies all volumes into the folder of a copy of the store, whose tables were copied before: so what they name is
- * there, unless a collection has moved it since. The copy has all of them within it. REGALIA_CONFLICT: try again.
+ * Copies all volumes into the folder of a copy of the store, whose tables were copied before: so
+ * what they name is there, unless a collection has moved it since. The copy has all of them within
+ * it. REGALIA_CONFLICT: try again.
  */
 export async function copyVolumes(
   chunks: ChunkStore,

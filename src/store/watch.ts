@@ -1,6 +1,6 @@
 /**
- * Watching a branch: its commits as they land, whoever made them. Commits of this process are heard at once; those of
- * other processes are looked for a few times a second.
+ * Watching a branch: its commits as they land, whoever made them. Commits of this process are heard
+ * at once; those of other processes are looked for a few times a second.
  */
 import { sameAddress } from '../blocks/address.js';
 import { type CommitInfo, commitInfo } from '../commit/commit-info.js';
@@ -49,7 +49,10 @@ export async function* watchLine(
   }
 }
 
-/** Resolves when something was committed to the line here, a moment has passed, or the signal is aborted. */
+/**
+ * Resolves when something was committed to the line here, a moment has passed, or the signal is
+ * aborted.
+ */
 function nextChange(core: Core, line: Line, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

@@ -1,6 +1,6 @@
 /**
- * Ways: where a transaction's edits of a key go. A directory that was found once is found again by its text, since
- * most edits come to directories that were edited before.
+ * Ways: where a transaction's edits of a key go. A directory that was found once is found again by
+ * its text, since most edits come to directories that were edited before.
  */
 
 import type { Directory, Pending } from '../commit/pending.js';

@@ -1,8 +1,8 @@
 /**
- * The decoder of deterministic CBOR: see cbor.ts for the format. Its bytes may be an enemy's: every length is checked
- * against what remains before anything is allocated, recursion ends at depth 32, keys such as `__proto__` become
- * ordinary properties, and bytes that the encoder would not have written are refused, so that
- * encodeCbor(decodeCbor(bytes)) is always bytes.
+ * The decoder of deterministic CBOR: see cbor.ts for the format. Its bytes may be an enemy's: every
+ * length is checked against what remains before anything is allocated, recursion ends at depth 32,
+ * keys such as `__proto__` become ordinary properties, and bytes that the encoder would not have
+ * written are refused, so that encodeCbor(decodeCbor(bytes)) is always bytes.
  */
 import { ByteReader, ByteWriter, copyBytes, equalBytes } from '../ground/bytes.js';
 import {
@@ -164,7 +164,8 @@ function readDate(reader: ByteReader, at: number): Date {
         : undefined;
   if (typeof seconds !== 'number') return refuse(reader, at, 'seconds', 'other data');
   const near = Math.round(seconds * 1000);
-  // At the far ends of its range a date's seconds are as coarse as its milliseconds: the product may be one off.
+  // At the far ends of its range a date's seconds are as coarse as its milliseconds: the product
+  // may be one off.
   const ms = [near, near - 1, near + 1].find((ms) => ms / 1000 + 0 === seconds);
   if (ms !== undefined && !Object.is(seconds, -0) && Math.abs(ms) <= DATE_MS_MAX) {
     return new Date(ms);

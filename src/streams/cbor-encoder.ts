@@ -1,8 +1,10 @@
 /**
- * The encoder of deterministic CBOR: see cbor.ts for the format. What it writes is a function of the data alone.
+ * The encoder of deterministic CBOR: see cbor.ts for the format. What it writes is a function of
+ * the data alone.
  *
- * Hostile data is the caller's own, but accidents happen: cycles are found among the containers around, shared
- * references that unfold into too much are stopped by the limit on bytes, and every refusal names the path.
+ * Hostile data is the caller's own, but accidents happen: cycles are found among the containers
+ * around, shared references that unfold into too much are stopped by the limit on bytes, and every
+ * refusal names the path.
  */
 
 import { ByteWriter, utf8Bytes } from '../ground/bytes.js';
@@ -37,7 +39,8 @@ const scratch = new DataView(new ArrayBuffer(8));
  * encodeCbor({ b: 1, a: [true, null] }); // a2 61 61 82 f5 f6 61 62 01
  * ```
  *
- * @throws REGALIA_ENCODING with the path to what cannot be written: a Map, a Set, a function, a symbol, an instance of
+ * @throws REGALIA_ENCODING with the path to what cannot be written: a Map, a Set, a function, a
+ * symbol, an instance of
  *   a class, an invalid Date, text that is no valid Unicode, a cycle, depth over 32, more than 16 MiB.
  */
 export function encodeCbor(data: CborData): Uint8Array {

@@ -1,15 +1,16 @@
 /**
  * Deterministic CBOR: plain data as bytes, one spelling each (RFC 8949, section 4.2.1).
  *
- * Integers and floats take their shortest form, lengths are definite, map keys are text and sorted by their encoded
- * bytes (so shorter ones first), NaN is f97e00. A number without a fraction is an integer while it is safe, else a
- * float; -0 is a float. A bigint is an integer up to 64 bits, else tag 2 or 3; integers that are not safe come back
- * as bigints, all others as numbers. A Date is tag 1: five bytes for whole seconds, where tag 0 takes 22. Bytes,
- * strings, booleans, null, undefined, arrays and plain objects are themselves; anything else has no place here.
+ * Integers and floats take their shortest form, lengths are definite, map keys are text and sorted
+ * by their encoded bytes (so shorter ones first), NaN is f97e00. A number without a fraction is an
+ * integer while it is safe, else a float; -0 is a float. A bigint is an integer up to 64 bits, else
+ * tag 2 or 3; integers that are not safe come back as bigints, all others as numbers. A Date is tag
+ * 1: five bytes for whole seconds, where tag 0 takes 22. Bytes, strings, booleans, null, undefined,
+ * arrays and plain objects are themselves; anything else has no place here.
  *
- * Here are the format's numbers and its order; the encoder and the decoder have a file each. The decoder accepts the
- * encoder's output alone: no other tags, no other simple values, no indefinite lengths, no duplicate or unsorted keys,
- * nothing deeper than 32, no length beyond what remains.
+ * Here are the format's numbers and its order; the encoder and the decoder have a file each. The
+ * decoder accepts the encoder's output alone: no other tags, no other simple values, no indefinite
+ * lengths, no duplicate or unsorted keys, nothing deeper than 32, no length beyond what remains.
  */
 /** What can be written. */
 export type CborData =
@@ -50,8 +51,8 @@ export const TAG_BIG_NEGATIVE = 3;
 const scratch = new DataView(new ArrayBuffer(4));
 
 /**
- * The order of encoded keys: by length in UTF-8, then bytewise, which is the order of code points. UTF-16 differs from
- * it only in surrogates, which must rank above all other units.
+ * The order of encoded keys: by length in UTF-8, then bytewise, which is the order of code points.
+ * UTF-16 differs from it only in surrogates, which must rank above all other units.
  */
 export function compareKeys(a: string, b: string): number {
   const difference = utf8Length(a) - utf8Length(b);

@@ -1,10 +1,12 @@
 /**
- * Encodings: what a stream's rule says about its contents, at the border between the caller's data and stored bytes.
+ * Encodings: what a stream's rule says about its contents, at the border between the caller's data
+ * and stored bytes.
  *
- * `bytes` takes any bytes. `utf8` takes a string or valid UTF-8 and stores UTF-8 as it is: no normalization, no byte
- * order mark removed. `cbor` takes plain data and stores its one deterministic spelling, so equal data have equal
- * addresses; bytes given for it are data too, a byte string. What was stored through a stream of bytes, or by a peer,
- * is checked against the same grammar: what the encoder would not have written is REGALIA_ENCODING.
+ * `bytes` takes any bytes. `utf8` takes a string or valid UTF-8 and stores UTF-8 as it is: no
+ * normalization, no byte order mark removed. `cbor` takes plain data and stores its one
+ * deterministic spelling, so equal data have equal addresses; bytes given for it are data too, a
+ * byte string. What was stored through a stream of bytes, or by a peer, is checked against the same
+ * grammar: what the encoder would not have written is REGALIA_ENCODING.
  */
 
 import { concatBytes, copyBytes, utf8Bytes, utf8Text } from '../ground/bytes.js';
@@ -58,8 +60,8 @@ export interface ContentChecker {
 }
 
 /**
- * A checker for contents that arrive as bytes of any size. Memory is bounded: UTF-8 is checked as it passes, and CBOR,
- * which has a limit of 16 MiB, is gathered.
+ * A checker for contents that arrive as bytes of any size. Memory is bounded: UTF-8 is checked as
+ * it passes, and CBOR, which has a limit of 16 MiB, is gathered.
  */
 export function contentChecker(encoding: Encoding, stream: string): ContentChecker {
   if (encoding === 'utf8') return new Utf8Checker(stream);

@@ -1,6 +1,7 @@
 /**
- * How rules are refused: REGALIA_RULE for a field outside its limits, REGALIA_OPTION for what is no rule at all,
- * REGALIA_VERSION for stored numbers that a later release gave a meaning. Each error says what was expected and found.
+ * How rules are refused: REGALIA_RULE for a field outside its limits, REGALIA_OPTION for what is no
+ * rule at all, REGALIA_VERSION for stored numbers that a later release gave a meaning. Each error
+ * says what was expected and found.
  */
 import { RegaliaError } from '../ground/errors.js';
 

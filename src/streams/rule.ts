@@ -1,11 +1,11 @@
 /**
  * Rules: what a bucket promises about its streams.
  *
- * A rule says how a stream's contents are checked (encoding), up to which size they stay in metadata (inlineMax), how
- * larger ones are cut (chunking) and what a merge does where both sides changed them (merge). Every stream that has
- * no rule of its own follows the default. Rules lie under the bucket's root and are hashed, so their bytes are
- * canonical: one spelling per set of rules, every field spelled out, so that a later release with other defaults
- * reads them unchanged.
+ * A rule says how a stream's contents are checked (encoding), up to which size they stay in
+ * metadata (inlineMax), how larger ones are cut (chunking) and what a merge does where both sides
+ * changed them (merge). Every stream that has no rule of its own follows the default. Rules lie
+ * under the bucket's root and are hashed, so their bytes are canonical: one spelling per set of
+ * rules, every field spelled out, so that a later release with other defaults reads them unchanged.
  *
  *   rules = varint count, rule*             the default first, under the empty name; then by name, bytewise
  *   rule  = lengthed name, varint n, (varint tag, varint number)*n      by ascending tag; n is 5, or 7 for `content`
@@ -119,7 +119,8 @@ class RuleSet implements Rules {
  * rules.ruleOf('acl').inlineMax; // 4096
  * ```
  *
- * @throws REGALIA_STREAM for a name outside the limits, REGALIA_RULE for a field outside its, REGALIA_OPTION for an
+ * @throws REGALIA_STREAM for a name outside the limits, REGALIA_RULE for a field outside its,
+ * REGALIA_OPTION for an
  *   unknown field or something that is no object.
  */
 export function defineRules(options: RuleOptions = {}): Rules {
@@ -162,7 +163,10 @@ function checkedRule(name: string, partial: Partial<StreamRule>, fallback: Strea
   return frozenRule({ ...rule, chunking: checkedChunking(`${name}.chunking`, rule.chunking) });
 }
 
-/** @throws REGALIA_STREAM unless `name` is 1 to 64 bytes of UTF-8 without control characters and '/'. */
+/**
+ * @throws REGALIA_STREAM unless `name` is 1 to 64 bytes of UTF-8 without control characters and
+ * '/'.
+ */
 export function checkStreamName(name: string): void {
   const fault = nameFault(name);
   if (fault === undefined) return;
@@ -189,7 +193,10 @@ export function sameRule(a: StreamRule, b: StreamRule): boolean {
   return sameLayout(a, b) && a.merge === b.merge;
 }
 
-/** Whether the same contents have the same bytes in the tree under both, so that they can be copied as they are. */
+/**
+ * Whether the same contents have the same bytes in the tree under both, so that they can be copied
+ * as they are.
+ */
 export function sameLayout(a: StreamRule, b: StreamRule): boolean {
   return (
     a.encoding === b.encoding &&
@@ -225,7 +232,8 @@ function writeRule(writer: ByteWriter, name: Uint8Array, rule: StreamRule): void
 /**
  * The inverse of `encodeRules`; accepts its output alone.
  *
- * @throws REGALIA_VERSION for a tag, encoding, policy or chunking that this release does not know, REGALIA_FORMAT for
+ * @throws REGALIA_VERSION for a tag, encoding, policy or chunking that this release does not know,
+ * REGALIA_FORMAT for
  *   anything else that is not canonical.
  */
 export function decodeRules(bytes: Uint8Array): Rules {
@@ -333,7 +341,9 @@ export interface RuleComparison {
   readonly missing: readonly string[];
 }
 
-/** How the rules given to an open store stand to the ones it holds. The defaults are not compared. */
+/**
+ * How the rules given to an open store stand to the ones it holds. The defaults are not compared.
+ */
 export function contradiction(stored: Rules, declared: Rules): RuleComparison {
   const missing: string[] = [];
   let first: RuleContradiction | undefined;

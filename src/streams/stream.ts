@@ -1,8 +1,9 @@
 /**
  * The handle of a stream, with a Blob's habits: its size is known, its bytes come when asked for.
  *
- * Streams in metadata are at hand: `inline` is a private copy that outlives snapshot and store. Larger ones are
- * contents, read chunk by chunk, each verified. A handle stays valid as long as its store is open.
+ * Streams in metadata are at hand: `inline` is a private copy that outlives snapshot and store.
+ * Larger ones are contents, read chunk by chunk, each verified. A handle stays valid as long as its
+ * store is open.
  */
 
 import { ContentReader } from '../chunks/reader.js';
@@ -117,7 +118,10 @@ export class Stream {
     return new Blob([inline.slice(start, end)]).stream() as ReadableStream<Uint8Array>;
   }
 
-  /** What was put, by the stream's encoding: bytes, a string, or CBOR data. Streams in metadata only need no await. */
+  /**
+   * What was put, by the stream's encoding: bytes, a string, or CBOR data. Streams in metadata only
+   * need no await.
+   */
   decoded(): Uint8Array | string | CborData {
     this.#home.checkOpen();
     const encoding = this.#home.encodingOf(this.#key, this.#name);
@@ -126,7 +130,10 @@ export class Stream {
     return decodeContents(encoding, this.#name, inline ?? this.#reader().read());
   }
 
-  /** Whether another stream has the same bytes, told by length and address, without reading contents. */
+  /**
+   * Whether another stream has the same bytes, told by length and address, without reading
+   * contents.
+   */
   equals(other: Stream): boolean {
     const [a, b] = [this.#part, other.#part];
     return a.form === b.form && a.length === b.length && equalBytes(a.bytes, b.bytes);

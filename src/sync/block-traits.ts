@@ -1,6 +1,6 @@
 /**
- * What is told of a block by its bytes, and by those that name it: the two must agree, so that no reader finds another
- * kind, level, length or sum than it was promised.
+ * What is told of a block by its bytes, and by those that name it: the two must agree, so that no
+ * reader finds another kind, level, length or sum than it was promised.
  */
 import {
   type Address,

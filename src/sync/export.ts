@@ -1,9 +1,10 @@
 /**
- * Writes packs: what a receiver lacks of a bucket, as a stream of bytes, in bounded memory, as fast as it is taken.
+ * Writes packs: what a receiver lacks of a bucket, as a stream of bytes, in bounded memory, as fast
+ * as it is taken.
  *
- * The same store, wants and haves give the same bytes, so a broken transfer goes on at any byte: `from` passes over the
- * bytes sent before, or, given a receiver's resume point, over the work as well. Blocks are gathered to frames of up to
- * 128 KiB and compressed where it pays.
+ * The same store, wants and haves give the same bytes, so a broken transfer goes on at any byte:
+ * `from` passes over the bytes sent before, or, given a receiver's resume point, over the work as
+ * well. Blocks are gathered to frames of up to 128 KiB and compressed where it pays.
  */
 import { brotliCompressSync, constants } from 'node:zlib';
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
@@ -83,9 +84,9 @@ const CACHE_BYTES = 16 * 1024 * 1024;
 const COMPRESS_MIN = 128;
 
 /**
- * The bytes of a pack. Whatever is still unflushed is made durable first: nothing leaves that a power cut could undo.
- * Errors: REGALIA_MISSING for a wanted commit or a block that is not here, REGALIA_OPTION, REGALIA_CORRUPT,
- * REGALIA_ABORTED.
+ * The bytes of a pack. Whatever is still unflushed is made durable first: nothing leaves that a
+ * power cut could undo. Errors: REGALIA_MISSING for a wanted commit or a block that is not here,
+ * REGALIA_OPTION, REGALIA_CORRUPT, REGALIA_ABORTED.
  */
 export async function* exportPack(
   context: ExportContext,
@@ -205,7 +206,8 @@ class PackWriter {
     const { blocks, contents = blocks } = this.#context;
     const from = kind === 3 || kind === 4 ? contents : blocks;
     const { bytes, start, plainLength } = from.read(id, address, 'block');
-    // A frame may go out before this block is gathered, and whoever takes it may read through the same engine.
+    // A frame may go out before this block is gathered, and whoever takes it may read through the
+    // same engine.
     return bytes.slice(start, start + plainLength);
   }
 

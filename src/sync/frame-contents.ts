@@ -1,6 +1,6 @@
 /**
- * What is in a frame of blocks, unpacked within the length that it declares, and how a fault in a frame is told: as one
- * of the pack, at the frame's place.
+ * What is in a frame of blocks, unpacked within the length that it declares, and how a fault in a
+ * frame is told: as one of the pack, at the frame's place.
  */
 import { brotliDecompressSync } from 'node:zlib';
 import { ByteReader } from '../ground/bytes.js';

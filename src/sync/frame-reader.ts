@@ -1,6 +1,7 @@
 /**
- * Frames out of a source of bytes, however it is cut into parts: each frame whole, its length checked before it is
- * believed, its checksum before it is read. Memory is one frame and one part of the source.
+ * Frames out of a source of bytes, however it is cut into parts: each frame whole, its length
+ * checked before it is believed, its checksum before it is read. Memory is one frame and one part
+ * of the source.
  */
 
 import { concatBytes, EMPTY } from '../ground/bytes.js';
@@ -59,7 +60,9 @@ export class FrameReader {
     return whole;
   }
 
-  /** The next frame. REGALIA_PACK where it is cut short, too long, damaged or of an unknown type. */
+  /**
+   * The next frame. REGALIA_PACK where it is cut short, too long, damaged or of an unknown type.
+   */
   async frame(): Promise<Frame> {
     const at = this.offset;
     const head = await this.#peek(FRAME_HEAD, 'frame');

@@ -1,14 +1,14 @@
 /**
- * Haves: what a replica holds of a bucket, so that another can tell what it lacks. A few lines of text, for a file, a
- * pipe or a message:
+ * Haves: what a replica holds of a bucket, so that another can tell what it lacks. A few lines of
+ * text, for a file, a pipe or a message:
  *
  *     regalia have 1
  *     bucket 0123456789abcdef0123456789abcdef
  *     sha256:… main
  *     sha256:… replica/89ab…/main
  *
- * One line per branch, tracking branches included: an address, a blank, the branch's name. A branch holds all that came
- * before its head, so no more needs to be said.
+ * One line per branch, tracking branches included: an address, a blank, the branch's name. A branch
+ * holds all that came before its head, so no more needs to be said.
  */
 import { type Address, addressKey, addressText, parseAddress } from '../blocks/address.js';
 import type { Reads } from '../engine/engine.js';

@@ -1,6 +1,7 @@
 /**
- * What an unfinished import keeps on disk: how far it came, and the commits that wait for the end. Rows of table
- * `meta`, under the digest of the pack's header, so that a second run with the same pack finds them:
+ * What an unfinished import keeps on disk: how far it came, and the commits that wait for the end.
+ * Rows of table `meta`, under the digest of the pack's header, so that a second run with the same
+ * pack finds them:
  *
  *     'import/' digest 32 's'                 → version u8 | resume point | header: length varint, bytes
  *                                               | pending blocks: varint, 33 each | pending commits: varint, 33 each
@@ -114,7 +115,10 @@ export class ImportStage {
     return body === undefined ? undefined : decodeWaiting(openRow('meta', order, body), address);
   }
 
-  /** Writes what is not written yet, and how far the import came. `settled` follows once it has landed. */
+  /**
+   * Writes what is not written yet, and how far the import came. `settled` follows once it has
+   * landed.
+   */
   save(batch: Batch, state: ImportState): void {
     let sequence = this.count - this.#waiting.length;
     for (const waiting of this.#waiting) {

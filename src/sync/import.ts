@@ -4,9 +4,10 @@
  *     frames → blocks checked, linked, staged ─ every few MiB ─→ written, still garbage, with how far it came
  *            → commits checked, waiting      ─ at the end ────→ the log, together with what the caller lands
  *
- * Nothing is visible until the whole pack has come and is sound: then commits enter the log, and in the same
- * transaction `land` moves whatever heads the caller keeps. A transfer that breaks leaves a resume point after the last
- * whole frame; a pack that lies leaves nothing but blocks that no commit names, which collection frees.
+ * Nothing is visible until the whole pack has come and is sound: then commits enter the log, and in
+ * the same transaction `land` moves whatever heads the caller keeps. A transfer that breaks leaves
+ * a resume point after the last whole frame; a pack that lies leaves nothing but blocks that no
+ * commit names, which collection frees.
  */
 
 import { addressText } from '../blocks/address.js';
@@ -25,10 +26,10 @@ import { chainStart, decodeHeader, type PackHeader, packError } from './pack-for
 const underWay = new WeakMap<Backend, Set<string>>();
 
 /**
- * Takes a pack in. Errors: REGALIA_PACK where it is cut short, damaged or lies (`data.at`: where to go on, or what is
- * refused; `retryable` where another transfer may mend it), REGALIA_VERSION, REGALIA_STAMP, REGALIA_SIGNATURE,
- * REGALIA_LOCKED where this process is importing it already, REGALIA_NOT_FOUND for a `resume` that is unknown,
- * REGALIA_ABORTED.
+ * Takes a pack in. Errors: REGALIA_PACK where it is cut short, damaged or lies (`data.at`: where to
+ * go on, or what is refused; `retryable` where another transfer may mend it), REGALIA_VERSION,
+ * REGALIA_STAMP, REGALIA_SIGNATURE, REGALIA_LOCKED where this process is importing it already,
+ * REGALIA_NOT_FOUND for a `resume` that is unknown, REGALIA_ABORTED.
  */
 export async function importPack(
   context: ImportContext,

@@ -1,8 +1,10 @@
 /**
- * One pack on its way in: frame by frame to blocks and commits, checkpoints in between, and the landing.
+ * One pack on its way in: frame by frame to blocks and commits, checkpoints in between, and the
+ * landing.
  *
- * Invariant: what is written at a checkpoint is all that came up to its resume point, so that a run which ends anywhere
- * after it loses only what came since. The point stays before the trailer until all has landed.
+ * Invariant: what is written at a checkpoint is all that came up to its resume point, so that a run
+ * which ends anywhere after it loses only what came since. The point stays before the trailer until
+ * all has landed.
  */
 import { addressText, sameAddress } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
@@ -61,13 +63,20 @@ export interface ImportOptions {
   readonly bucket?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
   /**
-   * Which unfinished import the source goes on with, by the digest of its header, beginning at its resume point. Unless
-   * told the source is a whole pack; where it was begun before, the bytes that came then are passed over.
+   * Which unfinished import the source goes on with, by the digest of its header, beginning at its
+   * resume point. Unless told the source is a whole pack; where it was begun before, the bytes that
+   * came then are passed over.
    */
   readonly resume?: Uint8Array | undefined;
-  /** Whether a commit that names an actor must be signed ('required'), or only if it has a signature ('checked'). */
+  /**
+   * Whether a commit that names an actor must be signed ('required'), or only if it has a signature
+   * ('checked').
+   */
   readonly signatures?: 'checked' | 'required' | undefined;
-  /** Puts what goes with the pack's last commits into their transaction: tracking branches. What it throws ends all. */
+  /**
+   * Puts what goes with the pack's last commits into their transaction: tracking branches. What it
+   * throws ends all.
+   */
   readonly land?: ((batch: Batch, result: ImportResult) => void) | undefined;
   readonly durability?: Durability | undefined;
   /** Told of the bytes taken in so far. */
@@ -235,7 +244,8 @@ export class Intake {
       throw packError('blocks', at, 'blocks that something names', addressText(address));
     }
     this.#checkWants(at);
-    // The point stays before the trailer: an import that ends in the midst of landing reads it again.
+    // The point stays before the trailer: an import that ends in the midst of landing reads it
+    // again.
     this.#length = trailer.length;
   }
 

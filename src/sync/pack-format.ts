@@ -1,5 +1,6 @@
 /**
- * The pack: blocks and commits as one stream of bytes, for deltas, archives, backups and transport by disk.
+ * The pack: blocks and commits as one stream of bytes, for deltas, archives, backups and transport
+ * by disk.
  *
  *     pack      'REGALIAP' | version u8 | u32 length | header | crc32 u32 | frame … | trailer frame
  *     header    flags u8 | bucket id 16 | varint haves | address 33 × n | varint wants | (name: varint length, UTF-8 |
@@ -10,9 +11,10 @@
  *     index     a part of the transducer over all keys, names joined by NUL
  *     trailer   u48 commits, blocks, plain bytes, index offset (0: none), pack length | chain 32
  *
- * Children come before what names them, parents before their children. No address is sent: whoever reads a block
- * hashes it, and believes it only once a commit that was asked for leads to it. The chain is SHA-256 over itself and
- * the frame, from frame to frame, beginning with the header's digest: so a receiver can go on after any whole frame.
+ * Children come before what names them, parents before their children. No address is sent: whoever
+ * reads a block hashes it, and believes it only once a commit that was asked for leads to it. The
+ * chain is SHA-256 over itself and the frame, from frame to frame, beginning with the header's
+ * digest: so a receiver can go on after any whole frame.
  */
 import { createHash } from 'node:crypto';
 import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/address.js';
@@ -82,7 +84,10 @@ export interface PackHeader {
   readonly index: boolean;
 }
 
-/** The pack's beginning, up to and with the header's checksum. REGALIA_OPTION where a list is too long. */
+/**
+ * The pack's beginning, up to and with the header's checksum. REGALIA_OPTION where a list is too
+ * long.
+ */
 export function encodeHeader(header: PackHeader): Uint8Array {
   const { bucket, haves, wants } = header;
   checkCount('haves', haves.length, HAVES_MAX);

@@ -1,10 +1,11 @@
 /**
- * The index of a pack: a transducer over all keys of the wanted commits' trees, so that names are searched without a
- * block being read. A key is its names joined by NUL, which sorts as keys do: name by name, a key before those beneath
- * it. The top has no name and is left out; nested buckets' entries are in.
+ * The index of a pack: a transducer over all keys of the wanted commits' trees, so that names are
+ * searched without a block being read. A key is its names joined by NUL, which sorts as keys do:
+ * name by name, a key before those beneath it. The top has no name and is left out; nested buckets'
+ * entries are in.
  *
- * The index is written in key order with bounded memory. Whoever reads it needs the pack's last bytes, which say where
- * it begins, and holds the index alone.
+ * The index is written in key order with bounded memory. Whoever reads it needs the pack's last
+ * bytes, which say where it begins, and holds the index alone.
  */
 import { compareBytes, concatBytes, equalBytes } from '../ground/bytes.js';
 import { type Fst, openFst } from '../kernels/fst.js';
@@ -141,8 +142,9 @@ export async function readPackTrailer(read: ReadAt, size: number): Promise<Trail
 }
 
 /**
- * Opens the index of a pack of `size` bytes, for searches by prefix, glob and edit distance; undefined where the pack
- * has none. Its bytes are the sender's word: a key that it tells is not proven to be in the tree.
+ * Opens the index of a pack of `size` bytes, for searches by prefix, glob and edit distance;
+ * undefined where the pack has none. Its bytes are the sender's word: a key that it tells is not
+ * proven to be in the tree.
  */
 export async function openPackIndex(
   read: ReadAt,

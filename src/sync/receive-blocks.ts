@@ -1,9 +1,11 @@
 /**
- * Takes in blocks that others made: each is checked in itself and against what it names, given the local ids of what
- * it names, and staged. Children come first, so everything a block names is known when it comes: told lately, or here.
+ * Takes in blocks that others made: each is checked in itself and against what it names, given the
+ * local ids of what it names, and staged. Children come first, so everything a block names is known
+ * when it comes: told lately, or here.
  *
- * A block that nothing has named yet is pending. In an honest pack these are the siblings along one path; at the end
- * there are none. So nothing is kept that no commit leads to, and no more is remembered than blocks staged lately.
+ * A block that nothing has named yet is pending. In an honest pack these are the siblings along one
+ * path; at the end there are none. So nothing is kept that no commit leads to, and no more is
+ * remembered than blocks staged lately.
  */
 import { type Address, addressKey, addressOf, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
@@ -52,7 +54,9 @@ export class BlockReceiver {
   readonly #options: ReceiverOptions;
   readonly #body = new BodyWriter();
   readonly #pending = new Set<string>();
-  /** Blocks staged since the last write, those since the one before it, and blocks that were here. */
+  /**
+   * Blocks staged since the last write, those since the one before it, and blocks that were here.
+   */
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
   readonly #here = new Map<string, Known>();
@@ -90,7 +94,10 @@ export class BlockReceiver {
     return true;
   }
 
-  /** Checks and stages a block; one that is here is passed over. REGALIA_FORMAT, REGALIA_VERSION, REGALIA_KEY. */
+  /**
+   * Checks and stages a block; one that is here is passed over. REGALIA_FORMAT, REGALIA_VERSION,
+   * REGALIA_KEY.
+   */
   receive(plain: Uint8Array): void {
     const algorithm = headerAlgorithm(plain);
     const address = addressOf(algorithm, plain);

@@ -1,7 +1,7 @@
 /**
- * Takes in commits that others made. A commit is believed only if all it names is known, its stamp is at or above its
- * parents', a signature that it has is its actor's, and, where it is a merge that nobody signed, it is the one merge
- * that anybody would make of its parents.
+ * Takes in commits that others made. A commit is believed only if all it names is known, its stamp
+ * is at or above its parents', a signature that it has is its actor's, and, where it is a merge
+ * that nobody signed, it is the one merge that anybody would make of its parents.
  *
  * Like blocks, a commit that nothing has named yet is pending; at the end only wanted ones may be.
  */
@@ -96,8 +96,8 @@ export class CommitReceiver {
   }
 
   /**
-   * Checks the commit in a frame's body and lets it wait for the end; undefined marks a pause. REGALIA_FORMAT,
-   * REGALIA_STAMP, REGALIA_SIGNATURE.
+   * Checks the commit in a frame's body and lets it wait for the end; undefined marks a pause.
+   * REGALIA_FORMAT, REGALIA_STAMP, REGALIA_SIGNATURE.
    */
   *receive(body: Uint8Array): Generator<undefined, void> {
     const received = readFrame(body);

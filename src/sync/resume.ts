@@ -1,6 +1,6 @@
 /**
- * Where a transfer stopped: after a whole frame, what came before it, and the chain over it. A receiver keeps one per
- * unfinished pack; handed to the sender, it spares it the work done before.
+ * Where a transfer stopped: after a whole frame, what came before it, and the chain over it. A
+ * receiver keeps one per unfinished pack; handed to the sender, it spares it the work done before.
  *
  *     header digest 32 | chain 32 | u48 offset, commits, blocks, plain bytes, index offset, index bytes
  */

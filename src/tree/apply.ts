@@ -1,10 +1,12 @@
 /**
- * Applies edits of entries to a whole tree: maps within records within maps, and through the borders of buckets.
+ * Applies edits of entries to a whole tree: maps within records within maps, and through the
+ * borders of buckets.
  *
  *     edits of a directory, sorted by name -> its children's maps first -> its own map -> up to the root
  *
- * Everything is done in steps of about a node, bottom up, with memory for one directory's list of edits at a time per
- * level. What the edits do to nested buckets is reported: each bucket touched, from the innermost outward.
+ * Everything is done in steps of about a node, bottom up, with memory for one directory's list of
+ * edits at a time per level. What the edits do to nested buckets is reported: each bucket touched,
+ * from the innermost outward.
  */
 import type { Address, AlgorithmNumber } from '../blocks/address.js';
 import { assert } from '../ground/errors.js';
@@ -49,7 +51,10 @@ export interface EntryEdit {
   readonly clear: boolean;
   /** What stands there instead, before streams and children are edited. */
   readonly parts?: RecordParts | undefined;
-  /** `clear` and `parts` are about the contents of the bucket that the entry is, which stays a bucket. */
+  /**
+   * `clear` and `parts` are about the contents of the bucket that the entry is, which stays a
+   * bucket.
+   */
   readonly inside?: boolean | undefined;
   /** The entry becomes a bucket, with what is there as its contents. */
   readonly bucket?: { readonly id: Uint8Array; readonly rules: Uint8Array } | undefined;
@@ -196,7 +201,8 @@ export class TreeEdit {
   ): DeepSteps<ChildPart> {
     const bucket = child.bucket.slice();
     const root = loadRoot(this.cache, child.id, child.root.slice());
-    // What cleared or placed the bucket was done outside; an edit may be of a class whose fields are getters.
+    // What cleared or placed the bucket was done outside; an edit may be of a class whose fields
+    // are getters.
     const { bytes, start, end, streams, beneath } = edit;
     const instead = edit.inside === true ? { clear: edit.clear, parts: edit.parts } : KEPT;
     const within = { bytes, start, end, ...instead, streams, beneath };
@@ -336,7 +342,10 @@ function editStreams(
   return { shape, streams: shape.names.map((name) => streams.get(name) as StreamPart), child };
 }
 
-/** A leaf of one record made of parts that stand nowhere yet, so that their child map can be read in place. */
+/**
+ * A leaf of one record made of parts that stand nowhere yet, so that their child map can be read in
+ * place.
+ */
 function standIn(writer: NodeWriter, parts: RecordParts): Node {
   const items = new Items(0);
   items.pushFresh(encodeRecord(NO_NAME, parts));

@@ -1,16 +1,18 @@
 /**
- * Where nodes end: a fixed, unsalted function of level, name and plain length, so that equal contents give equal
- * nodes on every replica, whatever the order of edits.
+ * Where nodes end: a fixed, unsalted function of level, name and plain length, so that equal
+ * contents give equal nodes on every replica, whatever the order of edits.
  *
- * An entry ends its node where its hash is the smallest within 2 KiB on both sides (a local minimum: Bjørner, Blass
- * and Gurevich, "Content-dependent chunking for differential compression, the local maximum approach", 2010). The
- * rule looks at neighbours only, never at where the node began: an edit moves the ends beside it and no others. It
- * takes the whole 2 KiB on both sides: nearer to where the map begins or ends no entry ends a node, so that a short
- * map is one node. Nodes are at least 2 KiB, 4 KiB in the mean, and rarely above 8 KiB.
+ * An entry ends its node where its hash is the smallest within 2 KiB on both sides (a local
+ * minimum: Bjørner, Blass and Gurevich, "Content-dependent chunking for differential compression,
+ * the local maximum approach", 2010). The rule looks at neighbours only, never at where the node
+ * began: an edit moves the ends beside it and no others. It takes the whole 2 KiB on both sides:
+ * nearer to where the map begins or ends no entry ends a node, so that a short map is one node.
+ * Nodes are at least 2 KiB, 4 KiB in the mean, and rarely above 8 KiB.
  *
- * A run between two such ends may be longer, by chance or because names were mined for it. Above 16 KiB it is split
- * at the smallest second hash in its middle half, again and again: a forced cut. A run that reaches 1 MiB ends there
- * (a wall), so that memory stays bounded; nobody but a miner of names ever sees one.
+ * A run between two such ends may be longer, by chance or because names were mined for it. Above 16
+ * KiB it is split at the smallest second hash in its middle half, again and again: a forced cut. A
+ * run that reaches 1 MiB ends there (a wall), so that memory stays bounded; nobody but a miner of
+ * names ever sees one.
  */
 
 /** How far an entry's hash must be the smallest, in plain bytes on each side. */
@@ -58,9 +60,9 @@ export function boundaryHash(name: Uint8Array, level: number, round: number): nu
 }
 
 /**
- * Splits the run of entries `[from, until)`, too long for a node, and reports each chunk's end (exclusive), in
- * order. `ends[i]` is the plain length up to and with entry i, `origin` that before entry `from`; `hash` gives an
- * entry's second hash.
+ * Splits the run of entries `[from, until)`, too long for a node, and reports each chunk's end
+ * (exclusive), in order. `ends[i]` is the plain length up to and with entry i, `origin` that before
+ * entry `from`; `hash` gives an entry's second hash.
  */
 export function splitRun(
   from: number,
@@ -85,7 +87,10 @@ export function splitRun(
   }
 }
 
-/** The end (exclusive) of the left part: the smallest hash among entries that end in the middle half. */
+/**
+ * The end (exclusive) of the left part: the smallest hash among entries that end in the middle
+ * half.
+ */
 function middleCut(
   first: number,
   last: number,

@@ -1,10 +1,11 @@
 /**
- * Checks nodes and roots that others made, before they are stored: everything that reading relies on, and that there is
- * one spelling. Loading a node checks bounds; here come order, prefixes, shapes, integers in their shortest form, what
- * lies inline, and the sums that parents will repeat.
+ * Checks nodes and roots that others made, before they are stored: everything that reading relies
+ * on, and that there is one spelling. Loading a node checks bounds; here come order, prefixes,
+ * shapes, integers in their shortest form, what lies inline, and the sums that parents will repeat.
  *
- * Not checked, since it needs neighbours: whether nodes end where the boundary rule says, and whether what lies in a
- * block of its own belongs there. A tree that breaks those rules reads right, and differs from its equal in address.
+ * Not checked, since it needs neighbours: whether nodes end where the boundary rule says, and
+ * whether what lies in a block of its own belongs there. A tree that breaks those rules reads
+ * right, and differs from its equal in address.
  *
  * Result: the references in the order of links, with what each promises of the block that it names.
  */
@@ -37,7 +38,10 @@ export type Reference =
       /** Of an inner node's child: one less than the node's. Of a map's top: any. */
       readonly level: number | undefined;
       readonly totals: Readonly<Totals>;
-      /** Of an inner node's child: its last name, and the last one before it; the former is not below the latter. */
+      /**
+       * Of an inner node's child: its last name, and the last one before it; the former is not
+       * below the latter.
+       */
       readonly last: Uint8Array | undefined;
       readonly previous: Uint8Array | undefined;
     }
@@ -65,7 +69,10 @@ export function checkRoot(root: Pick<Root, 'node'>): CheckedNode {
   return new LeafCheck(root.node, INLINE_MAP_MAX, true).run();
 }
 
-/** Appends a node's links to a body that holds its plain bytes: local ids in the order of its references. */
+/**
+ * Appends a node's links to a body that holds its plain bytes: local ids in the order of its
+ * references.
+ */
 export function linkNode(
   body: BodyWriter,
   level: number,
@@ -162,7 +169,10 @@ class LeafCheck {
   readonly #totals: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
   #plainLength = 0;
 
-  /** `inlineMax` bounds the plain length of maps inside, and so the depth: each is shorter than what holds it. */
+  /**
+   * `inlineMax` bounds the plain length of maps inside, and so the depth: each is shorter than what
+   * holds it.
+   */
   constructor(node: Node, inlineMax: number, isRoot: boolean) {
     this.#node = node;
     this.#inlineMax = inlineMax;

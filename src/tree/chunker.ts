@@ -1,10 +1,12 @@
 /**
- * Cuts a stream of items into nodes: the one place where the boundary rule is applied, for bulk loads and edits alike.
+ * Cuts a stream of items into nodes: the one place where the boundary rule is applied, for bulk
+ * loads and edits alike.
  *
- * Items are held until they are decided: an entry ends a node if no hash within the window on its left is smaller or
- * equal and none on its right is smaller, which is known once a window's length has followed it. Nearer to the map's
- * own ends than a window there is no other end. What lies left of the first item is remembered as one fence: the
- * entry that ended the node before, natural, and its hash.
+ * Items are held until they are decided: an entry ends a node if no hash within the window on its
+ * left is smaller or equal and none on its right is smaller, which is known once a window's length
+ * has followed it. Nearer to the map's own ends than a window there is no other end. What lies left
+ * of the first item is remembered as one fence: the entry that ended the node before, natural, and
+ * its hash.
  */
 import { FORCED, NATURAL, NODE_MAX, RUN_MAX, splitRun, WINDOW } from './boundary.js';
 import { type FreshChild, Items } from './items.js';
@@ -14,7 +16,10 @@ export class Chunker {
   readonly items: Items;
   readonly out: FreshChild[] = [];
   readonly #writer: NodeWriter;
-  /** The hash of the natural end before the first item; undefined where the map, or what follows a wall, begins. */
+  /**
+   * The hash of the natural end before the first item; undefined where the map, or what follows a
+   * wall, begins.
+   */
   #fence: number | undefined;
   /** The first item that is not decided yet. */
   #undecided = 0;
@@ -29,7 +34,10 @@ export class Chunker {
     this.#fence = fence;
   }
 
-  /** Whether an item near the fence has taken its place as a node's end: what lies left of it must come in too. */
+  /**
+   * Whether an item near the fence has taken its place as a node's end: what lies left of it must
+   * come in too.
+   */
   get fenceFell(): boolean {
     if (this.#written || this.#fence === undefined) return false;
     const { hashes, ends } = this.items;
@@ -40,7 +48,10 @@ export class Chunker {
     return false;
   }
 
-  /** Whether the map, which ends with the last item, goes on too little behind the fence for it to be an end. */
+  /**
+   * Whether the map, which ends with the last item, goes on too little behind the fence for it to
+   * be an end.
+   */
   get endsBehindFence(): boolean {
     return !this.#written && this.#fence !== undefined && this.items.plainLength <= WINDOW;
   }
@@ -75,7 +86,10 @@ export class Chunker {
     return last >= 0 && this.#winsLeft(last);
   }
 
-  /** Writes everything: the last item ends the map, or is a natural end that `lastStillEnds` confirmed. */
+  /**
+   * Writes everything: the last item ends the map, or is a natural end that `lastStillEnds`
+   * confirmed.
+   */
   finish(): void {
     const { items } = this;
     for (; this.#undecided < items.length - 1; this.#undecided++) {
@@ -123,7 +137,10 @@ export class Chunker {
     return undefined;
   }
 
-  /** Writes the items before `until` as one node or, if they are too many, several, and forgets them. */
+  /**
+   * Writes the items before `until` as one node or, if they are too many, several, and forgets
+   * them.
+   */
   #writeRun(until: number, cut: number): void {
     const { items } = this;
     const fence = items.hashes[until - 1];

@@ -4,9 +4,10 @@
  *     before   ·  ·  [ a b c ]  [ d e f ]  ·        equal addresses, at any level, are skipped whole
  *     after    ·  ·  [ a b ]  [ c' d e f ]  ·       where ends shifted, both sides go down until they meet again
  *
- * Two cursors walk both maps. Each stands at an entry of a node: a record, or a child that is not read yet. All that
- * lies before both was compared, so equal children can be skipped wherever they stand, in nodes of whatever sizes and
- * maps of whatever heights. Unequal ones are read. So the cost follows the nodes that differ, not the maps.
+ * Two cursors walk both maps. Each stands at an entry of a node: a record, or a child that is not
+ * read yet. All that lies before both was compared, so equal children can be skipped wherever they
+ * stand, in nodes of whatever sizes and maps of whatever heights. Unequal ones are read. So the
+ * cost follows the nodes that differ, not the maps.
  */
 import type { Spot } from './lookup.js';
 import type { Node } from './node.js';
@@ -49,7 +50,9 @@ export function* diffMaps(
   }
 }
 
-/** Whose turn it is: the left's (negative), the right's (positive) or both. A map that ended waits. */
+/**
+ * Whose turn it is: the left's (negative), the right's (positive) or both. A map that ended waits.
+ */
 function turnOf(
   x: Node | undefined,
   i: number,
@@ -63,7 +66,10 @@ function turnOf(
   return reverse ? -order : order;
 }
 
-/** Walks the entries of a map, of whatever level: whether to read what lies under one is the walker's choice. */
+/**
+ * Walks the entries of a map, of whatever level: whether to read what lies under one is the
+ * walker's choice.
+ */
 class EntryCursor {
   /** The node at hand; undefined once the map has ended. */
   node: Node | undefined;
@@ -174,7 +180,10 @@ function sameNamed(x: Node, i: number, y: Node, j: number): boolean {
   return compareNames(x, i, y, j) === 0 && sameRecord(x, i, y, j);
 }
 
-/** Whether two records mean the same: bytes may differ where the tables of their nodes number a shape differently. */
+/**
+ * Whether two records mean the same: bytes may differ where the tables of their nodes number a
+ * shape differently.
+ */
 export function sameRecord(x: Node, i: number, y: Node, j: number): boolean {
   const { bytes: p } = x;
   const { bytes: q } = y;

@@ -1,6 +1,7 @@
 /**
- * Streams of several records side by side, by name. One stream may lie in its record on one side and in a metadata
- * block on the other, since the rest of the record decides that: it is compared by its contents.
+ * Streams of several records side by side, by name. One stream may lie in its record on one side
+ * and in a metadata block on the other, since the rest of the record decides that: it is compared
+ * by its contents.
  */
 import { compareBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
 import type { NodeCache } from './node-cache.js';
@@ -31,7 +32,10 @@ export interface StreamIn {
   readonly part: StreamPart | undefined;
 }
 
-/** Whether two streams have equal contents. Referenced contents under two algorithms count as different. */
+/**
+ * Whether two streams have equal contents. Referenced contents under two algorithms count as
+ * different.
+ */
 export function sameStream(cache: NodeCache, a: StreamIn, b: StreamIn): boolean {
   const { part: left } = a;
   const { part: right } = b;

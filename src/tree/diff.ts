@@ -1,14 +1,15 @@
 /**
- * What differs between two trees, as rows: one per stream of entries that both have, one for a whole subtree that only
- * one has.
+ * What differs between two trees, as rows: one per stream of entries that both have, one for a
+ * whole subtree that only one has.
  *
  *     '/a'    changed 'acl'         an entry in both: a row per stream
  *     '/a/b'  removed               only before: one row, whatever lies beneath
  *     '/a/b/c' removed 'acl'        the same when `deep`: a row per stream of each entry
  *
- * Rows come in key order, an entry's before those beneath it, streams by name; in reverse they are exactly mirrored.
- * Rows are made as they are asked for, and memory holds the way down to the one at hand. A bucket is the same entry
- * only under the same id: another one at its key is a removal and an addition.
+ * Rows come in key order, an entry's before those beneath it, streams by name; in reverse they are
+ * exactly mirrored. Rows are made as they are asked for, and memory holds the way down to the one
+ * at hand. A bucket is the same entry only under the same id: another one at its key is a removal
+ * and an addition.
  */
 
 import { equalBytes } from '../ground/bytes.js';

@@ -1,10 +1,12 @@
 /**
- * Edits a map: a sorted stream of edits in, a new map out, which shares every node that the edits did not touch.
+ * Edits a map: a sorted stream of edits in, a new map out, which shares every node that the edits
+ * did not touch.
  *
- * Level by level from the leaves: the edits of a level are merged with the nodes they fall into, cut anew, and what
- * was replaced becomes the edits of the level above, until one node is left. A region of a level begins at a touched
- * node (one further left if that one's end fell) and goes on until an old end is an end again. So the nodes written
- * are those that the boundary rule says must change, and the result is the same as if the map were built at once.
+ * Level by level from the leaves: the edits of a level are merged with the nodes they fall into,
+ * cut anew, and what was replaced becomes the edits of the level above, until one node is left. A
+ * region of a level begins at a touched node (one further left if that one's end fell) and goes on
+ * until an old end is an end again. So the nodes written are those that the boundary rule says must
+ * change, and the result is the same as if the map were built at once.
  *
  * The same code builds a map from nothing: one region, no old nodes.
  */
@@ -27,8 +29,8 @@ export interface EditSource {
     | { readonly bytes: Uint8Array; readonly start: number; readonly end: number }
     | undefined;
   /**
-   * What becomes of the entry at hand, given where it stands now (in `node`, at `index`), if anywhere. `KEEP` leaves
-   * it; undefined removes it.
+   * What becomes of the entry at hand, given where it stands now (in `node`, at `index`), if
+   * anywhere. `KEEP` leaves it; undefined removes it.
    */
   apply(node: Node | undefined, index: number): Fresh | typeof KEEP | undefined;
   /** Goes on to the next edit. */
@@ -60,7 +62,10 @@ export function finishSteps<T>(steps: Iterator<void, T>): T {
   }
 }
 
-/** The same in steps of about a node each, so that a caller can let others run, or write out what is staged. */
+/**
+ * The same in steps of about a node each, so that a caller can let others run, or write out what is
+ * staged.
+ */
 export function* editMapSteps(
   writer: NodeWriter,
   root: Node | undefined,
@@ -127,7 +132,10 @@ function* stack(
   return top === undefined ? { form: 'empty' } : collapse(writer, top, level);
 }
 
-/** A top node of one child is no top: the child is. A top leaf that became small goes inside its record. */
+/**
+ * A top node of one child is no top: the child is. A top leaf that became small goes inside its
+ * record.
+ */
 function collapse(writer: NodeWriter, top: FreshChild, level: number): MapResult {
   const { cache } = writer;
   let found = top;
@@ -220,7 +228,10 @@ class Region {
     this.#chunker = new Chunker(writer, level, undefined);
   }
 
-  /** Takes edits in until the level is in step with its old nodes again. Returns whether nothing changed. */
+  /**
+   * Takes edits in until the level is in step with its old nodes again. Returns whether nothing
+   * changed.
+   */
   *run(edits: EditSource, whole: boolean): Generator<void, boolean> {
     const cursor = this.#cursor;
     const { name } = edits;

@@ -1,5 +1,6 @@
 /**
- * Encoding records: from their parts to the bytes that a leaf takes in. See record.ts for the format.
+ * Encoding records: from their parts to the bytes that a leaf takes in. See record.ts for the
+ * format.
  */
 
 import { putVarint, varintLength } from '../ground/bytes.js';
@@ -18,7 +19,10 @@ import {
 } from './record.js';
 import type { Shape } from './shape.js';
 
-/** A record ready to be placed in a leaf: `bytes` holds its name and its payload, the part behind the first number. */
+/**
+ * A record ready to be placed in a leaf: `bytes` holds its name and its payload, the part behind
+ * the first number.
+ */
 export interface FreshRecord {
   readonly bytes: Uint8Array;
   readonly nameStart: number;

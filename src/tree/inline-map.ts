@@ -1,6 +1,7 @@
 /**
- * Inline child maps, read where they lie: a leaf without its first four bytes, inside a record. Its links lie in the
- * list of the node that holds the record, those of one nested record behind the other.
+ * Inline child maps, read where they lie: a leaf without its first four bytes, inside a record. Its
+ * links lie in the list of the node that holds the record, those of one nested record behind the
+ * other.
  */
 import { u48Bytes } from '../blocks/body.js';
 import { ByteReader } from '../ground/bytes.js';
@@ -8,7 +9,10 @@ import { Node, offsetsNeeded } from './node.js';
 import { NODE_HEADER } from './node-header.js';
 import { CHILD_INLINE, CHILD_NONE, type ChildPart, INLINE, readRecord } from './record.js';
 
-/** The child map that lies inside the record at `index` of `holder`; `child` is what `readRecord` found there. */
+/**
+ * The child map that lies inside the record at `index` of `holder`; `child` is what `readRecord`
+ * found there.
+ */
 export function inlineChild(
   holder: Node,
   index: number,

@@ -1,6 +1,7 @@
 /**
- * A list of a level's entries on their way into nodes: each is either an entry of a node that exists, named by node
- * and index, or a fresh one. Parallel arrays, since a commit passes thousands of entries and changes few.
+ * A list of a level's entries on their way into nodes: each is either an entry of a node that
+ * exists, named by node and index, or a fresh one. Parallel arrays, since a commit passes thousands
+ * of entries and changes few.
  */
 import {
   boundaryHash,
@@ -14,7 +15,9 @@ import type { FreshRecord } from './fresh-record.js';
 import type { Node, Totals } from './node.js';
 import { measure, newMeasure } from './record.js';
 
-/** A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it. */
+/**
+ * A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it.
+ */
 export interface FreshChild extends Totals {
   readonly bytes: Uint8Array;
   readonly nameStart: number;

@@ -1,7 +1,8 @@
 /**
- * Keys: sequences of names. In the API a key is '/a/b' or ['a', 'b'], names as strings or bytes; here it is its names'
- * bytes. A name has 1 to 255 bytes, any but NUL and '/'; `.` and `..` are refused; a key has at most 4,096 bytes,
- * counted with one '/' before each name. Order is bytewise, name by name.
+ * Keys: sequences of names. In the API a key is '/a/b' or ['a', 'b'], names as strings or bytes;
+ * here it is its names' bytes. A name has 1 to 255 bytes, any but NUL and '/'; `.` and `..` are
+ * refused; a key has at most 4,096 bytes, counted with one '/' before each name. Order is bytewise,
+ * name by name.
  */
 
 import { compareBytes, nameBytes, nameText } from '../ground/bytes.js';

@@ -15,7 +15,9 @@ export interface Place {
 export class LevelCursor {
   readonly #cache: NodeCache;
   readonly #level: number;
-  /** Nodes from the root down to the one at the cursor, and the index taken in each but the last. */
+  /**
+   * Nodes from the root down to the one at the cursor, and the index taken in each but the last.
+   */
   readonly #path: Node[];
   readonly #indexes: number[] = [];
 
@@ -90,7 +92,10 @@ export class LevelCursor {
     return -1;
   }
 
-  /** Where the node beside this one stands in its parent, without loading it; undefined at the level's end. */
+  /**
+   * Where the node beside this one stands in its parent, without loading it; undefined at the
+   * level's end.
+   */
   neighbour(by: 1 | -1): Place | undefined {
     const turn = this.#turn(by);
     if (turn < 0) return undefined;

@@ -1,9 +1,9 @@
 /**
  * Finding things in a tree: from a root and a key to the record, the stream, the child map.
  *
- * A tree is what a root reaches, across the borders of nested buckets: the entry of a bucket is the one within its
- * root. The way to a directory is remembered as text, since most reads come to directories that were read before; the
- * last name is searched in place.
+ * A tree is what a root reaches, across the borders of nested buckets: the entry of a bucket is the
+ * one within its root. The way to a directory is remembered as text, since most reads come to
+ * directories that were read before; the last name is searched in place.
  */
 import type { Address } from '../blocks/address.js';
 import { equalBytes, nameBytes } from '../ground/bytes.js';
@@ -32,7 +32,10 @@ export interface Spot {
 const WAYS_MAX = 16_384;
 const SLASH = 0x2f;
 
-/** The top node of a record's child map; through the root, if it is a bucket. Undefined where there is none. */
+/**
+ * The top node of a record's child map; through the root, if it is a bucket. Undefined where there
+ * is none.
+ */
 export function childMap(cache: NodeCache, spot: Spot, child: ChildPart): Node | undefined {
   if (child.form === CHILD_NONE) return undefined;
   if (child.form === CHILD_INLINE) return inlineChild(spot.node, spot.index, child);
@@ -79,7 +82,10 @@ export function crossBorder(cache: NodeCache, spot: Spot): Spot {
 export class Tree {
   readonly cache: NodeCache;
   readonly root: Root;
-  /** From a directory's text to the top node of its child map: those used lately, and those before them. */
+  /**
+   * From a directory's text to the top node of its child map: those used lately, and those before
+   * them.
+   */
   #ways = new Map<string, Node>();
   #oldWays = new Map<string, Node>();
   /** The latest way to a child map, name by name, with the map beneath each. */
@@ -112,7 +118,10 @@ export class Tree {
     return spot;
   }
 
-  /** The top node of the child map of a key. Whoever goes through a tree comes by ways that begin alike. */
+  /**
+   * The top node of the child map of a key. Whoever goes through a tree comes by ways that begin
+   * alike.
+   */
   mapOf(names: Names): Node | undefined {
     const { names: known, maps } = this.#path;
     let depth = 0;
@@ -217,7 +226,10 @@ export class Tree {
 /** A name being looked up. Valid until the next look-up. */
 const scratch = new Uint8Array(1024);
 
-/** Encodes the name `key[from..]` to `scratch` and returns its end, or -1 where only `parseKey` can judge it. */
+/**
+ * Encodes the name `key[from..]` to `scratch` and returns its end, or -1 where only `parseKey` can
+ * judge it.
+ */
 function encodeName(key: string, from: number): number {
   const length = key.length - from;
   if (length === 0 || length > 255) return -1;

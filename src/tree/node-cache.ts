@@ -1,12 +1,14 @@
 /**
  * The node cache: verified nodes in slabs of memory, each found by id or through its parent.
  *
- * A node's bytes are copied out of the engine's map once, verified on the way, and stay where they are until their
- * whole slab is let go: no allocation per node but its object, no bookkeeping per read but one flag per slab (second
- * chance). Parents point at the children that were visited, so that a hot read follows pointers. Letting go unlinks a
- * node and no more: whoever still reads it may go on, since slabs are never written to again.
+ * A node's bytes are copied out of the engine's map once, verified on the way, and stay where they
+ * are until their whole slab is let go: no allocation per node but its object, no bookkeeping per
+ * read but one flag per slab (second chance). Parents point at the children that were visited, so
+ * that a hot read follows pointers. Letting go unlinks a node and no more: whoever still reads it
+ * may go on, since slabs are never written to again.
  *
- * Inner nodes have slabs of their own: scans fill the leaves' share without pushing the upper levels out.
+ * Inner nodes have slabs of their own: scans fill the leaves' share without pushing the upper
+ * levels out.
  */
 import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
@@ -116,7 +118,10 @@ export class NodeCache {
     return loaded;
   }
 
-  /** Keeps a node that was just written. Most are never read before they are replaced: it is parsed when it is. */
+  /**
+   * Keeps a node that was just written. Most are never read before they are replaced: it is parsed
+   * when it is.
+   */
   adopt(body: { bytes: Uint8Array; length: number }, facts: Facts): void {
     const header = readNodeHeader(body.bytes, 0, facts.plainLength);
     const place = this.#copy(body.bytes, 0, body.length, header, facts);

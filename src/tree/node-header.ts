@@ -13,7 +13,10 @@ export const NODE_HEADER = 4;
 /** A tree's height is far below: 2^53 entries under nodes of two children. */
 export const LEVEL_MAX = 48;
 
-/** The level and algorithm that a node block names. REGALIA_FORMAT, REGALIA_VERSION where it is none. */
+/**
+ * The level and algorithm that a node block names. REGALIA_FORMAT, REGALIA_VERSION where it is
+ * none.
+ */
 export function readNodeHeader(
   bytes: Uint8Array,
   start: number,

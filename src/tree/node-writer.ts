@@ -1,7 +1,8 @@
 /**
- * Writes a node from a range of items. Runs of entries that come from one node are copied as bytes, section by
- * section, and the copies are told to the body writer, so that the node can be stored as a patch on the one it was
- * made from. The bytes are a function of the entries alone, wherever they came from.
+ * Writes a node from a range of items. Runs of entries that come from one node are copied as bytes,
+ * section by section, and the copies are told to the body writer, so that the node can be stored as
+ * a patch on the one it was made from. The bytes are a function of the entries alone, wherever they
+ * came from.
  */
 
 import type { AlgorithmNumber } from '../blocks/address.js';
@@ -26,7 +27,10 @@ export interface InlineLeaf {
   readonly totals: Totals;
 }
 
-/** Above this many nodes in one transaction new nodes are not cached: a bulk load would only flush the cache. */
+/**
+ * Above this many nodes in one transaction new nodes are not cached: a bulk load would only flush
+ * the cache.
+ */
 const CACHED_NODES = 4_096;
 
 /** Each node is built at one go: all writers share the room for it. */
@@ -244,7 +248,10 @@ function addTotals(sum: Totals, part: Readonly<Totals>): void {
   sum.referencedBytes += part.referencedBytes;
 }
 
-/** Contents may be long without taking room: their sum is refused before it is no integer any more. REGALIA_RANGE. */
+/**
+ * Contents may be long without taking room: their sum is refused before it is no integer any more.
+ * REGALIA_RANGE.
+ */
 function checkTotals({ entries, buckets, inlineBytes, referencedBytes }: Readonly<Totals>): void {
   const sum = entries + buckets + inlineBytes + referencedBytes;
   if (Number.isSafeInteger(sum)) return;
@@ -282,7 +289,9 @@ interface State {
   prefixLength: number;
 }
 
-/** One section of a node: how to copy it from a node whole, entry by entry, and from a fresh item. */
+/**
+ * One section of a node: how to copy it from a node whole, entry by entry, and from a fresh item.
+ */
 interface Section {
   /** Whether the node's section can be copied as bytes. */
   same(state: State, node: Node): boolean;

@@ -1,6 +1,6 @@
 /**
- * Nodes: one block of a child map, searched in place. Leaves hold records by name, inner nodes hold children by the
- * last name in each.
+ * Nodes: one block of a child map, searched in place. Leaves hold records by name, inner nodes hold
+ * children by the last name in each.
  *
  *     node    kind u8 = 1 | version u8 | algorithm u8 | level u8 | u16 count | …
  *     leaf    … u16 table length | u8 prefix length | shape table | prefix | u8 suffix length × n | u16 record
@@ -9,9 +9,10 @@
  *             (varint entries, buckets, inline bytes, referenced bytes) × n
  *     links   leaf: nothing, or u16 first link × n, then u48 id × links; inner: u48 id × n   (beside, never hashed)
  *
- * The prefix is what all names of the node share. Names lie together, apart from the records, so that a search touches
- * few cache lines. Lengths are stored, not offsets, so that an edit changes bytes where it happens and nowhere else;
- * offsets are summed up once, when the node is loaded. An inline child map is a leaf without its first four bytes.
+ * The prefix is what all names of the node share. Names lie together, apart from the records, so
+ * that a search touches few cache lines. Lengths are stored, not offsets, so that an edit changes
+ * bytes where it happens and nowhere else; offsets are summed up once, when the node is loaded. An
+ * inline child map is a leaf without its first four bytes.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { readU48 } from '../blocks/body.js';
@@ -39,7 +40,10 @@ export class Node {
   readonly count: number;
   readonly prefixLength: number;
   readonly prefixStart: number;
-  /** The first four bytes of each suffix as a number, zeros behind: from `headsAt`. Most searches read no more. */
+  /**
+   * The first four bytes of each suffix as a number, zeros behind: from `headsAt`. Most searches
+   * read no more.
+   */
   readonly heads: Uint32Array;
   readonly headsAt: number;
   /** The children that were visited and are cached. */
@@ -48,7 +52,9 @@ export class Node {
   readonly bytes: Uint8Array;
   /** Where the block begins. An inline child map begins four bytes before its first. */
   readonly start: number;
-  /** Offsets from `start`: suffixes from `at`, then records (leaf) or totals (inner); n + 1 each. */
+  /**
+   * Offsets from `start`: suffixes from `at`, then records (leaf) or totals (inner); n + 1 each.
+   */
   readonly offsets: Uint16Array;
   readonly at: number;
   readonly level: number;
@@ -79,13 +85,16 @@ export class Node {
   /** Where the ids of the links begin and end. */
   ids: number;
   linksEnd: number;
-  /** The prefix and all suffixes as text, made by the first scan, where they are ASCII; '' where they are not. */
+  /**
+   * The prefix and all suffixes as text, made by the first scan, where they are ASCII; '' where
+   * they are not.
+   */
   #prefixText: string | undefined = undefined;
   #suffixText = '';
 
   /**
-   * Parses `bytes[start..plainEnd]`; `offsets[at..]` has room for `offsetsNeeded`, and `heads[headsAt..]` for one each.
-   * Bounds are checked, order is not.
+   * Parses `bytes[start..plainEnd]`; `offsets[at..]` has room for `offsetsNeeded`, and
+   * `heads[headsAt..]` for one each. Bounds are checked, order is not.
    */
   constructor(
     source: NodeSource,
@@ -356,7 +365,10 @@ export class Node {
     return (this.bytes[at] as number) | ((this.bytes[at + 1] as number) << 8);
   }
 
-  /** A link: the local id of a child, or of a block that a leaf's records refer to; 0 where it is unknown. */
+  /**
+   * A link: the local id of a child, or of a block that a leaf's records refer to; 0 where it is
+   * unknown.
+   */
   link(index: number): number {
     const at = this.ids + 6 * index;
     return at + 6 <= this.linksEnd ? readU48(this.bytes, at) : 0;

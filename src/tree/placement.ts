@@ -1,11 +1,12 @@
 /**
  * Placement: which parts of a record stay in it, canonically.
  *
- * A record holds its streams and a small child map inline. Streams of up to 512 bytes and the child map share 4 KiB;
- * with longer streams, which a rule must have declared inline, it has at most 12 KiB. Above that the child map leaves
- * first, to a node of its own, then streams by descending length, ties by name, to metadata blocks: `kind u8 = 2 |
- * version u8 | algorithm u8 | bytes`, which stay beside the nodes and are read synchronously. What is placed where
- * depends on lengths and names alone, so it is decided anew whenever a record is written.
+ * A record holds its streams and a small child map inline. Streams of up to 512 bytes and the child
+ * map share 4 KiB; with longer streams, which a rule must have declared inline, it has at most 12
+ * KiB. Above that the child map leaves first, to a node of its own, then streams by descending
+ * length, ties by name, to metadata blocks: `kind u8 = 2 | version u8 | algorithm u8 | bytes`,
+ * which stay beside the nodes and are read synchronously. What is placed where depends on lengths
+ * and names alone, so it is decided anew whenever a record is written.
  */
 import { addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
@@ -40,8 +41,8 @@ const DIGEST = 32;
 const METADATA_HEADER = 3;
 
 /**
- * Encodes a record under `name`, each part where it belongs. `wasFull` says that the record these parts come from was
- * so long that its child map may have left it.
+ * Encodes a record under `name`, each part where it belongs. `wasFull` says that the record these
+ * parts come from was so long that its child map may have left it.
  */
 export function placeRecord(
   writer: NodeWriter,

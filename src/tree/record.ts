@@ -1,6 +1,6 @@
 /**
- * Records: what a leaf holds for a name. A record's first number names its shape in the node's table and the form of
- * its child map; its streams follow in the shape's order, then the child map.
+ * Records: what a leaf holds for a name. A record's first number names its shape in the node's
+ * table and the form of its child map; its streams follow in the shape's order, then the child map.
  *
  *     record      varint shape × 4 + child form | stream × names | child
  *     stream      varint length × 4 + form | inline: bytes, metadata or referenced: digest 32
@@ -10,9 +10,10 @@
  *     bucket      (form 3) bucket id 16 | totals | address 33 of its root
  *     totals      varint entries, buckets, inline bytes, referenced bytes: of what lies beneath
  *
- * Links, in the order of the record: one per stream that is not inline, those of an inline map's records, one for a
- * map or bucket. The plain length stands for the record where nodes are cut: it is the length of the payload, with an
- * inline map counted by its own plain length, plus the names of the shape; so it depends on contents alone.
+ * Links, in the order of the record: one per stream that is not inline, those of an inline map's
+ * records, one for a map or bucket. The plain length stands for the record where nodes are cut: it
+ * is the length of the payload, with an inline map counted by its own plain length, plus the names
+ * of the shape; so it depends on contents alone.
  */
 
 import { RegaliaError } from '../ground/errors.js';

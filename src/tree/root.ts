@@ -5,8 +5,8 @@
  *             record under the empty name
  *     links   as a leaf's
  *
- * Its address is the bucket's contents root: equal rules and equal contents, equal root. The rules are bytes here; the
- * streams' floor reads them.
+ * Its address is the bucket's contents root: equal rules and equal contents, equal root. The rules
+ * are bytes here; the streams' floor reads them.
  */
 import {
   type Address,

@@ -1,6 +1,6 @@
 /**
- * Ranges of a map, both ways: a cursor over its leaves that stands at one record at a time and allocates per leaf,
- * not per record.
+ * Ranges of a map, both ways: a cursor over its leaves that stands at one record at a time and
+ * allocates per leaf, not per record.
  */
 import { RegaliaError } from '../ground/errors.js';
 import type { Node } from './node.js';
@@ -114,8 +114,8 @@ export class MapScan {
 }
 
 /**
- * The first index at or above `name` (`last` false), or the last at or below it (`last` true); strictly, where it is
- * not included. May be `count` or -1.
+ * The first index at or above `name` (`last` false), or the last at or below it (`last` true);
+ * strictly, where it is not included. May be `count` or -1.
  */
 function bound(node: Node, name: Uint8Array, last: boolean, included: boolean): number {
   const at = node.lowerBound(name, 0, name.length);

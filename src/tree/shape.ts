@@ -1,11 +1,12 @@
 /**
- * Shapes: sets of stream names, so that a record stores a small number instead of names (V8 does so for objects).
+ * Shapes: sets of stream names, so that a record stores a small number instead of names (V8 does so
+ * for objects).
  *
  *     shape table   varint count | shapes in bytewise order of their encodings
  *     shape         varint count | (u8 length | name) × count, names in bytewise order
  *
- * Shapes are interned per process: equal sets are one object. A node's table holds exactly the shapes its records
- * use, so equal contents give equal tables.
+ * Shapes are interned per process: equal sets are one object. A node's table holds exactly the
+ * shapes its records use, so equal contents give equal tables.
  */
 
 import { ByteReader, ByteWriter, compareBytes, EMPTY, utf8Bytes } from '../ground/bytes.js';

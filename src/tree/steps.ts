@@ -1,8 +1,9 @@
 /**
  * Steps that call steps, to any depth, on a stack of their own.
  *
- * `yield*` within `yield*` would go through every level for each step, and overflow the machine's stack long before a
- * key has all the names it may have. Here steps yield the steps they call, and get the result back.
+ * `yield*` within `yield*` would go through every level for each step, and overflow the machine's
+ * stack long before a key has all the names it may have. Here steps yield the steps they call, and
+ * get the result back.
  */
 
 /** Steps: they yield nothing where others may run, or steps to be run first. */

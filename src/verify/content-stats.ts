@@ -1,6 +1,6 @@
 /**
- * Statistics of contents: what they are to users, and what they take on volumes. Rows and manifests are read, chunks
- * are not; the cost is that of the heads' metadata and of the table of chunks.
+ * Statistics of contents: what they are to users, and what they take on volumes. Rows and manifests
+ * are read, chunks are not; the cost is that of the heads' metadata and of the table of chunks.
  */
 
 import { Marks } from '../ground/bit-set.js';
@@ -26,7 +26,10 @@ export interface ContentStats {
   storedBytes: number;
   /** What redundancy adds to that: more copies, parity, and the heads of records. */
   redundantBytes: number;
-  /** Of these chunks: what is condemned, and goes with a later collection; what lies in groups of shards. */
+  /**
+   * Of these chunks: what is condemned, and goes with a later collection; what lies in groups of
+   * shards.
+   */
   condemnedBytes: number;
   codedBytes: number;
   groups: number;
@@ -51,7 +54,9 @@ export interface StreamUse {
   /** Contents, and their bytes as users see them, holes included, each time they occur. */
   contents: number;
   logicalBytes: number;
-  /** Of their chunks, each once: plain, as stored, and with all copies and their share of parity. */
+  /**
+   * Of their chunks, each once: plain, as stored, and with all copies and their share of parity.
+   */
   plainBytes: number;
   storedBytes: number;
   heldBytes: number;

@@ -1,6 +1,6 @@
 /**
- * Faults: what a scrub finds. A fault is something to mend. What cannot be read because of it is not told again:
- * whoever mends the one mends all.
+ * Faults: what a scrub finds. A fault is something to mend. What cannot be read because of it is
+ * not told again: whoever mends the one mends all.
  *
  *     corrupt     a block, or a commit's row, whose bytes are not those that were written
  *     missing     a block or a commit that something names, and that is not here
@@ -98,7 +98,10 @@ export function rowFault<T extends Table>(
   return { ...blockFault(kind, what, {}, repairable), row };
 }
 
-/** The name of a row: its table, and its key as a number, as readable text, or in hexadecimal digits. */
+/**
+ * The name of a row: its table, and its key as a number, as readable text, or in hexadecimal
+ * digits.
+ */
 export function rowText<T extends Table>(table: T, key: RowKey<T>): string {
   if (typeof key === 'number') return `${table} ${key}`;
   const text = table === 'meta' ? utf8Text(key) : undefined;

@@ -1,6 +1,6 @@
 /**
- * Which entry and stream a reference of a node belongs to, found from its place among the node's references: for the
- * message of a fault, so it is worked out when there is one.
+ * Which entry and stream a reference of a node belongs to, found from its place among the node's
+ * references: for the message of a fault, so it is worked out when there is one.
  */
 import type { CheckedNode } from '../tree/check-node.js';
 import { inlineChild } from '../tree/inline-map.js';
@@ -38,7 +38,10 @@ export function locate(node: Node, { firstLinks }: CheckedNode, index: number): 
   }
 }
 
-/** The last record whose first link is not behind `index`, and that has any: empty ones share the next one's first. */
+/**
+ * The last record whose first link is not behind `index`, and that has any: empty ones share the
+ * next one's first.
+ */
 function recordOf(first: ArrayLike<number>, count: number, index: number): number {
   let record = 0;
   for (let i = 0; i < count; i++) if ((first[i] as number) <= index) record = i;

@@ -3,9 +3,10 @@
  *
  *     reference -> bytes at its id, hashed -> structure -> what the reference promised -> the block's own references
  *
- * Read past every cache and without a way round: a block that is only found by its address is a fault of the link. The
- * place (names, stream) is worked out when there is a fault to tell. Memory is the references of the nodes on the path
- * and what `Seen` keeps. Nothing is recursive: keys may be deep.
+ * Read past every cache and without a way round: a block that is only found by its address is a
+ * fault of the link. The place (names, stream) is worked out when there is a fault to tell. Memory
+ * is the references of the nodes on the path and what `Seen` keeps. Nothing is recursive: keys may
+ * be deep.
  */
 import {
   type Address,
@@ -93,7 +94,9 @@ export class BlockScrub {
     this.#options = options;
   }
 
-  /** All that `wanted` reaches and that was not seen yet. `referrer` is the commit that names it. */
+  /**
+   * All that `wanted` reaches and that was not seen yet. `referrer` is the commit that names it.
+   */
   *run(wanted: Wanted, referrer: Address): Generator<Step, void> {
     this.#commit = referrer;
     this.#stack.length = 0;
@@ -129,7 +132,10 @@ export class BlockScrub {
     }
   }
 
-  /** The traits of a block that was seen before: at its id, or wherever the index says where the id is unknown. */
+  /**
+   * The traits of a block that was seen before: at its id, or wherever the index says where the id
+   * is unknown.
+   */
   #seenAs({ id, address }: Wanted): number | undefined {
     if (id !== 0) return this.seen.traits(id, address);
     for (const candidate of this.#index.candidates(address)) {
@@ -139,7 +145,9 @@ export class BlockScrub {
     return undefined;
   }
 
-  /** Whether rows lead to a chunk: at the id, or wherever the index says where the id is unknown. */
+  /**
+   * Whether rows lead to a chunk: at the id, or wherever the index says where the id is unknown.
+   */
   #isKnownChunk({ id, address }: Wanted): boolean {
     const ids = id === 0 ? this.#index.candidates(address) : [id];
     return ids.some((one) => isChunkId(one) && isIndexed(this.#backend, one, address));
@@ -267,7 +275,10 @@ export class BlockScrub {
   }
 }
 
-/** A block that was checked: a frame of its references, its traits, and what is wrong with its links. */
+/**
+ * A block that was checked: a frame of its references, its traits, and what is wrong with its
+ * links.
+ */
 interface Checked extends Frame {
   readonly traits: number;
   readonly links: string | undefined;

@@ -1,12 +1,14 @@
 /**
- * Scrubs history: the log of every bucket in its order, and each commit in it; then the commits that no log has; then
- * branches and tags.
+ * Scrubs history: the log of every bucket in its order, and each commit in it; then the commits
+ * that no log has; then branches and tags.
  *
- * Of a commit: its row's checksum; that it hashes to its address, with its stamp rebuilt; that its parents are here, or
- * history is cut off there; that height and corrected date rise from them, and its stamp is at or above theirs; its
- * signature. Then the blocks that it reaches and no commit before it did.
+ * Of a commit: its row's checksum; that it hashes to its address, with its stamp rebuilt; that its
+ * parents are here, or history is cut off there; that height and corrected date rise from them, and
+ * its stamp is at or above theirs; its signature. Then the blocks that it reaches and no commit
+ * before it did.
  *
- * A commit that is stored as a difference from one that is damaged is not told: mending the one mends both.
+ * A commit that is stored as a difference from one that is damaged is not told: mending the one
+ * mends both.
  */
 import { type Address, addressKey, addressText, BlockKind, isAddress } from '../blocks/address.js';
 import { openRow } from '../blocks/rows.js';

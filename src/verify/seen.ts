@@ -1,11 +1,12 @@
 /**
- * What a scrub remembers of each block that it has read, so that it reads each once: eight bytes by local id.
+ * What a scrub remembers of each block that it has read, so that it reads each once: eight bytes by
+ * local id.
  *
  *     u32 of the digest | u32 of what the block is: kind 3 bits, level 6, sums 12, last name 11
  *
- * The first tells whether another reference to the id means the same block, the second whether it promises the same of
- * it. Both are hashes cut short: a false reference may pass for a true one, once in 2^32 and 2^12. Memory is eight
- * bytes a block and four an extent, in pages.
+ * The first tells whether another reference to the id means the same block, the second whether it
+ * promises the same of it. Both are hashes cut short: a false reference may pass for a true one,
+ * once in 2^32 and 2^12. Memory is eight bytes a block and four an extent, in pages.
  */
 import type { Address } from '../blocks/address.js';
 import { extentOf, SLOTS, slotOf } from '../blocks/extent.js';

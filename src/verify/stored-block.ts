@@ -1,6 +1,6 @@
 /**
- * Reading a block exactly where an id says, past every cache and without a way round: what `Blocks.read` mends in
- * silence is what a scrub looks for.
+ * Reading a block exactly where an id says, past every cache and without a way round: what
+ * `Blocks.read` mends in silence is what a scrub looks for.
  *
  *     id -> extent row -> stored form -> patches applied -> body        a private copy
  */
@@ -48,7 +48,10 @@ export function isIndexed(backend: Backend, id: number, address: Address): boole
   return false;
 }
 
-/** The body at an id. REGALIA_MISSING where its extent is not here, REGALIA_FORMAT where it is malformed. */
+/**
+ * The body at an id. REGALIA_MISSING where its extent is not here, REGALIA_FORMAT where it is
+ * malformed.
+ */
 export function readStoredBlock(backend: Backend, id: number, above = 0): StoredBlock {
   if (above > PATCH_DEPTH_MAX) throw chainTooLong(id);
   const row = extentRow(backend, id);

@@ -1,6 +1,7 @@
 /**
- * What a reference promises of a block, and what the block turned out to be, as one number each (see seen.ts): so that
- * a block that many refer to is read once, and each reference compared with it.
+ * What a reference promises of a block, and what the block turned out to be, as one number each
+ * (see seen.ts): so that a block that many refer to is read once, and each reference compared with
+ * it.
  */
 import type { Totals } from '../tree/node.js';
 

@@ -1,13 +1,16 @@
 /**
- * Verification: reads everything that a store keeps, while it is used, and tells what is not as it was written.
+ * Verification: reads everything that a store keeps, while it is used, and tells what is not as it
+ * was written.
  *
  *     logs of all buckets → commits → trees, contents, moves → stray commits → branches and tags → tables
  *
- * Commits come oldest first, and each block is read once, at the first commit that reaches it: so the cost is that of
- * the store's size. Blocks are read past the caches. What is written meanwhile may be met or not. Where the engine's
- * file is damaged in its own structure the engine may end the process; whoever fears that runs this in a child.
+ * Commits come oldest first, and each block is read once, at the first commit that reaches it: so
+ * the cost is that of the store's size. Blocks are read past the caches. What is written meanwhile
+ * may be met or not. Where the engine's file is damaged in its own structure the engine may end the
+ * process; whoever fears that runs this in a child.
  *
- * Not asked: whether nodes end where the boundary rule says, and whether bytes of free pages are sound.
+ * Not asked: whether nodes end where the boundary rule says, and whether bytes of free pages are
+ * sound.
  */
 
 import type { ChunkHome } from '../blocks/chunk-home.js';
@@ -31,11 +34,13 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told every so often, and at the end. */
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
-  /** Whether contents must be here; false for a replica that took metadata alone. Yes unless told. */
+  /**
+   * Whether contents must be here; false for a replica that took metadata alone. Yes unless told.
+   */
   readonly contents?: boolean | undefined;
   /**
-   * Whether chunks of contents are read, every copy and shard of them; false: only that the store knows of each, in a
-   * time that metadata sets. Yes unless told.
+   * Whether chunks of contents are read, every copy and shard of them; false: only that the store
+   * knows of each, in a time that metadata sets. Yes unless told.
    */
   readonly chunks?: boolean | undefined;
 }
@@ -52,7 +57,10 @@ export interface VerifySubject {
 /** What is done in one turn, in bytes read: some milliseconds. */
 const TURN_BYTES = 96 * 1024;
 
-/** Faults as they are found; the last row is the summary. REGALIA_ABORTED, and what the engine throws. */
+/**
+ * Faults as they are found; the last row is the summary. REGALIA_ABORTED, and what the engine
+ * throws.
+ */
 export async function* verify(
   { backend, chunks, store }: VerifySubject,
   options: VerifyOptions = {},

@@ -1,16 +1,17 @@
 /**
- * Chunks straight from their segments into the bytes that are handed on: read, decompressed and hashed in place.
+ * Chunks straight from their segments into the bytes that are handed on: read, decompressed and
+ * hashed in place.
  *
  *     bytes    … end of the chunk before | content bytes …
  *                             [ 64: record's header ][ stored bytes ]     by one read, where they are stored plain
  *                                         [3][ content bytes ]            the block, as it is hashed
  *
- * A record's header and a block's own three bytes lie for a moment where the chunk before them ends, and that end is
- * put back: so nothing is copied, and chunks that follow each other make one run of bytes. All is synchronous, so
- * nobody sees it half done.
+ * A record's header and a block's own three bytes lie for a moment where the chunk before them
+ * ends, and that end is put back: so nothing is copied, and chunks that follow each other make one
+ * run of bytes. All is synchronous, so nobody sees it half done.
  *
- * Invariant: bytes are given only if they hash to their chunk's address. The checksum of the stored bytes says less,
- * and is asked only where that failed, to tell what is wrong.
+ * Invariant: bytes are given only if they hash to their chunk's address. The checksum of the stored
+ * bytes says less, and is asked only where that failed, to tell what is wrong.
  */
 import fs from 'node:fs';
 import {
@@ -52,8 +53,9 @@ const aside = new Uint8Array(RECORD_HEADER);
 let record = new Uint8Array(65_536);
 
 /**
- * The content bytes of chunks, one behind the other. REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_MISSING for a segment
- * that is too short, REGALIA_RANGE; errors of the file system as they are.
+ * The content bytes of chunks, one behind the other. REGALIA_CORRUPT, REGALIA_FORMAT,
+ * REGALIA_MISSING for a segment that is too short, REGALIA_RANGE; errors of the file system as they
+ * are.
  */
 export function readContents(chunks: readonly OpenChunk[]): Uint8Array<ArrayBuffer> {
   let length = 0;
@@ -71,7 +73,10 @@ export function readContents(chunks: readonly OpenChunk[]): Uint8Array<ArrayBuff
   return new Uint8Array(bytes, ROOM, length);
 }
 
-/** The whole block of one, at `at` of the bytes given, which have 64 bytes and more in front. Errors as above. */
+/**
+ * The whole block of one, at `at` of the bytes given, which have 64 bytes and more in front. Errors
+ * as above.
+ */
 export function readBlock(chunk: OpenChunk, bytes: ArrayBuffer, at: number): Uint8Array {
   fill(bytes, at + BLOCK_HEADER, chunk);
   const block = new Uint8Array(bytes, at, BLOCK_HEADER + chunk.plainLength);

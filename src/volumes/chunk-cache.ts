@@ -3,12 +3,13 @@
  *
  *     slab     room 64 | block | block | block …        filled from its start; the oldest slab is filled next
  *
- * A buffer of its own for each chunk would cost more than reading it: fresh memory is faulted in page by page, and
- * collecting a gigabyte of it each second took a quarter of the time (measured). A slab that was asked for since its
- * last turn is passed over once (second chance). Slabs are made when they are first needed.
+ * A buffer of its own for each chunk would cost more than reading it: fresh memory is faulted in
+ * page by page, and collecting a gigabyte of it each second took a quarter of the time (measured).
+ * A slab that was asked for since its last turn is passed over once (second chance). Slabs are made
+ * when they are first needed.
  *
- * Invariants: what the cache gives are views that the next read may spoil, for reading alone; memory is bounded; a
- * block counts only once `keep` says that it was verified.
+ * Invariants: what the cache gives are views that the next read may spoil, for reading alone;
+ * memory is bounded; a block counts only once `keep` says that it was verified.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 
@@ -42,7 +43,10 @@ export class ChunkCache {
   /** The one being filled is the last. */
   #slabs: Slab[] = [];
 
-  /** `cacheBytes` bounds the slabs; one is there always. `room` bytes are free in front of each block. */
+  /**
+   * `cacheBytes` bounds the slabs; one is there always. `room` bytes are free in front of each
+   * block.
+   */
   constructor(cacheBytes: number, room: number) {
     this.#most = Math.max(1, Math.floor(cacheBytes / SLAB_BYTES));
     this.#room = room;

@@ -1,7 +1,7 @@
 /**
- * Reads the records of several chunks: those that follow each other in a segment by one system call, the runs at the
- * same time, from all volumes that hold them. What lies on another volume in between ends no run: so chunks that are
- * striped are read by as few calls as those that are not.
+ * Reads the records of several chunks: those that follow each other in a segment by one system
+ * call, the runs at the same time, from all volumes that hold them. What lies on another volume in
+ * between ends no run: so chunks that are striped are read by as few calls as those that are not.
  */
 
 import { equalBytes } from '../ground/bytes.js';
@@ -32,8 +32,8 @@ interface Run {
 }
 
 /**
- * The verified block of one chunk from one place, read into the room given. REGALIA_MISSING, REGALIA_CORRUPT,
- * REGALIA_FORMAT, REGALIA_IO.
+ * The verified block of one chunk from one place, read into the room given. REGALIA_MISSING,
+ * REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO.
  */
 export function readPlace(
   volumes: VolumeSet,
@@ -48,7 +48,10 @@ export function readPlace(
   });
 }
 
-/** The stored bytes of each, or undefined where they could not be read: whoever reads again learns why. */
+/**
+ * The stored bytes of each, or undefined where they could not be read: whoever reads again learns
+ * why.
+ */
 export async function readRuns(
   volumes: RunReads,
   items: readonly Item[],

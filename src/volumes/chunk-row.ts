@@ -7,8 +7,9 @@
  *     coded   group varint | start varint       where its stored bytes lie among those of a group of shards
  *     flags   1 condemned: no longer found by its address, and to be forgotten unless a commit takes it up | 2 coded
  *
- * Plain length is that of the block's content: without its three bytes of kind, version and algorithm. All copies hold
- * the same stored bytes, under one codec. The table's key is the chunk's number.
+ * Plain length is that of the block's content: without its three bytes of kind, version and
+ * algorithm. All copies hold the same stored bytes, under one codec. The table's key is the chunk's
+ * number.
  */
 import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';

@@ -1,5 +1,6 @@
 /**
- * Where the bytes of a chunk come from: one copy, or its group of shards. What leaves here was hashed.
+ * Where the bytes of a chunk come from: one copy, or its group of shards. What leaves here was
+ * hashed.
  */
 import {
   addressText,
@@ -38,7 +39,10 @@ export function chunkOfCopy(
   return { block: decodedChunk(row, stored, what), stored };
 }
 
-/** The chunk of a group. Where its own shards do not give it, all sound ones are asked. Errors as above. */
+/**
+ * The chunk of a group. Where its own shards do not give it, all sound ones are asked. Errors as
+ * above.
+ */
 export function chunkOfGroup(
   groups: Groups,
   row: ChunkRow,

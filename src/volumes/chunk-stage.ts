@@ -3,10 +3,11 @@
  *
  *     put -> [waiting] -> compressed -> appended to volumes -> [written] -> flushed -> rows
  *
- * Invariants: what waits and what is being written is bounded, if the caller spills when told so; rows name only what
- * was flushed; a batch that could not be written waits again. Long transactions put their rows down on the way, as
- * garbage that nothing refers to, so that memory does not grow with them. A collection may take such rows, and those of
- * others' chunks that were found: where one was under way since, each is looked at again when the transaction lands.
+ * Invariants: what waits and what is being written is bounded, if the caller spills when told so;
+ * rows name only what was flushed; a batch that could not be written waits again. Long transactions
+ * put their rows down on the way, as garbage that nothing refers to, so that memory does not grow
+ * with them. A collection may take such rows, and those of others' chunks that were found: where
+ * one was under way since, each is looked at again when the transaction lands.
  */
 import type { Address } from '../blocks/address.js';
 import { BLOCK_HEADER } from '../blocks/address.js';
@@ -131,7 +132,8 @@ export class Stage implements ChunkStage {
     this.#waitingBytes = 0;
     try {
       const written = await this.#home.write(chunks);
-      // Not before: a discard while they were written has put another list in the place of the old one.
+      // Not before: a discard while they were written has put another list in the place of the old
+      // one.
       this.#written.push(...written);
     } catch (error) {
       // They are still wanted: whoever goes on writes them with the rest.
@@ -217,7 +219,9 @@ function putRows(batch: Batch, rows: readonly WrittenChunk[]): void {
   for (const { number, row } of rows) putChunk(batch, number, row);
 }
 
-/** Copies of bytes side by side in larger buffers: many small ones are dear to make, and to collect. */
+/**
+ * Copies of bytes side by side in larger buffers: many small ones are dear to make, and to collect.
+ */
 class Slabs {
   #slab = new Uint8Array(0);
   #used = 0;

@@ -1,12 +1,14 @@
 /**
- * The home of chunks: blocks of contents, kept in the segments of volumes, found by number through the table `chunks`.
+ * The home of chunks: blocks of contents, kept in the segments of volumes, found by number through
+ * the table `chunks`.
  *
  *     id -> row -> copy after copy, then its group of shards -> checksum, codec, hash compared -> block
  *
- * Invariants: no block leaves here that was not hashed, and one that was is remembered in a bounded cache; a row is
- * written only once the bytes it names are on disk; where one copy fails the next is read, and the failure is noted for
- * whoever repairs. A row is believed by those who look whether a chunk is here: that its bytes are sound shows when
- * they are read. One that was read in vain is not found again, so the next write of the same bytes heals it.
+ * Invariants: no block leaves here that was not hashed, and one that was is remembered in a bounded
+ * cache; a row is written only once the bytes it names are on disk; where one copy fails the next
+ * is read, and the failure is noted for whoever repairs. A row is believed by those who look
+ * whether a chunk is here: that its bytes are sound shows when they are read. One that was read in
+ * vain is not found again, so the next write of the same bytes heals it.
  */
 import { type Address, addressText, BLOCK_HEADER, sameAddress } from '../blocks/address.js';
 import {
@@ -162,7 +164,8 @@ export class ChunkStore implements ChunkHome, StageHome {
     );
     for (const [i, { index, number, row }] of wanted.entries()) {
       const block = some[i] as Uint8Array | RegaliaError;
-      // What was not read, or not right, is read again the slow way: copy after copy, each failure noted.
+      // What was not read, or not right, is read again the slow way: copy after copy, each failure
+      // noted.
       blocks[index] =
         records[i] === undefined || block instanceof RegaliaError
           ? copyBytes(this.read(CHUNK_IDS + number, row.address, what))
@@ -240,7 +243,10 @@ export class ChunkStore implements ChunkHome, StageHome {
     return coded !== undefined && this.groups.holds(coded.group);
   }
 
-  /** The row of a chunk, undefined where there is none. A damaged row counts as none: its chunk is stored anew. */
+  /**
+   * The row of a chunk, undefined where there is none. A damaged row counts as none: its chunk is
+   * stored anew.
+   */
   row(number: number): ChunkRow | undefined {
     if (!(number > 0 && number < CHUNK_NUMBERS)) return undefined;
     const written = this.#written.get(number);

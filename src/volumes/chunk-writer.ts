@@ -1,10 +1,12 @@
 /**
- * Writes a batch of chunks: compressed where that pays, then appended to the volumes that their redundancy asks for.
+ * Writes a batch of chunks: compressed where that pays, then appended to the volumes that their
+ * redundancy asks for.
  *
  *     blocks -> codec -> for each volume its records, in order -> places -> rows
  *
- * A volume that cannot take more is passed over: its share goes to those that come next in the order of placement.
- * Invariant: a row is made only for chunks that have all the copies that could be had, and at least one.
+ * A volume that cannot take more is passed over: its share goes to those that come next in the
+ * order of placement. Invariant: a row is made only for chunks that have all the copies that could
+ * be had, and at least one.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { isRegaliaError } from '../ground/errors.js';
@@ -27,7 +29,10 @@ interface Sending {
   readonly places: Place[];
 }
 
-/** Writes the chunks. They are on disk once the volumes are synced. REGALIA_FULL, REGALIA_VOLUME, REGALIA_IO. */
+/**
+ * Writes the chunks. They are on disk once the volumes are synced. REGALIA_FULL, REGALIA_VOLUME,
+ * REGALIA_IO.
+ */
 export async function writeChunks(
   volumes: VolumeSet,
   pool: Pool,

@@ -1,9 +1,10 @@
 /**
  * How the bytes of a block are stored: as they are, or compressed where that pays.
  *
- * A codec belongs to one stored copy, never to a block: addresses cover plain bytes, so codecs and levels may differ
- * between replicas, volumes and releases. What is stored says neither its own codec nor its length; whoever keeps it
- * keeps both beside it, and gets exactly so many bytes back, or an error.
+ * A codec belongs to one stored copy, never to a block: addresses cover plain bytes, so codecs and
+ * levels may differ between replicas, volumes and releases. What is stored says neither its own
+ * codec nor its length; whoever keeps it keeps both beside it, and gets exactly so many bytes back,
+ * or an error.
  */
 import { RegaliaError } from '../ground/errors.js';
 import { mayCompress } from '../kernels/sample.js';
@@ -21,7 +22,10 @@ export type Codec = (typeof Codec)[keyof typeof Codec];
 /** Levels of zstd: higher ones are smaller and slower. */
 export const LEVEL_MIN = 1;
 export const LEVEL_MAX = 19;
-/** 1.05 times smaller than 1 at 0.8 of its speed; 6 is another 1.06 times smaller at 0.4 (programs, 64 KiB). */
+/**
+ * 1.05 times smaller than 1 at 0.8 of its speed; 6 is another 1.06 times smaller at 0.4 (programs,
+ * 64 KiB).
+ */
 export const LEVEL_DEFAULT = 3;
 
 export interface Stored {
@@ -33,9 +37,9 @@ export interface Stored {
 const COMPRESS_MIN = 64;
 
 /**
- * The stored form of `plain`, 0 to 1,048,579 bytes: `plain` itself with codec 0 where compressing would not save a
- * sixteenth, which is less than what reading it twice as fast is worth. REGALIA_OPTION for a level that is not an
- * integer of 1 to 19, REGALIA_RANGE for too many bytes.
+ * The stored form of `plain`, 0 to 1,048,579 bytes: `plain` itself with codec 0 where compressing
+ * would not save a sixteenth, which is less than what reading it twice as fast is worth.
+ * REGALIA_OPTION for a level that is not an integer of 1 to 19, REGALIA_RANGE for too many bytes.
  */
 export function compress(plain: Uint8Array, level: number = LEVEL_DEFAULT): Stored {
   checkLevel(level);
@@ -50,9 +54,10 @@ export function compress(plain: Uint8Array, level: number = LEVEL_DEFAULT): Stor
 }
 
 /**
- * The plain bytes, exactly `plainLength`: `stored` itself for codec 0. REGALIA_FORMAT for an unknown codec or a frame
- * that is not one whole frame of that content size, REGALIA_CORRUPT for one that does not decompress to it,
- * REGALIA_RANGE for a length that no block has. Whatever a frame claims, no more than that length is allocated.
+ * The plain bytes, exactly `plainLength`: `stored` itself for codec 0. REGALIA_FORMAT for an
+ * unknown codec or a frame that is not one whole frame of that content size, REGALIA_CORRUPT for
+ * one that does not decompress to it, REGALIA_RANGE for a length that no block has. Whatever a
+ * frame claims, no more than that length is allocated.
  */
 export function decompress(codec: number, stored: Uint8Array, plainLength: number): Uint8Array {
   checkStored(codec, stored, plainLength);
@@ -62,7 +67,9 @@ export function decompress(codec: number, stored: Uint8Array, plainLength: numbe
   return plain;
 }
 
-/** The same, to fill `out[at..]`, whose length is the plain length. `out` is spoilt where it throws. */
+/**
+ * The same, to fill `out[at..]`, whose length is the plain length. `out` is spoilt where it throws.
+ */
 export function decompressInto(
   codec: number,
   stored: Uint8Array,

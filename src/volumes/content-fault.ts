@@ -1,5 +1,6 @@
 /**
- * Faults that reads went around: told to who wants to know, while the read goes on with another copy or other shards.
+ * Faults that reads went around: told to who wants to know, while the read goes on with another
+ * copy or other shards.
  *
  *     a copy, or a shard, that is not sound -> each time it is met
  *     a volume that is away                 -> once, until it is back
@@ -18,7 +19,10 @@ export interface ContentFault {
   readonly error: RegaliaError;
 }
 
-/** Tells faults from now on, behind the read that met them: what a listener throws is not the read's. */
+/**
+ * Tells faults from now on, behind the read that met them: what a listener throws is not the
+ * read's.
+ */
 export function reportFaults(chunks: ChunkStore, listener: (fault: ContentFault) => void): void {
   const { volumes, groups } = chunks;
   const tell = (fault: ContentFault): void => queueMicrotask(() => listener(fault));

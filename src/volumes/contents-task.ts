@@ -1,9 +1,10 @@
 /**
- * The task of reading chunks from open segments, for long reads: a worker reads the file itself, and what comes back is
- * one buffer, given away and not copied. Little is sent: what the chunks are, and where they lie.
+ * The task of reading chunks from open segments, for long reads: a worker reads the file itself,
+ * and what comes back is one buffer, given away and not copied. Little is sent: what the chunks
+ * are, and where they lie.
  *
- * The same is done here where it is not sent. Invariant: the bytes of all chunks of a batch, or none: why is learnt by
- * whoever reads them one by one.
+ * The same is done here where it is not sent. Invariant: the bytes of all chunks of a batch, or
+ * none: why is learnt by whoever reads them one by one.
  */
 import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { isRegaliaError } from '../ground/errors.js';
@@ -15,7 +16,10 @@ const ID_LENGTH = 16;
 const BYTES_EACH = ADDRESS_LENGTH + 2 * ID_LENGTH;
 const NUMBERS_EACH = 6;
 
-/** Content bytes one chunk behind the other, by batch; undefined where some could not be read, or not be believed. */
+/**
+ * Content bytes one chunk behind the other, by batch; undefined where some could not be read, or
+ * not be believed.
+ */
 export const contentsTask: Task<OpenChunk, Uint8Array | undefined> = {
   name: 'contents',
   size: ({ plainLength }) => plainLength,

@@ -1,5 +1,6 @@
 /**
- * Long reads: the content bytes of chunks that follow each other, in large buffers that are the caller's own.
+ * Long reads: the content bytes of chunks that follow each other, in large buffers that are the
+ * caller's own.
  *
  *     rows -> segments, held open -> workers read, decompress and hash -> bytes, past the cache
  *
@@ -24,7 +25,10 @@ interface Held {
   readonly open: OpenSegment;
 }
 
-/** The bytes, cut only between chunks; undefined where some could not be read so: read those one by one. */
+/**
+ * The bytes, cut only between chunks; undefined where some could not be read so: read those one by
+ * one.
+ */
 export async function gatherContents(
   volumes: VolumeSet,
   pool: Pool,

@@ -1,6 +1,6 @@
 /**
- * Reads the stored bytes of several coded chunks: those that follow each other in a group by one span, the spans at the
- * same time, from all volumes that hold their shards.
+ * Reads the stored bytes of several coded chunks: those that follow each other in a group by one
+ * span, the spans at the same time, from all volumes that hold their shards.
  */
 import { isRegaliaError } from '../ground/errors.js';
 import type { ChunkRow, CodedPlace, Place } from './chunk-row.js';
@@ -20,7 +20,10 @@ interface Span extends CodedPlace {
   readonly indexes: number[];
 }
 
-/** Fills in the bytes of chunks that are coded and have no copy; what could not be read stays undefined. Unverified. */
+/**
+ * Fills in the bytes of chunks that are coded and have no copy; what could not be read stays
+ * undefined. Unverified.
+ */
 export async function readSpans(
   groups: Groups,
   items: readonly Item[],

@@ -1,5 +1,6 @@
 /**
- * Restores the shards of a group: those that are not sound are solved for from k others, and written elsewhere.
+ * Restores the shards of a group: those that are not sound are solved for from k others, and
+ * written elsewhere.
  */
 import type { Backend } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
@@ -22,9 +23,9 @@ export interface Restored {
 }
 
 /**
- * Reads every shard of a group, and restores those that it can. Shards that had to share a volume, for want of others,
- * part where there is one by now: so the group can lose as many volumes again as its rule says. REGALIA_FULL,
- * REGALIA_IO, REGALIA_CONFLICT.
+ * Reads every shard of a group, and restores those that it can. Shards that had to share a volume,
+ * for want of others, part where there is one by now: so the group can lose as many volumes again
+ * as its rule says. REGALIA_FULL, REGALIA_IO, REGALIA_CONFLICT.
  */
 export async function restoreShards(
   backend: Backend,
@@ -43,7 +44,10 @@ export async function restoreShards(
   return { written, missing: written === 0 ? bad.length : 0, lost: false };
 }
 
-/** Sound shards that lie on a volume with another, no more than there are volumes for them and for the bad ones. */
+/**
+ * Sound shards that lie on a volume with another, no more than there are volumes for them and for
+ * the bad ones.
+ */
 function crowdedShards({ volumes }: ChunkStore, row: GroupRow, bad: readonly number[]): number[] {
   const held = new Set<number>();
   const crowded: number[] = [];
@@ -62,7 +66,10 @@ function addressOf({ id }: GroupRow): Uint8Array {
   return Uint8Array.of(1, ...id, ...id);
 }
 
-/** Writes some shards of a group to other volumes than those that the rest of it is on. Returns how many. */
+/**
+ * Writes some shards of a group to other volumes than those that the rest of it is on. Returns how
+ * many.
+ */
 export async function moveShards(
   backend: Backend,
   { volumes }: ChunkStore,

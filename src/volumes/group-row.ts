@@ -1,5 +1,6 @@
 /**
- * The row of a group of shards: how it was coded, and where each shard lies. The table's key is the group's number.
+ * The row of a group of shards: how it was coded, and where each shard lies. The table's key is the
+ * group's number.
  *
  *     row      checksum u32 | version u8 | group id 16 | data shards u8 | parity shards u8
  *              | chunks' bytes varint | directory's bytes varint | shard × (data + parity)

@@ -4,8 +4,9 @@
  *     a span of a group -> for each data shard in it a range of its record -> bytes
  *                          where one is not here: the same range of k others, solved for it
  *
- * Nothing here is verified but by `restored`, which reads whole records with their checksums and compares the group's
- * id: who takes ranges hashes what they are part of, and asks for `restored` where the hash is wrong.
+ * Nothing here is verified but by `restored`, which reads whole records with their checksums and
+ * compares the group's id: who takes ranges hashes what they are part of, and asks for `restored`
+ * where the hash is wrong.
  */
 import { LRUCache } from 'lru-cache';
 import type { ShardScrub } from '../blocks/chunk-home.js';
@@ -140,7 +141,10 @@ export class Groups {
     return undefined;
   }
 
-  /** All data of a group, proven by its id, from any k sound shards. REGALIA_MISSING, REGALIA_CORRUPT. */
+  /**
+   * All data of a group, proven by its id, from any k sound shards. REGALIA_MISSING,
+   * REGALIA_CORRUPT.
+   */
   restored(group: number): Uint8Array {
     const known = this.#restored.get(group);
     if (known !== undefined) return known;
@@ -150,7 +154,10 @@ export class Groups {
     return data;
   }
 
-  /** The bytes of all shards' records, undefined where one is not sound. REGALIA_MISSING where fewer than k are. */
+  /**
+   * The bytes of all shards' records, undefined where one is not sound. REGALIA_MISSING where fewer
+   * than k are.
+   */
   records(group: number, row: GroupRow): (Uint8Array | undefined)[] {
     const records = row.shards.map((_, shard) => this.#record(group, row, shard));
     const found = records.filter((record) => record !== undefined).length;
@@ -168,7 +175,10 @@ export class Groups {
     }
   }
 
-  /** The bytes of a shard's record, if it is sound and the one that is meant. As `VolumeSet.readSync`. */
+  /**
+   * The bytes of a shard's record, if it is sound and the one that is meant. As
+   * `VolumeSet.readSync`.
+   */
   checkedRecord(row: GroupRow, shard: number, place: Place): Uint8Array {
     const { stored } = this.#volumes.readSync(place, SHARD_HEADER + shardLength(row));
     const { shape, index } = decodeShard(stored);

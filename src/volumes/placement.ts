@@ -1,9 +1,10 @@
 /**
- * Placement: on which volumes a chunk goes, in order of preference. A pure function of the chunk and of the volumes, so
- * that a volume that comes or goes moves only its own share.
+ * Placement: on which volumes a chunk goes, in order of preference. A pure function of the chunk
+ * and of the volumes, so that a volume that comes or goes moves only its own share.
  *
- * Rendezvous hashing by weight: of all volumes the one with the greatest -weight / ln(h) is first, where h in (0, 1) is
- * a hash of volume and chunk (Thaler and Ravishankar, 1998; the weighted form is Schindelhauer and Schomaker's, 2005).
+ * Rendezvous hashing by weight: of all volumes the one with the greatest -weight / ln(h) is first,
+ * where h in (0, 1) is a hash of volume and chunk (Thaler and Ravishankar, 1998; the weighted form
+ * is Schindelhauer and Schomaker's, 2005).
  */
 import type { Address } from '../blocks/address.js';
 import type { ChunkCare, Redundancy } from '../blocks/chunk-home.js';

@@ -1,13 +1,15 @@
 /**
  * Workers: threads that compress, decode and hash while the calling thread goes on.
  *
- * - Work is split into batches of about 256 KiB, so that all workers share it and no hop carries little; what is too
- *   little to be sent is done on the calling thread, and so is everything where there are no workers.
- * - Workers start once some work has passed (a start takes 57 ms, in which the calling thread compresses 7 MiB), one
- *   after the other, when all others are busy. An idle one does not keep the process alive; one that holds a batch
- *   does, since somebody waits for it.
- * - A worker that dies is replaced, and the batches that it held are done once on the calling thread, so nothing is
- *   lost. After several deaths in a row without an answer no more are started, and all is done here.
+ * - Work is split into batches of about 256 KiB, so that all workers share it and no hop carries
+ *   little; what is too little to be sent is done on the calling thread, and so is everything where
+ *   there are no workers.
+ * - Workers start once some work has passed (a start takes 57 ms, in which the calling thread
+ *   compresses 7 MiB), one after the other, when all others are busy. An idle one does not keep the
+ *   process alive; one that holds a batch does, since somebody waits for it.
+ * - A worker that dies is replaced, and the batches that it held are done once on the calling
+ *   thread, so nothing is lost. After several deaths in a row without an answer no more are
+ *   started, and all is done here.
  */
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
@@ -23,8 +25,8 @@ import type { Answer, Order } from './worker.js';
 
 export interface PoolOptions {
   /**
-   * Threads beside the calling one, 0 to 64; 0 does everything on the calling thread. As many as there are processors,
-   * but 4 at the most, unless told: each takes 30 to 45 MB at work.
+   * Threads beside the calling one, 0 to 64; 0 does everything on the calling thread. As many as
+   * there are processors, but 4 at the most, unless told: each takes 30 to 45 MB at work.
    */
   readonly workers?: number | undefined;
   /** Starts a worker. */
@@ -78,7 +80,10 @@ export class Pool {
     this.#start = start;
   }
 
-  /** Plain bytes handed in and not yet answered, those at work included: hand in more while there are few. */
+  /**
+   * Plain bytes handed in and not yet answered, those at work included: hand in more while there
+   * are few.
+   */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
@@ -89,14 +94,18 @@ export class Pool {
   }
 
   /**
-   * The stored forms of chunks, as `compress` makes them: those that do not compress are the arrays that were given.
-   * Chunks must not change before. Errors of all three: REGALIA_WORKER, REGALIA_CLOSED.
+   * The stored forms of chunks, as `compress` makes them: those that do not compress are the arrays
+   * that were given. Chunks must not change before. Errors of all three: REGALIA_WORKER,
+   * REGALIA_CLOSED.
    */
   compress(chunks: readonly Uint8Array[], level: number): Promise<Stored[]> {
     return this.#run(compressTask(level), chunks);
   }
 
-  /** The whole blocks of chunks, decompressed and verified; a chunk that is damaged is an error in its place. */
+  /**
+   * The whole blocks of chunks, decompressed and verified; a chunk that is damaged is an error in
+   * its place.
+   */
   decode(chunks: readonly StoredChunk[]): Promise<Decoded[]> {
     return this.#run(decodeTask, chunks);
   }
@@ -106,12 +115,18 @@ export class Pool {
     return this.#run(hashTask(algorithm), chunks);
   }
 
-  /** Content bytes of chunks in open segments, as `contentsTask` gives them; keep the segments open until then. */
+  /**
+   * Content bytes of chunks in open segments, as `contentsTask` gives them; keep the segments open
+   * until then.
+   */
   contents(chunks: readonly OpenChunk[]): Promise<(Uint8Array | undefined)[]> {
     return this.#run(contentsTask, chunks);
   }
 
-  /** Ends all workers. What is not answered yet is rejected as REGALIA_CLOSED, and so is what comes later. */
+  /**
+   * Ends all workers. What is not answered yet is rejected as REGALIA_CLOSED, and so is what comes
+   * later.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     const members = [...this.#members];

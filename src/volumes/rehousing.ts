@@ -1,5 +1,6 @@
 /**
- * Writes chunks that are here already to other places: appended in batches, their rows changed once they are on disk.
+ * Writes chunks that are here already to other places: appended in batches, their rows changed once
+ * they are on disk.
  *
  *     chunk, sound stored bytes, volumes to go to, copies to give up -> records -> flushed -> rows
  */

@@ -1,12 +1,14 @@
 /**
- * Changes of chunks' rows after they were landed: other copies, a group in their place, condemned, forgotten.
+ * Changes of chunks' rows after they were landed: other copies, a group in their place, condemned,
+ * forgotten.
  *
  *     meta 'retired/' | segment u48 big-endian    checksum u32 | version u8      no row may begin to name the segment
  *     meta 'gc'     checksum u32 | version u8 | epoch varint | condemned ms varint      0: nothing is condemned
  *
- * A row is changed only if it still is what the change was made from; whoever changed it meanwhile was right, too. A
- * segment is retired before it is looked up who names it, so that nobody can be missed. The epoch is raised when chunks
- * are condemned and when they are forgotten: a transaction that sees another than it began with looks at its chunks.
+ * A row is changed only if it still is what the change was made from; whoever changed it meanwhile
+ * was right, too. A segment is retired before it is looked up who names it, so that nobody can be
+ * missed. The epoch is raised when chunks are condemned and when they are forgotten: a transaction
+ * that sees another than it began with looks at its chunks.
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
 import { CHUNK_IDS } from '../blocks/chunk-home.js';
@@ -29,7 +31,10 @@ export interface RowChange {
   readonly after: ChunkRow | undefined;
 }
 
-/** Puts what is still as it was, in one transaction. Returns the changes that were made. REGALIA_CONFLICT. */
+/**
+ * Puts what is still as it was, in one transaction. Returns the changes that were made.
+ * REGALIA_CONFLICT.
+ */
 export function changeRows(
   backend: Backend,
   changes: readonly RowChange[],
@@ -64,8 +69,9 @@ export function putChunk(batch: Batch, number: number, row: ChunkRow): void {
 }
 
 /**
- * Refuses a row that begins to name a segment which is being emptied, or a volume that was removed. What it named
- * before it may go on naming: else nothing else of it could be changed. REGALIA_CONFLICT.
+ * Refuses a row that begins to name a segment which is being emptied, or a volume that was removed.
+ * What it named before it may go on naming: else nothing else of it could be changed.
+ * REGALIA_CONFLICT.
  */
 export function checkPlaces(
   batch: Reads,

@@ -1,5 +1,6 @@
 /**
- * Segments: append-only files of records, each of which can be told apart and checked without the index.
+ * Segments: append-only files of records, each of which can be told apart and checked without the
+ * index.
  *
  *     segment   header 64 | record × n
  *     header    'REGALIAS' | version u8 | reserved 7, zeros | volume id 16 | replica id 16
@@ -7,10 +8,11 @@
  *     record    magic u32 | kind u8 | codec u8 | algorithm u8 | flags u8, 0 | plain length u32 | stored length u32
  *               | reserved 8, zeros | checksum of the stored bytes u32 | digest 32 | checksum u32 | stored bytes
  *
- * All numbers are little-endian. A record's last checksum covers its header and, so that a record that was copied
- * elsewhere is not taken for one of its place, the volume's id, the segment's number and the record's offset. For a
- * chunk the digest is its block's, and plain length that of its content. For a shard (see shard-format.ts) the digest
- * is the SHA-256 of the stored bytes, and plain length is theirs.
+ * All numbers are little-endian. A record's last checksum covers its header and, so that a record
+ * that was copied elsewhere is not taken for one of its place, the volume's id, the segment's
+ * number and the record's offset. For a chunk the digest is its block's, and plain length that of
+ * its content. For a shard (see shard-format.ts) the digest is the SHA-256 of the stored bytes, and
+ * plain length is theirs.
  */
 import { type AlgorithmNumber, algorithmName } from '../blocks/address.js';
 import { ByteReader, ByteWriter, equalBytes, hex, utf8Bytes } from '../ground/bytes.js';
@@ -104,7 +106,10 @@ export interface CheckedHead extends RecordHead {
   readonly storedSum: number;
 }
 
-/** The inverse. REGALIA_FORMAT for what is none, REGALIA_CORRUPT for one that is damaged or of another place. */
+/**
+ * The inverse. REGALIA_FORMAT for what is none, REGALIA_CORRUPT for one that is damaged or of
+ * another place.
+ */
 export function decodeRecordHead(bytes: Uint8Array, ids: SegmentIds, offset: number): CheckedHead {
   const reader = new ByteReader(bytes.subarray(0, RECORD_HEADER), 'record', 0);
   if (!equalBytes(reader.bytes(4), RECORD_MAGIC)) reader.fail('a record', 'other bytes');

@@ -1,8 +1,10 @@
 /**
- * Reads records of a volume's segments where an index says they are, and finds them where there is none.
+ * Reads records of a volume's segments where an index says they are, and finds them where there is
+ * none.
  *
- * Invariants: a record is given only if its header is that of its place and its stored bytes have its checksum; no
- * length is believed before it is compared with what may be; few files are open at once.
+ * Invariants: a record is given only if its header is that of its place and its stored bytes have
+ * its checksum; no length is believed before it is compared with what may be; few files are open at
+ * once.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -103,8 +105,8 @@ export class SegmentFiles {
   }
 
   /**
-   * The records of a segment of `size` bytes, in order; a damaged head is passed over, up to the next that is sound.
-   * Stored bytes are not read. REGALIA_MISSING, REGALIA_FORMAT, REGALIA_IO.
+   * The records of a segment of `size` bytes, in order; a damaged head is passed over, up to the
+   * next that is sound. Stored bytes are not read. REGALIA_MISSING, REGALIA_FORMAT, REGALIA_IO.
    */
   *records(segment: number, size: number): Generator<ScannedRecord, void> {
     const ids = this.#ids(segment);
@@ -139,7 +141,10 @@ export class SegmentFiles {
     return undefined;
   }
 
-  /** What `act` makes of the open segment, at once; its errors of the file system are told as those of this file. */
+  /**
+   * What `act` makes of the open segment, at once; its errors of the file system are told as those
+   * of this file.
+   */
   use<T>(segment: number, act: (open: OpenSegment) => T): T {
     try {
       return act({ descriptor: this.#descriptor(segment), ids: this.#ids(segment) });

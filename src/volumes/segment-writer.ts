@@ -1,10 +1,11 @@
 /**
  * Appends records to one segment, a file that this process alone writes to.
  *
- * Invariants: writes do not overlap, and are in the order of the calls; a file begins with its header, and its folder
- * is synced before the first record counts; after a write that failed nothing more is appended (what the disk has of it
- * is a torn end, which readers pass over), while what was written before can still be brought to disk; after a flush
- * that failed none is tried again, since the system may have let go of what it could not write.
+ * Invariants: writes do not overlap, and are in the order of the calls; a file begins with its
+ * header, and its folder is synced before the first record counts; after a write that failed
+ * nothing more is appended (what the disk has of it is a torn end, which readers pass over), while
+ * what was written before can still be brought to disk; after a flush that failed none is tried
+ * again, since the system may have let go of what it could not write.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
@@ -43,7 +44,10 @@ export class SegmentWriter {
     this.#written = SEGMENT_HEADER;
   }
 
-  /** A new segment in a volume's folder. REGALIA_EXISTS, REGALIA_FULL, REGALIA_PERMISSION, REGALIA_IO. */
+  /**
+   * A new segment in a volume's folder. REGALIA_EXISTS, REGALIA_FULL, REGALIA_PERMISSION,
+   * REGALIA_IO.
+   */
   static async create(folder: string, ids: SegmentIds, nowMs: number): Promise<SegmentWriter> {
     const file = path.join(folder, segmentFile(ids.number));
     try {

@@ -1,6 +1,6 @@
 /**
- * Groups of shards: the stored bytes of some chunks, coded as k shards of data and m of parity, all of one length, each
- * a record of its own (see segment-format.ts) on a volume of its own.
+ * Groups of shards: the stored bytes of some chunks, coded as k shards of data and m of parity, all
+ * of one length, each a record of its own (see segment-format.ts) on a volume of its own.
  *
  *     data         the chunks' stored bytes, one after another | directory | zeros
  *                  cut into k shards: shard j has the bytes from j × shard length on
@@ -8,9 +8,9 @@
  *     a record's   group id 16 | data shards u8 | parity shards u8 | index u8 | 0 u8
  *     bytes        | chunks' bytes u32 | directory's bytes u32 | 0 u32 | shard
  *
- * Parity is Reed and Solomon's, see src/kernels/reed-solomon.ts. The id is the first 16 bytes of the SHA-256 of the
- * data: so any k sound shards of one id give back all, and prove it. The directory makes a group readable without its
- * row.
+ * Parity is Reed and Solomon's, see src/kernels/reed-solomon.ts. The id is the first 16 bytes of
+ * the SHA-256 of the data: so any k sound shards of one id give back all, and prove it. The
+ * directory makes a group readable without its row.
  */
 import { ADDRESS_LENGTH, isAddress } from '../blocks/address.js';
 import { ByteReader, ByteWriter, equalBytes, hex } from '../ground/bytes.js';
@@ -47,7 +47,9 @@ export function shardLength({ data, chunksLength, directoryLength }: GroupShape)
   return Math.max(1, Math.ceil((chunksLength + directoryLength) / data));
 }
 
-/** The stored bytes of all shards' records, data before parity, of chunks with their stored bytes. */
+/**
+ * The stored bytes of all shards' records, data before parity, of chunks with their stored bytes.
+ */
 export function encodeGroup(
   chunks: readonly { readonly chunk: CodedChunk; readonly stored: Uint8Array }[],
   k: number,

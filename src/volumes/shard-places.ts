@@ -1,6 +1,6 @@
 /**
- * On which volumes the shards of a group go: each on one of its own as long as there are enough, and never more on one
- * than the group can lose with it.
+ * On which volumes the shards of a group go: each on one of its own as long as there are enough,
+ * and never more on one than the group can lose with it.
  */
 import type { AlgorithmNumber } from '../blocks/address.js';
 import { assert } from '../ground/errors.js';
@@ -16,7 +16,10 @@ export interface Coding {
   readonly parity: number;
 }
 
-/** A volume for each shard that is not on one yet; undefined where there are too few. `address` spreads groups. */
+/**
+ * A volume for each shard that is not on one yet; undefined where there are too few. `address`
+ * spreads groups.
+ */
 export function volumesForShards(
   volumes: VolumeSet,
   { data, parity }: Coding,
@@ -43,7 +46,10 @@ export function volumesForShards(
   return chosen;
 }
 
-/** Appends records of shards, each to its volume, and resolves with where they are. Errors as `VolumeSet.append`. */
+/**
+ * Appends records of shards, each to its volume, and resolves with where they are. Errors as
+ * `VolumeSet.append`.
+ */
 export async function appendShards(
   volumes: VolumeSet,
   records: readonly Uint8Array[],

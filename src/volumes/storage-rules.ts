@@ -1,6 +1,7 @@
 /**
- * Storage rules: how this store keeps the contents of a stream. They are its own affair: never hashed, never sent, and
- * free to change; what was kept before stays as it is until upkeep brings it to the rule.
+ * Storage rules: how this store keeps the contents of a stream. They are its own affair: never
+ * hashed, never sent, and free to change; what was kept before stays as it is until upkeep brings
+ * it to the rule.
  *
  *     compression   'none', or a level of zstd, 1 to 19; what does not get shorter is kept as it is
  *     redundancy    none: a content on one volume | mirrored on so many | striped over all, chunk by chunk

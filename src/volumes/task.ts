@@ -3,7 +3,10 @@
  */
 import type { ErrorCode, ErrorData } from '../ground/errors.js';
 
-/** What goes to a worker and comes back: parts, one behind the other, and what is to be said of them. */
+/**
+ * What goes to a worker and comes back: parts, one behind the other, and what is to be said of
+ * them.
+ */
 export interface Parcel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly lengths: readonly number[];
@@ -24,7 +27,10 @@ export interface Task<Item, Result> {
   readonly name: TaskName;
   /** Plain bytes, by which work is split and counted. */
   size(item: Item): number;
-  /** Fewer plain bytes are done here. A hop takes 25 to 70 µs of this thread's time and adds 100 µs to the answer's. */
+  /**
+   * Fewer plain bytes are done here. A hop takes 25 to 70 µs of this thread's time and adds 100 µs
+   * to the answer's.
+   */
   readonly sentFrom: number;
   /** What a batch that is sent holds, where it is not as much as others do. */
   readonly batchBytes?: number;

@@ -1,10 +1,11 @@
 /**
  * What workers do for the calling thread: compress chunks, decode them, hash them.
  *
- * Each task stands three times: done here, on the calling thread; packed to be sent, and its answer unpacked; and done
- * there, in a worker. What is sent is one buffer of its own, into which the inputs are copied and which is given away:
- * the copy (10 µs for 64 KiB, against 100 to 400 for the work) leaves the inputs here, so that a task whose worker died
- * can be done again. Inputs must not change before the answer. An answer is one buffer too, and its parts are views.
+ * Each task stands three times: done here, on the calling thread; packed to be sent, and its answer
+ * unpacked; and done there, in a worker. What is sent is one buffer of its own, into which the
+ * inputs are copied and which is given away: the copy (10 µs for 64 KiB, against 100 to 400 for the
+ * work) leaves the inputs here, so that a task whose worker died can be done again. Inputs must not
+ * change before the answer. An answer is one buffer too, and its parts are views.
  */
 import {
   ADDRESS_LENGTH,
@@ -30,7 +31,10 @@ export const there: Readonly<Record<TaskName, (parcel: Parcel) => Parcel>> = {
   contents: contentsThere,
 };
 
-/** Stored forms of chunks' content bytes; those that do not compress are the same arrays as were given. */
+/**
+ * Stored forms of chunks' content bytes; those that do not compress are the same arrays as were
+ * given.
+ */
 export function compressTask(level: number): Task<Uint8Array, Stored> {
   return {
     name: 'compress',
@@ -48,8 +52,8 @@ export function compressTask(level: number): Task<Uint8Array, Stored> {
 }
 
 /**
- * The answer takes the place of the chunks: none is longer than its chunk, and a worker that makes no buffers of its
- * own needs a third less memory (28 MB in place of 40, of four, measured).
+ * The answer takes the place of the chunks: none is longer than its chunk, and a worker that makes
+ * no buffers of its own needs a third less memory (28 MB in place of 40, of four, measured).
  */
 function compressThere(parcel: Parcel): Parcel {
   const [level] = parcel.numbers;
@@ -73,7 +77,10 @@ export interface StoredChunk extends Readonly<{ codec: number; stored: Uint8Arra
   readonly address: Address;
 }
 
-/** A chunk's whole block, or what is wrong with this one chunk: REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_RANGE. */
+/**
+ * A chunk's whole block, or what is wrong with this one chunk: REGALIA_CORRUPT, REGALIA_FORMAT,
+ * REGALIA_RANGE.
+ */
 export type Decoded = Uint8Array | RegaliaError;
 
 /** Blocks of chunks, decompressed and compared with their addresses. */

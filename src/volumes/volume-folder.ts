@@ -5,8 +5,8 @@
  *                   | checksum u32
  *     seg-NNNNNNNNNN
  *
- * The sequence is raised by the replica that writes there, before it writes, here and in its registry: a folder that
- * has less than the registry is an old copy of the volume.
+ * The sequence is raised by the replica that writes there, before it writes, here and in its
+ * registry: a folder that has less than the registry is an old copy of the volume.
  */
 import fs from 'node:fs';
 import { mkdir, open, readdir, rename, stat, statfs } from 'node:fs/promises';
@@ -122,7 +122,10 @@ export async function syncFolder(folder: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
-/** Who the volume in a folder is; undefined where there is none. Errors as `decodeVolume`, and REGALIA_PERMISSION. */
+/**
+ * Who the volume in a folder is; undefined where there is none. Errors as `decodeVolume`, and
+ * REGALIA_PERMISSION.
+ */
 export function readVolume(folder: string): VolumeIdentity | undefined {
   const file = path.join(folder, VOLUME_FILE);
   try {

@@ -1,9 +1,10 @@
 /**
  * The volumes of an open store: which are here, what is read from them, and what is appended.
  *
- * Invariants: a volume that is not here is told as such, and looked for again when it is asked for; one whose folder is
- * an old copy, or belongs to others, is never written to; what was appended counts once `sync` has brought it to disk;
- * segments are this process's own, so that processes never wait for each other.
+ * Invariants: a volume that is not here is told as such, and looked for again when it is asked for;
+ * one whose folder is an old copy, or belongs to others, is never written to; what was appended
+ * counts once `sync` has brought it to disk; segments are this process's own, so that processes
+ * never wait for each other.
  */
 import type { Address } from '../blocks/address.js';
 import type { ChunkCare } from '../blocks/chunk-home.js';
@@ -33,8 +34,8 @@ export interface VolumeHost {
   /** Whether a segment is being emptied: then nothing more goes there. */
   isRetired(segment: number): boolean;
   /**
-   * Raises a volume's sequence in its folder and the registry, before this process first writes to it. REGALIA_VOLUME
-   * where the folder is not there by now, or is an old copy.
+   * Raises a volume's sequence in its folder and the registry, before this process first writes to
+   * it. REGALIA_VOLUME where the folder is not there by now, or is an old copy.
    */
   raise(entry: VolumeEntry): Promise<void>;
 }
@@ -62,7 +63,10 @@ export class VolumeSet {
   readonly #left: Promise<SegmentWriter>[] = [];
   /** Segments that were begun here. */
   readonly #begun = new Set<number>();
-  /** Segments that could not be brought to disk, and why: for whoever appended there and has not asked yet. */
+  /**
+   * Segments that could not be brought to disk, and why: for whoever appended there and has not
+   * asked yet.
+   */
   readonly #unflushed = new Map<number, unknown>();
   /** Volumes that were told to be away, and have not been here since. */
   readonly #toldAway = new Set<number>();
@@ -196,7 +200,10 @@ export class VolumeSet {
     return this.#files(volume).readRun(places);
   }
 
-  /** A range of a record from its first byte on, as it is: check what you read. Errors as `readSync`. */
+  /**
+   * A range of a record from its first byte on, as it is: check what you read. Errors as
+   * `readSync`.
+   */
   readRangeSync({ volume, segment, offset }: Place, from: number, length: number): Uint8Array {
     return this.#files(volume).readRangeSync(segment, offset + from, length);
   }
@@ -230,7 +237,10 @@ export class VolumeSet {
 
   // Writing.
 
-  /** Looks what others have changed, and whether volumes that were missing are here: before new chunks are placed. */
+  /**
+   * Looks what others have changed, and whether volumes that were missing are here: before new
+   * chunks are placed.
+   */
   lookAgain(): void {
     const entries = this.#host.entries();
     const isNews = (entry: VolumeEntry): boolean => {
@@ -266,7 +276,10 @@ export class VolumeSet {
     });
   }
 
-  /** Appends records to a volume, and resolves with where they are. REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME. */
+  /**
+   * Appends records to a volume, and resolves with where they are. REGALIA_FULL, REGALIA_IO,
+   * REGALIA_VOLUME.
+   */
   async append(number: number, records: readonly SegmentRecord[]): Promise<Place[]> {
     const volume = this.#volumes.get(number);
     if (volume === undefined) throw this.#noneAble();
@@ -306,7 +319,10 @@ export class VolumeSet {
     }
   }
 
-  /** A new segment. After a power cut numbers may be given out again that there are files of: these are passed over. */
+  /**
+   * A new segment. After a power cut numbers may be given out again that there are files of: these
+   * are passed over.
+   */
   async #create({ path, entry }: Volume): Promise<SegmentWriter> {
     for (;;) {
       const number = await this.#host.nextSegment();
@@ -321,7 +337,9 @@ export class VolumeSet {
     }
   }
 
-  /** Begins a new segment with the next record on each volume, so that upkeep may have those before. */
+  /**
+   * Begins a new segment with the next record on each volume, so that upkeep may have those before.
+   */
   async roll(): Promise<void> {
     for (const volume of this.#volumes.values()) {
       const writer = await volume.writer;
@@ -360,7 +378,9 @@ export class VolumeSet {
     if ((await volume.writer) === writer) volume.writer = undefined;
   }
 
-  /** Brings all that was appended to disk, and sees that these copies are. REGALIA_IO, REGALIA_FULL. */
+  /**
+   * Brings all that was appended to disk, and sees that these copies are. REGALIA_IO, REGALIA_FULL.
+   */
   async sync(copies: readonly Place[] = []): Promise<void> {
     const dirty = [...this.#dirty];
     const synced = await Promise.allSettled(dirty.map((writer) => writer.sync()));

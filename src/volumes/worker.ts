@@ -1,7 +1,9 @@
 /**
- * The thread of a worker: takes tasks from the pool that started it, one after the other, and answers each.
+ * The thread of a worker: takes tasks from the pool that started it, one after the other, and
+ * answers each.
  *
- * What fails is answered too, with no more than its text: the pool does it again itself, and so finds out.
+ * What fails is answered too, with no more than its text: the pool does it again itself, and so
+ * finds out.
  */
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../ground/errors.js';

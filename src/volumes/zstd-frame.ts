@@ -1,14 +1,15 @@
 /**
- * What a zstd frame (RFC 8878, section 3.1.1) says of itself, checked before a decompressor sees it.
+ * What a zstd frame (RFC 8878, section 3.1.1) says of itself, checked before a decompressor sees
+ * it.
  *
  *     frame    magic u32 = 0xFD2FB528 | descriptor u8 | ? window u8 | content size u8, u16, u32 or u64 | block … |
  *              ? checksum u32
  *     block    u24: last × 1 + type × 2 + size × 8 | size bytes; of type 1 (run) one byte, repeated size times
  *
- * Refused is what RFC 8878 allows and we never write: frames without a content size or with another than was asked for,
- * with a dictionary, with a window above 8 MiB (what every decoder must support), several frames, skippable frames, and
- * bytes behind the end. So each decompressor, of whatever release, is asked for one frame of a known length, and all
- * accept the same.
+ * Refused is what RFC 8878 allows and we never write: frames without a content size or with another
+ * than was asked for, with a dictionary, with a window above 8 MiB (what every decoder must
+ * support), several frames, skippable frames, and bytes behind the end. So each decompressor, of
+ * whatever release, is asked for one frame of a known length, and all accept the same.
  */
 import { ByteReader } from '../ground/bytes.js';
 
@@ -24,8 +25,8 @@ interface Header {
 }
 
 /**
- * Checks that `frame` is one whole frame that declares `plainLength` bytes of content. REGALIA_FORMAT. Whether the
- * blocks are well-formed within is for the decompressor to say.
+ * Checks that `frame` is one whole frame that declares `plainLength` bytes of content.
+ * REGALIA_FORMAT. Whether the blocks are well-formed within is for the decompressor to say.
  */
 export function checkFrame(frame: Uint8Array, plainLength: number): void {
   const reader = new ByteReader(frame, 'zstd frame');

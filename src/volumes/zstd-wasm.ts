@@ -1,11 +1,13 @@
 /**
- * zstd as WebAssembly, for runtimes without it and for short chunks: Zstandard 1.5 as @bokuweb/zstd-wasm ships it.
+ * zstd as WebAssembly, for runtimes without it and for short chunks: Zstandard 1.5 as
+ * @bokuweb/zstd-wasm ships it.
  *
- * Loaded at first use (3 ms), and synchronously, so that a read in the middle of synchronous code can be decompressed:
- * through Emscripten's hook for how to instantiate, and the file that the package's entry loads, since the entry itself
- * can only be awaited and makes a context anew for each call. That file is no promise of the package, so its version is
- * pinned. One context each way and one buffer each way live as long as the thread: against the entry, 16 KiB go 1.3
- * times faster in, 64 KiB of text 1.5 times faster out (measured).
+ * Loaded at first use (3 ms), and synchronously, so that a read in the middle of synchronous code
+ * can be decompressed: through Emscripten's hook for how to instantiate, and the file that the
+ * package's entry loads, since the entry itself can only be awaited and makes a context anew for
+ * each call. That file is no promise of the package, so its version is pinned. One context each way
+ * and one buffer each way live as long as the thread: against the entry, 16 KiB go 1.3 times faster
+ * in, 64 KiB of text 1.5 times faster out (measured).
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -70,7 +72,9 @@ export class ZstdWasm {
     assert(!all.includes(0), 'there is memory for zstd');
   }
 
-  /** One frame of a declared content size, or undefined where it would take more than `most` bytes. */
+  /**
+   * One frame of a declared content size, or undefined where it would take more than `most` bytes.
+   */
   compress(plain: Uint8Array, level: number, most: number): Uint8Array | undefined {
     assert(plain.length <= this.#bufferLength, 'plain bytes fit the buffer');
     const { HEAPU8 } = this.#module;
@@ -107,7 +111,8 @@ function loadModule(): ZstdModule {
   const folder = dirname(require.resolve('@bokuweb/zstd-wasm'));
   const file = join(folder, 'zstd.js');
   const { Module: module } = require(file) as { Module: ZstdModule };
-  // The file can be started once only. Whoever loads it next, here or elsewhere, gets one of their own.
+  // The file can be started once only. Whoever loads it next, here or elsewhere, gets one of their
+  // own.
   delete require.cache[file];
   const program = new WebAssembly.Module(readFileSync(join(folder, 'zstd.wasm')));
   module.instantiateWasm = (imports, receive) => {

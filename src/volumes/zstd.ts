@@ -1,10 +1,12 @@
 /**
- * zstd, one frame at a time: by the runtime where it has zstd (Node 22.15 and later) and the chunk is long enough, else
- * by WebAssembly. Both write frames that both read, so a store goes from one runtime to another.
+ * zstd, one frame at a time: by the runtime where it has zstd (Node 22.15 and later) and the chunk
+ * is long enough, else by WebAssembly. Both write frames that both read, so a store goes from one
+ * runtime to another.
  *
- * The runtime makes a context for each call, WebAssembly keeps one: below 16 KiB it is faster even where the other is
- * there (512 B: 10 to 29 µs in and 2 to 12 µs out against 19 to 44 and 12 to 25; 64 KiB of programs at level 3: 375 µs
- * in, 112 µs out against 242 and 87; Node 24). Nothing is loaded before the first call.
+ * The runtime makes a context for each call, WebAssembly keeps one: below 16 KiB it is faster even
+ * where the other is there (512 B: 10 to 29 µs in and 2 to 12 µs out against 19 to 44 and 12 to 25;
+ * 64 KiB of programs at level 3: 375 µs in, 112 µs out against 242 and 87; Node 24). Nothing is
+ * loaded before the first call.
  */
 import zlib from 'node:zlib';
 import { isTrap, ZstdWasm } from './zstd-wasm.js';
@@ -38,7 +40,10 @@ function wasm(): ZstdWasm {
   return loaded;
 }
 
-/** One frame of at most `most` bytes, or undefined where that is too little. At most PLAIN_MAX bytes. */
+/**
+ * One frame of at most `most` bytes, or undefined where that is too little. At most PLAIN_MAX
+ * bytes.
+ */
 export function compressFrame(
   plain: Uint8Array,
   level: number,
@@ -55,8 +60,8 @@ export function compressFrame(
 }
 
 /**
- * Fills `out[at..]` from a checked frame; false where its content is shorter, longer or malformed. Neither allocates
- * more than the content's length and a constant.
+ * Fills `out[at..]` from a checked frame; false where its content is shorter, longer or malformed.
+ * Neither allocates more than the content's length and a constant.
  */
 export function decompressFrame(
   frame: Uint8Array,

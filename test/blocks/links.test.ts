@@ -1,4 +1,7 @@
-/** Links are not hashed: one that leads nowhere, or elsewhere, is noticed by the address and mended by the index. */
+/**
+ * Links are not hashed: one that leads nowhere, or elsewhere, is noticed by the address and mended
+ * by the index.
+ */
 import t from 'tap';
 import { addressOf, BLOCK_VERSION, BlockKind, SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';

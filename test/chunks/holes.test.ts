@@ -1,5 +1,6 @@
 /**
- * Holes: found by content, at the same places for any way that bytes come; cheap to write and to read, however long.
+ * Holes: found by content, at the same places for any way that bytes come; cheap to write and to
+ * read, however long.
  */
 import fc from 'fast-check';
 import t from 'tap';

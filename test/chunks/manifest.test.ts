@@ -1,6 +1,6 @@
 /**
- * Manifests from anybody: what does not follow the format is refused, what contradicts itself is found on reading, and
- * nothing takes memory or time that its bytes do not pay for.
+ * Manifests from anybody: what does not follow the format is refused, what contradicts itself is
+ * found on reading, and nothing takes memory or time that its bytes do not pay for.
  */
 import fc from 'fast-check';
 import t from 'tap';

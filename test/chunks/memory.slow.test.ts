@@ -1,6 +1,6 @@
 /**
- * Memory: a content of 256 MiB is written and read back through LMDB in a small part of its size, also where whoever
- * consumes it is slow.
+ * Memory: a content of 256 MiB is written and read back through LMDB in a small part of its size,
+ * also where whoever consumes it is slow.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -18,7 +18,10 @@ import { noise } from './setup.js';
 
 const LENGTH = 256 * 1_048_576;
 const PART = 300_007;
-/** Measured: 35 MiB for a content of 64 MiB, 38 for 512; most of it is what is staged between two spills. */
+/**
+ * Measured: 35 MiB for a content of 64 MiB, 38 for 512; most of it is what is staged between two
+ * spills.
+ */
 const ALLOWED = 64 * 1_048_576;
 /** Samples between collections of garbage, which alone make a sample exact. */
 const SAMPLES = 40;

@@ -1,5 +1,6 @@
 /**
- * Read-ahead: order, how far ahead is fetched, failures in their place, and consumers that leave early.
+ * Read-ahead: order, how far ahead is fetched, failures in their place, and consumers that leave
+ * early.
  */
 import t from 'tap';
 import { type Ahead, readAhead } from '../../src/chunks/read-ahead.js';

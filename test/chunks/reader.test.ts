@@ -1,6 +1,6 @@
 /**
- * Reading contents: ranges against plain bytes, streams that read no more than they are asked for, and what a range
- * costs.
+ * Reading contents: ranges against plain bytes, streams that read no more than they are asked for,
+ * and what a range costs.
  */
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,6 +1,6 @@
 /**
- * Rewriting: after every edit the content has the address that writing the whole anew gives, reads as a plain array of
- * bytes does, and has cost no more than the edit.
+ * Rewriting: after every edit the content has the address that writing the whole anew gives, reads
+ * as a plain array of bytes does, and has cost no more than the edit.
  */
 import fc from 'fast-check';
 import t from 'tap';

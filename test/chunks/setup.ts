@@ -1,5 +1,6 @@
 /**
- * What the tests of contents share: a store in memory, seeded bytes, and a count of the blocks that are read.
+ * What the tests of contents share: a store in memory, seeded bytes, and a count of the blocks that
+ * are read.
  */
 import { type AlgorithmNumber, SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
@@ -36,7 +37,10 @@ export class Store {
   }
 }
 
-/** Block reads, counted; each spoils what the one before it returned, as an engine may, and returns a Buffer. */
+/**
+ * Block reads, counted; each spoils what the one before it returned, as an engine may, and returns
+ * a Buffer.
+ */
 export class CountedReads implements ContentReads {
   readonly #blocks: Blocks;
   #last = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 /**
- * Writing contents: equal bytes have equal addresses however they come, nothing is stored twice, and what is read is
- * what was written.
+ * Writing contents: equal bytes have equal addresses however they come, nothing is stored twice,
+ * and what is read is what was written.
  */
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,4 +1,7 @@
-/** The command's frame: arguments, help, forms of output, errors, exit codes, signals and broken pipes. */
+/**
+ * The command's frame: arguments, help, forms of output, errors, exit codes, signals and broken
+ * pipes.
+ */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -168,7 +171,8 @@ t.test('an output that fails otherwise is a failure', async (t) => {
   t.same({ exit, err }, { exit: 3, err: 'regalia: ENOSPC: ENOSPC: full\n' });
 });
 
-// The test runner hooks itself into every child process, and would catch signals before the command does.
+// The test runner hooks itself into every child process, and would catch signals before the command
+// does.
 const BARE = ['-u', 'NODE_OPTIONS', process.execPath];
 const FAKE = fileURLToPath(new URL('./fake.js', import.meta.url));
 

@@ -1,4 +1,7 @@
-/** The verbs of contents: parts of streams, volumes, rules, repair, collection; each with what it refuses, too. */
+/**
+ * The verbs of contents: parts of streams, volumes, rules, repair, collection; each with what it
+ * refuses, too.
+ */
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -33,7 +33,10 @@ function picture(path: Buffer, at = ''): string[] {
   return [facts.join(' '), ...inner];
 }
 
-/** Files of many sizes and modes, links, empty directories, names of any bytes, times of whole microseconds. */
+/**
+ * Files of many sizes and modes, links, empty directories, names of any bytes, times of whole
+ * microseconds.
+ */
 function oddTree(tree: string): void {
   let seed = 1;
   const random = (below: number) => {
@@ -112,7 +115,10 @@ t.test('a store within the directory is not imported into itself', async (t) => 
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
-/** Runs the command as a process, without the test runner's hooks, and interrupts it once `ready` says so. */
+/**
+ * Runs the command as a process, without the test runner's hooks, and interrupts it once `ready`
+ * says so.
+ */
 async function interrupted(args: string[], ready: (out: string) => boolean) {
   const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, MAIN, ...args]);
   let out = '';

@@ -1,4 +1,7 @@
-/** Differences of event trees: applied to their base they give the next, whatever the bytes come from. */
+/**
+ * Differences of event trees: applied to their base they give the next, whatever the bytes come
+ * from.
+ */
 import fc from 'fast-check';
 import t from 'tap';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';

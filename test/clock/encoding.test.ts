@@ -150,7 +150,10 @@ t.test('a tree of more than 65,536 nodes is not encoded', async (t) => {
   t.throws(() => encodeEvent(event), { code: 'REGALIA_STAMP' });
 });
 
-/** Says what `encodeEvent` would, without its limits, of a full tree of so many levels below these halves. */
+/**
+ * Says what `encodeEvent` would, without its limits, of a full tree of so many levels below these
+ * halves.
+ */
 function writeFullHalves(coder: ArithmeticEncoder, levels: number, depth = 1): void {
   const kind = levels > 1 ? 1 : 0;
   const context = EVENT_NODE + Math.min(depth, DEPTHS - 1) * 3;

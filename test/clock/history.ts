@@ -1,6 +1,6 @@
 /**
- * The obvious model of causality: each stamp carries the set of events that it knows of, by number. Steps
- * are drawn from a finite list, so fast-check can shrink a failing history.
+ * The obvious model of causality: each stamp carries the set of events that it knows of, by number.
+ * Steps are drawn from a finite list, so fast-check can shrink a failing history.
  */
 import fc from 'fast-check';
 import { event, fork, join, peek, type Stamp, seed } from '../../src/clock/stamp.js';

@@ -1,7 +1,7 @@
 /**
- * Reads the paper's notation, so that tests can quote it: `(1, (0, 1))`, `(1, 2, (0, 1, 0))`. Trees are
- * normalized while they are read, as the paper's norm does. The inverse of `formatId` and `formatEvent`
- * on normal forms.
+ * Reads the paper's notation, so that tests can quote it: `(1, (0, 1))`, `(1, 2, (0, 1, 0))`. Trees
+ * are normalized while they are read, as the paper's norm does. The inverse of `formatId` and
+ * `formatEvent` on normal forms.
  */
 import { type Event, eventNode } from '../../src/clock/event.js';
 import { type Id, idNode } from '../../src/clock/id.js';

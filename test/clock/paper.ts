@@ -1,6 +1,7 @@
 /**
- * The paper's definitions, letter by letter (Almeida, Baquero, Fonte: Interval Tree Clocks, 2008, section
- * 5): the slow twin of src/clock. Trees are tuples; every step lifts, sinks and normalizes whole trees.
+ * The paper's definitions, letter by letter (Almeida, Baquero, Fonte: Interval Tree Clocks, 2008,
+ * section 5): the slow twin of src/clock. Trees are tuples; every step lifts, sinks and normalizes
+ * whole trees.
  */
 import type { Event } from '../../src/clock/event.js';
 import type { Id } from '../../src/clock/id.js';

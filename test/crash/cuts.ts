@@ -1,5 +1,6 @@
 /**
- * Crash states of a recorded run, opened and judged: every acknowledged commit must be there, and nothing by halves.
+ * Crash states of a recorded run, opened and judged: every acknowledged commit must be there, and
+ * nothing by halves.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -11,7 +12,10 @@ import { type Happening, happeningsOf, TRACED } from './trace.js';
 export interface Recorded {
   /** The store after the run: files that are not cut are taken from it. */
   readonly from: string;
-  /** The files that the run wrote to, by their paths within the store: what they held, and what was done to them. */
+  /**
+   * The files that the run wrote to, by their paths within the store: what they held, and what was
+   * done to them.
+   */
   readonly files: ReadonlyMap<string, Written>;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Flipped bits never become wrong data. First the harness is shown to notice data that is not what was planned.
+ * Flipped bits never become wrong data. First the harness is shown to notice data that is not what
+ * was planned.
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';

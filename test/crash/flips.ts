@@ -1,7 +1,7 @@
 /**
- * Single bits flipped anywhere in a store's files, which are then opened and read whole by another process: the right
- * answer, a fault with a code, or the death of that process. Never wrong data, and never an older state as if it were
- * the newest.
+ * Single bits flipped anywhere in a store's files, which are then opened and read whole by another
+ * process: the right answer, a fault with a code, or the death of that process. Never wrong data,
+ * and never an older state as if it were the newest.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -47,7 +47,10 @@ function choose(dice: Dice, sizes: ReadonlyMap<string, number>): Flip {
   return { file, bit: dice.below(size * 8) };
 }
 
-/** Flips so many bits, one at a time, in copies of a store in which `expected` commits of the plan are. */
+/**
+ * Flips so many bits, one at a time, in copies of a store in which `expected` commits of the plan
+ * are.
+ */
 export async function flipBits(
   from: string,
   folder: string,

@@ -1,8 +1,9 @@
 /**
- * What the writing process does, and what must be found afterwards: a list of commits that follows from a seed alone,
- * so that writer, reader and model agree without a word.
+ * What the writing process does, and what must be found afterwards: a list of commits that follows
+ * from a seed alone, so that writer, reader and model agree without a word.
  *
- * A commit puts small streams, now and then contents of two chunks, removes, moves, and edits a nested bucket.
+ * A commit puts small streams, now and then contents of two chunks, removes, moves, and edits a
+ * nested bucket.
  */
 import type { Regalia, Transaction } from '../../src/index.js';
 import { Dice } from '../model/dice.js';

@@ -1,4 +1,7 @@
-/** Power cuts by the ten thousand: longer runs, each judged in many more of the states that it may leave. */
+/**
+ * Power cuts by the ten thousand: longer runs, each judged in many more of the states that it may
+ * leave.
+ */
 import path from 'node:path';
 import t from 'tap';
 import { Dice } from '../model/dice.js';

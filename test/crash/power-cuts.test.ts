@@ -1,6 +1,7 @@
 /**
- * Power cuts: the calls of a writing process are recorded, and the files that a cut may leave are rebuilt, opened, read
- * and written to. First the harness is shown to notice flushes that were skipped.
+ * Power cuts: the calls of a writing process are recorded, and the files that a cut may leave are
+ * rebuilt, opened, read and written to. First the harness is shown to notice flushes that were
+ * skipped.
  */
 import path from 'node:path';
 import t from 'tap';

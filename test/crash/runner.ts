@@ -1,5 +1,6 @@
 /**
- * Running the children: the writer under strace, the reader over many folders, begun again where it died of one.
+ * Running the children: the writer under strace, the reader over many folders, begun again where it
+ * died of one.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

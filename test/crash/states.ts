@@ -1,8 +1,9 @@
 /**
  * The files that a power cut may leave: what was durable, and of the rest any part, page by page.
  *
- * A page that was written several times since it was last durable may hold any of its versions. What is not durable may
- * have reached the medium or not, in any order: that is how file systems and disks behave that keep their promises.
+ * A page that was written several times since it was last durable may hold any of its versions.
+ * What is not durable may have reached the medium or not, in any order: that is how file systems
+ * and disks behave that keep their promises.
  */
 import type { Dice } from '../model/dice.js';
 import type { Happening, Write } from './trace.js';
@@ -61,7 +62,10 @@ class Medium {
   }
 }
 
-/** One state of the file, had the power gone at `moment`. `flushes: false` is a planted bug: no flush counts. */
+/**
+ * One state of the file, had the power gone at `moment`. `flushes: false` is a planted bug: no
+ * flush counts.
+ */
 export function cutAt(
   base: Uint8Array,
   happenings: readonly Happening[],

@@ -1,6 +1,7 @@
 /**
- * A writing process whose system calls fail, or that is killed at one: what it acknowledged is there when the store is
- * opened again, nothing is there by halves, and the store can be written to. First the harness is shown to notice bugs.
+ * A writing process whose system calls fail, or that is killed at one: what it acknowledged is
+ * there when the store is opened again, nothing is there by halves, and the store can be written
+ * to. First the harness is shown to notice bugs.
  */
 import t from 'tap';
 import { Dice } from '../model/dice.js';

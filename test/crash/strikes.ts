@@ -1,6 +1,6 @@
 /**
- * Faults at the Nth system call of a writing process: the call fails, or the process is killed at it. Afterwards the
- * store is opened, read whole and written to.
+ * Faults at the Nth system call of a writing process: the call fails, or the process is killed at
+ * it. Afterwards the store is opened, read whole and written to.
  */
 import { rmSync } from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * What a process did to one file, from the text that `strace -f -xx` wrote: writes, flushes and acknowledgements, in
- * the order in which the calls ended, each with the moment at which it began.
+ * What a process did to one file, from the text that `strace -f -xx` wrote: writes, flushes and
+ * acknowledgements, in the order in which the calls ended, each with the moment at which it began.
  *
  *     write   what the file held when the call ended; of a file opened with O_DSYNC it is durable then
  *     flush   what ended before a flush began is durable when the flush has ended

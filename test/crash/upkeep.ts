@@ -1,7 +1,7 @@
 /**
- * Upkeep that is killed: processes that write contents and look after them are killed at random moments, again and
- * again. Afterwards every commit that was acknowledged is there, every content of every commit reads as it was written,
- * and verification has nothing to tell.
+ * Upkeep that is killed: processes that write contents and look after them are killed at random
+ * moments, again and again. Afterwards every commit that was acknowledged is there, every content
+ * of every commit reads as it was written, and verification has nothing to tell.
  */
 import { spawn } from 'node:child_process';
 import path from 'node:path';

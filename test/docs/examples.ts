@@ -1,10 +1,12 @@
 /**
- * The examples of a document, as programs: the blocks fenced as `ts` and `js` beneath one heading are one module, run
- * in an empty folder. What a `console.log` prints is what the comment behind it says.
+ * The examples of a document, as programs: the blocks fenced as `ts` and `js` beneath one heading
+ * are one module, run in an empty folder. What a `console.log` prints is what the comment behind it
+ * says.
  *
  *     console.log(store.stats().entries); // 3
  *
- * Blocks fenced with a further word (`ts fragment`) are not run. `regalia` is the package itself, as built.
+ * Blocks fenced with a further word (`ts fragment`) are not run. `regalia` is the package itself,
+ * as built.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * What every engine behind the backend contract must do. `memory.test.ts` and `lmdb.test.ts` run it; an engine of
- * your own can, too. Ranges and writes face a plain sorted array.
+ * What every engine behind the backend contract must do. `memory.test.ts` and `lmdb.test.ts` run
+ * it; an engine of your own can, too. Ranges and writes face a plain sorted array.
  */
 import type t from 'tap';
 import type { Backend, Batch, Durability } from '../../src/engine/engine.js';

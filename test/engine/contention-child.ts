@@ -1,9 +1,9 @@
 /**
- * One of several processes that write to one data file: `FOLDER SEED MS ROLE`. Rows have numbers that only grow, each
- * taken within the write that puts it, and bytes that tell their number; old ones are deleted, so that pages are used
- * again. A `writer` reads on while it writes, complains of the first row that is not as it was written, and of a write
- * of its own that it does not see. An `opener` opens the file and closes it. Both go on until their time is over or
- * they are killed.
+ * One of several processes that write to one data file: `FOLDER SEED MS ROLE`. Rows have numbers
+ * that only grow, each taken within the write that puts it, and bytes that tell their number; old
+ * ones are deleted, so that pages are used again. A `writer` reads on while it writes, complains of
+ * the first row that is not as it was written, and of a write of its own that it does not see. An
+ * `opener` opens the file and closes it. Both go on until their time is over or they are killed.
  */
 import { writeSync } from 'node:fs';
 import type { Batch, Durability } from '../../src/engine/engine.js';
@@ -44,7 +44,10 @@ function nextOf(reads: Pick<Batch, 'get'>): number {
   return row === undefined ? 1 : Buffer.from(row).readUInt32LE(0);
 }
 
-/** A read that begins in the very microsecond of another's opening may see the state before: once, not twice. */
+/**
+ * A read that begins in the very microsecond of another's opening may see the state before: once,
+ * not twice.
+ */
 function seen(): number {
   backend.refresh();
   return nextOf(backend);

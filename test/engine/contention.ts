@@ -1,6 +1,6 @@
 /**
- * Processes that write to one data file all at once, round after round, while another opens and closes it: see
- * contention-child.ts.
+ * Processes that write to one data file all at once, round after round, while another opens and
+ * closes it: see contention-child.ts.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -13,7 +13,10 @@ const CHILD = fileURLToPath(new URL('./contention-child.js', import.meta.url));
 const MEMORY = '/dev/shm';
 const ROUNDS = 12;
 
-/** Runs so many writers until the time is over, half of the rounds to be killed. Returns the first complaint. */
+/**
+ * Runs so many writers until the time is over, half of the rounds to be killed. Returns the first
+ * complaint.
+ */
 export async function contend(
   folder: string,
   writers: number,

@@ -1,5 +1,6 @@
 /**
- * What the tests of LMDB do in a process of its own: one verb, a folder, and arguments. It prints lines of JSON.
+ * What the tests of LMDB do in a process of its own: one verb, a folder, and arguments. It prints
+ * lines of JSON.
  */
 import { spawn } from 'node:child_process';
 import { openLmdb } from '../../src/engine/lmdb.js';

@@ -1,6 +1,7 @@
 /**
- * LMDB on a medium that fails: a full disk is an error and not the end; an input or output error poisons the handle,
- * and what was acknowledged is there when the file is opened again; a commit that never ends is given up in time.
+ * LMDB on a medium that fails: a full disk is an error and not the end; an input or output error
+ * poisons the handle, and what was acknowledged is there when the file is opened again; a commit
+ * that never ends is given up in time.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -142,7 +143,9 @@ t.test(
   },
 );
 
-/** How often, before each line of output, the file was flushed, and its meta page written through. */
+/**
+ * How often, before each line of output, the file was flushed, and its meta page written through.
+ */
 function flushesBefore(trace: string): [number[], number[]] {
   const through = /O_DSYNC.* = (\d+)$/m.exec(trace)?.[1] ?? 'none';
   const parts = trace.split(/^.* write\(1, "\d.*$/m);

@@ -1,7 +1,8 @@
 /**
- * Files that cannot be trusted. Each is opened, read and written in a child, since LMDB maps what it is given: every
- * one must end in the right answer or a coded error. A flip may also strike rows, which carry no checksum here: those
- * flips may change contents, which our readers verify, but must not kill what a header check can see.
+ * Files that cannot be trusted. Each is opened, read and written in a child, since LMDB maps what
+ * it is given: every one must end in the right answer or a coded error. A flip may also strike
+ * rows, which carry no checksum here: those flips may change contents, which our readers verify,
+ * but must not kill what a header check can see.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import {
@@ -172,7 +173,8 @@ t.test('a flipped bit in a header never kills', async (t) => {
     const kind =
       outcome.died !== undefined ? 'died' : (outcome.code ?? (right ? 'right' : 'wrong'));
     kinds[kind] = (kinds[kind] ?? 0) + 1;
-    // A newest meta page with the number of the one that it replaced looks like one that a power cut took.
+    // A newest meta page with the number of the one that it replaced looks like one that a power
+    // cut took.
     const replaced = (points[i] as [number, number]).join() === '4248,1';
     if (kind === 'wrong' && replaced) return;
     if (kind === 'died' || kind === 'wrong') bad.push(`${points[i]}: ${JSON.stringify(outcome)}`);

@@ -1,5 +1,6 @@
 /**
- * LMDB among processes: others' commits are seen, killed writers leave whole states, and nobody is kept from exiting.
+ * LMDB among processes: others' commits are seen, killed writers leave whole states, and nobody is
+ * kept from exiting.
  */
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, openSync, readSync, symlinkSync, writeSync } from 'node:fs';

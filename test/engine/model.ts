@@ -1,6 +1,6 @@
 /**
- * The part of the conformance suite that faces a plain sorted array: ranges, and sequences of writes whose bodies read
- * what they have put. Keys are drawn from few bytes, so that they meet.
+ * The part of the conformance suite that faces a plain sorted array: ranges, and sequences of
+ * writes whose bodies read what they have put. Keys are drawn from few bytes, so that they meet.
  */
 import fc from 'fast-check';
 import type t from 'tap';

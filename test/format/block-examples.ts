@@ -1,6 +1,6 @@
 /**
- * One small example of every kind of block, and of the codings within: the bytes that the code makes, and what it reads
- * in them. FORMAT.md shows the same bytes under the same names.
+ * One small example of every kind of block, and of the codings within: the bytes that the code
+ * makes, and what it reads in them. FORMAT.md shows the same bytes under the same names.
  */
 import {
   type Address,

@@ -1,6 +1,6 @@
 /**
- * FORMAT.md and the code say the same: each example there is what the code makes, and the code reads in it what was
- * put in.
+ * FORMAT.md and the code say the same: each example there is what the code makes, and the code
+ * reads in it what was put in.
  */
 import { readFileSync } from 'node:fs';
 import t from 'tap';

@@ -1,7 +1,8 @@
 /**
- * The store that fixtures hold: small, of every kind of block but heads deeper than one level, and the same in every
- * address wherever it is made, since clock and randomness are played. A fixture is its files, by gzip; a new format
- * version adds one, made by `makeGolden`, and never touches those that are there.
+ * The store that fixtures hold: small, of every kind of block but heads deeper than one level, and
+ * the same in every address wherever it is made, since clock and randomness are played. A fixture
+ * is its files, by gzip; a new format version adds one, made by `makeGolden`, and never touches
+ * those that are there.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * Stores that older releases wrote are still opened, and the same contents still have the same addresses.
+ * Stores that older releases wrote are still opened, and the same contents still have the same
+ * addresses.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

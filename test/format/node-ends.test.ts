@@ -1,5 +1,6 @@
 /**
- * Where nodes end, as FORMAT.md tells it, spelled out once more in the plainest way: the tree's own nodes end there.
+ * Where nodes end, as FORMAT.md tells it, spelled out once more in the plainest way: the tree's own
+ * nodes end there.
  */
 import t, { type Test } from 'tap';
 import { nameText } from '../../src/ground/bytes.js';
@@ -83,7 +84,9 @@ function toldLevels(leaves: readonly Item[]): string[][] {
   }
 }
 
-/** What the tree has, and the entries of its leaves: all have one stream, whose name is one byte. */
+/**
+ * What the tree has, and the entries of its leaves: all have one stream, whose name is one byte.
+ */
 function foundIn(laboratory: Laboratory, top: Node): { levels: string[][]; leaves: Item[] } {
   const levels: string[][] = Array.from({ length: top.level + 1 }, () => []);
   const leaves: Item[] = [];

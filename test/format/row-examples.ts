@@ -1,5 +1,6 @@
 /**
- * One small example of everything that is stored around blocks: extents and rows. As block-examples.ts.
+ * One small example of everything that is stored around blocks: extents and rows. As
+ * block-examples.ts.
  */
 import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
 import { applyPatch, BodyWriter, readStored } from '../../src/blocks/body.js';

@@ -1,5 +1,6 @@
 /**
- * One small example of everything that is stored on volumes, and of the rows that tell of it. As block-examples.ts.
+ * One small example of everything that is stored on volumes, and of the rows that tell of it. As
+ * block-examples.ts.
  */
 import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';

@@ -1,4 +1,7 @@
-/** A tree of entries in plain maps, with the habits of a transaction: the obvious model to import into. */
+/**
+ * A tree of entries in plain maps, with the habits of a transaction: the obvious model to import
+ * into.
+ */
 
 import {
   type ChildRange,

@@ -52,7 +52,8 @@ t.test('a taker that fails is heard, and the file is closed once', async (t) => 
   const sink = sinkOf(async (source) => {
     for await (const part of source) throw new Error(`no room for ${part.length} bytes`);
   });
-  // A stream that closes the file beside its owner shows as EBADF, or closes a file that was opened since.
+  // A stream that closes the file beside its owner shows as EBADF, or closes a file that was opened
+  // since.
   for (let i = 0; i < 20; i++) {
     await t.rejects(readContent(path, undefined, sink), { message: /^no room for/ });
   }

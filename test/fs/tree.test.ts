@@ -1,4 +1,7 @@
-/** Import and export of real trees: round trips, updates, faults, and targets that must not be touched. */
+/**
+ * Import and export of real trees: round trips, updates, faults, and targets that must not be
+ * touched.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   appendFileSync,

@@ -1,4 +1,7 @@
-/** Whatever a tree was before, an import leaves the store as a fresh import would: checked on random pairs of trees. */
+/**
+ * Whatever a tree was before, an import leaves the store as a fresh import would: checked on random
+ * pairs of trees.
+ */
 import { createHash } from 'node:crypto';
 import {
   lstatSync,

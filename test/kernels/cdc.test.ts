@@ -1,5 +1,6 @@
 /**
- * Content-defined chunking: against its definition spelled out, each twin against the other, and its promises.
+ * Content-defined chunking: against its definition spelled out, each twin against the other, and
+ * its promises.
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';

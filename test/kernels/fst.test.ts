@@ -1,4 +1,7 @@
-/** The transducer beyond the seam: exact minimality, bounded and streamed building, long keys, hostile graphs. */
+/**
+ * The transducer beyond the seam: exact minimality, bounded and streamed building, long keys,
+ * hostile graphs.
+ */
 import fc from 'fast-check';
 import t from 'tap';
 import { concatBytes, equalBytes, utf8Bytes } from '../../src/ground/bytes.js';
@@ -106,7 +109,8 @@ t.test('holds full keys of 4,096 bytes where told to', async (t) => {
 });
 
 t.test('a graph of more paths than it declares is refused, soon', async (t) => {
-  // Each state has two transitions to the one below: 2^201 names in 1,206 bytes, declared as 100 or as 2^32 - 1.
+  // Each state has two transitions to the one below: 2^201 names in 1,206 bytes, declared as 100 or
+  // as 2^32 - 1.
   const level = [1, 6, 6, 0x61, 0x62, 0x02];
   const states = Uint8Array.from([1, 0, 0, 0x61, 0x62, 0x02, ...Array(200).fill(level).flat()]);
   for (const size of [100, 2 ** 32 - 1]) {
@@ -182,7 +186,8 @@ t.test('verification takes what the same builder wrote, and nothing else', async
 });
 
 t.test('the bytes are those of the format', async (t) => {
-  // a, ab, cb. Behind 'a' a final state, 'b' to address 0; behind 'c' one that is not final; then the root.
+  // a, ab, cb. Behind 'a' a final state, 'b' to address 0; behind 'c' one that is not final; then
+  // the root.
   const behindA = [0x00, 0x62, 0x41];
   const behindC = [0x00, 0x62, 0x01];
   const root = [2, 12 - 3, 12 - 6, 0x61, 0x63, 0x02];

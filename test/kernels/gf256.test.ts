@@ -1,5 +1,6 @@
 /**
- * The field against its definition and published tables, matrices against theirs, and the twins that combine bytes.
+ * The field against its definition and published tables, matrices against theirs, and the twins
+ * that combine bytes.
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';

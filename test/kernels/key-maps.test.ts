@@ -1,4 +1,7 @@
-/** Every coding behind the seam, against a sorted array; then against truncated, flipped and random bytes. */
+/**
+ * Every coding behind the seam, against a sorted array; then against truncated, flipped and random
+ * bytes.
+ */
 import fc from 'fast-check';
 import t from 'tap';
 import { compareBytes, equalBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';

@@ -1,6 +1,6 @@
 /**
- * Obvious models for key maps and searches: a sorted array, minimization by partition refinement, a recursive glob,
- * Levenshtein's full table; and names to try them on. Slow and plain on purpose.
+ * Obvious models for key maps and searches: a sorted array, minimization by partition refinement, a
+ * recursive glob, Levenshtein's full table; and names to try them on. Slow and plain on purpose.
  */
 import fc from 'fast-check';
 import { compareBytes, nameText } from '../../src/ground/bytes.js';

@@ -1,5 +1,6 @@
 /**
- * The WebAssembly that is checked in is what its sources give, and a runtime without any is served by plain twins.
+ * The WebAssembly that is checked in is what its sources give, and a runtime without any is served
+ * by plain twins.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

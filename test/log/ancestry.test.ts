@@ -1,5 +1,6 @@
 /**
- * Ancestry against sets of numbers and against git, with clocks that lie; and what it costs when heads are near.
+ * Ancestry against sets of numbers and against git, with clocks that lie; and what it costs when
+ * heads are near.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

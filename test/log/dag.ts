@@ -1,6 +1,6 @@
 /**
- * Small histories in memory: commits named by number, with any parents before them and clocks that may lie; and the
- * obvious model of ancestry, a set of numbers for each commit.
+ * Small histories in memory: commits named by number, with any parents before them and clocks that
+ * may lie; and the obvious model of ancestry, a set of numbers for each commit.
  */
 import fc from 'fast-check';
 import { type Address, addressKey, SHA256 } from '../../src/blocks/address.js';

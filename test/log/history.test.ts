@@ -1,5 +1,6 @@
 /**
- * History: what is appended is found by address and by place, stored small, and never answered wrongly.
+ * History: what is appended is found by address and by place, stored small, and never answered
+ * wrongly.
  */
 import fc from 'fast-check';
 import t from 'tap';
@@ -155,7 +156,10 @@ interface Replica {
   head: Address | undefined;
 }
 
-/** `count` replicas that commit in turn by chance, and merge by chance. Returns stored and whole stamp bytes. */
+/**
+ * `count` replicas that commit in turn by chance, and merge by chance. Returns stored and whole
+ * stamp bytes.
+ */
 async function replicate(count: number, rounds: number, backend: Backend): Promise<number[][]> {
   const history = new History(backend);
   const replicas: Replica[] = [{ stamp: seed(), head: undefined }];

@@ -1,5 +1,6 @@
 /**
- * Moves: in the order told, over as many blocks as they need, and no key that a hierarchy could not hold.
+ * Moves: in the order told, over as many blocks as they need, and no key that a hierarchy could not
+ * hold.
  */
 import fc from 'fast-check';
 import t from 'tap';

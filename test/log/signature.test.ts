@@ -20,7 +20,10 @@ function bytes(digits: string): Uint8Array {
   return unhex(digits) as Uint8Array;
 }
 
-/** Every encoding of a point of small order, canonical or not (from the analysis of Chalkias and others, 2020). */
+/**
+ * Every encoding of a point of small order, canonical or not (from the analysis of Chalkias and
+ * others, 2020).
+ */
 const SMALL_ORDER = [
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0000000000000000000000000000000000000000000000000000000000000080',

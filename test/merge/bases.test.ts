@@ -1,5 +1,6 @@
 /**
- * Several bases: histories that crossed merge as if they had one base, in which what conflicted is absent.
+ * Several bases: histories that crossed merge as if they had one base, in which what conflicted is
+ * absent.
  */
 import fc from 'fast-check';
 import t from 'tap';

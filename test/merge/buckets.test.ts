@@ -1,6 +1,6 @@
 /**
- * Nested buckets in a merge: matched by id wherever they are, merged as a whole by whoever knows their history, and
- * never given up unasked.
+ * Nested buckets in a merge: matched by id wherever they are, merged as a whole by whoever knows
+ * their history, and never given up unasked.
  */
 import t from 'tap';
 import { equalBytes, hex } from '../../src/ground/bytes.js';

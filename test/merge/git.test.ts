@@ -1,8 +1,9 @@
 /**
- * git as an oracle: file trees whose changes are disjoint, equal, or contradict each other in a whole file merge alike.
+ * git as an oracle: file trees whose changes are disjoint, equal, or contradict each other in a
+ * whole file merge alike.
  *
- * Directories have a file of their own that stays, since git knows no removed directory, and files have one line, since
- * git would merge lines. Renames are off: what is told is moves.test.ts.
+ * Directories have a file of their own that stays, since git knows no removed directory, and files
+ * have one line, since git would merge lines. Renames are off: what is told is moves.test.ts.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -42,7 +43,8 @@ function edited(files: Files, list: Edits): Files {
   for (const [folder, file, contents] of list) {
     copy.set(`${folder}/stays`, '');
     if (contents === undefined) copy.delete(`${folder}/f${file}`);
-    // No two files are alike: git's `merge-tree` would follow a removed one to one that was added, however it is told.
+    // No two files are alike: git's `merge-tree` would follow a removed one to one that was added,
+    // however it is told.
     else copy.set(`${folder}/f${file}`, `line ${contents} of ${folder}/f${file}`);
   }
   return copy;

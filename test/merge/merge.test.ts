@@ -1,5 +1,6 @@
 /**
- * Merging trees: the outcome of the obvious merge, the same whichever side asks, and told conflict by conflict.
+ * Merging trees: the outcome of the obvious merge, the same whichever side asks, and told conflict
+ * by conflict.
  */
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,5 +1,6 @@
 /**
- * Moves: an edit under the old key lands under the new one; contradictions are conflicts, and nothing is lost.
+ * Moves: an edit under the old key lands under the new one; contradictions are conflicts, and
+ * nothing is lost.
  */
 import fc from 'fast-check';
 import t from 'tap';

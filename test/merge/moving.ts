@@ -1,5 +1,6 @@
 /**
- * Random moves on models whose entries all have a stream of their own, so that each can be found again.
+ * Random moves on models whose entries all have a stream of their own, so that each can be found
+ * again.
  */
 import fc from 'fast-check';
 import { utf8Bytes } from '../../src/ground/bytes.js';

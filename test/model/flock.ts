@@ -1,8 +1,10 @@
 /**
- * Replicas of one store against a model of merging: streams as a flat map, three ways, from the commits that both have
- * in common. Every commit is known by its address, whoever made it: equal addresses must be equal contents.
+ * Replicas of one store against a model of merging: streams as a flat map, three ways, from the
+ * commits that both have in common. Every commit is known by its address, whoever made it: equal
+ * addresses must be equal contents.
  *
- * Directories have a stream of their own that is never removed, so that what conflicts is a stream, never a subtree.
+ * Directories have a stream of their own that is never removed, so that what conflicts is a stream,
+ * never a subtree.
  */
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -200,7 +202,10 @@ function put(
   flat.set(key, contents);
 }
 
-/** A head's streams by key, as descriptors. Contents outside metadata are told by their length and stay with it. */
+/**
+ * A head's streams by key, as descriptors. Contents outside metadata are told by their length and
+ * stay with it.
+ */
 function flatOf(bucket: Bucket): Map<string, string> {
   const flat = new Map<string, string>();
   for (const entry of bucket.snapshot().walk()) {

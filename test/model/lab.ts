@@ -1,8 +1,10 @@
 /**
- * A store under test beside its truth: steps that do the same to both, and checks that compare them.
+ * A store under test beside its truth: steps that do the same to both, and checks that compare
+ * them.
  *
- * Every branch has a truth of its own, with the contents of each of its commits. All labs of a run share one register
- * of roots: the same contents must have the same root wherever they are made, and others another.
+ * Every branch has a truth of its own, with the contents of each of its commits. All labs of a run
+ * share one register of roots: the same contents must have the same root wherever they are made,
+ * and others another.
  */
 import assert from 'node:assert/strict';
 import {
@@ -176,7 +178,10 @@ export class Lab {
     this.lines.set(name, { bucket, top: copyOf(top), commits, logs });
   }
 
-  /** One random edit of a transaction, and of the truth. `prefix` is the key of the transaction's bucket. */
+  /**
+   * One random edit of a transaction, and of the truth. `prefix` is the key of the transaction's
+   * bucket.
+   */
   async #one(tx: Transaction, top: Place, prefix: string): Promise<void> {
     const { dice } = this;
     const inside = placeAt(top, prefix === '' ? '/' : prefix) ?? newPlace();
@@ -362,7 +367,10 @@ function bucketAt(tx: Transaction, top: Place, prefix: string, key: string): voi
   if (expected === 'done') makeBucket(top, prefix + key, id);
 }
 
-/** A whole state, entry by entry: keys, streams, sizes, bytes in metadata, buckets, totals, and lookups one by one. */
+/**
+ * A whole state, entry by entry: keys, streams, sizes, bytes in metadata, buckets, totals, and
+ * lookups one by one.
+ */
 export function checkView(view: Snapshot | Transaction, top: Place): void {
   const expected = [...placesOf(top)];
   const found = [...view.walk('/')];

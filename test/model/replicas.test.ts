@@ -1,6 +1,6 @@
 /**
- * Replicas that are edited apart, exchange packs and merge: each merge is what a flat model makes of it, and in the end
- * all have the same head, by the same commits, without a fault.
+ * Replicas that are edited apart, exchange packs and merge: each merge is what a flat model makes
+ * of it, and in the end all have the same head, by the same commits, without a fault.
  */
 import fs from 'node:fs';
 import path from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * Random histories against the model: transactions of every kind of edit, buckets, forks and restores, over two stores
- * at once. After each step the state, the logs and the roots are compared; in the end, all of the past.
+ * Random histories against the model: transactions of every kind of edit, buckets, forks and
+ * restores, over two stores at once. After each step the state, the logs and the roots are
+ * compared; in the end, all of the past.
  */
 import fc from 'fast-check';
 import t from 'tap';

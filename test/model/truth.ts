@@ -1,8 +1,8 @@
 /**
  * The obvious model of a store's contents: nested maps, copied whole for every commit.
  *
- * Contents are told by a descriptor, `LENGTHxSEED`, from which the bytes follow. `spelled` writes a tree as one text in
- * the order of the store: equal texts are equal contents.
+ * Contents are told by a descriptor, `LENGTHxSEED`, from which the bytes follow. `spelled` writes a
+ * tree as one text in the order of the store: equal texts are equal contents.
  */
 import { nameBytes } from '../../src/index.js';
 

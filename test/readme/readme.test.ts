@@ -1,4 +1,7 @@
-/** What README.md shows is true: its examples run as they stand, its verbs exist, its links lead somewhere. */
+/**
+ * What README.md shows is true: its examples run as they stand, its verbs exist, its links lead
+ * somewhere.
+ */
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,

@@ -1,4 +1,7 @@
-/** Transactions side by side: isolation, conflicts and who settles them, retries, and many committers at once. */
+/**
+ * Transactions side by side: isolation, conflicts and who settles them, retries, and many
+ * committers at once.
+ */
 import t from 'tap';
 import { type CommitConflict, isRegaliaError, Regalia } from '../../src/index.js';
 import { bytes, codeOf, noise, put, textAt } from './setup.js';

@@ -1,4 +1,7 @@
-/** Editing the tree: removal, implied parents, moves and copies, their errors and price; and the canonical form. */
+/**
+ * Editing the tree: removal, implied parents, moves and copies, their errors and price; and the
+ * canonical form.
+ */
 import fc from 'fast-check';
 import t from 'tap';
 import { Regalia } from '../../src/index.js';

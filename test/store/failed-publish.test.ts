@@ -1,6 +1,7 @@
 /**
- * Commits that were built and did not land, with transactions that were begun on them meanwhile: what these stored as
- * patches on blocks of the failed commit must be readable afterwards, by others and after a restart.
+ * Commits that were built and did not land, with transactions that were begun on them meanwhile:
+ * what these stored as patches on blocks of the failed commit must be readable afterwards, by
+ * others and after a restart.
  */
 import t from 'tap';
 import type { Backend } from '../../src/engine/engine.js';
@@ -37,7 +38,10 @@ function beforeLanding(tx: Transaction, before: () => Promise<void>): void {
   };
 }
 
-/** Begins on the commit under way, with an edit in its private tree, beside what that commit changed. */
+/**
+ * Begins on the commit under way, with an edit in its private tree, beside what that commit
+ * changed.
+ */
 function beginBeside(store: Regalia): Transaction {
   const tx = store.begin();
   tx.put('/d1/f00011', 'content', fill(2));

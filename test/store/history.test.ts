@@ -1,4 +1,7 @@
-/** The past: logs, snapshots that stay, commits by address, branch, tag and date, differences, forks and restores. */
+/**
+ * The past: logs, snapshots that stay, commits by address, branch, tag and date, differences, forks
+ * and restores.
+ */
 import t from 'tap';
 import { Regalia } from '../../src/index.js';
 import { bytes, codeOf, keysOf, put, textAt } from './setup.js';

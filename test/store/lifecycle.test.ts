@@ -1,4 +1,7 @@
-/** Opening and closing, rules, read-only use, copies, durability, expiry, disposal, and two processes on one store. */
+/**
+ * Opening and closing, rules, read-only use, copies, durability, expiry, disposal, and two
+ * processes on one store.
+ */
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';

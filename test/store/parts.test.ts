@@ -1,5 +1,6 @@
 /**
- * Parts of streams through the public surface: written, appended, truncated, in turns, against plain bytes.
+ * Parts of streams through the public surface: written, appended, truncated, in turns, against
+ * plain bytes.
  */
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,4 +1,6 @@
-/** Another process on the same store: `FOLDER read KEY`, `FOLDER write COUNT` or `FOLDER put KEY`. */
+/**
+ * Another process on the same store: `FOLDER read KEY`, `FOLDER write COUNT` or `FOLDER put KEY`.
+ */
 import { Regalia } from '../../src/index.js';
 import { bytes, textAt } from './setup.js';
 

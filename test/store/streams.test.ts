@@ -1,4 +1,7 @@
-/** Streams through the public surface: what is put is read, what is absent is undefined, limits have codes. */
+/**
+ * Streams through the public surface: what is put is read, what is absent is undefined, limits have
+ * codes.
+ */
 import { Readable } from 'node:stream';
 import t from 'tap';
 import { Regalia } from '../../src/index.js';

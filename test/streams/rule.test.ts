@@ -1,4 +1,6 @@
-/** Rules: their limits, their canonical bytes, their merge, and what hostile bytes are refused with. */
+/**
+ * Rules: their limits, their canonical bytes, their merge, and what hostile bytes are refused with.
+ */
 import fc from 'fast-check';
 import t from 'tap';
 import { hex, unhex } from '../../src/ground/bytes.js';

@@ -1,6 +1,6 @@
 /**
- * Transfers that break: a pack that is cut at any byte goes on where it stopped, from the rest, from the whole, or from
- * a sender that is told where; nothing is visible before the end.
+ * Transfers that break: a pack that is cut at any byte goes on where it stopped, from the rest,
+ * from the whole, or from a sender that is told where; nothing is visible before the end.
  */
 import t from 'tap';
 import { equalBytes } from '../../src/ground/bytes.js';

@@ -1,7 +1,7 @@
 /**
- * Trees that lie, in packs that are right otherwise: what a node says of its children, a record of its map, a manifest
- * of its chunks, heads of their commits. Blocks are made by hand and addressed as they are, so only the check of what
- * they say of each other can find the lie.
+ * Trees that lie, in packs that are right otherwise: what a node says of its children, a record of
+ * its map, a manifest of its chunks, heads of their commits. Blocks are made by hand and addressed
+ * as they are, so only the check of what they say of each other can find the lie.
  */
 import t from 'tap';
 import { type Address, addressOf, BlockKind, SHA256 } from '../../src/blocks/address.js';

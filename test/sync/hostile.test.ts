@@ -1,6 +1,7 @@
 /**
- * Packs that lie. Each is right in all but one thing: checksums, counts and chain are made anew around the lie, so that
- * only the check in question can find it. Nothing of such a pack becomes visible, and nothing is left waiting.
+ * Packs that lie. Each is right in all but one thing: checksums, counts and chain are made anew
+ * around the lie, so that only the check in question can find it. Nothing of such a pack becomes
+ * visible, and nothing is left waiting.
  */
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import fc from 'fast-check';

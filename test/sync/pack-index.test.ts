@@ -1,6 +1,6 @@
 /**
- * The index of a pack: every key of the wanted trees, searched without a block being read, and refused where it is not
- * what the pack's end says.
+ * The index of a pack: every key of the wanted trees, searched without a block being read, and
+ * refused where it is not what the pack's end says.
  */
 import t from 'tap';
 import { nameText } from '../../src/ground/bytes.js';

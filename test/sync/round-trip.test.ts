@@ -1,6 +1,6 @@
 /**
- * Packs there and back: whole histories, deltas, single buckets, without contents, without history; the same bytes
- * every time; and what a receiver has is skipped.
+ * Packs there and back: whole histories, deltas, single buckets, without contents, without history;
+ * the same bytes every time; and what a receiver has is skipped.
  */
 import t from 'tap';
 import { type Address, addressText } from '../../src/blocks/address.js';

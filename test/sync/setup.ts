@@ -1,6 +1,6 @@
 /**
- * What the tests of packs share: a store with everything that packs carry, bare stores to take them in, and packs by
- * hand, so that a test can lie in one place and be right in all others.
+ * What the tests of packs share: a store with everything that packs carry, bare stores to take them
+ * in, and packs by hand, so that a test can lie in one place and be right in all others.
  */
 import { type Address, addressText } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
@@ -70,8 +70,8 @@ export function headOf(store: Regalia, name = 'main'): Address {
 }
 
 /**
- * A store with inline and large streams, a stream in a metadata block, maps inside and outside their records, buckets
- * within buckets, moves and a merge.
+ * A store with inline and large streams, a stream in a metadata block, maps inside and outside
+ * their records, buckets within buckets, moves and a merge.
  */
 export async function variedStore(seed = 1, files = 40): Promise<Regalia> {
   const store = await seededStore(seed);
@@ -148,7 +148,10 @@ export function importRows(backend: Backend): number {
   return count;
 }
 
-/** The addresses of all blocks of a commit and of those before it, read and verified; nested commits included. */
+/**
+ * The addresses of all blocks of a commit and of those before it, read and verified; nested commits
+ * included.
+ */
 export function blocksOf({ blocks, history }: Bare | Core, head: Address): Set<string> {
   const cache = new NodeCache(blocks, 4 * 1024 * 1024);
   const found = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * Contents with holes between replicas: what is a hole is never sent, what was rewritten in part is sent in part, and
- * all that came over is whole.
+ * Contents with holes between replicas: what is a hole is never sent, what was rewritten in part is
+ * sent in part, and all that came over is whole.
  */
 import t from 'tap';
 import { Regalia } from '../../src/index.js';

@@ -1,6 +1,6 @@
 /**
- * Walks: children first, everything once or more, nothing that a base holds; at a cost that follows the difference; and
- * on past what cannot be read, if asked.
+ * Walks: children first, everything once or more, nothing that a base holds; at a cost that follows
+ * the difference; and on past what cannot be read, if asked.
  */
 import t from 'tap';
 import { addressText, BlockKind } from '../../src/blocks/address.js';

@@ -1,9 +1,11 @@
 /**
- * The project as the tidy rules see it: its committed text files, and for TypeScript the parsed tree and the imports.
+ * The project as the tidy rules see it: its committed text files, and for TypeScript the parsed
+ * tree and the imports.
  *
- * Rules are functions from files to complaints, so that each can be shown to fail on a small planted project. Paths
- * are relative to the project's root with forward slashes; an import of a file of ours is given as the path of its
- * TypeScript source, an import of a package as the package's name.
+ * Rules are functions from files to complaints, so that each can be shown to fail on a small
+ * planted project. Paths are relative to the project's root with forward slashes; an import of a
+ * file of ours is given as the path of its TypeScript source, an import of a package as the
+ * package's name.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
@@ -15,7 +17,10 @@ export interface File {
 }
 
 export interface Import {
-  /** `src/tree/node.ts`, or `lmdb`, or `node:fs`. A folder (`src/cli/verbs/`) where the name is computed. */
+  /**
+   * `src/tree/node.ts`, or `lmdb`, or `node:fs`. A folder (`src/cli/verbs/`) where the name is
+   * computed.
+   */
   readonly target: string;
   readonly line: number;
 }
@@ -69,7 +74,10 @@ export function everyNode(tree: ts.SourceFile, visit: (node: ts.Node) => void): 
   ts.forEachChild(tree, descend);
 }
 
-/** All imports of a file: static, re-exported, of types, dynamic, and workers named by `new URL('./x.js', …)`. */
+/**
+ * All imports of a file: static, re-exported, of types, dynamic, and workers named by `new
+ * URL('./x.js', …)`.
+ */
 export function importsOf(file: File): Import[] {
   const tree = parse(file);
   const imports: Import[] = [];
@@ -102,7 +110,10 @@ function importedName(node: ts.Node): string | undefined {
   return undefined;
 }
 
-/** The text of a string, or what a template begins with up to its last slash: the folder it chooses from. */
+/**
+ * The text of a string, or what a template begins with up to its last slash: the folder it chooses
+ * from.
+ */
 function literal(node: ts.Node | undefined): string | undefined {
   if (node === undefined) return undefined;
   if (ts.isStringLiteralLike(node)) return node.text;

@@ -1,5 +1,6 @@
 /**
- * Shows that each tidy rule can fail: every rule gets a small planted project that breaks it, and one that does not.
+ * Shows that each tidy rule can fail: every rule gets a small planted project that breaks it, and
+ * one that does not.
  */
 import t from 'tap';
 import {

@@ -1,6 +1,6 @@
 /**
- * Rules about the text of files: size of files, functions and lines, header comments, file names, words that do not
- * belong in a finished text, and a heading in the docs for every error code.
+ * Rules about the text of files: size of files, functions and lines, header comments, file names,
+ * words that do not belong in a finished text, and a heading in the docs for every error code.
  *
  * Forbidden words are spelled in halves here, so that this file passes its own rule.
  */
@@ -96,7 +96,9 @@ const forbiddenWords: readonly RegExp[] = [
   /^(?:<{7}|>{7}) /m,
 ];
 
-/** Notes to oneself, machine paths, references to papers that are not here, leftovers of a merge. */
+/**
+ * Notes to oneself, machine paths, references to papers that are not here, leftovers of a merge.
+ */
 export function forbiddenText(files: readonly File[]): string[] {
   const complaints: string[] = [];
   for (const file of files) {

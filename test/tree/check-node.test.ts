@@ -1,6 +1,6 @@
 /**
- * Nodes that others made: every node that the tree writes passes the check, and whatever passes can be read to its end
- * and says what its parents will repeat.
+ * Nodes that others made: every node that the tree writes passes the check, and whatever passes can
+ * be read to its end and says what its parents will repeat.
  */
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,5 +1,6 @@
 /**
- * Diff: the rows of a plain comparison, whatever the shapes of the trees, and no more nodes read than differ.
+ * Diff: the rows of a plain comparison, whatever the shapes of the trees, and no more nodes read
+ * than differ.
  */
 import fc from 'fast-check';
 import t from 'tap';

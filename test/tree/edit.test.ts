@@ -1,6 +1,6 @@
 /**
- * Maps under edit: whatever the order and grouping of edits, the same contents give the same top node, and every
- * level obeys the boundary rule.
+ * Maps under edit: whatever the order and grouping of edits, the same contents give the same top
+ * node, and every level obeys the boundary rule.
  */
 import fc from 'fast-check';
 import t from 'tap';

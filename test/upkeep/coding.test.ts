@@ -1,6 +1,6 @@
 /**
- * Coding: large contents that rest become shards on six volumes, any two of which may be away or damaged; what is not
- * to be coded keeps its copies.
+ * Coding: large contents that rest become shards on six volumes, any two of which may be away or
+ * damaged; what is not to be coded keeps its copies.
  */
 import t, { type Test } from 'tap';
 import { isRegaliaError } from '../../src/index.js';

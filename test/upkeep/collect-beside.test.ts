@@ -1,6 +1,6 @@
 /**
- * Collection beside damage and beside others: rows that are lost, segments that are not sound, backups and repairs
- * that it comes between. Nothing that a commit reaches goes.
+ * Collection beside damage and beside others: rows that are lost, segments that are not sound,
+ * backups and repairs that it comes between. Nothing that a commit reaches goes.
  */
 import { existsSync, rmSync } from 'node:fs';
 import t from 'tap';

@@ -1,6 +1,6 @@
 /**
- * Collection: what no commit refers to goes, after its grace; nothing that a commit reaches does, whoever writes, reads
- * or stops meanwhile.
+ * Collection: what no commit refers to goes, after its grace; nothing that a commit reaches does,
+ * whoever writes, reads or stops meanwhile.
  */
 import t from 'tap';
 import { utf8Bytes } from '../../src/ground/bytes.js';

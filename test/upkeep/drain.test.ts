@@ -1,4 +1,7 @@
-/** Draining and removing volumes, while the store is used: nothing that was acknowledged lies there alone. */
+/**
+ * Draining and removing volumes, while the store is used: nothing that was acknowledged lies there
+ * alone.
+ */
 import t from 'tap';
 import { noise } from '../chunks/setup.js';
 import { HEAD, Lab, spilled } from './volumes-setup.js';

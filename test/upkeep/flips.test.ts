@@ -1,6 +1,6 @@
 /**
- * Any bit flipped anywhere is met with faults, or harms nobody: rows outside blocks are found in every bit, blocks
- * where a commit reaches them. A scrub never fails of it.
+ * Any bit flipped anywhere is met with faults, or harms nobody: rows outside blocks are found in
+ * every bit, blocks where a commit reaches them. A scrub never fails of it.
  */
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,4 +1,7 @@
-/** Repair: copies and shards that are lost or damaged are made anew from sound ones; what has none left is told. */
+/**
+ * Repair: copies and shards that are lost or damaged are made anew from sound ones; what has none
+ * left is told.
+ */
 import t from 'tap';
 import { noise } from '../chunks/setup.js';
 import { HEAD, Lab } from './volumes-setup.js';

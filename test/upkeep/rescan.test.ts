@@ -1,4 +1,7 @@
-/** Rescan: the index of chunks from the segments alone, whatever of it was lost, and from segments that are damaged. */
+/**
+ * Rescan: the index of chunks from the segments alone, whatever of it was lost, and from segments
+ * that are damaged.
+ */
 import { closeSync, cpSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import type { ChunkRow } from '../../src/volumes/chunk-row.js';

@@ -1,6 +1,6 @@
 /**
- * Groups of shards as bytes: what was encoded is decoded, any k of k + m shards give back all, and bytes that somebody
- * else made are refused or do no harm.
+ * Groups of shards as bytes: what was encoded is decoded, any k of k + m shards give back all, and
+ * bytes that somebody else made are refused or do no harm.
  */
 import t from 'tap';
 import { ByteWriter, concatBytes, equalBytes } from '../../src/ground/bytes.js';

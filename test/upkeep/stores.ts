@@ -64,7 +64,10 @@ export async function hold(engine: Engine): Promise<Held> {
   return { store, core, head: () => innards.head(), backend: core.backend, remove };
 }
 
-/** Entries enough for inner nodes, contents of one chunk and of many, metadata blocks, a bucket, moves, a fork. */
+/**
+ * Entries enough for inner nodes, contents of one chunk and of many, metadata blocks, a bucket,
+ * moves, a fork.
+ */
 async function fill(store: Regalia): Promise<void> {
   await store.transact((tx) => {
     for (let i = 0; i < 900; i++) tx.put(`/many/name-${i}`, 'note', noise(40, i + 1));

@@ -1,6 +1,6 @@
 /**
- * What the tests of upkeep of contents share: a store in a folder with several volumes beside it, the contents that it
- * shall have, and ways to lose and to damage what lies on volumes.
+ * What the tests of upkeep of contents share: a store in a folder with several volumes beside it,
+ * the contents that it shall have, and ways to lose and to damage what lies on volumes.
  */
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';

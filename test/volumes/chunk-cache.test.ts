@@ -1,5 +1,6 @@
 /**
- * The cache of chunks: what it gives is what was kept, whatever was let go, and its memory is bounded.
+ * The cache of chunks: what it gives is what was kept, whatever was let go, and its memory is
+ * bounded.
  */
 import t from 'tap';
 import { equalBytes } from '../../src/ground/bytes.js';

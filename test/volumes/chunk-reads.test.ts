@@ -1,4 +1,6 @@
-/** Records that follow each other are read by one call, whatever lies on other volumes between them. */
+/**
+ * Records that follow each other are read by one call, whatever lies on other volumes between them.
+ */
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { type RunReads, readRuns } from '../../src/volumes/chunk-reads.js';

@@ -1,4 +1,7 @@
-/** A stage that is discarded while it writes leaves nothing in use behind, whether the write ends well or not. */
+/**
+ * A stage that is discarded while it writes leaves nothing in use behind, whether the write ends
+ * well or not.
+ */
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';

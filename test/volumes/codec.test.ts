@@ -1,6 +1,6 @@
 /**
- * Compression round trips, beside the `zstd` command in both directions, by WebAssembly and, where the runtime has
- * zstd, by that too.
+ * Compression round trips, beside the `zstd` command in both directions, by WebAssembly and, where
+ * the runtime has zstd, by that too.
  */
 import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';

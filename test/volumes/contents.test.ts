@@ -1,6 +1,7 @@
 /**
- * Contents in volumes, through the public surface: a copy that is damaged is passed over, told, and healed by who
- * writes the same; the same bytes are kept once; sources that fail leave nothing; a full volume is no end.
+ * Contents in volumes, through the public surface: a copy that is damaged is passed over, told, and
+ * healed by who writes the same; the same bytes are kept once; sources that fail leave nothing; a
+ * full volume is no end.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -26,7 +27,10 @@ import {
 
 type Holder = Parameters<typeof folderOf>[0];
 
-/** A store's folder, and those of its volumes: the one within, and as many beside it as are asked for. */
+/**
+ * A store's folder, and those of its volumes: the one within, and as many beside it as are asked
+ * for.
+ */
 async function storeOf(t: Holder, options: RegaliaOptions, more: number) {
   const folder = folderOf(t);
   const place = path.join(folder, 'store');
@@ -40,7 +44,9 @@ async function storeOf(t: Holder, options: RegaliaOptions, more: number) {
   return { place, volumes };
 }
 
-/** Flips a bit of the byte in the middle of a volume's first segment that is longer than its header. */
+/**
+ * Flips a bit of the byte in the middle of a volume's first segment that is longer than its header.
+ */
 function damage(volume: string): string {
   const file = segmentPaths(volume).find((one) => readFileSync(one).length > 64) as string;
   const bytes = readFileSync(file);
@@ -111,7 +117,8 @@ t.test(
       const error = await read(store, '/f').catch((error: unknown) => error);
       t.ok(isRegaliaError(error, 'REGALIA_MISSING'), String(error));
       t.ok(same(await read(store, '/g'), noise(3 * CHUNK, 2)));
-      // What nobody has tried to read counts as sound: so each chunk is asked for before it is written anew.
+      // What nobody has tried to read counts as sound: so each chunk is asked for before it is
+      // written anew.
       for (let at = 0; at < 3 * CHUNK; at += CHUNK) {
         const some = store
           .snapshot()

@@ -1,5 +1,6 @@
 /**
- * What reads go around is told to `onFault`: copies, shards, volumes; and the read goes on, whatever the listener does.
+ * What reads go around is told to `onFault`: copies, shards, volumes; and the read goes on,
+ * whatever the listener does.
  */
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +28,9 @@ async function stored(t: Test, volumes: number, redundancy: object): Promise<str
   return [store, ...places];
 }
 
-/** Changes bytes all over a volume's segments, behind their heads; what is returned puts them back. */
+/**
+ * Changes bytes all over a volume's segments, behind their heads; what is returned puts them back.
+ */
 function damage(volume: string): () => void {
   const names = readdirSync(volume).filter((name) => name.startsWith('seg-'));
   const files = names.map((name) => path.join(volume, name));

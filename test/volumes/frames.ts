@@ -1,6 +1,6 @@
 /**
- * Bytes for the tests of compression: contents of several kinds, and frames by the `zstd` command (release 1.5.4), each
- * as its options, its content and its bytes.
+ * Bytes for the tests of compression: contents of several kinds, and frames by the `zstd` command
+ * (release 1.5.4), each as its options, its content and its bytes.
  */
 import { hex, utf8Bytes } from '../../src/ground/bytes.js';
 

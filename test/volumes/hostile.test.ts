@@ -1,6 +1,7 @@
 /**
- * Frames that lie: cut, flipped, followed by more, several, of another size than they say, or made to swell. Each ends
- * in the right bytes or in a coded error, in bounded memory, whichever engine is asked.
+ * Frames that lie: cut, flipped, followed by more, several, of another size than they say, or made
+ * to swell. Each ends in the right bytes or in a coded error, in bounded memory, whichever engine
+ * is asked.
  */
 import fc from 'fast-check';
 import t from 'tap';
@@ -126,7 +127,8 @@ t.test('a frame that swells is refused within the length that was asked for', as
   t.equal(outcome(claims, MIB), 'REGALIA_FORMAT');
   const hides = concatBytes([bytes('28b52ffd a0 00001000'), ...runs]);
   t.equal(outcome(hides, MIB), 'REGALIA_FORMAT');
-  // The same in compressed blocks, whose length no header tells: zeros over and over, the last one left out.
+  // The same in compressed blocks, whose length no header tells: zeros over and over, the last one
+  // left out.
   const zeros = vectors.find(({ content }) => content.length === 300_000)?.frame as Uint8Array;
   const block = zeros.subarray(9, 9 + 3 + 10);
   const honest = concatBytes([

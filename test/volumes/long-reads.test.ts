@@ -1,6 +1,7 @@
 /**
- * Long reads, by workers and without: any range is the same range of the bytes, holes, compressed chunks and all; a
- * copy that is damaged anywhere is passed over and told, and never handed out; what was handed out is the caller's.
+ * Long reads, by workers and without: any range is the same range of the bytes, holes, compressed
+ * chunks and all; a copy that is damaged anywhere is passed over and told, and never handed out;
+ * what was handed out is the caller's.
  */
 import {
   mkdtempSync,
@@ -22,7 +23,10 @@ import { prose } from './frames.js';
 import { within } from './setup.js';
 
 const MIB = 1_048_576;
-/** Noise that is stored as it is, text that is compressed, a hole, and noise again: enough to start workers. */
+/**
+ * Noise that is stored as it is, text that is compressed, a hole, and noise again: enough to start
+ * workers.
+ */
 const BYTES = concatBytes([
   noise(3 * MIB + 17, 1),
   prose(2 * MIB + 5, 2),
@@ -120,7 +124,8 @@ function flip(volume: string, share: number): () => void {
   const file = segments(volume).find((one) => readFileSync(one).length > 64) as string;
   const whole = readFileSync(file);
   const bytes = new Uint8Array(whole);
-  // The share is of what lies behind the segment's header; the first record's header comes right behind it.
+  // The share is of what lies behind the segment's header; the first record's header comes right
+  // behind it.
   const at = 64 + Math.floor((bytes.length - 64) * share) + (share === 0 ? 40 : 0);
   bytes[at] = (bytes[at] as number) ^ 16;
   writeFileSync(file, bytes);

@@ -1,6 +1,7 @@
 /**
- * Contents on volumes that come and go, against plain bytes: whole writes, parts, appends, truncations, ranges, forks
- * and merges, on three volumes and two copies of each chunk, of which one volume at the most is away at any time.
+ * Contents on volumes that come and go, against plain bytes: whole writes, parts, appends,
+ * truncations, ranges, forks and merges, on three volumes and two copies of each chunk, of which
+ * one volume at the most is away at any time.
  */
 import { renameSync } from 'node:fs';
 import path from 'node:path';
@@ -220,7 +221,10 @@ class Lab {
     this.#store = await Regalia.open(this.#place, OPTIONS);
   }
 
-  /** Whether all that branches hold is read, entry by entry; while a volume is away also past what is remembered. */
+  /**
+   * Whether all that branches hold is read, entry by entry; while a volume is away also past what
+   * is remembered.
+   */
   async check(): Promise<void> {
     await this.#checkThrough(this.#store);
     if (this.#away === undefined) return;

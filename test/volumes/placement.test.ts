@@ -1,6 +1,7 @@
 /**
- * Placement: shares follow weights, a volume that comes or goes moves its own share alone, copies go to volumes of
- * their own, stripes take turns. The hashes are those of seeded bytes, so that each figure is the same in every run.
+ * Placement: shares follow weights, a volume that comes or goes moves its own share alone, copies
+ * go to volumes of their own, stripes take turns. The hashes are those of seeded bytes, so that
+ * each figure is the same in every run.
  */
 import t from 'tap';
 import type { ChunkCare, Redundancy } from '../../src/blocks/chunk-home.js';

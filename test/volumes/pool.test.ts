@@ -1,6 +1,6 @@
 /**
- * The pool gives what the calling thread gives, whatever becomes of its workers: they are killed for real, by exits,
- * errors and want of memory.
+ * The pool gives what the calling thread gives, whatever becomes of its workers: they are killed
+ * for real, by exits, errors and want of memory.
  */
 import { spawnSync } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';

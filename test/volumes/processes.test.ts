@@ -1,6 +1,6 @@
 /**
- * Contents written by several processes, and by one that is killed: what was acknowledged is read whole, nothing is
- * there by halves, and whoever comes next goes on.
+ * Contents written by several processes, and by one that is killed: what was acknowledged is read
+ * whole, nothing is there by halves, and whoever comes next goes on.
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -15,7 +15,10 @@ import { CHUNK, folderOf, OPTIONS, read, segmentBytes, within, write } from './s
 
 const child = fileURLToPath(new URL('./writer-child.js', import.meta.url));
 
-/** Runs the child, kills it once it has told so many numbers and some time went by; resolves with how many it told. */
+/**
+ * Runs the child, kills it once it has told so many numbers and some time went by; resolves with
+ * how many it told.
+ */
 function run(
   args: readonly (string | number)[],
   kill?: { after: number; delayMs: number },
@@ -106,7 +109,8 @@ t.test(
 t.test('a process that is killed leaves what it acknowledged, and nothing by halves', async (t) => {
   const place = path.join(folderOf(t), 'store');
   await within(place, OPTIONS, async () => {});
-  // 6 MiB a content: a kill some time behind an acknowledgement is within the write of the next one.
+  // 6 MiB a content: a kill some time behind an acknowledgement is within the write of the next
+  // one.
   const chunks = 400;
   for (const [round, delayMs] of [0, 10, 40].entries()) {
     const name = String.fromCharCode(97 + round);

@@ -1,5 +1,6 @@
 /**
- * Rows of volumes: of chunks and of the registry. They round-trip; every flipped bit, cut and lie is refused by code.
+ * Rows of volumes: of chunks and of the registry. They round-trip; every flipped bit, cut and lie
+ * is refused by code.
  */
 import fc from 'fast-check';
 import t from 'tap';

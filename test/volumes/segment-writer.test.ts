@@ -1,6 +1,6 @@
 /**
- * Appending to segments: in the order of the calls, with exact sizes; a write that fails takes nothing with it, a short
- * one is brought to its end, and a flush that failed is never taken back.
+ * Appending to segments: in the order of the calls, with exact sizes; a write that fails takes
+ * nothing with it, a short one is brought to its end, and a flush that failed is never taken back.
  */
 import { readFileSync } from 'node:fs';
 import t from 'tap';

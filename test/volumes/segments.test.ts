@@ -1,6 +1,6 @@
 /**
- * Segments: what is appended is read, one by one and in runs; what is flipped, cut, moved elsewhere or made up is
- * refused by code, and what is not there is told by its path.
+ * Segments: what is appended is read, one by one and in runs; what is flipped, cut, moved elsewhere
+ * or made up is refused by code, and what is not there is told by its path.
  */
 import {
   appendFileSync,

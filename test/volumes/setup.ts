@@ -1,6 +1,6 @@
 /**
- * What the tests of volumes share: records and owners, bits flipped one by one, calls of the operating system that fail
- * when told to, and stores in folders whose contents lie in volumes.
+ * What the tests of volumes share: records and owners, bits flipped one by one, calls of the
+ * operating system that fail when told to, and stores in folders whose contents lie in volumes.
  */
 import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';

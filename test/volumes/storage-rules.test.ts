@@ -1,6 +1,6 @@
 /**
- * Storage rules: what users ask of a store is taken part by part, or refused by its rule's name; their row round-trips,
- * and every flipped bit, cut and lie in it is refused by code.
+ * Storage rules: what users ask of a store is taken part by part, or refused by its rule's name;
+ * their row round-trips, and every flipped bit, cut and lie in it is refused by code.
  */
 import fc from 'fast-check';
 import t from 'tap';

@@ -1,6 +1,7 @@
 /**
- * The folder of a volume: the file that says whose it is round-trips, and is refused when it is flipped, cut or of
- * another release; a folder with anything in it is left alone; a crash in between leaves the old file or the new one.
+ * The folder of a volume: the file that says whose it is round-trips, and is refused when it is
+ * flipped, cut or of another release; a folder with anything in it is left alone; a crash in
+ * between leaves the old file or the new one.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

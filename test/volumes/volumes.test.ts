@@ -1,6 +1,7 @@
 /**
- * Volumes of a store, through its public surface: contents on several are read while one is away, and come back with
- * it; an old copy, a second copy and a stranger's volume are told apart; what is set of a volume is heeded.
+ * Volumes of a store, through its public surface: contents on several are read while one is away,
+ * and come back with it; an old copy, a second copy and a stranger's volume are told apart; what is
+ * set of a volume is heeded.
  */
 import {
   cpSync,

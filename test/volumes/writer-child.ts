@@ -1,6 +1,7 @@
 /**
- * A process that writes contents into a store: `FOLDER NAME COUNT CHUNKS`. Entry `/NAME/i` holds the bytes of the seed
- * `NAME`'s first character times 1,000 plus i. Each number that was acknowledged is told as a line.
+ * A process that writes contents into a store: `FOLDER NAME COUNT CHUNKS`. Entry `/NAME/i` holds
+ * the bytes of the seed `NAME`'s first character times 1,000 plus i. Each number that was
+ * acknowledged is told as a line.
  */
 import { writeSync } from 'node:fs';
 import { Regalia } from '../../src/index.js';

@@ -1,4 +1,6 @@
-/** `regalia volume`: the folders in which contents lie: listed, added, changed, drained and removed. */
+/**
+ * `regalia volume`: the folders in which contents lie: listed, added, changed, drained and removed.
+ */
 import type { Regalia } from '../../index.js';
 import { numberOf, reading, writing } from '../open.js';
 import { type Output, shown } from '../output.js';

@@ -1,12 +1,14 @@
 /**
- * AssemblyScript, compiled by `npm run wasm`: the scan of content-defined chunking, as src/kernels/cdc.ts defines it.
+ * AssemblyScript, compiled by `npm run wasm`: the scan of content-defined chunking, as
+ * src/kernels/cdc.ts defines it.
  *
  * Memory, in bytes from 0, filled by the caller:
  *
  *     gear 256 × u32 | bytes to scan, with the 31 that come before them
  *
- * One chain of hashes, four bytes a turn: what bounds it is shift, add and two loads a byte. Four or eight chains in
- * SIMD lanes were 10 in 100 faster and needed a second scan where one of them hit (measured): not worth their code.
+ * One chain of hashes, four bytes a turn: what bounds it is shift, add and two loads a byte. Four
+ * or eight chains in SIMD lanes were 10 in 100 faster and needed a second scan where one of them
+ * hit (measured): not worth their code.
  */
 
 /** The hash behind one more byte. */

@@ -1,13 +1,15 @@
 /**
- * AssemblyScript, compiled by `npm run wasm`: one row of a matrix over GF(256) times columns of bytes, 32 bytes a turn,
- * for src/kernels/gf256-combine.ts.
+ * AssemblyScript, compiled by `npm run wasm`: one row of a matrix over GF(256) times columns of
+ * bytes, 32 bytes a turn, for src/kernels/gf256-combine.ts.
  *
- * A product with a constant is looked up by nibbles, 16 bytes at once (Plank, Greenan and Miller, "Screaming fast
- * Galois field arithmetic using Intel SIMD instructions", 2013). Two or four rows in one turn were no faster than one
- * row after the other, once a row of ones is a mere sum (measured, 4 + 2 and 10 + 4).
+ * A product with a constant is looked up by nibbles, 16 bytes at once (Plank, Greenan and Miller,
+ * "Screaming fast Galois field arithmetic using Intel SIMD instructions", 2013). Two or four rows
+ * in one turn were no faster than one row after the other, once a row of ones is a mere sum
+ * (measured, 4 + 2 and 10 + 4).
  *
- * Memory is the caller's. `inputs` are `columns` runs of bytes, each `stride` behind the one before. `length` is a
- * multiple of 32. Of each factor `tables` holds 32 bytes: its products with 0 … 15, then with 0, 16, … 240.
+ * Memory is the caller's. `inputs` are `columns` runs of bytes, each `stride` behind the one
+ * before. `length` is a multiple of 32. Of each factor `tables` holds 32 bytes: its products with 0
+ * … 15, then with 0, 16, … 240.
  */
 
 // @ts-ignore: decorator
