@@ -14,7 +14,6 @@ export type { CommitConflict, CommitPolicy } from './commit/rebase.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
 export type { Compacted } from './gc/compact.js';
-export { nameBytes, nameText } from './ground/bytes.js';
 export {
   type ErrorCode,
   type ErrorData,
@@ -22,6 +21,7 @@ export {
   type Outcome,
   RegaliaError,
 } from './ground/errors.js';
+export { nameBytes, nameText } from './ground/text.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
 export type { Answer, ConflictKind } from './merge/conflict.js';
 export type { EntryPolicy, StreamJudge, StreamPolicy } from './merge/policy.js';

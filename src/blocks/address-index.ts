@@ -13,8 +13,8 @@
 
 import type { Backend, Batch } from '../engine/engine.js';
 import { concatBytes, EMPTY } from '../ground/bytes.js';
+import { readU48, u48Bytes } from '../ground/integers.js';
 import type { Address } from './address.js';
-import { readU48, u48Bytes } from './body.js';
 import { addressPrefix, blockId, PREFIX_LENGTH } from './extent.js';
 
 /** From this many on, entries beside extents are moved to the table. */

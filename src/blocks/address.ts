@@ -2,7 +2,7 @@
  * Addresses: what a block is called, by its bytes alone.
  *
  *     address   algorithm u8 | digest 32        33 bytes
- *     block     kind u8 | version u8 | algorithm u8 | the rest, by kind
+ *     block     header 3 | the rest, by kind                ground/block-header
  *
  * The digest covers the whole block, its first three bytes included, so that equal bytes of two
  * kinds, versions or algorithms never share an address. An address's algorithm is the one its block
@@ -10,54 +10,21 @@
  * `sha256:` or `blake3:` and 64 lower-case digits.
  */
 
+import {
+  type Algorithm,
+  type AlgorithmNumber,
+  algorithmName,
+  algorithmNumber,
+  SHA256,
+} from '../ground/block-header.js';
 import { compareBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
-import { type Algorithm, DIGEST_LENGTH, digestInto } from '../kernels/hash.js';
-
-/** The numbers of the hash algorithms. Persisted: never renumber. */
-export const SHA256 = 1;
-export const BLAKE3 = 2;
-export type AlgorithmNumber = typeof SHA256 | typeof BLAKE3;
-
-/** The kinds of block. Persisted: never renumber. */
-export const BlockKind = {
-  /** A node of a tree. */
-  node: 1,
-  /** A stream or child map that left its record, and stays in metadata. */
-  metadata: 2,
-  /** Content bytes: a chunk. */
-  chunk: 3,
-  /** The tree of chunks that makes a large stream. */
-  manifest: 4,
-  /** A bucket's root: its rules and its top node. */
-  root: 5,
-  commit: 6,
-  /** The moves of a commit. */
-  moves: 7,
-  /** Reserved for encryption. */
-  sealed: 8,
-} as const;
-export type BlockKind = (typeof BlockKind)[keyof typeof BlockKind];
-
-/** The version that this release writes, of every kind. */
-export const BLOCK_VERSION = 1;
-
-/** The length of a block's kind, version and algorithm. */
-export const BLOCK_HEADER = 3;
+import { DIGEST_LENGTH, digestInto } from '../kernels/hash.js';
 
 /** 33 bytes: the algorithm's number, then the digest. Never changed once made. */
 export type Address = Uint8Array;
 
 export const ADDRESS_LENGTH = 1 + DIGEST_LENGTH;
-
-/** The algorithm of that number, or undefined. */
-export function algorithmName(number: number): Algorithm | undefined {
-  return number === SHA256 ? 'sha256' : number === BLAKE3 ? 'blake3' : undefined;
-}
-
-export function algorithmNumber(name: Algorithm): AlgorithmNumber {
-  return name === 'sha256' ? SHA256 : BLAKE3;
-}
 
 /** The address of a whole block under the algorithm that the block names. */
 export function addressOf(algorithm: AlgorithmNumber, block: Uint8Array): Address {

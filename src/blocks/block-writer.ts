@@ -10,7 +10,8 @@
  */
 
 import type { Batch } from '../engine/engine.js';
-import { type Address, BlockKind } from './address.js';
+import { BlockKind } from '../ground/block-header.js';
+import type { Address } from './address.js';
 import type { Blocks } from './blocks.js';
 import type { BodyWriter } from './body.js';
 import { type ChunkCare, type ChunkStage, isChunkId } from './chunk-home.js';
@@ -51,7 +52,7 @@ export class BlockWriter {
     if (this.#chunks === undefined) return this.put(body, plainLength, address);
     this.blockCount++;
     this.hasChunks = true;
-    return this.#chunks.put(body.bytes.subarray(0, plainLength), address, care);
+    return this.#chunks.put(body.buffer.subarray(0, plainLength), address, care);
   }
 
   /** A block that is here already is referred to by what is staged. */
@@ -70,7 +71,7 @@ export class BlockWriter {
     address: Address,
     base?: { readonly id: number; readonly depth: number },
   ): number {
-    if (this.#chunks !== undefined && body.bytes[0] === BlockKind.chunk) {
+    if (this.#chunks !== undefined && body.buffer[0] === BlockKind.chunk) {
       return this.putChunk(body, plainLength, address);
     }
     this.#open ??= this.blocks.takeExtent();

@@ -246,7 +246,7 @@ function storedIn(
   id: number,
 ): { form: Stored; bytes: Uint8Array; end: number } {
   const [start, end] = extent.range(slotOf(id));
-  const { bytes } = extent.stored;
+  const bytes = extent.stored.buffer;
   return { form: readStored(bytes, start, end), bytes, end };
 }
 

@@ -13,8 +13,9 @@
  * bounded by who writes it, checked on reading.
  */
 
-import { ByteReader, ByteWriter } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed, type RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
 
 /** No body is longer: content chunks are at most 1 MiB, nodes far below. */
 export const BODY_MAX = 2 * 1024 * 1024;
@@ -29,78 +30,22 @@ const PATCH = 1;
 const COPY_MIN = 6;
 
 /** Builds a body from kept ranges of a base body and new bytes, and remembers which were kept. */
-export class BodyWriter {
-  bytes: Uint8Array<ArrayBuffer>;
-  length = 0;
+export class BodyWriter extends ByteWriter {
   #base: Uint8Array | undefined;
   #baseStart = 0;
   /** Triples: where in this body, where in the base, how long. */
   #kept: number[] = [];
 
   constructor(capacity = 64 * 1024) {
-    this.bytes = new Uint8Array(Math.max(64, capacity));
+    super(capacity);
   }
 
   /** Starts anew; `base` is what `keep` copies from, beginning at `start`. */
-  reset(base?: Uint8Array, start = 0): void {
-    this.length = 0;
+  override reset(base?: Uint8Array, start = 0): void {
+    super.reset();
     this.#base = base;
     this.#baseStart = start;
     this.#kept.length = 0;
-  }
-
-  #room(count: number): void {
-    if (this.length + count <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.length + count, this.bytes.length * 2));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
-  }
-
-  u8(number: number): void {
-    this.#room(1);
-    this.bytes[this.length++] = number;
-  }
-
-  u16(number: number): void {
-    this.#room(2);
-    this.bytes[this.length++] = number;
-    this.bytes[this.length++] = number >>> 8;
-  }
-
-  u48(number: number): void {
-    this.#room(6);
-    let rest = number;
-    for (let i = 0; i < 6; i++) {
-      this.bytes[this.length++] = rest % 256;
-      rest = Math.floor(rest / 256);
-    }
-  }
-
-  varint(number: number): void {
-    this.#room(8);
-    let rest = number;
-    while (rest >= 0x80) {
-      this.bytes[this.length++] = (rest % 128) | 0x80;
-      rest = Math.floor(rest / 128);
-    }
-    this.bytes[this.length++] = rest;
-  }
-
-  /** Appends `from[start..end]`. */
-  range(from: Uint8Array, start: number, end: number): void {
-    const count = end - start;
-    this.#room(count);
-    if (count <= 32) {
-      const { bytes } = this;
-      for (let i = start, at = this.length; i < end; i++, at++) bytes[at] = from[i] as number;
-    } else {
-      this.bytes.set(from.subarray(start, end), this.length);
-    }
-    this.length += count;
-  }
-
-  all(bytes: Uint8Array): void {
-    this.range(bytes, 0, bytes.length);
   }
 
   /** Appends the base's bytes from `start` to `end`, offsets within the base. */
@@ -128,10 +73,7 @@ export class BodyWriter {
 
   /** Appends the stored form as a patch on `base` to `out`. */
   writePatch(out: BodyWriter, base: number, plainLength: number): void {
-    out.u8(PATCH);
-    out.u48(base);
-    out.varint(plainLength);
-    out.varint(this.length);
+    out.u8(PATCH).u48(base).varint(plainLength).varint(this.length);
     let at = 0;
     let cursor = 0;
     const kept = this.#kept;
@@ -151,15 +93,12 @@ export class BodyWriter {
 
   #writeInsert(out: BodyWriter, start: number, end: number): void {
     if (end === start) return;
-    out.varint((end - start) * 2 + 1);
-    out.range(this.bytes, start, end);
+    out.varint((end - start) * 2 + 1).range(this.buffer, start, end);
   }
 
   /** Appends the stored form as a whole to `out`. */
   writeWhole(out: BodyWriter, plainLength: number): void {
-    out.u8(WHOLE);
-    out.varint(plainLength);
-    out.range(this.bytes, 0, this.length);
+    out.u8(WHOLE).varint(plainLength).range(this.buffer, 0, this.length);
   }
 }
 
@@ -228,31 +167,6 @@ export function applyPatch(
 
 /** A chain of patches that is longer than any writer makes. */
 export function chainTooLong(id: number): RegaliaError {
-  return new RegaliaError(
-    'REGALIA_FORMAT',
-    `block ${id} lies under more than ${PATCH_DEPTH_MAX} patches`,
-    {
-      what: 'stored block',
-      at: 0,
-      expected: `at most ${PATCH_DEPTH_MAX} patches`,
-      actual: 'more',
-    },
-  );
-}
-
-/** Little-endian number of 6 bytes. */
-export function readU48(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) +
-    (bytes[at + 1] as number) * 0x100 +
-    (bytes[at + 2] as number) * 0x1_0000 +
-    (bytes[at + 3] as number) * 0x100_0000 +
-    (bytes[at + 4] as number) * 0x1_0000_0000 +
-    (bytes[at + 5] as number) * 0x100_0000_0000
-  );
-}
-
-/** Six little-endian bytes. */
-export function u48Bytes(number: number): Uint8Array {
-  return new ByteWriter(16).u48(number).finish();
+  const expected = `block ${id} under at most ${PATCH_DEPTH_MAX} patches`;
+  return malformed('stored block', 0, expected, 'more');
 }

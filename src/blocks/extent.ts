@@ -13,7 +13,8 @@
  */
 
 import type { Batch } from '../engine/engine.js';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed, type RegaliaError } from '../ground/errors.js';
+import { putU16, putU32, readU16, readU32 } from '../ground/integers.js';
 import type { Address } from './address.js';
 import { BodyWriter } from './body.js';
 
@@ -88,13 +89,9 @@ export class ExtentBuilder {
     const count = this.#ends.length;
     const head = 2 + 4 * count;
     const row = new Uint8Array(head + this.stored.length);
-    row[0] = count;
-    row[1] = count >>> 8;
-    for (let i = 0; i < count; i++) {
-      const end = this.#ends[i] as number;
-      for (let b = 0; b < 4; b++) row[2 + 4 * i + b] = end >>> (8 * b);
-    }
-    row.set(this.stored.bytes.subarray(0, this.stored.length), head);
+    let at = putU16(row, 0, count);
+    for (const end of this.#ends) at = putU32(row, at, end);
+    row.set(this.stored.buffer.subarray(0, this.stored.length), head);
     return row;
   }
 
@@ -111,7 +108,7 @@ export class ExtentBuilder {
  * A slot's stored form within an extent's row: start and end. REGALIA_FORMAT where the row lies.
  */
 export function slotRange(row: Uint8Array, slot: number): [number, number] {
-  const count = row.length < 2 ? 0 : (row[0] as number) | ((row[1] as number) << 8);
+  const count = row.length < 2 ? 0 : readU16(row, 0);
   const head = 2 + 4 * count;
   if (slot >= count || head > row.length) throw badExtent(row, slot, count);
   const start = slot === 0 ? 0 : readU32(row, 2 + 4 * (slot - 1));
@@ -120,23 +117,8 @@ export function slotRange(row: Uint8Array, slot: number): [number, number] {
   return [head + start, head + end];
 }
 
-function readU32(row: Uint8Array, at: number): number {
-  return (
-    ((row[at] as number) |
-      ((row[at + 1] as number) << 8) |
-      ((row[at + 2] as number) << 16) |
-      ((row[at + 3] as number) << 24)) >>>
-    0
-  );
-}
-
 function badExtent(row: Uint8Array, slot: number, count: number): RegaliaError {
-  return new RegaliaError('REGALIA_FORMAT', `extent of ${row.length} bytes has no slot ${slot}`, {
-    what: 'extent',
-    at: 0,
-    expected: `a slot below ${count}, within the row`,
-    actual: `${slot}`,
-  });
+  return malformed('extent', 0, `slot ${slot} of ${count} within ${row.length} bytes`, 'none');
 }
 
 /** Puts the rows of full extents. */

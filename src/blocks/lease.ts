@@ -7,8 +7,10 @@
  */
 
 import type { Backend, Batch } from '../engine/engine.js';
-import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { openRow, sealRow } from './rows.js';
 
 const FIRST_RANGE = 64;

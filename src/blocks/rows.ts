@@ -11,8 +11,10 @@
  */
 
 import type { RowKey, Table } from '../engine/engine.js';
-import { ByteWriter, hex, utf8Bytes } from '../ground/bytes.js';
+import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { crc32 } from '../kernels/hash.js';
 
 const CHECKSUM_LENGTH = 4;

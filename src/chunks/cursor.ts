@@ -8,9 +8,10 @@
  *     1     [ . . ↓ ]
  *     part
  */
-import { BlockKind } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import { chunkBytes, malformed } from './chunk.js';
+import { BlockKind } from '../ground/block-header.js';
+import { malformed } from '../ground/errors.js';
+import { chunkBytes } from './chunk.js';
 import type { ContentRef } from './content.js';
 import { type Child, isHole, Manifest, type Part } from './manifest.js';
 import { ManifestCache } from './manifest-cache.js';

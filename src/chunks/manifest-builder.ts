@@ -13,8 +13,9 @@
  * a level) where both are at a node's beginning: what it makes is the same as if all parts had been
  * added one by one.
  */
-import type { AlgorithmNumber } from '../blocks/address.js';
+import type {} from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import type { ContentRef } from './content.js';
 import { endsNode, isHole, LEVEL_MAX, type Part, writeManifest } from './manifest.js';

@@ -20,18 +20,19 @@
  * cases. Where one chunk repeats, nodes are cut by count, but are then equal as well. Whoever mines
  * chunks harms the manifests of that content alone.
  */
+import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
+import type { BodyWriter } from '../blocks/body.js';
 import {
-  ADDRESS_LENGTH,
-  type Address,
   type AlgorithmNumber,
-  BLOCK_VERSION,
   BlockKind,
-} from '../blocks/address.js';
-import { type BodyWriter, readU48 } from '../blocks/body.js';
-import { ByteReader } from '../ground/bytes.js';
+  readBlockHeader,
+  writeBlockHeader,
+} from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
+import { readU48 } from '../ground/integers.js';
+import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { CHUNK_MAX, checkHeader } from './chunk.js';
+import { CHUNK_MAX } from './chunk.js';
 import { CONTENT_MAX } from './content.js';
 import { HOLE_MIN } from './holes.js';
 
@@ -90,11 +91,7 @@ export function writeManifest(
     'a manifest has 1 to 256 children',
   );
   body.reset();
-  body.u8(BlockKind.manifest);
-  body.u8(BLOCK_VERSION);
-  body.u8(algorithm);
-  body.u8(level);
-  body.varint(children.length);
+  writeBlockHeader(body, BlockKind.manifest, algorithm).u8(level).varint(children.length);
   for (const child of children) writeChild(body, algorithm, level, child);
   const plainLength = body.length;
   for (const child of children) body.u48(isHole(child) ? 0 : child.id);
@@ -120,7 +117,7 @@ function writeChild(
 /** Writes the body of a manifest that came from elsewhere, given the local ids of its children. */
 export function linkManifest(body: BodyWriter, plain: Uint8Array, ids: readonly number[]): void {
   body.reset();
-  body.all(plain);
+  body.bytes(plain);
   for (const id of ids) body.u48(id);
 }
 
@@ -139,11 +136,11 @@ export class Manifest {
    * `body` is plain bytes up to `plainLength`, then links. Errors: REGALIA_FORMAT, REGALIA_VERSION.
    */
   constructor(body: Uint8Array, plainLength: number) {
-    checkHeader(body.subarray(0, plainLength), BlockKind.manifest, 'manifest');
+    const header = readBlockHeader(body, 'manifest', BlockKind.manifest, 0, plainLength);
     this.#bytes = Uint8Array.prototype.slice.call(body);
     this.plainLength = plainLength;
     const reader = new ByteReader(this.#bytes, 'manifest', 3, plainLength);
-    this.algorithm = body[2] as AlgorithmNumber;
+    this.algorithm = header.algorithm;
     this.level = reader.u8();
     if (this.level < 1 || this.level > LEVEL_MAX) {
       reader.fail(`a level of 1 to ${LEVEL_MAX}`, `${this.level}`);

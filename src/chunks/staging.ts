@@ -10,17 +10,13 @@
  * then, and are found through the store. What it forgets too early is stored again: that costs
  * room, and alters no address.
  */
-import {
-  type Address,
-  type AlgorithmNumber,
-  addressKey,
-  addressOf,
-  BlockKind,
-} from '../blocks/address.js';
+import { type Address, addressKey, addressOf } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
-import { type BodyWriter, readU48 } from '../blocks/body.js';
+import type { BodyWriter } from '../blocks/body.js';
 import type { ChunkCare } from '../blocks/chunk-home.js';
+import { type AlgorithmNumber, BlockKind } from '../ground/block-header.js';
+import { readU48 } from '../ground/integers.js';
 
 /** A staged block. */
 export interface Staged {
@@ -98,18 +94,18 @@ export class StoreSink implements BlockSink {
   }
 
   keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged {
-    const address = addressOf(algorithm, body.bytes.subarray(0, plainLength));
+    const address = addressOf(algorithm, body.buffer.subarray(0, plainLength));
     const staged = this.#chunks.find(address);
     if (staged !== undefined) return { address, id: staged };
     // A manifest whose chunks were forgotten since has links that lead nowhere: it is stored with
     // those of now.
-    const links = body.bytes.subarray(plainLength, body.length);
+    const links = body.buffer.subarray(plainLength, body.length);
     const there = this.#blocks.find(address, links);
     if (there !== undefined) {
       this.#writer.uses(there);
       return { address, id: there };
     }
-    const isChunk = body.bytes[0] === BlockKind.chunk;
+    const isChunk = body.buffer[0] === BlockKind.chunk;
     const id = isChunk
       ? this.#writer.putChunk(body, plainLength, address, this.#care(address))
       : this.#writer.put(body, plainLength, address);

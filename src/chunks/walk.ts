@@ -7,8 +7,10 @@
  * repeat few blocks without end: whoever walks what others made passes `skip`, which also prunes
  * what a receiver has.
  */
-import { type Address, addressKey, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
-import { chunkBytes, malformed } from './chunk.js';
+import { type Address, addressKey } from '../blocks/address.js';
+import { BLOCK_HEADER, BlockKind } from '../ground/block-header.js';
+import { malformed } from '../ground/errors.js';
+import { chunkBytes } from './chunk.js';
 import type { ContentRef } from './content.js';
 import { type BlockReads, readManifest, readTop } from './cursor.js';
 import { type Child, decodeManifest, isHole, type Manifest } from './manifest.js';

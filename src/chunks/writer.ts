@@ -9,10 +9,11 @@
  * is spilled; equal bytes give equal references, however they were pushed; a writer that failed or
  * finished takes no more bytes. What a failed writer has staged is garbage that nothing refers to.
  */
-import type { AlgorithmNumber } from '../blocks/address.js';
+import type {} from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import { concatBytes, copyBytes } from '../ground/bytes.js';
 import { assert, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';

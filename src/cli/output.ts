@@ -7,7 +7,7 @@
  * back, and a reader that has gone (EPIPE) is no failure: the verb is aborted and the command ends
  * quietly.
  */
-import { nameBytes } from '../ground/bytes.js';
+import { nameBytes } from '../ground/text.js';
 
 const GATHER_BYTES = 16_384;
 

@@ -10,7 +10,7 @@
  * may name one point sequence, so whoever decodes must encode again and compare. Integers stay
  * below 2^26: nothing here is larger than a small integer of the engine.
  */
-import { ByteWriter } from '../ground/bytes.js';
+import { ByteWriter } from '../ground/writer.js';
 
 const TOP = 1 << 24;
 const BOTTOM = 1 << 16;

@@ -8,8 +8,9 @@
 
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
-import { hex, utf8Bytes } from '../ground/bytes.js';
+import { hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { utf8Bytes } from '../ground/text.js';
 import { MESSAGE_BYTES_MAX } from '../log/commit.js';
 import type { Move } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';

@@ -8,13 +8,17 @@
  * id. The incarnation is raised before the first commit after each opening, so that (replica,
  * incarnation, sequence) names one commit.
  */
-import { type Address, type AlgorithmNumber, algorithmName } from '../blocks/address.js';
+import type { Address } from '../blocks/address.js';
 import { Blocks } from '../blocks/blocks.js';
 import { Lease } from '../blocks/lease.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Backend, Batch } from '../engine/engine.js';
-import { ByteReader, ByteWriter, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
+import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { History } from '../log/history.js';
 import type { Settings } from '../store/options.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
@@ -186,18 +190,7 @@ export function putIdentity(batch: Batch, identity: Identity): void {
 function readIdentity(row: Uint8Array | undefined): Identity | undefined {
   if (row === undefined) return undefined;
   const reader = new ByteReader(openRow('meta', STORE_KEY, row), 'store row');
-  const version = reader.u8();
-  if (version !== STORE_VERSION) {
-    throw new RegaliaError(
-      'REGALIA_VERSION',
-      `a store of version ${version} is unknown to this release`,
-      {
-        what: 'store',
-        expected: `${STORE_VERSION}`,
-        actual: `${version}`,
-      },
-    );
-  }
+  reader.version(STORE_VERSION);
   const store = reader.bytes(16).slice();
   const replica = reader.bytes(16).slice();
   const algorithm = reader.u8();

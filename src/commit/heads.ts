@@ -5,8 +5,9 @@
  * packs and verification know it already.
  */
 import { type Address, isAddress } from '../blocks/address.js';
-import { EMPTY, hex, utf8Bytes } from '../ground/bytes.js';
+import { EMPTY, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { utf8Bytes } from '../ground/text.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import { Tree } from '../tree/lookup.js';

@@ -1,7 +1,7 @@
 /**
  * Operations in a transaction's arena: see pending.ts for their bytes.
  */
-import { readU48 } from '../blocks/body.js';
+import { readU48, readVarint, varintLength } from '../ground/integers.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { FreshRecord } from '../tree/fresh-record.js';
 import { CHILD_NONE, INLINE, type StreamPart } from '../tree/record.js';
@@ -68,25 +68,11 @@ export class SinglePut implements EntryEdit {
 }
 
 export function readPart(bytes: Uint8Array, start: number): { part: StreamPart; end: number } {
-  let at = start;
-  let head = 0;
-  for (let scale = 1; ; scale *= 128) {
-    const byte = bytes[at++] as number;
-    head += (byte & 0x7f) * scale;
-    if (byte < 0x80) break;
-  }
+  const head = readVarint(bytes, start);
+  const at = start + varintLength(head);
   const form = (head % 4) as StreamPart['form'];
   const length = Math.floor(head / 4);
   const end = at + (form === INLINE ? length : 32);
   const id = form === INLINE ? 0 : readU48(bytes, end);
   return { part: { form, length, bytes: bytes.subarray(at, end), id }, end };
-}
-
-export function putU48(bytes: Uint8Array, from: number, number: number): number {
-  let rest = number;
-  for (let i = 0; i < 6; i++) {
-    bytes[from + i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  return from + 6;
 }

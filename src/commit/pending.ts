@@ -11,12 +11,14 @@
  * first read.
  */
 
-import { compareBytes, nameBytes, nameText, putVarint } from '../ground/bytes.js';
+import { compareBytes } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
+import { putU48, putVarint } from '../ground/integers.js';
+import { nameBytes, nameText } from '../ground/text.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
 import { INLINE, type StreamPart } from '../tree/record.js';
-import { putU48, readPart, SinglePut } from './operation.js';
+import { readPart, SinglePut } from './operation.js';
 
 const PUT = 1;
 const DELETE = 2;

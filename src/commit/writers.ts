@@ -2,12 +2,13 @@
  * What one transaction, merge or import writes with: a stage for blocks, and node writers by
  * algorithm above it.
  */
-import type { AlgorithmNumber } from '../blocks/address.js';
+import type {} from '../blocks/address.js';
 import { type Address, addressInto } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { ChunkIndex } from '../chunks/staging.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { NodeWriter } from '../tree/node-writer.js';
 
@@ -35,7 +36,7 @@ export class Writers {
   /** Stages a block without links, and returns its id. */
   putPlain(algorithm: AlgorithmNumber, block: Uint8Array): { id: number; address: Address } {
     const body = new BodyWriter(block.length);
-    body.all(block);
+    body.bytes(block);
     const address = new Uint8Array(33);
     addressInto(algorithm, block, address, 0);
     return { id: this.blocks.put(body, block.length, address), address };

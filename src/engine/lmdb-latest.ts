@@ -18,7 +18,8 @@
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { TREE_BYTES, u64 } from './lmdb-pages.js';
+import { readU64 } from '../ground/integers.js';
+import { TREE_BYTES } from './lmdb-pages.js';
 
 /** As many processes as that hardly open the file at once. */
 const MISSES_MAX = 1_000;
@@ -62,8 +63,8 @@ export class LatestTransaction {
   look(): number {
     const metas = this.#metas;
     readSync(this.#data, metas, 0, metas.length, 0);
-    const first = u64(metas, META_NUMBER_AT);
-    const second = u64(metas, this.#pageBytes + META_NUMBER_AT);
+    const first = readU64(metas, META_NUMBER_AT);
+    const second = readU64(metas, this.#pageBytes + META_NUMBER_AT);
     this.#seen = Math.max(this.#seen, first, second);
     return Math.max(first, second);
   }
@@ -98,7 +99,7 @@ export class LatestTransaction {
 
   #told(lock: number): number {
     readSync(lock, this.#number, 0, 8, NUMBER_AT);
-    return u64(this.#number, 0);
+    return readU64(this.#number, 0);
   }
 
   /** Puts the number right where it lags, while others may commit. */

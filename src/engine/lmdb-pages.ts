@@ -15,6 +15,7 @@
  */
 import { readSync } from 'node:fs';
 import { RegaliaError } from '../ground/errors.js';
+import { readU64 } from '../ground/integers.js';
 
 export const PAGE_HEADER_BYTES = 24;
 export const TREE_BYTES = 48;
@@ -63,22 +64,15 @@ export function corrupt(
   return new RegaliaError('REGALIA_CORRUPT', message, { what, expected, actual });
 }
 
-/**
- * An unsigned 64-bit integer. Above 2^53 it is rounded, but then it is out of every bound anyway.
- */
-export function u64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
-}
-
 export function readTree(bytes: Buffer, at: number): Tree {
   return {
     flags: bytes.readUInt16LE(at + 4),
     depth: bytes.readUInt16LE(at + 6),
-    branchPages: u64(bytes, at + 8),
-    leafPages: u64(bytes, at + 16),
-    overflowPages: u64(bytes, at + 24),
-    entries: u64(bytes, at + 32),
-    root: u64(bytes, at + 40),
+    branchPages: readU64(bytes, at + 8),
+    leafPages: readU64(bytes, at + 16),
+    overflowPages: readU64(bytes, at + 24),
+    entries: readU64(bytes, at + 32),
+    root: readU64(bytes, at + 40),
   };
 }
 
@@ -129,19 +123,19 @@ export function readPage(file: PageFile, number: number, leaf: boolean): Buffer 
   const count = readSync(file.descriptor, page, 0, file.pageBytes, number * file.pageBytes);
   if (count !== file.pageBytes)
     throw corrupt(file.path, name, `${file.pageBytes} bytes`, `${count}`);
-  if (u64(page, 0) !== number)
-    throw corrupt(file.path, name, `numbered ${number}`, `${u64(page, 0)}`);
+  if (readU64(page, 0) !== number)
+    throw corrupt(file.path, name, `numbered ${number}`, `${readU64(page, 0)}`);
   const flags = page.readUInt16LE(18);
   const kind = leaf ? PAGE_LEAF : PAGE_BRANCH;
   if ((flags & 0x2f) !== kind) {
     throw corrupt(file.path, name, leaf ? 'a leaf' : 'a branch', `flags ${flags}`);
   }
-  if (u64(page, 8) > file.transaction) {
+  if (readU64(page, 8) > file.transaction) {
     throw corrupt(
       file.path,
       name,
       `of transaction ${file.transaction} or before`,
-      `${u64(page, 8)}`,
+      `${readU64(page, 8)}`,
     );
   }
   checkOffsets(file, page, name, leaf);
@@ -236,7 +230,7 @@ export function walkTree(file: PageFile, tree: Tree, visit: (leaf: Buffer) => vo
 function checkOverflow(file: PageFile, page: Buffer, index: number): void {
   const at = nodeAt(page, index);
   if (!isBig(page, at)) return;
-  const first = u64(page, at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6));
+  const first = readU64(page, at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6));
   const pages = Math.floor((PAGE_HEADER_BYTES - 1 + page.readUInt32LE(at)) / file.pageBytes) + 1;
   if (first < 2 || first + pages > file.filePages) {
     throw corrupt(

@@ -30,6 +30,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { RegaliaError } from '../ground/errors.js';
+import { readU64 } from '../ground/integers.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
 import { fullError } from './lmdb-errors.js';
 import type { PageFile, Tree } from './lmdb-pages.js';
@@ -48,7 +49,6 @@ import {
   readPage,
   readTree,
   TREE_BYTES,
-  u64,
   walkTree,
 } from './lmdb-pages.js';
 
@@ -149,7 +149,7 @@ function fileOf(
 function checkTransaction(file: PageFile, { main, free, transaction }: Meta): void {
   for (const tree of [main, free]) {
     if (tree.root === NO_ROOT) continue;
-    const found = u64(readPage(file, tree.root, tree.depth === 1), 8);
+    const found = readU64(readPage(file, tree.root, tree.depth === 1), 8);
     if (found !== transaction) throw otherTransaction(file, transaction, found);
   }
 }
@@ -164,8 +164,8 @@ function checkOlder(file: PageFile, { main, transaction }: Meta): void {
   if (main.root === NO_ROOT || main.root >= file.filePages) return;
   const page = Buffer.alloc(PAGE_HEADER_BYTES);
   readSync(file.descriptor, page, 0, page.length, main.root * file.pageBytes);
-  const found = u64(page, 8);
-  const tree = u64(page, 0) === main.root && (page.readUInt16LE(18) & PAGE_TREE) !== 0;
+  const found = readU64(page, 8);
+  const tree = readU64(page, 0) === main.root && (page.readUInt16LE(18) & PAGE_TREE) !== 0;
   if (!tree || found === transaction || found > file.transaction) return;
   throw otherTransaction(file, transaction, found);
 }
@@ -196,12 +196,12 @@ function readMeta(path: string, descriptor: number, index: number, at: number): 
   const count = readSync(descriptor, bytes, 0, bytes.length, at);
   if (count !== bytes.length) throw corrupt(path, name, 'complete', `${count} bytes long`);
   checkFormat(path, bytes, index);
-  if (u64(bytes, 0) !== index || bytes.readUInt16LE(18) !== PAGE_META) {
+  if (readU64(bytes, 0) !== index || bytes.readUInt16LE(18) !== PAGE_META) {
     throw corrupt(
       path,
       name,
       `numbered ${index}`,
-      `${u64(bytes, 0)}, flags ${bytes.readUInt16LE(18)}`,
+      `${readU64(bytes, 0)}, flags ${bytes.readUInt16LE(18)}`,
     );
   }
   const base = PAGE_HEADER_BYTES + 24;
@@ -213,10 +213,10 @@ function readMeta(path: string, descriptor: number, index: number, at: number): 
     pageBytes,
     free: readTree(bytes, base),
     main: readTree(bytes, base + TREE_BYTES),
-    lastPage: u64(bytes, base + 2 * TREE_BYTES),
-    transaction: u64(bytes, base + 2 * TREE_BYTES + 8),
+    lastPage: readU64(bytes, base + 2 * TREE_BYTES),
+    transaction: readU64(bytes, base + 2 * TREE_BYTES + 8),
   };
-  checkMeta(path, name, meta, index, u64(bytes, PAGE_HEADER_BYTES + 16));
+  checkMeta(path, name, meta, index, readU64(bytes, PAGE_HEADER_BYTES + 16));
   return meta;
 }
 
@@ -299,7 +299,7 @@ function checkFreeList(file: PageFile, free: Tree): void {
   const page = readPage(file, free.root, true);
   for (let i = 0; i < nodeCount(page); i++) {
     const key = nodeKey(page, i);
-    const transaction = key.length === 8 ? u64(key, 0) : 0;
+    const transaction = key.length === 8 ? readU64(key, 0) : 0;
     if (transaction >= 1 && transaction <= file.transaction) continue;
     const actual = key.toString('hex', 0, 16);
     throw corrupt(file.path, 'the free list', `of transactions up to ${file.transaction}`, actual);

@@ -15,7 +15,7 @@
  * may have what a rescan brings back.
  */
 import type { Batch, Reads } from '../engine/engine.js';
-import { utf8Bytes } from '../ground/bytes.js';
+import { utf8Bytes } from '../ground/text.js';
 import {
   chunkSlices,
   damagedRows,

@@ -9,7 +9,7 @@
 import { addressKey } from '../blocks/address.js';
 import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { Reads } from '../engine/engine.js';
-import { Marks } from '../ground/bit-set.js';
+import { BitSet } from '../ground/bit-set.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
@@ -30,7 +30,7 @@ const TURN_STEPS = 64;
 const CONTENTS_MAX = 65_536;
 
 export class Marking {
-  readonly marks = new Marks();
+  readonly marks = new BitSet();
   /** References to chunks that have no row: it was lost. */
   lacking = 0;
   readonly #subject: Subject;

@@ -1,7 +1,7 @@
-/** Marks: a set of chunk numbers, a bit each, in pages. */
+/** A set of whole numbers, a bit each, in pages: small where they lie close together. */
 const PAGE_NUMBERS = 1_048_576;
 
-export class Marks {
+export class BitSet {
   readonly #pages = new Map<number, Uint8Array>();
 
   has(number: number): boolean {
@@ -10,7 +10,7 @@ export class Marks {
     return bits !== undefined && ((bits[at >>> 3] as number) & (1 << (at & 7))) !== 0;
   }
 
-  /** False where it was marked before. */
+  /** False where it was there before. */
   add(number: number): boolean {
     if (this.has(number)) return false;
     const page = Math.floor(number / PAGE_NUMBERS);

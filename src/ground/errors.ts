@@ -1,9 +1,16 @@
 /**
- * Every error Regalia throws for the world's faults is a `RegaliaError` with a `code` from a closed
- * union. Our own bugs are assertions instead. `data` is typed by code and carries the evidence
- * (expected and actual, where there is such a pair); `retryable` says whether the same call may
- * succeed later; `outcome` says what a failed write left behind: nothing ('none'), the whole
- * ('committed'), or that only a reopened store can tell ('unknown').
+ * Every error, and the only place where one is made.
+ *
+ * What the world does wrong is a `RegaliaError`: its `code` comes from a closed union, its `data` is
+ * typed by the code and carries the evidence (expected and actual, where there is such a pair).
+ * `retryable` says whether the same call may succeed later; `outcome` says what a failed write left
+ * behind: nothing ('none'), the whole ('committed'), or that only a reopened store can tell
+ * ('unknown'). Our own bugs are assertions.
+ *
+ * A maker returns its error for the caller to throw, so that control flow stays in sight. Its message
+ * says what is wrong, with which value, and where it helps what to do. The operating system's names of
+ * errors (ENOSPC) are evidence in `data.errno`; what a name does not tell us stays REGALIA_IO, and
+ * nothing is decided by a list of names that are harmless.
  */
 
 /** The evidence that each code carries. */
@@ -45,9 +52,9 @@ export interface ErrorData {
   /** History that was truncated. */
   REGALIA_HORIZON: { commit: string };
   /** A branch, tag, commit, bucket or store that does not exist. */
-  REGALIA_NOT_FOUND: { what: string; name: string };
+  REGALIA_NOT_FOUND: { what: string; name: string; errno?: string };
   /** A branch, tag, bucket or store that exists already. */
-  REGALIA_EXISTS: { what: string; name: string };
+  REGALIA_EXISTS: { what: string; name: string; errno?: string };
   /** A write to something opened for reading. */
   REGALIA_READ_ONLY: { what: string };
   /** Two histories that share no commit. */
@@ -61,15 +68,15 @@ export interface ErrorData {
   /** A commit whose signature is invalid. */
   REGALIA_SIGNATURE: { commit: string; actor: string };
   /** No room left on the device, or the map is full. */
-  REGALIA_FULL: { path: string };
+  REGALIA_FULL: { path: string; errno?: string };
   /** The operating system refused permission. */
-  REGALIA_PERMISSION: { path: string };
+  REGALIA_PERMISSION: { path: string; operation?: string; errno?: string };
   /** Another process or handle holds what was asked for. */
   REGALIA_LOCKED: { path: string };
   /** A volume of contents that is not here, or not fit for what was asked of it. */
   REGALIA_VOLUME: { volume: string; path: string; reason: string };
   /** An input or output error of the operating system; the handle is poisoned. */
-  REGALIA_IO: { path: string; operation: string };
+  REGALIA_IO: { path: string; operation: string; errno?: string };
   /** A worker died or failed, and its task failed on the calling thread too. */
   REGALIA_WORKER: { task: string; reason: string };
   /** A caller's signal was aborted. */
@@ -82,16 +89,19 @@ export type ErrorCode = keyof ErrorData;
 export type Outcome = 'none' | 'committed' | 'unknown';
 
 export interface ErrorFacts {
-  cause?: unknown;
-  retryable?: boolean;
-  outcome?: Outcome;
+  readonly cause?: unknown;
+  readonly retryable?: boolean;
+  readonly outcome?: Outcome;
 }
 
-export class RegaliaError<C extends ErrorCode = ErrorCode> extends Error {
+class Fault<C extends ErrorCode> extends Error {
   override readonly name = 'RegaliaError';
   readonly code: C;
+  /** The evidence, typed by the code. */
   readonly data: ErrorData[C];
+  /** Whether the same call may succeed later. */
   readonly retryable: boolean;
+  /** What a failed write left behind. */
   readonly outcome: Outcome;
 
   constructor(code: C, message: string, data: ErrorData[C], facts: ErrorFacts = {}) {
@@ -103,26 +113,215 @@ export class RegaliaError<C extends ErrorCode = ErrorCode> extends Error {
   }
 }
 
+/** An error of one of the codes `C`: `error.code === 'REGALIA_KEY'` narrows its `data`. */
+export type RegaliaError<C extends ErrorCode = ErrorCode> = C extends unknown ? Fault<C> : never;
+
+/** The class of all errors with a code, for `instanceof`. */
+export const RegaliaError = Fault as unknown as {
+  new <C extends ErrorCode>(
+    code: C,
+    message: string,
+    data: ErrorData[C],
+    facts?: ErrorFacts,
+  ): RegaliaError<C>;
+  readonly prototype: RegaliaError;
+};
+
 /** Whether `error` is a RegaliaError, of the given code if one is given. */
 export function isRegaliaError<C extends ErrorCode>(
   error: unknown,
   code?: C,
 ): error is RegaliaError<C> {
-  return error instanceof RegaliaError && (code === undefined || error.code === code);
-}
-
-/** Throws REGALIA_ABORTED with the signal's reason as cause, if the signal is aborted. */
-export function throwIfAborted(signal: AbortSignal | undefined, operation: string): void {
-  if (signal?.aborted !== true) return;
-  throw new RegaliaError(
-    'REGALIA_ABORTED',
-    `${operation} was aborted`,
-    { operation },
-    { cause: signal.reason },
-  );
+  return error instanceof Fault && (code === undefined || error.code === code);
 }
 
 /** For states that only a bug of ours can reach. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (condition !== true && !condition) throw new Error(`regalia: assertion failed: ${message}`);
+}
+
+// What a caller asked for.
+
+/** An option or argument of the wrong kind, or outside its limits. */
+export function badOption(
+  option: string,
+  expected: string,
+  actual: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_OPTION'> {
+  const message = `${option} must be ${expected}, not ${actual}`;
+  return new RegaliaError('REGALIA_OPTION', message, { option, expected, actual }, facts);
+}
+
+/** A range, an offset or a limit that makes no sense; `what` names it, as in 'the limit'. */
+export function badRange(
+  what: string,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_RANGE'> {
+  const message = `${what} must be ${expected}, not ${actual}`;
+  return new RegaliaError('REGALIA_RANGE', message, { expected, actual });
+}
+
+/** A branch, tag, commit, bucket, file or store that does not exist. */
+export function notFound(
+  what: string,
+  name: string,
+  hint?: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_NOT_FOUND'> {
+  const message = `there is no ${what} ${name}${hint === undefined ? '' : `: ${hint}`}`;
+  return new RegaliaError('REGALIA_NOT_FOUND', message, { what, name }, facts);
+}
+
+/** Something that was to be made is there already. */
+export function alreadyExists(
+  what: string,
+  name: string,
+  hint?: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_EXISTS'> {
+  const message = `there is already a ${what} ${name}${hint === undefined ? '' : `: ${hint}`}`;
+  return new RegaliaError('REGALIA_EXISTS', message, { what, name }, facts);
+}
+
+/** `what` was closed, disposed or committed; it names the thing, as in 'store'. */
+export function closed(what: string): RegaliaError<'REGALIA_CLOSED'> {
+  return new RegaliaError('REGALIA_CLOSED', `the ${what} is closed`, { what });
+}
+
+/** A write to `what`, which is open for reading only. */
+export function readOnly(what: string): RegaliaError<'REGALIA_READ_ONLY'> {
+  return new RegaliaError('REGALIA_READ_ONLY', `${what} is open for reading only`, { what });
+}
+
+/** The caller's signal was aborted; its reason is the cause. */
+export function aborted(operation: string, reason: unknown): RegaliaError<'REGALIA_ABORTED'> {
+  const message = `${operation} was aborted`;
+  return new RegaliaError('REGALIA_ABORTED', message, { operation }, { cause: reason });
+}
+
+/** Throws REGALIA_ABORTED with the signal's reason as cause, if the signal is aborted. */
+export function throwIfAborted(signal: AbortSignal | undefined, operation: string): void {
+  if (signal?.aborted === true) throw aborted(operation, signal.reason);
+}
+
+/** An abort that the platform threw, under our code; any other error as it is. */
+export function asAborted(error: unknown, operation: string): unknown {
+  if (isRegaliaError(error) || (error as Error)?.name !== 'AbortError') return error;
+  return aborted(operation, error);
+}
+
+// Bytes that were read.
+
+/** Bytes that do not follow their format: `what` at byte `at`. */
+export function malformed(
+  what: string,
+  at: number,
+  expected: string,
+  actual: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_FORMAT'> {
+  const message = `${what} is malformed at byte ${at}: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_FORMAT', message, { what, at, expected, actual }, facts);
+}
+
+/** Something that a later release made: `what` has version `actual`, this one knows `expected`. */
+export function unknownVersion(
+  what: string,
+  expected: number | string,
+  actual: number | string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_VERSION'> {
+  const message = `${what} has version ${actual}, and this release knows ${expected}`;
+  const data = { what, expected: `${expected}`, actual: `${actual}` };
+  return new RegaliaError('REGALIA_VERSION', message, data, facts);
+}
+
+/** Bytes that are not those that were written. `more` says which key is hit, and whether it can be repaired. */
+export function corrupt(
+  what: string,
+  expected: string,
+  actual: string,
+  more: { readonly key?: string; readonly repairable?: boolean } & ErrorFacts = {},
+): RegaliaError<'REGALIA_CORRUPT'> {
+  const { key, repairable, ...facts } = more;
+  const message = `${what} is damaged: expected ${expected}, found ${actual}`;
+  const data = {
+    what,
+    expected,
+    actual,
+    ...(key === undefined ? {} : { key }),
+    ...(repairable === undefined ? {} : { repairable }),
+  };
+  return new RegaliaError('REGALIA_CORRUPT', message, data, facts);
+}
+
+/** The block or file at `address` is not here; `source` is where it should be. */
+export function missing(
+  what: string,
+  address: string,
+  source?: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_MISSING'> {
+  const where = source === undefined ? 'is not here' : `is in ${source}, which is not here`;
+  const data = source === undefined ? { address } : { address, source };
+  return new RegaliaError('REGALIA_MISSING', `${what} ${address} ${where}`, data, facts);
+}
+
+// The machine.
+
+/** The operating system's name of an error, such as 'ENOSPC'; undefined where it has none. */
+export function errnoOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** No room on the device, in the map, or left of some numbers. */
+export function full(path: string, facts?: ErrorFacts): RegaliaError<'REGALIA_FULL'> {
+  const errno = errnoOf(facts?.cause);
+  const data = errno === undefined ? { path } : { path, errno };
+  const message = `there is no room left at ${path}`;
+  return new RegaliaError('REGALIA_FULL', message, data, { retryable: true, ...facts });
+}
+
+/** What the operating system threw when `operation` was done to `path`, under our codes. */
+export function ioError(
+  error: unknown,
+  path: string,
+  operation: string,
+  facts: ErrorFacts = {},
+): RegaliaError {
+  if (isRegaliaError(error)) return error;
+  const errno = errnoOf(error);
+  const why = { ...facts, cause: error };
+  const evidence = errno === undefined ? {} : { errno };
+  switch (errno) {
+    case 'ENOENT':
+    case 'ENOTDIR': {
+      const data = { what: 'file', name: path, ...evidence };
+      return new RegaliaError('REGALIA_NOT_FOUND', `${path} does not exist`, data, why);
+    }
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS': {
+      const message = `the system refuses to ${operation} ${path} (${errno})`;
+      const data = { path, operation, ...evidence };
+      return new RegaliaError('REGALIA_PERMISSION', message, data, why);
+    }
+    case 'EEXIST':
+    case 'ENOTEMPTY': {
+      const data = { what: 'file', name: path, ...evidence };
+      return new RegaliaError('REGALIA_EXISTS', `${path} exists already`, data, why);
+    }
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return full(path, why);
+    default: {
+      const text = error instanceof Error ? error.message : String(error);
+      const message = `to ${operation} ${path} failed: ${text}`;
+      return new RegaliaError('REGALIA_IO', message, { path, operation, ...evidence }, why);
+    }
+  }
 }

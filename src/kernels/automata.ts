@@ -9,8 +9,8 @@
  * exactly as in `nameText`.
  */
 
-import { nameText, utf8Text } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { nameText, utf8Text } from '../ground/text.js';
 
 /** A deterministic automaton; states are immutable. */
 export interface Automaton<S> {

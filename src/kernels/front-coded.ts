@@ -12,7 +12,8 @@
  * counted from the first name; the first one, 0, is left out. The width is the least that holds the
  * length of all names. Persisted.
  */
-import { ByteReader, ByteWriter } from '../ground/bytes.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
 import {
   assertNext,
   checkOrdinal,

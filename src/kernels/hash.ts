@@ -14,11 +14,10 @@
 import crypto from 'node:crypto';
 import zlib from 'node:zlib';
 import { blake3 as nobleBlake3 } from '@noble/hashes/blake3.js';
+import type { Algorithm } from '../ground/block-header.js';
 
 /** The digest's length in bytes, of either algorithm. */
 export const DIGEST_LENGTH = 32;
-
-export type Algorithm = 'sha256' | 'blake3';
 
 /** The 32-byte SHA-256 digest. */
 export function sha256(bytes: Uint8Array): Uint8Array {

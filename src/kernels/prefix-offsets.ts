@@ -9,7 +9,7 @@
  * bytes. Integers are little-endian. The width is the least that holds the last end; an empty map
  * is width 1 and size 0 alone. Persisted.
  */
-import { varintLength } from '../ground/bytes.js';
+import { varintLength } from '../ground/integers.js';
 import {
   assertNext,
   checkOrdinal,

@@ -12,7 +12,7 @@
  * not here is REGALIA_MISSING.
  */
 import { ADDRESS_LENGTH, type Address, compareAddresses, sameAddress } from '../blocks/address.js';
-import { ByteWriter } from '../ground/bytes.js';
+import { ByteWriter } from '../ground/writer.js';
 import { absentParent, horizonError, missingCommit } from './absence.js';
 import type { LogEntry } from './entry.js';
 import { type CommitGraph, Frontier } from './frontier.js';

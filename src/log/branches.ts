@@ -15,24 +15,12 @@ import { openRow, sealRow } from '../blocks/rows.js';
 import { decodeId, encodeId, MAX_STAMP_BYTES } from '../clock/encoding.js';
 import type { Id } from '../clock/id.js';
 import type { Batch, Reads } from '../engine/engine.js';
-import {
-  ByteReader,
-  ByteWriter,
-  concatBytes,
-  copyBytes,
-  equalBytes,
-  hex,
-  utf8Bytes,
-  utf8Text,
-} from '../ground/bytes.js';
+import { concatBytes, copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import {
-  BUCKET_ID_LENGTH,
-  optionError,
-  readAddress,
-  readOptional,
-  versionError,
-} from './commit.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes, utf8Text } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
+import { BUCKET_ID_LENGTH, optionError, readAddress, readOptional } from './commit.js';
 
 const ROW_VERSION = 1;
 const NAME_BYTES_MAX = 255;
@@ -141,7 +129,7 @@ export function* tags(reads: Reads, bucket: Uint8Array): Generator<Tag> {
 
 function decodeBranch(body: Uint8Array): Branch {
   const reader = new ByteReader(body, 'branch row');
-  readVersion(reader, 'branch row');
+  reader.version(ROW_VERSION);
   const head = readAddress(reader);
   const id = readOptional(reader, () => decodeId(reader.lengthed(MAX_STAMP_BYTES)));
   reader.end();
@@ -150,15 +138,10 @@ function decodeBranch(body: Uint8Array): Branch {
 
 function decodeTag(body: Uint8Array): Address {
   const reader = new ByteReader(body, 'tag row');
-  readVersion(reader, 'tag row');
+  reader.version(ROW_VERSION);
   const commit = readAddress(reader);
   reader.end();
   return commit;
-}
-
-function readVersion(reader: ByteReader, what: string): void {
-  const version = reader.u8();
-  if (version !== ROW_VERSION) throw versionError(what, version);
 }
 
 interface NamedRow {
@@ -223,7 +206,7 @@ function readCounts(reads: Reads, bucket: Uint8Array): Counts {
   const row = reads.view('heads', bucket);
   if (row === undefined) return { [BRANCH]: 0, [TAG]: 0 };
   const reader = new ByteReader(openRow('heads', bucket, row), 'heads row');
-  readVersion(reader, 'heads row');
+  reader.version(ROW_VERSION);
   const counts = { [BRANCH]: reader.varint(), [TAG]: reader.varint() };
   reader.end();
   return counts;

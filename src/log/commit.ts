@@ -13,18 +13,24 @@
 import {
   ADDRESS_LENGTH,
   type Address,
-  type AlgorithmNumber,
   addressOf,
-  algorithmName,
-  BLOCK_VERSION,
-  BlockKind,
   isAddress,
   sameAddress,
 } from '../blocks/address.js';
 import { decodeEvent, encodeEvent, MAX_STAMP_BYTES } from '../clock/encoding.js';
 import type { Event } from '../clock/event.js';
-import { ByteReader, ByteWriter, copyBytes, EMPTY, hex, utf8Bytes } from '../ground/bytes.js';
+import {
+  type AlgorithmNumber,
+  BLOCK_HEADER,
+  BlockKind,
+  readBlockHeader,
+  writeBlockHeader,
+} from '../ground/block-header.js';
+import { copyBytes, EMPTY, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 
 export const BUCKET_ID_LENGTH = 16;
 export const REPLICA_ID_LENGTH = 16;
@@ -93,7 +99,7 @@ let lastBlock: Uint8Array = EMPTY;
 export function encodeCommitAs(commit: Commit, stamp: Uint8Array): Uint8Array {
   checkCommit(commit);
   const writer = new ByteWriter(512);
-  writer.u8(BlockKind.commit).u8(BLOCK_VERSION).u8(commit.algorithm);
+  writeBlockHeader(writer, BlockKind.commit, commit.algorithm);
   writer.bytes(commit.bucket).bytes(commit.root);
   writeOptional(writer, commit.heads);
   writeOptional(writer, commit.moves);
@@ -151,7 +157,7 @@ export function stampPlace(block: Uint8Array): Uint8Array {
 
 /** Reads what comes before the stamp. */
 export function readLinks(reader: ByteReader): CommitLinks {
-  const algorithm = readHeader(reader);
+  const { algorithm } = readBlockHeader(reader.bytes(BLOCK_HEADER), 'commit', BlockKind.commit);
   return {
     algorithm,
     bucket: copyBytes(reader.bytes(BUCKET_ID_LENGTH)),
@@ -161,25 +167,6 @@ export function readLinks(reader: ByteReader): CommitLinks {
     lastMoves: readOptional(reader, readAddress),
     parents: readParents(reader),
   };
-}
-
-function readHeader(reader: ByteReader): AlgorithmNumber {
-  const kind = reader.u8();
-  if (kind !== BlockKind.commit) reader.fail(`kind ${BlockKind.commit}`, `kind ${kind}`);
-  const version = reader.u8();
-  if (version !== BLOCK_VERSION) throw versionError('commit', version);
-  const algorithm = reader.u8();
-  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
-  return algorithm as AlgorithmNumber;
-}
-
-/** REGALIA_VERSION: `what` is of a version that this release does not know. */
-export function versionError(what: string, version: number): RegaliaError<'REGALIA_VERSION'> {
-  return new RegaliaError('REGALIA_VERSION', `${what} is of unknown version ${version}`, {
-    what,
-    expected: `${BLOCK_VERSION}`,
-    actual: `${version}`,
-  });
 }
 
 /** A private copy of the 33 bytes that follow. */

@@ -16,8 +16,10 @@
  */
 import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { ByteReader, ByteWriter, copyBytes } from '../ground/bytes.js';
-import { type CommitLinks, readLinks, versionError } from './commit.js';
+import { copyBytes } from '../ground/bytes.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
+import { type CommitLinks, readLinks } from './commit.js';
 
 export const SIGNATURE_LENGTH = 64;
 /** A commit is stored in full at least once in so many along first parents, plus one. */
@@ -84,8 +86,7 @@ export function sealEntry(entry: LogEntry, deltas: number, body: Uint8Array): Ui
 export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   const bytes = openRow('commits', address, row);
   const reader = new ByteReader(bytes, 'commit row');
-  const version = reader.u8();
-  if (version !== ROW_VERSION) throw versionError('commit row', version);
+  reader.version(ROW_VERSION);
   const flags = reader.u8();
   if (flags > (FLAG_SIGNATURE | FLAG_CUT)) reader.fail('known flags', `${flags}`);
   const facts = {

@@ -8,26 +8,21 @@
  * that `next` names. The list is cut where the next move would not fit, so equal lists give equal
  * blocks.
  */
+import { ADDRESS_LENGTH, type Address, addressOf } from '../blocks/address.js';
 import {
-  ADDRESS_LENGTH,
-  type Address,
   type AlgorithmNumber,
-  addressOf,
-  algorithmName,
   BLOCK_HEADER,
-  BLOCK_VERSION,
   BlockKind,
-} from '../blocks/address.js';
-import {
-  ByteReader,
-  ByteWriter,
-  copyBytes,
-  equalBytes,
-  nameText,
-  varintLength,
-} from '../ground/bytes.js';
+  readBlockHeader,
+  writeBlockHeader,
+} from '../ground/block-header.js';
+import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import { readAddress, readOptional, versionError } from './commit.js';
+import { varintLength } from '../ground/integers.js';
+import { ByteReader } from '../ground/reader.js';
+import { nameText } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
+import { readAddress, readOptional } from './commit.js';
 
 export const MOVES_BLOCK_MAX = 32_768;
 const KEY_MAX = 4_096;
@@ -89,7 +84,7 @@ function lengthOf(key: Uint8Array): number {
 }
 
 function encodeMovesBlock(algorithm: AlgorithmNumber, { moves, next }: MovesBlock): Uint8Array {
-  const writer = new ByteWriter(256).u8(BlockKind.moves).u8(BLOCK_VERSION).u8(algorithm);
+  const writer = writeBlockHeader(new ByteWriter(256), BlockKind.moves, algorithm);
   if (next === undefined) writer.u8(0);
   else writer.u8(1).bytes(next);
   writer.varint(moves.length);
@@ -103,12 +98,7 @@ export function decodeMoves(block: Uint8Array): MovesBlock {
   if (block.length > MOVES_BLOCK_MAX) {
     reader.fail(`at most ${MOVES_BLOCK_MAX} bytes`, `${block.length}`);
   }
-  const kind = reader.u8();
-  if (kind !== BlockKind.moves) reader.fail(`kind ${BlockKind.moves}`, `kind ${kind}`);
-  const version = reader.u8();
-  if (version !== BLOCK_VERSION) throw versionError('moves', version);
-  const algorithm = reader.u8();
-  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
+  readBlockHeader(reader.bytes(BLOCK_HEADER), 'moves', BlockKind.moves);
   const next = readOptional(reader, readAddress);
   const count = reader.varint();
   if (count === 0) reader.fail('a move', 'none');

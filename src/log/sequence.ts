@@ -12,9 +12,11 @@
 import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
-import { ByteReader, ByteWriter, concatBytes, hex } from '../ground/bytes.js';
+import { concatBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import { BUCKET_ID_LENGTH, optionError, versionError } from './commit.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
+import { BUCKET_ID_LENGTH, optionError } from './commit.js';
 
 const BOUNDS_VERSION = 1;
 const SEQUENCE_BYTES = 6;
@@ -60,8 +62,7 @@ export function putBounds(batch: Batch, bucket: Uint8Array, { first, next }: Log
 
 function decodeBounds(body: Uint8Array): LogBounds {
   const reader = new ByteReader(body, 'log bounds');
-  const version = reader.u8();
-  if (version !== BOUNDS_VERSION) throw versionError('log bounds', version);
+  reader.version(BOUNDS_VERSION);
   const first = reader.varint();
   const next = reader.varint();
   if (first > next) reader.fail(`at least ${first}`, `${next}`);

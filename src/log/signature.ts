@@ -19,7 +19,8 @@ import {
   verify as verifyEd25519,
 } from 'node:crypto';
 import type { Address } from '../blocks/address.js';
-import { concatBytes, equalBytes, hex, unhex, utf8Bytes } from '../ground/bytes.js';
+import { concatBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
+import { utf8Bytes } from '../ground/text.js';
 import { ACTOR_LENGTH, optionError } from './commit.js';
 import { SIGNATURE_LENGTH } from './entry.js';
 

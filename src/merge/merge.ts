@@ -11,7 +11,8 @@
  * nothing sided is asked (`ours`, `theirs`), merging theirs into ours and ours into theirs gives
  * one root.
  */
-import type { AlgorithmNumber } from '../blocks/address.js';
+import type {} from '../blocks/address.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';

@@ -10,7 +10,7 @@
  * made since the base has no place in it and is told by the trees alone. Keys are texts here,
  * '/a/b': equal texts are equal keys.
  */
-import { nameText } from '../ground/bytes.js';
+import { nameText } from '../ground/text.js';
 import type { Move } from '../log/moves.js';
 
 /** The moves that each side told since the bases, in the order told. */

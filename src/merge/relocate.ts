@@ -6,7 +6,8 @@
  * The edit is told in the keys of the outcome: what goes out of a subtree that is itself moved goes
  * out of it at its new place. What is placed comes from the tree as it was.
  */
-import { compareBytes, nameBytes } from '../ground/bytes.js';
+import { compareBytes } from '../ground/bytes.js';
+import { nameBytes } from '../ground/text.js';
 import type { EntryEdit } from '../tree/apply.js';
 import type { RecordParts } from '../tree/record.js';
 import { prefixes } from './moves.js';

@@ -8,7 +8,8 @@
  * haves hold already. The cost is that of the differences; memory is the width of history, 33 bytes
  * for each commit, and a bounded memory of blocks told lately.
  */
-import { type Address, addressKey, BlockKind, isAddress, sameAddress } from '../blocks/address.js';
+import { type Address, addressKey, isAddress, sameAddress } from '../blocks/address.js';
+import { BlockKind } from '../ground/block-header.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { missingCommit } from '../log/absence.js';

@@ -7,17 +7,12 @@
  * manifest by manifest, and the cost is that of the difference. After several insertions what lies
  * between them is sent again. Memory is a path through each content.
  */
-import {
-  type Address,
-  addressKey,
-  BLOCK_HEADER,
-  BlockKind,
-  sameAddress,
-} from '../blocks/address.js';
+import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
 import { type BlockReads, readManifest, readTop } from '../chunks/cursor.js';
 import { type Child, isHole, type Manifest } from '../chunks/manifest.js';
 import type { ContentBlock } from '../chunks/walk.js';
+import { BLOCK_HEADER, BlockKind } from '../ground/block-header.js';
 
 /** A manifest whose children are under way. */
 interface Open {

@@ -3,10 +3,11 @@
  *
  *     root, less what bases hold -> records -> contents -> manifests -> chunks        no chunk is read
  */
-import { type Address, BlockKind } from '../blocks/address.js';
+import type { Address } from '../blocks/address.js';
 import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { ContentRef } from '../chunks/content.js';
 import { walkContent } from '../chunks/walk.js';
+import { BlockKind } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { LogEntry } from '../log/entry.js';

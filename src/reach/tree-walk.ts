@@ -10,9 +10,10 @@
  * With `faults`, what cannot be read is reported as a block with its fault, and the walk goes on
  * beside it.
  */
-import { type Address, BlockKind, sameAddress } from '../blocks/address.js';
+import { type Address, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
 import type { BlockReads } from '../chunks/cursor.js';
+import { BlockKind } from '../ground/block-header.js';
 import { compareBytes, EMPTY } from '../ground/bytes.js';
 import { inlineChild } from '../tree/inline-map.js';
 import type { Names } from '../tree/key.js';

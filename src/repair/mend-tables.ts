@@ -10,12 +10,12 @@
  * write stays.
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
-import { readU48 } from '../blocks/body.js';
 import { CHUNK_IDS, chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
 import type { Backend, Batch } from '../engine/engine.js';
 import { EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
+import { readU48 } from '../ground/integers.js';
 import { turn } from '../ground/pause.js';
 import { chunkSlices, damagedRows, type FoundChunk, isReadable } from '../reach/subject.js';
 

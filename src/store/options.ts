@@ -1,8 +1,8 @@
 /**
  * Options of a store, their defaults, and every limit that is not a format's.
  */
-import { type AlgorithmNumber, algorithmNumber } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
+import { type AlgorithmNumber, algorithmNumber } from '../ground/block-header.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Actor } from '../log/signature.js';
 import {

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { addressText, algorithmName } from '../blocks/address.js';
+import { addressText } from '../blocks/address.js';
 import { Core, storedIdentity } from '../commit/core.js';
 import { declareRules } from '../commit/declared-rules.js';
 import { begin, MAIN } from '../commit/genesis.js';
@@ -14,6 +14,7 @@ import type { Backend } from '../engine/engine.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { openMemory } from '../engine/memory.js';
 import { type CollectOptions, type CollectResult, collect } from '../gc/collect.js';
+import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Subject } from '../reach/subject.js';

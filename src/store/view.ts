@@ -4,8 +4,8 @@
  */
 
 import type { Core } from '../commit/core.js';
-import { nameBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { nameBytes } from '../ground/text.js';
 import type { Encoding } from '../streams/rule.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';

@@ -4,7 +4,9 @@
  * keys such as `__proto__` become ordinary properties, and bytes that the encoder would not have
  * written are refused, so that encodeCbor(decodeCbor(bytes)) is always bytes.
  */
-import { ByteReader, ByteWriter, copyBytes, equalBytes } from '../ground/bytes.js';
+import { copyBytes, equalBytes } from '../ground/bytes.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
 import {
   CBOR_LIMITS,
   type CborData,

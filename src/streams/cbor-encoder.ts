@@ -7,8 +7,9 @@
  * refusal names the path.
  */
 
-import { ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import {
   CBOR_LIMITS,
   type CborData,

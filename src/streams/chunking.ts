@@ -6,7 +6,7 @@
  */
 
 import type { Chunking } from '../chunks/splitter.js';
-import type { ByteReader } from '../ground/bytes.js';
+import type { ByteReader } from '../ground/reader.js';
 import { failOption, failRule, requireInteger, requireMember } from './rule-faults.js';
 
 /** The shortest and the longest chunk that a rule may ask for. */

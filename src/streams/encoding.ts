@@ -9,8 +9,9 @@
  * grammar: what the encoder would not have written is REGALIA_ENCODING.
  */
 
-import { concatBytes, copyBytes, utf8Bytes, utf8Text } from '../ground/bytes.js';
+import { concatBytes, copyBytes } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { CBOR_LIMITS, type CborData } from './cbor.js';
 import { decodeCbor } from './cbor-decoder.js';
 import { encodeCbor } from './cbor-encoder.js';

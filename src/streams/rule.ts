@@ -13,15 +13,11 @@
  */
 
 import type { Chunking } from '../chunks/splitter.js';
-import {
-  ByteReader,
-  ByteWriter,
-  compareBytes,
-  equalBytes,
-  utf8Bytes,
-  utf8Text,
-} from '../ground/bytes.js';
+import { compareBytes, equalBytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes, utf8Text } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import {
   CHUNK_LIMITS,
   CHUNKINGS,

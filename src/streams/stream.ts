@@ -7,9 +7,10 @@
  */
 
 import { ContentReader } from '../chunks/reader.js';
-import { copyRange, equalBytes, utf8Text } from '../ground/bytes.js';
+import { copyRange, equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn, turnDue } from '../ground/pause.js';
+import { utf8Text } from '../ground/text.js';
 import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readMetadata } from '../tree/placement.js';

@@ -2,16 +2,9 @@
  * What is told of a block by its bytes, and by those that name it: the two must agree, so that no
  * reader finds another kind, level, length or sum than it was promised.
  */
-import {
-  type Address,
-  type AlgorithmNumber,
-  addressText,
-  algorithmName,
-  BLOCK_HEADER,
-  BLOCK_VERSION,
-  BlockKind,
-} from '../blocks/address.js';
+import { type Address, addressText } from '../blocks/address.js';
 import type { Manifest } from '../chunks/manifest.js';
+import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { type Reference, sameTotals } from '../tree/check-node.js';
@@ -52,25 +45,6 @@ export const PLAIN_TRAITS = {
   ended: true,
   whole: true,
 };
-
-/** The algorithm that a block names. */
-export function headerAlgorithm(plain: Uint8Array): AlgorithmNumber {
-  if (plain.length <= BLOCK_HEADER) throw refused('a block', `${plain.length} bytes`);
-  const algorithm = plain[2] as number;
-  if (algorithmName(algorithm) === undefined) throw refused('a known algorithm', `${algorithm}`);
-  if (plain[1] !== BLOCK_VERSION) {
-    throw new RegaliaError(
-      'REGALIA_VERSION',
-      `this release knows no block of version ${plain[1]}`,
-      {
-        what: 'block',
-        expected: `${BLOCK_VERSION}`,
-        actual: `${plain[1]}`,
-      },
-    );
-  }
-  return algorithm as AlgorithmNumber;
-}
 
 /** A node of plain bytes alone. Bounds are checked, order is not. */
 export function parseNode(plain: Uint8Array): Node {

@@ -3,8 +3,8 @@
  * frame is told: as one of the pack, at the frame's place.
  */
 import { brotliDecompressSync } from 'node:zlib';
-import { ByteReader } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
 import { BROTLI, PLAIN, PLAIN_MAX, packError } from './pack-format.js';
 
 /** The plain bytes of a frame of blocks. */

@@ -6,6 +6,7 @@
 
 import { concatBytes, EMPTY } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { readU32 } from '../ground/integers.js';
 import { crc32 } from '../kernels/hash.js';
 import {
   FRAME_HEAD,
@@ -15,7 +16,6 @@ import {
   PREAMBLE_LENGTH,
   packError,
   readPreamble,
-  readU32,
 } from './pack-format.js';
 
 /** What packs are read from: a ReadableStream is one, where the runtime iterates it. */

@@ -12,8 +12,9 @@
  */
 import { type Address, addressKey, addressText, parseAddress } from '../blocks/address.js';
 import type { Reads } from '../engine/engine.js';
-import { hex, unhex, utf8Bytes, utf8Text } from '../ground/bytes.js';
+import { hex, unhex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { branches, checkRefName } from '../log/branches.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import type { Want } from './pack-format.js';

@@ -14,15 +14,12 @@
 import { ADDRESS_LENGTH, type Address, addressKey } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
-import { ByteReader, ByteWriter, concatBytes, utf8Bytes } from '../ground/bytes.js';
+import { concatBytes } from '../ground/bytes.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import {
-  type Commit,
-  commitAddress,
-  decodeCommit,
-  encodeCommit,
-  versionError,
-} from '../log/commit.js';
+import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { LocalFacts } from '../log/history.js';
 import { CUT, HEADER_MAX, SIGNED } from './pack-format.js';
@@ -254,8 +251,7 @@ function loadState(reads: Reads, key: Uint8Array): ImportState | undefined {
   const row = reads.get('meta', key);
   if (row === undefined) return undefined;
   const reader = new ByteReader(openRow('meta', key, row), 'import row');
-  const version = reader.u8();
-  if (version !== ROW_VERSION) throw versionError('import row', version);
+  reader.version(ROW_VERSION);
   const point = readResumePoint(reader);
   const header = reader.lengthed(HEADER_MAX + 64).slice();
   const state = {

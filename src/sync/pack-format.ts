@@ -18,8 +18,12 @@
  */
 import { createHash } from 'node:crypto';
 import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/address.js';
-import { ByteReader, ByteWriter, compareBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { compareBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { readU32 } from '../ground/integers.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { crc32, DIGEST_LENGTH, sha256 } from '../kernels/hash.js';
 import { BUCKET_ID_LENGTH, readAddress } from '../log/commit.js';
 
@@ -195,10 +199,6 @@ function readWants(reader: ByteReader): Want[] {
     wants.push(want);
   }
   return wants;
-}
-
-export function readU32(bytes: Uint8Array, at: number): number {
-  return new ByteReader(bytes, 'pack', at).u32();
 }
 
 /** Where a chain begins. */

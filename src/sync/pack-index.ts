@@ -8,6 +8,7 @@
  * bytes, which say where it begins, and holds the index alone.
  */
 import { compareBytes, concatBytes, equalBytes } from '../ground/bytes.js';
+import { readU32 } from '../ground/integers.js';
 import { type Fst, openFst } from '../kernels/fst.js';
 import { FstBuilder } from '../kernels/fst-builder.js';
 import { crc32 } from '../kernels/hash.js';
@@ -24,7 +25,6 @@ import {
   FRAME_TAIL,
   FrameType,
   packError,
-  readU32,
   TRAILER_FRAME,
   type Trailer,
 } from './pack-format.js';

@@ -7,12 +7,13 @@
  * path; at the end there are none. So nothing is kept that no commit leads to, and no more is
  * remembered than blocks staged lately.
  */
-import { type Address, addressKey, addressOf, BLOCK_HEADER, BlockKind } from '../blocks/address.js';
+import { type Address, addressKey, addressOf } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { chunkBytes } from '../chunks/chunk.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
+import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
 import { decodeRules } from '../streams/rule.js';
@@ -29,7 +30,6 @@ import {
   agree,
   agreeChild,
   agreeReference,
-  headerAlgorithm,
   type Known,
   nodeTraits,
   PLAIN_TRAITS,
@@ -99,7 +99,7 @@ export class BlockReceiver {
    * REGALIA_KEY.
    */
   receive(plain: Uint8Array): void {
-    const algorithm = headerAlgorithm(plain);
+    const { algorithm } = readBlockHeader(plain, 'block');
     const address = addressOf(algorithm, plain);
     const key = addressKey(address);
     if (this.#pending.has(key) || this.#find(address) !== undefined) {
@@ -215,7 +215,7 @@ export class BlockReceiver {
   #stage(plain: Uint8Array, address: Address): Known {
     const body = this.#body;
     body.reset();
-    body.all(plain);
+    body.bytes(plain);
     const traits = this.#admit(plain, body);
     return { id: this.#writer.put(body, plain.length, address), ...traits };
   }

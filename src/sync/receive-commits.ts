@@ -10,12 +10,13 @@ import {
   addressKey,
   addressOf,
   addressText,
-  BlockKind,
   compareAddresses,
 } from '../blocks/address.js';
 import { type Event, equalEvents, formatEvent, joinEvents, leqEvents } from '../clock/event.js';
-import { ByteReader, equalBytes, hex } from '../ground/bytes.js';
+import { BlockKind } from '../ground/block-header.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
 import { type Commit, decodeCommit, encodeCommit, TIME_MS_MAX } from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { History, LocalFacts } from '../log/history.js';

@@ -4,7 +4,8 @@
  *
  *     header digest 32 | chain 32 | u48 offset, commits, blocks, plain bytes, index offset, index bytes
  */
-import { ByteReader, ByteWriter } from '../ground/bytes.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 
 export interface ResumePoint {

@@ -8,7 +8,8 @@
  * edits at a time per level. What the edits do to nested buckets is reported: each bucket touched,
  * from the innermost outward.
  */
-import type { Address, AlgorithmNumber } from '../blocks/address.js';
+import type { Address } from '../blocks/address.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { type EditSource, editMapSteps, finishSteps, KEEP, type MapResult } from './edit.js';
 import { encodeRecord, type FreshRecord } from './fresh-record.js';

@@ -9,10 +9,12 @@
  *
  * Result: the references in the order of links, with what each promises of the block that it names.
  */
-import { type Address, type AlgorithmNumber, isAddress } from '../blocks/address.js';
+import { type Address, isAddress } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
-import { ByteReader, hex } from '../ground/bytes.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
+import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
 import { INLINE_MAP_MAX } from './edit.js';
 import { checkName } from './key.js';

@@ -3,7 +3,8 @@
  * and in a metadata block on the other, since the rest of the record decides that: it is compared
  * by its contents.
  */
-import { compareBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { compareBytes, equalBytes } from '../ground/bytes.js';
+import { utf8Bytes } from '../ground/text.js';
 import type { NodeCache } from './node-cache.js';
 import { readMetadata } from './placement.js';
 import { INLINE, REFERENCED, type RecordParts, type StreamPart } from './record.js';

@@ -10,8 +10,7 @@
  *
  * The same code builds a map from nothing: one region, no old nodes.
  */
-import { compareBytes, equalBytes } from '../ground/bytes.js';
-import { compareRange } from '../ground/order.js';
+import { compareBytes, compareRange, equalBytes } from '../ground/bytes.js';
 import { boundaryHash, NATURAL } from './boundary.js';
 import { Chunker } from './chunker.js';
 import { type Fresh, type FreshChild, Items } from './items.js';

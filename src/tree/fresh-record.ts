@@ -3,8 +3,8 @@
  * format.
  */
 
-import { putVarint, varintLength } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
+import { putVarint, varintLength } from '../ground/integers.js';
 import type { Totals } from './node.js';
 import {
   BUCKET_ID_LENGTH,

@@ -3,8 +3,8 @@
  * links lie in the list of the node that holds the record, those of one nested record behind the
  * other.
  */
-import { u48Bytes } from '../blocks/body.js';
-import { ByteReader } from '../ground/bytes.js';
+import { u48Bytes } from '../ground/integers.js';
+import { ByteReader } from '../ground/reader.js';
 import { Node, offsetsNeeded } from './node.js';
 import { NODE_HEADER } from './node-header.js';
 import { CHILD_INLINE, CHILD_NONE, type ChildPart, INLINE, readRecord } from './record.js';

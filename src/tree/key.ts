@@ -5,8 +5,9 @@
  * name by name.
  */
 
-import { compareBytes, nameBytes, nameText } from '../ground/bytes.js';
+import { compareBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { nameBytes, nameText } from '../ground/text.js';
 
 export const NAME_MAX = 255;
 export const KEY_MAX = 4_096;

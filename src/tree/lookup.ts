@@ -6,7 +6,8 @@
  * directories that were read before; the last name is searched in place.
  */
 import type { Address } from '../blocks/address.js';
-import { equalBytes, nameBytes } from '../ground/bytes.js';
+import { equalBytes } from '../ground/bytes.js';
+import { nameBytes } from '../ground/text.js';
 import { inlineChild } from './inline-map.js';
 import { type Key, type Names, parseKey } from './key.js';
 import type { Node } from './node.js';

@@ -122,9 +122,9 @@ export class NodeCache {
    * Keeps a node that was just written. Most are never read before they are replaced: it is parsed
    * when it is.
    */
-  adopt(body: { bytes: Uint8Array; length: number }, facts: Facts): void {
-    const header = readNodeHeader(body.bytes, 0, facts.plainLength);
-    const place = this.#copy(body.bytes, 0, body.length, header, facts);
+  adopt(body: { buffer: Uint8Array; length: number }, facts: Facts): void {
+    const header = readNodeHeader(body.buffer, 0, facts.plainLength);
+    const place = this.#copy(body.buffer, 0, body.length, header, facts);
     place.slab.written.push(facts.id);
     this.#written.set(facts.id, place);
   }
@@ -141,7 +141,18 @@ export class NodeCache {
     slab.bytes.set(bytes.subarray(start, end), at);
     slab.used = at + ((needed + 7) & ~7);
     slab.touched = true;
-    return { ...header, ...facts, slab, at, length };
+    // One literal with all fields: a spread makes the engine build each object's form anew.
+    return {
+      level: header.level,
+      algorithm: header.algorithm,
+      address: facts.address,
+      plainLength: facts.plainLength,
+      id: facts.id,
+      depth: facts.depth,
+      slab,
+      at,
+      length,
+    };
   }
 
   #parse(place: Place): Node {

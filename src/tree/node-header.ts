@@ -1,12 +1,12 @@
 /** What a node block says of itself before its entries. */
+
 import {
   type AlgorithmNumber,
-  algorithmName,
-  BLOCK_VERSION,
+  BLOCK_HEADER,
   BlockKind,
-} from '../blocks/address.js';
-import { ByteReader } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+  readBlockHeader,
+} from '../ground/block-header.js';
+import { malformed } from '../ground/errors.js';
 
 /** Kind, version, algorithm and level: what an inline child map leaves out. */
 export const NODE_HEADER = 4;
@@ -22,24 +22,10 @@ export function readNodeHeader(
   start: number,
   plainEnd: number,
 ): { level: number; algorithm: AlgorithmNumber } {
-  const reader = new ByteReader(bytes, 'node', start, plainEnd);
-  const kind = reader.u8();
-  if (kind !== BlockKind.node) reader.fail(`kind ${BlockKind.node}`, `${kind}`);
-  const version = reader.u8();
-  if (version !== BLOCK_VERSION) {
-    throw new RegaliaError(
-      'REGALIA_VERSION',
-      `a node of version ${version} is unknown to this release`,
-      {
-        what: 'node',
-        expected: `${BLOCK_VERSION}`,
-        actual: `${version}`,
-      },
-    );
+  const { algorithm } = readBlockHeader(bytes, 'node', BlockKind.node, start, plainEnd);
+  const level = start + BLOCK_HEADER < plainEnd ? (bytes[start + BLOCK_HEADER] as number) : NaN;
+  if (!(level <= LEVEL_MAX)) {
+    throw malformed('node', BLOCK_HEADER, `a level of at most ${LEVEL_MAX}`, `${level}`);
   }
-  const algorithm = reader.u8();
-  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
-  const level = reader.u8();
-  if (level > LEVEL_MAX) reader.fail(`a level of at most ${LEVEL_MAX}`, `${level}`);
-  return { level, algorithm: algorithm as AlgorithmNumber };
+  return { level, algorithm };
 }

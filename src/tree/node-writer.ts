@@ -5,10 +5,11 @@
  * came from.
  */
 
-import type { AlgorithmNumber } from '../blocks/address.js';
-import { type Address, addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
+import type {} from '../blocks/address.js';
+import { type Address, addressInto } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
 import { BodyWriter } from '../blocks/body.js';
+import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { FreshRecord } from './fresh-record.js';
@@ -56,7 +57,7 @@ export class NodeWriter {
   write(items: Items, from: number, until: number, cut: number): FreshChild {
     const plainLength = this.#build(items, from, until);
     const address: Address = new Uint8Array(33);
-    addressInto(this.algorithm, this.#body.bytes.subarray(0, plainLength), address, 0);
+    addressInto(this.algorithm, this.#body.buffer.subarray(0, plainLength), address, 0);
     const { base } = this.#state;
     const same = base !== undefined && equalBytes(base.address, address);
     const id = same ? base.id : this.#put(plainLength, address, base);
@@ -88,7 +89,7 @@ export class NodeWriter {
   writeInline(items: Items, from: number, until: number): InlineLeaf {
     const plainLength = this.#build(items, from, until);
     return {
-      body: this.#body.bytes.slice(NODE_HEADER, plainLength),
+      body: this.#body.buffer.slice(NODE_HEADER, plainLength),
       links: [...this.#links],
       totals: this.#totals,
     };
@@ -102,11 +103,8 @@ export class NodeWriter {
     this.#links.length = 0;
     this.#firstLinks.length = 0;
     const body = this.#body;
-    body.u8(BlockKind.node);
-    body.u8(BLOCK_VERSION);
-    body.u8(this.algorithm);
-    body.u8(items.level);
-    body.u16(until - from);
+    writeBlockHeader(body, BlockKind.node, this.algorithm);
+    body.u8(items.level).u16(until - from);
     const build = items.level === 0 ? this.#buildLeaf : this.#buildInner;
     const plainLength = build.call(this, items, from, until);
     checkTotals(this.#totals);
@@ -122,7 +120,7 @@ export class NodeWriter {
     body.u16(tableLength + count);
     this.#writePrefix(items, from, until, () => {
       body.varint(table.length);
-      for (const shape of table) body.all(shape.encoded);
+      for (const shape of table) body.bytes(shape.encoded);
     });
     this.#writeRuns(items, from, until, SUFFIX_LENGTHS);
     this.#writeRuns(items, from, until, RECORD_LENGTHS);

@@ -14,13 +14,16 @@
  * bytes where it happens and nowhere else; offsets are summed up once, when the node is loaded. An
  * inline child map is a leaf without its first four bytes.
  */
-import type { AlgorithmNumber } from '../blocks/address.js';
-import { readU48 } from '../blocks/body.js';
-import { ByteReader, EMPTY, nameText } from '../ground/bytes.js';
+import type {} from '../blocks/address.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
+import { EMPTY } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { readU48 } from '../ground/integers.js';
+import { ByteReader } from '../ground/reader.js';
+import { isAscii, nameText } from '../ground/text.js';
 import { NODE_HEADER } from './node-header.js';
 import { readShapeTable, type Shape } from './shape.js';
-import { headOf, isAscii } from './suffix.js';
+import { headOf } from './suffix.js';
 
 /** No node's plain bytes are longer: offsets are 16 bits. */
 export const NODE_BYTES_MAX = 40_000;

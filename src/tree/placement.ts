@@ -8,10 +8,11 @@
  * which stay beside the nodes and are read synchronously. What is placed where depends on lengths
  * and names alone, so it is decided anew whenever a record is written.
  */
-import { addressInto, BLOCK_VERSION, BlockKind } from '../blocks/address.js';
+import { addressInto } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
-import { varintLength } from '../ground/bytes.js';
+import { BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { RegaliaError } from '../ground/errors.js';
+import { varintLength } from '../ground/integers.js';
 import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
 import { INLINE_MAP_MAX, type MapResult } from './edit.js';
 import { childPlainLength, encodeRecord, type FreshRecord } from './fresh-record.js';
@@ -155,12 +156,9 @@ const metadata = new BodyWriter();
 
 function writeMetadata(writer: NodeWriter, bytes: Uint8Array): StreamPart {
   metadata.reset();
-  metadata.u8(BlockKind.metadata);
-  metadata.u8(BLOCK_VERSION);
-  metadata.u8(writer.algorithm);
-  metadata.all(bytes);
+  writeBlockHeader(metadata, BlockKind.metadata, writer.algorithm).bytes(bytes);
   const address = new Uint8Array(33);
-  addressInto(writer.algorithm, metadata.bytes.subarray(0, metadata.length), address, 0);
+  addressInto(writer.algorithm, metadata.buffer.subarray(0, metadata.length), address, 0);
   const id = writer.blocks.put(metadata, metadata.length, address);
   return { form: METADATA, length: bytes.length, bytes: address.subarray(1), id };
 }

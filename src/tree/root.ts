@@ -8,17 +8,16 @@
  * Its address is the bucket's contents root: equal rules and equal contents, equal root. The rules
  * are bytes here; the streams' floor reads them.
  */
-import {
-  type Address,
-  type AlgorithmNumber,
-  addressInto,
-  algorithmName,
-  BLOCK_VERSION,
-  BlockKind,
-} from '../blocks/address.js';
+import { type Address, addressInto } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
-import { ByteReader } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import {
+  type AlgorithmNumber,
+  BLOCK_HEADER,
+  BlockKind,
+  readBlockHeader,
+  writeBlockHeader,
+} from '../ground/block-header.js';
+import { ByteReader } from '../ground/reader.js';
 import { encodeRecord, type FreshRecord } from './fresh-record.js';
 import { Items } from './items.js';
 import { Node, offsetsNeeded, type Totals } from './node.js';
@@ -61,22 +60,8 @@ export function parseRoot(
   plainLength: number,
 ): { algorithm: AlgorithmNumber; rules: Uint8Array; node: Node } {
   const reader = new ByteReader(bytes, 'root', 0, plainLength);
-  const kind = reader.u8();
-  if (kind !== BlockKind.root) reader.fail(`kind ${BlockKind.root}`, `${kind}`);
-  const version = reader.u8();
-  if (version !== BLOCK_VERSION) {
-    throw new RegaliaError(
-      'REGALIA_VERSION',
-      `a root of version ${version} is unknown to this release`,
-      {
-        what: 'root',
-        expected: `${BLOCK_VERSION}`,
-        actual: `${version}`,
-      },
-    );
-  }
-  const algorithm = reader.u8() as AlgorithmNumber;
-  if (algorithmName(algorithm) === undefined) reader.fail('a known algorithm', `${algorithm}`);
+  const { algorithm } = readBlockHeader(bytes, 'root', BlockKind.root, 0, plainLength);
+  reader.at = BLOCK_HEADER;
   const rules = reader.lengthed(RULES_MAX).slice();
   const start = reader.at - NODE_HEADER;
   if (start < 0 || reader.remaining < 2) reader.fail('a record', 'the end');
@@ -96,19 +81,15 @@ export function writeRoot(writer: NodeWriter, rules: Uint8Array, record: FreshRe
   items.pushFresh(record);
   const leaf = writer.writeInline(items, 0, 1);
   body.reset();
-  body.u8(BlockKind.root);
-  body.u8(BLOCK_VERSION);
-  body.u8(writer.algorithm);
-  body.varint(rules.length);
-  body.all(rules);
-  body.all(leaf.body);
+  writeBlockHeader(body, BlockKind.root, writer.algorithm).lengthed(rules);
+  body.bytes(leaf.body);
   const plainLength = body.length;
   if (leaf.links.length > 0) {
     body.u16(0);
     for (const link of leaf.links) body.u48(link);
   }
   const address = new Uint8Array(33);
-  addressInto(writer.algorithm, body.bytes.subarray(0, plainLength), address, 0);
+  addressInto(writer.algorithm, body.buffer.subarray(0, plainLength), address, 0);
   const id = writer.blocks.put(body, plainLength, address);
   return { address, id, totals: leaf.totals };
 }

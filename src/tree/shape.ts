@@ -9,8 +9,11 @@
  * shapes its records use, so equal contents give equal tables.
  */
 
-import { ByteReader, ByteWriter, compareBytes, EMPTY, utf8Bytes } from '../ground/bytes.js';
+import { compareBytes, EMPTY } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 
 export const STREAMS_MAX = 256;
 export const STREAM_NAME_MAX = 64;

@@ -1,4 +1,4 @@
-/** Suffixes of names: the number that a search compares first, and whether they are plain text. */
+/** Suffixes of names: the number that a search compares first. */
 
 /** The first four of `length` bytes at `start` as a number, the first the highest, zeros behind. */
 export function headOf(bytes: Uint8Array, start: number, length: number): number {
@@ -14,10 +14,4 @@ export function headOf(bytes: Uint8Array, start: number, length: number): number
   let head = 0;
   for (let i = 0; i < length; i++) head |= (bytes[start + i] as number) << (24 - 8 * i);
   return head >>> 0;
-}
-
-/** Whether bytes are their own text. */
-export function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if ((bytes[i] as number) >= 0x80) return false;
-  return true;
 }

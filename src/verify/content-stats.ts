@@ -3,7 +3,7 @@
  * are read, chunks are not; the cost is that of the heads' metadata and of the table of chunks.
  */
 
-import { Marks } from '../ground/bit-set.js';
+import { BitSet } from '../ground/bit-set.js';
 import { hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
@@ -130,7 +130,7 @@ async function countStreams(
   subject: Subject,
   signal: AbortSignal | undefined,
 ): Promise<StreamUse[]> {
-  const uses = new Map<string, { use: StreamUse; seen: Marks }>();
+  const uses = new Map<string, { use: StreamUse; seen: BitSet }>();
   let steps = 0;
   for (const { head } of branches(subject.backend, subject.store)) {
     const entry = subject.history.entry(head);
@@ -152,13 +152,13 @@ async function countStreams(
 }
 
 function useOf(
-  uses: Map<string, { use: StreamUse; seen: Marks }>,
+  uses: Map<string, { use: StreamUse; seen: BitSet }>,
   stream: string,
-): { use: StreamUse; seen: Marks } {
+): { use: StreamUse; seen: BitSet } {
   let known = uses.get(stream);
   if (known === undefined) {
     const zeros = { contents: 0, logicalBytes: 0, plainBytes: 0, storedBytes: 0, heldBytes: 0 };
-    uses.set(stream, (known = { use: { stream, ...zeros }, seen: new Marks() }));
+    uses.set(stream, (known = { use: { stream, ...zeros }, seen: new BitSet() }));
   }
   return known;
 }

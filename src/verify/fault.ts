@@ -14,8 +14,9 @@
  */
 import { type Address, addressText } from '../blocks/address.js';
 import type { RowKey, Table } from '../engine/engine.js';
-import { hex, utf8Text } from '../ground/bytes.js';
+import { hex } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
+import { utf8Text } from '../ground/text.js';
 import { keyText, type Names } from '../tree/key.js';
 
 export type FaultKind =

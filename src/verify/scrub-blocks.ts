@@ -8,20 +8,14 @@
  * is the references of the nodes on the path and what `Seen` keeps. Nothing is recursive: keys may
  * be deep.
  */
-import {
-  type Address,
-  addressKey,
-  addressText,
-  BLOCK_HEADER,
-  BlockKind,
-  verifyBlock,
-} from '../blocks/address.js';
+import { type Address, addressKey, addressText, verifyBlock } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
 import { type ChunkHome, isChunkId } from '../blocks/chunk-home.js';
 import { SLOTS } from '../blocks/extent.js';
-import { checkHeader, chunkBytes } from '../chunks/chunk.js';
+import { chunkBytes } from '../chunks/chunk.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
 import type { Backend } from '../engine/engine.js';
+import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
 import { decodeRules } from '../streams/rule.js';
@@ -292,7 +286,7 @@ function checkBlock(wanted: Wanted, block: StoredBlock, plain: Uint8Array): Chec
     case 'node':
       return checkNodeBlock(wanted, block);
     case 'metadata':
-      checkHeader(plain, BlockKind.metadata, 'metadata');
+      readBlockHeader(plain, 'metadata', BlockKind.metadata);
       return leaf(address, { kind: BlockKind.metadata, length: plain.length - BLOCK_HEADER });
     case 'moves': {
       const { next } = decodeMoves(plain);

@@ -10,12 +10,14 @@
  * A commit that is stored as a difference from one that is damaged is not told: mending the one
  * mends both.
  */
-import { type Address, addressKey, addressText, BlockKind, isAddress } from '../blocks/address.js';
+import { type Address, addressKey, addressText, isAddress } from '../blocks/address.js';
 import { openRow } from '../blocks/rows.js';
 import { leqEvents } from '../clock/event.js';
 import type { Backend } from '../engine/engine.js';
-import { copyBytes, equalBytes, hex, utf8Text } from '../ground/bytes.js';
+import { BlockKind } from '../ground/block-header.js';
+import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
+import { utf8Text } from '../ground/text.js';
 import { branch, branches, tag, tags } from '../log/branches.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';

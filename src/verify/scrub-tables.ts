@@ -11,12 +11,15 @@
  *     counts       a table has as many rows as the engine says
  */
 
-import { readStored, readU48 } from '../blocks/body.js';
+import { readStored } from '../blocks/body.js';
 import { CHUNK_IDS, type ChunkHome, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { openRow } from '../blocks/rows.js';
 import type { Backend, Table } from '../engine/engine.js';
-import { ByteReader, EMPTY, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { EMPTY, equalBytes } from '../ground/bytes.js';
+import { readU48 } from '../ground/integers.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
 import { decodeGroupRow } from '../volumes/group-row.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';

@@ -5,12 +5,13 @@
  *     id -> extent row -> stored form -> patches applied -> body        a private copy
  */
 import type { Address } from '../blocks/address.js';
-import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, readU48 } from '../blocks/body.js';
+import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored } from '../blocks/body.js';
 import { CHUNK_NUMBERS, chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import type { Backend } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { readU48 } from '../ground/integers.js';
 
 /** The highest key of an integer table. */
 const EXTENT_MAX = 0xffff_ffff;

@@ -14,14 +14,8 @@
  * bytes says less, and is asked only where that failed, to tell what is wrong.
  */
 import fs from 'node:fs';
-import {
-  type Address,
-  addressText,
-  BLOCK_HEADER,
-  BLOCK_VERSION,
-  BlockKind,
-  verifyBlock,
-} from '../blocks/address.js';
+import { type Address, addressText, verifyBlock } from '../blocks/address.js';
+import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { Codec, checkLength, decompressInto } from './codec.js';
@@ -80,7 +74,7 @@ export function readContents(chunks: readonly OpenChunk[]): Uint8Array<ArrayBuff
 export function readBlock(chunk: OpenChunk, bytes: ArrayBuffer, at: number): Uint8Array {
   fill(bytes, at + BLOCK_HEADER, chunk);
   const block = new Uint8Array(bytes, at, BLOCK_HEADER + chunk.plainLength);
-  writeHeader(block, chunk.address);
+  putBlockHeader(block, 0, BlockKind.chunk, chunk.address[0] as number);
   return block;
 }
 
@@ -107,19 +101,13 @@ function readChunk(bytes: ArrayBuffer, at: number, chunk: OpenChunk): void {
   const stored = whole.subarray(RECORD_HEADER);
   const block = new Uint8Array(bytes, at - BLOCK_HEADER, BLOCK_HEADER + plainLength);
   try {
-    writeHeader(block, address);
+    putBlockHeader(block, 0, BlockKind.chunk, address[0] as number);
     if (!plain) decompressInto(codec, stored, block, BLOCK_HEADER);
     verifyBlock(address, block, 'chunk');
   } catch (error) {
     checkStored(head, stored, chunk.offset);
     throw error;
   }
-}
-
-function writeHeader(block: Uint8Array, address: Address): void {
-  block[0] = BlockKind.chunk;
-  block[1] = BLOCK_VERSION;
-  block[2] = address[0] as number;
 }
 
 function readWhole({ descriptor, offset, ids }: OpenChunk, out: Uint8Array): void {

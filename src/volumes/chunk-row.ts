@@ -13,8 +13,9 @@
  */
 import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { ByteReader, ByteWriter } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
 
 const VERSION = 1;
 const CONDEMNED = 1;
@@ -63,8 +64,7 @@ export function encodeChunkRow(number: number, chunk: ChunkRow): Uint8Array {
 /** The inverse. REGALIA_CORRUPT where the row is damaged, REGALIA_FORMAT where it is malformed. */
 export function decodeChunkRow(number: number, row: Uint8Array): ChunkRow {
   const reader = new ByteReader(openRow('chunks', number, row), 'row of a chunk');
-  const version = reader.u8();
-  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  reader.version(VERSION);
   const flags = reader.u8();
   if (flags > (CONDEMNED | CODED)) reader.fail('known flags', `${flags}`);
   const address = reader.bytes(ADDRESS_LENGTH).slice();

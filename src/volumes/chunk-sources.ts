@@ -2,13 +2,8 @@
  * Where the bytes of a chunk come from: one copy, or its group of shards. What leaves here was
  * hashed.
  */
-import {
-  addressText,
-  BLOCK_HEADER,
-  BLOCK_VERSION,
-  BlockKind,
-  verifyBlock,
-} from '../blocks/address.js';
+import { addressText, verifyBlock } from '../blocks/address.js';
+import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import type { ChunkRow, CodedPlace, Place } from './chunk-row.js';
@@ -82,9 +77,7 @@ export function soundChunk(
 export function decodedChunk(row: ChunkRow, stored: Uint8Array, what: string): Uint8Array {
   const { address, plainLength } = row;
   const block = new Uint8Array(BLOCK_HEADER + plainLength);
-  block[0] = BlockKind.chunk;
-  block[1] = BLOCK_VERSION;
-  block[2] = address[0] as number;
+  putBlockHeader(block, 0, BlockKind.chunk, address[0] as number);
   decompressInto(row.codec, stored, block, BLOCK_HEADER);
   verifyBlock(address, block, what);
   return block;

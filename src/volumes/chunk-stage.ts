@@ -10,10 +10,10 @@
  * one was under way since, each is looked at again when the transaction lands.
  */
 import type { Address } from '../blocks/address.js';
-import { BLOCK_HEADER } from '../blocks/address.js';
 import { CHUNK_IDS, type ChunkCare, type ChunkStage, chunkNumber } from '../blocks/chunk-home.js';
 import { OneByOne } from '../blocks/one-by-one.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
+import { BLOCK_HEADER } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { type ChunkRow, decodeChunkRow, encodeChunkRow, type Place } from './chunk-row.js';
 import { LEVEL_DEFAULT } from './codec.js';

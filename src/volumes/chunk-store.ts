@@ -10,7 +10,7 @@
  * whether a chunk is here: that its bytes are sound shows when they are read. One that was read in
  * vain is not found again, so the next write of the same bytes heals it.
  */
-import { type Address, addressText, BLOCK_HEADER, sameAddress } from '../blocks/address.js';
+import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import {
   CHUNK_IDS,
   CHUNK_NUMBERS,
@@ -23,6 +23,7 @@ import {
 } from '../blocks/chunk-home.js';
 import { Lease } from '../blocks/lease.js';
 import type { Backend } from '../engine/engine.js';
+import { BLOCK_HEADER } from '../ground/block-header.js';
 import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { ROOM } from './chunk-bytes.js';
@@ -167,7 +168,7 @@ export class ChunkStore implements ChunkHome, StageHome {
       // What was not read, or not right, is read again the slow way: copy after copy, each failure
       // noted.
       blocks[index] =
-        records[i] === undefined || block instanceof RegaliaError
+        records[i] === undefined || isRegaliaError(block)
           ? copyBytes(this.read(CHUNK_IDS + number, row.address, what))
           : this.#hold(number, row.address, block);
     }

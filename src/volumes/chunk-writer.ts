@@ -8,7 +8,8 @@
  * order of placement. Invariant: a row is made only for chunks that have all the copies that could
  * be had, and at least one.
  */
-import type { AlgorithmNumber } from '../blocks/address.js';
+import type {} from '../blocks/address.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { Place } from './chunk-row.js';
 import { contentOf, type StagedChunk, type WrittenChunk } from './chunk-stage.js';

@@ -7,8 +7,9 @@
  *     shard    volume u16 | segment varint | offset varint       of the record's header; volume 0: it is lost
  */
 import { openRow, sealRow } from '../blocks/rows.js';
-import { ByteReader, ByteWriter } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 import { type Place, readPlace, writePlace } from './chunk-row.js';
 import { RecordKind, STORED_LIMITS } from './segment-format.js';
@@ -35,8 +36,7 @@ export function encodeGroupRow(number: number, group: GroupRow): Uint8Array {
 /** The inverse. REGALIA_CORRUPT where the row is damaged, REGALIA_FORMAT where it is malformed. */
 export function decodeGroupRow(number: number, row: Uint8Array): GroupRow {
   const reader = new ByteReader(openRow('groups', number, row), 'row of a group');
-  const version = reader.u8();
-  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  reader.version(VERSION);
   const id = reader.bytes(16).slice();
   const [data, parity] = [reader.u8(), reader.u8()];
   const fault = shardsFault(data, parity);

@@ -14,7 +14,8 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { Address, AlgorithmNumber } from '../blocks/address.js';
+import type { Address } from '../blocks/address.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import type { OpenChunk } from './chunk-bytes.js';
 import type { Stored } from './codec.js';

@@ -12,8 +12,10 @@
 
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
-import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 
 const VERSION = 1;
 const PREFIX = utf8Bytes('volume/');
@@ -80,8 +82,7 @@ function keyOf(number: number): Uint8Array {
 
 function decodeEntry(key: Uint8Array, row: Uint8Array): VolumeEntry {
   const reader = new ByteReader(openRow('meta', key, row), 'row of a volume');
-  const version = reader.u8();
-  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  reader.version(VERSION);
   const id = reader.bytes(16).slice();
   const number = ((key[PREFIX.length] as number) << 8) | (key[PREFIX.length + 1] as number);
   const code = reader.u8();

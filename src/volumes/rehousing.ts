@@ -4,8 +4,9 @@
  *
  *     chunk, sound stored bytes, volumes to go to, copies to give up -> records -> flushed -> rows
  */
-import type { AlgorithmNumber } from '../blocks/address.js';
+import type {} from '../blocks/address.js';
 import type { Backend } from '../engine/engine.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import type { FoundChunk } from '../reach/subject.js';
 import type { ChunkRow, Place } from './chunk-row.js';
 import { changeRows } from './row-changes.js';

@@ -15,8 +15,11 @@ import { CHUNK_IDS } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Backend, Batch, Reads } from '../engine/engine.js';
-import { ByteReader, ByteWriter, concatBytes, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { concatBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { type ChunkRow, encodeChunkRow, type Place } from './chunk-row.js';
 import { hasVolume } from './registry.js';
 
@@ -120,8 +123,7 @@ export function collections(reads: Reads): Collections {
   const row = reads.get('meta', GC);
   if (row === undefined) return { epoch: 0, condemnedMs: 0 };
   const reader = new ByteReader(openRow('meta', GC, row), 'row of collections');
-  const version = reader.u8();
-  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  reader.version(VERSION);
   const [epoch, condemnedMs] = [reader.varint(), reader.varint()];
   reader.end();
   return { epoch, condemnedMs };

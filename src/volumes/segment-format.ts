@@ -14,9 +14,13 @@
  * its content. For a shard (see shard-format.ts) the digest is the SHA-256 of the stored bytes, and
  * plain length is theirs.
  */
-import { type AlgorithmNumber, algorithmName } from '../blocks/address.js';
-import { ByteReader, ByteWriter, equalBytes, hex, utf8Bytes } from '../ground/bytes.js';
+
+import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { crc32, DIGEST_LENGTH } from '../kernels/hash.js';
 
 const MAGIC_TEXT = utf8Bytes('REGALIAS');

@@ -13,8 +13,10 @@
  * directory makes a group readable without its row.
  */
 import { ADDRESS_LENGTH, isAddress } from '../blocks/address.js';
-import { ByteReader, ByteWriter, equalBytes, hex } from '../ground/bytes.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
 import { sha256 } from '../kernels/hash.js';
 import { encode, reconstruct, shardsFault } from '../kernels/reed-solomon.js';
 import type { ChunkRow } from './chunk-row.js';

@@ -2,7 +2,8 @@
  * On which volumes the shards of a group go: each on one of its own as long as there are enough,
  * and never more on one than the group can lose with it.
  */
-import type { AlgorithmNumber } from '../blocks/address.js';
+import type {} from '../blocks/address.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
 import type { Place } from './chunk-row.js';

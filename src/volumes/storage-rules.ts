@@ -15,8 +15,10 @@
 import type { Redundancy } from '../blocks/chunk-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
-import { ByteReader, ByteWriter, utf8Bytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 
 export type Compression = 'none' | number;
@@ -149,8 +151,7 @@ export function storedStorage(reads: Reads): StorageRules {
   const row = reads.get('meta', KEY);
   if (row === undefined) return { default: DEFAULT_STORAGE, streams: new Map() };
   const reader = new ByteReader(openRow('meta', KEY, row), 'storage rules');
-  const version = reader.u8();
-  if (version !== VERSION) reader.fail(`version ${VERSION}`, `${version}`);
+  reader.version(VERSION);
   const count = reader.varint();
   if (count < 1 || count > STREAMS_MAX + 1) reader.fail('1 to 257 rules', `${count}`);
   if (reader.text() !== '') reader.fail('the default rule', 'a named one');

@@ -7,17 +7,14 @@
  * work) leaves the inputs here, so that a task whose worker died can be done again. Inputs must not
  * change before the answer. An answer is one buffer too, and its parts are views.
  */
+import { ADDRESS_LENGTH, type Address, addressInto, verifyBlock } from '../blocks/address.js';
 import {
-  ADDRESS_LENGTH,
-  type Address,
   type AlgorithmNumber,
-  addressInto,
   BLOCK_HEADER,
-  BLOCK_VERSION,
   BlockKind,
+  putBlockHeader,
   SHA256,
-  verifyBlock,
-} from '../blocks/address.js';
+} from '../ground/block-header.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { Codec, checkLength, compress, decompressInto, type Stored } from './codec.js';
 import { contentsThere } from './contents-task.js';
@@ -146,15 +143,9 @@ function faultOf(act: () => void): Fault | undefined {
 
 /** Fills a block of the chunk's length, and verifies it. */
 function decodeInto(block: Uint8Array, chunk: StoredChunk): void {
-  writeHeader(block, 0, chunk.address[0] as AlgorithmNumber);
+  putBlockHeader(block, 0, BlockKind.chunk, chunk.address[0] as number);
   decompressInto(chunk.codec, chunk.stored, block, BLOCK_HEADER);
   verifyBlock(chunk.address, block, 'chunk');
-}
-
-function writeHeader(out: Uint8Array, at: number, algorithm: AlgorithmNumber): void {
-  out[at] = BlockKind.chunk;
-  out[at + 1] = BLOCK_VERSION;
-  out[at + 2] = algorithm;
 }
 
 /** Addresses of the blocks of chunks with these content bytes. */
@@ -164,7 +155,7 @@ export function hashTask(algorithm: AlgorithmNumber): Task<Uint8Array, Address> 
     const bytes = new Uint8Array(sum(lengths));
     let at = 0;
     for (const chunk of chunks) {
-      writeHeader(bytes, at, algorithm);
+      putBlockHeader(bytes, at, BlockKind.chunk, algorithm);
       bytes.set(chunk, at + BLOCK_HEADER);
       at += BLOCK_HEADER + chunk.length;
     }

@@ -11,8 +11,11 @@
 import fs from 'node:fs';
 import { mkdir, open, readdir, rename, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { ByteReader, ByteWriter, equalBytes, utf8Bytes } from '../ground/bytes.js';
+import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ByteReader } from '../ground/reader.js';
+import { utf8Bytes } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
 import { crc32 } from '../kernels/hash.js';
 import { codeOf, fileError } from './file-error.js';
 
@@ -45,11 +48,7 @@ export function encodeVolume(volume: VolumeIdentity): Uint8Array {
 export function decodeVolume(bytes: Uint8Array): VolumeIdentity {
   const reader = new ByteReader(bytes, 'file VOLUME');
   if (!equalBytes(reader.bytes(MAGIC.length), MAGIC)) reader.fail("'REGALIAV'", 'other bytes');
-  const version = reader.u8();
-  if (version !== VERSION) {
-    const data = { what: 'volume', expected: `version ${VERSION}`, actual: `version ${version}` };
-    throw new RegaliaError('REGALIA_VERSION', 'a later release made this volume', data);
-  }
+  reader.version(VERSION);
   const [id, replica] = [reader.bytes(16), reader.bytes(16)];
   const [sequence, createdMs] = [reader.u48(), reader.u48()];
   const [expected, actual] = [reader.u32(), crc32(bytes.subarray(0, LENGTH - 4))];

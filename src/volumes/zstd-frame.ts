@@ -11,7 +11,7 @@
  * support), several frames, skippable frames, and bytes behind the end. So each decompressor, of
  * whatever release, is asked for one frame of a known length, and all accept the same.
  */
-import { ByteReader } from '../ground/bytes.js';
+import { ByteReader } from '../ground/reader.js';
 
 const MAGIC = 0xfd2fb528;
 const WINDOW_MAX = 8 * 1024 * 1024;

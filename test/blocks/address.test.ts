@@ -8,17 +8,19 @@ import {
   addressKey,
   addressOf,
   addressText,
+  compareAddresses,
+  isAddress,
+  parseAddress,
+  sameAddress,
+  verifyBlock,
+} from '../../src/blocks/address.js';
+import {
   algorithmName,
   algorithmNumber,
   BLAKE3,
   BlockKind,
-  compareAddresses,
-  isAddress,
-  parseAddress,
   SHA256,
-  sameAddress,
-  verifyBlock,
-} from '../../src/blocks/address.js';
+} from '../../src/ground/block-header.js';
 import { compareBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { blake3, sha256 } from '../../src/kernels/hash.js';

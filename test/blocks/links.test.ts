@@ -3,12 +3,13 @@
  * by the index.
  */
 import t from 'tap';
-import { addressOf, BLOCK_VERSION, BlockKind, SHA256 } from '../../src/blocks/address.js';
+import { addressOf } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { utf8Bytes } from '../../src/ground/bytes.js';
+import { BLOCK_VERSION, BlockKind, SHA256 } from '../../src/ground/block-header.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 
 async function stored() {
   const backend = openMemory();
@@ -17,9 +18,9 @@ async function stored() {
   const writer = new BlockWriter(blocks);
   const put = (text: string) => {
     const body = new BodyWriter();
-    body.all(Uint8Array.of(BlockKind.chunk, BLOCK_VERSION, SHA256));
-    body.all(utf8Bytes(text));
-    const address = addressOf(SHA256, body.bytes.slice(0, body.length));
+    body.bytes(Uint8Array.of(BlockKind.chunk, BLOCK_VERSION, SHA256));
+    body.bytes(utf8Bytes(text));
+    const address = addressOf(SHA256, body.buffer.slice(0, body.length));
     return { address, id: writer.put(body, body.length, address) };
   };
   const first = put('first');

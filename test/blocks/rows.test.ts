@@ -4,8 +4,9 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { openRow, sealRow } from '../../src/blocks/rows.js';
-import { equalBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 
 const corrupt = { code: 'REGALIA_CORRUPT' };
 const keys = fc.uint8Array({ minLength: 1, maxLength: 60 });

@@ -4,13 +4,13 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { SHA256 } from '../../src/blocks/address.js';
 import { CONTENT_MAX, type ContentRef, sameContent } from '../../src/chunks/content.js';
 import { findHole, HOLE_MIN, zerosEnd, zerosStart } from '../../src/chunks/holes.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { type Splitter, splitterOf } from '../../src/chunks/splitter.js';
 import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
+import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { naiveParts, partsOf } from './naive-parts.js';
 import { noise, Store } from './setup.js';

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { type Address, addressOf, SHA256, sameAddress } from '../../src/blocks/address.js';
+import { type Address, addressOf, sameAddress } from '../../src/blocks/address.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { chunkBytes, writeChunk } from '../../src/chunks/chunk.js';
 import { CONTENT_MAX, type ContentRef } from '../../src/chunks/content.js';
@@ -21,8 +21,10 @@ import {
 } from '../../src/chunks/manifest.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { contentChildren, walkContent } from '../../src/chunks/walk.js';
-import { ByteWriter, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
+import { SHA256 } from '../../src/ground/block-header.js';
+import { copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { ByteWriter } from '../../src/ground/writer.js';
 import { noise, Store } from './setup.js';
 
 const FORMAT = { code: 'REGALIA_FORMAT' };
@@ -95,7 +97,7 @@ t.test('a manifest decodes to what was written', async () => {
         }));
         const body = new BodyWriter();
         const plainLength = writeManifest(body, SHA256, level, children);
-        const manifest = new Manifest(copyBytes(body.bytes.subarray(0, body.length)), plainLength);
+        const manifest = new Manifest(copyBytes(body.buffer.subarray(0, body.length)), plainLength);
         const same = children.every((child, i) => {
           const found = manifest.child(i);
           return (
@@ -128,7 +130,7 @@ t.test('a manifest of chunks and holes decodes to what was written', async () =>
       ]);
       const body = new BodyWriter();
       const plainLength = writeManifest(body, SHA256, 1, parts);
-      const manifest = new Manifest(copyBytes(body.bytes.subarray(0, body.length)), plainLength);
+      const manifest = new Manifest(copyBytes(body.buffer.subarray(0, body.length)), plainLength);
       return parts.every((one, i) => {
         const found = manifest.part(i);
         if (one.address === undefined) return manifest.isHole(i) && found.length === one.length;

@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
-import { SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { rewriteContent } from '../../src/chunks/rewrite.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { openLmdb } from '../../src/engine/lmdb.js';
+import { SHA256 } from '../../src/ground/block-header.js';
 import { noise } from './setup.js';
 
 const LENGTH = 256 * 1_048_576;

@@ -4,13 +4,13 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { SHA256 } from '../../src/blocks/address.js';
 import { type ContentRef, sameContent } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { type Edit, rewriteContent } from '../../src/chunks/rewrite.js';
 import { type Splitter, splitterOf } from '../../src/chunks/splitter.js';
 import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
+import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { CountedReads, noise, Store } from './setup.js';
 

@@ -2,7 +2,6 @@
  * What the tests of contents share: a store in memory, seeded bytes, and a count of the blocks that
  * are read.
  */
-import { type AlgorithmNumber, SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { ContentRef } from '../../src/chunks/content.js';
@@ -10,6 +9,7 @@ import type { ContentReads } from '../../src/chunks/reader.js';
 import { ChunkIndex } from '../../src/chunks/staging.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { openMemory } from '../../src/engine/memory.js';
+import { type AlgorithmNumber, SHA256 } from '../../src/ground/block-header.js';
 
 export class Store {
   readonly blocks = new Blocks(openMemory());

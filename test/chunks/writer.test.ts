@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { BLAKE3, SHA256, sameAddress } from '../../src/blocks/address.js';
+import { sameAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { sameContent } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
@@ -12,6 +12,7 @@ import type { Splitter } from '../../src/chunks/splitter.js';
 import { ChunkIndex } from '../../src/chunks/staging.js';
 import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
+import { BLAKE3, SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { noise, Store } from './setup.js';
 

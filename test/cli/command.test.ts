@@ -11,7 +11,7 @@ import { jsonLine, shown } from '../../src/cli/output.js';
 import { byteCount, ProgressLine, progressText } from '../../src/cli/progress.js';
 import { nearest } from '../../src/cli/usage.js';
 import { VERBS } from '../../src/cli/verbs.js';
-import { nameText } from '../../src/ground/bytes.js';
+import { nameText } from '../../src/ground/text.js';
 import { FAKES } from './fake.js';
 
 interface Ran {

@@ -2,15 +2,7 @@
  * One small example of every kind of block, and of the codings within: the bytes that the code
  * makes, and what it reads in them. FORMAT.md shows the same bytes under the same names.
  */
-import {
-  type Address,
-  addressOf,
-  addressText,
-  BLOCK_VERSION,
-  BlockKind,
-  parseAddress,
-  SHA256,
-} from '../../src/blocks/address.js';
+import { type Address, addressOf, addressText, parseAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
@@ -21,7 +13,9 @@ import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/en
 import { type Event, eventNode, formatEvent } from '../../src/clock/event.js';
 import { formatId, idNode } from '../../src/clock/id.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
+import { BLOCK_VERSION, BlockKind, SHA256 } from '../../src/ground/block-header.js';
+import { hex } from '../../src/ground/bytes.js';
+import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
 import { fst } from '../../src/kernels/fst.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
 import { decodeMoves, encodeMoves } from '../../src/log/moves.js';
@@ -97,7 +91,7 @@ function plainOf({ id, address }: { id: number; address: Address }): Uint8Array 
 
 function put(plain: Uint8Array): { id: number; address: Address } {
   const body = new BodyWriter();
-  body.all(plain);
+  body.bytes(plain);
   const address = addressOf(SHA256, plain);
   return { id: staged.put(body, plain.length, address), address };
 }
@@ -106,7 +100,7 @@ export function chunkOf(text: string): Uint8Array {
   const body = new BodyWriter();
   const bytes = utf8Bytes(text);
   writeChunk(body, SHA256, bytes, 0, bytes.length);
-  return body.bytes.slice(0, body.length);
+  return body.buffer.slice(0, body.length);
 }
 
 const chunk = chunkOf('hello');
@@ -119,7 +113,7 @@ const manifestLength = writeManifest(manifestBody, SHA256, 1, [
   { address: undefined, length: 65_536 },
   { ...stored.world, length: 5 },
 ]);
-const manifest = manifestBody.bytes.slice(0, manifestBody.length);
+const manifest = manifestBody.buffer.slice(0, manifestBody.length);
 
 const metadata = Uint8Array.of(
   BlockKind.metadata,

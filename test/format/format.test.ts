@@ -40,7 +40,7 @@ for (const { name, bytes, read, holds } of examples) {
 }
 
 t.test('tables and limits in the text are those of the code', async (t) => {
-  const { BlockKind } = await import('../../src/blocks/address.js');
+  const { BlockKind } = await import('../../src/ground/block-header.js');
   for (const [kind, number] of Object.entries(BlockKind)) {
     t.match(text, new RegExp(`^\\| ${number} +\\| ${kind} `, 'm'), `${kind} is ${number}`);
   }

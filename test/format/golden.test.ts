@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { nameText } from '../../src/ground/bytes.js';
+import { nameText } from '../../src/ground/text.js';
 import { Regalia } from '../../src/index.js';
 import { content, GOLDEN, makeGolden, unpackFixture } from './golden-store.js';
 

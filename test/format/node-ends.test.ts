@@ -3,7 +3,7 @@
  * nodes end there.
  */
 import t, { type Test } from 'tap';
-import { nameText } from '../../src/ground/bytes.js';
+import { nameText } from '../../src/ground/text.js';
 import type { Node } from '../../src/tree/node.js';
 import { Laboratory, newEntry, put } from '../tree/model.js';
 

@@ -2,14 +2,17 @@
  * One small example of everything that is stored around blocks: extents and rows. As
  * block-examples.ts.
  */
-import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
+import { addressOf, addressText } from '../../src/blocks/address.js';
 import { applyPatch, BodyWriter, readStored } from '../../src/blocks/body.js';
 import { ExtentBuilder, slotRange } from '../../src/blocks/extent.js';
 import { Lease } from '../../src/blocks/lease.js';
 import { openRow } from '../../src/blocks/rows.js';
 import { chunkBytes } from '../../src/chunks/chunk.js';
 import { putIdentity, storedIdentity } from '../../src/commit/core.js';
-import { ByteReader, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
+import { SHA256 } from '../../src/ground/block-header.js';
+import { hex } from '../../src/ground/bytes.js';
+import { ByteReader } from '../../src/ground/reader.js';
+import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
 import { branch, putBranch, putTag, tag } from '../../src/log/branches.js';
 import { commitAddress } from '../../src/log/commit.js';
 import { openEntry } from '../../src/log/entry.js';
@@ -48,13 +51,13 @@ await new Lease(backend, 'sequences', 2 ** 48).reserve(1);
 /** An extent of a block stored whole, and of one stored as a patch on it. */
 const extent = new ExtentBuilder(7);
 const wholeBody = new BodyWriter();
-wholeBody.all(chunkOf('one fish, two fishes'));
+wholeBody.bytes(chunkOf('one fish, two fishes'));
 wholeBody.writeWhole(extent.stored, wholeBody.length);
 const wholeId = extent.close(addressOf(SHA256, chunkOf('one fish, two fishes')));
 const patchedBody = new BodyWriter();
-patchedBody.reset(wholeBody.bytes.slice(0, wholeBody.length));
+patchedBody.reset(wholeBody.buffer.slice(0, wholeBody.length));
 patchedBody.keep(0, 13);
-patchedBody.all(utf8Bytes('red'));
+patchedBody.bytes(utf8Bytes('red'));
 patchedBody.keep(16, 23);
 patchedBody.writePatch(extent.stored, wholeId, patchedBody.length);
 extent.close(addressOf(SHA256, chunkOf('one fish, red fishes')));

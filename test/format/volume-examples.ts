@@ -2,9 +2,11 @@
  * One small example of everything that is stored on volumes, and of the rows that tell of it. As
  * block-examples.ts.
  */
-import { addressOf, addressText, SHA256 } from '../../src/blocks/address.js';
+import { addressOf, addressText } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { concatBytes, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
+import { SHA256 } from '../../src/ground/block-header.js';
+import { concatBytes, hex } from '../../src/ground/bytes.js';
+import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
 import { sha256 } from '../../src/kernels/hash.js';
 import { decodeChunkRow, encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';

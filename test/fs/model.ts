@@ -11,7 +11,8 @@ import {
   type StoredStream,
   type TreeWriter,
 } from '../../src/fs/face.js';
-import { compareBytes, nameBytes, nameText } from '../../src/ground/bytes.js';
+import { compareBytes } from '../../src/ground/bytes.js';
+import { nameBytes, nameText } from '../../src/ground/text.js';
 
 class Node {
   readonly streams = new Map<string, Uint8Array>();

@@ -1,7 +1,8 @@
 /** Searches through the transducer, against matchers that try every name. */
 import fc from 'fast-check';
 import t from 'tap';
-import { equalBytes, nameText, utf8Bytes } from '../../src/ground/bytes.js';
+import { equalBytes } from '../../src/ground/bytes.js';
+import { nameText, utf8Bytes } from '../../src/ground/text.js';
 import { type Automaton, editDistance, glob, prefix } from '../../src/kernels/automata.js';
 import { fst, openFst } from '../../src/kernels/fst.js';
 import { anyName, anyNames, charactersOf, distance, globMatches, sorted } from './naive-names.js';

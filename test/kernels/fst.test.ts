@@ -4,8 +4,9 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { concatBytes, equalBytes, utf8Bytes } from '../../src/ground/bytes.js';
+import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { prefix } from '../../src/kernels/automata.js';
 import { fst, openFst, verifyFst } from '../../src/kernels/fst.js';
 import { FstBuilder, type FstBuilderOptions } from '../../src/kernels/fst-builder.js';

@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto';
 import zlib from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import { hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { hex } from '../../src/ground/bytes.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import {
   blake3,
   crc32,

@@ -4,8 +4,9 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { compareBytes, equalBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { compareBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { frontCoded, frontCodedEvery } from '../../src/kernels/front-coded.js';
 import { fst } from '../../src/kernels/fst.js';
 import { type KeyMap, type KeyMapCoding, verifyKeyMap } from '../../src/kernels/key-map.js';

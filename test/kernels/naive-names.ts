@@ -3,7 +3,8 @@
  * recursive glob, Levenshtein's full table; and names to try them on. Slow and plain on purpose.
  */
 import fc from 'fast-check';
-import { compareBytes, nameText } from '../../src/ground/bytes.js';
+import { compareBytes } from '../../src/ground/bytes.js';
+import { nameText } from '../../src/ground/text.js';
 
 /** Sorted and distinct. */
 export function sorted(names: readonly Uint8Array[]): Uint8Array[] {

@@ -3,7 +3,7 @@
  */
 import { brotliCompressSync, deflateRawSync } from 'node:zlib';
 import t from 'tap';
-import { utf8Bytes } from '../../src/ground/bytes.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { mayCompress } from '../../src/kernels/sample.js';
 import { noise, prose } from '../volumes/frames.js';
 

@@ -3,10 +3,11 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { addressText, SHA256 } from '../../src/blocks/address.js';
+import { addressText } from '../../src/blocks/address.js';
 import { fork, seed } from '../../src/clock/stamp.js';
 import type { Backend } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
+import { SHA256 } from '../../src/ground/block-header.js';
 import {
   type Branch,
   branch,

@@ -3,8 +3,9 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { addressText, BLAKE3, SHA256 } from '../../src/blocks/address.js';
+import { addressText } from '../../src/blocks/address.js';
 import { event, fork, type Stamp, seed } from '../../src/clock/stamp.js';
+import { BLAKE3, SHA256 } from '../../src/ground/block-header.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import {

@@ -3,10 +3,11 @@
  * may lie; and the obvious model of ancestry, a set of numbers for each commit.
  */
 import fc from 'fast-check';
-import { type Address, addressKey, SHA256 } from '../../src/blocks/address.js';
+import { type Address, addressKey } from '../../src/blocks/address.js';
 import { type Event, joinEvents, lift } from '../../src/clock/event.js';
 import type { Backend } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
+import { SHA256 } from '../../src/ground/block-header.js';
 import type { Commit } from '../../src/log/commit.js';
 import type { LogEntry } from '../../src/log/entry.js';
 import { History, type LocalFacts } from '../../src/log/history.js';

@@ -4,9 +4,11 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { type Address, addressKey, SHA256 } from '../../src/blocks/address.js';
-import { equalBytes, hex, utf8Bytes, utf8Text } from '../../src/ground/bytes.js';
+import { type Address, addressKey } from '../../src/blocks/address.js';
+import { SHA256 } from '../../src/ground/block-header.js';
+import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
 import {
   type AddressedBlock,
   decodeMoves,

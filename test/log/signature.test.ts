@@ -3,7 +3,8 @@
  */
 import { createPublicKey, verify as verifyEd25519 } from 'node:crypto';
 import t from 'tap';
-import { hex, unhex, utf8Bytes } from '../../src/ground/bytes.js';
+import { hex, unhex } from '../../src/ground/bytes.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { commitAddress } from '../../src/log/commit.js';
 import {
   type Actor,

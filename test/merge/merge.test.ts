@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { hex } from '../../src/ground/bytes.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
 import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge.js';
 import { diffTrees } from '../../src/tree/diff.js';

@@ -3,7 +3,7 @@
  * again.
  */
 import fc from 'fast-check';
-import { utf8Bytes } from '../../src/ground/bytes.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import type { Move } from '../../src/log/moves.js';
 import { byName, type Entry, entryAt, place, put, take } from '../tree/model.js';
 

@@ -1,8 +1,9 @@
 /** Encodings: what each takes, stores and refuses, whole and part by part. */
 import fc from 'fast-check';
 import t from 'tap';
-import { hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { hex } from '../../src/ground/bytes.js';
 import { isRegaliaError, type RegaliaError } from '../../src/ground/errors.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { CBOR_LIMITS } from '../../src/streams/cbor.js';
 import { contentChecker, decodeContents, encodeContents } from '../../src/streams/encoding.js';
 import type { Encoding } from '../../src/streams/rule.js';

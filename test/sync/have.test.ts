@@ -3,9 +3,10 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { SHA256 } from '../../src/blocks/address.js';
-import { equalBytes, utf8Bytes } from '../../src/ground/bytes.js';
+import { SHA256 } from '../../src/ground/block-header.js';
+import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../../src/sync/have.js';
 import { bucketOf, coreOf, headOf, variedStore } from './setup.js';
 

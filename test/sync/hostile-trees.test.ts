@@ -4,14 +4,16 @@
  * as they are, so only the check of what they say of each other can find the lie.
  */
 import t from 'tap';
-import { type Address, addressOf, BlockKind, SHA256 } from '../../src/blocks/address.js';
+import { type Address, addressOf } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { writeManifest } from '../../src/chunks/manifest.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { concatBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { BlockKind, SHA256 } from '../../src/ground/block-header.js';
+import { concatBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { type Commit, commitAddress, encodeCommit } from '../../src/log/commit.js';
 import { encodeFrame, encodeHeader, FrameType } from '../../src/sync/pack-format.js';
 import { NATURAL } from '../../src/tree/boundary.js';
@@ -106,7 +108,7 @@ class Forge {
     const body = new BodyWriter();
     const listed = children.map((child) => ({ ...child, id: 0 }));
     const length = writeManifest(body, SHA256, level, listed);
-    return this.#sendBlock(body.bytes.slice(0, length));
+    return this.#sendBlock(body.buffer.slice(0, length));
   }
 
   commit(root: Address, fields: Partial<Commit> = {}): Address {

@@ -6,9 +6,12 @@
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
-import { type Address, BlockKind, SHA256 } from '../../src/blocks/address.js';
-import { ByteReader, ByteWriter, concatBytes } from '../../src/ground/bytes.js';
+import type { Address } from '../../src/blocks/address.js';
+import { BlockKind, SHA256 } from '../../src/ground/block-header.js';
+import { concatBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { ByteReader } from '../../src/ground/reader.js';
+import { ByteWriter } from '../../src/ground/writer.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
 import { encodeHeader, FrameType, PREAMBLE_LENGTH } from '../../src/sync/pack-format.js';
 import { bytes, noise } from '../store/setup.js';

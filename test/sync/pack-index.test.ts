@@ -3,8 +3,8 @@
  * refused where it is not what the pack's end says.
  */
 import t from 'tap';
-import { nameText } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { nameText } from '../../src/ground/text.js';
 import { glob, prefix } from '../../src/kernels/automata.js';
 import type { Fst } from '../../src/kernels/fst.js';
 import { indexKey, indexNames, openPackIndex, readPackTrailer } from '../../src/sync/pack-index.js';

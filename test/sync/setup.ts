@@ -8,7 +8,9 @@ import type { Core } from '../../src/commit/core.js';
 import { allHeads } from '../../src/commit/heads.js';
 import type { Backend } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { ByteReader, concatBytes, hex, unhex } from '../../src/ground/bytes.js';
+import { concatBytes, hex, unhex } from '../../src/ground/bytes.js';
+import { readU32 } from '../../src/ground/integers.js';
+import { ByteReader } from '../../src/ground/reader.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 import { branch, putBranch } from '../../src/log/branches.js';
 import { History } from '../../src/log/history.js';
@@ -26,7 +28,6 @@ import {
   FRAME_TAIL,
   FrameType,
   PREAMBLE_LENGTH,
-  readU32,
 } from '../../src/sync/pack-format.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';

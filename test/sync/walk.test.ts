@@ -3,7 +3,8 @@
  * the difference; and on past what cannot be read, if asked.
  */
 import t from 'tap';
-import { addressText, BlockKind } from '../../src/blocks/address.js';
+import { addressText } from '../../src/blocks/address.js';
+import { BlockKind } from '../../src/ground/block-header.js';
 import type { Regalia } from '../../src/index.js';
 import type { LogEntry } from '../../src/log/entry.js';
 import { type CommitRef, walkCommit } from '../../src/reach/commit-walk.js';

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { BlockKind } from '../../src/blocks/address.js';
+import { BlockKind } from '../../src/ground/block-header.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { walkCommit } from '../../src/reach/commit-walk.js';
 import { checkNode, checkRoot } from '../../src/tree/check-node.js';

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { nameText } from '../../src/ground/bytes.js';
+import { nameText } from '../../src/ground/text.js';
 import { type Difference, type DiffOptions, diffTrees } from '../../src/tree/diff.js';
 import { parseKey } from '../../src/tree/key.js';
 import type { Tree } from '../../src/tree/lookup.js';

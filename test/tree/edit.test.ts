@@ -4,11 +4,12 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { compareBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { SHA256 } from '../../src/ground/block-header.js';
+import { compareBytes, hex } from '../../src/ground/bytes.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
 import { encodeRecord } from '../../src/tree/fresh-record.js';
 import type { Node } from '../../src/tree/node.js';

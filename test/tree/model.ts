@@ -1,12 +1,13 @@
 /**
  * The obvious model of a tree, nested Maps, and a laboratory that builds real trees from it.
  */
-import { SHA256 } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { Backend } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { compareBytes, nameBytes, utf8Bytes } from '../../src/ground/bytes.js';
+import { SHA256 } from '../../src/ground/block-header.js';
+import { compareBytes } from '../../src/ground/bytes.js';
+import { nameBytes, utf8Bytes } from '../../src/ground/text.js';
 import { type EntryEdit, TreeEdit } from '../../src/tree/apply.js';
 import { finishSteps } from '../../src/tree/edit.js';
 import { Tree } from '../../src/tree/lookup.js';

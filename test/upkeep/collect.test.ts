@@ -3,7 +3,7 @@
  * whoever writes, reads or stops meanwhile.
  */
 import t from 'tap';
-import { utf8Bytes } from '../../src/ground/bytes.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 import { isRegaliaError } from '../../src/index.js';
 import { encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { nextEpoch } from '../../src/volumes/row-changes.js';

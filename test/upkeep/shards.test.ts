@@ -3,7 +3,8 @@
  * bytes that somebody else made are refused or do no harm.
  */
 import t from 'tap';
-import { ByteWriter, concatBytes, equalBytes } from '../../src/ground/bytes.js';
+import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
+import { ByteWriter } from '../../src/ground/writer.js';
 import { isRegaliaError } from '../../src/index.js';
 import { sha256 } from '../../src/kernels/hash.js';
 import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';

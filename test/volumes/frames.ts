@@ -2,7 +2,8 @@
  * Bytes for the tests of compression: contents of several kinds, and frames by the `zstd` command
  * (release 1.5.4), each as its options, its content and its bytes.
  */
-import { hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { hex } from '../../src/ground/bytes.js';
+import { utf8Bytes } from '../../src/ground/text.js';
 
 /** Bytes that nothing compresses. */
 export function noise(length: number, seed = 1): Uint8Array {

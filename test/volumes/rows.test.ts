@@ -7,8 +7,10 @@ import t from 'tap';
 import { openRow, sealRow } from '../../src/blocks/rows.js';
 import type { Backend } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { ByteWriter, equalBytes, hex, utf8Bytes } from '../../src/ground/bytes.js';
+import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { utf8Bytes } from '../../src/ground/text.js';
+import { ByteWriter } from '../../src/ground/writer.js';
 import {
   type ChunkRow,
   COPIES_MAX,

@@ -77,7 +77,7 @@ t.test('a later version is told as such, though its checksum is right', async (t
   const bytes = encodeVolume(VOLUME);
   bytes[8] = 250;
   new DataView(bytes.buffer).setUint32(bytes.length - 4, crc32(bytes.subarray(0, -4)), true);
-  const data = { what: 'volume', actual: 'version 250' };
+  const data = { what: 'file VOLUME', actual: '250' };
   t.throws(() => decodeVolume(bytes), { code: 'REGALIA_VERSION', data });
 });
 

@@ -1,0 +1,68 @@
+/**
+ * Bringing files to disk: the bytes of a file, the names in a folder, and both for a file that takes
+ * the place of another. A file that was made or renamed is there after a power cut only once its
+ * folder was flushed as well.
+ *
+ * Errors are the operating system's; the caller, who knows what it was doing, puts them under a code.
+ */
+import fs from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** Brings a file's bytes, or a folder's list of names, to disk. */
+export async function flush(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The same, at once. */
+export function flushNow(path: string): void {
+  const descriptor = fs.openSync(path, 'r');
+  try {
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}
+
+/** Brings what lies at `path`, and that it lies there, to disk. */
+export async function flushWithParent(path: string): Promise<void> {
+  await flush(path);
+  await flush(dirname(path));
+}
+
+/** The same, at once. */
+export function flushWithParentNow(path: string): void {
+  flushNow(path);
+  flushNow(dirname(path));
+}
+
+/**
+ * Puts a file in the place of the one before, whole or not at all, readable by its owner alone. It is
+ * on disk when this resolves.
+ */
+export async function replaceFile(path: string, contents: Uint8Array | string): Promise<void> {
+  const made = `${path}.new`;
+  const handle = await open(made, 'w', 0o600);
+  try {
+    await handle.writeFile(contents);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(made, path);
+  await flush(dirname(path));
+}
+
+/** The same, at once: for where nothing else may happen meanwhile. */
+export function replaceFileNow(path: string, contents: Uint8Array | string): void {
+  const made = `${path}.new`;
+  fs.writeFileSync(made, contents, { mode: 0o600 });
+  flushNow(made);
+  fs.renameSync(made, path);
+  flushNow(dirname(path));
+}
