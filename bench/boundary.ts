@@ -1,13 +1,14 @@
 /**
  * How large are nodes, and how many does the insert of one name rewrite? For real names, and for
  * names that were mined: sorted by name, their boundary hashes ascend, so that hardly any of them
- * ends a node naturally. The tree's own code runs on the memory backend, with records of 100 bytes;
+ * ends a node naturally. The tree's own code runs on the memory engine, with records of 100 bytes;
  * nodes of all levels count.
  */
-import { addressText, SHA256 } from '../src/blocks/address.js';
+import { addressText } from '../src/blocks/address.js';
 import { BlockWriter } from '../src/blocks/block-writer.js';
 import { Blocks } from '../src/blocks/blocks.js';
 import { openMemory } from '../src/engine/memory.js';
+import { SHA256 } from '../src/ground/block-header.js';
 import { compareBytes } from '../src/ground/bytes.js';
 import { boundaryHash, NATURAL } from '../src/tree/boundary.js';
 import { type EditSource, editMap, type MapResult } from '../src/tree/edit.js';

@@ -7,11 +7,12 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import zlib from 'node:zlib';
-import { SHA256 } from '../src/blocks/address.js';
+import { SHA256 } from '../src/ground/block-header.js';
+import { BLOCK_BYTES_MAX } from '../src/ground/limits.js';
 import { mayCompress } from '../src/kernels/sample.js';
 import { Codec, compress, decompress, type Stored } from '../src/volumes/codec.js';
 import { Pool } from '../src/volumes/pool.js';
-import { compressFrame, PLAIN_MAX } from '../src/volumes/zstd.js';
+import { compressFrame } from '../src/volumes/zstd.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { sample, samplePairs } from './harness/sample.js';
 
@@ -122,7 +123,7 @@ async function sampler(chunks: readonly Uint8Array[]): Promise<Row[]> {
   const saved = await rates(
     inVain,
     () => forAll(inVain, (chunk) => compress(chunk, 3)),
-    () => forAll(inVain, (chunk) => compressFrame(chunk, 3, PLAIN_MAX)),
+    () => forAll(inVain, (chunk) => compressFrame(chunk, 3, BLOCK_BYTES_MAX)),
   );
   const percent = (part: number, whole: number): number => (100 * part) / Math.max(1, whole);
   return [

@@ -4,7 +4,7 @@
  * cached. How much of it hashing is, is measured by verifying the same blocks once more. The
  * operating system has the file in memory; only the process is cold.
  */
-import { BlockKind } from '../src/blocks/address.js';
+import { BlockKind } from '../src/ground/block-header.js';
 import { Tree } from '../src/tree/lookup.js';
 import { NodeCache } from '../src/tree/node-cache.js';
 import type { Bench, Context, Row } from './harness/bench.js';
@@ -73,7 +73,7 @@ function emptyCache(blocks: NodeCache['blocks'], nodes: readonly ReadBlock[]): N
   const cache = new NodeCache(blocks, 4 * mebibyte);
   for (const [address, bytes] of nodes) {
     const facts = { address, plainLength: bytes.length, id: unused, depth: 0 };
-    cache.adopt({ bytes, length: bytes.length }, facts);
+    cache.adopt({ buffer: bytes, length: bytes.length }, facts);
   }
   return cache;
 }

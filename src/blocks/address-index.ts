@@ -11,7 +11,7 @@
  * Nothing here is trusted: a candidate counts once its block hashes to the address.
  */
 
-import type { Backend, Batch } from '../engine/engine.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { concatBytes, EMPTY } from '../ground/bytes.js';
 import { readU48, u48Bytes } from '../ground/integers.js';
 import type { Address } from './address.js';
@@ -23,7 +23,7 @@ const SETTLE_FROM = 65_536;
 const SETTLE_SLICE = 8_192;
 
 export class AddressIndex {
-  readonly #backend: Backend;
+  readonly #engine: Engine;
   /**
    * Entries of the extents whose addresses still lie beside them, by their first 6 digest bytes.
    */
@@ -33,8 +33,8 @@ export class AddressIndex {
   #unsettled = 0;
   #settling: Promise<void> | undefined;
 
-  constructor(backend: Backend) {
-    this.#backend = backend;
+  constructor(engine: Engine) {
+    this.#engine = engine;
   }
 
   /** The ids that may be the block of `address`: check each. */
@@ -44,7 +44,7 @@ export class AddressIndex {
     const near = this.#tail.get(readU48(address, 1));
     if (typeof near === 'number') found.push(near);
     else if (near !== undefined) found.push(...near);
-    const row = this.#backend.view('addresses', addressPrefix(address)) ?? EMPTY;
+    const row = this.#engine.view('addresses', addressPrefix(address)) ?? EMPTY;
     for (let at = 0; at + 6 <= row.length; at += 6) found.push(readU48(row, at));
     return found;
   }
@@ -52,8 +52,8 @@ export class AddressIndex {
   /** Learns of extents that others have written. */
   refresh(): void {
     this.#loaded = true;
-    this.#backend.refresh();
-    for (const { key, bytes } of this.#backend.range('addressLog')) {
+    this.#engine.refresh();
+    for (const { key, bytes } of this.#engine.range('addressLog')) {
       if (this.#seen.has(key)) continue;
       this.#seen.add(key);
       for (let slot = 0; (slot + 1) * PREFIX_LENGTH <= bytes.length; slot++) {
@@ -92,7 +92,7 @@ export class AddressIndex {
   async #settleAll(): Promise<void> {
     this.#unsettled = 0;
     for (;;) {
-      const moved = await this.#backend.write((batch) => settleSlice(batch), 'group');
+      const moved = await this.#engine.write((batch) => settleSlice(batch), 'group');
       if (moved === 0) break;
     }
     // The tail's ids stay true, but a long one is memory: begin again from what still lies beside

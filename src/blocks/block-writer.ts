@@ -121,7 +121,7 @@ export class BlockWriter {
   async #write(extents: ExtentBuilder[]): Promise<void> {
     try {
       // 'group': the engine writes on a thread of its own.
-      await this.blocks.backend.write((batch) => putExtents(batch, extents), 'group');
+      await this.blocks.engine.write((batch) => putExtents(batch, extents), 'group');
     } catch (error) {
       // They are still wanted: whoever goes on writes them with the rest.
       this.#closed.unshift(...extents);

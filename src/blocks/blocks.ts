@@ -9,13 +9,14 @@
  * never wait for each other, and never reused.
  */
 
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
-import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored, type Stored } from './body.js';
+import { applyPatch, chainTooLong, readStored, type Stored } from './body.js';
 import { type ChunkHome, isChunkId, type LongChunkRef } from './chunk-home.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
@@ -37,16 +38,15 @@ export interface BlockRef {
   readonly address: Address;
 }
 
-const EXTENT_NUMBER_MAX = 0xffff_ffff;
 /** Below this many extents more are reserved in time. */
 const REPLENISH_BELOW = 32_768;
 
 export class Blocks {
-  readonly backend: Backend;
+  readonly engine: Engine;
   readonly index: AddressIndex;
   /** The home of chunks; without one they lie in extents. */
   readonly chunks: ChunkHome | undefined;
-  /** Extents that are not, or not surely, in the backend yet. */
+  /** Extents that are not, or not surely, in the engine yet. */
   readonly #staged = new Map<number, ExtentBuilder>();
   /**
    * Extents whose landing failed: whoever lands next takes them along, since it may build on them.
@@ -55,11 +55,11 @@ export class Blocks {
   /** Extent 0 is never used, so that an id of 0 can mean: unknown. */
   readonly #numbers: Lease;
 
-  constructor(backend: Backend, chunks?: ChunkHome) {
-    this.backend = backend;
+  constructor(engine: Engine, chunks?: ChunkHome) {
+    this.engine = engine;
     this.chunks = chunks;
-    this.index = new AddressIndex(backend);
-    this.#numbers = new Lease(backend, 'extents', EXTENT_NUMBER_MAX);
+    this.index = new AddressIndex(engine);
+    this.#numbers = new Lease(engine, 'extents', ROW_NUMBER_MAX);
   }
 
   /**
@@ -171,7 +171,7 @@ export class Blocks {
   #stored(id: number): { form: Stored; bytes: Uint8Array; end: number } {
     // Links are not hashed: a flipped one may name an extent that no engine would take for a key.
     const extent = extentOf(id);
-    const row = extent > EXTENT_NUMBER_MAX ? undefined : this.backend.view('extents', extent);
+    const row = extent > ROW_NUMBER_MAX ? undefined : this.engine.view('extents', extent);
     if (row === undefined) {
       throw new RegaliaError('REGALIA_MISSING', `extent ${extentOf(id)} is not here`, {
         address: `extent ${extentOf(id)}`,
@@ -211,7 +211,7 @@ export class Blocks {
     return extent;
   }
 
-  /** The extent is in the backend now. */
+  /** The extent is in the engine now. */
   settled(extent: ExtentBuilder): void {
     this.#staged.delete(extent.number);
     this.index.add(extent.number, extent.addresses);
@@ -234,7 +234,7 @@ export class Blocks {
     this.#owed = [...this.#owed, ...extents];
   }
 
-  /** Owed extents are in the backend now. */
+  /** Owed extents are in the engine now. */
   paid(extents: readonly ExtentBuilder[]): void {
     this.#owed = this.#owed.filter((one) => !extents.includes(one));
     for (const extent of extents) this.settled(extent);

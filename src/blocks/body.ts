@@ -14,14 +14,9 @@
  */
 
 import { malformed, type RegaliaError } from '../ground/errors.js';
+import { BODY_BYTES_MAX, PATCH_DEPTH_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
-
-/** No body is longer: content chunks are at most 1 MiB, nodes far below. */
-export const BODY_MAX = 2 * 1024 * 1024;
-
-/** The longest chain of patches under a body. */
-export const PATCH_DEPTH_MAX = 12;
 
 const WHOLE = 0;
 const PATCH = 1;
@@ -129,7 +124,8 @@ export function readStored(bytes: Uint8Array, start: number, end: number): Store
   const base = reader.u48();
   const plainLength = reader.varint();
   const length = reader.varint();
-  if (length > BODY_MAX || plainLength > length) reader.fail(`at most ${BODY_MAX}`, `${length}`);
+  if (length > BODY_BYTES_MAX || plainLength > length)
+    reader.fail(`at most ${BODY_BYTES_MAX}`, `${length}`);
   return { base, plainLength, length, operations: bytes.slice(reader.at, end) };
 }
 

@@ -6,7 +6,7 @@
  *     meta row   name -> u48, the first number not leased yet
  */
 
-import type { Backend, Batch } from '../engine/engine.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { assert, RegaliaError } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -17,7 +17,7 @@ const FIRST_RANGE = 64;
 const LARGEST_RANGE = 65_536;
 
 export class Lease {
-  readonly #backend: Backend;
+  readonly #engine: Engine;
   readonly #key: Uint8Array;
   readonly #name: string;
   readonly #limit: number;
@@ -27,8 +27,8 @@ export class Lease {
   #leasing: Promise<void> | undefined;
 
   /** Numbers of 1 to `limit` - 1. */
-  constructor(backend: Backend, name: string, limit: number) {
-    this.#backend = backend;
+  constructor(engine: Engine, name: string, limit: number) {
+    this.#engine = engine;
     this.#name = name;
     this.#key = utf8Bytes(name);
     this.#limit = limit;
@@ -66,7 +66,7 @@ export class Lease {
   async release(): Promise<void> {
     const last = this.#ranges.pop();
     if (last === undefined) return;
-    await this.#backend.write((batch) => {
+    await this.#engine.write((batch) => {
       const row = batch.get('meta', this.#key);
       if (row === undefined || readNumber(openRow('meta', this.#key, row)) !== last[1]) return;
       this.#put(batch, last[0]);
@@ -76,7 +76,7 @@ export class Lease {
   async #lease(atLeast: number): Promise<void> {
     const count = Math.max(atLeast, this.#next);
     this.#next = Math.min(LARGEST_RANGE, this.#next * 4);
-    const from = await this.#backend.write((batch) => this.#raise(batch, count), 'none');
+    const from = await this.#engine.write((batch) => this.#raise(batch, count), 'none');
     this.#ranges.push([from, from + count]);
   }
 

@@ -16,10 +16,8 @@ import {
   writeBlockHeader,
 } from '../ground/block-header.js';
 import { assert, malformed } from '../ground/errors.js';
-import { findHole, HOLE_MIN } from './holes.js';
-
-/** The most content bytes of a chunk. */
-export const CHUNK_MAX = 1_048_576;
+import { CHUNK_BYTES_MAX, HOLE_BYTES_MIN } from '../ground/limits.js';
+import { findHole } from './holes.js';
 
 /** Writes a chunk's block to `body`. Its whole length is its plain length. */
 export function writeChunk(
@@ -29,7 +27,7 @@ export function writeChunk(
   start: number,
   end: number,
 ): void {
-  assert(end > start && end - start <= CHUNK_MAX, 'a chunk has 1 to 1,048,576 bytes');
+  assert(end > start && end - start <= CHUNK_BYTES_MAX, 'a chunk has 1 to 1,048,576 bytes');
   body.reset();
   writeBlockHeader(body, BlockKind.chunk, algorithm).range(bytes, start, end);
 }
@@ -38,8 +36,8 @@ export function writeChunk(
 export function chunkBytes(block: Uint8Array): Uint8Array {
   readBlockHeader(block, 'chunk', BlockKind.chunk);
   const length = block.length - BLOCK_HEADER;
-  if (length < 1 || length > CHUNK_MAX) {
-    throw malformed('chunk', BLOCK_HEADER, `1 to ${CHUNK_MAX} bytes`, `${length}`);
+  if (length < 1 || length > CHUNK_BYTES_MAX) {
+    throw malformed('chunk', BLOCK_HEADER, `1 to ${CHUNK_BYTES_MAX} bytes`, `${length}`);
   }
   checkNoHole(block, BLOCK_HEADER, block.length);
   return block.subarray(BLOCK_HEADER);
@@ -50,5 +48,5 @@ export function checkNoHole(bytes: Uint8Array, start: number, end: number): void
   const hole = findHole(bytes, start, end);
   if (hole === undefined) return;
   const at = hole.start - start + BLOCK_HEADER;
-  throw malformed('chunk', at, `less than ${HOLE_MIN} zeros`, `${hole.end - hole.start}`);
+  throw malformed('chunk', at, `less than ${HOLE_BYTES_MIN} zeros`, `${hole.end - hole.start}`);
 }

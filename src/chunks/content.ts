@@ -12,12 +12,7 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import { RegaliaError } from '../ground/errors.js';
-
-/**
- * No content is longer, in bytes: what a record and a manifest say beside a length leaves no more
- * room for it.
- */
-export const CONTENT_MAX: number = 2 ** 51 - 1;
+import { CONTENT_BYTES_MAX } from '../ground/limits.js';
 
 export interface ContentRef {
   readonly address: Address;
@@ -47,8 +42,8 @@ export function checkRange(start: number, end: number, length: number): void {
 
 /** REGALIA_RANGE unless a content may have so many bytes. */
 export function checkLength(length: number): void {
-  if (Number.isInteger(length) && length >= 0 && length <= CONTENT_MAX) return;
-  const expected = `a length of 0 to ${CONTENT_MAX}`;
+  if (Number.isInteger(length) && length >= 0 && length <= CONTENT_BYTES_MAX) return;
+  const expected = `a length of 0 to ${CONTENT_BYTES_MAX}`;
   const message = `a content needs ${expected}, found ${length}`;
   throw new RegaliaError('REGALIA_RANGE', message, { expected, actual: `${length}` });
 }

@@ -12,7 +12,8 @@
  * bounded by one chunk, of zeros none is kept; a cutter that was told to stop gives no more parts,
  * and forgets what it was shown too much.
  */
-import { findHole, HOLE_MIN, ZEROS, zerosEnd, zerosStart } from './holes.js';
+import { HOLE_BYTES_MIN } from '../ground/limits.js';
+import { findHole, ZEROS, zerosEnd, zerosStart } from './holes.js';
 import type { Splitter } from './splitter.js';
 
 /** Takes parts in their order. Each returns whether to go on. */
@@ -125,7 +126,7 @@ export class Cutter {
   #endZeros(): void {
     const zeros = this.#zeros;
     this.#zeros = 0;
-    if (zeros < HOLE_MIN) {
+    if (zeros < HOLE_BYTES_MIN) {
       this.#push(ZEROS, 0, zeros);
       return;
     }

@@ -1,8 +1,8 @@
 /**
  * Holes: runs of zero bytes that are long enough to be told by their length alone.
  *
- *     bytes    d d d 0 0 0 … 0 0 d d d            65,536 zeros and more, as far as they go
- *     parts    [ chunk ][  hole  ][ chunk ]       the chunk ends where the hole begins, cutting begins anew behind it
+ *     bytes    d d d 0 0 0 … 0 0 d d d        65,536 zeros and more, as far as they go
+ *     parts    [ chunk ][  hole  ][ chunk ]   the chunk ends where the hole begins, cutting begins anew
  *
  * A hole is found by content, never by how the bytes came: written zeros, a gap that was left, and
  * a stream that was made longer have one address. Invariant: a run is taken as far as it goes to
@@ -11,12 +11,10 @@
  * Looking costs next to nothing: a run that long lies over one of the bytes at every 65,536th
  * place, so no others are looked at unless that one is zero.
  */
-
-/** The shortest hole, in bytes. Persisted: never change. */
-export const HOLE_MIN = 65_536;
+import { HOLE_BYTES_MIN } from '../ground/limits.js';
 
 /** Zeros to compare with and to copy from. Nobody writes to them. */
-export const ZEROS: Uint8Array = new Uint8Array(HOLE_MIN);
+export const ZEROS: Uint8Array = new Uint8Array(HOLE_BYTES_MIN);
 
 /** Long runs are compared by so many bytes at a time. */
 const STEP = 4_096;
@@ -62,17 +60,17 @@ export function findHole(
   start: number,
   end: number,
 ): { readonly start: number; readonly end: number } | undefined {
-  let probe = start + HOLE_MIN - 1;
+  let probe = start + HOLE_BYTES_MIN - 1;
   while (probe < end) {
     if (bytes[probe] !== 0) {
-      probe += HOLE_MIN;
+      probe += HOLE_BYTES_MIN;
       continue;
     }
     const from = zerosStart(bytes, start, probe);
     const until = zerosEnd(bytes, probe, end);
-    if (until - from >= HOLE_MIN) return { start: from, end: until };
+    if (until - from >= HOLE_BYTES_MIN) return { start: from, end: until };
     // What ended the run is no zero: the next one begins behind it.
-    probe = until + HOLE_MIN;
+    probe = until + HOLE_BYTES_MIN;
   }
   return undefined;
 }

@@ -17,8 +17,9 @@ import type {} from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
+import { MANIFEST_LEVEL_MAX } from '../ground/limits.js';
 import type { ContentRef } from './content.js';
-import { endsNode, isHole, LEVEL_MAX, type Part, writeManifest } from './manifest.js';
+import { endsNode, isHole, type Part, writeManifest } from './manifest.js';
 import type { BlockSink } from './staging.js';
 
 /** The children of nodes of one level: parts beneath level 1. */
@@ -89,7 +90,7 @@ export class ManifestBuilder {
 
   /** Writes what is unfinished. At least one part was added. */
   finish(): ContentRef {
-    for (let depth = 0; depth <= LEVEL_MAX; depth++) {
+    for (let depth = 0; depth <= MANIFEST_LEVEL_MAX; depth++) {
       const level = this.#level(depth);
       const [only, second] = level.children;
       if (!level.written && second === undefined) {

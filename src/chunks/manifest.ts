@@ -30,18 +30,17 @@ import {
 } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { readU48 } from '../ground/integers.js';
+import {
+  CHUNK_BYTES_MAX,
+  CONTENT_BYTES_MAX,
+  HOLE_BYTES_MIN,
+  MANIFEST_CHILDREN_MAX,
+  MANIFEST_CHILDREN_MIN,
+  MANIFEST_LEVEL_MAX,
+} from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { CHUNK_MAX } from './chunk.js';
-import { CONTENT_MAX } from './content.js';
-import { HOLE_MIN } from './holes.js';
 
-export const CHILDREN_MIN = 32;
-export const CHILDREN_MAX = 256;
-/** Level n + 1 is over more than 32^n parts, and 32^11 bytes are more than a content has. */
-export const LEVEL_MAX = 11;
-/** No manifest's plain bytes are longer. */
-export const MANIFEST_MAX = 4 + 2 + CHILDREN_MAX * (8 + DIGEST_LENGTH);
 const LINK_LENGTH = 6;
 /** Where a hole's digest would be: no digest lies at a manifest's beginning. */
 const NO_DIGEST = 0;
@@ -74,8 +73,8 @@ export function endsNode({ address }: Part, count: number): boolean {
 
 /** The same by the first byte of the child's digest; undefined for a hole. */
 function endsBehind(digest: number | undefined, count: number): boolean {
-  if (count >= CHILDREN_MAX) return true;
-  return count >= CHILDREN_MIN && digest !== undefined && digest < 4;
+  if (count >= MANIFEST_CHILDREN_MAX) return true;
+  return count >= MANIFEST_CHILDREN_MIN && digest !== undefined && digest < 4;
 }
 
 /** Writes a manifest's body to `body` and returns its plain length. */
@@ -85,9 +84,9 @@ export function writeManifest(
   level: number,
   children: readonly Part[],
 ): number {
-  assert(level >= 1 && level <= LEVEL_MAX, 'a manifest has a level of 1 to 11');
+  assert(level >= 1 && level <= MANIFEST_LEVEL_MAX, 'a manifest has a level of 1 to 11');
   assert(
-    children.length >= 1 && children.length <= CHILDREN_MAX,
+    children.length >= 1 && children.length <= MANIFEST_CHILDREN_MAX,
     'a manifest has 1 to 256 children',
   );
   body.reset();
@@ -105,7 +104,7 @@ function writeChild(
   child: Part,
 ): void {
   if (isHole(child)) {
-    assert(level === 1 && child.length >= HOLE_MIN, 'a hole is long, and a part');
+    assert(level === 1 && child.length >= HOLE_BYTES_MIN, 'a hole is long, and a part');
     body.varint(child.length * 2 + 1);
     return;
   }
@@ -142,8 +141,8 @@ export class Manifest {
     const reader = new ByteReader(this.#bytes, 'manifest', 3, plainLength);
     this.algorithm = header.algorithm;
     this.level = reader.u8();
-    if (this.level < 1 || this.level > LEVEL_MAX) {
-      reader.fail(`a level of 1 to ${LEVEL_MAX}`, `${this.level}`);
+    if (this.level < 1 || this.level > MANIFEST_LEVEL_MAX) {
+      reader.fail(`a level of 1 to ${MANIFEST_LEVEL_MAX}`, `${this.level}`);
     }
     this.count = readCount(reader);
     this.ends = new Float64Array(this.count);
@@ -161,7 +160,7 @@ export class Manifest {
       this.#checkLength(reader, length, hole);
       if (hole && i > 0 && this.isHole(i - 1)) reader.fail('a chunk behind a hole', 'a hole');
       end += length;
-      if (end > CONTENT_MAX) reader.fail('a sum below 2^51', 'a larger one');
+      if (end > CONTENT_BYTES_MAX) reader.fail('a sum below 2^51', 'a larger one');
       this.ends[i] = end;
       this.#digests[i] = hole ? NO_DIGEST : reader.at;
       if (!hole) reader.bytes(DIGEST_LENGTH);
@@ -173,8 +172,8 @@ export class Manifest {
 
   #checkLength(reader: ByteReader, length: number, hole: boolean): void {
     if (hole && this.level > 1) reader.fail('a manifest', 'a hole');
-    const least = hole ? HOLE_MIN : 1;
-    const most = this.level === 1 && !hole ? CHUNK_MAX : CONTENT_MAX;
+    const least = hole ? HOLE_BYTES_MIN : 1;
+    const most = this.level === 1 && !hole ? CHUNK_BYTES_MAX : CONTENT_BYTES_MAX;
     if (length < least || length > most) {
       reader.fail(`a length of ${least} to ${most}`, `${length}`);
     }
@@ -267,7 +266,8 @@ export function decodeManifest(plain: Uint8Array): Manifest {
 
 function readCount(reader: ByteReader): number {
   const count = reader.varint();
-  if (count < 1 || count > CHILDREN_MAX) reader.fail(`1 to ${CHILDREN_MAX} children`, `${count}`);
+  if (count < 1 || count > MANIFEST_CHILDREN_MAX)
+    reader.fail(`1 to ${MANIFEST_CHILDREN_MAX} children`, `${count}`);
   // Each takes at least a byte: a count larger than the bytes is refused before anything is made
   // for it.
   if (count > reader.remaining) {

@@ -24,9 +24,10 @@
  * those of the old.
  */
 import { copyBytes } from '../ground/bytes.js';
+import { HOLE_BYTES_MIN } from '../ground/limits.js';
 import type { ContentRef } from './content.js';
 import { Cursor, readChunk } from './cursor.js';
-import { HOLE_MIN, zerosEnd } from './holes.js';
+import { zerosEnd } from './holes.js';
 import { type Child, isHole } from './manifest.js';
 import type { Unfinished } from './manifest-builder.js';
 import { ContentReader, type ContentReads } from './reader.js';
@@ -174,7 +175,7 @@ class Rewriting {
   /** The last cut before `offset` that what comes at `offset` leaves where it is. */
   #lastCut(offset: number): number {
     let start = offset;
-    for (let zeros = true; start > 0 && zeros && offset - start < HOLE_MIN; ) {
+    for (let zeros = true; start > 0 && zeros && offset - start < HOLE_BYTES_MIN; ) {
       const { part, start: begun } = this.#cursor.partAt(start - 1);
       if (!isHole(part)) {
         const count = start - begun;

@@ -9,8 +9,8 @@
  * needs no state.
  */
 import { assert } from '../ground/errors.js';
+import { CHUNK_BYTES_MAX } from '../ground/limits.js';
 import { Cdc } from '../kernels/cdc.js';
-import { CHUNK_MAX } from './chunk.js';
 
 /**
  * How contents are cut, by rule. `fixed`: at multiples of `bytes`, which suits what is rewritten in
@@ -47,7 +47,10 @@ export function splitterOf(chunking: Chunking | Splitter): Splitter {
 
 /** Chunks end at multiples of `bytes`: what is rewritten in place leaves all others as they are. */
 function gridOf(bytes: number): Splitter {
-  assert(Number.isInteger(bytes) && bytes >= 1 && bytes <= CHUNK_MAX, 'chunks fit their format');
+  assert(
+    Number.isInteger(bytes) && bytes >= 1 && bytes <= CHUNK_BYTES_MAX,
+    'chunks fit their format',
+  );
   return {
     bytesMin: bytes,
     bytesMax: bytes,
@@ -65,7 +68,7 @@ let last: { readonly text: string; readonly splitter: Splitter } | undefined;
 function byContent({ bytesMin, bytesAverage, bytesMax }: Chunking & { kind: 'content' }): Splitter {
   const text = `${bytesMin} ${bytesAverage} ${bytesMax}`;
   if (last?.text === text) return last.splitter;
-  assert(bytesMax <= CHUNK_MAX, 'chunks fit their format');
+  assert(bytesMax <= CHUNK_BYTES_MAX, 'chunks fit their format');
   const cdc = new Cdc({ bytesMin, bytesAvg: bytesAverage, bytesMax });
   const cut: Splitter['cut'] = (bytes, start, end) => cdc.cut(bytes, start, end);
   last = { text, splitter: { bytesMin, bytesMax, cut } };

@@ -16,12 +16,12 @@ import { BodyWriter } from '../blocks/body.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { concatBytes, copyBytes } from '../ground/bytes.js';
 import { assert, throwIfAborted } from '../ground/errors.js';
+import { HOLE_BYTES_MIN, MANIFEST_CHILDREN_MIN, MANIFEST_LEVEL_MAX } from '../ground/limits.js';
 import { turn } from '../ground/pause.js';
 import { writeChunk } from './chunk.js';
 import { type ContentRef, checkLength } from './content.js';
 import { Cutter } from './cutter.js';
-import { HOLE_MIN } from './holes.js';
-import { CHILDREN_MIN, LEVEL_MAX, type Part } from './manifest.js';
+import type { Part } from './manifest.js';
 import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
 import { type Source, sourceBytes } from './source.js';
 import { type Chunking, type Splitter, splitterOf } from './splitter.js';
@@ -262,7 +262,7 @@ export class ContentWriter {
     }
     throwIfAborted(signal, 'write');
     return this.#sink.stage(
-      blocksFor(2 * this.#splitter.bytesMax + HOLE_MIN, this.#splitter),
+      blocksFor(2 * this.#splitter.bytesMax + HOLE_BYTES_MIN, this.#splitter),
       () => {
         throwIfAborted(signal, 'write');
         return step();
@@ -291,8 +291,8 @@ export function extentsFor(length: number, chunking: Chunking | Splitter): numbe
 function blocksFor(length: number, { bytesMin }: Splitter): number {
   // Beside holes, and where what came before ends, chunks may be shorter: two for each stretch
   // between holes.
-  const stretches = 2 + Math.floor(length / HOLE_MIN);
+  const stretches = 2 + Math.floor(length / HOLE_BYTES_MIN);
   const chunks = Math.ceil(length / bytesMin) + 2 * stretches;
   // Beside one path, manifests are at most one for 32 children on each level.
-  return chunks + Math.ceil(chunks / (CHILDREN_MIN - 1)) + LEVEL_MAX;
+  return chunks + Math.ceil(chunks / (MANIFEST_CHILDREN_MIN - 1)) + MANIFEST_LEVEL_MAX;
 }

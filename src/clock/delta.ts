@@ -11,18 +11,11 @@
  * by one of 100 replicas takes 2 bytes, a merge of two of them and an event 5 to 14, depending on
  * how much was news (medians of 1,000 events).
  */
+import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
 import type { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
 import { decoded, encoded, kindOf, type NodeBudget } from './encoding.js';
-import {
-  type Event,
-  eventNode,
-  leftHalf,
-  MAX_COUNT,
-  maxEvent,
-  minEvent,
-  rightHalf,
-} from './event.js';
-import { MAX_DEPTH, stampError } from './id.js';
+import { type Event, eventNode, leftHalf, maxEvent, minEvent, rightHalf } from './event.js';
+import { stampError } from './id.js';
 import {
   DELTA_BOTH,
   DELTA_CHANGED,
@@ -130,7 +123,8 @@ function readChange(
   const was = kindOf(before);
   if (coder.bit(DELTA_NODE + was) === 0) return readCount(coder, maxEvent(before), shift, was);
   budget.spend();
-  if (depth >= MAX_DEPTH) throw stampError(`a tree of at most ${MAX_DEPTH} levels`, 'more');
+  if (depth >= STAMP_DEPTH_MAX)
+    throw stampError(`a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
   const both = coder.bit(DELTA_BOTH + was) === 1;
   const onRight = !both && coder.bit(DELTA_RIGHT) === 1;
   const floor = minEvent(before) + shift;
@@ -144,7 +138,8 @@ function readChange(
 function readCount(coder: ArithmeticDecoder, top: number, shift: number, was: 0 | 1): number {
   const count = top + readRise(coder, was);
   const whole = count + shift;
-  if (whole < 0 || whole > MAX_COUNT) throw stampError('a count of 0 to 2^53 - 1', `${whole}`);
+  if (whole < 0 || whole > STAMP_COUNT_MAX)
+    throw stampError('a count of 0 to 2^53 - 1', `${whole}`);
   return count;
 }
 

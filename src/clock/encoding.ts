@@ -14,9 +14,10 @@
  * for one who knows of all.
  */
 import { EMPTY, equalBytes } from '../ground/bytes.js';
+import { STAMP_BYTES_MAX, STAMP_DEPTH_MAX, STAMP_NODES_MAX } from '../ground/limits.js';
 import { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
 import { type Event, eventNode, leftHalf, minEvent, rightHalf } from './event.js';
-import { type Id, idNode, MAX_DEPTH, stampError } from './id.js';
+import { type Id, idNode, stampError } from './id.js';
 import {
   DEPTHS,
   EVENT_BASE,
@@ -35,17 +36,12 @@ import {
 } from './model.js';
 import type { Stamp } from './stamp.js';
 
-export const MAX_STAMP_BYTES = 65_536;
-
-/** The most nodes with halves in one encoded tree; leaves are one more. */
-export const MAX_NODES = 65_536;
-
 /** Counts nodes, written or read, against MAX_NODES. */
 export class NodeBudget {
-  #left = MAX_NODES;
+  #left = STAMP_NODES_MAX;
 
   spend(): void {
-    if (this.#left-- === 0) throw stampError(`at most ${MAX_NODES} nodes`, 'more');
+    if (this.#left-- === 0) throw stampError(`at most ${STAMP_NODES_MAX} nodes`, 'more');
   }
 }
 
@@ -103,12 +99,12 @@ export function encoded(write: (coder: ArithmeticEncoder, budget: NodeBudget) =>
   const coder = new ArithmeticEncoder(PRIORS);
   write(coder, new NodeBudget());
   const bytes = coder.finish();
-  if (bytes.length > MAX_STAMP_BYTES) throw tooLong(bytes);
+  if (bytes.length > STAMP_BYTES_MAX) throw tooLong(bytes);
   return bytes;
 }
 
 function tooLong(bytes: Uint8Array): Error {
-  return stampError(`at most ${MAX_STAMP_BYTES} bytes`, `${bytes.length}`);
+  return stampError(`at most ${STAMP_BYTES_MAX} bytes`, `${bytes.length}`);
 }
 
 /** What `read` makes of the bytes, if `encode` makes the same bytes of that. */
@@ -117,7 +113,7 @@ export function decoded<T>(
   read: (coder: ArithmeticDecoder, budget: NodeBudget) => T,
   encode: (thing: T) => Uint8Array,
 ): T {
-  if (bytes.length > MAX_STAMP_BYTES) throw tooLong(bytes);
+  if (bytes.length > STAMP_BYTES_MAX) throw tooLong(bytes);
   const thing = read(new ArithmeticDecoder(PRIORS, bytes), new NodeBudget());
   if (!equalBytes(encode(thing), bytes)) throw stampError('a canonical encoding', 'other bytes');
   return thing;
@@ -188,7 +184,8 @@ function readNode(
   depth: number,
 ): Event {
   budget.spend();
-  if (depth > MAX_DEPTH) throw stampError(`a tree of at most ${MAX_DEPTH} levels`, 'more');
+  if (depth > STAMP_DEPTH_MAX)
+    throw stampError(`a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
   const leftKind = coder.bit(nodeContext(depth, 0));
   const rightKind = coder.bit(nodeContext(depth, leftKind + 1));
   const [leftBase, rightBase] = readBases(coder, leftKind, rightKind);
@@ -235,7 +232,8 @@ function readId(coder: ArithmeticDecoder, budget: NodeBudget, event: Event): Id 
 function readShare(coder: ArithmeticDecoder, budget: NodeBudget, event: Event, depth: number): Id {
   if (coder.bit(ID_NODE + kindOf(event)) === 0) return 1;
   budget.spend();
-  if (depth >= MAX_DEPTH) throw stampError(`a tree of at most ${MAX_DEPTH} levels`, 'more');
+  if (depth >= STAMP_DEPTH_MAX)
+    throw stampError(`a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
   const both = coder.bit(ID_BOTH) === 1;
   const onRight = !both && coder.bit(ID_RIGHT) === 1;
   const left = onRight ? 0 : readShare(coder, budget, leftHalf(event), depth + 1);

@@ -14,10 +14,8 @@
  * object afterwards: `fill(id, e) === e` says that nothing was filled.
  */
 import { assert } from '../ground/errors.js';
-import { depthAbove, type Id, MAX_DEPTH, stampError } from './id.js';
-
-/** The most events that one part of the interval can count. */
-export const MAX_COUNT: number = Number.MAX_SAFE_INTEGER;
+import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
+import { depthAbove, type Id, stampError } from './id.js';
 
 export interface EventNode {
   /** The minimum over this node's part of the interval, above what its ancestors say. */
@@ -60,7 +58,7 @@ export function lift(event: Event, shift: number): Event {
  */
 export function eventNode(base: number, left: Event, right: Event): Event {
   const max = base + Math.max(maxEvent(left), maxEvent(right));
-  if (max > MAX_COUNT) throw stampError('a count below 2^53', 'a larger one');
+  if (max > STAMP_COUNT_MAX) throw stampError('a count below 2^53', 'a larger one');
   if (left === right && typeof left === 'number') return max;
   const depth = depthAbove(eventDepth(left), eventDepth(right));
   const low = Math.min(minEvent(left), minEvent(right));
@@ -160,7 +158,7 @@ interface Growth {
 /**
  * The paper's N: a new level costs more than any path, so a tree grows deeper only where it must.
  */
-const NEW_LEVEL_COST = MAX_DEPTH * 4;
+const NEW_LEVEL_COST = STAMP_DEPTH_MAX * 4;
 
 /**
  * The paper's grow: counts one event where that enlarges the tree least, the right half on a tie.
@@ -170,7 +168,7 @@ const NEW_LEVEL_COST = MAX_DEPTH * 4;
  */
 export function grow(id: Id, event: Event): Event {
   const grown = growth(id, event).event;
-  if (maxEvent(grown) > MAX_COUNT) throw stampError('a count below 2^53', 'a larger one');
+  if (maxEvent(grown) > STAMP_COUNT_MAX) throw stampError('a count below 2^53', 'a larger one');
   return grown;
 }
 

@@ -9,12 +9,7 @@
  *       (1, (0, 1))        |11111111|00001111|   the left half and the last quarter
  */
 import { RegaliaError } from '../ground/errors.js';
-
-/**
- * The most levels below the root of an id or event tree. A fork adds at most one level, so even a
- * branch that forks and never gets an id back can fork 1,024 times.
- */
-export const MAX_DEPTH = 1024;
+import { STAMP_DEPTH_MAX } from '../ground/limits.js';
 
 export interface IdNode {
   readonly left: Id;
@@ -33,7 +28,8 @@ export function stampError(expected: string, actual: string): RegaliaError<'REGA
 /** The depth of a node over subtrees of the given depths; throws REGALIA_STAMP above MAX_DEPTH. */
 export function depthAbove(left: number, right: number): number {
   const depth = Math.max(left, right) + 1;
-  if (depth > MAX_DEPTH) throw stampError(`a tree of at most ${MAX_DEPTH} levels`, `${depth}`);
+  if (depth > STAMP_DEPTH_MAX)
+    throw stampError(`a tree of at most ${STAMP_DEPTH_MAX} levels`, `${depth}`);
   return depth;
 }
 

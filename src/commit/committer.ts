@@ -10,8 +10,8 @@ import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { MESSAGE_BYTES_MAX } from '../ground/limits.js';
 import { utf8Bytes } from '../ground/text.js';
-import { MESSAGE_BYTES_MAX } from '../log/commit.js';
 import type { Move } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, Side } from '../merge/conflict.js';
@@ -195,7 +195,7 @@ class Attempt {
   async #heal(durability: Durability): Promise<void> {
     const { blocks } = this.#tx.fork.writers;
     if (!blocks.hasChunks) return;
-    await this.#tx.line.core.backend.write((batch) => blocks.emit(batch), durability);
+    await this.#tx.line.core.engine.write((batch) => blocks.emit(batch), durability);
     blocks.settle();
   }
 

@@ -12,7 +12,7 @@ import type { Address } from '../blocks/address.js';
 import { Blocks } from '../blocks/blocks.js';
 import { Lease } from '../blocks/lease.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import type { Backend, Batch } from '../engine/engine.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -49,7 +49,7 @@ export interface Identity {
 }
 
 export class Core {
-  readonly backend: Backend;
+  readonly engine: Engine;
   readonly blocks: Blocks;
   readonly chunks: ChunkStore | undefined;
   /** How contents are kept here. */
@@ -70,16 +70,16 @@ export class Core {
   readonly #rules = new WeakMap<Uint8Array, Rules>();
 
   /** `chunks` is the home of chunks; in memory there is none. */
-  constructor(backend: Backend, settings: Settings, identity: Identity, chunks?: ChunkStore) {
-    this.backend = backend;
+  constructor(engine: Engine, settings: Settings, identity: Identity, chunks?: ChunkStore) {
+    this.engine = engine;
     this.chunks = chunks;
     this.settings = settings;
     this.identity = identity;
-    this.blocks = new Blocks(backend, chunks);
-    this.storage = storedStorage(backend);
+    this.blocks = new Blocks(engine, chunks);
+    this.storage = storedStorage(engine);
     this.cache = new NodeCache(this.blocks, settings.cacheBytes);
-    this.history = new History(backend);
-    this.sequences = new Lease(backend, 'sequences', 2 ** 48);
+    this.history = new History(engine);
+    this.sequences = new Lease(engine, 'sequences', 2 ** 48);
   }
 
   /** The tree of a root. */
@@ -128,7 +128,7 @@ export class Core {
   /** REGALIA_READ_ONLY where the store was opened for reading. */
   checkWritable(): void {
     this.check();
-    if (!this.settings.readOnly && !this.backend.readOnly) return;
+    if (!this.settings.readOnly && !this.engine.readOnly) return;
     throw new RegaliaError('REGALIA_READ_ONLY', 'the store is open for reading only', {
       what: 'store',
     });
@@ -137,7 +137,7 @@ export class Core {
   /** Raises the incarnation, durably, before this handle's first commit. */
   async raise(): Promise<void> {
     if (this.#raised) return;
-    this.#raising ??= this.backend
+    this.#raising ??= this.engine
       .write((batch) => this.#raise(batch), 'sync')
       .then((identity) => {
         this.identity = identity;
@@ -157,7 +157,7 @@ export class Core {
   async declareStorage(): Promise<void> {
     const declared = mergedStorage(this.storage, this.settings.storage);
     if (sameStorage(declared, this.storage)) return;
-    await this.backend.write((batch) => putStorage(batch, declared), 'sync');
+    await this.engine.write((batch) => putStorage(batch, declared), 'sync');
     this.storage = declared;
   }
 
@@ -170,15 +170,15 @@ export class Core {
       try {
         await this.chunks?.close();
       } finally {
-        await this.backend.close();
+        await this.engine.close();
       }
     }
   }
 }
 
 /** The identity that a store keeps; undefined in an empty one. */
-export function storedIdentity(backend: Backend): Identity | undefined {
-  return readIdentity(backend.get('meta', STORE_KEY));
+export function storedIdentity(engine: Engine): Identity | undefined {
+  return readIdentity(engine.get('meta', STORE_KEY));
 }
 
 export function putIdentity(batch: Batch, identity: Identity): void {

@@ -4,7 +4,7 @@
  */
 
 import { seed } from '../clock/stamp.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { putBranch } from '../log/branches.js';
 import { type Commit, commitAddress } from '../log/commit.js';
 import type { Settings } from '../store/options.js';
@@ -15,8 +15,8 @@ import { Writers } from './writers.js';
 
 export const MAIN = 'main';
 
-/** Begins a store in an empty backend. */
-export async function begin(backend: Backend, settings: Settings): Promise<Identity> {
+/** Begins a store in an empty engine. */
+export async function begin(engine: Engine, settings: Settings): Promise<Identity> {
   const identity: Identity = {
     store: settings.random(16),
     replica: settings.random(16),
@@ -24,7 +24,7 @@ export async function begin(backend: Backend, settings: Settings): Promise<Ident
     incarnation: 0,
     createdMs: Math.max(0, Math.floor(settings.now())),
   };
-  const core = new Core(backend, settings, identity);
+  const core = new Core(engine, settings, identity);
   await core.blocks.reserve(1);
   await core.sequences.reserve(1);
   const writers = new Writers(core.cache, core.blocks);
@@ -46,7 +46,7 @@ export async function begin(backend: Backend, settings: Settings): Promise<Ident
     message: 'init',
   };
   const address = commitAddress(commit);
-  await backend.write((batch) => {
+  await engine.write((batch) => {
     putIdentity(batch, identity);
     writers.blocks.emit(batch);
     core.history.append(batch, commit, { rootBlock: root.id, headsBlock: 0, movesBlock: 0 });

@@ -72,8 +72,8 @@ export class Line {
 
   /** The head as stored, for readers: what is not written yet is not seen. */
   stored(): Tip {
-    this.core.backend.refresh();
-    const row = branch(this.core.backend, this.owner, this.branch);
+    this.core.engine.refresh();
+    const row = branch(this.core.engine, this.owner, this.branch);
     if (row === undefined) throw noBranch(this.branch);
     const known = this.#stored;
     if (known !== undefined && sameAddress(known.address, row.head) && known.id === row.id) {

@@ -32,7 +32,7 @@ export async function land(
   const how = durability === 'sync' && staged > LONG_BYTES ? 'group' : durability;
   let well = false;
   try {
-    well = await core.backend.write((batch) => {
+    well = await core.engine.write((batch) => {
       const row = branch(batch, line.owner, line.branch);
       if (row === undefined || !Line.same(row.head, from)) return false;
       for (const writer of writers) writer.blocks.emit(batch);

@@ -49,7 +49,7 @@ export interface Row<K> {
 
 export interface Reads {
   /**
-   * The row's bytes as a view that the next call on this backend (or the end of this turn) spoils;
+   * The row's bytes as a view that the next call on this engine (or the end of this turn) spoils;
    * undefined where there is none. Never write into it.
    */
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
@@ -71,7 +71,7 @@ export interface Batch extends Reads {
   del<T extends Table>(table: T, key: RowKey<T>): void;
 }
 
-export interface BackendStats {
+export interface EngineStats {
   /** The size of the file (or of all rows in memory). */
   readonly bytes: number;
   /** Of these, bytes in free pages that later writes use first. */
@@ -79,7 +79,7 @@ export interface BackendStats {
   readonly rows: Readonly<Record<Table, number>>;
 }
 
-export interface Backend extends Reads {
+export interface Engine extends Reads {
   readonly readOnly: boolean;
   /**
    * Runs `body` in one atomic transaction and resolves with its result once it is as durable as
@@ -93,10 +93,10 @@ export interface Backend extends Reads {
   flush(): Promise<void>;
   /** Lets the next reads see what other processes have written. */
   refresh(): void;
-  stats(): BackendStats;
+  stats(): EngineStats;
   /**
    * A consistent copy into the new file `path`, while others read and write. REGALIA_EXISTS where
-   * something is at `path`, REGALIA_OPTION where this backend has no file.
+   * something is at `path`, REGALIA_OPTION where this engine has no file.
    */
   backup(path: string): Promise<void>;
   /** Waits for writes under way, then lets go. Idempotent. */

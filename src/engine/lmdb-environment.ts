@@ -21,7 +21,7 @@
  */
 
 import { RegaliaError } from '../ground/errors.js';
-import type { BackendStats, Batch, Durability, Reads, RowKey, Table } from './engine.js';
+import type { Batch, Durability, EngineStats, Reads, RowKey, Table } from './engine.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
 import { fullError, storageError } from './lmdb-errors.js';
 import { LatestTransaction } from './lmdb-latest.js';
@@ -160,7 +160,7 @@ export class LmdbEnvironment {
    * What is in no tree, and is not a meta page, is free: LMDB itself counts only the entries of its
    * free list.
    */
-  stats(): BackendStats {
+  stats(): EngineStats {
     const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
     const rows = {} as Record<Table, number>;
     let used = 2 + pagesOf(root) + pagesOf(free);

@@ -15,11 +15,12 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { ROW_KEY_BYTES_MAX } from '../ground/limits.js';
 import type {
-  Backend,
-  BackendStats,
   Batch,
   Durability,
+  Engine,
+  EngineStats,
   Row,
   RowKey,
   RowRange,
@@ -32,15 +33,7 @@ import { corrupt } from './lmdb-pages.js';
 import { makeLockFile, preflight } from './lmdb-preflight.js';
 import type { EnvironmentOptions } from './lmdb-root.js';
 import type { HeldKey, HeldRange } from './overlay.js';
-import {
-  compareHeld,
-  holdKey,
-  holdRange,
-  inRange,
-  ROW_KEY_BYTES_MAX,
-  releaseKey,
-  restOf,
-} from './overlay.js';
+import { compareHeld, holdKey, holdRange, inRange, releaseKey, restOf } from './overlay.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
@@ -76,7 +69,7 @@ const closing = new Map<string, Promise<void>>();
  * REGALIA_FULL, REGALIA_IO, REGALIA_LOCKED (open in this process for reading only), and for files
  * that can't be trusted REGALIA_FORMAT, REGALIA_VERSION and REGALIA_CORRUPT.
  */
-export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Backend> {
+export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Engine> {
   const options: EnvironmentOptions = {
     readOnly: o.readOnly === true,
     mapBytes: o.mapBytes ?? MAP_BYTES,
@@ -91,7 +84,7 @@ export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Backe
     const environment = environments.get(identity) ?? openEnvironment(path, identity, options);
     if (environment.readOnly && !options.readOnly) throw readOnlyHere(path);
     environment.check();
-    return new LmdbBackend(environment, identity, options.readOnly);
+    return new LmdbEngine(environment, identity, options.readOnly);
   } catch (error) {
     throw storageError(error, path, 'open');
   }
@@ -126,7 +119,7 @@ function readOnlyHere(path: string): RegaliaError {
   });
 }
 
-class LmdbBackend implements Backend {
+class LmdbEngine implements Engine {
   readonly readOnly: boolean;
   readonly #environment: LmdbEnvironment;
   readonly #identity: string;
@@ -258,7 +251,7 @@ class LmdbBackend implements Backend {
     this.#environment.resetReads();
   }
 
-  stats(): BackendStats {
+  stats(): EngineStats {
     this.#check();
     return this.#environment.stats();
   }
@@ -325,7 +318,7 @@ function lmdbRange<T extends Table>(range: HeldRange, limit: number): object {
 }
 
 function closedError(): RegaliaError {
-  return new RegaliaError('REGALIA_CLOSED', 'the backend is closed', { what: 'backend' });
+  return new RegaliaError('REGALIA_CLOSED', 'the engine is closed', { what: 'engine' });
 }
 
 function readOnlyError(path: string): RegaliaError {

@@ -14,10 +14,10 @@
 import { copyBytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
 import type {
-  Backend,
-  BackendStats,
   Batch,
   Durability,
+  Engine,
+  EngineStats,
   Row,
   RowKey,
   RowRange,
@@ -32,8 +32,8 @@ const CHUNK_KEYS_MAX = 1_024;
 const RANGE_STEP_ROWS = 256;
 
 /** An empty engine in memory. */
-export function openMemory(): Backend {
-  return new MemoryBackend();
+export function openMemory(): Engine {
+  return new MemoryEngine();
 }
 
 class OrderedKeys {
@@ -148,7 +148,7 @@ function heldBytes(key: HeldKey): number {
   return typeof key === 'number' ? 4 : key.length;
 }
 
-class MemoryBackend implements Backend {
+class MemoryEngine implements Engine {
   readonly readOnly = false;
   readonly #tables = new Map<Table, MemoryTable>();
   #last: Promise<unknown> = Promise.resolve();
@@ -219,7 +219,7 @@ class MemoryBackend implements Backend {
     this.#check();
   }
 
-  stats(): BackendStats {
+  stats(): EngineStats {
     this.#check();
     let bytes = 0;
     const rows = {} as Record<Table, number>;
@@ -258,5 +258,5 @@ class MemoryBackend implements Backend {
 }
 
 function closedError(): RegaliaError {
-  return new RegaliaError('REGALIA_CLOSED', 'the backend is closed', { what: 'backend' });
+  return new RegaliaError('REGALIA_CLOSED', 'the engine is closed', { what: 'engine' });
 }

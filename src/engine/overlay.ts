@@ -14,11 +14,9 @@
 
 import { copyBytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import { ROW_KEY_BYTES_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 import type { Batch, Reads, Row, RowKey, RowRange, Table } from './engine.js';
 import { INTEGER_TABLES } from './engine.js';
-
-export const ROW_KEY_BYTES_MAX = 1_900;
-export const ROW_NUMBER_MAX = 0xffff_ffff;
 
 /** A key as held in memory: a number, or bytes as Latin-1 text. */
 export type HeldKey = number | string;

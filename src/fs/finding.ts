@@ -3,6 +3,7 @@
  * the slices of time in which both work. Beyond a bound findings are only counted, so that a tree
  * of unreadable files takes no memory.
  */
+import { FINDINGS_MAX } from '../ground/limits.js';
 import { isRegaliaError, RegaliaError } from '../index.js';
 import type { ByteText } from './listing.js';
 
@@ -16,8 +17,6 @@ export interface Finding {
   readonly code: string;
   readonly message: string;
 }
-
-export const FINDINGS_MAX = 1_000;
 
 export class Findings {
   readonly list: Finding[] = [];

@@ -17,6 +17,7 @@
  * compares every file of a tree.
  */
 import type { BigIntStats, Stats } from 'node:fs';
+import { LINK_TARGET_BYTES_MAX } from '../ground/limits.js';
 import { RegaliaError } from '../index.js';
 
 export type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'block' | 'character';
@@ -57,7 +58,6 @@ const M = 0x6d;
 const S = 0x73;
 const T = 0x74;
 const U = 0x75;
-const TARGET_BYTES_MAX = 65_535;
 const TWO_32 = 0x1_0000_0000;
 
 /** Times closer than this count as equal: what setting a time through Node may lose. */
@@ -192,8 +192,8 @@ class StatFields {
   }
 
   #take(length: bigint): Uint8Array {
-    if (length > TARGET_BYTES_MAX || Number(length) > this.#bytes.length - this.#at) {
-      this.fail(`at most ${TARGET_BYTES_MAX} bytes that are there`, `${length}`);
+    if (length > LINK_TARGET_BYTES_MAX || Number(length) > this.#bytes.length - this.#at) {
+      this.fail(`at most ${LINK_TARGET_BYTES_MAX} bytes that are there`, `${length}`);
     }
     const start = this.#at;
     this.#at += Number(length);

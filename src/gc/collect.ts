@@ -90,14 +90,14 @@ class Collection {
   }
 
   async run(): Promise<CollectResult> {
-    const { backend, chunks } = this.#subject;
+    const { engine, chunks } = this.#subject;
     const { deadShare = DEAD_SHARE, signal, onProgress } = this.#options;
     const result = this.#result;
     chunks.volumes.refresh();
     await this.#marking.catchUp();
     if (this.#isDue()) await this.#forget();
     onProgress?.(result);
-    if (isImporting(backend)) result.deferred = 'an import is unfinished';
+    if (isImporting(engine)) result.deferred = 'an import is unfinished';
     else await this.#condemn();
     onProgress?.(result);
     if (this.#isDue()) {
@@ -105,9 +105,9 @@ class Collection {
       result.condemned -= Math.min(result.condemned, count);
       result.condemnedBytes -= Math.min(result.condemnedBytes, bytes);
     }
-    const damaged = (await damagedRows(backend, 'collect', signal)).length;
+    const damaged = (await damagedRows(engine, 'collect', signal)).length;
     if (damaged === 0) await forgetGroups(this.#subject, signal);
-    const { condemnedMs } = collections(backend);
+    const { condemnedMs } = collections(engine);
     result.due = condemnedMs === 0 ? undefined : condemnedMs + this.#graceMs;
     if (this.#marking.lacking > 0 || damaged > 0) {
       result.deferred = 'rows of contents are lost or damaged: rescan first';
@@ -120,14 +120,14 @@ class Collection {
   }
 
   #isDue(): boolean {
-    const { condemnedMs } = collections(this.#subject.backend);
+    const { condemnedMs } = collections(this.#subject.engine);
     return condemnedMs > 0 && this.#subject.now() - condemnedMs >= this.#graceMs;
   }
 
   async #condemn(): Promise<void> {
-    const { backend, chunks, now } = this.#subject;
-    const inGrace = collections(backend).condemnedMs > 0 && !this.#isDue();
-    for await (const slice of chunkSlices(backend, 'collect', this.#options.signal)) {
+    const { engine, chunks, now } = this.#subject;
+    const inGrace = collections(engine).condemnedMs > 0 && !this.#isDue();
+    for await (const slice of chunkSlices(engine, 'collect', this.#options.signal)) {
       await this.#marking.catchUp();
       const used = chunks.inUse().numbers;
       const dead = slice.filter((found) => !this.#marking.has(found) && !used.has(found.number));
@@ -151,7 +151,7 @@ class Collection {
     const changes = dead.map(({ number, row }): RowChange => {
       return { number, before: row, after: { ...row, condemned: true } };
     });
-    return this.#subject.backend.write((batch) => {
+    return this.#subject.engine.write((batch) => {
       // What an import has brought since is referred to by nothing yet.
       if (!this.#marking.isCurrent(batch) || isImporting(batch)) return 0;
       const made = changes.filter((change) => changeRow(batch, change));
@@ -165,11 +165,11 @@ class Collection {
    * stays for good.
    */
   async #forget(): Promise<{ chunks: number; bytes: number }> {
-    const { backend, chunks } = this.#subject;
+    const { engine, chunks } = this.#subject;
     const forgotten = { chunks: 0, bytes: 0 };
-    let { epoch } = collections(backend);
+    let { epoch } = collections(engine);
     let kept = 0;
-    for await (const slice of chunkSlices(backend, 'collect', this.#options.signal)) {
+    for await (const slice of chunkSlices(engine, 'collect', this.#options.signal)) {
       const condemned = slice.filter(({ row }) => row.condemned === true);
       if (condemned.length === 0) continue;
       await this.#marking.catchUp();
@@ -180,7 +180,7 @@ class Collection {
         const after = this.#marking.has(found) ? { ...row, condemned: false } : undefined;
         return { number, before: row, after };
       });
-      const made = await backend.write((batch) => {
+      const made = await engine.write((batch) => {
         if (!this.#marking.isCurrent(batch)) return [];
         const { condemnedMs, epoch: before } = collections(batch);
         const some = changes.filter((change) => changeRow(batch, change));
@@ -195,7 +195,7 @@ class Collection {
     }
     this.#result.forgotten += forgotten.chunks;
     if (kept > 0) return forgotten;
-    await backend.write((batch) => {
+    await engine.write((batch) => {
       // Others may have condemned since.
       if (collections(batch).epoch === epoch) nextEpoch(batch, 0);
     }, 'sync');
@@ -215,19 +215,19 @@ function bytesOf(found: readonly FoundChunk[]): number {
 
 /** Forgets groups that no chunk is in any more, so that their shards count as dead. */
 async function forgetGroups(subject: Subject, signal: AbortSignal | undefined): Promise<void> {
-  const { backend, chunks } = subject;
-  const { epoch } = collections(backend);
+  const { engine, chunks } = subject;
+  const { epoch } = collections(engine);
   // Before the chunks: what is made from now on has some.
   const empty = new Set<number>();
-  for await (const slice of groupSlices(backend, 'collect', signal)) {
+  for await (const slice of groupSlices(engine, 'collect', signal)) {
     for (const { number } of slice) empty.add(number);
   }
   if (empty.size === 0) return;
-  for await (const slice of chunkSlices(backend, 'collect', signal)) {
+  for await (const slice of chunkSlices(engine, 'collect', signal)) {
     for (const { row } of slice) if (row.coded !== undefined) empty.delete(row.coded.group);
   }
   if (empty.size === 0) return;
-  await backend.write((batch) => forgetSome(batch, empty, epoch), 'sync');
+  await engine.write((batch) => forgetSome(batch, empty, epoch), 'sync');
   for (const number of empty) chunks.groups.forget(number);
 }
 

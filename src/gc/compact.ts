@@ -75,7 +75,7 @@ async function mostlyDead(
   quietMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Segment[]> {
-  const { backend, chunks, now } = subject;
+  const { engine, chunks, now } = subject;
   // Listed before rows are read: what is begun from now on is younger than all of them.
   const segments = await listSegments(subject);
   const live = await liveBytes(subject, signal);
@@ -85,7 +85,7 @@ async function mostlyDead(
     if (chunks.inUse().segments.has(number) || (await chunks.volumes.isWriting(number))) continue;
     const alive = SEGMENT_HEADER + (live.get(`${volume} ${number}`) ?? 0);
     const isDead = size - alive > size * deadShare || alive === SEGMENT_HEADER;
-    if (!isDead && !isRetired(backend, number)) continue;
+    if (!isDead && !isRetired(engine, number)) continue;
     const found = await stat(path.join(folder, segmentFile(number))).catch(absent);
     if (found === undefined) continue;
     const isOurs = chunks.volumes.hasBegun(number);
@@ -112,7 +112,7 @@ async function listSegments({ chunks }: Subject): Promise<Segment[]> {
 
 /** Bytes of records that rows name, by volume and segment. */
 export async function liveBytes(
-  { backend }: Pick<Subject, 'backend'>,
+  { engine }: Pick<Subject, 'engine'>,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, number>> {
   const live = new Map<string, number>();
@@ -120,10 +120,10 @@ export async function liveBytes(
     const key = `${volume} ${segment}`;
     live.set(key, (live.get(key) ?? 0) + RECORD_HEADER + length);
   };
-  for await (const slice of chunkSlices(backend, 'collect', signal)) {
+  for await (const slice of chunkSlices(engine, 'collect', signal)) {
     for (const { row } of slice) for (const copy of row.copies) add(copy, row.storedLength);
   }
-  for await (const slice of groupSlices(backend, 'collect', signal)) {
+  for await (const slice of groupSlices(engine, 'collect', signal)) {
     for (const { row } of slice) {
       for (const place of row.shards) {
         if (place !== undefined) add(place, SHARD_HEADER + shardLength(row));
@@ -139,8 +139,8 @@ async function empty(
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { backend, chunks } = subject;
-  await backend.write((batch) => {
+  const { engine, chunks } = subject;
+  await engine.write((batch) => {
     for (const { number } of segments) retire(batch, number);
   }, 'sync');
   const numbers = new Set(segments.map(({ number }) => number));
@@ -166,14 +166,14 @@ async function empty(
 }
 
 async function moveChunks(
-  { backend, chunks }: Subject,
+  { engine, chunks }: Subject,
   numbers: ReadonlySet<number>,
   stuck: Set<number>,
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const rehousing = new Rehousing(backend, chunks.volumes);
-  for await (const slice of chunkSlices(backend, 'collect', signal)) {
+  const rehousing = new Rehousing(engine, chunks.volumes);
+  for await (const slice of chunkSlices(engine, 'collect', signal)) {
     for (const { number, row } of slice) {
       const leaving = row.copies.filter(({ segment }) => numbers.has(segment));
       if (leaving.length === 0) continue;
@@ -206,14 +206,14 @@ function soundOr(read: () => Uint8Array): Uint8Array | undefined {
 }
 
 async function moveGroups(
-  { backend, chunks }: Subject,
+  { engine, chunks }: Subject,
   numbers: ReadonlySet<number>,
   stuck: Set<number>,
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { groups, volumes } = chunks;
-  for await (const slice of groupSlices(backend, 'collect', signal)) {
+  for await (const slice of groupSlices(engine, 'collect', signal)) {
     for (const { number, row } of slice) {
       const shards = [...row.shards];
       for (const [i, place] of row.shards.entries()) {
@@ -227,17 +227,17 @@ async function moveGroups(
       }
       if (shards.every((place, i) => place === row.shards[i])) continue;
       await volumes.sync(shards.filter((place) => place !== undefined));
-      await changeGroup(backend, number, row, { ...row, shards });
+      await changeGroup(engine, number, row, { ...row, shards });
     }
   }
 }
 
 /** Of these segments, those that rows name after all: somebody changed a row meanwhile. */
 async function stillNamed(
-  { backend }: Subject,
+  { engine }: Subject,
   numbers: ReadonlySet<number>,
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  const live = await liveBytes({ backend }, signal);
+  const live = await liveBytes({ engine }, signal);
   return [...live.keys()].map((key) => Number(key.split(' ')[1])).filter((one) => numbers.has(one));
 }

@@ -47,9 +47,9 @@ export class Marking {
 
   /** Marks what the commits refer to that landed since it was last called. */
   async catchUp(): Promise<void> {
-    const { backend, history } = this.#subject;
-    backend.refresh();
-    for (const bucket of bucketsIn(backend)) {
+    const { engine, history } = this.#subject;
+    engine.refresh();
+    for (const bucket of bucketsIn(engine)) {
       const key = Buffer.from(bucket).toString('latin1');
       const { first, next } = history.bounds(bucket);
       for (let at = Math.max(first, this.#next.get(key) ?? 0); at < next; at++) {
@@ -97,11 +97,11 @@ export class Marking {
 
   /** All that may be the chunk: where one is damaged, another is read in its place. */
   #chunk({ id, address }: ChunkOfContent): void {
-    const { backend, blocks } = this.#subject;
+    const { engine, blocks } = this.#subject;
     const others = blocks.index.candidates(address);
     for (const one of [id, ...others]) if (isChunkId(one)) this.marks.add(chunkNumber(one));
     const isHere = (one: number): boolean => {
-      return !isChunkId(one) || backend.view('chunks', chunkNumber(one)) !== undefined;
+      return !isChunkId(one) || engine.view('chunks', chunkNumber(one)) !== undefined;
     };
     if (!isHere(id) && !others.some(isHere)) this.lacking++;
   }

@@ -12,6 +12,7 @@
  * counted from the first name; the first one, 0, is left out. The width is the least that holds the
  * length of all names. Persisted.
  */
+import { NAME_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import {
@@ -21,7 +22,6 @@ import {
   type KeyMap,
   type KeyMapCoding,
   malformed,
-  NAME_LENGTH_MAX,
   sharedLength,
 } from './key-map.js';
 
@@ -127,7 +127,7 @@ class FrontCoded implements KeyMap {
     this.#end = at + length;
     // An escape that lies behind the end is undefined, so the sum is NaN: the comparison must fail
     // for NaN as well.
-    if (!(shared <= NAME_LENGTH_MAX && this.#end <= bytes.length)) this.#fail(at);
+    if (!(shared <= NAME_BYTES_MAX && this.#end <= bytes.length)) this.#fail(at);
   }
 
   /**
@@ -214,7 +214,7 @@ class FrontCoded implements KeyMap {
   *names(from = 0): IterableIterator<Uint8Array> {
     if (from >= this.size) return;
     const prefixLength = this.#restarts - this.#prefix;
-    const name = new Uint8Array(NAME_LENGTH_MAX);
+    const name = new Uint8Array(NAME_BYTES_MAX);
     name.set(this.#bytes.subarray(this.#prefix, this.#restarts));
     const bucket = from >>> this.#intervalLog2;
     const first = bucket << this.#intervalLog2;
@@ -224,7 +224,7 @@ class FrontCoded implements KeyMap {
       this.#read(next);
       const shared = prefixLength + this.#shared;
       const grown = shared + this.#end - this.#start;
-      if (shared > length || grown > NAME_LENGTH_MAX) this.#fail(next);
+      if (shared > length || grown > NAME_BYTES_MAX) this.#fail(next);
       for (let i = shared, at = this.#start; i < grown; i++, at++) name[i] = this.#bytes[at];
       length = grown;
       next = this.#end;

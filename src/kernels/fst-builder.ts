@@ -15,9 +15,10 @@
 
 import { EMPTY } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { NAME_BYTES_MAX } from '../ground/limits.js';
 import { STATE_BYTES_MAX, trailer, writeState } from './fst-format.js';
 import { FstRegistry } from './fst-registry.js';
-import { assertNext, NAME_LENGTH_MAX, sharedLength } from './key-map.js';
+import { assertNext, sharedLength } from './key-map.js';
 
 export interface FstBuilderOptions {
   /** The longest name, in bytes: 255 unless told, up to 4,096 for full keys. */
@@ -54,7 +55,7 @@ export class FstBuilder {
   #size = 0;
   #states = 1;
 
-  constructor({ lengthMax = NAME_LENGTH_MAX, registryBytes, write }: FstBuilderOptions = {}) {
+  constructor({ lengthMax = NAME_BYTES_MAX, registryBytes, write }: FstBuilderOptions = {}) {
     this.#lengthMax = lengthMax;
     this.#registry = new FstRegistry(
       registryBytes === undefined ? undefined : Math.max(4096, registryBytes),

@@ -9,6 +9,7 @@
  * construction in fst-builder.ts, what can be searched for in automata.ts.
  */
 import { equalBytes } from '../ground/bytes.js';
+import { NAME_BYTES_MAX } from '../ground/limits.js';
 import type { Automaton } from './automata.js';
 import { FstBuilder, type FstBuilderOptions } from './fst-builder.js';
 import { FST, FstState, readTrailer, readUint } from './fst-format.js';
@@ -17,7 +18,6 @@ import {
   type KeyMap,
   type KeyMapCoding,
   malformed,
-  NAME_LENGTH_MAX,
   orderedNames,
 } from './key-map.js';
 
@@ -89,7 +89,7 @@ class FstReader implements Fst {
   readonly #root: number;
   readonly #lengthMax: number;
 
-  constructor(bytes: Uint8Array, { lengthMax = NAME_LENGTH_MAX, sizeMax = Infinity }: FstOptions) {
+  constructor(bytes: Uint8Array, { lengthMax = NAME_BYTES_MAX, sizeMax = Infinity }: FstOptions) {
     const { size, root } = readTrailer(bytes);
     if (size > sizeMax) malformed(FST, root, `at most ${sizeMax} names`, `${size}`);
     this.size = size;

@@ -13,9 +13,7 @@
 
 import { compareBytes, equalBytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
-
-/** The longest name of an entry, in bytes. */
-export const NAME_LENGTH_MAX = 255;
+import { NAME_BYTES_MAX } from '../ground/limits.js';
 
 export interface KeyMap {
   /** The number of names. */
@@ -62,7 +60,7 @@ export function checkOrdinal(ordinal: number, size: number): void {
 export function assertNext(
   previous: Uint8Array | undefined,
   name: Uint8Array,
-  lengthMax = NAME_LENGTH_MAX,
+  lengthMax = NAME_BYTES_MAX,
 ): void {
   assert(name.length >= 1 && name.length <= lengthMax, `a name has ${name.length} bytes`);
   assert(previous === undefined || compareBytes(previous, name) < 0, 'names are sorted, distinct');
@@ -89,7 +87,7 @@ export function commonPrefixLength(names: readonly Uint8Array[]): number {
 export function* orderedNames(
   what: string,
   map: KeyMap,
-  lengthMax = NAME_LENGTH_MAX,
+  lengthMax = NAME_BYTES_MAX,
 ): IterableIterator<Uint8Array> {
   let previous: Uint8Array | undefined;
   for (const name of map.names()) {

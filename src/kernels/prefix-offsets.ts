@@ -10,6 +10,7 @@
  * is width 1 and size 0 alone. Persisted.
  */
 import { varintLength } from '../ground/integers.js';
+import { NAME_BYTES_MAX } from '../ground/limits.js';
 import {
   assertNext,
   checkOrdinal,
@@ -17,7 +18,6 @@ import {
   type KeyMap,
   type KeyMapCoding,
   malformed,
-  NAME_LENGTH_MAX,
   sharedLength,
 } from './key-map.js';
 
@@ -190,7 +190,7 @@ class PrefixOffsets implements KeyMap {
     const end = this.end(ordinal);
     const shared = this.ends - this.prefix;
     const length = shared + end - start;
-    if (start > end || end > this.bytes.length || length > NAME_LENGTH_MAX) this.#fail(ordinal);
+    if (start > end || end > this.bytes.length || length > NAME_BYTES_MAX) this.#fail(ordinal);
     const name = new Uint8Array(length);
     for (let i = 0; i < shared; i++) name[i] = this.bytes[this.prefix + i];
     for (let i = shared, at = start; i < length; i++, at++) name[i] = this.bytes[at];

@@ -14,11 +14,9 @@
  * Persisted: shards on volumes are written with it.
  */
 import { assert } from '../ground/errors.js';
+import { SHARDS_MAX } from '../ground/limits.js';
 import { divide, inverse, type Matrix, timesMatrix } from './gf256.js';
 import { type Combine, fastestCombine } from './gf256-combine.js';
-
-/** The most shards of a group, data and parity together. */
-export const SHARDS_MAX = 32;
 
 /**
  * What is wrong with shard counts of unknown origin, as evidence for an error; undefined if nothing

@@ -12,18 +12,18 @@
  */
 import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { decodeId, encodeId, MAX_STAMP_BYTES } from '../clock/encoding.js';
+import { decodeId, encodeId } from '../clock/encoding.js';
 import type { Id } from '../clock/id.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { BRANCH_NAME_BYTES_MAX, STAMP_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { BUCKET_ID_LENGTH, optionError, readAddress, readOptional } from './commit.js';
 
 const ROW_VERSION = 1;
-const NAME_BYTES_MAX = 255;
 /** The letters of branches and tags in keys. Persisted: never change. */
 const BRANCH = 0x62;
 const TAG = 0x74;
@@ -56,7 +56,7 @@ export function checkRefName(name: string): void {
 function refNameFault(name: string): string | undefined {
   if (!name.isWellFormed()) return 'one with a lone surrogate';
   const bytes = utf8Bytes(name).length;
-  if (bytes === 0 || bytes > NAME_BYTES_MAX) return `one of ${bytes} bytes`;
+  if (bytes === 0 || bytes > BRANCH_NAME_BYTES_MAX) return `one of ${bytes} bytes`;
   if (/[\0-\x1f\x7f]/.test(name)) return 'one with a control character';
   if (/[ ~^:?*[\\]|@\{/.test(name)) return `one with a character that is kept for queries: ${name}`;
   if (name.startsWith('-')) return `one that begins like an option: ${name}`;
@@ -131,7 +131,7 @@ function decodeBranch(body: Uint8Array): Branch {
   const reader = new ByteReader(body, 'branch row');
   reader.version(ROW_VERSION);
   const head = readAddress(reader);
-  const id = readOptional(reader, () => decodeId(reader.lengthed(MAX_STAMP_BYTES)));
+  const id = readOptional(reader, () => decodeId(reader.lengthed(STAMP_BYTES_MAX)));
   reader.end();
   return { head, id };
 }

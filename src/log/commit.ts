@@ -17,7 +17,7 @@ import {
   isAddress,
   sameAddress,
 } from '../blocks/address.js';
-import { decodeEvent, encodeEvent, MAX_STAMP_BYTES } from '../clock/encoding.js';
+import { decodeEvent, encodeEvent } from '../clock/encoding.js';
 import type { Event } from '../clock/event.js';
 import {
   type AlgorithmNumber,
@@ -28,6 +28,7 @@ import {
 } from '../ground/block-header.js';
 import { copyBytes, EMPTY, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { MESSAGE_BYTES_MAX, PARENTS_MAX, STAMP_BYTES_MAX, TIME_MS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -35,10 +36,6 @@ import { ByteWriter } from '../ground/writer.js';
 export const BUCKET_ID_LENGTH = 16;
 export const REPLICA_ID_LENGTH = 16;
 export const ACTOR_LENGTH = 32;
-export const PARENTS_MAX = 64;
-export const MESSAGE_BYTES_MAX = 65_536;
-/** The latest time that JavaScript's dates know: it leaves room for corrected dates above it. */
-export const TIME_MS_MAX = 8_640_000_000_000_000;
 
 export interface Commit {
   /** The hash algorithm of this block. That of parents may be another, of older history. */
@@ -133,7 +130,7 @@ export function decodeCommit(block: Uint8Array): Commit {
 export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array) => Event): Commit {
   const reader = new ByteReader(block, 'commit');
   const links = readLinks(reader);
-  const stamp = readStamp(reader.lengthed(MAX_STAMP_BYTES));
+  const stamp = readStamp(reader.lengthed(STAMP_BYTES_MAX));
   const commit: Commit = {
     ...links,
     stamp,
@@ -152,7 +149,7 @@ export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array)
 export function stampPlace(block: Uint8Array): Uint8Array {
   const reader = new ByteReader(block, 'commit');
   readLinks(reader);
-  return reader.lengthed(MAX_STAMP_BYTES);
+  return reader.lengthed(STAMP_BYTES_MAX);
 }
 
 /** Reads what comes before the stamp. */

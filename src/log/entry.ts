@@ -17,13 +17,12 @@
 import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { copyBytes } from '../ground/bytes.js';
+import { DELTAS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import { type CommitLinks, readLinks } from './commit.js';
 
 export const SIGNATURE_LENGTH = 64;
-/** A commit is stored in full at least once in so many along first parents, plus one. */
-export const DELTAS_MAX = 31;
 const ROW_VERSION = 1;
 const FLAG_SIGNATURE = 1;
 const FLAG_CUT = 2;

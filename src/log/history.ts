@@ -25,6 +25,7 @@ import { type Event, formatEvent, leqEvents } from '../clock/event.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { assert, isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { DELTAS_MAX } from '../ground/limits.js';
 import { corruptCommit, horizonError, missingCommit } from './absence.js';
 import {
   type Commit,
@@ -37,7 +38,6 @@ import {
 } from './commit.js';
 import {
   type BlockIds,
-  DELTAS_MAX,
   type LogEntry,
   openEntry,
   SIGNATURE_LENGTH,

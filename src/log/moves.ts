@@ -19,14 +19,12 @@ import {
 import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
+import { KEY_BYTES_MAX, MOVES_BLOCK_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { nameText } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { readAddress, readOptional } from './commit.js';
 
-export const MOVES_BLOCK_MAX = 32_768;
-const KEY_MAX = 4_096;
-const NAME_MAX = 255;
 /** The header, a next address, and the longest count. */
 const MOVES_OVERHEAD = BLOCK_HEADER + 1 + ADDRESS_LENGTH + 3;
 
@@ -71,7 +69,7 @@ function parts(moves: readonly Move[]): Move[][] {
     const length = lengthOf(move.from) + lengthOf(move.to);
     if (length > room) {
       cut.push([]);
-      room = MOVES_BLOCK_MAX - MOVES_OVERHEAD;
+      room = MOVES_BLOCK_BYTES_MAX - MOVES_OVERHEAD;
     }
     cut.at(-1)?.push(move);
     room -= length;
@@ -95,8 +93,8 @@ function encodeMovesBlock(algorithm: AlgorithmNumber, { moves, next }: MovesBloc
 /** One block of the chain, which the result does not alias. REGALIA_FORMAT or REGALIA_VERSION. */
 export function decodeMoves(block: Uint8Array): MovesBlock {
   const reader = new ByteReader(block, 'moves');
-  if (block.length > MOVES_BLOCK_MAX) {
-    reader.fail(`at most ${MOVES_BLOCK_MAX} bytes`, `${block.length}`);
+  if (block.length > MOVES_BLOCK_BYTES_MAX) {
+    reader.fail(`at most ${MOVES_BLOCK_BYTES_MAX} bytes`, `${block.length}`);
   }
   readBlockHeader(reader.bytes(BLOCK_HEADER), 'moves', BlockKind.moves);
   const next = readOptional(reader, readAddress);
@@ -109,8 +107,8 @@ export function decodeMoves(block: Uint8Array): MovesBlock {
 }
 
 function readMove(reader: ByteReader): Move {
-  const from = copyBytes(reader.lengthed(KEY_MAX));
-  const to = copyBytes(reader.lengthed(KEY_MAX));
+  const from = copyBytes(reader.lengthed(KEY_BYTES_MAX));
+  const to = copyBytes(reader.lengthed(KEY_BYTES_MAX));
   for (const key of [from, to]) {
     const fault = keyFault(key);
     if (fault !== undefined) reader.fail('a key', fault);
@@ -154,7 +152,7 @@ function checkMove({ from, to }: Move): void {
 
 /** What is wrong with a key, or undefined. */
 function keyFault(key: Uint8Array): string | undefined {
-  if (key.length > KEY_MAX) return `${key.length} bytes`;
+  if (key.length > KEY_BYTES_MAX) return `${key.length} bytes`;
   let start = 0;
   for (let i = 0; i <= key.length; i++) {
     if (key[i] === 0) return 'a NUL';
@@ -169,7 +167,7 @@ function keyFault(key: Uint8Array): string | undefined {
 function nameFault(key: Uint8Array, start: number, end: number): string | undefined {
   const length = end - start;
   if (length === 0) return 'an empty name';
-  if (length > NAME_MAX) return `a name of ${length} bytes`;
+  if (length > NAME_BYTES_MAX) return `a name of ${length} bytes`;
   const dots = length <= 2 && key[start] === 0x2e && key[end - 1] === 0x2e;
   return dots ? 'a name . or ..' : undefined;
 }

@@ -6,8 +6,9 @@
  *     collision   two entries come to one key
  *     occupied    an entry comes to a key where a side has something else that the base had not, or had otherwise
  */
+import { KEY_BYTES_MAX } from '../ground/limits.js';
 import { sameRecord } from '../tree/diff-map.js';
-import { KEY_MAX, parseKey } from '../tree/key.js';
+import { parseKey } from '../tree/key.js';
 import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { CHILD_BUCKET, readRecord } from '../tree/record.js';
@@ -225,7 +226,7 @@ export class Settling {
 
   /** Whether a side has something else at an entry's final key that must not be covered. */
   #taken(targets: ReadonlyMap<string, Entry>, entry: Entry, final: string, side: Side): boolean {
-    if (Buffer.byteLength(final) > KEY_MAX) return true;
+    if (Buffer.byteLength(final) > KEY_BYTES_MAX) return true;
     const key = this.#sourceOf(targets, final, side);
     if (key === undefined || key === entry.at[side]) return false;
     const found = this.#look(side, key);

@@ -5,7 +5,7 @@
 
 import type { Blocks } from '../blocks/blocks.js';
 import { CHUNK_NUMBERS } from '../blocks/chunk-home.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import type { History } from '../log/history.js';
@@ -16,7 +16,7 @@ import { decodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import type { StorageRules } from '../volumes/storage-rules.js';
 
 export interface Subject {
-  readonly backend: Backend;
+  readonly engine: Engine;
   readonly blocks: Blocks;
   readonly cache: NodeCache;
   readonly history: History;
@@ -44,24 +44,24 @@ const SLICE = 256;
 
 /** All chunks, a slice for each turn. REGALIA_ABORTED. */
 export function chunkSlices(
-  backend: Backend,
+  engine: Engine,
   operation: string,
   signal?: AbortSignal,
 ): AsyncGenerator<FoundChunk[], void, undefined> {
-  return slices(backend, 'chunks', decodeChunkRow, operation, signal);
+  return slices(engine, 'chunks', decodeChunkRow, operation, signal);
 }
 
 /** All groups, in the same way. */
 export function groupSlices(
-  backend: Backend,
+  engine: Engine,
   operation: string,
   signal?: AbortSignal,
 ): AsyncGenerator<FoundGroup[], void, undefined> {
-  return slices(backend, 'groups', decodeGroupRow, operation, signal);
+  return slices(engine, 'groups', decodeGroupRow, operation, signal);
 }
 
 async function* slices<Row>(
-  backend: Backend,
+  engine: Engine,
   table: 'chunks' | 'groups',
   decode: (number: number, bytes: Uint8Array) => Row,
   operation: string,
@@ -71,10 +71,10 @@ async function* slices<Row>(
   for (let after = 0; after < CHUNK_NUMBERS; ) {
     await turn();
     throwIfAborted(signal, operation);
-    backend.refresh();
+    engine.refresh();
     const found: Found<Row>[] = [];
     let last: number | undefined;
-    for (const { key, bytes } of backend.range(table, { gt: after, limit: SLICE })) {
+    for (const { key, bytes } of engine.range(table, { gt: after, limit: SLICE })) {
       last = key;
       const row = decodedOr(() => decode(key, bytes));
       if (row !== undefined) found.push({ number: key, row });
@@ -94,13 +94,13 @@ export interface DamagedRow {
 
 /** The rows of chunks and groups that can't be read. REGALIA_ABORTED. */
 export async function damagedRows(
-  backend: Backend,
+  engine: Engine,
   operation: string,
   signal?: AbortSignal,
 ): Promise<DamagedRow[]> {
   const damaged: DamagedRow[] = [];
   for (const table of ['chunks', 'groups'] as const) {
-    const rows = slices<unknown>(backend, table, DECODERS[table], operation, signal, (number) => {
+    const rows = slices<unknown>(engine, table, DECODERS[table], operation, signal, (number) => {
       damaged.push({ table, number });
     });
     while ((await rows.next()).done !== true) throwIfAborted(signal, operation);

@@ -69,7 +69,7 @@ export async function codeContent(
 }
 
 async function codeGroup(
-  { backend, chunks }: Subject,
+  { engine, chunks }: Subject,
   group: ReadonlyMap<number, ChunkRow>,
   { data, parity }: Coding,
   coded: Coded,
@@ -103,7 +103,7 @@ async function codeGroup(
     start += stored.length;
     return change;
   });
-  const made = await changeRows(backend, changes, (batch) => {
+  const made = await changeRows(engine, changes, (batch) => {
     checkPlaces(batch, shards);
     batch.put('groups', number, encodeGroupRow(number, row));
   });

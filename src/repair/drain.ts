@@ -62,14 +62,14 @@ export async function drain(
 }
 
 async function drainChunks(
-  { backend, chunks }: Subject,
+  { engine, chunks }: Subject,
   volume: number,
   { signal, onProgress }: DrainOptions,
   result: DrainResult,
 ): Promise<void> {
-  const rehousing = new Rehousing(backend, chunks.volumes);
+  const rehousing = new Rehousing(engine, chunks.volumes);
   const { moved, bytes } = { moved: result.chunks, bytes: result.bytes };
-  for await (const slice of chunkSlices(backend, 'drain', signal)) {
+  for await (const slice of chunkSlices(engine, 'drain', signal)) {
     for (const { number } of slice) {
       // As it is by now: another may have moved it since the slice was read.
       const row = chunks.row(number);
@@ -119,7 +119,7 @@ async function drainGroups(
   { signal }: DrainOptions,
   result: DrainResult,
 ): Promise<void> {
-  for await (const slice of groupSlices(subject.backend, 'drain', signal)) {
+  for await (const slice of groupSlices(subject.engine, 'drain', signal)) {
     for (const found of slice) {
       const moving = [...found.row.shards.keys()].filter((i) => {
         return found.row.shards[i]?.volume === volume;
@@ -135,14 +135,14 @@ async function drainGroups(
 }
 
 async function drainGroup(
-  { backend, chunks }: Subject,
+  { engine, chunks }: Subject,
   found: FoundGroup,
   moving: readonly number[],
 ): Promise<number> {
   try {
     const records = chunks.groups.records(found.number, found.row);
     if (moving.some((i) => records[i] === undefined)) restoreGroup(found.row, records);
-    return await moveShards(backend, chunks, found, moving, records);
+    return await moveShards(engine, chunks, found, moving, records);
   } catch (error) {
     // Too few sound shards: it stays, and is told as stuck.
     const isLost =
@@ -168,12 +168,12 @@ export function isNamed(reads: Reads, volume: number): boolean {
  * read them from.
  */
 export async function giveUp(
-  { backend, chunks }: Subject,
+  { engine, chunks }: Subject,
   volume: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
   let lost = 0;
-  for await (const slice of chunkSlices(backend, 'remove', signal)) {
+  for await (const slice of chunkSlices(engine, 'remove', signal)) {
     const changes = [];
     for (const { number, row } of slice) {
       const copies = row.copies.filter((copy) => copy.volume !== volume);
@@ -181,13 +181,13 @@ export async function giveUp(
       if (copies.length === 0 && row.coded === undefined) lost++;
       changes.push({ number, before: row, after: { ...row, copies } });
     }
-    if (changes.length > 0) await changeRows(backend, changes);
+    if (changes.length > 0) await changeRows(engine, changes);
   }
-  for await (const slice of groupSlices(backend, 'remove', signal)) {
+  for await (const slice of groupSlices(engine, 'remove', signal)) {
     for (const { number, row } of slice) {
       const shards = row.shards.map((place) => (place?.volume === volume ? undefined : place));
       if (shards.some((place, i) => place !== row.shards[i])) {
-        await changeGroup(backend, number, row, { ...row, shards });
+        await changeGroup(engine, number, row, { ...row, shards });
         chunks.groups.forget(number);
       }
     }

@@ -12,7 +12,7 @@
 import { putAddress, removeAddress } from '../blocks/address-index.js';
 import { CHUNK_IDS, chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
-import type { Backend, Batch } from '../engine/engine.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { readU48 } from '../ground/integers.js';
@@ -24,18 +24,18 @@ const ID_LENGTH = 6;
 const SLICE = 4_096;
 
 /** REGALIA_ABORTED. */
-export async function mendTables(backend: Backend, signal: AbortSignal | undefined): Promise<void> {
-  for (const { table, number } of await damagedRows(backend, 'rescan', signal)) {
-    await backend.write((batch) => {
+export async function mendTables(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
+  for (const { table, number } of await damagedRows(engine, 'rescan', signal)) {
+    await engine.write((batch) => {
       const row = batch.get(table, number);
       if (row !== undefined && !isReadable(table, number, row)) batch.del(table, number);
     }, 'none');
   }
-  await removeDangling(backend, signal);
-  for await (const slice of chunkSlices(backend, 'rescan', signal)) {
-    const hidden = slice.filter((found) => !isIndexed(backend, found));
+  await removeDangling(engine, signal);
+  for await (const slice of chunkSlices(engine, 'rescan', signal)) {
+    const hidden = slice.filter((found) => !isIndexed(engine, found));
     if (hidden.length === 0) continue;
-    await backend.write((batch) => {
+    await engine.write((batch) => {
       for (const found of hidden) {
         const { number, row } = found;
         const isThere = batch.view('chunks', number) !== undefined;
@@ -46,21 +46,21 @@ export async function mendTables(backend: Backend, signal: AbortSignal | undefin
   }
 }
 
-async function removeDangling(backend: Backend, signal: AbortSignal | undefined): Promise<void> {
+async function removeDangling(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
   for (let after = new Uint8Array(0); ; ) {
     await turn();
     throwIfAborted(signal, 'rescan');
-    backend.refresh();
+    engine.refresh();
     let last: Uint8Array | undefined;
     const dangling: { prefix: Uint8Array; id: number }[] = [];
     const range = after.length === 0 ? { limit: SLICE } : { gt: after, limit: SLICE };
-    for (const { key, bytes } of backend.range('addresses', range)) {
+    for (const { key, bytes } of engine.range('addresses', range)) {
       last = key;
       for (const id of idsIn(bytes))
-        if (leadsNowhere(backend, id)) dangling.push({ prefix: key, id });
+        if (leadsNowhere(engine, id)) dangling.push({ prefix: key, id });
     }
     if (dangling.length > 0) {
-      await backend.write((batch) => {
+      await engine.write((batch) => {
         for (const { prefix, id } of dangling) {
           if (leadsNowhere(batch, id)) removeAddress(batch, prefix, id);
         }

@@ -95,10 +95,10 @@ class Repair {
   }
 
   async #groups(): Promise<void> {
-    const { backend, chunks } = this.#subject;
-    for await (const slice of groupSlices(backend, 'repair', this.#options.signal)) {
+    const { engine, chunks } = this.#subject;
+    for await (const slice of groupSlices(engine, 'repair', this.#options.signal)) {
       for (const found of slice) {
-        const restored = await restoreShards(backend, chunks, found);
+        const restored = await restoreShards(engine, chunks, found);
         this.#result.groups++;
         this.#result.shardsRestored += restored.written;
         if (restored.missing > 0) this.#result.thin++;
@@ -135,9 +135,9 @@ class Repair {
 
   /** The newest commit of each branch that is at least so old, along first parents. */
   *#heads(restedMs: number): Generator<LogEntry, void> {
-    const { backend, history, store, now } = this.#subject;
+    const { engine, history, store, now } = this.#subject;
     const before = now() - restedMs;
-    for (const { head } of branches(backend, store)) {
+    for (const { head } of branches(engine, store)) {
       let entry = history.entry(head);
       while (entry !== undefined && entry.correctedMs > before && restedMs > 0) {
         const [parent] = entry.parents;
@@ -148,9 +148,9 @@ class Repair {
   }
 
   async #copies(wanted: ReadonlyMap<number, number>): Promise<void> {
-    const { backend, chunks } = this.#subject;
-    const rehousing = new Rehousing(backend, chunks.volumes);
-    for await (const slice of chunkSlices(backend, 'repair', this.#options.signal)) {
+    const { engine, chunks } = this.#subject;
+    const rehousing = new Rehousing(engine, chunks.volumes);
+    for await (const slice of chunkSlices(engine, 'repair', this.#options.signal)) {
       for (const found of slice) {
         await this.#chunk(found, wanted.get(found.number) ?? 1, rehousing);
         await this.#step();
@@ -166,7 +166,7 @@ class Repair {
     this.#result.chunks++;
     if (row.coded !== undefined) {
       const { group } = row.coded;
-      const isLost = this.#subject.backend.view('groups', group) === undefined;
+      const isLost = this.#subject.engine.view('groups', group) === undefined;
       if (!isLost && !this.#lostGroups.has(group)) return;
       if (!(await this.#takeOver(found))) this.#lost(found);
       return;
@@ -214,14 +214,14 @@ class Repair {
 
   /** Gives a chunk that is lost the places of another of its address, which was written since. */
   async #takeOver({ number, row }: FoundChunk): Promise<boolean> {
-    const { backend, blocks, chunks } = this.#subject;
+    const { engine, blocks, chunks } = this.#subject;
     for (const id of blocks.index.candidates(row.address)) {
       const other = isChunkId(id) ? chunks.row(chunkNumber(id)) : undefined;
       if (other === undefined || chunkNumber(id) === number) continue;
       if (!equalBytes(other.address, row.address)) continue;
       if (soundChunk(chunks, other) === undefined) continue;
       const after = { ...other, condemned: false };
-      const made = await changeRows(backend, [{ number, before: row, after }]);
+      const made = await changeRows(engine, [{ number, before: row, after }]);
       this.#result.copiesRestored += made.length;
       return made.length > 0;
     }

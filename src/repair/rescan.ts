@@ -12,7 +12,7 @@
  */
 import type { Address } from '../blocks/address.js';
 import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
@@ -93,13 +93,13 @@ class Rescan {
   }
 
   async run(): Promise<RescanResult> {
-    const { backend, chunks } = this.#subject;
+    const { engine, chunks } = this.#subject;
     chunks.volumes.refresh();
-    await mendTables(backend, this.#options.signal);
+    await mendTables(engine, this.#options.signal);
     for (const { entry, path, status } of chunks.volumes.list()) {
       if (status === 'missing' || status === 'foreign') continue;
       for (const [segment, size] of await segmentsIn(path)) {
-        if (isRetired(backend, segment)) continue;
+        if (isRetired(engine, segment)) continue;
         try {
           await this.#segment(entry.number, segment, size);
         } catch (error) {
@@ -140,7 +140,7 @@ class Rescan {
 
   /** Adds copies that no row names. */
   async #take(batch: readonly { place: Place; head: RecordHead }[]): Promise<void> {
-    const { backend, chunks } = this.#subject;
+    const { engine, chunks } = this.#subject;
     for (const { place, head } of batch) {
       const address = addressOfRecord(head);
       const fresh = rowOfRecord(head, address, place);
@@ -155,12 +155,12 @@ class Rescan {
         const { number, row } = known;
         if (row.copies.some(({ volume }) => volume === place.volume)) continue;
         const after = { ...fresh, copies: [...row.copies, place], condemned: false };
-        const made = await changeRows(backend, [{ number, before: row, after }]);
+        const made = await changeRows(engine, [{ number, before: row, after }]);
         this.#result.copies += made.length;
         continue;
       }
       const number = await chunks.chunkNumber();
-      await backend.write((writing) => putChunk(writing, number, fresh), 'none');
+      await engine.write((writing) => putChunk(writing, number, fresh), 'none');
       this.#result.chunks++;
     }
     this.#options.onProgress?.(this.#result);
@@ -171,7 +171,7 @@ class Rescan {
   /** Whether nothing is left that a chunk could be read from. */
   #isBare({ copies, coded }: ChunkRow): boolean {
     if (copies.length > 0) return false;
-    return coded === undefined || this.#subject.backend.view('groups', coded.group) === undefined;
+    return coded === undefined || this.#subject.engine.view('groups', coded.group) === undefined;
   }
 
   #rowOf(address: Address): { number: number; row: ChunkRow } | undefined {
@@ -215,10 +215,10 @@ class Rescan {
 
   /** Shards that groups lack, and groups that have no row. */
   async #groups(): Promise<void> {
-    const { backend, chunks } = this.#subject;
+    const { engine, chunks } = this.#subject;
     const { signal } = this.#options;
-    const held = await heldByGroup(backend, signal);
-    for await (const slice of groupSlices(backend, 'rescan', signal)) {
+    const held = await heldByGroup(engine, signal);
+    for await (const slice of groupSlices(engine, 'rescan', signal)) {
       for (const { number, row } of slice) {
         const key = `${hex(row.id)} ${row.data} ${row.parity}`;
         const met = this.#met.get(key);
@@ -226,7 +226,7 @@ class Rescan {
         const shards = row.shards.map((place, i) => place ?? met?.shards[i]);
         const added = shards.filter((place, i) => place !== row.shards[i]).length;
         const after = { ...row, shards };
-        const made = added > 0 && (await changeGroup(backend, number, row, after));
+        const made = added > 0 && (await changeGroup(engine, number, row, after));
         if (made) this.#result.shards += added;
         chunks.groups.forget(number);
         if ((held.get(number) ?? 0) < row.chunksLength)
@@ -241,7 +241,7 @@ class Rescan {
    * row, too.
    */
   async #members(row: GroupRow, known?: number): Promise<void> {
-    const { backend, chunks } = this.#subject;
+    const { engine, chunks } = this.#subject;
     const number = known ?? (await chunks.groupNumber());
     const members = this.#directory(row, number);
     const lacking: { chunk: GroupMember; known: FoundChunk | undefined; number: number }[] = [];
@@ -252,7 +252,7 @@ class Rescan {
       lacking.push({ chunk, known: found, number: own });
     }
     if (lacking.length === 0) return;
-    const made = await backend.write((batch) => {
+    const made = await engine.write((batch) => {
       const encoded = encodeGroupRow(number, row);
       const there = batch.get('groups', number);
       // A collection may have forgotten it, and must not do so now.
@@ -288,11 +288,11 @@ class Rescan {
 
 /** Stored bytes of the chunks that are in each group, by its number. */
 async function heldByGroup(
-  backend: Backend,
+  engine: Engine,
   signal: AbortSignal | undefined,
 ): Promise<Map<number, number>> {
   const held = new Map<number, number>();
-  for await (const slice of chunkSlices(backend, 'rescan', signal)) {
+  for await (const slice of chunkSlices(engine, 'rescan', signal)) {
     for (const { row } of slice) {
       if (row.coded === undefined) continue;
       const { group } = row.coded;

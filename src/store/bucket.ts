@@ -233,7 +233,7 @@ export class Bucket {
     log.checkRefName(branch);
     const head = (options.at === undefined ? this.head() : this.at(options.at)).address;
     const { line, idBytes } = this;
-    await this.core.backend.write((batch) => {
+    await this.core.engine.write((batch) => {
       if (log.branch(batch, idBytes, branch) !== undefined) {
         throw new RegaliaError('REGALIA_EXISTS', `there is a branch ${branch}`, {
           what: 'branch',
@@ -255,8 +255,8 @@ export class Bucket {
     this.core.check();
     if (this.#nested === undefined && name === this.line.branch) return this;
     const { idBytes } = this;
-    this.core.backend.refresh();
-    if (log.branch(this.core.backend, idBytes, name) === undefined) throw noBranch(name);
+    this.core.engine.refresh();
+    if (log.branch(this.core.engine, idBytes, name) === undefined) throw noBranch(name);
     return new Bucket(this.core, Line.of(this.core, idBytes, name));
   }
 

@@ -39,7 +39,7 @@ export async function cloneInto(
   await receiveInto(folder, core.settings, pack, { id, replica, bucket, head: commit });
   // What the clone has is known here from the first: so the next delta is one.
   const tracking = trackingName(replica, MAIN);
-  await core.backend.write(
+  await core.engine.write(
     (batch) => putBranch(batch, bucket, tracking, { head: commit, id: undefined }),
     core.settings.durability,
   );
@@ -61,7 +61,7 @@ export async function receiveInto(
   given?: Given,
 ): Promise<void> {
   await makeFolder(folder, async (generation) => {
-    const backend = await openLmdb(generation, { create: true });
+    const engine = await openLmdb(generation, { create: true });
     let closing: ChunkStore | undefined;
     try {
       const identity: Identity = {
@@ -72,10 +72,10 @@ export async function receiveInto(
         createdMs: Math.max(0, Math.floor(settings.now())),
       };
       const place = path.dirname(generation);
-      await firstVolume(place, backend, identity, settings);
-      const chunks = openChunks(place, backend, identity, settings);
+      await firstVolume(place, engine, identity, settings);
+      const chunks = openChunks(place, engine, identity, settings);
       closing = chunks;
-      const { blocks, history, sequences } = new Core(backend, settings, identity, chunks);
+      const { blocks, history, sequences } = new Core(engine, settings, identity, chunks);
       await sequences.reserve(1);
       await importPack({ blocks, history }, pack, {
         bucket: given?.bucket,
@@ -91,10 +91,10 @@ export async function receiveInto(
           putBranch(batch, bucket, MAIN, { head: main, id: given?.id });
         },
       });
-      await backend.flush();
+      await engine.flush();
     } finally {
       await closing?.close();
-      await backend.close();
+      await engine.close();
     }
   });
 }

@@ -11,6 +11,7 @@ import type { Core } from '../commit/core.js';
 import type { Writers } from '../commit/writers.js';
 import { concatBytes, copyRange, EMPTY, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { PUT_BYTES_MAX } from '../ground/limits.js';
 import { utf8Bytes } from '../ground/text.js';
 import { contentChecker, encodeContents } from '../streams/encoding.js';
 import type { StreamRule } from '../streams/rule.js';
@@ -18,9 +19,6 @@ import { readMetadata } from '../tree/placement.js';
 import { INLINE, PlacedStream, REFERENCED, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';
-
-/** `put` takes contents up to this size; longer ones are written. */
-const PUT_MAX = 16 * 1024 * 1024;
 
 /** What is to become of a part of a stream. */
 export type Change =
@@ -48,10 +46,13 @@ export class Contents {
     const bytes = encodeContents(rule.encoding, stream, data);
     if (bytes.length <= rule.inlineMax) return inlinePart(bytes);
     const { blocks } = this.#core;
-    if (bytes.length > PUT_MAX || extentsFor(bytes.length, rule.chunking) > blocks.available) {
+    if (
+      bytes.length > PUT_BYTES_MAX ||
+      extentsFor(bytes.length, rule.chunking) > blocks.available
+    ) {
       throw new RegaliaError('REGALIA_OPTION', 'more bytes than put takes at once: write them', {
         option: 'data',
-        expected: `at most ${PUT_MAX} bytes, and a turn of the event loop now and then`,
+        expected: `at most ${PUT_BYTES_MAX} bytes, and a turn of the event loop now and then`,
         actual: `${bytes.length} bytes`,
       });
     }

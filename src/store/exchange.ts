@@ -63,9 +63,9 @@ const TRACKING = /^replica\/[0-9a-f]{32}\/./;
 /** What this store holds of a bucket, as a few lines of text for another. Durable first. */
 export async function tellHave(core: Core, bucket: Uint8Array, own: Want): Promise<string> {
   core.check();
-  await core.backend.flush();
-  core.backend.refresh();
-  const held = have(core.backend, bucket);
+  await core.engine.flush();
+  core.engine.refresh();
+  const held = have(core.engine, bucket);
   const heads = held.heads.some(({ branch }) => branch === own.branch)
     ? held.heads
     : [...held.heads, own];
@@ -83,7 +83,7 @@ export function packFor(
   options: ExportOptions,
 ): AsyncGenerator<Uint8Array> {
   core.check();
-  core.backend.refresh();
+  core.engine.refresh();
   const { contents, index, from, signal } = options;
   const haves = options.have === undefined ? [] : havesOf(options.have, bucket);
   const wants = wantsOf(core, bucket, own, options.branches);
@@ -106,7 +106,7 @@ function wantsOf(
   own: Want,
   names: readonly string[] | undefined,
 ): Want[] {
-  const all = [...log.branches(core.backend, bucket)];
+  const all = [...log.branches(core.engine, bucket)];
   const local = all.filter(({ name }) => !TRACKING.test(name)).map(({ name }) => name);
   const chosen = names ?? [...new Set([own.branch, ...local])];
   return chosen.map((name) => {
@@ -173,7 +173,7 @@ const GRANT = 'regalia grant 1';
 export async function grantShare(line: Line): Promise<{ text: string; id: Id }> {
   const { core, owner } = line;
   core.checkWritable();
-  const id = await core.backend.write((batch) => {
+  const id = await core.engine.write((batch) => {
     const row = log.branch(batch, owner, line.branch);
     if (row?.id === undefined) throw noBranch(line.branch);
     const [kept, given] = split(row.id);
@@ -194,7 +194,7 @@ export async function acceptShare(line: Line, text: string): Promise<void> {
     throw badOption('grant', `a grant for bucket ${hex(owner)}`, text.slice(0, 100));
   }
   const given = decodeId(new Uint8Array(Buffer.from(share, 'hex')));
-  await core.backend.write((batch) => {
+  await core.engine.write((batch) => {
     const row = log.branch(batch, owner, line.branch);
     if (row === undefined) throw noBranch(line.branch);
     const id = row.id === undefined ? given : sum(row.id, given);

@@ -4,6 +4,7 @@
 import type { Durability } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmNumber } from '../ground/block-header.js';
 import { RegaliaError } from '../ground/errors.js';
+import { CACHE_BYTES_MIN, TRANSACTION_BYTES_MIN, WORKERS_MAX } from '../ground/limits.js';
 import type { Actor } from '../log/signature.js';
 import {
   checkStreamName,
@@ -13,7 +14,6 @@ import {
   type StreamRule,
 } from '../streams/rule.js';
 import type { ContentFault } from '../volumes/content-fault.js';
-import { WORKERS_MAX } from '../volumes/pool.js';
 import type { StorageOptions, StorageRuleOptions } from '../volumes/storage-rules.js';
 
 /** A stream's rule: what is hashed with its bucket, and how this store keeps its contents. */
@@ -83,10 +83,7 @@ export interface Settings {
 
 const CACHE_BYTES = 64 * 1024 * 1024;
 const CONTENT_CACHE_BYTES = 32 * 1024 * 1024;
-const CONTENT_CACHE_BYTES_MIN = 4 * 1024 * 1024;
 const TRANSACTION_BYTES = 160 * 1024 * 1024;
-const CACHE_BYTES_MIN = 4 * 1024 * 1024;
-const TRANSACTION_BYTES_MIN = 2 * 1024 * 1024;
 
 const DURABILITIES: readonly Durability[] = ['sync', 'group', 'none'];
 
@@ -107,7 +104,7 @@ export function settingsOf(
     contentCacheBytes: atLeast(
       'contentCacheBytes',
       options.contentCacheBytes ?? CONTENT_CACHE_BYTES,
-      CONTENT_CACHE_BYTES_MIN,
+      CACHE_BYTES_MIN,
     ),
     workers: checkedWorkers(options.workers),
     onFault: options.onFault,

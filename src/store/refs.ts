@@ -28,16 +28,16 @@ export class Branches {
   /** All branches by name, tracking ones (`replica/ID/BRANCH`) included. */
   *[Symbol.iterator](): Generator<BranchInfo> {
     this.#core.check();
-    this.#core.backend.refresh();
-    for (const { name, head } of log.branches(this.#core.backend, this.#bucket)) {
+    this.#core.engine.refresh();
+    for (const { name, head } of log.branches(this.#core.engine, this.#bucket)) {
       yield { name, commit: addressText(head) };
     }
   }
 
   get(name: string): BranchInfo | undefined {
     this.#core.check();
-    this.#core.backend.refresh();
-    const found = log.branch(this.#core.backend, this.#bucket, name);
+    this.#core.engine.refresh();
+    const found = log.branch(this.#core.engine, this.#bucket, name);
     return found && { name, commit: addressText(found.head) };
   }
 
@@ -54,7 +54,7 @@ export class Branches {
         actual: name,
       });
     }
-    await this.#core.backend.write((batch) => {
+    await this.#core.engine.write((batch) => {
       const gone = log.branch(batch, this.#bucket, name);
       if (gone === undefined) throw noBranch(name);
       const heir = log.branch(batch, this.#bucket, this.#own);
@@ -68,7 +68,7 @@ export class Branches {
   /** Makes a branch name another commit, whatever came between. REGALIA_NOT_FOUND. */
   async reset(name: string, at: At): Promise<BranchInfo> {
     this.#core.checkWritable();
-    return this.#core.backend.write((batch) => {
+    return this.#core.engine.write((batch) => {
       const found = log.branch(batch, this.#bucket, name);
       if (found === undefined) throw noBranch(name);
       const head = resolveCommit(this.#core, this.#bucket, at, found.head);
@@ -96,23 +96,23 @@ export class Tags {
 
   *[Symbol.iterator](): Generator<TagInfo> {
     this.#core.check();
-    this.#core.backend.refresh();
-    for (const { name, commit } of log.tags(this.#core.backend, this.#bucket)) {
+    this.#core.engine.refresh();
+    for (const { name, commit } of log.tags(this.#core.engine, this.#bucket)) {
       yield { name, commit: addressText(commit) };
     }
   }
 
   get(name: string): TagInfo | undefined {
     this.#core.check();
-    this.#core.backend.refresh();
-    const commit = log.tag(this.#core.backend, this.#bucket, name);
+    this.#core.engine.refresh();
+    const commit = log.tag(this.#core.engine, this.#bucket, name);
     return commit && { name, commit: addressText(commit) };
   }
 
   /** Names a commit, the head by default. REGALIA_EXISTS where the name is taken. */
   async set(name: string, at?: At): Promise<TagInfo> {
     this.#core.checkWritable();
-    return this.#core.backend.write((batch) => {
+    return this.#core.engine.write((batch) => {
       if (log.tag(batch, this.#bucket, name) !== undefined) {
         throw new RegaliaError('REGALIA_EXISTS', `there is a tag ${name}`, { what: 'tag', name });
       }
@@ -126,7 +126,7 @@ export class Tags {
 
   async delete(name: string): Promise<void> {
     this.#core.checkWritable();
-    await this.#core.backend.write((batch) => {
+    await this.#core.engine.write((batch) => {
       if (!log.delTag(batch, this.#bucket, name)) throw notFound('tag', name);
     }, this.#core.settings.durability);
   }

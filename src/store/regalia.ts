@@ -10,7 +10,7 @@ import { declareRules } from '../commit/declared-rules.js';
 import { begin, MAIN } from '../commit/genesis.js';
 import { Line } from '../commit/line.js';
 import { rootRefOf } from '../commit/merging.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { openMemory } from '../engine/memory.js';
 import { type CollectOptions, type CollectResult, collect } from '../gc/collect.js';
@@ -110,12 +110,12 @@ export class Regalia extends Bucket {
     const found = await examineFolder(place);
     if (found !== 'store') await create(place, options, settings);
     const generation = await currentGeneration(place);
-    const backend = await openLmdb(generation, { readOnly: settings.readOnly, create: false });
+    const engine = await openLmdb(generation, { readOnly: settings.readOnly, create: false });
     try {
       if (!settings.readOnly) await witness(place, generation, options.adopt ?? false);
-      return await Regalia.#start(backend, settings, place, options.branch ?? MAIN);
+      return await Regalia.#start(engine, settings, place, options.branch ?? MAIN);
     } catch (error) {
-      await backend.close();
+      await engine.close();
       throw fileError(error, place, 'open');
     }
   }
@@ -136,22 +136,22 @@ export class Regalia extends Bucket {
   /** A store in memory, gone when it is closed. */
   static async memory(options: Omit<RegaliaOptions, 'readOnly' | 'adopt'> = {}): Promise<Regalia> {
     const settings = settingsOf(options, RUNTIME);
-    const backend = openMemory();
-    await begin(backend, settings);
-    return Regalia.#start(backend, settings, undefined, options.branch ?? MAIN);
+    const engine = openMemory();
+    await begin(engine, settings);
+    return Regalia.#start(engine, settings, undefined, options.branch ?? MAIN);
   }
 
   static async #start(
-    backend: Backend,
+    engine: Engine,
     settings: Settings,
     folder: string | undefined,
     branch: string,
   ): Promise<Regalia> {
-    const identity = storedIdentity(backend);
+    const identity = storedIdentity(engine);
     if (identity === undefined) throw noIdentity(folder ?? 'memory');
     const chunks =
-      folder === undefined ? undefined : openChunks(folder, backend, identity, settings);
-    const core = new Core(backend, settings, identity, chunks);
+      folder === undefined ? undefined : openChunks(folder, engine, identity, settings);
+    const core = new Core(engine, settings, identity, chunks);
     const store = new Regalia(core, branch, folder);
     store.head();
     if (settings.readOnly) return store;
@@ -170,12 +170,12 @@ export class Regalia extends Bucket {
   /** What the store holds, cheaply. */
   stats(): StoreStats {
     const head = this.head();
-    const { backend, history, cache, identity } = this.core;
+    const { engine, history, cache, identity } = this.core;
     const tree = this.line.treeOf(head);
     const { totals: sums } = rootRefOf(tree);
-    const { bytes, freeBytes, rows } = backend.stats();
+    const { bytes, freeBytes, rows } = engine.stats();
     let blocks = rows.addresses;
-    for (const row of backend.range('addressLog')) blocks += row.bytes.length / 8;
+    for (const row of engine.range('addressLog')) blocks += row.bytes.length / 8;
     return {
       head: addressText(head.address),
       root: addressText(head.commit.root),
@@ -203,8 +203,8 @@ export class Regalia extends Bucket {
     options: VerifyOptions = {},
   ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
     this.core.check();
-    const { backend, identity, chunks } = this.core;
-    yield* verify({ backend, chunks, store: identity.store }, options);
+    const { engine, identity, chunks } = this.core;
+    yield* verify({ engine, chunks, store: identity.store }, options);
   }
 
   /**
@@ -299,10 +299,10 @@ export class Regalia extends Bucket {
   #subject(writes = true): Subject {
     if (writes) this.core.checkWritable();
     else this.core.check();
-    const { backend, blocks, cache, history, identity, settings, storage } = this.core;
+    const { engine, blocks, cache, history, identity, settings, storage } = this.core;
     const chunks = this.#home();
     const { store } = identity;
-    return { backend, blocks, cache, history, chunks, store, storage, now: settings.now };
+    return { engine, blocks, cache, history, chunks, store, storage, now: settings.now };
   }
 
   #home(): ChunkStore {
@@ -327,13 +327,13 @@ export class Regalia extends Bucket {
       folder,
       async (generation) => {
         await mkdir(generation, { mode: 0o700 });
-        await this.core.backend.backup(path.join(generation, 'data.mdb'));
+        await this.core.engine.backup(path.join(generation, 'data.mdb'));
         if (this.core.chunks === undefined) return;
-        const backend = await openLmdb(generation, { create: false });
+        const engine = await openLmdb(generation, { create: false });
         try {
-          await copyVolumes(this.core.chunks, path.dirname(generation), backend);
+          await copyVolumes(this.core.chunks, path.dirname(generation), engine);
         } finally {
-          await backend.close();
+          await engine.close();
         }
       },
       'copy',
@@ -343,7 +343,7 @@ export class Regalia extends Bucket {
   /** Makes every commit so far durable. */
   async flush(): Promise<void> {
     this.core.check();
-    await this.core.backend.flush();
+    await this.core.engine.flush();
   }
 
   /** Waits for what is under way, then lets go of the files. Idempotent. */
@@ -364,12 +364,12 @@ async function create(place: string, options: RegaliaOptions, settings: Settings
     });
   }
   await makeFolder(place, async (generation) => {
-    const backend = await openLmdb(generation, { create: true });
+    const engine = await openLmdb(generation, { create: true });
     try {
-      const identity = await begin(backend, settings);
-      await firstVolume(path.dirname(generation), backend, identity, settings);
+      const identity = await begin(engine, settings);
+      await firstVolume(path.dirname(generation), engine, identity, settings);
     } finally {
-      await backend.close();
+      await engine.close();
     }
   });
 }

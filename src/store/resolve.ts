@@ -5,6 +5,7 @@ import { type Address, addressText, isAddress, parseAddress } from '../blocks/ad
 import type { Core } from '../commit/core.js';
 import { unhex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { PREFIX_DIGITS_MIN } from '../ground/limits.js';
 import { atDate } from '../log/ancestry.js';
 import { branch, tag } from '../log/branches.js';
 
@@ -19,8 +20,6 @@ export type At =
   | { readonly tag: string }
   | { readonly date: Date | number };
 
-const PREFIX_DIGITS_MIN = 8;
-
 /**
  * The commit of a bucket that `at` names. REGALIA_NOT_FOUND; REGALIA_FORMAT for what looks like a
  * bad address.
@@ -29,9 +28,9 @@ export function resolveCommit(core: Core, bucket: Uint8Array, at: At, head: Addr
   if (typeof at === 'string') return resolveName(core, bucket, at);
   if ('commit' in at) return known(core, parseAddress(at.commit));
   if ('date' in at) return dated(core, head, at.date);
-  const { backend } = core;
+  const { engine } = core;
   const found =
-    'branch' in at ? branch(backend, bucket, at.branch)?.head : tag(backend, bucket, at.tag);
+    'branch' in at ? branch(engine, bucket, at.branch)?.head : tag(engine, bucket, at.tag);
   if (found !== undefined) return found;
   const [what, name] = 'branch' in at ? ['branch', at.branch] : ['tag', at.tag];
   throw notFound(what, name);
@@ -43,8 +42,8 @@ function resolveName(core: Core, bucket: Uint8Array, name: string): Address {
     if (digits.length === 64) return known(core, parseAddress(name));
     return byDigits(core, bucket, digits) ?? fail('commit', name);
   }
-  const { backend } = core;
-  const named = branch(backend, bucket, name)?.head ?? tag(backend, bucket, name);
+  const { engine } = core;
+  const named = branch(engine, bucket, name)?.head ?? tag(engine, bucket, name);
   return named ?? byDigits(core, bucket, name) ?? fail('branch, tag or commit', name);
 }
 

@@ -4,6 +4,7 @@
 import path from 'node:path';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { VOLUME_WEIGHT_MAX } from '../ground/limits.js';
 import type { Subject } from '../reach/subject.js';
 import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../repair/drain.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
@@ -13,7 +14,6 @@ import {
   unusedNumber,
   type VolumeEntry,
   volumeEntries,
-  WEIGHT_MAX,
 } from '../volumes/registry.js';
 import { createVolume, readVolume } from '../volumes/volume-folder.js';
 import { badOption, type Settings } from './options.js';
@@ -39,18 +39,18 @@ export async function addVolume(
   const { weight } = options;
   if (weight !== undefined) checkWeight(weight);
   const to = path.resolve(folder);
-  const { backend, volumes } = chunks;
+  const { engine, volumes } = chunks;
   // Where its volumes are may have changed since it was looked at.
   volumes.refresh();
   const found = readVolume(to);
   if (found === undefined) {
     const entry = entryOf(1, to, settings.random(16), weight ?? 1);
     await createVolume(to, identityOf(entry, replica, settings));
-    await backend.write((batch) => {
+    await engine.write((batch) => {
       putVolume(batch, { ...entry, number: unusedNumber(volumeEntries(batch)) });
     }, 'sync');
   } else {
-    const known = volumeEntries(backend).find(({ id }) => equalBytes(id, found.id));
+    const known = volumeEntries(engine).find(({ id }) => equalBytes(id, found.id));
     if (known === undefined || !equalBytes(found.replica, replica)) {
       throw volumeError(found.id, to, 'foreign: it belongs to another store');
     }
@@ -59,14 +59,14 @@ export async function addVolume(
       throw volumeError(found.id, to, `duplicate: it is at ${status.path} too`);
     }
     const moved = { ...known, path: to, weight: weight ?? known.weight };
-    await backend.write((batch) => putVolume(batch, moved), 'sync');
+    await engine.write((batch) => putVolume(batch, moved), 'sync');
   }
   volumes.refresh();
 }
 
 function checkWeight(weight: number): void {
-  if (Number.isInteger(weight) && weight >= 0 && weight <= WEIGHT_MAX) return;
-  throw badOption('weight', `a whole number up to ${WEIGHT_MAX}`, String(weight));
+  if (Number.isInteger(weight) && weight >= 0 && weight <= VOLUME_WEIGHT_MAX) return;
+  throw badOption('weight', `a whole number up to ${VOLUME_WEIGHT_MAX}`, String(weight));
 }
 
 export interface VolumeChange {
@@ -107,11 +107,11 @@ function findVolume({ volumes }: ChunkStore, which: string): VolumeEntry {
 }
 
 async function changeEntry(
-  { backend, volumes }: ChunkStore,
+  { engine, volumes }: ChunkStore,
   { number }: VolumeEntry,
   change: (current: VolumeEntry) => VolumeEntry,
 ): Promise<void> {
-  await backend.write((batch) => {
+  await engine.write((batch) => {
     const current = volumeEntries(batch).find((entry) => entry.number === number);
     if (current !== undefined) putVolume(batch, change(current));
   }, 'sync');
@@ -160,7 +160,7 @@ export async function removeVolume(
   { lost = false, signal }: RemoveVolumeOptions,
 ): Promise<RemoveVolumeResult> {
   const { chunks } = subject;
-  const { backend, volumes } = chunks;
+  const { engine, volumes } = chunks;
   const entry = findVolume(chunks, which);
   const { path: at } = placeOf(chunks, entry);
   if (volumes.list().length === 1) throw volumeError(entry.id, at, 'it is the only one');
@@ -169,7 +169,7 @@ export async function removeVolume(
   try {
     await volumes.roll();
     const result = { lost: lost ? await giveUp(subject, entry.number, signal) : 0 };
-    await backend.write((batch) => {
+    await engine.write((batch) => {
       if (isNamed(batch, entry.number)) {
         throw volumeError(
           entry.id,

@@ -8,7 +8,7 @@ import { constants, copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Lease } from '../blocks/lease.js';
 import type { Identity } from '../commit/core.js';
-import type { Backend, Batch } from '../engine/engine.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { liveBytes } from '../gc/compact.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -55,41 +55,41 @@ export interface VolumeInfo {
 /** Makes the first volume of a new store. */
 export async function firstVolume(
   folder: string,
-  backend: Backend,
+  engine: Engine,
   { replica }: Pick<Identity, 'replica'>,
   settings: Settings,
 ): Promise<void> {
   const entry = entryOf(1, FIRST_VOLUME, settings.random(16), 1);
   await createVolume(path.join(folder, FIRST_VOLUME), identityOf(entry, replica, settings));
-  await backend.write((batch) => putVolume(batch, entry), 'sync');
+  await engine.write((batch) => putVolume(batch, entry), 'sync');
 }
 
 /** The home of a store's chunks. */
 export function openChunks(
   folder: string,
-  backend: Backend,
+  engine: Engine,
   { replica }: Pick<Identity, 'replica'>,
   settings: Settings,
 ): ChunkStore {
-  const segments = new Lease(backend, 'segments', SEGMENT_NUMBERS);
+  const segments = new Lease(engine, 'segments', SEGMENT_NUMBERS);
   const resolve = (to: string): string => path.resolve(folder, to);
   const volumes = new VolumeSet({
     replica,
     readOnly: settings.readOnly,
     now: settings.now,
-    entries: () => volumeEntries(backend),
+    entries: () => volumeEntries(engine),
     resolve,
     nextSegment: async () => {
       await segments.reserve(1);
       return segments.take();
     },
-    isRetired: (segment) => isRetired(backend, segment),
+    isRetired: (segment) => isRetired(engine, segment),
     raise: async ({ number }) => {
-      await backend.write((batch) => raise(batch, number, resolve), 'sync');
+      await engine.write((batch) => raise(batch, number, resolve), 'sync');
     },
   });
   const pool = new Pool({ workers: settings.workers });
-  const chunks = new ChunkStore(backend, volumes, pool, { cacheBytes: settings.contentCacheBytes });
+  const chunks = new ChunkStore(engine, volumes, pool, { cacheBytes: settings.contentCacheBytes });
   if (settings.onFault !== undefined) reportFaults(chunks, settings.onFault);
   return chunks;
 }
@@ -147,11 +147,7 @@ export async function listVolumes(chunks: ChunkStore): Promise<VolumeInfo[]> {
  * what they name is there, unless a collection has moved it since. The copy has all of them within
  * it. REGALIA_CONFLICT: try again.
  */
-export async function copyVolumes(
-  chunks: ChunkStore,
-  folder: string,
-  copy: Backend,
-): Promise<void> {
+export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engine): Promise<void> {
   chunks.volumes.refresh();
   const copied = new Set<string>();
   for (const { entry, path: from, status } of chunks.volumes.list()) {
@@ -177,7 +173,7 @@ export async function copyVolumes(
   }
   // What the store itself still names and lacks is lost, here as there.
   const now = await liveBytes(chunks, undefined);
-  for (const named of (await liveBytes({ backend: copy }, undefined)).keys()) {
+  for (const named of (await liveBytes({ engine: copy }, undefined)).keys()) {
     if (!copied.has(named) && !now.has(named)) throw collected('a segment');
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Directory, Pending } from '../commit/pending.js';
+import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
 import type { Key, Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Root } from '../tree/root.js';
@@ -52,14 +53,12 @@ export class Ways {
   }
 }
 
-const NAME_MAX = 255;
-const KEY_MAX = 4_096;
-const scratch = new Uint8Array(NAME_MAX + 1);
+const scratch = new Uint8Array(NAME_BYTES_MAX + 1);
 
 /** A name of plain characters, or undefined where `parseKey` must look. */
 function simpleName(key: string, from: number): Uint8Array | undefined {
   const length = key.length - from;
-  if (length === 0 || length > NAME_MAX || key.length > KEY_MAX) return undefined;
+  if (length === 0 || length > NAME_BYTES_MAX || key.length > KEY_BYTES_MAX) return undefined;
   const name = scratch.subarray(0, length);
   for (let i = 0; i < length; i++) {
     const code = key.charCodeAt(from + i);

@@ -9,6 +9,7 @@
 import { ContentReader } from '../chunks/reader.js';
 import { copyRange, equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { WHOLE_BYTES_MAX } from '../ground/limits.js';
 import { turn, turnDue } from '../ground/pause.js';
 import { utf8Text } from '../ground/text.js';
 import type { Key } from '../tree/key.js';
@@ -38,8 +39,6 @@ export interface StreamHome {
 
 /** So few bytes are read at once: a hop would take longer than they do. */
 const AT_ONCE_MAX = 65_536;
-/** More than this must be asked for chunk by chunk: a hole may have any length. */
-const WHOLE_MAX = 2 ** 31 - 1;
 
 export class Stream {
   readonly #home: StreamHome;
@@ -85,7 +84,7 @@ export class Stream {
       if (turnDue()) await this.#turn(range.signal);
       return this.#reader().read(start, end);
     }
-    if (end - start > WHOLE_MAX) throw tooLong(start, end);
+    if (end - start > WHOLE_BYTES_MAX) throw tooLong(start, end);
     const bytes = new Uint8Array(end - start);
     let at = 0;
     for await (const chunk of this.#reader().chunks(start, end, range.signal)) {
@@ -127,7 +126,7 @@ export class Stream {
     this.#home.checkOpen();
     const encoding = this.#home.encodingOf(this.#key, this.#name);
     const { inline, size } = this;
-    if (inline === undefined && size > WHOLE_MAX) throw tooLong(0, size);
+    if (inline === undefined && size > WHOLE_BYTES_MAX) throw tooLong(0, size);
     return decodeContents(encoding, this.#name, inline ?? this.#reader().read());
   }
 
@@ -166,7 +165,7 @@ export class Stream {
 }
 
 function tooLong(start: number, end: number): RegaliaError {
-  return rangeError(`at most ${WHOLE_MAX} bytes at once`, start, end);
+  return rangeError(`at most ${WHOLE_BYTES_MAX} bytes at once`, start, end);
 }
 
 function rangeError(expected: string, start: number, end: number): RegaliaError {

@@ -95,7 +95,7 @@ export async function* exportPack(
   options: ExportOptions,
 ): AsyncGenerator<Uint8Array, ExportSummary, undefined> {
   const { signal, from = 0 } = options;
-  await context.blocks.backend.flush();
+  await context.blocks.engine.flush();
   const skipped = typeof from === 'number' ? from : from.offset;
   const writer = new PackWriter(context, options);
   for (const frame of writer.run()) {

@@ -4,15 +4,17 @@
  */
 import { brotliDecompressSync } from 'node:zlib';
 import { isRegaliaError } from '../ground/errors.js';
+import { FRAME_PLAIN_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
-import { BROTLI, PLAIN, PLAIN_MAX, packError } from './pack-format.js';
+import { BROTLI, PLAIN, packError } from './pack-format.js';
 
 /** The plain bytes of a frame of blocks. */
 export function unpacked(body: Uint8Array): Uint8Array {
   const reader = new ByteReader(body, 'frame of blocks');
   const codec = reader.u8();
   const length = reader.varint();
-  if (length > PLAIN_MAX) reader.fail(`at most ${PLAIN_MAX} plain bytes`, `${length}`);
+  if (length > FRAME_PLAIN_BYTES_MAX)
+    reader.fail(`at most ${FRAME_PLAIN_BYTES_MAX} plain bytes`, `${length}`);
   const packed = reader.bytes(reader.remaining);
   if (codec !== PLAIN && codec !== BROTLI) reader.fail('a known codec', `${codec}`);
   const plain = codec === PLAIN ? packed : decompress(reader, packed, length);

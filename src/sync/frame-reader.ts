@@ -7,10 +7,10 @@
 import { concatBytes, EMPTY } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
+import { FRAME_BYTES_MAX } from '../ground/limits.js';
 import { crc32 } from '../kernels/hash.js';
 import {
   FRAME_HEAD,
-  FRAME_MAX,
   FRAME_TAIL,
   FrameType,
   PREAMBLE_LENGTH,
@@ -69,8 +69,8 @@ export class FrameReader {
     const type = head[0] as number;
     const bodyLength = readU32(head, 1);
     if (!KNOWN.has(type)) throw packError('frame', at, 'a known type', `${type}`, AGAIN);
-    if (bodyLength > FRAME_MAX) {
-      throw packError('frame', at, `at most ${FRAME_MAX} bytes`, `${bodyLength}`, AGAIN);
+    if (bodyLength > FRAME_BYTES_MAX) {
+      throw packError('frame', at, `at most ${FRAME_BYTES_MAX} bytes`, `${bodyLength}`, AGAIN);
     }
     const length = FRAME_HEAD + bodyLength + FRAME_TAIL;
     const whole = await this.#peek(length, 'frame');

@@ -14,14 +14,13 @@ import { type Address, addressKey, addressText, parseAddress } from '../blocks/a
 import type { Reads } from '../engine/engine.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { HAVE_BYTES_MAX, HAVE_LINES_MAX } from '../ground/limits.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { branches, checkRefName } from '../log/branches.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import type { Want } from './pack-format.js';
 
 const FIRST_LINE = 'regalia have 1';
-const HAVE_BYTES_MAX = 4 * 1024 * 1024;
-const LINES_MAX = 8_192;
 
 export interface Have {
   /** 16 bytes. */
@@ -54,7 +53,8 @@ export function decodeHave(bytes: Uint8Array): Have {
   if (text === undefined)
     throw malformed(1, `UTF-8 of at most ${HAVE_BYTES_MAX} bytes`, 'other bytes');
   const lines = text.replace(/\n$/, '').split('\n');
-  if (lines.length > LINES_MAX) throw malformed(1, `at most ${LINES_MAX} lines`, `${lines.length}`);
+  if (lines.length > HAVE_LINES_MAX)
+    throw malformed(1, `at most ${HAVE_LINES_MAX} lines`, `${lines.length}`);
   if (lines[0] !== FIRST_LINE) throw malformed(1, FIRST_LINE, String(lines[0]));
   const id = /^bucket ([0-9a-f]{32})$/.exec(lines[1] ?? '');
   const bucket = id === null ? undefined : unhex(id[1] as string);

@@ -13,8 +13,9 @@
  */
 import { ADDRESS_LENGTH, type Address, addressKey } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import type { Backend, Batch, Reads } from '../engine/engine.js';
+import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { concatBytes } from '../ground/bytes.js';
+import { PACK_HEADER_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -22,7 +23,7 @@ import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { LocalFacts } from '../log/history.js';
-import { CUT, HEADER_MAX, SIGNED } from './pack-format.js';
+import { CUT, SIGNED } from './pack-format.js';
 import { encodeResumePoint, type ResumePoint, readResumePoint } from './resume.js';
 
 const PREFIX = utf8Bytes('import/');
@@ -57,7 +58,7 @@ export interface ImportState {
 }
 
 export class ImportStage {
-  readonly #backend: Backend;
+  readonly #engine: Engine;
   readonly #prefix: Uint8Array;
   /** Commits of this pack so far. */
   count = 0;
@@ -65,8 +66,8 @@ export class ImportStage {
   #waiting: WaitingCommit[] = [];
   readonly #waitingByAddress = new Map<string, WaitingCommit>();
 
-  constructor(backend: Backend, digest: Uint8Array) {
-    this.#backend = backend;
+  constructor(engine: Engine, digest: Uint8Array) {
+    this.#engine = engine;
     this.#prefix = concatBytes([PREFIX, digest]);
   }
 
@@ -76,10 +77,10 @@ export class ImportStage {
 
   /** What an earlier run left, if it did. */
   load(): ImportState | undefined {
-    const state = loadState(this.#backend, this.#key(STATE));
+    const state = loadState(this.#engine, this.#key(STATE));
     this.count = 0;
     const range = { gte: this.#key(ORDER), lt: this.#key(ORDER + 1), reverse: true, limit: 1 };
-    for (const { key } of this.#backend.range('meta', range)) this.count = sequenceOf(key) + 1;
+    for (const { key } of this.#engine.range('meta', range)) this.count = sequenceOf(key) + 1;
     return state;
   }
 
@@ -96,7 +97,7 @@ export class ImportStage {
 
   has(address: Address): boolean {
     if (this.#waitingByAddress.has(addressKey(address))) return true;
-    return this.#backend.view('meta', this.#key(COMMIT, address)) !== undefined;
+    return this.#engine.view('meta', this.#key(COMMIT, address)) !== undefined;
   }
 
   /** A waiting commit; undefined where it is none. */
@@ -104,11 +105,11 @@ export class ImportStage {
     const held = this.#waitingByAddress.get(addressKey(address));
     if (held !== undefined) return held;
     const key = this.#key(COMMIT, address);
-    const row = this.#backend.view('meta', key);
+    const row = this.#engine.view('meta', key);
     if (row === undefined) return undefined;
     const reader = new ByteReader(openRow('meta', key, row), 'import row');
     const order = this.#key(ORDER, sequenceBytes(reader.u48()));
-    const body = this.#backend.get('meta', order);
+    const body = this.#engine.get('meta', order);
     return body === undefined ? undefined : decodeWaiting(openRow('meta', order, body), address);
   }
 
@@ -137,7 +138,7 @@ export class ImportStage {
   /** The written commits, in order, from one on. */
   *inOrder(from: number, limit: number): Generator<OrderedCommit, void> {
     const range = { gte: this.#key(ORDER, sequenceBytes(from)), lt: this.#key(ORDER + 1), limit };
-    for (const { key, bytes } of this.#backend.range('meta', range)) {
+    for (const { key, bytes } of this.#engine.range('meta', range)) {
       yield { ...decodeWaiting(openRow('meta', key, bytes)), sequence: sequenceOf(key) };
     }
   }
@@ -159,20 +160,20 @@ export class ImportStage {
   async drop(): Promise<void> {
     this.settled();
     this.count = 0;
-    await dropRows(this.#backend, this.#prefix);
+    await dropRows(this.#engine, this.#prefix);
   }
 }
 
-async function dropRows(backend: Backend, prefix: Uint8Array): Promise<void> {
+async function dropRows(engine: Engine, prefix: Uint8Array): Promise<void> {
   const range = {
     gte: prefix,
     lt: concatBytes([prefix, Uint8Array.of(0xff)]),
     limit: REMOVE_SLICE,
   };
   for (;;) {
-    const keys = Array.from(backend.range('meta', range), ({ key }) => key);
+    const keys = Array.from(engine.range('meta', range), ({ key }) => key);
     if (keys.length === 0) return;
-    await backend.write((batch) => {
+    await engine.write((batch) => {
       for (const key of keys) batch.del('meta', key);
     }, 'none');
   }
@@ -193,8 +194,8 @@ export function* unfinishedImports(reads: Reads): Generator<ImportState, void> {
 }
 
 /** Forgets an unfinished import. The blocks that came are garbage. */
-export async function dropImport(backend: Backend, digest: Uint8Array): Promise<void> {
-  await new ImportStage(backend, digest).drop();
+export async function dropImport(engine: Engine, digest: Uint8Array): Promise<void> {
+  await new ImportStage(engine, digest).drop();
 }
 
 function sequenceBytes(sequence: number): Uint8Array {
@@ -253,7 +254,7 @@ function loadState(reads: Reads, key: Uint8Array): ImportState | undefined {
   const reader = new ByteReader(openRow('meta', key, row), 'import row');
   reader.version(ROW_VERSION);
   const point = readResumePoint(reader);
-  const header = reader.lengthed(HEADER_MAX + 64).slice();
+  const header = reader.lengthed(PACK_HEADER_BYTES_MAX + 64).slice();
   const state = {
     point,
     header,

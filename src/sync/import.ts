@@ -11,7 +11,7 @@
  */
 
 import { addressText } from '../blocks/address.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { checkRefName } from '../log/branches.js';
@@ -22,8 +22,8 @@ import { ImportStage, type ImportState } from './import-stage.js';
 import { type ImportContext, type ImportOptions, type ImportResult, Intake } from './intake.js';
 import { chainStart, decodeHeader, type PackHeader, packError } from './pack-format.js';
 
-/** Packs being imported by this process, by backend. */
-const underWay = new WeakMap<Backend, Set<string>>();
+/** Packs being imported by this process, by engine. */
+const underWay = new WeakMap<Engine, Set<string>>();
 
 /**
  * Takes a pack in. Errors: REGALIA_PACK where it is cut short, damaged or lies (`data.at`: where to
@@ -43,7 +43,7 @@ export async function importPack(
     const head = earlier?.header ?? (await reader.head());
     const header = checkedHeader(readHeader(head), context.history, options);
     const digest = chainStart(head);
-    return await exclusively(context.blocks.backend, hex(digest), () =>
+    return await exclusively(context.blocks.engine, hex(digest), () =>
       new Intake(context, options, reader, { head, header, digest }).run(),
     );
   } finally {
@@ -52,7 +52,7 @@ export async function importPack(
 }
 
 function resumed({ blocks }: ImportContext, digest: Uint8Array): ImportState {
-  const state = new ImportStage(blocks.backend, digest).load();
+  const state = new ImportStage(blocks.engine, digest).load();
   if (state !== undefined) return state;
   const name = hex(digest);
   throw new RegaliaError('REGALIA_NOT_FOUND', `no import of pack ${name} was begun here`, {
@@ -61,9 +61,9 @@ function resumed({ blocks }: ImportContext, digest: Uint8Array): ImportState {
   });
 }
 
-async function exclusively<T>(backend: Backend, key: string, run: () => Promise<T>): Promise<T> {
-  let keys = underWay.get(backend);
-  if (keys === undefined) underWay.set(backend, (keys = new Set()));
+async function exclusively<T>(engine: Engine, key: string, run: () => Promise<T>): Promise<T> {
+  let keys = underWay.get(engine);
+  if (keys === undefined) underWay.set(engine, (keys = new Set()));
   if (keys.has(key)) {
     const path = `import of pack ${key}`;
     throw new RegaliaError(

@@ -12,6 +12,7 @@ import type { Blocks } from '../blocks/blocks.js';
 import type { Batch, Durability } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, type RegaliaError } from '../ground/errors.js';
+import { BLOCK_BYTES_MAX, INDEX_PART_BYTES_MAX } from '../ground/limits.js';
 import { turn } from '../ground/pause.js';
 import { ByteReader } from '../ground/reader.js';
 import type { History } from '../log/history.js';
@@ -20,11 +21,9 @@ import { placed, unpacked } from './frame-contents.js';
 import type { Frame, FrameReader } from './frame-reader.js';
 import { ImportStage, type OrderedCommit } from './import-stage.js';
 import {
-  BLOCK_MAX,
   chainNext,
   decodeTrailer,
   FrameType,
-  INDEX_PART_MAX,
   type PackHeader,
   packError,
   type Want,
@@ -125,7 +124,7 @@ export class Intake {
     this.#reader = reader;
     this.#beginning = at;
     this.#writer = new BlockWriter(blocks);
-    this.#stage = new ImportStage(blocks.backend, at.digest);
+    this.#stage = new ImportStage(blocks.engine, at.digest);
     this.#blocks = new BlockReceiver(blocks, this.#writer, { contents });
     const cache = new NodeCache(blocks, context.cacheBytes ?? CACHE_BYTES);
     const signatures = options.signatures ?? 'checked';
@@ -201,7 +200,7 @@ export class Intake {
     await this.#context.blocks.reserve(EXTENTS_SPARE);
     if (reader.remaining === 0) reader.fail('a block', 'none');
     while (reader.remaining > 0) {
-      const plain = reader.lengthed(BLOCK_MAX);
+      const plain = reader.lengthed(BLOCK_BYTES_MAX);
       this.#blocks.receive(plain);
       blocks++;
       plainBytes += plain.length;
@@ -218,8 +217,8 @@ export class Intake {
   #indexFrame({ body, at }: Frame): void {
     const { index } = this.#beginning.header;
     if (!index) throw packError('index', at, 'none, as the header says', 'one');
-    if (body.length === 0 || body.length > INDEX_PART_MAX) {
-      throw packError('index', at, `1 to ${INDEX_PART_MAX} bytes`, `${body.length}`);
+    if (body.length === 0 || body.length > INDEX_PART_BYTES_MAX) {
+      throw packError('index', at, `1 to ${INDEX_PART_BYTES_MAX} bytes`, `${body.length}`);
     }
     const { indexAt, indexBytes } = this.#point;
     const first = indexAt === 0 ? at : indexAt;
@@ -281,7 +280,7 @@ export class Intake {
   /** Writes what is staged, with how far the import came. */
   async #checkpoint(): Promise<void> {
     if (this.#written === this.#point) return;
-    const { backend, index } = this.#context.blocks;
+    const { engine, index } = this.#context.blocks;
     const point = this.#point;
     const state = {
       point,
@@ -290,7 +289,7 @@ export class Intake {
       pendingCommits: this.#commits.pending(),
     };
     await this.#writer.prepare();
-    await backend.write((batch) => {
+    await engine.write((batch) => {
       this.#writer.emit(batch);
       this.#stage.save(batch, state);
     }, 'none');
@@ -337,7 +336,7 @@ export class Intake {
     const { history, blocks } = this.#context;
     let refused = false;
     try {
-      await blocks.backend.write(
+      await blocks.engine.write(
         (batch) => {
           refused = true;
           for (const { commit, local } of waiting) history.append(batch, commit, local);

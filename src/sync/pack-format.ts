@@ -21,6 +21,12 @@ import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/addres
 import { compareBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
+import {
+  BRANCH_NAME_BYTES_MAX,
+  HAVES_MAX,
+  PACK_HEADER_BYTES_MAX,
+  WANTS_MAX,
+} from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -31,11 +37,6 @@ export const PACK_MAGIC: Uint8Array = utf8Bytes('REGALIAP');
 export const PACK_VERSION = 1;
 /** Magic, version and the header's length. */
 export const PREAMBLE_LENGTH = 13;
-/** No header is longer. */
-export const HEADER_MAX = 1_048_576;
-export const HAVES_MAX = 8_192;
-export const WANTS_MAX = 8_192;
-const BRANCH_NAME_MAX = 255;
 
 /** Types of frames. Persisted: never renumber. */
 export const FrameType = { blocks: 1, commit: 2, index: 3, trailer: 4 } as const;
@@ -46,13 +47,6 @@ export const FRAME_HEAD = 5;
 export const FRAME_TAIL = 4;
 /** The plain bytes of a frame of blocks: one block may be longer, and then stands alone. */
 export const BATCH_BYTES = 131_072;
-/** The largest block: a chunk of 1 MiB and its header. */
-export const BLOCK_MAX = 1_048_579;
-/** No frame's plain bytes are longer: one block and its length. */
-export const PLAIN_MAX = BLOCK_MAX + 8;
-/** No frame's body is longer: codec, plain length, and bytes that did not get shorter. */
-export const FRAME_MAX = PLAIN_MAX + 16;
-export const INDEX_PART_MAX = 131_072;
 
 /** Codecs of blocks. Persisted: never renumber. */
 export const PLAIN = 0;
@@ -138,8 +132,8 @@ export function readPreamble(bytes: Uint8Array): number {
     });
   }
   const length = readU32(bytes, PACK_MAGIC.length + 1);
-  if (length > HEADER_MAX) {
-    throw packError('header', 9, `at most ${HEADER_MAX} bytes`, `${length}`);
+  if (length > PACK_HEADER_BYTES_MAX) {
+    throw packError('header', 9, `at most ${PACK_HEADER_BYTES_MAX} bytes`, `${length}`);
   }
   return length;
 }
@@ -191,7 +185,7 @@ function readWants(reader: ByteReader): Want[] {
   }
   const wants: Want[] = [];
   for (let i = 0; i < count; i++) {
-    const want = { branch: reader.text(BRANCH_NAME_MAX), commit: readAddress(reader) };
+    const want = { branch: reader.text(BRANCH_NAME_BYTES_MAX), commit: readAddress(reader) };
     const before = wants[i - 1];
     if (before !== undefined && compareWants(before, want) >= 0) {
       reader.fail('branches in ascending order', 'another order');

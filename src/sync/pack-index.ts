@@ -9,11 +9,12 @@
  */
 import { compareBytes, concatBytes, equalBytes } from '../ground/bytes.js';
 import { readU32 } from '../ground/integers.js';
+import { INDEX_BYTES_MAX, KEY_BYTES_MAX } from '../ground/limits.js';
 import { type Fst, openFst } from '../kernels/fst.js';
 import { FstBuilder } from '../kernels/fst-builder.js';
 import { crc32 } from '../kernels/hash.js';
 import type { WalkedRoot } from '../reach/tree-walk.js';
-import { KEY_MAX, type Names } from '../tree/key.js';
+import type { Names } from '../tree/key.js';
 import { childMap, crossBorder } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readRecord } from '../tree/record.js';
@@ -31,8 +32,6 @@ import {
 
 /** Memory for states that are found again. */
 const REGISTRY_BYTES = 4 * 1024 * 1024;
-/** The largest index that is opened, unless the caller says otherwise. */
-const INDEX_BYTES_MAX = 256 * 1024 * 1024;
 /** Keys between pauses. */
 const PAUSE_KEYS = 512;
 
@@ -69,7 +68,11 @@ export function* indexParts(
   const write = (part: Uint8Array): void => {
     parts.push(part);
   };
-  const builder = new FstBuilder({ lengthMax: KEY_MAX, registryBytes: REGISTRY_BYTES, write });
+  const builder = new FstBuilder({
+    lengthMax: KEY_BYTES_MAX,
+    registryBytes: REGISTRY_BYTES,
+    write,
+  });
   let count = 0;
   for (const key of mergedKeys(cache, roots)) {
     builder.add(key);
@@ -168,7 +171,7 @@ export async function openPackIndex(
     parts.push(frame.slice(FRAME_HEAD, whole - FRAME_TAIL));
     at += whole;
   }
-  return openFst(concatBytes(parts), { lengthMax: KEY_MAX });
+  return openFst(concatBytes(parts), { lengthMax: KEY_BYTES_MAX });
 }
 
 function checkFrame(frame: Uint8Array, at: number, type: FrameType): void {

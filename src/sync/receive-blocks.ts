@@ -15,6 +15,7 @@ import { chunkBytes } from '../chunks/chunk.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
 import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
 import { isRegaliaError } from '../ground/errors.js';
+import { PENDING_MAX } from '../ground/limits.js';
 import { decodeMoves } from '../log/moves.js';
 import { decodeRules } from '../streams/rule.js';
 import {
@@ -38,8 +39,6 @@ import {
   type Traits,
 } from './block-traits.js';
 
-/** Blocks that nothing has named yet: more than any honest pack has. */
-const PENDING_MAX = 262_144;
 /** Blocks here, outside the pack, that are remembered. */
 const HERE_MAX = 16_384;
 

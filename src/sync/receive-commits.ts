@@ -16,8 +16,9 @@ import { type Event, equalEvents, formatEvent, joinEvents, leqEvents } from '../
 import { BlockKind } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { HEIGHT_MAX, PENDING_MAX, TIME_MS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
-import { type Commit, decodeCommit, encodeCommit, TIME_MS_MAX } from '../log/commit.js';
+import { type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { History, LocalFacts } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
@@ -27,10 +28,6 @@ import type { ImportStage } from './import-stage.js';
 import { CUT, SIGNED } from './pack-format.js';
 import type { BlockReceiver } from './receive-blocks.js';
 
-/** Commits that nothing has named yet: wider than any honest history. */
-const PENDING_MAX = 262_144;
-/** The highest a cut commit may be said to be: no history is so long. */
-const HEIGHT_MAX = 2 ** 48;
 /** Heads looked at between pauses. */
 const PAUSE_HEADS = 64;
 

@@ -15,12 +15,10 @@
  * names ever sees one.
  */
 
+import { NODE_PLAIN_BYTES_MAX } from '../ground/limits.js';
+
 /** How far an entry's hash must be the smallest, in plain bytes on each side. */
 export const WINDOW = 2_048;
-/** No node of more than one entry has a larger plain length. */
-export const NODE_MAX = 16_384;
-/** No run has a much larger plain length. */
-export const RUN_MAX = 1_048_576;
 
 /** What an entry of a leaf adds to the plain length beside its name and record. */
 export const LEAF_ENTRY_OVERHEAD = 4;
@@ -78,7 +76,7 @@ export function splitRun(
     const [first, last] = range;
     const start = first === from ? origin : (ends[first - 1] as number);
     const length = (ends[last - 1] as number) - start;
-    if (length <= NODE_MAX || last - first === 1) {
+    if (length <= NODE_PLAIN_BYTES_MAX || last - first === 1) {
       chunk(last);
       continue;
     }

@@ -14,9 +14,9 @@ import type { BodyWriter } from '../blocks/body.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
-import { INLINE_MAP_MAX } from './edit.js';
 import { checkName } from './key.js';
 import { Node, offsetsNeeded, type Totals } from './node.js';
 import { NODE_HEADER } from './node-header.js';
@@ -63,12 +63,14 @@ export interface CheckedNode {
 
 /** Checks a node. REGALIA_FORMAT, REGALIA_KEY. */
 export function checkNode(node: Node): CheckedNode {
-  return node.level === 0 ? new LeafCheck(node, INLINE_MAP_MAX, false).run() : checkInner(node);
+  return node.level === 0
+    ? new LeafCheck(node, INLINE_MAP_BYTES_MAX, false).run()
+    : checkInner(node);
 }
 
 /** Checks a root. The rules are bytes here. REGALIA_FORMAT, REGALIA_KEY. */
 export function checkRoot(root: Pick<Root, 'node'>): CheckedNode {
-  return new LeafCheck(root.node, INLINE_MAP_MAX, true).run();
+  return new LeafCheck(root.node, INLINE_MAP_BYTES_MAX, true).run();
 }
 
 /**

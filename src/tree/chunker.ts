@@ -8,7 +8,8 @@
  * of the first item is remembered as one fence: the entry that ended the node before, natural, and
  * its hash.
  */
-import { FORCED, NATURAL, NODE_MAX, RUN_MAX, splitRun, WINDOW } from './boundary.js';
+import { NODE_PLAIN_BYTES_MAX, RUN_BYTES_MAX } from '../ground/limits.js';
+import { FORCED, NATURAL, splitRun, WINDOW } from './boundary.js';
 import { type FreshChild, Items } from './items.js';
 import type { InlineLeaf, NodeWriter } from './node-writer.js';
 
@@ -74,7 +75,7 @@ export class Chunker {
       this.#undecided = index + 1;
       if (verdict) this.#writeRun(index + 1, NATURAL);
     }
-    if (items.plainLength < RUN_MAX) return;
+    if (items.plainLength < RUN_BYTES_MAX) return;
     // A run that long was mined: it ends here, and what follows begins as if the map did.
     this.#writeRun(items.length, FORCED);
     this.#fence = undefined;
@@ -144,7 +145,7 @@ export class Chunker {
   #writeRun(until: number, cut: number): void {
     const { items } = this;
     const fence = items.hashes[until - 1];
-    if ((items.ends[until - 1] as number) <= NODE_MAX || until === 1) {
+    if ((items.ends[until - 1] as number) <= NODE_PLAIN_BYTES_MAX || until === 1) {
       this.out.push(this.#writer.write(items, 0, until, cut));
     } else {
       let from = 0;

@@ -14,9 +14,10 @@
 
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { KEY_NAMES_MAX } from '../ground/limits.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
 import { sameStream, streamNames, streamOf } from './diff-streams.js';
-import { KEY_MAX, type Names } from './key.js';
+import type { Names } from './key.js';
 import { childMap, crossBorder, findInMap, type Spot, type Tree } from './lookup.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
@@ -51,9 +52,6 @@ export interface DiffOptions {
   readonly deep?: boolean | undefined;
   readonly reverse?: boolean | undefined;
 }
-
-/** No key has more names. */
-const DEPTH_MAX = KEY_MAX / 2;
 
 /** The rows by which two trees differ, lazily. An absent tree is an empty one. */
 export function* diffTrees(
@@ -198,11 +196,11 @@ class Walk {
 
 /** REGALIA_FORMAT where a tree, which may be an enemy's, goes deeper than any key. */
 export function checkDepth(names: Names): void {
-  if (names.length <= DEPTH_MAX) return;
+  if (names.length <= KEY_NAMES_MAX) return;
   throw new RegaliaError('REGALIA_FORMAT', 'a tree is deeper than any key', {
     what: 'tree',
     at: 0,
-    expected: `at most ${DEPTH_MAX} names`,
+    expected: `at most ${KEY_NAMES_MAX} names`,
     actual: `${names.length}`,
   });
 }

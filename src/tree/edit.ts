@@ -11,15 +11,13 @@
  * The same code builds a map from nothing: one region, no old nodes.
  */
 import { compareBytes, compareRange, equalBytes } from '../ground/bytes.js';
+import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
 import { boundaryHash, NATURAL } from './boundary.js';
 import { Chunker } from './chunker.js';
 import { type Fresh, type FreshChild, Items } from './items.js';
 import { LevelCursor, type Place } from './level-cursor.js';
 import type { Node } from './node.js';
 import type { InlineLeaf, NodeWriter } from './node-writer.js';
-
-/** A map of at most this plain length that is one leaf stays inside its record. */
-export const INLINE_MAP_MAX = 1_024;
 
 /** A sorted stream of edits by name: distinct, ascending. */
 export interface EditSource {
@@ -105,7 +103,7 @@ function* buildMap(writer: NodeWriter, edits: EditSource): Generator<void, MapRe
 
 function inlineOf(chunker: Chunker): MapResult | undefined {
   const { plainLength } = chunker.items;
-  const leaf = chunker.inline(INLINE_MAP_MAX);
+  const leaf = chunker.inline(INLINE_MAP_BYTES_MAX);
   return leaf === undefined ? undefined : { form: 'inline', leaf, plainLength };
 }
 
@@ -151,7 +149,7 @@ function collapse(writer: NodeWriter, top: FreshChild, level: number): MapResult
 
 /** A leaf of more entries or bytes than this is over the limit for certain. */
 function mayBeInline(top: FreshChild): boolean {
-  return top.entries * 5 <= INLINE_MAP_MAX;
+  return top.entries * 5 <= INLINE_MAP_BYTES_MAX;
 }
 
 /** Edits one level below the top; what changed goes to the level above. */

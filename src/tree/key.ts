@@ -7,10 +7,8 @@
 
 import { compareBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
 import { nameBytes, nameText } from '../ground/text.js';
-
-export const NAME_MAX = 255;
-export const KEY_MAX = 4_096;
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
@@ -26,8 +24,8 @@ export function parseKey(key: Key): Names {
   const names = typeof key === 'string' ? splitKey(key) : listNames(key);
   let length = 0;
   for (const name of names) length += 1 + name.length;
-  if (length > KEY_MAX) {
-    throw badKey(key, `a key has at most ${KEY_MAX} bytes`, KEY_MAX, length);
+  if (length > KEY_BYTES_MAX) {
+    throw badKey(key, `a key has at most ${KEY_BYTES_MAX} bytes`, KEY_BYTES_MAX, length);
   }
   return names;
 }
@@ -61,8 +59,8 @@ function textName(text: string, key: Key): Uint8Array {
 /** REGALIA_KEY unless these bytes can be a name. */
 export function checkName(name: Uint8Array, key: Key): void {
   const { length } = name;
-  if (length < 1 || length > NAME_MAX) {
-    throw badKey(key, `a name has 1 to ${NAME_MAX} bytes`, NAME_MAX, length);
+  if (length < 1 || length > NAME_BYTES_MAX) {
+    throw badKey(key, `a name has 1 to ${NAME_BYTES_MAX} bytes`, NAME_BYTES_MAX, length);
   }
   for (let i = 0; i < length; i++) {
     if (name[i] === 0 || name[i] === SLASH) throw badKey(key, "a name holds no NUL and no '/'");

@@ -7,11 +7,10 @@ import {
   readBlockHeader,
 } from '../ground/block-header.js';
 import { malformed } from '../ground/errors.js';
+import { NODE_LEVEL_MAX } from '../ground/limits.js';
 
 /** Kind, version, algorithm and level: what an inline child map leaves out. */
 export const NODE_HEADER = 4;
-/** A tree's height is far below: 2^53 entries under nodes of two children. */
-export const LEVEL_MAX = 48;
 
 /**
  * The level and algorithm that a node block names. REGALIA_FORMAT, REGALIA_VERSION where it is
@@ -24,8 +23,8 @@ export function readNodeHeader(
 ): { level: number; algorithm: AlgorithmNumber } {
   const { algorithm } = readBlockHeader(bytes, 'node', BlockKind.node, start, plainEnd);
   const level = start + BLOCK_HEADER < plainEnd ? (bytes[start + BLOCK_HEADER] as number) : NaN;
-  if (!(level <= LEVEL_MAX)) {
-    throw malformed('node', BLOCK_HEADER, `a level of at most ${LEVEL_MAX}`, `${level}`);
+  if (!(level <= NODE_LEVEL_MAX)) {
+    throw malformed('node', BLOCK_HEADER, `a level of at most ${NODE_LEVEL_MAX}`, `${level}`);
   }
   return { level, algorithm };
 }

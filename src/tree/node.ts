@@ -19,14 +19,12 @@ import type { AlgorithmNumber } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { readU48 } from '../ground/integers.js';
+import { NODE_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { isAscii, nameText } from '../ground/text.js';
 import { NODE_HEADER } from './node-header.js';
 import { readShapeTable, type Shape } from './shape.js';
 import { headOf } from './suffix.js';
-
-/** No node's plain bytes are longer: offsets are 16 bits. */
-export const NODE_BYTES_MAX = 40_000;
 
 /** What a subtree holds, spanning nested buckets. */
 export interface Totals {

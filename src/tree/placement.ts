@@ -13,8 +13,14 @@ import { BodyWriter } from '../blocks/body.js';
 import { BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { RegaliaError } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
+import {
+  INLINE_MAP_BYTES_MAX,
+  RECORD_BYTES_MAX,
+  SHARED_BYTES_MAX,
+  SMALL_STREAM_BYTES_MAX,
+} from '../ground/limits.js';
 import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
-import { INLINE_MAP_MAX, type MapResult } from './edit.js';
+import type { MapResult } from './edit.js';
 import { childPlainLength, encodeRecord, type FreshRecord } from './fresh-record.js';
 import { inlineLeaf } from './inline-map.js';
 import { Items } from './items.js';
@@ -32,11 +38,6 @@ import {
   type StreamPart,
 } from './record.js';
 
-/** What a record's small streams and child map may take together, and what it may take at all. */
-export const SHARED_MAX = 4_096;
-export const RECORD_MAX = 12_288;
-/** Streams up to this length count as small. */
-export const SMALL_STREAM_MAX = 512;
 /** A stream this short takes no more room than a reference to it. */
 const DIGEST = 32;
 const METADATA_HEADER = 3;
@@ -59,7 +60,7 @@ export function placeRecord(
 
 /** Whether a record of this plain length leaves no room for every inline map. */
 export function isFull(plainLength: number): boolean {
-  return plainLength > SHARED_MAX - INLINE_MAP_MAX - 300;
+  return plainLength > SHARED_BYTES_MAX - INLINE_MAP_BYTES_MAX - 300;
 }
 
 function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordParts {
@@ -99,7 +100,7 @@ class Sizes {
   #add(stream: { form: number; length: number }, sign: 1 | -1): void {
     const size =
       varintLength(stream.length * 4) + (stream.form === REFERENCED ? DIGEST : stream.length);
-    const small = stream.form === REFERENCED || stream.length <= SMALL_STREAM_MAX;
+    const small = stream.form === REFERENCED || stream.length <= SMALL_STREAM_BYTES_MAX;
     if (small) this.#shared += sign * size;
     else this.#large += sign * size;
   }
@@ -112,7 +113,7 @@ class Sizes {
 
   get fit(): boolean {
     const shared = this.#shared + this.child;
-    return shared <= SHARED_MAX && shared + this.#large <= RECORD_MAX;
+    return shared <= SHARED_BYTES_MAX && shared + this.#large <= RECORD_BYTES_MAX;
   }
 }
 
@@ -131,7 +132,7 @@ function byLength(parts: RecordParts): number[] {
 /** A map outside its record that is small enough to lie inside. */
 function shrunkChild(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_MAP }): ChildPart {
   const { cache, algorithm } = writer;
-  if (child.totals.entries * 5 > INLINE_MAP_MAX) return child;
+  if (child.totals.entries * 5 > INLINE_MAP_BYTES_MAX) return child;
   const address = new Uint8Array(33);
   address[0] = algorithm;
   address.set(child.digest, 1);
@@ -139,7 +140,7 @@ function shrunkChild(writer: NodeWriter, child: ChildPart & { form: typeof CHILD
   if (node.level > 0) return child;
   const items = new Items(0);
   items.pushKept(node, 0, node.count);
-  if (items.plainLength > INLINE_MAP_MAX) return child;
+  if (items.plainLength > INLINE_MAP_BYTES_MAX) return child;
   const leaf = writer.writeInline(items, 0, items.length);
   return { form: CHILD_INLINE, plainLength: items.plainLength, ...leaf };
 }

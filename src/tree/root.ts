@@ -17,6 +17,7 @@ import {
   readBlockHeader,
   writeBlockHeader,
 } from '../ground/block-header.js';
+import { RULES_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { encodeRecord, type FreshRecord } from './fresh-record.js';
 import { Items } from './items.js';
@@ -27,7 +28,6 @@ import type { NodeWriter } from './node-writer.js';
 import { NO_CHILD } from './record.js';
 import { NO_STREAMS } from './shape.js';
 
-const RULES_MAX = 64 * 1024;
 /** The name of a bucket's own entry within its root. */
 export const NO_NAME = new Uint8Array(0);
 
@@ -62,7 +62,7 @@ export function parseRoot(
   const reader = new ByteReader(bytes, 'root', 0, plainLength);
   const { algorithm } = readBlockHeader(bytes, 'root', BlockKind.root, 0, plainLength);
   reader.at = BLOCK_HEADER;
-  const rules = reader.lengthed(RULES_MAX).slice();
+  const rules = reader.lengthed(RULES_BYTES_MAX).slice();
   const start = reader.at - NODE_HEADER;
   if (start < 0 || reader.remaining < 2) reader.fail('a record', 'the end');
   const offsets = new Uint16Array(offsetsNeeded(bytes, start));

@@ -11,14 +11,10 @@
 
 import { compareBytes, EMPTY } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { SHAPE_BYTES_MAX, STREAM_NAME_BYTES_MAX, STREAMS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-
-export const STREAMS_MAX = 256;
-export const STREAM_NAME_MAX = 64;
-/** All names of one entry's streams together. */
-export const SHAPE_BYTES_MAX = 1_024;
 
 export interface Shape {
   readonly names: readonly string[];
@@ -64,13 +60,13 @@ function checkLimits(names: readonly string[]): void {
   let sum = 0;
   for (const name of names) {
     const { length } = utf8Bytes(name);
-    if (length < 1 || length > STREAM_NAME_MAX) {
+    if (length < 1 || length > STREAM_NAME_BYTES_MAX) {
       throw new RegaliaError(
         'REGALIA_STREAM',
-        `a stream's name has 1 to ${STREAM_NAME_MAX} bytes: ${name}`,
+        `a stream's name has 1 to ${STREAM_NAME_BYTES_MAX} bytes: ${name}`,
         {
           stream: name,
-          limit: STREAM_NAME_MAX,
+          limit: STREAM_NAME_BYTES_MAX,
           actual: length,
         },
       );
@@ -137,7 +133,7 @@ function decodeShape(reader: ByteReader): Shape {
   if (count > STREAMS_MAX) reader.fail(`at most ${STREAMS_MAX} streams`, `${count}`);
   const start = reader.at;
   const names: string[] = [];
-  for (let i = 0; i < count; i++) names.push(reader.text(STREAM_NAME_MAX));
+  for (let i = 0; i < count; i++) names.push(reader.text(STREAM_NAME_BYTES_MAX));
   if (reader.at - start > SHAPE_BYTES_MAX + count) reader.fail('shorter names', 'longer ones');
   const shape = shapeOf(names);
   const ordered = shape.names.every((name, i) => name === names[i]);

@@ -90,12 +90,12 @@ export async function contentStats(subject: Subject, signal?: AbortSignal): Prom
 }
 
 async function countChunks(
-  { backend }: Subject,
+  { engine }: Subject,
   stats: ContentStats,
   live: Map<number, number>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for await (const slice of chunkSlices(backend, 'stats', signal)) {
+  for await (const slice of chunkSlices(engine, 'stats', signal)) {
     for (const { row } of slice) {
       const { plainLength, storedLength, copies } = row;
       stats.chunks++;
@@ -111,12 +111,12 @@ async function countChunks(
 }
 
 async function countGroups(
-  { backend }: Subject,
+  { engine }: Subject,
   stats: ContentStats,
   live: Map<number, number>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for await (const slice of groupSlices(backend, 'stats', signal)) {
+  for await (const slice of groupSlices(engine, 'stats', signal)) {
     for (const { row } of slice) {
       stats.groups++;
       for (const place of row.shards)
@@ -132,7 +132,7 @@ async function countStreams(
 ): Promise<StreamUse[]> {
   const uses = new Map<string, { use: StreamUse; seen: BitSet }>();
   let steps = 0;
-  for (const { head } of branches(subject.backend, subject.store)) {
+  for (const { head } of branches(subject.engine, subject.store)) {
     const entry = subject.history.entry(head);
     if (entry === undefined) continue;
     for (const found of contentsOf(subject, rootOf(subject, entry))) {

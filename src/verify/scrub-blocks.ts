@@ -14,7 +14,7 @@ import { type ChunkHome, isChunkId } from '../blocks/chunk-home.js';
 import { SLOTS } from '../blocks/extent.js';
 import { chunkBytes } from '../chunks/chunk.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
@@ -75,16 +75,16 @@ export class BlockScrub {
   readonly seen = new Seen();
   blocks = 0;
   bytes = 0;
-  readonly #backend: Backend;
+  readonly #engine: Engine;
   readonly #index: AddressIndex;
   readonly #options: ScrubBlocksOptions;
   readonly #faulty = new Set<string>();
   readonly #stack: Frame[] = [];
   #commit: Address | undefined;
 
-  constructor(backend: Backend, options: ScrubBlocksOptions) {
-    this.#backend = backend;
-    this.#index = new AddressIndex(backend);
+  constructor(engine: Engine, options: ScrubBlocksOptions) {
+    this.#engine = engine;
+    this.#index = new AddressIndex(engine);
     this.#options = options;
   }
 
@@ -144,12 +144,12 @@ export class BlockScrub {
    */
   #isKnownChunk({ id, address }: Wanted): boolean {
     const ids = id === 0 ? this.#index.candidates(address) : [id];
-    return ids.some((one) => isChunkId(one) && isIndexed(this.#backend, one, address));
+    return ids.some((one) => isChunkId(one) && isIndexed(this.#engine, one, address));
   }
 
   #slots(id: number): number {
     if (isChunkId(id)) return SLOTS;
-    const row = extentRow(this.#backend, id);
+    const row = extentRow(this.#engine, id);
     return row === undefined ? 0 : (row[0] as number) | ((row[1] as number) << 8);
   }
 
@@ -159,7 +159,7 @@ export class BlockScrub {
     referrer: Address,
   ): Generator<Step, { id: number; block: StoredBlock } | undefined> {
     const block = id === 0 ? undefined : yield* this.#attemptChunk(id, address);
-    const indexed = id !== 0 && isIndexed(this.#backend, id, address);
+    const indexed = id !== 0 && isIndexed(this.#engine, id, address);
     if (block !== undefined) {
       if (!indexed) yield* this.#tell('index', `the index lacks ${what} ${id}`, address, true);
       return { id, block };
@@ -197,7 +197,7 @@ export class BlockScrub {
     const isContent = what === 'content' || what === 'chunk' || what === 'manifest';
     if (!here && id === 0 && isContent && !this.#options.contents) return;
     const known = id !== 0 ? [id] : this.#index.candidates(address);
-    const stored = known.some((one) => isStored(this.#backend, one));
+    const stored = known.some((one) => isStored(this.#engine, one));
     if (here && stored) yield* this.#tell('corrupt', `${what} ${id} is damaged`, address, false);
     else yield* this.#tell('missing', `${what} ${id} is not here`, address, false);
   }
@@ -216,7 +216,7 @@ export class BlockScrub {
   #attempt(id: number, address: Address): StoredBlock | undefined {
     try {
       if (isChunkId(id)) return this.#chunkAt(id, address);
-      const block = readStoredBlock(this.#backend, id);
+      const block = readStoredBlock(this.#engine, id);
       verifyBlock(address, block.bytes.subarray(0, block.plainLength), 'block');
       return block;
     } catch (error) {

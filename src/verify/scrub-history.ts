@@ -13,7 +13,7 @@
 import { type Address, addressKey, addressText, isAddress } from '../blocks/address.js';
 import { openRow } from '../blocks/rows.js';
 import { leqEvents } from '../clock/event.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { BlockKind } from '../ground/block-header.js';
 import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
@@ -43,7 +43,7 @@ const ROW_COST = 256;
 
 export class HistoryScrub {
   commits = 0;
-  readonly #backend: Backend;
+  readonly #engine: Engine;
   /** A history of its own: what other handles have cached is read again. */
   readonly #history: History;
   readonly #blocks: BlockScrub;
@@ -51,9 +51,9 @@ export class HistoryScrub {
   readonly #bad = new Set<string>();
   readonly #told = new Set<string>();
 
-  constructor(backend: Backend, blocks: BlockScrub) {
-    this.#backend = backend;
-    this.#history = new History(backend);
+  constructor(engine: Engine, blocks: BlockScrub) {
+    this.#engine = engine;
+    this.#history = new History(engine);
     this.#blocks = blocks;
   }
 
@@ -70,7 +70,7 @@ export class HistoryScrub {
     let after = new Uint8Array(0);
     for (;;) {
       let next: Uint8Array | undefined;
-      for (const { key } of this.#backend.range(table, { gt: after, limit: 1 })) next = key;
+      for (const { key } of this.#engine.range(table, { gt: after, limit: 1 })) next = key;
       if (next === undefined) return;
       const bucket = next.slice(0, BUCKET_ID_LENGTH);
       yield bucket;
@@ -86,13 +86,13 @@ export class HistoryScrub {
     for (let sequence = bounds.first; sequence < bounds.next; sequence++) {
       yield ROW_COST;
       const key = logKey(bucket, sequence);
-      const row = this.#backend.get('log', key);
+      const row = this.#engine.get('log', key);
       const address = row === undefined ? undefined : this.#logRow(key, row);
       if (address instanceof Uint8Array) yield* this.#commit(address, { bucket, sequence });
       else yield this.#tellLog(address ?? 'the log lacks a row', key);
     }
     const last = logKey(bucket, bounds.next);
-    for (const { key } of this.#backend.range('log', { gte: last, lte: endOf(bucket) })) {
+    for (const { key } of this.#engine.range('log', { gte: last, lte: endOf(bucket) })) {
       const isLive = this.#history.bounds(bucket).next > bounds.next;
       if (!isLive) yield this.#tellLog('a row behind the end of its log', key);
     }
@@ -118,7 +118,7 @@ export class HistoryScrub {
 
   #place(bucket: Uint8Array, reverse: boolean): number {
     const range = { gt: bucket, lte: endOf(bucket), reverse, limit: 1 };
-    for (const { key } of this.#backend.range('log', range)) {
+    for (const { key } of this.#engine.range('log', range)) {
       return Number.parseInt(hex(key.subarray(BUCKET_ID_LENGTH)), 16) + (reverse ? 1 : 0);
     }
     return 0;
@@ -141,7 +141,7 @@ export class HistoryScrub {
     const stored = this.#stored(address);
     if (typeof stored === 'string') {
       this.#bad.add(addressKey(address));
-      const kind = this.#backend.view('commits', address) === undefined ? 'missing' : 'corrupt';
+      const kind = this.#engine.view('commits', address) === undefined ? 'missing' : 'corrupt';
       return yield commitFault(kind, stored, address);
     }
     const { entry } = stored;
@@ -157,7 +157,7 @@ export class HistoryScrub {
 
   /** A commit's row, or what is wrong with it. */
   #stored(address: Address): StoredCommit | string {
-    const row = this.#backend.get('commits', address);
+    const row = this.#engine.get('commits', address);
     if (row === undefined) return 'a commit is not here';
     try {
       return openEntry(address, row);
@@ -199,7 +199,7 @@ export class HistoryScrub {
     if (this.#bad.has(addressKey(parent))) return;
     const before = this.#stored(parent);
     if (typeof before === 'string') {
-      if (entry.cut || this.#backend.view('commits', parent) !== undefined) return;
+      if (entry.cut || this.#engine.view('commits', parent) !== undefined) return;
       this.#bad.add(addressKey(parent));
       return yield commitFault(
         'missing',
@@ -224,7 +224,7 @@ export class HistoryScrub {
 
   /** The commits that their bucket's log does not lead to, told unless their place in it was. */
   *strays(): Generator<Step, void> {
-    for (const { key } of this.#backend.range('commits')) {
+    for (const { key } of this.#engine.range('commits')) {
       yield ROW_COST;
       if (this.#bad.has(addressKey(key))) continue;
       const stored = this.#stored(key);
@@ -235,7 +235,7 @@ export class HistoryScrub {
         continue;
       }
       const place = logKey(stored.entry.bucket, stored.entry.sequence);
-      const row = this.#backend.get('log', place);
+      const row = this.#engine.get('log', place);
       const listed = row === undefined ? undefined : this.#logRow(place, row);
       if (listed instanceof Uint8Array && equalBytes(listed, key)) continue;
       if (!this.#told.has(rowText('log', place))) {
@@ -249,7 +249,7 @@ export class HistoryScrub {
   *heads(): Generator<Step, void> {
     for (const bucket of this.#buckets('heads')) {
       const faults: Fault[] = [];
-      for (const { key, bytes } of this.#backend.range('heads', {
+      for (const { key, bytes } of this.#engine.range('heads', {
         gte: bucket,
         lte: endOf(bucket),
       })) {
@@ -273,9 +273,9 @@ export class HistoryScrub {
       }
       const commit =
         sort === BRANCH
-          ? branch(this.#backend, bucket, name)?.head
-          : tag(this.#backend, bucket, name);
-      if (commit === undefined || this.#backend.view('commits', commit) !== undefined)
+          ? branch(this.#engine, bucket, name)?.head
+          : tag(this.#engine, bucket, name);
+      if (commit === undefined || this.#engine.view('commits', commit) !== undefined)
         return undefined;
       const what = sort === BRANCH ? 'branch' : 'tag';
       if (this.#bad.has(addressKey(commit))) return undefined;
@@ -287,8 +287,8 @@ export class HistoryScrub {
 
   #counts(bucket: Uint8Array): Fault[] {
     try {
-      for (const _ of branches(this.#backend, bucket));
-      for (const _ of tags(this.#backend, bucket));
+      for (const _ of branches(this.#engine, bucket));
+      for (const _ of tags(this.#engine, bucket));
       return [];
     } catch (error) {
       if (!isRegaliaError(error)) throw error;

@@ -15,7 +15,7 @@ import { readStored } from '../blocks/body.js';
 import { CHUNK_IDS, type ChunkHome, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { openRow } from '../blocks/rows.js';
-import type { Backend, Table } from '../engine/engine.js';
+import type { Engine, Table } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { readU48 } from '../ground/integers.js';
 import { ByteReader } from '../ground/reader.js';
@@ -34,18 +34,18 @@ const ID_LENGTH = 6;
 const ROW_COST = 256;
 
 export function* scrubTables(
-  backend: Backend,
+  engine: Engine,
   seen: Seen,
   chunks: ChunkHome | undefined,
 ): Generator<Step, void> {
-  yield* counted(backend, 'meta', scrubMeta(backend));
-  yield* counted(backend, 'extents', scrubExtents(backend));
-  yield* counted(backend, 'addressLog', scrubAddressLog(backend, seen));
-  yield* counted(backend, 'addresses', scrubAddresses(backend, seen));
-  yield* counted(backend, 'chunks', scrubChunks(backend, seen));
-  yield* counted(backend, 'groups', scrubGroups(backend, chunks));
+  yield* counted(engine, 'meta', scrubMeta(engine));
+  yield* counted(engine, 'extents', scrubExtents(engine));
+  yield* counted(engine, 'addressLog', scrubAddressLog(engine, seen));
+  yield* counted(engine, 'addresses', scrubAddresses(engine, seen));
+  yield* counted(engine, 'chunks', scrubChunks(engine, seen));
+  yield* counted(engine, 'groups', scrubGroups(engine, chunks));
   for (const table of ['commits', 'log', 'heads'] as const) {
-    yield* counted(backend, table, onlyRows(backend, table));
+    yield* counted(engine, table, onlyRows(engine, table));
   }
 }
 
@@ -53,56 +53,56 @@ export function* scrubTables(
 type TableScrub = Generator<Step, number>;
 
 /** Compares the number of rows with what the engine says, unless it changed meanwhile. */
-function* counted(backend: Backend, table: Table, scrub: TableScrub): Generator<Step, void> {
-  const before = backend.count(table);
+function* counted(engine: Engine, table: Table, scrub: TableScrub): Generator<Step, void> {
+  const before = engine.count(table);
   const found = yield* scrub;
-  const after = backend.count(table);
+  const after = engine.count(table);
   // Others may have written: rows that came or went may have been met or not.
   if (found === before || found === after || before !== after) return;
   const what = `table ${table} has ${found} rows, and counts ${after}`;
   yield rowFault('count', what, table, undefined, false);
 }
 
-function* onlyRows(backend: Backend, table: Table): TableScrub {
+function* onlyRows(engine: Engine, table: Table): TableScrub {
   let count = 0;
-  for (const { bytes } of backend.range(table)) {
+  for (const { bytes } of engine.range(table)) {
     count++;
     yield bytes.length + ROW_COST;
   }
   return count;
 }
 
-function* scrubMeta(backend: Backend): TableScrub {
+function* scrubMeta(engine: Engine): TableScrub {
   let count = 0;
-  for (const { key, bytes } of backend.range('meta')) {
+  for (const { key, bytes } of engine.range('meta')) {
     count++;
     yield bytes.length + ROW_COST;
     const fault = faultOf(() => {
       const body = openRow('meta', key, bytes);
-      return equalBytes(key, EXTENT_LEASE) ? leaseFault(backend, body) : undefined;
+      return equalBytes(key, EXTENT_LEASE) ? leaseFault(engine, body) : undefined;
     });
     if (fault !== undefined) yield rowFault('row', fault, 'meta', key, false);
   }
   for (const name of META_ROWS) {
     const key = utf8Bytes(name);
-    if (backend.view('meta', key) !== undefined) continue;
+    if (engine.view('meta', key) !== undefined) continue;
     yield rowFault('row', 'the store lacks a row', 'meta', key, false);
   }
   return count;
 }
 
 /** An extent whose number could be given out again. */
-function leaseFault(backend: Backend, body: Uint8Array): string | undefined {
+function leaseFault(engine: Engine, body: Uint8Array): string | undefined {
   const next = new ByteReader(body, 'lease').u48();
-  for (const { key } of backend.range('extents', { reverse: true, limit: 1 })) {
+  for (const { key } of engine.range('extents', { reverse: true, limit: 1 })) {
     if (key >= next) return `extent ${key} has a number that is not leased`;
   }
   return undefined;
 }
 
-function* scrubExtents(backend: Backend): TableScrub {
+function* scrubExtents(engine: Engine): TableScrub {
   let count = 0;
-  for (const { key, bytes } of backend.range('extents')) {
+  for (const { key, bytes } of engine.range('extents')) {
     count++;
     yield bytes.length + ROW_COST;
     const fault = faultOf(() => extentFault(bytes));
@@ -127,12 +127,12 @@ function slotsIn(row: Uint8Array): number {
   return row.length < 2 ? 0 : (row[0] as number) | ((row[1] as number) << 8);
 }
 
-function* scrubAddressLog(backend: Backend, seen: Seen): TableScrub {
+function* scrubAddressLog(engine: Engine, seen: Seen): TableScrub {
   let count = 0;
-  for (const { key, bytes } of backend.range('addressLog')) {
+  for (const { key, bytes } of engine.range('addressLog')) {
     count++;
     yield bytes.length + ROW_COST;
-    const row = backend.view('extents', key);
+    const row = engine.view('extents', key);
     const slots = row === undefined ? 0 : slotsIn(row);
     if (row === undefined) {
       yield rowFault('missing', `extent ${key} is not here`, 'extents', key, false);
@@ -152,9 +152,9 @@ function* scrubAddressLog(backend: Backend, seen: Seen): TableScrub {
   return count;
 }
 
-function* scrubAddresses(backend: Backend, seen: Seen): TableScrub {
+function* scrubAddresses(engine: Engine, seen: Seen): TableScrub {
   let count = 0;
-  for (const { key, bytes } of backend.range('addresses')) {
+  for (const { key, bytes } of engine.range('addresses')) {
     count++;
     yield bytes.length + ROW_COST;
     if (key.length !== PREFIX_LENGTH || bytes.length === 0 || bytes.length % ID_LENGTH !== 0) {
@@ -163,7 +163,7 @@ function* scrubAddresses(backend: Backend, seen: Seen): TableScrub {
     }
     for (let at = 0; at < bytes.length; at += ID_LENGTH) {
       const id = readU48(bytes, at);
-      if (!isThere(backend, id)) {
+      if (!isThere(engine, id)) {
         yield indexFault(`block ${id} is not here`, 'addresses', key);
       } else if (!agrees(seen, id, key, 0)) {
         yield indexFault(`block ${id} has another address`, 'addresses', key);
@@ -173,26 +173,26 @@ function* scrubAddresses(backend: Backend, seen: Seen): TableScrub {
   return count;
 }
 
-function isThere(backend: Backend, id: number): boolean {
-  if (isChunkId(id)) return isStored(backend, id);
-  const row = extentRow(backend, id);
+function isThere(engine: Engine, id: number): boolean {
+  if (isChunkId(id)) return isStored(engine, id);
+  const row = extentRow(engine, id);
   return row !== undefined && slotOf(id) < slotsIn(row);
 }
 
 /** Every row can be read, is that of the address that was seen, and is found by it. */
-function* scrubChunks(backend: Backend, seen: Seen): TableScrub {
+function* scrubChunks(engine: Engine, seen: Seen): TableScrub {
   let count = 0;
-  for (const { key, bytes } of backend.range('chunks')) {
+  for (const { key, bytes } of engine.range('chunks')) {
     count++;
     yield bytes.length + ROW_COST;
-    const fault = faultOf(() => chunkFault(backend, seen, key, bytes));
+    const fault = faultOf(() => chunkFault(engine, seen, key, bytes));
     if (fault !== undefined) yield rowFault('row', fault, 'chunks', key, false);
   }
   return count;
 }
 
 function chunkFault(
-  backend: Backend,
+  engine: Engine,
   seen: Seen,
   number: number,
   row: Uint8Array,
@@ -202,7 +202,7 @@ function chunkFault(
   if (copies.length === 0 && coded === undefined) return `chunk ${number} is on no volume`;
   const prefix = addressPrefix(address);
   if (!agrees(seen, id, prefix, 0)) return `chunk ${number} has another address`;
-  const ids = backend.view('addresses', prefix) ?? EMPTY;
+  const ids = engine.view('addresses', prefix) ?? EMPTY;
   for (let at = 0; at + ID_LENGTH <= ids.length; at += ID_LENGTH) {
     if (readU48(ids, at) === id) return undefined;
   }
@@ -210,9 +210,9 @@ function chunkFault(
 }
 
 /** Every row can be read, and every shard that it names. */
-function* scrubGroups(backend: Backend, chunks: ChunkHome | undefined): TableScrub {
+function* scrubGroups(engine: Engine, chunks: ChunkHome | undefined): TableScrub {
   let count = 0;
-  for (const { key, bytes } of backend.range('groups')) {
+  for (const { key, bytes } of engine.range('groups')) {
     count++;
     yield bytes.length + ROW_COST;
     const fault = faultOf(() => {
@@ -255,8 +255,8 @@ function faultOf(check: () => string | undefined): string | undefined {
 }
 
 /** How many blocks the index knows of: what a scrub may expect to read at most. */
-export function expectedBlocks(backend: Backend): number {
-  let blocks = backend.count('addresses');
-  for (const { bytes } of backend.range('addressLog')) blocks += bytes.length / PREFIX_LENGTH;
+export function expectedBlocks(engine: Engine): number {
+  let blocks = engine.count('addresses');
+  for (const { bytes } of engine.range('addressLog')) blocks += bytes.length / PREFIX_LENGTH;
   return blocks;
 }

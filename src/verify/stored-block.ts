@@ -5,16 +5,14 @@
  *     id -> extent row -> stored form -> patches applied -> body        a private copy
  */
 import type { Address } from '../blocks/address.js';
-import { applyPatch, chainTooLong, PATCH_DEPTH_MAX, readStored } from '../blocks/body.js';
+import { applyPatch, chainTooLong, readStored } from '../blocks/body.js';
 import { CHUNK_NUMBERS, chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { readU48 } from '../ground/integers.js';
-
-/** The highest key of an integer table. */
-const EXTENT_MAX = 0xffff_ffff;
+import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 
 /** A body that nobody has verified: plain bytes up to `plainLength`, then links. */
 export interface StoredBlock {
@@ -23,28 +21,28 @@ export interface StoredBlock {
 }
 
 /** The row of the extent that holds a block. A damaged id may name one that no engine takes. */
-export function extentRow(backend: Backend, id: number): Uint8Array | undefined {
+export function extentRow(engine: Engine, id: number): Uint8Array | undefined {
   const extent = extentOf(id);
-  return extent > EXTENT_MAX ? undefined : backend.view('extents', extent);
+  return extent > ROW_NUMBER_MAX ? undefined : engine.view('extents', extent);
 }
 
 /** Whether there is a row for a block: that of its extent, or a chunk's own. */
-export function isStored(backend: Backend, id: number): boolean {
-  if (!isChunkId(id)) return extentRow(backend, id) !== undefined;
+export function isStored(engine: Engine, id: number): boolean {
+  if (!isChunkId(id)) return extentRow(engine, id) !== undefined;
   const number = chunkNumber(id);
-  return number < CHUNK_NUMBERS && backend.view('chunks', number) !== undefined;
+  return number < CHUNK_NUMBERS && engine.view('chunks', number) !== undefined;
 }
 
 /** Whether the index, as stored, leads from the address to the id. */
-export function isIndexed(backend: Backend, id: number, address: Address): boolean {
+export function isIndexed(engine: Engine, id: number, address: Address): boolean {
   const prefix = addressPrefix(address);
-  if (!isStored(backend, id)) return false;
-  const log = isChunkId(id) ? undefined : backend.view('addressLog', extentOf(id));
+  if (!isStored(engine, id)) return false;
+  const log = isChunkId(id) ? undefined : engine.view('addressLog', extentOf(id));
   if (log !== undefined) {
     const at = slotOf(id) * PREFIX_LENGTH;
     return equalBytes(log.subarray(at, at + PREFIX_LENGTH), prefix);
   }
-  const row = backend.view('addresses', prefix) ?? EMPTY;
+  const row = engine.view('addresses', prefix) ?? EMPTY;
   for (let at = 0; at + 6 <= row.length; at += 6) if (readU48(row, at) === id) return true;
   return false;
 }
@@ -53,9 +51,9 @@ export function isIndexed(backend: Backend, id: number, address: Address): boole
  * The body at an id. REGALIA_MISSING where its extent is not here, REGALIA_FORMAT where it is
  * malformed.
  */
-export function readStoredBlock(backend: Backend, id: number, above = 0): StoredBlock {
+export function readStoredBlock(engine: Engine, id: number, above = 0): StoredBlock {
   if (above > PATCH_DEPTH_MAX) throw chainTooLong(id);
-  const row = extentRow(backend, id);
+  const row = extentRow(engine, id);
   if (row === undefined) {
     const source = `extent ${extentOf(id)}`;
     throw new RegaliaError('REGALIA_MISSING', `${source} is not here`, { address: source });
@@ -67,6 +65,6 @@ export function readStoredBlock(backend: Backend, id: number, above = 0): Stored
     // A copy: the next read spoils the view.
     return { bytes: Uint8Array.prototype.slice.call(row, form.start, end), plainLength };
   }
-  const base = readStoredBlock(backend, form.base, above + 1);
+  const base = readStoredBlock(engine, form.base, above + 1);
   return { bytes: applyPatch(form, base.bytes, 0, base.bytes.length), plainLength };
 }

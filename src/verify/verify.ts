@@ -14,7 +14,7 @@
  */
 
 import type { ChunkHome } from '../blocks/chunk-home.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
@@ -47,7 +47,7 @@ export interface VerifyOptions {
 
 /** What a store scrubs. */
 export interface VerifySubject {
-  readonly backend: Backend;
+  readonly engine: Engine;
   /** The home of its chunks; undefined where they lie among other blocks. */
   readonly chunks?: ChunkHome | undefined;
   /** The id of its root bucket. */
@@ -62,19 +62,19 @@ const TURN_BYTES = 96 * 1024;
  * throws.
  */
 export async function* verify(
-  { backend, chunks, store }: VerifySubject,
+  { engine, chunks, store }: VerifySubject,
   options: VerifyOptions = {},
 ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
   const { signal, onProgress, contents = true, chunks: readsChunks = true } = options;
   throwIfAborted(signal, 'verify');
-  backend.refresh();
-  const total = onProgress === undefined ? 0 : expectedBlocks(backend);
-  const blocks = new BlockScrub(backend, { contents, chunks, readsChunks });
-  const history = new HistoryScrub(backend, blocks);
+  engine.refresh();
+  const total = onProgress === undefined ? 0 : expectedBlocks(engine);
+  const blocks = new BlockScrub(engine, { contents, chunks, readsChunks });
+  const history = new HistoryScrub(engine, blocks);
   let faults = 0;
   let read = 0;
   const scrubbed = readsChunks ? chunks : undefined;
-  for (const step of stepsOf({ backend, chunks: scrubbed, store }, blocks, history)) {
+  for (const step of stepsOf({ engine, chunks: scrubbed, store }, blocks, history)) {
     if (typeof step !== 'number') {
       faults++;
       yield step;
@@ -86,7 +86,7 @@ export async function* verify(
     onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
     await turn();
     throwIfAborted(signal, 'verify');
-    backend.refresh();
+    engine.refresh();
   }
   onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
   const { commits } = history;
@@ -94,12 +94,12 @@ export async function* verify(
 }
 
 function* stepsOf(
-  { backend, chunks, store }: VerifySubject,
+  { engine, chunks, store }: VerifySubject,
   blocks: BlockScrub,
   history: HistoryScrub,
 ): Generator<Step, void> {
   yield* history.logs(store);
   yield* history.strays();
   yield* history.heads();
-  yield* scrubTables(backend, blocks.seen, chunks);
+  yield* scrubTables(engine, blocks.seen, chunks);
 }

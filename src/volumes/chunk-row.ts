@@ -14,17 +14,13 @@
 import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { assert } from '../ground/errors.js';
+import { CHUNK_BYTES_MAX, COPIES_MAX, STORED_CHUNK_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 
 const VERSION = 1;
 const CONDEMNED = 1;
 const CODED = 2;
-/** More copies than anybody asks for; a bound for readers. */
-export const COPIES_MAX = 32;
-const PLAIN_MAX = 1_048_576;
-/** What a codec may add to bytes that it cannot shorten. */
-export const STORED_MAX = PLAIN_MAX + 4_096;
 
 /** Where the stored bytes of a chunk lie in a group: see group-row.ts. */
 export interface CodedPlace {
@@ -69,9 +65,9 @@ export function decodeChunkRow(number: number, row: Uint8Array): ChunkRow {
   if (flags > (CONDEMNED | CODED)) reader.fail('known flags', `${flags}`);
   const address = reader.bytes(ADDRESS_LENGTH).slice();
   if (!isAddress(address)) reader.fail('an address', `algorithm ${address[0]}`);
-  const plainLength = bounded(reader, 1, PLAIN_MAX);
+  const plainLength = bounded(reader, 1, CHUNK_BYTES_MAX);
   const codec = reader.u8();
-  const storedLength = bounded(reader, 1, STORED_MAX);
+  const storedLength = bounded(reader, 1, STORED_CHUNK_BYTES_MAX);
   const count = reader.u8();
   if (count > COPIES_MAX) reader.fail(`at most ${COPIES_MAX} copies`, `${count}`);
   const copies: Place[] = [];

@@ -12,7 +12,7 @@
 import type { Address } from '../blocks/address.js';
 import { CHUNK_IDS, type ChunkCare, type ChunkStage, chunkNumber } from '../blocks/chunk-home.js';
 import { OneByOne } from '../blocks/one-by-one.js';
-import type { Backend, Batch, Reads } from '../engine/engine.js';
+import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { BLOCK_HEADER } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { type ChunkRow, decodeChunkRow, encodeChunkRow, type Place } from './chunk-row.js';
@@ -33,7 +33,7 @@ const SLAB_BYTES = 524_288;
 
 /** What a stage needs of the home of chunks. */
 export interface StageHome {
-  readonly backend: Reads & Pick<Backend, 'write'>;
+  readonly engine: Reads & Pick<Engine, 'write'>;
   readonly volumes: { sync(copies: readonly Place[]): Promise<void> };
   /** A number for a block that is on its way: until `landed` it can be read. */
   take(address: Address, block: Uint8Array): number;
@@ -108,7 +108,7 @@ export class Stage implements ChunkStage {
 
   #begin(): void {
     if (this.#epoch !== undefined) return;
-    this.#epoch = collections(this.#home.backend).epoch;
+    this.#epoch = collections(this.#home.engine).epoch;
     this.#home.begun(this);
   }
 
@@ -153,7 +153,7 @@ export class Stage implements ChunkStage {
     await this.#sync();
     while (this.#written.length > 0) {
       const rows = this.#written.slice(0, ROWS_AT_ONCE);
-      await this.#home.backend.write((batch) => putRows(batch, rows), 'none');
+      await this.#home.engine.write((batch) => putRows(batch, rows), 'none');
       // A discard meanwhile has forgotten them all.
       if (this.#written[0] !== rows[0]) return;
       this.#written = this.#written.slice(rows.length);

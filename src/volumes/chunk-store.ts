@@ -22,7 +22,7 @@ import {
   type ShardScrub,
 } from '../blocks/chunk-home.js';
 import { Lease } from '../blocks/lease.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { BLOCK_HEADER } from '../ground/block-header.js';
 import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
@@ -70,7 +70,7 @@ interface Held {
 }
 
 export class ChunkStore implements ChunkHome, StageHome {
-  readonly backend: Backend;
+  readonly engine: Engine;
   readonly volumes: VolumeSet;
   readonly groups: Groups;
   /** Told of each copy that failed. */
@@ -88,13 +88,13 @@ export class ChunkStore implements ChunkHome, StageHome {
   readonly #groupNumbers: Lease;
   readonly #pool: Pool;
 
-  constructor(backend: Backend, volumes: VolumeSet, pool: Pool, options: ChunksOptions) {
-    this.backend = backend;
+  constructor(engine: Engine, volumes: VolumeSet, pool: Pool, options: ChunksOptions) {
+    this.engine = engine;
     this.volumes = volumes;
-    this.groups = new Groups(backend, volumes);
+    this.groups = new Groups(engine, volumes);
     this.#pool = pool;
-    this.#numbers = new Lease(backend, 'chunks', CHUNK_NUMBERS);
-    this.#groupNumbers = new Lease(backend, 'groups', CHUNK_NUMBERS);
+    this.#numbers = new Lease(engine, 'chunks', CHUNK_NUMBERS);
+    this.#groupNumbers = new Lease(engine, 'groups', CHUNK_NUMBERS);
     this.#cache = new ChunkCache(options.cacheBytes, ROOM);
   }
 
@@ -107,7 +107,7 @@ export class ChunkStore implements ChunkHome, StageHome {
       const block = this.#attempt(number, row, what, failures);
       if (block !== undefined) return block;
       // Upkeep, here or in another process, may have moved it after its row was read.
-      this.backend.refresh();
+      this.engine.refresh();
       const now = this.#expect(number, address, what);
       if (equalBytes(encodeChunkRow(number, now), encodeChunkRow(number, row))) {
         throw this.#inVain(number, row, failures, what);
@@ -252,7 +252,7 @@ export class ChunkStore implements ChunkHome, StageHome {
     if (!(number > 0 && number < CHUNK_NUMBERS)) return undefined;
     const written = this.#written.get(number);
     if (written !== undefined) return written;
-    const bytes = this.backend.view('chunks', number);
+    const bytes = this.engine.view('chunks', number);
     if (bytes === undefined) return undefined;
     try {
       return decodeChunkRow(number, bytes);

@@ -7,8 +7,9 @@
  * or an error.
  */
 import { RegaliaError } from '../ground/errors.js';
+import { BLOCK_BYTES_MAX, COMPRESSION_LEVEL_MAX } from '../ground/limits.js';
 import { mayCompress } from '../kernels/sample.js';
-import { compressFrame, decompressFrame, frameBound, PLAIN_MAX } from './zstd.js';
+import { compressFrame, decompressFrame, frameBound } from './zstd.js';
 import { checkFrame } from './zstd-frame.js';
 
 /** The numbers of the codecs. Persisted: never renumber. */
@@ -21,7 +22,6 @@ export type Codec = (typeof Codec)[keyof typeof Codec];
 
 /** Levels of zstd: higher ones are smaller and slower. */
 export const LEVEL_MIN = 1;
-export const LEVEL_MAX = 19;
 /**
  * 1.05 times smaller than 1 at 0.8 of its speed; 6 is another 1.06 times smaller at 0.4 (programs,
  * 64 KiB).
@@ -110,8 +110,8 @@ function malformed(what: string, expected: string, actual: string): RegaliaError
 }
 
 function checkLevel(level: number): void {
-  if (Number.isInteger(level) && level >= LEVEL_MIN && level <= LEVEL_MAX) return;
-  const expected = `an integer of ${LEVEL_MIN} to ${LEVEL_MAX}`;
+  if (Number.isInteger(level) && level >= LEVEL_MIN && level <= COMPRESSION_LEVEL_MAX) return;
+  const expected = `an integer of ${LEVEL_MIN} to ${COMPRESSION_LEVEL_MAX}`;
   throw new RegaliaError('REGALIA_OPTION', `a level of compression must be ${expected}`, {
     option: 'level',
     expected,
@@ -121,8 +121,8 @@ function checkLevel(level: number): void {
 
 /** REGALIA_RANGE for a length that no block has. */
 export function checkLength(length: number): void {
-  if (Number.isInteger(length) && length >= 0 && length <= PLAIN_MAX) return;
-  const expected = `a length of 0 to ${PLAIN_MAX} bytes`;
+  if (Number.isInteger(length) && length >= 0 && length <= BLOCK_BYTES_MAX) return;
+  const expected = `a length of 0 to ${BLOCK_BYTES_MAX} bytes`;
   throw new RegaliaError('REGALIA_RANGE', `plain bytes must have ${expected}`, {
     expected,
     actual: `${length}`,

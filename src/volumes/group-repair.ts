@@ -2,7 +2,7 @@
  * Restores the shards of a group: those that are not sound are solved for from k others, and
  * written elsewhere.
  */
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { FoundGroup } from '../reach/subject.js';
@@ -28,7 +28,7 @@ export interface Restored {
  * as its rule says. REGALIA_FULL, REGALIA_IO, REGALIA_CONFLICT.
  */
 export async function restoreShards(
-  backend: Backend,
+  engine: Engine,
   chunks: ChunkStore,
   { number, row }: FoundGroup,
 ): Promise<Restored> {
@@ -39,7 +39,7 @@ export async function restoreShards(
   const moving = [...bad, ...crowdedShards(chunks, row, bad)];
   if (moving.length === 0) return { written: 0, missing: 0, lost: false };
   if (!isRestored(row, records)) return { written: 0, missing: bad.length, lost: true };
-  const written = await moveShards(backend, chunks, { number, row }, moving, records);
+  const written = await moveShards(engine, chunks, { number, row }, moving, records);
   groups.forget(number);
   return { written, missing: written === 0 ? bad.length : 0, lost: false };
 }
@@ -71,7 +71,7 @@ function addressOf({ id }: GroupRow): Uint8Array {
  * many.
  */
 export async function moveShards(
-  backend: Backend,
+  engine: Engine,
   { volumes }: ChunkStore,
   { number, row }: FoundGroup,
   moving: readonly number[],
@@ -89,18 +89,18 @@ export async function moveShards(
     const at = moving.indexOf(i);
     return at < 0 ? place : places[at];
   });
-  const made = await changeGroup(backend, number, row, { ...row, shards });
+  const made = await changeGroup(engine, number, row, { ...row, shards });
   return made ? moving.length : 0;
 }
 
 /** Puts the row of a group in the place of one that still is as it was. */
 export function changeGroup(
-  backend: Backend,
+  engine: Engine,
   number: number,
   before: GroupRow,
   after: GroupRow | undefined,
 ): Promise<boolean> {
-  return backend.write((batch) => {
+  return engine.write((batch) => {
     const current = batch.get('groups', number);
     if (current === undefined || !equalBytes(current, encodeGroupRow(number, before))) return false;
     if (after === undefined) batch.del('groups', number);

@@ -10,7 +10,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { ShardScrub } from '../blocks/chunk-home.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { reconstruct } from '../kernels/reed-solomon.js';
@@ -40,20 +40,20 @@ export interface ShardFault {
 }
 
 export class Groups {
-  readonly #backend: Backend;
+  readonly #engine: Engine;
   readonly #volumes: VolumeSet;
   readonly #restored = new LRUCache<number, Uint8Array>({ max: RESTORED_MAX });
   /** Told of each shard that failed. */
   onFault: ((fault: ShardFault) => void) | undefined;
 
-  constructor(backend: Backend, volumes: VolumeSet) {
-    this.#backend = backend;
+  constructor(engine: Engine, volumes: VolumeSet) {
+    this.#engine = engine;
     this.#volumes = volumes;
   }
 
   /** The row of a group. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT. */
   row(number: number): GroupRow {
-    const bytes = this.#backend.view('groups', number);
+    const bytes = this.#engine.view('groups', number);
     if (bytes !== undefined) return decodeGroupRow(number, bytes);
     const address = `group ${number}`;
     throw new RegaliaError('REGALIA_MISSING', `${address} is not here`, { address });

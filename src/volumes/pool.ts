@@ -17,6 +17,7 @@ import { Worker } from 'node:worker_threads';
 import type { Address } from '../blocks/address.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { WORKERS_MAX } from '../ground/limits.js';
 import type { OpenChunk } from './chunk-bytes.js';
 import type { Stored } from './codec.js';
 import { contentsTask } from './contents-task.js';
@@ -33,8 +34,6 @@ export interface PoolOptions {
   /** Starts a worker. */
   readonly start?: (() => Worker) | undefined;
 }
-
-export const WORKERS_MAX = 64;
 
 /** A batch is full at so many plain bytes. */
 const BATCH_BYTES = 262_144;

@@ -13,6 +13,7 @@
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import { VOLUME_PATH_BYTES_MAX, VOLUME_WEIGHT_MAX, VOLUMES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -21,9 +22,6 @@ const VERSION = 1;
 const PREFIX = utf8Bytes('volume/');
 /** Behind all keys that begin with the prefix. */
 const BEHIND = utf8Bytes('volume0');
-const NUMBER_MAX = 0xffff;
-const PATH_MAX = 4_096;
-export const WEIGHT_MAX = 1_000_000;
 
 /** Persisted: never renumber. */
 const STATES = ['online', 'read-only', 'draining', 'missing', 'failing'] as const;
@@ -71,12 +69,12 @@ export function removeVolume(batch: Batch, number: number): void {
 /** A number that no volume has. REGALIA_FULL after 65,535 of them. */
 export function unusedNumber(entries: readonly VolumeEntry[]): number {
   const number = 1 + entries.reduce((most, one) => Math.max(most, one.number), 0);
-  if (number <= NUMBER_MAX) return number;
+  if (number <= VOLUMES_MAX) return number;
   throw new RegaliaError('REGALIA_FULL', 'the store has had 65,535 volumes', { path: '' });
 }
 
 function keyOf(number: number): Uint8Array {
-  assert(number >= 1 && number <= NUMBER_MAX, 'the number of a volume is 1 to 65,535');
+  assert(number >= 1 && number <= VOLUMES_MAX, 'the number of a volume is 1 to 65,535');
   return Uint8Array.of(...PREFIX, number >>> 8, number);
 }
 
@@ -88,9 +86,9 @@ function decodeEntry(key: Uint8Array, row: Uint8Array): VolumeEntry {
   const code = reader.u8();
   const state = STATES[code] ?? reader.fail(`a state below ${STATES.length}`, `${code}`);
   const weight = reader.varint();
-  if (weight > WEIGHT_MAX) reader.fail(`a weight up to ${WEIGHT_MAX}`, `${weight}`);
+  if (weight > VOLUME_WEIGHT_MAX) reader.fail(`a weight up to ${VOLUME_WEIGHT_MAX}`, `${weight}`);
   const sequence = reader.varint();
-  const path = reader.text(PATH_MAX);
+  const path = reader.text(VOLUME_PATH_BYTES_MAX);
   reader.end();
   return { number, id, path, weight, state, sequence };
 }

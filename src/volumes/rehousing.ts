@@ -5,7 +5,7 @@
  *     chunk, sound stored bytes, volumes to go to, copies to give up -> records -> flushed -> rows
  */
 import type {} from '../blocks/address.js';
-import type { Backend } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import type { FoundChunk } from '../reach/subject.js';
 import type { ChunkRow, Place } from './chunk-row.js';
@@ -31,13 +31,13 @@ export class Rehousing {
   moved = 0;
   /** Stored bytes that were written, all copies counted. */
   bytes = 0;
-  readonly #backend: Backend;
+  readonly #engine: Engine;
   readonly #volumes: VolumeSet;
   #batch: Move[] = [];
   #batchBytes = 0;
 
-  constructor(backend: Backend, volumes: VolumeSet) {
-    this.#backend = backend;
+  constructor(engine: Engine, volumes: VolumeSet) {
+    this.#engine = engine;
     this.#volumes = volumes;
   }
 
@@ -61,7 +61,7 @@ export class Rehousing {
       const copies = [...kept, ...(places[i] as Place[])];
       return { number: move.number, before: move.row, after: { ...move.row, copies } };
     });
-    this.moved += (await changeRows(this.#backend, changes)).length;
+    this.moved += (await changeRows(this.#engine, changes)).length;
   }
 
   async #append(batch: readonly Move[]): Promise<Place[][]> {

@@ -14,7 +14,7 @@ import { putAddress, removeAddress } from '../blocks/address-index.js';
 import { CHUNK_IDS } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import type { Backend, Batch, Reads } from '../engine/engine.js';
+import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { concatBytes, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
@@ -39,11 +39,11 @@ export interface RowChange {
  * REGALIA_CONFLICT.
  */
 export function changeRows(
-  backend: Backend,
+  engine: Engine,
   changes: readonly RowChange[],
   also?: (batch: Batch) => void,
 ): Promise<RowChange[]> {
-  return backend.write((batch) => {
+  return engine.write((batch) => {
     const made = changes.filter((change) => changeRow(batch, change));
     also?.(batch);
     return made;

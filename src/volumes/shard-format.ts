@@ -15,20 +15,18 @@
 import { ADDRESS_LENGTH, isAddress } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import { GROUP_CHUNKS_MAX, STORED_CHUNK_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import { sha256 } from '../kernels/hash.js';
 import { encode, reconstruct, shardsFault } from '../kernels/reed-solomon.js';
 import type { ChunkRow } from './chunk-row.js';
-import { STORED_MAX } from './chunk-row.js';
 import { RecordKind, STORED_LIMITS } from './segment-format.js';
 
 /** What a shard's record has before its shard. */
 export const SHARD_HEADER = 32;
 const ID_LENGTH = 16;
 const SHARD_LENGTH_MAX = STORED_LIMITS[RecordKind.shard] - SHARD_HEADER;
-/** Entries of a directory, for readers. */
-const CHUNKS_MAX = 65_536;
 
 /** What a directory says of a chunk. */
 export type CodedChunk = Pick<ChunkRow, 'address' | 'plainLength' | 'codec' | 'storedLength'>;
@@ -152,14 +150,14 @@ export function decodeDirectory(
   const bytes = data.subarray(chunksLength, chunksLength + directoryLength);
   const reader = new ByteReader(bytes, 'directory of a group');
   const count = reader.varint();
-  if (count > CHUNKS_MAX) reader.fail(`at most ${CHUNKS_MAX} chunks`, `${count}`);
+  if (count > GROUP_CHUNKS_MAX) reader.fail(`at most ${GROUP_CHUNKS_MAX} chunks`, `${count}`);
   const chunks: (CodedChunk & { readonly start: number })[] = [];
   let start = 0;
   for (let i = 0; i < count; i++) {
     const address = reader.bytes(ADDRESS_LENGTH).slice();
     if (!isAddress(address)) reader.fail('an address', `algorithm ${address[0]}`);
     const [plainLength, codec, storedLength] = [reader.varint(), reader.u8(), reader.varint()];
-    if (storedLength < 1 || storedLength > STORED_MAX)
+    if (storedLength < 1 || storedLength > STORED_CHUNK_BYTES_MAX)
       reader.fail('stored bytes', `${storedLength}`);
     chunks.push({ address, plainLength, codec, storedLength, start });
     start += storedLength;

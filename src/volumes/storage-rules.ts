@@ -16,6 +16,7 @@ import type { Redundancy } from '../blocks/chunk-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { RegaliaError } from '../ground/errors.js';
+import { COMPRESSION_LEVEL_MAX, COPIES_MAX, STORAGE_RULES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -61,9 +62,6 @@ export const DEFAULT_STORAGE: StorageRule = { compression: 3, redundancy: { kind
 
 const VERSION = 1;
 const KEY = utf8Bytes('storage');
-const STREAMS_MAX = 256;
-export const LEVEL_MAX = 19;
-export const COPIES_MAX = 32;
 /** Persisted: never renumber. */
 const KINDS = ['none', 'mirrored', 'striped', 'coded'] as const;
 const CODED = { data: 4, parity: 2, from: 64 * 1_048_576 } as const;
@@ -80,8 +78,8 @@ export function mergedStorage(stored: StorageRules, options: StorageOptions): St
     if (part.compression === undefined && part.redundancy === undefined) continue;
     streams.set(name, merged(name, streams.get(name) ?? fallback, part));
   }
-  if (streams.size > STREAMS_MAX) {
-    throw refused('streams', `at most ${STREAMS_MAX}`, `${streams.size}`);
+  if (streams.size > STORAGE_RULES_MAX) {
+    throw refused('streams', `at most ${STORAGE_RULES_MAX}`, `${streams.size}`);
   }
   return { default: fallback, streams };
 }
@@ -95,8 +93,8 @@ function merged(name: string, rule: StorageRule, part: StorageRuleOptions): Stor
 function checkCompression(name: string, compression: unknown): void {
   if (compression === 'none') return;
   const sound = Number.isInteger(compression) && (compression as number) >= 1;
-  if (sound && (compression as number) <= LEVEL_MAX) return;
-  throw refused(name, `compression 'none' or 1 to ${LEVEL_MAX}`, String(compression));
+  if (sound && (compression as number) <= COMPRESSION_LEVEL_MAX) return;
+  throw refused(name, `compression 'none' or 1 to ${COMPRESSION_LEVEL_MAX}`, String(compression));
 }
 
 function checkedRedundancy(name: string, redundancy: RedundancyOption): Redundancy {
@@ -153,7 +151,7 @@ export function storedStorage(reads: Reads): StorageRules {
   const reader = new ByteReader(openRow('meta', KEY, row), 'storage rules');
   reader.version(VERSION);
   const count = reader.varint();
-  if (count < 1 || count > STREAMS_MAX + 1) reader.fail('1 to 257 rules', `${count}`);
+  if (count < 1 || count > STORAGE_RULES_MAX + 1) reader.fail('1 to 257 rules', `${count}`);
   if (reader.text() !== '') reader.fail('the default rule', 'a named one');
   const fallback = readRule(reader);
   const streams = new Map<string, StorageRule>();

@@ -9,10 +9,8 @@
  * loaded before the first call.
  */
 import zlib from 'node:zlib';
+import { BLOCK_BYTES_MAX } from '../ground/limits.js';
 import { isTrap, ZstdWasm } from './zstd-wasm.js';
-
-/** The longest plain bytes: a whole block of 1 MiB of content and its header. */
-export const PLAIN_MAX = 1_048_579;
 
 /** Plain bytes from this length on go to the runtime. */
 const NATIVE_FROM = 16_384;
@@ -36,7 +34,7 @@ export function frameBound(plainLength: number): number {
 let loaded: ZstdWasm | undefined;
 
 function wasm(): ZstdWasm {
-  loaded ??= new ZstdWasm(frameBound(PLAIN_MAX));
+  loaded ??= new ZstdWasm(frameBound(BLOCK_BYTES_MAX));
   return loaded;
 }
 

@@ -12,8 +12,8 @@ import { BLOCK_VERSION, BlockKind, SHA256 } from '../../src/ground/block-header.
 import { utf8Bytes } from '../../src/ground/text.js';
 
 async function stored() {
-  const backend = openMemory();
-  const blocks = new Blocks(backend);
+  const engine = openMemory();
+  const blocks = new Blocks(engine);
   await blocks.reserve(8);
   const writer = new BlockWriter(blocks);
   const put = (text: string) => {
@@ -25,7 +25,7 @@ async function stored() {
   };
   const first = put('first');
   const second = put('second');
-  await backend.write((batch) => writer.emit(batch), 'sync');
+  await engine.write((batch) => writer.emit(batch), 'sync');
   writer.settle();
   return { blocks, first, second };
 }

@@ -4,14 +4,15 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { CONTENT_MAX, type ContentRef, sameContent } from '../../src/chunks/content.js';
-import { findHole, HOLE_MIN, zerosEnd, zerosStart } from '../../src/chunks/holes.js';
+import { type ContentRef, sameContent } from '../../src/chunks/content.js';
+import { findHole, zerosEnd, zerosStart } from '../../src/chunks/holes.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { type Splitter, splitterOf } from '../../src/chunks/splitter.js';
 import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
+import { CONTENT_BYTES_MAX, HOLE_BYTES_MIN } from '../../src/ground/limits.js';
 import { naiveParts, partsOf } from './naive-parts.js';
 import { noise, Store } from './setup.js';
 
@@ -103,7 +104,7 @@ t.test('runs of zeros are found wherever they lie', async () => {
         const found = findHole(bytes, 0, bytes.length);
         const ends = zerosEnd(bytes, before, bytes.length) === before + zeros;
         const starts = zerosStart(bytes, 0, before + zeros) === before;
-        if (zeros < HOLE_MIN) return found === undefined && ends && starts;
+        if (zeros < HOLE_BYTES_MIN) return found === undefined && ends && starts;
         return found?.start === before && found.end === before + zeros && ends && starts;
       },
     ),
@@ -121,18 +122,18 @@ t.test('the third run is found behind two that are too short', async (t) => {
 t.test('a hole alone is a manifest of one child', async (t) => {
   const store = new Store();
   const writer = await writerOf(store, grid(4_096));
-  writer.zeros(CONTENT_MAX);
+  writer.zeros(CONTENT_BYTES_MAX);
   const ref = writer.finish();
-  t.equal(ref.length, CONTENT_MAX);
+  t.equal(ref.length, CONTENT_BYTES_MAX);
   t.equal(store.writer.blockCount, 1);
   t.same(
     [...walkContent(store.blocks, ref)].map(({ kind }) => kind),
     [4],
   );
-  t.same(partsOf(store.blocks, ref), [-CONTENT_MAX]);
-  const tail = new ContentReader(store.blocks, ref).read(CONTENT_MAX - 10, CONTENT_MAX);
+  t.same(partsOf(store.blocks, ref), [-CONTENT_BYTES_MAX]);
+  const tail = new ContentReader(store.blocks, ref).read(CONTENT_BYTES_MAX - 10, CONTENT_BYTES_MAX);
   t.same(tail, new Uint8Array(10));
-  t.throws(() => writerOver(CONTENT_MAX + 1), { code: 'REGALIA_RANGE' });
+  t.throws(() => writerOver(CONTENT_BYTES_MAX + 1), { code: 'REGALIA_RANGE' });
   function writerOver(length: number): void {
     new ContentWriter(store.blocks, store.writer, SHA256, grid(4_096)).zeros(length);
   }

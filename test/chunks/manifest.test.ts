@@ -7,14 +7,12 @@ import t from 'tap';
 import { type Address, addressOf, sameAddress } from '../../src/blocks/address.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { chunkBytes, writeChunk } from '../../src/chunks/chunk.js';
-import { CONTENT_MAX, type ContentRef } from '../../src/chunks/content.js';
+import type { ContentRef } from '../../src/chunks/content.js';
 import {
-  CHILDREN_MAX,
   type Child,
   decodeManifest,
   type Hole,
   linkManifest,
-  MANIFEST_MAX,
   Manifest,
   type Part,
   writeManifest,
@@ -24,6 +22,11 @@ import { contentChildren, walkContent } from '../../src/chunks/walk.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import {
+  CONTENT_BYTES_MAX,
+  MANIFEST_BYTES_MAX,
+  MANIFEST_CHILDREN_MAX,
+} from '../../src/ground/limits.js';
 import { ByteWriter } from '../../src/ground/writer.js';
 import { noise, Store } from './setup.js';
 
@@ -88,7 +91,10 @@ t.test('a manifest decodes to what was written', async () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 11 }),
-      fc.array(fc.integer({ min: 1, max: MIB }), { minLength: 1, maxLength: CHILDREN_MAX }),
+      fc.array(fc.integer({ min: 1, max: MIB }), {
+        minLength: 1,
+        maxLength: MANIFEST_CHILDREN_MAX,
+      }),
       (level, lengths) => {
         const children = lengths.map((length, i) => ({
           address: madeAddress(i),
@@ -111,7 +117,7 @@ t.test('a manifest decodes to what was written', async () => {
           const index = manifest.indexAt(offset);
           return manifest.startOf(index) <= offset && offset < (manifest.ends[index] as number);
         });
-        return same && found && manifest.level === level && plainLength <= MANIFEST_MAX;
+        return same && found && manifest.level === level && plainLength <= MANIFEST_BYTES_MAX;
       },
     ),
   );
@@ -153,19 +159,22 @@ t.test('each kind of malformed manifest is refused', async (t) => {
     'level 0': { level: 0, children: two },
     'a level above 11': { level: 12, children: two },
     'no children': { children: [] },
-    'too many children': { children: madeChildren(CHILDREN_MAX + 1) },
+    'too many children': { children: madeChildren(MANIFEST_CHILDREN_MAX + 1) },
     'a count above its bytes': { children: two, count: 3 },
     'a huge count': { children: two, count: 2 ** 50 },
     'a count below its bytes': { children: two, count: 1 },
     'bytes behind the end': { children: two, tail: [0] },
     'a length of zero': { children: [first, { ...second, length: 0 }] },
     'a chunk that is too long': { children: [first, { ...second, length: MIB + 1 }] },
-    'a sum above 2^51': { level: 2, children: [first, { ...second, length: CONTENT_MAX }] },
-    'a sum of holes above 2^51': { children: [holeOf(CONTENT_MAX), first] },
-    'a length above 2^51': { level: 2, children: [first, { ...second, length: CONTENT_MAX + 1 }] },
+    'a sum above 2^51': { level: 2, children: [first, { ...second, length: CONTENT_BYTES_MAX }] },
+    'a sum of holes above 2^51': { children: [holeOf(CONTENT_BYTES_MAX), first] },
+    'a length above 2^51': {
+      level: 2,
+      children: [first, { ...second, length: CONTENT_BYTES_MAX + 1 }],
+    },
     'a hole that is too short': { children: [first, holeOf(65_535)] },
     'a hole of no length': { children: [first, holeOf(0)] },
-    'a hole that is too long': { children: [holeOf(CONTENT_MAX + 1)] },
+    'a hole that is too long': { children: [holeOf(CONTENT_BYTES_MAX + 1)] },
     'two holes side by side': { children: [first, holeOf(65_536), holeOf(65_536)] },
     'a hole among manifests': { level: 2, children: [first, holeOf(65_536)] },
     'a digest behind a hole': { children: [holeOf(65_536)], tail: [...second.address.subarray(1)] },

@@ -49,8 +49,8 @@ function* parts(hash: ReturnType<typeof createHash>, watch: () => void): Generat
 }
 
 t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) => {
-  const backend = await openLmdb(join(t.testdir(), 'store'));
-  const blocks = new Blocks(backend);
+  const engine = await openLmdb(join(t.testdir(), 'store'));
+  const blocks = new Blocks(engine);
   const writer = new BlockWriter(blocks);
   collect();
   const start = held();
@@ -70,7 +70,7 @@ t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) 
   );
   t.equal(ref.length, LENGTH);
   t.ok(most < ALLOWED, `${most} bytes held while writing`);
-  await backend.write((batch) => writer.emit(batch), 'none');
+  await engine.write((batch) => writer.emit(batch), 'none');
   writer.settle();
   most = 0;
   const read = createHash('sha256');
@@ -91,5 +91,5 @@ t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) 
   const moved = await rewriteContent(rewriter, blocks, ref, edit);
   t.equal(moved.length, LENGTH + 4_097);
   t.ok(most < ALLOWED, `${most} bytes held while rewriting`);
-  await backend.close();
+  await engine.close();
 });

@@ -91,7 +91,7 @@ t.test('a huge part is staged in steps, and spilled on the way', async (t) => {
   const store = new Store();
   const bytes = noise(9_000_000, 4);
   const ref = await store.content(65_536).write([bytes]);
-  t.ok(store.blocks.backend.count('extents') > 60, 'most of it is in the backend already');
+  t.ok(store.blocks.engine.count('extents') > 60, 'most of it is in the engine already');
   t.ok(equalBytes(read(store, ref), bytes));
 });
 

@@ -250,10 +250,10 @@ t.test('contents that rested are coded, and two volumes may go', async (t) => {
 /** Takes away all that the store knows of where chunks lie. */
 async function forgetChunks(folder: string): Promise<void> {
   const store = await Regalia.open(folder);
-  const { backend } = (store as unknown as { core: Core }).core;
-  await backend.write((batch) => {
-    for (const { key } of [...backend.range('chunks')]) batch.del('chunks', key);
-    for (const { key } of [...backend.range('addresses')]) batch.del('addresses', key);
+  const { engine } = (store as unknown as { core: Core }).core;
+  await engine.write((batch) => {
+    for (const { key } of [...engine.range('chunks')]) batch.del('chunks', key);
+    for (const { key } of [...engine.range('addresses')]) batch.del('addresses', key);
   }, 'sync');
   await store.close();
 }

@@ -6,17 +6,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, encodeEvent } from '../../src/clock/encoding.js';
-import {
-  type Event,
-  equalEvents,
-  eventNode,
-  formatEvent,
-  MAX_COUNT,
-} from '../../src/clock/event.js';
-import { MAX_DEPTH } from '../../src/clock/id.js';
+import { type Event, equalEvents, eventNode, formatEvent } from '../../src/clock/event.js';
 import { event, fork, join, peek, type Stamp, seed } from '../../src/clock/stamp.js';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
 import { History, someSteps } from './history.js';
 import { readEvent } from './notation.js';
 
@@ -90,9 +84,9 @@ t.test('what did not change is shared with the base', async (t) => {
 t.test('the least and the largest counts survive', async (t) => {
   const trees = [
     '0',
-    `${MAX_COUNT}`,
-    `(0, ${MAX_COUNT}, 0)`,
-    `(1, 0, ${MAX_COUNT - 1})`,
+    `${STAMP_COUNT_MAX}`,
+    `(0, ${STAMP_COUNT_MAX}, 0)`,
+    `(1, 0, ${STAMP_COUNT_MAX - 1})`,
     '(0, 0, 1)',
   ];
   for (const base of trees.map(readEvent)) {
@@ -105,14 +99,14 @@ t.test('the least and the largest counts survive', async (t) => {
 t.test('a difference that leaves 0 to 2^53 - 1 is refused', async (t) => {
   const rise = encodeEventDelta(0, 5);
   const fall = encodeEventDelta(5, 0);
-  t.throws(() => applyEventDelta(MAX_COUNT, rise), { code: 'REGALIA_STAMP' });
+  t.throws(() => applyEventDelta(STAMP_COUNT_MAX, rise), { code: 'REGALIA_STAMP' });
   t.throws(() => applyEventDelta(4, fall), { code: 'REGALIA_STAMP' });
   t.equal(applyEventDelta(6, fall), 1);
 });
 
 t.test('the deepest trees survive, and none can be made deeper', async (t) => {
   let deep: Event = 1;
-  for (let i = 0; i < MAX_DEPTH; i++) deep = eventNode(0, deep, 0);
+  for (let i = 0; i < STAMP_DEPTH_MAX; i++) deep = eventNode(0, deep, 0);
   t.ok(equalEvents(applyEventDelta(0, encodeEventDelta(0, deep)), deep));
   const half: Event = (deep as { left: Event }).left;
   const deeper = encodeEventDelta(half, deep);

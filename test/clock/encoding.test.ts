@@ -9,17 +9,9 @@ import {
   encodeEvent,
   encodeId,
   encodeStamp,
-  MAX_NODES,
-  MAX_STAMP_BYTES,
 } from '../../src/clock/encoding.js';
-import {
-  type Event,
-  equalEvents,
-  eventNode,
-  formatEvent,
-  MAX_COUNT,
-} from '../../src/clock/event.js';
-import { equalIds, formatId, type Id, idNode, MAX_DEPTH } from '../../src/clock/id.js';
+import { type Event, equalEvents, eventNode, formatEvent } from '../../src/clock/event.js';
+import { equalIds, formatId, type Id, idNode } from '../../src/clock/id.js';
 import {
   DEPTHS,
   EVENT_BASE,
@@ -33,6 +25,12 @@ import {
 import { equalStamps, formatStamp, seed } from '../../src/clock/stamp.js';
 import { equalBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import {
+  STAMP_BYTES_MAX,
+  STAMP_COUNT_MAX,
+  STAMP_DEPTH_MAX,
+  STAMP_NODES_MAX,
+} from '../../src/ground/limits.js';
 import { History, someSteps } from './history.js';
 import { readEvent, readId } from './notation.js';
 
@@ -124,9 +122,9 @@ t.test('the bytes of a format are never changed', async (t) => {
 
 t.test('the largest counts survive', async (t) => {
   for (const text of [
-    `${MAX_COUNT}`,
-    `(0, ${MAX_COUNT}, 0)`,
-    `(${MAX_COUNT - 2 ** 33}, 0, ${2 ** 33})`,
+    `${STAMP_COUNT_MAX}`,
+    `(0, ${STAMP_COUNT_MAX}, 0)`,
+    `(${STAMP_COUNT_MAX - 2 ** 33}, 0, ${2 ** 33})`,
   ]) {
     t.equal(formatEvent(decodeEvent(encodeEvent(readEvent(text)))), text);
   }
@@ -135,7 +133,7 @@ t.test('the largest counts survive', async (t) => {
 t.test('the deepest trees survive', async (t) => {
   let id: Id = 1;
   let event: Event = 1;
-  for (let i = 0; i < MAX_DEPTH; i++) {
+  for (let i = 0; i < STAMP_DEPTH_MAX; i++) {
     id = i % 3 === 0 ? idNode(0, id) : idNode(id, 0);
     event = i % 3 === 0 ? eventNode(1, 0, event) : eventNode(0, event, 0);
   }
@@ -146,7 +144,7 @@ t.test('the deepest trees survive', async (t) => {
 
 t.test('a tree of more than 65,536 nodes is not encoded', async (t) => {
   let event: Event = readEvent('(0, 1, 0)');
-  for (let nodes = 1; nodes <= MAX_NODES; nodes *= 2) event = eventNode(0, event, event);
+  for (let nodes = 1; nodes <= STAMP_NODES_MAX; nodes *= 2) event = eventNode(0, event, event);
   t.throws(() => encodeEvent(event), { code: 'REGALIA_STAMP' });
 });
 
@@ -180,18 +178,18 @@ function fullTreeBytes(levels: number): Uint8Array {
 t.test('few bytes that say a tree of more than 65,536 nodes are not decoded', async (t) => {
   const allowed = fullTreeBytes(16);
   t.same(encodeEvent(decodeEvent(allowed)), allowed);
-  t.ok(fullTreeBytes(17).length < MAX_STAMP_BYTES);
+  t.ok(fullTreeBytes(17).length < STAMP_BYTES_MAX);
   t.throws(() => decodeEvent(fullTreeBytes(17)), {
     code: 'REGALIA_STAMP',
-    data: { expected: `at most ${MAX_NODES} nodes` },
+    data: { expected: `at most ${STAMP_NODES_MAX} nodes` },
   });
 });
 
 t.test('more than 65,536 bytes are not read', async (t) => {
   for (const decode of [decodeEvent, decodeId, decodeStamp]) {
-    t.throws(() => decode(new Uint8Array(MAX_STAMP_BYTES + 1).fill(1)), {
+    t.throws(() => decode(new Uint8Array(STAMP_BYTES_MAX + 1).fill(1)), {
       code: 'REGALIA_STAMP',
-      data: { actual: `${MAX_STAMP_BYTES + 1}` },
+      data: { actual: `${STAMP_BYTES_MAX + 1}` },
     });
   }
 });

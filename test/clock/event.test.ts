@@ -13,12 +13,11 @@ import {
   leftHalf,
   leqEvents,
   lift,
-  MAX_COUNT,
   maxEvent,
   minEvent,
   rightHalf,
 } from '../../src/clock/event.js';
-import { MAX_DEPTH } from '../../src/clock/id.js';
+import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
 import { readEvent, readId } from './notation.js';
 
 const norm = (text: string) => formatEvent(readEvent(text));
@@ -90,13 +89,13 @@ t.test('grow adds one where the tree grows least, the right on a tie', async (t)
 });
 
 t.test('counting past 2^53 - 1 is refused', async (t) => {
-  t.throws(() => grow(1, MAX_COUNT), { code: 'REGALIA_STAMP' });
-  t.throws(() => grow(readId('(1, 0)'), MAX_COUNT), { code: 'REGALIA_STAMP' });
-  t.throws(() => eventNode(MAX_COUNT, 1, 0), { code: 'REGALIA_STAMP' });
-  t.throws(() => eventNode(MAX_COUNT, MAX_COUNT, 0), { code: 'REGALIA_STAMP' });
-  const last = grow(readId('(1, 0)'), readEvent(`(${MAX_COUNT - 2}, 1, 0)`));
-  t.equal(formatEvent(last), `(${MAX_COUNT - 2}, 2, 0)`);
-  t.equal(maxEvent(last), MAX_COUNT);
+  t.throws(() => grow(1, STAMP_COUNT_MAX), { code: 'REGALIA_STAMP' });
+  t.throws(() => grow(readId('(1, 0)'), STAMP_COUNT_MAX), { code: 'REGALIA_STAMP' });
+  t.throws(() => eventNode(STAMP_COUNT_MAX, 1, 0), { code: 'REGALIA_STAMP' });
+  t.throws(() => eventNode(STAMP_COUNT_MAX, STAMP_COUNT_MAX, 0), { code: 'REGALIA_STAMP' });
+  const last = grow(readId('(1, 0)'), readEvent(`(${STAMP_COUNT_MAX - 2}, 1, 0)`));
+  t.equal(formatEvent(last), `(${STAMP_COUNT_MAX - 2}, 2, 0)`);
+  t.equal(maxEvent(last), STAMP_COUNT_MAX);
 });
 
 t.test('growing where nothing is owned, or unfilled, is a bug', async (t) => {
@@ -106,8 +105,8 @@ t.test('growing where nothing is owned, or unfilled, is a bug', async (t) => {
 
 t.test('a tree of more than 1,024 levels is refused', async (t) => {
   let event: Event = 1;
-  for (let i = 0; i < MAX_DEPTH; i++) event = eventNode(0, event, 0);
-  t.equal(eventDepth(event), MAX_DEPTH);
+  for (let i = 0; i < STAMP_DEPTH_MAX; i++) event = eventNode(0, event, 0);
+  t.equal(eventDepth(event), STAMP_DEPTH_MAX);
   t.throws(() => eventNode(0, event, 0), { code: 'REGALIA_STAMP' });
   t.ok(leqEvents(event, joinEvents(event, lift(event, 1))));
 });

@@ -8,10 +8,10 @@ import {
   type Id,
   idDepth,
   idNode,
-  MAX_DEPTH,
   split,
   sum,
 } from '../../src/clock/id.js';
+import { STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
 import { readId } from './notation.js';
 
 /** Random ids that come about by splitting and dropping. */
@@ -66,8 +66,8 @@ t.test('overlapping ids have no sum', async (t) => {
 
 t.test('an id can be halved 1,024 times and no more', async (t) => {
   let id: Id = 1;
-  for (let i = 0; i < MAX_DEPTH; i++) id = split(id)[i % 2] as Id;
-  t.equal(idDepth(id), MAX_DEPTH);
-  t.throws(() => split(id), { code: 'REGALIA_STAMP', data: { actual: `${MAX_DEPTH + 1}` } });
+  for (let i = 0; i < STAMP_DEPTH_MAX; i++) id = split(id)[i % 2] as Id;
+  t.equal(idDepth(id), STAMP_DEPTH_MAX);
+  t.throws(() => split(id), { code: 'REGALIA_STAMP', data: { actual: `${STAMP_DEPTH_MAX + 1}` } });
   t.throws(() => idNode(id, 0), { code: 'REGALIA_STAMP' });
 });

@@ -18,7 +18,7 @@ const KEPT = 1_500;
 const DURABILITIES: readonly Durability[] = ['none', 'none', 'none', 'group', 'sync'];
 
 const dice = new Dice(Number(seed));
-let backend = await openLmdb(folder);
+let engine = await openLmdb(folder);
 let until = Number.POSITIVE_INFINITY;
 
 function rowOf(number: number): Uint8Array {
@@ -49,8 +49,8 @@ function nextOf(reads: Pick<Batch, 'get'>): number {
  * not twice.
  */
 function seen(): number {
-  backend.refresh();
-  return nextOf(backend);
+  engine.refresh();
+  return nextOf(engine);
 }
 
 function recent(next: number): number {
@@ -86,19 +86,19 @@ async function write(): Promise<void> {
       if (work < 0.9) thin(batch, count + 1);
       return 0;
     };
-    const next = await backend.write(body, dice.pick(DURABILITIES));
+    const next = await engine.write(body, dice.pick(DURABILITIES));
     if (seen() < next && seen() < next) complain(`${next} is next, but ${seen()} is seen`);
   }
 }
 
 async function read(): Promise<void> {
   while (performance.now() < until) {
-    backend.refresh();
-    const next = nextOf(backend);
+    engine.refresh();
+    const next = nextOf(engine);
     const turnEnds = performance.now() + dice.below(3);
     do {
       const number = recent(next);
-      check(number, backend.view('extents', number));
+      check(number, engine.view('extents', number));
     } while (performance.now() < turnEnds);
     await new Promise((resolve) => setTimeout(resolve, dice.below(3)));
   }
@@ -106,14 +106,14 @@ async function read(): Promise<void> {
 
 async function open(): Promise<void> {
   while (performance.now() < until) {
-    await backend.close();
-    backend = await openLmdb(folder);
-    nextOf(backend);
+    await engine.close();
+    engine = await openLmdb(folder);
+    nextOf(engine);
   }
 }
 
 writeSync(1, 'ready\n');
 until = performance.now() + Number(lifeMs);
 await Promise.all(role === 'opener' ? [open()] : [write(), write(), read()]);
-for (const { key, bytes } of backend.range('extents')) check(key, bytes);
-await backend.close();
+for (const { key, bytes } of engine.range('extents')) check(key, bytes);
+await engine.close();

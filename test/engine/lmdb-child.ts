@@ -14,25 +14,25 @@ function say(fact: unknown): void {
 
 /** Opens, reads everything, writes and closes; ends in facts. */
 async function probe(folder: string): Promise<unknown> {
-  const backend = await openLmdb(folder, { create: false, readOnly: argument === 'readOnly' });
-  const rows = [...backend.range('extents')].map((row) => row.bytes.length);
-  const heads = [...backend.range('heads')].map((row) => Buffer.from(row.bytes).toString());
-  const stats = backend.stats();
-  if (!backend.readOnly) {
-    await backend.write(
+  const engine = await openLmdb(folder, { create: false, readOnly: argument === 'readOnly' });
+  const rows = [...engine.range('extents')].map((row) => row.bytes.length);
+  const heads = [...engine.range('heads')].map((row) => Buffer.from(row.bytes).toString());
+  const stats = engine.stats();
+  if (!engine.readOnly) {
+    await engine.write(
       (batch) => batch.put('meta', new Uint8Array([1]), new Uint8Array(3_000)),
       'sync',
     );
-    await backend.write((batch) => batch.put('extents', 1_000_000, new Uint8Array(9_000)), 'group');
+    await engine.write((batch) => batch.put('extents', 1_000_000, new Uint8Array(9_000)), 'group');
   }
-  await backend.close();
+  await engine.close();
   return { rows: rows.length, heads, bytes: stats.bytes };
 }
 
 async function append(durability: 'sync' | 'group' | 'none'): Promise<void> {
-  const backend = await openLmdb(folder);
+  const engine = await openLmdb(folder);
   for (let i = 0; ; i++) {
-    const sum = await backend.write((batch) => {
+    const sum = await engine.write((batch) => {
       const next = (batch.get('meta', new Uint8Array([1]))?.length ?? 0) + 1;
       batch.put('meta', new Uint8Array([1]), new Uint8Array(next));
       batch.put('addressLog', next, new Uint8Array(500).fill(next & 255));
@@ -49,31 +49,31 @@ async function main(): Promise<void> {
     for (const path of folder.split(':')) say(await probe(path).catch(codeOf));
   } else if (verb === 'append') await append(argument as 'sync');
   else if (verb === 'create') {
-    const backend = await openLmdb(folder);
-    await backend.write(
+    const engine = await openLmdb(folder);
+    await engine.write(
       (batch) => batch.put('extents', Number(argument), new Uint8Array(10)),
       'sync',
     );
-    say(backend.count('extents') >= 1);
-    await backend.close();
+    say(engine.count('extents') >= 1);
+    await engine.close();
   } else if (verb === 'forget') {
-    const backend = await openLmdb(folder);
-    await backend.write((batch) => batch.put('extents', 1, new Uint8Array(10)), argument as 'sync');
-    backend.view('extents', 1);
+    const engine = await openLmdb(folder);
+    await engine.write((batch) => batch.put('extents', 1, new Uint8Array(10)), argument as 'sync');
+    engine.view('extents', 1);
     say('forgot to close');
   } else if (verb === 'dieInside') {
-    const backend = await openLmdb(folder);
-    await backend.write((batch) => {
+    const engine = await openLmdb(folder);
+    await engine.write((batch) => {
       batch.put('heads', new Uint8Array([1]), new Uint8Array([9]));
       process.kill(process.pid, 'SIGKILL');
     }, argument as 'sync');
   } else if (verb === 'hold') {
-    const backend = await openLmdb(folder);
-    await backend.write(() => {
+    const engine = await openLmdb(folder);
+    await engine.write(() => {
       say('holding');
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(argument));
     }, 'sync');
-    await backend.close();
+    await engine.close();
   } else if (verb === 'bounded') {
     await bounded();
   } else if (verb === 'fill') {
@@ -85,14 +85,14 @@ async function main(): Promise<void> {
 
 /** Waits no longer than it was told for a writer that does not come to an end. */
 async function bounded(): Promise<void> {
-  const backend = await openLmdb(folder, { commitTimeoutMs: Number(argument) });
+  const engine = await openLmdb(folder, { commitTimeoutMs: Number(argument) });
   const holder = spawn(process.execPath, [process.argv[1] as string, 'hold', folder, '2500']);
   await new Promise((resolve) => holder.stdout.once('data', resolve));
   const write = (key: number) =>
-    backend.write((batch) => batch.put('extents', key, new Uint8Array(1)), 'group');
+    engine.write((batch) => batch.put('extents', key, new Uint8Array(1)), 'group');
   say(await Promise.all([write(1), write(2)]).then(() => 'done', codeOf));
   say(await write(3).then(() => 'done', codeOf));
-  await backend.close();
+  await engine.close();
   say('closed');
   // A thread still waits for the lock.
   process.kill(process.pid, 'SIGKILL');
@@ -100,9 +100,9 @@ async function bounded(): Promise<void> {
 
 /** Writes until the device is full, makes room by deleting, and goes on. */
 async function fill(durability: 'sync' | 'group' | 'none'): Promise<void> {
-  const backend = await openLmdb(folder);
+  const engine = await openLmdb(folder);
   const write = (key: number, size: number) =>
-    backend.write(
+    engine.write(
       (batch) => batch.put('extents', key, new Uint8Array(size).fill(key & 255)),
       durability,
     );
@@ -112,27 +112,27 @@ async function fill(durability: 'sync' | 'group' | 'none'): Promise<void> {
     full = await write(written, 50_000).then(() => undefined, codeOf);
     if (full === undefined) written++;
   }
-  const whole = [...backend.range('extents')].every((row) =>
+  const whole = [...engine.range('extents')].every((row) =>
     row.bytes.every((byte) => byte === (row.key & 255)),
   );
-  say({ full, whole, written, count: backend.count('extents') });
-  const freed = await backend
+  say({ full, whole, written, count: engine.count('extents') });
+  const freed = await engine
     .write((batch) => {
       for (let key = 0; key < 20; key++) batch.del('extents', key);
     }, durability)
     .then(() => 'freed', codeOf);
   await write(0, 10).catch(() => undefined);
   say({ freed, again: await write(1, 50_000).then(() => 'written', codeOf) });
-  await backend.close();
+  await engine.close();
 }
 
 /** Writes until one fails (a fault is injected from outside), and then tries everything again. */
 async function fail(durability: 'sync' | 'group' | 'none'): Promise<void> {
-  const backend = await openLmdb(folder);
+  const engine = await openLmdb(folder);
   let acknowledged = 0;
   let failed: unknown;
   for (let i = 1; i <= 60 && failed === undefined; i++) {
-    failed = await backend
+    failed = await engine
       .write((batch) => {
         batch.put('meta', new Uint8Array([1]), new Uint8Array(i));
         batch.put('addressLog', i, new Uint8Array(5_000));
@@ -141,13 +141,13 @@ async function fail(durability: 'sync' | 'group' | 'none'): Promise<void> {
     if (failed === undefined) acknowledged = i;
   }
   say({ acknowledged, failed });
-  say(await backend.write(() => 1, durability).catch(codeOf));
+  say(await engine.write(() => 1, durability).catch(codeOf));
   try {
-    say(backend.count('meta'));
+    say(engine.count('meta'));
   } catch (error) {
     say(codeOf(error));
   }
-  await backend.close();
+  await engine.close();
   say('closed');
 }
 

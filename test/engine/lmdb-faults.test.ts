@@ -50,10 +50,10 @@ t.test('a commit that does not end is given up in time', async (t) => {
   t.match(lines[0], { code: 'REGALIA_IO', outcome: 'unknown' });
   t.match(lines[1], { code: 'REGALIA_IO' }, 'and the handle is poisoned');
   t.equal(lines[2], 'closed', 'but closes');
-  const backend = await openLmdb(path);
-  await backend.write((batch) => batch.put('extents', 9, bytes(1)), 'group');
-  t.equal(backend.count('extents'), 1, 'what was given up before its body ran was never written');
-  await backend.close();
+  const engine = await openLmdb(path);
+  await engine.write((batch) => batch.put('extents', 9, bytes(1)), 'group');
+  t.equal(engine.count('extents'), 1, 'what was given up before its body ran was never written');
+  await engine.close();
 });
 
 const mounts = process.getuid?.() === 0 && works('unshare', '-m', 'true');
@@ -104,15 +104,15 @@ t.test('input and output errors', { skip: !traces && 'needs strace' }, async (t)
     t.match(lines[1], { code: 'REGALIA_IO' });
     t.match(lines[2], { code: 'REGALIA_IO' });
     t.equal(lines[3], 'closed');
-    const backend = await openLmdb(path);
-    const found = backend.get('meta', bytes(1))?.length ?? 0;
+    const engine = await openLmdb(path);
+    const found = engine.get('meta', bytes(1))?.length ?? 0;
     t.ok(
       found === acknowledged || found === acknowledged + 1,
       `acknowledged ${acknowledged}, found ${found}`,
     );
-    t.equal(backend.count('addressLog'), found, 'and a commit is whole');
-    await backend.write((batch) => batch.put('heads', bytes(1), bytes(1)), durability);
-    await backend.close();
+    t.equal(engine.count('addressLog'), found, 'and a commit is whole');
+    await engine.write((batch) => batch.put('heads', bytes(1), bytes(1)), durability);
+    await engine.close();
   }
 });
 

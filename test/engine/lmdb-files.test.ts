@@ -70,16 +70,16 @@ function works(command: string, ...args: string[]): boolean {
 }
 
 async function makeStore(path: string): Promise<void> {
-  const backend = await openLmdb(path);
-  await backend.write((batch) => {
+  const engine = await openLmdb(path);
+  await engine.write((batch) => {
     for (let i = 0; i < 40; i++) batch.put('extents', i, new Uint8Array(100 + i * 300));
   }, 'sync');
-  await backend.write(
+  await engine.write(
     (batch) => batch.put('heads', new Uint8Array([1]), new Uint8Array([65])),
     'sync',
   );
-  await backend.write((batch) => batch.del('extents', 3), 'sync');
-  await backend.close();
+  await engine.write((batch) => batch.del('extents', 3), 'sync');
+  await engine.close();
 }
 
 /** The bytes were changed where they are. */
@@ -233,37 +233,37 @@ t.test(
 t.test('a backup is a sound file of its own', async (t) => {
   const path = join(folder, 'backed');
   await makeStore(path);
-  const backend = await openLmdb(path);
+  const engine = await openLmdb(path);
   const copy = join(folder, 'copy.mdb');
   const writing = (async () => {
     for (let i = 0; i < 50; i++) {
-      await backend.write((batch) => batch.put('addressLog', i, new Uint8Array(4_000)), 'group');
+      await engine.write((batch) => batch.put('addressLog', i, new Uint8Array(4_000)), 'group');
     }
   })();
-  await backend.backup(copy);
+  await engine.backup(copy);
   await writing;
-  await t.rejects(backend.backup(copy), { code: 'REGALIA_EXISTS' }, 'which replaces nothing');
+  await t.rejects(engine.backup(copy), { code: 'REGALIA_EXISTS' }, 'which replaces nothing');
   t.equal(statSync(copy).mode & 0o777, 0o600);
   const restored = join(folder, 'restored');
   mkdirSync(restored);
   copyFileSync(copy, join(restored, 'data.mdb'));
   t.match(await probe([restored]), [{ rows: 39, heads: ['A'] }]);
-  await backend.close();
+  await engine.close();
 });
 
 t.test('free pages are counted', async (t) => {
   const path = join(folder, 'freed');
-  const backend = await openLmdb(path);
-  await backend.write((batch) => {
+  const engine = await openLmdb(path);
+  await engine.write((batch) => {
     for (let i = 0; i < 100; i++) batch.put('extents', i, new Uint8Array(8_000));
   }, 'none');
-  const before = backend.stats();
-  await backend.write((batch) => {
+  const before = engine.stats();
+  await engine.write((batch) => {
     for (let i = 0; i < 100; i++) batch.del('extents', i);
   }, 'none');
-  await backend.write((batch) => batch.put('extents', 1, new Uint8Array(1)), 'none');
-  const after = backend.stats();
+  await engine.write((batch) => batch.put('extents', 1, new Uint8Array(1)), 'none');
+  const after = engine.stats();
   t.ok(before.bytes > 800_000 && before.freeBytes < 100_000, JSON.stringify(before));
   t.ok(after.freeBytes > 700_000, JSON.stringify(after));
-  await backend.close();
+  await engine.close();
 });

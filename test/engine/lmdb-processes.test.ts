@@ -28,17 +28,17 @@ function run(...args: string[]): Promise<{ lines: unknown[]; signal: string | nu
 
 t.test('what another process commits is seen after refresh', async (t) => {
   const path = join(folder, 'shared');
-  const backend = await openLmdb(path);
+  const engine = await openLmdb(path);
   const reader = await openLmdb(path, { readOnly: true });
-  t.equal(backend.view('extents', 5), undefined);
+  t.equal(engine.view('extents', 5), undefined);
   t.same((await run('create', path, '5')).lines, [true]);
-  backend.refresh();
-  t.equal(backend.view('extents', 5)?.length, 10);
+  engine.refresh();
+  t.equal(engine.view('extents', 5)?.length, 10);
   t.equal(reader.view('extents', 5)?.length, 10);
   // Within one turn nothing resets the snapshot but refresh.
-  const seen = await backend.write((batch) => batch.count('extents'), 'sync');
+  const seen = await engine.write((batch) => batch.count('extents'), 'sync');
   t.equal(seen, 1, 'and a body sees it in any case');
-  await backend.close();
+  await engine.close();
   await reader.close();
 });
 
@@ -54,12 +54,12 @@ t.test('two processes that write by turns lose no update', async (t) => {
 t.test('processes that create one store at once all find it', async (t) => {
   const path = join(folder, 'race');
   await Promise.all([1, 2, 3, 4].map((key) => run('create', path, `${key}`)));
-  const backend = await openLmdb(path);
+  const engine = await openLmdb(path);
   t.same(
-    [...backend.range('extents')].map((row) => row.key),
+    [...engine.range('extents')].map((row) => row.key),
     [1, 2, 3, 4],
   );
-  await backend.close();
+  await engine.close();
 });
 
 for (const durability of DURABILITIES) {
@@ -67,23 +67,23 @@ for (const durability of DURABILITIES) {
     const path = join(folder, `killed-${durability}`);
     for (let round = 0; round < 4; round++) {
       const last = await killAfter(path, durability, 20 + round * 37);
-      const backend = await openLmdb(path);
-      const sum = backend.get('meta', bytes(1))?.length ?? 0;
+      const engine = await openLmdb(path);
+      const sum = engine.get('meta', bytes(1))?.length ?? 0;
       t.ok(sum >= last, `acknowledged ${last}, found ${sum}`);
-      t.equal(backend.count('addressLog'), sum, 'a commit is whole');
-      await backend.write((batch) => batch.put('heads', bytes(round), bytes(1)), durability);
-      await backend.close();
+      t.equal(engine.count('addressLog'), sum, 'a commit is whole');
+      await engine.write((batch) => batch.put('heads', bytes(round), bytes(1)), durability);
+      await engine.close();
     }
   });
 
   t.test(`a process killed in a body leaves nothing of it (${durability})`, async (t) => {
     const path = join(folder, `inside-${durability}`);
     t.equal((await run('dieInside', path, durability)).signal, 'SIGKILL');
-    const backend = await openLmdb(path);
-    t.equal(backend.count('heads'), 0);
-    await backend.write((batch) => batch.put('heads', bytes(2), bytes(1)), 'sync');
-    t.equal(backend.count('heads'), 1, 'and the next writer goes on');
-    await backend.close();
+    const engine = await openLmdb(path);
+    t.equal(engine.count('heads'), 0);
+    await engine.write((batch) => batch.put('heads', bytes(2), bytes(1)), 'sync');
+    t.equal(engine.count('heads'), 1, 'and the next writer goes on');
+    await engine.close();
   });
 
   t.test(`a process that forgets to close exits (${durability})`, async (t) => {
@@ -137,7 +137,7 @@ t.test('handles on one file share it, under any name', async (t) => {
 t.test('the number of the latest transaction is put right where another set it back', async (t) => {
   for (const steps of [1, 2, 3]) {
     const path = join(folder, `back-${steps}`);
-    const backend = await openLmdb(path);
+    const engine = await openLmdb(path);
     // Closed last: the process's locks would go with it.
     const lock = openSync(join(path, 'lock.mdb'), 'r+');
     const setBack = (): void => {
@@ -149,21 +149,21 @@ t.test('the number of the latest transaction is put right where another set it b
     let last = 0;
     const writeOne = async (durability: (typeof DURABILITIES)[number]): Promise<void> => {
       last++;
-      await backend.write((batch) => batch.put('extents', last, new Uint8Array(5_000)), durability);
+      await engine.write((batch) => batch.put('extents', last, new Uint8Array(5_000)), durability);
     };
     for (let i = 0; i < 6; i++) await writeOne('none');
     for (const durability of DURABILITIES) {
       setBack();
       await writeOne(durability);
-      t.equal(backend.count('extents'), last, `${durability}, set back by ${steps}`);
+      t.equal(engine.count('extents'), last, `${durability}, set back by ${steps}`);
       setBack();
       await new Promise((resolve) => setTimeout(resolve, 2));
-      t.equal(backend.view('extents', last)?.length, 5_000, 'what was written is seen');
+      t.equal(engine.view('extents', last)?.length, 5_000, 'what was written is seen');
       setBack();
-      backend.refresh();
-      t.equal([...backend.range('extents')].length, last);
+      engine.refresh();
+      t.equal([...engine.range('extents')].length, last);
     }
-    await backend.close();
+    await engine.close();
     closeSync(lock);
     const again = await openLmdb(path);
     t.equal(again.count('extents'), last);

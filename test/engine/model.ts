@@ -4,11 +4,11 @@
  */
 import fc from 'fast-check';
 import type t from 'tap';
-import type { Backend, Batch, Durability, Row, RowRange } from '../../src/engine/engine.js';
+import type { Batch, Durability, Engine, Row, RowRange } from '../../src/engine/engine.js';
 import { compareBytes } from '../../src/ground/bytes.js';
 
 type Test = typeof t;
-type Use = (use: (backend: Backend) => Promise<void>) => Promise<void>;
+type Use = (use: (engine: Engine) => Promise<void>) => Promise<void>;
 
 function of(...numbers: number[]): Uint8Array {
   return Uint8Array.from(numbers);
@@ -64,7 +64,7 @@ function plain(rows: Iterable<ModelRow | Row<unknown>>): unknown[] {
 }
 
 export async function ranges(t: Test, use: Use): Promise<void> {
-  await use(async (backend) => {
+  await use(async (engine) => {
     const setUp = fc.record({
       byKey: fc.uniqueArray(fc.tuple(someKey, someRow), {
         maxLength: 30,
@@ -80,45 +80,45 @@ export async function ranges(t: Test, use: Use): Promise<void> {
     const property = fc.asyncProperty(
       setUp,
       async ({ byKey, byNumber, keyRanges, numberRanges }) => {
-        await backend.write((batch) => {
-          for (const row of backend.range('addresses')) batch.del('addresses', row.key);
-          for (const row of backend.range('extents')) batch.del('extents', row.key);
+        await engine.write((batch) => {
+          for (const row of engine.range('addresses')) batch.del('addresses', row.key);
+          for (const row of engine.range('extents')) batch.del('extents', row.key);
           for (const [key, row] of byKey) batch.put('addresses', key, row);
           for (const [key, row] of byNumber) batch.put('extents', key, row);
         }, 'none');
         const keys = byKey.map(([key, row]) => ({ key, bytes: row }));
         const numbers = byNumber.map(([key, row]) => ({ key, bytes: row }));
         for (const range of keyRanges)
-          same(backend.range('addresses', range), modelRange(keys, range as never));
+          same(engine.range('addresses', range), modelRange(keys, range as never));
         for (const range of numberRanges)
-          same(backend.range('extents', range), modelRange(numbers, range as never));
+          same(engine.range('extents', range), modelRange(numbers, range as never));
       },
     );
     await fc.assert(property, { numRuns: 60 });
   });
-  await use(async (backend) => {
-    await backend.write((batch) => {
+  await use(async (engine) => {
+    await engine.write((batch) => {
       for (let i = 0; i < 5_000; i++) batch.put('extents', i * 2, of(i & 255, i >> 8));
       for (let i = 0; i < 40; i++) batch.put('log', of(i), new Uint8Array(100_000).fill(i));
     }, 'none');
-    t.equal([...backend.range('extents')].length, 5_000, 'a range longer than its steps is whole');
+    t.equal([...engine.range('extents')].length, 5_000, 'a range longer than its steps is whole');
     t.same(
-      [...backend.range('extents', { reverse: true })].map((row) => row.key / 2),
+      [...engine.range('extents', { reverse: true })].map((row) => row.key / 2),
       Array.from({ length: 5_000 }, (_, i) => 4_999 - i),
       'backwards, too',
     );
     t.same(
-      [...backend.range('extents', { gt: 4_001, limit: 1_000 })].map((row) => row.key),
+      [...engine.range('extents', { gt: 4_001, limit: 1_000 })].map((row) => row.key),
       Array.from({ length: 1_000 }, (_, i) => 4_002 + i * 2),
     );
     t.same(
-      [...backend.range('log')].map((row) => [row.key[0], row.bytes.length, row.bytes[9]]),
+      [...engine.range('log')].map((row) => [row.key[0], row.bytes.length, row.bytes[9]]),
       Array.from({ length: 40 }, (_, i) => [i, 100_000, i]),
       'large rows are whole',
     );
-    const iterator = backend.range('extents')[Symbol.iterator]();
+    const iterator = engine.range('extents')[Symbol.iterator]();
     iterator.next();
-    await backend.write((batch) => batch.del('extents', 4_000), 'none');
+    await engine.write((batch) => batch.del('extents', 4_000), 'none');
     await new Promise((resolve) => setTimeout(resolve, 5));
     const rest: number[] = [];
     for (let step = iterator.next(); step.done !== true; step = iterator.next())
@@ -128,7 +128,7 @@ export async function ranges(t: Test, use: Use): Promise<void> {
       rest.every((key, i) => i === 0 || key > (rest[i - 1] as number)),
       'in order',
     );
-    const twice = backend.range('extents', { limit: 3 });
+    const twice = engine.range('extents', { limit: 3 });
     t.same(plain(twice), plain(twice), 'a range can be walked twice');
   });
 }
@@ -158,14 +158,14 @@ export async function batches(t: Test, use: Use): Promise<void> {
     throws: fc.boolean(),
     durability: fc.constantFrom<Durability>('none', 'none', 'group', 'sync'),
   });
-  await use(async (backend) => {
+  await use(async (engine) => {
     const property = fc.asyncProperty(fc.array(someWrite, { maxLength: 6 }), async (sequence) => {
-      await backend.write((batch) => {
+      await engine.write((batch) => {
         for (const row of batch.range('commits')) batch.del('commits', row.key);
       }, 'none');
       let model = new Map<string, ModelRow>();
       const settled = sequence.map(({ operations, throws, durability }) =>
-        backend
+        engine
           .write((batch) => {
             const draft = new Map(model);
             for (const operation of operations) replay(batch, draft, operation);
@@ -180,8 +180,8 @@ export async function batches(t: Test, use: Use): Promise<void> {
       const outcomes = await Promise.all(settled);
       const expected = sequence.map(({ throws }) => (throws ? 'thrown' : 'done'));
       if (outcomes.join() !== expected.join()) throw new Error(outcomes.join());
-      same(backend.range('commits'), modelRange([...model.values()], {}));
-      if (backend.count('commits') !== model.size) throw new Error('wrong count');
+      same(engine.range('commits'), modelRange([...model.values()], {}));
+      if (engine.count('commits') !== model.size) throw new Error('wrong count');
     });
     await fc.assert(property, { numRuns: 60 });
   });

@@ -51,8 +51,8 @@ export interface Example {
   readonly holds: unknown;
 }
 
-export const backend = openMemory();
-const blocks = new Blocks(backend);
+export const engine = openMemory();
+const blocks = new Blocks(engine);
 await blocks.reserve(8);
 const staged = new BlockWriter(blocks);
 const writer = new NodeWriter(new NodeCache(blocks, 4_194_304), staged, SHA256);

@@ -46,6 +46,8 @@ t.test('tables and limits in the text are those of the code', async (t) => {
   }
   const { BYTE_TABLES, INTEGER_TABLES } = await import('../../src/engine/engine.js');
   for (const table of [...BYTE_TABLES, ...INTEGER_TABLES]) t.match(text, `| \`${table}\``);
-  const { NODE_MAX, RUN_MAX, WINDOW } = await import('../../src/tree/boundary.js');
-  for (const limit of [NODE_MAX, RUN_MAX, WINDOW]) t.match(text, limit.toLocaleString('en-US'));
+  const { WINDOW } = await import('../../src/tree/boundary.js');
+  const { NODE_PLAIN_BYTES_MAX, RUN_BYTES_MAX } = await import('../../src/ground/limits.js');
+  for (const limit of [NODE_PLAIN_BYTES_MAX, RUN_BYTES_MAX, WINDOW])
+    t.match(text, limit.toLocaleString('en-US'));
 });

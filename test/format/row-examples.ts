@@ -20,19 +20,19 @@ import { History } from '../../src/log/history.js';
 import { logKey, readBounds } from '../../src/log/sequence.js';
 
 import {
-  backend,
   bucket,
   chunkOf,
   commit,
   type Example,
+  engine,
   first,
   id,
   replica,
   root,
 } from './block-examples.js';
 
-const history = new History(backend);
-await backend.write((batch) => {
+const history = new History(engine);
+await engine.write((batch) => {
   const local = { rootBlock: root.id, headsBlock: 0, movesBlock: 0 };
   history.append(batch, first, local);
   history.append(batch, commit, local);
@@ -46,7 +46,7 @@ await backend.write((batch) => {
     createdMs: 1_700_000_000_000,
   });
 }, 'none');
-await new Lease(backend, 'sequences', 2 ** 48).reserve(1);
+await new Lease(engine, 'sequences', 2 ** 48).reserve(1);
 
 /** An extent of a block stored whole, and of one stored as a patch on it. */
 const extent = new ExtentBuilder(7);
@@ -78,7 +78,7 @@ function readExtent(row: Uint8Array): unknown {
 }
 
 function rowOf(table: 'commits' | 'log' | 'heads' | 'meta', key: Uint8Array): Uint8Array {
-  const row = backend.get(table, key);
+  const row = engine.get(table, key);
   if (row === undefined) throw new Error(`no row in ${table}`);
   return row;
 }
@@ -129,19 +129,19 @@ export const rowExamples: readonly Example[] = [
   {
     name: 'log bounds',
     bytes: rowOf('log', bucket),
-    read: () => readBounds(backend, bucket),
+    read: () => readBounds(engine, bucket),
     holds: { first: 0, next: 2 },
   },
   {
     name: 'branch row',
     bytes: rowOf('heads', branchKey),
-    read: () => addressText(branch(backend, bucket, 'main')?.head ?? new Uint8Array(33)),
+    read: () => addressText(branch(engine, bucket, 'main')?.head ?? new Uint8Array(33)),
     holds: addressText(address.second),
   },
   {
     name: 'tag row',
     bytes: rowOf('heads', tagKey),
-    read: () => addressText(tag(backend, bucket, 'v1') ?? new Uint8Array(33)),
+    read: () => addressText(tag(engine, bucket, 'v1') ?? new Uint8Array(33)),
     holds: addressText(address.first),
   },
   {
@@ -156,7 +156,7 @@ export const rowExamples: readonly Example[] = [
   {
     name: 'store row',
     bytes: rowOf('meta', utf8Bytes('store')),
-    read: () => storedIdentity(backend)?.incarnation,
+    read: () => storedIdentity(engine)?.incarnation,
     holds: 1,
   },
   {

@@ -51,20 +51,20 @@ const coded = { address, plainLength: 5, codec: 0, storedLength: 5 };
 const group = encodeGroup([{ chunk: coded, stored: hello }], 2, 1);
 const parity = group.records[2] ?? new Uint8Array(0);
 
-const backend = openMemory();
+const engine = openMemory();
 const volumeKey = Uint8Array.of(...utf8Bytes('volume/'), 0, 1);
 const storage = mergedStorage(
   { default: { compression: 3, redundancy: { kind: 'none' } }, streams: new Map() },
   { streams: { movie: { compression: 'none', redundancy: { kind: 'coded' } } } },
 );
-await backend.write((batch) => {
+await engine.write((batch) => {
   const place = { number: 1, id: volume, path: 'volumes/1', weight: 1, sequence: 1 };
   putVolume(batch, { ...place, state: 'online' });
   putStorage(batch, storage);
 }, 'none');
 
 function metaRow(key: Uint8Array): Uint8Array {
-  const row = backend.get('meta', key);
+  const row = engine.get('meta', key);
   if (row === undefined) throw new Error('no such row');
   return row;
 }
@@ -130,13 +130,13 @@ export const volumeExamples: readonly Example[] = [
   {
     name: 'volume row',
     bytes: metaRow(volumeKey),
-    read: () => volumeEntries(backend).map(({ path }) => path),
+    read: () => volumeEntries(engine).map(({ path }) => path),
     holds: ['volumes/1'],
   },
   {
     name: 'storage row',
     bytes: metaRow(utf8Bytes('storage')),
-    read: () => storedStorage(backend).streams.get('movie')?.redundancy,
+    read: () => storedStorage(engine).streams.get('movie')?.redundancy,
     holds: { kind: 'coded', data: 4, parity: 2, from: 67_108_864 },
   },
 ];

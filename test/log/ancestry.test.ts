@@ -165,10 +165,10 @@ t.test('near heads cost what lies between them, not the length of history', asyn
 });
 
 t.test('what is not here is told apart from what is not so', async (t) => {
-  const backend = openMemory();
-  const history = new History(backend);
+  const engine = openMemory();
+  const history = new History(engine);
   const absentParents = { height: 10, correctedMs: 100 };
-  const [cut, above, other] = await backend.write((batch) => {
+  const [cut, above, other] = await engine.write((batch) => {
     const local = { ...NO_BLOCKS, absentParents };
     const first = history.append(
       batch,
@@ -203,7 +203,7 @@ t.test('what is not here is told apart from what is not so', async (t) => {
 t.test('a commit whose row was lost is corrupt, not an end of history', async (t) => {
   const [dag, a] = await longDag(20, 1);
   const lost = at(dag, 10);
-  await dag.backend.write((batch) => batch.del('commits', lost), 'none');
+  await dag.engine.write((batch) => batch.del('commits', lost), 'none');
   const corrupt = { code: 'REGALIA_CORRUPT' };
   t.throws(() => isAncestor(dag.history, at(dag, 0), at(dag, a)), corrupt);
   t.throws(() => mergeBases(dag.history, at(dag, 0), at(dag, a)), corrupt);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { addressText } from '../../src/blocks/address.js';
 import { fork, seed } from '../../src/clock/stamp.js';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import {
@@ -32,8 +32,8 @@ function someBranch(number: number): Branch {
   };
 }
 
-async function put(backend: Backend, name: string, number: number): Promise<void> {
-  await backend.write((batch) => putBranch(batch, BUCKET, name, someBranch(number)), 'none');
+async function put(engine: Engine, name: string, number: number): Promise<void> {
+  await engine.write((batch) => putBranch(batch, BUCKET, name, someBranch(number)), 'none');
 }
 
 t.test('branches and tags behave like two maps a bucket', async () => {
@@ -46,11 +46,11 @@ t.test('branches and tags behave like two maps a bucket', async () => {
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
-      const backend = openMemory();
+      const engine = openMemory();
       const model = new Map<string, number>();
       for (const { verb, sort, bucket, name, number } of steps) {
         const key = `${sort} ${bucket[0]} ${name}`;
-        await backend.write((batch) => {
+        await engine.write((batch) => {
           if (verb === 'del') {
             const gone =
               sort === 'tag' ? delTag(batch, bucket, name) : delBranch(batch, bucket, name);
@@ -61,16 +61,16 @@ t.test('branches and tags behave like two maps a bucket', async () => {
         if (verb === 'del') model.delete(key);
         else model.set(key, number);
       }
-      return fc.stringify(contents(backend)) === fc.stringify(modelled(model));
+      return fc.stringify(contents(engine)) === fc.stringify(modelled(model));
     }),
     { numRuns: 60 },
   );
 });
 
-function contents(backend: Backend): unknown[] {
+function contents(engine: Engine): unknown[] {
   return [BUCKET, OTHER].flatMap((bucket) => [
-    ...branches(backend, bucket),
-    ...[...tags(backend, bucket)].map(({ name, commit }) => [name, addressText(commit)]),
+    ...branches(engine, bucket),
+    ...[...tags(engine, bucket)].map(({ name, commit }) => [name, addressText(commit)]),
   ]);
 }
 
@@ -88,14 +88,14 @@ function modelled(model: ReadonlyMap<string, number>): unknown[] {
 }
 
 t.test('a branch comes back whole, an absent one is undefined', async (t) => {
-  const backend = openMemory();
-  await put(backend, 'main', 2);
-  await put(backend, 'next', 3);
-  t.same(branch(backend, BUCKET, 'main'), someBranch(2));
-  t.same(branch(backend, BUCKET, 'next'), someBranch(3));
-  t.equal(branch(backend, BUCKET, 'other'), undefined);
-  t.equal(branch(backend, OTHER, 'main'), undefined);
-  t.equal(tag(backend, BUCKET, 'main'), undefined);
+  const engine = openMemory();
+  await put(engine, 'main', 2);
+  await put(engine, 'next', 3);
+  t.same(branch(engine, BUCKET, 'main'), someBranch(2));
+  t.same(branch(engine, BUCKET, 'next'), someBranch(3));
+  t.equal(branch(engine, BUCKET, 'other'), undefined);
+  t.equal(branch(engine, OTHER, 'main'), undefined);
+  t.equal(tag(engine, BUCKET, 'main'), undefined);
 });
 
 t.test('names that read as something else are refused', async (t) => {
@@ -127,37 +127,37 @@ t.test('names that read as something else are refused', async (t) => {
     'a^',
   ];
   bad.push('a:b', '.a', 'a/.b', 'a.', '@', 'a@{1}', 'a\\b', 'n'.repeat(256), '\ud800', 'a\0');
-  const backend = openMemory();
+  const engine = openMemory();
   for (const name of bad) {
-    t.throws(() => branch(backend, BUCKET, name), { code: 'REGALIA_OPTION' }, JSON.stringify(name));
-    await t.rejects(put(backend, name, 1), { code: 'REGALIA_OPTION' });
+    t.throws(() => branch(engine, BUCKET, name), { code: 'REGALIA_OPTION' }, JSON.stringify(name));
+    await t.rejects(put(engine, name, 1), { code: 'REGALIA_OPTION' });
   }
-  t.throws(() => branch(backend, new Uint8Array(3), 'main'), { code: 'REGALIA_OPTION' });
+  t.throws(() => branch(engine, new Uint8Array(3), 'main'), { code: 'REGALIA_OPTION' });
 });
 
 t.test('a flipped bit, a lost row and a lost count are corrupt, never an absence', async (t) => {
-  const backend = openMemory();
-  await put(backend, 'main', 2);
-  await put(backend, 'next', 4);
-  await backend.write((batch) => putTag(batch, BUCKET, 'v1', someAddress(SHA256)), 'none');
+  const engine = openMemory();
+  await put(engine, 'main', 2);
+  await put(engine, 'next', 4);
+  await engine.write((batch) => putTag(batch, BUCKET, 'v1', someAddress(SHA256)), 'none');
   const reads = (): unknown[] => [
-    branch(backend, BUCKET, 'main'),
-    branch(backend, BUCKET, 'next'),
-    tag(backend, BUCKET, 'v1'),
-    [...branches(backend, BUCKET)],
-    [...tags(backend, BUCKET)],
+    branch(engine, BUCKET, 'main'),
+    branch(engine, BUCKET, 'next'),
+    tag(engine, BUCKET, 'v1'),
+    [...branches(engine, BUCKET)],
+    [...tags(engine, BUCKET)],
   ];
   const right = reads();
-  for (const { key, bytes } of [...backend.range('heads')]) {
+  for (const { key, bytes } of [...engine.range('heads')]) {
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const flipped = Uint8Array.from(bytes);
       flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
-      await backend.write((batch) => batch.put('heads', key, flipped), 'none');
+      await engine.write((batch) => batch.put('heads', key, flipped), 'none');
       t.throws(reads, { code: 'REGALIA_CORRUPT' });
     }
-    await backend.write((batch) => batch.del('heads', key), 'none');
+    await engine.write((batch) => batch.del('heads', key), 'none');
     t.throws(reads, { code: 'REGALIA_CORRUPT' });
-    await backend.write((batch) => batch.put('heads', key, bytes), 'none');
+    await engine.write((batch) => batch.put('heads', key, bytes), 'none');
   }
   t.same(reads(), right);
 });

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { type Address, addressKey } from '../../src/blocks/address.js';
 import { type Event, joinEvents, lift } from '../../src/clock/event.js';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import type { Commit } from '../../src/log/commit.js';
@@ -67,7 +67,7 @@ export function someSteps(maxLength: number): fc.Arbitrary<Step[]> {
 }
 
 export class Dag {
-  readonly backend: Backend;
+  readonly engine: Engine;
   readonly history: History;
   readonly addresses: Address[] = [];
   readonly commits: Commit[] = [];
@@ -75,9 +75,9 @@ export class Dag {
   readonly ancestors: Set<number>[] = [];
   readonly #numbers = new Map<string, number>();
 
-  constructor(backend: Backend = openMemory()) {
-    this.backend = backend;
-    this.history = new History(backend);
+  constructor(engine: Engine = openMemory()) {
+    this.engine = engine;
+    this.history = new History(engine);
   }
 
   static async of(steps: readonly Step[]): Promise<Dag> {
@@ -87,7 +87,7 @@ export class Dag {
   }
 
   async appendAll(steps: readonly Step[]): Promise<void> {
-    await this.backend.write((batch) => {
+    await this.engine.write((batch) => {
       for (const step of steps) {
         const commit = this.#commitOf(step);
         const entry = this.history.append(batch, commit, NO_BLOCKS);

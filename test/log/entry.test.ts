@@ -7,9 +7,10 @@ import { sealRow } from '../../src/blocks/rows.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { DELTAS_MAX } from '../../src/ground/limits.js';
 import { branch } from '../../src/log/branches.js';
 import { encodeCommit } from '../../src/log/commit.js';
-import { DELTAS_MAX, type LogEntry, openEntry, sealEntry } from '../../src/log/entry.js';
+import { type LogEntry, openEntry, sealEntry } from '../../src/log/entry.js';
 import { History } from '../../src/log/history.js';
 import { BUCKET, someAddress, someCommit } from './dag.js';
 
@@ -83,12 +84,12 @@ t.test('any body under a true checksum is an entry or a coded error', async () =
 t.test(
   'so is any body of the rows of logs and heads, and a commit is never made of another',
   async () => {
-    const backend = openMemory();
-    const history = new History(backend);
+    const engine = openMemory();
+    const history = new History(engine);
     const head = new Uint8Array([...BUCKET, 0x62, 0x6d]);
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 120 }), async (body) => {
-        await backend.write((batch) => {
+        await engine.write((batch) => {
           batch.put('log', BUCKET, sealRow('log', BUCKET, body));
           batch.put('heads', BUCKET, sealRow('heads', BUCKET, body));
           batch.put('heads', head, sealRow('heads', head, body));
@@ -97,8 +98,8 @@ t.test(
         }, 'none');
         return (
           isCoded(() => history.bounds(BUCKET)) &&
-          isCoded(() => branch(backend, BUCKET, 'm')) &&
-          isCoded(() => branch(backend, BUCKET, 'n')) &&
+          isCoded(() => branch(engine, BUCKET, 'm')) &&
+          isCoded(() => branch(engine, BUCKET, 'n')) &&
           isCoded(() => {
             throw history.commit(ADDRESS);
           })

@@ -8,24 +8,25 @@ import { type Address, addressText, sameAddress } from '../../src/blocks/address
 import { encodeEvent } from '../../src/clock/encoding.js';
 import { joinEvents } from '../../src/clock/event.js';
 import { event, fork, type Stamp, seed } from '../../src/clock/stamp.js';
-import type { Backend, ByteTable } from '../../src/engine/engine.js';
+import type { ByteTable, Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { DELTAS_MAX } from '../../src/ground/limits.js';
 import { type Commit, encodeCommit } from '../../src/log/commit.js';
-import { DELTAS_MAX, openEntry } from '../../src/log/entry.js';
+import { openEntry } from '../../src/log/entry.js';
 import { History, type LocalFacts } from '../../src/log/history.js';
 import { BUCKET, Dag, NO_BLOCKS, someAddress, someCommit, someSteps } from './dag.js';
 
 const OTHER = new Uint8Array(16).fill(0xb1);
 
 async function appended(
-  backend: Backend,
+  engine: Engine,
   commit: Commit,
   local: LocalFacts = NO_BLOCKS,
 ): Promise<Address> {
-  const history = new History(backend);
-  return (await backend.write((batch) => history.append(batch, commit, local), 'none')).address;
+  const history = new History(engine);
+  return (await engine.write((batch) => history.append(batch, commit, local), 'none')).address;
 }
 
 /** A line of commits, each the parent of the next. */
@@ -37,7 +38,7 @@ function line(length: number, from = 0): { parents: number[]; timeMs: number }[]
 }
 
 t.test('an appended commit has its entry, its commit and its place in the log', async (t) => {
-  const backend = openMemory();
+  const engine = openMemory();
   const local = {
     rootBlock: 7,
     headsBlock: 8,
@@ -45,8 +46,8 @@ t.test('an appended commit has its entry, its commit and its place in the log', 
     signature: new Uint8Array(64),
   };
   const commit = someCommit({ message: 'first', heads: someAddress(4) });
-  const address = await appended(backend, commit, local);
-  const history = new History(backend);
+  const address = await appended(engine, commit, local);
+  const history = new History(engine);
   t.match(history.entry(address), { ...local, sequence: 0, height: 1, correctedMs: commit.timeMs });
   t.same(history.commit(address), commit);
   t.same(
@@ -62,19 +63,19 @@ t.test('an appended commit has its entry, its commit and its place in the log', 
 });
 
 t.test('a commit that is there already is left as it is', async (t) => {
-  const backend = openMemory();
-  const address = await appended(backend, someCommit(), { ...NO_BLOCKS, rootBlock: 5 });
-  await appended(backend, someCommit(), { ...NO_BLOCKS, rootBlock: 6 });
-  const history = new History(backend);
+  const engine = openMemory();
+  const address = await appended(engine, someCommit(), { ...NO_BLOCKS, rootBlock: 5 });
+  await appended(engine, someCommit(), { ...NO_BLOCKS, rootBlock: 6 });
+  const history = new History(engine);
   t.equal(history.count(BUCKET), 1);
   t.equal(history.entry(address)?.rootBlock, 5);
 });
 
 t.test('a batch that fails leaves nothing, not even in the cache', async (t) => {
-  const backend = openMemory();
-  const history = new History(backend);
+  const engine = openMemory();
+  const history = new History(engine);
   let address: Address | undefined;
-  const failing = backend.write((batch) => {
+  const failing = engine.write((batch) => {
     address = history.append(batch, someCommit(), NO_BLOCKS).address;
     t.equal(history.commit(address, batch).message, '', 'seen within');
     throw new Error('no');
@@ -85,10 +86,10 @@ t.test('a batch that fails leaves nothing, not even in the cache', async (t) => 
 });
 
 t.test('each bucket has a log of its own', async (t) => {
-  const backend = openMemory();
-  const ours = await appended(backend, someCommit());
-  const theirs = await appended(backend, someCommit({ bucket: OTHER }));
-  const history = new History(backend);
+  const engine = openMemory();
+  const ours = await appended(engine, someCommit());
+  const theirs = await appended(engine, someCommit({ bucket: OTHER }));
+  const history = new History(engine);
   const addresses = (bucket: Uint8Array): string[] =>
     [...history.log(bucket)].map((entry) => addressText(entry.address));
   t.same(addresses(BUCKET), [addressText(ours)]);
@@ -138,11 +139,11 @@ t.test('height and corrected date rise from parent to child, whatever the clocks
 t.test('commits come back whole from chains of differences, cached or not', async () => {
   await fc.assert(
     fc.asyncProperty(someSteps(120), async (steps) => {
-      const { backend, addresses, commits } = await Dag.of(steps);
-      const warm = new History(backend);
+      const { engine, addresses, commits } = await Dag.of(steps);
+      const warm = new History(engine);
       return addresses.every((address, number) => {
         const expected = encodeCommit(commits[number] as Commit);
-        return [warm, new History(backend)].every((history) =>
+        return [warm, new History(engine)].every((history) =>
           equalBytes(encodeCommit(history.commit(address)), expected),
         );
       });
@@ -160,8 +161,8 @@ interface Replica {
  * `count` replicas that commit in turn by chance, and merge by chance. Returns stored and whole
  * stamp bytes.
  */
-async function replicate(count: number, rounds: number, backend: Backend): Promise<number[][]> {
-  const history = new History(backend);
+async function replicate(count: number, rounds: number, engine: Engine): Promise<number[][]> {
+  const history = new History(engine);
   const replicas: Replica[] = [{ stamp: seed(), head: undefined }];
   while (replicas.length < count) {
     const one = replicas.shift() as Replica;
@@ -188,12 +189,12 @@ async function replicate(count: number, rounds: number, backend: Backend): Promi
       sequence: round,
       timeMs: round,
     });
-    const { address } = await backend.write(
+    const { address } = await engine.write(
       (batch) => history.append(batch, commit, NO_BLOCKS),
       'none',
     );
     one.head = address;
-    const { body, deltas } = openEntry(address, backend.get('commits', address) as Uint8Array);
+    const { body, deltas } = openEntry(address, engine.get('commits', address) as Uint8Array);
     const whole = encodeEvent(commit.stamp).length;
     sizes.push([body.length - (encodeCommit(commit).length - whole), whole, deltas]);
   }
@@ -203,8 +204,8 @@ async function replicate(count: number, rounds: number, backend: Backend): Promi
 t.test(
   'with 100 replicas the median stamp is stored in at most 64 bytes, in chains that end',
   async (t) => {
-    const backend = openMemory();
-    const sizes = await replicate(100, 2_000, backend);
+    const engine = openMemory();
+    const sizes = await replicate(100, 2_000, engine);
     const median = (column: number): number =>
       sizes.map((size) => size[column] as number).sort((a, b) => a - b)[
         sizes.length >> 1
@@ -213,16 +214,16 @@ t.test(
     t.ok(median(0) <= 64);
     t.ok(median(0) < median(1));
     t.equal(Math.max(...sizes.map((size) => size[2] as number)) <= DELTAS_MAX, true);
-    const history = new History(backend);
+    const history = new History(engine);
     for (const { address } of history.log(BUCKET, { reverse: true, limit: 50 })) {
-      t.ok(new History(backend).commit(address));
+      t.ok(new History(engine).commit(address));
     }
   },
 );
 
 t.test('a chain of differences is never longer than its bound, and begins anew', async (t) => {
-  const backend = openMemory();
-  const sizes = await replicate(2, 400, backend);
+  const engine = openMemory();
+  const sizes = await replicate(2, 400, engine);
   const deltas = sizes.map((size) => size[2] as number);
   t.ok(Math.max(...deltas) <= DELTAS_MAX);
   t.ok(deltas.filter((each) => each === 0).length >= 2);
@@ -231,45 +232,45 @@ t.test('a chain of differences is never longer than its bound, and begins anew',
 t.test(
   'a commit stored as a difference from one that is lost is corrupt, and heals with it',
   async (t) => {
-    const backend = openMemory();
-    await replicate(3, 40, backend);
-    const entries = [...new History(backend).log(BUCKET)];
+    const engine = openMemory();
+    await replicate(3, 40, engine);
+    const entries = [...new History(engine).log(BUCKET)];
     const stored = entries.map((entry) =>
-      openEntry(entry.address, backend.get('commits', entry.address) as Uint8Array),
+      openEntry(entry.address, engine.get('commits', entry.address) as Uint8Array),
     );
     const { entry } = stored.find(({ deltas }) => deltas > 2) as (typeof stored)[number];
     const base = entry.parents[0] as Address;
-    const row = backend.get('commits', base) as Uint8Array;
-    const history = new History(backend);
-    await backend.write((batch) => batch.del('commits', base), 'none');
+    const row = engine.get('commits', base) as Uint8Array;
+    const history = new History(engine);
+    await engine.write((batch) => batch.del('commits', base), 'none');
     t.throws(() => history.commit(entry.address), { code: 'REGALIA_CORRUPT' });
-    await backend.write((batch) => batch.put('commits', base, row), 'none');
+    await engine.write((batch) => batch.put('commits', base, row), 'none');
     t.ok(history.commit(entry.address));
   },
 );
 
 t.test('a commit whose parent is absent is refused, unless its labels are given', async (t) => {
-  const backend = openMemory();
+  const engine = openMemory();
   const orphan = someCommit({ parents: [someAddress(9)], timeMs: 5 });
-  await t.rejects(appended(backend, orphan), {
+  await t.rejects(appended(engine, orphan), {
     code: 'REGALIA_HORIZON',
     data: { commit: addressText(someAddress(9)) },
   });
   const absentParents = { height: 12, correctedMs: 40 };
-  const address = await appended(backend, orphan, { ...NO_BLOCKS, absentParents });
-  const history = new History(backend);
+  const address = await appended(engine, orphan, { ...NO_BLOCKS, absentParents });
+  const history = new History(engine);
   t.match(history.entry(address), { height: 12, correctedMs: 40, spine: 0, cut: true });
   t.same(history.commit(address), orphan);
 });
 
 t.test("a stamp below a parent's is refused, but of the same bucket only", async (t) => {
-  const backend = openMemory();
-  const parent = await appended(backend, someCommit({ stamp: 5 }));
+  const engine = openMemory();
+  const parent = await appended(engine, someCommit({ stamp: 5 }));
   const child = someCommit({ parents: [parent], stamp: 4 });
-  await t.rejects(appended(backend, child), { code: 'REGALIA_STAMP' });
-  t.ok(await appended(backend, { ...child, stamp: 5 }), 'a canonical merge counts no event');
+  await t.rejects(appended(engine, child), { code: 'REGALIA_STAMP' });
+  t.ok(await appended(engine, { ...child, stamp: 5 }), 'a canonical merge counts no event');
   t.ok(
-    await appended(backend, { ...child, bucket: OTHER, stamp: 1 }),
+    await appended(engine, { ...child, bucket: OTHER, stamp: 1 }),
     'an origin in another bucket',
   );
 });
@@ -288,14 +289,14 @@ t.test('local facts out of their limits are refused', async (t) => {
 });
 
 /** All rows of the tables of history. */
-function rowsOf(backend: Backend): { table: ByteTable; key: Uint8Array; bytes: Uint8Array }[] {
+function rowsOf(engine: Engine): { table: ByteTable; key: Uint8Array; bytes: Uint8Array }[] {
   const tables: ByteTable[] = ['commits', 'log'];
-  return tables.flatMap((table) => [...backend.range(table)].map((row) => ({ table, ...row })));
+  return tables.flatMap((table) => [...engine.range(table)].map((row) => ({ table, ...row })));
 }
 
 /** What all reads of a history tell, or the codes of what they threw. */
-function answers(backend: Backend, addresses: readonly Address[]): string[] {
-  const history = new History(backend);
+function answers(engine: Engine, addresses: readonly Address[]): string[] {
+  const history = new History(engine);
   const attempt = (read: () => unknown): string => {
     try {
       return fc.stringify(read());
@@ -315,34 +316,34 @@ function answers(backend: Backend, addresses: readonly Address[]): string[] {
 }
 
 t.test('a row with a flipped bit gives a coded error or the right answer', async (t) => {
-  const { backend, addresses } = await Dag.of(line(6));
-  const right = answers(backend, addresses);
+  const { engine, addresses } = await Dag.of(line(6));
+  const right = answers(engine, addresses);
   let corrupt = 0;
-  for (const { table, key, bytes } of rowsOf(backend)) {
+  for (const { table, key, bytes } of rowsOf(engine)) {
     for (let at = 0; at < bytes.length; at += 3) {
       const flipped = Uint8Array.from(bytes);
       flipped[at] = (flipped[at] as number) ^ (1 << (at % 8));
-      await backend.write((batch) => batch.put(table, key, flipped), 'none');
-      for (const [i, answer] of answers(backend, addresses).entries()) {
+      await engine.write((batch) => batch.put(table, key, flipped), 'none');
+      for (const [i, answer] of answers(engine, addresses).entries()) {
         if (answer === 'REGALIA_CORRUPT') corrupt++;
         else if (answer !== right[i]) t.equal(answer, right[i], `byte ${at} of a row of ${table}`);
       }
     }
-    await backend.write((batch) => batch.put(table, key, bytes), 'none');
+    await engine.write((batch) => batch.put(table, key, bytes), 'none');
   }
   t.ok(corrupt > 100);
-  t.same(answers(backend, addresses), right);
+  t.same(answers(engine, addresses), right);
 });
 
 t.test('a row that is lost, or served under another key, is missed', async (t) => {
-  const { backend, addresses } = await Dag.of(line(6));
-  const rows = rowsOf(backend);
+  const { engine, addresses } = await Dag.of(line(6));
+  const rows = rowsOf(engine);
   for (const [i, { table, key, bytes }] of rows.entries()) {
-    await backend.write((batch) => batch.del(table, key), 'none');
-    t.equal(answers(backend, addresses)[1], 'REGALIA_CORRUPT', `row ${i} of ${table} lost`);
+    await engine.write((batch) => batch.del(table, key), 'none');
+    t.equal(answers(engine, addresses)[1], 'REGALIA_CORRUPT', `row ${i} of ${table} lost`);
     const other = rows.find((row) => row.table === table && row.key !== key);
-    await backend.write((batch) => batch.put(table, key, other?.bytes as Uint8Array), 'none');
-    t.equal(answers(backend, addresses)[1], 'REGALIA_CORRUPT', `row ${i} of ${table} exchanged`);
-    await backend.write((batch) => batch.put(table, key, bytes), 'none');
+    await engine.write((batch) => batch.put(table, key, other?.bytes as Uint8Array), 'none');
+    t.equal(answers(engine, addresses)[1], 'REGALIA_CORRUPT', `row ${i} of ${table} exchanged`);
+    await engine.write((batch) => batch.put(table, key, bytes), 'none');
   }
 });

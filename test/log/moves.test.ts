@@ -8,12 +8,12 @@ import { type Address, addressKey } from '../../src/blocks/address.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { MOVES_BLOCK_BYTES_MAX } from '../../src/ground/limits.js';
 import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
 import {
   type AddressedBlock,
   decodeMoves,
   encodeMoves,
-  MOVES_BLOCK_MAX,
   type Move,
   movesOf,
 } from '../../src/log/moves.js';
@@ -54,7 +54,7 @@ t.test('a long list is a chain of blocks, children first, each within the limit'
   t.ok(chain.length > 10);
   const stored = new Set<string>();
   for (const { address, block } of chain) {
-    t.ok(block.length <= MOVES_BLOCK_MAX);
+    t.ok(block.length <= MOVES_BLOCK_BYTES_MAX);
     const { next } = decodeMoves(block);
     t.ok(next === undefined || stored.has(addressKey(next)));
     stored.add(addressKey(address));
@@ -88,7 +88,9 @@ t.test('truncated, prolonged, empty and oversized blocks are refused', async (t)
   }
   t.throws(() => decodeMoves(new Uint8Array([...block, 0])), { code: 'REGALIA_FORMAT' });
   t.throws(() => decodeMoves(Uint8Array.of(7, 1, 1, 0, 0)), { code: 'REGALIA_FORMAT' });
-  t.throws(() => decodeMoves(new Uint8Array(MOVES_BLOCK_MAX + 1)), { code: 'REGALIA_FORMAT' });
+  t.throws(() => decodeMoves(new Uint8Array(MOVES_BLOCK_BYTES_MAX + 1)), {
+    code: 'REGALIA_FORMAT',
+  });
   t.throws(() => decodeMoves(Uint8Array.of(7, 2, 1, 0, 0)), { code: 'REGALIA_VERSION' });
 });
 

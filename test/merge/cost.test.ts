@@ -2,7 +2,7 @@
  * What a merge reads: nodes in proportion to what changed, whatever the size of the tree.
  */
 import t, { type Test } from 'tap';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { mergeTrees } from '../../src/merge/merge.js';
 import { diffTrees } from '../../src/tree/diff.js';
@@ -12,21 +12,21 @@ import { cloneEntry, type Entry, Laboratory, newEntry, put } from '../tree/model
 
 const CHANGES = 40;
 
-/** A backend that counts the extents that are viewed. */
-function counting(backend: Backend): { backend: Backend; views: () => number } {
+/** An engine that counts the extents that are viewed. */
+function counting(engine: Engine): { engine: Engine; views: () => number } {
   let count = 0;
-  const view: Backend['view'] = (table, key) => {
+  const view: Engine['view'] = (table, key) => {
     if (table === 'extents') count++;
-    return backend.view(table, key);
+    return engine.view(table, key);
   };
-  const counted = new Proxy(backend, {
+  const counted = new Proxy(engine, {
     get(target, property) {
       if (property === 'view') return view;
       const found = Reflect.get(target, property) as unknown;
       return typeof found === 'function' ? found.bind(target) : found;
     },
   });
-  return { backend: counted, views: () => count };
+  return { engine: counted, views: () => count };
 }
 
 function large(count: number): Entry {
@@ -46,14 +46,14 @@ function changed(model: Entry, count: number, salt: number): Entry {
 
 /** The extents viewed by a diff, and by a merge, of cold trees. */
 async function costOf(t: Test, count: number): Promise<{ diff: number; merge: number }> {
-  const { backend, views } = counting(openMemory());
-  const laboratory = await Laboratory.open(backend, 4_000);
+  const { engine, views } = counting(openMemory());
+  const laboratory = await Laboratory.open(engine, 4_000);
   const model = large(count);
   const roots = [model, changed(model, count, 1), changed(model, count, 2)].map((each) => {
     return laboratory.build(each).root;
   });
   const { blocks } = laboratory.writer;
-  await backend.write((batch) => blocks.emit(batch), 'none');
+  await engine.write((batch) => blocks.emit(batch), 'none');
   blocks.settle();
   const cold = (): Tree[] => {
     const cache = new NodeCache(laboratory.blocks, 64 * 1024 * 1024);

@@ -4,7 +4,7 @@
  * others and after a restart.
  */
 import t from 'tap';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { RegaliaError } from '../../src/ground/errors.js';
 import { Regalia, type Transaction } from '../../src/index.js';
 
@@ -27,14 +27,14 @@ async function makeStore(folder: string): Promise<Regalia> {
 /** Calls `before` once, when the write that shall land a transaction is about to begin. */
 function beforeLanding(tx: Transaction, before: () => Promise<void>): void {
   const { line } = tx;
-  const backend = line.core.backend as { write: Backend['write'] };
-  const { write } = backend;
-  backend.write = async (body, durability) => {
+  const engine = line.core.engine as { write: Engine['write'] };
+  const { write } = engine;
+  engine.write = async (body, durability) => {
     if (line.tip().address !== tx.started.address) {
-      backend.write = write;
+      engine.write = write;
       await before();
     }
-    return write.call(line.core.backend, body, durability) as never;
+    return write.call(line.core.engine, body, durability) as never;
   };
 }
 

@@ -53,15 +53,15 @@ t.test('a small pack cut at every byte goes on with its rest', async (t) => {
     const to = bare();
     const at = await breakAt(to, packed, cut);
     if (at > cut) t.fail(`cut at ${cut}, to go on at ${at}`);
-    if (visibleRows(to.backend).length > 0) t.fail(`cut at ${cut} shows something`);
-    const [state] = unfinishedImports(to.backend);
+    if (visibleRows(to.engine).length > 0) t.fail(`cut at ${cut} shows something`);
+    const [state] = unfinishedImports(to.engine);
     if ((state === undefined) !== cut < first) t.fail(`a resume point at ${cut}`);
     const options = state === undefined ? {} : { resume: state.point.header };
     const result = await takeIn(to, packed.subarray(state?.point.offset ?? 0), options);
     if (state !== undefined && state.point.offset !== at) t.fail(`${at} told, kept another`);
     if (result.bytes !== packed.length) t.fail(`${result.bytes} bytes`);
     if (!to.history.entry(headOf(store))) t.fail(`no head after a cut at ${cut}`);
-    if (importRows(to.backend) > 0) t.fail(`rows left after a cut at ${cut}`);
+    if (importRows(to.engine) > 0) t.fail(`rows left after a cut at ${cut}`);
   }
   t.pass(`${packed.length} cuts`);
 });
@@ -104,7 +104,7 @@ t.test('a sender told of a resume point sends the rest, byte by byte the same', 
   for (const start of starts) {
     const to = bare();
     await breakAt(to, packed, start);
-    const [state] = unfinishedImports(to.backend);
+    const [state] = unfinishedImports(to.engine);
     const from = decodeResumePoint(encodeResumePoint((state as NonNullable<typeof state>).point));
     const rest = await pack({ store, from });
     if (!equalBytes(rest, packed.subarray(start))) t.fail(`from ${start}`);
@@ -114,7 +114,7 @@ t.test('a sender told of a resume point sends the rest, byte by byte the same', 
   const [state] = await (async () => {
     const to = bare();
     await breakAt(to, packed, starts.at(-1) as number);
-    return unfinishedImports(to.backend);
+    return unfinishedImports(to.engine);
   })();
   await store.transact((tx) => tx.put('/later', 's', bytes('later')));
   const from = (state as NonNullable<typeof state>).point;
@@ -131,7 +131,7 @@ t.test('a source that fails, and an abort, leave a resume point as well', async 
     throw new Error('the network is gone');
   }
   await t.rejects(takeIn(to, failing()), { code: 'REGALIA_PACK', retryable: true });
-  const [kept] = unfinishedImports(to.backend);
+  const [kept] = unfinishedImports(to.engine);
   t.ok(kept !== undefined && kept.point.offset > 200 && kept.point.offset <= half);
   const controller = new AbortController();
   async function* stopping() {
@@ -153,8 +153,8 @@ t.test('what lands throws: nothing lands, and nothing is left waiting', async (t
     throw new Error('not here');
   };
   await t.rejects(takeIn(to, await pack({ store }), { land }), /not here/);
-  t.strictSame(visibleRows(to.backend), []);
-  t.equal(importRows(to.backend), 0);
+  t.strictSame(visibleRows(to.engine), []);
+  t.equal(importRows(to.engine), 0);
 });
 
 t.test('one pack is taken in once at a time', async (t) => {
@@ -178,20 +178,20 @@ t.test(
     for (let i = 0; i < 1_100; i++) await store.transact((tx) => tx.put('/n', 's', bytes(`${i}`)));
     const packed = await pack({ store });
     const to = bare();
-    const write = to.backend.write.bind(to.backend);
+    const write = to.engine.write.bind(to.engine);
     let failAt = Number.POSITIVE_INFINITY;
-    to.backend.write = (body, durability) => {
-      if (to.backend.count('log') > failAt) return Promise.reject(new Error('the power is gone'));
+    to.engine.write = (body, durability) => {
+      if (to.engine.count('log') > failAt) return Promise.reject(new Error('the power is gone'));
       return write(body, durability);
     };
     failAt = 1;
     await t.rejects(takeIn(to, packed), /power/);
-    t.ok(to.backend.count('log') > 1_000, 'the first slice landed');
-    t.equal(to.backend.count('heads'), 0, 'and no branch names it');
+    t.ok(to.engine.count('log') > 1_000, 'the first slice landed');
+    t.equal(to.engine.count('heads'), 0, 'and no branch names it');
     failAt = Number.POSITIVE_INFINITY;
     await takeIn(to, packed);
     t.ok(to.history.entry(headOf(store)));
-    t.equal(importRows(to.backend), 0);
+    t.equal(importRows(to.engine), 0);
     t.equal(to.history.count(bucketOf(store)), coreOf(store).history.count(bucketOf(store)));
   },
 );

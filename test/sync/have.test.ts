@@ -12,7 +12,7 @@ import { bucketOf, coreOf, headOf, variedStore } from './setup.js';
 
 t.test('every branch is told, tracking ones included', async (t) => {
   const store = await variedStore();
-  const told = have(coreOf(store).backend, bucketOf(store));
+  const told = have(coreOf(store).engine, bucketOf(store));
   t.strictSame(
     told.heads.map(({ branch }) => branch),
     ['main', 'side'],
@@ -66,7 +66,7 @@ t.test('other text is refused by its line', async (t) => {
 
 t.test('changed at random it is refused, or still a have', async () => {
   const store = await variedStore();
-  const told = encodeHave(have(coreOf(store).backend, bucketOf(store)));
+  const told = encodeHave(have(coreOf(store).engine, bucketOf(store)));
   fc.assert(
     fc.property(fc.nat(told.length - 1), fc.nat(255), (at, byte) => {
       const changed = told.slice();

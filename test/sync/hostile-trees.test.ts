@@ -192,7 +192,7 @@ async function outcome(build: Build): Promise<string> {
     return 'taken';
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
-    if (visibleRows(to.backend).length > 0) return 'visible';
+    if (visibleRows(to.engine).length > 0) return 'visible';
     return `${error.code}: ${error.message}`;
   }
 }

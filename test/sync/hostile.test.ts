@@ -93,7 +93,7 @@ async function refused(
   to: Bare = bare(),
   options = {},
 ): Promise<void> {
-  const before = visibleRows(to.backend);
+  const before = visibleRows(to.engine);
   const packed = parts instanceof Uint8Array ? parts : putTogether(parts);
   try {
     await takeIn(to, packed, options);
@@ -103,8 +103,8 @@ async function refused(
     t.equal(error.code, code, error.message);
     t.match(error.message, pattern);
   }
-  t.strictSame(visibleRows(to.backend), before);
-  t.equal(importRows(to.backend), 0);
+  t.strictSame(visibleRows(to.engine), before);
+  t.equal(importRows(to.engine), 0);
 }
 
 function indexesOf({ frames }: Parts, kind: number): number[] {
@@ -148,7 +148,7 @@ t.test('a pack flipped at any byte is refused, or says where to go on', async (t
       const codes = ['REGALIA_PACK', 'REGALIA_VERSION'];
       if (!codes.includes(error.code)) t.fail(`${error.code} at ${i}`);
     }
-    if (visibleRows(to.backend).length > 0) t.fail(`a flip at ${i} shows something`);
+    if (visibleRows(to.engine).length > 0) t.fail(`a flip at ${i} shows something`);
   }
   t.pass(`${packed.length} flips`);
 });
@@ -352,7 +352,7 @@ t.test('frames dropped, doubled or in another order never make a wrong history',
         const { commits } = await takeIn(to, putTogether({ head: parts.head, frames }));
         return commits === 4;
       } catch (error) {
-        return isRegaliaError(error) && visibleRows(to.backend).length === 0;
+        return isRegaliaError(error) && visibleRows(to.engine).length === 0;
       }
     }),
     { numRuns: 150 },
@@ -382,7 +382,7 @@ t.test('blocks altered anywhere, with all sums made anew, never make a wrong his
           await takeIn(to, packed);
           return false;
         } catch (error) {
-          return isRegaliaError(error) && visibleRows(to.backend).length === 0;
+          return isRegaliaError(error) && visibleRows(to.engine).length === 0;
         }
       },
     ),

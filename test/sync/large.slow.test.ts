@@ -24,8 +24,8 @@ const CONTENT_BYTES = 192 * 1024 * 1024;
 const MIB = 1024 * 1024;
 
 async function openBare(folder: string): Promise<Bare> {
-  const backend = await openLmdb(folder, { create: true });
-  return { backend, blocks: new Blocks(backend), history: new History(backend) };
+  const engine = await openLmdb(folder, { create: true });
+  return { engine, blocks: new Blocks(engine), history: new History(engine) };
 }
 
 function record(number: number, round: number): Uint8Array {
@@ -105,7 +105,7 @@ t.test('a large store goes over in bounded memory, and its delta is small', asyn
   );
   t.ok(delta.bytes <= 1.3 * nodes);
   await store.close();
-  await to.backend.close();
+  await to.engine.close();
 });
 
 t.test('a large content goes over in bounded memory', async (t) => {
@@ -132,7 +132,7 @@ t.test('a large content goes over in bounded memory', async (t) => {
   );
   t.ok(grown < 160, `${grown} MiB`);
   await store.close();
-  await to.backend.close();
+  await to.engine.close();
 });
 
 /** Seeded, and no two chunks alike. */

@@ -34,7 +34,7 @@ t.test('a whole history comes over: every commit, block and signature', async (t
   t.equal(result.bytes, packed.length);
   t.equal(result.cut, 0);
   t.strictSame(result.heads, [{ branch: 'main', commit: headOf(store) }]);
-  t.equal(branchesOf(to.backend, bucketOf(store)).join(), 'main');
+  t.equal(branchesOf(to.engine, bucketOf(store)).join(), 'main');
   const { history } = coreOf(store);
   for (const entry of history.log(bucketOf(store))) {
     const other = to.history.entry(entry.address);
@@ -42,7 +42,7 @@ t.test('a whole history comes over: every commit, block and signature', async (t
       t.fail(`the signature of ${addressText(entry.address)}`);
     }
   }
-  t.equal(importRows(to.backend), 0, 'nothing is left of the import');
+  t.equal(importRows(to.engine), 0, 'nothing is left of the import');
   t.strictSame(trailerOf(packed).length, packed.length);
 });
 
@@ -117,11 +117,11 @@ t.test('the same pack twice changes nothing', async (t) => {
   const to = bare();
   const packed = await pack({ store });
   await takeIn(to, packed);
-  const extents = to.backend.count('extents');
+  const extents = to.engine.count('extents');
   const again = await takeIn(to, packed);
   t.equal(again.commits, 0);
   t.equal(again.blocks, 0);
-  t.equal(to.backend.count('extents'), extents);
+  t.equal(to.engine.count('extents'), extents);
 });
 
 t.test('the same store, wants and haves give the same bytes', async (t) => {
@@ -155,7 +155,7 @@ t.test('a bucket within travels alone, and its commits verify alone', async (t) 
     const result = await takeIn(to, await pack({ store, bucket, wants }), { bucket });
     t.strictSame(result.bucket, bucket);
     t.strictSame(blocksOf(to, commit), blocksOf(core, commit));
-    t.equal(branch(to.backend, bucket, 'main')?.head.join(), commit.join());
+    t.equal(branch(to.engine, bucket, 'main')?.head.join(), commit.join());
     t.equal(to.history.entry(headOf(store)), undefined);
   }
 });
@@ -259,5 +259,5 @@ t.test('several branches come in one pack, each landing where it is named', asyn
   });
   const to = bare();
   await takeIn(to, await pack({ store, wants }));
-  t.strictSame(branchesOf(to.backend, bucketOf(store)), ['replica/x/main', 'replica/x/side']);
+  t.strictSame(branchesOf(to.engine, bucketOf(store)), ['replica/x/main', 'replica/x/side']);
 });

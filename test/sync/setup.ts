@@ -6,7 +6,7 @@ import { type Address, addressText } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { Core } from '../../src/commit/core.js';
 import { allHeads } from '../../src/commit/heads.js';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { concatBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { readU32 } from '../../src/ground/integers.js';
@@ -34,14 +34,14 @@ import { bytes, noise } from '../store/setup.js';
 
 /** Blocks and history, and nothing of what a store adds. */
 export interface Bare {
-  readonly backend: Backend;
+  readonly engine: Engine;
   readonly blocks: Blocks;
   readonly history: History;
 }
 
 export function bare(): Bare {
-  const backend = openMemory();
-  return { backend, blocks: new Blocks(backend), history: new History(backend) };
+  const engine = openMemory();
+  return { engine, blocks: new Blocks(engine), history: new History(engine) };
 }
 
 /** The innards of a store. */
@@ -66,8 +66,8 @@ export function bucketOf(store: Regalia): Uint8Array {
 }
 
 export function headOf(store: Regalia, name = 'main'): Address {
-  const { backend } = coreOf(store);
-  return branch(backend, bucketOf(store), name)?.head as Address;
+  const { engine } = coreOf(store);
+  return branch(engine, bucketOf(store), name)?.head as Address;
 }
 
 /**
@@ -132,18 +132,18 @@ export function takeIn(
 }
 
 /** Every row that a store has of commits, logs and heads: what is visible. */
-export function visibleRows(backend: Backend): string[] {
+export function visibleRows(engine: Engine): string[] {
   const rows: string[] = [];
   for (const table of ['commits', 'log', 'heads'] as const) {
-    for (const { key } of backend.range(table)) rows.push(`${table} ${hex(key)}`);
+    for (const { key } of engine.range(table)) rows.push(`${table} ${hex(key)}`);
   }
   return rows;
 }
 
 /** The number of rows that unfinished imports keep. */
-export function importRows(backend: Backend): number {
+export function importRows(engine: Engine): number {
   let count = 0;
-  for (const { key } of backend.range('meta')) {
+  for (const { key } of engine.range('meta')) {
     if (Buffer.from(key).toString('latin1').startsWith('import/')) count++;
   }
   return count;

@@ -68,7 +68,7 @@ export function floorBreaches(files: readonly File[], rooms: readonly Room[]): s
 
 function breachOf(from: Room, to: Room | undefined, target: string): string | undefined {
   if (to === undefined) return 'which is in no room';
-  if (to === from || (from.floor === -1 && to.floor === -1)) return undefined;
+  if (to === from || to.floor === -1) return undefined;
   if (from.only !== undefined && target !== from.only) return `${from.path} uses only ${from.only}`;
   if (to.floor > from.floor) return `up from floor ${from.floor} to floor ${to.floor}`;
   if (to.floor === from.floor) return `sideways on floor ${from.floor}`;

@@ -3,7 +3,7 @@
  */
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { compareBytes } from '../../src/ground/bytes.js';
@@ -159,8 +159,8 @@ export class Laboratory {
     this.writer = new NodeWriter(this.cache, new BlockWriter(blocks), SHA256);
   }
 
-  static async open(backend: Backend = openMemory(), extents = 40_000): Promise<Laboratory> {
-    const blocks = new Blocks(backend);
+  static async open(engine: Engine = openMemory(), extents = 40_000): Promise<Laboratory> {
+    const blocks = new Blocks(engine);
     await blocks.reserve(extents);
     return new Laboratory(blocks, 256 * 1024 * 1024);
   }

@@ -8,7 +8,7 @@ import { isRegaliaError, Regalia } from '../../src/index.js';
 import { encodeGroupRow } from '../../src/volumes/group-row.js';
 import { putChunk, retire } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
-import { backendOf, coreOf, garbage, Lab } from './volumes-setup.js';
+import { coreOf, engineOf, garbage, Lab } from './volumes-setup.js';
 
 const ONCE = { kind: 'none' } as const;
 const CODED = { kind: 'coded', data: 2, parity: 1, from: 100_000 } as const;
@@ -48,7 +48,7 @@ t.test('what is condemned in a segment that is being emptied', async (t) => {
   await lab.write({ '/a': noise(40_000, 1) });
   await garbage(lab, noise(40_000, 2));
   const rows = await lab.chunks();
-  await backendOf(store).write((batch) => {
+  await engineOf(store).write((batch) => {
     for (const { row } of rows) for (const { segment } of row.copies) retire(batch, segment);
   }, 'sync');
   t.match(await store.gc(NOW), { forgotten: 3, compacted: { stuck: 0 } });
@@ -66,7 +66,7 @@ t.test('groups whose chunks are forgotten free their shards', async (t) => {
   const [group] = await lab.groups();
   const [chunk] = await lab.chunks();
   if (group === undefined || chunk === undefined) throw new Error('one of each is here');
-  await backendOf(store).write((batch) => {
+  await engineOf(store).write((batch) => {
     batch.put('groups', 1_000, encodeGroupRow(1_000, group.row));
     const address = chunk.row.address.map((byte, i) => (i === 5 ? byte ^ 1 : byte));
     putChunk(batch, 1_000, { ...chunk.row, address, coded: { group: 1_000, start: 0 } });
@@ -109,11 +109,11 @@ t.test('a backup that a collection came between', async (t) => {
   await lab.write({ '/a': noise(250_000, 1), '/b': noise(30_000, 2) });
   const store = await lab.store();
   await store.repair({ restedMs: 0 });
-  const backend = backendOf(store);
-  const { backup } = backend;
-  backend.backup = async (path) => {
-    backend.backup = backup;
-    await backend.backup(path);
+  const engine = engineOf(store);
+  const { backup } = engine;
+  engine.backup = async (path) => {
+    engine.backup = backup;
+    await engine.backup(path);
     await store.gc(ALL);
   };
   await t.rejects(store.backup(`${lab.folder}/copy`), { code: 'REGALIA_CONFLICT' });
@@ -131,7 +131,7 @@ t.test('where rows are lost or damaged no segment is emptied', async (t) => {
   await lab.write({ '/a': noise(100_000, 1), '/b': noise(100_000, 2) });
   const store = await lab.store();
   const [first, second] = await lab.chunks();
-  await backendOf(store).write((batch) => {
+  await engineOf(store).write((batch) => {
     batch.put('chunks', first?.number ?? 0, new Uint8Array(40));
     batch.del('chunks', second?.number ?? 0);
   }, 'sync');

@@ -9,7 +9,7 @@ import { encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { nextEpoch } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';
-import { backendOf, garbage, Lab, spilled } from './volumes-setup.js';
+import { engineOf, garbage, Lab, spilled } from './volumes-setup.js';
 
 const ONCE = { kind: 'none' } as const;
 const MIRRORED = { kind: 'mirrored', copies: 2 } as const;
@@ -32,7 +32,7 @@ t.test(
     await spilled(tx);
     // As a long transaction puts its rows down on the way.
     const { blocks } = tx.fork.writers;
-    await backendOf(store).write((batch) => blocks.emit(batch), 'none');
+    await engineOf(store).write((batch) => blocks.emit(batch), 'none');
     const during = await store.gc();
     t.match(during, { condemned: 0, forgotten: 0, deferred: undefined }, 'not while it goes on');
     tx[Symbol.dispose]();
@@ -65,7 +65,7 @@ t.test('the time of grace ends, however often somebody collects', async (t) => {
     await tx.write('/gone', 'content', noise(50_000, i + 1));
     await spilled(tx);
     const { blocks } = tx.fork.writers;
-    await backendOf(store).write((batch) => blocks.emit(batch), 'none');
+    await engineOf(store).write((batch) => blocks.emit(batch), 'none');
     tx[Symbol.dispose]();
     forgotten += (await store.gc()).forgotten;
     lab.nowMs += GRACE_MS / 2;
@@ -116,7 +116,7 @@ t.test('chunks that live and dead contents share stay', async (t) => {
   await tx.write('/gone', 'content', Buffer.concat([shared, noise(100_000, 2)]));
   await spilled(tx);
   const { blocks } = tx.fork.writers;
-  await backendOf(store).write((batch) => blocks.emit(batch), 'none');
+  await engineOf(store).write((batch) => blocks.emit(batch), 'none');
   tx[Symbol.dispose]();
   const { forgotten } = await store.gc(NOW);
   t.equal(forgotten, Math.ceil(100_000 / 16_384));
@@ -182,7 +182,7 @@ t.test('what is condemned and referred to after all is not forgotten', async (t)
   await lab.write({ '/a': noise(100_000, 1) });
   const store = await lab.store();
   const rows = await lab.chunks();
-  await backendOf(store).write((batch) => {
+  await engineOf(store).write((batch) => {
     for (const { number, row } of rows) {
       batch.put('chunks', number, encodeChunkRow(number, { ...row, condemned: true }));
     }
@@ -246,11 +246,11 @@ t.test('an unfinished import defers', async (t) => {
   await garbage(lab, noise(50_000, 2));
   const store = await lab.store();
   const key = utf8Bytes('import/unfinished');
-  await backendOf(store).write((batch) => batch.put('meta', key, Uint8Array.of(1)), 'sync');
+  await engineOf(store).write((batch) => batch.put('meta', key, Uint8Array.of(1)), 'sync');
   const result = await store.gc(NOW);
   t.match(result, { condemned: 0, forgotten: 0 });
   t.match(result.deferred, /import/);
-  await backendOf(store).write((batch) => batch.del('meta', key), 'sync');
+  await engineOf(store).write((batch) => batch.del('meta', key), 'sync');
   t.ok((await store.gc(NOW)).forgotten > 0);
 });
 

@@ -4,7 +4,7 @@ import t from 'tap';
 import { encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { noise } from '../chunks/setup.js';
 import { segmentPaths } from '../volumes/setup.js';
-import { backendOf, HEAD, Lab } from './volumes-setup.js';
+import { engineOf, HEAD, Lab } from './volumes-setup.js';
 
 const CHUNK = 16_384;
 const CODED = { kind: 'coded', data: 4, parity: 2, from: 100_000 } as const;
@@ -89,7 +89,7 @@ t.test('what is condemned, and volumes that are away', async (t) => {
   const [chunk] = await lab.chunks();
   if (chunk === undefined) throw new Error('a chunk is here');
   const { number, row } = chunk;
-  await backendOf(store).write((batch) => {
+  await engineOf(store).write((batch) => {
     batch.put('chunks', number, encodeChunkRow(number, { ...row, condemned: true }));
   }, 'sync');
   t.equal((await store.contentStats()).condemnedBytes, 2 * (CHUNK + HEAD));

@@ -9,7 +9,7 @@ import { hold, scrub } from './stores.js';
 
 const held = await hold('memory');
 t.teardown(() => held.remove());
-const { store, backend } = held;
+const { store, engine } = held;
 
 /** Runs `body` with one bit of one row of a table flipped. */
 async function flipping(
@@ -17,16 +17,16 @@ async function flipping(
   pick: readonly [row: number, byte: number, bit: number],
   body: () => Promise<void>,
 ): Promise<void> {
-  const rows = [...backend.range(table)] as Row<never>[];
+  const rows = [...engine.range(table)] as Row<never>[];
   const { key, bytes } = rows[pick[0] % rows.length] as Row<never>;
   const damaged = bytes.slice();
   const at = pick[1] % bytes.length;
   damaged[at] = (damaged[at] as number) ^ (1 << pick[2]);
-  await backend.write((batch) => batch.put(table, key, damaged), 'none');
+  await engine.write((batch) => batch.put(table, key, damaged), 'none');
   try {
     await body();
   } finally {
-    await backend.write((batch) => batch.put(table, key, bytes), 'none');
+    await engine.write((batch) => batch.put(table, key, bytes), 'none');
   }
 }
 

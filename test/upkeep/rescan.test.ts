@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import type { ChunkRow } from '../../src/volumes/chunk-row.js';
 import { putChunk } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
-import { backendOf, HEAD, Lab } from './volumes-setup.js';
+import { engineOf, HEAD, Lab } from './volumes-setup.js';
 
 const CODED = { kind: 'coded', data: 4, parity: 2, from: 100_000 } as const;
 const ONCE = { kind: 'none' } as const;
@@ -72,7 +72,7 @@ t.test('what the rules ask for is known after a rescan, too', async (t) => {
   // As if numbers had begun anew: those of old links are those of other chunks.
   const rows = (await lab.chunks()).map(({ row }) => row);
   await lab.clear('chunks', 'addresses');
-  await backendOf(store).write((batch) => {
+  await engineOf(store).write((batch) => {
     for (let i = 0; i < rows.length; i++) {
       putChunk(batch, i + 1, rows[(i + 5) % rows.length] as ChunkRow);
     }
@@ -202,7 +202,7 @@ t.test('a volume that was moved, and a copy of one', async (t) => {
 t.test('rows that are damaged are replaced', async (t) => {
   const lab = await filled(t);
   const [chunks, groups] = [await lab.chunks(), await lab.groups()];
-  await backendOf(await lab.store()).write((batch) => {
+  await engineOf(await lab.store()).write((batch) => {
     for (const { number } of chunks.filter((_, i) => i % 2 === 0)) {
       const row = batch.get('chunks', number)?.slice() ?? new Uint8Array(0);
       row[20] = (row[20] as number) ^ 1;

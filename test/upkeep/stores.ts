@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { extentOf, slotOf, slotRange } from '../../src/blocks/extent.js';
 import type { Core } from '../../src/commit/core.js';
 import type { Tip } from '../../src/commit/line.js';
-import type { Backend, RowKey, Table } from '../../src/engine/engine.js';
+import type { Engine, RowKey, Table } from '../../src/engine/engine.js';
 import type { Regalia } from '../../src/index.js';
 import * as regalia from '../../src/index.js';
 import type { Fault, VerifySummary } from '../../src/verify/fault.js';
@@ -39,16 +39,16 @@ export interface Held {
   readonly store: Regalia;
   readonly core: Core;
   readonly head: () => Tip;
-  readonly backend: Backend;
+  readonly engine: Engine;
   remove(): Promise<void>;
 }
 
-export type Engine = 'memory' | 'lmdb';
-export const ENGINES: readonly Engine[] = ['memory', 'lmdb'];
+export type EngineName = 'memory' | 'lmdb';
+export const ENGINES: readonly EngineName[] = ['memory', 'lmdb'];
 
 const options = { actor: regalia.actorFromSeed(noise(32, 9)), durability: 'none' } as const;
 
-export async function hold(engine: Engine): Promise<Held> {
+export async function hold(engine: EngineName): Promise<Held> {
   const folder = engine === 'memory' ? undefined : mkdtempSync(join(tmpdir(), 'regalia-verify-'));
   const store =
     folder === undefined
@@ -61,7 +61,7 @@ export async function hold(engine: Engine): Promise<Held> {
   };
   const innards = store as unknown as Innards;
   const { core } = innards;
-  return { store, core, head: () => innards.head(), backend: core.backend, remove };
+  return { store, core, head: () => innards.head(), engine: core.engine, remove };
 }
 
 /**
@@ -96,12 +96,12 @@ async function fill(store: Regalia): Promise<void> {
 
 /** Changes a row's bytes in place; `undefined` removes it. */
 export async function change<T extends Table>(
-  backend: Backend,
+  engine: Engine,
   table: T,
   key: RowKey<T>,
   edit: (row: Uint8Array) => Uint8Array | undefined,
 ): Promise<void> {
-  await backend.write((batch) => {
+  await engine.write((batch) => {
     const before = batch.get(table, key);
     if (before === undefined) throw new Error(`no row in ${table}`);
     const after = edit(before);
@@ -120,11 +120,11 @@ export function flipped(row: Uint8Array, at: number): Uint8Array {
 
 /** Changes the stored form of a block. */
 export async function changeBlock(
-  backend: Backend,
+  engine: Engine,
   id: number,
   edit: (stored: Uint8Array) => void,
 ): Promise<void> {
-  await change(backend, 'extents', extentOf(id), (row) => {
+  await change(engine, 'extents', extentOf(id), (row) => {
     const [start, end] = slotRange(row, slotOf(id));
     edit(row.subarray(start, end));
     return row;
@@ -132,7 +132,7 @@ export async function changeBlock(
 }
 
 /** The row of a table whose key is the `index`th, from the end where it is negative. */
-export function rowAt<T extends Table>(backend: Backend, table: T, index: number): RowKey<T> {
-  const keys = [...backend.range(table)].map(({ key }) => key);
+export function rowAt<T extends Table>(engine: Engine, table: T, index: number): RowKey<T> {
+  const keys = [...engine.range(table)].map(({ key }) => key);
   return keys.at(index) as RowKey<T>;
 }

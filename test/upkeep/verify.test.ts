@@ -100,7 +100,7 @@ for (const engine of ENGINES) {
   await check('a chunk whose row is lost is missed', async (held, t) => {
     if (engine === 'memory') return;
     const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
-    await change(held.backend, 'chunks', chunkNumber(id), () => undefined);
+    await change(held.engine, 'chunks', chunkNumber(id), () => undefined);
     const { faults } = await scrub(held.store);
     const found = faults.filter((fault) => fault.key === '/photos/dog.jpg');
     t.match(found, [{ kind: 'missing', address, stream: 'content' }]);
@@ -122,29 +122,29 @@ for (const engine of ENGINES) {
   });
 
   await check('a metadata block with a flipped bit is found', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const stream = metadataStream(held);
     const target = blockOf(held, '/wide', stream);
-    await changeBlock(backend, target.id, (stored) => stored.set(flipped(stored, -1)));
+    await changeBlock(engine, target.id, (stored) => stored.set(flipped(stored, -1)));
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'corrupt', address: target.address, key: '/wide', stream });
   });
 
   await check('a node with a flipped bit is found', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const target = topOfMany(held);
     // A byte that the digest covers: those behind are links where it is stored whole.
-    await changeBlock(backend, target.id, (stored) => stored.set(flipped(stored, 12)));
+    await changeBlock(engine, target.id, (stored) => stored.set(flipped(stored, 12)));
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'corrupt', address: target.address, key: '/many' });
   });
 
   await check('an extent that is lost is missed', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const { id, address } = blockOf(held, '/wide', metadataStream(held));
-    await change(backend, 'extents', Math.floor(id / 4096), () => undefined);
+    await change(engine, 'extents', Math.floor(id / 4096), () => undefined);
     const { faults } = await scrub(store);
     // Blocks elsewhere that are patches on what is lost can't be made any more.
     t.ok(faults.every(({ kind }) => kind === 'missing' || kind === 'corrupt'));
@@ -153,11 +153,11 @@ for (const engine of ENGINES) {
   });
 
   await check('a wrong link is found, and can be mended', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const target = blockOf(held, '/photos/cat.jpg', 'content');
     const other = blockOf(held, '/photos/dog.jpg', 'content');
     // The last link of the manifest is that of its last chunk.
-    await changeBlock(backend, target.id, (stored) =>
+    await changeBlock(engine, target.id, (stored) =>
       stored.set(u48Bytes(other.id), stored.length - 6),
     );
     const { faults } = await scrub(store);
@@ -167,28 +167,28 @@ for (const engine of ENGINES) {
   });
 
   await check('addresses that the index lost are found', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const { id, address } = blockOf(held, '/wide', metadataStream(held));
-    await change(backend, 'addressLog', Math.floor(id / 4096), () => undefined);
+    await change(engine, 'addressLog', Math.floor(id / 4096), () => undefined);
     const { faults } = await scrub(store);
     t.ok(faults.every(({ kind, repairable }) => kind === 'index' && repairable));
     t.ok(faults.some((fault) => fault.address === address));
   });
 
   await check('an index row of blocks that are not there is found', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const key = utf8Bytes('12345678');
-    await backend.write((batch) => batch.put('addresses', key, u48Bytes(2 ** 40)), 'none');
+    await engine.write((batch) => batch.put('addresses', key, u48Bytes(2 ** 40)), 'none');
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'index', row: `addresses ${hex(key)}` });
   });
 
   await check('a row that the log lost is found, and its commit is read', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const sound = await scrub(store);
     const key = logKey(held.core.identity.store, 3);
-    await change(backend, 'log', key, () => undefined);
+    await change(engine, 'log', key, () => undefined);
     const { faults, summary } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'row', row: `log ${hex(key)}`, repairable: true });
@@ -197,28 +197,28 @@ for (const engine of ENGINES) {
   });
 
   await check('bounds of a log that are lost are found', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const bucket = held.core.identity.store;
-    await change(backend, 'log', bucket, (row) => flipped(row, -1));
+    await change(engine, 'log', bucket, (row) => flipped(row, -1));
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'row', row: `log ${hex(bucket)}` });
   });
 
   await check("a commit's row with a flipped bit is found alone", async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const commits = [...store.log()];
     const address = commits[4]?.commit ?? '';
-    await change(backend, 'commits', parseAddress(address), (row) => flipped(row, -3));
+    await change(engine, 'commits', parseAddress(address), (row) => flipped(row, -3));
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'corrupt', address, commit: address });
   });
 
   await check("a commit's row that is lost is found alone", async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const { address } = held.head();
-    await change(backend, 'commits', address, () => undefined);
+    await change(engine, 'commits', address, () => undefined);
     const { faults } = await scrub(store);
     t.match(faults, [{ kind: 'missing', address: addressText(address) }]);
     t.equal(faults.length, 1);
@@ -226,9 +226,9 @@ for (const engine of ENGINES) {
 
   for (const index of [0, 1, -1]) {
     await check(`row ${index} of the heads, damaged, is found`, async (held, t) => {
-      const { store, backend } = held;
-      const key = rowAt(backend, 'heads', index);
-      await change(backend, 'heads', key, (row) => flipped(row, 6));
+      const { store, engine } = held;
+      const key = rowAt(engine, 'heads', index);
+      await change(engine, 'heads', key, (row) => flipped(row, 6));
       const { faults } = await scrub(store);
       t.equal(faults.length, 1);
       t.match(faults[0], { kind: 'row', row: `heads ${hex(key)}` });
@@ -236,9 +236,9 @@ for (const engine of ENGINES) {
   }
 
   await check('a tag that is lost is counted', async (held, t) => {
-    const { store, backend } = held;
-    const tag = [...backend.range('heads')].find(({ key }) => key[16] === 0x74);
-    await change(backend, 'heads', tag?.key ?? new Uint8Array(1), () => undefined);
+    const { store, engine } = held;
+    const tag = [...engine.range('heads')].find(({ key }) => key[16] === 0x74);
+    await change(engine, 'heads', tag?.key ?? new Uint8Array(1), () => undefined);
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'count' });
@@ -248,7 +248,7 @@ for (const engine of ENGINES) {
     await check(`byte ${byte} of a prefix in the index, flipped, is found`, async (held, t) => {
       const { id, address } = blockOf(held, '/wide', metadataStream(held));
       const at = (id % 4096) * 8 + byte;
-      await change(held.backend, 'addressLog', Math.floor(id / 4096), (row) => flipped(row, at));
+      await change(held.engine, 'addressLog', Math.floor(id / 4096), (row) => flipped(row, at));
       const { faults } = await scrub(held.store);
       t.ok(faults.length > 0 && faults.every(({ kind }) => kind === 'index'));
       t.equal(faults[0]?.address, address);
@@ -256,24 +256,24 @@ for (const engine of ENGINES) {
   }
 
   for (const name of ['store', 'extents', 'sequences']) {
-    await check(`a store without its row ${name} is found`, async ({ store, backend }, t) => {
-      await change(backend, 'meta', utf8Bytes(name), () => undefined);
+    await check(`a store without its row ${name} is found`, async ({ store, engine }, t) => {
+      await change(engine, 'meta', utf8Bytes(name), () => undefined);
       t.match((await scrub(store)).faults, [{ kind: 'row', row: `meta ${name}` }]);
     });
   }
 
   await check('a damaged identity is found', async (held, t) => {
-    const { store, backend } = held;
-    await change(backend, 'meta', utf8Bytes('store'), (row) => flipped(row, 20));
+    const { store, engine } = held;
+    await change(engine, 'meta', utf8Bytes('store'), (row) => flipped(row, 20));
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'row', row: 'meta store' });
   });
 
   await check('extent numbers that could be given out again are found', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const key = utf8Bytes('extents');
-    await change(backend, 'meta', key, () => sealRow('meta', key, u48Bytes(1)));
+    await change(engine, 'meta', key, () => sealRow('meta', key, u48Bytes(1)));
     const { faults } = await scrub(store);
     t.match(faults, [{ kind: 'row', row: 'meta extents' }]);
   });
@@ -286,9 +286,9 @@ for (const engine of ENGINES) {
   });
 
   await check('a signature that is not the actor’s is found', async (held, t) => {
-    const { store, backend } = held;
+    const { store, engine } = held;
     const { address } = held.head();
-    await change(backend, 'commits', address, (row) => {
+    await change(engine, 'commits', address, (row) => {
       const { entry, deltas, body } = openEntry(address, row);
       const signature = flipped(entry.signature ?? new Uint8Array(64), 5);
       return sealEntry({ ...entry, signature }, deltas, body);
@@ -336,35 +336,35 @@ for (const engine of ENGINES) {
 }
 
 /** Flips a bit of a content's block: of a chunk's only copy where it is on a volume. */
-async function flipContent({ backend, core }: Held, id: number): Promise<void> {
+async function flipContent({ engine, core }: Held, id: number): Promise<void> {
   if (!isChunkId(id)) {
-    await changeBlock(backend, id, (stored) => stored.set(flipped(stored, 60)));
+    await changeBlock(engine, id, (stored) => stored.set(flipped(stored, 60)));
     return;
   }
   const [volume] = core.chunks?.volumes.list() ?? [];
   const number = chunkNumber(id);
-  const [copy] = decodeChunkRow(number, backend.get('chunks', number) ?? new Uint8Array(0)).copies;
+  const [copy] = decodeChunkRow(number, engine.get('chunks', number) ?? new Uint8Array(0)).copies;
   if (volume === undefined || copy === undefined) throw new Error('the chunk has no copy');
   const file = join(volume.path, segmentFile(copy.segment));
   writeFileSync(file, flipped(readFileSync(file), copy.offset + RECORD_HEADER + 60));
 }
 
 /** Stores any bytes as a block. */
-async function putBlock({ core, backend }: Held, plain: Uint8Array) {
+async function putBlock({ core, engine }: Held, plain: Uint8Array) {
   const writer = new BlockWriter(core.blocks);
   await core.blocks.reserve(1);
   const body = new BodyWriter();
   body.bytes(plain);
   const address = addressOf(1, plain);
   const id = writer.put(body, plain.length, address);
-  await backend.write((batch) => writer.emit(batch), 'none');
+  await engine.write((batch) => writer.emit(batch), 'none');
   writer.settle();
   return { address, id };
 }
 
 /** Appends a commit that the history would refuse, with rows that are sound in themselves. */
 async function forge(
-  { core, backend, ...held }: Held,
+  { core, engine, ...held }: Held,
   make: (head: Tip) => Commit,
   rootBlock?: number,
 ): Promise<string> {
@@ -375,7 +375,7 @@ async function forge(
   const address = addressOf(commit.algorithm, block);
   const parent = history.entry(head.address);
   if (parent === undefined) throw new Error('the head has no entry');
-  await backend.write((batch) => {
+  await engine.write((batch) => {
     const { first, next } = history.bounds(commit.bucket, batch);
     const rises = { height: parent.height + 1, correctedMs: parent.correctedMs + 1 };
     const place = { address, parents: commit.parents, sequence: next, signature: undefined };

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Core } from '../../src/commit/core.js';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import {
   type CommitInfo,
   Regalia,
@@ -30,8 +30,8 @@ export function coreOf(store: Regalia): Core {
   return (store as unknown as { readonly core: Core }).core;
 }
 
-export function backendOf(store: Regalia): Backend {
-  return coreOf(store).backend;
+export function engineOf(store: Regalia): Engine {
+  return coreOf(store).engine;
 }
 
 /** A folder with a store and volumes, and what is known of the store's contents. */
@@ -211,8 +211,8 @@ export class Lab {
 
   /** Removes all rows of tables. */
   async clear(...tables: ('chunks' | 'groups' | 'addresses')[]): Promise<void> {
-    const backend = backendOf(await this.store());
-    await backend.write((batch) => {
+    const engine = engineOf(await this.store());
+    await engine.write((batch) => {
       for (const table of tables) {
         for (const { key } of [...batch.range(table)]) batch.del(table, key as never);
       }
@@ -221,12 +221,12 @@ export class Lab {
 }
 
 export function chunksOf(store: Regalia): { number: number; row: ChunkRow }[] {
-  const rows = [...backendOf(store).range('chunks')];
+  const rows = [...engineOf(store).range('chunks')];
   return rows.map(({ key, bytes }) => ({ number: key, row: decodeChunkRow(key, bytes) }));
 }
 
 export function groupsOf(store: Regalia): { number: number; row: GroupRow }[] {
-  const rows = [...backendOf(store).range('groups')];
+  const rows = [...engineOf(store).range('groups')];
   return rows.map(({ key, bytes }) => ({ number: key, row: decodeGroupRow(key, bytes) }));
 }
 
@@ -242,7 +242,7 @@ export async function garbage(lab: Lab, bytes: Uint8Array): Promise<void> {
   await tx.write('/garbage', 'content', bytes);
   await spilled(tx);
   const { blocks } = tx.fork.writers;
-  await backendOf(other).write((batch) => blocks.emit(batch), 'none');
+  await engineOf(other).write((batch) => blocks.emit(batch), 'none');
   tx[Symbol.dispose]();
   await other.close();
 }

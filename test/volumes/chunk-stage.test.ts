@@ -14,7 +14,7 @@ function slowHome() {
   const ends: ((fail?: Error) => void)[] = [];
   let next = 1;
   return {
-    backend: openMemory(),
+    engine: openMemory(),
     volumes: { sync: async () => undefined },
     inUse,
     ends,
@@ -55,14 +55,14 @@ for (const fail of [undefined, new Error('no room')]) {
       await new Promise((resolve) => setImmediate(resolve));
       t.equal(home.inUse.size, 0);
       t.equal(stage.heavy, false);
-      await home.backend.close();
+      await home.engine.close();
     },
   );
 }
 
 t.test('streams that spill at once write one after the other, and none is forgotten', async (t) => {
   const home = slowHome();
-  await home.backend.write((batch) => {
+  await home.engine.write((batch) => {
     const entry = { number: 1, id: new Uint8Array(16), path: '/v', weight: 1, sequence: 1 };
     putVolume(batch, { ...entry, state: 'online' });
   }, 'none');
@@ -84,9 +84,9 @@ t.test('streams that spill at once write one after the other, and none is forgot
     await new Promise((resolve) => setImmediate(resolve));
   }
   await Promise.all([one, two, landing]);
-  await home.backend.write((batch) => stage.emit(batch), 'none');
+  await home.engine.write((batch) => stage.emit(batch), 'none');
   stage.settle();
-  t.equal(home.backend.count('chunks'), 4);
+  t.equal(home.engine.count('chunks'), 4);
   t.equal(home.inUse.size, 0);
-  await home.backend.close();
+  await home.engine.close();
 });

@@ -7,20 +7,13 @@ import fc from 'fast-check';
 import t from 'tap';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import {
-  Codec,
-  compress,
-  decompress,
-  decompressInto,
-  LEVEL_MAX,
-  LEVEL_MIN,
-} from '../../src/volumes/codec.js';
+import { BLOCK_BYTES_MAX, COMPRESSION_LEVEL_MAX } from '../../src/ground/limits.js';
+import { Codec, compress, decompress, decompressInto, LEVEL_MIN } from '../../src/volumes/codec.js';
 import {
   compressFrame,
   decompressFrame,
   frameBound,
   hasNativeZstd,
-  PLAIN_MAX,
 } from '../../src/volumes/zstd.js';
 import { checkFrame } from '../../src/volumes/zstd-frame.js';
 import { noise, prose, vectors } from './frames.js';
@@ -34,7 +27,7 @@ const skipCommand = hasCommand ? {} : { skip: 'the zstd command is not installed
 const sizes = [
   ...Array.from({ length: 300 }, (_, i) => i),
   ...[511, 512, 513, 4_095, 8_191, 8_192, 16_383, 16_384, 16_385, 65_536, 131_071, 131_072],
-  ...[131_073, 262_144, MIB - 1, MIB, PLAIN_MAX],
+  ...[131_073, 262_144, MIB - 1, MIB, BLOCK_BYTES_MAX],
 ];
 
 function command(options: string[], input: Uint8Array): Uint8Array {
@@ -111,7 +104,7 @@ t.test('bytes are compressed exactly where that saves a sixteenth', async (t) =>
   // Below the length that is judged by samples, what is saved alone decides.
   for (let zeros = 300; zeros < 700; zeros += 10) {
     const plain = Buffer.concat([noise(6_000, zeros), new Uint8Array(zeros)]);
-    const whole = compressFrame(plain, 3, PLAIN_MAX, false)?.length as number;
+    const whole = compressFrame(plain, 3, BLOCK_BYTES_MAX, false)?.length as number;
     const pays = whole <= plain.length - Math.ceil(plain.length / 16);
     t.equal(compress(plain, 3).codec, pays ? Codec.zstd : Codec.plain, `${zeros} zeros`);
   }
@@ -120,7 +113,7 @@ t.test('bytes are compressed exactly where that saves a sixteenth', async (t) =>
 t.test('each engine reads what each writes', async (t) => {
   for (const size of sizes.filter((size) => size >= 64)) {
     const plain = prose(size, size);
-    const frames = engines.map((engine) => compressFrame(plain, 3, PLAIN_MAX, engine));
+    const frames = engines.map((engine) => compressFrame(plain, 3, BLOCK_BYTES_MAX, engine));
     for (const frame of frames) {
       if (frame === undefined) throw new Error('a frame has room');
       checkFrame(frame, size);
@@ -166,10 +159,10 @@ t.test('frames of the command, made now, are read', skipCommand, async (t) => {
 
 t.test('the command reads our frames', skipCommand, async (t) => {
   for (const size of [64, 100, 5_000, 16_384, 70_000, 300_000, MIB]) {
-    for (const level of [LEVEL_MIN, 3, 9, LEVEL_MAX]) {
+    for (const level of [LEVEL_MIN, 3, 9, COMPRESSION_LEVEL_MAX]) {
       for (const engine of engines) {
         const plain = prose(size, level);
-        const frame = compressFrame(plain, level, PLAIN_MAX, engine) as Uint8Array;
+        const frame = compressFrame(plain, level, BLOCK_BYTES_MAX, engine) as Uint8Array;
         if (!equalBytes(command(['-d'], frame), plain)) t.fail(`${size} bytes at ${level}`);
       }
     }
@@ -178,7 +171,7 @@ t.test('the command reads our frames', skipCommand, async (t) => {
 });
 
 t.test('no frame is longer than its bound', async (t) => {
-  for (const size of [0, 1, 64, 1_000, 16_384, 131_073, PLAIN_MAX]) {
+  for (const size of [0, 1, 64, 1_000, 16_384, 131_073, BLOCK_BYTES_MAX]) {
     for (const engine of engines) {
       const frame = compressFrame(noise(size), 1, frameBound(size), engine);
       t.ok(frame !== undefined, `${size}`);
@@ -190,8 +183,8 @@ t.test('levels and lengths out of their limits are refused', async (t) => {
   for (const level of [0, -1, 20, 1.5, Number.NaN]) {
     t.throws(() => compress(prose(100), level), { code: 'REGALIA_OPTION' }, `${level}`);
   }
-  t.throws(() => compress(new Uint8Array(PLAIN_MAX + 1)), { code: 'REGALIA_RANGE' });
-  for (const length of [-1, 0.5, PLAIN_MAX + 1, 2 ** 40, Number.NaN]) {
+  t.throws(() => compress(new Uint8Array(BLOCK_BYTES_MAX + 1)), { code: 'REGALIA_RANGE' });
+  for (const length of [-1, 0.5, BLOCK_BYTES_MAX + 1, 2 ** 40, Number.NaN]) {
     for (const codec of [Codec.plain, Codec.zstd]) {
       const act = () => decompress(codec, new Uint8Array(0), length);
       t.throws(act, { code: 'REGALIA_RANGE' }, `${length}`);

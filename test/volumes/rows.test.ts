@@ -5,26 +5,20 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { openRow, sealRow } from '../../src/blocks/rows.js';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
+import { COPIES_MAX, STORED_CHUNK_BYTES_MAX, VOLUME_WEIGHT_MAX } from '../../src/ground/limits.js';
 import { utf8Bytes } from '../../src/ground/text.js';
 import { ByteWriter } from '../../src/ground/writer.js';
-import {
-  type ChunkRow,
-  COPIES_MAX,
-  decodeChunkRow,
-  encodeChunkRow,
-  STORED_MAX,
-} from '../../src/volumes/chunk-row.js';
+import { type ChunkRow, decodeChunkRow, encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import {
   putVolume,
   removeVolume,
   unusedNumber,
   type VolumeEntry,
   volumeEntries,
-  WEIGHT_MAX,
 } from '../../src/volumes/registry.js';
 import { noise } from '../chunks/setup.js';
 import { codeOfCall, flips } from './setup.js';
@@ -45,7 +39,7 @@ const chunkRow: fc.Arbitrary<ChunkRow> = fc.record({
   address,
   plainLength: fc.integer({ min: 1, max: 1_048_576 }),
   codec: fc.nat(255),
-  storedLength: fc.integer({ min: 1, max: STORED_MAX }),
+  storedLength: fc.integer({ min: 1, max: STORED_CHUNK_BYTES_MAX }),
   copies: fc.array(place, { maxLength: COPIES_MAX }),
   coded: fc.option(
     fc.record({ group: fc.integer({ min: 1, max: 2 ** 32 - 1 }), start: fc.nat(2 ** 24) }),
@@ -120,11 +114,11 @@ t.test('bytes of any kind under a right checksum are a row, or malformed', async
         return (
           found.plainLength >= 1 &&
           found.storedLength >= 1 &&
-          found.storedLength <= STORED_MAX &&
+          found.storedLength <= STORED_CHUNK_BYTES_MAX &&
           found.copies.length <= COPIES_MAX
         );
       } catch (error) {
-        return isRegaliaError(error, 'REGALIA_FORMAT');
+        return isRegaliaError(error, 'REGALIA_FORMAT') || isRegaliaError(error, 'REGALIA_VERSION');
       }
     },
   );
@@ -136,7 +130,7 @@ t.test('the bounds of a row of a chunk', async (t) => {
     address: Uint8Array.of(1, ...noise(32, 1)),
     plainLength: 1_048_576,
     codec: 1,
-    storedLength: STORED_MAX,
+    storedLength: STORED_CHUNK_BYTES_MAX,
     copies: [],
   };
   const code = (chunk: ChunkRow): string =>
@@ -146,7 +140,7 @@ t.test('the bounds of a row of a chunk', async (t) => {
     { plainLength: 0 },
     { plainLength: 1_048_577 },
     { storedLength: 0 },
-    { storedLength: STORED_MAX + 1 },
+    { storedLength: STORED_CHUNK_BYTES_MAX + 1 },
     { address: Uint8Array.of(0, ...noise(32, 1)) },
     { address: Uint8Array.of(77, ...noise(32, 1)) },
   ]) {
@@ -166,44 +160,44 @@ const entry: fc.Arbitrary<VolumeEntry> = fc.record({
   number: fc.integer({ min: 1, max: 0xffff }),
   id: fc.uint8Array({ minLength: 16, maxLength: 16 }),
   path: fc.string({ maxLength: 300, unit: 'grapheme' }).filter((text) => text.isWellFormed()),
-  weight: fc.nat(WEIGHT_MAX),
+  weight: fc.nat(VOLUME_WEIGHT_MAX),
   state: fc.constantFrom('online', 'read-only', 'draining', 'missing', 'failing'),
   sequence: fc.nat(2 ** 40),
 });
 const VOLUME_KEY = Uint8Array.of(...utf8Bytes('volume/'), 1, 2);
 
-async function put(entries: readonly VolumeEntry[]): Promise<Backend> {
-  const backend = openMemory();
-  await backend.write((batch) => {
+async function put(entries: readonly VolumeEntry[]): Promise<Engine> {
+  const engine = openMemory();
+  await engine.write((batch) => {
     for (const one of entries) putVolume(batch, one);
   }, 'none');
-  return backend;
+  return engine;
 }
 
-async function putRow(key: Uint8Array, row: Uint8Array): Promise<Backend> {
-  const backend = openMemory();
-  await backend.write((batch) => batch.put('meta', key, row), 'none');
-  return backend;
+async function putRow(key: Uint8Array, row: Uint8Array): Promise<Engine> {
+  const engine = openMemory();
+  await engine.write((batch) => batch.put('meta', key, row), 'none');
+  return engine;
 }
 
 t.test('the registry round-trips, in the order of numbers, beside other rows', async () => {
   const some = fc.uniqueArray(entry, { selector: ({ number }) => number, maxLength: 12 });
   const property = fc.asyncProperty(some, async (entries) => {
-    const backend = await put(entries);
-    await backend.write((batch) => {
+    const engine = await put(entries);
+    await engine.write((batch) => {
       // Neighbours on both sides.
       for (const name of ['volum', 'volume', 'volume.', 'volume0', 'volumes']) {
         batch.put('meta', utf8Bytes(name), utf8Bytes('other'));
       }
     }, 'none');
     const text = (one: VolumeEntry): string => JSON.stringify({ ...one, id: hex(one.id) }, KEYS);
-    const found = volumeEntries(backend).map(text);
+    const found = volumeEntries(engine).map(text);
     const expected = [...entries].sort((a, b) => a.number - b.number).map(text);
     const [first] = entries;
     if (first !== undefined) {
-      await backend.write((batch) => removeVolume(batch, first.number), 'none');
+      await engine.write((batch) => removeVolume(batch, first.number), 'none');
     }
-    const left = volumeEntries(backend).map((one) => one.number);
+    const left = volumeEntries(engine).map((one) => one.number);
     return (
       found.join() === expected.join() &&
       left.length === Math.max(0, entries.length - 1) &&
@@ -216,8 +210,8 @@ const KEYS = ['number', 'id', 'path', 'weight', 'state', 'sequence'];
 
 t.test('a row of the registry that is flipped, cut, grown or moved is refused', async (t) => {
   const one = { number: 258, id: noise(16, 4), path: '/disks/é', weight: 300, state: 'online' };
-  const backend = await put([{ ...one, sequence: 12_345 } as VolumeEntry]);
-  const row = backend.get('meta', VOLUME_KEY) as Uint8Array;
+  const engine = await put([{ ...one, sequence: 12_345 } as VolumeEntry]);
+  const row = engine.get('meta', VOLUME_KEY) as Uint8Array;
   const code = async (key: Uint8Array, bytes: Uint8Array): Promise<string> => {
     const other = await putRow(key, bytes);
     return codeOfCall(() => volumeEntries(other));
@@ -247,20 +241,21 @@ t.test('rows of the registry that lie under a right checksum are malformed', asy
       .bytes(new Uint8Array(more))
       .finish();
   const code = async (bytes: Uint8Array): Promise<string> => {
-    const backend = await putRow(VOLUME_KEY, sealRow('meta', VOLUME_KEY, bytes));
-    return codeOfCall(() => volumeEntries(backend));
+    const engine = await putRow(VOLUME_KEY, sealRow('meta', VOLUME_KEY, bytes));
+    return codeOfCall(() => volumeEntries(engine));
   };
   t.equal(await code(body({})), 'done');
-  t.equal(await code(body({ weight: WEIGHT_MAX, path: 'x'.repeat(4_096) })), 'done');
+  t.equal(await code(body({ weight: VOLUME_WEIGHT_MAX, path: 'x'.repeat(4_096) })), 'done');
   for (const lie of [
     { version: 0 },
     { version: 200 },
     { state: 200 },
-    { weight: WEIGHT_MAX + 1 },
+    { weight: VOLUME_WEIGHT_MAX + 1 },
     { path: 'x'.repeat(4_097) },
     { more: 1 },
   ]) {
-    t.equal(await code(body(lie)), 'REGALIA_FORMAT', JSON.stringify(lie).slice(0, 40));
+    const expected = 'version' in lie ? 'REGALIA_VERSION' : 'REGALIA_FORMAT';
+    t.equal(await code(body(lie)), expected, JSON.stringify(lie).slice(0, 40));
   }
   t.equal(await code(new Uint8Array(0)), 'REGALIA_FORMAT');
 });

@@ -5,13 +5,12 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { openRow, sealRow } from '../../src/blocks/rows.js';
-import type { Backend } from '../../src/engine/engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
+import { COMPRESSION_LEVEL_MAX, COPIES_MAX } from '../../src/ground/limits.js';
 import { utf8Bytes } from '../../src/ground/text.js';
 import {
-  COPIES_MAX,
   DEFAULT_STORAGE,
-  LEVEL_MAX,
   mergedStorage,
   putStorage,
   type StorageOptions,
@@ -25,17 +24,20 @@ const BAD = /^REGALIA_(CORRUPT|FORMAT)$/;
 const seed = Number(process.env['REGALIA_SEED'] ?? Date.now() % 1_000_000);
 t.comment(`seed ${seed}`);
 
-async function putRow(row: Uint8Array): Promise<Backend> {
-  const backend = openMemory();
-  await backend.write((batch) => batch.put('meta', STORAGE_KEY, row), 'none');
-  return backend;
+async function putRow(row: Uint8Array): Promise<Engine> {
+  const engine = openMemory();
+  await engine.write((batch) => batch.put('meta', STORAGE_KEY, row), 'none');
+  return engine;
 }
 
 const STORAGE_KEY = utf8Bytes('storage');
 const EMPTY_RULES = { default: DEFAULT_STORAGE, streams: new Map() };
 const storageRule = fc.record(
   {
-    compression: fc.oneof(fc.constant('none' as const), fc.integer({ min: 1, max: LEVEL_MAX })),
+    compression: fc.oneof(
+      fc.constant('none' as const),
+      fc.integer({ min: 1, max: COMPRESSION_LEVEL_MAX }),
+    ),
     redundancy: fc.oneof(
       fc.constant({ kind: 'none' as const }),
       fc.constant({ kind: 'striped' as const }),
@@ -58,9 +60,9 @@ t.test('storage rules are merged part by part, the same twice, and round-trip', 
   const property = fc.asyncProperty(storageOptions, storageOptions, async (first, second) => {
     const one = mergedStorage(EMPTY_RULES, first);
     const both = mergedStorage(one, second);
-    const backend = openMemory();
-    await backend.write((batch) => putStorage(batch, both), 'none');
-    const found = storedStorage(backend);
+    const engine = openMemory();
+    await engine.write((batch) => putStorage(batch, both), 'none');
+    const found = storedStorage(engine);
     const names = Object.keys({ ...first.streams, ...second.streams });
     const right = names.every((name) => {
       const rule = storageRuleOf(both, name);
@@ -99,7 +101,7 @@ t.test('a stream has what was said of it, and else what the default says', async
 
 t.test('storage rules that make no sense are refused by their name', async (t) => {
   const nonsense: unknown[] = [
-    ...['', 'zstd', 0, -1, LEVEL_MAX + 1, 1.5, Number.NaN, null, true, [3], {}].map(
+    ...['', 'zstd', 0, -1, COMPRESSION_LEVEL_MAX + 1, 1.5, Number.NaN, null, true, [3], {}].map(
       (compression) => ({ compression }),
     ),
     ...['mirrored', 2, null, {}, [], { kind: 'raid' }, { kind: 'toString' }].map((redundancy) => ({
@@ -126,13 +128,13 @@ t.test('storage rules that make no sense are refused by their name', async (t) =
 });
 
 t.test('a row of storage rules that is flipped, cut or made up is refused', async (t) => {
-  const backend = openMemory();
+  const engine = openMemory();
   const rules = mergedStorage(EMPTY_RULES, {
     default: { redundancy: { kind: 'mirrored', copies: 3 } },
     streams: { content: { compression: 'none' }, notes: { redundancy: { kind: 'striped' } } },
   });
-  await backend.write((batch) => putStorage(batch, rules), 'none');
-  const row = backend.get('meta', STORAGE_KEY) as Uint8Array;
+  await engine.write((batch) => putStorage(batch, rules), 'none');
+  const row = engine.get('meta', STORAGE_KEY) as Uint8Array;
   const code = async (bytes: Uint8Array): Promise<string> => {
     const other = await putRow(bytes);
     return codeOfCall(() => storedStorage(other));
@@ -152,7 +154,8 @@ t.test('a row of storage rules that is flipped, cut or made up is refused', asyn
       const made = body.slice();
       made[at] = byte;
       const found = await code(sealRow('meta', STORAGE_KEY, made));
-      if (!/^(done|REGALIA_(FORMAT|RULE|VERSION))$/.test(found)) t.fail(`${byte} at ${at}: ${found}`);
+      if (!/^(done|REGALIA_(FORMAT|RULE|VERSION))$/.test(found))
+        t.fail(`${byte} at ${at}: ${found}`);
     }
   }
 });
