@@ -17,7 +17,6 @@ import {
 } from '../ground/block-header.js';
 import { assert, malformed } from '../ground/errors.js';
 import { CHUNK_BYTES_MAX, HOLE_BYTES_MIN } from '../ground/limits.js';
-import { findHole } from './holes.js';
 
 /** Writes a chunk's block to `body`. Its whole length is its plain length. */
 export function writeChunk(
@@ -49,4 +48,79 @@ export function checkNoHole(bytes: Uint8Array, start: number, end: number): void
   if (hole === undefined) return;
   const at = hole.start - start + BLOCK_HEADER;
   throw malformed('chunk', at, `less than ${HOLE_BYTES_MIN} zeros`, `${hole.end - hole.start}`);
+}
+
+/**
+ * Holes: runs of zero bytes that are long enough to be told by their length alone.
+ *
+ *     bytes    d d d 0 0 0 … 0 0 d d d        65,536 zeros and more, as far as they go
+ *     parts    [ chunk ][  hole  ][ chunk ]   the chunk ends where the hole begins, cutting begins anew
+ *
+ * A hole is found by content, never by how the bytes came: written zeros, a gap that was left, and
+ * a stream that was made longer have one address. Invariant: a run is taken as far as it goes to
+ * both sides, so no two holes touch.
+ *
+ * Looking costs next to nothing: a run that long lies over one of the bytes at every 65,536th
+ * place, so no others are looked at unless that one is zero.
+ */
+/** Zeros to compare with and to copy from. Nobody writes to them. */
+export const ZEROS: Uint8Array = new Uint8Array(HOLE_BYTES_MIN);
+
+/** Long runs are compared by so many bytes at a time. */
+const STEP = 4_096;
+const STEP_ZEROS = ZEROS.subarray(0, STEP);
+
+/** Where the zeros that begin at `start` end: `start` itself where there are none. */
+export function zerosEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && bytes[at] === 0) {
+    if (end - at >= STEP && allZero(bytes, at)) at += STEP;
+    else at = pastStep(bytes, at, Math.min(end, at + STEP));
+  }
+  return at;
+}
+
+/** The zeros from `at`, which end before `end` or go on behind it. */
+function pastStep(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && bytes[at] === 0) at++;
+  return at;
+}
+
+/** Where the zeros that end at `end` begin: `end` itself where there are none. */
+export function zerosStart(bytes: Uint8Array, start: number, end: number): number {
+  let at = end;
+  while (at > start && bytes[at - 1] === 0) {
+    if (at - start >= STEP && allZero(bytes, at - STEP)) at -= STEP;
+    else {
+      const until = Math.max(start, at - STEP);
+      while (at > until && bytes[at - 1] === 0) at--;
+    }
+  }
+  return at;
+}
+
+function allZero(bytes: Uint8Array, at: number): boolean {
+  return Buffer.compare(bytes.subarray(at, at + STEP), STEP_ZEROS) === 0;
+}
+
+/** The first run of at least 65,536 zeros within the bytes, as far as it goes in them. */
+export function findHole(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): { readonly start: number; readonly end: number } | undefined {
+  let probe = start + HOLE_BYTES_MIN - 1;
+  while (probe < end) {
+    if (bytes[probe] !== 0) {
+      probe += HOLE_BYTES_MIN;
+      continue;
+    }
+    const from = zerosStart(bytes, start, probe);
+    const until = zerosEnd(bytes, probe, end);
+    if (until - from >= HOLE_BYTES_MIN) return { start: from, end: until };
+    // What ended the run is no zero: the next one begins behind it.
+    probe = until + HOLE_BYTES_MIN;
+  }
+  return undefined;
 }

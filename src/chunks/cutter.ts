@@ -13,7 +13,7 @@
  * and forgets what it was shown too much.
  */
 import { HOLE_BYTES_MIN } from '../ground/limits.js';
-import { findHole, ZEROS, zerosEnd, zerosStart } from './holes.js';
+import { findHole, ZEROS, zerosEnd, zerosStart } from './chunk.js';
 import type { Splitter } from './splitter.js';
 
 /** Takes parts in their order. Each returns whether to go on. */

@@ -25,9 +25,9 @@
  */
 import { copyBytes } from '../ground/bytes.js';
 import { HOLE_BYTES_MIN } from '../ground/limits.js';
+import { zerosEnd } from './chunk.js';
 import type { ContentRef } from './content.js';
 import { Cursor, readChunk } from './cursor.js';
-import { zerosEnd } from './holes.js';
 import { type Child, isHole } from './manifest.js';
 import type { Unfinished } from './manifest-builder.js';
 import { ContentReader, type ContentReads } from './reader.js';

@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
+import { findHole, zerosEnd, zerosStart } from '../../src/chunks/chunk.js';
 import { type ContentRef, sameContent } from '../../src/chunks/content.js';
-import { findHole, zerosEnd, zerosStart } from '../../src/chunks/holes.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { type Splitter, splitterOf } from '../../src/chunks/splitter.js';
 import { walkContent } from '../../src/chunks/walk.js';
