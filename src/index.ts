@@ -1,7 +1,7 @@
 /** The public surface of Regalia: exports only. */
 
 export type { Redundancy } from './blocks/chunk-home.js';
-export type { Chunking } from './chunks/splitter.js';
+export type { Chunking } from './chunks/cutter.js';
 export type { CommitInfo } from './commit/commit-info.js';
 export type { CommitOptions, CommitResult } from './commit/committer.js';
 export type {

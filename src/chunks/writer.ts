@@ -20,11 +20,10 @@ import { HOLE_BYTES_MIN, MANIFEST_CHILDREN_MIN, MANIFEST_LEVEL_MAX } from '../gr
 import { turn } from '../ground/pause.js';
 import { writeChunk } from './chunk.js';
 import { type ContentRef, checkLength } from './content.js';
-import { Cutter } from './cutter.js';
+import { type Chunking, Cutter, type Splitter, splitterOf } from './cutter.js';
 import type { Part } from './manifest.js';
 import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
 import { type Source, sourceBytes } from './source.js';
-import { type Chunking, type Splitter, splitterOf } from './splitter.js';
 import { type BlockSink, ChunkIndex, type Keeping, StoreSink } from './staging.js';
 
 /** Bytes between turns of the event loop. */

@@ -5,7 +5,7 @@
  *     content   4 kind = 2 | 5 average | 6 least | 7 most          least < average < most, average a power of two
  */
 
-import type { Chunking } from '../chunks/splitter.js';
+import type { Chunking } from '../chunks/cutter.js';
 import type { ByteReader } from '../ground/reader.js';
 import { failOption, failRule, requireInteger, requireMember } from './rule-faults.js';
 

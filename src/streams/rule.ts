@@ -12,7 +12,7 @@
  *   tags  = 1 encoding, 2 inlineMax, 3 merge, 4 chunking kind, 5 chunking size; 6 least and 7 most, for `content`
  */
 
-import type { Chunking } from '../chunks/splitter.js';
+import type { Chunking } from '../chunks/cutter.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';

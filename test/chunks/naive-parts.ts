@@ -3,8 +3,8 @@
  */
 import type { ContentRef } from '../../src/chunks/content.js';
 import { type BlockReads, Cursor } from '../../src/chunks/cursor.js';
+import type { Splitter } from '../../src/chunks/cutter.js';
 import { isHole } from '../../src/chunks/manifest.js';
-import type { Splitter } from '../../src/chunks/splitter.js';
 
 /** Lengths: those of holes are negative. */
 export function naiveParts(bytes: Uint8Array, splitter: Splitter): number[] {

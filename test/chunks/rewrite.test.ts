@@ -5,9 +5,9 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type ContentRef, sameContent } from '../../src/chunks/content.js';
+import { type Splitter, splitterOf } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { type Edit, rewriteContent } from '../../src/chunks/rewrite.js';
-import { type Splitter, splitterOf } from '../../src/chunks/splitter.js';
 import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { SHA256 } from '../../src/ground/block-header.js';
