@@ -19,6 +19,12 @@ import { turn } from '../ground/pause.js';
 import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/subject.js';
 import type { ChunkRow, Place } from '../volumes/chunk-row.js';
 import { chunkOfCopy } from '../volumes/chunk-sources.js';
+import {
+  decodeDirectory,
+  decodeShard,
+  type GroupShape,
+  restoreGroup,
+} from '../volumes/group-format.js';
 import { changeGroup } from '../volumes/group-repair.js';
 import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import {
@@ -31,12 +37,6 @@ import {
   putChunk,
 } from '../volumes/row-changes.js';
 import { type RecordHead, RecordKind } from '../volumes/segment-format.js';
-import {
-  decodeDirectory,
-  decodeShard,
-  type GroupShape,
-  restoreGroup,
-} from '../volumes/shard-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
 import { mendTables } from './mend-tables.js';
 

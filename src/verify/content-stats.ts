@@ -11,9 +11,9 @@ import { branches } from '../log/branches.js';
 import { chunksOf, contentsOf, rootOf, rowOfChunk } from '../reach/contents.js';
 import { chunkSlices, groupSlices, type Subject } from '../reach/subject.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
+import { SHARD_HEADER, shardLength } from '../volumes/group-format.js';
 import type { GroupRow } from '../volumes/group-row.js';
 import { RECORD_HEADER } from '../volumes/segment-format.js';
-import { SHARD_HEADER, shardLength } from '../volumes/shard-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
 import type { VolumeStatus } from '../volumes/volume-set.js';
 

@@ -8,9 +8,9 @@ import { isRegaliaError } from '../ground/errors.js';
 import type { FoundGroup } from '../reach/subject.js';
 import type { Place } from './chunk-row.js';
 import type { ChunkStore } from './chunk-store.js';
+import { restoreGroup } from './group-format.js';
 import { encodeGroupRow, type GroupRow } from './group-row.js';
 import { checkPlaces } from './row-changes.js';
-import { restoreGroup } from './shard-format.js';
 import { appendShards, volumesForShards } from './shard-places.js';
 
 export interface Restored {

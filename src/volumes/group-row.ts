@@ -12,8 +12,8 @@ import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 import { type Place, readPlace, writePlace } from './chunk-row.js';
+import { type GroupShape, SHARD_HEADER, shardLength } from './group-format.js';
 import { RecordKind, STORED_LIMITS } from './segment-format.js';
-import { type GroupShape, SHARD_HEADER, shardLength } from './shard-format.js';
 
 const VERSION = 1;
 const NOWHERE: Place = { volume: 0, segment: 0, offset: 0 };

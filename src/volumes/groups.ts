@@ -15,9 +15,9 @@ import { hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { reconstruct } from '../kernels/reed-solomon.js';
 import type { CodedPlace, Place } from './chunk-row.js';
+import { decodeShard, restoreGroup, SHARD_HEADER, shardLength } from './group-format.js';
 import { decodeGroupRow, type GroupRow } from './group-row.js';
 import { RECORD_HEADER } from './segment-format.js';
-import { decodeShard, restoreGroup, SHARD_HEADER, shardLength } from './shard-format.js';
 import type { VolumeSet } from './volume-set.js';
 
 /** Groups whose data is kept for the next chunk, once they had to be restored. */

@@ -9,6 +9,13 @@ import { concatBytes, hex } from '../../src/ground/bytes.js';
 import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
 import { sha256 } from '../../src/kernels/hash.js';
 import { decodeChunkRow, encodeChunkRow } from '../../src/volumes/chunk-row.js';
+import {
+  decodeDirectory,
+  decodeShard,
+  encodeGroup,
+  restoreGroup,
+  SHARD_HEADER,
+} from '../../src/volumes/group-format.js';
 import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';
 import { putVolume, volumeEntries } from '../../src/volumes/registry.js';
 import {
@@ -20,13 +27,6 @@ import {
   RecordKind,
   SEGMENT_HEADER,
 } from '../../src/volumes/segment-format.js';
-import {
-  decodeDirectory,
-  decodeShard,
-  encodeGroup,
-  restoreGroup,
-  SHARD_HEADER,
-} from '../../src/volumes/shard-format.js';
 import { mergedStorage, putStorage, storedStorage } from '../../src/volumes/storage-rules.js';
 import { decodeVolume, encodeVolume } from '../../src/volumes/volume-folder.js';
 import { chunkOf, type Example, replica } from './block-examples.js';

@@ -7,7 +7,6 @@ import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { ByteWriter } from '../../src/ground/writer.js';
 import { isRegaliaError } from '../../src/index.js';
 import { sha256 } from '../../src/kernels/hash.js';
-import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';
 import {
   decodeDirectory,
   decodeShard,
@@ -15,7 +14,8 @@ import {
   restoreGroup,
   SHARD_HEADER,
   shardLength,
-} from '../../src/volumes/shard-format.js';
+} from '../../src/volumes/group-format.js';
+import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';
 import { codeOfCall, flips } from '../volumes/setup.js';
