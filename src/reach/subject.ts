@@ -12,7 +12,7 @@ import type { History } from '../log/history.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { type ChunkRow, decodeChunkRow } from '../volumes/chunk-row.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
-import { decodeGroupRow, type GroupRow } from '../volumes/group-row.js';
+import { decodeGroupRow, type GroupRow } from '../volumes/group-format.js';
 import type { StorageRules } from '../volumes/storage-rules.js';
 
 export interface Subject {

@@ -16,8 +16,7 @@ import { chunksOf, rowOfChunk } from '../reach/contents.js';
 import type { Subject } from '../reach/subject.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
 import { soundChunk } from '../volumes/chunk-sources.js';
-import { encodeGroup } from '../volumes/group-format.js';
-import { encodeGroupRow } from '../volumes/group-row.js';
+import { encodeGroup, encodeGroupRow } from '../volumes/group-format.js';
 import { changeRows, checkPlaces } from '../volumes/row-changes.js';
 import { appendShards, type Coding, volumesForShards } from '../volumes/shard-places.js';
 

@@ -19,9 +19,8 @@ import {
 } from '../reach/subject.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
 import { soundChunk } from '../volumes/chunk-sources.js';
-import { restoreGroup } from '../volumes/group-format.js';
+import { decodeGroupRow, restoreGroup } from '../volumes/group-format.js';
 import { changeGroup, moveShards } from '../volumes/group-repair.js';
-import { decodeGroupRow } from '../volumes/group-row.js';
 import { Rehousing } from '../volumes/rehousing.js';
 import { changeRows } from '../volumes/row-changes.js';
 

@@ -22,11 +22,12 @@ import { chunkOfCopy } from '../volumes/chunk-sources.js';
 import {
   decodeDirectory,
   decodeShard,
+  encodeGroupRow,
+  type GroupRow,
   type GroupShape,
   restoreGroup,
 } from '../volumes/group-format.js';
 import { changeGroup } from '../volumes/group-repair.js';
-import { encodeGroupRow, type GroupRow } from '../volumes/group-row.js';
 import {
   changeRow,
   changeRows,

@@ -21,7 +21,7 @@ import { readU48 } from '../ground/integers.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
-import { decodeGroupRow } from '../volumes/group-row.js';
+import { decodeGroupRow } from '../volumes/group-format.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
 import { extentRow, isStored } from './stored-block.js';

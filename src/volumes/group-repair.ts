@@ -8,8 +8,7 @@ import { isRegaliaError } from '../ground/errors.js';
 import type { FoundGroup } from '../reach/subject.js';
 import type { Place } from './chunk-row.js';
 import type { ChunkStore } from './chunk-store.js';
-import { restoreGroup } from './group-format.js';
-import { encodeGroupRow, type GroupRow } from './group-row.js';
+import { encodeGroupRow, type GroupRow, restoreGroup } from './group-format.js';
 import { checkPlaces } from './row-changes.js';
 import { appendShards, volumesForShards } from './shard-places.js';
 

@@ -15,8 +15,14 @@ import { hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { reconstruct } from '../kernels/reed-solomon.js';
 import type { CodedPlace, Place } from './chunk-row.js';
-import { decodeShard, restoreGroup, SHARD_HEADER, shardLength } from './group-format.js';
-import { decodeGroupRow, type GroupRow } from './group-row.js';
+import {
+  decodeGroupRow,
+  decodeShard,
+  type GroupRow,
+  restoreGroup,
+  SHARD_HEADER,
+  shardLength,
+} from './group-format.js';
 import { RECORD_HEADER } from './segment-format.js';
 import type { VolumeSet } from './volume-set.js';
 

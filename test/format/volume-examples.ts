@@ -11,12 +11,13 @@ import { sha256 } from '../../src/kernels/hash.js';
 import { decodeChunkRow, encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import {
   decodeDirectory,
+  decodeGroupRow,
   decodeShard,
   encodeGroup,
+  encodeGroupRow,
   restoreGroup,
   SHARD_HEADER,
 } from '../../src/volumes/group-format.js';
-import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';
 import { putVolume, volumeEntries } from '../../src/volumes/registry.js';
 import {
   decodeRecordHead,

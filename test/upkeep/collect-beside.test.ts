@@ -5,7 +5,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import t from 'tap';
 import { isRegaliaError, Regalia } from '../../src/index.js';
-import { encodeGroupRow } from '../../src/volumes/group-row.js';
+import { encodeGroupRow } from '../../src/volumes/group-format.js';
 import { putChunk, retire } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { coreOf, engineOf, garbage, Lab } from './volumes-setup.js';

@@ -9,13 +9,14 @@ import { isRegaliaError } from '../../src/index.js';
 import { sha256 } from '../../src/kernels/hash.js';
 import {
   decodeDirectory,
+  decodeGroupRow,
   decodeShard,
   encodeGroup,
+  encodeGroupRow,
   restoreGroup,
   SHARD_HEADER,
   shardLength,
 } from '../../src/volumes/group-format.js';
-import { decodeGroupRow, encodeGroupRow } from '../../src/volumes/group-row.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';
 import { codeOfCall, flips } from '../volumes/setup.js';

@@ -14,7 +14,7 @@ import {
   type Transaction,
 } from '../../src/index.js';
 import { type ChunkRow, decodeChunkRow, type Place } from '../../src/volumes/chunk-row.js';
-import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-row.js';
+import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-format.js';
 import type { StorageRuleOptions } from '../../src/volumes/storage-rules.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
 import { folderOf, OPTIONS, segmentPaths } from '../volumes/setup.js';
