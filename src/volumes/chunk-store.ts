@@ -34,8 +34,7 @@ import { chunkOfCopy, chunkOfGroup } from './chunk-sources.js';
 import { Stage, type StagedChunk, type StageHome, type WrittenChunk } from './chunk-stage.js';
 import { writeChunks } from './chunk-writer.js';
 import { type Gathered, gatherContents } from './gather.js';
-import { readSpans } from './group-reads.js';
-import { Groups } from './groups.js';
+import { Groups, readSpans } from './groups.js';
 import type { Pool } from './pool.js';
 import type { VolumeSet } from './volume-set.js';
 
