@@ -19,11 +19,10 @@ import type { Place } from '../volumes/chunk-row.js';
 import { chunkOfCopy } from '../volumes/chunk-sources.js';
 import { codeOf } from '../volumes/file-error.js';
 import { SHARD_HEADER, shardLength } from '../volumes/group-format.js';
-import { changeGroup } from '../volumes/group-repair.js';
+import { appendShards, changeGroup } from '../volumes/group-repair.js';
 import { Rehousing } from '../volumes/rehousing.js';
 import { isRetired, retire } from '../volumes/row-changes.js';
 import { RECORD_HEADER, SEGMENT_HEADER } from '../volumes/segment-format.js';
-import { appendShards } from '../volumes/shard-places.js';
 import { segmentFile, segmentsIn, syncFolder } from '../volumes/volume-folder.js';
 
 export interface Compacted {

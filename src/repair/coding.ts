@@ -17,8 +17,8 @@ import type { Subject } from '../reach/subject.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
 import { soundChunk } from '../volumes/chunk-sources.js';
 import { encodeGroup, encodeGroupRow } from '../volumes/group-format.js';
+import { appendShards, type Coding, volumesForShards } from '../volumes/group-repair.js';
 import { changeRows, checkPlaces } from '../volumes/row-changes.js';
-import { appendShards, type Coding, volumesForShards } from '../volumes/shard-places.js';
 
 /**
  * Stored bytes of a group: two megabytes a shard, unless that were more than memory should hold.
