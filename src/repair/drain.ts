@@ -17,8 +17,8 @@ import {
   groupSlices,
   type Subject,
 } from '../reach/subject.js';
+import { soundChunk } from '../volumes/chunk-reads.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
-import { soundChunk } from '../volumes/chunk-sources.js';
 import { decodeGroupRow, restoreGroup } from '../volumes/group-format.js';
 import { changeGroup, moveShards } from '../volumes/group-repair.js';
 import { Rehousing } from '../volumes/rehousing.js';

@@ -17,8 +17,8 @@ import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/subject.js';
+import { chunkOfCopy } from '../volumes/chunk-reads.js';
 import type { ChunkRow, Place } from '../volumes/chunk-row.js';
-import { chunkOfCopy } from '../volumes/chunk-sources.js';
 import {
   decodeDirectory,
   decodeShard,
