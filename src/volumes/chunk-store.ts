@@ -28,11 +28,17 @@ import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { ROOM } from './chunk-bytes.js';
 import { ChunkCache } from './chunk-cache.js';
-import { chunkOfCopy, chunkOfGroup, readPlace, readRuns } from './chunk-reads.js';
+import {
+  chunkOfCopy,
+  chunkOfGroup,
+  type Gathered,
+  gatherContents,
+  readPlace,
+  readRuns,
+} from './chunk-reads.js';
 import { type ChunkRow, decodeChunkRow, encodeChunkRow, type Place } from './chunk-row.js';
 import { Stage, type StagedChunk, type StageHome, type WrittenChunk } from './chunk-stage.js';
 import { writeChunks } from './chunk-writer.js';
-import { type Gathered, gatherContents } from './gather.js';
 import { Groups, readSpans } from './groups.js';
 import type { Pool } from './pool.js';
 import type { VolumeSet } from './volume-set.js';
