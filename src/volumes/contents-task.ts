@@ -9,7 +9,7 @@
 import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { type OpenChunk, readContents } from './chunk-bytes.js';
-import type { Parcel, Task } from './task.js';
+import type { Parcel, Task } from './tasks.js';
 
 /** A volume's id, and a replica's. */
 const ID_LENGTH = 16;

@@ -21,7 +21,7 @@ import { WORKERS_MAX } from '../ground/limits.js';
 import type { OpenChunk } from './chunk-bytes.js';
 import type { Stored } from './codec.js';
 import { contentsTask } from './contents-task.js';
-import type { Parcel, Task, TaskName } from './task.js';
+import type { Parcel, Task, TaskName } from './tasks.js';
 import { compressTask, type Decoded, decodeTask, hashTask, type StoredChunk } from './tasks.js';
 import type { Answer, Order } from './worker.js';
 

@@ -7,7 +7,7 @@
  */
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../ground/errors.js';
-import type { Parcel, TaskName } from './task.js';
+import type { Parcel, TaskName } from './tasks.js';
 import { there } from './tasks.js';
 
 /** What a worker is sent. */
