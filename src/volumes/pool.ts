@@ -20,9 +20,15 @@ import { isRegaliaError, RegaliaError } from '../ground/errors.js';
 import { WORKERS_MAX } from '../ground/limits.js';
 import type { OpenChunk } from './chunk-bytes.js';
 import type { Stored } from './codec.js';
-import { contentsTask } from './contents-task.js';
 import type { Parcel, Task, TaskName } from './tasks.js';
-import { compressTask, type Decoded, decodeTask, hashTask, type StoredChunk } from './tasks.js';
+import {
+  compressTask,
+  contentsTask,
+  type Decoded,
+  decodeTask,
+  hashTask,
+  type StoredChunk,
+} from './tasks.js';
 import type { Answer, Order } from './worker.js';
 
 export interface PoolOptions {
