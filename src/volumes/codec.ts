@@ -9,8 +9,7 @@
 import { RegaliaError } from '../ground/errors.js';
 import { BLOCK_BYTES_MAX, COMPRESSION_LEVEL_MAX } from '../ground/limits.js';
 import { mayCompress } from '../kernels/sample.js';
-import { compressFrame, decompressFrame, frameBound } from './zstd.js';
-import { checkFrame } from './zstd-frame.js';
+import { checkFrame, compressFrame, decompressFrame, frameBound } from './zstd.js';
 
 /** The numbers of the codecs. Persisted: never renumber. */
 export const Codec = {

@@ -10,6 +10,7 @@
  */
 import zlib from 'node:zlib';
 import { BLOCK_BYTES_MAX } from '../ground/limits.js';
+import { ByteReader } from '../ground/reader.js';
 import { isTrap, ZstdWasm } from './zstd-wasm.js';
 
 /** Plain bytes from this length on go to the runtime. */
@@ -87,5 +88,86 @@ function decompressByWasm(frame: Uint8Array, out: Uint8Array, at: number): boole
     if (!isTrap(error)) throw error;
     loaded = undefined;
     return false;
+  }
+}
+
+/**
+ * What a zstd frame (RFC 8878, section 3.1.1) says of itself, checked before a decompressor sees
+ * it.
+ *
+ *     frame    magic u32 = 0xFD2FB528 | descriptor u8 | ? window u8 | content size u8, u16, u32 or u64 | block … |
+ *              ? checksum u32
+ *     block    u24: last × 1 + type × 2 + size × 8 | size bytes; of type 1 (run) one byte, repeated size times
+ *
+ * Refused is what RFC 8878 allows and we never write: frames without a content size or with another
+ * than was asked for, with a dictionary, with a window above 8 MiB (what every decoder must
+ * support), several frames, skippable frames, and bytes behind the end. So each decompressor, of
+ * whatever release, is asked for one frame of a known length, and all accept the same.
+ */
+const MAGIC = 0xfd2fb528;
+const WINDOW_MAX = 8 * 1024 * 1024;
+const BLOCK_MAX = 128 * 1024;
+
+const BlockType = { raw: 0, run: 1, compressed: 2, reserved: 3 } as const;
+
+interface Header {
+  readonly blockMax: number;
+  readonly checksum: boolean;
+}
+
+/**
+ * Checks that `frame` is one whole frame that declares `plainLength` bytes of content.
+ * REGALIA_FORMAT. Whether the blocks are well-formed within is for the decompressor to say.
+ */
+export function checkFrame(frame: Uint8Array, plainLength: number): void {
+  const reader = new ByteReader(frame, 'zstd frame');
+  const { blockMax, checksum } = readHeader(reader, plainLength);
+  skipBlocks(reader, blockMax, plainLength);
+  if (checksum) reader.bytes(4);
+  reader.end();
+}
+
+function readHeader(reader: ByteReader, plainLength: number): Header {
+  const magic = reader.u32();
+  if (magic !== MAGIC) reader.fail('a zstd frame', `0x${magic.toString(16)}`);
+  const descriptor = reader.u8();
+  if ((descriptor & 8) !== 0) reader.fail('a reserved bit of 0', '1');
+  if ((descriptor & 3) !== 0) reader.fail('no dictionary', 'one');
+  const single = (descriptor & 0x20) !== 0;
+  const declaredWindow = single ? 0 : readWindow(reader);
+  const size = readContentSize(reader, descriptor >>> 6, single);
+  if (size !== plainLength) reader.fail(`a content of ${plainLength} bytes`, `${size}`);
+  const window = single ? size : declaredWindow;
+  return { blockMax: Math.min(window, BLOCK_MAX), checksum: (descriptor & 4) !== 0 };
+}
+
+function readWindow(reader: ByteReader): number {
+  const byte = reader.u8();
+  const base = 2 ** (10 + (byte >>> 3));
+  const window = base + (base / 8) * (byte & 7);
+  if (window > WINDOW_MAX) reader.fail(`a window of at most ${WINDOW_MAX} bytes`, `${window}`);
+  return window;
+}
+
+function readContentSize(reader: ByteReader, form: number, single: boolean): number {
+  if (form === 1) return reader.u16() + 256;
+  if (form === 2) return reader.u32();
+  if (form === 3) return reader.u48() + reader.u16() * 2 ** 48;
+  return single ? reader.u8() : reader.fail('a content size', 'none');
+}
+
+/** Passes over the blocks; those whose length is plain to see may not exceed the content. */
+function skipBlocks(reader: ByteReader, blockMax: number, plainLength: number): void {
+  let plain = 0;
+  for (let last = false; !last; ) {
+    const head = reader.u8() | (reader.u16() << 8);
+    last = (head & 1) !== 0;
+    const type = (head >>> 1) & 3;
+    const size = head >>> 3;
+    if (type === BlockType.reserved) reader.fail('a known type of block', `${type}`);
+    if (size > blockMax) reader.fail(`a block of at most ${blockMax} bytes`, `${size}`);
+    if (type !== BlockType.compressed) plain += size;
+    if (plain > plainLength) reader.fail(`${plainLength} bytes in blocks`, 'more');
+    reader.bytes(type === BlockType.run ? 1 : size);
   }
 }

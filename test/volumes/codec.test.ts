@@ -10,12 +10,12 @@ import { isRegaliaError } from '../../src/ground/errors.js';
 import { BLOCK_BYTES_MAX, COMPRESSION_LEVEL_MAX } from '../../src/ground/limits.js';
 import { Codec, compress, decompress, decompressInto, LEVEL_MIN } from '../../src/volumes/codec.js';
 import {
+  checkFrame,
   compressFrame,
   decompressFrame,
   frameBound,
   hasNativeZstd,
 } from '../../src/volumes/zstd.js';
-import { checkFrame } from '../../src/volumes/zstd-frame.js';
 import { noise, prose, vectors } from './frames.js';
 
 const MIB = 1_048_576;
