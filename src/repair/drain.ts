@@ -19,9 +19,9 @@ import {
 } from '../reach/subject.js';
 import { soundChunk } from '../volumes/chunk-reads.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
+import { Rehousing } from '../volumes/chunk-writer.js';
 import { decodeGroupRow, restoreGroup } from '../volumes/group-format.js';
 import { changeGroup, moveShards } from '../volumes/group-repair.js';
-import { Rehousing } from '../volumes/rehousing.js';
 import { changeRows } from '../volumes/row-changes.js';
 
 export interface DrainOptions {
