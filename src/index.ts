@@ -61,5 +61,5 @@ export type { Key } from './tree/key.js';
 export type { ContentStats, StreamUse, VolumeUse } from './verify/content-stats.js';
 export type { Fault, FaultKind, VerifySummary } from './verify/fault.js';
 export type { VerifyOptions, VerifyProgress } from './verify/verify.js';
-export type { ContentFault } from './volumes/content-fault.js';
+export type { ContentFault } from './volumes/chunk-store.js';
 export type { Compression, RedundancyOption, StorageRule } from './volumes/storage-rules.js';

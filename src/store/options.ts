@@ -13,7 +13,7 @@ import {
   type Rules,
   type StreamRule,
 } from '../streams/rule.js';
-import type { ContentFault } from '../volumes/content-fault.js';
+import type { ContentFault } from '../volumes/chunk-store.js';
 import type { StorageOptions, StorageRuleOptions } from '../volumes/storage-rules.js';
 
 /** A stream's rule: what is hashed with its bucket, and how this store keeps its contents. */
