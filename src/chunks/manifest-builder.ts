@@ -19,8 +19,8 @@ import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { MANIFEST_LEVEL_MAX } from '../ground/limits.js';
 import type { ContentRef } from './content.js';
+import type { BlockSink } from './content-store.js';
 import { endsNode, isHole, type Part, writeManifest } from './manifest.js';
-import type { BlockSink } from './staging.js';
 
 /** The children of nodes of one level: parts beneath level 1. */
 interface Level {

@@ -20,11 +20,11 @@ import { HOLE_BYTES_MIN, MANIFEST_CHILDREN_MIN, MANIFEST_LEVEL_MAX } from '../gr
 import { turn } from '../ground/pause.js';
 import { writeChunk } from './chunk.js';
 import { type ContentRef, checkLength } from './content.js';
+import { type BlockSink, ChunkIndex, type Keeping, StoreSink } from './content-store.js';
 import { type Chunking, Cutter, type Splitter, splitterOf } from './cutter.js';
 import type { Part } from './manifest.js';
 import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
 import { type Source, sourceBytes } from './source.js';
-import { type BlockSink, ChunkIndex, type Keeping, StoreSink } from './staging.js';
 
 /** Bytes between turns of the event loop. */
 const TURN_BYTES = 1_048_576;

@@ -7,7 +7,7 @@ import { type Address, addressInto } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
-import { ChunkIndex } from '../chunks/staging.js';
+import { ChunkIndex } from '../chunks/content-store.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { NodeWriter } from '../tree/node-writer.js';

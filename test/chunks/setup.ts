@@ -5,8 +5,8 @@
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { ContentRef } from '../../src/chunks/content.js';
+import { ChunkIndex } from '../../src/chunks/content-store.js';
 import type { ContentReads } from '../../src/chunks/reader.js';
-import { ChunkIndex } from '../../src/chunks/staging.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { type AlgorithmNumber, SHA256 } from '../../src/ground/block-header.js';
