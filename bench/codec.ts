@@ -10,9 +10,10 @@ import zlib from 'node:zlib';
 import { SHA256 } from '../src/ground/block-header.js';
 import { BLOCK_BYTES_MAX } from '../src/ground/limits.js';
 import { mayCompress } from '../src/kernels/sample.js';
-import { Codec, compress, decompress, type Stored } from '../src/volumes/codec.js';
+import { Codec, compress, type Stored } from '../src/volumes/codec.js';
 import { Pool } from '../src/volumes/pool.js';
 import { compressFrame } from '../src/volumes/zstd.js';
+import { decompress } from '../test/volumes/frames.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { sample, samplePairs } from './harness/sample.js';
 

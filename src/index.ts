@@ -1,6 +1,5 @@
 /** The public surface of Regalia: exports only. */
 
-export type { Redundancy } from './blocks/chunk-home.js';
 export type { Chunking } from './chunks/cutter.js';
 export type { CommitInfo } from './commit/commit-info.js';
 export type { CommitOptions, CommitResult } from './commit/committer.js';
@@ -62,4 +61,9 @@ export type { ContentStats, StreamUse, VolumeUse } from './verify/content-stats.
 export type { Fault, FaultKind, VerifySummary } from './verify/fault.js';
 export type { VerifyOptions, VerifyProgress } from './verify/verify.js';
 export type { ContentFault } from './volumes/chunk-store.js';
-export type { Compression, RedundancyOption, StorageRule } from './volumes/storage-rules.js';
+export type {
+  Compression,
+  Redundancy,
+  RedundancyOption,
+  StorageRule,
+} from './volumes/storage-rules.js';

@@ -14,7 +14,7 @@ import { BlockKind } from '../ground/block-header.js';
 import type { Address } from './address.js';
 import type { Blocks } from './blocks.js';
 import type { BodyWriter } from './body.js';
-import { type ChunkCare, type ChunkStage, isChunkId } from './chunk-home.js';
+import { type ChunkOrigin, type ChunkStage, isChunkId } from './chunk-home.js';
 import { type ExtentBuilder, putExtents } from './extent.js';
 import { OneByOne } from './one-by-one.js';
 
@@ -46,13 +46,13 @@ export class BlockWriter {
 
   /**
    * Stages a chunk, whose first `plainLength` bytes in `body` hash to `address`, and returns its
-   * id.
+   * id. `origin` says which one of its content it is, where that is known.
    */
-  putChunk(body: BodyWriter, plainLength: number, address: Address, care?: ChunkCare): number {
+  putChunk(body: BodyWriter, plainLength: number, address: Address, origin?: ChunkOrigin): number {
     if (this.#chunks === undefined) return this.put(body, plainLength, address);
     this.blockCount++;
     this.hasChunks = true;
-    return this.#chunks.put(body.buffer.subarray(0, plainLength), address, care);
+    return this.#chunks.put(body.buffer.subarray(0, plainLength), address, origin);
   }
 
   /** A block that is here already is referred to by what is staged. */
@@ -162,7 +162,7 @@ export class BlockWriter {
     for (const extent of this.#closed) this.blocks.settled(extent);
     this.#closed = [];
     this.#closedBytes = 0;
-    this.#chunks?.settle();
+    this.#chunks?.published();
   }
 
   /**

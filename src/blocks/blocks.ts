@@ -11,13 +11,13 @@
 
 import type { Engine } from '../engine/engine.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { missing } from '../ground/errors.js';
 import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import { applyPatch, chainTooLong, readStored, type Stored } from './body.js';
-import { type ChunkHome, isChunkId, type LongChunkRef } from './chunk-home.js';
+import { type ChunkHome, type ChunkRef, isChunkId, type LongChunkRef } from './chunk-home.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
 
@@ -32,10 +32,15 @@ export interface Body {
   readonly depth: number;
 }
 
-/** A block as others refer to it. An id of 0 is unknown: the address leads to it. */
+/** A block as others refer to it. Where the id is unknown, the address leads to it. */
 export interface BlockRef {
-  readonly id: number;
+  readonly id: number | undefined;
   readonly address: Address;
+}
+
+/** A block of contents, and how many content bytes it has. */
+export interface LongBlockRef extends BlockRef {
+  readonly length: number;
 }
 
 /** Below this many extents more are reserved in time. */
@@ -52,7 +57,7 @@ export class Blocks {
    * Extents whose landing failed: whoever lands next takes them along, since it may build on them.
    */
   #owed: readonly ExtentBuilder[] = [];
-  /** Extent 0 is never used, so that an id of 0 can mean: unknown. */
+  /** Extent 0 is never used, so that links can encode an unknown id as 0. */
   readonly #numbers: Lease;
 
   constructor(engine: Engine, chunks?: ChunkHome) {
@@ -66,9 +71,9 @@ export class Blocks {
    * The verified body of a block. Errors: REGALIA_MISSING where it is not here, REGALIA_CORRUPT
    * where its bytes do not hash to its address.
    */
-  read(id: number, address: Address, what: string): Body {
+  read(id: number | undefined, address: Address, what: string): Body {
     let failure: unknown;
-    if (id !== 0) {
+    if (id !== undefined) {
       try {
         return this.#readAt(id, address, what);
       } catch (error) {
@@ -87,8 +92,7 @@ export class Blocks {
    */
   async fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]> {
     const { chunks } = this;
-    const atHome = refs.every(({ id }) => isChunkId(id));
-    if (chunks !== undefined && atHome) {
+    if (chunks !== undefined && refs.every(isChunkRef)) {
       try {
         return await chunks.fetch(refs, what);
       } catch (error) {
@@ -100,8 +104,8 @@ export class Blocks {
   }
 
   /** As `ChunkHome.gather`; undefined also where some of the chunks are not at home. */
-  async gather(refs: readonly LongChunkRef[]): Promise<Uint8Array[] | undefined> {
-    return refs.every(({ id }) => isChunkId(id)) ? this.chunks?.gather(refs) : undefined;
+  async gather(refs: readonly LongBlockRef[]): Promise<Uint8Array[] | undefined> {
+    return refs.every(isLongChunkRef) ? this.chunks?.gather(refs) : undefined;
   }
 
   #readAt(id: number, address: Address, what: string): Body {
@@ -113,8 +117,7 @@ export class Blocks {
 
   #home(id: number): ChunkHome {
     if (this.chunks !== undefined) return this.chunks;
-    const address = `chunk ${id}`;
-    throw new RegaliaError('REGALIA_MISSING', 'this store has no home for chunks', { address });
+    throw missing('chunk', `${id}`);
   }
 
   #readByAddress(address: Address, what: string): Body | undefined {
@@ -130,7 +133,7 @@ export class Blocks {
 
   /**
    * The id of the block, if it is here and sound, and has these links where they are told. A chunk
-   * at home is believed to be sound, until it was read in vain.
+   * at home is believed to be sound, until a read of it has failed.
    */
   find(address: Address, links?: Uint8Array): number | undefined {
     for (const id of this.index.candidates(address)) {
@@ -151,7 +154,7 @@ export class Blocks {
 
   /** Whether new references may lead there: a chunk that is condemned goes. */
   keeps(id: number, address: Address): boolean {
-    return !isChunkId(id) || this.chunks?.holds(id, address) === true;
+    return !isChunkId(id) || this.chunks?.has(id, address) === true;
   }
 
   #readUnverified(id: number, above: number): Body {
@@ -173,9 +176,7 @@ export class Blocks {
     const extent = extentOf(id);
     const row = extent > ROW_NUMBER_MAX ? undefined : this.engine.view('extents', extent);
     if (row === undefined) {
-      throw new RegaliaError('REGALIA_MISSING', `extent ${extentOf(id)} is not here`, {
-        address: `extent ${extentOf(id)}`,
-      });
+      throw missing('extent', `${extent}`);
     }
     const [start, end] = slotRange(row, slotOf(id));
     return { form: readStored(row, start, end), bytes: row, end };
@@ -184,24 +185,27 @@ export class Blocks {
   /** Makes sure that `count` extents can be begun, and as many chunks staged, without waiting. */
   async reserve(count: number): Promise<void> {
     await this.#numbers.reserve(count);
-    await this.chunks?.reserve(count);
+    await this.chunks?.numbers.reserve(count);
   }
 
   /** How many extents can be begun, and chunks staged, without waiting. */
   get available(): number {
-    return Math.min(this.#numbers.available, this.chunks?.available ?? Number.POSITIVE_INFINITY);
+    const { available } = this.#numbers;
+    return this.chunks === undefined
+      ? available
+      : Math.min(available, this.chunks.numbers.available);
   }
 
   /** Begins to reserve more where few are left, without waiting for it. */
   replenish(): void {
     this.#numbers.replenish(REPLENISH_BELOW);
-    this.chunks?.replenish();
+    this.chunks?.numbers.replenish(REPLENISH_BELOW);
   }
 
   /** Gives back numbers that were reserved and not used. */
   async release(): Promise<void> {
     await this.#numbers.release();
-    await this.chunks?.release();
+    await this.chunks?.numbers.release();
   }
 
   /** An unused extent number; `reserve` came first. */
@@ -248,6 +252,14 @@ function storedIn(
   const [start, end] = extent.range(slotOf(id));
   const bytes = extent.stored.buffer;
   return { form: readStored(bytes, start, end), bytes, end };
+}
+
+function isChunkRef(ref: BlockRef): ref is ChunkRef {
+  return isChunkId(ref.id);
+}
+
+function isLongChunkRef(ref: LongBlockRef): ref is LongChunkRef {
+  return isChunkId(ref.id);
 }
 
 function chunkBody(bytes: Uint8Array): Body {

@@ -11,7 +11,7 @@
  * addresses, however they were written.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badRange } from '../ground/errors.js';
 import { CONTENT_BYTES_MAX } from '../ground/limits.js';
 
 export interface ContentRef {
@@ -34,16 +34,12 @@ export function sameContent(a: ContentRef, b: ContentRef): boolean {
 export function checkRange(start: number, end: number, length: number): void {
   const whole = Number.isInteger(start) && Number.isInteger(end);
   if (whole && start >= 0 && start <= end && end <= length) return;
-  const expected = `0 <= start <= end <= ${length}`;
   const actual = `start ${start}, end ${end}`;
-  const message = `a range of this content needs ${expected}, found ${actual}`;
-  throw new RegaliaError('REGALIA_RANGE', message, { expected, actual });
+  throw badRange('a range of this content', `0 <= start <= end <= ${length}`, actual);
 }
 
 /** REGALIA_RANGE unless a content may have so many bytes. */
 export function checkLength(length: number): void {
   if (Number.isInteger(length) && length >= 0 && length <= CONTENT_BYTES_MAX) return;
-  const expected = `a length of 0 to ${CONTENT_BYTES_MAX}`;
-  const message = `a content needs ${expected}, found ${length}`;
-  throw new RegaliaError('REGALIA_RANGE', message, { expected, actual: `${length}` });
+  throw badRange('the length of a content', `0 to ${CONTENT_BYTES_MAX} bytes`, `${length}`);
 }

@@ -1,26 +1,24 @@
 /**
  * The way to a part of a content: manifests from the top down to level 1, each read and checked
- * when it is first come by. One path is kept, so that whoever goes on from part to part reads each
+ * when the way first leads there. One path is kept, so that going on from part to part reads each
  * manifest once.
  *
  *     top [ . . ↓ . ]      levels fall by one, so that no set of blocks can lead in circles
- *     …     [ ↓ . . ]      what a manifest and the block beneath it say of a length must agree
+ *     …     [ ↓ . . ]      what a manifest and the block below it say of a length must agree
  *     1     [ . . ↓ ]
  *     part
  */
-import type { Blocks } from '../blocks/blocks.js';
+
+import { addressKey } from '../blocks/address.js';
 import { BlockKind } from '../ground/block-header.js';
 import { malformed } from '../ground/errors.js';
 import { chunkBytes } from './chunk.js';
 import type { ContentRef } from './content.js';
+import type { BlockReads, ContentStore } from './content-store.js';
 import { type Child, isHole, Manifest, type Part } from './manifest.js';
-import { ManifestCache } from './manifest-cache.js';
-
-/** What a reader needs of the block store. */
-export type BlockReads = Pick<Blocks, 'read'>;
 
 /** A part or manifest, as one above lists it. */
-export interface Step {
+interface Step {
   readonly part: Part;
   /** Where it begins within the content. */
   readonly start: number;
@@ -30,7 +28,7 @@ export interface Step {
 }
 
 /** A manifest on the path. */
-export interface Visited {
+interface Visited {
   readonly start: number;
   readonly manifest: Manifest;
   /** Whether it is the last node of its level. */
@@ -38,21 +36,19 @@ export interface Visited {
 }
 
 export class Cursor {
-  readonly #blocks: BlockReads;
+  readonly #store: ContentStore;
   readonly #ref: ContentRef;
-  readonly #cache: ManifestCache;
   /** Manifests from the top down, the last ones visited; undefined until the first look. */
   #path: Visited[] | undefined;
 
-  constructor(blocks: BlockReads, ref: ContentRef) {
-    this.#blocks = blocks;
+  constructor(store: ContentStore, ref: ContentRef) {
+    this.#store = store;
     this.#ref = ref;
-    this.#cache = ManifestCache.of(blocks);
   }
 
   /** Another one on the same content, at the same place. */
   fork(): Cursor {
-    const fork = new Cursor(this.#blocks, this.#ref);
+    const fork = new Cursor(this.#store, this.#ref);
     fork.#path = this.#path;
     return fork;
   }
@@ -63,10 +59,12 @@ export class Cursor {
    */
   top(chunk?: (bytes: Uint8Array) => void): Visited | undefined {
     if (this.#path !== undefined) return this.#path[0];
-    const known = this.#cache.get(this.#ref.address);
-    const top = known === undefined ? readTop(this.#blocks, this.#ref) : known;
+    const { blocks, manifests } = this.#store;
+    const key = addressKey(this.#ref.address);
+    const known = manifests.use(key);
+    const top = known ?? readTop(blocks, this.#ref);
     if (known !== undefined) checkTop(known, this.#ref);
-    else if (top instanceof Manifest) this.#cache.add(this.#ref.address, top);
+    else if (top instanceof Manifest) manifests.set(key, top);
     this.#path = top instanceof Uint8Array ? [] : [{ start: 0, manifest: top, last: true }];
     if (top instanceof Uint8Array) chunk?.(top);
     return this.#path[0];
@@ -103,11 +101,13 @@ export class Cursor {
     if (isHole(part)) throw malformed('manifest', 4, 'a manifest', 'a hole');
     const last = above.last && index + 1 === above.manifest.count;
     const level = above.manifest.level - 1;
-    let manifest = this.#cache.get(part.address);
+    const { blocks, manifests } = this.#store;
+    const key = addressKey(part.address);
+    let manifest = manifests.use(key);
     if (manifest !== undefined) checkManifest(manifest, part, level, last);
     else {
-      manifest = readManifest(this.#blocks, part, level, last);
-      this.#cache.add(part.address, manifest);
+      manifest = readManifest(blocks, part, level, last);
+      manifests.set(key, manifest);
     }
     const visited = { start, manifest, last };
     this.#path = [...path.slice(0, depth), visited];
@@ -159,8 +159,8 @@ export function readManifest(
  * Whether a manifest is what the one above says of it: that is asked at each place where it stands.
  */
 function checkManifest(manifest: Manifest, child: Child, level: number, last: boolean): void {
-  if (manifest.level !== level)
-    throw malformed('manifest', 3, `level ${level}`, `${manifest.level}`);
+  const { level: actual } = manifest;
+  if (actual !== level) throw malformed('manifest', 3, `level ${level}`, `${actual}`);
   checkLength('manifest', child.length, manifest.length);
   if (!last && !manifest.ended) throw malformed('manifest', 4, 'a child that ends it', 'none');
 }

@@ -9,7 +9,7 @@
  * it; what follows is cut anew.
  *
  * Invariants: the parts are a function of the bytes alone, however they were pushed; memory is
- * bounded by one chunk, of zeros none is kept; a cutter that was told to stop gives no more parts,
+ * bounded by one chunk, of zeros none is kept; once a cutter has stopped it gives no more parts,
  * and forgets what it was shown too much.
  */
 
@@ -18,8 +18,8 @@ import { CHUNK_BYTES_MAX, HOLE_BYTES_MIN } from '../ground/limits.js';
 import { Cdc } from '../kernels/cdc.js';
 import { findHole, ZEROS, zerosEnd, zerosStart } from './chunk.js';
 
-/** Takes parts in their order. Each returns whether to go on. */
-export interface PartTaker {
+/** Is given the parts in their order. Each call returns whether to go on. */
+interface PartSink {
   /** The chunk `bytes[start..end]`: a view that the next push spoils. */
   chunk(bytes: Uint8Array, start: number, end: number): boolean;
   hole(length: number): boolean;
@@ -27,7 +27,7 @@ export interface PartTaker {
 
 export class Cutter {
   readonly #splitter: Splitter;
-  readonly #taker: PartTaker;
+  readonly #sink: PartSink;
   /** Where the next part begins in the content. */
   #offset = 0;
   /** Bytes of no chunk yet lie in `#gathered[#start..#end]`. */
@@ -38,9 +38,9 @@ export class Cutter {
   #zeros = 0;
   #stopped = false;
 
-  constructor(splitter: Splitter, taker: PartTaker) {
+  constructor(splitter: Splitter, sink: PartSink) {
     this.#splitter = splitter;
-    this.#taker = taker;
+    this.#sink = sink;
   }
 
   /** What is pushed first lies at `offset` of the content, where a part ended. */
@@ -62,8 +62,8 @@ export class Cutter {
     this.#stopped = true;
   }
 
-  /** Bytes that are in no part yet. */
-  get held(): number {
+  /** How many bytes are in no part yet. */
+  get pending(): number {
     return this.#end - this.#start + this.#zeros;
   }
 
@@ -108,7 +108,7 @@ export class Cutter {
   }
 
   /** Cuts what is sure without seeing more: every cut that lies before the end of what is shown. */
-  settle(): void {
+  cutSure(): void {
     while (this.#end > this.#start && !this.#stopped) {
       const { cut } = this.#splitter;
       if (cut(this.#gathered, this.#start, this.#end, this.#offset) === this.#end) return;
@@ -135,7 +135,7 @@ export class Cutter {
     this.#endChunks();
     if (this.#stopped) return;
     this.#offset += zeros;
-    this.#stopped = !this.#taker.hole(zeros);
+    this.#stopped = !this.#sink.hole(zeros);
   }
 
   /** Cuts all that is gathered: a hole or the end follows. */
@@ -165,17 +165,17 @@ export class Cutter {
   }
 
   #gather(bytes: Uint8Array, from: number, until: number): void {
-    const held = this.#end - this.#start;
-    const needed = held + until - from;
+    const pending = this.#end - this.#start;
+    const needed = pending + until - from;
     if (this.#start > 0 && this.#start + needed > this.#gathered.length) {
       this.#gathered.copyWithin(0, this.#start, this.#end);
       this.#start = 0;
-      this.#end = held;
+      this.#end = pending;
     }
     if (needed > this.#gathered.length) {
       const room = Math.min(Math.max(needed, this.#gathered.length * 2), this.#splitter.bytesMax);
       const grown = new Uint8Array(room);
-      grown.set(this.#gathered.subarray(0, held));
+      grown.set(this.#gathered.subarray(0, pending));
       this.#gathered = grown;
     }
     this.#gathered.set(bytes.subarray(from, until), this.#end);
@@ -190,7 +190,7 @@ export class Cutter {
   #cut(bytes: Uint8Array, start: number, end: number): number {
     const until = this.#splitter.cut(bytes, start, end, this.#offset);
     this.#offset += until - start;
-    this.#stopped = !this.#taker.chunk(bytes, start, until);
+    this.#stopped = !this.#sink.chunk(bytes, start, until);
     return until;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Builds the tree over a content's parts from left to right, holding one unfinished node a level.
+ * Builds the tree over a content's parts from left to right, with one unfinished node a level.
  *
  *     level 2        [ m m … ]          unfinished: the path at the right edge
  *     level 1   (m)(m)  [ p p p … ]     (m): written, and listed one level above
@@ -9,20 +9,19 @@
  * A level with one node only is the top; a level that would have one child only is never made, but
  * above a hole that is alone.
  *
- * A builder may go on from a place in another tree (`resume`), and take whole nodes of it (`add` at
+ * A builder may go on from a place in another tree (`resume`), and use whole nodes of it (`add` at
  * a level) where both are at a node's beginning: what it makes is the same as if all parts had been
  * added one by one.
  */
-import type {} from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { MANIFEST_LEVEL_MAX } from '../ground/limits.js';
 import type { ContentRef } from './content.js';
-import type { BlockSink } from './content-store.js';
+import type { ContentSink } from './content-store.js';
 import { endsNode, isHole, type Part, writeManifest } from './manifest.js';
 
-/** The children of nodes of one level: parts beneath level 1. */
+/** The children of nodes of one level: of level 1 these are parts. */
 interface Level {
   children: Part[];
   /** Whether a node of this level was written. */
@@ -38,14 +37,14 @@ export interface Unfinished {
 }
 
 export class ManifestBuilder {
-  readonly #sink: BlockSink;
+  readonly #sink: ContentSink;
   readonly #algorithm: AlgorithmNumber;
   readonly #body: BodyWriter;
   /** By the level of their nodes, less 1. */
   readonly #levels: Level[] = [];
 
   /** `body` is room for the blocks it writes, shared with the caller. */
-  constructor(sink: BlockSink, algorithm: AlgorithmNumber, body: BodyWriter) {
+  constructor(sink: ContentSink, algorithm: AlgorithmNumber, body: BodyWriter) {
     this.#sink = sink;
     this.#algorithm = algorithm;
     this.#body = body;
@@ -76,10 +75,7 @@ export class ManifestBuilder {
     }
   }
 
-  /**
-   * Whether the last node of this level is ended, and with it those beneath: always so of level 0,
-   * of parts.
-   */
+  /** Whether the last node of this level is ended, and with it those below: of level 0 it always is. */
   isBetween(level: number): boolean {
     for (let depth = 0; depth < level; depth++) {
       const own = this.#levels[depth];
@@ -114,6 +110,7 @@ export class ManifestBuilder {
     const plainLength = writeManifest(this.#body, this.#algorithm, number, children);
     let length = 0;
     for (const child of children) length += child.length;
-    return { ...this.#sink.keep(this.#body, plainLength, this.#algorithm), length };
+    const { address, id } = this.#sink.keep(this.#body, plainLength, this.#algorithm);
+    return { address, id, length };
   }
 }

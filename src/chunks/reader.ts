@@ -6,32 +6,29 @@
  * each block once; of a hole, however long, no more zeros are made than were asked for, and 64 KiB
  * at a time where bytes are streamed.
  */
-import type { Blocks } from '../blocks/blocks.js';
 import { copyBytes, EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { checkNoHole, ZEROS } from './chunk.js';
 import { type ContentRef, checkRange } from './content.js';
+import type { ContentBlocks, ContentStore } from './content-store.js';
 import { Cursor, checkedChunk, readChunk } from './cursor.js';
 import { type Child, isHole, type Part } from './manifest.js';
 import { type Ahead, readAhead } from './read-ahead.js';
 
-export interface ReadOptions {
-  /** The first byte; 0 if not given. */
+interface ReadOptions {
+  /** The first byte; default 0. */
   readonly start?: number | undefined;
-  /** Behind the last byte; the content's length if not given. */
+  /** Behind the last byte; default the content's length. */
   readonly end?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** What a reader of contents needs of the block store. */
-export type ContentReads = Pick<Blocks, 'read' | 'fetch' | 'gather'>;
 
 /** Longer ranges are gathered, past the cache of chunks. */
 const SHORT_MAX = 1_048_576;
 
 export class ContentReader {
-  readonly #blocks: ContentReads;
+  readonly #blocks: ContentBlocks;
   readonly #ref: ContentRef;
   readonly #cursor: Cursor;
   /**
@@ -39,10 +36,10 @@ export class ContentReader {
    */
   #single = EMPTY;
 
-  constructor(blocks: ContentReads, ref: ContentRef) {
-    this.#blocks = blocks;
+  constructor(store: ContentStore, ref: ContentRef) {
+    this.#blocks = store.blocks;
     this.#ref = ref;
-    this.#cursor = new Cursor(blocks, ref);
+    this.#cursor = new Cursor(store, ref);
   }
 
   get length(): number {
@@ -106,7 +103,7 @@ export class ContentReader {
 
   /** Of each part what was asked for, as a private copy. */
   async #fetch(parts: readonly Asked[]): Promise<Uint8Array[]> {
-    const single = this.#takeSingle();
+    const single = this.#useSingle();
     if (single.length > 0) return parts.map(({ from, until }) => single.slice(from, until));
     const chunks = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
     const blocks = await this.#blocks.fetch(chunks, 'chunk');
@@ -155,7 +152,7 @@ export class ContentReader {
    */
   #viewAt(at: number, end: number): Uint8Array {
     const { part, from, until } = this.#askedAt(at, end);
-    const single = this.#takeSingle();
+    const single = this.#useSingle();
     if (single.length > 0) return single.subarray(from, until);
     if (isHole(part)) return ZEROS.subarray(0, Math.min(until - from, ZEROS.length));
     return readChunk(this.#blocks, part).subarray(from, until);
@@ -173,26 +170,23 @@ export class ContentReader {
     return { part, from, until };
   }
 
-  /**
-   * What is held of a content that is one chunk: a reader that is kept shall not keep its bytes.
-   */
-  #takeSingle(): Uint8Array {
+  /** Gives up the bytes of a content that is one chunk: who keeps a reader shall not keep them. */
+  #useSingle(): Uint8Array {
     const single = this.#single;
     this.#single = EMPTY;
     return single;
   }
 }
 
-/**
- * Long reads: chunks that follow each other come in large buffers, as their home gathers them.
- *
- *     parts      [ chunk ][ chunk ][   hole   ][ chunk ]
- *     gathered   [ a ......... a ]             [ a ... ]      cut to what is asked for, each in a buffer of its own
- *
- * Invariant: no two of the results share a buffer, since whoever gets one may give its buffer away.
- */
+// Long reads: chunks that follow each other come in large buffers, as the store gathers them.
+//
+//     parts      [ chunk ][ chunk ][   hole   ][ chunk ]
+//     gathered   [ a ......... a ]             [ a ... ]      cut to what is asked for
+//
+// No two results share a buffer, since the caller may give each one's buffer away.
+
 /** A part of a content, and which of its bytes are asked for. */
-export interface Asked {
+interface Asked {
   readonly part: Part;
   readonly from: number;
   readonly until: number;
@@ -200,26 +194,33 @@ export interface Asked {
 
 /**
  * The bytes of parts that follow each other, of which only the first and the last may be asked for
- * in part. Undefined where they cannot be gathered. REGALIA_FORMAT for a chunk that holds a hole.
+ * in part. Undefined where they cannot be gathered. REGALIA_FORMAT for a chunk that contains a hole.
  */
-export async function gatherParts(
-  blocks: Pick<Blocks, 'gather'>,
+async function gatherParts(
+  blocks: ContentBlocks,
   parts: readonly Asked[],
 ): Promise<Uint8Array[] | undefined> {
   const chunks = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
   if (chunks.length === 0) return undefined;
   const gathered = await blocks.gather(chunks);
   if (gathered === undefined) return undefined;
-  checkChunks(chunks, gathered);
-  return chunks.length === parts.length ? trimmed(parts, gathered) : apart(parts, gathered);
+  const views = chunksIn(gathered, chunks);
+  return chunks.length === parts.length ? trimmed(parts, gathered) : apart(parts, views);
 }
 
-function checkChunks(chunks: readonly Child[], gathered: readonly Uint8Array[]): void {
-  const rest = new Rest(gathered);
-  for (const { length } of chunks) {
-    const chunk = rest.take(length);
+/** Views of the chunks in buffers of whole chunks. */
+function chunksIn(gathered: readonly Uint8Array[], chunks: readonly Child[]): Uint8Array[] {
+  let index = 0;
+  let at = 0;
+  return chunks.map(({ length }) => {
+    if (at === gathered[index]?.length) {
+      index++;
+      at = 0;
+    }
+    const chunk = (gathered[index] as Uint8Array).subarray(at, (at += length));
     checkNoHole(chunk, 0, length);
-  }
+    return chunk;
+  });
 }
 
 /** Without holes: the buffers as they are, but for the bytes at both ends that nobody asked for. */
@@ -233,31 +234,10 @@ function trimmed(parts: readonly Asked[], gathered: readonly Uint8Array[]): Uint
 }
 
 /** With holes between them: each part by itself. */
-function apart(parts: readonly Asked[], gathered: readonly Uint8Array[]): Uint8Array[] {
-  const rest = new Rest(gathered);
+function apart(parts: readonly Asked[], chunks: readonly Uint8Array[]): Uint8Array[] {
+  let next = 0;
   return parts.map(({ part, from, until }) => {
     if (isHole(part)) return new Uint8Array(until - from);
-    return new Uint8Array(rest.take(part.length).subarray(from, until));
+    return new Uint8Array((chunks[next++] as Uint8Array).subarray(from, until));
   });
-}
-
-/** Chunks taken one after the other from buffers of whole chunks. */
-class Rest {
-  readonly #buffers: readonly Uint8Array[];
-  #index = 0;
-  #at = 0;
-
-  constructor(buffers: readonly Uint8Array[]) {
-    this.#buffers = buffers;
-  }
-
-  take(length: number): Uint8Array {
-    if (this.#at === this.#buffers[this.#index]?.length) {
-      this.#index++;
-      this.#at = 0;
-    }
-    const start = this.#at;
-    this.#at += length;
-    return (this.#buffers[this.#index] as Uint8Array).subarray(start, this.#at);
-  }
 }

@@ -7,7 +7,7 @@
  *     begin    |a      |b   |                                 the last cut that the edit can't move; the tree left of
  *     cut anew               |c'   |x    |y   |               it is the builder's beginning
  *     resync                                  |e       |f     the first cut behind the new bytes that is an old one,
- *                                                             from which on the old tree is taken by reference
+ *                                                             from which on the old tree is reused
  *
  * Where to begin. A cut depends on what comes before it (see splitter.ts), and on whether the zeros
  * behind it are a hole. So an old cut before `at` stays if a byte between the two is no zero:
@@ -27,10 +27,11 @@ import { copyBytes } from '../ground/bytes.js';
 import { HOLE_BYTES_MIN } from '../ground/limits.js';
 import { zerosEnd } from './chunk.js';
 import type { ContentRef } from './content.js';
+import type { ContentStore } from './content-store.js';
 import { Cursor, readChunk } from './cursor.js';
 import { type Child, isHole } from './manifest.js';
 import type { Unfinished } from './manifest-builder.js';
-import { ContentReader, type ContentReads } from './reader.js';
+import { ContentReader } from './reader.js';
 import { type Source, sourceBytes } from './source.js';
 import type { ContentWriter, WriteOptions, Zeros } from './writer.js';
 
@@ -47,8 +48,8 @@ export interface Edit {
   readonly source: Source | undefined;
 }
 
-/** Children taken by reference between turns: a few manifests are written for them. */
-const TAKEN_AT_ONCE = 256;
+/** Children that are reused between turns: a few manifests are written for them. */
+const REUSED_AT_ONCE = 256;
 
 /**
  * What becomes of a stream's bytes, by a writer that has written nothing: bytes where they are at
@@ -58,7 +59,7 @@ const TAKEN_AT_ONCE = 256;
  */
 export async function rewrite(
   writer: ContentWriter,
-  blocks: ContentReads,
+  store: ContentStore,
   old: Uint8Array | ContentRef,
   edit: Edit,
   inlineMax: number,
@@ -68,10 +69,10 @@ export async function rewrite(
     return writer.gather(editedBytes(old, edit, options.signal), inlineMax, options);
   }
   if (edit.source === undefined && edit.at <= inlineMax) {
-    const chunks = new ContentReader(blocks, old).chunks(0, edit.at, options.signal);
+    const chunks = new ContentReader(store, old).chunks(0, edit.at, options.signal);
     return writer.gather(chunks, inlineMax, options);
   }
-  return rewriteContent(writer, blocks, old, edit, options);
+  return rewriteContent(writer, store, old, edit, options);
 }
 
 /** All bytes after the edit. */
@@ -97,12 +98,12 @@ async function* editedBytes(
 /** The same of a content alone: at the cost of the edit. */
 export async function rewriteContent(
   writer: ContentWriter,
-  blocks: ContentReads,
+  store: ContentStore,
   old: ContentRef,
   edit: Edit,
   options: WriteOptions = {},
 ): Promise<ContentRef> {
-  const rewriting = new Rewriting(writer, blocks, old, options.signal);
+  const rewriting = new Rewriting(writer, store, old, options.signal);
   const { at, source } = edit;
   if (source === undefined) {
     await rewriting.keepUntil(at);
@@ -121,7 +122,7 @@ export async function rewriteContent(
 
 class Rewriting {
   readonly #writer: ContentWriter;
-  readonly #blocks: ContentReads;
+  readonly #store: ContentStore;
   readonly #old: ContentRef;
   readonly #signal: AbortSignal | undefined;
   readonly #cursor: Cursor;
@@ -129,15 +130,15 @@ class Rewriting {
 
   constructor(
     writer: ContentWriter,
-    blocks: ContentReads,
+    store: ContentStore,
     old: ContentRef,
     signal: AbortSignal | undefined,
   ) {
     this.#writer = writer;
-    this.#blocks = blocks;
+    this.#store = store;
     this.#old = old;
     this.#signal = signal;
-    this.#cursor = new Cursor(blocks, old);
+    this.#cursor = new Cursor(store, old);
   }
 
   /**
@@ -168,7 +169,7 @@ class Rewriting {
   async finish(): Promise<ContentRef> {
     const writer = this.#writer;
     await writer.stage(() => writer.end(), this.#signal);
-    if (writer.stopped) await this.#takeFrom(writer.offset);
+    if (writer.stopped) await this.#reuseFrom(writer.offset);
     return writer.stage(() => writer.finish(), this.#signal);
   }
 
@@ -208,7 +209,7 @@ class Rewriting {
         const bytes = this.#chunk(part, start).subarray(at - start, end - start);
         await this.#writer.pushAll(bytes, this.#signal);
         // The next cut is mostly near: no chunk is read that it does not need.
-        if (looks) await this.#writer.settle(this.#signal);
+        if (looks) await this.#writer.cutSure(this.#signal);
       }
       at = end;
     }
@@ -220,29 +221,29 @@ class Rewriting {
    */
   #chunk(part: Child, start: number): Uint8Array {
     if (this.#last?.start !== start) {
-      this.#last = { start, bytes: copyBytes(readChunk(this.#blocks, part)) };
+      this.#last = { start, bytes: copyBytes(readChunk(this.#store.blocks, part)) };
     }
     return this.#last.bytes;
   }
 
   /**
-   * Takes all parts from a cut on by reference: in the largest nodes at whose beginning old and new
-   * both are.
+   * Reuses all parts from a cut on, by reference: in the largest nodes at whose beginning old and
+   * new both are.
    */
-  async #takeFrom(cut: number): Promise<void> {
+  async #reuseFrom(cut: number): Promise<void> {
     let at = cut;
     while (at < this.#old.length) {
       await this.#writer.stage(() => {
-        for (let i = 0; i < TAKEN_AT_ONCE && at < this.#old.length; i++) at += this.#takeAt(at);
+        for (let i = 0; i < REUSED_AT_ONCE && at < this.#old.length; i++) at += this.#reuseAt(at);
       }, this.#signal);
     }
   }
 
-  /** Takes the part or node that begins at a cut, and returns its length. */
-  #takeAt(cut: number): number {
+  /** Reuses the part or node that begins at a cut, and returns its length. */
+  #reuseAt(cut: number): number {
     for (const { part, start, above } of this.#cursor.steps(cut)) {
       const level = above.manifest.level - 1;
-      if (start === cut && this.#writer.take(part, level)) return part.length;
+      if (start === cut && this.#writer.reuse(part, level)) return part.length;
     }
     throw new Error('regalia: assertion failed: a cut is where a part begins');
   }

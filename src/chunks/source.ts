@@ -8,7 +8,7 @@
  * Closing is not awaited after an abort: a source that never answers would keep the caller waiting
  * for ever.
  */
-import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { badEncoding, badOption, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 
 export type SourcePart = Uint8Array | string;
@@ -22,9 +22,9 @@ export type Source =
 /** What a source is read through. */
 interface Pull {
   next(): Promise<IteratorResult<unknown>> | IteratorResult<unknown>;
-  /** Tells the source that nobody reads on. */
+  /** Ends the source: nobody reads on. */
   close(reason: unknown): unknown;
-  /** Lets go of a source that came to its end. */
+  /** Frees a source that came to its end. */
   release(): void;
 }
 
@@ -45,7 +45,7 @@ export async function* sourceBytes(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const pull = pullOf(source);
   const text = new TextParts();
-  // Left before its end, a source is told: also where whoever consumes this generator leaves it.
+  // A source that is left before its end is closed: also where this generator's consumer leaves.
   let left = true;
   try {
     for (let count = 1; ; count++) {
@@ -72,10 +72,7 @@ function* partBytes(part: unknown, text: TextParts): Generator<Uint8Array> {
     text.end();
     if (part.length > 0) yield part;
   } else {
-    const actual = part === null ? 'null' : typeof part;
-    const expected = 'parts that are Uint8Array or string';
-    const message = `the source of a write needs ${expected}, found ${actual}`;
-    throw new RegaliaError('REGALIA_OPTION', message, { option: 'source', expected, actual });
+    throw badOption('source', 'made of parts that are Uint8Array or string', kindOf(part));
   }
 }
 
@@ -122,9 +119,11 @@ function pullOf(source: unknown): Pull {
     }
   }
   const expected = 'bytes, text, an iterable of them or a ReadableStream';
-  const actual = source === null ? 'null' : typeof source;
-  const message = `the source of a write must be ${expected}, found ${actual}`;
-  throw new RegaliaError('REGALIA_OPTION', message, { option: 'source', expected, actual });
+  throw badOption('source', expected, kindOf(source));
+}
+
+function kindOf(found: unknown): string {
+  return found === null ? 'null' : typeof found;
 }
 
 function pullOfIterable(source: AsyncIterable<unknown> | Iterable<unknown>): Pull {
@@ -154,7 +153,7 @@ function pullOfStream(stream: ReadableStream<unknown>): Pull {
 
 /** Text as UTF-8, where a pair of surrogates may lie across two parts. */
 class TextParts {
-  /** A high surrogate that waits for its low one. */
+  /** A high surrogate whose low one has not come. */
   #half = '';
 
   *encode(part: string): Generator<Uint8Array> {
@@ -163,20 +162,15 @@ class TextParts {
       const last = text.charCodeAt(text.length - 1);
       this.#half = last >= 0xd800 && last <= 0xdbff ? text.slice(-1) : '';
       if (this.#half !== '') text = text.slice(0, -1);
-      if (!text.isWellFormed()) throw loneSurrogate();
+      if (!text.isWellFormed())
+        throw badEncoding(undefined, 'text that UTF-8 can spell', 'a lone surrogate');
       if (text !== '') yield Buffer.from(text, 'utf8');
     }
   }
 
   /** No text follows directly. */
   end(): void {
-    if (this.#half !== '') throw loneSurrogate();
+    if (this.#half !== '')
+      throw badEncoding(undefined, 'text that UTF-8 can spell', 'a lone surrogate');
   }
-}
-
-function loneSurrogate(): RegaliaError {
-  const expected = 'text that UTF-8 can spell';
-  const actual = 'a lone surrogate';
-  const message = `the source of a write needs ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_ENCODING', message, { expected, actual });
 }

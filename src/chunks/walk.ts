@@ -4,15 +4,16 @@
  * are no blocks. Memory is one path.
  *
  * A block that a content holds again and again is visited once a node. A hostile content may still
- * repeat few blocks without end: whoever walks what others made passes `skip`, which also prunes
- * what a receiver has.
+ * repeat few blocks without end: a walk of what others made passes `skip`, which also prunes what
+ * a receiver has.
  */
 import { type Address, addressKey } from '../blocks/address.js';
 import { BLOCK_HEADER, BlockKind } from '../ground/block-header.js';
 import { malformed } from '../ground/errors.js';
 import { chunkBytes } from './chunk.js';
 import type { ContentRef } from './content.js';
-import { type BlockReads, readManifest, readTop } from './cursor.js';
+import type { BlockReads } from './content-store.js';
+import { readManifest, readTop } from './cursor.js';
 import { type Child, decodeManifest, isHole, type Manifest } from './manifest.js';
 
 export interface ContentBlock {
@@ -25,7 +26,7 @@ export interface ContentBlock {
 }
 
 export interface WalkOptions {
-  /** Whether to leave out the block, and all beneath it. Asked before it is read. */
+  /** Whether to leave out the block, and all below it. Asked before it is read. */
   readonly skip?: ((address: Address) => boolean) | undefined;
 }
 

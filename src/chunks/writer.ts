@@ -7,11 +7,8 @@
  *
  * Invariants: memory is bounded by two chunks, one manifest path and what the sink stages before it
  * is spilled; equal bytes give equal references, however they were pushed; a writer that failed or
- * finished takes no more bytes. What a failed writer has staged is garbage that nothing refers to.
+ * finished gets no more bytes. What a failed writer has staged is garbage that nothing refers to.
  */
-import type {} from '../blocks/address.js';
-import type { BlockWriter } from '../blocks/block-writer.js';
-import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { concatBytes, copyBytes } from '../ground/bytes.js';
@@ -20,7 +17,13 @@ import { HOLE_BYTES_MIN, MANIFEST_CHILDREN_MIN, MANIFEST_LEVEL_MAX } from '../gr
 import { turn } from '../ground/pause.js';
 import { writeChunk } from './chunk.js';
 import { type ContentRef, checkLength } from './content.js';
-import { type BlockSink, ChunkIndex, type Keeping, StoreSink } from './content-store.js';
+import {
+  ContentSink,
+  type ContentStage,
+  type ContentStore,
+  type StagedBlocks,
+  stagedBlocks,
+} from './content-store.js';
 import { type Chunking, Cutter, type Splitter, splitterOf } from './cutter.js';
 import type { Part } from './manifest.js';
 import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
@@ -45,7 +48,9 @@ export interface Zeros {
 }
 
 export class ContentWriter {
-  readonly #sink: BlockSink;
+  readonly #store: ContentStore;
+  readonly #stage: ContentStage;
+  readonly #sink: ContentSink;
   readonly #algorithm: AlgorithmNumber;
   readonly #splitter: Splitter;
   readonly #builder: ManifestBuilder;
@@ -56,16 +61,21 @@ export class ContentWriter {
   /** What `#length` was when the event loop last took a turn. */
   #turned = 0;
 
-  /** Contents of one transaction share `chunks`, so that it stores no chunk twice. */
+  /**
+   * Contents of one transaction share `staged`, so that it stores no block twice. `stream` is whose
+   * content it is, where the store keeps streams by rules of their own.
+   */
   constructor(
-    blocks: Blocks,
-    writer: BlockWriter,
+    store: ContentStore,
+    stage: ContentStage,
     algorithm: AlgorithmNumber,
     chunking: Chunking | Splitter,
-    chunks: ChunkIndex = new ChunkIndex(),
-    keeping?: Keeping,
+    staged: StagedBlocks = stagedBlocks(),
+    stream?: string,
   ) {
-    this.#sink = new StoreSink(blocks, writer, chunks, keeping);
+    this.#store = store;
+    this.#stage = stage;
+    this.#sink = new ContentSink(store, stage, staged, stream);
     this.#algorithm = algorithm;
     this.#splitter = splitterOf(chunking);
     this.#builder = new ManifestBuilder(this.#sink, algorithm, body);
@@ -80,13 +90,8 @@ export class ContentWriter {
     return this.#length;
   }
 
-  /** Whether enough is staged that the transaction's writer had better spill. */
-  get heavy(): boolean {
-    return this.#sink.heavy;
-  }
-
   /**
-   * Adds bytes, and copies what it keeps. `Blocks.reserve(extentsFor(bytes, chunking))` came first.
+   * Adds bytes, and copies what it keeps. `reserve(extentsFor(bytes, chunking))` came first.
    */
   push(bytes: Uint8Array): void {
     this.#grow(bytes.length);
@@ -100,15 +105,15 @@ export class ContentWriter {
   }
 
   #grow(count: number): void {
-    assert(this.#open, 'a finished content takes no more bytes');
+    assert(this.#open, 'a finished content gets no more bytes');
     checkLength(this.#length + count);
     this.#length += count;
   }
 
   #keep(bytes: Uint8Array, start: number, end: number): boolean {
     writeChunk(body, this.#algorithm, bytes, start, end);
-    const staged = this.#sink.keep(body, body.length, this.#algorithm);
-    return this.#add({ ...staged, length: end - start });
+    const { address, id } = this.#sink.keep(body, body.length, this.#algorithm);
+    return this.#add({ address, id, length: end - start });
   }
 
   /** Whether to go on. */
@@ -117,7 +122,7 @@ export class ContentWriter {
     return this.#isLast === undefined || !this.#isLast(this.#cutter.offset);
   }
 
-  /** No more bytes come: what is held becomes parts. */
+  /** No more bytes come: what is pending becomes parts. */
   end(): void {
     this.#cutter.end();
   }
@@ -147,12 +152,12 @@ export class ContentWriter {
    */
   stopWhere(isLast: (offset: number) => boolean): void {
     this.#isLast = isLast;
-    if (this.#cutter.held === 0 && isLast(this.#cutter.offset)) this.#cutter.stop();
+    if (this.#cutter.pending === 0 && isLast(this.#cutter.offset)) this.#cutter.stop();
   }
 
   /** Makes the parts that are sure by now, which pushing leaves until more is there. */
-  settle(signal: AbortSignal | undefined): Promise<void> {
-    return this.stage(() => this.#cutter.settle(), signal);
+  cutSure(signal: AbortSignal | undefined): Promise<void> {
+    return this.stage(() => this.#cutter.cutSure(), signal);
   }
 
   /** Whether it has made the last part. What is pushed from then on is passed over. */
@@ -169,15 +174,15 @@ export class ContentWriter {
    * Adds a part or node of another tree behind the last part; false where nodes of that level do
    * not begin here.
    */
-  take(part: Part, level: number): boolean {
-    assert(this.stopped, 'what is taken comes behind what was cut');
+  reuse(part: Part, level: number): boolean {
+    assert(this.stopped, 'what is reused comes behind what was cut');
     if (!this.#builder.isBetween(level)) return false;
     this.#builder.add(part, level);
     return true;
   }
 
   /**
-   * A content from bytes at hand. `Blocks.reserve(extentsFor(bytes.length, chunking))` came first.
+   * A content from bytes at hand. `reserve(extentsFor(bytes.length, chunking))` came first.
    */
   put(bytes: Uint8Array): ContentRef {
     assert(this.#length === 0, 'put writes a content of its own');
@@ -254,19 +259,17 @@ export class ContentWriter {
    * of zeros that were withheld, and what they end.
    */
   async stage<T>(step: () => T, signal: AbortSignal | undefined): Promise<T> {
-    if (this.#sink.heavy) await this.#sink.spill();
+    if (this.#stage.heavy) await this.#stage.spill();
     if (this.#length - this.#turned >= TURN_BYTES) {
       this.#turned = this.#length;
       await turn();
     }
     throwIfAborted(signal, 'write');
-    return this.#sink.stage(
-      blocksFor(2 * this.#splitter.bytesMax + HOLE_BYTES_MIN, this.#splitter),
-      () => {
-        throwIfAborted(signal, 'write');
-        return step();
-      },
-    );
+    const count = blocksFor(2 * this.#splitter.bytesMax + HOLE_BYTES_MIN, this.#splitter);
+    return this.#store.stage(count, () => {
+      throwIfAborted(signal, 'write');
+      return step();
+    });
   }
 }
 
@@ -279,8 +282,8 @@ function bytesOf(part: Uint8Array | Zeros): Uint8Array {
 }
 
 /**
- * An upper bound of the extents that a content of `length` bytes takes: what `Blocks.reserve` is
- * asked for.
+ * An upper bound of the extents that a content of `length` bytes needs: what `reserve` is asked
+ * for.
  */
 export function extentsFor(length: number, chunking: Chunking | Splitter): number {
   return blocksFor(length, splitterOf(chunking));

@@ -12,6 +12,7 @@ import type { Address } from '../blocks/address.js';
 import { Blocks } from '../blocks/blocks.js';
 import { Lease } from '../blocks/lease.js';
 import { openRow, sealRow } from '../blocks/rows.js';
+import { ContentStore } from '../chunks/content-store.js';
 import type { Batch, Engine } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
@@ -52,6 +53,7 @@ export class Core {
   readonly engine: Engine;
   readonly blocks: Blocks;
   readonly chunks: ChunkStore | undefined;
+  readonly contents: ContentStore;
   /** How contents are kept here. */
   storage: StorageRules;
   readonly cache: NodeCache;
@@ -76,6 +78,7 @@ export class Core {
     this.settings = settings;
     this.identity = identity;
     this.blocks = new Blocks(engine, chunks);
+    this.contents = new ContentStore(this.blocks);
     this.storage = storedStorage(engine);
     this.cache = new NodeCache(this.blocks, settings.cacheBytes);
     this.history = new History(engine);
@@ -159,6 +162,7 @@ export class Core {
     if (sameStorage(declared, this.storage)) return;
     await this.engine.write((batch) => putStorage(batch, declared), 'sync');
     this.storage = declared;
+    if (this.chunks !== undefined) this.chunks.rules = declared;
   }
 
   async close(): Promise<void> {

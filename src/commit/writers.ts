@@ -7,7 +7,7 @@ import { type Address, addressInto } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
-import { ChunkIndex } from '../chunks/content-store.js';
+import { stagedBlocks } from '../chunks/content-store.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { NodeWriter } from '../tree/node-writer.js';
@@ -15,8 +15,8 @@ import { NodeWriter } from '../tree/node-writer.js';
 export class Writers {
   readonly cache: NodeCache;
   readonly blocks: BlockWriter;
-  /** The chunks of contents that were staged, so that none is staged twice. */
-  readonly chunks = new ChunkIndex();
+  /** The blocks of contents that were staged, so that none is staged twice. */
+  readonly contents = stagedBlocks();
   readonly #nodes = new Map<AlgorithmNumber, NodeWriter>();
 
   constructor(cache: NodeCache, blocks: Blocks) {

@@ -12,18 +12,18 @@
  */
 import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { errnoOf, isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { flush } from '../ground/fsync.js';
 import { turn } from '../ground/pause.js';
 import { chunkSlices, groupSlices, type Subject } from '../reach/subject.js';
 import { chunkOfCopy } from '../volumes/chunk-reads.js';
 import type { Place } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
-import { codeOf } from '../volumes/file-error.js';
 import { SHARD_HEADER, shardLength } from '../volumes/group-format.js';
 import { appendShards, changeGroup } from '../volumes/group-repair.js';
 import { isRetired, retire } from '../volumes/row-changes.js';
 import { RECORD_HEADER, SEGMENT_HEADER } from '../volumes/segment-format.js';
-import { segmentFile, segmentsIn, syncFolder } from '../volumes/volume-folder.js';
+import { segmentFile, segmentsIn } from '../volumes/volume-folder.js';
 
 export interface Compacted {
   /** Segments that were removed, and their bytes. */
@@ -95,7 +95,7 @@ async function mostlyDead(
 
 /** A file that is not there any more; any other error is thrown. */
 function absent(error: unknown): undefined {
-  if (codeOf(error) !== 'ENOENT') throw error;
+  if (errnoOf(error) !== 'ENOENT') throw error;
 }
 
 async function listSegments({ chunks }: Subject): Promise<Segment[]> {
@@ -155,7 +155,7 @@ async function empty(
     }
     const file = path.join(folder, segmentFile(number));
     // Another process may have been at it, too, or have removed the volume.
-    const removing = unlink(file).then(() => syncFolder(folder));
+    const removing = unlink(file).then(() => flush(folder));
     const removed = await removing.then(() => true, absent);
     chunks.volumes.forgetSegment(volume, number);
     if (removed !== true) continue;

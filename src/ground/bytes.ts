@@ -3,6 +3,8 @@
  * writer.ts and integers.ts.
  */
 
+import { Slab } from './slab.js';
+
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** Bytewise order: negative, zero or positive. A prefix comes before what it begins. */
@@ -31,7 +33,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   let length = 0;
   for (const part of parts) length += part.length;
   const whole = new Uint8Array(length);
@@ -48,27 +50,14 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return Uint8Array.prototype.slice.call(bytes);
 }
 
-/**
- * Small copies share buffers of this size: a buffer of its own costs each more than the copying
- * (measured).
- */
-const POOL_BYTES = 16_384;
-const POOLED_MAX = 2_048;
-let pool = new ArrayBuffer(POOL_BYTES);
-let poolUsed = 0;
+/** Copies of at most so many bytes lie side by side. */
+const SLAB_COPY_MAX = 2_048;
+const slab = new Slab(16_384);
 
 /** A private copy of `bytes[start..end]`. */
 export function copyRange(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const length = end - start;
-  if (length > POOLED_MAX) return Uint8Array.prototype.slice.call(bytes, start, end);
-  if (poolUsed + length > POOL_BYTES) {
-    pool = new ArrayBuffer(POOL_BYTES);
-    poolUsed = 0;
-  }
-  const copy = new Uint8Array(pool, poolUsed, length);
-  poolUsed += length;
-  copy.set(bytes.subarray(start, end));
-  return copy;
+  if (end - start <= SLAB_COPY_MAX) return slab.copy(bytes, start, end);
+  return Uint8Array.prototype.slice.call(bytes, start, end);
 }
 
 function view(bytes: Uint8Array): Buffer {

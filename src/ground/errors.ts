@@ -191,6 +191,19 @@ export function badRule(
   return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
 }
 
+/** Contents that `stream`'s encoding has no form for; of a source whose stream is unknown, none. */
+export function badEncoding(
+  stream: string | undefined,
+  expected: string,
+  actual: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_ENCODING'> {
+  const whose = stream === undefined ? 'what is written' : `stream ${stream}`;
+  const message = `${whose} must be ${expected}, not ${actual}`;
+  const data = stream === undefined ? { expected, actual } : { stream, expected, actual };
+  return new RegaliaError('REGALIA_ENCODING', message, data, facts);
+}
+
 /** Others changed the same, and no policy resolved it. Nothing was written: begin again. */
 export function conflicting(
   message: string,
@@ -358,6 +371,26 @@ export function full(path: string, more: IoFacts = {}): RegaliaError<'REGALIA_FU
     { path, ...errno },
     { retryable: true, ...facts },
   );
+}
+
+/** The volume of that id (hexadecimal digits), in the folder `path`, is not fit for what was asked. */
+export function badVolume(
+  volume: string,
+  path: string,
+  reason: string,
+): RegaliaError<'REGALIA_VOLUME'> {
+  const message = `the volume at ${path} is refused: ${reason}`;
+  return new RegaliaError('REGALIA_VOLUME', message, { volume, path, reason });
+}
+
+/** A worker failed at `task` for that reason, and then the calling thread with `cause`. */
+export function workerFailed(
+  task: string,
+  reason: string,
+  cause: unknown,
+): RegaliaError<'REGALIA_WORKER'> {
+  const message = `a worker failed to ${task}, and so did the calling thread: ${reason}`;
+  return new RegaliaError('REGALIA_WORKER', message, { task, reason }, { cause, retryable: true });
 }
 
 /** Another process or handle has `path`; `why` is a sentence's end, as in 'is open for reading'. */

@@ -139,6 +139,8 @@ export const SHARDS_MAX = 32;
 export const GROUP_CHUNKS_MAX = 65_536;
 /** A chunk's stored bytes: what a codec may add to what it can't shorten. */
 export const STORED_CHUNK_BYTES_MAX: number = CHUNK_BYTES_MAX + 4_096;
+/** A shard with its record's header: a group is solved for in memory. */
+export const STORED_SHARD_BYTES_MAX: number = 4 * 1_048_576;
 /** Levels of compression, as zstd has them; 0 is none. */
 export const COMPRESSION_LEVEL_MAX = 19;
 /** Threads that compress and decode. */

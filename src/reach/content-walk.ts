@@ -9,7 +9,8 @@
  */
 import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
-import { type BlockReads, readManifest, readTop } from '../chunks/cursor.js';
+import type { BlockReads } from '../chunks/content-store.js';
+import { readManifest, readTop } from '../chunks/cursor.js';
 import { type Child, isHole, type Manifest } from '../chunks/manifest.js';
 import type { ContentBlock } from '../chunks/walk.js';
 import { BLOCK_HEADER, BlockKind } from '../ground/block-header.js';

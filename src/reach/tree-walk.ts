@@ -12,7 +12,7 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
-import type { BlockReads } from '../chunks/cursor.js';
+import type { BlockReads } from '../chunks/content-store.js';
 import { BlockKind } from '../ground/block-header.js';
 import { compareBytes, EMPTY } from '../ground/bytes.js';
 import { inlineChild } from '../tree/inline-map.js';

@@ -139,7 +139,7 @@ async function drainGroup(
   moving: readonly number[],
 ): Promise<number> {
   try {
-    const records = chunks.groups.records(found.number, found.row);
+    const records = chunks.groups.records(found.row);
     if (moving.some((i) => records[i] === undefined)) restoreGroup(found.row, records);
     return await moveShards(engine, chunks, found, moving, records);
   } catch (error) {

@@ -244,7 +244,7 @@ class Rescan {
   async #members(row: GroupRow, known?: number): Promise<void> {
     const { engine, chunks } = this.#subject;
     const number = known ?? (await chunks.groupNumber());
-    const members = this.#directory(row, number);
+    const members = this.#directory(row);
     const lacking: { chunk: GroupMember; known: FoundChunk | undefined; number: number }[] = [];
     for (const chunk of members) {
       const found = this.#rowOf(chunk.address);
@@ -276,9 +276,9 @@ class Rescan {
   }
 
   /** The chunks of a group; none where its shards do not give it back. */
-  #directory(row: GroupRow, number: number): GroupMember[] {
+  #directory(row: GroupRow): GroupMember[] {
     try {
-      const data = restoreGroup(row, this.#subject.chunks.groups.records(number, row));
+      const data = restoreGroup(row, this.#subject.chunks.groups.records(row));
       return decodeDirectory(row, data);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;

@@ -18,7 +18,6 @@ import type { StreamRule } from '../streams/rule.js';
 import { readMetadata } from '../tree/placement.js';
 import { INLINE, PlacedStream, REFERENCED, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
-import { storageRuleOf } from '../volumes/storage-rules.js';
 
 /** What is to become of a part of a stream. */
 export type Change =
@@ -87,9 +86,9 @@ export class Contents {
     const source = change.source && checkedSource(change.source, rule, stream);
     const edit = { at: change.kind === 'append' ? old.length : change.at, source };
     checkLength(edit.at);
-    const { blocks } = this.#core;
+    const { contents } = this.#core;
     const writer = this.#writer(root, rule, stream);
-    return partOf(await rewrite(writer, blocks, old, edit, rule.inlineMax, options));
+    return partOf(await rewrite(writer, contents, old, edit, rule.inlineMax, options));
   }
 
   /** What a stream holds, as changes begin on it: nothing where it is absent. */
@@ -106,12 +105,9 @@ export class Contents {
   }
 
   #writer(root: Root, rule: StreamRule, stream: string): ContentWriter {
-    const { blocks, chunks } = this.#writers;
-    const core = this.#core;
-    const { compression, redundancy } = storageRuleOf(core.storage, stream);
-    const keeping = { level: compression === 'none' ? 0 : compression, redundancy };
-    const { algorithm } = root;
-    return new ContentWriter(core.blocks, blocks, algorithm, rule.chunking, chunks, keeping);
+    const { blocks, contents: staged } = this.#writers;
+    const { contents } = this.#core;
+    return new ContentWriter(contents, blocks, root.algorithm, rule.chunking, staged, stream);
   }
 }
 

@@ -13,8 +13,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { RegaliaError } from '../ground/errors.js';
-import { codeOf, fileError } from '../volumes/file-error.js';
+import { errnoOf, ioError, RegaliaError } from '../ground/errors.js';
 
 const CURRENT = 'CURRENT';
 const WITNESS = 'WITNESS';
@@ -30,8 +29,8 @@ export async function examineFolder(folder: string): Promise<'store' | 'empty' |
     if (names.includes(CURRENT)) return 'store';
     if (names.length === 0) return 'empty';
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 'absent';
-    throw fileError(error, folder, 'open');
+    if (errnoOf(error) === 'ENOENT') return 'absent';
+    throw ioError(error, folder, 'open');
   }
   throw new RegaliaError('REGALIA_FORMAT', `${folder} is neither empty nor a store`, {
     what: 'store folder',
@@ -48,7 +47,7 @@ export async function currentGeneration(folder: string): Promise<string> {
   try {
     text = await fs.readFile(file, 'utf8');
   } catch (error) {
-    throw fileError(error, file, 'read');
+    throw ioError(error, file, 'read');
   }
   const name = text.slice(0, CURRENT_MAX).trimEnd();
   if (/^gen-\d{6}$/.test(name) && text === `${name}\n`) return path.join(folder, name);
@@ -84,7 +83,7 @@ export async function makeFolder(
     await syncFile(path.dirname(place));
   } catch (error) {
     await fs.rm(building, { recursive: true, force: true });
-    throw fileError(error, folder, 'create');
+    throw ioError(error, folder, 'create');
   }
 }
 
@@ -115,7 +114,7 @@ export async function writeWitness(folder: string, generation: string): Promise<
 export async function checkWitness(folder: string, generation: string): Promise<void> {
   const file = path.join(folder, WITNESS);
   const expected = await fs.readFile(file, 'utf8').catch((error: unknown) => {
-    throw fileError(error, file, 'read');
+    throw ioError(error, file, 'read');
   });
   const actual = await witnessOf(generation);
   if (expected === actual) return;

@@ -16,7 +16,7 @@ import { openMemory } from '../engine/memory.js';
 import { type CollectOptions, type CollectResult, collect } from '../gc/collect.js';
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { ioError, RegaliaError } from '../ground/errors.js';
 import type { Subject } from '../reach/subject.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
@@ -25,7 +25,6 @@ import { type ContentStats, contentStats } from '../verify/content-stats.js';
 import type { Fault, VerifySummary } from '../verify/fault.js';
 import { type VerifyOptions, verify } from '../verify/verify.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
-import { fileError } from '../volumes/file-error.js';
 import type { StorageRule } from '../volumes/storage-rules.js';
 import { Bucket } from './bucket.js';
 import { receiveInto } from './clone.js';
@@ -116,7 +115,7 @@ export class Regalia extends Bucket {
       return await Regalia.#start(engine, settings, place, options.branch ?? MAIN);
     } catch (error) {
       await engine.close();
-      throw fileError(error, place, 'open');
+      throw ioError(error, place, 'open');
     }
   }
 

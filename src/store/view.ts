@@ -3,6 +3,7 @@
  * metadata is local; only the bytes of contents are awaited.
  */
 
+import type { ContentStore } from '../chunks/content-store.js';
 import type { Core } from '../commit/core.js';
 import { RegaliaError } from '../ground/errors.js';
 import { nameBytes } from '../ground/text.js';
@@ -34,6 +35,10 @@ export abstract class View implements StreamHome {
 
   get cache(): NodeCache {
     return this.core.cache;
+  }
+
+  get contents(): ContentStore {
+    return this.core.contents;
   }
 
   /** Streams outlive the view that they were read through, but not the store. */

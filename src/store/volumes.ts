@@ -11,9 +11,8 @@ import type { Identity } from '../commit/core.js';
 import type { Batch, Engine } from '../engine/engine.js';
 import { liveBytes } from '../gc/compact.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
-import { ChunkStore, reportFaults } from '../volumes/chunk-store.js';
-import { codeOf } from '../volumes/file-error.js';
+import { badVolume, errnoOf, type RegaliaError } from '../ground/errors.js';
+import { ChunkStore } from '../volumes/chunk-store.js';
 import { Pool } from '../volumes/pool.js';
 import { putVolume, type VolumeEntry, volumeEntries } from '../volumes/registry.js';
 import { collected, isRetired } from '../volumes/row-changes.js';
@@ -25,7 +24,7 @@ import {
   segmentsIn,
   type VolumeIdentity,
   writeVolume,
-  writeVolumeSync,
+  writeVolumeNow,
 } from '../volumes/volume-folder.js';
 import { VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
 import { syncFile } from './folder.js';
@@ -89,7 +88,7 @@ export function openChunks(
   });
   const pool = new Pool({ workers: settings.workers });
   const chunks = new ChunkStore(engine, volumes, pool, { cacheBytes: settings.contentCacheBytes });
-  if (settings.onFault !== undefined) reportFaults(chunks, settings.onFault);
+  chunks.onFault = settings.onFault;
   return chunks;
 }
 
@@ -107,7 +106,7 @@ function raise(batch: Batch, number: number, resolve: (to: string) => string): v
   if (!equalBytes(found.id, entry.id)) throw volumeError(entry.id, to, 'foreign');
   if (found.sequence < entry.sequence) throw volumeError(entry.id, to, 'stale');
   const sequence = found.sequence + 1;
-  writeVolumeSync(to, { ...found, sequence });
+  writeVolumeNow(to, { ...found, sequence });
   putVolume(batch, { ...entry, sequence });
 }
 
@@ -161,7 +160,7 @@ export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engi
       try {
         await copyFile(path.join(from, name), path.join(to, name), constants.COPYFILE_FICLONE);
       } catch (error) {
-        if (codeOf(error) === 'ENOENT') continue;
+        if (errnoOf(error) === 'ENOENT') continue;
         throw error;
       }
       await syncFile(path.join(to, name));
@@ -179,6 +178,5 @@ export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engi
 
 /** REGALIA_VOLUME. */
 export function volumeError(id: Uint8Array, to: string, reason: string): RegaliaError {
-  const data = { volume: hex(id), path: to, reason };
-  return new RegaliaError('REGALIA_VOLUME', `the volume at ${to} is refused: ${reason}`, data);
+  return badVolume(hex(id), to, reason);
 }

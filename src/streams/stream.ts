@@ -6,6 +6,7 @@
  * store is open.
  */
 
+import type { ContentStore } from '../chunks/content-store.js';
 import { ContentReader } from '../chunks/reader.js';
 import { copyRange, equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
@@ -31,6 +32,7 @@ export interface ByteRange {
 /** What a stream needs of the view that it was read through. */
 export interface StreamHome {
   readonly cache: NodeCache;
+  readonly contents: ContentStore;
   /** Throws once the store is closed. */
   checkOpen(): void;
   /** The encoding of a stream of the bucket around a key. */
@@ -159,7 +161,7 @@ export class Stream {
     address[0] = this.#algorithm;
     address.set(this.#part.bytes, 1);
     const ref = { address, id: this.#part.id, length: this.size };
-    this.#contents = new ContentReader(this.#home.cache.blocks, ref);
+    this.#contents = new ContentReader(this.#home.contents, ref);
     return this.#contents;
   }
 }

@@ -9,7 +9,7 @@
 import { brotliCompressSync, constants } from 'node:zlib';
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import type { BlockReads } from '../chunks/cursor.js';
+import type { BlockReads } from '../chunks/content-store.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';

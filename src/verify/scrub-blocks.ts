@@ -8,9 +8,10 @@
  * is the references of the nodes on the path and what `Seen` keeps. Nothing is recursive: keys may
  * be deep.
  */
+
 import { type Address, addressKey, addressText, verifyBlock } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
-import { type ChunkHome, isChunkId } from '../blocks/chunk-home.js';
+import { isChunkId } from '../blocks/chunk-home.js';
 import { SLOTS } from '../blocks/extent.js';
 import { chunkBytes } from '../chunks/chunk.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
@@ -23,6 +24,7 @@ import { type CheckedNode, checkNode, checkRoot, type Reference } from '../tree/
 import { Node, offsetsNeeded } from '../tree/node.js';
 import { readNodeHeader } from '../tree/node-header.js';
 import { parseRoot } from '../tree/root.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import { blockFault, type FaultKind, type Place, type Step, tellOf } from './fault.js';
 import { locate } from './locate.js';
 import { Seen } from './seen.js';
@@ -66,7 +68,7 @@ const NOWHERE: Pick<Place, 'names' | 'stream'> = { names: [], stream: undefined 
 export interface ScrubBlocksOptions {
   /** Whether contents outside metadata must be here. */
   readonly contents: boolean;
-  readonly chunks?: ChunkHome | undefined;
+  readonly chunks?: ChunkStore | undefined;
   /** False: a chunk that the index leads to is not read. */
   readonly readsChunks: boolean;
 }

@@ -12,7 +12,7 @@
  */
 
 import { readStored } from '../blocks/body.js';
-import { CHUNK_IDS, type ChunkHome, isChunkId } from '../blocks/chunk-home.js';
+import { CHUNK_IDS, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
 import { openRow } from '../blocks/rows.js';
 import type { Engine, Table } from '../engine/engine.js';
@@ -21,6 +21,7 @@ import { readU48 } from '../ground/integers.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import { decodeGroupRow } from '../volumes/group-format.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
@@ -36,7 +37,7 @@ const ROW_COST = 256;
 export function* scrubTables(
   engine: Engine,
   seen: Seen,
-  chunks: ChunkHome | undefined,
+  chunks: ChunkStore | undefined,
 ): Generator<Step, void> {
   yield* counted(engine, 'meta', scrubMeta(engine));
   yield* counted(engine, 'extents', scrubExtents(engine));
@@ -210,7 +211,7 @@ function chunkFault(
 }
 
 /** Every row can be read, and every shard that it names. */
-function* scrubGroups(engine: Engine, chunks: ChunkHome | undefined): TableScrub {
+function* scrubGroups(engine: Engine, chunks: ChunkStore | undefined): TableScrub {
   let count = 0;
   for (const { key, bytes } of engine.range('groups')) {
     count++;

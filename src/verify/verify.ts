@@ -13,10 +13,10 @@
  * sound.
  */
 
-import type { ChunkHome } from '../blocks/chunk-home.js';
 import type { Engine } from '../engine/engine.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
 import { BlockScrub } from './scrub-blocks.js';
 import { HistoryScrub } from './scrub-history.js';
@@ -49,7 +49,7 @@ export interface VerifyOptions {
 export interface VerifySubject {
   readonly engine: Engine;
   /** The home of its chunks; undefined where they lie among other blocks. */
-  readonly chunks?: ChunkHome | undefined;
+  readonly chunks?: ChunkStore | undefined;
   /** The id of its root bucket. */
   readonly store: Uint8Array;
 }

@@ -17,7 +17,7 @@ import fs from 'node:fs';
 import { type Address, addressText, verifyBlock } from '../blocks/address.js';
 import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { corrupt, missing } from '../ground/errors.js';
 import { Codec, checkLength, decompressInto } from './codec.js';
 import {
   type CheckedHead,
@@ -114,9 +114,7 @@ function readWhole({ descriptor, offset, ids }: OpenChunk, out: Uint8Array): voi
   for (let at = 0; at < out.length; ) {
     const count = fs.readSync(descriptor, out, at, out.length - at, offset + at);
     if (count === 0) {
-      const address = `${out.length} bytes at ${offset} of segment ${ids.number}`;
-      const message = `there are only ${at} of ${address}`;
-      throw new RegaliaError('REGALIA_MISSING', message, { address });
+      throw missing(`the end of ${out.length} bytes at ${offset} of segment`, `${ids.number}`);
     }
     at += count;
   }
@@ -127,9 +125,6 @@ function checkedHead(chunk: OpenChunk, whole: Uint8Array): CheckedHead {
   const head = decodeRecordHead(whole, chunk.ids, chunk.offset);
   const same = equalBytes(head.digest, chunk.address.subarray(1));
   if (same && head.storedLength === chunk.storedLength) return head;
-  const expected = addressText(chunk.address);
   const found = `a record of ${hex(head.digest)}, ${head.storedLength} stored bytes`;
-  const message = `chunk ${expected} is damaged: in its place is ${found}`;
-  const data = { what: 'chunk', expected, actual: found };
-  throw new RegaliaError('REGALIA_CORRUPT', message, data);
+  throw corrupt('chunk', addressText(chunk.address), found);
 }

@@ -1,12 +1,14 @@
 /**
- * Reads the records of several chunks: those that follow each other in a segment by one system
- * call, the runs at the same time, from all volumes that hold them. What lies on another volume in
- * between ends no run: so chunks that are striped are read by as few calls as those that are not.
+ * The ways to chunks: one at a time, several, or long runs of them.
+ *
+ *     one       a copy, into the room of a cache; or its stored bytes, from a copy or its group
+ *     several   runs of records, each by one system call, all at the same time
+ *     long      by workers, past the cache, into large buffers
  */
 import { addressText, verifyBlock } from '../blocks/address.js';
 import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { corrupt, isRegaliaError } from '../ground/errors.js';
 import { type OpenChunk, readBlock } from './chunk-bytes.js';
 import type { Room } from './chunk-cache.js';
 import type { ChunkRow, CodedPlace, Place } from './chunk-row.js';
@@ -20,8 +22,7 @@ import type { VolumeSet } from './volume-set.js';
 /** The most bytes of one read. */
 const RUN_BYTES = 2 * 1024 * 1024;
 
-/** What is needed of the volumes. */
-export type RunReads = Pick<VolumeSet, 'readRun'>;
+type RunReads = Pick<VolumeSet, 'readRun'>;
 
 interface Item {
   readonly row: ChunkRow;
@@ -54,8 +55,10 @@ export function readPlace(
 }
 
 /**
- * The stored bytes of each, or undefined where they could not be read: whoever reads again learns
- * why.
+ * The stored bytes of each, or undefined where they could not be read: reading it alone says why.
+ * Chunks that follow each other in a segment are one run, from all volumes that have them. What lies
+ * on another volume in between ends no run: so chunks that are striped are read by as few calls as
+ * those that are not.
  */
 export async function readRuns(
   volumes: RunReads,
@@ -113,12 +116,10 @@ async function readRun(
   }
 }
 
-/**
- * Where the bytes of a chunk come from: one copy, or its group of shards. What leaves here was
- * hashed.
- */
+// One chunk, from a copy or from its group of shards. What leaves here was hashed.
+
 /** A chunk that was verified: its block, and the stored bytes that it was made of. */
-export interface SoundChunk {
+interface SoundChunk {
   readonly block: Uint8Array;
   readonly stored: Uint8Array;
 }
@@ -132,10 +133,7 @@ export function chunkOfCopy(
 ): SoundChunk {
   const { head, stored } = volumes.readSync(place, row.storedLength);
   if (!equalBytes(head.digest, row.address.subarray(1))) {
-    const expected = addressText(row.address);
-    const actual = `a record of ${hex(head.digest)}`;
-    const message = `${what} ${expected} is damaged: in its place is ${actual}`;
-    throw new RegaliaError('REGALIA_CORRUPT', message, { what, expected, actual });
+    throw corrupt(what, addressText(row.address), `a record of ${hex(head.digest)}`);
   }
   return { block: decodedChunk(row, stored, what), stored };
 }
@@ -180,7 +178,7 @@ export function soundChunk(
 }
 
 /** The verified block of stored bytes. */
-export function decodedChunk(row: ChunkRow, stored: Uint8Array, what: string): Uint8Array {
+function decodedChunk(row: ChunkRow, stored: Uint8Array, what: string): Uint8Array {
   const { address, plainLength } = row;
   const block = new Uint8Array(BLOCK_HEADER + plainLength);
   putBlockHeader(block, 0, BlockKind.chunk, address[0] as number);
@@ -189,21 +187,18 @@ export function decodedChunk(row: ChunkRow, stored: Uint8Array, what: string): U
   return block;
 }
 
-/**
- * Long reads: the content bytes of chunks that follow each other, in large buffers that are the
- * caller's own.
- *
- *     rows -> segments, held open -> workers read, decompress and hash -> bytes, past the cache
- *
- * What is read once from end to end would only push out of the cache what is read again.
- */
+// Long reads: the content bytes of chunks that follow each other, in large buffers that are the
+// caller's own. What is read once from end to end would only push out of the cache what is read again.
+//
+//     rows -> segments, kept open -> workers read, decompress and hash -> bytes, past the cache
+
 /** A chunk, and the copy of it that is read. */
-export interface Gathered {
+interface Gathered {
   readonly row: ChunkRow;
   readonly place: Place;
 }
 
-interface Held {
+interface KeptOpen {
   readonly files: SegmentFiles;
   readonly volume: number;
   readonly open: OpenSegment;
@@ -218,30 +213,31 @@ export async function gatherContents(
   pool: Pool,
   chunks: readonly Gathered[],
 ): Promise<Uint8Array[] | undefined> {
-  const held: Held[] = [];
+  const kept: KeptOpen[] = [];
   try {
-    const open = chunks.map((chunk) => opened(volumes, chunk, held));
+    const open = chunks.map((chunk) => opened(volumes, chunk, kept));
     const contents = await pool.contents(open);
     const sound = contents.filter((bytes) => bytes !== undefined);
     return sound.length === contents.length ? sound : undefined;
   } catch (error) {
-    // Whoever reads one by one learns which volume or segment it is.
+    // Reading them one by one says which volume or segment it is.
     if (!isRegaliaError(error) || isRegaliaError(error, 'REGALIA_CLOSED')) throw error;
     return undefined;
   } finally {
-    for (const { files, open } of held) files.release(open);
+    for (const { files, open } of kept) files.release(open);
   }
 }
 
-/** The chunk in its segment, which is held open from its first chunk on. */
-function opened(volumes: VolumeSet, { row, place }: Gathered, held: Held[]): OpenChunk {
+/** The chunk in its segment, which is kept open from its first chunk on. */
+function opened(volumes: VolumeSet, { row, place }: Gathered, kept: KeptOpen[]): OpenChunk {
   const { volume, segment, offset } = place;
-  let found = held.find((one) => one.volume === volume && one.open.ids.number === segment);
+  let found = kept.find((one) => one.volume === volume && one.open.ids.number === segment);
   if (found === undefined) {
     const files = volumes.segments(volume);
-    found = { files, volume, open: files.hold(segment) };
-    held.push(found);
+    found = { files, volume, open: files.keepOpen(segment) };
+    kept.push(found);
   }
   const { address, codec, plainLength, storedLength } = row;
-  return { address, codec, plainLength, storedLength, ...found.open, offset };
+  const { descriptor, ids } = found.open;
+  return { address, codec, plainLength, storedLength, descriptor, ids, offset };
 }

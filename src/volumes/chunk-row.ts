@@ -5,10 +5,10 @@
  *             | codec u8 | stored length varint | count u8 | copy × count | coded, if flag 2
  *     copy    volume u16 | segment varint | offset varint       of the record's header
  *     coded   group varint | start varint       where its stored bytes lie among those of a group of shards
- *     flags   1 condemned: no longer found by its address, and to be forgotten unless a commit takes it up | 2 coded
+ *     flags   1 condemned: no longer found by its address, to be forgotten unless a commit refers to it | 2 coded
  *
  * Plain length is that of the block's content: without its three bytes of kind, version and
- * algorithm. All copies hold the same stored bytes, under one codec. The table's key is the chunk's
+ * algorithm. All copies have the same stored bytes, under one codec. The table's key is the chunk's
  * number.
  */
 import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
@@ -22,7 +22,7 @@ const VERSION = 1;
 const CONDEMNED = 1;
 const CODED = 2;
 
-/** Where the stored bytes of a chunk lie in a group: see group-row.ts. */
+/** Where the stored bytes of a chunk lie in a group: see group-format.ts. */
 export interface CodedPlace {
   readonly group: number;
   readonly start: number;
@@ -43,6 +43,16 @@ export interface ChunkRow {
   readonly copies: readonly Place[];
   readonly coded?: CodedPlace | undefined;
   readonly condemned?: boolean | undefined;
+}
+
+/** A chunk's row, and its number. */
+export interface NumberedChunk {
+  readonly number: number;
+  readonly row: ChunkRow;
+}
+
+export function samePlace(a: Place | undefined, b: Place): boolean {
+  return a?.volume === b.volume && a.segment === b.segment && a.offset === b.offset;
 }
 
 /** The row to put under `number`. */

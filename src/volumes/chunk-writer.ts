@@ -1,31 +1,37 @@
 /**
- * Writes a batch of chunks: compressed where that pays, then appended to the volumes that their
- * redundancy asks for.
+ * Writes chunks to volumes: new ones, compressed where that pays, and those that move.
  *
- *     blocks -> codec -> for each volume its records, in order -> places -> rows
+ *     new       blocks -> codec -> for each volume its records, in order -> places -> rows
+ *     moving    sound stored bytes -> records -> flushed -> rows changed
  *
- * A volume that cannot take more is passed over: its share goes to those that come next in the
- * order of placement. Invariant: a row is made only for chunks that have all the copies that could
- * be had, and at least one.
+ * A volume that accepts no more is passed over: its share goes to those that come next in the order
+ * of placement. Invariant: a row is made only for chunks that have all the copies that could be had,
+ * and at least one.
  */
-
 import type { Engine } from '../engine/engine.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
+import { BLOCK_HEADER } from '../ground/block-header.js';
 import { isRegaliaError } from '../ground/errors.js';
-import type { FoundChunk } from '../reach/subject.js';
-import type { ChunkRow, Place } from './chunk-row.js';
-import { contentOf, type StagedChunk, type WrittenChunk } from './chunk-stage.js';
+import type { ChunkRow, NumberedChunk, Place } from './chunk-row.js';
+import type { StagedChunk } from './chunk-stage.js';
 import { Codec, type Stored } from './codec.js';
 import { copiesOf } from './placement.js';
 import type { Pool } from './pool.js';
 import { changeRows } from './row-changes.js';
 import { RecordKind } from './segment-format.js';
 import type { SegmentRecord } from './segment-reader.js';
+import {
+  DEFAULT_STORAGE,
+  type StorageRule,
+  type StorageRules,
+  storageRuleOf,
+} from './storage-rules.js';
 import type { VolumeSet } from './volume-set.js';
 
 /** A chunk with its record, and where copies of it are so far. */
 interface Sending {
-  readonly chunk: StagedChunk;
+  readonly number: number;
+  readonly row: ChunkRow;
   readonly record: SegmentRecord;
   /** Volumes in order of preference. */
   readonly candidates: readonly number[];
@@ -40,36 +46,34 @@ interface Sending {
 export async function writeChunks(
   volumes: VolumeSet,
   pool: Pool,
+  rules: StorageRules,
   chunks: readonly StagedChunk[],
-): Promise<WrittenChunk[]> {
-  const stored = await storedForms(pool, chunks);
+): Promise<NumberedChunk[]> {
+  const applied = chunks.map(({ origin }) =>
+    origin === undefined ? DEFAULT_STORAGE : storageRuleOf(rules, origin.stream),
+  );
+  const stored = await storedForms(pool, chunks, applied);
   volumes.lookAgain();
-  const sending = chunks.map((chunk, i) => sendingOf(volumes, chunk, stored[i] as Stored));
+  const sending = chunks.map((chunk, i) =>
+    sendingOf(volumes, chunk, applied[i] as StorageRule, stored[i] as Stored),
+  );
   await distribute(volumes, sending);
-  return sending.map(({ chunk, record, places }) => ({
-    number: chunk.number,
-    row: {
-      address: chunk.address,
-      plainLength: record.head.plainLength,
-      codec: record.head.codec,
-      storedLength: record.stored.length,
-      copies: places,
-    },
-  }));
+  return sending.map(({ number, row }) => ({ number, row }));
 }
 
-/** The stored forms of all, each compressed as it is cared for. */
-async function storedForms(pool: Pool, chunks: readonly StagedChunk[]): Promise<Stored[]> {
+/** The stored forms of all, each compressed by its rule. */
+async function storedForms(
+  pool: Pool,
+  chunks: readonly StagedChunk[],
+  rules: readonly StorageRule[],
+): Promise<Stored[]> {
   const forms: Stored[] = chunks.map(({ block }) => ({
     codec: Codec.plain,
     stored: contentOf(block),
   }));
   const levels = new Map<number, number[]>();
-  for (const [i, { care }] of chunks.entries()) {
-    if (care.level === 0) continue;
-    const some = levels.get(care.level);
-    if (some === undefined) levels.set(care.level, [i]);
-    else some.push(i);
+  for (const [i, { compression }] of rules.entries()) {
+    if (compression !== 'none') addTo(levels, compression, i);
   }
   for (const [level, some] of levels) {
     const contents = some.map((i) => (forms[i] as Stored).stored);
@@ -79,38 +83,56 @@ async function storedForms(pool: Pool, chunks: readonly StagedChunk[]): Promise<
   return forms;
 }
 
+/** The content bytes of a chunk's block, as a view. */
+function contentOf(block: Uint8Array): Uint8Array {
+  return block.subarray(BLOCK_HEADER);
+}
+
+function addTo<Key, One>(lists: Map<Key, One[]>, key: Key, one: One): void {
+  const some = lists.get(key);
+  if (some === undefined) lists.set(key, [one]);
+  else some.push(one);
+}
+
 function sendingOf(
   volumes: VolumeSet,
-  { address, block, care, number }: StagedChunk,
+  { number, address, block, origin }: StagedChunk,
+  { redundancy }: StorageRule,
   { codec, stored }: Stored,
 ): Sending {
+  const places: Place[] = [];
+  const plainLength = block.length - BLOCK_HEADER;
+  const row = { address, plainLength, codec, storedLength: stored.length, copies: places };
+  const spread = { redundancy, content: origin?.content ?? 0, index: origin?.index ?? 0 };
+  const candidates = volumes.candidates(spread, address);
+  const record = chunkRecord(row, stored);
+  return { number, row, record, candidates, wanted: copiesOf(redundancy), places };
+}
+
+function chunkRecord(row: ChunkRow, stored: Uint8Array): SegmentRecord {
+  const { address, codec, plainLength, storedLength } = row;
   const head = {
     kind: RecordKind.chunk,
     codec,
     algorithm: address[0] as AlgorithmNumber,
-    plainLength: contentOf(block).length,
-    storedLength: stored.length,
+    plainLength,
+    storedLength,
     digest: address.subarray(1),
   };
-  const candidates = volumes.candidates(care, address);
-  const wanted = copiesOf(care.redundancy);
-  const chunk = { address, block, care, number };
-  return { chunk, record: { head, stored }, candidates, wanted, places: [] };
+  return { head, stored };
 }
 
 /** Appends every record to as many volumes as are wanted, round by round. */
 async function distribute(volumes: VolumeSet, sending: readonly Sending[]): Promise<void> {
   const passed = new Map<number, unknown>();
   for (;;) {
-    const rounds = nextRound(sending, passed);
-    if (rounds.size === 0) break;
+    const round = nextRound(sending, passed);
+    if (round.size === 0) break;
     await Promise.all(
-      [...rounds].map(async ([volume, some]) => {
+      [...round].map(async ([volume, some]) => {
         try {
-          const places = await volumes.append(
-            volume,
-            some.map(({ record }) => record),
-          );
+          const records = some.map(({ record }) => record);
+          const places = await volumes.append(volume, records);
           for (const [i, place] of places.entries()) (some[i] as Sending).places.push(place);
         } catch (error) {
           if (!isRegaliaError(error)) throw error;
@@ -134,26 +156,16 @@ function nextRound(
     const open = one.candidates.filter(
       (volume) => !passed.has(volume) && one.places.every((place) => place.volume !== volume),
     );
-    for (const volume of open.slice(0, one.wanted - one.places.length)) {
-      const some = round.get(volume);
-      if (some === undefined) round.set(volume, [one]);
-      else some.push(one);
-    }
+    for (const volume of open.slice(0, one.wanted - one.places.length)) addTo(round, volume, one);
   }
   return round;
 }
 
-/**
- * Writes chunks that are here already to other places: appended in batches, their rows changed once
- * they are on disk.
- *
- *     chunk, sound stored bytes, volumes to go to, copies to give up -> records -> flushed -> rows
- */
-/** Stored bytes that a batch may hold. */
+/** Stored bytes of moving chunks that a batch may have. */
 const BATCH_BYTES = 8 * 1_048_576;
 
 /** A chunk that gets other copies. */
-export interface Move extends FoundChunk {
+interface Move extends NumberedChunk {
   readonly stored: Uint8Array;
   /** Volumes that get a copy. */
   readonly to: readonly number[];
@@ -161,6 +173,7 @@ export interface Move extends FoundChunk {
   readonly drop: readonly Place[];
 }
 
+/** Gives chunks that are here already other places. */
 export class Rehousing {
   /** Chunks whose rows were changed. */
   moved = 0;
@@ -203,24 +216,14 @@ export class Rehousing {
     const places: Place[][] = batch.map(() => []);
     for (const volume of new Set(batch.flatMap(({ to }) => to))) {
       const going = [...batch.keys()].filter((i) => batch[i]?.to.includes(volume));
-      const records = going.map((i) => recordOf(batch[i] as Move));
+      const records = going.map((i) => {
+        const { row, stored } = batch[i] as Move;
+        return chunkRecord(row, stored);
+      });
       const found = await this.#volumes.append(volume, records);
       for (const [at, i] of going.entries()) (places[i] as Place[]).push(found[at] as Place);
       for (const { stored } of records) this.bytes += stored.length;
     }
     return places;
   }
-}
-
-function recordOf({ row, stored }: { row: ChunkRow; stored: Uint8Array }): SegmentRecord {
-  const { address, codec, plainLength, storedLength } = row;
-  const head = {
-    kind: RecordKind.chunk,
-    codec,
-    algorithm: address[0] as AlgorithmNumber,
-    plainLength,
-    storedLength,
-    digest: address.subarray(1),
-  };
-  return { head, stored };
 }

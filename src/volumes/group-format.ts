@@ -1,12 +1,16 @@
 /**
  * Groups of shards: the stored bytes of some chunks, coded as k shards of data and m of parity, all
- * of one length, each a record of its own (see segment-format.ts) on a volume of its own.
+ * of one length, each a record of its own (see segment-format.ts) on a volume of its own. A row says
+ * how a group was coded, and where each shard lies; the table's key is the group's number.
  *
  *     data         the chunks' stored bytes, one after another | directory | zeros
  *                  cut into k shards: shard j has the bytes from j × shard length on
  *     directory    count varint | (address 33 | plain length varint | codec u8 | stored length varint) × count
  *     a record's   group id 16 | data shards u8 | parity shards u8 | index u8 | 0 u8
  *     bytes        | chunks' bytes u32 | directory's bytes u32 | 0 u32 | shard
+ *     row          checksum u32 | version u8 | group id 16 | data shards u8 | parity shards u8
+ *                  | chunks' bytes varint | directory's bytes varint | shard's place × (data + parity)
+ *     place        volume u16 | segment varint | offset varint     of the record's header; volume 0: it is lost
  *
  * Parity is Reed and Solomon's, see src/kernels/reed-solomon.ts. The id is the first 16 bytes of
  * the SHA-256 of the data: so any k sound shards of one id give back all, and prove it. The
@@ -15,7 +19,7 @@
 import { ADDRESS_LENGTH, isAddress } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+import { assert, corrupt } from '../ground/errors.js';
 import { GROUP_CHUNKS_MAX, STORED_CHUNK_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -32,7 +36,7 @@ const SHARD_LENGTH_MAX = STORED_LIMITS[RecordKind.shard] - SHARD_HEADER;
 /** What a directory says of a chunk. */
 export type CodedChunk = Pick<ChunkRow, 'address' | 'plainLength' | 'codec' | 'storedLength'>;
 
-/** A group as each of its shards tells it. */
+/** A group as each of its shards describes it. */
 export interface GroupShape {
   /** 16 bytes. */
   readonly id: Uint8Array;
@@ -123,8 +127,7 @@ export function restoreGroup(shape: GroupShape, records: (Uint8Array | undefined
   for (let j = 0; j < k; j++) data.set(shards[j] as Uint8Array, j * length);
   const actual = groupId(data);
   if (!equalBytes(actual, id)) {
-    const facts = { what: 'group of shards', expected: hex(id), actual: hex(actual) };
-    throw new RegaliaError('REGALIA_CORRUPT', 'the shards of a group contradict each other', facts);
+    throw corrupt('group of shards', hex(id), hex(actual));
   }
   for (const [index, shard] of shards.entries()) {
     if (records[index] !== undefined) continue;
@@ -158,8 +161,9 @@ export function decodeDirectory(
     const address = reader.bytes(ADDRESS_LENGTH).slice();
     if (!isAddress(address)) reader.fail('an address', `algorithm ${address[0]}`);
     const [plainLength, codec, storedLength] = [reader.varint(), reader.u8(), reader.varint()];
-    if (storedLength < 1 || storedLength > STORED_CHUNK_BYTES_MAX)
+    if (storedLength < 1 || storedLength > STORED_CHUNK_BYTES_MAX) {
       reader.fail('stored bytes', `${storedLength}`);
+    }
     chunks.push({ address, plainLength, codec, storedLength, start });
     start += storedLength;
   }
@@ -168,16 +172,14 @@ export function decodeDirectory(
   return chunks;
 }
 
-/**
- * The row of a group of shards: how it was coded, and where each shard lies. The table's key is the
- * group's number.
- *
- *     row      checksum u32 | version u8 | group id 16 | data shards u8 | parity shards u8
- *              | chunks' bytes varint | directory's bytes varint | shard × (data + parity)
- *     shard    volume u16 | segment varint | offset varint       of the record's header; volume 0: it is lost
- */
 const VERSION = 1;
 const NOWHERE: Place = { volume: 0, segment: 0, offset: 0 };
+
+/** A group's row, and its number. */
+export interface NumberedGroup {
+  readonly number: number;
+  readonly row: GroupRow;
+}
 
 export interface GroupRow extends GroupShape {
   /** For each shard, data before parity, where it lies; undefined where it is lost. */

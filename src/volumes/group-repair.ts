@@ -1,22 +1,23 @@
 /**
- * Restores the shards of a group: those that are not sound are solved for from k others, and
- * written elsewhere.
+ * Writes shards of groups, and restores them: those that are not sound are solved for from k others,
+ * and written elsewhere. Each shard goes on a volume of its own as long as there are enough, and never
+ * more on one than the group can lose with it.
  */
 import type { Engine } from '../engine/engine.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { assert, isRegaliaError } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
-import type { FoundGroup } from '../reach/subject.js';
 import type { Place } from './chunk-row.js';
 import type { ChunkStore } from './chunk-store.js';
-import { encodeGroupRow, type GroupRow, restoreGroup } from './group-format.js';
+import { encodeGroupRow, type GroupRow, type NumberedGroup, restoreGroup } from './group-format.js';
+import { SCATTERED } from './placement.js';
 import { checkPlaces } from './row-changes.js';
 import { RecordKind } from './segment-format.js';
 import type { SegmentRecord } from './segment-reader.js';
 import type { VolumeSet } from './volume-set.js';
 
-export interface Restored {
+interface Restored {
   /** Shards that were written. */
   readonly written: number;
   /** Shards that are still not sound. */
@@ -33,10 +34,10 @@ export interface Restored {
 export async function restoreShards(
   engine: Engine,
   chunks: ChunkStore,
-  { number, row }: FoundGroup,
+  { number, row }: NumberedGroup,
 ): Promise<Restored> {
   const { groups } = chunks;
-  const records = soundRecords(chunks, number, row);
+  const records = soundRecords(chunks, row);
   if (records === undefined) return { written: 0, missing: row.data + row.parity, lost: true };
   const bad = [...records.keys()].filter((i) => records[i] === undefined);
   const moving = [...bad, ...crowdedShards(chunks, row, bad)];
@@ -52,15 +53,14 @@ export async function restoreShards(
  * the bad ones.
  */
 function crowdedShards({ volumes }: ChunkStore, row: GroupRow, bad: readonly number[]): number[] {
-  const held = new Set<number>();
+  const occupied = new Set<number>();
   const crowded: number[] = [];
   for (const [i, place] of row.shards.entries()) {
     if (place === undefined || bad.includes(i)) continue;
-    if (held.has(place.volume)) crowded.push(i);
-    held.add(place.volume);
+    if (occupied.has(place.volume)) crowded.push(i);
+    occupied.add(place.volume);
   }
-  const care = { redundancy: { kind: 'mirrored', copies: 1 }, content: 0, index: 0 } as const;
-  const free = volumes.candidates(care, addressOf(row)).filter((one) => !held.has(one));
+  const free = volumes.candidates(SCATTERED, addressOf(row)).filter((one) => !occupied.has(one));
   return crowded.slice(0, Math.max(0, free.length - bad.length));
 }
 
@@ -76,7 +76,7 @@ function addressOf({ id }: GroupRow): Uint8Array {
 export async function moveShards(
   engine: Engine,
   { volumes }: ChunkStore,
-  { number, row }: FoundGroup,
+  { number, row }: NumberedGroup,
   moving: readonly number[],
   records: readonly (Uint8Array | undefined)[],
 ): Promise<number> {
@@ -128,21 +128,16 @@ function isRestored(row: GroupRow, records: (Uint8Array | undefined)[]): boolean
 
 function soundRecords(
   { groups }: ChunkStore,
-  number: number,
   row: GroupRow,
 ): (Uint8Array | undefined)[] | undefined {
   try {
-    return groups.records(number, row);
+    return groups.records(row);
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
     return undefined;
   }
 }
 
-/**
- * On which volumes the shards of a group go: each on one of its own as long as there are enough,
- * and never more on one than the group can lose with it.
- */
 /** How many shards of data, and of parity. */
 export interface Coding {
   readonly data: number;
@@ -157,23 +152,23 @@ export function volumesForShards(
   volumes: VolumeSet,
   { data, parity }: Coding,
   address: Uint8Array,
-  taken: readonly number[] = [],
-  count = data + parity - taken.length,
+  occupied: readonly number[] = [],
+  count = data + parity - occupied.length,
 ): number[] | undefined {
-  const care = { redundancy: { kind: 'mirrored', copies: 1 }, content: 0, index: 0 } as const;
-  const able = volumes.candidates(care, address);
-  const held = new Map<number, number>(able.map((volume) => [volume, 0]));
-  for (const volume of taken) held.set(volume, (held.get(volume) ?? 0) + 1);
+  const able = volumes.candidates(SCATTERED, address);
+  const shards = new Map<number, number>(able.map((volume) => [volume, 0]));
+  for (const volume of occupied) shards.set(volume, (shards.get(volume) ?? 0) + 1);
   const chosen: number[] = [];
   while (chosen.length < count) {
-    // The one that holds fewest; of these the most preferred.
+    // The one that has fewest; of these the most preferred.
     let best: number | undefined;
     for (const volume of able) {
-      if (best === undefined || (held.get(volume) ?? 0) < (held.get(best) ?? 0)) best = volume;
+      if (best === undefined || (shards.get(volume) ?? 0) < (shards.get(best) ?? 0)) best = volume;
     }
-    const holds = best === undefined ? parity : (held.get(best) ?? 0);
-    if (best === undefined || holds >= parity) return undefined;
-    held.set(best, holds + 1);
+    if (best === undefined) return undefined;
+    const count = shards.get(best) ?? 0;
+    if (count >= parity) return undefined;
+    shards.set(best, count + 1);
     chosen.push(best);
   }
   return chosen;

@@ -5,14 +5,19 @@
  *                          where one is not here: the same range of k others, solved for it
  *
  * Nothing here is verified but by `restored`, which reads whole records with their checksums and
- * compares the group's id: who takes ranges hashes what they are part of, and asks for `restored`
+ * compares the group's id: who reads ranges hashes what they are part of, and asks for `restored`
  * where the hash is wrong.
  */
-import { LRUCache } from 'lru-cache';
-import type { ShardScrub } from '../blocks/chunk-home.js';
 import type { Engine } from '../engine/engine.js';
+import { BoundedMap } from '../ground/bounded-map.js';
 import { hex } from '../ground/bytes.js';
-import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import {
+  corrupt,
+  isRegaliaError,
+  malformed,
+  missing,
+  type RegaliaError,
+} from '../ground/errors.js';
 import { reconstruct } from '../kernels/reed-solomon.js';
 import type { ChunkRow, CodedPlace, Place } from './chunk-row.js';
 import {
@@ -37,36 +42,42 @@ interface Part {
   readonly length: number;
 }
 
-/** A shard that could not be read, or not be believed. */
-export interface ShardFault {
-  readonly group: number;
-  readonly shard: number;
-  readonly place: Place | undefined;
-  readonly error: unknown;
+/** What reading a shard past all caches found. */
+interface ShardScrub {
+  /** What is wrong with it, if anything is. */
+  readonly what: string | undefined;
+  /** Whether enough others are sound; sure with the last one that is at fault. */
+  readonly isRepairable: boolean;
+  /** Bytes that were read. */
+  readonly cost: number;
 }
 
 export class Groups {
   readonly #engine: Engine;
   readonly #volumes: VolumeSet;
-  readonly #restored = new LRUCache<number, Uint8Array>({ max: RESTORED_MAX });
-  /** Told of each shard that failed. */
-  onFault: ((fault: ShardFault) => void) | undefined;
+  readonly #onFault: (place: Place, error: RegaliaError) => void;
+  readonly #restored = new BoundedMap<number, Uint8Array>(RESTORED_MAX);
 
-  constructor(engine: Engine, volumes: VolumeSet) {
+  /** `onFault` is called with each shard that could not be read, or not be believed. */
+  constructor(
+    engine: Engine,
+    volumes: VolumeSet,
+    onFault: (place: Place, error: RegaliaError) => void,
+  ) {
     this.#engine = engine;
     this.#volumes = volumes;
+    this.#onFault = onFault;
   }
 
   /** The row of a group. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT. */
   row(number: number): GroupRow {
     const bytes = this.#engine.view('groups', number);
     if (bytes !== undefined) return decodeGroupRow(number, bytes);
-    const address = `group ${number}`;
-    throw new RegaliaError('REGALIA_MISSING', `${address} is not here`, { address });
+    throw missing('group', `${number}`);
   }
 
   /** Whether enough shards lie on volumes that are here. Nothing is read. */
-  holds(number: number): boolean {
+  has(number: number): boolean {
     try {
       const { shards, data } = this.row(number);
       return shards.filter((place) => this.#isHere(place)).length >= data;
@@ -86,20 +97,20 @@ export class Groups {
     const bytes = new Uint8Array(length);
     let at = 0;
     for (const part of partsOf(row, start, length)) {
-      bytes.set(this.#partSync(group, row, part), at);
+      bytes.set(this.#partSync(row, part), at);
       at += part.length;
     }
     return bytes;
   }
 
-  #partSync(group: number, row: GroupRow, part: Part): Uint8Array {
-    const direct = this.#rangeSync(group, row, part.shard, part);
+  #partSync(row: GroupRow, part: Part): Uint8Array {
+    const direct = this.#rangeSync(row, part.shard, part);
     if (direct !== undefined) return direct;
     const shards: (Uint8Array | undefined)[] = row.shards.map(() => undefined);
     let found = 0;
     for (let i = 0; i < shards.length && found < row.data; i++) {
       if (i === part.shard) continue;
-      shards[i] = this.#rangeSync(group, row, i, part);
+      shards[i] = this.#rangeSync(row, i, part);
       if (shards[i] !== undefined) found++;
     }
     if (found < row.data) throw tooFew(row, found);
@@ -107,13 +118,13 @@ export class Groups {
     return shards[part.shard] as Uint8Array;
   }
 
-  #rangeSync(group: number, row: GroupRow, shard: number, part: Part): Uint8Array | undefined {
+  #rangeSync(row: GroupRow, shard: number, part: Part): Uint8Array | undefined {
     const place = row.shards[shard];
     if (!this.#isHere(place)) return undefined;
     try {
       return this.#volumes.readRangeSync(place, dataStart(part), part.length);
     } catch (error) {
-      return this.#failed({ group, shard, place, error });
+      return this.#failed(place, error);
     }
   }
 
@@ -128,22 +139,22 @@ export class Groups {
         try {
           return await this.#volumes.readRange(place, dataStart(part), part.length);
         } catch (error) {
-          return this.#failed({ group, shard: part.shard, place, error });
+          return this.#failed(place, error);
         }
       }),
     );
     const bytes = new Uint8Array(length);
     let at = 0;
     for (const [i, part] of parts.entries()) {
-      bytes.set(ranges[i] ?? this.#partSync(group, row, part), at);
+      bytes.set(ranges[i] ?? this.#partSync(row, part), at);
       at += part.length;
     }
     return bytes;
   }
 
-  #failed(fault: ShardFault): undefined {
-    if (!isRegaliaError(fault.error)) throw fault.error;
-    this.onFault?.(fault);
+  #failed(place: Place, error: unknown): undefined {
+    if (!isRegaliaError(error)) throw error;
+    this.#onFault(place, error);
     return undefined;
   }
 
@@ -152,10 +163,10 @@ export class Groups {
    * REGALIA_CORRUPT.
    */
   restored(group: number): Uint8Array {
-    const known = this.#restored.get(group);
+    const known = this.#restored.use(group);
     if (known !== undefined) return known;
     const row = this.row(group);
-    const data = restoreGroup(row, this.records(group, row));
+    const data = restoreGroup(row, this.records(row));
     this.#restored.set(group, data);
     return data;
   }
@@ -164,20 +175,20 @@ export class Groups {
    * The bytes of all shards' records, undefined where one is not sound. REGALIA_MISSING where fewer
    * than k are.
    */
-  records(group: number, row: GroupRow): (Uint8Array | undefined)[] {
-    const records = row.shards.map((_, shard) => this.#record(group, row, shard));
+  records(row: GroupRow): (Uint8Array | undefined)[] {
+    const records = row.shards.map((_, shard) => this.#record(row, shard));
     const found = records.filter((record) => record !== undefined).length;
     if (found < row.data) throw tooFew(row, found);
     return records;
   }
 
-  #record(group: number, row: GroupRow, shard: number): Uint8Array | undefined {
+  #record(row: GroupRow, shard: number): Uint8Array | undefined {
     const place = row.shards[shard];
     if (!this.#isHere(place)) return undefined;
     try {
       return this.checkedRecord(row, shard, place);
     } catch (error) {
-      return this.#failed({ group, shard, place, error });
+      return this.#failed(place, error);
     }
   }
 
@@ -189,11 +200,11 @@ export class Groups {
     const { stored } = this.#volumes.readSync(place, SHARD_HEADER + shardLength(row));
     const { shape, index } = decodeShard(stored);
     if (hex(shape.id) === hex(row.id) && index === shard) return stored;
-    const facts = { what: 'shard', expected: hex(row.id), actual: hex(shape.id) };
-    throw new RegaliaError('REGALIA_CORRUPT', 'a record holds another shard', facts);
+    const actual = `shard ${index} of group ${hex(shape.id)}`;
+    throw corrupt('shard', `shard ${shard} of group ${hex(row.id)}`, actual);
   }
 
-  /** Reads every shard, and tells what is wrong with it. */
+  /** Reads every shard past all caches, one for each step, and says what is wrong with it. */
   *scrub(group: number): Generator<ShardScrub, void> {
     const row = this.row(group);
     const cost = RECORD_HEADER + SHARD_HEADER + shardLength(row);
@@ -229,9 +240,7 @@ function dataStart(part: Part): number {
 function partsOf(row: GroupRow, start: number, length: number): Part[] {
   const size = shardLength(row);
   if (start + length > row.chunksLength) {
-    const actual = `${start + length}`;
-    const facts = { what: 'chunk', at: start, expected: `${row.chunksLength} bytes`, actual };
-    throw new RegaliaError('REGALIA_FORMAT', 'a chunk ends behind its group', facts);
+    throw malformed('coded chunk', start, `an end up to ${row.chunksLength}`, `${start + length}`);
   }
   const parts: Part[] = [];
   for (let at = start; at < start + length; ) {
@@ -245,15 +254,12 @@ function partsOf(row: GroupRow, start: number, length: number): Part[] {
 }
 
 function tooFew({ id, data }: GroupRow, found: number): RegaliaError {
-  const address = `group ${hex(id)}`;
-  const message = `${address} has ${found} sound shards here, and needs ${data}`;
-  return new RegaliaError('REGALIA_MISSING', message, { address });
+  return missing(`all but ${found} of the ${data} sound shards needed of group`, hex(id));
 }
 
-/**
- * Reads the stored bytes of several coded chunks: those that follow each other in a group by one
- * span, the spans at the same time, from all volumes that hold their shards.
- */
+// Several chunks: those that follow each other in a group are read by one span, the spans at the
+// same time, from all volumes that have their shards.
+
 /** The most bytes of one span. */
 const SPAN_BYTES = 2 * 1024 * 1024;
 

@@ -7,9 +7,9 @@
  * is Schindelhauer and Schomaker's, 2005).
  */
 import type { Address } from '../blocks/address.js';
-import type { ChunkCare, Redundancy } from '../blocks/chunk-home.js';
+import type { Redundancy } from './storage-rules.js';
 
-/** A volume that takes new chunks. */
+/** A volume that accepts new chunks. */
 export interface Candidate {
   readonly number: number;
   /** 16 bytes. */
@@ -18,18 +18,34 @@ export interface Candidate {
   readonly weight: number;
 }
 
+/** What decides where a chunk goes, beside its address. */
+export interface Spread {
+  readonly redundancy: Redundancy;
+  /** Chunks of one content that are kept once are kept together. */
+  readonly content: number;
+  /** Which chunk of its content it is. */
+  readonly index: number;
+}
+
+/** Each address by itself: for copies and shards. */
+export const SCATTERED: Spread = {
+  redundancy: { kind: 'mirrored', copies: 1 },
+  content: 0,
+  index: 0,
+};
+
 /** The volumes, most preferred first. */
 export function inPreference(
   volumes: readonly Candidate[],
-  care: Pick<ChunkCare, 'redundancy' | 'content' | 'index'>,
+  spread: Spread,
   address: Address,
 ): number[] {
   if (volumes.length === 1) return [(volumes[0] as Candidate).number];
-  const { kind } = care.redundancy;
+  const { kind } = spread.redundancy;
   if (kind === 'striped' && volumes.every(({ weight }) => weight === volumes[0]?.weight)) {
-    return rotated(volumes, care.content + care.index);
+    return rotated(volumes, spread.content + spread.index);
   }
-  const seed = kind === 'none' ? contentSeed(care.content) : address.subarray(1, 9);
+  const seed = kind === 'none' ? contentSeed(spread.content) : address.subarray(1, 9);
   const scored = volumes.map(({ number, id, weight }) => ({
     number,
     score: -weight / Math.log(unitHash(id, seed)),
@@ -38,7 +54,7 @@ export function inPreference(
   return scored.map(({ number }) => number);
 }
 
-/** How many copies are written, or are to be had as long as there are no shards. */
+/** How many copies are written, and kept as long as there are no shards. */
 export function copiesOf(redundancy: Redundancy): number {
   if (redundancy.kind === 'mirrored') return redundancy.copies;
   return redundancy.kind === 'coded' ? redundancy.parity + 1 : 1;

@@ -1,40 +1,37 @@
 /**
- * Workers: threads that compress, decode and hash while the calling thread goes on.
+ * Workers: threads that compress, decode and read while the calling thread goes on.
  *
  * - Work is split into batches of about 256 KiB, so that all workers share it and no hop carries
  *   little; what is too little to be sent is done on the calling thread, and so is everything where
  *   there are no workers.
  * - Workers start once some work has passed (a start takes 57 ms, in which the calling thread
  *   compresses 7 MiB), one after the other, when all others are busy. An idle one does not keep the
- *   process alive; one that holds a batch does, since somebody waits for it.
- * - A worker that dies is replaced, and the batches that it held are done once on the calling
+ *   process alive; one that has a batch does, since somebody waits for it.
+ * - A worker that dies is replaced, and the batches that it had are done once on the calling
  *   thread, so nothing is lost. After several deaths in a row without an answer no more are
  *   started, and all is done here.
  */
 import { availableParallelism } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { Address } from '../blocks/address.js';
-import type { AlgorithmNumber } from '../ground/block-header.js';
-import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import {
+  assert,
+  closed,
+  isRegaliaError,
+  type RegaliaError,
+  workerFailed,
+} from '../ground/errors.js';
 import { WORKERS_MAX } from '../ground/limits.js';
+import { turn } from '../ground/pause.js';
 import type { OpenChunk } from './chunk-bytes.js';
 import type { Stored } from './codec.js';
 import type { Parcel, Task, TaskName } from './tasks.js';
-import {
-  compressTask,
-  contentsTask,
-  type Decoded,
-  decodeTask,
-  hashTask,
-  type StoredChunk,
-} from './tasks.js';
+import { compressTask, contentsTask, decodeTask, type StoredChunk } from './tasks.js';
 import type { Answer, Order } from './worker.js';
 
 export interface PoolOptions {
   /**
-   * Threads beside the calling one, 0 to 64; 0 does everything on the calling thread. As many as
-   * there are processors, but 4 at the most, unless told: each takes 30 to 45 MB at work.
+   * Threads beside the calling one, 0 to 64; 0 does everything on the calling thread. Default as
+   * many as there are processors, but at most 4: each needs 30 to 45 MB at work.
    */
   readonly workers?: number | undefined;
   /** Starts a worker. */
@@ -45,8 +42,8 @@ export interface PoolOptions {
 const BATCH_BYTES = 262_144;
 /** Plain bytes that are done on the calling thread before a worker is started. */
 const WARM_UP_BYTES = 4_194_304;
-/** Batches that a worker holds at a time: the one it works at, and the one after it. */
-const HELD_MAX = 2;
+/** Batches that a worker has at a time: the one it works at, and the one after it. */
+const PENDING_MAX = 2;
 /** Deaths in a row, without an answer in between, after which no worker is started any more. */
 const DEATHS_MAX = 3;
 
@@ -56,7 +53,7 @@ interface Batch {
   readonly task: TaskName;
   readonly size: number;
   send(): Parcel;
-  /** Takes the answer. */
+  /** Resolves with the answer. */
   answer(parcel: Parcel): void;
   /** Does it on the calling thread. */
   redo(reason: string): void;
@@ -65,7 +62,7 @@ interface Batch {
 
 interface Member {
   readonly worker: Worker;
-  readonly held: Map<number, Batch>;
+  readonly pending: Map<number, Batch>;
 }
 
 export class Pool {
@@ -74,24 +71,15 @@ export class Pool {
   readonly #members = new Set<Member>();
   readonly #waiting: Batch[] = [];
   #lastId = 0;
-  #queuedBytes = 0;
   #passedBytes = 0;
   #deathsInARow = 0;
   #closed = false;
 
-  /** REGALIA_OPTION for a number of workers out of its limits. */
   constructor({ workers = defaultWorkers(), start = startWorker }: PoolOptions = {}) {
-    checkWorkers(workers);
+    const isCount = Number.isInteger(workers) && workers >= 0 && workers <= WORKERS_MAX;
+    assert(isCount, 'workers are 0 to 64');
     this.#limit = workers;
     this.#start = start;
-  }
-
-  /**
-   * Plain bytes handed in and not yet answered, those at work included: hand in more while there
-   * are few.
-   */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
   }
 
   /** Workers that live. */
@@ -108,17 +96,9 @@ export class Pool {
     return this.#run(compressTask(level), chunks);
   }
 
-  /**
-   * The whole blocks of chunks, decompressed and verified; a chunk that is damaged is an error in
-   * its place.
-   */
-  decode(chunks: readonly StoredChunk[]): Promise<Decoded[]> {
+  /** The whole blocks of chunks, decompressed and verified; undefined for one that is not sound. */
+  decode(chunks: readonly StoredChunk[]): Promise<(Uint8Array | undefined)[]> {
     return this.#run(decodeTask, chunks);
-  }
-
-  /** The addresses of chunks with these content bytes. */
-  hash(chunks: readonly Uint8Array[], algorithm: AlgorithmNumber): Promise<Address[]> {
-    return this.#run(hashTask(algorithm), chunks);
   }
 
   /**
@@ -136,29 +116,27 @@ export class Pool {
   async close(): Promise<void> {
     this.#closed = true;
     const members = [...this.#members];
-    const left = [...this.#waiting.splice(0), ...members.flatMap(({ held }) => [...held.values()])];
-    for (const { held } of members) held.clear();
+    const left = [
+      ...this.#waiting.splice(0),
+      ...members.flatMap(({ pending }) => [...pending.values()]),
+    ];
+    for (const { pending } of members) pending.clear();
     this.#members.clear();
-    for (const batch of left) batch.reject(closed());
+    for (const batch of left) batch.reject(closed('pool of workers'));
     await Promise.all(members.map(({ worker }) => worker.terminate()));
   }
 
   async #run<Item, Result>(task: Task<Item, Result>, items: readonly Item[]): Promise<Result[]> {
-    if (this.#closed) throw closed();
+    if (this.#closed) throw closed('pool of workers');
     const size = items.reduce((sum, item) => sum + task.size(item), 0);
-    this.#queuedBytes += size;
     this.#passedBytes += size;
     const warm = this.#passedBytes > WARM_UP_BYTES;
-    try {
-      const alone = this.#grounded || !warm || size < task.sentFrom;
-      const batches = split(task, items, alone ? BATCH_BYTES : (task.batchBytes ?? BATCH_BYTES));
-      const results = alone
-        ? await this.#here(task, batches)
-        : await Promise.all(batches.map((batch) => this.#there(task, batch)));
-      return results.flat();
-    } finally {
-      this.#queuedBytes -= size;
-    }
+    const alone = this.#grounded || !warm || size < task.sentFrom;
+    const batches = split(task, items, alone ? BATCH_BYTES : (task.batchBytes ?? BATCH_BYTES));
+    const results = alone
+      ? await this.#here(task, batches)
+      : await Promise.all(batches.map((batch) => this.#there(task, batch)));
+    return results.flat();
   }
 
   get #grounded(): boolean {
@@ -169,8 +147,8 @@ export class Pool {
   async #here<Item, Result>(task: Task<Item, Result>, batches: Items<Item>[]): Promise<Result[][]> {
     const results: Result[][] = [];
     for (const { items } of batches) {
-      if (results.length > 0) await setImmediate();
-      if (this.#closed) throw closed();
+      if (results.length > 0) await turn();
+      if (this.#closed) throw closed('pool of workers');
       results.push(task.here(items));
     }
     return results;
@@ -179,14 +157,17 @@ export class Pool {
   #there<Item, Result>(task: Task<Item, Result>, { items, size }: Items<Item>): Promise<Result[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({
-        ...{ id: ++this.#lastId, task: task.name, size, reject },
+        id: ++this.#lastId,
+        task: task.name,
+        size,
+        reject,
         send: () => task.send(items),
         answer: (parcel) => resolve(task.receive(parcel, items)),
         redo: (reason) => {
           try {
             resolve(task.here(items));
           } catch (error) {
-            reject(isRegaliaError(error) ? error : failed(task.name, reason, error));
+            reject(isRegaliaError(error) ? error : workerFailed(task.name, reason, error));
           }
         },
       });
@@ -209,22 +190,22 @@ export class Pool {
       const parcel = batch.send();
       const order: Order = { id: batch.id, task: batch.task, parcel };
       member.worker.postMessage(order, [parcel.bytes.buffer]);
-      member.held.set(batch.id, batch);
+      member.pending.set(batch.id, batch);
       member.worker.ref();
     } catch (error) {
       this.#redo(batch, `${error}`);
     }
   }
 
-  /** The one that holds least and has room. */
+  /** The one that has fewest batches, and room for one. */
   #freeMember(): Member | undefined {
     let best: Member | undefined;
     for (const member of this.#members) {
-      if (best === undefined || member.held.size < best.held.size) best = member;
+      if (best === undefined || member.pending.size < best.pending.size) best = member;
     }
-    if (best?.held.size === 0) return best;
+    if (best?.pending.size === 0) return best;
     if (this.#members.size < this.#limit && !this.#grounded) return this.#hire() ?? best;
-    return best !== undefined && best.held.size < HELD_MAX ? best : undefined;
+    return best !== undefined && best.pending.size < PENDING_MAX ? best : undefined;
   }
 
   #hire(): Member | undefined {
@@ -235,7 +216,7 @@ export class Pool {
       this.#deathsInARow++;
       return undefined;
     }
-    const member: Member = { worker, held: new Map() };
+    const member: Member = { worker, pending: new Map() };
     let reason = 'it ended';
     worker.on('message', (answer: Answer) => this.#answered(member, answer));
     worker.on('messageerror', (error) => this.#died(member, `${error}`));
@@ -249,10 +230,10 @@ export class Pool {
   }
 
   #answered(member: Member, answer: Answer): void {
-    const batch = member.held.get(answer.id);
+    const batch = member.pending.get(answer.id);
     if (batch === undefined) return;
-    member.held.delete(answer.id);
-    if (member.held.size === 0) member.worker.unref();
+    member.pending.delete(answer.id);
+    if (member.pending.size === 0) member.worker.unref();
     this.#deathsInARow = 0;
     if (answer.failure === undefined) batch.answer(answer.parcel);
     else this.#redo(batch, answer.failure);
@@ -262,16 +243,16 @@ export class Pool {
   #died(member: Member, reason: string): void {
     if (!this.#members.delete(member)) return;
     this.#deathsInARow++;
-    for (const batch of member.held.values()) this.#redo(batch, reason);
-    member.held.clear();
+    for (const batch of member.pending.values()) this.#redo(batch, reason);
+    member.pending.clear();
     void member.worker.terminate();
     this.#dispatch();
   }
 
   /** Once, on the calling thread, after what came before. */
   #redo(batch: Batch, reason: string): void {
-    void setImmediate().then(() => {
-      if (this.#closed) batch.reject(closed());
+    void turn().then(() => {
+      if (this.#closed) batch.reject(closed('pool of workers'));
       else batch.redo(reason);
     });
   }
@@ -308,24 +289,4 @@ function defaultWorkers(): number {
 function startWorker(): Worker {
   // Not with the flags of the process, which may be meant for its own entry.
   return new Worker(new URL('./worker.js', import.meta.url), { name: 'regalia', execArgv: [] });
-}
-
-function closed(): RegaliaError {
-  return new RegaliaError('REGALIA_CLOSED', 'the pool of workers is closed', { what: 'pool' });
-}
-
-function failed(task: TaskName, reason: string, cause: unknown): RegaliaError {
-  const message = `a worker failed to ${task}, and so did the calling thread: ${reason}`;
-  const facts = { cause, retryable: true, outcome: 'none' } as const;
-  return new RegaliaError('REGALIA_WORKER', message, { task, reason }, facts);
-}
-
-function checkWorkers(workers: number): void {
-  if (Number.isInteger(workers) && workers >= 0 && workers <= WORKERS_MAX) return;
-  const expected = `an integer of 0 to ${WORKERS_MAX}`;
-  throw new RegaliaError('REGALIA_OPTION', `workers must be ${expected}`, {
-    option: 'workers',
-    expected,
-    actual: `${workers}`,
-  });
 }

@@ -12,7 +12,7 @@
 
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+import { assert, full } from '../ground/errors.js';
 import { VOLUME_PATH_BYTES_MAX, VOLUME_WEIGHT_MAX, VOLUMES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -33,7 +33,7 @@ export interface VolumeEntry {
   /** 16 bytes. */
   readonly id: Uint8Array;
   readonly path: string;
-  /** How much it is given, beside the others: 0 for nothing new. */
+  /** Its share of new contents, beside the others: 0 for nothing new. */
   readonly weight: number;
   readonly state: VolumeState;
   readonly sequence: number;
@@ -70,7 +70,7 @@ export function removeVolume(batch: Batch, number: number): void {
 export function unusedNumber(entries: readonly VolumeEntry[]): number {
   const number = 1 + entries.reduce((most, one) => Math.max(most, one.number), 0);
   if (number <= VOLUMES_MAX) return number;
-  throw new RegaliaError('REGALIA_FULL', 'the store has had 65,535 volumes', { path: '' });
+  throw full('the numbers of volumes', { retryable: false });
 }
 
 function keyOf(number: number): Uint8Array {

@@ -1,5 +1,5 @@
 /**
- * Changes of chunks' rows after they were landed: other copies, a group in their place, condemned,
+ * Changes of chunks' rows that are in the engine: other copies, a group in their place, condemned,
  * forgotten.
  *
  *     meta 'retired/' | segment u48 big-endian    checksum u32 | version u8      no row may begin to name the segment
@@ -16,11 +16,11 @@ import { addressPrefix } from '../blocks/extent.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { concatBytes, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { conflicting, type RegaliaError } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import { type ChunkRow, encodeChunkRow, type Place } from './chunk-row.js';
+import { type ChunkRow, encodeChunkRow, type Place, samePlace } from './chunk-row.js';
 import { hasVolume } from './registry.js';
 
 const VERSION = 1;
@@ -88,14 +88,9 @@ export function checkPlaces(
   }
 }
 
-function samePlace(a: Place | undefined, b: Place): boolean {
-  return a?.volume === b.volume && a.segment === b.segment && a.offset === b.offset;
-}
-
-/** What upkeep took from under a transaction that lasted long: it is run again. */
-export function collected(what: string): RegaliaError {
-  const message = `a collection took ${what} that was counted on`;
-  return new RegaliaError('REGALIA_CONFLICT', message, { conflicts: [] }, { retryable: true });
+/** What upkeep removed from under a transaction that lasted long: it is run again. */
+export function collected(what: string): RegaliaError<'REGALIA_CONFLICT'> {
+  return conflicting(`a collection removed ${what} that is still referred to`, []);
 }
 
 function retiredKey(segment: number): Uint8Array {

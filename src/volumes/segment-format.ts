@@ -9,7 +9,7 @@
  *               | reserved 8, zeros | checksum of the stored bytes u32 | digest 32 | checksum u32 | stored bytes
  *
  * All numbers are little-endian. A record's last checksum covers its header and, so that a record
- * that was copied elsewhere is not taken for one of its place, the volume's id, the segment's
+ * that was copied elsewhere does not pass for one of its place, the volume's id, the segment's
  * number and the record's offset. For a chunk the digest is its block's, and plain length that of
  * its content. For a shard (see shard-format.ts) the digest is the SHA-256 of the stored bytes, and
  * plain length is theirs.
@@ -17,7 +17,8 @@
 
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+import { assert, corrupt, type RegaliaError } from '../ground/errors.js';
+import { STORED_CHUNK_BYTES_MAX, STORED_SHARD_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -36,8 +37,8 @@ export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
 /** The most stored bytes of a record, by kind. */
 export const STORED_LIMITS: Readonly<Record<RecordKind, number>> = {
-  [RecordKind.chunk]: 1_048_576 + 4_096,
-  [RecordKind.shard]: 4 * 1_048_576,
+  [RecordKind.chunk]: STORED_CHUNK_BYTES_MAX,
+  [RecordKind.shard]: STORED_SHARD_BYTES_MAX,
 };
 
 /** Whose segment a file is. */
@@ -60,12 +61,8 @@ export interface RecordHead {
 
 export function encodeSegmentHeader(ids: SegmentIds, createdMs: number): Uint8Array {
   const writer = new ByteWriter(SEGMENT_HEADER).bytes(MAGIC_TEXT).u8(VERSION);
-  writer
-    .bytes(new Uint8Array(7))
-    .bytes(ids.volume)
-    .bytes(ids.replica)
-    .u48(ids.number)
-    .u48(createdMs);
+  writer.bytes(new Uint8Array(7)).bytes(ids.volume).bytes(ids.replica);
+  writer.u48(ids.number).u48(createdMs);
   const sum = crc32(writer.view());
   const header = writer.u32(sum).finish();
   assert(header.length === SEGMENT_HEADER, 'the header of a segment has 64 bytes');
@@ -76,8 +73,7 @@ export function encodeSegmentHeader(ids: SegmentIds, createdMs: number): Uint8Ar
 export function decodeSegmentHeader(bytes: Uint8Array): SegmentIds & { createdMs: number } {
   const reader = new ByteReader(bytes.subarray(0, SEGMENT_HEADER), 'segment');
   if (!equalBytes(reader.bytes(8), MAGIC_TEXT)) reader.fail("'REGALIAS'", 'other bytes');
-  const version = reader.u8();
-  if (version !== VERSION) throw futureSegment(version);
+  reader.version(VERSION);
   if (reader.bytes(7).some((byte) => byte !== 0)) reader.fail('zeros', 'other bytes');
   const volume = reader.bytes(16).slice();
   const replica = reader.bytes(16).slice();
@@ -139,7 +135,7 @@ export function decodeRecordHead(bytes: Uint8Array, ids: SegmentIds, offset: num
   return { kind, codec, algorithm, plainLength, storedLength, digest, storedSum };
 }
 
-/** REGALIA_CORRUPT unless these are the stored bytes that the header tells of. */
+/** REGALIA_CORRUPT unless these are the stored bytes that the header speaks of. */
 export function checkStored(head: CheckedHead, stored: Uint8Array, offset: number): void {
   const actual = crc32(stored);
   if (actual !== head.storedSum) {
@@ -154,14 +150,5 @@ function placeSum(header: Uint8Array, ids: SegmentIds, offset: number): number {
 
 function damaged(what: string, expected: number, actual: number): RegaliaError {
   const digits = (sum: number): string => sum.toString(16).padStart(8, '0');
-  return new RegaliaError('REGALIA_CORRUPT', `the ${what} is damaged`, {
-    what,
-    expected: digits(expected),
-    actual: digits(actual),
-  });
-}
-
-function futureSegment(version: number): RegaliaError {
-  const data = { what: 'segment', expected: `version ${VERSION}`, actual: `version ${version}` };
-  return new RegaliaError('REGALIA_VERSION', 'a later release wrote this segment', data);
+  return corrupt(what, `checksum ${digits(expected)}`, digits(actual));
 }

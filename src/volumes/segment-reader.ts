@@ -8,9 +8,8 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { LRUCache } from 'lru-cache';
-import { isRegaliaError, RegaliaError } from '../ground/errors.js';
-import { fileError } from './file-error.js';
+import { BoundedMap } from '../ground/bounded-map.js';
+import { corrupt, ioError, isRegaliaError, missing, type RegaliaError } from '../ground/errors.js';
 import {
   checkStored,
   decodeRecordHead,
@@ -30,7 +29,7 @@ export interface SegmentRecord {
 }
 
 /** Where a record lies within a volume, and how many stored bytes it has. */
-export interface RecordPlace {
+interface RecordPlace {
   readonly segment: number;
   readonly offset: number;
   readonly storedLength: number;
@@ -60,18 +59,19 @@ export class SegmentFiles {
   readonly #volume: Uint8Array;
   readonly #replica: Uint8Array;
   readonly #onMissing: () => void;
-  readonly #open: LRUCache<number, number>;
-  /** Reads under way by descriptor, so that none is closed beneath them. */
+  /** Descriptors by segment; the one used longest ago is closed first. */
+  readonly #open: BoundedMap<number, number>;
+  /** Reads under way by descriptor, so that none is closed while they go on. */
   readonly #busy = new Map<number, number>();
   readonly #closing = new Set<number>();
 
-  /** `onMissing` is told of each file that is not there: its volume may be gone. */
+  /** `onMissing` is called for each file that is not there: its volume may be gone. */
   constructor(folder: string, ids: Omit<SegmentIds, 'number'>, onMissing = (): void => {}) {
     this.folder = folder;
     this.#onMissing = onMissing;
     this.#volume = ids.volume;
     this.#replica = ids.replica;
-    this.#open = new LRUCache({ max: OPEN_MAX, dispose: (descriptor) => this.#let(descriptor) });
+    this.#open = new BoundedMap(OPEN_MAX, { onEvict: (descriptor) => this.#close(descriptor) });
   }
 
   readRecordSync(place: RecordPlace): SegmentRecord {
@@ -142,8 +142,8 @@ export class SegmentFiles {
   }
 
   /**
-   * What `act` makes of the open segment, at once; its errors of the file system are told as those
-   * of this file.
+   * What `act` makes of the open segment, at once; its errors of the file system are reported as
+   * those of this file.
    */
   use<T>(segment: number, act: (open: OpenSegment) => T): T {
     try {
@@ -154,15 +154,15 @@ export class SegmentFiles {
   }
 
   /** The open segment, which stays open until `release`. */
-  hold(segment: number): OpenSegment {
+  keepOpen(segment: number): OpenSegment {
     return this.use(segment, (open) => {
-      this.#busy.set(open.descriptor, (this.#busy.get(open.descriptor) ?? 0) + 1);
+      this.#begin(open.descriptor);
       return open;
     });
   }
 
   release({ descriptor }: OpenSegment): void {
-    this.#idle(descriptor);
+    this.#end(descriptor);
   }
 
   #ids(number: number): SegmentIds {
@@ -172,10 +172,8 @@ export class SegmentFiles {
   #record(bytes: Uint8Array, place: RecordPlace): SegmentRecord {
     const head = decodeRecordHead(bytes, this.#ids(place.segment), place.offset);
     if (head.storedLength !== place.storedLength) {
-      const expected = `${place.storedLength} stored bytes`;
-      const message = `record ${place.offset} of ${segmentFile(place.segment)} is another`;
-      const data = { what: 'record', expected, actual: `${head.storedLength}` };
-      throw new RegaliaError('REGALIA_CORRUPT', message, data);
+      const what = `record ${place.offset} of ${segmentFile(place.segment)}`;
+      throw corrupt(what, `${place.storedLength} stored bytes`, `${head.storedLength}`);
     }
     const stored = bytes.subarray(RECORD_HEADER);
     checkStored(head, stored, place.offset);
@@ -202,7 +200,7 @@ export class SegmentFiles {
     let descriptor: number | undefined;
     try {
       descriptor = this.#descriptor(segment);
-      this.#busy.set(descriptor, (this.#busy.get(descriptor) ?? 0) + 1);
+      this.#begin(descriptor);
       const bytes = new Uint8Array(length);
       let at = 0;
       while (at < length) {
@@ -214,15 +212,14 @@ export class SegmentFiles {
     } catch (error) {
       throw this.#failed(error, segment);
     } finally {
-      if (descriptor !== undefined) this.#idle(descriptor);
+      if (descriptor !== undefined) this.#end(descriptor);
     }
   }
 
   #descriptor(segment: number): number {
-    const known = this.#open.get(segment);
+    const known = this.#open.use(segment);
     if (known !== undefined) return known;
-    const file = path.join(this.folder, segmentFile(segment));
-    const descriptor = fs.openSync(file, 'r');
+    const descriptor = fs.openSync(this.#fileOf(segment), 'r');
     try {
       this.#checkOwner(descriptor, segment);
     } catch (error) {
@@ -242,22 +239,28 @@ export class SegmentFiles {
   }
 
   #short(segment: number, offset: number, length: number, found: number): RegaliaError {
-    const what = `${length} bytes at ${offset} of ${path.join(this.folder, segmentFile(segment))}`;
-    const message = `there are only ${found} of ${what}`;
-    return new RegaliaError('REGALIA_MISSING', message, { address: what, source: this.folder });
+    const what = `the end of ${length} bytes at ${offset}, of which ${found} are here, of`;
+    return missing(what, this.#fileOf(segment), this.folder);
   }
 
   #failed(error: unknown, segment: number): unknown {
     if (isRegaliaError(error)) return error;
-    const file = path.join(this.folder, segmentFile(segment));
-    const told = fileError(error, file, 'read');
-    if (!isRegaliaError(told, 'REGALIA_NOT_FOUND')) return told;
+    const file = this.#fileOf(segment);
+    const known = ioError(error, file, 'read');
+    if (!isRegaliaError(known, 'REGALIA_NOT_FOUND')) return known;
     this.#onMissing();
-    const data = { address: file, source: this.folder };
-    return new RegaliaError('REGALIA_MISSING', `${file} is not there`, data, { cause: error });
+    return missing('segment', file, this.folder, { cause: error });
   }
 
-  #idle(descriptor: number): void {
+  #fileOf(segment: number): string {
+    return path.join(this.folder, segmentFile(segment));
+  }
+
+  #begin(descriptor: number): void {
+    this.#busy.set(descriptor, (this.#busy.get(descriptor) ?? 0) + 1);
+  }
+
+  #end(descriptor: number): void {
     const left = (this.#busy.get(descriptor) ?? 1) - 1;
     if (left > 0) this.#busy.set(descriptor, left);
     else {
@@ -266,12 +269,12 @@ export class SegmentFiles {
     }
   }
 
-  #let(descriptor: number): void {
+  #close(descriptor: number): void {
     if (this.#busy.has(descriptor)) this.#closing.add(descriptor);
     else fs.closeSync(descriptor);
   }
 
-  /** The segment is gone, or another: what is open of it is let go. */
+  /** The segment is gone, or another: it is opened anew when it is read next. */
   forget(segment: number): void {
     this.#open.delete(segment);
   }

@@ -1,15 +1,21 @@
 /**
  * Appends records to one segment, a file that this process alone writes to.
  *
+ *     open -- a write fails --> torn -- a flush fails --> lost
+ *          ------------- a flush fails ---------------->
+ *
+ *     open    records are appended and flushed
+ *     torn    nothing more is appended: what the disk has of the failed write is a torn end, which
+ *             readers pass over; what was written before can still be brought to disk
+ *     lost    nor is it flushed again: the system may have dropped what it could not write
+ *
  * Invariants: writes do not overlap, and are in the order of the calls; a file begins with its
- * header, and its folder is synced before the first record counts; after a write that failed
- * nothing more is appended (what the disk has of it is a torn end, which readers pass over), while
- * what was written before can still be brought to disk; after a flush that failed none is tried
- * again, since the system may have let go of what it could not write.
+ * header, and its folder is flushed before the first record counts.
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import path from 'node:path';
-import { fileError } from './file-error.js';
+import { full, ioError } from '../ground/errors.js';
+import { flush } from '../ground/fsync.js';
 import {
   encodeRecordHead,
   encodeSegmentHeader,
@@ -18,30 +24,32 @@ import {
   type SegmentIds,
 } from './segment-format.js';
 import type { SegmentRecord } from './segment-reader.js';
-import { segmentFile, syncFolder } from './volume-folder.js';
+import { segmentFile } from './volume-folder.js';
 
 /** Buffers in one system call. */
 const WRITEV_MAX = 512;
+
+type State =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'torn' | 'lost'; readonly failure: unknown };
 
 export class SegmentWriter {
   readonly ids: SegmentIds;
   readonly file: string;
   readonly #handle: FileHandle;
-  /** Where the next append begins. */
-  #size: number;
+  /** Where the next append begins: behind those under way. */
+  #size = SEGMENT_HEADER;
   /** Where the last append that was written whole ends. */
-  #written: number;
-  #synced = 0;
-  #writeFailure: unknown;
-  #flushFailure: unknown;
+  #written = SEGMENT_HEADER;
+  /** Up to where all is on disk. */
+  #flushed = 0;
+  #state: State = { kind: 'open' };
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(file: string, handle: FileHandle, ids: SegmentIds) {
     this.file = file;
     this.#handle = handle;
     this.ids = ids;
-    this.#size = SEGMENT_HEADER;
-    this.#written = SEGMENT_HEADER;
   }
 
   /**
@@ -55,14 +63,14 @@ export class SegmentWriter {
       try {
         const writer = new SegmentWriter(file, handle, ids);
         await writer.#write([encodeSegmentHeader(ids, nowMs)], 0);
-        await syncFolder(folder);
+        await flush(folder);
         return writer;
       } catch (error) {
         await handle.close();
         throw error;
       }
     } catch (error) {
-      throw fileError(error, file, 'create');
+      throw ioError(error, file, 'create');
     }
   }
 
@@ -73,51 +81,54 @@ export class SegmentWriter {
 
   /** Whether there is something that `sync` has not brought to disk. */
   get dirty(): boolean {
-    return this.#synced < this.#size;
+    return this.#flushed < this.#size;
   }
 
+  /** Whether it appends no more. */
   get failed(): boolean {
-    return (this.#writeFailure ?? this.#flushFailure) !== undefined;
+    return this.#state.kind !== 'open';
   }
 
   /** Appends records, and resolves with where their headers begin. REGALIA_FULL, REGALIA_IO. */
   append(records: readonly SegmentRecord[]): Promise<number[]> {
     const start = this.#size;
     const offsets: number[] = [];
-    const parts: Uint8Array[] = [];
+    const buffers: Uint8Array[] = [];
     let at = start;
     for (const { head, stored } of records) {
       offsets.push(at);
-      parts.push(encodeRecordHead(head, stored, this.ids, at), stored);
+      buffers.push(encodeRecordHead(head, stored, this.ids, at), stored);
       at += RECORD_HEADER + stored.length;
     }
     this.#size = at;
     return this.#inTurn(async () => {
-      try {
-        if (this.failed) throw this.#writeFailure ?? this.#flushFailure;
-        await this.#write(parts, start);
-        this.#written = at;
-        return offsets;
-      } catch (error) {
-        this.#writeFailure ??= fileError(error, this.file, 'write');
-        this.#size = this.#written;
-        throw this.#writeFailure;
+      if (this.#state.kind === 'open') {
+        try {
+          await this.#write(buffers, start);
+          this.#written = at;
+          return offsets;
+        } catch (error) {
+          this.#state = { kind: 'torn', failure: ioError(error, this.file, 'write') };
+        }
       }
+      this.#size = this.#written;
+      throw this.#state.failure;
     });
   }
 
   /** Brings all that was appended so far to disk, but for what failed. REGALIA_IO, REGALIA_FULL. */
   sync(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#flushFailure !== undefined) throw this.#flushFailure;
+      if (this.#state.kind === 'lost') throw this.#state.failure;
       const written = this.#written;
-      if (this.#synced >= written) return;
+      if (this.#flushed >= written) return;
       try {
         await this.#handle.datasync();
-        this.#synced = written;
+        this.#flushed = written;
       } catch (error) {
-        this.#flushFailure = fileError(error, this.file, 'write');
-        throw this.#flushFailure;
+        const failure = ioError(error, this.file, 'write');
+        this.#state = { kind: 'lost', failure };
+        throw failure;
       }
     });
   }
@@ -128,33 +139,29 @@ export class SegmentWriter {
     return result;
   }
 
-  async #write(parts: readonly Uint8Array[], start: number): Promise<void> {
+  async #write(buffers: readonly Uint8Array[], start: number): Promise<void> {
     let position = start;
-    for (let at = 0; at < parts.length; at += WRITEV_MAX) {
-      const some = parts.slice(at, at + WRITEV_MAX);
+    for (let at = 0; at < buffers.length; at += WRITEV_MAX) {
+      const some = buffers.slice(at, at + WRITEV_MAX);
       let length = 0;
-      for (const part of some) length += part.length;
+      for (const buffer of some) length += buffer.length;
       const { bytesWritten } = await this.#handle.writev(some, position);
       if (bytesWritten < length) await this.#rest(some, position, bytesWritten);
       position += length;
     }
   }
 
-  /** A short write: the rest goes part by part, and what stopped it shows. */
-  async #rest(parts: readonly Uint8Array[], start: number, written: number): Promise<void> {
+  /** A short write: the rest goes buffer by buffer, and what stopped it shows. */
+  async #rest(buffers: readonly Uint8Array[], start: number, written: number): Promise<void> {
     let passed = 0;
-    for (const part of parts) {
-      for (let from = Math.max(0, written - passed); from < part.length; ) {
-        const done = await this.#handle.write(
-          part,
-          from,
-          part.length - from,
-          start + passed + from,
-        );
-        if (done.bytesWritten === 0) throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+    for (const buffer of buffers) {
+      for (let from = Math.max(0, written - passed); from < buffer.length; ) {
+        const length = buffer.length - from;
+        const done = await this.#handle.write(buffer, from, length, start + passed + from);
+        if (done.bytesWritten === 0) throw full(this.file);
         from += done.bytesWritten;
       }
-      passed += part.length;
+      passed += buffer.length;
     }
   }
 

@@ -1,21 +1,20 @@
 /**
- * Storage rules: how this store keeps the contents of a stream. They are its own affair: never
- * hashed, never sent, and free to change; what was kept before stays as it is until upkeep brings
+ * Storage rules: how this store keeps the contents of a stream. They concern this store alone: they
+ * are never hashed nor sent, and may change; what was kept before stays as it is until upkeep brings
  * it to the rule.
  *
  *     compression   'none', or a level of zstd, 1 to 19; what does not get shorter is kept as it is
  *     redundancy    none: a content on one volume | mirrored on so many | striped over all, chunk by chunk
- *                   | coded: large contents that rest as shards, see src/volumes/groups.ts
+ *                   | coded: large contents that rest as shards, see group-format.ts
  *
  *     row 'storage' of meta   checksum u32 | version u8 | count varint | rule × count       the default first
  *     rule                    name text | level u8, 0 none | kind u8 | numbers, by kind
  *                             0 none | 1 mirrored: copies u8 | 2 striped | 3 coded: data u8, parity u8, from varint
  */
 
-import type { Redundancy } from '../blocks/chunk-home.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badRule } from '../ground/errors.js';
 import { COMPRESSION_LEVEL_MAX, COPIES_MAX, STORAGE_RULES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -23,6 +22,22 @@ import { ByteWriter } from '../ground/writer.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 
 export type Compression = 'none' | number;
+
+/**
+ * On how many volumes contents are kept, and how. `coded`: contents of at least `from` bytes, once
+ * they have rested, as so many shards of data and so many of parity; shorter ones, and those that
+ * have not rested, in one copy more than parity has shards.
+ */
+export type Redundancy =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'mirrored'; readonly copies: number }
+  | { readonly kind: 'striped' }
+  | {
+      readonly kind: 'coded';
+      readonly data: number;
+      readonly parity: number;
+      readonly from: number;
+    };
 
 export interface StorageRule {
   readonly compression: Compression;
@@ -40,11 +55,11 @@ export type RedundancyOption =
   | Redundancy
   | {
       readonly kind: 'coded';
-      /** 4 unless told. */
+      /** Default 4. */
       readonly data?: number;
-      /** 2 unless told. */
+      /** Default 2. */
       readonly parity?: number;
-      /** The least bytes of a content that is coded; 64 MiB unless told. */
+      /** The least bytes of a content that is coded; default 64 MiB. */
       readonly from?: number;
     };
 
@@ -58,6 +73,7 @@ export interface StorageOptions {
   readonly default?: StorageRuleOptions;
 }
 
+/** How contents are kept where no rule says otherwise. */
 export const DEFAULT_STORAGE: StorageRule = { compression: 3, redundancy: { kind: 'none' } };
 
 const VERSION = 1;
@@ -79,7 +95,7 @@ export function mergedStorage(stored: StorageRules, options: StorageOptions): St
     streams.set(name, merged(name, streams.get(name) ?? fallback, part));
   }
   if (streams.size > STORAGE_RULES_MAX) {
-    throw refused('streams', `at most ${STORAGE_RULES_MAX}`, `${streams.size}`);
+    throw badRule('streams', `at most ${STORAGE_RULES_MAX}`, `${streams.size}`);
   }
   return { default: fallback, streams };
 }
@@ -94,7 +110,7 @@ function checkCompression(name: string, compression: unknown): void {
   if (compression === 'none') return;
   const sound = Number.isInteger(compression) && (compression as number) >= 1;
   if (sound && (compression as number) <= COMPRESSION_LEVEL_MAX) return;
-  throw refused(name, `compression 'none' or 1 to ${COMPRESSION_LEVEL_MAX}`, String(compression));
+  throw badRule(name, `compression 'none' or 1 to ${COMPRESSION_LEVEL_MAX}`, String(compression));
 }
 
 function checkedRedundancy(name: string, redundancy: RedundancyOption): Redundancy {
@@ -106,20 +122,15 @@ function checkedRedundancy(name: string, redundancy: RedundancyOption): Redundan
   if (kind === 'coded') {
     const { data = CODED.data, parity = CODED.parity, from = CODED.from } = redundancy;
     const fault = shardsFault(data, parity);
-    if (fault !== undefined) throw refused(name, `coded with ${fault.expected}`, fault.actual);
+    if (fault !== undefined) throw badRule(name, `coded with ${fault.expected}`, fault.actual);
     if (Number.isSafeInteger(from) && from >= 0) return { kind, data, parity, from };
   }
   const expected = `redundancy none, striped, mirrored on 1 to ${COPIES_MAX}, or coded`;
-  throw refused(name, expected, JSON.stringify(redundancy) ?? 'nothing');
+  throw badRule(name, expected, JSON.stringify(redundancy) ?? 'nothing');
 }
 
 function isCount(number: unknown): number is number {
   return Number.isInteger(number) && (number as number) >= 1 && (number as number) <= COPIES_MAX;
-}
-
-function refused(rule: string, expected: string, actual: string): RegaliaError {
-  const message = `the storage rule '${rule}' is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
 }
 
 export function sameStorage(a: StorageRules, b: StorageRules): boolean {

@@ -9,17 +9,17 @@
  * registry: a folder that has less than the registry is an old copy of the volume.
  */
 import fs from 'node:fs';
-import { mkdir, open, readdir, rename, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { alreadyExists, corrupt, errnoOf, ioError, malformed } from '../ground/errors.js';
+import { flush, replaceFile, replaceFileNow } from '../ground/fsync.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { crc32 } from '../kernels/hash.js';
-import { codeOf, fileError } from './file-error.js';
 
-export const VOLUME_FILE = 'VOLUME';
+const VOLUME_FILE = 'VOLUME';
 const MAGIC = utf8Bytes('REGALIAV');
 const VERSION = 1;
 const LENGTH = 57;
@@ -54,8 +54,7 @@ export function decodeVolume(bytes: Uint8Array): VolumeIdentity {
   const [expected, actual] = [reader.u32(), crc32(bytes.subarray(0, LENGTH - 4))];
   reader.end();
   if (expected !== actual) {
-    const data = { what: 'file VOLUME', expected: `${expected}`, actual: `${actual}` };
-    throw new RegaliaError('REGALIA_CORRUPT', 'the file VOLUME is damaged', data);
+    throw corrupt('file VOLUME', `checksum ${expected}`, `${actual}`);
   }
   return { id: id.slice(), replica: replica.slice(), sequence, createdMs };
 }
@@ -65,13 +64,12 @@ export async function createVolume(folder: string, volume: VolumeIdentity): Prom
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     if ((await readdir(folder)).length > 0) {
-      const data = { what: 'folder', name: folder };
-      throw new RegaliaError('REGALIA_EXISTS', `there is something in ${folder}`, data);
+      throw alreadyExists('folder', folder, 'a volume begins in an empty one');
     }
     await writeVolume(folder, volume);
-    await syncFolder(path.dirname(path.resolve(folder)));
+    await flush(path.dirname(path.resolve(folder)));
   } catch (error) {
-    throw fileError(error, folder, 'create');
+    throw ioError(error, folder, 'create');
   }
 }
 
@@ -79,46 +77,20 @@ export async function createVolume(folder: string, volume: VolumeIdentity): Prom
 export async function writeVolume(folder: string, volume: VolumeIdentity): Promise<void> {
   const file = path.join(folder, VOLUME_FILE);
   try {
-    const handle = await open(`${file}.new`, 'w', 0o600);
-    try {
-      await handle.writeFile(encodeVolume(volume));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(`${file}.new`, file);
-    await syncFolder(folder);
+    await replaceFile(file, encodeVolume(volume));
   } catch (error) {
-    throw fileError(error, file, 'write');
+    throw ioError(error, file, 'write');
   }
 }
 
-/** The same at once, for where nothing else may happen meanwhile. */
-export function writeVolumeSync(folder: string, volume: VolumeIdentity): void {
+/** The same at once: for where nothing else may happen meanwhile. */
+export function writeVolumeNow(folder: string, volume: VolumeIdentity): void {
   const file = path.join(folder, VOLUME_FILE);
   try {
-    fs.writeFileSync(`${file}.new`, encodeVolume(volume), { mode: 0o600 });
-    flushSync(`${file}.new`);
-    fs.renameSync(`${file}.new`, file);
-    flushSync(folder);
+    replaceFileNow(file, encodeVolume(volume));
   } catch (error) {
-    throw fileError(error, file, 'write');
+    throw ioError(error, file, 'write');
   }
-}
-
-function flushSync(file: string): void {
-  const descriptor = fs.openSync(file, 'r');
-  try {
-    fs.fsyncSync(descriptor);
-  } finally {
-    fs.closeSync(descriptor);
-  }
-}
-
-/** Brings the names in a folder to disk. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
 }
 
 /**
@@ -130,15 +102,13 @@ export function readVolume(folder: string): VolumeIdentity | undefined {
   try {
     const bytes = fs.readFileSync(file);
     if (bytes.length !== LENGTH) {
-      const message = `${file} has ${bytes.length} bytes`;
-      const data = { what: 'file VOLUME', at: 0, expected: `${LENGTH} bytes`, actual: message };
-      throw new RegaliaError('REGALIA_FORMAT', message, data);
+      throw malformed('file VOLUME', 0, `${LENGTH} bytes`, `${bytes.length}`);
     }
     return decodeVolume(bytes);
   } catch (error) {
-    const code = codeOf(error);
+    const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw fileError(error, file, 'read');
+    throw ioError(error, file, 'read');
   }
 }
 
@@ -153,7 +123,7 @@ export async function segmentsIn(folder: string): Promise<Map<number, number>> {
       if (size !== undefined) sizes.set(Number(match[1]), size);
     }
   } catch (error) {
-    throw fileError(error, folder, 'read');
+    throw ioError(error, folder, 'read');
   }
   return sizes;
 }
@@ -163,7 +133,7 @@ async function sizeOf(file: string): Promise<number | undefined> {
   try {
     return (await stat(file)).size;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -174,6 +144,6 @@ export async function roomIn(folder: string): Promise<number> {
     const { bavail, bsize } = await statfs(folder);
     return bavail * bsize;
   } catch (error) {
-    throw fileError(error, folder, 'read');
+    throw ioError(error, folder, 'read');
   }
 }

@@ -1,17 +1,18 @@
 /**
  * The volumes of an open store: which are here, what is read from them, and what is appended.
  *
- * Invariants: a volume that is not here is told as such, and looked for again when it is asked for;
- * one whose folder is an old copy, or belongs to others, is never written to; what was appended
+ *     segment    current -- full, failed, retired, or upkeep asks for it --> full -- on disk --> closed
+ *
+ * Invariants: a volume that is not here is reported as such, and looked for again when it is asked
+ * for; one whose folder is an old copy, or belongs to others, is never written to; what was appended
  * counts once `sync` has brought it to disk; segments are this process's own, so that processes
  * never wait for each other.
  */
 import type { Address } from '../blocks/address.js';
-import type { ChunkCare } from '../blocks/chunk-home.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { badVolume, isRegaliaError, missing, type RegaliaError } from '../ground/errors.js';
 import type { Place } from './chunk-row.js';
-import { inPreference } from './placement.js';
+import { inPreference, type Spread } from './placement.js';
 import type { VolumeEntry, VolumeState } from './registry.js';
 import { type ScannedRecord, SegmentFiles, type SegmentRecord } from './segment-reader.js';
 import { SegmentWriter } from './segment-writer.js';
@@ -21,7 +22,7 @@ import { readVolume, type VolumeIdentity } from './volume-folder.js';
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 
 /** What a set of volumes needs of its store. */
-export interface VolumeHost {
+interface VolumeHost {
   readonly replica: Uint8Array;
   readonly readOnly: boolean;
   readonly now: () => number;
@@ -55,22 +56,20 @@ interface Volume {
 export class VolumeSet {
   readonly #host: VolumeHost;
   readonly #volumes = new Map<number, Volume>();
-  /** Writers with something that is not on disk yet. */
-  readonly #dirty = new Set<SegmentWriter>();
-  /** Full segments, to be closed once they are on disk. */
-  readonly #done = new Set<SegmentWriter>();
-  /** Writers of volumes that are gone or were moved. */
-  readonly #left: Promise<SegmentWriter>[] = [];
-  /** Segments that were begun here. */
+  /** Segments that are open for writing; to a full one nothing more goes. */
+  readonly #segments = new Map<SegmentWriter, 'current' | 'full'>();
+  /** Segments that are being made. */
+  readonly #beginning = new Set<Promise<SegmentWriter>>();
+  /** Numbers of segments that were begun here. */
   readonly #begun = new Set<number>();
   /**
-   * Segments that could not be brought to disk, and why: for whoever appended there and has not
+   * Segments that could not be brought to disk, and why: for those who appended there and have not
    * asked yet.
    */
   readonly #unflushed = new Map<number, unknown>();
-  /** Volumes that were told to be away, and have not been here since. */
-  readonly #toldAway = new Set<number>();
-  /** Told of a volume that is asked for and away, with its folder: once, until it is back. */
+  /** Volumes that were reported to be away, and have not been here since. */
+  readonly #reportedAway = new Set<number>();
+  /** Called with the folder of a volume that is asked for and away: once, until it is back. */
   onAway: ((path: string) => void) | undefined;
 
   constructor(host: VolumeHost) {
@@ -90,7 +89,7 @@ export class VolumeSet {
           this.#examine(known);
           continue;
         }
-        this.#letGo(known);
+        known.files.close();
       }
       this.#open(entry);
     }
@@ -103,29 +102,17 @@ export class VolumeSet {
     const path = this.#host.resolve(entry.path);
     const ids = { volume: entry.id, replica: this.#host.replica };
     const files = new SegmentFiles(path, ids, () => this.#examine(volume));
-    const volume: Volume = {
-      entry,
-      path,
-      files,
-      status: 'missing',
-      raised: undefined,
-      writer: undefined,
-    };
+    const states = { status: 'missing', raised: undefined, writer: undefined } as const;
+    const volume: Volume = { entry, path, files, ...states };
     this.#volumes.set(entry.number, volume);
     this.#examine(volume);
     return volume;
   }
 
+  /** What was appended to its segments may be flushed still. */
   #forget(number: number): void {
-    const known = this.#volumes.get(number);
-    if (known !== undefined) this.#letGo(known);
+    this.#volumes.get(number)?.files.close();
     this.#volumes.delete(number);
-  }
-
-  #letGo({ files, writer }: Volume): void {
-    files.close();
-    // What it has appended may be about to be flushed.
-    if (writer !== undefined) this.#left.push(writer);
   }
 
   #examine(volume: Volume): void {
@@ -155,9 +142,9 @@ export class VolumeSet {
     const volume = this.#find(number);
     if (volume === undefined) return false;
     const isHere = volume.status !== 'missing' && volume.status !== 'foreign';
-    if (isHere) this.#toldAway.delete(number);
-    else if (!this.#toldAway.has(number)) {
-      this.#toldAway.add(number);
+    if (isHere) this.#reportedAway.delete(number);
+    else if (!this.#reportedAway.has(number)) {
+      this.#reportedAway.add(number);
       this.onAway?.(volume.path);
     }
     return isHere;
@@ -168,7 +155,7 @@ export class VolumeSet {
     return this.#volumes.get(number)?.path ?? '';
   }
 
-  /** A volume as told to users. */
+  /** What users know a volume by. */
   nameOf(number: number): string {
     const volume = this.#volumes.get(number);
     return volume === undefined ? `volume ${number}` : `volume ${volume.path}`;
@@ -230,9 +217,7 @@ export class VolumeSet {
   #files(number: number): SegmentFiles {
     const volume = this.#find(number);
     if (volume !== undefined && this.isHere(number)) return volume.files;
-    const source = this.nameOf(number);
-    const data = { address: source, source };
-    throw new RegaliaError('REGALIA_MISSING', `${source} is not here`, data);
+    throw missing('volume', this.pathOf(number) || `${number}`, this.nameOf(number));
   }
 
   // Writing.
@@ -253,27 +238,20 @@ export class VolumeSet {
     }
   }
 
-  /** The volumes that take new chunks, most preferred first. REGALIA_VOLUME where there is none. */
-  candidates(
-    care: Pick<ChunkCare, 'redundancy' | 'content' | 'index'>,
-    address: Address,
-  ): number[] {
+  /** The volumes that accept new chunks, most preferred first. REGALIA_VOLUME where there is none. */
+  candidates(spread: Spread, address: Address): number[] {
     const able = [...this.#volumes.values()]
       .filter(({ status, entry }) => status === 'online' && entry.weight > 0)
       .map(({ entry }) => entry);
     if (able.length === 0) throw this.#noneAble();
-    return inPreference(able, care, address);
+    return inPreference(able, spread, address);
   }
 
   #noneAble(): RegaliaError {
     const [first] = this.#volumes.values();
-    const told = [...this.#volumes.values()].map(({ path, status }) => `${path} is ${status}`);
-    const reason = told.length === 0 ? 'there is none' : told.join(', ');
-    return new RegaliaError('REGALIA_VOLUME', `no volume takes contents: ${reason}`, {
-      volume: first === undefined ? '' : hex(first.entry.id),
-      path: first?.path ?? '',
-      reason,
-    });
+    const found = [...this.#volumes.values()].map(({ path, status }) => `${path} is ${status}`);
+    const reason = `no volume accepts contents: ${found.join(', ') || 'there is none'}`;
+    return badVolume(first === undefined ? '' : hex(first.entry.id), first?.path ?? '', reason);
   }
 
   /**
@@ -284,7 +262,6 @@ export class VolumeSet {
     const volume = this.#volumes.get(number);
     if (volume === undefined) throw this.#noneAble();
     const writer = await this.#writer(volume);
-    this.#dirty.add(writer);
     try {
       const offsets = await writer.append(records);
       return offsets.map((offset) => ({ volume: number, segment: writer.ids.number, offset }));
@@ -303,7 +280,13 @@ export class VolumeSet {
     }
     // Others may have begun one while this waited.
     if (current !== undefined) await this.#retire(volume, current);
-    volume.writer ??= this.#begin(volume);
+    if (volume.writer === undefined) {
+      const beginning = this.#begin(volume);
+      volume.writer = beginning;
+      this.#beginning.add(beginning);
+      const done = (): boolean => this.#beginning.delete(beginning);
+      beginning.then(done, done);
+    }
     return volume.writer;
   }
 
@@ -330,6 +313,7 @@ export class VolumeSet {
       try {
         const writer = await SegmentWriter.create(path, ids, this.#host.now());
         this.#begun.add(number);
+        this.#segments.set(writer, 'current');
         return writer;
       } catch (error) {
         if (!isRegaliaError(error, 'REGALIA_EXISTS')) throw error;
@@ -343,21 +327,15 @@ export class VolumeSet {
   async roll(): Promise<void> {
     for (const volume of this.#volumes.values()) {
       const writer = await volume.writer;
-      if (writer === undefined) continue;
-      this.#dirty.add(writer);
-      await this.#retire(volume, writer);
+      if (writer !== undefined) await this.#retire(volume, writer);
     }
     await this.sync();
   }
 
   /** Whether this process may still append to a segment, or bring it to disk. */
   async isWriting(segment: number): Promise<boolean> {
-    const writers = [...this.#dirty, ...this.#done];
-    for (const { writer } of this.#volumes.values()) {
-      const current = await writer;
-      if (current !== undefined) writers.push(current);
-    }
-    return writers.some(({ ids }) => ids.number === segment);
+    await Promise.allSettled(this.#beginning);
+    return [...this.#segments.keys()].some(({ ids }) => ids.number === segment);
   }
 
   /** Whether a segment was begun by this process. */
@@ -371,10 +349,10 @@ export class VolumeSet {
     this.#begun.delete(segment);
   }
 
-  /** No more goes to this segment. */
+  /** Nothing more goes to this segment. */
   async #retire(volume: Volume, writer: SegmentWriter): Promise<void> {
-    if (this.#done.has(writer)) return;
-    this.#done.add(writer);
+    if (this.#segments.get(writer) !== 'current') return;
+    this.#segments.set(writer, 'full');
     if ((await volume.writer) === writer) volume.writer = undefined;
   }
 
@@ -382,30 +360,28 @@ export class VolumeSet {
    * Brings all that was appended to disk, and sees that these copies are. REGALIA_IO, REGALIA_FULL.
    */
   async sync(copies: readonly Place[] = []): Promise<void> {
-    const dirty = [...this.#dirty];
-    const synced = await Promise.allSettled(dirty.map((writer) => writer.sync()));
-    for (const [i, result] of synced.entries()) {
-      const writer = dirty[i] as SegmentWriter;
-      if (result.status === 'rejected') this.#unflushed.set(writer.ids.number, result.reason);
-      if (result.status === 'rejected' || !writer.dirty) this.#dirty.delete(writer);
-      if (this.#done.has(writer) && !this.#dirty.has(writer)) {
-        this.#done.delete(writer);
-        await writer.close();
-      }
+    const isLost = ({ ids }: SegmentWriter): boolean => this.#unflushed.has(ids.number);
+    const dirty = [...this.#segments.keys()].filter((one) => one.dirty && !isLost(one));
+    const flushed = await Promise.allSettled(dirty.map((writer) => writer.sync()));
+    for (const [i, result] of flushed.entries()) {
+      const { ids } = dirty[i] as SegmentWriter;
+      if (result.status === 'rejected') this.#unflushed.set(ids.number, result.reason);
     }
-    for (const result of synced) if (result.status === 'rejected') throw result.reason;
+    for (const [writer, state] of [...this.#segments]) {
+      if (state === 'current' || (writer.dirty && !isLost(writer))) continue;
+      if (this.#segments.delete(writer)) await writer.close();
+    }
+    for (const result of flushed) if (result.status === 'rejected') throw result.reason;
     if (this.#unflushed.size === 0) return;
     const lost = copies.find(({ segment }) => this.#unflushed.has(segment));
     if (lost !== undefined) throw this.#unflushed.get(lost.segment);
   }
 
   async close(): Promise<void> {
-    const writers = new Set(this.#done);
     for (const number of [...this.#volumes.keys()]) this.#forget(number);
-    for (const begun of this.#left) {
-      const writer = await begun.catch(() => undefined);
-      if (writer !== undefined) writers.add(writer);
-    }
+    await Promise.allSettled(this.#beginning);
+    const writers = [...this.#segments.keys()];
+    this.#segments.clear();
     for (const writer of writers) await writer.close();
   }
 }

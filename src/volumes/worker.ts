@@ -1,14 +1,11 @@
 /**
- * The thread of a worker: takes tasks from the pool that started it, one after the other, and
- * answers each.
- *
- * What fails is answered too, with no more than its text: the pool does it again itself, and so
- * finds out.
+ * The thread of a worker: does the tasks of the pool that started it, one after the other, and
+ * answers each. What fails is answered too, with no more than its text: the pool does it again
+ * itself, and so finds out.
  */
 import { parentPort } from 'node:worker_threads';
 import { assert } from '../ground/errors.js';
-import type { Parcel, TaskName } from './tasks.js';
-import { there } from './tasks.js';
+import { type Parcel, type TaskName, there } from './tasks.js';
 
 /** What a worker is sent. */
 export interface Order {

@@ -40,8 +40,7 @@ function wasm(): ZstdWasm {
 }
 
 /**
- * One frame of at most `most` bytes, or undefined where that is too little. At most PLAIN_MAX
- * bytes.
+ * One frame of at most `most` bytes, or undefined where that is too little.
  */
 export function compressFrame(
   plain: Uint8Array,
@@ -91,19 +90,18 @@ function decompressByWasm(frame: Uint8Array, out: Uint8Array, at: number): boole
   }
 }
 
-/**
- * What a zstd frame (RFC 8878, section 3.1.1) says of itself, checked before a decompressor sees
- * it.
- *
- *     frame    magic u32 = 0xFD2FB528 | descriptor u8 | ? window u8 | content size u8, u16, u32 or u64 | block … |
- *              ? checksum u32
- *     block    u24: last × 1 + type × 2 + size × 8 | size bytes; of type 1 (run) one byte, repeated size times
- *
- * Refused is what RFC 8878 allows and we never write: frames without a content size or with another
- * than was asked for, with a dictionary, with a window above 8 MiB (what every decoder must
- * support), several frames, skippable frames, and bytes behind the end. So each decompressor, of
- * whatever release, is asked for one frame of a known length, and all accept the same.
- */
+// Frames (RFC 8878, section 3.1.1), which are checked before a decompressor sees them.
+//
+//     frame    magic u32 = 0xFD2FB528 | descriptor u8 | ? window u8
+//              | content size u8, u16, u32 or u64 | block … | ? checksum u32
+//     block    u24: last × 1 + type × 2 + size × 8
+//              | size bytes; of type 1 (run) one byte, repeated size times
+//
+// Refused is what RFC 8878 allows and we never write: frames without a content size or with another
+// than was asked for, with a dictionary, with a window above 8 MiB (what every decoder must
+// support), several frames, skippable frames, and bytes behind the end. So each decompressor, of
+// whatever release, is asked for one frame of a known length, and all accept the same.
+
 const MAGIC = 0xfd2fb528;
 const WINDOW_MAX = 8 * 1024 * 1024;
 const BLOCK_MAX = 128 * 1024;

@@ -56,7 +56,7 @@ function bytesOf(rows: Stretches, seed: number): Uint8Array {
 
 async function writerOf(store: Store, splitter: Splitter): Promise<ContentWriter> {
   await store.blocks.reserve(4_000);
-  return new ContentWriter(store.blocks, store.writer, SHA256, splitter, store.chunks);
+  return new ContentWriter(store.contents, store.writer, SHA256, splitter, store.staged);
 }
 
 t.test('parts are where the slow twin has them, however bytes and zeros come', async () => {
@@ -85,7 +85,7 @@ t.test('parts are where the slow twin has them, however bytes and zeros come', a
         virtual.zeros(1);
         const same = sameContent(whole, split.finish()) && sameContent(whole, virtual.finish());
         const parts = partsOf(store.blocks, whole).join() === naiveParts(bytes, splitter).join();
-        return same && parts && equalBytes(new ContentReader(store.blocks, whole).read(), bytes);
+        return same && parts && equalBytes(new ContentReader(store.contents, whole).read(), bytes);
       },
     ),
     { numRuns: 60 },
@@ -131,11 +131,14 @@ t.test('a hole alone is a manifest of one child', async (t) => {
     [4],
   );
   t.same(partsOf(store.blocks, ref), [-CONTENT_BYTES_MAX]);
-  const tail = new ContentReader(store.blocks, ref).read(CONTENT_BYTES_MAX - 10, CONTENT_BYTES_MAX);
+  const tail = new ContentReader(store.contents, ref).read(
+    CONTENT_BYTES_MAX - 10,
+    CONTENT_BYTES_MAX,
+  );
   t.same(tail, new Uint8Array(10));
   t.throws(() => writerOver(CONTENT_BYTES_MAX + 1), { code: 'REGALIA_RANGE' });
   function writerOver(length: number): void {
-    new ContentWriter(store.blocks, store.writer, SHA256, grid(4_096)).zeros(length);
+    new ContentWriter(store.contents, store.writer, SHA256, grid(4_096)).zeros(length);
   }
 });
 
@@ -147,7 +150,7 @@ t.test('a hole streams in bounded parts, and a stream stops where its consumer d
   writer.push(Uint8Array.of(3));
   const ref: ContentRef = writer.finish();
   t.equal(store.writer.blockCount, 3);
-  const reader = new ContentReader(store.blocks, ref);
+  const reader = new ContentReader(store.contents, ref);
   let seen = 0;
   for await (const part of reader.chunks()) {
     t.ok(part.length <= 65_536);

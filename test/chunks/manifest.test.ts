@@ -8,6 +8,7 @@ import { type Address, addressOf, sameAddress } from '../../src/blocks/address.j
 import { BodyWriter } from '../../src/blocks/body.js';
 import { chunkBytes, writeChunk } from '../../src/chunks/chunk.js';
 import type { ContentRef } from '../../src/chunks/content.js';
+import { ContentStore } from '../../src/chunks/content-store.js';
 import {
   type Child,
   decodeManifest,
@@ -28,7 +29,7 @@ import {
   MANIFEST_CHILDREN_MAX,
 } from '../../src/ground/limits.js';
 import { ByteWriter } from '../../src/ground/writer.js';
-import { noise, Store } from './setup.js';
+import { CountedReads, noise, Store } from './setup.js';
 
 const FORMAT = { code: 'REGALIA_FORMAT' };
 const MIB = 1_048_576;
@@ -281,7 +282,7 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
     'a node that ends early': node(2, [good, good]),
   };
   for (const [name, ref] of Object.entries(lies)) {
-    const reader = new ContentReader(store.blocks, ref);
+    const reader = new ContentReader(store.contents, ref);
     t.throws(() => reader.read(), FORMAT, name);
     const walk = (): unknown => {
       for (const block of walkContent(store.blocks, ref)) {
@@ -295,8 +296,8 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
     };
     t.throws(walk, FORMAT, name);
   }
-  t.equal(new ContentReader(store.blocks, good).read().length, 30);
-  const hole = new ContentReader(store.blocks, node(1, [holeOf(65_536)]));
+  t.equal(new ContentReader(store.contents, good).read().length, 30);
+  const hole = new ContentReader(store.contents, node(1, [holeOf(65_536)]));
   t.ok(equalBytes(hole.read(), new Uint8Array(65_536)), 'a hole alone');
 });
 
@@ -304,24 +305,15 @@ t.test('missing and damaged blocks have codes of their own', async (t) => {
   const store = new Store();
   const bytes = noise(1_000, 8);
   const ref = await store.put(bytes, 4);
-  t.throws(() => new ContentReader(new Store().blocks, ref).read(), { code: 'REGALIA_MISSING' });
-  const read: Store['blocks']['read'] = (id, address, what) => {
-    const body = store.blocks.read(id, address, what);
+  t.throws(() => new ContentReader(new Store().contents, ref).read(), { code: 'REGALIA_MISSING' });
+  const reads = new CountedReads(store.blocks);
+  const { read } = reads;
+  reads.read = (id, address, what) => {
     if (what === 'chunk') throw Object.assign(new Error('damaged'), { code: 'REGALIA_CORRUPT' });
-    return body;
+    return read.call(reads, id, address, what);
   };
-  t.throws(
-    () =>
-      new ContentReader(
-        {
-          read,
-          fetch: store.blocks.fetch.bind(store.blocks),
-          gather: store.blocks.gather.bind(store.blocks),
-        },
-        ref,
-      ).read(),
-    { code: 'REGALIA_CORRUPT' },
-  );
+  const damaged = new ContentReader(new ContentStore(reads), ref);
+  t.throws(() => damaged.read(), { code: 'REGALIA_CORRUPT' });
 });
 
 t.test('links that are lost or wrong cost time, not the content', async (t) => {
@@ -332,10 +324,10 @@ t.test('links that are lost or wrong cost time, not the content', async (t) => {
   const plain = body.slice(start, start + plainLength);
   await store.land();
   const unlinked = { ...stage(store, plain), length: 400 };
-  t.ok(equalBytes(new ContentReader(store.blocks, unlinked).read(), bytes), 'no links');
+  t.ok(equalBytes(new ContentReader(store.contents, unlinked).read(), bytes), 'no links');
   const count = decodeManifest(plain).count;
   const wrong = { ...stage(store, plain, new Array(count).fill(123_456_789)), length: 400 };
-  t.ok(equalBytes(new ContentReader(store.blocks, wrong).read(), bytes), 'wrong links');
+  t.ok(equalBytes(new ContentReader(store.contents, wrong).read(), bytes), 'wrong links');
 });
 
 t.test('a walk yields every block, children first, and prunes what is skipped', async (t) => {

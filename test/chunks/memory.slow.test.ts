@@ -9,6 +9,7 @@ import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
+import { ContentStore } from '../../src/chunks/content-store.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { rewriteContent } from '../../src/chunks/rewrite.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
@@ -51,6 +52,7 @@ function* parts(hash: ReturnType<typeof createHash>, watch: () => void): Generat
 t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) => {
   const engine = await openLmdb(join(t.testdir(), 'store'));
   const blocks = new Blocks(engine);
+  const contents = new ContentStore(blocks);
   const writer = new BlockWriter(blocks);
   collect();
   const start = held();
@@ -62,7 +64,7 @@ t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) 
     most = Math.max(most, held() - start);
   };
   const written = createHash('sha256');
-  const content = new ContentWriter(blocks, writer, SHA256, { kind: 'fixed', bytes: 65_536 });
+  const content = new ContentWriter(contents, writer, SHA256, { kind: 'fixed', bytes: 65_536 });
   const began = performance.now();
   const ref = await content.write(parts(written, watch));
   t.comment(
@@ -76,7 +78,7 @@ t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) 
   const read = createHash('sha256');
   const again = performance.now();
   for await (const chunk of new ContentReader(
-    blocks,
+    contents,
     ref,
   ).readable() as AsyncIterable<Uint8Array>) {
     read.update(chunk);
@@ -86,9 +88,9 @@ t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) 
   t.equal(read.digest('hex'), written.digest('hex'));
   t.ok(most < ALLOWED, `${most} bytes held while reading`);
   most = 0;
-  const rewriter = new ContentWriter(blocks, writer, SHA256, { kind: 'fixed', bytes: 65_536 });
+  const rewriter = new ContentWriter(contents, writer, SHA256, { kind: 'fixed', bytes: 65_536 });
   const edit = { at: 4_097, source: parts(createHash('sha256'), watch) };
-  const moved = await rewriteContent(rewriter, blocks, ref, edit);
+  const moved = await rewriteContent(rewriter, contents, ref, edit);
   t.equal(moved.length, LENGTH + 4_097);
   t.ok(most < ALLOWED, `${most} bytes held while rewriting`);
   await engine.close();

@@ -2,7 +2,8 @@
  * The parts of a content, the slow and obvious way: every byte is looked at, all bytes are at hand.
  */
 import type { ContentRef } from '../../src/chunks/content.js';
-import { type BlockReads, Cursor } from '../../src/chunks/cursor.js';
+import { type ContentBlocks, ContentStore } from '../../src/chunks/content-store.js';
+import { Cursor } from '../../src/chunks/cursor.js';
 import type { Splitter } from '../../src/chunks/cutter.js';
 import { isHole } from '../../src/chunks/manifest.js';
 
@@ -33,8 +34,8 @@ export function naiveParts(bytes: Uint8Array, splitter: Splitter): number[] {
 }
 
 /** The same of a content that was written. */
-export function partsOf(blocks: BlockReads, ref: ContentRef): number[] {
-  const cursor = new Cursor(blocks, ref);
+export function partsOf(blocks: ContentBlocks, ref: ContentRef): number[] {
+  const cursor = new Cursor(new ContentStore(blocks), ref);
   const parts: number[] = [];
   for (let at = 0; at < ref.length; ) {
     const { part } = cursor.partAt(at);

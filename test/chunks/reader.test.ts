@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
+import { ContentStore } from '../../src/chunks/content-store.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { CountedReads, noise, Store } from './setup.js';
@@ -16,7 +17,7 @@ const many = await store.put(bytes, 3);
 const single = await store.put(bytes, 10_000);
 await store.land();
 const readers = [few, many, single].map(
-  (ref) => new ContentReader(new CountedReads(store.blocks), ref),
+  (ref) => new ContentReader(new ContentStore(new CountedReads(store.blocks)), ref),
 );
 
 async function gather(parts: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
@@ -52,7 +53,7 @@ t.test('chunks and streams of any range are the same range', async () => {
 
 t.test('a stream fills the bytes that its consumer brings', async (t) => {
   for (const size of [1_000, 5_000, LENGTH * 2]) {
-    const reader = new ContentReader(store.blocks, few)
+    const reader = new ContentReader(store.contents, few)
       .readable({ start: 17 })
       .getReader({ mode: 'byob' });
     const parts: Uint8Array[] = [];
@@ -66,14 +67,14 @@ t.test('a stream fills the bytes that its consumer brings', async (t) => {
 });
 
 t.test('bytes that were handed out are private', async (t) => {
-  const reader = new ContentReader(new CountedReads(store.blocks), few);
+  const reader = new ContentReader(new ContentStore(new CountedReads(store.blocks)), few);
   reader.read().fill(0);
   for await (const chunk of reader.chunks()) chunk.fill(0);
   t.ok(equalBytes(reader.read(), bytes));
 });
 
 t.test('arguments out of range are refused at once', async (t) => {
-  const reader = new ContentReader(store.blocks, few);
+  const reader = new ContentReader(store.contents, few);
   const bad = [
     [-1, 5],
     [5, 4],
@@ -99,17 +100,17 @@ t.test('a range costs its path and its chunks, each block once', async (t) => {
     fc.asyncProperty(fc.nat(long.length - 1), fc.nat(2_000), async (start, length) => {
       const reads = new CountedReads(large.blocks);
       const end = Math.min(long.length, start + length);
-      const reader = new ContentReader(reads, ref);
+      const reader = new ContentReader(new ContentStore(reads), ref);
       if (!equalBytes(reader.read(start, end), long.subarray(start, end))) return false;
       const chunks = end === start ? 0 : Math.floor((end - 1) / 4) - Math.floor(start / 4) + 1;
       return reads.count <= chunks + Math.ceil(chunks / 32) + 2 * levels;
     }),
   );
   const reads = new CountedReads(large.blocks);
-  await gather(new ContentReader(reads, ref).chunks(0, 20_000));
+  await gather(new ContentReader(new ContentStore(reads), ref).chunks(0, 20_000));
   t.ok(reads.count < 5_000 * (1 + 1 / 32) + levels, `${reads.count} reads`);
   const one = new CountedReads(store.blocks);
-  new ContentReader(one, single).read(100, 200);
+  new ContentReader(new ContentStore(one), single).read(100, 200);
   t.equal(one.count, 1, 'a content of one chunk is one block');
 });
 
@@ -117,7 +118,7 @@ t.test(
   'a stream reads nothing before it is asked, and nothing after it is cancelled',
   async (t) => {
     const reads = new CountedReads(store.blocks);
-    const stream = new ContentReader(reads, few).readable();
+    const stream = new ContentReader(new ContentStore(reads), few).readable();
     await new Promise((resolve) => setTimeout(resolve, 5));
     t.equal(reads.count, 0);
     const reader = stream.getReader();
@@ -132,7 +133,7 @@ t.test(
 
 t.test('an abort ends chunks and streams between two chunks', async (t) => {
   const stop = new AbortController();
-  const reader = new ContentReader(store.blocks, few);
+  const reader = new ContentReader(store.contents, few);
   const chunks = reader.chunks(0, LENGTH, stop.signal);
   const stream = reader.readable({ signal: stop.signal }).getReader();
   t.equal((await chunks.next()).value?.length, 4_096);
@@ -151,7 +152,7 @@ t.test('the event loop gets its turns while a content is read', async (t) => {
     if (running) setImmediate(tick);
   };
   setImmediate(tick);
-  await gather(new ContentReader(store.blocks, many).chunks(0, 300));
+  await gather(new ContentReader(store.contents, many).chunks(0, 300));
   running = false;
   t.ok(turns >= 50, `${turns} turns in 100 chunks`);
 });

@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type ContentRef, sameContent } from '../../src/chunks/content.js';
+import { ContentStore } from '../../src/chunks/content-store.js';
 import { type Splitter, splitterOf } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { type Edit, rewriteContent } from '../../src/chunks/rewrite.js';
@@ -46,13 +47,13 @@ class Rewritten {
     return this;
   }
 
-  #writer({ blocks, writer, chunks }: Store): ContentWriter {
-    return new ContentWriter(blocks, writer, SHA256, this.#splitter, chunks);
+  #writer({ contents, writer, staged }: Store): ContentWriter {
+    return new ContentWriter(contents, writer, SHA256, this.#splitter, staged);
   }
 
   async edit(edit: Edit): Promise<void> {
-    const { blocks } = this.store;
-    this.ref = await rewriteContent(this.#writer(this.store), blocks, this.ref, edit);
+    const { contents } = this.store;
+    this.ref = await rewriteContent(this.#writer(this.store), contents, this.ref, edit);
   }
 
   async write(at: number, bytes: Uint8Array): Promise<void> {
@@ -75,7 +76,7 @@ class Rewritten {
   async isCanonical(): Promise<boolean> {
     const anew = await this.#writer(new Store()).write(this.bytes);
     if (!sameContent(anew, this.ref)) return false;
-    return equalBytes(new ContentReader(this.store.blocks, this.ref).read(), this.bytes);
+    return equalBytes(new ContentReader(this.store.contents, this.ref).read(), this.bytes);
   }
 }
 
@@ -216,10 +217,13 @@ t.test('a small edit of a large content stores its path and few chunks', async (
 
 t.test('reading for an edit is bounded too', async (t) => {
   const content = await new Rewritten(grid(16), noise(400_000, 3)).begin();
-  const { blocks, writer, chunks } = content.store;
+  const { blocks, contents, writer, staged } = content.store;
   const reads = new CountedReads(blocks);
-  const one = new ContentWriter(blocks, writer, SHA256, grid(16), chunks);
-  await rewriteContent(one, reads, content.ref, { at: 200_000, source: Uint8Array.of(1) });
+  const one = new ContentWriter(contents, writer, SHA256, grid(16), staged);
+  await rewriteContent(one, new ContentStore(reads), content.ref, {
+    at: 200_000,
+    source: Uint8Array.of(1),
+  });
   t.ok(reads.count <= 8, `${reads.count} blocks read`);
 });
 
@@ -233,12 +237,12 @@ t.test('runs without ends by content are rewritten in place at the cost of a pat
 
 t.test('an empty write reads and stores nothing', async (t) => {
   const content = await new Rewritten(grid(16), noise(10_000, 3)).begin();
-  const { blocks, writer, chunks } = content.store;
+  const { blocks, contents, writer, staged } = content.store;
   const before = writer.blockCount;
   const reads = new CountedReads(blocks);
   for (const at of [0, 5_000, 10_000, 2 ** 40]) {
-    const one = new ContentWriter(blocks, writer, SHA256, grid(16), chunks);
-    const ref = await rewriteContent(one, reads, content.ref, { at, source: [] });
+    const one = new ContentWriter(contents, writer, SHA256, grid(16), staged);
+    const ref = await rewriteContent(one, new ContentStore(reads), content.ref, { at, source: [] });
     t.ok(sameContent(ref, content.ref));
   }
   t.equal(reads.count, 0);
@@ -251,7 +255,7 @@ t.test('gaps and huge sizes cost nothing, and come back', async (t) => {
   await content.edit({ at: 2 ** 50, source: Uint8Array.of(7) });
   t.equal(content.ref.length, 2 ** 50 + 1);
   await content.edit({ at: 2 ** 51 - 1, source: undefined });
-  const reader = new ContentReader(content.store.blocks, content.ref);
+  const reader = new ContentReader(content.store.contents, content.ref);
   t.same(reader.read(2 ** 50 - 1, 2 ** 50 + 2), Uint8Array.of(0, 7, 0));
   t.equal([...walkContent(content.store.blocks, content.ref)].length, 5);
   await content.edit({ at: 2 ** 49, source: undefined });

@@ -5,20 +5,20 @@
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { ContentRef } from '../../src/chunks/content.js';
-import { ChunkIndex } from '../../src/chunks/content-store.js';
-import type { ContentReads } from '../../src/chunks/reader.js';
+import { type ContentBlocks, ContentStore, stagedBlocks } from '../../src/chunks/content-store.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { type AlgorithmNumber, SHA256 } from '../../src/ground/block-header.js';
 
 export class Store {
   readonly blocks = new Blocks(openMemory());
+  readonly contents = new ContentStore(this.blocks);
   readonly writer: BlockWriter = new BlockWriter(this.blocks);
-  chunks = new ChunkIndex();
+  staged = stagedBlocks();
 
   content(chunkBytes: number, algorithm: AlgorithmNumber = SHA256): ContentWriter {
     const chunking = { kind: 'fixed', bytes: chunkBytes } as const;
-    return new ContentWriter(this.blocks, this.writer, algorithm, chunking, this.chunks);
+    return new ContentWriter(this.contents, this.writer, algorithm, chunking, this.staged);
   }
 
   async put(
@@ -41,7 +41,7 @@ export class Store {
  * Block reads, counted; each spoils what the one before it returned, as an engine may, and returns
  * a Buffer.
  */
-export class CountedReads implements ContentReads {
+export class CountedReads implements ContentBlocks {
   readonly #blocks: Blocks;
   #last = Buffer.alloc(0);
   count = 0;
@@ -61,6 +61,14 @@ export class CountedReads implements ContentReads {
   fetch(...[refs, what]: Parameters<Blocks['fetch']>): ReturnType<Blocks['fetch']> {
     this.count += refs.length;
     return this.#blocks.fetch(refs, what);
+  }
+
+  find(...args: Parameters<Blocks['find']>): ReturnType<Blocks['find']> {
+    return this.#blocks.find(...args);
+  }
+
+  reserve(count: number): Promise<void> {
+    return this.#blocks.reserve(count);
   }
 
   gather(...[refs]: Parameters<Blocks['gather']>): ReturnType<Blocks['gather']> {

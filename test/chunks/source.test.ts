@@ -17,7 +17,7 @@ import { noise, Store } from './setup.js';
 const CHUNK = 64;
 
 function read(store: Store, ref: ContentRef): Uint8Array {
-  return new ContentReader(store.blocks, ref).read();
+  return new ContentReader(store.contents, ref).read();
 }
 
 async function* later<T>(parts: Iterable<T>): AsyncGenerator<T> {
@@ -285,15 +285,15 @@ t.test(
 );
 
 t.test('many contents are written at once, each by a transaction of its own', async (t) => {
-  const { blocks } = new Store();
+  const { blocks, contents } = new Store();
   const chunking = { kind: 'fixed', bytes: 16_384 } as const;
   const sources = Array.from({ length: 100 }, (_, i) => noise(300_000, i + 1));
   const refs = await Promise.all(
     sources.map((bytes) =>
-      new ContentWriter(blocks, new BlockWriter(blocks), SHA256, chunking).write(later([bytes])),
+      new ContentWriter(contents, new BlockWriter(blocks), SHA256, chunking).write(later([bytes])),
     ),
   );
   for (const [i, ref] of refs.entries()) {
-    t.ok(equalBytes(new ContentReader(blocks, ref).read(), sources[i] as Uint8Array));
+    t.ok(equalBytes(new ContentReader(contents, ref).read(), sources[i] as Uint8Array));
   }
 });

@@ -7,7 +7,7 @@ import t from 'tap';
 import { sameAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { sameContent } from '../../src/chunks/content.js';
-import { ChunkIndex } from '../../src/chunks/content-store.js';
+import { stagedBlocks } from '../../src/chunks/content-store.js';
 import type { Splitter } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { walkContent } from '../../src/chunks/walk.js';
@@ -41,7 +41,7 @@ t.test('any split of the same bytes gives the same address', async () => {
         writer.push(bytes.subarray(at));
         const ref = writer.finish();
         if (!sameContent(whole, ref)) return false;
-        return equalBytes(new ContentReader(other.blocks, ref).read(), bytes);
+        return equalBytes(new ContentReader(other.contents, ref).read(), bytes);
       },
     ),
     { numRuns: 150 },
@@ -56,7 +56,7 @@ t.test('contents of every count of chunks around the borders of nodes come back'
     const part = bytes.subarray(0, length);
     const ref = await store.put(part, 1);
     t.equal(ref.length, length);
-    if (!equalBytes(new ContentReader(store.blocks, ref).read(), part)) t.fail(`${length} bytes`);
+    if (!equalBytes(new ContentReader(store.contents, ref).read(), part)) t.fail(`${length} bytes`);
   }
 });
 
@@ -79,12 +79,12 @@ t.test('a splitter that looks at content gives the same chunks for any split', a
       fc.nat(),
       async (length, steps, seed) => {
         const bytes = noise(length, seed);
-        const { blocks } = new Store();
+        const { blocks, contents } = new Store();
         await blocks.reserve(2 * extentsFor(length, splitter));
-        const whole = new ContentWriter(blocks, new BlockWriter(blocks), SHA256, splitter).put(
+        const whole = new ContentWriter(contents, new BlockWriter(blocks), SHA256, splitter).put(
           bytes,
         );
-        const writer = new ContentWriter(blocks, new BlockWriter(blocks), SHA256, splitter);
+        const writer = new ContentWriter(contents, new BlockWriter(blocks), SHA256, splitter);
         let at = 0;
         for (const step of steps) writer.push(bytes.slice(at, (at = Math.min(length, at + step))));
         writer.push(bytes.slice(at));
@@ -95,7 +95,7 @@ t.test('a splitter that looks at content gives the same chunks for any split', a
           parts.push(until - from);
           from = until;
         }
-        const reader = new ContentReader(blocks, whole);
+        const reader = new ContentReader(contents, whole);
         const found: number[] = [];
         for await (const chunk of reader.chunks()) found.push(chunk.length);
         return equalBytes(reader.read(), bytes) && found.join() === parts.join();
@@ -133,7 +133,7 @@ t.test('both algorithms write and read', async (t) => {
   const b = await store.put(bytes, 2, BLAKE3);
   t.equal(b.address[0], BLAKE3);
   t.notOk(sameAddress(a.address, b.address));
-  t.ok(equalBytes(new ContentReader(store.blocks, b).read(), bytes));
+  t.ok(equalBytes(new ContentReader(store.contents, b).read(), bytes));
 });
 
 t.test('equal chunks are stored once: staged, spilled and landed', async (t) => {
@@ -144,10 +144,10 @@ t.test('equal chunks are stored once: staged, spilled and landed', async (t) => 
   await store.put(bytes, 64);
   t.equal(store.writer.blockCount, 3, 'a second time nothing');
   await store.land();
-  store.chunks = new ChunkIndex();
+  store.staged = stagedBlocks();
   const again = await store.put(bytes, 64);
   t.equal(store.writer.blockCount, 3, 'nor in the next transaction');
-  t.ok(equalBytes(new ContentReader(store.blocks, again).read(), bytes));
+  t.ok(equalBytes(new ContentReader(store.contents, again).read(), bytes));
   const more = await store.put(concatBytes([bytes, noise(64, 9)]), 64);
   t.equal(store.writer.blockCount, 5, 'one new chunk, one manifest');
   t.equal(more.length, 320);
@@ -159,7 +159,7 @@ t.test('a repeated chunk takes few blocks, however long the content', async (t) 
   const bytes = new Uint8Array(100_000).fill(7);
   const ref = await store.put(bytes, 1);
   t.ok(store.writer.blockCount < 12, `${store.writer.blockCount} blocks`);
-  t.ok(equalBytes(new ContentReader(store.blocks, ref).read(), bytes));
+  t.ok(equalBytes(new ContentReader(store.contents, ref).read(), bytes));
   t.ok([...walkContent(store.blocks, ref)].length < 12);
 });
 

@@ -3,7 +3,7 @@
  */
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
-import { type RunReads, readRuns } from '../../src/volumes/chunk-reads.js';
+import { readRuns } from '../../src/volumes/chunk-reads.js';
 import type { ChunkRow, Place } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER, RecordKind } from '../../src/volumes/segment-format.js';
 
@@ -26,7 +26,7 @@ function itemAt(index: number, volume: number, segment: number, offset: number) 
 type Item = ReturnType<typeof itemAt>;
 
 /** Volumes that hold the items, and note for each call how many records it asks of which volume. */
-function volumesOf(items: readonly Item[]): RunReads & { calls: string[] } {
+function volumesOf(items: readonly Item[]): Parameters<typeof readRuns>[0] & { calls: string[] } {
   const calls: string[] = [];
   return {
     calls,

@@ -5,7 +5,8 @@
 import t from 'tap';
 import type { Address } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { Stage, type StagedChunk, type WrittenChunk } from '../../src/volumes/chunk-stage.js';
+import type { NumberedChunk } from '../../src/volumes/chunk-row.js';
+import { Stage, type StagedChunk } from '../../src/volumes/chunk-stage.js';
 import { putVolume } from '../../src/volumes/registry.js';
 
 /** A home whose writes end when they are told to. */
@@ -18,21 +19,21 @@ function slowHome() {
     volumes: { sync: async () => undefined },
     inUse,
     ends,
-    take: () => {
+    begin: () => {
       inUse.add(next);
       return next++;
     },
     write: (chunks: readonly StagedChunk[]) =>
-      new Promise<WrittenChunk[]>((resolve, reject) => {
+      new Promise<NumberedChunk[]>((resolve, reject) => {
         ends.push((fail) => (fail === undefined ? resolve(chunks.map(written)) : reject(fail)));
       }),
-    landed: (number: number) => void inUse.delete(number),
+    resolved: (number: number) => void inUse.delete(number),
     begun: () => undefined,
     ended: () => undefined,
   };
 }
 
-function written({ number, address, block }: StagedChunk): WrittenChunk {
+function written({ number, address, block }: StagedChunk): NumberedChunk {
   const { length } = block;
   const copies = [{ volume: 1, segment: 1, offset: 0 }];
   return { number, row: { address, codec: 0, plainLength: length, storedLength: length, copies } };
@@ -85,7 +86,7 @@ t.test('streams that spill at once write one after the other, and none is forgot
   }
   await Promise.all([one, two, landing]);
   await home.engine.write((batch) => stage.emit(batch), 'none');
-  stage.settle();
+  stage.published();
   t.equal(home.engine.count('chunks'), 4);
   t.equal(home.inUse.size, 0);
   await home.engine.close();

@@ -8,7 +8,7 @@ import t from 'tap';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { BLOCK_BYTES_MAX, COMPRESSION_LEVEL_MAX } from '../../src/ground/limits.js';
-import { Codec, compress, decompress, decompressInto, LEVEL_MIN } from '../../src/volumes/codec.js';
+import { Codec, compress, decompressInto } from '../../src/volumes/codec.js';
 import {
   checkFrame,
   compressFrame,
@@ -16,7 +16,7 @@ import {
   frameBound,
   hasNativeZstd,
 } from '../../src/volumes/zstd.js';
-import { noise, prose, vectors } from './frames.js';
+import { decompress, noise, prose, vectors } from './frames.js';
 
 const MIB = 1_048_576;
 const engines = hasNativeZstd ? [false, true] : [false];
@@ -84,7 +84,7 @@ t.test('random bytes of every mixture come back', async () => {
       return Buffer.concat(parts.map((part) => kinds[part.kind](part.length, part.seed)));
     });
   fc.assert(
-    fc.property(mixed, fc.integer({ min: LEVEL_MIN, max: 9 }), (plain, level) => {
+    fc.property(mixed, fc.integer({ min: 1, max: 9 }), (plain, level) => {
       const { codec, stored } = compress(plain, level);
       return equalBytes(decompress(codec, stored, plain.length), plain);
     }),
@@ -159,7 +159,7 @@ t.test('frames of the command, made now, are read', skipCommand, async (t) => {
 
 t.test('the command reads our frames', skipCommand, async (t) => {
   for (const size of [64, 100, 5_000, 16_384, 70_000, 300_000, MIB]) {
-    for (const level of [LEVEL_MIN, 3, 9, COMPRESSION_LEVEL_MAX]) {
+    for (const level of [1, 3, 9, COMPRESSION_LEVEL_MAX]) {
       for (const engine of engines) {
         const plain = prose(size, level);
         const frame = compressFrame(plain, level, BLOCK_BYTES_MAX, engine) as Uint8Array;

@@ -7,9 +7,9 @@ import fc from 'fast-check';
 import t from 'tap';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import { Codec, compress, decompress } from '../../src/volumes/codec.js';
+import { Codec, compress } from '../../src/volumes/codec.js';
 import { decompressFrame, hasNativeZstd } from '../../src/volumes/zstd.js';
-import { noise, prose, vectors } from './frames.js';
+import { decompress, noise, prose, vectors } from './frames.js';
 
 const MIB = 1_048_576;
 const engines = hasNativeZstd ? [false, true] : [false];

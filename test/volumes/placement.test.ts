@@ -4,9 +4,14 @@
  * each figure is the same in every run.
  */
 import t from 'tap';
-import type { ChunkCare, Redundancy } from '../../src/blocks/chunk-home.js';
-import { type Candidate, copiesOf, inPreference } from '../../src/volumes/placement.js';
+import {
+  type Candidate,
+  copiesOf,
+  inPreference,
+  type Spread,
+} from '../../src/volumes/placement.js';
 import type { VolumeEntry } from '../../src/volumes/registry.js';
+import type { Redundancy } from '../../src/volumes/storage-rules.js';
 import { createVolume } from '../../src/volumes/volume-folder.js';
 import { VolumeSet } from '../../src/volumes/volume-set.js';
 import { noise } from '../chunks/setup.js';
@@ -22,8 +27,8 @@ function volumesOf(...weights: number[]): Candidate[] {
   return weights.map((weight, i) => ({ number: i + 1, id: noise(16, i + 100), weight }));
 }
 
-function careOf(redundancy: Redundancy, content: number, index = 0): ChunkCare {
-  return { level: 0, redundancy, content, index };
+function spreadOf(redundancy: Redundancy, content: number, index = 0): Spread {
+  return { redundancy, content, index };
 }
 
 /** What each volume is first of, in thousandths. */
@@ -35,12 +40,12 @@ function shares(volumes: readonly Candidate[], orders: readonly (readonly number
 }
 
 function byAddress(volumes: readonly Candidate[], redundancy = MIRRORED): number[][] {
-  return addresses.map((address, i) => inPreference(volumes, careOf(redundancy, i), address));
+  return addresses.map((address, i) => inPreference(volumes, spreadOf(redundancy, i), address));
 }
 
 function byContent(volumes: readonly Candidate[]): number[][] {
   return addresses.map((address, i) =>
-    inPreference(volumes, careOf(NONE, Math.imul(i, 2_654_435_761) >>> 0), address),
+    inPreference(volumes, spreadOf(NONE, Math.imul(i, 2_654_435_761) >>> 0), address),
   );
 }
 
@@ -69,13 +74,13 @@ t.test('every order has each volume once, and is the same for the same chunk', a
       if ([...order].sort().join() !== '1,2,3,4,5') t.fail(`${i}: ${order}`);
       const again = inPreference(
         [...volumes].reverse(),
-        careOf(redundancy, i),
+        spreadOf(redundancy, i),
         addresses[i] as Uint8Array,
       );
       if (again.join() !== order.join()) t.fail(`${i}: ${again}, not ${order}`);
     }
   }
-  t.strictSame(inPreference(volumesOf(7), careOf(NONE, 1), noise(33, 1)), [1]);
+  t.strictSame(inPreference(volumesOf(7), spreadOf(NONE, 1), noise(33, 1)), [1]);
 });
 
 t.test('second choices follow weights, too', async (t) => {
@@ -119,7 +124,9 @@ t.test('all chunks of a content that is kept once lie together', async (t) => {
   for (let content = 0; content < 100; content++) {
     const orders = addresses
       .slice(0, 50)
-      .map((address, index) => inPreference(volumes, careOf(NONE, content, index), address).join());
+      .map((address, index) =>
+        inPreference(volumes, spreadOf(NONE, content, index), address).join(),
+      );
     t.equal(new Set(orders).size, 1);
   }
 });
@@ -127,7 +134,7 @@ t.test('all chunks of a content that is kept once lie together', async (t) => {
 t.test('stripes take turns over all volumes, from another one for each content', async (t) => {
   const volumes = volumesOf(4, 4, 4);
   const first = (content: number, index: number): number =>
-    inPreference(volumes, careOf(STRIPED, content, index), noise(33, 5))[0] as number;
+    inPreference(volumes, spreadOf(STRIPED, content, index), noise(33, 5))[0] as number;
   for (const content of [0, 1, 2, 5_000, 2 ** 32 - 1]) {
     const row = Array.from({ length: 9 }, (_, index) => first(content, index));
     for (let i = 0; i < 7; i++) t.equal(new Set(row.slice(i, i + 3)).size, 3, `${row}`);
@@ -179,7 +186,7 @@ t.test('weight 0, read-only and absent volumes are no candidates', async (t) => 
   });
   const orders = addresses
     .slice(0, 3_000)
-    .map((address, i) => volumes.candidates(careOf(MIRRORED, i), address));
+    .map((address, i) => volumes.candidates(spreadOf(MIRRORED, i), address));
   t.ok(orders.every((order) => [...order].sort().join() === '1,7'));
   const [, , , , , , last] = shares(entries, orders);
   t.ok(Math.abs((last as number) - 667) < 30, `${last}`);

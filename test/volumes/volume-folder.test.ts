@@ -17,7 +17,6 @@ import {
   roomIn,
   segmentFile,
   segmentsIn,
-  VOLUME_FILE,
   type VolumeIdentity,
   writeVolume,
 } from '../../src/volumes/volume-folder.js';
@@ -52,7 +51,7 @@ t.test('the file VOLUME round-trips', async () => {
 
 t.test('every flipped bit and cut of the file VOLUME is refused, also from a folder', async (t) => {
   const folder = folderOf(t);
-  const file = path.join(folder, VOLUME_FILE);
+  const file = path.join(folder, 'VOLUME');
   const bytes = encodeVolume(VOLUME);
   for (const { at, bytes: flipped } of flips(bytes)) {
     const expected = at < 8 ? 'REGALIA_FORMAT' : at === 8 ? 'REGALIA_VERSION' : 'REGALIA_CORRUPT';
@@ -86,10 +85,10 @@ t.test('a volume is made where nothing is, with its parents, for its owner alone
   t.equal(readVolume(folder), undefined);
   await createVolume(folder, VOLUME);
   t.match(readVolume(folder), VOLUME);
-  t.strictSame(readdirSync(folder), [VOLUME_FILE], 'and nothing else is left there');
+  t.strictSame(readdirSync(folder), ['VOLUME'], 'and nothing else is left there');
   if (process.platform !== 'win32') {
     t.equal(statSync(folder).mode & 0o777, 0o700);
-    t.equal(statSync(path.join(folder, VOLUME_FILE)).mode & 0o777, 0o600);
+    t.equal(statSync(path.join(folder, 'VOLUME')).mode & 0o777, 0o600);
   }
   const empty = path.join(folderOf(t), 'empty');
   mkdirSync(empty);
@@ -99,7 +98,7 @@ t.test('a volume is made where nothing is, with its parents, for its owner alone
 
 t.test('a folder with anything in it is refused and left as it is', async (t) => {
   const folder = folderOf(t);
-  for (const name of ['letter.txt', VOLUME_FILE, `${VOLUME_FILE}.new`, segmentFile(1), '.hidden']) {
+  for (const name of ['letter.txt', 'VOLUME', `${'VOLUME'}.new`, segmentFile(1), '.hidden']) {
     const place = path.join(folder, `with-${name}`);
     mkdirSync(place);
     writeFileSync(path.join(place, name), 'kept');
@@ -133,7 +132,7 @@ t.test('a file VOLUME is replaced whole or not at all', async (t) => {
   // What such a failure left is in nobody's way.
   await writeVolume(folder, { ...VOLUME, sequence: 4 });
   t.equal(readVolume(folder)?.sequence, 4);
-  t.strictSame(readdirSync(folder), [VOLUME_FILE]);
+  t.strictSame(readdirSync(folder), ['VOLUME']);
   const gone = path.join(folder, 'gone');
   t.equal(await codeOf(writeVolume(gone, VOLUME)), 'REGALIA_NOT_FOUND');
   t.equal(existsSync(gone), false);
@@ -145,7 +144,7 @@ t.test('no volume is where there is a folder, a file or nothing', async (t) => {
   t.equal(readVolume(folder), undefined);
   t.equal(readVolume(path.join(folder, 'file')), undefined);
   t.equal(readVolume(path.join(folder, 'none')), undefined);
-  mkdirSync(path.join(folder, VOLUME_FILE));
+  mkdirSync(path.join(folder, 'VOLUME'));
   t.throws(() => readVolume(folder), { code: 'REGALIA_IO' });
 });
 
