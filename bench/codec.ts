@@ -7,7 +7,9 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import zlib from 'node:zlib';
-import { SHA256 } from '../src/ground/block-header.js';
+import { addressOf } from '../src/blocks/address.js';
+import { BlockKind, SHA256 } from '../src/ground/block-header.js';
+import { concatBytes } from '../src/ground/bytes.js';
 import { BLOCK_BYTES_MAX } from '../src/ground/limits.js';
 import { mayCompress } from '../src/kernels/sample.js';
 import { Codec, compress, type Stored } from '../src/volumes/codec.js';
@@ -158,18 +160,16 @@ async function pooled(chunks: readonly Uint8Array[]): Promise<Row[]> {
   };
   const alone = new Pool({ workers: 0 });
   const rows: Row[] = [];
-  const addresses = await alone.hash(chunks, SHA256);
   const all = (await alone.compress(chunks, 3)).map((each, i) => ({
     ...each,
     plainLength: chunkBytes,
-    address: addresses[i],
+    address: addressOf(SHA256, concatBytes([Uint8Array.of(BlockKind.chunk, 1, SHA256), chunks[i]])),
   }));
   for (const workers of [1, 2]) {
     const pool = new Pool({ workers });
     const works: [string, (pool: Pool) => Promise<unknown>][] = [
       ['compress', (pool) => pool.compress(chunks, 3)],
       ['decode', (pool) => pool.decode(all)],
-      ['hash', (pool) => pool.hash(chunks, SHA256)],
     ];
     for (const [name, work] of works) {
       await work(pool);

@@ -1,11 +1,14 @@
 /**
- * Chunks: blocks of content bytes, and nothing beside them.
+ * Chunks and holes, of which contents are made: blocks of content bytes, and long runs of zeros.
  *
- *     chunk   kind u8 = 3 | version u8 = 1 | algorithm u8 | content bytes, 1 to 1,048,576      no links
+ *     chunk    kind u8 = 3 | version u8 = 1 | algorithm u8 | content bytes, 1 to 1,048,576      no links
+ *     bytes    d d d 0 0 0 … 0 0 d d d        65,536 zeros and more, as far as they go
+ *     parts    [ chunk ][  hole  ][ chunk ]   the chunk ends where the hole begins, cutting begins anew
  *
- * The length is the block's own, less three. No chunk holds 65,536 zeros in a row: that would be a
- * hole. The bytes are plain: whatever compresses, encrypts or spreads a chunk works beneath its
- * address.
+ * A chunk's length is the block's own, less three. Its bytes are plain: compression and redundancy
+ * work below its address. A hole is found by content, never by how the bytes came: written zeros, a
+ * gap that was left, and a stream that was made longer have one address. Invariants: no chunk
+ * contains 65,536 zeros in a row; a run goes as far as it can to both sides, so no two holes touch.
  */
 import type { BodyWriter } from '../blocks/body.js';
 import {
@@ -42,7 +45,7 @@ export function chunkBytes(block: Uint8Array): Uint8Array {
   return block.subarray(BLOCK_HEADER);
 }
 
-/** REGALIA_FORMAT where a chunk's content bytes hold what is to be a hole. */
+/** REGALIA_FORMAT where a chunk's content bytes contain a hole. */
 export function checkNoHole(bytes: Uint8Array, start: number, end: number): void {
   const hole = findHole(bytes, start, end);
   if (hole === undefined) return;
@@ -50,19 +53,6 @@ export function checkNoHole(bytes: Uint8Array, start: number, end: number): void
   throw malformed('chunk', at, `less than ${HOLE_BYTES_MIN} zeros`, `${hole.end - hole.start}`);
 }
 
-/**
- * Holes: runs of zero bytes that are long enough to be told by their length alone.
- *
- *     bytes    d d d 0 0 0 … 0 0 d d d        65,536 zeros and more, as far as they go
- *     parts    [ chunk ][  hole  ][ chunk ]   the chunk ends where the hole begins, cutting begins anew
- *
- * A hole is found by content, never by how the bytes came: written zeros, a gap that was left, and
- * a stream that was made longer have one address. Invariant: a run is taken as far as it goes to
- * both sides, so no two holes touch.
- *
- * Looking costs next to nothing: a run that long lies over one of the bytes at every 65,536th
- * place, so no others are looked at unless that one is zero.
- */
 /** Zeros to compare with and to copy from. Nobody writes to them. */
 export const ZEROS: Uint8Array = new Uint8Array(HOLE_BYTES_MIN);
 
@@ -104,7 +94,10 @@ function allZero(bytes: Uint8Array, at: number): boolean {
   return Buffer.compare(bytes.subarray(at, at + STEP), STEP_ZEROS) === 0;
 }
 
-/** The first run of at least 65,536 zeros within the bytes, as far as it goes in them. */
+/**
+ * The first run of at least 65,536 zeros within the bytes, as far as it goes in them. A run that long
+ * lies over one of the bytes at every 65,536th place: no others are looked at unless it is zero.
+ */
 export function findHole(
   bytes: Uint8Array,
   start: number,

@@ -196,16 +196,6 @@ export class Cutter {
 }
 
 /**
- * Where chunks end. A splitter is a pure function of the bytes that follow the last end and, on a
- * grid, of where they lie: so the chunks of a content depend on its bytes and its rule alone, never
- * on how they arrived.
- *
- * The writer shows it either `bytesMax` bytes or all that is left before a hole or the end. What it
- * answers depends on the bytes before its answer alone: those behind, and the end of what is shown,
- * count only where it answers with that end. So cuts that lie before a change stay, and a splitter
- * needs no state.
- */
-/**
  * How contents are cut, by rule. `fixed`: at multiples of `bytes`, which suits what is rewritten in
  * place. `content`: where the bytes themselves have it, so that what is inserted moves few cuts;
  * chunks have `bytesMin` to `bytesMax` bytes, about `bytesAverage` in the mean, which is a power of
@@ -220,6 +210,16 @@ export type Chunking =
       readonly bytesMax: number;
     };
 
+/**
+ * Where chunks end. A splitter is a pure function of the bytes that follow the last end and, on a
+ * grid, of where they lie: so the chunks of a content depend on its bytes and its rule alone, never
+ * on how they arrived.
+ *
+ * The writer shows it either `bytesMax` bytes or all that is left before a hole or the end. What it
+ * answers depends on the bytes before its answer alone: those behind, and the end of what is shown,
+ * count only where it answers with that end. So cuts that lie before a change stay, and a splitter
+ * needs no state.
+ */
 export interface Splitter {
   /** The shortest chunk, in bytes; first and last ones, and those beside holes, may be shorter. */
   readonly bytesMin: number;
@@ -240,10 +240,8 @@ export function splitterOf(chunking: Chunking | Splitter): Splitter {
 
 /** Chunks end at multiples of `bytes`: what is rewritten in place leaves all others as they are. */
 function gridOf(bytes: number): Splitter {
-  assert(
-    Number.isInteger(bytes) && bytes >= 1 && bytes <= CHUNK_BYTES_MAX,
-    'chunks fit their format',
-  );
+  const fits = Number.isInteger(bytes) && bytes >= 1 && bytes <= CHUNK_BYTES_MAX;
+  assert(fits, 'chunks fit their format');
   return {
     bytesMin: bytes,
     bytesMax: bytes,
@@ -252,8 +250,8 @@ function gridOf(bytes: number): Splitter {
 }
 
 /**
- * The last one asked for: contents of a transaction mostly have one rule, and its tables take
- * longer than a chunk.
+ * The last one asked for: contents of a transaction mostly have one rule, and making its tables
+ * takes longer than cutting a chunk.
  */
 let last: { readonly text: string; readonly splitter: Splitter } | undefined;
 

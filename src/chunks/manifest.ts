@@ -2,7 +2,7 @@
  * Manifests: the nodes of the tree over a content's parts, which are chunks and holes.
  *
  *     manifest   kind u8 = 4 | version u8 = 1 | algorithm u8 | level u8 | varint count | child × count
- *     child      varint length × 2 | digest 32           length: logical bytes beneath, at least 1
+ *     child      varint length × 2 | digest 32           length: logical bytes below, at least 1
  *     hole       varint length × 2 + 1                   in level 1 only; at least 65,536; no two side by side
  *     links      u48 id × count                          beside, never hashed; 0 for a hole
  *
@@ -45,7 +45,7 @@ const LINK_LENGTH = 6;
 /** Where a hole's digest would be: no digest lies at a manifest's beginning. */
 const NO_DIGEST = 0;
 
-/** A block beneath a manifest. */
+/** A block below a manifest. */
 export interface Child {
   readonly address: Address;
   /** 0 where it is unknown. */
@@ -184,7 +184,7 @@ export class Manifest {
     return endsBehind(digest, index + 1);
   }
 
-  /** Logical bytes beneath. */
+  /** Logical bytes below. */
   get length(): number {
     return this.ends[this.count - 1] as number;
   }

@@ -5,7 +5,7 @@
  *     steps -> batches of up to 1 MiB -> [fetch][fetch][fetch] in flight -> one after the other, as asked for
  *
  * Invariants: results come in the order of the steps; a failure comes in its place, and ends the
- * sequence; whoever leaves before the end leaves no rejection unheard; nothing is fetched before
+ * sequence; leaving before the end leaves no rejection unheard; nothing is fetched before
  * the first result is asked for.
  */
 
@@ -40,7 +40,7 @@ export async function* readAhead<S, T>(
       done = batch.done;
       if (batch.steps.length === 0) break;
       const results = fetch(batch.steps);
-      // Whoever asks for it hears of a failure; nobody may.
+      // A failure shows where its result is asked for, which may be nowhere.
       results.catch(() => undefined);
       flights.push({ results, bytes: batch.bytes });
       bytes += batch.bytes;

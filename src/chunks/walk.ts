@@ -9,12 +9,10 @@
  */
 import { type Address, addressKey } from '../blocks/address.js';
 import { BLOCK_HEADER, BlockKind } from '../ground/block-header.js';
-import { malformed } from '../ground/errors.js';
-import { chunkBytes } from './chunk.js';
 import type { ContentRef } from './content.js';
 import type { BlockReads } from './content-store.js';
 import { readManifest, readTop } from './cursor.js';
-import { type Child, decodeManifest, isHole, type Manifest } from './manifest.js';
+import { type Child, isHole, type Manifest } from './manifest.js';
 
 export interface ContentBlock {
   readonly address: Address;
@@ -85,34 +83,4 @@ function open(child: Child, manifest: Manifest, last: boolean): Open {
 
 function chunkBlock({ address, id, length }: Child): ContentBlock {
   return { address, id, kind: BlockKind.chunk, plainLength: length + BLOCK_HEADER };
-}
-
-/** What a content's block refers to. */
-export interface ContentChild {
-  readonly address: Address;
-  readonly length: number;
-  readonly kind: typeof BlockKind.chunk | typeof BlockKind.manifest;
-}
-
-/**
- * The references of a chunk (none) or a manifest (holes are none), from its plain bytes alone,
- * which may be anybody's. Errors: REGALIA_FORMAT, also for a block of another kind;
- * REGALIA_VERSION.
- */
-export function contentChildren(block: Uint8Array): ContentChild[] {
-  if (block[0] === BlockKind.chunk) {
-    chunkBytes(block);
-    return [];
-  }
-  if (block[0] !== BlockKind.manifest) {
-    throw malformed('content', 0, 'a chunk or a manifest', `kind ${block[0]}`);
-  }
-  const manifest = decodeManifest(block);
-  const kind = manifest.level === 1 ? BlockKind.chunk : BlockKind.manifest;
-  const children: ContentChild[] = [];
-  for (let i = 0; i < manifest.count; i++) {
-    if (manifest.isHole(i)) continue;
-    children.push({ address: manifest.address(i), length: manifest.lengthOf(i), kind });
-  }
-  return children;
 }

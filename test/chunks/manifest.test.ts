@@ -19,7 +19,7 @@ import {
   writeManifest,
 } from '../../src/chunks/manifest.js';
 import { ContentReader } from '../../src/chunks/reader.js';
-import { contentChildren, walkContent } from '../../src/chunks/walk.js';
+import { walkContent } from '../../src/chunks/walk.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
@@ -29,7 +29,7 @@ import {
   MANIFEST_CHILDREN_MAX,
 } from '../../src/ground/limits.js';
 import { ByteWriter } from '../../src/ground/writer.js';
-import { CountedReads, noise, Store } from './setup.js';
+import { CountedReads, contentChildren, noise, Store } from './setup.js';
 
 const FORMAT = { code: 'REGALIA_FORMAT' };
 const MIB = 1_048_576;

@@ -2,13 +2,18 @@
  * What the tests of contents share: a store in memory, seeded bytes, and a count of the blocks that
  * are read.
  */
+
+import type { Address } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
+import { chunkBytes } from '../../src/chunks/chunk.js';
 import type { ContentRef } from '../../src/chunks/content.js';
 import { type ContentBlocks, ContentStore, stagedBlocks } from '../../src/chunks/content-store.js';
+import { decodeManifest } from '../../src/chunks/manifest.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { type AlgorithmNumber, SHA256 } from '../../src/ground/block-header.js';
+import { type AlgorithmNumber, BlockKind, SHA256 } from '../../src/ground/block-header.js';
+import { malformed } from '../../src/ground/errors.js';
 
 export class Store {
   readonly blocks = new Blocks(openMemory());
@@ -87,4 +92,34 @@ export function noise(length: number, seed: number): Uint8Array {
     bytes[i] = state;
   }
   return bytes;
+}
+
+/** What a content's block refers to. */
+interface ContentChild {
+  readonly address: Address;
+  readonly length: number;
+  readonly kind: typeof BlockKind.chunk | typeof BlockKind.manifest;
+}
+
+/**
+ * The references of a chunk (none) or a manifest (holes are none), from its plain bytes alone,
+ * which may be anybody's. Errors: REGALIA_FORMAT, also for a block of another kind;
+ * REGALIA_VERSION.
+ */
+export function contentChildren(block: Uint8Array): ContentChild[] {
+  if (block[0] === BlockKind.chunk) {
+    chunkBytes(block);
+    return [];
+  }
+  if (block[0] !== BlockKind.manifest) {
+    throw malformed('content', 0, 'a chunk or a manifest', `kind ${block[0]}`);
+  }
+  const manifest = decodeManifest(block);
+  const kind = manifest.level === 1 ? BlockKind.chunk : BlockKind.manifest;
+  const children: ContentChild[] = [];
+  for (let i = 0; i < manifest.count; i++) {
+    if (manifest.isHole(i)) continue;
+    children.push({ address: manifest.address(i), length: manifest.lengthOf(i), kind });
+  }
+  return children;
 }

@@ -181,7 +181,7 @@ t.test('no frame is longer than its bound', async (t) => {
 
 t.test('levels and lengths out of their limits are refused', async (t) => {
   for (const level of [0, -1, 20, 1.5, Number.NaN]) {
-    t.throws(() => compress(prose(100), level), { code: 'REGALIA_OPTION' }, `${level}`);
+    t.throws(() => compress(prose(100), level), /level of compression is 1 to 19/, `${level}`);
   }
   t.throws(() => compress(new Uint8Array(BLOCK_BYTES_MAX + 1)), { code: 'REGALIA_RANGE' });
   for (const length of [-1, 0.5, BLOCK_BYTES_MAX + 1, 2 ** 40, Number.NaN]) {

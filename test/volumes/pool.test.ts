@@ -202,13 +202,15 @@ t.test('an input that cannot be sent is REGALIA_WORKER, and the pool goes on', a
   await pool.close();
 });
 
-t.test('an option that is wrong is told as such, through workers too', async (t) => {
+t.test('levels and numbers of workers are checked, through workers too', async (t) => {
   const pool = new Pool({ workers: 1 });
-  await t.rejects(pool.compress(mixed(PAST_WARM_UP), 20), { code: 'REGALIA_OPTION' });
-  await t.rejects(pool.compress(mixed(1_000), 0), { code: 'REGALIA_OPTION' });
+  const message = /a level of compression is 1 to 19/;
+  const failed = { code: 'REGALIA_WORKER', cause: { message } };
+  await t.rejects(pool.compress(mixed(PAST_WARM_UP), 20), failed);
+  await t.rejects(pool.compress(mixed(1_000), 0), { message });
   await pool.close();
   for (const workers of [-1, 1.5, 65, Number.NaN]) {
-    t.throws(() => new Pool({ workers }), { code: 'REGALIA_OPTION' });
+    t.throws(() => new Pool({ workers }), /workers are 0 to 64/);
   }
 });
 
