@@ -51,8 +51,8 @@ export interface ChunkHome {
   fetch(chunks: readonly ChunkRef[], what: string): Promise<Uint8Array[]>;
   /**
    * The content bytes of chunks, one behind the other and verified, in buffers of the caller's own,
-   * each of whole chunks: for long reads, past the cache. Undefined where some cannot be had so, for
-   * whatever reason: `fetch` them then, which says why.
+   * each of whole chunks: for long reads, past the cache. Undefined where some cannot be had so,
+   * for whatever reason: `fetch` them then, which says why.
    */
   gather(chunks: readonly LongChunkRef[]): Promise<Uint8Array[] | undefined>;
   /**
@@ -66,7 +66,9 @@ export interface ChunkHome {
   readonly numbers: Lease;
 }
 
-/** Which chunk it is: a home may keep chunks by the rules of their stream, and beside each other. */
+/**
+ * Which chunk it is: a home may keep chunks by the rules of their stream, and beside each other.
+ */
 export interface ChunkOrigin {
   readonly stream: string;
   /** Tells contents apart. */

@@ -1,9 +1,9 @@
 /**
  * Chunks and holes, of which contents are made: blocks of content bytes, and long runs of zeros.
  *
- *     chunk    kind u8 = 3 | version u8 = 1 | algorithm u8 | content bytes, 1 to 1,048,576      no links
+ *     chunk    kind u8 = 3 | version u8 = 1 | algorithm u8 | content bytes, at most 1,048,576
  *     bytes    d d d 0 0 0 … 0 0 d d d        65,536 zeros and more, as far as they go
- *     parts    [ chunk ][  hole  ][ chunk ]   the chunk ends where the hole begins, cutting begins anew
+ *     parts    [ chunk ][  hole  ][ chunk ]   the chunk ends where the hole begins; cutting goes on
  *
  * A chunk's length is the block's own, less three. Its bytes are plain: compression and redundancy
  * work below its address. A hole is found by content, never by how the bytes came: written zeros, a
@@ -95,8 +95,9 @@ function allZero(bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * The first run of at least 65,536 zeros within the bytes, as far as it goes in them. A run that long
- * lies over one of the bytes at every 65,536th place: no others are looked at unless it is zero.
+ * The first run of at least 65,536 zeros within the bytes, as far as it goes in them. A run that
+ * long lies over one of the bytes at every 65,536th place: no others are looked at unless it is
+ * zero.
  */
 export function findHole(
   bytes: Uint8Array,

@@ -33,7 +33,9 @@ export interface BlockReads {
 
 /** What contents need of the blocks of a store. */
 export interface ContentBlocks extends BlockReads {
-  /** Whole blocks, in order, for reading alone; the event loop goes on meanwhile. Errors as `read`. */
+  /**
+   * Whole blocks, in order, for reading alone; the event loop goes on meanwhile. Errors as `read`.
+   */
   fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]>;
   /**
    * The content bytes of chunks, one behind the other and verified, in buffers of the caller's own,
@@ -123,7 +125,9 @@ export class ContentSink {
     this.#stream = stream;
   }
 
-  /** Keeps the block in `body`, whose first `plainLength` bytes are hashed. It copies what it keeps. */
+  /**
+   * Keeps the block in `body`, whose first `plainLength` bytes are hashed. It copies what it keeps.
+   */
   keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged {
     const address = addressOf(algorithm, body.buffer.subarray(0, plainLength));
     const key = addressKey(address);

@@ -75,7 +75,9 @@ export class ManifestBuilder {
     }
   }
 
-  /** Whether the last node of this level is ended, and with it those below: of level 0 it always is. */
+  /**
+   * Whether the last node of this level is ended, and with it those below: of level 0 it always is.
+   */
   isBetween(level: number): boolean {
     for (let depth = 0; depth < level; depth++) {
       const own = this.#levels[depth];

@@ -1,9 +1,10 @@
 /**
  * Manifests: the nodes of the tree over a content's parts, which are chunks and holes.
  *
- *     manifest   kind u8 = 4 | version u8 = 1 | algorithm u8 | level u8 | varint count | child × count
- *     child      varint length × 2 | digest 32           length: logical bytes below, at least 1
- *     hole       varint length × 2 + 1                   in level 1 only; at least 65,536; no two side by side
+ *     manifest   kind u8 = 4 | version u8 = 1 | algorithm u8 | level u8 | varint count
+ *                | child × count
+ *     child      varint length × 2 | digest 32   length: logical bytes below, at least 1
+ *     hole       varint length × 2 + 1        in level 1 only; at least 65,536; no two side by side
  *     links      u48 id × count                          beside, never hashed; 0 for a hole
  *
  * Level 1 lists parts, level n + 1 lists manifests of level n. Children are of the manifest's own

@@ -2,7 +2,7 @@
  * Read-ahead: what a consumer will ask for next is fetched while it works on what it has, in order,
  * and no further ahead than so many bytes.
  *
- *     steps -> batches of up to 1 MiB -> [fetch][fetch][fetch] in flight -> one after the other, as asked for
+ *     steps -> batches of up to 1 MiB -> [fetch][fetch][fetch] in flight -> one after the other
  *
  * Invariants: results come in the order of the steps; a failure comes in its place, and ends the
  * sequence; leaving before the end leaves no rejection unheard; nothing is fetched before

@@ -194,7 +194,8 @@ interface Asked {
 
 /**
  * The bytes of parts that follow each other, of which only the first and the last may be asked for
- * in part. Undefined where they cannot be gathered. REGALIA_FORMAT for a chunk that contains a hole.
+ * in part. Undefined where they cannot be gathered. REGALIA_FORMAT for a chunk that contains a
+ * hole.
  */
 async function gatherParts(
   blocks: ContentBlocks,

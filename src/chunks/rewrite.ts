@@ -2,14 +2,15 @@
  * Rewrites a part of a content at the cost of that part: O(log n + range), and with the very
  * address that writing the whole anew would give.
  *
- *     old      |a      |b   |c      |d    |e       |f        cuts: where parts begin
- *     edit                  c  ■■■■■■■■                       new bytes, from `at` on
- *     begin    |a      |b   |                                 the last cut that the edit can't move; the tree left of
- *     cut anew               |c'   |x    |y   |               it is the builder's beginning
- *     resync                                  |e       |f     the first cut behind the new bytes that is an old one,
- *                                                             from which on the old tree is reused
+ *     old      |a      |b   |c      |d    |e       |f       cuts: where parts begin
+ *     edit                  c  ■■■■■■■■                      new bytes, from `at` on
+ *     begin    |a      |b   |                                the last cut that the edit can't move:
+ *                                                            left of it the tree is the old one
+ *     cut anew              |c'   |x    |y   |               parts of the new bytes and their sides
+ *     resync                                 |e       |f     the first cut behind them that is an
+ *                                                            old one: the old tree is reused
  *
- * Where to begin. A cut depends on what comes before it (see splitter.ts), and on whether the zeros
+ * Where to begin. A cut depends on what comes before it (see cutter.ts), and on whether the zeros
  * behind it are a hole. So an old cut before `at` stays if a byte between the two is no zero:
  * whatever run of zeros lies at the cut ends before `at`. It also stays if 65,536 zeros lie
  * between: the hole that begins there remains one. Otherwise the cut before it is asked.

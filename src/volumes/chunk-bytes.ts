@@ -2,9 +2,9 @@
  * Chunks straight from their segments into the bytes that are handed on: read, decompressed and
  * hashed in place.
  *
- *     bytes    … end of the chunk before | content bytes …
- *                             [ 64: record's header ][ stored bytes ]     by one read, where they are stored plain
- *                                         [3][ content bytes ]            the block, as it is hashed
+ *     bytes   … end of the chunk before | content bytes …
+ *                [ 64: record's header ][ stored bytes ]   by one read, where they are stored plain
+ *                                    [3][ content bytes ]  the block, as it is hashed
  *
  * A record's header and a block's own three bytes lie for a moment where the chunk before them
  * ends, and that end is put back: so nothing is copied, and chunks that follow each other make one

@@ -1,7 +1,7 @@
 /**
  * The cache of chunks: blocks that were verified, in slabs of memory that are used again and again.
  *
- *     slab     room 64 | block | block | block …        filled from its start; the oldest slab is filled next
+ *     slab     room 64 | block | block | block …   filled from its start; the oldest is next
  *
  * A buffer of its own for each chunk would cost more than reading it: fresh memory is faulted in
  * page by page, and collecting a gigabyte of it each second took a quarter of the time (measured).

@@ -56,9 +56,9 @@ export function readPlace(
 
 /**
  * The stored bytes of each, or undefined where they could not be read: reading it alone says why.
- * Chunks that follow each other in a segment are one run, from all volumes that have them. What lies
- * on another volume in between ends no run: so chunks that are striped are read by as few calls as
- * those that are not.
+ * Chunks that follow each other in a segment are one run, from all volumes that have them. What
+ * lies on another volume in between ends no run: so chunks that are striped are read by as few
+ * calls as those that are not.
  */
 export async function readRuns(
   volumes: RunReads,
@@ -188,7 +188,8 @@ function decodedChunk(row: ChunkRow, stored: Uint8Array, what: string): Uint8Arr
 }
 
 // Long reads: the content bytes of chunks that follow each other, in large buffers that are the
-// caller's own. What is read once from end to end would only push out of the cache what is read again.
+// caller's own. What is read once from end to end would only push out of the cache what is read
+// again.
 //
 //     rows -> segments, kept open -> workers read, decompress and hash -> bytes, past the cache
 

@@ -4,8 +4,9 @@
  *     row     checksum u32 | version u8 | flags u8 | address 33 | plain length varint
  *             | codec u8 | stored length varint | count u8 | copy × count | coded, if flag 2
  *     copy    volume u16 | segment varint | offset varint       of the record's header
- *     coded   group varint | start varint       where its stored bytes lie among those of a group of shards
- *     flags   1 condemned: no longer found by its address, to be forgotten unless a commit refers to it | 2 coded
+ *     coded   group varint | start varint        where its stored bytes lie in a group of shards
+ *     flags   1 condemned: no longer found by its address, to be forgotten unless a commit refers
+ *             to it | 2 coded
  *
  * Plain length is that of the block's content: without its three bytes of kind, version and
  * algorithm. All copies have the same stored bytes, under one codec. The table's key is the chunk's

@@ -3,11 +3,11 @@
  *
  *     put -> [waiting] -> compressed -> appended to volumes -> [written] -> flushed -> rows
  *
- * Invariants: what waits and what is being written is bounded, if the caller spills when the stage is
- * heavy; rows name only what was flushed; a batch that could not be written waits again. Long
- * transactions put their rows down on the way, as garbage that nothing refers to, so that memory does
- * not grow with them. A collection may remove such rows, and those of others' chunks that were found:
- * where one was under way since, each is looked at again when the transaction is published.
+ * Invariants: what waits and what is being written is bounded, if the caller spills when the stage
+ * is heavy; rows name only what was flushed; a batch that could not be written waits again. Long
+ * transactions put their rows down on the way, as garbage that nothing refers to, so that memory
+ * does not grow with them. A collection may remove such rows, and those of others' chunks that were
+ * found: where one was under way since, each is looked at again when the transaction is published.
  */
 import type { Address } from '../blocks/address.js';
 import { CHUNK_IDS, type ChunkOrigin, type ChunkStage, chunkNumber } from '../blocks/chunk-home.js';

@@ -2,13 +2,13 @@
  * The home of chunks: blocks of contents, kept in the segments of volumes, found by number through
  * the table `chunks`.
  *
- *     id -> row -> copy after copy, then its group of shards -> checksum, codec, hash compared -> block
+ *     id -> row -> copy after copy, then its group -> checksum, codec, hash compared -> block
  *
  * Invariants: no block leaves here that was not hashed, and one that was is remembered in a bounded
- * cache; a row is written only once the bytes it names are on disk; where one copy fails the next is
- * read, and the failure is reported. A row is believed when someone asks whether a chunk is here:
- * that its bytes are sound shows when they are read. A chunk of which a read has failed is not found
- * again, so the next write of the same bytes heals it.
+ * cache; a row is written only once the bytes it names are on disk; where one copy fails the next
+ * is read, and the failure is reported. A row is believed when someone asks whether a chunk is
+ * here: that its bytes are sound shows when they are read. A chunk of which a read has failed is
+ * not found again, so the next write of the same bytes heals it.
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import {
@@ -81,7 +81,9 @@ export class ChunkStore implements ChunkHome, StageHome {
   readonly numbers: Lease;
   /** How new chunks are kept, by their stream. */
   rules: StorageRules;
-  /** Called with each fault, after the read that met it: what a listener throws is not the read's. */
+  /**
+   * Called with each fault, after the read that met it: what a listener throws is not the read's.
+   */
   onFault: ((fault: ContentFault) => void) | undefined;
   /** Chunks that are in no segment yet, by number. */
   readonly #coming = new Map<number, Coming>();

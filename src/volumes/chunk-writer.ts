@@ -5,8 +5,8 @@
  *     moving    sound stored bytes -> records -> flushed -> rows changed
  *
  * A volume that accepts no more is passed over: its share goes to those that come next in the order
- * of placement. Invariant: a row is made only for chunks that have all the copies that could be had,
- * and at least one.
+ * of placement. Invariant: a row is made only for chunks that have all the copies that could be
+ * had, and at least one.
  */
 import type { Engine } from '../engine/engine.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';

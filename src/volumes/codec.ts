@@ -19,8 +19,8 @@ export const Codec = {
 export type Codec = (typeof Codec)[keyof typeof Codec];
 
 /**
- * A level of zstd, of 1 to 19: 1.05 times smaller than 1 at 0.8 of its speed; 6 is another 1.06 times
- * smaller at 0.4 (programs, 64 KiB).
+ * A level of zstd, of 1 to 19: 1.05 times smaller than 1 at 0.8 of its speed; 6 is another 1.06
+ * times smaller at 0.4 (programs, 64 KiB).
  */
 export const LEVEL_DEFAULT = 3;
 

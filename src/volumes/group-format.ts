@@ -1,16 +1,17 @@
 /**
  * Groups of shards: the stored bytes of some chunks, coded as k shards of data and m of parity, all
- * of one length, each a record of its own (see segment-format.ts) on a volume of its own. A row says
- * how a group was coded, and where each shard lies; the table's key is the group's number.
+ * of one length, each a record of its own (see segment-format.ts) on a volume of its own. A row
+ * says how a group was coded, and where each shard lies; the table's key is the group's number.
  *
  *     data         the chunks' stored bytes, one after another | directory | zeros
  *                  cut into k shards: shard j has the bytes from j × shard length on
- *     directory    count varint | (address 33 | plain length varint | codec u8 | stored length varint) × count
+ *     directory    count varint | chunk × count
+ *     chunk        address 33 | plain length varint | codec u8 | stored length varint
  *     a record's   group id 16 | data shards u8 | parity shards u8 | index u8 | 0 u8
  *     bytes        | chunks' bytes u32 | directory's bytes u32 | 0 u32 | shard
  *     row          checksum u32 | version u8 | group id 16 | data shards u8 | parity shards u8
- *                  | chunks' bytes varint | directory's bytes varint | shard's place × (data + parity)
- *     place        volume u16 | segment varint | offset varint     of the record's header; volume 0: it is lost
+ *                  | chunks' bytes varint | directory's bytes varint | place × (data + parity)
+ *     place        volume u16 | segment varint | offset varint   of a shard's record; volume 0: lost
  *
  * Parity is Reed and Solomon's, see src/kernels/reed-solomon.ts. The id is the first 16 bytes of
  * the SHA-256 of the data: so any k sound shards of one id give back all, and prove it. The

@@ -1,7 +1,7 @@
 /**
- * Writes shards of groups, and restores them: those that are not sound are solved for from k others,
- * and written elsewhere. Each shard goes on a volume of its own as long as there are enough, and never
- * more on one than the group can lose with it.
+ * Writes shards of groups, and restores them: those that are not sound are solved for from k
+ * others, and written elsewhere. Each shard goes on a volume of its own as long as there are
+ * enough, and never more on one than the group can lose with it.
  */
 import type { Engine } from '../engine/engine.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';

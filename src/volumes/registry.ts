@@ -3,7 +3,8 @@
  * each store, which chunks' rows name; it is never used again.
  *
  *     key   'volume/' | number u16, big-endian
- *     row   checksum u32 | version u8 | volume id 16 | state u8 | weight varint | sequence varint | path text
+ *     row   checksum u32 | version u8 | volume id 16 | state u8 | weight varint | sequence varint
+ *           | path text
  *
  * A path is absolute, or relative to the store's folder, so that a store with the volumes inside it
  * can be moved. The sequence is raised together with the one in the volume's own folder: where the

@@ -2,8 +2,9 @@
  * Changes of chunks' rows that are in the engine: other copies, a group in their place, condemned,
  * forgotten.
  *
- *     meta 'retired/' | segment u48 big-endian    checksum u32 | version u8      no row may begin to name the segment
- *     meta 'gc'     checksum u32 | version u8 | epoch varint | condemned ms varint      0: nothing is condemned
+ *     meta 'retired/' | segment u48 big-endian
+ *                     checksum u32 | version u8        no row may begin to name the segment
+ *     meta 'gc'       checksum u32 | version u8 | epoch varint | condemned ms varint, 0: nothing is
  *
  * A row is changed only if it still is what the change was made from; whoever changed it meanwhile
  * was right, too. A segment is retired before it is looked up who names it, so that nobody can be

@@ -5,8 +5,9 @@
  *     segment   header 64 | record × n
  *     header    'REGALIAS' | version u8 | reserved 7, zeros | volume id 16 | replica id 16
  *               | number u48 | created ms u48 | checksum u32
- *     record    magic u32 | kind u8 | codec u8 | algorithm u8 | flags u8, 0 | plain length u32 | stored length u32
- *               | reserved 8, zeros | checksum of the stored bytes u32 | digest 32 | checksum u32 | stored bytes
+ *     record    magic u32 | kind u8 | codec u8 | algorithm u8 | flags u8, 0 | plain length u32
+ *               | stored length u32 | reserved 8, zeros | checksum of the stored bytes u32
+ *               | digest 32 | checksum u32 | stored bytes
  *
  * All numbers are little-endian. A record's last checksum covers its header and, so that a record
  * that was copied elsewhere does not pass for one of its place, the volume's id, the segment's

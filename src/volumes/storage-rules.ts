@@ -1,15 +1,16 @@
 /**
  * Storage rules: how this store keeps the contents of a stream. They concern this store alone: they
- * are never hashed nor sent, and may change; what was kept before stays as it is until upkeep brings
- * it to the rule.
+ * are never hashed nor sent, and may change; what was kept before stays as it is until upkeep
+ * brings it to the rule.
  *
- *     compression   'none', or a level of zstd, 1 to 19; what does not get shorter is kept as it is
- *     redundancy    none: a content on one volume | mirrored on so many | striped over all, chunk by chunk
- *                   | coded: large contents that rest as shards, see group-format.ts
+ *     compression  'none', or a level of zstd, 1 to 19; what does not get shorter is kept as it is
+ *     redundancy   none: a content on one volume | mirrored on so many | striped over all, by chunk
+ *                  | coded: large contents that rest as shards, see group-format.ts
  *
- *     row 'storage' of meta   checksum u32 | version u8 | count varint | rule × count       the default first
+ *     row 'storage' of meta   checksum u32 | version u8 | count varint | rule × count; default
  *     rule                    name text | level u8, 0 none | kind u8 | numbers, by kind
- *                             0 none | 1 mirrored: copies u8 | 2 striped | 3 coded: data u8, parity u8, from varint
+ *                             0 none | 1 mirrored: copies u8 | 2 striped
+ *                             | 3 coded: data u8, parity u8, from varint
  */
 
 import { openRow, sealRow } from '../blocks/rows.js';

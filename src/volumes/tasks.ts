@@ -1,5 +1,6 @@
 /**
- * What workers do for the calling thread: compress chunks, decode them, and read them from segments.
+ * What workers do for the calling thread: compress chunks, decode them, and read them from
+ * segments.
  *
  * Each task stands three times: done here, on the calling thread; packed to be sent, and its answer
  * unpacked; and done there, in a worker. What is sent is one buffer of its own, into which the
@@ -101,7 +102,9 @@ export interface StoredChunk {
   readonly stored: Uint8Array;
 }
 
-/** Blocks of chunks, decompressed and compared with their addresses; undefined for one not sound. */
+/**
+ * Blocks of chunks, decompressed and compared with their addresses; undefined for one not sound.
+ */
 export const decodeTask: Task<StoredChunk, Uint8Array | undefined> = {
   name: 'decode',
   size: (chunk) => chunk.plainLength,
@@ -173,8 +176,8 @@ const BYTES_EACH = ADDRESS_LENGTH + 2 * ID_LENGTH;
 const NUMBERS_EACH = 6;
 
 /**
- * The content bytes of chunks in open segments, one chunk behind the other, by batch; undefined where
- * some of the batch could not be read, or not be believed.
+ * The content bytes of chunks in open segments, one chunk behind the other, by batch; undefined
+ * where some of the batch could not be read, or not be believed.
  */
 export const contentsTask: Task<OpenChunk, Uint8Array | undefined> = {
   name: 'contents',

@@ -1,8 +1,8 @@
 /**
  * The folder of a volume: segments, and a file that says whose it is.
  *
- *     VOLUME        'REGALIAV' | version u8 | volume id 16 | replica id 16 | sequence u48 | created ms u48
- *                   | checksum u32
+ *     VOLUME        'REGALIAV' | version u8 | volume id 16 | replica id 16 | sequence u48
+ *                   | created ms u48 | checksum u32
  *     seg-NNNNNNNNNN
  *
  * The sequence is raised by the replica that writes there, before it writes, here and in its

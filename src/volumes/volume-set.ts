@@ -1,12 +1,12 @@
 /**
  * The volumes of an open store: which are here, what is read from them, and what is appended.
  *
- *     segment    current -- full, failed, retired, or upkeep asks for it --> full -- on disk --> closed
+ *     segment    current -- long, torn, or asked for by upkeep --> full -- on disk --> closed
  *
  * Invariants: a volume that is not here is reported as such, and looked for again when it is asked
- * for; one whose folder is an old copy, or belongs to others, is never written to; what was appended
- * counts once `sync` has brought it to disk; segments are this process's own, so that processes
- * never wait for each other.
+ * for; one whose folder is an old copy, or belongs to others, is never written to; what was
+ * appended counts once `sync` has brought it to disk; segments are this process's own, so that
+ * processes never wait for each other.
  */
 import type { Address } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
@@ -238,7 +238,9 @@ export class VolumeSet {
     }
   }
 
-  /** The volumes that accept new chunks, most preferred first. REGALIA_VOLUME where there is none. */
+  /**
+   * The volumes that accept new chunks, most preferred first. REGALIA_VOLUME where there is none.
+   */
   candidates(spread: Spread, address: Address): number[] {
     const able = [...this.#volumes.values()]
       .filter(({ status, entry }) => status === 'online' && entry.weight > 0)
