@@ -7,8 +7,9 @@
  *     redundancy   none: a content on one volume | mirrored on so many | striped over all, by chunk
  *                  | coded: large contents that rest as shards, see group-format.ts
  *
- *     row 'storage' of meta   checksum u32 | version u8 | count varint | rule × count; default
- *     rule                    name text | level u8, 0 none | kind u8 | numbers, by kind
+ *     row 'storage' of meta   checksum u32 | version u8 | count varint | rule × count
+ *     rule                    name text, of the first one '' | level u8, 0 none | kind u8 | numbers
+ *     numbers                 by kind:
  *                             0 none | 1 mirrored: copies u8 | 2 striped
  *                             | 3 coded: data u8, parity u8, from varint
  */
