@@ -17,7 +17,7 @@ import { absentBlock, isIntegrityError } from './absent.js';
 import { type Address, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import { applyPatch, chainTooLong, readStored, type Stored } from './body.js';
-import { type ChunkHome, isChunkId, type LongChunkRef } from './chunk-home.js';
+import { type ChunkHome, type ChunkRef, isChunkId, type LongChunkRef } from './chunk-home.js';
 import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
 import { Lease } from './lease.js';
 
@@ -32,10 +32,15 @@ export interface Body {
   readonly depth: number;
 }
 
-/** A block as others refer to it. An id of 0 is unknown: the address leads to it. */
+/** A block as others refer to it. Where the id is unknown, the address leads to it. */
 export interface BlockRef {
-  readonly id: number;
+  readonly id: number | undefined;
   readonly address: Address;
+}
+
+/** A block of contents, and how many content bytes it has. */
+export interface LongBlockRef extends BlockRef {
+  readonly length: number;
 }
 
 /** Below this many extents more are reserved in time. */
@@ -52,7 +57,7 @@ export class Blocks {
    * Extents whose landing failed: whoever lands next takes them along, since it may build on them.
    */
   #owed: readonly ExtentBuilder[] = [];
-  /** Extent 0 is never used, so that an id of 0 can mean: unknown. */
+  /** Extent 0 is never used, so that links can encode an unknown id as 0. */
   readonly #numbers: Lease;
 
   constructor(engine: Engine, chunks?: ChunkHome) {
@@ -66,9 +71,9 @@ export class Blocks {
    * The verified body of a block. Errors: REGALIA_MISSING where it is not here, REGALIA_CORRUPT
    * where its bytes do not hash to its address.
    */
-  read(id: number, address: Address, what: string): Body {
+  read(id: number | undefined, address: Address, what: string): Body {
     let failure: unknown;
-    if (id !== 0) {
+    if (id !== undefined) {
       try {
         return this.#readAt(id, address, what);
       } catch (error) {
@@ -87,8 +92,7 @@ export class Blocks {
    */
   async fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]> {
     const { chunks } = this;
-    const atHome = refs.every(({ id }) => isChunkId(id));
-    if (chunks !== undefined && atHome) {
+    if (chunks !== undefined && refs.every(isChunkRef)) {
       try {
         return await chunks.fetch(refs, what);
       } catch (error) {
@@ -100,8 +104,8 @@ export class Blocks {
   }
 
   /** As `ChunkHome.gather`; undefined also where some of the chunks are not at home. */
-  async gather(refs: readonly LongChunkRef[]): Promise<Uint8Array[] | undefined> {
-    return refs.every(({ id }) => isChunkId(id)) ? this.chunks?.gather(refs) : undefined;
+  async gather(refs: readonly LongBlockRef[]): Promise<Uint8Array[] | undefined> {
+    return refs.every(isLongChunkRef) ? this.chunks?.gather(refs) : undefined;
   }
 
   #readAt(id: number, address: Address, what: string): Body {
@@ -248,6 +252,14 @@ function storedIn(
   const [start, end] = extent.range(slotOf(id));
   const bytes = extent.stored.buffer;
   return { form: readStored(bytes, start, end), bytes, end };
+}
+
+function isChunkRef(ref: BlockRef): ref is ChunkRef {
+  return isChunkId(ref.id);
+}
+
+function isLongChunkRef(ref: LongBlockRef): ref is LongChunkRef {
+  return isChunkId(ref.id);
 }
 
 function chunkBody(bytes: Uint8Array): Body {

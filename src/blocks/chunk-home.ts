@@ -19,8 +19,9 @@ export const CHUNK_IDS = 2 ** 44;
 /** Numbers of chunks are 1 to this, exclusive. */
 export const CHUNK_NUMBERS = 2 ** 32;
 
-export function isChunkId(id: number): boolean {
-  return id >= CHUNK_IDS;
+/** Whether an id, which may be unknown, is a chunk's. */
+export function isChunkId(id: number | undefined): id is number {
+  return id !== undefined && id >= CHUNK_IDS;
 }
 
 export function chunkNumber(id: number): number {
