@@ -7,16 +7,25 @@
  * map lies inline. Whether a stream is a content, and how it is cut, depends on the rule it was put
  * under; digests depend on the algorithm. None of that is a difference here, with one exception that
  * is stated at `sameStream`.
+ *
+ * `recordAddress` is the other side of it: one address for equal entries, wherever they are.
  */
 
 import { isIntegrityError } from '../blocks/absent.js';
 import { ADDRESS_LENGTH, type Address, addressInto, sameAddress } from '../blocks/address.js';
 import { ContentReader } from '../chunks/reader.js';
-import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/block-header.js';
-import { compareBytes, equalBytes } from '../ground/bytes.js';
+import {
+  type AlgorithmNumber,
+  BLOCK_VERSION,
+  BlockKind,
+  writeBlockHeader,
+} from '../ground/block-header.js';
+import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
+import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
+import { encodeRecord } from './fresh-record.js';
 import type { Names } from './key.js';
 import { childMap, crossBorder, type Spot, type Tree } from './lookup.js';
 import type { NodeCache } from './node-cache.js';
@@ -176,6 +185,49 @@ export function sameSubtree(before: Tree, after: Tree, names: Names): boolean {
 }
 
 const writer = new ByteWriter(1_024);
+
+/** The kind of no block, under which records are hashed. Persisted in what users keep. */
+const RECORD_KIND = 0;
+
+/**
+ * The address of an entry: equal for equal streams and equal children, whatever its name, the nodes
+ * it lies in and its neighbours are. It is the digest of the record in one plain form:
+ *
+ *     0 u8 | version u8 | algorithm u8 | shape | child form u8 | streams | child       see record.ts
+ *
+ * where a stream longer than 32 bytes is named by its metadata block's digest, a content by its
+ * own, and a child map by that of its top node, whether or not these lie outside the record. So a
+ * stream that is a content under one rule and lies in metadata under another gives two addresses.
+ */
+export function recordAddress(algorithm: AlgorithmNumber, parts: RecordParts): Address {
+  const streams = parts.streams.map((part): StreamPart => {
+    if (part.form !== INLINE || part.length <= DIGEST_LENGTH) return part;
+    const address = streamAddress(algorithm, part);
+    return { form: METADATA, length: part.length, address, id: undefined };
+  });
+  const { shape } = parts;
+  const child = outside(algorithm, parts.child);
+  const record = encodeRecord(EMPTY, { shape, streams, child });
+  writer.reset();
+  writer.u8(RECORD_KIND).u8(BLOCK_VERSION).u8(algorithm).bytes(shape.encoded).u8(child.form);
+  writer.range(record.bytes, record.start, record.end);
+  return written(algorithm);
+}
+
+/** The address of a stream's contents: of its block, or of the block that its bytes would make. */
+export function streamAddress(algorithm: AlgorithmNumber, part: StreamPart): Address {
+  if (part.form !== INLINE) return part.address;
+  writer.reset();
+  writeBlockHeader(writer, BlockKind.metadata, algorithm).bytes(part.bytes);
+  return written(algorithm);
+}
+
+/** A child map as if it lay in a node of its own. */
+function outside(algorithm: AlgorithmNumber, child: ChildPart): ChildPart {
+  if (child.form !== CHILD_INLINE) return child;
+  const { totals } = child;
+  return { form: CHILD_MAP, totals, address: mapAddress(algorithm, child), id: undefined };
+}
 
 /** The address of a map's top node, or of the node that an inline map would be. */
 function mapAddress(algorithm: AlgorithmNumber, map: MapPart | InlineMapPart): Address {
