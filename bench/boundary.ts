@@ -16,7 +16,7 @@ import { encodeRecord } from '../src/tree/fresh-record.js';
 import type { Node } from '../src/tree/node.js';
 import { NodeCache } from '../src/tree/node-cache.js';
 import { NodeWriter } from '../src/tree/node-writer.js';
-import { INLINE, NO_CHILD } from '../src/tree/record.js';
+import { inlinePart, NO_CHILD } from '../src/tree/record.js';
 import { shapeOf } from '../src/tree/shape.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { nameSets } from './harness/name-sets.js';
@@ -62,7 +62,7 @@ class MapUnderTest {
     let at = 0;
     const fresh = (name: Uint8Array) => {
       const bytes = this.#random.bytes(100);
-      const streams = [{ form: INLINE, length: bytes.length, bytes, id: 0 }] as const;
+      const streams = [inlinePart(bytes)];
       return encodeRecord(name, { shape, streams, child: NO_CHILD });
     };
     return {

@@ -4,9 +4,11 @@
  * cached. How much of it hashing is, is measured by verifying the same blocks once more. The
  * operating system has the file in memory; only the process is cold.
  */
+
 import { BlockKind } from '../src/ground/block-header.js';
 import { Tree } from '../src/tree/lookup.js';
 import { NodeCache } from '../src/tree/node-cache.js';
+import { INLINE } from '../src/tree/record.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { coldBlocks, hashingMicroseconds, type ReadBlock } from './harness/cold-blocks.js';
 import { coreOf, makeOurs, mebibyte, openOurs, readOurs, stream } from './harness/ours.js';
@@ -87,7 +89,7 @@ async function allCold(context: Context, folder: string, count: number): Promise
   const random = new Random(context.seed, 4);
   const read = (key: string, cache: NodeCache): number => {
     const found = Tree.load(cache, root.id, root.address).stream(key, stream);
-    return found === undefined ? 0 : found.bytes.slice().length;
+    return found?.form === INLINE ? found.bytes.slice().length : 0;
   };
   const reads = 300;
   const first = coldBlocks(store, () => read(fileKey(0), new NodeCache(blocks, 4 * mebibyte)));

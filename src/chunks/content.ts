@@ -16,8 +16,8 @@ import { CONTENT_BYTES_MAX } from '../ground/limits.js';
 
 export interface ContentRef {
   readonly address: Address;
-  /** The local id of the block, or 0 where it is unknown. */
-  readonly id: number;
+  /** The local id of the block, where it is known. */
+  readonly id: number | undefined;
   /** Logical bytes: at least 1. */
   readonly length: number;
 }

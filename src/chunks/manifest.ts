@@ -43,14 +43,16 @@ import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 
 const LINK_LENGTH = 6;
+/** A hole's link, and an id that is unknown. Persisted. */
+const NO_ID = 0;
 /** Where a hole's digest would be: no digest lies at a manifest's beginning. */
 const NO_DIGEST = 0;
 
 /** A block below a manifest. */
 export interface Child {
   readonly address: Address;
-  /** 0 where it is unknown. */
-  readonly id: number;
+  /** The local id, where it is known. */
+  readonly id: number | undefined;
   readonly length: number;
 }
 
@@ -94,7 +96,7 @@ export function writeManifest(
   writeBlockHeader(body, BlockKind.manifest, algorithm).u8(level).varint(children.length);
   for (const child of children) writeChild(body, algorithm, level, child);
   const plainLength = body.length;
-  for (const child of children) body.u48(isHole(child) ? 0 : child.id);
+  for (const child of children) body.u48(isHole(child) ? NO_ID : (child.id ?? NO_ID));
   return plainLength;
 }
 
@@ -224,9 +226,10 @@ export class Manifest {
    * The child's local id. Links have no digest: where they are not whole, ids are unknown, and
    * addresses lead.
    */
-  id(index: number): number {
-    if (this.#bytes.length !== this.plainLength + this.count * LINK_LENGTH) return 0;
-    return readU48(this.#bytes, this.plainLength + index * LINK_LENGTH);
+  id(index: number): number | undefined {
+    if (this.#bytes.length !== this.plainLength + this.count * LINK_LENGTH) return undefined;
+    const id = readU48(this.#bytes, this.plainLength + index * LINK_LENGTH);
+    return id === NO_ID ? undefined : id;
   }
 
   /** A child that is no hole. */

@@ -6,9 +6,10 @@
  * each block once; of a hole, however long, no more zeros are made than were asked for, and 64 KiB
  * at a time where bytes are streamed.
  */
-import { copyBytes, EMPTY } from '../ground/bytes.js';
+import { sameAddress } from '../blocks/address.js';
+import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
+import { Pace, turn } from '../ground/pause.js';
 import { checkNoHole, ZEROS } from './chunk.js';
 import { type ContentRef, checkRange } from './content.js';
 import type { ContentBlocks, ContentStore } from './content-store.js';
@@ -148,6 +149,32 @@ export class ContentReader {
   }
 
   /**
+   * Whether another content has the same bytes. What both name by one address at one place is not
+   * read; the rest is read part by part, up to the first difference. Errors as `chunks`.
+   */
+  async equals(other: ContentReader, signal?: AbortSignal): Promise<boolean> {
+    if (this.length !== other.length) return false;
+    if (sameAddress(this.#ref.address, other.#ref.address)) return true;
+    const pace = new Pace('a comparison', { signal });
+    for (let at = 0; at < this.length; ) {
+      const [a, b] = [this.#partAt(at), other.#partAt(at)];
+      const end = Math.min(a.end, b.end);
+      const same = a.start === b.start && sameBlock(a.part, b.part);
+      const zeros = isHole(a.part) && isHole(b.part);
+      if (!same && !zeros && !equalBytes(this.read(at, end), other.read(at, end))) return false;
+      at = end;
+      if (pace.due()) await pace.rest();
+    }
+    return true;
+  }
+
+  /** The part over the byte `at`, and where it lies. */
+  #partAt(at: number): { part: Part; start: number; end: number } {
+    const { part, start } = this.#cursor.partAt(at);
+    return { part, start, end: start + part.length };
+  }
+
+  /**
    * The bytes from `at` to the end of its part or to `end`, as a view that the next read spoils.
    */
   #viewAt(at: number, end: number): Uint8Array {
@@ -241,4 +268,8 @@ function apart(parts: readonly Asked[], chunks: readonly Uint8Array[]): Uint8Arr
     if (isHole(part)) return new Uint8Array(until - from);
     return new Uint8Array((chunks[next++] as Uint8Array).subarray(from, until));
   });
+}
+
+function sameBlock(a: Part, b: Part): boolean {
+  return !isHole(a) && !isHole(b) && sameAddress(a.address, b.address);
 }

@@ -16,8 +16,8 @@ import { type Child, isHole, type Manifest } from './manifest.js';
 
 export interface ContentBlock {
   readonly address: Address;
-  /** The local id, or 0 where it is unknown. */
-  readonly id: number;
+  /** The local id, where it is known. */
+  readonly id: number | undefined;
   readonly kind: typeof BlockKind.chunk | typeof BlockKind.manifest;
   /** The length of the block's hashed bytes. */
   readonly plainLength: number;

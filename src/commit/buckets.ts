@@ -14,7 +14,7 @@ export interface NestedBucket {
   readonly bucket: Uint8Array;
   readonly names: Names;
   readonly root: Address;
-  readonly rootBlock: number;
+  readonly rootBlock: number | undefined;
 }
 
 /** The buckets directly within a tree, not those within them, in key order. */
@@ -35,7 +35,7 @@ export function* directBuckets(tree: Tree): Generator<NestedBucket> {
     const here = [...names, node.name(index)];
     if (child.form === CHILD_BUCKET) {
       const { bucket, root, id } = child;
-      yield { bucket: bucket.slice(), names: here, root: root.slice(), rootBlock: id };
+      yield { bucket: bucket.slice(), names: here, root, rootBlock: id };
     } else if (child.totals.buckets > 0) {
       const map = childMap(cache, { node, index }, child);
       if (map !== undefined) stack.push({ scan: new MapScan(cache, map, {}), names: here });

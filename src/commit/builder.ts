@@ -12,7 +12,7 @@ import { type Commit, commitAddress } from '../log/commit.js';
 import { encodeMoves, type Move } from '../log/moves.js';
 import { type Actor, signCommit } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
-import type { RootRef } from '../tree/root.js';
+import { type RootRef, totalsOf } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
 import { allHeads, type HeadsRef, headOf, writeHeads } from './heads.js';
@@ -138,8 +138,7 @@ export class CommitBuilder {
       message: this.#words.message,
     };
     const address = commitAddress(commit);
-    const ids = { headsBlock: heads?.id ?? 0, movesBlock: moves?.id ?? 0 };
-    return { address, commit, rootBlock: root.id, ...ids };
+    return { address, commit, rootBlock: root.id, headsBlock: heads?.id, movesBlock: moves?.id };
   }
 
   #count(stamp: Event): Event {
@@ -178,12 +177,16 @@ export class CommitBuilder {
     }
     const around = change.touched.some(({ before, after, outer }) => {
       // A new bucket takes those that it was made around out of the one that held them.
-      return before === undefined && after.totals.buckets > 0 && within(outer);
+      return before === undefined && within(outer) && this.#holdsBuckets(after);
     });
     const moved = around || [...change.removed, ...change.added].some((part) => within(part.outer));
-    const fresh = before === undefined && root.totals.buckets > 0;
-    if (moved || fresh) this.#recount(old, root, edits, change.origins ?? []);
+    if (moved || (before === undefined && this.#holdsBuckets(root)))
+      this.#recount(old, root, edits, change.origins ?? []);
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
+  }
+
+  #holdsBuckets({ id, address }: RootRef): boolean {
+    return totalsOf(this.#core.tree(id, address).root).buckets > 0;
   }
 
   /**

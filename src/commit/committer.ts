@@ -23,6 +23,7 @@ import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { diffTrees } from '../tree/diff.js';
 import type { Steps } from '../tree/edit.js';
+import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
@@ -35,7 +36,7 @@ import { runSteps } from './pace.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
 import { land } from './publish.js';
-import { type ReadSet, sameStream, sameSubtree } from './read-set.js';
+import type { ReadSet } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { TouchedBuckets } from './touched.js';
 import { touchedBetween } from './touched-between.js';
@@ -233,7 +234,7 @@ class Attempt {
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const touched = new TouchedBuckets();
     touched.add(tx.fork.touched.list());
-    let root = privateRoot ?? rootRefOf(tree);
+    let root: RootRef = privateRoot ?? tree.root;
     if (edit !== undefined) {
       const steps = treeEdit.rootSteps(tree.root, edit);
       root = await runSteps(steps, core, this.#writers, this.#options.signal);
@@ -290,8 +291,8 @@ class Attempt {
    */
   #checkEqualChanges(started: Tree, head: Tree, own: Tree): void {
     for (const { names, stream } of diffTrees(started, own)) {
-      if (stream === undefined || sameStream(started, head, names, stream)) continue;
-      const equal = sameStream(own, head, names, stream);
+      if (stream === undefined || sameStreamAt(started, head, names, stream)) continue;
+      const equal = sameStreamAt(own, head, names, stream);
       const policy = this.#policy(head, names, stream);
       const conflict = { key: keyText(names), stream, kind: 'changed/changed' } as const;
       const side = typeof policy === 'function' ? policy(conflict) : policy;
@@ -353,12 +354,6 @@ function outersOf(core: Core, { id, address }: RootRef): Map<string, Uint8Array 
     outers.set(hex(bucket), outer);
   }
   return outers;
-}
-
-function rootRefOf(tree: Tree): RootRef {
-  const { id, address } = tree.root;
-  // Totals are asked for where a bucket is made anew, never of a root that is kept.
-  return { id, address, totals: { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 } };
 }
 
 function throwConflicts(conflicts: readonly CommitConflict[]): void {

@@ -86,8 +86,8 @@ export class Core {
   }
 
   /** The tree of a root. */
-  tree(id: number, address: Address): Tree {
-    const known = id === 0 ? undefined : this.#trees.get(id);
+  tree(id: number | undefined, address: Address): Tree {
+    const known = id === undefined ? undefined : this.#trees.get(id);
     // Ids are not hashed: one that leads elsewhere is noticed by the address.
     if (known !== undefined && equalBytes(known.root.address, address)) return known;
     const tree = Tree.load(this.cache, id, address);
@@ -97,14 +97,14 @@ export class Core {
         break;
       }
     }
-    if (id !== 0) this.#trees.set(id, tree);
+    if (id !== undefined) this.#trees.set(id, tree);
     return tree;
   }
 
   /** The tree of a commit. */
   treeOf(commit: Address): Tree {
     const entry = this.history.entry(commit);
-    return this.tree(entry?.rootBlock ?? 0, this.history.commit(commit).root);
+    return this.tree(entry?.rootBlock, this.history.commit(commit).root);
   }
 
   /** A bucket's rules, decoded once per root. */

@@ -49,7 +49,11 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
   await engine.write((batch) => {
     putIdentity(batch, identity);
     writers.blocks.emit(batch);
-    core.history.append(batch, commit, { rootBlock: root.id, headsBlock: 0, movesBlock: 0 });
+    core.history.append(batch, commit, {
+      rootBlock: root.id,
+      headsBlock: undefined,
+      movesBlock: undefined,
+    });
     putBranch(batch, identity.store, MAIN, { head: address, id: seed().id });
   }, 'sync');
   writers.blocks.settle();

@@ -9,7 +9,7 @@ import { RegaliaError } from '../ground/errors.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import type { Root, RootRef } from '../tree/root.js';
+import type { Root } from '../tree/root.js';
 import { allBuckets, directBuckets, type NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
 
@@ -53,13 +53,8 @@ function addTouched(
     const before = known.get(hex(bucket));
     if (before === undefined || equalBytes(before, root)) continue;
     addTouched(core, core.tree(rootBlock, root), bucket, known, touched);
-    touched.push({ bucket, outer, before, after: rootRef(rootBlock, root) });
+    touched.push({ bucket, outer, before, after: { id: rootBlock, address: root } });
   }
-}
-
-function rootRef(id: number, address: Address): RootRef {
-  // Totals are asked for where a bucket is made anew, never of a root that is kept.
-  return { id, address, totals: { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 } };
 }
 
 function twice(there: Names, here: Names): RegaliaError {

@@ -13,14 +13,14 @@ import { finishSteps } from '../tree/edit.js';
 import { Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { NodeWriter } from '../tree/node-writer.js';
-import { INLINE } from '../tree/record.js';
+import { INLINE, inlinePart, type StreamPart } from '../tree/record.js';
 import { NO_NAME, type RootRef, writeEmptyRoot } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
 
 const COMMIT_STREAM = 'commit';
 
 /** A heads map as a commit refers to it. */
-export type HeadsRef = Pick<RootRef, 'id' | 'address'>;
+export type HeadsRef = RootRef;
 
 /** The commit that the heads give for a bucket. */
 export function headOf(
@@ -31,7 +31,7 @@ export function headOf(
   if (heads === undefined) return undefined;
   const tree = Tree.load(cache, heads.id, heads.address);
   const found = tree.stream([hex(bucket)], COMMIT_STREAM);
-  return found === undefined ? undefined : addressIn(found.bytes);
+  return found && addressIn(found);
 }
 
 /** All heads, in order of bucket ids. */
@@ -50,12 +50,13 @@ export function* allHeads(
     if (found === undefined || !/^[0-9a-f]{32}$/.test(digits)) throw badHeads(digits);
     yield {
       bucket: new Uint8Array(Buffer.from(digits, 'hex')),
-      commit: addressIn(found.bytes),
+      commit: addressIn(found),
     };
   }
 }
 
-function addressIn(bytes: Uint8Array): Address {
+function addressIn(part: StreamPart): Address {
+  const bytes = part.form === INLINE ? part.bytes : EMPTY;
   if (!isAddress(bytes)) throw badHeads(hex(bytes));
   return bytes.slice();
 }
@@ -98,6 +99,6 @@ function headEdit(digits: string, commit: Address | undefined): EntryEdit {
   const bytes = utf8Bytes(digits);
   const base = { bytes, start: 0, end: bytes.length };
   if (commit === undefined) return { ...base, clear: true, streams: [] };
-  const part = { form: INLINE, length: commit.length, bytes: commit, id: 0 } as const;
+  const part = inlinePart(commit);
   return { ...base, clear: false, streams: [{ stream: COMMIT_STREAM, part }] };
 }

@@ -24,9 +24,9 @@ import type { HeadsRef } from './heads.js';
 export interface Landed {
   readonly address: Address;
   readonly commit: Commit;
-  readonly rootBlock: number;
-  readonly headsBlock: number;
-  readonly movesBlock: number;
+  readonly rootBlock: number | undefined;
+  readonly headsBlock: number | undefined;
+  readonly movesBlock: number | undefined;
 }
 
 /** The head of a line: a commit, and the share of the interval on which the next one counts. */
@@ -102,7 +102,7 @@ export class Line {
     const { history } = this.core;
     const commit = history.commit(address);
     const entry = history.entry(address);
-    const { rootBlock = 0, headsBlock = 0, movesBlock = 0 } = entry ?? {};
+    const { rootBlock, headsBlock, movesBlock } = entry ?? {};
     return { address, commit, rootBlock, headsBlock, movesBlock };
   }
 

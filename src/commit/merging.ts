@@ -23,15 +23,14 @@ import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
 import type { Steps } from '../tree/edit.js';
+import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import type { Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { measure, newMeasure } from '../tree/record.js';
-import type { RootRef } from '../tree/root.js';
+import { type CountedRoot, countedRoot, totalsOf } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
 import { type HeadsRef, headOf, writeHeads } from './heads.js';
 import { headsRefOf, type Landed, type Line } from './line.js';
-import { sameStream, sameSubtree } from './read-set.js';
 import type { Writers } from './writers.js';
 
 /** How the caller settles what the streams' rules leave open. */
@@ -178,7 +177,7 @@ class Merge {
     for (const { address, movesBlock } of commitsBetween(history, this.#bases, [side.address])) {
       const { moves } = history.commit(address);
       yield* movesOf(moves, (block) => {
-        const id = block === moves ? movesBlock : 0;
+        const id = block === moves ? movesBlock : undefined;
         const { bytes, start, plainLength } = blocks.read(id, block, 'moves');
         return bytes.slice(start, start + plainLength);
       });
@@ -210,7 +209,7 @@ class Merge {
         const before = this.#core.treeOf(parent);
         return stream === undefined
           ? !sameSubtree(before, after, names)
-          : !sameStream(before, after, names, stream);
+          : !sameStreamAt(before, after, names, stream);
       });
       if (changes) return { address, timeMs: history.commit(address).timeMs };
     }
@@ -226,7 +225,7 @@ class Merge {
     if ('conflicts' in merged) return merged;
     this.#made.push(...merged.made);
     this.#within.set(hex(bucket), merged.landed);
-    return { root: rootRefOf(this.#line.treeOf(merged.landed)) };
+    return { root: countedRoot(this.#line.treeOf(merged.landed).root) };
   }
 
   #headWithin(outer: Landed, bucket: Uint8Array): Landed | undefined {
@@ -235,7 +234,7 @@ class Merge {
   }
 
   /** The heads of the buckets that the merged tree holds. */
-  *#heads(root: RootRef): Steps<HeadsRef | undefined> {
+  *#heads(root: CountedRoot): Steps<HeadsRef | undefined> {
     const old = headsRefOf(this.#ours);
     if (root.totals.buckets === 0) return undefined;
     const edits = new Map<string, Address | undefined>();
@@ -278,7 +277,7 @@ class Merge {
     );
   }
 
-  *#commit(root: RootRef): Steps<Landed> {
+  *#commit(root: CountedRoot): Steps<Landed> {
     const heads = yield* this.#heads(root);
     const base = {
       algorithm: root.address[0] as Commit['algorithm'],
@@ -289,7 +288,7 @@ class Merge {
     };
     const commit = this.#judged === undefined ? this.#canonical(base) : this.#ordinary(base);
     const address = commitAddress(commit);
-    return { address, commit, rootBlock: root.id, headsBlock: heads?.id ?? 0, movesBlock: 0 };
+    return { address, commit, rootBlock: root.id, headsBlock: heads?.id, movesBlock: undefined };
   }
 
   #canonical(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {
@@ -339,21 +338,12 @@ function sameHeads(
 ): boolean {
   if (heads === undefined) return false;
   const tree = core.tree(heads.id, heads.address);
-  if (rootRefOf(tree).totals.entries !== edits.size + 1) return false;
+  if (totalsOf(tree.root).entries !== edits.size + 1) return false;
   for (const [digits, address] of edits) {
     const there = headOf(core.cache, heads, new Uint8Array(Buffer.from(digits, 'hex')));
     if (there === undefined || address === undefined || !sameAddress(there, address)) return false;
   }
   return true;
-}
-
-/** A tree's root with what it holds. */
-export function rootRefOf(tree: Tree): RootRef {
-  const sums = newMeasure();
-  measure(tree.root.node, 0, sums);
-  const { entries, buckets, inlineBytes, referencedBytes } = sums;
-  const totals = { entries, buckets, inlineBytes, referencedBytes };
-  return { id: tree.root.id, address: tree.root.address, totals };
 }
 
 function policyFor(policy: MergeJudgement['policy'], stream: string): StreamPolicy | undefined {

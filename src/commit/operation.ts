@@ -1,10 +1,12 @@
 /**
  * Operations in a transaction's arena: see pending.ts for their bytes.
  */
+import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { readU48, readVarint, varintLength } from '../ground/integers.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { FreshRecord } from '../tree/fresh-record.js';
-import { CHILD_NONE, INLINE, type StreamPart } from '../tree/record.js';
+import { NO_ID } from '../tree/node.js';
+import { CHILD_NONE, INLINE, METADATA, REFERENCED, type StreamPart } from '../tree/record.js';
 import { type Shape, shapeOf } from '../tree/shape.js';
 
 const NO_LINKS: readonly number[] = [];
@@ -70,9 +72,22 @@ export class SinglePut implements EntryEdit {
 export function readPart(bytes: Uint8Array, start: number): { part: StreamPart; end: number } {
   const head = readVarint(bytes, start);
   const at = start + varintLength(head);
-  const form = (head % 4) as StreamPart['form'];
+  const form = head % 4;
   const length = Math.floor(head / 4);
-  const end = at + (form === INLINE ? length : 32);
-  const id = form === INLINE ? 0 : readU48(bytes, end);
-  return { part: { form, length, bytes: bytes.subarray(at, end), id }, end };
+  if (form === INLINE) {
+    const end = at + length;
+    return { part: { form, length, bytes: bytes.subarray(at, end) }, end };
+  }
+  const end = at + ADDRESS_LENGTH;
+  const address = bytes.slice(at, end);
+  const link = readU48(bytes, end);
+  const id = link === NO_ID ? undefined : link;
+  switch (form) {
+    case METADATA:
+      return { part: { form, length, address, id }, end };
+    case REFERENCED:
+      return { part: { form, length, address, id }, end };
+    default:
+      throw new Error(`regalia: assertion failed: no stream has form ${form}`);
+  }
 }

@@ -4,7 +4,7 @@
  * bulk load costs one copy per put.
  *
  *     operation   u8 kind | u8 name length | name | u16 stream | payload
- *     payload     put: as in a record: varint length × 4 + form | bytes or digest, then u48 id unless inline
+ *     payload     put: as in a record: varint length × 4 + form | bytes, or address 33 and u48 id
  *
  * A later operation on the same stream replaces an earlier one; clearing a name replaces all that
  * came before beneath it. Reads look a name up in an index that is made for a directory when it is
@@ -17,6 +17,7 @@ import { putU48, putVarint } from '../ground/integers.js';
 import { nameBytes, nameText } from '../ground/text.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
+import { NO_ID } from '../tree/node.js';
 import { INLINE, type StreamPart } from '../tree/record.js';
 import { readPart, SinglePut } from './operation.js';
 
@@ -98,12 +99,13 @@ export class Pending {
   /** Puts a stream on the entry `name` of `directory`; undefined names the top's own entry. */
   put(directory: Directory, name: Uint8Array | undefined, stream: string, part: StreamPart): void {
     const head = part.length * 4 + part.form;
-    const at = this.#begin(PUT, name ?? NO_NAME, stream, 16 + part.bytes.length);
+    const bytes = part.form === INLINE ? part.bytes : part.address;
+    const at = this.#begin(PUT, name ?? NO_NAME, stream, 16 + bytes.length);
     const slab = this.#slabs[this.#slabs.length - 1] as Uint8Array;
     let end = putVarint(slab, at, head);
-    slab.set(part.bytes, end);
-    end += part.bytes.length;
-    if (part.form !== INLINE) end = putU48(slab, end, part.id);
+    slab.set(bytes, end);
+    end += bytes.length;
+    if (part.form !== INLINE) end = putU48(slab, end, part.id ?? NO_ID);
     this.#end(name === undefined ? this.#own : directory, name ?? NO_NAME, end);
   }
 

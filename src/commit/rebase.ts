@@ -5,10 +5,10 @@
  */
 import { RegaliaError } from '../ground/errors.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
+import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { findStream } from '../tree/record.js';
-import { sameStream, sameSubtree } from './read-set.js';
 
 /** Who wins where both changed a stream: the transaction is ours, the head is theirs. */
 export type Side = 'ours' | 'theirs';
@@ -68,7 +68,7 @@ export class Rebase {
   }
 
   #mayChange(names: Names, { stream }: StreamEdit): boolean {
-    if (sameStream(this.#before, this.#head, names, stream)) return true;
+    if (sameStreamAt(this.#before, this.#head, names, stream)) return true;
     const spot = this.#head.find(names);
     const theirs = spot && findStream(spot.node, spot.index, stream);
     const kind = theirs === undefined ? 'changed/removed' : 'changed/changed';

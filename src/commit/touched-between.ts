@@ -8,7 +8,6 @@ import type { TouchedBucket } from '../tree/apply.js';
 import type { Tree } from '../tree/lookup.js';
 import { directBuckets, type NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
-import { rootRefOf } from './merging.js';
 
 export function touchedBetween(core: Core, before: Tree, after: Tree): TouchedBucket[] {
   const old = new Map<string, NestedBucket>();
@@ -18,7 +17,7 @@ export function touchedBetween(core: Core, before: Tree, after: Tree): TouchedBu
     const known = old.get(hex(found.bucket));
     if (known !== undefined && sameAddress(known.root, found.root)) return;
     const tree = core.tree(found.rootBlock, found.root);
-    touched.push({ bucket: found.bucket, outer, before: known?.root, after: rootRefOf(tree) });
+    touched.push({ bucket: found.bucket, outer, before: known?.root, after: tree.root });
   });
   return touched.reverse();
 }

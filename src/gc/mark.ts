@@ -100,7 +100,7 @@ export class Marking {
     const { engine, blocks } = this.#subject;
     const others = blocks.index.candidates(address);
     for (const one of [id, ...others]) if (isChunkId(one)) this.marks.add(chunkNumber(one));
-    const isHere = (one: number): boolean => {
+    const isHere = (one: number | undefined): boolean => {
       return !isChunkId(one) || engine.view('chunks', chunkNumber(one)) !== undefined;
     };
     if (!isHere(id) && !others.some(isHere)) this.lacking++;

@@ -26,12 +26,14 @@ export const SIGNATURE_LENGTH = 64;
 const ROW_VERSION = 1;
 const FLAG_SIGNATURE = 1;
 const FLAG_CUT = 2;
+/** No block, or one whose id is unknown. Persisted. */
+const NO_ID = 0;
 
-/** Local ids of the blocks that a commit names; 0 is none. */
+/** Local ids of the blocks that a commit names, where there are such and they are known. */
 export interface BlockIds {
-  readonly rootBlock: number;
-  readonly headsBlock: number;
-  readonly movesBlock: number;
+  readonly rootBlock: number | undefined;
+  readonly headsBlock: number | undefined;
+  readonly movesBlock: number | undefined;
 }
 
 export interface LogEntry extends BlockIds {
@@ -72,7 +74,10 @@ export function sealEntry(entry: LogEntry, deltas: number, body: Uint8Array): Ui
   writer.u8(ROW_VERSION).u8(flags);
   writer.varint(entry.sequence).varint(entry.height).varint(entry.correctedMs);
   writer.varint(entry.spine).varint(entry.jump);
-  writer.u48(entry.rootBlock).u48(entry.headsBlock).u48(entry.movesBlock);
+  writer
+    .u48(entry.rootBlock ?? NO_ID)
+    .u48(entry.headsBlock ?? NO_ID)
+    .u48(entry.movesBlock ?? NO_ID);
   if (signature !== undefined) writer.bytes(signature);
   writer.u8(deltas).bytes(body);
   return sealRow('commits', entry.address, writer.view());
@@ -94,9 +99,9 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
     correctedMs: reader.varint(),
     spine: reader.varint(),
     jump: reader.varint(),
-    rootBlock: reader.u48(),
-    headsBlock: reader.u48(),
-    movesBlock: reader.u48(),
+    rootBlock: readId(reader),
+    headsBlock: readId(reader),
+    movesBlock: readId(reader),
     cut: (flags & FLAG_CUT) !== 0,
     signature: flags & FLAG_SIGNATURE ? copyBytes(reader.bytes(SIGNATURE_LENGTH)) : undefined,
   };
@@ -107,4 +112,9 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   if (deltas > 0 && links.parents.length === 0) reader.fail('a first parent', 'none');
   const { bucket, parents } = links;
   return { entry: { address, bucket, parents, ...facts }, links, deltas, body };
+}
+
+function readId(reader: ByteReader): number | undefined {
+  const id = reader.u48();
+  return id === NO_ID ? undefined : id;
 }

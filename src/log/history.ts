@@ -375,8 +375,8 @@ function labels(
 function checkLocal(local: LocalFacts): void {
   for (const option of ['rootBlock', 'headsBlock', 'movesBlock'] as const) {
     const id = local[option];
-    if (Number.isInteger(id) && id >= 0 && id < 2 ** 48) continue;
-    throw optionError(option, 'an integer of 0 to 2^48 - 1', `${id}`);
+    if (id === undefined || (Number.isInteger(id) && id > 0 && id < 2 ** 48)) continue;
+    throw optionError(option, 'an integer of 1 to 2^48 - 1, or undefined', `${id}`);
   }
   const length = local.signature?.length ?? SIGNATURE_LENGTH;
   if (length !== SIGNATURE_LENGTH) {

@@ -12,15 +12,12 @@ import { diffMaps } from '../tree/diff-map.js';
 import type { Names } from '../tree/key.js';
 import { childMap, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { CHILD_BUCKET, CHILD_NONE, type ChildPart, readRecord } from '../tree/record.js';
-import type { RootRef } from '../tree/root.js';
-
-export type BucketPart = ChildPart & { readonly form: typeof CHILD_BUCKET };
+import { type BucketPart, CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
 
 /** A bucket's root, as an entry refers to it. */
 export interface BucketRoot {
   readonly address: Address;
-  readonly id: number;
+  readonly id: number | undefined;
 }
 
 /** A bucket that only one of two trees has at this key, or that both have with different roots. */
@@ -38,18 +35,11 @@ export function bucketAt(spot: Spot | undefined): BucketPart | undefined {
 }
 
 export function bucketRoot(part: BucketPart): BucketRoot {
-  return { address: part.root.slice(), id: part.id };
+  return { address: part.root, id: part.id };
 }
 
 export function sameBucketId(a: BucketPart, b: BucketPart): boolean {
   return hex(a.bucket) === hex(b.bucket);
-}
-
-/** A bucket's entry, under a root of its own. */
-export function bucketPart(bucket: Uint8Array, { totals, address, id }: RootRef): BucketPart {
-  // The bucket's own entry is the one that holds it: it counts once.
-  const beneath = { ...totals, entries: totals.entries - 1 };
-  return { form: CHILD_BUCKET, bucket, totals: beneath, root: address, id };
 }
 
 /** Whether a record is a bucket, or has any beneath. */

@@ -6,7 +6,7 @@
  * up by a policy: where one side removed or replaced it, only an answer does that.
  */
 import type { Names } from '../tree/key.js';
-import { INLINE, type StreamPart } from '../tree/record.js';
+import { inlinePart, type StreamPart } from '../tree/record.js';
 import { type Answer, Answers, type Choice, type Conflict, type Side } from './conflict.js';
 
 /** A stream's new contents, or a side's, or undefined for a conflict. */
@@ -113,8 +113,7 @@ export class Judge implements Judging {
     if (!(take instanceof Uint8Array)) return { part: take };
     const { partOf } = this.#options;
     if (partOf !== undefined) return { part: partOf(stream, take) };
-    const bytes = take.slice();
-    return { part: { form: INLINE, length: bytes.length, bytes, id: 0 } };
+    return { part: inlinePart(take.slice()) };
   }
 
   entry(conflict: Conflict, kept: Side, guarded: boolean): Choice {

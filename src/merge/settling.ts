@@ -7,7 +7,7 @@
  *     occupied    an entry comes to a key where a side has something else that the base had not, or had otherwise
  */
 import { KEY_BYTES_MAX } from '../ground/limits.js';
-import { sameRecord } from '../tree/diff-map.js';
+import { sameEntry } from '../tree/equal.js';
 import { parseKey } from '../tree/key.js';
 import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -235,7 +235,7 @@ export class Settling {
     const baseKey = this.#sourceOf(targets, final, 'base');
     const before = baseKey === undefined ? undefined : this.#look('base', baseKey);
     if (!isSpot(before)) return true;
-    return !sameRecord(found.node, found.index, before.node, before.index);
+    return !sameEntry(this.#options.cache, found, before);
   }
 
   /**

@@ -12,32 +12,25 @@
  * What only ours changed is never looked at. Memory holds the edits.
  */
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
-import { checkDepth, sameChild } from '../tree/diff.js';
-import { diffMaps, type MapDifference, sameRecord } from '../tree/diff-map.js';
-import { sameStream, streamNames, streamOf } from '../tree/diff-streams.js';
+import { checkDepth } from '../tree/diff.js';
+import { diffMaps, type MapDifference } from '../tree/diff-map.js';
 import type { Steps } from '../tree/edit.js';
+import { sameChild, sameEntry, sameStream, streamNames, streamOf } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import { childMap, findInMap, type Spot } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import {
+  type BucketPart,
   CHILD_NONE,
   NO_CHILD,
   type RecordParts,
   readRecord,
   type StreamPart,
 } from '../tree/record.js';
-import { NO_NAME, type RootRef } from '../tree/root.js';
+import { bucketPart, type CountedRoot, NO_NAME } from '../tree/root.js';
 import { NO_STREAMS, shapeOf } from '../tree/shape.js';
-import {
-  type BucketPart,
-  type BucketRoot,
-  bucketAt,
-  bucketChanges,
-  bucketPart,
-  bucketRoot,
-  sameBucketId,
-} from './buckets.js';
+import { type BucketRoot, bucketAt, bucketChanges, bucketRoot, sameBucketId } from './buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from './conflict.js';
 import type { EntryVerdict, Judging } from './policy.js';
 
@@ -55,7 +48,9 @@ export interface BucketMerge {
  * The merged bucket's root, or what stands against it. Without any conflict the bucket itself is
  * one.
  */
-export type BucketResult = { readonly root: RootRef } | { readonly conflicts: readonly Conflict[] };
+export type BucketResult =
+  | { readonly root: CountedRoot }
+  | { readonly conflicts: readonly Conflict[] };
 
 export interface ThreeWayOptions {
   readonly cache: NodeCache;
@@ -92,7 +87,7 @@ export class ThreeWay {
   /** The edit of the top entry. The top is never removed, nor taken whole. */
   *top(base: Spot | undefined, ours: Spot, theirs: Spot): Steps<EntryEdit> {
     const [b, o, t] = [base && partsAt(base), partsAt(ours), partsAt(theirs)];
-    const streams = this.#streams([], ours.node.algorithm, b, o, t);
+    const streams = this.#streams([], b, o, t);
     if (b !== undefined && sameChild(b.child, t.child)) return editOf(NO_NAME, streams, []);
     const maps = [this.#mapOf(base, b), this.#mapOf(ours, o), this.#mapOf(theirs, t)] as const;
     return yield* this.#run(this.#descent([], NO_NAME, streams, ...maps));
@@ -151,8 +146,8 @@ export class ThreeWay {
     ours: Spot | undefined,
     theirs: Spot | undefined,
   ): Steps<EntryEdit | Descent | undefined> {
-    if (sameSpot(ours, theirs)) return undefined;
-    if (sameSpot(base, ours)) return taken(name, theirs);
+    if (sameEntry(this.#cache, ours, theirs)) return undefined;
+    if (sameEntry(this.#cache, base, ours)) return taken(name, theirs);
     const names = [...parent, name];
     if (ours === undefined || theirs === undefined) {
       return this.#removed(names, name, base, ours, theirs);
@@ -261,7 +256,7 @@ export class ThreeWay {
   ): EntryEdit | Descent | undefined {
     const [b, o, t] = [base && partsAt(base), partsAt(ours), partsAt(theirs)];
     const old = b?.child ?? NO_CHILD;
-    const streams = this.#streams(names, ours.node.algorithm, b, o, t);
+    const streams = this.#streams(names, b, o, t);
     if (sameChild(old, t.child) || sameChild(o.child, t.child)) {
       return streams.length === 0 ? undefined : editOf(name, streams, []);
     }
@@ -273,14 +268,13 @@ export class ThreeWay {
   /** What becomes of the streams of an entry that both sides have. */
   #streams(
     names: Names,
-    algorithm: number,
     base: RecordParts | undefined,
     ours: RecordParts,
     theirs: RecordParts,
   ): StreamEdit[] {
     const edits: StreamEdit[] = [];
     const same = (a: StreamPart | undefined, b: StreamPart | undefined): boolean =>
-      sameStream(this.#cache, { algorithm, part: a }, { algorithm, part: b });
+      sameStream(this.#cache, a, b);
     for (const stream of streamNames(base, ours, theirs)) {
       const b = streamOf(base, stream);
       const o = streamOf(ours, stream);
@@ -322,11 +316,6 @@ function streamConflict(
 
 function partsAt(spot: Spot): RecordParts {
   return readRecord(spot.node, spot.index);
-}
-
-function sameSpot(a: Spot | undefined, b: Spot | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return sameRecord(a.node, a.index, b.node, b.index);
 }
 
 function editOf(

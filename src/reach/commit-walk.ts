@@ -20,8 +20,8 @@ import type { History } from '../log/history.js';
 import { decodeMoves, type Move } from '../log/moves.js';
 import { type Spot, Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
-import { findStream } from '../tree/record.js';
-import { type WalkedBlock, type WalkReads, walkRoot } from './tree-walk.js';
+import { findStream, INLINE } from '../tree/record.js';
+import { type WalkedBlock, type WalkedRoot, type WalkReads, walkRoot } from './tree-walk.js';
 
 /** The stream that names a nested bucket's commit in heads. */
 const COMMIT_STREAM = 'commit';
@@ -32,12 +32,12 @@ const BASE_HAVES_MAX = 4;
 /** Moves that are followed to where entries came from. */
 const FOLLOWED_MOVES_MAX = 8_192;
 
-/** A commit with the ids of the blocks that it names, 0 where they are unknown. */
+/** A commit with the ids of the blocks that it names, where they are known. */
 export interface CommitRef {
   readonly commit: Commit;
-  readonly rootBlock: number;
-  readonly headsBlock: number;
-  readonly movesBlock: number;
+  readonly rootBlock: number | undefined;
+  readonly headsBlock: number | undefined;
+  readonly movesBlock: number | undefined;
 }
 
 export interface CommitWalkOptions {
@@ -119,7 +119,7 @@ function readHead(node: Node, index: number): NestedHead {
   const bucket = unhex(node.nameText(index));
   const stream = findStream(node, index, COMMIT_STREAM);
   const plain = bucket?.length === BUCKET_ID_LENGTH && node.nameText(index) === hex(bucket);
-  if (plain && stream !== undefined && isAddress(stream.bytes)) {
+  if (plain && stream?.form === INLINE && isAddress(stream.bytes)) {
     return { bucket, commit: stream.bytes.slice() };
   }
   throw new RegaliaError('REGALIA_FORMAT', 'heads hold something else than commits', {
@@ -136,11 +136,11 @@ function* walkMoves(
   { commit, movesBlock }: CommitRef,
   { skip, faults }: CommitWalkOptions,
 ): Generator<WalkedBlock, void, undefined> {
-  const chain: { id: number; address: Address }[] = [];
+  const chain: WalkedRoot[] = [];
   const kind = BlockKind.moves;
   const names = (): [] => [];
   let next = commit.moves;
-  for (let id = movesBlock; next !== undefined; id = 0) {
+  for (let id = movesBlock; next !== undefined; id = undefined) {
     const ref = { id, address: next };
     if (skip?.(next) === true) break;
     try {
@@ -155,10 +155,7 @@ function* walkMoves(
   for (const ref of chain.reverse()) yield { ...ref, kind, names };
 }
 
-function readPlain(
-  reads: WalkReads,
-  { id, address }: { id: number; address: Address },
-): Uint8Array {
+function readPlain(reads: WalkReads, { id, address }: WalkedRoot): Uint8Array {
   const { bytes, start, plainLength } = reads.cache.blocks.read(id, address, 'moves');
   return bytes.subarray(start, start + plainLength);
 }
@@ -173,7 +170,7 @@ function followMoves(
   const origins = new Map<string, Move>();
   try {
     for (let at: Address | undefined = commit.moves; at !== undefined; ) {
-      const { moves, next } = decodeMoves(readPlain(reads, { id: 0, address: at }));
+      const { moves, next } = decodeMoves(readPlain(reads, { id: undefined, address: at }));
       if (origins.size + moves.length > FOLLOWED_MOVES_MAX) break;
       for (const move of moves) origins.set(hex(move.to), move);
       at = next;
@@ -342,8 +339,8 @@ class HistoryWalk {
     if (commit.heads === undefined) return undefined;
     try {
       const tree = Tree.load(this.#reads.cache, headsBlock, commit.heads);
-      const bytes = tree.stream([hex(bucket)], COMMIT_STREAM)?.bytes;
-      return bytes !== undefined && isAddress(bytes) ? bytes.slice() : undefined;
+      const part = tree.stream([hex(bucket)], COMMIT_STREAM);
+      return part?.form === INLINE && isAddress(part.bytes) ? part.bytes.slice() : undefined;
     } catch (error) {
       if (isRegaliaError(error)) return undefined;
       throw error;

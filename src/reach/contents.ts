@@ -11,7 +11,6 @@ import { BlockKind } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { LogEntry } from '../log/entry.js';
-import { digestAddress } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
 import type { FoundChunk, Subject } from './subject.js';
@@ -38,10 +37,8 @@ export function* contentsOf(
   const found: FoundContent[] = [];
   const record = (node: Node, index: number): void => {
     const { shape, streams } = readRecord(node, index);
-    for (const [i, { form, bytes, id, length }] of streams.entries()) {
-      if (form !== REFERENCED) continue;
-      const address = digestAddress(node, bytes);
-      found.push({ stream: shape.names[i] as string, ref: { address, id, length } });
+    for (const [i, part] of streams.entries()) {
+      if (part.form === REFERENCED) found.push({ stream: shape.names[i] as string, ref: part });
     }
   };
   for (const _ of walkRoot({ cache }, root, { bases, contents: false, record })) {
@@ -54,8 +51,8 @@ export function* contentsOf(
 /** A chunk as a content refers to it. */
 export interface ChunkOfContent {
   readonly address: Address;
-  /** 0 where it is unknown. */
-  readonly id: number;
+  /** The local id, where it is known. */
+  readonly id: number | undefined;
 }
 
 /**
@@ -90,8 +87,9 @@ export function rowOfChunk(
   { blocks, chunks }: Pick<Subject, 'blocks' | 'chunks'>,
   { id, address }: ChunkOfContent,
 ): FoundChunk | undefined {
-  const at = (one: number): FoundChunk | undefined => {
-    const row = isChunkId(one) ? chunks.row(chunkNumber(one)) : undefined;
+  const at = (one: number | undefined): FoundChunk | undefined => {
+    if (!isChunkId(one)) return undefined;
+    const row = chunks.row(chunkNumber(one));
     if (row === undefined || !equalBytes(row.address, address)) return undefined;
     return { number: chunkNumber(one), row };
   };

@@ -14,24 +14,24 @@ import { type Address, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
 import type { BlockReads } from '../chunks/content-store.js';
 import { BlockKind } from '../ground/block-header.js';
-import { compareBytes, EMPTY } from '../ground/bytes.js';
+import { EMPTY } from '../ground/bytes.js';
 import { inlineChild } from '../tree/inline-map.js';
 import type { Names } from '../tree/key.js';
-import { digestAddress, findInMap, type Spot } from '../tree/lookup.js';
+import { findInMap, type Spot } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import {
+  type BlockPart,
   CHILD_BUCKET,
   CHILD_INLINE,
   CHILD_MAP,
   CHILD_NONE,
   type ChildPart,
+  INLINE,
   METADATA,
-  REFERENCED,
   type RecordParts,
   readRecord,
-  recordShape,
-  type StreamPart,
+  sameRecord,
 } from '../tree/record.js';
 import { loadRoot } from '../tree/root.js';
 import { newContentBlocks } from './content-walk.js';
@@ -45,8 +45,8 @@ export interface WalkReads {
 
 export interface WalkedBlock {
   readonly address: Address;
-  /** The local id, or 0 where it is unknown. */
-  readonly id: number;
+  /** The local id, where it is known. */
+  readonly id: number | undefined;
   readonly kind: BlockKind;
   /** The hashed bytes, where the walk has them at hand. A view that stays valid. */
   readonly plain?: Uint8Array | undefined;
@@ -76,7 +76,7 @@ export interface TreeWalkOptions {
 }
 
 export interface WalkedRoot {
-  readonly id: number;
+  readonly id: number | undefined;
   readonly address: Address;
 }
 
@@ -243,8 +243,8 @@ class TreeWalk {
     if (parts === undefined) return;
     const before = olds.flatMap((old) => this.#partsOf(old));
     for (const [i, stream] of parts.streams.entries()) {
-      if (stream.form !== METADATA && stream.form !== REFERENCED) continue;
-      yield* this.#visitStream(node, stream, parts.shape.names[i] as string, before, names);
+      if (stream.form === INLINE) continue;
+      yield* this.#visitStream(stream, parts.shape.names[i] as string, before, names);
     }
     yield* this.#visitMap(node, index, parts.child, before, name);
   }
@@ -267,20 +267,19 @@ class TreeWalk {
   }
 
   *#visitStream(
-    node: Node,
-    stream: StreamPart,
+    stream: BlockPart,
     name: string,
     before: readonly OldRecord[],
     names: () => Names,
   ): Generator<WalkedBlock, void> {
-    const olds: { stream: StreamPart; node: Node }[] = [];
-    for (const { spot, parts } of before) {
+    const { address } = stream;
+    const olds: BlockPart[] = [];
+    for (const { parts } of before) {
       const old = parts.streams[parts.shape.names.indexOf(name)];
-      if (old?.form !== stream.form || spot.node.algorithm !== node.algorithm) continue;
-      if (compareBytes(old.bytes, stream.bytes) === 0) return;
-      olds.push({ stream: old, node: spot.node });
+      if (old?.form !== stream.form || old.address[0] !== address[0]) continue;
+      if (sameAddress(old.address, address)) return;
+      olds.push(old);
     }
-    const address = digestAddress(node, stream.bytes);
     if (stream.form === METADATA) {
       if (this.#skip(address)) return;
       const { blocks } = this.#cache;
@@ -289,8 +288,7 @@ class TreeWalk {
       const body = yield* this.#attempt(ref, BlockKind.metadata, names, load);
       if (body !== undefined) yield { ...ref, kind: BlockKind.metadata, names, stream: name };
     } else if (this.#options.contents !== false) {
-      const known = olds.map((old) => contentOf(old.node, old.stream));
-      yield* this.#visitContent(contentOf(node, stream), known, name, names);
+      yield* this.#visitContent(stream, olds, name, names);
     }
   }
 
@@ -325,7 +323,7 @@ class TreeWalk {
       this.#stack.push({ node: map, olds, block: undefined, entry: name, index: 0 });
       return;
     }
-    const address = digestAddress(node, child.digest);
+    const { address } = child;
     if (olds.some((old) => old.address !== undefined && sameAddress(old.address, address))) return;
     if (this.#skip(address)) return;
     yield* this.#enterNode({ id: child.id, address }, undefined, olds, name);
@@ -336,14 +334,14 @@ class TreeWalk {
     before: readonly OldRecord[],
     name: Uint8Array | undefined,
   ): Generator<WalkedBlock, void> {
-    const address = child.root.slice();
+    const address = child.root;
     if (this.#options.skipBucket?.(child.bucket, address) === true || this.#skip(address)) return;
     const olds: OldMap[] = [];
     for (const { spot, parts } of before) {
       const old = parts.child;
       if (old.form !== CHILD_BUCKET) olds.push({ ...spot, at: spot.index, address: undefined });
       else if (sameAddress(old.root, address)) return;
-      else olds.push(...this.#oldRoot({ id: old.id, address: old.root.slice() }));
+      else olds.push(...this.#oldRoot({ id: old.id, address: old.root }));
     }
     yield* this.#enterRoot({ id: child.id, address }, olds, name);
   }
@@ -358,15 +356,15 @@ class TreeWalk {
   #oldChild({ spot, parts: { child } }: OldRecord): OldMap[] {
     const found = this.#ofBase((): OldMap[] => {
       if (child.form === CHILD_MAP) {
-        const address = digestAddress(spot.node, child.digest);
-        return [{ node: this.#cache.load(child.id, address), address, at: undefined }];
+        const { id, address } = child;
+        return [{ node: this.#cache.load(id, address), address, at: undefined }];
       }
       if (child.form === CHILD_INLINE) {
         const node = inlineChild(spot.node, spot.index, child);
         return [{ node, address: undefined, at: undefined }];
       }
       if (child.form === CHILD_NONE) return [];
-      const { node } = loadRoot(this.#cache, child.id, child.root.slice());
+      const { node } = loadRoot(this.#cache, child.id, child.root);
       const inner = { node, index: 0 };
       return this.#oldChild({ spot: inner, parts: readRecord(node, 0) });
     });
@@ -378,19 +376,4 @@ class TreeWalk {
 interface OldRecord {
   readonly spot: Spot;
   readonly parts: RecordParts;
-}
-
-function contentOf(node: Node, stream: StreamPart): ContentRef {
-  return { address: digestAddress(node, stream.bytes), id: stream.id, length: stream.length };
-}
-
-/** Whether two records are equal in every byte, and under the same shape. */
-function sameRecord(a: Node, i: number, b: Node, j: number): boolean {
-  if (a.algorithm !== b.algorithm || recordShape(a, i) !== recordShape(b, j)) return false;
-  const start = a.recordStart(i);
-  const other = b.recordStart(j);
-  const length = a.recordEnd(i) - start;
-  if (b.recordEnd(j) - other !== length) return false;
-  for (let k = 0; k < length; k++) if (a.bytes[start + k] !== b.bytes[other + k]) return false;
-  return true;
 }

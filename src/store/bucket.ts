@@ -3,8 +3,10 @@
  * bucket; a nested bucket's commits are made through the line of the bucket that carries it, and
  * land in the logs of all around it.
  */
+
 import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
+import type { NestedBucket } from '../commit/buckets.js';
 import { findBucket } from '../commit/buckets.js';
 import { type CommitInfo, commitInfo } from '../commit/commit-info.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
@@ -12,12 +14,12 @@ import type { Core } from '../commit/core.js';
 import { headOf } from '../commit/heads.js';
 import { headsRefOf, type Landed, Line, noBranch } from '../commit/line.js';
 import { type MergeOptions, type MergeOutcome, mergeInto } from '../commit/merge-line.js';
-import { sameSubtree } from '../commit/read-set.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
+import { sameSubtree } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { cloneInto } from './clone.js';
@@ -97,8 +99,7 @@ export class Bucket {
     const nested = this.#nested;
     if (nested === undefined) return [];
     if (!isBucketAt(tree, this.#names, nested)) {
-      const open = (found: { rootBlock: number; root: Address }): Tree =>
-        this.core.tree(found.rootBlock, found.root);
+      const open = (found: NestedBucket): Tree => this.core.tree(found.rootBlock, found.root);
       const names = findBucket(tree, nested, open);
       if (names === undefined) throw notFound('bucket', hex(nested));
       this.#names = names;

@@ -3,20 +3,21 @@
  * as contents. What they give a part of it changes that part alone: see chunks/rewrite.ts.
  */
 
-import { type ContentRef, checkLength, sameContent } from '../chunks/content.js';
+import { type ContentRef, checkLength } from '../chunks/content.js';
 import { rewrite } from '../chunks/rewrite.js';
 import type { Source } from '../chunks/source.js';
 import { ContentWriter, extentsFor } from '../chunks/writer.js';
 import type { Core } from '../commit/core.js';
 import type { Writers } from '../commit/writers.js';
-import { concatBytes, copyRange, EMPTY, equalBytes } from '../ground/bytes.js';
+import { EMPTY } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { PUT_BYTES_MAX } from '../ground/limits.js';
 import { utf8Bytes } from '../ground/text.js';
 import { contentChecker, encodeContents } from '../streams/encoding.js';
 import type { StreamRule } from '../streams/rule.js';
-import { readMetadata } from '../tree/placement.js';
-import { INLINE, PlacedStream, REFERENCED, type StreamPart } from '../tree/record.js';
+import { sameStream } from '../tree/equal.js';
+import { readInline } from '../tree/placement.js';
+import { inlinePart, REFERENCED, type ReferencedPart, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
 
 /** What is to become of a part of a stream. */
@@ -92,16 +93,15 @@ export class Contents {
   }
 
   /** What a stream holds, as changes begin on it: nothing where it is absent. */
-  old(root: Root, part: StreamPart | undefined): Old {
+  old(part: StreamPart | undefined): Old {
     if (part === undefined) return EMPTY;
-    const { form, length, id, bytes } = part;
-    if (form === INLINE) {
-      return part instanceof PlacedStream
-        ? copyRange(part.node.bytes, part.start, part.end)
-        : bytes;
-    }
-    if (form !== REFERENCED) return readMetadata(this.#core.cache, root.algorithm, part);
-    return { address: concatBytes([Uint8Array.of(root.algorithm), bytes]), id, length };
+    if (part.form === REFERENCED) return part;
+    return readInline(this.#core.cache, part);
+  }
+
+  /** Whether a stream, present or absent, is what it was. */
+  same(before: StreamPart | undefined, now: StreamPart | undefined): boolean {
+    return sameStream(this.#core.cache, before, now);
   }
 
   #writer(root: Root, rule: StreamRule, stream: string): ContentWriter {
@@ -111,22 +111,12 @@ export class Contents {
   }
 }
 
-function inlinePart(bytes: Uint8Array): StreamPart {
-  return { form: INLINE, length: bytes.length, bytes, id: 0 };
-}
-
-function contentPart(ref: ContentRef): StreamPart {
-  return { form: REFERENCED, length: ref.length, bytes: ref.address.subarray(1), id: ref.id };
+function contentPart({ length, address, id }: ContentRef): ReferencedPart {
+  return { form: REFERENCED, length, address, id };
 }
 
 function partOf(written: ContentRef | Uint8Array): StreamPart {
   return written instanceof Uint8Array ? inlinePart(written) : contentPart(written);
-}
-
-/** Whether a stream holds the same. */
-export function sameOld(a: Old, b: Old): boolean {
-  if (a instanceof Uint8Array) return b instanceof Uint8Array && equalBytes(a, b);
-  return !(b instanceof Uint8Array) && sameContent(a, b);
 }
 
 function partialError(stream: string, { encoding }: StreamRule): RegaliaError {

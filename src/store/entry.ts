@@ -76,7 +76,7 @@ export class Entry {
   get(stream: string): Stream | undefined {
     const { node, index } = this.#place;
     const part = findStream(node, index, stream);
-    return part && new Stream(this.#view, part, node.algorithm, this.key, stream);
+    return part && new Stream(this.#view, part, this.key, stream);
   }
 
   /** Whether anything lies beneath it. */

@@ -13,7 +13,7 @@ import type { StreamRule } from '../streams/rule.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
 import type { StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
-import { type Change, type Contents, sameOld } from './contents.js';
+import type { Change, Contents } from './contents.js';
 import { badOption } from './options.js';
 import { StreamTurns } from './stream-turns.js';
 
@@ -72,9 +72,10 @@ export class StreamWrites {
   change(key: Key, stream: string, change: Change, options: ChangeOptions): Promise<number> {
     return this.#inTurn(key, stream, options, async (root, rule) => {
       const read = (): StreamPart | undefined => this.#host.read(key, stream);
-      const old = this.#contents.old(root, read());
+      const before = read();
+      const old = this.#contents.old(before);
       const part = await this.#contents.change(root, rule, stream, change, old, options);
-      return { part, stands: () => sameOld(old, this.#contents.old(root, read())) };
+      return { part, stands: () => this.#contents.same(before, read()) };
     });
   }
 

@@ -12,7 +12,6 @@ import { type CommitOptions, type CommitResult, commitTransaction } from '../com
 import type { Core } from '../commit/core.js';
 import { checkAlgorithm, graftedBuckets } from '../commit/graft.js';
 import type { Landed, Line } from '../commit/line.js';
-import { rootRefOf } from '../commit/merging.js';
 import { Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
 import { type ReadSet, readSetFor } from '../commit/read-set.js';
@@ -32,7 +31,8 @@ import { Stream } from '../streams/stream.js';
 import { editAt, editWithin } from '../tree/edit-at.js';
 import { type Key, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { PlacedStream, type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
+import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
+import { totalsOf } from '../tree/root.js';
 import { Contents } from './contents.js';
 import type { Entry } from './entry.js';
 import { badOption } from './options.js';
@@ -136,8 +136,7 @@ export class Transaction extends View {
   override get(key: Key, stream: string): Stream | undefined {
     this.check();
     const part = this.#read(this.#full(key), stream);
-    const { algorithm } = part instanceof PlacedStream ? part.node : this.fork.tree.root;
-    return part && new Stream(this, part, algorithm, key, stream);
+    return part && new Stream(this, part, key, stream);
   }
 
   #read(names: Names, stream: string): StreamPart | undefined {
@@ -240,7 +239,7 @@ export class Transaction extends View {
     const { blocks, settings } = this.core;
     blocks.replenish();
     // Scattered edits touch every node: as much as there is may be staged anew.
-    const { entries, inlineBytes } = rootRefOf(this.fork.tree).totals;
+    const { entries, inlineBytes } = totalsOf(this.fork.tree.root);
     const staged = bytes + inlineBytes + entries * ENTRY_BYTES;
     if (staged < blocks.available * EXTENT_BYTES) this.#flush();
     else if (bytes > OVERDRAFT * settings.transactionBytes) {

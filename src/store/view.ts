@@ -72,7 +72,7 @@ export abstract class View implements StreamHome {
   get(key: Key, stream: string): Stream | undefined {
     this.check();
     const part = this.tree().stream(key, stream);
-    return part && new Stream(this, part, part.node.algorithm, key, stream);
+    return part && new Stream(this, part, key, stream);
   }
 
   /** The children of a key in bytewise order of their names. Empty where there is no such key. */

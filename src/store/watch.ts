@@ -6,9 +6,9 @@ import { sameAddress } from '../blocks/address.js';
 import { type CommitInfo, commitInfo } from '../commit/commit-info.js';
 import type { Core } from '../commit/core.js';
 import type { Landed, Line } from '../commit/line.js';
-import { sameSubtree } from '../commit/read-set.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
+import { sameSubtree } from '../tree/equal.js';
 import { type Key, parseKey } from '../tree/key.js';
 
 export interface WatchOptions {

@@ -8,15 +8,16 @@
 
 import type { ContentStore } from '../chunks/content-store.js';
 import { ContentReader } from '../chunks/reader.js';
-import { copyRange, equalBytes } from '../ground/bytes.js';
+import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { WHOLE_BYTES_MAX } from '../ground/limits.js';
 import { turn, turnDue } from '../ground/pause.js';
 import { utf8Text } from '../ground/text.js';
 import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { readMetadata } from '../tree/placement.js';
-import { INLINE, PlacedStream, REFERENCED, type StreamPart } from '../tree/record.js';
+import { readInline } from '../tree/placement.js';
+import type { InlinePart, MetadataPart } from '../tree/record.js';
+import { METADATA, REFERENCED, type ReferencedPart, type StreamPart } from '../tree/record.js';
 import type { CborData } from './cbor.js';
 import { decodeContents } from './encoding.js';
 import type { Encoding } from './rule.js';
@@ -45,16 +46,14 @@ const AT_ONCE_MAX = 65_536;
 export class Stream {
   readonly #home: StreamHome;
   readonly #part: StreamPart;
-  readonly #algorithm: number;
   readonly #key: Key;
   readonly #name: string;
   /** Made at the first read, and kept: it knows the way to what was read last. */
   #contents: ContentReader | undefined;
 
-  constructor(home: StreamHome, part: StreamPart, algorithm: number, key: Key, name: string) {
+  constructor(home: StreamHome, part: StreamPart, key: Key, name: string) {
     this.#home = home;
     this.#part = part;
-    this.#algorithm = algorithm;
     this.#key = key;
     this.#name = name;
   }
@@ -67,29 +66,29 @@ export class Stream {
   /** A private copy of the bytes, where they lie in metadata; undefined for contents. */
   get inline(): Uint8Array | undefined {
     const part = this.#part;
-    if (part.form === INLINE) {
-      if (part instanceof PlacedStream) return copyRange(part.node.bytes, part.start, part.end);
-      return part.bytes.slice();
-    }
-    if (part.form === REFERENCED) return undefined;
-    this.#home.checkOpen();
-    return readMetadata(this.#home.cache, this.#algorithm, part);
+    return part.form === REFERENCED ? undefined : this.#atHand(part);
+  }
+
+  /** A private copy of bytes that lie in metadata. */
+  #atHand(part: InlinePart | MetadataPart): Uint8Array {
+    if (part.form === METADATA) this.#home.checkOpen();
+    return readInline(this.#home.cache, part);
   }
 
   /** All bytes, or a range. REGALIA_RANGE outside the stream, REGALIA_ABORTED. */
   async bytes(range: ByteRange = {}): Promise<Uint8Array> {
     throwIfAborted(range.signal, 'read');
     const { start, end } = this.#range(range);
-    const { inline } = this;
-    if (inline !== undefined) return inline.slice(start, end);
+    const part = this.#part;
+    if (part.form !== REFERENCED) return this.#atHand(part).subarray(start, end);
     if (end - start <= AT_ONCE_MAX) {
       if (turnDue()) await this.#turn(range.signal);
-      return this.#reader().read(start, end);
+      return this.#reader(part).read(start, end);
     }
     if (end - start > WHOLE_BYTES_MAX) throw tooLong(start, end);
     const bytes = new Uint8Array(end - start);
     let at = 0;
-    for await (const chunk of this.#reader().chunks(start, end, range.signal)) {
+    for await (const chunk of this.#reader(part).chunks(start, end, range.signal)) {
       bytes.set(chunk, at);
       at += chunk.length;
     }
@@ -109,15 +108,12 @@ export class Stream {
   /** The bytes as a stream: bounded memory, backpressure, cancellable. */
   readable(range: ByteRange = {}): ReadableStream<Uint8Array> {
     const { start, end } = this.#range(range);
-    const { inline } = this;
-    if (inline === undefined) {
-      const { signal } = range;
-      return this.#reader().readable(
-        signal === undefined ? { start, end } : { start, end, signal },
-      );
-    }
-    throwIfAborted(range.signal, 'read');
-    return new Blob([inline.slice(start, end)]).stream() as ReadableStream<Uint8Array>;
+    const { signal } = range;
+    const part = this.#part;
+    if (part.form === REFERENCED) return this.#reader(part).readable({ start, end, signal });
+    throwIfAborted(signal, 'read');
+    const bytes = this.#atHand(part).slice(start, end);
+    return new Blob([bytes]).stream() as ReadableStream<Uint8Array>;
   }
 
   /**
@@ -127,18 +123,26 @@ export class Stream {
   decoded(): Uint8Array | string | CborData {
     this.#home.checkOpen();
     const encoding = this.#home.encodingOf(this.#key, this.#name);
-    const { inline, size } = this;
-    if (inline === undefined && size > WHOLE_BYTES_MAX) throw tooLong(0, size);
-    return decodeContents(encoding, this.#name, inline ?? this.#reader().read());
+    const part = this.#part;
+    if (part.length > WHOLE_BYTES_MAX) throw tooLong(0, part.length);
+    const bytes = part.form === REFERENCED ? this.#reader(part).read() : this.#atHand(part);
+    return decodeContents(encoding, this.#name, bytes);
   }
 
   /**
-   * Whether another stream has the same bytes, told by length and address, without reading
-   * contents.
+   * Whether another stream has the same bytes, under whatever rule and in whatever store. Lengths
+   * and addresses are compared first; contents are read only where they can't tell, and of these
+   * only the chunks that differ. Errors as `bytes`.
    */
-  equals(other: Stream): boolean {
-    const [a, b] = [this.#part, other.#part];
-    return a.form === b.form && a.length === b.length && equalBytes(a.bytes, b.bytes);
+  async equals(other: Stream, options: { readonly signal?: AbortSignal } = {}): Promise<boolean> {
+    throwIfAborted(options.signal, 'a comparison');
+    this.#home.checkOpen();
+    other.#home.checkOpen();
+    if (this.size !== other.size) return false;
+    if (this.#part.form === REFERENCED && other.#part.form === REFERENCED) {
+      return this.#reader(this.#part).equals(other.#reader(other.#part), options.signal);
+    }
+    return equalBytes(await this.bytes(options), await other.bytes(options));
   }
 
   #range(range: ByteRange): { start: number; end: number } {
@@ -155,13 +159,8 @@ export class Stream {
     throwIfAborted(signal, 'read');
   }
 
-  #reader(): ContentReader {
-    if (this.#contents !== undefined) return this.#contents;
-    const address = new Uint8Array(33);
-    address[0] = this.#algorithm;
-    address.set(this.#part.bytes, 1);
-    const ref = { address, id: this.#part.id, length: this.size };
-    this.#contents = new ContentReader(this.#home.contents, ref);
+  #reader(content: ReferencedPart): ContentReader {
+    this.#contents ??= new ContentReader(this.#home.contents, content);
     return this.#contents;
   }
 }

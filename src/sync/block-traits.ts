@@ -52,7 +52,7 @@ export function parseNode(plain: Uint8Array): Node {
   const header = readNodeHeader(plain, 0, plain.length);
   const offsets = new Uint16Array(offsetsNeeded(plain, 0));
   const place = { bytes: plain, start: 0, plainEnd: plain.length, end: plain.length };
-  return new Node({ ...place, ...header, id: 0, depth: 0 }, offsets, 0);
+  return new Node({ ...place, ...header, id: undefined, depth: 0 }, offsets, 0);
 }
 
 export function nodeTraits(node: Node, totals = sumOf(node)): Traits {

@@ -204,7 +204,7 @@ class PackWriter {
     this.#plainBytes += plain.length;
   }
 
-  #read(id: number, address: Address, kind: number): Uint8Array {
+  #read(id: number | undefined, address: Address, kind: number): Uint8Array {
     const { blocks, contents = blocks } = this.#context;
     const from = kind === 3 || kind === 4 ? contents : blocks;
     const { bytes, start, plainLength } = from.read(id, address, 'block');
@@ -238,7 +238,7 @@ class PackWriter {
     const sent = this.#resume?.indexBytes ?? 0;
     const roots = this.#wants.map(({ commit }) => {
       const entry = this.#context.history.entry(commit);
-      return { id: entry?.rootBlock ?? 0, address: this.#context.history.commit(commit).root };
+      return { id: entry?.rootBlock, address: this.#context.history.commit(commit).root };
     });
     let bytes = 0;
     for (const part of indexParts(this.#cache, roots)) {

@@ -210,7 +210,10 @@ function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
   const { signature, absentParents } = local;
   const writer = new ByteWriter(512);
   writer.u8((signature === undefined ? 0 : SIGNED) | (absentParents === undefined ? 0 : CUT));
-  writer.u48(local.rootBlock).u48(local.headsBlock).u48(local.movesBlock);
+  writer
+    .u48(local.rootBlock ?? 0)
+    .u48(local.headsBlock ?? 0)
+    .u48(local.movesBlock ?? 0);
   if (signature !== undefined) writer.bytes(signature);
   if (absentParents !== undefined) {
     writer.varint(absentParents.height).varint(absentParents.correctedMs);
@@ -218,13 +221,19 @@ function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
   return writer.bytes(encodeCommit(commit)).finish();
 }
 
+/** A local id; 0 is an unknown one. */
+function readId(reader: ByteReader): number | undefined {
+  const id = reader.u48();
+  return id === 0 ? undefined : id;
+}
+
 function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
   const reader = new ByteReader(body, 'import row');
   const flags = reader.u8();
   const ids = {
-    rootBlock: reader.u48(),
-    headsBlock: reader.u48(),
-    movesBlock: reader.u48(),
+    rootBlock: readId(reader),
+    headsBlock: readId(reader),
+    movesBlock: readId(reader),
   };
   const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
   const absentParents =

@@ -103,8 +103,8 @@ export class CommitReceiver {
     this.#checkSignature(received);
     const ids = {
       rootBlock: this.#blocks.take(commit.root, BlockKind.root),
-      headsBlock: commit.heads === undefined ? 0 : this.#blocks.take(commit.heads, BlockKind.root),
-      movesBlock: commit.moves === undefined ? 0 : this.#blocks.take(commit.moves, BlockKind.moves),
+      headsBlock: commit.heads && this.#blocks.take(commit.heads, BlockKind.root),
+      movesBlock: commit.moves && this.#blocks.take(commit.moves, BlockKind.moves),
     };
     const parents = this.#parentsOf(received);
     checkStamp(commit, parents);

@@ -16,11 +16,12 @@ import { encodeRecord, type FreshRecord } from './fresh-record.js';
 import { inlineLeaf } from './inline-map.js';
 import { Items, measured } from './items.js';
 import { childMap, findInMap, type Spot } from './lookup.js';
-import type { Node, Totals } from './node.js';
+import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import type { NodeWriter } from './node-writer.js';
 import { childOf, isFull, placeRecord } from './placement.js';
 import {
+  type BucketPart,
   CHILD_BUCKET,
   CHILD_MAP,
   CHILD_NONE,
@@ -31,7 +32,15 @@ import {
   readRecord,
   type StreamPart,
 } from './record.js';
-import { loadRoot, NO_NAME, type Root, type RootRef, writeRoot } from './root.js';
+import {
+  bucketPart,
+  type CountedRoot,
+  loadRoot,
+  NO_NAME,
+  type Root,
+  type RootRef,
+  writeRoot,
+} from './root.js';
 import { NO_STREAMS, shapeOf } from './shape.js';
 import { call, type DeepSteps, flatten } from './steps.js';
 
@@ -80,8 +89,6 @@ export interface MovedPart {
   readonly algorithm: AlgorithmNumber;
 }
 
-type BucketChild = ChildPart & { readonly form: typeof CHILD_BUCKET };
-
 /** What editing a tree needs, and what it reports. */
 export class TreeEdit {
   readonly cache: NodeCache;
@@ -97,11 +104,11 @@ export class TreeEdit {
   }
 
   /** Applies the edit of the top entry to a root. Its name is not used. */
-  rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): Generator<void, RootRef> {
+  rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): Generator<void, CountedRoot> {
     return flatten(this.#rootSteps(root, edit, outer));
   }
 
-  *#rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): DeepSteps<RootRef> {
+  *#rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): DeepSteps<CountedRoot> {
     const writer = this.#writerFor(root.algorithm);
     const spot = { node: root.node, index: 0 };
     const old = readRecord(root.node, 0);
@@ -188,7 +195,7 @@ export class TreeEdit {
 
   /** Edits the bucket that an entry is. */
   bucketSteps(
-    child: BucketChild,
+    child: BucketPart,
     edit: EntryEdit,
     outer: Uint8Array | undefined,
   ): Generator<void, ChildPart> {
@@ -196,12 +203,12 @@ export class TreeEdit {
   }
 
   *#bucketSteps(
-    child: BucketChild,
+    child: BucketPart,
     edit: EntryEdit,
     outer: Uint8Array | undefined,
   ): DeepSteps<ChildPart> {
     const bucket = child.bucket.slice();
-    const root = loadRoot(this.cache, child.id, child.root.slice());
+    const root = loadRoot(this.cache, child.id, child.root);
     // What cleared or placed the bucket was done outside; an edit may be of a class whose fields
     // are getters.
     const { bytes, start, end, streams, beneath } = edit;
@@ -237,13 +244,6 @@ export class TreeEdit {
 
 const KEPT = { clear: false, parts: undefined };
 const EMPTY_PARTS: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
-
-function bucketPart(bucket: Uint8Array, root: RootRef): ChildPart {
-  const { totals, address, id } = root;
-  // The bucket's own entry is the one that holds it: it counts once.
-  const beneath: Totals = { ...totals, entries: totals.entries - 1 };
-  return { form: CHILD_BUCKET, bucket, totals: beneath, root: address, id };
-}
 
 /** The list of edits of one map, as the map's editor takes it. */
 class EntrySource implements EditSource {

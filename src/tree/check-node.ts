@@ -9,13 +9,13 @@
  *
  * Result: the references in the order of links, with what each promises of the block that it names.
  */
-import { type Address, isAddress } from '../blocks/address.js';
+import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
-import type { AlgorithmNumber } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
+import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
 import { checkName } from './key.js';
 import { Node, offsetsNeeded, type Totals } from './node.js';
@@ -247,8 +247,14 @@ class LeafCheck {
     }
     if (form !== METADATA && form !== REFERENCED) reader.fail('a form of 0 to 2', `${form}`);
     if (length === 0) reader.fail('a byte in a block', 'none');
-    const address = addressFrom(this.#node.algorithm, reader.bytes(32));
+    const address = this.#address(reader);
     this.#references.push({ kind: form === METADATA ? 'metadata' : 'content', address, length });
+  }
+
+  #address(reader: ByteReader): Address {
+    const { at } = reader;
+    reader.bytes(DIGEST_LENGTH);
+    return this.#node.addressAt(at);
   }
 
   /** A child map or bucket elsewhere. Returns 0, by which it is longer than its plain length. */
@@ -260,12 +266,12 @@ class LeafCheck {
     addTotals(this.#totals, { ...totals, buckets: totals.buckets + (isBucket ? 1 : 0) });
     if (form === CHILD_MAP) {
       if (totals.entries === 0) reader.fail('an entry beneath', 'none');
-      const address = addressFrom(this.#node.algorithm, reader.bytes(32));
+      const address = this.#address(reader);
       const ends = { level: undefined, last: undefined, previous: undefined };
       this.#references.push({ kind: 'node', address, totals, ...ends });
       return 0;
     }
-    const address = reader.bytes(33).slice();
+    const address = reader.bytes(ADDRESS_LENGTH).slice();
     if (!isAddress(address)) reader.fail('an address of a known algorithm', hex(address));
     this.#references.push({ kind: 'root', address, totals });
     return 0;
@@ -297,13 +303,6 @@ class LeafCheck {
 
 const ONE_ENTRY: Readonly<Totals> = { entries: 1, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
 
-function addressFrom(algorithm: AlgorithmNumber, digest: Uint8Array): Address {
-  const address = new Uint8Array(33);
-  address[0] = algorithm;
-  address.set(digest, 1);
-  return address;
-}
-
 /** The leaf in `holder.bytes[at..at + length]`, which lacks its first four bytes. */
 function inlineNode(holder: Node, at: number, length: number): Node {
   const { bytes, algorithm } = holder;
@@ -311,7 +310,7 @@ function inlineNode(holder: Node, at: number, length: number): Node {
   const start = at - NODE_HEADER;
   const end = at + length;
   const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const source = { bytes, start, plainEnd: end, end, level: 0, id: 0, depth: 0, algorithm };
+  const source = { bytes, start, plainEnd: end, end, level: 0, id: undefined, depth: 0, algorithm };
   return new Node(source, offsets, 0);
 }
 

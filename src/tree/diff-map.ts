@@ -12,7 +12,7 @@
 import type { Spot } from './lookup.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
-import { recordShape } from './record.js';
+import { sameRecord } from './record.js';
 
 export interface DiffOrder {
   /** From the last name to the first: the exact mirror. */
@@ -178,29 +178,6 @@ function sameDigest(x: Node, i: number, y: Node, j: number): boolean {
 
 function sameNamed(x: Node, i: number, y: Node, j: number): boolean {
   return compareNames(x, i, y, j) === 0 && sameRecord(x, i, y, j);
-}
-
-/**
- * Whether two records mean the same: bytes may differ where the tables of their nodes number a
- * shape differently.
- */
-export function sameRecord(x: Node, i: number, y: Node, j: number): boolean {
-  const { bytes: p } = x;
-  const { bytes: q } = y;
-  let from = x.recordStart(i);
-  let other = y.recordStart(j);
-  const end = x.recordEnd(i);
-  if (x.shapes !== y.shapes) {
-    const head = p[from] as number;
-    const otherHead = q[other] as number;
-    if ((head & 3) !== (otherHead & 3)) return false;
-    if (recordShape(x, i) !== recordShape(y, j)) return false;
-    while ((p[from++] as number) >= 0x80);
-    while ((q[other++] as number) >= 0x80);
-  }
-  if (end - from !== y.recordEnd(j) - other) return false;
-  for (; from < end; from++, other++) if (p[from] !== q[other]) return false;
-  return true;
 }
 
 /** Bytewise order of two names in place. */

@@ -16,16 +16,13 @@ import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { KEY_NAMES_MAX } from '../ground/limits.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
-import { sameStream, streamNames, streamOf } from './diff-streams.js';
+import { sameChild, sameStream, streamNames, streamOf } from './equal.js';
 import type { Names } from './key.js';
 import { childMap, crossBorder, findInMap, type Spot, type Tree } from './lookup.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import {
   CHILD_BUCKET,
-  CHILD_INLINE,
-  CHILD_MAP,
-  CHILD_NONE,
   type ChildPart,
   type RecordParts,
   readRecord,
@@ -143,7 +140,7 @@ class Walk {
   both(names: Names, before: Spot | undefined, after: Spot | undefined): void {
     const a = before && readRecord(before.node, before.index);
     const b = after && readRecord(after.node, after.index);
-    const rows = this.#streamRows(names, before, a, after, b);
+    const rows = this.#streamRows(names, a, b);
     if (this.#reverse) rows.reverse();
     const maps = this.#maps(before, a?.child, after, b?.child);
     if (maps === undefined) this.#plan({ rows });
@@ -153,22 +150,14 @@ class Walk {
   /** A row per stream that differs, by name. */
   #streamRows(
     names: Names,
-    before: Spot | undefined,
     old: RecordParts | undefined,
-    after: Spot | undefined,
     now: RecordParts | undefined,
   ): Difference[] {
     const rows: Difference[] = [];
-    const left = before?.node.algorithm ?? 0;
-    const right = after?.node.algorithm ?? 0;
     for (const stream of streamNames(old, now)) {
       const a = streamOf(old, stream);
       const b = streamOf(now, stream);
-      const [was, is] = [
-        { algorithm: left, part: a },
-        { algorithm: right, part: b },
-      ];
-      if (sameStream(this.#cache, was, is)) continue;
+      if (sameStream(this.#cache, a, b)) continue;
       const kind = a === undefined ? 'added' : b === undefined ? 'removed' : 'changed';
       rows.push({ names, kind, stream, before: a, after: b });
     }
@@ -211,12 +200,4 @@ function sameBucket(a: RecordParts, b: RecordParts): boolean {
   const right = b.child.form === CHILD_BUCKET ? b.child.bucket : undefined;
   if (left === undefined || right === undefined) return left === right;
   return equalBytes(left, right);
-}
-
-/** Whether two child maps are equal, given that one algorithm made both. */
-export function sameChild(a: ChildPart, b: ChildPart): boolean {
-  if (a.form === CHILD_NONE) return b.form === CHILD_NONE;
-  if (a.form === CHILD_INLINE) return b.form === CHILD_INLINE && equalBytes(a.body, b.body);
-  if (a.form === CHILD_MAP) return b.form === CHILD_MAP && equalBytes(a.digest, b.digest);
-  return b.form === CHILD_BUCKET && equalBytes(a.bucket, b.bucket) && equalBytes(a.root, b.root);
 }

@@ -3,8 +3,10 @@
  * format.
  */
 
+import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { assert } from '../ground/errors.js';
 import { putVarint, varintLength } from '../ground/integers.js';
+import { DIGEST_LENGTH } from '../kernels/hash.js';
 import type { Totals } from './node.js';
 import {
   BUCKET_ID_LENGTH,
@@ -14,6 +16,7 @@ import {
   CHILD_NONE,
   type ChildPart,
   INLINE,
+  type Link,
   REFERENCED,
   type RecordParts,
 } from './record.js';
@@ -31,7 +34,7 @@ export interface FreshRecord {
   readonly end: number;
   readonly shape: Shape;
   readonly child: number;
-  readonly links: readonly number[];
+  readonly links: readonly Link[];
   /** Its plain length, without name and entry overhead. */
   readonly plainLength: number;
   readonly entries: number;
@@ -48,7 +51,7 @@ export function childPlainLength(child: ChildPart): number {
     const { plainLength, body } = child;
     return varintLength(plainLength) + totals + varintLength(body.length) + plainLength;
   }
-  return totals + (child.form === CHILD_MAP ? 32 : BUCKET_ID_LENGTH + 33);
+  return totals + (child.form === CHILD_MAP ? DIGEST_LENGTH : BUCKET_ID_LENGTH + ADDRESS_LENGTH);
 }
 
 function totalsLength(totals: Readonly<Totals>): number {
@@ -65,18 +68,23 @@ export function encodeRecord(name: Uint8Array, parts: RecordParts): FreshRecord 
   const { shape, streams, child } = parts;
   assert(shape.names.length === streams.length, 'a record has a part for each name of its shape');
   let length = childLength(child);
-  for (const stream of streams) length += varintLength(stream.length * 4) + stream.bytes.length;
+  for (const { length: bytes, form } of streams) {
+    length += varintLength(bytes * 4) + (form === INLINE ? bytes : DIGEST_LENGTH);
+  }
   const bytes = new Uint8Array(name.length + length);
   bytes.set(name);
   let at = name.length;
-  const links: number[] = [];
+  const links: Link[] = [];
   let inlineBytes = 0;
   let referencedBytes = 0;
   for (const stream of streams) {
     at = putVarint(bytes, at, stream.length * 4 + stream.form);
-    bytes.set(stream.bytes, at);
-    at += stream.bytes.length;
-    if (stream.form !== INLINE) links.push(stream.id);
+    if (stream.form === INLINE) {
+      at = putBytes(bytes, at, stream.bytes);
+    } else {
+      at = putBytes(bytes, at, stream.address.subarray(1));
+      links.push(stream.id);
+    }
     if (stream.form === REFERENCED) referencedBytes += stream.length;
     else inlineBytes += stream.length;
   }
@@ -107,7 +115,7 @@ function childLength(child: ChildPart): number {
   return childPlainLength(child) - child.plainLength + child.body.length;
 }
 
-function putChild(bytes: Uint8Array, from: number, child: ChildPart, links: number[]): number {
+function putChild(bytes: Uint8Array, from: number, child: ChildPart, links: Link[]): number {
   if (child.form === CHILD_NONE) return from;
   let at = from;
   if (child.form === CHILD_INLINE) at = putVarint(bytes, at, child.plainLength);
@@ -122,7 +130,7 @@ function putChild(bytes: Uint8Array, from: number, child: ChildPart, links: numb
     return putBytes(bytes, at, child.body);
   }
   links.push(child.id);
-  return putBytes(bytes, at, child.form === CHILD_MAP ? child.digest : child.root);
+  return putBytes(bytes, at, child.form === CHILD_MAP ? child.address.subarray(1) : child.root);
 }
 
 function putBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {

@@ -3,11 +3,18 @@
  * links lie in the list of the node that holds the record, those of one nested record behind the
  * other.
  */
-import { u48Bytes } from '../ground/integers.js';
+import { putU48 } from '../ground/integers.js';
 import { ByteReader } from '../ground/reader.js';
-import { Node, offsetsNeeded } from './node.js';
+import { NO_ID, Node, offsetsNeeded } from './node.js';
 import { NODE_HEADER } from './node-header.js';
-import { CHILD_INLINE, CHILD_NONE, type ChildPart, INLINE, readRecord } from './record.js';
+import {
+  CHILD_INLINE,
+  CHILD_NONE,
+  type ChildPart,
+  INLINE,
+  type Link,
+  readRecord,
+} from './record.js';
 
 /**
  * The child map that lies inside the record at `index` of `holder`; `child` is what `readRecord`
@@ -35,14 +42,23 @@ export function inlineChild(
 export function inlineLeaf(
   algorithm: Node['algorithm'],
   body: Uint8Array,
-  links: readonly number[],
+  links: readonly Link[],
 ): Node {
   const plainEnd = NODE_HEADER + body.length;
   const bytes = new Uint8Array(plainEnd + 6 * links.length);
   bytes.set(body, NODE_HEADER);
-  for (let i = 0; i < links.length; i++) bytes.set(u48Bytes(links[i] as number), plainEnd + 6 * i);
+  for (let i = 0; i < links.length; i++) putU48(bytes, plainEnd + 6 * i, links[i] ?? NO_ID);
   const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
-  const source = { bytes, start: 0, plainEnd, end: plainEnd, level: 0, id: 0, depth: 0, algorithm };
+  const source = {
+    bytes,
+    start: 0,
+    plainEnd,
+    end: plainEnd,
+    level: 0,
+    id: undefined,
+    depth: 0,
+    algorithm,
+  };
   const node = new Node(source, offsets, 0);
   node.inlineLinks = countLinks(node);
   node.ids = plainEnd;
@@ -57,7 +73,7 @@ function parse(holder: Node, body: Uint8Array): Node {
   if (body.length < 2) new ByteReader(bytes, 'inline map', first, end).bytes(2);
   const start = first - NODE_HEADER;
   const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const source = { bytes, start, plainEnd: end, end, level: 0, id: 0, depth: 0, algorithm };
+  const source = { bytes, start, plainEnd: end, end, level: 0, id: undefined, depth: 0, algorithm };
   return new Node(source, offsets, 0);
 }
 

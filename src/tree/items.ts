@@ -3,6 +3,7 @@
  * exists, named by node and index, or a fresh one. Parallel arrays, since a commit passes thousands
  * of entries and changes few.
  */
+import type { Address } from '../blocks/address.js';
 import {
   boundaryHash,
   hashContinue,
@@ -13,7 +14,7 @@ import {
 } from './boundary.js';
 import type { FreshRecord } from './fresh-record.js';
 import type { Node, Totals } from './node.js';
-import { measure, newMeasure } from './record.js';
+import { type Link, measure, newMeasure } from './record.js';
 
 /**
  * A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it.
@@ -22,8 +23,8 @@ export interface FreshChild extends Totals {
   readonly bytes: Uint8Array;
   readonly nameStart: number;
   readonly nameEnd: number;
-  readonly address: Uint8Array;
-  readonly id: number;
+  readonly address: Address;
+  readonly id: Link;
   /** How its last node ended: NATURAL or FORCED. */
   readonly cut: number;
 }

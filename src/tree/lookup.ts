@@ -13,12 +13,13 @@ import { type Key, type Names, parseKey } from './key.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import {
+  type BlockPart,
   CHILD_BUCKET,
   CHILD_INLINE,
   CHILD_NONE,
   type ChildPart,
   findStream,
-  type PlacedStream,
+  type PlacedPart,
   readRecord,
 } from './record.js';
 import { loadRoot, type Root } from './root.js';
@@ -44,14 +45,7 @@ export function childMap(cache: NodeCache, spot: Spot, child: ChildPart): Node |
     const inner = { node: loadRoot(cache, child.id, child.root).node, index: 0 };
     return childMap(cache, inner, readRecord(inner.node, 0).child);
   }
-  return cache.load(child.id, digestAddress(spot.node, child.digest));
-}
-
-export function digestAddress(node: Node, digest: Uint8Array): Address {
-  const address = new Uint8Array(33);
-  address[0] = node.algorithm;
-  address.set(digest, 1);
-  return address;
+  return cache.load(child.id, child.address);
 }
 
 /** The leaf and index of a name in a map. */
@@ -97,7 +91,7 @@ export class Tree {
     this.root = root;
   }
 
-  static load(cache: NodeCache, id: number, address: Address): Tree {
+  static load(cache: NodeCache, id: number | undefined, address: Address): Tree {
     return new Tree(cache, loadRoot(cache, id, address));
   }
 
@@ -159,12 +153,14 @@ export class Tree {
   }
 
   /** The bucket that a key names, if it names one. */
-  bucketAt(names: Names): { bucket: Uint8Array; root: Address; rootBlock: number } | undefined {
+  bucketAt(
+    names: Names,
+  ): { bucket: Uint8Array; root: Address; rootBlock: number | undefined } | undefined {
     const spot = this.outer(names);
     if (spot === undefined) return undefined;
     const { child } = readRecord(spot.node, spot.index);
     if (child.form !== CHILD_BUCKET) return undefined;
-    return { bucket: child.bucket.slice(), root: child.root.slice(), rootBlock: child.id };
+    return { bucket: child.bucket.slice(), root: child.root, rootBlock: child.id };
   }
 
   /** The root of the innermost bucket that rules a key's streams: a bucket's own are its own. */
@@ -178,7 +174,7 @@ export class Tree {
       spot = found;
       const { child } = readRecord(found.node, found.index);
       if (child.form !== CHILD_BUCKET) continue;
-      root = loadRoot(this.cache, child.id, child.root.slice());
+      root = loadRoot(this.cache, child.id, child.root);
       spot = { node: root.node, index: 0 };
     }
     return root;
@@ -198,7 +194,7 @@ export class Tree {
   }
 
   /** A stream of a key, or undefined where there is none. */
-  stream(key: Key, stream: string): PlacedStream | undefined {
+  stream(key: Key, stream: string): PlacedPart | BlockPart | undefined {
     const spot = this.locate(key);
     return spot === undefined ? undefined : findStream(spot.node, spot.index, stream);
   }

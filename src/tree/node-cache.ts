@@ -36,7 +36,7 @@ type Header = Pick<Node, 'level' | 'algorithm'>;
 export interface Facts {
   readonly address: Address;
   readonly plainLength: number;
-  readonly id: number;
+  readonly id: number | undefined;
   /** Patches under its stored form. */
   readonly depth: number;
 }
@@ -80,8 +80,8 @@ export class NodeCache {
   }
 
   /** The verified node. `level` is what the reference promises; anything else is REGALIA_FORMAT. */
-  load(id: number, address: Address, level?: number): Node {
-    const cached = id === 0 ? undefined : this.#cached(id);
+  load(id: number | undefined, address: Address, level?: number): Node {
+    const cached = id === undefined ? undefined : this.#cached(id);
     // Ids are not hashed: one that leads elsewhere is noticed by the address.
     if (cached !== undefined && equalBytes(cached.address, address)) {
       return checkLevel(cached, level);
@@ -122,7 +122,7 @@ export class NodeCache {
    * Keeps a node that was just written. Most are never read before they are replaced: it is parsed
    * when it is.
    */
-  adopt(body: { buffer: Uint8Array; length: number }, facts: Facts): void {
+  adopt(body: { buffer: Uint8Array; length: number }, facts: Facts & { id: number }): void {
     const header = readNodeHeader(body.buffer, 0, facts.plainLength);
     const place = this.#copy(body.buffer, 0, body.length, header, facts);
     place.slab.written.push(facts.id);
@@ -170,7 +170,7 @@ export class NodeCache {
     );
     node.use = slab;
     slab.nodes.push(node);
-    if (id !== 0) this.#byId.set(id, node);
+    if (id !== undefined) this.#byId.set(id, node);
     return node;
   }
 
@@ -202,7 +202,8 @@ export class NodeCache {
         continue;
       }
       for (const node of oldest.nodes) {
-        if (node.id !== 0 && this.#byId.get(node.id) === node) this.#byId.delete(node.id);
+        const { id } = node;
+        if (id !== undefined && this.#byId.get(id) === node) this.#byId.delete(id);
         node.evict();
       }
       for (const id of oldest.written) {

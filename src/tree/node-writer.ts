@@ -5,7 +5,6 @@
  * came from.
  */
 
-import type {} from '../blocks/address.js';
 import { type Address, addressInto } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
 import { BodyWriter } from '../blocks/body.js';
@@ -15,16 +14,19 @@ import { RegaliaError } from '../ground/errors.js';
 import type { FreshRecord } from './fresh-record.js';
 import type { FreshChild, Items } from './items.js';
 import { measured } from './items.js';
-import type { Node, Totals } from './node.js';
+import { NO_ID, type Node, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { NODE_HEADER } from './node-header.js';
-import { measure } from './record.js';
+import { type Link, measure } from './record.js';
 import { compareShapes, type Shape } from './shape.js';
+
+/** A node that is a block here, and so can be patched. */
+type StoredNode = Node & { readonly id: number };
 
 /** A leaf that stays inside its parent's record. */
 export interface InlineLeaf {
   readonly body: Uint8Array;
-  readonly links: readonly number[];
+  readonly links: readonly Link[];
   readonly totals: Totals;
 }
 
@@ -42,7 +44,7 @@ export class NodeWriter {
   readonly blocks: BlockWriter;
   readonly algorithm: AlgorithmNumber;
   readonly #body = scratch;
-  readonly #links: number[] = [];
+  readonly #links: Link[] = [];
   readonly #firstLinks: number[] = [];
   #totals: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
   readonly #state: State = { body: this.#body, base: undefined, prefixLength: 0 };
@@ -77,7 +79,7 @@ export class NodeWriter {
     };
   }
 
-  #put(plainLength: number, address: Address, base: Node | undefined): number {
+  #put(plainLength: number, address: Address, base: StoredNode | undefined): number {
     const id = this.blocks.put(this.#body, plainLength, address, base);
     if (this.blocks.blockCount > CACHED_NODES) return id;
     const depth = this.blocks.patched && base !== undefined ? base.depth + 1 : 0;
@@ -220,14 +222,15 @@ export class NodeWriter {
       addTotals(this.#totals, measured);
       if (measured.links === 0) continue;
       const first = node.hasLinks ? node.firstLink(index) : -1;
-      for (let l = 0; l < measured.links; l++) links.push(first < 0 ? 0 : node.link(first + l));
+      for (let l = 0; l < measured.links; l++)
+        links.push(first < 0 ? undefined : node.link(first + l));
     }
   }
 
   #writeLinks(): void {
     if (this.#links.length === 0) return;
     for (const first of this.#firstLinks) this.#body.u16(first);
-    for (const link of this.#links) this.#body.u48(link);
+    for (const link of this.#links) this.#body.u48(link ?? NO_ID);
   }
 
   #sumTotals(items: Items, from: number, until: number): void {
@@ -259,10 +262,10 @@ function checkTotals({ entries, buckets, inlineBytes, referencedBytes }: Readonl
 }
 
 /** A stored node that items come from, likely most of them. */
-function mainSource(items: Items, from: number, until: number): Node | undefined {
+function mainSource(items: Items, from: number, until: number): StoredNode | undefined {
   const { nodes } = items;
   const source = nodes[(from + until) >>> 1] ?? nodes[from] ?? nodes[until - 1];
-  return source === undefined || source.id === 0 ? undefined : source;
+  return source?.id === undefined ? undefined : (source as StoredNode);
 }
 
 let marks = 0;
@@ -283,7 +286,7 @@ function keptShape(node: Node, index: number): Shape {
 
 interface State {
   readonly body: BodyWriter;
-  base: Node | undefined;
+  base: StoredNode | undefined;
   prefixLength: number;
 }
 
@@ -397,6 +400,6 @@ const TOTALS: Section = {
 const IDS: Section = {
   same: (_, node) => node.linksEnd - node.ids === 6 * node.count,
   range: (node, from, until) => [node.ids + 6 * from, node.ids + 6 * until],
-  entry: (state) => state.body.u48(0),
-  fresh: (state, item) => state.body.u48(item.id),
+  entry: (state, node, index) => state.body.u48(node.link(index) ?? NO_ID),
+  fresh: (state, item) => state.body.u48(item.id ?? NO_ID),
 };

@@ -14,7 +14,7 @@
  * bytes where it happens and nowhere else; offsets are summed up once, when the node is loaded. An
  * inline child map is a leaf without its first four bytes.
  */
-import type {} from '../blocks/address.js';
+import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
@@ -22,9 +22,13 @@ import { readU48 } from '../ground/integers.js';
 import { NODE_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { isAscii, nameText } from '../ground/text.js';
+import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { NODE_HEADER } from './node-header.js';
 import { readShapeTable, type Shape } from './shape.js';
 import { headOf } from './suffix.js';
+
+/** An unknown id in a section of links: no block has it. Persisted. */
+export const NO_ID = 0;
 
 /** What a subtree holds, spanning nested buckets. */
 export interface Totals {
@@ -66,12 +70,12 @@ export class Node {
   readonly plainEnd: number;
   readonly end: number;
   readonly algorithm: AlgorithmNumber;
-  /** 0 for an inline child map. */
-  readonly id: number;
+  /** Its local id; undefined for an inline child map, and where it is unknown. */
+  readonly id: number | undefined;
   /** Patches under its stored form. */
   readonly depth: number;
   /** What its bytes hash to; empty for an inline child map. */
-  readonly address: Uint8Array;
+  readonly address: Address;
   /** Where the arrays of suffix lengths, record lengths, digests, cuts and totals begin. */
   readonly suffixLengths: number;
   readonly recordLengths: number;
@@ -327,16 +331,22 @@ export class Node {
     return Math.min(this.lowerBound(name, from, to), this.count - 1);
   }
 
-  /** A child's address, as a private copy. */
-  childAddress(index: number): Uint8Array {
-    const address = new Uint8Array(33);
+  /** The address of a block that the node names by the digest at `start`, as a private copy. */
+  addressAt(start: number): Address {
+    const { bytes } = this;
+    const address = new Uint8Array(ADDRESS_LENGTH);
     address[0] = this.algorithm;
-    const digest = this.digests + 32 * index;
-    address.set(this.bytes.subarray(digest, digest + 32), 1);
+    for (let i = 0; i < DIGEST_LENGTH; i++) address[i + 1] = bytes[start + i] as number;
     return address;
   }
 
-  childId(index: number): number {
+  /** A child's address, as a private copy. */
+  childAddress(index: number): Address {
+    return this.addressAt(this.digests + DIGEST_LENGTH * index);
+  }
+
+  /** A child's local id, where it is known. */
+  childId(index: number): number | undefined {
     return this.link(index);
   }
 
@@ -367,12 +377,13 @@ export class Node {
   }
 
   /**
-   * A link: the local id of a child, or of a block that a leaf's records refer to; 0 where it is
-   * unknown.
+   * A link: the local id of a child, or of a block that a leaf's records refer to; undefined where
+   * it is unknown.
    */
-  link(index: number): number {
+  link(index: number): number | undefined {
     const at = this.ids + 6 * index;
-    return at + 6 <= this.linksEnd ? readU48(this.bytes, at) : 0;
+    const id = at + 6 <= this.linksEnd ? readU48(this.bytes, at) : NO_ID;
+    return id === NO_ID ? undefined : id;
   }
 
   get hasLinks(): boolean {
@@ -388,9 +399,9 @@ export interface NodeSource {
   readonly end: number;
   readonly level: number;
   readonly algorithm: AlgorithmNumber;
-  readonly id: number;
+  readonly id: number | undefined;
   readonly depth: number;
-  readonly address?: Uint8Array;
+  readonly address?: Address;
 }
 
 const UNCACHED = { touched: false };

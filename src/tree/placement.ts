@@ -11,6 +11,7 @@
 import { addressInto } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
 import { BlockKind, writeBlockHeader } from '../ground/block-header.js';
+import { copyRange } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
 import {
@@ -31,8 +32,12 @@ import {
   CHILD_MAP,
   type ChildPart,
   INLINE,
+  type InlinePart,
+  inlinePart,
   METADATA,
+  type MetadataPart,
   NO_CHILD,
+  PlacedPart,
   REFERENCED,
   type RecordParts,
   type StreamPart,
@@ -73,13 +78,13 @@ function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordPart
   }
   const streams = parts.streams.slice();
   for (const index of byLength(parts)) {
-    const stream = streams[index] as StreamPart;
+    const stream = streams[index] as InlinePart | MetadataPart;
     if (sizes.fit || stream.length <= DIGEST) {
-      streams[index] = inlineStream(writer.cache, writer.algorithm, stream);
+      streams[index] = inlineStream(writer.cache, stream);
       continue;
     }
     sizes.moveOut(stream.length);
-    streams[index] = stream.form === METADATA ? stream : writeMetadata(writer, stream.bytes);
+    streams[index] = stream.form === INLINE ? writeMetadata(writer, stream.bytes) : stream;
   }
   return { shape: parts.shape, streams, child };
 }
@@ -131,12 +136,9 @@ function byLength(parts: RecordParts): number[] {
 
 /** A map outside its record that is small enough to lie inside. */
 function shrunkChild(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_MAP }): ChildPart {
-  const { cache, algorithm } = writer;
+  const { cache } = writer;
   if (child.totals.entries * 5 > INLINE_MAP_BYTES_MAX) return child;
-  const address = new Uint8Array(33);
-  address[0] = algorithm;
-  address.set(child.digest, 1);
-  const node = cache.load(child.id, address);
+  const node = cache.load(child.id, child.address);
   if (node.level > 0) return child;
   const items = new Items(0);
   items.pushKept(node, 0, node.count);
@@ -150,32 +152,36 @@ function moveOut(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_INL
   const items = new Items(0);
   items.pushKept(node, 0, node.count);
   const { address, id } = writer.write(items, 0, items.length, NATURAL);
-  return { form: CHILD_MAP, totals: child.totals, digest: address.subarray(1), id };
+  return { form: CHILD_MAP, totals: child.totals, address, id };
 }
 
 const metadata = new BodyWriter();
 
-function writeMetadata(writer: NodeWriter, bytes: Uint8Array): StreamPart {
+function writeMetadata(writer: NodeWriter, bytes: Uint8Array): MetadataPart {
   metadata.reset();
   writeBlockHeader(metadata, BlockKind.metadata, writer.algorithm).bytes(bytes);
   const address = new Uint8Array(33);
   addressInto(writer.algorithm, metadata.buffer.subarray(0, metadata.length), address, 0);
   const id = writer.blocks.put(metadata, metadata.length, address);
-  return { form: METADATA, length: bytes.length, bytes: address.subarray(1), id };
+  return { form: METADATA, length: bytes.length, address, id };
 }
 
-function inlineStream(cache: NodeCache, algorithm: number, stream: StreamPart): StreamPart {
-  if (stream.form === INLINE) return stream;
-  const bytes = readMetadata(cache, algorithm, stream);
-  return { form: INLINE, length: stream.length, bytes, id: 0 };
+function inlineStream(cache: NodeCache, stream: InlinePart | MetadataPart): InlinePart {
+  return stream.form === INLINE ? stream : inlinePart(readMetadata(cache, stream));
+}
+
+/** The bytes of a stream that lives in metadata, as a private copy. */
+export function readInline(cache: NodeCache, stream: InlinePart | MetadataPart): Uint8Array {
+  if (stream.form === METADATA) return readMetadata(cache, stream);
+  if (!(stream instanceof PlacedPart)) return stream.bytes.slice();
+  const { node, start, length } = stream;
+  return copyRange(node.bytes, start, start + length);
 }
 
 /** The bytes of a stream that lives in a metadata block, as a private copy. */
-export function readMetadata(cache: NodeCache, algorithm: number, stream: StreamPart): Uint8Array {
-  const address = new Uint8Array(33);
-  address[0] = algorithm;
-  address.set(stream.bytes, 1);
-  const { bytes, start, plainLength } = cache.blocks.read(stream.id, address, 'metadata');
+function readMetadata(cache: NodeCache, stream: MetadataPart): Uint8Array {
+  const { id, address } = stream;
+  const { bytes, start, plainLength } = cache.blocks.read(id, address, 'metadata');
   const length = plainLength - METADATA_HEADER;
   if (bytes[start] === BlockKind.metadata && length === stream.length) {
     return bytes.slice(start + METADATA_HEADER, start + plainLength);
@@ -196,5 +202,5 @@ export function childOf(result: Exclude<MapResult, { form: 'same' }>): ChildPart
   }
   const { address, id, entries, buckets, inlineBytes, referencedBytes } = result.top;
   const totals = { entries, buckets, inlineBytes, referencedBytes };
-  return { form: CHILD_MAP, totals, digest: address.subarray(1), id };
+  return { form: CHILD_MAP, totals, address, id };
 }

@@ -16,9 +16,11 @@
  * of the shape; so it depends on contents alone.
  */
 
-import { RegaliaError } from '../ground/errors.js';
+import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
+import { malformed } from '../ground/errors.js';
+import { DIGEST_LENGTH } from '../kernels/hash.js';
 import type { Node, Totals } from './node.js';
-import type { Shape } from './shape.js';
+import { type Shape, sameShape } from './shape.js';
 
 /** Forms of a child map. Persisted: never renumber. */
 export const CHILD_NONE = 0;
@@ -33,16 +35,42 @@ export const REFERENCED = 2;
 
 export const BUCKET_ID_LENGTH = 16;
 
-export interface StreamPart {
-  readonly form: typeof INLINE | typeof METADATA | typeof REFERENCED;
-  /** Its logical size in bytes. */
+/** A stream that lies in its record. */
+export interface InlinePart {
+  readonly form: typeof INLINE;
+  /** Its logical size in bytes, as of every part. */
   readonly length: number;
-  /** Inline: the stream. Otherwise: the 32-byte digest. A view that stays valid. */
+  /** The stream. A view that stays valid. */
   readonly bytes: Uint8Array;
-  /** The local id of its block, 0 where it is inline or unknown. */
-  readonly id: number;
 }
 
+/** A stream in a metadata block of its own, with its bytes as they are. */
+export interface MetadataPart {
+  readonly form: typeof METADATA;
+  readonly length: number;
+  /** The address of the block; its algorithm is that of the node around. */
+  readonly address: Address;
+  /** The local id of the block, where it is known. */
+  readonly id: number | undefined;
+}
+
+/** A stream that is a content: chunks under a manifest. */
+export interface ReferencedPart {
+  readonly form: typeof REFERENCED;
+  readonly length: number;
+  readonly address: Address;
+  readonly id: number | undefined;
+}
+
+/** Bytes that are to lie in their record, if there is room. */
+export function inlinePart(bytes: Uint8Array): InlinePart {
+  return { form: INLINE, length: bytes.length, bytes };
+}
+
+export type BlockPart = MetadataPart | ReferencedPart;
+export type StreamPart = InlinePart | BlockPart;
+
+/** The child map of a record. Addresses are private copies. */
 export type ChildPart =
   | { readonly form: typeof CHILD_NONE }
   | {
@@ -51,22 +79,30 @@ export type ChildPart =
       readonly totals: Readonly<Totals>;
       /** A leaf without its first four bytes. */
       readonly body: Uint8Array;
-      readonly links: readonly number[];
+      readonly links: readonly Link[];
     }
   | {
       readonly form: typeof CHILD_MAP;
       readonly totals: Readonly<Totals>;
-      readonly digest: Uint8Array;
-      readonly id: number;
+      readonly address: Address;
+      readonly id: number | undefined;
     }
-  | {
-      readonly form: typeof CHILD_BUCKET;
-      readonly bucket: Uint8Array;
-      readonly totals: Readonly<Totals>;
-      /** The address of the bucket's root. */
-      readonly root: Uint8Array;
-      readonly id: number;
-    };
+  | BucketPart;
+
+export interface BucketPart {
+  readonly form: typeof CHILD_BUCKET;
+  /** The bucket's id, 16 bytes. A view that stays valid. */
+  readonly bucket: Uint8Array;
+  /** What lies beneath the bucket's entry. */
+  readonly totals: Readonly<Totals>;
+  /** The address of the bucket's root. */
+  readonly root: Address;
+  /** The local id of the root, where it is known. */
+  readonly id: number | undefined;
+}
+
+/** The local id of a block that a record names; undefined where it is unknown. */
+export type Link = number | undefined;
 
 export const NO_CHILD: ChildPart = { form: CHILD_NONE };
 
@@ -124,21 +160,11 @@ function skip(count: number, end: number): number {
 }
 
 function overrun(): never {
-  throw new RegaliaError('REGALIA_FORMAT', 'a record reaches beyond its end', {
-    what: 'record',
-    at: cursor,
-    expected: 'more bytes',
-    actual: 'the end',
-  });
+  throw malformed('record', cursor, 'more bytes', 'the end');
 }
 
 function badHead(head: number): never {
-  throw new RegaliaError('REGALIA_FORMAT', 'a record names a shape that its node lacks', {
-    what: 'record',
-    at: cursor,
-    expected: 'a shape of the table',
-    actual: `${head >>> 2}`,
-  });
+  throw malformed('record', cursor, 'a shape of the table', `${head >>> 2}`);
 }
 
 /** The shape of the record at `index`. */
@@ -166,7 +192,7 @@ export function measure(node: Node, index: number, out: Measure): void {
     if (form === REFERENCED) referencedBytes += length;
     else inlineBytes += length;
     if (form !== INLINE) links++;
-    skip(form === INLINE ? length : 32, end);
+    skip(form === INLINE ? length : DIGEST_LENGTH, end);
   }
   out.head = head;
   out.plainLength = shape.plainLength + payload;
@@ -191,7 +217,7 @@ function measureChild(node: Node, index: number, form: number, end: number, out:
   out.inlineBytes += varint(bytes, end);
   out.referencedBytes += varint(bytes, end);
   if (form !== CHILD_INLINE) {
-    skip(form === CHILD_MAP ? 32 : 33, end);
+    skip(form === CHILD_MAP ? DIGEST_LENGTH : ADDRESS_LENGTH, end);
     out.links += 1;
     return;
   }
@@ -219,31 +245,39 @@ export function readRecord(node: Node, index: number): RecordParts {
   let link = node.hasLinks ? node.firstLink(index) : 0;
   const streams: StreamPart[] = [];
   for (let i = 0; i < shape.names.length; i++) {
-    const stream = readStream(bytes, end);
-    streams.push(stream.form === INLINE ? stream : { ...stream, id: linkOf(node, link++) });
+    const lengthForm = varint(bytes, end);
+    const length = Math.floor(lengthForm / 4);
+    const form = lengthForm % 4;
+    const start = skip(form === INLINE ? length : DIGEST_LENGTH, end);
+    if (form === INLINE) {
+      streams.push({ form, length, bytes: bytes.subarray(start, start + length) });
+    } else {
+      streams.push(blockPart(node, form, length, start, link++));
+    }
   }
   const child = readChild(node, index, head & 3, link, end);
   if (cursor !== end) overrun();
   return { shape, streams, child };
 }
 
-function linkOf(node: Node, link: number): number {
-  return node.hasLinks ? node.link(link) : 0;
-}
-
-function readStream(bytes: Uint8Array, end: number): StreamPart {
-  const lengthForm = varint(bytes, end);
-  const length = Math.floor(lengthForm / 4);
-  const form = lengthForm % 4;
-  if (form === 3) overrun();
-  const size = form === INLINE ? length : 32;
-  const start = skip(size, end);
-  return {
-    form: form as StreamPart['form'],
-    length,
-    bytes: bytes.subarray(start, start + size),
-    id: 0,
-  };
+/** The part whose digest begins at `start`. */
+function blockPart(
+  node: Node,
+  form: number,
+  length: number,
+  start: number,
+  link: number,
+): BlockPart {
+  const address = node.addressAt(start);
+  const id = node.link(link);
+  switch (form) {
+    case METADATA:
+      return { form, length, address, id };
+    case REFERENCED:
+      return { form, length, address, id };
+    default:
+      return overrun();
+  }
 }
 
 function readTotals(bytes: Uint8Array, end: number): Totals {
@@ -263,52 +297,49 @@ function readChild(node: Node, index: number, form: number, link: number, end: n
     const totals = readTotals(bytes, end);
     const length = varint(bytes, end);
     const start = skip(length, end);
-    const links: number[] = [];
+    const links: Link[] = [];
     const count = node.hasLinks ? linkCount(node, index) - (link - node.firstLink(index)) : 0;
     for (let i = 0; i < count; i++) links.push(node.link(link + i));
     return { form, plainLength, totals, body: bytes.subarray(start, start + length), links };
   }
   if (form === CHILD_MAP) {
     const totals = readTotals(bytes, end);
-    const start = skip(32, end);
-    return { form, totals, digest: bytes.subarray(start, start + 32), id: linkOf(node, link) };
+    const start = skip(DIGEST_LENGTH, end);
+    return { form, totals, address: node.addressAt(start), id: node.link(link) };
   }
   const bucketStart = skip(BUCKET_ID_LENGTH, end);
   const bucket = bytes.subarray(bucketStart, bucketStart + BUCKET_ID_LENGTH);
   const totals = readTotals(bytes, end);
-  const start = skip(33, end);
-  const root = bytes.subarray(start, start + 33);
-  return { form: CHILD_BUCKET, bucket, totals, root, id: linkOf(node, link) };
+  const start = skip(ADDRESS_LENGTH, end);
+  const root = bytes.slice(start, start + ADDRESS_LENGTH);
+  return { form: CHILD_BUCKET, bucket, totals, root, id: node.link(link) };
 }
 
 /** A stream where it lies in a node: its bytes are cut out when they are asked for. */
-export class PlacedStream implements StreamPart {
-  readonly form: StreamPart['form'];
+export class PlacedPart implements InlinePart {
+  readonly form = INLINE;
   readonly length: number;
-  readonly id: number;
   readonly node: Node;
-  /** Where its bytes, or its digest, begin in the node's bytes. */
+  /** Where its bytes begin in the node's bytes. */
   readonly start: number;
 
-  constructor(node: Node, form: number, length: number, start: number, id: number) {
-    this.form = form as StreamPart['form'];
+  constructor(node: Node, start: number, length: number) {
     this.length = length;
-    this.id = id;
     this.node = node;
     this.start = start;
   }
 
-  get end(): number {
-    return this.start + (this.form === INLINE ? this.length : 32);
-  }
-
   get bytes(): Uint8Array {
-    return this.node.bytes.subarray(this.start, this.end);
+    return this.node.bytes.subarray(this.start, this.start + this.length);
   }
 }
 
 /** One stream of a record in place: a reading for the hot path, which allocates once. */
-export function findStream(node: Node, index: number, stream: string): PlacedStream | undefined {
+export function findStream(
+  node: Node,
+  index: number,
+  stream: string,
+): PlacedPart | BlockPart | undefined {
   const { bytes } = node;
   const end = node.recordEnd(index);
   cursor = node.recordStart(index);
@@ -320,14 +351,37 @@ export function findStream(node: Node, index: number, stream: string): PlacedStr
     const lengthForm = varint(bytes, end);
     const form = lengthForm & 3;
     const length = lengthForm < 0x4000_0000 ? lengthForm >>> 2 : Math.floor(lengthForm / 4);
-    const start = skip(form === INLINE ? length : 32, end);
+    const start = skip(form === INLINE ? length : DIGEST_LENGTH, end);
     if (names[i] === stream) {
-      if (form === INLINE) return new PlacedStream(node, form, length, start, 0);
-      if (form === 3) overrun();
-      const id = node.hasLinks ? node.link(node.firstLink(index) + links) : 0;
-      return new PlacedStream(node, form, length, start, id);
+      if (form === INLINE) return new PlacedPart(node, start, length);
+      return blockPart(node, form, length, start, node.firstLink(index) + links);
     }
     if (form !== INLINE) links++;
   }
   return undefined;
+}
+
+/**
+ * Whether two records are the same in every byte but the number of their shape, which is their
+ * table's. Under one name, one rule and one algorithm that is what equal contents are: elsewhere
+ * equal.ts says more.
+ */
+export function sameRecord(x: Node, i: number, y: Node, j: number): boolean {
+  const { bytes: p } = x;
+  const { bytes: q } = y;
+  let from = x.recordStart(i);
+  let other = y.recordStart(j);
+  const end = x.recordEnd(i);
+  if (x.algorithm !== y.algorithm) return false;
+  if (x.shapes !== y.shapes) {
+    const head = p[from] as number;
+    const otherHead = q[other] as number;
+    if ((head & 3) !== (otherHead & 3)) return false;
+    if (!sameShape(recordShape(x, i), recordShape(y, j))) return false;
+    while ((p[from++] as number) >= 0x80);
+    while ((q[other++] as number) >= 0x80);
+  }
+  if (end - from !== y.recordEnd(j) - other) return false;
+  for (; from < end; from++, other++) if (p[from] !== q[other]) return false;
+  return true;
 }

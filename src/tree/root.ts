@@ -20,38 +20,62 @@ import {
 import { RULES_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { encodeRecord, type FreshRecord } from './fresh-record.js';
-import { Items } from './items.js';
-import { Node, offsetsNeeded, type Totals } from './node.js';
+import { Items, measured } from './items.js';
+import { NO_ID, Node, offsetsNeeded, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { NODE_HEADER } from './node-header.js';
 import type { NodeWriter } from './node-writer.js';
-import { NO_CHILD } from './record.js';
+import { type BucketPart, CHILD_BUCKET, measure, NO_CHILD } from './record.js';
 import { NO_STREAMS } from './shape.js';
 
 /** The name of a bucket's own entry within its root. */
 export const NO_NAME = new Uint8Array(0);
 
-export interface Root {
-  readonly address: Address;
-  readonly id: number;
+export interface Root extends RootRef {
   readonly algorithm: AlgorithmNumber;
   readonly rules: Uint8Array;
   /** A leaf of one record: the bucket's own entry. */
   readonly node: Node;
 }
 
-/** A root as it is referred to, and what the bucket holds. */
+/** A root as others refer to it. */
 export interface RootRef {
   readonly address: Address;
-  readonly id: number;
-  readonly totals: Totals;
+  /** The local id, where it is known. */
+  readonly id: number | undefined;
+}
+
+/** A root that was just written, or read, and what the bucket holds: its own entry included. */
+export interface CountedRoot extends RootRef {
+  readonly totals: Readonly<Totals>;
+}
+
+/** What the bucket under a root holds, its own entry included. */
+export function totalsOf({ node }: Pick<Root, 'node'>): Totals {
+  measure(node, 0, measured);
+  const { entries, buckets, inlineBytes, referencedBytes } = measured;
+  return { entries, buckets, inlineBytes, referencedBytes };
+}
+
+/** A root that was read, with what the bucket holds. */
+export function countedRoot(root: Root): CountedRoot {
+  return { address: root.address, id: root.id, totals: totalsOf(root) };
+}
+
+/** A bucket's entry in the record that holds it. */
+export function bucketPart(bucket: Uint8Array, { totals, address, id }: CountedRoot): BucketPart {
+  const { entries, buckets, inlineBytes, referencedBytes } = totals;
+  // The bucket's own entry is the one that holds it: it counts once.
+  const beneath = { entries: entries - 1, buckets, inlineBytes, referencedBytes };
+  return { form: CHILD_BUCKET, bucket, totals: beneath, root: address, id };
 }
 
 /** Loads and verifies a root. Roots are few and small: each is parsed when it is asked for. */
-export function loadRoot(cache: NodeCache, id: number, address: Address): Root {
+export function loadRoot(cache: NodeCache, id: number | undefined, address: Address): Root {
   const body = cache.blocks.read(id, address, 'root');
   const bytes = body.bytes.slice(body.start, body.end);
-  return { address, id, ...parseRoot(bytes, body.plainLength) };
+  const { algorithm, rules, node } = parseRoot(bytes, body.plainLength);
+  return { address, id, algorithm, rules, node };
 }
 
 /** Parses a root block whose links, if any, follow its plain bytes. */
@@ -66,8 +90,8 @@ export function parseRoot(
   const start = reader.at - NODE_HEADER;
   if (start < 0 || reader.remaining < 2) reader.fail('a record', 'the end');
   const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const source = { bytes, start, plainEnd: plainLength, end: bytes.length, algorithm };
-  const node = new Node({ ...source, level: 0, id: 0, depth: 0 }, offsets, 0);
+  const place = { bytes, start, plainEnd: plainLength, end: bytes.length, level: 0 };
+  const node = new Node({ ...place, algorithm, id: undefined, depth: 0 }, offsets, 0);
   if (node.count !== 1 || node.nameLength(0) !== 0)
     reader.fail('one record without a name', 'others');
   return { algorithm, rules, node };
@@ -76,7 +100,7 @@ export function parseRoot(
 const body = new BodyWriter();
 
 /** Writes the root of a bucket whose own entry is `record`, made under the empty name. */
-export function writeRoot(writer: NodeWriter, rules: Uint8Array, record: FreshRecord): RootRef {
+export function writeRoot(writer: NodeWriter, rules: Uint8Array, record: FreshRecord): CountedRoot {
   const items = new Items(0);
   items.pushFresh(record);
   const leaf = writer.writeInline(items, 0, 1);
@@ -86,7 +110,7 @@ export function writeRoot(writer: NodeWriter, rules: Uint8Array, record: FreshRe
   const plainLength = body.length;
   if (leaf.links.length > 0) {
     body.u16(0);
-    for (const link of leaf.links) body.u48(link);
+    for (const link of leaf.links) body.u48(link ?? NO_ID);
   }
   const address = new Uint8Array(33);
   addressInto(writer.algorithm, body.buffer.subarray(0, plainLength), address, 0);
@@ -95,7 +119,7 @@ export function writeRoot(writer: NodeWriter, rules: Uint8Array, record: FreshRe
 }
 
 /** Writes the root of an empty bucket. */
-export function writeEmptyRoot(writer: NodeWriter, rules: Uint8Array): RootRef {
+export function writeEmptyRoot(writer: NodeWriter, rules: Uint8Array): CountedRoot {
   const parts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
   return writeRoot(writer, rules, encodeRecord(NO_NAME, parts));
 }

@@ -9,7 +9,7 @@
  * shapes its records use, so equal contents give equal tables.
  */
 
-import { compareBytes, EMPTY } from '../ground/bytes.js';
+import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { SHAPE_BYTES_MAX, STREAM_NAME_BYTES_MAX, STREAMS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
@@ -86,6 +86,11 @@ function checkLimits(names: readonly string[]): void {
       actual: many ? names.length : sum,
     },
   );
+}
+
+/** Whether two shapes have the same names. Equal ones are mostly one object, but need not be. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a === b || equalBytes(a.encoded, b.encoded);
 }
 
 /** Bytewise order of encodings: the order of a table. */

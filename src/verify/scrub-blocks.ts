@@ -42,8 +42,8 @@ export interface Wanted extends Promised {
   /** What it is called in messages, and how it is read: a content is a chunk or a manifest. */
   readonly what: 'root' | 'node' | 'metadata' | 'content' | 'manifest' | 'chunk' | 'moves';
   readonly address: Address;
-  /** 0 where it is unknown. */
-  readonly id: number;
+  /** The local id, where it is known. */
+  readonly id: number | undefined;
   /** A node's names are above this one. */
   readonly previous?: Uint8Array | undefined;
   /** Whether a manifest is the last of its level, which alone may end anywhere. */
@@ -133,7 +133,7 @@ export class BlockScrub {
    * is unknown.
    */
   #seenAs({ id, address }: Wanted): number | undefined {
-    if (id !== 0) return this.seen.traits(id, address);
+    if (id !== undefined) return this.seen.traits(id, address);
     for (const candidate of this.#index.candidates(address)) {
       const traits = this.seen.traits(candidate, address);
       if (traits !== undefined) return traits;
@@ -145,7 +145,7 @@ export class BlockScrub {
    * Whether rows lead to a chunk: at the id, or wherever the index says where the id is unknown.
    */
   #isKnownChunk({ id, address }: Wanted): boolean {
-    const ids = id === 0 ? this.#index.candidates(address) : [id];
+    const ids = id === undefined ? this.#index.candidates(address) : [id];
     return ids.some((one) => isChunkId(one) && isIndexed(this.#engine, one, address));
   }
 
@@ -160,9 +160,9 @@ export class BlockScrub {
     { id, address, what }: Wanted,
     referrer: Address,
   ): Generator<Step, { id: number; block: StoredBlock } | undefined> {
-    const block = id === 0 ? undefined : yield* this.#attemptChunk(id, address);
-    const indexed = id !== 0 && isIndexed(this.#engine, id, address);
-    if (block !== undefined) {
+    const block = id === undefined ? undefined : yield* this.#attemptChunk(id, address);
+    const indexed = id !== undefined && isIndexed(this.#engine, id, address);
+    if (id !== undefined && block !== undefined) {
       if (!indexed) yield* this.#tell('index', `the index lacks ${what} ${id}`, address, true);
       return { id, block };
     }
@@ -177,7 +177,7 @@ export class BlockScrub {
           address,
           true,
         );
-      } else if (id !== 0) {
+      } else if (id !== undefined) {
         const text = `${addressText(address)} is at ${other}, not at ${id} as a link says`;
         yield* this.#tell('link', text, referrer, true);
       }
@@ -195,13 +195,19 @@ export class BlockScrub {
     return this.#index.candidates(address);
   }
 
-  *#lost(what: Wanted['what'], id: number, address: Address, here: boolean): Generator<Step, void> {
+  *#lost(
+    what: Wanted['what'],
+    id: number | undefined,
+    address: Address,
+    here: boolean,
+  ): Generator<Step, void> {
     const isContent = what === 'content' || what === 'chunk' || what === 'manifest';
-    if (!here && id === 0 && isContent && !this.#options.contents) return;
-    const known = id !== 0 ? [id] : this.#index.candidates(address);
+    if (!here && id === undefined && isContent && !this.#options.contents) return;
+    const known = id !== undefined ? [id] : this.#index.candidates(address);
+    const name = id === undefined ? `${what} ${addressText(address)}` : `${what} ${id}`;
     const stored = known.some((one) => isStored(this.#engine, one));
-    if (here && stored) yield* this.#tell('corrupt', `${what} ${id} is damaged`, address, false);
-    else yield* this.#tell('missing', `${what} ${id} is not here`, address, false);
+    if (here && stored) yield* this.#tell('corrupt', `${name} is damaged`, address, false);
+    else yield* this.#tell('missing', `${name} is not here`, address, false);
   }
 
   /** The same; of a chunk every copy is read, and those that fail are told. */
@@ -292,7 +298,7 @@ function checkBlock(wanted: Wanted, block: StoredBlock, plain: Uint8Array): Chec
       return leaf(address, { kind: BlockKind.metadata, length: plain.length - BLOCK_HEADER });
     case 'moves': {
       const { next } = decodeMoves(plain);
-      const moves = { what: 'moves', kind: BlockKind.moves, id: 0 } as const;
+      const moves = { what: 'moves', kind: BlockKind.moves, id: undefined } as const;
       const refs = next === undefined ? [] : [{ ...moves, address: next }];
       return { ...leaf(address, { kind: BlockKind.moves }), wanted: refs };
     }
@@ -323,8 +329,8 @@ function checkNodeBlock({ address, previous }: Wanted, block: StoredBlock): Chec
   const header = readNodeHeader(bytes, 0, plainLength);
   if (header.algorithm !== address[0]) throw contradiction('a node names another algorithm');
   const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
-  const source = { bytes, start: 0, plainEnd: plainLength, end: bytes.length, id: 0, depth: 0 };
-  const node = new Node({ ...source, ...header }, offsets, 0);
+  const source = { bytes, start: 0, plainEnd: plainLength, end: bytes.length, depth: 0 };
+  const node = new Node({ ...source, ...header, id: undefined }, offsets, 0);
   const checked = checkNode(node);
   if (previous !== undefined && Buffer.compare(previous, node.name(0)) >= 0) {
     throw contradiction('a node holds names that belong to the one before it');
@@ -346,7 +352,7 @@ function treeFrame(address: Address, node: Node, checked: CheckedNode, traits: T
   };
 }
 
-function wantedOf(reference: Reference, id: number): Wanted {
+function wantedOf(reference: Reference, id: number | undefined): Wanted {
   const { kind, address } = reference;
   if (kind === 'node') {
     const { level, totals, last, previous } = reference;

@@ -11,7 +11,7 @@
  *     bytes        | chunks' bytes u32 | directory's bytes u32 | 0 u32 | shard
  *     row          checksum u32 | version u8 | group id 16 | data shards u8 | parity shards u8
  *                  | chunks' bytes varint | directory's bytes varint | place × (data + parity)
- *     place        volume u16 | segment varint | offset varint   of the record; volume 0: it is lost
+ *     place        volume u16 | segment varint | offset varint    of the record; volume 0: lost
  *
  * Parity is Reed and Solomon's, see src/kernels/reed-solomon.ts. The id is the first 16 bytes of
  * the SHA-256 of the data: so any k sound shards of one id give back all, and prove it. The

@@ -259,7 +259,7 @@ t.test('blocks that contradict each other are found on reading', async (t) => {
       ...stage(
         store,
         plain,
-        children.map((child) => ('id' in child ? child.id : 0)),
+        children.map((child) => ('id' in child ? (child.id ?? 0) : 0)),
       ),
       length,
     };

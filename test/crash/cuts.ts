@@ -42,14 +42,14 @@ export async function recordRun(
 /** One state of all files, had the power gone at `moment`. */
 function cutAll(files: Recorded['files'], moment: number, dice: Dice, flushes: boolean) {
   const cuts = new Map<string, Uint8Array>();
-  let [told, pending] = [0, 0];
+  let [acknowledged, pending] = [0, 0];
   for (const [name, { base, happenings }] of files) {
     const cut = cutAt(base, happenings, moment, dice, flushes);
     cuts.set(name, cut.file);
-    told = Math.max(told, cut.told);
+    acknowledged = Math.max(acknowledged, cut.acknowledged);
     pending += cut.pending;
   }
-  return { files: cuts, told, pending };
+  return { files: cuts, acknowledged, pending };
 }
 
 export interface Verdict {
@@ -64,6 +64,13 @@ export interface Verdict {
 }
 
 const BATCH = 50;
+
+/** The moment of one of `count` states, which are spread over the whole run. */
+function momentOf(moments: readonly number[], state: number, count: number, dice: Dice): number {
+  const from = Math.floor((state * moments.length) / count);
+  const until = Math.floor(((state + 1) * moments.length) / count);
+  return moments[from + dice.below(Math.max(1, until - from))] as number;
+}
 
 /** Samples and judges so many states. `flushes: false` is a planted bug. */
 export async function judge(
@@ -80,30 +87,32 @@ export async function judge(
   let first: string | undefined;
   await inParallel(batches, 2, async (batch) => {
     const cuts = Array.from({ length: Math.min(BATCH, count - batch * BATCH) }, (_, i) => {
-      const moment = moments[(batch * BATCH + i) % moments.length] as number;
+      const moment = momentOf(moments, batch * BATCH + i, count, dice);
       const place = path.join(folder, `cut-${batch}-${i}`);
       const cut = cutAll(files, moment, dice, flushes);
       layStore(from, place, cut.files);
-      return { place, moment, told: cut.told, pending: cut.pending };
+      return { place, moment, acknowledged: cut.acknowledged, pending: cut.pending };
     });
     const findings = await read(
       cuts.map(({ place }) => place),
       'write',
     );
-    for (const [i, { place, moment, told, pending }] of cuts.entries()) {
+    for (const [i, { place, moment, acknowledged, pending }] of cuts.entries()) {
       const { found, wrong, code, died, message } = findings[i] ?? {};
       sum.states++;
       if (pending > 0) sum.uncertain++;
       if (wrong !== undefined) sum.wrong++;
       else if (code !== undefined) sum.faults++;
       else if (died !== undefined) sum.deaths++;
-      else if (durable && (found ?? -1) < told) sum.lost++;
-      else if ((found ?? -1) > told + 1) sum.wrong++;
+      else if (durable && (found ?? -1) < acknowledged) sum.lost++;
+      else if ((found ?? -1) > acknowledged + 1) sum.wrong++;
       else {
         rmSync(place, { recursive: true, force: true });
         continue;
       }
-      first ??= `at ${moment}: ${told} told, found ${found} ${wrong ?? code ?? died} ${message ?? ''}`;
+      first ??=
+        `at ${moment}: ${acknowledged} acknowledged, found ${found} ` +
+        `${wrong ?? code ?? died} ${message ?? ''}`;
       rmSync(place, { recursive: true, force: true });
     }
   });

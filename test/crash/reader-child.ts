@@ -2,7 +2,7 @@
  * The reading process: it is given folders, a line each with `FOLDER MODE`, opens the store in
  * each, reads every commit of the past and compares all of it with the plan, and says a line of
  * JSON for each folder: how many commits it found, or what was wrong. A fault that has a code is
- * told as such; wrong data is told as `wrong`.
+ * reported as such; wrong data is reported as `wrong`.
  *
  * In mode `write` it also writes to the store, and reads that again.
  */

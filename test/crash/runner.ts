@@ -62,7 +62,7 @@ export function segmentsOf(store: string): string[] {
 
 export interface WriterRun {
   /** The last commit that was acknowledged. */
-  readonly told: number;
+  readonly acknowledged: number;
   /** What the writer said of its failure. */
   readonly failed: string | undefined;
   readonly ended: boolean;
@@ -81,7 +81,7 @@ export function runWriter(
       const lines = stdout.split('\n').filter(Boolean);
       const numbers = lines.map(Number).filter((number) => Number.isInteger(number));
       resolve({
-        told: numbers.at(-1) ?? 0,
+        acknowledged: numbers.at(-1) ?? 0,
         failed: lines.find((line) => line.startsWith('failed')),
         ended: lines.includes('ended'),
       });

@@ -14,7 +14,7 @@ const LATE = -1;
 
 export interface Cut {
   /** Commits acknowledged before the power went. */
-  readonly told: number;
+  readonly acknowledged: number;
   /** Whether anything was left to chance. */
   readonly pending: number;
   readonly file: Uint8Array;
@@ -98,8 +98,8 @@ export function cutAt(
     const some = dice.chance(chance) ? 1 + dice.below(parts.length) : 0;
     for (const part of parts.slice(0, whole ? parts.length : some)) medium.write(part);
   }
-  const told = ended.filter(({ kind }) => kind === 'told').length;
-  return { told, pending: pages.size, file: medium.file() };
+  const acknowledged = ended.filter(({ kind }) => kind === 'acknowledged').length;
+  return { acknowledged, pending: pages.size, file: medium.file() };
 }
 
 /** The moments at which a cut makes a difference: before and after each call on the file. */

@@ -8,7 +8,8 @@ import { Dice } from '../model/dice.js';
 import { copyStore, read, runWriter, template, traces } from './runner.js';
 import { somePoints, strike } from './strikes.js';
 
-const POINTS = 14;
+/** Each call with each fault. */
+const POINTS = 9;
 const folder = t.testdir();
 
 t.setTimeout(300_000);
@@ -20,7 +21,7 @@ t.test('faults at the Nth call', { skip: !traces() && 'needs strace' }, async (t
 
   await t.test('planted bugs are noticed', async (t) => {
     const kills = somePoints(90, dice).filter(({ fault }) => fault === 'signal=SIGKILL');
-    const early = await strike(from, folder, kills.slice(0, 4), ['early']);
+    const early = await strike(from, folder, kills.slice(0, 3), ['early']);
     t.ok(early.lost > 0, `commits acknowledged too early: ${JSON.stringify(early)}`);
     const place = `${folder}/planted`;
     for (const plant of ['drop', 'lie']) {

@@ -80,16 +80,16 @@ export async function strike(
   for (const [i, { place, point, run }] of runs.entries()) {
     const { found = -1, wrong, code, died, message } = findings[i] ?? {};
     sum.points++;
-    if (!run.ended || run.failed !== undefined || run.told < COMMITS) sum.struck++;
+    if (!run.ended || run.failed !== undefined || run.acknowledged < COMMITS) sum.struck++;
     rmSync(place, { recursive: true, force: true });
     if (wrong !== undefined) sum.wrong++;
     else if (code !== undefined) sum.faults++;
     else if (died !== undefined) sum.deaths++;
-    else if (found < run.told) sum.lost++;
-    else if (found > run.told + 1) sum.wrong++;
+    else if (found < run.acknowledged) sum.lost++;
+    else if (found > run.acknowledged + 1) sum.wrong++;
     else continue;
-    const what = `${JSON.stringify(point)} ${run.told} told, ${run.failed ?? ''}, found ${found}`;
-    first ??= `${what} ${wrong ?? code ?? died} ${message ?? ''}`;
+    const counts = `${run.acknowledged} acknowledged, ${run.failed ?? ''}, found ${found}`;
+    first ??= `${JSON.stringify(point)} ${counts} ${wrong ?? code ?? died} ${message ?? ''}`;
   }
   return { ...sum, first };
 }

@@ -2,9 +2,9 @@
  * What a process did to one file, from the text that `strace -f -xx` wrote: writes, flushes and
  * acknowledgements, in the order in which the calls ended, each with the moment at which it began.
  *
- *     write   what the file held when the call ended; of a file opened with O_DSYNC it is durable then
- *     flush   what ended before a flush began is durable when the flush has ended
- *     told    a line of numbers on standard output: a commit was acknowledged
+ *     write          what the file held when the call ended; durable then, if opened with O_DSYNC
+ *     flush          what ended before it began is durable when it has ended
+ *     acknowledged   a line of numbers on standard output: a commit was acknowledged
  */
 
 export interface Write {
@@ -22,14 +22,14 @@ export interface Flush {
   readonly ended: number;
 }
 
-export interface Told {
-  readonly kind: 'told';
+export interface Acknowledgement {
+  readonly kind: 'acknowledged';
   readonly number: number;
   readonly began: number;
   readonly ended: number;
 }
 
-export type Happening = Write | Flush | Told;
+export type Happening = Write | Flush | Acknowledgement;
 
 export const TRACED = 'openat,pwrite64,pwritev,writev,lseek,fdatasync,fsync,ftruncate,write';
 
@@ -95,7 +95,8 @@ export function happeningsOf(trace: string, file: string): Happening[] {
     if (name === 'openat') descriptors.opened(call.text);
     else if (name === 'write' && fd === '1') {
       const number = Number(Buffer.from(bytesIn(call.text)).toString());
-      if (Number.isInteger(number)) happenings.push({ ...whenOf(call), kind: 'told', number });
+      if (Number.isInteger(number))
+        happenings.push({ ...whenOf(call), kind: 'acknowledged', number });
     } else if (descriptors.through.has(fd)) {
       const happening = happeningOf(name, fd, call, descriptors);
       if (happening !== undefined) happenings.push(happening);

@@ -1,6 +1,6 @@
 /**
  * A process that writes contents, and looks after them meanwhile: `FOLDER NAME FIRST SEED ROLE`.
- * Commit n, from FIRST on, puts `contentOf(NAME, n)`. Each one that was acknowledged is told as a
+ * Commit n, from FIRST on, puts `contentOf(NAME, n)`. Each one that was acknowledged is printed as a
  * line with its number. A `keeper` collects, repairs, codes and drains as well, and gives the store
  * other volumes in the place of drained ones, whose folders it removes; a `writer` only writes. It
  * goes on until it is killed.
@@ -63,7 +63,7 @@ const UPKEEP = [
   abandon,
 ];
 
-/** Runs what may be told that another was quicker. */
+/** Runs what may fail since another was quicker. */
 async function kept(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();

@@ -10,10 +10,10 @@ t.test('upkeep is killed again and again', async (t) => {
   for (let store = 0; store < 6; store++) {
     const folder = `${root}/${store}`;
     await makeStore(folder);
-    const { rounds, told, wrong } = await killUpkeep(folder, 10, dice);
-    const text = `store ${store}: ${rounds} rounds, ${told} commits told, seed ${seed}`;
+    const { rounds, acknowledged, wrong } = await killUpkeep(folder, 10, dice);
+    const text = `store ${store}: ${rounds} rounds, ${acknowledged} commits acknowledged, seed ${seed}`;
     t.comment(text);
     t.equal(wrong, undefined, text);
-    t.ok(told > 0);
+    t.ok(acknowledged > 0);
   }
 });

@@ -7,9 +7,9 @@ t.test('upkeep is killed', async (t) => {
   const folder = t.testdir();
   const seed = Date.now() % 1_000_000;
   await makeStore(folder);
-  const { rounds, told, wrong } = await killUpkeep(folder, 3, new Dice(seed));
-  const text = `${rounds} rounds, ${told} commits told, seed ${seed}`;
+  const { rounds, acknowledged, wrong } = await killUpkeep(folder, 3, new Dice(seed));
+  const text = `${rounds} rounds, ${acknowledged} commits acknowledged, seed ${seed}`;
   t.comment(text);
   t.equal(wrong, undefined, text);
-  t.ok(told > 0, 'something was acknowledged');
+  t.ok(acknowledged > 0, 'something was acknowledged');
 });

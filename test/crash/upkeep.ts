@@ -1,7 +1,7 @@
 /**
  * Upkeep that is killed: processes that write contents and look after them are killed at random
  * moments, again and again. Afterwards every commit that was acknowledged is there, every content
- * of every commit reads as it was written, and verification has nothing to tell.
+ * of every commit reads as it was written, and verification finds nothing.
  */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
@@ -34,7 +34,7 @@ export function contentOf(name: string, number: number): Uint8Array {
 
 export interface Kills {
   readonly rounds: number;
-  readonly told: number;
+  readonly acknowledged: number;
   /** What is wrong, if anything is. */
   readonly wrong: string | undefined;
 }
@@ -48,13 +48,13 @@ export async function makeStore(folder: string): Promise<void> {
 
 /** Runs a keeper and a writer so many times, kills both, and looks at what is left. */
 export async function killUpkeep(folder: string, rounds: number, dice: Dice): Promise<Kills> {
-  const told = new Map<string, number>();
+  const acknowledged = new Map<string, number>();
   let sum = 0;
   for (let round = 0; round < rounds; round++) {
     const killing = ['keeper', 'writer'].map(async (role) => {
       const name = role.slice(0, 1);
-      // Numbers that were begun and not told are passed over.
-      const first = (told.get(name) ?? 0) + 50;
+      // Numbers that were begun and not acknowledged are skipped.
+      const first = (acknowledged.get(name) ?? 0) + 50;
       const delayMs = 100 + dice.below(900);
       const args = [folder, name, `${first}`, `${dice.below(2 ** 31)}`, role];
       const run = await runAndKill(args, delayMs);
@@ -62,17 +62,17 @@ export async function killUpkeep(folder: string, rounds: number, dice: Dice): Pr
     });
     for (const { name, numbers, complaint } of await Promise.all(killing)) {
       if (complaint !== '') {
-        const after = await whatIsWrong(folder, told);
-        return { rounds: round, told: sum, wrong: `${complaint} and then: ${after}` };
+        const after = await whatIsWrong(folder, acknowledged);
+        return { rounds: round, acknowledged: sum, wrong: `${complaint} and then: ${after}` };
       }
       sum += numbers.length;
-      told.set(name, Math.max(told.get(name) ?? 0, ...numbers));
-      for (const number of numbers) told.set(`${name} ${number}`, number);
+      acknowledged.set(name, Math.max(acknowledged.get(name) ?? 0, ...numbers));
+      for (const number of numbers) acknowledged.set(`${name} ${number}`, number);
     }
-    const wrong = await whatIsWrong(folder, told);
-    if (wrong !== undefined) return { rounds: round, told: sum, wrong };
+    const wrong = await whatIsWrong(folder, acknowledged);
+    if (wrong !== undefined) return { rounds: round, acknowledged: sum, wrong };
   }
-  return { rounds, told: sum, wrong: undefined };
+  return { rounds, acknowledged: sum, wrong: undefined };
 }
 
 function runAndKill(
@@ -109,7 +109,7 @@ function runAndKill(
 
 async function whatIsWrong(
   folder: string,
-  told: ReadonlyMap<string, number>,
+  acknowledged: ReadonlyMap<string, number>,
 ): Promise<string | undefined> {
   const store = await Regalia.open(path.join(folder, 'store'), OPTIONS);
   try {
@@ -123,7 +123,7 @@ async function whatIsWrong(
       const bytes = await stream?.bytes();
       if (bytes === undefined || Buffer.compare(bytes, expected) !== 0) return `${message} is lost`;
     }
-    for (const message of told.keys()) {
+    for (const message of acknowledged.keys()) {
       if (message.includes(' ') && !found.has(message)) return `commit ${message} is not there`;
     }
     for await (const row of store.verify()) {

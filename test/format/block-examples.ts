@@ -2,8 +2,10 @@
  * One small example of every kind of block, and of the codings within: the bytes that the code
  * makes, and what it reads in them. FORMAT.md shows the same bytes under the same names.
  */
+
 import { type Address, addressOf, addressText, parseAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
+import type { BlockRef } from '../../src/blocks/blocks.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { chunkBytes, writeChunk } from '../../src/chunks/chunk.js';
@@ -32,7 +34,8 @@ import {
   CHILD_INLINE,
   CHILD_MAP,
   type ChildPart,
-  INLINE,
+  type InlinePart,
+  inlinePart,
   NO_CHILD,
   REFERENCED,
   readRecord,
@@ -58,8 +61,7 @@ const staged = new BlockWriter(blocks);
 const writer = new NodeWriter(new NodeCache(blocks, 4_194_304), staged, SHA256);
 
 function inline(text: string): StreamPart {
-  const bytes = utf8Bytes(text);
-  return { form: INLINE, length: bytes.length, bytes, id: 0 };
+  return inlinePart(utf8Bytes(text));
 }
 
 function record(
@@ -79,12 +81,12 @@ function itemsOf(level: number, fresh: readonly (FreshRecord | FreshChild)[]): I
 }
 
 /** A block's plain bytes, and its links. */
-function bodyOf({ id, address }: { id: number; address: Address }): Uint8Array {
+function bodyOf({ id, address }: BlockRef): Uint8Array {
   const { bytes, start, end } = blocks.read(id, address, 'example');
   return bytes.slice(start, end);
 }
 
-function plainOf({ id, address }: { id: number; address: Address }): Uint8Array {
+function plainOf({ id, address }: BlockRef): Uint8Array {
   const { bytes, start, plainLength } = blocks.read(id, address, 'example');
   return bytes.slice(start, start + plainLength);
 }
@@ -128,7 +130,7 @@ const inlineMap: ChildPart = { form: CHILD_INLINE, plainLength: legs.plainLength
 const photo = {
   form: REFERENCED,
   length: 5,
-  bytes: stored.hello.address.subarray(1),
+  address: stored.hello.address,
   id: stored.hello.id,
 } as const;
 const leafItems = itemsOf(0, [
@@ -150,7 +152,7 @@ const { entries, buckets, inlineBytes, referencedBytes } = inner;
 const top: ChildPart = {
   form: CHILD_MAP,
   totals: { entries, buckets, inlineBytes, referencedBytes },
-  digest: inner.address.subarray(1),
+  address: inner.address,
   id: inner.id,
 };
 const topRecord = encodeRecord(NO_NAME, { shape: shapeOf([]), streams: [], child: top });
@@ -160,7 +162,7 @@ function nodeOf(body: Uint8Array, plainLength: number): Node {
   const header = readNodeHeader(body, 0, plainLength);
   const offsets = new Uint16Array(offsetsNeeded(body, 0));
   const source = { bytes: body, start: 0, plainEnd: plainLength, end: body.length };
-  return new Node({ ...source, ...header, id: 0, depth: 0 }, offsets, 0);
+  return new Node({ ...source, ...header, id: undefined, depth: 0 }, offsets, 0);
 }
 
 function namesOf(node: Node): string[] {
@@ -175,7 +177,7 @@ function readLeaf(body: Uint8Array): unknown {
   return {
     names: namesOf(node),
     shape: shape.names,
-    note: utf8Text((streams[0] as StreamPart).bytes),
+    note: utf8Text((streams[0] as InlinePart).bytes),
     photo: references.map(({ address }) => addressText(address)),
     links: references.map((_, i) => node.link(i)),
     ...totals,

@@ -66,7 +66,7 @@ function byContents(calls: BucketMerge[] = []): NonNullable<MergeOptions['mergeB
   const { cache, writer } = laboratory;
   return function* (merge) {
     calls.push(merge);
-    const load = ({ id, address }: { id: number; address: Uint8Array }): Tree =>
+    const load = ({ id, address }: { id: number | undefined; address: Uint8Array }): Tree =>
       Tree.load(cache, id, address);
     const ours = load(merge.ours);
     const bases = merge.base === undefined ? [] : [load(merge.base)];

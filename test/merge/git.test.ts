@@ -5,6 +5,7 @@
  * Directories have a file of their own that stays, since git knows no removed directory, and files
  * have one line, since git would merge lines. Renames are off: what is told is moves.test.ts.
  */
+
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,7 @@ import t from 'tap';
 import { mergeTrees } from '../../src/merge/merge.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';
-import { type Entry, Laboratory, newEntry, put } from '../tree/model.js';
+import { bytesIn, type Entry, Laboratory, newEntry, put } from '../tree/model.js';
 
 type Files = Map<string, string>;
 
@@ -129,8 +130,7 @@ t.test(
       for (const { names, after } of rows) {
         const path = keyText(names).slice(1);
         if (
-          git(folder, ['cat-file', 'blob', `${tree}:${path}`]).out !==
-          Buffer.from(after?.bytes ?? []).toString()
+          git(folder, ['cat-file', 'blob', `${tree}:${path}`]).out !== bytesIn(after).toString()
         ) {
           t.fail(`${path} in case ${i}`);
         }

@@ -2,6 +2,7 @@
  * Merging trees: the outcome of the obvious merge, the same whichever side asks, and told conflict
  * by conflict.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
@@ -17,14 +18,15 @@ import { NO_CHILD, type RecordParts } from '../../src/tree/record.js';
 import { NO_NAME, writeRoot } from '../../src/tree/root.js';
 import { NO_STREAMS, shapeOf } from '../../src/tree/shape.js';
 import {
+  bytesIn,
   cloneEntry,
   type Entry,
-  inlinePart,
   Laboratory,
   newEntry,
   put,
   RULES,
   take,
+  textPart,
 } from '../tree/model.js';
 import { play, stepsArbitrary } from '../tree/steps.js';
 import { type ModelJudge, mergeModels } from './model-merge.js';
@@ -124,9 +126,7 @@ t.test('either side asking, the newest gives one root', async (t) => {
           stream === 'a'
             ? 'newest'
             : ({ ours: x, theirs: y }) => {
-                const [p, q] = [x?.part, y?.part].map((part) =>
-                  hex(part?.bytes ?? new Uint8Array()),
-                );
+                const [p, q] = [x?.part, y?.part].map((part) => hex(bytesIn(part)));
                 return (p as string) >= (q as string) ? 'ours' : 'theirs';
               },
         entryPolicy: 'newest',
@@ -173,9 +173,7 @@ t.test('conflicts carry what each side has, and answers settle them', async (t) 
   ]);
   const [first] = result.conflicts;
   t.strictSame(
-    [first?.base, first?.ours, first?.theirs].map((side) =>
-      Buffer.from(side?.part?.bytes ?? []).toString(),
-    ),
+    [first?.base, first?.ours, first?.theirs].map((side) => bytesIn(side?.part).toString()),
     ['1', '2', '3'],
   );
   const answers = [
@@ -208,7 +206,7 @@ t.test('each policy has its say', async (t) => {
     const rows = [...diffTrees(undefined, tree, { deep: true })];
     return ['/a', '/d/x'].map((key) => {
       const row = rows.find(({ names }) => keyText(names) === key);
-      return row === undefined ? '-' : Buffer.from(row.after?.bytes ?? []).toString();
+      return row === undefined ? '-' : bytesIn(row.after).toString();
     });
   };
   t.strictSame(outcome({ policyOf: () => 'ours', entryPolicy: 'ours' }), ['2', '-']);
@@ -217,9 +215,9 @@ t.test('each policy has its say', async (t) => {
   t.strictSame(outcome({ entryPolicy: 'remove' }), ['2', '-']);
   t.strictSame(outcome({ entryPolicy: () => 'theirs' }), ['2', '3']);
   t.strictSame(outcome({ policyOf: () => () => utf8Bytes('9') }), ['9', '-']);
-  t.strictSame(outcome({ policyOf: () => () => inlinePart('8') }), ['8', '-']);
+  t.strictSame(outcome({ policyOf: () => () => textPart('8') }), ['8', '-']);
   t.strictSame(outcome({ policyOf: () => () => undefined }), ['2', '-']);
-  const partOf = (_: string, contents: Uint8Array) => inlinePart(`<${contents.length}>`);
+  const partOf = (_: string, contents: Uint8Array) => textPart(`<${contents.length}>`);
   t.strictSame(outcome({ policyOf: () => () => utf8Bytes('99'), partOf }), ['<2>', '-']);
 });
 
@@ -265,7 +263,7 @@ function deepTree(depth: number, contents: string): Tree {
   const { writer, cache } = laboratory;
   let parts: RecordParts = {
     shape: shapeOf(['s']),
-    streams: [inlinePart(contents)],
+    streams: [textPart(contents)],
     child: NO_CHILD,
   };
   for (let i = 0; i < depth; i++) {

@@ -2,6 +2,7 @@
  * Moves: an edit under the old key lands under the new one; contradictions are conflicts, and
  * nothing is lost.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
@@ -13,6 +14,7 @@ import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';
 import type { Tree } from '../../src/tree/lookup.js';
 import {
+  bytesIn,
   cloneEntry,
   type Entry,
   entryAt,
@@ -133,7 +135,7 @@ function rootOf(tree: Tree): string {
 function modelOf(tree: Tree): Entry {
   const top = newEntry();
   for (const { names, stream, after } of diffTrees(undefined, tree, { deep: true })) {
-    put(top, keyText(names), stream as string, Buffer.from(after?.bytes ?? []).toString());
+    put(top, keyText(names), stream as string, bytesIn(after).toString());
   }
   return top;
 }

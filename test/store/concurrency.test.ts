@@ -49,6 +49,26 @@ t.test('the same stream is a conflict that says what it is about', async (t) => 
   return t.equal(textAt(store.snapshot(), '/a'), '1');
 });
 
+t.test('a neighbour that pushes a stream out of its record does not change it', async (t) => {
+  await using store = await Regalia.memory();
+  const setup = store.begin();
+  setup.put('/e', 'x', noise(500, 1));
+  await setup.commit();
+  const [one, two, reader] = [
+    store.begin(),
+    store.begin(),
+    store.begin({ isolation: 'serializable' }),
+  ];
+  for (let i = 0; i < 12; i++) one.put('/e', `neighbour ${i}`, noise(400, i));
+  two.put('/e', 'x', bytes('two'));
+  reader.put('/seen', 's', reader.get('/e', 'x')?.inline ?? bytes('nothing'));
+  await one.commit();
+  await reader.commit();
+  await two.commit();
+  t.equal(textAt(store.snapshot(), '/e', 'x'), 'two');
+  t.strictSame(store.snapshot().get('/seen', 's')?.inline, noise(500, 1));
+});
+
 t.test('counting up from one number at the same time loses no count', async (t) => {
   await using store = await Regalia.memory();
   await put(store, { '/count': '0' });

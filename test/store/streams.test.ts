@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import t from 'tap';
-import { Regalia } from '../../src/index.js';
+import { Regalia, type Stream } from '../../src/index.js';
 import { bytes, codeOf, keysOf, noise, textAt } from './setup.js';
 
 t.test('what was put is read, by the transaction and by later snapshots', async (t) => {
@@ -172,7 +172,7 @@ t.test('a stream lies in metadata up to its rule, and is contents above', async 
       t.equal(one?.size, length);
       t.equal(one?.inline !== undefined, length <= (stream === 's' ? 512 : 8_192), `${length}`);
       t.ok(Buffer.from(noise(length, length)).equals((await one?.bytes()) as Uint8Array));
-      t.ok(other !== undefined && one?.equals(other), 'put and write agree');
+      t.ok(other !== undefined && (await one?.equals(other)), 'put and write agree');
       const middle = await one?.bytes({ start: length >> 1 });
       t.ok(Buffer.from(noise(length, length).subarray(length >> 1)).equals(middle as Uint8Array));
     }
@@ -253,3 +253,35 @@ t.test('what a source throws is thrown by write, and a second try works', async 
   await tx.commit();
   t.equal(textAt(store.snapshot(), '/a'), 'better');
 });
+
+t.test(
+  'streams are equal by their bytes, under whatever rules and in whatever store',
+  async (t) => {
+    const fixed = { kind: 'fixed', bytes: 8_192 } as const;
+    await using plain = await Regalia.memory();
+    await using other = await Regalia.memory({
+      streams: { s: { inlineMax: 8_192, chunking: fixed } },
+    });
+    const put = async (store: Regalia, key: string, bytes: Uint8Array): Promise<Stream> => {
+      await store.transact((tx) => tx.write(key, 's', bytes));
+      return store.snapshot().get(key, 's') as Stream;
+    };
+    for (const length of [0, 300, 4_000, 8_192, 100_000, 3_000_000]) {
+      const bytes = noise(length, length);
+      const [a, b] = [await put(plain, '/a', bytes), await put(other, '/b', bytes)];
+      t.ok(await a.equals(b), `${length} bytes`);
+      t.ok(await b.equals(a));
+      if (length === 0) continue;
+      bytes[length - 1] = (bytes[length - 1] as number) ^ 1;
+      t.notOk(await a.equals(await put(plain, '/a', bytes)), 'another last byte');
+      t.notOk(await a.equals(await put(other, '/b', bytes)));
+      t.notOk(await a.equals(await put(plain, '/a', bytes.subarray(1))), 'another length');
+    }
+    const zeros = new Uint8Array(500_000);
+    zeros[499_999] = 1;
+    const [a, b] = [await put(plain, '/z', zeros), await put(other, '/z', zeros)];
+    t.ok(await a.equals(b), 'holes and all');
+    const aborted = { signal: AbortSignal.abort() };
+    t.equal(await codeOf(a.equals(b, aborted)), 'REGALIA_ABORTED');
+  },
+);

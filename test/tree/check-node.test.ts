@@ -20,7 +20,7 @@ function parse(plain: Uint8Array): Node {
   const header = readNodeHeader(plain, 0, plain.length);
   const place = { bytes: plain, start: 0, plainEnd: plain.length, end: plain.length };
   const offsets = new Uint16Array(offsetsNeeded(plain, 0));
-  return new Node({ ...place, ...header, id: 0, depth: 0 }, offsets, 0);
+  return new Node({ ...place, ...header, id: undefined, depth: 0 }, offsets, 0);
 }
 
 async function nodesOfStore(): Promise<{ kind: number; plain: Uint8Array }[]> {

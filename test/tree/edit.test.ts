@@ -2,6 +2,7 @@
  * Maps under edit: whatever the order and grouping of edits, the same contents give the same top
  * node, and every level obeys the boundary rule.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
@@ -15,8 +16,9 @@ import { encodeRecord } from '../../src/tree/fresh-record.js';
 import type { Node } from '../../src/tree/node.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
-import { findStream, INLINE, NO_CHILD } from '../../src/tree/record.js';
+import { findStream, inlinePart, NO_CHILD } from '../../src/tree/record.js';
 import { shapeOf } from '../../src/tree/shape.js';
+import { bytesIn } from './model.js';
 
 type Edits = Map<string, string | undefined>;
 
@@ -41,7 +43,7 @@ class ListSource implements EditSource {
     const { key, contents } = this.#list[this.#at] as { key: Uint8Array; contents?: string };
     if (contents === undefined) return undefined;
     const bytes = utf8Bytes(contents);
-    const stream = { form: INLINE, length: bytes.length, bytes, id: 0 } as const;
+    const stream = inlinePart(bytes);
     return encodeRecord(key, { shape, streams: [stream], child: NO_CHILD });
   }
 
@@ -80,7 +82,7 @@ function contentsOf(cache: NodeCache, root: Node | undefined): Map<string, strin
   for (const leaf of leaves(cache, root)) {
     for (let i = 0; i < leaf.count; i++) {
       const stream = findStream(leaf, i, 's');
-      found.set(leaf.nameText(i), Buffer.from(stream?.bytes ?? []).toString());
+      found.set(leaf.nameText(i), bytesIn(stream).toString());
     }
   }
   return found;

@@ -1,6 +1,7 @@
 /**
  * The obvious model of a tree, nested Maps, and a laboratory that builds real trees from it.
  */
+import { strict as assert } from 'node:assert';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { Engine } from '../../src/engine/engine.js';
@@ -13,7 +14,7 @@ import { finishSteps } from '../../src/tree/edit.js';
 import { Tree } from '../../src/tree/lookup.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
-import { INLINE, type StreamPart } from '../../src/tree/record.js';
+import { INLINE, type InlinePart, inlinePart, type StreamPart } from '../../src/tree/record.js';
 import { loadRoot, writeEmptyRoot } from '../../src/tree/root.js';
 
 export interface Entry {
@@ -118,9 +119,15 @@ export function listing(entry: Entry, key = ''): string[] {
   return lines;
 }
 
-export function inlinePart(contents: string): StreamPart {
-  const bytes = utf8Bytes(contents);
-  return { form: INLINE, length: bytes.length, bytes, id: 0 };
+export function textPart(contents: string): StreamPart {
+  return inlinePart(utf8Bytes(contents));
+}
+
+/** The bytes of a stream that lies in its record; none of one that is absent. */
+export function bytesIn(part: StreamPart | undefined): Buffer {
+  if (part === undefined) return Buffer.alloc(0);
+  assert.equal(part.form, INLINE, 'a stream lies in its record');
+  return Buffer.from((part as InlinePart).bytes);
 }
 
 /** The id of a model's bucket. */
@@ -133,7 +140,7 @@ export const RULES = utf8Bytes('rules');
 function editOf(name: string, entry: Entry): EntryEdit {
   const bytes = bytesOf(name);
   const streams = [...entry.streams].map(([stream, contents]) => {
-    return { stream, part: inlinePart(contents) };
+    return { stream, part: textPart(contents) };
   });
   const children = [...entry.children].sort(([a], [b]) => byName(a, b));
   return {

@@ -7,7 +7,7 @@ import type { EntryEdit } from '../../src/tree/apply.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { finishSteps } from '../../src/tree/edit.js';
 import { call, type DeepSteps, flatten } from '../../src/tree/steps.js';
-import { bytesOf, inlinePart, Laboratory, newEntry } from './model.js';
+import { bytesOf, Laboratory, newEntry, textPart } from './model.js';
 
 function* sum(depth: number): DeepSteps<number> {
   yield;
@@ -37,7 +37,7 @@ t.test('a key of 2,048 names is put, changed, and told apart', async (t) => {
   const laboratory = await Laboratory.open();
   const name = bytesOf('d');
   const put = (contents: string): EntryEdit => {
-    const streams = [{ stream: 's', part: inlinePart(contents) }];
+    const streams = [{ stream: 's', part: textPart(contents) }];
     let edit: EntryEdit = { bytes: name, start: 0, end: 1, clear: false, streams };
     for (let i = 0; i < 2_048; i++) {
       const list = [edit];

@@ -1,6 +1,7 @@
 /**
  * A scrub finds what was damaged, says where it is, and tells nothing else; on both engines.
  */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -16,8 +17,8 @@ import { utf8Bytes } from '../../src/ground/text.js';
 import { type Commit, encodeCommit } from '../../src/log/commit.js';
 import { openEntry, sealEntry } from '../../src/log/entry.js';
 import { logKey, putBounds } from '../../src/log/sequence.js';
-import { digestAddress, type Tree } from '../../src/tree/lookup.js';
-import { CHILD_MAP, readRecord } from '../../src/tree/record.js';
+import type { Tree } from '../../src/tree/lookup.js';
+import { CHILD_MAP, INLINE, METADATA, readRecord } from '../../src/tree/record.js';
 import { decodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER } from '../../src/volumes/segment-format.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
@@ -35,14 +36,15 @@ function treeOf({ core, head }: Held): Tree {
 /** The block of a stream that is not inline. */
 function blockOf(held: Held, key: string, stream: string): Target {
   const found = treeOf(held).stream(key, stream);
-  if (found === undefined || found.id === 0) throw new Error(`${key} ${stream} has no block`);
-  return { id: found.id, address: addressText(digestAddress(found.node, found.bytes)) };
+  if (found === undefined || found.form === INLINE)
+    throw new Error(`${key} ${stream} has no block`);
+  return { id: found.id as number, address: addressText(found.address) };
 }
 
 /** A stream of '/wide' that left its record. */
 function metadataStream(held: Held): string {
   for (let i = 0; i < 30; i++) {
-    if ((treeOf(held).stream('/wide', `s${i}`)?.id ?? 0) !== 0) return `s${i}`;
+    if (treeOf(held).stream('/wide', `s${i}`)?.form === METADATA) return `s${i}`;
   }
   throw new Error('no stream left its record');
 }
@@ -53,7 +55,7 @@ function topOfMany(held: Held): Target {
   if (spot === undefined) throw new Error('no /many');
   const { child } = readRecord(spot.node, spot.index);
   if (child.form !== CHILD_MAP) throw new Error('/many is inline');
-  return { id: child.id, address: addressText(digestAddress(spot.node, child.digest)) };
+  return { id: child.id as number, address: addressText(child.address) };
 }
 
 for (const engine of ENGINES) {
