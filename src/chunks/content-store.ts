@@ -102,7 +102,7 @@ export class ContentStore {
 }
 
 /** A staged block. */
-export interface Staged {
+interface Staged {
   readonly address: Address;
   readonly id: number;
 }

@@ -10,7 +10,7 @@
  * has a single child. So under one algorithm and one way of cutting, equal bytes have equal
  * addresses, however they were written.
  */
-import { type Address, sameAddress } from '../blocks/address.js';
+import type { Address } from '../blocks/address.js';
 import { badRange } from '../ground/errors.js';
 import { CONTENT_BYTES_MAX } from '../ground/limits.js';
 
@@ -20,14 +20,6 @@ export interface ContentRef {
   readonly id: number | undefined;
   /** Logical bytes: at least 1. */
   readonly length: number;
-}
-
-/**
- * Whether two references are surely to equal bytes: nothing is read. Under one algorithm and one
- * way of cutting, `false` means that the bytes differ; otherwise it means nothing.
- */
-export function sameContent(a: ContentRef, b: ContentRef): boolean {
-  return a.length === b.length && sameAddress(a.address, b.address);
 }
 
 /** REGALIA_RANGE unless 0 <= start <= end <= length, all integers. */

@@ -3,7 +3,7 @@
  * to, and for verification. Manifests are read and checked, chunks are named and not read, holes
  * are no blocks. Memory is one path.
  *
- * A block that a content holds again and again is visited once a node. A hostile content may still
+ * A block that a content repeats is visited once a node. A hostile content may still
  * repeat few blocks without end: a walk of what others made passes `skip`, which also prunes what
  * a receiver has.
  */
@@ -23,7 +23,7 @@ export interface ContentBlock {
   readonly plainLength: number;
 }
 
-export interface WalkOptions {
+interface WalkOptions {
   /** Whether to leave out the block, and all below it. Asked before it is read. */
   readonly skip?: ((address: Address) => boolean) | undefined;
 }

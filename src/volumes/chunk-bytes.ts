@@ -11,7 +11,7 @@
  * run of bytes. All is synchronous, so nobody sees it half done.
  *
  * Invariant: bytes are given only if they hash to their chunk's address. The checksum of the stored
- * bytes says less, and is asked only where that failed, to tell what is wrong.
+ * bytes says less, and is asked only where that failed, to say what is wrong.
  */
 import fs from 'node:fs';
 import { type Address, addressText, verifyBlock } from '../blocks/address.js';

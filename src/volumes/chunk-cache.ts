@@ -4,7 +4,7 @@
  *     slab     room 64 | block | block | block …   filled from its start; the oldest is next
  *
  * A buffer of its own for each chunk would cost more than reading it: fresh memory is faulted in
- * page by page, and collecting a gigabyte of it each second took a quarter of the time (measured).
+ * page by page, and collecting a gigabyte of it each second cost a quarter of the time (measured).
  * A slab that was asked for since its last turn is passed over once (second chance). Slabs are made
  * when they are first needed.
  *
@@ -52,7 +52,7 @@ export class ChunkCache {
     this.#room = room;
   }
 
-  /** The bytes that slabs take now. */
+  /** The bytes of all slabs now. */
   get bytes(): number {
     return this.#slabs.length * SLAB_BYTES;
   }

@@ -42,7 +42,7 @@ import type { Pool } from './pool.js';
 import { type StorageRules, storedStorage } from './storage-rules.js';
 import type { VolumeSet } from './volume-set.js';
 
-export interface ChunksOptions {
+interface ChunksOptions {
   /** How much memory chunks that were read may use, in bytes. */
   readonly cacheBytes: number;
 }

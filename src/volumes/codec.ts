@@ -22,7 +22,7 @@ export type Codec = (typeof Codec)[keyof typeof Codec];
  * A level of zstd, of 1 to 19: 1.05 times smaller than 1 at 0.8 of its speed; 6 is another 1.06
  * times smaller at 0.4 (programs, 64 KiB).
  */
-export const LEVEL_DEFAULT = 3;
+const LEVEL_DEFAULT = 3;
 
 export interface Stored {
   readonly codec: Codec;

@@ -35,7 +35,7 @@ const ID_LENGTH = 16;
 const SHARD_LENGTH_MAX = STORED_LIMITS[RecordKind.shard] - SHARD_HEADER;
 
 /** What a directory says of a chunk. */
-export type CodedChunk = Pick<ChunkRow, 'address' | 'plainLength' | 'codec' | 'storedLength'>;
+type CodedChunk = Pick<ChunkRow, 'address' | 'plainLength' | 'codec' | 'storedLength'>;
 
 /** A group as each of its shards describes it. */
 export interface GroupShape {

@@ -4,7 +4,7 @@
  * - Work is split into batches of about 256 KiB, so that all workers share it and no hop carries
  *   little; what is too little to be sent is done on the calling thread, and so is everything where
  *   there are no workers.
- * - Workers start once some work has passed (a start takes 57 ms, in which the calling thread
+ * - Workers start once some work has passed (a start costs 57 ms, in which the calling thread
  *   compresses 7 MiB), one after the other, when all others are busy. An idle one does not keep the
  *   process alive; one that has a batch does, since somebody waits for it.
  * - A worker that dies is replaced, and the batches that it had are done once on the calling
@@ -28,7 +28,7 @@ import type { Parcel, Task, TaskName } from './tasks.js';
 import { compressTask, contentsTask, decodeTask, type StoredChunk } from './tasks.js';
 import type { Answer, Order } from './worker.js';
 
-export interface PoolOptions {
+interface PoolOptions {
   /**
    * Threads beside the calling one, 0 to 64; 0 does everything on the calling thread. Default as
    * many as there are processors, but at most 4: each needs 30 to 45 MB at work.

@@ -6,7 +6,7 @@
  *                     checksum u32 | version u8        no row may begin to name the segment
  *     meta 'gc'       checksum u32 | version u8 | epoch varint | condemned ms varint, 0: nothing is
  *
- * A row is changed only if it still is what the change was made from; whoever changed it meanwhile
+ * A row is changed only if it still is what the change was made from: another change meanwhile
  * was right, too. A segment is retired before it is looked up who names it, so that nobody can be
  * missed. The epoch is raised when chunks are condemned and when they are forgotten: a transaction
  * that sees another than it began with looks at its chunks.
@@ -107,7 +107,7 @@ export function retire(batch: Batch, segment: number): void {
   batch.put('meta', key, sealRow('meta', key, Uint8Array.of(VERSION)));
 }
 
-export interface Collections {
+interface Collections {
   /** Raised by each step of a collection. */
   readonly epoch: number;
   /** When chunks were condemned that still are, in ms; 0 where none are. */

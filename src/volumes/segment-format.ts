@@ -1,5 +1,5 @@
 /**
- * Segments: append-only files of records, each of which can be told apart and checked without the
+ * Segments: append-only files of records, each of which is found and checked without the
  * index.
  *
  *     segment   header 64 | record × n

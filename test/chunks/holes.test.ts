@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { findHole, zerosEnd, zerosStart } from '../../src/chunks/chunk.js';
-import { type ContentRef, sameContent } from '../../src/chunks/content.js';
+import type { ContentRef } from '../../src/chunks/content.js';
 import { type Splitter, splitterOf } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { walkContent } from '../../src/chunks/walk.js';
@@ -14,7 +14,7 @@ import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { CONTENT_BYTES_MAX, HOLE_BYTES_MIN } from '../../src/ground/limits.js';
 import { naiveParts, partsOf } from './naive-parts.js';
-import { noise, Store } from './setup.js';
+import { noise, Store, sameContent } from './setup.js';
 
 const grid = (bytes: number): Splitter => splitterOf({ kind: 'fixed', bytes });
 /** Ends a chunk behind a byte that 251 divides, from 3,000 bytes on, and after 9,000. */

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
-import { type ContentRef, sameContent } from '../../src/chunks/content.js';
+import type { ContentRef } from '../../src/chunks/content.js';
 import { ContentStore } from '../../src/chunks/content-store.js';
 import { type Splitter, splitterOf } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
@@ -13,7 +13,7 @@ import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
-import { CountedReads, noise, Store } from './setup.js';
+import { CountedReads, noise, Store, sameContent } from './setup.js';
 
 const grid = (bytes: number): Splitter => splitterOf({ kind: 'fixed', bytes });
 

@@ -5,14 +5,14 @@ import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import t from 'tap';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
-import { type ContentRef, sameContent } from '../../src/chunks/content.js';
+import type { ContentRef } from '../../src/chunks/content.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import type { Source, SourcePart } from '../../src/chunks/source.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { utf8Bytes } from '../../src/ground/text.js';
-import { noise, Store } from './setup.js';
+import { noise, Store, sameContent } from './setup.js';
 
 const CHUNK = 64;
 

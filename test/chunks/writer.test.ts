@@ -6,7 +6,6 @@ import fc from 'fast-check';
 import t from 'tap';
 import { sameAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
-import { sameContent } from '../../src/chunks/content.js';
 import { stagedBlocks } from '../../src/chunks/content-store.js';
 import type { Splitter } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
@@ -14,7 +13,7 @@ import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { BLAKE3, SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
-import { noise, Store } from './setup.js';
+import { noise, Store, sameContent } from './setup.js';
 
 t.test('any split of the same bytes gives the same address', async () => {
   const one = new Store();

@@ -9,7 +9,7 @@ import type { NumberedChunk } from '../../src/volumes/chunk-row.js';
 import { Stage, type StagedChunk } from '../../src/volumes/chunk-stage.js';
 import { putVolume } from '../../src/volumes/registry.js';
 
-/** A home whose writes end when they are told to. */
+/** A home whose writes end when the test ends them. */
 function slowHome() {
   const inUse = new Set<number>();
   const ends: ((fail?: Error) => void)[] = [];
@@ -41,7 +41,7 @@ function written({ number, address, block }: StagedChunk): NumberedChunk {
 
 for (const fail of [undefined, new Error('no room')]) {
   t.test(
-    `a write that ends ${fail === undefined ? 'well' : 'in vain'} after a discard`,
+    `a write that ends ${fail === undefined ? 'well' : 'with a failure'} after a discard`,
     async (t) => {
       const home = slowHome();
       const stage = new Stage(home);
@@ -59,6 +59,33 @@ for (const fail of [undefined, new Error('no room')]) {
       await home.engine.close();
     },
   );
+}
+
+for (const fail of [undefined, new Error('no room')]) {
+  const end = fail === undefined ? 'well' : 'with a failure';
+  t.test(`what is put after a discard stays, when the write before ends ${end}`, async (t) => {
+    const home = slowHome();
+    const stage = new Stage(home);
+    const put = (byte: number): number =>
+      stage.put(new Uint8Array(20), new Uint8Array(33).fill(byte) as Address);
+    put(1);
+    await stage.spill();
+    stage.discard();
+    put(2);
+    home.ends[0]?.(fail);
+    await new Promise((resolve) => setImmediate(resolve));
+    t.strictSame([...home.inUse], [2], 'what was discarded is not');
+    // The failure shows once to who goes on.
+    if (fail !== undefined) await t.rejects(stage.prepare(), { message: 'no room' });
+    const prepared = stage.prepare();
+    await new Promise((resolve) => setImmediate(resolve));
+    t.equal(home.ends.length, 2);
+    home.ends[1]?.();
+    await prepared;
+    stage.published();
+    t.equal(home.inUse.size, 0);
+    await home.engine.close();
+  });
 }
 
 t.test('streams that spill at once write one after the other, and none is forgotten', async (t) => {
