@@ -182,7 +182,9 @@ export function alreadyExists(
   facts?: ErrorFacts,
 ): RegaliaError<'REGALIA_EXISTS'> {
   const message = `there is already a ${what} ${name}${hint === undefined ? '' : `: ${hint}`}`;
-  return new RegaliaError('REGALIA_EXISTS', message, { what, name }, facts);
+  const errno = errnoOf(facts?.cause);
+  const data = errno === undefined ? { what, name } : { what, name, errno };
+  return new RegaliaError('REGALIA_EXISTS', message, data, facts);
 }
 
 /** `what` was closed, disposed or committed; it names the thing, as in 'store'. */
@@ -277,12 +279,48 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** What `full`, `ioFailed` and `ioError` may know beside what was thrown. */
+export interface IoFacts extends ErrorFacts {
+  /** The operating system's name of the error, where what was thrown does not carry it. */
+  readonly errno?: string | undefined;
+}
+
+function evidenceOf({ errno, ...facts }: IoFacts): [{ errno?: string }, ErrorFacts] {
+  const name = errno ?? errnoOf(facts.cause);
+  return [name === undefined ? {} : { errno: name }, facts];
+}
+
 /** No room on the device, in the map, or left of some numbers. */
-export function full(path: string, facts?: ErrorFacts): RegaliaError<'REGALIA_FULL'> {
-  const errno = errnoOf(facts?.cause);
-  const data = errno === undefined ? { path } : { path, errno };
+export function full(path: string, more: IoFacts = {}): RegaliaError<'REGALIA_FULL'> {
+  const [errno, facts] = evidenceOf(more);
   const message = `there is no room left at ${path}`;
-  return new RegaliaError('REGALIA_FULL', message, data, { retryable: true, ...facts });
+  return new RegaliaError(
+    'REGALIA_FULL',
+    message,
+    { path, ...errno },
+    { retryable: true, ...facts },
+  );
+}
+
+/** Another process or handle has `path`; `why` is a sentence's end, as in 'is open for reading'. */
+export function locked(
+  path: string,
+  why: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_LOCKED'> {
+  return new RegaliaError('REGALIA_LOCKED', `${path} ${why}`, { path }, facts);
+}
+
+/** `operation` on `path` failed, whatever the system calls it; `why` says how. */
+export function ioFailed(
+  path: string,
+  operation: string,
+  why: string,
+  more: IoFacts = {},
+): RegaliaError<'REGALIA_IO'> {
+  const [errno, facts] = evidenceOf(more);
+  const message = `to ${operation} ${path} failed: ${why}`;
+  return new RegaliaError('REGALIA_IO', message, { path, operation, ...errno }, facts);
 }
 
 /** What the operating system threw when `operation` was done to `path`, under our codes. */
@@ -290,38 +328,36 @@ export function ioError(
   error: unknown,
   path: string,
   operation: string,
-  facts: ErrorFacts = {},
+  more: IoFacts = {},
 ): RegaliaError {
   if (isRegaliaError(error)) return error;
-  const errno = errnoOf(error);
-  const why = { ...facts, cause: error };
-  const evidence = errno === undefined ? {} : { errno };
-  switch (errno) {
+  const all = { ...more, cause: error };
+  const [errno, facts] = evidenceOf(all);
+  switch (errno.errno) {
     case 'ENOENT':
     case 'ENOTDIR': {
-      const data = { what: 'file', name: path, ...evidence };
-      return new RegaliaError('REGALIA_NOT_FOUND', `${path} does not exist`, data, why);
+      const data = { what: 'file', name: path, ...errno };
+      return new RegaliaError('REGALIA_NOT_FOUND', `${path} does not exist`, data, facts);
     }
     case 'EACCES':
     case 'EPERM':
     case 'EROFS': {
-      const message = `the system refuses to ${operation} ${path} (${errno})`;
-      const data = { path, operation, ...evidence };
-      return new RegaliaError('REGALIA_PERMISSION', message, data, why);
+      const message = `the system refuses to ${operation} ${path} (${errno.errno})`;
+      const data = { path, operation, ...errno };
+      return new RegaliaError('REGALIA_PERMISSION', message, data, facts);
     }
     case 'EEXIST':
     case 'ENOTEMPTY': {
-      const data = { what: 'file', name: path, ...evidence };
-      return new RegaliaError('REGALIA_EXISTS', `${path} exists already`, data, why);
+      const data = { what: 'file', name: path, ...errno };
+      return new RegaliaError('REGALIA_EXISTS', `${path} exists already`, data, facts);
     }
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
-      return full(path, why);
+      return full(path, all);
     default: {
-      const text = error instanceof Error ? error.message : String(error);
-      const message = `to ${operation} ${path} failed: ${text}`;
-      return new RegaliaError('REGALIA_IO', message, { path, operation, ...evidence }, why);
+      const why = error instanceof Error ? error.message : String(error);
+      return ioFailed(path, operation, why, all);
     }
   }
 }
