@@ -26,9 +26,9 @@ import type {
   RowRange,
   Table,
 } from './engine.js';
-import { backupTo, createGeneration } from './lmdb-create.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 import { readError, storageError } from './lmdb-errors.js';
+import { backupTo, createGeneration } from './lmdb-files.js';
 import { corrupt } from './lmdb-pages.js';
 import { makeLockFile, preflight } from './lmdb-preflight.js';
 import type { EnvironmentOptions } from './lmdb-root.js';
