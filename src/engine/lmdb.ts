@@ -28,9 +28,9 @@ import type {
 } from './engine.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 import { readError, storageError } from './lmdb-errors.js';
+import { makeLockFile, preflight } from './lmdb-examine.js';
 import { backupTo, createGeneration } from './lmdb-files.js';
 import { corrupt } from './lmdb-pages.js';
-import { makeLockFile, preflight } from './lmdb-preflight.js';
 import type { EnvironmentOptions } from './lmdb-root.js';
 import type { HeldKey, HeldRange } from './overlay.js';
 import { compareHeld, holdKey, holdRange, inRange, releaseKey, restOf } from './overlay.js';
