@@ -23,11 +23,11 @@
 import { RegaliaError } from '../ground/errors.js';
 import type { Batch, Durability, EngineStats, Reads, RowKey, Table } from './engine.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
+import type { EnvironmentOptions, LmdbRoot, LmdbTable, TablePages } from './lmdb-binding.js';
+import { openRoot, openTables } from './lmdb-binding.js';
 import { fullError, storageError } from './lmdb-errors.js';
 import { hasRoom } from './lmdb-examine.js';
 import { LatestTransaction } from './lmdb-latest.js';
-import type { EnvironmentOptions, LmdbRoot, LmdbTable, TablePages } from './lmdb-root.js';
-import { openRoot, openTables } from './lmdb-root.js';
 import type { Target } from './overlay.js';
 import { Overlay, runBody } from './overlay.js';
 

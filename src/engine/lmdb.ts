@@ -26,12 +26,12 @@ import type {
   RowRange,
   Table,
 } from './engine.js';
+import type { EnvironmentOptions } from './lmdb-binding.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 import { readError, storageError } from './lmdb-errors.js';
 import { makeLockFile, preflight } from './lmdb-examine.js';
 import { backupTo, createGeneration } from './lmdb-files.js';
 import { corrupt } from './lmdb-pages.js';
-import type { EnvironmentOptions } from './lmdb-root.js';
 import type { HeldKey, HeldRange } from './overlay.js';
 import { compareHeld, holdKey, holdRange, inRange, releaseKey, restOf } from './overlay.js';
 
