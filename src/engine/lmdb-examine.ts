@@ -1,7 +1,18 @@
 /**
- * What is looked at before LMDB maps a file: a torn header, a truncated tail, a full disk or
- * another format would otherwise be a SIGSEGV or SIGBUS, or a silent step back in time, instead of
- * an error.
+ * A data file, examined before LMDB maps it: LMDB follows its page numbers unasked, so a torn
+ * header, a truncated tail or another format would be a SIGSEGV or SIGBUS, or a silent step back in
+ * time, instead of an error. Pages are read as LMDB's development branch writes them (data version
+ * 2). All integers are little-endian.
+ *
+ *   page   number 8 | transaction 8 | 2 | flags 2 | lower 2, upper 2 (or overflow pages 4) | node offsets 2 each ...
+ *   node   low 2 | high 2 | flags 2 | key size 2 | key | contents
+ *   tree   pad 4 | flags 2 | depth 2 | branch pages 8 | leaf pages 8 | overflow pages 8 | entries 8 | root 8
+ *   meta   magic 4 | version 4 | address 8 | map size 8 | free tree 48 | main tree 48 | last page 8 | transaction 8
+ *
+ * A branch node's low, high and flags make its child's page number; a leaf node's low and high make
+ * the size of its contents. Node offsets count from the end of the page header. Pages 0 and 1 are
+ * the metas: the greater transaction counts. Contents flagged "big" are the number of the first of
+ * several overflow pages; flagged "sub", a tree.
  *
  * Checked: both meta pages (magic, version, byte order, page size, flags, bounds, that their
  * transactions are neighbours), the roots of the free list and of the table of tables, each table's
@@ -15,42 +26,24 @@
  * A writer may be at work meanwhile: what fails is looked at again for as long as the meta pages
  * move. A file that never rests is one that a sound process has open.
  */
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  openSync,
-  readSync,
-  rmSync,
-  statfsSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { RegaliaError } from '../ground/errors.js';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { corrupt, malformed, type RegaliaError, unknownVersion } from '../ground/errors.js';
 import { readU64 } from '../ground/integers.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
-import { fullError } from './lmdb-errors.js';
-import type { PageFile, Tree } from './lmdb-pages.js';
-import {
-  checkTree,
-  corrupt,
-  META_BYTES,
-  NO_ROOT,
-  namedTree,
-  nodeCount,
-  nodeKey,
-  PAGE_BRANCH,
-  PAGE_HEADER_BYTES,
-  PAGE_LEAF,
-  PAGE_META,
-  readPage,
-  readTree,
-  TREE_BYTES,
-  walkTree,
-} from './lmdb-pages.js';
+
+const PAGE_HEADER_BYTES = 24;
+export const TREE_BYTES = 48;
+const META_BYTES = 128;
+
+const PAGE_BRANCH = 0x01;
+const PAGE_LEAF = 0x02;
+const PAGE_META = 0x08;
+const NODE_BIG = 0x01;
+const NODE_SUB = 0x02;
+const NODE_HEADER_BYTES = 8;
+const DEPTH_MAX = 32;
+/** The root of an empty tree. */
+const NO_ROOT = Number(0xffff_ffff_ffff_ffffn);
 
 const PAGE_TREE = PAGE_BRANCH | PAGE_LEAF;
 const MAGIC = 0xbeefc0de;
@@ -63,13 +56,27 @@ const INTEGER_KEYS = 0x08;
 const KNOWN_FLAGS = 0x5c00 | INTEGER_KEYS;
 const MAP_BYTES_MAX = 2 ** 47;
 const ATTEMPTS = 20;
-/** Below this LMDB's lock file, which is mapped, could have no room to be written. */
-export const ROOM_BYTES_MIN = 1 << 20;
-/**
- * lmdb.h: a reader's slot is a cache line, and the header of the lock file takes less than a page.
- */
-const READER_BYTES = 64;
-const LOCK_HEADER_BYTES = 4_096;
+interface Tree {
+  readonly flags: number;
+  readonly depth: number;
+  readonly branchPages: number;
+  readonly leafPages: number;
+  readonly overflowPages: number;
+  readonly entries: number;
+  /** `NO_ROOT` where the tree is empty. */
+  readonly root: number;
+}
+
+/** The pages of one open file, as far as a meta page vouches for them. */
+interface PageFile {
+  readonly path: string;
+  readonly descriptor: number;
+  readonly pageBytes: number;
+  /** Pages that the file holds in full. */
+  readonly filePages: number;
+  readonly lastPage: number;
+  readonly transaction: number;
+}
 
 interface Meta {
   readonly pageBytes: number;
@@ -77,16 +84,6 @@ interface Meta {
   readonly main: Tree;
   readonly lastPage: number;
   readonly transaction: number;
-}
-
-/**
- * Throws what keeps the folder's files from being opened. Call it only while this process has them
- * closed.
- */
-export function preflight(path: string, options: { readOnly: boolean; maxReaders: number }): void {
-  examineFile(join(path, 'data.mdb'));
-  if (!options.readOnly) makeLockFile(path, options.maxReaders);
-  checkRoom(path, options.readOnly);
 }
 
 /** Examines a data file: see the header. */
@@ -171,21 +168,21 @@ function checkOlder(file: PageFile, { main, transaction }: Meta): void {
 }
 
 function otherTransaction(file: PageFile, expected: number, found: number): RegaliaError {
-  return corrupt(file.path, 'a root', `of transaction ${expected}`, `${found}`);
+  return damaged(file.path, 'a root', `of transaction ${expected}`, `${found}`);
 }
 
 /** The two meta pages, newer first, after both were checked. */
 function readMetas(path: string, descriptor: number, size: number): [Meta, Meta] {
-  if (size === 0) throw corrupt(path, 'the file', 'at least two pages', 'empty');
+  if (size === 0) throw damaged(path, 'the file', 'at least two pages', 'empty');
   const first = readMeta(path, descriptor, 0, 0);
   const second = readMeta(path, descriptor, 1, first.pageBytes);
   if (second.pageBytes !== first.pageBytes) {
-    throw corrupt(path, 'the second page size', `${first.pageBytes}`, `${second.pageBytes}`);
+    throw damaged(path, 'the second page size', `${first.pageBytes}`, `${second.pageBytes}`);
   }
   const apart = Math.abs(first.transaction - second.transaction);
   if (apart !== 1 && first.transaction + second.transaction !== 0) {
     const actual = `${first.transaction} and ${second.transaction}`;
-    throw corrupt(path, 'the meta pages', 'of neighbouring transactions', actual);
+    throw damaged(path, 'the meta pages', 'of neighbouring transactions', actual);
   }
   return first.transaction > second.transaction ? [first, second] : [second, first];
 }
@@ -194,10 +191,10 @@ function readMeta(path: string, descriptor: number, index: number, at: number): 
   const name = `meta page ${index}`;
   const bytes = Buffer.alloc(PAGE_HEADER_BYTES + META_BYTES + 16);
   const count = readSync(descriptor, bytes, 0, bytes.length, at);
-  if (count !== bytes.length) throw corrupt(path, name, 'complete', `${count} bytes long`);
+  if (count !== bytes.length) throw damaged(path, name, 'complete', `${count} bytes long`);
   checkFormat(path, bytes, index);
   if (readU64(bytes, 0) !== index || bytes.readUInt16LE(18) !== PAGE_META) {
-    throw corrupt(
+    throw damaged(
       path,
       name,
       `numbered ${index}`,
@@ -207,7 +204,7 @@ function readMeta(path: string, descriptor: number, index: number, at: number): 
   const base = PAGE_HEADER_BYTES + 24;
   const pageBytes = bytes.readUInt32LE(base);
   if (pageBytes < 512 || pageBytes > 65_536 || (pageBytes & (pageBytes - 1)) !== 0) {
-    throw corrupt(path, `${name}'s page size`, 'a power of two', `${pageBytes}`);
+    throw damaged(path, `${name}'s page size`, 'a power of two', `${pageBytes}`);
   }
   const meta: Meta = {
     pageBytes,
@@ -224,35 +221,27 @@ function checkFormat(path: string, bytes: Buffer, index: number): void {
   const magic = bytes.readUInt32LE(PAGE_HEADER_BYTES);
   const version = bytes.readUInt32LE(PAGE_HEADER_BYTES + 4);
   if (magic === MAGIC && version === DATA_VERSION) return;
-  const what = 'data file';
   if (magic === MAGIC_SWAPPED || (magic === MAGIC && index === 0)) {
-    const actual = magic === MAGIC ? `version ${version}` : 'the other byte order';
-    const data = { what, expected: `version ${DATA_VERSION}, little-endian`, actual };
-    throw new RegaliaError('REGALIA_VERSION', `${path} has ${actual}`, data);
+    const actual = magic === MAGIC ? version : 'the other byte order';
+    throw unknownVersion(path, `${DATA_VERSION}, little-endian`, actual);
   }
   // A file that begins with zeros, or whose first meta page is sound, was one of ours.
   if (index > 0 || bytes.every((byte) => byte === 0)) {
-    throw corrupt(path, `meta page ${index}`, "begun by LMDB's magic", magic.toString(16));
+    throw damaged(path, `meta page ${index}`, "begun by LMDB's magic", magic.toString(16));
   }
-  const data = {
-    what,
-    at: PAGE_HEADER_BYTES,
-    expected: MAGIC.toString(16),
-    actual: magic.toString(16),
-  };
-  throw new RegaliaError('REGALIA_FORMAT', `${path} is not a data file`, data);
+  throw malformed(path, PAGE_HEADER_BYTES, MAGIC.toString(16), magic.toString(16));
 }
 
 function checkMeta(path: string, name: string, meta: Meta, index: number, mapBytes: number): void {
   const { lastPage, transaction, pageBytes, free, main } = meta;
   if (transaction !== 0 && transaction % 2 !== index) {
-    throw corrupt(path, `${name}'s transaction`, index === 0 ? 'even' : 'odd', `${transaction}`);
+    throw damaged(path, `${name}'s transaction`, index === 0 ? 'even' : 'odd', `${transaction}`);
   }
   if (lastPage < 1 || mapBytes > MAP_BYTES_MAX || (lastPage + 1) * pageBytes > mapBytes) {
-    throw corrupt(path, `${name}'s last page`, `within a map of ${mapBytes} bytes`, `${lastPage}`);
+    throw damaged(path, `${name}'s last page`, `within a map of ${mapBytes} bytes`, `${lastPage}`);
   }
   if ((free.flags & INTEGER_KEYS) === 0 || (free.flags & ~KNOWN_FLAGS) !== 0 || main.flags !== 0) {
-    throw corrupt(path, `${name}'s flags`, 'known ones', `${free.flags}, ${main.flags}`);
+    throw damaged(path, `${name}'s flags`, 'known ones', `${free.flags}, ${main.flags}`);
   }
 }
 
@@ -260,7 +249,7 @@ function checkMeta(path: string, name: string, meta: Meta, index: number, mapByt
 function readDirectory(file: PageFile, main: Tree): Map<string, Tree> {
   const tables = new Map<string, Tree>();
   if (main.depth > 4)
-    throw corrupt(file.path, 'the table of tables', 'small', `${main.depth} levels deep`);
+    throw damaged(file.path, 'the table of tables', 'small', `${main.depth} levels deep`);
   walkTree(file, main, (leaf) => {
     for (let i = 0; i < nodeCount(leaf); i++) {
       const { name, tree } = namedTree(leaf, i);
@@ -272,13 +261,10 @@ function readDirectory(file: PageFile, main: Tree): Map<string, Tree> {
 }
 
 function checkTable(file: PageFile, name: string, tree: Tree | undefined): void {
-  if (tree === undefined) {
-    const data = { what: 'data file', at: 0, expected: `a table ${name}`, actual: 'none' };
-    throw new RegaliaError('REGALIA_FORMAT', `${file.path} has no table ${name}`, data);
-  }
+  if (tree === undefined) throw malformed(file.path, 0, `a table ${name}`, 'none');
   const flags = (INTEGER_TABLES as readonly string[]).includes(name) ? INTEGER_KEYS : 0;
   if (tree.flags !== flags)
-    throw corrupt(file.path, `table ${name}'s flags`, `${flags}`, `${tree.flags}`);
+    throw damaged(file.path, `table ${name}'s flags`, `${flags}`, `${tree.flags}`);
 }
 
 function checkRoot(file: PageFile, tree: Tree, what: string): void {
@@ -287,7 +273,7 @@ function checkRoot(file: PageFile, tree: Tree, what: string): void {
   const page = readPage(file, tree.root, tree.depth === 1);
   // Another leaf than its own has other rows, and most times another number of them.
   if (tree.depth !== 1 || nodeCount(page) === tree.entries) return;
-  throw corrupt(file.path, what, `of ${tree.entries} rows`, `${nodeCount(page)}`);
+  throw damaged(file.path, what, `of ${tree.entries} rows`, `${nodeCount(page)}`);
 }
 
 /**
@@ -302,7 +288,7 @@ function checkFreeList(file: PageFile, free: Tree): void {
     const transaction = key.length === 8 ? readU64(key, 0) : 0;
     if (transaction >= 1 && transaction <= file.transaction) continue;
     const actual = key.toString('hex', 0, 16);
-    throw corrupt(file.path, 'the free list', `of transactions up to ${file.transaction}`, actual);
+    throw damaged(file.path, 'the free list', `of transactions up to ${file.transaction}`, actual);
   }
 }
 
@@ -315,41 +301,188 @@ function metaBytes(descriptor: number): string {
   return first.toString('latin1') + second.toString('latin1');
 }
 
-/**
- * Makes the lock file if there is none, with all its bytes written: LMDB would make it sparse and
- * map it, and a full disk would then be a SIGBUS. It is linked into place whole, so that no other
- * process sees it half made.
- */
-export function makeLockFile(path: string, maxReaders: number): void {
-  const lock = join(path, 'lock.mdb');
-  if (existsSync(lock)) return;
-  const made = join(path, `lock.${process.pid}.new`);
-  const descriptor = openSync(made, 'w', 0o600);
-  try {
-    writeSync(descriptor, Buffer.alloc(LOCK_HEADER_BYTES + maxReaders * READER_BYTES));
-    fsyncSync(descriptor);
-    linkSync(made, lock);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // Another process was first, or the file system has no links: LMDB makes it then.
-    if (code !== 'EEXIST' && code !== 'EPERM' && code !== 'ENOTSUP') throw error;
-  } finally {
-    closeSync(descriptor);
-    rmSync(made, { force: true });
+// Pages and trees.
+
+/** The file is damaged: `what` in it should be `expected`. */
+export function damaged(
+  path: string,
+  what: string,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_CORRUPT'> {
+  return corrupt(`${what} of ${path}`, expected, actual);
+}
+
+function readTree(bytes: Buffer, at: number): Tree {
+  return {
+    flags: bytes.readUInt16LE(at + 4),
+    depth: bytes.readUInt16LE(at + 6),
+    branchPages: readU64(bytes, at + 8),
+    leafPages: readU64(bytes, at + 16),
+    overflowPages: readU64(bytes, at + 24),
+    entries: readU64(bytes, at + 32),
+    root: readU64(bytes, at + 40),
+  };
+}
+
+/** What can be said of a tree without reading its pages. */
+function checkTree(tree: Tree, file: Pick<PageFile, 'path' | 'lastPage'>, what: string): void {
+  const { depth, root, entries, branchPages, leafPages, overflowPages } = tree;
+  const empty = root === NO_ROOT;
+  if (empty !== (depth === 0) || empty !== (entries === 0) || empty !== (leafPages === 0)) {
+    throw damaged(
+      file.path,
+      what,
+      'empty in all its fields or in none',
+      `root ${root}, depth ${depth}`,
+    );
+  }
+  if (depth > DEPTH_MAX)
+    throw damaged(file.path, `${what}'s depth`, `at most ${DEPTH_MAX}`, `${depth}`);
+  if (depth > 1 !== branchPages > 0) {
+    throw damaged(
+      file.path,
+      `${what}'s branch pages`,
+      `as its depth of ${depth}`,
+      `${branchPages}`,
+    );
+  }
+  if (!empty && (root < 2 || root > file.lastPage)) {
+    throw damaged(file.path, `${what}'s root`, `page 2 to ${file.lastPage}`, `${root}`);
+  }
+  if (branchPages + leafPages + overflowPages > file.lastPage - 1) {
+    throw damaged(file.path, `${what}'s pages`, `at most ${file.lastPage - 1}`, 'more');
   }
 }
 
-/** A lock file with holes can't be mapped safely on a full disk. */
-function checkRoom(path: string, readOnly: boolean): void {
-  const lock = join(path, 'lock.mdb');
-  if (!existsSync(lock) && readOnly && !hasRoom(path)) throw fullError(path);
-  if (!existsSync(lock)) return;
-  const { blocks, size } = statSync(lock);
-  if (blocks * 512 < size && !hasRoom(path)) throw fullError(path);
+/** Reads a branch or leaf page and checks its header and its node offsets. */
+function readPage(file: PageFile, number: number, leaf: boolean): Buffer {
+  const name = `page ${number}`;
+  if (!(number >= 2 && number <= file.lastPage)) {
+    throw damaged(file.path, 'a page number', `2 to ${file.lastPage}`, `${number}`);
+  }
+  if (number >= file.filePages) {
+    throw damaged(file.path, name, 'within the file', `beyond its end at page ${file.filePages}`);
+  }
+  const page = Buffer.alloc(file.pageBytes);
+  const count = readSync(file.descriptor, page, 0, file.pageBytes, number * file.pageBytes);
+  if (count !== file.pageBytes)
+    throw damaged(file.path, name, `${file.pageBytes} bytes`, `${count}`);
+  if (readU64(page, 0) !== number)
+    throw damaged(file.path, name, `numbered ${number}`, `${readU64(page, 0)}`);
+  const flags = page.readUInt16LE(18);
+  const kind = leaf ? PAGE_LEAF : PAGE_BRANCH;
+  if ((flags & 0x2f) !== kind) {
+    throw damaged(file.path, name, leaf ? 'a leaf' : 'a branch', `flags ${flags}`);
+  }
+  if (readU64(page, 8) > file.transaction) {
+    throw damaged(
+      file.path,
+      name,
+      `of transaction ${file.transaction} or before`,
+      `${readU64(page, 8)}`,
+    );
+  }
+  checkOffsets(file, page, name, leaf);
+  return page;
 }
 
-/** Whether there is room on the device for more than a trifle. */
-export function hasRoom(path: string): boolean {
-  const { bavail, bsize } = statfsSync(path);
-  return bavail * bsize >= ROOM_BYTES_MIN;
+/** The number of nodes on a page. */
+function nodeCount(page: Buffer): number {
+  return page.readUInt16LE(20) >>> 1;
+}
+
+/** Where the node begins in the page. */
+function nodeAt(page: Buffer, index: number): number {
+  return page.readUInt16LE(PAGE_HEADER_BYTES + index * 2) + PAGE_HEADER_BYTES;
+}
+
+/** A node's key. */
+function nodeKey(page: Buffer, index: number): Buffer {
+  const start = nodeAt(page, index) + NODE_HEADER_BYTES;
+  return page.subarray(start, start + page.readUInt16LE(start - 2));
+}
+
+function checkOffsets(file: PageFile, page: Buffer, name: string, leaf: boolean): void {
+  const lower = page.readUInt16LE(20);
+  const upper = page.readUInt16LE(22);
+  const count = nodeCount(page);
+  if (
+    lower % 2 !== 0 ||
+    lower > upper ||
+    upper > file.pageBytes - PAGE_HEADER_BYTES ||
+    count < (leaf ? 1 : 2)
+  ) {
+    throw damaged(file.path, `${name}'s bounds`, 'nodes within the page', `${lower}, ${upper}`);
+  }
+  for (let i = 0; i < count; i++) {
+    const at = nodeAt(page, i);
+    const fits =
+      at >= upper + PAGE_HEADER_BYTES &&
+      at + NODE_HEADER_BYTES <= page.length &&
+      nodeEnd(page, at, leaf) <= page.length;
+    if (!fits) throw damaged(file.path, `node ${i} of ${name}`, 'within the page', `at ${at}`);
+  }
+}
+
+function nodeEnd(page: Buffer, at: number, leaf: boolean): number {
+  const end = at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6);
+  if (!leaf) return end;
+  return end + (isBig(page, at) ? 8 : page.readUInt32LE(at));
+}
+
+function isBig(page: Buffer, at: number): boolean {
+  return (page.readUInt16LE(at + 4) & NODE_BIG) !== 0;
+}
+
+/** A leaf node's key, and its tree where it names one. */
+function namedTree(page: Buffer, index: number): { name: string; tree: Tree | undefined } {
+  const at = nodeAt(page, index);
+  const keyBytes = page.readUInt16LE(at + 6);
+  const contents = at + NODE_HEADER_BYTES + keyBytes;
+  // lmdb-js ends a table's name with a NUL.
+  const name = page.toString('latin1', at + NODE_HEADER_BYTES, contents).replace(/\0$/, '');
+  const isTree =
+    (page.readUInt16LE(at + 4) & NODE_SUB) !== 0 && page.readUInt32LE(at) === TREE_BYTES;
+  return { name, tree: isTree ? readTree(page, contents) : undefined };
+}
+
+/** The number of a branch node's child. */
+function childOf(page: Buffer, index: number): number {
+  const at = nodeAt(page, index);
+  return page.readUInt32LE(at) + page.readUInt16LE(at + 4) * 0x1_0000_0000;
+}
+
+/** Visits the leaves of a tree in key order, checking every page and overflow run on the way. */
+function walkTree(file: PageFile, tree: Tree, visit: (leaf: Buffer) => void): void {
+  if (tree.root === NO_ROOT) return;
+  let pagesLeft = tree.branchPages + tree.leafPages;
+  const descend = (number: number, depth: number): void => {
+    if (pagesLeft-- <= 0)
+      throw damaged(file.path, 'a tree', 'of as many pages as it counts', 'larger');
+    const leaf = depth === 1;
+    const page = readPage(file, number, leaf);
+    if (leaf) {
+      for (let i = 0; i < nodeCount(page); i++) checkOverflow(file, page, i);
+      visit(page);
+    } else {
+      for (let i = 0; i < nodeCount(page); i++) descend(childOf(page, i), depth - 1);
+    }
+  };
+  descend(tree.root, tree.depth);
+}
+
+function checkOverflow(file: PageFile, page: Buffer, index: number): void {
+  const at = nodeAt(page, index);
+  if (!isBig(page, at)) return;
+  const first = readU64(page, at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6));
+  const pages = Math.floor((PAGE_HEADER_BYTES - 1 + page.readUInt32LE(at)) / file.pageBytes) + 1;
+  if (first < 2 || first + pages > file.filePages) {
+    throw damaged(
+      file.path,
+      `overflow page ${first}`,
+      'within the file',
+      `of ${file.filePages} pages`,
+    );
+  }
 }

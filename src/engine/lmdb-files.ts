@@ -1,48 +1,79 @@
 /**
- * New files: a generation, and a copy of one.
+ * New files: a generation, the copy of one, and a lock file; and whether there is room for them.
  *
  * Invariant: a crash at any moment leaves nothing or the whole. A generation is built in a folder
- * beside, flushed, and renamed into place, a copy is linked into place; neither ever replaces what
- * is there. LMDB, interrupted while it creates a file, leaves one that kills its readers.
+ * beside, flushed, and renamed into place; a copy and a lock file are linked into place. None ever
+ * replaces what is there. LMDB, interrupted while it creates a file, leaves one that kills its
+ * readers.
  *
- * Two processes that create at once both build, one renames, and the other finds the folder taken
+ * Two processes that create at once both build, one renames, and the other finds the folder there
  * and opens it.
  */
 import {
   chmodSync,
-  closeSync,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   renameSync,
   rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { RegaliaError } from '../ground/errors.js';
+import { alreadyExists, errnoOf, full } from '../ground/errors.js';
+import { flushNow, flushWithParentNow } from '../ground/fsync.js';
+import { MAX_READERS } from './lmdb-binding.js';
+
+/** Below this LMDB's lock file, which is mapped, could have no room to be written. */
+const ROOM_BYTES_MIN = 1 << 20;
+/**
+ * lmdb.h: a reader's slot is a cache line, and the header of the lock file takes less than a page.
+ */
+const READER_BYTES = 64;
+const LOCK_HEADER_BYTES = 4_096;
 
 /**
  * Makes sure that `path` holds a data file; `build` makes an empty one in the folder it is given.
+ * REGALIA_EXISTS where something else is there, or a file where a folder is needed.
  */
 export async function createGeneration(
   path: string,
   build: (folder: string) => Promise<void>,
 ): Promise<void> {
   if (existsSync(join(path, 'data.mdb'))) return;
-  const parent = dirname(resolve(path));
-  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  const place = resolve(path);
+  unlessTaken(dirname(place), () => mkdirSync(dirname(place), { recursive: true, mode: 0o700 }));
   // mkdtemp makes the folder with mode 0700.
-  const folder = mkdtempSync(`${resolve(path)}.new-`);
+  const folder = mkdtempSync(`${place}.new-`);
   try {
     await build(folder);
-    sync(join(folder, 'data.mdb'));
-    sync(folder);
-    moveIntoPlace(folder, path);
-    sync(parent);
+    flushWithParentNow(join(folder, 'data.mdb'));
+    moveIntoPlace(folder, place);
+    flushNow(dirname(place));
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A rename replaces nothing but an empty folder. */
+function moveIntoPlace(folder: string, place: string): void {
+  try {
+    unlessTaken(place, () => renameSync(folder, place));
+  } catch (error) {
+    if (!existsSync(join(place, 'data.mdb'))) throw error;
+  }
+}
+
+/** Makes a folder; where that fails because a file is there instead, REGALIA_EXISTS says so. */
+function unlessTaken(path: string, make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOTDIR' && errno !== 'EEXIST') throw error;
+    throw alreadyExists('file', path, 'a folder is needed there', { cause: error });
   }
 }
 
@@ -54,50 +85,69 @@ export async function backupTo(
   path: string,
   copy: (folder: string) => Promise<void>,
 ): Promise<void> {
-  if (existsSync(path)) throw existsError(path);
-  const folder = mkdtempSync(`${resolve(path)}.new-`);
+  if (existsSync(path)) throw alreadyExists('file', path);
+  const place = resolve(path);
+  const folder = mkdtempSync(`${place}.new-`);
   try {
     await copy(folder);
     const data = join(folder, 'data.mdb');
     chmodSync(data, 0o600);
-    sync(data);
-    linkNew(data, path);
-    sync(dirname(resolve(path)));
+    flushNow(data);
+    // Where there are no links a rename must do, though it replaces.
+    if (!linkNew(data, place)) renameSync(data, place);
+    flushNow(dirname(place));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** A link never replaces; some file systems have none, and there a rename must do. */
-function linkNew(from: string, to: string): void {
+/** A link never replaces: EEXIST. False where the file system has no links. */
+function linkNew(from: string, to: string): boolean {
   try {
     linkSync(from, to);
+    return true;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') throw existsError(to);
-    if (code !== 'EPERM' && code !== 'ENOTSUP') throw error;
-    renameSync(from, to);
+    const errno = errnoOf(error);
+    if (errno === 'EPERM' || errno === 'ENOTSUP') return false;
+    throw error;
   }
 }
 
-function existsError(path: string): RegaliaError {
-  return new RegaliaError('REGALIA_EXISTS', `${path} exists already`, { what: 'file', name: path });
-}
-
-/** A rename replaces nothing but an empty folder. */
-function moveIntoPlace(folder: string, path: string): void {
+/**
+ * Makes the lock file if there is none, with all its bytes written: LMDB would make it sparse and
+ * map it, and a full disk would then be a SIGBUS. It is linked into place whole, so that no other
+ * process sees it half made; where there are no links, LMDB makes it.
+ */
+export function makeLockFile(folder: string): void {
+  const lock = join(folder, 'lock.mdb');
+  if (existsSync(lock)) return;
+  const made = join(folder, `lock.${process.pid}.new`);
   try {
-    renameSync(folder, path);
+    writeFileSync(made, Buffer.alloc(LOCK_HEADER_BYTES + MAX_READERS * READER_BYTES), {
+      mode: 0o600,
+    });
+    flushNow(made);
+    linkNew(made, lock);
   } catch (error) {
-    if (!existsSync(join(path, 'data.mdb'))) throw error;
-  }
-}
-
-function sync(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
+    // Another process may have been first.
+    if (errnoOf(error) !== 'EEXIST') throw error;
   } finally {
-    closeSync(descriptor);
+    rmSync(made, { force: true });
   }
+}
+
+/**
+ * A lock file with holes can't be mapped safely on a full disk, nor made there: REGALIA_FULL. Without
+ * one, who writes leaves it to LMDB, which fails with a code.
+ */
+export function checkRoom(folder: string, readOnly: boolean): void {
+  const lock = statSync(join(folder, 'lock.mdb'), { throwIfNoEntry: false });
+  const needsRoom = lock === undefined ? readOnly : lock.blocks * 512 < lock.size;
+  if (needsRoom && !hasRoom(folder)) throw full(folder);
+}
+
+/** Whether there is room on the device for more than a trifle. */
+export function hasRoom(path: string): boolean {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize >= ROOM_BYTES_MIN;
 }

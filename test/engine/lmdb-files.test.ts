@@ -193,7 +193,14 @@ t.test('opening by options and permissions', async (t) => {
   t.notOk(existsSync(join(folder, 'absent')), 'a refused open leaves nothing behind');
   const file = join(folder, 'file');
   writeFileSync(file, 'x');
-  await t.rejects(openLmdb(join(file, 'store')), { code: 'REGALIA_EXISTS' });
+  // A file where a folder is needed.
+  await t.rejects(openLmdb(join(file, 'store')), { code: 'REGALIA_EXISTS', data: { name: file } });
+  await t.rejects(openLmdb(file), { code: 'REGALIA_EXISTS', data: { errno: 'ENOTDIR' } });
+  await t.rejects(openLmdb(file, { create: false }), {
+    code: 'REGALIA_NOT_FOUND',
+    data: { errno: 'ENOTDIR' },
+  });
+  t.same(readFileSync(file, 'utf8'), 'x');
   const fresh = join(folder, 'deep', 'er', 'fresh');
   await (await openLmdb(fresh)).close();
   t.equal(statSync(fresh).mode & 0o777, 0o700, "a folder is its owner's");
