@@ -8,8 +8,8 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { DURABILITIES } from '../../src/engine/engine.js';
 import { openLmdb } from '../../src/engine/lmdb.js';
-import { bytes, DURABILITIES } from './conformance.js';
 
 const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 const folder = t.testdir();
@@ -51,7 +51,7 @@ t.test('a commit that does not end is given up in time', async (t) => {
   t.match(lines[1], { code: 'REGALIA_IO' }, 'and the handle is poisoned');
   t.equal(lines[2], 'closed', 'but closes');
   const engine = await openLmdb(path);
-  await engine.write((batch) => batch.put('extents', 9, bytes(1)), 'group');
+  await engine.write((batch) => batch.put('extents', 9, Uint8Array.of(1)), 'group');
   t.equal(engine.count('extents'), 1, 'what was given up before its body ran was never written');
   await engine.close();
 });
@@ -105,13 +105,16 @@ t.test('input and output errors', { skip: !traces && 'needs strace' }, async (t)
     t.match(lines[2], { code: 'REGALIA_IO' });
     t.equal(lines[3], 'closed');
     const engine = await openLmdb(path);
-    const found = engine.get('meta', bytes(1))?.length ?? 0;
+    const found = engine.get('meta', Uint8Array.of(1))?.length ?? 0;
     t.ok(
       found === acknowledged || found === acknowledged + 1,
       `acknowledged ${acknowledged}, found ${found}`,
     );
     t.equal(engine.count('addressLog'), found, 'and a commit is whole');
-    await engine.write((batch) => batch.put('heads', bytes(1), bytes(1)), durability);
+    await engine.write(
+      (batch) => batch.put('heads', Uint8Array.of(1), Uint8Array.of(1)),
+      durability,
+    );
     await engine.close();
   }
 });

@@ -7,8 +7,8 @@ import { closeSync, openSync, readSync, symlinkSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { DURABILITIES } from '../../src/engine/engine.js';
 import { openLmdb } from '../../src/engine/lmdb.js';
-import { bytes, DURABILITIES } from './conformance.js';
 
 const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 const folder = t.testdir();
@@ -68,10 +68,13 @@ for (const durability of DURABILITIES) {
     for (let round = 0; round < 4; round++) {
       const last = await killAfter(path, durability, 20 + round * 37);
       const engine = await openLmdb(path);
-      const sum = engine.get('meta', bytes(1))?.length ?? 0;
+      const sum = engine.get('meta', Uint8Array.of(1))?.length ?? 0;
       t.ok(sum >= last, `acknowledged ${last}, found ${sum}`);
       t.equal(engine.count('addressLog'), sum, 'a commit is whole');
-      await engine.write((batch) => batch.put('heads', bytes(round), bytes(1)), durability);
+      await engine.write(
+        (batch) => batch.put('heads', Uint8Array.of(round), Uint8Array.of(1)),
+        durability,
+      );
       await engine.close();
     }
   });
@@ -81,7 +84,7 @@ for (const durability of DURABILITIES) {
     t.equal((await run('dieInside', path, durability)).signal, 'SIGKILL');
     const engine = await openLmdb(path);
     t.equal(engine.count('heads'), 0);
-    await engine.write((batch) => batch.put('heads', bytes(2), bytes(1)), 'sync');
+    await engine.write((batch) => batch.put('heads', Uint8Array.of(2), Uint8Array.of(1)), 'sync');
     t.equal(engine.count('heads'), 1, 'and the next writer goes on');
     await engine.close();
   });
@@ -117,20 +120,20 @@ t.test('handles on one file share it, under any name', async (t) => {
     openLmdb(join(folder, 'alias')),
     openLmdb(path, { readOnly: true }),
   ]);
-  await first.write((batch) => batch.put('extents', 1, bytes(1)), 'sync');
-  t.same(second.view('extents', 1), bytes(1));
+  await first.write((batch) => batch.put('extents', 1, Uint8Array.of(1)), 'sync');
+  t.same(second.view('extents', 1), Uint8Array.of(1));
   await t.rejects(
-    third.write((batch) => batch.put('extents', 2, bytes(1)), 'sync'),
+    third.write((batch) => batch.put('extents', 2, Uint8Array.of(1)), 'sync'),
     { code: 'REGALIA_READ_ONLY' },
   );
   await first.close();
   t.throws(() => first.view('extents', 1), { code: 'REGALIA_CLOSED' });
-  await second.write((batch) => batch.put('extents', 2, bytes(2)), 'group');
-  t.same(third.view('extents', 2), bytes(2), 'closing one leaves the others open');
+  await second.write((batch) => batch.put('extents', 2, Uint8Array.of(2)), 'group');
+  t.same(third.view('extents', 2), Uint8Array.of(2), 'closing one leaves the others open');
   const closing = Promise.all([second.close(), third.close()]);
   const again = await openLmdb(path);
   await closing;
-  t.same(again.view('extents', 2), bytes(2), 'a file can be opened while it closes');
+  t.same(again.view('extents', 2), Uint8Array.of(2), 'a file can be opened while it closes');
   await again.close();
 });
 
