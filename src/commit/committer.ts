@@ -197,7 +197,7 @@ class Attempt {
     const { blocks } = this.#tx.fork.writers;
     if (!blocks.hasChunks) return;
     await this.#tx.line.core.engine.write((batch) => blocks.emit(batch), durability);
-    blocks.settle();
+    blocks.published();
   }
 
   async #change(tip: Tip): Promise<Change> {

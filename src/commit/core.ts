@@ -164,7 +164,7 @@ export class Core {
   async close(): Promise<void> {
     this.#closed = true;
     try {
-      await this.blocks.index.settle();
+      await this.blocks.index.fold();
       await this.blocks.release();
     } finally {
       try {

@@ -56,6 +56,6 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
     });
     putBranch(batch, identity.store, MAIN, { head: address, id: seed().id });
   }, 'sync');
-  writers.blocks.settle();
+  writers.blocks.published();
   return identity;
 }

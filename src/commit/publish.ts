@@ -27,7 +27,7 @@ export async function land(
   const { core } = line;
   const staged = writers.reduce(
     (sum, { blocks }) => sum + blocks.storedBytes,
-    core.blocks.owedBytes,
+    core.blocks.pendingBytes,
   );
   const how = durability === 'sync' && staged > LONG_BYTES ? 'group' : durability;
   let well = false;
@@ -44,12 +44,12 @@ export async function land(
       return true;
     }, how);
   } finally {
-    if (!well && line.isBuiltOn) for (const writer of writers) writer.blocks.owe();
+    if (!well && line.isBuiltOn) for (const writer of writers) writer.blocks.failed();
     line.settled(built.landed, well);
   }
   if (!well) return false;
-  for (const writer of writers) writer.blocks.settle();
-  await core.blocks.index.settle();
+  for (const writer of writers) writer.blocks.published();
+  await core.blocks.index.fold();
   for (const watcher of core.watchers) watcher(line.owner, line.branch);
   return true;
 }

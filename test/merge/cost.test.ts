@@ -54,7 +54,7 @@ async function costOf(t: Test, count: number): Promise<{ diff: number; merge: nu
   });
   const { blocks } = laboratory.writer;
   await engine.write((batch) => blocks.emit(batch), 'none');
-  blocks.settle();
+  blocks.published();
   const cold = (): Tree[] => {
     const cache = new NodeCache(laboratory.blocks, 64 * 1024 * 1024);
     return roots.map(({ id, address }) => Tree.load(cache, id, address));

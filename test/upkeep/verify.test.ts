@@ -360,7 +360,7 @@ async function putBlock({ core, engine }: Held, plain: Uint8Array) {
   const address = addressOf(1, plain);
   const id = writer.put(body, plain.length, address);
   await engine.write((batch) => writer.emit(batch), 'none');
-  writer.settle();
+  writer.published();
   return { address, id };
 }
 
