@@ -1,6 +1,6 @@
 /**
- * `regalia/testing`: what it takes to write another engine, and to see that it does what is asked of
- * one. Exports only.
+ * `regalia/testing`: what one needs to write another engine, and to see that it does what is asked
+ * of one. Exports only.
  */
 
 export {

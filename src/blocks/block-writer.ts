@@ -146,8 +146,8 @@ export class BlockWriter {
   }
 
   /**
-   * Puts all that is still staged into the transaction that moves the head; `published` follows once
-   * that has succeeded, `failed` where it has not.
+   * Puts all that is still staged into the transaction that moves the head; `published` follows
+   * once that has succeeded, `failed` where it has not.
    */
   emit(batch: Batch): void {
     this.#closeExtent();

@@ -2,7 +2,8 @@
  * The block store: immutable blocks, read by local id and verified by address, written through a
  * `BlockWriter` whose blocks count only once something that is durable refers to them.
  *
- *     reference (id, address) -> extent row -> stored form -> patches applied -> hash compared -> body
+ *     reference (id, address) -> extent row -> stored form -> patches applied -> hash compared
+ *                             -> body
  *
  * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is
  * found by the address and mended through the index; ids are leased in ranges, so that writers
@@ -73,7 +74,8 @@ export class Blocks {
   }
 
   /**
-   * The whole blocks of chunks, in their order, for reading alone. The event loop goes on meanwhile.
+   * The whole blocks of chunks, in their order, for reading alone. The event loop goes on
+   * meanwhile.
    */
   async fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]> {
     const { chunks } = this;

@@ -9,8 +9,8 @@
  *     insert  varint length × 2 + 1 | bytes
  *
  * A scattered commit changes a few dozen bytes of each node on its way: patches keep it from
- * storing 4 KiB for each (measured: 26 times the data with whole nodes). Writers bound the chains of
- * patches, readers check them.
+ * storing 4 KiB for each (measured: 26 times the data with whole nodes). Writers bound the chains
+ * of patches, readers check them.
  */
 
 import { BODY_BYTES_MAX } from '../ground/limits.js';

@@ -3,9 +3,12 @@
  * other, so that small ones share a row and large rows waste little of the engine's pages (a row
  * fills pages of 4,096 bytes less a header of 16; rows above 2,022 bytes get pages of their own).
  *
- *     extent   u16 count | u32 end × count | stored blocks        ends are counted from the first stored block
- *     id       extent number × 4,096 + slot                       a block's name in this store alone
- *     log row  8 bytes × count: the first digest bytes of each slot's address, beside the extent until indexed
+ *     extent   u16 count | u32 end × count | stored blocks
+ *     id       extent number × 4,096 + slot: a block's name in this store alone
+ *     log row  8 bytes × count: the first digest bytes of each slot's address
+ *
+ * Ends are counted from the first stored block. A log row lies beside its extent until the index has
+ * its addresses.
  *
  * An extent is closed at the first block that ends in the last eighth of a page, or at 32 KiB:
  * reading a block copies its extent out of the map, so extents stay small (measured: 16 KiB copy in
@@ -137,8 +140,8 @@ export function extentRow(engine: Engine, id: number): Uint8Array | undefined {
 }
 
 /**
- * The body at an id, which nobody has verified: a view where it is stored whole. `staged` are extents
- * that are not, or not surely, in the engine. REGALIA_MISSING where its extent is not here,
+ * The body at an id, which nobody has verified: a view where it is stored whole. `staged` are
+ * extents that are not, or not surely, in the engine. REGALIA_MISSING where its extent is not here,
  * REGALIA_FORMAT where that is malformed.
  */
 export function readBody(

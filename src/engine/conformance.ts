@@ -5,8 +5,8 @@
  *     for (const { name, run } of engineConformance(open)) test(name, run);
  *
  * Each case opens an engine of its own and closes it. Nothing is random: ranges are tried in all
- * combinations of a few bounds, and compared with a sorted array. What no case can try, since it
- * takes a failing medium or a second process, engine.ts says in words.
+ * combinations of a few bounds, and compared with a sorted array. What no case can try, since that
+ * needs a failing medium or a second process, engine.ts says in words.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -76,6 +76,7 @@ const CASES: readonly (readonly [string, (engine: Engine) => Promise<void>])[] =
   ['a key may change after the call, a row once its write has resolved', callersBytes],
   ['a range has the rows within its bounds, in order, up to its limit', ranges],
   ['reads through a batch see what it has put and deleted', batchReads],
+  ['a body may change the rows that it walks over', changesOnTheWay],
   ['long ranges, and ranges over large rows, are whole', longRanges],
   ['a range goes on over turns and writes', slowRanges],
   ['nobody sees a part of a write', wholeWrites],
@@ -433,6 +434,25 @@ async function batchReads(engine: Engine): Promise<void> {
   }, 'none');
   checkRanges(engine, 'addresses', byBytes, BYTE_BOUNDS);
   checkRanges(engine, 'extents', byNumber, NUMBER_BOUNDS);
+}
+
+async function changesOnTheWay(engine: Engine): Promise<void> {
+  const rows = rowsOf(NUMBER_KEYS);
+  await engine.write((batch) => {
+    for (const { key, bytes } of rows) batch.put('extents', key, bytes);
+  }, 'none');
+  await engine.write((batch) => {
+    const found: number[] = [];
+    for (const { key } of batch.range('extents')) {
+      found.push(key);
+      // The row itself goes, and the last one is put anew.
+      batch.del('extents', key);
+      if (key < 2 ** 32 - 1) batch.put('extents', 2 ** 32 - 1, bytes(key & 255));
+    }
+    assert.deepEqual(found, NUMBER_KEYS);
+    assert.equal(batch.count('extents'), 0);
+  }, 'none');
+  assert.deepEqual([...engine.range('extents')], []);
 }
 
 async function longRanges(engine: Engine): Promise<void> {

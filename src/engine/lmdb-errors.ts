@@ -1,6 +1,6 @@
 /**
- * What LMDB and lmdb-js throw, under our codes. LMDB's errors carry a number (its own are -30,799 to
- * -30,780, all others the system's) and, on some paths, a message alone. The system's errors, as
+ * What LMDB and lmdb-js throw, under our codes. LMDB's errors carry a number (its own are -30,799
+ * to -30,780, all others the system's) and, on some paths, a message alone. The system's errors, as
  * LMDB passes them on or as Node names them, are `ioError`'s.
  *
  * What is not recognised counts as an error of input or output: nothing is guessed, the handle is

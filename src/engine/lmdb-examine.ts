@@ -4,10 +4,13 @@
  * time, instead of an error. Pages are read as LMDB's development branch writes them (data version
  * 2). All integers are little-endian.
  *
- *   page   number 8 | transaction 8 | 2 | flags 2 | lower 2, upper 2 (or overflow pages 4) | node offsets 2 each ...
+ *   page   number 8 | transaction 8 | 2 | flags 2 | lower 2, upper 2 (or overflow pages 4)
+ *          | node offsets 2 each ...
  *   node   low 2 | high 2 | flags 2 | key size 2 | key | contents
- *   tree   pad 4 | flags 2 | depth 2 | branch pages 8 | leaf pages 8 | overflow pages 8 | entries 8 | root 8
- *   meta   magic 4 | version 4 | address 8 | map size 8 | free tree 48 | main tree 48 | last page 8 | transaction 8
+ *   tree   pad 4 | flags 2 | depth 2 | branch pages 8 | leaf pages 8 | overflow pages 8
+ *          | entries 8 | root 8
+ *   meta   magic 4 | version 4 | address 8 | map size 8 | free tree 48 | main tree 48
+ *          | last page 8 | transaction 8
  *
  * A branch node's low, high and flags make its child's page number; a leaf node's low and high make
  * the size of its contents. Node offsets count from the end of the page header. Pages 0 and 1 are
@@ -18,7 +21,7 @@
  * transactions are neighbours), the roots of the free list and of the table of tables, each table's
  * root, and the file's length. LMDB may leave free pages at the end unwritten, so a file that is
  * too short is walked to see that no page in use is missing. Pages further down have no checksum in
- * LMDB: what they hold is verified by those who read it.
+ * LMDB: their rows are verified by those who read them.
  *
  * A commit rewrites the root of the table of tables, so its page and its meta page name the same
  * transaction.
@@ -44,7 +47,6 @@ const NODE_HEADER_BYTES = 8;
 const DEPTH_MAX = 32;
 /** The root of an empty tree. */
 const NO_ROOT = Number(0xffff_ffff_ffff_ffffn);
-
 const PAGE_TREE = PAGE_BRANCH | PAGE_LEAF;
 const MAGIC = 0xbeefc0de;
 const MAGIC_SWAPPED = 0xdec0efbe;
@@ -56,6 +58,7 @@ const INTEGER_KEYS = 0x08;
 const KNOWN_FLAGS = 0x5c00 | INTEGER_KEYS;
 const MAP_BYTES_MAX = 2 ** 47;
 const ATTEMPTS = 20;
+
 interface Tree {
   readonly flags: number;
   readonly depth: number;
@@ -72,7 +75,7 @@ interface PageFile {
   readonly path: string;
   readonly descriptor: number;
   readonly pageBytes: number;
-  /** Pages that the file holds in full. */
+  /** Pages that are in the file in full. */
   readonly filePages: number;
   readonly lastPage: number;
   readonly transaction: number;

@@ -35,7 +35,7 @@ const READER_BYTES = 64;
 const LOCK_HEADER_BYTES = 4_096;
 
 /**
- * Makes sure that `path` holds a data file; `build` makes an empty one in the folder it is given.
+ * Makes sure that a data file is at `path`; `build` makes an empty one in the folder it is given.
  * REGALIA_EXISTS where something else is there, or a file where a folder is needed.
  */
 export async function createGeneration(
@@ -137,8 +137,8 @@ export function makeLockFile(folder: string): void {
 }
 
 /**
- * A lock file with holes can't be mapped safely on a full disk, nor made there: REGALIA_FULL. Without
- * one, who writes leaves it to LMDB, which fails with a code.
+ * A lock file with holes can't be mapped safely on a full disk, and a reader can't have one made
+ * there: REGALIA_FULL. Where a writer has none LMDB makes it, or fails with a code.
  */
 export function checkRoom(folder: string, readOnly: boolean): void {
   const lock = statSync(join(folder, 'lock.mdb'), { throwIfNoEntry: false });

@@ -4,7 +4,7 @@
  * neighbours.
  *
  * Invariants:
- * - a folder holds one generation: data.mdb and lock.mdb, mode 0600 in a folder of mode 0700;
+ * - a folder has one generation in it: data.mdb and lock.mdb, mode 0600 in a folder of mode 0700;
  * - handles of one process on one file share one environment, which closes with the last of them
  *   (LMDB forbids a second environment on a file in one process);
  * - `view` gives bytes in lmdb-js's one read buffer, never in the map; everything else is a private
@@ -39,8 +39,8 @@ export interface LmdbOptions {
   /** Whether to create what is missing; the default unless `readOnly`. */
   create?: boolean;
   /**
-   * After this time, default 60 seconds, a commit in the worker thread counts as failed, with outcome
-   * 'unknown'.
+   * After this time a commit in the worker thread counts as failed, with outcome 'unknown'. Default
+   * 60 seconds.
    */
   commitTimeoutMs?: number;
 }
@@ -133,8 +133,7 @@ class LmdbEngine implements Engine {
       const lookUp = (): Uint8Array | undefined =>
         this.#environment.tables[table].getBinaryFast(key as number | Uint8Array);
       const found = lookUp() ?? (this.#environment.catchUp() ? lookUp() : undefined);
-      // The object that lmdb-js returns is its whole buffer under a false length: wrap, never pass
-      // on.
+      // What lmdb-js returns is its whole buffer under a false length: wrap it, never pass it on.
       return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
     } catch (error) {
       throw this.#readError(error);

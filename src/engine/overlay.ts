@@ -216,53 +216,57 @@ export class Overlay implements Batch {
     range: RowRange<RowKey<T>>,
   ): Generator<Row<RowKey<T>>> {
     const bounds = keepRange<T>(table, range);
-    const direction = bounds.reverse ? -1 : 1;
+    let left = bounds.limit;
+    if (left <= 0) return;
     const ours = sortedKeys(changes).filter((kept) => inRange(kept, bounds));
     if (bounds.reverse) ours.reverse();
     const { limit: _limit, ...unlimited } = range;
-    const theirs = this.#below.range(table, unlimited as RowRange<RowKey<T>>)[Symbol.iterator]();
-    let left = bounds.limit;
-    let their = left > 0 ? theirs.next() : undefined;
-    let at = 0;
-    while (left > 0) {
-      const theirKey =
-        their === undefined || their.done === true ? undefined : keepKey(table, their.value.key);
-      const ourKey = ours[at];
-      if (theirKey === undefined && ourKey === undefined) break;
-      const order =
-        ourKey === undefined
-          ? 1
-          : theirKey === undefined
-            ? -1
-            : compareKept(ourKey, theirKey) * direction;
-      if (order > 0) {
-        yield (their as IteratorYieldResult<Row<RowKey<T>>>).value;
-        left--;
-      } else {
-        const bytes = changes.get(ourKey as KeptKey);
-        at++;
-        if (bytes !== undefined) {
-          yield { key: keyOf<T>(ourKey as KeptKey), bytes: copyBytes(bytes) };
-          left--;
-        }
-      }
-      if (order >= 0) their = theirs.next();
+    const theirs = this.#below.range(table, unlimited as RowRange<RowKey<T>>);
+    for (const row of merge(table, theirs, ours, changes, bounds.reverse ? -1 : 1)) {
+      yield row;
+      if (--left <= 0) return;
     }
-    theirs.return?.();
   }
+}
+
+/** The rows below and those of the changes that are not deletions, both in the same direction. */
+function* merge<T extends Table>(
+  table: T,
+  theirs: Iterable<Row<RowKey<T>>>,
+  ours: readonly KeptKey[],
+  changes: Changes,
+  direction: 1 | -1,
+): Generator<Row<RowKey<T>>> {
+  let at = 0;
+  for (const row of theirs) {
+    const kept = keepKey(table, row.key);
+    for (; at < ours.length; at++) {
+      const own = ours[at] as KeptKey;
+      if (compareKept(own, kept) * direction > 0) break;
+      yield* changedRow<T>(own, changes);
+    }
+    // A changed row was there already.
+    if (ours[at - 1] !== kept) yield row;
+  }
+  for (; at < ours.length; at++) yield* changedRow<T>(ours[at] as KeptKey, changes);
+}
+
+/** The row of a changed key; none if it was deleted. */
+function* changedRow<T extends Table>(kept: KeptKey, changes: Changes): Generator<Row<RowKey<T>>> {
+  const bytes = changes.get(kept);
+  if (bytes !== undefined) yield { key: keyOf<T>(kept), bytes: copyBytes(bytes) };
 }
 
 /**
  * Runs a body on its overlay, whose batch ends with it. A body that returns a promise is our own
- * bug.
+ * mistake.
  */
 export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
   try {
     const result = body(overlay);
     const promise = result as Partial<PromiseLike<unknown>> | null | undefined;
     if (typeof promise?.then !== 'function') return result;
-    // What it goes on to do, it does to a batch that has ended; its own rejection would have nobody
-    // to hear it.
+    // It may go on with a batch that has ended, and then nobody hears its rejection.
     promise.then(undefined, () => undefined);
     throw new TypeError('the body of a write must not be asynchronous');
   } finally {

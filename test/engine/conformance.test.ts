@@ -1,6 +1,6 @@
 /**
- * The conformance suite catches engines that fail: each fault is planted into an engine that passes,
- * and the case that is about it must throw.
+ * The conformance suite catches engines that fail: each fault is planted into an engine that
+ * passes, and the case that is about it must reject.
  */
 import t from 'tap';
 import { engineConformance } from '../../src/engine/conformance.js';
