@@ -207,7 +207,7 @@ export class Blocks {
 }
 
 /** Whether the block may be sound in another place: this one lacks it, or has other bytes. */
-function isIntegrityError(error: unknown): boolean {
+export function isIntegrityError(error: unknown): boolean {
   return (
     isRegaliaError(error, 'REGALIA_CORRUPT') ||
     isRegaliaError(error, 'REGALIA_FORMAT') ||
