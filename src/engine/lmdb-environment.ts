@@ -41,7 +41,7 @@ interface Job {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   /** What the body came to; undefined until it has run. */
-  ended?: { readonly result: unknown } | { readonly error: unknown };
+  ended: { readonly result: unknown } | { readonly error: unknown } | undefined;
 }
 
 export interface EnvironmentOptions {
@@ -97,6 +97,7 @@ export class LmdbEnvironment {
         reads,
         resolve: resolve as (result: unknown) => void,
         reject,
+        ended: undefined,
       });
       if (this.#phase === 'idle') this.#schedule();
     });
@@ -186,10 +187,7 @@ export class LmdbEnvironment {
     this.#root.readerCheck();
   }
 
-  /**
-   * Lets go of the file. An environment whose commit never came back is left as it is: closing
-   * would hang.
-   */
+  /** Closes the file. With a commit that never came back it stays open: closing would hang. */
   async close(): Promise<void> {
     await this.idle();
     await this.#flushing.catch(() => undefined);
@@ -249,10 +247,7 @@ export class LmdbEnvironment {
     }
   }
 
-  /**
-   * As above in lmdb-js's worker thread. Its callback must not throw; there, a failed put also
-   * fails the commit.
-   */
+  /** The same in lmdb-js's worker thread, where the callback must not throw. */
   async #commitThere(): Promise<void> {
     const root = this.#root;
     const commit = {
