@@ -24,7 +24,7 @@ export type KeptKey = number | string;
 const integerTables: ReadonlySet<string> = new Set(INTEGER_TABLES);
 
 /** Whether the table's keys are numbers. */
-export function isIntegerTable(table: Table): boolean {
+function isIntegerTable(table: Table): boolean {
   return integerTables.has(table);
 }
 
@@ -183,15 +183,6 @@ export class Overlay implements Batch {
         else target.put(table, keyOf(kept), bytes);
       }
     }
-  }
-
-  /** The bytes of all rows put so far. */
-  get bytes(): number {
-    let sum = 0;
-    for (const changes of this.#changes.values()) {
-      for (const bytes of changes.values()) sum += bytes === undefined ? 0 : bytes.length;
-    }
-    return sum;
   }
 
   /** After this every call throws REGALIA_CLOSED: a body must not carry its batch away. */
