@@ -24,7 +24,7 @@ import type { Batch, Durability, EngineStats, Reads, RowKey, Table } from './eng
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
 import type { LmdbRoot, LmdbTable, TablePages } from './lmdb-binding.js';
 import { openRoot, openTables } from './lmdb-binding.js';
-import { lmdbError, textOf } from './lmdb-errors.js';
+import { lmdbError, poisonError } from './lmdb-errors.js';
 import { hasRoom } from './lmdb-files.js';
 import { LatestTransaction } from './lmdb-latest.js';
 import type { Target } from './overlay.js';
@@ -346,8 +346,7 @@ export class LmdbEnvironment {
   }
 
   #poison(error: unknown, operation: string): RegaliaError {
-    const facts = { cause: error, outcome: 'unknown' } as const;
-    this.fault ??= ioFailed(this.path, operation, textOf(error), facts);
+    this.fault ??= poisonError(error, this.path, operation);
     return this.fault;
   }
 

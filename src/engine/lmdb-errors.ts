@@ -9,9 +9,10 @@
 import { getSystemErrorMap } from 'node:util';
 import {
   corrupt,
+  errnoOf,
   full,
-  type IoFacts,
   ioError,
+  ioFailed,
   isRegaliaError,
   locked,
   malformed,
@@ -41,6 +42,7 @@ const SYSTEM_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/Operation not permitted/i, 'EPERM'],
   [/Read-only file system/i, 'EROFS'],
   [/No such file/i, 'ENOENT'],
+  [/Input\/output error/i, 'EIO'],
 ];
 
 const EIO = 5;
@@ -52,7 +54,7 @@ function numberOf(error: unknown): number | undefined {
 }
 
 /** What was thrown, as text. */
-export function textOf(error: unknown): string {
+function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -65,22 +67,19 @@ function ownKind(error: unknown): OwnKind | undefined {
   return found?.[2];
 }
 
-/** The system's name of an error that LMDB passed on. */
+/** The system's name of an error: Node's errors carry it, LMDB passes on a number or a text. */
 function systemName(error: unknown): string | undefined {
+  const named = errnoOf(error);
+  if (named !== undefined) return named;
   const number = numberOf(error);
   if (number !== undefined) return getSystemErrorMap().get(-Math.abs(number))?.[0];
   return SYSTEM_TEXTS.find(([pattern]) => pattern.test(textOf(error)))?.[1];
 }
 
 /** The error under our codes; one that is ours already stays as it is. */
-export function lmdbError(
-  error: unknown,
-  path: string,
-  operation: string,
-  more: IoFacts = {},
-): RegaliaError {
+export function lmdbError(error: unknown, path: string, operation: string): RegaliaError {
   if (isRegaliaError(error)) return error;
-  const why = { ...more, cause: error };
+  const why = { cause: error };
   switch (ownKind(error)) {
     case 'full':
       return full(path, why);
@@ -92,12 +91,15 @@ export function lmdbError(
       return malformed(path, 0, 'an LMDB file', textOf(error), why);
     case 'corrupt':
       return damaged(path, error);
-    case undefined: {
-      // Node's own errors carry their name.
-      const named = typeof (error as { code?: unknown } | null)?.code === 'string';
-      return ioError(error, path, operation, named ? more : { ...more, errno: systemName(error) });
-    }
+    case undefined:
+      return ioError(error, path, operation, { errno: systemName(error) });
   }
+}
+
+/** What poisons the handle: REGALIA_IO, whatever it is, and nobody knows what was written. */
+export function poisonError(cause: unknown, path: string, operation: string): RegaliaError {
+  const errno = systemName(cause);
+  return ioFailed(path, operation, textOf(cause), { cause, outcome: 'unknown', errno });
 }
 
 /**

@@ -153,7 +153,8 @@ async function fail(durability: 'sync' | 'group' | 'none'): Promise<void> {
 
 function codeOf(error: unknown): unknown {
   if (!isRegaliaError(error)) throw error;
-  return { code: error.code, outcome: error.outcome, message: error.message };
+  const { errno } = error.data as { errno?: string };
+  return { code: error.code, outcome: error.outcome, message: error.message, errno };
 }
 
 main().catch((error: unknown) => say(codeOf(error)));

@@ -75,7 +75,7 @@ t.test('input and output errors', { skip: !traces && 'needs strace' }, async (t)
     t.equal(signal, null, `${name} ${stderr}`);
     const acknowledged = Number(lines[0]?.acknowledged);
     t.ok(acknowledged < 60, `${name} struck after ${acknowledged} commits`);
-    t.match(lines[0]?.failed, { code: 'REGALIA_IO', outcome: 'unknown' });
+    t.match(lines[0]?.failed, { code: 'REGALIA_IO', outcome: 'unknown', errno: 'EIO' });
     t.match(lines[1], { code: 'REGALIA_IO' });
     t.match(lines[2], { code: 'REGALIA_IO' });
     t.equal(lines[3], 'closed');
