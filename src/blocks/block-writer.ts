@@ -173,6 +173,7 @@ export class BlockWriter {
   failed(): void {
     this.#closeExtent();
     this.blocks.addPending(this.#closed);
+    this.#others = [];
     this.#closed = [];
     this.#closedBytes = 0;
   }

@@ -7,8 +7,8 @@
  *     id       extent number × 4,096 + slot: a block's name in this store alone
  *     log row  8 bytes × count: the first digest bytes of each slot's address
  *
- * Ends are counted from the first stored block. A log row lies beside its extent until the index has
- * its addresses.
+ * Ends are counted from the first stored block. A log row lies beside its extent until the index
+ * has its addresses.
  *
  * An extent is closed at the first block that ends in the last eighth of a page, or at 32 KiB:
  * reading a block copies its extent out of the map, so extents stay small (measured: 16 KiB copy in

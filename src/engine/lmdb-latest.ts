@@ -2,13 +2,13 @@
  * Which transaction is the latest, as all processes have to agree on it.
  *
  * LMDB keeps the number in its lock file, and a process that opens the environment sets it to what
- * the meta pages said a moment before, without a lock (mdb.c, `mdb_env_open2`). That undoes a commit
- * of that moment: readers do not see it, and the next writer builds on the state before, with pages
- * that the commit has used. So the number is compared with the meta pages, which never lie,
- * after an environment was opened and whenever a transaction has begun; where it lags it is put
- * right, and the transaction begun again. Readers compare it with the greatest that they have seen,
- * where they begin anew and where they do not find a row. What is left is the microsecond between
- * that and LMDB's own look.
+ * the meta pages said a moment before, without a lock (mdb.c, `mdb_env_open2`). That undoes a
+ * commit of that moment: readers do not see it, and the next writer builds on the state before,
+ * with pages that the commit has used. So the number is compared with the meta pages, which never
+ * lie, after an environment was opened and whenever a transaction has begun; where it lags it is
+ * put right, and the transaction begun again. Readers compare it with the greatest that they have
+ * seen, where they begin anew and where they do not find a row. What is left is the microsecond
+ * between that and LMDB's own look.
  *
  *     lock.mdb    u32 magic | u32 format | u64 number of the latest transaction | …
  *     data.mdb    meta pages 0 and 1, each with its own number; the greater one counts
