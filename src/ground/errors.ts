@@ -43,7 +43,7 @@ export interface ErrorData {
   REGALIA_FORMAT: { what: string; at: number; expected: string; actual: string };
   /** A store, block or pack of a version or byte order that this release does not know. */
   REGALIA_VERSION: { what: string; expected: string; actual: string };
-  /** A merge or commit that no policy settled. */
+  /** A merge or commit that no policy resolved. */
   REGALIA_CONFLICT: { conflicts: readonly unknown[] };
   /** A store, snapshot or transaction that was closed, disposed or committed. */
   REGALIA_CLOSED: { what: string };
@@ -163,6 +163,48 @@ export function badRange(
   return new RegaliaError('REGALIA_RANGE', message, { expected, actual });
 }
 
+/** A key, or a name in it, that has `fault`, as in 'an empty name'. */
+export function badKey(
+  key: string,
+  fault: string,
+  more: { readonly limit?: number; readonly actual?: number } = {},
+): RegaliaError<'REGALIA_KEY'> {
+  return new RegaliaError('REGALIA_KEY', `key ${JSON.stringify(key)} has ${fault}`, {
+    key,
+    ...more,
+  });
+}
+
+/** A move or copy that cannot be; `reason` is a sentence's end, as in 'a move goes elsewhere'. */
+export function badMove(from: string, to: string, reason: string): RegaliaError<'REGALIA_MOVE'> {
+  const message = `${from} cannot go to ${to}: ${reason}`;
+  return new RegaliaError('REGALIA_MOVE', message, { from, to, reason });
+}
+
+/** A rule that is invalid, or is not what the other side has; `rule` names it. */
+export function badRule(
+  rule: string,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_RULE'> {
+  const message = `rule ${rule} must be ${expected}, not ${actual}`;
+  return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
+}
+
+/** Others changed the same, and no policy resolved it. Nothing was written: begin again. */
+export function conflicting(
+  message: string,
+  conflicts: readonly unknown[],
+): RegaliaError<'REGALIA_CONFLICT'> {
+  return new RegaliaError('REGALIA_CONFLICT', message, { conflicts }, { retryable: true });
+}
+
+/** Two commits, by their addresses, whose histories share no commit. */
+export function unrelated(ours: string, theirs: string): RegaliaError<'REGALIA_UNRELATED'> {
+  const message = `${ours} and ${theirs} have no commit in common`;
+  return new RegaliaError('REGALIA_UNRELATED', message, { ours, theirs });
+}
+
 /** A branch, tag, commit, bucket, file or store that does not exist. */
 export function notFound(
   what: string,
@@ -257,6 +299,22 @@ export function corrupt(
     ...(repairable === undefined ? {} : { repairable }),
   };
   return new RegaliaError('REGALIA_CORRUPT', message, data, facts);
+}
+
+/** The commit `commit`, an address, in which history goes on, is not here. */
+export function beyondHorizon(commit: string): RegaliaError<'REGALIA_HORIZON'> {
+  const message = `history goes on in ${commit}, which is not here`;
+  return new RegaliaError('REGALIA_HORIZON', message, { commit });
+}
+
+/** A stamp that is malformed or contradicts those of its commit's parents; `what` names it. */
+export function badStamp(
+  what: string,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_STAMP'> {
+  const message = `${what} must be ${expected}, not ${actual}`;
+  return new RegaliaError('REGALIA_STAMP', message, { expected, actual });
 }
 
 /** The block or file at `address` is not here; `source` is where it should be. */
