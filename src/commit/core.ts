@@ -14,8 +14,9 @@ import { Lease } from '../blocks/lease.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Engine } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
+import { BoundedMap } from '../ground/bounded-map.js';
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { closed, readOnly } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -35,7 +36,8 @@ import {
 
 const STORE_VERSION = 1;
 const STORE_KEY = utf8Bytes('store');
-const TREES_MAX = 64;
+/** Trees that are kept open. */
+const TREES = 64;
 
 /** Who and what a store is. */
 export interface Identity {
@@ -60,13 +62,13 @@ export class Core {
   readonly sequences: Lease;
   readonly settings: Settings;
   identity: Identity;
-  /** Called after a commit landed, with the line's name. */
+  /** Called after a commit was published, with the line's name. */
   readonly watchers = new Set<(owner: Uint8Array, branch: string) => void>();
   #closed = false;
   #raising: Promise<void> | undefined;
   #raised = false;
   /** Trees by root id: snapshots of one root share what they have found. */
-  readonly #trees = new Map<number, Tree>();
+  readonly #trees = new BoundedMap<number, Tree>(TREES);
   readonly #rules = new WeakMap<Uint8Array, Rules>();
 
   /** `chunks` is the home of chunks; in memory there is none. */
@@ -82,19 +84,14 @@ export class Core {
     this.sequences = new Lease(engine, 'sequences', 2 ** 48);
   }
 
-  /** The tree of a root. */
+  /** The tree of a root; `id` is its block's, where it is known. */
   tree(id: number | undefined, address: Address): Tree {
-    const known = id === undefined ? undefined : this.#trees.get(id);
+    if (id === undefined || id === 0) return Tree.load(this.cache, 0, address);
+    const known = this.#trees.get(id);
     // Ids are not hashed: one that leads elsewhere is noticed by the address.
     if (known !== undefined && equalBytes(known.root.address, address)) return known;
     const tree = Tree.load(this.cache, id, address);
-    if (this.#trees.size >= TREES_MAX) {
-      for (const oldest of this.#trees.keys()) {
-        this.#trees.delete(oldest);
-        break;
-      }
-    }
-    if (id !== undefined) this.#trees.set(id, tree);
+    this.#trees.set(id, tree);
     return tree;
   }
 
@@ -120,18 +117,13 @@ export class Core {
 
   /** REGALIA_CLOSED once the store is closed. */
   check(): void {
-    if (this.#closed) {
-      throw new RegaliaError('REGALIA_CLOSED', 'the store is closed', { what: 'store' });
-    }
+    if (this.#closed) throw closed('store');
   }
 
   /** REGALIA_READ_ONLY where the store was opened for reading. */
   checkWritable(): void {
     this.check();
-    if (!this.settings.readOnly && !this.engine.readOnly) return;
-    throw new RegaliaError('REGALIA_READ_ONLY', 'the store is open for reading only', {
-      what: 'store',
-    });
+    if (this.settings.readOnly || this.engine.readOnly) throw readOnly('store');
   }
 
   /** Raises the incarnation, durably, before this handle's first commit. */
@@ -148,7 +140,7 @@ export class Core {
 
   #raise(batch: Batch): Identity {
     const current = readIdentity(batch.get('meta', STORE_KEY)) ?? this.identity;
-    const raised = { ...current, incarnation: current.incarnation + 1 };
+    const raised: Identity = { ...current, incarnation: current.incarnation + 1 };
     putIdentity(batch, raised);
     return raised;
   }

@@ -14,19 +14,17 @@ import type { Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import { branch } from '../log/branches.js';
+import { BranchRow } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
+import type { BlockIds } from '../log/entry.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Core } from './core.js';
 import type { HeadsRef } from './heads.js';
 
 /** A commit with the local ids of what it names. */
-export interface Landed {
+export interface Landed extends BlockIds {
   readonly address: Address;
   readonly commit: Commit;
-  readonly rootBlock: number | undefined;
-  readonly headsBlock: number | undefined;
-  readonly movesBlock: number | undefined;
 }
 
 /** The head of a line: a commit, and the share of the interval on which the next one counts. */
@@ -39,6 +37,8 @@ export class Line {
   /** The bucket's id. */
   readonly owner: Uint8Array;
   readonly branch: string;
+  /** The row that holds the head. */
+  readonly row: BranchRow;
   /** Commits that were built and are on their way to disk, by address. */
   readonly #underway = new Map<string, Landed>();
   /** The tip that the writes under way will make; undefined where the stored head counts. */
@@ -68,12 +68,13 @@ export class Line {
     this.core = core;
     this.owner = owner;
     this.branch = branch;
+    this.row = new BranchRow(owner, branch);
   }
 
   /** The head as stored, for readers: what is not written yet is not seen. */
   stored(): Tip {
     this.core.engine.refresh();
-    const row = branch(this.core.engine, this.owner, this.branch);
+    const row = this.row.read(this.core.engine);
     if (row === undefined) throw noBranch(this.branch);
     const known = this.#stored;
     if (known !== undefined && sameAddress(known.address, row.head) && known.id === row.id) {
@@ -102,8 +103,13 @@ export class Line {
     const { history } = this.core;
     const commit = history.commit(address);
     const entry = history.entry(address);
-    const { rootBlock, headsBlock, movesBlock } = entry ?? {};
-    return { address, commit, rootBlock, headsBlock, movesBlock };
+    return {
+      address,
+      commit,
+      rootBlock: entry?.rootBlock,
+      headsBlock: entry?.headsBlock,
+      movesBlock: entry?.movesBlock,
+    };
   }
 
   treeOf(landed: Landed): Tree {
@@ -165,7 +171,7 @@ const linesOf = new WeakMap<Core, Map<string, Line>>();
 
 export function headsRefOf(landed: Landed): HeadsRef | undefined {
   const { heads } = landed.commit;
-  return heads === undefined ? undefined : { id: landed.headsBlock, address: heads };
+  return heads === undefined ? undefined : { id: landed.headsBlock ?? 0, address: heads };
 }
 
 export function stampOf(landed: Landed): Event {

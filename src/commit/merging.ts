@@ -177,7 +177,7 @@ class Merge {
     for (const { address, movesBlock } of commitsBetween(history, this.#bases, [side.address])) {
       const { moves } = history.commit(address);
       yield* movesOf(moves, (block) => {
-        const id = block === moves ? movesBlock : undefined;
+        const id = block === moves ? (movesBlock ?? 0) : 0;
         const { bytes, start, plainLength } = blocks.read(id, block, 'moves');
         return bytes.slice(start, start + plainLength);
       });
@@ -288,7 +288,8 @@ class Merge {
     };
     const commit = this.#judged === undefined ? this.#canonical(base) : this.#ordinary(base);
     const address = commitAddress(commit);
-    return { address, commit, rootBlock: root.id, headsBlock: heads?.id, movesBlock: undefined };
+    const headsBlock = heads?.id;
+    return { address, commit, rootBlock: root.id, headsBlock, movesBlock: undefined };
   }
 
   #canonical(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {

@@ -5,7 +5,7 @@
  */
 import { addressText } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
-import { branch, putBranch } from '../log/branches.js';
+import { putBranch } from '../log/branches.js';
 import type { Built } from './builder.js';
 import { Line, type Tip } from './line.js';
 import type { Writers } from './writers.js';
@@ -33,12 +33,12 @@ export async function land(
   let well = false;
   try {
     well = await core.engine.write((batch) => {
-      const row = branch(batch, line.owner, line.branch);
+      const row = line.row.read(batch);
       if (row === undefined || !Line.same(row.head, from)) return false;
       for (const writer of writers) writer.blocks.emit(batch);
-      for (const { address, commit, ...ids } of built.landed) {
+      for (const { address, commit, rootBlock, headsBlock, movesBlock } of built.landed) {
         const signature = built.signatures.get(addressText(address));
-        core.history.append(batch, commit, { ...ids, signature });
+        core.history.append(batch, commit, { rootBlock, headsBlock, movesBlock, signature });
       }
       putBranch(batch, line.owner, line.branch, { head: built.tip.address, id: row.id });
       return true;

@@ -27,7 +27,7 @@ import {
   writeBlockHeader,
 } from '../ground/block-header.js';
 import { copyBytes, EMPTY, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badOption } from '../ground/errors.js';
 import { MESSAGE_BYTES_MAX, PARENTS_MAX, STAMP_BYTES_MAX, TIME_MS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -132,7 +132,13 @@ export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array)
   const links = readLinks(reader);
   const stamp = readStamp(reader.lengthed(STAMP_BYTES_MAX));
   const commit: Commit = {
-    ...links,
+    algorithm: links.algorithm,
+    bucket: links.bucket,
+    root: links.root,
+    heads: links.heads,
+    moves: links.moves,
+    lastMoves: links.lastMoves,
+    parents: links.parents,
     stamp,
     actor: readOptional(reader, () => copyBytes(reader.bytes(ACTOR_LENGTH))),
     replica: copyBytes(reader.bytes(REPLICA_ID_LENGTH)),
@@ -216,10 +222,10 @@ function checkCommit(commit: Commit): void {
   }
   for (const field of ['incarnation', 'sequence', 'timeMs'] as const) {
     if (Number.isSafeInteger(commit[field]) && commit[field] >= 0) continue;
-    throw optionError(field, 'an integer of 0 to 2^53 - 1', `${commit[field]}`);
+    throw badOption(field, 'an integer of 0 to 2^53 - 1', `${commit[field]}`);
   }
   if (commit.timeMs > TIME_MS_MAX) {
-    throw optionError('timeMs', `at most ${TIME_MS_MAX}`, `${commit.timeMs}`);
+    throw badOption('timeMs', `at most ${TIME_MS_MAX}`, `${commit.timeMs}`);
   }
   checkParents(commit.parents);
   checkMessage(commit.message);
@@ -227,43 +233,30 @@ function checkCommit(commit: Commit): void {
 
 function checkParents(parents: readonly Address[]): void {
   if (parents.length > PARENTS_MAX) {
-    throw optionError('parents', `at most ${PARENTS_MAX}`, `${parents.length}`);
+    throw badOption('parents', `at most ${PARENTS_MAX}`, `${parents.length}`);
   }
   for (const [i, parent] of parents.entries()) {
     checkAddress('parents', parent);
     if (parents.findIndex((other) => sameAddress(other, parent)) !== i) {
-      throw optionError('parents', 'each parent once', 'one twice');
+      throw badOption('parents', 'each parent once', 'one twice');
     }
   }
 }
 
 function checkMessage(message: string): void {
   if (!message.isWellFormed()) {
-    throw optionError('message', 'well-formed Unicode', 'a lone surrogate');
+    throw badOption('message', 'well-formed Unicode', 'a lone surrogate');
   }
   const bytes = utf8Bytes(message).length;
   if (bytes <= MESSAGE_BYTES_MAX) return;
-  throw optionError('message', `at most ${MESSAGE_BYTES_MAX} bytes`, `${bytes}`);
+  throw badOption('message', `at most ${MESSAGE_BYTES_MAX} bytes`, `${bytes}`);
 }
 
 function checkAddress(option: string, bytes: Uint8Array): void {
-  if (!isAddress(bytes)) throw optionError(option, 'an address', hex(bytes.subarray(0, 40)));
+  if (!isAddress(bytes)) throw badOption(option, 'an address', hex(bytes.subarray(0, 40)));
 }
 
 function checkLength(option: string, bytes: Uint8Array, length: number): void {
   if (bytes.length === length) return;
-  throw optionError(option, `${length} bytes`, `${bytes.length}`);
-}
-
-/** REGALIA_OPTION: an argument out of its limits. */
-export function optionError(
-  option: string,
-  expected: string,
-  actual: string,
-): RegaliaError<'REGALIA_OPTION'> {
-  return new RegaliaError('REGALIA_OPTION', `${option} must be ${expected}, not ${actual}`, {
-    option,
-    expected,
-    actual,
-  });
+  throw badOption(option, `${length} bytes`, `${bytes.length}`);
 }

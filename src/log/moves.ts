@@ -1,5 +1,5 @@
 /**
- * The moves of a commit, outside its contents root: which entry went where, in the order told.
+ * The moves of a commit, outside its contents root: which entry went where, in the order made.
  *
  *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint | from: length varint, key | to: the same | …
  *
@@ -17,7 +17,7 @@ import {
   writeBlockHeader,
 } from '../ground/block-header.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badKey, badMove } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
 import { KEY_BYTES_MAX, MOVES_BLOCK_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
@@ -53,28 +53,29 @@ export interface AddressedBlock {
 export function encodeMoves(algorithm: AlgorithmNumber, moves: readonly Move[]): AddressedBlock[] {
   const chain: AddressedBlock[] = [];
   let next: Address | undefined;
-  for (const part of parts(moves).reverse()) {
-    const block = encodeMovesBlock(algorithm, { moves: part, next });
+  for (const list of blockLists(moves).reverse()) {
+    const block = encodeMovesBlock(algorithm, { moves: list, next });
     next = addressOf(algorithm, block);
     chain.push({ address: next, block });
   }
   return chain;
 }
 
-function parts(moves: readonly Move[]): Move[][] {
-  const cut: Move[][] = [];
+/** The moves of each block. */
+function blockLists(moves: readonly Move[]): Move[][] {
+  const lists: Move[][] = [];
   let room = 0;
   for (const move of moves) {
     checkMove(move);
     const length = lengthOf(move.from) + lengthOf(move.to);
     if (length > room) {
-      cut.push([]);
+      lists.push([]);
       room = MOVES_BLOCK_BYTES_MAX - MOVES_OVERHEAD;
     }
-    cut.at(-1)?.push(move);
+    lists.at(-1)?.push(move);
     room -= length;
   }
-  return cut;
+  return lists;
 }
 
 function lengthOf(key: Uint8Array): number {
@@ -118,7 +119,7 @@ function readMove(reader: ByteReader): Move {
 }
 
 /**
- * All moves of the chain that begins at `address`, in the order told. `read` gives a verified
+ * All moves of the chain that begins at `address`, in the order made. `read` gives a verified
  * block.
  */
 export function* movesOf(
@@ -136,18 +137,11 @@ function checkMove({ from, to }: Move): void {
   for (const key of [from, to]) {
     const fault = keyFault(key);
     if (fault === undefined) continue;
-    throw new RegaliaError('REGALIA_KEY', `a moved key has ${fault}`, {
-      key: nameText(key.subarray(0, 300)),
-      actual: key.length,
-    });
+    throw badKey(nameText(key.subarray(0, 300)), fault, { actual: key.length });
   }
   if (!equalBytes(from, to)) return;
   const text = nameText(from);
-  throw new RegaliaError('REGALIA_MOVE', `${text} is moved to itself`, {
-    from: text,
-    to: text,
-    reason: 'a move goes elsewhere',
-  });
+  throw badMove(text, text, 'a move goes elsewhere');
 }
 
 /** What is wrong with a key, or undefined. */

@@ -12,10 +12,10 @@ import { type Address, addressKey, isAddress, sameAddress } from '../blocks/addr
 import { BlockKind } from '../ground/block-header.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
-import { missingCommit } from '../log/absence.js';
 import { commitsBetween } from '../log/ancestry.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
+import { type BlockIds, missingCommit } from '../log/entry.js';
 import type { History } from '../log/history.js';
 import { decodeMoves, type Move } from '../log/moves.js';
 import { type Spot, Tree } from '../tree/lookup.js';
@@ -32,12 +32,9 @@ const BASE_HAVES_MAX = 4;
 /** Moves that are followed to where entries came from. */
 const FOLLOWED_MOVES_MAX = 8_192;
 
-/** A commit with the ids of the blocks that it names, where they are known. */
-export interface CommitRef {
+/** A commit with the ids of the blocks that it names. */
+export interface CommitRef extends BlockIds {
   readonly commit: Commit;
-  readonly rootBlock: number | undefined;
-  readonly headsBlock: number | undefined;
-  readonly movesBlock: number | undefined;
 }
 
 export interface CommitWalkOptions {
@@ -80,11 +77,11 @@ function walkContents(
   options: CommitWalkOptions,
 ): Generator<WalkedBlock, void, undefined> {
   const { bases = [], ...rest } = options;
-  const old = bases.map((base) => ({ id: base.rootBlock, address: base.commit.root }));
+  const old = bases.map((base) => ({ id: base.rootBlock ?? 0, address: base.commit.root }));
   const movedFrom = followMoves(reads, commit, bases);
   return walkRoot(
     reads,
-    { id: rootBlock, address: commit.root },
+    { id: rootBlock ?? 0, address: commit.root },
     { ...rest, bases: old, movedFrom },
   );
 }
@@ -98,14 +95,14 @@ export function* walkHeads(
   if (commit.heads === undefined) return;
   const bases = (options.bases ?? []).flatMap((base) => {
     const { heads } = base.commit;
-    return heads === undefined ? [] : [{ id: base.headsBlock, address: heads }];
+    return heads === undefined ? [] : [{ id: base.headsBlock ?? 0, address: heads }];
   });
   const { skip, faults } = options;
   let told: NestedHead[] = [];
   const record = (node: Node, index: number): void => {
     if (node.nameLength(index) > 0) told.push(readHead(node, index));
   };
-  const ref = { id: headsBlock, address: commit.heads };
+  const ref = { id: headsBlock ?? 0, address: commit.heads };
   for (const block of walkRoot(reads, ref, { bases, skip, faults, record })) {
     const heads = told;
     told = [];
@@ -140,7 +137,7 @@ function* walkMoves(
   const kind = BlockKind.moves;
   const names = (): [] => [];
   let next = commit.moves;
-  for (let id = movesBlock; next !== undefined; id = undefined) {
+  for (let id = movesBlock ?? 0; next !== undefined; id = 0) {
     const ref = { id, address: next };
     if (skip?.(next) === true) break;
     try {
@@ -199,7 +196,7 @@ function splitKey(key: Uint8Array): Uint8Array[] {
 
 function findIn(reads: WalkReads, base: CommitRef, names: readonly Uint8Array[]): Spot[] {
   try {
-    const spot = Tree.load(reads.cache, base.rootBlock, base.commit.root).find(names);
+    const spot = Tree.load(reads.cache, base.rootBlock ?? 0, base.commit.root).find(names);
     return spot === undefined ? [] : [spot];
   } catch (error) {
     if (error instanceof RegaliaError) return [];
@@ -338,9 +335,9 @@ class HistoryWalk {
   #headOf({ commit, headsBlock }: CommitRef, bucket: Uint8Array): Address | undefined {
     if (commit.heads === undefined) return undefined;
     try {
-      const tree = Tree.load(this.#reads.cache, headsBlock, commit.heads);
-      const part = tree.stream([hex(bucket)], COMMIT_STREAM);
-      return part?.form === INLINE && isAddress(part.bytes) ? part.bytes.slice() : undefined;
+      const tree = Tree.load(this.#reads.cache, headsBlock ?? 0, commit.heads);
+      const bytes = tree.stream([hex(bucket)], COMMIT_STREAM)?.bytes;
+      return bytes !== undefined && isAddress(bytes) ? bytes.slice() : undefined;
     } catch (error) {
       if (isRegaliaError(error)) return undefined;
       throw error;

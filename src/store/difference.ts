@@ -108,7 +108,7 @@ function movesBetween(line: Line, before: Landed, after: Landed): Move[] | undef
     const { moves } = history.commit(entry.address);
     const read = (address: Uint8Array): Uint8Array => {
       const { bytes, start, plainLength } = blocks.read(
-        address === moves ? entry.movesBlock : undefined,
+        address === moves ? (entry.movesBlock ?? 0) : 0,
         address,
         'moves',
       );

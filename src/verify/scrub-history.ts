@@ -22,7 +22,7 @@ import { branch, branches, tag, tags } from '../log/branches.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';
 import { History } from '../log/history.js';
-import { type LogBounds, logKey } from '../log/sequence.js';
+import { type LogBounds, logKey } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import {
   blockFault,
@@ -311,13 +311,13 @@ function commitFault(kind: FaultKind, what: string, address: Address): Fault {
 /** The blocks that a commit names. */
 function wantedBy({ entry, links }: StoredCommit): Wanted[] {
   const root = { what: 'root', kind: BlockKind.root } as const;
-  const wanted: Wanted[] = [{ ...root, address: links.root, id: entry.rootBlock }];
+  const wanted: Wanted[] = [{ ...root, address: links.root, id: entry.rootBlock ?? 0 }];
   if (links.heads !== undefined) {
-    wanted.unshift({ ...root, address: links.heads, id: entry.headsBlock });
+    wanted.unshift({ ...root, address: links.heads, id: entry.headsBlock ?? 0 });
   }
   if (links.moves !== undefined) {
     const moves = { what: 'moves', kind: BlockKind.moves } as const;
-    wanted.push({ ...moves, address: links.moves, id: entry.movesBlock });
+    wanted.push({ ...moves, address: links.moves, id: entry.movesBlock ?? 0 });
   }
   return wanted;
 }

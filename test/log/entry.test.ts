@@ -17,6 +17,7 @@ import { BUCKET, someAddress, someCommit } from './dag.js';
 const ADDRESS = someAddress(5);
 const BODY = encodeCommit(someCommit({ parents: [someAddress(6)] }));
 
+const blockIds = fc.option(fc.integer({ min: 1, max: 2 ** 48 - 1 }), { nil: undefined });
 const entries: fc.Arbitrary<LogEntry> = fc.record({
   address: fc.constant(ADDRESS),
   bucket: fc.constant(BUCKET),
@@ -26,9 +27,9 @@ const entries: fc.Arbitrary<LogEntry> = fc.record({
   correctedMs: fc.maxSafeNat(),
   spine: fc.nat(),
   jump: fc.nat(),
-  rootBlock: fc.nat(2 ** 48 - 1),
-  headsBlock: fc.nat(2 ** 48 - 1),
-  movesBlock: fc.nat(2 ** 48 - 1),
+  rootBlock: blockIds,
+  headsBlock: blockIds,
+  movesBlock: blockIds,
   cut: fc.boolean(),
   signature: fc.option(fc.uint8Array({ minLength: 64, maxLength: 64 }), { nil: undefined }),
 });
