@@ -9,7 +9,7 @@ export type {
   MergeConflictSide,
   MergeOptions,
   MergeOutcome,
-} from './commit/merge-line.js';
+} from './commit/merge-into.js';
 export type { CommitConflict, CommitPolicy } from './commit/rebase.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
