@@ -19,7 +19,7 @@ import { NO_STREAMS } from '../tree/shape.js';
 import { CommitBuilder } from './builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Landed, Line, Tip } from './line.js';
-import { CommitMerger, type Merged, type MergeJudgement } from './merging.js';
+import { CommitMerger, type Merged, type MergeJudgement, rootRefOf } from './merge-commits.js';
 import { runSteps } from './pace.js';
 import { land } from './publish.js';
 import { Writers } from './writers.js';

@@ -8,6 +8,7 @@ import type { TouchedBucket } from '../tree/apply.js';
 import type { Tree } from '../tree/lookup.js';
 import { directBuckets, type NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
+import { rootRefOf } from './merge-commits.js';
 
 export function touchedBetween(core: Core, before: Tree, after: Tree): TouchedBucket[] {
   const old = new Map<string, NestedBucket>();

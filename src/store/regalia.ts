@@ -9,6 +9,7 @@ import { Core, storedIdentity } from '../commit/core.js';
 import { declareRules } from '../commit/declared-rules.js';
 import { begin, MAIN } from '../commit/genesis.js';
 import { Line } from '../commit/line.js';
+import { rootRefOf } from '../commit/merge-commits.js';
 import type { Engine } from '../engine/engine.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { openMemory } from '../engine/memory.js';

@@ -12,6 +12,7 @@ import { type CommitOptions, type CommitResult, commitTransaction } from '../com
 import type { Core } from '../commit/core.js';
 import { checkAlgorithm, graftedBuckets } from '../commit/graft.js';
 import type { Landed, Line } from '../commit/line.js';
+import { rootRefOf } from '../commit/merge-commits.js';
 import { Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
 import { type ReadSet, readSetFor } from '../commit/read-set.js';
