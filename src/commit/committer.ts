@@ -15,7 +15,7 @@ import { utf8Bytes } from '../ground/text.js';
 import type { Move } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, Side } from '../merge/conflict.js';
-import { mergeSteps } from '../merge/merge.js';
+import { mergeSteps } from '../merge/merge-trees.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { checkDurability } from '../store/options.js';

@@ -17,7 +17,7 @@ import { type Commit, commitAddress } from '../log/commit.js';
 import { type Move, movesOf } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Answer, Conflict, Side } from '../merge/conflict.js';
-import { mergeSteps } from '../merge/merge.js';
+import { mergeSteps } from '../merge/merge-trees.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';

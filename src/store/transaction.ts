@@ -20,7 +20,7 @@ import { conflictError } from '../commit/rebase.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Move } from '../log/moves.js';
-import { mergeTrees } from '../merge/merge.js';
+import { mergeTrees } from '../merge/merge-trees.js';
 import {
   checkStreamName,
   defineRules,

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
-import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge.js';
+import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge-trees.js';
 import type { Tree } from '../../src/tree/lookup.js';
 import { cloneEntry, type Entry, Laboratory, listing, newEntry, put } from '../tree/model.js';
 import { play, stepsArbitrary } from '../tree/steps.js';

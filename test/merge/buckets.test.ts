@@ -5,7 +5,7 @@
 import t from 'tap';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import type { Conflict } from '../../src/merge/conflict.js';
-import { type MergeOptions, mergeTrees } from '../../src/merge/merge.js';
+import { type MergeOptions, mergeTrees } from '../../src/merge/merge-trees.js';
 import type { BucketMerge } from '../../src/merge/three-way.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';

@@ -4,7 +4,7 @@
 import t, { type Test } from 'tap';
 import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { mergeTrees } from '../../src/merge/merge.js';
+import { mergeTrees } from '../../src/merge/merge-trees.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { Tree } from '../../src/tree/lookup.js';
 import { NodeCache } from '../../src/tree/node-cache.js';

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { mergeTrees } from '../../src/merge/merge.js';
+import { mergeTrees } from '../../src/merge/merge-trees.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';
 import { bytesIn, type Entry, Laboratory, newEntry, put } from '../tree/model.js';

@@ -8,7 +8,7 @@ import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
 import { utf8Bytes } from '../../src/ground/text.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
-import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge.js';
+import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge-trees.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
 import { keyText } from '../../src/tree/key.js';

@@ -8,7 +8,7 @@ import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
 import type { Move } from '../../src/log/moves.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
-import { type MergeOptions, mergeTrees } from '../../src/merge/merge.js';
+import { type MergeOptions, mergeTrees } from '../../src/merge/merge-trees.js';
 import { composeMoves, presentKey } from '../../src/merge/moves.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';
