@@ -8,7 +8,6 @@
 
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
-import { hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { MESSAGE_BYTES_MAX } from '../ground/limits.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -27,10 +26,9 @@ import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
-import { allBuckets, type NestedBucket } from './buckets.js';
+import { rootRefOf, TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
-import type { Core } from './core.js';
 import type { Landed, Line, Tip } from './line.js';
 import { runSteps } from './pace.js';
 import type { Pending } from './pending.js';
@@ -38,8 +36,6 @@ import type { PrivateTree } from './private-tree.js';
 import { land } from './publish.js';
 import type { ReadSet } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
-import { TouchedBuckets } from './touched.js';
-import { touchedBetween } from './touched-between.js';
 import { Writers } from './writers.js';
 
 export interface CommitOptions {
@@ -234,24 +230,21 @@ class Attempt {
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const touched = new TouchedBuckets();
     touched.add(tx.fork.touched.list());
-    let root: RootRef = privateRoot ?? tree.root;
+    let root = privateRoot;
     if (edit !== undefined) {
       const steps = treeEdit.rootSteps(tree.root, edit);
       root = await runSteps(steps, core, this.#writers, this.#options.signal);
       touched.add(treeEdit.touched);
     }
+    root ??= rootRefOf(tree);
     const removed = [...tx.fork.removed, ...treeEdit.removed];
     const added = [...tx.fork.added, ...treeEdit.added];
     const made = touched.list().some(({ before }) => before === undefined);
-    if (made || removed.length > 0 || added.length > 0) touched.settle(outersOf(core, root));
-    return {
-      root,
-      touched: touched.list(),
-      removed,
-      added,
-      moves: tx.moves,
-      origins: tx.origins,
-    };
+    if (made || removed.length > 0 || added.length > 0) {
+      touched.placeWithin(core, core.tree(root.id, root.address));
+    }
+    const { moves, origins } = tx;
+    return { root, touched: touched.list(), removed, added, moves, origins };
   }
 
   /**
@@ -344,16 +337,6 @@ class Attempt {
     const stream = read?.stream === undefined ? {} : { stream: read.stream };
     throwConflicts([{ key: keyText(names), ...stream, kind: 'read/changed' }]);
   }
-}
-
-/** Which bucket each bucket of a tree is directly within. */
-function outersOf(core: Core, { id, address }: RootRef): Map<string, Uint8Array | undefined> {
-  const open = (found: NestedBucket): Tree => core.tree(found.rootBlock, found.root);
-  const outers = new Map<string, Uint8Array | undefined>();
-  for (const { bucket, outer } of allBuckets(core.tree(id, address), open)) {
-    outers.set(hex(bucket), outer);
-  }
-  return outers;
 }
 
 function throwConflicts(conflicts: readonly CommitConflict[]): void {

@@ -9,9 +9,9 @@ import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
+import { TouchedBuckets } from './buckets.js';
 import type { Core } from './core.js';
 import { runSteps } from './pace.js';
-import { TouchedBuckets } from './touched.js';
 import { Writers } from './writers.js';
 
 export class PrivateTree {

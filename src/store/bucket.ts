@@ -100,8 +100,7 @@ export class Bucket {
     const nested = this.#nested;
     if (nested === undefined) return [];
     if (!isBucketAt(tree, this.#names, nested)) {
-      const open = (found: NestedBucket): Tree => this.core.tree(found.rootBlock, found.root);
-      const names = findBucket(tree, nested, open);
+      const names = findBucket(this.core, tree, nested);
       if (names === undefined) throw notFound('bucket', hex(nested));
       this.#names = names;
     }

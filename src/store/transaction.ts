@@ -8,11 +8,10 @@
  */
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
+import { checkAlgorithm, graftedBuckets, rootRefOf } from '../commit/buckets.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from '../commit/committer.js';
 import type { Core } from '../commit/core.js';
-import { checkAlgorithm, graftedBuckets } from '../commit/graft.js';
 import type { Landed, Line } from '../commit/line.js';
-import { rootRefOf } from '../commit/merge-commits.js';
 import { Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
 import { type ReadSet, readSetFor } from '../commit/read-set.js';
