@@ -30,13 +30,12 @@ import { rootRefOf, TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Landed, Line, Tip } from './line.js';
-import { runSteps } from './pace.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
 import { land } from './publish.js';
 import type { ReadSet } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
-import { Writers } from './writers.js';
+import { runSteps, Writers } from './writers.js';
 
 export interface CommitOptions {
   /** At most 64 KiB of text. */
@@ -233,7 +232,7 @@ class Attempt {
     let root = privateRoot;
     if (edit !== undefined) {
       const steps = treeEdit.rootSteps(tree.root, edit);
-      root = await runSteps(steps, core, this.#writers, this.#options.signal);
+      root = await runSteps('commit', steps, core, this.#writers, this.#options.signal);
       touched.add(treeEdit.touched);
     }
     root ??= rootRefOf(tree);
@@ -268,12 +267,12 @@ class Attempt {
       moves: { ours: [], theirs: tx.moves.get('') ?? [] },
       mergeBucket: (merge) => this.#mergeBucket(merge),
     });
-    const { edit, conflicts } = await runSteps(merging, core, this.#writers, signal);
+    const { edit, conflicts } = await runSteps('commit', merging, core, this.#writers, signal);
     throwConflicts(conflicts.map(commitConflict));
     this.#checkEqualChanges(started, head, core.tree(theirs.id, theirs.address));
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const steps = treeEdit.rootSteps(head.root, edit);
-    const root = await runSteps(steps, core, this.#writers, signal);
+    const root = await runSteps('commit', steps, core, this.#writers, signal);
     const touched = touchedBetween(core, head, core.tree(root.id, root.address));
     return { root, touched, removed: [], added: [], moves: tx.moves, recount: true };
   }

@@ -21,9 +21,8 @@ import { CommitBuilder } from './builder.js';
 import { type CommitInfo, commitInfo } from './commit-info.js';
 import type { Landed, Line, Tip } from './line.js';
 import { CommitMerger, type Merged, type MergeJudgement } from './merge-commits.js';
-import { runSteps } from './pace.js';
 import { land } from './publish.js';
-import { Writers } from './writers.js';
+import { runSteps, Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
   /** The branch to merge into, if not the one at hand. */
@@ -131,7 +130,7 @@ async function tryMerge(
     actor: options.actor ?? core.settings.actor,
   };
   const steps = judged(line, writers, ours, theirs, options, words);
-  const merged = await runSteps(steps, core, writers, options.signal);
+  const merged = await runSteps('merge', steps, core, writers, options.signal);
   if ('conflicts' in merged) {
     writers.blocks.discard();
     const conflicts = merged.conflicts.map(publicConflict);

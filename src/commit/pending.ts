@@ -1,25 +1,25 @@
 /**
- * What a transaction has put and removed so far, not yet in its tree: an append-only arena of
- * operations, listed per directory. Nothing is sorted, looked up or hashed until it is needed: a
- * bulk load costs one copy per put.
+ * A transaction's edits that are not in its tree yet: an append-only arena of operations, listed per
+ * directory. Nothing is sorted, looked up or hashed until it is needed: a bulk load costs one copy
+ * per put.
  *
  *     operation   u8 kind | u8 name length | name | u16 stream | payload
  *     payload     put: as in a record: varint length × 4 + form | bytes, or address 33 and u48 id
  *
  * A later operation on the same stream replaces an earlier one; clearing a name replaces all that
- * came before beneath it. Reads look a name up in an index that is made for a directory when it is
+ * came before below it. Reads look a name up in an index that is made for a directory when it is
  * first read.
  */
 
 import { compareBytes } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
-import { putU48, putVarint } from '../ground/integers.js';
+import { putU48, putVarint, readU48, readVarint, varintLength } from '../ground/integers.js';
 import { nameBytes, nameText } from '../ground/text.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
+import type { FreshRecord } from '../tree/fresh-record.js';
 import type { Names } from '../tree/key.js';
-import { NO_ID } from '../tree/node.js';
-import { INLINE, type StreamPart } from '../tree/record.js';
-import { readPart, SinglePut } from './operation.js';
+import { CHILD_NONE, INLINE, type StreamPart } from '../tree/record.js';
+import { type Shape, shapeOf } from '../tree/shape.js';
 
 const PUT = 1;
 const DELETE = 2;
@@ -375,4 +375,74 @@ function mergeEdits(
 
 function editName(edit: EntryEdit): Uint8Array {
   return edit.bytes.subarray(edit.start, edit.end);
+}
+
+const NO_LINKS: readonly number[] = [];
+
+/** The shape of each stream that was put alone, by its name. */
+const singleShapes = new Map<string, Shape>();
+
+function singleShape(stream: string): Shape {
+  let shape = singleShapes.get(stream);
+  if (shape === undefined) {
+    shape = shapeOf([stream]);
+    singleShapes.set(stream, shape);
+  }
+  return shape;
+}
+
+/**
+ * One stream put on one entry: where there is no such entry yet, its bytes in the arena are its
+ * record.
+ */
+class SinglePut implements EntryEdit {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly clear = false;
+  readonly #stream: string;
+
+  constructor(bytes: Uint8Array, start: number, end: number, stream: string) {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.#stream = stream;
+  }
+
+  get streams(): readonly StreamEdit[] {
+    return [{ stream: this.#stream, part: readPart(this.bytes, this.end + 2).part }];
+  }
+
+  get fresh(): FreshRecord | undefined {
+    const { bytes, start, end } = this;
+    const payload = end + 2;
+    const { part, end: payloadEnd } = readPart(bytes, payload);
+    if (part.form !== INLINE) return undefined;
+    const shape = singleShape(this.#stream);
+    return {
+      bytes,
+      nameStart: start,
+      nameEnd: end,
+      start: payload,
+      end: payloadEnd,
+      shape,
+      child: CHILD_NONE,
+      links: NO_LINKS,
+      plainLength: shape.plainLength + payloadEnd - payload,
+      entries: 1,
+      buckets: 0,
+      inlineBytes: part.length,
+      referencedBytes: 0,
+    };
+  }
+}
+
+function readPart(bytes: Uint8Array, start: number): { part: StreamPart; end: number } {
+  const head = readVarint(bytes, start);
+  const at = start + varintLength(head);
+  const form = (head % 4) as StreamPart['form'];
+  const length = Math.floor(head / 4);
+  const end = at + (form === INLINE ? length : 32);
+  const id = form === INLINE ? 0 : readU48(bytes, end);
+  return { part: { form, length, bytes: bytes.subarray(at, end), id }, end };
 }

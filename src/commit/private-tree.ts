@@ -11,8 +11,7 @@ import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import { TouchedBuckets } from './buckets.js';
 import type { Core } from './core.js';
-import { runSteps } from './pace.js';
-import { Writers } from './writers.js';
+import { runSteps, Writers } from './writers.js';
 
 export class PrivateTree {
   readonly core: Core;
@@ -57,7 +56,7 @@ export class PrivateTree {
   async settle(edit: EntryEdit, signal?: AbortSignal): Promise<void> {
     this.#land();
     const flight = this.#begin(edit);
-    await runSteps(flight.steps, this.core, this.writers, signal);
+    await runSteps('commit', flight.steps, this.core, this.writers, signal);
     if (this.#flight === flight) this.#land();
   }
 
