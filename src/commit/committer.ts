@@ -9,15 +9,12 @@
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
-import { MESSAGE_BYTES_MAX } from '../ground/limits.js';
-import { utf8Bytes } from '../ground/text.js';
 import type { Move } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, Side } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
-import { checkDurability } from '../store/options.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { diffTrees } from '../tree/diff.js';
@@ -86,7 +83,6 @@ export async function commitTransaction(
 ): Promise<CommitResult> {
   const { line, core } = { line: tx.line, core: tx.line.core };
   const durability = options.durability ?? core.settings.durability;
-  checkOptions(options, durability);
   throwIfAborted(options.signal, 'commit');
   await core.raise();
   if (tx.pending.count > FEW) await tx.settle(options.signal);
@@ -110,22 +106,6 @@ export async function commitTransaction(
 
 function infoOf({ address, commit }: Landed): CommitInfo {
   return commitInfo(address, commit);
-}
-
-function checkOptions(options: CommitOptions, durability: Durability): void {
-  checkDurability(durability);
-  const { message = '' } = options;
-  const bytes = typeof message === 'string' ? utf8Bytes(message).length : Number.NaN;
-  if (bytes <= MESSAGE_BYTES_MAX) return;
-  throw new RegaliaError(
-    'REGALIA_OPTION',
-    `a message is text of at most ${MESSAGE_BYTES_MAX} bytes`,
-    {
-      option: 'message',
-      expected: `text of at most ${MESSAGE_BYTES_MAX} bytes`,
-      actual: typeof message === 'string' ? `${bytes} bytes` : typeof message,
-    },
-  );
 }
 
 /** One try to put a transaction on the tip. */

@@ -12,7 +12,7 @@ import type { Address } from '../blocks/address.js';
 import { Blocks } from '../blocks/blocks.js';
 import { Lease } from '../blocks/lease.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import type { Batch, Engine } from '../engine/engine.js';
+import type { Batch, Durability, Engine } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
 import { equalBytes } from '../ground/bytes.js';
@@ -21,14 +21,16 @@ import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { History } from '../log/history.js';
-import type { Settings } from '../store/options.js';
+import type { Actor } from '../log/signature.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
 import { Tree } from '../tree/lookup.js';
 import { NodeCache } from '../tree/node-cache.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
+import type { ContentFault } from '../volumes/content-fault.js';
 import {
   mergedStorage,
   putStorage,
+  type StorageOptions,
   type StorageRules,
   sameStorage,
   storedStorage,
@@ -38,6 +40,29 @@ const STORE_VERSION = 1;
 const STORE_KEY = utf8Bytes('store');
 /** Trees that are kept open. */
 const TREES = 64;
+
+/** What a store runs with. */
+export interface Settings {
+  readonly actor: Actor | undefined;
+  readonly readOnly: boolean;
+  readonly algorithm: AlgorithmNumber;
+  readonly durability: Durability;
+  readonly cacheBytes: number;
+  readonly contentCacheBytes: number;
+  readonly workers: number | undefined;
+  readonly onFault: ((fault: ContentFault) => void) | undefined;
+  readonly transactionBytes: number;
+  readonly snapshotMaxAgeMs: number;
+  readonly now: () => number;
+  readonly random: (length: number) => Uint8Array;
+  /** What `streams` and `default` declare. */
+  readonly rules: Rules;
+  readonly declaresRules: boolean;
+  /** Whether `default` is among them. */
+  readonly declaresDefault: boolean;
+  /** What they say of how contents are kept. */
+  readonly storage: StorageOptions;
+}
 
 /** Who and what a store is. */
 export interface Identity {

@@ -8,7 +8,6 @@ import { copyBytes, hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
-import { checkDurability } from '../store/options.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps, type Steps } from '../tree/edit.js';
 import { editAt } from '../tree/edit-at.js';
@@ -87,7 +86,6 @@ export async function mergeInto(
   const { core } = line;
   core.checkWritable();
   const durability = options.durability ?? core.settings.durability;
-  checkDurability(durability);
   await core.raise();
   for (;;) {
     throwIfAborted(options.signal, 'merge');

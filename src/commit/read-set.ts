@@ -3,8 +3,8 @@
  * or absent. If others have changed any of it when the transaction commits, it did not see one
  * consistent state, and conflicts.
  */
-import { badOption } from '../store/options.js';
-import { sameStreamAt, sameSubtree } from '../tree/equal.js';
+import { equalBytes } from '../ground/bytes.js';
+import { badOption } from '../ground/errors.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 

@@ -35,6 +35,7 @@ import {
   takeIn,
   tellHave,
 } from './exchange.js';
+import { checkCommitOptions } from './options.js';
 import { Branches, Tags } from './refs.js';
 import { type At, notFound, resolveCommit } from './resolve.js';
 import { Snapshot } from './snapshot.js';
@@ -354,6 +355,7 @@ export class Bucket {
       const { into, ...rest } = options;
       return this.branch(into).merge(from, rest);
     }
+    checkCommitOptions(options);
     const { address } = this.at(from);
     const nested = this.#nested;
     if (nested === undefined) return mergeInto(this.line, undefined, address, options);

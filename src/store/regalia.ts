@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText } from '../blocks/address.js';
 import { rootRefOf } from '../commit/buckets.js';
-import { Core, storedIdentity } from '../commit/core.js';
+import { Core, type Settings, storedIdentity } from '../commit/core.js';
 import { declareRules } from '../commit/declared-rules.js';
 import { begin, MAIN } from '../commit/genesis.js';
 import { Line } from '../commit/line.js';
@@ -37,7 +37,7 @@ import {
   makeFolder,
   writeWitness,
 } from './folder.js';
-import { badOption, type OpenOptions, type Settings, settingsOf } from './options.js';
+import { badOption, type OpenOptions, settingsOf } from './options.js';
 import {
   type AddVolumeOptions,
   addVolume,

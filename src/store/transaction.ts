@@ -35,7 +35,7 @@ import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js
 import { totalsOf } from '../tree/root.js';
 import { Contents } from './contents.js';
 import type { Entry } from './entry.js';
-import { badOption } from './options.js';
+import { badOption, checkCommitOptions } from './options.js';
 import { checkNewBucket, holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';
 import {
   type ChangeOptions,
@@ -403,6 +403,7 @@ export class Transaction extends View {
     }
     this.#state = 'committing';
     try {
+      checkCommitOptions(options);
       return await commitTransaction(this, options);
     } finally {
       this.#end();
