@@ -2,7 +2,6 @@
 
 export type { Redundancy } from './blocks/chunk-home.js';
 export type { Chunking } from './chunks/splitter.js';
-export type { CommitInfo } from './commit/commit-info.js';
 export type { CommitOptions, CommitResult } from './commit/committer.js';
 export type {
   MergeConflict,
@@ -22,6 +21,7 @@ export {
   RegaliaError,
 } from './ground/errors.js';
 export { nameBytes, nameText } from './ground/text.js';
+export type { CommitInfo } from './log/commit.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
 export type { Answer, ConflictKind } from './merge/conflict.js';
 export type { EntryPolicy, StreamJudge, StreamPolicy } from './merge/policy.js';

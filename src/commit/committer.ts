@@ -8,7 +8,8 @@
 
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
-import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { conflicting, throwIfAborted } from '../ground/errors.js';
+import { type CommitInfo, commitInfo } from '../log/commit.js';
 import type { Move } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, Side } from '../merge/conflict.js';
@@ -25,12 +26,11 @@ import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import { rootRefOf, TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
-import { type CommitInfo, commitInfo } from './commit-info.js';
-import type { Landed, Line, Tip } from './line.js';
+import type { Line, LocalCommit, Tip } from './line.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
-import { land } from './publish.js';
-import type { ReadSet } from './read-set.js';
+import { publish } from './publish.js';
+import { type ReadSet, sameStream, sameSubtree } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { runSteps, Writers } from './writers.js';
 
@@ -57,16 +57,16 @@ export interface CommitResult extends CommitInfo {
 export interface Committing {
   readonly line: Line;
   /** The commit that it was begun on. */
-  readonly started: Landed;
+  readonly started: LocalCommit;
   readonly fork: PrivateTree;
   /** The edits that are not in its tree. */
   readonly pending: Pending;
   readonly moves: ReadonlyMap<string, readonly Move[]>;
-  readonly origins: readonly Landed[];
+  readonly origins: readonly LocalCommit[];
   readonly reads: ReadSet | undefined;
   readonly guards: readonly Names[];
-  /** Puts what is pending into its tree. */
-  settle(signal?: AbortSignal): Promise<void>;
+  /** Applies what is pending to its tree, while others run. */
+  applyPending(signal?: AbortSignal): Promise<void>;
   /** The rule of a stream at a key of some state of the line. */
   ruleAt(tree: Tree, names: Names, stream: string): StreamRule;
 }
@@ -81,31 +81,38 @@ export async function commitTransaction(
   tx: Committing,
   options: CommitOptions,
 ): Promise<CommitResult> {
-  const { line, core } = { line: tx.line, core: tx.line.core };
+  const { line } = tx;
+  const { core } = line;
   const durability = options.durability ?? core.settings.durability;
   throwIfAborted(options.signal, 'commit');
   await core.raise();
-  if (tx.pending.count > FEW) await tx.settle(options.signal);
+  if (tx.pending.count > FEW) await tx.applyPending(options.signal);
   for (let count = 0; count < TRIES; count++) {
     const attempt = new Attempt(tx, options);
-    const { landed, write } = await line.inTurn(() => attempt.build(durability));
-    if (write === undefined) return { ...infoOf(landed), changed: false };
+    const { head, write } = await line.inTurn(() => attempt.build(durability));
+    if (write === undefined) return resultOf(head, false);
     try {
-      if (await write) return { ...infoOf(landed), changed: true };
+      if (await write) return resultOf(head, true);
     } finally {
       attempt.end();
     }
   }
-  throw new RegaliaError(
-    'REGALIA_CONFLICT',
-    `the head moved ${TRIES} times while the commit was built`,
-    { conflicts: [] },
-    { retryable: true },
-  );
+  throw conflicting(`the head moved ${TRIES} times while the commit was built`, []);
 }
 
-function infoOf({ address, commit }: Landed): CommitInfo {
-  return commitInfo(address, commit);
+function resultOf(head: LocalCommit, changed: boolean): CommitResult {
+  const { commit, root, parents, stamp, time, actor, message, bucket } = commitInfo(
+    head.address,
+    head.commit,
+  );
+  return { commit, root, parents, stamp, time, actor, message, bucket, changed };
+}
+
+/** What a try has built: the head to be and its write; without one, the head as it is. */
+interface Tried {
+  readonly head: LocalCommit;
+  /** Resolves with whether the head was published. */
+  readonly write?: Promise<boolean>;
 }
 
 /** One try to put a transaction on the tip. */
@@ -122,7 +129,7 @@ class Attempt {
     this.#writers = new Writers(core.cache, core.blocks);
   }
 
-  async build(durability: Durability): Promise<{ landed: Landed; write?: Promise<boolean> }> {
+  async build(durability: Durability): Promise<Tried> {
     const { core } = this.#tx.line;
     core.check();
     try {
@@ -133,12 +140,12 @@ class Attempt {
     }
   }
 
-  /** Forgets what was staged and did not land. */
+  /** Forgets what was staged and not published. */
   end(): void {
     this.#writers.blocks.discard();
   }
 
-  async #build(durability: Durability): Promise<{ landed: Landed; write?: Promise<boolean> }> {
+  async #build(durability: Durability): Promise<Tried> {
     const { line } = this.#tx;
     const { core } = line;
     while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
@@ -148,25 +155,25 @@ class Attempt {
     if (sameAddress(change.root.address, tip.commit.root)) {
       this.#writers.blocks.discard();
       await this.#heal(durability);
-      return { landed: tip };
+      return { head: tip };
     }
     const actor = this.#options.actor ?? core.settings.actor;
     const words = { message: this.#options.message ?? '', actor };
     const builder = new CommitBuilder(line, this.#writers, tip, words);
     const made = builder.build(change);
-    const signatures = await builder.sign(made.landed);
+    const signatures = await builder.sign(made.commits);
     await this.#writers.blocks.prepare();
     const built = { ...made, signatures };
-    line.expect(built.tip, built.landed);
-    const write = land(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);
-    // Whoever asked for the commit awaits it; here it must not count as unhandled meanwhile.
+    line.expect(built.tip, built.commits);
+    const write = publish(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);
+    // The caller awaits it; until then a rejection must not count as unhandled.
     write.catch(() => {});
-    return { landed: built.tip, write };
+    return { head: built.tip, write };
   }
 
   /**
-   * Contents that were lost and are written again change no tree: their chunks land alone, and heal
-   * it.
+   * Contents that were lost and are written again change no tree: their chunks are written alone,
+   * and heal it.
    */
   async #heal(durability: Durability): Promise<void> {
     const { blocks } = this.#tx.fork.writers;
@@ -333,12 +340,13 @@ function flipped(policy: CommitPolicy | undefined): StreamPolicy | undefined {
   return (conflict) => flipped(policy(commitConflict(conflict))) as Side | undefined;
 }
 
+/** What the merge of trees calls ours is the head's here, so the two sides change places. */
 function commitConflict({ key, stream, kind }: Conflict): CommitConflict {
-  const told =
+  const named =
     kind === 'removed/changed'
       ? 'changed/removed'
       : kind === 'changed/removed'
         ? 'removed/changed'
         : 'changed/changed';
-  return stream === undefined ? { key, kind: told } : { key, stream, kind: told };
+  return stream === undefined ? { key, kind: named } : { key, stream, kind: named };
 }

@@ -1,6 +1,8 @@
 /**
- * A line: a branch of a bucket that has a head of its own (the root bucket's branches, and detached
- * branches of nested buckets). Everything that moves a head goes through its line.
+ * A line: a branch of a bucket that has a head of its own. Branches of the root bucket have one, and
+ * so have those of nested buckets that were forked; a nested bucket's main branch has none, since its
+ * commits are named by the heads of the bucket around it. No other word says this one thing.
+ * Everything that moves a head goes through its line.
  *
  *     base -> edits applied to the tip -> commits -> one write: head unchanged? blocks, commits, log, head
  *
@@ -12,8 +14,9 @@
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
+import { event } from '../clock/stamp.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badStamp, notFound, type RegaliaError } from '../ground/errors.js';
 import { BranchRow } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import type { BlockIds } from '../log/entry.js';
@@ -21,15 +24,24 @@ import type { Tree } from '../tree/lookup.js';
 import type { Core } from './core.js';
 import type { HeadsRef } from './heads.js';
 
-/** A commit with the local ids of what it names. */
-export interface Landed extends BlockIds {
+/** A commit with its address and the local ids of what it names, published or about to be. */
+export interface LocalCommit extends BlockIds {
   readonly address: Address;
   readonly commit: Commit;
 }
 
-/** The head of a line: a commit, and the share of the interval on which the next one counts. */
-export interface Tip extends Landed {
-  readonly id: Id;
+/**
+ * The head of a line: a commit, and the share of the interval on which the next one counts. A branch
+ * without a share is read only.
+ */
+export interface Tip extends LocalCommit {
+  readonly id: Id | undefined;
+}
+
+/** The tip that a commit makes of a line. */
+export function tipOf(local: LocalCommit, id: Id | undefined): Tip {
+  const { address, commit, rootBlock, headsBlock, movesBlock } = local;
+  return { address, commit, rootBlock, headsBlock, movesBlock, id };
 }
 
 export class Line {
@@ -40,7 +52,7 @@ export class Line {
   /** The row that holds the head. */
   readonly row: BranchRow;
   /** Commits that were built and are on their way to disk, by address. */
-  readonly #underway = new Map<string, Landed>();
+  readonly #underway = new Map<string, LocalCommit>();
   /** The tip that the writes under way will make; undefined where the stored head counts. */
   #expected: Tip | undefined;
   /** The head as it was last read. */
@@ -80,7 +92,7 @@ export class Line {
     if (known !== undefined && sameAddress(known.address, row.head) && known.id === row.id) {
       return known;
     }
-    this.#stored = { ...this.landed(row.head), id: row.id ?? NO_ID };
+    this.#stored = tipOf(this.commitAt(row.head), row.id);
     return this.#stored;
   }
 
@@ -91,13 +103,22 @@ export class Line {
     return this.#expected;
   }
 
-  /** Whether blocks of a commit under way may be counted on, even if it does not land. */
+  /** Whether blocks of a commit under way may be counted on, even if it is not published. */
   get isBuiltOn(): boolean {
     return this.#isBuiltOn;
   }
 
+  /** A stamp with one more event, counted on a share of the interval. REGALIA_STAMP without one. */
+  nextStamp(id: Id | undefined, stamp: Event): Event {
+    if (id === undefined || id === 0) {
+      const expected = 'one with a share of the interval: fork it before writing to it';
+      throw badStamp(`branch ${this.branch}`, expected, 'a copy without one');
+    }
+    return event({ id, event: stamp }).event;
+  }
+
   /** A commit of this line or within it, on disk or on its way there. */
-  landed(address: Address): Landed {
+  commitAt(address: Address): LocalCommit {
     const underway = this.#underway.get(addressText(address));
     if (underway !== undefined) return underway;
     const { history } = this.core;
@@ -112,8 +133,8 @@ export class Line {
     };
   }
 
-  treeOf(landed: Landed): Tree {
-    return this.core.tree(landed.rootBlock, landed.commit.root);
+  treeOf({ rootBlock, commit }: LocalCommit): Tree {
+    return this.core.tree(rootBlock, commit.root);
   }
 
   /** Runs `build` when those before it have built. It returns once its write is on its way. */
@@ -132,10 +153,10 @@ export class Line {
   }
 
   /** What a build has made: the tip to be, and all commits on their way. */
-  expect(tip: Tip, landed: readonly Landed[]): void {
+  expect(tip: Tip, commits: readonly LocalCommit[]): void {
     this.#expected = tip;
     this.#writes++;
-    for (const one of landed) this.#underway.set(addressText(one.address), one);
+    for (const one of commits) this.#underway.set(addressText(one.address), one);
   }
 
   /** Resolves when no write is under way. In turn, so that none begins meanwhile. */
@@ -147,40 +168,27 @@ export class Line {
     }
   }
 
-  /** A write that `expect` announced has ended. */
-  settled(landed: readonly Landed[], well: boolean): void {
+  /** A write that `expect` announced has ended, and published its commits or not. */
+  finished(commits: readonly LocalCommit[], published: boolean): void {
     this.#writes--;
     for (const resume of this.#waiting.splice(0)) resume();
-    for (const one of landed) this.#underway.delete(addressText(one.address));
-    if (!well || this.#writes === 0) this.#expected = undefined;
+    for (const one of commits) this.#underway.delete(addressText(one.address));
+    if (!published || this.#writes === 0) this.#expected = undefined;
     if (this.#writes === 0) this.#isBuiltOn = false;
   }
 
   is(owner: Uint8Array, branch: string): boolean {
     return this.branch === branch && equalBytes(this.owner, owner);
   }
-
-  /** Whether a stored head is the one a commit was built on. */
-  static same(head: Address | undefined, tip: Tip): boolean {
-    return head !== undefined && sameAddress(head, tip.address);
-  }
 }
 
-const NO_ID: Id = 0;
 const linesOf = new WeakMap<Core, Map<string, Line>>();
 
-export function headsRefOf(landed: Landed): HeadsRef | undefined {
-  const { heads } = landed.commit;
-  return heads === undefined ? undefined : { id: landed.headsBlock ?? 0, address: heads };
+export function headsRefOf({ commit, headsBlock }: LocalCommit): HeadsRef | undefined {
+  const { heads } = commit;
+  return heads === undefined ? undefined : { id: headsBlock ?? 0, address: heads };
 }
 
-export function stampOf(landed: Landed): Event {
-  return landed.commit.stamp;
-}
-
-export function noBranch(name: string): RegaliaError {
-  return new RegaliaError('REGALIA_NOT_FOUND', `there is no branch ${name}`, {
-    what: 'branch',
-    name,
-  });
+export function noBranch(name: string): RegaliaError<'REGALIA_NOT_FOUND'> {
+  return notFound('branch', name);
 }

@@ -5,13 +5,12 @@
  * A merge that needs nobody's answer is canonical: parents sorted by address, the stamps joined
  * without a new event, the later time, no actor, no message of its own. So two replicas that merge
  * each other make the same commit, and exchange ends. Where a caller's policy or answer was needed,
- * the commit is an ordinary one, by whoever gave it.
+ * the commit is an ordinary one, by the one who gave it.
  */
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
-import { event } from '../clock/stamp.js';
 import { hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { corrupt, unrelated } from '../ground/errors.js';
 import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress } from '../log/commit.js';
 import { type Move, movesOf } from '../log/moves.js';
@@ -30,10 +29,11 @@ import type { RootRef } from '../tree/root.js';
 import { directBuckets, rootRefOf } from './buckets.js';
 import type { Core } from './core.js';
 import { type HeadsRef, headOf, writeHeads } from './heads.js';
-import { headsRefOf, type Landed, type Line } from './line.js';
+import { headsRefOf, type Line, type LocalCommit } from './line.js';
+import { sameStream, sameSubtree } from './read-set.js';
 import type { Writers } from './writers.js';
 
-/** How the caller settles what the streams' rules leave open. */
+/** How the caller resolves what the streams' rules leave open. */
 export interface MergeJudgement {
   /** Instead of the streams' own policies. */
   readonly policy?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
@@ -49,7 +49,7 @@ export interface MergeWords {
 }
 
 export type Merged =
-  | { readonly landed: Landed; readonly made: readonly Landed[] }
+  | { readonly result: LocalCommit; readonly made: readonly LocalCommit[] }
   | { readonly conflicts: readonly Conflict[] };
 
 const NO_REPLICA = new Uint8Array(16);
@@ -73,12 +73,12 @@ export class CommitMerger {
   }
 
   /** Merges two commits of one bucket. REGALIA_UNRELATED where they have no commit in common. */
-  *merge(ours: Landed, theirs: Landed): Steps<Merged> {
+  *merge(ours: LocalCommit, theirs: LocalCommit): Steps<Merged> {
     const { history } = this.#core;
-    if (isAncestor(history, theirs.address, ours.address)) return { landed: ours, made: [] };
-    if (isAncestor(history, ours.address, theirs.address)) return { landed: theirs, made: [] };
+    if (isAncestor(history, theirs.address, ours.address)) return { result: ours, made: [] };
+    if (isAncestor(history, ours.address, theirs.address)) return { result: theirs, made: [] };
     const bases = mergeBases(history, ours.address, theirs.address);
-    if (bases.length === 0) throw unrelated(ours, theirs);
+    if (bases.length === 0) throw unrelated(addressText(ours.address), addressText(theirs.address));
     const sides = [ours, theirs, bases] as const;
     return yield* new Merge(this.#line, this.#writers, this.#judged, this, ...sides).run();
   }
@@ -91,20 +91,20 @@ class Merge {
   readonly #writers: Writers;
   readonly #judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined;
   readonly #inner: CommitMerger;
-  readonly #ours: Landed;
-  readonly #theirs: Landed;
+  readonly #ours: LocalCommit;
+  readonly #theirs: LocalCommit;
   readonly #bases: readonly Address[];
   /** Commits of buckets within, made by this merge or found to be the result, by id. */
-  readonly #within = new Map<string, Landed>();
-  readonly #made: Landed[] = [];
+  readonly #within = new Map<string, LocalCommit>();
+  readonly #made: LocalCommit[] = [];
 
   constructor(
     line: Line,
     writers: Writers,
     judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined,
     inner: CommitMerger,
-    ours: Landed,
-    theirs: Landed,
+    ours: LocalCommit,
+    theirs: LocalCommit,
     bases: readonly Address[],
   ) {
     this.#line = line;
@@ -155,8 +155,8 @@ class Merge {
     if (conflicts.length > 0) return { conflicts };
     const treeEdit = new TreeEdit(cache, this.#writers.for);
     const root = yield* treeEdit.rootSteps({ ...ours.root, rules: merged }, edit);
-    const landed = yield* this.#commit(root);
-    return { landed, made: [...this.#made, landed] };
+    const result = yield* this.#commit(root);
+    return { result, made: [...this.#made, result] };
   }
 
   #olderBases(commits: Map<Tree, Address>, seen: readonly Tree[], next: Tree): Tree[] {
@@ -171,8 +171,8 @@ class Merge {
     });
   }
 
-  /** The moves that one side told since the bases, oldest first. */
-  *#moves(side: Landed): Generator<Move> {
+  /** The moves that one side made since the bases, oldest first. */
+  *#moves(side: LocalCommit): Generator<Move> {
     const { history, blocks } = this.#core;
     for (const { address, movesBlock } of commitsBetween(history, this.#bases, [side.address])) {
       const { moves } = history.commit(address);
@@ -198,7 +198,7 @@ class Merge {
   }
 
   #lastChange(
-    side: Landed,
+    side: LocalCommit,
     names: Names,
     stream: string | undefined,
   ): { address: Address; timeMs: number } {
@@ -224,13 +224,13 @@ class Merge {
     const merged = yield* this.#inner.merge(ours, theirs);
     if ('conflicts' in merged) return merged;
     this.#made.push(...merged.made);
-    this.#within.set(hex(bucket), merged.landed);
-    return { root: countedRoot(this.#line.treeOf(merged.landed).root) };
+    this.#within.set(hex(bucket), merged.result);
+    return { root: rootRefOf(this.#line.treeOf(merged.result)) };
   }
 
-  #headWithin(outer: Landed, bucket: Uint8Array): Landed | undefined {
+  #headWithin(outer: LocalCommit, bucket: Uint8Array): LocalCommit | undefined {
     const address = headOf(this.#core.cache, headsRefOf(outer), bucket);
-    return address && this.#line.landed(address);
+    return address && this.#line.commitAt(address);
   }
 
   /** The heads of the buckets that the merged tree holds. */
@@ -250,7 +250,7 @@ class Merge {
   }
 
   /** The commit of a bucket in the merged tree: one side's, or the merge of both. */
-  *#headFor(bucket: Uint8Array, contents: Address): Steps<Landed> {
+  *#headFor(bucket: Uint8Array, contents: Address): Steps<LocalCommit> {
     const known = this.#within.get(hex(bucket));
     if (known !== undefined) return known;
     const ours = this.#headWithin(this.#ours, bucket);
@@ -259,25 +259,18 @@ class Merge {
       ours !== undefined && theirs !== undefined
         ? yield* this.#inner.merge(ours, theirs)
         : undefined;
-    if (both !== undefined && 'landed' in both && sameAddress(both.landed.commit.root, contents)) {
+    if (both !== undefined && 'result' in both && sameAddress(both.result.commit.root, contents)) {
       this.#made.push(...both.made);
-      this.#within.set(hex(bucket), both.landed);
-      return both.landed;
+      this.#within.set(hex(bucket), both.result);
+      return both.result;
     }
     const side = [ours, theirs].find((one) => one && sameAddress(one.commit.root, contents));
     if (side !== undefined) return side;
-    throw new RegaliaError(
-      'REGALIA_CORRUPT',
-      `bucket ${hex(bucket)} has contents that no commit of it has`,
-      {
-        what: 'heads',
-        expected: 'the root of a commit of the bucket',
-        actual: addressText(contents),
-      },
-    );
+    const what = `heads of bucket ${hex(bucket)}`;
+    throw corrupt(what, 'the root of a commit of the bucket', addressText(contents));
   }
 
-  *#commit(root: CountedRoot): Steps<Landed> {
+  *#commit(root: RootRef): Steps<LocalCommit> {
     const heads = yield* this.#heads(root);
     const base = {
       algorithm: root.address[0] as Commit['algorithm'],
@@ -294,7 +287,7 @@ class Merge {
 
   #canonical(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {
     const sides = [this.#ours, this.#theirs].sort((a, b) => compareAddresses(a.address, b.address));
-    const [first, second] = sides as [Landed, Landed];
+    const [first, second] = sides as [LocalCommit, LocalCommit];
     return {
       ...base,
       lastMoves: lastMovesOf(first),
@@ -317,7 +310,7 @@ class Merge {
       ...base,
       lastMoves: lastMovesOf(this.#ours),
       parents: [this.#ours.address, this.#theirs.address],
-      stamp: event({ id, event: joined }).event,
+      stamp: this.#line.nextStamp(id, joined),
       actor: this.#judged?.words.actor?.publicKey,
       replica: identity.replica,
       incarnation: identity.incarnation,
@@ -328,7 +321,7 @@ class Merge {
   }
 }
 
-function lastMovesOf({ address, commit }: Landed): Address | undefined {
+function lastMovesOf({ address, commit }: LocalCommit): Address | undefined {
   return commit.moves === undefined ? commit.lastMoves : address;
 }
 
@@ -358,13 +351,4 @@ function threeRules(
 ): Uint8Array {
   const from = decodeRules(base ?? ours);
   return encodeRules(mergeRules(from, decodeRules(ours), decodeRules(theirs)));
-}
-
-function unrelated(ours: Landed, theirs: Landed): RegaliaError {
-  const data = { ours: addressText(ours.address), theirs: addressText(theirs.address) };
-  return new RegaliaError(
-    'REGALIA_UNRELATED',
-    `${data.ours} and ${data.theirs} have no commit in common`,
-    data,
-  );
 }

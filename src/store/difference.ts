@@ -2,7 +2,7 @@
  * Differences as users see them: rows by key, with told moves recognized.
  */
 
-import type { Landed, Line } from '../commit/line.js';
+import type { Line, LocalCommit } from '../commit/line.js';
 import { commitsBetween, isAncestor } from '../log/ancestry.js';
 import { type Move, movesOf } from '../log/moves.js';
 import { composeMoves } from '../merge/moves.js';
@@ -28,8 +28,8 @@ export interface DiffRow {
 
 export function* diffRows(
   line: Line,
-  before: Landed,
-  after: Landed,
+  before: LocalCommit,
+  after: LocalCommit,
   options: DiffOptions,
 ): Generator<DiffRow> {
   const key = options.key === undefined ? [] : parseKey(options.key);
@@ -62,8 +62,8 @@ function rowOf({ names, stream, kind }: Difference): DiffRow {
 /** What changed beneath a moved entry, under its new key. */
 function* movedRows(
   line: Line,
-  before: Landed,
-  after: Landed,
+  before: LocalCommit,
+  after: LocalCommit,
   from: string,
   to: string,
 ): Generator<DiffRow> {
@@ -81,7 +81,7 @@ interface ToldMoves {
 }
 
 /** The moves that lie between two states, composed, where one comes before the other. */
-function toldMoves(line: Line, before: Landed, after: Landed): ToldMoves {
+function toldMoves(line: Line, before: LocalCommit, after: LocalCommit): ToldMoves {
   const to = new Map<string, string>();
   const from = new Set<string>();
   const tell = (was: string, is: string): void => {
@@ -100,7 +100,7 @@ function toldMoves(line: Line, before: Landed, after: Landed): ToldMoves {
  * Told moves of the commits that lead from one state to a later one, in order; undefined where it
  * is not later.
  */
-function movesBetween(line: Line, before: Landed, after: Landed): Move[] | undefined {
+function movesBetween(line: Line, before: LocalCommit, after: LocalCommit): Move[] | undefined {
   const { history, blocks } = line.core;
   if (!isAncestor(history, before.address, after.address)) return undefined;
   const found: Move[] = [];
