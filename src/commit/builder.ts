@@ -69,6 +69,12 @@ export class CommitBuilder {
     this.#timeMs = Math.max(0, Math.floor(this.#core.settings.now()));
   }
 
+  /** The commits of a change, signed where someone signs. */
+  async buildSigned(change: Change): Promise<Built> {
+    const { tip, commits } = this.build(change);
+    return { tip, commits, signatures: await this.sign(commits) };
+  }
+
   /** The commits of a change. Their blocks (heads, moves) are staged. */
   build(change: Change): { tip: Tip; commits: LocalCommit[] } {
     const commits: LocalCommit[] = [];
@@ -165,9 +171,10 @@ export class CommitBuilder {
       // A new bucket takes those that it was made around out of the one that held them.
       return before === undefined && within(outer) && this.#holdsBuckets(after);
     });
-    const moved = around || [...change.removed, ...change.added].some((part) => within(part.outer));
-    if (moved || (before === undefined && this.#holdsBuckets(root)))
-      this.#recount(old, root, edits, change.origins ?? []);
+    const isWithin = ({ outer }: MovedPart): boolean => within(outer);
+    const moved = around || change.removed.some(isWithin) || change.added.some(isWithin);
+    const fresh = before === undefined && root.totals.buckets > 0;
+    if (moved || fresh) this.#recount(old, root, edits, change.origins ?? []);
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
   }
 

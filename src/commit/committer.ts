@@ -160,10 +160,8 @@ class Attempt {
     const actor = this.#options.actor ?? core.settings.actor;
     const words = { message: this.#options.message ?? '', actor };
     const builder = new CommitBuilder(line, this.#writers, tip, words);
-    const made = builder.build(change);
-    const signatures = await builder.sign(made.commits);
+    const built = await builder.buildSigned(change);
     await this.#writers.blocks.prepare();
-    const built = { ...made, signatures };
     line.expect(built.tip, built.commits);
     const write = publish(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);
     // The caller awaits it; until then a rejection must not count as unhandled.
@@ -223,8 +221,8 @@ class Attempt {
       touched.add(treeEdit.touched);
     }
     root ??= rootRefOf(tree);
-    const removed = [...tx.fork.removed, ...treeEdit.removed];
-    const added = [...tx.fork.added, ...treeEdit.added];
+    const removed = tx.fork.removed.concat(treeEdit.removed);
+    const added = tx.fork.added.concat(treeEdit.added);
     const made = touched.list().some(({ before }) => before === undefined);
     if (made || removed.length > 0 || added.length > 0) {
       touched.placeWithin(core, core.tree(root.id, root.address));

@@ -51,8 +51,7 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
     const words = { message: `rules of ${added.join(', ')}`, actor: core.settings.actor };
     const builder = new CommitBuilder(line, writers, tip, words);
     const change = { root, touched: [], removed: [], added: [], moves: new Map() };
-    const made = builder.build(change);
-    const built = { ...made, signatures: await builder.sign(made.commits) };
+    const built = await builder.buildSigned(change);
     line.expect(built.tip, built.commits);
     if (await publish(line, tip, built, [writers], core.settings.durability)) return;
   }

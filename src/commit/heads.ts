@@ -5,8 +5,8 @@
  * packs and verification know it already.
  */
 import { type Address, isAddress } from '../blocks/address.js';
-import { EMPTY, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { EMPTY, hex, unhex } from '../ground/bytes.js';
+import { malformed, type RegaliaError } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
@@ -47,11 +47,9 @@ export function* allHeads(
   while (scan.next()) {
     const digits = scan.node.nameText(scan.index);
     const found = tree.stream([digits], COMMIT_STREAM);
-    if (found === undefined || !/^[0-9a-f]{32}$/.test(digits)) throw badHeads(digits);
-    yield {
-      bucket: new Uint8Array(Buffer.from(digits, 'hex')),
-      commit: addressIn(found),
-    };
+    const bucket = /^[0-9a-f]{32}$/.test(digits) ? unhex(digits) : undefined;
+    if (found === undefined || bucket === undefined) throw badHeads(digits);
+    yield { bucket, commit: addressIn(found.bytes) };
   }
 }
 
@@ -61,13 +59,8 @@ function addressIn(part: StreamPart): Address {
   return bytes.slice();
 }
 
-function badHeads(actual: string): RegaliaError {
-  return new RegaliaError('REGALIA_FORMAT', 'a heads map holds something else than commits', {
-    what: 'heads',
-    at: 0,
-    expected: 'bucket ids and addresses of commits',
-    actual: actual.slice(0, 100),
-  });
+function badHeads(actual: string): RegaliaError<'REGALIA_FORMAT'> {
+  return malformed('heads', 0, 'bucket ids and addresses of commits', actual.slice(0, 100));
 }
 
 /**
@@ -85,20 +78,23 @@ export function writeHeads(
   const { root } = Tree.load(cache, from.id, from.address);
   const list = [...changes]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([digits, commit]) => {
-      return headEdit(digits, commit);
-    });
-  const edit = { ...TOP, beneath: () => list };
+    .map(([digits, commit]) => headEdit(digits, commit));
+  const edit: EntryEdit = {
+    bytes: NO_NAME,
+    start: 0,
+    end: 0,
+    clear: false,
+    streams: [],
+    beneath: () => list,
+  };
   const after = finishSteps(new TreeEdit(cache, () => writer).rootSteps(root, edit));
   return after.totals.entries === 1 ? undefined : after;
 }
 
-const TOP: EntryEdit = { bytes: NO_NAME, start: 0, end: 0, clear: false, streams: [] };
-
 function headEdit(digits: string, commit: Address | undefined): EntryEdit {
   const bytes = utf8Bytes(digits);
-  const base = { bytes, start: 0, end: bytes.length };
-  if (commit === undefined) return { ...base, clear: true, streams: [] };
-  const part = inlinePart(commit);
-  return { ...base, clear: false, streams: [{ stream: COMMIT_STREAM, part }] };
+  const end = bytes.length;
+  if (commit === undefined) return { bytes, start: 0, end, clear: true, streams: [] };
+  const part = { form: INLINE, length: commit.length, bytes: commit, id: 0 } as const;
+  return { bytes, start: 0, end, clear: false, streams: [{ stream: COMMIT_STREAM, part }] };
 }

@@ -9,7 +9,7 @@
  */
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
-import { hex } from '../ground/bytes.js';
+import { hex, unhex } from '../ground/bytes.js';
 import { corrupt, unrelated } from '../ground/errors.js';
 import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress } from '../log/commit.js';
@@ -272,24 +272,22 @@ class Merge {
 
   *#commit(root: RootRef): Steps<LocalCommit> {
     const heads = yield* this.#heads(root);
-    const base = {
-      algorithm: root.address[0] as Commit['algorithm'],
-      bucket: this.#ours.commit.bucket,
-      root: root.address,
-      heads: heads?.address,
-      moves: undefined,
-    };
-    const commit = this.#judged === undefined ? this.#canonical(base) : this.#ordinary(base);
+    const commit =
+      this.#judged === undefined ? this.#canonical(root, heads) : this.#ordinary(root, heads);
     const address = commitAddress(commit);
     const headsBlock = heads?.id;
     return { address, commit, rootBlock: root.id, headsBlock, movesBlock: undefined };
   }
 
-  #canonical(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {
+  #canonical(root: RootRef, heads: HeadsRef | undefined): Commit {
     const sides = [this.#ours, this.#theirs].sort((a, b) => compareAddresses(a.address, b.address));
     const [first, second] = sides as [LocalCommit, LocalCommit];
     return {
-      ...base,
+      algorithm: root.address[0] as Commit['algorithm'],
+      bucket: this.#ours.commit.bucket,
+      root: root.address,
+      heads: heads?.address,
+      moves: undefined,
       lastMoves: lastMovesOf(first),
       parents: [first.address, second.address],
       stamp: joinEvents(first.commit.stamp, second.commit.stamp),
@@ -302,15 +300,18 @@ class Merge {
     };
   }
 
-  #ordinary(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {
+  #ordinary(root: RootRef, heads: HeadsRef | undefined): Commit {
     const { identity, settings, sequences } = this.#core;
     const joined = joinEvents(this.#ours.commit.stamp, this.#theirs.commit.stamp);
-    const { id } = this.#line.tip();
     return {
-      ...base,
+      algorithm: root.address[0] as Commit['algorithm'],
+      bucket: this.#ours.commit.bucket,
+      root: root.address,
+      heads: heads?.address,
+      moves: undefined,
       lastMoves: lastMovesOf(this.#ours),
       parents: [this.#ours.address, this.#theirs.address],
-      stamp: this.#line.nextStamp(id, joined),
+      stamp: this.#line.nextStamp(this.#line.tip().id, joined),
       actor: this.#judged?.words.actor?.publicKey,
       replica: identity.replica,
       incarnation: identity.incarnation,
@@ -334,7 +335,7 @@ function sameHeads(
   const tree = core.tree(heads.id, heads.address);
   if (totalsOf(tree.root).entries !== edits.size + 1) return false;
   for (const [digits, address] of edits) {
-    const there = headOf(core.cache, heads, new Uint8Array(Buffer.from(digits, 'hex')));
+    const there = headOf(core.cache, heads, unhex(digits) as Uint8Array);
     if (there === undefined || address === undefined || !sameAddress(there, address)) return false;
   }
   return true;

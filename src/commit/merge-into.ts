@@ -162,7 +162,9 @@ async function tryMerge(
   const signatures = await builder.sign(own.filter(({ address }) => !isKnown(line, address)));
   await writers.blocks.prepare();
   line.expect(built.tip, built.commits);
-  const write = publish(line, tip, { ...built, signatures }, [writers], durability);
+  const { commits } = built;
+  const whole = { tip: built.tip, commits, signatures };
+  const write = publish(line, tip, whole, [writers], durability);
   write.catch(() => {});
   return { outcome, write };
 }

@@ -45,20 +45,21 @@ export class Rebase {
 
   /** The edit as it goes onto the head. What is left of it where theirs stands may be nothing. */
   edit(edit: EntryEdit, names: Names): EntryEdit {
-    const { bytes, start, end } = edit;
-    const base = { bytes, start, end, parts: edit.parts, bucket: edit.bucket };
+    const { bytes, start, end, parts, bucket } = edit;
     const clear = edit.clear && this.#mayClear(names);
     const streams = edit.streams.filter((one) => edit.clear || this.#mayChange(names, one));
     const { beneath } = edit;
     if (beneath === undefined) {
       const fresh = streams.length === edit.streams.length ? edit.fresh : undefined;
-      return { ...base, fresh, clear, streams };
+      return { bytes, start, end, fresh, clear, parts, bucket, streams };
     }
-    if (!edit.clear && !this.#mayAddTo(names)) return { ...base, clear, streams };
+    if (!edit.clear && !this.#mayAddTo(names)) {
+      return { bytes, start, end, clear, parts, bucket, streams };
+    }
     const list = beneath().map((inner) => {
       return this.edit(inner, [...names, inner.bytes.slice(inner.start, inner.end)]);
     });
-    return { ...base, clear, streams, beneath: () => list };
+    return { bytes, start, end, clear, parts, bucket, streams, beneath: () => list };
   }
 
   #mayClear(names: Names): boolean {
