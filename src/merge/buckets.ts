@@ -42,7 +42,15 @@ export function sameBucketId(a: BucketPart, b: BucketPart): boolean {
   return hex(a.bucket) === hex(b.bucket);
 }
 
-/** Whether a record is a bucket, or has any beneath. */
+/** A bucket's entry, under a root of its own. */
+export function bucketPart(bucket: Uint8Array, { totals, address, id }: RootRef): BucketPart {
+  // The bucket's own entry is the one that holds it: it counts once.
+  const { entries, buckets, inlineBytes, referencedBytes } = totals;
+  const within = { entries: entries - 1, buckets, inlineBytes, referencedBytes };
+  return { form: CHILD_BUCKET, bucket, totals: within, root: address, id };
+}
+
+/** Whether a record is a bucket, or has any below. */
 export function holdsBuckets(spot: Spot | undefined): boolean {
   if (spot === undefined) return false;
   const { child } = readRecord(spot.node, spot.index);
