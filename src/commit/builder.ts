@@ -174,7 +174,9 @@ export class CommitBuilder {
     const isWithin = ({ outer }: MovedPart): boolean => within(outer);
     const moved = around || change.removed.some(isWithin) || change.added.some(isWithin);
     const fresh = before === undefined && root.totals.buckets > 0;
-    if (moved || fresh) this.#recount(old, root, edits, change.origins ?? []);
+    if (moved || fresh || change.recount === true) {
+      this.#recount(old, root, edits, change.origins ?? []);
+    }
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
   }
 
