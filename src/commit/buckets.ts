@@ -1,8 +1,9 @@
 /**
  * The buckets nested in a tree, and those that a change touched.
  *
- * They are found by the totals: what holds no bucket is not looked into. A change lists the buckets
- * that it touched innermost first, since the commit of each names those of the buckets within it.
+ * They are found by the totals: what contains no bucket is not looked into. A change lists the
+ * buckets that it touched innermost first, since the commit of each names those of the buckets
+ * within it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import { algorithmName } from '../ground/block-header.js';
@@ -79,7 +80,7 @@ export function findBucket(core: Core, tree: Tree, bucket: Uint8Array): Names | 
   return undefined;
 }
 
-/** A tree's root with what it holds. */
+/** A tree's root, with its totals. */
 export function rootRefOf(tree: Tree): RootRef {
   const sums = newMeasure();
   measure(tree.root.node, 0, sums);
@@ -142,8 +143,8 @@ export function touchedBetween(core: Core, before: Tree, after: Tree): TouchedBu
 
 /**
  * The buckets that bringing back an earlier state touched. One that is still there but was changed
- * since gets a commit of its own, on top of those it has; one that was gone comes back with the head
- * it had then. REGALIA_EXISTS where one came back twice.
+ * since gets a commit of its own, on top of those it has; one that was gone comes back with the
+ * head that it had then. REGALIA_EXISTS where one came back twice.
  */
 export function graftedBuckets(core: Core, before: Tree, after: Tree): TouchedBucket[] {
   const seen = new Map<string, Names>();

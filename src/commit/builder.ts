@@ -168,8 +168,8 @@ export class CommitBuilder {
       if (made !== undefined && within(outer)) edits.set(hex(bucket), made.address);
     }
     const around = change.touched.some(({ before, after, outer }) => {
-      // A new bucket takes those that it was made around out of the one that held them.
-      return before === undefined && within(outer) && this.#holdsBuckets(after);
+      // A new bucket is made around others, which leave the bucket that they were in.
+      return before === undefined && after.totals.buckets > 0 && within(outer);
     });
     const isWithin = ({ outer }: MovedPart): boolean => within(outer);
     const moved = around || change.removed.some(isWithin) || change.added.some(isWithin);
@@ -185,8 +185,8 @@ export class CommitBuilder {
   }
 
   /**
-   * Where buckets came or went with what holds them, the heads are those of the buckets that are
-   * there now.
+   * Where buckets came or went with a subtree, the heads are those of the buckets that are there
+   * now.
    */
   #recount(
     old: HeadsRef | undefined,

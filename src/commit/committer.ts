@@ -3,9 +3,8 @@
  *
  *     the tip is where it began     its edits, or its private tree, as they are
  *     the tip has moved, few edits  the edits again, each stream checked against what it was
- *     the tip has moved, many       a three-way merge of where it began, the tip and its private tree
+ *     the tip has moved, many       a three-way merge of its start, the tip and its private tree
  */
-
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { conflicting, throwIfAborted } from '../ground/errors.js';

@@ -1,8 +1,8 @@
 /**
- * The innards that everything of one open store shares: engine, blocks, nodes, history, identity
- * and settings.
+ * What everything of one open store shares: engine, blocks, nodes, history, identity and settings.
  *
- *     meta row 'store'   version u8 | store id 16 | replica id 16 | algorithm u8 | incarnation varint | created varint
+ *     meta row 'store'   version u8 | store id 16 | replica id 16 | algorithm u8
+ *                        incarnation varint | created varint
  *
  * The store's id is that of its root bucket: replicas of one store share it, and differ in replica
  * id. The incarnation is raised before the first commit after each opening, so that (replica,
@@ -170,7 +170,7 @@ export class Core {
     return raised;
   }
 
-  /** Takes over what the options say of how contents are kept. REGALIA_RULE. */
+  /** Stores what the options say of how contents are kept. REGALIA_RULE. */
   async declareStorage(): Promise<void> {
     const declared = mergedStorage(this.storage, this.settings.storage);
     if (sameStorage(declared, this.storage)) return;

@@ -1,10 +1,12 @@
 /**
- * A line: a branch of a bucket that has a head of its own. Branches of the root bucket have one, and
- * so have those of nested buckets that were forked; a nested bucket's main branch has none, since its
- * commits are named by the heads of the bucket around it. No other word says this one thing.
- * Everything that moves a head goes through its line.
+ * A line: a branch of a bucket that has a head of its own. Branches of the root bucket have one,
+ * and so have those that were forked within a nested bucket. What goes on in a nested bucket otherwise
+ * has none: its commits are named by the heads of the bucket around it, and belong to that one's
+ * line. The word is ours, since 'branch' covers both. Everything that moves a head goes through its
+ * line.
  *
- *     base -> edits applied to the tip -> commits -> one write: head unchanged? blocks, commits, log, head
+ *     base -> edits applied to the tip -> commits
+ *          -> one write: is the head unchanged? then blocks, commits, log, head
  *
  * Commits of one process are built one after the other, each on the tip that the one before will
  * make, and written without waiting for its flush: so many committers share one flush. The write
@@ -31,8 +33,8 @@ export interface LocalCommit extends BlockIds {
 }
 
 /**
- * The head of a line: a commit, and the share of the interval on which the next one counts. A branch
- * without a share is read only.
+ * The head of a line: a commit, and the share of the interval on which the next one counts. Nothing
+ * is committed to a branch without a share.
  */
 export interface Tip extends LocalCommit {
   readonly id: Id | undefined;
@@ -49,7 +51,7 @@ export class Line {
   /** The bucket's id. */
   readonly owner: Uint8Array;
   readonly branch: string;
-  /** The row that holds the head. */
+  /** The row with the head. */
   readonly row: BranchRow;
   /** Commits that were built and are on their way to disk, by address. */
   readonly #underway = new Map<string, LocalCommit>();

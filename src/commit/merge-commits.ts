@@ -233,8 +233,8 @@ class Merge {
     return address && this.#line.commitAt(address);
   }
 
-  /** The heads of the buckets that the merged tree holds. */
-  *#heads(root: CountedRoot): Steps<HeadsRef | undefined> {
+  /** The heads of the buckets in the merged tree. */
+  *#heads(root: RootRef): Steps<HeadsRef | undefined> {
     const old = headsRefOf(this.#ours);
     if (root.totals.buckets === 0) return undefined;
     const edits = new Map<string, Address | undefined>();

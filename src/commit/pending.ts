@@ -1,10 +1,11 @@
 /**
- * A transaction's edits that are not in its tree yet: an append-only arena of operations, listed per
- * directory. Nothing is sorted, looked up or hashed until it is needed: a bulk load costs one copy
- * per put.
+ * A transaction's edits that are not in its tree yet: an append-only arena of operations, listed
+ * per directory. Nothing is sorted, looked up or hashed until it is needed: a bulk load costs one
+ * copy per put.
  *
  *     operation   u8 kind | u8 name length | name | u16 stream | payload
- *     payload     put: as in a record: varint length × 4 + form | bytes, or address 33 and u48 id
+ *     payload     of a put, as in a record: varint length × 4 + form | bytes or digest
+ *                 and, unless it is inline, u48 id
  *
  * A later operation on the same stream replaces an earlier one; clearing a name replaces all that
  * came before below it. Reads look a name up in an index that is made for a directory when it is
@@ -59,7 +60,7 @@ export class Pending {
     return this.#count;
   }
 
-  /** About how much memory the operations take. */
+  /** About how much memory the operations need. */
   get bytes(): number {
     const arena = this.#slabs.length * SLAB_BYTES;
     return arena + this.#count * OPERATION_COST + this.#directoryCount * DIRECTORY_COST;
@@ -86,7 +87,7 @@ export class Pending {
     return directory;
   }
 
-  /** The same, if there are operations at or beneath it. */
+  /** The same, if there are operations at or below it. */
   findDirectory(names: Names): Directory | undefined {
     let directory: Directory | undefined = this.#top;
     for (const name of names) {
@@ -115,7 +116,7 @@ export class Pending {
     this.#end(name === undefined ? this.#own : directory, name ?? NO_NAME, end);
   }
 
-  /** Removes the entry with all beneath it. */
+  /** Removes the entry with all below it. */
   clear(directory: Directory, name: Uint8Array): void {
     directory.directories?.delete(nameText(name));
     const end = this.#begin(CLEAR, name, '', 0);
@@ -143,7 +144,7 @@ export class Pending {
     return at;
   }
 
-  /** The slab being filled, grown to `length`: a small transaction takes little memory. */
+  /** The slab being filled, grown to `length`: a small transaction needs little memory. */
   #lastSlab(length: number): Uint8Array {
     const last = this.#slabs.length - 1;
     const slab = this.#slabs[last] as Uint8Array;
@@ -332,7 +333,7 @@ export class Pending {
 
 /** What a transaction did to one entry itself. */
 export interface OwnEdit {
-  /** Whether everything that was there and beneath went first. */
+  /** Whether everything that was there and below went first. */
   readonly clear: boolean;
   readonly streams: ReadonlyMap<string, StreamPart | undefined>;
 }

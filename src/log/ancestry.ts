@@ -95,7 +95,7 @@ function firstParent(graph: CommitGraph, child: LogEntry): LogEntry | undefined 
 
 /**
  * The last commit along first parents whose corrected date is not later than `dateMs`, or undefined
- * where even the first one is later. Takes the jumps of entries: O(log n) reads. REGALIA_HORIZON
+ * where even the first one is later. Follows the jumps of entries: O(log n) reads. REGALIA_HORIZON
  * where that commit is not kept.
  */
 export function atDate(graph: CommitGraph, head: Address, dateMs: number): LogEntry | undefined {
@@ -135,7 +135,7 @@ export function* commitsSince(
   }
 }
 
-/** The same, parents first, as packs need them. Holds 33 bytes for each commit. */
+/** The same, parents first, as packs need them. Keeps 33 bytes for each commit. */
 export function* commitsBetween(
   graph: CommitGraph,
   haves: Iterable<Address>,

@@ -1,9 +1,11 @@
 /**
  * The commit block: which state a bucket was in, what came before, and who says so.
  *
- *     6 u8 | version u8 | algorithm u8 | bucket id 16 | root 33 | heads ? 33 | moves ? 33 | last moves ? 33
- *     parents: count varint, 33 each | stamp: length varint, event tree | actor ? 32 | replica id 16
- *     incarnation varint | sequence varint | time, ms since the epoch, varint | message: length varint, UTF-8
+ *     6 u8 | version u8 | algorithm u8 | bucket id 16
+ *     root 33 | heads ? 33 | moves ? 33 | last moves ? 33 | parents: count varint, 33 each
+ *     stamp: length varint, event tree | actor ? 32 | replica id 16
+ *     incarnation varint | sequence varint | time, ms since the epoch, varint
+ *     message: length varint, UTF-8
  *
  * `?` is a byte 0, or 1 and what it announces. The block has one spelling: what decodes encodes to
  * the same bytes. A commit is immutable. Its stamp is anonymous: ids stay with branches. Its
@@ -71,7 +73,7 @@ export interface Commit {
   readonly message: string;
 }
 
-/** What a commit's bytes hold before its stamp. */
+/** What stands before the stamp in a commit's bytes. */
 export type CommitLinks = Pick<
   Commit,
   'algorithm' | 'bucket' | 'root' | 'heads' | 'moves' | 'lastMoves' | 'parents'

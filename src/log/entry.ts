@@ -2,7 +2,8 @@
  * A log entry: a commit with the facts that are local to this store, none of them hashed. One row
  * of table `commits`:
  *
- *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint | spine varint | jump varint
+ *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint
+ *     spine varint | jump varint
  *     root block u48 | heads block u48 | moves block u48 | signature 64, if flag 1 | stored form
  *     flags         1 signed | 2 cut
  *     stored form   deltas u8 | the commit block, its stamp in full or as a difference
@@ -12,8 +13,8 @@
  * from parent to child (as git's generation numbers, version 2), so that ancestry is walked without
  * loading commits. `spine` counts first parents down to the chain's end, and `jump` is the log
  * sequence of one of them, chosen as in a skew-binary list (Myers 1983), so that a date is found in
- * O(log n) steps; it is the entry's own sequence at the chain's end. Block ids are written as 0 where
- * they are unknown.
+ * O(log n) steps; it is the entry's own sequence at the chain's end. Block ids are 0 where they are
+ * unknown.
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
@@ -132,9 +133,9 @@ function readBlockId(reader: ByteReader): number | undefined {
   return reader.u48() || undefined;
 }
 
-// What is not here, and why: three cases that must not be mistaken for each other. History is cut off
-// and what is asked lies beyond, which is REGALIA_HORIZON; a row that must be here is lost, which is
-// REGALIA_CORRUPT; nothing here promises what the caller asks for, which is REGALIA_MISSING.
+// What is not here, and why, in three cases that must not be mistaken for each other. History is
+// cut off and what is asked lies beyond: REGALIA_HORIZON. A row that must be here is lost:
+// REGALIA_CORRUPT. Nothing here promises what the caller asks for: REGALIA_MISSING.
 
 /**
  * Why a parent is not here: REGALIA_HORIZON where its child says that history is cut off, else

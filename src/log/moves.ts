@@ -1,10 +1,11 @@
 /**
  * The moves of a commit, outside its contents root: which entry went where, in the order made.
  *
- *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint | from: length varint, key | to: the same | …
+ *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint
+ *     from: length varint, key | to: the same | …
  *
  * `?` is a byte 0, or 1 and what it announces. A key is its names joined by '/', without one in
- * front. A block holds at most 32 KiB, and at least one move; a longer list goes on in the block
+ * front. A block has at most 32 KiB, and at least one move; a longer list goes on in the block
  * that `next` names. The list is cut where the next move would not fit, so equal lists give equal
  * blocks.
  */

@@ -26,8 +26,8 @@ import { ACTOR_LENGTH } from './commit.js';
 import { SIGNATURE_LENGTH } from './entry.js';
 
 /**
- * The author of commits. `sign` makes an Ed25519 signature of 64 bytes; it may ask an agent or a token
- * elsewhere.
+ * The author of commits. `sign` makes an Ed25519 signature of 64 bytes; it may ask an agent or a
+ * token elsewhere.
  */
 export interface Actor {
   /** 32 bytes. */

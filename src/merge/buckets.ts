@@ -2,7 +2,7 @@
  * Nested buckets, as an outer merge sees them: an id and a root at some key.
  *
  * A merge does not look into them. What it needs to know is which buckets came, went or changed
- * between two trees, and that is found by walking down what differs, past every subtree that holds
+ * between two trees, and that is found by walking down what differs, past every subtree that has
  * no bucket at all.
  */
 import type { Address } from '../blocks/address.js';
@@ -44,7 +44,7 @@ export function sameBucketId(a: BucketPart, b: BucketPart): boolean {
 
 /** A bucket's entry, under a root of its own. */
 export function bucketPart(bucket: Uint8Array, { totals, address, id }: RootRef): BucketPart {
-  // The bucket's own entry is the one that holds it: it counts once.
+  // The bucket's own entry is the one around it: it counts once.
   const { entries, buckets, inlineBytes, referencedBytes } = totals;
   const within = { entries: entries - 1, buckets, inlineBytes, referencedBytes };
   return { form: CHILD_BUCKET, bucket, totals: within, root: address, id };

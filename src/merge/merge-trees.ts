@@ -1,10 +1,10 @@
 /**
  * Merge: what theirs did since the bases, done to ours.
  *
- *     bases   none: the empty tree · one · several: merged into one, in which what conflicts counts as absent
- *     moves   of both sides, and those of buckets, found by their ids: all three trees are brought to the
- *             places that entries shall have, so that an edit under an old key meets what lies under the
- *             new one
+ *     bases   none: the empty tree; one; or several, merged into one that lacks what conflicts
+ *     moves   of both sides, and of buckets, found by their ids: all three trees are brought to the
+ *             places that entries shall have, so that an edit under an old key meets what lies
+ *             under the new one
  *     then    the three trees are merged by names, see three-way.ts
  *
  * The result is an edit of ours: nothing is committed here, though places that changed cost a few
@@ -66,7 +66,7 @@ export interface MergeResult {
   /** The rules of the merged root. */
   readonly rules: Uint8Array;
   readonly conflicts: readonly Conflict[];
-  /** How many entries the edit changes; a subtree taken whole counts once. */
+  /** How many entries the edit changes; a subtree replaced whole counts once. */
   readonly changed: number;
 }
 

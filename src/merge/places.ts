@@ -1,21 +1,23 @@
 /**
  * Where moved entries shall be, by the moves of both sides.
  *
- *     base /a, /b    ours /a -> /b/a    theirs /b -> /c       both stand: /c, /c/a
- *     base /a, /b    ours /a -> /b/a    theirs /b -> /a/b     a cycle: the first mover's stands, the other is undone
+ *     base /a, /b    ours /a -> /b/a    theirs /b -> /c      both stand: /c, /c/a
+ *     base /a, /b    ours /a -> /b/a    theirs /b -> /a/b    a cycle: the first mover's stands,
+ *                                                            the other is undone
  *
  * A place is given by the entry that it is within and the way from there, so that moves of parents
- * and children combine. Contradictions are found in rounds, each of which undoes a move or forgets an
- * entry, until none is left: so this ends, and no subtree is lost or within itself.
+ * and children combine. Contradictions are found in rounds, each of which undoes a move or forgets
+ * an entry, until none is left: so this ends, and no subtree is lost or within itself.
  *
  *     cycle       following the entries that entries are within leads round and round
  *     collision   two entries come to one key
- *     occupied    an entry comes to a key where a side has something else that the base had not, or had otherwise
+ *     occupied    an entry comes to a key where a side has something else, which the base had not
+ *                 or had otherwise
  *
- * Each is a conflict with one outcome on all replicas: the first mover's place stands, and the other
- * entry stays where the base has it; where it can't, its move is forgotten: it was removed and added.
- * An entry that one side moved and the other removed stays at its new place, as if it had been added
- * there.
+ * Each is a conflict with one outcome on all replicas: the first mover's place stands, and the
+ * other entry stays where the base has it; where it can't, its move is forgotten: it was removed
+ * and added. An entry that one side moved and the other removed stays at its new place, as if it
+ * had been added there.
  */
 import { equalBytes, hex } from '../ground/bytes.js';
 import { KEY_BYTES_MAX } from '../ground/limits.js';
@@ -100,7 +102,7 @@ interface Entry {
   /** Its keys in the three trees. */
   readonly at: Readonly<Record<Choice, string>>;
   readonly movedBy: Readonly<Record<Side, boolean>>;
-  /** Whose place it takes. */
+  /** Whose place it has. */
   choice: Choice;
   /** Whether the caller chose it. */
   pinned: boolean;

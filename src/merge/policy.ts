@@ -40,7 +40,7 @@ export interface PolicyOptions {
     | undefined;
   readonly answers?: readonly Answer[] | undefined;
   /**
-   * The part that holds new contents of a stream, by its rule. Without it they lie in the record.
+   * The part for new contents of a stream, by its rule. Without it they lie in the record.
    */
   readonly partOf?: ((stream: string, contents: Uint8Array) => StreamPart) | undefined;
 }

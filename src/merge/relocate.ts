@@ -1,11 +1,12 @@
 /**
  * Brings entries of a tree to other keys, all at once, as one edit.
  *
- *     /a -> /x, /a/b -> /y        at /x: what is at /a, but for b    at /y: what is at /a/b    at /a: nothing
+ *     /a -> /x, /a/b -> /y
+ *     at /x: what is at /a, but for b    at /y: what is at /a/b    at /a: nothing
  *
- * The edit is in the keys of the outcome: what goes out of a subtree that is itself moved goes out of
- * it at its new place. What is placed comes from the tree as it was. What a merge then does to the
- * outcome is laid over the edit, so that both are one.
+ * The edit is in the keys of the outcome: what goes out of a subtree that is itself moved goes out
+ * of it at its new place. What is placed comes from the tree as it was. What a merge then does to
+ * the outcome is laid over the edit, so that both are one.
  */
 import { compareBytes } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';

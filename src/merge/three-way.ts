@@ -9,7 +9,7 @@
  *     ours is theirs       nothing to do
  *     both differ          stream by stream, and on below; a bucket is merged as a whole, by its id
  *
- * What only ours changed is never looked at. Memory holds the edits.
+ * What only ours changed is never looked at. Only the edits are kept in memory.
  */
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { checkDepth } from '../tree/diff.js';
