@@ -1,6 +1,6 @@
 /**
  * A line: a branch of a bucket that has a head of its own. Branches of the root bucket have one,
- * and so have those that were forked within a nested bucket. What goes on in a nested bucket otherwise
+ * and so have those that were forked within a nested bucket. What else goes on in a nested bucket
  * has none: its commits are named by the heads of the bucket around it, and belong to that one's
  * line. The word is ours, since 'branch' covers both. Everything that moves a head goes through its
  * line.

@@ -93,11 +93,11 @@ t.test('commitsBetween agrees with the sets, parents first and each once', async
     const expected = [...wanted].filter((each) => !known.has(each)).sort((x, y) => x - y);
     const order = between.map((entry) => dag.numberOf(entry.address));
     const since = [...commitsSince(dag.history, haves, wants)];
-    const told = new Set<number>();
+    const seen = new Set<number>();
     for (const number of order) {
       const parents = dag.commits[number]?.parents.map((parent) => dag.numberOf(parent)) ?? [];
-      if (parents.some((parent) => expected.includes(parent) && !told.has(parent))) return false;
-      told.add(number);
+      if (parents.some((parent) => expected.includes(parent) && !seen.has(parent))) return false;
+      seen.add(number);
     }
     return `${[...order].sort((x, y) => x - y)}` === `${expected}` && since.length === order.length;
   });
@@ -164,7 +164,7 @@ t.test('near heads cost what lies between them, not the length of history', asyn
   }
 });
 
-t.test('what is not here is told apart from what is not so', async (t) => {
+t.test('what is not here is distinguished from what is not so', async (t) => {
   const engine = openMemory();
   const history = new History(engine);
   const absentParents = { height: 10, correctedMs: 100 };

@@ -1,5 +1,5 @@
 /**
- * Entries: rows with a true checksum may still hold anything, and give a coded error then.
+ * Entries: rows with a true checksum may still have anything in them, and give a coded error then.
  */
 import fc from 'fast-check';
 import t from 'tap';
@@ -53,9 +53,9 @@ t.test('an entry opens to what was sealed, with its stored form', async () => {
       const stored = openEntry(ADDRESS, given);
       const body = Uint8Array.from(stored.body);
       given.fill(0);
-      const scalars = Object.entries(entry).filter(([, held]) => typeof held !== 'object');
+      const scalars = Object.entries(entry).filter(([, fact]) => typeof fact !== 'object');
       return (
-        scalars.every(([key, held]) => stored.entry[key as keyof LogEntry] === held) &&
+        scalars.every(([key, fact]) => stored.entry[key as keyof LogEntry] === fact) &&
         equalBytes(stored.entry.bucket, BUCKET) &&
         stored.entry.parents.every((parent) => equalBytes(parent, someAddress(6))) &&
         equalBytes(sealEntry(stored.entry, stored.deltas, body), row)

@@ -295,7 +295,7 @@ function rowsOf(engine: Engine): { table: ByteTable; key: Uint8Array; bytes: Uin
   return tables.flatMap((table) => [...engine.range(table)].map((row) => ({ table, ...row })));
 }
 
-/** What all reads of a history tell, or the codes of what they threw. */
+/** What all reads of a history give, or the codes of what they threw. */
 function answers(engine: Engine, addresses: readonly Address[]): string[] {
   const history = new History(engine);
   const attempt = (read: () => unknown): string => {

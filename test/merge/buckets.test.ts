@@ -1,6 +1,6 @@
 /**
- * Nested buckets in a merge: matched by id wherever they are, merged as a whole by whoever knows
- * their history, and never given up unasked.
+ * Nested buckets in a merge: matched by id wherever they are, merged as a whole by the caller, who
+ * knows their history, and never given up unasked.
  */
 import t from 'tap';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
@@ -77,24 +77,27 @@ function byContents(calls: BucketMerge[] = []): NonNullable<MergeOptions['mergeB
   };
 }
 
-t.test('a bucket that both sides changed is merged by whoever knows its history', async (t) => {
-  const [base, ours, theirs] = forks();
-  put(ours, '/b/o', 's', 'o');
-  put(theirs, '/b/t', 's', 't');
-  const calls: BucketMerge[] = [];
-  const { tree, conflicts } = mergeOf(base, ours, theirs, { mergeBucket: byContents(calls) });
-  t.strictSame(conflicts, []);
-  t.strictSame(
-    calls.map(({ names }) => keyText(names)),
-    ['/b'],
-  );
-  t.ok(equalBytes(calls[0]?.bucket as Uint8Array, bucketId('b')));
-  const expected = cloneEntry(ours);
-  put(expected, '/b/t', 's', 't');
-  t.equal(hex(tree.root.address), hex(laboratory.build(expected).root.address));
-});
+t.test(
+  'a bucket that both sides changed is merged by the caller, who knows its history',
+  async (t) => {
+    const [base, ours, theirs] = forks();
+    put(ours, '/b/o', 's', 'o');
+    put(theirs, '/b/t', 's', 't');
+    const calls: BucketMerge[] = [];
+    const { tree, conflicts } = mergeOf(base, ours, theirs, { mergeBucket: byContents(calls) });
+    t.strictSame(conflicts, []);
+    t.strictSame(
+      calls.map(({ names }) => keyText(names)),
+      ['/b'],
+    );
+    t.ok(equalBytes(calls[0]?.bucket as Uint8Array, bucketId('b')));
+    const expected = cloneEntry(ours);
+    put(expected, '/b/t', 's', 't');
+    t.equal(hex(tree.root.address), hex(laboratory.build(expected).root.address));
+  },
+);
 
-t.test('the conflicts of an inner merge are told, and ours stays', async (t) => {
+t.test('the conflicts of an inner merge are reported, and ours stays', async (t) => {
   const [base, ours, theirs] = forks();
   put(ours, '/b/x', 's', 'o');
   put(theirs, '/b/x', 's', 't');
@@ -114,7 +117,7 @@ t.test('the conflicts of an inner merge are told, and ours stays', async (t) => 
   t.equal(hex(answered.tree.root.address), hex(laboratory.build(theirs).root.address));
 });
 
-t.test('a bucket that only one side changed is taken by its root', async (t) => {
+t.test('a bucket that only one side changed is copied by its root', async (t) => {
   const [base, ours, theirs] = forks();
   put(ours, '/plain', 's', '2');
   put(theirs, '/b/t', 's', 't');
@@ -125,7 +128,7 @@ t.test('a bucket that only one side changed is taken by its root', async (t) => 
   t.ok(rowsOf(tree).includes('/b/t s'));
 });
 
-t.test('a bucket is found by its id where it was moved, told or not', async (t) => {
+t.test('a bucket is found by its id where it was moved, recorded or not', async (t) => {
   const [base, ours, theirs] = forks();
   moveEntry(ours, '/dir/inner', '/else/inner');
   put(theirs, '/dir/inner/t', 's', 't');
@@ -140,7 +143,7 @@ t.test('a bucket is found by its id where it was moved, told or not', async (t) 
   }
 });
 
-t.test('a bucket removed and changed stays, and is told, whatever the policy', async (t) => {
+t.test('a bucket removed and changed stays, and is reported, whatever the policy', async (t) => {
   const [base, ours, theirs] = forks();
   take(ours, '/b');
   put(theirs, '/b/t', 's', 't');

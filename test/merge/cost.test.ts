@@ -68,7 +68,7 @@ async function costOf(t: Test, count: number): Promise<{ diff: number; merge: nu
   const { cache } = base;
   const writerFor = () => laboratory.writer;
   const middle = views();
-  const { changed: taken } = mergeTrees({
+  const { changed: copied } = mergeTrees({
     cache,
     writerFor,
     bases: [base],
@@ -77,7 +77,7 @@ async function costOf(t: Test, count: number): Promise<{ diff: number; merge: nu
     entryPolicy: 'ours',
     policyOf: () => 'ours',
   });
-  t.ok(taken > CHANGES / 2, `${taken} taken`);
+  t.ok(copied > CHANGES / 2, `${copied} copied`);
   return { diff, merge: views() - middle };
 }
 
