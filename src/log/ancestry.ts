@@ -74,17 +74,6 @@ export function mergeBases(graph: CommitGraph, ours: Address, theirs: Address): 
   return bases.sort(compareAddresses);
 }
 
-/**
- * The commit, its first parent, that one's first parent, and so on. Ends with REGALIA_HORIZON where
- * one is absent.
- */
-export function* firstParents(graph: CommitGraph, address: Address): Generator<LogEntry> {
-  for (let entry: LogEntry | undefined = present(graph, address); entry !== undefined; ) {
-    yield entry;
-    entry = firstParent(graph, entry);
-  }
-}
-
 function firstParent(graph: CommitGraph, child: LogEntry): LogEntry | undefined {
   const [address] = child.parents;
   if (address === undefined) return undefined;

@@ -37,7 +37,7 @@ import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 
 export const BUCKET_ID_LENGTH = 16;
-export const REPLICA_ID_LENGTH = 16;
+const REPLICA_ID_LENGTH = 16;
 export const ACTOR_LENGTH = 32;
 
 export interface Commit {

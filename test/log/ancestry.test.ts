@@ -14,7 +14,6 @@ import {
   atDate,
   commitsBetween,
   commitsSince,
-  firstParents,
   isAncestor,
   mergeBases,
 } from '../../src/log/ancestry.js';
@@ -103,7 +102,7 @@ t.test('commitsBetween agrees with the sets, parents first and each once', async
   });
 });
 
-t.test('firstParents and atDate agree with a walk', async () => {
+t.test('atDate agrees with a walk', async () => {
   await someDags((dag, a, b) => {
     const chain: number[] = [];
     for (let number: number | undefined = a; number !== undefined; ) {
@@ -111,14 +110,13 @@ t.test('firstParents and atDate agree with a walk', async () => {
       const [first]: readonly Address[] = dag.commits[number]?.parents ?? [];
       number = first && dag.numberOf(first);
     }
-    const walked = [...firstParents(dag.history, at(dag, a))];
     const dateMs = b;
-    const expected = walked.find((entry) => entry.correctedMs <= dateMs);
+    const expected = chain.find((number) => {
+      const entry = dag.history.entry(at(dag, number));
+      return entry !== undefined && entry.correctedMs <= dateMs;
+    });
     const found = atDate(dag.history, at(dag, a), dateMs);
-    return (
-      `${walked.map((entry) => dag.numberOf(entry.address))}` === `${chain}` &&
-      found?.sequence === expected?.sequence
-    );
+    return (found && dag.numberOf(found.address)) === expected;
   }, 150);
 });
 
@@ -190,7 +188,6 @@ t.test('what is not here is distinguished from what is not so', async (t) => {
   t.ok(isAncestor(history, base, head));
   t.throws(() => mergeBases(history, head, alone), { code: 'REGALIA_HORIZON' });
   t.throws(() => isAncestor(history, alone, head), { code: 'REGALIA_HORIZON' });
-  t.throws(() => [...firstParents(history, head)], { code: 'REGALIA_HORIZON' });
   t.throws(() => atDate(history, head, 50), { code: 'REGALIA_HORIZON' });
   t.equal(atDate(history, head, 100)?.sequence, 0);
   t.equal(atDate(history, alone, 0), undefined, 'before the first commit there is none');
@@ -208,7 +205,6 @@ t.test('a commit whose row was lost is corrupt, not an end of history', async (t
   t.throws(() => isAncestor(dag.history, at(dag, 0), at(dag, a)), corrupt);
   t.throws(() => mergeBases(dag.history, at(dag, 0), at(dag, a)), corrupt);
   t.throws(() => [...commitsBetween(dag.history, [], [at(dag, a)])], corrupt);
-  t.throws(() => [...firstParents(dag.history, at(dag, a))], corrupt);
   t.throws(() => atDate(dag.history, at(dag, a), 10), corrupt);
   t.equal(atDate(dag.history, at(dag, a), 3)?.sequence, 3, 'a jump passes over the lost row');
 });
