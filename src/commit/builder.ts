@@ -6,13 +6,13 @@
 import { type Address, addressText } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { type Commit, commitAddress } from '../log/commit.js';
+import { allHeads, type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import { encodeMoves, type Move } from '../log/moves.js';
 import { type Actor, signCommit } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import { type RootRef, totalsOf } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
-import { allHeads, type HeadsRef, headOf, writeHeads } from './heads.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import type { Writers } from './writers.js';
 

@@ -22,9 +22,9 @@ import { badStamp, notFound, type RegaliaError } from '../ground/errors.js';
 import { BranchRow } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import type { BlockIds } from '../log/entry.js';
+import type { HeadsRef } from '../log/heads.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Core } from './core.js';
-import type { HeadsRef } from './heads.js';
 
 /** A commit with its address and the local ids of what it names, published or about to be. */
 export interface LocalCommit extends BlockIds {

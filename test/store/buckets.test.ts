@@ -1,10 +1,10 @@
 /** Buckets: subtrees with logs, branches and identities of their own. */
 import t from 'tap';
 import type { Core } from '../../src/commit/core.js';
-import { allHeads } from '../../src/commit/heads.js';
 import { headsRefOf, type Line } from '../../src/commit/line.js';
 import { hex } from '../../src/ground/bytes.js';
 import { type Bucket, Regalia } from '../../src/index.js';
+import { allHeads } from '../../src/log/heads.js';
 import { bytes, codeOf, keysOf, put, textAt } from './setup.js';
 
 function messages(bucket: Bucket): string[] {
