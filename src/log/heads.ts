@@ -6,21 +6,29 @@
  */
 import { type Address, isAddress } from '../blocks/address.js';
 import { EMPTY, hex, unhex } from '../ground/bytes.js';
-import { malformed, type RegaliaError } from '../ground/errors.js';
+import { malformed } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import { Tree } from '../tree/lookup.js';
+import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { NodeWriter } from '../tree/node-writer.js';
-import { INLINE, inlinePart, type StreamPart } from '../tree/record.js';
+import { findStream, INLINE } from '../tree/record.js';
 import { NO_NAME, type RootRef, writeEmptyRoot } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
+import { BUCKET_ID_LENGTH } from './commit.js';
 
 const COMMIT_STREAM = 'commit';
 
 /** A heads map as a commit refers to it. */
 export type HeadsRef = RootRef;
+
+/** A bucket directly within, and its commit. */
+export interface Head {
+  readonly bucket: Uint8Array;
+  readonly commit: Address;
+}
 
 /** The commit that the heads give for a bucket. */
 export function headOf(
@@ -30,37 +38,29 @@ export function headOf(
 ): Address | undefined {
   if (heads === undefined) return undefined;
   const tree = Tree.load(cache, heads.id, heads.address);
-  const found = tree.stream([hex(bucket)], COMMIT_STREAM);
-  return found && addressIn(found);
+  const found = tree.find([utf8Bytes(hex(bucket))]);
+  return found === undefined ? undefined : readHead(found.node, found.index).commit;
 }
 
 /** All heads, in order of bucket ids. */
-export function* allHeads(
-  cache: NodeCache,
-  heads: HeadsRef | undefined,
-): Generator<{ bucket: Uint8Array; commit: Address }> {
+export function* allHeads(cache: NodeCache, heads: HeadsRef | undefined): Generator<Head> {
   if (heads === undefined) return;
-  const tree = Tree.load(cache, heads.id, heads.address);
-  const map = tree.mapOf([]);
+  const map = Tree.load(cache, heads.id, heads.address).mapOf([]);
   if (map === undefined) return;
   const scan = new MapScan(cache, map, {});
-  while (scan.next()) {
-    const digits = scan.node.nameText(scan.index);
-    const found = tree.stream([digits], COMMIT_STREAM);
-    const bucket = /^[0-9a-f]{32}$/.test(digits) ? unhex(digits) : undefined;
-    if (found === undefined || bucket === undefined) throw badHeads(digits);
-    yield { bucket, commit: addressIn(found.bytes) };
+  while (scan.next()) yield readHead(scan.node, scan.index);
+}
+
+/** The head in a record of a heads map. REGALIA_FORMAT where it is none. */
+export function readHead(node: Node, index: number): Head {
+  const name = node.nameText(index);
+  const bucket = unhex(name);
+  const stream = findStream(node, index, COMMIT_STREAM);
+  const isId = bucket?.length === BUCKET_ID_LENGTH && name === hex(bucket);
+  if (isId && stream !== undefined && isAddress(stream.bytes)) {
+    return { bucket, commit: stream.bytes.slice() };
   }
-}
-
-function addressIn(part: StreamPart): Address {
-  const bytes = part.form === INLINE ? part.bytes : EMPTY;
-  if (!isAddress(bytes)) throw badHeads(hex(bytes));
-  return bytes.slice();
-}
-
-function badHeads(actual: string): RegaliaError<'REGALIA_FORMAT'> {
-  return malformed('heads', 0, 'bucket ids and addresses of commits', actual.slice(0, 100));
+  throw malformed('heads', 0, 'a bucket id and the address of a commit', name.slice(0, 100));
 }
 
 /**
