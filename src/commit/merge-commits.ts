@@ -11,10 +11,10 @@ import { type Address, addressText, compareAddresses, sameAddress } from '../blo
 import { joinEvents } from '../clock/event.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { corrupt, unrelated } from '../ground/errors.js';
-import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
+import { commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
-import { type Move, movesOf } from '../log/moves.js';
+import { type Move, movesBetween } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Answer, Conflict, Side } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
@@ -171,17 +171,10 @@ class Merge {
     });
   }
 
-  /** The moves that one side made since the bases, oldest first. */
-  *#moves(side: LocalCommit): Generator<Move> {
+  /** The moves that one side made since the bases. */
+  #moves({ address }: LocalCommit): Iterable<Move> {
     const { history, blocks } = this.#core;
-    for (const { address, movesBlock } of commitsBetween(history, this.#bases, [side.address])) {
-      const { moves } = history.commit(address);
-      yield* movesOf(moves, (block) => {
-        const id = block === moves ? (movesBlock ?? 0) : 0;
-        const { bytes, start, plainLength } = blocks.read(id, block, 'moves');
-        return bytes.slice(start, start + plainLength);
-      });
-    }
+    return movesBetween(history, blocks, this.#bases, address);
   }
 
   /**
@@ -266,7 +259,7 @@ class Merge {
     }
     const side = [ours, theirs].find((one) => one && sameAddress(one.commit.root, contents));
     if (side !== undefined) return side;
-    const what = `heads of bucket ${hex(bucket)}`;
+    const what = `contents of bucket ${hex(bucket)}`;
     throw corrupt(what, 'the root of a commit of the bucket', addressText(contents));
   }
 

@@ -10,6 +10,7 @@
  * blocks.
  */
 import { ADDRESS_LENGTH, type Address, addressOf } from '../blocks/address.js';
+import type { Blocks } from '../blocks/blocks.js';
 import {
   type AlgorithmNumber,
   BLOCK_HEADER,
@@ -24,7 +25,9 @@ import { KEY_BYTES_MAX, MOVES_BLOCK_BYTES_MAX, NAME_BYTES_MAX } from '../ground/
 import { ByteReader } from '../ground/reader.js';
 import { nameText } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
+import { commitsBetween } from './ancestry.js';
 import { readAddress, readOptional } from './commit.js';
+import type { History } from './history.js';
 
 /** The header, a next address, and the longest count. */
 const MOVES_OVERHEAD = BLOCK_HEADER + 1 + ADDRESS_LENGTH + 3;
@@ -131,6 +134,23 @@ export function* movesOf(
     const { moves, next } = decodeMoves(read(at));
     yield* moves;
     at = next;
+  }
+}
+
+/** The moves of the commits that came after `bases` and up to `head`, in the order made. */
+export function* movesBetween(
+  history: History,
+  blocks: Blocks,
+  bases: Iterable<Address>,
+  head: Address,
+): Generator<Move> {
+  for (const { address, movesBlock } of commitsBetween(history, bases, [head])) {
+    const { moves } = history.commit(address);
+    yield* movesOf(moves, (block) => {
+      const id = block === moves ? movesBlock : undefined;
+      const { bytes, start, plainLength } = blocks.read(id ?? 0, block, 'moves');
+      return bytes.slice(start, start + plainLength);
+    });
   }
 }
 
