@@ -12,8 +12,8 @@ import { alreadyExists, badRule } from '../ground/errors.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import { childMap, type Tree } from '../tree/lookup.js';
-import { CHILD_BUCKET, CHILD_NONE, measure, newMeasure, readRecord } from '../tree/record.js';
-import type { Root, RootRef } from '../tree/root.js';
+import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
+import type { Root } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
 import type { Core } from './core.js';
 
@@ -80,15 +80,6 @@ export function findBucket(core: Core, tree: Tree, bucket: Uint8Array): Names | 
   return undefined;
 }
 
-/** A tree's root, with its totals. */
-export function rootRefOf(tree: Tree): RootRef {
-  const sums = newMeasure();
-  measure(tree.root.node, 0, sums);
-  const { entries, buckets, inlineBytes, referencedBytes } = sums;
-  const totals = { entries, buckets, inlineBytes, referencedBytes };
-  return { id: tree.root.id, address: tree.root.address, totals };
-}
-
 /** The buckets that a transaction touched: each from its first state to its last. */
 export class TouchedBuckets {
   readonly #buckets = new Map<string, TouchedBucket>();
@@ -135,8 +126,7 @@ export function touchedBetween(core: Core, before: Tree, after: Tree): TouchedBu
   for (const { bucket, outer, root, rootBlock } of allBuckets(core, after)) {
     const known = old.get(hex(bucket));
     if (known !== undefined && sameAddress(known, root)) continue;
-    const now = rootRefOf(core.tree(rootBlock, root));
-    touched.push({ bucket, outer, before: known, after: now });
+    touched.push({ bucket, outer, before: known, after: { id: rootBlock, address: root } });
   }
   return touched.reverse();
 }
@@ -171,9 +161,8 @@ function addGrafted(
   for (const { bucket, root, rootBlock } of directBuckets(tree)) {
     const before = old.get(hex(bucket));
     if (before === undefined || sameAddress(before, root)) continue;
-    const inner = core.tree(rootBlock, root);
-    addGrafted(core, inner, bucket, old, touched);
-    touched.push({ bucket, outer, before, after: rootRefOf(inner) });
+    addGrafted(core, core.tree(rootBlock, root), bucket, old, touched);
+    touched.push({ bucket, outer, before, after: { id: rootBlock, address: root } });
   }
 }
 

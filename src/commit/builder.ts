@@ -169,18 +169,18 @@ export class CommitBuilder {
     }
     const around = change.touched.some(({ before, after, outer }) => {
       // A new bucket is made around others, which leave the bucket that they were in.
-      return before === undefined && after.totals.buckets > 0 && within(outer);
+      return before === undefined && within(outer) && this.#hasBuckets(after);
     });
     const isWithin = ({ outer }: MovedPart): boolean => within(outer);
     const moved = around || change.removed.some(isWithin) || change.added.some(isWithin);
-    const fresh = before === undefined && root.totals.buckets > 0;
+    const fresh = before === undefined && this.#hasBuckets(root);
     if (moved || fresh || change.recount === true) {
       this.#recount(old, root, edits, change.origins ?? []);
     }
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
   }
 
-  #holdsBuckets({ id, address }: RootRef): boolean {
+  #hasBuckets({ id, address }: RootRef): boolean {
     return totalsOf(this.#core.tree(id, address).root).buckets > 0;
   }
 

@@ -23,13 +23,13 @@ import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
-import { rootRefOf, TouchedBuckets, touchedBetween } from './buckets.js';
+import { TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
 import type { Line, LocalCommit, Tip } from './line.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
 import { publish } from './publish.js';
-import { type ReadSet, sameStream, sameSubtree } from './read-set.js';
+import type { ReadSet } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { runSteps, Writers } from './writers.js';
 
@@ -213,13 +213,12 @@ class Attempt {
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const touched = new TouchedBuckets();
     touched.add(tx.fork.touched.list());
-    let root = privateRoot;
+    let root: RootRef = privateRoot ?? tree.root;
     if (edit !== undefined) {
       const steps = treeEdit.rootSteps(tree.root, edit);
       root = await runSteps('commit', steps, core, this.#writers, this.#options.signal);
       touched.add(treeEdit.touched);
     }
-    root ??= rootRefOf(tree);
     const removed = tx.fork.removed.concat(treeEdit.removed);
     const added = tx.fork.added.concat(treeEdit.added);
     const made = touched.list().some(({ before }) => before === undefined);

@@ -111,7 +111,7 @@ export class Core {
 
   /** The tree of a root; `id` is its block's, where it is known. */
   tree(id: number | undefined, address: Address): Tree {
-    if (id === undefined || id === 0) return Tree.load(this.cache, 0, address);
+    if (id === undefined) return Tree.load(this.cache, undefined, address);
     const known = this.#trees.get(id);
     // Ids are not hashed: one that leads elsewhere is noticed by the address.
     if (known !== undefined && equalBytes(known.root.address, address)) return known;

@@ -188,7 +188,7 @@ const linesOf = new WeakMap<Core, Map<string, Line>>();
 
 export function headsRefOf({ commit, headsBlock }: LocalCommit): HeadsRef | undefined {
   const { heads } = commit;
-  return heads === undefined ? undefined : { id: headsBlock ?? 0, address: heads };
+  return heads === undefined ? undefined : { id: headsBlock, address: heads };
 }
 
 export function noBranch(name: string): RegaliaError<'REGALIA_NOT_FOUND'> {

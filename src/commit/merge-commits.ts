@@ -26,11 +26,10 @@ import type { Steps } from '../tree/edit.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import type { Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import type { RootRef } from '../tree/root.js';
-import { directBuckets, rootRefOf } from './buckets.js';
+import { type CountedRoot, countedRoot, type RootRef, totalsOf } from '../tree/root.js';
+import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
 import { headsRefOf, type Line, type LocalCommit } from './line.js';
-import { sameStream, sameSubtree } from './read-set.js';
 import type { Writers } from './writers.js';
 
 /** How the caller resolves what the streams' rules leave open. */
@@ -218,7 +217,7 @@ class Merge {
     if ('conflicts' in merged) return merged;
     this.#made.push(...merged.made);
     this.#within.set(hex(bucket), merged.result);
-    return { root: rootRefOf(this.#line.treeOf(merged.result)) };
+    return { root: countedRoot(this.#line.treeOf(merged.result).root) };
   }
 
   #headWithin(outer: LocalCommit, bucket: Uint8Array): LocalCommit | undefined {
@@ -227,7 +226,7 @@ class Merge {
   }
 
   /** The heads of the buckets in the merged tree. */
-  *#heads(root: RootRef): Steps<HeadsRef | undefined> {
+  *#heads(root: CountedRoot): Steps<HeadsRef | undefined> {
     const old = headsRefOf(this.#ours);
     if (root.totals.buckets === 0) return undefined;
     const edits = new Map<string, Address | undefined>();
@@ -263,7 +262,7 @@ class Merge {
     throw corrupt(what, 'the root of a commit of the bucket', addressText(contents));
   }
 
-  *#commit(root: RootRef): Steps<LocalCommit> {
+  *#commit(root: CountedRoot): Steps<LocalCommit> {
     const heads = yield* this.#heads(root);
     const commit =
       this.#judged === undefined ? this.#canonical(root, heads) : this.#ordinary(root, heads);

@@ -16,7 +16,6 @@ import type { Names } from '../tree/key.js';
 import { INLINE } from '../tree/record.js';
 import { bucketPart, countedRoot } from '../tree/root.js';
 import { NO_STREAMS } from '../tree/shape.js';
-import { rootRefOf } from './buckets.js';
 import { CommitBuilder } from './builder.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import { CommitMerger, type Merged, type MergeJudgement } from './merge-commits.js';
@@ -205,7 +204,7 @@ function carried(
   const { core } = line;
   const tree = line.treeOf(tip);
   const names = nested.namesIn(tip);
-  const after = rootRefOf(core.tree(merged.result.rootBlock, merged.result.commit.root));
+  const after = countedRoot(line.treeOf(merged.result).root);
   const part = bucketPart(nested.bucket, after);
   const parts = { shape: NO_STREAMS, streams: [], child: part };
   const treeEdit = new TreeEdit(core.cache, writers.for);

@@ -4,14 +4,14 @@
  * copy per put.
  *
  *     operation   u8 kind | u8 name length | name | u16 stream | payload
- *     payload     of a put, as in a record: varint length × 4 + form | bytes or digest
- *                 and, unless it is inline, u48 id
+ *     payload     of a put: varint length × 4 + form | bytes, or address 33 and u48 id
  *
  * A later operation on the same stream replaces an earlier one; clearing a name replaces all that
  * came before below it. Reads look a name up in an index that is made for a directory when it is
  * first read.
  */
 
+import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { compareBytes } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
 import { putU48, putVarint, readU48, readVarint, varintLength } from '../ground/integers.js';
@@ -19,7 +19,8 @@ import { nameBytes, nameText } from '../ground/text.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { FreshRecord } from '../tree/fresh-record.js';
 import type { Names } from '../tree/key.js';
-import { CHILD_NONE, INLINE, type StreamPart } from '../tree/record.js';
+import { NO_ID } from '../tree/node.js';
+import { CHILD_NONE, INLINE, METADATA, REFERENCED, type StreamPart } from '../tree/record.js';
 import { type Shape, shapeOf } from '../tree/shape.js';
 
 const PUT = 1;
@@ -441,9 +442,22 @@ class SinglePut implements EntryEdit {
 function readPart(bytes: Uint8Array, start: number): { part: StreamPart; end: number } {
   const head = readVarint(bytes, start);
   const at = start + varintLength(head);
-  const form = (head % 4) as StreamPart['form'];
+  const form = head % 4;
   const length = Math.floor(head / 4);
-  const end = at + (form === INLINE ? length : 32);
-  const id = form === INLINE ? 0 : readU48(bytes, end);
-  return { part: { form, length, bytes: bytes.subarray(at, end), id }, end };
+  if (form === INLINE) {
+    const end = at + length;
+    return { part: { form, length, bytes: bytes.subarray(at, end) }, end };
+  }
+  const end = at + ADDRESS_LENGTH;
+  const address = bytes.slice(at, end);
+  const link = readU48(bytes, end);
+  const id = link === NO_ID ? undefined : link;
+  switch (form) {
+    case METADATA:
+      return { part: { form, length, address, id }, end };
+    case REFERENCED:
+      return { part: { form, length, address, id }, end };
+    default:
+      assert(false, `no stream has form ${form}`);
+  }
 }

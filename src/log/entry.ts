@@ -78,9 +78,9 @@ export function sealEntry(entry: LogEntry, deltas: number, body: Uint8Array): Ui
   writer.varint(entry.sequence).varint(entry.height).varint(entry.correctedMs);
   writer.varint(entry.spine).varint(entry.jump);
   writer
-    .u48(entry.rootBlock ?? 0)
-    .u48(entry.headsBlock ?? 0)
-    .u48(entry.movesBlock ?? 0);
+    .u48(entry.rootBlock ?? NO_ID)
+    .u48(entry.headsBlock ?? NO_ID)
+    .u48(entry.movesBlock ?? NO_ID);
   if (signature !== undefined) writer.bytes(signature);
   writer.u8(deltas).bytes(body);
   return sealRow('commits', entry.address, writer.view());
@@ -101,9 +101,9 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   const correctedMs = reader.varint();
   const spine = reader.varint();
   const jump = reader.varint();
-  const rootBlock = readBlockId(reader);
-  const headsBlock = readBlockId(reader);
-  const movesBlock = readBlockId(reader);
+  const rootBlock = readId(reader);
+  const headsBlock = readId(reader);
+  const movesBlock = readId(reader);
   const isSigned = (flags & FLAG_SIGNATURE) !== 0;
   const signature = isSigned ? copyBytes(reader.bytes(SIGNATURE_LENGTH)) : undefined;
   const deltas = reader.u8();
@@ -129,8 +129,9 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   return { entry, links, deltas, body };
 }
 
-function readBlockId(reader: ByteReader): number | undefined {
-  return reader.u48() || undefined;
+function readId(reader: ByteReader): number | undefined {
+  const id = reader.u48();
+  return id === NO_ID ? undefined : id;
 }
 
 // What is not here, and why, in three cases that must not be mistaken for each other. History is
@@ -154,9 +155,4 @@ export function absentParent(
 /** REGALIA_MISSING: the caller asks for a commit that is not here. */
 export function missingCommit(address: Address): RegaliaError<'REGALIA_MISSING'> {
   return missing('commit', addressText(address));
-}
-
-function readId(reader: ByteReader): number | undefined {
-  const id = reader.u48();
-  return id === NO_ID ? undefined : id;
 }

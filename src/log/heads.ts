@@ -57,7 +57,7 @@ export function readHead(node: Node, index: number): Head {
   const bucket = unhex(name);
   const stream = findStream(node, index, COMMIT_STREAM);
   const isId = bucket?.length === BUCKET_ID_LENGTH && name === hex(bucket);
-  if (isId && stream !== undefined && isAddress(stream.bytes)) {
+  if (isId && stream?.form === INLINE && isAddress(stream.bytes)) {
     return { bucket, commit: stream.bytes.slice() };
   }
   throw malformed('heads', 0, 'a bucket id and the address of a commit', name.slice(0, 100));

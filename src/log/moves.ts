@@ -148,7 +148,7 @@ export function* movesBetween(
     const { moves } = history.commit(address);
     yield* movesOf(moves, (block) => {
       const id = block === moves ? movesBlock : undefined;
-      const { bytes, start, plainLength } = blocks.read(id ?? 0, block, 'moves');
+      const { bytes, start, plainLength } = blocks.read(id, block, 'moves');
       return bytes.slice(start, start + plainLength);
     });
   }

@@ -42,14 +42,6 @@ export function sameBucketId(a: BucketPart, b: BucketPart): boolean {
   return hex(a.bucket) === hex(b.bucket);
 }
 
-/** A bucket's entry, under a root of its own. */
-export function bucketPart(bucket: Uint8Array, { totals, address, id }: RootRef): BucketPart {
-  // The bucket's own entry is the one around it: it counts once.
-  const { entries, buckets, inlineBytes, referencedBytes } = totals;
-  const within = { entries: entries - 1, buckets, inlineBytes, referencedBytes };
-  return { form: CHILD_BUCKET, bucket, totals: within, root: address, id };
-}
-
 /** Whether a record is a bucket, or has any below. */
 export function holdsBuckets(spot: Spot | undefined): boolean {
   if (spot === undefined) return false;

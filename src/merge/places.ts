@@ -21,7 +21,7 @@
  */
 import { equalBytes, hex } from '../ground/bytes.js';
 import { KEY_BYTES_MAX } from '../ground/limits.js';
-import { sameRecord } from '../tree/diff-map.js';
+import { sameEntry } from '../tree/equal.js';
 import { keyText, parseKey } from '../tree/key.js';
 import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -298,7 +298,7 @@ class PlaceResolver {
     const baseKey = this.#sourceOf(targets, final, 'base');
     const before = baseKey === undefined ? undefined : this.#look('base', baseKey);
     if (!isSpot(before)) return true;
-    return !sameRecord(found.node, found.index, before.node, before.index);
+    return !sameEntry(this.#options.cache, found, before);
   }
 
   /**

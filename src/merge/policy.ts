@@ -113,8 +113,7 @@ export class Judge implements Judging {
     if (!(chosen instanceof Uint8Array)) return { part: chosen };
     const { partOf } = this.#options;
     if (partOf !== undefined) return { part: partOf(stream, chosen) };
-    const bytes = chosen.slice();
-    return { part: { form: INLINE, length: bytes.length, bytes, id: 0 } };
+    return { part: inlinePart(chosen.slice()) };
   }
 
   entry(conflict: Conflict, kept: Side, guarded: boolean): Choice {

@@ -146,8 +146,8 @@ export class ThreeWay {
     ours: Spot | undefined,
     theirs: Spot | undefined,
   ): Steps<EntryEdit | Descent | undefined> {
-    if (sameSpot(ours, theirs)) return undefined;
-    if (sameSpot(base, ours)) return copied(name, theirs);
+    if (sameEntry(this.#cache, ours, theirs)) return undefined;
+    if (sameEntry(this.#cache, base, ours)) return copied(name, theirs);
     const names = [...parent, name];
     if (ours === undefined || theirs === undefined) {
       return this.#removed(names, name, base, ours, theirs);

@@ -21,7 +21,7 @@ import type { History } from '../log/history.js';
 import { decodeMoves, type Move } from '../log/moves.js';
 import { type Spot, Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
-import { type WalkedBlock, type WalkReads, walkRoot } from './tree-walk.js';
+import { type WalkedBlock, type WalkedRoot, type WalkReads, walkRoot } from './tree-walk.js';
 
 /** The stream that names a nested bucket's commit in heads. */
 /** Blocks told lately that are remembered. */
@@ -70,11 +70,11 @@ function walkContents(
   options: CommitWalkOptions,
 ): Generator<WalkedBlock, void, undefined> {
   const { bases = [], ...rest } = options;
-  const old = bases.map((base) => ({ id: base.rootBlock ?? 0, address: base.commit.root }));
+  const old = bases.map((base) => ({ id: base.rootBlock, address: base.commit.root }));
   const movedFrom = followMoves(reads, commit, bases);
   return walkRoot(
     reads,
-    { id: rootBlock ?? 0, address: commit.root },
+    { id: rootBlock, address: commit.root },
     { ...rest, bases: old, movedFrom },
   );
 }
@@ -88,14 +88,14 @@ export function* walkHeads(
   if (commit.heads === undefined) return;
   const bases = (options.bases ?? []).flatMap((base) => {
     const { heads } = base.commit;
-    return heads === undefined ? [] : [{ id: base.headsBlock ?? 0, address: heads }];
+    return heads === undefined ? [] : [{ id: base.headsBlock, address: heads }];
   });
   const { skip, faults } = options;
   let told: Head[] = [];
   const record = (node: Node, index: number): void => {
     if (node.nameLength(index) > 0) told.push(readHead(node, index));
   };
-  const ref = { id: headsBlock ?? 0, address: commit.heads };
+  const ref = { id: headsBlock, address: commit.heads };
   for (const block of walkRoot(reads, ref, { bases, skip, faults, record })) {
     const heads = told;
     told = [];
@@ -114,7 +114,7 @@ function* walkMoves(
   const kind = BlockKind.moves;
   const names = (): [] => [];
   let next = commit.moves;
-  for (let id = movesBlock ?? 0; next !== undefined; id = 0) {
+  for (let id = movesBlock; next !== undefined; id = undefined) {
     const ref = { id, address: next };
     if (skip?.(next) === true) break;
     try {
@@ -173,7 +173,7 @@ function splitKey(key: Uint8Array): Uint8Array[] {
 
 function findIn(reads: WalkReads, base: CommitRef, names: readonly Uint8Array[]): Spot[] {
   try {
-    const spot = Tree.load(reads.cache, base.rootBlock ?? 0, base.commit.root).find(names);
+    const spot = Tree.load(reads.cache, base.rootBlock, base.commit.root).find(names);
     return spot === undefined ? [] : [spot];
   } catch (error) {
     if (error instanceof RegaliaError) return [];
@@ -312,7 +312,7 @@ class HistoryWalk {
   #headOf({ commit, headsBlock }: CommitRef, bucket: Uint8Array): Address | undefined {
     if (commit.heads === undefined) return undefined;
     try {
-      return headOf(this.#reads.cache, { id: headsBlock ?? 0, address: commit.heads }, bucket);
+      return headOf(this.#reads.cache, { id: headsBlock, address: commit.heads }, bucket);
     } catch (error) {
       if (isRegaliaError(error)) return undefined;
       throw error;

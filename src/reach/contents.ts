@@ -104,7 +104,7 @@ export function rowOfChunk(
 
 /** The root of a commit. */
 export function rootOf({ history }: Pick<Subject, 'history'>, entry: LogEntry): WalkedRoot {
-  return { id: entry.rootBlock ?? 0, address: history.commit(entry.address).root };
+  return { id: entry.rootBlock, address: history.commit(entry.address).root };
 }
 
 /** The roots of a commit's parents, as far as they are here. */

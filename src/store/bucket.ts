@@ -6,13 +6,11 @@
 
 import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
-import type { NestedBucket } from '../commit/buckets.js';
 import { findBucket } from '../commit/buckets.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { Core } from '../commit/core.js';
 import { headsRefOf, Line, type LocalCommit, noBranch } from '../commit/line.js';
 import { type MergeOptions, type MergeOutcome, mergeInto } from '../commit/merge-into.js';
-import { sameSubtree } from '../commit/read-set.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
@@ -20,6 +18,7 @@ import * as log from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import { type CommitInfo, commitInfo } from '../log/commit.js';
 import { headOf } from '../log/heads.js';
+import { sameSubtree } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { cloneInto } from './clone.js';

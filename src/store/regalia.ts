@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText } from '../blocks/address.js';
-import { rootRefOf } from '../commit/buckets.js';
 import { Core, type Settings, storedIdentity } from '../commit/core.js';
 import { declareRules } from '../commit/declared-rules.js';
 import { begin, MAIN } from '../commit/genesis.js';

@@ -8,7 +8,7 @@
  */
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
-import { checkAlgorithm, graftedBuckets, rootRefOf } from '../commit/buckets.js';
+import { checkAlgorithm, graftedBuckets } from '../commit/buckets.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from '../commit/committer.js';
 import type { Core } from '../commit/core.js';
 import type { Line, LocalCommit } from '../commit/line.js';

@@ -5,10 +5,10 @@
 import { sameAddress } from '../blocks/address.js';
 import type { Core } from '../commit/core.js';
 import type { Line, LocalCommit } from '../commit/line.js';
-import { sameSubtree } from '../commit/read-set.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import { type CommitInfo, commitInfo } from '../log/commit.js';
+import { sameSubtree } from '../tree/equal.js';
 import { type Key, parseKey } from '../tree/key.js';
 
 export interface WatchOptions {

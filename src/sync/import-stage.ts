@@ -231,9 +231,9 @@ function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
   const reader = new ByteReader(body, 'import row');
   const flags = reader.u8();
   const ids = {
-    rootBlock: reader.u48() || undefined,
-    headsBlock: reader.u48() || undefined,
-    movesBlock: reader.u48() || undefined,
+    rootBlock: readId(reader),
+    headsBlock: readId(reader),
+    movesBlock: readId(reader),
   };
   const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
   const absentParents =

@@ -310,13 +310,13 @@ function commitFault(kind: FaultKind, what: string, address: Address): Fault {
 /** The blocks that a commit names. */
 function wantedBy({ entry, links }: StoredCommit): Wanted[] {
   const root = { what: 'root', kind: BlockKind.root } as const;
-  const wanted: Wanted[] = [{ ...root, address: links.root, id: entry.rootBlock ?? 0 }];
+  const wanted: Wanted[] = [{ ...root, address: links.root, id: entry.rootBlock }];
   if (links.heads !== undefined) {
-    wanted.unshift({ ...root, address: links.heads, id: entry.headsBlock ?? 0 });
+    wanted.unshift({ ...root, address: links.heads, id: entry.headsBlock });
   }
   if (links.moves !== undefined) {
     const moves = { what: 'moves', kind: BlockKind.moves } as const;
-    wanted.push({ ...moves, address: links.moves, id: entry.movesBlock ?? 0 });
+    wanted.push({ ...moves, address: links.moves, id: entry.movesBlock });
   }
   return wanted;
 }
