@@ -61,7 +61,7 @@ export class Line {
   #stored: Tip | undefined;
   #turn: Promise<void> = Promise.resolve();
   #writes = 0;
-  /** Whether something was begun on a commit under way since none was. */
+  /** Whether something was built on a commit that is still under way. */
   #isBuiltOn = false;
   readonly #waiting: (() => void)[] = [];
 
@@ -113,8 +113,8 @@ export class Line {
   /** A stamp with one more event, counted on a share of the interval. REGALIA_STAMP without one. */
   nextStamp(id: Id | undefined, stamp: Event): Event {
     if (id === undefined || id === 0) {
-      const expected = 'one with a share of the interval: fork it before writing to it';
-      throw badStamp(`branch ${this.branch}`, expected, 'a copy without one');
+      const actual = 'a copy without a share of the interval';
+      throw badStamp(`branch ${this.branch}`, 'forked before it is written to', actual);
     }
     return event({ id, event: stamp }).event;
   }
