@@ -1,14 +1,13 @@
 /** The public surface of Regalia: exports only. */
 
 export type { Chunking } from './chunks/cutter.js';
-export type { CommitInfo } from './commit/commit-info.js';
 export type { CommitOptions, CommitResult } from './commit/committer.js';
 export type {
   MergeConflict,
   MergeConflictSide,
   MergeOptions,
   MergeOutcome,
-} from './commit/merge-line.js';
+} from './commit/merge-into.js';
 export type { CommitConflict, CommitPolicy } from './commit/rebase.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
@@ -21,6 +20,7 @@ export {
   RegaliaError,
 } from './ground/errors.js';
 export { nameBytes, nameText } from './ground/text.js';
+export type { CommitInfo } from './log/commit.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
 export type { Answer, ConflictKind } from './merge/conflict.js';
 export type { EntryPolicy, StreamJudge, StreamPolicy } from './merge/policy.js';

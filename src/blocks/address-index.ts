@@ -18,9 +18,9 @@ import type { Address } from './address.js';
 import { addressPrefix, blockId, PREFIX_LENGTH } from './extent.js';
 
 /** From this many on, entries beside extents are moved to the table. */
-const SETTLE_FROM = 65_536;
+const FOLD_FROM = 65_536;
 /** Entries moved in one transaction, so that others get in between. */
-const SETTLE_SLICE = 8_192;
+const FOLD_SLICE = 8_192;
 
 export class AddressIndex {
   readonly #engine: Engine;
@@ -30,8 +30,8 @@ export class AddressIndex {
   readonly #tail = new Map<number, number | number[]>();
   readonly #seen = new Set<number>();
   #loaded = false;
-  #unsettled = 0;
-  #settling: Promise<void> | undefined;
+  #unfolded = 0;
+  #folding: Promise<void> | undefined;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -49,7 +49,7 @@ export class AddressIndex {
     return found;
   }
 
-  /** Learns of extents that others have written. */
+  /** Reads of extents that others have written. */
   refresh(): void {
     this.#loaded = true;
     this.#engine.refresh();
@@ -62,9 +62,9 @@ export class AddressIndex {
     }
   }
 
-  /** Learns of an extent that this process has written. */
+  /** Remembers an extent that this process has written. */
   add(extent: number, addresses: readonly Address[]): void {
-    this.#unsettled += addresses.length;
+    this.#unfolded += addresses.length;
     if (!this.#loaded) return;
     this.#seen.add(extent);
     for (let slot = 0; slot < addresses.length; slot++) {
@@ -80,19 +80,19 @@ export class AddressIndex {
   }
 
   /** Moves entries to the table once there are many. Resolves when nothing is under way. */
-  async settle(): Promise<void> {
-    if (this.#settling === undefined && this.#unsettled >= SETTLE_FROM) {
-      this.#settling = this.#settleAll().finally(() => {
-        this.#settling = undefined;
+  async fold(): Promise<void> {
+    if (this.#folding === undefined && this.#unfolded >= FOLD_FROM) {
+      this.#folding = this.#foldAll().finally(() => {
+        this.#folding = undefined;
       });
     }
-    await this.#settling;
+    await this.#folding;
   }
 
-  async #settleAll(): Promise<void> {
-    this.#unsettled = 0;
+  async #foldAll(): Promise<void> {
+    this.#unfolded = 0;
     for (;;) {
-      const moved = await this.#engine.write((batch) => settleSlice(batch), 'group');
+      const moved = await this.#engine.write((batch) => foldSlice(batch), 'group');
       if (moved === 0) break;
     }
     // The tail's ids stay true, but a long one is memory: begin again from what still lies beside
@@ -104,7 +104,7 @@ export class AddressIndex {
 }
 
 /** Moves the entries of the oldest extents to the table. Returns how many. */
-function settleSlice(batch: Batch): number {
+function foldSlice(batch: Batch): number {
   const entries: { prefix: Uint8Array; id: number }[] = [];
   const extents: number[] = [];
   for (const { key, bytes } of batch.range('addressLog')) {
@@ -113,7 +113,7 @@ function settleSlice(batch: Batch): number {
       const prefix = bytes.subarray(at, at + PREFIX_LENGTH);
       entries.push({ prefix, id: blockId(key, at / PREFIX_LENGTH) });
     }
-    if (entries.length >= SETTLE_SLICE) break;
+    if (entries.length >= FOLD_SLICE) break;
   }
   entries.sort((a, b) => Buffer.compare(a.prefix, b.prefix));
   for (const { prefix, id } of entries) putAddress(batch, prefix, id);

@@ -6,7 +6,7 @@
  *
  * The digest covers the whole block, its first three bytes included, so that equal bytes of two
  * kinds, versions or algorithms never share an address. An address's algorithm is the one its block
- * names: `addressOf` asserts it, and whoever decodes a block compares. In text an address is
+ * names: `addressOf` asserts it, and `verifyBlock` compares. In text an address is
  * `sha256:` or `blake3:` and 64 lower-case digits.
  */
 
@@ -18,7 +18,7 @@ import {
   SHA256,
 } from '../ground/block-header.js';
 import { compareBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+import { assert, corrupt, malformed } from '../ground/errors.js';
 import { DIGEST_LENGTH, digestInto } from '../kernels/hash.js';
 
 /** 33 bytes: the algorithm's number, then the digest. Never changed once made. */
@@ -62,11 +62,7 @@ export function verifyBlock(address: Address, block: Uint8Array, what: string): 
   if (block[2] === algorithm && equalBytes(actual, address)) return;
   // A digest that matches under another algorithm than the block names is as false as none.
   const found = block[2] === algorithm ? addressText(actual) : `a block of algorithm ${block[2]}`;
-  throw new RegaliaError(
-    'REGALIA_CORRUPT',
-    `${what} ${addressText(address)} is damaged: its bytes are ${found}`,
-    { what, expected: addressText(address), actual: found },
-  );
+  throw corrupt(what, addressText(address), found);
 }
 
 /** `sha256:` or `blake3:`, then 64 lower-case hexadecimal digits. */
@@ -85,12 +81,7 @@ export function parseAddress(text: string): Address {
   if (match === null || digest === undefined) {
     const expected = 'sha256: or blake3: and 64 hexadecimal digits';
     const actual = text.length > 100 ? `${text.slice(0, 100)}…` : text;
-    throw new RegaliaError('REGALIA_FORMAT', `not an address: ${actual}; expected ${expected}`, {
-      what: 'address',
-      at: 0,
-      expected,
-      actual,
-    });
+    throw malformed('address', 0, expected, actual);
   }
   const address = new Uint8Array(ADDRESS_LENGTH);
   address[0] = algorithmNumber(match[1] as Algorithm);

@@ -3,9 +3,11 @@
  * durable refers to them.
  *
  *     put, put, … -> spill, when heavy: on disk, and garbage still
- *                 -> prepare -> emit, within the write that moves the head -> settle, or owe where it failed
+ *                 -> prepare -> emit, within the write that moves the head -> published
+ *                                                                          -> failed
+ *                 -> discard
  *
- * Extents that were announced are never lost: what was begun on them meanwhile may hold patches on
+ * Extents that were announced are never lost: what was begun on them meanwhile may have patches on
  * their blocks.
  */
 
@@ -30,13 +32,13 @@ export class BlockWriter {
   #open: ExtentBuilder | undefined;
   #closed: ExtentBuilder[] = [];
   #closedBytes = 0;
-  /** What `emit` wrote for others. */
-  #paying: readonly ExtentBuilder[] = [];
+  /** Pending extents of others, which `emit` has put. */
+  #others: readonly ExtentBuilder[] = [];
   readonly #spills = new OneByOne();
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
-  /** Whether chunks were staged that were not to be had. */
+  /** Whether chunks were staged. */
   hasChunks = false;
 
   constructor(blocks: Blocks) {
@@ -74,7 +76,7 @@ export class BlockWriter {
     if (this.#chunks !== undefined && body.buffer[0] === BlockKind.chunk) {
       return this.putChunk(body, plainLength, address);
     }
-    this.#open ??= this.blocks.takeExtent();
+    this.#open ??= this.blocks.beginExtent();
     const { stored } = this.#open;
     const before = stored.length;
     const pays =
@@ -123,11 +125,11 @@ export class BlockWriter {
       // 'group': the engine writes on a thread of its own.
       await this.blocks.engine.write((batch) => putExtents(batch, extents), 'group');
     } catch (error) {
-      // They are still wanted: whoever goes on writes them with the rest.
+      // They are still wanted, and are written with the rest.
       this.#closed.unshift(...extents);
       throw error;
     }
-    for (const extent of extents) this.blocks.settled(extent);
+    this.blocks.written(extents);
   }
 
   /**
@@ -144,34 +146,34 @@ export class BlockWriter {
   }
 
   /**
-   * Puts all that is still staged into the transaction that moves the head; `settle` follows once
-   * it has landed.
+   * Puts all that is still staged into the transaction that moves the head; `published` follows
+   * once that has succeeded, `failed` where it has not.
    */
   emit(batch: Batch): void {
     this.#closeExtent();
-    this.#paying = this.blocks.owed;
-    putExtents(batch, this.#paying);
+    this.#others = this.blocks.pending;
+    putExtents(batch, this.#others);
     putExtents(batch, this.#closed);
     this.#chunks?.emit(batch);
   }
 
-  /** What `emit` put has landed. */
-  settle(): void {
-    if (this.#paying.length > 0) this.blocks.paid(this.#paying);
-    this.#paying = [];
-    for (const extent of this.#closed) this.blocks.settled(extent);
+  /** What `emit` put is in the engine now. */
+  published(): void {
+    this.blocks.written([...this.#others, ...this.#closed]);
+    this.#others = [];
     this.#closed = [];
     this.#closedBytes = 0;
     this.#chunks?.published();
   }
 
   /**
-   * It was announced that what is staged would land, and it did not: others may have begun on it,
-   * and have stored patches on its blocks. So these go with what lands next. Chunks stay staged.
+   * What is staged was announced, and could not be written: others may have begun on it, and have
+   * stored patches on its blocks, so these go with what is written next. Chunks stay staged.
    */
-  owe(): void {
+  failed(): void {
     this.#closeExtent();
-    this.blocks.owe(this.#closed);
+    this.blocks.addPending(this.#closed);
+    this.#others = [];
     this.#closed = [];
     this.#closedBytes = 0;
   }

@@ -2,7 +2,8 @@
  * The block store: immutable blocks, read by local id and verified by address, written through a
  * `BlockWriter` whose blocks count only once something that is durable refers to them.
  *
- *     reference (id, address) -> extent row -> stored form -> patches applied -> hash compared -> body
+ *     reference (id, address) -> extent row -> stored form -> patches applied -> hash compared
+ *                             -> body
  *
  * Invariants: no body leaves here unverified; a wrong id (rows have no digest of their own) is
  * found by the address and mended through the index; ids are leased in ranges, so that writers
@@ -11,26 +12,14 @@
 
 import type { Engine } from '../engine/engine.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
-import { missing } from '../ground/errors.js';
-import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
-import { absentBlock, isIntegrityError } from './absent.js';
-import { type Address, verifyBlock } from './address.js';
+import { corrupt, isRegaliaError, missing } from '../ground/errors.js';
+import { ROW_NUMBER_MAX } from '../ground/limits.js';
+import { type Address, addressText, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
-import { applyPatch, chainTooLong, readStored, type Stored } from './body.js';
+import type { Body } from './body.js';
 import { type ChunkHome, type ChunkRef, isChunkId, type LongChunkRef } from './chunk-home.js';
-import { ExtentBuilder, extentOf, slotOf, slotRange } from './extent.js';
+import { ExtentBuilder, readBody } from './extent.js';
 import { Lease } from './lease.js';
-
-/** A verified body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
-export interface Body {
-  /** A view that the next read spoils. */
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly plainLength: number;
-  /** How many patches lie under it. */
-  readonly depth: number;
-}
 
 /** A block as others refer to it. Where the id is unknown, the address leads to it. */
 export interface BlockRef {
@@ -53,10 +42,8 @@ export class Blocks {
   readonly chunks: ChunkHome | undefined;
   /** Extents that are not, or not surely, in the engine yet. */
   readonly #staged = new Map<number, ExtentBuilder>();
-  /**
-   * Extents whose landing failed: whoever lands next takes them along, since it may build on them.
-   */
-  #owed: readonly ExtentBuilder[] = [];
+  /** Extents whose write failed: see `addPending`. */
+  #pending: readonly ExtentBuilder[] = [];
   /** Extent 0 is never used, so that links can encode an unknown id as 0. */
   readonly #numbers: Lease;
 
@@ -87,8 +74,8 @@ export class Blocks {
   }
 
   /**
-   * The whole blocks of chunks, in their order, without holding up the event loop. For reading
-   * alone.
+   * The whole blocks of chunks, in their order, for reading alone. The event loop goes on
+   * meanwhile.
    */
   async fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]> {
     const { chunks } = this;
@@ -97,7 +84,7 @@ export class Blocks {
         return await chunks.fetch(refs, what);
       } catch (error) {
         if (!isIntegrityError(error)) throw error;
-        // One by one, so that each is looked for by its address, and the one at fault is told.
+        // One by one: each is looked for by its address, and the error names the one at fault.
       }
     }
     return refs.map(({ id, address }) => copyBytes(plain(this.read(id, address, what))));
@@ -110,7 +97,7 @@ export class Blocks {
 
   #readAt(id: number, address: Address, what: string): Body {
     if (isChunkId(id)) return chunkBody(this.#home(id).read(id, address, what));
-    const body = this.#readUnverified(id, 0);
+    const body = readBody(this.engine, id, this.#staged);
     verifyBlock(address, plain(body), what);
     return body;
   }
@@ -132,8 +119,8 @@ export class Blocks {
   }
 
   /**
-   * The id of the block, if it is here and sound, and has these links where they are told. A chunk
-   * at home is believed to be sound, until a read of it has failed.
+   * The id of the block, if it is here and sound, and has these links where they are given. A chunk
+   * at home is believed to be sound until a read of it has failed.
    */
   find(address: Address, links?: Uint8Array): number | undefined {
     for (const id of this.index.candidates(address)) {
@@ -142,7 +129,7 @@ export class Blocks {
           if (this.keeps(id, address)) return id;
           continue;
         }
-        const body = this.#readUnverified(id, 0);
+        const body = readBody(this.engine, id, this.#staged);
         verifyBlock(address, plain(body), 'block');
         if (links === undefined || equalBytes(linksOf(body), links)) return id;
       } catch (error) {
@@ -155,31 +142,6 @@ export class Blocks {
   /** Whether new references may lead there: a chunk that is condemned goes. */
   keeps(id: number, address: Address): boolean {
     return !isChunkId(id) || this.chunks?.has(id, address) === true;
-  }
-
-  #readUnverified(id: number, above: number): Body {
-    if (above > PATCH_DEPTH_MAX) throw chainTooLong(id);
-    const staged = this.#staged.get(extentOf(id));
-    const stored = staged === undefined ? this.#stored(id) : storedIn(staged, id);
-    if (stored.form.base === undefined) {
-      const { start, plainLength } = stored.form;
-      return { bytes: stored.bytes, start, end: stored.end, plainLength, depth: 0 };
-    }
-    const base = this.#readUnverified(stored.form.base, above + 1);
-    const bytes = applyPatch(stored.form, base.bytes, base.start, base.end);
-    const { plainLength } = stored.form;
-    return { bytes, start: 0, end: bytes.length, plainLength, depth: base.depth + 1 };
-  }
-
-  #stored(id: number): { form: Stored; bytes: Uint8Array; end: number } {
-    // Links are not hashed: a flipped one may name an extent that no engine would take for a key.
-    const extent = extentOf(id);
-    const row = extent > ROW_NUMBER_MAX ? undefined : this.engine.view('extents', extent);
-    if (row === undefined) {
-      throw missing('extent', `${extent}`);
-    }
-    const [start, end] = slotRange(row, slotOf(id));
-    return { form: readStored(row, start, end), bytes: row, end };
   }
 
   /** Makes sure that `count` extents can be begun, and as many chunks staged, without waiting. */
@@ -208,17 +170,11 @@ export class Blocks {
     await this.chunks?.numbers.release();
   }
 
-  /** An unused extent number; `reserve` came first. */
-  takeExtent(): ExtentBuilder {
+  /** An extent with a number that was reserved. */
+  beginExtent(): ExtentBuilder {
     const extent = new ExtentBuilder(this.#numbers.take());
     this.#staged.set(extent.number, extent);
     return extent;
-  }
-
-  /** The extent is in the engine now. */
-  settled(extent: ExtentBuilder): void {
-    this.#staged.delete(extent.number);
-    this.index.add(extent.number, extent.addresses);
   }
 
   /** The extent will never be written. */
@@ -226,32 +182,52 @@ export class Blocks {
     this.#staged.delete(extent.number);
   }
 
-  get owed(): readonly ExtentBuilder[] {
-    return this.#owed;
+  /**
+   * Extents that were announced, but whose write failed: others may have stored patches on their
+   * blocks meanwhile, so the next write that succeeds puts them, too.
+   */
+  addPending(extents: readonly ExtentBuilder[]): void {
+    this.#pending = [...this.#pending, ...extents];
   }
 
-  get owedBytes(): number {
-    return this.#owed.reduce((sum, { stored }) => sum + stored.length, 0);
+  get pending(): readonly ExtentBuilder[] {
+    return this.#pending;
   }
 
-  owe(extents: readonly ExtentBuilder[]): void {
-    this.#owed = [...this.#owed, ...extents];
+  get pendingBytes(): number {
+    return this.#pending.reduce((sum, { stored }) => sum + stored.length, 0);
   }
 
-  /** Owed extents are in the engine now. */
-  paid(extents: readonly ExtentBuilder[]): void {
-    this.#owed = this.#owed.filter((one) => !extents.includes(one));
-    for (const extent of extents) this.settled(extent);
+  /** The extents are in the engine now. */
+  written(extents: readonly ExtentBuilder[]): void {
+    for (const extent of extents) {
+      this.#staged.delete(extent.number);
+      this.index.add(extent.number, extent.addresses);
+    }
+    if (this.#pending.length === 0) return;
+    this.#pending = this.#pending.filter((one) => !extents.includes(one));
   }
 }
 
-function storedIn(
-  extent: ExtentBuilder,
-  id: number,
-): { form: Stored; bytes: Uint8Array; end: number } {
-  const [start, end] = extent.range(slotOf(id));
-  const bytes = extent.stored.buffer;
-  return { form: readStored(bytes, start, end), bytes, end };
+/** Whether the block may be sound in another place: this one lacks it, or has other bytes. */
+export function isIntegrityError(error: unknown): boolean {
+  return (
+    isRegaliaError(error, 'REGALIA_CORRUPT') ||
+    isRegaliaError(error, 'REGALIA_FORMAT') ||
+    isRegaliaError(error, 'REGALIA_MISSING')
+  );
+}
+
+/** What to throw for a block that is nowhere, after `failure` where it should be. */
+function absentBlock(address: Address, what: string, failure: unknown): unknown {
+  if (isRegaliaError(failure, 'REGALIA_CORRUPT')) return failure;
+  const text = addressText(address);
+  const facts = { cause: failure };
+  if (isRegaliaError(failure, 'REGALIA_FORMAT')) {
+    return corrupt(what, text, 'nothing readable', facts);
+  }
+  const source = isRegaliaError(failure, 'REGALIA_MISSING') ? failure.data.source : undefined;
+  return missing(what, text, source, facts);
 }
 
 function isChunkRef(ref: BlockRef): ref is ChunkRef {

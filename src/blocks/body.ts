@@ -9,12 +9,11 @@
  *     insert  varint length × 2 + 1 | bytes
  *
  * A scattered commit changes a few dozen bytes of each node on its way: patches keep it from
- * storing 4 KiB for each (measured: 26 times the data with whole nodes). A chain of patches is
- * bounded by who writes it, checked on reading.
+ * storing 4 KiB for each (measured: 26 times the data with whole nodes). Writers bound the chains
+ * of patches, readers check them.
  */
 
-import { malformed, type RegaliaError } from '../ground/errors.js';
-import { BODY_BYTES_MAX, PATCH_DEPTH_MAX } from '../ground/limits.js';
+import { BODY_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 
@@ -97,7 +96,18 @@ export class BodyWriter extends ByteWriter {
   }
 }
 
-/** A stored form, taken apart but not applied. */
+/** A body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
+export interface Body {
+  /** A view that the next read spoils, unless it was made by a patch. */
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly plainLength: number;
+  /** How many patches lie under it. */
+  readonly depth: number;
+}
+
+/** A stored form that was read, but not applied. */
 export type Stored =
   | { readonly base: undefined; readonly plainLength: number; readonly start: number }
   | {
@@ -159,10 +169,4 @@ export function applyPatch(
   }
   if (at !== body.length) reader.fail(`${body.length} bytes`, `${at}`);
   return body;
-}
-
-/** A chain of patches that is longer than any writer makes. */
-export function chainTooLong(id: number): RegaliaError {
-  const expected = `block ${id} under at most ${PATCH_DEPTH_MAX} patches`;
-  return malformed('stored block', 0, expected, 'more');
 }

@@ -1,22 +1,26 @@
 /**
- * Extents: the rows that hold blocks. Blocks of one transaction are packed one behind the other, so
- * that small ones share a row and large rows waste little of the engine's pages (a value fills
- * pages of 4,096 bytes less a header of 16; values above 2,022 bytes get pages of their own).
+ * Extents: the rows that have blocks in them. Blocks of one transaction are packed one behind the
+ * other, so that small ones share a row and large rows waste little of the engine's pages (a row
+ * fills pages of 4,096 bytes less a header of 16; rows above 2,022 bytes get pages of their own).
  *
- *     extent   u16 count | u32 end × count | stored blocks        ends are counted from the first stored block
- *     id       extent number × 4,096 + slot                       a block's name in this store alone
- *     log row  8 bytes × count: the first digest bytes of each slot's address, beside the extent until indexed
+ *     extent   u16 count | u32 end × count | stored blocks
+ *     id       extent number × 4,096 + slot: a block's name in this store alone
+ *     log row  8 bytes × count: the first digest bytes of each slot's address
+ *
+ * Ends are counted from the first stored block. A log row lies beside its extent until the index
+ * has its addresses.
  *
  * An extent is closed at the first block that ends in the last eighth of a page, or at 32 KiB:
  * reading a block copies its extent out of the map, so extents stay small (measured: 16 KiB copy in
  * about a microsecond).
  */
 
-import type { Batch } from '../engine/engine.js';
-import { malformed, type RegaliaError } from '../ground/errors.js';
+import type { Batch, Engine } from '../engine/engine.js';
+import { malformed, missing, type RegaliaError } from '../ground/errors.js';
 import { putU16, putU32, readU16, readU32 } from '../ground/integers.js';
+import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 import type { Address } from './address.js';
-import { BodyWriter } from './body.js';
+import { applyPatch, type Body, BodyWriter, readStored, type Stored } from './body.js';
 
 export const SLOTS = 4096;
 const PAGE = 4096;
@@ -127,4 +131,53 @@ export function putExtents(batch: Batch, extents: readonly ExtentBuilder[]): voi
     batch.put('extents', extent.number, extent.encode());
     batch.put('addressLog', extent.number, extent.encodeLog());
   }
+}
+
+/** The row of the extent that has a block. A damaged id may name one that no engine accepts. */
+export function extentRow(engine: Engine, id: number): Uint8Array | undefined {
+  const extent = extentOf(id);
+  return extent > ROW_NUMBER_MAX ? undefined : engine.view('extents', extent);
+}
+
+/**
+ * The body at an id, which nobody has verified: a view where it is stored whole. `staged` are
+ * extents that are not, or not surely, in the engine. REGALIA_MISSING where its extent is not here,
+ * REGALIA_FORMAT where that is malformed.
+ */
+export function readBody(
+  engine: Engine,
+  id: number,
+  staged?: ReadonlyMap<number, ExtentBuilder>,
+  above = 0,
+): Body {
+  if (above > PATCH_DEPTH_MAX) {
+    throw malformed('stored block', 0, `at most ${PATCH_DEPTH_MAX} patches on block ${id}`, 'more');
+  }
+  const extent = staged?.get(extentOf(id));
+  const { form, bytes, end } = extent === undefined ? inRow(engine, id) : inBuilder(extent, id);
+  const { plainLength } = form;
+  if (form.base === undefined) return { bytes, start: form.start, end, plainLength, depth: 0 };
+  const base = readBody(engine, form.base, staged, above + 1);
+  const patched = applyPatch(form, base.bytes, base.start, base.end);
+  return { bytes: patched, start: 0, end: patched.length, plainLength, depth: base.depth + 1 };
+}
+
+interface Found {
+  readonly form: Stored;
+  /** Where a whole body ends. */
+  readonly end: number;
+  readonly bytes: Uint8Array;
+}
+
+function inRow(engine: Engine, id: number): Found {
+  const row = extentRow(engine, id);
+  if (row === undefined) throw missing('extent', `${extentOf(id)}`);
+  const [start, end] = slotRange(row, slotOf(id));
+  return { form: readStored(row, start, end), end, bytes: row };
+}
+
+function inBuilder(extent: ExtentBuilder, id: number): Found {
+  const [start, end] = extent.range(slotOf(id));
+  const bytes = extent.stored.buffer;
+  return { form: readStored(bytes, start, end), end, bytes };
 }

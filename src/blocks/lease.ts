@@ -7,7 +7,7 @@
  */
 
 import type { Batch, Engine } from '../engine/engine.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+import { assert, full } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -83,11 +83,8 @@ export class Lease {
   #raise(batch: Batch, count: number): number {
     const row = batch.get('meta', this.#key);
     const from = row === undefined ? 1 : readNumber(openRow('meta', this.#key, row));
-    if (from + count > this.#limit) {
-      throw new RegaliaError('REGALIA_FULL', `the store has used all its ${this.#name}`, {
-        path: '',
-      });
-    }
+    // Numbers never come back.
+    if (from + count > this.#limit) throw full(`the store's ${this.#name}`, { retryable: false });
     this.#put(batch, from + count);
     return from;
   }

@@ -12,9 +12,9 @@
 
 import type { RowKey, Table } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { corrupt } from '../ground/errors.js';
+import { putU32, readU32 } from '../ground/integers.js';
 import { utf8Bytes } from '../ground/text.js';
-import { ByteWriter } from '../ground/writer.js';
 import { crc32 } from '../kernels/hash.js';
 
 const CHECKSUM_LENGTH = 4;
@@ -23,23 +23,21 @@ const CHECKSUM_LENGTH = 4;
 export function sealRow<T extends Table>(table: T, key: RowKey<T>, body: Uint8Array): Uint8Array {
   const row = new Uint8Array(CHECKSUM_LENGTH + body.length);
   row.set(body, CHECKSUM_LENGTH);
-  writeChecksum(row, checksum(table, key, body));
+  putU32(row, 0, checksum(table, key, body));
   return row;
 }
 
 /** The body as a view of `row`. REGALIA_CORRUPT where the checksum fails. */
 export function openRow<T extends Table>(table: T, key: RowKey<T>, row: Uint8Array): Uint8Array {
   const body = row.subarray(CHECKSUM_LENGTH);
-  const expected = row.length < CHECKSUM_LENGTH ? undefined : readChecksum(row);
+  const expected = row.length < CHECKSUM_LENGTH ? undefined : readU32(row, 0);
   const actual = checksum(table, key, body);
   if (expected === actual) return body;
   const keyText = typeof key === 'number' ? `${key}` : hex(key);
-  throw new RegaliaError('REGALIA_CORRUPT', `row ${keyText} of table ${table} is damaged`, {
-    what: `row of table ${table}`,
-    expected: expected === undefined ? 'a checksum' : digits(expected),
-    actual: expected === undefined ? `${row.length} bytes` : digits(actual),
-    key: keyText,
-  });
+  const what = `row ${keyText} of table ${table}`;
+  const more = { key: keyText };
+  if (expected === undefined) throw corrupt(what, 'a checksum', `${row.length} bytes`, more);
+  throw corrupt(what, digits(expected), digits(actual), more);
 }
 
 /** The checksum of each table's name, made once. */
@@ -58,17 +56,9 @@ function checksum<T extends Table>(table: T, key: RowKey<T>, body: Uint8Array): 
 }
 
 function integerKey(key: number): Uint8Array {
-  return new ByteWriter(16).u32(key).view();
-}
-
-function readChecksum(row: Uint8Array): number {
-  let sum = 0;
-  for (let i = 0; i < CHECKSUM_LENGTH; i++) sum |= (row[i] as number) << (8 * i);
-  return sum >>> 0;
-}
-
-function writeChecksum(row: Uint8Array, sum: number): void {
-  for (let i = 0; i < CHECKSUM_LENGTH; i++) row[i] = sum >>> (8 * i);
+  const bytes = new Uint8Array(4);
+  putU32(bytes, 0, key);
+  return bytes;
 }
 
 function digits(sum: number): string {

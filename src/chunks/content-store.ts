@@ -14,8 +14,8 @@
  * which costs room and alters no address.
  */
 import { type Address, addressKey, addressOf } from '../blocks/address.js';
-import type { BlockRef, Body, LongBlockRef } from '../blocks/blocks.js';
-import type { BodyWriter } from '../blocks/body.js';
+import type { BlockRef, LongBlockRef } from '../blocks/blocks.js';
+import type { Body, BodyWriter } from '../blocks/body.js';
 import type { ChunkOrigin } from '../blocks/chunk-home.js';
 import { type AlgorithmNumber, BlockKind } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';

@@ -4,19 +4,16 @@
  * line's own commit last.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import type { Event } from '../clock/event.js';
-import { event } from '../clock/stamp.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
 import { type Commit, commitAddress } from '../log/commit.js';
+import { allHeads, type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import { encodeMoves, type Move } from '../log/moves.js';
 import { type Actor, signCommit } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import { type RootRef, totalsOf } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
-import { allHeads, type HeadsRef, headOf, writeHeads } from './heads.js';
-import { headsRefOf, type Landed, type Line, type Tip } from './line.js';
+import { headsRefOf, type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import type { Writers } from './writers.js';
 
 /** A changed tree. */
@@ -26,16 +23,16 @@ export interface Change {
   readonly touched: readonly TouchedBucket[];
   readonly removed: readonly MovedPart[];
   readonly added: readonly MovedPart[];
-  /** Whether buckets may have come or gone in ways that the lists above do not tell. */
+  /** Whether buckets may have come or gone in ways that the lists above do not say. */
   readonly recount?: boolean;
   /** Commits that nested buckets have already, instead of new ones, by 32 hexadecimal digits. */
-  readonly given?: ReadonlyMap<string, Landed>;
-  /** Moves that were told, by the bucket whose keys they are; '' is the line's own. */
+  readonly given?: ReadonlyMap<string, LocalCommit>;
+  /** Moves that were made, by the bucket whose keys they are; '' is the line's own. */
   readonly moves: ReadonlyMap<string, readonly Move[]>;
   /**
    * Earlier commits whose state was brought back: buckets that were gone have the heads of these.
    */
-  readonly origins?: readonly Landed[];
+  readonly origins?: readonly LocalCommit[];
 }
 
 /** What the user says of a commit. */
@@ -47,7 +44,7 @@ export interface CommitWords {
 export interface Built {
   readonly tip: Tip;
   /** Innermost first, the line's own last. */
-  readonly landed: readonly Landed[];
+  readonly commits: readonly LocalCommit[];
   readonly signatures: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -61,7 +58,7 @@ export class CommitBuilder {
   readonly #words: CommitWords;
   readonly #timeMs: number;
   /** New commits by bucket, 32 hexadecimal digits. */
-  readonly #made = new Map<string, Landed>();
+  readonly #made = new Map<string, LocalCommit>();
 
   constructor(line: Line, writers: Writers, tip: Tip, words: CommitWords) {
     this.#core = line.core;
@@ -72,9 +69,15 @@ export class CommitBuilder {
     this.#timeMs = Math.max(0, Math.floor(this.#core.settings.now()));
   }
 
+  /** The commits of a change, signed where someone signs. */
+  async buildSigned(change: Change): Promise<Built> {
+    const { tip, commits } = this.build(change);
+    return { tip, commits, signatures: await this.sign(commits) };
+  }
+
   /** The commits of a change. Their blocks (heads, moves) are staged. */
-  build(change: Change): { tip: Tip; landed: Landed[] } {
-    const landed: Landed[] = [];
+  build(change: Change): { tip: Tip; commits: LocalCommit[] } {
+    const commits: LocalCommit[] = [];
     for (const touched of change.touched) {
       const before = this.#previous(touched.bucket);
       const outerOf = (outer: Uint8Array | undefined): boolean =>
@@ -86,7 +89,7 @@ export class CommitBuilder {
       }
       const one = this.#commit(touched.bucket, touched.after, before, change, outerOf);
       this.#made.set(hex(touched.bucket), one);
-      landed.push(one);
+      commits.push(one);
     }
     const own = this.#commit(
       this.#line.owner,
@@ -95,15 +98,15 @@ export class CommitBuilder {
       change,
       (outer) => outer === undefined,
     );
-    landed.push(own);
-    return { tip: { ...own, id: this.#tip.id }, landed };
+    commits.push(own);
+    return { tip: tipOf(own, this.#tip.id), commits };
   }
 
-  async sign(landed: readonly Landed[]): Promise<ReadonlyMap<string, Uint8Array>> {
+  async sign(commits: readonly LocalCommit[]): Promise<ReadonlyMap<string, Uint8Array>> {
     const signatures = new Map<string, Uint8Array>();
     const { actor } = this.#words;
     if (actor === undefined) return signatures;
-    for (const { address } of landed) {
+    for (const { address } of commits) {
       signatures.set(addressText(address), await signCommit(actor, address));
     }
     return signatures;
@@ -112,10 +115,10 @@ export class CommitBuilder {
   #commit(
     bucket: Uint8Array,
     root: RootRef,
-    before: Landed | undefined,
+    before: LocalCommit | undefined,
     change: Change,
     within: (outer: Uint8Array | undefined) => boolean,
-  ): Landed {
+  ): LocalCommit {
     const { identity, sequences } = this.#core;
     const algorithm = root.address[0] as Commit['algorithm'];
     const heads = this.#heads(before, root, change, within);
@@ -129,7 +132,7 @@ export class CommitBuilder {
       moves: moves?.address,
       lastMoves: before?.commit.moves === undefined ? before?.commit.lastMoves : before.address,
       parents: before === undefined ? [] : [before.address],
-      stamp: this.#count(before?.commit.stamp ?? 0),
+      stamp: this.#line.nextStamp(this.#tip.id, before?.commit.stamp ?? 0),
       actor: this.#words.actor?.publicKey,
       replica: identity.replica,
       incarnation: identity.incarnation,
@@ -139,17 +142,6 @@ export class CommitBuilder {
     };
     const address = commitAddress(commit);
     return { address, commit, rootBlock: root.id, headsBlock: heads?.id, movesBlock: moves?.id };
-  }
-
-  #count(stamp: Event): Event {
-    if (this.#tip.id === 0) {
-      throw new RegaliaError(
-        'REGALIA_STAMP',
-        `branch ${this.#line.branch} has no share of the interval: fork it before writing to it`,
-        { expected: 'a branch or replica that was forked', actual: 'a copy without an id' },
-      );
-    }
-    return event({ id: this.#tip.id, event: stamp }).event;
   }
 
   #moves(
@@ -164,7 +156,7 @@ export class CommitBuilder {
   }
 
   #heads(
-    before: Landed | undefined,
+    before: LocalCommit | undefined,
     root: RootRef,
     change: Change,
     within: (outer: Uint8Array | undefined) => boolean,
@@ -176,28 +168,31 @@ export class CommitBuilder {
       if (made !== undefined && within(outer)) edits.set(hex(bucket), made.address);
     }
     const around = change.touched.some(({ before, after, outer }) => {
-      // A new bucket takes those that it was made around out of the one that held them.
-      return before === undefined && within(outer) && this.#holdsBuckets(after);
+      // A new bucket is made around others, which leave the bucket that they were in.
+      return before === undefined && within(outer) && this.#hasBuckets(after);
     });
-    const moved = around || [...change.removed, ...change.added].some((part) => within(part.outer));
-    if (moved || (before === undefined && this.#holdsBuckets(root)))
+    const isWithin = ({ outer }: MovedPart): boolean => within(outer);
+    const moved = around || change.removed.some(isWithin) || change.added.some(isWithin);
+    const fresh = before === undefined && this.#hasBuckets(root);
+    if (moved || fresh || change.recount === true) {
       this.#recount(old, root, edits, change.origins ?? []);
+    }
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
   }
 
-  #holdsBuckets({ id, address }: RootRef): boolean {
+  #hasBuckets({ id, address }: RootRef): boolean {
     return totalsOf(this.#core.tree(id, address).root).buckets > 0;
   }
 
   /**
-   * Where buckets came or went with what holds them, the heads are those of the buckets that are
-   * there now.
+   * Where buckets came or went with a subtree, the heads are those of the buckets that are there
+   * now.
    */
   #recount(
     old: HeadsRef | undefined,
     root: RootRef,
     edits: Map<string, Address | undefined>,
-    origins: readonly Landed[],
+    origins: readonly LocalCommit[],
   ): void {
     const { cache } = this.#core;
     for (const { bucket } of allHeads(cache, old)) {
@@ -213,14 +208,14 @@ export class CommitBuilder {
   }
 
   /** The commit of a bucket before this change, wherever it was. */
-  #previous(bucket: Uint8Array, origins: readonly Landed[] = []): Landed | undefined {
-    const queue: Landed[] = [this.#tip, ...origins];
+  #previous(bucket: Uint8Array, origins: readonly LocalCommit[] = []): LocalCommit | undefined {
+    const queue: LocalCommit[] = [this.#tip, ...origins];
     for (let outer = queue.shift(); outer !== undefined; outer = queue.shift()) {
       const heads = headsRefOf(outer);
       const found = headOf(this.#core.cache, heads, bucket);
-      if (found !== undefined) return this.#line.landed(found);
+      if (found !== undefined) return this.#line.commitAt(found);
       for (const { commit } of allHeads(this.#core.cache, heads)) {
-        const inner = this.#line.landed(commit);
+        const inner = this.#line.commitAt(commit);
         if (inner.commit.heads !== undefined) queue.push(inner);
       }
     }

@@ -3,22 +3,18 @@
  *
  *     the tip is where it began     its edits, or its private tree, as they are
  *     the tip has moved, few edits  the edits again, each stream checked against what it was
- *     the tip has moved, many       a three-way merge of where it began, the tip and its private tree
+ *     the tip has moved, many       a three-way merge of its start, the tip and its private tree
  */
-
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
-import { hex } from '../ground/bytes.js';
-import { RegaliaError, throwIfAborted } from '../ground/errors.js';
-import { MESSAGE_BYTES_MAX } from '../ground/limits.js';
-import { utf8Bytes } from '../ground/text.js';
+import { conflicting, throwIfAborted } from '../ground/errors.js';
+import { type CommitInfo, commitInfo } from '../log/commit.js';
 import type { Move } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, Side } from '../merge/conflict.js';
-import { mergeSteps } from '../merge/merge.js';
+import { mergeSteps } from '../merge/merge-trees.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
-import { checkDurability } from '../store/options.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { diffTrees } from '../tree/diff.js';
@@ -27,20 +23,15 @@ import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
-import { allBuckets, type NestedBucket } from './buckets.js';
+import { TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
-import { type CommitInfo, commitInfo } from './commit-info.js';
-import type { Core } from './core.js';
-import type { Landed, Line, Tip } from './line.js';
-import { runSteps } from './pace.js';
+import type { Line, LocalCommit, Tip } from './line.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
-import { land } from './publish.js';
+import { publish } from './publish.js';
 import type { ReadSet } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
-import { TouchedBuckets } from './touched.js';
-import { touchedBetween } from './touched-between.js';
-import { Writers } from './writers.js';
+import { runSteps, Writers } from './writers.js';
 
 export interface CommitOptions {
   /** At most 64 KiB of text. */
@@ -65,16 +56,16 @@ export interface CommitResult extends CommitInfo {
 export interface Committing {
   readonly line: Line;
   /** The commit that it was begun on. */
-  readonly started: Landed;
+  readonly started: LocalCommit;
   readonly fork: PrivateTree;
   /** The edits that are not in its tree. */
   readonly pending: Pending;
   readonly moves: ReadonlyMap<string, readonly Move[]>;
-  readonly origins: readonly Landed[];
+  readonly origins: readonly LocalCommit[];
   readonly reads: ReadSet | undefined;
   readonly guards: readonly Names[];
-  /** Puts what is pending into its tree. */
-  settle(signal?: AbortSignal): Promise<void>;
+  /** Applies what is pending to its tree, while others run. */
+  applyPending(signal?: AbortSignal): Promise<void>;
   /** The rule of a stream at a key of some state of the line. */
   ruleAt(tree: Tree, names: Names, stream: string): StreamRule;
 }
@@ -89,48 +80,38 @@ export async function commitTransaction(
   tx: Committing,
   options: CommitOptions,
 ): Promise<CommitResult> {
-  const { line, core } = { line: tx.line, core: tx.line.core };
+  const { line } = tx;
+  const { core } = line;
   const durability = options.durability ?? core.settings.durability;
-  checkOptions(options, durability);
   throwIfAborted(options.signal, 'commit');
   await core.raise();
-  if (tx.pending.count > FEW) await tx.settle(options.signal);
+  if (tx.pending.count > FEW) await tx.applyPending(options.signal);
   for (let count = 0; count < TRIES; count++) {
     const attempt = new Attempt(tx, options);
-    const { landed, write } = await line.inTurn(() => attempt.build(durability));
-    if (write === undefined) return { ...infoOf(landed), changed: false };
+    const { head, write } = await line.inTurn(() => attempt.build(durability));
+    if (write === undefined) return resultOf(head, false);
     try {
-      if (await write) return { ...infoOf(landed), changed: true };
+      if (await write) return resultOf(head, true);
     } finally {
       attempt.end();
     }
   }
-  throw new RegaliaError(
-    'REGALIA_CONFLICT',
-    `the head moved ${TRIES} times while the commit was built`,
-    { conflicts: [] },
-    { retryable: true },
-  );
+  throw conflicting(`the head moved ${TRIES} times while the commit was built`, []);
 }
 
-function infoOf({ address, commit }: Landed): CommitInfo {
-  return commitInfo(address, commit);
+function resultOf(head: LocalCommit, changed: boolean): CommitResult {
+  const { commit, root, parents, stamp, time, actor, message, bucket } = commitInfo(
+    head.address,
+    head.commit,
+  );
+  return { commit, root, parents, stamp, time, actor, message, bucket, changed };
 }
 
-function checkOptions(options: CommitOptions, durability: Durability): void {
-  checkDurability(durability);
-  const { message = '' } = options;
-  const bytes = typeof message === 'string' ? utf8Bytes(message).length : Number.NaN;
-  if (bytes <= MESSAGE_BYTES_MAX) return;
-  throw new RegaliaError(
-    'REGALIA_OPTION',
-    `a message is text of at most ${MESSAGE_BYTES_MAX} bytes`,
-    {
-      option: 'message',
-      expected: `text of at most ${MESSAGE_BYTES_MAX} bytes`,
-      actual: typeof message === 'string' ? `${bytes} bytes` : typeof message,
-    },
-  );
+/** What a try has built: the head to be and its write; without one, the head as it is. */
+interface Tried {
+  readonly head: LocalCommit;
+  /** Resolves with whether the head was published. */
+  readonly write?: Promise<boolean>;
 }
 
 /** One try to put a transaction on the tip. */
@@ -147,7 +128,7 @@ class Attempt {
     this.#writers = new Writers(core.cache, core.blocks);
   }
 
-  async build(durability: Durability): Promise<{ landed: Landed; write?: Promise<boolean> }> {
+  async build(durability: Durability): Promise<Tried> {
     const { core } = this.#tx.line;
     core.check();
     try {
@@ -158,12 +139,12 @@ class Attempt {
     }
   }
 
-  /** Forgets what was staged and did not land. */
+  /** Forgets what was staged and not published. */
   end(): void {
     this.#writers.blocks.discard();
   }
 
-  async #build(durability: Durability): Promise<{ landed: Landed; write?: Promise<boolean> }> {
+  async #build(durability: Durability): Promise<Tried> {
     const { line } = this.#tx;
     const { core } = line;
     while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
@@ -173,31 +154,29 @@ class Attempt {
     if (sameAddress(change.root.address, tip.commit.root)) {
       this.#writers.blocks.discard();
       await this.#heal(durability);
-      return { landed: tip };
+      return { head: tip };
     }
     const actor = this.#options.actor ?? core.settings.actor;
     const words = { message: this.#options.message ?? '', actor };
     const builder = new CommitBuilder(line, this.#writers, tip, words);
-    const made = builder.build(change);
-    const signatures = await builder.sign(made.landed);
+    const built = await builder.buildSigned(change);
     await this.#writers.blocks.prepare();
-    const built = { ...made, signatures };
-    line.expect(built.tip, built.landed);
-    const write = land(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);
-    // Whoever asked for the commit awaits it; here it must not count as unhandled meanwhile.
+    line.expect(built.tip, built.commits);
+    const write = publish(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);
+    // The caller awaits it; until then a rejection must not count as unhandled.
     write.catch(() => {});
-    return { landed: built.tip, write };
+    return { head: built.tip, write };
   }
 
   /**
-   * Contents that were lost and are written again change no tree: their chunks land alone, and heal
-   * it.
+   * Contents that were lost and are written again change no tree: their chunks are written alone,
+   * and heal it.
    */
   async #heal(durability: Durability): Promise<void> {
     const { blocks } = this.#tx.fork.writers;
     if (!blocks.hasChunks) return;
     await this.#tx.line.core.engine.write((batch) => blocks.emit(batch), durability);
-    blocks.settle();
+    blocks.published();
   }
 
   async #change(tip: Tip): Promise<Change> {
@@ -237,21 +216,17 @@ class Attempt {
     let root: RootRef = privateRoot ?? tree.root;
     if (edit !== undefined) {
       const steps = treeEdit.rootSteps(tree.root, edit);
-      root = await runSteps(steps, core, this.#writers, this.#options.signal);
+      root = await runSteps('commit', steps, core, this.#writers, this.#options.signal);
       touched.add(treeEdit.touched);
     }
-    const removed = [...tx.fork.removed, ...treeEdit.removed];
-    const added = [...tx.fork.added, ...treeEdit.added];
+    const removed = tx.fork.removed.concat(treeEdit.removed);
+    const added = tx.fork.added.concat(treeEdit.added);
     const made = touched.list().some(({ before }) => before === undefined);
-    if (made || removed.length > 0 || added.length > 0) touched.settle(outersOf(core, root));
-    return {
-      root,
-      touched: touched.list(),
-      removed,
-      added,
-      moves: tx.moves,
-      origins: tx.origins,
-    };
+    if (made || removed.length > 0 || added.length > 0) {
+      touched.placeWithin(core, core.tree(root.id, root.address));
+    }
+    const { moves, origins } = tx;
+    return { root, touched: touched.list(), removed, added, moves, origins };
   }
 
   /**
@@ -275,12 +250,12 @@ class Attempt {
       moves: { ours: [], theirs: tx.moves.get('') ?? [] },
       mergeBucket: (merge) => this.#mergeBucket(merge),
     });
-    const { edit, conflicts } = await runSteps(merging, core, this.#writers, signal);
+    const { edit, conflicts } = await runSteps('commit', merging, core, this.#writers, signal);
     throwConflicts(conflicts.map(commitConflict));
     this.#checkEqualChanges(started, head, core.tree(theirs.id, theirs.address));
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const steps = treeEdit.rootSteps(head.root, edit);
-    const root = await runSteps(steps, core, this.#writers, signal);
+    const root = await runSteps('commit', steps, core, this.#writers, signal);
     const touched = touchedBetween(core, head, core.tree(root.id, root.address));
     return { root, touched, removed: [], added: [], moves: tx.moves, recount: true };
   }
@@ -346,16 +321,6 @@ class Attempt {
   }
 }
 
-/** Which bucket each bucket of a tree is directly within. */
-function outersOf(core: Core, { id, address }: RootRef): Map<string, Uint8Array | undefined> {
-  const open = (found: NestedBucket): Tree => core.tree(found.rootBlock, found.root);
-  const outers = new Map<string, Uint8Array | undefined>();
-  for (const { bucket, outer } of allBuckets(core.tree(id, address), open)) {
-    outers.set(hex(bucket), outer);
-  }
-  return outers;
-}
-
 function throwConflicts(conflicts: readonly CommitConflict[]): void {
   const [first] = conflicts;
   if (first === undefined) return;
@@ -371,12 +336,13 @@ function flipped(policy: CommitPolicy | undefined): StreamPolicy | undefined {
   return (conflict) => flipped(policy(commitConflict(conflict))) as Side | undefined;
 }
 
+/** What the merge of trees calls ours is the head's here, so the two sides change places. */
 function commitConflict({ key, stream, kind }: Conflict): CommitConflict {
-  const told =
+  const named =
     kind === 'removed/changed'
       ? 'changed/removed'
       : kind === 'changed/removed'
         ? 'removed/changed'
         : 'changed/changed';
-  return stream === undefined ? { key, kind: told } : { key, stream, kind: told };
+  return stream === undefined ? { key, kind: named } : { key, stream, kind: named };
 }

@@ -1,8 +1,8 @@
 /**
- * The innards that everything of one open store shares: engine, blocks, nodes, history, identity
- * and settings.
+ * What everything of one open store shares: engine, blocks, nodes, history, identity and settings.
  *
- *     meta row 'store'   version u8 | store id 16 | replica id 16 | algorithm u8 | incarnation varint | created varint
+ *     meta row 'store'   version u8 | store id 16 | replica id 16 | algorithm u8
+ *                        incarnation varint | created varint
  *
  * The store's id is that of its root bucket: replicas of one store share it, and differ in replica
  * id. The incarnation is raised before the first commit after each opening, so that (replica,
@@ -13,22 +13,24 @@ import { Blocks } from '../blocks/blocks.js';
 import { Lease } from '../blocks/lease.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { ContentStore } from '../chunks/content-store.js';
-import type { Batch, Engine } from '../engine/engine.js';
+import type { Batch, Durability, Engine } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
+import { BoundedMap } from '../ground/bounded-map.js';
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { closed, readOnly } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { History } from '../log/history.js';
-import type { Settings } from '../store/options.js';
+import type { Actor } from '../log/signature.js';
 import { decodeRules, type Rules } from '../streams/rule.js';
 import { Tree } from '../tree/lookup.js';
 import { NodeCache } from '../tree/node-cache.js';
-import type { ChunkStore } from '../volumes/chunk-store.js';
+import type { ChunkStore, ContentFault } from '../volumes/chunk-store.js';
 import {
   mergedStorage,
   putStorage,
+  type StorageOptions,
   type StorageRules,
   sameStorage,
   storedStorage,
@@ -36,7 +38,31 @@ import {
 
 const STORE_VERSION = 1;
 const STORE_KEY = utf8Bytes('store');
-const TREES_MAX = 64;
+/** Trees that are kept open. */
+const TREES = 64;
+
+/** What a store runs with. */
+export interface Settings {
+  readonly actor: Actor | undefined;
+  readonly readOnly: boolean;
+  readonly algorithm: AlgorithmNumber;
+  readonly durability: Durability;
+  readonly cacheBytes: number;
+  readonly contentCacheBytes: number;
+  readonly workers: number | undefined;
+  readonly onFault: ((fault: ContentFault) => void) | undefined;
+  readonly transactionBytes: number;
+  readonly snapshotMaxAgeMs: number;
+  readonly now: () => number;
+  readonly random: (length: number) => Uint8Array;
+  /** What `streams` and `default` declare. */
+  readonly rules: Rules;
+  readonly declaresRules: boolean;
+  /** Whether `default` is among them. */
+  readonly declaresDefault: boolean;
+  /** What they say of how contents are kept. */
+  readonly storage: StorageOptions;
+}
 
 /** Who and what a store is. */
 export interface Identity {
@@ -62,13 +88,13 @@ export class Core {
   readonly sequences: Lease;
   readonly settings: Settings;
   identity: Identity;
-  /** Called after a commit landed, with the line's name. */
+  /** Called after a commit was published, with the line's name. */
   readonly watchers = new Set<(owner: Uint8Array, branch: string) => void>();
   #closed = false;
   #raising: Promise<void> | undefined;
   #raised = false;
   /** Trees by root id: snapshots of one root share what they have found. */
-  readonly #trees = new Map<number, Tree>();
+  readonly #trees = new BoundedMap<number, Tree>(TREES);
   readonly #rules = new WeakMap<Uint8Array, Rules>();
 
   /** `chunks` is the home of chunks; in memory there is none. */
@@ -85,19 +111,14 @@ export class Core {
     this.sequences = new Lease(engine, 'sequences', 2 ** 48);
   }
 
-  /** The tree of a root. */
+  /** The tree of a root; `id` is its block's, where it is known. */
   tree(id: number | undefined, address: Address): Tree {
-    const known = id === undefined ? undefined : this.#trees.get(id);
+    if (id === undefined) return Tree.load(this.cache, undefined, address);
+    const known = this.#trees.get(id);
     // Ids are not hashed: one that leads elsewhere is noticed by the address.
     if (known !== undefined && equalBytes(known.root.address, address)) return known;
     const tree = Tree.load(this.cache, id, address);
-    if (this.#trees.size >= TREES_MAX) {
-      for (const oldest of this.#trees.keys()) {
-        this.#trees.delete(oldest);
-        break;
-      }
-    }
-    if (id !== undefined) this.#trees.set(id, tree);
+    this.#trees.set(id, tree);
     return tree;
   }
 
@@ -123,18 +144,13 @@ export class Core {
 
   /** REGALIA_CLOSED once the store is closed. */
   check(): void {
-    if (this.#closed) {
-      throw new RegaliaError('REGALIA_CLOSED', 'the store is closed', { what: 'store' });
-    }
+    if (this.#closed) throw closed('store');
   }
 
   /** REGALIA_READ_ONLY where the store was opened for reading. */
   checkWritable(): void {
     this.check();
-    if (!this.settings.readOnly && !this.engine.readOnly) return;
-    throw new RegaliaError('REGALIA_READ_ONLY', 'the store is open for reading only', {
-      what: 'store',
-    });
+    if (this.settings.readOnly || this.engine.readOnly) throw readOnly('store');
   }
 
   /** Raises the incarnation, durably, before this handle's first commit. */
@@ -151,12 +167,12 @@ export class Core {
 
   #raise(batch: Batch): Identity {
     const current = readIdentity(batch.get('meta', STORE_KEY)) ?? this.identity;
-    const raised = { ...current, incarnation: current.incarnation + 1 };
+    const raised: Identity = { ...current, incarnation: current.incarnation + 1 };
     putIdentity(batch, raised);
     return raised;
   }
 
-  /** Takes over what the options say of how contents are kept. REGALIA_RULE. */
+  /** Stores what the options say of how contents are kept. REGALIA_RULE. */
   async declareStorage(): Promise<void> {
     const declared = mergedStorage(this.storage, this.settings.storage);
     if (sameStorage(declared, this.storage)) return;
@@ -168,7 +184,7 @@ export class Core {
   async close(): Promise<void> {
     this.#closed = true;
     try {
-      await this.blocks.index.settle();
+      await this.blocks.index.fold();
       await this.blocks.release();
     } finally {
       try {

@@ -4,7 +4,7 @@
  * rule is fixed at a stream's first use.
  */
 
-import { RegaliaError } from '../ground/errors.js';
+import { badRule } from '../ground/errors.js';
 import {
   contradiction,
   contradictionError,
@@ -19,7 +19,7 @@ import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
 import { NO_NAME, writeRoot } from '../tree/root.js';
 import { CommitBuilder } from './builder.js';
 import type { Line } from './line.js';
-import { land } from './publish.js';
+import { publish } from './publish.js';
 import { Writers } from './writers.js';
 
 /** Checks the declared rules, and stores those that are new. REGALIA_RULE. */
@@ -32,16 +32,13 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
     const { first, missing } = contradiction(stored, declared);
     if (first !== undefined) throw contradictionError(first);
     if (core.settings.declaresDefault && !sameRule(stored.default, declared.default)) {
-      throw new RegaliaError('REGALIA_RULE', 'the default rule is another than the stored one', {
-        rule: 'default',
-        expected: JSON.stringify(stored.default),
-        actual: JSON.stringify(declared.default),
-      });
+      throw badRule('default', JSON.stringify(stored.default), JSON.stringify(declared.default));
     }
     const added = missing.filter((name) => !sameRule(declared.ruleOf(name), stored.default));
     if (added.length === 0) return;
     const used = usedStream(tree, new Set(added));
-    if (used !== undefined) throw usedError(used);
+    if (used !== undefined)
+      throw badRule(used, 'the one that it was first used under', 'another one');
     const streams = new Map(stored.streams);
     for (const name of added) streams.set(name, declared.ruleOf(name));
     await core.raise();
@@ -54,10 +51,9 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
     const words = { message: `rules of ${added.join(', ')}`, actor: core.settings.actor };
     const builder = new CommitBuilder(line, writers, tip, words);
     const change = { root, touched: [], removed: [], added: [], moves: new Map() };
-    const made = builder.build(change);
-    const built = { ...made, signatures: await builder.sign(made.landed) };
-    line.expect(built.tip, built.landed);
-    if (await land(line, tip, built, [writers], core.settings.durability)) return;
+    const built = await builder.buildSigned(change);
+    line.expect(built.tip, built.commits);
+    if (await publish(line, tip, built, [writers], core.settings.durability)) return;
   }
 }
 
@@ -80,12 +76,4 @@ function usedStream(tree: Tree, names: ReadonlySet<string>): string | undefined 
     }
   }
   return undefined;
-}
-
-function usedError(stream: string): RegaliaError {
-  return new RegaliaError('REGALIA_RULE', `stream ${stream} was used before it was declared`, {
-    rule: stream,
-    expected: 'the rule that it was first used under',
-    actual: 'another rule',
-  });
 }

@@ -7,10 +7,9 @@ import { seed } from '../clock/stamp.js';
 import type { Engine } from '../engine/engine.js';
 import { putBranch } from '../log/branches.js';
 import { type Commit, commitAddress } from '../log/commit.js';
-import type { Settings } from '../store/options.js';
 import { encodeRules } from '../streams/rule.js';
 import { writeEmptyRoot } from '../tree/root.js';
-import { Core, type Identity, putIdentity } from './core.js';
+import { Core, type Identity, putIdentity, type Settings } from './core.js';
 import { Writers } from './writers.js';
 
 export const MAIN = 'main';
@@ -56,6 +55,6 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
     });
     putBranch(batch, identity.store, MAIN, { head: address, id: seed().id });
   }, 'sync');
-  writers.blocks.settle();
+  writers.blocks.published();
   return identity;
 }

@@ -1,8 +1,12 @@
 /**
- * A line: a branch of a bucket that has a head of its own (the root bucket's branches, and detached
- * branches of nested buckets). Everything that moves a head goes through its line.
+ * A line: a branch of a bucket that has a head of its own. Branches of the root bucket have one,
+ * and so have those that were forked within a nested bucket. What else goes on in a nested bucket
+ * has none: its commits are named by the heads of the bucket around it, and belong to that one's
+ * line. The word is ours, since 'branch' covers both. Everything that moves a head goes through its
+ * line.
  *
- *     base -> edits applied to the tip -> commits -> one write: head unchanged? blocks, commits, log, head
+ *     base -> edits applied to the tip -> commits
+ *          -> one write: is the head unchanged? then blocks, commits, log, head
  *
  * Commits of one process are built one after the other, each on the tip that the one before will
  * make, and written without waiting for its flush: so many committers share one flush. The write
@@ -12,26 +16,34 @@
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
+import { event } from '../clock/stamp.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
-import { branch } from '../log/branches.js';
+import { badStamp, notFound, type RegaliaError } from '../ground/errors.js';
+import { BranchRow } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
+import type { BlockIds } from '../log/entry.js';
+import type { HeadsRef } from '../log/heads.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Core } from './core.js';
-import type { HeadsRef } from './heads.js';
 
-/** A commit with the local ids of what it names. */
-export interface Landed {
+/** A commit with its address and the local ids of what it names, published or about to be. */
+export interface LocalCommit extends BlockIds {
   readonly address: Address;
   readonly commit: Commit;
-  readonly rootBlock: number | undefined;
-  readonly headsBlock: number | undefined;
-  readonly movesBlock: number | undefined;
 }
 
-/** The head of a line: a commit, and the share of the interval on which the next one counts. */
-export interface Tip extends Landed {
-  readonly id: Id;
+/**
+ * The head of a line: a commit, and the share of the interval on which the next one counts. Nothing
+ * is committed to a branch without a share.
+ */
+export interface Tip extends LocalCommit {
+  readonly id: Id | undefined;
+}
+
+/** The tip that a commit makes of a line. */
+export function tipOf(local: LocalCommit, id: Id | undefined): Tip {
+  const { address, commit, rootBlock, headsBlock, movesBlock } = local;
+  return { address, commit, rootBlock, headsBlock, movesBlock, id };
 }
 
 export class Line {
@@ -39,15 +51,17 @@ export class Line {
   /** The bucket's id. */
   readonly owner: Uint8Array;
   readonly branch: string;
+  /** The row with the head. */
+  readonly row: BranchRow;
   /** Commits that were built and are on their way to disk, by address. */
-  readonly #underway = new Map<string, Landed>();
+  readonly #underway = new Map<string, LocalCommit>();
   /** The tip that the writes under way will make; undefined where the stored head counts. */
   #expected: Tip | undefined;
   /** The head as it was last read. */
   #stored: Tip | undefined;
   #turn: Promise<void> = Promise.resolve();
   #writes = 0;
-  /** Whether something was begun on a commit under way since none was. */
+  /** Whether something was built on a commit that is still under way. */
   #isBuiltOn = false;
   readonly #waiting: (() => void)[] = [];
 
@@ -68,18 +82,19 @@ export class Line {
     this.core = core;
     this.owner = owner;
     this.branch = branch;
+    this.row = new BranchRow(owner, branch);
   }
 
   /** The head as stored, for readers: what is not written yet is not seen. */
   stored(): Tip {
     this.core.engine.refresh();
-    const row = branch(this.core.engine, this.owner, this.branch);
+    const row = this.row.read(this.core.engine);
     if (row === undefined) throw noBranch(this.branch);
     const known = this.#stored;
     if (known !== undefined && sameAddress(known.address, row.head) && known.id === row.id) {
       return known;
     }
-    this.#stored = { ...this.landed(row.head), id: row.id ?? NO_ID };
+    this.#stored = tipOf(this.commitAt(row.head), row.id);
     return this.#stored;
   }
 
@@ -90,24 +105,38 @@ export class Line {
     return this.#expected;
   }
 
-  /** Whether blocks of a commit under way may be counted on, even if it does not land. */
+  /** Whether blocks of a commit under way may be counted on, even if it is not published. */
   get isBuiltOn(): boolean {
     return this.#isBuiltOn;
   }
 
+  /** A stamp with one more event, counted on a share of the interval. REGALIA_STAMP without one. */
+  nextStamp(id: Id | undefined, stamp: Event): Event {
+    if (id === undefined || id === 0) {
+      const actual = 'a copy without a share of the interval';
+      throw badStamp(`branch ${this.branch}`, 'forked before it is written to', actual);
+    }
+    return event({ id, event: stamp }).event;
+  }
+
   /** A commit of this line or within it, on disk or on its way there. */
-  landed(address: Address): Landed {
+  commitAt(address: Address): LocalCommit {
     const underway = this.#underway.get(addressText(address));
     if (underway !== undefined) return underway;
     const { history } = this.core;
     const commit = history.commit(address);
     const entry = history.entry(address);
-    const { rootBlock, headsBlock, movesBlock } = entry ?? {};
-    return { address, commit, rootBlock, headsBlock, movesBlock };
+    return {
+      address,
+      commit,
+      rootBlock: entry?.rootBlock,
+      headsBlock: entry?.headsBlock,
+      movesBlock: entry?.movesBlock,
+    };
   }
 
-  treeOf(landed: Landed): Tree {
-    return this.core.tree(landed.rootBlock, landed.commit.root);
+  treeOf({ rootBlock, commit }: LocalCommit): Tree {
+    return this.core.tree(rootBlock, commit.root);
   }
 
   /** Runs `build` when those before it have built. It returns once its write is on its way. */
@@ -126,10 +155,10 @@ export class Line {
   }
 
   /** What a build has made: the tip to be, and all commits on their way. */
-  expect(tip: Tip, landed: readonly Landed[]): void {
+  expect(tip: Tip, commits: readonly LocalCommit[]): void {
     this.#expected = tip;
     this.#writes++;
-    for (const one of landed) this.#underway.set(addressText(one.address), one);
+    for (const one of commits) this.#underway.set(addressText(one.address), one);
   }
 
   /** Resolves when no write is under way. In turn, so that none begins meanwhile. */
@@ -141,40 +170,27 @@ export class Line {
     }
   }
 
-  /** A write that `expect` announced has ended. */
-  settled(landed: readonly Landed[], well: boolean): void {
+  /** A write that `expect` announced has ended, and published its commits or not. */
+  finished(commits: readonly LocalCommit[], published: boolean): void {
     this.#writes--;
     for (const resume of this.#waiting.splice(0)) resume();
-    for (const one of landed) this.#underway.delete(addressText(one.address));
-    if (!well || this.#writes === 0) this.#expected = undefined;
+    for (const one of commits) this.#underway.delete(addressText(one.address));
+    if (!published || this.#writes === 0) this.#expected = undefined;
     if (this.#writes === 0) this.#isBuiltOn = false;
   }
 
   is(owner: Uint8Array, branch: string): boolean {
     return this.branch === branch && equalBytes(this.owner, owner);
   }
-
-  /** Whether a stored head is the one a commit was built on. */
-  static same(head: Address | undefined, tip: Tip): boolean {
-    return head !== undefined && sameAddress(head, tip.address);
-  }
 }
 
-const NO_ID: Id = 0;
 const linesOf = new WeakMap<Core, Map<string, Line>>();
 
-export function headsRefOf(landed: Landed): HeadsRef | undefined {
-  const { heads } = landed.commit;
-  return heads === undefined ? undefined : { id: landed.headsBlock, address: heads };
+export function headsRefOf({ commit, headsBlock }: LocalCommit): HeadsRef | undefined {
+  const { heads } = commit;
+  return heads === undefined ? undefined : { id: headsBlock, address: heads };
 }
 
-export function stampOf(landed: Landed): Event {
-  return landed.commit.stamp;
-}
-
-export function noBranch(name: string): RegaliaError {
-  return new RegaliaError('REGALIA_NOT_FOUND', `there is no branch ${name}`, {
-    what: 'branch',
-    name,
-  });
+export function noBranch(name: string): RegaliaError<'REGALIA_NOT_FOUND'> {
+  return notFound('branch', name);
 }

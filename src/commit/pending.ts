@@ -1,25 +1,27 @@
 /**
- * What a transaction has put and removed so far, not yet in its tree: an append-only arena of
- * operations, listed per directory. Nothing is sorted, looked up or hashed until it is needed: a
- * bulk load costs one copy per put.
+ * A transaction's edits that are not in its tree yet: an append-only arena of operations, listed
+ * per directory. Nothing is sorted, looked up or hashed until it is needed: a bulk load costs one
+ * copy per put.
  *
  *     operation   u8 kind | u8 name length | name | u16 stream | payload
- *     payload     put: as in a record: varint length × 4 + form | bytes, or address 33 and u48 id
+ *     payload     of a put: varint length × 4 + form | bytes, or address 33 and u48 id
  *
  * A later operation on the same stream replaces an earlier one; clearing a name replaces all that
- * came before beneath it. Reads look a name up in an index that is made for a directory when it is
+ * came before below it. Reads look a name up in an index that is made for a directory when it is
  * first read.
  */
 
+import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { compareBytes } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
-import { putU48, putVarint } from '../ground/integers.js';
+import { putU48, putVarint, readU48, readVarint, varintLength } from '../ground/integers.js';
 import { nameBytes, nameText } from '../ground/text.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
+import type { FreshRecord } from '../tree/fresh-record.js';
 import type { Names } from '../tree/key.js';
 import { NO_ID } from '../tree/node.js';
-import { INLINE, type StreamPart } from '../tree/record.js';
-import { readPart, SinglePut } from './operation.js';
+import { CHILD_NONE, INLINE, METADATA, REFERENCED, type StreamPart } from '../tree/record.js';
+import { type Shape, shapeOf } from '../tree/shape.js';
 
 const PUT = 1;
 const DELETE = 2;
@@ -59,7 +61,7 @@ export class Pending {
     return this.#count;
   }
 
-  /** About how much memory the operations take. */
+  /** About how much memory the operations need. */
   get bytes(): number {
     const arena = this.#slabs.length * SLAB_BYTES;
     return arena + this.#count * OPERATION_COST + this.#directoryCount * DIRECTORY_COST;
@@ -86,7 +88,7 @@ export class Pending {
     return directory;
   }
 
-  /** The same, if there are operations at or beneath it. */
+  /** The same, if there are operations at or below it. */
   findDirectory(names: Names): Directory | undefined {
     let directory: Directory | undefined = this.#top;
     for (const name of names) {
@@ -115,7 +117,7 @@ export class Pending {
     this.#end(name === undefined ? this.#own : directory, name ?? NO_NAME, end);
   }
 
-  /** Removes the entry with all beneath it. */
+  /** Removes the entry with all below it. */
   clear(directory: Directory, name: Uint8Array): void {
     directory.directories?.delete(nameText(name));
     const end = this.#begin(CLEAR, name, '', 0);
@@ -143,7 +145,7 @@ export class Pending {
     return at;
   }
 
-  /** The slab being filled, grown to `length`: a small transaction takes little memory. */
+  /** The slab being filled, grown to `length`: a small transaction needs little memory. */
   #lastSlab(length: number): Uint8Array {
     const last = this.#slabs.length - 1;
     const slab = this.#slabs[last] as Uint8Array;
@@ -332,7 +334,7 @@ export class Pending {
 
 /** What a transaction did to one entry itself. */
 export interface OwnEdit {
-  /** Whether everything that was there and beneath went first. */
+  /** Whether everything that was there and below went first. */
   readonly clear: boolean;
   readonly streams: ReadonlyMap<string, StreamPart | undefined>;
 }
@@ -375,4 +377,87 @@ function mergeEdits(
 
 function editName(edit: EntryEdit): Uint8Array {
   return edit.bytes.subarray(edit.start, edit.end);
+}
+
+const NO_LINKS: readonly number[] = [];
+
+/** The shape of each stream that was put alone, by its name. */
+const singleShapes = new Map<string, Shape>();
+
+function singleShape(stream: string): Shape {
+  let shape = singleShapes.get(stream);
+  if (shape === undefined) {
+    shape = shapeOf([stream]);
+    singleShapes.set(stream, shape);
+  }
+  return shape;
+}
+
+/**
+ * One stream put on one entry: where there is no such entry yet, its bytes in the arena are its
+ * record.
+ */
+class SinglePut implements EntryEdit {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly clear = false;
+  readonly #stream: string;
+
+  constructor(bytes: Uint8Array, start: number, end: number, stream: string) {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.#stream = stream;
+  }
+
+  get streams(): readonly StreamEdit[] {
+    return [{ stream: this.#stream, part: readPart(this.bytes, this.end + 2).part }];
+  }
+
+  get fresh(): FreshRecord | undefined {
+    const { bytes, start, end } = this;
+    const payload = end + 2;
+    const { part, end: payloadEnd } = readPart(bytes, payload);
+    if (part.form !== INLINE) return undefined;
+    const shape = singleShape(this.#stream);
+    return {
+      bytes,
+      nameStart: start,
+      nameEnd: end,
+      start: payload,
+      end: payloadEnd,
+      shape,
+      child: CHILD_NONE,
+      links: NO_LINKS,
+      plainLength: shape.plainLength + payloadEnd - payload,
+      entries: 1,
+      buckets: 0,
+      inlineBytes: part.length,
+      referencedBytes: 0,
+    };
+  }
+}
+
+function readPart(bytes: Uint8Array, start: number): { part: StreamPart; end: number } {
+  const head = readVarint(bytes, start);
+  const at = start + varintLength(head);
+  const form = head % 4;
+  const length = Math.floor(head / 4);
+  if (form === INLINE) {
+    const end = at + length;
+    return { part: { form, length, bytes: bytes.subarray(at, end) }, end };
+  }
+  const end = at + ADDRESS_LENGTH;
+  const address = bytes.slice(at, end);
+  const link = readU48(bytes, end);
+  const id = link === NO_ID ? undefined : link;
+  switch (form) {
+    case METADATA:
+      return { part: { form, length, address, id }, end };
+    case REFERENCED:
+      return { part: { form, length, address, id }, end };
+    default:
+      assert(false, `no stream has form ${form}`);
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * A transaction's private tree: where it began, with the edits that were applied so far. Edits are
- * applied at once, or in steps while others run; whoever needs the tree meanwhile finishes the
- * steps first.
+ * applied at once, or in steps while others run; who needs the tree meanwhile finishes the steps
+ * first.
  */
 
 import type { EntryEdit, MovedPart } from '../tree/apply.js';
@@ -9,10 +9,9 @@ import { TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
+import { TouchedBuckets } from './buckets.js';
 import type { Core } from './core.js';
-import { runSteps } from './pace.js';
-import { TouchedBuckets } from './touched.js';
-import { Writers } from './writers.js';
+import { runSteps, Writers } from './writers.js';
 
 export class PrivateTree {
   readonly core: Core;
@@ -25,7 +24,7 @@ export class PrivateTree {
   #flight: { readonly treeEdit: TreeEdit; readonly steps: SharedSteps<RootRef> } | undefined;
   readonly #changed: () => void;
 
-  /** `changed` is told whenever the tree is another one. */
+  /** `changed` is called whenever the tree is another one. */
   constructor(core: Core, tree: Tree, changed: () => void) {
     this.core = core;
     this.writers = new Writers(core.cache, core.blocks);
@@ -35,30 +34,30 @@ export class PrivateTree {
 
   /** The tree with all applied edits in it. */
   get tree(): Tree {
-    this.#land();
+    this.#finish();
     return this.#tree;
   }
 
   /** Its root, if any edit was applied. */
   get root(): RootRef | undefined {
-    this.#land();
+    this.#finish();
     return this.#root;
   }
 
   /** Applies an edit of the top entry at once. */
   apply(edit: EntryEdit): void {
-    this.#land();
+    this.#finish();
     this.#begin(edit);
-    this.#land();
+    this.#finish();
     this.core.blocks.replenish();
   }
 
   /** Applies an edit of the top entry while others run. */
-  async settle(edit: EntryEdit, signal?: AbortSignal): Promise<void> {
-    this.#land();
+  async applyInSteps(edit: EntryEdit, signal?: AbortSignal): Promise<void> {
+    this.#finish();
     const flight = this.#begin(edit);
-    await runSteps(flight.steps, this.core, this.writers, signal);
-    if (this.#flight === flight) this.#land();
+    await runSteps('commit', flight.steps, this.core, this.writers, signal);
+    if (this.#flight === flight) this.#finish();
   }
 
   #begin(edit: EntryEdit) {
@@ -68,7 +67,7 @@ export class PrivateTree {
     return this.#flight;
   }
 
-  #land(): void {
+  #finish(): void {
     const flight = this.#flight;
     if (flight === undefined) return;
     this.#flight = undefined;

@@ -3,7 +3,7 @@
  * or absent. If others have changed any of it when the transaction commits, it did not see one
  * consistent state, and conflicts.
  */
-import { badOption } from '../store/options.js';
+import { badOption } from '../ground/errors.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
@@ -58,6 +58,6 @@ export class ReadSet {
 
 function sameRead(read: Read, before: Tree, after: Tree): boolean {
   if (read.what === 'stream') return sameStreamAt(before, after, read.names, read.stream);
-  // Totals of what lies beneath are part of an entry: it is the same only if its subtree is.
+  // Totals of what lies below are part of an entry: it is the same only if its subtree is.
   return sameSubtree(before, after, read.names);
 }

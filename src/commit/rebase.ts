@@ -3,7 +3,7 @@
  * changed must be as it was, or a policy says whose change stands. Equal changes conflict as well:
  * two that counted up from the same number have counted once.
  */
-import { RegaliaError } from '../ground/errors.js';
+import { conflicting, type RegaliaError } from '../ground/errors.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
@@ -13,7 +13,7 @@ import { findStream } from '../tree/record.js';
 /** Who wins where both changed a stream: the transaction is ours, the head is theirs. */
 export type Side = 'ours' | 'theirs';
 
-/** A change that no policy settled. */
+/** A change that no policy resolved. */
 export interface CommitConflict {
   readonly key: string;
   readonly stream?: string;
@@ -45,26 +45,27 @@ export class Rebase {
 
   /** The edit as it goes onto the head. What is left of it where theirs stands may be nothing. */
   edit(edit: EntryEdit, names: Names): EntryEdit {
-    const { bytes, start, end } = edit;
-    const base = { bytes, start, end, parts: edit.parts, bucket: edit.bucket };
+    const { bytes, start, end, parts, bucket } = edit;
     const clear = edit.clear && this.#mayClear(names);
     const streams = edit.streams.filter((one) => edit.clear || this.#mayChange(names, one));
     const { beneath } = edit;
     if (beneath === undefined) {
       const fresh = streams.length === edit.streams.length ? edit.fresh : undefined;
-      return { ...base, fresh, clear, streams };
+      return { bytes, start, end, fresh, clear, parts, bucket, streams };
     }
-    if (!edit.clear && !this.#mayAddTo(names)) return { ...base, clear, streams };
+    if (!edit.clear && !this.#mayAddTo(names)) {
+      return { bytes, start, end, clear, parts, bucket, streams };
+    }
     const list = beneath().map((inner) => {
       return this.edit(inner, [...names, inner.bytes.slice(inner.start, inner.end)]);
     });
-    return { ...base, clear, streams, beneath: () => list };
+    return { bytes, start, end, clear, parts, bucket, streams, beneath: () => list };
   }
 
   #mayClear(names: Names): boolean {
     if (sameSubtree(this.#before, this.#head, names)) return true;
     if (this.#head.find(names) === undefined) return true;
-    return this.#settle({ key: keyText(names), kind: 'removed/changed' }, names, undefined);
+    return this.#resolve({ key: keyText(names), kind: 'removed/changed' }, names, undefined);
   }
 
   #mayChange(names: Names, { stream }: StreamEdit): boolean {
@@ -72,18 +73,18 @@ export class Rebase {
     const spot = this.#head.find(names);
     const theirs = spot && findStream(spot.node, spot.index, stream);
     const kind = theirs === undefined ? 'changed/removed' : 'changed/changed';
-    return this.#settle({ key: keyText(names), stream, kind }, names, stream);
+    return this.#resolve({ key: keyText(names), stream, kind }, names, stream);
   }
 
-  /** Something is changed beneath an entry that the head has removed. */
+  /** Something is changed below an entry that the head has removed. */
   #mayAddTo(names: Names): boolean {
     const removed = this.#before.find(names) !== undefined && this.#head.find(names) === undefined;
     if (!removed) return true;
-    return this.#settle({ key: keyText(names), kind: 'changed/removed' }, names, undefined);
+    return this.#resolve({ key: keyText(names), kind: 'changed/removed' }, names, undefined);
   }
 
-  /** Whether ours stands. An unsettled conflict is noted. */
-  #settle(conflict: CommitConflict, names: Names, stream: string | undefined): boolean {
+  /** Whether ours stands. An unresolved conflict is noted. */
+  #resolve(conflict: CommitConflict, names: Names, stream: string | undefined): boolean {
     const policy = this.#policyOf(names, stream);
     const side = typeof policy === 'function' ? policy(conflict) : policy;
     if (side === 'theirs') return false;
@@ -95,11 +96,10 @@ export class Rebase {
 }
 
 /** REGALIA_CONFLICT: nothing was committed; begin again, or give a policy. */
-export function conflictError(conflicts: readonly unknown[], first: string): RegaliaError {
-  return new RegaliaError(
-    'REGALIA_CONFLICT',
-    `others have changed the same since the transaction began: ${first}`,
-    { conflicts },
-    { retryable: true },
-  );
+export function conflictError(
+  conflicts: readonly unknown[],
+  first: string,
+): RegaliaError<'REGALIA_CONFLICT'> {
+  const message = `others have changed the same since the transaction began: ${first}`;
+  return conflicting(message, conflicts);
 }

@@ -1,16 +1,18 @@
 /**
  * What one transaction, merge or import writes with: a stage for blocks, and node writers by
- * algorithm above it.
+ * algorithm above it. Long work that writes goes in steps: between two of them what is staged is
+ * spilled, so that memory stays bounded, and extents are reserved for steps that cannot wait.
  */
-import type {} from '../blocks/address.js';
 import { type Address, addressInto } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { stagedBlocks } from '../chunks/content-store.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
+import { Pace } from '../ground/pause.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { NodeWriter } from '../tree/node-writer.js';
+import type { Core } from './core.js';
 
 export class Writers {
   readonly cache: NodeCache;
@@ -41,4 +43,35 @@ export class Writers {
     addressInto(algorithm, block, address, 0);
     return { id: this.blocks.put(body, block.length, address), address };
   }
+}
+
+/** Extents reserved before steps that cannot wait. */
+const RESERVED = 1_024;
+
+/**
+ * Runs steps to their end, with pauses. REGALIA_ABORTED once the signal is aborted; `operation`
+ * names the work.
+ */
+export async function runSteps<T>(
+  operation: string,
+  steps: Iterator<void, T>,
+  core: Core,
+  writers: Writers,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  await reserved(core);
+  const pace = new Pace(operation, { signal });
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (writers.blocks.heavy) await writers.blocks.spill();
+    if (!pace.due()) continue;
+    await pace.rest();
+    await reserved(core);
+  }
+}
+
+/** Others may use up what was reserved before its caller goes on: so it looks again. */
+async function reserved(core: Core): Promise<void> {
+  while (core.blocks.available < RESERVED) await core.blocks.reserve(RESERVED);
 }

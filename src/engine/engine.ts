@@ -1,7 +1,7 @@
 /**
- * What Regalia asks of a key-value engine: a few ordered tables, synchronous verified-by-nobody
- * reads, and atomic writes whose body is synchronous. Two engines answer it, LMDB and memory, under
- * one conformance suite.
+ * What Regalia asks of a key-value engine: a few ordered tables, synchronous reads that nothing has
+ * verified, and atomic writes whose body is synchronous. Two engines answer it, LMDB and memory,
+ * under one conformance suite, which is published for others.
  *
  * Invariants:
  * - a write is all or nothing, also when its body throws: then nothing of it is ever seen;
@@ -11,27 +11,28 @@
  *   this thread; 'group' leaves the event loop free and shares its flush with what gathers
  *   meanwhile. All writes of one turn share one transaction either way. With 'none' it survives the
  *   process, and a power cut undoes whole writes, the last first;
+ * - a key or a row outside its limits is the caller's mistake: the call throws, and nothing of the
+ *   write is kept;
  * - after an I/O error the handle is poisoned: every later call fails with REGALIA_IO, nothing is
  *   guessed.
  */
 
-/**
- * The tables. `extents`, `addressLog` and `chunks` have integer keys, all others have byte keys of
- * 1 to 1,900 bytes.
- *
- * Persisted: never rename.
- */
+/** The tables whose keys are numbers. Persisted: never rename. */
 export const INTEGER_TABLES = ['extents', 'addressLog', 'chunks', 'groups'] as const;
+/** The tables whose keys are 1 to 1,900 bytes. Persisted: never rename. */
 export const BYTE_TABLES = ['addresses', 'commits', 'log', 'heads', 'meta'] as const;
 export type IntegerTable = (typeof INTEGER_TABLES)[number];
 export type ByteTable = (typeof BYTE_TABLES)[number];
 export type Table = IntegerTable | ByteTable;
 
-/** An integer key is 0 to 2^32 - 1. */
+/** A key of a table: a number from 0 to 2^32 - 1, or bytes. */
 export type RowKey<T extends Table> = T extends IntegerTable ? number : Uint8Array;
 
+/** How durable a write is when it resolves: see the invariants of an engine. */
 export type Durability = 'sync' | 'group' | 'none';
+export const DURABILITIES: readonly Durability[] = ['sync', 'group', 'none'];
 
+/** Which rows, and in which direction: of two bounds on one side the tighter one counts. */
 export interface RowRange<K> {
   gte?: K;
   gt?: K;
@@ -41,12 +42,14 @@ export interface RowRange<K> {
   limit?: number;
 }
 
+/** A row of a table. */
 export interface Row<K> {
   readonly key: K;
   /** A private copy. */
   readonly bytes: Uint8Array;
 }
 
+/** What can be read of the tables, at once. */
 export interface Reads {
   /**
    * The row's bytes as a view that the next call on this engine (or the end of this turn) spoils;
@@ -64,13 +67,18 @@ export interface Reads {
   count(table: Table): number;
 }
 
-/** Reads through a batch see what the batch has put and deleted so far. */
+/**
+ * What the body of a write is given: reads through it see what it has put and deleted so far. It
+ * ends with the body; after that every call throws REGALIA_CLOSED.
+ */
 export interface Batch extends Reads {
-  /** `bytes` must not change until the write has settled; `key` may. */
+  /** `bytes` must not change until the write has resolved; `key` may. */
   put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void;
+  /** Does nothing where there is no such row. */
   del<T extends Table>(table: T, key: RowKey<T>): void;
 }
 
+/** Sizes, and counts of rows. */
 export interface EngineStats {
   /** The size of the file (or of all rows in memory). */
   readonly bytes: number;
@@ -79,7 +87,9 @@ export interface EngineStats {
   readonly rows: Readonly<Record<Table, number>>;
 }
 
+/** An open engine: see the invariants above. Once it is closed every call throws REGALIA_CLOSED. */
 export interface Engine extends Reads {
+  /** Whether writes are refused with REGALIA_READ_ONLY. */
   readonly readOnly: boolean;
   /**
    * Runs `body` in one atomic transaction and resolves with its result once it is as durable as
@@ -99,6 +109,6 @@ export interface Engine extends Reads {
    * something is at `path`, REGALIA_OPTION where this engine has no file.
    */
   backup(path: string): Promise<void>;
-  /** Waits for writes under way, then lets go. Idempotent. */
+  /** Waits for writes under way, then closes. Idempotent; no write begins meanwhile. */
   close(): Promise<void>;
 }

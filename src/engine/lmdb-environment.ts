@@ -19,15 +19,14 @@
  * and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole store in a power cut:
  * nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
  */
-
-import { RegaliaError } from '../ground/errors.js';
+import { full, ioFailed, type RegaliaError } from '../ground/errors.js';
 import type { Batch, Durability, EngineStats, Reads, RowKey, Table } from './engine.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
-import { fullError, storageError } from './lmdb-errors.js';
+import type { LmdbRoot, LmdbTable, TablePages } from './lmdb-binding.js';
+import { openRoot, openTables } from './lmdb-binding.js';
+import { lmdbError, poisonError } from './lmdb-errors.js';
+import { hasRoom } from './lmdb-files.js';
 import { LatestTransaction } from './lmdb-latest.js';
-import { hasRoom } from './lmdb-preflight.js';
-import type { EnvironmentOptions, LmdbRoot, LmdbTable, TablePages } from './lmdb-root.js';
-import { openRoot, openTables } from './lmdb-root.js';
 import type { Target } from './overlay.js';
 import { Overlay, runBody } from './overlay.js';
 
@@ -42,7 +41,12 @@ interface Job {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   /** What the body came to; undefined until it has run. */
-  ended?: { readonly result: unknown } | { readonly error: unknown };
+  ended: { readonly result: unknown } | { readonly error: unknown } | undefined;
+}
+
+export interface EnvironmentOptions {
+  readonly readOnly: boolean;
+  readonly commitTimeoutMs: number;
 }
 
 export class LmdbEnvironment {
@@ -56,8 +60,8 @@ export class LmdbEnvironment {
   readonly #latest: LatestTransaction;
   readonly #commitTimeoutMs: number;
   #queue: Job[] = [];
-  #scheduled = false;
-  #busy = false;
+  /** Jobs wait in the queue but while it is idle; while one commits more may join them. */
+  #phase: 'idle' | 'scheduled' | 'committing' = 'idle';
   #stuck = false;
   #workerFailed = false;
   #idle: (() => void)[] = [];
@@ -68,11 +72,11 @@ export class LmdbEnvironment {
     this.path = path;
     this.readOnly = options.readOnly;
     this.#commitTimeoutMs = options.commitTimeoutMs;
-    this.#root = openRoot(path, options);
+    this.#root = openRoot(path, options.readOnly);
     let latest: LatestTransaction | undefined;
     try {
       latest = new LatestTransaction(path, this.#root.getStats().pageSize, options.readOnly);
-      latest.settle();
+      latest.correct();
       this.#latest = latest;
       this.tables = openTables(this.#root, path);
     } catch (error) {
@@ -93,8 +97,9 @@ export class LmdbEnvironment {
         reads,
         resolve: resolve as (result: unknown) => void,
         reject,
+        ended: undefined,
       });
-      this.#schedule();
+      if (this.#phase === 'idle') this.#schedule();
     });
   }
 
@@ -122,7 +127,7 @@ export class LmdbEnvironment {
 
   /** Resolves when no write is queued or under way. */
   idle(): Promise<void> {
-    if (!this.#busy && this.#queue.length === 0) return Promise.resolve();
+    if (this.#phase === 'idle') return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -133,9 +138,8 @@ export class LmdbEnvironment {
 
   /** What is thrown once poisoned. */
   refusal(): RegaliaError {
-    const message = `${this.path} had an input or output error and must be reopened`;
-    const data = { path: this.path, operation: 'use' };
-    return new RegaliaError('REGALIA_IO', message, data, { cause: this.fault });
+    const why = 'it had an error of input or output before, and must be reopened';
+    return ioFailed(this.path, 'use', why, { cause: this.fault });
   }
 
   resetReads(): void {
@@ -183,10 +187,7 @@ export class LmdbEnvironment {
     this.#root.readerCheck();
   }
 
-  /**
-   * Lets go of the file. An environment whose commit never came back is left as it is: closing
-   * would hang.
-   */
+  /** Closes the file. With a commit that never came back it stays open: closing would hang. */
   async close(): Promise<void> {
     await this.idle();
     await this.#flushing.catch(() => undefined);
@@ -200,18 +201,14 @@ export class LmdbEnvironment {
    * starved.
    */
   #schedule(): void {
-    if (this.#scheduled || this.#busy) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      if (this.#queue.length > 0) this.#commit();
-    });
+    this.#phase = 'scheduled';
+    setImmediate(() => this.#commit());
   }
 
   #commit(): void {
-    this.#busy = true;
+    this.#phase = 'committing';
     if (this.fault !== undefined) {
-      this.#settle(this.#take(), this.refusal());
+      this.#answer(this.#dequeue(), this.refusal());
     } else if (this.#queue.some((job) => job.durability === 'sync')) {
       this.#commitHere(ON_THIS_THREAD);
     } else if (this.#queue.some((job) => job.durability === 'group')) {
@@ -223,14 +220,14 @@ export class LmdbEnvironment {
     }
   }
 
-  #take(): Job[] {
+  #dequeue(): Job[] {
     const jobs = this.#queue;
     this.#queue = [];
     return jobs;
   }
 
   #commitHere(flags: number): void {
-    const jobs = this.#take();
+    const jobs = this.#dequeue();
     const root = this.#root;
     let number = 0;
     let begun = false;
@@ -244,16 +241,13 @@ export class LmdbEnvironment {
         }, flags);
       }
       this.#latest.look();
-      this.#settle(jobs);
+      this.#answer(jobs);
     } catch (error) {
-      this.#settle(jobs, this.#failed(error, number));
+      this.#answer(jobs, this.#failed(error, number));
     }
   }
 
-  /**
-   * As above in lmdb-js's worker thread. Its callback must not throw; there, a failed put also
-   * fails the commit.
-   */
+  /** The same in lmdb-js's worker thread, where the callback must not throw. */
   async #commitThere(): Promise<void> {
     const root = this.#root;
     const commit = {
@@ -267,7 +261,7 @@ export class LmdbEnvironment {
       try {
         commit.number = root.getWriteTxnId();
         if (!this.#latest.isNext(commit.number)) return;
-        commit.jobs = this.#take();
+        commit.jobs = this.#dequeue();
         this.#run(commit.jobs);
       } catch (error) {
         commit.putError = error;
@@ -278,14 +272,14 @@ export class LmdbEnvironment {
       // Part of the puts may have been committed.
       if (commit.putError !== undefined) throw this.#poison(commit.putError, 'commit');
       this.#latest.look();
-      this.#settle(commit.jobs);
+      this.#answer(commit.jobs);
     } catch (error) {
       commit.abandoned = true;
       // lmdb-js's queue does not recover from a failed commit.
       this.#workerFailed = true;
       const cause = commit.putError ?? (await commitErrorOf(error));
-      const jobs = commit.jobs.length > 0 ? commit.jobs : this.#take();
-      this.#settle(jobs, this.#failed(cause, commit.number));
+      const jobs = commit.jobs.length > 0 ? commit.jobs : this.#dequeue();
+      this.#answer(jobs, this.#failed(cause, commit.number));
     }
   }
 
@@ -315,16 +309,19 @@ export class LmdbEnvironment {
     },
   };
 
-  #settle(jobs: readonly Job[], failure?: RegaliaError): void {
+  #answer(jobs: readonly Job[], failure?: RegaliaError): void {
     for (const job of jobs) {
       const { ended } = job;
       if (ended !== undefined && 'error' in ended) job.reject(ended.error);
       else if (failure !== undefined) job.reject(failure);
       else job.resolve(ended?.result);
     }
-    this.#busy = false;
-    if (this.#queue.length > 0) this.#schedule();
-    else for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#queue.length > 0) {
+      this.#schedule();
+      return;
+    }
+    this.#phase = 'idle';
+    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /**
@@ -332,10 +329,10 @@ export class LmdbEnvironment {
    * poisons. LMDB reports a write that the disk took only in part as EIO.
    */
   #failed(error: unknown, transaction: number): RegaliaError {
-    const coded = storageError(error, this.path, 'commit', { outcome: 'none' });
+    const coded = lmdbError(error, this.path, 'commit');
     const isFull = coded.code === 'REGALIA_FULL' || !hasRoom(this.path);
     if (!isFull || !this.#endsBefore(transaction)) return this.#poison(error, 'commit');
-    return coded.code === 'REGALIA_FULL' ? coded : fullError(this.path, error);
+    return coded.code === 'REGALIA_FULL' ? coded : full(this.path, { cause: error });
   }
 
   #endsBefore(transaction: number): boolean {
@@ -349,7 +346,7 @@ export class LmdbEnvironment {
   }
 
   #poison(error: unknown, operation: string): RegaliaError {
-    this.fault ??= ioError(error, this.path, operation);
+    this.fault ??= poisonError(error, this.path, operation);
     return this.fault;
   }
 
@@ -376,16 +373,5 @@ async function commitErrorOf(error: unknown): Promise<unknown> {
   return Promise.race([behind, silence]).then(
     () => error,
     (cause: unknown) => cause,
-  );
-}
-
-function ioError(error: unknown, path: string, operation: string): RegaliaError {
-  const text = error instanceof Error ? error.message : String(error);
-  const facts = { cause: error, outcome: 'unknown' as const };
-  return new RegaliaError(
-    'REGALIA_IO',
-    `${operation} failed at ${path}: ${text}`,
-    { path, operation },
-    facts,
   );
 }

@@ -1,144 +1,105 @@
 /**
- * What LMDB, lmdb-js and the operating system throw, told in our codes. LMDB's errors carry a
- * number (its own are -30,799 to -30,780, the others errno) and, on some paths, a message alone;
- * Node's carry a name such as 'ENOSPC'.
+ * What LMDB and lmdb-js throw, under our codes. LMDB's errors carry a number (its own are -30,799
+ * to -30,780, all others the system's) and, on some paths, a message alone. The system's errors, as
+ * LMDB passes them on or as Node names them, are `ioError`'s.
  *
- * What is not recognised counts as an I/O error: nothing is guessed, the handle is poisoned, the
- * store reopened.
+ * What is not recognised counts as an error of input or output: nothing is guessed, the handle is
+ * poisoned, the store reopened.
  */
+import { getSystemErrorMap } from 'node:util';
+import {
+  corrupt,
+  errnoOf,
+  full,
+  ioError,
+  ioFailed,
+  isRegaliaError,
+  locked,
+  malformed,
+  type RegaliaError,
+  unknownVersion,
+} from '../ground/errors.js';
 
-import type { ErrorFacts } from '../ground/errors.js';
-import { RegaliaError } from '../ground/errors.js';
+type OwnKind = 'full' | 'format' | 'version' | 'corrupt' | 'readers';
 
-type Kind =
-  | 'full'
-  | 'permission'
-  | 'missing'
-  | 'format'
-  | 'version'
-  | 'corrupt'
-  | 'taken'
-  | 'readers'
-  | 'io';
+/** LMDB's own numbers (lmdb.h), and their names, which messages begin with. */
+const OWN_ERRORS: readonly (readonly [number, string, OwnKind])[] = [
+  [-30_792, 'MDB_MAP_FULL', 'full'],
+  [-30_793, 'MDB_INVALID', 'format'],
+  [-30_794, 'MDB_VERSION_MISMATCH', 'version'],
+  [-30_796, 'MDB_CORRUPTED', 'corrupt'],
+  [-30_797, 'MDB_PAGE_NOTFOUND', 'corrupt'],
+  [-30_784, 'MDB_INCOMPATIBLE', 'corrupt'],
+  [-30_790, 'MDB_READERS_FULL', 'readers'],
+];
 
-/** LMDB's own numbers (lmdb.h) and those of errno that LMDB passes on. */
-const KIND_BY_NUMBER: ReadonlyMap<number, Kind> = new Map([
-  [-30_792, 'full'], // MDB_MAP_FULL
-  [-30_793, 'format'], // MDB_INVALID
-  [-30_794, 'version'], // MDB_VERSION_MISMATCH
-  [-30_796, 'corrupt'], // MDB_CORRUPTED
-  [-30_797, 'corrupt'], // MDB_PAGE_NOTFOUND
-  [-30_784, 'corrupt'], // MDB_INCOMPATIBLE
-  [-30_790, 'readers'], // MDB_READERS_FULL
-  [28, 'full'], // ENOSPC
-  [122, 'full'], // EDQUOT
-  [27, 'full'], // EFBIG
-  [1, 'permission'], // EPERM
-  [13, 'permission'], // EACCES
-  [30, 'permission'], // EROFS
-  [2, 'missing'], // ENOENT
-]);
+/** What the system calls errors in messages. */
+const SYSTEM_TEXTS: readonly (readonly [RegExp, string])[] = [
+  [/No space left/i, 'ENOSPC'],
+  [/quota exceeded/i, 'EDQUOT'],
+  [/File too large/i, 'EFBIG'],
+  [/Permission denied/i, 'EACCES'],
+  [/Operation not permitted/i, 'EPERM'],
+  [/Read-only file system/i, 'EROFS'],
+  [/No such file/i, 'ENOENT'],
+  [/Input\/output error/i, 'EIO'],
+];
 
 const EIO = 5;
 
-const KIND_BY_NAME: ReadonlyMap<string, Kind> = new Map([
-  ['ENOSPC', 'full'],
-  ['EDQUOT', 'full'],
-  ['EFBIG', 'full'],
-  ['EPERM', 'permission'],
-  ['EACCES', 'permission'],
-  ['EROFS', 'permission'],
-  ['ENOENT', 'missing'],
-  ['ENOTDIR', 'taken'],
-  ['EEXIST', 'taken'],
-  ['ENOTEMPTY', 'taken'],
-]);
-
-const KIND_BY_TEXT: readonly (readonly [RegExp, Kind])[] = [
-  [/MDB_MAP_FULL|No space left|quota exceeded|File too large/i, 'full'],
-  [/Permission denied|Operation not permitted|Read-only file system/i, 'permission'],
-  [/No such file/i, 'missing'],
-  [/MDB_INVALID/, 'format'],
-  [/MDB_VERSION_MISMATCH/, 'version'],
-  [/MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_INCOMPATIBLE/, 'corrupt'],
-  [/MDB_READERS_FULL/, 'readers'],
-];
-
-function kindOf(error: unknown): Kind {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (typeof code === 'number') {
-    return KIND_BY_NUMBER.get(code) ?? KIND_BY_NUMBER.get(Math.abs(code)) ?? 'io';
-  }
-  if (typeof code === 'string') return KIND_BY_NAME.get(code) ?? 'io';
-  const text = String(message);
-  return KIND_BY_TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? 'io';
+/** The number that LMDB's error carries, if it does. */
+function numberOf(error: unknown): number | undefined {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'number' ? code : undefined;
 }
 
-/** The error in our codes; one that is ours already stays as it is. */
-export function storageError(
-  error: unknown,
-  path: string,
-  operation: string,
-  facts: ErrorFacts = {},
-): RegaliaError {
-  if (error instanceof RegaliaError) return error;
-  const why = { ...facts, cause: error };
-  const text = error instanceof Error ? error.message : String(error);
-  switch (kindOf(error)) {
-    case 'full':
-      return fullError(path, error, why);
-    case 'permission':
-      return new RegaliaError('REGALIA_PERMISSION', `permission refused at ${path}`, { path }, why);
-    case 'missing':
-      return new RegaliaError(
-        'REGALIA_NOT_FOUND',
-        `${path} does not exist`,
-        { what: 'store', name: path },
-        why,
-      );
-    case 'taken':
-      return new RegaliaError(
-        'REGALIA_EXISTS',
-        `${path} is taken`,
-        { what: 'file', name: path },
-        why,
-      );
-    case 'readers': {
-      const message = `too many processes read ${path}`;
-      return new RegaliaError('REGALIA_LOCKED', message, { path }, { retryable: true, ...why });
-    }
-    case 'version': {
-      const data = { what: 'data file', expected: 'a known version', actual: text };
-      return new RegaliaError('REGALIA_VERSION', `${path} has an unknown version`, data, why);
-    }
-    case 'format': {
-      const data = { what: 'data file', at: 0, expected: 'an LMDB file', actual: text };
-      return new RegaliaError('REGALIA_FORMAT', `${path} is not a data file`, data, why);
-    }
-    case 'corrupt': {
-      const data = { what: 'data file', expected: 'sound pages', actual: text };
-      return new RegaliaError('REGALIA_CORRUPT', `${path} is damaged: ${text}`, data, why);
-    }
-    case 'io': {
-      const message = `${operation} failed at ${path}: ${text}`;
-      return new RegaliaError(
-        'REGALIA_IO',
-        message,
-        { path, operation },
-        { outcome: 'unknown', ...why },
-      );
-    }
-  }
+/** What was thrown, as text. */
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
-/** No room on the device, or in the map. */
-export function fullError(path: string, cause?: unknown, facts: ErrorFacts = {}): RegaliaError {
-  return new RegaliaError(
-    'REGALIA_FULL',
-    `no room left at ${path}`,
-    { path },
-    { retryable: true, cause, ...facts },
+function ownKind(error: unknown): OwnKind | undefined {
+  const number = numberOf(error);
+  const text = textOf(error);
+  const found = OWN_ERRORS.find(([own, name]) =>
+    number === undefined ? text.includes(name) : own === number,
   );
+  return found?.[2];
+}
+
+/** The system's name of an error: Node's errors carry it, LMDB passes on a number or a text. */
+function systemName(error: unknown): string | undefined {
+  const named = errnoOf(error);
+  if (named !== undefined) return named;
+  const number = numberOf(error);
+  if (number !== undefined) return getSystemErrorMap().get(-Math.abs(number))?.[0];
+  return SYSTEM_TEXTS.find(([pattern]) => pattern.test(textOf(error)))?.[1];
+}
+
+/** The error under our codes; one that is ours already stays as it is. */
+export function lmdbError(error: unknown, path: string, operation: string): RegaliaError {
+  if (isRegaliaError(error)) return error;
+  const why = { cause: error };
+  switch (ownKind(error)) {
+    case 'full':
+      return full(path, why);
+    case 'readers':
+      return locked(path, 'is read by too many processes', { retryable: true, ...why });
+    case 'version':
+      return unknownVersion(path, 'the version of its LMDB', textOf(error), why);
+    case 'format':
+      return malformed(path, 0, 'an LMDB file', textOf(error), why);
+    case 'corrupt':
+      return damaged(path, error);
+    case undefined:
+      return ioError(error, path, operation, { errno: systemName(error) });
+  }
+}
+
+/** What poisons the handle: REGALIA_IO, whatever it is, and nobody knows what was written. */
+export function poisonError(cause: unknown, path: string, operation: string): RegaliaError {
+  const errno = systemName(cause);
+  return ioFailed(path, operation, textOf(cause), { cause, outcome: 'unknown', errno });
 }
 
 /**
@@ -146,11 +107,12 @@ export function fullError(path: string, cause?: unknown, facts: ErrorFacts = {})
  * a page that makes no sense.
  */
 export function readError(error: unknown, path: string): RegaliaError {
-  const coded = storageError(error, path, 'read');
-  const number = (error as { code?: unknown } | null)?.code;
-  if (coded.code !== 'REGALIA_IO' || typeof number !== 'number' || Math.abs(number) === EIO)
-    return coded;
-  const text = error instanceof Error ? error.message : String(error);
-  const data = { what: 'data file', expected: 'sound pages', actual: text };
-  return new RegaliaError('REGALIA_CORRUPT', `${path} is damaged: ${text}`, data, { cause: error });
+  const coded = lmdbError(error, path, 'read');
+  const number = numberOf(error);
+  if (coded.code !== 'REGALIA_IO' || number === undefined || Math.abs(number) === EIO) return coded;
+  return damaged(path, error);
+}
+
+function damaged(path: string, cause: unknown): RegaliaError {
+  return corrupt(path, 'sound pages', textOf(cause), { cause });
 }

@@ -1,14 +1,14 @@
 /**
  * Which transaction is the latest, as all processes have to agree on it.
  *
- * LMDB keeps the number in its lock file, and whoever opens the environment sets it to what the
- * meta pages said a moment before, without a lock (mdb.c, `mdb_env_open2`). A commit in that moment
- * is taken back by it: readers do not see it, and the next writer builds on the state before, with
- * pages that the commit has used. So the number is compared with the meta pages, which never lie,
- * after an environment was opened and whenever a transaction has begun; where it lags it is put
- * right, and the transaction begun again. Readers compare it with the greatest that they have seen,
- * where they begin anew and where they do not find a row. What is left is the microsecond between
- * that and LMDB's own look.
+ * LMDB keeps the number in its lock file, and a process that opens the environment sets it to what
+ * the meta pages said a moment before, without a lock (mdb.c, `mdb_env_open2`). That undoes a
+ * commit of that moment: readers do not see it, and the next writer builds on the state before,
+ * with pages that the commit has used. So the number is compared with the meta pages, which never
+ * lie, after an environment was opened and whenever a transaction has begun; where it lags it is
+ * put right, and the transaction begun again. Readers compare it with the greatest that they have
+ * seen, where they begin anew and where they do not find a row. What is left is the microsecond
+ * between that and LMDB's own look.
  *
  *     lock.mdb    u32 magic | u32 format | u64 number of the latest transaction | …
  *     data.mdb    meta pages 0 and 1, each with its own number; the greater one counts
@@ -18,8 +18,9 @@
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { errnoOf } from '../ground/errors.js';
 import { readU64 } from '../ground/integers.js';
-import { TREE_BYTES } from './lmdb-pages.js';
+import { TREE_BYTES } from './lmdb-examine.js';
 
 /** As many processes as that hardly open the file at once. */
 const MISSES_MAX = 1_000;
@@ -34,7 +35,7 @@ const META_NUMBER_AT = 24 + 24 + 2 * TREE_BYTES + 8;
 export class LatestTransaction {
   readonly #data: number;
   /**
-   * Undefined where there is none that could be written: who only reads goes without it, like LMDB.
+   * Undefined where there is none that could be written: a reader goes without it, as LMDB does.
    */
   readonly #lock: number | undefined;
   /** The first meta page and the beginning of the second. */
@@ -46,7 +47,7 @@ export class LatestTransaction {
   /** Transactions in a row that did not follow the latest. */
   #misses = 0;
 
-  /** For an environment in this folder that has just been opened; `settle` follows. */
+  /** For an environment in this folder that has just been opened; `correct` follows. */
   constructor(folder: string, pageBytes: number, readOnly: boolean) {
     this.#pageBytes = pageBytes;
     this.#metas = Buffer.alloc(pageBytes + META_NUMBER_AT + 8);
@@ -88,26 +89,26 @@ export class LatestTransaction {
   /** Whether reads may have begun on a state before one that was seen. They will not any more. */
   lags(): boolean {
     if (this.#lock === undefined) return false;
-    const number = this.#told(this.#lock);
+    const number = this.#recorded(this.#lock);
     if (number < this.#seen) {
-      this.settle();
+      this.correct();
       return true;
     }
     this.#seen = number;
     return false;
   }
 
-  #told(lock: number): number {
+  #recorded(lock: number): number {
     readSync(lock, this.#number, 0, 8, NUMBER_AT);
     return readU64(this.#number, 0);
   }
 
   /** Puts the number right where it lags, while others may commit. */
-  settle(): void {
+  correct(): void {
     if (this.#lock === undefined) return;
     for (;;) {
       const committed = this.look();
-      if (this.#told(this.#lock) >= committed) return;
+      if (this.#recorded(this.#lock) >= committed) return;
       this.#put(committed);
     }
   }
@@ -129,8 +130,9 @@ function openLock(path: string, readOnly: boolean): number | undefined {
   try {
     return openSync(path, 'r+');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (readOnly && (code === 'ENOENT' || code === 'EROFS' || code === 'EACCES')) return undefined;
+    const errno = errnoOf(error);
+    if (readOnly && (errno === 'ENOENT' || errno === 'EROFS' || errno === 'EACCES'))
+      return undefined;
     throw error;
   }
 }

@@ -1,10 +1,10 @@
 /**
- * The engine on LMDB, through lmdb-js. This file holds the handle: reads, and opening and closing;
- * the environment with its writes, the creation of files and the examination of untrusted ones are
- * its neighbours.
+ * The engine on LMDB, through lmdb-js. This file is the handle: reads, and opening and closing. The
+ * environment with its writes, the making of files and the examination of untrusted ones are its
+ * neighbours.
  *
  * Invariants:
- * - a folder holds one generation: data.mdb and lock.mdb, mode 0600 in a folder of mode 0700;
+ * - a folder has one generation in it: data.mdb and lock.mdb, mode 0600 in a folder of mode 0700;
  * - handles of one process on one file share one environment, which closes with the last of them
  *   (LMDB forbids a second environment on a file in one process);
  * - `view` gives bytes in lmdb-js's one read buffer, never in the map; everything else is a private
@@ -14,7 +14,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { closed, locked, type RegaliaError, readOnly } from '../ground/errors.js';
 import { ROW_KEY_BYTES_MAX } from '../ground/limits.js';
 import type {
   Batch,
@@ -26,14 +26,12 @@ import type {
   RowRange,
   Table,
 } from './engine.js';
-import { backupTo, createGeneration } from './lmdb-create.js';
-import { LmdbEnvironment } from './lmdb-environment.js';
-import { readError, storageError } from './lmdb-errors.js';
-import { corrupt } from './lmdb-pages.js';
-import { makeLockFile, preflight } from './lmdb-preflight.js';
-import type { EnvironmentOptions } from './lmdb-root.js';
-import type { HeldKey, HeldRange } from './overlay.js';
-import { compareHeld, holdKey, holdRange, inRange, releaseKey, restOf } from './overlay.js';
+import { type EnvironmentOptions, LmdbEnvironment } from './lmdb-environment.js';
+import { lmdbError, readError } from './lmdb-errors.js';
+import { damaged, examineFile } from './lmdb-examine.js';
+import { backupTo, checkRoom, createGeneration, makeLockFile } from './lmdb-files.js';
+import type { KeptKey, KeptRange } from './overlay.js';
+import { compareKept, inRange, keepKey, keepRange, keyOf, restOf } from './overlay.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
@@ -41,18 +39,12 @@ export interface LmdbOptions {
   /** Whether to create what is missing; the default unless `readOnly`. */
   create?: boolean;
   /**
-   * The most bytes the file may ever grow to: address space, not memory. All processes should
-   * agree.
+   * After this time a commit in the worker thread counts as failed, with outcome 'unknown'. Default
+   * 60 seconds.
    */
-  mapBytes?: number;
-  /** The most processes and threads that may read at once. */
-  maxReaders?: number;
-  /** After this time a commit in the worker thread counts as failed, with outcome 'unknown'. */
   commitTimeoutMs?: number;
 }
 
-const MAP_BYTES = 2 ** 40;
-const MAX_READERS = 1_024;
 const COMMIT_TIMEOUT_MS = 60_000;
 /** Rows that a range copies at a time, doubling up to the maximum. */
 const RANGE_STEP_ROWS = 64;
@@ -72,21 +64,20 @@ const closing = new Map<string, Promise<void>>();
 export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Engine> {
   const options: EnvironmentOptions = {
     readOnly: o.readOnly === true,
-    mapBytes: o.mapBytes ?? MAP_BYTES,
-    maxReaders: o.maxReaders ?? MAX_READERS,
     commitTimeoutMs: o.commitTimeoutMs ?? COMMIT_TIMEOUT_MS,
   };
   try {
-    if (o.create ?? !options.readOnly)
-      await createGeneration(path, (folder) => createTables(folder, options));
+    if (o.create ?? !options.readOnly) await createGeneration(path, createTables);
     const identity = identityOf(path);
     await closing.get(identity);
     const environment = environments.get(identity) ?? openEnvironment(path, identity, options);
-    if (environment.readOnly && !options.readOnly) throw readOnlyHere(path);
+    if (environment.readOnly && !options.readOnly) {
+      throw locked(path, 'is open in this process for reading only: close it there first');
+    }
     environment.check();
     return new LmdbEngine(environment, identity, options.readOnly);
   } catch (error) {
-    throw storageError(error, path, 'open');
+    throw lmdbError(error, path, 'open');
   }
 }
 
@@ -101,22 +92,19 @@ function openEnvironment(
   identity: string,
   options: EnvironmentOptions,
 ): LmdbEnvironment {
-  preflight(path, options);
+  examineFile(join(path, 'data.mdb'));
+  if (!options.readOnly) makeLockFile(path);
+  checkRoom(path, options.readOnly);
   const environment = new LmdbEnvironment(path, options);
   if (!options.readOnly) environment.readerCheck();
   environments.set(identity, environment);
   return environment;
 }
 
-async function createTables(folder: string, options: EnvironmentOptions): Promise<void> {
-  makeLockFile(folder, options.maxReaders);
+async function createTables(folder: string): Promise<void> {
+  makeLockFile(folder);
+  const options = { readOnly: false, commitTimeoutMs: COMMIT_TIMEOUT_MS };
   await new LmdbEnvironment(folder, options).close();
-}
-
-function readOnlyHere(path: string): RegaliaError {
-  return new RegaliaError('REGALIA_LOCKED', `this process has ${path} open for reading only`, {
-    path,
-  });
 }
 
 class LmdbEngine implements Engine {
@@ -140,13 +128,12 @@ class LmdbEngine implements Engine {
       typeof key === 'number'
         ? key >>> 0 === key
         : key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
-    if (!sound) holdKey(table, key);
+    if (!sound) keepKey(table, key);
     try {
       const lookUp = (): Uint8Array | undefined =>
         this.#environment.tables[table].getBinaryFast(key as number | Uint8Array);
       const found = lookUp() ?? (this.#environment.catchUp() ? lookUp() : undefined);
-      // The object that lmdb-js returns is its whole buffer under a false length: wrap, never pass
-      // on.
+      // What lmdb-js returns is its whole buffer under a false length: wrap it, never pass it on.
       return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
     } catch (error) {
       throw this.#readError(error);
@@ -160,11 +147,13 @@ class LmdbEngine implements Engine {
 
   range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>> {
     this.#check();
-    const bounds = holdRange<T>(table, range);
+    const bounds = keepRange<T>(table, range);
     return { [Symbol.iterator]: () => this.#rows<T>(table, bounds) };
   }
 
-  *#rows<T extends Table>(table: T, range: HeldRange): Generator<Row<RowKey<T>>> {
+  *#rows<T extends Table>(table: T, range: KeptRange): Generator<Row<RowKey<T>>> {
+    // Nothing is below an empty key, and lmdb-js would see no bound in it.
+    if (range.upper === '') return;
     this.#environment.catchUp();
     let rest = range;
     let step = RANGE_STEP_ROWS;
@@ -182,46 +171,46 @@ class LmdbEngine implements Engine {
    * Copies the next rows within this turn, so that no cursor and no read transaction is ever left
    * open. LMDB follows damaged pages without a word: keys out of order, or without a row, show it.
    */
-  #step<T extends Table>(table: T, range: HeldRange, wanted: number) {
+  #step<T extends Table>(table: T, range: KeptRange, wanted: number) {
     this.#check();
     const rows: Row<RowKey<T>>[] = [];
     let bytes = 0;
-    let last: HeldKey | undefined;
+    let last: KeptKey | undefined;
     try {
       for (const key of this.#environment.tables[table].getKeys(lmdbRange<T>(range, wanted))) {
-        const held = this.#sound(table, key, last, range);
+        const kept = this.#sound(table, key, last, range);
         const row = this.get(table, key as RowKey<T>);
         if (row === undefined)
           throw this.#damaged(table, 'a row for each key', 'a key without its row');
-        last = held;
-        rows.push({ key: releaseKey<T>(held), bytes: row });
+        last = kept;
+        rows.push({ key: keyOf<T>(kept), bytes: row });
         bytes += row.length;
         if (bytes >= RANGE_STEP_BYTES) return { rows, last, ended: false };
       }
     } catch (error) {
       throw this.#readError(error);
     }
-    return { rows, last: last as HeldKey, ended: rows.length < wanted };
+    return { rows, last: last as KeptKey, ended: rows.length < wanted };
   }
 
-  /** The key that a cursor came upon in its held form, if it can follow `last`. */
+  /** The key that a cursor came upon in its kept form, if it can follow `last`. */
   #sound(
     table: Table,
     key: number | Uint8Array,
-    last: HeldKey | undefined,
-    range: HeldRange,
-  ): HeldKey {
+    last: KeptKey | undefined,
+    range: KeptRange,
+  ): KeptKey {
     const bounded = typeof key === 'number' || (key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX);
     if (!bounded) throw this.#damaged(table, `keys of 1 to ${ROW_KEY_BYTES_MAX} bytes`, 'another');
-    const held = holdKey(table, key);
+    const kept = keepKey(table, key);
     const order =
-      last === undefined ? 1 : range.reverse ? compareHeld(last, held) : compareHeld(held, last);
-    if (order <= 0 || !inRange(held, range)) throw this.#damaged(table, 'keys in order', 'others');
-    return held;
+      last === undefined ? 1 : range.reverse ? compareKept(last, kept) : compareKept(kept, last);
+    if (order <= 0 || !inRange(kept, range)) throw this.#damaged(table, 'keys in order', 'others');
+    return kept;
   }
 
   #damaged(table: Table, expected: string, actual: string): RegaliaError {
-    return corrupt(this.#environment.path, `table ${table}`, expected, actual);
+    return damaged(this.#environment.path, `table ${table}`, expected, actual);
   }
 
   count(table: Table): number {
@@ -231,9 +220,9 @@ class LmdbEngine implements Engine {
 
   write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T> {
     try {
-      if (this.#closing !== undefined) throw closedError();
+      if (this.#closing !== undefined) throw closed('engine');
       this.#check();
-      if (this.readOnly) throw readOnlyError(this.#environment.path);
+      if (this.readOnly) throw readOnly(this.#environment.path);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -261,7 +250,7 @@ class LmdbEngine implements Engine {
     try {
       await backupTo(path, (folder) => this.#environment.copy(folder));
     } catch (error) {
-      throw storageError(error, path, 'backup');
+      throw lmdbError(error, path, 'back up to');
     }
   }
 
@@ -287,7 +276,7 @@ class LmdbEngine implements Engine {
   }
 
   #refuse(): never {
-    throw this.#closed ? closedError() : this.#environment.refusal();
+    throw this.#closed ? closed('engine') : this.#environment.refusal();
   }
 
   #readError(error: unknown): RegaliaError {
@@ -295,10 +284,9 @@ class LmdbEngine implements Engine {
   }
 }
 
-function lmdbRange<T extends Table>(range: HeldRange, limit: number): object {
-  const lower =
-    range.lower === undefined || range.lower === '' ? undefined : releaseKey<T>(range.lower);
-  const upper = range.upper === undefined ? undefined : releaseKey<T>(range.upper);
+function lmdbRange<T extends Table>(range: KeptRange, limit: number): object {
+  const lower = range.lower === undefined || range.lower === '' ? undefined : keyOf<T>(range.lower);
+  const upper = range.upper === undefined ? undefined : keyOf<T>(range.upper);
   return range.reverse
     ? {
         start: upper,
@@ -315,12 +303,4 @@ function lmdbRange<T extends Table>(range: HeldRange, limit: number): object {
         inclusiveEnd: !range.upperOpen,
         limit,
       };
-}
-
-function closedError(): RegaliaError {
-  return new RegaliaError('REGALIA_CLOSED', 'the engine is closed', { what: 'engine' });
-}
-
-function readOnlyError(path: string): RegaliaError {
-  return new RegaliaError('REGALIA_READ_ONLY', `${path} is open for reading only`, { what: path });
 }

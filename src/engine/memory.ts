@@ -12,7 +12,7 @@
  */
 
 import { copyBytes } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+import { assert, badOption, closed } from '../ground/errors.js';
 import type {
   Batch,
   Durability,
@@ -24,11 +24,11 @@ import type {
   Table,
 } from './engine.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
-import type { HeldKey, HeldRange } from './overlay.js';
-import { holdKey, holdRange, inRange, Overlay, releaseKey, restOf, runBody } from './overlay.js';
+import type { KeptKey, KeptRange } from './overlay.js';
+import { inRange, keepKey, keepRange, keyOf, Overlay, restOf, runBody } from './overlay.js';
 
 const CHUNK_KEYS_MAX = 1_024;
-/** Rows that a range copies at a time: it then holds nothing that a write could disturb. */
+/** Rows that a range copies at a time: then it reads nothing that a write could disturb. */
 const RANGE_STEP_ROWS = 256;
 
 /** An empty engine in memory. */
@@ -37,32 +37,32 @@ export function openMemory(): Engine {
 }
 
 class OrderedKeys {
-  readonly #chunks: HeldKey[][] = [[]];
+  readonly #chunks: KeptKey[][] = [[]];
 
-  add(key: HeldKey): void {
+  add(key: KeptKey): void {
     const index = this.#chunkOf(key);
-    const chunk = this.#chunks[index] as HeldKey[];
+    const chunk = this.#chunks[index] as KeptKey[];
     chunk.splice(lowerBound(chunk, key), 0, key);
     if (chunk.length > CHUNK_KEYS_MAX) this.#split(index);
   }
 
   /** Ascending inserts fill chunks to the brim; others split in the middle. */
   #split(index: number): void {
-    const chunk = this.#chunks[index] as HeldKey[];
+    const chunk = this.#chunks[index] as KeptKey[];
     const last = index === this.#chunks.length - 1;
     this.#chunks.splice(index + 1, 0, chunk.splice(last ? CHUNK_KEYS_MAX : CHUNK_KEYS_MAX / 2));
   }
 
-  remove(key: HeldKey): void {
+  remove(key: KeptKey): void {
     const index = this.#chunkOf(key);
-    const chunk = this.#chunks[index] as HeldKey[];
+    const chunk = this.#chunks[index] as KeptKey[];
     chunk.splice(lowerBound(chunk, key), 1);
     if (chunk.length === 0 && this.#chunks.length > 1) this.#chunks.splice(index, 1);
   }
 
   /** Up to `count` keys of the range, in its order. */
-  take(range: HeldRange, count: number): HeldKey[] {
-    const keys: HeldKey[] = [];
+  list(range: KeptRange, count: number): KeptKey[] {
+    const keys: KeptKey[] = [];
     let [index, at] = range.reverse ? this.#seekLast(range) : this.#seekFirst(range);
     const step = range.reverse ? -1 : 1;
     while (keys.length < count) {
@@ -81,30 +81,30 @@ class OrderedKeys {
     return keys;
   }
 
-  #seekFirst(range: HeldRange): [number, number] {
+  #seekFirst(range: KeptRange): [number, number] {
     if (range.lower === undefined) return [0, 0];
     const index = this.#chunkOf(range.lower);
-    const chunk = this.#chunks[index] as HeldKey[];
+    const chunk = this.#chunks[index] as KeptKey[];
     const at = lowerBound(chunk, range.lower);
     return [index, range.lowerOpen && chunk[at] === range.lower ? at + 1 : at];
   }
 
-  #seekLast(range: HeldRange): [number, number] {
+  #seekLast(range: KeptRange): [number, number] {
     const end = this.#chunks.length - 1;
-    if (range.upper === undefined) return [end, (this.#chunks[end] as HeldKey[]).length - 1];
+    if (range.upper === undefined) return [end, (this.#chunks[end] as KeptKey[]).length - 1];
     const index = this.#chunkOf(range.upper);
-    const chunk = this.#chunks[index] as HeldKey[];
+    const chunk = this.#chunks[index] as KeptKey[];
     const at = lowerBound(chunk, range.upper);
     return [index, !range.upperOpen && chunk[at] === range.upper ? at : at - 1];
   }
 
   /** The last chunk whose first key is not above `key`. */
-  #chunkOf(key: HeldKey): number {
+  #chunkOf(key: KeptKey): number {
     let low = 0;
     let high = this.#chunks.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
-      if (((this.#chunks[middle] as HeldKey[])[0] as HeldKey) <= key) low = middle;
+      if (((this.#chunks[middle] as KeptKey[])[0] as KeptKey) <= key) low = middle;
       else high = middle - 1;
     }
     return low;
@@ -112,39 +112,39 @@ class OrderedKeys {
 }
 
 /** The first index whose key is not below `key`. */
-function lowerBound(keys: readonly HeldKey[], key: HeldKey): number {
+function lowerBound(keys: readonly KeptKey[], key: KeptKey): number {
   let low = 0;
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((keys[middle] as HeldKey) < key) low = middle + 1;
+    if ((keys[middle] as KeptKey) < key) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
 class MemoryTable {
-  readonly rows = new Map<HeldKey, Uint8Array>();
+  readonly rows = new Map<KeptKey, Uint8Array>();
   readonly keys = new OrderedKeys();
   bytes = 0;
 
-  put(key: HeldKey, bytes: Uint8Array): void {
+  put(key: KeptKey, bytes: Uint8Array): void {
     const before = this.rows.get(key);
     if (before === undefined) this.keys.add(key);
     this.rows.set(key, copyBytes(bytes));
-    this.bytes += bytes.length - (before?.length ?? -heldBytes(key));
+    this.bytes += bytes.length - (before?.length ?? -keptBytes(key));
   }
 
-  del(key: HeldKey): void {
+  del(key: KeptKey): void {
     const before = this.rows.get(key);
     if (before === undefined) return;
     this.keys.remove(key);
     this.rows.delete(key);
-    this.bytes -= before.length + heldBytes(key);
+    this.bytes -= before.length + keptBytes(key);
   }
 }
 
-function heldBytes(key: HeldKey): number {
+function keptBytes(key: KeptKey): number {
   return typeof key === 'number' ? 4 : key.length;
 }
 
@@ -161,7 +161,7 @@ class MemoryEngine implements Engine {
   }
 
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
-    return this.#table(table).rows.get(holdKey(table, key));
+    return this.#table(table).rows.get(keepKey(table, key));
   }
 
   get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
@@ -171,21 +171,21 @@ class MemoryEngine implements Engine {
 
   range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>> {
     this.#table(table);
-    const bounds = holdRange<T>(table, range);
+    const bounds = keepRange<T>(table, range);
     return { [Symbol.iterator]: () => this.#rows<T>(table, bounds) };
   }
 
-  *#rows<T extends Table>(table: T, range: HeldRange): Generator<Row<RowKey<T>>> {
+  *#rows<T extends Table>(table: T, range: KeptRange): Generator<Row<RowKey<T>>> {
     let rest = range;
     while (rest.limit > 0) {
       const { rows, keys } = this.#table(table);
-      const step = keys.take(rest, Math.min(rest.limit, RANGE_STEP_ROWS));
-      const copies = step.map((held) => copyBytes(rows.get(held) as Uint8Array));
+      const step = keys.list(rest, Math.min(rest.limit, RANGE_STEP_ROWS));
+      const copies = step.map((kept) => copyBytes(rows.get(kept) as Uint8Array));
       for (let i = 0; i < step.length; i++) {
-        yield { key: releaseKey<T>(step[i] as HeldKey), bytes: copies[i] as Uint8Array };
+        yield { key: keyOf<T>(step[i] as KeptKey), bytes: copies[i] as Uint8Array };
       }
       if (step.length < RANGE_STEP_ROWS) return;
-      rest = restOf(rest, step[step.length - 1] as HeldKey, step.length);
+      rest = restOf(rest, step[step.length - 1] as KeptKey, step.length);
     }
   }
 
@@ -194,7 +194,7 @@ class MemoryEngine implements Engine {
   }
 
   write<T>(body: (batch: Batch) => T, _durability: Durability): Promise<T> {
-    if (this.#closing) return Promise.reject(closedError());
+    if (this.#closing) return Promise.reject(closed('engine'));
     const result = this.#last.then(() => this.#run(body));
     this.#last = result.catch(() => undefined);
     return result;
@@ -204,8 +204,8 @@ class MemoryEngine implements Engine {
     const overlay = new Overlay(this);
     const result = runBody(body, overlay);
     overlay.applyTo({
-      put: (table, key, bytes) => this.#table(table).put(holdKey(table, key), bytes),
-      del: (table, key) => this.#table(table).del(holdKey(table, key)),
+      put: (table, key, bytes) => this.#table(table).put(keepKey(table, key), bytes),
+      del: (table, key) => this.#table(table).del(keepKey(table, key)),
     });
     return result;
   }
@@ -231,11 +231,8 @@ class MemoryEngine implements Engine {
   }
 
   backup(_path: string): Promise<void> {
-    if (this.#closed) return Promise.reject(closedError());
-    const data = { option: 'backup', expected: 'a store on disk', actual: 'a store in memory' };
-    return Promise.reject(
-      new RegaliaError('REGALIA_OPTION', 'a store in memory has no file to copy', data),
-    );
+    if (this.#closed) return Promise.reject(closed('engine'));
+    return Promise.reject(badOption('backup', 'of a store on disk', 'of one in memory'));
   }
 
   async close(): Promise<void> {
@@ -246,7 +243,7 @@ class MemoryEngine implements Engine {
   }
 
   #check(): void {
-    if (this.#closed) throw closedError();
+    if (this.#closed) throw closed('engine');
   }
 
   #table(name: Table): MemoryTable {
@@ -255,8 +252,4 @@ class MemoryEngine implements Engine {
     assert(table !== undefined, `there is no table ${name}`);
     return table;
   }
-}
-
-function closedError(): RegaliaError {
-  return new RegaliaError('REGALIA_CLOSED', 'the engine is closed', { what: 'engine' });
 }

@@ -1,35 +1,35 @@
 /**
- * What one write body has put and deleted so far, laid over the rows beneath. Both engines run
+ * What one write body has put and deleted so far, laid over the rows below. Both engines run
  * their bodies on an overlay, so a body that throws has touched nothing, and reads through the
  * batch are the same code everywhere.
  *
  * Invariants:
- * - the rows beneath change only in `applyTo`, after the body has returned;
+ * - the rows below change only in `applyTo`, after the body has returned;
  * - a key is in the overlay at most once, with its bytes, or with `undefined` if it was deleted;
  * - a range is the merge of two ascending (or descending) sequences in which the overlay wins.
  *
- * Byte keys are held as Latin-1 text, one character a byte: it hashes, and its order is the
+ * Byte keys are kept as Latin-1 text, one character a byte: it hashes, and its order is the
  * bytewise order.
  */
 
 import { copyBytes } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+import { assert, closed } from '../ground/errors.js';
 import { ROW_KEY_BYTES_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 import type { Batch, Reads, Row, RowKey, RowRange, Table } from './engine.js';
 import { INTEGER_TABLES } from './engine.js';
 
-/** A key as held in memory: a number, or bytes as Latin-1 text. */
-export type HeldKey = number | string;
+/** A key as kept in memory: a number, or bytes as Latin-1 text. */
+export type KeptKey = number | string;
 
 const integerTables: ReadonlySet<string> = new Set(INTEGER_TABLES);
 
 /** Whether the table's keys are numbers. */
-export function isIntegerTable(table: Table): boolean {
+function isIntegerTable(table: Table): boolean {
   return integerTables.has(table);
 }
 
-/** The key in its held form. A key of the wrong kind or size is our own bug. */
-export function holdKey(table: Table, key: number | Uint8Array): HeldKey {
+/** The key in its kept form. A key of the wrong kind or size is our own bug. */
+export function keepKey(table: Table, key: number | Uint8Array): KeptKey {
   if (isIntegerTable(table)) {
     assert(isRowNumber(key), `${table} takes keys of 0 to 2^32 - 1`);
     return key;
@@ -46,37 +46,37 @@ function isRowNumber(key: unknown): key is number {
   return typeof key === 'number' && Number.isInteger(key) && key >= 0 && key <= ROW_NUMBER_MAX;
 }
 
-/** The inverse of `holdKey`; the bytes are private. */
-export function releaseKey<T extends Table>(held: HeldKey): RowKey<T> {
+/** The inverse of `keepKey`; the bytes are private. */
+export function keyOf<T extends Table>(kept: KeptKey): RowKey<T> {
   return (
-    typeof held === 'number' ? held : new Uint8Array(Buffer.from(held, 'latin1'))
+    typeof kept === 'number' ? kept : new Uint8Array(Buffer.from(kept, 'latin1'))
   ) as RowKey<T>;
 }
 
-/** A range over held keys: `lower` and `upper` are undefined where it is open. */
-export interface HeldRange {
-  readonly lower: HeldKey | undefined;
+/** A range over kept keys: `lower` and `upper` are undefined where it has no end. */
+export interface KeptRange {
+  readonly lower: KeptKey | undefined;
   readonly lowerOpen: boolean;
-  readonly upper: HeldKey | undefined;
+  readonly upper: KeptKey | undefined;
   readonly upperOpen: boolean;
   readonly reverse: boolean;
   readonly limit: number;
 }
 
 /**
- * A range in its held form. A bound may be empty bytes: nothing is below it. The tighter of two
- * bounds holds.
+ * A range in its kept form. A bound may be empty bytes: nothing is below it. Of two bounds the
+ * tighter one counts.
  */
-export function holdRange<T extends Table>(
+export function keepRange<T extends Table>(
   table: Table,
   range: RowRange<RowKey<T>> = {},
-): HeldRange {
+): KeptRange {
   const limit = range.limit ?? Number.POSITIVE_INFINITY;
   assert(limit >= 0, 'the limit of a range is not negative');
-  const gte = holdBound(table, range.gte);
-  const gt = holdBound(table, range.gt);
-  const lte = holdBound(table, range.lte);
-  const lt = holdBound(table, range.lt);
+  const gte = keepBound(table, range.gte);
+  const gt = keepBound(table, range.gt);
+  const lte = keepBound(table, range.lte);
+  const lt = keepBound(table, range.lt);
   const lowerOpen = gt !== undefined && (gte === undefined || gt >= gte);
   const upperOpen = lt !== undefined && (lte === undefined || lt <= lte);
   return {
@@ -89,27 +89,27 @@ export function holdRange<T extends Table>(
   };
 }
 
-function holdBound(table: Table, bound: number | Uint8Array | undefined): HeldKey | undefined {
+function keepBound(table: Table, bound: number | Uint8Array | undefined): KeptKey | undefined {
   if (bound instanceof Uint8Array && bound.length === 0 && !isIntegerTable(table)) return '';
-  return bound === undefined ? undefined : holdKey(table, bound);
+  return bound === undefined ? undefined : keepKey(table, bound);
 }
 
 /** Whether the key lies within the range's bounds. */
-export function inRange(key: HeldKey, range: HeldRange): boolean {
+export function inRange(key: KeptKey, range: KeptRange): boolean {
   const { lower, upper } = range;
   if (lower !== undefined && (range.lowerOpen ? key <= lower : key < lower)) return false;
   return upper === undefined || (range.upperOpen ? key < upper : key <= upper);
 }
 
 /** What is left of a range after `count` rows that ended with `key`. */
-export function restOf(range: HeldRange, key: HeldKey, count: number): HeldRange {
+export function restOf(range: KeptRange, key: KeptKey, count: number): KeptRange {
   const limit = range.limit - count;
   return range.reverse
     ? { ...range, upper: key, upperOpen: true, limit }
     : { ...range, lower: key, lowerOpen: true, limit };
 }
 
-export function compareHeld(a: HeldKey, b: HeldKey): number {
+export function compareKept(a: KeptKey, b: KeptKey): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -119,35 +119,35 @@ export interface Target {
   del<T extends Table>(table: T, key: RowKey<T>): void;
 }
 
-type Changes = Map<HeldKey, Uint8Array | undefined>;
+type Changes = Map<KeptKey, Uint8Array | undefined>;
 
 export class Overlay implements Batch {
-  readonly #beneath: Reads;
+  readonly #below: Reads;
   readonly #changes = new Map<Table, Changes>();
   #ended = false;
 
-  constructor(beneath: Reads) {
-    this.#beneath = beneath;
+  constructor(below: Reads) {
+    this.#below = below;
   }
 
   put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void {
     assert(bytes instanceof Uint8Array, 'a row is bytes');
-    this.#changesOf(table).set(holdKey(table, key), bytes);
+    this.#changesOf(table).set(keepKey(table, key), bytes);
   }
 
   del<T extends Table>(table: T, key: RowKey<T>): void {
-    this.#changesOf(table).set(holdKey(table, key), undefined);
+    this.#changesOf(table).set(keepKey(table, key), undefined);
   }
 
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
     this.#check();
     const changes = this.#changes.get(table);
     if (changes !== undefined && changes.size > 0) {
-      const held = holdKey(table, key);
-      const bytes = changes.get(held);
-      if (bytes !== undefined || changes.has(held)) return bytes;
+      const kept = keepKey(table, key);
+      const bytes = changes.get(kept);
+      if (bytes !== undefined || changes.has(kept)) return bytes;
     }
-    return this.#beneath.view(table, key);
+    return this.#below.view(table, key);
   }
 
   get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
@@ -158,15 +158,15 @@ export class Overlay implements Batch {
   range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>> {
     this.#check();
     const changes = this.#changes.get(table);
-    if (changes === undefined || changes.size === 0) return this.#beneath.range(table, range);
+    if (changes === undefined || changes.size === 0) return this.#below.range(table, range);
     return this.#merged(table, changes, range ?? {});
   }
 
   count(table: Table): number {
     this.#check();
-    let count = this.#beneath.count(table);
-    for (const [held, bytes] of this.#changes.get(table) ?? []) {
-      const before = this.#beneath.view(table, releaseKey(held)) !== undefined;
+    let count = this.#below.count(table);
+    for (const [kept, bytes] of this.#changes.get(table) ?? []) {
+      const before = this.#below.view(table, keyOf(kept)) !== undefined;
       count += (bytes !== undefined ? 1 : 0) - (before ? 1 : 0);
     }
     return count;
@@ -177,21 +177,12 @@ export class Overlay implements Batch {
    */
   applyTo(target: Target): void {
     for (const [table, changes] of this.#changes) {
-      for (const held of sortedKeys(changes)) {
-        const bytes = changes.get(held);
-        if (bytes === undefined) target.del(table, releaseKey(held));
-        else target.put(table, releaseKey(held), bytes);
+      for (const kept of sortedKeys(changes)) {
+        const bytes = changes.get(kept);
+        if (bytes === undefined) target.del(table, keyOf(kept));
+        else target.put(table, keyOf(kept), bytes);
       }
     }
-  }
-
-  /** The bytes of all rows put so far. */
-  get bytes(): number {
-    let sum = 0;
-    for (const changes of this.#changes.values()) {
-      for (const bytes of changes.values()) sum += bytes === undefined ? 0 : bytes.length;
-    }
-    return sum;
   }
 
   /** After this every call throws REGALIA_CLOSED: a body must not carry its batch away. */
@@ -200,8 +191,7 @@ export class Overlay implements Batch {
   }
 
   #check(): void {
-    if (this.#ended)
-      throw new RegaliaError('REGALIA_CLOSED', 'the write has ended', { what: 'batch' });
+    if (this.#ended) throw closed('batch');
   }
 
   #changesOf(table: Table): Changes {
@@ -216,54 +206,58 @@ export class Overlay implements Batch {
     changes: Changes,
     range: RowRange<RowKey<T>>,
   ): Generator<Row<RowKey<T>>> {
-    const bounds = holdRange<T>(table, range);
-    const direction = bounds.reverse ? -1 : 1;
-    const ours = sortedKeys(changes).filter((held) => inRange(held, bounds));
+    const bounds = keepRange<T>(table, range);
+    let left = bounds.limit;
+    if (left <= 0) return;
+    const ours = sortedKeys(changes).filter((kept) => inRange(kept, bounds));
     if (bounds.reverse) ours.reverse();
     const { limit: _limit, ...unlimited } = range;
-    const theirs = this.#beneath.range(table, unlimited as RowRange<RowKey<T>>)[Symbol.iterator]();
-    let left = bounds.limit;
-    let their = left > 0 ? theirs.next() : undefined;
-    let at = 0;
-    while (left > 0) {
-      const theirKey =
-        their === undefined || their.done === true ? undefined : holdKey(table, their.value.key);
-      const ourKey = ours[at];
-      if (theirKey === undefined && ourKey === undefined) break;
-      const order =
-        ourKey === undefined
-          ? 1
-          : theirKey === undefined
-            ? -1
-            : compareHeld(ourKey, theirKey) * direction;
-      if (order > 0) {
-        yield (their as IteratorYieldResult<Row<RowKey<T>>>).value;
-        left--;
-      } else {
-        const bytes = changes.get(ourKey as HeldKey);
-        at++;
-        if (bytes !== undefined) {
-          yield { key: releaseKey<T>(ourKey as HeldKey), bytes: copyBytes(bytes) };
-          left--;
-        }
-      }
-      if (order >= 0) their = theirs.next();
+    const theirs = this.#below.range(table, unlimited as RowRange<RowKey<T>>);
+    for (const row of merge(table, theirs, ours, changes, bounds.reverse ? -1 : 1)) {
+      yield row;
+      if (--left <= 0) return;
     }
-    theirs.return?.();
   }
+}
+
+/** The rows below and those of the changes that are not deletions, both in the same direction. */
+function* merge<T extends Table>(
+  table: T,
+  theirs: Iterable<Row<RowKey<T>>>,
+  ours: readonly KeptKey[],
+  changes: Changes,
+  direction: 1 | -1,
+): Generator<Row<RowKey<T>>> {
+  let at = 0;
+  for (const row of theirs) {
+    const kept = keepKey(table, row.key);
+    for (; at < ours.length; at++) {
+      const own = ours[at] as KeptKey;
+      if (compareKept(own, kept) * direction > 0) break;
+      yield* changedRow<T>(own, changes);
+    }
+    // A changed row was there already.
+    if (ours[at - 1] !== kept) yield row;
+  }
+  for (; at < ours.length; at++) yield* changedRow<T>(ours[at] as KeptKey, changes);
+}
+
+/** The row of a changed key; none if it was deleted. */
+function* changedRow<T extends Table>(kept: KeptKey, changes: Changes): Generator<Row<RowKey<T>>> {
+  const bytes = changes.get(kept);
+  if (bytes !== undefined) yield { key: keyOf<T>(kept), bytes: copyBytes(bytes) };
 }
 
 /**
  * Runs a body on its overlay, whose batch ends with it. A body that returns a promise is our own
- * bug.
+ * mistake.
  */
 export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
   try {
     const result = body(overlay);
     const promise = result as Partial<PromiseLike<unknown>> | null | undefined;
     if (typeof promise?.then !== 'function') return result;
-    // What it goes on to do, it does to a batch that has ended; its own rejection would have nobody
-    // to hear it.
+    // It may go on with a batch that has ended, and then nobody hears its rejection.
     promise.then(undefined, () => undefined);
     throw new TypeError('the body of a write must not be asynchronous');
   } finally {
@@ -271,9 +265,9 @@ export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
   }
 }
 
-function sortedKeys(changes: Changes): HeldKey[] {
+function sortedKeys(changes: Changes): KeptKey[] {
   const keys = [...changes.keys()];
-  return typeof keys[0] === 'number' ? sortedNumbers(keys as number[]) : keys.sort(compareHeld);
+  return typeof keys[0] === 'number' ? sortedNumbers(keys as number[]) : keys.sort(compareKept);
 }
 
 /** Ascending inserts, the common case, are sorted already. */

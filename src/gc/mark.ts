@@ -14,7 +14,7 @@ import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
-import { readBounds } from '../log/sequence.js';
+import { readBounds } from '../log/history.js';
 import {
   type ChunkOfContent,
   chunksOf,

@@ -2,19 +2,25 @@
  * Ancestry: what history says about two commits, without loading either.
  *
  * All walks go from the latest corrected date down (frontier.ts) and stop as soon as nothing more
- * can be learnt: near heads cost what lies between them, however long the history. Merge bases are
+ * can be learned: near heads cost what lies between them, however long the history. Merge bases are
  * found by painting, as in git's `paint_down_to_common`: the two sides' marks flow to their
  * ancestors; a commit that bears both is a base, and its ancestors are stale. Because marks are
- * complete when a commit is taken, every base found so is a best one.
+ * complete when a commit is visited, every base found so is a best one.
  *
  * Where a walk needs a commit beyond the point where history is cut off, it throws REGALIA_HORIZON
  * rather than guess. A commit counts as its own ancestor throughout. A commit asked about that is
  * not here is REGALIA_MISSING.
  */
-import { ADDRESS_LENGTH, type Address, compareAddresses, sameAddress } from '../blocks/address.js';
+import {
+  ADDRESS_LENGTH,
+  type Address,
+  addressText,
+  compareAddresses,
+  sameAddress,
+} from '../blocks/address.js';
+import { beyondHorizon } from '../ground/errors.js';
 import { ByteWriter } from '../ground/writer.js';
-import { absentParent, horizonError, missingCommit } from './absence.js';
-import type { LogEntry } from './entry.js';
+import { absentParent, type LogEntry, missingCommit } from './entry.js';
 import { type CommitGraph, Frontier } from './frontier.js';
 
 const OURS = 1;
@@ -28,10 +34,10 @@ export function isAncestor(graph: CommitGraph, a: Address, b: Address): boolean 
   present(graph, b);
   const frontier = new Frontier(graph);
   frontier.meet(b, 0);
-  for (let met = frontier.take(); met !== undefined; met = frontier.take()) {
+  for (let met = frontier.pop(); met !== undefined; met = frontier.pop()) {
     if (sameAddress(met.address, a)) return true;
     // What is absent comes last: all that is here was searched.
-    if (met.entry === undefined) throw horizonError(met.address);
+    if (met.entry === undefined) throw beyondHorizon(addressText(met.address));
     // What is no later or no higher than the sought commit comes after nothing of it.
     const above = met.entry.correctedMs > sought.correctedMs && met.entry.height > sought.height;
     if (above) frontier.meetParents(met.entry, 0);
@@ -54,29 +60,18 @@ export function mergeBases(graph: CommitGraph, ours: Address, theirs: Address): 
   }
   const bases: Address[] = [];
   while (frontier.open > 0) {
-    const met = frontier.take();
+    const met = frontier.pop();
     if (met === undefined) break;
     const stale = (met.marks & STALE) !== 0;
     if (met.entry === undefined) {
       if (stale) continue;
-      throw horizonError(met.address);
+      throw beyondHorizon(addressText(met.address));
     }
     const common = (met.marks & BOTH) === BOTH;
     if (common && !stale) bases.push(met.address);
     frontier.meetParents(met.entry, common ? BOTH | STALE : met.marks);
   }
   return bases.sort(compareAddresses);
-}
-
-/**
- * The commit, its first parent, that one's first parent, and so on. Ends with REGALIA_HORIZON where
- * one is absent.
- */
-export function* firstParents(graph: CommitGraph, address: Address): Generator<LogEntry> {
-  for (let entry: LogEntry | undefined = present(graph, address); entry !== undefined; ) {
-    yield entry;
-    entry = firstParent(graph, entry);
-  }
 }
 
 function firstParent(graph: CommitGraph, child: LogEntry): LogEntry | undefined {
@@ -89,7 +84,7 @@ function firstParent(graph: CommitGraph, child: LogEntry): LogEntry | undefined 
 
 /**
  * The last commit along first parents whose corrected date is not later than `dateMs`, or undefined
- * where even the first one is later. Takes the jumps of entries: O(log n) reads. REGALIA_HORIZON
+ * where even the first one is later. Follows the jumps of entries: O(log n) reads. REGALIA_HORIZON
  * where that commit is not kept.
  */
 export function atDate(graph: CommitGraph, head: Address, dateMs: number): LogEntry | undefined {
@@ -122,14 +117,14 @@ export function* commitsSince(
   }
   for (const have of haves) if (graph.entry(have) !== undefined) frontier.meet(have, THEIRS);
   while (frontier.open > 0) {
-    const met = frontier.take();
+    const met = frontier.pop();
     if (met?.entry === undefined) break;
     if ((met.marks & THEIRS) === 0) yield met.entry;
     frontier.meetParents(met.entry, met.marks);
   }
 }
 
-/** The same, parents first, as packs need them. Holds 33 bytes for each commit. */
+/** The same, parents first, as packs need them. Keeps 33 bytes for each commit. */
 export function* commitsBetween(
   graph: CommitGraph,
   haves: Iterable<Address>,

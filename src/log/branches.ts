@@ -7,7 +7,7 @@
  *
  * `?` is a byte 0, or 1 and what it announces. A branch without an id of its own counts on that of
  * the bucket that encloses it. The third row counts the others, so that a row which the engine lost
- * is not taken for an absent name. Names follow git's reference names in spirit: 1 to 255 bytes of
+ * does not pass for an absent name. Names follow git's reference names in spirit: 1 to 255 bytes of
  * UTF-8, parts joined by '/', as `replica/<id>/main`.
  */
 import type { Address } from '../blocks/address.js';
@@ -16,12 +16,12 @@ import { decodeId, encodeId } from '../clock/encoding.js';
 import type { Id } from '../clock/id.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badOption, corrupt, type RegaliaError } from '../ground/errors.js';
 import { BRANCH_NAME_BYTES_MAX, STAMP_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import { BUCKET_ID_LENGTH, optionError, readAddress, readOptional } from './commit.js';
+import { BUCKET_ID_LENGTH, readAddress, readOptional } from './commit.js';
 
 const ROW_VERSION = 1;
 /** The letters of branches and tags in keys. Persisted: never change. */
@@ -49,7 +49,7 @@ export interface Tag {
 /** REGALIA_OPTION where `name` can't name a branch or a tag. */
 export function checkRefName(name: string): void {
   const fault = refNameFault(name);
-  if (fault !== undefined) throw optionError('name', 'a name of a branch or tag', fault);
+  if (fault !== undefined) throw badOption('name', 'a name of a branch or tag', fault);
 }
 
 /** What is wrong with a name, or undefined. */
@@ -67,20 +67,32 @@ function refNameFault(name: string): string | undefined {
   return bad === undefined ? undefined : `one with the part ${bad}`;
 }
 
-/** Rows decoded last, by name: a busy branch is read several times for each of its commits. */
-const decodedRows = new Map<string, { readonly body: Uint8Array; readonly branch: Branch }>();
-const DECODED_ROWS_MAX = 64;
-
 /** The branch, or undefined where there is none of that name. */
 export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch | undefined {
   const body = readNamed(reads, bucket, BRANCH, name);
-  if (body === undefined) return undefined;
-  const known = decodedRows.get(name);
-  if (known !== undefined && equalBytes(known.body, body)) return known.branch;
-  const branch = decodeBranch(body);
-  if (decodedRows.size >= DECODED_ROWS_MAX) decodedRows.clear();
-  decodedRows.set(name, { body: copyBytes(body), branch });
-  return branch;
+  return body === undefined ? undefined : decodeBranch(body);
+}
+
+/** The row of one branch that is read again and again: decoded only where it has changed. */
+export class BranchRow {
+  readonly #bucket: Uint8Array;
+  readonly #name: string;
+  #last: { readonly body: Uint8Array; readonly branch: Branch } | undefined;
+
+  constructor(bucket: Uint8Array, name: string) {
+    this.#bucket = bucket;
+    this.#name = name;
+  }
+
+  /** The branch, or undefined where there is none. An unchanged row gives the same object. */
+  read(reads: Reads): Branch | undefined {
+    const body = readNamed(reads, this.#bucket, BRANCH, this.#name);
+    if (body === undefined) return undefined;
+    if (this.#last === undefined || !equalBytes(this.#last.body, body)) {
+      this.#last = { body: copyBytes(body), branch: decodeBranch(body) };
+    }
+    return this.#last.branch;
+  }
 }
 
 /** Creates the branch or changes it. */
@@ -91,7 +103,7 @@ export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch
   putNamed(batch, bucket, BRANCH, name, writer.finish());
 }
 
-/** Whether there was such a branch. Its id, which someone must retire or keep, goes with it. */
+/** Whether there was such a branch. Its id goes with it: the caller retires or keeps it. */
 export function delBranch(batch: Batch, bucket: Uint8Array, name: string): boolean {
   return delNamed(batch, bucket, BRANCH, name);
 }
@@ -99,7 +111,8 @@ export function delBranch(batch: Batch, bucket: Uint8Array, name: string): boole
 /** All branches of the bucket, by name in bytewise order. */
 export function* branches(reads: Reads, bucket: Uint8Array): Generator<NamedBranch> {
   for (const { name, body } of allNamed(reads, bucket, BRANCH)) {
-    yield { name, ...decodeBranch(body) };
+    const { head, id } = decodeBranch(body);
+    yield { name, head, id };
   }
 }
 
@@ -159,7 +172,7 @@ function readNamed(
   const key = namedKey(bucket, sort, name);
   const row = reads.view('heads', key);
   if (row !== undefined) return openRow('heads', key, row);
-  // None of that name, unless the counts tell of a row that was lost.
+  // None of that name, unless the counts say that a row was lost.
   for (const _ of allNamed(reads, bucket, sort));
   return undefined;
 }
@@ -221,7 +234,7 @@ function countMore(batch: Batch, bucket: Uint8Array, sort: Sort, more: number): 
 
 function namedKey(bucket: Uint8Array, sort: Sort, name: string): Uint8Array {
   if (bucket.length !== BUCKET_ID_LENGTH) {
-    throw optionError('bucket', `${BUCKET_ID_LENGTH} bytes`, `${bucket.length}`);
+    throw badOption('bucket', `${BUCKET_ID_LENGTH} bytes`, `${bucket.length}`);
   }
   return concatBytes([bucket, Uint8Array.of(sort), utf8Bytes(name)]);
 }
@@ -231,6 +244,5 @@ function lostHeads(
   expected: string,
   actual: string,
 ): RegaliaError<'REGALIA_CORRUPT'> {
-  const what = `heads of bucket ${hex(bucket)}`;
-  return new RegaliaError('REGALIA_CORRUPT', `the ${what} are damaged`, { what, expected, actual });
+  return corrupt(`heads of bucket ${hex(bucket)}`, expected, actual);
 }

@@ -1,9 +1,11 @@
 /**
  * The commit block: which state a bucket was in, what came before, and who says so.
  *
- *     6 u8 | version u8 | algorithm u8 | bucket id 16 | root 33 | heads ? 33 | moves ? 33 | last moves ? 33
- *     parents: count varint, 33 each | stamp: length varint, event tree | actor ? 32 | replica id 16
- *     incarnation varint | sequence varint | time, ms since the epoch, varint | message: length varint, UTF-8
+ *     6 u8 | version u8 | algorithm u8 | bucket id 16
+ *     root 33 | heads ? 33 | moves ? 33 | last moves ? 33 | parents: count varint, 33 each
+ *     stamp: length varint, event tree | actor ? 32 | replica id 16
+ *     incarnation varint | sequence varint | time, ms since the epoch, varint
+ *     message: length varint, UTF-8
  *
  * `?` is a byte 0, or 1 and what it announces. The block has one spelling: what decodes encodes to
  * the same bytes. A commit is immutable. Its stamp is anonymous: ids stay with branches. Its
@@ -14,11 +16,12 @@ import {
   ADDRESS_LENGTH,
   type Address,
   addressOf,
+  addressText,
   isAddress,
   sameAddress,
 } from '../blocks/address.js';
 import { decodeEvent, encodeEvent } from '../clock/encoding.js';
-import type { Event } from '../clock/event.js';
+import { type Event, formatEvent } from '../clock/event.js';
 import {
   type AlgorithmNumber,
   BLOCK_HEADER,
@@ -27,14 +30,14 @@ import {
   writeBlockHeader,
 } from '../ground/block-header.js';
 import { copyBytes, EMPTY, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badOption } from '../ground/errors.js';
 import { MESSAGE_BYTES_MAX, PARENTS_MAX, STAMP_BYTES_MAX, TIME_MS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 
 export const BUCKET_ID_LENGTH = 16;
-export const REPLICA_ID_LENGTH = 16;
+const REPLICA_ID_LENGTH = 16;
 export const ACTOR_LENGTH = 32;
 
 export interface Commit {
@@ -70,7 +73,7 @@ export interface Commit {
   readonly message: string;
 }
 
-/** What a commit's bytes hold before its stamp. */
+/** What stands before the stamp in a commit's bytes. */
 export type CommitLinks = Pick<
   Commit,
   'algorithm' | 'bucket' | 'root' | 'heads' | 'moves' | 'lastMoves' | 'parents'
@@ -132,7 +135,13 @@ export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array)
   const links = readLinks(reader);
   const stamp = readStamp(reader.lengthed(STAMP_BYTES_MAX));
   const commit: Commit = {
-    ...links,
+    algorithm: links.algorithm,
+    bucket: links.bucket,
+    root: links.root,
+    heads: links.heads,
+    moves: links.moves,
+    lastMoves: links.lastMoves,
+    parents: links.parents,
     stamp,
     actor: readOptional(reader, () => copyBytes(reader.bytes(ACTOR_LENGTH))),
     replica: copyBytes(reader.bytes(REPLICA_ID_LENGTH)),
@@ -206,6 +215,37 @@ export function commitAddress(commit: Commit): Address {
   return addressOf(commit.algorithm, encodeCommit(commit));
 }
 
+/** What programs see of a commit, with addresses in their one text form. */
+export interface CommitInfo {
+  /** Its address. */
+  readonly commit: string;
+  /** The address of the bucket's contents. */
+  readonly root: string;
+  readonly parents: readonly string[];
+  /** The event tree of its interval tree clock. */
+  readonly stamp: string;
+  /** Milliseconds since the epoch, by the committer's clock: information, never order. */
+  readonly time: number;
+  /** The committer's Ed25519 public key, 64 hexadecimal digits; undefined where nobody signs. */
+  readonly actor: string | undefined;
+  readonly message: string;
+  /** The bucket's id, 32 hexadecimal digits. */
+  readonly bucket: string;
+}
+
+export function commitInfo(address: Address, commit: Commit): CommitInfo {
+  return {
+    commit: addressText(address),
+    root: addressText(commit.root),
+    parents: commit.parents.map(addressText),
+    stamp: formatEvent(commit.stamp),
+    time: commit.timeMs,
+    actor: commit.actor === undefined ? undefined : hex(commit.actor),
+    message: commit.message,
+    bucket: hex(commit.bucket),
+  };
+}
+
 function checkCommit(commit: Commit): void {
   checkLength('bucket', commit.bucket, BUCKET_ID_LENGTH);
   checkLength('replica', commit.replica, REPLICA_ID_LENGTH);
@@ -216,10 +256,10 @@ function checkCommit(commit: Commit): void {
   }
   for (const field of ['incarnation', 'sequence', 'timeMs'] as const) {
     if (Number.isSafeInteger(commit[field]) && commit[field] >= 0) continue;
-    throw optionError(field, 'an integer of 0 to 2^53 - 1', `${commit[field]}`);
+    throw badOption(field, 'an integer of 0 to 2^53 - 1', `${commit[field]}`);
   }
   if (commit.timeMs > TIME_MS_MAX) {
-    throw optionError('timeMs', `at most ${TIME_MS_MAX}`, `${commit.timeMs}`);
+    throw badOption('timeMs', `at most ${TIME_MS_MAX}`, `${commit.timeMs}`);
   }
   checkParents(commit.parents);
   checkMessage(commit.message);
@@ -227,43 +267,30 @@ function checkCommit(commit: Commit): void {
 
 function checkParents(parents: readonly Address[]): void {
   if (parents.length > PARENTS_MAX) {
-    throw optionError('parents', `at most ${PARENTS_MAX}`, `${parents.length}`);
+    throw badOption('parents', `at most ${PARENTS_MAX}`, `${parents.length}`);
   }
   for (const [i, parent] of parents.entries()) {
     checkAddress('parents', parent);
     if (parents.findIndex((other) => sameAddress(other, parent)) !== i) {
-      throw optionError('parents', 'each parent once', 'one twice');
+      throw badOption('parents', 'each parent once', 'one twice');
     }
   }
 }
 
 function checkMessage(message: string): void {
   if (!message.isWellFormed()) {
-    throw optionError('message', 'well-formed Unicode', 'a lone surrogate');
+    throw badOption('message', 'well-formed Unicode', 'a lone surrogate');
   }
   const bytes = utf8Bytes(message).length;
   if (bytes <= MESSAGE_BYTES_MAX) return;
-  throw optionError('message', `at most ${MESSAGE_BYTES_MAX} bytes`, `${bytes}`);
+  throw badOption('message', `at most ${MESSAGE_BYTES_MAX} bytes`, `${bytes}`);
 }
 
 function checkAddress(option: string, bytes: Uint8Array): void {
-  if (!isAddress(bytes)) throw optionError(option, 'an address', hex(bytes.subarray(0, 40)));
+  if (!isAddress(bytes)) throw badOption(option, 'an address', hex(bytes.subarray(0, 40)));
 }
 
 function checkLength(option: string, bytes: Uint8Array, length: number): void {
   if (bytes.length === length) return;
-  throw optionError(option, `${length} bytes`, `${bytes.length}`);
-}
-
-/** REGALIA_OPTION: an argument out of its limits. */
-export function optionError(
-  option: string,
-  expected: string,
-  actual: string,
-): RegaliaError<'REGALIA_OPTION'> {
-  return new RegaliaError('REGALIA_OPTION', `${option} must be ${expected}, not ${actual}`, {
-    option,
-    expected,
-    actual,
-  });
+  throw badOption(option, `${length} bytes`, `${bytes.length}`);
 }

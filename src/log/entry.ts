@@ -2,7 +2,8 @@
  * A log entry: a commit with the facts that are local to this store, none of them hashed. One row
  * of table `commits`:
  *
- *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint | spine varint | jump varint
+ *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint
+ *     spine varint | jump varint
  *     root block u48 | heads block u48 | moves block u48 | signature 64, if flag 1 | stored form
  *     flags         1 signed | 2 cut
  *     stored form   deltas u8 | the commit block, its stamp in full or as a difference
@@ -12,11 +13,13 @@
  * from parent to child (as git's generation numbers, version 2), so that ancestry is walked without
  * loading commits. `spine` counts first parents down to the chain's end, and `jump` is the log
  * sequence of one of them, chosen as in a skew-binary list (Myers 1983), so that a date is found in
- * O(log n) steps; it is the entry's own sequence at the chain's end.
+ * O(log n) steps; it is the entry's own sequence at the chain's end. Block ids are 0 where they are
+ * unknown.
  */
-import type { Address } from '../blocks/address.js';
+import { type Address, addressText } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { copyBytes } from '../ground/bytes.js';
+import { beyondHorizon, corrupt, missing, type RegaliaError } from '../ground/errors.js';
 import { DELTAS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -29,7 +32,7 @@ const FLAG_CUT = 2;
 /** No block, or one whose id is unknown. Persisted. */
 const NO_ID = 0;
 
-/** Local ids of the blocks that a commit names, where there are such and they are known. */
+/** Local ids of the blocks that a commit names; undefined where it names none, or it is unknown. */
 export interface BlockIds {
   readonly rootBlock: number | undefined;
   readonly headsBlock: number | undefined;
@@ -93,28 +96,63 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   reader.version(ROW_VERSION);
   const flags = reader.u8();
   if (flags > (FLAG_SIGNATURE | FLAG_CUT)) reader.fail('known flags', `${flags}`);
-  const facts = {
-    sequence: reader.varint(),
-    height: reader.varint(),
-    correctedMs: reader.varint(),
-    spine: reader.varint(),
-    jump: reader.varint(),
-    rootBlock: readId(reader),
-    headsBlock: readId(reader),
-    movesBlock: readId(reader),
-    cut: (flags & FLAG_CUT) !== 0,
-    signature: flags & FLAG_SIGNATURE ? copyBytes(reader.bytes(SIGNATURE_LENGTH)) : undefined,
-  };
+  const sequence = reader.varint();
+  const height = reader.varint();
+  const correctedMs = reader.varint();
+  const spine = reader.varint();
+  const jump = reader.varint();
+  const rootBlock = readId(reader);
+  const headsBlock = readId(reader);
+  const movesBlock = readId(reader);
+  const isSigned = (flags & FLAG_SIGNATURE) !== 0;
+  const signature = isSigned ? copyBytes(reader.bytes(SIGNATURE_LENGTH)) : undefined;
   const deltas = reader.u8();
   if (deltas > DELTAS_MAX) reader.fail(`at most ${DELTAS_MAX} differences`, `${deltas}`);
   const body = reader.bytes(reader.remaining);
   const links = readLinks(new ByteReader(body, 'commit'));
   if (deltas > 0 && links.parents.length === 0) reader.fail('a first parent', 'none');
-  const { bucket, parents } = links;
-  return { entry: { address, bucket, parents, ...facts }, links, deltas, body };
+  const entry: LogEntry = {
+    address,
+    bucket: links.bucket,
+    parents: links.parents,
+    sequence,
+    height,
+    correctedMs,
+    spine,
+    jump,
+    rootBlock,
+    headsBlock,
+    movesBlock,
+    cut: (flags & FLAG_CUT) !== 0,
+    signature,
+  };
+  return { entry, links, deltas, body };
 }
 
 function readId(reader: ByteReader): number | undefined {
   const id = reader.u48();
   return id === NO_ID ? undefined : id;
+}
+
+// What is not here, and why, in three cases that must not be mistaken for each other. History is
+// cut off and what is asked lies beyond: REGALIA_HORIZON. A row that must be here is lost:
+// REGALIA_CORRUPT. Nothing here promises what the caller asks for: REGALIA_MISSING.
+
+/**
+ * Why a parent is not here: REGALIA_HORIZON where its child says that history is cut off, else
+ * REGALIA_CORRUPT.
+ */
+export function absentParent(
+  child: LogEntry,
+  parent: Address,
+): RegaliaError<'REGALIA_HORIZON' | 'REGALIA_CORRUPT'> {
+  const text = addressText(parent);
+  if (child.cut) return beyondHorizon(text);
+  const expected = `commit ${text}, a parent of ${addressText(child.address)}`;
+  return corrupt('table commits', expected, 'none');
+}
+
+/** REGALIA_MISSING: the caller asks for a commit that is not here. */
+export function missingCommit(address: Address): RegaliaError<'REGALIA_MISSING'> {
+  return missing('commit', addressText(address));
 }

@@ -2,8 +2,8 @@
  * The frontier of a walk into the past: commits met and not yet visited, latest corrected date
  * first.
  *
- * Corrected dates rise strictly from parent to child. So when a commit is taken, all its
- * descendants within the walk have been taken before, every mark that they pass down has arrived,
+ * Corrected dates rise strictly from parent to child. So when a commit is visited, all
+ * its descendants within the walk were visited before, every mark that they pass down has arrived,
  * and it is never met again: no set of visited commits is needed, and memory is the width of
  * history, not its length. A label that breaks the rule is REGALIA_CORRUPT, since on it every
  * answer rests; so is an absent parent of a commit at which history is not cut off. Commits that
@@ -12,9 +12,8 @@
  * A binary heap, and a map from address to what is in it.
  */
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
-import { RegaliaError } from '../ground/errors.js';
-import { absentParent } from './absence.js';
-import type { LogEntry } from './entry.js';
+import { corrupt } from '../ground/errors.js';
+import { absentParent, type LogEntry } from './entry.js';
 
 /** What a walk needs of history. */
 export interface CommitGraph {
@@ -33,26 +32,27 @@ export interface Met {
 
 export class Frontier {
   readonly #graph: CommitGraph;
-  readonly #settled: number;
+  readonly #closing: number;
   readonly #heap: Met[] = [];
   readonly #met = new Map<string, Met>();
   #open = 0;
 
   /**
-   * A commit whose marks include all bits of `settled` is visited for its ancestors' sake alone.
+   * A commit whose marks include all bits of `closing` is closed: it is visited for its ancestors'
+   * sake alone.
    */
-  constructor(graph: CommitGraph, settled = 0) {
+  constructor(graph: CommitGraph, closing = 0) {
     this.#graph = graph;
-    this.#settled = settled;
+    this.#closing = closing;
   }
 
-  /** How many commits here are not settled: at 0 the walk can learn nothing more. */
+  /** How many commits here are not closed: at 0 the walk can learn nothing more. */
   get open(): number {
     return this.#open;
   }
 
   #isOpen(marks: number): boolean {
-    return this.#settled === 0 || (marks & this.#settled) !== this.#settled;
+    return this.#closing === 0 || (marks & this.#closing) !== this.#closing;
   }
 
   /** Meets a commit. `child` is the commit that it was met from. */
@@ -79,8 +79,8 @@ export class Frontier {
     for (const parent of entry.parents) this.meet(parent, marks, entry);
   }
 
-  /** Takes the latest commit; undefined where there is none. */
-  take(): Met | undefined {
+  /** Removes the latest commit and returns it; undefined where there is none. */
+  pop(): Met | undefined {
     const top = this.#heap[0];
     const last = this.#heap.pop();
     if (top === undefined || last === undefined) return undefined;
@@ -136,14 +136,9 @@ function checkParent(child: LogEntry, address: Address, parent: LogEntry | undef
 
 function checkLabels(child: LogEntry, parent: LogEntry): void {
   if (parent.correctedMs < child.correctedMs && parent.height < child.height) return;
-  const text = addressText(child.address);
-  throw new RegaliaError(
-    'REGALIA_CORRUPT',
-    `commit ${text} is labelled no later than its parent ${addressText(parent.address)}`,
-    {
-      what: `labels of commit ${text}`,
-      expected: `above height ${parent.height}, date ${parent.correctedMs}`,
-      actual: `height ${child.height}, date ${child.correctedMs}`,
-    },
+  throw corrupt(
+    `labels of commit ${addressText(child.address)}`,
+    `above height ${parent.height}, date ${parent.correctedMs}`,
+    `height ${child.height}, date ${child.correctedMs}`,
   );
 }

@@ -2,14 +2,17 @@
  * History: every commit that a store keeps, by address and, per bucket, in the order of arrival.
  *
  *     commits   address 33 → the entry and its commit (entry.ts)
- *     log       bucket and sequence → address 33 (sequence.ts)
+ *     log       bucket id 16 | sequence u48, big-endian → address 33
+ *               bucket id 16 → version u8 | first varint | next varint: the bounds
  *
  * Invariants: parents are appended before their children, or the caller says that they are absent;
- * what `commit` returns hashes to its address; a row that is absent where the log's bounds, a
- * difference or a parent that was here want one is REGALIA_CORRUPT. A stamp is stored as a
- * difference from its first parent's where that is shorter.
+ * what `commit` returns hashes to its address. Each sequence from first to next, next excluded, and
+ * no other has its row: so a row that is absent where the bounds, a difference or a parent that was
+ * here want one is REGALIA_CORRUPT, and lost bounds are found by the rows that they should bound. A
+ * stamp is stored as a difference from its first parent's where that is shorter.
  */
 import {
+  ADDRESS_LENGTH,
   type Address,
   addressKey,
   addressOf,
@@ -23,31 +26,51 @@ import { applyEventDelta, encodeEventDelta } from '../clock/delta.js';
 import { decodeEvent, encodeEvent } from '../clock/encoding.js';
 import { type Event, formatEvent, leqEvents } from '../clock/event.js';
 import type { Batch, Reads } from '../engine/engine.js';
-import { copyBytes, equalBytes } from '../ground/bytes.js';
-import { assert, isRegaliaError, RegaliaError } from '../ground/errors.js';
-import { DELTAS_MAX } from '../ground/limits.js';
-import { corruptCommit, horizonError, missingCommit } from './absence.js';
+import { BoundedMap } from '../ground/bounded-map.js';
+import { concatBytes, copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import {
+  assert,
+  badOption,
+  badStamp,
+  beyondHorizon,
+  corrupt,
+  isRegaliaError,
+  type RegaliaError,
+} from '../ground/errors.js';
+import { DELTAS_MAX } from '../ground/limits.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
+import {
+  BUCKET_ID_LENGTH,
   type Commit,
   decodeCommit,
   decodeCommitAs,
   encodeCommit,
   encodeCommitAs,
-  optionError,
   stampPlace,
 } from './commit.js';
 import {
   type BlockIds,
   type LogEntry,
+  missingCommit,
   openEntry,
   SIGNATURE_LENGTH,
   type StoredCommit,
   sealEntry,
 } from './entry.js';
-import { type LogBounds, logKey, lostRow, putBounds, readBounds } from './sequence.js';
 
-const CACHED_COMMITS_MAX = 512;
-const CACHED_STAMPS_MAX = 512;
+const BOUNDS_VERSION = 1;
+const SEQUENCE_BYTES = 6;
+
+/** Commits, and stamps, that are kept in memory. */
+const CACHED_COMMITS = 512;
+const CACHED_STAMPS = 512;
+
+/** The places of a bucket's log that are kept: first to next - 1. */
+export interface LogBounds {
+  readonly first: number;
+  readonly next: number;
+}
 
 /** What a store knows of a commit that it appends. */
 export interface LocalFacts extends BlockIds {
@@ -72,13 +95,13 @@ export interface LogRange {
 
 export class History {
   readonly #reads: Reads;
-  /** Verified commits; oldest out first. Whether a commit is here is always asked of its row. */
-  readonly #commits = new Map<string, Commit>();
+  /** Verified commits. Whether a commit is here is always asked of its row. */
+  readonly #commits = new BoundedMap<string, Commit>(CACHED_COMMITS);
   /**
    * Stamps that others are differences from. Not verified for themselves: what is rebuilt from them
    * is.
    */
-  readonly #stamps = new Map<string, Event>();
+  readonly #stamps = new BoundedMap<string, Event>(CACHED_STAMPS);
 
   constructor(reads: Reads) {
     this.#reads = reads;
@@ -100,13 +123,17 @@ export class History {
     for (const parent of parents) this.#checkStamp(commit, parent.entry, batch);
     const first = this.#firstOf(commit, parents);
     const bounds = this.bounds(commit.bucket, batch);
+    const { height, correctedMs } = labels(commit, parents, local);
+    const { spine, jump } = this.#jumpOf(commit.bucket, bounds.next, first?.entry, batch);
     const entry: LogEntry = {
       address,
       bucket: commit.bucket,
       parents: commit.parents,
       sequence: bounds.next,
-      ...labels(commit, parents, local),
-      ...this.#jumpOf(commit.bucket, bounds.next, first?.entry, batch),
+      height,
+      correctedMs,
+      spine,
+      jump,
       rootBlock: local.rootBlock,
       headsBlock: local.headsBlock,
       movesBlock: local.movesBlock,
@@ -118,7 +145,7 @@ export class History {
     const key = logKey(commit.bucket, entry.sequence);
     batch.put('log', key, sealRow('log', key, address));
     putBounds(batch, commit.bucket, { first: bounds.first, next: bounds.next + 1 });
-    remember(this.#commits, CACHED_COMMITS_MAX, addressKey(address), commit);
+    this.#commits.set(addressKey(address), commit);
     return entry;
   }
 
@@ -150,7 +177,7 @@ export class History {
     for (const address of commit.parents) {
       const parent = this.#stored(address, reads);
       if (parent !== undefined) present.push({ entry: parent.entry, deltas: parent.deltas });
-      else if (local.absentParents === undefined) throw horizonError(address);
+      else if (local.absentParents === undefined) throw beyondHorizon(addressText(address));
     }
     return present;
   }
@@ -159,14 +186,10 @@ export class History {
     if (!equalBytes(parent.bucket, commit.bucket)) return;
     const { stamp } = this.commit(parent.address, reads);
     if (leqEvents(stamp, commit.stamp)) return;
-    const text = addressText(parent.address);
-    throw new RegaliaError(
-      'REGALIA_STAMP',
-      `the stamp of a commit is not at or above that of its parent ${text}`,
-      {
-        expected: `a stamp at or above ${formatEvent(stamp).slice(0, 500)}`,
-        actual: formatEvent(commit.stamp).slice(0, 500),
-      },
+    throw badStamp(
+      'the stamp of a commit',
+      `at or above ${formatEvent(stamp).slice(0, 500)}, that of its parent`,
+      formatEvent(commit.stamp).slice(0, 500),
     );
   }
 
@@ -209,7 +232,7 @@ export class History {
     const cached = this.#commits.get(key);
     if (cached !== undefined && reads.view('commits', address) !== undefined) return cached;
     const commit = this.#load(address, reads);
-    remember(this.#commits, CACHED_COMMITS_MAX, key, commit);
+    this.#commits.set(key, commit);
     return commit;
   }
 
@@ -257,7 +280,7 @@ export class History {
       const { address, body } = links[i] as ChainLink;
       const place = stampPlace(body);
       stamp = stamp === undefined ? decodeEvent(place) : applyEventDelta(stamp, place);
-      remember(this.#stamps, CACHED_STAMPS_MAX, addressKey(address), stamp);
+      this.#stamps.set(addressKey(address), stamp);
     }
     const { body } = links[0] as ChainLink;
     const under = stamp;
@@ -312,6 +335,61 @@ export class History {
   }
 }
 
+/**
+ * Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log is
+ * not.
+ */
+export function readBounds(reads: Reads, bucket: Uint8Array): LogBounds {
+  if (bucket.length !== BUCKET_ID_LENGTH) {
+    throw badOption('bucket', `${BUCKET_ID_LENGTH} bytes`, `${bucket.length}`);
+  }
+  const row = reads.view('log', bucket);
+  if (row !== undefined) return decodeBounds(openRow('log', bucket, row));
+  const range = { gt: bucket, lte: logKey(bucket, 2 ** 48 - 1), limit: 1 };
+  for (const { key } of reads.range('log', range)) {
+    throw lostRow(bucket, Number.parseInt(hex(key.subarray(BUCKET_ID_LENGTH)), 16));
+  }
+  return { first: 0, next: 0 };
+}
+
+/** The key of a place in a bucket's log. */
+export function logKey(bucket: Uint8Array, sequence: number): Uint8Array {
+  const place = new Uint8Array(SEQUENCE_BYTES);
+  let rest = sequence;
+  for (let i = SEQUENCE_BYTES - 1; i >= 0; i--) {
+    place[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  return concatBytes([bucket, place]);
+}
+
+export function putBounds(batch: Batch, bucket: Uint8Array, { first, next }: LogBounds): void {
+  const body = new ByteWriter(32).u8(BOUNDS_VERSION).varint(first).varint(next).view();
+  batch.put('log', bucket, sealRow('log', bucket, body));
+}
+
+function decodeBounds(body: Uint8Array): LogBounds {
+  const reader = new ByteReader(body, 'log bounds');
+  reader.version(BOUNDS_VERSION);
+  const first = reader.varint();
+  const next = reader.varint();
+  if (first > next) reader.fail(`at least ${first}`, `${next}`);
+  reader.end();
+  return { first, next };
+}
+
+/** REGALIA_CORRUPT: a row of the log is absent, or names another commit than it should. */
+function lostRow(
+  bucket: Uint8Array,
+  sequence: number,
+  address?: Uint8Array,
+): RegaliaError<'REGALIA_CORRUPT'> {
+  const actual =
+    address === undefined ? 'none' : `commit ${hex(address.subarray(0, ADDRESS_LENGTH))}`;
+  const what = `log of bucket ${hex(bucket)}`;
+  return corrupt(what, `an entry at ${sequence}`, actual, { key: `${sequence}` });
+}
+
 /** A parent that is here. */
 type Parent = Pick<StoredCommit, 'entry' | 'deltas'>;
 
@@ -328,15 +406,10 @@ interface Chain {
   readonly base: Event | undefined;
 }
 
-/** Puts into a map that is bounded: oldest out first. */
-function remember<T>(map: Map<string, T>, limit: number, key: string, held: T): void {
-  if (map.size >= limit && !map.has(key)) {
-    for (const oldest of map.keys()) {
-      map.delete(oldest);
-      break;
-    }
-  }
-  map.set(key, held);
+/** What is stored of the commit does not make it. */
+function corruptCommit(address: Address, cause: unknown): RegaliaError<'REGALIA_CORRUPT'> {
+  const text = addressText(address);
+  return corrupt('commit', text, 'bytes that are no commit', { cause });
 }
 
 /**
@@ -367,7 +440,7 @@ function labels(
   // A peer's clock may say any time: a child must still find room above it.
   assert(Number.isSafeInteger(height), 'a height is below 2^53');
   if (!Number.isSafeInteger(correctedMs)) {
-    throw optionError('timeMs', 'a time before 2^53 - 1', `${commit.timeMs}`);
+    throw badOption('timeMs', 'a time before 2^53 - 1', `${commit.timeMs}`);
   }
   return { height, correctedMs };
 }
@@ -376,14 +449,14 @@ function checkLocal(local: LocalFacts): void {
   for (const option of ['rootBlock', 'headsBlock', 'movesBlock'] as const) {
     const id = local[option];
     if (id === undefined || (Number.isInteger(id) && id > 0 && id < 2 ** 48)) continue;
-    throw optionError(option, 'an integer of 1 to 2^48 - 1, or undefined', `${id}`);
+    throw badOption(option, 'an integer of 1 to 2^48 - 1', `${id}`);
   }
   const length = local.signature?.length ?? SIGNATURE_LENGTH;
   if (length !== SIGNATURE_LENGTH) {
-    throw optionError('signature', `${SIGNATURE_LENGTH} bytes`, `${length}`);
+    throw badOption('signature', `${SIGNATURE_LENGTH} bytes`, `${length}`);
   }
   for (const number of [local.absentParents?.height ?? 1, local.absentParents?.correctedMs ?? 1]) {
     if (Number.isSafeInteger(number) && number >= 0) continue;
-    throw optionError('absentParents', 'integers of 0 to 2^53 - 1', `${number}`);
+    throw badOption('absentParents', 'integers of 0 to 2^53 - 1', `${number}`);
   }
 }

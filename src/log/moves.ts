@@ -1,14 +1,16 @@
 /**
- * The moves of a commit, outside its contents root: which entry went where, in the order told.
+ * The moves of a commit, outside its contents root: which entry went where, in the order made.
  *
- *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint | from: length varint, key | to: the same | …
+ *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint
+ *     from: length varint, key | to: the same | …
  *
  * `?` is a byte 0, or 1 and what it announces. A key is its names joined by '/', without one in
- * front. A block holds at most 32 KiB, and at least one move; a longer list goes on in the block
+ * front. A block has at most 32 KiB, and at least one move; a longer list goes on in the block
  * that `next` names. The list is cut where the next move would not fit, so equal lists give equal
  * blocks.
  */
 import { ADDRESS_LENGTH, type Address, addressOf } from '../blocks/address.js';
+import type { Blocks } from '../blocks/blocks.js';
 import {
   type AlgorithmNumber,
   BLOCK_HEADER,
@@ -17,13 +19,15 @@ import {
   writeBlockHeader,
 } from '../ground/block-header.js';
 import { copyBytes, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badKey, badMove } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
 import { KEY_BYTES_MAX, MOVES_BLOCK_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { nameText } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
+import { commitsBetween } from './ancestry.js';
 import { readAddress, readOptional } from './commit.js';
+import type { History } from './history.js';
 
 /** The header, a next address, and the longest count. */
 const MOVES_OVERHEAD = BLOCK_HEADER + 1 + ADDRESS_LENGTH + 3;
@@ -53,28 +57,29 @@ export interface AddressedBlock {
 export function encodeMoves(algorithm: AlgorithmNumber, moves: readonly Move[]): AddressedBlock[] {
   const chain: AddressedBlock[] = [];
   let next: Address | undefined;
-  for (const part of parts(moves).reverse()) {
-    const block = encodeMovesBlock(algorithm, { moves: part, next });
+  for (const list of blockLists(moves).reverse()) {
+    const block = encodeMovesBlock(algorithm, { moves: list, next });
     next = addressOf(algorithm, block);
     chain.push({ address: next, block });
   }
   return chain;
 }
 
-function parts(moves: readonly Move[]): Move[][] {
-  const cut: Move[][] = [];
+/** The moves of each block. */
+function blockLists(moves: readonly Move[]): Move[][] {
+  const lists: Move[][] = [];
   let room = 0;
   for (const move of moves) {
     checkMove(move);
     const length = lengthOf(move.from) + lengthOf(move.to);
     if (length > room) {
-      cut.push([]);
+      lists.push([]);
       room = MOVES_BLOCK_BYTES_MAX - MOVES_OVERHEAD;
     }
-    cut.at(-1)?.push(move);
+    lists.at(-1)?.push(move);
     room -= length;
   }
-  return cut;
+  return lists;
 }
 
 function lengthOf(key: Uint8Array): number {
@@ -118,7 +123,7 @@ function readMove(reader: ByteReader): Move {
 }
 
 /**
- * All moves of the chain that begins at `address`, in the order told. `read` gives a verified
+ * All moves of the chain that begins at `address`, in the order made. `read` gives a verified
  * block.
  */
 export function* movesOf(
@@ -132,22 +137,32 @@ export function* movesOf(
   }
 }
 
+/** The moves of the commits that came after `bases` and up to `head`, in the order made. */
+export function* movesBetween(
+  history: History,
+  blocks: Blocks,
+  bases: Iterable<Address>,
+  head: Address,
+): Generator<Move> {
+  for (const { address, movesBlock } of commitsBetween(history, bases, [head])) {
+    const { moves } = history.commit(address);
+    yield* movesOf(moves, (block) => {
+      const id = block === moves ? movesBlock : undefined;
+      const { bytes, start, plainLength } = blocks.read(id, block, 'moves');
+      return bytes.slice(start, start + plainLength);
+    });
+  }
+}
+
 function checkMove({ from, to }: Move): void {
   for (const key of [from, to]) {
     const fault = keyFault(key);
     if (fault === undefined) continue;
-    throw new RegaliaError('REGALIA_KEY', `a moved key has ${fault}`, {
-      key: nameText(key.subarray(0, 300)),
-      actual: key.length,
-    });
+    throw badKey(nameText(key.subarray(0, 300)), fault, { actual: key.length });
   }
   if (!equalBytes(from, to)) return;
   const text = nameText(from);
-  throw new RegaliaError('REGALIA_MOVE', `${text} is moved to itself`, {
-    from: text,
-    to: text,
-    reason: 'a move goes elsewhere',
-  });
+  throw badMove(text, text, 'a move goes elsewhere');
 }
 
 /** What is wrong with a key, or undefined. */

@@ -4,7 +4,7 @@
  *
  *     signed message   'regalia commit v1' NUL | address 33
  *
- * Verifiers differ in what they take for a key. Node's accepts points of small order, under which
+ * Verifiers differ in what they accept as a key. Node's accepts points of small order, under which
  * one signature fits any message, and encodings that are not canonical, so that one actor would
  * have several names. Both are refused here, for the key and for the signature's R; the scalar S
  * must be below the group's order (RFC 8032, section 5.1.7). Secret keys stay in the runtime's key
@@ -20,13 +20,14 @@ import {
 } from 'node:crypto';
 import type { Address } from '../blocks/address.js';
 import { concatBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
+import { badOption } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
-import { ACTOR_LENGTH, optionError } from './commit.js';
+import { ACTOR_LENGTH } from './commit.js';
 import { SIGNATURE_LENGTH } from './entry.js';
 
 /**
- * Whoever commits. `sign` makes an Ed25519 signature of 64 bytes; it may ask an agent or a token
- * elsewhere.
+ * The author of commits. `sign` makes an Ed25519 signature of 64 bytes; it may ask an agent or a
+ * token elsewhere.
  */
 export interface Actor {
   /** 32 bytes. */
@@ -79,7 +80,7 @@ export function signedMessage(commit: Address): Uint8Array {
 export async function signCommit(actor: Actor, commit: Address): Promise<Uint8Array> {
   const signature = await actor.sign(signedMessage(commit));
   if (verifySignature(actor.publicKey, commit, signature)) return new Uint8Array(signature);
-  throw optionError('actor', 'one whose signatures fit its public key', hex(actor.publicKey));
+  throw badOption('actor', 'one whose signatures fit its public key', hex(actor.publicKey));
 }
 
 /** Whether this is the actor's signature of the commit. */
@@ -106,7 +107,7 @@ function isStrongPoint(point: Uint8Array): boolean {
   return isBelow(y, PRIME) && !SMALL_ORDER.some((weak) => equalBytes(weak, y));
 }
 
-/** Little-endian comparison; what is compared is public, so time may tell. */
+/** Little-endian comparison; what is compared is public, so its time may vary. */
 function isBelow(number: Uint8Array, limit: Uint8Array): boolean {
   for (let i = limit.length - 1; i >= 0; i--) {
     const difference = (number[i] as number) - (limit[i] as number);
@@ -123,7 +124,7 @@ function publicKeyObject(publicKey: Uint8Array): KeyObject {
 /** An actor with the secret key that this seed of 32 bytes spells (RFC 8032, section 5.1.5). */
 export function actorFromSeed(seed: Uint8Array): Actor {
   if (seed.length !== SEED_LENGTH) {
-    throw optionError('seed', `${SEED_LENGTH} bytes`, `${seed.length}`);
+    throw badOption('seed', `${SEED_LENGTH} bytes`, `${seed.length}`);
   }
   const key = Buffer.from(concatBytes([PKCS8_PREFIX, seed]));
   const secret = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
@@ -136,8 +137,7 @@ export function actorFromSeed(seed: Uint8Array): Actor {
 }
 
 /**
- * A new actor. `random` gives that many unpredictable bytes; the runtime's own unless a test passes
- * another.
+ * A new actor. `random` gives that many unpredictable bytes; default the runtime's own.
  */
 export function generateActor(random: (length: number) => Uint8Array = randomBytes): Actor {
   return actorFromSeed(random(SEED_LENGTH));

@@ -2,7 +2,7 @@
  * Nested buckets, as an outer merge sees them: an id and a root at some key.
  *
  * A merge does not look into them. What it needs to know is which buckets came, went or changed
- * between two trees, and that is found by walking down what differs, past every subtree that holds
+ * between two trees, and that is found by walking down what differs, past every subtree that has
  * no bucket at all.
  */
 import type { Address } from '../blocks/address.js';
@@ -42,7 +42,7 @@ export function sameBucketId(a: BucketPart, b: BucketPart): boolean {
   return hex(a.bucket) === hex(b.bucket);
 }
 
-/** Whether a record is a bucket, or has any beneath. */
+/** Whether a record is a bucket, or has any below. */
 export function holdsBuckets(spot: Spot | undefined): boolean {
   if (spot === undefined) return false;
   const { child } = readRecord(spot.node, spot.index);

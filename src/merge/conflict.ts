@@ -1,12 +1,12 @@
 /**
- * Conflicts as data, and the answers that settle them.
+ * Conflicts as data, and the answers that resolve them.
  *
- * A conflict stands at a key and, where one stream is meant, at a stream. It is told once, with
+ * A conflict stands at a key and, where one stream is meant, at a stream. It is reported once, with
  * what each side has; a second run of the same merge with answers finds the same conflicts and
- * settles them. Keys are those of the merged tree; a conflict of moves stands at the key that the
+ * resolves them. Keys are those of the merged tree; a conflict of moves stands at the key that the
  * entry has in the base.
  */
-import { RegaliaError } from '../ground/errors.js';
+import { badOption, type RegaliaError } from '../ground/errors.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { StreamPart } from '../tree/record.js';
 
@@ -44,7 +44,7 @@ export interface Conflict {
 
 export type Choice = Side | 'base';
 
-/** How one conflict is settled: by a side, by the base, or by a stream's new contents. */
+/** How one conflict is resolved: by a side, by the base, or by a stream's new contents. */
 export interface Answer {
   readonly key: Key;
   /**
@@ -56,21 +56,21 @@ export interface Answer {
 }
 
 export class Answers {
-  readonly #takes = new Map<string, Answer['take']>();
+  readonly #answers = new Map<string, Answer['take']>();
 
   constructor(answers: readonly Answer[]) {
     for (const { key, stream, take } of answers) {
       if (stream === undefined && take instanceof Uint8Array) throw noContents(key);
-      this.#takes.set(answerId(keyText(parseKey(key)), stream), take);
+      this.#answers.set(answerId(keyText(parseKey(key)), stream), take);
     }
   }
 
   ofStream(key: string, stream: string): Answer['take'] | undefined {
-    return this.#takes.get(answerId(key, stream)) ?? this.#takes.get(answerId(key, undefined));
+    return this.#answers.get(answerId(key, stream)) ?? this.#answers.get(answerId(key, undefined));
   }
 
   ofEntry(key: string): Choice | undefined {
-    return this.#takes.get(answerId(key, undefined)) as Choice | undefined;
+    return this.#answers.get(answerId(key, undefined)) as Choice | undefined;
   }
 }
 
@@ -79,11 +79,7 @@ function answerId(key: string, stream: string | undefined): string {
   return stream === undefined ? key : `${key}\0${stream}`;
 }
 
-function noContents(key: Key): RegaliaError {
-  const text = keyText(parseKey(key));
-  return new RegaliaError('REGALIA_OPTION', `an answer for the entry ${text} names a side`, {
-    option: 'answers',
-    expected: "'ours', 'theirs' or 'base'",
-    actual: 'contents without a stream',
-  });
+function noContents(key: Key): RegaliaError<'REGALIA_OPTION'> {
+  const option = `the answer for ${keyText(parseKey(key))}`;
+  return badOption(option, "'ours', 'theirs' or 'base'", 'contents without a stream');
 }

@@ -2,18 +2,18 @@
  * Moves composed: from the list of what was moved since a base to where each of the base's entries
  * is now.
  *
- *     told       /a -> /b    /b/c -> /d    /x -> /a    /a -> /x
+ *     made       /a -> /b    /b/c -> /d    /x -> /a    /a -> /x
  *     composed   /a: /b      /a/c: /d      (and /x where it was)
  *
  * A sparse picture of the present tree is kept, with the base's key on each entry that was moved.
- * What moves takes all beneath it along; what is moved over must have been removed before; what was
- * made since the base has no place in it and is told by the trees alone. Keys are texts here,
+ * What moves takes all below it along; what is moved over must have been removed before; what was
+ * made since the base has no place in it and is known from the trees alone. Keys are texts here,
  * '/a/b': equal texts are equal keys.
  */
 import { nameText } from '../ground/text.js';
 import type { Move } from '../log/moves.js';
 
-/** The moves that each side told since the bases, in the order told. */
+/** The moves that each side made since the bases, in the order made. */
 export interface SideMoves {
   readonly ours: Iterable<Move>;
   readonly theirs: Iterable<Move>;
@@ -25,7 +25,7 @@ export interface SideMoves {
  */
 export type Moved = Map<string, string | undefined>;
 
-/** Composes moves in the order told. A move that no tree allows is passed over. */
+/** Composes moves in the order made. A move that no tree allows is passed over. */
 export function composeMoves(moves: Iterable<Move>): Moved {
   const composer = new Composer();
   for (const { from, to } of moves) composer.move(`/${nameText(from)}`, `/${nameText(to)}`);
@@ -47,7 +47,7 @@ export function* prefixes(key: string): Generator<string, void> {
   for (let end = key.length; end > 0; end = key.lastIndexOf('/', end - 1)) yield key.slice(0, end);
 }
 
-/** Whether `key` is `above` or beneath it. */
+/** Whether `key` is `above` or below it. */
 export function isWithin(key: string, above: string): boolean {
   return key.startsWith(above) && (key.length === above.length || key[above.length] === '/');
 }
@@ -141,7 +141,7 @@ class Composer {
     at.children.set(moving.name, moving);
   }
 
-  /** What was moved over is gone, and what had been moved beneath it. */
+  /** What was moved over is gone, and what had been moved below it. */
   #forget(over: Present): void {
     const rest = [over];
     for (let at = rest.pop(); at !== undefined; at = rest.pop()) {

@@ -2,8 +2,8 @@
  * Policies: what becomes of a change that both sides made.
  *
  * The order of judges is: the caller's answer, then the policy of the stream (or of entries), then
- * nobody: the conflict is told, and what ours has stays for the time being. A bucket is never given
- * up by a policy: where one side removed or replaced it, only an answer does that.
+ * nobody: the conflict is reported, and what ours has stays for the time being. No policy gives up
+ * a bucket: where one side removed or replaced it, only an answer does that.
  */
 import type { Names } from '../tree/key.js';
 import { inlinePart, type StreamPart } from '../tree/record.js';
@@ -40,7 +40,7 @@ export interface PolicyOptions {
     | undefined;
   readonly answers?: readonly Answer[] | undefined;
   /**
-   * The part that holds new contents of a stream, by its rule. Without it they lie in the record.
+   * The part for new contents of a stream, by its rule. Without it they lie in the record.
    */
   readonly partOf?: ((stream: string, contents: Uint8Array) => StreamPart) | undefined;
 }
@@ -61,12 +61,12 @@ export interface Judging {
    * not go unasked.
    */
   entry(conflict: Conflict, kept: Side, guarded: boolean): EntryVerdict;
-  /** What no policy settles. `otherwise` is what stays for the time being. */
+  /** What no policy resolves. `otherwise` is what stays for the time being. */
   strict(conflict: Conflict, otherwise: Choice): EntryVerdict;
   /** The answer for the place of a moved entry. */
   place(key: string): Choice | undefined;
   /** Keeps a conflict whose outcome is decided already. */
-  tell(conflict: Conflict): void;
+  report(conflict: Conflict): void;
   /** Learns where each side has a key of the merged tree. */
   follow(keysOf: KeysOf): void;
 }
@@ -77,11 +77,11 @@ export const ABSENT: Judging = {
   entry: () => 'absent',
   strict: () => 'absent',
   place: () => undefined,
-  tell: () => {},
+  report: () => {},
   follow: () => {},
 };
 
-/** Judges conflicts, and keeps those that nobody settles. */
+/** Judges conflicts, and keeps those that nobody resolves. */
 export class Judge implements Judging {
   readonly conflicts: Conflict[] = [];
   readonly answers: Answers;
@@ -108,12 +108,12 @@ export class Judge implements Judging {
     return 'ours';
   }
 
-  #verdict(stream: string, take: StreamPart | Uint8Array | Choice): StreamVerdict {
-    if (typeof take === 'string') return take;
-    if (!(take instanceof Uint8Array)) return { part: take };
+  #verdict(stream: string, chosen: StreamPart | Uint8Array | Choice): StreamVerdict {
+    if (typeof chosen === 'string') return chosen;
+    if (!(chosen instanceof Uint8Array)) return { part: chosen };
     const { partOf } = this.#options;
-    if (partOf !== undefined) return { part: partOf(stream, take) };
-    return { part: inlinePart(take.slice()) };
+    if (partOf !== undefined) return { part: partOf(stream, chosen) };
+    return { part: inlinePart(chosen.slice()) };
   }
 
   entry(conflict: Conflict, kept: Side, guarded: boolean): Choice {
@@ -146,7 +146,7 @@ export class Judge implements Judging {
     return this.answers.ofEntry(key);
   }
 
-  tell(conflict: Conflict): void {
+  report(conflict: Conflict): void {
     this.conflicts.push(conflict);
   }
 

@@ -1,10 +1,12 @@
 /**
  * Brings entries of a tree to other keys, all at once, as one edit.
  *
- *     /a -> /x, /a/b -> /y        at /x: what is at /a, but for b    at /y: what is at /a/b    at /a: nothing
+ *     /a -> /x, /a/b -> /y
+ *     at /x: what is at /a, but for b    at /y: what is at /a/b    at /a: nothing
  *
- * The edit is told in the keys of the outcome: what goes out of a subtree that is itself moved goes
- * out of it at its new place. What is placed comes from the tree as it was.
+ * The edit is in the keys of the outcome: what goes out of a subtree that is itself moved goes out
+ * of it at its new place. What is placed comes from the tree as it was. What a merge then does to
+ * the outcome is laid over the edit, so that both are one.
  */
 import { compareBytes } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';
@@ -12,7 +14,7 @@ import type { EntryEdit } from '../tree/apply.js';
 import type { RecordParts } from '../tree/record.js';
 import { prefixes } from './moves.js';
 
-/** An entry to bring elsewhere. No two have one target, and none has its target beneath itself. */
+/** An entry to bring elsewhere. No two have one target, and none has its target below itself. */
 export interface Relocation {
   readonly from: string;
   readonly to: string;
@@ -77,6 +79,40 @@ function editOf({ name, clear, parts, children }: Draft): EntryEdit {
     const drafts = [...children.values()].sort((a, b) => compareBytes(a.name, b.name));
     return drafts.map(editOf);
   };
-  const edit = { bytes: name, start: 0, end: name.length, clear, parts, streams: [] };
-  return children.size === 0 ? edit : { ...edit, beneath };
+  return {
+    bytes: name,
+    start: 0,
+    end: name.length,
+    clear,
+    parts,
+    streams: [],
+    beneath: children.size === 0 ? undefined : beneath,
+  };
+}
+
+/**
+ * The edit that does `first`, then `second`, level by level. Streams are edited by the second
+ * alone.
+ */
+export function overlay(first: EntryEdit | undefined, second: EntryEdit): EntryEdit {
+  if (first === undefined || second.clear || second.parts !== undefined) return second;
+  const [a, b] = [first.beneath, second.beneath];
+  const both = (): readonly EntryEdit[] => overlayLists(a?.() ?? [], b?.() ?? []);
+  return { ...first, streams: second.streams, beneath: a && b ? both : (a ?? b) };
+}
+
+function overlayLists(first: readonly EntryEdit[], second: readonly EntryEdit[]): EntryEdit[] {
+  const list: EntryEdit[] = [];
+  let at = 0;
+  for (const edit of second) {
+    let before = first[at];
+    while (before !== undefined && compareBytes(before.bytes, edit.bytes) < 0) {
+      list.push(before);
+      before = first[++at];
+    }
+    const same = before !== undefined && compareBytes(before.bytes, edit.bytes) === 0;
+    if (same) at++;
+    list.push(same ? overlay(before, edit) : edit);
+  }
+  return list.concat(first.slice(at));
 }

@@ -5,11 +5,11 @@
  *     base -> theirs   the names that differ, found by skipping what is equal
  *     ours             looked up at those names alone
  *
- *     ours is the base     taken from theirs by its record, nothing beneath it is read
+ *     ours is the base     copied from theirs by its record, nothing below it is read
  *     ours is theirs       nothing to do
- *     both differ          stream by stream, and on beneath; a bucket is merged as a whole, by its id
+ *     both differ          stream by stream, and on below; a bucket is merged as a whole, by its id
  *
- * What only ours changed is never looked at. Memory holds the edits.
+ * What only ours changed is never looked at. Only the edits are kept in memory.
  */
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { checkDepth } from '../tree/diff.js';
@@ -76,7 +76,7 @@ interface Descent {
 export class ThreeWay {
   readonly #options: ThreeWayOptions;
   readonly #cache: NodeCache;
-  /** Entries whose records were taken, removed or edited. */
+  /** Entries whose records were copied, removed or edited. */
   changed = 0;
 
   constructor(options: ThreeWayOptions) {
@@ -84,7 +84,7 @@ export class ThreeWay {
     this.#cache = options.cache;
   }
 
-  /** The edit of the top entry. The top is never removed, nor taken whole. */
+  /** The edit of the top entry. The top is never removed, nor replaced whole. */
   *top(base: Spot | undefined, ours: Spot, theirs: Spot): Steps<EntryEdit> {
     const [b, o, t] = [base && partsAt(base), partsAt(ours), partsAt(theirs)];
     const streams = this.#streams([], b, o, t);
@@ -147,7 +147,7 @@ export class ThreeWay {
     theirs: Spot | undefined,
   ): Steps<EntryEdit | Descent | undefined> {
     if (sameEntry(this.#cache, ours, theirs)) return undefined;
-    if (sameEntry(this.#cache, base, ours)) return taken(name, theirs);
+    if (sameEntry(this.#cache, base, ours)) return copied(name, theirs);
     const names = [...parent, name];
     if (ours === undefined || theirs === undefined) {
       return this.#removed(names, name, base, ours, theirs);
@@ -163,7 +163,7 @@ export class ThreeWay {
     return this.#otherBucket(names, name, base, ours, theirs);
   }
 
-  /** Removed on one side, changed on the other: one conflict for all that lies beneath. */
+  /** Removed on one side, changed on the other: one conflict for all that lies below. */
   #removed(
     names: Names,
     name: Uint8Array,
@@ -227,7 +227,7 @@ export class ThreeWay {
     if (result === undefined || result.conflicts.length === 0) {
       return this.#unmerged(names, name, known, ours, theirs);
     }
-    for (const conflict of result.conflicts) this.#options.judge.tell(conflict);
+    for (const conflict of result.conflicts) this.#options.judge.report(conflict);
     return undefined;
   }
 
@@ -337,7 +337,7 @@ function whole(name: Uint8Array, parts: RecordParts): EntryEdit {
   return { bytes: name, start: 0, end: name.length, clear: false, parts, streams: [] };
 }
 
-function taken(name: Uint8Array, spot: Spot | undefined): EntryEdit {
+function copied(name: Uint8Array, spot: Spot | undefined): EntryEdit {
   return spot === undefined ? removal(name) : whole(name, partsAt(spot));
 }
 
@@ -349,7 +349,7 @@ function chosen(
 ): EntryEdit | undefined {
   if (verdict === 'ours') return undefined;
   if (verdict === 'absent') return removal(name);
-  return taken(name, verdict === 'base' ? base : theirs);
+  return copied(name, verdict === 'base' ? base : theirs);
 }
 
 function withStreams(

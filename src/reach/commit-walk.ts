@@ -8,23 +8,22 @@
  * haves hold already. The cost is that of the differences; memory is the width of history, 33 bytes
  * for each commit, and a bounded memory of blocks told lately.
  */
-import { type Address, addressKey, isAddress, sameAddress } from '../blocks/address.js';
+import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import { BlockKind } from '../ground/block-header.js';
-import { hex, unhex } from '../ground/bytes.js';
+import { hex } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
-import { missingCommit } from '../log/absence.js';
 import { commitsBetween } from '../log/ancestry.js';
-import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
+import type { Commit } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
+import { type BlockIds, missingCommit } from '../log/entry.js';
+import { type Head, headOf, readHead } from '../log/heads.js';
 import type { History } from '../log/history.js';
 import { decodeMoves, type Move } from '../log/moves.js';
 import { type Spot, Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
-import { findStream, INLINE } from '../tree/record.js';
 import { type WalkedBlock, type WalkedRoot, type WalkReads, walkRoot } from './tree-walk.js';
 
 /** The stream that names a nested bucket's commit in heads. */
-const COMMIT_STREAM = 'commit';
 /** Blocks told lately that are remembered. */
 const TOLD_MAX = 65_536;
 /** Haves that each commit is compared with, beside its parents. */
@@ -32,12 +31,9 @@ const BASE_HAVES_MAX = 4;
 /** Moves that are followed to where entries came from. */
 const FOLLOWED_MOVES_MAX = 8_192;
 
-/** A commit with the ids of the blocks that it names, where they are known. */
-export interface CommitRef {
+/** A commit with the ids of the blocks that it names. */
+export interface CommitRef extends BlockIds {
   readonly commit: Commit;
-  readonly rootBlock: number | undefined;
-  readonly headsBlock: number | undefined;
-  readonly movesBlock: number | undefined;
 }
 
 export interface CommitWalkOptions {
@@ -52,12 +48,6 @@ export interface CommitWalkOptions {
   readonly faults?: boolean | undefined;
 }
 
-/** A nested bucket and the commit that heads give it. */
-export interface NestedHead {
-  readonly bucket: Uint8Array;
-  readonly commit: Address;
-}
-
 /** Every block of one commit that its bases lack; commits of nested buckets are not followed. */
 export function* walkCommit(
   reads: WalkReads,
@@ -69,7 +59,7 @@ export function* walkCommit(
   yield* walkMoves(reads, ref, options);
 }
 
-function isBlock(step: WalkedBlock | NestedHead): step is WalkedBlock {
+function isBlock(step: WalkedBlock | Head): step is WalkedBlock {
   return 'kind' in step;
 }
 
@@ -94,14 +84,14 @@ export function* walkHeads(
   reads: WalkReads,
   { commit, headsBlock }: CommitRef,
   options: CommitWalkOptions = {},
-): Generator<WalkedBlock | NestedHead, void, undefined> {
+): Generator<WalkedBlock | Head, void, undefined> {
   if (commit.heads === undefined) return;
   const bases = (options.bases ?? []).flatMap((base) => {
     const { heads } = base.commit;
     return heads === undefined ? [] : [{ id: base.headsBlock, address: heads }];
   });
   const { skip, faults } = options;
-  let told: NestedHead[] = [];
+  let told: Head[] = [];
   const record = (node: Node, index: number): void => {
     if (node.nameLength(index) > 0) told.push(readHead(node, index));
   };
@@ -112,22 +102,6 @@ export function* walkHeads(
     yield* heads;
     yield block;
   }
-}
-
-/** REGALIA_FORMAT where the record is no head. */
-function readHead(node: Node, index: number): NestedHead {
-  const bucket = unhex(node.nameText(index));
-  const stream = findStream(node, index, COMMIT_STREAM);
-  const plain = bucket?.length === BUCKET_ID_LENGTH && node.nameText(index) === hex(bucket);
-  if (plain && stream?.form === INLINE && isAddress(stream.bytes)) {
-    return { bucket, commit: stream.bytes.slice() };
-  }
-  throw new RegaliaError('REGALIA_FORMAT', 'heads hold something else than commits', {
-    what: 'heads',
-    at: 0,
-    expected: 'a bucket id and the address of a commit',
-    actual: node.nameText(index).slice(0, 100),
-  });
 }
 
 /** The chain of moves, the last block first. */
@@ -294,7 +268,7 @@ class HistoryWalk {
    * Whether no base has a commit of the bucket: it is compared with what was at its key, then its
    * commits follow.
    */
-  #isFresh(bases: readonly CommitRef[], { bucket }: NestedHead): boolean {
+  #isFresh(bases: readonly CommitRef[], { bucket }: Head): boolean {
     return bases.length > 0 && this.#nestedHaves(bases, bucket).length === 0;
   }
 
@@ -338,9 +312,7 @@ class HistoryWalk {
   #headOf({ commit, headsBlock }: CommitRef, bucket: Uint8Array): Address | undefined {
     if (commit.heads === undefined) return undefined;
     try {
-      const tree = Tree.load(this.#reads.cache, headsBlock, commit.heads);
-      const part = tree.stream([hex(bucket)], COMMIT_STREAM);
-      return part?.form === INLINE && isAddress(part.bytes) ? part.bytes.slice() : undefined;
+      return headOf(this.#reads.cache, { id: headsBlock, address: commit.heads }, bucket);
     } catch (error) {
       if (isRegaliaError(error)) return undefined;
       throw error;

@@ -6,19 +6,18 @@
 
 import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
-import type { NestedBucket } from '../commit/buckets.js';
 import { findBucket } from '../commit/buckets.js';
-import { type CommitInfo, commitInfo } from '../commit/commit-info.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { Core } from '../commit/core.js';
-import { headOf } from '../commit/heads.js';
-import { headsRefOf, type Landed, Line, noBranch } from '../commit/line.js';
-import { type MergeOptions, type MergeOutcome, mergeInto } from '../commit/merge-line.js';
+import { headsRefOf, Line, type LocalCommit, noBranch } from '../commit/line.js';
+import { type MergeOptions, type MergeOutcome, mergeInto } from '../commit/merge-into.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
+import { type CommitInfo, commitInfo } from '../log/commit.js';
+import { headOf } from '../log/heads.js';
 import { sameSubtree } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
@@ -34,6 +33,7 @@ import {
   takeIn,
   tellHave,
 } from './exchange.js';
+import { checkCommitOptions } from './options.js';
 import { Branches, Tags } from './refs.js';
 import { type At, notFound, resolveCommit } from './resolve.js';
 import { Snapshot } from './snapshot.js';
@@ -99,8 +99,7 @@ export class Bucket {
     const nested = this.#nested;
     if (nested === undefined) return [];
     if (!isBucketAt(tree, this.#names, nested)) {
-      const open = (found: NestedBucket): Tree => this.core.tree(found.rootBlock, found.root);
-      const names = findBucket(tree, nested, open);
+      const names = findBucket(this.core, tree, nested);
       if (names === undefined) throw notFound('bucket', hex(nested));
       this.#names = names;
     }
@@ -114,20 +113,20 @@ export class Bucket {
   }
 
   /** The commit that this bucket is at. */
-  protected head(): Landed {
+  protected head(): LocalCommit {
     this.core.check();
     const tip = this.line.stored();
     return this.#nested === undefined ? tip : this.#within(tip, this.#nested);
   }
 
   /** A nested bucket's commit, by way of the heads of those around it. */
-  #within(outer: Landed, bucket: Uint8Array): Landed {
+  #within(outer: LocalCommit, bucket: Uint8Array): LocalCommit {
     const names = this.names(this.line.treeOf(outer));
     let landed = outer;
     for (const border of borders(this.line.treeOf(outer), names, this.core)) {
       const head = headOf(this.core.cache, headsRefOf(landed), border);
       if (head === undefined) throw notFound('head of bucket', hex(border));
-      landed = this.line.landed(head);
+      landed = this.line.commitAt(head);
     }
     if (!equalBytes(landed.commit.bucket, bucket)) throw notFound('bucket', hex(bucket));
     return landed;
@@ -139,9 +138,9 @@ export class Bucket {
     return commitInfo(address, commit);
   }
 
-  protected at(at: At): Landed {
+  protected at(at: At): LocalCommit {
     const head = this.head();
-    return this.line.landed(resolveCommit(this.core, this.idBytes, at, head.address));
+    return this.line.commitAt(resolveCommit(this.core, this.idBytes, at, head.address));
   }
 
   /**
@@ -354,13 +353,14 @@ export class Bucket {
       const { into, ...rest } = options;
       return this.branch(into).merge(from, rest);
     }
+    checkCommitOptions(options);
     const { address } = this.at(from);
     const nested = this.#nested;
     if (nested === undefined) return mergeInto(this.line, undefined, address, options);
     const target = {
       bucket: nested,
-      namesIn: (tip: Landed) => this.names(this.line.treeOf(tip)),
-      landedIn: (tip: Landed) => this.#within(tip, nested),
+      namesIn: (tip: LocalCommit) => this.names(this.line.treeOf(tip)),
+      commitIn: (tip: LocalCommit) => this.#within(tip, nested),
     };
     return mergeInto(this.line, target, address, options);
   }

@@ -6,7 +6,7 @@
 import path from 'node:path';
 import type { Address } from '../blocks/address.js';
 import type { Id } from '../clock/id.js';
-import { Core, type Identity, putIdentity } from '../commit/core.js';
+import { Core, type Identity, putIdentity, type Settings } from '../commit/core.js';
 import { MAIN } from '../commit/genesis.js';
 import type { Line } from '../commit/line.js';
 import { openLmdb } from '../engine/lmdb.js';
@@ -16,7 +16,6 @@ import { importPack } from '../sync/import.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import { checkTracking, grantShare, packFor, trackingName } from './exchange.js';
 import { makeFolder } from './folder.js';
-import type { Settings } from './options.js';
 import { firstVolume, openChunks } from './volumes.js';
 
 /** A bucket at one of its branches. */

@@ -2,9 +2,9 @@
  * Differences as users see them: rows by key, with told moves recognized.
  */
 
-import type { Landed, Line } from '../commit/line.js';
-import { commitsBetween, isAncestor } from '../log/ancestry.js';
-import { type Move, movesOf } from '../log/moves.js';
+import type { Line, LocalCommit } from '../commit/line.js';
+import { isAncestor } from '../log/ancestry.js';
+import { type Move, movesBetween } from '../log/moves.js';
 import { composeMoves } from '../merge/moves.js';
 import { type Difference, diffTrees } from '../tree/diff.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
@@ -28,8 +28,8 @@ export interface DiffRow {
 
 export function* diffRows(
   line: Line,
-  before: Landed,
-  after: Landed,
+  before: LocalCommit,
+  after: LocalCommit,
   options: DiffOptions,
 ): Generator<DiffRow> {
   const key = options.key === undefined ? [] : parseKey(options.key);
@@ -62,8 +62,8 @@ function rowOf({ names, stream, kind }: Difference): DiffRow {
 /** What changed beneath a moved entry, under its new key. */
 function* movedRows(
   line: Line,
-  before: Landed,
-  after: Landed,
+  before: LocalCommit,
+  after: LocalCommit,
   from: string,
   to: string,
 ): Generator<DiffRow> {
@@ -81,17 +81,17 @@ interface ToldMoves {
 }
 
 /** The moves that lie between two states, composed, where one comes before the other. */
-function toldMoves(line: Line, before: Landed, after: Landed): ToldMoves {
+function toldMoves(line: Line, before: LocalCommit, after: LocalCommit): ToldMoves {
   const to = new Map<string, string>();
   const from = new Set<string>();
   const tell = (was: string, is: string): void => {
     to.set(is, was);
     from.add(was);
   };
-  const forward = movesBetween(line, before, after);
+  const forward = movesSince(line, before, after);
   for (const [was, is] of composeMoves(forward ?? [])) if (is !== undefined) tell(was, is);
   if (forward !== undefined) return { to, from };
-  const backward = movesBetween(line, after, before) ?? [];
+  const backward = movesSince(line, after, before) ?? [];
   for (const [is, was] of composeMoves(backward)) if (was !== undefined) tell(was, is);
   return { to, from };
 }
@@ -100,21 +100,8 @@ function toldMoves(line: Line, before: Landed, after: Landed): ToldMoves {
  * Told moves of the commits that lead from one state to a later one, in order; undefined where it
  * is not later.
  */
-function movesBetween(line: Line, before: Landed, after: Landed): Move[] | undefined {
+function movesSince(line: Line, before: LocalCommit, after: LocalCommit): Move[] | undefined {
   const { history, blocks } = line.core;
   if (!isAncestor(history, before.address, after.address)) return undefined;
-  const found: Move[] = [];
-  for (const entry of commitsBetween(history, [before.address], [after.address])) {
-    const { moves } = history.commit(entry.address);
-    const read = (address: Uint8Array): Uint8Array => {
-      const { bytes, start, plainLength } = blocks.read(
-        address === moves ? entry.movesBlock : undefined,
-        address,
-        'moves',
-      );
-      return bytes.slice(start, start + plainLength);
-    };
-    found.push(...movesOf(moves, read));
-  }
-  return found;
+  return [...movesBetween(history, blocks, [before.address], after.address)];
 }

@@ -1,16 +1,23 @@
 /**
  * Options of a store, their defaults, and every limit that is not a format's.
  */
+import type { CommitOptions } from '../commit/committer.js';
+import type { Settings } from '../commit/core.js';
 import type { Durability } from '../engine/engine.js';
-import { type AlgorithmNumber, algorithmNumber } from '../ground/block-header.js';
+import { algorithmNumber } from '../ground/block-header.js';
 import { RegaliaError } from '../ground/errors.js';
-import { CACHE_BYTES_MIN, TRANSACTION_BYTES_MIN, WORKERS_MAX } from '../ground/limits.js';
+import {
+  CACHE_BYTES_MIN,
+  MESSAGE_BYTES_MAX,
+  TRANSACTION_BYTES_MIN,
+  WORKERS_MAX,
+} from '../ground/limits.js';
+import { utf8Bytes } from '../ground/text.js';
 import type { Actor } from '../log/signature.js';
 import {
   checkStreamName,
   defineRules,
   type RuleOptions,
-  type Rules,
   type StreamRule,
 } from '../streams/rule.js';
 import type { ContentFault } from '../volumes/chunk-store.js';
@@ -56,29 +63,6 @@ export interface OpenOptions {
   readonly now?: () => number;
   /** Unpredictable bytes. */
   readonly random?: (length: number) => Uint8Array;
-}
-
-/** What a store runs with. */
-export interface Settings {
-  readonly actor: Actor | undefined;
-  readonly readOnly: boolean;
-  readonly algorithm: AlgorithmNumber;
-  readonly durability: Durability;
-  readonly cacheBytes: number;
-  readonly contentCacheBytes: number;
-  readonly workers: number | undefined;
-  readonly onFault: ((fault: ContentFault) => void) | undefined;
-  readonly transactionBytes: number;
-  readonly snapshotMaxAgeMs: number;
-  readonly now: () => number;
-  readonly random: (length: number) => Uint8Array;
-  /** What `streams` and `default` declare. */
-  readonly rules: Rules;
-  readonly declaresRules: boolean;
-  /** Whether `default` is among them. */
-  readonly declaresDefault: boolean;
-  /** What they say of how contents are kept. */
-  readonly storage: StorageOptions;
 }
 
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -162,6 +146,16 @@ function storageRules(options: OpenOptions): StorageOptions {
     return [name, kept(rule)] as const;
   });
   return { streams: Object.fromEntries(named), default: kept(fallback) };
+}
+
+/** REGALIA_OPTION unless a commit may have this message and durability. */
+export function checkCommitOptions(options: Pick<CommitOptions, 'message' | 'durability'>): void {
+  const { message = '', durability } = options;
+  if (durability !== undefined) checkDurability(durability);
+  const bytes = typeof message === 'string' ? utf8Bytes(message).length : Number.NaN;
+  if (bytes <= MESSAGE_BYTES_MAX) return;
+  const actual = typeof message === 'string' ? `${bytes} bytes` : typeof message;
+  throw badOption('message', `text of at most ${MESSAGE_BYTES_MAX} bytes`, actual);
 }
 
 /** REGALIA_OPTION unless it is one of the durabilities. */

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText } from '../blocks/address.js';
-import { Core, storedIdentity } from '../commit/core.js';
+import { Core, type Settings, storedIdentity } from '../commit/core.js';
 import { declareRules } from '../commit/declared-rules.js';
 import { begin, MAIN } from '../commit/genesis.js';
 import { Line } from '../commit/line.js';
@@ -35,7 +35,7 @@ import {
   makeFolder,
   writeWitness,
 } from './folder.js';
-import { badOption, type OpenOptions, type Settings, settingsOf } from './options.js';
+import { badOption, type OpenOptions, settingsOf } from './options.js';
 import {
   type AddVolumeOptions,
   addVolume,

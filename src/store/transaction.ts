@@ -8,10 +8,10 @@
  */
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
+import { checkAlgorithm, graftedBuckets } from '../commit/buckets.js';
 import { type CommitOptions, type CommitResult, commitTransaction } from '../commit/committer.js';
 import type { Core } from '../commit/core.js';
-import { checkAlgorithm, graftedBuckets } from '../commit/graft.js';
-import type { Landed, Line } from '../commit/line.js';
+import type { Line, LocalCommit } from '../commit/line.js';
 import { Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
 import { type ReadSet, readSetFor } from '../commit/read-set.js';
@@ -19,7 +19,7 @@ import { conflictError } from '../commit/rebase.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import type { Move } from '../log/moves.js';
-import { mergeTrees } from '../merge/merge.js';
+import { mergeTrees } from '../merge/merge-trees.js';
 import {
   checkStreamName,
   defineRules,
@@ -35,7 +35,7 @@ import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js
 import { totalsOf } from '../tree/root.js';
 import { Contents } from './contents.js';
 import type { Entry } from './entry.js';
-import { badOption } from './options.js';
+import { badOption, checkCommitOptions } from './options.js';
 import { checkNewBucket, holdsBuckets, moveError, partsToMove, toldMove } from './relocation.js';
 import {
   type ChangeOptions,
@@ -64,11 +64,11 @@ const OVERDRAFT = 4;
 export class Transaction extends View {
   readonly line: Line;
   /** The commit that it was begun on. */
-  readonly started: Landed;
+  readonly started: LocalCommit;
   readonly fork: PrivateTree;
   readonly moves = new Map<string, Move[]>();
   /** Commits whose state was brought back. */
-  readonly origins: Landed[] = [];
+  readonly origins: LocalCommit[] = [];
   readonly reads: ReadSet | undefined;
   readonly guards: Names[] = [];
   /** The key of the bucket that keys are relative to. */
@@ -304,7 +304,7 @@ export class Transaction extends View {
    * Makes a key, with all beneath it, what it was at another commit of the same bucket.
    * REGALIA_EXISTS.
    */
-  graft(key: Key, then: Landed): void {
+  graft(key: Key, then: LocalCommit): void {
     this.check();
     const names = this.#full(key);
     this.#flush();
@@ -386,8 +386,8 @@ export class Transaction extends View {
   }
 
   /** The same while others run, and writes out what is staged. */
-  async settle(signal?: AbortSignal): Promise<void> {
-    if (this.#pending.count > 0) await this.fork.settle(this.#takePending().edit(), signal);
+  async applyPending(signal?: AbortSignal): Promise<void> {
+    if (this.#pending.count > 0) await this.fork.applyInSteps(this.#takePending().edit(), signal);
   }
 
   /**
@@ -403,6 +403,7 @@ export class Transaction extends View {
     }
     this.#state = 'committing';
     try {
+      checkCommitOptions(options);
       return await commitTransaction(this, options);
     } finally {
       this.#end();

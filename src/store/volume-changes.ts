@@ -2,6 +2,7 @@
  * Changes of a store's volumes, while it is used: added, set apart, drained, removed.
  */
 import path from 'node:path';
+import type { Settings } from '../commit/core.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { VOLUME_WEIGHT_MAX } from '../ground/limits.js';
@@ -16,7 +17,7 @@ import {
   volumeEntries,
 } from '../volumes/registry.js';
 import { createVolume, readVolume } from '../volumes/volume-folder.js';
-import { badOption, type Settings } from './options.js';
+import { badOption } from './options.js';
 import { entryOf, identityOf, volumeError } from './volumes.js';
 
 export interface AddVolumeOptions {

@@ -7,7 +7,7 @@
 import { constants, copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Lease } from '../blocks/lease.js';
-import type { Identity } from '../commit/core.js';
+import type { Identity, Settings } from '../commit/core.js';
 import type { Batch, Engine } from '../engine/engine.js';
 import { liveBytes } from '../gc/compact.js';
 import { equalBytes, hex } from '../ground/bytes.js';
@@ -28,7 +28,6 @@ import {
 } from '../volumes/volume-folder.js';
 import { VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
 import { syncFile } from './folder.js';
-import type { Settings } from './options.js';
 
 const FIRST_VOLUME = 'volumes/1';
 const SEGMENT_NUMBERS = 2 ** 32;

@@ -3,11 +3,11 @@
  * at once; those of other processes are looked for a few times a second.
  */
 import { sameAddress } from '../blocks/address.js';
-import { type CommitInfo, commitInfo } from '../commit/commit-info.js';
 import type { Core } from '../commit/core.js';
-import type { Landed, Line } from '../commit/line.js';
+import type { Line, LocalCommit } from '../commit/line.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
+import { type CommitInfo, commitInfo } from '../log/commit.js';
 import { sameSubtree } from '../tree/equal.js';
 import { type Key, parseKey } from '../tree/key.js';
 
@@ -23,7 +23,7 @@ const POLL_MS = 200;
 export async function* watchLine(
   core: Core,
   line: Line,
-  head: () => Landed,
+  head: () => LocalCommit,
   options: WatchOptions,
 ): AsyncGenerator<CommitInfo, void, undefined> {
   const { signal } = options;

@@ -293,11 +293,11 @@ export class Intake {
       this.#writer.emit(batch);
       this.#stage.save(batch, state);
     }, 'none');
-    this.#writer.settle();
+    this.#writer.published();
     this.#stage.settled();
     this.#blocks.settled();
     this.#written = point;
-    await index.settle();
+    await index.fold();
   }
 
   /** What is left of an import that failed, and the error to tell. */

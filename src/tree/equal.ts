@@ -11,8 +11,8 @@
  * `recordAddress` is the other side of it: one address for equal entries, wherever they are.
  */
 
-import { isIntegrityError } from '../blocks/absent.js';
 import { ADDRESS_LENGTH, type Address, addressInto, sameAddress } from '../blocks/address.js';
+import { isIntegrityError } from '../blocks/blocks.js';
 import { ContentStore } from '../chunks/content-store.js';
 import { ContentReader } from '../chunks/reader.js';
 import {

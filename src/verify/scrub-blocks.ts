@@ -12,7 +12,7 @@
 import { type Address, addressKey, addressText, verifyBlock } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
 import { isChunkId } from '../blocks/chunk-home.js';
-import { SLOTS } from '../blocks/extent.js';
+import { extentRow, SLOTS } from '../blocks/extent.js';
 import { chunkBytes } from '../chunks/chunk.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
 import type { Engine } from '../engine/engine.js';
@@ -28,13 +28,7 @@ import type { ChunkStore } from '../volumes/chunk-store.js';
 import { blockFault, type FaultKind, type Place, type Step, tellOf } from './fault.js';
 import { locate } from './locate.js';
 import { Seen } from './seen.js';
-import {
-  extentRow,
-  isIndexed,
-  isStored,
-  readStoredBlock,
-  type StoredBlock,
-} from './stored-block.js';
+import { isIndexed, isStored, readStoredBlock, type StoredBlock } from './stored-block.js';
 import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
 
 /** A block that is referred to, and what is promised of it. */

@@ -21,8 +21,7 @@ import { utf8Text } from '../ground/text.js';
 import { branch, branches, tag, tags } from '../log/branches.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';
-import { History } from '../log/history.js';
-import { type LogBounds, logKey } from '../log/sequence.js';
+import { History, type LogBounds, logKey } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import {
   blockFault,

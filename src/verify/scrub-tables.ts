@@ -13,7 +13,14 @@
 
 import { readStored } from '../blocks/body.js';
 import { CHUNK_IDS, isChunkId } from '../blocks/chunk-home.js';
-import { addressPrefix, blockId, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
+import {
+  addressPrefix,
+  blockId,
+  extentRow,
+  PREFIX_LENGTH,
+  slotOf,
+  slotRange,
+} from '../blocks/extent.js';
 import { openRow } from '../blocks/rows.js';
 import type { Engine, Table } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
@@ -25,7 +32,7 @@ import type { ChunkStore } from '../volumes/chunk-store.js';
 import { decodeGroupRow } from '../volumes/group-format.js';
 import { type Fault, rowFault, type Step, tellOf } from './fault.js';
 import { prefixNumber, type Seen } from './seen.js';
-import { extentRow, isStored } from './stored-block.js';
+import { isStored } from './stored-block.js';
 
 const EXTENT_LEASE = utf8Bytes('extents');
 /** The rows of `meta` that every store has. */

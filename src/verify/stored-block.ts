@@ -5,25 +5,23 @@
  *     id -> extent row -> stored form -> patches applied -> body        a private copy
  */
 import type { Address } from '../blocks/address.js';
-import { applyPatch, chainTooLong, readStored } from '../blocks/body.js';
 import { CHUNK_NUMBERS, chunkNumber, isChunkId } from '../blocks/chunk-home.js';
-import { addressPrefix, extentOf, PREFIX_LENGTH, slotOf, slotRange } from '../blocks/extent.js';
+import {
+  addressPrefix,
+  extentOf,
+  extentRow,
+  PREFIX_LENGTH,
+  readBody,
+  slotOf,
+} from '../blocks/extent.js';
 import type { Engine } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
 import { readU48 } from '../ground/integers.js';
-import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 
 /** A body that nobody has verified: plain bytes up to `plainLength`, then links. */
 export interface StoredBlock {
   readonly bytes: Uint8Array;
   readonly plainLength: number;
-}
-
-/** The row of the extent that holds a block. A damaged id may name one that no engine takes. */
-export function extentRow(engine: Engine, id: number): Uint8Array | undefined {
-  const extent = extentOf(id);
-  return extent > ROW_NUMBER_MAX ? undefined : engine.view('extents', extent);
 }
 
 /** Whether there is a row for a block: that of its extent, or a chunk's own. */
@@ -51,20 +49,11 @@ export function isIndexed(engine: Engine, id: number, address: Address): boolean
  * The body at an id. REGALIA_MISSING where its extent is not here, REGALIA_FORMAT where it is
  * malformed.
  */
-export function readStoredBlock(engine: Engine, id: number, above = 0): StoredBlock {
-  if (above > PATCH_DEPTH_MAX) throw chainTooLong(id);
-  const row = extentRow(engine, id);
-  if (row === undefined) {
-    const source = `extent ${extentOf(id)}`;
-    throw new RegaliaError('REGALIA_MISSING', `${source} is not here`, { address: source });
-  }
-  const [start, end] = slotRange(row, slotOf(id));
-  const form = readStored(row, start, end);
-  const { plainLength } = form;
-  if (form.base === undefined) {
-    // A copy: the next read spoils the view.
-    return { bytes: Uint8Array.prototype.slice.call(row, form.start, end), plainLength };
-  }
-  const base = readStoredBlock(engine, form.base, above + 1);
-  return { bytes: applyPatch(form, base.bytes, 0, base.bytes.length), plainLength };
+export function readStoredBlock(engine: Engine, id: number): StoredBlock {
+  const { bytes, start, end, plainLength, depth } = readBody(engine, id);
+  // The next read spoils a view.
+  return {
+    bytes: depth > 0 ? bytes : Uint8Array.prototype.slice.call(bytes, start, end),
+    plainLength,
+  };
 }

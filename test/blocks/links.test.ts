@@ -26,7 +26,7 @@ async function stored() {
   const first = put('first');
   const second = put('second');
   await engine.write((batch) => writer.emit(batch), 'sync');
-  writer.settle();
+  writer.published();
   return { blocks, first, second };
 }
 

@@ -66,7 +66,7 @@ t.test('a flipped bit, a cut or a zeroed row is corrupt, with expected and actua
     t.fail('opened');
   } catch (error) {
     if (!isRegaliaError(error, 'REGALIA_CORRUPT')) throw error;
-    t.match(error.data, { what: 'row of table meta', key: hex(key) });
+    t.match(error.data, { what: `row ${hex(key)} of table meta`, key: hex(key) });
     t.not(error.data.expected, error.data.actual);
   }
 });

@@ -73,7 +73,7 @@ t.test('256 MiB go in and out, and are rewritten, in bounded memory', async (t) 
   t.equal(ref.length, LENGTH);
   t.ok(most < ALLOWED, `${most} bytes held while writing`);
   await engine.write((batch) => writer.emit(batch), 'none');
-  writer.settle();
+  writer.published();
   most = 0;
   const read = createHash('sha256');
   const again = performance.now();

@@ -38,7 +38,7 @@ export class Store {
   /** Lands what is staged, as a commit does. */
   async land(): Promise<void> {
     await this.blocks.engine.write((batch) => this.writer.emit(batch), 'none');
-    this.writer.settle();
+    this.writer.published();
   }
 }
 

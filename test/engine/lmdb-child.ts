@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { openLmdb } from '../../src/engine/lmdb.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 
-const [verb = '', folder = '', argument = ''] = process.argv.slice(2);
+const [verb = '', folder = '', argument = '', count = ''] = process.argv.slice(2);
 
 function say(fact: unknown): void {
   process.stdout.write(`${JSON.stringify(fact)}\n`);
@@ -31,7 +31,7 @@ async function probe(folder: string): Promise<unknown> {
 
 async function append(durability: 'sync' | 'group' | 'none'): Promise<void> {
   const engine = await openLmdb(folder);
-  for (let i = 0; ; i++) {
+  for (let i = 0; i < Number(count); i++) {
     const sum = await engine.write((batch) => {
       const next = (batch.get('meta', new Uint8Array([1]))?.length ?? 0) + 1;
       batch.put('meta', new Uint8Array([1]), new Uint8Array(next));
@@ -39,8 +39,8 @@ async function append(durability: 'sync' | 'group' | 'none'): Promise<void> {
       return next;
     }, durability);
     say(sum);
-    if (i >= 300) process.exit(0);
   }
+  process.exit(0);
 }
 
 async function main(): Promise<void> {
@@ -67,10 +67,10 @@ async function main(): Promise<void> {
       batch.put('heads', new Uint8Array([1]), new Uint8Array([9]));
       process.kill(process.pid, 'SIGKILL');
     }, argument as 'sync');
-  } else if (verb === 'hold') {
+  } else if (verb === 'wait') {
     const engine = await openLmdb(folder);
     await engine.write(() => {
-      say('holding');
+      say('waiting');
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(argument));
     }, 'sync');
     await engine.close();
@@ -83,11 +83,11 @@ async function main(): Promise<void> {
   }
 }
 
-/** Waits no longer than it was told for a writer that does not come to an end. */
+/** Waits for a writer that does not come to an end, but no longer than the argument says. */
 async function bounded(): Promise<void> {
   const engine = await openLmdb(folder, { commitTimeoutMs: Number(argument) });
-  const holder = spawn(process.execPath, [process.argv[1] as string, 'hold', folder, '2500']);
-  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const other = spawn(process.execPath, [process.argv[1] as string, 'wait', folder, '2500']);
+  await new Promise((resolve) => other.stdout.once('data', resolve));
   const write = (key: number) =>
     engine.write((batch) => batch.put('extents', key, new Uint8Array(1)), 'group');
   say(await Promise.all([write(1), write(2)]).then(() => 'done', codeOf));
@@ -153,7 +153,8 @@ async function fail(durability: 'sync' | 'group' | 'none'): Promise<void> {
 
 function codeOf(error: unknown): unknown {
   if (!isRegaliaError(error)) throw error;
-  return { code: error.code, outcome: error.outcome, message: error.message };
+  const { errno } = error.data as { errno?: string };
+  return { code: error.code, outcome: error.outcome, message: error.message, errno };
 }
 
 main().catch((error: unknown) => say(codeOf(error)));

@@ -5,7 +5,7 @@ import { contend } from './contention.js';
 
 t.test('no row is lost between two writers', async (t) => {
   const seed = Date.now() % 1_000_000;
-  const { rounds, complaint } = await contend(t.testdir(), 2, 8, new Dice(seed));
+  const { rounds, complaint } = await contend(t.testdir(), 2, 3, new Dice(seed));
   t.comment(`${rounds} rounds, seed ${seed}`);
   t.equal(complaint, '', `seed ${seed}`);
   t.ok(rounds > 0);

@@ -3,55 +3,27 @@
  * poisons the handle, and what was acknowledged is there when the file is opened again; a commit
  * that never ends is given up in time.
  */
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { DURABILITIES } from '../../src/engine/engine.js';
 import { openLmdb } from '../../src/engine/lmdb.js';
-import { bytes, DURABILITIES } from './conformance.js';
+import { run, works } from './child.js';
+import { traceFlushes } from './rounds.js';
 
-const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 const folder = t.testdir();
 
-interface Run {
-  readonly lines: Record<string, unknown>[];
-  readonly signal: string | null;
-  readonly stderr: string;
-}
-
-function run(command: readonly string[], args: readonly string[]): Promise<Run> {
-  const [program = process.execPath, ...before] = command;
-  const rest = command.length > 0 ? [...before, process.execPath] : before;
-  return new Promise((resolve) => {
-    execFile(program, [...rest, child, ...args], { timeout: 25_000 }, (error, stdout, stderr) => {
-      const lines = stdout
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as Record<string, unknown>);
-      resolve({ lines, signal: error?.signal ?? null, stderr });
-    });
-  });
-}
-
-function works(command: string, ...args: string[]): boolean {
-  try {
-    execFileSync(command, args, { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
+type Facts = Record<string, unknown>;
 
 t.test('a commit that does not end is given up in time', async (t) => {
   const path = join(folder, 'held');
   await (await openLmdb(path)).close();
-  const { lines } = await run([], ['bounded', path, '300']);
+  const { lines } = await run<Facts>(['bounded', path, '300']);
   t.match(lines[0], { code: 'REGALIA_IO', outcome: 'unknown' });
   t.match(lines[1], { code: 'REGALIA_IO' }, 'and the handle is poisoned');
   t.equal(lines[2], 'closed', 'but closes');
   const engine = await openLmdb(path);
-  await engine.write((batch) => batch.put('extents', 9, bytes(1)), 'group');
+  await engine.write((batch) => batch.put('extents', 9, Uint8Array.of(1)), 'group');
   t.equal(engine.count('extents'), 1, 'what was given up before its body ran was never written');
   await engine.close();
 });
@@ -64,7 +36,10 @@ t.test('a full disk', { skip: !mounts && 'needs to mount' }, async (t) => {
     // The mount lives in a namespace of its own, and ends with it.
     const script = `mount -t tmpfs -o size=3m tmpfs ${path} && exec "$@"`;
     const command = ['unshare', '-m', 'sh', '-c', script, 'sh'];
-    const { lines, signal, stderr } = await run(command, ['fill', join(path, 'store'), durability]);
+    const { lines, signal, stderr } = await run<Facts>(
+      ['fill', join(path, 'store'), durability],
+      command,
+    );
     t.equal(signal, null, stderr);
     t.match(lines[0], { full: { code: 'REGALIA_FULL', outcome: 'none' }, whole: true }, durability);
     t.equal(lines[0]?.count, lines[0]?.written, 'nothing of the refused write is there');
@@ -96,22 +71,25 @@ t.test('input and output errors', { skip: !traces && 'needs strace' }, async (t)
       '-P',
       join(path, 'data.mdb'),
     ];
-    const { lines, signal, stderr } = await run(command, ['fail', path, durability]);
+    const { lines, signal, stderr } = await run<Facts>(['fail', path, durability], command);
     t.equal(signal, null, `${name} ${stderr}`);
     const acknowledged = Number(lines[0]?.acknowledged);
     t.ok(acknowledged < 60, `${name} struck after ${acknowledged} commits`);
-    t.match(lines[0]?.failed, { code: 'REGALIA_IO', outcome: 'unknown' });
+    t.match(lines[0]?.failed, { code: 'REGALIA_IO', outcome: 'unknown', errno: 'EIO' });
     t.match(lines[1], { code: 'REGALIA_IO' });
     t.match(lines[2], { code: 'REGALIA_IO' });
     t.equal(lines[3], 'closed');
     const engine = await openLmdb(path);
-    const found = engine.get('meta', bytes(1))?.length ?? 0;
+    const found = engine.get('meta', Uint8Array.of(1))?.length ?? 0;
     t.ok(
       found === acknowledged || found === acknowledged + 1,
       `acknowledged ${acknowledged}, found ${found}`,
     );
     t.equal(engine.count('addressLog'), found, 'and a commit is whole');
-    await engine.write((batch) => batch.put('heads', bytes(1), bytes(1)), durability);
+    await engine.write(
+      (batch) => batch.put('heads', Uint8Array.of(1), Uint8Array.of(1)),
+      durability,
+    );
     await engine.close();
   }
 });
@@ -120,37 +98,6 @@ t.test(
   'what is acknowledged was flushed before',
   { skip: !traces && 'needs strace' },
   async (t) => {
-    for (const durability of DURABILITIES) {
-      const path = join(folder, `traced-${durability}`);
-      await (await openLmdb(path)).close();
-      const trace = join(folder, `trace-${durability}`);
-      const calls = 'trace=openat,fdatasync,pwrite64,write';
-      const command = ['strace', '-f', '-o', trace, '-e', calls, '-s', '8'];
-      const { lines } = await run(command, ['append', path, durability]);
-      t.equal(lines.length, 301);
-      const [flushes, metas] = flushesBefore(readFileSync(trace, 'latin1'));
-      t.ok(
-        Math.min(...flushes) >= 1,
-        `${durability}: pages are flushed before each acknowledgement`,
-      );
-      t.ok(Math.max(...flushes.slice(1)) <= 1, 'once');
-      const expected = durability === 'none' ? 0 : 1;
-      t.ok(
-        metas.every((count) => count === expected),
-        `and the meta page is written through ${expected} times`,
-      );
-    }
+    for (const durability of DURABILITIES) await traceFlushes(t, folder, durability, 60);
   },
 );
-
-/**
- * How often, before each line of output, the file was flushed, and its meta page written through.
- */
-function flushesBefore(trace: string): [number[], number[]] {
-  const through = /O_DSYNC.* = (\d+)$/m.exec(trace)?.[1] ?? 'none';
-  const parts = trace.split(/^.* write\(1, "\d.*$/m);
-  const flushes = parts.map((part) => part.split('fdatasync(').length - 1);
-  const metas = parts.map((part) => part.split(`pwrite64(${through},`).length - 1);
-  // The first part holds the opening, the last the end of the process.
-  return [flushes.slice(0, -1), metas.slice(1, -1)];
-}

@@ -4,7 +4,7 @@
  * rows, which carry no checksum here: those flips may change contents, which our readers verify,
  * but must not kill what a header check can see.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -17,11 +17,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { openLmdb } from '../../src/engine/lmdb.js';
+import { CHILD, run, works } from './child.js';
 
-const child = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 const folder = t.testdir();
 
 interface Outcome {
@@ -36,37 +35,13 @@ async function probe(paths: readonly string[], mode = ''): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   while (outcomes.length < paths.length) {
     const rest = paths.slice(outcomes.length).join(':');
-    outcomes.push(...(await probeSome(rest, mode)));
+    const { lines, code, signal, stderr } = await run<Outcome>(['probe', rest, mode]);
+    outcomes.push(...lines);
+    if (signal !== null || code !== 0) {
+      outcomes.push({ died: `${signal ?? code} ${stderr.slice(0, 400)}` });
+    }
   }
   return outcomes;
-}
-
-function probeSome(paths: string, mode: string): Promise<Outcome[]> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [child, 'probe', paths, mode],
-      { timeout: 20_000 },
-      (error, stdout, stderr) => {
-        const outcomes = stdout
-          .split('\n')
-          .filter(Boolean)
-          .map((line) => JSON.parse(line) as Outcome);
-        if (error !== null)
-          outcomes.push({ died: `${error.signal ?? error.code} ${stderr.slice(0, 400)}` });
-        resolve(outcomes);
-      },
-    );
-  });
-}
-
-function works(command: string, ...args: string[]): boolean {
-  try {
-    execFileSync(command, args, { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function makeStore(path: string): Promise<void> {
@@ -193,7 +168,14 @@ t.test('opening by options and permissions', async (t) => {
   t.notOk(existsSync(join(folder, 'absent')), 'a refused open leaves nothing behind');
   const file = join(folder, 'file');
   writeFileSync(file, 'x');
-  await t.rejects(openLmdb(join(file, 'store')), { code: 'REGALIA_EXISTS' });
+  // A file where a folder is needed.
+  await t.rejects(openLmdb(join(file, 'store')), { code: 'REGALIA_EXISTS', data: { name: file } });
+  await t.rejects(openLmdb(file), { code: 'REGALIA_EXISTS', data: { errno: 'ENOTDIR' } });
+  await t.rejects(openLmdb(file, { create: false }), {
+    code: 'REGALIA_NOT_FOUND',
+    data: { errno: 'ENOTDIR' },
+  });
+  t.same(readFileSync(file, 'utf8'), 'x');
   const fresh = join(folder, 'deep', 'er', 'fresh');
   await (await openLmdb(fresh)).close();
   t.equal(statSync(fresh).mode & 0o777, 0o700, "a folder is its owner's");
@@ -211,7 +193,7 @@ t.test('media that can only be read', { skip: !mounts && 'needs to mount' }, asy
   const path = join(folder, 'medium');
   await makeStore(path);
   const script = `mount --bind ${path} ${path} && mount -o remount,bind,ro ${path} && exec "$@"`;
-  const command = ['-m', 'sh', '-c', script, 'sh', process.execPath, child, 'probe', path];
+  const command = ['-m', 'sh', '-c', script, 'sh', process.execPath, CHILD, 'probe', path];
   const read = (mode: string) =>
     JSON.parse(execFileSync('unshare', [...command, mode], { encoding: 'utf8' })) as Outcome;
   t.match(read('readOnly'), { rows: 39, heads: ['A'] }, 'opens for reading');

@@ -1,10 +1,12 @@
-/** LMDB under the conformance suite of engines. */
+/** LMDB under the conformance suite of engines, and beside a model. */
 import { join } from 'node:path';
 import t from 'tap';
+import { engineConformance } from '../../src/engine/conformance.js';
 import { openLmdb } from '../../src/engine/lmdb.js';
-import { conformance } from './conformance.js';
+import { properties } from './properties.js';
 
 const folder = t.testdir();
-let opened = 0;
+const open = (name: string) => openLmdb(join(folder, name));
 
-await conformance(t, () => openLmdb(join(folder, `store-${opened++}`)));
+for (const { name, run } of engineConformance(open, { durable: true })) t.test(name, run);
+properties(t, open);

@@ -16,8 +16,7 @@ import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
 import { branch, putBranch, putTag, tag } from '../../src/log/branches.js';
 import { commitAddress } from '../../src/log/commit.js';
 import { openEntry } from '../../src/log/entry.js';
-import { History } from '../../src/log/history.js';
-import { logKey, readBounds } from '../../src/log/sequence.js';
+import { History, logKey, readBounds } from '../../src/log/history.js';
 
 import {
   bucket,
@@ -33,7 +32,7 @@ import {
 
 const history = new History(engine);
 await engine.write((batch) => {
-  const local = { rootBlock: root.id, headsBlock: 0, movesBlock: 0 };
+  const local = { rootBlock: root.id, headsBlock: undefined, movesBlock: undefined };
   history.append(batch, first, local);
   history.append(batch, commit, local);
   putBranch(batch, bucket, 'main', { head: commitAddress(commit), id });

@@ -173,7 +173,7 @@ t.test('fields out of their limits are refused before they are written', async (
 });
 
 t.test(
-  'a parent told twice, too many parents, and a time beyond all dates are refused',
+  'a parent named twice, too many parents, and a time beyond all dates are refused',
   async (t) => {
     const block = encodeCommit(someCommit({ parents: [someAddress(1), someAddress(2)] }));
     const twice = Uint8Array.from(block);

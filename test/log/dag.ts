@@ -13,7 +13,11 @@ import type { LogEntry } from '../../src/log/entry.js';
 import { History, type LocalFacts } from '../../src/log/history.js';
 
 export const BUCKET = new Uint8Array(16).fill(0xb0);
-export const NO_BLOCKS: LocalFacts = { rootBlock: 0, headsBlock: 0, movesBlock: 0 };
+export const NO_BLOCKS: LocalFacts = {
+  rootBlock: undefined,
+  headsBlock: undefined,
+  movesBlock: undefined,
+};
 
 /** An address that stands for a block of no interest. */
 export function someAddress(number: number): Address {

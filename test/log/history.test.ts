@@ -278,6 +278,7 @@ t.test("a stamp below a parent's is refused, but of the same bucket only", async
 t.test('local facts out of their limits are refused', async (t) => {
   const wrong: LocalFacts[] = [
     { ...NO_BLOCKS, rootBlock: -1 },
+    { ...NO_BLOCKS, rootBlock: 0 },
     { ...NO_BLOCKS, headsBlock: 2 ** 48 },
     { ...NO_BLOCKS, movesBlock: 0.5 },
     { ...NO_BLOCKS, signature: new Uint8Array(63) },
@@ -294,7 +295,7 @@ function rowsOf(engine: Engine): { table: ByteTable; key: Uint8Array; bytes: Uin
   return tables.flatMap((table) => [...engine.range(table)].map((row) => ({ table, ...row })));
 }
 
-/** What all reads of a history tell, or the codes of what they threw. */
+/** What all reads of a history give, or the codes of what they threw. */
 function answers(engine: Engine, addresses: readonly Address[]): string[] {
   const history = new History(engine);
   const attempt = (read: () => unknown): string => {

@@ -1,6 +1,6 @@
 /**
- * Moves: in the order told, over as many blocks as they need, and no key that a hierarchy could not
- * hold.
+ * Moves: in the order made, over as many blocks as they need, and no key that a hierarchy could not
+ * have.
  */
 import fc from 'fast-check';
 import t from 'tap';
@@ -42,7 +42,7 @@ t.test('no move, no block', async (t) => {
   t.same(readBack([]), []);
 });
 
-t.test('moves come back in the order told', async (t) => {
+t.test('moves come back in the order made', async (t) => {
   const moves = [move('b', 'c'), move('a', 'b'), move('c', 'a')];
   t.same(readBack(encodeMoves(SHA256, moves)), ['b c', 'a b', 'c a']);
 });
@@ -65,7 +65,7 @@ t.test('a long list is a chain of blocks, children first, each within the limit'
   );
 });
 
-t.test('keys that no hierarchy holds are refused, both ways', async (t) => {
+t.test('keys that no hierarchy has are refused, both ways', async (t) => {
   const faults = ['', '/a', 'a/', 'a//b', '.', 'a/..', 'a\0', 'n'.repeat(256), 'n/'.repeat(2_100)];
   const [good] = encodeMoves(SHA256, [move('a', 'b')]);
   const header = (good as AddressedBlock).block.subarray(0, 5);

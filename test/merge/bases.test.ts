@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
-import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge.js';
+import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge-trees.js';
 import type { Tree } from '../../src/tree/lookup.js';
 import { cloneEntry, type Entry, Laboratory, listing, newEntry, put } from '../tree/model.js';
 import { play, stepsArbitrary } from '../tree/steps.js';
@@ -39,7 +39,7 @@ t.test(
     const root = modelOf({ '/a': '0', '/b': '0', '/c': '0' });
     const left = modelOf({ '/a': 'l', '/b': 'l', '/c': '0' });
     const right = modelOf({ '/a': 'r', '/b': '0', '/c': 'r' });
-    // Both sides merged left and right, and settled /a in two ways; then theirs went on with /b.
+    // Both sides merged left and right, and resolved /a in two ways; then theirs went on with /b.
     const ours = modelOf({ '/a': 'l', '/b': 'l', '/c': 'r' });
     const theirs = modelOf({ '/a': 'r', '/b': 't', '/c': 'r' });
     const [r, l, ri, o, th] = build(root, left, right, ours, theirs) as [
@@ -65,7 +65,7 @@ t.test(
   },
 );
 
-t.test('the order of bases is nothing, and one base told twice is one', async (t) => {
+t.test('the order of bases is nothing, and one base named twice is one', async (t) => {
   const steps = fc.tuple(
     stepsArbitrary(60),
     stepsArbitrary(20),
@@ -80,7 +80,7 @@ t.test('the order of bases is nothing, and one base told twice is one', async (t
       const [left, right] = [cloneEntry(root), cloneEntry(root)];
       play(left, one);
       play(right, two);
-      // What left and right agree on, settled as left has it, and then two more ways.
+      // What left and right agree on, resolved as left has it, and then two more ways.
       const { merged } = mergeModels(root, left, right);
       const [ours, theirs] = [cloneEntry(merged), cloneEntry(merged)];
       play(ours, three);
@@ -126,10 +126,10 @@ t.test(
       Tree,
       Tree,
     ];
-    const told = [moveOf('/a', '/m')];
+    const moved = [moveOf('/a', '/m')];
     const basesOf = ([first]: readonly Tree[]) => {
       const isLeft = hex((first as Tree).root.address) === hex(l.root.address);
-      return { bases: [r], moves: { ours: isLeft ? told : [], theirs: isLeft ? [] : told } };
+      return { bases: [r], moves: { ours: isLeft ? moved : [], theirs: isLeft ? [] : moved } };
     };
     const result = mergeOf([l, ri], o, th, { basesOf });
     t.strictSame(result.conflicts, []);

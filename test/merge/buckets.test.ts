@@ -1,11 +1,11 @@
 /**
- * Nested buckets in a merge: matched by id wherever they are, merged as a whole by whoever knows
- * their history, and never given up unasked.
+ * Nested buckets in a merge: matched by id wherever they are, merged as a whole by the caller, who
+ * knows their history, and never given up unasked.
  */
 import t from 'tap';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import type { Conflict } from '../../src/merge/conflict.js';
-import { type MergeOptions, mergeTrees } from '../../src/merge/merge.js';
+import { type MergeOptions, mergeTrees } from '../../src/merge/merge-trees.js';
 import type { BucketMerge } from '../../src/merge/three-way.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';
@@ -77,7 +77,7 @@ function byContents(calls: BucketMerge[] = []): NonNullable<MergeOptions['mergeB
   };
 }
 
-t.test('a bucket that both sides changed is merged by whoever knows its history', async (t) => {
+t.test('a bucket that both sides changed is merged by its own history', async (t) => {
   const [base, ours, theirs] = forks();
   put(ours, '/b/o', 's', 'o');
   put(theirs, '/b/t', 's', 't');
@@ -94,7 +94,7 @@ t.test('a bucket that both sides changed is merged by whoever knows its history'
   t.equal(hex(tree.root.address), hex(laboratory.build(expected).root.address));
 });
 
-t.test('the conflicts of an inner merge are told, and ours stays', async (t) => {
+t.test('the conflicts of an inner merge are reported, and ours stays', async (t) => {
   const [base, ours, theirs] = forks();
   put(ours, '/b/x', 's', 'o');
   put(theirs, '/b/x', 's', 't');
@@ -114,7 +114,7 @@ t.test('the conflicts of an inner merge are told, and ours stays', async (t) => 
   t.equal(hex(answered.tree.root.address), hex(laboratory.build(theirs).root.address));
 });
 
-t.test('a bucket that only one side changed is taken by its root', async (t) => {
+t.test('a bucket that only one side changed is copied by its root', async (t) => {
   const [base, ours, theirs] = forks();
   put(ours, '/plain', 's', '2');
   put(theirs, '/b/t', 's', 't');
@@ -125,7 +125,7 @@ t.test('a bucket that only one side changed is taken by its root', async (t) => 
   t.ok(rowsOf(tree).includes('/b/t s'));
 });
 
-t.test('a bucket is found by its id where it was moved, told or not', async (t) => {
+t.test('a bucket is found by its id where it was moved, recorded or not', async (t) => {
   const [base, ours, theirs] = forks();
   moveEntry(ours, '/dir/inner', '/else/inner');
   put(theirs, '/dir/inner/t', 's', 't');
@@ -140,7 +140,7 @@ t.test('a bucket is found by its id where it was moved, told or not', async (t) 
   }
 });
 
-t.test('a bucket removed and changed stays, and is told, whatever the policy', async (t) => {
+t.test('a bucket removed and changed stays, and is reported, whatever the policy', async (t) => {
   const [base, ours, theirs] = forks();
   take(ours, '/b');
   put(theirs, '/b/t', 's', 't');

@@ -4,7 +4,7 @@
 import t, { type Test } from 'tap';
 import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { mergeTrees } from '../../src/merge/merge.js';
+import { mergeTrees } from '../../src/merge/merge-trees.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { Tree } from '../../src/tree/lookup.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
@@ -54,7 +54,7 @@ async function costOf(t: Test, count: number): Promise<{ diff: number; merge: nu
   });
   const { blocks } = laboratory.writer;
   await engine.write((batch) => blocks.emit(batch), 'none');
-  blocks.settle();
+  blocks.published();
   const cold = (): Tree[] => {
     const cache = new NodeCache(laboratory.blocks, 64 * 1024 * 1024);
     return roots.map(({ id, address }) => Tree.load(cache, id, address));
@@ -68,7 +68,7 @@ async function costOf(t: Test, count: number): Promise<{ diff: number; merge: nu
   const { cache } = base;
   const writerFor = () => laboratory.writer;
   const middle = views();
-  const { changed: taken } = mergeTrees({
+  const { changed: copied } = mergeTrees({
     cache,
     writerFor,
     bases: [base],
@@ -77,7 +77,7 @@ async function costOf(t: Test, count: number): Promise<{ diff: number; merge: nu
     entryPolicy: 'ours',
     policyOf: () => 'ours',
   });
-  t.ok(taken > CHANGES / 2, `${taken} taken`);
+  t.ok(copied > CHANGES / 2, `${copied} copied`);
   return { diff, merge: views() - middle };
 }
 

@@ -3,7 +3,7 @@
  * whole file merge alike.
  *
  * Directories have a file of their own that stays, since git knows no removed directory, and files
- * have one line, since git would merge lines. Renames are off: what is told is moves.test.ts.
+ * have one line, since git would merge lines. Renames are off: recorded moves are moves.test.ts.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { mergeTrees } from '../../src/merge/merge.js';
+import { mergeTrees } from '../../src/merge/merge-trees.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';
 import { bytesIn, type Entry, Laboratory, newEntry, put } from '../tree/model.js';
@@ -45,7 +45,7 @@ function edited(files: Files, list: Edits): Files {
     copy.set(`${folder}/stays`, '');
     if (contents === undefined) copy.delete(`${folder}/f${file}`);
     // No two files are alike: git's `merge-tree` would follow a removed one to one that was added,
-    // however it is told.
+    // however it is shown.
     else copy.set(`${folder}/f${file}`, `line ${contents} of ${folder}/f${file}`);
   }
   return copy;

@@ -22,7 +22,7 @@ function names(...maps: (Map<string, unknown> | undefined)[]): string[] {
   return [...new Set(all)].sort(byName);
 }
 
-/** Settles a conflict between streams, or tells that nobody does. */
+/** Resolves a conflict between streams, or says that nobody does. */
 export type ModelJudge = (
   ours: string | undefined,
   theirs: string | undefined,
@@ -83,7 +83,7 @@ class Merging {
   }
 }
 
-/** Whether the entry has a bucket, at or beneath it, that the base has not, or has otherwise. */
+/** Whether the entry has a bucket, at or below it, that the base has not, or has otherwise. */
 function changedBuckets(base: Entry | undefined, entry: Entry): boolean {
   if (entry.bucket !== undefined) return !same(base, entry);
   for (const [name, child] of entry.children) {

@@ -1,5 +1,5 @@
 /**
- * Moves: an edit under the old key lands under the new one; contradictions are conflicts, and
+ * Moves: an edit under the old key goes under the new one; contradictions are conflicts, and
  * nothing is lost.
  */
 
@@ -8,7 +8,7 @@ import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
 import type { Move } from '../../src/log/moves.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
-import { type MergeOptions, mergeTrees } from '../../src/merge/merge.js';
+import { type MergeOptions, mergeTrees } from '../../src/merge/merge-trees.js';
 import { composeMoves, presentKey } from '../../src/merge/moves.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';
@@ -37,14 +37,14 @@ import {
 
 const laboratory = await Laboratory.open(undefined, 400_000);
 
-function told(...pairs: [string, string][]): Move[] {
+function movesOf(...pairs: [string, string][]): Move[] {
   return pairs.map(([from, to]) => moveOf(from, to));
 }
 
 /** Where each key of the base is, without those that are gone. */
 function composed(...pairs: [string, string][]): Record<string, string | undefined> {
   return Object.fromEntries(
-    [...composeMoves(told(...pairs))].filter(([, key]) => key !== undefined),
+    [...composeMoves(movesOf(...pairs))].filter(([, key]) => key !== undefined),
   );
 }
 
@@ -66,7 +66,7 @@ t.test('moves compose to where each entry of the base is now', async (t) => {
   );
   t.strictSame(composed(['/a', '/b'], ['/c', '/b']), { '/c': '/b' }, 'over a removed name');
   t.equal(
-    presentKey(composeMoves(told(['/c', '/b'])), '/b/x'),
+    presentKey(composeMoves(movesOf(['/c', '/b'])), '/b/x'),
     undefined,
     'what was there is gone',
   );
@@ -144,7 +144,7 @@ function conflictTexts(conflicts: readonly Conflict[]): string[] {
   return conflicts.map(({ kind, key }) => `${kind} ${key}`).sort();
 }
 
-t.test('edits of one side land where the other side moved things', async (t) => {
+t.test('edits of one side go where the other side moved things', async (t) => {
   const edits = fc.array(fc.tuple(fc.nat(1000), fc.constantFrom('mark', 'new', 'child', 'gone')), {
     maxLength: 10,
   });
@@ -259,7 +259,7 @@ t.test(
     moveEntry(ours, '/a', '/o');
     moveEntry(theirs, '/a', '/t');
     put(theirs, '/t/x', 's', 'edited');
-    const moves = { ours: told(['/a', '/o']), theirs: told(['/a', '/t']) };
+    const moves = { ours: movesOf(['/a', '/o']), theirs: movesOf(['/a', '/t']) };
     const at = (options: Options): string | undefined => {
       const { tree, conflicts } = mergeOf(base, ours, theirs, { moves, ...options });
       const expected = options.answers === undefined ? ['moved /a'] : [];
@@ -285,7 +285,7 @@ t.test('two entries moved to one name: the first mover’s is there, the other s
   const [ours, theirs] = [cloneEntry(base), cloneEntry(base)];
   moveEntry(ours, '/a', '/x');
   moveEntry(theirs, '/b', '/x');
-  const moves = { ours: told(['/a', '/x']), theirs: told(['/b', '/x']) };
+  const moves = { ours: movesOf(['/a', '/x']), theirs: movesOf(['/b', '/x']) };
   const places = (options: Options): string[] => {
     const { tree, conflicts } = mergeOf(base, ours, theirs, { moves, ...options });
     const found = marks(modelOf(tree));
@@ -305,7 +305,7 @@ t.test('moves that close a cycle: the first mover’s stands', async (t) => {
   const [ours, theirs] = [cloneEntry(base), cloneEntry(base)];
   moveEntry(ours, '/a', '/b/a');
   moveEntry(theirs, '/b', '/a/b');
-  const moves = { ours: told(['/a', '/b/a']), theirs: told(['/b', '/a/b']) };
+  const moves = { ours: movesOf(['/a', '/b/a']), theirs: movesOf(['/b', '/a/b']) };
   for (const [firstMover, expected] of [
     ['ours', '/b/a/x'],
     ['theirs', '/a/x'],
@@ -321,7 +321,7 @@ t.test('an entry moved onto what the other side made stays, and both are kept', 
   const [ours, theirs] = [cloneEntry(base), cloneEntry(base)];
   moveEntry(ours, '/a', '/x');
   put(theirs, '/x', 's', 'made');
-  const moves = { ours: told(['/a', '/x']), theirs: [] };
+  const moves = { ours: movesOf(['/a', '/x']), theirs: [] };
   const { tree, conflicts } = mergeOf(base, ours, theirs, { moves });
   t.strictSame(conflictTexts(conflicts), ['moved /a']);
   t.strictSame(listing(modelOf(tree)), ['/a mark /a', '/x s made']);
@@ -334,7 +334,7 @@ t.test(
     const [ours, theirs] = [cloneEntry(base), cloneEntry(base)];
     moveEntry(ours, '/a', '/x');
     take(theirs, '/a');
-    const moves = { ours: told(['/a', '/x']), theirs: [] };
+    const moves = { ours: movesOf(['/a', '/x']), theirs: [] };
     const { tree, conflicts } = mergeOf(base, ours, theirs, { moves });
     t.strictSame(conflictTexts(conflicts), []);
     t.strictSame(keysOf(modelOf(tree)), ['/x', '/x/b']);
@@ -356,13 +356,13 @@ t.test('a moved entry’s conflict stands at its new key', async (t) => {
   moveEntry(ours, '/a', '/x');
   put(ours, '/x/b', 'mark', 'ours');
   put(theirs, '/a/b', 'mark', 'theirs');
-  const moves = { ours: told(['/a', '/x']), theirs: [] };
+  const moves = { ours: movesOf(['/a', '/x']), theirs: [] };
   const { conflicts } = mergeOf(base, ours, theirs, { moves });
   t.strictSame(conflictTexts(conflicts), ['both-changed /x/b']);
   const answers = [{ key: '/x/b', take: 'theirs' as Side }];
-  const settled = mergeOf(base, ours, theirs, { moves, answers });
-  t.strictSame(settled.conflicts, []);
-  t.equal(entryAt(modelOf(settled.tree), '/x/b')?.streams.get('mark'), 'theirs');
+  const resolved = mergeOf(base, ours, theirs, { moves, answers });
+  t.strictSame(resolved.conflicts, []);
+  t.equal(entryAt(modelOf(resolved.tree), '/x/b')?.streams.get('mark'), 'theirs');
 });
 
 t.test('who is newer is asked with the keys that each side has', async (t) => {
@@ -371,7 +371,7 @@ t.test('who is newer is asked with the keys that each side has', async (t) => {
   moveEntry(ours, '/a', '/x');
   put(ours, '/x/b', 'mark', 'ours');
   put(theirs, '/a/b', 'mark', 'theirs');
-  const moves = { ours: told(['/a', '/x']), theirs: [] };
+  const moves = { ours: movesOf(['/a', '/x']), theirs: [] };
   const asked: string[] = [];
   const { tree } = mergeOf(base, ours, theirs, {
     moves,

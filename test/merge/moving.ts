@@ -54,22 +54,22 @@ export function keysOf(entry: Entry, key = ''): string[] {
 /** Moves an entry, if the target is free and not within it. */
 export function moveEntry(top: Entry, from: string, to: string): boolean {
   if (to === from || to.startsWith(`${from}/`) || entryAt(top, to) !== undefined) return false;
-  const taken = take(top, from);
-  if (taken === undefined) return false;
-  place(top, to, taken);
+  const moving = take(top, from);
+  if (moving === undefined) return false;
+  place(top, to, moving);
   return true;
 }
 
 export function playMoves(top: Entry, steps: readonly MoveStep[]): Move[] {
-  const told: Move[] = [];
+  const moves: Move[] = [];
   for (const { pick, under, name } of steps) {
     const keys = keysOf(top);
     if (keys.length === 0) break;
     const from = keys[pick % keys.length] as string;
     const to = `${keys[under % (keys.length + 1)] ?? ''}/${name}`;
-    if (moveEntry(top, from, to)) told.push(moveOf(from, to));
+    if (moveEntry(top, from, to)) moves.push(moveOf(from, to));
   }
-  return told;
+  return moves;
 }
 
 export function moveOf(from: string, to: string): Move {

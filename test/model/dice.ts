@@ -1,4 +1,4 @@
-/** A seeded source of choices (mulberry32), so that a run is told by its seed. */
+/** A seeded source of choices (mulberry32), so that a seed names a run. */
 export class Dice {
   #state: number;
 

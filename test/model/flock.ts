@@ -1,7 +1,7 @@
 /**
  * Replicas of one store against a model of merging: streams as a flat map, three ways, from the
- * commits that both have in common. Every commit is known by its address, whoever made it: equal
- * addresses must be equal contents.
+ * commits that both have in common. Every commit is known by its address, on whatever replica:
+ * equal addresses must be equal contents.
  *
  * Directories have a stream of their own that is never removed, so that what conflicts is a stream,
  * never a subtree.
@@ -203,7 +203,7 @@ function put(
 }
 
 /**
- * A head's streams by key, as descriptors. Contents outside metadata are told by their length and
+ * A head's streams by key, as descriptors. Contents outside metadata are shown by their length and
  * stay with it.
  */
 function flatOf(bucket: Bucket): Map<string, string> {

@@ -47,7 +47,7 @@ export class Roots {
   }
 }
 
-/** What a branch is known to hold. */
+/** What a branch is known to have. */
 export interface Line {
   readonly bucket: Bucket;
   top: Place;
@@ -115,7 +115,7 @@ export class Lab {
     const top = copyOf(line.top);
     for (let i = 0; i < count; i++) await this.#one(tx, top, '');
     if (this.dice.chance(0.2)) checkView(tx, top);
-    await this.land(line, tx, top);
+    await this.commit(line, tx, top);
   }
 
   /** The same within a nested bucket, by its own handle and keys. */
@@ -127,7 +127,7 @@ export class Lab {
     const tx = bucket.begin();
     const top = copyOf(line.top);
     for (let i = 0; i < 1 + this.dice.below(4); i++) await this.#one(tx, top, key);
-    await this.land(line, tx, top);
+    await this.commit(line, tx, top);
   }
 
   /** Many entries of one directory, so that its map takes several nodes. */
@@ -147,7 +147,7 @@ export class Lab {
         putStream(top, key, 'stat', contents);
       }
     }
-    await this.land(line, tx, top);
+    await this.commit(line, tx, top);
   }
 
   /** Brings a key back to what it was at an earlier commit. */
@@ -165,7 +165,7 @@ export class Lab {
     else setPlace(top, key, copyOf(place));
     if (repeatsBucket(top)) return;
     const { changed, commit, root } = await line.bucket.restore(then.commit, key);
-    this.#landed(line, top, { changed, commit, root });
+    this.#committed(line, top, { changed, commit, root });
   }
 
   async fork(line: Line): Promise<void> {
@@ -213,11 +213,11 @@ export class Lab {
   }
 
   /** Commits, and checks what became of it. */
-  async land(line: Line, tx: Transaction, top: Place): Promise<void> {
-    this.#landed(line, top, await tx.commit({ message: `commit ${line.commits.length}` }));
+  async commit(line: Line, tx: Transaction, top: Place): Promise<void> {
+    this.#committed(line, top, await tx.commit({ message: `commit ${line.commits.length}` }));
   }
 
-  #landed(
+  #committed(
     line: Line,
     top: Place,
     result: { changed: boolean; commit: string; root: string },

@@ -44,6 +44,6 @@ t.setTimeout(300_000);
 
 t.test('replicas that exchange packs and merge come to one head', async (t) => {
   await fc.assert(fc.asyncProperty(fc.integer(), history), { numRuns: RUNS, endOnFailure: true });
-  t.comment(`${merges} merges, ${conflicts} conflicts settled`);
+  t.comment(`${merges} merges, ${conflicts} conflicts resolved`);
   t.ok(merges > RUNS && conflicts > 0, 'there was something to merge');
 });

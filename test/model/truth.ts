@@ -1,8 +1,8 @@
 /**
  * The obvious model of a store's contents: nested maps, copied whole for every commit.
  *
- * Contents are told by a descriptor, `LENGTHxSEED`, from which the bytes follow. `spelled` writes a
- * tree as one text in the order of the store: equal texts are equal contents.
+ * Contents are named by a descriptor, `LENGTHxSEED`, from which the bytes follow. `spelled` writes
+ * a tree as one text in the order of the store: equal texts are equal contents.
  */
 import { nameBytes } from '../../src/index.js';
 
@@ -53,7 +53,7 @@ function made(top: Place, names: readonly string[]): Place {
   return place;
 }
 
-/** Removes what holds nothing, from the bottom up; the top stays. */
+/** Removes what is empty, from the bottom up; the top stays. */
 function prune(top: Place, names: readonly string[]): void {
   for (let depth = names.length; depth > 0; depth--) {
     const parent = placeAt(top, `/${names.slice(0, depth - 1).join('/')}`.replace(/^\/$/, '/'));
@@ -74,7 +74,7 @@ export function delStream(top: Place, key: string, stream: string): void {
   prune(top, namesOf(key));
 }
 
-/** Removes a place with all beneath it; of the top, all that it holds. */
+/** Removes a place with all below it; of the top, all that is in it. */
 export function delPlace(top: Place, key: string): void {
   const names = namesOf(key);
   const last = names.pop();
@@ -119,7 +119,7 @@ export function spelled(place: Place, outer = true): string {
   return `${bucket}(${own})[${inner.join('')}]`;
 }
 
-/** Every key and its place, each before those beneath it, in key order. */
+/** Every key and its place, each before those below it, in key order. */
 export function* placesOf(top: Place, key = ''): Generator<[key: string, place: Place]> {
   yield [key === '' ? '/' : key, top];
   for (const name of sortedNames(top)) {

@@ -1,6 +1,10 @@
 /** Buckets: subtrees with logs, branches and identities of their own. */
 import t from 'tap';
+import type { Core } from '../../src/commit/core.js';
+import { headsRefOf, type Line } from '../../src/commit/line.js';
+import { hex } from '../../src/ground/bytes.js';
 import { type Bucket, Regalia } from '../../src/index.js';
+import { allHeads } from '../../src/log/heads.js';
 import { bytes, codeOf, keysOf, put, textAt } from './setup.js';
 
 function messages(bucket: Bucket): string[] {
@@ -155,4 +159,19 @@ t.test('a bucket may have rules of its own, and only its own kind moves in as it
   t.equal(snapshot.get('/strict/a', 's')?.decoded(), 'short');
   t.equal(snapshot.get('/strict/b', 's')?.inline, undefined);
   t.equal(snapshot.get('/strict/b', 's')?.decoded(), 'longer than ten');
+});
+
+t.test('heads are those of the buckets there, after a large commit was merged', async (t) => {
+  await using store = await nested();
+  const tx = store.begin();
+  // More edits than are put on a moved head one by one.
+  for (let i = 0; i < 2_100; i++) tx.put(`/many/${i}`, 's', bytes('1'));
+  tx.del('/e');
+  tx.createBucket('/new');
+  await put(store, { '/other': '1' }, 'meanwhile');
+  await tx.commit();
+  const { core, line } = store as unknown as { core: Core; line: Line };
+  const heads = [...allHeads(core.cache, headsRefOf(line.stored()))];
+  const buckets = ['/b', '/new'].map((key) => store.bucket(key).id);
+  t.strictSame(heads.map(({ bucket }) => hex(bucket)).sort(), buckets.sort());
 });

@@ -1,5 +1,5 @@
 /**
- * Commits that were built and did not land, with transactions that were begun on them meanwhile:
+ * Commits that were built and not published, with transactions that were begun on them meanwhile:
  * what these stored as patches on blocks of the failed commit must be readable afterwards, by
  * others and after a restart.
  */
@@ -24,8 +24,8 @@ async function makeStore(folder: string): Promise<Regalia> {
   return store;
 }
 
-/** Calls `before` once, when the write that shall land a transaction is about to begin. */
-function beforeLanding(tx: Transaction, before: () => Promise<void>): void {
+/** Calls `before` once, when the write that shall publish a transaction is about to begin. */
+function beforePublish(tx: Transaction, before: () => Promise<void>): void {
   const { line } = tx;
   const engine = line.core.engine as { write: Engine['write'] };
   const { write } = engine;
@@ -66,12 +66,12 @@ t.test('another process was quicker: the commit is built again', async (t) => {
   const tx = store.begin();
   tx.put('/d1/f00010', 'content', fill(1));
   let beside: Transaction | undefined;
-  beforeLanding(tx, async () => {
+  beforePublish(tx, async () => {
     beside = beginBeside(store);
     await other.transact((tx) => tx.put('/d3/f00010', 'content', fill(3)));
   });
   await tx.commit();
-  t.not(beside?.base, tx.base, 'it began on the commit that did not land');
+  t.not(beside?.base, tx.base, 'it began on the commit that was not published');
   await beside?.commit();
   await store.close();
   await other.close();
@@ -88,12 +88,12 @@ t.test('the disk was full: the commit is refused', async (t) => {
   const tx = store.begin();
   tx.put('/d1/f00010', 'content', fill(1));
   let beside: Transaction | undefined;
-  beforeLanding(tx, async () => {
+  beforePublish(tx, async () => {
     beside = beginBeside(store);
     throw new RegaliaError('REGALIA_FULL', 'no room', { path: folder });
   });
   await t.rejects(tx.commit(), { code: 'REGALIA_FULL' });
-  t.not(beside?.base, tx.base, 'it began on the commit that did not land');
+  t.not(beside?.base, tx.base, 'it began on the commit that was not published');
   await beside?.commit();
   await store.close();
   await using again = await Regalia.open(folder);

@@ -1,9 +1,9 @@
 /** What tests ask of branches and of buckets within. */
 import type { Address } from '../../src/blocks/address.js';
 import type { Core } from '../../src/commit/core.js';
-import { allHeads } from '../../src/commit/heads.js';
 import type { Reads } from '../../src/engine/engine.js';
 import { branches } from '../../src/log/branches.js';
+import { allHeads } from '../../src/log/heads.js';
 
 export function branchesOf(reads: Reads, bucket: Uint8Array): string[] {
   return Array.from(branches(reads, bucket), ({ name }) => name);

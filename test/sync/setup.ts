@@ -5,7 +5,6 @@
 import { type Address, addressText } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { Core } from '../../src/commit/core.js';
-import { allHeads } from '../../src/commit/heads.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { concatBytes, hex, unhex } from '../../src/ground/bytes.js';
@@ -13,6 +12,7 @@ import { readU32 } from '../../src/ground/integers.js';
 import { ByteReader } from '../../src/ground/reader.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 import { branch, putBranch } from '../../src/log/branches.js';
+import { allHeads } from '../../src/log/heads.js';
 import { History } from '../../src/log/history.js';
 import { walkCommit } from '../../src/reach/commit-walk.js';
 import { type ExportOptions, exportPack } from '../../src/sync/export.js';

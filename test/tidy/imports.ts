@@ -101,9 +101,9 @@ function edgesOf(files: readonly File[]): Map<string, string[]> {
 }
 
 /** A barrel only passes on what others define, and so hides what depends on what. */
-export function barrels(files: readonly File[], surface: string): string[] {
+export function barrels(files: readonly File[], surfaces: readonly string[]): string[] {
   const complaints: string[] = [];
-  for (const file of files.filter((each) => isSource(each) && each.path !== surface)) {
+  for (const file of files.filter((each) => isSource(each) && !surfaces.includes(each.path))) {
     const { statements } = parse(file);
     const passedOn = (statement: ts.Statement): statement is ts.ExportDeclaration =>
       ts.isExportDeclaration(statement) && statement.moduleSpecifier !== undefined;
@@ -112,7 +112,9 @@ export function barrels(files: readonly File[], surface: string): string[] {
       statements.every((each) => ts.isImportDeclaration(each) || ts.isExportDeclaration(each));
     const passesAll = statements.some((each) => passedOn(each) && each.exportClause === undefined);
     if (onlyPasses || passesAll || /\/index\.ts$/.test(file.path)) {
-      complaints.push(`${file.path} is a barrel: only ${surface} passes on what others export`);
+      complaints.push(
+        `${file.path} is a barrel: only ${surfaces.join(' and ')} may pass on what others export`,
+      );
     }
   }
   return complaints;

@@ -120,7 +120,7 @@ t.test('a barrel is found', async (t) => {
       'src/tree/index.ts': 'export const c = 1;',
       'src/tree/fine.ts': "export { a } from './a.js';\nexport const b = 1;",
     }),
-    'src/index.ts',
+    ['src/index.ts'],
   );
   t.equal(complaints.length, 3);
 });

@@ -16,7 +16,7 @@ import { u48Bytes } from '../../src/ground/integers.js';
 import { utf8Bytes } from '../../src/ground/text.js';
 import { type Commit, encodeCommit } from '../../src/log/commit.js';
 import { openEntry, sealEntry } from '../../src/log/entry.js';
-import { logKey, putBounds } from '../../src/log/sequence.js';
+import { logKey, putBounds } from '../../src/log/history.js';
 import type { Tree } from '../../src/tree/lookup.js';
 import { CHILD_MAP, INLINE, METADATA, readRecord } from '../../src/tree/record.js';
 import { decodeChunkRow } from '../../src/volumes/chunk-row.js';
@@ -360,7 +360,7 @@ async function putBlock({ core, engine }: Held, plain: Uint8Array) {
   const address = addressOf(1, plain);
   const id = writer.put(body, plain.length, address);
   await engine.write((batch) => writer.emit(batch), 'none');
-  writer.settle();
+  writer.published();
   return { address, id };
 }
 

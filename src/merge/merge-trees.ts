@@ -1,9 +1,10 @@
 /**
  * Merge: what theirs did since the bases, done to ours.
  *
- *     bases   none: the empty tree · one · several: merged into one, in which what conflicts counts as absent
- *     moves   told by both sides, and those of buckets, found by their ids: all three trees are brought to the places
- *             that entries shall have, so that an edit under an old key meets what lies under the new one
+ *     bases   none: the empty tree; one; or several, merged into one that lacks what conflicts
+ *     moves   of both sides, and of buckets, found by their ids: all three trees are brought to the
+ *             places that entries shall have, so that an edit under an old key meets what lies
+ *             under the new one
  *     then    the three trees are merged by names, see three-way.ts
  *
  * The result is an edit of ours: nothing is committed here, though places that changed cost a few
@@ -11,10 +12,9 @@
  * nothing sided is asked (`ours`, `theirs`), merging theirs into ours and ours into theirs gives
  * one root.
  */
-import type {} from '../blocks/address.js';
-import type { AlgorithmNumber } from '../ground/block-header.js';
+import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badRule } from '../ground/errors.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps, type Steps } from '../tree/edit.js';
 import { keyText, parseKey } from '../tree/key.js';
@@ -24,10 +24,9 @@ import type { NodeWriter } from '../tree/node-writer.js';
 import { loadRoot } from '../tree/root.js';
 import type { Conflict, Side } from './conflict.js';
 import type { SideMoves } from './moves.js';
-import { overlay } from './overlay.js';
-import { settlePlaces } from './places.js';
+import { placesOf } from './places.js';
 import { ABSENT, Judge, type Judging, type PolicyOptions } from './policy.js';
-import { relocate } from './relocate.js';
+import { overlay, relocate } from './relocate.js';
 import { type BucketMerge, type BucketResult, ThreeWay } from './three-way.js';
 
 /** The bases of two bases, and what was moved since. */
@@ -67,7 +66,7 @@ export interface MergeResult {
   /** The rules of the merged root. */
   readonly rules: Uint8Array;
   readonly conflicts: readonly Conflict[];
-  /** How many entries the edit changes; a subtree taken whole counts once. */
+  /** How many entries the edit changes; a subtree replaced whole counts once. */
   readonly changed: number;
 }
 
@@ -88,7 +87,8 @@ export function* mergeSteps(options: MergeOptions): Steps<MergeResult> {
   const left = { merges: BASE_MERGES_MAX };
   const base = yield* virtualBase(options, options.bases, options.basesOf, left);
   const merged = yield* merge(options, judge, base, options.ours, options.theirs, options.moves);
-  return { ...merged, conflicts: judge.conflicts };
+  const { edit, rules, changed } = merged;
+  return { edit, rules, changed, conflicts: judge.conflicts };
 }
 
 type Place = Pick<
@@ -106,7 +106,7 @@ function* merge(
 ): Steps<Omit<MergeResult, 'conflicts'>> {
   const rules = mergedRules(options, base, ours, theirs);
   const { cache, mergeBucket, firstMover = 'ours' } = options;
-  const places = settlePlaces({ cache, base, ours, theirs, moves, judge, firstMover });
+  const places = placesOf({ cache, base, ours, theirs, moves, judge, firstMover });
   judge.follow((names) => {
     const key = keyText(names);
     return {
@@ -174,25 +174,14 @@ function lowerRules(_: Uint8Array | undefined, ours: Uint8Array, theirs: Uint8Ar
 function mergedRules(options: Place, base: Tree | undefined, ours: Tree, theirs: Tree): Uint8Array {
   const [a, b] = [ours.root, theirs.root];
   if (a.algorithm !== b.algorithm) {
-    throw contradiction('algorithm', `${a.algorithm}`, `${b.algorithm}`);
+    const [here, there] = [algorithmName(a.algorithm), algorithmName(b.algorithm)];
+    throw badRule('hash', `${here}`, `${there}`);
   }
   if (equalBytes(a.rules, b.rules)) return a.rules;
   if (base !== undefined && equalBytes(base.root.rules, a.rules)) return b.rules;
   if (base !== undefined && equalBytes(base.root.rules, b.rules)) return a.rules;
   if (options.mergeRules === undefined) {
-    throw contradiction('rules', 'the rules of ours', 'other rules in theirs');
+    throw badRule('rules', 'the same on both sides', 'different ones');
   }
   return options.mergeRules(base?.root.rules, a.rules, b.rules);
-}
-
-function contradiction(rule: string, expected: string, actual: string): RegaliaError {
-  return new RegaliaError(
-    'REGALIA_RULE',
-    `the two sides of a merge contradict each other: ${rule}`,
-    {
-      rule,
-      expected,
-      actual,
-    },
-  );
 }

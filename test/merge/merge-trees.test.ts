@@ -1,6 +1,6 @@
 /**
- * Merging trees: the outcome of the obvious merge, the same whichever side asks, and told conflict
- * by conflict.
+ * Merging trees: the outcome of the obvious merge, the same whichever side asks, and every conflict
+ * reported.
  */
 
 import fc from 'fast-check';
@@ -8,7 +8,7 @@ import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
 import { utf8Bytes } from '../../src/ground/text.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
-import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge.js';
+import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge-trees.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
 import { keyText } from '../../src/tree/key.js';
@@ -130,7 +130,7 @@ t.test('either side asking, the newest gives one root', async (t) => {
                 return (p as string) >= (q as string) ? 'ours' : 'theirs';
               },
         entryPolicy: 'newest',
-        // A wall clock that tells by the key's length which side was later.
+        // A wall clock that says by the key's length which side was later.
         newer: (names) => {
           const first = keyText(names).length % 2 === 0;
           return first === (left === 'ours') ? 'ours' : 'theirs';
@@ -160,7 +160,7 @@ function treeOf(entries: Record<string, string>): Tree {
   return laboratory.build(modelOf(entries));
 }
 
-t.test('conflicts carry what each side has, and answers settle them', async (t) => {
+t.test('conflicts carry what each side has, and answers resolve them', async (t) => {
   const base = treeOf({ '/a': '1', '/b': '1', '/d/x': '1', '/d/y': '1', '/e': '1' });
   const ours = treeOf({ '/a': '2', '/b': '2', '/e': '1', '/n': 'o' });
   const theirs = treeOf({ '/a': '3', '/b': '3', '/d/x': '3', '/d/y': '1', '/e': '1', '/n': 't' });
@@ -182,10 +182,10 @@ t.test('conflicts carry what each side has, and answers settle them', async (t) 
     { key: '/d', take: 'theirs' },
     { key: ['n'], take: 'ours' },
   ] as const;
-  const settled = mergeOf(base, ours, theirs, { answers });
-  t.strictSame(settled.result.conflicts, []);
+  const resolved = mergeOf(base, ours, theirs, { answers });
+  t.strictSame(resolved.result.conflicts, []);
   const expected = { '/a': '3', '/b': 'both', '/d/x': '3', '/d/y': '1', '/e': '1', '/n': 'o' };
-  t.equal(rootOf(settled.tree), rootOf(treeOf(expected)));
+  t.equal(rootOf(resolved.tree), rootOf(treeOf(expected)));
   const based = answers.map(({ key }) => ({ key, take: 'base' as const }));
   const reverted = mergeOf(base, ours, theirs, { answers: based });
   t.equal(
@@ -221,7 +221,7 @@ t.test('each policy has its say', async (t) => {
   t.strictSame(outcome({ policyOf: () => () => utf8Bytes('99'), partOf }), ['<2>', '-']);
 });
 
-t.test('a name that only one side changed is taken without reading beneath it', async (t) => {
+t.test('a name that only one side changed is copied without reading below it', async (t) => {
   const entries: Record<string, string> = {};
   for (let i = 0; i < 3_000; i++) entries[`/big/f${i}`] = `${i}`.repeat(10);
   const base = treeOf({ '/a': '1' });

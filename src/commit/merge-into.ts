@@ -1,14 +1,14 @@
 /**
- * Merging into a branch: what the merge of two commits makes, landed on the line. A nested bucket's
- * merge is carried by a commit of each bucket around it.
+ * Merging into a branch: what the merge of two commits makes, published on the line. A nested
+ * bucket's merge is carried by a commit of each bucket around it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { copyBytes, hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
+import { type CommitInfo, commitInfo } from '../log/commit.js';
 import type { Actor } from '../log/signature.js';
 import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
-import { checkDurability } from '../store/options.js';
 import { TreeEdit } from '../tree/apply.js';
 import { finishSteps, type Steps } from '../tree/edit.js';
 import { editAt } from '../tree/edit-at.js';
@@ -17,12 +17,10 @@ import { INLINE } from '../tree/record.js';
 import { bucketPart, countedRoot } from '../tree/root.js';
 import { NO_STREAMS } from '../tree/shape.js';
 import { CommitBuilder } from './builder.js';
-import { type CommitInfo, commitInfo } from './commit-info.js';
-import type { Landed, Line, Tip } from './line.js';
-import { CommitMerger, type Merged, type MergeJudgement } from './merging.js';
-import { runSteps } from './pace.js';
-import { land } from './publish.js';
-import { Writers } from './writers.js';
+import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
+import { CommitMerger, type Merged, type MergeJudgement } from './merge-commits.js';
+import { publish } from './publish.js';
+import { runSteps, Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
   /** The branch to merge into, if not the one at hand. */
@@ -72,7 +70,7 @@ export interface MergeOutcome {
 export interface NestedTarget {
   readonly bucket: Uint8Array;
   readonly namesIn: (tip: Tip) => Names;
-  readonly landedIn: (tip: Tip) => Landed;
+  readonly commitIn: (tip: Tip) => LocalCommit;
 }
 
 const SEQUENCES = 64;
@@ -87,7 +85,6 @@ export async function mergeInto(
   const { core } = line;
   core.checkWritable();
   const durability = options.durability ?? core.settings.durability;
-  checkDurability(durability);
   await core.raise();
   for (;;) {
     throwIfAborted(options.signal, 'merge');
@@ -101,7 +98,7 @@ export async function mergeInto(
       });
       if (attempt.write === undefined || (await attempt.write)) return attempt.outcome;
     } finally {
-      // What did not land.
+      // What was not published.
       writers.blocks.discard();
     }
   }
@@ -123,42 +120,50 @@ async function tryMerge(
 ): Promise<Attempt> {
   const { core } = line;
   const tip = line.stored();
-  const ours = nested === undefined ? tip : nested.landedIn(tip);
-  const theirs = line.landed(from);
+  const ours = nested === undefined ? tip : nested.commitIn(tip);
+  const theirs = line.commitAt(from);
   const words = {
     message: options.message ?? 'merge',
     actor: options.actor ?? core.settings.actor,
   };
   const steps = judged(line, writers, ours, theirs, options, words);
-  const merged = await runSteps(steps, core, writers, options.signal);
+  const merged = await runSteps('merge', steps, core, writers, options.signal);
   if ('conflicts' in merged) {
     writers.blocks.discard();
     const conflicts = merged.conflicts.map(publicConflict);
-    return { outcome: { merged: false, fastForward: false, commit: infoOf(ours), conflicts } };
+    return {
+      outcome: {
+        merged: false,
+        fastForward: false,
+        commit: commitInfo(ours.address, ours.commit),
+        conflicts,
+      },
+    };
   }
   const outcome = {
     merged: true,
-    fastForward: sameAddress(merged.landed.address, from) && !sameAddress(ours.address, from),
-    commit: infoOf(merged.landed),
+    fastForward: sameAddress(merged.result.address, from) && !sameAddress(ours.address, from),
+    commit: commitInfo(merged.result.address, merged.result.commit),
     conflicts: [],
   };
-  if (sameAddress(merged.landed.address, ours.address)) {
+  if (sameAddress(merged.result.address, ours.address)) {
     writers.blocks.discard();
     return { outcome };
   }
   const builder = new CommitBuilder(line, writers, tip, words);
   const built =
     nested === undefined
-      ? { tip: { ...merged.landed, id: tip.id }, landed: merged.made }
+      ? { tip: tipOf(merged.result, tip.id), commits: merged.made }
       : carried(line, nested, tip, merged, builder, writers);
-  const own = built.landed.filter(
+  const own = built.commits.filter(
     ({ commit }) => commit.actor !== undefined && commit.sequence > 0,
   );
   const signatures = await builder.sign(own.filter(({ address }) => !isKnown(line, address)));
   await writers.blocks.prepare();
-  const whole = { ...built, signatures };
-  line.expect(whole.tip, whole.landed);
-  const write = land(line, tip, whole, [writers], durability);
+  line.expect(built.tip, built.commits);
+  const { commits } = built;
+  const whole = { tip: built.tip, commits, signatures };
+  const write = publish(line, tip, whole, [writers], durability);
   write.catch(() => {});
   return { outcome, write };
 }
@@ -171,8 +176,8 @@ function isKnown(line: Line, address: Address): boolean {
 function* judged(
   line: Line,
   writers: Writers,
-  ours: Landed,
-  theirs: Landed,
+  ours: LocalCommit,
+  theirs: LocalCommit,
   options: MergeOptions,
   words: { message: string; actor: Actor | undefined },
 ): Steps<Merged> {
@@ -192,14 +197,14 @@ function carried(
   line: Line,
   nested: NestedTarget,
   tip: Tip,
-  merged: { landed: Landed; made: readonly Landed[] },
+  merged: { result: LocalCommit; made: readonly LocalCommit[] },
   builder: CommitBuilder,
   writers: Writers,
-): { tip: Tip; landed: Landed[] } {
+): { tip: Tip; commits: readonly LocalCommit[] } {
   const { core } = line;
   const tree = line.treeOf(tip);
   const names = nested.namesIn(tip);
-  const after = countedRoot(core.tree(merged.landed.rootBlock, merged.landed.commit.root).root);
+  const after = countedRoot(line.treeOf(merged.result).root);
   const part = bucketPart(nested.bucket, after);
   const parts = { shape: NO_STREAMS, streams: [], child: part };
   const treeEdit = new TreeEdit(core.cache, writers.for);
@@ -213,14 +218,10 @@ function carried(
     removed: [],
     added: [],
     moves: new Map(),
-    given: new Map([[hex(nested.bucket), merged.landed]]),
+    given: new Map([[hex(nested.bucket), merged.result]]),
   };
   const made = builder.build(change);
-  return { tip: made.tip, landed: [...merged.made, ...made.landed] };
-}
-
-function infoOf({ address, commit }: Landed): CommitInfo {
-  return commitInfo(address, commit);
+  return { tip: made.tip, commits: [...merged.made, ...made.commits] };
 }
 
 function publicConflict(conflict: Conflict): MergeConflict {
@@ -238,10 +239,10 @@ function publicConflict(conflict: Conflict): MergeConflict {
 function sideOf(name: 'base' | 'ours' | 'theirs', side: ConflictSide | undefined): object {
   if (side === undefined) return {};
   const { part, key, bucket } = side;
-  const told: { -readonly [K in keyof MergeConflictSide]: MergeConflictSide[K] } = {};
-  if (part !== undefined) told.size = part.length;
-  if (part?.form === INLINE) told.inline = copyBytes(part.bytes);
-  if (key !== undefined) told.key = key;
-  if (bucket !== undefined) told.bucket = hex(bucket);
-  return { [name]: told };
+  const shown: { -readonly [K in keyof MergeConflictSide]: MergeConflictSide[K] } = {};
+  if (part !== undefined) shown.size = part.length;
+  if (part?.form === INLINE) shown.inline = copyBytes(part.bytes);
+  if (key !== undefined) shown.key = key;
+  if (bucket !== undefined) shown.bucket = hex(bucket);
+  return { [name]: shown };
 }

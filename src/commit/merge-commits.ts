@@ -5,19 +5,19 @@
  * A merge that needs nobody's answer is canonical: parents sorted by address, the stamps joined
  * without a new event, the later time, no actor, no message of its own. So two replicas that merge
  * each other make the same commit, and exchange ends. Where a caller's policy or answer was needed,
- * the commit is an ordinary one, by whoever gave it.
+ * the commit is an ordinary one, by the one who gave it.
  */
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
-import { event } from '../clock/stamp.js';
-import { hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
-import { commitsBetween, commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
+import { hex, unhex } from '../ground/bytes.js';
+import { corrupt, unrelated } from '../ground/errors.js';
+import { commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress } from '../log/commit.js';
-import { type Move, movesOf } from '../log/moves.js';
+import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
+import { type Move, movesBetween } from '../log/moves.js';
 import type { Actor } from '../log/signature.js';
 import type { Answer, Conflict, Side } from '../merge/conflict.js';
-import { mergeSteps } from '../merge/merge.js';
+import { mergeSteps } from '../merge/merge-trees.js';
 import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
@@ -26,14 +26,13 @@ import type { Steps } from '../tree/edit.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import type { Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { type CountedRoot, countedRoot, totalsOf } from '../tree/root.js';
+import { type CountedRoot, countedRoot, type RootRef, totalsOf } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
-import { type HeadsRef, headOf, writeHeads } from './heads.js';
-import { headsRefOf, type Landed, type Line } from './line.js';
+import { headsRefOf, type Line, type LocalCommit } from './line.js';
 import type { Writers } from './writers.js';
 
-/** How the caller settles what the streams' rules leave open. */
+/** How the caller resolves what the streams' rules leave open. */
 export interface MergeJudgement {
   /** Instead of the streams' own policies. */
   readonly policy?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
@@ -49,7 +48,7 @@ export interface MergeWords {
 }
 
 export type Merged =
-  | { readonly landed: Landed; readonly made: readonly Landed[] }
+  | { readonly result: LocalCommit; readonly made: readonly LocalCommit[] }
   | { readonly conflicts: readonly Conflict[] };
 
 const NO_REPLICA = new Uint8Array(16);
@@ -73,12 +72,12 @@ export class CommitMerger {
   }
 
   /** Merges two commits of one bucket. REGALIA_UNRELATED where they have no commit in common. */
-  *merge(ours: Landed, theirs: Landed): Steps<Merged> {
+  *merge(ours: LocalCommit, theirs: LocalCommit): Steps<Merged> {
     const { history } = this.#core;
-    if (isAncestor(history, theirs.address, ours.address)) return { landed: ours, made: [] };
-    if (isAncestor(history, ours.address, theirs.address)) return { landed: theirs, made: [] };
+    if (isAncestor(history, theirs.address, ours.address)) return { result: ours, made: [] };
+    if (isAncestor(history, ours.address, theirs.address)) return { result: theirs, made: [] };
     const bases = mergeBases(history, ours.address, theirs.address);
-    if (bases.length === 0) throw unrelated(ours, theirs);
+    if (bases.length === 0) throw unrelated(addressText(ours.address), addressText(theirs.address));
     const sides = [ours, theirs, bases] as const;
     return yield* new Merge(this.#line, this.#writers, this.#judged, this, ...sides).run();
   }
@@ -91,20 +90,20 @@ class Merge {
   readonly #writers: Writers;
   readonly #judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined;
   readonly #inner: CommitMerger;
-  readonly #ours: Landed;
-  readonly #theirs: Landed;
+  readonly #ours: LocalCommit;
+  readonly #theirs: LocalCommit;
   readonly #bases: readonly Address[];
   /** Commits of buckets within, made by this merge or found to be the result, by id. */
-  readonly #within = new Map<string, Landed>();
-  readonly #made: Landed[] = [];
+  readonly #within = new Map<string, LocalCommit>();
+  readonly #made: LocalCommit[] = [];
 
   constructor(
     line: Line,
     writers: Writers,
     judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined,
     inner: CommitMerger,
-    ours: Landed,
-    theirs: Landed,
+    ours: LocalCommit,
+    theirs: LocalCommit,
     bases: readonly Address[],
   ) {
     this.#line = line;
@@ -155,8 +154,8 @@ class Merge {
     if (conflicts.length > 0) return { conflicts };
     const treeEdit = new TreeEdit(cache, this.#writers.for);
     const root = yield* treeEdit.rootSteps({ ...ours.root, rules: merged }, edit);
-    const landed = yield* this.#commit(root);
-    return { landed, made: [...this.#made, landed] };
+    const result = yield* this.#commit(root);
+    return { result, made: [...this.#made, result] };
   }
 
   #olderBases(commits: Map<Tree, Address>, seen: readonly Tree[], next: Tree): Tree[] {
@@ -171,17 +170,10 @@ class Merge {
     });
   }
 
-  /** The moves that one side told since the bases, oldest first. */
-  *#moves(side: Landed): Generator<Move> {
+  /** The moves that one side made since the bases. */
+  #moves({ address }: LocalCommit): Iterable<Move> {
     const { history, blocks } = this.#core;
-    for (const { address, movesBlock } of commitsBetween(history, this.#bases, [side.address])) {
-      const { moves } = history.commit(address);
-      yield* movesOf(moves, (block) => {
-        const id = block === moves ? movesBlock : undefined;
-        const { bytes, start, plainLength } = blocks.read(id, block, 'moves');
-        return bytes.slice(start, start + plainLength);
-      });
-    }
+    return movesBetween(history, blocks, this.#bases, address);
   }
 
   /**
@@ -198,7 +190,7 @@ class Merge {
   }
 
   #lastChange(
-    side: Landed,
+    side: LocalCommit,
     names: Names,
     stream: string | undefined,
   ): { address: Address; timeMs: number } {
@@ -224,16 +216,16 @@ class Merge {
     const merged = yield* this.#inner.merge(ours, theirs);
     if ('conflicts' in merged) return merged;
     this.#made.push(...merged.made);
-    this.#within.set(hex(bucket), merged.landed);
-    return { root: countedRoot(this.#line.treeOf(merged.landed).root) };
+    this.#within.set(hex(bucket), merged.result);
+    return { root: countedRoot(this.#line.treeOf(merged.result).root) };
   }
 
-  #headWithin(outer: Landed, bucket: Uint8Array): Landed | undefined {
+  #headWithin(outer: LocalCommit, bucket: Uint8Array): LocalCommit | undefined {
     const address = headOf(this.#core.cache, headsRefOf(outer), bucket);
-    return address && this.#line.landed(address);
+    return address && this.#line.commitAt(address);
   }
 
-  /** The heads of the buckets that the merged tree holds. */
+  /** The heads of the buckets in the merged tree. */
   *#heads(root: CountedRoot): Steps<HeadsRef | undefined> {
     const old = headsRefOf(this.#ours);
     if (root.totals.buckets === 0) return undefined;
@@ -250,7 +242,7 @@ class Merge {
   }
 
   /** The commit of a bucket in the merged tree: one side's, or the merge of both. */
-  *#headFor(bucket: Uint8Array, contents: Address): Steps<Landed> {
+  *#headFor(bucket: Uint8Array, contents: Address): Steps<LocalCommit> {
     const known = this.#within.get(hex(bucket));
     if (known !== undefined) return known;
     const ours = this.#headWithin(this.#ours, bucket);
@@ -259,43 +251,35 @@ class Merge {
       ours !== undefined && theirs !== undefined
         ? yield* this.#inner.merge(ours, theirs)
         : undefined;
-    if (both !== undefined && 'landed' in both && sameAddress(both.landed.commit.root, contents)) {
+    if (both !== undefined && 'result' in both && sameAddress(both.result.commit.root, contents)) {
       this.#made.push(...both.made);
-      this.#within.set(hex(bucket), both.landed);
-      return both.landed;
+      this.#within.set(hex(bucket), both.result);
+      return both.result;
     }
     const side = [ours, theirs].find((one) => one && sameAddress(one.commit.root, contents));
     if (side !== undefined) return side;
-    throw new RegaliaError(
-      'REGALIA_CORRUPT',
-      `bucket ${hex(bucket)} has contents that no commit of it has`,
-      {
-        what: 'heads',
-        expected: 'the root of a commit of the bucket',
-        actual: addressText(contents),
-      },
-    );
+    const what = `contents of bucket ${hex(bucket)}`;
+    throw corrupt(what, 'the root of a commit of the bucket', addressText(contents));
   }
 
-  *#commit(root: CountedRoot): Steps<Landed> {
+  *#commit(root: CountedRoot): Steps<LocalCommit> {
     const heads = yield* this.#heads(root);
-    const base = {
+    const commit =
+      this.#judged === undefined ? this.#canonical(root, heads) : this.#ordinary(root, heads);
+    const address = commitAddress(commit);
+    const headsBlock = heads?.id;
+    return { address, commit, rootBlock: root.id, headsBlock, movesBlock: undefined };
+  }
+
+  #canonical(root: RootRef, heads: HeadsRef | undefined): Commit {
+    const sides = [this.#ours, this.#theirs].sort((a, b) => compareAddresses(a.address, b.address));
+    const [first, second] = sides as [LocalCommit, LocalCommit];
+    return {
       algorithm: root.address[0] as Commit['algorithm'],
       bucket: this.#ours.commit.bucket,
       root: root.address,
       heads: heads?.address,
       moves: undefined,
-    };
-    const commit = this.#judged === undefined ? this.#canonical(base) : this.#ordinary(base);
-    const address = commitAddress(commit);
-    return { address, commit, rootBlock: root.id, headsBlock: heads?.id, movesBlock: undefined };
-  }
-
-  #canonical(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {
-    const sides = [this.#ours, this.#theirs].sort((a, b) => compareAddresses(a.address, b.address));
-    const [first, second] = sides as [Landed, Landed];
-    return {
-      ...base,
       lastMoves: lastMovesOf(first),
       parents: [first.address, second.address],
       stamp: joinEvents(first.commit.stamp, second.commit.stamp),
@@ -308,15 +292,18 @@ class Merge {
     };
   }
 
-  #ordinary(base: Pick<Commit, 'algorithm' | 'bucket' | 'root' | 'heads' | 'moves'>): Commit {
+  #ordinary(root: RootRef, heads: HeadsRef | undefined): Commit {
     const { identity, settings, sequences } = this.#core;
     const joined = joinEvents(this.#ours.commit.stamp, this.#theirs.commit.stamp);
-    const { id } = this.#line.tip();
     return {
-      ...base,
+      algorithm: root.address[0] as Commit['algorithm'],
+      bucket: this.#ours.commit.bucket,
+      root: root.address,
+      heads: heads?.address,
+      moves: undefined,
       lastMoves: lastMovesOf(this.#ours),
       parents: [this.#ours.address, this.#theirs.address],
-      stamp: event({ id, event: joined }).event,
+      stamp: this.#line.nextStamp(this.#line.tip().id, joined),
       actor: this.#judged?.words.actor?.publicKey,
       replica: identity.replica,
       incarnation: identity.incarnation,
@@ -327,7 +314,7 @@ class Merge {
   }
 }
 
-function lastMovesOf({ address, commit }: Landed): Address | undefined {
+function lastMovesOf({ address, commit }: LocalCommit): Address | undefined {
   return commit.moves === undefined ? commit.lastMoves : address;
 }
 
@@ -340,7 +327,7 @@ function sameHeads(
   const tree = core.tree(heads.id, heads.address);
   if (totalsOf(tree.root).entries !== edits.size + 1) return false;
   for (const [digits, address] of edits) {
-    const there = headOf(core.cache, heads, new Uint8Array(Buffer.from(digits, 'hex')));
+    const there = headOf(core.cache, heads, unhex(digits) as Uint8Array);
     if (there === undefined || address === undefined || !sameAddress(there, address)) return false;
   }
   return true;
@@ -357,13 +344,4 @@ function threeRules(
 ): Uint8Array {
   const from = decodeRules(base ?? ours);
   return encodeRules(mergeRules(from, decodeRules(ours), decodeRules(theirs)));
-}
-
-function unrelated(ours: Landed, theirs: Landed): RegaliaError {
-  const data = { ours: addressText(ours.address), theirs: addressText(theirs.address) };
-  return new RegaliaError(
-    'REGALIA_UNRELATED',
-    `${data.ours} and ${data.theirs} have no commit in common`,
-    data,
-  );
 }

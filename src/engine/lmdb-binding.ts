@@ -12,16 +12,14 @@
  * part where it looks for it, which ends the process (ARCHITECTURE.md, Rejected designs).
  */
 import { open } from 'lmdb';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed } from '../ground/errors.js';
 import type { Table } from './engine.js';
 import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
 
-export interface EnvironmentOptions {
-  readonly readOnly: boolean;
-  readonly mapBytes: number;
-  readonly maxReaders: number;
-  readonly commitTimeoutMs: number;
-}
+/** The most processes and threads that may read at once. All processes should agree. */
+export const MAX_READERS = 1_024;
+/** The most bytes the file may ever grow to: address space, not memory. */
+const MAP_BYTES = 2 ** 40;
 
 export interface LmdbTable {
   /**
@@ -44,7 +42,7 @@ export interface TablePages {
   readonly overflowPages: number;
 }
 
-export interface RootStats {
+interface RootStats {
   readonly pageSize: number;
   readonly lastPageNumber: number;
   readonly lastTxnId: number;
@@ -67,15 +65,15 @@ export interface LmdbRoot {
 }
 
 /** Opens, and creates where there is none, the environment in a folder. */
-export function openRoot(path: string, options: EnvironmentOptions): LmdbRoot {
+export function openRoot(path: string, readOnly: boolean): LmdbRoot {
   const settings = {
     path,
     noSubdir: false,
-    readOnly: options.readOnly,
+    readOnly,
     overlappingSync: false,
     eventTurnBatching: false,
-    mapSize: options.mapBytes,
-    maxReaders: options.maxReaders,
+    mapSize: MAP_BYTES,
+    maxReaders: MAX_READERS,
     maxDbs: 16,
     encoding: 'binary' as const,
     keyEncoding: 'binary' as const,
@@ -95,6 +93,5 @@ export function openTables(root: LmdbRoot, path: string): Record<Table, LmdbTabl
 function openTable(root: LmdbRoot, path: string, name: Table, keyEncoding: string): LmdbTable {
   const table = root.openDB(name, { encoding: 'binary', keyEncoding });
   if (table !== undefined) return table;
-  const data = { what: 'data file', at: 0, expected: `a table ${name}`, actual: 'none' };
-  throw new RegaliaError('REGALIA_FORMAT', `${path} has no table ${name}`, data);
+  throw malformed(path, 0, `a table ${name}`, 'none');
 }

@@ -5,22 +5,30 @@
  * packs and verification know it already.
  */
 import { type Address, isAddress } from '../blocks/address.js';
-import { EMPTY, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { EMPTY, hex, unhex } from '../ground/bytes.js';
+import { malformed } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { finishSteps } from '../tree/edit.js';
 import { Tree } from '../tree/lookup.js';
+import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { NodeWriter } from '../tree/node-writer.js';
-import { INLINE, inlinePart, type StreamPart } from '../tree/record.js';
+import { findStream, INLINE } from '../tree/record.js';
 import { NO_NAME, type RootRef, writeEmptyRoot } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
+import { BUCKET_ID_LENGTH } from './commit.js';
 
 const COMMIT_STREAM = 'commit';
 
 /** A heads map as a commit refers to it. */
 export type HeadsRef = RootRef;
+
+/** A bucket directly within, and its commit. */
+export interface Head {
+  readonly bucket: Uint8Array;
+  readonly commit: Address;
+}
 
 /** The commit that the heads give for a bucket. */
 export function headOf(
@@ -30,44 +38,29 @@ export function headOf(
 ): Address | undefined {
   if (heads === undefined) return undefined;
   const tree = Tree.load(cache, heads.id, heads.address);
-  const found = tree.stream([hex(bucket)], COMMIT_STREAM);
-  return found && addressIn(found);
+  const found = tree.find([utf8Bytes(hex(bucket))]);
+  return found === undefined ? undefined : readHead(found.node, found.index).commit;
 }
 
 /** All heads, in order of bucket ids. */
-export function* allHeads(
-  cache: NodeCache,
-  heads: HeadsRef | undefined,
-): Generator<{ bucket: Uint8Array; commit: Address }> {
+export function* allHeads(cache: NodeCache, heads: HeadsRef | undefined): Generator<Head> {
   if (heads === undefined) return;
-  const tree = Tree.load(cache, heads.id, heads.address);
-  const map = tree.mapOf([]);
+  const map = Tree.load(cache, heads.id, heads.address).mapOf([]);
   if (map === undefined) return;
   const scan = new MapScan(cache, map, {});
-  while (scan.next()) {
-    const digits = scan.node.nameText(scan.index);
-    const found = tree.stream([digits], COMMIT_STREAM);
-    if (found === undefined || !/^[0-9a-f]{32}$/.test(digits)) throw badHeads(digits);
-    yield {
-      bucket: new Uint8Array(Buffer.from(digits, 'hex')),
-      commit: addressIn(found),
-    };
+  while (scan.next()) yield readHead(scan.node, scan.index);
+}
+
+/** The head in a record of a heads map. REGALIA_FORMAT where it is none. */
+export function readHead(node: Node, index: number): Head {
+  const name = node.nameText(index);
+  const bucket = unhex(name);
+  const stream = findStream(node, index, COMMIT_STREAM);
+  const isId = bucket?.length === BUCKET_ID_LENGTH && name === hex(bucket);
+  if (isId && stream?.form === INLINE && isAddress(stream.bytes)) {
+    return { bucket, commit: stream.bytes.slice() };
   }
-}
-
-function addressIn(part: StreamPart): Address {
-  const bytes = part.form === INLINE ? part.bytes : EMPTY;
-  if (!isAddress(bytes)) throw badHeads(hex(bytes));
-  return bytes.slice();
-}
-
-function badHeads(actual: string): RegaliaError {
-  return new RegaliaError('REGALIA_FORMAT', 'a heads map holds something else than commits', {
-    what: 'heads',
-    at: 0,
-    expected: 'bucket ids and addresses of commits',
-    actual: actual.slice(0, 100),
-  });
+  throw malformed('heads', 0, 'a bucket id and the address of a commit', name.slice(0, 100));
 }
 
 /**
@@ -85,20 +78,23 @@ export function writeHeads(
   const { root } = Tree.load(cache, from.id, from.address);
   const list = [...changes]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([digits, commit]) => {
-      return headEdit(digits, commit);
-    });
-  const edit = { ...TOP, beneath: () => list };
+    .map(([digits, commit]) => headEdit(digits, commit));
+  const edit: EntryEdit = {
+    bytes: NO_NAME,
+    start: 0,
+    end: 0,
+    clear: false,
+    streams: [],
+    beneath: () => list,
+  };
   const after = finishSteps(new TreeEdit(cache, () => writer).rootSteps(root, edit));
   return after.totals.entries === 1 ? undefined : after;
 }
 
-const TOP: EntryEdit = { bytes: NO_NAME, start: 0, end: 0, clear: false, streams: [] };
-
 function headEdit(digits: string, commit: Address | undefined): EntryEdit {
   const bytes = utf8Bytes(digits);
-  const base = { bytes, start: 0, end: bytes.length };
-  if (commit === undefined) return { ...base, clear: true, streams: [] };
-  const part = inlinePart(commit);
-  return { ...base, clear: false, streams: [{ stream: COMMIT_STREAM, part }] };
+  const end = bytes.length;
+  if (commit === undefined) return { bytes, start: 0, end, clear: true, streams: [] };
+  const part = { form: INLINE, length: commit.length, bytes: commit, id: 0 } as const;
+  return { bytes, start: 0, end, clear: false, streams: [{ stream: COMMIT_STREAM, part }] };
 }

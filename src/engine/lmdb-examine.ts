@@ -1,0 +1,491 @@
+/**
+ * A data file, examined before LMDB maps it: LMDB follows its page numbers unasked, so a torn
+ * header, a truncated tail or another format would be a SIGSEGV or SIGBUS, or a silent step back in
+ * time, instead of an error. Pages are read as LMDB's development branch writes them (data version
+ * 2). All integers are little-endian.
+ *
+ *   page   number 8 | transaction 8 | 2 | flags 2 | lower 2, upper 2 (or overflow pages 4)
+ *          | node offsets 2 each ...
+ *   node   low 2 | high 2 | flags 2 | key size 2 | key | contents
+ *   tree   pad 4 | flags 2 | depth 2 | branch pages 8 | leaf pages 8 | overflow pages 8
+ *          | entries 8 | root 8
+ *   meta   magic 4 | version 4 | address 8 | map size 8 | free tree 48 | main tree 48
+ *          | last page 8 | transaction 8
+ *
+ * A branch node's low, high and flags make its child's page number; a leaf node's low and high make
+ * the size of its contents. Node offsets count from the end of the page header. Pages 0 and 1 are
+ * the metas: the greater transaction counts. Contents flagged "big" are the number of the first of
+ * several overflow pages; flagged "sub", a tree.
+ *
+ * Checked: both meta pages (magic, version, byte order, page size, flags, bounds, that their
+ * transactions are neighbours), the roots of the free list and of the table of tables, each table's
+ * root, and the file's length. LMDB may leave free pages at the end unwritten, so a file that is
+ * too short is walked to see that no page in use is missing. Pages further down have no checksum in
+ * LMDB: their rows are verified by those who read them.
+ *
+ * A commit rewrites the root of the table of tables, so its page and its meta page name the same
+ * transaction.
+ *
+ * A writer may be at work meanwhile: what fails is looked at again for as long as the meta pages
+ * move. A file that never rests is one that a sound process has open.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { corrupt, malformed, type RegaliaError, unknownVersion } from '../ground/errors.js';
+import { readU64 } from '../ground/integers.js';
+import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
+
+const PAGE_HEADER_BYTES = 24;
+export const TREE_BYTES = 48;
+const META_BYTES = 128;
+
+const PAGE_BRANCH = 0x01;
+const PAGE_LEAF = 0x02;
+const PAGE_META = 0x08;
+const NODE_BIG = 0x01;
+const NODE_SUB = 0x02;
+const NODE_HEADER_BYTES = 8;
+const DEPTH_MAX = 32;
+/** The root of an empty tree. */
+const NO_ROOT = Number(0xffff_ffff_ffff_ffffn);
+const PAGE_TREE = PAGE_BRANCH | PAGE_LEAF;
+const MAGIC = 0xbeefc0de;
+const MAGIC_SWAPPED = 0xdec0efbe;
+const DATA_VERSION = 2;
+const INTEGER_KEYS = 0x08;
+/**
+ * Environment flags that may be found in a file: no subfolder, overlapping and safe modes, metrics.
+ */
+const KNOWN_FLAGS = 0x5c00 | INTEGER_KEYS;
+const MAP_BYTES_MAX = 2 ** 47;
+const ATTEMPTS = 20;
+
+interface Tree {
+  readonly flags: number;
+  readonly depth: number;
+  readonly branchPages: number;
+  readonly leafPages: number;
+  readonly overflowPages: number;
+  readonly entries: number;
+  /** `NO_ROOT` where the tree is empty. */
+  readonly root: number;
+}
+
+/** The pages of one open file, as far as a meta page vouches for them. */
+interface PageFile {
+  readonly path: string;
+  readonly descriptor: number;
+  readonly pageBytes: number;
+  /** Pages that are in the file in full. */
+  readonly filePages: number;
+  readonly lastPage: number;
+  readonly transaction: number;
+}
+
+interface Meta {
+  readonly pageBytes: number;
+  readonly free: Tree;
+  readonly main: Tree;
+  readonly lastPage: number;
+  readonly transaction: number;
+}
+
+/** Examines a data file: see the header. */
+export function examineFile(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const before = metaBytes(descriptor);
+      try {
+        examine(path, descriptor);
+        return;
+      } catch (error) {
+        if (metaBytes(descriptor) === before) throw error;
+      }
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function examine(path: string, descriptor: number): void {
+  const size = fstatSync(descriptor).size;
+  const [newer, older] = readMetas(path, descriptor, size);
+  const file = fileOf(path, descriptor, size, newer);
+  checkTree(newer.free, file, "the meta page's free list");
+  checkTree(newer.main, file, "the meta page's table of tables");
+  checkTransaction(file, newer);
+  checkOlder(fileOf(path, descriptor, size, older, newer.transaction), older);
+  const tables = readDirectory(file, newer.main);
+  for (const [name, tree] of tables) checkRoot(file, tree, `table ${name}`);
+  checkRoot(file, newer.free, 'the free list');
+  checkFreeList(file, newer.free);
+  if (file.filePages > newer.lastPage) return;
+  for (const tree of [newer.free, newer.main, ...tables.values()])
+    walkTree(file, tree, () => undefined);
+}
+
+function fileOf(
+  path: string,
+  descriptor: number,
+  size: number,
+  { pageBytes, lastPage, transaction: own }: Meta,
+  transaction = own,
+): PageFile {
+  return {
+    path,
+    descriptor,
+    pageBytes,
+    filePages: Math.floor(size / pageBytes),
+    lastPage,
+    transaction,
+  };
+}
+
+/**
+ * A root of another transaction means that the meta page's own number, or its root, has changed.
+ * Every transaction rewrites the root of the tables, and frees the page that it was in: so it
+ * rewrites that of the free list, too.
+ */
+function checkTransaction(file: PageFile, { main, free, transaction }: Meta): void {
+  for (const tree of [main, free]) {
+    if (tree.root === NO_ROOT) continue;
+    const found = readU64(readPage(file, tree.root, tree.depth === 1), 8);
+    if (found !== transaction) throw otherTransaction(file, transaction, found);
+  }
+}
+
+/**
+ * The same for the older meta page, of which less can be said. After a failed write of a meta page
+ * LMDB writes it again with the old number and last page, but the new roots. And where the root's
+ * page is of a later transaction, or no such page any more, a power cut took that transaction and
+ * the meta page before it, and left the page it had used again.
+ */
+function checkOlder(file: PageFile, { main, transaction }: Meta): void {
+  if (main.root === NO_ROOT || main.root >= file.filePages) return;
+  const page = Buffer.alloc(PAGE_HEADER_BYTES);
+  readSync(file.descriptor, page, 0, page.length, main.root * file.pageBytes);
+  const found = readU64(page, 8);
+  const tree = readU64(page, 0) === main.root && (page.readUInt16LE(18) & PAGE_TREE) !== 0;
+  if (!tree || found === transaction || found > file.transaction) return;
+  throw otherTransaction(file, transaction, found);
+}
+
+function otherTransaction(file: PageFile, expected: number, found: number): RegaliaError {
+  return damaged(file.path, 'a root', `of transaction ${expected}`, `${found}`);
+}
+
+/** The two meta pages, newer first, after both were checked. */
+function readMetas(path: string, descriptor: number, size: number): [Meta, Meta] {
+  if (size === 0) throw damaged(path, 'the file', 'at least two pages', 'empty');
+  const first = readMeta(path, descriptor, 0, 0);
+  const second = readMeta(path, descriptor, 1, first.pageBytes);
+  if (second.pageBytes !== first.pageBytes) {
+    throw damaged(path, 'the second page size', `${first.pageBytes}`, `${second.pageBytes}`);
+  }
+  const apart = Math.abs(first.transaction - second.transaction);
+  if (apart !== 1 && first.transaction + second.transaction !== 0) {
+    const actual = `${first.transaction} and ${second.transaction}`;
+    throw damaged(path, 'the meta pages', 'of neighbouring transactions', actual);
+  }
+  return first.transaction > second.transaction ? [first, second] : [second, first];
+}
+
+function readMeta(path: string, descriptor: number, index: number, at: number): Meta {
+  const name = `meta page ${index}`;
+  const bytes = Buffer.alloc(PAGE_HEADER_BYTES + META_BYTES + 16);
+  const count = readSync(descriptor, bytes, 0, bytes.length, at);
+  if (count !== bytes.length) throw damaged(path, name, 'complete', `${count} bytes long`);
+  checkFormat(path, bytes, index);
+  if (readU64(bytes, 0) !== index || bytes.readUInt16LE(18) !== PAGE_META) {
+    throw damaged(
+      path,
+      name,
+      `numbered ${index}`,
+      `${readU64(bytes, 0)}, flags ${bytes.readUInt16LE(18)}`,
+    );
+  }
+  const base = PAGE_HEADER_BYTES + 24;
+  const pageBytes = bytes.readUInt32LE(base);
+  if (pageBytes < 512 || pageBytes > 65_536 || (pageBytes & (pageBytes - 1)) !== 0) {
+    throw damaged(path, `${name}'s page size`, 'a power of two', `${pageBytes}`);
+  }
+  const meta: Meta = {
+    pageBytes,
+    free: readTree(bytes, base),
+    main: readTree(bytes, base + TREE_BYTES),
+    lastPage: readU64(bytes, base + 2 * TREE_BYTES),
+    transaction: readU64(bytes, base + 2 * TREE_BYTES + 8),
+  };
+  checkMeta(path, name, meta, index, readU64(bytes, PAGE_HEADER_BYTES + 16));
+  return meta;
+}
+
+function checkFormat(path: string, bytes: Buffer, index: number): void {
+  const magic = bytes.readUInt32LE(PAGE_HEADER_BYTES);
+  const version = bytes.readUInt32LE(PAGE_HEADER_BYTES + 4);
+  if (magic === MAGIC && version === DATA_VERSION) return;
+  if (magic === MAGIC_SWAPPED || (magic === MAGIC && index === 0)) {
+    const actual = magic === MAGIC ? version : 'the other byte order';
+    throw unknownVersion(path, `${DATA_VERSION}, little-endian`, actual);
+  }
+  // A file that begins with zeros, or whose first meta page is sound, was one of ours.
+  if (index > 0 || bytes.every((byte) => byte === 0)) {
+    throw damaged(path, `meta page ${index}`, "begun by LMDB's magic", magic.toString(16));
+  }
+  throw malformed(path, PAGE_HEADER_BYTES, MAGIC.toString(16), magic.toString(16));
+}
+
+function checkMeta(path: string, name: string, meta: Meta, index: number, mapBytes: number): void {
+  const { lastPage, transaction, pageBytes, free, main } = meta;
+  if (transaction !== 0 && transaction % 2 !== index) {
+    throw damaged(path, `${name}'s transaction`, index === 0 ? 'even' : 'odd', `${transaction}`);
+  }
+  if (lastPage < 1 || mapBytes > MAP_BYTES_MAX || (lastPage + 1) * pageBytes > mapBytes) {
+    throw damaged(path, `${name}'s last page`, `within a map of ${mapBytes} bytes`, `${lastPage}`);
+  }
+  if ((free.flags & INTEGER_KEYS) === 0 || (free.flags & ~KNOWN_FLAGS) !== 0 || main.flags !== 0) {
+    throw damaged(path, `${name}'s flags`, 'known ones', `${free.flags}, ${main.flags}`);
+  }
+}
+
+/** The tables that the file's main tree names: all of ours, with keys of their kind. */
+function readDirectory(file: PageFile, main: Tree): Map<string, Tree> {
+  const tables = new Map<string, Tree>();
+  if (main.depth > 4)
+    throw damaged(file.path, 'the table of tables', 'small', `${main.depth} levels deep`);
+  walkTree(file, main, (leaf) => {
+    for (let i = 0; i < nodeCount(leaf); i++) {
+      const { name, tree } = namedTree(leaf, i);
+      if (tree !== undefined) tables.set(name, tree);
+    }
+  });
+  for (const name of [...INTEGER_TABLES, ...BYTE_TABLES]) checkTable(file, name, tables.get(name));
+  return tables;
+}
+
+function checkTable(file: PageFile, name: string, tree: Tree | undefined): void {
+  if (tree === undefined) throw malformed(file.path, 0, `a table ${name}`, 'none');
+  const flags = (INTEGER_TABLES as readonly string[]).includes(name) ? INTEGER_KEYS : 0;
+  if (tree.flags !== flags)
+    throw damaged(file.path, `table ${name}'s flags`, `${flags}`, `${tree.flags}`);
+}
+
+function checkRoot(file: PageFile, tree: Tree, what: string): void {
+  checkTree(tree, file, what);
+  if (tree.root === NO_ROOT) return;
+  const page = readPage(file, tree.root, tree.depth === 1);
+  // Another leaf than its own has other rows, and most times another number of them.
+  if (tree.depth !== 1 || nodeCount(page) === tree.entries) return;
+  throw damaged(file.path, what, `of ${tree.entries} rows`, `${nodeCount(page)}`);
+}
+
+/**
+ * The free list is by transaction: a leaf of another tree, which LMDB would take numbers of pages
+ * from, is not.
+ */
+function checkFreeList(file: PageFile, free: Tree): void {
+  if (free.root === NO_ROOT || free.depth !== 1) return;
+  const page = readPage(file, free.root, true);
+  for (let i = 0; i < nodeCount(page); i++) {
+    const key = nodeKey(page, i);
+    const transaction = key.length === 8 ? readU64(key, 0) : 0;
+    if (transaction >= 1 && transaction <= file.transaction) continue;
+    const actual = key.toString('hex', 0, 16);
+    throw damaged(file.path, 'the free list', `of transactions up to ${file.transaction}`, actual);
+  }
+}
+
+/** To notice that a writer was at work. */
+function metaBytes(descriptor: number): string {
+  const first = Buffer.alloc(META_BYTES + PAGE_HEADER_BYTES);
+  const second = Buffer.alloc(first.length);
+  readSync(descriptor, first, 0, first.length, 0);
+  readSync(descriptor, second, 0, second.length, first.readUInt32LE(PAGE_HEADER_BYTES + 24));
+  return first.toString('latin1') + second.toString('latin1');
+}
+
+// Pages and trees.
+
+/** The file is damaged: `what` in it should be `expected`. */
+export function damaged(
+  path: string,
+  what: string,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_CORRUPT'> {
+  return corrupt(`${what} of ${path}`, expected, actual);
+}
+
+function readTree(bytes: Buffer, at: number): Tree {
+  return {
+    flags: bytes.readUInt16LE(at + 4),
+    depth: bytes.readUInt16LE(at + 6),
+    branchPages: readU64(bytes, at + 8),
+    leafPages: readU64(bytes, at + 16),
+    overflowPages: readU64(bytes, at + 24),
+    entries: readU64(bytes, at + 32),
+    root: readU64(bytes, at + 40),
+  };
+}
+
+/** What can be said of a tree without reading its pages. */
+function checkTree(tree: Tree, file: Pick<PageFile, 'path' | 'lastPage'>, what: string): void {
+  const { depth, root, entries, branchPages, leafPages, overflowPages } = tree;
+  const empty = root === NO_ROOT;
+  if (empty !== (depth === 0) || empty !== (entries === 0) || empty !== (leafPages === 0)) {
+    throw damaged(
+      file.path,
+      what,
+      'empty in all its fields or in none',
+      `root ${root}, depth ${depth}`,
+    );
+  }
+  if (depth > DEPTH_MAX)
+    throw damaged(file.path, `${what}'s depth`, `at most ${DEPTH_MAX}`, `${depth}`);
+  if (depth > 1 !== branchPages > 0) {
+    throw damaged(
+      file.path,
+      `${what}'s branch pages`,
+      `as its depth of ${depth}`,
+      `${branchPages}`,
+    );
+  }
+  if (!empty && (root < 2 || root > file.lastPage)) {
+    throw damaged(file.path, `${what}'s root`, `page 2 to ${file.lastPage}`, `${root}`);
+  }
+  if (branchPages + leafPages + overflowPages > file.lastPage - 1) {
+    throw damaged(file.path, `${what}'s pages`, `at most ${file.lastPage - 1}`, 'more');
+  }
+}
+
+/** Reads a branch or leaf page and checks its header and its node offsets. */
+function readPage(file: PageFile, number: number, leaf: boolean): Buffer {
+  const name = `page ${number}`;
+  if (!(number >= 2 && number <= file.lastPage)) {
+    throw damaged(file.path, 'a page number', `2 to ${file.lastPage}`, `${number}`);
+  }
+  if (number >= file.filePages) {
+    throw damaged(file.path, name, 'within the file', `beyond its end at page ${file.filePages}`);
+  }
+  const page = Buffer.alloc(file.pageBytes);
+  const count = readSync(file.descriptor, page, 0, file.pageBytes, number * file.pageBytes);
+  if (count !== file.pageBytes)
+    throw damaged(file.path, name, `${file.pageBytes} bytes`, `${count}`);
+  if (readU64(page, 0) !== number)
+    throw damaged(file.path, name, `numbered ${number}`, `${readU64(page, 0)}`);
+  const flags = page.readUInt16LE(18);
+  const kind = leaf ? PAGE_LEAF : PAGE_BRANCH;
+  if ((flags & 0x2f) !== kind) {
+    throw damaged(file.path, name, leaf ? 'a leaf' : 'a branch', `flags ${flags}`);
+  }
+  if (readU64(page, 8) > file.transaction) {
+    throw damaged(
+      file.path,
+      name,
+      `of transaction ${file.transaction} or before`,
+      `${readU64(page, 8)}`,
+    );
+  }
+  checkOffsets(file, page, name, leaf);
+  return page;
+}
+
+/** The number of nodes on a page. */
+function nodeCount(page: Buffer): number {
+  return page.readUInt16LE(20) >>> 1;
+}
+
+/** Where the node begins in the page. */
+function nodeAt(page: Buffer, index: number): number {
+  return page.readUInt16LE(PAGE_HEADER_BYTES + index * 2) + PAGE_HEADER_BYTES;
+}
+
+/** A node's key. */
+function nodeKey(page: Buffer, index: number): Buffer {
+  const start = nodeAt(page, index) + NODE_HEADER_BYTES;
+  return page.subarray(start, start + page.readUInt16LE(start - 2));
+}
+
+function checkOffsets(file: PageFile, page: Buffer, name: string, leaf: boolean): void {
+  const lower = page.readUInt16LE(20);
+  const upper = page.readUInt16LE(22);
+  const count = nodeCount(page);
+  if (
+    lower % 2 !== 0 ||
+    lower > upper ||
+    upper > file.pageBytes - PAGE_HEADER_BYTES ||
+    count < (leaf ? 1 : 2)
+  ) {
+    throw damaged(file.path, `${name}'s bounds`, 'nodes within the page', `${lower}, ${upper}`);
+  }
+  for (let i = 0; i < count; i++) {
+    const at = nodeAt(page, i);
+    const fits =
+      at >= upper + PAGE_HEADER_BYTES &&
+      at + NODE_HEADER_BYTES <= page.length &&
+      nodeEnd(page, at, leaf) <= page.length;
+    if (!fits) throw damaged(file.path, `node ${i} of ${name}`, 'within the page', `at ${at}`);
+  }
+}
+
+function nodeEnd(page: Buffer, at: number, leaf: boolean): number {
+  const end = at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6);
+  if (!leaf) return end;
+  return end + (isBig(page, at) ? 8 : page.readUInt32LE(at));
+}
+
+function isBig(page: Buffer, at: number): boolean {
+  return (page.readUInt16LE(at + 4) & NODE_BIG) !== 0;
+}
+
+/** A leaf node's key, and its tree where it names one. */
+function namedTree(page: Buffer, index: number): { name: string; tree: Tree | undefined } {
+  const at = nodeAt(page, index);
+  const keyBytes = page.readUInt16LE(at + 6);
+  const contents = at + NODE_HEADER_BYTES + keyBytes;
+  // lmdb-js ends a table's name with a NUL.
+  const name = page.toString('latin1', at + NODE_HEADER_BYTES, contents).replace(/\0$/, '');
+  const isTree =
+    (page.readUInt16LE(at + 4) & NODE_SUB) !== 0 && page.readUInt32LE(at) === TREE_BYTES;
+  return { name, tree: isTree ? readTree(page, contents) : undefined };
+}
+
+/** The number of a branch node's child. */
+function childOf(page: Buffer, index: number): number {
+  const at = nodeAt(page, index);
+  return page.readUInt32LE(at) + page.readUInt16LE(at + 4) * 0x1_0000_0000;
+}
+
+/** Visits the leaves of a tree in key order, checking every page and overflow run on the way. */
+function walkTree(file: PageFile, tree: Tree, visit: (leaf: Buffer) => void): void {
+  if (tree.root === NO_ROOT) return;
+  let pagesLeft = tree.branchPages + tree.leafPages;
+  const descend = (number: number, depth: number): void => {
+    if (pagesLeft-- <= 0)
+      throw damaged(file.path, 'a tree', 'of as many pages as it counts', 'larger');
+    const leaf = depth === 1;
+    const page = readPage(file, number, leaf);
+    if (leaf) {
+      for (let i = 0; i < nodeCount(page); i++) checkOverflow(file, page, i);
+      visit(page);
+    } else {
+      for (let i = 0; i < nodeCount(page); i++) descend(childOf(page, i), depth - 1);
+    }
+  };
+  descend(tree.root, tree.depth);
+}
+
+function checkOverflow(file: PageFile, page: Buffer, index: number): void {
+  const at = nodeAt(page, index);
+  if (!isBig(page, at)) return;
+  const first = readU64(page, at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6));
+  const pages = Math.floor((PAGE_HEADER_BYTES - 1 + page.readUInt32LE(at)) / file.pageBytes) + 1;
+  if (first < 2 || first + pages > file.filePages) {
+    throw damaged(
+      file.path,
+      `overflow page ${first}`,
+      'within the file',
+      `of ${file.filePages} pages`,
+    );
+  }
+}
