@@ -254,7 +254,7 @@ function partsOf(row: GroupRow, start: number, length: number): Part[] {
 }
 
 function tooFew({ id, data }: GroupRow, found: number): RegaliaError {
-  return missing(`all but ${found} of the ${data} sound shards needed of group`, hex(id));
+  return missing(`a set of ${data} sound shards (${found} are here) of group`, hex(id));
 }
 
 // Several chunks: those that follow each other in a group are read by one span, the spans at the

@@ -240,7 +240,7 @@ export class SegmentFiles {
 
   #short(segment: number, offset: number, length: number, found: number): RegaliaError {
     const what = `the end of ${length} bytes at ${offset}, of which ${found} are here, of`;
-    return missing(what, this.#fileOf(segment), this.folder);
+    return missing(what, this.#fileOf(segment));
   }
 
   #failed(error: unknown, segment: number): unknown {
@@ -249,7 +249,7 @@ export class SegmentFiles {
     const known = ioError(error, file, 'read');
     if (!isRegaliaError(known, 'REGALIA_NOT_FOUND')) return known;
     this.#onMissing();
-    return missing('segment', file, this.folder, { cause: error });
+    return missing('segment', file, undefined, { cause: error });
   }
 
   #fileOf(segment: number): string {
