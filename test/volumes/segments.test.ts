@@ -273,7 +273,7 @@ t.test('a file that is not there, or not a segment, is told by code and by path'
     t.equal(await codeOf(files.readRecord(place)), code);
   }
   renameSync(file, `${file}.away`);
-  const missing = { code: 'REGALIA_MISSING', data: { address: file, source: folder } };
+  const missing = { code: 'REGALIA_MISSING', data: { address: file } };
   t.throws(() => files.readRecordSync(place), missing);
   await t.rejects(files.readRecord(place), missing);
   writeFileSync(file, whole);
