@@ -276,7 +276,7 @@ export const blockExamples: readonly Example[] = [
       const decoded = new Manifest(body, manifestLength);
       return [decoded.id(0), decoded.id(1), decoded.id(2)];
     },
-    holds: [stored.hello.id, 0, stored.world.id],
+    holds: [stored.hello.id, undefined, stored.world.id],
   },
   {
     name: 'leaf',
