@@ -15,8 +15,14 @@
  */
 import { assert } from '../ground/errors.js';
 import { SHARDS_MAX } from '../ground/limits.js';
-import { divide, inverse, type Matrix, timesMatrix } from './gf256.js';
-import { type Combine, fastestCombine } from './gf256-combine.js';
+import {
+  type Combine,
+  divide,
+  fastestCombine,
+  inverse,
+  type Matrix,
+  timesMatrix,
+} from './gf256.js';
 
 /**
  * What is wrong with shard counts of unknown origin, as evidence for an error; undefined if nothing

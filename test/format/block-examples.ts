@@ -18,7 +18,7 @@ import { openMemory } from '../../src/engine/memory.js';
 import { BLOCK_VERSION, BlockKind, SHA256 } from '../../src/ground/block-header.js';
 import { hex } from '../../src/ground/bytes.js';
 import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
-import { fst } from '../../src/kernels/fst.js';
+import { Fst } from '../../src/kernels/fst.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
 import { decodeMoves, encodeMoves } from '../../src/log/moves.js';
 import { decodeRules, defineRules, encodeRules } from '../../src/streams/rule.js';
@@ -43,6 +43,7 @@ import {
 } from '../../src/tree/record.js';
 import { NO_NAME, parseRoot, writeRoot } from '../../src/tree/root.js';
 import { shapeOf } from '../../src/tree/shape.js';
+import { transducerOf } from '../kernels/transducers.js';
 
 export interface Example {
   readonly name: string;
@@ -352,10 +353,10 @@ export const blockExamples: readonly Example[] = [
   },
   {
     name: 'transducer',
-    bytes: fst.build(['bee', 'beetle', 'bug'].map(utf8Bytes)),
+    bytes: transducerOf(['bee', 'beetle', 'bug'].map(utf8Bytes)),
     read: (bytes) => {
-      const map = fst.open(bytes);
-      return [map.size, map.find(utf8Bytes('beetle')), map.find(utf8Bytes('bu'))];
+      const fst = new Fst(bytes);
+      return [fst.size, fst.find(utf8Bytes('beetle')), fst.find(utf8Bytes('bu'))];
     },
     holds: [3, 1, -1],
   },

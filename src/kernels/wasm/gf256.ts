@@ -1,6 +1,6 @@
 /**
  * AssemblyScript, compiled by `npm run wasm`: one row of a matrix over GF(256) times columns of
- * bytes, 32 bytes a turn, for src/kernels/gf256-combine.ts.
+ * bytes, 32 bytes a turn, for src/kernels/gf256.ts.
  *
  * A product with a constant is looked up by nibbles, 16 bytes at once (Plank, Greenan and Miller,
  * "Screaming fast Galois field arithmetic using Intel SIMD instructions", 2013). Two or four rows

@@ -12,16 +12,16 @@
  * counted from the first name; the first one, 0, is left out. The width is the least that holds the
  * length of all names. Persisted.
  */
-import { NAME_BYTES_MAX } from '../ground/limits.js';
-import { ByteReader } from '../ground/reader.js';
-import { ByteWriter } from '../ground/writer.js';
+import { malformed } from '../../src/ground/errors.js';
+import { NAME_BYTES_MAX } from '../../src/ground/limits.js';
+import { ByteReader } from '../../src/ground/reader.js';
+import { ByteWriter } from '../../src/ground/writer.js';
 import {
   assertNext,
   checkOrdinal,
   commonPrefixLength,
   type KeyMap,
   type KeyMapCoding,
-  malformed,
   sharedLength,
 } from './key-map.js';
 
@@ -89,7 +89,7 @@ class FrontCoded implements KeyMap {
     this.#intervalLog2 = head >> 2;
     this.#widthLog2 = head & 3;
     if (this.#widthLog2 === 3 || this.#intervalLog2 > 8)
-      malformed(NAME, 0, 'a known width and interval', `${head}`);
+      throw malformed(NAME, 0, 'a known width and interval', `${head}`);
     this.size = reader.varint();
     if (this.size === 0) reader.end();
     if (this.size > reader.remaining) reader.fail(`${this.size} names`, 'fewer bytes');
@@ -233,7 +233,7 @@ class FrontCoded implements KeyMap {
   }
 
   #fail(at: number): never {
-    return malformed(NAME, at, 'a front-coded name', 'other bytes');
+    throw malformed(NAME, at, 'a front-coded name', 'other bytes');
   }
 }
 
