@@ -27,7 +27,7 @@ import {
   DELTA_RIGHT,
   readNumber,
   writeNumber,
-} from './model.js';
+} from './contexts.js';
 
 /**
  * A part whose counts are not the same as before: a count now, or a node of which at least one half

@@ -33,7 +33,7 @@ import {
   PRIORS,
   readNumber,
   writeNumber,
-} from './model.js';
+} from './contexts.js';
 import type { Stamp } from './stamp.js';
 
 /** Counts nodes, written or read, against MAX_NODES. */

@@ -9,11 +9,13 @@ import { nameBytes } from '../ground/text.js';
 import type { Encoding } from '../streams/rule.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
+import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
 import { childMap, findInMap, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readRecord } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
 import { Entry } from './entry.js';
+import { findEntries } from './find.js';
 
 /** A range of names. Bounds are names as strings or bytes. */
 export interface ChildRange {
@@ -112,6 +114,24 @@ export abstract class View implements StreamHome {
       stack.push({ scan: new MapScan(this.cache, inner, {}), parent: `${parent}/${name}` });
     }
   }
+
+  /**
+   * Entries whose whole keys match a glob, in key order: `*` is any run of characters within a name,
+   * `**` one across names, `?` a character, `[a-z]` one of a class, `{a,b}` one of some patterns.
+   * A pattern
+   * without '/' is of the last name alone. Subtrees
+   * without a match are not read. REGALIA_OPTION, REGALIA_RANGE.
+   */
+  find(pattern: string, options: FindOptions = {}): Generator<Entry, void, undefined> {
+    this.check();
+    const automaton = keyAutomaton(pattern, options);
+    this.reading(namesAbove(automaton));
+    const limit = options.limit ?? Number.POSITIVE_INFINITY;
+    return findEntries(this, this.tree(), automaton, limit, () => this.check());
+  }
+
+  /** Called before all beneath a key is searched. */
+  protected reading(_names: Names): void {}
 
   encodingOf(key: Key, stream: string): Encoding {
     const root = this.tree().rootAround(parseKey(key));

@@ -21,7 +21,7 @@ import {
   EVENT_RIGHT,
   PRIORS,
   writeNumber,
-} from '../../src/clock/model.js';
+} from '../../src/clock/contexts.js';
 import { equalStamps, formatStamp, seed } from '../../src/clock/stamp.js';
 import { equalBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
