@@ -8,7 +8,7 @@
  * in LZMA). The shortest byte string that names a point of the final interval ends the stream:
  * trailing zero bytes are left out, and the decoder reads zeros past the end. Several byte strings
  * may name one point sequence, so whoever decodes must encode again and compare. Integers stay
- * below 2^26: nothing here is larger than a small integer of the engine.
+ * below 2^26, which V8 keeps without a box.
  */
 import { ByteWriter } from '../ground/writer.js';
 
@@ -41,7 +41,7 @@ export class ArithmeticEncoder {
   #low = 0;
   #range = TOP;
   /** The last byte that a carry can change, and how many 255s follow it; -1 before the first. */
-  #held = -1;
+  #last = -1;
   #carried = 0;
 
   constructor(priors: Priors) {
@@ -83,9 +83,9 @@ export class ArithmeticEncoder {
       return;
     }
     const carry = byte >> 8;
-    if (this.#held >= 0) this.#out.u8(this.#held + carry);
+    if (this.#last >= 0) this.#out.u8(this.#last + carry);
     for (; this.#carried > 0; this.#carried--) this.#out.u8((255 + carry) & 255);
-    this.#held = byte & 255;
+    this.#last = byte & 255;
   }
 
   /** Ends the stream. The encoder must not be used again. */

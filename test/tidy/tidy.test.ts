@@ -44,7 +44,6 @@ function rule(name: string, complaints: readonly string[]): void {
 }
 
 const architecture = file('ARCHITECTURE.md').text;
-const surface = 'src/index.ts';
 const manifest = JSON.parse(file('package.json').text) as {
   readonly dependencies: object;
   readonly bin: Readonly<Record<string, string>>;
