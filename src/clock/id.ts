@@ -75,14 +75,3 @@ export function sum(a: Id, b: Id): Id {
   if (a === 1 || b === 1) throw badStamp('the stamp', 'ids that own disjoint shares', 'ids that overlap');
   return idNode(sum(a.left, b.left), sum(a.right, b.right));
 }
-
-export function equalIds(a: Id, b: Id): boolean {
-  if (a === b) return true;
-  if (typeof a === 'number' || typeof b === 'number') return false;
-  return equalIds(a.left, b.left) && equalIds(a.right, b.right);
-}
-
-/** The paper's notation: `0`, `1` or `(left, right)`. */
-export function formatId(id: Id): string {
-  return typeof id === 'number' ? `${id}` : `(${formatId(id.left)}, ${formatId(id.right)})`;
-}

@@ -20,7 +20,7 @@ import {
   formatEvent,
   NO_EVENT,
 } from '../../src/clock/event.js';
-import { equalIds, formatId, type Id, idNode, WHOLE } from '../../src/clock/id.js';
+import { type Id, idNode, WHOLE } from '../../src/clock/id.js';
 import { equalBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import {
@@ -31,6 +31,7 @@ import {
 } from '../../src/ground/limits.js';
 import { History, someSteps } from './history.js';
 import { readEvent, readId } from './notation.js';
+import { equalIds, formatId } from './stamps.js';
 
 const { tree: someEvent } = fc.letrec<{ tree: Event }>((tie) => ({
   tree: fc.oneof(

@@ -14,7 +14,7 @@ import {
   joinEvents,
   leqEvents,
 } from '../../src/clock/event.js';
-import { equalIds, formatId, type Id, split, sum } from '../../src/clock/id.js';
+import { type Id, split, sum } from '../../src/clock/id.js';
 
 export interface Stamp {
   readonly id: Id;
@@ -98,4 +98,15 @@ export function disjoint(a: Id, b: Id): boolean {
   if (a === 0 || b === 0) return true;
   if (a === 1 || b === 1) return false;
   return disjoint(a.left, b.left) && disjoint(a.right, b.right);
+}
+
+export function equalIds(a: Id, b: Id): boolean {
+  if (a === b) return true;
+  if (typeof a === 'number' || typeof b === 'number') return false;
+  return equalIds(a.left, b.left) && equalIds(a.right, b.right);
+}
+
+/** The paper's notation: `0`, `1` or `(left, right)`. */
+export function formatId(id: Id): string {
+  return typeof id === 'number' ? `${id}` : `(${formatId(id.left)}, ${formatId(id.right)})`;
 }

@@ -13,7 +13,7 @@ import { decodeManifest, Manifest, writeManifest } from '../../src/chunks/manife
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
 import { type Event, eventNode, formatEvent } from '../../src/clock/event.js';
-import { formatId, idNode } from '../../src/clock/id.js';
+import { idNode } from '../../src/clock/id.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { BLOCK_VERSION, BlockKind, SHA256 } from '../../src/ground/block-header.js';
 import { hex } from '../../src/ground/bytes.js';
@@ -43,6 +43,7 @@ import {
 } from '../../src/tree/record.js';
 import { NO_NAME, parseRoot, writeRoot } from '../../src/tree/root.js';
 import { shapeOf } from '../../src/tree/shape.js';
+import { formatId } from '../clock/stamps.js';
 import { transducerOf } from '../kernels/transducers.js';
 
 export interface Example {
