@@ -6,7 +6,9 @@
  *
  *   head u8 · size varint · [prefix length u8 · prefix · restarts (count - 1) × width · names]
  *   head: interval's logarithm × 4 + width's logarithm (width 1, 2 or 4)
- *   name: shared × 16 + length, one byte · [shared - 15] · [length - 15] · suffix     a nibble of 15: a byte follows
+ *   name: shared × 16 + length, one byte · [shared - 15] · [length - 15] · suffix
+ *
+ * A nibble of 15 says that a byte with the rest follows.
  *
  * The prefix is what all names begin with, and is left out of shares and lengths. A restart is
  * counted from the first name; the first one, 0, is left out. The width is the least that holds the

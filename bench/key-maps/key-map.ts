@@ -2,8 +2,8 @@
  * Key maps: sorted, distinct names to their ordinals 0..n-1, as immutable bytes.
  *
  * This is the seam behind which codings of a node's names compete: prefix-offsets, front-coded, and
- * the finite state transducer. A node keeps its records as an array by ordinal, so a key map answers
- * only "which ordinal", "which name", "from where". All order is bytewise.
+ * the finite state transducer. A node keeps its records as an array by ordinal, so a key map only
+ * answers "which ordinal", "which name", "from where". All order is bytewise.
  *
  * Invariants: equal names give equal bytes; `find(nameAt(i)) === i`; `open` and every answer treat
  * the bytes as an enemy's, so malformed bytes throw REGALIA_FORMAT or give a wrong but bounded

@@ -137,8 +137,8 @@ export function rightHalf(event: Event): Event {
 }
 
 /**
- * One more event, counted on `id`. Throws REGALIA_STAMP where the id owns nothing, and where a count
- * would pass 2^53 - 1.
+ * One more event, counted on `id`. Throws REGALIA_STAMP where the id owns nothing, and where a
+ * count would pass 2^53 - 1.
  */
 export function counted(id: Id, event: Event): Event {
   if (id === 0) throw badStamp('the stamp', 'an id that owns a share', 'one that owns nothing');

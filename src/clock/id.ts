@@ -6,8 +6,8 @@
  * no node of two equal leaves, so equal shares have equal trees. Every node is built by `idNode`,
  * which normalizes and refuses more than 1,024 levels; so recursion over any id is bounded.
  *
- * Ids of living replicas are disjoint. Two copies of one id break the clock silently: two that count
- * one event each compare equal. So a fork's first half must be durable before its second half
+ * Ids of living replicas are disjoint. Two copies of one id break the clock silently: two that
+ * count one event each compare equal. So a fork's first half must be durable before its second half
  * leaves, and a retired id is joined once only. Losing an id is safe: its share is never counted on
  * again, and the trees stay a little larger.
  *

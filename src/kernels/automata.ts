@@ -19,7 +19,7 @@ export interface Automaton<S> {
   /** The state after one more input, or undefined where nothing that follows can match. */
   step(state: S, input: number): S | undefined;
   accepts(state: S): boolean;
-  /** Bytes with which all that still matches goes on: perhaps none, perhaps fewer than there are. */
+  /** How all that still matches goes on: perhaps fewer than there are, perhaps none. */
   ahead(state: S): Uint8Array;
 }
 
@@ -116,7 +116,7 @@ type Item =
 
 /** A state of the pattern's automaton, which is not deterministic: its numbers are. */
 interface Position {
-  /** What leads from here to `next`; undefined at the end of the pattern, and where only `free` do. */
+  /** What leads from here to `next`; undefined at the pattern's end, and where only `free` lead. */
   readonly token: Token | undefined;
   readonly next: number;
   /** Where nothing at all leads. */

@@ -10,12 +10,12 @@
  *               1ccccccc            label c of 1 to 0x7f
  *               label, 10000000     any other label
  *             any other:
- *               before n-1 × w · back n × d · labels n · [n-1] · 0fddwwnn     nn = n of 1 to 3, else 0
+ *               before n-1 × w · back n × d · labels n · [n-1] · 0fddwwnn
  *   trailer   the number of names, w bytes · 0001wwww
  *
- * f: final. dd, ww: widths less 1, of the distance back to the target (0 means address 0) and of
- * `before` (ww is 0 where n is 1). Integers are little-endian, as wide as the widest of their state
- * needs. Persisted: never renumber.
+ * nn: n of 1 to 3, else 0, and n-1 stands before it. f: final. dd, ww: widths less 1, of the
+ * distance back to the target (0 means address 0) and of `before` (ww is 0 where n is 1). Integers
+ * are little-endian, as wide as the widest of their state needs. Persisted: never renumber.
  */
 import { malformed } from '../ground/errors.js';
 

@@ -3,10 +3,10 @@
  * automaton.
  *
  * Bytes are never decoded beforehand. Each transition leads to a lower address, so no bytes can
- * make a cycle, and the depth is bounded by the longest key. A walk hands down the range of ordinals
- * that each branch must fill, and refuses a branch whose range is empty or too wide: so even a
- * hostile transducer makes at most `size` × 4,096 visits, and a search pauses in between. The layout
- * is in fst-format.ts, the construction in fst-builder.ts, what can be searched for in automata.ts.
+ * make a cycle, and the depth is bounded by the longest key. A walk hands down the range of
+ * ordinals that each branch must fill, and refuses a branch whose range is empty or too wide: so
+ * even a hostile transducer makes at most `size` × 4,096 visits, and a search pauses in between.
+ * The layout is in fst-format.ts, the construction in fst-builder.ts, automata in automata.ts.
  */
 import { malformed, type RegaliaError } from '../ground/errors.js';
 import { KEY_BYTES_MAX } from '../ground/limits.js';

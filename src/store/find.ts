@@ -23,8 +23,8 @@ interface Level {
 }
 
 /**
- * At most `limit` entries whose keys match, in key order; `check` throws once the view may no longer
- * be read.
+ * At most `limit` entries whose keys match, in key order; `check` throws once the view may no
+ * longer be read.
  */
 export function* findEntries(
   view: StreamHome,

@@ -4,8 +4,8 @@ import { ioError, notFound } from '../ground/errors.js';
 import { type PackBytes, PackIndex, type PackIndexOptions } from '../sync/pack-index.js';
 
 /**
- * Opens the index of a pack: of a file by its path, or of bytes that are read where they are wanted.
- * The file is closed again at once, since the index is kept in memory.
+ * Opens the index of a pack: of a file by its path, or of bytes that are read where they are
+ * wanted. The file is closed again at once, since the index is kept in memory.
  *
  * REGALIA_NOT_FOUND where there is no file, or the pack has no index; REGALIA_PACK, REGALIA_FORMAT,
  * REGALIA_IO, REGALIA_ABORTED.

@@ -116,11 +116,10 @@ export abstract class View implements StreamHome {
   }
 
   /**
-   * Entries whose whole keys match a glob, in key order: `*` is any run of characters within a name,
-   * `**` one across names, `?` a character, `[a-z]` one of a class, `{a,b}` one of some patterns.
-   * A pattern
-   * without '/' is of the last name alone. Subtrees
-   * without a match are not read. REGALIA_OPTION, REGALIA_RANGE.
+   * Entries whose whole keys match a glob, in key order: `*` is any run of characters within a
+   * name, `**` one across names, `?` a character, `[a-z]` one of a class, `{a,b}` one of some
+   * patterns. A pattern without '/' is of the last name alone. Subtrees without a match are not
+   * read. REGALIA_OPTION, REGALIA_RANGE.
    */
   find(pattern: string, options: FindOptions = {}): Generator<Entry, void, undefined> {
     this.check();

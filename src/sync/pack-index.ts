@@ -7,9 +7,9 @@
  *     | header | frames of blocks and commits … | frames of the index … | trailer |
  *                                               ^ the trailer says where
  *
- * The index is written in key order with bounded memory. A reader needs the pack's last bytes, which
- * say where it begins, and keeps the index alone in memory. Its bytes are the sender's word: a key
- * that is found there is not proven to be in the tree.
+ * The index is written in key order with bounded memory. A reader needs the pack's last bytes,
+ * which say where it begins, and keeps the index alone in memory. Its bytes are the sender's word:
+ * a key that is found there is not proven to be in the tree.
  */
 import { compareBytes, concatBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
@@ -168,7 +168,8 @@ export class PackIndex {
 
   /**
    * The keys that match a glob, as text and in order: patterns and options are those of a
-   * snapshot's `find`. REGALIA_OPTION, REGALIA_RANGE, REGALIA_FORMAT, REGALIA_PACK, REGALIA_ABORTED.
+   * snapshot's `find`. REGALIA_OPTION, REGALIA_RANGE, REGALIA_FORMAT, REGALIA_PACK,
+   * REGALIA_ABORTED.
    */
   async *find(
     pattern: string,

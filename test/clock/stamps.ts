@@ -1,7 +1,7 @@
 /**
  * Stamps as the paper has them, pairs of an id and an event tree (Almeida, Baquero, Fonte: Interval
- * Tree Clocks, a logical clock for dynamic systems, 2008). The library keeps the two apart, ids with
- * branches and event trees in commits; tests run whole histories of pairs.
+ * Tree Clocks, a logical clock for dynamic systems, 2008). The library keeps the two apart, ids
+ * with branches and event trees in commits; tests run whole histories of pairs.
  *
  *       seed --fork--> ((1, 0), 0) --event--> ((1, 0), (0, 1, 0)) --\
  *                  \-> ((0, 1), 0) --event--> ((0, 1), (0, 0, 1)) --join--> (1, 1)

@@ -1,6 +1,7 @@
 /**
- * Obvious models for sets of names and searches: a sorted array, minimization by partition refinement, a
- * recursive glob, Levenshtein's full table; and names to try them on. Slow and plain on purpose.
+ * Obvious models for sets of names and searches: a sorted array, minimization by partition
+ * refinement, a recursive glob, Levenshtein's full table; and names to try them on. Slow and plain
+ * on purpose.
  */
 import fc from 'fast-check';
 import { compareBytes } from '../../src/ground/bytes.js';

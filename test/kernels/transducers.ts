@@ -1,4 +1,4 @@
-/** What tests of the transducer share: the bytes of one, its names, and the number of its states. */
+/** What tests of the transducer share: the bytes of one, its names, how many states it has. */
 import { concatBytes } from '../../src/ground/bytes.js';
 import { prefix } from '../../src/kernels/automata.js';
 import { Fst } from '../../src/kernels/fst.js';

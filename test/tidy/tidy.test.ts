@@ -1,5 +1,5 @@
 /**
- * The style guide, as a test: the rules of imports.ts, exports.ts and text.ts over the whole project.
+ * The style guide, as a test: the rules of imports.ts, exports.ts and text.ts over the project.
  *
  * Every breach is a failure of its own. That each rule can fail at all is shown in rules.test.ts.
  */

@@ -23,7 +23,13 @@ function product(low: v128, high: v128, bytes: v128): v128 {
 }
 
 /** The sum of the inputs: a row of ones. */
-export function sum(columns: u32, inputs: usize, stride: usize, output: usize, length: usize): void {
+export function sum(
+  columns: u32,
+  inputs: usize,
+  stride: usize,
+  output: usize,
+  length: usize,
+): void {
   for (let at: usize = 0; at < length; at += 32) {
     let input = inputs + at;
     let a = v128.load(input);
