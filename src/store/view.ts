@@ -10,12 +10,11 @@ import type { Encoding } from '../streams/rule.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
-import { childMap, findInMap, type Tree } from '../tree/lookup.js';
+import { findInMap, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { readRecord } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
 import { Entry } from './entry.js';
-import { findEntries } from './find.js';
+import { entriesIn, searchFor } from './walk.js';
 
 /** A range of names. Bounds are names as strings or bytes. */
 export interface ChildRange {
@@ -96,23 +95,7 @@ export abstract class View implements StreamHome {
     yield top;
     const map = this.tree().mapOf(names);
     if (map === undefined) return;
-    const stack = [{ scan: new MapScan(this.cache, map, {}), parent: prefixOf(names) }];
-    for (let level = stack[0]; level !== undefined; level = stack[stack.length - 1]) {
-      this.check();
-      const { scan, parent } = level;
-      if (!scan.next()) {
-        stack.pop();
-        continue;
-      }
-      const { node, index } = scan;
-      yield new Entry(this, { node, index }, parent);
-      const head = node.bytes[node.recordStart(index)] as number;
-      if ((head & 3) === 0) continue;
-      const inner = childMap(this.cache, { node, index }, readRecord(node, index).child);
-      if (inner === undefined) continue;
-      const name = node.nameText(index);
-      stack.push({ scan: new MapScan(this.cache, inner, {}), parent: `${parent}/${name}` });
-    }
+    yield* entriesIn(this, map, prefixOf(names), () => this.check());
   }
 
   /**
@@ -121,12 +104,18 @@ export abstract class View implements StreamHome {
    * patterns. A pattern without '/' is of the last name alone. Subtrees without a match are not
    * read. REGALIA_OPTION, REGALIA_RANGE.
    */
-  find(pattern: string, options: FindOptions = {}): Generator<Entry, void, undefined> {
+  *find(pattern: string, options: FindOptions = {}): Generator<Entry, void, undefined> {
     this.check();
     const automaton = keyAutomaton(pattern, options);
     this.reading(namesAbove(automaton));
-    const limit = options.limit ?? Number.POSITIVE_INFINITY;
-    return findEntries(this, this.tree(), automaton, limit, () => this.check());
+    let left = options.limit ?? Number.POSITIVE_INFINITY;
+    const map = this.tree().mapOf([]);
+    const search = searchFor(automaton);
+    if (map === undefined || search === undefined || left === 0) return;
+    for (const entry of entriesIn(this, map, '', () => this.check(), search)) {
+      yield entry;
+      if (--left === 0) return;
+    }
   }
 
   /** Called before all beneath a key is searched. */

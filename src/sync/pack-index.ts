@@ -73,11 +73,11 @@ function* mergedKeys(cache: NodeCache, roots: readonly WalkedRoot[]): Generator<
     if (first.done !== true) sources.push({ next: first.value, keys });
   }
   while (sources.length > 0) {
-    let least = (sources[0] as { next: Uint8Array }).next;
+    let least = sources[0].next;
     for (const { next } of sources) if (compareBytes(next, least) < 0) least = next;
     yield least;
     for (let i = sources.length - 1; i >= 0; i--) {
-      const source = sources[i] as { next: Uint8Array; keys: Generator<Uint8Array, void> };
+      const source = sources[i];
       if (!equalBytes(source.next, least)) continue;
       const step = source.keys.next();
       if (step.done === true) sources.splice(i, 1);
