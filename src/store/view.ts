@@ -10,11 +10,12 @@ import type { Encoding } from '../streams/rule.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
-import { findInMap, type Tree } from '../tree/lookup.js';
+import { findInMap, type Spot, type Tree } from '../tree/lookup.js';
+import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
+import { type Search, searchFor, walkMap } from '../tree/walk.js';
 import { Entry } from './entry.js';
-import { entriesIn, searchFor } from './walk.js';
 
 /** A range of names. Bounds are names as strings or bytes. */
 export interface ChildRange {
@@ -95,7 +96,7 @@ export abstract class View implements StreamHome {
     yield top;
     const map = this.tree().mapOf(names);
     if (map === undefined) return;
-    yield* entriesIn(this, map, prefixOf(names), () => this.check());
+    yield* this.#entriesIn(map, prefixOf(names));
   }
 
   /**
@@ -112,9 +113,17 @@ export abstract class View implements StreamHome {
     const map = this.tree().mapOf([]);
     const search = searchFor(automaton);
     if (map === undefined || search === undefined || left === 0) return;
-    for (const entry of entriesIn(this, map, '', () => this.check(), search)) {
+    for (const entry of this.#entriesIn(map, '', search)) {
       yield entry;
       if (--left === 0) return;
+    }
+  }
+
+  *#entriesIn(map: Node, parent: string, search?: Search): Generator<Entry, void, undefined> {
+    const inner = (key: string, { node, index }: Spot): string => `${key}/${node.nameText(index)}`;
+    for (const { spot, parent: above } of walkMap(this.cache, map, parent, inner, search)) {
+      yield new Entry(this, spot, above);
+      this.check();
     }
   }
 

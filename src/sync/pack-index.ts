@@ -23,11 +23,11 @@ import { crc32 } from '../kernels/hash.js';
 import type { WalkedRoot } from '../reach/tree-walk.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
 import { type FindOptions, keyAutomaton } from '../tree/key-pattern.js';
-import { childMap, crossBorder } from '../tree/lookup.js';
+import { childMap, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readRecord } from '../tree/record.js';
 import { loadRoot } from '../tree/root.js';
-import { MapScan } from '../tree/scan.js';
+import { walkMap } from '../tree/walk.js';
 import {
   decodeTrailer,
   FRAME_HEAD,
@@ -91,25 +91,11 @@ function* treeKeys(cache: NodeCache, root: WalkedRoot): Generator<Uint8Array, vo
   const top = { node: loadRoot(cache, root.id, root.address).node, index: 0 };
   const map = childMap(cache, top, readRecord(top.node, 0).child);
   if (map === undefined) return;
-  const stack: { scan: MapScan; prefix: Uint8Array }[] = [
-    { scan: new MapScan(cache, map, {}), prefix: new Uint8Array(0) },
-  ];
-  for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {
-    const { scan, prefix } = at;
-    if (!scan.next()) {
-      stack.pop();
-      continue;
-    }
-    const key = concatBytes([prefix, scan.node.name(scan.index)]);
-    yield key;
-    const spot = crossBorder(cache, { node: scan.node, index: scan.index });
-    const below = childMap(cache, spot, readRecord(spot.node, spot.index).child);
-    if (below === undefined) continue;
-    stack.push({
-      scan: new MapScan(cache, below, {}),
-      prefix: concatBytes([key, Uint8Array.of(NUL)]),
-    });
-  }
+  const keyOf = (prefix: Uint8Array, { node, index }: Spot): Uint8Array =>
+    concatBytes([prefix, node.name(index)]);
+  const inner = (prefix: Uint8Array, spot: Spot): Uint8Array =>
+    concatBytes([keyOf(prefix, spot), Uint8Array.of(NUL)]);
+  for (const { spot, parent } of walkMap(cache, map, EMPTY, inner)) yield keyOf(parent, spot);
 }
 
 /** A pack whose bytes are read where they are wanted. */

@@ -6,12 +6,11 @@
  * `/photos/2024-*` costs is what it finds.
  */
 import type { Automaton } from '../kernels/automata.js';
-import type { StreamHome } from '../streams/stream.js';
-import { childMap } from '../tree/lookup.js';
-import type { Node } from '../tree/node.js';
-import { readRecord } from '../tree/record.js';
-import { MapScan, type NameRange } from '../tree/scan.js';
-import { Entry } from './entry.js';
+import { childMap, type Spot } from './lookup.js';
+import type { Node } from './node.js';
+import type { NodeCache } from './node-cache.js';
+import { readRecord } from './record.js';
+import { MapScan, type NameRange } from './scan.js';
 
 const SLASH = 0x2f;
 
@@ -21,45 +20,53 @@ export interface Search {
   readonly state: unknown;
 }
 
-interface Level {
+/** An entry, and what its caller makes of the key that has it: its text, its bytes. */
+export interface Walked<P> {
+  readonly spot: Spot;
+  readonly parent: P;
+}
+
+interface Level<P> {
   readonly scan: MapScan;
-  /** The key whose children these are, as text; '' for the top. */
-  readonly parent: string;
+  readonly parent: P;
   readonly search: Search | undefined;
 }
 
 /**
  * The entries of a child map and all beneath them, in key order, each before what lies beneath it;
- * of a search those that match. `check` throws once the view may no longer be read.
+ * of a search those that match. `parent` stands for the key whose children these are, and `inner`
+ * makes of it what stands for the key of a child.
  */
-export function* entriesIn(
-  view: StreamHome,
+export function* walkMap<P>(
+  cache: NodeCache,
   map: Node,
-  parent: string,
-  check: () => void,
+  parent: P,
+  inner: (parent: P, spot: Spot) => P,
   search?: Search,
-): Generator<Entry, void, undefined> {
-  const stack: Level[] = [levelOf(view, map, parent, search)];
+): Generator<Walked<P>, void, undefined> {
+  const stack: Level<P>[] = [levelOf(cache, map, parent, search)];
   for (let level = stack[0]; level !== undefined; level = stack[stack.length - 1]) {
-    check();
     const { scan, parent, search } = level;
     if (!scan.next()) {
       stack.pop();
       continue;
     }
-    const { node, index } = scan;
-    const here = search && after(search, node.name(index));
+    const spot = { node: scan.node, index: scan.index };
+    const here = search && after(search, spot.node.name(spot.index));
     if (search !== undefined && here === undefined) continue;
-    if (here === undefined || here.automaton.accepts(here.state)) {
-      yield new Entry(view, { node, index }, parent);
-    }
-    if (!hasChildren(node, index)) continue;
+    if (here === undefined || here.automaton.accepts(here.state)) yield { spot, parent };
     const beneath = here && stepped(here, SLASH);
     if (here !== undefined && beneath === undefined) continue;
-    const map = childMap(view.cache, { node, index }, readRecord(node, index).child);
-    if (map === undefined) continue;
-    stack.push(levelOf(view, map, `${parent}/${node.nameText(index)}`, beneath));
+    const map = mapOf(cache, spot);
+    if (map !== undefined) stack.push(levelOf(cache, map, inner(parent, spot), beneath));
   }
+}
+
+/** The form of its child map stands in a record's first byte: most records need no reading. */
+function mapOf(cache: NodeCache, spot: Spot): Node | undefined {
+  const { node, index } = spot;
+  if ((node.bytes[node.recordStart(index)] & 3) === 0) return undefined;
+  return childMap(cache, spot, readRecord(node, index).child);
 }
 
 /** The search of the whole tree, behind the first slash; undefined where nothing can match. */
@@ -72,11 +79,6 @@ function stepped({ automaton, state }: Search, byte: number): Search | undefined
   return next === undefined ? undefined : { automaton, state: next };
 }
 
-/** The form of its child map stands in a record's first byte. */
-function hasChildren(node: Node, index: number): boolean {
-  return (node.bytes[node.recordStart(index)] & 3) !== 0;
-}
-
 /** The search after a name; undefined where the automaton is dead. */
 function after({ automaton, state }: Search, name: Uint8Array): Search | undefined {
   for (let i = 0; i < name.length && state !== undefined; i++) {
@@ -85,7 +87,7 @@ function after({ automaton, state }: Search, name: Uint8Array): Search | undefin
   return state === undefined ? undefined : { automaton, state };
 }
 
-function levelOf({ cache }: StreamHome, map: Node, parent: string, search?: Search): Level {
+function levelOf<P>(cache: NodeCache, map: Node, parent: P, search?: Search): Level<P> {
   const range = search === undefined ? {} : rangeOf(search.automaton.ahead(search.state));
   return { scan: new MapScan(cache, map, range), parent, search };
 }
