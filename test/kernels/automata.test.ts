@@ -114,6 +114,20 @@ t.test('choices nest, and may be nothing', async (t) => {
   t.strictSame(all('{x/{y,n},m}/z'), ['x/y/z']);
 });
 
+t.test('a pattern of more states than are remembered finds the same', async (t) => {
+  // Which of the last 14 characters are an a: 2^14 states.
+  let state = 1;
+  const letter = (): string => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return 'ab'[(state >>> 16) & 1];
+  };
+  const names = texts(
+    Array.from({ length: 2000 }, () => Array.from({ length: 24 }, letter).join('')),
+  );
+  const expected = chosen(names, (name) => name[name.length - 14] === 0x61);
+  t.equal(found(names, glob(`*a${'?'.repeat(13)}`)).join(), expected);
+});
+
 t.test('two stars and a slash may be no name at all', async (t) => {
   const names = texts(['/a', '/a/b', '/a/x/b', '/a/x/y/b', '/ab', '/c/a']);
   const all = (pattern: string): string[] =>
