@@ -12,7 +12,7 @@
  *
  * The prefix is what all names begin with, and is left out of shares and lengths. A restart is
  * counted from the first name; the first one, 0, is left out. The width is the least that holds the
- * length of all names. Persisted.
+ * length of all names.
  */
 import { malformed } from '../../src/ground/errors.js';
 import { NAME_BYTES_MAX } from '../../src/ground/limits.js';

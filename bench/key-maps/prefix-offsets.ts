@@ -7,7 +7,7 @@
  *
  * `ends[i]` is where suffix i ends, counted from the first suffix; the last one is the end of the
  * bytes. Integers are little-endian. The width is the least that holds the last end; an empty map
- * is width 1 and size 0 alone. Persisted.
+ * is width 1 and size 0 alone.
  */
 
 import { malformed } from '../../src/ground/errors.js';
