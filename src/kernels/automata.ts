@@ -19,7 +19,7 @@ export interface Automaton<S> {
   /** The state after one more input, or undefined where nothing that follows can match. */
   step(state: S, input: number): S | undefined;
   accepts(state: S): boolean;
-  /** How all that still matches goes on: perhaps fewer than there are, perhaps none. */
+  /** Bytes with which all that still matches goes on: not always all of them, perhaps none. */
   ahead(state: S): Uint8Array;
 }
 
