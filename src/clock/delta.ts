@@ -138,7 +138,8 @@ function readChange(
 function readCount(coder: ArithmeticDecoder, top: number, shift: number, was: 0 | 1): number {
   const count = top + readRise(coder, was);
   const whole = count + shift;
-  if (whole < 0 || whole > STAMP_COUNT_MAX) throw badStamp('the stamp', 'a count of 0 to 2^53 - 1', `${whole}`);
+  if (whole < 0 || whole > STAMP_COUNT_MAX)
+    throw badStamp('the stamp', 'a count of 0 to 2^53 - 1', `${whole}`);
   return count;
 }
 

@@ -98,7 +98,8 @@ export function decoded<T>(
 ): T {
   if (bytes.length > STAMP_BYTES_MAX) throw tooLong(bytes);
   const thing = read(new ArithmeticDecoder(PRIORS, bytes), new NodeBudget());
-  if (!equalBytes(encode(thing), bytes)) throw badStamp('the stamp', 'a canonical encoding', 'other bytes');
+  if (!equalBytes(encode(thing), bytes))
+    throw badStamp('the stamp', 'a canonical encoding', 'other bytes');
   return thing;
 }
 

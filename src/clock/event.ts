@@ -187,7 +187,8 @@ const NEW_LEVEL_COST = STAMP_DEPTH_MAX * 4;
  */
 export function grow(id: Id, event: Event): Event {
   const grown = growth(id, event).event;
-  if (maxEvent(grown) > STAMP_COUNT_MAX) throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
+  if (maxEvent(grown) > STAMP_COUNT_MAX)
+    throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
   return grown;
 }
 

@@ -72,6 +72,7 @@ export function split(id: Id): readonly [Id, Id] {
 export function sum(a: Id, b: Id): Id {
   if (a === 0) return b;
   if (b === 0) return a;
-  if (a === 1 || b === 1) throw badStamp('the stamp', 'ids that own disjoint shares', 'ids that overlap');
+  if (a === 1 || b === 1)
+    throw badStamp('the stamp', 'ids that own disjoint shares', 'ids that overlap');
   return idNode(sum(a.left, b.left), sum(a.right, b.right));
 }
