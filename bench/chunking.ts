@@ -10,9 +10,9 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { findHole } from '../src/chunks/holes.js';
 import { concatBytes } from '../src/ground/bytes.js';
 import { Cdc, type CdcScan, compiledScan, scanPlain } from '../src/kernels/cdc.js';
-import { zeroRun } from '../src/kernels/zeros.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { Random } from './harness/random.js';
 import { percentile, samplePairs } from './harness/sample.js';
@@ -200,7 +200,7 @@ function countByBytes(bytes: Uint8Array): number {
 function countRuns(bytes: Uint8Array): number {
   let runs = 0;
   for (let at = 0; ; runs++) {
-    const run = zeroRun(bytes, at, bytes.length);
+    const run = findHole(bytes, at, bytes.length);
     if (run === undefined) return runs;
     at = run.end;
   }

@@ -5,7 +5,7 @@
  * Encoding counts the data that is read, rebuilding the bytes that are rebuilt, by processor time,
  * so that other work on the machine counts less.
  */
-import { type Combine, combinePlain, compiledCombine } from '../src/kernels/gf256-combine.js';
+import { type Combine, combinePlain, compiledCombine } from '../src/kernels/gf256.js';
 import { encode, reconstruct } from '../src/kernels/reed-solomon.js';
 import type { Bench, Context, Row, Target } from './harness/bench.js';
 import { Random } from './harness/random.js';

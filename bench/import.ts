@@ -89,9 +89,10 @@ async function run(context: Context): Promise<Row[]> {
   const { referencedBytes, inlineBytes, bytes } = store.stats();
   await store.close();
   const target = { of: 'ratio', atMost: 1 } as const;
+  const megabytes = Math.round((referencedBytes + inlineBytes) / 1e6);
   return [
     {
-      case: `import of ${tree}, ${entries} names, ${Math.round((referencedBytes + inlineBytes) / 1e6)} MB`,
+      case: `import of ${tree}, ${entries} names, ${megabytes} MB`,
       unit: 's',
       ours: first / 1000,
       rival,

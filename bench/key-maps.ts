@@ -10,23 +10,23 @@
  */
 import { fileURLToPath } from 'node:url';
 import { equalBytes } from '../src/ground/bytes.js';
-import { frontCodedEvery } from '../src/kernels/front-coded.js';
-import { fst } from '../src/kernels/fst.js';
-import type { KeyMap, KeyMapCoding } from '../src/kernels/key-map.js';
-import { insertName, prefixOffsets } from '../src/kernels/prefix-offsets.js';
 import type { Bench, Row } from './harness/bench.js';
 import { inChild } from './harness/child.js';
 import { groupsOf, type NameSet, nameSets } from './harness/name-sets.js';
 import { Random } from './harness/random.js';
 import { type ReportRow, reportRow } from './harness/report.js';
 import { summarize } from './harness/sample.js';
+import { frontCodedEvery } from './key-maps/front-coded.js';
+import type { KeyMap, KeyMapCoding } from './key-maps/key-map.js';
+import { insertName, prefixOffsets } from './key-maps/prefix-offsets.js';
+import { transducer } from './key-maps/transducer.js';
 
 const codings: ReadonlyMap<string, KeyMapCoding> = new Map([
   ['prefix-offsets', prefixOffsets],
   ['front-coded/4', frontCodedEvery(2)],
   ['front-coded/8', frontCodedEvery(3)],
   ['front-coded/16', frontCodedEvery(4)],
-  ['transducer', fst],
+  ['transducer', transducer],
 ]);
 
 const groupSizes = [16, 36, 64, 128, Infinity];

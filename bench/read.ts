@@ -32,8 +32,9 @@ async function run(context: Context): Promise<Row[]> {
     ours();
     theirs();
     const whole = cacheBytes === 256 * mebibyte;
+    const mebibytes = cacheBytes / mebibyte;
     rows.push({
-      case: `get of ${count}, cacheBytes ${cacheBytes / mebibyte} MiB${whole ? ', all cached' : ''}`,
+      case: `get of ${count}, cacheBytes ${mebibytes} MiB${whole ? ', all cached' : ''}`,
       unit: 'µs',
       ...(await samplePairs(9, ours, theirs)),
       rivalName: 'lmdb',

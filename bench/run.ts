@@ -119,7 +119,8 @@ function load(): string {
 /** One bench's figures as a file that says how they were made. */
 function keepRows(folder: string, name: string, taken: string, rows: readonly ReportRow[]): void {
   const { scale, seed } = options;
-  const command = `npm run bench -- --only ${name} --scale ${scale} --seed ${seed} --results ${folder}`;
+  const how = `--scale ${scale} --seed ${seed} --results ${folder}`;
+  const command = `npm run bench -- --only ${name} ${how}`;
   const kept = { bench: name, command, taken: `${taken}; ${load()}`, rows };
   keepIn(folder, `${name}.json`, `${JSON.stringify(kept, null, 2)}\n`);
 }

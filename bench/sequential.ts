@@ -94,8 +94,9 @@ async function run(context: Context): Promise<Row[]> {
     const found = await speeds(readers, size, prepare);
     const emptied = prepare === 'warm' || emptyOsCache();
     const what = emptied ? prepare : 'cold process, the system has the file';
+    const read = `sequential read of ${Math.round(size / 1e6)} MB`;
     const row = (rivalName: Side, atLeast?: number, side: 'ours' | 'plain' = 'ours'): Row => ({
-      case: `sequential read of ${Math.round(size / 1e6)} MB, ${what}${side === 'plain' ? ', not compressed' : ''}`,
+      case: `${read}, ${what}${side === 'plain' ? ', not compressed' : ''}`,
       unit: 'MB/s',
       ours: found[side],
       rival: found[rivalName],

@@ -33,6 +33,7 @@ export type { DiffOptions, DiffRow } from './store/difference.js';
 export { Entry, type EntryTotals } from './store/entry.js';
 export type { ExportOptions, ImportOptions, ImportOutcome } from './store/exchange.js';
 export type { OpenOptions, StreamOptions } from './store/options.js';
+export { openPackIndex } from './store/pack-file.js';
 export type { BranchInfo, TagInfo } from './store/refs.js';
 export {
   Regalia,
@@ -56,7 +57,14 @@ export type { WatchOptions } from './store/watch.js';
 export type { CborData } from './streams/cbor.js';
 export type { Encoding, MergePolicy, RuleOptions, StreamRule } from './streams/rule.js';
 export { type ByteRange, Stream } from './streams/stream.js';
+export type {
+  FindInPackOptions,
+  PackBytes,
+  PackIndex,
+  PackIndexOptions,
+} from './sync/pack-index.js';
 export type { Key } from './tree/key.js';
+export type { FindOptions } from './tree/key-pattern.js';
 export type { ContentStats, StreamUse, VolumeUse } from './verify/content-stats.js';
 export type { Fault, FaultKind, VerifySummary } from './verify/fault.js';
 export type { VerifyOptions, VerifyProgress } from './verify/verify.js';

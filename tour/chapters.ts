@@ -49,8 +49,8 @@ export function lookAround({ store, voice }: TourContext): void {
     .slice(0, 5);
   const ms = performance.now() - before;
   for (const { key, totals } of [...largest, snapshot.entry('/') as Entry]) {
-    const figures = `${size(totals.bytes).padStart(12)}  ${count(totals.entries).padStart(9)} entries`;
-    voice.line(`${figures}  ${key}`);
+    const bytes = size(totals.bytes).padStart(12);
+    voice.line(`${bytes}  ${count(totals.entries).padStart(9)} entries  ${key}`);
   }
   voice.line(`asked for in ${ms.toFixed(1)} ms`);
   const { bytes, blocks, referencedBytes, inlineBytes } = store.stats();

@@ -59,7 +59,8 @@ export async function verifyAll(context: TourContext, replica: Regalia): Promise
         continue;
       }
       const ms = performance.now() - before;
-      const figures = `${count(row.blocks)} blocks, ${size(row.bytes)}, ${rate(row.blocks, ms, 'blocks')}`;
+      const speed = rate(row.blocks, ms, 'blocks');
+      const figures = `${count(row.blocks)} blocks, ${size(row.bytes)}, ${speed}`;
       voice.line(
         `${name.padEnd(7)} ${figures}: ${row.faults === 0 ? 'sound' : `${row.faults} faults`}`,
       );

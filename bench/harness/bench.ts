@@ -1,7 +1,11 @@
 /**
  * What a bench is. Each file of bench/ asks one question and exports its answer as default:
  *
- *     const bench: Bench = { name: 'get', question: 'How fast is …?', run: async (context) => [row, row] };
+ *     const bench: Bench = {
+ *       name: 'get',
+ *       question: 'How fast is …?',
+ *       run: async (context) => [row, row],
+ *     };
  *     export default bench;
  *
  * A row is one figure of ours beside at most one rival's, as samples of which the median counts;

@@ -44,5 +44,6 @@ function filesystemOf(folder: string): string {
 
 export function describeMachine(it: Machine): string {
   const gib = (it.memoryBytes / 2 ** 30).toFixed(1);
-  return `${it.cpu}, ${it.cores} cores, ${gib} GiB, Node ${it.node}, ${it.system}, ${it.filesystem}`;
+  const { cpu, cores, node, system, filesystem } = it;
+  return `${cpu}, ${cores} cores, ${gib} GiB, Node ${node}, ${system}, ${filesystem}`;
 }

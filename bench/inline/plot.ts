@@ -88,7 +88,8 @@ function draw(
 function heading(what: string): object {
   const text = `Inline or referenced: ${what} by content size, one line for each inlineMax`;
   const subtext =
-    'Up to its inlineMax a line follows the contents that lie inline; its name stands at the last of them.\n' +
+    'Up to its inlineMax a line follows the contents that lie inline; its name stands at the ' +
+    'last of them.\n' +
     'Grey: referenced. Dots: single cells. Dashed: where inline ceases to pay.';
   return {
     text,

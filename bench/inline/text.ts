@@ -33,18 +33,20 @@ export function crossoverText(found: Crossover | undefined): string {
 }
 
 export function document(cells: readonly Cell[], { machine, scale, seed }: Context): string {
-  const command = `npm run bench -- --only inline --scale ${scale} --seed ${seed} --results bench/results`;
+  const options = `--scale ${scale} --seed ${seed} --results bench/results`;
+  const command = `npm run bench -- --only inline ${options}`;
   return [
     '# Inline or referenced',
     `Made by \`${command}\`. ${machine}.`,
     '![Speed by content size](inline-speed.svg)',
     '![Bytes by content size](inline-bytes.svg)',
     '## Where it crosses over',
-    'How many times better a content is that lies inline, below 1 how much worse; then the size at which it turns.',
+    'How many times better a content is that lies inline, below 1 how much worse; then the size ' +
+      'at which it turns.',
     crossoverTable(cells),
     '## Which threshold loses least',
-    'How many times worse a threshold is than the better form, in the geometric mean over measures and sizes of 16 B ' +
-      'to 8 KiB; and the measure by which it loses most.',
+    'How many times worse a threshold is than the better form, in the geometric mean over ' +
+      'measures and sizes of 16 B to 8 KiB; and the measure by which it loses most.',
     lossTable(losses(cells)),
     conclusion(losses(cells)),
     '## What is stored, hashed, written and sent',
@@ -80,7 +82,8 @@ function conclusion(found: readonly Loss[]): string {
   const least = leastLoss(found);
   const now = found.find(({ inlineMax }) => inlineMax === DEFAULT_RULE.inlineMax);
   const kept = least.inlineMax === DEFAULT_RULE.inlineMax;
-  const said = `Here ${least.inlineMax} bytes lose least, ${least.mean.toFixed(3)} times the better form.`;
+  const mean = least.mean.toFixed(3);
+  const said = `Here ${least.inlineMax} bytes lose least, ${mean} times the better form.`;
   if (kept) return `${said} It is the default.`;
   return `${said} The default, ${DEFAULT_RULE.inlineMax}, loses ${now?.mean.toFixed(3) ?? '–'}.`;
 }

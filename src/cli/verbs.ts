@@ -13,6 +13,7 @@ export const VERBS: VerbTable = {
   ls: async () => (await import('./verbs/ls.js')).default,
   tree: async () => (await import('./verbs/tree.js')).default,
   du: async () => (await import('./verbs/du.js')).default,
+  find: async () => (await import('./verbs/find.js')).default,
   rm: async () => (await import('./verbs/rm.js')).default,
   mv: async () => (await import('./verbs/mv.js')).default,
   cp: async () => (await import('./verbs/cp.js')).default,

@@ -8,7 +8,7 @@
  * in LZMA). The shortest byte string that names a point of the final interval ends the stream:
  * trailing zero bytes are left out, and the decoder reads zeros past the end. Several byte strings
  * may name one point sequence, so whoever decodes must encode again and compare. Integers stay
- * below 2^26: nothing here is larger than a small integer of the engine.
+ * below 2^26, which V8 keeps without a box.
  */
 import { ByteWriter } from '../ground/writer.js';
 
@@ -29,10 +29,10 @@ const MAX_TOTAL = 1023;
 export type Priors = Uint16Array;
 
 function learn(counts: Uint16Array, at: number, bit: 0 | 1): void {
-  counts[at + bit] = (counts[at + bit] as number) + WEIGHT;
-  if ((counts[at] as number) + (counts[at + 1] as number) <= MAX_TOTAL) return;
-  counts[at] = ((counts[at] as number) + 1) >> 1;
-  counts[at + 1] = ((counts[at + 1] as number) + 1) >> 1;
+  counts[at + bit] = counts[at + bit] + WEIGHT;
+  if (counts[at] + counts[at + 1] <= MAX_TOTAL) return;
+  counts[at] = (counts[at] + 1) >> 1;
+  counts[at + 1] = (counts[at + 1] + 1) >> 1;
 }
 
 export class ArithmeticEncoder {
@@ -40,8 +40,8 @@ export class ArithmeticEncoder {
   readonly #out = new ByteWriter(64);
   #low = 0;
   #range = TOP;
-  /** The last byte that a carry can change, and how many 255s follow it; -1 before the first. */
-  #held = -1;
+  /** The last byte that a carry can change, if there is one, and how many 255s follow it. */
+  #last: number | undefined;
   #carried = 0;
 
   constructor(priors: Priors) {
@@ -51,8 +51,8 @@ export class ArithmeticEncoder {
   bit(context: number, bit: 0 | 1): void {
     const counts = this.#counts;
     const at = context * 2;
-    const noes = counts[at] as number;
-    const bound = ((this.#range / (noes + (counts[at + 1] as number))) | 0) * noes;
+    const noes = counts[at];
+    const bound = ((this.#range / (noes + counts[at + 1])) | 0) * noes;
     this.#narrow(bit, bound);
     learn(counts, at, bit);
   }
@@ -83,9 +83,9 @@ export class ArithmeticEncoder {
       return;
     }
     const carry = byte >> 8;
-    if (this.#held >= 0) this.#out.u8(this.#held + carry);
+    if (this.#last !== undefined) this.#out.u8(this.#last + carry);
     for (; this.#carried > 0; this.#carried--) this.#out.u8((255 + carry) & 255);
-    this.#held = byte & 255;
+    this.#last = byte & 255;
   }
 
   /** Ends the stream. The encoder must not be used again. */
@@ -122,14 +122,14 @@ export class ArithmeticDecoder {
   }
 
   #next(): number {
-    return this.#at < this.#bytes.length ? (this.#bytes[this.#at++] as number) : 0;
+    return this.#at < this.#bytes.length ? this.#bytes[this.#at++] : 0;
   }
 
   bit(context: number): 0 | 1 {
     const counts = this.#counts;
     const at = context * 2;
-    const noes = counts[at] as number;
-    const bound = ((this.#range / (noes + (counts[at + 1] as number))) | 0) * noes;
+    const noes = counts[at];
+    const bound = ((this.#range / (noes + counts[at + 1])) | 0) * noes;
     const bit = this.#narrow(bound);
     learn(counts, at, bit);
     return bit;

@@ -11,11 +11,9 @@
  * by one of 100 replicas takes 2 bytes, a merge of two of them and an event 5 to 14, depending on
  * how much was news (medians of 1,000 events).
  */
+import { badStamp } from '../ground/errors.js';
 import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
 import type { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
-import { decoded, encoded, kindOf, type NodeBudget } from './encoding.js';
-import { type Event, eventNode, leftHalf, maxEvent, minEvent, rightHalf } from './event.js';
-import { stampError } from './id.js';
 import {
   DELTA_BOTH,
   DELTA_CHANGED,
@@ -27,7 +25,9 @@ import {
   DELTA_RIGHT,
   readNumber,
   writeNumber,
-} from './model.js';
+} from './contexts.js';
+import { decoded, encoded, kindOf, type NodeBudget } from './encoding.js';
+import { type Event, eventNode, leftHalf, maxEvent, minEvent, rightHalf } from './event.js';
 
 /**
  * A part whose counts are not the same as before: a count now, or a node of which at least one half
@@ -124,7 +124,7 @@ function readChange(
   if (coder.bit(DELTA_NODE + was) === 0) return readCount(coder, maxEvent(before), shift, was);
   budget.spend();
   if (depth >= STAMP_DEPTH_MAX)
-    throw stampError(`a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
+    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
   const both = coder.bit(DELTA_BOTH + was) === 1;
   const onRight = !both && coder.bit(DELTA_RIGHT) === 1;
   const floor = minEvent(before) + shift;
@@ -139,7 +139,7 @@ function readCount(coder: ArithmeticDecoder, top: number, shift: number, was: 0 
   const count = top + readRise(coder, was);
   const whole = count + shift;
   if (whole < 0 || whole > STAMP_COUNT_MAX)
-    throw stampError('a count of 0 to 2^53 - 1', `${whole}`);
+    throw badStamp('the stamp', 'a count of 0 to 2^53 - 1', `${whole}`);
   return count;
 }
 

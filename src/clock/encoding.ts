@@ -1,23 +1,21 @@
 /**
- * Ids, events and stamps as bytes: one arithmetic code each over a few questions per node.
+ * Ids and events as bytes: one arithmetic code each over a few questions per node.
  *
  *     event   is the root a node? its base; then for the halves of each node, left before right:
  *             is each a node? have both base 0 (not two counts)? which has not, and its base less 1
  *     id      nothing? then for each owned part: is it parted? are both halves owned, or which one?
- *     stamp   the event, then the id, whose questions also know whether the event tree branches there
  *
  * Bijective: a normal tree has one encoding, and a decoder accepts only the bytes that the encoder
  * would write, by encoding again. So padding, trailing bytes and trees that are not normal are
- * REGALIA_STAMP. So are more than MAX_DEPTH levels, counts above 2^53 - 1, more than MAX_NODES
- * nodes and more than MAX_STAMP_BYTES bytes. The seed takes no bytes. Medians of 100 replicas and
+ * REGALIA_STAMP. So are more than 1,024 levels, counts above 2^53 - 1, more than MAX_NODES
+ * nodes and more than 65,536 bytes. The seed takes no bytes. Medians of 100 replicas and
  * 1,000 events: 10 bytes where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79
  * for one who knows of all.
  */
 import { EMPTY, equalBytes } from '../ground/bytes.js';
+import { badStamp } from '../ground/errors.js';
 import { STAMP_BYTES_MAX, STAMP_DEPTH_MAX, STAMP_NODES_MAX } from '../ground/limits.js';
 import { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
-import { type Event, eventNode, leftHalf, minEvent, rightHalf } from './event.js';
-import { type Id, idNode, stampError } from './id.js';
 import {
   DEPTHS,
   EVENT_BASE,
@@ -33,15 +31,16 @@ import {
   PRIORS,
   readNumber,
   writeNumber,
-} from './model.js';
-import type { Stamp } from './stamp.js';
+} from './contexts.js';
+import { type Event, eventNode, minEvent } from './event.js';
+import { type Id, idNode } from './id.js';
 
-/** Counts nodes, written or read, against MAX_NODES. */
+/** Counts nodes, written or read, against their limit. */
 export class NodeBudget {
   #left = STAMP_NODES_MAX;
 
   spend(): void {
-    if (this.#left-- === 0) throw stampError(`at most ${STAMP_NODES_MAX} nodes`, 'more');
+    if (this.#left-- === 0) throw badStamp('the stamp', `at most ${STAMP_NODES_MAX} nodes`, 'more');
   }
 }
 
@@ -65,7 +64,7 @@ export function decodeEvent(bytes: Uint8Array): Event {
 
 export function encodeId(id: Id): Uint8Array {
   if (id !== lastId) {
-    lastIdBytes = encoded((coder, budget) => writeId(coder, budget, id, 0));
+    lastIdBytes = encoded((coder, budget) => writeId(coder, budget, id));
     lastId = id;
   }
   return lastIdBytes.slice();
@@ -76,23 +75,7 @@ let lastId: Id | undefined;
 let lastIdBytes: Uint8Array = EMPTY;
 
 export function decodeId(bytes: Uint8Array): Id {
-  return decoded(bytes, (coder, budget) => readId(coder, budget, 0), encodeId);
-}
-
-export function encodeStamp(stamp: Stamp): Uint8Array {
-  return encoded((coder, budget) => {
-    writeEvent(coder, budget, stamp.event);
-    writeId(coder, budget, stamp.id, stamp.event);
-  });
-}
-
-export function decodeStamp(bytes: Uint8Array): Stamp {
-  return decoded(bytes, readStamp, encodeStamp);
-}
-
-function readStamp(coder: ArithmeticDecoder, budget: NodeBudget): Stamp {
-  const event = readEvent(coder, budget);
-  return { id: readId(coder, budget, event), event };
+  return decoded(bytes, readId, encodeId);
 }
 
 export function encoded(write: (coder: ArithmeticEncoder, budget: NodeBudget) => void): Uint8Array {
@@ -104,7 +87,7 @@ export function encoded(write: (coder: ArithmeticEncoder, budget: NodeBudget) =>
 }
 
 function tooLong(bytes: Uint8Array): Error {
-  return stampError(`at most ${STAMP_BYTES_MAX} bytes`, `${bytes.length}`);
+  return badStamp('the stamp', `at most ${STAMP_BYTES_MAX} bytes`, `${bytes.length}`);
 }
 
 /** What `read` makes of the bytes, if `encode` makes the same bytes of that. */
@@ -115,7 +98,8 @@ export function decoded<T>(
 ): T {
   if (bytes.length > STAMP_BYTES_MAX) throw tooLong(bytes);
   const thing = read(new ArithmeticDecoder(PRIORS, bytes), new NodeBudget());
-  if (!equalBytes(encode(thing), bytes)) throw stampError('a canonical encoding', 'other bytes');
+  if (!equalBytes(encode(thing), bytes))
+    throw badStamp('the stamp', 'a canonical encoding', 'other bytes');
   return thing;
 }
 
@@ -185,7 +169,7 @@ function readNode(
 ): Event {
   budget.spend();
   if (depth > STAMP_DEPTH_MAX)
-    throw stampError(`a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
+    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
   const leftKind = coder.bit(nodeContext(depth, 0));
   const rightKind = coder.bit(nodeContext(depth, leftKind + 1));
   const [leftBase, rightBase] = readBases(coder, leftKind, rightKind);
@@ -207,36 +191,36 @@ function readBases(
   return onRight === 1 ? [0, base] : [base, 0];
 }
 
-function writeId(coder: ArithmeticEncoder, budget: NodeBudget, id: Id, event: Event): void {
+function writeId(coder: ArithmeticEncoder, budget: NodeBudget, id: Id): void {
   coder.bit(ID_NOTHING, id === 0 ? 1 : 0);
-  if (id !== 0) writeShare(coder, budget, id, event);
+  if (id !== 0) writeShare(coder, budget, id);
 }
 
 /** REQUIRES: `id` owns something. */
-function writeShare(coder: ArithmeticEncoder, budget: NodeBudget, id: Id, event: Event): void {
-  coder.bit(ID_NODE + kindOf(event), id === 1 ? 0 : 1);
+function writeShare(coder: ArithmeticEncoder, budget: NodeBudget, id: Id): void {
+  coder.bit(ID_NODE, id === 1 ? 0 : 1);
   if (typeof id === 'number') return;
   budget.spend();
   const { left, right } = id;
   const both = left !== 0 && right !== 0;
   coder.bit(ID_BOTH, both ? 1 : 0);
   if (!both) coder.bit(ID_RIGHT, left === 0 ? 1 : 0);
-  if (left !== 0) writeShare(coder, budget, left, leftHalf(event));
-  if (right !== 0) writeShare(coder, budget, right, rightHalf(event));
+  if (left !== 0) writeShare(coder, budget, left);
+  if (right !== 0) writeShare(coder, budget, right);
 }
 
-function readId(coder: ArithmeticDecoder, budget: NodeBudget, event: Event): Id {
-  return coder.bit(ID_NOTHING) === 1 ? 0 : readShare(coder, budget, event, 0);
+function readId(coder: ArithmeticDecoder, budget: NodeBudget): Id {
+  return coder.bit(ID_NOTHING) === 1 ? 0 : readShare(coder, budget, 0);
 }
 
-function readShare(coder: ArithmeticDecoder, budget: NodeBudget, event: Event, depth: number): Id {
-  if (coder.bit(ID_NODE + kindOf(event)) === 0) return 1;
+function readShare(coder: ArithmeticDecoder, budget: NodeBudget, depth: number): Id {
+  if (coder.bit(ID_NODE) === 0) return 1;
   budget.spend();
   if (depth >= STAMP_DEPTH_MAX)
-    throw stampError(`a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
+    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
   const both = coder.bit(ID_BOTH) === 1;
   const onRight = !both && coder.bit(ID_RIGHT) === 1;
-  const left = onRight ? 0 : readShare(coder, budget, leftHalf(event), depth + 1);
-  const right = both || onRight ? readShare(coder, budget, rightHalf(event), depth + 1) : 0;
+  const left = onRight ? 0 : readShare(coder, budget, depth + 1);
+  const right = both || onRight ? readShare(coder, budget, depth + 1) : 0;
   return idNode(left, right);
 }

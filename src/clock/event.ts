@@ -6,16 +6,22 @@
  * its halves say. Normal form: one half of a node has minimum 0, and the halves are not equal
  * counts; so equal histories have equal trees, and a tree's minimum is its base. No path sums to
  * more than 2^53 - 1, so all arithmetic is exact in doubles. Every node is built by `eventNode`,
- * which normalizes and refuses more than MAX_DEPTH levels: recursion is bounded.
+ * which normalizes and refuses more than 1,024 levels: recursion is bounded.
  *
  *       (1, 2, (0, 1, 0))        |33333333|22221111|
+ *
+ * While ids are disjoint, `leqEvents` is exactly inclusion of causal histories. A replica counts on
+ * its own id, and joins what it hears:
+ *
+ *     0 --fork--> (1, 0) counts (0, 1, 0) --\
+ *            \-> (0, 1) counts (0, 0, 1) ---- join --> 1
  *
  * Subtrees are passed with a shift instead of being lifted, and what did not change is the same
  * object afterwards: `fill(id, e) === e` says that nothing was filled.
  */
-import { assert } from '../ground/errors.js';
+import { assert, badStamp } from '../ground/errors.js';
 import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
-import { depthAbove, type Id, stampError } from './id.js';
+import { depthAbove, type Id } from './id.js';
 
 export interface EventNode {
   /** The minimum over this node's part of the interval, above what its ancestors say. */
@@ -29,6 +35,9 @@ export interface EventNode {
 }
 
 export type Event = number | EventNode;
+
+/** The tree before the first event. */
+export const NO_EVENT: Event = 0;
 
 /** The least count anywhere in a normal tree. */
 export function minEvent(event: Event): number {
@@ -54,11 +63,11 @@ export function lift(event: Event, shift: number): Event {
 
 /**
  * The paper's norm of (base, left, right), whose halves are normal. Throws REGALIA_STAMP above
- * MAX_COUNT.
+ * 2^53 - 1.
  */
 export function eventNode(base: number, left: Event, right: Event): Event {
   const max = base + Math.max(maxEvent(left), maxEvent(right));
-  if (max > STAMP_COUNT_MAX) throw stampError('a count below 2^53', 'a larger one');
+  if (max > STAMP_COUNT_MAX) throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
   if (left === right && typeof left === 'number') return max;
   const depth = depthAbove(eventDepth(left), eventDepth(right));
   const low = Math.min(minEvent(left), minEvent(right));
@@ -128,6 +137,16 @@ export function rightHalf(event: Event): Event {
 }
 
 /**
+ * One more event, counted on `id`. Throws REGALIA_STAMP where the id owns nothing, and where a
+ * count would pass 2^53 - 1.
+ */
+export function counted(id: Id, event: Event): Event {
+  if (id === 0) throw badStamp('the stamp', 'an id that owns a share', 'one that owns nothing');
+  const filled = fill(id, event);
+  return filled === event ? grow(id, event) : filled;
+}
+
+/**
  * The paper's fill: raises what `id` owns, as far as that simplifies the tree and without passing
  * its maximum. Returns `event` itself if nothing can be filled.
  */
@@ -168,7 +187,8 @@ const NEW_LEVEL_COST = STAMP_DEPTH_MAX * 4;
  */
 export function grow(id: Id, event: Event): Event {
   const grown = growth(id, event).event;
-  if (maxEvent(grown) > STAMP_COUNT_MAX) throw stampError('a count below 2^53', 'a larger one');
+  if (maxEvent(grown) > STAMP_COUNT_MAX)
+    throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
   return grown;
 }
 

@@ -4,11 +4,16 @@
  *
  * An id is 0 (owns nothing here), 1 (owns all of it), or a node whose halves are ids. Normal form:
  * no node of two equal leaves, so equal shares have equal trees. Every node is built by `idNode`,
- * which normalizes and refuses more than MAX_DEPTH levels; so recursion over any id is bounded.
+ * which normalizes and refuses more than 1,024 levels; so recursion over any id is bounded.
+ *
+ * Ids of living replicas are disjoint. Two copies of one id break the clock silently: two that
+ * count one event each compare equal. So a fork's first half must be durable before its second half
+ * leaves, and a retired id is joined once only. Losing an id is safe: its share is never counted on
+ * again, and the trees stay a little larger.
  *
  *       (1, (0, 1))        |11111111|00001111|   the left half and the last quarter
  */
-import { RegaliaError } from '../ground/errors.js';
+import { badStamp } from '../ground/errors.js';
 import { STAMP_DEPTH_MAX } from '../ground/limits.js';
 
 export interface IdNode {
@@ -20,16 +25,14 @@ export interface IdNode {
 
 export type Id = 0 | 1 | IdNode;
 
-export function stampError(expected: string, actual: string): RegaliaError<'REGALIA_STAMP'> {
-  const message = `the stamp is not acceptable: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_STAMP', message, { expected, actual });
-}
+/** The id of the first replica. */
+export const WHOLE: Id = 1;
 
-/** The depth of a node over subtrees of the given depths; throws REGALIA_STAMP above MAX_DEPTH. */
+/** The depth of a node over subtrees of the given depths; throws REGALIA_STAMP above the limit. */
 export function depthAbove(left: number, right: number): number {
   const depth = Math.max(left, right) + 1;
   if (depth > STAMP_DEPTH_MAX)
-    throw stampError(`a tree of at most ${STAMP_DEPTH_MAX} levels`, `${depth}`);
+    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, `${depth}`);
   return depth;
 }
 
@@ -44,8 +47,8 @@ export function idDepth(id: Id): number {
 }
 
 /**
- * Two disjoint ids whose sum is `id`, each owning something if `id` does. An id in several chunks
- * is parted between them; one chunk is halved.
+ * Two disjoint ids whose sum is `id`, each owning something if `id` does. Of an id with two
+ * halves each gets one; a whole is halved.
  */
 export function split(id: Id): readonly [Id, Id] {
   if (id === 0) return [0, 0];
@@ -69,24 +72,7 @@ export function split(id: Id): readonly [Id, Id] {
 export function sum(a: Id, b: Id): Id {
   if (a === 0) return b;
   if (b === 0) return a;
-  if (a === 1 || b === 1) throw stampError('ids that own disjoint shares', 'ids that overlap');
+  if (a === 1 || b === 1)
+    throw badStamp('the stamp', 'ids that own disjoint shares', 'ids that overlap');
   return idNode(sum(a.left, b.left), sum(a.right, b.right));
-}
-
-/** Whether no part of the interval belongs to both. */
-export function disjoint(a: Id, b: Id): boolean {
-  if (a === 0 || b === 0) return true;
-  if (a === 1 || b === 1) return false;
-  return disjoint(a.left, b.left) && disjoint(a.right, b.right);
-}
-
-export function equalIds(a: Id, b: Id): boolean {
-  if (a === b) return true;
-  if (typeof a === 'number' || typeof b === 'number') return false;
-  return equalIds(a.left, b.left) && equalIds(a.right, b.right);
-}
-
-/** The paper's notation: `0`, `1` or `(left, right)`. */
-export function formatId(id: Id): string {
-  return typeof id === 'number' ? `${id}` : `(${formatId(id.left)}, ${formatId(id.right)})`;
 }

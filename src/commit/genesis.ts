@@ -3,7 +3,8 @@
  * every branch has a head and every two histories of the store have a commit in common.
  */
 
-import { seed } from '../clock/stamp.js';
+import { NO_EVENT } from '../clock/event.js';
+import { WHOLE } from '../clock/id.js';
 import type { Engine } from '../engine/engine.js';
 import { putBranch } from '../log/branches.js';
 import { type Commit, commitAddress } from '../log/commit.js';
@@ -36,7 +37,7 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
     moves: undefined,
     lastMoves: undefined,
     parents: [],
-    stamp: seed().event,
+    stamp: NO_EVENT,
     actor: undefined,
     replica: identity.replica,
     incarnation: identity.incarnation,
@@ -53,7 +54,7 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
       headsBlock: undefined,
       movesBlock: undefined,
     });
-    putBranch(batch, identity.store, MAIN, { head: address, id: seed().id });
+    putBranch(batch, identity.store, MAIN, { head: address, id: WHOLE });
   }, 'sync');
   writers.blocks.published();
   return identity;

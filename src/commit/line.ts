@@ -14,9 +14,8 @@
  * of this one is written and it is built again.
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
-import type { Event } from '../clock/event.js';
+import { counted, type Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
-import { event } from '../clock/stamp.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { badStamp, notFound, type RegaliaError } from '../ground/errors.js';
 import { BranchRow } from '../log/branches.js';
@@ -116,7 +115,7 @@ export class Line {
       const actual = 'a copy without a share of the interval';
       throw badStamp(`branch ${this.branch}`, 'forked before it is written to', actual);
     }
-    return event({ id, event: stamp }).event;
+    return counted(id, stamp);
   }
 
   /** A commit of this line or within it, on disk or on its way there. */

@@ -157,5 +157,7 @@ export const TRANSACTION_BYTES_MIN: number = 2 * 1024 * 1024;
 export const PREFIX_DIGITS_MIN = 8;
 /** Findings that an import or export names; more are only counted. */
 export const FINDINGS_MAX = 1_000;
+/** A pattern that keys are found by: what it costs to match grows with it. */
+export const PATTERN_CHARACTERS_MAX = 4_096;
 /** The target of a symbolic link. */
 export const LINK_TARGET_BYTES_MAX = 65_535;

@@ -31,7 +31,7 @@ export interface CdcParams {
 
 /** How many bytes decide an end. */
 export const CDC_WINDOW = 32;
-export const CDC_BYTES_MIN = 64;
+const CDC_BYTES_MIN = 64;
 export const CDC_BYTES_MAX = 1_073_741_824;
 
 /**

@@ -6,18 +6,20 @@
  * state come before it: that depends on the state's own language alone, and no suffix sharing is
  * lost (minimal perfect hashing; Lucchesi and Kowaltowski 1993).
  *
- *   state, one transition to the state just below, not final:   1ccccccc           label c of 1 to 0x7f
- *                                                        label  10000000           any other label
- *   any other: before n-1 × w · back n × d · labels n · [n-1]   0 f dd ww nn       nn = n of 1 to 3, else 0
- *   trailer: the number of names, w bytes                       0001 wwww
+ *   state     one transition, to the state just below, not final:
+ *               1ccccccc            label c of 1 to 0x7f
+ *               label, 10000000     any other label
+ *             any other:
+ *               before n-1 × w · back n × d · labels n · [n-1] · 0fddwwnn
+ *   trailer   the number of names, w bytes · 0001wwww
  *
- * f: final. dd, ww: widths less 1, of the distance back to the target (0 means address 0) and of
- * `before` (ww is 0 where n is 1). Integers are little-endian, as wide as the widest of their state
- * needs. Persisted: never renumber.
+ * nn: n of 1 to 3, else 0, and n-1 stands before it. f: final. dd, ww: widths less 1, of the
+ * distance back to the target (0 means address 0) and of `before` (ww is 0 where n is 1). Integers
+ * are little-endian, as wide as the widest of their state needs. Persisted: never renumber.
  */
-import { malformed } from './key-map.js';
+import { malformed } from '../ground/errors.js';
 
-export const FST_VERSION = 1;
+const FST_VERSION = 1;
 export const FST = 'transducer';
 /**
  * The most bytes that one state takes: 256 transitions of 1 + 4 + 4 bytes, a count and a header.
@@ -31,12 +33,12 @@ export function readUint(bytes: Uint8Array, at: number, width: number): number {
   return width === 3 ? low : low + bytes[at + 3] * 0x100_0000;
 }
 
-export function writeUint(bytes: Uint8Array, at: number, width: number, number: number): number {
+function writeUint(bytes: Uint8Array, at: number, width: number, number: number): number {
   for (let i = 0; i < width; i++, number >>>= 8) bytes[at++] = number;
   return at;
 }
 
-export function widthOf(number: number): number {
+function widthOf(number: number): number {
   if (number < 0x100) return 1;
   if (number < 0x1_0000) return 2;
   return number < 0x100_0000 ? 3 : 4;
@@ -113,16 +115,17 @@ export function trailer(size: number): Uint8Array {
 /** The number of names and the root's address. Throws REGALIA_FORMAT. */
 export function readTrailer(bytes: Uint8Array): { size: number; root: number } {
   const last = bytes.length - 1;
-  if (last < 0) malformed(FST, 0, 'a trailer', 'nothing');
+  if (last < 0) throw malformed(FST, 0, 'a trailer', 'nothing');
   const width = bytes[last] & 0x0f;
   const root = last - width;
   if (bytes[last] >> 4 !== FST_VERSION)
-    malformed(FST, last, `version ${FST_VERSION}`, `${bytes[last] >> 4}`);
-  if (width > 4 || root < 0) malformed(FST, last, 'a trailer', `a width of ${width}`);
+    throw malformed(FST, last, `version ${FST_VERSION}`, `${bytes[last] >> 4}`);
+  if (width > 4 || root < 0) throw malformed(FST, last, 'a trailer', `a width of ${width}`);
   const size = width === 0 ? 0 : readUint(bytes, root, width);
   if (width !== (size === 0 ? 0 : widthOf(size)))
-    malformed(FST, root, 'an integer in its shortest form', 'a padded one');
-  if ((size === 0) !== (root === 0)) malformed(FST, root, 'states for names', `${size} names`);
+    throw malformed(FST, root, 'an integer in its shortest form', 'a padded one');
+  if ((size === 0) !== (root === 0))
+    throw malformed(FST, root, 'states for names', `${size} names`);
   return { size, root };
 }
 
@@ -160,7 +163,7 @@ export class FstState {
     const header = this.#bytes[at - 1];
     if (header >= 0x80) this.#loadChain(at, header);
     else this.#loadBranch(at, header);
-    if (this.start < 0) malformed(FST, at, 'a whole state', 'the beginning');
+    if (this.start < 0) throw malformed(FST, at, 'a whole state', 'the beginning');
     return this;
   }
 
@@ -194,7 +197,7 @@ export class FstState {
     if (this.#backWidth === 0) return this.start;
     const at = this.#backs + index * this.#backWidth;
     const back = readUint(this.#bytes, at, this.#backWidth);
-    if (back > this.#at) malformed(FST, at, `at most ${this.#at} back`, `${back}`);
+    if (back > this.#at) throw malformed(FST, at, `at most ${this.#at} back`, `${back}`);
     return back === 0 ? 0 : this.#at - back;
   }
 
@@ -202,17 +205,5 @@ export class FstState {
   before(index: number): number {
     if (index === 0) return this.final ? 1 : 0;
     return readUint(this.#bytes, this.start + (index - 1) * this.#beforeWidth, this.#beforeWidth);
-  }
-
-  /** The first transition whose label is at or above `byte`; `count` if there is none. */
-  lowerBound(byte: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.label(middle) < byte) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

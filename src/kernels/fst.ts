@@ -1,73 +1,20 @@
 /**
- * The finite state transducer as a key map, read in place: names to ordinals through a minimal
- * acyclic automaton.
+ * The finite state transducer, read in place: names to ordinals through a minimal acyclic
+ * automaton.
  *
  * Bytes are never decoded beforehand. Each transition leads to a lower address, so no bytes can
- * make a cycle, and the depth is bounded by `lengthMax`. A walk hands down the range of ordinals
- * that each branch must fill, and refuses a branch whose range is empty or too wide: so even a
- * hostile transducer makes at most `size` × `lengthMax` visits. The layout is in fst-format.ts, the
- * construction in fst-builder.ts, what can be searched for in automata.ts.
+ * make a cycle, and the depth is bounded by the longest key. A walk hands down the range of
+ * ordinals that each branch must fill, and refuses a branch whose range is empty or too wide: so
+ * even a hostile transducer makes at most `size` × 4,096 visits, and a search pauses in between.
+ * The layout is in fst-format.ts, the construction in fst-builder.ts, automata in automata.ts.
  */
-import { equalBytes } from '../ground/bytes.js';
-import { NAME_BYTES_MAX } from '../ground/limits.js';
+import { malformed, type RegaliaError } from '../ground/errors.js';
+import { KEY_BYTES_MAX } from '../ground/limits.js';
 import type { Automaton } from './automata.js';
-import { FstBuilder, type FstBuilderOptions } from './fst-builder.js';
 import { FST, FstState, readTrailer, readUint } from './fst-format.js';
-import {
-  checkOrdinal,
-  type KeyMap,
-  type KeyMapCoding,
-  malformed,
-  orderedNames,
-} from './key-map.js';
 
-export interface FstOptions {
-  /** The longest name that is read, in bytes: 255 unless told; 4,096 for full keys. */
-  readonly lengthMax?: number;
-  /** The most names that are believed; 2^32 - 1 unless told. */
-  readonly sizeMax?: number;
-}
-
-export interface FstMatch {
-  readonly ordinal: number;
-  /** A private copy. */
-  readonly name: Uint8Array;
-}
-
-export interface Fst extends KeyMap {
-  /** What the automaton accepts, in order, from an ordinal on. */
-  search<S>(automaton: Automaton<S>, from?: number): IterableIterator<FstMatch>;
-}
-
-/** Opens a transducer in place. Throws REGALIA_FORMAT. */
-export function openFst(bytes: Uint8Array, options: FstOptions = {}): Fst {
-  return new FstReader(bytes, options);
-}
-
-/**
- * Throws REGALIA_FORMAT unless the bytes are exactly what a builder with the same `lengthMax` and
- * `registryBytes` writes for the names they hold. Time is linear in the names, memory is the
- * registry's.
- */
-export function verifyFst(
-  bytes: Uint8Array,
-  options: FstOptions & Pick<FstBuilderOptions, 'registryBytes'> = {},
-): void {
-  let at = 0;
-  const compare = (chunk: Uint8Array): void => {
-    if (!equalBytes(chunk, bytes.subarray(at, at + chunk.length)))
-      malformed(FST, at, 'the one encoding of its names', 'another');
-    at += chunk.length;
-  };
-  const rebuilder = new FstBuilder({ ...options, write: compare });
-  for (const name of orderedNames(FST, openFst(bytes, options), options.lengthMax))
-    rebuilder.add(name);
-  rebuilder.finish();
-  if (at !== bytes.length) malformed(FST, at, 'the end', `${bytes.length - at} more bytes`);
-}
-
-/** Everything. */
-const all: Automaton<true> = { start: () => true, step: () => true, accepts: () => true };
+/** Transitions that a search looks at between two pauses. */
+const PAUSE_STEPS = 4_096;
 
 /** One state of a walk: the ordinals it must fill and the transition that comes next. */
 class Frame<S> {
@@ -83,21 +30,21 @@ class Frame<S> {
   }
 }
 
-class FstReader implements Fst {
+export class Fst {
+  /** The number of names. */
   readonly size: number;
   readonly #bytes: Uint8Array;
   readonly #root: number;
-  readonly #lengthMax: number;
 
-  constructor(bytes: Uint8Array, { lengthMax = NAME_BYTES_MAX, sizeMax = Infinity }: FstOptions) {
+  /** Reads in place, without copying: the bytes must stay as they are. Throws REGALIA_FORMAT. */
+  constructor(bytes: Uint8Array) {
     const { size, root } = readTrailer(bytes);
-    if (size > sizeMax) malformed(FST, root, `at most ${sizeMax} names`, `${size}`);
     this.size = size;
     this.#bytes = bytes;
     this.#root = root;
-    this.#lengthMax = lengthMax;
   }
 
+  /** The name's ordinal, or -1. */
   find(name: Uint8Array): number {
     // Reads states without FstState: this is the hot path (measured: 20 to 50% less time).
     const bytes = this.#bytes;
@@ -114,7 +61,7 @@ class FstReader implements Fst {
         continue;
       }
       if (header === 0x80) {
-        if (at < 2) this.#fail(at);
+        if (at < 2) throw this.#fail(at);
         if (bytes[at - 2] !== byte) return -1;
         at -= 2;
         continue;
@@ -122,7 +69,7 @@ class FstReader implements Fst {
       let count = header & 3;
       let labels = at - 1 - count;
       if (count === 0) {
-        if (at < 2) this.#fail(at);
+        if (at < 2) throw this.#fail(at);
         count = bytes[at - 2] + 1;
         labels = at - 2 - count;
       }
@@ -130,64 +77,30 @@ class FstReader implements Fst {
       const beforeWidth = ((header >> 2) & 3) + 1;
       const backs = labels - count * backWidth;
       const befores = backs - (count - 1) * beforeWidth;
-      if (befores < 0) this.#fail(at);
+      if (befores < 0) throw this.#fail(at);
       const index = indexOfLabel(bytes, labels, count, byte);
       if (index < 0) return -1;
       if (index > 0) ordinal += readUint(bytes, befores + (index - 1) * beforeWidth, beforeWidth);
       else if (header >= 0x40) ordinal++;
       const back = readUint(bytes, backs + index * backWidth, backWidth);
-      if (back > at) this.#fail(at);
+      if (back > at) throw this.#fail(at);
       at = back === 0 ? 0 : at - back;
     }
     if (at !== 0 && (bytes[at - 1] & 0xc0) !== 0x40) return -1;
-    if (ordinal >= this.size) this.#fail(at);
+    if (ordinal >= this.size) throw this.#fail(at);
     return ordinal;
   }
 
-  lowerBound(name: Uint8Array): number {
-    const state = new FstState(this.#bytes);
-    let first = 0;
-    let end = this.size;
-    if (end === 0) return 0;
-    let at = this.#root;
-    for (let i = 0; i < name.length; i++) {
-      state.load(at);
-      const index = state.lowerBound(name[i]);
-      if (index === state.count) return end;
-      const here = first + state.before(index);
-      if (index + 1 < state.count) end = Math.min(end, first + state.before(index + 1));
-      first = Math.min(here, end);
-      if (state.label(index) !== name[i]) return first;
-      at = state.target(index);
-    }
-    return first;
-  }
-
-  nameAt(ordinal: number): Uint8Array {
-    checkOrdinal(ordinal, this.size);
-    const state = new FstState(this.#bytes).load(this.#root);
-    const name: number[] = [];
-    let rest = ordinal;
-    while (rest > 0 || !state.final) {
-      if (state.count === 0 || name.length === this.#lengthMax) this.#fail(0);
-      const index = lastBefore(state, rest);
-      rest -= state.before(index);
-      if (rest < 0) this.#fail(state.start);
-      name.push(state.label(index));
-      state.load(state.target(index));
-    }
-    return Uint8Array.from(name);
-  }
-
-  *names(from = 0): IterableIterator<Uint8Array> {
-    for (const { name } of this.search(all, from)) yield name;
-  }
-
-  *search<S>(automaton: Automaton<S>, from = 0): IterableIterator<FstMatch> {
-    if (this.size === 0 || from >= this.size) return;
-    const path = new Uint8Array(this.#lengthMax);
+  /**
+   * What the automaton accepts, in order, each a private copy; undefined marks a pause, of which
+   * there are some even where nothing is found.
+   */
+  *search<S>(automaton: Automaton<S>): Generator<Uint8Array | undefined, void> {
+    if (this.size === 0) return;
+    const path = new Uint8Array(KEY_BYTES_MAX);
+    let steps = 0;
     const frames = [this.#frame(automaton.start(), this.#root, 0, this.size)];
-    if (frames[0].state.final) this.#fail(this.#root);
+    if (frames[0].state.final) throw this.#fail(this.#root);
     for (let depth = 0; depth >= 0; ) {
       const frame = frames[depth];
       if (frame.index === frame.state.count) {
@@ -196,17 +109,16 @@ class FstReader implements Fst {
       }
       const index = frame.index++;
       const [first, end] = this.#range(frame, index);
-      if (end <= from) continue;
+      if (++steps % PAUSE_STEPS === 0) yield undefined;
       const label = frame.state.label(index);
       const mark = automaton.step(frame.mark, label);
       if (mark === undefined) continue;
-      if (depth === path.length) this.#fail(frame.state.start);
+      if (depth === path.length) throw this.#fail(frame.state.start);
       path[depth++] = label;
       const target = frame.state.target(index);
       if (depth === frames.length) frames.push(this.#frame(mark, target, first, end));
       else this.#enter(frames[depth], mark, target, first, end);
-      if (frames[depth].state.final && first >= from && automaton.accepts(mark))
-        yield { ordinal: first, name: path.slice(0, depth) };
+      if (frames[depth].state.final && automaton.accepts(mark)) yield path.slice(0, depth);
     }
   }
 
@@ -216,7 +128,7 @@ class FstReader implements Fst {
 
   #enter<S>(frame: Frame<S>, mark: S, at: number, first: number, end: number): Frame<S> {
     frame.state.load(at);
-    if (frame.state.count === 0 && end - first !== 1) this.#fail(at);
+    if (frame.state.count === 0 && end - first !== 1) throw this.#fail(at);
     frame.mark = mark;
     frame.index = 0;
     frame.first = first;
@@ -228,11 +140,11 @@ class FstReader implements Fst {
   #range<S>({ state, first, end }: Frame<S>, index: number): [number, number] {
     const from = first + state.before(index);
     const to = index + 1 < state.count ? first + state.before(index + 1) : end;
-    if (from >= to || to > end) this.#fail(state.start);
+    if (from >= to || to > end) throw this.#fail(state.start);
     return [from, to];
   }
 
-  #fail(at: number): never {
+  #fail(at: number): RegaliaError {
     return malformed(FST, at, 'a state of a transducer', 'other bytes');
   }
 }
@@ -249,32 +161,3 @@ function indexOfLabel(bytes: Uint8Array, labels: number, count: number, byte: nu
   for (; low < high; low++) if (bytes[labels + low] === byte) return low;
   return -1;
 }
-
-/** The last transition that at most `rest` names come before. */
-function lastBefore(state: FstState, rest: number): number {
-  let low = 0;
-  let high = state.count;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (state.before(middle) <= rest) low = middle;
-    else high = middle;
-  }
-  return low;
-}
-
-/**
- * Buffers for small maps, used again and again: allocating them costs more than the states of a
- * node.
- */
-const builder = new FstBuilder();
-
-/** The transducer behind the seam of key maps. */
-export const fst: KeyMapCoding = {
-  name: FST,
-  build: (names) => {
-    builder.reset();
-    for (const name of names) builder.add(name);
-    return builder.finish();
-  },
-  open: (bytes) => openFst(bytes),
-};

@@ -94,7 +94,7 @@ export function crc32(bytes: Uint8Array, start = 0): number {
 export function crc32ByTable(bytes: Uint8Array, start = 0): number {
   let sum = ~start;
   for (let i = 0; i < bytes.length; i++) {
-    sum = (CRC_TABLE[(sum ^ (bytes[i] as number)) & 0xff] as number) ^ (sum >>> 8);
+    sum = CRC_TABLE[(sum ^ bytes[i]) & 0xff] ^ (sum >>> 8);
   }
   return ~sum >>> 0;
 }

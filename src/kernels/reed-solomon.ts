@@ -3,7 +3,8 @@
  * back all of them. It is systematic: data shards are the data as it is. At each byte, over GF(256)
  * as in gf256.ts:
  *
- *     parity[i]  =  sum over j of c(i, j) × data[j]            c(i, j)  =  (255 ⊕ j) / (255 ⊕ i ⊕ j)
+ *     parity[i]  =  sum over j of c(i, j) × data[j]
+ *     c(i, j)    =  (255 ⊕ j) / (255 ⊕ i ⊕ j)
  *
  * With x(i) = 255 ⊕ i and y(j) = j, which are distinct as long as i and j are below 32, 1 / (x(i) ⊕
  * y(j)) is a Cauchy matrix: all its square submatrices can be inverted, hence any k of the k + m
@@ -15,8 +16,14 @@
  */
 import { assert } from '../ground/errors.js';
 import { SHARDS_MAX } from '../ground/limits.js';
-import { divide, inverse, type Matrix, timesMatrix } from './gf256.js';
-import { type Combine, fastestCombine } from './gf256-combine.js';
+import {
+  type Combine,
+  divide,
+  fastestCombine,
+  inverse,
+  type Matrix,
+  timesMatrix,
+} from './gf256.js';
 
 /**
  * What is wrong with shard counts of unknown origin, as evidence for an error; undefined if nothing

@@ -155,6 +155,10 @@ export class Transaction extends View {
     yield* super.walk(key);
   }
 
+  protected override reading(names: Names): void {
+    this.reads?.subtree([...this.#prefix, ...names]);
+  }
+
   // Edits.
 
   /**

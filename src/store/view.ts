@@ -10,10 +10,12 @@ import { nameBytes } from '../ground/text.js';
 import type { Encoding } from '../streams/rule.js';
 import { Stream, type StreamHome } from '../streams/stream.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
-import { childMap, findInMap, type Tree } from '../tree/lookup.js';
+import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
+import { findInMap, type Spot, type Tree } from '../tree/lookup.js';
+import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { readRecord } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
+import { type Search, searchFor, walkMap } from '../tree/walk.js';
 import { Entry } from './entry.js';
 
 /** A range of names. Bounds are names as strings or bytes. */
@@ -99,24 +101,39 @@ export abstract class View implements StreamHome {
     yield top;
     const map = this.tree().mapOf(names);
     if (map === undefined) return;
-    const stack = [{ scan: new MapScan(this.cache, map, {}), parent: prefixOf(names) }];
-    for (let level = stack[0]; level !== undefined; level = stack[stack.length - 1]) {
-      this.check();
-      const { scan, parent } = level;
-      if (!scan.next()) {
-        stack.pop();
-        continue;
-      }
-      const { node, index } = scan;
-      yield new Entry(this, { node, index }, parent);
-      const head = node.bytes[node.recordStart(index)] as number;
-      if ((head & 3) === 0) continue;
-      const inner = childMap(this.cache, { node, index }, readRecord(node, index).child);
-      if (inner === undefined) continue;
-      const name = node.nameText(index);
-      stack.push({ scan: new MapScan(this.cache, inner, {}), parent: `${parent}/${name}` });
+    yield* this.#entriesIn(map, prefixOf(names));
+  }
+
+  /**
+   * Entries whose whole keys match a glob, in key order: `*` is any run of characters within a
+   * name, `**` one across names, `?` a character, `[a-z]` one of a class, `{a,b}` one of some
+   * patterns. A pattern without '/' is of the last name alone. Subtrees without a match are not
+   * read. REGALIA_OPTION, REGALIA_RANGE.
+   */
+  *find(pattern: string, options: FindOptions = {}): Generator<Entry, void, undefined> {
+    this.check();
+    const automaton = keyAutomaton(pattern, options);
+    this.reading(namesAbove(automaton));
+    let left = options.limit ?? Number.POSITIVE_INFINITY;
+    const map = this.tree().mapOf([]);
+    const search = searchFor(automaton);
+    if (map === undefined || search === undefined || left === 0) return;
+    for (const entry of this.#entriesIn(map, '', search)) {
+      yield entry;
+      if (--left === 0) return;
     }
   }
+
+  *#entriesIn(map: Node, parent: string, search?: Search): Generator<Entry, void, undefined> {
+    const inner = (key: string, { node, index }: Spot): string => `${key}/${node.nameText(index)}`;
+    for (const { spot, parent: above } of walkMap(this.cache, map, parent, inner, search)) {
+      yield new Entry(this, spot, above);
+      this.check();
+    }
+  }
+
+  /** Called before all beneath a key is searched. */
+  protected reading(_names: Names): void {}
 
   encodingOf(key: Key, stream: string): Encoding {
     const root = this.tree().rootAround(parseKey(key));

@@ -4,22 +4,30 @@
  * name by name, a key before those beneath it. The top has no name and is left out; nested buckets'
  * entries are in.
  *
- * The index is written in key order with bounded memory. Whoever reads it needs the pack's last
- * bytes, which say where it begins, and holds the index alone.
+ *     | header | frames of blocks and commits … | frames of the index … | trailer |
+ *                                               ^ the trailer says where
+ *
+ * The index is written in key order with bounded memory. A reader needs the pack's last bytes,
+ * which say where it begins, and keeps the index alone in memory. Its bytes are the sender's word:
+ * a key that is found there is not proven to be in the tree.
  */
-import { compareBytes, concatBytes, equalBytes } from '../ground/bytes.js';
+import { compareBytes, concatBytes, EMPTY, equalBytes } from '../ground/bytes.js';
+import { isRegaliaError } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
-import { INDEX_BYTES_MAX, KEY_BYTES_MAX } from '../ground/limits.js';
-import { type Fst, openFst } from '../kernels/fst.js';
+import { INDEX_BYTES_MAX, INDEX_PART_BYTES_MAX } from '../ground/limits.js';
+import { Pace } from '../ground/pause.js';
+import type { Automaton } from '../kernels/automata.js';
+import { Fst } from '../kernels/fst.js';
 import { FstBuilder } from '../kernels/fst-builder.js';
 import { crc32 } from '../kernels/hash.js';
 import type { WalkedRoot } from '../reach/tree-walk.js';
-import type { Names } from '../tree/key.js';
-import { childMap, crossBorder } from '../tree/lookup.js';
+import { type Key, keyText, parseKey } from '../tree/key.js';
+import { type FindOptions, keyAutomaton } from '../tree/key-pattern.js';
+import { childMap, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readRecord } from '../tree/record.js';
 import { loadRoot } from '../tree/root.js';
-import { MapScan } from '../tree/scan.js';
+import { walkMap } from '../tree/walk.js';
 import {
   decodeTrailer,
   FRAME_HEAD,
@@ -34,30 +42,8 @@ import {
 const REGISTRY_BYTES = 4 * 1024 * 1024;
 /** Keys between pauses. */
 const PAUSE_KEYS = 512;
-
-/** The bytes that stand for a key in an index. */
-export function indexKey(names: Names): Uint8Array {
-  const parts: Uint8Array[] = [];
-  for (const [i, name] of names.entries()) {
-    if (i > 0) parts.push(NUL);
-    parts.push(name);
-  }
-  return concatBytes(parts);
-}
-
-const NUL = Uint8Array.of(0);
-
-/** The names of an index key. */
-export function indexNames(key: Uint8Array): Names {
-  const names: Uint8Array[] = [];
-  for (let start = 0; start <= key.length; ) {
-    const nul = key.indexOf(0, start);
-    const end = nul < 0 ? key.length : nul;
-    names.push(key.slice(start, end));
-    start = end + 1;
-  }
-  return names;
-}
+const NUL = 0;
+const SLASH = 0x2f;
 
 /** The index of several trees, in parts of about 64 KiB; undefined marks a pause. */
 export function* indexParts(
@@ -65,14 +51,7 @@ export function* indexParts(
   roots: readonly WalkedRoot[],
 ): Generator<Uint8Array | undefined, void> {
   let parts: Uint8Array[] = [];
-  const write = (part: Uint8Array): void => {
-    parts.push(part);
-  };
-  const builder = new FstBuilder({
-    lengthMax: KEY_BYTES_MAX,
-    registryBytes: REGISTRY_BYTES,
-    write,
-  });
+  const builder = new FstBuilder((part) => parts.push(part), REGISTRY_BYTES);
   let count = 0;
   for (const key of mergedKeys(cache, roots)) {
     builder.add(key);
@@ -94,11 +73,11 @@ function* mergedKeys(cache: NodeCache, roots: readonly WalkedRoot[]): Generator<
     if (first.done !== true) sources.push({ next: first.value, keys });
   }
   while (sources.length > 0) {
-    let least = (sources[0] as { next: Uint8Array }).next;
+    let least = sources[0].next;
     for (const { next } of sources) if (compareBytes(next, least) < 0) least = next;
     yield least;
     for (let i = sources.length - 1; i >= 0; i--) {
-      const source = sources[i] as { next: Uint8Array; keys: Generator<Uint8Array, void> };
+      const source = sources[i];
       if (!equalBytes(source.next, least)) continue;
       const step = source.keys.next();
       if (step.done === true) sources.splice(i, 1);
@@ -112,73 +91,162 @@ function* treeKeys(cache: NodeCache, root: WalkedRoot): Generator<Uint8Array, vo
   const top = { node: loadRoot(cache, root.id, root.address).node, index: 0 };
   const map = childMap(cache, top, readRecord(top.node, 0).child);
   if (map === undefined) return;
-  const stack: { scan: MapScan; prefix: Uint8Array }[] = [
-    { scan: new MapScan(cache, map, {}), prefix: new Uint8Array(0) },
-  ];
-  for (let at = stack.at(-1); at !== undefined; at = stack.at(-1)) {
-    const { scan, prefix } = at;
-    if (!scan.next()) {
-      stack.pop();
-      continue;
+  const keyOf = (prefix: Uint8Array, { node, index }: Spot): Uint8Array =>
+    concatBytes([prefix, node.name(index)]);
+  const inner = (prefix: Uint8Array, spot: Spot): Uint8Array =>
+    concatBytes([keyOf(prefix, spot), Uint8Array.of(NUL)]);
+  for (const { spot, parent } of walkMap(cache, map, EMPTY, inner)) yield keyOf(parent, spot);
+}
+
+/** A pack whose bytes are read where they are wanted. */
+export interface PackBytes {
+  /** The whole length. */
+  readonly size: number;
+  /** The bytes `offset..offset + length`, all of them. */
+  readonly read: (offset: number, length: number) => Uint8Array | Promise<Uint8Array>;
+}
+
+export interface PackIndexOptions {
+  /** The longest index that is read: it is kept in memory; default 256 MiB. */
+  readonly bytesMax?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface FindInPackOptions extends FindOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class PackIndex {
+  readonly #fst: Fst;
+
+  private constructor(fst: Fst) {
+    this.#fst = fst;
+  }
+
+  /**
+   * Reads the index of a pack; undefined where the pack has none. REGALIA_PACK, REGALIA_FORMAT,
+   * REGALIA_ABORTED.
+   */
+  static async read(
+    pack: PackBytes,
+    { bytesMax = INDEX_BYTES_MAX, signal }: PackIndexOptions = {},
+  ): Promise<PackIndex | undefined> {
+    const { indexAt } = await readPackTrailer(pack);
+    if (indexAt === 0) return undefined;
+    const length = pack.size - TRAILER_FRAME - indexAt;
+    if (length < 0 || length > bytesMax) {
+      throw packError('index', indexAt, `at most ${bytesMax} bytes`, `${length}`);
     }
-    const key = concatBytes([prefix, scan.node.name(scan.index)]);
-    yield key;
-    const spot = crossBorder(cache, { node: scan.node, index: scan.index });
-    const below = childMap(cache, spot, readRecord(spot.node, spot.index).child);
-    if (below === undefined) continue;
-    stack.push({ scan: new MapScan(cache, below, {}), prefix: concatBytes([key, NUL]) });
+    return new PackIndex(new Fst(await indexBytes(pack, indexAt, length, signal)));
+  }
+
+  /** How many keys it has. */
+  get size(): number {
+    return this.#fst.size;
+  }
+
+  /** Whether a key is in it; the top never is. REGALIA_KEY. */
+  has(key: Key): boolean {
+    const parts: Uint8Array[] = [];
+    for (const name of parseKey(key)) parts.push(Uint8Array.of(NUL), name);
+    return parts.length > 0 && this.#fst.find(concatBytes(parts.slice(1))) >= 0;
+  }
+
+  /**
+   * The keys that match a glob, as text and in order: patterns and options are those of a
+   * snapshot's `find`. REGALIA_OPTION, REGALIA_RANGE, REGALIA_FORMAT, REGALIA_PACK,
+   * REGALIA_ABORTED.
+   */
+  async *find(
+    pattern: string,
+    options: FindInPackOptions = {},
+  ): AsyncGenerator<string, void, undefined> {
+    const automaton = keyAutomaton(pattern, options);
+    const { limit = Number.POSITIVE_INFINITY, signal } = options;
+    const pace = new Pace('the search of a pack', { signal });
+    let found = 0;
+    for (const key of this.#fst.search(overIndex(automaton))) {
+      if (found === limit) return;
+      if (pace.due()) await pace.rest();
+      if (key === undefined) continue;
+      found++;
+      yield keyOf(key);
+    }
   }
 }
 
-/** Reads `length` bytes of a pack at `offset`. */
-export type ReadAt = (offset: number, length: number) => Uint8Array | Promise<Uint8Array>;
+/** An automaton over keys as text, as one over keys of the index. */
+function overIndex(automaton: Automaton<unknown>): Automaton<unknown> {
+  const begun = automaton.step(automaton.start(), SLASH);
+  return {
+    start: () => begun,
+    step: (state, byte) =>
+      state === undefined ? undefined : automaton.step(state, byte === NUL ? SLASH : byte),
+    accepts: (state) => state !== undefined && automaton.accepts(state),
+    ahead: () => EMPTY,
+  };
+}
 
-/** The trailer of a pack of `size` bytes. REGALIA_PACK, REGALIA_FORMAT. */
-export async function readPackTrailer(read: ReadAt, size: number): Promise<Trailer> {
+/** The text of a key of the index. REGALIA_PACK where it is none: the index is the sender's. */
+function keyOf(indexed: Uint8Array): string {
+  const names: Uint8Array[] = [];
+  for (let start = 0; start <= indexed.length; ) {
+    const nul = indexed.indexOf(NUL, start);
+    const end = nul < 0 ? indexed.length : nul;
+    names.push(indexed.subarray(start, end));
+    start = end + 1;
+  }
+  try {
+    return keyText(parseKey(names));
+  } catch (error) {
+    if (!isRegaliaError(error, 'REGALIA_KEY')) throw error;
+    throw packError('index', 0, 'keys', error.message);
+  }
+}
+
+/** The trailer of a pack. REGALIA_PACK, REGALIA_FORMAT. */
+async function readPackTrailer({ read, size }: PackBytes): Promise<Trailer> {
   const at = size - TRAILER_FRAME;
   if (at < 0) throw packError('trailer', size, `${TRAILER_FRAME} bytes`, `${size}`);
-  const frame = await read(at, TRAILER_FRAME);
-  checkFrame(frame, at, FrameType.trailer);
-  const trailer = decodeTrailer(frame.subarray(FRAME_HEAD, frame.length - FRAME_TAIL));
+  const trailer = decodeTrailer(bodyOf(await read(at, TRAILER_FRAME), at, FrameType.trailer));
   if (trailer.length !== size) throw packError('trailer', at, `${size} bytes`, `${trailer.length}`);
   return trailer;
 }
 
-/**
- * Opens the index of a pack of `size` bytes, for searches by prefix, glob and edit distance;
- * undefined where the pack has none. Its bytes are the sender's word: a key that it tells is not
- * proven to be in the tree.
- */
-export async function openPackIndex(
-  read: ReadAt,
-  size: number,
-  bytesMax: number = INDEX_BYTES_MAX,
-): Promise<Fst | undefined> {
-  const { indexAt } = await readPackTrailer(read, size);
-  if (indexAt === 0) return undefined;
-  const end = size - TRAILER_FRAME;
-  const length = end - indexAt;
-  if (length < 0 || length > bytesMax) {
-    throw packError('index', indexAt, `at most ${bytesMax} bytes`, `${length}`);
-  }
-  const parts: Uint8Array[] = [];
-  for (let at = indexAt; at < end; ) {
+/** The bodies of the frames of an index, which lie one behind the other and fill its room. */
+async function indexBytes(
+  { read }: PackBytes,
+  start: number,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const pace = new Pace('the reading of an index', { signal });
+  const bytes = new Uint8Array(length);
+  const end = start + length;
+  let filled = 0;
+  for (let at = start; at < end; ) {
+    if (pace.due()) await pace.rest();
     const head = await read(at, FRAME_HEAD);
-    const whole = FRAME_HEAD + (head.length < FRAME_HEAD ? 0 : readU32(head, 1)) + FRAME_TAIL;
-    if (at + whole > end) throw packError('index', at, `at most ${end - at} bytes`, `${whole}`);
-    const frame = await read(at, whole);
-    checkFrame(frame, at, FrameType.index);
-    parts.push(frame.slice(FRAME_HEAD, whole - FRAME_TAIL));
+    const body = head.length < FRAME_HEAD ? 0 : readU32(head, 1);
+    const whole = FRAME_HEAD + body + FRAME_TAIL;
+    if (body > INDEX_PART_BYTES_MAX || at + whole > end) {
+      const most = Math.min(INDEX_PART_BYTES_MAX, end - at);
+      throw packError('index', at, `a part of at most ${most} bytes`, `${body}`);
+    }
+    bytes.set(bodyOf(await read(at, whole), at, FrameType.index), filled);
+    filled += body;
     at += whole;
   }
-  return openFst(concatBytes(parts), { lengthMax: KEY_BYTES_MAX });
+  return bytes.subarray(0, filled);
 }
 
-function checkFrame(frame: Uint8Array, at: number, type: FrameType): void {
+/** The body of a frame of this type. */
+function bodyOf(frame: Uint8Array, at: number, type: FrameType): Uint8Array {
   const end = frame.length - FRAME_TAIL;
   if (frame[0] !== type) throw packError('frame', at, `type ${type}`, `${frame[0]}`);
   if (FRAME_HEAD + readU32(frame, 1) !== end) throw packError('frame', at, 'its length', 'another');
   if (crc32(frame.subarray(0, end)) !== readU32(frame, end)) {
     throw packError('frame', at, 'the checksum of its bytes', 'another');
   }
+  return frame.subarray(FRAME_HEAD, end);
 }

@@ -301,3 +301,29 @@ t.test('verify tells of a sound store, and of damage', async (t) => {
   t.match(damaged.rows.at(-1), { faults: damaged.rows.length - 1 });
   t.match(await regalia(['get', store, '/large', 'content']), { exit: 3, err: /REGALIA_CORRUPT/ });
 });
+
+t.test('keys are found by patterns, in a store and in a pack', async (t) => {
+  const { dir, store } = await smallStore(t);
+  const pack = join(dir, 'pack');
+  writeFileSync(pack, (await regalia(['pack', store])).bytes);
+  for (const place of [store, pack]) {
+    const found = async (...args: string[]) => (await regalia(['find', place, ...args])).out;
+    t.equal(await found('*'), '/a\n/a/x\n/a/y\n/b\n');
+    t.equal(await found('/a/[!x]'), '/a/y\n');
+    t.equal(await found('{x,b}'), '/a/x\n/b\n');
+    t.equal(await found('**', '--limit', '2'), '/a\n/a/x\n');
+    t.equal(await found('/a/', '--prefix'), '/a/x\n/a/y\n');
+    t.equal(await found('/a/z', '--edits', '1'), '/a/x\n/a/y\n');
+    t.equal(await found('/none/*'), '');
+    t.match(await rowsOf(t, 'find', place, 'x'), [{ key: '/a/x' }]);
+    t.match(await regalia(['find', place, '[']), { exit: 2, err: /REGALIA_OPTION/ });
+  }
+  t.match(await rowsOf(t, 'find', store, 'x'), [{ key: '/a/x', streams: ['note'] }]);
+  await regalia(['rm', store, '/a/x']);
+  t.equal((await regalia(['find', store, 'x'])).out, '');
+  t.equal((await regalia(['find', store, 'x', '--at', 'v1'])).out, '/a/x\n');
+  t.equal((await regalia(['find', pack, 'x', '--at', 'v1'])).exit, 2);
+  writeFileSync(pack, 'no pack');
+  t.match(await regalia(['find', pack, 'x']), { exit: 3, err: /REGALIA_PACK/ });
+  t.match(await regalia(['find', join(dir, 'absent'), 'x']), { exit: 3, err: /REGALIA_NOT_FOUND/ });
+});

@@ -7,12 +7,12 @@ import t from 'tap';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, encodeEvent } from '../../src/clock/encoding.js';
 import { type Event, equalEvents, eventNode, formatEvent } from '../../src/clock/event.js';
-import { event, fork, join, peek, type Stamp, seed } from '../../src/clock/stamp.js';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
 import { History, someSteps } from './history.js';
 import { readEvent } from './notation.js';
+import { event, fork, join, peek, type Stamp, seed } from './stamps.js';
 
 const { tree: someEvent } = fc.letrec<{ tree: Event }>((tie) => ({
   tree: fc.oneof(

@@ -1,17 +1,7 @@
-/** The encoding of stamps: one spelling each, and no other bytes are believed. */
+/** The encoding of events and ids: one spelling each, and no other bytes are believed. */
 import fc from 'fast-check';
 import t from 'tap';
 import { ArithmeticEncoder } from '../../src/clock/arithmetic.js';
-import {
-  decodeEvent,
-  decodeId,
-  decodeStamp,
-  encodeEvent,
-  encodeId,
-  encodeStamp,
-} from '../../src/clock/encoding.js';
-import { type Event, equalEvents, eventNode, formatEvent } from '../../src/clock/event.js';
-import { equalIds, formatId, type Id, idNode } from '../../src/clock/id.js';
 import {
   DEPTHS,
   EVENT_BASE,
@@ -21,8 +11,16 @@ import {
   EVENT_RIGHT,
   PRIORS,
   writeNumber,
-} from '../../src/clock/model.js';
-import { equalStamps, formatStamp, seed } from '../../src/clock/stamp.js';
+} from '../../src/clock/contexts.js';
+import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
+import {
+  type Event,
+  equalEvents,
+  eventNode,
+  formatEvent,
+  NO_EVENT,
+} from '../../src/clock/event.js';
+import { type Id, idNode, WHOLE } from '../../src/clock/id.js';
 import { equalBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import {
@@ -33,6 +31,7 @@ import {
 } from '../../src/ground/limits.js';
 import { History, someSteps } from './history.js';
 import { readEvent, readId } from './notation.js';
+import { equalIds, formatId } from './stamps.js';
 
 const { tree: someEvent } = fc.letrec<{ tree: Event }>((tie) => ({
   tree: fc.oneof(
@@ -70,53 +69,63 @@ function isRefusedOrCanonical<T>(
   }
 }
 
-t.test('events, ids and stamps are decoded as they were encoded', async () => {
+t.test('events and ids are decoded as they were encoded', async () => {
   fc.assert(fc.property(someEvent, (event) => equalEvents(decodeEvent(encodeEvent(event)), event)));
   fc.assert(fc.property(someId, (id) => equalIds(decodeId(encodeId(id)), id)));
+});
+
+t.test('those of a history are decoded as they were, each to bytes of its own', async () => {
   fc.assert(
-    fc.property(someId, someEvent, (id, event) => {
-      const stamp = { id, event };
-      return equalStamps(decodeStamp(encodeStamp(stamp)), stamp);
+    fc.property(someSteps(), (steps) => {
+      const history = new History();
+      for (const step of steps) history.apply(step);
+      const texts = new Map<string, string>();
+      const isOwn = (bytes: Uint8Array, text: string): boolean => {
+        const known = texts.get(hex(bytes)) ?? text;
+        texts.set(hex(bytes), text);
+        return known === text;
+      };
+      const all = history.everyone().map(({ stamp }) => stamp);
+      const events = all.every(({ event }) => {
+        const bytes = encodeEvent(event);
+        return isOwn(bytes, formatEvent(event)) && equalEvents(decodeEvent(bytes), event);
+      });
+      texts.clear();
+      const ids = all.every(({ id }) => {
+        const bytes = encodeId(id);
+        return isOwn(bytes, formatId(id)) && equalIds(decodeId(bytes), id);
+      });
+      return events && ids;
     }),
   );
 });
 
-t.test(
-  'stamps of a history are decoded as they were encoded, each to bytes of its own',
-  async () => {
-    fc.assert(
-      fc.property(someSteps(), (steps) => {
-        const history = new History();
-        for (const step of steps) history.apply(step);
-        const texts = new Map<string, string>();
-        return history.everyone().every(({ stamp }) => {
-          const bytes = encodeStamp(stamp);
-          const text = formatStamp(stamp);
-          const known = texts.get(hex(bytes)) ?? text;
-          texts.set(hex(bytes), text);
-          return equalStamps(decodeStamp(bytes), stamp) && known === text;
-        });
-      }),
-    );
-  },
-);
-
 t.test('the bytes of a format are never changed', async (t) => {
-  const goldenStamps: [string, string, string][] = [
-    ['1', '0', ''],
-    ['0', '0', '2e'],
-    ['1', '1', '30'],
-    ['0', '(0, 1, 0)', '82e0'],
-    ['(1, 0)', '(0, 1, 0)', '81'],
-    ['((0, 1), 1)', '(1, 0, 1)', 'b2c070'],
-    ['(((1, 0), 0), (0, 1))', '(1, 2, (0, (1, 0, 2), 0))', 'b41127e7fc'],
-    ['1', '9007199254740991', '7fe96930'],
-    ['(0, (0, (1, 0)))', '(100, (0, 7, 0), (3, (0, 0, 250), 12))', 'fa0f92c931ff71e460'],
+  const goldenEvents: [string, string][] = [
+    ['0', ''],
+    ['1', '30'],
+    ['9007199254740991', '7fe96930'],
+    ['(0, 1, 0)', '80'],
+    ['(1, 0, 1)', 'b2'],
+    ['(1, 2, (0, (1, 0, 2), 0))', 'b41120'],
+    ['(100, (0, 7, 0), (3, (0, 0, 250), 12))', 'fa0f92c931ff71e0'],
   ];
-  for (const [id, event, bytes] of goldenStamps) {
-    const stamp = { id: readId(id), event: readEvent(event) };
-    t.equal(hex(encodeStamp(stamp)), bytes, formatStamp(stamp));
-    t.equal(formatStamp(decodeStamp(unhex(bytes) as Uint8Array)), `(${id}, ${event})`);
+  for (const [text, bytes] of goldenEvents) {
+    t.equal(hex(encodeEvent(readEvent(text))), bytes, text);
+    t.equal(formatEvent(decodeEvent(unhex(bytes) as Uint8Array)), text);
+  }
+  const goldenIds: [string, string][] = [
+    ['1', ''],
+    ['0', 'f0'],
+    ['(1, 0)', 'd8'],
+    ['(0, 1)', 'e4'],
+    ['((0, 1), 1)', 'efac'],
+    ['(((1, 0), 0), (0, 1))', 'ef95e0'],
+    ['(0, (0, (1, 0)))', 'ebc0'],
+  ];
+  for (const [text, bytes] of goldenIds) {
+    t.equal(hex(encodeId(readId(text))), bytes, text);
+    t.equal(formatId(decodeId(unhex(bytes) as Uint8Array)), text);
   }
 });
 
@@ -137,8 +146,7 @@ t.test('the deepest trees survive', async (t) => {
     id = i % 3 === 0 ? idNode(0, id) : idNode(id, 0);
     event = i % 3 === 0 ? eventNode(1, 0, event) : eventNode(0, event, 0);
   }
-  const stamp = { id, event };
-  t.ok(equalStamps(decodeStamp(encodeStamp(stamp)), stamp));
+  t.ok(equalEvents(decodeEvent(encodeEvent(event)), event));
   t.equal(formatId(decodeId(encodeId(id))), formatId(id));
 });
 
@@ -186,7 +194,7 @@ t.test('few bytes that say a tree of more than 65,536 nodes are not decoded', as
 });
 
 t.test('more than 65,536 bytes are not read', async (t) => {
-  for (const decode of [decodeEvent, decodeId, decodeStamp]) {
+  for (const decode of [decodeEvent, decodeId]) {
     t.throws(() => decode(new Uint8Array(STAMP_BYTES_MAX + 1).fill(1)), {
       code: 'REGALIA_STAMP',
       data: { actual: `${STAMP_BYTES_MAX + 1}` },
@@ -197,7 +205,8 @@ t.test('more than 65,536 bytes are not read', async (t) => {
 t.test('long hostile bytes end at a limit', async (t) => {
   for (let fill = 0; fill < 256; fill++) {
     const bytes = new Uint8Array(2000).fill(fill);
-    t.notOk(isRefusedOrCanonical(bytes, decodeStamp, encodeStamp), `all ${fill}`);
+    t.notOk(isRefusedOrCanonical(bytes, decodeEvent, encodeEvent), `an event, all ${fill}`);
+    t.notOk(isRefusedOrCanonical(bytes, decodeId, encodeId), `an id, all ${fill}`);
   }
 });
 
@@ -206,51 +215,72 @@ t.test('any bytes are refused or canonical', async () => {
     fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
       isRefusedOrCanonical(bytes, decodeEvent, encodeEvent);
       isRefusedOrCanonical(bytes, decodeId, encodeId);
-      isRefusedOrCanonical(bytes, decodeStamp, encodeStamp);
     }),
     { numRuns: 2000 },
   );
 });
 
-t.test('each stamp of two bytes or less has no other spelling', async (t) => {
-  const texts = new Set<string>();
-  let count = 0;
-  for (let i = -257; i < 65_536; i++) {
-    const bytes =
-      i === -257
-        ? new Uint8Array(0)
-        : i < 0
-          ? Uint8Array.of(i + 256)
-          : Uint8Array.of(i >> 8, i & 255);
-    if (!isRefusedOrCanonical(bytes, decodeStamp, encodeStamp)) continue;
-    texts.add(formatStamp(decodeStamp(bytes)));
-    count++;
-  }
-  t.equal(texts.size, count);
-  t.ok(count > 1000, `${count} stamps fit`);
+/** Every byte string of at most two bytes. */
+function* fewBytes(): Generator<Uint8Array> {
+  yield new Uint8Array(0);
+  for (let i = 0; i < 256; i++) yield Uint8Array.of(i);
+  for (let i = 0; i < 65_536; i++) yield Uint8Array.of(i >> 8, i & 255);
+}
+
+t.test('each event and id of two bytes or less has no other spelling', async (t) => {
+  const distinct = <T>(
+    decode: (bytes: Uint8Array) => T,
+    encode: (thing: T) => Uint8Array,
+    format: (thing: T) => string,
+  ): number => {
+    const texts: string[] = [];
+    for (const bytes of fewBytes()) {
+      if (isRefusedOrCanonical(bytes, decode, encode)) texts.push(format(decode(bytes)));
+    }
+    t.equal(new Set(texts).size, texts.length);
+    return texts.length;
+  };
+  const events = distinct(decodeEvent, encodeEvent, formatEvent);
+  t.ok(events > 1000, `${events} events fit`);
+  const ids = distinct(decodeId, encodeId, formatId);
+  t.ok(ids > 50, `${ids} ids fit`);
 });
 
 t.test('truncated, extended and flipped bytes are refused or mean something else', async () => {
+  const holds = <T>(
+    thing: T,
+    decode: (bytes: Uint8Array) => T,
+    encode: (thing: T) => Uint8Array,
+    equal: (a: T, b: T) => boolean,
+    at: number,
+    bit: number,
+  ): boolean => {
+    const bytes = encode(thing);
+    const flipped = bytes.map((byte, i) => (i === at % bytes.length ? byte ^ (1 << bit) : byte));
+    const padded = new Uint8Array(bytes.length + 1);
+    padded.set(bytes);
+    const extended = padded.slice();
+    extended[bytes.length] = 1 + bit;
+    if (isRefusedOrCanonical(padded, decode, encode)) return false;
+    for (const other of [flipped, extended, bytes.subarray(0, at % (bytes.length + 1))]) {
+      if (equalBytes(other, bytes)) continue;
+      if (!isRefusedOrCanonical(other, decode, encode)) continue;
+      if (equal(decode(other), thing)) return false;
+    }
+    return true;
+  };
   fc.assert(
     fc.property(someId, someEvent, fc.nat(), fc.nat(7), (id, event, at, bit) => {
-      const bytes = encodeStamp({ id, event });
-      const flipped = bytes.map((byte, i) => (i === at % bytes.length ? byte ^ (1 << bit) : byte));
-      const padded = new Uint8Array(bytes.length + 1);
-      padded.set(bytes);
-      const extended = padded.slice();
-      extended[bytes.length] = 1 + bit;
-      if (isRefusedOrCanonical(padded, decodeStamp, encodeStamp)) return false;
-      for (const other of [flipped, extended, bytes.subarray(0, at % (bytes.length + 1))]) {
-        if (equalBytes(other, bytes)) continue;
-        if (!isRefusedOrCanonical(other, decodeStamp, encodeStamp)) continue;
-        if (equalStamps(decodeStamp(other), { id, event })) return false;
-      }
-      return true;
+      return (
+        holds(event, decodeEvent, encodeEvent, equalEvents, at, bit) &&
+        holds(id, decodeId, encodeId, equalIds, at, bit)
+      );
     }),
     { numRuns: 500 },
   );
 });
 
-t.test('the seed takes no bytes', async (t) => {
-  t.equal(encodeStamp(seed()).length, 0);
+t.test('the first event tree and the first id have no bytes', async (t) => {
+  t.equal(encodeEvent(NO_EVENT).length, 0);
+  t.equal(encodeId(WHOLE).length, 0);
 });

@@ -3,7 +3,7 @@
  * Steps are drawn from a finite list, so fast-check can shrink a failing history.
  */
 import fc from 'fast-check';
-import { event, fork, join, peek, type Stamp, seed } from '../../src/clock/stamp.js';
+import { event, fork, join, peek, type Stamp, seed } from './stamps.js';
 
 export interface Witness {
   readonly stamp: Stamp;

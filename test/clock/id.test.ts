@@ -1,18 +1,10 @@
 /** Ids: split, sum and normal form. */
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  disjoint,
-  equalIds,
-  formatId,
-  type Id,
-  idDepth,
-  idNode,
-  split,
-  sum,
-} from '../../src/clock/id.js';
+import { type Id, idDepth, idNode, split, sum } from '../../src/clock/id.js';
 import { STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
 import { readId } from './notation.js';
+import { disjoint, equalIds, formatId } from './stamps.js';
 
 /** Random ids that come about by splitting and dropping. */
 const someId: fc.Arbitrary<Id> = fc.array(fc.nat(1000), { maxLength: 40 }).map((picks) => {

@@ -2,9 +2,12 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { type Event, maxEvent, minEvent } from '../../src/clock/event.js';
-import { disjoint, type Id } from '../../src/clock/id.js';
+import type { Id } from '../../src/clock/id.js';
+import { compareSets, History, someSteps, type Witness } from './history.js';
+import * as paper from './paper.js';
 import {
   compare,
+  disjoint,
   equalStamps,
   event,
   fork,
@@ -15,9 +18,7 @@ import {
   retire,
   type Stamp,
   seed,
-} from '../../src/clock/stamp.js';
-import { compareSets, History, someSteps, type Witness } from './history.js';
-import * as paper from './paper.js';
+} from './stamps.js';
 
 function isNormalEvent(event: Event): boolean {
   if (typeof event === 'number') return event >= 0;

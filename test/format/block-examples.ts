@@ -13,12 +13,12 @@ import { decodeManifest, Manifest, writeManifest } from '../../src/chunks/manife
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
 import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
 import { type Event, eventNode, formatEvent } from '../../src/clock/event.js';
-import { formatId, idNode } from '../../src/clock/id.js';
+import { idNode } from '../../src/clock/id.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { BLOCK_VERSION, BlockKind, SHA256 } from '../../src/ground/block-header.js';
 import { hex } from '../../src/ground/bytes.js';
 import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
-import { fst } from '../../src/kernels/fst.js';
+import { Fst } from '../../src/kernels/fst.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
 import { decodeMoves, encodeMoves } from '../../src/log/moves.js';
 import { decodeRules, defineRules, encodeRules } from '../../src/streams/rule.js';
@@ -43,6 +43,8 @@ import {
 } from '../../src/tree/record.js';
 import { NO_NAME, parseRoot, writeRoot } from '../../src/tree/root.js';
 import { shapeOf } from '../../src/tree/shape.js';
+import { formatId } from '../clock/stamps.js';
+import { transducerOf } from '../kernels/transducers.js';
 
 export interface Example {
   readonly name: string;
@@ -276,7 +278,7 @@ export const blockExamples: readonly Example[] = [
       const decoded = new Manifest(body, manifestLength);
       return [decoded.id(0), decoded.id(1), decoded.id(2)];
     },
-    holds: [stored.hello.id, 0, stored.world.id],
+    holds: [stored.hello.id, undefined, stored.world.id],
   },
   {
     name: 'leaf',
@@ -352,10 +354,10 @@ export const blockExamples: readonly Example[] = [
   },
   {
     name: 'transducer',
-    bytes: fst.build(['bee', 'beetle', 'bug'].map(utf8Bytes)),
+    bytes: transducerOf(['bee', 'beetle', 'bug'].map(utf8Bytes)),
     read: (bytes) => {
-      const map = fst.open(bytes);
-      return [map.size, map.find(utf8Bytes('beetle')), map.find(utf8Bytes('bu'))];
+      const fst = new Fst(bytes);
+      return [fst.size, fst.find(utf8Bytes('beetle')), fst.find(utf8Bytes('bu'))];
     },
     holds: [3, 1, -1],
   },

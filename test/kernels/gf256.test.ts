@@ -5,8 +5,16 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
-import { divide, inverse, multiply, productsOf, timesMatrix } from '../../src/kernels/gf256.js';
-import { type Combine, combinePlain, compiledCombine } from '../../src/kernels/gf256-combine.js';
+import {
+  type Combine,
+  combinePlain,
+  compiledCombine,
+  divide,
+  inverse,
+  multiply,
+  productsOf,
+  timesMatrix,
+} from '../../src/kernels/gf256.js';
 
 const compiled = compiledCombine() as Combine;
 

@@ -1,6 +1,7 @@
 /**
- * Obvious models for key maps and searches: a sorted array, minimization by partition refinement, a
- * recursive glob, Levenshtein's full table; and names to try them on. Slow and plain on purpose.
+ * Obvious models for sets of names and searches: a sorted array, minimization by partition
+ * refinement, a recursive glob, Levenshtein's full table; and names to try them on. Slow and plain
+ * on purpose.
  */
 import fc from 'fast-check';
 import { compareBytes } from '../../src/ground/bytes.js';
@@ -81,25 +82,30 @@ function classTakes(inside: readonly string[], character: string): boolean {
   return false;
 }
 
-/** A glob by recursion, for patterns without escapes. */
-export function globMatches(pattern: readonly string[], name: readonly string[]): boolean {
+/** A glob by recursion, for patterns without escapes and choices; `begins` is at a slash's end. */
+export function globMatches(
+  pattern: readonly string[],
+  name: readonly string[],
+  begins = true,
+): boolean {
   const [mark, ...rest] = pattern;
   const [first, ...others] = name;
   if (mark === undefined) return name.length === 0;
   if (mark === '*') {
     const deep = rest[0] === '*';
-    if (globMatches(deep ? rest.slice(1) : rest, name)) return true;
-    return first !== undefined && (deep || first !== '/') && globMatches(pattern, others);
+    if (deep && begins && rest[1] === '/' && globMatches(rest.slice(2), name)) return true;
+    if (globMatches(deep ? rest.slice(1) : rest, name, false)) return true;
+    return first !== undefined && (deep || first !== '/') && globMatches(pattern, others, false);
   }
   if (first === undefined) return false;
-  if (mark === '?') return first !== '/' && globMatches(rest, others);
+  if (mark === '?') return first !== '/' && globMatches(rest, others, false);
   if (mark === '[') {
     const end = rest.indexOf(']', rest[0] === '!' ? 2 : 1);
     const not = rest[0] === '!';
     const taken = classTakes(rest.slice(not ? 1 : 0, end), first) !== not;
-    return first !== '/' && taken && globMatches(rest.slice(end + 1), others);
+    return first !== '/' && taken && globMatches(rest.slice(end + 1), others, false);
   }
-  return mark === first && globMatches(rest, others);
+  return mark === first && globMatches(rest, others, mark === '/');
 }
 
 /** Levenshtein's table. */

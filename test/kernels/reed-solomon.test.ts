@@ -6,8 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
 import { SHARDS_MAX } from '../../src/ground/limits.js';
-import { inverse } from '../../src/kernels/gf256.js';
-import { type Combine, combinePlain, compiledCombine } from '../../src/kernels/gf256-combine.js';
+import { type Combine, combinePlain, compiledCombine, inverse } from '../../src/kernels/gf256.js';
 import { encode, parityFactor, reconstruct, shardsFault } from '../../src/kernels/reed-solomon.js';
 
 const twins: [string, Combine][] = [

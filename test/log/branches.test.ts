@@ -4,7 +4,6 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { addressText } from '../../src/blocks/address.js';
-import { fork, seed } from '../../src/clock/stamp.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { SHA256 } from '../../src/ground/block-header.js';
@@ -20,6 +19,7 @@ import {
   tag,
   tags,
 } from '../../src/log/branches.js';
+import { fork, seed } from '../clock/stamps.js';
 import { BUCKET, someAddress } from './dag.js';
 
 const OTHER = new Uint8Array(16).fill(0xb1);

@@ -4,12 +4,12 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { addressText } from '../../src/blocks/address.js';
-import { event, fork, type Stamp, seed } from '../../src/clock/stamp.js';
 import { BLAKE3, SHA256 } from '../../src/ground/block-header.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { MESSAGE_BYTES_MAX, PARENTS_MAX, TIME_MS_MAX } from '../../src/ground/limits.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
+import { event, fork, type Stamp, seed } from '../clock/stamps.js';
 import { someAddress, someCommit } from './dag.js';
 
 function bytesOf(length: number): fc.Arbitrary<Uint8Array> {

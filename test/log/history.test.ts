@@ -7,7 +7,6 @@ import t from 'tap';
 import { type Address, addressText, sameAddress } from '../../src/blocks/address.js';
 import { encodeEvent } from '../../src/clock/encoding.js';
 import { joinEvents } from '../../src/clock/event.js';
-import { event, fork, type Stamp, seed } from '../../src/clock/stamp.js';
 import type { ByteTable, Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { equalBytes } from '../../src/ground/bytes.js';
@@ -16,6 +15,7 @@ import { DELTAS_MAX } from '../../src/ground/limits.js';
 import { type Commit, encodeCommit } from '../../src/log/commit.js';
 import { openEntry } from '../../src/log/entry.js';
 import { History, type LocalFacts } from '../../src/log/history.js';
+import { event, fork, type Stamp, seed } from '../clock/stamps.js';
 import { BUCKET, Dag, NO_BLOCKS, someAddress, someCommit, someSteps } from './dag.js';
 
 const OTHER = new Uint8Array(16).fill(0xb1);

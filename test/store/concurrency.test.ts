@@ -160,6 +160,7 @@ t.test('a serializable transaction checks streams, absences, lists and aggregate
     entry: (tx: ReturnType<Regalia['begin']>) => tx.entry('/d')?.totals,
     children: (tx: ReturnType<Regalia['begin']>) => [...tx.children('/d')],
     walk: (tx: ReturnType<Regalia['begin']>) => [...tx.walk('/d')],
+    find: (tx: ReturnType<Regalia['begin']>) => [...tx.find('/d/n*')],
   };
   let count = 0;
   for (const [name, read] of Object.entries(reads)) {

@@ -158,6 +158,7 @@ t.test('what was closed or disposed says so', async (t) => {
     () => tx.guard('/d'),
     () => [...tx.children('/')],
     () => [...tx.walk('/')],
+    () => [...tx.find('**')],
   ]) {
     t.throws(run, { code: 'REGALIA_CLOSED' });
   }

@@ -4,11 +4,11 @@
  *
  * The floors are read from the block in ARCHITECTURE.md marked `floors`, one room a line:
  *
- *     2  src/tree/     free text; "only src/index.ts" limits the room to that one import from outside
+ *     2  src/tree/     free text
  *
- * A room is a folder or a single file. An import stays in its room or goes to a lower floor; `-` is
- * the ground, which is one room. The block marked `packages` names the files that may import each
- * package.
+ * Where that text has "only src/index.ts" the room imports nothing else from outside. A room is a
+ * folder or a single file. An import stays in its room or goes to a lower floor; `-` is the ground,
+ * which is one room. The block marked `packages` names the files that may import each package.
  */
 import ts from 'typescript';
 import { type File, importsOf, isSource, parse } from './project.js';

@@ -121,7 +121,8 @@ function literal(node: ts.Node | undefined): string | undefined {
   return undefined;
 }
 
-function resolve(from: string, name: string): string {
+/** The path of what `from` imports as `name`: of a source of ours, or the name of a package. */
+export function resolve(from: string, name: string): string {
   if (name.startsWith('.')) {
     return posix.join(posix.dirname(from), name).replace(/\.js$/, '.ts');
   }

@@ -3,9 +3,11 @@
  * one that does not.
  */
 import t from 'tap';
+import { needlessExports } from './exports.js';
 import {
   barrels,
   deadFiles,
+  fencedBlock,
   floorBreaches,
   importCycles,
   packageBreaches,
@@ -16,10 +18,12 @@ import { type File, importsOf } from './project.js';
 import {
   errorCodes,
   errorHeadings,
+  errorsMadeOutside,
   forbiddenText,
   longFiles,
   longFunctions,
   longLines,
+  lostAnswers,
   missingHeaders,
   vagueNames,
 } from './text.js';
@@ -35,11 +39,11 @@ const document = `# Map
 2  src/tree/      nodes
 2  src/chunks/    slices
 1  src/blocks/    blocks
--  src/ground/bytes.ts   ground
--  src/ground/errors.ts  ground
+0  src/engine/    the engine
+-  src/ground/    ground
 \`\`\`
 \`\`\`packages
-lmdb   src/blocks/lmdb*.ts
+lmdb   src/engine/lmdb*.ts
 cbor-x src/streams/cbor*.ts
 \`\`\`
 `;
@@ -75,7 +79,7 @@ t.test('imports are found in every form', async (t) => {
 
 t.test('an import down, within the room, or on the ground is allowed', async (t) => {
   const files = planted({
-    'src/tree/a.ts': "import '../blocks/b.js'; import './c.js'; import '../bytes.js';",
+    'src/tree/a.ts': "import '../blocks/b.js'; import './c.js'; import '../ground/bytes.js';",
     'src/ground/bytes.ts': "import './errors.js';",
     'src/fs/mount.ts': "import '../index.js'; import './wire.js';",
     'test/tree/a.test.ts': "import '../../src/index.js';",
@@ -89,11 +93,11 @@ t.test(
     const breach = (path: string, target: string): string =>
       floorBreaches(planted({ [path]: `import '${target}';` }), rooms).join();
     t.match(breach('src/blocks/b.ts', '../tree/a.js'), /up from floor 1 to floor 2/);
-    t.match(breach('src/ground/bytes.ts', './blocks/b.js'), /up from floor -1/);
+    t.match(breach('src/ground/bytes.ts', '../blocks/b.js'), /up from floor -1/);
     t.match(breach('src/tree/a.ts', '../chunks/c.js'), /sideways on floor 2/);
     t.match(breach('src/fs/mount.ts', '../tree/a.js'), /uses only src\/index.ts/);
     t.match(breach('src/tree/a.ts', '../attic/x.js'), /in no room/);
-    t.match(breach('src/attic/x.ts', '../bytes.js'), /in no room/);
+    t.match(breach('src/attic/x.ts', '../ground/bytes.js'), /in no room/);
     t.throws(() => parseFloors('```floors\nnonsense\n```'), /not a line/);
     t.throws(() => parseFloors('# nothing'), /no block marked floors/);
   },
@@ -129,7 +133,7 @@ t.test('a package is imported only where it belongs', async (t) => {
   const packages = parsePackages(document);
   const files = (path: string, name: string): File[] => planted({ [path]: `import '${name}';` });
   t.strictSame(packageBreaches(files('src/engine/lmdb.ts', 'lmdb'), packages), []);
-  t.strictSame(packageBreaches(files('src/blocks/lmdb-file.ts', 'lmdb'), packages), []);
+  t.strictSame(packageBreaches(files('src/engine/lmdb-pages.ts', 'lmdb'), packages), []);
   t.strictSame(packageBreaches(files('src/tree/a.ts', 'node:fs'), packages), []);
   t.match(packageBreaches(files('src/engine/memory.ts', 'lmdb'), packages), [/only src/]);
   t.match(packageBreaches(files('src/tree/cbor.ts', 'cbor-x'), packages), [/only src/]);
@@ -155,10 +159,60 @@ t.test('a file that no entry reaches is dead', async (t) => {
   );
 });
 
+t.test('an export that nothing needs is found', async (t) => {
+  const files = planted({
+    'src/index.ts': "export { open } from './store.js';",
+    'src/store.ts': [
+      "import { find, type Found } from './tree.js';",
+      'export interface Options { readonly depth: Depth }',
+      'export type Depth = number;',
+      'export function open(options: Options): Found { return find(options.depth); }',
+    ].join('\n'),
+    'src/tree.ts': [
+      'export interface Found { readonly at: Place }',
+      'export interface Place { readonly line: number }',
+      'export function find(line: number): Found { return { at: plain(line) }; }',
+      'export function plain(line: number): Place { return { line: line + STEP }; }',
+      'export const STEP = 1;',
+      'export function lost(): void {}',
+      'export const [first, { second }] = [1, { second: 2 }];',
+    ].join('\n'),
+    'src/verbs/put.ts': 'export default 1;',
+    'src/cli.ts': "await import(`./verbs/${kind}.js`); import * as all from './words.js';",
+    'src/words.ts': 'export const word = 1;',
+    'test/tree.test.ts': "import { lost, plain } from '../src/tree.js';",
+  });
+  t.strictSame(needlessExports(files, ['src/index.ts']), [
+    'src/tree.ts:5 exports STEP: only its own file uses it',
+    'src/tree.ts:6 exports lost: nothing in src uses it',
+    'src/tree.ts:7 exports first: nothing in src uses it',
+    'src/tree.ts:7 exports second: nothing in src uses it',
+  ]);
+});
+
+t.test('an error made outside the ground is found', async (t) => {
+  const text =
+    "import { RegaliaError } from '../ground/errors.js';\nthrow new RegaliaError('X', '', {});";
+  t.match(errorsMadeOutside(planted({ 'src/tree/a.ts': text }), 'src/ground/'), [
+    /^src\/tree\/a.ts:2/,
+  ]);
+  t.strictSame(errorsMadeOutside(planted({ 'src/ground/errors.ts': text }), 'src/ground/'), []);
+  t.strictSame(errorsMadeOutside(planted({ 'test/a.test.ts': text }), 'src/ground/'), []);
+});
+
+t.test('questions of newcomers are answered by files that exist', async (t) => {
+  const files = planted({ 'src/tree/key.ts': '', 'src/ground/limits.ts': '' });
+  const answers = (line: string): string[] =>
+    lostAnswers(files, fencedBlock(['```where', line, '```'].join('\n'), 'where'));
+  t.strictSame(answers('where a key is parsed   src/tree/key.ts, src/ground/limits.ts'), []);
+  t.match(answers('where a key is parsed   src/tree/keys.ts'), [/no src\/tree\/keys.ts/]);
+  t.match(answers('where a key is parsed   somewhere'), [/no file answers/]);
+});
+
 t.test('sizes: files, functions and lines', async (t) => {
   const lines = (count: number): string => 'x();\n'.repeat(count);
-  t.equal(longFiles(planted({ 'src/a.ts': lines(400), 'test/a.test.ts': lines(600) })).length, 0);
-  t.equal(longFiles(planted({ 'src/a.ts': lines(401), 'test/a.test.ts': lines(601) })).length, 2);
+  t.equal(longFiles(planted({ 'src/a.ts': lines(600), 'docs/a.md': lines(700) })).length, 0);
+  t.equal(longFiles(planted({ 'src/a.ts': lines(601), 'test/a.test.ts': lines(601) })).length, 2);
   const forms = (count: number): string =>
     [
       `function f() {\n${lines(count)}}`,
@@ -167,8 +221,10 @@ t.test('sizes: files, functions and lines', async (t) => {
     ].join('\n');
   t.equal(longFunctions(planted({ 'src/a.ts': forms(68) })).length, 0);
   t.equal(longFunctions(planted({ 'src/a.ts': forms(69) })).length, 4);
-  t.equal(longLines(planted({ 'src/a.ts': `// ${'y'.repeat(117)}\n` })).length, 0);
-  t.equal(longLines(planted({ 'src/a.ts': `// ${'y'.repeat(118)}\n` })).length, 1);
+  for (const path of ['src/a.ts', 'test/a.ts', 'bench/a.ts', 'tour/a.ts']) {
+    t.equal(longLines(planted({ [path]: `// ${'𝄞'.repeat(97)}\n` })).length, 0);
+    t.equal(longLines(planted({ [path]: `// ${'y'.repeat(98)}\n` })).length, 1);
+  }
 });
 
 t.test('headers and names', async (t) => {

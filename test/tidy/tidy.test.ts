@@ -1,12 +1,14 @@
 /**
- * The style guide, as a test: the rules of imports.ts and text.ts over the whole project.
+ * The style guide, as a test: the rules of imports.ts, exports.ts and text.ts over the project.
  *
  * Every breach is a failure of its own. That each rule can fail at all is shown in rules.test.ts.
  */
 import t from 'tap';
+import { needlessExports } from './exports.js';
 import {
   barrels,
   deadFiles,
+  fencedBlock,
   floorBreaches,
   importCycles,
   packageBreaches,
@@ -17,10 +19,12 @@ import { type File, projectFiles } from './project.js';
 import {
   errorCodes,
   errorHeadings,
+  errorsMadeOutside,
   forbiddenText,
   longFiles,
   longFunctions,
   longLines,
+  lostAnswers,
   missingHeaders,
   vagueNames,
 } from './text.js';
@@ -40,18 +44,24 @@ function rule(name: string, complaints: readonly string[]): void {
 }
 
 const architecture = file('ARCHITECTURE.md').text;
-const surfaces = ['src/index.ts', 'src/testing.ts'];
-// A bench keeps the alternatives that it measures; AssemblyScript is reached by its compiler alone.
-const entries = [
-  ...surfaces,
-  'src/cli/main.ts',
-  'bench/key-maps.ts',
-  // Kernels that nothing but a bench uses yet: runs of zeros, erasure codes.
-  'bench/chunking.ts',
-  'bench/erasure.ts',
-  'src/kernels/wasm/cdc.ts',
-  'src/kernels/wasm/gf256.ts',
-];
+const manifest = JSON.parse(file('package.json').text) as {
+  readonly dependencies: object;
+  readonly bin: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string | { readonly types: string }>>;
+};
+
+/** What a user reaches: the command, the main module and its subpaths. */
+const surfaces = [
+  ...Object.values(manifest.bin),
+  ...Object.values(manifest.exports).map((one) => (typeof one === 'string' ? one : one.types)),
+]
+  .filter((path) => /\.(?:d\.ts|js)$/.test(path))
+  .map((path) => path.replace('./dist/', '').replace(/(?:\.d\.ts|\.js)$/, '.ts'));
+/** AssemblyScript is reached by its compiler alone. */
+const compiled = files
+  .map(({ path }) => path)
+  .filter((path) => path.startsWith('src/kernels/wasm/') && path.endsWith('.ts'));
+const entries = [...surfaces, ...compiled];
 
 rule(
   'imports go to a lower floor or stay in the room',
@@ -64,7 +74,7 @@ rule(
   packageBreaches(files, parsePackages(architecture)),
 );
 rule('an entry reaches every source file', deadFiles(files, entries));
-rule('files are one idea long', longFiles(files));
+rule('exports are needed', needlessExports(files, entries));
 rule('functions fit on a screen', longFunctions(files));
 rule('lines fit', longLines(files));
 rule('files say what they are', missingHeaders(files));
@@ -75,8 +85,14 @@ rule(
   errorHeadings(errorCodes(file('src/ground/errors.ts')), file('docs/errors.md').text),
 );
 
+rule('errors are made in one place', errorsMadeOutside(files, 'src/ground/'));
+rule(
+  'where things are is said, and they are there',
+  lostAnswers(files, fencedBlock(architecture, 'where')),
+);
+for (const question of longFiles(files)) t.comment(question);
+
 t.test('the packages table names the dependencies, all of them and no others', async (t) => {
-  const manifest = JSON.parse(file('package.json').text) as { dependencies: object };
   const named = [...parsePackages(architecture).keys()].sort();
   t.strictSame(named, Object.keys(manifest.dependencies).sort());
 });

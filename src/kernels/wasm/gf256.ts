@@ -1,6 +1,6 @@
 /**
  * AssemblyScript, compiled by `npm run wasm`: one row of a matrix over GF(256) times columns of
- * bytes, 32 bytes a turn, for src/kernels/gf256-combine.ts.
+ * bytes, 32 bytes a turn, for src/kernels/gf256.ts.
  *
  * A product with a constant is looked up by nibbles, 16 bytes at once (Plank, Greenan and Miller,
  * "Screaming fast Galois field arithmetic using Intel SIMD instructions", 2013). Two or four rows
@@ -23,7 +23,13 @@ function product(low: v128, high: v128, bytes: v128): v128 {
 }
 
 /** The sum of the inputs: a row of ones. */
-export function sum(columns: u32, inputs: usize, stride: usize, output: usize, length: usize): void {
+export function sum(
+  columns: u32,
+  inputs: usize,
+  stride: usize,
+  output: usize,
+  length: usize,
+): void {
   for (let at: usize = 0; at < length; at += 32) {
     let input = inputs + at;
     let a = v128.load(input);

@@ -1,9 +1,9 @@
 /**
  * Key maps: sorted, distinct names to their ordinals 0..n-1, as immutable bytes.
  *
- * This is the seam behind which the codings compete: prefix-offsets, front-coded, and the finite
- * state transducer. A node keeps its records as an array by ordinal, so a key map answers only
- * "which ordinal", "which name", "from where". All order is bytewise.
+ * This is the seam behind which codings of a node's names compete: prefix-offsets, front-coded, and
+ * the finite state transducer. A node keeps its records as an array by ordinal, so a key map only
+ * answers "which ordinal", "which name", "from where". All order is bytewise.
  *
  * Invariants: equal names give equal bytes; `find(nameAt(i)) === i`; `open` and every answer treat
  * the bytes as an enemy's, so malformed bytes throw REGALIA_FORMAT or give a wrong but bounded
@@ -11,9 +11,9 @@
  * `verifyKeyMap`, once, where bytes enter from outside.
  */
 
-import { compareBytes, equalBytes } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
-import { NAME_BYTES_MAX } from '../ground/limits.js';
+import { compareBytes, equalBytes } from '../../src/ground/bytes.js';
+import { assert, badRange, malformed } from '../../src/ground/errors.js';
+import { NAME_BYTES_MAX } from '../../src/ground/limits.js';
 
 export interface KeyMap {
   /** The number of names. */
@@ -39,30 +39,15 @@ export interface KeyMapCoding {
   open(bytes: Uint8Array): KeyMap;
 }
 
-export function malformed(what: string, at: number, expected: string, actual: string): never {
-  throw new RegaliaError(
-    'REGALIA_FORMAT',
-    `${what} is malformed at byte ${at}: expected ${expected}, found ${actual}`,
-    { what, at, expected, actual },
-  );
-}
-
 /** Throws REGALIA_RANGE unless `ordinal` is one of a map's. */
 export function checkOrdinal(ordinal: number, size: number): void {
   if (Number.isInteger(ordinal) && ordinal >= 0 && ordinal < size) return;
-  throw new RegaliaError('REGALIA_RANGE', `no name has the ordinal ${ordinal}`, {
-    expected: `an integer from 0 to ${size - 1}`,
-    actual: `${ordinal}`,
-  });
+  throw badRange('an ordinal', `an integer from 0 to ${size - 1}`, `${ordinal}`);
 }
 
-/** That the caller sorted: a name of 1 to `lengthMax` bytes, after `previous`. */
-export function assertNext(
-  previous: Uint8Array | undefined,
-  name: Uint8Array,
-  lengthMax = NAME_BYTES_MAX,
-): void {
-  assert(name.length >= 1 && name.length <= lengthMax, `a name has ${name.length} bytes`);
+/** That the caller sorted: a name of 1 to 255 bytes, after `previous`. */
+export function assertNext(previous: Uint8Array | undefined, name: Uint8Array): void {
+  assert(name.length >= 1 && name.length <= NAME_BYTES_MAX, `a name has ${name.length} bytes`);
   assert(previous === undefined || compareBytes(previous, name) < 0, 'names are sorted, distinct');
 }
 
@@ -80,21 +65,14 @@ export function commonPrefixLength(names: readonly Uint8Array[]): number {
   return sharedLength(names[0], names[names.length - 1]);
 }
 
-/**
- * A map's names as they come, with REGALIA_FORMAT where one is empty, too long, or not after the
- * one before.
- */
-export function* orderedNames(
-  what: string,
-  map: KeyMap,
-  lengthMax = NAME_BYTES_MAX,
-): IterableIterator<Uint8Array> {
+/** A map's names as they come; REGALIA_FORMAT where one is empty, too long, or out of order. */
+function* orderedNames(what: string, map: KeyMap): IterableIterator<Uint8Array> {
   let previous: Uint8Array | undefined;
   for (const name of map.names()) {
-    if (name.length === 0 || name.length > lengthMax)
-      malformed(what, 0, `a name of 1 to ${lengthMax} bytes`, `${name.length}`);
+    if (name.length === 0 || name.length > NAME_BYTES_MAX)
+      throw malformed(what, 0, `a name of 1 to ${NAME_BYTES_MAX} bytes`, `${name.length}`);
     if (previous !== undefined && compareBytes(previous, name) >= 0)
-      malformed(what, 0, 'sorted and distinct names', 'others');
+      throw malformed(what, 0, 'sorted and distinct names', 'others');
     yield name;
     previous = name;
   }
@@ -107,8 +85,9 @@ export function* orderedNames(
  */
 export function verifyKeyMap(coding: KeyMapCoding, bytes: Uint8Array, sizeMax: number): void {
   const map = coding.open(bytes);
-  if (map.size > sizeMax) malformed(coding.name, 0, `at most ${sizeMax} names`, `${map.size}`);
+  if (map.size > sizeMax)
+    throw malformed(coding.name, 0, `at most ${sizeMax} names`, `${map.size}`);
   const names = [...orderedNames(coding.name, map)];
   if (names.length !== map.size || !equalBytes(coding.build(names), bytes))
-    malformed(coding.name, 0, 'the one encoding of its names', 'another');
+    throw malformed(coding.name, 0, 'the one encoding of its names', 'another');
 }

@@ -6,22 +6,24 @@
  *
  *   head u8 · size varint · [prefix length u8 · prefix · restarts (count - 1) × width · names]
  *   head: interval's logarithm × 4 + width's logarithm (width 1, 2 or 4)
- *   name: shared × 16 + length, one byte · [shared - 15] · [length - 15] · suffix     a nibble of 15: a byte follows
+ *   name: shared × 16 + length, one byte · [shared - 15] · [length - 15] · suffix
+ *
+ * A nibble of 15 says that a byte with the rest follows.
  *
  * The prefix is what all names begin with, and is left out of shares and lengths. A restart is
  * counted from the first name; the first one, 0, is left out. The width is the least that holds the
- * length of all names. Persisted.
+ * length of all names.
  */
-import { NAME_BYTES_MAX } from '../ground/limits.js';
-import { ByteReader } from '../ground/reader.js';
-import { ByteWriter } from '../ground/writer.js';
+import { malformed } from '../../src/ground/errors.js';
+import { NAME_BYTES_MAX } from '../../src/ground/limits.js';
+import { ByteReader } from '../../src/ground/reader.js';
+import { ByteWriter } from '../../src/ground/writer.js';
 import {
   assertNext,
   checkOrdinal,
   commonPrefixLength,
   type KeyMap,
   type KeyMapCoding,
-  malformed,
   sharedLength,
 } from './key-map.js';
 
@@ -89,7 +91,7 @@ class FrontCoded implements KeyMap {
     this.#intervalLog2 = head >> 2;
     this.#widthLog2 = head & 3;
     if (this.#widthLog2 === 3 || this.#intervalLog2 > 8)
-      malformed(NAME, 0, 'a known width and interval', `${head}`);
+      throw malformed(NAME, 0, 'a known width and interval', `${head}`);
     this.size = reader.varint();
     if (this.size === 0) reader.end();
     if (this.size > reader.remaining) reader.fail(`${this.size} names`, 'fewer bytes');
@@ -233,7 +235,7 @@ class FrontCoded implements KeyMap {
   }
 
   #fail(at: number): never {
-    return malformed(NAME, at, 'a front-coded name', 'other bytes');
+    throw malformed(NAME, at, 'a front-coded name', 'other bytes');
   }
 }
 

@@ -7,13 +7,18 @@ import t from 'tap';
 import { compareBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { utf8Bytes } from '../../src/ground/text.js';
-import { frontCoded, frontCodedEvery } from '../../src/kernels/front-coded.js';
-import { fst } from '../../src/kernels/fst.js';
-import { type KeyMap, type KeyMapCoding, verifyKeyMap } from '../../src/kernels/key-map.js';
-import { insertName, prefixOffsets, removeName } from '../../src/kernels/prefix-offsets.js';
-import { anyName, anyNames, sorted } from './naive-names.js';
+import { anyName, anyNames, sorted } from '../../test/kernels/naive-names.js';
+import { frontCoded, frontCodedEvery } from './front-coded.js';
+import { type KeyMap, type KeyMapCoding, verifyKeyMap } from './key-map.js';
+import { insertName, prefixOffsets, removeName } from './prefix-offsets.js';
+import { transducer } from './transducer.js';
 
-const codings: readonly KeyMapCoding[] = [prefixOffsets, frontCoded, frontCodedEvery(0), fst];
+const codings: readonly KeyMapCoding[] = [
+  prefixOffsets,
+  frontCoded,
+  frontCodedEvery(0),
+  transducer,
+];
 const each = (names: readonly string[]): Uint8Array[] => sorted(names.map(utf8Bytes));
 
 function agrees(map: KeyMap, names: readonly Uint8Array[], probes: readonly Uint8Array[]): boolean {

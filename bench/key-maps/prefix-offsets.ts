@@ -7,17 +7,18 @@
  *
  * `ends[i]` is where suffix i ends, counted from the first suffix; the last one is the end of the
  * bytes. Integers are little-endian. The width is the least that holds the last end; an empty map
- * is width 1 and size 0 alone. Persisted.
+ * is width 1 and size 0 alone.
  */
-import { varintLength } from '../ground/integers.js';
-import { NAME_BYTES_MAX } from '../ground/limits.js';
+
+import { malformed } from '../../src/ground/errors.js';
+import { varintLength } from '../../src/ground/integers.js';
+import { NAME_BYTES_MAX } from '../../src/ground/limits.js';
 import {
   assertNext,
   checkOrdinal,
   commonPrefixLength,
   type KeyMap,
   type KeyMapCoding,
-  malformed,
   sharedLength,
 } from './key-map.js';
 
@@ -92,12 +93,12 @@ class PrefixOffsets implements KeyMap {
       size += (byte & 0x7f) * scale;
       if (byte < 0x80) break;
       if (!(byte >= 0x80) || at > 5)
-        malformed(NAME, at - 1, 'a size of at most 5 bytes', 'another');
+        throw malformed(NAME, at - 1, 'a size of at most 5 bytes', 'another');
     }
     if (width !== 1 && width !== 2 && width !== 4)
-      malformed(NAME, 0, 'a width of 1, 2 or 4', `${width}`);
+      throw malformed(NAME, 0, 'a width of 1, 2 or 4', `${width}`);
     if (varintLength(size) !== at - 1)
-      malformed(NAME, 1, 'a size in its shortest form', 'a padded one');
+      throw malformed(NAME, 1, 'a size in its shortest form', 'a padded one');
     this.bytes = bytes;
     this.width = width;
     this.size = size;
@@ -105,7 +106,8 @@ class PrefixOffsets implements KeyMap {
     this.ends = size === 0 ? at : at + 1 + bytes[at];
     this.base = this.ends + size * width;
     const last = size === 0 ? at : this.base <= bytes.length ? this.end(size - 1) : -1;
-    if (last !== bytes.length) malformed(NAME, this.prefix, 'ends up to the last byte', `${last}`);
+    if (last !== bytes.length)
+      throw malformed(NAME, this.prefix, 'ends up to the last byte', `${last}`);
   }
 
   /** Where the suffix of an ordinal ends, as an offset into the bytes. */
@@ -202,7 +204,7 @@ class PrefixOffsets implements KeyMap {
   }
 
   #fail(ordinal: number): never {
-    return malformed(NAME, this.ends + ordinal * this.width, 'ends that ascend', 'others');
+    throw malformed(NAME, this.ends + ordinal * this.width, 'ends that ascend', 'others');
   }
 }
 

@@ -8,8 +8,8 @@
  * one, highest first. The unary part and the first of the lower bits have contexts; the rest are
  * fair.
  */
+import { badStamp } from '../ground/errors.js';
 import type { ArithmeticDecoder, ArithmeticEncoder, Priors } from './arithmetic.js';
-import { stampError } from './id.js';
 
 /** Beyond this many levels all share one context. */
 export const DEPTHS = 8;
@@ -47,11 +47,8 @@ export const EVENT_NODE_BASE = numbers(16, 16);
 
 /** Id: does the id own nothing? */
 export const ID_NOTHING = contexts(1, 30, 2);
-/**
- * Id: is this owned part parted? By whether the event tree branches here: if so, hardly ever whole.
- */
+/** Id: is this owned part parted? */
 export const ID_NODE = contexts(1, 28, 4);
-contexts(1, 1, 31);
 /** Id: are both halves owned? */
 export const ID_BOTH = contexts(1, 31, 1);
 /** Id: is it the right half alone? */
@@ -98,7 +95,7 @@ export function readNumber(coder: ArithmeticDecoder, family: number): number {
   let length = 1;
   while (coder.bit(family + Math.min(length, LENGTHS) - 1) === 1) {
     length++;
-    if (length > MAX_LENGTH) throw stampError('a count below 2^53', 'a larger one');
+    if (length > MAX_LENGTH) throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
   }
   let whole = 1;
   for (let i = length - 2; i >= 0; i--) {
@@ -108,6 +105,6 @@ export function readNumber(coder: ArithmeticDecoder, family: number): number {
       : coder.fairBit();
     whole = whole * 2 + bit;
   }
-  if (whole > 2 ** 53) throw stampError('a count below 2^53', 'a larger one');
+  if (whole > 2 ** 53) throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
   return whole - 1;
 }

@@ -1,0 +1,61 @@
+/** `regalia find`: keys by a pattern, in a store or in a pack. */
+import { stat } from 'node:fs/promises';
+import { throwIfAborted } from '../../ground/errors.js';
+import { openPackIndex } from '../../index.js';
+import { numberOf, reading, snapshotOf } from '../open.js';
+import { shown } from '../output.js';
+import { entryRow } from '../show.js';
+import { defineVerb, READ_OPTIONS, UsageError } from '../verb.js';
+
+export default defineVerb({
+  name: 'find',
+  summary: 'find keys by a pattern',
+  usage: 'STORE GLOB',
+  details: `
+\`*\` is any run of characters within a name, \`**\` one across names, \`?\` a character, \`[a-z]\`
+one of a class, \`{a,b}\` one of some patterns. A pattern without \`/\` is of the last name alone:
+\`*.jpg\` is \`/**/*.jpg\`. In place of a store a pack may stand, a file: of it only the index of
+its keys is read, which says what the sender says.`,
+  options: {
+    ...READ_OPTIONS,
+    prefix: { type: 'boolean', help: 'keys that begin with the pattern, as it stands' },
+    edits: {
+      type: 'string',
+      placeholder: 'NUMBER',
+      help: 'keys that so many edits of a character turn into the pattern, as it stands',
+    },
+    limit: { type: 'string', placeholder: 'NUMBER', help: 'no more than so many' },
+  },
+  async run({ args, options, out, signal }) {
+    const [place, pattern] = args as [string, string];
+    const { prefix, at, branch } = options;
+    const edits = numberOf('edits', options.edits);
+    const how = { prefix, edits, limit: numberOf('limit', options.limit) };
+    if (await isFile(place)) {
+      if (at !== undefined || branch !== undefined) {
+        throw new UsageError('a pack is one state: --at and --branch are for stores');
+      }
+      const index = await openPackIndex(place, { signal });
+      for await (const key of index.find(pattern, { ...how, signal })) {
+        await out.row({ key }, shown(key));
+      }
+      return 0;
+    }
+    return reading(place, options, async (bucket) => {
+      for (const entry of snapshotOf(bucket, at).find(pattern, how)) {
+        throwIfAborted(signal, 'find');
+        await out.row(out.json ? entryRow(entry) : {}, shown(entry.key));
+      }
+      return 0;
+    });
+  },
+});
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    // Opening it as a store says what is wrong.
+    return false;
+  }
+}
