@@ -10,7 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
-import { findHole } from '../src/chunks/holes.js';
+import { findHole } from '../src/chunks/chunk.js';
 import { concatBytes } from '../src/ground/bytes.js';
 import { Cdc, type CdcScan, compiledScan, scanPlain } from '../src/kernels/cdc.js';
 import type { Bench, Context, Row } from './harness/bench.js';
