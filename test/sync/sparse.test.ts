@@ -5,7 +5,7 @@
 import t from 'tap';
 import { Regalia } from '../../src/index.js';
 import { noise } from '../store/setup.js';
-import { scrub } from '../upkeep/stores.js';
+import { scrub } from '../verify/setup.js';
 import { bare, blocksOf, coreOf, headOf, pack, takeIn } from './setup.js';
 
 t.test('sparse contents come over, and later changes of a part in part', async (t) => {
