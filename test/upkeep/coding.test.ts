@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { isRegaliaError } from '../../src/index.js';
 import type { Place } from '../../src/volumes/chunk-row.js';
 import { noise } from '../chunks/setup.js';
-import { HEAD, Lab } from './volumes-setup.js';
+import { HEAD, Lab } from '../volumes/lab.js';
 
 const FROM = 200_000;
 const CODED = { kind: 'coded', data: 4, parity: 2, from: FROM } as const;

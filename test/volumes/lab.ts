@@ -18,7 +18,7 @@ import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-row.js';
 import type { StorageRuleOptions } from '../../src/volumes/storage-rules.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
 import { scrub } from '../verify/setup.js';
-import { folderOf, OPTIONS, segmentPaths } from '../volumes/setup.js';
+import { folderOf, OPTIONS, segmentPaths } from './setup.js';
 
 type Redundancy = StorageRuleOptions['redundancy'];
 
