@@ -22,16 +22,7 @@ import { CHILD_MAP, INLINE, METADATA, readRecord } from '../../src/tree/record.j
 import { decodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER } from '../../src/volumes/segment-format.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
-import {
-  change,
-  changeBlock,
-  ENGINES,
-  flipped,
-  type Held,
-  hold,
-  rowAt,
-  scrub,
-} from '../verify/setup.js';
+import { change, changeBlock, ENGINES, flipped, type Held, hold, rowAt, scrub } from './setup.js';
 
 interface Target {
   readonly id: number;
