@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Row, Table } from '../../src/engine/engine.js';
-import { hold, scrub } from '../verify/setup.js';
+import { hold, scrub } from './setup.js';
 
 const held = await hold('memory');
 t.teardown(() => held.remove());
