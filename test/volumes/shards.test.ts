@@ -18,7 +18,7 @@ import {
 } from '../../src/volumes/shard-format.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';
-import { codeOfCall, flips } from '../volumes/setup.js';
+import { codeOfCall, flips } from './setup.js';
 
 function membersOf(...lengths: number[]) {
   return lengths.map((length, i) => {
