@@ -11,7 +11,7 @@ import { type CommitRef, walkCommit } from '../../src/reach/commit-walk.js';
 import { keyText } from '../../src/tree/key.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
-import { coreOf, headOf, seededStore, variedStore } from './setup.js';
+import { coreOf, headOf, seededStore, variedStore } from '../sync/setup.js';
 
 function refOf(store: Regalia, address = headOf(store)): CommitRef {
   const { history } = coreOf(store);
