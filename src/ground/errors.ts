@@ -282,6 +282,30 @@ export function unknownVersion(
   return new RegaliaError('REGALIA_VERSION', message, data, facts);
 }
 
+/** A pack that is refused: `what` in it at byte `at`. Retryable where another transfer may mend it. */
+export function badPack(
+  what: string,
+  at: number,
+  expected: string,
+  actual: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_PACK'> {
+  const message = `the pack's ${what} at byte ${at} is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
+}
+
+/** A commit whose stamp is not what its parents' stamps ask for. */
+export function badStamp(expected: string, actual: string): RegaliaError<'REGALIA_STAMP'> {
+  const message = `the stamp of a commit must be ${expected}, not ${actual}`;
+  return new RegaliaError('REGALIA_STAMP', message, { expected, actual });
+}
+
+/** A commit whose signature is not `actor`'s; both as text. */
+export function badSignature(commit: string, actor: string): RegaliaError<'REGALIA_SIGNATURE'> {
+  const message = `commit ${commit} is not signed by ${actor}`;
+  return new RegaliaError('REGALIA_SIGNATURE', message, { commit, actor });
+}
+
 /** Bytes that are not those that were written. `more` says which key is hit, and whether it can be repaired. */
 export function corrupt(
   what: string,
@@ -330,6 +354,15 @@ export function missing(
 }
 
 // The machine.
+
+/** Another process or handle has `path`, which names a file or the work that is under way. */
+export function locked(
+  path: string,
+  message: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_LOCKED'> {
+  return new RegaliaError('REGALIA_LOCKED', message, { path }, { retryable: true, ...facts });
+}
 
 /** The operating system's name of an error, such as 'ENOSPC'; undefined where it has none. */
 export function errnoOf(error: unknown): string | undefined {
