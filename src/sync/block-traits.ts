@@ -1,12 +1,12 @@
 /**
- * What is told of a block by its bytes, and by those that name it: the two must agree, so that no
- * reader finds another kind, level, length or sum than it was promised.
+ * Traits: what a block is by its bytes, as far as those that name it promise it. The two must
+ * agree, so that no reader finds another kind, level, length or sum than it was promised.
  */
 import { type Address, addressText } from '../blocks/address.js';
 import type { Manifest } from '../chunks/manifest.js';
 import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed, type RegaliaError } from '../ground/errors.js';
 import { type Reference, sameTotals } from '../tree/check-node.js';
 import { measured } from '../tree/items.js';
 import { Node, offsetsNeeded, type Totals } from '../tree/node.js';
@@ -14,8 +14,7 @@ import { readNodeHeader } from '../tree/node-header.js';
 import { measure } from '../tree/record.js';
 
 /** What a block is, as far as those that name it must agree. */
-export interface Known {
-  readonly id: number;
+export interface Traits {
   readonly kind: BlockKind;
   /** Of a node or manifest. */
   readonly level: number;
@@ -26,16 +25,19 @@ export interface Known {
   /** A node's first and last name. */
   readonly first: Uint8Array;
   readonly last: Uint8Array;
-  /** Whether a manifest, and the last ones beneath it, end where nodes end. */
+  /** Whether a manifest, and the last ones below it, end where nodes end. */
   readonly ended: boolean;
   /** Whether a content may be this block: a manifest of a single chunk or manifest is none. */
   readonly whole: boolean;
 }
 
-export type Traits = Omit<Known, 'id'>;
+/** A block that is here, at a local id. */
+export interface Known extends Traits {
+  readonly id: number;
+}
 
 const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-/** Those of a block of which nothing more is promised. */
+/** Those of a block which promises nothing more. */
 export const PLAIN_TRAITS = {
   level: 0,
   length: 0,
@@ -85,8 +87,8 @@ export function agreeReference(reference: Reference, known: Known): void {
     agree(address, known.kind === BlockKind.root, 'a root');
     // The bucket's own entry is the one that holds it: it counts once.
     const { totals } = known;
-    const beneath = { ...totals, entries: totals.entries - 1 };
-    agree(address, sameTotals(beneath, reference.totals), 'the sums of its root');
+    const below = { ...totals, entries: totals.entries - 1 };
+    agree(address, sameTotals(below, reference.totals), 'the sums of its root');
   } else {
     const isContent = known.kind === BlockKind.chunk || known.kind === BlockKind.manifest;
     const isKind = kind === 'content' ? isContent : known.kind === BlockKind.metadata;
@@ -125,10 +127,9 @@ export function agree(address: Address, agrees: boolean, expected: string): void
   if (!agrees) throw contradiction(address, expected, 'another');
 }
 
-/** A fault of the pack; the import says where. */
-export function refused(expected: string, actual: string): RegaliaError {
-  const message = `a block is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_FORMAT', message, { what: 'block', at: 0, expected, actual });
+/** A block that is refused; the import says where in the pack. */
+export function refused(expected: string, actual: string): RegaliaError<'REGALIA_FORMAT'> {
+  return malformed('block', 0, expected, actual);
 }
 
 /** A block that is named before it came. */

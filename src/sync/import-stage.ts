@@ -23,8 +23,13 @@ import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { LocalFacts } from '../log/history.js';
-import { CUT, SIGNED } from './pack-format.js';
-import { encodeResumePoint, type ResumePoint, readResumePoint } from './resume.js';
+import {
+  CUT,
+  encodeResumePoint,
+  type ResumePoint,
+  readResumePoint,
+  SIGNED,
+} from './pack-format.js';
 
 const PREFIX = utf8Bytes('import/');
 const KEY_LENGTH = PREFIX.length + DIGEST_LENGTH;
@@ -102,8 +107,8 @@ export class ImportStage {
 
   /** A waiting commit; undefined where it is none. */
   find(address: Address): WaitingCommit | undefined {
-    const held = this.#waitingByAddress.get(addressKey(address));
-    if (held !== undefined) return held;
+    const unwritten = this.#waitingByAddress.get(addressKey(address));
+    if (unwritten !== undefined) return unwritten;
     const key = this.#key(COMMIT, address);
     const row = this.#engine.view('meta', key);
     if (row === undefined) return undefined;
@@ -113,10 +118,7 @@ export class ImportStage {
     return body === undefined ? undefined : decodeWaiting(openRow('meta', order, body), address);
   }
 
-  /**
-   * Writes what is not written yet, and how far the import came. `settled` follows once it has
-   * landed.
-   */
+  /** Writes what is not written yet, and how far the import came; then `saved` is called. */
   save(batch: Batch, state: ImportState): void {
     let sequence = this.count - this.#waiting.length;
     for (const waiting of this.#waiting) {
@@ -130,7 +132,8 @@ export class ImportStage {
     batch.put('meta', key, sealRow('meta', key, encodeState(state)));
   }
 
-  settled(): void {
+  /** What `save` put is on disk. */
+  saved(): void {
     this.#waiting = [];
     this.#waitingByAddress.clear();
   }
@@ -151,14 +154,14 @@ export class ImportStage {
     }
   }
 
-  /** Removes the row that tells of an unfinished import. */
+  /** Removes the row that says that an import is unfinished. */
   finish(batch: Batch): void {
     batch.del('meta', this.#key(STATE));
   }
 
   /** Removes all rows of this import. */
   async drop(): Promise<void> {
-    this.settled();
+    this.saved();
     this.count = 0;
     await dropRows(this.#engine, this.#prefix);
   }

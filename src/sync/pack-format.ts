@@ -19,7 +19,7 @@
 import { createHash } from 'node:crypto';
 import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/address.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badOption, badPack, unknownVersion } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
 import {
   BRANCH_NAME_BYTES_MAX,
@@ -110,30 +110,21 @@ function compareWants(a: Want, b: Want): number {
 }
 
 function checkCount(option: string, count: number, most: number): void {
-  if (count <= most) return;
-  throw new RegaliaError('REGALIA_OPTION', `a pack has at most ${most} ${option}, not ${count}`, {
-    option,
-    expected: `at most ${most}`,
-    actual: `${count}`,
-  });
+  if (count > most) throw badOption(option, `at most ${most}`, `${count}`);
 }
 
 /** The length of the header's body, from the first 13 bytes. REGALIA_PACK, REGALIA_VERSION. */
 export function readPreamble(bytes: Uint8Array): number {
   if (!equalBytes(bytes.subarray(0, PACK_MAGIC.length), PACK_MAGIC)) {
-    throw packError('pack', 0, 'a pack of Regalia', 'other bytes');
+    throw badPack('pack', 0, 'a pack of Regalia', 'other bytes');
   }
   const version = bytes[PACK_MAGIC.length] as number;
   if (version !== PACK_VERSION) {
-    throw new RegaliaError('REGALIA_VERSION', `this release knows no pack of version ${version}`, {
-      what: 'pack',
-      expected: `${PACK_VERSION}`,
-      actual: `${version}`,
-    });
+    throw unknownVersion('pack', PACK_VERSION, version);
   }
   const length = readU32(bytes, PACK_MAGIC.length + 1);
   if (length > PACK_HEADER_BYTES_MAX) {
-    throw packError('header', 9, `at most ${PACK_HEADER_BYTES_MAX} bytes`, `${length}`);
+    throw badPack('header', 9, `at most ${PACK_HEADER_BYTES_MAX} bytes`, `${length}`);
   }
   return length;
 }
@@ -142,7 +133,7 @@ export function readPreamble(bytes: Uint8Array): number {
 export function decodeHeader(bytes: Uint8Array): PackHeader {
   const end = bytes.length - FRAME_TAIL;
   if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
-    throw packError('header', end, 'the checksum of its bytes', 'another');
+    throw badPack('header', end, 'the checksum of its bytes', 'another');
   }
   const reader = new ByteReader(bytes, 'pack header', PREAMBLE_LENGTH, end);
   const flags = reader.u8();
@@ -195,16 +186,6 @@ function readWants(reader: ByteReader): Want[] {
   return wants;
 }
 
-/** Where a chain begins. */
-export function chainStart(header: Uint8Array): Uint8Array {
-  return sha256(header);
-}
-
-/** The chain behind another frame. */
-export function chainNext(chain: Uint8Array, frame: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(chain).update(frame).digest());
-}
-
 /** A whole frame. */
 export function encodeFrame(type: FrameType, body: Uint8Array): Uint8Array {
   const writer = new ByteWriter(body.length + FRAME_HEAD + FRAME_TAIL);
@@ -249,14 +230,98 @@ export function decodeTrailer(body: Uint8Array): Trailer {
   return trailer;
 }
 
-/** REGALIA_PACK. */
-export function packError(
-  what: string,
-  at: number,
-  expected: string,
-  actual: string,
-  facts: { cause?: unknown; retryable?: boolean } = {},
-): RegaliaError<'REGALIA_PACK'> {
-  const message = `the pack's ${what} at byte ${at} is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
+/**
+ * Where a transfer stopped: after a whole frame, and what came before it. A receiver keeps one for
+ * each unfinished pack; given to the sender, it saves the work done before. Its bytes:
+ *
+ *     header digest 32 | chain 32 | u48 offset, commits, blocks, plain bytes, index offset, index bytes
+ */
+export interface ResumePoint {
+  /** The digest of the pack's header: which pack it is. */
+  readonly header: Uint8Array;
+  readonly chain: Uint8Array;
+  /** Where the next frame begins. */
+  readonly offset: number;
+  readonly commits: number;
+  readonly blocks: number;
+  /** Of all blocks. */
+  readonly plainBytes: number;
+  /** Where the first index frame begins; 0 where none has come. */
+  readonly indexAt: number;
+  /** Of the index, in the frames that have come. */
+  readonly indexBytes: number;
+}
+
+export function encodeResumePoint(point: ResumePoint): Uint8Array {
+  const writer = new ByteWriter(128).bytes(point.header).bytes(point.chain).u48(point.offset);
+  writer.u48(point.commits).u48(point.blocks).u48(point.plainBytes);
+  return writer.u48(point.indexAt).u48(point.indexBytes).finish();
+}
+
+/** Reads a point where `encodeResumePoint` wrote it. REGALIA_FORMAT. */
+export function readResumePoint(reader: ByteReader): ResumePoint {
+  return {
+    header: reader.bytes(DIGEST_LENGTH).slice(),
+    chain: reader.bytes(DIGEST_LENGTH).slice(),
+    offset: reader.u48(),
+    commits: reader.u48(),
+    blocks: reader.u48(),
+    plainBytes: reader.u48(),
+    indexAt: reader.u48(),
+    indexBytes: reader.u48(),
+  };
+}
+
+/** The inverse of `encodeResumePoint`, of anybody's bytes. REGALIA_FORMAT. */
+export function decodeResumePoint(bytes: Uint8Array): ResumePoint {
+  const reader = new ByteReader(bytes, 'resume point');
+  const point = readResumePoint(reader);
+  reader.end();
+  return point;
+}
+
+/** How far a pack is written or read: both ends count alike, so that trailer and chain agree. */
+export class PackProgress implements ResumePoint {
+  readonly header: Uint8Array;
+  chain: Uint8Array;
+  offset: number;
+  commits = 0;
+  blocks = 0;
+  plainBytes = 0;
+  indexAt = 0;
+  indexBytes = 0;
+
+  /** Behind the pack's beginning `head`, as `encodeHeader` wrote it. */
+  constructor(head: Uint8Array) {
+    this.header = sha256(head);
+    this.chain = this.header;
+    this.offset = head.length;
+  }
+
+  /** Passes a whole frame. */
+  pass(frame: Uint8Array): void {
+    this.chain = chainNext(this.chain, frame);
+    this.offset += frame.length;
+  }
+
+  /** Goes on where an earlier run stopped in this pack. */
+  restore(point: ResumePoint): void {
+    Object.assign(this, point);
+  }
+
+  /** The same, as it will stay. */
+  point(): ResumePoint {
+    return { ...this };
+  }
+
+  /** The trailer of the pack if it ends here. */
+  trailer(): Trailer {
+    const { commits, blocks, plainBytes, indexAt, chain } = this;
+    return { commits, blocks, plainBytes, indexAt, length: this.offset + TRAILER_FRAME, chain };
+  }
+}
+
+/** The chain behind another frame. */
+function chainNext(chain: Uint8Array, frame: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(chain).update(frame).digest());
 }

@@ -36,7 +36,7 @@ import {
 import { NO_NAME, writeRoot } from '../../src/tree/root.js';
 import { NO_STREAMS, shapeOf } from '../../src/tree/shape.js';
 import { noise } from '../store/setup.js';
-import { bare, putTogether, takeIn, visibleRows } from './setup.js';
+import { bare, importInto, putTogether, visibleRows } from './setup.js';
 
 const BUCKET = new Uint8Array(16).fill(0xb0);
 const INNER = new Uint8Array(16).fill(0x1c);
@@ -184,13 +184,13 @@ function records(letter: string, count = 60): FreshRecord[] {
 
 type Build = (forge: Forge) => void;
 
-/** Whether the pack that `build` makes is taken in: 'taken', or what it is refused with. */
+/** Whether the pack that `build` makes is accepted: 'taken', or what it is refused with. */
 async function outcome(build: Build): Promise<string> {
   const forge = await Forge.make();
   build(forge);
   const to = bare();
   try {
-    await takeIn(to, forge.pack());
+    await importInto(to, forge.pack());
     return 'taken';
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
@@ -211,7 +211,7 @@ function named(name: string): Partial<FreshChild> {
   return { bytes, nameStart: 0, nameEnd: bytes.length };
 }
 
-t.test('trees made by hand that do not lie are taken in', async (t) => {
+t.test('trees made by hand that do not lie are accepted', async (t) => {
   t.equal(await outcome(twoLevels({})), 'taken');
 });
 
@@ -374,7 +374,7 @@ t.test('a frame of a type that is unknown ends the transfer', async (t) => {
   forge.commit(forge.rootOver(forge.leaf(records('a'))));
   const packed = forge.pack();
   const stray = encodeFrame(9 as FrameType, noise(10));
-  await t.rejects(takeIn(bare(), concatBytes([packed.subarray(0, -71), stray])), {
+  await t.rejects(importInto(bare(), concatBytes([packed.subarray(0, -71), stray])), {
     code: 'REGALIA_PACK',
     message: /a known type/,
   });

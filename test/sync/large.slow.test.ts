@@ -16,7 +16,7 @@ import { walkHistory } from '../../src/reach/commit-walk.js';
 import { exportPack } from '../../src/sync/export.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { noise } from '../store/setup.js';
-import { type Bare, bucketOf, coreOf, headOf, takeIn } from './setup.js';
+import { type Bare, bucketOf, coreOf, headOf, importInto } from './setup.js';
 
 const ENTRIES = 100_000;
 const CHANGES = 100;
@@ -77,7 +77,7 @@ t.test('a large store goes over in bounded memory, and its delta is small', asyn
   const to = await openBare(path.join(folder, 'to'));
   const whole = new Watched();
   let start = performance.now();
-  await takeIn(to, whole.over(exported(store)));
+  await importInto(to, whole.over(exported(store)));
   const rate = Math.round(ENTRIES / ((performance.now() - start) / 1_000));
   t.comment(`${ENTRIES} entries: ${whole.bytes} bytes, ${rate} entries/s out and in`);
 
@@ -97,7 +97,7 @@ t.test('a large store goes over in bounded memory, and its delta is small', asyn
   }
   const delta = new Watched();
   start = performance.now();
-  const result = await takeIn(to, delta.over(exported(store, [before])));
+  const result = await importInto(to, delta.over(exported(store, [before])));
   t.comment(
     `delta of ${CHANGES} changes: ${delta.bytes} bytes for ${nodes} of nodes on the way ` +
       `(${(delta.bytes / nodes).toFixed(2)}), ${result.blocks} blocks, ` +
@@ -121,7 +121,7 @@ t.test('a large content goes over in bounded memory', async (t) => {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const start = performance.now();
-  await takeIn(to, watched.over(exported(store)));
+  await importInto(to, watched.over(exported(store)));
   const seconds = (performance.now() - start) / 1_000;
   delay.disable();
   const grown = (watched.peak - before) / MIB;
