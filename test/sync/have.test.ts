@@ -1,5 +1,5 @@
 /**
- * Haves: what is text comes back, and anybody's text is refused by code.
+ * Haves: what is encoded comes back, and anybody's text is refused by code.
  */
 import fc from 'fast-check';
 import t from 'tap';
@@ -12,15 +12,15 @@ import { bucketOf, coreOf, headOf, variedStore } from './setup.js';
 
 t.test('every branch is listed, tracking ones included', async (t) => {
   const store = await variedStore();
-  const text = have(coreOf(store).engine, bucketOf(store));
+  const known = have(coreOf(store).engine, bucketOf(store));
   t.strictSame(
-    text.heads.map(({ branch }) => branch),
+    known.heads.map(({ branch }) => branch),
     ['main', 'side'],
   );
-  t.strictSame(decodeHave(encodeHave(text)), text);
-  t.ok(haveCommits(text).some((commit) => equalBytes(commit, headOf(store))));
-  const twice = { ...text, heads: [...text.heads, ...text.heads] };
-  t.equal(haveCommits(twice).length, haveCommits(text).length);
+  t.strictSame(decodeHave(encodeHave(known)), known);
+  t.ok(haveCommits(known).some((commit) => equalBytes(commit, headOf(store))));
+  const twice = { ...known, heads: [...known.heads, ...known.heads] };
+  t.equal(haveCommits(twice).length, haveCommits(known).length);
 });
 
 const branchName = fc.stringMatching(/^[a-z]{1,8}(\/[a-z0-9]{1,8}){0,2}$/);
@@ -66,10 +66,10 @@ t.test('other text is refused, at the line that is wrong', async (t) => {
 
 t.test('changed at random it is refused, or still a have', async () => {
   const store = await variedStore();
-  const text = encodeHave(have(coreOf(store).engine, bucketOf(store)));
+  const encoded = encodeHave(have(coreOf(store).engine, bucketOf(store)));
   fc.assert(
-    fc.property(fc.nat(text.length - 1), fc.nat(255), (at, byte) => {
-      const changed = text.slice();
+    fc.property(fc.nat(encoded.length - 1), fc.nat(255), (at, byte) => {
+      const changed = encoded.slice();
       changed[at] = byte;
       try {
         const { heads, bucket } = decodeHave(changed);
