@@ -22,7 +22,7 @@ import {
   type FoundChunk,
   groupSlices,
   type Subject,
-} from '../reach/subject.js';
+} from '../reach/table-walk.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';
 import { Marking } from './mark.js';

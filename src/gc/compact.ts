@@ -14,7 +14,7 @@ import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import { chunkSlices, groupSlices, type Subject } from '../reach/subject.js';
+import { chunkSlices, groupSlices, type Subject } from '../reach/table-walk.js';
 import type { Place } from '../volumes/chunk-row.js';
 import { chunkOfCopy } from '../volumes/chunk-sources.js';
 import { codeOf } from '../volumes/file-error.js';

@@ -22,7 +22,7 @@ import {
   rootOf,
   rootsOfParents,
 } from '../reach/contents.js';
-import type { FoundChunk, Subject } from '../reach/subject.js';
+import type { FoundChunk, Subject } from '../reach/table-walk.js';
 
 /** Steps between turns of the event loop. */
 const TURN_STEPS = 64;

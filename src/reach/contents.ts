@@ -13,7 +13,7 @@ import { isRegaliaError } from '../ground/errors.js';
 import type { LogEntry } from '../log/entry.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
-import type { FoundChunk, Subject } from './subject.js';
+import type { FoundChunk, Subject } from './table-walk.js';
 import { type WalkedRoot, walkRoot } from './tree-walk.js';
 
 /** A content, and whose stream it is. */

@@ -13,7 +13,7 @@ import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { chunksOf, rowOfChunk } from '../reach/contents.js';
-import type { Subject } from '../reach/subject.js';
+import type { Subject } from '../reach/table-walk.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
 import { soundChunk } from '../volumes/chunk-sources.js';
 import { encodeGroupRow } from '../volumes/group-row.js';

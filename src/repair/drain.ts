@@ -16,7 +16,7 @@ import {
   type FoundGroup,
   groupSlices,
   type Subject,
-} from '../reach/subject.js';
+} from '../reach/table-walk.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
 import { soundChunk } from '../volumes/chunk-sources.js';
 import { changeGroup, moveShards } from '../volumes/group-repair.js';

@@ -17,7 +17,7 @@ import { EMPTY } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { readU48 } from '../ground/integers.js';
 import { turn } from '../ground/pause.js';
-import { chunkSlices, damagedRows, type FoundChunk, isReadable } from '../reach/subject.js';
+import { chunkSlices, damagedRows, type FoundChunk, isReadable } from '../reach/table-walk.js';
 
 const ID_LENGTH = 6;
 /** Rows of addresses that are looked at in one turn. */

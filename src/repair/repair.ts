@@ -16,7 +16,7 @@ import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
 import { chunksOf, contentsOf, rootOf, rowOfChunk } from '../reach/contents.js';
-import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/subject.js';
+import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/table-walk.js';
 import type { ChunkRow, Place } from '../volumes/chunk-row.js';
 import { chunkOfCopy, soundChunk } from '../volumes/chunk-sources.js';
 import { restoreShards } from '../volumes/group-repair.js';

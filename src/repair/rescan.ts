@@ -16,7 +16,7 @@ import type { Engine } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
-import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/subject.js';
+import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/table-walk.js';
 import type { ChunkRow, Place } from '../volumes/chunk-row.js';
 import { chunkOfCopy } from '../volumes/chunk-sources.js';
 import { changeGroup } from '../volumes/group-repair.js';

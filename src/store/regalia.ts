@@ -16,7 +16,7 @@ import { type CollectOptions, type CollectResult, collect } from '../gc/collect.
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import type { Subject } from '../reach/subject.js';
+import type { Subject } from '../reach/table-walk.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
 import { type RescanOptions, type RescanResult, rescan } from '../repair/rescan.js';

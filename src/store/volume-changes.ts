@@ -6,7 +6,7 @@ import type { Settings } from '../commit/core.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { VOLUME_WEIGHT_MAX } from '../ground/limits.js';
-import type { Subject } from '../reach/subject.js';
+import type { Subject } from '../reach/table-walk.js';
 import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../repair/drain.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import {

@@ -9,7 +9,7 @@ import { throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import { chunksOf, contentsOf, rootOf, rowOfChunk } from '../reach/contents.js';
-import { chunkSlices, groupSlices, type Subject } from '../reach/subject.js';
+import { chunkSlices, groupSlices, type Subject } from '../reach/table-walk.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
 import type { GroupRow } from '../volumes/group-row.js';
 import { RECORD_HEADER } from '../volumes/segment-format.js';

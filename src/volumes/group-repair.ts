@@ -5,7 +5,7 @@
 import type { Engine } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
-import type { FoundGroup } from '../reach/subject.js';
+import type { FoundGroup } from '../reach/table-walk.js';
 import type { Place } from './chunk-row.js';
 import type { ChunkStore } from './chunk-store.js';
 import { encodeGroupRow, type GroupRow } from './group-row.js';

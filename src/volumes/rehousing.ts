@@ -7,7 +7,7 @@
 import type {} from '../blocks/address.js';
 import type { Engine } from '../engine/engine.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
-import type { FoundChunk } from '../reach/subject.js';
+import type { FoundChunk } from '../reach/table-walk.js';
 import type { ChunkRow, Place } from './chunk-row.js';
 import { changeRows } from './row-changes.js';
 import { RecordKind } from './segment-format.js';
