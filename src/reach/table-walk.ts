@@ -1,124 +1,142 @@
 /**
- * What upkeep of contents works on: a store, as far as it concerns it; and its ways through the
- * table of chunks.
+ * Walks whole tables while the store is in use: a slice of rows, then a turn of the event loop.
+ *
+ *     table -> slices of rows -> decoded chunks and groups
+ *
+ * Rows that others write meanwhile are met or not. So a caller that changes a row judges it again,
+ * within the transaction that changes it. A row that is damaged is passed over: `verify` reports
+ * it, and a rescan makes another.
  */
-
-import type { Blocks } from '../blocks/blocks.js';
-import { CHUNK_NUMBERS } from '../blocks/chunk-home.js';
-import type { Engine } from '../engine/engine.js';
-import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
-import type { History } from '../log/history.js';
-import type { NodeCache } from '../tree/node-cache.js';
+import type { Engine, Reads, Row, RowKey, Table } from '../engine/engine.js';
+import { isRegaliaError } from '../ground/errors.js';
+import { Pace } from '../ground/pause.js';
+import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import { type ChunkRow, decodeChunkRow } from '../volumes/chunk-row.js';
-import type { ChunkStore } from '../volumes/chunk-store.js';
 import { decodeGroupRow, type GroupRow } from '../volumes/group-row.js';
-import type { StorageRules } from '../volumes/storage-rules.js';
 
-export interface Subject {
-  readonly engine: Engine;
-  readonly blocks: Blocks;
-  readonly cache: NodeCache;
-  readonly history: History;
-  readonly chunks: ChunkStore;
-  /** The id of the root bucket. */
-  readonly store: Uint8Array;
-  readonly storage: StorageRules;
-  readonly now: () => number;
-}
+/** Rows in a slice. */
+const SLICE_ROWS = 256;
+/** More bytes than any key of a bucket has behind the bucket's id. */
+const KEY_REST_BYTES = 300;
 
-/**
- * A row that was read. One that is damaged is passed over: `verify` tells of it, and a rescan makes
- * another.
- */
-export interface Found<Row> {
+/** A row that was read. */
+export interface Found<Decoded> {
   readonly number: number;
-  readonly row: Row;
+  readonly row: Decoded;
 }
 
 export type FoundChunk = Found<ChunkRow>;
 export type FoundGroup = Found<GroupRow>;
 
-/** Rows that are read in one turn. */
-const SLICE = 256;
+/** The tables of contents, whose rows are numbered and decoded on their own. */
+type ContentTable = 'chunks' | 'groups';
 
-/** All chunks, a slice for each turn. REGALIA_ABORTED. */
+/** A row that can't be read: nobody knows what it names. */
+export interface DamagedRow {
+  readonly table: ContentTable;
+  readonly number: number;
+}
+
+/** All rows of a table. `operation` names the work for REGALIA_ABORTED. */
+export async function* tableSlices<T extends Table>(
+  engine: Engine,
+  table: T,
+  operation: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Row<RowKey<T>>[], void, undefined> {
+  const pace = new Pace(operation, { signal });
+  for (let after: RowKey<T> | undefined; ; ) {
+    await pace.rest();
+    engine.refresh();
+    const from = after === undefined ? {} : { gt: after };
+    const rows = [...engine.range(table, { ...from, limit: SLICE_ROWS })];
+    if (rows.length === 0) return;
+    after = rows.at(-1)?.key;
+    yield rows;
+  }
+}
+
+/** All chunks. */
 export function chunkSlices(
   engine: Engine,
   operation: string,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<FoundChunk[], void, undefined> {
-  return slices(engine, 'chunks', decodeChunkRow, operation, signal);
+  return decodedSlices(engine, 'chunks', decodeChunkRow, operation, signal);
 }
 
-/** All groups, in the same way. */
+/** All groups. */
 export function groupSlices(
   engine: Engine,
   operation: string,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<FoundGroup[], void, undefined> {
-  return slices(engine, 'groups', decodeGroupRow, operation, signal);
+  return decodedSlices(engine, 'groups', decodeGroupRow, operation, signal);
 }
 
-async function* slices<Row>(
+async function* decodedSlices<Decoded>(
   engine: Engine,
-  table: 'chunks' | 'groups',
-  decode: (number: number, bytes: Uint8Array) => Row,
+  table: ContentTable,
+  decode: (number: number, bytes: Uint8Array) => Decoded,
   operation: string,
   signal: AbortSignal | undefined,
-  onDamaged?: (number: number) => void,
-): AsyncGenerator<Found<Row>[], void, undefined> {
-  for (let after = 0; after < CHUNK_NUMBERS; ) {
-    await turn();
-    throwIfAborted(signal, operation);
-    engine.refresh();
-    const found: Found<Row>[] = [];
-    let last: number | undefined;
-    for (const { key, bytes } of engine.range(table, { gt: after, limit: SLICE })) {
-      last = key;
+): AsyncGenerator<Found<Decoded>[], void, undefined> {
+  for await (const rows of tableSlices(engine, table, operation, signal)) {
+    const found: Found<Decoded>[] = [];
+    for (const { key, bytes } of rows) {
       const row = decodedOr(() => decode(key, bytes));
       if (row !== undefined) found.push({ number: key, row });
-      else onDamaged?.(key);
     }
-    if (last === undefined) return;
-    after = last;
     if (found.length > 0) yield found;
   }
 }
 
-/** A row that can't be read: what it names nobody knows. */
-export interface DamagedRow {
-  readonly table: 'chunks' | 'groups';
-  readonly number: number;
-}
-
-/** The rows of chunks and groups that can't be read. REGALIA_ABORTED. */
+/** The rows of chunks and groups that can't be read. */
 export async function damagedRows(
   engine: Engine,
   operation: string,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<DamagedRow[]> {
   const damaged: DamagedRow[] = [];
   for (const table of ['chunks', 'groups'] as const) {
-    const rows = slices<unknown>(engine, table, DECODERS[table], operation, signal, (number) => {
-      damaged.push({ table, number });
-    });
-    while ((await rows.next()).done !== true) throwIfAborted(signal, operation);
+    for await (const rows of tableSlices(engine, table, operation, signal)) {
+      for (const { key, bytes } of rows) {
+        if (!isReadable(table, key, bytes)) damaged.push({ table, number: key });
+      }
+    }
   }
   return damaged;
 }
 
-const DECODERS = { chunks: decodeChunkRow, groups: decodeGroupRow } as const;
-
-export function isReadable(table: 'chunks' | 'groups', number: number, row: Uint8Array): boolean {
-  return decodedOr<unknown>(() => DECODERS[table](number, row)) !== undefined;
+export function isReadable(table: ContentTable, number: number, row: Uint8Array): boolean {
+  const decode = table === 'chunks' ? decodeChunkRow : decodeGroupRow;
+  return decodedOr<unknown>(() => decode(number, row)) !== undefined;
 }
 
-function decodedOr<Row>(decode: () => Row): Row | undefined {
+function decodedOr<Decoded>(decode: () => Decoded): Decoded | undefined {
   try {
     return decode();
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
     return undefined;
   }
+}
+
+/** The buckets that have rows in a table whose keys begin with one, ascending. */
+export function* bucketsIn(reads: Reads, table: 'log' | 'heads'): Generator<Uint8Array, void> {
+  let after = new Uint8Array(0);
+  for (;;) {
+    const [next] = reads.range(table, { gt: after, limit: 1 });
+    if (next === undefined) return;
+    const bucket = next.key.slice(0, BUCKET_ID_LENGTH);
+    yield bucket;
+    after = endOfBucket(bucket);
+  }
+}
+
+/** Above every key that begins with the bucket. */
+export function endOfBucket(bucket: Uint8Array): Uint8Array<ArrayBuffer> {
+  const end = new Uint8Array(BUCKET_ID_LENGTH + KEY_REST_BYTES).fill(0xff);
+  end.set(bucket);
+  return end;
 }

@@ -2,21 +2,22 @@
  * Rescan: the index of chunks from the segments alone, where rows were lost, or a volume brings
  * what the store lacks.
  *
- *     rows that cannot be read -> forgotten; addresses that lead nowhere -> forgotten; rows that none leads to -> found
- *     every record of every segment, checked -> a copy that no row names -> added to the chunk's row, or to a new one
- *                                            -> shards of a group that no row names -> the group, and its chunks' rows
+ *     tables                 see mend-tables.ts
+ *     segments               every record of every one is checked
+ *       a copy               that no row names is added to the chunk's row, or to a new one
+ *       shards of a group    that no row names give the group, and its chunks, rows again
  *
- * Invariant: only what reads soundly is taken, and nothing that can be read is taken away. Where
+ * Invariant: only what reads soundly is added, and nothing that can be read is removed. Where
  * rows were lost numbers are new, so that links into the table are wrong: chunks are found by their
  * addresses then.
  */
 import type { Address } from '../blocks/address.js';
-import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { Engine } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
-import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
-import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/table-walk.js';
+import { isRegaliaError } from '../ground/errors.js';
+import { Pace } from '../ground/pause.js';
+import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
+import { chunkSlices, type FoundChunk, groupSlices } from '../reach/table-walk.js';
 import type { ChunkRow, Place } from '../volumes/chunk-row.js';
 import { chunkOfCopy } from '../volumes/chunk-sources.js';
 import { changeGroup } from '../volumes/group-repair.js';
@@ -65,17 +66,21 @@ interface MetGroup {
 
 type GroupMember = ReturnType<typeof decodeDirectory>[number];
 
-/** Records taken in one transaction. */
+/** Records of copies that are looked at together. */
 const BATCH = 256;
 
 /** REGALIA_ABORTED, REGALIA_IO. */
-export async function rescan(subject: Subject, options: RescanOptions = {}): Promise<RescanResult> {
-  return new Rescan(subject, options).run();
+export async function rescan(
+  parts: StoreParts,
+  options: RescanOptions = {},
+): Promise<RescanResult> {
+  return new Rescan(parts, options).run();
 }
 
 class Rescan {
-  readonly #subject: Subject;
+  readonly #parts: StoreParts;
   readonly #options: RescanOptions;
+  readonly #pace: Pace;
   readonly #met = new Map<string, MetGroup>();
   readonly #result: RescanResult = {
     segments: 0,
@@ -87,13 +92,14 @@ class Rescan {
     damaged: 0,
   };
 
-  constructor(subject: Subject, options: RescanOptions) {
-    this.#subject = subject;
+  constructor(parts: StoreParts, options: RescanOptions) {
+    this.#parts = parts;
     this.#options = options;
+    this.#pace = new Pace('rescan', { signal: options.signal });
   }
 
   async run(): Promise<RescanResult> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     chunks.volumes.refresh();
     await mendTables(engine, this.#options.signal);
     for (const { entry, path, status } of chunks.volumes.list()) {
@@ -103,9 +109,10 @@ class Rescan {
         try {
           await this.#segment(entry.number, segment, size);
         } catch (error) {
-          // Its own head is damaged: nothing in it can be told apart.
-          if (!isRegaliaError(error, 'REGALIA_FORMAT') && !isRegaliaError(error, 'REGALIA_CORRUPT'))
-            throw error;
+          // Its own head is damaged: nobody knows where its records begin.
+          const isDamage =
+            isRegaliaError(error, 'REGALIA_FORMAT') || isRegaliaError(error, 'REGALIA_CORRUPT');
+          if (!isDamage) throw error;
           this.#result.damaged++;
         }
       }
@@ -116,7 +123,7 @@ class Rescan {
   }
 
   async #segment(volume: number, segment: number, size: number): Promise<void> {
-    const { volumes } = this.#subject.chunks;
+    const { volumes } = this.#parts.chunks;
     this.#result.segments++;
     let batch: { place: Place; head: RecordHead }[] = [];
     let end = 0;
@@ -131,20 +138,20 @@ class Rescan {
       if (found.head.kind === RecordKind.shard) this.#shard(place, found.head);
       else batch.push({ place, head: found.head });
       if (batch.length < BATCH) continue;
-      await this.#take(batch);
+      await this.#addCopies(batch);
       batch = [];
     }
-    await this.#take(batch);
+    await this.#addCopies(batch);
     if (end < size) this.#result.damaged++;
   }
 
   /** Adds copies that no row names. */
-  async #take(batch: readonly { place: Place; head: RecordHead }[]): Promise<void> {
-    const { engine, chunks } = this.#subject;
+  async #addCopies(batch: readonly { place: Place; head: RecordHead }[]): Promise<void> {
+    const { engine, chunks } = this.#parts;
     for (const { place, head } of batch) {
       const address = addressOfRecord(head);
       const fresh = rowOfRecord(head, address, place);
-      const known = this.#rowOf(address);
+      const known = rowOfChunk(this.#parts, address);
       if (known?.row.copies.some((copy) => samePlace(copy, place)) === true) continue;
       // Of one that has no place left, any form will do.
       const isBare = known !== undefined && this.#isBare(known.row);
@@ -164,30 +171,18 @@ class Rescan {
       this.#result.chunks++;
     }
     this.#options.onProgress?.(this.#result);
-    await turn();
-    throwIfAborted(this.#options.signal, 'rescan');
+    await this.#pace.rest();
   }
 
   /** Whether nothing is left that a chunk could be read from. */
   #isBare({ copies, coded }: ChunkRow): boolean {
     if (copies.length > 0) return false;
-    return coded === undefined || this.#subject.engine.view('groups', coded.group) === undefined;
-  }
-
-  #rowOf(address: Address): { number: number; row: ChunkRow } | undefined {
-    const { blocks, chunks } = this.#subject;
-    for (const id of blocks.index.candidates(address)) {
-      if (!isChunkId(id)) continue;
-      const number = chunkNumber(id);
-      const row = chunks.row(number);
-      if (row !== undefined && equalBytes(row.address, address)) return { number, row };
-    }
-    return undefined;
+    return coded === undefined || this.#parts.engine.view('groups', coded.group) === undefined;
   }
 
   #isSound(row: ChunkRow, place: Place): boolean {
     try {
-      chunkOfCopy(this.#subject.chunks.volumes, row, place, 'chunk');
+      chunkOfCopy(this.#parts.chunks.volumes, row, place, 'chunk');
       return true;
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
@@ -198,7 +193,7 @@ class Rescan {
 
   #shard(place: Place, head: RecordHead): void {
     try {
-      const { stored } = this.#subject.chunks.volumes.readSync(place, head.storedLength);
+      const { stored } = this.#parts.chunks.volumes.readSync(place, head.storedLength);
       const { shape, index } = decodeShard(stored);
       const key = `${hex(shape.id)} ${shape.data} ${shape.parity}`;
       let met = this.#met.get(key);
@@ -215,9 +210,9 @@ class Rescan {
 
   /** Shards that groups lack, and groups that have no row. */
   async #groups(): Promise<void> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     const { signal } = this.#options;
-    const held = await heldByGroup(engine, signal);
+    const known = await bytesByGroup(engine, signal);
     for await (const slice of groupSlices(engine, 'rescan', signal)) {
       for (const { number, row } of slice) {
         const key = `${hex(row.id)} ${row.data} ${row.parity}`;
@@ -229,7 +224,7 @@ class Rescan {
         const made = added > 0 && (await changeGroup(engine, number, row, after));
         if (made) this.#result.shards += added;
         chunks.groups.forget(number);
-        if ((held.get(number) ?? 0) < row.chunksLength)
+        if ((known.get(number) ?? 0) < row.chunksLength)
           await this.#members(made ? after : row, number);
       }
     }
@@ -241,12 +236,12 @@ class Rescan {
    * row, too.
    */
   async #members(row: GroupRow, known?: number): Promise<void> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     const number = known ?? (await chunks.groupNumber());
     const members = this.#directory(row, number);
     const lacking: { chunk: GroupMember; known: FoundChunk | undefined; number: number }[] = [];
     for (const chunk of members) {
-      const found = this.#rowOf(chunk.address);
+      const found = rowOfChunk(this.#parts, chunk.address);
       if (found !== undefined && !this.#isBare(found.row)) continue;
       const own = found?.number ?? (await chunks.chunkNumber());
       lacking.push({ chunk, known: found, number: own });
@@ -277,7 +272,7 @@ class Rescan {
   /** The chunks of a group; none where its shards do not give it back. */
   #directory(row: GroupRow, number: number): GroupMember[] {
     try {
-      const data = restoreGroup(row, this.#subject.chunks.groups.records(number, row));
+      const data = restoreGroup(row, this.#parts.chunks.groups.records(number, row));
       return decodeDirectory(row, data);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
@@ -287,19 +282,19 @@ class Rescan {
 }
 
 /** Stored bytes of the chunks that are in each group, by its number. */
-async function heldByGroup(
+async function bytesByGroup(
   engine: Engine,
   signal: AbortSignal | undefined,
 ): Promise<Map<number, number>> {
-  const held = new Map<number, number>();
+  const bytes = new Map<number, number>();
   for await (const slice of chunkSlices(engine, 'rescan', signal)) {
     for (const { row } of slice) {
       if (row.coded === undefined) continue;
       const { group } = row.coded;
-      held.set(group, (held.get(group) ?? 0) + row.storedLength);
+      bytes.set(group, (bytes.get(group) ?? 0) + row.storedLength);
     }
   }
-  return held;
+  return bytes;
 }
 
 function addressOfRecord({ algorithm, digest }: RecordHead): Address {

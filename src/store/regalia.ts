@@ -16,7 +16,7 @@ import { type CollectOptions, type CollectResult, collect } from '../gc/collect.
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import type { Subject } from '../reach/table-walk.js';
+import type { StoreParts } from '../reach/store-parts.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
 import { type RescanOptions, type RescanResult, rescan } from '../repair/rescan.js';
@@ -296,7 +296,7 @@ export class Regalia extends Bucket {
     return contentStats(this.#subject(false), options.signal);
   }
 
-  #subject(writes = true): Subject {
+  #subject(writes = true): StoreParts {
     if (writes) this.core.checkWritable();
     else this.core.check();
     const { engine, blocks, cache, history, identity, settings, storage } = this.core;

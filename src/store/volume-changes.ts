@@ -6,7 +6,7 @@ import type { Settings } from '../commit/core.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { VOLUME_WEIGHT_MAX } from '../ground/limits.js';
-import type { Subject } from '../reach/table-walk.js';
+import type { StoreParts } from '../reach/store-parts.js';
 import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../repair/drain.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import {
@@ -124,7 +124,7 @@ async function changeEntry(
  * REGALIA_NOT_FOUND.
  */
 export async function drainVolume(
-  subject: Subject,
+  subject: StoreParts,
   which: string,
   options: DrainOptions,
 ): Promise<DrainResult> {
@@ -156,7 +156,7 @@ export interface RemoveVolumeResult {
  * lie on it and it is not given up, or where it is the only one. REGALIA_NOT_FOUND.
  */
 export async function removeVolume(
-  subject: Subject,
+  subject: StoreParts,
   which: string,
   { lost = false, signal }: RemoveVolumeOptions,
 ): Promise<RemoveVolumeResult> {

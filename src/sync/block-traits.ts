@@ -7,11 +7,13 @@ import type { Manifest } from '../chunks/manifest.js';
 import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { malformed, type RegaliaError } from '../ground/errors.js';
-import { type Reference, sameTotals } from '../tree/check-node.js';
+import { decodeRules } from '../streams/rule.js';
+import { type CheckedNode, checkRoot, type Reference, sameTotals } from '../tree/check-node.js';
 import { measured } from '../tree/items.js';
 import { Node, offsetsNeeded, type Totals } from '../tree/node.js';
 import { readNodeHeader } from '../tree/node-header.js';
 import { measure } from '../tree/record.js';
+import { parseRoot } from '../tree/root.js';
 
 /** What a block is, as far as those that name it must agree. */
 export interface Traits {
@@ -48,13 +50,29 @@ export const PLAIN_TRAITS = {
   whole: true,
 };
 
-/** A node of plain bytes alone. Bounds are checked, order is not. */
-export function parseNode(plain: Uint8Array): Node {
-  if (plain.length < 8) throw refused('a node', `${plain.length} bytes`);
-  const header = readNodeHeader(plain, 0, plain.length);
-  const offsets = new Uint16Array(offsetsNeeded(plain, 0));
-  const place = { bytes: plain, start: 0, plainEnd: plain.length, end: plain.length };
+/** A node of plain bytes, and links behind them if it has any. Bounds are checked, order is not. */
+export function parseNode(bytes: Uint8Array, plainLength: number = bytes.length): Node {
+  if (plainLength < 8) throw refused('a node', `${plainLength} bytes`);
+  const header = readNodeHeader(bytes, 0, plainLength);
+  const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
+  const place = { bytes, start: 0, plainEnd: plainLength, end: bytes.length };
   return new Node({ ...place, ...header, id: undefined, depth: 0 }, offsets, 0);
+}
+
+/** A bucket's root, or the tree of its heads, which has no rules; and what it refers to. */
+export function parseCheckedRoot(
+  bytes: Uint8Array,
+  plainLength: number = bytes.length,
+): { readonly root: ReturnType<typeof parseRoot>; readonly checked: CheckedNode } {
+  const root = parseRoot(bytes, plainLength);
+  if (root.rules.length > 0) decodeRules(root.rules);
+  return { root, checked: checkRoot(root) };
+}
+
+/** The sums of a root without the bucket's own entry, which counts where the bucket is named. */
+export function totalsWithin(totals: Readonly<Totals>): Readonly<Totals> {
+  const { entries, buckets, inlineBytes, referencedBytes } = totals;
+  return { entries: entries - 1, buckets, inlineBytes, referencedBytes };
 }
 
 export function nodeTraits(node: Node, totals = sumOf(node)): Traits {
@@ -85,10 +103,8 @@ export function agreeReference(reference: Reference, known: Known): void {
   if (kind === 'node') agreeNode(reference, known);
   else if (kind === 'root') {
     agree(address, known.kind === BlockKind.root, 'a root');
-    // The bucket's own entry is the one that holds it: it counts once.
-    const { totals } = known;
-    const below = { ...totals, entries: totals.entries - 1 };
-    agree(address, sameTotals(below, reference.totals), 'the sums of its root');
+    const within = totalsWithin(known.totals);
+    agree(address, sameTotals(within, reference.totals), 'the sums of its root');
   } else {
     const isContent = known.kind === BlockKind.chunk || known.kind === BlockKind.manifest;
     const isKind = kind === 'content' ? isContent : known.kind === BlockKind.metadata;

@@ -18,15 +18,7 @@ import { BoundedMap } from '../ground/bounded-map.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
 import { decodeMoves } from '../log/moves.js';
-import { decodeRules } from '../streams/rule.js';
-import {
-  type CheckedNode,
-  checkNode,
-  checkRoot,
-  linkNode,
-  type Reference,
-} from '../tree/check-node.js';
-import { parseRoot } from '../tree/root.js';
+import { type CheckedNode, checkNode, linkNode, type Reference } from '../tree/check-node.js';
 import {
   absent,
   agree,
@@ -35,6 +27,7 @@ import {
   type Known,
   nodeTraits,
   PLAIN_TRAITS,
+  parseCheckedRoot,
   parseNode,
   refused,
   type Traits,
@@ -117,10 +110,8 @@ export class BlockReceiver {
     const isPending = (address: Address): boolean => this.#pending.has(addressKey(address));
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node || kind === BlockKind.root) {
-      const isNode = kind === BlockKind.node;
-      const { references } = isNode
-        ? checkNode(parseNode(plain))
-        : checkRoot(parseRoot(plain, plain.length));
+      const { references } =
+        kind === BlockKind.node ? checkNode(parseNode(plain)) : parseCheckedRoot(plain).checked;
       for (const one of references) if (isPending(one.address)) this.#idOf(one);
     } else if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);
@@ -185,7 +176,7 @@ export class BlockReceiver {
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node) return nodeTraits(parseNode(plain));
     if (kind === BlockKind.root) {
-      const { totals } = checkRoot(parseRoot(plain, plain.length));
+      const { totals } = parseCheckedRoot(plain).checked;
       return { ...PLAIN_TRAITS, kind, totals };
     }
     if (kind === BlockKind.manifest) return this.#manifestTraits(plain);
@@ -218,10 +209,7 @@ export class BlockReceiver {
         return nodeTraits(node, checked.totals);
       }
       case BlockKind.root: {
-        const root = parseRoot(plain, plain.length);
-        // Heads are trees without rules.
-        if (root.rules.length > 0) decodeRules(root.rules);
-        const checked = checkRoot(root);
+        const { checked } = parseCheckedRoot(plain);
         linkNode(body, 0, checked, this.#idsOf(checked));
         return { ...PLAIN_TRAITS, kind, totals: checked.totals };
       }

@@ -1,10 +1,11 @@
 /**
  * Faults: what a scrub finds. A fault is something to mend. What cannot be read because of it is
- * not told again: whoever mends the one mends all.
+ * not reported again: mending the one mends all.
  *
  *     corrupt     a block, or a commit's row, whose bytes are not those that were written
  *     missing     a block or a commit that something names, and that is not here
- *     structure   a block that is what its address says, and does not follow its format or contradicts what names it
+ *     structure   a block that is what its address says, and does not follow its format, or contradicts
+ *                 what names it
  *     link        a block that is here, but not where the local id beside a reference says
  *     index       the index from addresses to blocks lacks a block, or names one that is not there
  *     row         a row outside blocks (heads, logs, numbers) that is damaged, absent or contradicts others
@@ -44,7 +45,7 @@ export interface Fault {
   readonly row: string | undefined;
   /** What is wrong, for people. */
   readonly what: string;
-  /** Whether this store holds what mends it; otherwise a peer, a backup or an archive may. */
+  /** Whether this store has what mends it; otherwise a peer, a backup or an archive may. */
   readonly repairable: boolean;
 }
 
@@ -109,8 +110,8 @@ export function rowText<T extends Table>(table: T, key: RowKey<T>): string {
   return `${table} ${text ?? hex(key)}`;
 }
 
-/** The message of an error of the world's; our own bugs are thrown on. */
-export function tellOf(error: unknown): string {
+/** The message of an error of the world's; bugs of ours are thrown on. */
+export function messageOf(error: unknown): string {
   if (isRegaliaError(error)) return error.message;
   throw error;
 }
