@@ -134,7 +134,7 @@ class Collection {
     }
   }
 
-  /** Condemns chunks, but not once there is a commit that was not marked: a later collection will. */
+  /** Condemns chunks, unless there is a commit by now that was not marked. */
   async #condemnSome(dead: readonly FoundChunk[], nowMs: number): Promise<number> {
     if (dead.length === 0) return 0;
     const changes = dead.map(({ number, row }): RowChange => {

@@ -1,7 +1,7 @@
 /**
  * Finds what refers to chunks: the contents of trees, and the chunks of contents.
  *
- *     root, less what bases have -> records -> contents -> manifests -> chunks        no chunk is read
+ *     root, less what bases have -> records -> contents -> manifests -> chunks, which are not read
  */
 import type { Address } from '../blocks/address.js';
 import { isChunkId } from '../blocks/chunk-home.js';
@@ -22,7 +22,7 @@ export interface FoundContent {
 }
 
 /** A step of a walk: a content, or some work that was done. */
-export type ContentStep = FoundContent | undefined;
+type ContentStep = FoundContent | undefined;
 
 /**
  * The contents of a root that none of the bases has at the same place. Errors as reading its

@@ -20,7 +20,7 @@ const SLICE_ROWS = 256;
 const KEY_REST_BYTES = 300;
 
 /** A row that was read. */
-export interface Found<Decoded> {
+interface Found<Decoded> {
   readonly number: number;
   readonly row: Decoded;
 }
@@ -32,7 +32,7 @@ export type FoundGroup = Found<GroupRow>;
 type ContentTable = 'chunks' | 'groups';
 
 /** A row that can't be read: nobody knows what it names. */
-export interface DamagedRow {
+interface DamagedRow {
   readonly table: ContentTable;
   readonly number: number;
 }

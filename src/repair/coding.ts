@@ -1,10 +1,10 @@
 /**
  * Codes large contents that rest: their chunks, group by group, as shards on as many volumes.
  *
- *     chunks of a content -> stored bytes, verified -> shards -> written, flushed, read back -> rows
+ *     chunks of a content -> stored bytes, verified -> shards written, flushed, read back -> rows
  *
  * Invariants: copies are given up in the transaction that puts the group's row, never before every
- * shard was read back from its volume and compared. No volume holds more shards of a group than the
+ * shard was read back from its volume and compared. No volume has more shards of a group than the
  * group can lose; where there are too few volumes for that, the copies stay.
  */
 import type { ContentRef } from '../chunks/content.js';

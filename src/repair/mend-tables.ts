@@ -2,7 +2,8 @@
  * Mends what the tables say of chunks and groups, from the tables alone, before segments are looked
  * through.
  *
- *     rows that cannot be read          -> removed: a checksum covers all of them, so nothing of them can be believed
+ *     rows that cannot be read          -> removed: a checksum covers all of a row, so nothing
+ *                                          in it can be believed
  *     addresses that lead to no row     -> removed
  *     rows that no address leads to     -> found by theirs again
  *

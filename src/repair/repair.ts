@@ -1,8 +1,10 @@
 /**
  * Repair: brings contents back to what their rules ask for, from what is sound.
  *
- *     groups    every shard is read; those that are lost or damaged are solved for, and written to other volumes
- *     copies    every copy is read; those that are lost or damaged are written anew, from one that is sound
+ *     groups    every shard is read; those that are lost or damaged are solved for, and written to
+ *               other volumes
+ *     copies    every copy is read; those that are lost or damaged are written anew, from one that
+ *               is sound
  *     coding    contents that are to be coded, and have rested, are: see coding.ts
  *
  * It goes on while the store is used. A chunk without any sound source is reported, and stays as it
@@ -243,8 +245,7 @@ class Repair {
 
   async #code(): Promise<void> {
     const { signal, restedMs = DAY_MS } = this.#options;
-    // Shards lie apart from the copies that they take the place of, so that these go with their
-    // segments.
+    // Shards lie apart from the copies that they replace, so that these go with their segments.
     await this.#parts.chunks.volumes.roll();
     for await (const found of this.#contents(restedMs)) {
       const { redundancy } = storageRuleOf(this.#parts.storage, found.stream);

@@ -39,7 +39,7 @@ import {
 import { indexParts } from './pack-index.js';
 
 /** What packs are made from. */
-export interface ExportContext {
+interface ExportContext {
   readonly blocks: Blocks;
   readonly history: History;
   /** Where contents are, if not in `blocks`. */
@@ -69,7 +69,7 @@ export interface ExportOptions {
   readonly onUnknown?: ((have: Address) => void) | undefined;
 }
 
-export interface ExportSummary {
+interface ExportSummary {
   readonly commits: number;
   readonly blocks: number;
   /** Of all blocks. */
@@ -83,7 +83,7 @@ const CACHE_BYTES = 16 * 1024 * 1024;
 const COMPRESS_MIN = 128;
 
 /**
- * The bytes of a pack. Whatever is still unflushed is made durable first: nothing leaves that a
+ * The bytes of a pack. What is still unflushed is made durable first: nothing leaves that a
  * power cut could undo. Errors: REGALIA_MISSING for a wanted commit or a block that is not here,
  * REGALIA_OPTION, REGALIA_CORRUPT, REGALIA_ABORTED.
  */
@@ -240,10 +240,10 @@ class PackWriter {
       return { id: entry?.rootBlock, address: this.#context.history.commit(commit).root };
     });
     let bytes = 0;
-    for (const part of indexParts(this.#cache, roots)) {
-      bytes += part?.length ?? 0;
-      if (part === undefined) yield undefined;
-      else if (bytes > sent) yield this.#frame(FrameType.index, part);
+    for (const body of indexParts(this.#cache, roots)) {
+      bytes += body?.length ?? 0;
+      if (body === undefined) yield undefined;
+      else if (bytes > sent) yield this.#frame(FrameType.index, body);
     }
   }
 

@@ -21,7 +21,7 @@ import type { Want } from './pack-format.js';
 
 const FIRST_LINE = 'regalia have 1';
 
-export interface Have {
+interface Have {
   /** 16 bytes. */
   readonly bucket: Uint8Array;
   /** Each branch and its head, by name in bytewise order. */

@@ -3,10 +3,13 @@
  * Rows of table `meta`, under the digest of the pack's header, so that a second run with the same
  * pack finds them:
  *
- *     'import/' digest 32 's'                 → version u8 | resume point | header: length varint, bytes
- *                                               | pending blocks: varint, 33 each | pending commits: varint, 33 each
+ *     'import/' digest 32 's'                 → version u8 | resume point
+ *                                               | header: length varint, bytes
+ *                                               | pending blocks: varint, 33 each
+ *                                               | pending commits: varint, 33 each
  *     'import/' digest 32 'o' sequence u48 BE → flags u8 | ids u48 × 3 | signature 64, if flag 1
- *                                               | height varint, corrected date varint, if flag 2 | commit block
+ *                                               | height varint, corrected date varint, if flag 2
+ *                                               | commit block
  *     'import/' digest 32 'c' address 33      → sequence u48
  *
  * Nothing of this is visible: commits enter the log when the whole pack has come.
@@ -42,7 +45,7 @@ const COMMIT = 0x63;
 const REMOVE_SLICE = 4_096;
 
 /** A commit that waits, and what goes into its log entry. */
-export interface WaitingCommit {
+interface WaitingCommit {
   readonly address: Address;
   readonly commit: Commit;
   readonly local: LocalFacts;
@@ -194,11 +197,6 @@ export function* unfinishedImports(reads: Reads): Generator<ImportState, void> {
     if (state !== undefined) yield state;
     from = concatBytes([prefix, Uint8Array.of(0xff)]);
   }
-}
-
-/** Forgets an unfinished import. The blocks that came are garbage. */
-export async function dropImport(engine: Engine, digest: Uint8Array): Promise<void> {
-  await new ImportStage(engine, digest).drop();
 }
 
 function sequenceBytes(sequence: number): Uint8Array {

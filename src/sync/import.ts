@@ -1,11 +1,13 @@
 /**
  * Imports packs, from anybody, in bounded memory.
  *
- *     opening ─→ frames ───────────────────────────────→ complete ─→ publishing ─→ done
- *                  │  blocks are checked and staged         │ commits enter the log, slice by slice;
- *                  │  commits are checked and wait          │ with the last of them heads move
- *                  │  a checkpoint every few MiB            └─→ begun again by the same pack
+ *     opening ─→ frames ─→ complete ─→ publishing ─→ done
+ *                  │                       └─→ cut short: the same pack goes on from `complete`
  *                  └─→ broken: a resume point where the source was cut, nothing where it lied
+ *
+ *     frames       blocks are checked and staged; commits are checked and wait
+ *                  every few MiB a checkpoint: staged blocks, waiting commits and the resume point
+ *     publishing   commits enter the log, slice by slice; with the last of them heads move
  *
  * A phase is made from what the one before it returns: nothing is published but a `CompletePack`,
  * whose trailer agreed. Before that nothing is visible. What is written at a checkpoint is all that
@@ -45,7 +47,7 @@ import { BlockReceiver } from './receive-blocks.js';
 import { CommitReceiver } from './receive-commits.js';
 
 /** Where packs are imported. */
-export interface ImportContext {
+interface ImportContext {
   readonly blocks: Blocks;
   readonly history: History;
   /** Bounds the nodes that are cached while heads are compared; default 8 MiB. */

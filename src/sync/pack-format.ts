@@ -3,16 +3,18 @@
  * by disk.
  *
  *     pack      'REGALIAP' | version u8 | u32 length | header | crc32 u32 | frame … | trailer frame
- *     header    flags u8 | bucket id 16 | varint haves | address 33 × n | varint wants | (name: varint length, UTF-8 |
- *               address 33) × n                                    both lists sorted, each once
+ *     header    flags u8 | bucket id 16 | varint haves | address 33 × n
+ *               | varint wants | (name: varint length, UTF-8 | address 33) × n
+ *               both lists sorted, each once
  *     frame     type u8 | u32 length | body | crc32 u32 of all before
  *     blocks    codec u8 | varint plain length | (varint length | block) × n, plain or by brotli
- *     commit    flags u8 | signature 64, if flag 1 | height varint, corrected date varint, if flag 2 | commit block
+ *     commit    flags u8 | signature 64, if flag 1
+ *               | height varint, corrected date varint, if flag 2 | commit block
  *     index     a part of the transducer over all keys, names joined by NUL
  *     trailer   u48 commits, blocks, plain bytes, index offset (0: none), pack length | chain 32
  *
- * Children come before what names them, parents before their children. No address is sent: whoever
- * reads a block hashes it, and believes it only once a commit that was asked for leads to it. The
+ * Children come before what names them, parents before their children. No address is sent: a
+ * receiver hashes each block, and believes it only once a commit that it asked for leads to it. The
  * chain is SHA-256 over itself and the frame, from frame to frame, beginning with the header's
  * digest: so a receiver can go on after any whole frame.
  */
@@ -33,8 +35,8 @@ import { ByteWriter } from '../ground/writer.js';
 import { crc32, DIGEST_LENGTH, sha256 } from '../kernels/hash.js';
 import { BUCKET_ID_LENGTH, readAddress } from '../log/commit.js';
 
-export const PACK_MAGIC: Uint8Array = utf8Bytes('REGALIAP');
-export const PACK_VERSION = 1;
+const PACK_MAGIC: Uint8Array = utf8Bytes('REGALIAP');
+const PACK_VERSION = 1;
 /** Magic, version and the header's length. */
 export const PREAMBLE_LENGTH = 13;
 
@@ -234,7 +236,8 @@ export function decodeTrailer(body: Uint8Array): Trailer {
  * Where a transfer stopped: after a whole frame, and what came before it. A receiver keeps one for
  * each unfinished pack; given to the sender, it saves the work done before. Its bytes:
  *
- *     header digest 32 | chain 32 | u48 offset, commits, blocks, plain bytes, index offset, index bytes
+ *     header digest 32 | chain 32 | u48 × 6: offset, commits, blocks, plain bytes, index offset,
+ *     index bytes
  */
 export interface ResumePoint {
   /** The digest of the pack's header: which pack it is. */

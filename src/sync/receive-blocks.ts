@@ -36,7 +36,7 @@ import {
 /** Blocks of the store that are remembered, and blocks that are staged before they are written. */
 const KNOWN_MAX = 16_384;
 
-export interface ReceiverOptions {
+interface ReceiverOptions {
   /** Whether contents outside metadata must be known; else they may be missing. */
   readonly contents: boolean;
 }

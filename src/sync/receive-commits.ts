@@ -31,14 +31,14 @@ import type { BlockReceiver } from './receive-blocks.js';
 /** Characters of a stamp that a message shows. */
 const STAMP_TEXT_MAX = 500;
 
-export interface CommitReceiverOptions {
+interface CommitReceiverOptions {
   /** Whether commits of nested buckets must be known. */
   readonly nested: boolean;
   /** Whether a commit that names an actor must be signed. */
   readonly signatures: 'checked' | 'required';
 }
 
-/** A commit frame taken apart. */
+/** A commit frame, decoded. */
 interface Received {
   readonly commit: Commit;
   readonly address: Address;
@@ -197,7 +197,7 @@ function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {
     (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1] as Address, parent) < 0,
   );
   if (!ascending) throw refused('the parents of a merge in ascending order', 'another order');
-  // What a missing parent had, nobody here can tell.
+  // What a missing parent had is not known here.
   if (parents.length < commit.parents.length) return;
   const stamp = parents.map((parent) => parent.commit.stamp).reduce(joinEvents, 0 as Event);
   if (!equalEvents(stamp, commit.stamp)) throw wrongStamp('equal to', stamp, commit.stamp);

@@ -5,9 +5,9 @@
  *     -> the block's own references
  *
  * Read past every cache and without a way round: a block that is only found by its address is a
- * fault of the link. The place (names, stream) is worked out when there is a fault to report. Memory
- * is the references of the nodes on the path and what `Seen` keeps. Nothing is recursive: keys may
- * be deep.
+ * fault of the link. The place (names, stream) is worked out when there is a fault to report.
+ * Memory is the references of the nodes on the path and what `Seen` keeps. Nothing is recursive:
+ * keys may be deep.
  */
 import { type Address, addressKey, addressText, verifyBlock } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
@@ -56,7 +56,7 @@ const BLOCK_COST = 3_072;
 const FAULTY_MAX = 65_536;
 const NOWHERE: Pick<Place, 'names' | 'stream'> = { names: [], stream: undefined };
 
-export interface ScrubBlocksOptions {
+interface ScrubBlocksOptions {
   /** Whether contents outside metadata must be here. */
   readonly contents: boolean;
   readonly chunks?: ChunkHome | undefined;

@@ -10,8 +10,8 @@
  * may be met or not. Where the engine's file is damaged in its own structure the engine may end the
  * process: where that matters, this runs in a child.
  *
- * Not asked: whether nodes end where the boundary rule says, and whether bytes of free pages are
- * sound.
+ * Not asked: whether nodes end where the boundary rule says, and whether bytes of the engine's
+ * free pages are sound.
  */
 import type { ChunkHome } from '../blocks/chunk-home.js';
 import type { Engine } from '../engine/engine.js';
@@ -43,7 +43,7 @@ export interface VerifyOptions {
 }
 
 /** What a store scrubs. */
-export interface VerifySubject {
+interface ScrubbedStore {
   readonly engine: Engine;
   /** The home of its chunks; undefined where they lie among other blocks. */
   readonly chunks?: ChunkHome | undefined;
@@ -59,7 +59,7 @@ const CLOCK_BYTES = 32 * 1024;
  * throws.
  */
 export async function* verify(
-  { engine, chunks, store }: VerifySubject,
+  { engine, chunks, store }: ScrubbedStore,
   options: VerifyOptions = {},
 ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
   const { signal, onProgress, contents = true, chunks: readsChunks = true } = options;
@@ -87,7 +87,7 @@ export async function* verify(
 }
 
 function* stepsOf(
-  { engine, chunks, store }: VerifySubject,
+  { engine, chunks, store }: ScrubbedStore,
   blocks: BlockScrub,
   history: HistoryScrub,
 ): Generator<Step, void> {
