@@ -294,9 +294,13 @@ export function badPack(
   return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
 }
 
-/** A commit whose stamp is not what its parents' stamps ask for. */
-export function badStamp(expected: string, actual: string): RegaliaError<'REGALIA_STAMP'> {
-  const message = `the stamp of a commit must be ${expected}, not ${actual}`;
+/** A stamp or an id that is malformed, or contradicts those of a commit's parents. */
+export function badStamp(
+  what: string,
+  expected: string,
+  actual: string,
+): RegaliaError<'REGALIA_STAMP'> {
+  const message = `${what} must be ${expected}, not ${actual}`;
   return new RegaliaError('REGALIA_STAMP', message, { expected, actual });
 }
 
@@ -355,13 +359,13 @@ export function missing(
 
 // The machine.
 
-/** Another process or handle has `path`, which names a file or the work that is under way. */
+/** Another handle has what was asked for; `why` says what keeps it, as in 'is being imported'. */
 export function locked(
   path: string,
-  message: string,
+  why: string,
   facts?: ErrorFacts,
 ): RegaliaError<'REGALIA_LOCKED'> {
-  return new RegaliaError('REGALIA_LOCKED', message, { path }, { retryable: true, ...facts });
+  return new RegaliaError('REGALIA_LOCKED', `${path} ${why}`, { path }, facts);
 }
 
 /** The operating system's name of an error, such as 'ENOSPC'; undefined where it has none. */

@@ -143,8 +143,7 @@ async function exclusively<T>(engine: Engine, key: string, run: () => Promise<T>
   let keys = underWay.get(engine);
   if (keys === undefined) underWay.set(engine, (keys = new Set()));
   if (keys.has(key)) {
-    const path = `import of pack ${key}`;
-    throw locked(path, `an ${path} is under way in this process: wait for its end`);
+    throw locked(`pack ${key}`, 'is being imported by this process', { retryable: true });
   }
   keys.add(key);
   try {

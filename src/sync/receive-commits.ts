@@ -211,7 +211,7 @@ function wrongStamp(
   actual: Event,
 ): RegaliaError<'REGALIA_STAMP'> {
   const text = (event: Event): string => formatEvent(event).slice(0, STAMP_TEXT_MAX);
-  return badStamp(`${relation} ${text(expected)}`, text(actual));
+  return badStamp('the stamp of a commit', `${relation} ${text(expected)}`, text(actual));
 }
 
 /** A commit that is refused; the import says where in the pack. */
