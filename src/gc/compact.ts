@@ -12,7 +12,7 @@
  */
 import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { errnoOf, isRegaliaError } from '../ground/errors.js';
+import { attempt, errnoOf, isRegaliaError } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
@@ -181,7 +181,7 @@ async function moveChunks(
       const drop: Place[] = [];
       let stored: Uint8Array | undefined;
       for (const copy of leaving) {
-        const sound = soundOr(() => chunkOfCopy(chunks.volumes, row, copy, 'chunk').stored);
+        const sound = attempt(() => chunkOfCopy(chunks.volumes, row, copy, 'chunk').stored);
         if (sound === undefined) stuck.add(copy.segment);
         else drop.push(copy);
         stored ??= sound;
@@ -193,16 +193,6 @@ async function moveChunks(
   }
   await rehousing.flush();
   compacted.movedBytes += rehousing.bytes;
-}
-
-/** What was read, undefined where it is not sound. */
-function soundOr(read: () => Uint8Array): Uint8Array | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-    return undefined;
-  }
 }
 
 async function moveGroups(
@@ -218,7 +208,7 @@ async function moveGroups(
       const shards = [...row.shards];
       for (const [i, place] of row.shards.entries()) {
         if (place === undefined || !numbers.has(place.segment)) continue;
-        const record = soundOr(() => groups.checkedRecord(row, i, place));
+        const record = attempt(() => groups.checkedRecord(row, i, place));
         if (record === undefined) stuck.add(place.segment);
         else {
           [shards[i]] = await appendShards(volumes, [record], [place.volume]);

@@ -135,6 +135,16 @@ export function isRegaliaError<C extends ErrorCode>(
   return error instanceof Fault && (code === undefined || error.code === code);
 }
 
+/** What `read` returns; undefined where it throws an error with a code. Bugs of ours are thrown on. */
+export function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!isRegaliaError(error)) throw error;
+    return undefined;
+  }
+}
+
 /** For states that only a bug of ours can reach. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (condition !== true && !condition) throw new Error(`regalia: assertion failed: ${message}`);

@@ -12,7 +12,7 @@ import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import { BlockKind } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
 import { hex } from '../ground/bytes.js';
-import { isRegaliaError } from '../ground/errors.js';
+import { attempt } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import type { Commit } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
@@ -142,16 +142,14 @@ function followMoves(
 ): ((names: readonly Uint8Array[]) => readonly Spot[]) | undefined {
   if (commit.moves === undefined || bases.length === 0) return undefined;
   const origins = new Map<string, Move>();
-  try {
-    for (let at: Address | undefined = commit.moves; at !== undefined; ) {
+  attempt(() => {
+    for (let at = commit.moves; at !== undefined; ) {
       const { moves, next } = decodeMoves(readPlain(reads, { id: undefined, address: at }));
       if (origins.size + moves.length > FOLLOWED_MOVES_MAX) break;
       for (const move of moves) origins.set(hex(move.to), move);
       at = next;
     }
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-  }
+  });
   return (names) => {
     const move = origins.get(names.map(hex).join('2f'));
     if (move === undefined) return [];
@@ -172,13 +170,10 @@ function splitKey(key: Uint8Array): Uint8Array[] {
 }
 
 function findIn(reads: WalkReads, base: CommitRef, names: readonly Uint8Array[]): Spot[] {
-  try {
-    const spot = Tree.load(reads.cache, base.rootBlock, base.commit.root).find(names);
-    return spot === undefined ? [] : [spot];
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-    return [];
-  }
+  const spot = attempt(() => {
+    return Tree.load(reads.cache, base.rootBlock, base.commit.root).find(names);
+  });
+  return spot === undefined ? [] : [spot];
 }
 
 /** What a receiver lacks, in the order of a pack. */
@@ -303,13 +298,9 @@ class HistoryWalk {
   }
 
   #headOf({ commit, headsBlock }: CommitRef, bucket: Uint8Array): Address | undefined {
-    if (commit.heads === undefined) return undefined;
-    try {
-      return headOf(this.#reads.cache, { id: headsBlock, address: commit.heads }, bucket);
-    } catch (error) {
-      if (isRegaliaError(error)) return undefined;
-      throw error;
-    }
+    const { heads } = commit;
+    if (heads === undefined) return undefined;
+    return attempt(() => headOf(this.#reads.cache, { id: headsBlock, address: heads }, bucket));
   }
 
   /** Whether a nested bucket's root came with the commit that the heads name. */

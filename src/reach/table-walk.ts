@@ -8,7 +8,7 @@
  * it, and a rescan makes another.
  */
 import type { Engine, Reads, Row, RowKey, Table } from '../engine/engine.js';
-import { isRegaliaError } from '../ground/errors.js';
+import { attempt } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
 import { type ChunkRow, decodeChunkRow } from '../volumes/chunk-row.js';
@@ -84,7 +84,7 @@ async function* decodedSlices<Decoded>(
   for await (const rows of tableSlices(engine, table, operation, signal)) {
     const found: Found<Decoded>[] = [];
     for (const { key, bytes } of rows) {
-      const row = decodedOr(() => decode(key, bytes));
+      const row = attempt(() => decode(key, bytes));
       if (row !== undefined) found.push({ number: key, row });
     }
     if (found.length > 0) yield found;
@@ -110,16 +110,7 @@ export async function damagedRows(
 
 export function isReadable(table: ContentTable, number: number, row: Uint8Array): boolean {
   const decode = table === 'chunks' ? decodeChunkRow : decodeGroupRow;
-  return decodedOr<unknown>(() => decode(number, row)) !== undefined;
-}
-
-function decodedOr<Decoded>(decode: () => Decoded): Decoded | undefined {
-  try {
-    return decode();
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-    return undefined;
-  }
+  return attempt<unknown>(() => decode(number, row)) !== undefined;
 }
 
 /** The buckets that have rows in a table whose keys begin with one, ascending. */

@@ -11,7 +11,7 @@
  * is: a volume may return.
  */
 import { addressText } from '../blocks/address.js';
-import { isRegaliaError } from '../ground/errors.js';
+import { attempt } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
@@ -214,12 +214,10 @@ class Repair {
     const good: Place[] = [];
     let stored: Uint8Array | undefined;
     for (const place of row.copies) {
-      try {
-        stored = chunkOfCopy(volumes, row, place, 'chunk').stored;
-        good.push(place);
-      } catch (error) {
-        if (!isRegaliaError(error)) throw error;
-      }
+      const sound = attempt(() => chunkOfCopy(volumes, row, place, 'chunk'));
+      if (sound === undefined) continue;
+      good.push(place);
+      stored = sound.stored;
     }
     return { good, stored };
   }

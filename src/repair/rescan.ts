@@ -14,7 +14,7 @@
 import type { Address } from '../blocks/address.js';
 import type { Engine } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
-import { isRegaliaError } from '../ground/errors.js';
+import { attempt, isRegaliaError } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, type FoundChunk, groupSlices } from '../reach/table-walk.js';
@@ -181,31 +181,27 @@ class Rescan {
   }
 
   #isSound(row: ChunkRow, place: Place): boolean {
-    try {
-      chunkOfCopy(this.#parts.chunks.volumes, row, place, 'chunk');
-      return true;
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-      this.#result.damaged++;
-      return false;
-    }
+    if (attempt(() => chunkOfCopy(this.#parts.chunks.volumes, row, place, 'chunk'))) return true;
+    this.#result.damaged++;
+    return false;
   }
 
   #shard(place: Place, head: RecordHead): void {
-    try {
-      const { stored } = this.#parts.chunks.volumes.readSync(place, head.storedLength);
-      const { shape, index } = decodeShard(stored);
-      const key = `${hex(shape.id)} ${shape.data} ${shape.parity}`;
-      let met = this.#met.get(key);
-      if (met === undefined) {
-        const shards = Array.from({ length: shape.data + shape.parity }, () => undefined);
-        this.#met.set(key, (met = { shape, shards }));
-      }
-      met.shards[index] ??= place;
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
+    const found = attempt(() => {
+      return decodeShard(this.#parts.chunks.volumes.readSync(place, head.storedLength).stored);
+    });
+    if (found === undefined) {
       this.#result.damaged++;
+      return;
     }
+    const { shape, index } = found;
+    const key = keyOfGroup(shape);
+    let met = this.#met.get(key);
+    if (met === undefined) {
+      const shards = Array.from({ length: shape.data + shape.parity }, () => undefined);
+      this.#met.set(key, (met = { shape, shards }));
+    }
+    met.shards[index] ??= place;
   }
 
   /** Shards that groups lack, and groups that have no row. */
@@ -215,7 +211,7 @@ class Rescan {
     const known = await bytesByGroup(engine, signal);
     for await (const slice of groupSlices(engine, 'rescan', signal)) {
       for (const { number, row } of slice) {
-        const key = `${hex(row.id)} ${row.data} ${row.parity}`;
+        const key = keyOfGroup(row);
         const met = this.#met.get(key);
         this.#met.delete(key);
         const shards = row.shards.map((place, i) => place ?? met?.shards[i]);
@@ -271,14 +267,19 @@ class Rescan {
 
   /** The chunks of a group; none where its shards do not give it back. */
   #directory(row: GroupRow, number: number): GroupMember[] {
-    try {
-      const data = restoreGroup(row, this.#parts.chunks.groups.records(number, row));
-      return decodeDirectory(row, data);
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-      return [];
-    }
+    const members = attempt(() => {
+      return decodeDirectory(
+        row,
+        restoreGroup(row, this.#parts.chunks.groups.records(number, row)),
+      );
+    });
+    return members ?? [];
   }
+}
+
+/** What shards of one group share, and those of others do not. */
+function keyOfGroup({ id, data, parity }: GroupShape): string {
+  return `${hex(id)} ${data} ${parity}`;
 }
 
 /** Stored bytes of the chunks that are in each group, by its number. */

@@ -17,7 +17,6 @@ import { varintLength } from '../ground/integers.js';
 import { Pace } from '../ground/pause.js';
 import { ByteWriter } from '../ground/writer.js';
 import { mayCompress } from '../kernels/sample.js';
-import { encodeCommit } from '../log/commit.js';
 import { missingCommit } from '../log/entry.js';
 import type { History } from '../log/history.js';
 import { type HistoryStep, walkHistory } from '../reach/commit-walk.js';
@@ -25,7 +24,7 @@ import { NodeCache } from '../tree/node-cache.js';
 import {
   BATCH_BYTES,
   BROTLI,
-  CUT,
+  commitFlags,
   encodeFrame,
   encodeHeader,
   encodeTrailer,
@@ -33,8 +32,8 @@ import {
   PackProgress,
   PLAIN,
   type ResumePoint,
-  SIGNED,
   type Want,
+  writeCommit,
 } from './pack-format.js';
 import { indexParts } from './pack-index.js';
 
@@ -224,11 +223,10 @@ class PackWriter {
     this.#progress.commits++;
     if (sent) return;
     const { commit, entry, cut } = step;
-    const writer = new ByteWriter(512);
-    writer.u8((entry.signature === undefined ? 0 : SIGNED) | (cut ? CUT : 0));
-    if (entry.signature !== undefined) writer.bytes(entry.signature);
-    if (cut) writer.varint(entry.height).varint(entry.correctedMs);
-    yield this.#frame(FrameType.commit, writer.bytes(encodeCommit(commit)).view());
+    const { signature, height, correctedMs } = entry;
+    const facts = { signature, absentParents: cut ? { height, correctedMs } : undefined };
+    const writer = new ByteWriter(512).u8(commitFlags(facts));
+    yield this.#frame(FrameType.commit, writeCommit(writer, commit, facts).view());
   }
 
   *#indexFrames(): Generator<Uint8Array | undefined, void> {

@@ -23,15 +23,16 @@ import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../log/commit.js';
-import { SIGNATURE_LENGTH } from '../log/entry.js';
+import { type Commit, commitAddress, decodeCommit } from '../log/commit.js';
 import type { LocalFacts } from '../log/history.js';
 import {
-  CUT,
+  commitFlags,
   encodeResumePoint,
   type ResumePoint,
+  readCommit,
+  readCommitFlags,
   readResumePoint,
-  SIGNED,
+  writeCommit,
 } from './pack-format.js';
 
 const PREFIX = utf8Bytes('import/');
@@ -208,18 +209,10 @@ function sequenceOf(key: Uint8Array): number {
 }
 
 function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
-  const { signature, absentParents } = local;
-  const writer = new ByteWriter(512);
-  writer.u8((signature === undefined ? 0 : SIGNED) | (absentParents === undefined ? 0 : CUT));
-  writer
-    .u48(local.rootBlock ?? 0)
-    .u48(local.headsBlock ?? 0)
-    .u48(local.movesBlock ?? 0);
-  if (signature !== undefined) writer.bytes(signature);
-  if (absentParents !== undefined) {
-    writer.varint(absentParents.height).varint(absentParents.correctedMs);
-  }
-  return writer.bytes(encodeCommit(commit)).finish();
+  const { rootBlock = 0, headsBlock = 0, movesBlock = 0 } = local;
+  const writer = new ByteWriter(512).u8(commitFlags(local));
+  writer.u48(rootBlock).u48(headsBlock).u48(movesBlock);
+  return writeCommit(writer, commit, local).finish();
 }
 
 /** A local id; 0 is an unknown one. */
@@ -230,21 +223,14 @@ function readId(reader: ByteReader): number | undefined {
 
 function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
   const reader = new ByteReader(body, 'import row');
-  const flags = reader.u8();
-  const ids = {
-    rootBlock: readId(reader),
-    headsBlock: readId(reader),
-    movesBlock: readId(reader),
-  };
-  const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
-  const absentParents =
-    flags & CUT ? { height: reader.varint(), correctedMs: reader.varint() } : undefined;
-  const commit = decodeCommit(reader.bytes(reader.remaining));
-  return {
-    address: address ?? commitAddress(commit),
-    commit,
-    local: { ...ids, signature, absentParents },
-  };
+  const flags = readCommitFlags(reader);
+  const rootBlock = readId(reader);
+  const headsBlock = readId(reader);
+  const movesBlock = readId(reader);
+  const { block, facts } = readCommit(reader, flags);
+  const commit = decodeCommit(block);
+  const local = { rootBlock, headsBlock, movesBlock, ...facts };
+  return { address: address ?? commitAddress(commit), commit, local };
 }
 
 function encodeState({ point, header, pendingBlocks, pendingCommits }: ImportState): Uint8Array {

@@ -26,14 +26,18 @@ import { readU32 } from '../ground/integers.js';
 import {
   BRANCH_NAME_BYTES_MAX,
   HAVES_MAX,
+  HEIGHT_MAX,
   PACK_HEADER_BYTES_MAX,
+  TIME_MS_MAX,
   WANTS_MAX,
 } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { crc32, DIGEST_LENGTH, sha256 } from '../kernels/hash.js';
-import { BUCKET_ID_LENGTH, readAddress } from '../log/commit.js';
+import { BUCKET_ID_LENGTH, type Commit, encodeCommit, readAddress } from '../log/commit.js';
+import { SIGNATURE_LENGTH } from '../log/entry.js';
+import type { LocalFacts } from '../log/history.js';
 
 const PACK_MAGIC: Uint8Array = utf8Bytes('REGALIAP');
 const PACK_VERSION = 1;
@@ -55,8 +59,8 @@ export const PLAIN = 0;
 export const BROTLI = 1;
 
 /** Flags of a commit frame. Persisted: never change. */
-export const SIGNED = 1;
-export const CUT = 2;
+const SIGNED = 1;
+const CUT = 2;
 
 /** Flags of the header. Persisted: never change. */
 const WITH_CONTENTS = 1;
@@ -193,6 +197,50 @@ export function encodeFrame(type: FrameType, body: Uint8Array): Uint8Array {
   const writer = new ByteWriter(body.length + FRAME_HEAD + FRAME_TAIL);
   writer.u8(type).u32(body.length).bytes(body);
   return writer.u32(crc32(writer.view())).finish();
+}
+
+/** What travels with a commit, beside its block. */
+export type CommitFacts = Pick<LocalFacts, 'signature' | 'absentParents'>;
+
+export function commitFlags({ signature, absentParents }: CommitFacts): number {
+  return (signature === undefined ? 0 : SIGNED) | (absentParents === undefined ? 0 : CUT);
+}
+
+/** What stands behind the flags: the facts that they announce, and the commit's block. */
+export function writeCommit(
+  writer: ByteWriter,
+  commit: Commit,
+  { signature, absentParents }: CommitFacts,
+): ByteWriter {
+  if (signature !== undefined) writer.bytes(signature);
+  if (absentParents !== undefined) {
+    writer.varint(absentParents.height).varint(absentParents.correctedMs);
+  }
+  return writer.bytes(encodeCommit(commit));
+}
+
+export function readCommitFlags(reader: ByteReader): number {
+  const flags = reader.u8();
+  if (flags > (SIGNED | CUT)) reader.fail('known flags', `${flags}`);
+  return flags;
+}
+
+/** The inverse of `writeCommit`, up to the reader's end. REGALIA_FORMAT. */
+export function readCommit(
+  reader: ByteReader,
+  flags: number,
+): { readonly block: Uint8Array; readonly facts: CommitFacts } {
+  const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
+  const absentParents = flags & CUT ? readLabels(reader) : undefined;
+  return { block: reader.bytes(reader.remaining), facts: { signature, absentParents } };
+}
+
+function readLabels(reader: ByteReader): { height: number; correctedMs: number } {
+  const height = reader.varint();
+  const correctedMs = reader.varint();
+  if (height > HEIGHT_MAX) reader.fail(`a height of at most ${HEIGHT_MAX}`, `${height}`);
+  if (correctedMs > TIME_MS_MAX) reader.fail(`a date up to ${TIME_MS_MAX}`, `${correctedMs}`);
+  return { height, correctedMs };
 }
 
 export interface Trailer {

@@ -16,16 +16,15 @@ import { type Event, equalEvents, formatEvent, joinEvents, leqEvents } from '../
 import { BlockKind } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { badSignature, badStamp, malformed, type RegaliaError } from '../ground/errors.js';
-import { HEIGHT_MAX, PENDING_MAX, TIME_MS_MAX } from '../ground/limits.js';
+import { PENDING_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
-import { SIGNATURE_LENGTH } from '../log/entry.js';
-import type { History, LocalFacts } from '../log/history.js';
+import type { History } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import { type CommitRef, walkHeads } from '../reach/commit-walk.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { ImportStage } from './import-stage.js';
-import { CUT, SIGNED } from './pack-format.js';
+import { type CommitFacts, readCommit, readCommitFlags } from './pack-format.js';
 import type { BlockReceiver } from './receive-blocks.js';
 
 /** Characters of a stamp that a message shows. */
@@ -42,8 +41,7 @@ interface CommitReceiverOptions {
 interface Received {
   readonly commit: Commit;
   readonly address: Address;
-  readonly signature: Uint8Array | undefined;
-  readonly absentParents: LocalFacts['absentParents'];
+  readonly facts: CommitFacts;
 }
 
 export class CommitReceiver {
@@ -99,7 +97,7 @@ export class CommitReceiver {
    */
   *receive(body: Uint8Array): Generator<undefined, void> {
     const received = readFrame(body);
-    const { commit, address, signature, absentParents } = received;
+    const { commit, address, facts } = received;
     this.#checkSignature(received);
     const ids = {
       rootBlock: this.#blocks.nameBlock(commit.root, BlockKind.root),
@@ -116,10 +114,10 @@ export class CommitReceiver {
     this.#pending.set(addressKey(address), address);
     if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
     if (parents.length < commit.parents.length) this.cut++;
-    this.#stage.put({ address, commit, local: { ...ids, signature, absentParents } });
+    this.#stage.put({ address, commit, local: { ...ids, ...facts } });
   }
 
-  #checkSignature({ commit, address, signature }: Received): void {
+  #checkSignature({ commit, address, facts: { signature } }: Received): void {
     const { actor } = commit;
     if (signature === undefined) {
       if (actor === undefined || this.#options.signatures === 'checked') return;
@@ -128,12 +126,12 @@ export class CommitReceiver {
   }
 
   /** The parents that are known; the others are missing by intent. */
-  #parentsOf({ commit, absentParents }: Received): CommitRef[] {
+  #parentsOf({ commit, facts }: Received): CommitRef[] {
     const known: CommitRef[] = [];
     for (const address of commit.parents) {
       const parent = this.resolve(address);
       if (parent !== undefined) known.push(parent);
-      else if (absentParents === undefined) {
+      else if (facts.absentParents === undefined) {
         throw refused(`commit ${addressText(address)}, before its child`, 'nothing');
       }
     }
@@ -160,22 +158,10 @@ export class CommitReceiver {
 
 function readFrame(body: Uint8Array): Received {
   const reader = new ByteReader(body, 'commit frame');
-  const flags = reader.u8();
-  if (flags > (SIGNED | CUT)) reader.fail('known flags', `${flags}`);
-  const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
-  const absentParents = flags & CUT ? readLabels(reader) : undefined;
-  const block = reader.bytes(reader.remaining);
+  const { block, facts } = readCommit(reader, readCommitFlags(reader));
   const commit = decodeCommit(block);
   if (!equalBytes(encodeCommit(commit), block)) reader.fail('the one spelling', 'another');
-  return { commit, address: addressOf(commit.algorithm, block), signature, absentParents };
-}
-
-function readLabels(reader: ByteReader): { height: number; correctedMs: number } {
-  const height = reader.varint();
-  const correctedMs = reader.varint();
-  if (height > HEIGHT_MAX) reader.fail(`a height of at most ${HEIGHT_MAX}`, `${height}`);
-  if (correctedMs > TIME_MS_MAX) reader.fail(`a date up to ${TIME_MS_MAX}`, `${correctedMs}`);
-  return { height, correctedMs };
+  return { commit, address: addressOf(commit.algorithm, block), facts };
 }
 
 /** REGALIA_STAMP unless the stamp is at or above that of each parent of the same bucket. */
