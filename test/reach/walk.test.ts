@@ -1,5 +1,5 @@
 /**
- * Walks: children first, everything once or more, nothing that a base holds; at a cost that follows
+ * Walks: children first, everything once or more, nothing that a base has; at a cost that follows
  * the difference; and on past what cannot be read, if asked.
  */
 import t from 'tap';

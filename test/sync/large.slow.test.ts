@@ -1,5 +1,5 @@
 /**
- * A large pack out and in, on disk: memory stays bounded, the event loop is not held up for long,
+ * A large pack out and in, on disk: memory stays bounded, the event loop is not kept from its turns for long,
  * and the delta of scattered changes is little more than the nodes on their way.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -127,7 +127,7 @@ t.test('a large content goes over in bounded memory', async (t) => {
   const grown = (watched.peak - before) / MIB;
   t.comment(
     `${Math.round(watched.bytes / MIB)} MiB at ${Math.round(watched.bytes / MIB / seconds)} MiB/s, ` +
-      `${Math.round(grown)} MiB of memory, the event loop held for ` +
+      `${Math.round(grown)} MiB of memory, the event loop away for ` +
       `${(delay.percentile(99) / 1e6).toFixed(1)} ms at p99, ${(delay.max / 1e6).toFixed(1)} at most`,
   );
   t.ok(grown < 160, `${grown} MiB`);

@@ -201,9 +201,13 @@ t.test('a have that the sender does not know is reported, and ignored', async (t
   const store = await variedStore();
   const strange = headOf(store).slice();
   strange[5] = (strange[5] as number) ^ 1;
-  const told: string[] = [];
-  const packed = await pack({ store, haves: [strange], onUnknown: (have) => told.push(hex(have)) });
-  t.strictSame(told, [hex(strange)]);
+  const unknown: string[] = [];
+  const packed = await pack({
+    store,
+    haves: [strange],
+    onUnknown: (have) => unknown.push(hex(have)),
+  });
+  t.strictSame(unknown, [hex(strange)]);
   t.ok(equalBytes(packed, await pack({ store })));
 });
 

@@ -61,7 +61,7 @@ t.test('sums agree with files and with what was written', async (t) => {
     // Each chunk's share of a group is rounded.
     t.ok(
       Math.abs((use?.heldBytes ?? 0) - live) <= rows.length,
-      `${what}: held ${use?.heldBytes} of ${live}`,
+      `${what}: copies ${use?.heldBytes} of ${live}`,
     );
   };
   await check('mirrored');
