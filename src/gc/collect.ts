@@ -14,10 +14,10 @@
  * has its grace, which would begin anew. Where rows are lost or damaged no segment is emptied: it
  * may have what a rescan brings back.
  */
-import type { Batch, Reads } from '../engine/engine.js';
-import { utf8Bytes } from '../ground/text.js';
+import type { Batch } from '../engine/engine.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, damagedRows, type FoundChunk, groupSlices } from '../reach/table-walk.js';
+import { isImporting } from '../sync/import-stage.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';
 import { Marking } from './mark.js';
@@ -49,8 +49,6 @@ export interface CollectResult {
 
 const GRACE_MS = 600_000;
 const DEAD_SHARE = 0.5;
-const IMPORTS = utf8Bytes('import/');
-const BEHIND_IMPORTS = utf8Bytes('import0');
 
 /** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; what reading metadata throws. */
 export async function collect(
@@ -89,6 +87,7 @@ class Collection {
     await this.#marking.catchUp();
     if (this.#isDue()) await this.#forget();
     onProgress?.(result);
+    // Nothing refers yet to what an import has brought.
     if (isImporting(engine)) result.deferred = 'an import is unfinished';
     else await this.#condemn();
     onProgress?.(result);
@@ -141,7 +140,7 @@ class Collection {
       return { number, before: row, after: { ...row, condemned: true } };
     });
     return this.#parts.engine.write((batch) => {
-      // What an import has brought since is referred to by nothing yet.
+      // A commit or an import may have begun since.
       if (!this.#marking.isCurrent(batch) || isImporting(batch)) return 0;
       const made = changes.filter((change) => changeRow(batch, change));
       nextEpoch(batch, nowMs);
@@ -190,12 +189,6 @@ class Collection {
     }, 'sync');
     return forgotten;
   }
-}
-
-/** Nothing refers to what an unfinished import has brought. */
-function isImporting(reads: Reads): boolean {
-  const rows = reads.range('meta', { gte: IMPORTS, lt: BEHIND_IMPORTS, limit: 1 });
-  return [...rows].length > 0;
 }
 
 function bytesOf(found: readonly FoundChunk[]): number {

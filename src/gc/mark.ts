@@ -11,6 +11,7 @@ import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { Reads } from '../engine/engine.js';
 import { BitSet } from '../ground/bit-set.js';
 import { BoundedMap } from '../ground/bounded-map.js';
+import { hex } from '../ground/bytes.js';
 import { Pace } from '../ground/pause.js';
 import type { LogEntry } from '../log/entry.js';
 import { readBounds } from '../log/history.js';
@@ -48,7 +49,7 @@ export class Marking {
     const { engine, history } = this.#parts;
     engine.refresh();
     for (const bucket of bucketsIn(engine, 'log')) {
-      const key = Buffer.from(bucket).toString('latin1');
+      const key = hex(bucket);
       const { first, next } = history.bounds(bucket);
       for (let at = Math.max(first, this.#next.get(key) ?? 0); at < next; at++) {
         const entry = history.entryAt(bucket, at);
@@ -71,7 +72,7 @@ export class Marking {
   /** Whether every commit of a log was walked, as a transaction sees them. */
   isCurrent(reads: Reads): boolean {
     for (const bucket of bucketsIn(reads, 'log')) {
-      const walked = this.#next.get(Buffer.from(bucket).toString('latin1')) ?? 0;
+      const walked = this.#next.get(hex(bucket)) ?? 0;
       if (readBounds(reads, bucket).next > walked) return false;
     }
     return true;

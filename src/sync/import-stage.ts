@@ -37,6 +37,8 @@ import {
 
 const PREFIX = utf8Bytes('import/');
 const KEY_LENGTH = PREFIX.length + DIGEST_LENGTH;
+/** Behind every row of an import. */
+const END = concatBytes([PREFIX, new Uint8Array(DIGEST_LENGTH + 1).fill(0xff)]);
 const ROW_VERSION = 1;
 /** The letters of rows. Persisted: never change. */
 const STATE = 0x73;
@@ -186,14 +188,18 @@ async function dropRows(engine: Engine, prefix: Uint8Array): Promise<void> {
   }
 }
 
+/** Whether an import was begun here and not finished. */
+export function isImporting(reads: Reads): boolean {
+  const [row] = reads.range('meta', { gte: PREFIX, lte: END, limit: 1 });
+  return row !== undefined;
+}
+
 /** The imports that were begun here and not finished. */
 export function* unfinishedImports(reads: Reads): Generator<ImportState, void> {
   for (let from = PREFIX; ; ) {
-    let found: Uint8Array | undefined;
-    const end = concatBytes([PREFIX, new Uint8Array(DIGEST_LENGTH + 1).fill(0xff)]);
-    for (const { key } of reads.range('meta', { gte: from, lte: end, limit: 1 })) found = key;
+    const [found] = reads.range('meta', { gte: from, lte: END, limit: 1 });
     if (found === undefined) return;
-    const prefix = found.slice(0, KEY_LENGTH);
+    const prefix = found.key.slice(0, KEY_LENGTH);
     const state = loadState(reads, concatBytes([prefix, Uint8Array.of(STATE)]));
     if (state !== undefined) yield state;
     from = concatBytes([prefix, Uint8Array.of(0xff)]);
