@@ -304,16 +304,6 @@ export function badPack(
   return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
 }
 
-/** A stamp or an id that is malformed, or contradicts those of a commit's parents. */
-export function badStamp(
-  what: string,
-  expected: string,
-  actual: string,
-): RegaliaError<'REGALIA_STAMP'> {
-  const message = `${what} must be ${expected}, not ${actual}`;
-  return new RegaliaError('REGALIA_STAMP', message, { expected, actual });
-}
-
 /** A commit whose signature is not `actor`'s; both as text. */
 export function badSignature(commit: string, actor: string): RegaliaError<'REGALIA_SIGNATURE'> {
   const message = `commit ${commit} is not signed by ${actor}`;
@@ -368,15 +358,6 @@ export function missing(
 }
 
 // The machine.
-
-/** Another handle has what was asked for; `why` says what keeps it, as in 'is being imported'. */
-export function locked(
-  path: string,
-  why: string,
-  facts?: ErrorFacts,
-): RegaliaError<'REGALIA_LOCKED'> {
-  return new RegaliaError('REGALIA_LOCKED', `${path} ${why}`, { path }, facts);
-}
 
 /** The operating system's name of an error, such as 'ENOSPC'; undefined where it has none. */
 export function errnoOf(error: unknown): string | undefined {

@@ -12,7 +12,6 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
-import type { BlockReads } from '../chunks/cursor.js';
 import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { inlineChild } from '../tree/inline-map.js';
@@ -39,8 +38,6 @@ import { newContentBlocks } from './content-walk.js';
 /** What a walk reads from. */
 export interface WalkReads {
   readonly cache: NodeCache;
-  /** Where contents are, if not beside the nodes. */
-  readonly contents?: BlockReads | undefined;
 }
 
 export interface WalkedBlock {
@@ -112,14 +109,12 @@ export function walkRoot(
 
 class TreeWalk {
   readonly #cache: NodeCache;
-  readonly #contents: BlockReads;
   readonly #options: TreeWalkOptions;
   readonly #skip: (address: Address) => boolean;
   readonly #stack: Frame[] = [];
 
-  constructor({ cache, contents }: WalkReads, options: TreeWalkOptions) {
+  constructor({ cache }: WalkReads, options: TreeWalkOptions) {
     this.#cache = cache;
-    this.#contents = contents ?? cache.blocks;
     this.#options = options;
     this.#skip = options.skip ?? (() => false);
   }
@@ -298,7 +293,7 @@ class TreeWalk {
     stream: string,
     names: () => Names,
   ): Generator<WalkedBlock, void> {
-    const walk = newContentBlocks(this.#contents, ref, olds, this.#skip);
+    const walk = newContentBlocks(this.#cache.blocks, ref, olds, this.#skip);
     for (;;) {
       const step = yield* this.#attempt(ref, BlockKind.manifest, names, () => walk.next());
       if (step === undefined || step.done === true) return;

@@ -9,8 +9,6 @@
 import { brotliCompressSync, constants } from 'node:zlib';
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import type { BlockReads } from '../chunks/cursor.js';
-import { BlockKind } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { badOption, type RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
@@ -41,10 +39,6 @@ import { indexParts } from './pack-index.js';
 interface ExportContext {
   readonly blocks: Blocks;
   readonly history: History;
-  /** Where contents are, if not in `blocks`. */
-  readonly contents?: BlockReads | undefined;
-  /** Bounds a node cache of its own, so that readers' nodes stay; default 16 MiB. */
-  readonly cacheBytes?: number | undefined;
 }
 
 export interface ExportOptions {
@@ -77,6 +71,7 @@ interface ExportSummary {
   readonly length: number;
 }
 
+/** Of a node cache of its own, so that readers' nodes stay. */
 const CACHE_BYTES = 16 * 1024 * 1024;
 /** Frames shorter than this are not worth compressing. */
 const COMPRESS_MIN = 128;
@@ -121,7 +116,7 @@ class PackWriter {
     const { bucket, contents = true, nested = true, from } = options;
     this.#context = context;
     this.#options = options;
-    this.#cache = new NodeCache(context.blocks, context.cacheBytes ?? CACHE_BYTES);
+    this.#cache = new NodeCache(context.blocks, CACHE_BYTES);
     this.#wants = checkedWants(context.history, options);
     this.#haves = knownHaves(context.history, options);
     const lists = { haves: this.#haves, wants: this.#wants };
@@ -164,8 +159,7 @@ class PackWriter {
 
   *#history(): Generator<Uint8Array | undefined, void> {
     const { contents = true, nested = true, shallow = false } = this.#options;
-    const { history, contents: elsewhere } = this.#context;
-    const reads = { cache: this.#cache, history, contents: elsewhere };
+    const reads = { cache: this.#cache, history: this.#context.history };
     const wants = [...new Map(this.#wants.map((w) => [addressKey(w.commit), w.commit])).values()];
     const walk = walkHistory(reads, wants, this.#haves, { contents, nested, shallow });
     for (const step of walk) {
@@ -190,7 +184,7 @@ class PackWriter {
 
   *#block({ block }: HistoryStep & { commit?: undefined }): Generator<Uint8Array, void> {
     const sent = this.#sent;
-    const plain = block.plain ?? this.#read(block.id, block.address, block.kind);
+    const plain = block.plain ?? this.#read(block.id, block.address);
     if (!sent) {
       const length = varintLength(plain.length) + plain.length;
       if (this.#batch.length > 0 && this.#batch.length + length > BATCH_BYTES) yield this.#flush();
@@ -200,11 +194,8 @@ class PackWriter {
     this.#progress.plainBytes += plain.length;
   }
 
-  #read(id: number | undefined, address: Address, kind: number): Uint8Array {
-    const { blocks, contents = blocks } = this.#context;
-    const isContent = kind === BlockKind.chunk || kind === BlockKind.manifest;
-    const from = isContent ? contents : blocks;
-    const { bytes, start, plainLength } = from.read(id, address, 'block');
+  #read(id: number | undefined, address: Address): Uint8Array {
+    const { bytes, start, plainLength } = this.#context.blocks.read(id, address, 'block');
     // A frame may go out before this block is gathered, and its reader may read through the same
     // engine.
     return bytes.slice(start, start + plainLength);

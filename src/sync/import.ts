@@ -50,8 +50,6 @@ import { CommitReceiver } from './receive-commits.js';
 interface ImportContext {
   readonly blocks: Blocks;
   readonly history: History;
-  /** Bounds the nodes that are cached while heads are compared; default 8 MiB. */
-  readonly cacheBytes?: number | undefined;
 }
 
 export interface ImportResult {
@@ -101,6 +99,7 @@ export interface ImportOptions {
 const EXTENTS_SPARE = 192;
 /** Waiting commits written at a time. */
 const COMMIT_SLICE = 1_024;
+/** Of the nodes that are cached while heads are compared. */
 const CACHE_BYTES = 8 * 1024 * 1024;
 
 /** Packs being imported by this process, by engine. */
@@ -231,7 +230,7 @@ class FrameReceiver {
     this.#writer = new BlockWriter(blocks);
     this.#stage = new ImportStage(blocks.engine, progress.header);
     this.#blocks = new BlockReceiver(blocks, this.#writer, { contents });
-    const cache = new NodeCache(blocks, context.cacheBytes ?? CACHE_BYTES);
+    const cache = new NodeCache(blocks, CACHE_BYTES);
     const signatures = options.signatures ?? 'checked';
     this.#commits = new CommitReceiver(history, this.#stage, this.#blocks, cache, {
       nested,
