@@ -36,7 +36,7 @@ export interface DrainResult {
 const PASSES_MAX = 8;
 
 /**
- * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME where no other volume takes contents.
+ * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME where no other volume accepts contents.
  */
 export async function drain(
   parts: StoreParts,

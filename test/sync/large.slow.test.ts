@@ -1,6 +1,6 @@
 /**
- * A large pack out and in, on disk: memory stays bounded, the event loop is not kept from its turns for long,
- * and the delta of scattered changes is little more than the nodes on their way.
+ * A large pack out and in, on disk: memory stays bounded, the event loop gets its turns, and the
+ * delta of scattered changes is little more than the nodes on their way.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
