@@ -23,6 +23,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onFile } from './finding.js';
 
 /** A path or a name with one character per byte. */
 export type ByteText = string;
@@ -59,8 +60,8 @@ export function byteText(path: string | Uint8Array): ByteText {
  * yields undefined now and then, where a caller that must not block may pause. `size` is what
  * `lstat` says of the directory: a small one is read at once, in half the time.
  *
- * @throws the operating system's error where the directory cannot be read; the generator may throw
- * it at its start.
+ * @throws FileFault where the directory cannot be read, also from the generator; what happens in the
+ * scratch folder is thrown as it is.
  */
 export function sortedNames(
   path: ByteText,
@@ -69,10 +70,10 @@ export function sortedNames(
 ): ByteText[] | Generator<ByteText | undefined, void> {
   // The types know of UTF-8 alone.
   const encoding = 'latin1' as BufferEncoding;
-  // Some file systems tell no size: 0.
+  // Some file systems give no size: 0.
   const isSmall = options.runNames === undefined && size > 0 && size <= SMALL_BYTES;
-  if (isSmall) return readdirSync(osPath(path), { encoding }).sort();
-  const dir = opendirSync(osPath(path) as string, { encoding, bufferSize: 256 });
+  if (isSmall) return onFile(() => readdirSync(osPath(path), { encoding })).sort();
+  const dir = onFile(() => opendirSync(osPath(path) as string, { encoding, bufferSize: 256 }));
   let first: ByteText[] = [];
   const limit = options.runNames ?? RUN_NAMES;
   try {
@@ -90,11 +91,11 @@ const SMALL_BYTES = 65_536;
 /** The next names, sorted; fewer than `limit` only at the end. */
 function readRun(dir: Dir, limit: number): ByteText[] {
   const run: ByteText[] = [];
-  while (run.length < limit) {
-    const entry = dir.readSync();
-    if (entry === null) break;
-    run.push(entry.name);
-  }
+  onFile(() => {
+    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {
+      if (run.push(entry.name) === limit) break;
+    }
+  });
   return run.sort();
 }
 
@@ -140,15 +141,15 @@ class RunStore {
     const file = join(this.#folder, String(this.#files.length));
     const fd = openSync(file, 'wx', 0o600);
     try {
-      let part = '';
+      let text = '';
       for (const name of mergeRuns(this.#memory.map((run) => run.values()))) {
-        part += `${name}/`;
-        if (part.length < 65_536) continue;
-        writeAll(fd, Buffer.from(part, 'latin1'));
-        part = '';
+        text += `${name}/`;
+        if (text.length < 65_536) continue;
+        writeAll(fd, Buffer.from(text, 'latin1'));
+        text = '';
         yield undefined;
       }
-      writeAll(fd, Buffer.from(part, 'latin1'));
+      writeAll(fd, Buffer.from(text, 'latin1'));
     } finally {
       closeSync(fd);
     }
@@ -176,7 +177,7 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** One run, read back part by part. */
+/** One run, read back buffer by buffer. */
 class RunFile implements Iterator<ByteText> {
   readonly #fd: number;
   readonly #buffer = Buffer.alloc(65_536);

@@ -17,8 +17,8 @@
  * compares every file of a tree.
  */
 import type { BigIntStats, Stats } from 'node:fs';
+import { malformed } from '../ground/errors.js';
 import { LINK_TARGET_BYTES_MAX } from '../ground/limits.js';
-import { RegaliaError } from '../index.js';
 
 export type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'block' | 'character';
 
@@ -229,8 +229,7 @@ class StatFields {
 
   fail(expected: string, actual: string): never {
     const at = Math.min(this.#at, this.#bytes.length);
-    const message = `the stat is malformed at byte ${at}: expected ${expected}, found ${actual}`;
-    throw new RegaliaError('REGALIA_FORMAT', message, { what: 'stat', at, expected, actual });
+    throw malformed('stat', at, expected, actual);
   }
 }
 

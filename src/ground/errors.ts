@@ -409,6 +409,11 @@ export function ioFailed(
   return new RegaliaError('REGALIA_IO', message, { path, operation, ...errno }, facts);
 }
 
+/** Something that this process may not do to `path`; `why` says so, and what to do. */
+export function permission(path: string, why: string): RegaliaError<'REGALIA_PERMISSION'> {
+  return new RegaliaError('REGALIA_PERMISSION', `${path} is refused: ${why}`, { path });
+}
+
 /** What the operating system threw when `operation` was done to `path`, under our codes. */
 export function ioError(
   error: unknown,
