@@ -7,10 +7,10 @@
  * followed or overwritten. Modes, owners (as root) and times are set once the contents are written,
  * those of directories last, from the leaves up.
  *
- * What cannot be restored is a finding: whatever the target's filesystem refuses for one file, contents
- * that the store has lost, fifos, sockets and devices, a content beside children. A full disk and any
- * other error of the store end the export. Without a `stat` an entry with children, or without
- * content, becomes a directory and any other a file.
+ * What cannot be restored is a finding: whatever the target's filesystem refuses for one file,
+ * contents that the store has lost, fifos, sockets and devices, a content beside children. A full
+ * disk and any other error of the store end the export. Without a `stat` an entry with children, or
+ * without content, becomes a directory and any other a file.
  */
 import {
   chmodSync,
@@ -179,7 +179,8 @@ class ExportRun {
   async #root(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
     const entry = this.#snapshot.entry(key);
     if (entry === undefined && !this.#hasChildren(key)) {
-      const name = `/${key.map((part) => (typeof part === 'string' ? part : byteText(part))).join('/')}`;
+      const names = key.map((name) => (typeof name === 'string' ? name : byteText(name)));
+      const name = `/${names.join('/')}`;
       throw notFound('entry', name, 'there is nothing to export');
     }
     const stat = entry && this.#stat(entry, target);
@@ -356,7 +357,7 @@ function makeEmpty(target: ByteText): void {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const stats = lstatSync(real);
     if (!stats.isDirectory() || readdirSync(real).length > 0) throw exists(target);
-    // Whoever owns the directory could let itself in again while root writes there.
+    // Its owner could change its mode back while root writes there.
     if (stats.uid !== (process.geteuid?.() ?? stats.uid)) throw notOurs(target);
     chmodSync(real, 0o700);
   }

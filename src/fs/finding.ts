@@ -1,11 +1,11 @@
 /**
  * Findings: what an import or export could not do for single files, reported instead of thrown.
  *
- * What concerns one file is told from what ends the work by where it happened, not by its name. Each
- * call to the operating system that looks at, reads or writes a file of the tree goes through
+ * Where an error happened decides whether it concerns one file or ends the work; its name does not.
+ * Each call to the operating system that looks at, reads or writes a file of the tree goes through
  * `onFile`; whatever it throws is a `FileFault`, and a finding. Anything else is an error of the
- * store or of the scratch folder, and is thrown. Beyond a bound findings are only counted, so that a
- * tree of unreadable files needs no memory.
+ * store or of the scratch folder, and is thrown. Beyond a bound findings are only counted, so that
+ * a tree of unreadable files needs no memory.
  */
 import { errnoOf } from '../ground/errors.js';
 import { FINDINGS_MAX } from '../ground/limits.js';
@@ -16,8 +16,8 @@ export interface Finding {
   /** The path concerned; bytes that are not UTF-8 are shown as U+FFFD. */
   readonly path: string;
   /**
-   * The operating system's name of the error (EACCES), or FAILED where it has none; a RegaliaError's
-   * code; or one of CHANGING, SPECIAL, NAME, STAT, MIXED, TIMES.
+   * The operating system's name of the error (EACCES), or FAILED where it has none; a
+   * RegaliaError's code; or one of CHANGING, SPECIAL, NAME, STAT, MIXED, TIMES.
    */
   readonly code: string;
   readonly message: string;

@@ -3,9 +3,10 @@
  *
  * Both sides are sorted bytewise, so one pass merges them: what only the disk has is added, what
  * only the store has is removed, what both have is compared by its stat, and a file's bytes are
- * read only where that differs. What cannot be read is a finding, and what the store has of it stays;
- * an error of the store ends the import. Streams other than `stat` and `content` are left alone,
- * unless their entry goes or becomes another kind of file. Hard links become files of their own.
+ * read only where that differs. What cannot be read is a finding, and what the store has of it
+ * stays; an error of the store ends the import. Streams other than `stat` and `content` are left
+ * alone, unless their entry goes or becomes another kind of file. Hard links become files of their
+ * own.
  *
  * Nothing is visible until the caller commits. The tree may change meanwhile: a file that changes
  * while it is read is read once more. Then it is stored as it is, under the older stat, so that the
@@ -58,7 +59,7 @@ export interface ImportResult extends ImportProgress {
 }
 
 /**
- * Makes the subtree at `key` what the directory `dir` holds.
+ * Makes the subtree at `key` equal to the directory `dir`.
  *
  * @throws REGALIA_NOT_FOUND or REGALIA_OPTION unless `dir` is a directory, REGALIA_ABORTED by the
  *   signal, and what the transaction throws.

@@ -3,11 +3,11 @@
  *
  * Names are read in batches and sorted in short runs, so that no step takes long. Runs gather in
  * memory up to a quarter of a million names; beyond that they are merged into a file in a scratch
- * folder, names separated by '/', which no name holds, and in the end all runs are merged as they
+ * folder, names separated by '/', which no name has, and in the end all runs are merged as they
  * are read: ten million names are some forty files and a few MiB of buffers.
  *
  * A name is a byte string: text with one character per byte (latin1). Its order is the order of the
- * bytes, ASCII names are their own text, and reading them takes half the time of Buffers (measured:
+ * bytes, ASCII names are their own text, and reading them is twice as fast as Buffers (measured:
  * 0.3 against 0.6 µs a name).
  */
 import {
@@ -44,7 +44,7 @@ export function isAscii(text: ByteText): boolean {
   return ASCII.test(text);
 }
 
-/** What the operating system's calls take for a byte text. */
+/** A byte text as the operating system's calls expect it. */
 export function osPath(path: ByteText): string | Buffer {
   return isAscii(path) ? path : Buffer.from(path, 'latin1');
 }
@@ -60,8 +60,8 @@ export function byteText(path: string | Uint8Array): ByteText {
  * yields undefined now and then, where a caller that must not block may pause. `size` is what
  * `lstat` says of the directory: a small one is read at once, in half the time.
  *
- * @throws FileFault where the directory cannot be read, also from the generator; what happens in the
- * scratch folder is thrown as it is.
+ * @throws FileFault where the directory cannot be read, also from the generator; what happens in
+ * the scratch folder is thrown as it is.
  */
 export function sortedNames(
   path: ByteText,
@@ -85,7 +85,7 @@ export function sortedNames(
 }
 
 const RUN_NAMES = 4_096;
-/** A name takes a directory some twenty bytes or more. */
+/** A name needs some twenty bytes or more of a directory. */
 const SMALL_BYTES = 65_536;
 
 /** The next names, sorted; fewer than `limit` only at the end. */

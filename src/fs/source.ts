@@ -4,8 +4,8 @@
  * regular file, and looked at again behind the last byte. Small files are read at once,
  * synchronously; large ones chunk by chunk.
  *
- * What the file does wrong is a FileFault, also where the sink passes it on under another name; what
- * the sink throws by itself is thrown as it is.
+ * What the file does wrong is a FileFault, also where the sink passes it on under another name;
+ * what the sink throws by itself is thrown as it is.
  */
 import {
   type BigIntStats,
@@ -22,17 +22,16 @@ import { FileFault, onFile } from './finding.js';
 const SMALL_BYTES = 1_048_576;
 const CHUNK_BYTES = 1_048_576;
 /**
- * What small files are read into, one after another: one byte more than they have tells growth from
- * the end.
+ * What small files are read into, one after another: one byte more than they have shows growth.
  */
 const small = new Uint8Array(SMALL_BYTES + 1);
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** Where the bytes go. A file that changed is handed over twice; the later one counts. */
 export interface ContentSink {
-  /** A view that the next file spoils: it is taken or copied at once. */
+  /** A view that the next file overwrites: use or copy it at once. */
   small(bytes: Uint8Array): void;
-  /** Each chunk is a view that the one after the next spoils. */
+  /** Each chunk is a view that the one after the next overwrites. */
   large(source: AsyncIterable<Uint8Array>): Promise<unknown>;
 }
 
@@ -79,7 +78,9 @@ function notRegular(): FileFault {
   return new FileFault(Object.assign(new Error(message), { code: 'EINVAL' }));
 }
 
-/** The bytes that were read. Where the file failed its own fault is thrown, whatever the sink says. */
+/**
+ * The bytes that were read. Where the file failed its own fault is thrown, whatever the sink says.
+ */
 async function readLarge(
   fd: number,
   signal: AbortSignal | undefined,
@@ -144,7 +145,9 @@ async function* chunks(
   }
 }
 
-/** What lies there, empty at the end: a view of the buffer. A failure is an answer, never thrown. */
+/**
+ * What lies there, empty at the end: a view of the buffer. A failure is an answer, never thrown.
+ */
 function chunkAt(
   fd: number,
   position: number,

@@ -258,7 +258,7 @@ export function matchesStat(stored: Uint8Array, stats: Stats, target?: Uint8Arra
 /** So far behind the end that no comparison after a mismatch can succeed. */
 const MISMATCH = Number.MAX_SAFE_INTEGER - 0xff_ffff;
 
-/** The offset behind the field, where it is there and holds the number. */
+/** The offset behind the field, where it is there and is the number. */
 function matchNumber(stored: Uint8Array, at: number, letter: number, number: number): number {
   if (stored[at] !== 0x61 || stored[at + 1] !== letter) return MISMATCH;
   return matchHead(stored, at + 2, 0x00, number);
@@ -294,7 +294,7 @@ function matchTime(stored: Uint8Array, at: number, mtimeMs: number): number {
     if (width - i > 4) high = high * 256 + byte;
     else low = low * 256 + byte;
   }
-  // Two parts, as 64 bits of nanoseconds are more than a double holds; their sum errs by less than
+  // Two parts, as 64 bits of nanoseconds are more than a double has; their sum errs by less than
   // the slack.
   const ms = high * (TWO_32 / 1e6) + low / 1e6;
   const signed = (first & 0xe0) === 0x20 ? -ms : ms;

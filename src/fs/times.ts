@@ -2,15 +2,15 @@
  * Times of modification: as exact as Node can set them, and exact to the nanosecond.
  *
  * Node hands times on as doubles of seconds, which near the present are 238 ns apart, and libuv
- * below 1.49 cuts them down to whole microseconds. Aiming half a step high makes that cut end on the
- * microsecond meant: measured on Node 20, no time then is off by a microsecond or more, which is what
- * a later comparison allows for. Numbers below zero are the present to Node, so times before 1970 go
- * in as a Date, cut to milliseconds.
+ * below 1.49 cuts them down to whole microseconds. Aiming half a step high makes that cut end on
+ * the microsecond meant: measured on Node 20, no time then is off by a microsecond or more, which
+ * is what a later comparison allows for. Numbers below zero are the present to Node, so times
+ * before 1970 go in as a Date, cut to milliseconds.
  *
- * A helper program sets the nanoseconds. On Linux it is perl, calling utimensat(2) by its number: one
- * process for all files, 2 µs each. Elsewhere it is `xargs touch`, a process for each file, 1 ms.
- * Both read their paths from standard input, ended by NUL, so that no name is ever read as code or as
- * an option. Where there is no such program the times stay as near as Node got them.
+ * A helper program sets the nanoseconds. On Linux it is perl, calling utimensat(2) by its number:
+ * one process for all files, 2 µs each. Elsewhere it is `xargs touch`, a process for each file, 1
+ * ms. Both read their paths from standard input, ended by NUL, so that no name is ever read as code
+ * or as an option. Where there is no such program the times stay as near as Node got them.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
