@@ -3,7 +3,7 @@
  * read them.
  */
 import { shown } from '../src/cli/output.js';
-import { byteCount } from '../src/cli/progress.js';
+import { byteCount } from '../src/cli/output.js';
 
 const BAR_WIDTH = 32;
 const INTERVAL_MS = 80;

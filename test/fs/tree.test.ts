@@ -120,7 +120,7 @@ t.test('times come back to the nanosecond where a helper program can set them', 
   return t.same(picture(Buffer.from(tree)), picture(Buffer.from(join(dir, 'copy'))));
 });
 
-t.test('where there is no helper program, times are near and a finding tells so', async (t) => {
+t.test('where there is no helper program, times are near and a finding says so', async (t) => {
   const dir = folder(t);
   const { PATH } = process.env;
   writeFileSync(join(dir, 'f'), '');
@@ -259,7 +259,7 @@ t.test('what cannot be read is a finding, and the store keeps what it has', asyn
   chmodSync(join(tree, 'closed'), 0o700);
 });
 
-t.test('fifos are kept by their stat and not opened; an export tells of them', async (t) => {
+t.test('fifos are kept by their stat and not opened; an export reports them', async (t) => {
   const dir = folder(t);
   mkdirSync(join(dir, 'tree'));
   execFileSync('mkfifo', [join(dir, 'tree/pipe')]);
