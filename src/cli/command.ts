@@ -1,12 +1,12 @@
 /**
- * The command: finds the verb, reads its arguments, runs it, and turns what it throws into a text or
- * a line of JSON, and an exit code. All it needs of the process is passed in.
+ * The command: finds the verb, reads its arguments, runs it, and turns what it throws into a text
+ * or a line of JSON, and an exit code. All it needs of the process is passed in.
  *
- * An error has a code: the library's, the operating system's (ENOENT), USAGE, or BUG for what only a
- * mistake of ours can cause.
+ * An error has a code: the library's, the operating system's (ENOENT), USAGE, or BUG for what only
+ * a mistake of ours can cause.
  *
- *     regalia: CODE: message                                           for people, perhaps with a hint
- *     {"error":{"code","message","data","retryable","outcome"}}        with --json, on standard error
+ *     regalia: CODE: message                                      for people, often with a hint
+ *     {"error":{"code","message","data","retryable","outcome"}}   with --json, on standard error
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { type ErrorCode, errnoOf, isRegaliaError, type Outcome } from '../ground/errors.js';

@@ -1,6 +1,6 @@
 /**
- * Merging as verbs do it: its options, its conflicts and their answers, what is printed, and the exit
- * code.
+ * Merging as verbs do it: its options, its conflicts and their answers, what is printed, and the
+ * exit code.
  *
  * Conflicts are lines of JSON, answers the same lines with more in them. A line that answers a
  * conflict has its `key`, its `stream` if it has one, and one of `take` ('ours', 'theirs', 'base'),
@@ -29,9 +29,9 @@ export const MERGE_OPTIONS = {
 
 export const MERGE_DETAILS = `
 Where there are conflicts they are printed, nothing is written, and the exit code is 1. To resolve
-them, save what --json prints, add to each line a field \`take\` ("ours", "theirs" or "base"), or the
-stream's contents as \`text\` or \`base64\`. Then run the merge again with --resolve FILE, where
-\`-\` is standard input.`;
+them, save what --json prints, and add to each line a field \`take\` ("ours", "theirs" or "base"),
+or the stream's contents as \`text\` or \`base64\`. Then run the merge again with --resolve FILE,
+where \`-\` is standard input.`;
 
 /** The library's options for those of `MERGE_OPTIONS`. */
 export async function mergeOptions(

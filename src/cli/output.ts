@@ -1,16 +1,16 @@
 /**
  * Standard output, for people or for programs, and the line that shows progress to people.
  *
- * `row` gets both forms of one result: an object for `--json`, one a line, and text for people. Text
- * that comes from the store is passed through `shown`, so that a name can neither forge lines nor
- * steer the terminal. Writes are gathered, and every call may be awaited, which slows down a fast
- * producer. A reader that has gone (EPIPE) is no failure: the verb is aborted and the command ends
- * quietly.
+ * `row` gets both forms of one result: an object for `--json`, one a line, and text for people.
+ * Text that comes from the store is passed through `shown`, so that a name can neither forge lines
+ * nor steer the terminal. Writes are gathered, and every call may be awaited, which slows down a
+ * fast producer. A reader that has gone (EPIPE) is no failure: the verb is aborted and the command
+ * ends quietly.
  *
  * Progress is one line on the terminal, rewritten in place at most ten times a second, and removed
  * before anything else is printed. Where standard error is no terminal it costs nothing and prints
- * nothing. It is forty lines of our own, since a library for it would be installed with every program
- * that embeds the store.
+ * nothing. It is forty lines of our own, since a library for it would be installed with every
+ * program that embeds the store.
  */
 import { nameBytes } from '../ground/text.js';
 
@@ -87,8 +87,8 @@ export class Output {
   }
 
   /**
-   * Resolves once the operating system has everything so far. @throws what broke the output, but for
-   * EPIPE.
+   * Resolves once the operating system has everything so far. @throws what broke the output, but
+   * for EPIPE.
    */
   async flush(): Promise<void> {
     const text = this.#gathered;

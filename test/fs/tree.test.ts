@@ -354,7 +354,7 @@ t.test('hostile entries stay within the target', async (t) => {
   mkdirSync(join(dir, 'victim'));
   const link = encodeStat({ ...plain, kind: 'symlink', target: Buffer.from('../victim') });
   const store = new ModelTree();
-  // A link with children: what lies beneath it must not be written through it.
+  // A link with children: what is below it must not be written through it.
   store.put('/k/link', 'stat', link);
   store.put('/k/link/evil', 'content', Buffer.from('x'));
   // A broken stat, a file with children, an entry with nothing but another stream.
