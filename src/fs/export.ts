@@ -45,8 +45,8 @@ import {
   type StoredStream,
   type TreeReader,
 } from './face.js';
-import { FileFault, type Finding, Findings, onFile, STEPS, type TreeWork } from './finding.js';
-import { type ByteText, byteText, osPath } from './listing.js';
+import { type Finding, Findings, STEPS, type TreeWork } from './finding.js';
+import { type ByteText, byteText, FileFault, onFile, osPath } from './os.js';
 import { decodeStat, type FileStat } from './stat.js';
 import { ExactTimes, setTimesAt, setTimesOpen } from './times.js';
 

@@ -7,10 +7,9 @@
  * store or of the scratch folder, and is thrown. Beyond a bound findings are only counted, so that
  * a tree of unreadable files needs no memory.
  */
-import { errnoOf } from '../ground/errors.js';
 import { FINDINGS_MAX } from '../ground/limits.js';
 import type { PaceOptions } from '../ground/pause.js';
-import type { ByteText } from './listing.js';
+import { type ByteText, FileFault } from './os.js';
 
 export interface Finding {
   /** The path concerned; bytes that are not UTF-8 are shown as U+FFFD. */
@@ -21,28 +20,6 @@ export interface Finding {
    */
   readonly code: string;
   readonly message: string;
-}
-
-/** What the operating system threw at a call for one file of the tree; the error is the cause. */
-export class FileFault extends Error {
-  override readonly name = 'FileFault';
-  /** The operating system's name of the error, where it has one. */
-  readonly errno: string | undefined;
-
-  constructor(cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause });
-    const errno = errnoOf(cause);
-    this.errno = errno !== undefined && /^E[A-Z0-9]+$/.test(errno) ? errno : undefined;
-  }
-}
-
-/** Does one call for a file of the tree. @throws FileFault. */
-export function onFile<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw new FileFault(error);
-  }
 }
 
 export class Findings {

@@ -25,8 +25,8 @@ import {
   type TreeReader,
   type TreeWriter,
 } from './face.js';
-import { type Finding, Findings, onFile, STEPS, type TreeWork } from './finding.js';
-import { type ByteText, isAscii, osPath } from './listing.js';
+import { type Finding, Findings, STEPS, type TreeWork } from './finding.js';
+import { type ByteText, isAscii, onFile, osPath } from './os.js';
 import { readContent } from './source.js';
 import { decodeStat, encodeStat, type FileStat, fileStat, kindOf, matchesStat } from './stat.js';
 import { Walk, type WalkOptions } from './walk.js';

@@ -16,7 +16,7 @@ import {
   read,
   readSync,
 } from 'node:fs';
-import { FileFault, onFile } from './finding.js';
+import { FileFault, onFile } from './os.js';
 
 /** Hashing so much takes two milliseconds. */
 const SMALL_BYTES = 1_048_576;

@@ -16,7 +16,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { futimesSync, lutimesSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ByteText } from './listing.js';
+import type { ByteText } from './os.js';
 
 const HALF_STEP_NS = 120;
 

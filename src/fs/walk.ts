@@ -12,15 +12,8 @@
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { badOption, notFound } from '../ground/errors.js';
-import { FileFault } from './finding.js';
-import {
-  type ByteText,
-  byteText,
-  isAscii,
-  type ListingOptions,
-  osPath,
-  sortedNames,
-} from './listing.js';
+import { type ListingOptions, sortedNames } from './listing.js';
+import { type ByteText, byteText, FileFault, isAscii, osPath } from './os.js';
 
 export type WalkEvent =
   | { readonly kind: 'enter' | 'leaf'; readonly name: ByteText; readonly stats: Stats }

@@ -28,7 +28,7 @@ import t, { type Test } from 'tap';
 import { exportTree } from '../../src/fs/export.js';
 import type { TreeWriter } from '../../src/fs/face.js';
 import { importTree } from '../../src/fs/import.js';
-import { byteText } from '../../src/fs/listing.js';
+import { byteText } from '../../src/fs/os.js';
 import { decodeStat, encodeStat, type FileStat } from '../../src/fs/stat.js';
 import { ExactTimes } from '../../src/fs/times.js';
 import { ModelTree } from './model.js';
