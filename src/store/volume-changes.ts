@@ -133,7 +133,7 @@ export async function drainVolume(
   const { path: at } = placeOf(chunks, entry);
   const others = chunks.volumes.list().filter((one) => one.entry.number !== entry.number);
   if (!others.some(({ status, entry: { weight } }) => status === 'online' && weight > 0)) {
-    throw volumeError(entry.id, at, 'there is no other to take what lies on it');
+    throw volumeError(entry.id, at, 'there is no other volume to move its contents to');
   }
   await changeEntry(chunks, entry, (current) => ({ ...current, state: 'draining' }));
   await chunks.volumes.roll();
@@ -172,11 +172,7 @@ export async function removeVolume(
     const result = { lost: lost ? await giveUp(subject, entry.number, signal) : 0 };
     await engine.write((batch) => {
       if (isNamed(batch, entry.number)) {
-        throw volumeError(
-          entry.id,
-          at,
-          'contents lie on it: drain it first, or give it up as lost',
-        );
+        throw volumeError(entry.id, at, 'it has contents: drain it first, or give it up as lost');
       }
       removeEntry(batch, entry.number);
     }, 'sync');

@@ -101,7 +101,7 @@ export class FrameReader {
   /** REGALIA_PACK unless the source ends here. */
   async end(): Promise<void> {
     while (this.#unread === 0) if (!(await this.#pull())) return;
-    throw badPack('end', this.offset, 'nothing behind the trailer', 'more bytes');
+    throw badPack('end', this.offset, 'nothing after the trailer', 'more bytes');
   }
 
   /** Ends the source: no more is read. */

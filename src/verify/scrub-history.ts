@@ -79,7 +79,7 @@ export class HistoryScrub {
     const last = logKey(bucket, bounds.next);
     for (const { key } of this.#engine.range('log', { gte: last, lte: endOfBucket(bucket) })) {
       const isLive = this.#history.bounds(bucket).next > bounds.next;
-      if (!isLive) yield this.#logFault('a row behind the end of its log', key);
+      if (!isLive) yield this.#logFault('a row after the end of its log', key);
     }
   }
 

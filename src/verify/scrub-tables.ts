@@ -119,7 +119,7 @@ function extentFault(row: Uint8Array): string | undefined {
     readStored(row, start, end);
     last = end;
   }
-  return last === row.length ? undefined : 'bytes behind the last block of an extent';
+  return last === row.length ? undefined : 'bytes after the last block of an extent';
 }
 
 /** An extent's row of addresses has one for each block, and each is that which was seen. */
