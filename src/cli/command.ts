@@ -34,7 +34,7 @@ import {
 /** Verbs by name, each loaded when it is needed. */
 export type VerbTable = Readonly<Record<string, () => Promise<Verb>>>;
 
-export interface World {
+interface World {
   readonly input: NodeJS.ReadableStream;
   readonly output: OutputStream;
   readonly terminal: Terminal;

@@ -185,7 +185,7 @@ export class ProgressLine {
   }
 }
 
-export function progressText(done: number, total?: number, unit?: 'bytes'): string {
+function progressText(done: number, total?: number, unit?: 'bytes'): string {
   const shown = unit === 'bytes' ? byteCount : count;
   if (total === undefined || total <= 0) return shown(done);
   const percent = Math.min(100, Math.floor((100 * done) / total));

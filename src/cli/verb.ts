@@ -23,7 +23,7 @@ export interface OptionSpec {
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 /** The options given, by name. */
-export type OptionValues<O extends OptionSpecs> = {
+type OptionValues<O extends OptionSpecs> = {
   readonly [K in keyof O]?: O[K]['type'] extends 'boolean'
     ? boolean
     : O[K] extends { multiple: true }

@@ -28,14 +28,14 @@ const small = new Uint8Array(SMALL_BYTES + 1);
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /** Where the bytes go. A file that changed is handed over twice; the later one counts. */
-export interface ContentSink {
+interface ContentSink {
   /** A view that the next file overwrites: use or copy it at once. */
   small(bytes: Uint8Array): void;
   /** Each chunk is a view that the one after the next overwrites. */
   large(source: AsyncIterable<Uint8Array>): Promise<unknown>;
 }
 
-export interface ContentRead {
+interface ContentRead {
   /** From before the first byte was read. */
   readonly stats: BigIntStats;
   readonly bytes: number;

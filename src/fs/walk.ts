@@ -15,7 +15,7 @@ import { badOption, notFound } from '../ground/errors.js';
 import { type ListingOptions, sortedNames } from './listing.js';
 import { type ByteText, byteText, FileFault, isAscii, osPath } from './os.js';
 
-export type WalkEvent =
+type WalkEvent =
   | { readonly kind: 'enter' | 'leaf'; readonly name: ByteText; readonly stats: Stats }
   /** `whole` is false where the directory's names could not be read. */
   | { readonly kind: 'leave'; readonly whole: boolean }

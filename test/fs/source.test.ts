@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { type ContentSink, readContent } from '../../src/fs/source.js';
+import { readContent } from '../../src/fs/source.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'regalia-source-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -19,6 +19,8 @@ writeFileSync(
   path,
   Buffer.alloc(5_000_000).map((_, i) => (i * 31) ^ (i >>> 8)),
 );
+
+type ContentSink = Parameters<typeof readContent>[2];
 
 function sinkOf(large: ContentSink['large']): ContentSink {
   return { small: () => t.fail('the file is large'), large };
