@@ -192,12 +192,12 @@ const USAGE: ReadonlySet<string> = new Set([
 interface Failure {
   readonly code: string;
   readonly message: string;
+  /** For people: the message and a hint, or the stack of a bug. */
+  readonly text: string;
   /** The evidence, for programs. */
   readonly data: object;
   readonly retryable: boolean;
   readonly outcome: Outcome;
-  /** A line more, for people. */
-  readonly hint: string | undefined;
   readonly exit: ExitCode;
 }
 
@@ -205,13 +205,15 @@ interface Failure {
 function failureOf(error: unknown, help: string): Failure {
   if (error instanceof UsageError) {
     const { message } = error;
-    const hint = `see \`${help}\``;
-    return { code: 'USAGE', message, data: { help }, ...UNTOUCHED, hint, exit: 2 };
+    const text = `${shown(message)}\n  see \`${help}\``;
+    return { code: 'USAGE', message, text, data: { help }, ...UNTOUCHED, exit: 2 };
   }
   if (isRegaliaError(error)) {
     const { code, message, data, retryable, outcome } = error;
+    const hint = HINTS[code];
+    const text = hint === undefined ? shown(message) : `${shown(message)}\n  ${hint}`;
     const exit = FINDINGS.has(code) ? 1 : USAGE.has(code) ? 2 : 3;
-    return { code, message, data, retryable, outcome, hint: HINTS[code], exit };
+    return { code, message, text, data, retryable, outcome, exit };
   }
   return systemFailure(error) ?? bug(error);
 }
@@ -228,18 +230,17 @@ function systemFailure(error: unknown): Failure | undefined {
   const data = { errno, operation, ...(path !== undefined && { path }) };
   // Node's messages begin with the name that is the code here.
   const message = error.message.replace(`${errno}: `, '');
-  return { code: errno, message, data, ...UNSURE, hint: undefined, exit: 3 };
+  return { code: errno, message, text: shown(message), data, ...UNSURE, exit: 3 };
 }
 
 function bug(error: unknown): Failure {
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const stack = error instanceof Error ? (error.stack ?? message) : message;
-  return { code: 'BUG', message, data: { stack }, ...UNSURE, hint: undefined, exit: 3 };
+  return { code: 'BUG', message, text: stack, data: { stack }, ...UNSURE, exit: 3 };
 }
 
-function failureText({ code, message, data, hint }: Failure): string {
-  if (code === 'BUG') return `regalia: BUG: ${(data as { stack: string }).stack}\n`;
-  return `regalia: ${code}: ${shown(message)}\n${hint === undefined ? '' : `  ${hint}\n`}`;
+function failureText({ code, text }: Failure): string {
+  return `regalia: ${code}: ${text}\n`;
 }
 
 function failureLine({ code, message, data, retryable, outcome }: Failure): string {

@@ -9,6 +9,9 @@ export default defineVerb({
   name: 'log',
   summary: 'list commits, newest first; with a key, those that changed it or anything below',
   usage: 'STORE [KEY]',
+  details: `
+Times are UTC. In --at and --until a date alone is midnight UTC; a date with a time of day is local
+time, unless it ends with a zone: 2026-11-21T12:30Z.`,
   options: {
     ...READ_OPTIONS,
     ...BUCKET,
