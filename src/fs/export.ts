@@ -7,7 +7,7 @@
  * followed or overwritten. Modes, owners (as root) and times are set once the contents are written,
  * those of directories last, from the leaves up.
  *
- * What cannot be restored is a finding: whatever the target's filesystem refuses for one file,
+ * What cannot be restored is a finding: what the target's filesystem refuses for one file,
  * contents that the store has lost, fifos, sockets and devices, a content beside children. A full
  * disk and any other error of the store end the export. Without a `stat` an entry with children, or
  * without content, becomes a directory and any other a file.
@@ -56,7 +56,7 @@ export interface ExportOptions extends TreeWork {
   /** Whether to restore owners and groups; default: only for root, since nobody else may. */
   readonly owners?: boolean;
   /**
-   * How close times must come: within the microsecond that Node can set, or exact, by a helper
+   * How close times must come: within the microsecond that Node can set, or exact, by another
    * program (perl, or xargs and touch), where there is one.
    */
   readonly times?: 'near' | 'exact';
@@ -161,8 +161,8 @@ class ExportRun {
   }
 
   /**
-   * What Node set is exact for whole microseconds since 1970; the rest goes to the helper, if that
-   * is wanted.
+   * What Node set is exact for whole microseconds since 1970; another program sets the rest, if
+   * that is wanted.
    */
   #exactly(path: ByteText, mtimeNs: bigint): void {
     if (this.#options.times !== 'exact' || lstatTime(path) === mtimeNs) return;
@@ -247,7 +247,7 @@ class ExportRun {
     this.#entries++;
   }
 
-  /** Times last: whatever is done within a directory changes its own. */
+  /** Times last: a change in a directory changes its own. */
   #close({ path, stat }: Directory): void {
     if (stat === undefined) return;
     try {

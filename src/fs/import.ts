@@ -128,7 +128,7 @@ class ImportRun {
         if (event.name !== '') this.#match(event.name, walk.isAscii);
         this.findings.addFault(walk.path, event.fault);
       }
-      // A pause stands behind a few thousand names.
+      // A pause comes after a few thousand names.
       if (this.#pace.due(event.kind === 'pause' ? 64 : 1)) await this.#rest();
     }
   }

@@ -1,7 +1,7 @@
 /**
  * The bytes of one regular file, read so that what lies there cannot play tricks: opened without
  * following links and without waiting (a fifo would block), checked by its descriptor to be a
- * regular file, and looked at again behind the last byte. Small files are read at once,
+ * regular file, and looked at again after the last byte. Small files are read at once,
  * synchronously; large ones chunk by chunk.
  *
  * What the file does wrong is a FileFault, also where the sink passes it on under another name;

@@ -240,10 +240,10 @@ export function matchesStat(stored: Uint8Array, stats: Stats, target?: Uint8Arra
   return at === stored.length;
 }
 
-/** So far behind the end that no comparison after a mismatch can succeed. */
+/** So far beyond the end that no comparison after a mismatch can succeed. */
 const MISMATCH = Number.MAX_SAFE_INTEGER - 0xff_ffff;
 
-/** The offset behind the field, where it is there and is the number. */
+/** The offset after the field, where it is there and is the number. */
 function matchNumber(stored: Uint8Array, at: number, letter: number, number: number): number {
   if (stored[at] !== 0x61 || stored[at + 1] !== letter) return MISMATCH;
   return matchHead(stored, at + 2, 0x00, number);

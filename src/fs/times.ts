@@ -7,7 +7,7 @@
  * is what a later comparison allows for. Numbers below zero are the present to Node, so times
  * before 1970 go in as a Date, cut to milliseconds.
  *
- * A helper program sets the nanoseconds. On Linux it is perl, calling utimensat(2) by its number:
+ * Another program sets the nanoseconds. On Linux it is perl, calling utimensat(2) by its number:
  * one process for all files, 2 µs each. Elsewhere it is `xargs touch`, a process for each file, 1
  * ms. Both read their paths from standard input, ended by NUL, so that no name is ever read as code
  * or as an option. Where there is no such program the times stay as near as Node got them.
@@ -38,7 +38,7 @@ export function setTimesAt(path: string | Buffer, mtimeNs: bigint): void {
   lutimesSync(path, time, time);
 }
 
-interface Helper {
+interface Program {
   readonly command: string;
   readonly args: readonly string[];
   /** What stands before the path. */
@@ -64,7 +64,7 @@ const SCRIPT = (number: number) => `
 
 const NS = 1_000_000_000n;
 
-function helperFor(platform: string, architecture: string): Helper {
+function programFor(platform: string, architecture: string): Program {
   const number = platform === 'linux' ? UTIMENSAT[architecture] : undefined;
   if (number !== undefined) {
     const record = (ns: bigint) => `${(ns - nanos(ns)) / NS}\0${nanos(ns)}\0`;
@@ -86,14 +86,14 @@ function isoTime(ns: bigint): string {
 
 /** Sets times in the background; nothing is certain before `close`. */
 export class ExactTimes {
-  readonly #helper: Helper;
+  readonly #program: Program;
   readonly #child: ChildProcess;
   readonly #ended: Promise<string | undefined>;
   #ready = true;
 
   constructor(platform: string = process.platform, architecture: string = process.arch) {
-    this.#helper = helperFor(platform, architecture);
-    const { command, args } = this.#helper;
+    this.#program = programFor(platform, architecture);
+    const { command, args } = this.#program;
     // Without the caller's PERL5OPT and the like, and in no locale that could turn bytes into
     // characters.
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
@@ -105,14 +105,14 @@ export class ExactTimes {
     });
   }
 
-  /** Whether the helper keeps up; if not, wait for `drained`. */
+  /** Whether the program keeps up; if not, wait for `drained`. */
   get ready(): boolean {
     return this.#ready;
   }
 
   set(path: ByteText, mtimeNs: bigint): void {
     const absolute = path.startsWith('/') ? path : `${cwd()}/${path}`;
-    const record = Buffer.from(`${this.#helper.record(mtimeNs)}${absolute}\0`, 'latin1');
+    const record = Buffer.from(`${this.#program.record(mtimeNs)}${absolute}\0`, 'latin1');
     this.#ready = this.#child.stdin?.write(record) ?? true;
   }
 
@@ -128,7 +128,7 @@ export class ExactTimes {
     return this.#ended;
   }
 
-  /** Ends the helper at once. */
+  /** Ends the program at once. */
   kill(): void {
     this.#child.kill();
   }

@@ -4,7 +4,7 @@
  * Each thing found is one event: `enter` a directory, later `leave` it, a `leaf` for all else, an
  * `error` for what could not be looked at, and a `pause` now and then for callers that must not
  * block. Symbolic links are leaves and never followed, but for the walk's own root. Folders named
- * in `exclude` (a store that lies within the tree) are skipped silently. They are found by device
+ * in `exclude` (a store in the tree) are skipped silently. They are found by device
  * and inode, so that no spelling of the path hides them.
  *
  * Calls are synchronous: an lstat takes a microsecond, awaiting one twenty. Nothing is kept but the

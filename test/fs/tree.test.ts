@@ -106,21 +106,21 @@ t.test('a tree comes back as it was', async (t) => {
   sameTree(t, tree, join(dir, 'copy'));
 });
 
-t.test('times come back to the nanosecond where a helper program can set them', async (t) => {
+t.test('times come back to the nanosecond where another program can set them', async (t) => {
   const dir = folder(t);
   const tree = oddTree(dir);
   for (let i = 0; i < 200; i++) writeFileSync(join(tree, `-${i}\n`), '');
   const store = new ModelTree();
   await importTree(store, tree, '/k');
-  const helpers = spawnSync('perl', ['-e', '1']).status === 0;
+  const programs = spawnSync('perl', ['-e', '1']).status === 0;
   const options = { owners: ROOT, times: 'exact' as const };
   const { findings } = await exportTree(store, '/k', join(dir, 'copy'), options);
-  if (!helpers) return t.match(findings, [{ code: 'TIMES' }]);
+  if (!programs) return t.match(findings, [{ code: 'TIMES' }]);
   t.same(findings, []);
   return t.same(picture(Buffer.from(tree)), picture(Buffer.from(join(dir, 'copy'))));
 });
 
-t.test('where there is no helper program, times are near and a finding says so', async (t) => {
+t.test('where there is no such program, times are near and a finding says so', async (t) => {
   const dir = folder(t);
   const { PATH } = process.env;
   writeFileSync(join(dir, 'f'), '');
@@ -135,7 +135,7 @@ t.test('where there is no helper program, times are near and a finding says so',
   });
 });
 
-t.test('both helper programs set the same times', async (t) => {
+t.test('both programs set the same times', async (t) => {
   const dir = folder(t);
   for (const name of ['-a', 'b\n c']) writeFileSync(join(dir, name), '');
   symlinkSync('nowhere', join(dir, 'link'));
