@@ -58,6 +58,14 @@ t.test('messages say what is wrong, with which value, and what to do', async (t)
   t.match(row, { bytes: Number, contentBytes: 0, diskBytes: row?.['bytes'] });
 });
 
+t.test('an error with --json is the line that the guide shows', async (t) => {
+  const { store } = await smallStore(t);
+  const { exit, out, err } = await regalia(['get', store, '/none', '--json']);
+  t.same([exit, out], [3, '']);
+  const guide = readFileSync(new URL('../../../docs/guide.md', import.meta.url), 'utf8');
+  t.ok(guide.includes(`$ regalia get STORE /none --json\n${err}`), err);
+});
+
 t.test('what reads wants a store to be there, and makes none', async (t) => {
   const { dir } = await smallStore(t);
   const none = join(dir, 'none');
