@@ -13,10 +13,10 @@ export default defineVerb({
   summary: 'find keys by a pattern',
   usage: 'STORE GLOB',
   details: `
-\`*\` is any run of characters in one name, \`**\` any run across names, \`?\` a character, \`[a-z]\`
-one of a class, \`{a,b}\` one of some patterns. A pattern without \`/\` is about the last name:
-\`*.jpg\` is \`/**/*.jpg\`. STORE can also be a file with a pack: then only the pack's index of keys
-is read, which is what its sender says.`,
+\`*\` is any run of characters in one name, \`**\` any run across names, \`?\` a character,
+\`[a-z]\` one of a class, \`{a,b}\` one of some patterns. A pattern without \`/\` is about the last
+name: \`*.jpg\` is \`/**/*.jpg\`. STORE can also be a file with a pack: then only the pack's index
+of keys is read, which is what its sender says.`,
   options: {
     ...READ_OPTIONS,
     prefix: { type: 'boolean', help: 'find keys that begin with GLOB, as it is' },
