@@ -1,5 +1,5 @@
 /**
- * The chapters on one store: a directory comes in, is looked at, forked, changed on both sides and
+ * The chapters about one store: a directory is imported, listed, forked, changed on both sides and
  * merged.
  */
 import { importTree } from '../src/fs/import.js';
@@ -27,7 +27,7 @@ export async function importDirectory({ store, voice, signal }: TourContext, dir
   await tx.commit({ message: `import ${dir}`.toWellFormed(), signal });
   voice.endBar();
   const ms = performance.now() - before;
-  voice.line(`${count(read.entries)} entries, ${size(read.bytes)} in ${seconds(ms)}`);
+  voice.line(`${count(read.entries)} entries with ${size(read.bytes)} in ${seconds(ms)}`);
   voice.line(
     `${rate(read.entries, ms, 'entries')}, ${size((read.bytes * 1_000) / ms)}/s, one commit`,
   );
@@ -37,11 +37,12 @@ export async function importDirectory({ store, voice, signal }: TourContext, dir
   const seen = await importTree(second, dir, '/files', { signal });
   const { changed } = await second.commit({ signal });
   const took = seconds(performance.now() - again);
-  voice.line(`again: ${count(seen.changed)} changed in ${took}, ${changed ? 'a' : 'no'} commit`);
+  const commits = changed ? 'another commit' : 'no commit';
+  voice.line(`imported again in ${took}: ${count(seen.changed)} changed, ${commits}`);
 }
 
 export function lookAround({ store, voice }: TourContext): void {
-  voice.chapter('What is in it: counts and sizes are kept in the tree, so asking is free');
+  voice.chapter('What is in it: counts and sizes are part of the tree, so nothing is walked');
   const snapshot = store.snapshot();
   const before = performance.now();
   const largest = [...snapshot.children('/files')]
@@ -49,24 +50,25 @@ export function lookAround({ store, voice }: TourContext): void {
     .slice(0, 5);
   const ms = performance.now() - before;
   for (const { key, totals } of [...largest, snapshot.entry('/') as Entry]) {
-    const bytes = size(totals.bytes).padStart(12);
-    voice.line(`${bytes}  ${count(totals.entries).padStart(9)} entries  ${key}`);
+    const entries = `${count(totals.entries).padStart(9)} entries`;
+    voice.line(`${size(totals.bytes).padStart(12)}  ${entries}  ${key}`);
   }
-  voice.line(`asked for in ${ms.toFixed(1)} ms`);
-  const { bytes, blocks, referencedBytes, inlineBytes } = store.stats();
+  voice.line(`found in ${ms.toFixed(1)} ms`);
+  const { bytes, contentBytes, diskBytes, referencedBytes, inlineBytes } = store.stats();
   const logical = size(referencedBytes + inlineBytes);
-  voice.line(`${logical} are stored in ${size(bytes)}, as ${count(blocks)} blocks`);
+  voice.line(`${logical} of streams need ${size(diskBytes)} on the disk:`);
+  voice.line(`    ${size(bytes)} for metadata, ${size(contentBytes)} for contents`);
 }
 
 /**
- * Forks a branch, and changes both: a renamed directory here, edits beneath it there, and one thing
- * that clashes.
+ * Forks a branch, and changes both: a directory is renamed here, edited there, and one stream is
+ * changed on both sides.
  */
 export async function changeOnBothSides({ store, voice, signal }: TourContext): Promise<void> {
-  voice.chapter('A fork: the same tree, two ways on');
+  voice.chapter('A fork: one tree, changed in two ways');
   const before = performance.now();
   const draft = await store.fork('draft');
-  voice.line(`forked in ${(performance.now() - before).toFixed(1)} ms, whatever the size`);
+  voice.line(`forked in ${(performance.now() - before).toFixed(1)} ms, however large the store is`);
   const snapshot = store.snapshot();
   const directory = firstDirectory(snapshot);
   const file = directory && firstFile(snapshot, directory.key);
@@ -85,13 +87,13 @@ export async function changeOnBothSides({ store, voice, signal }: TourContext): 
     { message: 'draft: a third plan, and a note on a file', signal },
   );
   for (const [name, branch] of [['main', store] as const, ['draft', draft] as const]) {
-    voice.line(`${name} against where they parted:`);
+    voice.line(`what changed on ${name} since the fork:`);
     for (const row of branch.diff(snapshot.base, name)) voice.line(`    ${diffLine(row)}`);
   }
 }
 
-export async function settle({ store, voice, signal }: TourContext): Promise<void> {
-  voice.chapter('A merge, with one thing that only you can decide');
+export async function mergeBoth({ store, voice, signal }: TourContext): Promise<void> {
+  voice.chapter('A merge, with one conflict that only you can resolve');
   const outcome = await store.merge('draft', { signal });
   for (const { key, stream, kind, base, ours, theirs } of outcome.conflicts) {
     voice.line(`conflict at ${key}, stream ${stream}: ${kind}`);
@@ -108,7 +110,7 @@ export async function settle({ store, voice, signal }: TourContext): Promise<voi
   const before = performance.now();
   const merged = await store.merge('draft', { answers, signal });
   const ms = (performance.now() - before).toFixed(1);
-  voice.line(`answered, merged in ${ms} ms; draft's note went along with the directory:`);
+  voice.line(`answered and merged in ${ms} ms; draft's note followed the renamed directory:`);
   const rows = store.diff('draft', merged.commit.commit);
   for (const row of rows) voice.line(`    ${diffLine(row)}`);
   for (const { key, streams } of noted(store.snapshot())) {

@@ -1,6 +1,5 @@
 /**
- * The chapters on two stores: a replica is made, both go their own way, and a delta brings them
- * together.
+ * The chapters about two stores: a replica is made, both change, and deltas bring them together.
  */
 import { Regalia } from '../src/index.js';
 import type { TourContext } from './chapters.js';
@@ -10,7 +9,7 @@ const CHANGED_BYTES = 100_000;
 
 export async function exchange(context: TourContext, folder: string): Promise<Regalia> {
   const { store, voice, signal } = context;
-  voice.chapter('A replica, and what it takes to keep it up to date');
+  voice.chapter('A replica, and how little is sent to keep it up to date');
   const before = performance.now();
   await store.clone(folder);
   const replica = await Regalia.open(folder);
@@ -23,10 +22,10 @@ export async function exchange(context: TourContext, folder: string): Promise<Re
     message: 'there: another one',
     signal,
   });
-  voice.line(`each side stores ${size(CHANGED_BYTES)} that the other has not`);
+  voice.line(`each side adds ${size(CHANGED_BYTES)} that the other does not have`);
   const all = store.stats().referencedBytes;
   const forth = await send(context, store, replica);
-  voice.line(`here to there: ${size(forth)} sent, of ${size(all)} that are stored`);
+  voice.line(`here to there: ${size(forth)} sent, of ${size(all)} in the store`);
   const back = await send(context, replica, store);
   voice.line(`there to here: ${size(back)} sent`);
   const same = store.info().commit === replica.info().commit;
@@ -36,7 +35,9 @@ export async function exchange(context: TourContext, folder: string): Promise<Re
   return replica;
 }
 
-/** A delta from one store to another, and its merge there; gives the bytes that went over. */
+/**
+ * Sends a delta from one store to another, and merges it there; returns the bytes that were sent.
+ */
 async function send({ signal }: TourContext, from: Regalia, to: Regalia): Promise<number> {
   const pack = from.export({ have: await to.have(), branches: ['main'], signal });
   const { bytes, branches } = await to.import(pack, { signal });
@@ -46,7 +47,7 @@ async function send({ signal }: TourContext, from: Regalia, to: Regalia): Promis
 
 export async function verifyAll(context: TourContext, replica: Regalia): Promise<void> {
   const { store, voice, signal } = context;
-  voice.chapter('Everything is read again, and checked against its hash');
+  voice.chapter('Everything is read again and checked against its hash');
   for (const [name, each] of [['store', store] as const, ['replica', replica] as const]) {
     const before = performance.now();
     const onProgress = ({ blocks, total }: { blocks: number; total: number }) => {
@@ -61,9 +62,8 @@ export async function verifyAll(context: TourContext, replica: Regalia): Promise
       const ms = performance.now() - before;
       const speed = rate(row.blocks, ms, 'blocks');
       const figures = `${count(row.blocks)} blocks, ${size(row.bytes)}, ${speed}`;
-      voice.line(
-        `${name.padEnd(7)} ${figures}: ${row.faults === 0 ? 'sound' : `${row.faults} faults`}`,
-      );
+      const result = row.faults === 0 ? 'sound' : `${row.faults} faults`;
+      voice.line(`${name.padEnd(7)} ${figures}: ${result}`);
     }
   }
 }

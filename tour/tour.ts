@@ -1,23 +1,26 @@
 /**
  * A tour of Regalia on a real directory: everything that the library is for, in the order in which
- * one would meet it.
+ * a user meets it.
  *
  *     npm run tour [-- DIR]
  *
- * It works in a folder of its own that is removed at the end, also after an error and after Ctrl-C.
- * DIR is read, never written to.
+ * It works in a temporary folder that is removed at the end, also after an error and after Ctrl-C.
+ * DIR is only read.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isRegaliaError, Regalia } from '../src/index.js';
-import { changeOnBothSides, importDirectory, lookAround, settle } from './chapters.js';
+import { changeOnBothSides, importDirectory, lookAround, mergeBoth } from './chapters.js';
 import { exchange, verifyAll } from './replicas.js';
 import { seconds, Voice } from './voice.js';
 
 const started = performance.now();
 const folder = mkdtempSync(path.join(tmpdir(), 'regalia-tour-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+// A reader that leaves early, as `head` does, has seen enough.
+process.stdout.on('error', () => process.exit());
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -32,7 +35,7 @@ try {
   await tour(sourceDirectory());
 } catch (error) {
   if (!isRegaliaError(error, 'REGALIA_ABORTED')) throw error;
-  console.log('\n\nThe tour was ended; nothing is left behind.');
+  console.log('\n\nThe tour was stopped; nothing is left behind.');
   process.exitCode = 130;
 }
 
@@ -40,7 +43,7 @@ async function tour(dir: string): Promise<void> {
   const voice = new Voice();
   const { signal } = stop;
   console.log(
-    `A tour of Regalia, with ${dir}\n(everything it writes is in ${folder}, and goes at the end)`,
+    `A tour of Regalia, with ${dir}\n(what it writes is in ${folder}, and removed at the end)`,
   );
   const store = await Regalia.open(path.join(folder, 'store'));
   try {
@@ -48,7 +51,7 @@ async function tour(dir: string): Promise<void> {
     await importDirectory(context, dir);
     lookAround(context);
     await changeOnBothSides(context);
-    await settle(context);
+    await mergeBoth(context);
     const replica = await exchange(context, path.join(folder, 'replica'));
     try {
       await verifyAll(context, replica);
@@ -59,14 +62,12 @@ async function tour(dir: string): Promise<void> {
     await store.close();
   }
   console.log(
-    `\nThat was all, in ${seconds(performance.now() - started)}. Nothing is left behind.`,
+    `\nThat was the tour, in ${seconds(performance.now() - started)}. Nothing is left behind.`,
   );
-  console.log('The same verbs at the command line: npx regalia --help');
+  console.log('The same at the command line: npx regalia --help');
 }
 
-/**
- * The directory given, or the packages that were just installed: everybody who runs this has those.
- */
+/** The directory given, or the installed packages: everybody who runs this has those. */
 function sourceDirectory(): string {
   const given = process.argv[2];
   const dir = path.resolve(given ?? new URL('../../node_modules', import.meta.url).pathname);

@@ -1,9 +1,7 @@
 /**
- * How the tour speaks: chapters, lines beneath them, a bar for long work, and numbers as people
- * read them.
+ * How the tour prints: chapters, their lines, a bar for long work, and numbers as people read them.
  */
-import { shown } from '../src/cli/output.js';
-import { byteCount } from '../src/cli/progress.js';
+import { byteCount, shown } from '../src/cli/output.js';
 
 const BAR_WIDTH = 32;
 const INTERVAL_MS = 80;
@@ -22,7 +20,7 @@ export class Voice {
     console.log(`   ${shown(text)}`);
   }
 
-  /** Rewrites one line in place; nothing where the output is no terminal. */
+  /** Rewrites one line in place; prints nothing where the output is no terminal. */
   bar(done: number, total: number, unit: string): void {
     const now = performance.now();
     if (!this.#terminal || now - this.#drawnMs < INTERVAL_MS) return;

@@ -1,25 +1,40 @@
 /**
- * The command: finds the verb, reads its arguments, runs it, and turns what it throws into text and
- * an exit code. All it needs of the process is passed in.
+ * The command: finds the verb, reads its arguments, runs it, and turns what it throws into a text
+ * or a line of JSON, and an exit code. All it needs of the process is passed in.
+ *
+ * An error has a code: the library's, the operating system's (ENOENT), USAGE, or BUG for what only
+ * a mistake of ours can cause.
+ *
+ *     regalia: CODE: message                                      for people, often with a hint
+ *     {"error":{"code","message","data","retryable","outcome"}}   with --json, on standard error
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { failureOf } from './failure.js';
-import { Output, type OutputStream } from './output.js';
-import { ProgressLine, type Terminal } from './progress.js';
-import { checkArguments, nearest, overview, verbHelp } from './usage.js';
+import { type ErrorCode, errnoOf, isRegaliaError, type Outcome } from '../ground/errors.js';
+import {
+  jsonLine,
+  Output,
+  type OutputStream,
+  ProgressLine,
+  shown,
+  type Terminal,
+} from './output.js';
 import {
   COMMON_OPTIONS,
   type Context,
+  checkArguments,
   type ExitCode,
+  nearest,
   type OptionSpec,
+  overview,
   UsageError,
   type Verb,
+  verbHelp,
 } from './verb.js';
 
 /** Verbs by name, each loaded when it is needed. */
 export type VerbTable = Readonly<Record<string, () => Promise<Verb>>>;
 
-export interface World {
+interface World {
   readonly input: NodeJS.ReadableStream;
   readonly output: OutputStream;
   readonly terminal: Terminal;
@@ -68,7 +83,7 @@ export async function runCommand(
     // A reader that left, as `head` does, has what it wanted.
     if (out.gone && !world.signal.aborted) return 0;
     const failure = failureOf(error, help);
-    world.terminal.write(failure.text);
+    world.terminal.write(out.json ? failureLine(failure) : failureText(failure));
     return failure.exit;
   } finally {
     line.clear();
@@ -100,9 +115,10 @@ async function general(
   } else if (first === 'help' || first === '--help' || first === '-h') {
     const all = await Promise.all(Object.values(verbs).map((load) => load()));
     await out.text(overview(all, world.version));
+  } else if (first === undefined) {
+    throw new UsageError('a verb is missing');
   } else {
-    const said = first === undefined ? 'a verb is missing' : `${first} is not an option here`;
-    throw new UsageError(said);
+    throw new UsageError(`${first} must come after a verb`);
   }
   await out.flush();
   return 0;
@@ -140,4 +156,93 @@ function parseVerb(verb: Verb, args: readonly string[]): Parsed {
     // Node's message goes on with advice that is longer than the fault.
     throw new UsageError((error as Error).message.split('. ')[0] as string);
   }
+}
+
+// What went wrong.
+
+/** What to do about it, by code. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  REGALIA_KEY: 'a key looks like /a/b; a name is 1 to 255 bytes, without NUL and /',
+  REGALIA_RULE:
+    'what a rule hashes is fixed at first use; `regalia rules` changes how contents are stored',
+  REGALIA_MISSING: 'bring back the volume that has it, or run `regalia repair`',
+  REGALIA_CORRUPT: 'run `regalia verify` to see all faults, then `regalia repair`',
+  REGALIA_FORMAT: 'run `regalia verify` to see all faults, then `regalia repair`',
+  REGALIA_VERSION: 'a later release wrote it: install that one',
+  REGALIA_CONFLICT: 'run it again, or choose with --policy whose change stays',
+  REGALIA_HORIZON: 'history ends there: unpack a pack of a replica that has all of it',
+  REGALIA_CLONED: 'a copied folder can only be read; for a second store use `regalia clone`',
+  REGALIA_UNRELATED: 'only stores that were cloned or forked from one another can be merged',
+  REGALIA_VOLUME: '`regalia volume STORE` shows the state of each volume',
+  REGALIA_FULL: 'make room on the device; nothing that was committed is lost',
+  REGALIA_LOCKED: 'another process uses it; try again when that one has ended',
+  REGALIA_READ_ONLY: 'the store was opened for reading only',
+};
+
+/** Codes that are findings rather than failures. */
+const FINDINGS: ReadonlySet<string> = new Set(['REGALIA_CONFLICT']);
+/** Codes that blame the command line. */
+const USAGE: ReadonlySet<string> = new Set([
+  'REGALIA_KEY',
+  'REGALIA_OPTION',
+  'REGALIA_RANGE',
+  'REGALIA_STREAM',
+]);
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  /** For people: the message and a hint, or the stack of a bug. */
+  readonly text: string;
+  /** The evidence, for programs. */
+  readonly data: object;
+  readonly retryable: boolean;
+  readonly outcome: Outcome;
+  readonly exit: ExitCode;
+}
+
+/** `help` is the command that explains the right usage. */
+function failureOf(error: unknown, help: string): Failure {
+  if (error instanceof UsageError) {
+    const { message } = error;
+    const text = `${shown(message)}\n  see \`${help}\``;
+    return { code: 'USAGE', message, text, data: { help }, ...UNTOUCHED, exit: 2 };
+  }
+  if (isRegaliaError(error)) {
+    const { code, message, data, retryable, outcome } = error;
+    const hint = HINTS[code];
+    const text = hint === undefined ? shown(message) : `${shown(message)}\n  ${hint}`;
+    const exit = FINDINGS.has(code) ? 1 : USAGE.has(code) ? 2 : 3;
+    return { code, message, text, data, retryable, outcome, exit };
+  }
+  return systemFailure(error) ?? bug(error);
+}
+
+const UNTOUCHED = { retryable: false, outcome: 'none' } as const;
+/** An error that no code of ours explains may have come at any time. */
+const UNSURE = { retryable: false, outcome: 'unknown' } as const;
+
+/** An error of the operating system, such as a file that is not there. */
+function systemFailure(error: unknown): Failure | undefined {
+  const errno = errnoOf(error);
+  if (!(error instanceof Error) || errno === undefined || !('syscall' in error)) return undefined;
+  const { path, syscall: operation } = error as NodeJS.ErrnoException;
+  const data = { errno, operation, ...(path !== undefined && { path }) };
+  // Node's messages begin with the name that is the code here.
+  const message = error.message.replace(`${errno}: `, '');
+  return { code: errno, message, text: shown(message), data, ...UNSURE, exit: 3 };
+}
+
+function bug(error: unknown): Failure {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const stack = error instanceof Error ? (error.stack ?? message) : message;
+  return { code: 'BUG', message, text: stack, data: { stack }, ...UNSURE, exit: 3 };
+}
+
+function failureText({ code, text }: Failure): string {
+  return `regalia: ${code}: ${text}\n`;
+}
+
+function failureLine({ code, message, data, retryable, outcome }: Failure): string {
+  return `${jsonLine({ error: { code, message, data, retryable, outcome } })}\n`;
 }

@@ -1,12 +1,20 @@
-/** Merging as verbs do it: the options it takes, what is printed of it, and the exit code. */
-import type { Bucket, MergeConflict, MergeOptions } from '../index.js';
-import { answersFrom, conflictRow } from './answers.js';
-import { type Output, shown } from './output.js';
-import { byteCount } from './progress.js';
+/**
+ * Merging as verbs do it: its options, its conflicts and their answers, what is printed, and the
+ * exit code.
+ *
+ * Conflicts are lines of JSON, answers the same lines with more in them. A line that answers a
+ * conflict has its `key`, its `stream` if it has one, and one of `take` ('ours', 'theirs', 'base'),
+ * `text` and `base64`.
+ */
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import type { Answer, Bucket, MergeConflict, MergeConflictSide, MergeOptions } from '../index.js';
+import { byteCount, type Output, shown } from './output.js';
+import { oneOf } from './quantities.js';
 import { commitLine, commitRow } from './show.js';
 import { type Context, type ExitCode, type OptionSpecs, UsageError } from './verb.js';
 
-const POLICIES = ['conflict', 'ours', 'theirs', 'newest'] as const;
+export const POLICIES = ['conflict', 'ours', 'theirs', 'newest'] as const;
 const ENTRY_POLICIES = [...POLICIES, 'keep', 'remove'] as const;
 
 export const MERGE_OPTIONS = {
@@ -20,11 +28,12 @@ export const MERGE_OPTIONS = {
 } as const satisfies OptionSpecs;
 
 export const MERGE_DETAILS = `
-Conflicts are printed, nothing is written, and the exit code is 1. To settle them, keep what
---json prints, add to each line a field \`take\` ("ours", "theirs" or "base") or a stream's
-contents as \`text\` or \`base64\`, and run it again with --resolve FILE (\`-\` is standard input).`;
+Where there are conflicts they are printed, nothing is written, and the exit code is 1. To resolve
+them, save what --json prints, and add to each line a field \`take\` ("ours", "theirs" or "base"),
+or the stream's contents as \`text\` or \`base64\`. Then run the merge again with --resolve FILE,
+where \`-\` is standard input.`;
 
-/** What the options of `MERGE_OPTIONS` ask for. */
+/** The library's options for those of `MERGE_OPTIONS`. */
 export async function mergeOptions(
   options: { readonly policy?: string; readonly entries?: string; readonly resolve?: string },
   { input, signal }: Pick<Context, 'input' | 'signal'>,
@@ -50,27 +59,68 @@ export async function mergeFrom(
   const { merged, fastForward, commit, conflicts } = await bucket.merge(from, options);
   for (const conflict of conflicts) await out.row(conflictRow(conflict), conflictLine(conflict));
   if (!merged) return 1;
-  const note = fastForward ? '  (moved on to it)' : '';
+  const note = fastForward ? '  (fast-forward)' : '';
   await out.row({ ...commitRow(commit), fastForward }, `${commitLine(commit)}${note}`);
   return 0;
-}
-
-function oneOf<T extends string>(
-  name: string,
-  all: readonly T[],
-  text: string | undefined,
-): T | undefined {
-  const found = all.find((each) => each === text);
-  if (found !== undefined || text === undefined) return found;
-  throw new UsageError(`--${name} is one of ${all.join(', ')}`);
 }
 
 function conflictLine({ key, stream, kind, base, ours, theirs }: MergeConflict): string {
   const where = `${shown(key)}${stream === undefined ? '' : `  ${shown(stream)}`}`;
   const sides = Object.entries({ base, ours, theirs }).map(([side, has]) => {
-    const told =
+    const what =
       has?.key ?? has?.bucket ?? (has?.size === undefined ? 'none' : byteCount(has.size));
-    return `${side} ${shown(told)}`;
+    return `${side} ${shown(what)}`;
   });
   return `conflict  ${kind}  ${where}  (${sides.join(', ')})`;
+}
+
+/** A conflict as programs see it: bytes as base64. */
+function conflictRow({ base, ours, theirs, ...where }: MergeConflict): object {
+  return { ...where, base: sideRow(base), ours: sideRow(ours), theirs: sideRow(theirs) };
+}
+
+function sideRow(side: MergeConflictSide | undefined): object | undefined {
+  if (side?.inline === undefined) return side;
+  const { inline, ...rest } = side;
+  return { ...rest, base64: Buffer.from(inline).toString('base64') };
+}
+
+/** Reads answers; `-` is standard input. Lines without an answer count for nothing. */
+async function answersFrom(file: string, input: NodeJS.ReadableStream): Promise<Answer[]> {
+  const all = file === '-' ? await text(input) : await readFile(file, 'utf8');
+  return all.split('\n').flatMap((line, index) => {
+    const answer = line.trim() === '' ? undefined : answerOf(line, `${file}:${index + 1}`);
+    return answer === undefined ? [] : [answer];
+  });
+}
+
+function answerOf(line: string, where: string): Answer | undefined {
+  const row = objectOf(line, where);
+  const { key, stream } = row;
+  if (typeof key !== 'string') throw new UsageError(`${where}: a key is missing`);
+  if (stream !== undefined && typeof stream !== 'string') {
+    throw new UsageError(`${where}: stream must be text`);
+  }
+  const take = takeOf(row, where);
+  return take === undefined ? undefined : { key, stream, take };
+}
+
+function objectOf(line: string, where: string): Record<string, unknown> {
+  let data: unknown;
+  try {
+    data = JSON.parse(line);
+  } catch (error) {
+    throw new UsageError(`${where}: ${(error as Error).message}`);
+  }
+  if (typeof data === 'object' && data !== null) return data as Record<string, unknown>;
+  throw new UsageError(`${where}: a line must be a JSON object`);
+}
+
+function takeOf(row: Record<string, unknown>, where: string): Answer['take'] | undefined {
+  const { take, text: words, base64 } = row;
+  if (take === 'ours' || take === 'theirs' || take === 'base') return take;
+  if (take !== undefined) throw new UsageError(`${where}: take must be ours, theirs or base`);
+  if (typeof words === 'string') return new TextEncoder().encode(words);
+  if (typeof base64 === 'string') return new Uint8Array(Buffer.from(base64, 'base64'));
+  return undefined;
 }

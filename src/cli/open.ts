@@ -1,24 +1,35 @@
 /**
  * What verbs do with a store: open it, find the bucket, the key and the commit that the arguments
- * name, and close it whatever happens. Reads open the store for reading alone, so that they work on
- * read-only media and beside a writer.
+ * name, commit what they edit, and close it whatever happens. Verbs that read open the store
+ * read-only, so that they work on read-only media and beside a writer.
  */
+import { isRegaliaError, notFound } from '../ground/errors.js';
 import {
   type At,
   type Bucket,
   type CommitOptions,
-  isRegaliaError,
+  type Entry,
   Regalia,
-  RegaliaError,
   type RegaliaOptions,
   type Snapshot,
+  type Transaction,
 } from '../index.js';
-import { type ExitCode, UsageError } from './verb.js';
+import { printCommit } from './show.js';
+import {
+  COMMIT_OPTIONS,
+  type Context,
+  defineVerb,
+  type ExitCode,
+  UsageError,
+  type Verb,
+} from './verb.js';
 
 interface Place {
   readonly branch?: string;
   readonly bucket?: string;
 }
+
+type Use = (bucket: Bucket, store: Regalia) => Promise<ExitCode>;
 
 /** Opens a store, lends it, and closes it. */
 export async function withStore(
@@ -47,20 +58,12 @@ export async function isStore(folder: string): Promise<boolean> {
 }
 
 /** The bucket that the options name, for reading. */
-export function reading(
-  folder: string,
-  place: Place,
-  use: (bucket: Bucket, store: Regalia) => Promise<ExitCode>,
-): Promise<ExitCode> {
+export function reading(folder: string, place: Place, use: Use): Promise<ExitCode> {
   return placed(folder, place, { readOnly: true }, use);
 }
 
 /** The bucket that the options name, for reading and writing. */
-export function writing(
-  folder: string,
-  place: Place,
-  use: (bucket: Bucket, store: Regalia) => Promise<ExitCode>,
-): Promise<ExitCode> {
+export function writing(folder: string, place: Place, use: Use): Promise<ExitCode> {
   return placed(folder, place, { create: false }, use);
 }
 
@@ -68,7 +71,7 @@ function placed(
   folder: string,
   { branch, bucket: key }: Place,
   options: RegaliaOptions,
-  use: (bucket: Bucket, store: Regalia) => Promise<ExitCode>,
+  use: Use,
 ): Promise<ExitCode> {
   if (key === undefined) {
     const open = branch === undefined ? options : { ...options, branch };
@@ -103,12 +106,19 @@ export function atOf(bucket: Bucket, text: string): At {
     if (!isRegaliaError(error) || !codes.includes(error.code)) throw error;
   }
   const date = new Date(text.replace(' ', 'T'));
-  if (Number.isNaN(date.getTime())) throw new UsageError(`${text} is no date`);
+  if (Number.isNaN(date.getTime())) throw new UsageError(`${text} is not a date`);
   return { date };
 }
 
 export function snapshotOf(bucket: Bucket, at: string | undefined): Snapshot {
   return bucket.snapshot(at === undefined ? undefined : atOf(bucket, at));
+}
+
+/** The entry at a key. REGALIA_NOT_FOUND. */
+export function entryAt(tree: Snapshot | Transaction, key: string): Entry {
+  const entry = tree.entry(key);
+  if (entry === undefined) throw notFound('entry', key);
+  return entry;
 }
 
 /** Options of a commit: the message if one is given, else what the verb says of itself. */
@@ -117,17 +127,40 @@ export function commitOf(
   signal: AbortSignal,
   otherwise: string,
 ): CommitOptions {
-  // Arguments may hold what a message may not.
+  // Arguments may have what a message may not.
   return { message: message ?? otherwise.toWellFormed(), signal };
 }
 
-export function absent(what: string, name: string): RegaliaError {
-  return new RegaliaError('REGALIA_NOT_FOUND', `there is no ${what} ${name}`, { what, name });
+/**
+ * One transaction of a verb: `fill` edits it and resolves with what it did, which is the message
+ * where none was given. The commit is printed, for programs with the fields of `more`.
+ */
+export function editing(
+  { args, options, out, signal }: Context<typeof COMMIT_OPTIONS>,
+  fill: (tx: Transaction) => Promise<{ readonly did: string; readonly more?: object }>,
+): Promise<ExitCode> {
+  return writing(args[0] as string, options, async (bucket) => {
+    using tx = bucket.begin();
+    const { did, more } = await fill(tx);
+    await printCommit(out, await tx.commit(commitOf(options.message, signal, did)), more);
+    return 0;
+  });
 }
 
-/** A number from an option. */
-export function numberOf(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} takes a number, not ${JSON.stringify(text)}`);
+/** `cp` and `mv`, which differ in one word. */
+export function transferVerb(name: 'cp' | 'mv', does: 'copy' | 'move'): Verb {
+  return defineVerb({
+    name,
+    summary: `${does} an entry with everything below it`,
+    usage: 'STORE FROM TO',
+    details:
+      'TO is the new key itself, and must be free. A large subtree is as fast as a small one.',
+    options: COMMIT_OPTIONS,
+    run: (context) =>
+      editing(context, async (tx) => {
+        const [, from, to] = context.args.map(keyOf) as [string, string, string];
+        tx[does](from, to);
+        return { did: `${does} ${from} to ${to}` };
+      }),
+  });
 }

@@ -2,8 +2,8 @@
  * The command as a process: its streams, its signals, its exit.
  *
  * The first Ctrl-C aborts the verb, which ends in good order; the second one kills. A process that
- * was told to stop ends by that very signal, so that a shell's loop stops too. The exit code is set
- * rather than exited with, so that what was written to a pipe still arrives.
+ * is asked to stop ends by that very signal, so that a shell's loop stops too. The exit code is
+ * set, and nothing calls `exit`, so that what was written to a pipe still arrives.
  */
 import { readFileSync } from 'node:fs';
 import { runCommand, type VerbTable } from './command.js';

@@ -1,13 +1,12 @@
 /**
- * A verb of the command: what it is called, what it takes, what it does. Each lies in a file of its
- * own, is named in verbs.ts, and sees the world only through its context, so that tests run it
- * without a process.
+ * A verb of the command: its name, its arguments and options, what it does, and the help that is
+ * made of these. Each verb has a file of its own, is named in verbs.ts, and sees the world only
+ * through its context, so that tests run it without a process.
  *
  * The usage line is data: capital words are arguments, `[KEY]` may be left out, `KEY...` may
- * repeat, and the number of arguments given is checked against it.
+ * repeat. The number of arguments is checked against it.
  */
-import type { Output } from './output.js';
-import type { Progress } from './progress.js';
+import type { Output, Progress } from './output.js';
 
 /** 0 done, 1 a finding (conflicts, faults, differences), 2 wrong usage, 3 failure. */
 export type ExitCode = 0 | 1 | 2 | 3;
@@ -16,7 +15,7 @@ export interface OptionSpec {
   readonly type: 'boolean' | 'string';
   readonly short?: string;
   readonly multiple?: boolean;
-  /** What the help calls a string option's argument. */
+  /** The name of a string option's argument in the help. */
   readonly placeholder?: string;
   readonly help: string;
 }
@@ -24,7 +23,7 @@ export interface OptionSpec {
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 /** The options given, by name. */
-export type OptionValues<O extends OptionSpecs> = {
+type OptionValues<O extends OptionSpecs> = {
   readonly [K in keyof O]?: O[K]['type'] extends 'boolean'
     ? boolean
     : O[K] extends { multiple: true }
@@ -41,7 +40,7 @@ export interface Context<O extends OptionSpecs = OptionSpecs> {
   readonly input: NodeJS.ReadableStream;
   /** Aborted by Ctrl-C, and when nobody reads the output any more. */
   readonly signal: AbortSignal;
-  /** A line on the terminal that tells how far long work has come. */
+  /** A line on the terminal that shows how far long work has come. */
   progress(label: string): Progress;
 }
 
@@ -52,7 +51,7 @@ export interface Verb<O extends OptionSpecs = OptionSpecs> {
   /** The arguments: 'STORE DIR [KEY]'. */
   readonly usage: string;
   readonly options: O;
-  /** More for `--help`, if one line does not tell it. */
+  /** More for `--help`, where one line is not enough. */
   readonly details?: string;
   run(context: Context<O>): Promise<ExitCode>;
 }
@@ -64,13 +63,13 @@ export function defineVerb<const O extends OptionSpecs>(verb: Verb<O>): Verb {
 
 /** Where to read or write. */
 export const BRANCH = {
-  branch: { type: 'string', placeholder: 'BRANCH', help: 'another branch than main' },
+  branch: { type: 'string', placeholder: 'BRANCH', help: 'use this branch; default main' },
 } as const satisfies OptionSpecs;
 
-/** Verbs on histories work on the store's own, or on that of a bucket within. */
+/** Verbs on histories work on the store's own, or on that of a bucket in it. */
 export const BUCKET = {
   ...BRANCH,
-  bucket: { type: 'string', placeholder: 'KEY', help: 'work on the bucket at this key' },
+  bucket: { type: 'string', placeholder: 'KEY', help: 'use the bucket at this key' },
 } as const satisfies OptionSpecs;
 
 /** Options of every verb that reads. */
@@ -82,16 +81,117 @@ export const READ_OPTIONS = {
 /** Options of every verb that commits. */
 export const COMMIT_OPTIONS = {
   ...BRANCH,
-  message: { type: 'string', short: 'm', placeholder: 'TEXT', help: 'what the commit says' },
+  message: { type: 'string', short: 'm', placeholder: 'TEXT', help: "the commit's message" },
 } as const satisfies OptionSpecs;
 
 /** Options of every verb. */
 export const COMMON_OPTIONS = {
-  json: { type: 'boolean', help: 'print one JSON object a line, for programs' },
+  json: { type: 'boolean', help: 'print one JSON object a line, for programs; errors too' },
   help: { type: 'boolean', short: 'h', help: 'show this help' },
 } as const satisfies OptionSpecs;
 
 /** The command line makes no sense. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+// Usage lines, and the help.
+
+interface Arity {
+  readonly least: number;
+  readonly most: number;
+  /** Those that may not be missing. */
+  readonly names: readonly string[];
+}
+
+function arityOf(usage: string): Arity {
+  const words = usage.split(' ').filter((word) => word !== '');
+  const required = words.filter((word) => !word.startsWith('['));
+  const repeats = words.some((word) => word.replace(']', '').endsWith('...'));
+  return {
+    least: required.length,
+    most: repeats ? Number.POSITIVE_INFINITY : words.length,
+    names: required,
+  };
+}
+
+/** @throws UsageError unless the usage line has so many arguments. */
+export function checkArguments(verb: Verb, args: readonly string[]): void {
+  const { least, most, names } = arityOf(verb.usage);
+  if (args.length < least) throw new UsageError(`${names[args.length]} is missing`);
+  if (args.length > most) throw new UsageError(`${JSON.stringify(args[most])} is one too many`);
+}
+
+function usageLine(verb: Verb): string {
+  return ['regalia', verb.name, verb.usage, '[OPTIONS]'].filter((word) => word !== '').join(' ');
+}
+
+/** The help of one verb. */
+export function verbHelp(verb: Verb): string {
+  const options = { ...verb.options, ...COMMON_OPTIONS };
+  const sections = [`${usageLine(verb)}\n\n${sentence(verb.summary)}\n`];
+  if (verb.details !== undefined) sections.push(`\n${verb.details.trim()}\n`);
+  sections.push(`\nOptions:\n${table(optionRows(options))}`);
+  return sections.join('');
+}
+
+/** The help of the whole command. */
+export function overview(verbs: readonly Verb[], version: string): string {
+  const rows = verbs.map((verb): [string, string] => [
+    [verb.name, verb.usage].join(' ').trim(),
+    verb.summary,
+  ]);
+  return [
+    `regalia ${version}: a hierarchical, versioned metadata store in one folder\n\n`,
+    'regalia VERB STORE [ARGUMENTS] [OPTIONS]\n',
+    rows.length > 0 ? `\nVerbs:\n${table(rows)}` : '',
+    '\n`regalia VERB --help` explains a verb; `--json` prints for programs, errors too.\n',
+    'Exit codes: 0 done, 1 a finding (conflicts, faults, differences), 2 usage, 3 failure.\n',
+  ].join('');
+}
+
+function optionRows(options: OptionSpecs): [string, string][] {
+  return Object.entries(options).map(([name, option]) => [optionText(name, option), option.help]);
+}
+
+function optionText(name: string, option: OptionSpec): string {
+  const short = option.short === undefined ? '    ' : `-${option.short}, `;
+  const argument = option.type === 'string' ? ` ${option.placeholder ?? 'TEXT'}` : '';
+  return `${short}--${name}${argument}`;
+}
+
+function table(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.min(34, Math.max(...rows.map(([left]) => left.length)));
+  const line = ([left, right]: readonly [string, string]) =>
+    left.length > width
+      ? `  ${left}\n  ${' '.repeat(width)}  ${right}\n`
+      : `  ${left.padEnd(width)}  ${right}\n`;
+  return rows.map(line).join('');
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+/** The name nearest to what was typed, if one is near. */
+export function nearest(typed: string, names: readonly string[]): string | undefined {
+  const ranked = names.map((name) => ({ name, distance: editDistance(typed, name) }));
+  ranked.sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best !== undefined && best.distance <= Math.max(1, typed.length / 3)
+    ? best.name
+    : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      next.push(Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + same));
+    }
+    row = next;
+  }
+  return row[b.length];
 }

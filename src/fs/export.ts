@@ -7,9 +7,10 @@
  * followed or overwritten. Modes, owners (as root) and times are set once the contents are written,
  * those of directories last, from the leaves up.
  *
- * What cannot be restored is a finding: fifos, sockets and devices, names that the target's
- * filesystem refuses or takes for another, a content beside children. Without a `stat` an entry
- * with children, or without content, becomes a directory and any other a file.
+ * What cannot be restored is a finding: what the target's filesystem refuses for one file,
+ * contents that the store has lost, fifos, sockets and devices, a content beside children. A full
+ * disk and any other error of the store end the export. Without a `stat` an entry with children, or
+ * without content, becomes a directory and any other a file.
  */
 import {
   chmodSync,
@@ -24,8 +25,17 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
-import { isRegaliaError, nameBytes, RegaliaError } from '../index.js';
-import { ExactTimes } from './exact-times.js';
+import {
+  alreadyExists,
+  asAborted,
+  full,
+  isRegaliaError,
+  notFound,
+  permission,
+  type RegaliaError,
+} from '../ground/errors.js';
+import { Pace } from '../ground/pause.js';
+import { nameBytes } from '../ground/text.js';
 import {
   CONTENT,
   type KeyLike,
@@ -35,18 +45,18 @@ import {
   type StoredStream,
   type TreeReader,
 } from './face.js';
-import { asAborted, type Finding, Findings, Pace, type PaceOptions } from './finding.js';
-import { type ByteText, byteText, osPath } from './listing.js';
+import { type Finding, Findings, STEPS, type TreeWork } from './finding.js';
+import { type ByteText, byteText, FileFault, onFile, osPath } from './os.js';
 import { decodeStat, type FileStat } from './stat.js';
-import { setTimesAt, setTimesOpen } from './times.js';
+import { ExactTimes, setTimesAt, setTimesOpen } from './times.js';
 
-export interface ExportOptions extends PaceOptions {
+export interface ExportOptions extends TreeWork {
   readonly onProgress?: (progress: ExportProgress) => void;
   readonly onFinding?: (finding: Finding) => void;
-  /** Whether to restore owners and groups; by default only for root, who alone may. */
+  /** Whether to restore owners and groups; default: only for root, since nobody else may. */
   readonly owners?: boolean;
   /**
-   * How close times must come: within the microsecond that Node can set, or exact, by a helper
+   * How close times must come: within the microsecond that Node can set, or exact, by another
    * program (perl, or xargs and touch), where there is one.
    */
   readonly times?: 'near' | 'exact';
@@ -69,8 +79,7 @@ export interface ExportResult extends ExportProgress {
  * Writes the subtree at `key` to `target`.
  *
  * @throws REGALIA_NOT_FOUND where there is nothing at `key`, REGALIA_EXISTS where something is at
- * `target`,
- *   REGALIA_ABORTED by the signal; what was written until then stays.
+ *   `target`, REGALIA_FULL, REGALIA_ABORTED by the signal; what was written until then stays.
  */
 export async function exportTree(
   snapshot: TreeReader,
@@ -81,10 +90,11 @@ export async function exportTree(
   const run = new ExportRun(snapshot, options);
   try {
     await run.all(keyNames(key), byteText(target));
-    await run.settle();
+    await run.finish();
   } catch (error) {
     run.stop();
-    throw asAborted(error, 'export');
+    // A fault of the target itself, which is all that there is to write.
+    throw asAborted(error instanceof FileFault ? error.cause : error, 'export');
   }
   options.onProgress?.(run.progress());
   return { ...run.progress(), findings: run.findings.list, findingCount: run.findings.count };
@@ -96,6 +106,9 @@ interface Directory {
   readonly stat: FileStat | undefined;
   readonly children: Iterator<StoredEntry>;
 }
+
+/** Once the disk is full no other file fares better, so the export ends. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 class ExportRun {
   readonly findings: Findings;
@@ -114,7 +127,7 @@ class ExportRun {
     this.#options = options;
     this.#owners = options.owners ?? process.getuid?.() === 0;
     this.findings = new Findings(options.onFinding);
-    this.#pace = new Pace('export', options);
+    this.#pace = new Pace('export', { ...options, steps: STEPS });
   }
 
   progress(): ExportProgress {
@@ -129,7 +142,7 @@ class ExportRun {
       const next = directory.children.next();
       if (next.done === true) {
         this.#stack.pop();
-        this.#finish(directory);
+        this.#close(directory);
       } else {
         await this.#child(directory, next.value);
       }
@@ -138,7 +151,7 @@ class ExportRun {
   }
 
   /** Waits for the times that are set elsewhere. */
-  async settle(): Promise<void> {
+  async finish(): Promise<void> {
     const failure = await this.#exact?.close();
     if (failure !== undefined) this.findings.add(this.#target, 'TIMES', `not exact: ${failure}`);
   }
@@ -148,8 +161,8 @@ class ExportRun {
   }
 
   /**
-   * What Node set is exact for whole microseconds since 1970; the rest goes to the helper, if that
-   * is wanted.
+   * What Node set is exact for whole microseconds since 1970; another program sets the rest, if
+   * that is wanted.
    */
   #exactly(path: ByteText, mtimeNs: bigint): void {
     if (this.#options.times !== 'exact' || lstatTime(path) === mtimeNs) return;
@@ -166,9 +179,9 @@ class ExportRun {
   async #root(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
     const entry = this.#snapshot.entry(key);
     if (entry === undefined && !this.#hasChildren(key)) {
-      const name = `/${key.map((part) => (typeof part === 'string' ? part : byteText(part))).join('/')}`;
-      const message = `there is nothing at ${name} to export`;
-      throw new RegaliaError('REGALIA_NOT_FOUND', message, { what: 'key', name });
+      const names = key.map((name) => (typeof name === 'string' ? name : byteText(name)));
+      const name = `/${names.join('/')}`;
+      throw notFound('entry', name, 'there is nothing to export');
     }
     const stat = entry && this.#stat(entry, target);
     if (this.#kind(entry, key, stat) === 'directory') {
@@ -192,8 +205,19 @@ class ExportRun {
       const key = [...directory.key, entry.name];
       await this.#write(entry, key, path, this.#stat(entry, path));
     } catch (error) {
-      this.findings.take(path, asAborted(error, 'export'));
+      this.#fault(path, error);
     }
+  }
+
+  /** What is wrong with one entry or file is a finding, anything else ends the export. */
+  #fault(path: ByteText, error: unknown): void {
+    if (error instanceof FileFault && NO_ROOM.has(error.errno ?? '')) {
+      throw full(Buffer.from(path, 'latin1').toString(), { cause: error.cause });
+    }
+    const isLost =
+      isRegaliaError(error, 'REGALIA_MISSING') || isRegaliaError(error, 'REGALIA_CORRUPT');
+    if (isLost) this.findings.add(path, error.code, error.message);
+    else this.findings.addFault(path, error);
   }
 
   async #write(
@@ -205,7 +229,7 @@ class ExportRun {
     const kind = this.#kind(entry, key, stat);
     const content = entry.get(CONTENT);
     if (kind === 'directory') {
-      mkdirSync(osPath(path), 0o700);
+      onFile(() => mkdirSync(osPath(path), 0o700));
       if (content !== undefined) this.findings.add(path, 'MIXED', 'content beside children');
       this.#open(path, key, stat);
       return;
@@ -214,7 +238,7 @@ class ExportRun {
     else if (kind === 'symlink' && stat !== undefined) this.#link(path, stat);
     else this.findings.add(path, 'SPECIAL', `a ${kind} is not restored`);
     if (kind === 'file' || kind === 'symlink') this.#entries++;
-    if (this.#hasChildren(key)) this.findings.add(path, 'MIXED', `children beneath a ${kind}`);
+    if (this.#hasChildren(key)) this.findings.add(path, 'MIXED', `children below a ${kind}`);
   }
 
   #open(path: ByteText, key: readonly (string | Uint8Array)[], stat: FileStat | undefined): void {
@@ -223,17 +247,19 @@ class ExportRun {
     this.#entries++;
   }
 
-  /** Times last: whatever is done within a directory changes its own. */
-  #finish({ path, stat }: Directory): void {
+  /** Times last: a change in a directory changes its own. */
+  #close({ path, stat }: Directory): void {
     if (stat === undefined) return;
     try {
-      const real = osPath(path);
-      if (this.#owners) lchownSync(real, stat.uid, stat.gid);
-      chmodSync(real, this.#mode(stat));
-      setTimesAt(real, stat.mtimeNs);
-      this.#exactly(path, stat.mtimeNs);
+      onFile(() => {
+        const real = osPath(path);
+        if (this.#owners) lchownSync(real, stat.uid, stat.gid);
+        chmodSync(real, this.#mode(stat));
+        setTimesAt(real, stat.mtimeNs);
+        this.#exactly(path, stat.mtimeNs);
+      });
     } catch (error) {
-      this.findings.take(path, error);
+      this.#fault(path, error);
     }
   }
 
@@ -242,21 +268,25 @@ class ExportRun {
     content: StoredStream | undefined,
     stat: FileStat | undefined,
   ): Promise<void> {
-    const fd = openSync(osPath(path), 'wx', 0o600);
+    const fd = onFile(() => openSync(osPath(path), 'wx', 0o600));
     try {
       if (content?.inline !== undefined) this.#pour(fd, content.inline);
       else if (content !== undefined) await this.#stream(fd, content);
-      if (stat === undefined) {
-        fchmodSync(fd, 0o666 & ~process.umask());
-      } else {
-        if (this.#owners) fchownSync(fd, stat.uid, stat.gid);
-        fchmodSync(fd, this.#mode(stat));
-        setTimesOpen(fd, stat.mtimeNs);
-      }
+      onFile(() => this.#attributes(fd, stat));
     } finally {
-      closeSync(fd);
+      onFile(() => closeSync(fd));
     }
-    if (stat !== undefined) this.#exactly(path, stat.mtimeNs);
+    if (stat !== undefined) onFile(() => this.#exactly(path, stat.mtimeNs));
+  }
+
+  #attributes(fd: number, stat: FileStat | undefined): void {
+    if (stat === undefined) {
+      fchmodSync(fd, 0o666 & ~process.umask());
+      return;
+    }
+    if (this.#owners) fchownSync(fd, stat.uid, stat.gid);
+    fchmodSync(fd, this.#mode(stat));
+    setTimesOpen(fd, stat.mtimeNs);
   }
 
   async #stream(fd: number, content: StoredStream): Promise<void> {
@@ -269,16 +299,20 @@ class ExportRun {
   }
 
   #pour(fd: number, bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    onFile(() => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    });
     this.#bytes += bytes.length;
   }
 
   #link(path: ByteText, stat: FileStat): void {
-    const real = osPath(path);
-    symlinkSync(Buffer.from(stat.target ?? []), real);
-    if (this.#owners) lchownSync(real, stat.uid, stat.gid);
-    setTimesAt(real, stat.mtimeNs);
-    this.#exactly(path, stat.mtimeNs);
+    onFile(() => {
+      const real = osPath(path);
+      symlinkSync(Buffer.from(stat.target ?? []), real);
+      if (this.#owners) lchownSync(real, stat.uid, stat.gid);
+      setTimesAt(real, stat.mtimeNs);
+      this.#exactly(path, stat.mtimeNs);
+    });
   }
 
   /** Setuid and setgid mean something with the owner that they were given for alone. */
@@ -323,7 +357,7 @@ function makeEmpty(target: ByteText): void {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const stats = lstatSync(real);
     if (!stats.isDirectory() || readdirSync(real).length > 0) throw exists(target);
-    // Whoever owns the directory could let itself in again while root writes there.
+    // Its owner could change its mode back while root writes there.
     if (stats.uid !== (process.geteuid?.() ?? stats.uid)) throw notOurs(target);
     chmodSync(real, 0o700);
   }
@@ -333,14 +367,12 @@ function lstatTime(path: ByteText): bigint {
   return lstatSync(osPath(path), { bigint: true }).mtimeNs;
 }
 
-function notOurs(target: ByteText): RegaliaError<'REGALIA_PERMISSION'> {
+function notOurs(target: ByteText): RegaliaError {
   const path = Buffer.from(target, 'latin1').toString();
-  const message = `${path} belongs to another user: export into a directory of your own`;
-  return new RegaliaError('REGALIA_PERMISSION', message, { path });
+  return permission(path, 'it belongs to another user: export into a directory of your own');
 }
 
-function exists(target: ByteText): RegaliaError<'REGALIA_EXISTS'> {
+function exists(target: ByteText): RegaliaError {
   const name = Buffer.from(target, 'latin1').toString();
-  const message = `there is something at ${name}: an export needs an empty directory or none`;
-  return new RegaliaError('REGALIA_EXISTS', message, { what: 'export target', name });
+  return alreadyExists('file or folder', name, 'an export needs an empty directory or none');
 }

@@ -2,7 +2,7 @@
  * What the filesystem face asks of a store, as structure alone: a snapshot, a transaction and a
  * model in a test all fit. An imported tree keeps one entry per file or directory, with its
  * metadata in the stream `stat` and a regular file's bytes in the stream `content`; other streams
- * on the same entries are nobody's business here.
+ * on the same entries are left alone.
  */
 
 import type { Key, ChildRange as Range } from '../index.js';

@@ -1,18 +1,22 @@
 /**
- * Findings: what an import or export could not do for single files, reported instead of thrown, and
- * the slices of time in which both work. Beyond a bound findings are only counted, so that a tree
- * of unreadable files takes no memory.
+ * Findings: what an import or export could not do for single files, reported instead of thrown.
+ *
+ * Where an error happened decides whether it concerns one file or ends the work; its name does not.
+ * Each call to the operating system that looks at, reads or writes a file of the tree goes through
+ * `onFile`; whatever it throws is a `FileFault`, and a finding. Anything else is an error of the
+ * store or of the scratch folder, and is thrown. Beyond a bound findings are only counted, so that
+ * a tree of unreadable files needs no memory.
  */
 import { FINDINGS_MAX } from '../ground/limits.js';
-import { isRegaliaError, RegaliaError } from '../index.js';
-import type { ByteText } from './listing.js';
+import type { PaceOptions } from '../ground/pause.js';
+import { type ByteText, FileFault } from './os.js';
 
 export interface Finding {
   /** The path concerned; bytes that are not UTF-8 are shown as U+FFFD. */
   readonly path: string;
   /**
-   * The operating system's code (EACCES), a RegaliaError's, or one of CHANGING, SPECIAL, NAME,
-   * STAT, MIXED.
+   * The operating system's name of the error (EACCES), or FAILED where it has none; a
+   * RegaliaError's code; or one of CHANGING, SPECIAL, NAME, STAT, MIXED, TIMES.
    */
   readonly code: string;
   readonly message: string;
@@ -34,81 +38,15 @@ export class Findings {
     this.#report?.(finding);
   }
 
-  /**
-   * Takes an error that concerns one file alone; throws any other, such as a full disk or a closed
-   * store.
-   */
-  take(path: ByteText, error: unknown): void {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (!(error instanceof Error) || !isLocal(code)) throw error;
-    this.add(path, code, error.message);
+  /** Adds the fault of one file; throws anything else. */
+  addFault(path: ByteText, error: unknown): void {
+    if (!(error instanceof FileFault)) throw error;
+    this.add(path, error.errno ?? 'FAILED', error.message);
   }
 }
 
-const LOCAL = new Set([
-  ...['EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL'],
-  ...['EBUSY', 'ETXTBSY', 'EIO', 'ENXIO', 'ENODEV', 'EEXIST', 'EILSEQ', 'EOPNOTSUPP', 'ESTALE'],
-  ...['EOVERFLOW', 'EFBIG', 'ENOTEMPTY', 'UNKNOWN'],
-  ...['REGALIA_KEY', 'REGALIA_MISSING', 'REGALIA_CORRUPT'],
-]);
+/** Steps between two looks at the clock. */
+export const STEPS = 32;
 
-function isLocal(code: string): boolean {
-  return LOCAL.has(code);
-}
-
-export interface PaceOptions {
-  readonly signal?: AbortSignal;
-  /** Milliseconds from any fixed moment. */
-  readonly clock?: () => number;
-}
-
-const SLICE_MS = 4;
-const STEPS = 32;
-
-/** Slices of time: work goes on for a few milliseconds, then the event loop has its turn. */
-export class Pace {
-  readonly #clock: () => number;
-  readonly #signal: AbortSignal | undefined;
-  readonly #operation: string;
-  #started: number;
-  #steps = 0;
-
-  constructor(operation: string, options: PaceOptions) {
-    this.#operation = operation;
-    this.#signal = options.signal;
-    this.#clock = options.clock ?? (() => performance.now());
-    this.#started = this.#clock();
-    this.#check();
-  }
-
-  /**
-   * Whether it is time to `rest`; looks at the clock only now and then, as `weight` steps add up.
-   */
-  due(weight = 1): boolean {
-    this.#steps += weight;
-    if (this.#steps < STEPS) return false;
-    this.#steps = 0;
-    return this.#clock() - this.#started >= SLICE_MS;
-  }
-
-  /** @throws REGALIA_ABORTED if the signal was aborted meanwhile. */
-  async rest(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#check();
-    this.#started = this.#clock();
-  }
-
-  #check(): void {
-    if (this.#signal?.aborted !== true) return;
-    const operation = this.#operation;
-    const facts = { cause: this.#signal.reason };
-    throw new RegaliaError('REGALIA_ABORTED', `${operation} was aborted`, { operation }, facts);
-  }
-}
-
-/** Throws aborted reads and writes under our own code. */
-export function asAborted(error: unknown, operation: string): unknown {
-  if (isRegaliaError(error) || (error as Error)?.name !== 'AbortError') return error;
-  const facts = { cause: error };
-  return new RegaliaError('REGALIA_ABORTED', `${operation} was aborted`, { operation }, facts);
-}
+/** The caller's part in long work: `clock` gives milliseconds from any fixed moment. */
+export type TreeWork = Pick<PaceOptions, 'signal' | 'clock'>;

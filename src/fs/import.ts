@@ -3,16 +3,19 @@
  *
  * Both sides are sorted bytewise, so one pass merges them: what only the disk has is added, what
  * only the store has is removed, what both have is compared by its stat, and a file's bytes are
- * read only where that differs. What cannot be read is a finding, and what the store holds of it
- * stays. Streams other than `stat` and `content` are left alone, unless their entry goes or becomes
- * another kind of file. Hard links become files of their own.
+ * read only where that differs. What cannot be read is a finding, and what the store has of it
+ * stays; an error of the store ends the import. Streams other than `stat` and `content` are left
+ * alone, unless their entry goes or becomes another kind of file. Hard links become files of their
+ * own.
  *
- * Nothing is visible until the caller commits. The tree may change meanwhile: a file that does so
- * while it is read is read once more, then taken as it is, under the older stat, so that the next
- * import looks again.
+ * Nothing is visible until the caller commits. The tree may change meanwhile: a file that changes
+ * while it is read is read once more. Then it is stored as it is, under the older stat, so that the
+ * next import looks again.
  */
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
-import { nameBytes, nameText } from '../index.js';
+import { asAborted, isRegaliaError } from '../ground/errors.js';
+import { Pace } from '../ground/pause.js';
+import { nameBytes, nameText } from '../ground/text.js';
 import {
   CONTENT,
   type KeyLike,
@@ -22,8 +25,8 @@ import {
   type TreeReader,
   type TreeWriter,
 } from './face.js';
-import { type Finding, Findings, Pace, type PaceOptions } from './finding.js';
-import { type ByteText, isAscii, osPath } from './listing.js';
+import { type Finding, Findings, STEPS, type TreeWork } from './finding.js';
+import { type ByteText, isAscii, onFile, osPath } from './os.js';
 import { readContent } from './source.js';
 import { decodeStat, encodeStat, type FileStat, fileStat, kindOf, matchesStat } from './stat.js';
 import { Walk, type WalkOptions } from './walk.js';
@@ -31,7 +34,7 @@ import { Walk, type WalkOptions } from './walk.js';
 /** Bytes of files between drains of the transaction. */
 const DRAIN_BYTES = 1_048_576;
 
-export interface ImportOptions extends WalkOptions, PaceOptions {
+export interface ImportOptions extends WalkOptions, TreeWork {
   readonly onProgress?: (progress: ImportProgress) => void;
   readonly onFinding?: (finding: Finding) => void;
   /** Read every file, whether its stat differs or not. */
@@ -56,11 +59,10 @@ export interface ImportResult extends ImportProgress {
 }
 
 /**
- * Makes the subtree at `key` what the directory `dir` holds.
+ * Makes the subtree at `key` equal to the directory `dir`.
  *
  * @throws REGALIA_NOT_FOUND or REGALIA_OPTION unless `dir` is a directory, REGALIA_ABORTED by the
- * signal, and what the
- *   transaction throws.
+ *   signal, and what the transaction throws.
  */
 export async function importTree(
   tx: TreeWriter,
@@ -70,7 +72,11 @@ export async function importTree(
 ): Promise<ImportResult> {
   const run = new ImportRun(tx, key, options);
   using walk = new Walk(dir, options);
-  await run.all(walk);
+  try {
+    await run.all(walk);
+  } catch (error) {
+    throw asAborted(error, 'import');
+  }
   options.onProgress?.(run.progress());
   return { ...run.progress(), findings: run.findings.list, findingCount: run.findings.count };
 }
@@ -98,7 +104,7 @@ class ImportRun {
     this.#options = options;
     this.#names = [...keyNames(key)];
     this.findings = new Findings(options.onFinding);
-    this.#pace = new Pace('import', options);
+    this.#pace = new Pace('import', { ...options, steps: STEPS });
   }
 
   progress(): ImportProgress {
@@ -120,9 +126,9 @@ class ImportRun {
       } else if (event.kind === 'error') {
         // An error without a name is of the directory itself, whose `leave` follows and knows.
         if (event.name !== '') this.#match(event.name, walk.isAscii);
-        this.findings.take(walk.path, event.cause);
+        this.findings.addFault(walk.path, event.fault);
       }
-      // A pause stands behind a few thousand names.
+      // A pause comes after a few thousand names.
       if (this.#pace.due(event.kind === 'pause' ? 64 : 1)) await this.#rest();
     }
   }
@@ -173,7 +179,13 @@ class ImportRun {
     if (stored === undefined || this.#options.reread === true) return false;
     const bytes = stored.get(STAT)?.inline;
     if (bytes === undefined) return false;
-    return matchesStat(bytes, stats, stats.isSymbolicLink() ? linkTarget(path) : undefined);
+    if (!stats.isSymbolicLink()) return matchesStat(bytes, stats);
+    try {
+      return matchesStat(bytes, stats, linkTarget(path));
+    } catch {
+      // Nothing is known of it: the update reads it again, and reports what is wrong.
+      return false;
+    }
   }
 
   async #update(
@@ -187,14 +199,16 @@ class ImportRun {
       const before = stored === undefined ? undefined : storedStat(stored);
       const kind = kindOf(seen.mode);
       const replaced = before !== undefined && before.kind !== kind;
-      // A directory that gave way to a file takes what lay beneath it along.
+      // Where a directory gave way to a file, its children go too.
       if (replaced && before.kind === 'directory') this.#tx.del(key);
       else if (replaced && before.kind === 'file') this.#tx.del(key, CONTENT);
       if (kind === 'file') await this.#file(key, path);
       else this.#special(key, path);
       this.#changed++;
     } catch (error) {
-      this.findings.take(path, error);
+      // A key that no store can have is a fault of the file's path.
+      if (isRegaliaError(error, 'REGALIA_KEY')) this.findings.add(path, error.code, error.message);
+      else this.findings.addFault(path, error);
     }
   }
 
@@ -221,8 +235,8 @@ class ImportRun {
     // The walk's own root may be a symbolic link to the directory; nothing else that is one is
     // followed.
     const look = this.#stored.length === 0 ? statSync : lstatSync;
-    const stats = look(osPath(path), { bigint: true });
-    const target = stats.isSymbolicLink() ? linkTarget(path) : undefined;
+    const stats = onFile(() => look(osPath(path), { bigint: true }));
+    const target = stats.isSymbolicLink() ? onFile(() => linkTarget(path)) : undefined;
     const stat = fileStat(stats, target);
     if (stat === undefined) this.findings.add(path, 'SPECIAL', 'this kind of file is not known');
     else this.#tx.put(key, STAT, encodeStat(stat));
@@ -241,13 +255,8 @@ function compareNames(stored: string, name: ByteText, ascii: boolean): number {
   return text === name ? 0 : text < name ? -1 : 1;
 }
 
-function linkTarget(path: ByteText): Uint8Array | undefined {
-  try {
-    return readlinkSync(osPath(path), { encoding: 'buffer' });
-  } catch {
-    // It became something else since: the stat will tell.
-    return undefined;
-  }
+function linkTarget(path: ByteText): Uint8Array {
+  return readlinkSync(osPath(path), { encoding: 'buffer' });
 }
 
 function storedStat(entry: StoredEntry): FileStat | undefined {
@@ -259,15 +268,16 @@ function storedStat(entry: StoredEntry): FileStat | undefined {
   }
 }
 
-const PAGE = 512;
+/** Children that are read from the store at once. */
+const BATCH = 512;
 
 /**
- * The children that the store has, read in pages, since the transaction is written to in between.
+ * The children that the store has, read in batches, since the transaction is written to in between.
  */
 class StoredChildren {
   readonly #tx: TreeReader;
   readonly #key: KeyLike;
-  #page: StoredEntry[] = [];
+  #batch: StoredEntry[] = [];
   #next = 0;
   #more: boolean;
 
@@ -278,8 +288,8 @@ class StoredChildren {
   }
 
   peek(): StoredEntry | undefined {
-    if (this.#next === this.#page.length && this.#more) this.#read();
-    return this.#page[this.#next];
+    if (this.#next === this.#batch.length && this.#more) this.#read();
+    return this.#batch[this.#next];
   }
 
   skip(): void {
@@ -287,10 +297,10 @@ class StoredChildren {
   }
 
   #read(): void {
-    const last = this.#page[this.#page.length - 1];
-    const range = last === undefined ? { limit: PAGE } : { gt: last.name, limit: PAGE };
-    this.#page = [...this.#tx.children(this.#key, range)];
+    const last = this.#batch[this.#batch.length - 1];
+    const range = last === undefined ? { limit: BATCH } : { gt: last.name, limit: BATCH };
+    this.#batch = [...this.#tx.children(this.#key, range)];
     this.#next = 0;
-    this.#more = this.#page.length === PAGE;
+    this.#more = this.#batch.length === BATCH;
   }
 }

@@ -17,10 +17,11 @@
  * compares every file of a tree.
  */
 import type { BigIntStats, Stats } from 'node:fs';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { LINK_TARGET_BYTES_MAX } from '../ground/limits.js';
-import { RegaliaError } from '../index.js';
+import { ByteReader } from '../ground/reader.js';
 
-export type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'block' | 'character';
+type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'block' | 'character';
 
 export interface FileStat {
   readonly kind: FileKind;
@@ -140,64 +141,49 @@ export function decodeStat(bytes: Uint8Array): FileStat {
   const fields = new StatFields(bytes);
   const stat = fields.finish();
   const again = encodeStat(stat);
-  if (Buffer.compare(again, bytes) !== 0) fields.fail('a stat in its one spelling', 'another');
+  if (!equalBytes(again, bytes)) fields.fail('a stat in its one spelling', 'another');
   return stat;
 }
 
 /**
- * Reads one field after the other; order and repetition are left to the comparison with the
- * canonical bytes.
+ * Reads the fields in any order: the comparison with the canonical bytes finds what is out of it.
  */
 class StatFields {
-  readonly #bytes: Buffer;
-  #at = 1;
+  readonly #reader: ByteReader;
   readonly #numbers = new Map<number, bigint>();
   #target: Uint8Array | undefined;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    const head = bytes[0];
+    this.#reader = new ByteReader(bytes, 'stat');
+    const head = this.#reader.u8();
     if (head !== 0xa4 && head !== 0xa5) this.fail('a map of 4 or 5 fields', 'other data');
     for (let left = head - 0xa0; left > 0; left--) this.#field();
-    if (this.#at !== bytes.length) this.fail('the end', `${bytes.length - this.#at} more bytes`);
+    this.#reader.end();
   }
 
   #field(): void {
-    if (this.#bytes[this.#at] !== 0x61) this.fail('a field name of one letter', 'other data');
-    const letter = this.#bytes[this.#at + 1] ?? 0;
-    this.#at += 2;
-    const first = this.#bytes[this.#at];
-    const number = this.#number();
+    if (this.#reader.u8() !== 0x61) this.fail('a field name of one letter', 'other data');
+    const letter = this.#reader.u8();
+    const first = this.#reader.u8();
+    const major = first >>> 5;
+    const number = this.#number(first & 0x1f);
     if (letter === L) {
-      if (first >>> 5 !== 2) this.fail('the bytes of a link target', 'other data');
-      this.#target = this.#take(number);
+      if (major !== 2) this.fail('the bytes of a link target', 'other data');
+      if (number > LINK_TARGET_BYTES_MAX)
+        this.fail(`at most ${LINK_TARGET_BYTES_MAX}`, `${number}`);
+      this.#target = this.#reader.bytes(Number(number)).slice();
     } else {
-      const negative = letter === T && first >>> 5 === 1;
-      if (first >>> 5 !== 0 && !negative) this.fail('a number', 'other data');
+      const negative = letter === T && major === 1;
+      if (major !== 0 && !negative) this.fail('a number', 'other data');
       this.#numbers.set(letter, negative ? -1n - number : number);
     }
   }
 
-  #number(): bigint {
-    const first = this.#bytes[this.#at];
-    if (first === undefined) this.fail('a number', 'the end');
-    const info = first & 0x1f;
-    this.#at++;
+  /** A number below 24 is in the first byte; 24 to 27 there say that 1, 2, 4 or 8 bytes follow. */
+  #number(info: number): bigint {
     if (info < 24) return BigInt(info);
-    const width = info > 27 ? 9 : 1 << (info - 24);
-    if (width > 8 || this.#at + width > this.#bytes.length) this.fail('a number', 'other data');
-    const digits = this.#bytes.toString('hex', this.#at, this.#at + width);
-    this.#at += width;
-    return BigInt(`0x${digits}`);
-  }
-
-  #take(length: bigint): Uint8Array {
-    if (length > LINK_TARGET_BYTES_MAX || Number(length) > this.#bytes.length - this.#at) {
-      this.fail(`at most ${LINK_TARGET_BYTES_MAX} bytes that are there`, `${length}`);
-    }
-    const start = this.#at;
-    this.#at += Number(length);
-    return new Uint8Array(this.#bytes.subarray(start, this.#at));
+    if (info > 27) return this.fail('a number', 'other data');
+    return BigInt(`0x${hex(this.#reader.bytes(1 << (info - 24)))}`);
   }
 
   finish(): FileStat {
@@ -228,9 +214,7 @@ class StatFields {
   }
 
   fail(expected: string, actual: string): never {
-    const at = Math.min(this.#at, this.#bytes.length);
-    const message = `the stat is malformed at byte ${at}: expected ${expected}, found ${actual}`;
-    throw new RegaliaError('REGALIA_FORMAT', message, { what: 'stat', at, expected, actual });
+    return this.#reader.fail(expected, actual);
   }
 }
 
@@ -256,10 +240,10 @@ export function matchesStat(stored: Uint8Array, stats: Stats, target?: Uint8Arra
   return at === stored.length;
 }
 
-/** So far behind the end that no comparison after a mismatch can succeed. */
+/** So far beyond the end that no comparison after a mismatch can succeed. */
 const MISMATCH = Number.MAX_SAFE_INTEGER - 0xff_ffff;
 
-/** The offset behind the field, where it is there and holds the number. */
+/** The offset after the field, where it is there and is the number. */
 function matchNumber(stored: Uint8Array, at: number, letter: number, number: number): number {
   if (stored[at] !== 0x61 || stored[at + 1] !== letter) return MISMATCH;
   return matchHead(stored, at + 2, 0x00, number);
@@ -295,7 +279,7 @@ function matchTime(stored: Uint8Array, at: number, mtimeMs: number): number {
     if (width - i > 4) high = high * 256 + byte;
     else low = low * 256 + byte;
   }
-  // Two parts, as 64 bits of nanoseconds are more than a double holds; their sum errs by less than
+  // Two parts, as 64 bits of nanoseconds are more than a double has; their sum errs by less than
   // the slack.
   const ms = high * (TWO_32 / 1e6) + low / 1e6;
   const signed = (first & 0xe0) === 0x20 ? -ms : ms;

@@ -3,33 +3,27 @@
  *
  * Each thing found is one event: `enter` a directory, later `leave` it, a `leaf` for all else, an
  * `error` for what could not be looked at, and a `pause` now and then for callers that must not
- * block. Symbolic links are leaves and never followed, save the walk's own root. Folders named in
- * `exclude` (a store that lies within the tree) are passed over in silence, found by device and
- * inode, so that no spelling of the path hides them.
+ * block. Symbolic links are leaves and never followed, but for the walk's own root. Folders named
+ * in `exclude` (a store in the tree) are skipped silently. They are found by device
+ * and inode, so that no spelling of the path hides them.
  *
  * Calls are synchronous: an lstat takes a microsecond, awaiting one twenty. Nothing is kept but the
  * directories on the way down and their sorted names, which have a bound of their own.
  */
 import { lstatSync, type Stats, statSync } from 'node:fs';
-import { RegaliaError } from '../index.js';
-import {
-  type ByteText,
-  byteText,
-  isAscii,
-  type ListingOptions,
-  osPath,
-  sortedNames,
-} from './listing.js';
+import { badOption, notFound } from '../ground/errors.js';
+import { type ListingOptions, sortedNames } from './listing.js';
+import { type ByteText, byteText, FileFault, isAscii, osPath } from './os.js';
 
-export type WalkEvent =
+type WalkEvent =
   | { readonly kind: 'enter' | 'leaf'; readonly name: ByteText; readonly stats: Stats }
   /** `whole` is false where the directory's names could not be read. */
   | { readonly kind: 'leave'; readonly whole: boolean }
-  | { readonly kind: 'error'; readonly name: ByteText; readonly cause: NodeJS.ErrnoException }
+  | { readonly kind: 'error'; readonly name: ByteText; readonly fault: FileFault }
   | { readonly kind: 'pause' };
 
 export interface WalkOptions extends ListingOptions {
-  /** Folders that are not entered and not told of. */
+  /** Folders that are not entered and not reported. */
   readonly exclude?: readonly string[];
 }
 
@@ -46,12 +40,12 @@ interface Frame {
   next: number;
 }
 
-/** What a look at a name gave: nothing where it has vanished. */
+/** What a look at a name gave. */
 interface Seen {
   readonly name: ByteText;
   readonly path: ByteText;
-  readonly stats: Stats | undefined;
-  readonly cause?: unknown;
+  /** Undefined where it has vanished. */
+  readonly found: Stats | FileFault | undefined;
 }
 
 /**
@@ -68,7 +62,7 @@ const LSTAT = { throwIfNoEntry: false } as const;
 
 /** The walk of one directory. Ends by itself; leave it early with `return` or `using`. */
 export class Walk implements IterableIterator<WalkEvent, undefined> {
-  /** The path of what the latest `enter`, `leaf` or `error` tells of. */
+  /** The path of what the latest `enter`, `leaf` or `error` is about. */
   path: ByteText;
   /** Whether the name of the latest event is ASCII, and so its own text. */
   isAscii = true;
@@ -130,16 +124,16 @@ export class Walk implements IterableIterator<WalkEvent, undefined> {
     return { kind: 'leave', whole: true };
   }
 
-  #visit(frame: Frame, { name, path, stats, cause }: Seen): WalkEvent | undefined {
+  #visit(frame: Frame, { name, path, found }: Seen): WalkEvent | undefined {
     const ascii = isAscii(name);
     this.path = path;
     this.isAscii = ascii;
-    if (cause !== undefined) return { kind: 'error', name, cause: cause as NodeJS.ErrnoException };
     // What vanished since its name was read is as if it had never been there.
-    if (stats === undefined) return undefined;
-    if (!stats.isDirectory()) return { kind: 'leaf', name, stats };
-    if (this.#excluded.has(`${stats.dev}:${stats.ino}`)) return undefined;
-    return this.#enter(name, path, frame.isAscii && ascii, stats);
+    if (found === undefined) return undefined;
+    if (found instanceof FileFault) return { kind: 'error', name, fault: found };
+    if (!found.isDirectory()) return { kind: 'leaf', name, stats: found };
+    if (this.#excluded.has(`${found.dev}:${found.ino}`)) return undefined;
+    return this.#enter(name, path, frame.isAscii && ascii, found);
   }
 
   #enter(name: ByteText, path: ByteText, plain: boolean, stats: Stats): WalkEvent {
@@ -147,7 +141,7 @@ export class Walk implements IterableIterator<WalkEvent, undefined> {
     return { kind: 'enter', name, stats };
   }
 
-  /** Begins with a directory's names; undefined where there is nothing to tell. */
+  /** Begins with a directory's names; undefined where there is nothing to report. */
   #list(path: ByteText, plain: boolean, size: number): WalkEvent | undefined {
     try {
       const names = sortedNames(path, this.#options, size)[Symbol.iterator]();
@@ -158,10 +152,12 @@ export class Walk implements IterableIterator<WalkEvent, undefined> {
     }
   }
 
+  /** @throws what is no fault of the directory: an error in the scratch folder ends the walk. */
   #unreadable(path: ByteText, error: unknown): WalkEvent {
+    if (!(error instanceof FileFault)) throw error;
     this.path = path;
     this.#then = () => ({ kind: 'leave', whole: false });
-    return { kind: 'error', name: '', cause: error as NodeJS.ErrnoException };
+    return { kind: 'error', name: '', fault: error };
   }
 
   /** Lets go of the files that long listings keep. */
@@ -184,16 +180,9 @@ function identity(path: string): string[] {
 function rootStats(path: ByteText): Stats {
   const shown = Buffer.from(path, 'latin1').toString();
   const stats = statSync(osPath(path), LSTAT);
-  if (stats === undefined) {
-    const message = `there is no directory at ${shown}`;
-    throw new RegaliaError('REGALIA_NOT_FOUND', message, { what: 'directory', name: shown });
-  }
-  if (stats.isDirectory()) return stats;
-  throw new RegaliaError('REGALIA_OPTION', `${shown} is not a directory`, {
-    option: 'dir',
-    expected: 'a directory',
-    actual: shown,
-  });
+  if (stats === undefined) throw notFound('directory', shown);
+  if (!stats.isDirectory()) throw badOption('dir', 'a directory', shown);
+  return stats;
 }
 
 /**
@@ -216,8 +205,8 @@ function look(directory: Frame, name: ByteText): Seen {
   const path = `${directory.path}/${name}`;
   const plain = directory.isAscii && isAscii(name);
   try {
-    return { name, path, stats: lstatSync(plain ? path : Buffer.from(path, 'latin1'), LSTAT) };
-  } catch (cause) {
-    return { name, path, stats: undefined, cause };
+    return { name, path, found: lstatSync(plain ? path : Buffer.from(path, 'latin1'), LSTAT) };
+  } catch (error) {
+    return { name, path, found: new FileFault(error) };
   }
 }

@@ -3,26 +3,21 @@
  * emptied into others, while the store is used.
  *
  *     mark      what all commits refer to
- *     condemn   what was not marked is found by its address no more; a transaction that found it before takes it up
- *               again when it lands, which it sees by the epoch
- *     forget    what is still condemned after a time of grace, and is not marked now either, loses its row; and so do
- *               groups that no chunk is in any more
+ *     condemn   what was not marked is found by its address no more; a transaction that found it
+ *               before saves it when it commits, which it sees by the epoch
+ *     forget    what is still condemned after a time of grace, and is not marked now either,
+ *               loses its row; and so do groups that no chunk is in any more
  *     compact   see compact.ts
  *
  * A transaction of this process keeps what it counts on. One of another process that lasts longer
- * than the grace fails when it lands, and is run again. Nothing more is condemned while something
+ * than the grace fails when it commits, and is run again. Nothing more is condemned while something
  * has its grace, which would begin anew. Where rows are lost or damaged no segment is emptied: it
  * may have what a rescan brings back.
  */
-import type { Batch, Reads } from '../engine/engine.js';
-import { utf8Bytes } from '../ground/text.js';
-import {
-  chunkSlices,
-  damagedRows,
-  type FoundChunk,
-  groupSlices,
-  type Subject,
-} from '../reach/subject.js';
+import type { Batch } from '../engine/engine.js';
+import type { StoreParts } from '../reach/store-parts.js';
+import { chunkSlices, damagedRows, type FoundChunk, groupSlices } from '../reach/table-walk.js';
+import { isImporting } from '../sync/import-stage.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';
 import { Marking } from './mark.js';
@@ -30,12 +25,9 @@ import { Marking } from './mark.js';
 export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: CollectResult) => void) | undefined;
-  /**
-   * How long what is condemned is kept for transactions of other processes, in ms: ten minutes
-   * unless told.
-   */
+  /** How long transactions of other processes find what is condemned, in ms; default 10 minutes. */
   readonly graceMs?: number | undefined;
-  /** The share of dead bytes from which a segment is emptied: a half unless told. */
+  /** The share of dead bytes from which a segment is emptied; default a half. */
   readonly deadShare?: number | undefined;
 }
 
@@ -57,19 +49,17 @@ export interface CollectResult {
 
 const GRACE_MS = 600_000;
 const DEAD_SHARE = 0.5;
-const IMPORTS = utf8Bytes('import/');
-const BEHIND_IMPORTS = utf8Bytes('import0');
 
 /** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; what reading metadata throws. */
 export async function collect(
-  subject: Subject,
+  parts: StoreParts,
   options: CollectOptions = {},
 ): Promise<CollectResult> {
-  return new Collection(subject, options).run();
+  return new Collection(parts, options).run();
 }
 
 class Collection {
-  readonly #subject: Subject;
+  readonly #parts: StoreParts;
   readonly #options: CollectOptions;
   readonly #graceMs: number;
   readonly #marking: Marking;
@@ -82,21 +72,22 @@ class Collection {
     deferred: undefined,
   };
 
-  constructor(subject: Subject, options: CollectOptions) {
-    this.#subject = subject;
+  constructor(parts: StoreParts, options: CollectOptions) {
+    this.#parts = parts;
     this.#options = options;
     this.#graceMs = options.graceMs ?? GRACE_MS;
-    this.#marking = new Marking(subject, options.signal);
+    this.#marking = new Marking(parts, options.signal);
   }
 
   async run(): Promise<CollectResult> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     const { deadShare = DEAD_SHARE, signal, onProgress } = this.#options;
     const result = this.#result;
     chunks.volumes.refresh();
     await this.#marking.catchUp();
     if (this.#isDue()) await this.#forget();
     onProgress?.(result);
+    // Nothing refers yet to what an import has brought.
     if (isImporting(engine)) result.deferred = 'an import is unfinished';
     else await this.#condemn();
     onProgress?.(result);
@@ -106,7 +97,7 @@ class Collection {
       result.condemnedBytes -= Math.min(result.condemnedBytes, bytes);
     }
     const damaged = (await damagedRows(engine, 'collect', signal)).length;
-    if (damaged === 0) await forgetGroups(this.#subject, signal);
+    if (damaged === 0) await forgetGroups(this.#parts, signal);
     const { condemnedMs } = collections(engine);
     result.due = condemnedMs === 0 ? undefined : condemnedMs + this.#graceMs;
     if (this.#marking.lacking > 0 || damaged > 0) {
@@ -114,18 +105,18 @@ class Collection {
       return result;
     }
     await chunks.volumes.roll();
-    await compact(this.#subject, deadShare, this.#graceMs, result.compacted, signal);
+    await compact(this.#parts, deadShare, this.#graceMs, result.compacted, signal);
     onProgress?.(result);
     return result;
   }
 
   #isDue(): boolean {
-    const { condemnedMs } = collections(this.#subject.engine);
-    return condemnedMs > 0 && this.#subject.now() - condemnedMs >= this.#graceMs;
+    const { condemnedMs } = collections(this.#parts.engine);
+    return condemnedMs > 0 && this.#parts.now() - condemnedMs >= this.#graceMs;
   }
 
   async #condemn(): Promise<void> {
-    const { engine, chunks, now } = this.#subject;
+    const { engine, chunks, now } = this.#parts;
     const inGrace = collections(engine).condemnedMs > 0 && !this.#isDue();
     for await (const slice of chunkSlices(engine, 'collect', this.#options.signal)) {
       await this.#marking.catchUp();
@@ -142,17 +133,14 @@ class Collection {
     }
   }
 
-  /**
-   * Condemns chunks, unless a commit that was not marked has landed by then: a later collection
-   * will.
-   */
+  /** Condemns chunks, unless there is a commit by now that was not marked. */
   async #condemnSome(dead: readonly FoundChunk[], nowMs: number): Promise<number> {
     if (dead.length === 0) return 0;
     const changes = dead.map(({ number, row }): RowChange => {
       return { number, before: row, after: { ...row, condemned: true } };
     });
-    return this.#subject.engine.write((batch) => {
-      // What an import has brought since is referred to by nothing yet.
+    return this.#parts.engine.write((batch) => {
+      // A commit or an import may have begun since.
       if (!this.#marking.isCurrent(batch) || isImporting(batch)) return 0;
       const made = changes.filter((change) => changeRow(batch, change));
       nextEpoch(batch, nowMs);
@@ -161,11 +149,11 @@ class Collection {
   }
 
   /**
-   * Forgets what is condemned, but for what transactions of this process count on. What is marked
-   * stays for good.
+   * Forgets what is condemned, except what transactions of this process count on. What is marked
+   * is condemned no more.
    */
   async #forget(): Promise<{ chunks: number; bytes: number }> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     const forgotten = { chunks: 0, bytes: 0 };
     let { epoch } = collections(engine);
     let kept = 0;
@@ -203,19 +191,13 @@ class Collection {
   }
 }
 
-/** What an unfinished import has taken in is referred to by nothing yet. */
-function isImporting(reads: Reads): boolean {
-  const rows = reads.range('meta', { gte: IMPORTS, lt: BEHIND_IMPORTS, limit: 1 });
-  return [...rows].length > 0;
-}
-
 function bytesOf(found: readonly FoundChunk[]): number {
   return found.reduce((sum, { row }) => sum + row.storedLength * row.copies.length, 0);
 }
 
 /** Forgets groups that no chunk is in any more, so that their shards count as dead. */
-async function forgetGroups(subject: Subject, signal: AbortSignal | undefined): Promise<void> {
-  const { engine, chunks } = subject;
+async function forgetGroups(parts: StoreParts, signal: AbortSignal | undefined): Promise<void> {
+  const { engine, chunks } = parts;
   const { epoch } = collections(engine);
   // Before the chunks: what is made from now on has some.
   const empty = new Set<number>();

@@ -2,8 +2,8 @@
  * Compaction: segments of which little is alive are emptied into others of the same volume, and
  * removed.
  *
- *     count live bytes by segment -> retire those that are mostly dead -> who names them? -> records appended
- *     elsewhere, flushed -> rows -> the file goes
+ *     count live bytes by segment -> retire those that are mostly dead -> which rows name them?
+ *     -> records appended elsewhere, flushed -> rows -> the file goes
  *
  * Invariants: a segment is retired before it is looked up who names it, and no row begins to name a
  * retired one; a file goes only once no row names it. Segments that this process writes to, and
@@ -12,10 +12,11 @@
  */
 import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { errnoOf, isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { attempt, errnoOf, isRegaliaError } from '../ground/errors.js';
 import { flush } from '../ground/fsync.js';
-import { turn } from '../ground/pause.js';
-import { chunkSlices, groupSlices, type Subject } from '../reach/subject.js';
+import { Pace } from '../ground/pause.js';
+import type { StoreParts } from '../reach/store-parts.js';
+import { chunkSlices, groupSlices } from '../reach/table-walk.js';
 import { chunkOfCopy } from '../volumes/chunk-reads.js';
 import type { Place } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
@@ -48,17 +49,17 @@ const ROUND = 16;
 
 /** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO. */
 export async function compact(
-  subject: Subject,
+  parts: StoreParts,
   deadShare: number,
   quietMs: number,
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const chosen = await mostlyDead(subject, deadShare, quietMs, signal);
+  const chosen = await mostlyDead(parts, deadShare, quietMs, signal);
   for (let at = 0; at < chosen.length; at += ROUND) {
     const round = chosen.slice(at, at + ROUND);
     try {
-      await empty(subject, round, compacted, signal);
+      await empty(parts, round, compacted, signal);
     } catch (error) {
       // A volume was removed meanwhile: what is left of the round is for the next collection.
       if (!isRegaliaError(error, 'REGALIA_VOLUME')) throw error;
@@ -69,15 +70,15 @@ export async function compact(
 
 /** The segments that are to go, those that were retired before included. */
 async function mostlyDead(
-  subject: Subject,
+  parts: StoreParts,
   deadShare: number,
   quietMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Segment[]> {
-  const { engine, chunks, now } = subject;
+  const { engine, chunks, now } = parts;
   // Listed before rows are read: what is begun from now on is younger than all of them.
-  const segments = await listSegments(subject);
-  const live = await liveBytes(subject, signal);
+  const segments = await listSegments(parts);
+  const live = await liveBytes(parts, signal);
   const chosen: Segment[] = [];
   for (const segment of segments) {
     const { volume, number, size, folder } = segment;
@@ -98,7 +99,7 @@ function absent(error: unknown): undefined {
   if (errnoOf(error) !== 'ENOENT') throw error;
 }
 
-async function listSegments({ chunks }: Subject): Promise<Segment[]> {
+async function listSegments({ chunks }: StoreParts): Promise<Segment[]> {
   const segments: Segment[] = [];
   for (const { entry, path: folder, status } of chunks.volumes.list()) {
     if (status !== 'online') continue;
@@ -111,7 +112,7 @@ async function listSegments({ chunks }: Subject): Promise<Segment[]> {
 
 /** Bytes of records that rows name, by volume and segment. */
 export async function liveBytes(
-  { engine }: Pick<Subject, 'engine'>,
+  { engine }: Pick<StoreParts, 'engine'>,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, number>> {
   const live = new Map<string, number>();
@@ -133,21 +134,21 @@ export async function liveBytes(
 }
 
 async function empty(
-  subject: Subject,
+  parts: StoreParts,
   segments: readonly Segment[],
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { engine, chunks } = subject;
+  const { engine, chunks } = parts;
   await engine.write((batch) => {
     for (const { number } of segments) retire(batch, number);
   }, 'sync');
   const numbers = new Set(segments.map(({ number }) => number));
   /** Segments with something that is not sound. */
   const stuck = new Set<number>();
-  await moveChunks(subject, numbers, stuck, compacted, signal);
-  await moveGroups(subject, numbers, stuck, compacted, signal);
-  for (const number of await stillNamed(subject, numbers, signal)) stuck.add(number);
+  await moveChunks(parts, numbers, stuck, compacted, signal);
+  await moveGroups(parts, numbers, stuck, compacted, signal);
+  for (const number of await stillNamed(parts, numbers, signal)) stuck.add(number);
   for (const { number, volume, folder, size } of segments) {
     if (stuck.has(number)) {
       compacted.stuck++;
@@ -165,13 +166,14 @@ async function empty(
 }
 
 async function moveChunks(
-  { engine, chunks }: Subject,
+  { engine, chunks }: StoreParts,
   numbers: ReadonlySet<number>,
   stuck: Set<number>,
   compacted: Compacted,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const rehousing = new Rehousing(engine, chunks.volumes);
+  const pace = new Pace('collect', { signal });
   for await (const slice of chunkSlices(engine, 'collect', signal)) {
     for (const { number, row } of slice) {
       const leaving = row.copies.filter(({ segment }) => numbers.has(segment));
@@ -179,33 +181,22 @@ async function moveChunks(
       const drop: Place[] = [];
       let stored: Uint8Array | undefined;
       for (const copy of leaving) {
-        const sound = soundOr(() => chunkOfCopy(chunks.volumes, row, copy, 'chunk').stored);
+        const sound = attempt(() => chunkOfCopy(chunks.volumes, row, copy, 'chunk').stored);
         if (sound === undefined) stuck.add(copy.segment);
         else drop.push(copy);
         stored ??= sound;
       }
       const to = drop.map(({ volume }) => volume);
       if (stored !== undefined) await rehousing.add({ number, row, stored, to, drop });
-      await turn();
-      throwIfAborted(signal, 'collect');
+      if (pace.due()) await pace.rest();
     }
   }
   await rehousing.flush();
   compacted.movedBytes += rehousing.bytes;
 }
 
-/** What was read, undefined where it is not sound. */
-function soundOr(read: () => Uint8Array): Uint8Array | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-    return undefined;
-  }
-}
-
 async function moveGroups(
-  { engine, chunks }: Subject,
+  { engine, chunks }: StoreParts,
   numbers: ReadonlySet<number>,
   stuck: Set<number>,
   compacted: Compacted,
@@ -217,7 +208,7 @@ async function moveGroups(
       const shards = [...row.shards];
       for (const [i, place] of row.shards.entries()) {
         if (place === undefined || !numbers.has(place.segment)) continue;
-        const record = soundOr(() => groups.checkedRecord(row, i, place));
+        const record = attempt(() => groups.checkedRecord(row, i, place));
         if (record === undefined) stuck.add(place.segment);
         else {
           [shards[i]] = await appendShards(volumes, [record], [place.volume]);
@@ -233,7 +224,7 @@ async function moveGroups(
 
 /** Of these segments, those that rows name after all: somebody changed a row meanwhile. */
 async function stillNamed(
-  { engine }: Subject,
+  { engine }: StoreParts,
   numbers: ReadonlySet<number>,
   signal: AbortSignal | undefined,
 ): Promise<number[]> {

@@ -135,6 +135,16 @@ export function isRegaliaError<C extends ErrorCode>(
   return error instanceof Fault && (code === undefined || error.code === code);
 }
 
+/** What `read` returns; undefined where it throws an error with a code. Bugs of ours are thrown on. */
+export function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!isRegaliaError(error)) throw error;
+    return undefined;
+  }
+}
+
 /** For states that only a bug of ours can reach. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (condition !== true && !condition) throw new Error(`regalia: assertion failed: ${message}`);
@@ -295,6 +305,24 @@ export function unknownVersion(
   return new RegaliaError('REGALIA_VERSION', message, data, facts);
 }
 
+/** A pack that is refused: `what` in it at byte `at`. Retryable where another transfer may mend it. */
+export function badPack(
+  what: string,
+  at: number,
+  expected: string,
+  actual: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_PACK'> {
+  const message = `the pack's ${what} at byte ${at} is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
+}
+
+/** A commit whose signature is not `actor`'s; both as text. */
+export function badSignature(commit: string, actor: string): RegaliaError<'REGALIA_SIGNATURE'> {
+  const message = `commit ${commit} is not signed by ${actor}`;
+  return new RegaliaError('REGALIA_SIGNATURE', message, { commit, actor });
+}
+
 /** Bytes that are not those that were written. `more` says which key is hit, and whether it can be repaired. */
 export function corrupt(
   what: string,
@@ -412,6 +440,11 @@ export function ioFailed(
   const [errno, facts] = evidenceOf(more);
   const message = `to ${operation} ${path} failed: ${why}`;
   return new RegaliaError('REGALIA_IO', message, { path, operation, ...errno }, facts);
+}
+
+/** Something that this process may not do to `path`; `why` says so, and what to do. */
+export function permission(path: string, why: string): RegaliaError<'REGALIA_PERMISSION'> {
+  return new RegaliaError('REGALIA_PERMISSION', `${path} is refused: ${why}`, { path });
 }
 
 /** What the operating system threw when `operation` was done to `path`, under our codes. */

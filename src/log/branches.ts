@@ -49,22 +49,27 @@ export interface Tag {
 /** REGALIA_OPTION where `name` can't name a branch or a tag. */
 export function checkRefName(name: string): void {
   const fault = refNameFault(name);
-  if (fault !== undefined) throw badOption('name', 'a name of a branch or tag', fault);
+  if (fault === undefined) return;
+  const actual = name.length > 0 && name.length <= 100 ? name : `one of ${name.length} characters`;
+  throw badOption('name', `a branch or tag name ${fault}`, actual);
 }
 
-/** What is wrong with a name, or undefined. */
+/** What a name has to be and is not, or undefined. Queries use the characters that are refused. */
 function refNameFault(name: string): string | undefined {
-  if (!name.isWellFormed()) return 'one with a lone surrogate';
+  if (!name.isWellFormed()) return 'without a lone surrogate';
   const bytes = utf8Bytes(name).length;
-  if (bytes === 0 || bytes > BRANCH_NAME_BYTES_MAX) return `one of ${bytes} bytes`;
-  if (/[\0-\x1f\x7f]/.test(name)) return 'one with a control character';
-  if (/[ ~^:?*[\\]|@\{/.test(name)) return `one with a character that is kept for queries: ${name}`;
-  if (name.startsWith('-')) return `one that begins like an option: ${name}`;
-  if (name.includes('..') || name === '@') return `one that reads as something else: ${name}`;
+  if (bytes === 0 || bytes > BRANCH_NAME_BYTES_MAX) return `of 1 to ${BRANCH_NAME_BYTES_MAX} bytes`;
+  if (/[\0-\x1f\x7f]/.test(name)) return 'without control characters';
+  const [query] = /[ ~^:?*[\\]|@\{/.exec(name) ?? [];
+  if (query !== undefined)
+    return query === ' ' ? 'without spaces' : `without the character ${query}`;
+  if (name.startsWith('-')) return "that doesn't begin with -, as an option does";
+  if (name.includes('..')) return 'without two dots in a row';
+  if (name === '@') return 'other than @';
   const parts = name.split('/');
-  if (parts.includes('')) return `one with an empty part: ${name}`;
-  const bad = parts.find((part) => /^\.|\.$|\.lock$/.test(part));
-  return bad === undefined ? undefined : `one with the part ${bad}`;
+  if (parts.includes('')) return 'without an empty part';
+  if (!parts.some((part) => /^\.|\.$|\.lock$/.test(part))) return undefined;
+  return 'no part of which begins or ends with a dot, or ends with .lock';
 }
 
 /** The branch, or undefined where there is none of that name. */

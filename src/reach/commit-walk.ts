@@ -5,13 +5,14 @@
  * `walkCommit` gives those of one commit, for verification and for a receiver's checks.
  * `walkHistory` gives what a receiver lacks: commit after commit, parents first, the commits of
  * nested buckets before the commit whose heads name them, each without what its parents and the
- * haves hold already. The cost is that of the differences; memory is the width of history, 33 bytes
- * for each commit, and a bounded memory of blocks told lately.
+ * haves have already. The cost is that of the differences; memory is the width of history, 33 bytes
+ * for each commit, and a bounded map of the blocks that were reported last.
  */
 import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import { BlockKind } from '../ground/block-header.js';
+import { BoundedMap } from '../ground/bounded-map.js';
 import { hex } from '../ground/bytes.js';
-import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { attempt } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import type { Commit } from '../log/commit.js';
 import type { LogEntry } from '../log/entry.js';
@@ -23,9 +24,8 @@ import { type Spot, Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { type WalkedBlock, type WalkedRoot, type WalkReads, walkRoot } from './tree-walk.js';
 
-/** The stream that names a nested bucket's commit in heads. */
-/** Blocks told lately that are remembered. */
-const TOLD_MAX = 65_536;
+/** Blocks that are remembered once they were reported. */
+const REPORTED_MAX = 65_536;
 /** Haves that each commit is compared with, beside its parents. */
 const BASE_HAVES_MAX = 4;
 /** Moves that are followed to where entries came from. */
@@ -36,10 +36,10 @@ export interface CommitRef extends BlockIds {
   readonly commit: Commit;
 }
 
-export interface CommitWalkOptions {
+interface CommitWalkOptions {
   /** Commits whose blocks are left out. */
   readonly bases?: readonly CommitRef[] | undefined;
-  /** Whether contents outside metadata are visited. Yes unless told. */
+  /** Whether contents outside metadata are visited; default true. */
   readonly contents?: boolean | undefined;
   readonly skip?: ((address: Address) => boolean) | undefined;
   /** Whether to leave out a nested bucket's root, for one that comes with a commit of its own. */
@@ -91,14 +91,14 @@ export function* walkHeads(
     return heads === undefined ? [] : [{ id: base.headsBlock, address: heads }];
   });
   const { skip, faults } = options;
-  let told: Head[] = [];
+  let found: Head[] = [];
   const record = (node: Node, index: number): void => {
-    if (node.nameLength(index) > 0) told.push(readHead(node, index));
+    if (node.nameLength(index) > 0) found.push(readHead(node, index));
   };
   const ref = { id: headsBlock, address: commit.heads };
   for (const block of walkRoot(reads, ref, { bases, skip, faults, record })) {
-    const heads = told;
-    told = [];
+    const heads = found;
+    found = [];
     yield* heads;
     yield block;
   }
@@ -142,16 +142,14 @@ function followMoves(
 ): ((names: readonly Uint8Array[]) => readonly Spot[]) | undefined {
   if (commit.moves === undefined || bases.length === 0) return undefined;
   const origins = new Map<string, Move>();
-  try {
-    for (let at: Address | undefined = commit.moves; at !== undefined; ) {
+  attempt(() => {
+    for (let at = commit.moves; at !== undefined; ) {
       const { moves, next } = decodeMoves(readPlain(reads, { id: undefined, address: at }));
       if (origins.size + moves.length > FOLLOWED_MOVES_MAX) break;
       for (const move of moves) origins.set(hex(move.to), move);
       at = next;
     }
-  } catch (error) {
-    if (!(error instanceof RegaliaError)) throw error;
-  }
+  });
   return (names) => {
     const move = origins.get(names.map(hex).join('2f'));
     if (move === undefined) return [];
@@ -172,13 +170,10 @@ function splitKey(key: Uint8Array): Uint8Array[] {
 }
 
 function findIn(reads: WalkReads, base: CommitRef, names: readonly Uint8Array[]): Spot[] {
-  try {
-    const spot = Tree.load(reads.cache, base.rootBlock, base.commit.root).find(names);
-    return spot === undefined ? [] : [spot];
-  } catch (error) {
-    if (error instanceof RegaliaError) return [];
-    throw error;
-  }
+  const spot = attempt(() => {
+    return Tree.load(reads.cache, base.rootBlock, base.commit.root).find(names);
+  });
+  return spot === undefined ? [] : [spot];
 }
 
 /** What a receiver lacks, in the order of a pack. */
@@ -192,7 +187,7 @@ export type HistoryStep =
       readonly cut: boolean;
     };
 
-export interface HistoryWalkOptions {
+interface HistoryWalkOptions {
   readonly contents: boolean;
   /** Whether commits of nested buckets are followed. */
   readonly nested: boolean;
@@ -200,7 +195,7 @@ export interface HistoryWalkOptions {
   readonly shallow: boolean;
 }
 
-export interface HistoryReads extends WalkReads {
+interface HistoryReads extends WalkReads {
   readonly history: History;
 }
 
@@ -217,8 +212,7 @@ export function walkHistory(
 class HistoryWalk {
   readonly #reads: HistoryReads;
   readonly #options: HistoryWalkOptions;
-  /** Blocks told lately, oldest first. */
-  readonly #told = new Set<string>();
+  readonly #reported = new BoundedMap<string, true>(REPORTED_MAX);
 
   constructor(reads: HistoryReads, options: HistoryWalkOptions) {
     this.#reads = reads;
@@ -243,12 +237,12 @@ class HistoryWalk {
   }
 
   *#commit(entry: LogEntry, haves: readonly Address[]): Generator<HistoryStep, void> {
-    if (this.#tell(entry.address)) return;
+    if (this.#wasReported(entry.address)) return;
     const { shallow, contents, nested } = this.#options;
     const ref = { ...entry, commit: this.#reads.history.commit(entry.address) };
-    const held = [...(shallow ? [] : entry.parents), ...haves.slice(0, BASE_HAVES_MAX)];
-    const bases = held.flatMap((address) => this.#refOf(address));
-    const skip = (address: Address): boolean => this.#tell(address);
+    const known = [...(shallow ? [] : entry.parents), ...haves.slice(0, BASE_HAVES_MAX)];
+    const bases = known.flatMap((address) => this.#refOf(address));
+    const skip = (address: Address): boolean => this.#wasReported(address);
     let fresh = 0;
     for (const step of walkHeads(this.#reads, ref, { bases, skip })) {
       if (isBlock(step)) yield { block: step };
@@ -272,24 +266,18 @@ class HistoryWalk {
     return bases.length > 0 && this.#nestedHaves(bases, bucket).length === 0;
   }
 
-  /** The commits of fresh buckets. Most of what they name was told with the tree around them. */
+  /** The commits of fresh buckets. Most of what they name was reported with the tree. */
   *#freshBuckets(ref: CommitRef, bases: readonly CommitRef[]): Generator<HistoryStep, void> {
     for (const step of walkHeads(this.#reads, ref, { bases })) {
       if (!isBlock(step) && this.#isFresh(bases, step)) yield* this.bucket([step.commit], []);
     }
   }
 
-  /** Whether the block was told lately; from now on it was. */
-  #tell(address: Address): boolean {
+  /** Whether the block is known to have been reported; from now on it is. */
+  #wasReported(address: Address): boolean {
     const key = addressKey(address);
-    if (this.#told.has(key)) return true;
-    if (this.#told.size >= TOLD_MAX) {
-      for (const oldest of this.#told) {
-        this.#told.delete(oldest);
-        break;
-      }
-    }
-    this.#told.add(key);
+    if (this.#reported.has(key)) return true;
+    this.#reported.set(key, true);
     return false;
   }
 
@@ -310,13 +298,9 @@ class HistoryWalk {
   }
 
   #headOf({ commit, headsBlock }: CommitRef, bucket: Uint8Array): Address | undefined {
-    if (commit.heads === undefined) return undefined;
-    try {
-      return headOf(this.#reads.cache, { id: headsBlock, address: commit.heads }, bucket);
-    } catch (error) {
-      if (isRegaliaError(error)) return undefined;
-      throw error;
-    }
+    const { heads } = commit;
+    if (heads === undefined) return undefined;
+    return attempt(() => headOf(this.#reads.cache, { id: headsBlock, address: heads }, bucket));
   }
 
   /** Whether a nested bucket's root came with the commit that the heads name. */

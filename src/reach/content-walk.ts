@@ -42,7 +42,7 @@ export function* newContentBlocks(
   const known = olds.map((old) => new OldContent(blocks, old, ref.length));
   const top = readTop(blocks, ref);
   if (top instanceof Uint8Array) {
-    if (!known.some((old) => old.holds(0, 0, ref.address))) yield chunkBlock(ref);
+    if (!known.some((old) => old.has(0, 0, ref.address))) yield chunkBlock(ref);
     return;
   }
   const path: Open[] = [open(ref, top, 0, true)];
@@ -61,7 +61,7 @@ export function* newContentBlocks(
     if (seen.has(key) || skip(child.address)) continue;
     seen.add(key);
     const level = manifest.level - 1;
-    if (known.some((old) => old.holds(level, start, child.address))) continue;
+    if (known.some((old) => old.has(level, start, child.address))) continue;
     if (level === 0) {
       yield chunkBlock(child);
       continue;
@@ -95,7 +95,7 @@ class OldContent {
     this.#shift = ref.length - newLength;
   }
 
-  holds(level: number, start: number, address: Address): boolean {
+  has(level: number, start: number, address: Address): boolean {
     try {
       if (sameAddress(this.#ref.address, address)) return true;
       if (this.#at(level, start, address)) return true;

@@ -1,19 +1,18 @@
 /**
  * Finds what refers to chunks: the contents of trees, and the chunks of contents.
  *
- *     root, less what bases hold -> records -> contents -> manifests -> chunks        no chunk is read
+ *     root, less what bases have -> records -> contents -> manifests -> chunks, which are not read
  */
 import type { Address } from '../blocks/address.js';
-import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
+import { isChunkId } from '../blocks/chunk-home.js';
 import type { ContentRef } from '../chunks/content.js';
 import { walkContent } from '../chunks/walk.js';
 import { BlockKind } from '../ground/block-header.js';
-import { equalBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { LogEntry } from '../log/entry.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
-import type { FoundChunk, Subject } from './subject.js';
+import type { StoreParts } from './store-parts.js';
 import { type WalkedRoot, walkRoot } from './tree-walk.js';
 
 /** A content, and whose stream it is. */
@@ -22,15 +21,15 @@ export interface FoundContent {
   readonly ref: ContentRef;
 }
 
-/** A step of a walk: a content, or some work done. */
-export type ContentStep = FoundContent | undefined;
+/** A step of a walk: a content, or some work that was done. */
+type ContentStep = FoundContent | undefined;
 
 /**
- * The contents of a root that none of the bases holds at the same place. Errors as reading its
+ * The contents of a root that none of the bases has at the same place. Errors as reading its
  * nodes.
  */
 export function* contentsOf(
-  { cache }: Pick<Subject, 'cache'>,
+  { cache }: Pick<StoreParts, 'cache'>,
   root: WalkedRoot,
   bases: readonly WalkedRoot[] = [],
 ): Generator<ContentStep, void> {
@@ -60,7 +59,7 @@ export interface ChunkOfContent {
  * its manifests.
  */
 export function* chunksOf(
-  { blocks }: Pick<Subject, 'blocks'>,
+  { blocks }: Pick<StoreParts, 'blocks'>,
   ref: ContentRef,
 ): Generator<ChunkOfContent, void> {
   if (isChunkId(ref.id)) {
@@ -72,47 +71,24 @@ export function* chunksOf(
       if (kind === BlockKind.chunk) yield { address, id };
     }
   } catch (error) {
-    // A replica may have taken metadata alone.
+    // A replica may have imported metadata alone.
     const absent =
       isRegaliaError(error, 'REGALIA_MISSING') && blocks.index.candidates(ref.address).length === 0;
     if (!absent) throw error;
   }
 }
 
-/**
- * A chunk that a content refers to, by its row: at its id, or where the index leads once ids are
- * others.
- */
-export function rowOfChunk(
-  { blocks, chunks }: Pick<Subject, 'blocks' | 'chunks'>,
-  { id, address }: ChunkOfContent,
-): FoundChunk | undefined {
-  const at = (one: number | undefined): FoundChunk | undefined => {
-    if (!isChunkId(one)) return undefined;
-    const row = chunks.row(chunkNumber(one));
-    if (row === undefined || !equalBytes(row.address, address)) return undefined;
-    return { number: chunkNumber(one), row };
-  };
-  const found = at(id);
-  if (found !== undefined) return found;
-  for (const other of blocks.index.candidates(address)) {
-    const one = at(other);
-    if (one !== undefined) return one;
-  }
-  return undefined;
-}
-
 /** The root of a commit. */
-export function rootOf({ history }: Pick<Subject, 'history'>, entry: LogEntry): WalkedRoot {
+export function rootOf({ history }: Pick<StoreParts, 'history'>, entry: LogEntry): WalkedRoot {
   return { id: entry.rootBlock, address: history.commit(entry.address).root };
 }
 
 /** The roots of a commit's parents, as far as they are here. */
-export function rootsOfParents(subject: Pick<Subject, 'history'>, entry: LogEntry): WalkedRoot[] {
+export function rootsOfParents(parts: Pick<StoreParts, 'history'>, entry: LogEntry): WalkedRoot[] {
   const roots: WalkedRoot[] = [];
   for (const parent of entry.parents) {
-    const found = subject.history.entry(parent);
-    if (found !== undefined) roots.push(rootOf(subject, found));
+    const found = parts.history.entry(parent);
+    if (found !== undefined) roots.push(rootOf(parts, found));
   }
   return roots;
 }

@@ -3,16 +3,15 @@
  * same places.
  *
  * Two trees are compared place by place: a node is in the other tree if the entry of the same name,
- * on the same level, names the same address; so equal parts are skipped whole, and the cost is that
- * of the difference. A part that moved is found where it came from, if the walk is told. Memory is
- * the path to the place at hand. Nothing is recursive: keys may be deep.
+ * on the same level, names the same address; so what is equal is skipped whole, and the cost is
+ * that of the difference. What moved is found where it came from, if the walk knows the moves.
+ * Memory is the path to the place at hand. Nothing is recursive: keys may be deep.
  *
  * With `faults`, what cannot be read is reported as a block with its fault, and the walk goes on
  * beside it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
-import type { BlockReads } from '../chunks/content-store.js';
 import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { inlineChild } from '../tree/inline-map.js';
@@ -39,8 +38,6 @@ import { newContentBlocks } from './content-walk.js';
 /** What a walk reads from. */
 export interface WalkReads {
   readonly cache: NodeCache;
-  /** Where contents are, if not beside the nodes. */
-  readonly contents?: BlockReads | undefined;
 }
 
 export interface WalkedBlock {
@@ -54,22 +51,22 @@ export interface WalkedBlock {
   readonly names: () => Names;
   /** The stream that the block belongs to, if it is one's. */
   readonly stream?: string | undefined;
-  /** Why the block cannot be read; what lies beneath it was not visited. */
+  /** Why the block cannot be read; what lies below it was not visited. */
   readonly fault?: unknown;
 }
 
-export interface TreeWalkOptions {
+interface TreeWalkOptions {
   /** Roots whose blocks are left out. */
   readonly bases?: readonly WalkedRoot[] | undefined;
-  /** Whether contents outside metadata are visited. Yes unless told. */
+  /** Whether contents outside metadata are visited; default true. */
   readonly contents?: boolean | undefined;
-  /** Whether to leave out a block and all beneath it. Asked before it is read. */
+  /** Whether to leave out a block and all below it. Asked before it is read. */
   readonly skip?: ((address: Address) => boolean) | undefined;
   /** The same for the root of a nested bucket. */
   readonly skipBucket?: ((bucket: Uint8Array, root: Address) => boolean) | undefined;
-  /** Told of each record that the bases do not hold as it is, before the block that holds it. */
+  /** Called with each record that the bases do not have as it is, before the block that has it. */
   readonly record?: ((node: Node, index: number) => void) | undefined;
-  /** Where an entry that no base holds as it is may have been moved from. */
+  /** Where an entry that no base has as it is may have been moved from. */
   readonly movedFrom?: ((names: Names) => readonly Spot[]) | undefined;
   /** Whether to report what cannot be read, instead of throwing. */
   readonly faults?: boolean | undefined;
@@ -84,7 +81,7 @@ export interface WalkedRoot {
 interface OldMap {
   readonly node: Node;
   readonly address: Address | undefined;
-  /** The one record, whatever its name. */
+  /** The one record, under any name. */
   readonly at: number | undefined;
 }
 
@@ -92,7 +89,7 @@ interface OldMap {
 interface Frame {
   readonly node: Node;
   readonly olds: readonly OldMap[];
-  /** What is reported once all beneath is; undefined for an inline map. */
+  /** What is reported once all below it is; undefined for an inline map. */
   readonly block:
     | (WalkedRoot & { readonly kind: BlockKind; readonly plain: Uint8Array })
     | undefined;
@@ -112,14 +109,12 @@ export function walkRoot(
 
 class TreeWalk {
   readonly #cache: NodeCache;
-  readonly #contents: BlockReads;
   readonly #options: TreeWalkOptions;
   readonly #skip: (address: Address) => boolean;
   readonly #stack: Frame[] = [];
 
-  constructor({ cache, contents }: WalkReads, options: TreeWalkOptions) {
+  constructor({ cache }: WalkReads, options: TreeWalkOptions) {
     this.#cache = cache;
-    this.#contents = contents ?? cache.blocks;
     this.#options = options;
     this.#skip = options.skip ?? (() => false);
   }
@@ -197,12 +192,12 @@ class TreeWalk {
     if (this.#skip(address)) return;
     const name = olds.length === 0 ? EMPTY : node.name(index);
     const level = node.level - 1;
-    for (const old of olds) if (this.#holds(old, level, name, address)) return;
+    for (const old of olds) if (this.#isIn(old, level, name, address)) return;
     yield* this.#enterNode({ id: node.childId(index), address }, level, olds, undefined);
   }
 
   /** Whether the base's map has this node, whose last name is `name`. */
-  #holds(old: OldMap, level: number, name: Uint8Array, address: Address): boolean {
+  #isIn(old: OldMap, level: number, name: Uint8Array, address: Address): boolean {
     if (old.node.level < level || old.at !== undefined) return false;
     if (old.node.level === level) {
       return old.address !== undefined && sameAddress(old.address, address);
@@ -298,7 +293,7 @@ class TreeWalk {
     stream: string,
     names: () => Names,
   ): Generator<WalkedBlock, void> {
-    const walk = newContentBlocks(this.#contents, ref, olds, this.#skip);
+    const walk = newContentBlocks(this.#cache.blocks, ref, olds, this.#skip);
     for (;;) {
       const step = yield* this.#attempt(ref, BlockKind.manifest, names, () => walk.next());
       if (step === undefined || step.done === true) return;

@@ -1,28 +1,25 @@
 /**
  * Codes large contents that rest: their chunks, group by group, as shards on as many volumes.
  *
- *     chunks of a content -> stored bytes, verified -> shards -> written, flushed, read back -> rows
+ *     chunks of a content -> stored bytes, verified -> shards written, flushed, read back -> rows
  *
  * Invariants: copies are given up in the transaction that puts the group's row, never before every
- * shard was read back from its volume and compared. No volume holds more shards of a group than the
+ * shard was read back from its volume and compared. No volume has more shards of a group than the
  * group can lose; where there are too few volumes for that, the copies stay.
  */
-
 import type { ContentRef } from '../chunks/content.js';
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError, throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
-import { chunksOf, rowOfChunk } from '../reach/contents.js';
-import type { Subject } from '../reach/subject.js';
+import { corrupt } from '../ground/errors.js';
+import { Pace } from '../ground/pause.js';
+import { chunksOf } from '../reach/contents.js';
+import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
 import { soundChunk } from '../volumes/chunk-reads.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
 import { encodeGroup, encodeGroupRow } from '../volumes/group-format.js';
 import { appendShards, type Coding, volumesForShards } from '../volumes/group-repair.js';
 import { changeRows, checkPlaces } from '../volumes/row-changes.js';
 
-/**
- * Stored bytes of a group: two megabytes a shard, unless that were more than memory should hold.
- */
+/** Stored bytes of a group: two MiB a shard, as long as memory allows for the whole. */
 const SHARD_BYTES = 2 * 1_048_576;
 const GROUP_BYTES_MAX = 16 * 1_048_576;
 /** Chunks of a group: what a directory may list. */
@@ -39,36 +36,36 @@ export interface Coded {
 
 /** Codes what is not coded yet of a content. False where there are too few volumes. */
 export async function codeContent(
-  subject: Subject,
+  parts: StoreParts,
   ref: ContentRef,
   coding: Coding,
   coded: Coded,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  const { volumes } = subject.chunks;
+  const { volumes } = parts.chunks;
   if (volumesForShards(volumes, coding, ref.address) === undefined) return false;
   const most = Math.min(GROUP_BYTES_MAX, coding.data * SHARD_BYTES);
+  const pace = new Pace('repair', { signal });
   let group = new Map<number, ChunkRow>();
   let bytes = 0;
-  for (const chunk of chunksOf(subject, ref)) {
-    const found = rowOfChunk(subject, chunk);
+  for (const chunk of chunksOf(parts, ref)) {
+    const found = rowOfChunk(parts, chunk.address, chunk.id);
     if (found === undefined || found.row.coded !== undefined || group.has(found.number)) continue;
     if (bytes + found.row.storedLength > most || group.size >= GROUP_CHUNKS_MAX) {
-      await codeGroup(subject, group, coding, coded);
-      await turn();
-      throwIfAborted(signal, 'repair');
+      await codeGroup(parts, group, coding, coded);
+      await pace.rest();
       group = new Map();
       bytes = 0;
     }
     group.set(found.number, found.row);
     bytes += found.row.storedLength;
   }
-  if (group.size > 0) await codeGroup(subject, group, coding, coded);
+  if (group.size > 0) await codeGroup(parts, group, coding, coded);
   return true;
 }
 
 async function codeGroup(
-  { engine, chunks }: Subject,
+  { engine, chunks }: StoreParts,
   group: ReadonlyMap<number, ChunkRow>,
   { data, parity }: Coding,
   coded: Coded,
@@ -89,7 +86,9 @@ async function codeGroup(
   const row = { ...shape, shards };
   for (const [shard, place] of shards.entries()) {
     const there = groups.checkedRecord(row, shard, place);
-    if (!equalBytes(there, records[shard] as Uint8Array)) throw writtenOtherwise(shard);
+    if (!equalBytes(there, records[shard] as Uint8Array)) {
+      throw corrupt(`shard ${shard}`, 'what was just written', 'other bytes');
+    }
   }
   const number = await chunks.groupNumber();
   let start = 0;
@@ -110,9 +109,4 @@ async function codeGroup(
   coded.chunks += made.length;
   coded.bytes += start;
   for (const record of records) coded.shardBytes += record.length;
-}
-
-function writtenOtherwise(shard: number): RegaliaError {
-  const facts = { what: `shard ${shard}`, expected: 'what was written', actual: 'other bytes' };
-  return new RegaliaError('REGALIA_CORRUPT', 'a shard reads otherwise than it was written', facts);
 }

@@ -1,22 +1,16 @@
 /**
  * Draining: all that lies on a volume goes to others, while the store is used. Nothing new goes
  * there meanwhile; what transactions had begun to write before is met by a later pass, and the
- * drain ends when a pass finds nothing.
+ * drain ends when a pass moves nothing.
  *
  *     chunk on the volume -> a copy elsewhere, sound -> row without the one here
  *     shard on the volume -> its bytes, or solved for -> row with its new place
  */
-
 import type { Reads } from '../engine/engine.js';
-import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
-import {
-  chunkSlices,
-  type FoundChunk,
-  type FoundGroup,
-  groupSlices,
-  type Subject,
-} from '../reach/subject.js';
+import { isRegaliaError } from '../ground/errors.js';
+import { Pace } from '../ground/pause.js';
+import type { StoreParts } from '../reach/store-parts.js';
+import { chunkSlices, type FoundChunk, type FoundGroup, groupSlices } from '../reach/table-walk.js';
 import { soundChunk } from '../volumes/chunk-reads.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
@@ -38,22 +32,22 @@ export interface DrainResult {
   stuck: number;
 }
 
-const PASSES = 8;
+const PASSES_MAX = 8;
 
 /**
- * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME where no other volume takes contents.
+ * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME where no other volume accepts contents.
  */
 export async function drain(
-  subject: Subject,
+  parts: StoreParts,
   volume: number,
   options: DrainOptions = {},
 ): Promise<DrainResult> {
   const result: DrainResult = { chunks: 0, shards: 0, bytes: 0, stuck: 0 };
-  for (let pass = 0; pass < PASSES; pass++) {
+  for (let pass = 0; pass < PASSES_MAX; pass++) {
     const before = result.chunks + result.shards;
     result.stuck = 0;
-    await drainChunks(subject, volume, options, result);
-    await drainGroups(subject, volume, options, result);
+    await drainChunks(parts, volume, options, result);
+    await drainGroups(parts, volume, options, result);
     options.onProgress?.(result);
     if (result.chunks + result.shards === before) break;
   }
@@ -61,35 +55,37 @@ export async function drain(
 }
 
 async function drainChunks(
-  { engine, chunks }: Subject,
+  { engine, chunks }: StoreParts,
   volume: number,
   { signal, onProgress }: DrainOptions,
   result: DrainResult,
 ): Promise<void> {
   const rehousing = new Rehousing(engine, chunks.volumes);
-  const { moved, bytes } = { moved: result.chunks, bytes: result.bytes };
+  const pace = new Pace('drain', { signal });
+  const { chunks: movedBefore, bytes: bytesBefore } = result;
+  const count = (): void => {
+    result.chunks = movedBefore + rehousing.moved;
+    result.bytes = bytesBefore + rehousing.bytes;
+  };
   for await (const slice of chunkSlices(engine, 'drain', signal)) {
     for (const { number } of slice) {
       // As it is by now: another may have moved it since the slice was read.
       const row = chunks.row(number);
       if (row === undefined || !row.copies.some((copy) => copy.volume === volume)) continue;
       if (!(await drainChunk({ number, row }, volume, chunks, rehousing))) result.stuck++;
-      result.chunks = moved + rehousing.moved;
-      result.bytes = bytes + rehousing.bytes;
-      await turn();
-      throwIfAborted(signal, 'drain');
+      if (pace.due()) await pace.rest();
     }
+    count();
     onProgress?.(result);
   }
   await rehousing.flush();
-  result.chunks = moved + rehousing.moved;
-  result.bytes = bytes + rehousing.bytes;
+  count();
 }
 
 async function drainChunk(
   { number, row }: FoundChunk,
   volume: number,
-  chunks: Subject['chunks'],
+  chunks: StoreParts['chunks'],
   rehousing: Rehousing,
 ): Promise<boolean> {
   const sound = soundChunk(chunks, row);
@@ -101,8 +97,8 @@ async function drainChunk(
   );
   const copies = row.copies.length;
   const care = { redundancy: { kind: 'mirrored', copies }, content: 0, index: 0 } as const;
-  const held = new Set(staying.map((copy) => copy.volume));
-  const able = chunks.volumes.candidates(care, row.address).filter((one) => !held.has(one));
+  const keeping = new Set(staying.map((copy) => copy.volume));
+  const able = chunks.volumes.candidates(care, row.address).filter((one) => !keeping.has(one));
   // Where all other volumes have a sound copy there is one less from now on.
   if (able.length === 0 && staying.length === 0) return false;
   const to = able.slice(0, leaving.length);
@@ -113,28 +109,28 @@ async function drainChunk(
 }
 
 async function drainGroups(
-  subject: Subject,
+  parts: StoreParts,
   volume: number,
   { signal }: DrainOptions,
   result: DrainResult,
 ): Promise<void> {
-  for await (const slice of groupSlices(subject.engine, 'drain', signal)) {
+  const pace = new Pace('drain', { signal });
+  for await (const slice of groupSlices(parts.engine, 'drain', signal)) {
     for (const found of slice) {
       const moving = [...found.row.shards.keys()].filter((i) => {
         return found.row.shards[i]?.volume === volume;
       });
       if (moving.length === 0) continue;
-      const written = await drainGroup(subject, found, moving);
+      const written = await drainGroup(parts, found, moving);
       result.shards += written;
       if (written < moving.length) result.stuck++;
-      await turn();
-      throwIfAborted(signal, 'drain');
+      if (pace.due()) await pace.rest();
     }
   }
 }
 
 async function drainGroup(
-  { engine, chunks }: Subject,
+  { engine, chunks }: StoreParts,
   found: FoundGroup,
   moving: readonly number[],
 ): Promise<number> {
@@ -143,7 +139,7 @@ async function drainGroup(
     if (moving.some((i) => records[i] === undefined)) restoreGroup(found.row, records);
     return await moveShards(engine, chunks, found, moving, records);
   } catch (error) {
-    // Too few sound shards: it stays, and is told as stuck.
+    // Too few sound shards: it stays, and is reported as stuck.
     const isLost =
       isRegaliaError(error, 'REGALIA_MISSING') || isRegaliaError(error, 'REGALIA_CORRUPT');
     if (!isLost) throw error;
@@ -167,7 +163,7 @@ export function isNamed(reads: Reads, volume: number): boolean {
  * read them from.
  */
 export async function giveUp(
-  { engine, chunks }: Subject,
+  { engine, chunks }: StoreParts,
   volume: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {

@@ -1,22 +1,23 @@
 /**
  * Repair: brings contents back to what their rules ask for, from what is sound.
  *
- *     groups    every shard is read; those that are lost or damaged are solved for, and written to other volumes
- *     copies    every copy is read; those that are lost or damaged are written anew, from one that is sound
+ *     groups    every shard is read; those that are lost or damaged are solved for, and written to
+ *               other volumes
+ *     copies    every copy is read; those that are lost or damaged are written anew, from one that
+ *               is sound
  *     coding    contents that are to be coded, and have rested, are: see coding.ts
  *
- * It goes on while the store is used. What no sound source is left of is told, and stays as it is:
- * a volume may return.
+ * It goes on while the store is used. A chunk without any sound source is reported, and stays as it
+ * is: a volume may return.
  */
 import { addressText } from '../blocks/address.js';
-import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
-import { equalBytes } from '../ground/bytes.js';
-import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
+import { attempt } from '../ground/errors.js';
+import { Pace } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
-import { chunksOf, contentsOf, rootOf, rowOfChunk } from '../reach/contents.js';
-import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/subject.js';
+import { chunksOf, contentsOf, type FoundContent, rootOf } from '../reach/contents.js';
+import { rowOfChunk, rowsOfChunk, type StoreParts } from '../reach/store-parts.js';
+import { chunkSlices, type FoundChunk, groupSlices } from '../reach/table-walk.js';
 import { chunkOfCopy, soundChunk } from '../volumes/chunk-reads.js';
 import type { ChunkRow, Place } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
@@ -29,7 +30,7 @@ import { type Coded, codeContent } from './coding.js';
 export interface RepairOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RepairResult) => void) | undefined;
-  /** How long a content has rested when it is coded, in ms since the commit: a day unless told. */
+  /** How long a content has rested when it is coded, in ms since the commit; default a day. */
   readonly restedMs?: number | undefined;
 }
 
@@ -58,14 +59,17 @@ const COPIES = 255;
 
 /**
  * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; REGALIA_CONFLICT where a collection
- * took what was being written, which may be tried again; what reading metadata throws.
+ * removed what was being written, which may be tried again; what reading metadata throws.
  */
-export async function repair(subject: Subject, options: RepairOptions = {}): Promise<RepairResult> {
-  return new Repair(subject, options).run();
+export async function repair(
+  parts: StoreParts,
+  options: RepairOptions = {},
+): Promise<RepairResult> {
+  return new Repair(parts, options).run();
 }
 
 class Repair {
-  readonly #subject: Subject;
+  readonly #parts: StoreParts;
   readonly #options: RepairOptions;
   readonly #result: RepairResult = {
     chunks: 0,
@@ -78,15 +82,17 @@ class Repair {
     coded: { groups: 0, chunks: 0, bytes: 0, shardBytes: 0 },
   };
 
+  readonly #pace: Pace;
   readonly #lostGroups = new Set<number>();
 
-  constructor(subject: Subject, options: RepairOptions) {
-    this.#subject = subject;
+  constructor(parts: StoreParts, options: RepairOptions) {
+    this.#parts = parts;
     this.#options = options;
+    this.#pace = new Pace('repair', { signal: options.signal });
   }
 
   async run(): Promise<RepairResult> {
-    this.#subject.chunks.volumes.refresh();
+    this.#parts.chunks.volumes.refresh();
     await this.#groups();
     await this.#copies(await this.#wanted());
     await this.#code();
@@ -95,7 +101,7 @@ class Repair {
   }
 
   async #groups(): Promise<void> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     for await (const slice of groupSlices(engine, 'repair', this.#options.signal)) {
       for (const found of slice) {
         const restored = await restoreShards(engine, chunks, found);
@@ -103,7 +109,7 @@ class Repair {
         this.#result.shardsRestored += restored.written;
         if (restored.missing > 0) this.#result.thin++;
         if (restored.lost) this.#lostGroups.add(found.number);
-        await this.#step();
+        if (this.#pace.due()) await this.#pace.rest();
       }
       this.#options.onProgress?.(this.#result);
     }
@@ -115,27 +121,33 @@ class Repair {
    */
   async #wanted(): Promise<Map<number, number>> {
     const wanted = new Map<number, number>();
-    for (const entry of this.#heads(0)) {
-      for (const found of contentsOf(this.#subject, rootOf(this.#subject, entry))) {
-        await this.#step();
-        if (found === undefined) continue;
-        const { redundancy } = storageRuleOf(this.#subject.storage, found.stream);
-        const copies = Math.min(COPIES, copiesOf(redundancy));
-        if (copies < 2) continue;
-        for (const chunk of chunksOf(this.#subject, found.ref)) {
-          await this.#step();
-          const number = rowOfChunk(this.#subject, chunk)?.number;
-          if (number === undefined) continue;
-          wanted.set(number, Math.max(copies, wanted.get(number) ?? 0));
-        }
+    for await (const found of this.#contents(0)) {
+      const { redundancy } = storageRuleOf(this.#parts.storage, found.stream);
+      const copies = Math.min(COPIES, copiesOf(redundancy));
+      if (copies < 2) continue;
+      for (const { address, id } of chunksOf(this.#parts, found.ref)) {
+        if (this.#pace.due()) await this.#pace.rest();
+        const number = rowOfChunk(this.#parts, address, id)?.number;
+        if (number === undefined) continue;
+        wanted.set(number, Math.max(copies, wanted.get(number) ?? 0));
       }
     }
     return wanted;
   }
 
+  /** The contents of branches' heads that have rested so long. */
+  async *#contents(restedMs: number): AsyncGenerator<FoundContent, void, undefined> {
+    for (const entry of this.#heads(restedMs)) {
+      for (const found of contentsOf(this.#parts, rootOf(this.#parts, entry))) {
+        if (this.#pace.due()) await this.#pace.rest();
+        if (found !== undefined) yield found;
+      }
+    }
+  }
+
   /** The newest commit of each branch that is at least so old, along first parents. */
   *#heads(restedMs: number): Generator<LogEntry, void> {
-    const { engine, history, store, now } = this.#subject;
+    const { engine, history, store, now } = this.#parts;
     const before = now() - restedMs;
     for (const { head } of branches(engine, store)) {
       let entry = history.entry(head);
@@ -148,12 +160,12 @@ class Repair {
   }
 
   async #copies(wanted: ReadonlyMap<number, number>): Promise<void> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     const rehousing = new Rehousing(engine, chunks.volumes);
     for await (const slice of chunkSlices(engine, 'repair', this.#options.signal)) {
       for (const found of slice) {
         await this.#chunk(found, wanted.get(found.number) ?? 1, rehousing);
-        await this.#step();
+        if (this.#pace.due()) await this.#pace.rest();
       }
       this.#options.onProgress?.(this.#result);
     }
@@ -166,23 +178,23 @@ class Repair {
     this.#result.chunks++;
     if (row.coded !== undefined) {
       const { group } = row.coded;
-      const isLost = this.#subject.engine.view('groups', group) === undefined;
+      const isLost = this.#parts.engine.view('groups', group) === undefined;
       if (!isLost && !this.#lostGroups.has(group)) return;
-      if (!(await this.#takeOver(found))) this.#lost(found);
+      if (!(await this.#replaceLost(found))) this.#lost(found);
       return;
     }
     const { good, stored } = this.#sound(row);
     if (stored === undefined) {
-      if (!(await this.#takeOver(found))) this.#lost(found);
+      if (!(await this.#replaceLost(found))) this.#lost(found);
       return;
     }
     const want = Math.max(wanted, row.copies.length);
     const lacking = want - good.length;
     if (lacking <= 0) return;
-    const { volumes } = this.#subject.chunks;
+    const { volumes } = this.#parts.chunks;
     const care = { redundancy: { kind: 'mirrored', copies: want }, content: 0, index: 0 } as const;
-    const held = new Set(good.map(({ volume }) => volume));
-    const able = volumes.candidates(care, row.address).filter((volume) => !held.has(volume));
+    const keeping = new Set(good.map(({ volume }) => volume));
+    const able = volumes.candidates(care, row.address).filter((volume) => !keeping.has(volume));
     const to = able.slice(0, lacking);
     if (to.length < lacking) this.#result.thin++;
     if (to.length === 0) return;
@@ -198,29 +210,24 @@ class Repair {
 
   /** The copies that are sound, and the stored bytes of one of them. */
   #sound(row: ChunkRow): { good: Place[]; stored: Uint8Array | undefined } {
-    const { volumes } = this.#subject.chunks;
+    const { volumes } = this.#parts.chunks;
     const good: Place[] = [];
     let stored: Uint8Array | undefined;
     for (const place of row.copies) {
-      try {
-        stored = chunkOfCopy(volumes, row, place, 'chunk').stored;
-        good.push(place);
-      } catch (error) {
-        if (!isRegaliaError(error)) throw error;
-      }
+      const sound = attempt(() => chunkOfCopy(volumes, row, place, 'chunk'));
+      if (sound === undefined) continue;
+      good.push(place);
+      stored = sound.stored;
     }
     return { good, stored };
   }
 
   /** Gives a chunk that is lost the places of another of its address, which was written since. */
-  async #takeOver({ number, row }: FoundChunk): Promise<boolean> {
-    const { engine, blocks, chunks } = this.#subject;
-    for (const id of blocks.index.candidates(row.address)) {
-      const other = isChunkId(id) ? chunks.row(chunkNumber(id)) : undefined;
-      if (other === undefined || chunkNumber(id) === number) continue;
-      if (!equalBytes(other.address, row.address)) continue;
-      if (soundChunk(chunks, other) === undefined) continue;
-      const after = { ...other, condemned: false };
+  async #replaceLost({ number, row }: FoundChunk): Promise<boolean> {
+    const { engine, chunks } = this.#parts;
+    for (const { number: other, row: written } of rowsOfChunk(this.#parts, row.address)) {
+      if (other === number || soundChunk(chunks, written) === undefined) continue;
+      const after = { ...written, condemned: false };
       const made = await changeRows(engine, [{ number, before: row, after }]);
       this.#result.copiesRestored += made.length;
       return made.length > 0;
@@ -236,28 +243,15 @@ class Repair {
 
   async #code(): Promise<void> {
     const { signal, restedMs = DAY_MS } = this.#options;
-    // Shards lie apart from the copies that they take the place of, so that these go with their
-    // segments.
-    await this.#subject.chunks.volumes.roll();
-    for (const entry of this.#heads(restedMs)) {
-      for (const found of contentsOf(this.#subject, rootOf(this.#subject, entry))) {
-        await this.#step();
-        if (found === undefined) continue;
-        const { redundancy } = storageRuleOf(this.#subject.storage, found.stream);
-        if (redundancy.kind !== 'coded' || found.ref.length < redundancy.from) continue;
-        const { coded } = this.#result;
-        const done = await codeContent(this.#subject, found.ref, redundancy, coded, signal);
-        if (!done) this.#result.thin++;
-        this.#options.onProgress?.(this.#result);
-      }
+    // Shards lie apart from the copies that they replace, so that these go with their segments.
+    await this.#parts.chunks.volumes.roll();
+    for await (const found of this.#contents(restedMs)) {
+      const { redundancy } = storageRuleOf(this.#parts.storage, found.stream);
+      if (redundancy.kind !== 'coded' || found.ref.length < redundancy.from) continue;
+      const { coded } = this.#result;
+      const done = await codeContent(this.#parts, found.ref, redundancy, coded, signal);
+      if (!done) this.#result.thin++;
+      this.#options.onProgress?.(this.#result);
     }
-  }
-
-  #steps = 0;
-
-  async #step(): Promise<void> {
-    if (++this.#steps % 16 !== 0) return;
-    await turn();
-    throwIfAborted(this.#options.signal, 'repair');
   }
 }

@@ -2,21 +2,22 @@
  * Rescan: the index of chunks from the segments alone, where rows were lost, or a volume brings
  * what the store lacks.
  *
- *     rows that cannot be read -> forgotten; addresses that lead nowhere -> forgotten; rows that none leads to -> found
- *     every record of every segment, checked -> a copy that no row names -> added to the chunk's row, or to a new one
- *                                            -> shards of a group that no row names -> the group, and its chunks' rows
+ *     tables                 see mend-tables.ts
+ *     segments               every record of every one is checked
+ *       a copy               that no row names is added to the chunk's row, or to a new one
+ *       shards of a group    that no row names give the group, and its chunks, rows again
  *
- * Invariant: only what reads soundly is taken, and nothing that can be read is taken away. Where
+ * Invariant: only what reads soundly is added, and nothing that can be read is removed. Where
  * rows were lost numbers are new, so that links into the table are wrong: chunks are found by their
  * addresses then.
  */
 import type { Address } from '../blocks/address.js';
-import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { Engine } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
-import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
-import { chunkSlices, type FoundChunk, groupSlices, type Subject } from '../reach/subject.js';
+import { attempt, isRegaliaError } from '../ground/errors.js';
+import { Pace } from '../ground/pause.js';
+import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
+import { chunkSlices, type FoundChunk, groupSlices } from '../reach/table-walk.js';
 import { chunkOfCopy } from '../volumes/chunk-reads.js';
 import type { ChunkRow, Place } from '../volumes/chunk-row.js';
 import {
@@ -66,17 +67,21 @@ interface MetGroup {
 
 type GroupMember = ReturnType<typeof decodeDirectory>[number];
 
-/** Records taken in one transaction. */
+/** Records of copies that are looked at together. */
 const BATCH = 256;
 
 /** REGALIA_ABORTED, REGALIA_IO. */
-export async function rescan(subject: Subject, options: RescanOptions = {}): Promise<RescanResult> {
-  return new Rescan(subject, options).run();
+export async function rescan(
+  parts: StoreParts,
+  options: RescanOptions = {},
+): Promise<RescanResult> {
+  return new Rescan(parts, options).run();
 }
 
 class Rescan {
-  readonly #subject: Subject;
+  readonly #parts: StoreParts;
   readonly #options: RescanOptions;
+  readonly #pace: Pace;
   readonly #met = new Map<string, MetGroup>();
   readonly #result: RescanResult = {
     segments: 0,
@@ -88,13 +93,14 @@ class Rescan {
     damaged: 0,
   };
 
-  constructor(subject: Subject, options: RescanOptions) {
-    this.#subject = subject;
+  constructor(parts: StoreParts, options: RescanOptions) {
+    this.#parts = parts;
     this.#options = options;
+    this.#pace = new Pace('rescan', { signal: options.signal });
   }
 
   async run(): Promise<RescanResult> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     chunks.volumes.refresh();
     await mendTables(engine, this.#options.signal);
     for (const { entry, path, status } of chunks.volumes.list()) {
@@ -104,9 +110,10 @@ class Rescan {
         try {
           await this.#segment(entry.number, segment, size);
         } catch (error) {
-          // Its own head is damaged: nothing in it can be told apart.
-          if (!isRegaliaError(error, 'REGALIA_FORMAT') && !isRegaliaError(error, 'REGALIA_CORRUPT'))
-            throw error;
+          // Its own head is damaged: nobody knows where its records begin.
+          const isDamage =
+            isRegaliaError(error, 'REGALIA_FORMAT') || isRegaliaError(error, 'REGALIA_CORRUPT');
+          if (!isDamage) throw error;
           this.#result.damaged++;
         }
       }
@@ -117,7 +124,7 @@ class Rescan {
   }
 
   async #segment(volume: number, segment: number, size: number): Promise<void> {
-    const { volumes } = this.#subject.chunks;
+    const { volumes } = this.#parts.chunks;
     this.#result.segments++;
     let batch: { place: Place; head: RecordHead }[] = [];
     let end = 0;
@@ -132,20 +139,20 @@ class Rescan {
       if (found.head.kind === RecordKind.shard) this.#shard(place, found.head);
       else batch.push({ place, head: found.head });
       if (batch.length < BATCH) continue;
-      await this.#take(batch);
+      await this.#addCopies(batch);
       batch = [];
     }
-    await this.#take(batch);
+    await this.#addCopies(batch);
     if (end < size) this.#result.damaged++;
   }
 
   /** Adds copies that no row names. */
-  async #take(batch: readonly { place: Place; head: RecordHead }[]): Promise<void> {
-    const { engine, chunks } = this.#subject;
+  async #addCopies(batch: readonly { place: Place; head: RecordHead }[]): Promise<void> {
+    const { engine, chunks } = this.#parts;
     for (const { place, head } of batch) {
       const address = addressOfRecord(head);
       const fresh = rowOfRecord(head, address, place);
-      const known = this.#rowOf(address);
+      const known = rowOfChunk(this.#parts, address);
       if (known?.row.copies.some((copy) => samePlace(copy, place)) === true) continue;
       // Of one that has no place left, any form will do.
       const isBare = known !== undefined && this.#isBare(known.row);
@@ -165,63 +172,47 @@ class Rescan {
       this.#result.chunks++;
     }
     this.#options.onProgress?.(this.#result);
-    await turn();
-    throwIfAborted(this.#options.signal, 'rescan');
+    await this.#pace.rest();
   }
 
   /** Whether nothing is left that a chunk could be read from. */
   #isBare({ copies, coded }: ChunkRow): boolean {
     if (copies.length > 0) return false;
-    return coded === undefined || this.#subject.engine.view('groups', coded.group) === undefined;
-  }
-
-  #rowOf(address: Address): { number: number; row: ChunkRow } | undefined {
-    const { blocks, chunks } = this.#subject;
-    for (const id of blocks.index.candidates(address)) {
-      if (!isChunkId(id)) continue;
-      const number = chunkNumber(id);
-      const row = chunks.row(number);
-      if (row !== undefined && equalBytes(row.address, address)) return { number, row };
-    }
-    return undefined;
+    return coded === undefined || this.#parts.engine.view('groups', coded.group) === undefined;
   }
 
   #isSound(row: ChunkRow, place: Place): boolean {
-    try {
-      chunkOfCopy(this.#subject.chunks.volumes, row, place, 'chunk');
-      return true;
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-      this.#result.damaged++;
-      return false;
-    }
+    if (attempt(() => chunkOfCopy(this.#parts.chunks.volumes, row, place, 'chunk'))) return true;
+    this.#result.damaged++;
+    return false;
   }
 
   #shard(place: Place, head: RecordHead): void {
-    try {
-      const { stored } = this.#subject.chunks.volumes.readSync(place, head.storedLength);
-      const { shape, index } = decodeShard(stored);
-      const key = `${hex(shape.id)} ${shape.data} ${shape.parity}`;
-      let met = this.#met.get(key);
-      if (met === undefined) {
-        const shards = Array.from({ length: shape.data + shape.parity }, () => undefined);
-        this.#met.set(key, (met = { shape, shards }));
-      }
-      met.shards[index] ??= place;
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
+    const found = attempt(() => {
+      return decodeShard(this.#parts.chunks.volumes.readSync(place, head.storedLength).stored);
+    });
+    if (found === undefined) {
       this.#result.damaged++;
+      return;
     }
+    const { shape, index } = found;
+    const key = keyOfGroup(shape);
+    let met = this.#met.get(key);
+    if (met === undefined) {
+      const shards = Array.from({ length: shape.data + shape.parity }, () => undefined);
+      this.#met.set(key, (met = { shape, shards }));
+    }
+    met.shards[index] ??= place;
   }
 
   /** Shards that groups lack, and groups that have no row. */
   async #groups(): Promise<void> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     const { signal } = this.#options;
-    const held = await heldByGroup(engine, signal);
+    const known = await bytesByGroup(engine, signal);
     for await (const slice of groupSlices(engine, 'rescan', signal)) {
       for (const { number, row } of slice) {
-        const key = `${hex(row.id)} ${row.data} ${row.parity}`;
+        const key = keyOfGroup(row);
         const met = this.#met.get(key);
         this.#met.delete(key);
         const shards = row.shards.map((place, i) => place ?? met?.shards[i]);
@@ -230,7 +221,7 @@ class Rescan {
         const made = added > 0 && (await changeGroup(engine, number, row, after));
         if (made) this.#result.shards += added;
         chunks.groups.forget(number);
-        if ((held.get(number) ?? 0) < row.chunksLength)
+        if ((known.get(number) ?? 0) < row.chunksLength)
           await this.#members(made ? after : row, number);
       }
     }
@@ -242,12 +233,12 @@ class Rescan {
    * row, too.
    */
   async #members(row: GroupRow, known?: number): Promise<void> {
-    const { engine, chunks } = this.#subject;
+    const { engine, chunks } = this.#parts;
     const number = known ?? (await chunks.groupNumber());
     const members = this.#directory(row);
     const lacking: { chunk: GroupMember; known: FoundChunk | undefined; number: number }[] = [];
     for (const chunk of members) {
-      const found = this.#rowOf(chunk.address);
+      const found = rowOfChunk(this.#parts, chunk.address);
       if (found !== undefined && !this.#isBare(found.row)) continue;
       const own = found?.number ?? (await chunks.chunkNumber());
       lacking.push({ chunk, known: found, number: own });
@@ -277,30 +268,32 @@ class Rescan {
 
   /** The chunks of a group; none where its shards do not give it back. */
   #directory(row: GroupRow): GroupMember[] {
-    try {
-      const data = restoreGroup(row, this.#subject.chunks.groups.records(row));
-      return decodeDirectory(row, data);
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-      return [];
-    }
+    const members = attempt(() => {
+      return decodeDirectory(row, restoreGroup(row, this.#parts.chunks.groups.records(row)));
+    });
+    return members ?? [];
   }
 }
 
+/** What shards of one group share, and those of others do not. */
+function keyOfGroup({ id, data, parity }: GroupShape): string {
+  return `${hex(id)} ${data} ${parity}`;
+}
+
 /** Stored bytes of the chunks that are in each group, by its number. */
-async function heldByGroup(
+async function bytesByGroup(
   engine: Engine,
   signal: AbortSignal | undefined,
 ): Promise<Map<number, number>> {
-  const held = new Map<number, number>();
+  const bytes = new Map<number, number>();
   for await (const slice of chunkSlices(engine, 'rescan', signal)) {
     for (const { row } of slice) {
       if (row.coded === undefined) continue;
       const { group } = row.coded;
-      held.set(group, (held.get(group) ?? 0) + row.storedLength);
+      bytes.set(group, (bytes.get(group) ?? 0) + row.storedLength);
     }
   }
-  return held;
+  return bytes;
 }
 
 function addressOfRecord({ algorithm, digest }: RecordHead): Address {

@@ -79,7 +79,7 @@ export async function receiveInto(
       await importPack({ blocks, history }, pack, {
         bucket: given?.bucket,
         durability: 'sync',
-        land: (batch, { bucket, heads }) => {
+        publish: (batch, { bucket, heads }) => {
           for (const { branch } of heads) checkTracking(branch);
           const main = given?.head ?? mainOf(heads);
           const algorithm = main[0] as Identity['algorithm'];

@@ -138,7 +138,7 @@ export async function takeIn(
     onProgress,
     signatures,
     durability: settings.durability,
-    land: (batch, { heads }) => {
+    publish: (batch, { heads }) => {
       for (const { branch, commit } of heads) {
         checkTracking(branch);
         log.putBranch(batch, bucket, branch, { head: commit, id: undefined });

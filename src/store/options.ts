@@ -161,7 +161,7 @@ export function checkCommitOptions(options: Pick<CommitOptions, 'message' | 'dur
 /** REGALIA_OPTION unless it is one of the durabilities. */
 export function checkDurability(durability: Durability): void {
   if (DURABILITIES.includes(durability)) return;
-  throw badOption('durability', DURABILITIES.join(', '), String(durability));
+  throw badOption('durability', 'sync, group or none', String(durability));
 }
 
 function checkedWorkers(workers: number | undefined): number | undefined {
@@ -176,7 +176,7 @@ function atLeast(option: string, number: number, least: number): number {
 }
 
 export function badOption(option: string, expected: string, actual: string): RegaliaError {
-  return new RegaliaError('REGALIA_OPTION', `option ${option} is ${expected}, not ${actual}`, {
+  return new RegaliaError('REGALIA_OPTION', `${option} must be ${expected}, not ${actual}`, {
     option,
     expected,
     actual,

@@ -16,7 +16,7 @@ import { type CollectOptions, type CollectResult, collect } from '../gc/collect.
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
 import { ioError, RegaliaError } from '../ground/errors.js';
-import type { Subject } from '../reach/subject.js';
+import type { StoreParts } from '../reach/store-parts.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
 import { type RescanOptions, type RescanResult, rescan } from '../repair/rescan.js';
@@ -26,6 +26,7 @@ import type { Fault, VerifySummary } from '../verify/fault.js';
 import { type VerifyOptions, verify } from '../verify/verify.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import type { StorageRule } from '../volumes/storage-rules.js';
+import { segmentBytes } from '../volumes/volume-folder.js';
 import { Bucket } from './bucket.js';
 import { receiveInto } from './clone.js';
 import {
@@ -46,7 +47,14 @@ import {
   setVolume,
   type VolumeChange,
 } from './volume-changes.js';
-import { copyVolumes, firstVolume, listVolumes, openChunks, type VolumeInfo } from './volumes.js';
+import {
+  copyVolumes,
+  firstVolume,
+  isHere,
+  listVolumes,
+  openChunks,
+  type VolumeInfo,
+} from './volumes.js';
 
 const RUNTIME = {
   now: (): number => Date.now(),
@@ -63,11 +71,16 @@ export interface StoreStats {
   /** Logical bytes of all streams, in metadata and as contents. */
   readonly inlineBytes: number;
   readonly referencedBytes: number;
-  /** Blocks that the store keeps, over all history, and bytes of its file. */
+  /** Blocks that the store keeps, over all history. */
   readonly blocks: number;
+  /** Bytes of metadata on the disk: of the engine's file. */
   readonly bytes: number;
   /** Of these, in pages that later writes use first. */
   readonly freeBytes: number;
+  /** Bytes of contents on the disk: of all segments of the volumes that are here. */
+  readonly contentBytes: number;
+  /** `bytes` and `contentBytes` together. */
+  readonly diskBytes: number;
   /** Commits in the log of the root bucket. */
   readonly commits: number;
   readonly cacheBytes: number;
@@ -166,7 +179,7 @@ export class Regalia extends Bucket {
     return super.branch(name);
   }
 
-  /** What the store holds, cheaply. */
+  /** What is in the store, cheaply: counts, and the sizes of files. */
   stats(): StoreStats {
     const head = this.head();
     const { engine, history, cache, identity } = this.core;
@@ -175,6 +188,8 @@ export class Regalia extends Bucket {
     const { bytes, freeBytes, rows } = engine.stats();
     let blocks = rows.addresses;
     for (const row of engine.range('addressLog')) blocks += row.bytes.length / 8;
+    const here = this.core.chunks?.volumes.list().filter(({ status }) => isHere(status)) ?? [];
+    const contentBytes = here.reduce((sum, volume) => sum + segmentBytes(volume.path), 0);
     return {
       head: addressText(head.address),
       root: addressText(head.commit.root),
@@ -185,6 +200,8 @@ export class Regalia extends Bucket {
       blocks,
       bytes,
       freeBytes,
+      contentBytes,
+      diskBytes: bytes + contentBytes,
       commits: history.count(this.idBytes),
       cacheBytes: cache.bytes,
       hash: algorithmName(identity.algorithm) ?? '',
@@ -295,7 +312,7 @@ export class Regalia extends Bucket {
     return contentStats(this.#subject(false), options.signal);
   }
 
-  #subject(writes = true): Subject {
+  #subject(writes = true): StoreParts {
     if (writes) this.core.checkWritable();
     else this.core.check();
     const { engine, blocks, cache, history, identity, settings, storage } = this.core;

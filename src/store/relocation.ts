@@ -16,7 +16,7 @@ export function partsToMove(tree: Tree, source: Names, target: Names): RecordPar
   const found = tree.outer(source);
   if (found === undefined) throw moveError(source, target, 'there is nothing to move');
   const beneath = source.every((name, i) => equalBytes(name, target[i] ?? NO_NAME));
-  if (beneath) throw moveError(source, target, 'the target is the source, or lies beneath it');
+  if (beneath) throw moveError(source, target, 'the target is the source, or below it');
   if (tree.find(target) !== undefined) {
     throw new RegaliaError('REGALIA_EXISTS', `there is something at ${keyText(target)}`, {
       what: 'entry',

@@ -6,7 +6,7 @@ import type { Settings } from '../commit/core.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
 import { VOLUME_WEIGHT_MAX } from '../ground/limits.js';
-import type { Subject } from '../reach/subject.js';
+import type { StoreParts } from '../reach/store-parts.js';
 import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../repair/drain.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import {
@@ -124,7 +124,7 @@ async function changeEntry(
  * REGALIA_NOT_FOUND.
  */
 export async function drainVolume(
-  subject: Subject,
+  subject: StoreParts,
   which: string,
   options: DrainOptions,
 ): Promise<DrainResult> {
@@ -133,7 +133,7 @@ export async function drainVolume(
   const { path: at } = placeOf(chunks, entry);
   const others = chunks.volumes.list().filter((one) => one.entry.number !== entry.number);
   if (!others.some(({ status, entry: { weight } }) => status === 'online' && weight > 0)) {
-    throw volumeError(entry.id, at, 'there is no other to take what lies on it');
+    throw volumeError(entry.id, at, 'there is no other volume to move its contents to');
   }
   await changeEntry(chunks, entry, (current) => ({ ...current, state: 'draining' }));
   await chunks.volumes.roll();
@@ -156,7 +156,7 @@ export interface RemoveVolumeResult {
  * lie on it and it is not given up, or where it is the only one. REGALIA_NOT_FOUND.
  */
 export async function removeVolume(
-  subject: Subject,
+  subject: StoreParts,
   which: string,
   { lost = false, signal }: RemoveVolumeOptions,
 ): Promise<RemoveVolumeResult> {
@@ -172,11 +172,7 @@ export async function removeVolume(
     const result = { lost: lost ? await giveUp(subject, entry.number, signal) : 0 };
     await engine.write((batch) => {
       if (isNamed(batch, entry.number)) {
-        throw volumeError(
-          entry.id,
-          at,
-          'contents lie on it: drain it first, or give it up as lost',
-        );
+        throw volumeError(entry.id, at, 'it has contents: drain it first, or give it up as lost');
       }
       removeEntry(batch, entry.number);
     }, 'sync');

@@ -121,12 +121,17 @@ export function identityOf(
   return { id, replica, sequence, createdMs: Math.max(0, Math.floor(settings.now())) };
 }
 
+/** Whether the folder of a volume is there, and the volume's own. */
+export function isHere(status: VolumeStatus): boolean {
+  return status !== 'missing' && status !== 'foreign';
+}
+
 /** Every volume of a store. */
 export async function listVolumes(chunks: ChunkStore): Promise<VolumeInfo[]> {
   chunks.volumes.refresh();
   const infos: VolumeInfo[] = [];
   for (const { entry, path: at, status } of chunks.volumes.list()) {
-    const here = status !== 'missing' && status !== 'foreign';
+    const here = isHere(status);
     let bytes: number | undefined;
     if (here) {
       bytes = 0;
@@ -148,7 +153,7 @@ export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engi
   chunks.volumes.refresh();
   const copied = new Set<string>();
   for (const { entry, path: from, status } of chunks.volumes.list()) {
-    if (status === 'missing' || status === 'foreign') throw volumeError(entry.id, from, status);
+    if (!isHere(status)) throw volumeError(entry.id, from, status);
     const within = `volumes/${entry.number}`;
     const to = path.join(folder, within);
     await mkdir(to, { recursive: true, mode: 0o700 });

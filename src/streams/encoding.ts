@@ -32,11 +32,18 @@ export function encodeContents(encoding: Encoding, stream: string, data: unknown
   }
   if (!(data instanceof Uint8Array)) {
     const expected = encoding === 'utf8' ? 'a string or a Uint8Array' : 'a Uint8Array';
-    return fail(stream, expected, data === null ? 'null' : typeof data);
+    return fail(stream, `${expected} (its encoding is ${encoding})`, kindOf(data));
   }
   if (encoding === 'utf8' && utf8Text(data) === undefined)
     fail(stream, 'valid UTF-8', 'other bytes');
   return data;
+}
+
+/** What was given, as an error says it: 'null', 'a string', 'an Array'. */
+function kindOf(data: unknown): string {
+  if (data === null || data === undefined) return String(data);
+  const kind = typeof data === 'object' ? (data.constructor?.name ?? 'object') : typeof data;
+  return `${/^[aeiou]/i.test(kind) ? 'an' : 'a'} ${kind}`;
 }
 
 /**

@@ -178,7 +178,7 @@ function nameFault(name: string): string | undefined {
   if (typeof name !== 'string') return 'is not a string';
   if (name === '') return 'is empty';
   if (!name.isWellFormed()) return 'is not valid Unicode';
-  if (/[/\p{Cc}]/u.test(name)) return "holds a control character or '/'";
+  if (/[/\p{Cc}]/u.test(name)) return "has a control character or '/'";
   return Buffer.byteLength(name) > RULE_LIMITS.name_bytes_max
     ? `is longer than ${RULE_LIMITS.name_bytes_max} bytes`
     : undefined;

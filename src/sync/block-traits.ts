@@ -1,21 +1,22 @@
 /**
- * What is told of a block by its bytes, and by those that name it: the two must agree, so that no
- * reader finds another kind, level, length or sum than it was promised.
+ * Traits: what a block is by its bytes, as far as those that name it promise it. The two must
+ * agree, so that no reader finds another kind, level, length or sum than it was promised.
  */
 import { type Address, addressText } from '../blocks/address.js';
 import type { Manifest } from '../chunks/manifest.js';
 import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
-import { type Reference, sameTotals } from '../tree/check-node.js';
+import { malformed, type RegaliaError } from '../ground/errors.js';
+import { decodeRules } from '../streams/rule.js';
+import { type CheckedNode, checkRoot, type Reference, sameTotals } from '../tree/check-node.js';
 import { measured } from '../tree/items.js';
 import { Node, offsetsNeeded, type Totals } from '../tree/node.js';
 import { readNodeHeader } from '../tree/node-header.js';
 import { measure } from '../tree/record.js';
+import { parseRoot } from '../tree/root.js';
 
 /** What a block is, as far as those that name it must agree. */
-export interface Known {
-  readonly id: number;
+export interface Traits {
   readonly kind: BlockKind;
   /** Of a node or manifest. */
   readonly level: number;
@@ -26,16 +27,19 @@ export interface Known {
   /** A node's first and last name. */
   readonly first: Uint8Array;
   readonly last: Uint8Array;
-  /** Whether a manifest, and the last ones beneath it, end where nodes end. */
+  /** Whether a manifest, and the last ones below it, end where nodes end. */
   readonly ended: boolean;
   /** Whether a content may be this block: a manifest of a single chunk or manifest is none. */
   readonly whole: boolean;
 }
 
-export type Traits = Omit<Known, 'id'>;
+/** A block that is here, at a local id. */
+export interface Known extends Traits {
+  readonly id: number;
+}
 
 const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-/** Those of a block of which nothing more is promised. */
+/** Those of a block which promises nothing more. */
 export const PLAIN_TRAITS = {
   level: 0,
   length: 0,
@@ -46,13 +50,29 @@ export const PLAIN_TRAITS = {
   whole: true,
 };
 
-/** A node of plain bytes alone. Bounds are checked, order is not. */
-export function parseNode(plain: Uint8Array): Node {
-  if (plain.length < 8) throw refused('a node', `${plain.length} bytes`);
-  const header = readNodeHeader(plain, 0, plain.length);
-  const offsets = new Uint16Array(offsetsNeeded(plain, 0));
-  const place = { bytes: plain, start: 0, plainEnd: plain.length, end: plain.length };
+/** A node of plain bytes, and links behind them if it has any. Bounds are checked, order is not. */
+export function parseNode(bytes: Uint8Array, plainLength: number = bytes.length): Node {
+  if (plainLength < 8) throw refused('a node', `${plainLength} bytes`);
+  const header = readNodeHeader(bytes, 0, plainLength);
+  const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
+  const place = { bytes, start: 0, plainEnd: plainLength, end: bytes.length };
   return new Node({ ...place, ...header, id: undefined, depth: 0 }, offsets, 0);
+}
+
+/** A bucket's root, or the tree of its heads, which has no rules; and what it refers to. */
+export function parseCheckedRoot(
+  bytes: Uint8Array,
+  plainLength: number = bytes.length,
+): { readonly root: ReturnType<typeof parseRoot>; readonly checked: CheckedNode } {
+  const root = parseRoot(bytes, plainLength);
+  if (root.rules.length > 0) decodeRules(root.rules);
+  return { root, checked: checkRoot(root) };
+}
+
+/** The sums of a root without the bucket's own entry, which counts where the bucket is named. */
+export function totalsWithin(totals: Readonly<Totals>): Readonly<Totals> {
+  const { entries, buckets, inlineBytes, referencedBytes } = totals;
+  return { entries: entries - 1, buckets, inlineBytes, referencedBytes };
 }
 
 export function nodeTraits(node: Node, totals = sumOf(node)): Traits {
@@ -83,10 +103,8 @@ export function agreeReference(reference: Reference, known: Known): void {
   if (kind === 'node') agreeNode(reference, known);
   else if (kind === 'root') {
     agree(address, known.kind === BlockKind.root, 'a root');
-    // The bucket's own entry is the one that holds it: it counts once.
-    const { totals } = known;
-    const beneath = { ...totals, entries: totals.entries - 1 };
-    agree(address, sameTotals(beneath, reference.totals), 'the sums of its root');
+    const within = totalsWithin(known.totals);
+    agree(address, sameTotals(within, reference.totals), 'the sums of its root');
   } else {
     const isContent = known.kind === BlockKind.chunk || known.kind === BlockKind.manifest;
     const isKind = kind === 'content' ? isContent : known.kind === BlockKind.metadata;
@@ -125,10 +143,9 @@ export function agree(address: Address, agrees: boolean, expected: string): void
   if (!agrees) throw contradiction(address, expected, 'another');
 }
 
-/** A fault of the pack; the import says where. */
-export function refused(expected: string, actual: string): RegaliaError {
-  const message = `a block is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_FORMAT', message, { what: 'block', at: 0, expected, actual });
+/** A block that is refused; the import says where in the pack. */
+export function refused(expected: string, actual: string): RegaliaError<'REGALIA_FORMAT'> {
+  return malformed('block', 0, expected, actual);
 }
 
 /** A block that is named before it came. */

@@ -1,6 +1,6 @@
 /**
- * Writes packs: what a receiver lacks of a bucket, as a stream of bytes, in bounded memory, as fast
- * as it is taken.
+ * Exports packs: what a receiver lacks of a bucket, as a stream of bytes, in bounded memory, as
+ * fast as it is read.
  *
  * The same store, wants and haves give the same bytes, so a broken transfer goes on at any byte:
  * `from` passes over the bytes sent before, or, given a receiver's resume point, over the work as
@@ -9,14 +9,12 @@
 import { brotliCompressSync, constants } from 'node:zlib';
 import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import type { BlockReads } from '../chunks/content-store.js';
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { badOption, type RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
-import { turn } from '../ground/pause.js';
+import { Pace } from '../ground/pause.js';
 import { ByteWriter } from '../ground/writer.js';
 import { mayCompress } from '../kernels/sample.js';
-import { encodeCommit } from '../log/commit.js';
 import { missingCommit } from '../log/entry.js';
 import type { History } from '../log/history.js';
 import { type HistoryStep, walkHistory } from '../reach/commit-walk.js';
@@ -24,29 +22,23 @@ import { NodeCache } from '../tree/node-cache.js';
 import {
   BATCH_BYTES,
   BROTLI,
-  CUT,
-  chainNext,
-  chainStart,
+  commitFlags,
   encodeFrame,
   encodeHeader,
   encodeTrailer,
   FrameType,
+  PackProgress,
   PLAIN,
-  SIGNED,
-  TRAILER_FRAME,
+  type ResumePoint,
   type Want,
+  writeCommit,
 } from './pack-format.js';
 import { indexParts } from './pack-index.js';
-import type { ResumePoint } from './resume.js';
 
 /** What packs are made from. */
-export interface ExportContext {
+interface ExportContext {
   readonly blocks: Blocks;
   readonly history: History;
-  /** Where contents are, if not in `blocks`. */
-  readonly contents?: BlockReads | undefined;
-  /** Bounds the nodes held; a cache of its own, so that readers' nodes stay. 16 MiB unless told. */
-  readonly cacheBytes?: number | undefined;
 }
 
 export interface ExportOptions {
@@ -55,22 +47,22 @@ export interface ExportOptions {
   readonly wants: readonly Want[];
   /** Commits that the receiver has. Those that are not here help nothing, and are reported. */
   readonly haves?: readonly Address[] | undefined;
-  /** Whether contents outside metadata travel along. Yes unless told. */
+  /** Whether contents outside metadata travel along; default true. */
   readonly contents?: boolean | undefined;
-  /** Whether the commits of nested buckets travel along. Yes unless told. */
+  /** Whether the commits of nested buckets travel along; default true. */
   readonly nested?: boolean | undefined;
-  /** Whether the wanted commits come without what came before them. No unless told. */
+  /** Whether the wanted commits come without what came before them; default false. */
   readonly shallow?: boolean | undefined;
-  /** Whether an index of keys is written. Unless told: where there is no have. */
+  /** Whether an index of keys is written; by default where there is no have. */
   readonly index?: boolean | undefined;
   /** Where to begin: a byte's offset, or a receiver's resume point, which costs less. */
   readonly from?: number | ResumePoint | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Told of haves that are not here. */
+  /** Called with each have that is not here. */
   readonly onUnknown?: ((have: Address) => void) | undefined;
 }
 
-export interface ExportSummary {
+interface ExportSummary {
   readonly commits: number;
   readonly blocks: number;
   /** Of all blocks. */
@@ -79,14 +71,13 @@ export interface ExportSummary {
   readonly length: number;
 }
 
-/** Steps of a walk between two turns of the event loop. */
-const TURN_STEPS = 64;
+/** Of a node cache of its own, so that readers' nodes stay. */
 const CACHE_BYTES = 16 * 1024 * 1024;
 /** Frames shorter than this are not worth compressing. */
 const COMPRESS_MIN = 128;
 
 /**
- * The bytes of a pack. Whatever is still unflushed is made durable first: nothing leaves that a
+ * The bytes of a pack. What is still unflushed is made durable first: nothing leaves that a
  * power cut could undo. Errors: REGALIA_MISSING for a wanted commit or a block that is not here,
  * REGALIA_OPTION, REGALIA_CORRUPT, REGALIA_ABORTED.
  */
@@ -98,13 +89,14 @@ export async function* exportPack(
   await context.blocks.engine.flush();
   const skipped = typeof from === 'number' ? from : from.offset;
   const writer = new PackWriter(context, options);
+  const pace = new Pace('export', { signal });
   for (const frame of writer.run()) {
     throwIfAborted(signal, 'export');
     if (frame !== undefined) {
       const start = Math.max(0, skipped - (writer.offset - frame.length));
       if (start < frame.length) yield frame.subarray(start);
     }
-    await turn();
+    if (pace.due()) await pace.rest();
   }
   return writer.summary;
 }
@@ -115,101 +107,97 @@ class PackWriter {
   readonly #cache: NodeCache;
   readonly #wants: readonly Want[];
   readonly #haves: readonly Address[];
+  readonly #head: Uint8Array;
+  readonly #progress: PackProgress;
   readonly #batch = new ByteWriter(BATCH_BYTES);
   readonly #resume: ResumePoint | undefined;
-  #chain: Uint8Array = new Uint8Array(0);
-  /** Where the next frame begins. */
-  offset = 0;
-  #commits = 0;
-  #blocks = 0;
-  #plainBytes = 0;
-  #indexAt = 0;
 
   constructor(context: ExportContext, options: ExportOptions) {
+    const { bucket, contents = true, nested = true, from } = options;
     this.#context = context;
     this.#options = options;
-    this.#cache = new NodeCache(context.blocks, context.cacheBytes ?? CACHE_BYTES);
+    this.#cache = new NodeCache(context.blocks, CACHE_BYTES);
     this.#wants = checkedWants(context.history, options);
     this.#haves = knownHaves(context.history, options);
-    this.#resume = typeof options.from === 'object' ? options.from : undefined;
+    const lists = { haves: this.#haves, wants: this.#wants };
+    this.#head = encodeHeader({ bucket, ...lists, contents, nested, index: this.#index });
+    this.#progress = new PackProgress(this.#head);
+    this.#resume = typeof from === 'object' ? from : undefined;
+  }
+
+  /** Where the next frame begins. */
+  get offset(): number {
+    return this.#progress.offset;
   }
 
   get summary(): ExportSummary {
-    const { offset: length } = this;
-    return { commits: this.#commits, blocks: this.#blocks, plainBytes: this.#plainBytes, length };
+    const { commits, blocks, plainBytes, offset: length } = this.#progress;
+    return { commits, blocks, plainBytes, length };
   }
 
   get #index(): boolean {
     return this.#options.index ?? this.#haves.length === 0;
   }
 
-  /** All frames, in order; undefined marks a pause. */
+  /** The header and all frames, in order; undefined is a step of work. */
   *run(): Generator<Uint8Array | undefined, void> {
-    yield* this.#header();
+    yield this.#head;
+    if (this.#resume !== undefined) this.#goOn(this.#resume);
     yield* this.#history();
     if (this.#index) yield* this.#indexFrames();
-    yield this.#trailer();
+    yield this.#frame(FrameType.trailer, encodeTrailer(this.#progress.trailer()));
   }
 
-  *#header(): Generator<Uint8Array, void> {
-    const { bucket, contents = true, nested = true } = this.#options;
-    const lists = { haves: this.#haves, wants: this.#wants };
-    const header = encodeHeader({ bucket, ...lists, contents, nested, index: this.#index });
-    this.#chain = chainStart(header);
-    this.offset = header.length;
-    yield header;
-    const resume = this.#resume;
-    if (resume === undefined) return;
-    if (!equalBytes(resume.header, this.#chain)) throw otherPack('header');
-    this.offset = resume.offset;
-    this.#chain = resume.chain;
-    this.#indexAt = resume.indexAt;
+  /** What was sent before is counted as it is walked again. */
+  #goOn(resume: ResumePoint): void {
+    const progress = this.#progress;
+    if (!equalBytes(resume.header, progress.header)) throw otherPack('header');
+    progress.offset = resume.offset;
+    progress.chain = resume.chain;
+    progress.indexAt = resume.indexAt;
   }
 
   *#history(): Generator<Uint8Array | undefined, void> {
     const { contents = true, nested = true, shallow = false } = this.#options;
-    const { history, contents: elsewhere } = this.#context;
-    const reads = { cache: this.#cache, history, contents: elsewhere };
+    const reads = { cache: this.#cache, history: this.#context.history };
     const wants = [...new Map(this.#wants.map((w) => [addressKey(w.commit), w.commit])).values()];
-    let steps = 0;
     const walk = walkHistory(reads, wants, this.#haves, { contents, nested, shallow });
     for (const step of walk) {
-      if (++steps % TURN_STEPS === 0) yield undefined;
+      yield undefined;
       if (step.block === undefined) yield* this.#commit(step);
       else yield* this.#block(step);
     }
     if (this.#batch.length > 0) yield this.#flush();
-    const { resume } = { resume: this.#resume };
-    if (resume !== undefined && (this.#blocks < resume.blocks || this.#commits < resume.commits)) {
-      throw otherPack('blocks');
-    }
+    const resume = this.#resume;
+    if (resume === undefined) return;
+    const { blocks, commits } = this.#progress;
+    if (blocks < resume.blocks || commits < resume.commits) throw otherPack('number of blocks');
   }
 
   /** Whether an earlier transfer carried it. */
   get #sent(): boolean {
     const resume = this.#resume;
     if (resume === undefined) return false;
-    return this.#blocks + this.#commits < resume.blocks + resume.commits;
+    const { blocks, commits } = this.#progress;
+    return blocks + commits < resume.blocks + resume.commits;
   }
 
   *#block({ block }: HistoryStep & { commit?: undefined }): Generator<Uint8Array, void> {
     const sent = this.#sent;
-    const plain = block.plain ?? this.#read(block.id, block.address, block.kind);
+    const plain = block.plain ?? this.#read(block.id, block.address);
     if (!sent) {
       const length = varintLength(plain.length) + plain.length;
       if (this.#batch.length > 0 && this.#batch.length + length > BATCH_BYTES) yield this.#flush();
       this.#batch.lengthed(plain);
     }
-    this.#blocks++;
-    this.#plainBytes += plain.length;
+    this.#progress.blocks++;
+    this.#progress.plainBytes += plain.length;
   }
 
-  #read(id: number | undefined, address: Address, kind: number): Uint8Array {
-    const { blocks, contents = blocks } = this.#context;
-    const from = kind === 3 || kind === 4 ? contents : blocks;
-    const { bytes, start, plainLength } = from.read(id, address, 'block');
-    // A frame may go out before this block is gathered, and whoever takes it may read through the
-    // same engine.
+  #read(id: number | undefined, address: Address): Uint8Array {
+    const { bytes, start, plainLength } = this.#context.blocks.read(id, address, 'block');
+    // A frame may go out before this block is gathered, and its reader may read through the same
+    // engine.
     return bytes.slice(start, start + plainLength);
   }
 
@@ -223,47 +211,34 @@ class PackWriter {
   *#commit(step: HistoryStep & { block?: undefined }): Generator<Uint8Array, void> {
     if (this.#batch.length > 0) yield this.#flush();
     const sent = this.#sent;
-    this.#commits++;
+    this.#progress.commits++;
     if (sent) return;
     const { commit, entry, cut } = step;
-    const writer = new ByteWriter(512);
-    writer.u8((entry.signature === undefined ? 0 : SIGNED) | (cut ? CUT : 0));
-    if (entry.signature !== undefined) writer.bytes(entry.signature);
-    if (cut) writer.varint(entry.height).varint(entry.correctedMs);
-    yield this.#frame(FrameType.commit, writer.bytes(encodeCommit(commit)).view());
+    const { signature, height, correctedMs } = entry;
+    const facts = { signature, absentParents: cut ? { height, correctedMs } : undefined };
+    const writer = new ByteWriter(512).u8(commitFlags(facts));
+    yield this.#frame(FrameType.commit, writeCommit(writer, commit, facts).view());
   }
 
   *#indexFrames(): Generator<Uint8Array | undefined, void> {
-    if (this.#indexAt === 0) this.#indexAt = this.offset;
+    const progress = this.#progress;
+    if (progress.indexAt === 0) progress.indexAt = progress.offset;
     const sent = this.#resume?.indexBytes ?? 0;
     const roots = this.#wants.map(({ commit }) => {
       const entry = this.#context.history.entry(commit);
       return { id: entry?.rootBlock, address: this.#context.history.commit(commit).root };
     });
     let bytes = 0;
-    for (const part of indexParts(this.#cache, roots)) {
-      bytes += part?.length ?? 0;
-      if (part === undefined) yield undefined;
-      else if (bytes > sent) yield this.#frame(FrameType.index, part);
+    for (const body of indexParts(this.#cache, roots)) {
+      bytes += body?.length ?? 0;
+      if (body === undefined) yield undefined;
+      else if (bytes > sent) yield this.#frame(FrameType.index, body);
     }
-  }
-
-  #trailer(): Uint8Array {
-    const trailer = encodeTrailer({
-      commits: this.#commits,
-      blocks: this.#blocks,
-      plainBytes: this.#plainBytes,
-      indexAt: this.#indexAt,
-      length: this.offset + TRAILER_FRAME,
-      chain: this.#chain,
-    });
-    return this.#frame(FrameType.trailer, trailer);
   }
 
   #frame(type: FrameType, body: Uint8Array): Uint8Array {
     const frame = encodeFrame(type, body);
-    this.#chain = chainNext(this.#chain, frame);
-    this.offset += frame.length;
+    this.#progress.pass(frame);
     return frame;
   }
 }
@@ -296,11 +271,7 @@ function checkedWants(history: History, { bucket, wants }: ExportOptions): Want[
     const twice = wants.findIndex((other) => other.branch === branch) !== i;
     if (equalBytes(entry.bucket, bucket) && !twice) continue;
     const expected = 'each branch once, with a commit of the bucket';
-    throw new RegaliaError('REGALIA_OPTION', `wants must be ${expected}`, {
-      option: 'wants',
-      expected,
-      actual: `${branch} at ${addressText(commit)}`,
-    });
+    throw badOption('wants', expected, `${branch} at ${addressText(commit)}`);
   }
   return [...wants];
 }
@@ -315,14 +286,6 @@ function knownHaves(history: History, { haves = [], onUnknown }: ExportOptions):
   return [...known.values()].sort(compareAddresses);
 }
 
-function otherPack(part: string): RegaliaError {
-  return new RegaliaError(
-    'REGALIA_OPTION',
-    `the transfer to resume was of another pack: its ${part} differ`,
-    {
-      option: 'from',
-      expected: 'a point in this pack',
-      actual: 'one in another',
-    },
-  );
+function otherPack(differs: string): RegaliaError<'REGALIA_OPTION'> {
+  return badOption('from', 'a point in this pack', `one in another, whose ${differs} differs`);
 }

@@ -1,20 +1,25 @@
 /**
- * Frames out of a source of bytes, however it is cut into parts: each frame whole, its length
- * checked before it is believed, its checksum before it is read. Memory is one frame and one part
- * of the source.
+ * Frames out of a source of bytes, however it is cut: each frame whole, its length checked before
+ * it is believed, its checksum before it is read; and the blocks in a frame, unpacked within the
+ * length that they declare. Memory is one frame and one buffer of the source.
+ *
+ * A fault in a frame is one of the pack, at the frame's place. What a second transfer may mend is
+ * retryable; what the sender wrote wrong is not.
  */
-
+import { brotliDecompressSync } from 'node:zlib';
 import { concatBytes, EMPTY } from '../ground/bytes.js';
-import { isRegaliaError, throwIfAborted } from '../ground/errors.js';
+import { badPack, isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
-import { FRAME_BYTES_MAX } from '../ground/limits.js';
+import { FRAME_BYTES_MAX, FRAME_PLAIN_BYTES_MAX } from '../ground/limits.js';
+import { ByteReader } from '../ground/reader.js';
 import { crc32 } from '../kernels/hash.js';
 import {
+  BROTLI,
   FRAME_HEAD,
   FRAME_TAIL,
   FrameType,
+  PLAIN,
   PREAMBLE_LENGTH,
-  packError,
   readPreamble,
 } from './pack-format.js';
 
@@ -36,8 +41,9 @@ const KNOWN: ReadonlySet<number> = new Set(Object.values(FrameType));
 export class FrameReader {
   readonly #source: AsyncIterator<Uint8Array> | Iterator<Uint8Array>;
   readonly #signal: AbortSignal | undefined;
-  #parts: Uint8Array[] = [];
-  #held = 0;
+  /** What came and was not read yet, and its bytes. */
+  #buffers: Uint8Array[] = [];
+  #unread = 0;
   /** Where the next unread byte lies in the pack. */
   offset: number;
 
@@ -56,7 +62,7 @@ export class FrameReader {
     const preamble = await this.#peek(PREAMBLE_LENGTH, 'header');
     const length = PREAMBLE_LENGTH + readPreamble(preamble) + FRAME_TAIL;
     const whole = await this.#peek(length, 'header');
-    this.#take(length);
+    this.#pass(length);
     return whole;
   }
 
@@ -68,63 +74,64 @@ export class FrameReader {
     const head = await this.#peek(FRAME_HEAD, 'frame');
     const type = head[0] as number;
     const bodyLength = readU32(head, 1);
-    if (!KNOWN.has(type)) throw packError('frame', at, 'a known type', `${type}`, AGAIN);
+    if (!KNOWN.has(type)) throw badPack('frame', at, 'a known type', `${type}`, AGAIN);
     if (bodyLength > FRAME_BYTES_MAX) {
-      throw packError('frame', at, `at most ${FRAME_BYTES_MAX} bytes`, `${bodyLength}`, AGAIN);
+      throw badPack('frame', at, `at most ${FRAME_BYTES_MAX} bytes`, `${bodyLength}`, AGAIN);
     }
     const length = FRAME_HEAD + bodyLength + FRAME_TAIL;
     const whole = await this.#peek(length, 'frame');
     const end = length - FRAME_TAIL;
     if (crc32(whole.subarray(0, end)) !== readU32(whole, end)) {
-      throw packError('frame', at, 'the checksum of its bytes', 'another', AGAIN);
+      throw badPack('frame', at, 'the checksum of its bytes', 'another', AGAIN);
     }
-    this.#take(length);
+    this.#pass(length);
     return { type: type as FrameType, body: whole.subarray(FRAME_HEAD, end), whole, at };
   }
 
   /** Passes over bytes that were read in an earlier run. */
   async skip(count: number): Promise<void> {
     for (let left = count; left > 0; ) {
-      if (this.#held === 0) await this.#pull(1, 'frame');
-      const step = Math.min(left, this.#held);
-      this.#take(step);
+      if (this.#unread === 0) await this.#fill(1, 'frame');
+      const step = Math.min(left, this.#unread);
+      this.#pass(step);
       left -= step;
     }
   }
 
   /** REGALIA_PACK unless the source ends here. */
   async end(): Promise<void> {
-    while (this.#held === 0) {
-      const next = await this.#next();
-      if (next === undefined) return;
-      this.#parts.push(next);
-      this.#held += next.length;
-    }
-    throw packError('end', this.offset, 'nothing behind the trailer', 'more bytes');
+    while (this.#unread === 0) if (!(await this.#pull())) return;
+    throw badPack('end', this.offset, 'nothing after the trailer', 'more bytes');
   }
 
-  /** Lets the source go. */
+  /** Ends the source: no more is read. */
   async close(): Promise<void> {
     await this.#source.return?.(undefined);
   }
 
   /** The next `count` bytes, still unread, in one array. */
   async #peek(count: number, what: string): Promise<Uint8Array> {
-    if (this.#held < count) await this.#pull(count, what);
-    const first = this.#parts[0] ?? EMPTY;
+    if (this.#unread < count) await this.#fill(count, what);
+    const first = this.#buffers[0] ?? EMPTY;
     if (first.length >= count) return first.subarray(0, count);
-    this.#parts = [concatBytes(this.#parts)];
-    return (this.#parts[0] as Uint8Array).subarray(0, count);
+    this.#buffers = [concatBytes(this.#buffers)];
+    return (this.#buffers[0] as Uint8Array).subarray(0, count);
   }
 
-  async #pull(count: number, what: string): Promise<void> {
-    while (this.#held < count) {
-      const next = await this.#next();
-      if (next === undefined) throw packError(what, this.offset, 'more bytes', 'the end', AGAIN);
-      if (next.length === 0) continue;
-      this.#parts.push(next);
-      this.#held += next.length;
+  async #fill(count: number, what: string): Promise<void> {
+    while (this.#unread < count) {
+      if (await this.#pull()) continue;
+      throw badPack(what, this.offset, 'more bytes', 'the end', AGAIN);
     }
+  }
+
+  /** One more buffer of the source; false at its end. */
+  async #pull(): Promise<boolean> {
+    const next = await this.#next();
+    if (next === undefined) return false;
+    if (next.length > 0) this.#buffers.push(next);
+    this.#unread += next.length;
+    return true;
   }
 
   async #next(): Promise<Uint8Array | undefined> {
@@ -134,29 +141,64 @@ export class FrameReader {
       step = await this.#source.next();
     } catch (cause) {
       if (isRegaliaError(cause, 'REGALIA_ABORTED')) throw cause;
-      throw packError('source', this.offset, 'more bytes', 'a failure', { ...AGAIN, cause });
+      throw badPack('source', this.offset, 'more bytes', 'a failure', { ...AGAIN, cause });
     }
     throwIfAborted(this.#signal, 'import');
     if (step.done === true) return undefined;
     if (step.value instanceof Uint8Array) return step.value;
-    throw packError('source', this.offset, 'bytes', typeof step.value);
+    throw badPack('source', this.offset, 'bytes', typeof step.value);
   }
 
-  #take(count: number): void {
+  #pass(count: number): void {
     this.offset += count;
-    this.#held -= count;
+    this.#unread -= count;
     let left = count;
     while (left > 0) {
-      const first = this.#parts[0] as Uint8Array;
+      const first = this.#buffers[0] as Uint8Array;
       if (first.length > left) {
-        this.#parts[0] = first.subarray(left);
+        this.#buffers[0] = first.subarray(left);
         return;
       }
       left -= first.length;
-      this.#parts.shift();
+      this.#buffers.shift();
     }
   }
 }
 
 /** What a second transfer may mend. */
 const AGAIN = { retryable: true } as const;
+
+/** The plain bytes of a frame of blocks. REGALIA_FORMAT. */
+export function unpackBlocks(body: Uint8Array): Uint8Array {
+  const reader = new ByteReader(body, 'frame of blocks');
+  const codec = reader.u8();
+  const length = reader.varint();
+  if (length > FRAME_PLAIN_BYTES_MAX) {
+    reader.fail(`at most ${FRAME_PLAIN_BYTES_MAX} plain bytes`, `${length}`);
+  }
+  const packed = reader.bytes(reader.remaining);
+  if (codec !== PLAIN && codec !== BROTLI) reader.fail('a known codec', `${codec}`);
+  const plain = codec === PLAIN ? packed : decompress(reader, packed, length);
+  if (plain.length !== length) reader.fail(`${length} plain bytes`, `${plain.length}`);
+  return plain;
+}
+
+function decompress(reader: ByteReader, packed: Uint8Array, length: number): Uint8Array {
+  try {
+    return brotliDecompressSync(packed, { maxOutputLength: Math.max(1, length) });
+  } catch {
+    return reader.fail(`${length} bytes by brotli`, 'more, or other bytes');
+  }
+}
+
+/** A fault in what lies at byte `at` of a pack, as one of the pack; any other error as it is. */
+export function asPackFault(error: unknown, at: number): unknown {
+  if (isRegaliaError(error, 'REGALIA_FORMAT')) {
+    const { what, expected, actual } = error.data;
+    return badPack(what, at, expected, actual, { cause: error });
+  }
+  if (isRegaliaError(error, 'REGALIA_KEY') || isRegaliaError(error, 'REGALIA_STREAM')) {
+    return badPack('block', at, 'names within their limits', error.message, { cause: error });
+  }
+  return error;
+}

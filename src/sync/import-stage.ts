@@ -3,10 +3,13 @@
  * Rows of table `meta`, under the digest of the pack's header, so that a second run with the same
  * pack finds them:
  *
- *     'import/' digest 32 's'                 → version u8 | resume point | header: length varint, bytes
- *                                               | pending blocks: varint, 33 each | pending commits: varint, 33 each
+ *     'import/' digest 32 's'                 → version u8 | resume point
+ *                                               | header: length varint, bytes
+ *                                               | pending blocks: varint, 33 each
+ *                                               | pending commits: varint, 33 each
  *     'import/' digest 32 'o' sequence u48 BE → flags u8 | ids u48 × 3 | signature 64, if flag 1
- *                                               | height varint, corrected date varint, if flag 2 | commit block
+ *                                               | height varint, corrected date varint, if flag 2
+ *                                               | commit block
  *     'import/' digest 32 'c' address 33      → sequence u48
  *
  * Nothing of this is visible: commits enter the log when the whole pack has come.
@@ -20,14 +23,22 @@ import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../log/commit.js';
-import { SIGNATURE_LENGTH } from '../log/entry.js';
+import { type Commit, commitAddress, decodeCommit } from '../log/commit.js';
 import type { LocalFacts } from '../log/history.js';
-import { CUT, SIGNED } from './pack-format.js';
-import { encodeResumePoint, type ResumePoint, readResumePoint } from './resume.js';
+import {
+  commitFlags,
+  encodeResumePoint,
+  type ResumePoint,
+  readCommit,
+  readCommitFlags,
+  readResumePoint,
+  writeCommit,
+} from './pack-format.js';
 
 const PREFIX = utf8Bytes('import/');
 const KEY_LENGTH = PREFIX.length + DIGEST_LENGTH;
+/** Behind every row of an import. */
+const END = concatBytes([PREFIX, new Uint8Array(DIGEST_LENGTH + 1).fill(0xff)]);
 const ROW_VERSION = 1;
 /** The letters of rows. Persisted: never change. */
 const STATE = 0x73;
@@ -37,7 +48,7 @@ const COMMIT = 0x63;
 const REMOVE_SLICE = 4_096;
 
 /** A commit that waits, and what goes into its log entry. */
-export interface WaitingCommit {
+interface WaitingCommit {
   readonly address: Address;
   readonly commit: Commit;
   readonly local: LocalFacts;
@@ -102,8 +113,8 @@ export class ImportStage {
 
   /** A waiting commit; undefined where it is none. */
   find(address: Address): WaitingCommit | undefined {
-    const held = this.#waitingByAddress.get(addressKey(address));
-    if (held !== undefined) return held;
+    const unwritten = this.#waitingByAddress.get(addressKey(address));
+    if (unwritten !== undefined) return unwritten;
     const key = this.#key(COMMIT, address);
     const row = this.#engine.view('meta', key);
     if (row === undefined) return undefined;
@@ -113,10 +124,7 @@ export class ImportStage {
     return body === undefined ? undefined : decodeWaiting(openRow('meta', order, body), address);
   }
 
-  /**
-   * Writes what is not written yet, and how far the import came. `settled` follows once it has
-   * landed.
-   */
+  /** Writes what is not written yet, and how far the import came; then `saved` is called. */
   save(batch: Batch, state: ImportState): void {
     let sequence = this.count - this.#waiting.length;
     for (const waiting of this.#waiting) {
@@ -130,7 +138,8 @@ export class ImportStage {
     batch.put('meta', key, sealRow('meta', key, encodeState(state)));
   }
 
-  settled(): void {
+  /** What `save` put is on disk. */
+  saved(): void {
     this.#waiting = [];
     this.#waitingByAddress.clear();
   }
@@ -151,14 +160,14 @@ export class ImportStage {
     }
   }
 
-  /** Removes the row that tells of an unfinished import. */
+  /** Removes the row that says that an import is unfinished. */
   finish(batch: Batch): void {
     batch.del('meta', this.#key(STATE));
   }
 
   /** Removes all rows of this import. */
   async drop(): Promise<void> {
-    this.settled();
+    this.saved();
     this.count = 0;
     await dropRows(this.#engine, this.#prefix);
   }
@@ -179,23 +188,22 @@ async function dropRows(engine: Engine, prefix: Uint8Array): Promise<void> {
   }
 }
 
+/** Whether an import was begun here and not finished. */
+export function isImporting(reads: Reads): boolean {
+  const [row] = reads.range('meta', { gte: PREFIX, lte: END, limit: 1 });
+  return row !== undefined;
+}
+
 /** The imports that were begun here and not finished. */
 export function* unfinishedImports(reads: Reads): Generator<ImportState, void> {
   for (let from = PREFIX; ; ) {
-    let found: Uint8Array | undefined;
-    const end = concatBytes([PREFIX, new Uint8Array(DIGEST_LENGTH + 1).fill(0xff)]);
-    for (const { key } of reads.range('meta', { gte: from, lte: end, limit: 1 })) found = key;
+    const [found] = reads.range('meta', { gte: from, lte: END, limit: 1 });
     if (found === undefined) return;
-    const prefix = found.slice(0, KEY_LENGTH);
+    const prefix = found.key.slice(0, KEY_LENGTH);
     const state = loadState(reads, concatBytes([prefix, Uint8Array.of(STATE)]));
     if (state !== undefined) yield state;
     from = concatBytes([prefix, Uint8Array.of(0xff)]);
   }
-}
-
-/** Forgets an unfinished import. The blocks that came are garbage. */
-export async function dropImport(engine: Engine, digest: Uint8Array): Promise<void> {
-  await new ImportStage(engine, digest).drop();
 }
 
 function sequenceBytes(sequence: number): Uint8Array {
@@ -207,18 +215,10 @@ function sequenceOf(key: Uint8Array): number {
 }
 
 function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
-  const { signature, absentParents } = local;
-  const writer = new ByteWriter(512);
-  writer.u8((signature === undefined ? 0 : SIGNED) | (absentParents === undefined ? 0 : CUT));
-  writer
-    .u48(local.rootBlock ?? 0)
-    .u48(local.headsBlock ?? 0)
-    .u48(local.movesBlock ?? 0);
-  if (signature !== undefined) writer.bytes(signature);
-  if (absentParents !== undefined) {
-    writer.varint(absentParents.height).varint(absentParents.correctedMs);
-  }
-  return writer.bytes(encodeCommit(commit)).finish();
+  const { rootBlock = 0, headsBlock = 0, movesBlock = 0 } = local;
+  const writer = new ByteWriter(512).u8(commitFlags(local));
+  writer.u48(rootBlock).u48(headsBlock).u48(movesBlock);
+  return writeCommit(writer, commit, local).finish();
 }
 
 /** A local id; 0 is an unknown one. */
@@ -229,21 +229,14 @@ function readId(reader: ByteReader): number | undefined {
 
 function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
   const reader = new ByteReader(body, 'import row');
-  const flags = reader.u8();
-  const ids = {
-    rootBlock: readId(reader),
-    headsBlock: readId(reader),
-    movesBlock: readId(reader),
-  };
-  const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
-  const absentParents =
-    flags & CUT ? { height: reader.varint(), correctedMs: reader.varint() } : undefined;
-  const commit = decodeCommit(reader.bytes(reader.remaining));
-  return {
-    address: address ?? commitAddress(commit),
-    commit,
-    local: { ...ids, signature, absentParents },
-  };
+  const flags = readCommitFlags(reader);
+  const rootBlock = readId(reader);
+  const headsBlock = readId(reader);
+  const movesBlock = readId(reader);
+  const { block, facts } = readCommit(reader, flags);
+  const commit = decodeCommit(block);
+  const local = { rootBlock, headsBlock, movesBlock, ...facts };
+  return { address: address ?? commitAddress(commit), commit, local };
 }
 
 function encodeState({ point, header, pendingBlocks, pendingCommits }: ImportState): Uint8Array {

@@ -1,32 +1,112 @@
 /**
- * Takes packs in, from anybody, in bounded memory.
+ * Imports packs, from anybody, in bounded memory.
  *
- *     frames → blocks checked, linked, staged ─ every few MiB ─→ written, still garbage, with how far it came
- *            → commits checked, waiting      ─ at the end ────→ the log, together with what the caller lands
+ *     opening ─→ frames ─→ complete ─→ publishing ─→ done
+ *                  │                       └─→ cut short: the same pack goes on from `complete`
+ *                  └─→ broken: a resume point where the source was cut, nothing where it lied
  *
- * Nothing is visible until the whole pack has come and is sound: then commits enter the log, and in
- * the same transaction `land` moves whatever heads the caller keeps. A transfer that breaks leaves
- * a resume point after the last whole frame; a pack that lies leaves nothing but blocks that no
- * commit names, which collection frees.
+ *     frames       blocks are checked and staged; commits are checked and wait
+ *                  every few MiB a checkpoint: staged blocks, waiting commits and the resume point
+ *     publishing   commits enter the log, slice by slice; with the last of them heads move
+ *
+ * A phase is made from what the one before it returns: nothing is published but a `CompletePack`,
+ * whose trailer agreed. Before that nothing is visible. What is written at a checkpoint is all that
+ * came up to its resume point, so a run that ends anywhere loses only what came since. The point
+ * stays before the trailer until all is published. A pack that lies leaves blocks that no commit
+ * names, which collection frees.
  */
-
-import { addressText } from '../blocks/address.js';
-import type { Engine } from '../engine/engine.js';
+import { addressText, sameAddress } from '../blocks/address.js';
+import { BlockWriter } from '../blocks/block-writer.js';
+import type { Blocks } from '../blocks/blocks.js';
+import type { Batch, Durability, Engine } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badPack, isRegaliaError, locked, notFound } from '../ground/errors.js';
+import { BLOCK_BYTES_MAX, INDEX_PART_BYTES_MAX } from '../ground/limits.js';
+import { Pace, turn } from '../ground/pause.js';
+import { ByteReader } from '../ground/reader.js';
 import { checkRefName } from '../log/branches.js';
 import type { History } from '../log/history.js';
-import { placed } from './frame-contents.js';
-import { FrameReader, type PackSource } from './frame-reader.js';
-import { ImportStage, type ImportState } from './import-stage.js';
-import { type ImportContext, type ImportOptions, type ImportResult, Intake } from './intake.js';
-import { chainStart, decodeHeader, type PackHeader, packError } from './pack-format.js';
+import { NodeCache } from '../tree/node-cache.js';
+import {
+  asPackFault,
+  type Frame,
+  FrameReader,
+  type PackSource,
+  unpackBlocks,
+} from './frame-reader.js';
+import { ImportStage, type ImportState, type OrderedCommit } from './import-stage.js';
+import {
+  decodeHeader,
+  decodeTrailer,
+  FrameType,
+  type PackHeader,
+  PackProgress,
+  type Want,
+} from './pack-format.js';
+import { BlockReceiver } from './receive-blocks.js';
+import { CommitReceiver } from './receive-commits.js';
+
+/** Where packs are imported. */
+interface ImportContext {
+  readonly blocks: Blocks;
+  readonly history: History;
+}
+
+export interface ImportResult {
+  /** 16 bytes. */
+  readonly bucket: Uint8Array;
+  /** What the sender's branches are to name. */
+  readonly heads: readonly Want[];
+  /** Commits that were new here, those of nested buckets included. */
+  readonly commits: number;
+  /** Of these, the ones with parents that are missing here: history is cut off at them. */
+  readonly cut: number;
+  /** Blocks that were new here, in this run. */
+  readonly blocks: number;
+  /** The pack's length. */
+  readonly bytes: number;
+  /** Whether contents and nested commits came along. */
+  readonly contents: boolean;
+  readonly nested: boolean;
+}
+
+export interface ImportOptions {
+  /** The bucket that the pack must be of, 16 bytes; default any. */
+  readonly bucket?: Uint8Array | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Which unfinished import the source goes on with, by the digest of its header, beginning at its
+   * resume point. By default the source is a whole pack; where it was begun before, the bytes that
+   * came then are passed over.
+   */
+  readonly resume?: Uint8Array | undefined;
+  /**
+   * Whether a commit that names an actor must be signed ('required'), or only if it has a signature
+   * ('checked', the default).
+   */
+  readonly signatures?: 'checked' | 'required' | undefined;
+  /**
+   * Puts what goes with the pack's last commits into their transaction: tracking branches. What it
+   * throws ends all.
+   */
+  readonly publish?: ((batch: Batch, result: ImportResult) => void) | undefined;
+  readonly durability?: Durability | undefined;
+  /** Called with the bytes that were read so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/** Extents set aside before a few blocks are staged, some for others who write at the same time. */
+const EXTENTS_SPARE = 192;
+/** Waiting commits written at a time. */
+const COMMIT_SLICE = 1_024;
+/** Of the nodes that are cached while heads are compared. */
+const CACHE_BYTES = 8 * 1024 * 1024;
 
 /** Packs being imported by this process, by engine. */
 const underWay = new WeakMap<Engine, Set<string>>();
 
 /**
- * Takes a pack in. Errors: REGALIA_PACK where it is cut short, damaged or lies (`data.at`: where to
+ * Imports a pack. Errors: REGALIA_PACK where it is cut short, damaged or lies (`data.at`: where to
  * go on, or what is refused; `retryable` where another transfer may mend it), REGALIA_VERSION,
  * REGALIA_STAMP, REGALIA_SIGNATURE, REGALIA_LOCKED where this process is importing it already,
  * REGALIA_NOT_FOUND for a `resume` that is unknown, REGALIA_ABORTED.
@@ -37,41 +117,32 @@ export async function importPack(
   options: ImportOptions = {},
 ): Promise<ImportResult> {
   const { resume, signal } = options;
-  const earlier = resume === undefined ? undefined : resumed(context, resume);
+  const { engine } = context.blocks;
+  const earlier = resume === undefined ? undefined : unfinished(engine, resume);
   const reader = new FrameReader(source, earlier?.point.offset ?? 0, signal);
   try {
-    const head = earlier?.header ?? (await reader.head());
-    const header = checkedHeader(readHeader(head), context.history, options);
-    const digest = chainStart(head);
-    return await exclusively(context.blocks.engine, hex(digest), () =>
-      new Intake(context, options, reader, { head, header, digest }).run(),
-    );
+    const opened = openPack(earlier?.header ?? (await reader.head()), context.history, options);
+    return await exclusively(engine, hex(opened.progress.header), async () => {
+      const complete = await new FrameReceiver(context, options, reader, opened).run();
+      await publish(context, options, complete);
+      return complete.result;
+    });
   } finally {
     await reader.close();
   }
 }
 
-function resumed({ blocks }: ImportContext, digest: Uint8Array): ImportState {
-  const state = new ImportStage(blocks.engine, digest).load();
-  if (state !== undefined) return state;
-  const name = hex(digest);
-  throw new RegaliaError('REGALIA_NOT_FOUND', `no import of pack ${name} was begun here`, {
-    what: 'unfinished import',
-    name,
-  });
+function unfinished(engine: Engine, digest: Uint8Array): ImportState {
+  const state = new ImportStage(engine, digest).load();
+  if (state === undefined) throw notFound('unfinished import', hex(digest));
+  return state;
 }
 
 async function exclusively<T>(engine: Engine, key: string, run: () => Promise<T>): Promise<T> {
   let keys = underWay.get(engine);
   if (keys === undefined) underWay.set(engine, (keys = new Set()));
   if (keys.has(key)) {
-    const path = `import of pack ${key}`;
-    throw new RegaliaError(
-      'REGALIA_LOCKED',
-      `an ${path} is under way`,
-      { path },
-      { retryable: true },
-    );
+    throw locked(`pack ${key}`, 'is being imported by this process', { retryable: true });
   }
   keys.add(key);
   try {
@@ -81,30 +152,320 @@ async function exclusively<T>(engine: Engine, key: string, run: () => Promise<T>
   }
 }
 
-function readHeader(head: Uint8Array): PackHeader {
-  try {
-    return decodeHeader(head);
-  } catch (error) {
-    throw placed(error, 0);
-  }
+// Opening.
+
+/** A pack whose header was checked. */
+interface OpenedPack {
+  /** Its beginning, in bytes and decoded. */
+  readonly head: Uint8Array;
+  readonly header: PackHeader;
+  readonly progress: PackProgress;
 }
 
-/** The header, once it is for this bucket and rests on nothing that is missing here. */
-function checkedHeader(header: PackHeader, history: History, options: ImportOptions): PackHeader {
-  const { bucket } = options;
+/** The pack, once it is for this bucket and rests on nothing that is missing here. */
+function openPack(head: Uint8Array, history: History, { bucket }: ImportOptions): OpenedPack {
+  const header = readHeader(head);
   if (bucket !== undefined && !equalBytes(bucket, header.bucket)) {
-    throw packError('header', 0, `bucket ${hex(bucket)}`, `bucket ${hex(header.bucket)}`);
+    throw badPack('header', 0, `bucket ${hex(bucket)}`, `bucket ${hex(header.bucket)}`);
   }
   for (const have of header.haves) {
     if (history.entry(have) !== undefined) continue;
-    throw packError('header', 0, `commit ${addressText(have)} here, on which it rests`, 'nothing');
+    throw badPack('header', 0, `commit ${addressText(have)} here, on which it rests`, 'nothing');
   }
   for (const { branch } of header.wants) {
     try {
       checkRefName(branch);
     } catch (cause) {
-      throw packError('header', 0, 'names of branches', JSON.stringify(branch), { cause });
+      throw badPack('header', 0, 'names of branches', JSON.stringify(branch), { cause });
     }
   }
-  return header;
+  return { head, header, progress: new PackProgress(head) };
+}
+
+function readHeader(head: Uint8Array): PackHeader {
+  try {
+    return decodeHeader(head);
+  } catch (error) {
+    throw asPackFault(error, 0);
+  }
+}
+
+// Frames.
+
+/** A pack that has come and is sound; its commits wait in the stage. */
+interface CompletePack {
+  readonly stage: ImportStage;
+  readonly result: ImportResult;
+}
+
+/** Receives frame by frame up to the trailer. */
+class FrameReceiver {
+  readonly #context: ImportContext;
+  readonly #options: ImportOptions;
+  readonly #reader: FrameReader;
+  readonly #opened: OpenedPack;
+  readonly #progress: PackProgress;
+  readonly #pace = new Pace('import');
+  readonly #writer: BlockWriter;
+  readonly #stage: ImportStage;
+  readonly #blocks: BlockReceiver;
+  readonly #commits: CommitReceiver;
+  /** Where the last checkpoint was. */
+  #writtenOffset: number | undefined;
+
+  constructor(
+    context: ImportContext,
+    options: ImportOptions,
+    reader: FrameReader,
+    opened: OpenedPack,
+  ) {
+    const { blocks, history } = context;
+    const { header, progress } = opened;
+    const { contents, nested } = header;
+    this.#context = context;
+    this.#options = options;
+    this.#reader = reader;
+    this.#opened = opened;
+    this.#progress = progress;
+    this.#writer = new BlockWriter(blocks);
+    this.#stage = new ImportStage(blocks.engine, progress.header);
+    this.#blocks = new BlockReceiver(blocks, this.#writer, { contents });
+    const cache = new NodeCache(blocks, CACHE_BYTES);
+    const signatures = options.signatures ?? 'checked';
+    this.#commits = new CommitReceiver(history, this.#stage, this.#blocks, cache, {
+      nested,
+      signatures,
+    });
+  }
+
+  /** Errors as `importPack`; what is left of a pack that broke is in order by then. */
+  async run(): Promise<CompletePack> {
+    try {
+      await this.#restore();
+      await this.#receiveAll();
+      await this.#reader.end();
+    } catch (error) {
+      throw await this.#broken(error);
+    }
+    await this.#checkpoint();
+    return { stage: this.#stage, result: this.#result() };
+  }
+
+  /** Goes on with what an earlier run left, if it left something. */
+  async #restore(): Promise<void> {
+    const state = this.#stage.load();
+    if (state === undefined) return;
+    if (!state.pendingBlocks.every((address) => this.#blocks.restore(address))) {
+      // Collection has freed what had come: begin again, if the source does.
+      await this.#stage.drop();
+      const { offset } = this.#reader;
+      if (offset === this.#progress.offset) return;
+      const expected = 'the whole pack, since the blocks that came before are gone';
+      throw badPack('resumption', 0, expected, `its bytes from ${offset} on`);
+    }
+    for (const address of state.pendingCommits) this.#commits.restore(address);
+    this.#progress.restore(state.point);
+    this.#writtenOffset = state.point.offset;
+    await this.#reader.skip(state.point.offset - this.#reader.offset);
+  }
+
+  async #receiveAll(): Promise<void> {
+    for (;;) {
+      const frame = await this.#reader.frame();
+      try {
+        if (frame.type === FrameType.trailer) return this.#checkTrailer(frame);
+        await this.#receive(frame);
+      } catch (error) {
+        throw asPackFault(error, frame.at);
+      }
+      this.#progress.pass(frame.whole);
+      if (this.#pace.due()) await this.#rest();
+      if (this.#blocks.heavy || this.#stage.unwritten >= COMMIT_SLICE) await this.#checkpoint();
+      this.#options.onProgress?.(this.#progress.offset);
+    }
+  }
+
+  async #receive(frame: Frame): Promise<void> {
+    const { type, at } = frame;
+    if (type === FrameType.index) return this.#receiveIndex(frame);
+    if (this.#progress.indexAt !== 0) {
+      throw badPack('frame', at, 'the rest of the index, or the trailer', `type ${type}`);
+    }
+    if (type === FrameType.blocks) await this.#receiveBlocks(frame);
+    else await this.#receiveCommit(frame);
+  }
+
+  async #receiveBlocks({ body }: Frame): Promise<void> {
+    const reader = new ByteReader(unpackBlocks(body), 'frame of blocks');
+    let blocks = 0;
+    let plainBytes = 0;
+    await this.#context.blocks.reserve(EXTENTS_SPARE);
+    if (reader.remaining === 0) reader.fail('a block', 'none');
+    while (reader.remaining > 0) {
+      const plain = reader.lengthed(BLOCK_BYTES_MAX);
+      this.#blocks.receive(plain);
+      blocks++;
+      plainBytes += plain.length;
+      if (this.#pace.due()) await this.#rest();
+    }
+    this.#progress.blocks += blocks;
+    this.#progress.plainBytes += plainBytes;
+  }
+
+  async #receiveCommit({ body }: Frame): Promise<void> {
+    for (const _ of this.#commits.receive(body)) if (this.#pace.due()) await this.#rest();
+    this.#progress.commits++;
+  }
+
+  #receiveIndex({ body, at }: Frame): void {
+    if (!this.#opened.header.index) throw badPack('index', at, 'none, as the header says', 'one');
+    if (body.length === 0 || body.length > INDEX_PART_BYTES_MAX) {
+      throw badPack('index', at, `1 to ${INDEX_PART_BYTES_MAX} bytes`, `${body.length}`);
+    }
+    if (this.#progress.indexAt === 0) this.#progress.indexAt = at;
+    this.#progress.indexBytes += body.length;
+  }
+
+  /** The trailer counts what came, and all that came leads to what is wanted. */
+  #checkTrailer({ body, at }: Frame): void {
+    const trailer = decodeTrailer(body);
+    const counted = this.#progress.trailer();
+    const check = (what: string, expected: number, actual: number): void => {
+      if (expected !== actual) throw badPack(what, at, `${expected}`, `${actual}`);
+    };
+    check('number of commits', counted.commits, trailer.commits);
+    check('number of blocks', counted.blocks, trailer.blocks);
+    check('number of plain bytes', counted.plainBytes, trailer.plainBytes);
+    check('index', counted.indexAt, trailer.indexAt);
+    check('length', counted.length, trailer.length);
+    if (this.#opened.header.index && counted.indexAt === 0) check('index', at, 0);
+    if (!equalBytes(trailer.chain, counted.chain)) {
+      throw badPack('chain', at, hex(counted.chain), hex(trailer.chain));
+    }
+    for (const address of this.#blocks.pending()) {
+      throw badPack('blocks', at, 'blocks that something names', addressText(address));
+    }
+    this.#checkWants(at);
+  }
+
+  /** Every want is known and of the bucket, and no other commit is left that nothing names. */
+  #checkWants(at: number): void {
+    const { wants, bucket } = this.#opened.header;
+    for (const { commit: address } of wants) {
+      const found = this.#commits.resolve(address);
+      if (found === undefined) throw badPack('wants', at, addressText(address), 'nothing');
+      if (equalBytes(found.commit.bucket, bucket)) continue;
+      throw badPack('wants', at, `commits of bucket ${hex(bucket)}`, hex(found.commit.bucket));
+    }
+    for (const address of this.#commits.pending()) {
+      if (wants.some((want) => sameAddress(want.commit, address))) continue;
+      throw badPack('commits', at, 'commits that something names', addressText(address));
+    }
+  }
+
+  /** Others may have used up what was set aside. */
+  async #rest(): Promise<void> {
+    await this.#pace.rest();
+    await this.#context.blocks.reserve(EXTENTS_SPARE);
+  }
+
+  /** Writes what is staged, with how far the import came. */
+  async #checkpoint(): Promise<void> {
+    if (this.#writtenOffset === this.#progress.offset) return;
+    const { engine, index } = this.#context.blocks;
+    const point = this.#progress.point();
+    const state = {
+      point,
+      header: this.#opened.head,
+      pendingBlocks: [...this.#blocks.pending()],
+      pendingCommits: this.#commits.pending(),
+    };
+    await this.#writer.prepare();
+    await engine.write((batch) => {
+      this.#writer.emit(batch);
+      this.#stage.save(batch, state);
+    }, 'none');
+    this.#writer.published();
+    this.#stage.saved();
+    this.#blocks.written();
+    this.#writtenOffset = point.offset;
+    await index.fold();
+  }
+
+  /** Leaves a resume point, or nothing; the error to throw. */
+  async #broken(error: unknown): Promise<unknown> {
+    const aborted = isRegaliaError(error, 'REGALIA_ABORTED');
+    const cut = isRegaliaError(error, 'REGALIA_PACK') && error.retryable;
+    if (!aborted && !cut) {
+      this.#writer.discard();
+      await this.#stage.drop();
+      return error;
+    }
+    await this.#checkpoint();
+    if (!cut) return error;
+    const { what, expected, actual } = error.data;
+    const facts = { cause: error.cause ?? error, retryable: true };
+    return badPack(what, this.#progress.offset, expected, actual, facts);
+  }
+
+  #result(): ImportResult {
+    const { bucket, wants, contents, nested } = this.#opened.header;
+    return {
+      bucket,
+      heads: wants,
+      commits: this.#stage.count,
+      cut: this.#commits.cut,
+      blocks: this.#blocks.stored,
+      bytes: this.#progress.trailer().length,
+      contents,
+      nested,
+    };
+  }
+}
+
+// Publishing.
+
+/** Brings the waiting commits into the log, and what the caller publishes with the last of them. */
+async function publish(
+  context: ImportContext,
+  options: ImportOptions,
+  { stage, result }: CompletePack,
+): Promise<void> {
+  for (let from = 0, isLast = false; !isLast; ) {
+    const waiting = [...stage.inOrder(from, COMMIT_SLICE)];
+    isLast = waiting.length < COMMIT_SLICE;
+    from = (waiting.at(-1)?.sequence ?? 0) + 1;
+    await publishSlice(context, options, stage, waiting, isLast ? result : undefined);
+    await turn();
+  }
+}
+
+/** Publishes some commits; `result` is given with the last of them. */
+async function publishSlice(
+  { history, blocks }: ImportContext,
+  { durability = 'group', publish: publishAll }: ImportOptions,
+  stage: ImportStage,
+  waiting: readonly OrderedCommit[],
+  result: ImportResult | undefined,
+): Promise<void> {
+  let refused = false;
+  try {
+    await blocks.engine.write(
+      (batch) => {
+        refused = true;
+        for (const { commit, local } of waiting) history.append(batch, commit, local);
+        stage.remove(batch, waiting);
+        if (result !== undefined) {
+          stage.finish(batch);
+          publishAll?.(batch, result);
+        }
+        refused = false;
+      },
+      result === undefined ? 'none' : durability,
+    );
+  } catch (error) {
+    // What was refused once will be again; what the disk failed at may be tried again.
+    if (refused) await stage.drop();
+    throw error;
+  }
 }

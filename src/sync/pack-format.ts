@@ -3,38 +3,44 @@
  * by disk.
  *
  *     pack      'REGALIAP' | version u8 | u32 length | header | crc32 u32 | frame … | trailer frame
- *     header    flags u8 | bucket id 16 | varint haves | address 33 × n | varint wants | (name: varint length, UTF-8 |
- *               address 33) × n                                    both lists sorted, each once
+ *     header    flags u8 | bucket id 16 | varint haves | address 33 × n
+ *               | varint wants | (name: varint length, UTF-8 | address 33) × n
+ *               both lists sorted, each once
  *     frame     type u8 | u32 length | body | crc32 u32 of all before
  *     blocks    codec u8 | varint plain length | (varint length | block) × n, plain or by brotli
- *     commit    flags u8 | signature 64, if flag 1 | height varint, corrected date varint, if flag 2 | commit block
+ *     commit    flags u8 | signature 64, if flag 1
+ *               | height varint, corrected date varint, if flag 2 | commit block
  *     index     a part of the transducer over all keys, names joined by NUL
  *     trailer   u48 commits, blocks, plain bytes, index offset (0: none), pack length | chain 32
  *
- * Children come before what names them, parents before their children. No address is sent: whoever
- * reads a block hashes it, and believes it only once a commit that was asked for leads to it. The
+ * Children come before what names them, parents before their children. No address is sent: a
+ * receiver hashes each block, and believes it only once a commit that it asked for leads to it. The
  * chain is SHA-256 over itself and the frame, from frame to frame, beginning with the header's
  * digest: so a receiver can go on after any whole frame.
  */
 import { createHash } from 'node:crypto';
 import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/address.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badOption, badPack, unknownVersion } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
 import {
   BRANCH_NAME_BYTES_MAX,
   HAVES_MAX,
+  HEIGHT_MAX,
   PACK_HEADER_BYTES_MAX,
+  TIME_MS_MAX,
   WANTS_MAX,
 } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { crc32, DIGEST_LENGTH, sha256 } from '../kernels/hash.js';
-import { BUCKET_ID_LENGTH, readAddress } from '../log/commit.js';
+import { BUCKET_ID_LENGTH, type Commit, encodeCommit, readAddress } from '../log/commit.js';
+import { SIGNATURE_LENGTH } from '../log/entry.js';
+import type { LocalFacts } from '../log/history.js';
 
-export const PACK_MAGIC: Uint8Array = utf8Bytes('REGALIAP');
-export const PACK_VERSION = 1;
+const PACK_MAGIC: Uint8Array = utf8Bytes('REGALIAP');
+const PACK_VERSION = 1;
 /** Magic, version and the header's length. */
 export const PREAMBLE_LENGTH = 13;
 
@@ -53,8 +59,8 @@ export const PLAIN = 0;
 export const BROTLI = 1;
 
 /** Flags of a commit frame. Persisted: never change. */
-export const SIGNED = 1;
-export const CUT = 2;
+const SIGNED = 1;
+const CUT = 2;
 
 /** Flags of the header. Persisted: never change. */
 const WITH_CONTENTS = 1;
@@ -110,30 +116,21 @@ function compareWants(a: Want, b: Want): number {
 }
 
 function checkCount(option: string, count: number, most: number): void {
-  if (count <= most) return;
-  throw new RegaliaError('REGALIA_OPTION', `a pack has at most ${most} ${option}, not ${count}`, {
-    option,
-    expected: `at most ${most}`,
-    actual: `${count}`,
-  });
+  if (count > most) throw badOption(option, `at most ${most}`, `${count}`);
 }
 
 /** The length of the header's body, from the first 13 bytes. REGALIA_PACK, REGALIA_VERSION. */
 export function readPreamble(bytes: Uint8Array): number {
   if (!equalBytes(bytes.subarray(0, PACK_MAGIC.length), PACK_MAGIC)) {
-    throw packError('pack', 0, 'a pack of Regalia', 'other bytes');
+    throw badPack('pack', 0, 'a pack of Regalia', 'other bytes');
   }
   const version = bytes[PACK_MAGIC.length] as number;
   if (version !== PACK_VERSION) {
-    throw new RegaliaError('REGALIA_VERSION', `this release knows no pack of version ${version}`, {
-      what: 'pack',
-      expected: `${PACK_VERSION}`,
-      actual: `${version}`,
-    });
+    throw unknownVersion('pack', PACK_VERSION, version);
   }
   const length = readU32(bytes, PACK_MAGIC.length + 1);
   if (length > PACK_HEADER_BYTES_MAX) {
-    throw packError('header', 9, `at most ${PACK_HEADER_BYTES_MAX} bytes`, `${length}`);
+    throw badPack('header', 9, `at most ${PACK_HEADER_BYTES_MAX} bytes`, `${length}`);
   }
   return length;
 }
@@ -142,7 +139,7 @@ export function readPreamble(bytes: Uint8Array): number {
 export function decodeHeader(bytes: Uint8Array): PackHeader {
   const end = bytes.length - FRAME_TAIL;
   if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
-    throw packError('header', end, 'the checksum of its bytes', 'another');
+    throw badPack('header', end, 'the checksum of its bytes', 'another');
   }
   const reader = new ByteReader(bytes, 'pack header', PREAMBLE_LENGTH, end);
   const flags = reader.u8();
@@ -195,21 +192,55 @@ function readWants(reader: ByteReader): Want[] {
   return wants;
 }
 
-/** Where a chain begins. */
-export function chainStart(header: Uint8Array): Uint8Array {
-  return sha256(header);
-}
-
-/** The chain behind another frame. */
-export function chainNext(chain: Uint8Array, frame: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(chain).update(frame).digest());
-}
-
 /** A whole frame. */
 export function encodeFrame(type: FrameType, body: Uint8Array): Uint8Array {
   const writer = new ByteWriter(body.length + FRAME_HEAD + FRAME_TAIL);
   writer.u8(type).u32(body.length).bytes(body);
   return writer.u32(crc32(writer.view())).finish();
+}
+
+/** What travels with a commit, beside its block. */
+export type CommitFacts = Pick<LocalFacts, 'signature' | 'absentParents'>;
+
+export function commitFlags({ signature, absentParents }: CommitFacts): number {
+  return (signature === undefined ? 0 : SIGNED) | (absentParents === undefined ? 0 : CUT);
+}
+
+/** What stands behind the flags: the facts that they announce, and the commit's block. */
+export function writeCommit(
+  writer: ByteWriter,
+  commit: Commit,
+  { signature, absentParents }: CommitFacts,
+): ByteWriter {
+  if (signature !== undefined) writer.bytes(signature);
+  if (absentParents !== undefined) {
+    writer.varint(absentParents.height).varint(absentParents.correctedMs);
+  }
+  return writer.bytes(encodeCommit(commit));
+}
+
+export function readCommitFlags(reader: ByteReader): number {
+  const flags = reader.u8();
+  if (flags > (SIGNED | CUT)) reader.fail('known flags', `${flags}`);
+  return flags;
+}
+
+/** The inverse of `writeCommit`, up to the reader's end. REGALIA_FORMAT. */
+export function readCommit(
+  reader: ByteReader,
+  flags: number,
+): { readonly block: Uint8Array; readonly facts: CommitFacts } {
+  const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
+  const absentParents = flags & CUT ? readLabels(reader) : undefined;
+  return { block: reader.bytes(reader.remaining), facts: { signature, absentParents } };
+}
+
+function readLabels(reader: ByteReader): { height: number; correctedMs: number } {
+  const height = reader.varint();
+  const correctedMs = reader.varint();
+  if (height > HEIGHT_MAX) reader.fail(`a height of at most ${HEIGHT_MAX}`, `${height}`);
+  if (correctedMs > TIME_MS_MAX) reader.fail(`a date up to ${TIME_MS_MAX}`, `${correctedMs}`);
+  return { height, correctedMs };
 }
 
 export interface Trailer {
@@ -249,14 +280,99 @@ export function decodeTrailer(body: Uint8Array): Trailer {
   return trailer;
 }
 
-/** REGALIA_PACK. */
-export function packError(
-  what: string,
-  at: number,
-  expected: string,
-  actual: string,
-  facts: { cause?: unknown; retryable?: boolean } = {},
-): RegaliaError<'REGALIA_PACK'> {
-  const message = `the pack's ${what} at byte ${at} is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
+/**
+ * Where a transfer stopped: after a whole frame, and what came before it. A receiver keeps one for
+ * each unfinished pack; given to the sender, it saves the work done before. Its bytes:
+ *
+ *     header digest 32 | chain 32 | u48 × 6: offset, commits, blocks, plain bytes, index offset,
+ *     index bytes
+ */
+export interface ResumePoint {
+  /** The digest of the pack's header: which pack it is. */
+  readonly header: Uint8Array;
+  readonly chain: Uint8Array;
+  /** Where the next frame begins. */
+  readonly offset: number;
+  readonly commits: number;
+  readonly blocks: number;
+  /** Of all blocks. */
+  readonly plainBytes: number;
+  /** Where the first index frame begins; 0 where none has come. */
+  readonly indexAt: number;
+  /** Of the index, in the frames that have come. */
+  readonly indexBytes: number;
+}
+
+export function encodeResumePoint(point: ResumePoint): Uint8Array {
+  const writer = new ByteWriter(128).bytes(point.header).bytes(point.chain).u48(point.offset);
+  writer.u48(point.commits).u48(point.blocks).u48(point.plainBytes);
+  return writer.u48(point.indexAt).u48(point.indexBytes).finish();
+}
+
+/** Reads a point where `encodeResumePoint` wrote it. REGALIA_FORMAT. */
+export function readResumePoint(reader: ByteReader): ResumePoint {
+  return {
+    header: reader.bytes(DIGEST_LENGTH).slice(),
+    chain: reader.bytes(DIGEST_LENGTH).slice(),
+    offset: reader.u48(),
+    commits: reader.u48(),
+    blocks: reader.u48(),
+    plainBytes: reader.u48(),
+    indexAt: reader.u48(),
+    indexBytes: reader.u48(),
+  };
+}
+
+/** The inverse of `encodeResumePoint`, of anybody's bytes. REGALIA_FORMAT. */
+export function decodeResumePoint(bytes: Uint8Array): ResumePoint {
+  const reader = new ByteReader(bytes, 'resume point');
+  const point = readResumePoint(reader);
+  reader.end();
+  return point;
+}
+
+/** How far a pack is written or read: both ends count alike, so that trailer and chain agree. */
+export class PackProgress implements ResumePoint {
+  readonly header: Uint8Array;
+  chain: Uint8Array;
+  offset: number;
+  commits = 0;
+  blocks = 0;
+  plainBytes = 0;
+  indexAt = 0;
+  indexBytes = 0;
+
+  /** Behind the pack's beginning `head`, as `encodeHeader` wrote it. */
+  constructor(head: Uint8Array) {
+    this.header = sha256(head);
+    this.chain = this.header;
+    this.offset = head.length;
+  }
+
+  /** Passes a whole frame. */
+  pass(frame: Uint8Array): void {
+    this.chain = chainNext(this.chain, frame);
+    this.offset += frame.length;
+  }
+
+  /** Goes on where an earlier run stopped in this pack. */
+  restore(point: ResumePoint): void {
+    Object.assign(this, point);
+  }
+
+  /** The same, as it will stay. */
+  point(): ResumePoint {
+    return { ...this };
+  }
+
+  /** The trailer of the pack if it ends here. */
+  trailer(): Trailer {
+    const { commits, blocks, plainBytes, indexAt, chain } = this;
+    return { commits, blocks, plainBytes, indexAt, length: this.offset + TRAILER_FRAME, chain };
+  }
+}
+
+/** The chain behind another frame. */
+function chainNext(chain: Uint8Array, frame: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(chain).update(frame).digest());
 }

@@ -12,7 +12,7 @@
  * a key that is found there is not proven to be in the tree.
  */
 import { compareBytes, concatBytes, EMPTY, equalBytes } from '../ground/bytes.js';
-import { isRegaliaError } from '../ground/errors.js';
+import { badPack, isRegaliaError } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
 import { INDEX_BYTES_MAX, INDEX_PART_BYTES_MAX } from '../ground/limits.js';
 import { Pace } from '../ground/pause.js';
@@ -33,7 +33,6 @@ import {
   FRAME_HEAD,
   FRAME_TAIL,
   FrameType,
-  packError,
   TRAILER_FRAME,
   type Trailer,
 } from './pack-format.js';
@@ -135,7 +134,7 @@ export class PackIndex {
     if (indexAt === 0) return undefined;
     const length = pack.size - TRAILER_FRAME - indexAt;
     if (length < 0 || length > bytesMax) {
-      throw packError('index', indexAt, `at most ${bytesMax} bytes`, `${length}`);
+      throw badPack('index', indexAt, `at most ${bytesMax} bytes`, `${length}`);
     }
     return new PackIndex(new Fst(await indexBytes(pack, indexAt, length, signal)));
   }
@@ -200,16 +199,16 @@ function keyOf(indexed: Uint8Array): string {
     return keyText(parseKey(names));
   } catch (error) {
     if (!isRegaliaError(error, 'REGALIA_KEY')) throw error;
-    throw packError('index', 0, 'keys', error.message);
+    throw badPack('index', 0, 'keys', error.message);
   }
 }
 
 /** The trailer of a pack. REGALIA_PACK, REGALIA_FORMAT. */
 async function readPackTrailer({ read, size }: PackBytes): Promise<Trailer> {
   const at = size - TRAILER_FRAME;
-  if (at < 0) throw packError('trailer', size, `${TRAILER_FRAME} bytes`, `${size}`);
+  if (at < 0) throw badPack('trailer', size, `${TRAILER_FRAME} bytes`, `${size}`);
   const trailer = decodeTrailer(bodyOf(await read(at, TRAILER_FRAME), at, FrameType.trailer));
-  if (trailer.length !== size) throw packError('trailer', at, `${size} bytes`, `${trailer.length}`);
+  if (trailer.length !== size) throw badPack('trailer', at, `${size} bytes`, `${trailer.length}`);
   return trailer;
 }
 
@@ -231,7 +230,7 @@ async function indexBytes(
     const whole = FRAME_HEAD + body + FRAME_TAIL;
     if (body > INDEX_PART_BYTES_MAX || at + whole > end) {
       const most = Math.min(INDEX_PART_BYTES_MAX, end - at);
-      throw packError('index', at, `a part of at most ${most} bytes`, `${body}`);
+      throw badPack('index', at, `a part of at most ${most} bytes`, `${body}`);
     }
     bytes.set(bodyOf(await read(at, whole), at, FrameType.index), filled);
     filled += body;
@@ -243,10 +242,10 @@ async function indexBytes(
 /** The body of a frame of this type. */
 function bodyOf(frame: Uint8Array, at: number, type: FrameType): Uint8Array {
   const end = frame.length - FRAME_TAIL;
-  if (frame[0] !== type) throw packError('frame', at, `type ${type}`, `${frame[0]}`);
-  if (FRAME_HEAD + readU32(frame, 1) !== end) throw packError('frame', at, 'its length', 'another');
+  if (frame[0] !== type) throw badPack('frame', at, `type ${type}`, `${frame[0]}`);
+  if (FRAME_HEAD + readU32(frame, 1) !== end) throw badPack('frame', at, 'its length', 'another');
   if (crc32(frame.subarray(0, end)) !== readU32(frame, end)) {
-    throw packError('frame', at, 'the checksum of its bytes', 'another');
+    throw badPack('frame', at, 'the checksum of its bytes', 'another');
   }
   return frame.subarray(FRAME_HEAD, end);
 }

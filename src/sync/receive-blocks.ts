@@ -1,11 +1,11 @@
 /**
- * Takes in blocks that others made: each is checked in itself and against what it names, given the
+ * Receives blocks that others made: each is checked in itself and against what it names, given the
  * local ids of what it names, and staged. Children come first, so everything a block names is known
- * when it comes: told lately, or here.
+ * when it comes: staged a short time ago, or in the store.
  *
  * A block that nothing has named yet is pending. In an honest pack these are the siblings along one
  * path; at the end there are none. So nothing is kept that no commit leads to, and no more is
- * remembered than blocks staged lately.
+ * remembered than the blocks that were staged last.
  */
 import { type Address, addressKey, addressOf } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
@@ -14,18 +14,11 @@ import { BodyWriter } from '../blocks/body.js';
 import { chunkBytes } from '../chunks/chunk.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
 import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
+import { BoundedMap } from '../ground/bounded-map.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
 import { decodeMoves } from '../log/moves.js';
-import { decodeRules } from '../streams/rule.js';
-import {
-  type CheckedNode,
-  checkNode,
-  checkRoot,
-  linkNode,
-  type Reference,
-} from '../tree/check-node.js';
-import { parseRoot } from '../tree/root.js';
+import { type CheckedNode, checkNode, linkNode, type Reference } from '../tree/check-node.js';
 import {
   absent,
   agree,
@@ -34,15 +27,16 @@ import {
   type Known,
   nodeTraits,
   PLAIN_TRAITS,
+  parseCheckedRoot,
   parseNode,
   refused,
   type Traits,
 } from './block-traits.js';
 
-/** Blocks here, outside the pack, that are remembered. */
-const HERE_MAX = 16_384;
+/** Blocks of the store that are remembered, and blocks that are staged before they are written. */
+const KNOWN_MAX = 16_384;
 
-export interface ReceiverOptions {
+interface ReceiverOptions {
   /** Whether contents outside metadata must be known; else they may be missing. */
   readonly contents: boolean;
 }
@@ -53,14 +47,10 @@ export class BlockReceiver {
   readonly #options: ReceiverOptions;
   readonly #body = new BodyWriter();
   readonly #pending = new Set<string>();
-  /**
-   * Blocks staged since the last write, those since the one before it, and blocks that were here.
-   */
+  /** Blocks staged since the last write, those since the one before it, and blocks of the store. */
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
-  readonly #here = new Map<string, Known>();
-  /** Look-ups in the store: what takes time. */
-  lookups = 0;
+  readonly #here = new BoundedMap<string, Known>(KNOWN_MAX);
   /** Blocks that were new here. */
   stored = 0;
 
@@ -77,16 +67,16 @@ export class BlockReceiver {
 
   /** Whether enough is staged that it had better be written. */
   get heavy(): boolean {
-    return this.#writer.heavy || this.#young.size >= HERE_MAX;
+    return this.#writer.heavy || this.#young.size >= KNOWN_MAX;
   }
 
   /** What was staged has been written: from now on it is found in the store. */
-  settled(): void {
+  written(): void {
     this.#old = this.#young;
     this.#young = new Map();
   }
 
-  /** Takes up a block that was pending when an earlier run stopped. False where it is not here. */
+  /** A block that was pending when an earlier run stopped. False where it is not here. */
   restore(address: Address): boolean {
     if (this.#find(address) === undefined) return false;
     this.#pending.add(addressKey(address));
@@ -120,10 +110,8 @@ export class BlockReceiver {
     const isPending = (address: Address): boolean => this.#pending.has(addressKey(address));
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node || kind === BlockKind.root) {
-      const isNode = kind === BlockKind.node;
-      const { references } = isNode
-        ? checkNode(parseNode(plain))
-        : checkRoot(parseRoot(plain, plain.length));
+      const { references } =
+        kind === BlockKind.node ? checkNode(parseNode(plain)) : parseCheckedRoot(plain).checked;
       for (const one of references) if (isPending(one.address)) this.#idOf(one);
     } else if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);
@@ -132,12 +120,12 @@ export class BlockReceiver {
       }
     } else if (kind === BlockKind.moves) {
       const { next } = decodeMoves(plain);
-      if (next !== undefined && isPending(next)) this.take(next, BlockKind.moves);
+      if (next !== undefined && isPending(next)) this.nameBlock(next, BlockKind.moves);
     }
   }
 
-  /** The id of a block that a commit names. Faults as `receive`. */
-  take(address: Address, kind: BlockKind): number {
+  /** The id of a block that is named by a commit, or by moves. Faults as `receive`. */
+  nameBlock(address: Address, kind: BlockKind): number {
     const known = this.#resolve(address);
     if (known === undefined) throw absent(address);
     agree(address, known.kind === kind, `kind ${kind}`);
@@ -157,23 +145,15 @@ export class BlockReceiver {
 
   /** A block of the store, verified. */
   #findHere(address: Address, key: string): Known | undefined {
-    const held = this.#here.get(key);
-    if (held !== undefined) return held;
-    const id = this.#blocks.index
-      .candidates(address)
-      .find((one) => this.#blocks.keeps(one, address));
-    this.lookups++;
+    const before = this.#here.get(key);
+    if (before !== undefined) return before;
+    const { index } = this.#blocks;
+    const id = index.candidates(address).find((one) => this.#blocks.keeps(one, address));
     if (id === undefined) return undefined;
     this.#writer.uses(id);
     const plain = this.#read(id, address);
     if (plain === undefined) return undefined;
     const known = { id, ...this.#traits(plain) };
-    if (this.#here.size >= HERE_MAX) {
-      for (const oldest of this.#here.keys()) {
-        this.#here.delete(oldest);
-        break;
-      }
-    }
     this.#here.set(key, known);
     return known;
   }
@@ -196,7 +176,7 @@ export class BlockReceiver {
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node) return nodeTraits(parseNode(plain));
     if (kind === BlockKind.root) {
-      const { totals } = checkRoot(parseRoot(plain, plain.length));
+      const { totals } = parseCheckedRoot(plain).checked;
       return { ...PLAIN_TRAITS, kind, totals };
     }
     if (kind === BlockKind.manifest) return this.#manifestTraits(plain);
@@ -205,10 +185,9 @@ export class BlockReceiver {
 
   #manifestTraits(plain: Uint8Array): Traits {
     const manifest = decodeManifest(plain);
-    const { level, length, ended, count, canBeTop: whole } = manifest;
+    const { level, count } = manifest;
     const last = level > 1 ? this.#find(manifest.address(count - 1)) : undefined;
-    const kind = BlockKind.manifest;
-    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && (last?.ended ?? true), whole };
+    return manifestTraits(manifest, last);
   }
 
   #stage(plain: Uint8Array, address: Address): Known {
@@ -230,10 +209,7 @@ export class BlockReceiver {
         return nodeTraits(node, checked.totals);
       }
       case BlockKind.root: {
-        const root = parseRoot(plain, plain.length);
-        // Heads are trees without rules.
-        if (root.rules.length > 0) decodeRules(root.rules);
-        const checked = checkRoot(root);
+        const { checked } = parseCheckedRoot(plain);
         linkNode(body, 0, checked, this.#idsOf(checked));
         return { ...PLAIN_TRAITS, kind, totals: checked.totals };
       }
@@ -245,7 +221,7 @@ export class BlockReceiver {
         return { ...PLAIN_TRAITS, kind, length: plain.length - BLOCK_HEADER };
       case BlockKind.moves: {
         const { next } = decodeMoves(plain);
-        if (next !== undefined) this.take(next, BlockKind.moves);
+        if (next !== undefined) this.nameBlock(next, BlockKind.moves);
         return { ...PLAIN_TRAITS, kind };
       }
       default:
@@ -271,22 +247,20 @@ export class BlockReceiver {
 
   #admitManifest(plain: Uint8Array, body: BodyWriter): Traits {
     const manifest = decodeManifest(plain);
-    const { level, count } = manifest;
+    const { count } = manifest;
     const ids: number[] = [];
-    let lastEnded = true;
+    let last: Known | undefined;
     for (let i = 0; i < count; i++) {
       if (manifest.isHole(i)) {
         ids.push(0);
         continue;
       }
       const known = this.#childOf(manifest, i);
-      if (i + 1 === count) lastEnded = known.ended;
+      if (i + 1 === count) last = known;
       ids.push(known.id);
     }
     linkManifest(body, plain, ids);
-    const { length, ended, canBeTop: whole } = manifest;
-    const kind = BlockKind.manifest;
-    return { ...PLAIN_TRAITS, kind, level, length, ended: ended && lastEnded, whole };
+    return manifestTraits(manifest, last);
   }
 
   /** What a manifest lists, once it agrees. */
@@ -297,4 +271,11 @@ export class BlockReceiver {
     agreeChild(manifest, index, known);
     return known;
   }
+}
+
+/** `last` is what is known of its last child; a hole is none, and ends anywhere. */
+function manifestTraits(manifest: Manifest, last: Known | undefined): Traits {
+  const { level, length, canBeTop: whole } = manifest;
+  const ended = manifest.ended && (last?.ended ?? true);
+  return { ...PLAIN_TRAITS, kind: BlockKind.manifest, level, length, ended, whole };
 }

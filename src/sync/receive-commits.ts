@@ -1,5 +1,5 @@
 /**
- * Takes in commits that others made. A commit is believed only if all it names is known, its stamp
+ * Receives commits that others made. A commit is believed only if all it names is known, its stamp
  * is at or above its parents', a signature that it has is its actor's, and, where it is a merge
  * that nobody signed, it is the one merge that anybody would make of its parents.
  *
@@ -15,35 +15,33 @@ import {
 import { type Event, equalEvents, formatEvent, joinEvents, leqEvents } from '../clock/event.js';
 import { BlockKind } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
-import { HEIGHT_MAX, PENDING_MAX, TIME_MS_MAX } from '../ground/limits.js';
+import { badSignature, badStamp, malformed, type RegaliaError } from '../ground/errors.js';
+import { PENDING_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
-import { SIGNATURE_LENGTH } from '../log/entry.js';
-import type { History, LocalFacts } from '../log/history.js';
+import type { History } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import { type CommitRef, walkHeads } from '../reach/commit-walk.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { ImportStage } from './import-stage.js';
-import { CUT, SIGNED } from './pack-format.js';
+import { type CommitFacts, readCommit, readCommitFlags } from './pack-format.js';
 import type { BlockReceiver } from './receive-blocks.js';
 
-/** Heads looked at between pauses. */
-const PAUSE_HEADS = 64;
+/** Characters of a stamp that a message shows. */
+const STAMP_TEXT_MAX = 500;
 
-export interface CommitReceiverOptions {
+interface CommitReceiverOptions {
   /** Whether commits of nested buckets must be known. */
   readonly nested: boolean;
   /** Whether a commit that names an actor must be signed. */
   readonly signatures: 'checked' | 'required';
 }
 
-/** A commit frame taken apart. */
+/** A commit frame, decoded. */
 interface Received {
   readonly commit: Commit;
   readonly address: Address;
-  readonly signature: Uint8Array | undefined;
-  readonly absentParents: LocalFacts['absentParents'];
+  readonly facts: CommitFacts;
 }
 
 export class CommitReceiver {
@@ -94,17 +92,17 @@ export class CommitReceiver {
   }
 
   /**
-   * Checks the commit in a frame's body and lets it wait for the end; undefined marks a pause.
+   * Checks the commit in a frame's body and lets it wait for the end; a step for each head.
    * REGALIA_FORMAT, REGALIA_STAMP, REGALIA_SIGNATURE.
    */
   *receive(body: Uint8Array): Generator<undefined, void> {
     const received = readFrame(body);
-    const { commit, address, signature, absentParents } = received;
+    const { commit, address, facts } = received;
     this.#checkSignature(received);
     const ids = {
-      rootBlock: this.#blocks.take(commit.root, BlockKind.root),
-      headsBlock: commit.heads && this.#blocks.take(commit.heads, BlockKind.root),
-      movesBlock: commit.moves && this.#blocks.take(commit.moves, BlockKind.moves),
+      rootBlock: this.#blocks.nameBlock(commit.root, BlockKind.root),
+      headsBlock: commit.heads && this.#blocks.nameBlock(commit.heads, BlockKind.root),
+      movesBlock: commit.moves && this.#blocks.nameBlock(commit.moves, BlockKind.moves),
     };
     const parents = this.#parentsOf(received);
     checkStamp(commit, parents);
@@ -116,29 +114,24 @@ export class CommitReceiver {
     this.#pending.set(addressKey(address), address);
     if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
     if (parents.length < commit.parents.length) this.cut++;
-    this.#stage.put({ address, commit, local: { ...ids, signature, absentParents } });
+    this.#stage.put({ address, commit, local: { ...ids, ...facts } });
   }
 
-  #checkSignature({ commit, address, signature }: Received): void {
+  #checkSignature({ commit, address, facts: { signature } }: Received): void {
     const { actor } = commit;
     if (signature === undefined) {
       if (actor === undefined || this.#options.signatures === 'checked') return;
     } else if (actor !== undefined && verifySignature(actor, address, signature)) return;
-    const data = {
-      commit: addressText(address),
-      actor: actor === undefined ? 'nobody' : hex(actor),
-    };
-    const message = `commit ${data.commit} is not signed by ${data.actor}`;
-    throw new RegaliaError('REGALIA_SIGNATURE', message, data);
+    throw badSignature(addressText(address), actor === undefined ? 'nobody' : hex(actor));
   }
 
   /** The parents that are known; the others are missing by intent. */
-  #parentsOf({ commit, absentParents }: Received): CommitRef[] {
+  #parentsOf({ commit, facts }: Received): CommitRef[] {
     const known: CommitRef[] = [];
     for (const address of commit.parents) {
       const parent = this.resolve(address);
       if (parent !== undefined) known.push(parent);
-      else if (absentParents === undefined) {
+      else if (facts.absentParents === undefined) {
         throw refused(`commit ${addressText(address)}, before its child`, 'nothing');
       }
     }
@@ -147,9 +140,8 @@ export class CommitReceiver {
 
   /** Each head that the parents do not have is a known commit of the bucket that it stands for. */
   *#checkHeads(ref: CommitRef, bases: readonly CommitRef[]): Generator<undefined, void> {
-    let count = 0;
     for (const step of walkHeads({ cache: this.#cache }, ref, { bases })) {
-      if (++count % PAUSE_HEADS === 0) yield undefined;
+      yield undefined;
       if ('kind' in step) continue;
       const head = this.resolve(step.commit);
       if (head === undefined) {
@@ -166,22 +158,10 @@ export class CommitReceiver {
 
 function readFrame(body: Uint8Array): Received {
   const reader = new ByteReader(body, 'commit frame');
-  const flags = reader.u8();
-  if (flags > (SIGNED | CUT)) reader.fail('known flags', `${flags}`);
-  const signature = flags & SIGNED ? reader.bytes(SIGNATURE_LENGTH).slice() : undefined;
-  const absentParents = flags & CUT ? readLabels(reader) : undefined;
-  const block = reader.bytes(reader.remaining);
+  const { block, facts } = readCommit(reader, readCommitFlags(reader));
   const commit = decodeCommit(block);
   if (!equalBytes(encodeCommit(commit), block)) reader.fail('the one spelling', 'another');
-  return { commit, address: addressOf(commit.algorithm, block), signature, absentParents };
-}
-
-function readLabels(reader: ByteReader): { height: number; correctedMs: number } {
-  const height = reader.varint();
-  const correctedMs = reader.varint();
-  if (height > HEIGHT_MAX) reader.fail(`a height of at most ${HEIGHT_MAX}`, `${height}`);
-  if (correctedMs > TIME_MS_MAX) reader.fail(`a date up to ${TIME_MS_MAX}`, `${correctedMs}`);
-  return { height, correctedMs };
+  return { commit, address: addressOf(commit.algorithm, block), facts };
 }
 
 /** REGALIA_STAMP unless the stamp is at or above that of each parent of the same bucket. */
@@ -189,7 +169,7 @@ function checkStamp(commit: Commit, parents: readonly CommitRef[]): void {
   for (const parent of parents) {
     if (!equalBytes(parent.commit.bucket, commit.bucket)) continue;
     const { stamp } = parent.commit;
-    if (!leqEvents(stamp, commit.stamp)) throw badStamp('at or above', stamp, commit.stamp);
+    if (!leqEvents(stamp, commit.stamp)) throw wrongStamp('at or above', stamp, commit.stamp);
   }
 }
 
@@ -203,23 +183,24 @@ function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {
     (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1] as Address, parent) < 0,
   );
   if (!ascending) throw refused('the parents of a merge in ascending order', 'another order');
-  // What a missing parent had, nobody here can tell.
+  // What a missing parent had is not known here.
   if (parents.length < commit.parents.length) return;
   const stamp = parents.map((parent) => parent.commit.stamp).reduce(joinEvents, 0 as Event);
-  if (!equalEvents(stamp, commit.stamp)) throw badStamp('equal to', stamp, commit.stamp);
+  if (!equalEvents(stamp, commit.stamp)) throw wrongStamp('equal to', stamp, commit.stamp);
   const timeMs = Math.max(...parents.map((parent) => parent.commit.timeMs));
   if (timeMs !== commit.timeMs) throw refused(`a merge at ${timeMs}`, `${commit.timeMs}`);
 }
 
-function badStamp(relation: string, expected: Event, actual: Event): RegaliaError {
-  const text = formatEvent(expected).slice(0, 500);
-  return new RegaliaError('REGALIA_STAMP', `the stamp of a commit is not ${relation} ${text}`, {
-    expected: `${relation} ${text}`,
-    actual: formatEvent(actual).slice(0, 500),
-  });
+function wrongStamp(
+  relation: string,
+  expected: Event,
+  actual: Event,
+): RegaliaError<'REGALIA_STAMP'> {
+  const text = (event: Event): string => formatEvent(event).slice(0, STAMP_TEXT_MAX);
+  return badStamp('the stamp of a commit', `${relation} ${text(expected)}`, text(actual));
 }
 
-function refused(expected: string, actual: string): RegaliaError {
-  const message = `a commit is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_FORMAT', message, { what: 'commit', at: 0, expected, actual });
+/** A commit that is refused; the import says where in the pack. */
+function refused(expected: string, actual: string): RegaliaError<'REGALIA_FORMAT'> {
+  return malformed('commit', 0, expected, actual);
 }

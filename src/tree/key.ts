@@ -63,7 +63,7 @@ export function checkName(name: Uint8Array, key: Key): void {
     throw badKey(key, `a name has 1 to ${NAME_BYTES_MAX} bytes`, NAME_BYTES_MAX, length);
   }
   for (let i = 0; i < length; i++) {
-    if (name[i] === 0 || name[i] === SLASH) throw badKey(key, "a name holds no NUL and no '/'");
+    if (name[i] === 0 || name[i] === SLASH) throw badKey(key, "a name has no NUL and no '/'");
   }
   const dots = name[0] === DOT && (length === 1 || (length === 2 && name[1] === DOT));
   if (dots) throw badKey(key, "'.' and '..' are no names");

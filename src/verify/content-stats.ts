@@ -1,15 +1,14 @@
 /**
- * Statistics of contents: what they are to users, and what they take on volumes. Rows and manifests
+ * Statistics of contents: what they are to users, and what they need on volumes. Rows and manifests
  * are read, chunks are not; the cost is that of the heads' metadata and of the table of chunks.
  */
-
 import { BitSet } from '../ground/bit-set.js';
 import { hex } from '../ground/bytes.js';
-import { throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
+import { Pace } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
-import { chunksOf, contentsOf, rootOf, rowOfChunk } from '../reach/contents.js';
-import { chunkSlices, groupSlices, type Subject } from '../reach/subject.js';
+import { chunksOf, contentsOf, rootOf } from '../reach/contents.js';
+import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
+import { chunkSlices, groupSlices } from '../reach/table-walk.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
 import type { GroupRow } from '../volumes/group-format.js';
 import { SHARD_HEADER, shardLength } from '../volumes/group-format.js';
@@ -63,7 +62,7 @@ export interface StreamUse {
 }
 
 /** REGALIA_ABORTED, and what reading metadata throws. */
-export async function contentStats(subject: Subject, signal?: AbortSignal): Promise<ContentStats> {
+export async function contentStats(parts: StoreParts, signal?: AbortSignal): Promise<ContentStats> {
   const stats: ContentStats = {
     chunks: 0,
     plainBytes: 0,
@@ -75,22 +74,22 @@ export async function contentStats(subject: Subject, signal?: AbortSignal): Prom
     volumes: [],
     streams: [],
   };
-  subject.chunks.volumes.refresh();
+  parts.chunks.volumes.refresh();
   const live = new Map<number, number>();
-  await countChunks(subject, stats, live, signal);
-  await countGroups(subject, stats, live, signal);
-  for (const { entry, path, status: state } of subject.chunks.volumes.list()) {
+  await countChunks(parts, stats, live, signal);
+  await countGroups(parts, stats, live, signal);
+  for (const { entry, path, status: state } of parts.chunks.volumes.list()) {
     const isHere = state !== 'missing' && state !== 'foreign';
     const bytes = isHere ? sum((await segmentsIn(path)).values()) : undefined;
     const liveBytes = live.get(entry.number) ?? 0;
     stats.volumes.push({ id: hex(entry.id), path, state, bytes, liveBytes });
   }
-  stats.streams.push(...(await countStreams(subject, signal)));
+  stats.streams.push(...(await countStreams(parts, signal)));
   return stats;
 }
 
 async function countChunks(
-  { engine }: Subject,
+  { engine }: StoreParts,
   stats: ContentStats,
   live: Map<number, number>,
   signal: AbortSignal | undefined,
@@ -101,9 +100,9 @@ async function countChunks(
       stats.chunks++;
       stats.plainBytes += plainLength;
       stats.storedBytes += storedLength;
-      const held = copies.length * (RECORD_HEADER + storedLength);
-      stats.redundantBytes += row.coded === undefined ? held - storedLength : held;
-      if (row.condemned === true) stats.condemnedBytes += held;
+      const copied = copies.length * (RECORD_HEADER + storedLength);
+      stats.redundantBytes += row.coded === undefined ? copied - storedLength : copied;
+      if (row.condemned === true) stats.condemnedBytes += copied;
       if (row.coded !== undefined) stats.codedBytes += storedLength;
       for (const { volume } of copies) add(live, volume, RECORD_HEADER + storedLength);
     }
@@ -111,7 +110,7 @@ async function countChunks(
 }
 
 async function countGroups(
-  { engine }: Subject,
+  { engine }: StoreParts,
   stats: ContentStats,
   live: Map<number, number>,
   signal: AbortSignal | undefined,
@@ -127,24 +126,23 @@ async function countGroups(
 }
 
 async function countStreams(
-  subject: Subject,
+  parts: StoreParts,
   signal: AbortSignal | undefined,
 ): Promise<StreamUse[]> {
   const uses = new Map<string, { use: StreamUse; seen: BitSet }>();
-  let steps = 0;
-  for (const { head } of branches(subject.engine, subject.store)) {
-    const entry = subject.history.entry(head);
+  const pace = new Pace('stats', { signal });
+  for (const { head } of branches(parts.engine, parts.store)) {
+    const entry = parts.history.entry(head);
     if (entry === undefined) continue;
-    for (const found of contentsOf(subject, rootOf(subject, entry))) {
-      if (++steps % 64 === 0) await turn();
-      throwIfAborted(signal, 'stats');
+    for (const found of contentsOf(parts, rootOf(parts, entry))) {
+      if (pace.due()) await pace.rest();
       if (found === undefined) continue;
       const { use, seen } = useOf(uses, found.stream);
       use.contents++;
       use.logicalBytes += found.ref.length;
-      for (const chunk of chunksOf(subject, found.ref)) {
-        const there = rowOfChunk(subject, chunk);
-        if (there !== undefined && seen.add(there.number)) countChunk(subject, use, there.row);
+      for (const chunk of chunksOf(parts, found.ref)) {
+        const there = rowOfChunk(parts, chunk.address, chunk.id);
+        if (there !== undefined && seen.add(there.number)) countChunk(parts, use, there.row);
       }
     }
   }
@@ -163,7 +161,7 @@ function useOf(
   return known;
 }
 
-function countChunk({ chunks }: Subject, use: StreamUse, row: ChunkRow): void {
+function countChunk({ chunks }: StoreParts, use: StreamUse, row: ChunkRow): void {
   const { plainLength, storedLength, copies, coded } = row;
   use.plainBytes += plainLength;
   use.storedBytes += storedLength;
@@ -174,7 +172,7 @@ function countChunk({ chunks }: Subject, use: StreamUse, row: ChunkRow): void {
   use.heldBytes += Math.round(storedLength * share);
 }
 
-/** What each shard of a group takes. */
+/** What each shard of a group needs on its volume. */
 function recordBytes(row: GroupRow): number {
   return RECORD_HEADER + SHARD_HEADER + shardLength(row);
 }

@@ -1,13 +1,15 @@
 /**
  * Faults: what a scrub finds. A fault is something to mend. What cannot be read because of it is
- * not told again: whoever mends the one mends all.
+ * not reported again: mending the one mends all.
  *
  *     corrupt     a block, or a commit's row, whose bytes are not those that were written
  *     missing     a block or a commit that something names, and that is not here
- *     structure   a block that is what its address says, and does not follow its format or contradicts what names it
+ *     structure   a block that is what its address says, and does not follow its format, or
+ *                 contradicts what names it
  *     link        a block that is here, but not where the local id beside a reference says
  *     index       the index from addresses to blocks lacks a block, or names one that is not there
- *     row         a row outside blocks (heads, logs, numbers) that is damaged, absent or contradicts others
+ *     row         a row outside blocks (heads, logs, numbers) that is damaged, absent or
+ *                 contradicts others
  *     count       a table or a bucket has more or fewer rows than it counts
  *     stamp       a commit's stamp is not at or above that of a parent
  *     signature   a commit's signature is not its actor's
@@ -34,7 +36,7 @@ export interface Fault {
   readonly kind: FaultKind;
   /** The block or commit that is hit. */
   readonly address: string | undefined;
-  /** The key whose entry needs the block, in the bucket whose log holds `commit`. */
+  /** The key whose entry needs the block, in the bucket whose log has `commit`. */
   readonly key: string | undefined;
   /** The stream that the block belongs to. */
   readonly stream: string | undefined;
@@ -44,7 +46,7 @@ export interface Fault {
   readonly row: string | undefined;
   /** What is wrong, for people. */
   readonly what: string;
-  /** Whether this store holds what mends it; otherwise a peer, a backup or an archive may. */
+  /** Whether this store has what mends it; otherwise a peer, a backup or an archive may. */
   readonly repairable: boolean;
 }
 
@@ -109,8 +111,8 @@ export function rowText<T extends Table>(table: T, key: RowKey<T>): string {
   return `${table} ${text ?? hex(key)}`;
 }
 
-/** The message of an error of the world's; our own bugs are thrown on. */
-export function tellOf(error: unknown): string {
+/** The message of an error of the world's; bugs of ours are thrown on. */
+export function messageOf(error: unknown): string {
   if (isRegaliaError(error)) return error.message;
   throw error;
 }

@@ -1,12 +1,13 @@
 /**
  * Scrubs blocks: everything that a root or a list of moves reaches, each block once, parents first.
  *
- *     reference -> bytes at its id, hashed -> structure -> what the reference promised -> the block's own references
+ *     reference -> bytes at its id, hashed -> structure -> what the reference promised
+ *     -> the block's own references
  *
  * Read past every cache and without a way round: a block that is only found by its address is a
- * fault of the link. The place (names, stream) is worked out when there is a fault to tell. Memory
- * is the references of the nodes on the path and what `Seen` keeps. Nothing is recursive: keys may
- * be deep.
+ * fault of the link. The place (names, stream) is worked out when there is a fault to report.
+ * Memory is the references of the nodes on the path and what `Seen` keeps. Nothing is recursive:
+ * keys may be deep.
  */
 
 import { type Address, addressKey, addressText, verifyBlock } from '../blocks/address.js';
@@ -17,19 +18,17 @@ import { chunkBytes } from '../chunks/chunk.js';
 import { isHole, Manifest } from '../chunks/manifest.js';
 import type { Engine } from '../engine/engine.js';
 import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
-import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { isRegaliaError, malformed } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
-import { decodeRules } from '../streams/rule.js';
-import { type CheckedNode, checkNode, checkRoot, type Reference } from '../tree/check-node.js';
-import { Node, offsetsNeeded } from '../tree/node.js';
-import { readNodeHeader } from '../tree/node-header.js';
-import { parseRoot } from '../tree/root.js';
+import { parseCheckedRoot, parseNode, totalsWithin } from '../sync/block-traits.js';
+import { type CheckedNode, checkNode, type Reference } from '../tree/check-node.js';
+import { inlineChild } from '../tree/inline-map.js';
+import type { Node } from '../tree/node.js';
+import { CHILD_INLINE, INLINE, readRecord } from '../tree/record.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
-import { blockFault, type FaultKind, type Place, type Step, tellOf } from './fault.js';
-import { locate } from './locate.js';
-import { Seen } from './seen.js';
-import { isIndexed, isStored, readStoredBlock, type StoredBlock } from './stored-block.js';
-import { keeps, type Promised, type Traits, traitsNumber } from './traits.js';
+import { blockFault, type FaultKind, messageOf, type Place, type Step } from './fault.js';
+import { fingerprintOf, isAsPromised, type Promised, Seen } from './seen.js';
+import { isIndexed, isStored, readStoredBlock, type StoredBlock, slotsIn } from './stored-block.js';
 
 /** A block that is referred to, and what is promised of it. */
 export interface Wanted extends Promised {
@@ -53,13 +52,13 @@ interface Frame {
   readonly place: (index: number) => Pick<Place, 'names' | 'stream'>;
 }
 
-/** What a block costs beside its bytes, in bytes read: it is taken apart. */
+/** What a block costs beside its bytes, in bytes read: it is decoded. */
 const BLOCK_COST = 3_072;
-/** Faulty blocks that are remembered, so that each is told once. */
+/** Faulty blocks that are remembered, so that each is reported once. */
 const FAULTY_MAX = 65_536;
 const NOWHERE: Pick<Place, 'names' | 'stream'> = { names: [], stream: undefined };
 
-export interface ScrubBlocksOptions {
+interface ScrubBlocksOptions {
   /** Whether contents outside metadata must be here. */
   readonly contents: boolean;
   readonly chunks?: ChunkStore | undefined;
@@ -102,9 +101,9 @@ export class BlockScrub {
     const { address } = wanted;
     const known = this.#seenAs(wanted);
     if (known !== undefined) {
-      if (keeps(known, wanted)) return;
+      if (isAsPromised(known, wanted)) return;
       const what = `a ${wanted.what} is not what ${addressText(referrer)} promises of it`;
-      return yield* this.#tell('structure', what, address, false);
+      return yield* this.#report('structure', what, address, false);
     }
     if (!this.#options.readsChunks && this.#isKnownChunk(wanted)) return yield BLOCK_COST;
     const found = yield* this.#fetch(wanted, referrer);
@@ -113,31 +112,26 @@ export class BlockScrub {
     try {
       const frame = this.#check(wanted, found.block);
       if (frame.wanted.length > 0) this.#stack.push(frame);
-      this.seen.add(found.id, this.#slots(found.id), address, frame.traits);
+      this.seen.add(found.id, this.#slots(found.id), address, frame.fingerprint);
       this.blocks++;
       this.bytes += found.block.plainLength;
-      if (frame.links !== undefined) yield* this.#tell('link', frame.links, address, true);
+      if (frame.links !== undefined) yield* this.#report('link', frame.links, address, true);
     } catch (error) {
-      yield* this.#tell('structure', tellOf(error), address, false);
+      yield* this.#report('structure', messageOf(error), address, false);
     }
   }
 
-  /**
-   * The traits of a block that was seen before: at its id, or wherever the index says where the id
-   * is unknown.
-   */
+  /** The fingerprint of a block that was seen: at its id, or where the index leads without one. */
   #seenAs({ id, address }: Wanted): number | undefined {
-    if (id !== undefined) return this.seen.traits(id, address);
+    if (id !== undefined) return this.seen.fingerprint(id, address);
     for (const candidate of this.#index.candidates(address)) {
-      const traits = this.seen.traits(candidate, address);
-      if (traits !== undefined) return traits;
+      const fingerprint = this.seen.fingerprint(candidate, address);
+      if (fingerprint !== undefined) return fingerprint;
     }
     return undefined;
   }
 
-  /**
-   * Whether rows lead to a chunk: at the id, or wherever the index says where the id is unknown.
-   */
+  /** Whether rows lead to a chunk: at the id, or where the index leads without one. */
   #isKnownChunk({ id, address }: Wanted): boolean {
     const ids = id === undefined ? this.#index.candidates(address) : [id];
     return ids.some((one) => isChunkId(one) && isIndexed(this.#engine, one, address));
@@ -145,8 +139,7 @@ export class BlockScrub {
 
   #slots(id: number): number {
     if (isChunkId(id)) return SLOTS;
-    const row = extentRow(this.#engine, id);
-    return row === undefined ? 0 : (row[0] as number) | ((row[1] as number) << 8);
+    return slotsIn(extentRow(this.#engine, id));
   }
 
   /** The verified bytes of a block, wherever they are. */
@@ -157,7 +150,7 @@ export class BlockScrub {
     const block = id === undefined ? undefined : yield* this.#attemptChunk(id, address);
     const indexed = id !== undefined && isIndexed(this.#engine, id, address);
     if (id !== undefined && block !== undefined) {
-      if (!indexed) yield* this.#tell('index', `the index lacks ${what} ${id}`, address, true);
+      if (!indexed) yield* this.#report('index', `the index lacks ${what} ${id}`, address, true);
       return { id, block };
     }
     const candidates = this.#candidates(address);
@@ -165,7 +158,7 @@ export class BlockScrub {
       const sound = other === id ? undefined : this.#attempt(other, address);
       if (sound === undefined) continue;
       if (indexed) {
-        yield* this.#tell(
+        yield* this.#report(
           'corrupt',
           `${what} ${id} is damaged, and ${other} is not`,
           address,
@@ -173,7 +166,7 @@ export class BlockScrub {
         );
       } else if (id !== undefined) {
         const text = `${addressText(address)} is at ${other}, not at ${id} as a link says`;
-        yield* this.#tell('link', text, referrer, true);
+        yield* this.#report('link', text, referrer, true);
       }
       return { id: other, block: sound };
     }
@@ -200,17 +193,17 @@ export class BlockScrub {
     const known = id !== undefined ? [id] : this.#index.candidates(address);
     const name = id === undefined ? `${what} ${addressText(address)}` : `${what} ${id}`;
     const stored = known.some((one) => isStored(this.#engine, one));
-    if (here && stored) yield* this.#tell('corrupt', `${name} is damaged`, address, false);
-    else yield* this.#tell('missing', `${name} is not here`, address, false);
+    if (here && stored) yield* this.#report('corrupt', `${name} is damaged`, address, false);
+    else yield* this.#report('missing', `${name} is not here`, address, false);
   }
 
-  /** The same; of a chunk every copy is read, and those that fail are told. */
+  /** The same; of a chunk every copy is read, and those that fail are reported. */
   *#attemptChunk(id: number, address: Address): Generator<Step, StoredBlock | undefined> {
     const { chunks } = this.#options;
     if (!isChunkId(id) || chunks === undefined) return this.#attempt(id, address);
     const { block, faults } = chunks.scrub(id, address);
     if (block === undefined) return undefined;
-    for (const fault of faults) yield* this.#tell('corrupt', `a copy ${fault}`, address, true);
+    for (const fault of faults) yield* this.#report('corrupt', `a copy ${fault}`, address, true);
     return { bytes: block, plainLength: block.length };
   }
 
@@ -235,8 +228,8 @@ export class BlockScrub {
     return bytes && { bytes, plainLength: bytes.length };
   }
 
-  /** Tells a fault at the place at hand, once for each block and kind. */
-  *#tell(
+  /** A fault at the place at hand, once for each block and kind. */
+  *#report(
     kind: FaultKind,
     what: string,
     address: Address,
@@ -264,19 +257,19 @@ export class BlockScrub {
   #check(wanted: Wanted, block: StoredBlock): Checked {
     const plain = block.bytes.subarray(0, block.plainLength);
     const checked = checkBlock(wanted, block, plain);
-    if (!keeps(checked.traits, wanted)) {
-      throw contradiction(`a ${wanted.what} is not what the reference to it promises`);
+    if (!isAsPromised(checked.fingerprint, wanted)) {
+      throw malformed(wanted.what, 0, 'what the reference to it promises', 'something else');
     }
     return checked;
   }
 }
 
 /**
- * A block that was checked: a frame of its references, its traits, and what is wrong with its
+ * A block that was checked: a frame of its references, its fingerprint, and what is wrong with its
  * links.
  */
 interface Checked extends Frame {
-  readonly traits: number;
+  readonly fingerprint: number;
   readonly links: string | undefined;
 }
 
@@ -302,46 +295,39 @@ function checkBlock(wanted: Wanted, block: StoredBlock, plain: Uint8Array): Chec
   }
 }
 
-function leaf(address: Address, traits: Traits): Checked {
+function leaf(address: Address, traits: Promised): Checked {
   const place = (): typeof NOWHERE => NOWHERE;
-  return { address, wanted: [], next: 0, place, traits: traitsNumber(traits), links: undefined };
+  const fingerprint = fingerprintOf(traits);
+  return { address, wanted: [], next: 0, place, fingerprint, links: undefined };
 }
 
 function checkRootBlock(address: Address, { bytes, plainLength }: StoredBlock): Checked {
-  const root = parseRoot(bytes, plainLength);
-  if (root.algorithm !== address[0]) throw contradiction('a root names another algorithm');
-  // Heads are trees without rules.
-  if (root.rules.length > 0) decodeRules(root.rules);
-  const checked = checkRoot(root);
-  // The bucket's own entry is the one that holds it: it counts once.
-  const totals = { ...checked.totals, entries: checked.totals.entries - 1 };
+  const { root, checked } = parseCheckedRoot(bytes, plainLength);
+  checkAlgorithm('root', root.algorithm, address);
+  const totals = totalsWithin(checked.totals);
   return treeFrame(address, root.node, checked, { kind: BlockKind.root, totals });
 }
 
 function checkNodeBlock({ address, previous }: Wanted, block: StoredBlock): Checked {
-  const { bytes, plainLength } = block;
-  const header = readNodeHeader(bytes, 0, plainLength);
-  if (header.algorithm !== address[0]) throw contradiction('a node names another algorithm');
-  const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
-  const source = { bytes, start: 0, plainEnd: plainLength, end: bytes.length, depth: 0 };
-  const node = new Node({ ...source, ...header, id: undefined }, offsets, 0);
+  const node = parseNode(block.bytes, block.plainLength);
+  checkAlgorithm('node', node.algorithm, address);
   const checked = checkNode(node);
   if (previous !== undefined && Buffer.compare(previous, node.name(0)) >= 0) {
-    throw contradiction('a node holds names that belong to the one before it');
+    throw malformed('node', 0, 'names above those of the node before it', 'one that is not');
   }
-  const { level } = header;
+  const { level } = node;
   const traits = { kind: BlockKind.node, level, totals: checked.totals };
   return treeFrame(address, node, checked, { ...traits, last: node.name(node.count - 1) });
 }
 
-function treeFrame(address: Address, node: Node, checked: CheckedNode, traits: Traits): Checked {
+function treeFrame(address: Address, node: Node, checked: CheckedNode, traits: Promised): Checked {
   const { references } = checked;
   return {
     address,
     wanted: references.map((reference, i) => wantedOf(reference, node.link(i))),
     next: 0,
     place: (index) => locate(node, checked, index),
-    traits: traitsNumber(traits),
+    fingerprint: fingerprintOf(traits),
     links: faultOfLinks(node, checked),
   };
 }
@@ -374,11 +360,12 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
   const { address, lastOfLevel, what } = wanted;
   const manifest = new Manifest(bytes, plainLength);
   const { level, count, length } = manifest;
-  if (manifest.algorithm !== address[0]) throw contradiction('a manifest names another algorithm');
-  if (what === 'content' && !manifest.canBeTop)
-    throw contradiction('a top manifest has a single child');
+  checkAlgorithm('manifest', manifest.algorithm, address);
+  if (what === 'content' && !manifest.canBeTop) {
+    throw malformed('manifest', 0, 'more than a single child at the top', 'one');
+  }
   if (lastOfLevel !== true && !manifest.ended) {
-    throw contradiction('a manifest ends where none does');
+    throw malformed('manifest', 0, 'an end at which a node ends', 'another');
   }
   const isChunks = level === 1;
   const shared = isChunks
@@ -399,7 +386,48 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
   };
 }
 
-function contradiction(what: string): RegaliaError {
-  const data = { what: 'block', at: 0, expected: 'what refers to it to be right', actual: what };
-  return new RegaliaError('REGALIA_FORMAT', what, data);
+function checkAlgorithm(what: string, actual: number, address: Address): void {
+  const expected = address[0] as number;
+  if (actual !== expected) throw malformed(what, 2, `algorithm ${expected}`, `${actual}`);
+}
+
+/**
+ * The names and the stream of the reference at `index` of a node that was checked, below the node's
+ * map. For the message of a fault, so it is worked out when there is one.
+ */
+function locate(
+  node: Node,
+  { firstLinks }: CheckedNode,
+  index: number,
+): Pick<Place, 'names' | 'stream'> {
+  const names: Uint8Array[] = [];
+  // An inner node's child adds no name.
+  if (node.level > 0) return { names, stream: undefined };
+  let map = node;
+  let first: ArrayLike<number> = firstLinks;
+  let rest = index;
+  for (;;) {
+    const record = recordOf(first, map.count, rest);
+    const name = map.name(record);
+    if (name.length > 0) names.push(name);
+    rest -= first[record] as number;
+    const { shape, streams, child } = readRecord(map, record);
+    for (let i = 0; i < streams.length; i++) {
+      if (streams[i]?.form === INLINE) continue;
+      if (rest-- === 0) return { names, stream: shape.names[i] };
+    }
+    if (child.form !== CHILD_INLINE) return { names, stream: undefined };
+    map = inlineChild(map, record, child);
+    first = map.inlineLinks as Uint16Array;
+  }
+}
+
+/**
+ * The last record whose first link is not behind `index`, and that has any: empty ones share the
+ * next one's first.
+ */
+function recordOf(first: ArrayLike<number>, count: number, index: number): number {
+  let record = 0;
+  for (let i = 0; i < count; i++) if ((first[i] as number) <= index) record = i;
+  return record;
 }

@@ -7,7 +7,7 @@
  * its stamp is at or above theirs; its signature. Then the blocks that it reaches and no commit
  * before it did.
  *
- * A commit that is stored as a difference from one that is damaged is not told: mending the one
+ * A commit that is stored as a difference from one that is damaged is not reported: mending the one
  * mends both.
  */
 import { type Address, addressKey, addressText, isAddress } from '../blocks/address.js';
@@ -23,14 +23,15 @@ import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';
 import { History, type LogBounds, logKey } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
+import { bucketsIn, endOfBucket } from '../reach/table-walk.js';
 import {
   blockFault,
   type Fault,
   type FaultKind,
+  messageOf,
   rowFault,
   rowText,
   type Step,
-  tellOf,
 } from './fault.js';
 import type { BlockScrub, Wanted } from './scrub-blocks.js';
 
@@ -46,9 +47,9 @@ export class HistoryScrub {
   /** A history of its own: what other handles have cached is read again. */
   readonly #history: History;
   readonly #blocks: BlockScrub;
-  /** Commits that cannot be read, and rows of logs that were told. */
+  /** Commits that cannot be read, and rows of logs that were reported. */
   readonly #bad = new Set<string>();
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   constructor(engine: Engine, blocks: BlockScrub) {
     this.#engine = engine;
@@ -59,23 +60,8 @@ export class HistoryScrub {
   /** The logs of all buckets, the store's own first. */
   *logs(store: Uint8Array): Generator<Step, void> {
     yield* this.#log(store);
-    for (const bucket of this.#buckets('log')) {
+    for (const bucket of bucketsIn(this.#engine, 'log')) {
       if (!equalBytes(bucket, store)) yield* this.#log(bucket);
-    }
-  }
-
-  /** The buckets that have rows in a table whose keys begin with one. */
-  *#buckets(table: 'log' | 'heads'): Generator<Uint8Array, void> {
-    let after = new Uint8Array(0);
-    for (;;) {
-      let next: Uint8Array | undefined;
-      for (const { key } of this.#engine.range(table, { gt: after, limit: 1 })) next = key;
-      if (next === undefined) return;
-      const bucket = next.slice(0, BUCKET_ID_LENGTH);
-      yield bucket;
-      // No key of the bucket is longer than a branch's.
-      after = new Uint8Array(BUCKET_ID_LENGTH + 300).fill(0xff);
-      after.set(bucket);
     }
   }
 
@@ -88,17 +74,17 @@ export class HistoryScrub {
       const row = this.#engine.get('log', key);
       const address = row === undefined ? undefined : this.#logRow(key, row);
       if (address instanceof Uint8Array) yield* this.#commit(address, { bucket, sequence });
-      else yield this.#tellLog(address ?? 'the log lacks a row', key);
+      else yield this.#logFault(address ?? 'the log lacks a row', key);
     }
     const last = logKey(bucket, bounds.next);
-    for (const { key } of this.#engine.range('log', { gte: last, lte: endOf(bucket) })) {
+    for (const { key } of this.#engine.range('log', { gte: last, lte: endOfBucket(bucket) })) {
       const isLive = this.#history.bounds(bucket).next > bounds.next;
-      if (!isLive) yield this.#tellLog('a row behind the end of its log', key);
+      if (!isLive) yield this.#logFault('a row after the end of its log', key);
     }
   }
 
-  #tellLog(what: string, key: Uint8Array): Fault {
-    this.#told.add(rowText('log', key));
+  #logFault(what: string, key: Uint8Array): Fault {
+    this.#reported.add(rowText('log', key));
     return rowFault('row', what, 'log', key, true);
   }
 
@@ -107,7 +93,7 @@ export class HistoryScrub {
     try {
       return { bounds: this.#history.bounds(bucket) };
     } catch (error) {
-      const fault = rowFault('row', tellOf(error), 'log', bucket, true);
+      const fault = rowFault('row', messageOf(error), 'log', bucket, true);
       return {
         bounds: { first: this.#place(bucket, false), next: this.#place(bucket, true) },
         fault,
@@ -116,7 +102,7 @@ export class HistoryScrub {
   }
 
   #place(bucket: Uint8Array, reverse: boolean): number {
-    const range = { gt: bucket, lte: endOf(bucket), reverse, limit: 1 };
+    const range = { gt: bucket, lte: endOfBucket(bucket), reverse, limit: 1 };
     for (const { key } of this.#engine.range('log', range)) {
       return Number.parseInt(hex(key.subarray(BUCKET_ID_LENGTH)), 16) + (reverse ? 1 : 0);
     }
@@ -129,7 +115,7 @@ export class HistoryScrub {
       const address = copyBytes(openRow('log', key, row));
       return isAddress(address) ? address : 'a row names no commit';
     } catch (error) {
-      return tellOf(error);
+      return messageOf(error);
     }
   }
 
@@ -145,7 +131,7 @@ export class HistoryScrub {
     }
     const { entry } = stored;
     if (entry.sequence !== place.sequence || !equalBytes(entry.bucket, place.bucket)) {
-      yield this.#tellLog(
+      yield this.#logFault(
         'a row names a commit of another place',
         logKey(place.bucket, place.sequence),
       );
@@ -161,7 +147,7 @@ export class HistoryScrub {
     try {
       return openEntry(address, row);
     } catch (error) {
-      return tellOf(error);
+      return messageOf(error);
     }
   }
 
@@ -181,15 +167,16 @@ export class HistoryScrub {
     for (const parent of entry.parents) yield* this.#parent(stored, commit, parent);
     if (entry.signature === undefined) return;
     const { actor } = commit;
-    const holds = actor !== undefined && verifySignature(actor, address, entry.signature);
-    if (!holds) yield commitFault('signature', 'the signature is not that of its actor', address);
+    const isSigned = actor !== undefined && verifySignature(actor, address, entry.signature);
+    if (!isSigned)
+      yield commitFault('signature', 'the signature is not that of its actor', address);
   }
 
   #read(address: Address): Commit | string {
     try {
       return this.#history.commit(address);
     } catch (error) {
-      return tellOf(error);
+      return messageOf(error);
     }
   }
 
@@ -221,7 +208,7 @@ export class HistoryScrub {
     );
   }
 
-  /** The commits that their bucket's log does not lead to, told unless their place in it was. */
+  /** The commits that their bucket's log does not lead to, where that row was not reported yet. */
   *strays(): Generator<Step, void> {
     for (const { key } of this.#engine.range('commits')) {
       yield ROW_COST;
@@ -237,7 +224,7 @@ export class HistoryScrub {
       const row = this.#engine.get('log', place);
       const listed = row === undefined ? undefined : this.#logRow(place, row);
       if (listed instanceof Uint8Array && equalBytes(listed, key)) continue;
-      if (!this.#told.has(rowText('log', place))) {
+      if (!this.#reported.has(rowText('log', place))) {
         yield rowFault('row', 'the log does not lead to this commit', 'commits', key, true);
       }
       yield* this.#commit(key, stored.entry);
@@ -246,11 +233,11 @@ export class HistoryScrub {
 
   /** Branches and tags. Each bucket's rows are read in one turn, so that they can be counted. */
   *heads(): Generator<Step, void> {
-    for (const bucket of this.#buckets('heads')) {
+    for (const bucket of bucketsIn(this.#engine, 'heads')) {
       const faults: Fault[] = [];
       for (const { key, bytes } of this.#engine.range('heads', {
         gte: bucket,
-        lte: endOf(bucket),
+        lte: endOfBucket(bucket),
       })) {
         const fault = this.#head(bucket, key, bytes);
         if (fault !== undefined) faults.push(fault);
@@ -280,7 +267,7 @@ export class HistoryScrub {
       if (this.#bad.has(addressKey(commit))) return undefined;
       return commitFault('missing', `the commit of ${what} ${name} is not here`, commit);
     } catch (error) {
-      return rowFault('row', tellOf(error), 'heads', key, false);
+      return rowFault('row', messageOf(error), 'heads', key, false);
     }
   }
 
@@ -294,13 +281,6 @@ export class HistoryScrub {
       return [rowFault('count', error.message, 'heads', bucket, false)];
     }
   }
-}
-
-/** Above every key of a bucket. */
-function endOf(bucket: Uint8Array): Uint8Array {
-  const end = new Uint8Array(BUCKET_ID_LENGTH + 300).fill(0xff);
-  end.set(bucket);
-  return end;
 }
 
 function commitFault(kind: FaultKind, what: string, address: Address): Fault {

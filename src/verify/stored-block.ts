@@ -1,6 +1,6 @@
 /**
- * Reading a block exactly where an id says, past every cache and without a way round: what
- * `Blocks.read` mends in silence is what a scrub looks for.
+ * Blocks and the index as they are stored: exactly where an id says, past every cache and without
+ * a way round. What `Blocks.read` mends in silence is what a scrub looks for.
  *
  *     id -> extent row -> stored form -> patches applied -> body        a private copy
  */
@@ -14,14 +14,22 @@ import {
   readBody,
   slotOf,
 } from '../blocks/extent.js';
-import type { Engine } from '../engine/engine.js';
+import type { Engine, Reads } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
-import { readU48 } from '../ground/integers.js';
+import { readU16, readU48 } from '../ground/integers.js';
+
+/** The bytes of an id in a row of addresses. */
+export const ID_LENGTH = 6;
 
 /** A body that nobody has verified: plain bytes up to `plainLength`, then links. */
 export interface StoredBlock {
   readonly bytes: Uint8Array;
   readonly plainLength: number;
+}
+
+/** How many blocks an extent's row says that it has. */
+export function slotsIn(row: Uint8Array | undefined): number {
+  return row === undefined || row.length < 2 ? 0 : readU16(row, 0);
 }
 
 /** Whether there is a row for a block: that of its extent, or a chunk's own. */
@@ -36,13 +44,21 @@ export function isIndexed(engine: Engine, id: number, address: Address): boolean
   const prefix = addressPrefix(address);
   if (!isStored(engine, id)) return false;
   const log = isChunkId(id) ? undefined : engine.view('addressLog', extentOf(id));
-  if (log !== undefined) {
-    const at = slotOf(id) * PREFIX_LENGTH;
-    return equalBytes(log.subarray(at, at + PREFIX_LENGTH), prefix);
-  }
-  const row = engine.view('addresses', prefix) ?? EMPTY;
-  for (let at = 0; at + 6 <= row.length; at += 6) if (readU48(row, at) === id) return true;
-  return false;
+  if (log === undefined) return indexedIds(engine, prefix).includes(id);
+  const at = slotOf(id) * PREFIX_LENGTH;
+  return equalBytes(log.subarray(at, at + PREFIX_LENGTH), prefix);
+}
+
+/** The ids that the table of addresses has for a digest's first bytes. */
+export function indexedIds(reads: Reads, prefix: Uint8Array): number[] {
+  return idsIn(reads.view('addresses', prefix) ?? EMPTY);
+}
+
+/** The ids in a row of addresses. */
+export function idsIn(row: Uint8Array): number[] {
+  const ids: number[] = [];
+  for (let at = 0; at + ID_LENGTH <= row.length; at += ID_LENGTH) ids.push(readU48(row, at));
+  return ids;
 }
 
 /**

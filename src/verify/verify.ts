@@ -1,21 +1,21 @@
 /**
- * Verification: reads everything that a store keeps, while it is used, and tells what is not as it
- * was written.
+ * Verification: reads everything that a store keeps, while it is used, and reports what is not as
+ * it was written.
  *
- *     logs of all buckets → commits → trees, contents, moves → stray commits → branches and tags → tables
+ *     logs of all buckets → commits → trees, contents, moves
+ *     → stray commits → branches and tags → tables
  *
  * Commits come oldest first, and each block is read once, at the first commit that reaches it: so
  * the cost is that of the store's size. Blocks are read past the caches. What is written meanwhile
  * may be met or not. Where the engine's file is damaged in its own structure the engine may end the
- * process; whoever fears that runs this in a child.
+ * process: where that matters, this runs in a child.
  *
- * Not asked: whether nodes end where the boundary rule says, and whether bytes of free pages are
- * sound.
+ * Not asked: whether nodes end where the boundary rule says, and whether bytes of the engine's
+ * free pages are sound.
  */
 
 import type { Engine } from '../engine/engine.js';
-import { throwIfAborted } from '../ground/errors.js';
-import { turn } from '../ground/pause.js';
+import { Pace } from '../ground/pause.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
 import { BlockScrub } from './scrub-blocks.js';
@@ -32,21 +32,19 @@ export interface VerifyProgress {
 export interface VerifyOptions {
   /** Ends the scrub with REGALIA_ABORTED. */
   readonly signal?: AbortSignal | undefined;
-  /** Told every so often, and at the end. */
+  /** Called every few milliseconds, and at the end. */
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
-  /**
-   * Whether contents must be here; false for a replica that took metadata alone. Yes unless told.
-   */
+  /** Whether contents must be here; default true. False for a replica of metadata alone. */
   readonly contents?: boolean | undefined;
   /**
    * Whether chunks of contents are read, every copy and shard of them; false: only that the store
-   * knows of each, in a time that metadata sets. Yes unless told.
+   * knows of each, in a time that metadata sets. Default true.
    */
   readonly chunks?: boolean | undefined;
 }
 
 /** What a store scrubs. */
-export interface VerifySubject {
+interface ScrubbedStore {
   readonly engine: Engine;
   /** The home of its chunks; undefined where they lie among other blocks. */
   readonly chunks?: ChunkStore | undefined;
@@ -54,25 +52,24 @@ export interface VerifySubject {
   readonly store: Uint8Array;
 }
 
-/** What is done in one turn, in bytes read: some milliseconds. */
-const TURN_BYTES = 96 * 1024;
+/** Bytes that are read between two looks at the clock. */
+const CLOCK_BYTES = 32 * 1024;
 
 /**
  * Faults as they are found; the last row is the summary. REGALIA_ABORTED, and what the engine
  * throws.
  */
 export async function* verify(
-  { engine, chunks, store }: VerifySubject,
+  { engine, chunks, store }: ScrubbedStore,
   options: VerifyOptions = {},
 ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
   const { signal, onProgress, contents = true, chunks: readsChunks = true } = options;
-  throwIfAborted(signal, 'verify');
+  const pace = new Pace('verify', { signal, steps: CLOCK_BYTES });
   engine.refresh();
   const total = onProgress === undefined ? 0 : expectedBlocks(engine);
   const blocks = new BlockScrub(engine, { contents, chunks, readsChunks });
   const history = new HistoryScrub(engine, blocks);
   let faults = 0;
-  let read = 0;
   const scrubbed = readsChunks ? chunks : undefined;
   for (const step of stepsOf({ engine, chunks: scrubbed, store }, blocks, history)) {
     if (typeof step !== 'number') {
@@ -80,12 +77,9 @@ export async function* verify(
       yield step;
       continue;
     }
-    read += step;
-    if (read < TURN_BYTES) continue;
-    read = 0;
+    if (!pace.due(step)) continue;
     onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
-    await turn();
-    throwIfAborted(signal, 'verify');
+    await pace.rest();
     engine.refresh();
   }
   onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
@@ -94,7 +88,7 @@ export async function* verify(
 }
 
 function* stepsOf(
-  { engine, chunks, store }: VerifySubject,
+  { engine, chunks, store }: ScrubbedStore,
   blocks: BlockScrub,
   history: HistoryScrub,
 ): Generator<Step, void> {

@@ -128,6 +128,20 @@ export async function segmentsIn(folder: string): Promise<Map<number, number>> {
   return sizes;
 }
 
+/** Bytes of the segments in a folder; 0 where it can't be read. */
+export function segmentBytes(folder: string): number {
+  try {
+    let bytes = 0;
+    for (const name of fs.readdirSync(folder)) {
+      if (!/^seg-\d{10}$/.test(name)) continue;
+      bytes += fs.statSync(path.join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
+    }
+    return bytes;
+  } catch {
+    return 0;
+  }
+}
+
 /** The size of a file; undefined where a collection has removed it. */
 async function sizeOf(file: string): Promise<number | undefined> {
   try {

@@ -7,9 +7,8 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { runCommand } from '../../src/cli/command.js';
-import { jsonLine, shown } from '../../src/cli/output.js';
-import { byteCount, ProgressLine, progressText } from '../../src/cli/progress.js';
-import { nearest } from '../../src/cli/usage.js';
+import { byteCount, jsonLine, ProgressLine, shown } from '../../src/cli/output.js';
+import { nearest } from '../../src/cli/verb.js';
 import { VERBS } from '../../src/cli/verbs.js';
 import { nameText } from '../../src/ground/text.js';
 import { FAKES } from './fake.js';
@@ -35,7 +34,7 @@ async function run(argv: string[], isTTY = false, verbs = FAKES): Promise<Ran> {
   return { exit, out: String(output.read() ?? ''), err };
 }
 
-t.test('help tells of all verbs, and of each', async (t) => {
+t.test('help lists all verbs, and explains each', async (t) => {
   for (const argv of [['--help'], ['-h'], ['help']]) {
     const { exit, out } = await run(argv);
     t.equal(exit, 0);
@@ -63,7 +62,7 @@ t.test('wrong usage is 2, with a word on where to read more', async (t) => {
     [[], /^regalia: USAGE: a verb is missing\n {2}see `regalia --help`\n$/],
     [['fakes'], /there is no verb "fakes"; did you mean fake\?/],
     [['toString'], /there is no verb "toString"\n/],
-    [['--jsn'], /--jsn is not an option here/],
+    [['--jsn'], /--jsn must come after a verb/],
     [['fake', 'store'], /DEED is missing\n {2}see `regalia fake --help`/],
     [['fake', 'a', 'b', 'c', 'd'], /"d" is one too many/],
     [['fake', 'a', 'rows', '--nope'], /^regalia: USAGE: Unknown option '--nope'\n/],
@@ -102,6 +101,89 @@ t.test('errors have their code, a hint, and an exit code', async (t) => {
   t.match(await run(['fake', 's', 'bug']), { exit: 3, err: /BUG: TypeError: x is not[\s\S]* at / });
 });
 
+const NO_FACTS = { retryable: false, outcome: 'none' };
+
+t.test('with --json an error is one line of JSON on standard error', async (t) => {
+  const cases: [string[], number, object][] = [
+    [
+      ['fake', 's', 'fail', '--json'],
+      3,
+      { code: 'REGALIA_FULL', message: 'no \x1b[31mroom', data: { path: '/x' }, ...NO_FACTS },
+    ],
+    [
+      ['fake', 's', 'conflict', '--json'],
+      1,
+      { code: 'REGALIA_CONFLICT', message: '1 conflict', data: { conflicts: [] }, ...NO_FACTS },
+    ],
+    [
+      ['fake', '--json'],
+      2,
+      {
+        ...{ code: 'USAGE', message: 'STORE is missing', data: { help: 'regalia fake --help' } },
+        ...NO_FACTS,
+      },
+    ],
+    [
+      ['fakes', '--json'],
+      2,
+      {
+        ...{ code: 'USAGE', message: 'there is no verb "fakes"; did you mean fake?' },
+        ...{ data: { help: 'regalia --help' }, ...NO_FACTS },
+      },
+    ],
+    [
+      ['fake', 's', 'file', '--json'],
+      3,
+      {
+        ...{ code: 'ENOENT', message: "no such file or directory, open '/none/x'" },
+        data: { errno: 'ENOENT', operation: 'open', path: '/none/x' },
+        ...{ retryable: false, outcome: 'unknown' },
+      },
+    ],
+  ];
+  for (const [argv, exit, error] of cases) {
+    const ran = await run(argv);
+    t.equal(ran.exit, exit);
+    t.equal(ran.out, '');
+    t.match(ran.err, /^[^\n]*\n$/);
+    t.strictSame(JSON.parse(ran.err), { error });
+  }
+  const bug = await run(['fake', 's', 'bug', '--json']);
+  t.equal(bug.exit, 3);
+  t.match(JSON.parse(bug.err), {
+    error: { code: 'BUG', message: /x is not/, data: { stack: / at / }, outcome: 'unknown' },
+  });
+  const file = await run(['fake', 's', 'file']);
+  t.equal(file.err, "regalia: ENOENT: no such file or directory, open '/none/x'\n");
+});
+
+t.test('evidence may have big numbers and bytes', async (t) => {
+  t.equal(
+    jsonLine({ big: 2n ** 60n, bytes: Uint8Array.of(1, 255) }),
+    `{"big":"${2n ** 60n}","bytes":"Af8="}`,
+  );
+});
+
+t.test('a pack is not written to a terminal', async (t) => {
+  const output = Object.assign(new PassThrough(), { isTTY: true });
+  let err = '';
+  const exit = await runCommand(['pack', '/none/store'], VERBS, {
+    input: Readable.from([]),
+    output,
+    terminal: { isTTY: true, write: (text) => (err += text) },
+    signal: new AbortController().signal,
+    version: '',
+    clock: () => 0,
+  });
+  t.equal(exit, 2);
+  t.equal(output.read(), null);
+  t.equal(
+    err,
+    'regalia: USAGE: a pack is binary: redirect it into a file or a pipe, ' +
+      'as in regalia pack /none/store > FILE\n  see `regalia pack --help`\n',
+  );
+});
+
 t.test('progress shows on a terminal alone, and is gone before other output', async (t) => {
   t.equal((await run(['fake', 's', 'rows', '-n', '9'])).err, '');
   const { err } = await run(['fake', 's', 'rows', '-n', '9'], true);
@@ -117,8 +199,10 @@ t.test('progress shows on a terminal alone, and is gone before other output', as
   progress.end();
   progress.end();
   t.equal(lines.length, 11);
-  t.equal(progressText(1_234_567), '1,234,567');
-  t.equal(progressText(512, 1_024, 'bytes'), '50 %, 512 bytes of 1.0 KiB');
+  const wide = new ProgressLine({ ...terminal, columns: 80 }, () => (now += 1_000)).start('pack');
+  wide.update(1_234_567);
+  wide.update(512, 1_024, 'bytes');
+  t.match(lines.slice(-2), [/pack: 1,234,567$/, /pack: 50 %, 512 bytes of 1\.0 KiB$/]);
   t.equal(byteCount(5 * 1024 ** 3), '5.0 GiB');
 });
 
@@ -168,7 +252,7 @@ t.test('an output that fails otherwise is a failure', async (t) => {
     version: '',
     clock: () => 0,
   });
-  t.same({ exit, err }, { exit: 3, err: 'regalia: ENOSPC: ENOSPC: full\n' });
+  t.same({ exit, err }, { exit: 3, err: 'regalia: ENOSPC: full\n' });
 });
 
 // The test runner hooks itself into every child process, and would catch signals before the command

@@ -35,7 +35,7 @@ t.test('a clone is a replica that may be written to, and merges what a delta bri
   for (const each of [store, replica]) t.equal((await regalia(['verify', each])).exit, 0);
 });
 
-t.test('conflicts of what came in are printed and settled as those of a merge', async (t) => {
+t.test('conflicts of what came in are printed and resolved as those of a merge', async (t) => {
   const { store, replica } = await cloned(t);
   await regalia(['put', replica, '/b', 'note'], 'theirs');
   await regalia(['put', store, '/b', 'note'], 'ours');
@@ -46,8 +46,8 @@ t.test('conflicts of what came in are printed and settled as those of a merge', 
   const { exit, out } = await regalia(['unpack', replica, '--merge'], pack.bytes);
   t.equal(exit, 1);
   t.match(out, /conflict {2}both-changed {2}\/b {2}note/);
-  const settled = await regalia(['unpack', replica, '--merge', '--policy', 'theirs'], pack.bytes);
-  t.equal(settled.exit, 0, settled.err);
+  const resolved = await regalia(['unpack', replica, '--merge', '--policy', 'theirs'], pack.bytes);
+  t.equal(resolved.exit, 0, resolved.err);
   t.equal((await regalia(['get', replica, '/b', 'note'])).out, 'ours');
 });
 

@@ -1,4 +1,5 @@
 /** A verb that does whatever its arguments say, and a command of it that runs as a process. */
+import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import type { VerbTable } from '../../src/cli/command.js';
 import { runProcess } from '../../src/cli/process.js';
@@ -9,7 +10,7 @@ const fake = defineVerb({
   name: 'fake',
   summary: 'do what is asked',
   usage: 'STORE DEED [KEY]',
-  details: 'Deeds are rows, bytes, wait, fail, conflict and bug.',
+  details: 'Deeds are rows, bytes, wait, fail, file, conflict and bug.',
   options: {
     ...READ_OPTIONS,
     count: { type: 'string', short: 'n', placeholder: 'NUMBER', help: 'how many rows' },
@@ -41,6 +42,7 @@ const fake = defineVerb({
     if (deed === 'conflict') {
       throw new RegaliaError('REGALIA_CONFLICT', '1 conflict', { conflicts: [] });
     }
+    if (deed === 'file') readFileSync('/none/x');
     if (deed === 'bug') throw new TypeError('x is not a function');
     line.end();
     const exit: ExitCode = options.loud === true ? 1 : 0;

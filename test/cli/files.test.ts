@@ -155,7 +155,7 @@ t.test('Ctrl-C ends an import with nothing changed, and the store goes on', asyn
   t.equal((await regalia(['verify', store])).exit, 0);
 });
 
-t.test('watch prints commits as they land, until Ctrl-C', async (t) => {
+t.test('watch prints commits as they are published, until Ctrl-C', async (t) => {
   const dir = scratch(t);
   const store = join(dir, 'store');
   await rowsOf(t, 'init', store);

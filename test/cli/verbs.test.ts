@@ -33,6 +33,39 @@ t.test('every verb has its name, its help, and the store as first argument', asy
   }
 });
 
+t.test('messages say what is wrong, with which value, and what to do', async (t) => {
+  const { dir, store } = await smallStore(t);
+  const cases: [string[], RegExp][] = [
+    [
+      ['log', store, '--at', 'main~1'],
+      /^regalia: REGALIA_OPTION: name must be a branch .* the character ~, not main~1\n$/,
+    ],
+    [['fork', store, 'a b'], /name must be a branch or tag name without spaces, not a b\n/],
+    [['fork', store, 'x.lock'], /no part of which .* ends with \.lock, not x\.lock\n/],
+    [
+      ['put', store, '/k', 's', join(dir, 'no')],
+      /^regalia: ENOENT: no such file or directory, open/,
+    ],
+    [['get', store, '/none'], /^regalia: REGALIA_NOT_FOUND: there is no entry \/none\n$/],
+    [['init', store], /^regalia: REGALIA_EXISTS: there is already a store .*store\n$/],
+    [
+      ['export', store, '/none', join(dir, 'x')],
+      /there is no entry \/none: there is nothing to export/,
+    ],
+  ];
+  for (const [argv, pattern] of cases) t.match((await regalia(argv)).err, pattern, argv[0]);
+  const [row] = await rowsOf(t, 'stats', store);
+  t.match(row, { bytes: Number, contentBytes: 0, diskBytes: row?.['bytes'] });
+});
+
+t.test('an error with --json is the line that the guide shows', async (t) => {
+  const { store } = await smallStore(t);
+  const { exit, out, err } = await regalia(['get', store, '/none', '--json']);
+  t.same([exit, out], [3, '']);
+  const guide = readFileSync(new URL('../../../docs/guide.md', import.meta.url), 'utf8');
+  t.ok(guide.includes(`$ regalia get STORE /none --json\n${err}`), err);
+});
+
 t.test('what reads wants a store to be there, and makes none', async (t) => {
   const { dir } = await smallStore(t);
   const none = join(dir, 'none');
@@ -137,12 +170,12 @@ t.test('reads go back to a commit, a tag, a branch and a date', async (t) => {
   t.equal(await read('--at', new Date(head['time']).toISOString()), 'one');
   t.equal(await read('--at', '2999-01-01'), 'changed');
   t.match(await regalia(['ls', store, '--at', '1999-01-01']), { exit: 3, err: /NOT_FOUND/ });
-  t.match(await regalia(['ls', store, '--at', '2020-99-01']), { exit: 2, err: /no date/ });
+  t.match(await regalia(['ls', store, '--at', '2020-99-01']), { exit: 2, err: /not a date/ });
   t.match(await regalia(['ls', store, '--at', 'none']), { exit: 3, err: /NOT_FOUND/ });
   t.match(await regalia(['ls', store, '--branch', 'none']), { exit: 3, err: /NOT_FOUND/ });
 });
 
-t.test('differences are rows, and the exit code tells whether there are any', async (t) => {
+t.test('differences are rows, and the exit code says whether there are any', async (t) => {
   const { store } = await smallStore(t);
   t.match(await regalia(['diff', store, 'v1', 'main']), { exit: 0, out: '' });
   await regalia(['put', store, '/a/x', 'note'], 'changed');
@@ -186,7 +219,7 @@ t.test('branches and tags are listed, set and deleted', async (t) => {
   t.equal((await rowsOf(t, 'tag', store)).length, 1);
 });
 
-t.test('a merge prints its conflicts, and takes their answers', async (t) => {
+t.test('a merge prints its conflicts, and accepts their answers', async (t) => {
   const { dir, store } = await smallStore(t);
   await regalia(['put', store, '/new', 'note', '--branch', 'draft'], 'new');
   const [moved] = await rowsOf(t, 'merge', store, 'draft');
@@ -206,8 +239,10 @@ t.test('a merge prints its conflicts, and takes their answers', async (t) => {
       theirs: { size: 6, base64: base64('theirs') },
     },
   ]);
-  const told = await regalia(['merge', store, 'draft']);
-  t.match(told, { exit: 1, out: /^conflict {2}both-changed {2}\/a\/x {2}note {2}\(base 3 bytes/ });
+  t.match(await regalia(['merge', store, 'draft']), {
+    exit: 1,
+    out: /^conflict {2}both-changed {2}\/a\/x {2}note {2}\(base 3 bytes/,
+  });
   const answer = (more: object) => `${JSON.stringify({ ...rows[0], ...more })}\n\n`;
   const file = join(dir, 'answers');
   writeFileSync(file, answer({}));
@@ -223,7 +258,7 @@ t.test('a merge prints its conflicts, and takes their answers', async (t) => {
   t.equal((await regalia(['merge', store, 'draft', '--policy', 'best'])).exit, 2);
 });
 
-t.test('a policy settles conflicts, into any branch', async (t) => {
+t.test('a policy resolves conflicts, into any branch', async (t) => {
   const { store } = await smallStore(t);
   await regalia(['put', store, '/a/x', 'note', '--branch', 'draft'], 'drafted');
   await regalia(['put', store, '/a/x', 'note'], 'changed');
@@ -232,7 +267,7 @@ t.test('a policy settles conflicts, into any branch', async (t) => {
   t.match(await rowsOf(t, 'log', store, '--branch', 'draft', '-n', '1'), [{ message: 'mine' }]);
 });
 
-t.test('commits are taken back, and states restored', async (t) => {
+t.test('commits are undone, and states restored', async (t) => {
   const { store } = await smallStore(t);
   await regalia(['put', store, '/a/x', 'note'], 'changed');
   const [change] = (await rowsOf(t, 'log', store, '-n', '1')) as [Row];
@@ -277,7 +312,7 @@ t.test('a backup reads as its original', async (t) => {
   t.match(await regalia(['backup', store, copy]), { exit: 3, err: /REGALIA_EXISTS/ });
 });
 
-t.test('verify tells of a sound store, and of damage', async (t) => {
+t.test('verify reports a sound store, and damage', async (t) => {
   const { dir, store } = await smallStore(t);
   writeFileSync(join(dir, 'large'), Buffer.alloc(900_000, 'large'));
   await rowsOf(t, 'put', store, '/large', 'content', join(dir, 'large'));

@@ -1,5 +1,5 @@
 /**
- * The examples of a document, as programs: the blocks fenced as `ts` and `js` beneath one heading
+ * The examples of a document, as programs: the blocks fenced as `ts` and `js` under one heading
  * are one module, run in an empty folder. What a `console.log` prints is what the comment behind it
  * says.
  *
@@ -16,7 +16,7 @@ import { inspect } from 'node:util';
 import ts from 'typescript';
 
 export interface Program {
-  /** The heading that it stands beneath. */
+  /** The heading that it is under. */
   readonly title: string;
   readonly code: string;
   /** What it prints, line by line. */
@@ -67,7 +67,7 @@ export async function typeFaults(programs: readonly Program[]): Promise<string[]
   }
 }
 
-/** Runs a program, and returns what it printed. Whoever runs several runs one after the other. */
+/** Runs a program, and returns what it printed. To run several, run one after the other. */
 export async function run({ code }: Program): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'regalia-example-'));
   const place = await mkdtemp(join(await placeOfPrograms(), 'run-'));

@@ -1,4 +1,4 @@
-/** Reading a file's bytes: whole, in parts, and when whoever takes them leaves before the end. */
+/** Reading a file's bytes: whole, in chunks, and with a reader that leaves before the end. */
 import {
   mkdtempSync,
   readdirSync,
@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { type ContentSink, readContent } from '../../src/fs/source.js';
+import { readContent } from '../../src/fs/source.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'regalia-source-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -20,11 +20,13 @@ writeFileSync(
   Buffer.alloc(5_000_000).map((_, i) => (i * 31) ^ (i >>> 8)),
 );
 
+type ContentSink = Parameters<typeof readContent>[2];
+
 function sinkOf(large: ContentSink['large']): ContentSink {
   return { small: () => t.fail('the file is large'), large };
 }
 
-/** How many descriptors of this process are of the file; 0 where nobody tells. */
+/** How many descriptors of this process are of the file; 0 where the system does not say. */
 function descriptors(): number {
   if (process.platform !== 'linux') return 0;
   return readdirSync('/proc/self/fd').filter((fd) => {
@@ -37,7 +39,7 @@ function descriptors(): number {
   }).length;
 }
 
-t.test('a large file comes in parts, each good until it is asked for the next', async (t) => {
+t.test('a large file comes in chunks, each good until it is asked for the next', async (t) => {
   const parts: Uint8Array[] = [];
   const sink = sinkOf(async (source) => {
     for await (const part of source) parts.push(part.slice());
@@ -48,7 +50,7 @@ t.test('a large file comes in parts, each good until it is asked for the next', 
   t.strictSame([read.bytes, read.changing], [5_000_000, false]);
 });
 
-t.test('a taker that fails is heard, and the file is closed once', async (t) => {
+t.test('a sink that fails is heard, and the file is closed once', async (t) => {
   const sink = sinkOf(async (source) => {
     for await (const part of source) throw new Error(`no room for ${part.length} bytes`);
   });

@@ -3,7 +3,7 @@
  * touched.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
+import fs, {
   appendFileSync,
   chmodSync,
   chownSync,
@@ -21,15 +21,16 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { ExactTimes } from '../../src/fs/exact-times.js';
 import { exportTree } from '../../src/fs/export.js';
 import type { TreeWriter } from '../../src/fs/face.js';
 import { importTree } from '../../src/fs/import.js';
-import { byteText } from '../../src/fs/listing.js';
+import { byteText } from '../../src/fs/os.js';
 import { decodeStat, encodeStat, type FileStat } from '../../src/fs/stat.js';
+import { ExactTimes } from '../../src/fs/times.js';
 import { ModelTree } from './model.js';
 
 const ROOT = process.getuid?.() === 0;
@@ -105,21 +106,21 @@ t.test('a tree comes back as it was', async (t) => {
   sameTree(t, tree, join(dir, 'copy'));
 });
 
-t.test('times come back to the nanosecond where a helper program can set them', async (t) => {
+t.test('times come back to the nanosecond where another program can set them', async (t) => {
   const dir = folder(t);
   const tree = oddTree(dir);
   for (let i = 0; i < 200; i++) writeFileSync(join(tree, `-${i}\n`), '');
   const store = new ModelTree();
   await importTree(store, tree, '/k');
-  const helpers = spawnSync('perl', ['-e', '1']).status === 0;
+  const programs = spawnSync('perl', ['-e', '1']).status === 0;
   const options = { owners: ROOT, times: 'exact' as const };
   const { findings } = await exportTree(store, '/k', join(dir, 'copy'), options);
-  if (!helpers) return t.match(findings, [{ code: 'TIMES' }]);
+  if (!programs) return t.match(findings, [{ code: 'TIMES' }]);
   t.same(findings, []);
   return t.same(picture(Buffer.from(tree)), picture(Buffer.from(join(dir, 'copy'))));
 });
 
-t.test('where there is no helper program, times are near and a finding tells so', async (t) => {
+t.test('where there is no such program, times are near and a finding says so', async (t) => {
   const dir = folder(t);
   const { PATH } = process.env;
   writeFileSync(join(dir, 'f'), '');
@@ -134,7 +135,7 @@ t.test('where there is no helper program, times are near and a finding tells so'
   });
 });
 
-t.test('both helper programs set the same times', async (t) => {
+t.test('both programs set the same times', async (t) => {
   const dir = folder(t);
   for (const name of ['-a', 'b\n c']) writeFileSync(join(dir, name), '');
   symlinkSync('nowhere', join(dir, 'link'));
@@ -258,7 +259,7 @@ t.test('what cannot be read is a finding, and the store keeps what it has', asyn
   chmodSync(join(tree, 'closed'), 0o700);
 });
 
-t.test('fifos are kept by their stat and not opened; an export tells of them', async (t) => {
+t.test('fifos are kept by their stat and not opened; an export reports them', async (t) => {
   const dir = folder(t);
   mkdirSync(join(dir, 'tree'));
   execFileSync('mkfifo', [join(dir, 'tree/pipe')]);
@@ -353,7 +354,7 @@ t.test('hostile entries stay within the target', async (t) => {
   mkdirSync(join(dir, 'victim'));
   const link = encodeStat({ ...plain, kind: 'symlink', target: Buffer.from('../victim') });
   const store = new ModelTree();
-  // A link with children: what lies beneath it must not be written through it.
+  // A link with children: what is below it must not be written through it.
   store.put('/k/link', 'stat', link);
   store.put('/k/link/evil', 'content', Buffer.from('x'));
   // A broken stat, a file with children, an entry with nothing but another stream.
@@ -385,6 +386,143 @@ t.test('names that leave the target are refused', async (t) => {
   t.same(new Set(findings.map(({ code }) => code)), new Set(['NAME']));
   t.same(readdirSync(dir), ['out']);
   t.same(readdirSync(join(dir, 'out')), []);
+});
+
+/** Replaces a function of node:fs for everybody, until the test ends. */
+function replace(t: Test, name: 'lstatSync' | 'openSync' | 'read' | 'readlinkSync', by: unknown) {
+  const before = fs[name];
+  const put = (it: unknown) => {
+    Object.assign(fs, { [name]: it });
+    syncBuiltinESMExports();
+  };
+  put(by);
+  t.teardown(() => put(before));
+}
+
+function systemError(code: string | undefined): Error {
+  const error = new Error(`${code ?? 'an error'}: injected`);
+  return Object.assign(error, { syscall: 'open', errno: -126 }, code === undefined ? {} : { code });
+}
+
+const NUMBERED = 'Unknown system error -126';
+
+t.test('what the system says of one file is a finding, whatever its name', async (t) => {
+  for (const code of ['ENOKEY', 'EAGAIN', 'ENOSPC', 'EMFILE', NUMBERED, undefined]) {
+    await t.test(String(code), async (t) => {
+      const dir = folder(t);
+      const store = new ModelTree();
+      for (const name of ['a', 'b', 'c']) writeFileSync(join(dir, name), 'old');
+      symlinkSync('old', join(dir, 'link'));
+      await importTree(store, dir, '/k');
+      for (const name of ['a', 'b', 'c']) writeFileSync(join(dir, name), 'newer');
+      unlinkSync(join(dir, 'link'));
+      symlinkSync('newer', join(dir, 'link'));
+      const { lstatSync, openSync, readlinkSync } = fs;
+      const failing = (call: (...args: unknown[]) => unknown, end: string) => {
+        return (path: unknown, ...args: unknown[]) => {
+          if (String(path).endsWith(end)) throw systemError(code);
+          return call(path, ...args);
+        };
+      };
+      replace(t, 'openSync', failing(openSync as never, '/a'));
+      replace(t, 'lstatSync', failing(lstatSync as never, '/b'));
+      replace(t, 'readlinkSync', failing(readlinkSync as never, '/link'));
+      const { findings } = await importTree(store, dir, '/k');
+      t.same(
+        findings.map((finding) => [finding.path.slice(-2), finding.code]),
+        ['/a', '/b', 'nk'].map((end) => [end, code?.startsWith('E') ? code : 'FAILED']),
+      );
+      const text = async (name: string) =>
+        String(Buffer.from((await store.entry(`/k/${name}`)?.get('content')?.bytes()) ?? []));
+      t.same([await text('a'), await text('b'), await text('c')], ['old', 'old', 'newer']);
+      const link = decodeStat(store.entry('/k/link')?.get('stat')?.inline as Uint8Array);
+      t.equal(
+        String(Buffer.from(link.target ?? [])),
+        'old',
+        'a link that cannot be read keeps its target',
+      );
+    });
+  }
+});
+
+t.test(
+  'a large file that fails midway is a finding, under whatever name it comes back',
+  async (t) => {
+    const dir = folder(t);
+    writeFileSync(join(dir, 'large'), Buffer.alloc(3_000_000, 'large'));
+    writeFileSync(join(dir, 'small'), 'small');
+    const store = new ModelTree();
+    const write = store.write.bind(store);
+    store.write = async (...args) =>
+      write(...args).catch((error: Error) => {
+        throw Object.assign(new Error(`the store says: ${error.message}`), { code: 'REGALIA_IO' });
+      });
+    const { read } = fs;
+    const failing = (...args: Parameters<typeof read>) => {
+      const [fd, buffer, offset, length, position, done] = args as unknown as [
+        ...[number, Uint8Array, number, number, number],
+        (error: Error | null, count: number) => void,
+      ];
+      if (position > 1_000_000) queueMicrotask(() => done(systemError('ENOKEY'), 0));
+      else read(fd, buffer, offset, length, position, done as never);
+    };
+    replace(t, 'read', failing);
+    const { findings } = await importTree(store, dir, '/k');
+    t.match(findings, [{ code: 'ENOKEY', path: join(dir, 'large') }]);
+    t.equal(findings.length, 1);
+    t.ok(store.entry('/k/small'));
+  },
+);
+
+t.test(
+  'an error of the store ends the import, also where it looks like one of a file',
+  async (t) => {
+    const dir = folder(t);
+    writeFileSync(join(dir, 'f'), 'x');
+    writeFileSync(join(dir, 'large'), Buffer.alloc(3_000_000, 'large'));
+    for (const method of ['put', 'write', 'children', 'drain'] as const) {
+      for (const code of ['EACCES', 'ENOENT', 'EIO', 'REGALIA_MISSING', 'REGALIA_IO']) {
+        const store: TreeWriter = new ModelTree();
+        await importTree(store, dir, '/k');
+        store[method] = () => {
+          throw Object.assign(new Error('injected'), { code });
+        };
+        const again = importTree(store, dir, '/k', { reread: true });
+        await t.rejects(again, { code, message: 'injected' }, `${method} ${code}`);
+      }
+    }
+  },
+);
+
+t.test('a scratch folder that fails ends the import: it is not of the tree', async (t) => {
+  const dir = folder(t);
+  for (let i = 0; i < 400; i++) writeFileSync(join(dir, `f${i}`), '');
+  const options = { runNames: 20, runs: 5, scratch: join(dir, 'none') };
+  await t.rejects(importTree(new ModelTree(), dir, '/k', options), { code: 'ENOENT' });
+});
+
+t.test('an export goes on after a file that fails, and ends where the disk is full', async (t) => {
+  const dir = folder(t);
+  const store = new ModelTree();
+  for (const name of ['a', 'b', 'c']) store.put(`/k/${name}`, 'content', Buffer.from(name));
+  for (const code of ['ENOKEY', undefined, 'ENOSPC']) {
+    await t.test(String(code), async (t) => {
+      const { openSync } = fs;
+      const failing = (path: unknown, ...args: unknown[]) => {
+        if (String(path).endsWith('/b')) throw systemError(code);
+        return (openSync as (...args: unknown[]) => unknown)(path, ...args);
+      };
+      replace(t, 'openSync', failing);
+      const target = join(dir, String(code));
+      const exported = exportTree(store, '/k', target);
+      if (code === 'ENOSPC') {
+        await t.rejects(exported, { code: 'REGALIA_FULL', data: { errno: 'ENOSPC' } });
+        return;
+      }
+      t.match((await exported).findings, [{ code: code ?? 'FAILED', path: `${target}/b` }]);
+      t.same(readdirSync(target).sort(), ['a', 'c']);
+    });
+  }
 });
 
 t.test('an error of the store is no finding', async (t) => {

@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { byteText, osPath, sortedNames } from '../../src/fs/listing.js';
+import { sortedNames } from '../../src/fs/listing.js';
+import { byteText, osPath } from '../../src/fs/os.js';
 import { Walk } from '../../src/fs/walk.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 

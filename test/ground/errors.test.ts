@@ -81,3 +81,33 @@ t.test('makers say what is wrong, with which value', async (t) => {
   const other = new TypeError('x');
   t.equal(errors.asAborted(other, 'a read'), other);
 });
+
+t.test('what fails with a code has an answer, and a bug of ours is thrown on', async (t) => {
+  t.equal(
+    errors.attempt(() => 1),
+    1,
+  );
+  t.equal(
+    errors.attempt(() => {
+      throw errors.closed('store');
+    }),
+    undefined,
+  );
+  t.throws(() =>
+    errors.attempt(() => {
+      throw new TypeError('x');
+    }),
+  );
+});
+
+t.test('a pack, a stamp, a signature and a lock say what they refuse', async (t) => {
+  const pack = errors.badPack('frame', 9, 'a known type', '7', { retryable: true });
+  t.strictSame(pack.data, { what: 'frame', at: 9, expected: 'a known type', actual: '7' });
+  t.ok(pack.retryable);
+  t.strictSame(errors.badStamp('the stamp', 'at or above 1', '0').data, {
+    expected: 'at or above 1',
+    actual: '0',
+  });
+  t.match(errors.badSignature('sha256:00', 'ab').data, { commit: 'sha256:00', actor: 'ab' });
+  t.equal(errors.locked('/a', 'is open').message, '/a is open');
+});

@@ -93,6 +93,42 @@ t.test('every verb is in the list, and every verb of the list exists', async (t)
   t.same([...named].sort(), Object.keys(VERBS).sort());
 });
 
+const PACKAGE = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  name: string;
+  version: string;
+  scripts: Record<string, string>;
+};
+
+t.test('its first command runs the main job, its second one the tests', async (t) => {
+  const lines = (blocks('sh')[0] as string).trimEnd().split('\n');
+  const commands = lines.map((line) => line.split('#')[0]?.trim());
+  t.same(commands, ['npm ci && npm run tour', 'npm ci && npm test']);
+  for (const script of ['tour', 'test']) t.ok(PACKAGE.scripts[script], script);
+});
+
+t.test(
+  'it installs from the tarball that npm makes, with all that the README links to',
+  async (t) => {
+    const packed = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      cwd: ROOT,
+    });
+    t.equal(packed.status, 0, String(packed.stderr));
+    const [{ filename, files }] = JSON.parse(String(packed.stdout)) as [
+      { filename: string; files: { path: string }[] },
+    ];
+    t.equal(filename, `${PACKAGE.name}-${PACKAGE.version}.tgz`);
+    t.ok(README.includes(`npm install ../regalia/${filename}`));
+    t.ok(README.includes(`"regalia": "file:../regalia/${filename}"`), 'what keeps the imports');
+    const names = new Set(files.map(({ path }) => path));
+    for (const [, target] of README.matchAll(/\]\(([^)]+)\)/g)) {
+      if (target !== 'CONTRIBUTING.md') t.ok(names.has(target as string), target);
+    }
+    for (const path of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/cli/main.js']) {
+      t.ok(names.has(path), path);
+    }
+  },
+);
+
 t.test('its links lead to files', async (t) => {
   for (const [, target] of README.matchAll(/\]\(([^)]+)\)/g)) {
     t.ok(existsSync(join(ROOT, target as string)), target);

@@ -1,12 +1,12 @@
 /**
  * Transfers that break: a pack that is cut at any byte goes on where it stopped, from the rest,
- * from the whole, or from a sender that is told where; nothing is visible before the end.
+ * from the whole, or from a sender that knows where; nothing is visible before the end.
  */
 import t from 'tap';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { unfinishedImports } from '../../src/sync/import-stage.js';
-import { decodeResumePoint, encodeResumePoint } from '../../src/sync/resume.js';
+import { decodeResumePoint, encodeResumePoint } from '../../src/sync/pack-format.js';
 import { bytes } from '../store/setup.js';
 import {
   type Bare,
@@ -16,24 +16,24 @@ import {
   coreOf,
   frameStarts,
   headOf,
+  importInto,
   importRows,
   pack,
   seededStore,
   takeApart,
-  takeIn,
   variedStore,
   visibleRows,
 } from './setup.js';
 
-/** Takes in what comes before the break, and returns where to go on. */
+/** Imports what comes before the break, and returns where to go on. */
 async function breakAt(to: Bare, packed: Uint8Array, at: number): Promise<number> {
   try {
-    await takeIn(to, packed.subarray(0, at));
+    await importInto(to, packed.subarray(0, at));
   } catch (error) {
     if (isRegaliaError(error, 'REGALIA_PACK') && error.retryable) return error.data.at;
     throw error;
   }
-  throw new Error(`a pack cut at ${at} was taken for whole`);
+  throw new Error(`a pack cut at ${at} was accepted as whole`);
 }
 
 async function smallStore() {
@@ -57,8 +57,8 @@ t.test('a small pack cut at every byte goes on with its rest', async (t) => {
     const [state] = unfinishedImports(to.engine);
     if ((state === undefined) !== cut < first) t.fail(`a resume point at ${cut}`);
     const options = state === undefined ? {} : { resume: state.point.header };
-    const result = await takeIn(to, packed.subarray(state?.point.offset ?? 0), options);
-    if (state !== undefined && state.point.offset !== at) t.fail(`${at} told, kept another`);
+    const result = await importInto(to, packed.subarray(state?.point.offset ?? 0), options);
+    if (state !== undefined && state.point.offset !== at) t.fail(`${at} reported, kept another`);
     if (result.bytes !== packed.length) t.fail(`${result.bytes} bytes`);
     if (!to.history.entry(headOf(store))) t.fail(`no head after a cut at ${cut}`);
     if (importRows(to.engine) > 0) t.fail(`rows left after a cut at ${cut}`);
@@ -75,7 +75,7 @@ t.test('a pack cut anywhere is completed by the whole pack', async (t) => {
       if (cut < 0 || cut >= packed.length) continue;
       const to = bare();
       await breakAt(to, packed, cut);
-      const result = await takeIn(to, packed);
+      const result = await importInto(to, packed);
       if (result.bytes !== packed.length) t.fail(`${result.bytes} bytes`);
       if (![...blocksOf(to, headOf(store))].every((one) => expected.has(one))) t.fail(`${cut}`);
     }
@@ -93,11 +93,11 @@ t.test('a pack that breaks again and again gets through', async (t) => {
     t.ok(next >= at);
     at = next;
   }
-  await takeIn(to, packed);
+  await importInto(to, packed);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
 });
 
-t.test('a sender told of a resume point sends the rest, byte by byte the same', async (t) => {
+t.test('a sender that is given a resume point sends the rest, byte by byte the same', async (t) => {
   const store = await variedStore();
   const packed = await pack({ store });
   const starts = frameStarts(takeApart(packed)).slice(0, -1);
@@ -108,7 +108,7 @@ t.test('a sender told of a resume point sends the rest, byte by byte the same', 
     const from = decodeResumePoint(encodeResumePoint((state as NonNullable<typeof state>).point));
     const rest = await pack({ store, from });
     if (!equalBytes(rest, packed.subarray(start))) t.fail(`from ${start}`);
-    await takeIn(to, rest, { resume: from.header });
+    await importInto(to, rest, { resume: from.header });
     t.ok(to.history.entry(headOf(store)));
   }
   const [state] = await (async () => {
@@ -130,7 +130,7 @@ t.test('a source that fails, and an abort, leave a resume point as well', async 
     yield packed.subarray(0, half);
     throw new Error('the network is gone');
   }
-  await t.rejects(takeIn(to, failing()), { code: 'REGALIA_PACK', retryable: true });
+  await t.rejects(importInto(to, failing()), { code: 'REGALIA_PACK', retryable: true });
   const [kept] = unfinishedImports(to.engine);
   t.ok(kept !== undefined && kept.point.offset > 200 && kept.point.offset <= half);
   const controller = new AbortController();
@@ -139,40 +139,40 @@ t.test('a source that fails, and an abort, leave a resume point as well', async 
     controller.abort();
     yield packed.subarray(half + 1);
   }
-  await t.rejects(takeIn(to, stopping(), { signal: controller.signal }), {
+  await t.rejects(importInto(to, stopping(), { signal: controller.signal }), {
     code: 'REGALIA_ABORTED',
   });
-  await takeIn(to, packed);
+  await importInto(to, packed);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
 });
 
-t.test('what lands throws: nothing lands, and nothing is left waiting', async (t) => {
+t.test('what is published throws: nothing is published, and nothing is left waiting', async (t) => {
   const store = await variedStore();
   const to = bare();
-  const land = (): never => {
+  const publish = (): never => {
     throw new Error('not here');
   };
-  await t.rejects(takeIn(to, await pack({ store }), { land }), /not here/);
+  await t.rejects(importInto(to, await pack({ store }), { publish }), /not here/);
   t.strictSame(visibleRows(to.engine), []);
   t.equal(importRows(to.engine), 0);
 });
 
-t.test('one pack is taken in once at a time', async (t) => {
+t.test('one pack is imported once at a time', async (t) => {
   const store = await variedStore();
   const packed = await pack({ store });
   const to = bare();
-  const [one, two] = await Promise.allSettled([takeIn(to, packed), takeIn(to, packed)]);
+  const [one, two] = await Promise.allSettled([importInto(to, packed), importInto(to, packed)]);
   t.equal(one.status, 'fulfilled');
   t.match(two, { status: 'rejected', reason: { code: 'REGALIA_LOCKED' } });
 });
 
 t.test('an import that was never begun is not resumed', async (t) => {
   const options = { resume: new Uint8Array(32) };
-  await t.rejects(takeIn(bare(), new Uint8Array(9), options), { code: 'REGALIA_NOT_FOUND' });
+  await t.rejects(importInto(bare(), new Uint8Array(9), options), { code: 'REGALIA_NOT_FOUND' });
 });
 
 t.test(
-  'many commits land in slices, and a crash between them is mended by the same pack',
+  'many commits are published in slices, and a crash between them is mended by the same pack',
   async (t) => {
     const store = await seededStore(3, false);
     for (let i = 0; i < 1_100; i++) await store.transact((tx) => tx.put('/n', 's', bytes(`${i}`)));
@@ -185,11 +185,11 @@ t.test(
       return write(body, durability);
     };
     failAt = 1;
-    await t.rejects(takeIn(to, packed), /power/);
-    t.ok(to.engine.count('log') > 1_000, 'the first slice landed');
+    await t.rejects(importInto(to, packed), /power/);
+    t.ok(to.engine.count('log') > 1_000, 'the first slice is in the log');
     t.equal(to.engine.count('heads'), 0, 'and no branch names it');
     failAt = Number.POSITIVE_INFINITY;
-    await takeIn(to, packed);
+    await importInto(to, packed);
     t.ok(to.history.entry(headOf(store)));
     t.equal(importRows(to.engine), 0);
     t.equal(to.history.count(bucketOf(store)), coreOf(store).history.count(bucketOf(store)));

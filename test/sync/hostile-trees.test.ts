@@ -36,12 +36,12 @@ import {
 import { NO_NAME, writeRoot } from '../../src/tree/root.js';
 import { NO_STREAMS, shapeOf } from '../../src/tree/shape.js';
 import { noise } from '../store/setup.js';
-import { bare, putTogether, takeIn, visibleRows } from './setup.js';
+import { bare, importInto, putTogether, visibleRows } from './setup.js';
 
 const BUCKET = new Uint8Array(16).fill(0xb0);
 const INNER = new Uint8Array(16).fill(0x1c);
 
-/** Makes blocks, and the pack that holds those it made in their order. */
+/** Makes blocks, and the pack of those it made in their order. */
 class Forge {
   readonly #blocks = new Blocks(openMemory());
   readonly #writer = new NodeWriter(
@@ -184,14 +184,14 @@ function records(letter: string, count = 60): FreshRecord[] {
 
 type Build = (forge: Forge) => void;
 
-/** Whether the pack that `build` makes is taken in: 'taken', or what it is refused with. */
+/** Whether the pack that `build` makes is accepted: 'accepted', or what it is refused with. */
 async function outcome(build: Build): Promise<string> {
   const forge = await Forge.make();
   build(forge);
   const to = bare();
   try {
-    await takeIn(to, forge.pack());
-    return 'taken';
+    await importInto(to, forge.pack());
+    return 'accepted';
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
     if (visibleRows(to.engine).length > 0) return 'visible';
@@ -211,8 +211,8 @@ function named(name: string): Partial<FreshChild> {
   return { bytes, nameStart: 0, nameEnd: bytes.length };
 }
 
-t.test('trees made by hand that do not lie are taken in', async (t) => {
-  t.equal(await outcome(twoLevels({})), 'taken');
+t.test('trees made by hand that do not lie are accepted', async (t) => {
+  t.equal(await outcome(twoLevels({})), 'accepted');
 });
 
 t.test('what an inner node says of a child must be so', async (t) => {
@@ -243,7 +243,7 @@ t.test('names in another order, twice, or that are none, are refused', async (t)
       const many = [...names.map((name) => record(name)), ...records('z')];
       forge.commit(forge.rootOver(forge.leaf(many)));
     };
-  t.equal(await outcome(leafOf('a', 'b')), 'taken');
+  t.equal(await outcome(leafOf('a', 'b')), 'accepted');
   t.match(await outcome(leafOf('b', 'a')), /ascending/);
   t.match(await outcome(leafOf('a', 'a')), /ascending/);
   t.match(await outcome(leafOf('..', 'a')), /no names/);
@@ -269,13 +269,13 @@ t.test('an entry with neither stream nor child is refused', async (t) => {
 
 t.test('a reference to a block of another kind or length is refused', async (t) => {
   const streamOf =
-    (form: BlockPart['form'], kind: number, size: number, told: number): Build =>
+    (form: BlockPart['form'], kind: number, size: number, length: number): Build =>
     (forge) => {
       const address = forge.block(kind, noise(size));
-      forge.commit(forge.rootWith({ form, length: told, address, id: undefined }));
+      forge.commit(forge.rootWith({ form, length, address, id: undefined }));
     };
-  t.equal(await outcome(streamOf(METADATA, BlockKind.metadata, 600, 600)), 'taken');
-  t.equal(await outcome(streamOf(REFERENCED, BlockKind.chunk, 600, 600)), 'taken');
+  t.equal(await outcome(streamOf(METADATA, BlockKind.metadata, 600, 600)), 'accepted');
+  t.equal(await outcome(streamOf(REFERENCED, BlockKind.chunk, 600, 600)), 'accepted');
   t.match(await outcome(streamOf(METADATA, BlockKind.metadata, 600, 601)), /601 bytes/);
   t.match(await outcome(streamOf(REFERENCED, BlockKind.chunk, 600, 1)), /1 bytes/);
   t.match(await outcome(streamOf(METADATA, BlockKind.chunk, 600, 600)), /metadata/);
@@ -297,7 +297,7 @@ t.test('what a manifest says of its chunks must be so', async (t) => {
       const length = 300 + lie;
       forge.commit(forge.rootWith({ form: REFERENCED, length, address, id: undefined }));
     };
-  t.equal(await outcome(contentOf(0)), 'taken');
+  t.equal(await outcome(contentOf(0)), 'accepted');
   t.match(await outcome(contentOf(1)), /101 bytes/);
   t.match(await outcome(contentOf(0, 2)), /level 1/);
 });
@@ -326,7 +326,7 @@ t.test('what is a hole, a chunk or a content alone must be so', async (t) => {
       forge.commit(forge.rootWith({ form: REFERENCED, length, address, id: undefined }));
     };
   for (const parts of [[100, -65_536], [-65_536, 100], [-(2 ** 50)], [100, -70_000, 100]]) {
-    t.equal(await outcome(content(...parts)), 'taken', parts.join());
+    t.equal(await outcome(content(...parts)), 'accepted', parts.join());
   }
   t.match(await outcome(content(100)), /content/, 'a chunk alone has no manifest');
   t.match(await outcome(content(100, -65_535)), /65536/, 'a hole that is too short');
@@ -345,7 +345,7 @@ t.test('a bucket whose sums are not those of its root is refused', async (t) => 
       const leaf = forge.leaf([encodeRecord(utf8Bytes('in'), parts), ...records('z')]);
       forge.commit(forge.rootOver(leaf));
     };
-  t.equal(await outcome(within(60)), 'taken');
+  t.equal(await outcome(within(60)), 'accepted');
   t.match(await outcome(within(61)), /sums of its root/);
 });
 
@@ -363,7 +363,7 @@ t.test('heads must name known commits of the buckets that they stand for', async
       const heads = forge.rootOver(forge.leaf(digits.length > 32 ? many : many.slice(0, 1)));
       forge.commit(root, { heads });
     };
-  t.equal(await outcome(headsOf(hex(INNER), INNER)), 'taken');
+  t.equal(await outcome(headsOf(hex(INNER), INNER)), 'accepted');
   t.match(await outcome(headsOf(hex(INNER), BUCKET)), /a commit of bucket/);
   t.match(await outcome(headsOf(hex(INNER), INNER, false)), /before the heads/);
   t.match(await outcome(headsOf('not a bucket', INNER)), /heads|bucket/);
@@ -374,7 +374,7 @@ t.test('a frame of a type that is unknown ends the transfer', async (t) => {
   forge.commit(forge.rootOver(forge.leaf(records('a'))));
   const packed = forge.pack();
   const stray = encodeFrame(9 as FrameType, noise(10));
-  await t.rejects(takeIn(bare(), concatBytes([packed.subarray(0, -71), stray])), {
+  await t.rejects(importInto(bare(), concatBytes([packed.subarray(0, -71), stray])), {
     code: 'REGALIA_PACK',
     message: /a known type/,
   });

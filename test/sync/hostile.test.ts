@@ -21,13 +21,13 @@ import {
   blocksIn,
   bucketOf,
   headOf,
+  importInto,
   importRows,
   type Parts,
   pack,
   putTogether,
   seededStore,
   takeApart,
-  takeIn,
   visibleRows,
 } from './setup.js';
 
@@ -96,7 +96,7 @@ async function refused(
   const before = visibleRows(to.engine);
   const packed = parts instanceof Uint8Array ? parts : putTogether(parts);
   try {
-    await takeIn(to, packed, options);
+    await importInto(to, packed, options);
     t.fail(`taken in, although ${pattern}`);
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
@@ -128,7 +128,7 @@ function replaced({ head, frames }: Parts, index: number, frame: FrameParts): Pa
 }
 
 t.test('taken apart and put together, an honest pack is honest', async (t) => {
-  const result = await takeIn(bare(), putTogether(await honest()));
+  const result = await importInto(bare(), putTogether(await honest()));
   t.equal(result.commits, 4);
 });
 
@@ -141,7 +141,7 @@ t.test('a pack flipped at any byte is refused, or says where to go on', async (t
     flipped[i] = (flipped[i] as number) ^ (1 << (i % 8));
     const to = bare();
     try {
-      await takeIn(to, flipped);
+      await importInto(to, flipped);
       t.fail(`a flip at ${i} was not seen`);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
@@ -200,7 +200,7 @@ t.test('commits that nothing names, and missing ones, are refused', async (t) =>
 t.test('a commit twice, and a block twice, do no harm', async (t) => {
   const parts = await honest();
   const frames = parts.frames.flatMap((frame) => [frame, frame]);
-  const result = await takeIn(bare(), putTogether({ head: parts.head, frames }));
+  const result = await importInto(bare(), putTogether({ head: parts.head, frames }));
   t.equal(result.commits, 4);
 });
 
@@ -320,17 +320,17 @@ t.test('bombs are refused at the length that they declare', async (t) => {
 t.test('hostile lengths of frames and headers are refused before they are believed', async (t) => {
   const parts = await honest();
   const huge = concatBytes([parts.head, new ByteWriter().u8(1).u32(0xffff_ffff).finish()]);
-  await t.rejects(takeIn(bare(), huge), { code: 'REGALIA_PACK', message: /at most/ });
+  await t.rejects(importInto(bare(), huge), { code: 'REGALIA_PACK', message: /at most/ });
   const header = parts.head.slice();
   header.fill(0xff, 9, 13);
-  await t.rejects(takeIn(bare(), header), { code: 'REGALIA_PACK', message: /at most/ });
-  await t.rejects(takeIn(bare(), noise(400)), {
+  await t.rejects(importInto(bare(), header), { code: 'REGALIA_PACK', message: /at most/ });
+  await t.rejects(importInto(bare(), noise(400)), {
     code: 'REGALIA_PACK',
     message: /a pack of Regalia/,
   });
   const later = parts.head.slice();
   later[8] = 2;
-  await t.rejects(takeIn(bare(), later), { code: 'REGALIA_VERSION' });
+  await t.rejects(importInto(bare(), later), { code: 'REGALIA_VERSION' });
 });
 
 t.test('bytes behind the trailer are refused', async (t) => {
@@ -349,7 +349,7 @@ t.test('frames dropped, doubled or in another order never make a wrong history',
       else frames.splice(j, 0, ...frames.splice(i, 1));
       const to = bare();
       try {
-        const { commits } = await takeIn(to, putTogether({ head: parts.head, frames }));
+        const { commits } = await importInto(to, putTogether({ head: parts.head, frames }));
         return commits === 4;
       } catch (error) {
         return isRegaliaError(error) && visibleRows(to.engine).length === 0;
@@ -379,7 +379,7 @@ t.test('blocks altered anywhere, with all sums made anew, never make a wrong his
           return true;
         }
         try {
-          await takeIn(to, packed);
+          await importInto(to, packed);
           return false;
         } catch (error) {
           return isRegaliaError(error) && visibleRows(to.engine).length === 0;

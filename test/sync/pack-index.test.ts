@@ -46,7 +46,7 @@ function forged(packed: Uint8Array, ...frames: Uint8Array[]): Uint8Array {
   return concatBytes([before, end]);
 }
 
-t.test('the index holds every key of the tree, buckets within included', async (t) => {
+t.test('the index has every key of the tree, buckets within included', async (t) => {
   const store = await variedStore();
   const expected = [...store.snapshot().walk('/')]
     .map(({ key }) => key)
@@ -60,7 +60,7 @@ t.test('the index holds every key of the tree, buckets within included', async (
   t.throws(() => index.has('inner'), { code: 'REGALIA_KEY' });
 });
 
-t.test('keys are in order although names hold bytes below the separator', async (t) => {
+t.test('keys are in order although names have bytes below the separator', async (t) => {
   const store = await seededStore();
   await store.transact((tx) => {
     for (const key of ['/a', '/a-b', '/a/b', '/a b', '/a/b/c', '/a.b', '/b', '/a\u00e9/x']) {

@@ -10,17 +10,18 @@ import type { LogEntry } from '../../src/log/entry.js';
 import { walkCommit } from '../../src/reach/commit-walk.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
-import { branchesOf, headsOfNested } from './nested.js';
 import {
   bare,
   blocksOf,
+  branchesOf,
   bucketOf,
   coreOf,
   headOf,
+  headsOfNested,
+  importInto,
   importRows,
   pack,
   seededStore,
-  takeIn,
   trailerOf,
   variedStore,
 } from './setup.js';
@@ -29,7 +30,7 @@ t.test('a whole history comes over: every commit, block and signature', async (t
   const store = await variedStore();
   const packed = await pack({ store });
   const to = bare();
-  const result = await takeIn(to, packed);
+  const result = await importInto(to, packed);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
   t.equal(result.bytes, packed.length);
   t.equal(result.cut, 0);
@@ -49,7 +50,7 @@ t.test('a whole history comes over: every commit, block and signature', async (t
 t.test('local ids come with the links: no read goes by address', async (t) => {
   const store = await variedStore();
   const to = bare();
-  await takeIn(to, await pack({ store }));
+  await importInto(to, await pack({ store }));
   let asked = 0;
   const { index } = to.blocks;
   const ask = index.candidates.bind(index);
@@ -78,12 +79,12 @@ t.test('a delta brings what is new, and no more', async (t) => {
   const before = headOf(store);
   const to = bare();
   const whole = await pack({ store });
-  await takeIn(to, whole);
+  await importInto(to, whole);
   await store.transact((tx) => tx.put('/d3/f3', 's', bytes('changed')));
   const delta = await pack({ store, haves: [before] });
   t.ok(delta.length < 12_000, `${delta.length} bytes beside ${whole.length}`);
   t.ok(trailerOf(delta).blocks <= 6, `${trailerOf(delta).blocks} blocks`);
-  const result = await takeIn(to, delta);
+  const result = await importInto(to, delta);
   t.equal(result.commits, 1);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
 });
@@ -95,7 +96,7 @@ t.test('deltas step by step lead to what a whole pack gives', async (t) => {
   let have: Address[] = [];
   for (const { address } of core.history.log(bucketOf(store))) {
     const wants = [{ branch: 'main', commit: address }];
-    await takeIn(to, await pack({ store, wants, haves: have }));
+    await importInto(to, await pack({ store, wants, haves: have }));
     have = [address, ...have].slice(0, 3);
   }
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(core, headOf(store)));
@@ -104,10 +105,10 @@ t.test('deltas step by step lead to what a whole pack gives', async (t) => {
 t.test('a pack of what is here already is a header and a trailer', async (t) => {
   const store = await variedStore();
   const to = bare();
-  await takeIn(to, await pack({ store }));
+  await importInto(to, await pack({ store }));
   const nothing = await pack({ store, haves: [headOf(store)] });
   t.ok(nothing.length < 300, `${nothing.length} bytes`);
-  const result = await takeIn(to, nothing);
+  const result = await importInto(to, nothing);
   t.equal(result.commits, 0);
   t.strictSame(result.heads, [{ branch: 'main', commit: headOf(store) }]);
 });
@@ -116,9 +117,9 @@ t.test('the same pack twice changes nothing', async (t) => {
   const store = await variedStore();
   const to = bare();
   const packed = await pack({ store });
-  await takeIn(to, packed);
+  await importInto(to, packed);
   const extents = to.engine.count('extents');
-  const again = await takeIn(to, packed);
+  const again = await importInto(to, packed);
   t.equal(again.commits, 0);
   t.equal(again.blocks, 0);
   t.equal(to.engine.count('extents'), extents);
@@ -152,7 +153,7 @@ t.test('a bucket within travels alone, and its commits verify alone', async (t) 
   for (const { bucket, commit } of headsOfNested(core, headOf(store))) {
     const wants = [{ branch: 'main', commit }];
     const to = bare();
-    const result = await takeIn(to, await pack({ store, bucket, wants }), { bucket });
+    const result = await importInto(to, await pack({ store, bucket, wants }), { bucket });
     t.strictSame(result.bucket, bucket);
     t.strictSame(blocksOf(to, commit), blocksOf(core, commit));
     t.equal(branch(to.engine, bucket, 'main')?.head.join(), commit.join());
@@ -163,7 +164,7 @@ t.test('a bucket within travels alone, and its commits verify alone', async (t) 
 t.test('without nested commits the buckets within have contents, and no history', async (t) => {
   const store = await variedStore();
   const to = bare();
-  const result = await takeIn(to, await pack({ store, nested: false }));
+  const result = await importInto(to, await pack({ store, nested: false }));
   t.equal(result.nested, false);
   for (const { commit } of headsOfNested(coreOf(store), headOf(store))) {
     t.equal(to.history.entry(commit), undefined);
@@ -177,17 +178,17 @@ t.test('without contents the chunks stay behind, and metadata is whole', async (
   const light = await pack({ store, contents: false });
   t.ok(light.length < whole.length - 190_000, `${light.length} beside ${whole.length}`);
   const to = bare();
-  const result = await takeIn(to, light);
+  const result = await importInto(to, light);
   t.equal(result.contents, false);
   t.throws(() => blocksOf(to, headOf(store)), { code: 'REGALIA_MISSING' });
-  await takeIn(to, whole);
+  await importInto(to, whole);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
 });
 
 t.test('a shallow pack brings a state without its past', async (t) => {
   const store = await variedStore();
   const to = bare();
-  const result = await takeIn(to, await pack({ store, shallow: true }));
+  const result = await importInto(to, await pack({ store, shallow: true }));
   t.ok(result.cut > 0);
   const entry = to.history.entry(headOf(store));
   t.equal(entry?.cut, true);
@@ -200,9 +201,13 @@ t.test('a have that the sender does not know is reported, and ignored', async (t
   const store = await variedStore();
   const strange = headOf(store).slice();
   strange[5] = (strange[5] as number) ^ 1;
-  const told: string[] = [];
-  const packed = await pack({ store, haves: [strange], onUnknown: (have) => told.push(hex(have)) });
-  t.strictSame(told, [hex(strange)]);
+  const unknown: string[] = [];
+  const packed = await pack({
+    store,
+    haves: [strange],
+    onUnknown: (have) => unknown.push(hex(have)),
+  });
+  t.strictSame(unknown, [hex(strange)]);
   t.ok(equalBytes(packed, await pack({ store })));
 });
 
@@ -217,8 +222,8 @@ t.test('a moved directory is not sent again', async (t) => {
   const delta = await pack({ store, haves: [before] });
   t.ok(delta.length < 2_000, `${delta.length} bytes`);
   const to = bare();
-  await takeIn(to, await pack({ store, wants: [{ branch: 'main', commit: before }] }));
-  await takeIn(to, delta);
+  await importInto(to, await pack({ store, wants: [{ branch: 'main', commit: before }] }));
+  await importInto(to, delta);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
 });
 
@@ -232,8 +237,8 @@ t.test('a directory that becomes a bucket is not sent again', async (t) => {
   const delta = await pack({ store, haves: [before] });
   t.ok(delta.length < 2_500, `${delta.length} bytes`);
   const to = bare();
-  await takeIn(to, await pack({ store, wants: [{ branch: 'main', commit: before }] }));
-  await takeIn(to, delta);
+  await importInto(to, await pack({ store, wants: [{ branch: 'main', commit: before }] }));
+  await importInto(to, delta);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
 });
 
@@ -243,12 +248,12 @@ t.test('a change within a large stream sends the chunks that changed', async (t)
   await store.transact((tx) => tx.write('/l', 'content', [large]));
   const before = headOf(store);
   const to = bare();
-  await takeIn(to, await pack({ store }));
+  await importInto(to, await pack({ store }));
   large[20 * 65_536 + 5] ^= 1;
   await store.transact((tx) => tx.write('/l', 'content', [large]));
   const delta = await pack({ store, haves: [before] });
   t.ok(delta.length < 3 * 65_536, `${delta.length} bytes`);
-  await takeIn(to, delta);
+  await importInto(to, delta);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
 });
 
@@ -258,6 +263,6 @@ t.test('several branches come in one pack, each landing where it is named', asyn
     return { branch: `replica/x/${name}`, commit: headOf(store, name) };
   });
   const to = bare();
-  await takeIn(to, await pack({ store, wants }));
+  await importInto(to, await pack({ store, wants }));
   t.strictSame(branchesOf(to.engine, bucketOf(store)), ['replica/x/main', 'replica/x/side']);
 });

@@ -1,32 +1,31 @@
 /**
- * What the tests of packs share: a store with everything that packs carry, bare stores to take them
- * in, and packs by hand, so that a test can lie in one place and be right in all others.
+ * What the tests of packs share: a store with everything that packs carry, bare stores to import
+ * them into, and packs by hand, so that a test can lie in one place and be right in all others.
  */
 import { type Address, addressText } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import type { Core } from '../../src/commit/core.js';
-import type { Engine } from '../../src/engine/engine.js';
+import type { Engine, Reads } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { concatBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { readU32 } from '../../src/ground/integers.js';
 import { ByteReader } from '../../src/ground/reader.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
-import { branch, putBranch } from '../../src/log/branches.js';
+import { branch, branches, putBranch } from '../../src/log/branches.js';
 import { allHeads } from '../../src/log/heads.js';
 import { History } from '../../src/log/history.js';
 import { walkCommit } from '../../src/reach/commit-walk.js';
 import { type ExportOptions, exportPack } from '../../src/sync/export.js';
+import type { ImportOptions, ImportResult } from '../../src/sync/import.js';
 import { importPack } from '../../src/sync/import.js';
-import type { ImportOptions, ImportResult } from '../../src/sync/intake.js';
 import {
-  chainNext,
-  chainStart,
   decodeTrailer,
   encodeFrame,
   encodeTrailer,
   FRAME_HEAD,
   FRAME_TAIL,
   FrameType,
+  PackProgress,
   PREAMBLE_LENGTH,
 } from '../../src/sync/pack-format.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
@@ -100,7 +99,7 @@ export async function variedStore(seed = 1, files = 40): Promise<Regalia> {
 
 type PackOptions = Partial<ExportOptions> & { readonly store: Regalia };
 
-/** A pack of a store's main branch, unless told. */
+/** A pack of a store's branches, by default of main. */
 export function pack({ store, ...options }: PackOptions): Promise<Uint8Array> {
   const { blocks, history } = coreOf(store);
   const wants = [{ branch: 'main', commit: headOf(store) }];
@@ -113,15 +112,15 @@ export async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8A
   return concatBytes(parts);
 }
 
-/** Takes a pack in and moves the branches that it names. */
-export function takeIn(
+/** Imports a pack and moves the branches that it names. */
+export function importInto(
   to: Bare,
   packed: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   options: ImportOptions = {},
 ): Promise<ImportResult> {
   const source = packed instanceof Uint8Array ? [packed] : packed;
   return importPack(to, source, {
-    land: (batch, { bucket, heads }) => {
+    publish: (batch, { bucket, heads }) => {
       for (const { branch, commit } of heads) {
         putBranch(batch, bucket, branch, { head: commit, id: undefined });
       }
@@ -205,26 +204,22 @@ export function frameStarts({ head, frames }: Parts): number[] {
 /** A pack of these frames, with checksums, counts and chain as an honest sender would have them. */
 export function putTogether({ head, frames }: Parts): Uint8Array {
   const parts = [head];
-  let chain = chainStart(head);
-  let length = head.length;
-  const counts = { commits: 0, blocks: 0, plainBytes: 0, indexAt: 0 };
+  const progress = new PackProgress(head);
   for (const { type, body } of frames) {
     if (type === FrameType.trailer) continue;
-    if (type === FrameType.commit) counts.commits++;
-    if (type === FrameType.index && counts.indexAt === 0) counts.indexAt = length;
+    if (type === FrameType.commit) progress.commits++;
+    if (type === FrameType.index && progress.indexAt === 0) progress.indexAt = progress.offset;
     if (type === FrameType.blocks) {
       for (const block of blocksIn(body)) {
-        counts.blocks++;
-        counts.plainBytes += block.length;
+        progress.blocks++;
+        progress.plainBytes += block.length;
       }
     }
     const frame = encodeFrame(type, body);
-    chain = chainNext(chain, frame);
-    length += frame.length;
+    progress.pass(frame);
     parts.push(frame);
   }
-  length += FRAME_HEAD + 62 + FRAME_TAIL;
-  parts.push(encodeFrame(FrameType.trailer, encodeTrailer({ ...counts, length, chain })));
+  parts.push(encodeFrame(FrameType.trailer, encodeTrailer(progress.trailer())));
   return concatBytes(parts);
 }
 
@@ -241,4 +236,22 @@ export function blocksIn(body: Uint8Array): Uint8Array[] {
 export function trailerOf(packed: Uint8Array): ReturnType<typeof decodeTrailer> {
   const { frames } = takeApart(packed);
   return decodeTrailer((frames.at(-1) as { body: Uint8Array }).body);
+}
+
+export function branchesOf(reads: Reads, bucket: Uint8Array): string[] {
+  return Array.from(branches(reads, bucket), ({ name }) => name);
+}
+
+/** The buckets directly within a commit's, and theirs in turn. */
+export function headsOfNested(
+  core: Core,
+  commit: Address,
+): { bucket: Uint8Array; commit: Address }[] {
+  const found: { bucket: Uint8Array; commit: Address }[] = [];
+  const { heads } = core.history.commit(commit);
+  if (heads === undefined) return found;
+  for (const head of allHeads(core.cache, { id: 0, address: heads })) {
+    found.push(head, ...headsOfNested(core, head.commit));
+  }
+  return found;
 }

@@ -5,8 +5,8 @@
 import t from 'tap';
 import { Regalia } from '../../src/index.js';
 import { noise } from '../store/setup.js';
-import { scrub } from '../upkeep/stores.js';
-import { bare, blocksOf, coreOf, headOf, pack, takeIn } from './setup.js';
+import { scrub } from '../verify/setup.js';
+import { bare, blocksOf, coreOf, headOf, importInto, pack } from './setup.js';
 
 t.test('sparse contents come over, and later changes of a part in part', async (t) => {
   const chunking = { kind: 'fixed', bytes: 4_096 } as const;
@@ -21,13 +21,13 @@ t.test('sparse contents come over, and later changes of a part in part', async (
   const to = bare();
   const whole = await pack({ store });
   t.ok(whole.length < 2_100_000, `${whole.length} bytes`);
-  await takeIn(to, whole);
+  await importInto(to, whole);
   await store.transact(async (tx) => {
     await tx.write('/disk', 'content', 'x', { at: 1_000_000 });
   });
   const delta = await pack({ store, haves: [before] });
   t.ok(delta.length < 16_000, `${delta.length} bytes`);
-  await takeIn(to, delta);
+  await importInto(to, delta);
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
   const { summary, faults } = await scrub(store);
   t.same(faults, []);

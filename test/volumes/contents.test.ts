@@ -9,7 +9,7 @@ import t from 'tap';
 import { isRegaliaError, Regalia, type RegaliaOptions } from '../../src/index.js';
 import { noise } from '../chunks/setup.js';
 import { codeOf } from '../store/setup.js';
-import { scrub } from '../upkeep/stores.js';
+import { scrub } from '../verify/setup.js';
 import {
   answering,
   CHUNK,

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { type Bucket, Regalia, type RegaliaOptions, type Transaction } from '../../src/index.js';
 import { noise } from '../chunks/setup.js';
-import { scrub } from '../upkeep/stores.js';
+import { scrub } from '../verify/setup.js';
 import { folderOf, MIRRORED } from './setup.js';
 
 t.setTimeout(300_000);

@@ -10,7 +10,7 @@ import t from 'tap';
 import type { Regalia } from '../../src/index.js';
 import { segmentFile, segmentsIn } from '../../src/volumes/volume-folder.js';
 import { noise } from '../chunks/setup.js';
-import { scrub } from '../upkeep/stores.js';
+import { scrub } from '../verify/setup.js';
 import { CHUNK, folderOf, OPTIONS, read, segmentBytes, within, write } from './setup.js';
 
 const child = fileURLToPath(new URL('./writer-child.js', import.meta.url));

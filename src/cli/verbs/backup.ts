@@ -5,11 +5,11 @@ import { defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'backup',
-  summary: 'copy the whole store, consistently, while it is used',
+  summary: 'copy the whole store consistently, while it is used',
   usage: 'STORE NEW',
   details: `
-It holds all branches, tags and commits, and may be read as it is. To write to it, the
-original must be gone for good; for a second store beside the first use \`regalia clone\`.`,
+The copy has all branches, tags and commits, and can be read at once. Write to it only after the
+original is lost. For a second store beside the first use \`regalia clone\`.`,
   options: {},
   async run({ args, out }) {
     const [folder, target] = args as [string, string];

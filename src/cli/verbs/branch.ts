@@ -1,14 +1,14 @@
 /** `regalia branch`: lists branches, deletes one, or makes one name another commit. */
 import { atOf, reading, writing } from '../open.js';
 import { shown } from '../output.js';
-import { brief } from '../show.js';
+import { brief, printRefs } from '../show.js';
 import { BUCKET, defineVerb, UsageError } from '../verb.js';
 
 export default defineVerb({
   name: 'branch',
   summary: 'list branches; delete one, or reset one to a commit',
   usage: 'STORE [COMMIT]',
-  details: 'A branch is started by `regalia fork`. Its commits stay when it is deleted.',
+  details: '`regalia fork` starts a branch. The commits of a branch stay when it is deleted.',
   options: {
     ...BUCKET,
     delete: { type: 'string', placeholder: 'NAME', help: 'delete this branch' },
@@ -22,9 +22,7 @@ export default defineVerb({
     }
     if (gone === undefined && reset === undefined) {
       return reading(folder, options, async (bucket) => {
-        for (const branch of bucket.branches) {
-          await out.row(branch, `${brief(branch.commit)}  ${shown(branch.name)}`);
-        }
+        await printRefs(out, bucket.branches);
         return 0;
       });
     }

@@ -1,17 +1,17 @@
-/** `regalia bucket`: makes an entry a bucket, or lists the buckets there are. */
+/** `regalia bucket`: makes an entry a bucket, or lists all buckets. */
 import { throwIfAborted } from '../../ground/errors.js';
 import type { Entry, Snapshot } from '../../index.js';
-import { commitOf, keyOf, reading, writing } from '../open.js';
+import { editing, keyOf, reading } from '../open.js';
 import { shown } from '../output.js';
-import { commitNote, commitRow } from '../show.js';
 import { COMMIT_OPTIONS, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'bucket',
-  summary: 'make the entry at a key a bucket with a log of its own; without a key list all',
+  summary: 'make the entry at a key a bucket with its own log; without a key, list all',
   usage: 'STORE [KEY]',
   options: COMMIT_OPTIONS,
-  async run({ args, options, out, signal }) {
+  async run(context) {
+    const { args, options, out, signal } = context;
     const [folder, text] = args as [string, string?];
     if (text === undefined) {
       return reading(folder, options, async (bucket) => {
@@ -24,17 +24,14 @@ export default defineVerb({
       });
     }
     const key = keyOf(text);
-    return writing(folder, options, async (bucket) => {
-      using tx = bucket.begin();
+    return editing(context, async (tx) => {
       const id = tx.createBucket(key);
-      const commit = await tx.commit(commitOf(options.message, signal, `make ${key} a bucket`));
-      await out.row({ ...commitRow(commit), key, id }, commitNote(commit));
-      return 0;
+      return { did: `make ${key} a bucket`, more: { key, id } };
     });
   },
 });
 
-/** Enters only what holds a bucket. */
+/** Walks only where there is a bucket. */
 function* bucketsOf(snapshot: Snapshot): Generator<Entry> {
   const stack = [snapshot.children('/')];
   for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {

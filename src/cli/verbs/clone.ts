@@ -1,13 +1,13 @@
-/** `regalia clone`: a replica that may be written to. */
+/** `regalia clone`: a replica that can be written to. */
 import { writing } from '../open.js';
 import { shown } from '../output.js';
 import { BUCKET, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'clone',
-  summary: 'make a new replica of the store, or of a bucket within, that may be written to',
+  summary: 'make a new replica, of the store or of one of its buckets, that can be written to',
   usage: 'STORE NEW',
-  details: 'All history goes along. The two exchange packs: see `regalia pack --help`.',
+  details: 'It has all history. To bring both up to date, exchange packs: `regalia pack --help`.',
   options: BUCKET,
   async run({ args, options, out }) {
     const [folder, target] = args as [string, string];

@@ -1,23 +1,4 @@
 /** `regalia cp`: copies an entry; what is equal is stored once. */
-import { commitOf, keyOf, writing } from '../open.js';
-import { commitNote, commitRow } from '../show.js';
-import { COMMIT_OPTIONS, defineVerb } from '../verb.js';
+import { transferVerb } from '../open.js';
 
-export default defineVerb({
-  name: 'cp',
-  summary: 'copy an entry with everything beneath it',
-  usage: 'STORE FROM TO',
-  details: 'TO is the new key itself, and must be free. It takes no longer for a large subtree.',
-  options: COMMIT_OPTIONS,
-  async run({ args, options, out, signal }) {
-    const [folder, ...texts] = args as [string, string, string];
-    const [from, to] = texts.map(keyOf) as [string, string];
-    return writing(folder, options, async (bucket) => {
-      using tx = bucket.begin();
-      tx.copy(from, to);
-      const commit = await tx.commit(commitOf(options.message, signal, `copy ${from} to ${to}`));
-      await out.row(commitRow(commit), commitNote(commit));
-      return 0;
-    });
-  },
-});
+export default transferVerb('cp', 'copy');

@@ -1,4 +1,4 @@
-/** `regalia diff`: what is different between two commits. */
+/** `regalia diff`: the differences between two commits. */
 import { throwIfAborted } from '../../ground/errors.js';
 import type { DiffRow } from '../../index.js';
 import { atOf, keyOf, reading } from '../open.js';
@@ -9,14 +9,14 @@ const LETTERS = { added: '+', removed: '-', changed: '~', moved: '>' } as const;
 
 export default defineVerb({
   name: 'diff',
-  summary: 'show what is different between two commits, branches, tags or dates',
+  summary: 'show the differences between two commits, branches, tags or dates',
   usage: 'STORE FROM TO [KEY]',
   details: `
-Each line is a key and, where one stream is meant, its name: + added, - removed,
+Each line has a key, and the name of a stream where one stream differs: + added, - removed,
 ~ changed, > moved. The exit code is 1 where there is a difference.`,
   options: {
     ...BUCKET,
-    deep: { type: 'boolean', help: 'every stream beneath what was added or removed' },
+    deep: { type: 'boolean', help: 'list every stream of what was added or removed' },
   },
   async run({ args, options, out, signal }) {
     const [folder, from, to, key] = args as [string, string, string, string?];

@@ -1,26 +1,25 @@
-/** `regalia du`: where the bytes are. */
+/** `regalia du`: what has how many bytes. */
 import { throwIfAborted } from '../../ground/errors.js';
 import type { Entry } from '../../index.js';
-import { absent, keyOf, reading, snapshotOf } from '../open.js';
+import { entryAt, keyOf, reading, snapshotOf } from '../open.js';
 import { shown } from '../output.js';
 import { digits } from '../show.js';
 import { defineVerb, READ_OPTIONS } from '../verb.js';
 
 export default defineVerb({
   name: 'du',
-  summary: 'count the entries and bytes beneath each child of a key, then of the key itself',
+  summary: 'count entries and bytes below each child of a key, then below the key itself',
   usage: 'STORE [KEY]',
   details: `
-Bytes are those of all streams, as written: what is stored once for several entries counts
-for each. The counts are kept in the tree, so it takes no longer for large subtrees.`,
+Bytes are those of all streams, as written: what several entries share counts for each of them.
+The counts are part of the tree, so a large subtree is as fast as a small one.`,
   options: READ_OPTIONS,
   async run({ args, options, out, signal }) {
     const [folder, text] = args as [string, string?];
     const key = keyOf(text);
     return reading(folder, options, async (bucket) => {
       const snapshot = snapshotOf(bucket, options.at);
-      const top = snapshot.entry(key);
-      if (top === undefined) throw absent('entry', key);
+      const top = entryAt(snapshot, key);
       for (const entry of snapshot.children(key)) {
         throwIfAborted(signal, 'du');
         const row = rowOf(entry);

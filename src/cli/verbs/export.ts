@@ -1,26 +1,27 @@
-/** `regalia export`: the subtree at a key as a real directory. */
+/** `regalia export`: the subtree at a key as a directory of files. */
 import { exportTree } from '../../fs/export.js';
 import { keyOf, reading, snapshotOf } from '../open.js';
-import { shown } from '../output.js';
-import { byteCount } from '../progress.js';
-import { defineVerb, READ_OPTIONS, UsageError } from '../verb.js';
+import { byteCount } from '../output.js';
+import { oneOf } from '../quantities.js';
+import { printFindings } from '../show.js';
+import { defineVerb, READ_OPTIONS } from '../verb.js';
 
 export default defineVerb({
   name: 'export',
   summary: 'write the subtree at a key to a new directory',
   usage: 'STORE KEY DIR',
   details: `
-DIR must be absent or empty; nothing outside it is touched. Owners are restored for root
-alone. Times are exact to the nanosecond, by way of a helper program (perl, or xargs and
-touch) where Node cannot set them; \`--times near\` goes without, to the microsecond.`,
+DIR must be absent or empty; nothing outside it is touched. Only root restores owners. Times are
+exact to the nanosecond, set by another program (perl, or xargs and touch) where Node cannot;
+\`--times near\` does without it, to the microsecond. What could not be restored is listed, and
+the exit code is then 1.`,
   options: {
     ...READ_OPTIONS,
-    times: { type: 'string', placeholder: 'HOW', help: 'exact (the default) or near' },
+    times: { type: 'string', placeholder: 'HOW', help: 'exact or near; default exact' },
   },
   async run({ args, options, out, signal, progress }) {
     const [folder, key, dir] = args as [string, string, string];
-    const { times = 'exact' } = options;
-    if (times !== 'exact' && times !== 'near') throw new UsageError('--times is exact or near');
+    const times = oneOf('times', ['exact', 'near'], options.times) ?? 'exact';
     return reading(folder, options, async (bucket) => {
       const snapshot = snapshotOf(bucket, options.at);
       const total = (snapshot.entry(keyOf(key))?.totals.entries ?? 0) + 1;
@@ -32,12 +33,7 @@ touch) where Node cannot set them; \`--times near\` goes without, to the microse
       });
       line.end();
       const { entries, bytes, findings, findingCount } = written;
-      for (const finding of findings) {
-        await out.row(
-          finding,
-          `${finding.code}  ${shown(finding.path)}: ${shown(finding.message)}`,
-        );
-      }
+      await printFindings(out, findings);
       const row = { commit: snapshot.base, entries, bytes, findings: findingCount };
       await out.row(row, `${entries} entries, ${byteCount(bytes)} written`);
       return findingCount > 0 ? 1 : 0;

@@ -2,8 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { throwIfAborted } from '../../ground/errors.js';
 import { openPackIndex } from '../../index.js';
-import { numberOf, reading, snapshotOf } from '../open.js';
+import { reading, snapshotOf } from '../open.js';
 import { shown } from '../output.js';
+import { numberOf } from '../quantities.js';
 import { entryRow } from '../show.js';
 import { defineVerb, READ_OPTIONS, UsageError } from '../verb.js';
 
@@ -12,19 +13,19 @@ export default defineVerb({
   summary: 'find keys by a pattern',
   usage: 'STORE GLOB',
   details: `
-\`*\` is any run of characters within a name, \`**\` one across names, \`?\` a character, \`[a-z]\`
-one of a class, \`{a,b}\` one of some patterns. A pattern without \`/\` is of the last name alone:
-\`*.jpg\` is \`/**/*.jpg\`. In place of a store a pack may stand, a file: of it only the index of
-its keys is read, which says what the sender says.`,
+\`*\` is any run of characters in one name, \`**\` any run across names, \`?\` a character,
+\`[a-z]\` one of a class, \`{a,b}\` one of some patterns. A pattern without \`/\` is about the last
+name: \`*.jpg\` is \`/**/*.jpg\`. STORE can also be a file with a pack: then only the pack's index
+of keys is read, which is what its sender says.`,
   options: {
     ...READ_OPTIONS,
-    prefix: { type: 'boolean', help: 'keys that begin with the pattern, as it stands' },
+    prefix: { type: 'boolean', help: 'find keys that begin with GLOB, as it is' },
     edits: {
       type: 'string',
       placeholder: 'NUMBER',
-      help: 'keys that so many edits of a character turn into the pattern, as it stands',
+      help: 'find keys that so many edits of a character turn into GLOB, as it is',
     },
-    limit: { type: 'string', placeholder: 'NUMBER', help: 'no more than so many' },
+    limit: { type: 'string', placeholder: 'NUMBER', help: 'at most so many' },
   },
   async run({ args, options, out, signal }) {
     const [place, pattern] = args as [string, string];

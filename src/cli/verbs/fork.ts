@@ -6,7 +6,7 @@ import { BUCKET, defineVerb, READ_OPTIONS } from '../verb.js';
 
 export default defineVerb({
   name: 'fork',
-  summary: 'start a branch at the head of another one, or at a commit',
+  summary: 'start a branch at the head of another branch, or at a commit',
   usage: 'STORE BRANCH',
   options: { ...READ_OPTIONS, ...BUCKET },
   async run({ args, options, out }) {

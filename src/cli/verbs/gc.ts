@@ -1,21 +1,20 @@
-/** `regalia gc`: frees the room of contents that no commit refers to. */
+/** `regalia gc`: frees the space of contents that no commit refers to. */
 import type { CollectResult } from '../../index.js';
 import { writing } from '../open.js';
-import { shown } from '../output.js';
-import { byteCount } from '../progress.js';
+import { byteCount, shown } from '../output.js';
 import { count, timeText } from '../show.js';
 import { defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'gc',
-  summary: 'free the room of contents that no commit refers to, and of copies given up',
+  summary: 'free the space of contents that no commit refers to, and of copies given up',
   usage: 'STORE',
   details: `
-What is found without use is condemned, and goes with the first run ten minutes later: a
-transaction of another process may still count on it. The exit code is 1 where something
-had to stay because it is damaged: repair the store, and run it again.`,
+What nothing refers to is condemned first, and removed by a run ten minutes or more later: a
+transaction of another process may still need it. The exit code is 1 where something could not be
+removed because it is damaged: repair the store, then run it again.`,
   options: {
-    now: { type: 'boolean', help: 'do not wait: no other process writes to the store' },
+    now: { type: 'boolean', help: 'do not wait; only if no other process writes to the store' },
   },
   async run({ args, options, out, signal, progress }) {
     return writing(args[0] as string, {}, async (_, store) => {
@@ -40,10 +39,11 @@ function linesOf(result: CollectResult): string[] {
   const lines = [
     `condemned  ${count(condemned)} chunks, ${byteCount(condemnedBytes)}`,
     `forgotten  ${count(forgotten)} chunks`,
-    `freed      ${byteCount(freedBytes)} in ${count(segments)} segments; ${byteCount(movedBytes)} moved`,
+    `freed      ${byteCount(freedBytes)} in ${count(segments)} segments`,
+    `moved      ${byteCount(movedBytes)}`,
   ];
   if (condemned > 0 && due !== undefined) lines.push(`due        ${timeText(due)}`);
   if (deferred !== undefined) lines.push(`deferred   ${shown(deferred)}`);
-  if (stuck > 0) lines.push(`stuck      ${count(stuck)} segments hold what is damaged`);
+  if (stuck > 0) lines.push(`stuck      ${count(stuck)} segments have damaged contents`);
   return lines;
 }

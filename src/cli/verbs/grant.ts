@@ -1,10 +1,10 @@
-/** `regalia grant`: gives half of a branch's share away, so that another replica may write. */
+/** `regalia grant`: gives half of a branch's share to another replica, so that it may write. */
 import { writing } from '../open.js';
 import { BRANCH, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'grant',
-  summary: 'print a share for one replica made by `unpack` to `accept`, so that it may write',
+  summary: 'print a share that one replica made by `unpack` can `accept`, so that it may write',
   usage: 'STORE',
   options: BRANCH,
   async run({ args, options, out }) {

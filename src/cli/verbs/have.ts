@@ -1,10 +1,10 @@
-/** `regalia have`: what this replica holds, for another's `pack`. */
+/** `regalia have`: what this replica has, for another's `pack`. */
 import { reading } from '../open.js';
 import { BUCKET, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'have',
-  summary: 'print what this replica holds, for `pack --have` on another',
+  summary: 'print what this replica has, for `pack --have` of another',
   usage: 'STORE',
   options: BUCKET,
   async run({ args, options, out }) {

@@ -1,23 +1,22 @@
-/** `regalia import`: a directory's tree into a store, as one commit. */
+/** `regalia import`: a directory of files into a store, as one commit. */
 import { importTree } from '../../fs/import.js';
 import { commitOf, keyOf, withStore } from '../open.js';
-import { shown } from '../output.js';
-import { byteCount } from '../progress.js';
-import { commitNote, commitRow } from '../show.js';
+import { byteCount } from '../output.js';
+import { printCommit, printFindings } from '../show.js';
 import { COMMIT_OPTIONS, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'import',
-  summary: 'make a key what a directory holds, as one commit',
+  summary: 'make the subtree at a key equal to a directory, as one commit',
   usage: 'STORE DIR [KEY]',
   details: `
-The store is made if it is not there. Files whose size, time, mode and owner are as
-stored are not read again. What cannot be read is told of and stays as it was stored.
-Modes, owners, times, symbolic links and names of any bytes are kept, in the stream
-\`stat\` of each entry; a file's bytes are its stream \`content\`.`,
+The store is created if it does not exist. Files whose size, time, mode and owner are unchanged
+are not read again. What cannot be read is listed, and stays as it was stored; the exit code is
+then 1. A file's bytes are its stream \`content\`. Its mode, owner, time and link target are the
+stream \`stat\`. Names may have any bytes.`,
   options: {
     ...COMMIT_OPTIONS,
-    reread: { type: 'boolean', help: 'read every file, whether its stat differs or not' },
+    reread: { type: 'boolean', help: 'read every file, also unchanged ones' },
   },
   async run({ args, options, out, signal, progress }) {
     const [folder, dir, key] = args as [string, string, string?];
@@ -35,21 +34,13 @@ Modes, owners, times, symbolic links and names of any bytes are kept, in the str
         },
       });
       line.end();
-      for (const finding of read.findings) {
-        await out.row(
-          finding,
-          `${finding.code}  ${shown(finding.path)}: ${shown(finding.message)}`,
-        );
-      }
+      await printFindings(out, read.findings);
       const commit = await tx.commit(commitOf(message, signal, `import ${dir}`));
       const { entries, changed, removed, bytes, findingCount } = read;
       const counts = `${entries} entries, ${changed} changed, ${removed} removed`;
       await out.note(`${counts}, ${byteCount(bytes)} read, ${findingCount} not readable`);
       const figures = { entries, changed, removed, bytes, findings: findingCount };
-      await out.row(
-        { ...commitRow(commit), ...figures, committed: commit.changed },
-        commitNote(commit),
-      );
+      await printCommit(out, commit, { ...figures, committed: commit.changed });
       return findingCount > 0 ? 1 : 0;
     });
   },

@@ -1,24 +1,21 @@
-/** `regalia init`: makes a new store. */
-import { RegaliaError } from '../../index.js';
+/** `regalia init`: creates a store. */
+import { alreadyExists } from '../../ground/errors.js';
 import { isStore, withStore } from '../open.js';
 import { shown } from '../output.js';
-import { defineVerb, UsageError } from '../verb.js';
+import { oneOf } from '../quantities.js';
+import { defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'init',
-  summary: 'make a new store in a folder',
+  summary: 'create a store in a folder',
   usage: 'STORE',
   options: {
-    hash: { type: 'string', placeholder: 'NAME', help: 'sha256 (the default) or blake3' },
+    hash: { type: 'string', placeholder: 'NAME', help: 'sha256 or blake3; default sha256' },
   },
   async run({ args, options, out }) {
     const folder = args[0] as string;
-    const { hash = 'sha256' } = options;
-    if (hash !== 'sha256' && hash !== 'blake3') throw new UsageError(`there is no hash ${hash}`);
-    if (await isStore(folder)) {
-      const data = { what: 'store', name: folder };
-      throw new RegaliaError('REGALIA_EXISTS', `there is a store at ${folder}`, data);
-    }
+    const hash = oneOf('hash', ['sha256', 'blake3'], options.hash) ?? 'sha256';
+    if (await isStore(folder)) throw alreadyExists('store', folder);
     return withStore(folder, { hash }, async (store) => {
       const { head, root, store: id, replica } = store.stats();
       const row = { path: store.path, store: id, replica, head, root, hash };

@@ -1,18 +1,26 @@
 /** `regalia log`: commits, newest first. */
 import type { LogOptions } from '../../index.js';
-import { atOf, keyOf, numberOf, reading } from '../open.js';
+import { atOf, keyOf, reading } from '../open.js';
+import { numberOf } from '../quantities.js';
 import { commitLine, commitRow } from '../show.js';
 import { BUCKET, defineVerb, READ_OPTIONS } from '../verb.js';
 
 export default defineVerb({
   name: 'log',
-  summary: 'list commits, newest first; with a key those that changed anything at or beneath it',
+  summary: 'list commits, newest first; with a key, those that changed it or anything below',
   usage: 'STORE [KEY]',
+  details: `
+Times are UTC. In --at and --until a date alone is midnight UTC; a date with a time of day is local
+time, unless it ends with a zone: 2026-11-21T12:30Z.`,
   options: {
     ...READ_OPTIONS,
     ...BUCKET,
-    until: { type: 'string', placeholder: 'COMMIT', help: 'leave out what this one has seen' },
-    limit: { type: 'string', short: 'n', placeholder: 'NUMBER', help: 'no more than these' },
+    until: {
+      type: 'string',
+      placeholder: 'COMMIT',
+      help: 'leave out this commit and its ancestors',
+    },
+    limit: { type: 'string', short: 'n', placeholder: 'NUMBER', help: 'at most so many' },
     reverse: { type: 'boolean', help: 'oldest first' },
   },
   async run({ args, options, out, signal }) {

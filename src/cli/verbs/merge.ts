@@ -1,4 +1,4 @@
-/** `regalia merge`: what another branch, tag or commit has, merged into a branch. */
+/** `regalia merge`: merges a branch, tag or commit into a branch. */
 import { MERGE_DETAILS, MERGE_OPTIONS, mergeFrom, mergeOptions } from '../merging.js';
 import { atOf, writing } from '../open.js';
 import { BUCKET, COMMIT_OPTIONS, defineVerb } from '../verb.js';

@@ -2,24 +2,39 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { ExportOptions } from '../../index.js';
-import { numberOf, reading } from '../open.js';
-import { BUCKET, defineVerb } from '../verb.js';
+import { reading } from '../open.js';
+import { numberOf } from '../quantities.js';
+import { BUCKET, defineVerb, UsageError } from '../verb.js';
 
 export default defineVerb({
   name: 'pack',
-  summary: 'write what another replica lacks, or all, to standard output',
+  summary: 'write what another replica lacks, or everything, to standard output',
   usage: 'STORE',
   details: `
-A pack is the one form for deltas, backups and transport: \`regalia have THEIRS > have\`,
-\`regalia pack OURS --have have | regalia unpack THEIRS --merge\`. The same store and the same
---have give the same bytes, so a transfer that broke goes on with --from.`,
+    regalia have THEIRS > have
+    regalia pack OURS --have have | regalia unpack THEIRS --merge
+
+A pack is binary: redirect it into a file or a pipe. The same store and the same --have give the
+same bytes, so --from continues a transfer that broke.`,
   options: {
     ...BUCKET,
-    have: { type: 'string', placeholder: 'FILE', help: 'what the other has (`-`: standard input)' },
-    metadata: { type: 'boolean', help: 'without the contents of large streams' },
-    from: { type: 'string', placeholder: 'BYTE', help: 'go on with a transfer that broke' },
+    have: {
+      type: 'string',
+      placeholder: 'FILE',
+      help: 'what the other has; `-` is standard input',
+    },
+    metadata: { type: 'boolean', help: 'leave out the contents of large streams' },
+    from: {
+      type: 'string',
+      placeholder: 'BYTE',
+      help: 'start at this byte, after a transfer that broke',
+    },
   },
   async run({ args, options, out, input, signal, progress }) {
+    if (out.isTerminal) {
+      const example = `regalia pack ${args[0]} > FILE`;
+      throw new UsageError(`a pack is binary: redirect it into a file or a pipe, as in ${example}`);
+    }
     const { have: file, branch } = options;
     const from = numberOf('from', options.from);
     const have = file === undefined ? undefined : await (file === '-' ? text(input) : read(file));

@@ -1,42 +1,40 @@
-/** `regalia put`: a file, or standard input, as a stream, as a part of one, or behind one's end. */
+/** `regalia put`: a file, or standard input, as a stream, as a range of one, or at its end. */
 import { createReadStream } from 'node:fs';
 import type { Transaction } from '../../index.js';
-import { commitOf, keyOf, writing } from '../open.js';
+import { editing, keyOf } from '../open.js';
 import { sizeOf } from '../quantities.js';
-import { commitNote, commitRow } from '../show.js';
 import { COMMIT_OPTIONS, defineVerb, UsageError } from '../verb.js';
 
 export default defineVerb({
   name: 'put',
-  summary: 'store a file as a stream, or standard input (`-` or nothing)',
+  summary: 'store a file as a stream; without FILE, or with `-`, standard input',
   usage: 'STORE KEY STREAM [FILE]',
   details: `
-With --at or --append the rest of the stream stays as it is, and the cost is that of what
-is written. What lies between the old end and a later OFFSET is zeros, and takes no room.`,
+With --at or --append the rest of the stream stays as it is, and the cost is that of what is
+written. Between the old end and a later OFFSET there are zeros, which need no space.`,
   options: {
     ...COMMIT_OPTIONS,
     at: {
       type: 'string',
       placeholder: 'OFFSET',
-      help: 'write over what is there from this byte on',
+      help: 'overwrite the stream from this byte on',
     },
-    append: { type: 'boolean', help: 'write behind the last byte' },
+    append: { type: 'boolean', help: 'write after the last byte' },
   },
-  async run({ args, options, out, input, signal, progress }) {
-    const [folder, key, stream, file = '-'] = args as [string, string, string, string?];
-    const { append = false, message } = options;
+  async run(context) {
+    const { args, options, input, signal, progress } = context;
+    const [, text, stream, file = '-'] = args as [string, string, string, string?];
+    const { append = false } = options;
+    const key = keyOf(text);
     const at = sizeOf('at', options.at);
-    if (append && at !== undefined) throw new UsageError('--at and --append exclude each other');
-    return writing(folder, options, async (bucket) => {
-      using tx = bucket.begin();
+    if (append && at !== undefined)
+      throw new UsageError('--at and --append exclude each other: use one of them');
+    return editing(context, async (tx) => {
       const line = progress('put');
       const source = file === '-' ? input : createReadStream(file, { highWaterMark: 262_144 });
       const write = writeOf(tx, { at, append, signal });
-      const size = await write(keyOf(key), stream, counted(source, line.update));
-      const commit = await tx.commit(commitOf(message, signal, `put ${keyOf(key)} ${stream}`));
-      line.end();
-      await out.row({ ...commitRow(commit), key: keyOf(key), stream, size }, commitNote(commit));
-      return 0;
+      const size = await write(key, stream, counted(source, line.update));
+      return { did: `put ${key} ${stream}`, more: { key, stream, size } };
     });
   },
 });

@@ -1,27 +1,26 @@
-/** `regalia repair`: contents brought back to what their rules ask for, from what is sound. */
+/** `regalia repair`: brings contents back to what their rules ask for. */
 import type { Regalia, RepairResult, RescanResult } from '../../index.js';
 import { writing } from '../open.js';
-import { type Output, shown } from '../output.js';
-import { byteCount, type Progress } from '../progress.js';
+import { byteCount, type Output, type Progress, shown } from '../output.js';
 import { durationOf } from '../quantities.js';
 import { count } from '../show.js';
 import { defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'repair',
-  summary: 'make anew what contents have lost, and code what has rested, by their rules',
+  summary: 'restore lost copies and shards of contents, and code contents that are old enough',
   usage: 'STORE',
   details: `
-Copies and shards that are lost or damaged are made anew on other volumes, from what is
-sound. The exit code is 1 where contents are lost, or where there are too few volumes for
-what the rules ask for: bring back a volume, or add one, and run it again.`,
+Copies and shards that are lost or damaged are made again on other volumes, from sound ones. The
+exit code is 1 where contents are lost, or where there are too few volumes for the rules: bring
+back a volume or add one, then run it again.`,
   options: {
     rested: {
       type: 'string',
       placeholder: 'TIME',
-      help: 'code what was committed so long ago: 12h, 30m, 0; a day unless told',
+      help: 'code what is that old, such as 12h, 30m or 0; default 1d',
     },
-    index: { type: 'boolean', help: 'first take in what volumes hold and the index does not know' },
+    index: { type: 'boolean', help: 'first rebuild the index from what is on the volumes' },
   },
   async run({ args, options, out, signal, progress }) {
     const restedMs = durationOf('rested', options.rested);
@@ -53,9 +52,9 @@ async function rescan(store: Regalia, signal: AbortSignal, line: Progress): Prom
 }
 
 function indexLine({ records, chunks, copies, groups, shards, damaged }: RescanResult): string {
-  const taken = `${count(chunks)} chunks, ${count(copies)} copies, ${count(groups)} groups`;
-  const rest = `${count(shards)} shards taken in; ${count(damaged)} damaged`;
-  return `index     ${count(records)} records read: ${taken}, ${rest}`;
+  const found = `${count(chunks)} chunks, ${count(copies)} copies, ${count(groups)} groups`;
+  const rest = `${count(shards)} shards added; ${count(damaged)} damaged`;
+  return `index     ${count(records)} records read: ${found}, ${rest}`;
 }
 
 async function noteRepair(out: Output, result: RepairResult): Promise<void> {
@@ -65,6 +64,6 @@ async function noteRepair(out: Output, result: RepairResult): Promise<void> {
   const made = `${byteCount(coded.bytes)} as ${byteCount(coded.shardBytes)} of shards`;
   await out.note(`coded     ${count(coded.chunks)} chunks, ${made}`);
   if (thin > 0) await out.note(`thin      ${count(thin)}: there are too few volumes for the rules`);
-  if (lost > 0) await out.note(`lost      ${count(lost)} chunks have no sound source left here:`);
+  if (lost > 0) await out.note(`lost      ${count(lost)} chunks have no sound copy left here:`);
   for (const address of result.lostAddresses) await out.note(`          ${shown(address)}`);
 }

@@ -1,11 +1,11 @@
-/** `regalia restore`: a key as it was at another commit, as a new commit. */
+/** `regalia restore`: brings back a key as it was at another commit, as a new commit. */
 import { atOf, keyOf, writing } from '../open.js';
-import { commitNote, commitRow } from '../show.js';
+import { printCommit } from '../show.js';
 import { BUCKET, COMMIT_OPTIONS, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'restore',
-  summary: 'make a key (or all) what it was at a commit, tag, branch or date',
+  summary: 'bring back a key, or everything, as it was at a commit, tag, branch or date',
   usage: 'STORE COMMIT [KEY]',
   options: { ...COMMIT_OPTIONS, ...BUCKET },
   async run({ args, options, out, signal }) {
@@ -13,8 +13,7 @@ export default defineVerb({
     const { message } = options;
     return writing(folder, options, async (bucket) => {
       const how = message === undefined ? { signal } : { signal, message };
-      const commit = await bucket.restore(atOf(bucket, at), keyOf(key), how);
-      await out.row(commitRow(commit), commitNote(commit));
+      await printCommit(out, await bucket.restore(atOf(bucket, at), keyOf(key), how));
       return 0;
     });
   },

@@ -1,37 +1,33 @@
-/** `regalia rm`: removes entries, or one stream of theirs. */
-import { absent, commitOf, keyOf, writing } from '../open.js';
-import { commitNote, commitRow } from '../show.js';
+/** `regalia rm`: removes entries, or one of their streams. */
+import { notFound } from '../../ground/errors.js';
+import type { Transaction } from '../../index.js';
+import { editing, entryAt, keyOf } from '../open.js';
 import { COMMIT_OPTIONS, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'rm',
-  summary: 'remove entries with everything beneath them, or a stream of theirs',
+  summary: 'remove entries with everything below them, or one of their streams',
   usage: 'STORE KEY...',
   options: {
     ...COMMIT_OPTIONS,
-    stream: { type: 'string', short: 's', placeholder: 'NAME', help: 'this stream alone' },
-    force: { type: 'boolean', short: 'f', help: 'what is not there is no failure' },
+    stream: { type: 'string', short: 's', placeholder: 'NAME', help: 'remove this stream only' },
+    force: { type: 'boolean', short: 'f', help: 'ignore what does not exist' },
   },
-  async run({ args, options, out, signal }) {
-    const [folder, ...texts] = args as [string, ...string[]];
-    const keys = texts.map(keyOf);
-    const { stream, force = false, message } = options;
-    return writing(folder, options, async (bucket) => {
-      using tx = bucket.begin();
+  run: (context) =>
+    editing(context, async (tx) => {
+      const keys = context.args.slice(1).map(keyOf);
+      const { stream, force = false } = context.options;
       for (const key of keys) {
-        const entry = tx.entry(key);
-        if (!force && entry === undefined) throw absent('entry', key);
-        if (stream === undefined) {
-          tx.del(key);
-        } else {
-          if (!force && entry?.get(stream) === undefined)
-            throw absent('stream', `${stream} at ${key}`);
-          tx.del(key, stream);
-        }
+        if (!force) check(tx, key, stream);
+        tx.del(key, stream);
       }
-      const commit = await tx.commit(commitOf(message, signal, `remove ${keys.join(' ')}`));
-      await out.row(commitRow(commit), commitNote(commit));
-      return 0;
-    });
-  },
+      return { did: `remove ${keys.join(' ')}` };
+    }),
 });
+
+/** REGALIA_NOT_FOUND unless it is there. */
+function check(tx: Transaction, key: string, stream: string | undefined): void {
+  const entry = entryAt(tx, key);
+  if (stream === undefined || entry.get(stream) !== undefined) return;
+  throw notFound('stream', `${stream} at ${key}`);
+}

@@ -1,4 +1,4 @@
-/** `regalia rules`: how a store keeps the contents of its streams, and how it shall. */
+/** `regalia rules`: shows and changes how a store keeps the contents of its streams. */
 import {
   isRegaliaError,
   type Regalia,
@@ -7,31 +7,32 @@ import {
 } from '../../index.js';
 import { withStore } from '../open.js';
 import { type Output, shown } from '../output.js';
-import { RULE_OPTIONS, ruleLine, ruleOf } from '../storage-rules.js';
+import { RULE_OPTIONS, ruleOf } from '../quantities.js';
+import { ruleLine } from '../show.js';
 import { defineVerb, type ExitCode, UsageError } from '../verb.js';
 
 export default defineVerb({
   name: 'rules',
-  summary: 'tell how contents are kept, of all streams or of one; set it with an option',
+  summary: 'show how contents are stored, for all streams or for one; change it with options',
   usage: 'STORE [STREAM]',
   details: `
-Without STREAM options set the rule of all streams that have none of their own.
+Without STREAM the options change the rule of all streams that have no rule of their own.
 
-none      a content lies on one volume       striped   chunk by chunk over all volumes
+none      a content is on one volume         striped   chunk by chunk over all volumes
 mirrored  on so many volumes                 coded     as shards, any PARITY of which may be
-                                                       lost: 4+2 unless told, on 6 volumes
+                                                       lost; default 4+2, on 6 volumes
 
-New contents follow a rule from then on. \`regalia repair\` gives those that are there the
-copies and shards that it asks for; how they were compressed stays.`,
+New contents follow the rule from then on. \`regalia repair\` makes the copies and shards that it
+asks for of older contents. What is compressed already stays as it is.`,
   options: RULE_OPTIONS,
   async run({ args, options, out }) {
     const [folder, stream] = args as [string, string?];
     const rule = ruleOf(options);
     if (rule === undefined) {
-      return withStore(folder, { readOnly: true }, (store) => tell(out, store, stream));
+      return withStore(folder, { readOnly: true }, (store) => print(out, store, stream));
     }
     const change = stream === undefined ? { default: rule } : { streams: { [stream]: rule } };
-    return changing(folder, { ...change, create: false }, (store) => tell(out, store, stream));
+    return changing(folder, { ...change, create: false }, (store) => print(out, store, stream));
   },
 });
 
@@ -49,7 +50,7 @@ async function changing(
   }
 }
 
-async function tell(out: Output, store: Regalia, stream: string | undefined): Promise<ExitCode> {
+async function print(out: Output, store: Regalia, stream: string | undefined): Promise<ExitCode> {
   const rules = store.storageRules();
   const own = Object.entries(rules.streams);
   const row = (name: string | null, rule: StorageRule) =>

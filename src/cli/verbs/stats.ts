@@ -1,35 +1,46 @@
-/** `regalia stats`: what a store holds, and what its contents take. */
+/** `regalia stats`: what is in a store, and how much of the disk it needs. */
 import type { ContentStats } from '../../index.js';
 import { reading } from '../open.js';
-import { type Output, shown } from '../output.js';
-import { byteCount } from '../progress.js';
-import { count, digits } from '../show.js';
+import { byteCount, type Output, shown } from '../output.js';
+import { BRIEF, count, digits } from '../show.js';
 import { BRANCH, defineVerb } from '../verb.js';
-import { BRIEF } from '../volumes.js';
 
 /** Fields that are sizes. */
-const SIZES = new Set(['inlineBytes', 'referencedBytes', 'bytes', 'freeBytes', 'cacheBytes']);
+const SIZES = new Set([
+  ...['inlineBytes', 'referencedBytes', 'bytes', 'freeBytes', 'contentBytes', 'diskBytes'],
+  'cacheBytes',
+]);
 
-/** What the sums of contents are called for people. */
+/** What some of the figures mean, for people. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  inlineBytes: 'of streams that are in metadata',
+  referencedBytes: 'of streams that are contents',
+  bytes: 'of metadata on the disk',
+  freeBytes: 'of these, that later writes use first',
+  contentBytes: 'of contents on the disk, on all volumes',
+  diskBytes: 'on the disk together',
+};
+
+/** What the sums of contents mean, for people. */
 const FIGURES = {
   plainBytes: 'bytes of all chunks, each once',
-  storedBytes: 'of them, as compressed',
-  redundantBytes: 'that copies, parity and heads add',
-  codedBytes: 'stored, that lie in groups of shards',
-  condemnedBytes: 'that go with a later gc',
+  storedBytes: 'of them, compressed',
+  redundantBytes: 'that copies, parity and headers add',
+  codedBytes: 'stored as groups of shards',
+  condemnedBytes: 'that a later gc removes',
 } as const;
 
 export default defineVerb({
   name: 'stats',
-  summary: 'tell what the store holds',
+  summary: 'show what is in the store, and how much of the disk it needs',
   usage: 'STORE',
   details: `
-With --contents it also tells what contents are to users, what compression and redundancy
-make of them, and what lies on each volume: by volume, and by stream over the heads of all
-branches. That reads metadata, and takes longer the more there is; contents are not read.`,
+\`bytes\` is metadata, \`contentBytes\` what is on the volumes, \`diskBytes\` both together. With
+--contents it also shows the size of contents for users, after compression, and with redundancy: by
+volume, and by stream over the heads of all branches. That reads all metadata, but no contents.`,
   options: {
     ...BRANCH,
-    contents: { type: 'boolean', help: 'what contents take, by volume and by stream' },
+    contents: { type: 'boolean', help: 'the size of contents, by volume and by stream' },
   },
   async run({ args, options, out, signal }) {
     return reading(args[0] as string, options, async (_, store) => {
@@ -37,7 +48,7 @@ branches. That reads metadata, and takes longer the more there is; contents are 
       const contents = options.contents === true ? await store.contentStats({ signal }) : undefined;
       await out.row({ ...stats, ...(contents !== undefined && { contents: rowOf(contents) }) });
       for (const [name, figure] of Object.entries(stats) as [string, string | number][]) {
-        await out.note(`${name.padEnd(16)}${textOf(name, figure)}`);
+        await out.note(figureLine(name, figure));
       }
       if (contents !== undefined) await noteContents(out, contents);
       return 0;
@@ -45,18 +56,23 @@ branches. That reads metadata, and takes longer the more there is; contents are 
   },
 });
 
-function textOf(name: string, figure: string | number): string {
-  if (typeof figure === 'string') return shown(figure);
+/** `bytes           88.0 KiB    of metadata on the disk` */
+function figureLine(name: string, figure: string | number): string {
+  const said = typeof figure === 'string' ? shown(figure) : sizeOr(name, figure);
+  return `${name.padEnd(16)}${said.padEnd(12)}${MEANINGS[name] ?? ''}`.trimEnd();
+}
+
+function sizeOr(name: string, figure: number): string {
   return SIZES.has(name) ? byteCount(figure) : count(figure);
 }
 
-/** Of a volume that is not here it is unknown what it takes: null. */
+/** Null where a volume is not here, and its size is not known. */
 function rowOf(contents: ContentStats): object {
   const volumes = contents.volumes.map((use) => ({ ...use, bytes: use.bytes ?? null }));
   return { ...contents, volumes };
 }
 
-/** What contents take, for people: the sums, then volumes, then streams. */
+/** The size of contents, for people: the sums, then volumes, then streams. */
 async function noteContents(out: Output, stats: ContentStats): Promise<void> {
   await out.note(`\ncontents: ${count(stats.chunks)} chunks, ${count(stats.groups)} groups`);
   for (const [name, what] of Object.entries(FIGURES)) {

@@ -1,12 +1,12 @@
-/** `regalia tag`: lists tags, names a commit, or forgets a name. */
+/** `regalia tag`: lists tags, gives a commit a name, or deletes a name. */
 import { atOf, reading, writing } from '../open.js';
 import { shown } from '../output.js';
-import { brief } from '../show.js';
+import { brief, printRefs } from '../show.js';
 import { BUCKET, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'tag',
-  summary: 'list tags; give a commit (or the head) a name, or delete one',
+  summary: 'list tags; give a commit (default: the head) a name, or delete a name',
   usage: 'STORE [NAME] [COMMIT]',
   options: {
     ...BUCKET,
@@ -17,9 +17,7 @@ export default defineVerb({
     const { delete: gone } = options;
     if (gone === undefined && name === undefined) {
       return reading(folder, options, async (bucket) => {
-        for (const tag of bucket.tags) {
-          await out.row(tag, `${brief(tag.commit)}  ${shown(tag.name)}`);
-        }
+        await printRefs(out, bucket.tags);
         return 0;
       });
     }

@@ -1,14 +1,15 @@
-/** `regalia tree`: everything beneath a key, drawn. */
+/** `regalia tree`: everything below a key, drawn. */
 import { throwIfAborted } from '../../ground/errors.js';
 import type { Entry, Snapshot } from '../../index.js';
-import { absent, keyOf, numberOf, reading, snapshotOf } from '../open.js';
+import { entryAt, keyOf, reading, snapshotOf } from '../open.js';
 import { shown } from '../output.js';
+import { numberOf } from '../quantities.js';
 import { entryRow, nameLine } from '../show.js';
 import { defineVerb, READ_OPTIONS } from '../verb.js';
 
 export default defineVerb({
   name: 'tree',
-  summary: 'draw everything beneath a key',
+  summary: 'draw everything below a key',
   usage: 'STORE [KEY]',
   options: {
     ...READ_OPTIONS,
@@ -19,8 +20,7 @@ export default defineVerb({
     const most = numberOf('depth', options.depth) ?? Number.POSITIVE_INFINITY;
     return reading(folder, options, async (bucket) => {
       const snapshot = snapshotOf(bucket, options.at);
-      const top = snapshot.entry(keyOf(key));
-      if (top === undefined) throw absent('entry', keyOf(key));
+      const top = entryAt(snapshot, keyOf(key));
       await out.row({ ...entryRow(top), depth: 0 }, shown(keyOf(key)));
       for (const { entry, depth, lead } of drawn(snapshot, keyOf(key), most)) {
         throwIfAborted(signal, 'tree');
@@ -34,7 +34,7 @@ export default defineVerb({
 interface Level {
   readonly rest: Iterator<Entry>;
   readonly indent: string;
-  /** Looked at one ahead, as the last child is drawn otherwise. */
+  /** Read one ahead, since the last child is drawn in another way. */
   next: IteratorResult<Entry>;
 }
 

@@ -1,21 +1,19 @@
-/** `regalia unpack`: takes a pack in from standard input. */
+/** `regalia unpack`: imports a pack from standard input. */
 import { type ImportOutcome, Regalia } from '../../index.js';
 import { MERGE_DETAILS, MERGE_OPTIONS, mergeFrom, mergeOptions } from '../merging.js';
 import { isStore, writing } from '../open.js';
-import { type Output, shown } from '../output.js';
-import { byteCount } from '../progress.js';
-import { brief } from '../show.js';
+import { byteCount, type Output, shown } from '../output.js';
+import { printRefs } from '../show.js';
 import { BUCKET, defineVerb, type ExitCode, UsageError } from '../verb.js';
 
 export default defineVerb({
   name: 'unpack',
-  summary: 'take a pack in from standard input, and with --merge merge it',
+  summary: 'import a pack from standard input, and merge it with --merge',
   usage: 'STORE',
   details: `
-Everything is checked before any of it is seen. It lands on tracking branches,
-replica/ID/BRANCH; --merge merges those of the same name into the branch. Where there is no
-store yet, one is made of the pack: it can be read, and written to once it \`accept\`ed a
-share that another replica \`grant\`ed.
+Everything is checked before any of it becomes visible, on tracking branches replica/ID/BRANCH;
+--merge merges those of the same name into the branch. Where there is no store, the pack makes one.
+It can be read at once, and written to after \`regalia accept\` of a share from \`regalia grant\`.
 ${MERGE_DETAILS}`,
   options: {
     ...BUCKET,
@@ -24,7 +22,8 @@ ${MERGE_DETAILS}`,
   },
   async run({ args, options, out, input, signal, progress }) {
     const folder = args[0] as string;
-    if (options.resolve === '-') throw new UsageError('standard input is the pack already');
+    if (options.resolve === '-')
+      throw new UsageError('--resolve cannot be standard input, which is the pack');
     const how = await mergeOptions(options, { input, signal });
     const line = progress('unpack');
     const pack = input as AsyncIterable<Uint8Array>;
@@ -36,11 +35,11 @@ ${MERGE_DETAILS}`,
     }
     return writing(folder, options, async (bucket) => {
       const onProgress = (bytes: number) => line.update(bytes, undefined, 'bytes');
-      const taken = await bucket.import(pack, { signal, onProgress });
+      const outcome = await bucket.import(pack, { signal, onProgress });
       line.end();
-      await tell(taken, out);
+      await print(outcome, out);
       let exit: ExitCode = 0;
-      for (const { name } of options.merge === true ? taken.branches : []) {
+      for (const { name } of options.merge === true ? outcome.branches : []) {
         if (!name.endsWith(`/${bucket.branchName}`)) continue;
         const each = await mergeFrom(bucket, { branch: name }, how, out);
         if (each !== 0) exit = each;
@@ -50,10 +49,8 @@ ${MERGE_DETAILS}`,
   },
 });
 
-async function tell({ branches, ...counts }: ImportOutcome, out: Output): Promise<void> {
+async function print({ branches, ...counts }: ImportOutcome, out: Output): Promise<void> {
   const { commits, blocks, bytes } = counts;
   await out.row(counts, `${byteCount(bytes)}: ${commits} new commits, ${blocks} new blocks`);
-  for (const branch of branches) {
-    await out.row(branch, `${brief(branch.commit)}  ${shown(branch.name)}`);
-  }
+  await printRefs(out, branches);
 }

@@ -1,8 +1,7 @@
-/** `regalia verify`: reads everything that a store keeps, and tells what is wrong. */
+/** `regalia verify`: reads everything that a store keeps, and reports what is wrong. */
 import type { Fault } from '../../index.js';
 import { reading } from '../open.js';
-import { shown } from '../output.js';
-import { byteCount } from '../progress.js';
+import { byteCount, shown } from '../output.js';
 import { count } from '../show.js';
 import { defineVerb, UsageError } from '../verb.js';
 
@@ -11,18 +10,18 @@ export default defineVerb({
   summary: 'read and check everything that the store keeps',
   usage: 'STORE',
   details: `
-Each fault is told once, and the exit code is 1 if there are any. Contents are read, too,
-every copy and every shard of them, unless --no-contents is given: then only metadata is
-read, and that the store knows of each chunk.`,
+Each fault is printed once, and the exit code is 1 if there is any. Every copy and every shard of
+contents is read too. With --no-contents only metadata is read, and that the store knows where each
+chunk is.`,
   options: {
-    contents: { type: 'boolean', help: 'read contents: so it is unless told' },
-    'no-contents': { type: 'boolean', help: 'read metadata alone' },
-    metadata: { type: 'boolean', help: 'for a replica that took metadata without contents' },
+    contents: { type: 'boolean', help: 'read contents too (the default)' },
+    'no-contents': { type: 'boolean', help: 'read metadata only' },
+    metadata: { type: 'boolean', help: 'for a replica that has metadata without contents' },
   },
   async run({ args, options, out, signal, progress }) {
     const { contents, 'no-contents': without, metadata } = options;
     if (contents === true && without === true) {
-      throw new UsageError('--contents and --no-contents exclude each other');
+      throw new UsageError('--contents and --no-contents exclude each other: use one of them');
     }
     return reading(args[0] as string, {}, async (_, store) => {
       const line = progress('verify');
@@ -36,7 +35,10 @@ read, and that the store knows of each chunk.`,
       for await (const row of scrub) {
         if (row.kind !== 'summary') {
           found++;
-          await out.row({ ...row, address: row.address ?? null, key: row.key ?? null }, said(row));
+          await out.row(
+            { ...row, address: row.address ?? null, key: row.key ?? null },
+            faultLine(row),
+          );
           continue;
         }
         line.end();
@@ -50,7 +52,7 @@ read, and that the store knows of each chunk.`,
   },
 });
 
-function said({ kind, address, key, stream, row, what }: Fault): string {
+function faultLine({ kind, address, key, stream, row, what }: Fault): string {
   const places = [key, stream, address, row].filter((each) => each !== undefined);
   return `${kind}  ${places.map(shown).join('  ')}  ${shown(what)}`;
 }

@@ -1,11 +1,11 @@
-/** `regalia watch`: commits as they land. */
+/** `regalia watch`: commits as they are published. */
 import { keyOf, reading } from '../open.js';
 import { commitLine, commitRow } from '../show.js';
 import { BUCKET, defineVerb } from '../verb.js';
 
 export default defineVerb({
   name: 'watch',
-  summary: 'print commits as they land, until Ctrl-C',
+  summary: 'print commits as they are published, until Ctrl-C',
   usage: 'STORE [KEY]',
   options: BUCKET,
   async run({ args, options, out, signal }) {

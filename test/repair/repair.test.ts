@@ -1,10 +1,10 @@
 /**
  * Repair: copies and shards that are lost or damaged are made anew from sound ones; what has none
- * left is told.
+ * left is reported.
  */
 import t from 'tap';
 import { noise } from '../chunks/setup.js';
-import { HEAD, Lab } from './volumes-setup.js';
+import { HEAD, Lab } from '../volumes/lab.js';
 
 const MIRRORED = { kind: 'mirrored', copies: 2 } as const;
 const CODED = { kind: 'coded', data: 4, parity: 2, from: 100_000 } as const;
@@ -30,7 +30,7 @@ t.test('damaged copies are made anew, each beside a sound one', async (t) => {
   const store = await lab.reopen();
   t.same(await lab.unreadable(), []);
   const faults = await lab.faults();
-  t.equal(faults.length, rows.length, 'each is told');
+  t.equal(faults.length, rows.length, 'each is reported');
   t.ok(faults.every((fault) => fault.startsWith('corrupt: a copy')));
   t.match(await store.repair(), { ...NOTHING, copiesRestored: rows.length, chunks: rows.length });
   t.same(await lab.faults(), []);

@@ -1,5 +1,5 @@
 /**
- * A scrub finds what was damaged, says where it is, and tells nothing else; on both engines.
+ * A scrub finds what was damaged, says where it is, and reports nothing else; on both engines.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -22,36 +22,45 @@ import { CHILD_MAP, INLINE, METADATA, readRecord } from '../../src/tree/record.j
 import { decodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER } from '../../src/volumes/segment-format.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
-import { change, changeBlock, ENGINES, flipped, type Held, hold, rowAt, scrub } from './stores.js';
+import {
+  change,
+  changeBlock,
+  ENGINES,
+  flipped,
+  openSample,
+  rowAt,
+  type Sample,
+  scrub,
+} from './setup.js';
 
 interface Target {
   readonly id: number;
   readonly address: string;
 }
 
-function treeOf({ core, head }: Held): Tree {
+function treeOf({ core, head }: Sample): Tree {
   return core.treeOf(head().address);
 }
 
 /** The block of a stream that is not inline. */
-function blockOf(held: Held, key: string, stream: string): Target {
-  const found = treeOf(held).stream(key, stream);
+function blockOf(sample: Sample, key: string, stream: string): Target {
+  const found = treeOf(sample).stream(key, stream);
   if (found === undefined || found.form === INLINE)
     throw new Error(`${key} ${stream} has no block`);
   return { id: found.id as number, address: addressText(found.address) };
 }
 
 /** A stream of '/wide' that left its record. */
-function metadataStream(held: Held): string {
+function metadataStream(sample: Sample): string {
   for (let i = 0; i < 30; i++) {
-    if (treeOf(held).stream('/wide', `s${i}`)?.form === METADATA) return `s${i}`;
+    if (treeOf(sample).stream('/wide', `s${i}`)?.form === METADATA) return `s${i}`;
   }
   throw new Error('no stream left its record');
 }
 
 /** The top node of '/many'. */
-function topOfMany(held: Held): Target {
-  const spot = treeOf(held).locate('/many');
+function topOfMany(sample: Sample): Target {
+  const spot = treeOf(sample).locate('/many');
   if (spot === undefined) throw new Error('no /many');
   const { child } = readRecord(spot.node, spot.index);
   if (child.form !== CHILD_MAP) throw new Error('/many is inline');
@@ -61,14 +70,14 @@ function topOfMany(held: Held): Target {
 for (const engine of ENGINES) {
   const check = async (
     name: string,
-    body: (held: Held, t: Test) => Promise<void>,
+    body: (sample: Sample, t: Test) => Promise<void>,
   ): Promise<void> => {
     await t.test(`${engine}: ${name}`, async (t) => {
-      const held = await hold(engine);
+      const sample = await openSample(engine);
       try {
-        await body(held, t);
+        await body(sample, t);
       } finally {
-        await held.remove();
+        await sample.remove();
       }
     });
   };
@@ -88,10 +97,10 @@ for (const engine of ENGINES) {
     ['/photos/cat.jpg', 'a manifest'],
     ['/photos/dog.jpg', 'a chunk'],
   ] as const) {
-    await check(`${what} with a flipped bit is found at its key`, async (held, t) => {
-      const target = blockOf(held, key, 'content');
-      await flipContent(held, target.id);
-      const { faults } = await scrub(held.store);
+    await check(`${what} with a flipped bit is found at its key`, async (sample, t) => {
+      const target = blockOf(sample, key, 'content');
+      await flipContent(sample, target.id);
+      const { faults } = await scrub(sample.store);
       t.equal(faults.length, 1);
       const [fault] = faults;
       t.match(fault, { kind: 'corrupt', address: target.address, key, stream: 'content' });
@@ -99,43 +108,43 @@ for (const engine of ENGINES) {
     });
   }
 
-  await check('a chunk whose row is lost is missed', async (held, t) => {
+  await check('a chunk whose row is lost is missed', async (sample, t) => {
     if (engine === 'memory') return;
-    const { id, address } = blockOf(held, '/photos/dog.jpg', 'content');
-    await change(held.engine, 'chunks', chunkNumber(id), () => undefined);
-    const { faults } = await scrub(held.store);
+    const { id, address } = blockOf(sample, '/photos/dog.jpg', 'content');
+    await change(sample.engine, 'chunks', chunkNumber(id), () => undefined);
+    const { faults } = await scrub(sample.store);
     const found = faults.filter((fault) => fault.key === '/photos/dog.jpg');
     t.match(found, [{ kind: 'missing', address, stream: 'content' }]);
-    const unread = await scrub(held.store, { chunks: false });
+    const unread = await scrub(sample.store, { chunks: false });
     t.match(
       unread.faults.filter((fault) => fault.key === '/photos/dog.jpg'),
       [{ kind: 'missing', address, stream: 'content' }],
     );
   });
 
-  await check('chunks that are not to be read are not, and are known of', async (held, t) => {
-    const sound = await scrub(held.store, { chunks: false });
+  await check('chunks that are not to be read are not, and are known of', async (sample, t) => {
+    const sound = await scrub(sample.store, { chunks: false });
     t.same(sound.faults, []);
     if (engine === 'memory') return;
     t.ok(sound.summary.bytes < 200_000, `${sound.summary.bytes} bytes`);
-    await flipContent(held, blockOf(held, '/photos/dog.jpg', 'content').id);
-    t.same((await scrub(held.store, { chunks: false })).faults, []);
-    t.equal((await scrub(held.store)).faults.length, 1);
+    await flipContent(sample, blockOf(sample, '/photos/dog.jpg', 'content').id);
+    t.same((await scrub(sample.store, { chunks: false })).faults, []);
+    t.equal((await scrub(sample.store)).faults.length, 1);
   });
 
-  await check('a metadata block with a flipped bit is found', async (held, t) => {
-    const { store, engine } = held;
-    const stream = metadataStream(held);
-    const target = blockOf(held, '/wide', stream);
+  await check('a metadata block with a flipped bit is found', async (sample, t) => {
+    const { store, engine } = sample;
+    const stream = metadataStream(sample);
+    const target = blockOf(sample, '/wide', stream);
     await changeBlock(engine, target.id, (stored) => stored.set(flipped(stored, -1)));
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'corrupt', address: target.address, key: '/wide', stream });
   });
 
-  await check('a node with a flipped bit is found', async (held, t) => {
-    const { store, engine } = held;
-    const target = topOfMany(held);
+  await check('a node with a flipped bit is found', async (sample, t) => {
+    const { store, engine } = sample;
+    const target = topOfMany(sample);
     // A byte that the digest covers: those behind are links where it is stored whole.
     await changeBlock(engine, target.id, (stored) => stored.set(flipped(stored, 12)));
     const { faults } = await scrub(store);
@@ -143,9 +152,9 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'corrupt', address: target.address, key: '/many' });
   });
 
-  await check('an extent that is lost is missed', async (held, t) => {
-    const { store, engine } = held;
-    const { id, address } = blockOf(held, '/wide', metadataStream(held));
+  await check('an extent that is lost is missed', async (sample, t) => {
+    const { store, engine } = sample;
+    const { id, address } = blockOf(sample, '/wide', metadataStream(sample));
     await change(engine, 'extents', Math.floor(id / 4096), () => undefined);
     const { faults } = await scrub(store);
     // Blocks elsewhere that are patches on what is lost can't be made any more.
@@ -154,10 +163,10 @@ for (const engine of ENGINES) {
     t.equal(faults.filter(({ row }) => row === `extents ${Math.floor(id / 4096)}`).length, 1);
   });
 
-  await check('a wrong link is found, and can be mended', async (held, t) => {
-    const { store, engine } = held;
-    const target = blockOf(held, '/photos/cat.jpg', 'content');
-    const other = blockOf(held, '/photos/dog.jpg', 'content');
+  await check('a wrong link is found, and can be mended', async (sample, t) => {
+    const { store, engine } = sample;
+    const target = blockOf(sample, '/photos/cat.jpg', 'content');
+    const other = blockOf(sample, '/photos/dog.jpg', 'content');
     // The last link of the manifest is that of its last chunk.
     await changeBlock(engine, target.id, (stored) =>
       stored.set(u48Bytes(other.id), stored.length - 6),
@@ -168,17 +177,17 @@ for (const engine of ENGINES) {
     t.equal(faults[0]?.repairable, true);
   });
 
-  await check('addresses that the index lost are found', async (held, t) => {
-    const { store, engine } = held;
-    const { id, address } = blockOf(held, '/wide', metadataStream(held));
+  await check('addresses that the index lost are found', async (sample, t) => {
+    const { store, engine } = sample;
+    const { id, address } = blockOf(sample, '/wide', metadataStream(sample));
     await change(engine, 'addressLog', Math.floor(id / 4096), () => undefined);
     const { faults } = await scrub(store);
     t.ok(faults.every(({ kind, repairable }) => kind === 'index' && repairable));
     t.ok(faults.some((fault) => fault.address === address));
   });
 
-  await check('an index row of blocks that are not there is found', async (held, t) => {
-    const { store, engine } = held;
+  await check('an index row of blocks that are not there is found', async (sample, t) => {
+    const { store, engine } = sample;
     const key = utf8Bytes('12345678');
     await engine.write((batch) => batch.put('addresses', key, u48Bytes(2 ** 40)), 'none');
     const { faults } = await scrub(store);
@@ -186,10 +195,10 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'index', row: `addresses ${hex(key)}` });
   });
 
-  await check('a row that the log lost is found, and its commit is read', async (held, t) => {
-    const { store, engine } = held;
+  await check('a row that the log lost is found, and its commit is read', async (sample, t) => {
+    const { store, engine } = sample;
     const sound = await scrub(store);
-    const key = logKey(held.core.identity.store, 3);
+    const key = logKey(sample.core.identity.store, 3);
     await change(engine, 'log', key, () => undefined);
     const { faults, summary } = await scrub(store);
     t.equal(faults.length, 1);
@@ -198,17 +207,17 @@ for (const engine of ENGINES) {
     t.equal(summary.blocks, sound.summary.blocks);
   });
 
-  await check('bounds of a log that are lost are found', async (held, t) => {
-    const { store, engine } = held;
-    const bucket = held.core.identity.store;
+  await check('bounds of a log that are lost are found', async (sample, t) => {
+    const { store, engine } = sample;
+    const bucket = sample.core.identity.store;
     await change(engine, 'log', bucket, (row) => flipped(row, -1));
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'row', row: `log ${hex(bucket)}` });
   });
 
-  await check("a commit's row with a flipped bit is found alone", async (held, t) => {
-    const { store, engine } = held;
+  await check("a commit's row with a flipped bit is found alone", async (sample, t) => {
+    const { store, engine } = sample;
     const commits = [...store.log()];
     const address = commits[4]?.commit ?? '';
     await change(engine, 'commits', parseAddress(address), (row) => flipped(row, -3));
@@ -217,9 +226,9 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'corrupt', address, commit: address });
   });
 
-  await check("a commit's row that is lost is found alone", async (held, t) => {
-    const { store, engine } = held;
-    const { address } = held.head();
+  await check("a commit's row that is lost is found alone", async (sample, t) => {
+    const { store, engine } = sample;
+    const { address } = sample.head();
     await change(engine, 'commits', address, () => undefined);
     const { faults } = await scrub(store);
     t.match(faults, [{ kind: 'missing', address: addressText(address) }]);
@@ -227,8 +236,8 @@ for (const engine of ENGINES) {
   });
 
   for (const index of [0, 1, -1]) {
-    await check(`row ${index} of the heads, damaged, is found`, async (held, t) => {
-      const { store, engine } = held;
+    await check(`row ${index} of the heads, damaged, is found`, async (sample, t) => {
+      const { store, engine } = sample;
       const key = rowAt(engine, 'heads', index);
       await change(engine, 'heads', key, (row) => flipped(row, 6));
       const { faults } = await scrub(store);
@@ -237,8 +246,8 @@ for (const engine of ENGINES) {
     });
   }
 
-  await check('a tag that is lost is counted', async (held, t) => {
-    const { store, engine } = held;
+  await check('a tag that is lost is counted', async (sample, t) => {
+    const { store, engine } = sample;
     const tag = [...engine.range('heads')].find(({ key }) => key[16] === 0x74);
     await change(engine, 'heads', tag?.key ?? new Uint8Array(1), () => undefined);
     const { faults } = await scrub(store);
@@ -247,11 +256,11 @@ for (const engine of ENGINES) {
   });
 
   for (const byte of [0, 5, 7]) {
-    await check(`byte ${byte} of a prefix in the index, flipped, is found`, async (held, t) => {
-      const { id, address } = blockOf(held, '/wide', metadataStream(held));
+    await check(`byte ${byte} of a prefix in the index, flipped, is found`, async (sample, t) => {
+      const { id, address } = blockOf(sample, '/wide', metadataStream(sample));
       const at = (id % 4096) * 8 + byte;
-      await change(held.engine, 'addressLog', Math.floor(id / 4096), (row) => flipped(row, at));
-      const { faults } = await scrub(held.store);
+      await change(sample.engine, 'addressLog', Math.floor(id / 4096), (row) => flipped(row, at));
+      const { faults } = await scrub(sample.store);
       t.ok(faults.length > 0 && faults.every(({ kind }) => kind === 'index'));
       t.equal(faults[0]?.address, address);
     });
@@ -264,32 +273,32 @@ for (const engine of ENGINES) {
     });
   }
 
-  await check('a damaged identity is found', async (held, t) => {
-    const { store, engine } = held;
+  await check('a damaged identity is found', async (sample, t) => {
+    const { store, engine } = sample;
     await change(engine, 'meta', utf8Bytes('store'), (row) => flipped(row, 20));
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'row', row: 'meta store' });
   });
 
-  await check('extent numbers that could be given out again are found', async (held, t) => {
-    const { store, engine } = held;
+  await check('extent numbers that could be given out again are found', async (sample, t) => {
+    const { store, engine } = sample;
     const key = utf8Bytes('extents');
     await change(engine, 'meta', key, () => sealRow('meta', key, u48Bytes(1)));
     const { faults } = await scrub(store);
     t.match(faults, [{ kind: 'row', row: 'meta extents' }]);
   });
 
-  await check('a stamp that is not above its parents is found', async (held, t) => {
-    const address = await forge(held, (head) => ({ ...head.commit, stamp: 0 }));
-    const { faults } = await scrub(held.store);
+  await check('a stamp that is not above its parents is found', async (sample, t) => {
+    const address = await forge(sample, (head) => ({ ...head.commit, stamp: 0 }));
+    const { faults } = await scrub(sample.store);
     t.match(faults, [{ kind: 'stamp', address }]);
     t.equal(faults.length, 1);
   });
 
-  await check('a signature that is not the actor’s is found', async (held, t) => {
-    const { store, engine } = held;
-    const { address } = held.head();
+  await check('a signature that is not the actor’s is found', async (sample, t) => {
+    const { store, engine } = sample;
+    const { address } = sample.head();
     await change(engine, 'commits', address, (row) => {
       const { entry, deltas, body } = openEntry(address, row);
       const signature = flipped(entry.signature ?? new Uint8Array(64), 5);
@@ -300,14 +309,14 @@ for (const engine of ENGINES) {
     t.equal(faults.length, 1);
   });
 
-  await check('a block that is hashed right and built wrong is found', async (held, t) => {
-    const { store } = held;
-    const root = treeOf(held).root;
+  await check('a block that is hashed right and built wrong is found', async (sample, t) => {
+    const { store } = sample;
+    const root = treeOf(sample).root;
     const plain = root.node.bytes.slice(0, root.node.plainEnd);
     // The last byte of the last digest: a child map that is not here.
     const wrong = Uint8Array.of(...plain.subarray(0, 3), 0, ...plain.subarray(plain.length - 40));
-    const block = await putBlock(held, wrong);
-    await forge(held, (head) => ({ ...head.commit, root: block.address }), block.id);
+    const block = await putBlock(sample, wrong);
+    await forge(sample, (head) => ({ ...head.commit, root: block.address }), block.id);
     const { faults } = await scrub(store);
     t.equal(faults.length, 1);
     t.match(faults[0], { kind: 'structure', address: addressText(block.address), key: '/' });
@@ -338,7 +347,7 @@ for (const engine of ENGINES) {
 }
 
 /** Flips a bit of a content's block: of a chunk's only copy where it is on a volume. */
-async function flipContent({ engine, core }: Held, id: number): Promise<void> {
+async function flipContent({ engine, core }: Sample, id: number): Promise<void> {
   if (!isChunkId(id)) {
     await changeBlock(engine, id, (stored) => stored.set(flipped(stored, 60)));
     return;
@@ -352,7 +361,7 @@ async function flipContent({ engine, core }: Held, id: number): Promise<void> {
 }
 
 /** Stores any bytes as a block. */
-async function putBlock({ core, engine }: Held, plain: Uint8Array) {
+async function putBlock({ core, engine }: Sample, plain: Uint8Array) {
   const writer = new BlockWriter(core.blocks);
   await core.blocks.reserve(1);
   const body = new BodyWriter();
@@ -366,11 +375,11 @@ async function putBlock({ core, engine }: Held, plain: Uint8Array) {
 
 /** Appends a commit that the history would refuse, with rows that are sound in themselves. */
 async function forge(
-  { core, engine, ...held }: Held,
+  { core, engine, ...sample }: Sample,
   make: (head: Tip) => Commit,
   rootBlock?: number,
 ): Promise<string> {
-  const head = held.head();
+  const head = sample.head();
   const { history } = core;
   const commit: Commit = { ...make(head), parents: [head.address], actor: undefined };
   const block = encodeCommit(commit);

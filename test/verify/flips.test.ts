@@ -5,11 +5,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Row, Table } from '../../src/engine/engine.js';
-import { hold, scrub } from './stores.js';
+import { openSample, scrub } from './setup.js';
 
-const held = await hold('memory');
-t.teardown(() => held.remove());
-const { store, engine } = held;
+const sample = await openSample('memory');
+t.teardown(() => sample.remove());
+const { store, engine } = sample;
 
 /** Runs `body` with one bit of one row of a table flipped. */
 async function flipping(

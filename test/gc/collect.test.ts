@@ -9,7 +9,7 @@ import { encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { nextEpoch } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';
-import { engineOf, garbage, Lab, spilled } from './volumes-setup.js';
+import { engineOf, garbage, Lab, spilled } from '../volumes/lab.js';
 
 const ONCE = { kind: 'none' } as const;
 const MIRRORED = { kind: 'mirrored', copies: 2 } as const;

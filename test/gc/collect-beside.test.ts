@@ -8,7 +8,7 @@ import { isRegaliaError, Regalia } from '../../src/index.js';
 import { encodeGroupRow } from '../../src/volumes/group-format.js';
 import { putChunk, retire } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
-import { coreOf, engineOf, garbage, Lab } from './volumes-setup.js';
+import { coreOf, engineOf, garbage, Lab } from '../volumes/lab.js';
 
 const ONCE = { kind: 'none' } as const;
 const CODED = { kind: 'coded', data: 2, parity: 1, from: 100_000 } as const;

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import type { ChunkRow } from '../../src/volumes/chunk-row.js';
 import { putChunk } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
-import { engineOf, HEAD, Lab } from './volumes-setup.js';
+import { engineOf, HEAD, Lab } from '../volumes/lab.js';
 
 const CODED = { kind: 'coded', data: 4, parity: 2, from: 100_000 } as const;
 const ONCE = { kind: 'none' } as const;

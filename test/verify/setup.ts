@@ -1,4 +1,4 @@
-/** Stores to scrub, that hold every kind of block, and ways to damage them through their engine. */
+/** Stores to scrub, with every kind of block, and ways to damage them through their engine. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ interface Innards {
 }
 
 /** A store of an engine, and what removes it. */
-export interface Held {
+export interface Sample {
   readonly store: Regalia;
   readonly core: Core;
   readonly head: () => Tip;
@@ -48,7 +48,7 @@ export const ENGINES: readonly EngineName[] = ['memory', 'lmdb'];
 
 const options = { actor: regalia.actorFromSeed(noise(32, 9)), durability: 'none' } as const;
 
-export async function hold(engine: EngineName): Promise<Held> {
+export async function openSample(engine: EngineName): Promise<Sample> {
   const folder = engine === 'memory' ? undefined : mkdtempSync(join(tmpdir(), 'regalia-verify-'));
   const store =
     folder === undefined

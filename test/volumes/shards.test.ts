@@ -19,7 +19,7 @@ import {
 } from '../../src/volumes/group-format.js';
 import { noise } from '../chunks/setup.js';
 import { Dice } from '../model/dice.js';
-import { codeOfCall, flips } from '../volumes/setup.js';
+import { codeOfCall, flips } from './setup.js';
 
 function membersOf(...lengths: number[]) {
   return lengths.map((length, i) => {

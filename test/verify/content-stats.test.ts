@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import t from 'tap';
 import { encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { noise } from '../chunks/setup.js';
+import { engineOf, HEAD, Lab } from '../volumes/lab.js';
 import { segmentPaths } from '../volumes/setup.js';
-import { engineOf, HEAD, Lab } from './volumes-setup.js';
 
 const CHUNK = 16_384;
 const CODED = { kind: 'coded', data: 4, parity: 2, from: 100_000 } as const;
@@ -61,7 +61,7 @@ t.test('sums agree with files and with what was written', async (t) => {
     // Each chunk's share of a group is rounded.
     t.ok(
       Math.abs((use?.heldBytes ?? 0) - live) <= rows.length,
-      `${what}: held ${use?.heldBytes} of ${live}`,
+      `${what}: copies ${use?.heldBytes} of ${live}`,
     );
   };
   await check('mirrored');

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { isRegaliaError } from '../../src/index.js';
 import type { Place } from '../../src/volumes/chunk-row.js';
 import { noise } from '../chunks/setup.js';
-import { HEAD, Lab } from './volumes-setup.js';
+import { HEAD, Lab } from '../volumes/lab.js';
 
 const FROM = 200_000;
 const CODED = { kind: 'coded', data: 4, parity: 2, from: FROM } as const;
@@ -117,7 +117,7 @@ t.test('three volumes too many, until one is back', async (t) => {
   });
   t.ok(
     (await lab.faults()).some((fault) => fault.startsWith('!')),
-    'verify tells that it is lost here',
+    'verify reports that it is lost here',
   );
   lab.show(3);
   t.same(await lab.unreadable(), [], 'the same handle reads on');
@@ -126,7 +126,7 @@ t.test('three volumes too many, until one is back', async (t) => {
   await lab.reopen();
 });
 
-t.test('flips in shards are read around, told and mended', async (t) => {
+t.test('flips in shards are read around, reported and mended', async (t) => {
   const lab = await coded(t);
   await (await lab.store()).gc({ graceMs: 0 });
   for (const behind of [0, 5, 13, 30, HEAD, HEAD + 17, HEAD + 24, HEAD + 40, HEAD + 20_000]) {
@@ -163,7 +163,7 @@ t.test('with too few volumes contents stay mirrored', async (t) => {
   const store = await lab.store();
   const { coded, thin } = await store.repair(NOW);
   t.equal(coded.groups, 0);
-  t.ok(thin > 0, 'which is told');
+  t.ok(thin > 0, 'which is reported');
   t.ok((await lab.chunks()).every(({ row }) => row.copies.length === 2 && row.coded === undefined));
   await lab.volumes(3);
   t.match(

@@ -1,5 +1,5 @@
 /**
- * Walks: children first, everything once or more, nothing that a base holds; at a cost that follows
+ * Walks: children first, everything once or more, nothing that a base has; at a cost that follows
  * the difference; and on past what cannot be read, if asked.
  */
 import t from 'tap';
@@ -11,7 +11,7 @@ import { type CommitRef, walkCommit } from '../../src/reach/commit-walk.js';
 import { keyText } from '../../src/tree/key.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
-import { coreOf, headOf, seededStore, variedStore } from './setup.js';
+import { coreOf, headOf, seededStore, variedStore } from '../sync/setup.js';
 
 function refOf(store: Regalia, address = headOf(store)): CommitRef {
   const { history } = coreOf(store);
@@ -22,7 +22,7 @@ function freshCache(store: Regalia): NodeCache {
   return new NodeCache(coreOf(store).blocks, 4 * 1024 * 1024);
 }
 
-t.test('blocks are told with the keys and streams that they belong to', async (t) => {
+t.test('blocks are reported with the keys and streams that they belong to', async (t) => {
   const store = await variedStore();
   const found = new Map<string, string[]>();
   for (const block of walkCommit({ cache: freshCache(store) }, refOf(store))) {
@@ -52,9 +52,9 @@ t.test('a walk against a base reads what differs, however large the tree', async
       return read(...args);
     };
     const cache = freshCache(store);
-    const told = [...walkCommit({ cache }, refOf(store), { bases: [base] })];
+    const reported = [...walkCommit({ cache }, refOf(store), { bases: [base] })];
     reads.push(asked);
-    t.ok(told.length <= 6, `${told.length} blocks`);
+    t.ok(reported.length <= 6, `${reported.length} blocks`);
   }
   t.comment(`${reads.join(' and ')} reads`);
   t.ok((reads[1] as number) <= (reads[0] as number) + 4);
@@ -73,8 +73,8 @@ t.test('what cannot be read is reported at its place, and the walk goes on', asy
       if (addressText(address) === addressText(lost.address)) throw new Error('lost');
       return read(id, address, what);
     };
-    const told = [...walkCommit({ cache: freshCache(store) }, refOf(store), { faults: true })];
-    const faults = told.filter((block) => block.fault !== undefined);
+    const reported = [...walkCommit({ cache: freshCache(store) }, refOf(store), { faults: true })];
+    const faults = reported.filter((block) => block.fault !== undefined);
     if (faults.length === 0) t.fail(`no fault for a block of kind ${lost.kind} at ${lost.key}`);
     for (const { address } of faults) t.same(addressText(address), addressText(lost.address));
     t.throws(() => [...walkCommit({ cache: freshCache(store) }, refOf(store))], /lost/);

@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import { noise } from '../chunks/setup.js';
-import { HEAD, Lab, spilled } from './volumes-setup.js';
+import { HEAD, Lab, spilled } from '../volumes/lab.js';
 
 const MIRRORED = { kind: 'mirrored', copies: 2 } as const;
 const CODED = { kind: 'coded', data: 4, parity: 2, from: 100_000 } as const;

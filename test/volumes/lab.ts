@@ -17,8 +17,8 @@ import { type ChunkRow, decodeChunkRow, type Place } from '../../src/volumes/chu
 import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-format.js';
 import type { StorageRuleOptions } from '../../src/volumes/storage-rules.js';
 import { segmentFile } from '../../src/volumes/volume-folder.js';
-import { folderOf, OPTIONS, segmentPaths } from '../volumes/setup.js';
-import { scrub } from './stores.js';
+import { scrub } from '../verify/setup.js';
+import { folderOf, OPTIONS, segmentPaths } from './setup.js';
 
 type Redundancy = StorageRuleOptions['redundancy'];
 
