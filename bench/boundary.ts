@@ -17,18 +17,20 @@ import type { Node } from '../src/tree/node.js';
 import { NodeCache } from '../src/tree/node-cache.js';
 import { NodeWriter } from '../src/tree/node-writer.js';
 import { inlinePart, NO_CHILD } from '../src/tree/record.js';
-import { shapeOf } from '../src/tree/shape.js';
+import { Shapes } from '../src/tree/shape.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { nameSets } from './harness/name-sets.js';
 import { mebibyte, stream } from './harness/ours.js';
 import { Random } from './harness/random.js';
 import { percentile } from './harness/sample.js';
 
+const SHAPES = new Shapes();
+
 const names = 100_000;
 const minedNames = 12_000;
 const inserts = 500;
 const algorithm = SHA256;
-const shape = shapeOf([stream]);
+const shape = SHAPES.of([stream]);
 
 /** A map that is edited in memory. */
 class MapUnderTest {

@@ -21,7 +21,7 @@ import type { FreshRecord } from '../tree/fresh-record.js';
 import type { Names } from '../tree/key.js';
 import { NO_ID } from '../tree/node.js';
 import { CHILD_NONE, INLINE, METADATA, REFERENCED, type StreamPart } from '../tree/record.js';
-import { type Shape, shapeOf } from '../tree/shape.js';
+import type { Shape, Shapes } from '../tree/shape.js';
 
 const PUT = 1;
 const DELETE = 2;
@@ -49,13 +49,21 @@ export class Directory {
 export class Pending {
   #slabs: Uint8Array[] = [];
   #used = SLAB_BYTES;
+  readonly #shapes: Shapes;
+  /** The streams that are named, and the shape of each alone, once it is asked for. */
   readonly #streams: string[] = [];
+  readonly #singles: Shape[] = [];
   readonly #streamNumbers = new Map<string, number>();
   /** The top's own streams are operations with empty names. */
   #own = new Directory();
   #top = new Directory();
   #directoryCount = 0;
   #count = 0;
+
+  /** `shapes` are those of the store. */
+  constructor(shapes: Shapes) {
+    this.#shapes = shapes;
+  }
 
   get count(): number {
     return this.#count;
@@ -311,8 +319,9 @@ export class Pending {
     const { slab, start, end } = this.#nameOf(operation);
     const kind = slab[start - 2];
     if (kind !== PUT) return this.#several([operation]);
-    const stream = this.#streams[(slab[end] as number) | ((slab[end + 1] as number) << 8)];
-    return new SinglePut(slab, start, end, stream as string);
+    const number = (slab[end] as number) | ((slab[end + 1] as number) << 8);
+    const shape = (this.#singles[number] ??= this.#shapes.of([this.#streams[number] as string]));
+    return new SinglePut(slab, start, end, shape);
   }
 
   #several(operations: readonly number[]): EntryEdit {
@@ -381,18 +390,6 @@ function editName(edit: EntryEdit): Uint8Array {
 
 const NO_LINKS: readonly number[] = [];
 
-/** The shape of each stream that was put alone, by its name. */
-const singleShapes = new Map<string, Shape>();
-
-function singleShape(stream: string): Shape {
-  let shape = singleShapes.get(stream);
-  if (shape === undefined) {
-    shape = shapeOf([stream]);
-    singleShapes.set(stream, shape);
-  }
-  return shape;
-}
-
 /**
  * One stream put on one entry: where there is no such entry yet, its bytes in the arena are its
  * record.
@@ -402,17 +399,19 @@ class SinglePut implements EntryEdit {
   readonly start: number;
   readonly end: number;
   readonly clear = false;
-  readonly #stream: string;
+  /** That of the stream alone. */
+  readonly #shape: Shape;
 
-  constructor(bytes: Uint8Array, start: number, end: number, stream: string) {
+  constructor(bytes: Uint8Array, start: number, end: number, shape: Shape) {
     this.bytes = bytes;
     this.start = start;
     this.end = end;
-    this.#stream = stream;
+    this.#shape = shape;
   }
 
   get streams(): readonly StreamEdit[] {
-    return [{ stream: this.#stream, part: readPart(this.bytes, this.end + 2).part }];
+    const [stream] = this.#shape.names;
+    return [{ stream: stream as string, part: readPart(this.bytes, this.end + 2).part }];
   }
 
   get fresh(): FreshRecord | undefined {
@@ -420,7 +419,7 @@ class SinglePut implements EntryEdit {
     const payload = end + 2;
     const { part, end: payloadEnd } = readPart(bytes, payload);
     if (part.form !== INLINE) return undefined;
-    const shape = singleShape(this.#stream);
+    const shape = this.#shape;
     return {
       bytes,
       nameStart: start,

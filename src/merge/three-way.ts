@@ -29,7 +29,7 @@ import {
   type StreamPart,
 } from '../tree/record.js';
 import { bucketPart, type CountedRoot, NO_NAME } from '../tree/root.js';
-import { NO_STREAMS, shapeOf } from '../tree/shape.js';
+import { NO_STREAMS, type Shapes } from '../tree/shape.js';
 import { type BucketRoot, bucketAt, bucketChanges, bucketRoot, sameBucketId } from './buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from './conflict.js';
 import type { EntryVerdict, Judging } from './policy.js';
@@ -260,7 +260,8 @@ export class ThreeWay {
     if (sameChild(old, t.child) || sameChild(o.child, t.child)) {
       return streams.length === 0 ? undefined : editOf(name, streams, []);
     }
-    if (sameChild(old, o.child)) return whole(name, withStreams(o, streams, t.child));
+    if (sameChild(old, o.child))
+      return whole(name, withStreams(this.#cache.shapes, o, streams, t.child));
     const maps = [this.#mapOf(base, b), this.#mapOf(ours, o), this.#mapOf(theirs, t)] as const;
     return this.#descent(names, name, streams, ...maps);
   }
@@ -353,6 +354,7 @@ function chosen(
 }
 
 function withStreams(
+  shapes: Shapes,
   parts: RecordParts,
   edits: readonly StreamEdit[],
   child: RecordParts['child'],
@@ -363,7 +365,7 @@ function withStreams(
     if (part === undefined) streams.delete(stream);
     else streams.set(stream, part);
   }
-  const shape = shapeOf([...streams.keys()]);
+  const shape = shapes.of([...streams.keys()]);
   return { shape, streams: shape.names.map((name) => streams.get(name) as StreamPart), child };
 }
 

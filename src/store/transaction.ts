@@ -76,7 +76,7 @@ export class Transaction extends View {
   readonly #contents: Contents;
   readonly #writes: StreamWrites;
   readonly #ways = new Ways();
-  #pending = new Pending();
+  #pending: Pending;
   #state: 'open' | 'committing' | 'ended' = 'open';
 
   constructor(core: Core, line: Line, prefix: Names, options: TransactionOptions) {
@@ -86,6 +86,7 @@ export class Transaction extends View {
     this.started = line.tip();
     this.fork = new PrivateTree(core, line.treeOf(this.started), () => this.#ways.clear());
     this.#contents = new Contents(core, this.fork.writers);
+    this.#pending = new Pending(core.cache.shapes);
     this.#writes = new StreamWrites(this.#contents, this.#host());
     this.#prefix = prefix;
     this.reads = readSetFor(options.isolation ?? 'snapshot');
@@ -384,7 +385,7 @@ export class Transaction extends View {
 
   #takePending(): Pending {
     const taken = this.#pending;
-    this.#pending = new Pending();
+    this.#pending = new Pending(this.core.cache.shapes);
     this.#ways.clear();
     return taken;
   }
@@ -416,7 +417,7 @@ export class Transaction extends View {
 
   #end(): void {
     this.#state = 'ended';
-    this.#pending = new Pending();
+    this.#pending = new Pending(this.core.cache.shapes);
     this.fork.discard();
   }
 

@@ -14,6 +14,7 @@ import { Node, offsetsNeeded, type Totals } from '../tree/node.js';
 import { readNodeHeader } from '../tree/node-header.js';
 import { measure } from '../tree/record.js';
 import { parseRoot } from '../tree/root.js';
+import type { Shapes } from '../tree/shape.js';
 
 /** What a block is, as far as those that name it must agree. */
 export interface Traits {
@@ -51,20 +52,25 @@ export const PLAIN_TRAITS = {
 };
 
 /** A node of plain bytes, and links behind them if it has any. Bounds are checked, order is not. */
-export function parseNode(bytes: Uint8Array, plainLength: number = bytes.length): Node {
+export function parseNode(
+  interned: Shapes,
+  bytes: Uint8Array,
+  plainLength: number = bytes.length,
+): Node {
   if (plainLength < 8) throw refused('a node', `${plainLength} bytes`);
   const header = readNodeHeader(bytes, 0, plainLength);
   const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
-  const place = { bytes, start: 0, plainEnd: plainLength, end: bytes.length };
+  const place = { interned, bytes, start: 0, plainEnd: plainLength, end: bytes.length };
   return new Node({ ...place, ...header, id: undefined, depth: 0 }, offsets, 0);
 }
 
 /** A bucket's root, or the tree of its heads, which has no rules; and what it refers to. */
 export function parseCheckedRoot(
+  interned: Shapes,
   bytes: Uint8Array,
   plainLength: number = bytes.length,
 ): { readonly root: ReturnType<typeof parseRoot>; readonly checked: CheckedNode } {
-  const root = parseRoot(bytes, plainLength);
+  const root = parseRoot(interned, bytes, plainLength);
   if (root.rules.length > 0) decodeRules(root.rules);
   return { root, checked: checkRoot(root) };
 }

@@ -19,6 +19,7 @@ import { isRegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
 import { decodeMoves } from '../log/moves.js';
 import { type CheckedNode, checkNode, linkNode, type Reference } from '../tree/check-node.js';
+import { Shapes } from '../tree/shape.js';
 import {
   absent,
   agree,
@@ -46,6 +47,7 @@ export class BlockReceiver {
   readonly #writer: BlockWriter;
   readonly #options: ReceiverOptions;
   readonly #body = new BodyWriter();
+  readonly #shapes = new Shapes();
   readonly #pending = new Set<string>();
   /** Blocks staged since the last write, those since the one before it, and blocks of the store. */
   #young = new Map<string, Known>();
@@ -111,7 +113,7 @@ export class BlockReceiver {
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node || kind === BlockKind.root) {
       const { references } =
-        kind === BlockKind.node ? checkNode(parseNode(plain)) : parseCheckedRoot(plain).checked;
+        kind === BlockKind.node ? checkNode(parseNode(this.#shapes, plain)) : parseCheckedRoot(this.#shapes, plain).checked;
       for (const one of references) if (isPending(one.address)) this.#idOf(one);
     } else if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);
@@ -174,9 +176,9 @@ export class BlockReceiver {
   /** What a block that is here promises. It was checked when it came. */
   #traits(plain: Uint8Array): Traits {
     const kind = plain[0] as BlockKind;
-    if (kind === BlockKind.node) return nodeTraits(parseNode(plain));
+    if (kind === BlockKind.node) return nodeTraits(parseNode(this.#shapes, plain));
     if (kind === BlockKind.root) {
-      const { totals } = parseCheckedRoot(plain).checked;
+      const { totals } = parseCheckedRoot(this.#shapes, plain).checked;
       return { ...PLAIN_TRAITS, kind, totals };
     }
     if (kind === BlockKind.manifest) return this.#manifestTraits(plain);
@@ -203,13 +205,13 @@ export class BlockReceiver {
     const kind = plain[0] as BlockKind;
     switch (kind) {
       case BlockKind.node: {
-        const node = parseNode(plain);
+        const node = parseNode(this.#shapes, plain);
         const checked = checkNode(node);
         linkNode(body, node.level, checked, this.#idsOf(checked));
         return nodeTraits(node, checked.totals);
       }
       case BlockKind.root: {
-        const { checked } = parseCheckedRoot(plain);
+        const { checked } = parseCheckedRoot(this.#shapes, plain);
         linkNode(body, 0, checked, this.#idsOf(checked));
         return { ...PLAIN_TRAITS, kind, totals: checked.totals };
       }

@@ -41,7 +41,7 @@ import {
   type RootRef,
   writeRoot,
 } from './root.js';
-import { NO_STREAMS, shapeOf } from './shape.js';
+import { NO_STREAMS, type Shapes } from './shape.js';
 import { call, type DeepSteps, flatten } from './steps.js';
 
 /** A stream put (a part) or removed (undefined). */
@@ -118,7 +118,7 @@ export class TreeEdit {
     const parts = edit.parts ?? (edit.clear ? EMPTY_PARTS : old);
     const kept = parts === old ? spot : undefined;
     const child = yield* call(this.#childSteps(writer, edit, kept, parts, outer));
-    const streams = editStreams(parts, edit.streams, child);
+    const streams = editStreams(this.cache.shapes, parts, edit.streams, child);
     return writeRoot(writer, root.rules, placeRecord(writer, NO_NAME, streams, wasFull));
   }
 
@@ -187,7 +187,7 @@ export class TreeEdit {
       return yield* call(this.#childSteps(writer, edit, spot, parts, outer));
     const { id, rules } = edit.bucket;
     const child = yield* call(this.#childSteps(writer, edit, spot, parts, id));
-    const inner = editStreams(parts, edit.streams, child);
+    const inner = editStreams(this.cache.shapes, parts, edit.streams, child);
     const after = writeRoot(writer, rules, placeRecord(writer, NO_NAME, inner, true));
     this.touched.push({ bucket: id, outer, before: undefined, after });
     return bucketPart(id, after);
@@ -294,7 +294,7 @@ class EntrySource implements EditSource {
     if (child === parts.child && edit.streams.length === 0 && before === found) {
       return found === undefined ? undefined : KEEP;
     }
-    const after = editStreams(parts, edit.streams, child);
+    const after = editStreams(this.#edit.cache.shapes, parts, edit.streams, child);
     if (after.streams.length === 0 && child.form === CHILD_NONE) return undefined;
     const keptMap = child === parts.child && child.form === CHILD_MAP;
     const from = edit.parts === undefined ? node : undefined;
@@ -326,6 +326,7 @@ function plainLengthOf(spot: Spot): number {
 
 /** The streams of a record after edits, under their new shape. */
 function editStreams(
+  shapes: Shapes,
   parts: RecordParts,
   edits: readonly StreamEdit[],
   child: ChildPart,
@@ -339,7 +340,7 @@ function editStreams(
     if (part === undefined) streams.delete(stream);
     else streams.set(stream, part);
   }
-  const shape = shapeOf([...streams.keys()]);
+  const shape = shapes.of([...streams.keys()]);
   return { shape, streams: shape.names.map((name) => streams.get(name) as StreamPart), child };
 }
 
@@ -351,5 +352,5 @@ function standIn(writer: NodeWriter, parts: RecordParts): Node {
   const items = new Items(0);
   items.pushFresh(encodeRecord(NO_NAME, parts));
   const { body, links } = writer.writeInline(items, 0, 1);
-  return inlineLeaf(writer.algorithm, body, links);
+  return inlineLeaf(writer.cache.shapes, writer.algorithm, body, links);
 }

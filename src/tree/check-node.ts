@@ -305,12 +305,22 @@ const ONE_ENTRY: Readonly<Totals> = { entries: 1, buckets: 0, inlineBytes: 0, re
 
 /** The leaf in `holder.bytes[at..at + length]`, which lacks its first four bytes. */
 function inlineNode(holder: Node, at: number, length: number): Node {
-  const { bytes, algorithm } = holder;
+  const { interned, bytes, algorithm } = holder;
   if (length < 2) fail('inline map', at - holder.start, 'a count', 'the end');
   const start = at - NODE_HEADER;
   const end = at + length;
   const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const source = { bytes, start, plainEnd: end, end, level: 0, id: undefined, depth: 0, algorithm };
+  const source = {
+    interned,
+    bytes,
+    start,
+    plainEnd: end,
+    end,
+    level: 0,
+    id: undefined,
+    depth: 0,
+    algorithm,
+  };
   return new Node(source, offsets, 0);
 }
 

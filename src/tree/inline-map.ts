@@ -15,6 +15,7 @@ import {
   type Link,
   readRecord,
 } from './record.js';
+import type { Shapes } from './shape.js';
 
 /**
  * The child map that lies inside the record at `index` of `holder`; `child` is what `readRecord`
@@ -40,6 +41,7 @@ export function inlineChild(
 
 /** A leaf made of a body that lies anywhere, and its links. */
 export function inlineLeaf(
+  interned: Shapes,
   algorithm: Node['algorithm'],
   body: Uint8Array,
   links: readonly Link[],
@@ -50,6 +52,7 @@ export function inlineLeaf(
   for (let i = 0; i < links.length; i++) putU48(bytes, plainEnd + 6 * i, links[i] ?? NO_ID);
   const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
   const source = {
+    interned,
     bytes,
     start: 0,
     plainEnd,
@@ -67,13 +70,23 @@ export function inlineLeaf(
 }
 
 function parse(holder: Node, body: Uint8Array): Node {
-  const { bytes, algorithm } = holder;
+  const { interned, bytes, algorithm } = holder;
   const first = body.byteOffset - bytes.byteOffset;
   const end = first + body.length;
   if (body.length < 2) new ByteReader(bytes, 'inline map', first, end).bytes(2);
   const start = first - NODE_HEADER;
   const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const source = { bytes, start, plainEnd: end, end, level: 0, id: undefined, depth: 0, algorithm };
+  const source = {
+    interned,
+    bytes,
+    start,
+    plainEnd: end,
+    end,
+    level: 0,
+    id: undefined,
+    depth: 0,
+    algorithm,
+  };
   return new Node(source, offsets, 0);
 }
 

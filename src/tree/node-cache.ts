@@ -14,8 +14,9 @@ import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import { Node, offsetsNeeded } from './node.js';
+import { Node, offsetsNeeded, shapesIn } from './node.js';
 import { readNodeHeader } from './node-header.js';
+import { Shapes } from './shape.js';
 
 const SLAB_BYTES = 1024 * 1024;
 
@@ -24,6 +25,8 @@ interface Slab {
   readonly offsets: Uint16Array;
   readonly heads: Uint32Array;
   used: number;
+  /** What the shapes of its leaves take beside it, as far as they are many. */
+  charged: number;
   touched: boolean;
   readonly nodes: Node[];
   /** Ids of nodes that were written and, maybe, not parsed yet. */
@@ -56,6 +59,8 @@ interface Pool {
 
 export class NodeCache {
   readonly blocks: Blocks;
+  /** The shapes that its nodes, and those who write them, have in common. */
+  readonly shapes: Shapes = new Shapes();
   readonly #byId = new Map<number, Node>();
   readonly #written = new Map<number, Place>();
   readonly #leaves: Pool;
@@ -136,7 +141,9 @@ export class NodeCache {
     const aligned = (length + 3) & ~3;
     const numbers = offsetsNeeded(bytes, start);
     const needed = aligned + 2 * numbers + 2 * (numbers - 2);
-    const slab = this.#room(header.level === 0 ? this.#leaves : this.#inner, needed);
+    const charge = header.level === 0 ? shapesCharge(bytes, start) : 0;
+    const slab = this.#room(header.level === 0 ? this.#leaves : this.#inner, needed, charge);
+    slab.charged += charge;
     const at = slab.used;
     slab.bytes.set(bytes.subarray(start, end), at);
     slab.used = at + ((needed + 7) & ~7);
@@ -162,7 +169,18 @@ export class NodeCache {
     const plainEnd = at + plainLength;
     const end = at + length;
     const node = new Node(
-      { bytes: slab.bytes, start: at, plainEnd, end, level, algorithm, id, depth, address },
+      {
+        interned: this.shapes,
+        bytes: slab.bytes,
+        start: at,
+        plainEnd,
+        end,
+        level,
+        algorithm,
+        id,
+        depth,
+        address,
+      },
       slab.offsets,
       (at + aligned) / 2 + (numbers - 2),
       slab.heads,
@@ -174,10 +192,11 @@ export class NodeCache {
     return node;
   }
 
-  #room(pool: Pool, needed: number): Slab {
+  #room(pool: Pool, needed: number, charge: number): Slab {
     const { slabs, most } = pool;
     const last = slabs[slabs.length - 1];
-    if (last !== undefined && last.used + needed <= last.bytes.length) return last;
+    const taken = last === undefined ? 0 : last.used + last.charged + needed + charge;
+    if (last !== undefined && taken <= last.bytes.length) return last;
     while (slabs.length >= most) this.#evictOne(slabs);
     const buffer = new ArrayBuffer(Math.max(SLAB_BYTES, (needed + 7) & ~7));
     const slab: Slab = {
@@ -185,6 +204,7 @@ export class NodeCache {
       offsets: new Uint16Array(buffer),
       heads: new Uint32Array(buffer),
       used: 0,
+      charged: 0,
       touched: true,
       nodes: [],
       written: [],
@@ -212,6 +232,17 @@ export class NodeCache {
       return;
     }
   }
+}
+
+/**
+ * Shapes that a leaf may have without being charged for them, and what another takes: their decoded
+ * form is far longer than their bytes.
+ */
+const FREE_SHAPES = 64;
+const SHAPE_COST = 400;
+
+function shapesCharge(bytes: Uint8Array, start: number): number {
+  return Math.max(0, shapesIn(bytes, start) - FREE_SHAPES) * SHAPE_COST;
 }
 
 function checkLevel(node: Node, level: number | undefined): Node {

@@ -18,7 +18,7 @@ import { NO_ID, type Node, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { NODE_HEADER } from './node-header.js';
 import { type Link, measure } from './record.js';
-import { compareShapes, type Shape } from './shape.js';
+import { compareShapes, type Shape, sameShape } from './shape.js';
 
 /** A node that is a block here, and so can be patched. */
 type StoredNode = Node & { readonly id: number };
@@ -160,8 +160,7 @@ export class NodeWriter {
       table.push(shape);
     }
     if (table.length > 1) table.sort(compareShapes);
-    for (let i = 0; i < table.length; i++) (table[i] as Shape).slot = i;
-    return table;
+    return numbered(table);
   }
 
   #writePrefix(items: Items, from: number, until: number, between: () => void): void {
@@ -266,6 +265,18 @@ function mainSource(items: Items, from: number, until: number): StoredNode | und
   const { nodes } = items;
   const source = nodes[(from + until) >>> 1] ?? nodes[from] ?? nodes[until - 1];
   return source?.id === undefined ? undefined : (source as StoredNode);
+}
+
+/** Gives the shapes of a sorted table their numbers; equal ones, made twice, are one. */
+function numbered(table: Shape[]): readonly Shape[] {
+  let count = 0;
+  for (const shape of table) {
+    const last = table[count - 1];
+    if (last === undefined || !sameShape(last, shape)) table[count++] = shape;
+    shape.slot = count - 1;
+  }
+  table.length = count;
+  return table;
 }
 
 let marks = 0;

@@ -24,7 +24,7 @@ import { ByteReader } from '../ground/reader.js';
 import { isAscii, nameText } from '../ground/text.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { NODE_HEADER } from './node-header.js';
-import { readShapeTable, type Shape } from './shape.js';
+import type { Shape, Shapes } from './shape.js';
 import { headOf } from './suffix.js';
 
 /** An unknown id in a section of links: no block has it. Persisted. */
@@ -64,6 +64,8 @@ export class Node {
   readonly at: number;
   readonly level: number;
   readonly shapes: readonly Shape[];
+  /** The shapes of the store, for what lies inline. */
+  readonly interned: Shapes;
   /** The cache's share that it lies in, to be told of each use. */
   use: { touched: boolean } = UNCACHED;
   /** Where its plain bytes end and its links begin. */
@@ -134,7 +136,10 @@ export class Node {
     this.recordLengths = this.suffixLengths + count;
     const suffixes = this.recordLengths + (leaf ? 2 * count : 0);
     if (count === 0 || suffixes > plainEnd) throw malformed(this, 'count');
-    this.shapes = leaf ? readShapeTable(bytes, prefixAt + 1, this.prefixStart) : NO_SHAPES;
+    this.shapes = leaf
+      ? source.interned.readTable(bytes, prefixAt + 1, this.prefixStart)
+      : NO_SHAPES;
+    this.interned = source.interned;
     this.heads = heads ?? new Uint32Array(count);
     this.headsAt = headsAt;
     const suffixEnd = this.#sumSuffixes(suffixes);
@@ -393,6 +398,7 @@ export class Node {
 
 /** What a node is parsed from. */
 export interface NodeSource {
+  readonly interned: Shapes;
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly plainEnd: number;
@@ -412,6 +418,13 @@ export function offsetsNeeded(bytes: Uint8Array, start: number): number {
   const count =
     (bytes[start + NODE_HEADER] as number) | ((bytes[start + NODE_HEADER + 1] as number) << 8);
   return 2 * count + 2;
+}
+
+/** How many shapes the table of the leaf in `bytes[start..]` says it has. */
+export function shapesIn(bytes: Uint8Array, start: number): number {
+  const at = start + NODE_HEADER + 5;
+  const first = bytes[at] as number;
+  return first < 0x80 ? first : (first & 0x7f) + (bytes[at + 1] as number) * 128;
 }
 
 function malformed(node: Node, part: string): RegaliaError {

@@ -148,7 +148,7 @@ function shrunkChild(writer: NodeWriter, child: ChildPart & { form: typeof CHILD
 }
 
 function moveOut(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_INLINE }): ChildPart {
-  const node = inlineLeaf(writer.algorithm, child.body, child.links);
+  const node = inlineLeaf(writer.cache.shapes, writer.algorithm, child.body, child.links);
   const items = new Items(0);
   items.pushKept(node, 0, node.count);
   const { address, id } = writer.write(items, 0, items.length, NATURAL);

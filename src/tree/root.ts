@@ -26,7 +26,7 @@ import type { NodeCache } from './node-cache.js';
 import { NODE_HEADER } from './node-header.js';
 import type { NodeWriter } from './node-writer.js';
 import { type BucketPart, CHILD_BUCKET, measure, NO_CHILD } from './record.js';
-import { NO_STREAMS } from './shape.js';
+import { NO_STREAMS, type Shapes } from './shape.js';
 
 /** The name of a bucket's own entry within its root. */
 export const NO_NAME = new Uint8Array(0);
@@ -74,12 +74,13 @@ export function bucketPart(bucket: Uint8Array, { totals, address, id }: CountedR
 export function loadRoot(cache: NodeCache, id: number | undefined, address: Address): Root {
   const body = cache.blocks.read(id, address, 'root');
   const bytes = body.bytes.slice(body.start, body.end);
-  const { algorithm, rules, node } = parseRoot(bytes, body.plainLength);
+  const { algorithm, rules, node } = parseRoot(cache.shapes, bytes, body.plainLength);
   return { address, id, algorithm, rules, node };
 }
 
 /** Parses a root block whose links, if any, follow its plain bytes. */
 export function parseRoot(
+  interned: Shapes,
   bytes: Uint8Array,
   plainLength: number,
 ): { algorithm: AlgorithmNumber; rules: Uint8Array; node: Node } {
@@ -90,7 +91,7 @@ export function parseRoot(
   const start = reader.at - NODE_HEADER;
   if (start < 0 || reader.remaining < 2) reader.fail('a record', 'the end');
   const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const place = { bytes, start, plainEnd: plainLength, end: bytes.length, level: 0 };
+  const place = { interned, bytes, start, plainEnd: plainLength, end: bytes.length, level: 0 };
   const node = new Node({ ...place, algorithm, id: undefined, depth: 0 }, offsets, 0);
   if (node.count !== 1 || node.nameLength(0) !== 0)
     reader.fail('one record without a name', 'others');

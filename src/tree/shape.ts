@@ -5,12 +5,15 @@
  *     shape table   varint count | shapes in bytewise order of their encodings
  *     shape         varint count | (u8 length | name) × count, names in bytewise order
  *
- * Shapes are interned per process: equal sets are one object. A node's table holds exactly the
- * shapes its records use, so equal contents give equal tables.
+ * A node's table holds exactly the shapes its records use, so equal contents give equal tables. In
+ * memory the shapes of a store are interned: equal sets are mostly one object, but one that was let
+ * go may be made anew, so equality is that of encodings.
  */
 
 import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
+import { varintLength } from '../ground/integers.js';
+import { Interner } from '../ground/interner.js';
 import { SHAPE_BYTES_MAX, STREAM_NAME_BYTES_MAX, STREAMS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -26,30 +29,97 @@ export interface Shape {
   slot: number;
 }
 
-const interned = new Map<string, Shape>();
+/** Shapes that are kept: a few hundred bytes each, 16 KiB at most. */
+const SHAPES_KEPT = 2_048;
 
-/** The shape of these names; any order, distinct. REGALIA_STREAM above the limits. */
-export function shapeOf(names: readonly string[]): Shape {
-  const sorted = names.length < 2 ? names : sortNames(names);
-  const id = sorted.join('\0');
-  const found = interned.get(id);
-  if (found !== undefined && found.names.length === sorted.length) return found;
-  checkLimits(sorted);
-  const writer = new ByteWriter(64).varint(sorted.length);
-  for (const name of sorted) writer.lengthed(utf8Bytes(name));
+/** The shapes of one store: equal sets of names are mostly one object. */
+export class Shapes {
+  readonly #interner = new Interner(SHAPES_KEPT, madeShape);
+  /** The table read before: most nodes repeat it. */
+  #lastTable: Uint8Array = EMPTY;
+  #lastShapes: readonly Shape[] = [];
+
+  /** How many are kept. */
+  get size(): number {
+    return this.#interner.size;
+  }
+
+  /** The shape of these names; any order, distinct. REGALIA_STREAM above the limits. */
+  of(names: readonly string[]): Shape {
+    return this.#interner.of(shapeKey(names.length < 2 ? names : sortNames(names)));
+  }
+
+  /** The shapes of the table `bytes[start..end]`. REGALIA_FORMAT. */
+  readTable(bytes: Uint8Array, start: number, end: number): readonly Shape[] {
+    if (end - start === this.#lastTable.length && this.#isLast(bytes, start)) {
+      return this.#lastShapes;
+    }
+    const table = bytes.slice(start, end);
+    this.#lastShapes = this.#decodeTable(table);
+    this.#lastTable = table;
+    return this.#lastShapes;
+  }
+
+  #isLast(bytes: Uint8Array, start: number): boolean {
+    const last = this.#lastTable;
+    for (let i = 0; i < last.length; i++) if (bytes[start + i] !== last[i]) return false;
+    return true;
+  }
+
+  #decodeTable(table: Uint8Array): readonly Shape[] {
+    const reader = new ByteReader(table, 'shape table');
+    const count = reader.varint();
+    if (count > table.length) reader.fail(`at most ${table.length} shapes`, `${count}`);
+    const shapes: Shape[] = [];
+    for (let i = 0; i < count; i++) {
+      const shape = this.#decodeShape(reader);
+      const before = shapes[i - 1];
+      if (before !== undefined && compareShapes(before, shape) >= 0) {
+        reader.fail('shapes in ascending order', 'another order');
+      }
+      shapes.push(shape);
+    }
+    reader.end();
+    return shapes;
+  }
+
+  #decodeShape(reader: ByteReader): Shape {
+    const count = reader.varint();
+    if (count > STREAMS_MAX) reader.fail(`at most ${STREAMS_MAX} streams`, `${count}`);
+    const start = reader.at;
+    const names: string[] = [];
+    for (let i = 0; i < count; i++) names.push(reader.text(STREAM_NAME_BYTES_MAX));
+    if (reader.at - start > SHAPE_BYTES_MAX + count) reader.fail('shorter names', 'longer ones');
+    const shape = this.of(names);
+    const ordered =
+      shape.names.length === count && names.every((name, i) => name === shape.names[i]);
+    if (!ordered || new Set(names).size !== count) reader.fail('distinct names in order', 'others');
+    return shape;
+  }
+}
+
+/** One text for each list of names: no name that a shape may have holds NUL. */
+function shapeKey(sorted: readonly string[]): string {
+  return sorted.length === 0 ? '' : `${sorted.join('\0')}\0`;
+}
+
+function madeShape(key: string): Shape {
+  const names = key === '' ? [] : key.slice(0, -1).split('\0');
+  checkLimits(names);
+  const writer = new ByteWriter(64).varint(names.length);
+  for (const name of names) writer.lengthed(utf8Bytes(name));
   const encoded = writer.finish();
-  const shape: Shape = {
-    names: Object.freeze([...sorted]),
+  return {
+    names: Object.freeze(names),
     encoded,
-    plainLength: encoded.length - (sorted.length < 128 ? 1 : 2),
+    plainLength: encoded.length - varintLength(names.length),
     mark: 0,
     slot: 0,
   };
-  interned.set(id, shape);
-  return shape;
 }
 
-export const NO_STREAMS: Shape = shapeOf([]);
+/** The shape without names. */
+export const NO_STREAMS: Shape = madeShape('');
 
 function sortNames(names: readonly string[]): readonly string[] {
   const encoded = names.map((name) => ({ name, bytes: utf8Bytes(name) }));
@@ -96,52 +166,4 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** Bytewise order of encodings: the order of a table. */
 export function compareShapes(a: Shape, b: Shape): number {
   return compareBytes(a.encoded, b.encoded);
-}
-
-let lastTable: Uint8Array = EMPTY;
-let lastShapes: readonly Shape[] = [];
-
-/** The shapes of the table `bytes[start..end]`. Most nodes repeat the table read before. */
-export function readShapeTable(bytes: Uint8Array, start: number, end: number): readonly Shape[] {
-  if (end - start === lastTable.length && sameAsLast(bytes, start)) return lastShapes;
-  const table = bytes.slice(start, end);
-  const shapes = decodeShapeTable(table);
-  lastTable = table;
-  lastShapes = shapes;
-  return shapes;
-}
-
-function sameAsLast(bytes: Uint8Array, start: number): boolean {
-  for (let i = 0; i < lastTable.length; i++) if (bytes[start + i] !== lastTable[i]) return false;
-  return true;
-}
-
-function decodeShapeTable(table: Uint8Array): readonly Shape[] {
-  const reader = new ByteReader(table, 'shape table');
-  const count = reader.varint();
-  if (count > table.length) reader.fail(`at most ${table.length} shapes`, `${count}`);
-  const shapes: Shape[] = [];
-  for (let i = 0; i < count; i++) {
-    const shape = decodeShape(reader);
-    const before = shapes[i - 1];
-    if (before !== undefined && compareShapes(before, shape) >= 0) {
-      reader.fail('shapes in ascending order', 'another order');
-    }
-    shapes.push(shape);
-  }
-  reader.end();
-  return shapes;
-}
-
-function decodeShape(reader: ByteReader): Shape {
-  const count = reader.varint();
-  if (count > STREAMS_MAX) reader.fail(`at most ${STREAMS_MAX} streams`, `${count}`);
-  const start = reader.at;
-  const names: string[] = [];
-  for (let i = 0; i < count; i++) names.push(reader.text(STREAM_NAME_BYTES_MAX));
-  if (reader.at - start > SHAPE_BYTES_MAX + count) reader.fail('shorter names', 'longer ones');
-  const shape = shapeOf(names);
-  const ordered = shape.names.every((name, i) => name === names[i]);
-  if (!ordered || new Set(names).size !== count) reader.fail('distinct names in order', 'others');
-  return shape;
 }

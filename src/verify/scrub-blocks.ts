@@ -26,6 +26,7 @@ import { inlineChild } from '../tree/inline-map.js';
 import type { Node } from '../tree/node.js';
 import { CHILD_INLINE, INLINE, readRecord } from '../tree/record.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
+import { Shapes } from '../tree/shape.js';
 import { blockFault, type FaultKind, messageOf, type Place, type Step } from './fault.js';
 import { fingerprintOf, isAsPromised, type Promised, Seen } from './seen.js';
 import { isIndexed, isStored, readStoredBlock, type StoredBlock, slotsIn } from './stored-block.js';
@@ -74,6 +75,7 @@ export class BlockScrub {
   readonly #index: AddressIndex;
   readonly #options: ScrubBlocksOptions;
   readonly #faulty = new Set<string>();
+  readonly #shapes = new Shapes();
   readonly #stack: Frame[] = [];
   #commit: Address | undefined;
 
@@ -256,7 +258,7 @@ export class BlockScrub {
   /** Checks a block in itself and against what was promised; what it refers to is the result. */
   #check(wanted: Wanted, block: StoredBlock): Checked {
     const plain = block.bytes.subarray(0, block.plainLength);
-    const checked = checkBlock(wanted, block, plain);
+    const checked = checkBlock(this.#shapes, wanted, block, plain);
     if (!isAsPromised(checked.fingerprint, wanted)) {
       throw malformed(wanted.what, 0, 'what the reference to it promises', 'something else');
     }
@@ -273,13 +275,18 @@ interface Checked extends Frame {
   readonly links: string | undefined;
 }
 
-function checkBlock(wanted: Wanted, block: StoredBlock, plain: Uint8Array): Checked {
+function checkBlock(
+  shapes: Shapes,
+  wanted: Wanted,
+  block: StoredBlock,
+  plain: Uint8Array,
+): Checked {
   const { address, what } = wanted;
   switch (what) {
     case 'root':
-      return checkRootBlock(address, block);
+      return checkRootBlock(shapes, address, block);
     case 'node':
-      return checkNodeBlock(wanted, block);
+      return checkNodeBlock(shapes, wanted, block);
     case 'metadata':
       readBlockHeader(plain, 'metadata', BlockKind.metadata);
       return leaf(address, { kind: BlockKind.metadata, length: plain.length - BLOCK_HEADER });
@@ -301,15 +308,15 @@ function leaf(address: Address, traits: Promised): Checked {
   return { address, wanted: [], next: 0, place, fingerprint, links: undefined };
 }
 
-function checkRootBlock(address: Address, { bytes, plainLength }: StoredBlock): Checked {
-  const { root, checked } = parseCheckedRoot(bytes, plainLength);
+function checkRootBlock(shapes: Shapes, address: Address, { bytes, plainLength }: StoredBlock): Checked {
+  const { root, checked } = parseCheckedRoot(shapes, bytes, plainLength);
   checkAlgorithm('root', root.algorithm, address);
   const totals = totalsWithin(checked.totals);
   return treeFrame(address, root.node, checked, { kind: BlockKind.root, totals });
 }
 
-function checkNodeBlock({ address, previous }: Wanted, block: StoredBlock): Checked {
-  const node = parseNode(block.bytes, block.plainLength);
+function checkNodeBlock(shapes: Shapes, { address, previous }: Wanted, block: StoredBlock): Checked {
+  const node = parseNode(shapes, block.bytes, block.plainLength);
   checkAlgorithm('node', node.algorithm, address);
   const checked = checkNode(node);
   if (previous !== undefined && Buffer.compare(previous, node.name(0)) >= 0) {

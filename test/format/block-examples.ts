@@ -42,9 +42,11 @@ import {
   type StreamPart,
 } from '../../src/tree/record.js';
 import { NO_NAME, parseRoot, writeRoot } from '../../src/tree/root.js';
-import { shapeOf } from '../../src/tree/shape.js';
+import { Shapes } from '../../src/tree/shape.js';
 import { formatId } from '../clock/stamps.js';
 import { transducerOf } from '../kernels/transducers.js';
+
+const SHAPES = new Shapes();
 
 export interface Example {
   readonly name: string;
@@ -71,7 +73,7 @@ function record(
   streams: Readonly<Record<string, StreamPart>>,
   child: ChildPart = NO_CHILD,
 ): FreshRecord {
-  const shape = shapeOf(Object.keys(streams));
+  const shape = SHAPES.of(Object.keys(streams));
   const parts = shape.names.map((stream) => streams[stream] as StreamPart);
   return encodeRecord(utf8Bytes(name), { shape, streams: parts, child });
 }
@@ -157,13 +159,19 @@ const top: ChildPart = {
   address: inner.address,
   id: inner.id,
 };
-const topRecord = encodeRecord(NO_NAME, { shape: shapeOf([]), streams: [], child: top });
+const topRecord = encodeRecord(NO_NAME, { shape: SHAPES.of([]), streams: [], child: top });
 export const root = writeRoot(writer, rules, topRecord);
 
 function nodeOf(body: Uint8Array, plainLength: number): Node {
   const header = readNodeHeader(body, 0, plainLength);
   const offsets = new Uint16Array(offsetsNeeded(body, 0));
-  const source = { bytes: body, start: 0, plainEnd: plainLength, end: body.length };
+  const source = {
+    interned: SHAPES,
+    bytes: body,
+    start: 0,
+    plainEnd: plainLength,
+    end: body.length,
+  };
   return new Node({ ...source, ...header, id: undefined, depth: 0 }, offsets, 0);
 }
 
@@ -194,7 +202,7 @@ function readInner(body: Uint8Array): unknown {
 }
 
 function readRoot(body: Uint8Array): unknown {
-  const parsed = parseRoot(body, plainOf(root).length);
+  const parsed = parseRoot(SHAPES, body, plainOf(root).length);
   const { references, totals } = checkRoot(parsed);
   const acl = decodeRules(parsed.rules).ruleOf('acl').inlineMax;
   return { acl, map: references.map(({ address }) => addressText(address)), ...totals };

@@ -16,7 +16,7 @@ import { Tree } from '../../src/tree/lookup.js';
 import { childOf, placeRecord } from '../../src/tree/placement.js';
 import { NO_CHILD, type RecordParts } from '../../src/tree/record.js';
 import { NO_NAME, writeRoot } from '../../src/tree/root.js';
-import { NO_STREAMS, shapeOf } from '../../src/tree/shape.js';
+import { NO_STREAMS, Shapes } from '../../src/tree/shape.js';
 import {
   bytesIn,
   cloneEntry,
@@ -30,6 +30,8 @@ import {
 } from '../tree/model.js';
 import { play, stepsArbitrary } from '../tree/steps.js';
 import { type ModelJudge, mergeModels } from './model-merge.js';
+
+const SHAPES = new Shapes();
 
 const laboratory = await Laboratory.open(undefined, 400_000);
 
@@ -262,7 +264,7 @@ t.test('rules: one side may change them, two only alike or by a callback', async
 function deepTree(depth: number, contents: string): Tree {
   const { writer, cache } = laboratory;
   let parts: RecordParts = {
-    shape: shapeOf(['s']),
+    shape: SHAPES.of(['s']),
     streams: [textPart(contents)],
     child: NO_CHILD,
   };

@@ -34,9 +34,11 @@ import {
   type StreamPart,
 } from '../../src/tree/record.js';
 import { NO_NAME, writeRoot } from '../../src/tree/root.js';
-import { NO_STREAMS, shapeOf } from '../../src/tree/shape.js';
+import { NO_STREAMS, Shapes } from '../../src/tree/shape.js';
 import { noise } from '../store/setup.js';
 import { bare, importInto, putTogether, visibleRows } from './setup.js';
+
+const SHAPES = new Shapes();
 
 const BUCKET = new Uint8Array(16).fill(0xb0);
 const INNER = new Uint8Array(16).fill(0x1c);
@@ -98,7 +100,7 @@ class Forge {
   }
 
   rootWith(stream: StreamPart): Address {
-    const parts = { shape: shapeOf(['s']), streams: [stream], child: NO_CHILD };
+    const parts = { shape: SHAPES.of(['s']), streams: [stream], child: NO_CHILD };
     return this.root(encodeRecord(NO_NAME, parts));
   }
 
@@ -175,7 +177,7 @@ function inline(bytes: Uint8Array): StreamPart {
 
 function record(name: string, size = 30): FreshRecord {
   const streams = [inline(noise(size, size))];
-  return encodeRecord(utf8Bytes(name), { shape: shapeOf(['s']), streams, child: NO_CHILD });
+  return encodeRecord(utf8Bytes(name), { shape: SHAPES.of(['s']), streams, child: NO_CHILD });
 }
 
 function records(letter: string, count = 60): FreshRecord[] {
@@ -357,7 +359,7 @@ t.test('heads must name known commits of the buckets that they stand for', async
       const inner = known
         ? forge.commit(root, { bucket })
         : commitAddress(plainCommit(root, { bucket }));
-      const parts = { shape: shapeOf(['commit']), streams: [inline(inner)], child: NO_CHILD };
+      const parts = { shape: SHAPES.of(['commit']), streams: [inline(inner)], child: NO_CHILD };
       const many = [encodeRecord(utf8Bytes(digits), parts)];
       for (let i = 0; i < 20; i++) many.push(encodeRecord(utf8Bytes(`${digits}${i + 10}`), parts));
       const heads = forge.rootOver(forge.leaf(digits.length > 32 ? many : many.slice(0, 1)));

@@ -14,11 +14,20 @@ import { NodeCache } from '../../src/tree/node-cache.js';
 import { readNodeHeader } from '../../src/tree/node-header.js';
 import { CHILD_INLINE, readRecord } from '../../src/tree/record.js';
 import { parseRoot } from '../../src/tree/root.js';
+import { Shapes } from '../../src/tree/shape.js';
 import { coreOf, variedStore } from '../sync/setup.js';
+
+const SHAPES = new Shapes();
 
 function parse(plain: Uint8Array): Node {
   const header = readNodeHeader(plain, 0, plain.length);
-  const place = { bytes: plain, start: 0, plainEnd: plain.length, end: plain.length };
+  const place = {
+    interned: SHAPES,
+    bytes: plain,
+    start: 0,
+    plainEnd: plain.length,
+    end: plain.length,
+  };
   const offsets = new Uint16Array(offsetsNeeded(plain, 0));
   return new Node({ ...place, ...header, id: undefined, depth: 0 }, offsets, 0);
 }
@@ -54,7 +63,7 @@ t.test('every node and root of a store passes', async (t) => {
   const nodes = await nodesOfStore();
   let inner = 0;
   for (const { kind, plain } of nodes) {
-    if (kind === BlockKind.root) checkRoot(parseRoot(plain, plain.length));
+    if (kind === BlockKind.root) checkRoot(parseRoot(SHAPES, plain, plain.length));
     else {
       const node = parse(plain);
       if (node.level > 0) inner++;
@@ -78,7 +87,7 @@ t.test('what is changed at random is refused by code, or reads to its end', asyn
         for (const [at, byte] of changes) bytes[4 + (at % (bytes.length - 4))] = byte;
         try {
           if (kind === BlockKind.root) {
-            const root = parseRoot(bytes, bytes.length);
+            const root = parseRoot(SHAPES, bytes, bytes.length);
             checkRoot(root);
             readAll(root.node);
           } else {

@@ -17,12 +17,14 @@ import type { Node } from '../../src/tree/node.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
 import { findStream, inlinePart, NO_CHILD } from '../../src/tree/record.js';
-import { shapeOf } from '../../src/tree/shape.js';
+import { Shapes } from '../../src/tree/shape.js';
 import { bytesIn } from './model.js';
+
+const SHAPES = new Shapes();
 
 type Edits = Map<string, string | undefined>;
 
-const shape = shapeOf(['s']);
+const shape = SHAPES.of(['s']);
 
 /** Edits of one-stream records, sorted, from a model. */
 class ListSource implements EditSource {
