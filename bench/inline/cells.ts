@@ -6,10 +6,10 @@
  * it of the other; measuring each cell anyway shows that nothing else depends on the threshold, and
  * gives every form several samples from different minutes.
  */
-import { RULE_LIMITS } from '../../src/streams/rule.js';
+import { INLINE_BYTES_MAX } from '../../src/ground/limits.js';
 
 /** Powers of two, and the size just above each threshold. */
-export const thresholds = [0, 256, 512, 1024, 2048, 4096, RULE_LIMITS.inline_max] as const;
+export const thresholds = [0, 256, 512, 1024, 2048, 4096, INLINE_BYTES_MAX] as const;
 const powers = Array.from({ length: 13 }, (_, i) => 2 ** (i + 4));
 export const sizes: readonly number[] = [
   ...new Set([...powers, ...thresholds.filter((bytes) => bytes > 0).map((bytes) => bytes + 1)]),

@@ -41,6 +41,10 @@ export const RUN_BYTES_MAX = 1_048_576;
 export const NODE_BYTES_MAX = 40_000;
 /** Levels of a map: a tree is far lower, with 2^53 entries under nodes of two children. */
 export const NODE_LEVEL_MAX = 48;
+/** The longest stream that a rule may keep in metadata: a record has room for it. */
+export const INLINE_BYTES_MAX = 8_192;
+/** Streams that a bucket has rules for. */
+export const RULES_MAX = 256;
 /** A bucket's rules, encoded: a rule of 100 bytes for each of 256 streams, and more. */
 export const RULES_BYTES_MAX: number = 64 * 1024;
 

@@ -11,10 +11,9 @@
 
 import { concatBytes, copyBytes } from '../ground/bytes.js';
 import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { CBOR_BYTES_MAX } from '../ground/limits.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
-import { CBOR_LIMITS, type CborData } from './cbor.js';
-import { decodeCbor } from './cbor-decoder.js';
-import { encodeCbor } from './cbor-encoder.js';
+import { type CborData, decodeCbor, encodeCbor } from './cbor.js';
 import type { Encoding } from './rule.js';
 
 /**
@@ -114,8 +113,9 @@ class CborChecker implements ContentChecker {
 
   push(chunk: Uint8Array): void {
     this.#length += chunk.length;
-    const { bytes_max } = CBOR_LIMITS;
-    if (this.#length > bytes_max) fail(this.#stream, `at most ${bytes_max} bytes of CBOR`, 'more');
+    if (this.#length > CBOR_BYTES_MAX) {
+      fail(this.#stream, `at most ${CBOR_BYTES_MAX} bytes of CBOR`, 'more');
+    }
     // The caller may use its buffer again.
     this.#chunks.push(copyBytes(chunk));
   }

@@ -11,32 +11,19 @@
  *   rule  = lengthed name, varint n, (varint tag, varint number)*n      by ascending tag; n is 5, or 7 for `content`
  *   tags  = 1 encoding, 2 inlineMax, 3 merge, 4 chunking kind, 5 chunking size; 6 least and 7 most, for `content`
  */
-
 import type { Chunking } from '../chunks/cutter.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
 import { assert, RegaliaError } from '../ground/errors.js';
+import {
+  CHUNK_BYTES_MAX,
+  CHUNK_BYTES_MIN,
+  INLINE_BYTES_MAX,
+  RULES_MAX,
+  STREAM_NAME_BYTES_MAX,
+} from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import {
-  CHUNK_LIMITS,
-  CHUNKINGS,
-  checkedChunking,
-  chunkingOf,
-  chunkingText,
-  SIZES_MAX,
-  sizesOf,
-} from './chunking.js';
-import {
-  failOption,
-  failRule,
-  failVersion,
-  requireInteger,
-  requireMember,
-  requireObject,
-  ruleError,
-  shown,
-} from './rule-faults.js';
 
 export type Encoding = 'bytes' | 'utf8' | 'cbor';
 export type MergePolicy = 'conflict' | 'ours' | 'theirs' | 'newest';
@@ -66,13 +53,6 @@ export interface RuleOptions {
   readonly default?: Partial<StreamRule>;
 }
 
-export const RULE_LIMITS = Object.freeze({
-  inline_max: 8_192,
-  ...CHUNK_LIMITS,
-  name_bytes_max: 64,
-  streams_max: 256,
-});
-
 export const DEFAULT_RULE: StreamRule = frozenRule({
   encoding: 'bytes',
   inlineMax: 512,
@@ -80,9 +60,15 @@ export const DEFAULT_RULE: StreamRule = frozenRule({
   chunking: { kind: 'content', bytesMin: 16_384, bytesAverage: 65_536, bytesMax: 262_144 },
 });
 
+/** By persisted number, from 1: never reorder, only append. */
+const CHUNKINGS: readonly Chunking['kind'][] = ['fixed', 'content'];
+
+/** How many sizes each has. Persisted: never change. */
+const SIZES = { fixed: 1, content: 3 } as const;
+
 /** Field tags, the first of sizes last. Persisted: never renumber. */
 const TAG = { encoding: 1, inlineMax: 2, merge: 3, chunkingKind: 4, chunkingSizes: 5 } as const;
-const TAG_MAX = TAG.chunkingSizes + SIZES_MAX - 1;
+const TAG_MAX = TAG.chunkingSizes + SIZES.content - 1;
 
 /** By persisted number, from 1: never reorder, only append. */
 const ENCODINGS: readonly Encoding[] = ['bytes', 'utf8', 'cbor'];
@@ -153,7 +139,7 @@ function checkedRule(name: string, partial: Partial<StreamRule>, fallback: Strea
     chunking: partial.chunking ?? fallback.chunking,
   };
   requireMember(`${name}.encoding`, rule.encoding, ENCODINGS);
-  requireInteger(`${name}.inlineMax`, rule.inlineMax, 0, RULE_LIMITS.inline_max);
+  requireInteger(`${name}.inlineMax`, rule.inlineMax, 0, INLINE_BYTES_MAX);
   requireMember(`${name}.merge`, rule.merge, POLICIES);
   requireObject(rule.chunking, `${name}.chunking`);
   return frozenRule({ ...rule, chunking: checkedChunking(`${name}.chunking`, rule.chunking) });
@@ -166,7 +152,7 @@ function checkedRule(name: string, partial: Partial<StreamRule>, fallback: Strea
 export function checkStreamName(name: string): void {
   const fault = nameFault(name);
   if (fault === undefined) return;
-  const limit = RULE_LIMITS.name_bytes_max;
+  const limit = STREAM_NAME_BYTES_MAX;
   const actual = typeof name === 'string' ? Buffer.byteLength(name) : 0;
   throw new RegaliaError('REGALIA_STREAM', `the stream name ${shown(name)} ${fault}`, {
     stream: String(name),
@@ -179,31 +165,24 @@ function nameFault(name: string): string | undefined {
   if (name === '') return 'is empty';
   if (!name.isWellFormed()) return 'is not valid Unicode';
   if (/[/\p{Cc}]/u.test(name)) return "has a control character or '/'";
-  return Buffer.byteLength(name) > RULE_LIMITS.name_bytes_max
-    ? `is longer than ${RULE_LIMITS.name_bytes_max} bytes`
+  return Buffer.byteLength(name) > STREAM_NAME_BYTES_MAX
+    ? `is longer than ${STREAM_NAME_BYTES_MAX} bytes`
     : undefined;
 }
 
 /** Whether the rules are the same in every field. */
 export function sameRule(a: StreamRule, b: StreamRule): boolean {
-  return sameLayout(a, b) && a.merge === b.merge;
-}
-
-/**
- * Whether the same contents have the same bytes in the tree under both, so that they can be copied
- * as they are.
- */
-export function sameLayout(a: StreamRule, b: StreamRule): boolean {
   return (
     a.encoding === b.encoding &&
     a.inlineMax === b.inlineMax &&
+    a.merge === b.merge &&
     chunkingText(a.chunking) === chunkingText(b.chunking)
   );
 }
 
 /** The canonical bytes: see the header. */
 export function encodeRules(rules: Rules): Uint8Array {
-  assert(rules.streams.size <= RULE_LIMITS.streams_max, 'too many rules to encode');
+  assert(rules.streams.size <= RULES_MAX, 'too many rules to encode');
   const writer = new ByteWriter();
   writer.varint(rules.streams.size + 1);
   writeRule(writer, new Uint8Array(0), rules.default);
@@ -235,14 +214,14 @@ function writeRule(writer: ByteWriter, name: Uint8Array, rule: StreamRule): void
 export function decodeRules(bytes: Uint8Array): Rules {
   const reader = new ByteReader(bytes, 'stream rules');
   const count = reader.varint();
-  const most = RULE_LIMITS.streams_max + 1;
+  const most = RULES_MAX + 1;
   if (count < 1 || count > most) reader.fail(`1 to ${most} rules`, `${count}`);
   if (reader.lengthed(0).length !== 0) reader.fail('the default rule', 'a named one');
   const fallback = readRule(reader);
   const streams = new Map<string, StreamRule>();
   let last: Uint8Array = new Uint8Array(0);
   for (let index = 1; index < count; index++) {
-    const name = reader.lengthed(RULE_LIMITS.name_bytes_max);
+    const name = reader.lengthed(STREAM_NAME_BYTES_MAX);
     if (compareBytes(last, name) >= 0) reader.fail('names in ascending order', 'another order');
     const text = utf8Text(name);
     const fault = text === undefined ? 'is not valid UTF-8' : nameFault(text);
@@ -259,8 +238,9 @@ export function decodeRules(bytes: Uint8Array): Rules {
 function readRule(reader: ByteReader): StreamRule {
   const numbers = readFields(reader);
   const [encoding = 0, inlineMax = 0, merge = 0, kind = 0] = numbers;
-  const { inline_max } = RULE_LIMITS;
-  if (inlineMax > inline_max) reader.fail(`an inlineMax up to ${inline_max}`, `${inlineMax}`);
+  if (inlineMax > INLINE_BYTES_MAX) {
+    reader.fail(`an inlineMax up to ${INLINE_BYTES_MAX}`, `${inlineMax}`);
+  }
   return frozenRule({
     encoding: numbered('encoding', encoding, ENCODINGS),
     inlineMax,
@@ -363,6 +343,105 @@ function ruleText(rule: Perhaps): string {
 }
 
 function checkCount(count: number): void {
-  const most = RULE_LIMITS.streams_max;
+  const most = RULES_MAX;
   if (count > most) failRule('streams', `at most ${most} declared streams`, `${count}`);
+}
+
+/** The sizes in the order of their tags. */
+function sizesOf(chunking: Chunking): readonly number[] {
+  if (chunking.kind === 'fixed') return [chunking.bytes];
+  return [chunking.bytesAverage, chunking.bytesMin, chunking.bytesMax];
+}
+
+/** A copy of what a caller gives. REGALIA_RULE, REGALIA_OPTION. */
+function checkedChunking(rule: string, chunking: Chunking): Chunking {
+  requireMember(`${rule}.kind`, chunking.kind, CHUNKINGS);
+  const fields = chunking.kind === 'fixed' ? ['bytes'] : ['bytesMin', 'bytesAverage', 'bytesMax'];
+  for (const field of Object.keys(chunking)) {
+    if (field !== 'kind' && !fields.includes(field)) {
+      failOption(rule, `kind, ${fields.join(', ')}`, field);
+    }
+  }
+  for (const field of fields) {
+    const bytes = (chunking as unknown as Record<string, number>)[field] as number;
+    requireInteger(`${rule}.${field}`, bytes, CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
+  }
+  if (chunking.kind === 'content' && !isOrdered(chunking)) {
+    const { bytesMin, bytesAverage, bytesMax } = chunking;
+    failRule(rule, ORDERED, `${bytesMin}, ${bytesAverage}, ${bytesMax}`);
+  }
+  return { ...chunking };
+}
+
+const ORDERED = 'bytesMin below bytesAverage, a power of two, below bytesMax';
+
+function isOrdered({ bytesMin, bytesAverage, bytesMax }: Chunking & { kind: 'content' }): boolean {
+  const isPower = (bytesAverage & (bytesAverage - 1)) === 0;
+  return isPower && bytesMin < bytesAverage && bytesAverage < bytesMax;
+}
+
+/** The inverse of `sizesOf`, of anybody's numbers. REGALIA_FORMAT. */
+function chunkingOf(
+  reader: ByteReader,
+  kind: Chunking['kind'],
+  sizes: readonly number[],
+): Chunking {
+  const count = SIZES[kind];
+  if (sizes.length !== count) reader.fail(`${count} sizes of chunks`, `${sizes.length}`);
+  for (const size of sizes) {
+    if (size >= CHUNK_BYTES_MIN && size <= CHUNK_BYTES_MAX) continue;
+    reader.fail(`chunks of ${CHUNK_BYTES_MIN} to ${CHUNK_BYTES_MAX} bytes`, `${size}`);
+  }
+  const [bytes = 0, bytesMin = 0, bytesMax = 0] = sizes;
+  if (kind === 'fixed') return { kind, bytes };
+  const chunking = { kind, bytesMin, bytesAverage: bytes, bytesMax };
+  if (!isOrdered(chunking)) reader.fail(ORDERED, `${bytesMin}, ${bytes}, ${bytesMax}`);
+  return chunking;
+}
+
+function chunkingText(chunking: Chunking): string {
+  if (chunking.kind === 'fixed') return `fixed ${chunking.bytes}`;
+  const { bytesMin, bytesAverage, bytesMax } = chunking;
+  return `content ${bytesMin}/${bytesAverage}/${bytesMax}`;
+}
+
+function requireObject(what: unknown, option: string): asserts what is object {
+  if (typeof what !== 'object' || what === null || Array.isArray(what)) {
+    failOption(option, 'an object', shown(what));
+  }
+}
+
+function requireMember<T>(rule: string, member: T, members: readonly T[]): void {
+  if (!members.includes(member)) failRule(rule, members.join(', '), shown(member));
+}
+
+function requireInteger(rule: string, number: number, least: number, most: number): void {
+  if (Number.isInteger(number) && number >= least && number <= most) return;
+  failRule(rule, `an integer of ${least} to ${most}`, shown(number));
+}
+
+/** Any datum on one short line. */
+function shown(datum: unknown): string {
+  const text = typeof datum === 'string' ? JSON.stringify(datum) : String(datum);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}
+
+function ruleError(rule: string, expected: string, actual: string): RegaliaError<'REGALIA_RULE'> {
+  const message = `the rule '${rule}' is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
+}
+
+function failRule(rule: string, expected: string, actual: string): never {
+  throw ruleError(rule, expected, actual);
+}
+
+function failOption(option: string, expected: string, actual: string): never {
+  const message = `${option} is refused: expected ${expected}, found ${actual}`;
+  throw new RegaliaError('REGALIA_OPTION', message, { option, expected, actual });
+}
+
+function failVersion(what: string, expected: string, number: number): never {
+  const actual = String(number);
+  const message = `a later release wrote these rules: ${what} ${actual} is not known (${expected})`;
+  throw new RegaliaError('REGALIA_VERSION', message, { what, expected, actual });
 }

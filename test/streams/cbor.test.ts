@@ -5,9 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { hex, unhex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import type { CborData } from '../../src/streams/cbor.js';
-import { decodeCbor } from '../../src/streams/cbor-decoder.js';
-import { encodeCbor } from '../../src/streams/cbor-encoder.js';
+import { type CborData, decodeCbor, encodeCbor } from '../../src/streams/cbor.js';
 
 const encoded = (data: unknown) => hex(encodeCbor(data as CborData));
 const decoded = (text: string) => decodeCbor(unhex(text) as Uint8Array);

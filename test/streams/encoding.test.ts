@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
 import { isRegaliaError, type RegaliaError } from '../../src/ground/errors.js';
+import { CBOR_BYTES_MAX } from '../../src/ground/limits.js';
 import { utf8Bytes } from '../../src/ground/text.js';
-import { CBOR_LIMITS } from '../../src/streams/cbor.js';
 import { contentChecker, decodeContents, encodeContents } from '../../src/streams/encoding.js';
 import type { Encoding } from '../../src/streams/rule.js';
 
@@ -79,6 +79,6 @@ t.test('a checker decides as the decoder does, wherever the chunks end', async (
 
 t.test('a checker of cbor gathers no more than the limit', async (t) => {
   const checker = contentChecker('cbor', 's');
-  checker.push(new Uint8Array(CBOR_LIMITS.bytes_max));
+  checker.push(new Uint8Array(CBOR_BYTES_MAX));
   t.ok(refusal(() => checker.push(new Uint8Array(1))));
 });

@@ -16,7 +16,6 @@ import {
   type RuleOptions,
   type Rules,
   type StreamRule,
-  sameLayout,
   sameRule,
 } from '../../src/streams/rule.js';
 
@@ -286,9 +285,10 @@ t.test('a declaration is compared with what is stored', async (t) => {
   t.same(plain(stored), plain(decodeRules(encodeRules(stored))));
 });
 
-t.test('only what changes stored bytes is layout', async (t) => {
-  const other = { ...DEFAULT_RULE, merge: 'ours' } as const;
-  t.ok(sameLayout(DEFAULT_RULE, other));
-  t.notOk(sameRule(DEFAULT_RULE, other));
-  t.notOk(sameLayout(DEFAULT_RULE, { ...DEFAULT_RULE, inlineMax: 1 }));
+t.test('a rule is the same if every field is', async (t) => {
+  const chunking = { ...DEFAULT_RULE.chunking };
+  t.ok(sameRule(DEFAULT_RULE, { ...DEFAULT_RULE, chunking }));
+  t.notOk(sameRule(DEFAULT_RULE, { ...DEFAULT_RULE, merge: 'ours' }));
+  t.notOk(sameRule(DEFAULT_RULE, { ...DEFAULT_RULE, inlineMax: 1 }));
+  t.notOk(sameRule(DEFAULT_RULE, { ...DEFAULT_RULE, chunking: { kind: 'fixed', bytes: 65_536 } }));
 });
