@@ -11,18 +11,23 @@ import { openMemory } from '../src/engine/memory.js';
 import { SHA256 } from '../src/ground/block-header.js';
 import { compareBytes } from '../src/ground/bytes.js';
 import { boundaryHash, NATURAL } from '../src/tree/boundary.js';
-import { type EditSource, editMap, type MapResult } from '../src/tree/edit.js';
-import { encodeRecord } from '../src/tree/fresh-record.js';
+import { type EditSource, editMapSteps, type MapResult } from '../src/tree/edit.js';
 import type { Node } from '../src/tree/node.js';
 import { NodeCache } from '../src/tree/node-cache.js';
 import { NodeWriter } from '../src/tree/node-writer.js';
-import { inlinePart, NO_CHILD } from '../src/tree/record.js';
+import { encodeRecord, inlinePart, NO_CHILD } from '../src/tree/record.js';
 import { Shapes } from '../src/tree/shape.js';
+import { finishSteps } from '../src/tree/steps.js';
 import type { Bench, Context, Row } from './harness/bench.js';
 import { nameSets } from './harness/name-sets.js';
 import { mebibyte, stream } from './harness/ours.js';
 import { Random } from './harness/random.js';
 import { percentile } from './harness/sample.js';
+
+/** The map after edits, without a pause. */
+function editMapNow(...call: Parameters<typeof editMapSteps>): MapResult {
+  return finishSteps(editMapSteps(...call));
+}
 
 const SHAPES = new Shapes();
 
@@ -54,7 +59,7 @@ class MapUnderTest {
       return put(body, plainLength, address, base);
     };
     const writer = new NodeWriter(this.#cache, staged, algorithm);
-    const result: MapResult = editMap(writer, this.#top, this.#edits(sorted));
+    const result: MapResult = editMapNow(writer, this.#top, this.#edits(sorted));
     if (result.form !== 'node') throw new Error(`the map is ${result.form}`);
     this.#top = this.#cache.load(result.top.id, result.top.address);
     return { written: staged.blockCount, fresh: this.#seen.size - before };

@@ -5,6 +5,7 @@
  *     the tip has moved, few edits  the edits again, each stream checked against what it was
  *     the tip has moved, many       a three-way merge of its start, the tip and its private tree
  */
+
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { conflicting, throwIfAborted } from '../ground/errors.js';
@@ -18,11 +19,11 @@ import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { diffTrees } from '../tree/diff.js';
-import type { Steps } from '../tree/edit.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
+import type { Steps } from '../tree/steps.js';
 import { TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
 import type { Line, LocalCommit, Tip } from './line.js';

@@ -12,10 +12,9 @@ import {
   type Rules,
   sameRule,
 } from '../streams/rule.js';
-import { encodeRecord } from '../tree/fresh-record.js';
 import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
-import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
+import { CHILD_BUCKET, CHILD_NONE, encodeRecord, readRecord } from '../tree/record.js';
 import { NO_NAME, writeRoot } from '../tree/root.js';
 import { CommitBuilder } from './builder.js';
 import type { Line } from './line.js';

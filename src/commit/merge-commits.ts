@@ -7,6 +7,7 @@
  * each other make the same commit, and exchange ends. Where a caller's policy or answer was needed,
  * the commit is an ordinary one, by the one who gave it.
  */
+
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
 import { hex, unhex } from '../ground/bytes.js';
@@ -22,11 +23,11 @@ import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
 import type { BucketMerge, BucketResult } from '../merge/three-way.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
-import type { Steps } from '../tree/edit.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import type { Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { type CountedRoot, countedRoot, type RootRef, totalsOf } from '../tree/root.js';
+import type { Steps } from '../tree/steps.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
 import { headsRefOf, type Line, type LocalCommit } from './line.js';

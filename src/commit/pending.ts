@@ -17,10 +17,16 @@ import { assert } from '../ground/errors.js';
 import { putU48, putVarint, readU48, readVarint, varintLength } from '../ground/integers.js';
 import { nameBytes, nameText } from '../ground/text.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
-import type { FreshRecord } from '../tree/fresh-record.js';
 import type { Names } from '../tree/key.js';
 import { NO_ID } from '../tree/node.js';
-import { CHILD_NONE, INLINE, METADATA, REFERENCED, type StreamPart } from '../tree/record.js';
+import {
+  CHILD_NONE,
+  type FreshRecord,
+  INLINE,
+  METADATA,
+  REFERENCED,
+  type StreamPart,
+} from '../tree/record.js';
 import type { Shape, Shapes } from '../tree/shape.js';
 
 const PUT = 1;

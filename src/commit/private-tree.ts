@@ -4,11 +4,10 @@
  * first.
  */
 
-import type { EntryEdit, MovedPart } from '../tree/apply.js';
-import { TreeEdit } from '../tree/apply.js';
-import { finishSteps } from '../tree/edit.js';
+import { type EntryEdit, type MovedPart, TreeEdit } from '../tree/apply.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
+import { finishSteps } from '../tree/steps.js';
 import { TouchedBuckets } from './buckets.js';
 import type { Core } from './core.js';
 import { runSteps, Writers } from './writers.js';

@@ -4,12 +4,12 @@
  * 32 hexadecimal digits, with the commit's 33-byte address in its stream `commit`), so that diff,
  * packs and verification know it already.
  */
+
 import { type Address, isAddress } from '../blocks/address.js';
 import { EMPTY, hex, unhex } from '../ground/bytes.js';
 import { malformed } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
-import { finishSteps } from '../tree/edit.js';
 import { Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -17,6 +17,7 @@ import type { NodeWriter } from '../tree/node-writer.js';
 import { findStream, INLINE } from '../tree/record.js';
 import { NO_NAME, type RootRef, writeEmptyRoot } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
+import { finishSteps } from '../tree/steps.js';
 import { BUCKET_ID_LENGTH } from './commit.js';
 
 const COMMIT_STREAM = 'commit';

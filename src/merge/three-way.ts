@@ -14,7 +14,6 @@
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { checkDepth } from '../tree/diff.js';
 import { diffMaps, type MapDifference } from '../tree/diff-map.js';
-import type { Steps } from '../tree/edit.js';
 import { sameChild, sameEntry, sameStream, streamNames, streamOf } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import { childMap, findInMap, type Spot } from '../tree/lookup.js';
@@ -30,6 +29,7 @@ import {
 } from '../tree/record.js';
 import { bucketPart, type CountedRoot, NO_NAME } from '../tree/root.js';
 import { NO_STREAMS, type Shapes } from '../tree/shape.js';
+import type { Steps } from '../tree/steps.js';
 import { type BucketRoot, bucketAt, bucketChanges, bucketRoot, sameBucketId } from './buckets.js';
 import type { Conflict, ConflictKind, ConflictSide } from './conflict.js';
 import type { EntryVerdict, Judging } from './policy.js';

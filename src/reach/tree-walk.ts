@@ -14,7 +14,6 @@ import { type Address, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
 import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
-import { inlineChild } from '../tree/inline-map.js';
 import type { Names } from '../tree/key.js';
 import { findInMap, type Spot } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
@@ -27,6 +26,7 @@ import {
   CHILD_NONE,
   type ChildPart,
   INLINE,
+  inlineChild,
   METADATA,
   type RecordParts,
   readRecord,

@@ -28,7 +28,7 @@ import {
   type StreamRule,
 } from '../streams/rule.js';
 import { Stream } from '../streams/stream.js';
-import { editAt, editWithin } from '../tree/edit-at.js';
+import { editAt, editWithin } from '../tree/apply.js';
 import { type Key, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js';

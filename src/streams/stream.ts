@@ -16,8 +16,14 @@ import { utf8Text } from '../ground/text.js';
 import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readInline } from '../tree/placement.js';
-import type { InlinePart, MetadataPart } from '../tree/record.js';
-import { METADATA, REFERENCED, type ReferencedPart, type StreamPart } from '../tree/record.js';
+import {
+  type InlinePart,
+  METADATA,
+  type MetadataPart,
+  REFERENCED,
+  type ReferencedPart,
+  type StreamPart,
+} from '../tree/record.js';
 import type { CborData } from './cbor.js';
 import { decodeContents } from './encoding.js';
 import type { Encoding } from './rule.js';

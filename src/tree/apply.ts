@@ -11,10 +11,9 @@
 import type { Address } from '../blocks/address.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
-import { type EditSource, editMapSteps, finishSteps, KEEP, type MapResult } from './edit.js';
-import { encodeRecord, type FreshRecord } from './fresh-record.js';
-import { inlineLeaf } from './inline-map.js';
+import { type EditSource, editMapSteps, KEEP, type MapResult } from './edit.js';
 import { Items, measured } from './items.js';
+import type { Names } from './key.js';
 import { childMap, findInMap, type Spot } from './lookup.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
@@ -26,6 +25,9 @@ import {
   CHILD_MAP,
   CHILD_NONE,
   type ChildPart,
+  encodeRecord,
+  type FreshRecord,
+  inlineLeaf,
   measure,
   NO_CHILD,
   type RecordParts,
@@ -42,7 +44,7 @@ import {
   writeRoot,
 } from './root.js';
 import { NO_STREAMS, type Shapes } from './shape.js';
-import { call, type DeepSteps, flatten } from './steps.js';
+import { call, type DeepSteps, finishSteps, flatten } from './steps.js';
 
 /** A stream put (a part) or removed (undefined). */
 export interface StreamEdit {
@@ -353,4 +355,24 @@ function standIn(writer: NodeWriter, parts: RecordParts): Node {
   items.pushFresh(encodeRecord(NO_NAME, parts));
   const { body, links } = writer.writeInline(items, 0, 1);
   return inlineLeaf(writer.cache.shapes, writer.algorithm, body, links);
+}
+
+/** The edit of the top entry that edits the entry of one key. */
+export function editAt(
+  names: Names,
+  edit: Omit<EntryEdit, 'bytes' | 'start' | 'end' | 'beneath' | 'fresh'>,
+): EntryEdit {
+  return editWithin(names, { bytes: NO_NAME, start: 0, end: 0, ...edit });
+}
+
+/** The edit of the top entry that does to a key's entry what `edit` does to a top. */
+export function editWithin(names: Names, edit: EntryEdit): EntryEdit {
+  let inner = edit;
+  for (let i = names.length - 1; i >= 0; i--) {
+    const bytes = names[i] as Uint8Array;
+    const list = [{ ...inner, bytes, start: 0, end: bytes.length }];
+    const beneath = (): readonly EntryEdit[] => list;
+    inner = { bytes: NO_NAME, start: 0, end: 0, clear: false, streams: [], beneath };
+  }
+  return inner;
 }

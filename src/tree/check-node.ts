@@ -18,8 +18,7 @@ import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
 import { checkName } from './key.js';
-import { Node, offsetsNeeded, type Totals } from './node.js';
-import { NODE_HEADER } from './node-header.js';
+import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
 import {
   BUCKET_ID_LENGTH,
   CHILD_BUCKET,

@@ -43,25 +43,9 @@ export type MapResult =
   | { readonly form: 'inline'; readonly leaf: InlineLeaf; readonly plainLength: number }
   | { readonly form: 'node'; readonly top: FreshChild };
 
-/** Applies `edits` to the map whose top node is `root`, or to the empty one. */
-export function editMap(writer: NodeWriter, root: Node | undefined, edits: EditSource): MapResult {
-  return finishSteps(editMapSteps(writer, root, edits));
-}
-
-/** Work in steps, so that a caller can let others run in between. */
-export type Steps<T> = Generator<void, T>;
-
-/** Runs steps to their end without a pause. */
-export function finishSteps<T>(steps: Iterator<void, T>): T {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
-}
-
 /**
- * The same in steps of about a node each, so that a caller can let others run, or write out what is
- * staged.
+ * Applies `edits` to the map whose top node is `root`, or to the empty one, in steps of about a node
+ * each, so that a caller can let others run, or write out what is staged.
  */
 export function* editMapSteps(
   writer: NodeWriter,

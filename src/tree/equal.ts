@@ -26,7 +26,6 @@ import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
-import { encodeRecord } from './fresh-record.js';
 import type { Names } from './key.js';
 import { childMap, crossBorder, type Spot, type Tree } from './lookup.js';
 import type { NodeCache } from './node-cache.js';
@@ -37,6 +36,7 @@ import {
   CHILD_MAP,
   CHILD_NONE,
   type ChildPart,
+  encodeRecord,
   findStream,
   INLINE,
   METADATA,

@@ -12,9 +12,8 @@ import {
   INNER_ENTRY_LENGTH,
   LEAF_ENTRY_OVERHEAD,
 } from './boundary.js';
-import type { FreshRecord } from './fresh-record.js';
 import type { Node, Totals } from './node.js';
-import { type Link, measure, newMeasure } from './record.js';
+import { type FreshRecord, type Link, measure, newMeasure } from './record.js';
 
 /**
  * A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it.

@@ -8,7 +8,6 @@
 import type { Address } from '../blocks/address.js';
 import { equalBytes } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';
-import { inlineChild } from './inline-map.js';
 import { type Key, type Names, parseKey } from './key.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
@@ -19,6 +18,7 @@ import {
   CHILD_NONE,
   type ChildPart,
   findStream,
+  inlineChild,
   type PlacedPart,
   readRecord,
 } from './record.js';

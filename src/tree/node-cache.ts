@@ -14,8 +14,7 @@ import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import { Node, offsetsNeeded, shapesIn } from './node.js';
-import { readNodeHeader } from './node-header.js';
+import { Node, offsetsNeeded, readNodeHeader, shapesIn } from './node.js';
 import { Shapes } from './shape.js';
 
 const SLAB_BYTES = 1024 * 1024;

@@ -11,13 +11,10 @@ import { BodyWriter } from '../blocks/body.js';
 import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { RegaliaError } from '../ground/errors.js';
-import type { FreshRecord } from './fresh-record.js';
-import type { FreshChild, Items } from './items.js';
-import { measured } from './items.js';
-import { NO_ID, type Node, type Totals } from './node.js';
+import { type FreshChild, type Items, measured } from './items.js';
+import { NO_ID, NODE_HEADER, type Node, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
-import { NODE_HEADER } from './node-header.js';
-import { type Link, measure } from './record.js';
+import { type FreshRecord, type Link, measure } from './record.js';
 import { compareShapes, type Shape, sameShape } from './shape.js';
 
 /** A node that is a block here, and so can be patched. */

@@ -15,17 +15,20 @@
  * inline child map is a leaf without its first four bytes.
  */
 import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
-import type { AlgorithmNumber } from '../ground/block-header.js';
+import {
+  type AlgorithmNumber,
+  BLOCK_HEADER,
+  BlockKind,
+  readBlockHeader,
+} from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed, type RegaliaError } from '../ground/errors.js';
 import { readU48 } from '../ground/integers.js';
-import { NODE_BYTES_MAX } from '../ground/limits.js';
+import { NODE_BYTES_MAX, NODE_LEVEL_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { isAscii, nameText } from '../ground/text.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { NODE_HEADER } from './node-header.js';
 import type { Shape, Shapes } from './shape.js';
-import { headOf } from './suffix.js';
 
 /** An unknown id in a section of links: no block has it. Persisted. */
 export const NO_ID = 0;
@@ -125,7 +128,7 @@ export class Node {
     const head = start + NODE_HEADER;
     const leaf = this.level === 0;
     if (head + (leaf ? 5 : 3) > plainEnd || plainEnd - start > NODE_BYTES_MAX)
-      throw malformed(this, 'length');
+      throw misfit(this, 'length');
     const count = (bytes[head] as number) | ((bytes[head + 1] as number) << 8);
     const table = leaf ? (bytes[head + 2] as number) | ((bytes[head + 3] as number) << 8) : 0;
     const prefixAt = leaf ? head + 4 : head + 2;
@@ -135,7 +138,7 @@ export class Node {
     this.suffixLengths = this.prefixStart + this.prefixLength;
     this.recordLengths = this.suffixLengths + count;
     const suffixes = this.recordLengths + (leaf ? 2 * count : 0);
-    if (count === 0 || suffixes > plainEnd) throw malformed(this, 'count');
+    if (count === 0 || suffixes > plainEnd) throw misfit(this, 'count');
     this.shapes = leaf
       ? source.interned.readTable(bytes, prefixAt + 1, this.prefixStart)
       : NO_SHAPES;
@@ -160,7 +163,7 @@ export class Node {
       heads[headsAt + i] = headOf(bytes, start + offset, length);
       offset += length;
     }
-    if (offset > plainEnd - start) throw malformed(this, 'suffixes');
+    if (offset > plainEnd - start) throw misfit(this, 'suffixes');
     offsets[at + count] = offset;
     return offset + start;
   }
@@ -173,9 +176,9 @@ export class Node {
       offsets[records + i] = offset;
       const length = (bytes[p] as number) | ((bytes[p + 1] as number) << 8);
       offset += length;
-      if (length === 0 || offset > plainEnd - start) throw malformed(this, 'records');
+      if (length === 0 || offset > plainEnd - start) throw misfit(this, 'records');
     }
-    if (offset !== plainEnd - start) throw malformed(this, 'records');
+    if (offset !== plainEnd - start) throw misfit(this, 'records');
     offsets[records + count] = offset;
   }
 
@@ -190,7 +193,7 @@ export class Node {
         p++;
       }
     }
-    if (p !== plainEnd) throw malformed(this, 'totals');
+    if (p !== plainEnd) throw misfit(this, 'totals');
     offsets[totals + count] = p - start;
   }
 
@@ -427,11 +430,43 @@ export function shapesIn(bytes: Uint8Array, start: number): number {
   return first < 0x80 ? first : (first & 0x7f) + (bytes[at + 1] as number) * 128;
 }
 
-function malformed(node: Node, part: string): RegaliaError {
-  return new RegaliaError('REGALIA_FORMAT', `a node's ${part} does not fit its bytes`, {
-    what: 'node',
-    at: 0,
-    expected: `${part} within ${node.plainEnd - node.start} bytes`,
-    actual: 'another',
-  });
+function misfit(node: Node, part: string): RegaliaError {
+  const length = node.plainEnd - node.start;
+  return malformed('node', 0, `${part} within ${length} bytes`, 'another length');
+}
+
+/** Kind, version, algorithm and level: what an inline child map leaves out. */
+export const NODE_HEADER = 4;
+
+/**
+ * The level and algorithm that a node block names. REGALIA_FORMAT, REGALIA_VERSION where it is
+ * none.
+ */
+export function readNodeHeader(
+  bytes: Uint8Array,
+  start: number,
+  plainEnd: number,
+): { level: number; algorithm: AlgorithmNumber } {
+  const { algorithm } = readBlockHeader(bytes, 'node', BlockKind.node, start, plainEnd);
+  const level = start + BLOCK_HEADER < plainEnd ? (bytes[start + BLOCK_HEADER] as number) : NaN;
+  if (!(level <= NODE_LEVEL_MAX)) {
+    throw malformed('node', BLOCK_HEADER, `a level of at most ${NODE_LEVEL_MAX}`, `${level}`);
+  }
+  return { level, algorithm };
+}
+
+/** The first four of `length` bytes at `start` as a number, the first the highest, zeros behind. */
+export function headOf(bytes: Uint8Array, start: number, length: number): number {
+  if (length >= 4) {
+    return (
+      (((bytes[start] as number) << 24) |
+        ((bytes[start + 1] as number) << 16) |
+        ((bytes[start + 2] as number) << 8) |
+        (bytes[start + 3] as number)) >>>
+      0
+    );
+  }
+  let head = 0;
+  for (let i = 0; i < length; i++) head |= (bytes[start + i] as number) << (24 - 8 * i);
+  return head >>> 0;
 }

@@ -22,8 +22,6 @@ import {
 } from '../ground/limits.js';
 import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
 import type { MapResult } from './edit.js';
-import { childPlainLength, encodeRecord, type FreshRecord } from './fresh-record.js';
-import { inlineLeaf } from './inline-map.js';
 import { Items } from './items.js';
 import type { NodeCache } from './node-cache.js';
 import type { NodeWriter } from './node-writer.js';
@@ -31,8 +29,12 @@ import {
   CHILD_INLINE,
   CHILD_MAP,
   type ChildPart,
+  childPlainLength,
+  encodeRecord,
+  type FreshRecord,
   INLINE,
   type InlinePart,
+  inlineLeaf,
   inlinePart,
   METADATA,
   type MetadataPart,

@@ -15,12 +15,13 @@
  * is the length of the payload, with an inline map counted by its own plain length, plus the names
  * of the shape; so it depends on contents alone.
  */
-
 import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
-import { malformed } from '../ground/errors.js';
+import { assert, malformed } from '../ground/errors.js';
+import { putU48, putVarint, varintLength } from '../ground/integers.js';
+import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import type { Node, Totals } from './node.js';
-import { type Shape, sameShape } from './shape.js';
+import { NO_ID, NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import { type Shape, type Shapes, sameShape } from './shape.js';
 
 /** Forms of a child map. Persisted: never renumber. */
 export const CHILD_NONE = 0;
@@ -384,4 +385,215 @@ export function sameRecord(x: Node, i: number, y: Node, j: number): boolean {
   if (end - from !== y.recordEnd(j) - other) return false;
   for (; from < end; from++, other++) if (p[from] !== q[other]) return false;
   return true;
+}
+
+/**
+ * A record ready to be placed in a leaf: `bytes` holds its name and its payload, the part behind
+ * the first number.
+ */
+export interface FreshRecord {
+  readonly bytes: Uint8Array;
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly start: number;
+  readonly end: number;
+  readonly shape: Shape;
+  readonly child: number;
+  readonly links: readonly Link[];
+  /** Its plain length, without name and entry overhead. */
+  readonly plainLength: number;
+  readonly entries: number;
+  readonly buckets: number;
+  readonly inlineBytes: number;
+  readonly referencedBytes: number;
+}
+
+/** The bytes that a record's child map takes in its plain length. */
+export function childPlainLength(child: ChildPart): number {
+  if (child.form === CHILD_NONE) return 0;
+  const totals = totalsLength(child.totals);
+  if (child.form === CHILD_INLINE) {
+    const { plainLength, body } = child;
+    return varintLength(plainLength) + totals + varintLength(body.length) + plainLength;
+  }
+  return totals + (child.form === CHILD_MAP ? DIGEST_LENGTH : BUCKET_ID_LENGTH + ADDRESS_LENGTH);
+}
+
+function totalsLength(totals: Readonly<Totals>): number {
+  return (
+    varintLength(totals.entries) +
+    varintLength(totals.buckets) +
+    varintLength(totals.inlineBytes) +
+    varintLength(totals.referencedBytes)
+  );
+}
+
+/** Encodes a record under `name`. The parts are placed already: see placement.ts. */
+export function encodeRecord(name: Uint8Array, parts: RecordParts): FreshRecord {
+  const { shape, streams, child } = parts;
+  assert(shape.names.length === streams.length, 'a record has a part for each name of its shape');
+  let length = childLength(child);
+  for (const { length: bytes, form } of streams) {
+    length += varintLength(bytes * 4) + (form === INLINE ? bytes : DIGEST_LENGTH);
+  }
+  const bytes = new Uint8Array(name.length + length);
+  bytes.set(name);
+  let at = name.length;
+  const links: Link[] = [];
+  let inlineBytes = 0;
+  let referencedBytes = 0;
+  for (const stream of streams) {
+    at = putVarint(bytes, at, stream.length * 4 + stream.form);
+    if (stream.form === INLINE) {
+      at = putBytes(bytes, at, stream.bytes);
+    } else {
+      at = putBytes(bytes, at, stream.address.subarray(1));
+      links.push(stream.id);
+    }
+    if (stream.form === REFERENCED) referencedBytes += stream.length;
+    else inlineBytes += stream.length;
+  }
+  at = putChild(bytes, at, child, links);
+  const beneath = child.form === CHILD_NONE ? NOTHING : child.totals;
+  const inlineExtra = child.form === CHILD_INLINE ? child.plainLength - child.body.length : 0;
+  return {
+    bytes,
+    nameStart: 0,
+    nameEnd: name.length,
+    start: name.length,
+    end: at,
+    shape,
+    child: child.form,
+    links,
+    plainLength: shape.plainLength + length + inlineExtra,
+    entries: 1 + beneath.entries,
+    buckets: beneath.buckets + (child.form === CHILD_BUCKET ? 1 : 0),
+    inlineBytes: inlineBytes + beneath.inlineBytes,
+    referencedBytes: referencedBytes + beneath.referencedBytes,
+  };
+}
+
+const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+
+function childLength(child: ChildPart): number {
+  if (child.form !== CHILD_INLINE) return childPlainLength(child);
+  return childPlainLength(child) - child.plainLength + child.body.length;
+}
+
+function putChild(bytes: Uint8Array, from: number, child: ChildPart, links: Link[]): number {
+  if (child.form === CHILD_NONE) return from;
+  let at = from;
+  if (child.form === CHILD_INLINE) at = putVarint(bytes, at, child.plainLength);
+  if (child.form === CHILD_BUCKET) at = putBytes(bytes, at, child.bucket);
+  at = putVarint(bytes, at, child.totals.entries);
+  at = putVarint(bytes, at, child.totals.buckets);
+  at = putVarint(bytes, at, child.totals.inlineBytes);
+  at = putVarint(bytes, at, child.totals.referencedBytes);
+  if (child.form === CHILD_INLINE) {
+    at = putVarint(bytes, at, child.body.length);
+    links.push(...child.links);
+    return putBytes(bytes, at, child.body);
+  }
+  links.push(child.id);
+  return putBytes(bytes, at, child.form === CHILD_MAP ? child.address.subarray(1) : child.root);
+}
+
+function putBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {
+  bytes.set(part, at);
+  return at + part.length;
+}
+
+/**
+ * The child map that lies inside the record at `index` of `holder`; `child` is what `readRecord`
+ * found there.
+ */
+export function inlineChild(
+  holder: Node,
+  index: number,
+  child: ChildPart & { form: typeof CHILD_INLINE },
+): Node {
+  const node = parse(holder, child.body);
+  const first = countLinks(node);
+  const sum = first[node.count] as number;
+  node.inlineLinks = first;
+  if (!holder.hasLinks || sum === 0) return node;
+  // An inline map's links are the last of its record.
+  const all = Math.floor((holder.linksEnd - holder.ids) / 6);
+  const next = index + 1 < holder.count ? holder.firstLink(index + 1) : all;
+  node.ids = holder.ids + 6 * (next - sum);
+  node.linksEnd = Math.min(holder.linksEnd, holder.ids + 6 * next);
+  return node;
+}
+
+/** A leaf made of a body that lies anywhere, and its links. */
+export function inlineLeaf(
+  interned: Shapes,
+  algorithm: Node['algorithm'],
+  body: Uint8Array,
+  links: readonly Link[],
+): Node {
+  const plainEnd = NODE_HEADER + body.length;
+  const bytes = new Uint8Array(plainEnd + 6 * links.length);
+  bytes.set(body, NODE_HEADER);
+  for (let i = 0; i < links.length; i++) putU48(bytes, plainEnd + 6 * i, links[i] ?? NO_ID);
+  const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
+  const source = {
+    interned,
+    bytes,
+    start: 0,
+    plainEnd,
+    end: plainEnd,
+    level: 0,
+    id: undefined,
+    depth: 0,
+    algorithm,
+  };
+  const node = new Node(source, offsets, 0);
+  node.inlineLinks = countLinks(node);
+  node.ids = plainEnd;
+  node.linksEnd = bytes.length;
+  return node;
+}
+
+function parse(holder: Node, body: Uint8Array): Node {
+  const { interned, bytes, algorithm } = holder;
+  const first = body.byteOffset - bytes.byteOffset;
+  const end = first + body.length;
+  if (body.length < 2) new ByteReader(bytes, 'inline map', first, end).bytes(2);
+  const start = first - NODE_HEADER;
+  const offsets = new Uint16Array(offsetsNeeded(bytes, start));
+  const source = {
+    interned,
+    bytes,
+    start,
+    plainEnd: end,
+    end,
+    level: 0,
+    id: undefined,
+    depth: 0,
+    algorithm,
+  };
+  return new Node(source, offsets, 0);
+}
+
+/** The index of each record's first link, and the number of all. */
+function countLinks(node: Node): Uint16Array {
+  const first = new Uint16Array(node.count + 1);
+  let sum = 0;
+  for (let i = 0; i < node.count; i++) {
+    first[i] = sum;
+    sum += linksOf(node, i);
+  }
+  first[node.count] = sum;
+  return first;
+}
+
+function linksOf(node: Node, index: number): number {
+  const { streams, child } = readRecord(node, index);
+  let count = 0;
+  for (const stream of streams) if (stream.form !== INLINE) count++;
+  if (child.form === CHILD_NONE) return count;
+  if (child.form !== CHILD_INLINE) return count + 1;
+  const nested = parse(node, child.body);
+  return count + (countLinks(nested)[nested.count] as number);
 }

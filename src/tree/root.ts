@@ -19,13 +19,18 @@ import {
 } from '../ground/block-header.js';
 import { RULES_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
-import { encodeRecord, type FreshRecord } from './fresh-record.js';
 import { Items, measured } from './items.js';
-import { NO_ID, Node, offsetsNeeded, type Totals } from './node.js';
+import { NO_ID, NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
-import { NODE_HEADER } from './node-header.js';
 import type { NodeWriter } from './node-writer.js';
-import { type BucketPart, CHILD_BUCKET, measure, NO_CHILD } from './record.js';
+import {
+  type BucketPart,
+  CHILD_BUCKET,
+  encodeRecord,
+  type FreshRecord,
+  measure,
+  NO_CHILD,
+} from './record.js';
 import { NO_STREAMS, type Shapes } from './shape.js';
 
 /** The name of a bucket's own entry within its root. */

@@ -5,8 +5,7 @@
 
 import { type Address, addressOf, addressText, parseAddress } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
-import type { BlockRef } from '../../src/blocks/blocks.js';
-import { Blocks } from '../../src/blocks/blocks.js';
+import { type BlockRef, Blocks } from '../../src/blocks/blocks.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { chunkBytes, writeChunk } from '../../src/chunks/chunk.js';
 import { decodeManifest, Manifest, writeManifest } from '../../src/chunks/manifest.js';
@@ -24,16 +23,16 @@ import { decodeMoves, encodeMoves } from '../../src/log/moves.js';
 import { decodeRules, defineRules, encodeRules } from '../../src/streams/rule.js';
 import { NATURAL } from '../../src/tree/boundary.js';
 import { checkNode, checkRoot } from '../../src/tree/check-node.js';
-import { encodeRecord, type FreshRecord } from '../../src/tree/fresh-record.js';
 import { type FreshChild, Items } from '../../src/tree/items.js';
-import { Node, offsetsNeeded } from '../../src/tree/node.js';
+import { Node, offsetsNeeded, readNodeHeader } from '../../src/tree/node.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
-import { readNodeHeader } from '../../src/tree/node-header.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
 import {
   CHILD_INLINE,
   CHILD_MAP,
   type ChildPart,
+  encodeRecord,
+  type FreshRecord,
   type InlinePart,
   inlinePart,
   NO_CHILD,

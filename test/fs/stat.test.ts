@@ -5,9 +5,7 @@ import t from 'tap';
 import { decodeStat, encodeStat, type FileStat, fileStat, matchesStat } from '../../src/fs/stat.js';
 import { hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import type { CborData } from '../../src/streams/cbor.js';
-import { decodeCbor } from '../../src/streams/cbor-decoder.js';
-import { encodeCbor } from '../../src/streams/cbor-encoder.js';
+import { type CborData, decodeCbor, encodeCbor } from '../../src/streams/cbor.js';
 
 const BITS = { fifo: 1, character: 2, directory: 4, block: 6, file: 8, symlink: 10, socket: 12 };
 

@@ -10,26 +10,22 @@ import { utf8Bytes } from '../../src/ground/text.js';
 import type { Conflict, Side } from '../../src/merge/conflict.js';
 import { type MergeOptions, type MergeResult, mergeTrees } from '../../src/merge/merge-trees.js';
 import { diffTrees } from '../../src/tree/diff.js';
-import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
+import { type EditSource, editMapSteps, type MapResult } from '../../src/tree/edit.js';
 import { keyText } from '../../src/tree/key.js';
 import { Tree } from '../../src/tree/lookup.js';
 import { childOf, placeRecord } from '../../src/tree/placement.js';
 import { NO_CHILD, type RecordParts } from '../../src/tree/record.js';
 import { NO_NAME, writeRoot } from '../../src/tree/root.js';
 import { NO_STREAMS, Shapes } from '../../src/tree/shape.js';
-import {
-  bytesIn,
-  cloneEntry,
-  type Entry,
-  Laboratory,
-  newEntry,
-  put,
-  RULES,
-  take,
-  textPart,
-} from '../tree/model.js';
+import { finishSteps } from '../../src/tree/steps.js';
+import { bytesIn, cloneEntry, type Entry, Laboratory, newEntry, put, RULES, take, textPart } from '../tree/model.js';
 import { play, stepsArbitrary } from '../tree/steps.js';
 import { type ModelJudge, mergeModels } from './model-merge.js';
+
+/** The map after edits, without a pause. */
+function editMapNow(...call: Parameters<typeof editMapSteps>): MapResult {
+  return finishSteps(editMapSteps(...call));
+}
 
 const SHAPES = new Shapes();
 
@@ -271,7 +267,7 @@ function deepTree(depth: number, contents: string): Tree {
   for (let i = 0; i < depth; i++) {
     const fresh = placeRecord(writer, utf8Bytes('d'), parts, true);
     let name: EditSource['name'] = { bytes: utf8Bytes('d'), start: 0, end: 1 };
-    const map = editMap(writer, undefined, {
+    const map = editMapNow(writer, undefined, {
       get name() {
         return name;
       },

@@ -18,7 +18,6 @@ import { utf8Bytes } from '../../src/ground/text.js';
 import { type Commit, commitAddress, encodeCommit } from '../../src/log/commit.js';
 import { encodeFrame, encodeHeader, FrameType } from '../../src/sync/pack-format.js';
 import { NATURAL } from '../../src/tree/boundary.js';
-import { encodeRecord, type FreshRecord } from '../../src/tree/fresh-record.js';
 import { type FreshChild, Items } from '../../src/tree/items.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
@@ -27,6 +26,8 @@ import {
   CHILD_BUCKET,
   CHILD_MAP,
   type ChildPart,
+  encodeRecord,
+  type FreshRecord,
   inlinePart,
   METADATA,
   NO_CHILD,

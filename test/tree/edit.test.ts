@@ -11,14 +11,19 @@ import { openMemory } from '../../src/engine/memory.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { compareBytes, hex } from '../../src/ground/bytes.js';
 import { utf8Bytes } from '../../src/ground/text.js';
-import { type EditSource, editMap, type MapResult } from '../../src/tree/edit.js';
-import { encodeRecord } from '../../src/tree/fresh-record.js';
+import { type EditSource, editMapSteps, type MapResult } from '../../src/tree/edit.js';
 import type { Node } from '../../src/tree/node.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
-import { findStream, inlinePart, NO_CHILD } from '../../src/tree/record.js';
+import { encodeRecord, findStream, inlinePart, NO_CHILD } from '../../src/tree/record.js';
 import { Shapes } from '../../src/tree/shape.js';
+import { finishSteps } from '../../src/tree/steps.js';
 import { bytesIn } from './model.js';
+
+/** The map after edits, without a pause. */
+function editMapNow(...call: Parameters<typeof editMapSteps>): MapResult {
+  return finishSteps(editMapSteps(...call));
+}
 
 const SHAPES = new Shapes();
 
@@ -109,7 +114,7 @@ t.test('equal contents give equal roots, in whatever steps they were made', asyn
       const model: Edits = new Map();
       for (let i = 0; i < initial; i++)
         model.set(`f${String(i * 2).padStart(5, '0')}`, 'x'.repeat((i * 7) % 150));
-      let result = editMap(writer, undefined, new ListSource(model));
+      let result = editMapNow(writer, undefined, new ListSource(model));
       let name = nameOf(result, 'empty');
       let root = rootOf(cache, result);
       for (const step of steps) {
@@ -117,7 +122,7 @@ t.test('equal contents give equal roots, in whatever steps they were made', asyn
         const edits: Edits = new Map(
           step.map(([key, size]) => [key, size === undefined ? undefined : 'y'.repeat(size)]),
         );
-        result = editMap(writer, root, new ListSource(edits));
+        result = editMapNow(writer, root, new ListSource(edits));
         root = rootOf(cache, result, root);
         name = nameOf(result, name);
         for (const [key, contents] of edits) {
@@ -125,7 +130,7 @@ t.test('equal contents give equal roots, in whatever steps they were made', asyn
           else model.set(key, contents);
         }
       }
-      const rebuilt = editMap(writer, undefined, new ListSource(model));
+      const rebuilt = editMapNow(writer, undefined, new ListSource(model));
       if (nameOf(rebuilt, 'empty') !== name) throw new Error('another root');
       if (root !== undefined) {
         const found = contentsOf(cache, root);

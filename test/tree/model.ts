@@ -10,12 +10,12 @@ import { SHA256 } from '../../src/ground/block-header.js';
 import { compareBytes } from '../../src/ground/bytes.js';
 import { nameBytes, utf8Bytes } from '../../src/ground/text.js';
 import { type EntryEdit, TreeEdit } from '../../src/tree/apply.js';
-import { finishSteps } from '../../src/tree/edit.js';
 import { Tree } from '../../src/tree/lookup.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { NodeWriter } from '../../src/tree/node-writer.js';
 import { INLINE, type InlinePart, inlinePart, type StreamPart } from '../../src/tree/record.js';
 import { loadRoot, writeEmptyRoot } from '../../src/tree/root.js';
+import { finishSteps } from '../../src/tree/steps.js';
 
 export interface Entry {
   readonly streams: Map<string, string>;

@@ -5,8 +5,7 @@ import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
 import type { EntryEdit } from '../../src/tree/apply.js';
 import { diffTrees } from '../../src/tree/diff.js';
-import { finishSteps } from '../../src/tree/edit.js';
-import { call, type DeepSteps, flatten } from '../../src/tree/steps.js';
+import { call, type DeepSteps, finishSteps, flatten } from '../../src/tree/steps.js';
 import { bytesOf, Laboratory, newEntry, textPart } from './model.js';
 
 function* sum(depth: number): DeepSteps<number> {
