@@ -191,6 +191,16 @@ export function badMove(from: string, to: string, reason: string): RegaliaError<
   return new RegaliaError('REGALIA_MOVE', message, { from, to, reason });
 }
 
+/** A stream's name, or all names of an entry, with `fault`, as in 'an empty name'. */
+export function badStream(
+  stream: string,
+  fault: string,
+  more: { readonly limit?: number; readonly actual?: number } = {},
+): RegaliaError<'REGALIA_STREAM'> {
+  const message = `stream ${JSON.stringify(stream)} has ${fault}`;
+  return new RegaliaError('REGALIA_STREAM', message, { stream, ...more });
+}
+
 /** A rule that is invalid, or is not what the other side has; `rule` names it. */
 export function badRule(
   rule: string,
@@ -226,6 +236,19 @@ export function conflicting(
 export function unrelated(ours: string, theirs: string): RegaliaError<'REGALIA_UNRELATED'> {
   const message = `${ours} and ${theirs} have no commit in common`;
   return new RegaliaError('REGALIA_UNRELATED', message, { ours, theirs });
+}
+
+/** Contents that `stream`'s encoding has no form for; of a source whose stream is unknown, none. */
+export function badEncoding(
+  stream: string | undefined,
+  expected: string,
+  actual: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_ENCODING'> {
+  const whose = stream === undefined ? 'what is written' : `stream ${stream}`;
+  const message = `${whose} must be ${expected}, not ${actual}`;
+  const data = stream === undefined ? { expected, actual } : { stream, expected, actual };
+  return new RegaliaError('REGALIA_ENCODING', message, data, facts);
 }
 
 /** A branch, tag, commit, bucket, file or store that does not exist. */

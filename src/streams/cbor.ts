@@ -12,7 +12,7 @@
  * encodeCbor(decodeCbor(bytes)) is always bytes, and checks each length before it believes it.
  */
 import { copyBytes, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badEncoding } from '../ground/errors.js';
 import { CBOR_BYTES_MAX, CBOR_DEPTH_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -243,12 +243,7 @@ class Encoder {
   }
 
   #fail(expected: string, actual: string): never {
-    const path = pathText(this.#path);
-    const message = `${path} cannot be written as CBOR: expected ${expected}, found ${actual}`;
-    throw new RegaliaError('REGALIA_ENCODING', message, {
-      expected,
-      actual: `${actual} at ${path}`,
-    });
+    throw badEncoding(undefined, expected, `${actual} at ${pathText(this.#path)}`);
   }
 }
 

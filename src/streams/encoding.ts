@@ -10,7 +10,7 @@
  */
 
 import { concatBytes, copyBytes } from '../ground/bytes.js';
-import { isRegaliaError, RegaliaError } from '../ground/errors.js';
+import { badEncoding, isRegaliaError } from '../ground/errors.js';
 import { CBOR_BYTES_MAX } from '../ground/limits.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { type CborData, decodeCbor, encodeCbor } from './cbor.js';
@@ -143,7 +143,5 @@ function within<T>(stream: string, run: () => T): T {
 }
 
 function fail(stream: string, expected: string, actual: string, cause?: unknown): never {
-  const message = `the contents of '${stream}' break its encoding: expected ${expected}, found ${actual}`;
-  const data = { stream, expected, actual };
-  throw new RegaliaError('REGALIA_ENCODING', message, data, cause === undefined ? {} : { cause });
+  throw badEncoding(stream, expected, actual, { cause });
 }

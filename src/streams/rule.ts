@@ -13,7 +13,14 @@
  */
 import type { Chunking } from '../chunks/cutter.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
-import { assert, RegaliaError } from '../ground/errors.js';
+import {
+  assert,
+  badOption,
+  badRule,
+  badStream,
+  type RegaliaError,
+  unknownVersion,
+} from '../ground/errors.js';
 import {
   CHUNK_BYTES_MAX,
   CHUNK_BYTES_MIN,
@@ -102,8 +109,7 @@ class RuleSet implements Rules {
  * ```
  *
  * @throws REGALIA_STREAM for a name outside the limits, REGALIA_RULE for a field outside its,
- * REGALIA_OPTION for an
- *   unknown field or something that is no object.
+ * REGALIA_OPTION for an unknown field or something that is no object.
  */
 export function defineRules(options: RuleOptions = {}): Rules {
   requireObject(options, 'rules');
@@ -154,19 +160,16 @@ export function checkStreamName(name: string): void {
   if (fault === undefined) return;
   const limit = STREAM_NAME_BYTES_MAX;
   const actual = typeof name === 'string' ? Buffer.byteLength(name) : 0;
-  throw new RegaliaError('REGALIA_STREAM', `the stream name ${shown(name)} ${fault}`, {
-    stream: String(name),
-    ...(actual > limit ? { limit, actual } : {}),
-  });
+  throw badStream(String(name), fault, actual > limit ? { limit, actual } : {});
 }
 
 function nameFault(name: string): string | undefined {
-  if (typeof name !== 'string') return 'is not a string';
-  if (name === '') return 'is empty';
-  if (!name.isWellFormed()) return 'is not valid Unicode';
-  if (/[/\p{Cc}]/u.test(name)) return "has a control character or '/'";
+  if (typeof name !== 'string') return 'a name that is no string';
+  if (name === '') return 'an empty name';
+  if (!name.isWellFormed()) return 'a name that is not valid Unicode';
+  if (/[/\p{Cc}]/u.test(name)) return "a control character or '/'";
   return Buffer.byteLength(name) > STREAM_NAME_BYTES_MAX
-    ? `is longer than ${STREAM_NAME_BYTES_MAX} bytes`
+    ? `a name of more than ${STREAM_NAME_BYTES_MAX} bytes`
     : undefined;
 }
 
@@ -224,8 +227,8 @@ export function decodeRules(bytes: Uint8Array): Rules {
     const name = reader.lengthed(STREAM_NAME_BYTES_MAX);
     if (compareBytes(last, name) >= 0) reader.fail('names in ascending order', 'another order');
     const text = utf8Text(name);
-    const fault = text === undefined ? 'is not valid UTF-8' : nameFault(text);
-    if (fault !== undefined) reader.fail('a stream name', `one that ${fault}`);
+    const fault = text === undefined ? 'bytes that are not UTF-8' : nameFault(text);
+    if (fault !== undefined) reader.fail('a stream name', fault);
     streams.set(text as string, readRule(reader));
     last = name;
   }
@@ -317,23 +320,21 @@ export interface RuleComparison {
   readonly missing: readonly string[];
 }
 
-/**
- * How the rules given to an open store stand to the ones it holds. The defaults are not compared.
- */
+/** How the rules given to an open store stand to the ones it has; defaults are not compared. */
 export function contradiction(stored: Rules, declared: Rules): RuleComparison {
   const missing: string[] = [];
   let first: RuleContradiction | undefined;
   for (const [stream, rule] of declared.streams) {
-    const held = stored.streams.get(stream);
-    if (held === undefined) missing.push(stream);
-    else if (!sameRule(held, rule)) first ??= { stream, stored: held, declared: rule };
+    const known = stored.streams.get(stream);
+    if (known === undefined) missing.push(stream);
+    else if (!sameRule(known, rule)) first ??= { stream, stored: known, declared: rule };
   }
   return { first, missing };
 }
 
-/** The REGALIA_RULE error that tells of a contradiction. */
+/** REGALIA_RULE for a contradiction. */
 export function contradictionError(found: RuleContradiction): RegaliaError<'REGALIA_RULE'> {
-  return ruleError(found.stream, ruleText(found.stored), ruleText(found.declared));
+  return badRule(found.stream, ruleText(found.stored), ruleText(found.declared));
 }
 
 function ruleText(rule: Perhaps): string {
@@ -426,22 +427,14 @@ function shown(datum: unknown): string {
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }
 
-function ruleError(rule: string, expected: string, actual: string): RegaliaError<'REGALIA_RULE'> {
-  const message = `the rule '${rule}' is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
-}
-
 function failRule(rule: string, expected: string, actual: string): never {
-  throw ruleError(rule, expected, actual);
+  throw badRule(rule, expected, actual);
 }
 
 function failOption(option: string, expected: string, actual: string): never {
-  const message = `${option} is refused: expected ${expected}, found ${actual}`;
-  throw new RegaliaError('REGALIA_OPTION', message, { option, expected, actual });
+  throw badOption(option, expected, actual);
 }
 
 function failVersion(what: string, expected: string, number: number): never {
-  const actual = String(number);
-  const message = `a later release wrote these rules: ${what} ${actual} is not known (${expected})`;
-  throw new RegaliaError('REGALIA_VERSION', message, { what, expected, actual });
+  throw unknownVersion(what, expected, number);
 }

@@ -9,7 +9,7 @@
 import type { ContentStore } from '../chunks/content-store.js';
 import { ContentReader } from '../chunks/reader.js';
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError, throwIfAborted } from '../ground/errors.js';
+import { badEncoding, badRange, type RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { WHOLE_BYTES_MAX } from '../ground/limits.js';
 import { turn, turnDue } from '../ground/pause.js';
 import { utf8Text } from '../ground/text.js';
@@ -105,10 +105,7 @@ export class Stream {
   async text(options: { readonly signal?: AbortSignal } = {}): Promise<string> {
     const text = utf8Text(await this.bytes(options));
     if (text !== undefined) return text;
-    throw new RegaliaError('REGALIA_ENCODING', 'the stream is not text', {
-      expected: 'valid UTF-8',
-      actual: 'other bytes',
-    });
+    throw badEncoding(this.#name, 'valid UTF-8', 'other bytes');
   }
 
   /** The bytes as a stream: bounded memory, backpressure, cancellable. */
@@ -176,9 +173,5 @@ function tooLong(start: number, end: number): RegaliaError {
 }
 
 function rangeError(expected: string, start: number, end: number): RegaliaError {
-  const actual = `${start} to ${end}`;
-  return new RegaliaError('REGALIA_RANGE', `expected ${expected}, found ${actual}`, {
-    expected,
-    actual,
-  });
+  return badRange('the range', expected, `${start} to ${end}`);
 }

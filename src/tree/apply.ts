@@ -214,8 +214,17 @@ export class TreeEdit {
     // What cleared or placed the bucket was done outside; an edit may be of a class whose fields
     // are getters.
     const { bytes, start, end, streams, beneath } = edit;
-    const instead = edit.inside === true ? { clear: edit.clear, parts: edit.parts } : KEPT;
-    const within = { bytes, start, end, ...instead, streams, beneath };
+    const inside = edit.inside === true;
+    const clear = inside && edit.clear;
+    const within = {
+      bytes,
+      start,
+      end,
+      clear,
+      parts: inside ? edit.parts : undefined,
+      streams,
+      beneath,
+    };
     const after = yield* call(this.#rootSteps(root, within, bucket));
     this.touched.push({ bucket, outer, before: root.address, after });
     return bucketPart(bucket, after);
@@ -244,7 +253,6 @@ export class TreeEdit {
   }
 }
 
-const KEPT = { clear: false, parts: undefined };
 const EMPTY_PARTS: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
 
 /** The list of edits of one map, as the map's editor takes it. */
@@ -333,7 +341,10 @@ function editStreams(
   edits: readonly StreamEdit[],
   child: ChildPart,
 ): RecordParts {
-  if (edits.length === 0) return child === parts.child ? parts : { ...parts, child };
+  if (edits.length === 0) {
+    if (child === parts.child) return parts;
+    return { shape: parts.shape, streams: parts.streams, child };
+  }
   const streams = new Map<string, StreamPart>();
   for (const [i, name] of parts.shape.names.entries()) {
     streams.set(name, parts.streams[i] as StreamPart);

@@ -12,7 +12,7 @@
 import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
 import { hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed } from '../ground/errors.js';
 import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
@@ -324,6 +324,5 @@ function inlineNode(holder: Node, at: number, length: number): Node {
 }
 
 function fail(what: string, at: number, expected: string, actual: string): never {
-  const message = `a ${what} is refused at byte ${at}: expected ${expected}, found ${actual}`;
-  throw new RegaliaError('REGALIA_FORMAT', message, { what, at, expected, actual });
+  throw malformed(what, at, expected, actual);
 }

@@ -13,7 +13,7 @@
  */
 
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed } from '../ground/errors.js';
 import { KEY_NAMES_MAX } from '../ground/limits.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
 import { sameChild, sameStream, streamNames, streamOf } from './equal.js';
@@ -186,12 +186,7 @@ class Walk {
 /** REGALIA_FORMAT where a tree, which may be an enemy's, goes deeper than any key. */
 export function checkDepth(names: Names): void {
   if (names.length <= KEY_NAMES_MAX) return;
-  throw new RegaliaError('REGALIA_FORMAT', 'a tree is deeper than any key', {
-    what: 'tree',
-    at: 0,
-    expected: `at most ${KEY_NAMES_MAX} names`,
-    actual: `${names.length}`,
-  });
+  throw malformed('tree', 0, `at most ${KEY_NAMES_MAX} names in a key`, `${names.length}`);
 }
 
 /** Whether both entries are plain, or one bucket. */

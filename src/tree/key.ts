@@ -6,7 +6,7 @@
  */
 
 import { compareBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badKey, type RegaliaError } from '../ground/errors.js';
 import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
 import { nameBytes, nameText } from '../ground/text.js';
 
@@ -25,14 +25,14 @@ export function parseKey(key: Key): Names {
   let length = 0;
   for (const name of names) length += 1 + name.length;
   if (length > KEY_BYTES_MAX) {
-    throw badKey(key, `a key has at most ${KEY_BYTES_MAX} bytes`, KEY_BYTES_MAX, length);
+    throw refused(key, `more than ${KEY_BYTES_MAX} bytes`, KEY_BYTES_MAX, length);
   }
   return names;
 }
 
 function splitKey(key: string): Names {
   if (key === '/') return [];
-  if (!key.startsWith('/')) throw badKey(key, "a key begins with '/'");
+  if (!key.startsWith('/')) throw refused(key, "no '/' at its beginning");
   return key
     .slice(1)
     .split('/')
@@ -40,10 +40,12 @@ function splitKey(key: string): Names {
 }
 
 function listNames(key: readonly (string | Uint8Array)[]): Names {
-  if (!Array.isArray(key)) throw badKey(String(key), 'a key is a string or a list of names');
+  if (!Array.isArray(key))
+    throw refused(String(key), 'another form than a string or a list of names');
   return key.map((name) => {
     if (typeof name === 'string') return textName(name, key);
-    if (!(name instanceof Uint8Array)) throw badKey(key, 'a name is a string or bytes');
+    if (!(name instanceof Uint8Array))
+      throw refused(key, 'a name that is neither a string nor bytes');
     checkName(name, key);
     return name.slice();
   });
@@ -51,7 +53,8 @@ function listNames(key: readonly (string | Uint8Array)[]): Names {
 
 function textName(text: string, key: Key): Uint8Array {
   const bytes = nameBytes(text);
-  if (bytes === undefined) throw badKey(key, 'a name has no lone surrogates but U+DC80 to U+DCFF');
+  if (bytes === undefined)
+    throw refused(key, 'a name with lone surrogates outside U+DC80 to U+DCFF');
   checkName(bytes, key);
   return bytes;
 }
@@ -60,23 +63,20 @@ function textName(text: string, key: Key): Uint8Array {
 export function checkName(name: Uint8Array, key: Key): void {
   const { length } = name;
   if (length < 1 || length > NAME_BYTES_MAX) {
-    throw badKey(key, `a name has 1 to ${NAME_BYTES_MAX} bytes`, NAME_BYTES_MAX, length);
+    throw refused(key, `a name that has not 1 to ${NAME_BYTES_MAX} bytes`, NAME_BYTES_MAX, length);
   }
   for (let i = 0; i < length; i++) {
-    if (name[i] === 0 || name[i] === SLASH) throw badKey(key, "a name has no NUL and no '/'");
+    if (name[i] === 0 || name[i] === SLASH) throw refused(key, "a name with NUL or '/'");
   }
   const dots = name[0] === DOT && (length === 1 || (length === 2 && name[1] === DOT));
-  if (dots) throw badKey(key, "'.' and '..' are no names");
+  if (dots) throw refused(key, "a name that is '.' or '..'");
 }
 
-function badKey(key: Key, rule: string, limit?: number, actual?: number): RegaliaError {
+function refused(key: Key, fault: string, limit?: number, actual?: number): RegaliaError {
   const whole = typeof key === 'string' ? key : Array.from(key, String).join('/');
   const text = whole.length > 200 ? `${whole.slice(0, 200)}…` : whole;
-  return new RegaliaError('REGALIA_KEY', `${rule}: ${JSON.stringify(text)}`, {
-    key: text,
-    ...(limit === undefined ? {} : { limit }),
-    ...(actual === undefined ? {} : { actual }),
-  });
+  if (limit === undefined || actual === undefined) return badKey(text, fault);
+  return badKey(text, fault, { limit, actual });
 }
 
 /** A key's text: '/a/b', or '/' for the top. */

@@ -13,7 +13,7 @@
 import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed, type RegaliaError } from '../ground/errors.js';
 import { Node, offsetsNeeded, readNodeHeader, shapesIn } from './node.js';
 import { Shapes } from './shape.js';
 
@@ -246,23 +246,9 @@ function shapesCharge(bytes: Uint8Array, start: number): number {
 
 function checkLevel(node: Node, level: number | undefined): Node {
   if (level === undefined || node.level === level) return node;
-  throw new RegaliaError(
-    'REGALIA_FORMAT',
-    `a node of level ${node.level} stands where ${level} belongs`,
-    {
-      what: 'node',
-      at: 3,
-      expected: `level ${level}`,
-      actual: `${node.level}`,
-    },
-  );
+  throw malformed('node', 3, `level ${level}`, `${node.level}`);
 }
 
 function wrongAlgorithm(expected: number, actual: number): RegaliaError {
-  return new RegaliaError('REGALIA_FORMAT', 'a node names another algorithm than its address', {
-    what: 'node',
-    at: 2,
-    expected: `${expected}`,
-    actual: `${actual}`,
-  });
+  return malformed('node', 2, `algorithm ${expected}, as its address has`, `${actual}`);
 }

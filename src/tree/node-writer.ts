@@ -10,7 +10,7 @@ import type { BlockWriter } from '../blocks/block-writer.js';
 import { BodyWriter } from '../blocks/body.js';
 import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badRange } from '../ground/errors.js';
 import { type FreshChild, type Items, measured } from './items.js';
 import { NO_ID, NODE_HEADER, type Node, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
@@ -89,7 +89,7 @@ export class NodeWriter {
     const plainLength = this.#build(items, from, until);
     return {
       body: this.#body.buffer.slice(NODE_HEADER, plainLength),
-      links: [...this.#links],
+      links: this.#links.slice(),
       totals: this.#totals,
     };
   }
@@ -253,8 +253,7 @@ function checkTotals({ entries, buckets, inlineBytes, referencedBytes }: Readonl
   const sum = entries + buckets + inlineBytes + referencedBytes;
   if (Number.isSafeInteger(sum)) return;
   const expected = 'less than 2^53 bytes in all streams together';
-  const data = { expected, actual: `${referencedBytes}` };
-  throw new RegaliaError('REGALIA_RANGE', `a store holds ${expected}`, data);
+  throw badRange('the sum of contents', expected, `${referencedBytes}`);
 }
 
 /** A stored node that items come from, likely most of them. */

@@ -12,7 +12,7 @@ import { addressInto } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
 import { BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { copyRange } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { malformed } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
 import {
   INLINE_MAP_BYTES_MAX,
@@ -24,7 +24,7 @@ import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
 import type { MapResult } from './edit.js';
 import { Items } from './items.js';
 import type { NodeCache } from './node-cache.js';
-import type { NodeWriter } from './node-writer.js';
+import type { InlineLeaf, NodeWriter } from './node-writer.js';
 import {
   CHILD_INLINE,
   CHILD_MAP,
@@ -146,7 +146,7 @@ function shrunkChild(writer: NodeWriter, child: ChildPart & { form: typeof CHILD
   items.pushKept(node, 0, node.count);
   if (items.plainLength > INLINE_MAP_BYTES_MAX) return child;
   const leaf = writer.writeInline(items, 0, items.length);
-  return { form: CHILD_INLINE, plainLength: items.plainLength, ...leaf };
+  return inlineMap(leaf, items.plainLength);
 }
 
 function moveOut(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_INLINE }): ChildPart {
@@ -188,20 +188,18 @@ function readMetadata(cache: NodeCache, stream: MetadataPart): Uint8Array {
   if (bytes[start] === BlockKind.metadata && length === stream.length) {
     return bytes.slice(start + METADATA_HEADER, start + plainLength);
   }
-  throw new RegaliaError('REGALIA_FORMAT', 'a stream and its metadata block disagree', {
-    what: 'metadata',
-    at: 0,
-    expected: `kind ${BlockKind.metadata}, ${stream.length} bytes`,
-    actual: `kind ${bytes[start]}, ${length} bytes`,
-  });
+  const expected = `kind ${BlockKind.metadata}, ${stream.length} bytes`;
+  throw malformed('metadata', 0, expected, `kind ${bytes[start]}, ${length} bytes`);
+}
+
+function inlineMap({ totals, body, links }: InlineLeaf, plainLength: number): ChildPart {
+  return { form: CHILD_INLINE, plainLength, totals, body, links };
 }
 
 /** A map that was just written, as a part of its record. */
 export function childOf(result: Exclude<MapResult, { form: 'same' }>): ChildPart {
   if (result.form === 'empty') return NO_CHILD;
-  if (result.form === 'inline') {
-    return { form: CHILD_INLINE, plainLength: result.plainLength, ...result.leaf };
-  }
+  if (result.form === 'inline') return inlineMap(result.leaf, result.plainLength);
   const { address, id, entries, buckets, inlineBytes, referencedBytes } = result.top;
   const totals = { entries, buckets, inlineBytes, referencedBytes };
   return { form: CHILD_MAP, totals, address, id };

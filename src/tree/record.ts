@@ -491,7 +491,7 @@ function putChild(bytes: Uint8Array, from: number, child: ChildPart, links: Link
   at = putVarint(bytes, at, child.totals.referencedBytes);
   if (child.form === CHILD_INLINE) {
     at = putVarint(bytes, at, child.body.length);
-    links.push(...child.links);
+    for (const link of child.links) links.push(link);
     return putBytes(bytes, at, child.body);
   }
   links.push(child.id);

@@ -2,7 +2,7 @@
  * Ranges of a map, both ways: a cursor over its leaves that stands at one record at a time and
  * allocates per leaf, not per record.
  */
-import { RegaliaError } from '../ground/errors.js';
+import { badRange } from '../ground/errors.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 
@@ -127,8 +127,5 @@ function bound(node: Node, name: Uint8Array, last: boolean, included: boolean): 
 function checkLimit(limit: number | undefined): number {
   if (limit === undefined) return Number.POSITIVE_INFINITY;
   if (Number.isInteger(limit) && limit >= 0) return limit;
-  throw new RegaliaError('REGALIA_RANGE', `a limit is a whole number, at least 0: ${limit}`, {
-    expected: 'a whole number, at least 0',
-    actual: `${limit}`,
-  });
+  throw badRange('the limit', 'a whole number, at least 0', `${limit}`);
 }

@@ -11,7 +11,7 @@
  */
 
 import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badStream } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
 import { Interner } from '../ground/interner.js';
 import { SHAPE_BYTES_MAX, STREAM_NAME_BYTES_MAX, STREAMS_MAX } from '../ground/limits.js';
@@ -131,31 +131,20 @@ function checkLimits(names: readonly string[]): void {
   for (const name of names) {
     const { length } = utf8Bytes(name);
     if (length < 1 || length > STREAM_NAME_BYTES_MAX) {
-      throw new RegaliaError(
-        'REGALIA_STREAM',
-        `a stream's name has 1 to ${STREAM_NAME_BYTES_MAX} bytes: ${name}`,
-        {
-          stream: name,
-          limit: STREAM_NAME_BYTES_MAX,
-          actual: length,
-        },
-      );
+      const fault = `a name that has not 1 to ${STREAM_NAME_BYTES_MAX} bytes`;
+      throw badStream(name, fault, { limit: STREAM_NAME_BYTES_MAX, actual: length });
     }
     sum += length;
   }
-  if (names.length <= STREAMS_MAX && sum <= SHAPE_BYTES_MAX) return;
-  const many = names.length > STREAMS_MAX;
-  throw new RegaliaError(
-    'REGALIA_STREAM',
-    many
-      ? `an entry has at most ${STREAMS_MAX} streams`
-      : `the names of an entry's streams have at most ${SHAPE_BYTES_MAX} bytes together`,
-    {
-      stream: names[names.length - 1] as string,
-      limit: many ? STREAMS_MAX : SHAPE_BYTES_MAX,
-      actual: many ? names.length : sum,
-    },
-  );
+  const last = names[names.length - 1] as string;
+  if (names.length > STREAMS_MAX) {
+    const fault = `too many beside it: an entry has at most ${STREAMS_MAX}`;
+    throw badStream(last, fault, { limit: STREAMS_MAX, actual: names.length });
+  }
+  if (sum > SHAPE_BYTES_MAX) {
+    const fault = `too long names beside it: an entry's have at most ${SHAPE_BYTES_MAX} bytes`;
+    throw badStream(last, fault, { limit: SHAPE_BYTES_MAX, actual: sum });
+  }
 }
 
 /** Whether two shapes have the same names. Equal ones are mostly one object, but need not be. */
