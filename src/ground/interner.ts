@@ -3,9 +3,9 @@
  * asked for by the same name, again and again, is one object while it is kept.
  *
  * It is bounded, since keys may come from anybody: the oldest thing goes, and is made anew when it
- * is asked for again. So two things of one key need not be one object, and nobody may take different
- * objects for different things. An interner belongs to what lives as long as its things are wanted,
- * such as a store, never to a module.
+ * is asked for again. So two things of one key need not be one object, and two objects need not be
+ * different things. An interner belongs to what lives as long as its things are wanted, such as a
+ * store, never to a module.
  */
 import { BoundedMap } from './bounded-map.js';
 

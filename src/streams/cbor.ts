@@ -123,8 +123,8 @@ function halfNumber(bits: number): number {
  * ```
  *
  * @throws REGALIA_ENCODING with the path to what cannot be written: a Map, a Set, a function, a
- * symbol, an instance of
- *   a class, an invalid Date, text that is no valid Unicode, a cycle, depth over 32, more than 16 MiB.
+ * symbol, an instance of a class, an invalid Date, text that is no valid Unicode, a cycle, depth
+ * over 32, more than 16 MiB.
  */
 export function encodeCbor(data: CborData): Uint8Array {
   const encoder = new Encoder();

@@ -2,8 +2,8 @@
  * Encodings: what a stream's rule says about its contents, at the border between the caller's data
  * and stored bytes.
  *
- * `bytes` takes any bytes. `utf8` takes a string or valid UTF-8 and stores UTF-8 as it is: no
- * normalization, no byte order mark removed. `cbor` takes plain data and stores its one
+ * `bytes` accepts any bytes. `utf8` accepts a string or valid UTF-8 and stores UTF-8 as it is: no
+ * normalization, no byte order mark removed. `cbor` accepts plain data and stores its one
  * deterministic spelling, so equal data have equal addresses; bytes given for it are data too, a
  * byte string. What was stored through a stream of bytes, or by a peer, is checked against the same
  * grammar: what the encoder would not have written is REGALIA_ENCODING.

@@ -7,9 +7,11 @@
  * under the bucket's root and are hashed, so their bytes are canonical: one spelling per set of
  * rules, every field spelled out, so that a later release with other defaults reads them unchanged.
  *
- *   rules = varint count, rule*             the default first, under the empty name; then by name, bytewise
- *   rule  = lengthed name, varint n, (varint tag, varint number)*n      by ascending tag; n is 5, or 7 for `content`
- *   tags  = 1 encoding, 2 inlineMax, 3 merge, 4 chunking kind, 5 chunking size; 6 least and 7 most, for `content`
+ *     rules     varint count | rule × count   the default first, as '', then by name
+ *     rule      lengthed name | varint n | (varint tag | varint number) × n   n is 5 or 7
+ *     tags      1 encoding | 2 inlineMax | 3 merge | 4 chunking kind | 5 … its sizes
+ *     fixed     4 kind = 1 | 5 bytes
+ *     content   4 kind = 2 | 5 average | 6 least | 7 most
  */
 import type { Chunking } from '../chunks/cutter.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
@@ -54,9 +56,9 @@ export interface Rules {
 }
 
 export interface RuleOptions {
-  /** Rules by stream name; what is left out is taken from `default`. */
+  /** Rules by stream name; what is left out is as in `default`. */
   readonly streams?: Readonly<Record<string, Partial<StreamRule>>>;
-  /** The rule of every other stream; what is left out is taken from `DEFAULT_RULE`. */
+  /** The rule of every other stream; what is left out is as in `DEFAULT_RULE`. */
   readonly default?: Partial<StreamRule>;
 }
 

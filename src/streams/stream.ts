@@ -46,7 +46,7 @@ export interface StreamHome {
   encodingOf(key: Key, stream: string): Encoding;
 }
 
-/** So few bytes are read at once: a hop would take longer than they do. */
+/** So few bytes are read at once: a hop would cost more than they do. */
 const AT_ONCE_MAX = 65_536;
 
 export class Stream {

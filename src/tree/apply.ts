@@ -2,7 +2,7 @@
  * Applies edits of entries to a whole tree: maps within records within maps, and through the
  * borders of buckets.
  *
- *     edits of a directory, sorted by name -> its children's maps first -> its own map -> up to the root
+ *     edits of a directory, sorted by name -> its children's maps -> its own map -> up to the root
  *
  * Everything is done in steps of about a node, bottom up, with memory for one directory's list of
  * edits at a time per level. What the edits do to nested buckets is reported: each bucket touched,
@@ -84,7 +84,7 @@ export interface TouchedBucket {
   readonly after: RootRef;
 }
 
-/** A part of the tree that went, or came, whole, and holds buckets. */
+/** A part of the tree that went, or came, whole, and has buckets in it. */
 export interface MovedPart {
   readonly outer: Uint8Array | undefined;
   readonly child: ChildPart;
@@ -236,9 +236,9 @@ export class TreeEdit {
     outer: Uint8Array | undefined,
     algorithm: AlgorithmNumber,
   ): void {
-    const holds =
+    const hasBuckets =
       child.form === CHILD_BUCKET || (child.form !== CHILD_NONE && child.totals.buckets > 0);
-    if (holds) list.push({ outer, child, algorithm });
+    if (hasBuckets) list.push({ outer, child, algorithm });
   }
 
   /** Reports buckets that an entry loses or gains whole. */
@@ -255,7 +255,7 @@ export class TreeEdit {
 
 const EMPTY_PARTS: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
 
-/** The list of edits of one map, as the map's editor takes it. */
+/** The list of edits of one map, as the source of the map's editor. */
 class EntrySource implements EditSource {
   readonly #edit: TreeEdit;
   readonly #writer: NodeWriter;
@@ -312,7 +312,7 @@ class EntrySource implements EditSource {
     return placeRecord(this.#writer, nameOf(edit), after, wasFull);
   }
 
-  /** A bucket's record holds its id and root alone; streams are its own entry's. */
+  /** A bucket's record has its id and root alone; streams are those of its own entry. */
   #placeBucket(edit: EntryEdit, parts: RecordParts): FreshRecord | typeof KEEP {
     let child = this.#prepared.get(edit);
     if (child === undefined && edit.streams.length > 0) {

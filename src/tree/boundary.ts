@@ -5,7 +5,7 @@
  * An entry ends its node where its hash is the smallest within 2 KiB on both sides (a local
  * minimum: Bjørner, Blass and Gurevich, "Content-dependent chunking for differential compression,
  * the local maximum approach", 2010). The rule looks at neighbours only, never at where the node
- * began: an edit moves the ends beside it and no others. It takes the whole 2 KiB on both sides:
+ * began: an edit moves the ends beside it and no others. It needs the whole 2 KiB on both sides:
  * nearer to where the map begins or ends no entry ends a node, so that a short map is one node.
  * Nodes are at least 2 KiB, 4 KiB in the mean, and rarely above 8 KiB.
  *

@@ -49,7 +49,7 @@ export type Reference =
   | { readonly kind: 'root'; readonly address: Address; readonly totals: Readonly<Totals> }
   | { readonly kind: 'metadata' | 'content'; readonly address: Address; readonly length: number };
 
-/** What a checked node holds. */
+/** What was found of a node that is sound. */
 export interface CheckedNode {
   /** In the order of links. */
   readonly references: readonly Reference[];
@@ -73,7 +73,7 @@ export function checkRoot(root: Pick<Root, 'node'>): CheckedNode {
 }
 
 /**
- * Appends a node's links to a body that holds its plain bytes: local ids in the order of its
+ * Appends a node's links to a body that has its plain bytes: local ids in the order of its
  * references.
  */
 export function linkNode(
@@ -174,7 +174,7 @@ class LeafCheck {
 
   /**
    * `inlineMax` bounds the plain length of maps inside, and so the depth: each is shorter than what
-   * holds it.
+   * it lies in.
    */
   constructor(node: Node, inlineMax: number, isRoot: boolean) {
     this.#node = node;

@@ -2,7 +2,7 @@
  * Cuts a stream of items into nodes: the one place where the boundary rule is applied, for bulk
  * loads and edits alike.
  *
- * Items are held until they are decided: an entry ends a node if no hash within the window on its
+ * Items wait until they are decided: an entry ends a node if no hash within the window on its
  * left is smaller or equal and none on its right is smaller, which is known once a window's length
  * has followed it. Nearer to the map's own ends than a window there is no other end. What lies left
  * of the first item is remembered as one fence: the entry that ended the node before, natural, and
@@ -36,7 +36,7 @@ export class Chunker {
   }
 
   /**
-   * Whether an item near the fence has taken its place as a node's end: what lies left of it must
+   * Whether an item near the fence is a node's end in its place: what lies left of it must
    * come in too.
    */
   get fenceFell(): boolean {

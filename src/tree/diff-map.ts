@@ -1,8 +1,8 @@
 /**
  * What differs between two maps: the names whose records differ, in order.
  *
- *     before   ·  ·  [ a b c ]  [ d e f ]  ·        equal addresses, at any level, are skipped whole
- *     after    ·  ·  [ a b ]  [ c' d e f ]  ·       where ends shifted, both sides go down until they meet again
+ *     before   ·  ·  [ a b c ]  [ d e f ]  ·       equal addresses are skipped whole, at any level;
+ *     after    ·  ·  [ a b ]  [ c' d e f ]  ·      where ends shifted, both go down until they meet
  *
  * Two cursors walk both maps. Each stands at an entry of a node: a record, or a child that is not
  * read yet. All that lies before both was compared, so equal children can be skipped wherever they
@@ -76,7 +76,7 @@ class EntryCursor {
   index = 0;
   readonly step: 1 | -1;
   readonly #cache: NodeCache;
-  /** The nodes above, and the index taken in each. */
+  /** The nodes above, and the index in each. */
   readonly #above: Node[] = [];
   readonly #indexes: number[] = [];
 
@@ -106,11 +106,11 @@ class EntryCursor {
 
   advance(): void {
     this.index += this.step;
-    this.settle();
+    this.climb();
   }
 
   /** Where the node's entries are all passed: goes up, as far as needed, to the next entry. */
-  settle(): void {
+  climb(): void {
     while (this.node !== undefined && !this.within) {
       this.node = this.#above.pop();
       this.index = (this.#indexes.pop() ?? 0) + this.step;
@@ -148,8 +148,8 @@ function passChildren(a: EntryCursor, x: Node, b: EntryCursor, y: Node): boolean
     b.index += step;
   }
   if (a.index === from) return false;
-  a.settle();
-  b.settle();
+  a.climb();
+  b.climb();
   return true;
 }
 
@@ -162,8 +162,8 @@ function passRecords(a: EntryCursor, x: Node, b: EntryCursor, y: Node): boolean 
     b.index += step;
   }
   if (a.index === from) return false;
-  a.settle();
-  b.settle();
+  a.climb();
+  b.climb();
   return true;
 }
 

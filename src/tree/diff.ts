@@ -7,7 +7,7 @@
  *     '/a/b/c' removed 'acl'        the same when `deep`: a row per stream of each entry
  *
  * Rows come in key order, an entry's before those beneath it, streams by name; in reverse they are
- * exactly mirrored. Rows are made as they are asked for, and memory holds the way down to the one
+ * exactly mirrored. Rows are made as they are asked for, and memory is the way down to the one
  * at hand. A bucket is the same entry only under the same id: another one at its key is a removal
  * and an addition.
  */
@@ -45,7 +45,7 @@ export interface DiffOptions {
   readonly key?: Names | undefined;
   /** The key of that entry before, where it has moved since. */
   readonly beforeKey?: Names | undefined;
-  /** Whether subtrees that only one side has are told stream by stream. */
+  /** Whether subtrees that only one side has are reported stream by stream. */
   readonly deep?: boolean | undefined;
   readonly reverse?: boolean | undefined;
 }
@@ -65,7 +65,7 @@ export function* diffTrees(
   yield* walk.rows();
 }
 
-/** The record of a key as its parent holds it, so that a bucket shows its id. */
+/** The record of a key as it stands in its parent, so that a bucket shows its id. */
 function startOf(tree: Tree | undefined, key: Names): Spot | undefined {
   const name = key[key.length - 1];
   if (name === undefined) return tree?.top;
@@ -73,7 +73,7 @@ function startOf(tree: Tree | undefined, key: Names): Spot | undefined {
   return tree && map && findInMap(tree.cache, map, name, 0, name.length);
 }
 
-/** Work still to do: rows to tell, an entry to look at, or a pair of maps to walk. */
+/** Work still to do: rows to report, an entry to look at, or a pair of maps to walk. */
 type Work =
   | { readonly rows: readonly Difference[] }
   | { readonly names: Names; readonly maps: Iterator<MapDifference, void> }

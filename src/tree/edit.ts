@@ -44,8 +44,8 @@ export type MapResult =
   | { readonly form: 'node'; readonly top: FreshChild };
 
 /**
- * Applies `edits` to the map whose top node is `root`, or to the empty one, in steps of about a node
- * each, so that a caller can let others run, or write out what is staged.
+ * Applies `edits` to the map whose top node is `root`, or to the empty one, in steps of about a
+ * node each, so that a caller can let others run, or write out what is staged.
  */
 export function* editMapSteps(
   writer: NodeWriter,
@@ -210,7 +210,7 @@ class Region {
   }
 
   /**
-   * Takes edits in until the level is in step with its old nodes again. Returns whether nothing
+   * Applies edits until the level is in step with its old nodes again. Returns whether nothing
    * changed.
    */
   *run(edits: EditSource, whole: boolean): Generator<void, boolean> {
@@ -236,7 +236,7 @@ class Region {
     return false;
   }
 
-  /** Sets the fence that lies left of the first node; what ended by force there comes in too. */
+  /** Sets the fence that lies left of the first node; what ended by force there is cut anew too. */
   #begin(): void {
     this.#left = this.#cursor.clone();
     const left = this.#left.neighbour(-1);
@@ -249,7 +249,7 @@ class Region {
     return boundaryHash(left.node.name(left.index), this.#level, 0);
   }
 
-  /** Takes the nodes on the left in, up to a natural end. */
+  /** Cuts the nodes on the left anew as well, up to a natural end. */
   #extendLeft(): void {
     let left: Place | undefined;
     do {

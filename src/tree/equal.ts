@@ -3,10 +3,10 @@
  * they lie in their trees.
  *
  * The same contents are laid out in several ways. Whether a stream lies in its record or in a block
- * beside it depends on its neighbours and on the length of the entry's name; so does whether a child
- * map lies inline. Whether a stream is a content, and how it is cut, depends on the rule it was put
- * under; digests depend on the algorithm. None of that is a difference here, with one exception that
- * is stated at `sameStream`.
+ * beside it depends on its neighbours and on the length of the entry's name, and so does whether a
+ * child map lies inline. Whether a stream is a content, and how it is cut, depends on the rule it
+ * was put under; digests depend on the algorithm. None of that is a difference here, with one
+ * exception that is stated at `sameStream`.
  *
  * `recordAddress` is the other side of it: one address for equal entries, wherever they are.
  */
@@ -194,7 +194,7 @@ const RECORD_KIND = 0;
  * The address of an entry: equal for equal streams and equal children, whatever its name, the nodes
  * it lies in and its neighbours are. It is the digest of the record in one plain form:
  *
- *     0 u8 | version u8 | algorithm u8 | shape | child form u8 | streams | child       see record.ts
+ *     0 u8 | version u8 | algorithm u8 | shape | child form u8 | streams | child     see record.ts
  *
  * where a stream longer than 32 bytes is named by its metadata block's digest, a content by its
  * own, and a child map by that of its top node, whether or not these lie outside the record. So a

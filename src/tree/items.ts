@@ -16,7 +16,7 @@ import type { Node, Totals } from './node.js';
 import { type FreshRecord, type Link, measure, newMeasure } from './record.js';
 
 /**
- * A child that was just written, or taken over from elsewhere; `bytes` holds the last name in it.
+ * A child that was just written, or one from elsewhere; the last name in it lies in `bytes`.
  */
 export interface FreshChild extends Totals {
   readonly bytes: Uint8Array;

@@ -16,7 +16,7 @@ export class LevelCursor {
   readonly #cache: NodeCache;
   readonly #level: number;
   /**
-   * Nodes from the root down to the one at the cursor, and the index taken in each but the last.
+   * Nodes from the root down to the one at the cursor, and the index in each but the last.
    */
   readonly #path: Node[];
   readonly #indexes: number[] = [];

@@ -114,7 +114,7 @@ export class Tree {
   }
 
   /**
-   * The top node of the child map of a key. Whoever goes through a tree comes by ways that begin
+   * The top node of the child map of a key. A walk through a tree comes by ways that begin
    * alike.
    */
   mapOf(names: Names): Node | undefined {
@@ -145,7 +145,7 @@ export class Tree {
     return childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
   }
 
-  /** The record of a key as its parent holds it: for a bucket, the one that names it. */
+  /** The record of a key as it stands in its parent: for a bucket, the one that names it. */
   outer(names: Names): Spot | undefined {
     const last = names[names.length - 1];
     const map = last === undefined ? undefined : this.mapOf(names.slice(0, -1));

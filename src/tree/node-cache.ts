@@ -2,10 +2,10 @@
  * The node cache: verified nodes in slabs of memory, each found by id or through its parent.
  *
  * A node's bytes are copied out of the engine's map once, verified on the way, and stay where they
- * are until their whole slab is let go: no allocation per node but its object, no bookkeeping per
+ * are until their whole slab is evicted: no allocation per node but its object, no bookkeeping per
  * read but one flag per slab (second chance). Parents point at the children that were visited, so
- * that a hot read follows pointers. Letting go unlinks a node and no more: whoever still reads it
- * may go on, since slabs are never written to again.
+ * that a hot read follows pointers. Evicting unlinks a node and no more: who still reads it may
+ * go on, since slabs are never written to again.
  *
  * Inner nodes have slabs of their own: scans fill the leaves' share without pushing the upper
  * levels out.
@@ -24,7 +24,7 @@ interface Slab {
   readonly offsets: Uint16Array;
   readonly heads: Uint32Array;
   used: number;
-  /** What the shapes of its leaves take beside it, as far as they are many. */
+  /** What the shapes of its leaves add to it, where they are many. */
   charged: number;
   touched: boolean;
   readonly nodes: Node[];
@@ -74,7 +74,7 @@ export class NodeCache {
     this.#leaves = { slabs: [], most: slabs - inner };
   }
 
-  /** The bytes that slabs take now. */
+  /** The bytes of all slabs. */
   get bytes(): number {
     return (this.#leaves.slabs.length + this.#inner.slabs.length) * SLAB_BYTES;
   }
@@ -118,7 +118,7 @@ export class NodeCache {
       return kid;
     }
     const loaded = this.load(node.childId(index), node.childAddress(index), node.level - 1);
-    if (!node.evicted) node.hold(index, loaded);
+    if (!node.evicted) node.keepKid(index, loaded);
     return loaded;
   }
 
@@ -194,8 +194,8 @@ export class NodeCache {
   #room(pool: Pool, needed: number, charge: number): Slab {
     const { slabs, most } = pool;
     const last = slabs[slabs.length - 1];
-    const taken = last === undefined ? 0 : last.used + last.charged + needed + charge;
-    if (last !== undefined && taken <= last.bytes.length) return last;
+    const filled = last === undefined ? 0 : last.used + last.charged + needed + charge;
+    if (last !== undefined && filled <= last.bytes.length) return last;
     while (slabs.length >= most) this.#evictOne(slabs);
     const buffer = new ArrayBuffer(Math.max(SLAB_BYTES, (needed + 7) & ~7));
     const slab: Slab = {
@@ -234,8 +234,8 @@ export class NodeCache {
 }
 
 /**
- * Shapes that a leaf may have without being charged for them, and what another takes: their decoded
- * form is far longer than their bytes.
+ * Shapes that a leaf may have without being charged for them, and what each further one costs:
+ * their decoded form is far longer than their bytes.
  */
 const FREE_SHAPES = 64;
 const SHAPE_COST = 400;

@@ -1,6 +1,6 @@
 /**
  * Writes a node from a range of items. Runs of entries that come from one node are copied as bytes,
- * section by section, and the copies are told to the body writer, so that the node can be stored as
+ * section by section, and the body writer notes the copies, so that the node can be stored as
  * a patch on the one it was made from. The bytes are a function of the entries alone, wherever they
  * came from.
  */
@@ -246,7 +246,7 @@ function addTotals(sum: Totals, part: Readonly<Totals>): void {
 }
 
 /**
- * Contents may be long without taking room: their sum is refused before it is no integer any more.
+ * Contents may be long and need no room: their sum is refused before it is no integer any more.
  * REGALIA_RANGE.
  */
 function checkTotals({ entries, buckets, inlineBytes, referencedBytes }: Readonly<Totals>): void {

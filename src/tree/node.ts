@@ -1,13 +1,15 @@
 /**
- * Nodes: one block of a child map, searched in place. Leaves hold records by name, inner nodes hold
+ * Nodes: one block of a child map, searched in place. Leaves list records by name, inner nodes
  * children by the last name in each.
  *
  *     node    kind u8 = 1 | version u8 | algorithm u8 | level u8 | u16 count | …
- *     leaf    … u16 table length | u8 prefix length | shape table | prefix | u8 suffix length × n | u16 record
- *             length × n | suffixes | records
- *     inner   … u8 prefix length | prefix | u8 suffix length × n | suffixes | digest 32 × n | u8 cut × n |
- *             (varint entries, buckets, inline bytes, referenced bytes) × n
- *     links   leaf: nothing, or u16 first link × n, then u48 id × links; inner: u48 id × n   (beside, never hashed)
+ *     leaf    … u16 table length | u8 prefix length | shape table | prefix
+ *             | u8 suffix length × n | u16 record length × n | suffixes | records
+ *     inner   … u8 prefix length | prefix | u8 suffix length × n | suffixes
+ *             | digest 32 × n | u8 cut × n | totals × n
+ *     totals  varint entries | varint buckets | varint inline bytes | varint referenced bytes
+ *     links   (beside, never hashed) leaf: nothing, or u16 first link × n | u48 id × links
+ *             inner: u48 id × n
  *
  * The prefix is what all names of the node share. Names lie together, apart from the records, so
  * that a search touches few cache lines. Lengths are stored, not offsets, so that an edit changes
@@ -33,7 +35,7 @@ import type { Shape, Shapes } from './shape.js';
 /** An unknown id in a section of links: no block has it. Persisted. */
 export const NO_ID = 0;
 
-/** What a subtree holds, spanning nested buckets. */
+/** The sums of a subtree, spanning nested buckets. */
 export interface Totals {
   entries: number;
   buckets: number;
@@ -56,7 +58,7 @@ export class Node {
   readonly headsAt: number;
   /** The children that were visited and are cached. */
   kids: (Node | undefined)[] | undefined = undefined;
-  /** What it lies in: memory that holds other nodes as well, and is never written to again. */
+  /** What it lies in: memory with other nodes in it as well, which is never written to again. */
   readonly bytes: Uint8Array;
   /** Where the block begins. An inline child map begins four bytes before its first. */
   readonly start: number;
@@ -69,7 +71,7 @@ export class Node {
   readonly shapes: readonly Shape[];
   /** The shapes of the store, for what lies inline. */
   readonly interned: Shapes;
-  /** The cache's share that it lies in, to be told of each use. */
+  /** The cache's share that it lies in, which notes each use. */
   use: { touched: boolean } = UNCACHED;
   /** Where its plain bytes end and its links begin. */
   readonly plainEnd: number;
@@ -88,7 +90,7 @@ export class Node {
   readonly cuts: number;
   /** The nodes whose `kids` name this one. */
   holders: Node[] | undefined = undefined;
-  /** Whether the cache let go of it: whoever holds it may go on reading, but should not keep it. */
+  /** Whether the cache evicted it: a reader may go on with it, but should not keep it. */
   evicted = false;
   /** An inline child map's links: for each record the index of its first, counted from `ids`. */
   inlineLinks: Uint16Array | undefined = undefined;
@@ -197,8 +199,8 @@ export class Node {
     offsets[totals + count] = p - start;
   }
 
-  /** Links a child that was loaded. */
-  hold(index: number, kid: Node): void {
+  /** Keeps a child that was loaded. */
+  keepKid(index: number, kid: Node): void {
     this.kids ??= new Array(this.count);
     this.kids[index] = kid;
     if (kid.holders === undefined) kid.holders = [this];

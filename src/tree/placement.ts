@@ -1,7 +1,7 @@
 /**
  * Placement: which parts of a record stay in it, canonically.
  *
- * A record holds its streams and a small child map inline. Streams of up to 512 bytes and the child
+ * A record has its streams and a small child map inline. Streams of up to 512 bytes and the child
  * map share 4 KiB; with longer streams, which a rule must have declared inline, it has at most 12
  * KiB. Above that the child map leaves first, to a node of its own, then streams by descending
  * length, ties by name, to metadata blocks: `kind u8 = 2 | version u8 | algorithm u8 | bytes`,
@@ -45,7 +45,7 @@ import {
   type StreamPart,
 } from './record.js';
 
-/** A stream this short takes no more room than a reference to it. */
+/** A stream this short needs no more room than a reference to it. */
 const DIGEST = 32;
 const METADATA_HEADER = 3;
 
@@ -60,9 +60,8 @@ export function placeRecord(
   wasFull: boolean,
 ): FreshRecord {
   const sizes = new Sizes(name, parts);
-  const settled =
-    sizes.fit && !wasFull && !parts.streams.some((stream) => stream.form === METADATA);
-  return encodeRecord(name, settled ? parts : place(writer, sizes, parts));
+  const placed = sizes.fit && !wasFull && !parts.streams.some((stream) => stream.form === METADATA);
+  return encodeRecord(name, placed ? parts : place(writer, sizes, parts));
 }
 
 /** Whether a record of this plain length leaves no room for every inline map. */
@@ -93,7 +92,7 @@ function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordPart
 
 /** The plain lengths that decide. */
 class Sizes {
-  /** What streams up to 512 bytes, references and the name take. */
+  /** What streams up to 512 bytes, references and the name add up to. */
   #shared: number;
   #large = 0;
   child: number;

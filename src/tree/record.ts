@@ -1,14 +1,15 @@
 /**
- * Records: what a leaf holds for a name. A record's first number names its shape in the node's
+ * Records: what a leaf has for a name. A record's first number names its shape in the node's
  * table and the form of its child map; its streams follow in the shape's order, then the child map.
  *
  *     record      varint shape × 4 + child form | stream × names | child
  *     stream      varint length × 4 + form | inline: bytes, metadata or referenced: digest 32
  *     no child    (form 0) nothing
- *     inline map  (form 1) varint plain length | totals | varint body length | leaf without its first 4 bytes
+ *     inline map  (form 1) varint plain length | totals | varint body length | body
  *     map         (form 2) totals | digest 32
  *     bucket      (form 3) bucket id 16 | totals | address 33 of its root
- *     totals      varint entries, buckets, inline bytes, referenced bytes: of what lies beneath
+ *     body        a leaf without its first 4 bytes
+ *     totals      varint entries, buckets, inline bytes, referenced bytes: of what lies below
  *
  * Links, in the order of the record: one per stream that is not inline, those of an inline map's
  * records, one for a map or bucket. The plain length stands for the record where nodes are cut: it
@@ -236,7 +237,7 @@ export function linkCount(node: Node, index: number): number {
   return Math.max(0, last - node.firstLink(index));
 }
 
-/** Takes the record at `index` of a leaf apart. */
+/** The parts of the record at `index` of a leaf. */
 export function readRecord(node: Node, index: number): RecordParts {
   const { bytes } = node;
   const end = node.recordEnd(index);
@@ -388,8 +389,8 @@ export function sameRecord(x: Node, i: number, y: Node, j: number): boolean {
 }
 
 /**
- * A record ready to be placed in a leaf: `bytes` holds its name and its payload, the part behind
- * the first number.
+ * A record ready to be placed in a leaf: `bytes` has its name and its payload, which is all
+ * behind the first number.
  */
 export interface FreshRecord {
   readonly bytes: Uint8Array;
@@ -408,7 +409,7 @@ export interface FreshRecord {
   readonly referencedBytes: number;
 }
 
-/** The bytes that a record's child map takes in its plain length. */
+/** The bytes of a child map in its record's plain length. */
 export function childPlainLength(child: ChildPart): number {
   if (child.form === CHILD_NONE) return 0;
   const totals = totalsLength(child.totals);

@@ -1,8 +1,8 @@
 /**
  * A bucket's root block: its rules and the record of its own entry.
  *
- *     root    kind u8 = 5 | version u8 | algorithm u8 | varint length | rules | leaf without its first 4 bytes, of one
- *             record under the empty name
+ *     root    kind u8 = 5 | version u8 | algorithm u8 | varint length | rules | body
+ *     body    a leaf without its first 4 bytes, of one record under the empty name
  *     links   as a leaf's
  *
  * Its address is the bucket's contents root: equal rules and equal contents, equal root. The rules
@@ -50,27 +50,27 @@ export interface RootRef {
   readonly id: number | undefined;
 }
 
-/** A root that was just written, or read, and what the bucket holds: its own entry included. */
+/** A root that was just written, or read, and the sums of the bucket, its own entry included. */
 export interface CountedRoot extends RootRef {
   readonly totals: Readonly<Totals>;
 }
 
-/** What the bucket under a root holds, its own entry included. */
+/** The sums of the bucket under a root, its own entry included. */
 export function totalsOf({ node }: Pick<Root, 'node'>): Totals {
   measure(node, 0, measured);
   const { entries, buckets, inlineBytes, referencedBytes } = measured;
   return { entries, buckets, inlineBytes, referencedBytes };
 }
 
-/** A root that was read, with what the bucket holds. */
+/** A root that was read, with the sums of its bucket. */
 export function countedRoot(root: Root): CountedRoot {
   return { address: root.address, id: root.id, totals: totalsOf(root) };
 }
 
-/** A bucket's entry in the record that holds it. */
+/** A bucket in the record of its key. */
 export function bucketPart(bucket: Uint8Array, { totals, address, id }: CountedRoot): BucketPart {
   const { entries, buckets, inlineBytes, referencedBytes } = totals;
-  // The bucket's own entry is the one that holds it: it counts once.
+  // The bucket's own entry is the one at its key: it counts once.
   const beneath = { entries: entries - 1, buckets, inlineBytes, referencedBytes };
   return { form: CHILD_BUCKET, bucket, totals: beneath, root: address, id };
 }

@@ -21,7 +21,7 @@ export class MapScan {
   readonly #reverse: boolean;
   readonly #stop: Uint8Array | undefined;
   readonly #stopIncluded: boolean;
-  /** Inner nodes from the top down, with the index taken in each. */
+  /** Inner nodes from the top down, with the index in each. */
   readonly #nodes: Node[] = [];
   readonly #indexes: number[] = [];
   #left: number;

@@ -5,9 +5,9 @@
  *     shape table   varint count | shapes in bytewise order of their encodings
  *     shape         varint count | (u8 length | name) × count, names in bytewise order
  *
- * A node's table holds exactly the shapes its records use, so equal contents give equal tables. In
- * memory the shapes of a store are interned: equal sets are mostly one object, but one that was let
- * go may be made anew, so equality is that of encodings.
+ * A node's table lists exactly the shapes its records use, so equal contents give equal tables. In
+ * memory the shapes of a store are interned: equal sets are mostly one object, but one that was
+ * evicted may be made anew, so equality is that of encodings.
  */
 
 import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
@@ -24,7 +24,7 @@ export interface Shape {
   readonly encoded: Uint8Array;
   /** What its names add to the plain length of a record: 1 and their bytes each. */
   readonly plainLength: number;
-  /** Scratch of whoever builds a node: the build it was last seen in, and its index there. */
+  /** Scratch of who builds a node: the build it was last seen in, and its index there. */
   mark: number;
   slot: number;
 }
@@ -98,7 +98,7 @@ export class Shapes {
   }
 }
 
-/** One text for each list of names: no name that a shape may have holds NUL. */
+/** One text for each list of names: no name that a shape may have has NUL in it. */
 function shapeKey(sorted: readonly string[]): string {
   return sorted.length === 0 ? '' : `${sorted.join('\0')}\0`;
 }
