@@ -61,7 +61,7 @@ export function decodeContents(
 }
 
 /** Checks contents that pass part by part; each method throws REGALIA_ENCODING. */
-export interface ContentChecker {
+interface ContentChecker {
   push(chunk: Uint8Array): void;
   end(): void;
 }

@@ -18,7 +18,7 @@ import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
 import { checkName } from './key.js';
-import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import { addTotals, NODE_HEADER, Node, newTotals, offsetsNeeded, type Totals } from './node.js';
 import {
   BUCKET_ID_LENGTH,
   CHILD_BUCKET,
@@ -89,7 +89,7 @@ export function linkNode(
 
 function checkInner(node: Node): CheckedNode {
   const references: Reference[] = [];
-  const sum: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+  const sum = newTotals();
   let previous: Uint8Array | undefined;
   checkPrefix(node);
   for (let i = 0; i < node.count; i++) {
@@ -100,7 +100,7 @@ function checkInner(node: Node): CheckedNode {
     const totals = readTotals(reader);
     reader.end();
     if (totals.entries === 0) fail('node', reader.at - node.start, 'an entry', 'none');
-    addTotals(sum, totals);
+    addClaimed(sum, totals);
     const address = node.childAddress(i);
     references.push({ kind: 'node', address, level: node.level - 1, totals, last, previous });
     previous = last;
@@ -143,11 +143,9 @@ function readTotals(reader: ByteReader): Totals {
   };
 }
 
-function addTotals(sum: Totals, part: Readonly<Totals>): void {
-  sum.entries += part.entries;
-  sum.buckets += part.buckets;
-  sum.inlineBytes += part.inlineBytes;
-  sum.referencedBytes += part.referencedBytes;
+/** Adds the sums of a part, which may claim anything. */
+function addClaimed(sum: Totals, part: Readonly<Totals>): void {
+  addTotals(sum, part);
   const whole = sum.entries + sum.buckets + sum.inlineBytes + sum.referencedBytes;
   if (!Number.isSafeInteger(whole)) fail('node', 0, 'sums below 2^53', 'larger ones');
 }
@@ -169,7 +167,7 @@ class LeafCheck {
   readonly #isRoot: boolean;
   readonly #references: Reference[] = [];
   readonly #used = new Set<number>();
-  readonly #totals: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+  readonly #totals = newTotals();
   #plainLength = 0;
 
   /**
@@ -222,7 +220,7 @@ class LeafCheck {
       reader.fail('a stream or a child', 'neither');
     }
     if (form === CHILD_BUCKET && shape.names.length > 0) reader.fail('a bucket alone', 'streams');
-    addTotals(this.#totals, ONE_ENTRY);
+    addClaimed(this.#totals, ONE_ENTRY);
     const saved = form === CHILD_INLINE ? this.#inlineMap(reader) : this.#reference(reader, form);
     reader.end();
     this.#plainLength += LEAF_ENTRY_OVERHEAD + node.nameLength(index) + shape.plainLength;
@@ -234,7 +232,7 @@ class LeafCheck {
     const length = Math.floor(lengthForm / 4);
     const form = lengthForm % 4;
     const referenced = form === REFERENCED ? length : 0;
-    addTotals(this.#totals, {
+    addClaimed(this.#totals, {
       entries: 0,
       buckets: 0,
       inlineBytes: length - referenced,
@@ -262,7 +260,7 @@ class LeafCheck {
     const isBucket = form === CHILD_BUCKET;
     if (isBucket) reader.bytes(BUCKET_ID_LENGTH);
     const totals = readTotals(reader);
-    addTotals(this.#totals, { ...totals, buckets: totals.buckets + (isBucket ? 1 : 0) });
+    addClaimed(this.#totals, { ...totals, buckets: totals.buckets + (isBucket ? 1 : 0) });
     if (form === CHILD_MAP) {
       if (totals.entries === 0) reader.fail('an entry beneath', 'none');
       const address = this.#address(reader);
@@ -294,7 +292,7 @@ class LeafCheck {
       reader.fail(`a plain length of ${found.plainLength}`, `${plainLength}`);
     }
     if (!sameTotals(found.totals, totals)) reader.fail('the sums of what lies inline', 'others');
-    addTotals(this.#totals, totals);
+    addClaimed(this.#totals, totals);
     this.#references.push(...found.references);
     return length - plainLength;
   }

@@ -14,7 +14,7 @@ import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { sameRecord } from './record.js';
 
-export interface DiffOrder {
+interface DiffOrder {
   /** From the last name to the first: the exact mirror. */
   readonly reverse?: boolean | undefined;
 }

@@ -35,7 +35,7 @@ interface Slab {
 type Header = Pick<Node, 'level' | 'algorithm'>;
 
 /** What is known of a node beside its bytes. */
-export interface Facts {
+interface Facts {
   readonly address: Address;
   readonly plainLength: number;
   readonly id: number | undefined;

@@ -12,7 +12,7 @@ import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/blo
 import { equalBytes } from '../ground/bytes.js';
 import { badRange } from '../ground/errors.js';
 import { type FreshChild, type Items, measured } from './items.js';
-import { NO_ID, NODE_HEADER, type Node, type Totals } from './node.js';
+import { addTotals, NO_ID, NODE_HEADER, type Node, newTotals, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { type FreshRecord, type Link, measure } from './record.js';
 import { compareShapes, type Shape, sameShape } from './shape.js';
@@ -43,7 +43,7 @@ export class NodeWriter {
   readonly #body = scratch;
   readonly #links: Link[] = [];
   readonly #firstLinks: number[] = [];
-  #totals: Totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+  #totals: Totals = newTotals();
   readonly #state: State = { body: this.#body, base: undefined, prefixLength: 0 };
 
   constructor(cache: NodeCache, blocks: BlockWriter, algorithm: AlgorithmNumber) {
@@ -98,7 +98,7 @@ export class NodeWriter {
     const base = mainSource(items, from, until);
     this.#state.base = base;
     this.#body.reset(base?.bytes, base?.start);
-    this.#totals = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+    this.#totals = newTotals();
     this.#links.length = 0;
     this.#firstLinks.length = 0;
     const body = this.#body;
@@ -236,13 +236,6 @@ export class NodeWriter {
       else (items.nodes[i] as Node).addTotals(items.indexes[i] as number, this.#totals);
     }
   }
-}
-
-function addTotals(sum: Totals, part: Readonly<Totals>): void {
-  sum.entries += part.entries;
-  sum.buckets += part.buckets;
-  sum.inlineBytes += part.inlineBytes;
-  sum.referencedBytes += part.referencedBytes;
 }
 
 /**

@@ -44,6 +44,18 @@ export interface Totals {
   referencedBytes: number;
 }
 
+/** Sums of nothing yet. */
+export function newTotals(): Totals {
+  return { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
+}
+
+export function addTotals(sum: Totals, part: Readonly<Totals>): void {
+  sum.entries += part.entries;
+  sum.buckets += part.buckets;
+  sum.inlineBytes += part.inlineBytes;
+  sum.referencedBytes += part.referencedBytes;
+}
+
 export class Node {
   // What a search needs comes first: it lies in the object's first cache lines.
 
@@ -402,7 +414,7 @@ export class Node {
 }
 
 /** What a node is parsed from. */
-export interface NodeSource {
+interface NodeSource {
   readonly interned: Shapes;
   readonly bytes: Uint8Array;
   readonly start: number;

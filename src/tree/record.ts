@@ -170,7 +170,7 @@ function badHead(head: number): never {
 }
 
 /** The shape of the record at `index`. */
-export function recordShape(node: Node, index: number): Shape {
+function recordShape(node: Node, index: number): Shape {
   cursor = node.recordStart(index);
   const head = varint(node.bytes, node.recordEnd(index));
   return node.shapes[head >>> 2] ?? badHead(head);
@@ -230,7 +230,7 @@ function measureChild(node: Node, index: number, form: number, end: number, out:
 }
 
 /** How many links the record at `index` has, by the links table. */
-export function linkCount(node: Node, index: number): number {
+function linkCount(node: Node, index: number): number {
   if (!node.hasLinks) return 0;
   const all = Math.floor((node.linksEnd - node.ids) / 6);
   const last = index + 1 < node.count ? node.firstLink(index + 1) : all;
