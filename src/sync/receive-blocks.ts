@@ -113,7 +113,9 @@ export class BlockReceiver {
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node || kind === BlockKind.root) {
       const { references } =
-        kind === BlockKind.node ? checkNode(parseNode(this.#shapes, plain)) : parseCheckedRoot(this.#shapes, plain).checked;
+        kind === BlockKind.node
+          ? checkNode(parseNode(this.#shapes, plain))
+          : parseCheckedRoot(this.#shapes, plain).checked;
       for (const one of references) if (isPending(one.address)) this.#idOf(one);
     } else if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);

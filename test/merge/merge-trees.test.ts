@@ -18,7 +18,17 @@ import { NO_CHILD, type RecordParts } from '../../src/tree/record.js';
 import { NO_NAME, writeRoot } from '../../src/tree/root.js';
 import { NO_STREAMS, Shapes } from '../../src/tree/shape.js';
 import { finishSteps } from '../../src/tree/steps.js';
-import { bytesIn, cloneEntry, type Entry, Laboratory, newEntry, put, RULES, take, textPart } from '../tree/model.js';
+import {
+  bytesIn,
+  cloneEntry,
+  type Entry,
+  Laboratory,
+  newEntry,
+  put,
+  RULES,
+  take,
+  textPart,
+} from '../tree/model.js';
 import { play, stepsArbitrary } from '../tree/steps.js';
 import { type ModelJudge, mergeModels } from './model-merge.js';
 

@@ -16,7 +16,7 @@ import { allHeads } from '../../src/log/heads.js';
 import { History } from '../../src/log/history.js';
 import { walkCommit } from '../../src/reach/commit-walk.js';
 import { type ExportOptions, exportPack } from '../../src/sync/export.js';
-import { importPack, type ImportOptions, type ImportResult } from '../../src/sync/import.js';
+import { type ImportOptions, type ImportResult, importPack } from '../../src/sync/import.js';
 import {
   decodeTrailer,
   encodeFrame,
