@@ -238,19 +238,6 @@ export function unrelated(ours: string, theirs: string): RegaliaError<'REGALIA_U
   return new RegaliaError('REGALIA_UNRELATED', message, { ours, theirs });
 }
 
-/** Contents that `stream`'s encoding has no form for; of a source whose stream is unknown, none. */
-export function badEncoding(
-  stream: string | undefined,
-  expected: string,
-  actual: string,
-  facts?: ErrorFacts,
-): RegaliaError<'REGALIA_ENCODING'> {
-  const whose = stream === undefined ? 'what is written' : `stream ${stream}`;
-  const message = `${whose} must be ${expected}, not ${actual}`;
-  const data = stream === undefined ? { expected, actual } : { stream, expected, actual };
-  return new RegaliaError('REGALIA_ENCODING', message, data, facts);
-}
-
 /** A branch, tag, commit, bucket, file or store that does not exist. */
 export function notFound(
   what: string,

@@ -22,10 +22,10 @@ import { isRegaliaError, malformed } from '../ground/errors.js';
 import { decodeMoves } from '../log/moves.js';
 import { parseCheckedRoot, parseNode, totalsWithin } from '../sync/block-traits.js';
 import { type CheckedNode, checkNode, type Reference } from '../tree/check-node.js';
-import { CHILD_INLINE, INLINE, inlineChild, readRecord } from '../tree/record.js';
 import type { Node } from '../tree/node.js';
-import type { ChunkStore } from '../volumes/chunk-store.js';
+import { CHILD_INLINE, INLINE, inlineChild, readRecord } from '../tree/record.js';
 import { Shapes } from '../tree/shape.js';
+import type { ChunkStore } from '../volumes/chunk-store.js';
 import { blockFault, type FaultKind, messageOf, type Place, type Step } from './fault.js';
 import { fingerprintOf, isAsPromised, type Promised, Seen } from './seen.js';
 import { isIndexed, isStored, readStoredBlock, type StoredBlock, slotsIn } from './stored-block.js';
@@ -307,14 +307,22 @@ function leaf(address: Address, traits: Promised): Checked {
   return { address, wanted: [], next: 0, place, fingerprint, links: undefined };
 }
 
-function checkRootBlock(shapes: Shapes, address: Address, { bytes, plainLength }: StoredBlock): Checked {
+function checkRootBlock(
+  shapes: Shapes,
+  address: Address,
+  { bytes, plainLength }: StoredBlock,
+): Checked {
   const { root, checked } = parseCheckedRoot(shapes, bytes, plainLength);
   checkAlgorithm('root', root.algorithm, address);
   const totals = totalsWithin(checked.totals);
   return treeFrame(address, root.node, checked, { kind: BlockKind.root, totals });
 }
 
-function checkNodeBlock(shapes: Shapes, { address, previous }: Wanted, block: StoredBlock): Checked {
+function checkNodeBlock(
+  shapes: Shapes,
+  { address, previous }: Wanted,
+  block: StoredBlock,
+): Checked {
   const node = parseNode(shapes, block.bytes, block.plainLength);
   checkAlgorithm('node', node.algorithm, address);
   const checked = checkNode(node);
