@@ -3,8 +3,8 @@
  *
  *     header   kind u8 | version u8 | algorithm u8
  *
- * The digest of a block covers them, so equal bytes of two kinds, versions or algorithms never share
- * an address.
+ * The digest of a block covers them, so equal bytes of two kinds, versions or algorithms never
+ * share an address.
  */
 import { malformed, unknownVersion } from './errors.js';
 import type { ByteWriter } from './writer.js';

@@ -2,9 +2,9 @@
  * A map that lets the oldest go once it is full: for what can be had again, at a cost.
  *
  * `get` leaves the order as it is, so the entry put first goes first: that costs a look-up and no
- * more, which is what hot paths want. `use` moves the entry to the end, so that the one used longest
- * ago goes first. Where an entry is worth more than its slot (an open file), `onEvict` is told of
- * each that goes, for whatever reason.
+ * more, which is what hot paths want. `use` moves the entry to the end, so that the one used
+ * longest ago goes first. Where an entry is worth more than its slot (an open file), `onEvict` is
+ * told of each that goes, for whatever reason.
  */
 export interface BoundedMapOptions<K, V> {
   /** Called once for each entry that leaves the map, however it leaves. */

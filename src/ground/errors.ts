@@ -1,16 +1,16 @@
 /**
  * Every error, and the only place where one is made.
  *
- * What the world does wrong is a `RegaliaError`: its `code` comes from a closed union, its `data` is
- * typed by the code and carries the evidence (expected and actual, where there is such a pair).
+ * What the world does wrong is a `RegaliaError`: its `code` comes from a closed union, its `data`
+ * is typed by the code and carries the evidence (expected and actual, where there is such a pair).
  * `retryable` says whether the same call may succeed later; `outcome` says what a failed write left
  * behind: nothing ('none'), the whole ('committed'), or that only a reopened store can tell
  * ('unknown'). Our own bugs are assertions.
  *
- * A maker returns its error for the caller to throw, so that control flow stays in sight. Its message
- * says what is wrong, with which value, and where it helps what to do. The operating system's names of
- * errors (ENOSPC) are evidence in `data.errno`; what a name does not tell us stays REGALIA_IO, and
- * nothing is decided by a list of names that are harmless.
+ * A maker returns its error for the caller to throw, so that control flow stays in sight. Its
+ * message says what is wrong, with which value, and where it helps what to do. The operating
+ * system's names of errors (ENOSPC) are evidence in `data.errno`; what a name does not tell us
+ * stays REGALIA_IO, and nothing is decided by a list of names that are harmless.
  */
 
 /** The evidence that each code carries. */
@@ -135,7 +135,9 @@ export function isRegaliaError<C extends ErrorCode>(
   return error instanceof Fault && (code === undefined || error.code === code);
 }
 
-/** What `read` returns; undefined where it throws an error with a code. Bugs of ours are thrown on. */
+/**
+ * What `read` returns; undefined where it throws an error with a code. Bugs of ours are thrown on.
+ */
 export function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -315,7 +317,9 @@ export function unknownVersion(
   return new RegaliaError('REGALIA_VERSION', message, data, facts);
 }
 
-/** A pack that is refused: `what` in it at byte `at`. Retryable where another transfer may mend it. */
+/**
+ * A pack that is refused: `what` in it at byte `at`. Retryable where another transfer may mend it.
+ */
 export function badPack(
   what: string,
   at: number,
@@ -323,7 +327,8 @@ export function badPack(
   actual: string,
   facts?: ErrorFacts,
 ): RegaliaError<'REGALIA_PACK'> {
-  const message = `the pack's ${what} at byte ${at} is refused: expected ${expected}, found ${actual}`;
+  const found = `expected ${expected}, found ${actual}`;
+  const message = `the pack's ${what} at byte ${at} is refused: ${found}`;
   return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
 }
 
@@ -333,7 +338,10 @@ export function badSignature(commit: string, actor: string): RegaliaError<'REGAL
   return new RegaliaError('REGALIA_SIGNATURE', message, { commit, actor });
 }
 
-/** Bytes that are not those that were written. `more` says which key is hit, and whether it can be repaired. */
+/**
+ * Bytes that are not those that were written. `more` says which key is hit, and whether it can be
+ * repaired.
+ */
 export function corrupt(
   what: string,
   expected: string,
@@ -411,7 +419,9 @@ export function full(path: string, more: IoFacts = {}): RegaliaError<'REGALIA_FU
   );
 }
 
-/** The volume of that id (hexadecimal digits), in the folder `path`, is not fit for what was asked. */
+/**
+ * The volume of that id (hexadecimal digits), in the folder `path`, is not fit for what was asked.
+ */
 export function badVolume(
   volume: string,
   path: string,

@@ -1,9 +1,10 @@
 /**
- * Bringing files to disk: the bytes of a file, the names in a folder, and both for a file that takes
- * the place of another. A file that was made or renamed is there after a power cut only once its
- * folder was flushed as well.
+ * Bringing files to disk: the bytes of a file, the names in a folder, and both for a file that
+ * takes the place of another. A file that was made or renamed is there after a power cut only once
+ * its folder was flushed as well.
  *
- * Errors are the operating system's; the caller, who knows what it was doing, puts them under a code.
+ * Errors are the operating system's; the caller, who knows what it was doing, puts them under a
+ * code.
  */
 import fs from 'node:fs';
 import { open, rename } from 'node:fs/promises';
@@ -30,20 +31,14 @@ export function flushNow(path: string): void {
 }
 
 /** Brings what lies at `path`, and that it lies there, to disk. */
-export async function flushWithParent(path: string): Promise<void> {
-  await flush(path);
-  await flush(dirname(path));
-}
-
-/** The same, at once. */
 export function flushWithParentNow(path: string): void {
   flushNow(path);
   flushNow(dirname(path));
 }
 
 /**
- * Puts a file in the place of the one before, whole or not at all, readable by its owner alone. It is
- * on disk when this resolves.
+ * Puts a file in the place of the one before, whole or not at all, readable by its owner alone. It
+ * is on disk when this resolves.
  */
 export async function replaceFile(path: string, contents: Uint8Array | string): Promise<void> {
   const made = `${path}.new`;

@@ -4,9 +4,6 @@
  * For bytes that nobody vouches for see reader.ts.
  */
 
-/** The largest integer that a varint holds. */
-export const VARINT_MAX: number = Number.MAX_SAFE_INTEGER;
-
 export function readU16(bytes: Uint8Array, at: number): number {
   return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
 }

@@ -1,9 +1,9 @@
 /**
  * Every limit: beyond it something is refused, by whoever makes it and by whoever reads it alike.
  *
- * Units are bytes where a name ends in BYTES_MAX, else what the name says. Limits of hashed and stored
- * bytes are persisted: raising one is a new format version, since older releases refuse what is
- * beyond. Sizes that only tune speed stand where they are used.
+ * Units are bytes where a name ends in BYTES_MAX, else what the name says. Limits of hashed and
+ * stored bytes are persisted: raising one is a new format version, since older releases refuse what
+ * is beyond. Sizes that only tune speed stand where they are used.
  */
 
 // Keys and streams. Persisted.
@@ -63,8 +63,6 @@ export const MANIFEST_CHILDREN_MAX = 256;
 export const MANIFEST_CHILDREN_MIN = 32;
 /** Levels of manifests: 32^11 bytes are more than a content has. */
 export const MANIFEST_LEVEL_MAX = 11;
-/** A manifest's plain bytes: header, level, count, and children of a varint and a digest. */
-export const MANIFEST_BYTES_MAX: number = 4 + 2 + MANIFEST_CHILDREN_MAX * (8 + 32);
 /** Contents that `put` takes at once, which it copies; longer ones are written. */
 export const PUT_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Bytes of a stream that can be had as one array. */

@@ -34,7 +34,9 @@ export class Pace {
   #until: number;
   #passed = 0;
 
-  /** `operation` names the work for REGALIA_ABORTED, which is thrown here if the signal is aborted. */
+  /**
+   * `operation` names the work for REGALIA_ABORTED, which is thrown here if the signal is aborted.
+   */
   constructor(operation: string, options: PaceOptions = {}) {
     this.#operation = operation;
     this.#signal = options.signal;

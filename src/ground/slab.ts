@@ -1,6 +1,7 @@
 /**
  * Copies of bytes side by side in larger buffers: a buffer of its own for each costs more than the
- * copying, and again when it is collected (measured). A slab is free once none of its copies is used.
+ * copying, and again when it is collected (measured). A slab is free once none of its copies is
+ * used.
  */
 export class Slab {
   readonly #slabBytes: number;

@@ -1,8 +1,8 @@
 /**
  * Text: strict UTF-8, and names, which may hold any bytes.
  *
- * Names must survive a round trip. Bytes that are not valid UTF-8 are written as lone low surrogates
- * U+DC80..U+DCFF, as in Python's PEP 383: `nameText` and `nameBytes` are exact inverses.
+ * Names must survive a round trip. Bytes that are not valid UTF-8 are written as lone low
+ * surrogates U+DC80..U+DCFF, as in Python's PEP 383: `nameText` and `nameBytes` are exact inverses.
  */
 import { concatBytes } from './bytes.js';
 

@@ -43,7 +43,7 @@ export function sameBucketId(a: BucketPart, b: BucketPart): boolean {
 }
 
 /** Whether a record is a bucket, or has any below. */
-export function holdsBuckets(spot: Spot | undefined): boolean {
+function holdsBuckets(spot: Spot | undefined): boolean {
   if (spot === undefined) return false;
   const { child } = readRecord(spot.node, spot.index);
   return child.form === CHILD_BUCKET || (child.form !== CHILD_NONE && child.totals.buckets > 0);

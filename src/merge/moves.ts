@@ -48,7 +48,7 @@ export function* prefixes(key: string): Generator<string, void> {
 }
 
 /** Whether `key` is `above` or below it. */
-export function isWithin(key: string, above: string): boolean {
+function isWithin(key: string, above: string): boolean {
   return key.startsWith(above) && (key.length === above.length || key[above.length] === '/');
 }
 

@@ -194,18 +194,6 @@ export function isImporting(reads: Reads): boolean {
   return row !== undefined;
 }
 
-/** The imports that were begun here and not finished. */
-export function* unfinishedImports(reads: Reads): Generator<ImportState, void> {
-  for (let from = PREFIX; ; ) {
-    const [found] = reads.range('meta', { gte: from, lte: END, limit: 1 });
-    if (found === undefined) return;
-    const prefix = found.key.slice(0, KEY_LENGTH);
-    const state = loadState(reads, concatBytes([prefix, Uint8Array.of(STATE)]));
-    if (state !== undefined) yield state;
-    from = concatBytes([prefix, Uint8Array.of(0xff)]);
-  }
-}
-
 function sequenceBytes(sequence: number): Uint8Array {
   return new ByteWriter(16).u48(sequence).finish().reverse();
 }

@@ -323,14 +323,6 @@ export function readResumePoint(reader: ByteReader): ResumePoint {
   };
 }
 
-/** The inverse of `encodeResumePoint`, of anybody's bytes. REGALIA_FORMAT. */
-export function decodeResumePoint(bytes: Uint8Array): ResumePoint {
-  const reader = new ByteReader(bytes, 'resume point');
-  const point = readResumePoint(reader);
-  reader.end();
-  return point;
-}
-
 /** How far a pack is written or read: both ends count alike, so that trailer and chain agree. */
 export class PackProgress implements ResumePoint {
   readonly header: Uint8Array;

@@ -181,7 +181,7 @@ function sameNamed(x: Node, i: number, y: Node, j: number): boolean {
 }
 
 /** Bytewise order of two names in place. */
-export function compareNames(x: Node, i: number, y: Node, j: number): number {
+function compareNames(x: Node, i: number, y: Node, j: number): number {
   const { bytes: p, prefixStart: pPrefix, prefixLength: pLength } = x;
   const { bytes: q, prefixStart: qPrefix, prefixLength: qLength } = y;
   const pSuffix = x.suffixStart(i) - pLength;

@@ -470,7 +470,7 @@ export function readNodeHeader(
 }
 
 /** The first four of `length` bytes at `start` as a number, the first the highest, zeros behind. */
-export function headOf(bytes: Uint8Array, start: number, length: number): number {
+function headOf(bytes: Uint8Array, start: number, length: number): number {
   if (length >= 4) {
     return (
       (((bytes[start] as number) << 24) |

@@ -23,13 +23,12 @@ import { walkContent } from '../../src/chunks/walk.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import {
-  CONTENT_BYTES_MAX,
-  MANIFEST_BYTES_MAX,
-  MANIFEST_CHILDREN_MAX,
-} from '../../src/ground/limits.js';
+import { CONTENT_BYTES_MAX, MANIFEST_CHILDREN_MAX } from '../../src/ground/limits.js';
 import { ByteWriter } from '../../src/ground/writer.js';
 import { CountedReads, contentChildren, noise, Store } from './setup.js';
+
+/** Header, level and count, then children of a varint and a digest. */
+const MANIFEST_BYTES_MAX = 4 + 2 + MANIFEST_CHILDREN_MAX * (8 + 32);
 
 const FORMAT = { code: 'REGALIA_FORMAT' };
 const MIB = 1_048_576;

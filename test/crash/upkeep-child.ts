@@ -1,9 +1,9 @@
 /**
  * A process that writes contents, and looks after them meanwhile: `FOLDER NAME FIRST SEED ROLE`.
- * Commit n, from FIRST on, puts `contentOf(NAME, n)`. Each one that was acknowledged is printed as a
- * line with its number. A `keeper` collects, repairs, codes and drains as well, and gives the store
- * other volumes in the place of drained ones, whose folders it removes; a `writer` only writes. It
- * goes on until it is killed.
+ * Commit n, from FIRST on, puts `contentOf(NAME, n)`. Each one that was acknowledged is printed as
+ * a line with its number. A `keeper` collects, repairs, codes and drains as well, and gives the
+ * store other volumes in the place of drained ones, whose folders it removes; a `writer` only
+ * writes. It goes on until it is killed.
  */
 import { rmSync, writeSync } from 'node:fs';
 import path from 'node:path';

@@ -1,10 +1,11 @@
 /**
- * The writing process: `FOLDER DURABILITY COUNT [PLANT]`. Each commit that was acknowledged is written
- * as a line with its number, written straight to standard output; a failure as a line `failed CODE
- * OUTCOME`.
+ * The writing process: `FOLDER DURABILITY COUNT [PLANT]`. Each commit that was acknowledged is
+ * written as a line with its number, written straight to standard output; a failure as a line
+ * `failed CODE OUTCOME`.
  *
- * PLANT is a bug planted to see the harness fail: `early` reports a commit before it is acknowledged,
- * `drop` loses a block of a commit on its way to the engine, `lie` writes other bytes than planned.
+ * PLANT is a bug planted to see the harness fail: `early` reports a commit before it is
+ * acknowledged, `drop` loses a block of a commit on its way to the engine, `lie` writes other bytes
+ * than planned.
  */
 import { writeSync } from 'node:fs';
 import { BlockWriter } from '../../src/blocks/block-writer.js';

@@ -1,4 +1,6 @@
-/** Files that take the place of others: whole, for their owner alone, and nothing left beside them. */
+/**
+ * Files that take the place of others: whole, for their owner alone, and nothing left beside them.
+ */
 import fs from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
@@ -33,7 +35,6 @@ t.test("files and folders are flushed, and what is absent is the system's error"
   for (const one of [file, folder]) {
     await fsync.flush(one);
     fsync.flushNow(one);
-    await fsync.flushWithParent(one);
     fsync.flushWithParentNow(one);
   }
   await t.rejects(fsync.flush(path.join(folder, 'absent')), { code: 'ENOENT' });

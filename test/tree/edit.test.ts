@@ -118,7 +118,8 @@ t.test('equal contents give equal roots, in whatever steps they were made', asyn
       let name = nameOf(result, 'empty');
       let root = rootOf(cache, result);
       for (const step of steps) {
-        if (root === undefined && model.size > 0) break; // inline maps are edited through their record
+        // Inline maps are edited through their record.
+        if (root === undefined && model.size > 0) break;
         const edits: Edits = new Map(
           step.map(([key, size]) => [key, size === undefined ? undefined : 'y'.repeat(size)]),
         );
