@@ -5,6 +5,12 @@
 
 import { Slab } from './slab.js';
 
+/**
+ * Bytes in memory that nobody shares, as a copy has them. The name spares the types that we publish
+ * a form that older compilers do not know.
+ */
+export type OwnBytes = ReturnType<Uint8Array['slice']>;
+
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** Bytewise order: negative, zero or positive. A prefix comes before what it begins. */

@@ -83,11 +83,13 @@ export interface ErrorData {
   REGALIA_ABORTED: { operation: string };
 }
 
+/** The code of an error. */
 export type ErrorCode = keyof ErrorData;
 
 /** What a failed write left behind. */
 export type Outcome = 'none' | 'committed' | 'unknown';
 
+/** What an error may carry beside its evidence. */
 export interface ErrorFacts {
   readonly cause?: unknown;
   readonly retryable?: boolean;
@@ -163,6 +165,19 @@ export function badOption(
 ): RegaliaError<'REGALIA_OPTION'> {
   const message = `${option} must be ${expected}, not ${actual}`;
   return new RegaliaError('REGALIA_OPTION', message, { option, expected, actual }, facts);
+}
+
+/** An option that `call` does not have; `meant` is the one that was probably meant. */
+export function unknownOption(
+  call: string,
+  option: string,
+  known: readonly string[],
+  meant: string | undefined,
+): RegaliaError<'REGALIA_OPTION'> {
+  const expected = known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
+  const hint = meant === undefined ? `: expected ${expected}` : `; did you mean ${meant}?`;
+  const data = { option, expected: meant ?? expected, actual: option };
+  return new RegaliaError('REGALIA_OPTION', `${call} has no option ${option}${hint}`, data);
 }
 
 /** A range, an offset or a limit that makes no sense; `what` names it, as in 'the limit'. */
@@ -267,6 +282,12 @@ export function alreadyExists(
 /** `what` was closed, disposed or committed; it names the thing, as in 'store'. */
 export function closed(what: string): RegaliaError<'REGALIA_CLOSED'> {
   return new RegaliaError('REGALIA_CLOSED', `the ${what} is closed`, { what });
+}
+
+/** `what` is older than it may be, by the clock of the store. */
+export function expired(what: string, ageMs: number): RegaliaError<'REGALIA_EXPIRED'> {
+  const message = `the ${what} is ${ageMs} ms old, which is more than it may be: make another`;
+  return new RegaliaError('REGALIA_EXPIRED', message, { what, ageMs });
 }
 
 /** A write to `what`, which is open for reading only. */
@@ -388,7 +409,35 @@ export function missing(
   return new RegaliaError('REGALIA_MISSING', `${what} ${address} ${where}`, data, facts);
 }
 
+/** A pack that is refused: `what` in it at byte `at`. Retryable where another transfer may mend it. */
+export function badPack(
+  what: string,
+  at: number,
+  expected: string,
+  actual: string,
+  facts?: ErrorFacts,
+): RegaliaError<'REGALIA_PACK'> {
+  const message = `the pack's ${what} at byte ${at} is refused: expected ${expected}, found ${actual}`;
+  return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
+}
+
 // The machine.
+
+/** The store in the folder `path` was copied; `reason` says how that is known. */
+export function cloned(path: string, reason: string): RegaliaError<'REGALIA_CLONED'> {
+  const message = `${path} is a copy of a store: ${reason}; adopt it if its original is gone`;
+  return new RegaliaError('REGALIA_CLONED', message, { path, reason });
+}
+
+/** The volume of that id (hexadecimal digits), in the folder `path`, is not fit for what was asked. */
+export function badVolume(
+  volume: string,
+  path: string,
+  reason: string,
+): RegaliaError<'REGALIA_VOLUME'> {
+  const message = `the volume at ${path} is refused: ${reason}`;
+  return new RegaliaError('REGALIA_VOLUME', message, { volume, path, reason });
+}
 
 /** The operating system's name of an error, such as 'ENOSPC'; undefined where it has none. */
 export function errnoOf(error: unknown): string | undefined {

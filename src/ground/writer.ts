@@ -2,6 +2,7 @@
  * The writer of bytes: one buffer that grows by doubling. Every format is written with it, from
  * rows to blocks, so integers have one form: little-endian where the width is fixed, else varints.
  */
+import type { OwnBytes } from './bytes.js';
 import { putU16, putU32, putU48, putVarint } from './integers.js';
 import { utf8Bytes } from './text.js';
 
@@ -12,7 +13,7 @@ const LOOP_BYTES_MAX = 32;
 
 export class ByteWriter {
   /** What was written lies at its beginning; the next write may replace it by a longer one. */
-  buffer: Uint8Array<ArrayBuffer>;
+  buffer: OwnBytes;
   length = 0;
 
   constructor(capacity = 256) {

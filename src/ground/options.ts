@@ -1,0 +1,299 @@
+/**
+ * Options and arguments, checked in one way: what a call may be given is said once, as a table of
+ * kinds, and what does not fit is refused with the name, what it must be, and what it was.
+ *
+ *     const COMMIT = new Options<CommitOptions>('commit', { message: text(65_536), signal });
+ *     COMMIT.check({ mesage: '' });    commit has no option mesage; did you mean message?
+ *     text().check('name', 5);         name must be text, not 5
+ *
+ * Only the public surface checks: what lies below it is called by us. Options that are not given
+ * cost nothing, and an option that is undefined counts as not given.
+ */
+import { badOption, badRange, type RegaliaError, unknownOption } from './errors.js';
+
+type Refusal = (name: string, expected: string, actual: string) => RegaliaError;
+
+export interface KindOptions {
+  /** What an error says of a datum that is refused; default `shown`. */
+  readonly actual?: (datum: unknown) => string;
+  /** The error of a datum that is refused; default REGALIA_OPTION. */
+  readonly refusal?: Refusal;
+  /** Looks closer at a datum that is accepted, and throws what it finds. */
+  readonly closer?: (name: string, datum: unknown) => void;
+}
+
+/** What an option or an argument must be. */
+export class Kind<T> {
+  /** For the compiler alone. */
+  declare readonly type: T;
+  /** As in 'a whole number of at least 0'. */
+  readonly expected: string;
+  readonly accepts: (datum: unknown) => boolean;
+  readonly #actual: (datum: unknown) => string;
+  readonly #refusal: Refusal;
+  readonly #closer: ((name: string, datum: unknown) => void) | undefined;
+
+  constructor(expected: string, accepts: (datum: unknown) => boolean, how: KindOptions = {}) {
+    this.expected = expected;
+    this.accepts = accepts;
+    this.#actual = how.actual ?? shown;
+    this.#refusal = how.refusal ?? badOption;
+    this.#closer = how.closer;
+  }
+
+  /** The datum, which is of this kind; else an error that calls it `name`. */
+  check(name: string, datum: unknown): T {
+    if (!this.accepts(datum)) throw this.#refusal(name, this.expected, this.#actual(datum));
+    this.#closer?.(name, datum);
+    return datum as T;
+  }
+
+  /** The same for what need not be given. */
+  checkGiven(name: string, datum: unknown): T | undefined {
+    return datum === undefined ? undefined : this.check(name, datum);
+  }
+}
+
+/** A kind for every option of `T`, so that none is forgotten. */
+export type Kinds<T> = { readonly [K in keyof T]-?: Kind<Exclude<T[K], undefined>> };
+
+const NONE: object = Object.freeze({});
+
+/** The options of one call. */
+export class Options<T extends object> {
+  readonly #call: string;
+  readonly #kinds: ReadonlyMap<string, Kind<unknown>>;
+
+  /** `call` names it in errors, as in 'commit'. */
+  constructor(call: string, kinds: Kinds<T>) {
+    this.#call = call;
+    this.#kinds = new Map(Object.entries<Kind<unknown>>(kinds));
+  }
+
+  /** The options as they were given. REGALIA_OPTION unless each is known and of its kind. */
+  check(given: unknown): T {
+    if (given === undefined) return NONE as T;
+    if (!isPlain(given)) {
+      throw badOption(`what ${this.#call} is given as options`, 'an object', shown(given));
+    }
+    for (const name in given) {
+      const kind = this.#kinds.get(name);
+      if (kind === undefined) throw this.#unknown(name);
+      kind.checkGiven(name, (given as Record<string, unknown>)[name]);
+    }
+    return given as T;
+  }
+
+  #unknown(name: string): RegaliaError {
+    const known = [...this.#kinds.keys()];
+    return unknownOption(this.#call, shortened(name), known, nearest(name, known));
+  }
+}
+
+/** An object of somebody's own: no array, date, map, signal or another thing of the platform. */
+function isPlain(datum: unknown): datum is object {
+  return (
+    typeof datum === 'object' &&
+    datum !== null &&
+    Object.prototype.toString.call(datum) === '[object Object]'
+  );
+}
+
+// Kinds.
+
+export const flag = new Kind<boolean>('true or false', (datum) => typeof datum === 'boolean');
+
+/** A function whose answer counts at once, and so is no promise. */
+export function callback<T>(): Kind<T> {
+  return new Kind<T>('a function that is not async', (datum) => {
+    return typeof datum === 'function' && !isAsync(datum);
+  });
+}
+
+/** A function whose answer counts later, or not at all. */
+export function listener<T>(): Kind<T> {
+  return new Kind<T>('a function', (datum) => typeof datum === 'function');
+}
+
+/** Whether a function is declared as one that returns a promise. */
+function isAsync(called: object): boolean {
+  const tag = Object.prototype.toString.call(called);
+  return tag === '[object AsyncFunction]' || tag === '[object AsyncGeneratorFunction]';
+}
+
+/** One of another realm, or of a library, is as good. */
+export const signal = new Kind<AbortSignal>('an AbortSignal', (datum) => {
+  if (typeof datum !== 'object' || datum === null) return false;
+  const { aborted, addEventListener } = datum as Partial<AbortSignal>;
+  return typeof aborted === 'boolean' && typeof addEventListener === 'function';
+});
+
+/** Text of at most so many bytes of UTF-8. */
+export function text(bytesMax = Number.POSITIVE_INFINITY): Kind<string> {
+  const expected =
+    bytesMax === Number.POSITIVE_INFINITY ? 'text' : `text of at most ${bytesMax} bytes`;
+  const actual = (datum: unknown): string => {
+    return typeof datum === 'string' ? `${Buffer.byteLength(datum)} bytes` : shown(datum);
+  };
+  const isShort = (datum: string): boolean => {
+    // A character is one to three bytes, so most texts need not be counted.
+    return datum.length * 3 <= bytesMax || Buffer.byteLength(datum) <= bytesMax;
+  };
+  return new Kind(expected, (datum) => typeof datum === 'string' && isShort(datum), { actual });
+}
+
+/** A whole number of `least` to `most`. */
+export function whole(least = 0, most = Number.MAX_SAFE_INTEGER, how?: KindOptions): Kind<number> {
+  const bound = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `${least} to ${most}`;
+  return new Kind(
+    `a whole number of ${bound}`,
+    (datum) => Number.isSafeInteger(datum) && isWithin(datum as number, least, most),
+    how,
+  );
+}
+
+/** A number of `least` to `most`, which may be without end. */
+export function number(least: number, most = Number.POSITIVE_INFINITY): Kind<number> {
+  const bound = most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
+  return new Kind(`a number of ${bound}`, (datum) => {
+    return typeof datum === 'number' && isWithin(datum, least, most);
+  });
+}
+
+function isWithin(datum: number, least: number, most: number): boolean {
+  return datum >= least && datum <= most;
+}
+
+const refusal: Refusal = badRange;
+const COUNT = 'a whole number of at least 0, or Infinity';
+
+function isCount(datum: unknown): boolean {
+  return datum === Number.POSITIVE_INFINITY || (Number.isInteger(datum) && Number(datum) >= 0);
+}
+
+/** How often something is done at most. */
+export const count = new Kind<number>(COUNT, isCount);
+
+/** How many rows there are at most: Infinity for all. REGALIA_RANGE. */
+export const limit = new Kind<number>(COUNT, isCount, { refusal });
+
+/** A place within bytes. REGALIA_RANGE. */
+export const offset: Kind<number> = whole(0, Number.MAX_SAFE_INTEGER, { refusal });
+
+/** One of some names. */
+export function oneOf<const T extends string>(...names: readonly T[]): Kind<T> {
+  const quoted = names.map((name) => `'${name}'`);
+  return new Kind<T>(listed(quoted, 'or'), (datum) => names.includes(datum as T));
+}
+
+/** What either kind accepts. */
+export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
+  const accepts = (datum: unknown): boolean => a.accepts(datum) || b.accepts(datum);
+  const closer = (name: string, datum: unknown): void => {
+    (a.accepts(datum) ? a : b).check(name, datum);
+  };
+  return new Kind<A | B>(`${a.expected}, or ${b.expected}`, accepts, { closer });
+}
+
+/** An array whose every member is of a kind. */
+export function listOf<T>(kind: Kind<T>): Kind<readonly T[]> {
+  return new Kind<readonly T[]>('an array', Array.isArray, {
+    closer: (name, list) => {
+      for (const [i, member] of (list as unknown[]).entries()) kind.check(`${name}[${i}]`, member);
+    },
+  });
+}
+
+/** An object that names things of a kind. */
+export function namesOf<T>(kind: Kind<T>): Kind<Readonly<Record<string, T>>> {
+  return new Kind<Readonly<Record<string, T>>>('an object', isPlain, {
+    closer: (name, named) => {
+      for (const [key, member] of Object.entries(named as object)) {
+        kind.check(`${name}.${shortened(key)}`, member);
+      }
+    },
+  });
+}
+
+/** An object with fields of its own. */
+export function fieldsOf<T extends object>(options: Options<T>): Kind<T> {
+  return new Kind<T>('an object', isPlain, { closer: (_, datum) => void options.check(datum) });
+}
+
+/** What only a closer look can tell: the check is the caller's. */
+export function anyOf<T>(expected: string, accepts: (datum: unknown) => boolean): Kind<T> {
+  return new Kind<T>(expected, accepts);
+}
+
+// How things are shown.
+
+const SHOWN_MAX = 80;
+
+/** Any datum on one short line, for errors. */
+export function shown(datum: unknown): string {
+  switch (typeof datum) {
+    case 'string':
+      return shortened(JSON.stringify(datum.slice(0, SHOWN_MAX)));
+    case 'bigint':
+      return shortened(`${datum}n`);
+    case 'function':
+      return isAsync(datum) ? 'an async function' : 'a function';
+    case 'object':
+      return datum === null ? 'null' : shownObject(datum);
+    default:
+      return String(datum);
+  }
+}
+
+function shownObject(datum: object): string {
+  if (Array.isArray(datum)) return `an array of ${datum.length}`;
+  if (datum instanceof Uint8Array) return `${datum.length} bytes`;
+  if (datum instanceof Date)
+    return `the date ${Number.isNaN(datum.getTime()) ? 'invalid' : datum.toISOString()}`;
+  const tag = Object.prototype.toString.call(datum).slice('[object '.length, -1);
+  return tag === 'Object' ? 'an object' : `an object of kind ${shortened(tag)}`;
+}
+
+function shortened(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text;
+}
+
+/** 'a, b or c'. */
+function listed(names: readonly string[], word: 'and' | 'or'): string {
+  const last = names[names.length - 1] ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} ${word} ${last}`;
+}
+
+/** The name that was probably meant; undefined where none is near. */
+export function nearest(typed: string, names: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, typed.length / 3);
+  // What is longer than any name was not a slip of a finger, and would take long to compare.
+  if (typed.length > SHOWN_MAX) return undefined;
+  for (const name of names) {
+    const distance = editDistance(typed.toLowerCase(), name.toLowerCase());
+    if (distance > least || (distance === least && best !== undefined)) continue;
+    best = name;
+    least = distance;
+  }
+  return best;
+}
+
+/** How many letters must be added, left out, changed or swapped to make one word of the other. */
+function editDistance(from: string, to: string): number {
+  let before: number[] = [];
+  let above = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= from.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const change = from[i - 1] === to[j - 1] ? 0 : 1;
+      let least = Math.min(row[j - 1] + 1, above[j] + 1, above[j - 1] + change);
+      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      if (isSwap) least = Math.min(least, before[j - 2] + 1);
+      row.push(least);
+    }
+    before = above;
+    above = row;
+  }
+  return above[to.length] as number;
+}
