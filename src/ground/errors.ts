@@ -409,18 +409,6 @@ export function missing(
   return new RegaliaError('REGALIA_MISSING', `${what} ${address} ${where}`, data, facts);
 }
 
-/** A pack that is refused: `what` in it at byte `at`. Retryable where another transfer may mend it. */
-export function badPack(
-  what: string,
-  at: number,
-  expected: string,
-  actual: string,
-  facts?: ErrorFacts,
-): RegaliaError<'REGALIA_PACK'> {
-  const message = `the pack's ${what} at byte ${at} is refused: expected ${expected}, found ${actual}`;
-  return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
-}
-
 // The machine.
 
 /** The store in the folder `path` was copied; `reason` says how that is known. */
@@ -466,18 +454,6 @@ export function full(path: string, more: IoFacts = {}): RegaliaError<'REGALIA_FU
     { path, ...errno },
     { retryable: true, ...facts },
   );
-}
-
-/**
- * The volume of that id (hexadecimal digits), in the folder `path`, is not fit for what was asked.
- */
-export function badVolume(
-  volume: string,
-  path: string,
-  reason: string,
-): RegaliaError<'REGALIA_VOLUME'> {
-  const message = `the volume at ${path} is refused: ${reason}`;
-  return new RegaliaError('REGALIA_VOLUME', message, { volume, path, reason });
 }
 
 /** A worker failed at `task` for that reason, and then the calling thread with `cause`. */

@@ -5,20 +5,20 @@
 
 import { type ContentRef, checkLength } from '../chunks/content.js';
 import { rewrite } from '../chunks/rewrite.js';
-import type { Source } from '../chunks/source.js';
+import { type Source, sourceBytes } from '../chunks/source.js';
 import { ContentWriter, extentsFor } from '../chunks/writer.js';
 import type { Core } from '../commit/core.js';
 import type { Writers } from '../commit/writers.js';
 import { EMPTY } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { badEncoding, badOption } from '../ground/errors.js';
 import { PUT_BYTES_MAX } from '../ground/limits.js';
-import { utf8Bytes } from '../ground/text.js';
 import { contentChecker, encodeContents } from '../streams/encoding.js';
 import type { StreamRule } from '../streams/rule.js';
 import { sameStream } from '../tree/equal.js';
 import { readInline } from '../tree/placement.js';
 import { inlinePart, REFERENCED, type ReferencedPart, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
+import type { ChangeOptions } from './options.js';
 
 /** What is to become of a part of a stream. */
 export type Change =
@@ -50,11 +50,8 @@ export class Contents {
       bytes.length > PUT_BYTES_MAX ||
       extentsFor(bytes.length, rule.chunking) > blocks.available
     ) {
-      throw new RegaliaError('REGALIA_OPTION', 'more bytes than put takes at once: write them', {
-        option: 'data',
-        expected: `at most ${PUT_BYTES_MAX} bytes, and a turn of the event loop now and then`,
-        actual: `${bytes.length} bytes`,
-      });
+      const expected = `at most ${PUT_BYTES_MAX} bytes, with a turn of the event loop in between`;
+      throw badOption('data', expected, `${bytes.length} bytes: write them`);
     }
     blocks.replenish();
     return contentPart(this.#writer(root, rule, stream).put(bytes));
@@ -66,7 +63,7 @@ export class Contents {
     rule: StreamRule,
     stream: string,
     source: Source,
-    options: { readonly signal?: AbortSignal },
+    options: ChangeOptions,
   ): Promise<StreamPart> {
     const checked = checkedSource(source, rule, stream);
     const writer = this.#writer(root, rule, stream);
@@ -80,7 +77,7 @@ export class Contents {
     stream: string,
     change: Change,
     old: Old,
-    options: { readonly signal?: AbortSignal },
+    options: ChangeOptions,
   ): Promise<StreamPart> {
     const text = change.kind === 'append' && rule.encoding === 'utf8';
     if (rule.encoding !== 'bytes' && !text) throw partialError(stream, rule);
@@ -119,10 +116,9 @@ function partOf(written: ContentRef | Uint8Array): StreamPart {
   return written instanceof Uint8Array ? inlinePart(written) : contentPart(written);
 }
 
-function partialError(stream: string, { encoding }: StreamRule): RegaliaError {
+function partialError(stream: string, { encoding }: StreamRule): Error {
   const expected = encoding === 'utf8' ? 'an append, or the whole' : 'the whole';
-  const message = `a part of '${stream}' can't be written: ${encoding} needs ${expected}`;
-  return new RegaliaError('REGALIA_ENCODING', message, { stream, expected, actual: 'a part' });
+  return badEncoding(stream, `${expected}, since its encoding is ${encoding}`, 'a part');
 }
 
 /** The source, whose bytes are checked on their way. */
@@ -136,11 +132,9 @@ async function* checkedParts(
   stream: string,
 ): AsyncGenerator<Uint8Array> {
   const checker = contentChecker(rule.encoding, stream);
-  const parts = typeof source === 'string' || source instanceof Uint8Array ? [source] : source;
-  for await (const part of parts as AsyncIterable<Uint8Array | string>) {
-    const bytes = typeof part === 'string' ? utf8Bytes(part) : part;
-    checker.push(bytes);
-    yield bytes;
+  for await (const part of sourceBytes(source, undefined)) {
+    checker.push(part);
+    yield part;
   }
   checker.end();
 }

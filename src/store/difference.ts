@@ -1,5 +1,5 @@
 /**
- * Differences as users see them: rows by key, with told moves recognized.
+ * Differences as users see them: rows by key, with recorded moves recognized.
  */
 
 import type { Line, LocalCommit } from '../commit/line.js';
@@ -7,48 +7,54 @@ import { isAncestor } from '../log/ancestry.js';
 import { type Move, movesBetween } from '../log/moves.js';
 import { composeMoves } from '../merge/moves.js';
 import { type Difference, diffTrees } from '../tree/diff.js';
-import { type Key, keyText, parseKey } from '../tree/key.js';
+import { keyText, type Names, parseKey } from '../tree/key.js';
+import type { DiffOptions } from './options.js';
 
-export interface DiffOptions {
-  /** Only what lies at or beneath this key. */
-  readonly key?: Key;
-  /** A row per stream beneath added and removed entries, instead of one for the whole. */
-  readonly deep?: boolean;
-  readonly reverse?: boolean;
-}
-
+/** One difference between two states. */
 export interface DiffRow {
   readonly key: string;
-  /** Undefined for an entry that was added, removed or moved with all beneath it. */
+  /** Undefined for an entry that was added, removed or moved with all below it. */
   readonly stream?: string;
   readonly kind: 'added' | 'removed' | 'changed' | 'moved';
   /** Where a moved entry was before. */
   readonly from?: string;
 }
 
-export function* diffRows(
+/** The rows from one state to another, at or below a key. */
+export function diffRows(
   line: Line,
   before: LocalCommit,
   after: LocalCommit,
-  options: DiffOptions,
-): Generator<DiffRow> {
-  const key = options.key === undefined ? [] : parseKey(options.key);
-  const a = line.treeOf(before);
-  const b = line.treeOf(after);
-  const moves = toldMoves(line, before, after);
-  const { deep = false, reverse = false } = options;
-  const scope = { key, deep, reverse };
-  for (const difference of diffTrees(a, b, scope)) {
+  key: Names,
+  { deep = false, reverse = false, limit }: Omit<DiffOptions, 'key'>,
+): Generator<DiffRow, void, undefined> {
+  const rows = allRows(line, before, after, { key, deep, reverse });
+  return limit === undefined ? rows : firstOf(rows, limit);
+}
+
+function* firstOf<T>(rows: Generator<T, void, undefined>, limit: number): Generator<T, void> {
+  for (let left = limit; left > 0; left--) {
+    const { done, value } = rows.next();
+    if (done === true) return;
+    yield value;
+  }
+}
+
+function* allRows(
+  line: Line,
+  before: LocalCommit,
+  after: LocalCommit,
+  scope: { readonly key: Names; readonly deep: boolean; readonly reverse: boolean },
+): Generator<DiffRow, void, undefined> {
+  const moves = knownMoves(line, before, after);
+  for (const difference of diffTrees(line.treeOf(before), line.treeOf(after), scope)) {
     const text = keyText(difference.names);
-    const target = moves.to.get(text);
-    if (difference.stream === undefined && difference.kind === 'added' && target !== undefined) {
-      yield { key: text, kind: 'moved', from: target };
-      yield* movedRows(line, before, after, target, text);
-    } else if (
-      difference.stream !== undefined ||
-      difference.kind !== 'removed' ||
-      !moves.from.has(text)
-    ) {
+    const isWhole = difference.stream === undefined;
+    const from = isWhole && difference.kind === 'added' ? moves.to.get(text) : undefined;
+    if (from !== undefined) {
+      yield { key: text, kind: 'moved', from };
+      yield* movedRows(line, before, after, from, text);
+    } else if (!(isWhole && difference.kind === 'removed' && moves.from.has(text))) {
       yield rowOf(difference);
     }
   }
@@ -59,7 +65,7 @@ function rowOf({ names, stream, kind }: Difference): DiffRow {
   return stream === undefined ? { key, kind } : { key, stream, kind };
 }
 
-/** What changed beneath a moved entry, under its new key. */
+/** What changed below a moved entry, under its new key. */
 function* movedRows(
   line: Line,
   before: LocalCommit,
@@ -73,7 +79,7 @@ function* movedRows(
   for (const difference of diffTrees(a, b, scope)) yield rowOf(difference);
 }
 
-interface ToldMoves {
+interface KnownMoves {
   /** From a present key to where it was. */
   readonly to: ReadonlyMap<string, string>;
   /** The keys that were left. */
@@ -81,18 +87,18 @@ interface ToldMoves {
 }
 
 /** The moves that lie between two states, composed, where one comes before the other. */
-function toldMoves(line: Line, before: LocalCommit, after: LocalCommit): ToldMoves {
+function knownMoves(line: Line, before: LocalCommit, after: LocalCommit): KnownMoves {
   const to = new Map<string, string>();
   const from = new Set<string>();
-  const tell = (was: string, is: string): void => {
+  const note = (was: string, is: string): void => {
     to.set(is, was);
     from.add(was);
   };
   const forward = movesSince(line, before, after);
-  for (const [was, is] of composeMoves(forward ?? [])) if (is !== undefined) tell(was, is);
+  for (const [was, is] of composeMoves(forward ?? [])) if (is !== undefined) note(was, is);
   if (forward !== undefined) return { to, from };
   const backward = movesSince(line, after, before) ?? [];
-  for (const [is, was] of composeMoves(backward)) if (was !== undefined) tell(was, is);
+  for (const [is, was] of composeMoves(backward)) if (was !== undefined) note(was, is);
   return { to, from };
 }
 

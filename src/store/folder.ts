@@ -2,7 +2,7 @@
  * A store's folder.
  *
  *     STORE/CURRENT         the name of the generation in use, and a line feed
- *     STORE/WITNESS         inode and time of birth of the data file: a copy of the folder has others
+ *     STORE/WITNESS         inode and time of birth of the data file: a copy has others
  *     STORE/gen-000001/     what the engine keeps
  *
  * A new store is made beside its place and renamed into it, so that no half-made one is ever met. A
@@ -13,7 +13,8 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { errnoOf, ioError, RegaliaError } from '../ground/errors.js';
+import { cloned, corrupt, errnoOf, ioError, malformed } from '../ground/errors.js';
+import { flush, replaceFile } from '../ground/fsync.js';
 
 const CURRENT = 'CURRENT';
 const WITNESS = 'WITNESS';
@@ -29,15 +30,12 @@ export async function examineFolder(folder: string): Promise<'store' | 'empty' |
     if (names.includes(CURRENT)) return 'store';
     if (names.length === 0) return 'empty';
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 'absent';
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT') return 'absent';
+    if (errno === 'ENOTDIR') throw malformed('store folder', 0, 'a folder', `a file at ${folder}`);
     throw ioError(error, folder, 'open');
   }
-  throw new RegaliaError('REGALIA_FORMAT', `${folder} is neither empty nor a store`, {
-    what: 'store folder',
-    at: 0,
-    expected: `a file ${CURRENT}`,
-    actual: 'other files',
-  });
+  throw malformed('store folder', 0, `nothing, or a file ${CURRENT}`, `other files in ${folder}`);
 }
 
 /** The folder of the generation in use. */
@@ -51,11 +49,7 @@ export async function currentGeneration(folder: string): Promise<string> {
   }
   const name = text.slice(0, CURRENT_MAX).trimEnd();
   if (/^gen-\d{6}$/.test(name) && text === `${name}\n`) return path.join(folder, name);
-  throw new RegaliaError('REGALIA_CORRUPT', `${file} is damaged`, {
-    what: CURRENT,
-    expected: 'the name of a generation',
-    actual: JSON.stringify(text.slice(0, CURRENT_MAX)),
-  });
+  throw corrupt(file, 'the name of a generation', JSON.stringify(text.slice(0, CURRENT_MAX)));
 }
 
 /**
@@ -74,26 +68,14 @@ export async function makeFolder(
     await fs.mkdir(building, { mode: 0o700 });
     const generation = path.join(building, FIRST_GENERATION);
     await fill(generation);
-    await fs.writeFile(path.join(building, CURRENT), `${FIRST_GENERATION}\n`, { mode: 0o600 });
+    await replaceFile(path.join(building, CURRENT), `${FIRST_GENERATION}\n`);
     if (what === 'store') await writeWitness(building, generation);
-    else await fs.writeFile(path.join(building, WITNESS), COPY, { mode: 0o600 });
-    await syncFile(path.join(building, CURRENT));
-    await syncFile(building);
+    else await replaceFile(path.join(building, WITNESS), COPY);
     await fs.rename(building, place);
-    await syncFile(path.dirname(place));
+    await flush(path.dirname(place));
   } catch (error) {
     await fs.rm(building, { recursive: true, force: true });
     throw ioError(error, folder, 'create');
-  }
-}
-
-/** Brings a file, or a folder's list of names, to disk. */
-export async function syncFile(file: string): Promise<void> {
-  const handle = await fs.open(file, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
@@ -104,10 +86,7 @@ async function witnessOf(generation: string): Promise<string> {
 
 /** Makes the folder's data file the one that belongs here. */
 export async function writeWitness(folder: string, generation: string): Promise<void> {
-  const file = path.join(folder, WITNESS);
-  await fs.writeFile(`${file}.new`, await witnessOf(generation), { mode: 0o600 });
-  await syncFile(`${file}.new`);
-  await fs.rename(`${file}.new`, file);
+  await replaceFile(path.join(folder, WITNESS), await witnessOf(generation));
 }
 
 /** REGALIA_CLONED where the folder was copied since it was last written to. */
@@ -119,8 +98,5 @@ export async function checkWitness(folder: string, generation: string): Promise<
   const actual = await witnessOf(generation);
   if (expected === actual) return;
   const reason = `its data file was ${expected.trim()}, and is ${actual.trim()}`;
-  throw new RegaliaError('REGALIA_CLONED', `${folder} is a copy of a store: ${reason}`, {
-    path: folder,
-    reason,
-  });
+  throw cloned(folder, reason);
 }

@@ -1,184 +1,554 @@
 /**
- * Options of a store, their defaults, and every limit that is not a format's.
+ * What every call of the public surface may be given, in one place: its options as a type, and the
+ * table that checks them. What only the store knows (whether a branch is there, whether a rule is
+ * the stored one) is checked where it is known.
  */
+import type { Source } from '../chunks/source.js';
 import type { CommitOptions } from '../commit/committer.js';
-import type { Settings } from '../commit/core.js';
 import type { Durability } from '../engine/engine.js';
-import { algorithmNumber } from '../ground/block-header.js';
-import { RegaliaError } from '../ground/errors.js';
+import type { CollectOptions } from '../gc/collect.js';
+import { badOption, badRange } from '../ground/errors.js';
 import {
   CACHE_BYTES_MIN,
   MESSAGE_BYTES_MAX,
   TRANSACTION_BYTES_MIN,
+  VOLUME_WEIGHT_MAX,
   WORKERS_MAX,
 } from '../ground/limits.js';
-import { utf8Bytes } from '../ground/text.js';
-import type { Actor } from '../log/signature.js';
 import {
-  checkStreamName,
-  defineRules,
-  type RuleOptions,
-  type StreamRule,
-} from '../streams/rule.js';
+  anyOf,
+  callback,
+  count,
+  fieldsOf,
+  flag,
+  Kind,
+  limit,
+  listener,
+  listOf,
+  namesOf,
+  number,
+  Options,
+  offset,
+  oneOf,
+  signal,
+  text,
+  whole,
+} from '../ground/options.js';
+import { ACTOR_LENGTH } from '../log/commit.js';
+import type { Actor } from '../log/signature.js';
+import type { DrainOptions } from '../repair/drain.js';
+import type { RepairOptions } from '../repair/repair.js';
+import type { RescanOptions } from '../repair/rescan.js';
+import type { RuleOptions, StreamRule } from '../streams/rule.js';
+import type { Key } from '../tree/key.js';
+import type { FindOptions } from '../tree/key-pattern.js';
+import type { VerifyOptions } from '../verify/verify.js';
 import type { ContentFault } from '../volumes/chunk-store.js';
-import type { StorageOptions, StorageRuleOptions } from '../volumes/storage-rules.js';
+import type { StorageRuleOptions } from '../volumes/storage-rules.js';
+import {
+  answers,
+  commitPolicy,
+  entryPolicy,
+  type MergeJudgement,
+  mergePolicy,
+} from './policies.js';
+
+// Arguments that several calls have.
+
+/** Parts are looked at as they come. */
+function isSource(datum: unknown): boolean {
+  if (typeof datum !== 'object' || datum === null) return false;
+  const isWhole = datum instanceof ArrayBuffer || datum instanceof Blob;
+  return (
+    isWhole || 'getReader' in datum || Symbol.asyncIterator in datum || Symbol.iterator in datum
+  );
+}
+
+export const SOURCE = new Kind<Source>(
+  'bytes, text, a Blob, a ReadableStream, or an iterable of bytes or text',
+  (datum) => typeof datum === 'string' || isSource(datum),
+);
+
+/** The name of a branch, a tag, a volume. */
+export const NAME: Kind<string> = text();
+
+/** A path of the operating system. */
+export const FOLDER = new Kind<string>('the path of a folder', (datum) => {
+  return typeof datum === 'string' && datum !== '' && !datum.includes('\0');
+});
+
+/** Keys have an error of their own: whoever uses one parses it at once. */
+const key: Kind<Key> = anyOf('a key', () => true);
+
+/** A function that the caller gives work to. */
+export const BODY = listener<(...given: never[]) => unknown>();
+
+/**
+ * A commit: its address or at least 8 of its first digits, a branch, a tag; or the last one not
+ * later than a date, which is a Date or milliseconds since the epoch.
+ */
+export type At =
+  | string
+  | { readonly commit: string }
+  | { readonly branch: string }
+  | { readonly tag: string }
+  | { readonly date: Date | number };
+
+interface AtFields {
+  readonly commit?: string;
+  readonly branch?: string;
+  readonly tag?: string;
+  readonly date?: Date | number;
+}
+
+/** As far as a Date reaches, either way. */
+const DATE_MS_MAX = 8_640_000_000_000_000;
+
+const date = new Kind<Date | number>('a Date, or milliseconds since the epoch', (datum) => {
+  const ms = datum instanceof Date ? datum.getTime() : datum;
+  return typeof ms === 'number' && Math.abs(ms) <= DATE_MS_MAX;
+});
+
+const AT_FIELDS = new Options<AtFields>('at', {
+  commit: text(),
+  branch: text(),
+  tag: text(),
+  date,
+});
+
+/** See `At`. */
+export const AT = new Kind<At>(
+  'the name of a commit, branch or tag, or one of { commit, branch, tag, date }',
+  (datum) => typeof datum === 'string' || (typeof datum === 'object' && datum !== null),
+  {
+    closer: (name, datum) => {
+      if (typeof datum === 'string') return;
+      const given = Object.values(AT_FIELDS.check(datum)).filter((one) => one !== undefined);
+      if (given.length === 1) return;
+      throw badOption(name, 'one of commit, branch, tag and date', `${given.length} of them`);
+    },
+  },
+);
+
+const durability = oneOf<Durability>('sync', 'group', 'none');
+
+const ACTOR = new Kind<Actor>(
+  `an actor: a public key of ${ACTOR_LENGTH} bytes and a function that signs`,
+  (datum) => {
+    if (typeof datum !== 'object' || datum === null) return false;
+    const { publicKey, sign } = datum as Partial<Actor>;
+    return (
+      publicKey instanceof Uint8Array &&
+      publicKey.length === ACTOR_LENGTH &&
+      typeof sign === 'function'
+    );
+  },
+);
+
+// Opening.
 
 /** A stream's rule: what is hashed with its bucket, and how this store keeps its contents. */
 export type StreamOptions = Partial<StreamRule> & StorageRuleOptions;
 
+/** How a store is opened or made. */
 export interface OpenOptions {
   /** Rules by stream name; what is left out is taken from `default`. */
-  readonly streams?: Readonly<Record<string, StreamOptions>>;
+  readonly streams?: Readonly<Record<string, StreamOptions>> | undefined;
   /** The rule of every other stream. */
-  readonly default?: StreamOptions;
+  readonly default?: StreamOptions | undefined;
   /** Who signs the commits made through this handle. */
-  readonly actor?: Actor;
-  /** For reading alone: works on read-only media. */
-  readonly readOnly?: boolean;
-  /** Make the store where there is none (the default); false: REGALIA_NOT_FOUND. */
-  readonly create?: boolean;
-  /** The hash of a new store's blocks. */
-  readonly hash?: 'sha256' | 'blake3';
-  /** When a commit counts as done, unless it says otherwise. */
-  readonly durability?: Durability;
-  /** How much memory decoded nodes may take, in bytes. */
-  readonly cacheBytes?: number;
-  /** How much memory chunks of contents that were read may take, in bytes. */
-  readonly contentCacheBytes?: number;
+  readonly actor?: Actor | undefined;
+  /** The branch to work on; default `main`. */
+  readonly branch?: string | undefined;
+  /** The hash of a new store's blocks; default 'sha256'. */
+  readonly hash?: 'sha256' | 'blake3' | undefined;
+  /** When a commit counts as done; default 'group'. */
+  readonly durability?: Durability | undefined;
+  /** How much memory decoded nodes may take, in bytes; default 64 MiB. */
+  readonly cacheBytes?: number | undefined;
+  /** How much memory chunks of contents that were read may take, in bytes; default 32 MiB. */
+  readonly contentCacheBytes?: number | undefined;
   /**
-   * Threads that compress and decode chunks, 0 to 64: as many as there are processors, up to 4,
-   * unless told.
+   * Threads that compress and decode chunks, 0 to 64; default as many as there are processors, up
+   * to 4.
    */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /**
-   * Told of what reads of contents went around: copies and shards that are not sound, volumes that
-   * are away.
+   * Called with what reads of contents went around: copies and shards that are not sound, volumes
+   * that are away.
    */
-  readonly onFault?: (fault: ContentFault) => void;
-  /** How much memory a transaction's pending edits may take, in bytes. */
-  readonly transactionBytes?: number;
-  /** Snapshots older than this throw REGALIA_EXPIRED, in milliseconds. None by default. */
-  readonly snapshotMaxAgeMs?: number;
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
-  /** Unpredictable bytes. */
-  readonly random?: (length: number) => Uint8Array;
+  readonly onFault?: ((fault: ContentFault) => void) | undefined;
+  /** How much memory a transaction's pending edits may take, in bytes; default 160 MiB. */
+  readonly transactionBytes?: number | undefined;
+  /** Snapshots older than this throw REGALIA_EXPIRED, in milliseconds; default none do. */
+  readonly snapshotMaxAgeMs?: number | undefined;
+  /** Milliseconds since the epoch; default `Date.now`. */
+  readonly now?: (() => number) | undefined;
+  /** Unpredictable bytes; default those of `node:crypto`. */
+  readonly random?: ((length: number) => Uint8Array) | undefined;
 }
 
-const CACHE_BYTES = 64 * 1024 * 1024;
-const CONTENT_CACHE_BYTES = 32 * 1024 * 1024;
-const TRANSACTION_BYTES = 160 * 1024 * 1024;
-
-const DURABILITIES: readonly Durability[] = ['sync', 'group', 'none'];
-
-/** Checks the options. REGALIA_OPTION, REGALIA_RULE, REGALIA_STREAM. */
-export function settingsOf(
-  options: OpenOptions,
-  runtime: { now: () => number; random: (length: number) => Uint8Array },
-): Settings {
-  const { hash = 'sha256', durability = 'group' } = options;
-  if (hash !== 'sha256' && hash !== 'blake3') throw badOption('hash', 'sha256 or blake3', hash);
-  checkDurability(durability);
-  return {
-    actor: options.actor,
-    readOnly: options.readOnly ?? false,
-    algorithm: algorithmNumber(hash),
-    durability,
-    cacheBytes: atLeast('cacheBytes', options.cacheBytes ?? CACHE_BYTES, CACHE_BYTES_MIN),
-    contentCacheBytes: atLeast(
-      'contentCacheBytes',
-      options.contentCacheBytes ?? CONTENT_CACHE_BYTES,
-      CACHE_BYTES_MIN,
-    ),
-    workers: checkedWorkers(options.workers),
-    onFault: options.onFault,
-    transactionBytes: atLeast(
-      'transactionBytes',
-      options.transactionBytes ?? TRANSACTION_BYTES,
-      TRANSACTION_BYTES_MIN,
-    ),
-    snapshotMaxAgeMs: atLeast(
-      'snapshotMaxAgeMs',
-      options.snapshotMaxAgeMs ?? Number.POSITIVE_INFINITY,
-      0,
-    ),
-    now: options.now ?? runtime.now,
-    random: options.random ?? runtime.random,
-    rules: defineRules(hashedRules(options)),
-    declaresRules: options.streams !== undefined || options.default !== undefined,
-    declaresDefault: Object.keys(hashedPart(options.default ?? {})).length > 0,
-    storage: storageRules(options),
-  };
+/** How a store in a folder is opened or made. */
+export interface RegaliaOptions extends OpenOptions {
+  /** For reading only: works on read-only media. */
+  readonly readOnly?: boolean | undefined;
+  /** Whether to make the store where there is none; default true. False: REGALIA_NOT_FOUND. */
+  readonly create?: boolean | undefined;
+  /** Write to a folder that was copied, since its original is gone. */
+  readonly adopt?: boolean | undefined;
 }
+
+/** What is in a rule is REGALIA_RULE, and checked where rules are made. */
+const inRule = anyOf<never>('what a rule allows', () => true);
+
+const RULE_KINDS = { encoding: inRule, inlineMax: inRule, merge: inRule, chunking: inRule };
+
+const rule = fieldsOf(
+  new Options<StreamOptions>('a rule', { ...RULE_KINDS, compression: inRule, redundancy: inRule }),
+);
+
+const OPEN_KINDS = {
+  streams: namesOf(rule),
+  default: rule,
+  actor: ACTOR,
+  branch: NAME,
+  hash: oneOf('sha256', 'blake3'),
+  durability,
+  cacheBytes: number(CACHE_BYTES_MIN),
+  contentCacheBytes: number(CACHE_BYTES_MIN),
+  workers: whole(0, WORKERS_MAX),
+  onFault: listener<(fault: ContentFault) => void>(),
+  transactionBytes: number(TRANSACTION_BYTES_MIN),
+  snapshotMaxAgeMs: number(0),
+  now: callback<() => number>(),
+  random: callback<(length: number) => Uint8Array>(),
+};
+
+export const MEMORY = new Options<OpenOptions>('memory', OPEN_KINDS);
+
+const FOLDER_KINDS = { ...OPEN_KINDS, readOnly: flag, create: flag, adopt: flag };
+
+export const OPEN = new Options<RegaliaOptions>('open', FOLDER_KINDS);
+
+export const RECEIVE = new Options<RegaliaOptions>('receive', FOLDER_KINDS);
+
+// Reading.
 
 /**
- * The rules without what is this store's own affair. What is no object is left for its check to
- * refuse.
+ * Which children, by name: at most one lower and one upper bound, which need not be names that are
+ * there.
+ *
+ * ```ts
+ * snapshot.children('/photos', { prefix: '2024-', gt: '2024-05', limit: 10 });
+ * ```
  */
-function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
-  const hashed: Record<string, Partial<StreamRule>> = {};
-  for (const [name, rule] of Object.entries(streams ?? {})) {
-    const rest = hashedPart(rule);
-    // A rule of storage alone declares nothing that is hashed.
-    if (rest === rule || Object.keys(rest).length > 0) hashed[name] = rest;
-  }
-  return {
-    ...(streams === undefined ? {} : { streams: hashed }),
-    ...(fallback === undefined ? {} : { default: hashedPart(fallback) }),
-  };
+export interface ChildRange {
+  readonly gt?: string | Uint8Array | undefined;
+  readonly gte?: string | Uint8Array | undefined;
+  readonly lt?: string | Uint8Array | undefined;
+  readonly lte?: string | Uint8Array | undefined;
+  /** Only names that begin so. */
+  readonly prefix?: string | Uint8Array | undefined;
+  /** From the last name to the first. */
+  readonly reverse?: boolean | undefined;
+  /** How many at most; default all. */
+  readonly limit?: number | undefined;
 }
 
-function hashedPart(rule: StreamOptions): Partial<StreamRule> {
-  if (typeof rule !== 'object' || rule === null) return rule;
-  if (rule.compression === undefined && rule.redundancy === undefined) return rule;
-  const { compression: _, redundancy: __, ...rest } = rule;
-  return rest;
+const bound = new Kind<string | Uint8Array>(
+  'a name, as text or bytes',
+  (datum) => typeof datum === 'string' || datum instanceof Uint8Array,
+  { refusal: badRange },
+);
+
+export const CHILDREN = new Options<ChildRange>('children', {
+  gt: bound,
+  gte: bound,
+  lt: bound,
+  lte: bound,
+  prefix: bound,
+  reverse: flag,
+  limit,
+});
+
+/** The pattern that `find` looks for; what it must be is checked with it. */
+export const FIND = new Options<FindOptions>('find', { prefix: flag, edits: whole(), limit });
+
+/** Which commits. */
+export interface LogOptions {
+  /** Where to begin; default the head. */
+  readonly from?: At | undefined;
+  /** Commits that this one has seen are left out. */
+  readonly until?: At | undefined;
+  /** Only commits that changed anything at or below this key. */
+  readonly key?: Key | undefined;
+  /** Oldest first. */
+  readonly reverse?: boolean | undefined;
+  /** How many at most; default all. */
+  readonly limit?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-function storageRules(options: OpenOptions): StorageOptions {
-  const kept = ({ compression, redundancy }: StreamOptions): StorageRuleOptions => ({
-    ...(compression === undefined ? {} : { compression }),
-    ...(redundancy === undefined ? {} : { redundancy }),
-  });
-  const { streams = {}, default: fallback = {} } = options;
-  const named = Object.entries(streams).map(([name, rule]) => {
-    checkStreamName(name);
-    return [name, kept(rule)] as const;
-  });
-  return { streams: Object.fromEntries(named), default: kept(fallback) };
+export const LOG = new Options<LogOptions>('log', {
+  from: AT,
+  until: AT,
+  key,
+  reverse: flag,
+  limit,
+  signal,
+});
+
+/** Which differences. */
+export interface DiffOptions {
+  /** Only what lies at or below this key. */
+  readonly key?: Key | undefined;
+  /** A row per stream below added and removed entries, instead of one for the whole. */
+  readonly deep?: boolean | undefined;
+  /** From the last key to the first. */
+  readonly reverse?: boolean | undefined;
+  /** How many rows at most; default all. */
+  readonly limit?: number | undefined;
 }
 
-/** REGALIA_OPTION unless a commit may have this message and durability. */
-export function checkCommitOptions(options: Pick<CommitOptions, 'message' | 'durability'>): void {
-  const { message = '', durability } = options;
-  if (durability !== undefined) checkDurability(durability);
-  const bytes = typeof message === 'string' ? utf8Bytes(message).length : Number.NaN;
-  if (bytes <= MESSAGE_BYTES_MAX) return;
-  const actual = typeof message === 'string' ? `${bytes} bytes` : typeof message;
-  throw badOption('message', `text of at most ${MESSAGE_BYTES_MAX} bytes`, actual);
+export const DIFF = new Options<DiffOptions>('diff', { key, deep: flag, reverse: flag, limit });
+
+/** What to watch. */
+export interface WatchOptions {
+  /** Only commits that change anything at or below this key. */
+  readonly key?: Key | undefined;
+  /** Ends the watch: the iteration is done, without an error. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** REGALIA_OPTION unless it is one of the durabilities. */
-export function checkDurability(durability: Durability): void {
-  if (DURABILITIES.includes(durability)) return;
-  throw badOption('durability', 'sync, group or none', String(durability));
+export const WATCH = new Options<WatchOptions>('watch', { key, signal });
+
+// Writing.
+
+/** How a transaction sees what others do. */
+export interface TransactionOptions {
+  /**
+   * 'snapshot' (the default) checks what was written against others' writes; 'serializable' also
+   * what was read.
+   */
+  readonly isolation?: 'snapshot' | 'serializable' | undefined;
 }
 
-function checkedWorkers(workers: number | undefined): number | undefined {
-  if (workers === undefined) return undefined;
-  if (Number.isInteger(workers) && workers >= 0 && workers <= WORKERS_MAX) return workers;
-  throw badOption('workers', `a whole number up to ${WORKERS_MAX}`, String(workers));
+const isolation = oneOf('snapshot', 'serializable');
+
+export const BEGIN = new Options<TransactionOptions>('begin', { isolation });
+
+const COMMIT_KINDS = {
+  message: text(MESSAGE_BYTES_MAX),
+  durability,
+  policy: commitPolicy,
+  actor: ACTOR,
+  signal,
+};
+
+export const COMMIT = new Options<CommitOptions>('commit', COMMIT_KINDS);
+
+export const REVERT = new Options<CommitOptions>('revert', COMMIT_KINDS);
+
+export const RESTORE = new Options<CommitOptions>('restore', COMMIT_KINDS);
+
+/** How a transaction is run and committed. */
+export interface TransactOptions extends TransactionOptions, CommitOptions {
+  /** How often to begin again after a conflict; default 16. */
+  readonly retries?: number | undefined;
 }
 
-function atLeast(option: string, number: number, least: number): number {
-  if (typeof number === 'number' && number >= least) return number;
-  throw badOption(option, `a number of at least ${least}`, String(number));
+export const TRANSACT = new Options<TransactOptions>('transact', {
+  ...COMMIT_KINDS,
+  isolation,
+  retries: count,
+});
+
+/** How a part of a stream is changed. */
+export interface ChangeOptions {
+  readonly signal?: AbortSignal | undefined;
 }
 
-export function badOption(option: string, expected: string, actual: string): RegaliaError {
-  return new RegaliaError('REGALIA_OPTION', `${option} must be ${expected}, not ${actual}`, {
-    option,
-    expected,
-    actual,
-  });
+export const APPEND = new Options<ChangeOptions>('append', { signal });
+
+export const TRUNCATE = new Options<ChangeOptions>('truncate', { signal });
+
+/** The size that a stream is to have. */
+export const SIZE = offset;
+
+/** How a stream is written. */
+export interface WriteOptions extends ChangeOptions {
+  /**
+   * Where to write, in bytes from the stream's beginning. Not given: the source is the whole
+   * stream.
+   */
+  readonly at?: number | undefined;
 }
+
+export const WRITE = new Options<WriteOptions>('write', { at: offset, signal });
+
+export const BUCKET_RULES = new Options<RuleOptions>('createBucket', {
+  streams: namesOf(fieldsOf(new Options<Partial<StreamRule>>('a rule', RULE_KINDS))),
+  default: fieldsOf(new Options<Partial<StreamRule>>('a rule', RULE_KINDS)),
+});
+
+// Branches, merges and exchange.
+
+/** Where a branch begins. */
+export interface ForkOptions {
+  /** Default the head. */
+  readonly at?: At | undefined;
+}
+
+export const FORK = new Options<ForkOptions>('fork', { at: AT });
+
+/** How a merge is made. */
+export interface MergeOptions extends MergeJudgement {
+  /** The branch to merge into; default the one at hand. */
+  readonly into?: string | undefined;
+  /** Given, the merge is an ordinary commit of this replica, not the canonical one. */
+  readonly message?: string | undefined;
+  readonly actor?: Actor | undefined;
+  readonly durability?: Durability | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const MERGE = new Options<MergeOptions>('merge', {
+  policy: mergePolicy,
+  entryPolicy,
+  answers,
+  into: NAME,
+  message: text(MESSAGE_BYTES_MAX),
+  actor: ACTOR,
+  durability,
+  signal,
+});
+
+/** What a pack has in it. */
+export interface ExportOptions {
+  /** What the receiver has, as its `have` says; default nothing. */
+  readonly have?: string | undefined;
+  /** The branches to send; default all local ones. */
+  readonly branches?: readonly string[] | undefined;
+  /** Whether contents outside metadata travel along; default true. */
+  readonly contents?: boolean | undefined;
+  /** Whether an index of keys is written; default where there is no `have`. */
+  readonly index?: boolean | undefined;
+  /** The byte to begin at, to go on with a transfer that broke; default 0. */
+  readonly from?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const EXPORT = new Options<ExportOptions>('export', {
+  have: text(),
+  branches: listOf(NAME),
+  contents: flag,
+  index: flag,
+  from: offset,
+  signal,
+});
+
+/** A pack, as it comes: from `export`, a file, the body of a response. */
+export type PackSource =
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | Iterable<Uint8Array>;
+
+export const PACK = new Kind<PackSource>(
+  'bytes, a Blob, a ReadableStream, or an iterable of bytes',
+  isSource,
+);
+
+/** How a pack is read. */
+export interface ImportOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the bytes read so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+  /**
+   * Whether commits that name an actor must be signed ('required'), or only right if they are
+   * ('checked', the default).
+   */
+  readonly signatures?: 'checked' | 'required' | undefined;
+}
+
+export const IMPORT = new Options<ImportOptions>('import', {
+  signal,
+  onProgress: listener(),
+  signatures: oneOf('checked', 'required'),
+});
+
+/** A share that another replica granted, as text. */
+export const GRANT: Kind<string> = text();
+
+// Upkeep.
+
+export const VERIFY = new Options<VerifyOptions>('verify', {
+  signal,
+  onProgress: listener(),
+  contents: flag,
+  chunks: flag,
+});
+
+export const COLLECT = new Options<CollectOptions>('gc', {
+  signal,
+  onProgress: listener(),
+  graceMs: number(0),
+  deadShare: number(0, 1),
+});
+
+export const REPAIR = new Options<RepairOptions>('repair', {
+  signal,
+  onProgress: listener(),
+  restedMs: number(0),
+});
+
+export const RESCAN = new Options<RescanOptions>('rescan', { signal, onProgress: listener() });
+
+/** How the contents of a store are counted. */
+export interface ContentStatsOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const CONTENT_STATS = new Options<ContentStatsOptions>('contentStats', { signal });
+
+/** How a volume is added. */
+export interface AddVolumeOptions {
+  /** How much of new contents it is given, beside the others: a whole number; default 1. */
+  readonly weight?: number | undefined;
+}
+
+const weight = whole(0, VOLUME_WEIGHT_MAX);
+
+export const ADD_VOLUME = new Options<AddVolumeOptions>('addVolume', { weight });
+
+/** What changes of a volume. */
+export interface VolumeChange {
+  /** How much of new contents it is given, beside the others: a whole number, 0 for nothing. */
+  readonly weight?: number | undefined;
+  /** Whether anything is written to it. */
+  readonly state?: 'online' | 'read-only' | undefined;
+}
+
+export const SET_VOLUME = new Options<VolumeChange>('setVolume', {
+  weight,
+  state: oneOf('online', 'read-only'),
+});
+
+export const DRAIN_VOLUME = new Options<DrainOptions>('drainVolume', {
+  signal,
+  onProgress: listener(),
+});
+
+/** How a volume is removed. */
+export interface RemoveVolumeOptions {
+  /** Give up what lies on it: it is lost, or will be. */
+  readonly lost?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const REMOVE_VOLUME = new Options<RemoveVolumeOptions>('removeVolume', {
+  lost: flag,
+  signal,
+});

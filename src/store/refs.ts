@@ -1,32 +1,47 @@
-/** The branches and the tags of a bucket, as users handle them. */
-import { addressText } from '../blocks/address.js';
+/**
+ * Branches and tags of a bucket, and how a commit is found by what users say: an address, its first
+ * digits, a branch, a tag, or a date.
+ */
+
+import { type Address, addressText, isAddress, parseAddress } from '../blocks/address.js';
 import { sum } from '../clock/id.js';
 import type { Core } from '../commit/core.js';
-import { noBranch } from '../commit/line.js';
-import { RegaliaError } from '../ground/errors.js';
+import { unhex } from '../ground/bytes.js';
+import { alreadyExists, badOption, notFound } from '../ground/errors.js';
+import { PREFIX_DIGITS_MIN } from '../ground/limits.js';
+import { atDate } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
-import { type At, notFound, resolveCommit } from './resolve.js';
+import { branch, tag } from '../log/branches.js';
+import { AT, type At, NAME } from './options.js';
 
+/** A branch as it is. */
 export interface BranchInfo {
   readonly name: string;
   /** The address of its head. */
   readonly commit: string;
 }
 
+let makeBranches: (core: Core, bucket: Uint8Array, own: string) => Branches;
+
+/** The branches of a bucket: `for (const { name, commit } of store.branches)`. */
 export class Branches {
   readonly #core: Core;
   readonly #bucket: Uint8Array;
   /** The branch that commits of this handle go to: it can't be deleted here. */
   readonly #own: string;
 
-  constructor(core: Core, bucket: Uint8Array, own: string) {
+  private constructor(core: Core, bucket: Uint8Array, own: string) {
     this.#core = core;
     this.#bucket = bucket;
     this.#own = own;
   }
 
+  static {
+    makeBranches = (core, bucket, own) => new Branches(core, bucket, own);
+  }
+
   /** All branches by name, tracking ones (`replica/ID/BRANCH`) included. */
-  *[Symbol.iterator](): Generator<BranchInfo> {
+  *[Symbol.iterator](): Generator<BranchInfo, void, undefined> {
     this.#core.check();
     this.#core.engine.refresh();
     for (const { name, head } of log.branches(this.#core.engine, this.#bucket)) {
@@ -34,7 +49,9 @@ export class Branches {
     }
   }
 
+  /** A branch, or undefined where there is none of that name. */
   get(name: string): BranchInfo | undefined {
+    NAME.check('name', name);
     this.#core.check();
     this.#core.engine.refresh();
     const found = log.branch(this.#core.engine, this.#bucket, name);
@@ -46,17 +63,14 @@ export class Branches {
    * to the branch of this handle, once. REGALIA_NOT_FOUND.
    */
   async delete(name: string): Promise<void> {
+    NAME.check('name', name);
     this.#core.checkWritable();
     if (name === this.#own || name === 'main') {
-      throw new RegaliaError('REGALIA_OPTION', `branch ${name} is in use`, {
-        option: 'name',
-        expected: 'another branch than the one in use and main',
-        actual: name,
-      });
+      throw badOption('name', 'another branch than main and the one in use', name);
     }
     await this.#core.engine.write((batch) => {
       const gone = log.branch(batch, this.#bucket, name);
-      if (gone === undefined) throw noBranch(name);
+      if (gone === undefined) throw notFound('branch', name);
       const heir = log.branch(batch, this.#bucket, this.#own);
       if (heir?.id !== undefined && gone.id !== undefined) {
         log.putBranch(batch, this.#bucket, this.#own, { ...heir, id: sum(heir.id, gone.id) });
@@ -67,10 +81,12 @@ export class Branches {
 
   /** Makes a branch name another commit, whatever came between. REGALIA_NOT_FOUND. */
   async reset(name: string, at: At): Promise<BranchInfo> {
+    NAME.check('name', name);
+    AT.check('at', at);
     this.#core.checkWritable();
     return this.#core.engine.write((batch) => {
       const found = log.branch(batch, this.#bucket, name);
-      if (found === undefined) throw noBranch(name);
+      if (found === undefined) throw notFound('branch', name);
       const head = resolveCommit(this.#core, this.#bucket, at, found.head);
       log.putBranch(batch, this.#bucket, name, { ...found, head });
       return { name, commit: addressText(head) };
@@ -78,23 +94,33 @@ export class Branches {
   }
 }
 
+/** A tag. */
 export interface TagInfo {
   readonly name: string;
+  /** The address of the commit that it names. */
   readonly commit: string;
 }
 
+let makeTags: (core: Core, bucket: Uint8Array, branch: string) => Tags;
+
+/** The tags of a bucket: `await store.tags.set('v1')`. */
 export class Tags {
   readonly #core: Core;
   readonly #bucket: Uint8Array;
   readonly #branch: string;
 
-  constructor(core: Core, bucket: Uint8Array, branch: string) {
+  private constructor(core: Core, bucket: Uint8Array, branch: string) {
     this.#core = core;
     this.#bucket = bucket;
     this.#branch = branch;
   }
 
-  *[Symbol.iterator](): Generator<TagInfo> {
+  static {
+    makeTags = (core, bucket, branch) => new Tags(core, bucket, branch);
+  }
+
+  /** All tags by name. */
+  *[Symbol.iterator](): Generator<TagInfo, void, undefined> {
     this.#core.check();
     this.#core.engine.refresh();
     for (const { name, commit } of log.tags(this.#core.engine, this.#bucket)) {
@@ -102,7 +128,9 @@ export class Tags {
     }
   }
 
+  /** A tag, or undefined where there is none of that name. */
   get(name: string): TagInfo | undefined {
+    NAME.check('name', name);
     this.#core.check();
     this.#core.engine.refresh();
     const commit = log.tag(this.#core.engine, this.#bucket, name);
@@ -111,23 +139,92 @@ export class Tags {
 
   /** Names a commit, the head by default. REGALIA_EXISTS where the name is taken. */
   async set(name: string, at?: At): Promise<TagInfo> {
+    NAME.check('name', name);
+    AT.checkGiven('at', at);
     this.#core.checkWritable();
     return this.#core.engine.write((batch) => {
       if (log.tag(batch, this.#bucket, name) !== undefined) {
-        throw new RegaliaError('REGALIA_EXISTS', `there is a tag ${name}`, { what: 'tag', name });
+        throw alreadyExists('tag', name);
       }
       const head = log.branch(batch, this.#bucket, this.#branch)?.head;
-      if (head === undefined) throw noBranch(this.#branch);
+      if (head === undefined) throw notFound('branch', this.#branch);
       const commit = at === undefined ? head : resolveCommit(this.#core, this.#bucket, at, head);
       log.putTag(batch, this.#bucket, name, commit);
       return { name, commit: addressText(commit) };
     }, this.#core.settings.durability);
   }
 
+  /** Deletes a tag. REGALIA_NOT_FOUND. */
   async delete(name: string): Promise<void> {
+    NAME.check('name', name);
     this.#core.checkWritable();
     await this.#core.engine.write((batch) => {
       if (!log.delTag(batch, this.#bucket, name)) throw notFound('tag', name);
     }, this.#core.settings.durability);
   }
+}
+
+/**
+ * The commit of a bucket that `at` names. REGALIA_NOT_FOUND; REGALIA_FORMAT for what looks like a
+ * bad address.
+ */
+export function resolveCommit(core: Core, bucket: Uint8Array, at: At, head: Address): Address {
+  if (typeof at === 'string') return resolveName(core, bucket, at);
+  if ('commit' in at) return known(core, parseAddress(at.commit));
+  if ('date' in at) return dated(core, head, at.date);
+  const { engine } = core;
+  const found =
+    'branch' in at ? branch(engine, bucket, at.branch)?.head : tag(engine, bucket, at.tag);
+  if (found !== undefined) return found;
+  const [what, name] = 'branch' in at ? ['branch', at.branch] : ['tag', at.tag];
+  throw notFound(what, name);
+}
+
+function resolveName(core: Core, bucket: Uint8Array, name: string): Address {
+  if (name.startsWith('sha256:') || name.startsWith('blake3:')) {
+    const digits = name.slice(7);
+    if (digits.length === 64) return known(core, parseAddress(name));
+    return byDigits(core, bucket, digits) ?? fail('commit', name);
+  }
+  const { engine } = core;
+  const named = branch(engine, bucket, name)?.head ?? tag(engine, bucket, name);
+  return named ?? byDigits(core, bucket, name) ?? fail('branch, tag or commit', name);
+}
+
+/** A commit of the bucket by the first digits of its digest, if they name one alone. */
+function byDigits(core: Core, bucket: Uint8Array, digits: string): Address | undefined {
+  const usable = digits.length >= PREFIX_DIGITS_MIN && unhex(digits.padEnd(64, '0')) !== undefined;
+  if (!usable) return undefined;
+  let found: Address | undefined;
+  for (const { address } of core.history.log(bucket, { reverse: true })) {
+    if (!addressText(address).slice(7).startsWith(digits.toLowerCase())) continue;
+    if (found !== undefined) throw notFound('single commit', digits);
+    found = address;
+  }
+  return found;
+}
+
+function known(core: Core, address: Address): Address {
+  if (isAddress(address) && core.history.entry(address) !== undefined) return address;
+  throw notFound('commit', addressText(address));
+}
+
+function dated(core: Core, head: Address, date: Date | number): Address {
+  const ms = typeof date === 'number' ? date : date.getTime();
+  const entry = atDate(core.history, head, ms);
+  return entry?.address ?? fail('commit not later than', new Date(ms).toISOString());
+}
+
+function fail(what: string, name: string): never {
+  throw notFound(what, name);
+}
+
+/** The branches of a bucket, at a handle whose own branch is `own`. */
+export function openBranches(core: Core, bucket: Uint8Array, own: string): Branches {
+  return makeBranches(core, bucket, own);
+}
+
+/** The tags of a bucket; new ones are on the head of `branch`. */
+export function openTags(core: Core, bucket: Uint8Array, branch: string): Tags {
+  return makeTags(core, bucket, branch);
 }

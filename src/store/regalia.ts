@@ -1,7 +1,7 @@
 /**
  * A store: the root bucket of a folder, with what only the whole has.
  */
-import { randomBytes } from 'node:crypto';
+
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { addressText } from '../blocks/address.js';
@@ -15,7 +15,7 @@ import { openMemory } from '../engine/memory.js';
 import { type CollectOptions, type CollectResult, collect } from '../gc/collect.js';
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
-import { ioError, RegaliaError } from '../ground/errors.js';
+import { alreadyExists, badOption, corrupt, ioError, notFound } from '../ground/errors.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
@@ -27,8 +27,8 @@ import { type VerifyOptions, verify } from '../verify/verify.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import type { StorageRule } from '../volumes/storage-rules.js';
 import { segmentBytes } from '../volumes/volume-folder.js';
-import { Bucket } from './bucket.js';
-import { receiveInto } from './clone.js';
+import { Bucket, scopeOf, setScope } from './bucket.js';
+import { receiveInto } from './exchange.js';
 import {
   checkWitness,
   currentGeneration,
@@ -36,31 +36,48 @@ import {
   makeFolder,
   writeWitness,
 } from './folder.js';
-import { badOption, type OpenOptions, settingsOf } from './options.js';
 import {
+  ADD_VOLUME,
   type AddVolumeOptions,
-  addVolume,
-  drainVolume,
+  COLLECT,
+  CONTENT_STATS,
+  type ContentStatsOptions,
+  DRAIN_VOLUME,
+  FOLDER,
+  MEMORY,
+  NAME,
+  OPEN,
+  type OpenOptions,
+  PACK,
+  type PackSource,
+  RECEIVE,
+  REMOVE_VOLUME,
+  REPAIR,
+  RESCAN,
+  type RegaliaOptions,
   type RemoveVolumeOptions,
-  type RemoveVolumeResult,
-  removeVolume,
-  setVolume,
+  SET_VOLUME,
+  VERIFY,
   type VolumeChange,
-} from './volume-changes.js';
+} from './options.js';
+import { Scope } from './scope.js';
+import { settingsOf } from './settings.js';
+import type { AnyStreams, StreamTypes } from './snapshot.js';
 import {
+  addVolume,
   copyVolumes,
+  drainVolume,
   firstVolume,
   isHere,
   listVolumes,
   openChunks,
+  type RemoveVolumeResult,
+  removeVolume,
+  setVolume,
   type VolumeInfo,
 } from './volumes.js';
 
-const RUNTIME = {
-  now: (): number => Date.now(),
-  random: (length: number): Uint8Array => new Uint8Array(randomBytes(length)),
-};
-
+/** What a store has, in numbers. */
 export interface StoreStats {
   /** The head of the branch, and its contents root. */
   readonly head: string;
@@ -95,20 +112,32 @@ export interface StoredRules {
   readonly streams: Readonly<Record<string, StorageRule>>;
 }
 
-export interface RegaliaOptions extends OpenOptions {
-  /** The branch to work on. `main` by default. */
-  readonly branch?: string;
-  /** Write to a folder that was copied: its original is gone for good. */
-  readonly adopt?: boolean;
-}
-
-export class Regalia extends Bucket {
-  /** The folder; undefined in memory. */
-  readonly path: string | undefined;
+/**
+ * A store: a folder, and the bucket at its top.
+ *
+ * ```ts
+ * interface Streams {
+ *   title: string;
+ *   content: Uint8Array;
+ * }
+ * const streams = { title: { encoding: 'utf8' } } as const;
+ * await using store = await Regalia.open<Streams>('./data', { streams });
+ * ```
+ */
+export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends Bucket<Streams> {
+  readonly #core: Core;
+  readonly #path: string | undefined;
 
   private constructor(core: Core, branch: string, folder: string | undefined) {
-    super(core, Line.of(core, core.identity.store, branch));
-    this.path = folder;
+    super();
+    setScope(this, new Scope(core, Line.of(core, core.identity.store, branch)));
+    this.#core = core;
+    this.#path = folder;
+  }
+
+  /** The folder; undefined in memory. */
+  get path(): string | undefined {
+    return this.#path;
   }
 
   /**
@@ -116,9 +145,19 @@ export class Regalia extends Bucket {
    * REGALIA_FORMAT, REGALIA_VERSION, REGALIA_CORRUPT, REGALIA_PERMISSION, REGALIA_RULE,
    * REGALIA_CLONED, REGALIA_OPTION.
    */
-  static async open(folder: string, options: RegaliaOptions = {}): Promise<Regalia> {
-    const settings = settingsOf(options, RUNTIME);
-    const place = path.resolve(folder);
+  static async open<Streams extends StreamTypes<Streams> = AnyStreams>(
+    folder: string,
+    options?: RegaliaOptions,
+  ): Promise<Regalia<Streams>> {
+    const place = path.resolve(FOLDER.check('folder', folder));
+    return Regalia.#open(place, OPEN.check(options));
+  }
+
+  static async #open<Streams extends StreamTypes<Streams>>(
+    place: string,
+    options: RegaliaOptions,
+  ): Promise<Regalia<Streams>> {
+    const settings = settingsOf(options);
     const found = await examineFolder(place);
     if (found !== 'store') await create(place, options, settings);
     const generation = await currentGeneration(place);
@@ -136,60 +175,63 @@ export class Regalia extends Bucket {
    * Makes a new store from a pack of a whole bucket: a replica, which may be written to once
    * `accept` gave it a share. Errors: REGALIA_EXISTS, and those of `import`.
    */
-  static async receive(
+  static async receive<Streams extends StreamTypes<Streams> = AnyStreams>(
     folder: string,
-    pack: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    options: RegaliaOptions = {},
-  ): Promise<Regalia> {
-    await receiveInto(folder, settingsOf(options, RUNTIME), pack);
-    return Regalia.open(folder, options);
+    pack: PackSource,
+    options?: RegaliaOptions,
+  ): Promise<Regalia<Streams>> {
+    const place = path.resolve(FOLDER.check('folder', folder));
+    const given = RECEIVE.check(options);
+    PACK.check('pack', pack);
+    await receiveInto(place, settingsOf(given), pack);
+    return Regalia.#open(place, given);
   }
 
   /** A store in memory, gone when it is closed. */
-  static async memory(options: Omit<RegaliaOptions, 'readOnly' | 'adopt'> = {}): Promise<Regalia> {
-    const settings = settingsOf(options, RUNTIME);
+  static async memory<Streams extends StreamTypes<Streams> = AnyStreams>(
+    options?: OpenOptions,
+  ): Promise<Regalia<Streams>> {
+    const given = MEMORY.check(options);
+    const settings = settingsOf(given);
     const engine = openMemory();
     await begin(engine, settings);
-    return Regalia.#start(engine, settings, undefined, options.branch ?? MAIN);
+    return Regalia.#start(engine, settings, undefined, given.branch ?? MAIN);
   }
 
-  static async #start(
+  static async #start<Streams extends StreamTypes<Streams>>(
     engine: Engine,
     settings: Settings,
     folder: string | undefined,
     branch: string,
-  ): Promise<Regalia> {
+  ): Promise<Regalia<Streams>> {
     const identity = storedIdentity(engine);
-    if (identity === undefined) throw noIdentity(folder ?? 'memory');
+    if (identity === undefined) throw corrupt('store row', 'the identity of a store', 'nothing');
     const chunks =
       folder === undefined ? undefined : openChunks(folder, engine, identity, settings);
     const core = new Core(engine, settings, identity, chunks);
-    const store = new Regalia(core, branch, folder);
-    store.head();
+    const store = new Regalia<Streams>(core, branch, folder);
+    const { line } = scopeOf(store);
+    line.stored();
     if (settings.readOnly) return store;
     core.blocks.replenish();
     await core.blocks.reserve(1);
     await core.declareStorage();
-    if (settings.declaresRules) await declareRules(store.line, settings.rules);
+    if (settings.declaresRules) await declareRules(line, settings.rules);
     return store;
   }
 
-  /** The same store on another branch. REGALIA_NOT_FOUND. */
-  override branch(name: string): Bucket {
-    return super.branch(name);
-  }
-
-  /** What is in the store, cheaply: counts, and the sizes of files. */
+  /** What the store has, at little cost. */
   stats(): StoreStats {
-    const head = this.head();
-    const { engine, history, cache, identity } = this.core;
-    const tree = this.line.treeOf(head);
+    const { line } = scopeOf(this);
+    const { engine, history, cache, identity, chunks } = this.#opened();
+    const head = line.stored();
+    const tree = line.treeOf(head);
     const sums = totalsOf(tree.root);
     const { bytes, freeBytes, rows } = engine.stats();
+    const here = chunks?.volumes.list().filter(({ status }) => isHere(status)) ?? [];
+    const contentBytes = here.reduce((sum, volume) => sum + segmentBytes(volume.path), 0);
     let blocks = rows.addresses;
     for (const row of engine.range('addressLog')) blocks += row.bytes.length / 8;
-    const here = this.core.chunks?.volumes.list().filter(({ status }) => isHere(status)) ?? [];
-    const contentBytes = here.reduce((sum, volume) => sum + segmentBytes(volume.path), 0);
     return {
       head: addressText(head.address),
       root: addressText(head.commit.root),
@@ -202,7 +244,7 @@ export class Regalia extends Bucket {
       freeBytes,
       contentBytes,
       diskBytes: bytes + contentBytes,
-      commits: history.count(this.idBytes),
+      commits: history.count(identity.store),
       cacheBytes: cache.bytes,
       hash: algorithmName(identity.algorithm) ?? '',
       store: hex(identity.store),
@@ -215,12 +257,10 @@ export class Regalia extends Bucket {
    * Yields each fault as it is found; the last row, of kind 'summary', counts what was read. Memory
    * is eight bytes a block. REGALIA_ABORTED.
    */
-  async *verify(
-    options: VerifyOptions = {},
-  ): AsyncGenerator<Fault | VerifySummary, void, undefined> {
-    this.core.check();
-    const { engine, identity, chunks } = this.core;
-    yield* verify({ engine, chunks, store: identity.store }, options);
+  verify(options?: VerifyOptions): AsyncGenerator<Fault | VerifySummary, void, undefined> {
+    const given = VERIFY.check(options);
+    const { engine, identity, chunks } = this.#opened();
+    return verify({ engine, chunks, store: identity.store }, given);
   }
 
   /**
@@ -228,15 +268,14 @@ export class Regalia extends Bucket {
    * before.
    */
   storageRules(): StoredRules {
-    this.core.check();
-    const { default: fallback, streams } = this.core.storage;
+    const { default: fallback, streams } = this.#opened().storage;
     return { default: fallback, streams: Object.fromEntries(streams) };
   }
 
   /** The volumes that keep the store's contents. None in memory. */
   async volumes(): Promise<VolumeInfo[]> {
-    this.core.check();
-    return this.core.chunks === undefined ? [] : await listVolumes(this.core.chunks);
+    const { chunks } = this.#opened();
+    return chunks === undefined ? [] : await listVolumes(chunks);
   }
 
   /**
@@ -244,10 +283,11 @@ export class Regalia extends Bucket {
    * tells it where one of its own was moved to. REGALIA_EXISTS where anything else is there,
    * REGALIA_VOLUME, REGALIA_OPTION.
    */
-  async addVolume(folder: string, options: AddVolumeOptions = {}): Promise<void> {
-    this.core.checkWritable();
-    const { identity, settings } = this.core;
-    await addVolume(this.#home(), folder, identity.replica, settings, options);
+  async addVolume(folder: string, options?: AddVolumeOptions): Promise<void> {
+    FOLDER.check('folder', folder);
+    const given = ADD_VOLUME.check(options);
+    const { identity, settings } = this.#writable();
+    await addVolume(this.#home(), folder, identity.replica, settings, given);
   }
 
   /**
@@ -255,8 +295,10 @@ export class Regalia extends Bucket {
    * REGALIA_NOT_FOUND.
    */
   async setVolume(which: string, change: VolumeChange): Promise<void> {
-    this.core.checkWritable();
-    await setVolume(this.#home(), which, change);
+    NAME.check('which', which);
+    const given = SET_VOLUME.check(change);
+    this.#writable();
+    await setVolume(this.#home(), which, given);
   }
 
   /**
@@ -264,19 +306,20 @@ export class Regalia extends Bucket {
    * removed. REGALIA_VOLUME where there is no other; REGALIA_NOT_FOUND, REGALIA_ABORTED,
    * REGALIA_FULL, REGALIA_IO.
    */
-  async drainVolume(which: string, options: DrainOptions = {}): Promise<DrainResult> {
-    return drainVolume(this.#subject(), which, options);
+  async drainVolume(which: string, options?: DrainOptions): Promise<DrainResult> {
+    NAME.check('which', which);
+    const given = DRAIN_VOLUME.check(options);
+    return drainVolume(this.#subject(), which, given);
   }
 
   /**
    * Removes a volume that nothing lies on any more, or one that is given up as lost. Its folder is
    * left as it is. REGALIA_VOLUME, REGALIA_NOT_FOUND, REGALIA_ABORTED.
    */
-  async removeVolume(
-    which: string,
-    options: RemoveVolumeOptions = {},
-  ): Promise<RemoveVolumeResult> {
-    return removeVolume(this.#subject(), which, options);
+  async removeVolume(which: string, options?: RemoveVolumeOptions): Promise<RemoveVolumeResult> {
+    NAME.check('which', which);
+    const given = REMOVE_VOLUME.check(options);
+    return removeVolume(this.#subject(), which, given);
   }
 
   /**
@@ -284,47 +327,60 @@ export class Regalia extends Bucket {
    * are lost or damaged are made anew, and large contents that have rested are coded.
    * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
    */
-  async repair(options: RepairOptions = {}): Promise<RepairResult> {
-    return repair(this.#subject(), options);
+  async repair(options?: RepairOptions): Promise<RepairResult> {
+    const given = REPAIR.check(options);
+    return repair(this.#subject(), given);
   }
 
   /**
    * Takes in every sound record of every segment that the index of chunks does not know: where rows
    * were lost, or a volume holds what the store lacks. REGALIA_ABORTED, REGALIA_IO.
    */
-  async rescan(options: RescanOptions = {}): Promise<RescanResult> {
-    return rescan(this.#subject(), options);
+  async rescan(options?: RescanOptions): Promise<RescanResult> {
+    const given = RESCAN.check(options);
+    return rescan(this.#subject(), given);
   }
 
   /**
    * Frees the room of contents that no commit refers to, and of copies that were given up, while
    * the store is used. REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
    */
-  async gc(options: CollectOptions = {}): Promise<CollectResult> {
-    return collect(this.#subject(), options);
+  async gc(options?: CollectOptions): Promise<CollectResult> {
+    const given = COLLECT.check(options);
+    return collect(this.#subject(), given);
   }
 
   /**
    * What contents are to users, and what they take on each volume. Reads metadata, no contents.
    * REGALIA_ABORTED.
    */
-  async contentStats(options: { readonly signal?: AbortSignal } = {}): Promise<ContentStats> {
-    return contentStats(this.#subject(false), options.signal);
+  async contentStats(options?: ContentStatsOptions): Promise<ContentStats> {
+    const { signal } = CONTENT_STATS.check(options);
+    return contentStats(this.#subject(false), signal);
+  }
+
+  #opened(): Core {
+    this.#core.check();
+    return this.#core;
+  }
+
+  #writable(): Core {
+    this.#core.checkWritable();
+    return this.#core;
   }
 
   #subject(writes = true): StoreParts {
-    if (writes) this.core.checkWritable();
-    else this.core.check();
-    const { engine, blocks, cache, history, identity, settings, storage } = this.core;
+    const core = writes ? this.#writable() : this.#opened();
+    const { engine, blocks, cache, history, identity, settings, storage } = core;
     const chunks = this.#home();
     const { store } = identity;
     return { engine, blocks, cache, history, chunks, store, storage, now: settings.now };
   }
 
   #home(): ChunkStore {
-    const { chunks } = this.core;
+    const { chunks } = this.#core;
     if (chunks !== undefined) return chunks;
-    throw badOption('volume', 'for stores in a folder', 'for one in memory');
+    throw badOption('the store', 'one in a folder', 'one in memory');
   }
 
   /**
@@ -332,22 +388,18 @@ export class Regalia extends Bucket {
    * `adopt`.
    */
   async backup(folder: string): Promise<void> {
-    this.core.check();
-    if ((await examineFolder(path.resolve(folder))) === 'store') {
-      throw new RegaliaError('REGALIA_EXISTS', `there is a store at ${folder}`, {
-        what: 'store',
-        name: folder,
-      });
-    }
+    const place = path.resolve(FOLDER.check('folder', folder));
+    const { engine: source, chunks } = this.#opened();
+    if ((await examineFolder(place)) === 'store') throw alreadyExists('store', folder);
     await makeFolder(
-      folder,
+      place,
       async (generation) => {
         await mkdir(generation, { mode: 0o700 });
-        await this.core.engine.backup(path.join(generation, 'data.mdb'));
-        if (this.core.chunks === undefined) return;
+        await source.backup(path.join(generation, 'data.mdb'));
+        if (chunks === undefined) return;
         const engine = await openLmdb(generation, { create: false });
         try {
-          await copyVolumes(this.core.chunks, path.dirname(generation), engine);
+          await copyVolumes(chunks, path.dirname(generation), engine);
         } finally {
           await engine.close();
         }
@@ -358,15 +410,15 @@ export class Regalia extends Bucket {
 
   /** Makes every commit so far durable. */
   async flush(): Promise<void> {
-    this.core.check();
-    await this.core.engine.flush();
+    await this.#opened().engine.flush();
   }
 
   /** Waits for what is under way, then lets go of the files. Idempotent. */
   async close(): Promise<void> {
-    if (!this.core.closed) await this.core.close();
+    if (!this.#core.closed) await this.#core.close();
   }
 
+  /** Closes the store. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -374,10 +426,7 @@ export class Regalia extends Bucket {
 
 async function create(place: string, options: RegaliaOptions, settings: Settings): Promise<void> {
   if (options.create === false || settings.readOnly) {
-    throw new RegaliaError('REGALIA_NOT_FOUND', `there is no store at ${place}`, {
-      what: 'store',
-      name: place,
-    });
+    throw notFound('store', place);
   }
   await makeFolder(place, async (generation) => {
     const engine = await openLmdb(generation, { create: true });
@@ -393,12 +442,4 @@ async function create(place: string, options: RegaliaOptions, settings: Settings
 async function witness(place: string, generation: string, adopt: boolean): Promise<void> {
   if (adopt) await writeWitness(place, generation);
   else await checkWitness(place, generation);
-}
-
-function noIdentity(place: string): RegaliaError {
-  return new RegaliaError('REGALIA_CORRUPT', `the store at ${place} has lost its identity`, {
-    what: 'store row',
-    expected: 'the identity of a store',
-    actual: 'nothing',
-  });
 }

@@ -1,10 +1,10 @@
 /**
- * Moving and copying within a tree, and making buckets: what may go where, and what replicas are
- * told of it.
+ * Moving and copying within a tree, and making buckets: what may go where, and what replicas
+ * learn of it.
  */
 
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
-import { RegaliaError } from '../ground/errors.js';
+import { alreadyExists, badMove, badRule } from '../ground/errors.js';
 import type { Move } from '../log/moves.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
@@ -15,13 +15,10 @@ import { NO_NAME } from '../tree/root.js';
 export function partsToMove(tree: Tree, source: Names, target: Names): RecordParts {
   const found = tree.outer(source);
   if (found === undefined) throw moveError(source, target, 'there is nothing to move');
-  const beneath = source.every((name, i) => equalBytes(name, target[i] ?? NO_NAME));
-  if (beneath) throw moveError(source, target, 'the target is the source, or below it');
+  const isBelow = source.every((name, i) => equalBytes(name, target[i] ?? NO_NAME));
+  if (isBelow) throw moveError(source, target, 'the target is the source, or below it');
   if (tree.find(target) !== undefined) {
-    throw new RegaliaError('REGALIA_EXISTS', `there is something at ${keyText(target)}`, {
-      what: 'entry',
-      name: keyText(target),
-    });
+    throw alreadyExists('entry', keyText(target));
   }
   const parts = readRecord(found.node, found.index);
   if (parts.child.form !== CHILD_BUCKET) checkRules(tree, source, target);
@@ -36,12 +33,7 @@ function checkRules(tree: Tree, source: Names, target: Names): void {
   const here = tree.rootAround(source.slice(0, -1));
   const there = tree.rootAround(target.slice(0, -1));
   if (here.algorithm === there.algorithm && equalBytes(here.rules, there.rules)) return;
-  const message = 'the buckets have other rules: contents must be written anew';
-  throw new RegaliaError('REGALIA_RULE', message, {
-    rule: 'bucket',
-    expected: 'equal rules and algorithm',
-    actual: 'others',
-  });
+  throw badRule('bucket', 'the same in both buckets', 'another: write the contents anew');
 }
 
 /**
@@ -51,22 +43,23 @@ function checkRules(tree: Tree, source: Names, target: Names): void {
 export function checkNewBucket(tree: Tree, names: Names, topDepth: number, ruled: boolean): void {
   const name = keyText(names);
   if (names.length === topDepth || tree.bucketAt(names) !== undefined) {
-    const data = { what: 'bucket', name };
-    throw new RegaliaError('REGALIA_EXISTS', `${name} is a bucket already`, data);
+    throw alreadyExists('bucket', name);
   }
   if (!ruled || tree.find(names) === undefined) return;
-  const message = 'rules of its own are for a bucket that is empty at first';
-  const data = { rule: 'bucket', expected: 'an absent key', actual: name };
-  throw new RegaliaError('REGALIA_RULE', message, data);
+  throw badRule('bucket', 'given where the bucket is empty at first', `given at ${name}`);
 }
 
-/** Whether a record is a bucket's, or holds buckets beneath. */
-export function holdsBuckets({ child }: RecordParts): boolean {
+/** Whether a record is a bucket's, or has buckets below it. */
+export function hasBuckets({ child }: RecordParts): boolean {
   return child.form === CHILD_BUCKET || ('totals' in child && child.totals.buckets > 0);
 }
 
-/** A move as the innermost bucket that holds both keys tells it: '' is the outermost. */
-export function toldMove(tree: Tree, source: Names, target: Names): { bucket: string; move: Move } {
+/** A move as the innermost bucket around both keys records it: '' is the outermost. */
+export function recordedMove(
+  tree: Tree,
+  source: Names,
+  target: Names,
+): { bucket: string; move: Move } {
   const a = borders(tree, source);
   const b = borders(tree, target);
   let depth = 0;
@@ -96,7 +89,6 @@ function joined(names: Names): Uint8Array {
   return concatBytes(names.flatMap((name, i) => (i === 0 ? [name] : [SLASH, name])));
 }
 
-export function moveError(from: Names, to: Names, reason: string): RegaliaError {
-  const data = { from: keyText(from), to: keyText(to), reason };
-  return new RegaliaError('REGALIA_MOVE', `${data.from} to ${data.to}: ${reason}`, data);
+export function moveError(from: Names, to: Names, reason: string): Error {
+  return badMove(keyText(from), keyText(to), reason);
 }

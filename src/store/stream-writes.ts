@@ -1,33 +1,22 @@
 /**
  * Long writes of a transaction: of whole streams, and of parts of them.
  *
- *     asked -> its turn -> what the stream holds now -> written beside it -> put, if nobody put another meanwhile
+ *     asked -> its turn -> what the stream is now -> written beside it -> put, unless others put
  *
  * Until it is put the stream is as it was, and so it stays where a write fails. Writes to one
- * stream take turns, so a part is written into what the one before left. What is put or removed
- * meanwhile, without a turn, is not undone: the whole replaces it, a part of what is gone by then
- * is refused.
+ * stream take turns, in the order in which they were asked for, each beginning when the one before
+ * has ended, well or not. So a part is written into what the one before left, and none is lost to
+ * another. Writes to different streams wait for nobody. What is put or removed meanwhile, without a
+ * turn, is not undone: the whole replaces it, a part of what is gone by then is refused.
  */
 import type { Source } from '../chunks/source.js';
-import type { StreamRule } from '../streams/rule.js';
+import { badOption, throwIfAborted } from '../ground/errors.js';
+import { checkStreamName, type StreamRule } from '../streams/rule.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
 import type { StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
 import type { Change, Contents } from './contents.js';
-import { badOption } from './options.js';
-import { StreamTurns } from './stream-turns.js';
-
-export interface ChangeOptions {
-  readonly signal?: AbortSignal;
-}
-
-export interface WriteOptions extends ChangeOptions {
-  /**
-   * Where to write, in bytes from the stream's beginning. Not given: the source is the whole
-   * stream.
-   */
-  readonly at?: number;
-}
+import type { ChangeOptions, WriteOptions } from './options.js';
 
 /** What is to be put, if what it was made of still stands. */
 interface Written {
@@ -40,9 +29,9 @@ export interface WriteHost {
   /** Throws once it has ended. */
   check(): void;
   ruleOf(key: Key, stream: string): { readonly root: Root; readonly rule: StreamRule };
-  /** What the stream is, the transaction's own edits included; told to who remembers reads. */
+  /** What the stream is, the transaction's own edits included; a read. */
   read(key: Key, stream: string): StreamPart | undefined;
-  put(key: Key, stream: string, part: StreamPart): void;
+  putPart(key: Key, stream: string, part: StreamPart): void;
 }
 
 export class StreamWrites {
@@ -87,6 +76,8 @@ export class StreamWrites {
   ): Promise<number> {
     const host = this.#host;
     host.check();
+    const text = keyText(parseKey(key));
+    checkStreamName(stream);
     const turn = async (): Promise<number> => {
       host.check();
       const { root, rule } = host.ruleOf(key, stream);
@@ -95,10 +86,68 @@ export class StreamWrites {
       if (!stands()) {
         throw badOption('stream', 'what it was when its change began', 'put or removed meanwhile');
       }
-      host.put(key, stream, part);
+      host.putPart(key, stream, part);
       return part.length;
     };
-    const text = typeof key === 'string' ? key : keyText(parseKey(key));
     return this.#turns.take(`${text} ${stream}`, turn, signal);
   }
+}
+
+const OPERATION = 'write';
+
+class StreamTurns {
+  /** The end of the last write to each stream that has any. */
+  readonly #ends = new Map<string, Promise<unknown>>();
+  #count = 0;
+
+  /** Writes that wait or are under way. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Runs a write to the stream of that name, once it is its turn. REGALIA_ABORTED. */
+  async take<T>(
+    stream: string,
+    write: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    throwIfAborted(signal, OPERATION);
+    const before = this.#ends.get(stream);
+    const written = before === undefined ? write() : unlessAborted(before, signal).then(write);
+    const end = before === undefined ? ended(written) : Promise.allSettled([before, written]);
+    this.#ends.set(stream, end);
+    this.#count++;
+    try {
+      return await written;
+    } finally {
+      this.#count--;
+      void end.then(() => {
+        if (this.#ends.get(stream) === end) this.#ends.delete(stream);
+      });
+    }
+  }
+}
+
+/** Resolves when a promise has its outcome, whichever. */
+function ended(promise: Promise<unknown>): Promise<unknown> {
+  return promise.catch(() => undefined);
+}
+
+/** Resolves with `end`, which never rejects; rejects where the signal is aborted first. */
+function unlessAborted(end: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const check = (): void => {
+      try {
+        throwIfAborted(signal, OPERATION);
+        resolve();
+      } catch (error) {
+        reject(error as Error);
+      }
+    };
+    signal?.addEventListener('abort', check, { once: true });
+    void end.then(() => {
+      signal?.removeEventListener('abort', check);
+      check();
+    });
+  });
 }

@@ -1,9 +1,10 @@
 /**
- * The volumes of a store: how it begins with one of its own, what they are now, and how they are
- * copied.
+ * The volumes of a store: how it begins with one of its own, what they are now, how they are added,
+ * set apart, drained and removed while it is used, and how they are copied.
  *
  *     STORE/volumes/1/     the first volume, inside the store's folder
  */
+
 import { constants, copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Lease } from '../blocks/lease.js';
@@ -11,10 +12,20 @@ import type { Identity, Settings } from '../commit/core.js';
 import type { Batch, Engine } from '../engine/engine.js';
 import { liveBytes } from '../gc/compact.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { badVolume, errnoOf, type RegaliaError } from '../ground/errors.js';
+import { badVolume, errnoOf, notFound } from '../ground/errors.js';
+import { flush } from '../ground/fsync.js';
+import type { StoreParts } from '../reach/store-parts.js';
+import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../repair/drain.js';
 import { ChunkStore } from '../volumes/chunk-store.js';
+import { reportFaults } from '../volumes/chunk-store.js';
 import { Pool } from '../volumes/pool.js';
-import { putVolume, type VolumeEntry, volumeEntries } from '../volumes/registry.js';
+import {
+  putVolume,
+  removeVolume as removeEntry,
+  unusedNumber,
+  type VolumeEntry,
+  volumeEntries,
+} from '../volumes/registry.js';
 import { collected, isRetired } from '../volumes/row-changes.js';
 import {
   createVolume,
@@ -27,12 +38,12 @@ import {
   writeVolumeNow,
 } from '../volumes/volume-folder.js';
 import { VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
-import { syncFile } from './folder.js';
+import type { AddVolumeOptions, RemoveVolumeOptions, VolumeChange } from './options.js';
 
 const FIRST_VOLUME = 'volumes/1';
 const SEGMENT_NUMBERS = 2 ** 32;
 
-/** A volume, as told to users. */
+/** A volume, as it is. */
 export interface VolumeInfo {
   /** 32 hexadecimal digits. */
   readonly id: string;
@@ -87,7 +98,7 @@ export function openChunks(
   });
   const pool = new Pool({ workers: settings.workers });
   const chunks = new ChunkStore(engine, volumes, pool, { cacheBytes: settings.contentCacheBytes });
-  chunks.onFault = settings.onFault;
+  if (settings.onFault !== undefined) reportFaults(chunks, settings.onFault);
   return chunks;
 }
 
@@ -101,19 +112,19 @@ function raise(batch: Batch, number: number, resolve: (to: string) => string): v
   if (entry === undefined) return;
   const to = resolve(entry.path);
   const found = readVolume(to);
-  if (found === undefined) throw volumeError(entry.id, to, 'missing');
-  if (!equalBytes(found.id, entry.id)) throw volumeError(entry.id, to, 'foreign');
-  if (found.sequence < entry.sequence) throw volumeError(entry.id, to, 'stale');
+  if (found === undefined) throw badVolume(hex(entry.id), to, 'missing');
+  if (!equalBytes(found.id, entry.id)) throw badVolume(hex(entry.id), to, 'foreign');
+  if (found.sequence < entry.sequence) throw badVolume(hex(entry.id), to, 'stale');
   const sequence = found.sequence + 1;
   writeVolumeNow(to, { ...found, sequence });
   putVolume(batch, { ...entry, sequence });
 }
 
-export function entryOf(number: number, to: string, id: Uint8Array, weight: number): VolumeEntry {
+function entryOf(number: number, to: string, id: Uint8Array, weight: number): VolumeEntry {
   return { number, id, path: to, weight, state: 'online', sequence: 1 };
 }
 
-export function identityOf(
+function identityOf(
   { id, sequence }: VolumeEntry,
   replica: Uint8Array,
   settings: Settings,
@@ -153,12 +164,12 @@ export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engi
   chunks.volumes.refresh();
   const copied = new Set<string>();
   for (const { entry, path: from, status } of chunks.volumes.list()) {
-    if (!isHere(status)) throw volumeError(entry.id, from, status);
+    if (!isHere(status)) throw badVolume(hex(entry.id), from, status);
     const within = `volumes/${entry.number}`;
     const to = path.join(folder, within);
     await mkdir(to, { recursive: true, mode: 0o700 });
     const identity = readVolume(from);
-    if (identity === undefined) throw volumeError(entry.id, from, 'missing');
+    if (identity === undefined) throw badVolume(hex(entry.id), from, 'missing');
     for (const number of (await segmentsIn(from)).keys()) {
       const name = segmentFile(number);
       try {
@@ -167,7 +178,7 @@ export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engi
         if (errnoOf(error) === 'ENOENT') continue;
         throw error;
       }
-      await syncFile(path.join(to, name));
+      await flush(path.join(to, name));
       copied.add(`${entry.number} ${number}`);
     }
     await writeVolume(to, identity);
@@ -180,7 +191,146 @@ export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engi
   }
 }
 
-/** REGALIA_VOLUME. */
-export function volumeError(id: Uint8Array, to: string, reason: string): RegaliaError {
-  return badVolume(hex(id), to, reason);
+/**
+ * Makes a volume of an empty or absent folder, or takes back one of this store's whose folder was
+ * moved. REGALIA_EXISTS where anything else is there, REGALIA_VOLUME for a volume of another store
+ * or a second copy.
+ */
+export async function addVolume(
+  chunks: ChunkStore,
+  folder: string,
+  replica: Uint8Array,
+  settings: Settings,
+  options: AddVolumeOptions,
+): Promise<void> {
+  const { weight } = options;
+  const to = path.resolve(folder);
+  const { engine, volumes } = chunks;
+  // Where its volumes are may have changed since it was looked at.
+  volumes.refresh();
+  const found = readVolume(to);
+  if (found === undefined) {
+    const entry = entryOf(1, to, settings.random(16), weight ?? 1);
+    await createVolume(to, identityOf(entry, replica, settings));
+    await engine.write((batch) => {
+      putVolume(batch, { ...entry, number: unusedNumber(volumeEntries(batch)) });
+    }, 'sync');
+  } else {
+    const known = volumeEntries(engine).find(({ id }) => equalBytes(id, found.id));
+    if (known === undefined || !equalBytes(found.replica, replica)) {
+      throw badVolume(hex(found.id), to, 'foreign: it belongs to another store');
+    }
+    const status = volumes.list().find(({ entry }) => entry.number === known.number);
+    if (status !== undefined && status.path !== to && volumes.isHere(known.number)) {
+      throw badVolume(hex(found.id), to, `duplicate: it is at ${status.path} too`);
+    }
+    const moved = { ...known, path: to, weight: weight ?? known.weight };
+    await engine.write((batch) => putVolume(batch, moved), 'sync');
+  }
+  volumes.refresh();
+}
+
+/** Changes what is given to a volume. REGALIA_NOT_FOUND, REGALIA_OPTION. */
+export async function setVolume(
+  chunks: ChunkStore,
+  which: string,
+  change: VolumeChange,
+): Promise<void> {
+  const { weight, state } = change;
+  const entry = findVolume(chunks, which);
+  await changeEntry(chunks, entry, (current) => ({
+    ...current,
+    weight: weight ?? current.weight,
+    state: state ?? current.state,
+  }));
+}
+
+/** A volume by its id or folder. REGALIA_NOT_FOUND. */
+function findVolume({ volumes }: ChunkStore, which: string): VolumeEntry {
+  volumes.refresh();
+  const found = volumes.list().find(({ entry, path: at }) => {
+    return hex(entry.id) === which || at === path.resolve(which);
+  });
+  if (found === undefined) throw notFound('volume', which);
+  return found.entry;
+}
+
+async function changeEntry(
+  { engine, volumes }: ChunkStore,
+  { number }: VolumeEntry,
+  change: (current: VolumeEntry) => VolumeEntry,
+): Promise<void> {
+  await engine.write((batch) => {
+    const current = volumeEntries(batch).find((entry) => entry.number === number);
+    if (current !== undefined) putVolume(batch, change(current));
+  }, 'sync');
+  volumes.refresh();
+}
+
+/**
+ * Sets a volume to draining, and moves all that lies on it to others. Errors as `drain`, and
+ * REGALIA_NOT_FOUND.
+ */
+export async function drainVolume(
+  subject: StoreParts,
+  which: string,
+  options: DrainOptions,
+): Promise<DrainResult> {
+  const { chunks } = subject;
+  const entry = findVolume(chunks, which);
+  const { path: at } = placeOf(chunks, entry);
+  const others = chunks.volumes.list().filter((one) => one.entry.number !== entry.number);
+  if (!others.some(({ status, entry: { weight } }) => status === 'online' && weight > 0)) {
+    throw badVolume(hex(entry.id), at, 'there is no other volume to move its contents to');
+  }
+  await changeEntry(chunks, entry, (current) => ({ ...current, state: 'draining' }));
+  await chunks.volumes.roll();
+  return drain(subject, entry.number, options);
+}
+
+/** What removing a volume did. */
+export interface RemoveVolumeResult {
+  /** Chunks that are nowhere else: their contents can't be read until they are written again. */
+  readonly lost: number;
+}
+
+/**
+ * Removes a volume from the store; its folder stays as it is. REGALIA_VOLUME where contents still
+ * lie on it and it is not given up, or where it is the only one. REGALIA_NOT_FOUND.
+ */
+export async function removeVolume(
+  subject: StoreParts,
+  which: string,
+  { lost = false, signal }: RemoveVolumeOptions,
+): Promise<RemoveVolumeResult> {
+  const { chunks } = subject;
+  const { engine, volumes } = chunks;
+  const entry = findVolume(chunks, which);
+  const { path: at } = placeOf(chunks, entry);
+  if (volumes.list().length === 1) throw badVolume(hex(entry.id), at, 'it is the only one');
+  // Nothing new goes there meanwhile; where it is refused it is as it was.
+  await changeEntry(chunks, entry, (current) => ({ ...current, state: 'draining' }));
+  try {
+    await volumes.roll();
+    const result = { lost: lost ? await giveUp(subject, entry.number, signal) : 0 };
+    await engine.write((batch) => {
+      if (isNamed(batch, entry.number)) {
+        throw badVolume(
+          hex(entry.id),
+          at,
+          'it has contents: drain it first, or give it up as lost',
+        );
+      }
+      removeEntry(batch, entry.number);
+    }, 'sync');
+    volumes.refresh();
+    return result;
+  } catch (error) {
+    await changeEntry(chunks, entry, (current) => ({ ...current, state: entry.state }));
+    throw error;
+  }
+}
+
+function placeOf({ volumes }: ChunkStore, { number }: VolumeEntry): { path: string } {
+  return { path: volumes.list().find(({ entry }) => entry.number === number)?.path ?? '' };
 }

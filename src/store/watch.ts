@@ -1,6 +1,6 @@
 /**
- * Watching a branch: its commits as they land, whoever made them. Commits of this process are heard
- * at once; those of other processes are looked for a few times a second.
+ * Watching a branch: its commits as they are published, whoever made them, from the call on. Those
+ * of this process are seen at once; those of others are looked for a few times a second.
  */
 import { sameAddress } from '../blocks/address.js';
 import type { Core } from '../commit/core.js';
@@ -9,32 +9,36 @@ import { throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import { type CommitInfo, commitInfo } from '../log/commit.js';
 import { sameSubtree } from '../tree/equal.js';
-import { type Key, parseKey } from '../tree/key.js';
-
-export interface WatchOptions {
-  /** Only commits that change anything at or beneath this key. */
-  readonly key?: Key;
-  /** Ends the watch: the iteration is done, without an error. */
-  readonly signal?: AbortSignal;
-}
+import { type Names, parseKey } from '../tree/key.js';
+import type { WatchOptions } from './options.js';
+import type { Scope } from './scope.js';
 
 const POLL_MS = 200;
 
-export async function* watchLine(
-  core: Core,
-  line: Line,
-  head: () => LocalCommit,
-  options: WatchOptions,
+/** Commits to the branch of a bucket. REGALIA_KEY and REGALIA_NOT_FOUND at once. */
+export function watchLine(
+  scope: Scope,
+  { key, signal }: WatchOptions,
 ): AsyncGenerator<CommitInfo, void, undefined> {
-  const { signal } = options;
   throwIfAborted(signal, 'watch');
-  const names = options.key === undefined ? undefined : parseKey(options.key);
-  let seen = head();
+  const names = key === undefined ? undefined : parseKey(key);
+  return commitsOf(scope, scope.head(), names, signal);
+}
+
+async function* commitsOf(
+  scope: Scope,
+  from: LocalCommit,
+  names: Names | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<CommitInfo, void, undefined> {
+  const { core, line } = scope;
+  let seen = from;
   while (!ended(core, signal)) {
-    await nextChange(core, line, signal);
-    if (ended(core, signal)) return;
-    const now = head();
-    if (sameAddress(now.address, seen.address)) continue;
+    const now = scope.head();
+    if (sameAddress(now.address, seen.address)) {
+      await nextChange(core, line, signal);
+      continue;
+    }
     const { history } = core;
     for (const { address } of commitsBetween(history, [seen.address], [now.address])) {
       const commit = history.commit(address);

@@ -7,8 +7,8 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { durationOf, rangeOf, sizeOf } from '../../src/cli/quantities.js';
-import type { Core } from '../../src/commit/core.js';
 import { Regalia } from '../../src/index.js';
+import { scopeOf } from '../../src/store/bucket.js';
 import { type Row, regalia, rowsOf, scratch, smallStore } from './regalia.js';
 
 const ID = /^[0-9a-f]{32}$/;
@@ -250,7 +250,7 @@ t.test('contents that rested are coded, and two volumes may go', async (t) => {
 /** Takes away all that the store knows of where chunks lie. */
 async function forgetChunks(folder: string): Promise<void> {
   const store = await Regalia.open(folder);
-  const { engine } = (store as unknown as { core: Core }).core;
+  const { engine } = scopeOf(store).core;
   await engine.write((batch) => {
     for (const { key } of [...engine.range('chunks')]) batch.del('chunks', key);
     for (const { key } of [...engine.range('addresses')]) batch.del('addresses', key);

@@ -8,6 +8,7 @@
 import { rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { isRegaliaError, Regalia, type Transaction } from '../../src/index.js';
+import { draftOf } from '../../src/store/transaction.js';
 import { Dice } from '../model/dice.js';
 import { contentOf, keyOf, OPTIONS } from './upkeep.js';
 
@@ -33,7 +34,7 @@ async function commit(): Promise<void> {
 async function abandon(): Promise<void> {
   const tx = store.begin();
   await tx.write('/gone', 'content', contentOf('gone', dice.below(1_000)));
-  const { blocks } = tx.fork.writers;
+  const { blocks } = draftOf(tx).fork.writers;
   await blocks.prepare();
   tx[Symbol.dispose]();
 }

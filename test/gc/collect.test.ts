@@ -5,6 +5,7 @@
 import t from 'tap';
 import { utf8Bytes } from '../../src/ground/text.js';
 import { isRegaliaError } from '../../src/index.js';
+import { draftOf } from '../../src/store/transaction.js';
 import { encodeChunkRow } from '../../src/volumes/chunk-row.js';
 import { nextEpoch } from '../../src/volumes/row-changes.js';
 import { noise } from '../chunks/setup.js';
@@ -31,7 +32,7 @@ t.test(
     await tx.write('/gone', 'content', noise(400_000, 2));
     await spilled(tx);
     // As a long transaction puts its rows down on the way.
-    const { blocks } = tx.fork.writers;
+    const { blocks } = draftOf(tx).fork.writers;
     await engineOf(store).write((batch) => blocks.emit(batch), 'none');
     const during = await store.gc();
     t.match(during, { condemned: 0, forgotten: 0, deferred: undefined }, 'not while it goes on');
@@ -64,7 +65,7 @@ t.test('the time of grace ends, however often somebody collects', async (t) => {
     const tx = store.begin();
     await tx.write('/gone', 'content', noise(50_000, i + 1));
     await spilled(tx);
-    const { blocks } = tx.fork.writers;
+    const { blocks } = draftOf(tx).fork.writers;
     await engineOf(store).write((batch) => blocks.emit(batch), 'none');
     tx[Symbol.dispose]();
     forgotten += (await store.gc()).forgotten;
@@ -115,7 +116,7 @@ t.test('chunks that live and dead contents share stay', async (t) => {
   const tx = store.begin();
   await tx.write('/gone', 'content', Buffer.concat([shared, noise(100_000, 2)]));
   await spilled(tx);
-  const { blocks } = tx.fork.writers;
+  const { blocks } = draftOf(tx).fork.writers;
   await engineOf(store).write((batch) => blocks.emit(batch), 'none');
   tx[Symbol.dispose]();
   const { forgotten } = await store.gc(NOW);

@@ -1,10 +1,10 @@
 /** Buckets: subtrees with logs, branches and identities of their own. */
 import t from 'tap';
-import type { Core } from '../../src/commit/core.js';
-import { headsRefOf, type Line } from '../../src/commit/line.js';
+import { headsRefOf } from '../../src/commit/line.js';
 import { hex } from '../../src/ground/bytes.js';
 import { type Bucket, Regalia } from '../../src/index.js';
 import { allHeads } from '../../src/log/heads.js';
+import { scopeOf } from '../../src/store/bucket.js';
 import { bytes, codeOf, keysOf, put, textAt } from './setup.js';
 
 function messages(bucket: Bucket): string[] {
@@ -170,7 +170,7 @@ t.test('heads are those of the buckets there, after a large commit was merged', 
   tx.createBucket('/new');
   await put(store, { '/other': '1' }, 'meanwhile');
   await tx.commit();
-  const { core, line } = store as unknown as { core: Core; line: Line };
+  const { core, line } = scopeOf(store);
   const heads = [...allHeads(core.cache, headsRefOf(line.stored()))];
   const buckets = ['/b', '/new'].map((key) => store.bucket(key).id);
   t.strictSame(heads.map(({ bucket }) => hex(bucket)).sort(), buckets.sort());

@@ -7,6 +7,7 @@ import t from 'tap';
 import type { Engine } from '../../src/engine/engine.js';
 import { RegaliaError } from '../../src/ground/errors.js';
 import { Regalia, type Transaction } from '../../src/index.js';
+import { draftOf } from '../../src/store/transaction.js';
 
 const names = Array.from({ length: 300 }, (_, i) => `f${String(i).padStart(5, '0')}`);
 
@@ -26,11 +27,11 @@ async function makeStore(folder: string): Promise<Regalia> {
 
 /** Calls `before` once, when the write that shall publish a transaction is about to begin. */
 function beforePublish(tx: Transaction, before: () => Promise<void>): void {
-  const { line } = tx;
+  const { line, started } = draftOf(tx);
   const engine = line.core.engine as { write: Engine['write'] };
   const { write } = engine;
   engine.write = async (body, durability) => {
-    if (line.tip().address !== tx.started.address) {
+    if (line.tip().address !== started.address) {
       engine.write = write;
       await before();
     }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { nameText } from '../../src/ground/text.js';
 import { Regalia } from '../../src/index.js';
+import { scopeOf } from '../../src/store/bucket.js';
 import { globMatches } from '../kernels/naive-names.js';
 import { bytes } from './setup.js';
 
@@ -95,7 +96,7 @@ t.test('what cannot match is not read', async (t) => {
   });
   const snapshot = store.snapshot();
   let loads = 0;
-  const { cache } = snapshot;
+  const { cache } = scopeOf(store).core;
   const child = cache.child.bind(cache);
   cache.child = (node, index) => {
     loads++;

@@ -57,7 +57,7 @@ t.test('a date names the last commit that is not later', async (t) => {
   t.equal(at(1e12), '4000');
   t.equal(at(1_500), undefined);
   t.throws(() => store.snapshot({ date: 999 }), { code: 'REGALIA_NOT_FOUND' });
-  t.throws(() => store.snapshot({ date: Number.NaN }), { code: 'REGALIA_NOT_FOUND' });
+  t.throws(() => store.snapshot({ date: Number.NaN }), { code: 'REGALIA_OPTION' });
 });
 
 t.test('what names no commit is not found', async (t) => {

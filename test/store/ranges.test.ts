@@ -1,7 +1,7 @@
 /** Ranges of children against a sorted list. */
 import fc from 'fast-check';
 import t from 'tap';
-import { type ChildRange, Regalia } from '../../src/index.js';
+import { type ChildRange, nameBytes, Regalia } from '../../src/index.js';
 import { bytes } from './setup.js';
 
 const name = fc
@@ -65,7 +65,7 @@ t.test('ranges that make no sense have a code', async (t) => {
   await using store = await Regalia.memory();
   await store.transact((tx) => tx.put('/a/b', 's', bytes('')));
   const snapshot = store.snapshot();
-  for (const range of [{ limit: -1 }, { limit: 1.5 }, { gt: 5 }, { lt: '\ud800' }, 'a', null]) {
+  for (const range of [{ limit: -1 }, { limit: 1.5 }, { gt: 5 }, { lt: '\ud800' }]) {
     const wrong = range as ChildRange;
     t.throws(() => [...snapshot.children('/a', wrong)], { code: 'REGALIA_RANGE' }, String(range));
   }
@@ -82,4 +82,36 @@ t.test('a child is in order of its bytes, not of its characters', async (t) => {
   t.strictSame(found, ['B', 'a', 'z', 'é', '\uffee', '\u{1f600}', '\udcff']);
   const low = [...store.snapshot().children('/', { gte: 'a', lt: 'é' })].map((entry) => entry.name);
   t.strictSame(low, ['a', 'z']);
+});
+
+t.test('a prefix goes with bounds, both ways, as a sorted list has them', async (t) => {
+  await using store = await Regalia.memory();
+  const all = ['', 'a', 'b', '\udcff'].flatMap((x) => ['a', 'b', '\udcff'].map((y) => `${x}${y}`));
+  const names = [...all, ...all.map((name) => `${name}\udcff`)];
+  await store.transact((tx) => {
+    for (const one of names) tx.put([one], 's', bytes('x'));
+  });
+  const sorted = [...new Set(names)].map((one) => nameBytes(one) as Uint8Array);
+  const snapshot = store.snapshot();
+  const bounds = [undefined, 'a', 'ab', 'b', '\udcff'];
+  for (const prefix of ['', 'a', 'ab', 'c', '\udcff', '\udcff\udcff']) {
+    const begin = nameBytes(prefix) as Uint8Array;
+    const within = sorted.filter((one) => Buffer.from(one).indexOf(begin) === 0);
+    for (const low of bounds) {
+      for (const high of bounds) {
+        for (const [from, to] of [
+          ['gt', 'lt'],
+          ['gte', 'lte'],
+        ] as const) {
+          const range = { [from]: low && nameBytes(low), [to]: high && nameBytes(high) };
+          const found = [...snapshot.children('/', { ...range, prefix, limit: 5, reverse: true })];
+          const want = expected(within, { ...range, limit: 5, reverse: true });
+          t.strictSame(
+            found.map((entry) => Buffer.from(entry.nameBytes).toString()),
+            want,
+          );
+        }
+      }
+    }
+  }
 });

@@ -15,6 +15,7 @@ import { branch, branches, putBranch } from '../../src/log/branches.js';
 import { allHeads } from '../../src/log/heads.js';
 import { History } from '../../src/log/history.js';
 import { walkCommit } from '../../src/reach/commit-walk.js';
+import { scopeOf } from '../../src/store/bucket.js';
 import { type ExportOptions, exportPack } from '../../src/sync/export.js';
 import { type ImportOptions, type ImportResult, importPack } from '../../src/sync/import.js';
 import {
@@ -44,7 +45,7 @@ export function bare(): Bare {
 
 /** The innards of a store. */
 export function coreOf(store: Regalia): Core {
-  return (store as unknown as { core: Core }).core;
+  return scopeOf(store).core;
 }
 
 /** A store in memory that is the same for the same seed. */

@@ -8,6 +8,7 @@ import type { Tip } from '../../src/commit/line.js';
 import type { Engine, RowKey, Table } from '../../src/engine/engine.js';
 import type { Regalia } from '../../src/index.js';
 import * as regalia from '../../src/index.js';
+import { scopeOf } from '../../src/store/bucket.js';
 import type { Fault, VerifySummary } from '../../src/verify/fault.js';
 import type { VerifyOptions } from '../../src/verify/verify.js';
 import { noise } from '../chunks/setup.js';
@@ -26,12 +27,6 @@ export async function scrub(store: Regalia, options: VerifyOptions = {}): Promis
   }
   if (summary === undefined) throw new Error('a scrub ends with its summary');
   return { faults, summary };
-}
-
-/** What a store shows to itself alone. */
-interface Innards {
-  readonly core: Core;
-  head(): Tip;
 }
 
 /** A store of an engine, and what removes it. */
@@ -59,9 +54,8 @@ export async function openSample(engine: EngineName): Promise<Sample> {
     await store.close();
     if (folder !== undefined) rmSync(folder, { recursive: true });
   };
-  const innards = store as unknown as Innards;
-  const { core } = innards;
-  return { store, core, head: () => innards.head(), engine: core.engine, remove };
+  const { core, line } = scopeOf(store);
+  return { store, core, head: () => line.stored(), engine: core.engine, remove };
 }
 
 /**

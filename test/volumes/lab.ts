@@ -13,6 +13,8 @@ import {
   type RegaliaOptions,
   type Transaction,
 } from '../../src/index.js';
+import { scopeOf } from '../../src/store/bucket.js';
+import { draftOf } from '../../src/store/transaction.js';
 import { type ChunkRow, decodeChunkRow, type Place } from '../../src/volumes/chunk-row.js';
 import { decodeGroupRow, type GroupRow } from '../../src/volumes/group-format.js';
 import type { StorageRuleOptions } from '../../src/volumes/storage-rules.js';
@@ -27,7 +29,7 @@ export const HEAD = 64;
 
 /** A store's innards. */
 export function coreOf(store: Regalia): Core {
-  return (store as unknown as { readonly core: Core }).core;
+  return scopeOf(store).core;
 }
 
 export function engineOf(store: Regalia): Engine {
@@ -232,7 +234,7 @@ export function groupsOf(store: Regalia): { number: number; row: GroupRow }[] {
 
 /** Brings what a transaction has staged to segments, as a long one does on its way. */
 export async function spilled(tx: Transaction): Promise<void> {
-  await tx.fork.writers.blocks.prepare();
+  await draftOf(tx).fork.writers.blocks.prepare();
 }
 
 /** Chunks that have rows and that no commit refers to, as of content `bytes`. */
@@ -241,7 +243,7 @@ export async function garbage(lab: Lab, bytes: Uint8Array): Promise<void> {
   const tx = other.begin();
   await tx.write('/garbage', 'content', bytes);
   await spilled(tx);
-  const { blocks } = tx.fork.writers;
+  const { blocks } = draftOf(tx).fork.writers;
   await engineOf(other).write((batch) => blocks.emit(batch), 'none');
   tx[Symbol.dispose]();
   await other.close();

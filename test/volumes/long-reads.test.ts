@@ -14,9 +14,9 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
-import type { Core } from '../../src/commit/core.js';
 import { concatBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError, type Regalia, type RegaliaOptions } from '../../src/index.js';
+import { scopeOf } from '../../src/store/bucket.js';
 import type { ChunkStore } from '../../src/volumes/chunk-store.js';
 import { noise } from '../chunks/setup.js';
 import { prose } from './frames.js';
@@ -150,7 +150,7 @@ for (const workers of [0, 2]) {
       for (const share of SHARES) {
         const mend = flip(volume, share);
         await within(place, options, async (store) => {
-          const chunks = (store as unknown as { core: Core }).core.blocks.chunks as ChunkStore;
+          const chunks = scopeOf(store).core.blocks.chunks as ChunkStore;
           let faults = 0;
           chunks.onFault = () => faults++;
           for (let i = 0; i < 2; i++) {
