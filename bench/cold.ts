@@ -6,6 +6,7 @@
  */
 
 import { BlockKind } from '../src/ground/block-header.js';
+import { scopeOf } from '../src/store/bucket.js';
 import { Tree } from '../src/tree/lookup.js';
 import { NodeCache } from '../src/tree/node-cache.js';
 import { INLINE } from '../src/tree/record.js';
@@ -84,8 +85,7 @@ function emptyCache(blocks: NodeCache['blocks'], nodes: readonly ReadBlock[]): N
 async function allCold(context: Context, folder: string, count: number): Promise<Row[]> {
   const store = await openOurs(folder);
   const { blocks } = coreOf(store);
-  const snapshot = store.snapshot();
-  const { root } = (snapshot as unknown as { tree(): Tree }).tree();
+  const { root } = scopeOf(store).storedTree;
   const random = new Random(context.seed, 4);
   const read = (key: string, cache: NodeCache): number => {
     const found = Tree.load(cache, root.id, root.address).stream(key, stream);

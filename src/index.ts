@@ -1,13 +1,8 @@
 /** The public surface of Regalia: exports only. */
-
+export type { Source, SourcePart } from './chunks/source.js';
 export type { Chunking } from './chunks/cutter.js';
 export type { CommitOptions, CommitResult } from './commit/committer.js';
-export type {
-  MergeConflict,
-  MergeConflictSide,
-  MergeOptions,
-  MergeOutcome,
-} from './commit/merge-into.js';
+export type { MergeConflict, MergeConflictSide, MergeOutcome } from './commit/merge-into.js';
 export type { CommitConflict, CommitPolicy } from './commit/rebase.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
@@ -15,6 +10,7 @@ export type { Compacted } from './gc/compact.js';
 export {
   type ErrorCode,
   type ErrorData,
+  type ErrorFacts,
   isRegaliaError,
   type Outcome,
   RegaliaError,
@@ -22,41 +18,62 @@ export {
 export { nameBytes, nameText } from './ground/text.js';
 export type { CommitInfo } from './log/commit.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
-export type { Answer, ConflictKind } from './merge/conflict.js';
-export type { EntryPolicy, StreamJudge, StreamPolicy } from './merge/policy.js';
+export type { Answer, Choice, ConflictKind, Side } from './merge/conflict.js';
 export type { Coded } from './repair/coding.js';
 export type { DrainOptions, DrainResult } from './repair/drain.js';
 export type { RepairOptions, RepairResult } from './repair/repair.js';
 export type { RescanOptions, RescanResult } from './repair/rescan.js';
-export { Bucket, type ForkOptions, type LogOptions, type TransactOptions } from './store/bucket.js';
-export type { DiffOptions, DiffRow } from './store/difference.js';
-export { Entry, type EntryTotals } from './store/entry.js';
-export type { ExportOptions, ImportOptions, ImportOutcome } from './store/exchange.js';
-export type { OpenOptions, StreamOptions } from './store/options.js';
-export { openPackIndex } from './store/pack-file.js';
-export type { BranchInfo, TagInfo } from './store/refs.js';
-export {
-  Regalia,
-  type RegaliaOptions,
-  type StoredRules,
-  type StoreStats,
-} from './store/regalia.js';
-export type { At } from './store/resolve.js';
-export { Snapshot } from './store/snapshot.js';
-export type { ChangeOptions, WriteOptions } from './store/stream-writes.js';
-export { Transaction, type TransactionOptions } from './store/transaction.js';
-export type { ChildRange } from './store/view.js';
+export { Bucket } from './store/bucket.js';
+export type { DiffRow } from './store/difference.js';
+export type { ImportOutcome } from './store/exchange.js';
 export type {
   AddVolumeOptions,
+  At,
+  ChangeOptions,
+  ChildRange,
+  ContentStatsOptions,
+  DiffOptions,
+  ExportOptions,
+  ForkOptions,
+  ImportOptions,
+  LogOptions,
+  MergeOptions,
+  OpenOptions,
+  PackSource,
+  RegaliaOptions,
   RemoveVolumeOptions,
-  RemoveVolumeResult,
+  StreamOptions,
+  TransactionOptions,
+  TransactOptions,
   VolumeChange,
-} from './store/volume-changes.js';
-export type { VolumeInfo } from './store/volumes.js';
-export type { WatchOptions } from './store/watch.js';
+  WatchOptions,
+  WriteOptions,
+} from './store/options.js';
+export { openPackIndex } from './store/pack-file.js';
+export type {
+  EntryJudge,
+  EntryPolicy,
+  MergeJudgement,
+  StreamJudge,
+  StreamPolicy,
+} from './store/policies.js';
+export { Branches, type BranchInfo, type TagInfo, Tags } from './store/refs.js';
+export { Regalia, type StoredRules, type StoreStats } from './store/regalia.js';
+export {
+  type AnyStreams,
+  type DecodedData,
+  Entry,
+  type EntryTotals,
+  Snapshot,
+  type StreamName,
+  type StreamTypes,
+  type View,
+} from './store/snapshot.js';
+export { type PutData, Transaction } from './store/transaction.js';
+export type { RemoveVolumeResult, VolumeInfo } from './store/volumes.js';
 export type { CborData } from './streams/cbor.js';
 export type { Encoding, MergePolicy, RuleOptions, StreamRule } from './streams/rule.js';
-export { type ByteRange, Stream } from './streams/stream.js';
+export { type ByteRange, type ReadOptions, Stream, type StreamData } from './streams/stream.js';
 export type {
   FindInPackOptions,
   PackBytes,
@@ -69,9 +86,12 @@ export type { ContentStats, StreamUse, VolumeUse } from './verify/content-stats.
 export type { Fault, FaultKind, VerifySummary } from './verify/fault.js';
 export type { VerifyOptions, VerifyProgress } from './verify/verify.js';
 export type { ContentFault } from './volumes/chunk-store.js';
+export type { VolumeState } from './volumes/registry.js';
 export type {
   Compression,
   Redundancy,
   RedundancyOption,
   StorageRule,
+  StorageRuleOptions,
 } from './volumes/storage-rules.js';
+export type { VolumeStatus } from './volumes/volume-set.js';

@@ -5,6 +5,7 @@
 
 import type { Core } from '../../src/commit/core.js';
 import { type CommitResult, Regalia, type RegaliaOptions } from '../../src/index.js';
+import { scopeOf } from '../../src/store/bucket.js';
 import type { Write } from './workload.js';
 
 /** The stream that holds a file's content. */
@@ -52,5 +53,5 @@ export function scanOurs(from: ReturnType<Regalia['snapshot']>): number {
 
 /** What an open store is made of: for benches of its parts. */
 export function coreOf(store: Regalia): Core {
-  return (store as unknown as { core: Core }).core;
+  return scopeOf(store).core;
 }

@@ -11,10 +11,14 @@
 import { badEncoding, badOption, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 
+/** A part of a source; text is UTF-8. */
 export type SourcePart = Uint8Array | string;
 
+/** What can be written: at once, or part by part. */
 export type Source =
   | SourcePart
+  | ArrayBuffer
+  | Blob
   | AsyncIterable<SourcePart>
   | Iterable<SourcePart>
   | ReadableStream<Uint8Array>;
@@ -112,13 +116,15 @@ async function close(pull: Pull, signal: AbortSignal | undefined): Promise<void>
 
 function pullOf(source: unknown): Pull {
   if (typeof source === 'string' || source instanceof Uint8Array) return pullOfIterable([source]);
+  if (source instanceof ArrayBuffer) return pullOfIterable([new Uint8Array(source)]);
+  if (source instanceof Blob) return pullOfStream(source.stream());
   if (typeof source === 'object' && source !== null) {
     if ('getReader' in source) return pullOfStream(source as ReadableStream<unknown>);
     if (Symbol.asyncIterator in source || Symbol.iterator in source) {
       return pullOfIterable(source as AsyncIterable<unknown> | Iterable<unknown>);
     }
   }
-  const expected = 'bytes, text, an iterable of them or a ReadableStream';
+  const expected = 'bytes, text, a Blob, an iterable of bytes or text, or a ReadableStream';
   throw badOption('source', expected, kindOf(source));
 }
 

@@ -34,20 +34,22 @@ import type { ReadSet } from './read-set.js';
 import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
 import { runSteps, Writers } from './writers.js';
 
+/** How a commit is made. */
 export interface CommitOptions {
   /** At most 64 KiB of text. */
-  readonly message?: string;
-  readonly durability?: Durability;
+  readonly message?: string | undefined;
+  readonly durability?: Durability | undefined;
   /**
    * Who wins where others changed the same streams meanwhile: 'ours' is this transaction. For all
    * streams, or decided one by one. Otherwise the streams' rules decide.
    */
-  readonly policy?: CommitPolicy;
+  readonly policy?: CommitPolicy | undefined;
   /** Who signs, if not the store's actor. */
-  readonly actor?: Actor;
-  readonly signal?: AbortSignal;
+  readonly actor?: Actor | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
+/** A commit that was asked for. */
 export interface CommitResult extends CommitInfo {
   /** False where nothing had changed: then this is the head as it was. */
   readonly changed: boolean;

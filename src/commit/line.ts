@@ -190,6 +190,6 @@ export function headsRefOf({ commit, headsBlock }: LocalCommit): HeadsRef | unde
   return heads === undefined ? undefined : { id: headsBlock, address: heads };
 }
 
-export function noBranch(name: string): RegaliaError<'REGALIA_NOT_FOUND'> {
+function noBranch(name: string): RegaliaError<'REGALIA_NOT_FOUND'> {
   return notFound('branch', name);
 }

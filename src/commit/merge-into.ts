@@ -23,12 +23,12 @@ import { runSteps, Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
   /** The branch to merge into, if not the one at hand. */
-  readonly into?: string;
+  readonly into?: string | undefined;
   /** Given, the merge is an ordinary commit of this replica, not the canonical one. */
-  readonly message?: string;
-  readonly actor?: Actor;
-  readonly durability?: Durability;
-  readonly signal?: AbortSignal;
+  readonly message?: string | undefined;
+  readonly actor?: Actor | undefined;
+  readonly durability?: Durability | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What one side of a conflict has. */
@@ -43,6 +43,7 @@ export interface MergeConflictSide {
   readonly bucket?: string;
 }
 
+/** A conflict of a merge, with what each side has. */
 export interface MergeConflict {
   readonly key: string;
   readonly stream?: string;
@@ -52,6 +53,7 @@ export interface MergeConflict {
   readonly theirs?: MergeConflictSide;
 }
 
+/** What a merge did. */
 export interface MergeOutcome {
   /**
    * Whether the branch has seen `from` now. False where conflicts are left: then nothing was
@@ -223,7 +225,7 @@ function carried(
   return { tip: made.tip, commits: [...merged.made, ...made.commits] };
 }
 
-function publicConflict(conflict: Conflict): MergeConflict {
+export function publicConflict(conflict: Conflict): MergeConflict {
   const { key, kind, stream } = conflict;
   return {
     key,

@@ -3,17 +3,9 @@
  * or absent. If others have changed any of it when the transaction commits, it did not see one
  * consistent state, and conflicts.
  */
-import { badOption } from '../ground/errors.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-
-/** What a transaction of that isolation has to remember. REGALIA_OPTION for another one. */
-export function readSetFor(isolation: 'snapshot' | 'serializable'): ReadSet | undefined {
-  if (isolation === 'snapshot') return undefined;
-  if (isolation === 'serializable') return new ReadSet();
-  throw badOption('isolation', 'snapshot or serializable', String(isolation));
-}
 
 type What = 'stream' | 'entry' | 'children' | 'subtree';
 

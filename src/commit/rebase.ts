@@ -4,14 +4,12 @@
  * two that counted up from the same number have counted once.
  */
 import { conflicting, type RegaliaError } from '../ground/errors.js';
+import type { Side } from '../merge/conflict.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { findStream } from '../tree/record.js';
-
-/** Who wins where both changed a stream: the transaction is ours, the head is theirs. */
-export type Side = 'ours' | 'theirs';
 
 /** A change that no policy resolved. */
 export interface CommitConflict {
@@ -21,6 +19,7 @@ export interface CommitConflict {
   readonly kind: 'changed/changed' | 'removed/changed' | 'changed/removed' | 'read/changed';
 }
 
+/** Who wins where others changed the same: for all, or decided for one conflict at a time. */
 export type CommitPolicy =
   | Side
   | 'newest'

@@ -11,6 +11,7 @@ import { FINDINGS_MAX } from '../ground/limits.js';
 import type { PaceOptions } from '../ground/pause.js';
 import { type ByteText, FileFault } from './os.js';
 
+/** What could not be done for one file. */
 export interface Finding {
   /** The path concerned; bytes that are not UTF-8 are shown as U+FFFD. */
   readonly path: string;

@@ -61,7 +61,7 @@ const PAUSE = { kind: 'pause' } as const;
 const LSTAT = { throwIfNoEntry: false } as const;
 
 /** The walk of one directory. Ends by itself; leave it early with `return` or `using`. */
-export class Walk implements IterableIterator<WalkEvent, undefined> {
+export class Walk implements IterableIterator<WalkEvent> {
   /** The path of what the latest `enter`, `leaf` or `error` is about. */
   path: ByteText;
   /** Whether the name of the latest event is ASCII, and so its own text. */

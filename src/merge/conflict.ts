@@ -10,6 +10,7 @@ import { badOption, type RegaliaError } from '../ground/errors.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { StreamPart } from '../tree/record.js';
 
+/** What stands against each other. */
 export type ConflictKind =
   /** A stream that both sides changed, or added, differently. */
   | 'both-changed'
@@ -22,6 +23,7 @@ export type ConflictKind =
   /** A bucket removed and changed, or two different ones, or a bucket and none, at one key. */
   | 'bucket';
 
+/** One of the two that are merged. */
 export type Side = 'ours' | 'theirs';
 
 /** What one side has: of a stream its part, of a moved entry its key, of a bucket its id. */
@@ -42,6 +44,7 @@ export interface Conflict {
   readonly theirs?: ConflictSide;
 }
 
+/** What resolves a conflict: what a side has, or what both began with. */
 export type Choice = Side | 'base';
 
 /** How one conflict is resolved: by a side, by the base, or by a stream's new contents. */

@@ -34,9 +34,12 @@ import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 
+/** What the contents of a stream are. */
 export type Encoding = 'bytes' | 'utf8' | 'cbor';
+/** What a merge does where both sides changed a stream. */
 export type MergePolicy = 'conflict' | 'ours' | 'theirs' | 'newest';
 
+/** What a bucket promises about a stream. */
 export interface StreamRule {
   /** What contents must be: any bytes, valid UTF-8, or deterministic CBOR. */
   readonly encoding: Encoding;
@@ -55,6 +58,7 @@ export interface Rules {
   ruleOf(stream: string): StreamRule;
 }
 
+/** The rules of a bucket. */
 export interface RuleOptions {
   /** Rules by stream name; what is left out is as in `default`. */
   readonly streams?: Readonly<Record<string, Partial<StreamRule>>>;

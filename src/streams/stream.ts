@@ -3,16 +3,20 @@
  *
  * Streams in metadata are at hand: `inline` is a private copy that outlives snapshot and store.
  * Larger ones are contents, read chunk by chunk, each verified. A handle stays valid as long as its
- * store is open.
+ * store is open. Only `openStream` makes one.
  */
 
 import type { ContentStore } from '../chunks/content-store.js';
+import { addressText } from '../blocks/address.js';
 import { ContentReader } from '../chunks/reader.js';
+import type { AlgorithmNumber } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { badEncoding, badRange, type RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { WHOLE_BYTES_MAX } from '../ground/limits.js';
+import { Kind, Options, offset, signal } from '../ground/options.js';
 import { turn, turnDue } from '../ground/pause.js';
 import { utf8Text } from '../ground/text.js';
+import { streamAddress } from '../tree/equal.js';
 import type { Key } from '../tree/key.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readInline } from '../tree/placement.js';
@@ -28,13 +32,25 @@ import type { CborData } from './cbor.js';
 import { decodeContents } from './encoding.js';
 import type { Encoding } from './rule.js';
 
+/** What a stream can be decoded to: bytes, a string or CBOR data, by its rule's encoding. */
+export type StreamData = Uint8Array | CborData;
+
+/** Which bytes of a stream to read; default all. */
 export interface ByteRange {
   /** The first byte, from 0. */
-  readonly start?: number;
+  readonly start?: number | undefined;
   /** The byte behind the last. */
-  readonly end?: number;
-  readonly signal?: AbortSignal;
+  readonly end?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
+
+/** How a stream is read as a whole. */
+export type ReadOptions = Pick<ByteRange, 'signal'>;
+
+const BYTES = new Options<ByteRange>('bytes', { start: offset, end: offset, signal });
+const READABLE = new Options<ByteRange>('readable', { start: offset, end: offset, signal });
+const TEXT = new Options<ReadOptions>('text', { signal });
+const EQUALS = new Options<ReadOptions>('equals', { signal });
 
 /** What a stream needs of the view that it was read through. */
 export interface StreamHome {
@@ -49,19 +65,47 @@ export interface StreamHome {
 /** So few bytes are read at once: a hop would cost more than they do. */
 const AT_ONCE_MAX = 65_536;
 
-export class Stream {
+let makeStream: <Data>(
+  home: StreamHome,
+  part: StreamPart,
+  algorithm: AlgorithmNumber,
+  key: Key,
+  name: string,
+) => Stream<Data>;
+
+/**
+ * A stream of an entry, as it was when it was read. `Data` is what it is decoded to.
+ *
+ * ```ts
+ * const content = store.snapshot().get('/photos/cat.jpg', 'content');
+ * const head = await content?.bytes({ start: 0, end: 512 });
+ * ```
+ */
+export class Stream<Data = StreamData> {
   readonly #home: StreamHome;
   readonly #part: StreamPart;
+  readonly #algorithm: AlgorithmNumber;
   readonly #key: Key;
   readonly #name: string;
   /** Made at the first read, and kept: it knows the way to what was read last. */
   #contents: ContentReader | undefined;
 
-  constructor(home: StreamHome, part: StreamPart, key: Key, name: string) {
+  private constructor(
+    home: StreamHome,
+    part: StreamPart,
+    algorithm: AlgorithmNumber,
+    key: Key,
+    name: string,
+  ) {
     this.#home = home;
     this.#part = part;
+    this.#algorithm = algorithm;
     this.#key = key;
     this.#name = name;
+  }
+
+  static {
+    makeStream = (home, part, algorithm, key, name) => new Stream(home, part, algorithm, key, name);
   }
 
   /** Logical bytes. */
@@ -81,8 +125,24 @@ export class Stream {
     return readInline(this.#home.cache, part);
   }
 
+  /**
+   * What names these bytes, as `sha256:` or `blake3:` and 64 hexadecimal digits: equal bytes under
+   * equal rules have the same. It serves as an ETag, or as a cache's key.
+   *
+   * ```ts
+   * response.setHeader('ETag', `"${stream.address}"`);
+   * ```
+   */
+  get address(): string {
+    return addressText(streamAddress(this.#algorithm, this.#part));
+  }
+
   /** All bytes, or a range. REGALIA_RANGE outside the stream, REGALIA_ABORTED. */
-  async bytes(range: ByteRange = {}): Promise<Uint8Array> {
+  async bytes(range?: ByteRange): Promise<Uint8Array> {
+    return this.#bytes(BYTES.check(range));
+  }
+
+  async #bytes(range: ByteRange): Promise<Uint8Array> {
     throwIfAborted(range.signal, 'read');
     const { start, end } = this.#range(range);
     const part = this.#part;
@@ -102,16 +162,16 @@ export class Stream {
   }
 
   /** The whole as text. REGALIA_ENCODING where it is not UTF-8. */
-  async text(options: { readonly signal?: AbortSignal } = {}): Promise<string> {
-    const text = utf8Text(await this.bytes(options));
+  async text(options?: ReadOptions): Promise<string> {
+    const text = utf8Text(await this.#bytes(TEXT.check(options)));
     if (text !== undefined) return text;
     throw badEncoding(this.#name, 'valid UTF-8', 'other bytes');
   }
 
   /** The bytes as a stream: bounded memory, backpressure, cancellable. */
-  readable(range: ByteRange = {}): ReadableStream<Uint8Array> {
-    const { start, end } = this.#range(range);
-    const { signal } = range;
+  readable(range?: ByteRange): ReadableStream<Uint8Array> {
+    const { signal, ...rest } = READABLE.check(range);
+    const { start, end } = this.#range(rest);
     const part = this.#part;
     if (part.form === REFERENCED) return this.#reader(part).readable({ start, end, signal });
     throwIfAborted(signal, 'read');
@@ -123,13 +183,13 @@ export class Stream {
    * What was put, by the stream's encoding: bytes, a string, or CBOR data. Streams in metadata only
    * need no await.
    */
-  decoded(): Uint8Array | string | CborData {
+  decoded(): Data {
     this.#home.checkOpen();
     const encoding = this.#home.encodingOf(this.#key, this.#name);
     const part = this.#part;
     if (part.length > WHOLE_BYTES_MAX) throw tooLong(0, part.length);
     const bytes = part.form === REFERENCED ? this.#reader(part).read() : this.#atHand(part);
-    return decodeContents(encoding, this.#name, bytes);
+    return decodeContents(encoding, this.#name, bytes) as Data;
   }
 
   /**
@@ -137,15 +197,17 @@ export class Stream {
    * and addresses are compared first; contents are read only where they can't tell, and of these
    * only the chunks that differ. Errors as `bytes`.
    */
-  async equals(other: Stream, options: { readonly signal?: AbortSignal } = {}): Promise<boolean> {
-    throwIfAborted(options.signal, 'a comparison');
+  async equals(other: Stream<unknown>, options?: ReadOptions): Promise<boolean> {
+    STREAM.check('other', other);
+    const given = EQUALS.check(options);
+    throwIfAborted(given.signal, 'a comparison');
     this.#home.checkOpen();
     other.#home.checkOpen();
     if (this.size !== other.size) return false;
     if (this.#part.form === REFERENCED && other.#part.form === REFERENCED) {
-      return this.#reader(this.#part).equals(other.#reader(other.#part), options.signal);
+      return this.#reader(this.#part).equals(other.#reader(other.#part), given.signal);
     }
-    return equalBytes(await this.bytes(options), await other.bytes(options));
+    return equalBytes(await this.#bytes(given), await other.#bytes(given));
   }
 
   #range(range: ByteRange): { start: number; end: number } {
@@ -166,6 +228,19 @@ export class Stream {
     this.#contents ??= new ContentReader(this.#home.contents, content);
     return this.#contents;
   }
+}
+
+const STREAM = new Kind<Stream>('a Stream', (datum) => datum instanceof Stream);
+
+/** The handle of a stream, read through `home`; `algorithm` is that of the bucket around it. */
+export function openStream<Data = StreamData>(
+  home: StreamHome,
+  part: StreamPart,
+  algorithm: AlgorithmNumber,
+  key: Key,
+  name: string,
+): Stream<Data> {
+  return makeStream(home, part, algorithm, key, name);
 }
 
 function tooLong(start: number, end: number): RegaliaError {

@@ -105,16 +105,19 @@ export interface PackBytes {
   readonly read: (offset: number, length: number) => Uint8Array | Promise<Uint8Array>;
 }
 
+/** How the index of a pack is read. */
 export interface PackIndexOptions {
   /** The longest index that is read: it is kept in memory; default 256 MiB. */
   readonly bytesMax?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What is looked for in the index of a pack. */
 export interface FindInPackOptions extends FindOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The keys of a pack, searched without the rest being read. */
 export class PackIndex {
   readonly #fst: Fst;
 

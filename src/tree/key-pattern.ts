@@ -10,6 +10,7 @@ import type { Names } from './key.js';
 
 const SLASH = 0x2f;
 
+/** How a pattern is meant, and how many keys to find. */
 export interface FindOptions {
   /** The pattern is what keys begin with, as it stands. */
   readonly prefix?: boolean | undefined;

@@ -34,7 +34,7 @@ import {
 import { NO_STREAMS, type Shapes } from './shape.js';
 
 /** The name of a bucket's own entry within its root. */
-export const NO_NAME = new Uint8Array(0);
+export const NO_NAME: Uint8Array = new Uint8Array(0);
 
 export interface Root extends RootRef {
   readonly algorithm: AlgorithmNumber;

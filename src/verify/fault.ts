@@ -21,6 +21,7 @@ import { isRegaliaError } from '../ground/errors.js';
 import { utf8Text } from '../ground/text.js';
 import { keyText, type Names } from '../tree/key.js';
 
+/** What is wrong: see the table in the guide. */
 export type FaultKind =
   | 'corrupt'
   | 'missing'
@@ -32,6 +33,7 @@ export type FaultKind =
   | 'stamp'
   | 'signature';
 
+/** One thing that is wrong in a store. */
 export interface Fault {
   readonly kind: FaultKind;
   /** The block or commit that is hit. */

@@ -22,6 +22,7 @@ import { BlockScrub } from './scrub-blocks.js';
 import { HistoryScrub } from './scrub-history.js';
 import { expectedBlocks, scrubTables } from './scrub-tables.js';
 
+/** How far a verification has come. */
 export interface VerifyProgress {
   readonly blocks: number;
   readonly bytes: number;
@@ -29,6 +30,7 @@ export interface VerifyProgress {
   readonly total: number;
 }
 
+/** What is verified. */
 export interface VerifyOptions {
   /** Ends the scrub with REGALIA_ABORTED. */
   readonly signal?: AbortSignal | undefined;

@@ -13,9 +13,11 @@
  * Invariant: bytes are given only if they hash to their chunk's address. The checksum of the stored
  * bytes says less, and is asked only where that failed, to say what is wrong.
  */
+
 import fs from 'node:fs';
 import { type Address, addressText, verifyBlock } from '../blocks/address.js';
 import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
+import type { OwnBytes } from '../ground/bytes.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { corrupt, missing } from '../ground/errors.js';
 import { Codec, checkLength, decompressInto } from './codec.js';
@@ -51,7 +53,7 @@ let record = new Uint8Array(65_536);
  * REGALIA_MISSING for a segment that is too short, REGALIA_RANGE; errors of the file system as they
  * are.
  */
-export function readContents(chunks: readonly OpenChunk[]): Uint8Array<ArrayBuffer> {
+export function readContents(chunks: readonly OpenChunk[]): OwnBytes {
   let length = 0;
   for (const { plainLength } of chunks) {
     checkLength(plainLength);

@@ -27,6 +27,7 @@ const BEHIND = utf8Bytes('volume0');
 /** Persisted: never renumber. */
 const STATES = ['online', 'read-only', 'draining', 'missing', 'failing'] as const;
 /** What is known of a volume. What its folder shows when it is opened may say otherwise. */
+/** What is done with a volume: read and written, only read, or emptied. */
 export type VolumeState = (typeof STATES)[number];
 
 export interface VolumeEntry {

@@ -30,7 +30,7 @@ const VERSION = 1;
 export const SEGMENT_HEADER = 64;
 export const RECORD_HEADER = 64;
 /** What a record begins with: bytes that no text has. */
-export const RECORD_MAGIC = Uint8Array.of(0xa7, 0x52, 0xe9, 0x1c);
+export const RECORD_MAGIC: Uint8Array = Uint8Array.of(0xa7, 0x52, 0xe9, 0x1c);
 
 /** The kinds of record. Persisted: never renumber. */
 export const RecordKind = { chunk: 1, shard: 2 } as const;

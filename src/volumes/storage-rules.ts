@@ -23,6 +23,7 @@ import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 
+/** None, or a level of zstd. */
 export type Compression = 'none' | number;
 
 /**
@@ -41,6 +42,7 @@ export type Redundancy =
       readonly from: number;
     };
 
+/** How the contents of a stream are kept. */
 export interface StorageRule {
   readonly compression: Compression;
   readonly redundancy: Redundancy;
@@ -65,6 +67,7 @@ export type RedundancyOption =
       readonly from?: number;
     };
 
+/** The same, where what is left out stays as it is. */
 export interface StorageRuleOptions {
   readonly compression?: Compression;
   readonly redundancy?: RedundancyOption;

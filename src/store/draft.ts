@@ -1,0 +1,430 @@
+/**
+ * What a transaction is made of: a private fork of a bucket. Edits gather in memory and go into a
+ * private tree when there are many, or when something needs to see them in place; nobody else sees
+ * any of it. Committing merges it into the head by content: see commit/committer.ts.
+ *
+ * The directory of an edit is found once and remembered by its text (`Ways`), since most edits come
+ * to directories that were edited before.
+ */
+import type { Source } from '../chunks/source.js';
+import { checkAlgorithm, graftedBuckets } from '../commit/buckets.js';
+import {
+  type CommitOptions,
+  type CommitResult,
+  type Committing,
+  commitTransaction,
+} from '../commit/committer.js';
+import type { Core } from '../commit/core.js';
+import type { Line, LocalCommit } from '../commit/line.js';
+import { type Directory, Pending } from '../commit/pending.js';
+import { PrivateTree } from '../commit/private-tree.js';
+import { ReadSet } from '../commit/read-set.js';
+import { conflictError } from '../commit/rebase.js';
+import { hex } from '../ground/bytes.js';
+import { badOption, closed } from '../ground/errors.js';
+import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
+import type { Move } from '../log/moves.js';
+import { mergeTrees } from '../merge/merge-trees.js';
+import {
+  checkStreamName,
+  defineRules,
+  encodeRules,
+  type RuleOptions,
+  type StreamRule,
+} from '../streams/rule.js';
+import { openStream, type Stream } from '../streams/stream.js';
+import { editAt, editWithin } from '../tree/edit-at.js';
+import { type Key, type Names, parseKey } from '../tree/key.js';
+import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
+import type { Tree } from '../tree/lookup.js';
+import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
+import { type Root, totalsOf } from '../tree/root.js';
+import { type Change, Contents } from './contents.js';
+import type { ChangeOptions, ChildRange, TransactionOptions, WriteOptions } from './options.js';
+import { checkedCommitPolicy } from './policies.js';
+import { checkNewBucket, hasBuckets, moveError, partsToMove, recordedMove } from './relocation.js';
+import { type Entry, Reading } from './snapshot.js';
+import { StreamWrites, type WriteHost } from './stream-writes.js';
+
+/** What an extent holds for certain, with the nodes above. */
+const EXTENT_BYTES = 8_192;
+/** What an entry takes beside its streams, at most times. */
+const ENTRY_BYTES = 128;
+/** How far beyond its bound a transaction may go where the event loop has no turn. */
+const OVERDRAFT = 4;
+
+export class Draft extends Reading implements Committing, WriteHost {
+  readonly line: Line;
+  /** The commit that it was begun on. */
+  readonly started: LocalCommit;
+  readonly fork: PrivateTree;
+  readonly moves = new Map<string, Move[]>();
+  /** Commits whose state was brought back. */
+  readonly origins: LocalCommit[] = [];
+  readonly reads: ReadSet | undefined;
+  readonly guards: Names[] = [];
+  /** The key of the bucket that keys are relative to. */
+  readonly #prefix: Names;
+  readonly #contents: Contents;
+  readonly #writes: StreamWrites;
+  readonly #ways = new Ways();
+  #pending = new Pending();
+  #state: 'open' | 'committing' | 'ended' = 'open';
+
+  constructor(core: Core, line: Line, prefix: Names, isolation: TransactionOptions['isolation']) {
+    super(core);
+    core.checkWritable();
+    this.line = line;
+    this.started = line.tip();
+    this.fork = new PrivateTree(core, line.treeOf(this.started), () => this.#ways.clear());
+    this.#contents = new Contents(core, this.fork.writers);
+    this.#writes = new StreamWrites(this.#contents, this);
+    this.#prefix = prefix;
+    this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
+  }
+
+  /** The edits that are not in the private tree yet. */
+  get pending(): Pending {
+    return this.#pending;
+  }
+
+  override check(): void {
+    this.core.check();
+    if (this.#state === 'open') return;
+    throw closed('transaction');
+  }
+
+  /**
+   * The private tree of the bucket it works on, with all edits so far in it: keys read from it are
+   * the bucket's.
+   */
+  override tree(): Tree {
+    this.#flush();
+    return this.#bucketTree();
+  }
+
+  /** The rule of a stream at a key of some state of the line. */
+  ruleAt(tree: Tree, names: Names, stream: string): StreamRule {
+    return this.core.rules(tree.rootAround(names).rules).ruleOf(stream);
+  }
+
+  #full(key: Key): Names {
+    const names = parseKey(key);
+    return this.#prefix.length === 0 ? names : [...this.#prefix, ...names];
+  }
+
+  // Reads.
+
+  override entry(key: Key): Entry | undefined {
+    this.check();
+    this.reads?.entry(this.#full(key));
+    return super.entry(key);
+  }
+
+  override get(key: Key, stream: string): Stream | undefined {
+    this.check();
+    if (typeof stream !== 'string') checkStreamName(stream);
+    const part = this.read(key, stream);
+    return part && openStream(this, part, this.fork.tree.root.algorithm, key, stream);
+  }
+
+  /** What a stream is, with the edits so far. */
+  read(key: Key, stream: string): StreamPart | undefined {
+    const names = this.#full(key);
+    this.reads?.stream(names, stream);
+    const pending = this.#pending.stream(names, stream);
+    return pending === 'none' ? undefined : (pending ?? this.fork.tree.stream(names, stream));
+  }
+
+  override children(key: Key, range?: ChildRange): Generator<Entry, void, undefined> {
+    const found = super.children(key, range);
+    this.reads?.children(this.#full(key));
+    return found;
+  }
+
+  override walk(key: Key = '/'): Generator<Entry, void, undefined> {
+    const found = super.walk(key);
+    this.reads?.subtree(this.#full(key));
+    return found;
+  }
+
+  override find(pattern: string, options?: FindOptions): Generator<Entry, void, undefined> {
+    const found = super.find(pattern, options);
+    if (this.reads === undefined) return found;
+    const names = namesAbove(keyAutomaton(pattern, options ?? {}));
+    this.reads.subtree([...this.#prefix, ...names]);
+    return found;
+  }
+
+  // Edits.
+
+  put(key: Key, stream: string, data: unknown): void {
+    this.check();
+    const place = this.#place(key);
+    const { root } = place.way;
+    const part = this.#contents.put(root, this.#rule(place, stream), stream, data);
+    this.#add(place, stream, part);
+  }
+
+  write(key: Key, stream: string, source: Source, options: WriteOptions): Promise<number> {
+    return this.#writes.write(key, stream, source, options);
+  }
+
+  change(key: Key, stream: string, change: Change, options: ChangeOptions): Promise<number> {
+    return this.#writes.change(key, stream, change, options);
+  }
+
+  ruleOf(key: Key, stream: string): { root: Root; rule: StreamRule } {
+    const place = this.#place(key);
+    return { root: place.way.root, rule: this.#rule(place, stream) };
+  }
+
+  putPart(key: Key, stream: string, part: StreamPart): void {
+    // What was found before may be another by now.
+    this.#add(this.#place(key), stream, part);
+  }
+
+  async drain(): Promise<void> {
+    this.check();
+    const { blocks } = this.fork.writers;
+    if (blocks.heavy) await blocks.spill();
+  }
+
+  #place(key: Key): Place {
+    const quick = this.#ways.quick(key);
+    return quick ?? this.#ways.find(key, this.#full(key), this.fork.tree, this.#pending);
+  }
+
+  #rule({ way }: Place, stream: string): StreamRule {
+    checkStreamName(stream);
+    return this.core.rules(way.root.rules).ruleOf(stream);
+  }
+
+  #add({ way, name }: Place, stream: string, part: StreamPart): void {
+    this.#pending.put(way.directory, name, stream, part);
+    if (this.#pending.bytes > this.core.settings.transactionBytes) this.#spill();
+  }
+
+  /** Puts what is pending into the private tree, if there is room to stage it without waiting. */
+  #spill(): void {
+    const { bytes } = this.#pending;
+    const { blocks, settings } = this.core;
+    blocks.replenish();
+    // Scattered edits touch every node: as much as there is may be staged anew.
+    const { entries, inlineBytes } = totalsOf(this.fork.tree.root);
+    const staged = bytes + inlineBytes + entries * ENTRY_BYTES;
+    if (staged < blocks.available * EXTENT_BYTES) this.#flush();
+    else if (bytes > OVERDRAFT * settings.transactionBytes) {
+      throw badOption('data', 'put with a turn of the event loop in between', `${bytes} bytes`);
+    }
+  }
+
+  del(key: Key, stream?: string): void {
+    this.check();
+    const names = this.#full(key);
+    const last = names[names.length - 1];
+    if (stream !== undefined) {
+      checkStreamName(stream);
+      this.#pending.del(this.#pending.directory(names.slice(0, -1)), last, stream);
+    } else if (names.length === this.#prefix.length) {
+      this.#flush();
+      this.fork.apply(editAt(names, { clear: true, streams: [], inside: names.length > 0 }));
+    } else {
+      this.#pending.clear(this.#pending.directory(names.slice(0, -1)), last as Uint8Array);
+      this.#ways.clear();
+    }
+  }
+
+  move(from: Key, to: Key): void {
+    const { source, target, parts } = this.#transfer(from, to);
+    this.fork.apply(editAt(source, { clear: true, streams: [] }));
+    this.fork.apply(editAt(target, { clear: false, streams: [], parts }));
+    const { bucket, move } = recordedMove(this.fork.tree, source, target);
+    this.moves.set(bucket, [...(this.moves.get(bucket) ?? []), move]);
+  }
+
+  copy(from: Key, to: Key): void {
+    const { source, target, parts } = this.#transfer(from, to);
+    if (hasBuckets(parts)) {
+      throw moveError(source, target, 'a subtree with buckets in it is forked, not copied');
+    }
+    this.fork.apply(editAt(target, { clear: false, streams: [], parts }));
+  }
+
+  #transfer(from: Key, to: Key): { source: Names; target: Names; parts: RecordParts } {
+    this.check();
+    const source = this.#full(from);
+    const target = this.#full(to);
+    this.#flush();
+    if (source.length === this.#prefix.length) {
+      throw moveError(source, target, 'the top stays where it is');
+    }
+    return { source, target, parts: partsToMove(this.fork.tree, source, target) };
+  }
+
+  /**
+   * Makes a key, with all beneath it, what it was at another commit of the same bucket.
+   * REGALIA_EXISTS.
+   */
+  graft(key: Key, then: LocalCommit): void {
+    this.check();
+    const names = this.#full(key);
+    this.#flush();
+    const from = parseKey(key);
+    const state = this.line.treeOf(then);
+    const outer = from.length === 0 ? state.top : state.outer(from);
+    const before = this.fork.tree;
+    checkAlgorithm(before.rootAround(names), state.root);
+    const parts = outer && readRecord(outer.node, outer.index);
+    const inside = from.length === 0 && names.length > 0;
+    this.fork.apply(editAt(names, { clear: true, streams: [], parts, inside }));
+    this.fork.touched.add(graftedBuckets(this.core, before, this.fork.tree));
+    this.origins.push(then);
+  }
+
+  /** Does to this bucket what leads from one of its states to another. REGALIA_CONFLICT. */
+  undo(from: Tree, to: Tree, policy?: CommitOptions['policy']): void {
+    this.check();
+    this.#flush();
+    const { edit, conflicts } = mergeTrees({
+      cache: this.cache,
+      writerFor: this.fork.writers.for,
+      bases: [from],
+      ours: this.#bucketTree(),
+      theirs: to,
+      policyOf: () => (typeof policy === 'string' ? policy : 'conflict'),
+    });
+    const [first] = conflicts;
+    if (first !== undefined) throw conflictError(conflicts, `${first.key} (${first.kind})`);
+    this.fork.apply(editWithin(this.#prefix, edit));
+  }
+
+  /** The tree of the bucket that this transaction works on. */
+  #bucketTree(): Tree {
+    const { tree } = this.fork;
+    if (this.#prefix.length === 0) return tree;
+    const found = tree.bucketAt(this.#prefix);
+    return found === undefined ? tree : this.core.tree(found.rootBlock, found.root);
+  }
+
+  createBucket(key: Key, rules?: RuleOptions): string {
+    this.check();
+    const names = this.#full(key);
+    this.#flush();
+    const { tree } = this.fork;
+    checkNewBucket(tree, names, this.#prefix.length, rules !== undefined);
+    const id = this.core.settings.random(16);
+    const around = tree.rootAround(names.slice(0, -1)).rules;
+    const encoded = rules === undefined ? around : encodeRules(defineRules(rules));
+    this.fork.apply(editAt(names, { clear: false, streams: [], bucket: { id, rules: encoded } }));
+    return hex(id);
+  }
+
+  guard(key: Key): void {
+    this.check();
+    this.guards.push(this.#full(key));
+  }
+
+  /** Puts what is pending into the private tree at once. */
+  #flush(): void {
+    if (this.#pending.count === 0) return;
+    this.fork.apply(this.#takePending().edit());
+  }
+
+  #takePending(): Pending {
+    const taken = this.#pending;
+    this.#pending = new Pending();
+    this.#ways.clear();
+    return taken;
+  }
+
+  /** The same while others run, and writes out what is staged. */
+  async applyPending(signal?: AbortSignal): Promise<void> {
+    if (this.#pending.count > 0) await this.fork.applyInSteps(this.#takePending().edit(), signal);
+  }
+
+  async commit(options: CommitOptions): Promise<CommitResult> {
+    this.check();
+    if (this.#writes.count > 0) {
+      const actual = `beside ${this.#writes.count}: await them first`;
+      throw badOption('commit', 'called when no write is under way', actual);
+    }
+    this.#state = 'committing';
+    try {
+      const { policy, ...rest } = options;
+      const checked = policy === undefined ? {} : { policy: checkedCommitPolicy(policy) };
+      return await commitTransaction(this, { ...rest, ...checked });
+    } finally {
+      this.#end();
+    }
+  }
+
+  #end(): void {
+    this.#state = 'ended';
+    this.#pending = new Pending();
+    this.fork.discard();
+  }
+
+  dispose(): void {
+    if (this.#state === 'open') this.#end();
+  }
+}
+
+interface Way {
+  readonly directory: Directory;
+  /** The root of the bucket that rules the streams. */
+  readonly root: Root;
+}
+
+interface Place {
+  readonly way: Way;
+  /** The last name; undefined for the top. A view that the next look-up spoils. */
+  readonly name: Uint8Array | undefined;
+}
+
+class Ways {
+  readonly #known = new Map<string, Way>();
+
+  /** Forgets what was found: the tree, or what is pending, is another. */
+  clear(): void {
+    this.#known.clear();
+  }
+
+  /** A place by text alone, if its directory is known and its name plain. */
+  quick(key: Key): Place | undefined {
+    if (typeof key !== 'string' || key.length < 2) return undefined;
+    const slash = key.lastIndexOf('/');
+    const way = this.#known.get(key.slice(0, slash));
+    const name = way === undefined ? undefined : simpleName(key, slash + 1);
+    return way === undefined || name === undefined ? undefined : { way, name };
+  }
+
+  /** A place by its names: those of `key`, behind those of the bucket at hand. */
+  find(key: Key, names: Names, tree: Tree, pending: Pending): Place {
+    const name = names[names.length - 1];
+    const parents = names.slice(0, -1);
+    const isBucket = tree.bucketAt(names) !== undefined;
+    const root = tree.rootAround(isBucket ? names : parents);
+    const way = { directory: pending.directory(parents), root };
+    // A bucket's own streams are ruled by itself: its siblings' are not.
+    if (typeof key === 'string' && key !== '/' && !isBucket) {
+      this.#known.set(key.slice(0, key.lastIndexOf('/')), way);
+    }
+    return { way, name };
+  }
+}
+
+const scratch = new Uint8Array(NAME_BYTES_MAX + 1);
+
+/** A name of plain characters, or undefined where `parseKey` must look. */
+function simpleName(key: string, from: number): Uint8Array | undefined {
+  const length = key.length - from;
+  if (length === 0 || length > NAME_BYTES_MAX || key.length > KEY_BYTES_MAX) return undefined;
+  const name = scratch.subarray(0, length);
+  for (let i = 0; i < length; i++) {
+    const code = key.charCodeAt(from + i);
+    if (code >= 0x80 || code === 0) return undefined;
+    name[i] = code;
+  }
+  return name[0] === 0x2e && length <= 2 ? undefined : name;
+}

@@ -1,0 +1,81 @@
+/**
+ * What a store runs with: the options of `open`, which were checked, with defaults for those that
+ * were not given. A rule's options are of two kinds: what is hashed with its bucket, and how this
+ * store keeps the contents, which is its own affair.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Settings } from '../commit/core.js';
+import { algorithmNumber } from '../ground/block-header.js';
+import {
+  checkStreamName,
+  defineRules,
+  type RuleOptions,
+  type StreamRule,
+} from '../streams/rule.js';
+import {
+  DEFAULT_STORAGE,
+  mergedStorage,
+  type StorageOptions,
+  type StorageRuleOptions,
+} from '../volumes/storage-rules.js';
+import type { OpenOptions, RegaliaOptions, StreamOptions } from './options.js';
+
+const CACHE_BYTES = 64 * 1024 * 1024;
+const CONTENT_CACHE_BYTES = 32 * 1024 * 1024;
+const TRANSACTION_BYTES = 160 * 1024 * 1024;
+
+/** REGALIA_RULE, REGALIA_STREAM: also for what only counts beside stored rules. */
+export function settingsOf(options: RegaliaOptions): Settings {
+  const storage = storageRules(options);
+  mergedStorage({ default: DEFAULT_STORAGE, streams: new Map() }, storage);
+  return {
+    actor: options.actor,
+    readOnly: options.readOnly ?? false,
+    algorithm: algorithmNumber(options.hash ?? 'sha256'),
+    durability: options.durability ?? 'group',
+    cacheBytes: options.cacheBytes ?? CACHE_BYTES,
+    contentCacheBytes: options.contentCacheBytes ?? CONTENT_CACHE_BYTES,
+    workers: options.workers,
+    onFault: options.onFault,
+    transactionBytes: options.transactionBytes ?? TRANSACTION_BYTES,
+    snapshotMaxAgeMs: options.snapshotMaxAgeMs ?? Number.POSITIVE_INFINITY,
+    now: options.now ?? (() => Date.now()),
+    random: options.random ?? ((length) => new Uint8Array(randomBytes(length))),
+    rules: defineRules(hashedRules(options)),
+    declaresRules: options.streams !== undefined || options.default !== undefined,
+    declaresDefault: Object.keys(hashedPart(options.default ?? {})).length > 0,
+    storage,
+  };
+}
+
+function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
+  const hashed: Record<string, Partial<StreamRule>> = {};
+  for (const [name, rule] of Object.entries(streams ?? {})) {
+    const rest = hashedPart(rule);
+    // A rule of storage alone declares nothing that is hashed.
+    if (rest === rule || Object.keys(rest).length > 0) hashed[name] = rest;
+  }
+  return {
+    ...(streams === undefined ? {} : { streams: hashed }),
+    ...(fallback === undefined ? {} : { default: hashedPart(fallback) }),
+  };
+}
+
+function hashedPart(rule: StreamOptions): Partial<StreamRule> {
+  if (rule.compression === undefined && rule.redundancy === undefined) return rule;
+  const { compression: _, redundancy: __, ...rest } = rule;
+  return rest;
+}
+
+function storageRules(options: OpenOptions): StorageOptions {
+  const kept = ({ compression, redundancy }: StreamOptions): StorageRuleOptions => ({
+    ...(compression === undefined ? {} : { compression }),
+    ...(redundancy === undefined ? {} : { redundancy }),
+  });
+  const { streams = {}, default: fallback = {} } = options;
+  const named = Object.entries(streams).map(([name, rule]) => {
+    checkStreamName(name);
+    return [name, kept(rule)] as const;
+  });
+  return { streams: Object.fromEntries(named), default: kept(fallback) };
+}
