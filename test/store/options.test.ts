@@ -1,6 +1,6 @@
 /**
- * What a call may be given: every public method, with every wrong kind of each of its arguments. The
- * table is complete, or the test fails.
+ * What a call may be given: every public method, with every wrong kind of each of its arguments.
+ * The table is complete, or the test fails.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
