@@ -1,6 +1,7 @@
 /** The public surface of Regalia: exports only. */
-export type { Source, SourcePart } from './chunks/source.js';
+
 export type { Chunking } from './chunks/cutter.js';
+export type { Source, SourcePart } from './chunks/source.js';
 export type { CommitOptions, CommitResult } from './commit/committer.js';
 export type { MergeConflict, MergeConflictSide, MergeOutcome } from './commit/merge-into.js';
 export type { CommitConflict, CommitPolicy } from './commit/rebase.js';

@@ -33,7 +33,7 @@ import {
   type StreamRule,
 } from '../streams/rule.js';
 import { openStream, type Stream } from '../streams/stream.js';
-import { editAt, editWithin } from '../tree/edit-at.js';
+import { editAt, editWithin } from '../tree/apply.js';
 import { type Key, type Names, parseKey } from '../tree/key.js';
 import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
 import type { Tree } from '../tree/lookup.js';
@@ -68,7 +68,7 @@ export class Draft extends Reading implements Committing, WriteHost {
   readonly #contents: Contents;
   readonly #writes: StreamWrites;
   readonly #ways = new Ways();
-  #pending = new Pending();
+  #pending: Pending;
   #state: 'open' | 'committing' | 'ended' = 'open';
 
   constructor(core: Core, line: Line, prefix: Names, isolation: TransactionOptions['isolation']) {
@@ -78,6 +78,7 @@ export class Draft extends Reading implements Committing, WriteHost {
     this.started = line.tip();
     this.fork = new PrivateTree(core, line.treeOf(this.started), () => this.#ways.clear());
     this.#contents = new Contents(core, this.fork.writers);
+    this.#pending = new Pending(core.cache.shapes);
     this.#writes = new StreamWrites(this.#contents, this);
     this.#prefix = prefix;
     this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
@@ -333,7 +334,7 @@ export class Draft extends Reading implements Committing, WriteHost {
 
   #takePending(): Pending {
     const taken = this.#pending;
-    this.#pending = new Pending();
+    this.#pending = new Pending(this.core.cache.shapes);
     this.#ways.clear();
     return taken;
   }
@@ -361,7 +362,7 @@ export class Draft extends Reading implements Committing, WriteHost {
 
   #end(): void {
     this.#state = 'ended';
-    this.#pending = new Pending();
+    this.#pending = new Pending(this.core.cache.shapes);
     this.fork.discard();
   }
 

@@ -17,7 +17,6 @@ import { flush } from '../ground/fsync.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import { type DrainOptions, type DrainResult, drain, giveUp, isNamed } from '../repair/drain.js';
 import { ChunkStore } from '../volumes/chunk-store.js';
-import { reportFaults } from '../volumes/chunk-store.js';
 import { Pool } from '../volumes/pool.js';
 import {
   putVolume,
@@ -98,7 +97,7 @@ export function openChunks(
   });
   const pool = new Pool({ workers: settings.workers });
   const chunks = new ChunkStore(engine, volumes, pool, { cacheBytes: settings.contentCacheBytes });
-  if (settings.onFault !== undefined) reportFaults(chunks, settings.onFault);
+  chunks.onFault = settings.onFault;
   return chunks;
 }
 

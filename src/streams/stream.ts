@@ -6,8 +6,8 @@
  * store is open. Only `openStream` makes one.
  */
 
-import type { ContentStore } from '../chunks/content-store.js';
 import { addressText } from '../blocks/address.js';
+import type { ContentStore } from '../chunks/content-store.js';
 import { ContentReader } from '../chunks/reader.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';

@@ -36,7 +36,6 @@ import {
 } from './pack-format.js';
 
 const PREFIX = utf8Bytes('import/');
-const KEY_LENGTH = PREFIX.length + DIGEST_LENGTH;
 /** Behind every row of an import. */
 const END = concatBytes([PREFIX, new Uint8Array(DIGEST_LENGTH + 1).fill(0xff)]);
 const ROW_VERSION = 1;

@@ -5,8 +5,12 @@
 import t from 'tap';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import { unfinishedImports } from '../../src/sync/import-stage.js';
-import { decodeResumePoint, encodeResumePoint } from '../../src/sync/pack-format.js';
+import { ByteReader } from '../../src/ground/reader.js';
+import {
+  encodeResumePoint,
+  type ResumePoint,
+  readResumePoint,
+} from '../../src/sync/pack-format.js';
 import { bytes } from '../store/setup.js';
 import {
   type Bare,
@@ -19,6 +23,7 @@ import {
   importInto,
   importRows,
   pack,
+  resumePoints,
   seededStore,
   takeApart,
   variedStore,
@@ -54,11 +59,11 @@ t.test('a small pack cut at every byte goes on with its rest', async (t) => {
     const at = await breakAt(to, packed, cut);
     if (at > cut) t.fail(`cut at ${cut}, to go on at ${at}`);
     if (visibleRows(to.engine).length > 0) t.fail(`cut at ${cut} shows something`);
-    const [state] = unfinishedImports(to.engine);
-    if ((state === undefined) !== cut < first) t.fail(`a resume point at ${cut}`);
-    const options = state === undefined ? {} : { resume: state.point.header };
-    const result = await importInto(to, packed.subarray(state?.point.offset ?? 0), options);
-    if (state !== undefined && state.point.offset !== at) t.fail(`${at} reported, kept another`);
+    const [point] = resumePoints(to.engine);
+    if ((point === undefined) !== cut < first) t.fail(`a resume point at ${cut}`);
+    const options = point === undefined ? {} : { resume: point.header };
+    const result = await importInto(to, packed.subarray(point?.offset ?? 0), options);
+    if (point !== undefined && point.offset !== at) t.fail(`${at} reported, kept another`);
     if (result.bytes !== packed.length) t.fail(`${result.bytes} bytes`);
     if (!to.history.entry(headOf(store))) t.fail(`no head after a cut at ${cut}`);
     if (importRows(to.engine) > 0) t.fail(`rows left after a cut at ${cut}`);
@@ -104,21 +109,20 @@ t.test('a sender that is given a resume point sends the rest, byte by byte the s
   for (const start of starts) {
     const to = bare();
     await breakAt(to, packed, start);
-    const [state] = unfinishedImports(to.engine);
-    const from = decodeResumePoint(encodeResumePoint((state as NonNullable<typeof state>).point));
+    const [point] = resumePoints(to.engine);
+    const reader = new ByteReader(encodeResumePoint(point as ResumePoint), 'resume point');
+    const from = readResumePoint(reader);
+    reader.end();
     const rest = await pack({ store, from });
     if (!equalBytes(rest, packed.subarray(start))) t.fail(`from ${start}`);
     await importInto(to, rest, { resume: from.header });
     t.ok(to.history.entry(headOf(store)));
   }
-  const [state] = await (async () => {
-    const to = bare();
-    await breakAt(to, packed, starts.at(-1) as number);
-    return unfinishedImports(to.engine);
-  })();
+  const to = bare();
+  await breakAt(to, packed, starts.at(-1) as number);
+  const [from] = resumePoints(to.engine);
   await store.transact((tx) => tx.put('/later', 's', bytes('later')));
-  const from = (state as NonNullable<typeof state>).point;
-  await t.rejects(pack({ store, from }), { code: 'REGALIA_OPTION' });
+  await t.rejects(pack({ store, from: from as ResumePoint }), { code: 'REGALIA_OPTION' });
 });
 
 t.test('a source that fails, and an abort, leave a resume point as well', async (t) => {
@@ -131,8 +135,8 @@ t.test('a source that fails, and an abort, leave a resume point as well', async 
     throw new Error('the network is gone');
   }
   await t.rejects(importInto(to, failing()), { code: 'REGALIA_PACK', retryable: true });
-  const [kept] = unfinishedImports(to.engine);
-  t.ok(kept !== undefined && kept.point.offset > 200 && kept.point.offset <= half);
+  const [kept] = resumePoints(to.engine);
+  t.ok(kept !== undefined && kept.offset > 200 && kept.offset <= half);
   const controller = new AbortController();
   async function* stopping() {
     yield packed.subarray(0, half + 1);

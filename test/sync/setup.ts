@@ -4,6 +4,7 @@
  */
 import { type Address, addressText } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
+import { openRow } from '../../src/blocks/rows.js';
 import type { Core } from '../../src/commit/core.js';
 import type { Engine, Reads } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
@@ -27,6 +28,8 @@ import {
   FrameType,
   PackProgress,
   PREAMBLE_LENGTH,
+  type ResumePoint,
+  readResumePoint,
 } from '../../src/sync/pack-format.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
@@ -146,6 +149,18 @@ export function importRows(engine: Engine): number {
     if (Buffer.from(key).toString('latin1').startsWith('import/')) count++;
   }
   return count;
+}
+
+/** Where unfinished imports go on. */
+export function resumePoints(engine: Engine): ResumePoint[] {
+  const points: ResumePoint[] = [];
+  for (const { key, bytes } of engine.range('meta')) {
+    if (!/^import\/.{32}s$/s.test(Buffer.from(key).toString('latin1'))) continue;
+    const reader = new ByteReader(openRow('meta', key, bytes), 'import row');
+    reader.u8();
+    points.push(readResumePoint(reader));
+  }
+  return points;
 }
 
 /**
