@@ -115,6 +115,9 @@ class Fault<C extends ErrorCode> extends Error {
   }
 }
 
+// As stacks and inspection show it.
+Object.defineProperty(Fault, 'name', { value: 'RegaliaError' });
+
 /** An error of one of the codes `C`: `error.code === 'REGALIA_KEY'` narrows its `data`. */
 export type RegaliaError<C extends ErrorCode = ErrorCode> = C extends unknown ? Fault<C> : never;
 

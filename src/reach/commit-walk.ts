@@ -2,7 +2,7 @@
  * The blocks of commits, children first: a commit's tree with the roots of the buckets within, its
  * heads and its moves.
  *
- * `walkCommit` gives those of one commit, for verification and for a receiver's checks.
+ * `walkHeads`, `walkContents` and `walkMoves` give those of one commit.
  * `walkHistory` gives what a receiver lacks: commit after commit, parents first, the commits of
  * nested buckets before the commit whose heads name them, each without what its parents and the
  * haves have already. The cost is that of the differences; memory is the width of history, 33 bytes
@@ -43,27 +43,15 @@ interface CommitWalkOptions {
   readonly skip?: ((address: Address) => boolean) | undefined;
   /** Whether to leave out a nested bucket's root, for one that comes with a commit of its own. */
   readonly skipBucket?: ((bucket: Uint8Array, root: Address) => boolean) | undefined;
-  /** Whether to report what cannot be read, instead of throwing. */
-  readonly faults?: boolean | undefined;
 }
 
-/** Every block of one commit that its bases lack; commits of nested buckets are not followed. */
-export function* walkCommit(
-  reads: WalkReads,
-  ref: CommitRef,
-  options: CommitWalkOptions = {},
-): Generator<WalkedBlock, void, undefined> {
-  for (const step of walkHeads(reads, ref, options)) if (isBlock(step)) yield step;
-  yield* walkContents(reads, ref, options);
-  yield* walkMoves(reads, ref, options);
-}
-
-function isBlock(step: WalkedBlock | Head): step is WalkedBlock {
+/** Whether a step of `walkHeads` is a block, and no head. */
+export function isBlock(step: WalkedBlock | Head): step is WalkedBlock {
   return 'kind' in step;
 }
 
 /** The blocks of a commit's tree. */
-function walkContents(
+export function walkContents(
   reads: WalkReads,
   { commit, rootBlock }: CommitRef,
   options: CommitWalkOptions,
@@ -89,13 +77,13 @@ export function* walkHeads(
     const { heads } = base.commit;
     return heads === undefined ? [] : [{ id: base.headsBlock, address: heads }];
   });
-  const { skip, faults } = options;
+  const { skip } = options;
   let found: Head[] = [];
   const record = (node: Node, index: number): void => {
     if (node.nameLength(index) > 0) found.push(readHead(node, index));
   };
   const ref = { id: headsBlock, address: commit.heads };
-  for (const block of walkRoot(reads, ref, { bases, skip, faults, record })) {
+  for (const block of walkRoot(reads, ref, { bases, skip, record })) {
     const heads = found;
     found = [];
     yield* heads;
@@ -104,10 +92,10 @@ export function* walkHeads(
 }
 
 /** The chain of moves, the last block first. */
-function* walkMoves(
+export function* walkMoves(
   reads: WalkReads,
   { commit, movesBlock }: CommitRef,
-  { skip, faults }: CommitWalkOptions,
+  { skip }: CommitWalkOptions,
 ): Generator<WalkedBlock, void, undefined> {
   const chain: WalkedRoot[] = [];
   const kind = BlockKind.moves;
@@ -116,13 +104,7 @@ function* walkMoves(
   for (let id = movesBlock; next !== undefined; id = undefined) {
     const ref = { id, address: next };
     if (skip?.(next) === true) break;
-    try {
-      next = decodeMoves(readPlain(reads, ref)).next;
-    } catch (fault) {
-      if (faults !== true) throw fault;
-      yield { ...ref, kind, names, fault };
-      break;
-    }
+    next = decodeMoves(readPlain(reads, ref)).next;
     chain.push(ref);
   }
   for (const ref of chain.reverse()) yield { ...ref, kind, names };

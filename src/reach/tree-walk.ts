@@ -6,9 +6,6 @@
  * on the same level, names the same address; so what is equal is skipped whole, and the cost is
  * that of the difference. What moved is found where it came from, if the walk knows the moves.
  * Memory is the path to the place at hand. Nothing is recursive: keys may be deep.
- *
- * With `faults`, what cannot be read is reported as a block with its fault, and the walk goes on
- * beside it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
@@ -51,8 +48,6 @@ export interface WalkedBlock {
   readonly names: () => Names;
   /** The stream that the block belongs to, if it is one's. */
   readonly stream?: string | undefined;
-  /** Why the block cannot be read; what lies below it was not visited. */
-  readonly fault?: unknown;
 }
 
 interface TreeWalkOptions {
@@ -68,8 +63,6 @@ interface TreeWalkOptions {
   readonly record?: ((node: Node, index: number) => void) | undefined;
   /** Where an entry that no base has as it is may have been moved from. */
   readonly movedFrom?: ((names: Names) => readonly Spot[]) | undefined;
-  /** Whether to report what cannot be read, instead of throwing. */
-  readonly faults?: boolean | undefined;
 }
 
 export interface WalkedRoot {
@@ -124,11 +117,11 @@ class TreeWalk {
     if (bases.some((base) => sameAddress(base.address, root.address))) return;
     if (this.#skip(root.address)) return;
     const olds = bases.flatMap((base) => this.#oldRoot(base));
-    yield* this.#enterRoot(root, olds, undefined);
+    this.#enterRoot(root, olds, undefined);
     for (let frame = this.#stack.at(-1); frame !== undefined; frame = this.#stack.at(-1)) {
       if (frame.index < frame.node.count) {
         const index = frame.index++;
-        if (frame.node.level > 0) yield* this.#visitChild(frame, index);
+        if (frame.node.level > 0) this.#visitChild(frame, index);
         else yield* this.#visitRecord(frame, index);
         continue;
       }
@@ -144,56 +137,32 @@ class TreeWalk {
     return names;
   }
 
-  /** What `load` gives, or its failure as a block with a fault. */
-  *#attempt<T>(
-    ref: WalkedRoot,
-    kind: BlockKind,
-    names: () => Names,
-    load: () => T,
-  ): Generator<WalkedBlock, T | undefined> {
-    try {
-      return load();
-    } catch (fault) {
-      if (this.#options.faults !== true) throw fault;
-      yield { id: ref.id, address: ref.address, kind, names, fault };
-      return undefined;
-    }
-  }
-
-  *#enterRoot(
-    ref: WalkedRoot,
-    olds: readonly OldMap[],
-    entry: Uint8Array | undefined,
-  ): Generator<WalkedBlock, void> {
-    const load = (): Node => loadRoot(this.#cache, ref.id, ref.address).node;
-    const node = yield* this.#attempt(ref, BlockKind.root, () => this.#names(entry), load);
-    if (node === undefined) return;
+  #enterRoot(ref: WalkedRoot, olds: readonly OldMap[], entry: Uint8Array | undefined): void {
+    const node = loadRoot(this.#cache, ref.id, ref.address).node;
     const plain = node.bytes.subarray(0, node.plainEnd);
     const block = { id: ref.id, address: ref.address, kind: BlockKind.root, plain };
     this.#stack.push({ node, olds, block, entry, index: 0 });
   }
 
-  *#enterNode(
+  #enterNode(
     ref: WalkedRoot,
     level: number | undefined,
     olds: readonly OldMap[],
     entry: Uint8Array | undefined,
-  ): Generator<WalkedBlock, void> {
-    const load = (): Node => this.#cache.load(ref.id, ref.address, level);
-    const node = yield* this.#attempt(ref, BlockKind.node, () => this.#names(entry), load);
-    if (node === undefined) return;
+  ): void {
+    const node = this.#cache.load(ref.id, ref.address, level);
     const plain = node.bytes.subarray(node.start, node.plainEnd);
     const block = { id: ref.id, address: ref.address, kind: BlockKind.node, plain };
     this.#stack.push({ node, olds, block, entry, index: 0 });
   }
 
-  *#visitChild({ node, olds }: Frame, index: number): Generator<WalkedBlock, void> {
+  #visitChild({ node, olds }: Frame, index: number): void {
     const address = node.childAddress(index);
     if (this.#skip(address)) return;
     const name = olds.length === 0 ? EMPTY : node.name(index);
     const level = node.level - 1;
     for (const old of olds) if (this.#isIn(old, level, name, address)) return;
-    yield* this.#enterNode({ id: node.childId(index), address }, level, olds, undefined);
+    this.#enterNode({ id: node.childId(index), address }, level, olds, undefined);
   }
 
   /** Whether the base's map has this node, whose last name is `name`. */
@@ -233,15 +202,13 @@ class TreeWalk {
     olds.push(...(this.#options.movedFrom?.(names()) ?? []));
     if (olds.some(isOld)) return;
     this.#options.record?.(node, index);
-    const ref = frame.block ?? { id: node.id, address: EMPTY };
-    const parts = yield* this.#attempt(ref, BlockKind.node, names, () => readRecord(node, index));
-    if (parts === undefined) return;
+    const parts = readRecord(node, index);
     const before = olds.flatMap((old) => this.#partsOf(old));
     for (const [i, stream] of parts.streams.entries()) {
       if (stream.form === INLINE) continue;
       yield* this.#visitStream(stream, parts.shape.names[i] as string, before, names);
     }
-    yield* this.#visitMap(node, index, parts.child, before, name);
+    this.#visitMap(node, index, parts.child, before, name);
   }
 
   #oldRecords(frame: Frame, name: Uint8Array): Spot[] {
@@ -277,11 +244,9 @@ class TreeWalk {
     }
     if (stream.form === METADATA) {
       if (this.#skip(address)) return;
-      const { blocks } = this.#cache;
-      const load = (): unknown => blocks.read(stream.id, address, 'metadata');
-      const ref = { id: stream.id, address };
-      const body = yield* this.#attempt(ref, BlockKind.metadata, names, load);
-      if (body !== undefined) yield { ...ref, kind: BlockKind.metadata, names, stream: name };
+      const { id } = stream;
+      this.#cache.blocks.read(id, address, 'metadata');
+      yield { id, address, kind: BlockKind.metadata, names, stream: name };
     } else if (this.#options.contents !== false) {
       yield* this.#visitContent(stream, olds, name, names);
     }
@@ -293,25 +258,25 @@ class TreeWalk {
     stream: string,
     names: () => Names,
   ): Generator<WalkedBlock, void> {
-    const walk = newContentBlocks(this.#cache.blocks, ref, olds, this.#skip);
-    for (;;) {
-      const step = yield* this.#attempt(ref, BlockKind.manifest, names, () => walk.next());
-      if (step === undefined || step.done === true) return;
-      const { address, id, kind } = step.value;
+    const blocks = newContentBlocks(this.#cache.blocks, ref, olds, this.#skip);
+    for (const { address, id, kind } of blocks) {
       yield { address, id, kind, names, stream };
     }
   }
 
-  *#visitMap(
+  #visitMap(
     node: Node,
     index: number,
     child: ChildPart,
     before: readonly OldRecord[],
     entry: Uint8Array,
-  ): Generator<WalkedBlock, void> {
+  ): void {
     const name = entry.length > 0 ? entry : undefined;
     if (child.form === CHILD_NONE) return;
-    if (child.form === CHILD_BUCKET) return yield* this.#visitBucket(child, before, name);
+    if (child.form === CHILD_BUCKET) {
+      this.#visitBucket(child, before, name);
+      return;
+    }
     const olds = before.flatMap((old) => this.#oldChild(old));
     if (child.form === CHILD_INLINE) {
       const map = inlineChild(node, index, child);
@@ -321,14 +286,14 @@ class TreeWalk {
     const { address } = child;
     if (olds.some((old) => old.address !== undefined && sameAddress(old.address, address))) return;
     if (this.#skip(address)) return;
-    yield* this.#enterNode({ id: child.id, address }, undefined, olds, name);
+    this.#enterNode({ id: child.id, address }, undefined, olds, name);
   }
 
-  *#visitBucket(
+  #visitBucket(
     child: ChildPart & { form: typeof CHILD_BUCKET },
     before: readonly OldRecord[],
     name: Uint8Array | undefined,
-  ): Generator<WalkedBlock, void> {
+  ): void {
     const address = child.root;
     if (this.#options.skipBucket?.(child.bucket, address) === true || this.#skip(address)) return;
     const olds: OldMap[] = [];
@@ -338,7 +303,7 @@ class TreeWalk {
       else if (sameAddress(old.root, address)) return;
       else olds.push(...this.#oldRoot({ id: old.id, address: old.root }));
     }
-    yield* this.#enterRoot({ id: child.id, address }, olds, name);
+    this.#enterRoot({ id: child.id, address }, olds, name);
   }
 
   /** The one record of a base's root. */

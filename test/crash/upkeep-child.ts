@@ -58,7 +58,7 @@ async function drain(): Promise<void> {
 
 const UPKEEP = [
   (): Promise<unknown> => store.gc({ graceMs: 0, deadShare: 0.1 }),
-  (): Promise<unknown> => store.gc({ graceMs: 0, deadShare: -1 }),
+  (): Promise<unknown> => store.gc({ graceMs: 0, deadShare: 0 }),
   (): Promise<unknown> => store.repair({ restedMs: 0 }),
   drain,
   abandon,

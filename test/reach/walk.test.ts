@@ -1,17 +1,16 @@
 /**
  * Walks: children first, everything once or more, nothing that a base has; at a cost that follows
- * the difference; and on past what cannot be read, if asked.
+ * the difference.
  */
 import t from 'tap';
-import { addressText } from '../../src/blocks/address.js';
 import { BlockKind } from '../../src/ground/block-header.js';
 import type { Regalia } from '../../src/index.js';
 import type { LogEntry } from '../../src/log/entry.js';
-import { type CommitRef, walkCommit } from '../../src/reach/commit-walk.js';
+import type { CommitRef } from '../../src/reach/commit-walk.js';
 import { keyText } from '../../src/tree/key.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
-import { coreOf, headOf, seededStore, variedStore } from '../sync/setup.js';
+import { coreOf, headOf, seededStore, variedStore, walkCommit } from '../sync/setup.js';
 
 function refOf(store: Regalia, address = headOf(store)): CommitRef {
   const { history } = coreOf(store);
@@ -58,25 +57,4 @@ t.test('a walk against a base reads what differs, however large the tree', async
   }
   t.comment(`${reads.join(' and ')} reads`);
   t.ok((reads[1] as number) <= (reads[0] as number) + 4);
-});
-
-t.test('what cannot be read is reported at its place, and the walk goes on', async (t) => {
-  const store = await variedStore(1, 900);
-  const { blocks } = coreOf(store);
-  const all = [...walkCommit({ cache: freshCache(store) }, refOf(store))].map((block) => ({
-    ...block,
-    key: keyText(block.names()),
-  }));
-  const read = blocks.read.bind(blocks);
-  for (const lost of all.filter(({ kind }) => kind !== BlockKind.chunk)) {
-    blocks.read = (id, address, what) => {
-      if (addressText(address) === addressText(lost.address)) throw new Error('lost');
-      return read(id, address, what);
-    };
-    const reported = [...walkCommit({ cache: freshCache(store) }, refOf(store), { faults: true })];
-    const faults = reported.filter((block) => block.fault !== undefined);
-    if (faults.length === 0) t.fail(`no fault for a block of kind ${lost.kind} at ${lost.key}`);
-    for (const { address } of faults) t.same(addressText(address), addressText(lost.address));
-    t.throws(() => [...walkCommit({ cache: freshCache(store) }, refOf(store))], /lost/);
-  }
 });

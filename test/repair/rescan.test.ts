@@ -212,7 +212,7 @@ t.test('rows that are damaged are replaced', async (t) => {
   }, 'sync');
   const store = await lab.reopen();
   t.ok((await lab.unreadable()).length > 0);
-  t.match((await store.gc({ ...NOW, deadShare: -1 })).deferred, /rescan/);
+  t.match((await store.gc({ ...NOW, deadShare: 0 })).deferred, /rescan/);
   await store.rescan();
   await lab.reopen();
   t.same(await lab.unreadable(), []);

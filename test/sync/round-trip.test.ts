@@ -7,7 +7,6 @@ import { type Address, addressText } from '../../src/blocks/address.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { branch } from '../../src/log/branches.js';
 import type { LogEntry } from '../../src/log/entry.js';
-import { walkCommit } from '../../src/reach/commit-walk.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { bytes, noise } from '../store/setup.js';
 import {
@@ -24,6 +23,7 @@ import {
   seededStore,
   trailerOf,
   variedStore,
+  walkCommit,
 } from './setup.js';
 
 t.test('a whole history comes over: every commit, block and signature', async (t) => {

@@ -15,7 +15,8 @@ import { actorFromSeed, Regalia } from '../../src/index.js';
 import { branch, branches, putBranch } from '../../src/log/branches.js';
 import { allHeads } from '../../src/log/heads.js';
 import { History } from '../../src/log/history.js';
-import { walkCommit } from '../../src/reach/commit-walk.js';
+import * as walks from '../../src/reach/commit-walk.js';
+import type { WalkedBlock, WalkReads } from '../../src/reach/tree-walk.js';
 import { scopeOf } from '../../src/store/bucket.js';
 import { type ExportOptions, exportPack } from '../../src/sync/export.js';
 import { type ImportOptions, type ImportResult, importPack } from '../../src/sync/import.js';
@@ -161,6 +162,17 @@ export function resumePoints(engine: Engine): ResumePoint[] {
     points.push(readResumePoint(reader));
   }
   return points;
+}
+
+/** Every block of one commit that its bases lack; commits of nested buckets are not followed. */
+export function* walkCommit(
+  reads: WalkReads,
+  ref: walks.CommitRef,
+  options: { readonly bases?: readonly walks.CommitRef[] } = {},
+): Generator<WalkedBlock, void> {
+  for (const step of walks.walkHeads(reads, ref, options)) if (walks.isBlock(step)) yield step;
+  yield* walks.walkContents(reads, ref, options);
+  yield* walks.walkMoves(reads, ref, options);
 }
 
 /**

@@ -6,14 +6,13 @@ import fc from 'fast-check';
 import t from 'tap';
 import { BlockKind } from '../../src/ground/block-header.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import { walkCommit } from '../../src/reach/commit-walk.js';
 import { checkNode, checkRoot } from '../../src/tree/check-node.js';
 import { Node, offsetsNeeded, readNodeHeader } from '../../src/tree/node.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { CHILD_INLINE, inlineChild, readRecord } from '../../src/tree/record.js';
 import { parseRoot } from '../../src/tree/root.js';
 import { Shapes } from '../../src/tree/shape.js';
-import { coreOf, variedStore } from '../sync/setup.js';
+import { coreOf, variedStore, walkCommit } from '../sync/setup.js';
 
 const SHAPES = new Shapes();
 
