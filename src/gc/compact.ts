@@ -85,7 +85,7 @@ async function mostlyDead(
     const { volume, number, size, folder } = segment;
     if (chunks.inUse().segments.has(number) || (await chunks.volumes.isWriting(number))) continue;
     const alive = SEGMENT_HEADER + (live.get(`${volume} ${number}`) ?? 0);
-    const isDead = size - alive > size * deadShare || alive === SEGMENT_HEADER;
+    const isDead = size - alive >= size * deadShare || alive === SEGMENT_HEADER;
     if (!isDead && !isRetired(engine, number)) continue;
     const found = await stat(path.join(folder, segmentFile(number))).catch(absent);
     if (found === undefined) continue;

@@ -14,7 +14,7 @@ const ONCE = { kind: 'none' } as const;
 const CODED = { kind: 'coded', data: 2, parity: 1, from: 100_000 } as const;
 const NOW = { graceMs: 0 };
 /** Every segment is emptied, dead or not. */
-const ALL = { graceMs: 0, deadShare: -1 };
+const ALL = { graceMs: 0, deadShare: 0 };
 
 t.test('damage in a segment stops no collection', async (t) => {
   const lab = new Lab(t, CODED);

@@ -15,7 +15,7 @@ t.test('an option is refused with its choices', async (t) => {
   const durability = 'fast' as 'sync';
   await t.rejects(Regalia.memory({ durability }), {
     code: 'REGALIA_OPTION',
-    message: 'durability must be sync, group or none, not fast',
+    message: `durability must be 'sync', 'group' or 'none', not "fast"`,
   });
 });
 
@@ -26,13 +26,13 @@ t.test('contents of another kind are refused with the encoding of the stream', a
     messageOf(() => tx.put('/a', stream, data as Uint8Array));
   t.match(
     put('note', 'text'),
-    /note.*: expected a Uint8Array \(its encoding is bytes\), found a string$/,
+    /note must be a Uint8Array \(its encoding is bytes\), not a string$/,
   );
-  t.match(put('note', null), /found null$/);
-  t.match(put('note', []), /found an Array$/);
+  t.match(put('note', null), /not null$/);
+  t.match(put('note', []), /not an Array$/);
   t.match(
     put('title', 7),
-    /title.*a string or a Uint8Array \(its encoding is utf8\), found a number$/,
+    /title.*a string or a Uint8Array \(its encoding is utf8\), not a number$/,
   );
 });
 

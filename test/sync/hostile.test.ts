@@ -335,7 +335,12 @@ t.test('hostile lengths of frames and headers are refused before they are believ
 
 t.test('bytes behind the trailer are refused', async (t) => {
   const packed = putTogether(await honest());
-  await refused(t, concatBytes([packed, Uint8Array.of(0)]), 'REGALIA_PACK', /nothing behind/);
+  await refused(
+    t,
+    concatBytes([packed, Uint8Array.of(0)]),
+    'REGALIA_PACK',
+    /nothing after the trailer/,
+  );
 });
 
 t.test('frames dropped, doubled or in another order never make a wrong history', async () => {

@@ -9,6 +9,7 @@ import t, { type Test } from 'tap';
 import { addressOf } from '../../src/blocks/address.js';
 import { BLOCK_HEADER, BlockKind, SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
+import { turn } from '../../src/ground/pause.js';
 import { Codec, compress } from '../../src/volumes/codec.js';
 import { Pool } from '../../src/volumes/pool.js';
 import type { StoredChunk } from '../../src/volumes/tasks.js';
@@ -242,7 +243,7 @@ t.test('close rejects what is under way, and what comes after', async (t) => {
       pool.compress(mixed(MIB), 1),
     ];
     const rejected = under.map((each) => t.rejects(each, { code: 'REGALIA_CLOSED' }));
-    await setTimeout(5);
+    await turn();
     await pool.close();
     await Promise.all(rejected);
     await t.rejects(pool.decode([]), { code: 'REGALIA_CLOSED' });
