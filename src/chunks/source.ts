@@ -32,7 +32,6 @@ interface Pull {
   release(): void;
 }
 
-const OPERATION = 'write';
 /** Text is encoded so many characters at a time. */
 const TEXT_STEP = 65_536;
 /** Parts between turns of the event loop. */
@@ -41,11 +40,12 @@ const TURN_PARTS = 256;
 /**
  * The source's bytes, each part valid until the next is asked for; none is empty. Errors: what the
  * source throws; REGALIA_ABORTED; REGALIA_ENCODING for text with a lone surrogate; REGALIA_OPTION
- * for parts of another kind.
+ * for parts of another kind. `operation` is what an abort says was aborted.
  */
 export async function* sourceBytes(
   source: Source,
   signal: AbortSignal | undefined,
+  operation = 'write',
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const pull = pullOf(source);
   const text = new TextParts();
@@ -54,8 +54,8 @@ export async function* sourceBytes(
   try {
     for (let count = 1; ; count++) {
       if (count % TURN_PARTS === 0) await turn();
-      throwIfAborted(signal, OPERATION);
-      const part = await nextPart(pull, signal).catch((error: unknown) => {
+      throwIfAborted(signal, operation);
+      const part = await nextPart(pull, signal, operation).catch((error: unknown) => {
         left = signal?.aborted === true;
         throw error;
       });
@@ -84,11 +84,15 @@ function* partBytes(part: unknown, text: TextParts): Generator<Uint8Array> {
  * The next part, unless the signal is aborted first. Listens no longer than that: one signal may
  * outlive many.
  */
-function nextPart(pull: Pull, signal: AbortSignal | undefined): Promise<IteratorResult<unknown>> {
+function nextPart(
+  pull: Pull,
+  signal: AbortSignal | undefined,
+  operation: string,
+): Promise<IteratorResult<unknown>> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       try {
-        throwIfAborted(signal, OPERATION);
+        throwIfAborted(signal, operation);
       } catch (error) {
         reject(error as Error);
       }

@@ -209,7 +209,7 @@ export function namesOf<T>(kind: Kind<T>): Kind<Readonly<Record<string, T>>> {
   return new Kind<Readonly<Record<string, T>>>('an object', isPlain, {
     closer: (name, named) => {
       for (const [key, member] of Object.entries(named as object)) {
-        kind.check(`${name}.${shortened(key)}`, member);
+        kind.checkGiven(`${name}.${shortened(key)}`, member);
       }
     },
   });

@@ -152,7 +152,8 @@ export class Draft extends Reading implements Committing, WriteHost {
   override find(pattern: string, options?: FindOptions): Generator<Entry, void, undefined> {
     const found = super.find(pattern, options);
     if (this.reads === undefined) return found;
-    const names = namesAbove(keyAutomaton(pattern, options ?? {}));
+    const { prefix, edits } = options ?? {};
+    const names = namesAbove(keyAutomaton(pattern, { prefix, edits }));
     this.reads.subtree([...this.#prefix, ...names]);
     return found;
   }

@@ -117,7 +117,7 @@ export async function receivePack(
   core.checkWritable();
   const { blocks, history, settings } = core;
   const { signal, onProgress, signatures } = options;
-  const result = await importPack({ blocks, history }, sourceBytes(source, signal), {
+  const result = await importPack({ blocks, history }, sourceBytes(source, signal, 'import'), {
     bucket,
     signal,
     onProgress,
@@ -238,7 +238,7 @@ export async function receiveInto(
       closing = chunks;
       const { blocks, history, sequences } = new Core(engine, settings, identity, chunks);
       await sequences.reserve(1);
-      await importPack({ blocks, history }, sourceBytes(pack, undefined), {
+      await importPack({ blocks, history }, sourceBytes(pack, undefined, 'import'), {
         bucket: given?.bucket,
         durability: 'sync',
         publish: (batch, { bucket, heads }) => {

@@ -94,7 +94,8 @@ export type At =
   | { readonly tag: string }
   | { readonly date: Date | number };
 
-interface AtFields {
+/** The same, as what was given may leave fields undefined. */
+export interface AtFields {
   readonly commit?: string;
   readonly branch?: string;
   readonly tag?: string;

@@ -12,7 +12,7 @@ import { PREFIX_DIGITS_MIN } from '../ground/limits.js';
 import { atDate } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import { branch, tag } from '../log/branches.js';
-import { AT, type At, NAME } from './options.js';
+import { AT, type At, type AtFields, NAME } from './options.js';
 
 /** A branch as it is. */
 export interface BranchInfo {
@@ -170,14 +170,17 @@ export class Tags {
  */
 export function resolveCommit(core: Core, bucket: Uint8Array, at: At, head: Address): Address {
   if (typeof at === 'string') return resolveName(core, bucket, at);
-  if ('commit' in at) return known(core, parseAddress(at.commit));
-  if ('date' in at) return dated(core, head, at.date);
+  const given: AtFields = at;
+  if (given.commit !== undefined) return known(core, parseAddress(given.commit));
+  if (given.date !== undefined) return dated(core, head, given.date);
   const { engine } = core;
+  const { branch: branchName, tag: tagName = '' } = given;
   const found =
-    'branch' in at ? branch(engine, bucket, at.branch)?.head : tag(engine, bucket, at.tag);
+    branchName === undefined
+      ? tag(engine, bucket, tagName)
+      : branch(engine, bucket, branchName)?.head;
   if (found !== undefined) return found;
-  const [what, name] = 'branch' in at ? ['branch', at.branch] : ['tag', at.tag];
-  throw notFound(what, name);
+  throw branchName === undefined ? notFound('tag', tagName) : notFound('branch', branchName);
 }
 
 function resolveName(core: Core, bucket: Uint8Array, name: string): Address {

@@ -52,8 +52,8 @@ function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
   const hashed: Record<string, Partial<StreamRule>> = {};
   for (const [name, rule] of Object.entries(streams ?? {})) {
     const rest = hashedPart(rule);
-    // A rule of storage alone declares nothing that is hashed.
-    if (rest === rule || Object.keys(rest).length > 0) hashed[name] = rest;
+    // A rule of storage alone declares nothing that is hashed; an empty one that it is the default.
+    if (Object.keys(rule).length === 0 || Object.keys(rest).length > 0) hashed[name] = rest;
   }
   return {
     ...(streams === undefined ? {} : { streams: hashed }),
@@ -62,7 +62,6 @@ function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
 }
 
 function hashedPart(rule: StreamOptions): Partial<StreamRule> {
-  if (rule.compression === undefined && rule.redundancy === undefined) return rule;
   const { compression: _, redundancy: __, ...rest } = rule;
   return rest;
 }

@@ -142,6 +142,7 @@ export abstract class Reading implements StreamHome {
   }
 
   *#children(names: Names, bounds: NameRange): Generator<Entry, void, undefined> {
+    this.check();
     const map = this.tree().mapOf(names);
     if (map === undefined) return;
     const scan = new MapScan(this.cache, map, bounds);
@@ -158,9 +159,11 @@ export abstract class Reading implements StreamHome {
   }
 
   *#walk(names: Names): Generator<Entry, void, undefined> {
+    this.check();
     const top = this.#entryIn(this.tree(), names);
     if (top === undefined) return;
     yield top;
+    this.check();
     const map = this.tree().mapOf(names);
     if (map === undefined) return;
     yield* this.#entriesIn(map, prefixOf(names));
@@ -174,6 +177,7 @@ export abstract class Reading implements StreamHome {
   }
 
   *#find(search: Search | undefined, limit: number): Generator<Entry, void, undefined> {
+    this.check();
     const map = this.tree().mapOf([]);
     if (map === undefined || search === undefined || limit === 0) return;
     let left = limit;

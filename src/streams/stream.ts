@@ -146,7 +146,7 @@ export class Stream<Data = StreamData> {
     throwIfAborted(range.signal, 'read');
     const { start, end } = this.#range(range);
     const part = this.#part;
-    if (part.form !== REFERENCED) return this.#atHand(part).subarray(start, end);
+    if (part.form !== REFERENCED) return this.#atHand(part).slice(start, end);
     if (end - start <= AT_ONCE_MAX) {
       if (turnDue()) await this.#turn(range.signal);
       return this.#reader(part).read(start, end);

@@ -141,6 +141,9 @@ export class FrameReader {
       step = await this.#source.next();
     } catch (cause) {
       if (isRegaliaError(cause, 'REGALIA_ABORTED')) throw cause;
+      if (isRegaliaError(cause, 'REGALIA_OPTION')) {
+        throw badPack('source', this.offset, 'bytes', cause.data.actual, { cause });
+      }
       throw badPack('source', this.offset, 'more bytes', 'a failure', { ...AGAIN, cause });
     }
     throwIfAborted(this.#signal, 'import');

@@ -97,6 +97,8 @@ export interface ImportOptions {
 
 /** Extents set aside before a few blocks are staged, some for others who write at the same time. */
 const EXTENTS_SPARE = 192;
+/** With fewer at hand no block is received: it takes an extent, or the number of a chunk. */
+const EXTENTS_LEAST = 16;
 /** Waiting commits written at a time. */
 const COMMIT_SLICE = 1_024;
 /** Of the nodes that are cached while heads are compared. */
@@ -302,6 +304,10 @@ class FrameReceiver {
     await this.#context.blocks.reserve(EXTENTS_SPARE);
     if (reader.remaining === 0) reader.fail('a block', 'none');
     while (reader.remaining > 0) {
+      // A block takes one number, and others may take some in between.
+      if (this.#context.blocks.available < EXTENTS_LEAST) {
+        await this.#context.blocks.reserve(EXTENTS_SPARE);
+      }
       const plain = reader.lengthed(BLOCK_BYTES_MAX);
       this.#blocks.receive(plain);
       blocks++;

@@ -69,8 +69,8 @@ export function streamOf(record: RecordParts | undefined, name: string): StreamP
  * Whether two streams, present or absent, have equal contents. Streams in metadata are compared
  * with each other and with short contents by their bytes. Two contents are equal here if their
  * addresses are: under two algorithms, or two ways of cutting, only reading both would show that
- * they are equal, which is `Stream.equals`, and they count as different. So does a content that is
- * not here.
+ * they are equal, which is `Stream.equals`, and they count as different. So does a content that
+ * can't be read, which costs a question at most; damaged metadata is an error.
  */
 export function sameStream(
   cache: NodeCache,
@@ -87,8 +87,10 @@ export function sameStream(
   }
   // What lies in metadata is short, and read first: a length that others claim is believed then.
   const [first, second] = a.form === REFERENCED ? [b, a] : [a, b];
+  const bytes = bytesOf(cache, first);
+  if (second.form !== REFERENCED) return equalBytes(bytes, bytesOf(cache, second));
   try {
-    return equalBytes(bytesOf(cache, first), bytesOf(cache, second));
+    return equalBytes(bytes, bytesOf(cache, second));
   } catch (error) {
     if (isIntegrityError(error)) return false;
     throw error;

@@ -74,6 +74,9 @@ interface Coming {
   readonly block: Uint8Array;
 }
 
+/** What a row that can't be believed throws. */
+const UNREADABLE = ['REGALIA_CORRUPT', 'REGALIA_FORMAT', 'REGALIA_VERSION'] as const;
+
 export class ChunkStore implements ChunkHome, StageHome {
   readonly engine: Engine;
   readonly volumes: VolumeSet;
@@ -283,9 +286,7 @@ export class ChunkStore implements ChunkHome, StageHome {
     try {
       return decodeChunkRow(number, bytes);
     } catch (error) {
-      if (isRegaliaError(error, 'REGALIA_CORRUPT') || isRegaliaError(error, 'REGALIA_FORMAT')) {
-        return undefined;
-      }
+      if (UNREADABLE.some((code) => isRegaliaError(error, code))) return undefined;
       throw error;
     }
   }

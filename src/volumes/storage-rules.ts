@@ -69,8 +69,8 @@ export type RedundancyOption =
 
 /** The same, where what is left out stays as it is. */
 export interface StorageRuleOptions {
-  readonly compression?: Compression;
-  readonly redundancy?: RedundancyOption;
+  readonly compression?: Compression | undefined;
+  readonly redundancy?: RedundancyOption | undefined;
 }
 
 export interface StorageOptions {

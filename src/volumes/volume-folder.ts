@@ -128,7 +128,7 @@ export async function segmentsIn(folder: string): Promise<Map<number, number>> {
   return sizes;
 }
 
-/** Bytes of the segments in a folder; 0 where it can't be read. */
+/** Bytes of the segments in a folder; 0 where it is not there. Errors of the system otherwise. */
 export function segmentBytes(folder: string): number {
   try {
     let bytes = 0;
@@ -137,8 +137,9 @@ export function segmentBytes(folder: string): number {
       bytes += fs.statSync(path.join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
     }
     return bytes;
-  } catch {
-    return 0;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return 0;
+    throw ioError(error, folder, 'read');
   }
 }
 

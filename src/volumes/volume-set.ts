@@ -89,7 +89,7 @@ export class VolumeSet {
           this.#examine(known);
           continue;
         }
-        known.files.close();
+        this.#leave(known);
       }
       this.#open(entry);
     }
@@ -109,10 +109,22 @@ export class VolumeSet {
     return volume;
   }
 
-  /** What was appended to its segments may be flushed still. */
   #forget(number: number): void {
-    this.#volumes.get(number)?.files.close();
+    const volume = this.#volumes.get(number);
+    if (volume !== undefined) this.#leave(volume);
     this.#volumes.delete(number);
+  }
+
+  /** Nothing more goes to its segment, which the next flush brings to disk and closes. */
+  #leave({ files, writer }: Volume): void {
+    files.close();
+    const isFull = (one: SegmentWriter | undefined): void => {
+      if (one !== undefined && this.#segments.get(one) === 'current') {
+        this.#segments.set(one, 'full');
+      }
+    };
+    // One that could not be begun has no segment.
+    writer?.then(isFull, () => undefined);
   }
 
   #examine(volume: Volume): void {
