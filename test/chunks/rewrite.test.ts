@@ -2,6 +2,7 @@
  * Rewriting: after every edit the content has the address that writing the whole anew gives, reads
  * as a plain array of bytes does, and has cost no more than the edit.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import type { ContentRef } from '../../src/chunks/content.js';
@@ -13,6 +14,7 @@ import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
+import { runs } from '../runs.js';
 import { CountedReads, noise, Store, sameContent } from './setup.js';
 
 const grid = (bytes: number): Splitter => splitterOf({ kind: 'fixed', bytes });
@@ -124,7 +126,7 @@ t.test('any edits of a deep tree give what writing anew gives', async () => {
         return true;
       },
     ),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   );
 });
 
@@ -194,7 +196,7 @@ t.test('any edits around holes give what writing anew gives', async () => {
         return true;
       },
     ),
-    { numRuns: 120 },
+    { numRuns: runs(120) },
   );
 });
 

@@ -2,6 +2,7 @@
  * Writing contents: equal bytes have equal addresses however they come, nothing is stored twice,
  * and what is read is what was written.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { sameAddress } from '../../src/blocks/address.js';
@@ -13,6 +14,7 @@ import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { BLAKE3, SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
+import { runs } from '../runs.js';
 import { noise, Store, sameContent } from './setup.js';
 
 t.test('any split of the same bytes gives the same address', async () => {
@@ -43,7 +45,7 @@ t.test('any split of the same bytes gives the same address', async () => {
         return equalBytes(new ContentReader(other.contents, ref).read(), bytes);
       },
     ),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 
@@ -100,7 +102,7 @@ t.test('a splitter that looks at content gives the same chunks for any split', a
         return equalBytes(reader.read(), bytes) && found.join() === parts.join();
       },
     ),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 

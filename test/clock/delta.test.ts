@@ -2,6 +2,7 @@
  * Differences of event trees: applied to their base they give the next, whatever the bytes come
  * from.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
@@ -10,6 +11,7 @@ import { type Event, equalEvents, eventNode, formatEvent } from '../../src/clock
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
+import { runs } from '../runs.js';
 import { History, someSteps } from './history.js';
 import { readEvent } from './notation.js';
 import { event, fork, join, peek, type Stamp, seed } from './stamps.js';
@@ -42,7 +44,7 @@ t.test('any tree can be made from any other', async () => {
     fc.property(someEvent, someEvent, (base, next) => {
       return equalEvents(applyEventDelta(base, encodeEventDelta(base, next)), next);
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 
@@ -121,7 +123,7 @@ t.test('any bytes are refused, or the only difference to what they make', async 
       const made = applied(base, delta);
       return made === undefined || equalBytes(encodeEventDelta(base, made), delta);
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 
@@ -140,7 +142,7 @@ t.test('an extended or padded difference is refused or makes something else', as
       const made = applied(base, Uint8Array.of(...delta, last));
       return made === undefined || (last !== 0 && !equalEvents(made, next));
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 

@@ -1,4 +1,5 @@
 /** The encoding of events and ids: one spelling each, and no other bytes are believed. */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { ArithmeticEncoder } from '../../src/clock/arithmetic.js';
@@ -29,6 +30,7 @@ import {
   STAMP_DEPTH_MAX,
   STAMP_NODES_MAX,
 } from '../../src/ground/limits.js';
+import { runs } from '../runs.js';
 import { History, someSteps } from './history.js';
 import { readEvent, readId } from './notation.js';
 import { equalIds, formatId } from './stamps.js';
@@ -216,7 +218,7 @@ t.test('any bytes are refused or canonical', async () => {
       isRefusedOrCanonical(bytes, decodeEvent, encodeEvent);
       isRefusedOrCanonical(bytes, decodeId, encodeId);
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 
@@ -276,7 +278,7 @@ t.test('truncated, extended and flipped bytes are refused or mean something else
         holds(id, decodeId, encodeId, equalIds, at, bit)
       );
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 

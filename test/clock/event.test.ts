@@ -1,4 +1,5 @@
 /** Event trees: order, join, fill and grow, against the paper's definitions. */
+
 import fc from 'fast-check';
 import t from 'tap';
 import {
@@ -18,6 +19,7 @@ import {
   rightHalf,
 } from '../../src/clock/event.js';
 import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
+import { runs } from '../runs.js';
 import { readEvent, readId } from './notation.js';
 
 const norm = (text: string) => formatEvent(readEvent(text));
@@ -126,7 +128,7 @@ t.test('order and join are those of the counts', async () => {
         equalEvents(a, b) === same
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });
 

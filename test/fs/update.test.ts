@@ -2,6 +2,7 @@
  * Whatever a tree was before, an import leaves the store as a fresh import would: checked on random
  * pairs of trees.
  */
+
 import { createHash } from 'node:crypto';
 import {
   lstatSync,
@@ -96,7 +97,7 @@ t.test(
           changed + removed === 0
         );
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
   },
 );

@@ -1,10 +1,12 @@
 /** Searches through the transducer, against matchers that try every name. */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { nameText, utf8Bytes } from '../../src/ground/text.js';
 import { type Automaton, editDistance, glob, prefix } from '../../src/kernels/automata.js';
 import { Fst } from '../../src/kernels/fst.js';
+import { runs } from '../runs.js';
 import { anyName, anyNames, charactersOf, distance, globMatches, sorted } from './naive-names.js';
 import { transducerOf } from './transducers.js';
 
@@ -89,7 +91,7 @@ t.test('glob finds what a recursive matcher finds', async () => {
       });
       return found(names, glob(pattern)).join() === expected && aheadHolds(names, glob(pattern));
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });
 
@@ -194,7 +196,7 @@ t.test("edit distance finds what Levenshtein's table finds", async () => {
       }
       return true;
     }),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   );
 });
 

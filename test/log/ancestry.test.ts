@@ -2,6 +2,7 @@
  * Ancestry against sets of numbers and against git, with clocks that lie; and what it costs when
  * heads are near.
  */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,7 @@ import {
 import type { LogEntry } from '../../src/log/entry.js';
 import type { CommitGraph } from '../../src/log/frontier.js';
 import { History } from '../../src/log/history.js';
+import { runs } from '../runs.js';
 import { BUCKET, Dag, NO_BLOCKS, type Step, someAddress, someCommit, someSteps } from './dag.js';
 
 /** The graph of a history, counting what is read. */
@@ -51,7 +53,7 @@ async function someDags(
       const dag = await Dag.of(steps);
       return check(dag, x % steps.length, y % steps.length);
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 }
 

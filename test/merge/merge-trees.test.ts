@@ -18,6 +18,7 @@ import { NO_CHILD, type RecordParts } from '../../src/tree/record.js';
 import { NO_NAME, writeRoot } from '../../src/tree/root.js';
 import { NO_STREAMS, Shapes } from '../../src/tree/shape.js';
 import { finishSteps } from '../../src/tree/steps.js';
+import { runs } from '../runs.js';
 import {
   bytesIn,
   cloneEntry,
@@ -89,7 +90,7 @@ t.test('a merge is the plain one, conflict by conflict', async (t) => {
       t.strictSame(conflictsOf(result), expected.conflicts);
       t.equal(rootOf(tree), rootOf(laboratory.build(expected.merged)));
     }),
-    { numRuns: 250 },
+    { numRuns: runs(250) },
   );
 });
 
@@ -102,7 +103,7 @@ t.test('without a common base everything was added on both sides', async (t) => 
       t.strictSame(conflictsOf(result), expected.conflicts);
       t.equal(rootOf(tree), rootOf(laboratory.build(expected.merged)));
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 
@@ -121,7 +122,7 @@ t.test('merging with itself, or with its base, changes nothing and takes everyth
         t.strictSame(result.conflicts, []);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 
@@ -154,7 +155,7 @@ t.test('either side asking, the newest gives one root', async (t) => {
       if (one.result.conflicts.length > 0) return;
       t.equal(rootOf(one.tree), rootOf(other.tree));
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 
@@ -318,7 +319,7 @@ t.test('larger, newest and plain agree with the model that has the same judge', 
       t.strictSame(conflictsOf(result), expected.conflicts);
       t.equal(rootOf(tree), rootOf(laboratory.build(expected.merged)));
     }),
-    { numRuns: 80 },
+    { numRuns: runs(80) },
   );
 });
 

@@ -2,9 +2,11 @@
  * Parts of streams through the public surface: written, appended, truncated, in turns, against
  * plain bytes.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { Regalia, type Transaction } from '../../src/index.js';
+import { runs } from '../runs.js';
 import { bytes, noise } from './setup.js';
 
 const options = {
@@ -80,7 +82,7 @@ t.test(
         const { root } = await whole.commit();
         return store.snapshot().root === root;
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   },
 );

@@ -3,6 +3,7 @@
  * around the lie, so that only the check in question can find it. Nothing of such a pack becomes
  * visible, and nothing is left waiting.
  */
+
 import { brotliCompressSync, brotliDecompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
@@ -14,6 +15,7 @@ import { ByteReader } from '../../src/ground/reader.js';
 import { ByteWriter } from '../../src/ground/writer.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
 import { encodeHeader, FrameType, PREAMBLE_LENGTH } from '../../src/sync/pack-format.js';
+import { runs } from '../runs.js';
 import { bytes, noise } from '../store/setup.js';
 import {
   type Bare,
@@ -360,7 +362,7 @@ t.test('frames dropped, doubled or in another order never make a wrong history',
         return isRegaliaError(error) && visibleRows(to.engine).length === 0;
       }
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 
@@ -391,6 +393,6 @@ t.test('blocks altered anywhere, with all sums made anew, never make a wrong his
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

@@ -2,12 +2,14 @@
  * Diff: the rows of a plain comparison, whatever the shapes of the trees, and no more nodes read
  * than differ.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import { nameText } from '../../src/ground/text.js';
 import { type Difference, type DiffOptions, diffTrees } from '../../src/tree/diff.js';
 import { parseKey } from '../../src/tree/key.js';
 import type { Tree } from '../../src/tree/lookup.js';
+import { runs } from '../runs.js';
 import { byName, cloneEntry, type Entry, Laboratory, newEntry, put } from './model.js';
 import { play, stepsArbitrary } from './steps.js';
 
@@ -70,7 +72,7 @@ t.test('rows are those of a plain comparison, and mirrored in reverse', async (t
       t.strictSame(rowsOf(before, after, { deep }), expected);
       t.strictSame(rowsOf(before, after, { deep, reverse: true }), expected.reverse());
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
 });
 

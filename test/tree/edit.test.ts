@@ -18,6 +18,7 @@ import { NodeWriter } from '../../src/tree/node-writer.js';
 import { encodeRecord, findStream, inlinePart, NO_CHILD } from '../../src/tree/record.js';
 import { Shapes } from '../../src/tree/shape.js';
 import { finishSteps } from '../../src/tree/steps.js';
+import { runs } from '../runs.js';
 import { bytesIn } from './model.js';
 
 /** The map after edits, without a pause. */
@@ -139,7 +140,7 @@ t.test('equal contents give equal roots, in whatever steps they were made', asyn
         for (const [key, contents] of model) if (found.get(key) !== contents) throw new Error(key);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   );
   t.end();
 });

@@ -2,9 +2,11 @@
  * Any bit flipped anywhere is met with faults, or harms nobody: rows outside blocks are found in
  * every bit, blocks where a commit reaches them. A scrub never fails of it.
  */
+
 import fc from 'fast-check';
 import t from 'tap';
 import type { Row, Table } from '../../src/engine/engine.js';
+import { runs } from '../runs.js';
 import { openSample, scrub } from './setup.js';
 
 const sample = await openSample('memory');
@@ -40,7 +42,7 @@ for (const table of ['commits', 'log', 'heads', 'meta'] as const) {
           t.equal((await scrub(store)).faults.length, 1);
         }),
       ),
-      { numRuns: 40 },
+      { numRuns: runs(40) },
     );
   });
 }
@@ -48,17 +50,17 @@ for (const table of ['commits', 'log', 'heads', 'meta'] as const) {
 for (const table of ['extents', 'addressLog'] as const) {
   t.test(`a flipped bit in table ${table} is found where a commit reaches it`, async (t) => {
     let found = 0;
-    const runs = 80;
+    const flips = runs(80);
     await fc.assert(
       fc.asyncProperty(picks, (pick) =>
         flipping(table, pick, async () => {
           if ((await scrub(store)).faults.length > 0) found++;
         }),
       ),
-      { numRuns: runs },
+      { numRuns: flips },
     );
     // What transactions staged and no commit took is a small part.
-    t.ok(found > runs * 0.7, `${found} of ${runs}`);
+    t.ok(found > flips * 0.7, `${found} of ${flips}`);
   });
 }
 

@@ -3,12 +3,14 @@
  * truncations, ranges, forks and merges, on three volumes and two copies of each chunk, of which
  * one volume at the most is away at any time.
  */
+
 import { renameSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { type Bucket, Regalia, type RegaliaOptions, type Transaction } from '../../src/index.js';
 import { noise } from '../chunks/setup.js';
+import { runs } from '../runs.js';
 import { scrub } from '../verify/setup.js';
 import { folderOf, MIRRORED } from './setup.js';
 
@@ -279,5 +281,5 @@ t.test('whatever is written while volumes come and go is read as plain bytes are
       }
     },
   );
-  await fc.assert(property, { numRuns: 24, seed });
+  await fc.assert(property, { numRuns: runs(24), seed });
 });
