@@ -10,6 +10,7 @@
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { type ErrorCode, errnoOf, isRegaliaError, type Outcome } from '../ground/errors.js';
+import { nearest } from '../ground/options.js';
 import {
   jsonLine,
   Output,
@@ -23,7 +24,6 @@ import {
   type Context,
   checkArguments,
   type ExitCode,
-  nearest,
   type OptionSpec,
   overview,
   UsageError,

@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { runCommand } from '../../src/cli/command.js';
 import { byteCount, jsonLine, ProgressLine, shown } from '../../src/cli/output.js';
-import { nearest } from '../../src/cli/verb.js';
 import { VERBS } from '../../src/cli/verbs.js';
 import { nameText } from '../../src/ground/text.js';
 import { FAKES } from './fake.js';
@@ -212,12 +211,6 @@ t.test('names from the store cannot steer the terminal or forge a line', async (
   t.equal(shown(nameText(new Uint8Array([0x61, 0xff, 0xc3]))), 'a\\xff\\xc3');
   t.equal(shown('\u202egpj.exe\ud800'), '\\u{202e}gpj.exe\\u{d800}');
   t.equal(jsonLine({ n: 5n, name: '\udcff' }), '{"n":5,"name":"\\udcff"}');
-});
-
-t.test('the nearest verb is near', async (t) => {
-  t.equal(nearest('comit', ['commit', 'log']), 'commit');
-  t.equal(nearest('xyz', ['commit', 'log']), undefined);
-  t.equal(nearest('x', []), undefined);
 });
 
 t.test('a reader that has gone ends the verb quietly', async (t) => {
