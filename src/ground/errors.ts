@@ -420,7 +420,7 @@ export function cloned(path: string, reason: string): RegaliaError<'REGALIA_CLON
   return new RegaliaError('REGALIA_CLONED', message, { path, reason });
 }
 
-/** The volume of that id (hexadecimal digits), in the folder `path`, is not fit for what was asked. */
+/** The volume of that id (as digits), in the folder `path`, is not fit for what was asked. */
 export function badVolume(
   volume: string,
   path: string,

@@ -5,7 +5,6 @@
  * name by name.
  */
 
-import { compareBytes } from '../ground/bytes.js';
 import { badKey, type RegaliaError } from '../ground/errors.js';
 import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
 import { nameBytes, nameText } from '../ground/text.js';
@@ -84,14 +83,4 @@ export function keyText(names: Names): string {
   let text = '';
   for (const name of names) text += `/${nameText(name)}`;
   return text === '' ? '/' : text;
-}
-
-/** Order of keys: name by name, a key before those beneath it. */
-export function compareKeys(a: Names, b: Names): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const order = compareBytes(a[i] as Uint8Array, b[i] as Uint8Array);
-    if (order !== 0) return order;
-  }
-  return a.length - b.length;
 }
