@@ -19,7 +19,7 @@ export interface KindOptions {
   /** The error of a datum that is refused; default REGALIA_OPTION. */
   readonly refusal?: Refusal;
   /** Looks closer at a datum that is accepted, and throws what it finds. */
-  readonly closer?: (name: string, datum: unknown) => void;
+  readonly closer?: ((name: string, datum: unknown) => void) | undefined;
 }
 
 /** What an option or an argument must be. */
@@ -48,6 +48,15 @@ export class Kind<T> {
     return datum as T;
   }
 
+  /** The same kind with another error for what is refused. */
+  refusedBy(refusal: Refusal): Kind<T> {
+    return new Kind<T>(this.expected, this.accepts, {
+      actual: this.#actual,
+      refusal,
+      closer: this.#closer,
+    });
+  }
+
   /** The same for what need not be given. */
   checkGiven(name: string, datum: unknown): T | undefined {
     return datum === undefined ? undefined : this.check(name, datum);
@@ -70,23 +79,36 @@ export class Options<T extends object> {
     this.#kinds = new Map(Object.entries<Kind<unknown>>(kinds));
   }
 
-  /** The options as they were given. REGALIA_OPTION unless each is known and of its kind. */
-  check(given: unknown): T {
+  /**
+   * The options as they were given. REGALIA_OPTION unless each is known and of its kind. `within`
+   * is where they lie in others, as in 'streams.acl', for errors.
+   */
+  check(given: unknown, within?: string): T {
     if (given === undefined) return NONE as T;
     if (!isPlain(given)) {
-      throw badOption(`what ${this.#call} is given as options`, 'an object', shown(given));
+      const what = within ?? `what ${this.#call} is given as options`;
+      throw badOption(what, 'an object', shown(given));
     }
+    const prefix = within === undefined ? '' : `${within}.`;
     for (const name in given) {
       const kind = this.#kinds.get(name);
-      if (kind === undefined) throw this.#unknown(name);
-      kind.checkGiven(name, (given as Record<string, unknown>)[name]);
+      if (kind === undefined) throw this.#unknown(name, within);
+      kind.checkGiven(prefix + name, (given as Record<string, unknown>)[name]);
     }
     return given as T;
   }
 
-  #unknown(name: string): RegaliaError {
+  /** The same where none may be left out. */
+  checkAll(given: unknown, within?: string): T {
+    const all = this.check(given ?? null, within) as Readonly<Record<string, unknown>>;
+    const prefix = within === undefined ? '' : `${within}.`;
+    for (const [name, kind] of this.#kinds) kind.check(prefix + name, all[name]);
+    return all as T;
+  }
+
+  #unknown(name: string, within = this.#call): RegaliaError {
     const known = [...this.#kinds.keys()];
-    return unknownOption(this.#call, shortened(name), known, nearest(name, known));
+    return unknownOption(within, shortened(name), known, nearest(name, known));
   }
 }
 
@@ -143,13 +165,11 @@ export function text(bytesMax = Number.POSITIVE_INFINITY): Kind<string> {
 }
 
 /** A whole number of `least` to `most`. */
-export function whole(least = 0, most = Number.MAX_SAFE_INTEGER, how?: KindOptions): Kind<number> {
+export function whole(least = 0, most = Number.MAX_SAFE_INTEGER): Kind<number> {
   const bound = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `${least} to ${most}`;
-  return new Kind(
-    `a whole number of ${bound}`,
-    (datum) => Number.isSafeInteger(datum) && isWithin(datum as number, least, most),
-    how,
-  );
+  return new Kind(`a whole number of ${bound}`, (datum) => {
+    return Number.isSafeInteger(datum) && isWithin(datum as number, least, most);
+  });
 }
 
 /** A number of `least` to `most`, which may be without end. */
@@ -164,21 +184,16 @@ function isWithin(datum: number, least: number, most: number): boolean {
   return datum >= least && datum <= most;
 }
 
-const refusal: Refusal = badRange;
-const COUNT = 'a whole number of at least 0, or Infinity';
-
-function isCount(datum: unknown): boolean {
-  return datum === Number.POSITIVE_INFINITY || (Number.isInteger(datum) && Number(datum) >= 0);
-}
-
 /** How often something is done at most. */
-export const count = new Kind<number>(COUNT, isCount);
+export const count = new Kind<number>('a whole number of at least 0, or Infinity', (datum) => {
+  return datum === Number.POSITIVE_INFINITY || (Number.isInteger(datum) && Number(datum) >= 0);
+});
 
 /** How many rows there are at most: Infinity for all. REGALIA_RANGE. */
-export const limit = new Kind<number>(COUNT, isCount, { refusal });
+export const limit: Kind<number> = count.refusedBy(badRange);
 
 /** A place within bytes. REGALIA_RANGE. */
-export const offset: Kind<number> = whole(0, Number.MAX_SAFE_INTEGER, { refusal });
+export const offset: Kind<number> = whole().refusedBy(badRange);
 
 /** One of some names. */
 export function oneOf<const T extends string>(...names: readonly T[]): Kind<T> {
@@ -217,7 +232,9 @@ export function namesOf<T>(kind: Kind<T>): Kind<Readonly<Record<string, T>>> {
 
 /** An object with fields of its own. */
 export function fieldsOf<T extends object>(options: Options<T>): Kind<T> {
-  return new Kind<T>('an object', isPlain, { closer: (_, datum) => void options.check(datum) });
+  return new Kind<T>('an object', isPlain, {
+    closer: (name, datum) => void options.check(datum, name),
+  });
 }
 
 /** What only a closer look can tell: the check is the caller's. */

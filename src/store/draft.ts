@@ -312,12 +312,12 @@ export class Draft extends Reading implements Committing, WriteHost {
   createBucket(key: Key, rules?: RuleOptions): string {
     this.check();
     const names = this.#full(key);
+    const own = rules === undefined ? undefined : encodeRules(defineRules(rules));
     this.#flush();
     const { tree } = this.fork;
     checkNewBucket(tree, names, this.#prefix.length, rules !== undefined);
     const id = this.core.settings.random(16);
-    const around = tree.rootAround(names.slice(0, -1)).rules;
-    const encoded = rules === undefined ? around : encodeRules(defineRules(rules));
+    const encoded = own ?? tree.rootAround(names.slice(0, -1)).rules;
     this.fork.apply(editAt(names, { clear: false, streams: [], bucket: { id, rules: encoded } }));
     return hex(id);
   }

@@ -39,7 +39,7 @@ import type { Actor } from '../log/signature.js';
 import type { DrainOptions } from '../repair/drain.js';
 import type { RepairOptions } from '../repair/repair.js';
 import type { RescanOptions } from '../repair/rescan.js';
-import type { RuleOptions, StreamRule } from '../streams/rule.js';
+import type { StreamRule } from '../streams/rule.js';
 import type { Key } from '../tree/key.js';
 import type { FindOptions } from '../tree/key-pattern.js';
 import type { VerifyOptions } from '../verify/verify.js';
@@ -202,10 +202,15 @@ export interface RegaliaOptions extends OpenOptions {
 /** What is in a rule is REGALIA_RULE, and checked where rules are made. */
 const inRule = anyOf<never>('what a rule allows', () => true);
 
-const RULE_KINDS = { encoding: inRule, inlineMax: inRule, merge: inRule, chunking: inRule };
-
 const rule = fieldsOf(
-  new Options<StreamOptions>('a rule', { ...RULE_KINDS, compression: inRule, redundancy: inRule }),
+  new Options<StreamOptions>('a rule', {
+    encoding: inRule,
+    inlineMax: inRule,
+    merge: inRule,
+    chunking: inRule,
+    compression: inRule,
+    redundancy: inRule,
+  }),
 );
 
 const OPEN_KINDS = {
@@ -386,11 +391,6 @@ export interface WriteOptions extends ChangeOptions {
 }
 
 export const WRITE = new Options<WriteOptions>('write', { at: offset, signal });
-
-export const BUCKET_RULES = new Options<RuleOptions>('createBucket', {
-  streams: namesOf(fieldsOf(new Options<Partial<StreamRule>>('a rule', RULE_KINDS))),
-  default: fieldsOf(new Options<Partial<StreamRule>>('a rule', RULE_KINDS)),
-});
 
 // Branches, merges and exchange.
 

@@ -12,7 +12,6 @@ import type { FindOptions } from '../tree/key-pattern.js';
 import type { Draft } from './draft.js';
 import {
   APPEND,
-  BUCKET_RULES,
   type ChangeOptions,
   type ChildRange,
   COMMIT,
@@ -29,8 +28,12 @@ export type PutData<Streams, Name extends keyof Streams> = 0 extends 1 & Streams
   ? unknown
   : Streams[Name];
 
-let makeTransaction: <Streams extends StreamTypes<Streams>>(draft: Draft) => Transaction<Streams>;
-let draftWithin: (tx: Transaction) => Draft;
+/** The handle of a draft. */
+export let openTransaction: <Streams extends StreamTypes<Streams>>(
+  draft: Draft,
+) => Transaction<Streams>;
+/** What a handle works on. */
+export let draftOf: (tx: Transaction) => Draft;
 
 /**
  * A private fork of a bucket. Committing merges it into the head.
@@ -51,8 +54,8 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
   }
 
   static {
-    makeTransaction = (draft) => new Transaction(draft);
-    draftWithin = (tx) => tx.#draft;
+    openTransaction = (draft) => new Transaction(draft);
+    draftOf = (tx) => tx.#draft;
   }
 
   /** The commit that it was begun on. */
@@ -178,7 +181,7 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
    * where it is one already.
    */
   createBucket(key: Key, rules?: RuleOptions): string {
-    return this.#draft.createBucket(key, rules === undefined ? rules : BUCKET_RULES.check(rules));
+    return this.#draft.createBucket(key, rules);
   }
 
   /**
@@ -203,16 +206,4 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
   [Symbol.dispose](): void {
     this.#draft.dispose();
   }
-}
-
-/** The handle of a draft. */
-export function openTransaction<Streams extends StreamTypes<Streams>>(
-  draft: Draft,
-): Transaction<Streams> {
-  return makeTransaction(draft);
-}
-
-/** What a handle works on. */
-export function draftOf(tx: object): Draft {
-  return draftWithin(tx as Transaction);
 }

@@ -15,14 +15,7 @@
  */
 import type { Chunking } from '../chunks/cutter.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
-import {
-  assert,
-  badOption,
-  badRule,
-  badStream,
-  type RegaliaError,
-  unknownVersion,
-} from '../ground/errors.js';
+import { assert, badRule, badStream, type RegaliaError, unknownVersion } from '../ground/errors.js';
 import {
   CHUNK_BYTES_MAX,
   CHUNK_BYTES_MIN,
@@ -30,6 +23,7 @@ import {
   RULES_MAX,
   STREAM_NAME_BYTES_MAX,
 } from '../ground/limits.js';
+import { fieldsOf, Kind, namesOf, Options, oneOf, whole } from '../ground/options.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -87,6 +81,45 @@ const TAG_MAX = TAG.chunkingSizes + SIZES.content - 1;
 const ENCODINGS: readonly Encoding[] = ['bytes', 'utf8', 'cbor'];
 const POLICIES: readonly MergePolicy[] = ['conflict', 'ours', 'theirs', 'newest'];
 
+// What a rule may say.
+
+const size = whole(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX).refusedBy(badRule);
+const kind = oneOf(...CHUNKINGS).refusedBy(badRule);
+
+const CUTS = {
+  fixed: new Options<Chunking & { kind: 'fixed' }>('chunking', {
+    kind: oneOf('fixed'),
+    bytes: size,
+  }),
+  content: new Options<Chunking & { kind: 'content' }>('chunking', {
+    kind: oneOf('content'),
+    bytesMin: size,
+    bytesAverage: size,
+    bytesMax: size,
+  }),
+};
+
+const chunking = new Kind<Chunking>('an object', (datum) => typeof datum === 'object', {
+  closer: (name, datum) => {
+    const cuts = CUTS[kind.check(`${name}.kind`, (datum as Partial<Chunking> | null)?.kind)];
+    const checked = cuts.checkAll(datum, name);
+    if (checked.kind === 'fixed' || isOrdered(checked)) return;
+    const { bytesMin, bytesAverage, bytesMax } = checked;
+    throw badRule(name, ORDERED, `${bytesMin}, ${bytesAverage}, ${bytesMax}`);
+  },
+});
+
+const rule = fieldsOf(
+  new Options<Partial<StreamRule>>('a rule', {
+    encoding: oneOf(...ENCODINGS).refusedBy(badRule),
+    inlineMax: whole(0, INLINE_BYTES_MAX).refusedBy(badRule),
+    merge: oneOf(...POLICIES).refusedBy(badRule),
+    chunking,
+  }),
+);
+
+const RULES = new Options<RuleOptions>('createBucket', { streams: namesOf(rule), default: rule });
+
 function frozenRule(rule: StreamRule): StreamRule {
   return Object.freeze({ ...rule, chunking: Object.freeze({ ...rule.chunking }) });
 }
@@ -118,13 +151,12 @@ class RuleSet implements Rules {
  * REGALIA_OPTION for an unknown field or something that is no object.
  */
 export function defineRules(options: RuleOptions = {}): Rules {
-  requireObject(options, 'rules');
-  const fallback = checkedRule('default', options.default ?? {}, DEFAULT_RULE);
+  const given = RULES.check(options);
+  const fallback = completed(given.default ?? {}, DEFAULT_RULE);
   const streams = new Map<string, StreamRule>();
-  requireObject(options.streams ?? {}, 'streams');
-  for (const [name, partial] of Object.entries(options.streams ?? {})) {
+  for (const [name, rule] of Object.entries(given.streams ?? {})) {
     checkStreamName(name);
-    streams.set(name, checkedRule(name, partial, fallback));
+    streams.set(name, completed(rule, fallback));
   }
   checkCount(streams.size);
   return sortedRules(fallback, streams);
@@ -137,24 +169,14 @@ function sortedRules(fallback: StreamRule, streams: ReadonlyMap<string, StreamRu
   return new RuleSet(fallback, new Map(named.map(({ name, rule }) => [name, rule])));
 }
 
-function checkedRule(name: string, partial: Partial<StreamRule>, fallback: StreamRule): StreamRule {
-  requireObject(partial, `rule '${name}'`);
-  for (const field of Object.keys(partial)) {
-    if (!Object.hasOwn(DEFAULT_RULE, field)) {
-      failOption(`rule '${name}'`, Object.keys(DEFAULT_RULE).join(', '), field);
-    }
-  }
-  const rule = {
-    encoding: partial.encoding ?? fallback.encoding,
-    inlineMax: partial.inlineMax ?? fallback.inlineMax,
-    merge: partial.merge ?? fallback.merge,
-    chunking: partial.chunking ?? fallback.chunking,
-  };
-  requireMember(`${name}.encoding`, rule.encoding, ENCODINGS);
-  requireInteger(`${name}.inlineMax`, rule.inlineMax, 0, INLINE_BYTES_MAX);
-  requireMember(`${name}.merge`, rule.merge, POLICIES);
-  requireObject(rule.chunking, `${name}.chunking`);
-  return frozenRule({ ...rule, chunking: checkedChunking(`${name}.chunking`, rule.chunking) });
+function completed(rule: Partial<StreamRule>, fallback: StreamRule): StreamRule {
+  const {
+    encoding = fallback.encoding,
+    inlineMax = fallback.inlineMax,
+    merge = fallback.merge,
+    chunking = fallback.chunking,
+  } = rule;
+  return frozenRule({ encoding, inlineMax, merge, chunking });
 }
 
 /**
@@ -360,26 +382,6 @@ function sizesOf(chunking: Chunking): readonly number[] {
   return [chunking.bytesAverage, chunking.bytesMin, chunking.bytesMax];
 }
 
-/** A copy of what a caller gives. REGALIA_RULE, REGALIA_OPTION. */
-function checkedChunking(rule: string, chunking: Chunking): Chunking {
-  requireMember(`${rule}.kind`, chunking.kind, CHUNKINGS);
-  const fields = chunking.kind === 'fixed' ? ['bytes'] : ['bytesMin', 'bytesAverage', 'bytesMax'];
-  for (const field of Object.keys(chunking)) {
-    if (field !== 'kind' && !fields.includes(field)) {
-      failOption(rule, `kind, ${fields.join(', ')}`, field);
-    }
-  }
-  for (const field of fields) {
-    const bytes = (chunking as unknown as Record<string, number>)[field] as number;
-    requireInteger(`${rule}.${field}`, bytes, CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
-  }
-  if (chunking.kind === 'content' && !isOrdered(chunking)) {
-    const { bytesMin, bytesAverage, bytesMax } = chunking;
-    failRule(rule, ORDERED, `${bytesMin}, ${bytesAverage}, ${bytesMax}`);
-  }
-  return { ...chunking };
-}
-
 const ORDERED = 'bytesMin below bytesAverage, a power of two, below bytesMax';
 
 function isOrdered({ bytesMin, bytesAverage, bytesMax }: Chunking & { kind: 'content' }): boolean {
@@ -412,33 +414,8 @@ function chunkingText(chunking: Chunking): string {
   return `content ${bytesMin}/${bytesAverage}/${bytesMax}`;
 }
 
-function requireObject(what: unknown, option: string): asserts what is object {
-  if (typeof what !== 'object' || what === null || Array.isArray(what)) {
-    failOption(option, 'an object', shown(what));
-  }
-}
-
-function requireMember<T>(rule: string, member: T, members: readonly T[]): void {
-  if (!members.includes(member)) failRule(rule, members.join(', '), shown(member));
-}
-
-function requireInteger(rule: string, number: number, least: number, most: number): void {
-  if (Number.isInteger(number) && number >= least && number <= most) return;
-  failRule(rule, `an integer of ${least} to ${most}`, shown(number));
-}
-
-/** Any datum on one short line. */
-function shown(datum: unknown): string {
-  const text = typeof datum === 'string' ? JSON.stringify(datum) : String(datum);
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
-}
-
 function failRule(rule: string, expected: string, actual: string): never {
   throw badRule(rule, expected, actual);
-}
-
-function failOption(option: string, expected: string, actual: string): never {
-  throw badOption(option, expected, actual);
 }
 
 function failVersion(what: string, expected: string, number: number): never {

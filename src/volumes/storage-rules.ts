@@ -18,6 +18,7 @@ import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { badRule } from '../ground/errors.js';
 import { COMPRESSION_LEVEL_MAX, COPIES_MAX, STORAGE_RULES_MAX } from '../ground/limits.js';
+import { Kind, Options, oneOf, whole } from '../ground/options.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -91,13 +92,56 @@ export function storageRuleOf(rules: StorageRules, stream: string): StorageRule 
   return rules.streams.get(stream) ?? rules.default;
 }
 
-/** The stored rules, with what the options say in their place. REGALIA_RULE. */
+// What a rule may say.
+
+const level = whole(1, COMPRESSION_LEVEL_MAX);
+
+const compressionKind = new Kind<Compression>(
+  `'none', or a level of 1 to ${COMPRESSION_LEVEL_MAX}`,
+  (datum) => datum === 'none' || level.accepts(datum),
+  { refusal: badRule },
+);
+
+const kind = oneOf(...KINDS).refusedBy(badRule);
+const anyCount = whole().refusedBy(badRule);
+
+const REDUNDANCIES = {
+  none: new Options<Redundancy & { kind: 'none' }>('redundancy', { kind: oneOf('none') }),
+  mirrored: new Options<Redundancy & { kind: 'mirrored' }>('redundancy', {
+    kind: oneOf('mirrored'),
+    copies: whole(1, COPIES_MAX).refusedBy(badRule),
+  }),
+  striped: new Options<Redundancy & { kind: 'striped' }>('redundancy', { kind: oneOf('striped') }),
+  coded: new Options<Redundancy & { kind: 'coded' }>('redundancy', {
+    kind: oneOf('coded'),
+    data: anyCount,
+    parity: anyCount,
+    from: anyCount,
+  }),
+};
+
+function checkedRedundancy(name: string, given: RedundancyOption): Redundancy {
+  const known = kind.check(`${name}.kind`, given?.kind);
+  const checked = REDUNDANCIES[known].checkAll(completed(given), name);
+  if (checked.kind !== 'coded') return { ...checked };
+  const fault = shardsFault(checked.data, checked.parity);
+  if (fault !== undefined) throw badRule(name, `coded with ${fault.expected}`, fault.actual);
+  return checked;
+}
+
+function completed(given: RedundancyOption): Redundancy {
+  if (given.kind !== 'coded') return given;
+  const { data = CODED.data, parity = CODED.parity, from = CODED.from } = given;
+  return { ...given, data, parity, from };
+}
+
+/** The stored rules, with what the options say in their place. REGALIA_RULE, REGALIA_OPTION. */
 export function mergedStorage(stored: StorageRules, options: StorageOptions): StorageRules {
   const fallback = merged('default', stored.default, options.default ?? {});
   const streams = new Map(stored.streams);
   for (const [name, part] of Object.entries(options.streams ?? {})) {
     if (part.compression === undefined && part.redundancy === undefined) continue;
-    streams.set(name, merged(name, streams.get(name) ?? fallback, part));
+    streams.set(name, merged(`streams.${name}`, streams.get(name) ?? fallback, part));
   }
   if (streams.size > STORAGE_RULES_MAX) {
     throw badRule('streams', `at most ${STORAGE_RULES_MAX}`, `${streams.size}`);
@@ -107,35 +151,10 @@ export function mergedStorage(stored: StorageRules, options: StorageOptions): St
 
 function merged(name: string, rule: StorageRule, part: StorageRuleOptions): StorageRule {
   const { compression = rule.compression, redundancy = rule.redundancy } = part;
-  checkCompression(name, compression);
-  return { compression, redundancy: checkedRedundancy(name, redundancy) };
-}
-
-function checkCompression(name: string, compression: unknown): void {
-  if (compression === 'none') return;
-  const sound = Number.isInteger(compression) && (compression as number) >= 1;
-  if (sound && (compression as number) <= COMPRESSION_LEVEL_MAX) return;
-  throw badRule(name, `compression 'none' or 1 to ${COMPRESSION_LEVEL_MAX}`, String(compression));
-}
-
-function checkedRedundancy(name: string, redundancy: RedundancyOption): Redundancy {
-  const kind = redundancy?.kind;
-  if (kind === 'none' || kind === 'striped') return { kind };
-  if (kind === 'mirrored' && isCount(redundancy.copies)) {
-    return { kind, copies: redundancy.copies };
-  }
-  if (kind === 'coded') {
-    const { data = CODED.data, parity = CODED.parity, from = CODED.from } = redundancy;
-    const fault = shardsFault(data, parity);
-    if (fault !== undefined) throw badRule(name, `coded with ${fault.expected}`, fault.actual);
-    if (Number.isSafeInteger(from) && from >= 0) return { kind, data, parity, from };
-  }
-  const expected = `redundancy none, striped, mirrored on 1 to ${COPIES_MAX}, or coded`;
-  throw badRule(name, expected, JSON.stringify(redundancy) ?? 'nothing');
-}
-
-function isCount(number: unknown): number is number {
-  return Number.isInteger(number) && (number as number) >= 1 && (number as number) <= COPIES_MAX;
+  return {
+    compression: compressionKind.check(`${name}.compression`, compression),
+    redundancy: checkedRedundancy(`${name}.redundancy`, redundancy),
+  };
 }
 
 export function sameStorage(a: StorageRules, b: StorageRules): boolean {
@@ -180,9 +199,10 @@ function readRule(reader: ByteReader): StorageRule {
   const level = reader.u8();
   const code = reader.u8();
   const kind = KINDS[code] ?? reader.fail(`a kind below ${KINDS.length}`, `${code}`);
-  const compression = level === 0 ? 'none' : level;
-  checkCompression('stored', compression);
-  return { compression, redundancy: checkedRedundancy('stored', readRedundancy(reader, kind)) };
+  return {
+    compression: compressionKind.check('stored.compression', level === 0 ? 'none' : level),
+    redundancy: checkedRedundancy('stored.redundancy', readRedundancy(reader, kind)),
+  };
 }
 
 function readRedundancy(reader: ByteReader, kind: (typeof KINDS)[number]): RedundancyOption {

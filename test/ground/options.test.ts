@@ -1,6 +1,6 @@
 /** The one check of options: what is refused, and how the error says what was meant. */
 import t from 'tap';
-import { isRegaliaError, type RegaliaError } from '../../src/ground/errors.js';
+import { badRange, isRegaliaError, type RegaliaError } from '../../src/ground/errors.js';
 import {
   anyOf,
   callback,
@@ -159,6 +159,31 @@ t.test('anything can be shown, shortly', async (t) => {
 t.test('the nearest name is the one with the fewest slips', async (t) => {
   t.equal(nearest('stram', ['stream', 'streams']), 'stream');
   t.equal(nearest('SIGNAL', ['signal']), 'signal');
+  t.equal(nearest('comit', ['commit', 'log']), 'commit');
   t.equal(nearest('x', ['signal']), undefined);
+  t.equal(nearest('x', []), undefined);
   t.equal(nearest('x'.repeat(1_000_000), ['signal']), undefined);
+});
+
+t.test('options within others are named by their place', async (t) => {
+  const inner = fieldsOf(CALL);
+  const outer = new Options<{ one?: Given; all?: Record<string, Given> }>('outer', {
+    one: inner,
+    all: namesOf(inner),
+  });
+  const messageOf = (given: object): string => refused(() => outer.check(given)).message;
+  t.equal(messageOf({ one: { limmit: 1 } }), 'one has no option limmit; did you mean limit?');
+  t.match(messageOf({ all: { a: { limit: -1 } } }), /^all\.a\.limit must be a whole number/);
+  t.match(messageOf({ all: { a: 5 } }), /^all\.a must be an object, not 5/);
+});
+
+t.test('where none may be left out, what is not given is refused', async (t) => {
+  const all = new Options<{ size: number; name: string }>('all', {
+    size: whole(1, 9).refusedBy((name) => badRange(name, 'another', 'none')),
+    name: text(),
+  });
+  t.strictSame(all.checkAll({ size: 1, name: '' }), { size: 1, name: '' });
+  t.equal(refused(() => all.checkAll({ name: '' })).code, 'REGALIA_RANGE');
+  t.match(refused(() => all.checkAll({ size: 1 }, 'x')).message, /^x\.name must be text, not und/);
+  t.equal(refused(() => all.checkAll(undefined)).code, 'REGALIA_OPTION');
 });

@@ -120,6 +120,29 @@ t.test('what lies outside the limits is refused with its code', async (t) => {
   t.equal(of(many(257)), 'REGALIA_RULE');
 });
 
+t.test('a field that is not known is refused, with the one that was meant', async (t) => {
+  for (const [rule, message] of [
+    [{ inlinemax: 5 }, 'streams.a has no option inlinemax; did you mean inlineMax?'],
+    [
+      { chunking: { kind: 'fixed', byte: 8192 } },
+      'streams.a.chunking has no option byte; did you mean bytes?',
+    ],
+    [
+      { chunking: { ...DEFAULT_RULE.chunking, bytesmin: 1 } },
+      'streams.a.chunking has no option bytesmin; did you mean bytesMin?',
+    ],
+  ] as const) {
+    t.throws(() => defineRules({ streams: { a: rule } } as never), {
+      code: 'REGALIA_OPTION',
+      message,
+    });
+  }
+  t.throws(() => defineRules({ streams: { a: { inlineMax: 9_000 } } }), {
+    message: 'rule streams.a.inlineMax must be a whole number of 0 to 8192, not 9000',
+    data: { rule: 'streams.a.inlineMax', actual: '9000' },
+  });
+});
+
 t.test('equal rules have equal bytes, and bytes give the rules back', async () => {
   fc.assert(
     fc.property(options, (given) => {

@@ -114,9 +114,16 @@ t.test('storage rules that make no sense are refused by their name', async (t) =
   for (const rule of nonsense) {
     const part = rule as StorageOptions['default'] & object;
     const told = JSON.stringify(rule);
-    const refused = (name: string) => ({ code: 'REGALIA_RULE', data: { rule: name } });
+    const refused = (name: string) => ({
+      code: 'REGALIA_RULE',
+      data: { rule: new RegExp(`^${name}\\.`) },
+    });
     t.throws(() => mergedStorage(EMPTY_RULES, { default: part }), refused('default'), told);
-    t.throws(() => mergedStorage(EMPTY_RULES, { streams: { s: part } }), refused('s'), told);
+    t.throws(
+      () => mergedStorage(EMPTY_RULES, { streams: { s: part } }),
+      refused('streams.s'),
+      told,
+    );
   }
   const many = (count: number): StorageOptions => ({
     streams: Object.fromEntries(
@@ -125,6 +132,19 @@ t.test('storage rules that make no sense are refused by their name', async (t) =
   });
   t.equal(mergedStorage(EMPTY_RULES, many(256)).streams.size, 256);
   t.throws(() => mergedStorage(EMPTY_RULES, many(257)), { code: 'REGALIA_RULE' });
+});
+
+t.test('a field of redundancy that is not known is refused, with the one meant', async (t) => {
+  for (const [redundancy, message] of [
+    [{ kind: 'mirrored', copes: 2 }, 'no option copes; did you mean copies?'],
+    [{ kind: 'coded', partiy: 2 }, 'no option partiy; did you mean parity?'],
+    [{ kind: 'none', copies: 2 }, 'no option copies: expected one of kind'],
+  ] as const) {
+    t.throws(() => mergedStorage(EMPTY_RULES, { streams: { s: { redundancy } } } as never), {
+      code: 'REGALIA_OPTION',
+      message: `streams.s.redundancy has ${message}`,
+    });
+  }
 });
 
 t.test('a row of storage rules that is flipped, cut or made up is refused', async (t) => {
