@@ -5,6 +5,10 @@
  * surrogates U+DC80..U+DCFF, as in Python's PEP 383: `nameText` and `nameBytes` are exact inverses.
  */
 import { concatBytes } from './bytes.js';
+import { Kind, text as textKind } from './options.js';
+
+const BYTES = new Kind<Uint8Array>('bytes', (datum) => datum instanceof Uint8Array);
+const TEXT = textKind();
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -22,8 +26,9 @@ export function utf8Bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'utf8'));
 }
 
-/** A name's bytes as text, without loss: see the header. */
-export function nameText(bytes: Uint8Array, start = 0, end = bytes.length): string {
+/** A name's bytes as text, without loss: see the header. REGALIA_OPTION for anything but bytes. */
+export function nameText(bytes: Uint8Array, start = 0, end = bytes?.length): string {
+  if (!(bytes instanceof Uint8Array)) BYTES.check('bytes', bytes);
   if (end - start <= 24) {
     let text = '';
     let i = start;
@@ -63,8 +68,10 @@ function escapedText(bytes: Uint8Array): string {
 
 /**
  * The inverse of `nameText`; undefined where the text has a lone surrogate that stands for no byte.
+ * REGALIA_OPTION for anything but text.
  */
 export function nameBytes(text: string): Uint8Array | undefined {
+  if (typeof text !== 'string') TEXT.check('text', text);
   if (text.isWellFormed()) return utf8Bytes(text);
   const parts: Uint8Array[] = [];
   for (const character of text) {

@@ -21,6 +21,7 @@ import {
 import type { Address } from '../blocks/address.js';
 import { concatBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
 import { badOption } from '../ground/errors.js';
+import { callback, Kind } from '../ground/options.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ACTOR_LENGTH } from './commit.js';
 import { SIGNATURE_LENGTH } from './entry.js';
@@ -121,11 +122,19 @@ function publicKeyObject(publicKey: Uint8Array): KeyObject {
   return createPublicKey({ key, format: 'der', type: 'spki' });
 }
 
-/** An actor with the secret key that this seed of 32 bytes spells (RFC 8032, section 5.1.5). */
+const seedKind = new Kind<Uint8Array>(
+  `${SEED_LENGTH} bytes`,
+  (datum) => datum instanceof Uint8Array && datum.length === SEED_LENGTH,
+);
+
+const randomKind = callback<(length: number) => Uint8Array>();
+
+/**
+ * An actor with the secret key that this seed of 32 bytes spells (RFC 8032, section 5.1.5).
+ * REGALIA_OPTION.
+ */
 export function actorFromSeed(seed: Uint8Array): Actor {
-  if (seed.length !== SEED_LENGTH) {
-    throw badOption('seed', `${SEED_LENGTH} bytes`, `${seed.length}`);
-  }
+  seedKind.check('seed', seed);
   const key = Buffer.from(concatBytes([PKCS8_PREFIX, seed]));
   const secret = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
   key.fill(0);
@@ -138,7 +147,9 @@ export function actorFromSeed(seed: Uint8Array): Actor {
 
 /**
  * A new actor. `random` gives that many unpredictable bytes; default the runtime's own.
+ * REGALIA_OPTION.
  */
-export function generateActor(random: (length: number) => Uint8Array = randomBytes): Actor {
-  return actorFromSeed(random(SEED_LENGTH));
+export function generateActor(random?: (length: number) => Uint8Array): Actor {
+  randomKind.checkGiven('random', random);
+  return actorFromSeed((random ?? randomBytes)(SEED_LENGTH));
 }

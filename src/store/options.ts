@@ -40,8 +40,9 @@ import type { DrainOptions } from '../repair/drain.js';
 import type { RepairOptions } from '../repair/repair.js';
 import type { RescanOptions } from '../repair/rescan.js';
 import type { StreamRule } from '../streams/rule.js';
+import type { PackBytes, PackIndexOptions } from '../sync/pack-index.js';
 import type { Key } from '../tree/key.js';
-import type { FindOptions } from '../tree/key-pattern.js';
+import { FIND_KINDS, type FindOptions } from '../tree/key-pattern.js';
 import type { VerifyOptions } from '../verify/verify.js';
 import type { ContentFault } from '../volumes/chunk-store.js';
 import type { StorageRuleOptions } from '../volumes/storage-rules.js';
@@ -278,7 +279,7 @@ export const CHILDREN = new Options<ChildRange>('children', {
 });
 
 /** The pattern that `find` looks for; what it must be is checked with it. */
-export const FIND = new Options<FindOptions>('find', { prefix: flag, edits: whole(), limit });
+export const FIND = new Options<FindOptions>('find', FIND_KINDS);
 
 /** Which commits. */
 export interface LogOptions {
@@ -479,6 +480,25 @@ export const IMPORT = new Options<ImportOptions>('import', {
   onProgress: listener(),
   signatures: oneOf('checked', 'required'),
 });
+
+export const PACK_INDEX = new Options<PackIndexOptions>('openPackIndex', {
+  bytesMax: number(0),
+  signal,
+});
+
+/** A pack whose index is opened. */
+export const INDEXED_PACK = new Kind<string | PackBytes>(
+  'the path of a file, or a size and a function that reads',
+  (datum) => {
+    if (FOLDER.accepts(datum)) return true;
+    if (typeof datum !== 'object' || datum === null) return false;
+    const { size, read } = datum as Partial<PackBytes>;
+    return Number.isSafeInteger(size) && Number(size) >= 0 && typeof read === 'function';
+  },
+);
+
+/** What a caller's function must have read. */
+export const READ_BYTES = new Kind<Uint8Array>('bytes', (datum) => datum instanceof Uint8Array);
 
 /** A share that another replica granted, as text. */
 export const GRANT: Kind<string> = text();

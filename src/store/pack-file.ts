@@ -2,29 +2,42 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ioError, notFound } from '../ground/errors.js';
 import { type PackBytes, PackIndex, type PackIndexOptions } from '../sync/pack-index.js';
+import { INDEXED_PACK, PACK_INDEX, READ_BYTES } from './options.js';
 
 /**
  * Opens the index of a pack: of a file by its path, or of bytes that are read where they are
  * wanted. The file is closed again at once, since the index is kept in memory.
  *
  * REGALIA_NOT_FOUND where there is no file, or the pack has no index; REGALIA_PACK, REGALIA_FORMAT,
- * REGALIA_IO, REGALIA_ABORTED.
+ * REGALIA_IO, REGALIA_ABORTED, REGALIA_OPTION.
  */
 export async function openPackIndex(
   pack: string | PackBytes,
-  options: PackIndexOptions = {},
+  options?: PackIndexOptions,
 ): Promise<PackIndex> {
-  if (typeof pack !== 'string') return found(await PackIndex.read(pack, options), 'these bytes');
+  INDEXED_PACK.check('pack', pack);
+  const given = PACK_INDEX.check(options);
+  if (typeof pack !== 'string') {
+    return found(await PackIndex.read(checkedBytes(pack), given), 'these bytes');
+  }
   let file: FileHandle | undefined;
   try {
     file = await open(pack, 'r');
     const { size } = await file.stat();
-    return found(await PackIndex.read({ size, read: readerOf(file) }, options), pack);
+    return found(await PackIndex.read({ size, read: readerOf(file) }, given), pack);
   } catch (error) {
     throw ioError(error, pack, 'read');
   } finally {
     await file?.close();
   }
+}
+
+function checkedBytes({ size, read }: PackBytes): PackBytes {
+  return {
+    size,
+    read: async (offset, length) =>
+      READ_BYTES.check('what read returns', await read(offset, length)),
+  };
 }
 
 function readerOf(file: FileHandle): PackBytes['read'] {

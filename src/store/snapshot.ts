@@ -172,7 +172,7 @@ export abstract class Reading implements StreamHome {
   find(pattern: string, options?: FindOptions): Generator<Entry, void, undefined> {
     this.check();
     const given = FIND.check(options);
-    const automaton = keyAutomaton(pattern, endless(given));
+    const automaton = keyAutomaton(pattern, given);
     return this.#find(searchFor(automaton), given.limit ?? Number.POSITIVE_INFINITY);
   }
 
@@ -199,11 +199,6 @@ export abstract class Reading implements StreamHome {
     const root = this.tree().rootAround(parseKey(key));
     return this.core.rules(root.rules).ruleOf(stream).encoding;
   }
-}
-
-/** The same, where no limit is one of all. */
-function endless(options: FindOptions): FindOptions {
-  return options.limit === Number.POSITIVE_INFINITY ? { ...options, limit: undefined } : options;
 }
 
 function prefixOf(names: Names): string {

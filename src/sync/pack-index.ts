@@ -15,6 +15,7 @@ import { compareBytes, concatBytes, EMPTY, equalBytes } from '../ground/bytes.js
 import { badPack, isRegaliaError } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
 import { INDEX_BYTES_MAX, INDEX_PART_BYTES_MAX } from '../ground/limits.js';
+import { Options, signal } from '../ground/options.js';
 import { Pace } from '../ground/pause.js';
 import type { Automaton } from '../kernels/automata.js';
 import { Fst } from '../kernels/fst.js';
@@ -22,7 +23,7 @@ import { FstBuilder } from '../kernels/fst-builder.js';
 import { crc32 } from '../kernels/hash.js';
 import type { WalkedRoot } from '../reach/tree-walk.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
-import { type FindOptions, keyAutomaton } from '../tree/key-pattern.js';
+import { FIND_KINDS, type FindOptions, keyAutomaton } from '../tree/key-pattern.js';
 import { childMap, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { readRecord } from '../tree/record.js';
@@ -117,6 +118,8 @@ export interface FindInPackOptions extends FindOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const FIND = new Options<FindInPackOptions>('find', { ...FIND_KINDS, signal });
+
 /** The keys of a pack, searched without the rest being read. */
 export class PackIndex {
   readonly #fst: Fst;
@@ -131,7 +134,7 @@ export class PackIndex {
    */
   static async read(
     pack: PackBytes,
-    { bytesMax = INDEX_BYTES_MAX, signal }: PackIndexOptions = {},
+    { bytesMax = INDEX_BYTES_MAX, signal }: PackIndexOptions,
   ): Promise<PackIndex | undefined> {
     const { indexAt } = await readPackTrailer(pack);
     if (indexAt === 0) return undefined;
@@ -159,12 +162,15 @@ export class PackIndex {
    * snapshot's `find`. REGALIA_OPTION, REGALIA_RANGE, REGALIA_FORMAT, REGALIA_PACK,
    * REGALIA_ABORTED.
    */
-  async *find(
-    pattern: string,
-    options: FindInPackOptions = {},
+  find(pattern: string, options?: FindInPackOptions): AsyncGenerator<string, void, undefined> {
+    const given = FIND.check(options);
+    return this.#find(keyAutomaton(pattern, given), given);
+  }
+
+  async *#find(
+    automaton: Automaton<unknown>,
+    { limit = Number.POSITIVE_INFINITY, signal }: FindInPackOptions,
   ): AsyncGenerator<string, void, undefined> {
-    const automaton = keyAutomaton(pattern, options);
-    const { limit = Number.POSITIVE_INFINITY, signal } = options;
     const pace = new Pace('the search of a pack', { signal });
     let found = 0;
     for (const key of this.#fst.search(overIndex(automaton))) {

@@ -2,8 +2,9 @@
  * Patterns by which keys are found: automata over a key's text as bytes, '/a/b', which a search
  * walks beside a tree or beside the index of a pack. The top, '/', is never among what is found.
  */
-import { badOption, badRange } from '../ground/errors.js';
+import { badOption } from '../ground/errors.js';
 import { NAME_BYTES_MAX } from '../ground/limits.js';
+import { flag, type Kinds, limit, text, whole } from '../ground/options.js';
 import { nameBytes } from '../ground/text.js';
 import { type Automaton, editDistance, glob, prefix } from '../kernels/automata.js';
 import type { Names } from './key.js';
@@ -23,22 +24,23 @@ export interface FindOptions {
   readonly limit?: number | undefined;
 }
 
+export const FIND_KINDS: Kinds<FindOptions> = { prefix: flag, edits: whole(), limit };
+
+const PATTERN = text();
+
 /**
  * The automaton of a pattern. A glob without '/' is one of the last name alone, and otherwise the
- * first '/' may be left out. REGALIA_OPTION, REGALIA_RANGE.
+ * first '/' may be left out. REGALIA_OPTION.
  */
 export function keyAutomaton(pattern: string, options: FindOptions): Automaton<unknown> {
-  const { prefix: begins = false, edits, limit } = options;
-  if (typeof pattern !== 'string') throw badOption('pattern', 'a string', typeof pattern);
+  const { prefix: begins = false, edits } = options;
+  PATTERN.check('pattern', pattern);
   if (begins && edits !== undefined) throw badOption('prefix', 'absent beside edits', 'true');
-  if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0)) {
-    throw badRange('a limit', 'a whole number, at least 0', `${limit}`);
-  }
   if (!begins && edits === undefined) {
-    return glob(pattern.includes('/') ? whole(pattern) : `/**/${pattern}`);
+    return glob(pattern.includes('/') ? absolute(pattern) : `/**/${pattern}`);
   }
-  if (edits !== undefined) return editDistance(whole(pattern), edits);
-  const bytes = nameBytes(whole(pattern));
+  if (edits !== undefined) return editDistance(absolute(pattern), edits);
+  const bytes = nameBytes(absolute(pattern));
   if (bytes === undefined) throw badOption('pattern', 'text that a key may begin with', pattern);
   return prefix(bytes) as Automaton<unknown>;
 }
@@ -55,6 +57,6 @@ export function namesAbove(automaton: Automaton<unknown>): Names {
   }
 }
 
-function whole(pattern: string): string {
+function absolute(pattern: string): string {
   return pattern.startsWith('/') ? pattern : `/${pattern}`;
 }

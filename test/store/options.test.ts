@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import t from 'tap';
+import * as surface from '../../src/index.js';
 import {
   Branches,
   Bucket,
   type CommitPolicy,
   Entry,
   isRegaliaError,
+  openPackIndex,
   Regalia,
   type RegaliaError,
   type RegaliaOptions,
@@ -22,6 +24,7 @@ import {
   Tags,
   Transaction,
 } from '../../src/index.js';
+import { PackIndex } from '../../src/sync/pack-index.js';
 import { bytes, put } from './setup.js';
 
 // What is wrong for an argument, by what it should be.
@@ -66,6 +69,8 @@ const NO_RULE = [null, 5, 'x', [], { inlinMax: 5 }, { inlineMax: '5' }, { encodi
 const NO_STORED_RULE = [...NO_RULE, { compression: 'best' }, { redundancy: 'none' }];
 
 type WrongOptions = Readonly<Record<string, readonly unknown[]>>;
+
+const EMPTY = new Uint8Array(0);
 
 /** The wrong values of an argument, and one that is right. */
 interface Argument {
@@ -263,9 +268,31 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, readonly Argument[]
     reset: [NAME, argument('main', [undefined, ...NO_AT])],
   },
   Tags: { get: [NAME], set: [NAME, AT], delete: [NAME] },
+  PackIndex: {
+    has: [KEY],
+    find: [
+      argument('*', [undefined, ...NO_TEXT]),
+      options({ prefix: NO_FLAG, edits: NO_COUNT, limit: NO_COUNT, signal }),
+    ],
+  },
+  functions: {
+    openPackIndex: [
+      argument('.', [undefined, ...NO_FOLDER, { size: 5 }, { size: -1, read: () => EMPTY }, EMPTY]),
+      options({ bytesMax: NO_NUMBER, signal }),
+    ],
+    actorFromSeed: [argument(new Uint8Array(32), [undefined, null, 5, {}, 'x', EMPTY])],
+    generateActor: [
+      argument(undefined, [...NO_LISTENER, async () => EMPTY, () => undefined, () => EMPTY]),
+    ],
+    nameBytes: [argument('x', [undefined, ...NO_TEXT])],
+    nameText: [argument(EMPTY, [undefined, null, 5, 'x', {}, []])],
+    // It says of anything whether it is such an error.
+    isRegaliaError: [],
+  },
 };
 
 const CLASSES = { Regalia, Bucket, Snapshot, Transaction, Entry, Stream, Branches, Tags };
+const HIDDEN_CLASSES = { PackIndex };
 
 /** The names of the methods of a class or an object, but those of the language. */
 function methodsOf(holder: object): string[] {
@@ -301,12 +328,21 @@ function named(datum: unknown): string {
   return inspect(datum, { breakLength: Number.POSITIVE_INFINITY }).slice(0, 100);
 }
 
-t.test('the table has every public method', async (t) => {
-  for (const [name, made] of Object.entries(CLASSES)) {
+t.test('the table has every public method and function', async (t) => {
+  for (const [name, made] of Object.entries({ ...CLASSES, ...HIDDEN_CLASSES })) {
     t.strictSame(methodsOf(made.prototype), Object.keys(TABLE[name] ?? {}).sort(), name);
   }
   t.strictSame(methodsOf(Regalia), Object.keys(TABLE['static'] ?? {}).sort(), 'static');
+  const known = [...Object.keys(CLASSES), 'RegaliaError', ...Object.keys(TABLE['functions'] ?? {})];
+  t.strictSame(Object.keys(surface).sort(), known.sort(), 'exports');
 });
+
+async function indexOf(store: Regalia): Promise<PackIndex> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of store.export()) chunks.push(chunk);
+  const pack = Buffer.concat(chunks);
+  return openPackIndex({ size: pack.length, read: (at, length) => pack.subarray(at, at + length) });
+}
 
 t.test('every method refuses every wrong kind of each argument, with a code', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'regalia-options-'));
@@ -325,6 +361,8 @@ t.test('every method refuses every wrong kind of each argument, with a code', as
       Stream: stream,
       Branches: store.branches,
       Tags: store.tags,
+      PackIndex: await indexOf(store),
+      functions: surface,
     };
     for (const [name, methods] of Object.entries(TABLE)) {
       for (const [method, given] of Object.entries(methods)) {
@@ -460,6 +498,14 @@ t.test('a policy decides at once, and for a side', async (t) => {
   t.strictSame(Object.keys(seen[0] as object).sort(), [
     ...['base', 'key', 'kind', 'ours', 'stream', 'theirs'],
   ]);
+});
+
+t.test('a function that reads a pack gives bytes', async (t) => {
+  const read = (() => 'text') as never;
+  await t.rejects(openPackIndex({ size: 1_000, read }), {
+    code: 'REGALIA_OPTION',
+    message: 'what read returns must be bytes, not "text"',
+  });
 });
 
 t.test('options that are undefined count as not given', async (t) => {
