@@ -15,6 +15,7 @@ import { compareBytes } from '../ground/bytes.js';
 import type { Batch, Engine, Reads, Row, RowKey, RowRange, Table } from './engine.js';
 import { BYTE_TABLES, DURABILITIES, INTEGER_TABLES } from './engine.js';
 
+/** One thing that is asked of an engine, and that can be tried. */
 export interface ConformanceCase {
   /** What is asked of the engine, as a sentence. */
   readonly name: string;
@@ -28,8 +29,9 @@ export interface ConformanceCase {
  */
 export type OpenEngine = (name: string) => Promise<Engine>;
 
+/** What an engine does beyond what each one must. */
 export interface ConformanceOptions {
-  /** Whether what was written outlives the handle. Default false. */
+  /** Whether what was written outlives the handle; default false. */
   readonly durable?: boolean;
 }
 
@@ -304,18 +306,19 @@ async function callersBytes(engine: Engine): Promise<void> {
 
 // Ranges.
 
-type Key = number | Uint8Array;
-
 function keyOf<K>(row: Row<K>): K {
   return row.key;
 }
 
-function compareKeys(a: Key, b: Key): number {
+function compareKeys(a: RowKey<Table>, b: RowKey<Table>): number {
   return typeof a === 'number' ? a - (b as number) : compareBytes(a, b as Uint8Array);
 }
 
 /** A range over rows in any order, by its definition: what the suite compares an engine with. */
-export function rowsInRange<K extends Key>(rows: readonly Row<K>[], range: RowRange<K>): Row<K>[] {
+export function rowsInRange<K extends RowKey<Table>>(
+  rows: readonly Row<K>[],
+  range: RowRange<K>,
+): Row<K>[] {
   const { gte, gt, lte, lt, reverse, limit } = range;
   const found = rows
     .filter(({ key }) => gte === undefined || compareKeys(key, gte) >= 0)

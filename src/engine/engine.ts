@@ -21,8 +21,11 @@
 export const INTEGER_TABLES = ['extents', 'addressLog', 'chunks', 'groups'] as const;
 /** The tables whose keys are 1 to 1,900 bytes. Persisted: never rename. */
 export const BYTE_TABLES = ['addresses', 'commits', 'log', 'heads', 'meta'] as const;
+/** The name of a table whose keys are numbers. */
 export type IntegerTable = (typeof INTEGER_TABLES)[number];
+/** The name of a table whose keys are bytes. */
 export type ByteTable = (typeof BYTE_TABLES)[number];
+/** The name of a table. */
 export type Table = IntegerTable | ByteTable;
 
 /** A key of a table: a number from 0 to 2^32 - 1, or bytes. */
@@ -30,6 +33,7 @@ export type RowKey<T extends Table> = T extends IntegerTable ? number : Uint8Arr
 
 /** How durable a write is when it resolves: see the invariants of an engine. */
 export type Durability = 'sync' | 'group' | 'none';
+/** Every durability. */
 export const DURABILITIES: readonly Durability[] = ['sync', 'group', 'none'];
 
 /** Which rows, and in which direction: of two bounds on one side the tighter one counts. */

@@ -1,17 +1,26 @@
 /**
- * The types of the surface, as they are built: every type that a public signature names is exported
- * and has a comment, and so has every public method. And a program that uses them compiles as a
- * consumer's would, libraries checked as well.
+ * The types of the surfaces, as they are built, the main one and each subpath of the package: every
+ * type that a public signature names is exported there and has a comment, and so has every public
+ * method. And a program that uses them compiles as a consumer's would, libraries checked as well.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import ts from 'typescript';
-import { compileConsumer } from './consumer.js';
+import { compileConsumer, root } from './consumer.js';
 
 const built = fileURLToPath(new URL('../../src/', import.meta.url));
-const entry = `${built}index.d.ts`;
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  readonly exports: Readonly<Record<string, string | { readonly types: string }>>;
+};
+/** The file of declarations of each subpath that is imported as code. */
+const entries = Object.entries(manifest.exports).flatMap(([subpath, to]) =>
+  typeof to === 'string' ? [] : [{ subpath, entry: join(root, to.types) }],
+);
 
-const program = ts.createProgram([entry], {
+const files = entries.map(({ entry }) => entry);
+const program = ts.createProgram(files, {
   target: ts.ScriptTarget.ES2022,
   lib: ['lib.es2022.d.ts', 'lib.esnext.disposable.d.ts'],
   module: ts.ModuleKind.NodeNext,
@@ -25,8 +34,8 @@ function target(symbol: ts.Symbol): ts.Symbol {
   return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
 }
 
-/** What is exported, by its symbol. */
-function exported(): Map<ts.Symbol, string> {
+/** What a module exports, by its symbol. */
+function exported(entry: string): Map<ts.Symbol, string> {
   const file = program.getSourceFile(entry);
   const module = file && checker.getSymbolAtLocation(file);
   if (module === undefined) throw new Error(`${entry} is not built`);
@@ -67,8 +76,9 @@ function comment(symbol: ts.Symbol): string {
   return ts.displayPartsToString(symbol.getDocumentationComment(checker));
 }
 
-t.test('every type that a public signature names is exported', async (t) => {
-  const all = exported();
+/** Types that signatures of the module name, and that it does not export. */
+function hiddenIn(entry: string): string[] {
+  const all = exported(entry);
   const hidden = new Set<string>();
   for (const [symbol, name] of all) {
     for (const declaration of symbol.declarations ?? []) {
@@ -79,12 +89,13 @@ t.test('every type that a public signature names is exported', async (t) => {
       }
     }
   }
-  t.strictSame([...hidden].sort(), []);
-});
+  return [...hidden].sort();
+}
 
-t.test('everything that is exported has a comment, and so have methods', async (t) => {
+/** What the module exports without a comment, methods of classes included. */
+function bareIn(entry: string): string[] {
   const bare: string[] = [];
-  for (const [symbol, name] of exported()) {
+  for (const [symbol, name] of exported(entry)) {
     if (!symbol.declarations?.some(isOurs)) continue;
     if (comment(symbol) === '') bare.push(name);
     if ((symbol.flags & ts.SymbolFlags.Class) === 0) continue;
@@ -94,8 +105,19 @@ t.test('everything that is exported has a comment, and so have methods', async (
       if (isMethod && !isHidden && comment(member) === '') bare.push(`${name}.${member.name}`);
     }
   }
-  t.strictSame(bare.sort(), []);
-});
+  return bare.sort();
+}
+
+t.ok(entries.length > 2, 'there are subpaths');
+for (const { subpath, entry } of entries) {
+  t.test(`${subpath}: every type that a public signature names is exported`, async (t) => {
+    t.strictSame(hiddenIn(entry), []);
+  });
+
+  t.test(`${subpath}: all that is exported has a comment, and so have methods`, async (t) => {
+    t.strictSame(bareIn(entry), []);
+  });
+}
 
 t.test('a consumer compiles, with the libraries checked', async (t) => {
   t.strictSame(
