@@ -34,60 +34,84 @@ import {
   permission,
   type RegaliaError,
 } from '../ground/errors.js';
+import { flag, listener, Options, oneOf, signal } from '../ground/options.js';
 import { Pace } from '../ground/pause.js';
 import { nameBytes } from '../ground/text.js';
+import type { Key } from '../index.js';
 import {
   CONTENT,
-  type KeyLike,
   keyNames,
+  PATH,
+  READER,
   STAT,
   type StoredEntry,
   type StoredStream,
   type TreeReader,
 } from './face.js';
-import { type Finding, Findings, STEPS, type TreeWork } from './finding.js';
+import { type Finding, Findings, STEPS } from './finding.js';
 import { type ByteText, byteText, FileFault, onFile, osPath } from './os.js';
 import { decodeStat, type FileStat } from './stat.js';
 import { ExactTimes, setTimesAt, setTimesOpen } from './times.js';
 
-export interface ExportOptions extends TreeWork {
-  readonly onProgress?: (progress: ExportProgress) => void;
-  readonly onFinding?: (finding: Finding) => void;
+/** How a subtree is exported. */
+export interface ExportTreeOptions {
+  /** Ends the export with REGALIA_ABORTED; what was written until then stays. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called every few milliseconds, and at the end. */
+  readonly onProgress?: ((progress: ExportTreeProgress) => void) | undefined;
+  /** Called with each finding, also those that the result has no room for. */
+  readonly onFinding?: ((finding: Finding) => void) | undefined;
   /** Whether to restore owners and groups; default: only for root, since nobody else may. */
-  readonly owners?: boolean;
+  readonly owners?: boolean | undefined;
   /**
-   * How close times must come: within the microsecond that Node can set, or exact, by another
-   * program (perl, or xargs and touch), where there is one.
+   * How close times must come: 'near', within the microsecond that Node can set (the default), or
+   * 'exact', by another program (perl, or xargs and touch), where there is one.
    */
-  readonly times?: 'near' | 'exact';
+  readonly times?: 'near' | 'exact' | undefined;
 }
 
-export interface ExportProgress {
+/** How far an export has come. */
+export interface ExportTreeProgress {
   /** Files, links and directories written. */
   readonly entries: number;
   /** Written to files. */
   readonly bytes: number;
 }
 
-export interface ExportResult extends ExportProgress {
+/** What an export did. */
+export interface ExportTreeResult extends ExportTreeProgress {
   /** The first thousand; `findingCount` counts all. */
   readonly findings: readonly Finding[];
   readonly findingCount: number;
 }
 
+const EXPORT = new Options<ExportTreeOptions>('exportTree', {
+  signal,
+  onProgress: listener(),
+  onFinding: listener(),
+  owners: flag,
+  times: oneOf('near', 'exact'),
+});
+
 /**
  * Writes the subtree at `key` to `target`.
  *
  * @throws REGALIA_NOT_FOUND where there is nothing at `key`, REGALIA_EXISTS where something is at
- *   `target`, REGALIA_FULL, REGALIA_ABORTED by the signal; what was written until then stays.
+ *   `target`, REGALIA_FULL, REGALIA_OPTION, REGALIA_ABORTED by the signal; what was written until
+ *   then stays.
  */
 export async function exportTree(
   snapshot: TreeReader,
-  key: KeyLike,
+  key: Key,
   target: string | Uint8Array,
-  options: ExportOptions = {},
-): Promise<ExportResult> {
-  const run = new ExportRun(snapshot, options);
+  options?: ExportTreeOptions,
+): Promise<ExportTreeResult> {
+  READER.check('snapshot', snapshot);
+  PATH.check('target', target);
+  const given = EXPORT.check(options);
+  // The store knows what a key is, and refuses anything else.
+  snapshot.entry(key);
+  const run = new ExportRun(snapshot, given);
   try {
     await run.all(keyNames(key), byteText(target));
     await run.finish();
@@ -96,7 +120,7 @@ export async function exportTree(
     // A fault of the target itself, which is all that there is to write.
     throw asAborted(error instanceof FileFault ? error.cause : error, 'export');
   }
-  options.onProgress?.(run.progress());
+  given.onProgress?.(run.progress());
   return { ...run.progress(), findings: run.findings.list, findingCount: run.findings.count };
 }
 
@@ -113,7 +137,7 @@ const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 class ExportRun {
   readonly findings: Findings;
   readonly #snapshot: TreeReader;
-  readonly #options: ExportOptions;
+  readonly #options: ExportTreeOptions;
   readonly #owners: boolean;
   readonly #pace: Pace;
   readonly #stack: Directory[] = [];
@@ -122,15 +146,15 @@ class ExportRun {
   #entries = 0;
   #bytes = 0;
 
-  constructor(snapshot: TreeReader, options: ExportOptions) {
+  constructor(snapshot: TreeReader, options: ExportTreeOptions) {
     this.#snapshot = snapshot;
     this.#options = options;
     this.#owners = options.owners ?? process.getuid?.() === 0;
     this.findings = new Findings(options.onFinding);
-    this.#pace = new Pace('export', { ...options, steps: STEPS });
+    this.#pace = new Pace('export', { signal: options.signal, steps: STEPS });
   }
 
-  progress(): ExportProgress {
+  progress(): ExportTreeProgress {
     return { entries: this.#entries, bytes: this.#bytes };
   }
 
@@ -333,16 +357,12 @@ class ExportRun {
     }
   }
 
-  #kind(
-    entry: StoredEntry | undefined,
-    key: KeyLike,
-    stat: FileStat | undefined,
-  ): FileStat['kind'] {
+  #kind(entry: StoredEntry | undefined, key: Key, stat: FileStat | undefined): FileStat['kind'] {
     if (stat !== undefined) return stat.kind;
     return entry?.get(CONTENT) === undefined || this.#hasChildren(key) ? 'directory' : 'file';
   }
 
-  #hasChildren(key: KeyLike): boolean {
+  #hasChildren(key: Key): boolean {
     for (const _ of this.#snapshot.children(key, { limit: 1 })) return true;
     return false;
   }

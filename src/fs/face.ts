@@ -5,14 +5,10 @@
  * on the same entries are left alone.
  */
 
-import type { Key, ChildRange as Range } from '../index.js';
+import { either, folder, Kind } from '../ground/options.js';
+import type { Key } from '../index.js';
 
-/**
- * A key: '/a/b', or its names. Names that are not UTF-8 are text with lone surrogates, as
- * everywhere.
- */
-export type KeyLike = Key;
-
+/** A stream of an entry that a store has. */
 export interface StoredStream {
   readonly size: number;
   /** The bytes, where they lie in metadata. */
@@ -27,28 +23,35 @@ export interface StoredStream {
   }): AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
 }
 
+/** An entry that a store has. */
 export interface StoredEntry {
   readonly name: string;
   get(stream: string): StoredStream | undefined;
 }
 
-export type ChildRange = Pick<Range, 'limit'> & { readonly gt?: string };
-
-export interface TreeReader {
-  entry(key: KeyLike): StoredEntry | undefined;
-  /** In bytewise order of names. */
-  children(key: KeyLike, range?: ChildRange): Iterable<StoredEntry>;
+/** Which children: those after a name, and how many at most. */
+export interface StoredRange {
+  readonly gt?: string | undefined;
+  readonly limit?: number | undefined;
 }
 
+/** What is read from: a snapshot, a transaction. */
+export interface TreeReader {
+  entry(key: Key): StoredEntry | undefined;
+  /** In bytewise order of names. */
+  children(key: Key, range?: StoredRange): Iterable<StoredEntry>;
+}
+
+/** What is imported into: a transaction. */
 export interface TreeWriter extends TreeReader {
-  put(key: KeyLike, stream: string, bytes: Uint8Array): void;
+  put(key: Key, stream: string, bytes: Uint8Array): void;
   write(
-    key: KeyLike,
+    key: Key,
     stream: string,
     source: AsyncIterable<Uint8Array>,
     options?: { signal?: AbortSignal },
   ): Promise<unknown>;
-  del(key: KeyLike, stream?: string): unknown;
+  del(key: Key, stream?: string): unknown;
   /** Asked for between puts of contents, so that few of them wait in memory. */
   drain?(): Promise<void>;
 }
@@ -56,7 +59,33 @@ export interface TreeWriter extends TreeReader {
 export const STAT = 'stat';
 export const CONTENT = 'content';
 
-/** The names of a key. */
-export function keyNames(key: KeyLike): readonly (string | Uint8Array)[] {
+function hasMethods(...names: readonly string[]): (datum: unknown) => boolean {
+  return (datum) => {
+    if (typeof datum !== 'object' || datum === null) return false;
+    const methods = datum as Readonly<Record<string, unknown>>;
+    return names.every((name) => typeof methods[name] === 'function');
+  };
+}
+
+export const READER = new Kind<TreeReader>(
+  'a snapshot or a transaction',
+  hasMethods('entry', 'children'),
+);
+
+export const WRITER = new Kind<TreeWriter>(
+  'a transaction',
+  hasMethods('entry', 'children', 'put', 'write', 'del'),
+);
+
+/** A path of the operating system, which may have any bytes. */
+export const PATH: Kind<string | Uint8Array> = either(
+  folder,
+  new Kind<Uint8Array>('its bytes', (datum) => {
+    return datum instanceof Uint8Array && datum.length > 0 && !datum.includes(0);
+  }),
+);
+
+/** The names of a key that the store accepts. */
+export function keyNames(key: Key): readonly (string | Uint8Array)[] {
   return typeof key === 'string' ? key.split('/').filter((name) => name !== '') : key;
 }

@@ -8,7 +8,6 @@
  * a tree of unreadable files needs no memory.
  */
 import { FINDINGS_MAX } from '../ground/limits.js';
-import type { PaceOptions } from '../ground/pause.js';
 import { type ByteText, FileFault } from './os.js';
 
 /** What could not be done for one file. */
@@ -28,7 +27,7 @@ export class Findings {
   count = 0;
   readonly #report: ((finding: Finding) => void) | undefined;
 
-  constructor(report?: (finding: Finding) => void) {
+  constructor(report: ((finding: Finding) => void) | undefined) {
     this.#report = report;
   }
 
@@ -48,6 +47,3 @@ export class Findings {
 
 /** Steps between two looks at the clock. */
 export const STEPS = 32;
-
-/** The caller's part in long work: `clock` gives milliseconds from any fixed moment. */
-export type TreeWork = Pick<PaceOptions, 'signal' | 'clock'>;

@@ -14,18 +14,21 @@
  */
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { asAborted, isRegaliaError } from '../ground/errors.js';
+import { flag, folder, listener, listOf, Options, signal } from '../ground/options.js';
 import { Pace } from '../ground/pause.js';
 import { nameBytes, nameText } from '../ground/text.js';
+import type { Key } from '../index.js';
 import {
   CONTENT,
-  type KeyLike,
   keyNames,
+  PATH,
   STAT,
   type StoredEntry,
   type TreeReader,
   type TreeWriter,
+  WRITER,
 } from './face.js';
-import { type Finding, Findings, STEPS, type TreeWork } from './finding.js';
+import { type Finding, Findings, STEPS } from './finding.js';
 import { type ByteText, isAscii, onFile, osPath } from './os.js';
 import { readContent } from './source.js';
 import { decodeStat, encodeStat, type FileStat, fileStat, kindOf, matchesStat } from './stat.js';
@@ -34,14 +37,27 @@ import { Walk, type WalkOptions } from './walk.js';
 /** Bytes of files between drains of the transaction. */
 const DRAIN_BYTES = 1_048_576;
 
-export interface ImportOptions extends WalkOptions, TreeWork {
-  readonly onProgress?: (progress: ImportProgress) => void;
-  readonly onFinding?: (finding: Finding) => void;
+/** How a directory is imported. */
+export interface ImportTreeOptions {
+  /** Ends the import with REGALIA_ABORTED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called every few milliseconds, and at the end. */
+  readonly onProgress?: ((progress: ImportTreeProgress) => void) | undefined;
+  /** Called with each finding, also those that the result has no room for. */
+  readonly onFinding?: ((finding: Finding) => void) | undefined;
   /** Read every file, whether its stat differs or not. */
-  readonly reread?: boolean;
+  readonly reread?: boolean | undefined;
+  /** Folders that are passed over, such as one that a store is in. */
+  readonly exclude?: readonly string[] | undefined;
+  /**
+   * Where names of very large directories are sorted; default the operating system's folder for
+   * temporary files.
+   */
+  readonly scratch?: string | undefined;
 }
 
-export interface ImportProgress {
+/** How far an import has come. */
+export interface ImportTreeProgress {
   /** Files and directories seen. */
   readonly entries: number;
   /** Of these, added or with another stat. */
@@ -52,11 +68,21 @@ export interface ImportProgress {
   readonly bytes: number;
 }
 
-export interface ImportResult extends ImportProgress {
+/** What an import did. */
+export interface ImportTreeResult extends ImportTreeProgress {
   /** The first thousand; `findingCount` counts all. */
   readonly findings: readonly Finding[];
   readonly findingCount: number;
 }
+
+const IMPORT = new Options<ImportTreeOptions>('importTree', {
+  signal,
+  onProgress: listener(),
+  onFinding: listener(),
+  reread: flag,
+  exclude: listOf(folder),
+  scratch: folder,
+});
 
 /**
  * Makes the subtree at `key` equal to the directory `dir`.
@@ -67,9 +93,29 @@ export interface ImportResult extends ImportProgress {
 export async function importTree(
   tx: TreeWriter,
   dir: string | Uint8Array,
-  key: KeyLike,
-  options: ImportOptions = {},
-): Promise<ImportResult> {
+  key: Key,
+  options?: ImportTreeOptions,
+): Promise<ImportTreeResult> {
+  WRITER.check('tx', tx);
+  PATH.check('dir', dir);
+  return runImport(tx, dir, key, IMPORT.check(options));
+}
+
+/** How an import works, which its results do not depend on: for tests. */
+interface ImportWork extends ImportTreeOptions, WalkOptions {
+  /** Milliseconds from any fixed moment; default `performance.now`. */
+  readonly clock?: () => number;
+}
+
+/** An import with what has been checked. */
+export async function runImport(
+  tx: TreeWriter,
+  dir: string | Uint8Array,
+  key: Key,
+  options: ImportWork,
+): Promise<ImportTreeResult> {
+  // The store knows what a key is, and refuses anything else.
+  tx.entry(key);
   const run = new ImportRun(tx, key, options);
   using walk = new Walk(dir, options);
   try {
@@ -84,7 +130,7 @@ export async function importTree(
 class ImportRun {
   readonly findings: Findings;
   readonly #tx: TreeWriter;
-  readonly #options: ImportOptions;
+  readonly #options: ImportWork;
   readonly #pace: Pace;
   /**
    * The names of the directory that the walk is in, and what the store has in each directory on the
@@ -99,15 +145,15 @@ class ImportRun {
   /** Read since the transaction was last drained. */
   #undrained = 0;
 
-  constructor(tx: TreeWriter, key: KeyLike, options: ImportOptions) {
+  constructor(tx: TreeWriter, key: Key, options: ImportWork) {
     this.#tx = tx;
     this.#options = options;
     this.#names = [...keyNames(key)];
     this.findings = new Findings(options.onFinding);
-    this.#pace = new Pace('import', { ...options, steps: STEPS });
+    this.#pace = new Pace('import', { signal: options.signal, clock: options.clock, steps: STEPS });
   }
 
-  progress(): ImportProgress {
+  progress(): ImportTreeProgress {
     const [entries, changed, removed] = [this.#entries, this.#changed, this.#removed];
     return { entries, changed, removed, bytes: this.#bytes };
   }
@@ -212,7 +258,7 @@ class ImportRun {
     }
   }
 
-  async #file(key: KeyLike, path: ByteText): Promise<void> {
+  async #file(key: Key, path: ByteText): Promise<void> {
     const { signal } = this.#options;
     const read = await readContent(osPath(path), signal, {
       small: (bytes) => this.#tx.put(key, CONTENT, bytes),
@@ -231,7 +277,7 @@ class ImportRun {
     if (this.#pace.due(8 + read.bytes / 16_384)) await this.#rest();
   }
 
-  #special(key: KeyLike, path: ByteText): void {
+  #special(key: Key, path: ByteText): void {
     // The walk's own root may be a symbolic link to the directory; nothing else that is one is
     // followed.
     const look = this.#stored.length === 0 ? statSync : lstatSync;
@@ -276,12 +322,12 @@ const BATCH = 512;
  */
 class StoredChildren {
   readonly #tx: TreeReader;
-  readonly #key: KeyLike;
+  readonly #key: Key;
   #batch: StoredEntry[] = [];
   #next = 0;
   #more: boolean;
 
-  constructor(tx: TreeReader, key: KeyLike, known: boolean) {
+  constructor(tx: TreeReader, key: Key, known: boolean) {
     this.#tx = tx;
     this.#key = key;
     this.#more = known;

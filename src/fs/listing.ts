@@ -29,8 +29,8 @@ export interface ListingOptions {
   readonly runNames?: number;
   /** Runs merged into one file once there are so many. */
   readonly runs?: number;
-  /** Where such files go; by default the operating system's folder for temporary files. */
-  readonly scratch?: string;
+  /** Where such files go; default the operating system's folder for temporary files. */
+  readonly scratch?: string | undefined;
 }
 
 /**

@@ -24,7 +24,7 @@ type WalkEvent =
 
 export interface WalkOptions extends ListingOptions {
   /** Folders that are not entered and not reported. */
-  readonly exclude?: readonly string[];
+  readonly exclude?: readonly string[] | undefined;
 }
 
 /**

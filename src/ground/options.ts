@@ -164,6 +164,11 @@ export function text(bytesMax = Number.POSITIVE_INFINITY): Kind<string> {
   return new Kind(expected, (datum) => typeof datum === 'string' && isShort(datum), { actual });
 }
 
+/** A path of the operating system. */
+export const folder = new Kind<string>('the path of a folder', (datum) => {
+  return typeof datum === 'string' && datum !== '' && !datum.includes('\0');
+});
+
 /** A whole number of `least` to `most`. */
 export function whole(least = 0, most = Number.MAX_SAFE_INTEGER): Kind<number> {
   const bound = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `${least} to ${most}`;

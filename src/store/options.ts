@@ -21,6 +21,7 @@ import {
   count,
   fieldsOf,
   flag,
+  folder,
   Kind,
   limit,
   listener,
@@ -73,10 +74,7 @@ export const SOURCE = new Kind<Source>(
 /** The name of a branch, a tag, a volume. */
 export const NAME: Kind<string> = text();
 
-/** A path of the operating system. */
-export const FOLDER = new Kind<string>('the path of a folder', (datum) => {
-  return typeof datum === 'string' && datum !== '' && !datum.includes('\0');
-});
+export const FOLDER: Kind<string> = folder;
 
 /** Keys have an error of their own: whoever uses one parses it at once. */
 const key: Kind<Key> = anyOf('a key', () => true);
@@ -490,7 +488,7 @@ export const PACK_INDEX = new Options<PackIndexOptions>('openPackIndex', {
 export const INDEXED_PACK = new Kind<string | PackBytes>(
   'the path of a file, or a size and a function that reads',
   (datum) => {
-    if (FOLDER.accepts(datum)) return true;
+    if (folder.accepts(datum)) return true;
     if (typeof datum !== 'object' || datum === null) return false;
     const { size, read } = datum as Partial<PackBytes>;
     return Number.isSafeInteger(size) && Number(size) >= 0 && typeof read === 'function';

@@ -4,15 +4,15 @@
  */
 
 import {
-  type ChildRange,
-  type KeyLike,
   keyNames,
   type StoredEntry,
+  type StoredRange,
   type StoredStream,
   type TreeWriter,
 } from '../../src/fs/face.js';
 import { compareBytes } from '../../src/ground/bytes.js';
 import { nameBytes, nameText } from '../../src/ground/text.js';
+import type { Key } from '../../src/index.js';
 
 class Node {
   readonly streams = new Map<string, Uint8Array>();
@@ -24,13 +24,13 @@ export class ModelTree implements TreeWriter {
   /** Every call that changed something. */
   readonly calls: string[] = [];
 
-  #find(key: KeyLike): Node | undefined {
+  #find(key: Key): Node | undefined {
     let node: Node | undefined = this.#root;
     for (const name of keyNames(key)) node = node?.children.get(text(name));
     return node;
   }
 
-  #make(key: KeyLike): Node {
+  #make(key: Key): Node {
     let node = this.#root;
     for (const name of keyNames(key)) {
       const next = node.children.get(text(name)) ?? new Node();
@@ -40,14 +40,14 @@ export class ModelTree implements TreeWriter {
     return node;
   }
 
-  entry(key: KeyLike): StoredEntry | undefined {
+  entry(key: Key): StoredEntry | undefined {
     const node = this.#find(key);
     if (node === undefined || (node.streams.size === 0 && node.children.size === 0))
       return undefined;
     return entryOf(text(keyNames(key).at(-1) ?? ''), node);
   }
 
-  *children(key: KeyLike, range: ChildRange = {}): Iterable<StoredEntry> {
+  *children(key: Key, range: StoredRange = {}): Iterable<StoredEntry> {
     const children = [...(this.#find(key)?.children ?? [])];
     const order = (a: string, b: string) => compareBytes(bytes(a), bytes(b));
     children.sort(([a], [b]) => order(a, b));
@@ -56,18 +56,18 @@ export class ModelTree implements TreeWriter {
     for (const [name, node] of within.slice(0, range.limit)) yield entryOf(name, node);
   }
 
-  put(key: KeyLike, stream: string, contents: Uint8Array): void {
+  put(key: Key, stream: string, contents: Uint8Array): void {
     this.calls.push(`put ${keyNames(key).map(text).join('/')} ${stream}`);
     this.#make(key).streams.set(stream, contents.slice());
   }
 
-  async write(key: KeyLike, stream: string, source: AsyncIterable<Uint8Array>): Promise<void> {
+  async write(key: Key, stream: string, source: AsyncIterable<Uint8Array>): Promise<void> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of source) chunks.push(chunk.slice());
     this.put(key, stream, Buffer.concat(chunks));
   }
 
-  del(key: KeyLike, stream?: string): void {
+  del(key: Key, stream?: string): void {
     const names = keyNames(key).map(text);
     this.calls.push(`del ${names.join('/')}${stream === undefined ? '' : ` ${stream}`}`);
     if (stream !== undefined) this.#find(key)?.streams.delete(stream);

@@ -27,7 +27,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { exportTree } from '../../src/fs/export.js';
 import type { TreeWriter } from '../../src/fs/face.js';
-import { importTree } from '../../src/fs/import.js';
+import { importTree, runImport } from '../../src/fs/import.js';
 import { byteText } from '../../src/fs/os.js';
 import { decodeStat, encodeStat, type FileStat } from '../../src/fs/stat.js';
 import { ExactTimes } from '../../src/fs/times.js';
@@ -313,7 +313,7 @@ t.test('a long listing gives the event loop its turn before its first name', asy
   const clock = () => (now += 5);
   const store = new ModelTree();
   const onProgress = ({ entries }: { entries: number }) => (rests += entries === 1 ? 1 : 0);
-  await importTree(store, dir, '/k', { clock, onProgress, runNames: 20, runs: 5 });
+  await runImport(store, dir, '/k', { clock, onProgress, runNames: 20, runs: 5 });
   t.ok(rests >= 20, `${rests} rests`);
 });
 
@@ -498,7 +498,7 @@ t.test('a scratch folder that fails ends the import: it is not of the tree', asy
   const dir = folder(t);
   for (let i = 0; i < 400; i++) writeFileSync(join(dir, `f${i}`), '');
   const options = { runNames: 20, runs: 5, scratch: join(dir, 'none') };
-  await t.rejects(importTree(new ModelTree(), dir, '/k', options), { code: 'ENOENT' });
+  await t.rejects(runImport(new ModelTree(), dir, '/k', options), { code: 'ENOENT' });
 });
 
 t.test('an export goes on after a file that fails, and ends where the disk is full', async (t) => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import t from 'tap';
+import * as fsSurface from '../../src/fs.js';
 import * as surface from '../../src/index.js';
 import {
   Branches,
@@ -136,6 +137,14 @@ const AT = argument('main', NO_AT);
 const NAME = argument('main', [undefined, ...NO_TEXT]);
 const FOLDER = argument('.', [undefined, ...NO_FOLDER]);
 const REQUIRED_AT = argument('main', [undefined, ...NO_AT]);
+
+/** Stands for a transaction, begun for each call. */
+const BEGUN = Symbol('begun');
+
+const tree = { signal, onProgress, onFinding: NO_LISTENER };
+const NO_TREE = [undefined, null, 5, 'x', {}, { entry: () => 1 }, () => 1];
+const NO_PATH = [undefined, EMPTY, Uint8Array.of(97, 0), ...NO_FOLDER];
+const REQUIRED_KEY = argument('/a', [undefined, ...NO_KEY]);
 
 const VIEW = {
   entry: [KEY],
@@ -289,6 +298,20 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, readonly Argument[]
     // It says of anything whether it is such an error.
     isRegaliaError: [],
   },
+  filesystem: {
+    importTree: [
+      argument(BEGUN, NO_TREE),
+      argument('.', NO_PATH),
+      REQUIRED_KEY,
+      options({ ...tree, reread: NO_FLAG, exclude: [...NO_LIST, ['']], scratch: NO_FOLDER }),
+    ],
+    exportTree: [
+      argument(BEGUN, NO_TREE),
+      REQUIRED_KEY,
+      argument(join(tmpdir(), 'regalia-none/none'), NO_PATH),
+      options({ ...tree, owners: NO_FLAG, times: NO_NAME }),
+    ],
+  },
 };
 
 const CLASSES = { Regalia, Bucket, Snapshot, Transaction, Entry, Stream, Branches, Tags };
@@ -335,6 +358,8 @@ t.test('the table has every public method and function', async (t) => {
   t.strictSame(methodsOf(Regalia), Object.keys(TABLE['static'] ?? {}).sort(), 'static');
   const known = [...Object.keys(CLASSES), 'RegaliaError', ...Object.keys(TABLE['functions'] ?? {})];
   t.strictSame(Object.keys(surface).sort(), known.sort(), 'exports');
+  const ofFiles = Object.keys(TABLE['filesystem'] ?? {});
+  t.strictSame(Object.keys(fsSurface).sort(), ofFiles.sort(), 'exports of regalia/fs');
 });
 
 async function indexOf(store: Regalia): Promise<PackIndex> {
@@ -363,12 +388,16 @@ t.test('every method refuses every wrong kind of each argument, with a code', as
       Tags: store.tags,
       PackIndex: await indexOf(store),
       functions: surface,
+      filesystem: fsSurface,
     };
     for (const [name, methods] of Object.entries(TABLE)) {
       for (const [method, given] of Object.entries(methods)) {
         for (const [i, { wrong }] of given.entries()) {
           for (const datum of wrong) {
-            const args = given.map(({ right }, j) => (i === j ? datum : right));
+            const args = given.map(({ right }, j) => {
+              if (i === j) return datum;
+              return right === BEGUN ? store.begin() : right;
+            });
             const holder = holders[name] ?? store.begin();
             const call = (holder as Record<string, (...args: unknown[]) => unknown>)[method];
             const answer = await refusal(() => call?.apply(holder, args));

@@ -9,7 +9,7 @@ export const root: string = fileURLToPath(new URL('../../../', import.meta.url))
 
 const PROGRAM = `
 import { isRegaliaError, Regalia, RegaliaError } from 'regalia';
-import { importTree } from 'regalia/fs/import';
+import { importTree } from 'regalia/fs';
 
 const store = await Regalia.memory<{ title: string; acl: Uint8Array }>();
 await store.transact((tx) => tx.put('/a', 'title', 'a title'));
