@@ -1,17 +1,9 @@
 /**
- * What README.md shows is true: its examples run as they stand, its verbs exist, its links lead
- * somewhere.
+ * What README.md shows is true: its examples run as they stand, its verbs exist, and it
+ * can be installed as it says.
  */
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -106,31 +98,19 @@ t.test('its first command runs the main job, its second one the tests', async (t
   for (const script of ['tour', 'test']) t.ok(PACKAGE.scripts[script], script);
 });
 
-t.test(
-  'it installs from the tarball that npm makes, with all that the README links to',
-  async (t) => {
-    const packed = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-      cwd: ROOT,
-    });
-    t.equal(packed.status, 0, String(packed.stderr));
-    const [{ filename, files }] = JSON.parse(String(packed.stdout)) as [
-      { filename: string; files: { path: string }[] },
-    ];
-    t.equal(filename, `${PACKAGE.name}-${PACKAGE.version}.tgz`);
-    t.ok(README.includes(`npm install ../regalia/${filename}`));
-    t.ok(README.includes(`"regalia": "file:../regalia/${filename}"`), 'what keeps the imports');
-    const names = new Set(files.map(({ path }) => path));
-    for (const [, target] of README.matchAll(/\]\(([^)]+)\)/g)) {
-      if (target !== 'CONTRIBUTING.md') t.ok(names.has(target as string), target);
-    }
-    for (const path of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/cli/main.js']) {
-      t.ok(names.has(path), path);
-    }
-  },
-);
-
-t.test('its links lead to files', async (t) => {
-  for (const [, target] of README.matchAll(/\]\(([^)]+)\)/g)) {
-    t.ok(existsSync(join(ROOT, target as string)), target);
+t.test('it installs from the tarball that npm makes', async (t) => {
+  const packed = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: ROOT,
+  });
+  t.equal(packed.status, 0, String(packed.stderr));
+  const [{ filename, files }] = JSON.parse(String(packed.stdout)) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  t.equal(filename, `${PACKAGE.name}-${PACKAGE.version}.tgz`);
+  t.ok(README.includes(`npm install ../regalia/${filename}`));
+  t.ok(README.includes(`"regalia": "file:../regalia/${filename}"`), 'what keeps the imports');
+  const names = new Set(files.map(({ path }) => path));
+  for (const path of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/cli/main.js']) {
+    t.ok(names.has(path), path);
   }
 });
