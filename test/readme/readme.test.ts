@@ -1,6 +1,6 @@
 /**
- * What README.md shows is true: its examples run as they stand, its verbs exist, and it
- * can be installed as it says.
+ * What README.md shows is true: its examples run as they stand, its verbs exist, and it can be
+ * installed as it says.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

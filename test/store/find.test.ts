@@ -89,6 +89,12 @@ t.test('prefixes, edits and limits', async (t) => {
   }
 });
 
+t.test('a transaction that notes what it reads finds without a limit too', async (t) => {
+  const store = await storeOf(['/a', '/b']);
+  const tx = store.begin({ isolation: 'serializable' });
+  t.strictSame(keysOf(tx.find('*', { limit: Number.POSITIVE_INFINITY })), ['/a', '/b']);
+});
+
 t.test('what cannot match is not read', async (t) => {
   const store = await Regalia.memory();
   await store.transact((tx) => {
