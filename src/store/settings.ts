@@ -50,7 +50,7 @@ export function settingsOf(options: RegaliaOptions): Settings {
 
 function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
   const hashed: Record<string, Partial<StreamRule>> = {};
-  for (const [name, rule] of Object.entries(streams ?? {})) {
+  for (const [name, rule] of namedRules(streams)) {
     const rest = hashedPart(rule);
     // A rule of storage alone declares nothing that is hashed; an empty one that it is the default.
     if (Object.keys(rule).length === 0 || Object.keys(rest).length > 0) hashed[name] = rest;
@@ -59,6 +59,11 @@ function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
     ...(streams === undefined ? {} : { streams: hashed }),
     ...(fallback === undefined ? {} : { default: hashedPart(fallback) }),
   };
+}
+
+/** A rule that is undefined counts as not given. */
+function namedRules(streams: OpenOptions['streams'] = {}): [string, StreamOptions][] {
+  return Object.entries(streams).filter(([, rule]) => rule !== undefined);
 }
 
 function hashedPart(rule: StreamOptions): Partial<StreamRule> {
@@ -71,8 +76,8 @@ function storageRules(options: OpenOptions): StorageOptions {
     ...(compression === undefined ? {} : { compression }),
     ...(redundancy === undefined ? {} : { redundancy }),
   });
-  const { streams = {}, default: fallback = {} } = options;
-  const named = Object.entries(streams).map(([name, rule]) => {
+  const { streams, default: fallback = {} } = options;
+  const named = namedRules(streams).map(([name, rule]) => {
     checkStreamName(name);
     return [name, kept(rule)] as const;
   });

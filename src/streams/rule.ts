@@ -55,9 +55,9 @@ export interface Rules {
 /** The rules of a bucket. */
 export interface RuleOptions {
   /** Rules by stream name; what is left out is as in `default`. */
-  readonly streams?: Readonly<Record<string, Partial<StreamRule>>>;
+  readonly streams?: Readonly<Record<string, Partial<StreamRule>>> | undefined;
   /** The rule of every other stream; what is left out is as in `DEFAULT_RULE`. */
-  readonly default?: Partial<StreamRule>;
+  readonly default?: Partial<StreamRule> | undefined;
 }
 
 export const DEFAULT_RULE: StreamRule = frozenRule({
@@ -156,6 +156,8 @@ export function defineRules(options: RuleOptions = {}): Rules {
   const streams = new Map<string, StreamRule>();
   for (const [name, rule] of Object.entries(given.streams ?? {})) {
     checkStreamName(name);
+    // As everywhere, what is undefined counts as not given.
+    if (rule === undefined) continue;
     streams.set(name, completed(rule, fallback));
   }
   checkCount(streams.size);

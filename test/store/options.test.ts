@@ -540,6 +540,9 @@ t.test('a function that reads a pack gives bytes', async (t) => {
 t.test('options that are undefined count as not given', async (t) => {
   const given: RegaliaOptions = { actor: undefined, durability: undefined, streams: undefined };
   await using store = await Regalia.memory(given);
+  const streams = { a: undefined, b: { merge: undefined, redundancy: undefined } } as never;
+  await using ruled = await Regalia.memory({ streams, default: undefined });
+  t.ok(ruled.begin().createBucket('/b', { streams: { a: undefined } as never }));
   await put(store, { '/a': 'a' });
   const tx = store.begin({ isolation: undefined });
   tx.put('/b', 's', bytes('b'));
