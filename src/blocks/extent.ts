@@ -33,6 +33,14 @@ const SLACK = PAGE / 8;
 /** The bytes of a digest that an index row keeps: a block found by them is verified by all 32. */
 export const PREFIX_LENGTH = 8;
 
+/** How an unknown id is stored: no block has it. Persisted. */
+export const NO_ID = 0;
+
+/** The id that was stored; undefined where it is unknown. */
+export function knownId(stored: number): number | undefined {
+  return stored === NO_ID ? undefined : stored;
+}
+
 export function blockId(extent: number, slot: number): number {
   return extent * SLOTS + slot;
 }

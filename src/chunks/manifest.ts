@@ -23,6 +23,7 @@
  */
 import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
+import { knownId, NO_ID } from '../blocks/extent.js';
 import {
   type AlgorithmNumber,
   BlockKind,
@@ -43,8 +44,6 @@ import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 
 const LINK_LENGTH = 6;
-/** A hole's link, and an id that is unknown. Persisted. */
-const NO_ID = 0;
 /** Where a hole's digest would be: no digest lies at a manifest's beginning. */
 const NO_DIGEST = 0;
 
@@ -229,7 +228,7 @@ export class Manifest {
   id(index: number): number | undefined {
     if (this.#bytes.length !== this.plainLength + this.count * LINK_LENGTH) return undefined;
     const id = readU48(this.#bytes, this.plainLength + index * LINK_LENGTH);
-    return id === NO_ID ? undefined : id;
+    return knownId(id);
   }
 
   /** A child that is no hole. */

@@ -12,13 +12,13 @@
  */
 
 import { ADDRESS_LENGTH } from '../blocks/address.js';
+import { knownId, NO_ID } from '../blocks/extent.js';
 import { compareBytes } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
 import { putU48, putVarint, readU48, readVarint, varintLength } from '../ground/integers.js';
 import { nameBytes, nameText } from '../ground/text.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
-import { NO_ID } from '../tree/node.js';
 import {
   CHILD_NONE,
   type FreshRecord,
@@ -456,7 +456,7 @@ function readPart(bytes: Uint8Array, start: number): { part: StreamPart; end: nu
   const end = at + ADDRESS_LENGTH;
   const address = bytes.slice(at, end);
   const link = readU48(bytes, end);
-  const id = link === NO_ID ? undefined : link;
+  const id = knownId(link);
   switch (form) {
     case METADATA:
       return { part: { form, length, address, id }, end };

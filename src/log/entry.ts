@@ -17,6 +17,7 @@
  * unknown.
  */
 import { type Address, addressText } from '../blocks/address.js';
+import { knownId, NO_ID } from '../blocks/extent.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { copyBytes } from '../ground/bytes.js';
 import { beyondHorizon, corrupt, missing, type RegaliaError } from '../ground/errors.js';
@@ -29,8 +30,6 @@ export const SIGNATURE_LENGTH = 64;
 const ROW_VERSION = 1;
 const FLAG_SIGNATURE = 1;
 const FLAG_CUT = 2;
-/** No block, or one whose id is unknown. Persisted. */
-const NO_ID = 0;
 
 /** Local ids of the blocks that a commit names; undefined where it names none, or it is unknown. */
 export interface BlockIds {
@@ -101,9 +100,9 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   const correctedMs = reader.varint();
   const spine = reader.varint();
   const jump = reader.varint();
-  const rootBlock = readId(reader);
-  const headsBlock = readId(reader);
-  const movesBlock = readId(reader);
+  const rootBlock = knownId(reader.u48());
+  const headsBlock = knownId(reader.u48());
+  const movesBlock = knownId(reader.u48());
   const isSigned = (flags & FLAG_SIGNATURE) !== 0;
   const signature = isSigned ? copyBytes(reader.bytes(SIGNATURE_LENGTH)) : undefined;
   const deltas = reader.u8();
@@ -127,11 +126,6 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
     signature,
   };
   return { entry, links, deltas, body };
-}
-
-function readId(reader: ByteReader): number | undefined {
-  const id = reader.u48();
-  return id === NO_ID ? undefined : id;
 }
 
 // What is not here, and why, in three cases that must not be mistaken for each other. History is

@@ -96,6 +96,6 @@ function headEdit(digits: string, commit: Address | undefined): EntryEdit {
   const bytes = utf8Bytes(digits);
   const end = bytes.length;
   if (commit === undefined) return { bytes, start: 0, end, clear: true, streams: [] };
-  const part = { form: INLINE, length: commit.length, bytes: commit, id: 0 } as const;
+  const part = { form: INLINE, length: commit.length, bytes: commit } as const;
   return { bytes, start: 0, end, clear: false, streams: [{ stream: COMMIT_STREAM, part }] };
 }

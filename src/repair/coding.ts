@@ -23,7 +23,7 @@ import { changeRows, checkPlaces } from '../volumes/row-changes.js';
 const SHARD_BYTES = 2 * 1_048_576;
 const GROUP_BYTES_MAX = 16 * 1_048_576;
 /** Chunks of a group: what a directory may list. */
-const GROUP_CHUNKS_MAX = 4_096;
+const GROUP_CHUNKS = 4_096;
 
 /** What coding did. */
 export interface Coded {
@@ -52,7 +52,7 @@ export async function codeContent(
   for (const chunk of chunksOf(parts, ref)) {
     const found = rowOfChunk(parts, chunk.address, chunk.id);
     if (found === undefined || found.row.coded !== undefined || group.has(found.number)) continue;
-    if (bytes + found.row.storedLength > most || group.size >= GROUP_CHUNKS_MAX) {
+    if (bytes + found.row.storedLength > most || group.size >= GROUP_CHUNKS) {
       await codeGroup(parts, group, coding, coded);
       await pace.rest();
       group = new Map();

@@ -15,6 +15,7 @@
  * Nothing of this is visible: commits enter the log when the whole pack has come.
  */
 import { ADDRESS_LENGTH, type Address, addressKey } from '../blocks/address.js';
+import { knownId } from '../blocks/extent.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { concatBytes } from '../ground/bytes.js';
@@ -209,17 +210,12 @@ function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
 }
 
 /** A local id; 0 is an unknown one. */
-function readId(reader: ByteReader): number | undefined {
-  const id = reader.u48();
-  return id === 0 ? undefined : id;
-}
-
 function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
   const reader = new ByteReader(body, 'import row');
   const flags = readCommitFlags(reader);
-  const rootBlock = readId(reader);
-  const headsBlock = readId(reader);
-  const movesBlock = readId(reader);
+  const rootBlock = knownId(reader.u48());
+  const headsBlock = knownId(reader.u48());
+  const movesBlock = knownId(reader.u48());
   const { block, facts } = readCommit(reader, flags);
   const commit = decodeCommit(block);
   const local = { rootBlock, headsBlock, movesBlock, ...facts };

@@ -8,11 +8,13 @@
 import { type Address, addressInto } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
 import { BodyWriter } from '../blocks/body.js';
+import { NO_ID } from '../blocks/extent.js';
 import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
 import { badRange } from '../ground/errors.js';
+import { varintLength } from '../ground/integers.js';
 import { type FreshChild, type Items, measured } from './items.js';
-import { addTotals, NO_ID, NODE_HEADER, type Node, newTotals, type Totals } from './node.js';
+import { addTotals, NODE_HEADER, type Node, newTotals, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { type FreshRecord, type Link, measure } from './record.js';
 import { compareShapes, type Shape, sameShape } from './shape.js';
@@ -114,7 +116,7 @@ export class NodeWriter {
     const body = this.#body;
     const table = this.#collectShapes(items, from, until);
     let tableLength = 0;
-    const count = varintBytes(table.length);
+    const count = varintLength(table.length);
     for (const shape of table) tableLength += shape.encoded.length;
     body.u16(tableLength + count);
     this.#writePrefix(items, from, until, () => {
@@ -271,10 +273,6 @@ function numbered(table: Shape[]): readonly Shape[] {
 let marks = 0;
 function nextMark(): number {
   return ++marks;
-}
-
-function varintBytes(number: number): number {
-  return number < 128 ? 1 : 2;
 }
 
 function keptShape(node: Node, index: number): Shape {

@@ -17,6 +17,7 @@
  * inline child map is a leaf without its first four bytes.
  */
 import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
+import { knownId, NO_ID } from '../blocks/extent.js';
 import {
   type AlgorithmNumber,
   BLOCK_HEADER,
@@ -31,9 +32,6 @@ import { ByteReader } from '../ground/reader.js';
 import { isAscii, nameText } from '../ground/text.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import type { Shape, Shapes } from './shape.js';
-
-/** An unknown id in a section of links: no block has it. Persisted. */
-export const NO_ID = 0;
 
 /** The sums of a subtree, spanning nested buckets. */
 export interface Totals {
@@ -405,7 +403,7 @@ export class Node {
   link(index: number): number | undefined {
     const at = this.ids + 6 * index;
     const id = at + 6 <= this.linksEnd ? readU48(this.bytes, at) : NO_ID;
-    return id === NO_ID ? undefined : id;
+    return knownId(id);
   }
 
   get hasLinks(): boolean {

@@ -17,11 +17,12 @@
  * of the shape; so it depends on contents alone.
  */
 import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
+import { NO_ID } from '../blocks/extent.js';
 import { assert, malformed } from '../ground/errors.js';
 import { putU48, putVarint, varintLength } from '../ground/integers.js';
 import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { NO_ID, NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
 import { type Shape, type Shapes, sameShape } from './shape.js';
 
 /** Forms of a child map. Persisted: never renumber. */

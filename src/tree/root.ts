@@ -10,6 +10,7 @@
  */
 import { type Address, addressInto } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
+import { NO_ID } from '../blocks/extent.js';
 import {
   type AlgorithmNumber,
   BLOCK_HEADER,
@@ -20,7 +21,7 @@ import {
 import { RULES_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { Items, measured } from './items.js';
-import { NO_ID, NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import type { NodeWriter } from './node-writer.js';
 import {
