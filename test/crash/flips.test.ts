@@ -9,7 +9,7 @@ import { Dice } from '../model/dice.js';
 import { flipBits } from './flips.js';
 import { copyStore, runWriter, template } from './runner.js';
 
-const FLIPS = 60;
+const FLIPS = 40;
 const COMMITS = 12;
 const folder = t.testdir();
 
