@@ -30,7 +30,7 @@ function splitter(bytesAvg: number, scan?: CdcScan): Cdc {
   return new Cdc({ bytesMin: bytesAvg / 4, bytesAvg, bytesMax: bytesAvg * 4 }, scan);
 }
 
-/** Files beneath `top` in order of their paths, up to so many bytes. */
+/** Files below `top` in order of their paths, up to so many bytes. */
 function filesBeneath(top: string, most: number): Uint8Array[] {
   const files: Uint8Array[] = [];
   let total = 0;

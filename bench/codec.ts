@@ -31,7 +31,7 @@ const kinds: readonly [string, string, RegExp][] = [
   ['compressed', '/usr', /\.(?:gz|png|jpg|jar|whl|zip|xz|woff2)$/],
 ];
 
-/** Chunks of files beneath `top` whose names match, at most 16 of a file. */
+/** Chunks of files below `top` whose names match, at most 16 of a file. */
 function chunksOf(top: string, name: RegExp, bytes: number): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   const open = [top];
@@ -137,7 +137,7 @@ async function sampler(chunks: readonly Uint8Array[]): Promise<Row[]> {
       ours: percent(count(false, true), count(true, true) + count(false, true)),
     },
     {
-      case: `sampler: tried in vain of ${inVain.length}`,
+      case: `sampler: tried without gain, of ${inVain.length}`,
       unit: '%',
       ours: percent(count(true, false), inVain.length),
     },
@@ -192,7 +192,7 @@ async function run(context: Context): Promise<Row[]> {
   for (const [name, top, pattern] of kinds) {
     const chunks = chunksOf(top, pattern, context.sized(setBytes, 4 * chunkBytes));
     mixed.push(...chunks);
-    if (chunks.length === 0) context.say(`no ${name} beneath ${top}: left out`);
+    if (chunks.length === 0) context.say(`no ${name} below ${top}: left out`);
     else if (name !== 'compressed') rows.push(...(await ofKind(name, chunks)));
   }
   const compressible = mixed.filter((chunk) => compress(chunk, 1).codec === Codec.zstd);

@@ -92,11 +92,11 @@ async function main(): Promise<void> {
   console.log(described);
   console.log(`scale ${scale}, seed ${seed}\n`);
   const taken = `${described}; scale ${scale}, seed ${seed}`;
-  const { folder: beneath, results } = options;
+  const { folder: below, results } = options;
   const rows: ReportRow[] = [];
   for (const { module, name, question } of chosen) {
     console.error(`${name}: ${question}`);
-    const own = await measured(name, { module, scale, seed, beneath, machine: taken, results });
+    const own = await measured(name, { module, scale, seed, below, machine: taken, results });
     if (results !== undefined && own.length > 0) keepRows(results, name, taken, own);
     rows.push(...own);
   }

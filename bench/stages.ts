@@ -1,7 +1,7 @@
 /**
  * What bounds a write on one core? Its stages alone, on the same chunks of real files: cutting by
  * the gear hash, SHA-256, CRC-32 of what is stored, zstd at level 3; then all of it as a store does
- * it, on the calling thread, with segments and engine beneath, unflushed. Speeds are by processor
+ * it, on the calling thread, with segments and engine below, unflushed. Speeds are by processor
  * time, so waiting does not count and other work counts less.
  *
  * Chunks that are there twice are stored once, so all together is spared what the stages alone are

@@ -50,7 +50,7 @@ export interface Context {
   folder(name: string): string;
   /** A line on standard error: progress, or why something is left out. */
   say(message: string): void;
-  /** What the figures are taken on, in one line: belongs beneath every plot. */
+  /** What the figures are taken on, in one line: belongs below every plot. */
   readonly machine: string;
   /** Whether `--results` names a folder: without one nothing needs to be drawn. */
   readonly keeps: boolean;

@@ -12,7 +12,7 @@ export interface Settings {
   readonly scale: number;
   readonly seed: number;
   /** Where temporary folders are made; the system's own place if absent. */
-  readonly beneath?: string | undefined;
+  readonly below?: string | undefined;
   /** The machine and the scale, in one line. */
   readonly machine: string;
   /** Where benches keep plots and whole tables, if anywhere. */
@@ -27,7 +27,7 @@ export async function loadBench(module: string): Promise<Bench> {
 
 export async function runBench(settings: Settings): Promise<Row[]> {
   const bench = await loadBench(settings.module);
-  const folders = new Folders(settings.beneath);
+  const folders = new Folders(settings.below);
   const context: Context = {
     scale: settings.scale,
     seed: settings.seed,

@@ -1,5 +1,5 @@
 /**
- * Folders for one run of a bench: made beneath one temporary folder, removed with it.
+ * Folders for one run of a bench: made below one temporary folder, removed with it.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,9 +9,9 @@ export class Folders {
   readonly root: string;
   #made = 0;
 
-  constructor(beneath = tmpdir()) {
-    mkdirSync(beneath, { recursive: true });
-    this.root = mkdtempSync(join(beneath, 'regalia-bench-'));
+  constructor(below = tmpdir()) {
+    mkdirSync(below, { recursive: true });
+    this.root = mkdtempSync(join(below, 'regalia-bench-'));
   }
 
   make(name: string): string {

@@ -31,7 +31,7 @@ export interface WorkSet {
 
 const source = ['/usr', '/etc'].find((path) => existsSync(path)) ?? process.cwd();
 
-/** Every name beneath `top`, parents before children, sorted within each directory. */
+/** Every name below `top`, parents before children, sorted within each directory. */
 function* sorted(top: string, within = ''): Generator<string> {
   for (const name of readdirSync(join(top, within)).sort()) {
     const path = join(within, name);

@@ -7,7 +7,7 @@
  * and a carry out of low runs into the bytes that left (Martin, Range encoding, 1979; the carry as
  * in LZMA). The shortest byte string that names a point of the final interval ends the stream:
  * trailing zero bytes are left out, and the decoder reads zeros past the end. Several byte strings
- * may name one point sequence, so whoever decodes must encode again and compare. Integers stay
+ * may name one point sequence, so a decoder must encode again and compare. Integers stay
  * below 2^26, which V8 keeps without a box.
  */
 import { ByteWriter } from '../ground/writer.js';

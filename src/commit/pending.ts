@@ -267,7 +267,7 @@ export class Pending {
       end: 0,
       clear: false,
       streams: own === undefined ? [] : streamEdits(own),
-      beneath: isEmpty(top) ? undefined : () => this.#edits(top),
+      below: isEmpty(top) ? undefined : () => this.#edits(top),
     };
   }
 
@@ -367,7 +367,7 @@ function isEmpty(directory: Directory): boolean {
 function mergeEdits(
   edits: readonly EntryEdit[],
   deep: readonly { readonly name: Uint8Array; readonly inner: Directory }[],
-  beneath: (inner: Directory) => readonly EntryEdit[],
+  below: (inner: Directory) => readonly EntryEdit[],
 ): readonly EntryEdit[] {
   const merged: EntryEdit[] = [];
   let at = 0;
@@ -375,15 +375,15 @@ function mergeEdits(
     while (at < edits.length && compareBytes(editName(edits[at] as EntryEdit), name) < 0) {
       merged.push(edits[at++] as EntryEdit);
     }
-    const list = (): readonly EntryEdit[] => beneath(inner);
+    const list = (): readonly EntryEdit[] => below(inner);
     const own = edits[at];
     if (own !== undefined && compareBytes(editName(own), name) === 0) {
       const { bytes, start, end, clear, streams } = own;
-      merged.push({ bytes, start, end, clear, streams, beneath: list });
+      merged.push({ bytes, start, end, clear, streams, below: list });
       at++;
     } else {
       const { length } = name;
-      merged.push({ bytes: name, start: 0, end: length, clear: false, streams: [], beneath: list });
+      merged.push({ bytes: name, start: 0, end: length, clear: false, streams: [], below: list });
     }
   }
   while (at < edits.length) merged.push(edits[at++] as EntryEdit);

@@ -47,18 +47,18 @@ export class Rebase {
     const { bytes, start, end, parts, bucket } = edit;
     const clear = edit.clear && this.#mayClear(names);
     const streams = edit.streams.filter((one) => edit.clear || this.#mayChange(names, one));
-    const { beneath } = edit;
-    if (beneath === undefined) {
+    const { below } = edit;
+    if (below === undefined) {
       const fresh = streams.length === edit.streams.length ? edit.fresh : undefined;
       return { bytes, start, end, fresh, clear, parts, bucket, streams };
     }
     if (!edit.clear && !this.#mayAddTo(names)) {
       return { bytes, start, end, clear, parts, bucket, streams };
     }
-    const list = beneath().map((inner) => {
+    const list = below().map((inner) => {
       return this.edit(inner, [...names, inner.bytes.slice(inner.start, inner.end)]);
     });
-    return { bytes, start, end, clear, parts, bucket, streams, beneath: () => list };
+    return { bytes, start, end, clear, parts, bucket, streams, below: () => list };
   }
 
   #mayClear(names: Names): boolean {

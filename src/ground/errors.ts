@@ -27,7 +27,7 @@ export interface ErrorData {
   REGALIA_OPTION: { option: string; expected: string; actual: string };
   /** Contents that do not follow the stream's encoding. */
   REGALIA_ENCODING: { stream?: string; expected: string; actual: string };
-  /** A move or copy whose source is absent, or whose target is beneath its source. */
+  /** A move or copy whose source is absent, or whose target is below its source. */
   REGALIA_MOVE: { from: string; to: string; reason: string };
   /** A block that is not here: an archive not attached, a volume missing, a fault. */
   REGALIA_MISSING: { address: string; source?: string; key?: string };

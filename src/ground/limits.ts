@@ -1,5 +1,5 @@
 /**
- * Every limit: beyond it something is refused, by whoever makes it and by whoever reads it alike.
+ * Every limit: beyond it something is refused, when it is made and when it is read alike.
  *
  * Units are bytes where a name ends in BYTES_MAX, else what the name says. Limits of hashed and
  * stored bytes are persisted: raising one is a new format version, since older releases refuse what

@@ -86,7 +86,7 @@ export function writeHeads(
     end: 0,
     clear: false,
     streams: [],
-    beneath: () => list,
+    below: () => list,
   };
   const after = finishSteps(new TreeEdit(cache, () => writer).rootSteps(root, edit));
   return after.totals.entries === 1 ? undefined : after;

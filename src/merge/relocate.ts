@@ -75,7 +75,7 @@ function newDraft(name: string): Draft {
 
 /** Made level by level as it is asked for: keys may have two thousand names. */
 function editOf({ name, clear, parts, children }: Draft): EntryEdit {
-  const beneath = (): readonly EntryEdit[] => {
+  const below = (): readonly EntryEdit[] => {
     const drafts = [...children.values()].sort((a, b) => compareBytes(a.name, b.name));
     return drafts.map(editOf);
   };
@@ -86,7 +86,7 @@ function editOf({ name, clear, parts, children }: Draft): EntryEdit {
     clear,
     parts,
     streams: [],
-    beneath: children.size === 0 ? undefined : beneath,
+    below: children.size === 0 ? undefined : below,
   };
 }
 
@@ -96,9 +96,9 @@ function editOf({ name, clear, parts, children }: Draft): EntryEdit {
  */
 export function overlay(first: EntryEdit | undefined, second: EntryEdit): EntryEdit {
   if (first === undefined || second.clear || second.parts !== undefined) return second;
-  const [a, b] = [first.beneath, second.beneath];
+  const [a, b] = [first.below, second.below];
   const both = (): readonly EntryEdit[] => overlayLists(a?.() ?? [], b?.() ?? []);
-  return { ...first, streams: second.streams, beneath: a && b ? both : (a ?? b) };
+  return { ...first, streams: second.streams, below: a && b ? both : (a ?? b) };
 }
 
 function overlayLists(first: readonly EntryEdit[], second: readonly EntryEdit[]): EntryEdit[] {

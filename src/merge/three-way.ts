@@ -324,8 +324,8 @@ function editOf(
   streams: readonly StreamEdit[],
   list: readonly EntryEdit[],
 ): EntryEdit {
-  const beneath = list.length === 0 ? undefined : (): readonly EntryEdit[] => list;
-  return { bytes: name, start: 0, end: name.length, clear: false, streams, beneath };
+  const below = list.length === 0 ? undefined : (): readonly EntryEdit[] => list;
+  return { bytes: name, start: 0, end: name.length, clear: false, streams, below };
 }
 
 function removal(name: Uint8Array): EntryEdit {

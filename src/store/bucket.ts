@@ -134,8 +134,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   snapshot(at?: At): Snapshot<Streams> {
     const { core, line } = this.#scope;
-    const landed = this.#at('at', at);
-    return openSnapshot(new SnapshotReading(core, line.treeOf(landed), landed.address));
+    const found = this.#at('at', at);
+    return openSnapshot(new SnapshotReading(core, line.treeOf(found), found.address));
   }
 
   /** Begins a transaction on the head. REGALIA_READ_ONLY. */

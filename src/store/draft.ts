@@ -265,7 +265,7 @@ export class Draft extends Reading implements Committing, WriteHost {
   }
 
   /**
-   * Makes a key, with all beneath it, what it was at another commit of the same bucket.
+   * Makes a key, with all below it, what it was at another commit of the same bucket.
    * REGALIA_EXISTS.
    */
   graft(key: Key, then: LocalCommit): void {

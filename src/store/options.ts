@@ -76,7 +76,7 @@ export const NAME: Kind<string> = text();
 
 export const FOLDER: Kind<string> = folder;
 
-/** Keys have an error of their own: whoever uses one parses it at once. */
+/** Keys have an error of their own: they are parsed where they are used. */
 const key: Kind<Key> = anyOf('a key', () => true);
 
 /** A function that the caller gives work to. */

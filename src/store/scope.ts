@@ -70,13 +70,13 @@ export class Scope {
     const nested = this.#nested;
     if (nested === undefined) return outer;
     const tree = this.line.treeOf(outer);
-    let landed = outer;
+    let found = outer;
     for (const border of borders(tree, this.namesIn(tree), this.core)) {
-      const head = headOf(this.core.cache, headsRefOf(landed), border);
+      const head = headOf(this.core.cache, headsRefOf(found), border);
       if (head === undefined) throw notFound('head of bucket', hex(border));
-      landed = this.line.commitAt(head);
+      found = this.line.commitAt(head);
     }
-    if (equalBytes(landed.commit.bucket, nested.bucket)) return landed;
+    if (equalBytes(found.commit.bucket, nested.bucket)) return found;
     throw notFound('bucket', hex(nested.bucket));
   }
 

@@ -1,7 +1,7 @@
 /**
  * The index of a pack: a transducer over all keys of the wanted commits' trees, so that names are
  * searched without a block being read. A key is its names joined by NUL, which sorts as keys do:
- * name by name, a key before those beneath it. The top has no name and is left out; nested buckets'
+ * name by name, a key before those below it. The top has no name and is left out; nested buckets'
  * entries are in.
  *
  *     | header | frames of blocks and commits … | frames of the index … | trailer |

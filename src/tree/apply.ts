@@ -59,7 +59,7 @@ export interface EntryEdit {
   readonly end: number;
   /** The record to place where there is none yet: the short way for a single stream. */
   readonly fresh?: FreshRecord | undefined;
-  /** Whether everything at the key and beneath it goes first. */
+  /** Whether everything at the key and below it goes first. */
   readonly clear: boolean;
   /** What stands there instead, before streams and children are edited. */
   readonly parts?: RecordParts | undefined;
@@ -71,8 +71,8 @@ export interface EntryEdit {
   /** The entry becomes a bucket, with what is there as its contents. */
   readonly bucket?: { readonly id: Uint8Array; readonly rules: Uint8Array } | undefined;
   readonly streams: readonly StreamEdit[];
-  /** The edits beneath, sorted by name. */
-  readonly beneath?: (() => readonly EntryEdit[]) | undefined;
+  /** The edits below, sorted by name. */
+  readonly below?: (() => readonly EntryEdit[]) | undefined;
 }
 
 /** A bucket that edits reached: made (no `before`) or changed. */
@@ -124,7 +124,7 @@ export class TreeEdit {
     return writeRoot(writer, root.rules, placeRecord(writer, NO_NAME, streams, wasFull));
   }
 
-  /** The child map of an entry after the edits beneath it. */
+  /** The child map of an entry after the edits below it. */
   *#childSteps(
     writer: NodeWriter,
     edit: EntryEdit,
@@ -132,7 +132,7 @@ export class TreeEdit {
     parts: RecordParts,
     outer: Uint8Array | undefined,
   ): DeepSteps<ChildPart> {
-    const list = edit.beneath?.() ?? [];
+    const list = edit.below?.() ?? [];
     if (list.length === 0) return parts.child;
     const map = this.#mapOf(writer, spot, parts);
     const result = yield* call(this.#mapSteps(writer, map, list, outer));
@@ -156,8 +156,8 @@ export class TreeEdit {
   ): DeepSteps<MapResult> {
     const prepared = new Map<EntryEdit, ChildPart>();
     for (const edit of list) {
-      const { beneath, bucket, inside } = edit;
-      const deep = beneath !== undefined || bucket !== undefined || inside === true;
+      const { below, bucket, inside } = edit;
+      const deep = below !== undefined || bucket !== undefined || inside === true;
       if (!deep) continue;
       prepared.set(edit, yield* call(this.#prepareSteps(writer, map, edit, outer)));
     }
@@ -165,7 +165,7 @@ export class TreeEdit {
     return yield* editMapSteps(writer, map, source);
   }
 
-  /** Edits what lies beneath an entry, before its own map is edited. */
+  /** Edits what lies below an entry, before its own map is edited. */
   *#prepareSteps(
     writer: NodeWriter,
     map: Node | undefined,
@@ -213,7 +213,7 @@ export class TreeEdit {
     const root = loadRoot(this.cache, child.id, child.root);
     // What cleared or placed the bucket was done outside; an edit may be of a class whose fields
     // are getters.
-    const { bytes, start, end, streams, beneath } = edit;
+    const { bytes, start, end, streams, below } = edit;
     const inside = edit.inside === true;
     const clear = inside && edit.clear;
     const within = {
@@ -223,7 +223,7 @@ export class TreeEdit {
       clear,
       parts: inside ? edit.parts : undefined,
       streams,
-      beneath,
+      below,
     };
     const after = yield* call(this.#rootSteps(root, within, bucket));
     this.touched.push({ bucket, outer, before: root.address, after });
@@ -371,7 +371,7 @@ function standIn(writer: NodeWriter, parts: RecordParts): Node {
 /** The edit of the top entry that edits the entry of one key. */
 export function editAt(
   names: Names,
-  edit: Omit<EntryEdit, 'bytes' | 'start' | 'end' | 'beneath' | 'fresh'>,
+  edit: Omit<EntryEdit, 'bytes' | 'start' | 'end' | 'below' | 'fresh'>,
 ): EntryEdit {
   return editWithin(names, { bytes: NO_NAME, start: 0, end: 0, ...edit });
 }
@@ -382,8 +382,8 @@ export function editWithin(names: Names, edit: EntryEdit): EntryEdit {
   for (let i = names.length - 1; i >= 0; i--) {
     const bytes = names[i] as Uint8Array;
     const list = [{ ...inner, bytes, start: 0, end: bytes.length }];
-    const beneath = (): readonly EntryEdit[] => list;
-    inner = { bytes: NO_NAME, start: 0, end: 0, clear: false, streams: [], beneath };
+    const below = (): readonly EntryEdit[] => list;
+    inner = { bytes: NO_NAME, start: 0, end: 0, clear: false, streams: [], below };
   }
   return inner;
 }

@@ -262,7 +262,7 @@ class LeafCheck {
     const totals = readTotals(reader);
     addClaimed(this.#totals, { ...totals, buckets: totals.buckets + (isBucket ? 1 : 0) });
     if (form === CHILD_MAP) {
-      if (totals.entries === 0) reader.fail('an entry beneath', 'none');
+      if (totals.entries === 0) reader.fail('an entry below', 'none');
       const address = this.#address(reader);
       const ends = { level: undefined, last: undefined, previous: undefined };
       this.#references.push({ kind: 'node', address, totals, ...ends });

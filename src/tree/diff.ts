@@ -3,10 +3,10 @@
  * whole subtree that only one has.
  *
  *     '/a'    changed 'acl'         an entry in both: a row per stream
- *     '/a/b'  removed               only before: one row, whatever lies beneath
+ *     '/a/b'  removed               only before: one row, whatever lies below
  *     '/a/b/c' removed 'acl'        the same when `deep`: a row per stream of each entry
  *
- * Rows come in key order, an entry's before those beneath it, streams by name; in reverse they are
+ * Rows come in key order, an entry's before those below it, streams by name; in reverse they are
  * exactly mirrored. Rows are made as they are asked for, and memory is the way down to the one
  * at hand. A bucket is the same entry only under the same id: another one at its key is a removal
  * and an addition.
@@ -34,14 +34,14 @@ export type DifferenceKind = 'added' | 'removed' | 'changed';
 export interface Difference {
   readonly names: Names;
   readonly kind: DifferenceKind;
-  /** Absent where the row stands for an entry and all beneath it. */
+  /** Absent where the row stands for an entry and all below it. */
   readonly stream?: string;
   readonly before?: StreamPart | undefined;
   readonly after?: StreamPart | undefined;
 }
 
 export interface DiffOptions {
-  /** Only this entry and what lies beneath. */
+  /** Only this entry and what lies below. */
   readonly key?: Names | undefined;
   /** The key of that entry before, where it has moved since. */
   readonly beforeKey?: Names | undefined;

@@ -124,7 +124,7 @@ function sameMap(a: MapPart, b: MapPart | InlineMapPart): boolean {
 type MapPart = ChildPart & { readonly form: typeof CHILD_MAP };
 type InlineMapPart = ChildPart & { readonly form: typeof CHILD_INLINE };
 
-/** Whether two entries with all beneath them, present or absent, are the same. */
+/** Whether two entries with all below them, present or absent, are the same. */
 export function sameEntry(cache: NodeCache, a: Spot | undefined, b: Spot | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   const stack: Iterator<MapDifference, void>[] = [];
@@ -144,7 +144,7 @@ export function sameEntry(cache: NodeCache, a: Spot | undefined, b: Spot | undef
 
 /**
  * Compares two entries: false where they differ, undefined where they are the same, and where two
- * algorithms made what lies beneath, the names at which that may differ.
+ * algorithms made what lies below, the names at which that may differ.
  */
 function differencesIn(
   cache: NodeCache,
@@ -182,7 +182,7 @@ export function sameStreamAt(before: Tree, after: Tree, names: Names, stream: st
   return sameStream(before.cache, old, now);
 }
 
-/** Whether an entry with all beneath it is the same, present or absent, in two trees. */
+/** Whether an entry with all below it is the same, present or absent, in two trees. */
 export function sameSubtree(before: Tree, after: Tree, names: Names): boolean {
   return sameEntry(before.cache, before.find(names), after.find(names));
 }

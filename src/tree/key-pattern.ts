@@ -45,7 +45,7 @@ export function keyAutomaton(pattern: string, options: FindOptions): Automaton<u
   return prefix(bytes) as Automaton<unknown>;
 }
 
-/** The names of the key beneath which all lies that a pattern can match: those that stand in it. */
+/** The names of the key below which all lies that a pattern can match: those that stand in it. */
 export function namesAbove(automaton: Automaton<unknown>): Names {
   const ahead = automaton.ahead(automaton.start());
   const names: Uint8Array[] = [];

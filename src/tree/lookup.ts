@@ -83,7 +83,7 @@ export class Tree {
    */
   #ways = new Map<string, Node>();
   #oldWays = new Map<string, Node>();
-  /** The latest way to a child map, name by name, with the map beneath each. */
+  /** The latest way to a child map, name by name, with the map below each. */
   readonly #path: { readonly names: Uint8Array[]; readonly maps: Node[] } = { names: [], maps: [] };
 
   constructor(cache: NodeCache, root: Root) {

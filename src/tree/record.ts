@@ -96,7 +96,7 @@ export interface BucketPart {
   readonly form: typeof CHILD_BUCKET;
   /** The bucket's id, 16 bytes. A view that stays valid. */
   readonly bucket: Uint8Array;
-  /** What lies beneath the bucket's entry. */
+  /** What lies below the bucket's entry. */
   readonly totals: Readonly<Totals>;
   /** The address of the bucket's root. */
   readonly root: Address;
@@ -456,7 +456,7 @@ export function encodeRecord(name: Uint8Array, parts: RecordParts): FreshRecord 
     else inlineBytes += stream.length;
   }
   at = putChild(bytes, at, child, links);
-  const beneath = child.form === CHILD_NONE ? NOTHING : child.totals;
+  const below = child.form === CHILD_NONE ? NOTHING : child.totals;
   const inlineExtra = child.form === CHILD_INLINE ? child.plainLength - child.body.length : 0;
   return {
     bytes,
@@ -468,10 +468,10 @@ export function encodeRecord(name: Uint8Array, parts: RecordParts): FreshRecord 
     child: child.form,
     links,
     plainLength: shape.plainLength + length + inlineExtra,
-    entries: 1 + beneath.entries,
-    buckets: beneath.buckets + (child.form === CHILD_BUCKET ? 1 : 0),
-    inlineBytes: inlineBytes + beneath.inlineBytes,
-    referencedBytes: referencedBytes + beneath.referencedBytes,
+    entries: 1 + below.entries,
+    buckets: below.buckets + (child.form === CHILD_BUCKET ? 1 : 0),
+    inlineBytes: inlineBytes + below.inlineBytes,
+    referencedBytes: referencedBytes + below.referencedBytes,
   };
 }
 

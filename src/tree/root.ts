@@ -72,8 +72,8 @@ export function countedRoot(root: Root): CountedRoot {
 export function bucketPart(bucket: Uint8Array, { totals, address, id }: CountedRoot): BucketPart {
   const { entries, buckets, inlineBytes, referencedBytes } = totals;
   // The bucket's own entry is the one at its key: it counts once.
-  const beneath = { entries: entries - 1, buckets, inlineBytes, referencedBytes };
-  return { form: CHILD_BUCKET, bucket, totals: beneath, root: address, id };
+  const below = { entries: entries - 1, buckets, inlineBytes, referencedBytes };
+  return { form: CHILD_BUCKET, bucket, totals: below, root: address, id };
 }
 
 /** Loads and verifies a root. Roots are few and small: each is parsed when it is asked for. */

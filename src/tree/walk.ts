@@ -1,5 +1,5 @@
 /**
- * The walk of a tree: all entries beneath a key, or those whose keys an automaton accepts.
+ * The walk of a tree: all entries below a key, or those whose keys an automaton accepts.
  *
  * The automaton is walked beside the tree. Where it is dead a subtree is not read, and a child map
  * is read only from where all names that may match begin alike, to where they end: what
@@ -33,7 +33,7 @@ interface Level<P> {
 }
 
 /**
- * The entries of a child map and all beneath them, in key order, each before what lies beneath it;
+ * The entries of a child map and all below them, in key order, each before what lies below it;
  * of a search those that match. `parent` stands for the key whose children these are, and `inner`
  * makes of it what stands for the key of a child.
  */
@@ -55,10 +55,10 @@ export function* walkMap<P>(
     const here = search && after(search, spot.node.name(spot.index));
     if (search !== undefined && here === undefined) continue;
     if (here === undefined || here.automaton.accepts(here.state)) yield { spot, parent };
-    const beneath = here && stepped(here, SLASH);
-    if (here !== undefined && beneath === undefined) continue;
+    const below = here && stepped(here, SLASH);
+    if (here !== undefined && below === undefined) continue;
     const map = mapOf(cache, spot);
-    if (map !== undefined) stack.push(levelOf(cache, map, inner(parent, spot), beneath));
+    if (map !== undefined) stack.push(levelOf(cache, map, inner(parent, spot), below));
   }
 }
 

@@ -154,7 +154,7 @@ for (const who of ['this process', 'another handle']) {
   });
 }
 
-t.test('a transaction takes up again what was condemned beneath it', async (t) => {
+t.test('a transaction takes up again what was condemned below it', async (t) => {
   const lab = new Lab(t, ONCE);
   const bytes = noise(200_000, 7);
   await lab.write({ '/x': noise(1_000, 1) });

@@ -177,7 +177,7 @@ t.test('a serializable transaction checks streams, absences, lists and aggregate
   t.throws(() => store.begin({ isolation: 'none' as 'snapshot' }), { code: 'REGALIA_OPTION' });
 });
 
-t.test('guard makes any change beneath a key a conflict', async (t) => {
+t.test('guard makes any change below a key a conflict', async (t) => {
   await using store = await Regalia.memory();
   await put(store, { '/d/e/f': '0', '/g': '0' });
   for (const [changed, expected] of [

@@ -46,7 +46,7 @@ t.test('removing and putting in one transaction happens in order', async (t) => 
   t.strictSame(keysOf(store.snapshot()), ['/', '/z']);
 });
 
-t.test('moves take all that lies beneath, and say what they cannot do', async (t) => {
+t.test('moves take all that lies below, and say what they cannot do', async (t) => {
   await using store = await Regalia.memory();
   await put(store, { '/a': '0', '/a/b/c': '1', '/a/b/d': '2', '/e': '3' });
   const tx = store.begin();
@@ -91,7 +91,7 @@ t.test(
   },
 );
 
-t.test('totals count what lies beneath, and stats tell them', async (t) => {
+t.test('totals count what lies below, and stats tell them', async (t) => {
   await using store = await Regalia.memory();
   await store.transact((tx) => {
     for (let i = 0; i < 1_000; i++) tx.put(`/d${i % 10}/k${i}`, 's', noise(10, i + 1));

@@ -254,7 +254,7 @@ t.test('names in another order, twice, or that are none, are refused', async (t)
   t.match(await outcome(leafOf('a', 'b\0c')), /NUL/);
 });
 
-t.test('sums of a map beneath a root must be so', async (t) => {
+t.test('sums of a map below a root must be so', async (t) => {
   const lie: Build = (forge) => {
     forge.commit(forge.rootOver(forge.leaf(records('a')), { entries: 9_999 }));
   };

@@ -31,7 +31,7 @@ const textName =
   /(?:^|\/)(?:[^./]+|\.[a-z]+|[^/]+\.(?:ts|js|mjs|cjs|json|jsonc|md|yml|yaml|sh|toml))$/;
 const generatedName = /(?:^|\/)package-lock\.json$/;
 
-/** Every text file beneath `root` that a person writes. */
+/** Every text file below `root` that a person writes. */
 export function projectFiles(root: URL): File[] {
   const files: File[] = [];
   const walk = (folder: string): void => {

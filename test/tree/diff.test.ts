@@ -114,7 +114,7 @@ t.test('a stream that leaves its record because another grew is no difference', 
   const laboratory = await Laboratory.open();
   const a = newEntry();
   for (const stream of 'abcdefgh') put(a, '/entry', stream, stream.repeat(400));
-  put(a, '/entry/child', 's', 'beneath');
+  put(a, '/entry/child', 's', 'below');
   const b = cloneEntry(a);
   for (const stream of 'ijklmnop') put(b, '/entry', stream, stream.repeat(500));
   const rows = [...'ijklmnop'].map((stream) => `+/entry ${stream}`);

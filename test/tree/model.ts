@@ -150,7 +150,7 @@ function editOf(name: string, entry: Entry): EntryEdit {
     clear: false,
     streams,
     bucket: entry.bucket === undefined ? undefined : { id: bucketId(entry.bucket), rules: RULES },
-    beneath: () => children.map(([childName, child]) => editOf(childName, child)),
+    below: () => children.map(([childName, child]) => editOf(childName, child)),
   };
 }
 

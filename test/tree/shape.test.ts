@@ -67,7 +67,7 @@ t.test('nodes with shapes of two ages are written as if of one', async (t) => {
       end: 0,
       clear: false,
       streams: [],
-      beneath: () => list,
+      below: () => list,
     };
   };
   const half = laboratory.apply(laboratory.build(newEntry()), edits(0, 30));

@@ -40,7 +40,7 @@ t.test('a key of 2,048 names is put, changed, and told apart', async (t) => {
     let edit: EntryEdit = { bytes: name, start: 0, end: 1, clear: false, streams };
     for (let i = 0; i < 2_048; i++) {
       const list = [edit];
-      edit = { bytes: name, start: 0, end: 1, clear: false, streams: [], beneath: () => list };
+      edit = { bytes: name, start: 0, end: 1, clear: false, streams: [], below: () => list };
     }
     return edit;
   };

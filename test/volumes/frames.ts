@@ -29,9 +29,7 @@ export function noise(length: number, seed = 1): Uint8Array {
 
 /** Words in an order that noise gives: compressible by about 3. */
 export function prose(length: number, seed = 1): Uint8Array {
-  const words = 'bees hum in the lavender while a cat sleeps beneath it and nobody counts'.split(
-    ' ',
-  );
+  const words = 'bees hum in the lavender while a cat sleeps below it and nobody counts'.split(' ');
   let text = '';
   for (const byte of noise(Math.ceil(length / 2), seed)) {
     if (text.length >= length) break;

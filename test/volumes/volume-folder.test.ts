@@ -109,7 +109,7 @@ t.test('a folder with anything in it is refused and left as it is', async (t) =>
   const file = path.join(folder, 'file');
   writeFileSync(file, 'kept');
   t.equal(await codeOf(createVolume(file, VOLUME)), 'REGALIA_EXISTS', 'a file');
-  t.match(await codeOf(createVolume(path.join(file, 'beneath'), VOLUME)), /^REGALIA_/);
+  t.match(await codeOf(createVolume(path.join(file, 'below'), VOLUME)), /^REGALIA_/);
   t.equal(readFileSync(file, 'utf8'), 'kept');
 });
 
