@@ -2,9 +2,8 @@
 
 export type { Chunking } from './chunks/cutter.js';
 export type { Source, SourcePart } from './chunks/source.js';
-export type { CommitOptions, CommitResult } from './commit/committer.js';
-export type { MergeConflict, MergeConflictSide, MergeOutcome } from './commit/merge-into.js';
-export type { CommitConflict, CommitPolicy } from './commit/rebase.js';
+export type { CommitOptions, CommitPolicy, CommitResult } from './commit/committer.js';
+export type { MergeOutcome } from './commit/merge-into.js';
 export type { Durability } from './engine/engine.js';
 export type { CollectOptions, CollectResult } from './gc/collect.js';
 export type { Compacted } from './gc/compact.js';
@@ -19,7 +18,15 @@ export {
 export { nameBytes, nameText } from './ground/text.js';
 export type { CommitInfo } from './log/commit.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
-export type { Answer, Choice, ConflictKind, Side } from './merge/conflict.js';
+export type {
+  Conflict,
+  ConflictKind,
+  ConflictSide,
+  MoveConflict,
+  Side,
+  Take,
+} from './merge/conflict.js';
+export type { Answer, PlacePolicy } from './merge/resolve.js';
 export type { Coded } from './repair/coding.js';
 export type { DrainOptions, DrainResult } from './repair/drain.js';
 export type { RepairOptions, RepairResult } from './repair/repair.js';
@@ -43,6 +50,7 @@ export type {
   PackSource,
   RegaliaOptions,
   RemoveVolumeOptions,
+  RevertOptions,
   StreamOptions,
   TransactionOptions,
   TransactOptions,
@@ -55,6 +63,7 @@ export type {
   EntryJudge,
   EntryPolicy,
   MergeJudgement,
+  Policies,
   StreamJudge,
   StreamPolicy,
 } from './store/policies.js';

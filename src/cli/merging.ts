@@ -3,50 +3,57 @@
  * exit code.
  *
  * Conflicts are lines of JSON, answers the same lines with more in them. A line that answers a
- * conflict has its `key`, its `stream` if it has one, and one of `take` ('ours', 'theirs', 'base'),
+ * conflict has its `key`, its `stream` if it has one, and one of `take` (what its `answers` list),
  * `text` and `base64`.
  */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import type { Answer, Bucket, MergeConflict, MergeConflictSide, MergeOptions } from '../index.js';
+import type { Answer, Bucket, Conflict, ConflictSide, MergeOptions, Take } from '../index.js';
 import { byteCount, type Output, shown } from './output.js';
 import { oneOf } from './quantities.js';
 import { commitLine, commitRow } from './show.js';
 import { type Context, type ExitCode, type OptionSpecs, UsageError } from './verb.js';
 
 export const POLICIES = ['conflict', 'ours', 'theirs', 'newest'] as const;
+const TAKES: readonly Take[] = ['ours', 'theirs', 'base', 'both'];
 const ENTRY_POLICIES = [...POLICIES, 'keep', 'remove'] as const;
 
 export const MERGE_OPTIONS = {
-  policy: { type: 'string', placeholder: 'POLICY', help: `streams: ${POLICIES.join(', ')}` },
+  policy: { type: 'string', placeholder: 'POLICY', help: `for all: ${POLICIES.join(', ')}` },
+  streams: { type: 'string', placeholder: 'POLICY', help: 'for streams that both changed' },
   entries: {
     type: 'string',
     placeholder: 'POLICY',
     help: 'entries removed on one side, changed on the other: as above, or keep, remove',
   },
+  places: { type: 'string', placeholder: 'POLICY', help: 'for moves that contradict each other' },
   resolve: { type: 'string', placeholder: 'FILE', help: 'answers, one JSON object a line' },
 } as const satisfies OptionSpecs;
 
 export const MERGE_DETAILS = `
 Where there are conflicts they are printed, nothing is written, and the exit code is 1. To resolve
-them, save what --json prints, and add to each line a field \`take\` ("ours", "theirs" or "base"),
-or the stream's contents as \`text\` or \`base64\`. Then run the merge again with --resolve FILE,
+them, save what --json prints, and add to each line a field \`take\` with one
+of its \`answers\`, or the stream's contents as \`text\` or \`base64\`. Then run the merge again with --resolve FILE,
 where \`-\` is standard input.`;
+
+type MergeWords = Partial<
+  Record<'policy' | 'streams' | 'entries' | 'places' | 'resolve', string>
+>;
 
 /** The library's options for those of `MERGE_OPTIONS`. */
 export async function mergeOptions(
-  options: { readonly policy?: string; readonly entries?: string; readonly resolve?: string },
+  options: MergeWords,
   { input, signal }: Pick<Context, 'input' | 'signal'>,
 ): Promise<MergeOptions> {
-  const policy = oneOf('policy', POLICIES, options.policy);
-  const entryPolicy = oneOf('entries', ENTRY_POLICIES, options.entries ?? options.policy);
-  const { resolve } = options;
-  return {
-    signal,
-    ...(policy !== undefined && { policy }),
-    ...(entryPolicy !== undefined && { entryPolicy }),
-    ...(resolve !== undefined && { answers: await answersFrom(resolve, input) }),
+  const all = oneOf('policy', POLICIES, options.policy);
+  const policy = {
+    streams: oneOf('streams', POLICIES, options.streams) ?? all,
+    entries: oneOf('entries', ENTRY_POLICIES, options.entries) ?? all,
+    places: oneOf('places', POLICIES, options.places) ?? all,
   };
+  const { resolve } = options;
+  const answers = resolve === undefined ? undefined : await answersFrom(resolve, input);
+  return { signal, policy, answers };
 }
 
 /** Merges, prints the commit or the conflicts, and gives the exit code. */
@@ -64,22 +71,22 @@ export async function mergeFrom(
   return 0;
 }
 
-function conflictLine({ key, stream, kind, base, ours, theirs }: MergeConflict): string {
+function conflictLine({ key, stream, kind, why, base, ours, theirs }: Conflict): string {
   const where = `${shown(key)}${stream === undefined ? '' : `  ${shown(stream)}`}`;
   const sides = Object.entries({ base, ours, theirs }).map(([side, has]) => {
     const what =
-      has?.key ?? has?.bucket ?? (has?.size === undefined ? 'none' : byteCount(has.size));
+      has === undefined ? 'none' : has.size === undefined ? has.key : byteCount(has.size);
     return `${side} ${shown(what)}`;
   });
-  return `conflict  ${kind}  ${where}  (${sides.join(', ')})`;
+  return `conflict  ${why ?? kind}  ${where}  (${sides.join(', ')})`;
 }
 
 /** A conflict as programs see it: bytes as base64. */
-function conflictRow({ base, ours, theirs, ...where }: MergeConflict): object {
+function conflictRow({ base, ours, theirs, ...where }: Conflict): object {
   return { ...where, base: sideRow(base), ours: sideRow(ours), theirs: sideRow(theirs) };
 }
 
-function sideRow(side: MergeConflictSide | undefined): object | undefined {
+function sideRow(side: ConflictSide | undefined): object | undefined {
   if (side?.inline === undefined) return side;
   const { inline, ...rest } = side;
   return { ...rest, base64: Buffer.from(inline).toString('base64') };
@@ -101,8 +108,14 @@ function answerOf(line: string, where: string): Answer | undefined {
   if (stream !== undefined && typeof stream !== 'string') {
     throw new UsageError(`${where}: stream must be text`);
   }
-  const take = takeOf(row, where);
-  return take === undefined ? undefined : { key, stream, take };
+  const contents = contentsOf(row);
+  if (contents !== undefined && stream !== undefined) return { key, stream, contents };
+  const { take } = row;
+  if (take === undefined) return undefined;
+  if (typeof take === 'string' && TAKES.includes(take as Take)) {
+    return { key, stream, take: take as Take };
+  }
+  throw new UsageError(`${where}: take must be ${TAKES.join(' or ')}`);
 }
 
 function objectOf(line: string, where: string): Record<string, unknown> {
@@ -116,10 +129,7 @@ function objectOf(line: string, where: string): Record<string, unknown> {
   throw new UsageError(`${where}: a line must be a JSON object`);
 }
 
-function takeOf(row: Record<string, unknown>, where: string): Answer['take'] | undefined {
-  const { take, text: words, base64 } = row;
-  if (take === 'ours' || take === 'theirs' || take === 'base') return take;
-  if (take !== undefined) throw new UsageError(`${where}: take must be ours, theirs or base`);
+function contentsOf({ text: words, base64 }: Record<string, unknown>): Uint8Array | undefined {
   if (typeof words === 'string') return new TextEncoder().encode(words);
   if (typeof base64 === 'string') return new Uint8Array(Buffer.from(base64, 'base64'));
   return undefined;

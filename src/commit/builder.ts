@@ -5,14 +5,15 @@
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { type Commit, commitAddress } from '../log/commit.js';
+import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { allHeads, type HeadsRef, headOf, writeHeads } from '../log/heads.js';
-import { encodeMoves, type Move } from '../log/moves.js';
+import { encodeMap, type MapRow } from '../log/maps.js';
 import { type Actor, signCommit } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import { type RootRef, totalsOf } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
 import type { Core } from './core.js';
+import { HeadsWithin } from './heads-within.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import type { Writers } from './writers.js';
 
@@ -27,8 +28,8 @@ export interface Change {
   readonly recount?: boolean;
   /** Commits that nested buckets have already, instead of new ones, by 32 hexadecimal digits. */
   readonly given?: ReadonlyMap<string, LocalCommit>;
-  /** Moves that were made, by the bucket whose keys they are; '' is the line's own. */
-  readonly moves: ReadonlyMap<string, readonly Move[]>;
+  /** Where entries went, by the bucket whose keys they are; '' is the line's own. */
+  readonly rows: ReadonlyMap<string, readonly MapRow[]>;
   /**
    * Earlier commits whose state was brought back: buckets that were gone have the heads of these.
    */
@@ -48,7 +49,7 @@ export interface Built {
   readonly signatures: ReadonlyMap<string, Uint8Array>;
 }
 
-const NO_MOVES: readonly Move[] = [];
+const NO_ROWS: readonly MapRow[] = [];
 
 export class CommitBuilder {
   readonly #core: Core;
@@ -57,6 +58,8 @@ export class CommitBuilder {
   readonly #tip: Tip;
   readonly #words: CommitWords;
   readonly #timeMs: number;
+  /** The commits of buckets before this change. */
+  readonly #before: HeadsWithin;
   /** New commits by bucket, 32 hexadecimal digits. */
   readonly #made = new Map<string, LocalCommit>();
 
@@ -67,6 +70,11 @@ export class CommitBuilder {
     this.#tip = tip;
     this.#words = words;
     this.#timeMs = Math.max(0, Math.floor(this.#core.settings.now()));
+    this.#before = this.#headsWithin(tip);
+  }
+
+  #headsWithin(...commits: readonly LocalCommit[]): HeadsWithin {
+    return new HeadsWithin(this.#core.cache, (at) => this.#line.commitAt(at), ...commits);
   }
 
   /** The commits of a change, signed where someone signs. */
@@ -75,7 +83,7 @@ export class CommitBuilder {
     return { tip, commits, signatures: await this.sign(commits) };
   }
 
-  /** The commits of a change. Their blocks (heads, moves) are staged. */
+  /** The commits of a change. Their blocks (heads, maps) are staged. */
   build(change: Change): { tip: Tip; commits: LocalCommit[] } {
     const commits: LocalCommit[] = [];
     for (const touched of change.touched) {
@@ -123,15 +131,16 @@ export class CommitBuilder {
     const algorithm = root.address[0] as Commit['algorithm'];
     const heads = this.#heads(before, root, change, within);
     const isOwn = bucket === this.#line.owner;
-    const moves = this.#moves(algorithm, change.moves.get(isOwn ? '' : hex(bucket)) ?? NO_MOVES);
+    const rows = change.rows.get(isOwn ? '' : hex(bucket)) ?? NO_ROWS;
+    const parents = before === undefined ? [] : [before];
     const commit: Commit = {
       algorithm,
       bucket,
       root: root.address,
       heads: heads?.address,
-      moves: moves?.address,
-      lastMoves: before?.commit.moves === undefined ? before?.commit.lastMoves : before.address,
-      parents: before === undefined ? [] : [before.address],
+      parents: parents.map(({ address }) => address),
+      maps: parents.map(() => this.#writeMap(algorithm, rows)),
+      mapsBefore: mapsBefore(parents),
       stamp: this.#line.nextStamp(this.#tip.id, before?.commit.stamp ?? 0),
       actor: this.#words.actor?.publicKey,
       replica: identity.replica,
@@ -141,16 +150,13 @@ export class CommitBuilder {
       message: this.#words.message,
     };
     const address = commitAddress(commit);
-    return { address, commit, rootBlock: root.id, headsBlock: heads?.id, movesBlock: moves?.id };
+    return { address, commit, rootBlock: root.id, headsBlock: heads?.id };
   }
 
-  #moves(
-    algorithm: Commit['algorithm'],
-    moves: readonly Move[],
-  ): { id: number; address: Address } | undefined {
-    let last: { id: number; address: Address } | undefined;
-    for (const { block } of encodeMoves(algorithm, moves)) {
-      last = this.#writers.putPlain(algorithm, block);
+  #writeMap(algorithm: Commit['algorithm'], rows: readonly MapRow[]): Address | undefined {
+    let last: Address | undefined;
+    for (const { block } of encodeMap(algorithm, rows)) {
+      last = this.#writers.putPlain(algorithm, block).address;
     }
     return last;
   }
@@ -195,6 +201,7 @@ export class CommitBuilder {
     origins: readonly LocalCommit[],
   ): void {
     const { cache } = this.#core;
+    const found = this.#headsWithin(this.#tip, ...origins);
     for (const { bucket } of allHeads(cache, old)) {
       const digits = hex(bucket);
       if (!edits.has(digits)) edits.set(digits, undefined);
@@ -202,23 +209,13 @@ export class CommitBuilder {
     for (const { bucket } of directBuckets(this.#core.tree(root.id, root.address))) {
       const digits = hex(bucket);
       const made = this.#made.get(digits)?.address;
-      const known = made ?? headOf(cache, old, bucket) ?? this.#previous(bucket, origins)?.address;
+      const known = made ?? headOf(cache, old, bucket) ?? found.find(digits)?.address;
       edits.set(digits, known);
     }
   }
 
   /** The commit of a bucket before this change, wherever it was. */
-  #previous(bucket: Uint8Array, origins: readonly LocalCommit[] = []): LocalCommit | undefined {
-    const queue: LocalCommit[] = [this.#tip, ...origins];
-    for (let outer = queue.shift(); outer !== undefined; outer = queue.shift()) {
-      const heads = headsRefOf(outer);
-      const found = headOf(this.#core.cache, heads, bucket);
-      if (found !== undefined) return this.#line.commitAt(found);
-      for (const { commit } of allHeads(this.#core.cache, heads)) {
-        const inner = this.#line.commitAt(commit);
-        if (inner.commit.heads !== undefined) queue.push(inner);
-      }
-    }
-    return undefined;
+  #previous(bucket: Uint8Array): LocalCommit | undefined {
+    return this.#before.find(hex(bucket));
   }
 }

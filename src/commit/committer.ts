@@ -6,33 +6,45 @@
  *     the tip has moved, many       a three-way merge of its start, the tip and its private tree
  */
 
-import { sameAddress } from '../blocks/address.js';
+import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { conflicting, throwIfAborted } from '../ground/errors.js';
-import { type CommitInfo, commitInfo } from '../log/commit.js';
-import type { Move } from '../log/moves.js';
+import { type CommitInfo, commitInfo, nearestMapped } from '../log/commit.js';
+import type { MapRow } from '../log/maps.js';
 import type { Actor } from '../log/signature.js';
-import type { Conflict, Side } from '../merge/conflict.js';
+import { type Conflict, publicConflict, type Side, type TreeConflict } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
-import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
-import type { BucketMerge, BucketResult } from '../merge/three-way.js';
+import { movedRows } from '../merge/moved.js';
+import { Relations } from '../merge/relate.js';
+import { Relation } from '../merge/relation.js';
+import { Resolver } from '../merge/resolve.js';
+import type { Ground } from '../merge/site.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
-import { diffTrees } from '../tree/diff.js';
-import { sameStreamAt, sameSubtree } from '../tree/equal.js';
-import { keyText, type Names } from '../tree/key.js';
+import { sameSubtree } from '../tree/equal.js';
+import { keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import type { Steps } from '../tree/steps.js';
 import { TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
+import { HeadsWithin } from './heads-within.js';
 import type { Line, LocalCommit, Tip } from './line.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
 import { publish } from './publish.js';
 import type { ReadSet } from './read-set.js';
-import { type CommitConflict, type CommitPolicy, conflictError, Rebase } from './rebase.js';
+import { conflictError, conflictOf, Rebase } from './rebase.js';
 import { runSteps, Writers } from './writers.js';
+
+/** Who wins where others changed the same: for all, or decided for one conflict at a time. */
+export type CommitPolicy =
+  | Side
+  | 'newest'
+  | 'conflict'
+  | ((conflict: Conflict) => Side | undefined);
+
+const NO_ROWS: ReadonlyMap<string, readonly MapRow[]> = new Map();
 
 /** How a commit is made. */
 export interface CommitOptions {
@@ -63,7 +75,8 @@ export interface Committing {
   readonly fork: PrivateTree;
   /** The edits that are not in its tree. */
   readonly pending: Pending;
-  readonly moves: ReadonlyMap<string, readonly Move[]>;
+  /** Where it has moved what it began with. */
+  readonly relation: Relation;
   readonly origins: readonly LocalCommit[];
   readonly reads: ReadSet | undefined;
   readonly guards: readonly Names[];
@@ -152,7 +165,7 @@ class Attempt {
     const { core } = line;
     while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
     await this.#tx.fork.writers.blocks.prepare();
-    const tip = line.tip();
+    const tip = await this.#tipToBuildOn();
     const change = await this.#change(tip);
     if (sameAddress(change.root.address, tip.commit.root)) {
       this.#writers.blocks.discard();
@@ -169,6 +182,16 @@ class Attempt {
     // The caller awaits it; until then a rejection must not count as unhandled.
     write.catch(() => {});
     return { head: built.tip, write };
+  }
+
+  /** The tip. Where a merge needs its history, what is under way is waited for. */
+  async #tipToBuildOn(): Promise<Tip> {
+    const { line, started, fork } = this.#tx;
+    const tip = line.tip();
+    if (sameAddress(tip.address, started.address)) return tip;
+    if (fork.root === undefined && sameMaps(started, tip)) return tip;
+    await line.quiet();
+    return line.stored();
   }
 
   /**
@@ -189,10 +212,12 @@ class Attempt {
     if (sameAddress(tip.address, tx.started.address)) return this.#inPlace(started);
     const head = line.treeOf(tip);
     this.#checkReads(started, head);
-    if (tx.fork.root !== undefined) return this.#merged(started, head);
-    const rebase = new Rebase(started, head, (names, stream) => this.#policy(head, names, stream));
-    const edit = rebase.edit(tx.pending.edit(), []);
-    throwConflicts(rebase.conflicts);
+    const moved = !sameMaps(tx.started, tip);
+    if (tx.fork.root === undefined && moved) await tx.applyPending(this.#options.signal);
+    if (tx.fork.root !== undefined) return this.#merged(started, head, tip);
+    const judge = resolverFor(tx.line, head, this.#options.policy);
+    const edit = new Rebase(started, head, judge).edit(tx.pending.edit(), []);
+    throwConflicts(judge.conflicts);
     return this.#applied(head, edit, undefined);
   }
 
@@ -228,89 +253,55 @@ class Attempt {
     if (made || removed.length > 0 || added.length > 0) {
       touched.placeWithin(core, core.tree(root.id, root.address));
     }
-    const { moves, origins } = tx;
-    return { root, touched: touched.list(), removed, added, moves, origins };
+    const after = core.tree(root.id, root.address);
+    const rows = tx.relation.isIdentity ? NO_ROWS : movedRows(tx.line.treeOf(tx.started), after, tx.relation);
+    return { root, touched: touched.list(), removed, added, rows, origins: tx.origins };
   }
 
-  /**
-   * The private tree, merged by content: theirs is the transaction here, since the head is what is
-   * edited.
-   */
-  async #merged(started: Tree, head: Tree): Promise<Change> {
+  /** The private tree merged with the head's: the transaction is ours here, the head theirs. */
+  async #merged(started: Tree, head: Tree, tip: Tip): Promise<Change> {
     const tx = this.#tx;
     const { core } = tx.line;
-    const { root: theirs } = await this.#inPlace(started);
+    const { root: own } = await this.#inPlace(started);
     const { signal } = this.#options;
+    const ours = core.tree(own.id, own.address);
+    const judge = resolverFor(tx.line, head, this.#options.policy);
+    const { history, blocks } = core;
+    const theirs = new Relations(history, blocks).between(tx.started.address, tip.address);
     const merging = mergeSteps({
       cache: core.cache,
-      writerFor: this.#writers.for,
-      bases: [started],
-      ours: head,
-      theirs: core.tree(theirs.id, theirs.address),
-      policyOf: (stream) => this.#mergePolicy(head, stream),
-      entryPolicy: flipped(this.#options.policy) as EntryPolicy,
-      newer: () => 'theirs',
-      moves: { ours: [], theirs: tx.moves.get('') ?? [] },
-      mergeBucket: (merge) => this.#mergeBucket(merge),
+      ours,
+      theirs: head,
+      ground: { base: started, relations: { ours: tx.relation, theirs }, unknown: new Map() },
+      groundOf: (bucket) => this.#groundOf(bucket, tip),
+      judge,
+      strict: true,
     });
-    const { edit, conflicts } = await runSteps('commit', merging, core, this.#writers, signal);
-    throwConflicts(conflicts.map(commitConflict));
-    this.#checkEqualChanges(started, head, core.tree(theirs.id, theirs.address));
+    const { side, edit, rows } = await runSteps('commit', merging, core, this.#writers, signal);
+    throwConflicts(judge.conflicts);
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
-    const steps = treeEdit.rootSteps(head.root, edit);
+    const from = (side === 'ours' ? ours : head).root;
+    const steps = treeEdit.rootSteps({ ...from, rules: edit.rules ?? from.rules }, edit);
     const root = await runSteps('commit', steps, core, this.#writers, signal);
     const touched = touchedBetween(core, head, core.tree(root.id, root.address));
-    return { root, touched, removed: [], added: [], moves: tx.moves, recount: true };
+    const sided = [...rows].map(([bucket, { theirs }]) => [bucket, theirs] as const);
+    return { root, touched, removed: [], added: [], rows: new Map(sided), recount: true };
   }
 
-  /**
-   * To a merge, equal changes of both sides are one; to transactions they are two that did not see
-   * each other.
-   */
-  #checkEqualChanges(started: Tree, head: Tree, own: Tree): void {
-    for (const { names, stream } of diffTrees(started, own)) {
-      if (stream === undefined || sameStreamAt(started, head, names, stream)) continue;
-      const equal = sameStreamAt(own, head, names, stream);
-      const policy = this.#policy(head, names, stream);
-      const conflict = { key: keyText(names), stream, kind: 'changed/changed' } as const;
-      const side = typeof policy === 'function' ? policy(conflict) : policy;
-      if (equal && (side === undefined || side === 'conflict')) throwConflicts([conflict]);
-    }
-  }
-
-  /**
-   * A nested bucket that both the transaction and the head changed: one commit on the head's, as
-   * for the outer one.
-   */
-  *#mergeBucket({ base, ours, theirs }: BucketMerge): Steps<BucketResult> {
-    const { core } = this.#tx.line;
-    const [a, b] = [core.tree(ours.id, ours.address), core.tree(theirs.id, theirs.address)];
-    const { edit, conflicts } = yield* mergeSteps({
-      cache: core.cache,
-      writerFor: this.#writers.for,
-      bases: base === undefined ? [] : [core.tree(base.id, base.address)],
-      ours: a,
-      theirs: b,
-      policyOf: (stream) => this.#mergePolicy(a, stream),
-      newer: () => 'theirs',
-      mergeBucket: (merge) => this.#mergeBucket(merge),
-    });
-    if (conflicts.length > 0) return { conflicts };
-    const treeEdit = new TreeEdit(core.cache, this.#writers.for);
-    return { root: yield* treeEdit.rootSteps(a.root, edit) };
-  }
-
-  #mergePolicy(tree: Tree, stream: string): StreamPolicy {
-    const { policy } = this.#options;
-    const own = policy ?? this.#tx.line.core.rules(tree.root.rules).ruleOf(stream).merge;
-    return flipped(own) as StreamPolicy;
-  }
-
-  #policy(head: Tree, names: Names, stream: string | undefined): CommitPolicy {
-    const { policy } = this.#options;
-    if (policy !== undefined) return policy;
-    if (stream === undefined) return 'conflict';
-    return this.#tx.ruleAt(head, names, stream).merge;
+  /** A bucket within stands on what the transaction began with, and its own moves since. */
+  *#groundOf(bucket: string, tip: LocalCommit): Steps<Ground | undefined> {
+    const { line, started } = this.#tx;
+    const { cache, history, blocks } = line.core;
+    const commitAt = (address: Address): LocalCommit => line.commitAt(address);
+    const before = new HeadsWithin(cache, commitAt, started).find(bucket);
+    const after = new HeadsWithin(cache, commitAt, tip).find(bucket);
+    if (before === undefined) return undefined;
+    const theirs =
+      after === undefined
+        ? new Relation()
+        : new Relations(history, blocks).between(before.address, after.address);
+    const relations = { ours: new Relation(), theirs };
+    return { base: line.treeOf(before), relations, unknown: new Map() };
   }
 
   /** What was read, and what was guarded, must be as it was. */
@@ -319,33 +310,38 @@ class Attempt {
     const read = reads?.changed(started, head);
     const names = read?.names ?? guards.find((key) => !sameSubtree(started, head, key));
     if (names === undefined) return;
-    const stream = read?.stream === undefined ? {} : { stream: read.stream };
-    throwConflicts([{ key: keyText(names), ...stream, kind: 'read/changed' }]);
+    const { stream } = read ?? {};
+    const key = keyText(names);
+    const sides = [{ key }, { key }, { key }] as const;
+    throwConflicts([{ ...conflictOf(key, 'read/changed', sides, stream), answers: [] }]);
   }
 }
 
-function throwConflicts(conflicts: readonly CommitConflict[]): void {
-  const [first] = conflicts;
-  if (first === undefined) return;
-  const where = first.stream === undefined ? first.key : `${first.key} ${first.stream}`;
-  throw conflictError(conflicts, `${where} (${first.kind})`);
+function throwConflicts(conflicts: readonly TreeConflict[]): void {
+  if (conflicts.length > 0) throw conflictError(conflicts);
 }
 
-/** Sides as the merge of trees names them: there the head is ours. */
-function flipped(policy: CommitPolicy | undefined): StreamPolicy | undefined {
-  if (policy === 'ours') return 'theirs';
-  if (policy === 'theirs') return 'ours';
-  if (typeof policy !== 'function') return policy;
-  return (conflict) => flipped(policy(commitConflict(conflict))) as Side | undefined;
+/** Whether nothing was moved between two commits of a line. */
+function sameMaps(before: LocalCommit, after: LocalCommit): boolean {
+  const [a, b] = [before, after].map(({ address, commit }) => nearestMapped(address, commit));
+  return a === undefined || b === undefined ? a === b : sameAddress(a, b);
 }
 
-/** What the merge of trees calls ours is the head's here, so the two sides change places. */
-function commitConflict({ key, stream, kind }: Conflict): CommitConflict {
-  const named =
-    kind === 'removed/changed'
-      ? 'changed/removed'
-      : kind === 'changed/removed'
-        ? 'removed/changed'
-        : 'changed/changed';
-  return stream === undefined ? { key, kind: named } : { key, stream, kind: named };
+/** Who decides the conflicts of a commit: its policy, or else the rules at a tree's keys. */
+export function resolverFor(line: Line, tree: Tree, policy: CommitPolicy | undefined): Resolver {
+  const judged =
+    typeof policy === 'function'
+      ? (conflict: TreeConflict) => policy(publicConflict(conflict))
+      : policy;
+  const places = typeof policy === 'function' ? undefined : policy;
+  return new Resolver({
+    own: {
+      streams: (stream, { key }) => {
+        return line.core.rules(tree.rootAround(parseKey(key)).rules).ruleOf(stream).merge;
+      },
+    },
+    given: judged && { streams: () => judged, entries: judged, places },
+    // A commit comes last: by causality and by time its change is the newest.
+    newer: () => 'ours',
+  });
 }

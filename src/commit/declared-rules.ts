@@ -49,7 +49,7 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
     const root = writeRoot(writers.for(tree.root.algorithm), rules, record);
     const words = { message: `rules of ${added.join(', ')}`, actor: core.settings.actor };
     const builder = new CommitBuilder(line, writers, tip, words);
-    const change = { root, touched: [], removed: [], added: [], moves: new Map() };
+    const change = { root, touched: [], removed: [], added: [], rows: new Map() };
     const built = await builder.buildSigned(change);
     line.expect(built.tip, built.commits);
     if (await publish(line, tip, built, [writers], core.settings.durability)) return;

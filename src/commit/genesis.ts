@@ -34,9 +34,9 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
     bucket: identity.store,
     root: root.address,
     heads: undefined,
-    moves: undefined,
-    lastMoves: undefined,
     parents: [],
+    maps: [],
+    mapsBefore: [],
     stamp: NO_EVENT,
     actor: undefined,
     replica: identity.replica,
@@ -52,7 +52,6 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
     core.history.append(batch, commit, {
       rootBlock: root.id,
       headsBlock: undefined,
-      movesBlock: undefined,
     });
     putBranch(batch, identity.store, MAIN, { head: address, id: WHOLE });
   }, 'sync');

@@ -41,8 +41,8 @@ export interface Tip extends LocalCommit {
 
 /** The tip that a commit makes of a line. */
 export function tipOf(local: LocalCommit, id: Id | undefined): Tip {
-  const { address, commit, rootBlock, headsBlock, movesBlock } = local;
-  return { address, commit, rootBlock, headsBlock, movesBlock, id };
+  const { address, commit, rootBlock, headsBlock } = local;
+  return { address, commit, rootBlock, headsBlock, id };
 }
 
 export class Line {
@@ -130,7 +130,6 @@ export class Line {
       commit,
       rootBlock: entry?.rootBlock,
       headsBlock: entry?.headsBlock,
-      movesBlock: entry?.movesBlock,
     };
   }
 

@@ -1,45 +1,66 @@
 /**
- * Merging commits: trees three ways from the bases that history knows, and every bucket within by
- * its own.
+ * Merging commits: their trees from the bases that history knows, and every bucket within by its
+ * own.
  *
- * A merge that needs nobody's answer is canonical: parents sorted by address, the stamps joined
- * without a new event, the later time, no actor, no message of its own. So two replicas that merge
- * each other make the same commit, and exchange ends. Where a caller's policy or answer was needed,
- * the commit is an ordinary one, by the one who gave it.
+ * A merge that the bucket's own rules settle is canonical: parents sorted by address, the stamps
+ * joined without a new event, the later time, no actor, no message of its own. So two replicas that
+ * merge each other make the same commit, and exchange ends. Where a caller's policy or answer
+ * decided anything, the commit is an ordinary one, by the one who gave it.
  */
-
 import { type Address, addressText, compareAddresses, sameAddress } from '../blocks/address.js';
 import { joinEvents } from '../clock/event.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { corrupt, unrelated } from '../ground/errors.js';
-import { commitsSince, isAncestor, mergeBases } from '../log/ancestry.js';
-import { type Commit, commitAddress } from '../log/commit.js';
+import { isAncestor, mergeBases } from '../log/ancestry.js';
+import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
-import { type Move, movesBetween } from '../log/moves.js';
+import { encodeMap, type MapRow } from '../log/maps.js';
 import type { Actor } from '../log/signature.js';
-import type { Answer, Conflict, Side } from '../merge/conflict.js';
+import type { TreeConflict } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
-import type { EntryPolicy, StreamPolicy } from '../merge/policy.js';
-import type { BucketMerge, BucketResult } from '../merge/three-way.js';
-import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
+import type { SideRows } from '../merge/outcome.js';
+import {
+  type Answer,
+  type EntryPolicy,
+  type PlacePolicy,
+  Resolver,
+  type StreamPolicy,
+} from '../merge/resolve.js';
+import type { Ground } from '../merge/site.js';
+import { decodeRules, encodeRules, mergeRules, type StreamRule } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
-import { sameStreamAt, sameSubtree } from '../tree/equal.js';
-import type { Names } from '../tree/key.js';
+import { parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { type CountedRoot, countedRoot, type RootRef, totalsOf } from '../tree/root.js';
+import type { StreamPart } from '../tree/record.js';
+import { type CountedRoot, type Root, totalsOf } from '../tree/root.js';
 import type { Steps } from '../tree/steps.js';
-import { directBuckets } from './buckets.js';
+import { Bases } from './bases.js';
+import { directBuckets, type NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
+import { HeadsWithin } from './heads-within.js';
 import { headsRefOf, type Line, type LocalCommit } from './line.js';
+import { Newest } from './newest.js';
 import type { Writers } from './writers.js';
 
-/** How the caller resolves what the streams' rules leave open. */
+/** Makes the part for new contents of a stream, by the rule that it has under a root. */
+export type PartMaker = (
+  writers: Writers,
+  root: Root,
+  rule: StreamRule,
+  stream: string,
+  contents: string | Uint8Array,
+) => StreamPart;
+
+/** How the caller resolves what the bucket's rules leave open. */
 export interface MergeJudgement {
-  /** Instead of the streams' own policies. */
-  readonly policy?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
+  /** Instead of the streams' own policies: for all, or by name. */
+  readonly streams?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
   /** For entries that one side removed and the other changed. */
-  readonly entryPolicy?: EntryPolicy | undefined;
+  readonly entries?: EntryPolicy | undefined;
+  /** For places that contradict each other. */
+  readonly places?: PlacePolicy | undefined;
   readonly answers?: readonly Answer[] | undefined;
+  readonly partOf?: PartMaker | undefined;
 }
 
 /** What an ordinary merge commit says; a canonical one says nothing. */
@@ -48,61 +69,61 @@ export interface MergeWords {
   readonly actor: Actor | undefined;
 }
 
-export type Merged =
-  | { readonly result: LocalCommit; readonly made: readonly LocalCommit[] }
-  | { readonly conflicts: readonly Conflict[] };
-
-const NO_REPLICA = new Uint8Array(16);
-
-export class CommitMerger {
-  readonly #line: Line;
-  readonly #core: Core;
-  readonly #writers: Writers;
-  /** Undefined for a canonical merge. */
-  readonly #judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined;
-
-  constructor(
-    line: Line,
-    writers: Writers,
-    judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined,
-  ) {
-    this.#line = line;
-    this.#core = line.core;
-    this.#writers = writers;
-    this.#judged = judged;
-  }
-
-  /** Merges two commits of one bucket. REGALIA_UNRELATED where they have no commit in common. */
-  *merge(ours: LocalCommit, theirs: LocalCommit): Steps<Merged> {
-    const { history } = this.#core;
-    if (isAncestor(history, theirs.address, ours.address)) return { result: ours, made: [] };
-    if (isAncestor(history, ours.address, theirs.address)) return { result: theirs, made: [] };
-    const bases = mergeBases(history, ours.address, theirs.address);
-    if (bases.length === 0) throw unrelated(addressText(ours.address), addressText(theirs.address));
-    const sides = [ours, theirs, bases] as const;
-    return yield* new Merge(this.#line, this.#writers, this.#judged, this, ...sides).run();
-  }
+export interface MergeHow {
+  readonly judgement: MergeJudgement;
+  readonly words: MergeWords;
+  /** Whether the commit is the caller's even if nothing needed deciding. */
+  readonly ordinary: boolean;
 }
 
-/** One merge of two commits that neither comes before the other. */
+export type Merged = { readonly unused: readonly Answer[] } & (
+  | { readonly result: LocalCommit; readonly made: readonly LocalCommit[] }
+  | { readonly conflicts: readonly TreeConflict[] }
+);
+
+const NO_REPLICA = new Uint8Array(16);
+const NO_ROWS: SideRows = { ours: [], theirs: [] };
+
+/** Merges two commits of one bucket. REGALIA_UNRELATED where they have no commit in common. */
+export function* mergeCommits(
+  line: Line,
+  writers: Writers,
+  how: MergeHow,
+  ours: LocalCommit,
+  theirs: LocalCommit,
+): Steps<Merged> {
+  const { history } = line.core;
+  const unused = how.judgement.answers ?? [];
+  if (isAncestor(history, theirs.address, ours.address)) return { result: ours, made: [], unused };
+  if (isAncestor(history, ours.address, theirs.address)) {
+    return { result: theirs, made: [], unused };
+  }
+  const bases = mergeBases(history, [ours.address], [theirs.address]);
+  if (bases.length === 0) throw unrelated(addressText(ours.address), addressText(theirs.address));
+  return yield* new Merge(line, writers, how, ours, theirs, bases).run();
+}
+
+/** One merge of two commits neither of which comes before the other. */
 class Merge {
   readonly #core: Core;
   readonly #line: Line;
   readonly #writers: Writers;
-  readonly #judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined;
-  readonly #inner: CommitMerger;
+  readonly #how: MergeHow;
   readonly #ours: LocalCommit;
   readonly #theirs: LocalCommit;
   readonly #bases: readonly Address[];
-  /** Commits of buckets within, made by this merge or found to be the result, by id. */
-  readonly #within = new Map<string, LocalCommit>();
+  readonly #grounds: Bases;
+  readonly #heads: { readonly ours: HeadsWithin; readonly theirs: HeadsWithin };
+  /** Commits of buckets within, made by this merge. */
   readonly #made: LocalCommit[] = [];
+  #rows: ReadonlyMap<string, SideRows> = new Map();
+  /** Whether the caller decided anything. */
+  #isJudged = false;
 
   constructor(
     line: Line,
     writers: Writers,
-    judged: { readonly how: MergeJudgement; readonly words: MergeWords } | undefined,
-    inner: CommitMerger,
+    how: MergeHow,
     ours: LocalCommit,
     theirs: LocalCommit,
     bases: readonly Address[],
@@ -110,232 +131,234 @@ class Merge {
     this.#line = line;
     this.#core = line.core;
     this.#writers = writers;
-    this.#judged = judged;
-    this.#inner = inner;
+    this.#how = how;
     this.#ours = ours;
     this.#theirs = theirs;
     this.#bases = bases;
+    this.#grounds = new Bases(line, writers);
+    const { cache } = this.#core;
+    const commitAt = (address: Address): LocalCommit => line.commitAt(address);
+    this.#heads = {
+      ours: new HeadsWithin(cache, commitAt, ours),
+      theirs: new HeadsWithin(cache, commitAt, theirs),
+    };
   }
 
   *run(): Steps<Merged> {
     const { cache } = this.#core;
     const ours = this.#line.treeOf(this.#ours);
     const theirs = this.#line.treeOf(this.#theirs);
-    const commits = new Map<Tree, Address>();
-    const bases = this.#bases.map((base) => {
-      const tree = this.#core.treeOf(base);
-      commits.set(tree, base);
-      return tree;
-    });
-    const rules = this.#core.rules(ours.root.rules);
-    const how = this.#judged?.how;
-    const policyOf = (stream: string): StreamPolicy =>
-      policyFor(how?.policy, stream) ?? rules.ruleOf(stream).merge;
-    const {
-      edit,
-      conflicts,
-      rules: merged,
-    } = yield* mergeSteps({
+    const judge = this.#resolver(ours, theirs);
+    const { side, edit, rows } = yield* mergeSteps({
       cache,
-      writerFor: this.#writers.for,
-      bases,
-      basesOf: (seen, next) => ({ bases: this.#olderBases(commits, seen, next) }),
       ours,
       theirs,
-      moves: { ours: this.#moves(this.#ours), theirs: this.#moves(this.#theirs) },
-      firstMover:
-        compareAddresses(this.#ours.address, this.#theirs.address) < 0 ? 'ours' : 'theirs',
-      mergeBucket: (bucket) => this.#mergeBucket(bucket),
+      judge,
+      ground: yield* this.#grounds.ground(this.#bases, this.#ours.address, this.#theirs.address),
+      groundOf: (bucket) => this.#groundOf(bucket),
       mergeRules: threeRules,
-      policyOf,
-      entryPolicy: how?.entryPolicy,
-      answers: how?.answers,
-      newer: (names, stream) => this.#newer(names, stream),
     });
-    if (conflicts.length > 0) return { conflicts };
+    const { conflicts, unused } = judge;
+    if (conflicts.length > 0) return { conflicts, unused };
+    this.#isJudged = judge.isJudged || this.#how.ordinary;
+    this.#rows = rows;
     const treeEdit = new TreeEdit(cache, this.#writers.for);
-    const root = yield* treeEdit.rootSteps({ ...ours.root, rules: merged }, edit);
-    const result = yield* this.#commit(root);
-    return { result, made: [...this.#made, result] };
+    const from = (side === 'ours' ? ours : theirs).root;
+    const rules = edit.rules ?? from.rules;
+    const root = yield* treeEdit.rootSteps({ ...from, rules }, edit);
+    const parents = [this.#ours, this.#theirs];
+    const result = yield* this.#commit(this.#ours.commit.bucket, '', root, parents);
+    return { result, made: [...this.#made, result], unused };
   }
 
-  #olderBases(commits: Map<Tree, Address>, seen: readonly Tree[], next: Tree): Tree[] {
-    const [first] = seen;
-    const a = first && commits.get(first);
-    const b = commits.get(next);
-    if (a === undefined || b === undefined) return [];
-    return mergeBases(this.#core.history, a, b).map((base) => {
-      const tree = this.#core.treeOf(base);
-      commits.set(tree, base);
-      return tree;
+  #resolver(ours: Tree, theirs: Tree): Resolver {
+    const { streams, entries, places, answers, partOf } = this.#how.judgement;
+    const newest = new Newest(this.#line, this.#bases, this.#ours, this.#theirs);
+    const around = (key: string | undefined): Root => {
+      const names = parseKey(key ?? '/');
+      return (ours.find(names) === undefined ? theirs : ours).rootAround(names);
+    };
+    return new Resolver({
+      own: {
+        streams: (stream, { key, ours, theirs }) => {
+          const { rules } = around(ours?.key ?? theirs?.key ?? key);
+          return this.#core.rules(rules).ruleOf(stream).merge;
+        },
+      },
+      given: {
+        streams: typeof streams === 'object' ? (stream) => streams[stream] : streams && (() => streams),
+        entries,
+        places,
+      },
+      newer: (subject) => newest.of(subject),
+      answers,
+      partOf:
+        partOf &&
+        (({ key, ours, theirs }, stream, contents) => {
+          const root = around(ours?.key ?? theirs?.key ?? key);
+          const rule = this.#core.rules(root.rules).ruleOf(stream);
+          return partOf(this.#writers, root, rule, stream, contents);
+        }),
     });
   }
 
-  /** The moves that one side made since the bases. */
-  #moves({ address }: LocalCommit): Iterable<Move> {
-    const { history, blocks } = this.#core;
-    return movesBetween(history, blocks, this.#bases, address);
-  }
-
-  /**
-   * Whose change of a stream or entry is the newer one: by causality, then by time, then by
-   * address.
-   */
-  #newer(names: Names, stream: string | undefined): Side {
-    const ours = this.#lastChange(this.#ours, names, stream);
-    const theirs = this.#lastChange(this.#theirs, names, stream);
-    if (isAncestor(this.#core.history, ours.address, theirs.address)) return 'theirs';
-    if (isAncestor(this.#core.history, theirs.address, ours.address)) return 'ours';
-    const order = ours.timeMs - theirs.timeMs || compareAddresses(ours.address, theirs.address);
-    return order < 0 ? 'theirs' : 'ours';
-  }
-
-  #lastChange(
-    side: LocalCommit,
-    names: Names,
-    stream: string | undefined,
-  ): { address: Address; timeMs: number } {
+  /** What a bucket within stands on, by its own history. */
+  *#groundOf(bucket: string): Steps<Ground | undefined> {
     const { history } = this.#core;
-    for (const { address, parents } of commitsSince(history, this.#bases, [side.address])) {
-      const after = this.#core.treeOf(address);
-      const changes = parents.every((parent) => {
-        const before = this.#core.treeOf(parent);
-        return stream === undefined
-          ? !sameSubtree(before, after, names)
-          : !sameStreamAt(before, after, names, stream);
-      });
-      if (changes) return { address, timeMs: history.commit(address).timeMs };
+    const ours = this.#heads.ours.find(bucket)?.address;
+    const theirs = this.#heads.theirs.find(bucket)?.address;
+    if (ours !== undefined && theirs !== undefined) {
+      const bases = mergeBases(history, [ours], [theirs]);
+      return bases.length === 0 ? undefined : yield* this.#grounds.ground(bases, ours, theirs);
     }
-    return { address: side.address, timeMs: side.commit.timeMs };
+    const one = ours ?? theirs;
+    const [first] = this.#bases;
+    if (one === undefined || first === undefined) return undefined;
+    const base = this.#headBefore(first, bucket);
+    if (base === undefined || !isAncestor(history, base, one)) return undefined;
+    return yield* this.#grounds.ground([base], one, one);
   }
 
-  /** Merges a bucket within that both sides changed, by its own history. */
-  *#mergeBucket({ bucket }: BucketMerge): Steps<BucketResult> {
-    const ours = this.#headWithin(this.#ours, bucket);
-    const theirs = this.#headWithin(this.#theirs, bucket);
-    if (ours === undefined || theirs === undefined) return { conflicts: [] };
-    const merged = yield* this.#inner.merge(ours, theirs);
-    if ('conflicts' in merged) return merged;
-    this.#made.push(...merged.made);
-    this.#within.set(hex(bucket), merged.result);
-    return { root: countedRoot(this.#line.treeOf(merged.result).root) };
+  #headBefore(commit: Address, bucket: string): Address | undefined {
+    const commitAt = (address: Address): LocalCommit => this.#line.commitAt(address);
+    const heads = new HeadsWithin(this.#core.cache, commitAt, commitAt(commit));
+    return heads.find(bucket)?.address;
   }
 
-  #headWithin(outer: LocalCommit, bucket: Uint8Array): LocalCommit | undefined {
-    const address = headOf(this.#core.cache, headsRefOf(outer), bucket);
-    return address && this.#line.commitAt(address);
-  }
-
-  /** The heads of the buckets in the merged tree. */
-  *#heads(root: CountedRoot): Steps<HeadsRef | undefined> {
-    const old = headsRefOf(this.#ours);
-    if (root.totals.buckets === 0) return undefined;
-    const edits = new Map<string, Address | undefined>();
-    for (const { bucket, root: contents } of directBuckets(
-      this.#core.tree(root.id, root.address),
-    )) {
-      edits.set(hex(bucket), (yield* this.#headFor(bucket, contents)).address);
+  /** The heads of the buckets within a merged tree. */
+  *#headsIn(
+    root: CountedRoot | Root,
+    before: HeadsRef | undefined,
+  ): Steps<HeadsRef | undefined> {
+    const { buckets } = 'totals' in root ? root.totals : totalsOf(root);
+    if (buckets === 0) return undefined;
+    const edits = new Map<string, Address>();
+    for (const nested of directBuckets(this.#core.tree(root.id, root.address))) {
+      edits.set(hex(nested.bucket), (yield* this.#headFor(nested)).address);
+      yield;
     }
     const writer = this.#writers.for(root.address[0] as Commit['algorithm']);
     // Heads of buckets that are gone go: the map is made anew, and equal parts of it are the same
     // blocks.
-    return sameHeads(this.#core, old, edits) ? old : writeHeads(writer, undefined, edits);
+    return sameHeads(this.#core, before, edits) ? before : writeHeads(writer, undefined, edits);
   }
 
-  /** The commit of a bucket in the merged tree: one side's, or the merge of both. */
-  *#headFor(bucket: Uint8Array, contents: Address): Steps<LocalCommit> {
-    const known = this.#within.get(hex(bucket));
-    if (known !== undefined) return known;
-    const ours = this.#headWithin(this.#ours, bucket);
-    const theirs = this.#headWithin(this.#theirs, bucket);
-    const both =
-      ours !== undefined && theirs !== undefined
-        ? yield* this.#inner.merge(ours, theirs)
-        : undefined;
-    if (both !== undefined && 'result' in both && sameAddress(both.result.commit.root, contents)) {
-      this.#made.push(...both.made);
-      this.#within.set(hex(bucket), both.result);
-      return both.result;
+  /** The commit of a bucket in the merged tree: one side's, or a merge of both. */
+  *#headFor({ bucket, root, rootBlock }: NestedBucket): Steps<LocalCommit> {
+    const digits = hex(bucket);
+    const ours = this.#heads.ours.find(digits);
+    const theirs = this.#heads.theirs.find(digits);
+    const parents = this.#latest(ours, theirs);
+    const [only, other] = parents;
+    if (only === undefined) {
+      throw corrupt(`contents of bucket ${digits}`, 'a commit of the bucket', addressText(root));
     }
-    const side = [ours, theirs].find((one) => one && sameAddress(one.commit.root, contents));
-    if (side !== undefined) return side;
-    const what = `contents of bucket ${hex(bucket)}`;
-    throw corrupt(what, 'the root of a commit of the bucket', addressText(contents));
+    if (other === undefined && sameAddress(only.commit.root, root)) return only;
+    const tree = this.#core.tree(rootBlock, root);
+    const made = yield* this.#commit(bucket, digits, tree.root, parents);
+    this.#made.push(made);
+    return made;
   }
 
-  *#commit(root: CountedRoot): Steps<LocalCommit> {
-    const heads = yield* this.#heads(root);
-    const commit =
-      this.#judged === undefined ? this.#canonical(root, heads) : this.#ordinary(root, heads);
-    const address = commitAddress(commit);
-    const headsBlock = heads?.id;
-    return { address, commit, rootBlock: root.id, headsBlock, movesBlock: undefined };
+  /** The commits of both sides, without one that comes before the other. */
+  #latest(ours: LocalCommit | undefined, theirs: LocalCommit | undefined): LocalCommit[] {
+    const { history } = this.#core;
+    if (ours === undefined || theirs === undefined) return [ours ?? theirs].flatMap((one) => one ?? []);
+    if (isAncestor(history, theirs.address, ours.address)) return [ours];
+    if (isAncestor(history, ours.address, theirs.address)) return [theirs];
+    return [ours, theirs];
   }
 
-  #canonical(root: RootRef, heads: HeadsRef | undefined): Commit {
-    const sides = [this.#ours, this.#theirs].sort((a, b) => compareAddresses(a.address, b.address));
-    const [first, second] = sides as [LocalCommit, LocalCommit];
-    return {
-      algorithm: root.address[0] as Commit['algorithm'],
-      bucket: this.#ours.commit.bucket,
+  /** A commit of a bucket in the merged tree. */
+  *#commit(
+    bucket: Uint8Array,
+    digits: string,
+    root: CountedRoot | Root,
+    parents: readonly LocalCommit[],
+  ): Steps<LocalCommit> {
+    const before = parents[0] === undefined ? undefined : headsRefOf(parents[0]);
+    const heads = yield* this.#headsIn(root, before);
+    const rows = this.#rows.get(digits) ?? NO_ROWS;
+    const sides = parents.map((parent) => {
+      const isOurs = this.#isOurs(digits, parent);
+      return { parent, rows: isOurs ? rows.ours : rows.theirs };
+    });
+    if (!this.#isJudged) sides.sort((a, b) => compareAddresses(a.parent.address, b.parent.address));
+    const algorithm = root.address[0] as Commit['algorithm'];
+    const commit: Commit = {
+      algorithm,
+      bucket,
       root: root.address,
       heads: heads?.address,
-      moves: undefined,
-      lastMoves: lastMovesOf(first),
-      parents: [first.address, second.address],
-      stamp: joinEvents(first.commit.stamp, second.commit.stamp),
-      actor: undefined,
-      replica: NO_REPLICA,
-      incarnation: 0,
-      sequence: 0,
-      timeMs: Math.max(first.commit.timeMs, second.commit.timeMs),
-      message: 'merge',
+      parents: sides.map(({ parent }) => parent.address),
+      maps: sides.map((side) => this.#writeMap(algorithm, side.rows)),
+      mapsBefore: mapsBefore(sides.map(({ parent }) => parent)),
+      ...this.#words(sides.map(({ parent }) => parent)),
     };
+    const address = commitAddress(commit);
+    return { address, commit, rootBlock: root.id, headsBlock: heads?.id };
   }
 
-  #ordinary(root: RootRef, heads: HeadsRef | undefined): Commit {
+  #isOurs(digits: string, { address }: LocalCommit): boolean {
+    const ours = digits === '' ? this.#ours : this.#heads.ours.find(digits);
+    return ours !== undefined && sameAddress(ours.address, address);
+  }
+
+  #writeMap(algorithm: Commit['algorithm'], rows: readonly MapRow[]): Address | undefined {
+    let last: Address | undefined;
+    for (const { block } of encodeMap(algorithm, rows)) {
+      last = this.#writers.putPlain(algorithm, block).address;
+    }
+    return last;
+  }
+
+  /** What a commit says of itself. A canonical one says only what follows from its parents. */
+  #words(
+    parents: readonly LocalCommit[],
+  ): Pick<
+    Commit,
+    'stamp' | 'actor' | 'replica' | 'incarnation' | 'sequence' | 'timeMs' | 'message'
+  > {
+    const stamps = parents.map(({ commit }) => commit.stamp);
+    const joined = stamps.reduce((a, b) => joinEvents(a, b));
+    if (!this.#isJudged) {
+      return {
+        stamp: joined,
+        actor: undefined,
+        replica: NO_REPLICA,
+        incarnation: 0,
+        sequence: 0,
+        timeMs: Math.max(...parents.map(({ commit }) => commit.timeMs)),
+        message: 'merge',
+      };
+    }
     const { identity, settings, sequences } = this.#core;
-    const joined = joinEvents(this.#ours.commit.stamp, this.#theirs.commit.stamp);
+    const { words } = this.#how;
     return {
-      algorithm: root.address[0] as Commit['algorithm'],
-      bucket: this.#ours.commit.bucket,
-      root: root.address,
-      heads: heads?.address,
-      moves: undefined,
-      lastMoves: lastMovesOf(this.#ours),
-      parents: [this.#ours.address, this.#theirs.address],
       stamp: this.#line.nextStamp(this.#line.tip().id, joined),
-      actor: this.#judged?.words.actor?.publicKey,
+      actor: words.actor?.publicKey,
       replica: identity.replica,
       incarnation: identity.incarnation,
       sequence: sequences.take(),
       timeMs: Math.max(0, Math.floor(settings.now())),
-      message: this.#judged?.words.message ?? '',
+      message: words.message,
     };
   }
-}
-
-function lastMovesOf({ address, commit }: LocalCommit): Address | undefined {
-  return commit.moves === undefined ? commit.lastMoves : address;
 }
 
 function sameHeads(
   core: Core,
   heads: HeadsRef | undefined,
-  edits: ReadonlyMap<string, Address | undefined>,
+  edits: ReadonlyMap<string, Address>,
 ): boolean {
   if (heads === undefined) return false;
   const tree = core.tree(heads.id, heads.address);
   if (totalsOf(tree.root).entries !== edits.size + 1) return false;
   for (const [digits, address] of edits) {
     const there = headOf(core.cache, heads, unhex(digits) as Uint8Array);
-    if (there === undefined || address === undefined || !sameAddress(there, address)) return false;
+    if (there === undefined || !sameAddress(there, address)) return false;
   }
   return true;
-}
-
-function policyFor(policy: MergeJudgement['policy'], stream: string): StreamPolicy | undefined {
-  return typeof policy === 'object' ? policy[stream] : policy;
 }
 
 function threeRules(
@@ -346,3 +369,4 @@ function threeRules(
   const from = decodeRules(base ?? ours);
   return encodeRules(mergeRules(from, decodeRules(ours), decodeRules(theirs)));
 }
+

@@ -4,20 +4,20 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
-import { copyBytes, hex } from '../ground/bytes.js';
+import { hex } from '../ground/bytes.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { type CommitInfo, commitInfo } from '../log/commit.js';
 import type { Actor } from '../log/signature.js';
-import type { Conflict, ConflictKind, ConflictSide } from '../merge/conflict.js';
+import { type Conflict, publicConflict } from '../merge/conflict.js';
+import type { Answer } from '../merge/resolve.js';
 import { editAt, TreeEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
-import { INLINE } from '../tree/record.js';
 import { bucketPart, countedRoot } from '../tree/root.js';
 import { NO_STREAMS } from '../tree/shape.js';
-import { finishSteps, type Steps } from '../tree/steps.js';
+import { finishSteps } from '../tree/steps.js';
 import { CommitBuilder } from './builder.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
-import { CommitMerger, type Merged, type MergeJudgement } from './merge-commits.js';
+import { type MergeJudgement, mergeCommits } from './merge-commits.js';
 import { publish } from './publish.js';
 import { runSteps, Writers } from './writers.js';
 
@@ -31,28 +31,6 @@ export interface MergeOptions extends MergeJudgement {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What one side of a conflict has. */
-export interface MergeConflictSide {
-  /** Of a stream: its logical bytes. */
-  readonly size?: number;
-  /** Of a stream in metadata: its bytes. */
-  readonly inline?: Uint8Array;
-  /** Of a moved entry: its key. */
-  readonly key?: string;
-  /** Of a bucket: its id, 32 hexadecimal digits. */
-  readonly bucket?: string;
-}
-
-/** A conflict of a merge, with what each side has. */
-export interface MergeConflict {
-  readonly key: string;
-  readonly stream?: string;
-  readonly kind: ConflictKind;
-  readonly base?: MergeConflictSide;
-  readonly ours?: MergeConflictSide;
-  readonly theirs?: MergeConflictSide;
-}
-
 /** What a merge did. */
 export interface MergeOutcome {
   /**
@@ -64,7 +42,9 @@ export interface MergeOutcome {
   readonly fastForward: boolean;
   /** The head. */
   readonly commit: CommitInfo;
-  readonly conflicts: readonly MergeConflict[];
+  readonly conflicts: readonly Conflict[];
+  /** Answers that met no conflict. */
+  readonly unused: readonly Answer[];
 }
 
 /** A bucket nested in the line's: where it is, and its commit. */
@@ -127,7 +107,10 @@ async function tryMerge(
     message: options.message ?? 'merge',
     actor: options.actor ?? core.settings.actor,
   };
-  const steps = judged(line, writers, ours, theirs, options, words);
+  const { streams, entries, places, answers, partOf } = options;
+  const judgement = { streams, entries, places, answers, partOf };
+  const how = { judgement, words, ordinary: options.message !== undefined };
+  const steps = mergeCommits(line, writers, how, ours, theirs);
   const merged = await runSteps('merge', steps, core, writers, options.signal);
   if ('conflicts' in merged) {
     writers.blocks.discard();
@@ -138,6 +121,7 @@ async function tryMerge(
         fastForward: false,
         commit: commitInfo(ours.address, ours.commit),
         conflicts,
+        unused: merged.unused,
       },
     };
   }
@@ -146,6 +130,7 @@ async function tryMerge(
     fastForward: sameAddress(merged.result.address, from) && !sameAddress(ours.address, from),
     commit: commitInfo(merged.result.address, merged.result.commit),
     conflicts: [],
+    unused: merged.unused,
   };
   if (sameAddress(merged.result.address, ours.address)) {
     writers.blocks.discard();
@@ -173,26 +158,6 @@ function isKnown(line: Line, address: Address): boolean {
   return line.core.history.entry(address) !== undefined;
 }
 
-/** The canonical merge, or where that leaves conflicts, one by the caller's judgement. */
-function* judged(
-  line: Line,
-  writers: Writers,
-  ours: LocalCommit,
-  theirs: LocalCommit,
-  options: MergeOptions,
-  words: { message: string; actor: Actor | undefined },
-): Steps<Merged> {
-  const { policy, entryPolicy, answers, message } = options;
-  if (message === undefined) {
-    const canonical = yield* new CommitMerger(line, writers, undefined).merge(ours, theirs);
-    if (!('conflicts' in canonical)) return canonical;
-    if (policy === undefined && entryPolicy === undefined && answers === undefined)
-      return canonical;
-  }
-  const how = { policy, entryPolicy, answers };
-  return yield* new CommitMerger(line, writers, { how, words }).merge(ours, theirs);
-}
-
 /** Commits of the buckets around a nested one that was merged. */
 function carried(
   line: Line,
@@ -218,32 +183,9 @@ function carried(
     touched: [own, ...treeEdit.touched],
     removed: [],
     added: [],
-    moves: new Map(),
+    rows: new Map(),
     given: new Map([[hex(nested.bucket), merged.result]]),
   };
   const made = builder.build(change);
   return { tip: made.tip, commits: [...merged.made, ...made.commits] };
-}
-
-export function publicConflict(conflict: Conflict): MergeConflict {
-  const { key, kind, stream } = conflict;
-  return {
-    key,
-    kind,
-    ...(stream === undefined ? {} : { stream }),
-    ...sideOf('base', conflict.base),
-    ...sideOf('ours', conflict.ours),
-    ...sideOf('theirs', conflict.theirs),
-  };
-}
-
-function sideOf(name: 'base' | 'ours' | 'theirs', side: ConflictSide | undefined): object {
-  if (side === undefined) return {};
-  const { part, key, bucket } = side;
-  const shown: { -readonly [K in keyof MergeConflictSide]: MergeConflictSide[K] } = {};
-  if (part !== undefined) shown.size = part.length;
-  if (part?.form === INLINE) shown.inline = copyBytes(part.bytes);
-  if (key !== undefined) shown.key = key;
-  if (bucket !== undefined) shown.bucket = hex(bucket);
-  return { [name]: shown };
 }

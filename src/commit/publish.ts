@@ -33,9 +33,9 @@ export async function publish(
       const row = line.row.read(batch);
       if (row === undefined || !sameAddress(row.head, from.address)) return false;
       for (const writer of writers) writer.blocks.emit(batch);
-      for (const { address, commit, rootBlock, headsBlock, movesBlock } of built.commits) {
+      for (const { address, commit, rootBlock, headsBlock } of built.commits) {
         const signature = built.signatures.get(addressText(address));
-        core.history.append(batch, commit, { rootBlock, headsBlock, movesBlock, signature });
+        core.history.append(batch, commit, { rootBlock, headsBlock, signature });
       }
       putBranch(batch, line.owner, line.branch, { head: built.tip.address, id: row.id });
       return true;

@@ -1,45 +1,28 @@
 /**
  * Putting a small transaction's edits on a head that has moved since it began: each stream it
- * changed must be as it was, or a policy says whose change stands. Equal changes conflict as well:
- * two that counted up from the same number have counted once.
+ * changed must be as it was, or a policy says whose change stands. Ours is the transaction, theirs
+ * the head. Equal changes conflict as well, and so do two removals: neither saw the other.
  */
 import { conflicting, type RegaliaError } from '../ground/errors.js';
-import type { Side } from '../merge/conflict.js';
+import { publicConflict, type Take, type TreeConflict, type TreeSide } from '../merge/conflict.js';
+import type { Judge } from '../merge/resolve.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
 import { sameStreamAt, sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { findStream } from '../tree/record.js';
+import { findStream, type StreamPart } from '../tree/record.js';
 
-/** A change that no policy resolved. */
-export interface CommitConflict {
-  readonly key: string;
-  readonly stream?: string;
-  /** What happened here, then what happened on the head. */
-  readonly kind: 'changed/changed' | 'removed/changed' | 'changed/removed' | 'read/changed';
-}
-
-/** Who wins where others changed the same: for all, or decided for one conflict at a time. */
-export type CommitPolicy =
-  | Side
-  | 'newest'
-  | 'conflict'
-  | ((conflict: CommitConflict) => Side | undefined);
+const SIDES: readonly Take[] = ['ours', 'theirs'];
 
 export class Rebase {
-  readonly conflicts: CommitConflict[] = [];
   readonly #before: Tree;
   readonly #head: Tree;
-  readonly #policyOf: (names: Names, stream: string | undefined) => CommitPolicy;
+  readonly #judge: Judge;
 
-  constructor(
-    before: Tree,
-    head: Tree,
-    policyOf: (names: Names, stream: string | undefined) => CommitPolicy,
-  ) {
+  constructor(before: Tree, head: Tree, judge: Judge) {
     this.#before = before;
     this.#head = head;
-    this.#policyOf = policyOf;
+    this.#judge = judge;
   }
 
   /** The edit as it goes onto the head. What is left of it where theirs stands may be nothing. */
@@ -62,43 +45,67 @@ export class Rebase {
   }
 
   #mayClear(names: Names): boolean {
-    if (sameSubtree(this.#before, this.#head, names)) return true;
-    if (this.#head.find(names) === undefined) return true;
-    return this.#resolve({ key: keyText(names), kind: 'removed/changed' }, names, undefined);
+    const [before, head] = [this.#before.find(names), this.#head.find(names)];
+    if (before === undefined && head === undefined) return true;
+    if (head !== undefined && sameSubtree(this.#before, this.#head, names)) return true;
+    const key = keyText(names);
+    const side = (spot: unknown): TreeSide | undefined => (spot ? { key } : undefined);
+    const conflict = conflictOf(key, 'removed/changed', [side(before), undefined, side(head)]);
+    return this.#judge.entry(conflict, 'theirs') !== 'theirs';
   }
 
-  #mayChange(names: Names, { stream }: StreamEdit): boolean {
+  #mayChange(names: Names, { stream, part }: StreamEdit): boolean {
     if (sameStreamAt(this.#before, this.#head, names, stream)) return true;
-    const spot = this.#head.find(names);
-    const theirs = spot && findStream(spot.node, spot.index, stream);
-    const kind = theirs === undefined ? 'changed/removed' : 'changed/changed';
-    return this.#resolve({ key: keyText(names), stream, kind }, names, stream);
+    const key = keyText(names);
+    const [before, head] = [this.#before, this.#head].map((tree) => {
+      const spot = tree.find(names);
+      return spot && findStream(spot.node, spot.index, stream);
+    });
+    const kind =
+      before === undefined
+        ? 'both-added'
+        : part === undefined
+          ? 'removed/changed'
+          : head === undefined
+            ? 'changed/removed'
+            : 'both-changed';
+    const side = (one: StreamPart | undefined): TreeSide | undefined =>
+      one === undefined ? undefined : { key, part: one };
+    const conflict = conflictOf(key, kind, [side(before), side(part), side(head)]);
+    return this.#judge.stream({ ...conflict, stream }) !== 'theirs';
   }
 
   /** Something is changed below an entry that the head has removed. */
   #mayAddTo(names: Names): boolean {
     const removed = this.#before.find(names) !== undefined && this.#head.find(names) === undefined;
     if (!removed) return true;
-    return this.#resolve({ key: keyText(names), kind: 'changed/removed' }, names, undefined);
+    const key = keyText(names);
+    const conflict = conflictOf(key, 'changed/removed', [{ key }, { key }, undefined]);
+    return this.#judge.entry(conflict, 'ours') !== 'theirs';
   }
+}
 
-  /** Whether ours stands. An unresolved conflict is noted. */
-  #resolve(conflict: CommitConflict, names: Names, stream: string | undefined): boolean {
-    const policy = this.#policyOf(names, stream);
-    const side = typeof policy === 'function' ? policy(conflict) : policy;
-    if (side === 'theirs') return false;
-    // The transaction commits last: by causality and by time its change is the newest.
-    if (side === 'ours' || side === 'newest') return true;
-    this.conflicts.push(conflict);
-    return true;
-  }
+type Sides = readonly [
+  TreeSide | undefined,
+  TreeSide | undefined,
+  TreeSide | undefined,
+];
+
+export function conflictOf(
+  key: string,
+  kind: TreeConflict['kind'],
+  [base, ours, theirs]: Sides,
+  stream?: string,
+): TreeConflict {
+  return { key, stream, kind, why: undefined, base, ours, theirs, answers: SIDES };
 }
 
 /** REGALIA_CONFLICT: nothing was committed; begin again, or give a policy. */
 export function conflictError(
-  conflicts: readonly unknown[],
-  first: string,
+  conflicts: readonly TreeConflict[],
 ): RegaliaError<'REGALIA_CONFLICT'> {
-  const message = `others have changed the same since the transaction began: ${first}`;
-  return conflicting(message, conflicts);
+  const [first] = conflicts;
+  const where = first?.stream === undefined ? first?.key : `${first.key} ${first.stream}`;
+  const message = `others have changed the same since the transaction began: ${where}`;
+  return conflicting(`${message} (${first?.kind})`, conflicts.map(publicConflict));
 }

@@ -23,7 +23,7 @@ export const BlockKind = {
   root: 5,
   commit: 6,
   /** The moves of a commit. */
-  moves: 7,
+  map: 7,
   /** Reserved for encryption. */
   sealed: 8,
 } as const;

@@ -46,17 +46,23 @@ export function isAncestor(graph: CommitGraph, a: Address, b: Address): boolean 
 }
 
 /**
- * All best common ancestors, sorted by address: those that no other common ancestor has come after.
+ * All best common ancestors of what two sets of commits have seen, sorted by address: those that no other common ancestor has come after.
  * Criss-cross merges give several, unrelated histories none.
  */
-export function mergeBases(graph: CommitGraph, ours: Address, theirs: Address): Address[] {
+export function mergeBases(
+  graph: CommitGraph,
+  ours: readonly Address[],
+  theirs: readonly Address[],
+): Address[] {
   const frontier = new Frontier(graph, STALE);
-  for (const [address, mark] of [
+  for (const [addresses, mark] of [
     [ours, OURS],
     [theirs, THEIRS],
   ] as const) {
-    present(graph, address);
-    frontier.meet(address, mark);
+    for (const address of addresses) {
+      present(graph, address);
+      frontier.meet(address, mark);
+    }
   }
   const bases: Address[] = [];
   while (frontier.open > 0) {

@@ -2,7 +2,8 @@
  * The commit block: which state a bucket was in, what came before, and who says so.
  *
  *     6 u8 | version u8 | algorithm u8 | bucket id 16
- *     root 33 | heads ? 33 | moves ? 33 | last moves ? 33 | parents: count varint, 33 each
+ *     root 33 | heads ? 33 | parents: count varint, 33 each | maps: ? 33 for each parent
+ *     maps before: count varint, ? 33 each
  *     stamp: length varint, event tree | actor ? 32 | replica id 16
  *     incarnation varint | sequence varint | time, ms since the epoch, varint
  *     message: length varint, UTF-8
@@ -49,12 +50,15 @@ export interface Commit {
   readonly root: Address;
   /** The Merkle map from the id of each bucket within to its commit, if there is any. */
   readonly heads: Address | undefined;
-  /** This commit's moves, if it has any. */
-  readonly moves: Address | undefined;
-  /** The nearest commit before this one that has moves, along first parents. */
-  readonly lastMoves: Address | undefined;
   /** None for a bucket's first commit; at most 64. */
   readonly parents: readonly Address[];
+  /** For each parent where its entries went, if any went elsewhere: see maps.ts. */
+  readonly maps: readonly (Address | undefined)[];
+  /**
+   * For each parent the nearest commit that has maps, or joins lines of different ones: it itself
+   * or before it. One where all agree; none where history has no maps.
+   */
+  readonly mapsBefore: readonly (Address | undefined)[];
   /** The event tree alone: the anonymous stamp. */
   readonly stamp: Event;
   /** An Ed25519 public key, 32 bytes; undefined in a canonical merge, and where nobody signs. */
@@ -76,7 +80,7 @@ export interface Commit {
 /** What stands before the stamp in a commit's bytes. */
 export type CommitLinks = Pick<
   Commit,
-  'algorithm' | 'bucket' | 'root' | 'heads' | 'moves' | 'lastMoves' | 'parents'
+  'algorithm' | 'bucket' | 'root' | 'heads' | 'parents' | 'maps' | 'mapsBefore'
 >;
 
 /** The hashed bytes. REGALIA_OPTION where a field is out of its limits. */
@@ -102,10 +106,11 @@ export function encodeCommitAs(commit: Commit, stamp: Uint8Array): Uint8Array {
   writeBlockHeader(writer, BlockKind.commit, commit.algorithm);
   writer.bytes(commit.bucket).bytes(commit.root);
   writeOptional(writer, commit.heads);
-  writeOptional(writer, commit.moves);
-  writeOptional(writer, commit.lastMoves);
   writer.varint(commit.parents.length);
   for (const parent of commit.parents) writer.bytes(parent);
+  for (const map of commit.maps) writeOptional(writer, map);
+  writer.varint(commit.mapsBefore.length);
+  for (const before of commit.mapsBefore) writeOptional(writer, before);
   writer.lengthed(stamp);
   writeOptional(writer, commit.actor);
   writer.bytes(commit.replica);
@@ -139,9 +144,9 @@ export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array)
     bucket: links.bucket,
     root: links.root,
     heads: links.heads,
-    moves: links.moves,
-    lastMoves: links.lastMoves,
     parents: links.parents,
+    maps: links.maps,
+    mapsBefore: links.mapsBefore,
     stamp,
     actor: readOptional(reader, () => copyBytes(reader.bytes(ACTOR_LENGTH))),
     replica: copyBytes(reader.bytes(REPLICA_ID_LENGTH)),
@@ -164,15 +169,59 @@ export function stampPlace(block: Uint8Array): Uint8Array {
 /** Reads what comes before the stamp. */
 export function readLinks(reader: ByteReader): CommitLinks {
   const { algorithm } = readBlockHeader(reader.bytes(BLOCK_HEADER), 'commit', BlockKind.commit);
-  return {
-    algorithm,
-    bucket: copyBytes(reader.bytes(BUCKET_ID_LENGTH)),
-    root: readAddress(reader),
-    heads: readOptional(reader, readAddress),
-    moves: readOptional(reader, readAddress),
-    lastMoves: readOptional(reader, readAddress),
-    parents: readParents(reader),
-  };
+  const bucket = copyBytes(reader.bytes(BUCKET_ID_LENGTH));
+  const root = readAddress(reader);
+  const heads = readOptional(reader, readAddress);
+  const parents = readParents(reader);
+  const maps = parents.map(() => readOptional(reader, readAddress));
+  return { algorithm, bucket, root, heads, parents, maps, mapsBefore: readBefore(reader, maps) };
+}
+
+function readBefore(
+  reader: ByteReader,
+  maps: readonly (Address | undefined)[],
+): (Address | undefined)[] {
+  const count = reader.varint();
+  if (count > maps.length) reader.fail(`at most ${maps.length} commits with maps`, `${count}`);
+  const before = Array.from({ length: count }, () => readOptional(reader, readAddress));
+  const fault = beforeFault(before, maps.length);
+  return fault === undefined ? before : reader.fail(fault, 'another list');
+}
+
+/** What a list of the nearest commits with maps must be and is not; undefined where it is. */
+function beforeFault(
+  before: readonly (Address | undefined)[],
+  parents: number,
+): string | undefined {
+  if (before.length === 0) return undefined;
+  const [first] = before;
+  const agree = before.every((one) => sameOptional(one, first));
+  if (before.length === 1) return first === undefined ? 'a commit, or none at all' : undefined;
+  if (before.length !== parents) return `one for all parents, or ${parents}`;
+  return agree ? 'one where all agree' : undefined;
+}
+
+function sameOptional(a: Address | undefined, b: Address | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : sameAddress(a, b);
+}
+
+/** The nearest commit that has maps or joins lines of different ones: this one, or one before. */
+export function nearestMapped(
+  address: Address,
+  { maps, mapsBefore }: Pick<Commit, 'maps' | 'mapsBefore'>,
+): Address | undefined {
+  const isMapped = mapsBefore.length > 1 || maps.some((map) => map !== undefined);
+  return isMapped ? address : mapsBefore[0];
+}
+
+/** What a commit says of those before it, from what its parents say. */
+export function mapsBefore(
+  parents: readonly { readonly address: Address; readonly commit: Commit }[],
+): (Address | undefined)[] {
+  const nearest = parents.map(({ address, commit }) => nearestMapped(address, commit));
+  const [first] = nearest;
+  if (nearest.every((one) => sameOptional(one, first))) return first === undefined ? [] : [first];
+  return nearest;
 }
 
 /** A private copy of the 33 bytes that follow. */
@@ -250,9 +299,10 @@ function checkCommit(commit: Commit): void {
   checkLength('bucket', commit.bucket, BUCKET_ID_LENGTH);
   checkLength('replica', commit.replica, REPLICA_ID_LENGTH);
   if (commit.actor !== undefined) checkLength('actor', commit.actor, ACTOR_LENGTH);
-  for (const field of ['root', 'heads', 'moves', 'lastMoves'] as const) {
-    const address = commit[field];
-    if (address !== undefined) checkAddress(field, address);
+  checkAddress('root', commit.root);
+  if (commit.heads !== undefined) checkAddress('heads', commit.heads);
+  for (const field of ['maps', 'mapsBefore'] as const) {
+    for (const address of commit[field]) if (address !== undefined) checkAddress(field, address);
   }
   for (const field of ['incarnation', 'sequence', 'timeMs'] as const) {
     if (Number.isSafeInteger(commit[field]) && commit[field] >= 0) continue;
@@ -262,6 +312,7 @@ function checkCommit(commit: Commit): void {
     throw badOption('timeMs', `at most ${TIME_MS_MAX}`, `${commit.timeMs}`);
   }
   checkParents(commit.parents);
+  checkMaps(commit);
   checkMessage(commit.message);
 }
 
@@ -275,6 +326,14 @@ function checkParents(parents: readonly Address[]): void {
       throw badOption('parents', 'each parent once', 'one twice');
     }
   }
+}
+
+function checkMaps({ parents, maps, mapsBefore }: Commit): void {
+  if (maps.length !== parents.length) {
+    throw badOption('maps', `one for each of ${parents.length} parents`, `${maps.length}`);
+  }
+  const fault = beforeFault(mapsBefore, parents.length);
+  if (fault !== undefined) throw badOption('mapsBefore', fault, `${mapsBefore.length}`);
 }
 
 function checkMessage(message: string): void {

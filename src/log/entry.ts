@@ -4,7 +4,7 @@
  *
  *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint
  *     spine varint | jump varint
- *     root block u48 | heads block u48 | moves block u48 | signature 64, if flag 1 | stored form
+ *     root block u48 | heads block u48 | signature 64, if flag 1 | stored form
  *     flags         1 signed | 2 cut
  *     stored form   deltas u8 | the commit block, its stamp in full or as a difference
  *
@@ -35,7 +35,6 @@ const FLAG_CUT = 2;
 export interface BlockIds {
   readonly rootBlock: number | undefined;
   readonly headsBlock: number | undefined;
-  readonly movesBlock: number | undefined;
 }
 
 export interface LogEntry extends BlockIds {
@@ -76,10 +75,7 @@ export function sealEntry(entry: LogEntry, deltas: number, body: Uint8Array): Ui
   writer.u8(ROW_VERSION).u8(flags);
   writer.varint(entry.sequence).varint(entry.height).varint(entry.correctedMs);
   writer.varint(entry.spine).varint(entry.jump);
-  writer
-    .u48(entry.rootBlock ?? NO_ID)
-    .u48(entry.headsBlock ?? NO_ID)
-    .u48(entry.movesBlock ?? NO_ID);
+  writer.u48(entry.rootBlock ?? NO_ID).u48(entry.headsBlock ?? NO_ID);
   if (signature !== undefined) writer.bytes(signature);
   writer.u8(deltas).bytes(body);
   return sealRow('commits', entry.address, writer.view());
@@ -102,7 +98,6 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   const jump = reader.varint();
   const rootBlock = knownId(reader.u48());
   const headsBlock = knownId(reader.u48());
-  const movesBlock = knownId(reader.u48());
   const isSigned = (flags & FLAG_SIGNATURE) !== 0;
   const signature = isSigned ? copyBytes(reader.bytes(SIGNATURE_LENGTH)) : undefined;
   const deltas = reader.u8();
@@ -121,7 +116,6 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
     jump,
     rootBlock,
     headsBlock,
-    movesBlock,
     cut: (flags & FLAG_CUT) !== 0,
     signature,
   };

@@ -136,7 +136,6 @@ export class History {
       jump,
       rootBlock: local.rootBlock,
       headsBlock: local.headsBlock,
-      movesBlock: local.movesBlock,
       cut: parents.length < commit.parents.length,
       signature: local.signature,
     };
@@ -446,7 +445,7 @@ function labels(
 }
 
 function checkLocal(local: LocalFacts): void {
-  for (const option of ['rootBlock', 'headsBlock', 'movesBlock'] as const) {
+  for (const option of ['rootBlock', 'headsBlock'] as const) {
     const id = local[option];
     if (id === undefined || (Number.isInteger(id) && id > 0 && id < 2 ** 48)) continue;
     throw badOption(option, 'an integer of 1 to 2^48 - 1', `${id}`);

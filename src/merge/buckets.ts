@@ -1,45 +1,100 @@
 /**
- * Nested buckets, as an outer merge sees them: an id and a root at some key.
+ * Nested buckets in the trees of a merge: where each is, by its id.
  *
- * A merge does not look into them. What it needs to know is which buckets came, went or changed
- * between two trees, and that is found by walking down what differs, past every subtree that has
- * no bucket at all.
+ * Found by walking down what differs, past every subtree that has no bucket at all, and through the
+ * borders of buckets. One that neither side changed nor moved is not listed.
  */
-import type { Address } from '../blocks/address.js';
 import { hex } from '../ground/bytes.js';
+import { nameText } from '../ground/text.js';
 import { checkDepth } from '../tree/diff.js';
 import { diffMaps } from '../tree/diff-map.js';
 import type { Names } from '../tree/key.js';
-import { childMap, type Spot } from '../tree/lookup.js';
+import { childMap, crossBorder, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { type BucketPart, CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
 
-/** A bucket's root, as an entry refers to it. */
-export interface BucketRoot {
-  readonly address: Address;
-  readonly id: number | undefined;
+/** Where a bucket is in the three trees, names from the top; undefined where it is not. */
+export interface BucketKeys {
+  base: readonly string[] | undefined;
+  ours: readonly string[] | undefined;
+  theirs: readonly string[] | undefined;
 }
 
-/** A bucket that only one of two trees has at this key, or that both have with different roots. */
-export interface BucketChange {
-  readonly names: Names;
-  readonly before: BucketPart | undefined;
-  readonly after: BucketPart | undefined;
+/** The buckets that differ between a base and its sides, by id: in place, or in what they hold. */
+export function bucketKeys(
+  cache: NodeCache,
+  base: Spot | undefined,
+  ours: Spot | undefined,
+  theirs: Spot | undefined,
+): Map<string, BucketKeys> {
+  const found = new Map<string, BucketKeys>();
+  const keysOf = (bucket: string): BucketKeys => {
+    const known = found.get(bucket) ?? { base: undefined, ours: undefined, theirs: undefined };
+    found.set(bucket, known);
+    return known;
+  };
+  const told = { ours: new Set<string>(), theirs: new Set<string>() };
+  for (const [side, spot] of [
+    ['ours', ours],
+    ['theirs', theirs],
+  ] as const) {
+    for (const { bucket, before, after } of bucketChanges(cache, base, spot)) {
+      told[side].add(bucket);
+      const keys = keysOf(bucket);
+      if (before !== undefined) keys.base ??= before;
+      if (after !== undefined) keys[side] ??= after;
+    }
+  }
+  for (const [bucket, keys] of found) {
+    for (const side of ['ours', 'theirs'] as const) {
+      if (!told[side].has(bucket)) keys[side] = keys.base;
+    }
+  }
+  return found;
+}
+
+interface BucketChange {
+  readonly bucket: string;
+  readonly before: readonly string[] | undefined;
+  readonly after: readonly string[] | undefined;
+}
+
+/** Where the buckets that differ between two trees are. */
+function* bucketChanges(
+  cache: NodeCache,
+  before: Spot | undefined,
+  after: Spot | undefined,
+): Generator<BucketChange, void> {
+  const top: Names = [];
+  const stack = [{ names: top, before, after }];
+  for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
+    checkDepth(pair.names);
+    const [old, now] = [pair.before, pair.after].map((s) => (holdsBuckets(s) ? s : undefined));
+    const [was, is] = [bucketAt(old), bucketAt(now)];
+    const key = pair.names.map((name) => nameText(name));
+    if (was !== undefined) {
+      const stays = is !== undefined && hex(is.bucket) === hex(was.bucket);
+      yield { bucket: hex(was.bucket), before: key, after: stays ? key : undefined };
+    }
+    if (is !== undefined && (was === undefined || hex(is.bucket) !== hex(was.bucket))) {
+      yield { bucket: hex(is.bucket), before: undefined, after: key };
+    }
+    const [left, right] = [old, now].map((spot) => {
+      const inner = spot && crossBorder(cache, spot);
+      return inner && childMap(cache, inner, readRecord(inner.node, inner.index).child);
+    });
+    for (const { name, before: a, after: b } of diffMaps(cache, left, right)) {
+      if (!holdsBuckets(a) && !holdsBuckets(b)) continue;
+      stack.push({ names: [...pair.names, name], before: a, after: b });
+    }
+  }
 }
 
 /** The bucket that a record is. */
-export function bucketAt(spot: Spot | undefined): BucketPart | undefined {
+function bucketAt(spot: Spot | undefined): BucketPart | undefined {
   if (spot === undefined) return undefined;
   const { child } = readRecord(spot.node, spot.index);
   return child.form === CHILD_BUCKET ? child : undefined;
-}
-
-export function bucketRoot(part: BucketPart): BucketRoot {
-  return { address: part.root, id: part.id };
-}
-
-export function sameBucketId(a: BucketPart, b: BucketPart): boolean {
-  return hex(a.bucket) === hex(b.bucket);
 }
 
 /** Whether a record is a bucket, or has any below. */
@@ -47,27 +102,4 @@ function holdsBuckets(spot: Spot | undefined): boolean {
   if (spot === undefined) return false;
   const { child } = readRecord(spot.node, spot.index);
   return child.form === CHILD_BUCKET || (child.form !== CHILD_NONE && child.totals.buckets > 0);
-}
-
-/** The buckets that differ between two records that differ. */
-export function* bucketChanges(
-  cache: NodeCache,
-  names: Names,
-  before: Spot | undefined,
-  after: Spot | undefined,
-): Generator<BucketChange, void> {
-  const stack = [{ names, before, after }];
-  for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
-    checkDepth(pair.names);
-    const [old, now] = [pair.before, pair.after].map((s) => (holdsBuckets(s) ? s : undefined));
-    const [was, is] = [bucketAt(old), bucketAt(now)];
-    if (was !== undefined || is !== undefined) yield { names: pair.names, before: was, after: is };
-    const [left, right] = [was ? undefined : old, is ? undefined : now].map((spot) => {
-      return spot && childMap(cache, spot, readRecord(spot.node, spot.index).child);
-    });
-    for (const { name, before: a, after: b } of diffMaps(cache, left, right)) {
-      if (!holdsBuckets(a) && !holdsBuckets(b)) continue;
-      stack.push({ names: [...pair.names, name], before: a, after: b });
-    }
-  }
 }

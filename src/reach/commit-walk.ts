@@ -1,8 +1,8 @@
 /**
  * The blocks of commits, children first: a commit's tree with the roots of the buckets within, its
- * heads and its moves.
+ * heads and its maps.
  *
- * `walkHeads`, `walkContents` and `walkMoves` give those of one commit.
+ * `walkHeads`, `walkContents` and `walkMaps` give those of one commit.
  * `walkHistory` gives what a receiver lacks: commit after commit, parents first, the commits of
  * nested buckets before the commit whose heads name them, each without what its parents and the
  * haves have already. The cost is that of the differences; memory is the width of history, 33 bytes
@@ -11,14 +11,14 @@
 import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import { BlockKind } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
-import { hex } from '../ground/bytes.js';
 import { attempt } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import type { Commit } from '../log/commit.js';
 import { type BlockIds, type LogEntry, missingCommit } from '../log/entry.js';
 import { type Head, headOf, readHead } from '../log/heads.js';
 import type { History } from '../log/history.js';
-import { decodeMoves, type Move } from '../log/moves.js';
+import { decodeMap, rowsFrom } from '../log/maps.js';
+import { keyText, parseKey } from '../tree/key.js';
 import { type Spot, Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { type WalkedBlock, type WalkedRoot, type WalkReads, walkRoot } from './tree-walk.js';
@@ -91,63 +91,51 @@ export function* walkHeads(
   }
 }
 
-/** The chain of moves, the last block first. */
-export function* walkMoves(
+/** The chains of a commit's maps, each the last block first. */
+export function* walkMaps(
   reads: WalkReads,
-  { commit, movesBlock }: CommitRef,
+  { commit }: CommitRef,
   { skip }: CommitWalkOptions,
 ): Generator<WalkedBlock, void, undefined> {
-  const chain: WalkedRoot[] = [];
-  const kind = BlockKind.moves;
+  const kind = BlockKind.map;
   const names = (): [] => [];
-  let next = commit.moves;
-  for (let id = movesBlock; next !== undefined; id = undefined) {
-    const ref = { id, address: next };
-    if (skip?.(next) === true) break;
-    next = decodeMoves(readPlain(reads, ref)).next;
-    chain.push(ref);
+  for (const map of commit.maps) {
+    const chain: WalkedRoot[] = [];
+    for (let next = map; next !== undefined; ) {
+      if (skip?.(next) === true) break;
+      chain.push({ id: undefined, address: next });
+      next = decodeMap(readPlain(reads, next)).next;
+    }
+    for (const ref of chain.reverse()) yield { ...ref, kind, names };
   }
-  for (const ref of chain.reverse()) yield { ...ref, kind, names };
 }
 
-function readPlain(reads: WalkReads, { id, address }: WalkedRoot): Uint8Array {
-  const { bytes, start, plainLength } = reads.cache.blocks.read(id, address, 'moves');
+function readPlain(reads: WalkReads, address: Address): Uint8Array {
+  const { bytes, start, plainLength } = reads.cache.blocks.read(undefined, address, 'map');
   return bytes.subarray(start, start + plainLength);
 }
 
-/** Where in the bases an entry came from, by the commit's own moves. */
+/** Where in the bases an entry came from, by the commit's maps. */
 function followMoves(
   reads: WalkReads,
   commit: Commit,
   bases: readonly CommitRef[],
 ): ((names: readonly Uint8Array[]) => readonly Spot[]) | undefined {
-  if (commit.moves === undefined || bases.length === 0) return undefined;
-  const origins = new Map<string, Move>();
+  const maps = commit.maps.filter((map) => map !== undefined);
+  if (maps.length === 0 || bases.length === 0) return undefined;
+  const origins = new Map<string, string>();
   attempt(() => {
-    for (let at = commit.moves; at !== undefined; ) {
-      const { moves, next } = decodeMoves(readPlain(reads, { id: undefined, address: at }));
-      if (origins.size + moves.length > FOLLOWED_MOVES_MAX) break;
-      for (const move of moves) origins.set(hex(move.to), move);
-      at = next;
+    for (const map of maps) {
+      for (const { from, to } of rowsFrom(map, (address) => readPlain(reads, address))) {
+        if (origins.size >= FOLLOWED_MOVES_MAX) return;
+        if (to !== undefined) origins.set(to, from);
+      }
     }
   });
   return (names) => {
-    const move = origins.get(names.map(hex).join('2f'));
-    if (move === undefined) return [];
-    const from = splitKey(move.from);
-    return bases.flatMap((base) => findIn(reads, base, from));
+    const from = origins.get(keyText(names));
+    return from === undefined ? [] : bases.flatMap((base) => findIn(reads, base, parseKey(from)));
   };
-}
-
-function splitKey(key: Uint8Array): Uint8Array[] {
-  const names: Uint8Array[] = [];
-  let start = 0;
-  for (let i = 0; i <= key.length; i++) {
-    if (i < key.length && key[i] !== 0x2f) continue;
-    names.push(key.subarray(start, i));
-    start = i + 1;
-  }
-  return names;
 }
 
 function findIn(reads: WalkReads, base: CommitRef, names: readonly Uint8Array[]): Spot[] {
@@ -234,7 +222,7 @@ class HistoryWalk {
     const walk = walkContents(this.#reads, ref, { bases, skip, skipBucket, contents });
     for (const block of walk) yield { block };
     if (nested && fresh > 0) yield* this.#freshBuckets(ref, bases);
-    for (const block of walkMoves(this.#reads, ref, { skip })) yield { block };
+    for (const block of walkMaps(this.#reads, ref, { skip })) yield { block };
     const cut = entry.cut || (shallow && entry.parents.length > 0);
     yield { commit: ref.commit, entry, cut };
   }

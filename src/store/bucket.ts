@@ -3,19 +3,21 @@
  * bucket; a nested bucket's commits are made through the line of the bucket that carries it, and
  * appear in the logs of all around it.
  */
-import { type Address, addressText } from '../blocks/address.js';
+import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import { split } from '../clock/id.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { LocalCommit } from '../commit/line.js';
-import { type MergeOutcome, mergeInto, publicConflict } from '../commit/merge-into.js';
+import type { PartMaker } from '../commit/merge-commits.js';
+import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { alreadyExists, isRegaliaError, notFound, throwIfAborted } from '../ground/errors.js';
+import { alreadyExists, badOption, isRegaliaError, notFound, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import { type CommitInfo, commitInfo } from '../log/commit.js';
 import { sameSubtree } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
+import { Contents } from './contents.js';
 import { type DiffRow, diffRows } from './difference.js';
 import { Draft } from './draft.js';
 import {
@@ -49,6 +51,7 @@ import {
   NAME,
   PACK,
   type PackSource,
+  type RevertOptions,
   RESTORE,
   REVERT,
   TRANSACT,
@@ -343,11 +346,11 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async merge(from: At, options?: MergeOptions): Promise<MergeOutcome> {
     AT.check('from', from);
-    const { into, policy, entryPolicy, answers, ...rest } = MERGE.check(options);
+    const { into, policy, answers, ...rest } = MERGE.check(options);
     this.#scope.core.checkWritable();
     const isOwn = into === undefined || into === this.branchName;
     const scope = isOwn ? this.#scope : this.#scope.onBranch(into);
-    const judgement = checkedJudgement({ policy, entryPolicy, answers }, publicConflict);
+    const judgement = checkedJudgement({ policy, answers });
     const target = scope.isNested
       ? {
           bucket: scope.bucket,
@@ -355,28 +358,42 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
           commitIn: (tip: LocalCommit) => scope.within(tip),
         }
       : undefined;
-    return mergeInto(scope.line, target, scope.at(from).address, { ...rest, ...judgement });
+    const partOf: PartMaker = (writers, ...given) => {
+      return new Contents(scope.core, writers).put(...given);
+    };
+    const how = { ...rest, ...judgement, partOf };
+    return mergeInto(scope.line, target, scope.at(from).address, how);
   }
 
   /**
    * A commit that takes back what another did. REGALIA_CONFLICT where later commits changed the
    * same.
    */
-  async revert(at: At, options?: CommitOptions): Promise<CommitResult> {
-    const given = REVERT.check(options);
-    const { core, line } = this.#scope;
+  async revert(at: At, options?: RevertOptions): Promise<CommitResult> {
+    const { parent: side, ...given } = REVERT.check(options);
     const undone = this.#scope.at(AT.check('at', at));
     const name = addressText(undone.address);
-    const [parent] = undone.commit.parents;
-    if (parent === undefined) throw notFound('parent of', name);
+    const parent = this.#parentOf(undone, side);
     const draft = this.#begin({});
     try {
-      draft.undo(line.treeOf(undone), core.treeOf(parent), given.policy);
+      draft.undo(undone, parent, this.#scope.head(), given);
       const { message = `revert ${name}` } = given;
       return await draft.commit({ ...given, message });
     } finally {
       draft.dispose();
     }
+  }
+
+  /** The parent whose state a revert leads back to: of a merge, the caller says which. */
+  #parentOf({ address, commit }: LocalCommit, side: At | undefined): number {
+    const { parents } = commit;
+    if (parents.length === 0) throw notFound('parent of', addressText(address));
+    if (side === undefined && parents.length === 1) return 0;
+    const asked = side === undefined ? undefined : this.#scope.at(side).address;
+    const index = parents.findIndex((one) => asked !== undefined && sameAddress(one, asked));
+    if (index >= 0) return index;
+    const expected = parents.map(addressText).join(' or ');
+    throw badOption('parent', expected, asked === undefined ? 'none' : addressText(asked));
   }
 
   /** A commit that makes a key, with all below it, what it was at another commit. */

@@ -1,14 +1,23 @@
 /**
- * Differences as users see them: rows by key, with recorded moves recognized.
+ * Differences as users see them: rows of one simultaneous change, with moves recognized.
+ *
+ *     removed, moved   take out what is at a key of the first state
+ *     added, moved     put in what is at a key of the second
+ *     changed          then change streams
  */
-
 import type { Line, LocalCommit } from '../commit/line.js';
-import { isAncestor } from '../log/ancestry.js';
-import { type Move, movesBetween } from '../log/moves.js';
-import { composeMoves } from '../merge/moves.js';
+import { isAncestor, mergeBases } from '../log/ancestry.js';
+import { Relations } from '../merge/relate.js';
+import { Relation } from '../merge/relation.js';
 import { type Difference, diffTrees } from '../tree/diff.js';
 import { keyText, type Names, parseKey } from '../tree/key.js';
 import type { DiffOptions } from './options.js';
+
+void isAncestor;
+void mergeBases;
+void Relations;
+void Relation;
+void parseKey;
 
 /** One difference between two states. */
 export interface DiffRow {
@@ -46,68 +55,12 @@ function* allRows(
   after: LocalCommit,
   scope: { readonly key: Names; readonly deep: boolean; readonly reverse: boolean },
 ): Generator<DiffRow, void, undefined> {
-  const moves = knownMoves(line, before, after);
   for (const difference of diffTrees(line.treeOf(before), line.treeOf(after), scope)) {
-    const text = keyText(difference.names);
-    const isWhole = difference.stream === undefined;
-    const from = isWhole && difference.kind === 'added' ? moves.to.get(text) : undefined;
-    if (from !== undefined) {
-      yield { key: text, kind: 'moved', from };
-      yield* movedRows(line, before, after, from, text);
-    } else if (!(isWhole && difference.kind === 'removed' && moves.from.has(text))) {
-      yield rowOf(difference);
-    }
+    yield rowOf(difference);
   }
 }
 
 function rowOf({ names, stream, kind }: Difference): DiffRow {
   const key = keyText(names);
   return stream === undefined ? { key, kind } : { key, stream, kind };
-}
-
-/** What changed below a moved entry, under its new key. */
-function* movedRows(
-  line: Line,
-  before: LocalCommit,
-  after: LocalCommit,
-  from: string,
-  to: string,
-): Generator<DiffRow> {
-  const a = line.treeOf(before);
-  const b = line.treeOf(after);
-  const scope = { key: parseKey(to), beforeKey: parseKey(from), deep: false, reverse: false };
-  for (const difference of diffTrees(a, b, scope)) yield rowOf(difference);
-}
-
-interface KnownMoves {
-  /** From a present key to where it was. */
-  readonly to: ReadonlyMap<string, string>;
-  /** The keys that were left. */
-  readonly from: ReadonlySet<string>;
-}
-
-/** The moves that lie between two states, composed, where one comes before the other. */
-function knownMoves(line: Line, before: LocalCommit, after: LocalCommit): KnownMoves {
-  const to = new Map<string, string>();
-  const from = new Set<string>();
-  const note = (was: string, is: string): void => {
-    to.set(is, was);
-    from.add(was);
-  };
-  const forward = movesSince(line, before, after);
-  for (const [was, is] of composeMoves(forward ?? [])) if (is !== undefined) note(was, is);
-  if (forward !== undefined) return { to, from };
-  const backward = movesSince(line, after, before) ?? [];
-  for (const [is, was] of composeMoves(backward)) if (was !== undefined) note(was, is);
-  return { to, from };
-}
-
-/**
- * Told moves of the commits that lead from one state to a later one, in order; undefined where it
- * is not later.
- */
-function movesSince(line: Line, before: LocalCommit, after: LocalCommit): Move[] | undefined {
-  const { history, blocks } = line.core;
-  if (!isAncestor(history, before.address, after.address)) return undefined;
-  return [...movesBetween(history, blocks, [before.address], after.address)];
 }

@@ -6,6 +6,7 @@
  * The directory of an edit is found once and remembered by its text (`Ways`), since most edits come
  * to directories that were edited before.
  */
+import type { Address } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
 import { checkAlgorithm, graftedBuckets } from '../commit/buckets.js';
 import {
@@ -13,6 +14,7 @@ import {
   type CommitResult,
   type Committing,
   commitTransaction,
+  resolverFor,
 } from '../commit/committer.js';
 import type { Core } from '../commit/core.js';
 import type { Line, LocalCommit } from '../commit/line.js';
@@ -23,8 +25,9 @@ import { conflictError } from '../commit/rebase.js';
 import { hex } from '../ground/bytes.js';
 import { badOption, closed } from '../ground/errors.js';
 import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
-import type { Move } from '../log/moves.js';
-import { mergeTrees } from '../merge/merge-trees.js';
+import { mergeSteps } from '../merge/merge-trees.js';
+import { Relations } from '../merge/relate.js';
+import { Relation } from '../merge/relation.js';
 import {
   checkStreamName,
   defineRules,
@@ -34,15 +37,16 @@ import {
 } from '../streams/rule.js';
 import { openStream, type Stream } from '../streams/stream.js';
 import { editAt, editWithin } from '../tree/apply.js';
-import { type Key, type Names, parseKey } from '../tree/key.js';
+import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
 import type { Tree } from '../tree/lookup.js';
 import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
 import { type Root, totalsOf } from '../tree/root.js';
+import { finishSteps } from '../tree/steps.js';
 import { type Change, Contents } from './contents.js';
 import type { ChangeOptions, ChildRange, TransactionOptions, WriteOptions } from './options.js';
 import { checkedCommitPolicy } from './policies.js';
-import { checkNewBucket, hasBuckets, moveError, partsToMove, recordedMove } from './relocation.js';
+import { checkNewBucket, hasBuckets, moveError, partsToMove } from './relocation.js';
 import { type Entry, Reading } from './snapshot.js';
 import { StreamWrites, type WriteHost } from './stream-writes.js';
 
@@ -58,7 +62,8 @@ export class Draft extends Reading implements Committing, WriteHost {
   /** The commit that it was begun on. */
   readonly started: LocalCommit;
   readonly fork: PrivateTree;
-  readonly moves = new Map<string, Move[]>();
+  /** Where it has moved what it began with. */
+  readonly relation = new Relation();
   /** Commits whose state was brought back. */
   readonly origins: LocalCommit[] = [];
   readonly reads: ReadSet | undefined;
@@ -241,8 +246,8 @@ export class Draft extends Reading implements Committing, WriteHost {
     const { source, target, parts } = this.#transfer(from, to);
     this.fork.apply(editAt(source, { clear: true, streams: [] }));
     this.fork.apply(editAt(target, { clear: false, streams: [], parts }));
-    const { bucket, move } = recordedMove(this.fork.tree, source, target);
-    this.moves.set(bucket, [...(this.moves.get(bucket) ?? []), move]);
+    const row = { from: keyText(source), to: keyText(target), returned: false };
+    this.relation.apply([row]);
   }
 
   copy(from: Key, to: Key): void {
@@ -284,21 +289,41 @@ export class Draft extends Reading implements Committing, WriteHost {
     this.origins.push(then);
   }
 
-  /** Does to this bucket what leads from one of its states to another. REGALIA_CONFLICT. */
-  undo(from: Tree, to: Tree, policy?: CommitOptions['policy']): void {
+  /**
+   * Takes back what led from one parent of a commit of this bucket to that commit, with the moves
+   * that it made. REGALIA_CONFLICT.
+   */
+  undo(undone: LocalCommit, parent: number, head: LocalCommit, options: CommitOptions): void {
     this.check();
     this.#flush();
-    const { edit, conflicts } = mergeTrees({
-      cache: this.cache,
-      writerFor: this.fork.writers.for,
-      bases: [from],
-      ours: this.#bucketTree(),
-      theirs: to,
-      policyOf: () => (typeof policy === 'string' ? policy : 'conflict'),
-    });
-    const [first] = conflicts;
-    if (first !== undefined) throw conflictError(conflicts, `${first.key} (${first.kind})`);
+    const { line, core, cache } = this;
+    const before = line.commitAt(undone.commit.parents[parent] as Address);
+    const relations = new Relations(core.history, core.blocks);
+    const judge = resolverFor(this.line, this.#bucketTree(), options.policy);
+    const { edit, rows } = finishSteps(
+      mergeSteps({
+        cache,
+        ours: this.#bucketTree(),
+        theirs: line.treeOf(before),
+        ground: {
+          base: line.treeOf(undone),
+          relations: {
+            ours: relations.between(undone.address, head.address),
+            theirs: relations.back(undone.commit, parent),
+          },
+          unknown: new Map(),
+        },
+        judge,
+        ontoOurs: true,
+      }),
+    );
+    if (judge.conflicts.length > 0) throw conflictError(judge.conflicts);
     this.fork.apply(editWithin(this.#prefix, edit));
+    const prefix = this.#prefix.length === 0 ? '' : keyText(this.#prefix);
+    const whole = rows.get('')?.ours ?? [];
+    this.relation.apply(whole.map(({ from, to, returned }) => {
+      return { from: prefix + from, to: to && prefix + to, returned };
+    }));
   }
 
   /** The tree of the bucket that this transaction works on. */

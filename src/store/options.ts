@@ -50,7 +50,6 @@ import type { StorageRuleOptions } from '../volumes/storage-rules.js';
 import {
   answers,
   commitPolicy,
-  entryPolicy,
   type MergeJudgement,
   mergePolicy,
 } from './policies.js';
@@ -352,7 +351,13 @@ const COMMIT_KINDS = {
 
 export const COMMIT = new Options<CommitOptions>('commit', COMMIT_KINDS);
 
-export const REVERT = new Options<CommitOptions>('revert', COMMIT_KINDS);
+/** How a commit is taken back. */
+export interface RevertOptions extends CommitOptions {
+  /** Of a merge: the parent whose state it leads back to. */
+  readonly parent?: At | undefined;
+}
+
+export const REVERT = new Options<RevertOptions>('revert', { ...COMMIT_KINDS, parent: AT });
 
 export const RESTORE = new Options<CommitOptions>('restore', COMMIT_KINDS);
 
@@ -414,7 +419,6 @@ export interface MergeOptions extends MergeJudgement {
 
 export const MERGE = new Options<MergeOptions>('merge', {
   policy: mergePolicy,
-  entryPolicy,
   answers,
   into: NAME,
   message: text(MESSAGE_BYTES_MAX),

@@ -4,9 +4,8 @@
  * refused.
  */
 
+import type { CommitPolicy } from '../commit/committer.js';
 import type { MergeJudgement as InnerJudgement } from '../commit/merge-commits.js';
-import type { MergeConflict } from '../commit/merge-into.js';
-import type { CommitConflict, CommitPolicy } from '../commit/rebase.js';
 import { badOption } from '../ground/errors.js';
 import {
   anyOf,
@@ -20,14 +19,14 @@ import {
   oneOf,
   text,
 } from '../ground/options.js';
-import type { Answer, Choice, Conflict } from '../merge/conflict.js';
-import type { StreamPolicy as InnerStreamPolicy } from '../merge/policy.js';
+import { type Conflict, publicConflict, type Side } from '../merge/conflict.js';
+import type { Answer, PlacePolicy, StreamPolicy as InnerStreamPolicy } from '../merge/resolve.js';
 
 /**
  * Decides one conflict of a merge: for a side, the base, or a stream's new contents. Undefined
  * leaves it a conflict.
  */
-export type StreamJudge = (conflict: MergeConflict) => Choice | Uint8Array | undefined;
+export type StreamJudge = (conflict: Conflict) => Side | 'base' | Uint8Array | undefined;
 
 /**
  * What becomes of a stream that both sides changed. `newest` compares causality, then the time of
@@ -36,7 +35,7 @@ export type StreamJudge = (conflict: MergeConflict) => Choice | Uint8Array | und
 export type StreamPolicy = 'conflict' | 'ours' | 'theirs' | 'newest' | StreamJudge;
 
 /** Decides about one entry that one side removed and the other changed. */
-export type EntryJudge = (conflict: MergeConflict) => Choice | undefined;
+export type EntryJudge = (conflict: Conflict) => Side | undefined;
 
 /** The same for all such entries: `keep` and `remove` name the outcome. */
 export type EntryPolicy =
@@ -48,53 +47,82 @@ export type EntryPolicy =
   | 'remove'
   | EntryJudge;
 
+/** Who decides what a merge finds, apart for streams, entries and places. */
+export interface Policies {
+  /** For all streams, or by name; default the streams' own rules. */
+  readonly streams?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
+  /** For entries that one side removed and the other changed; default the bucket's rules. */
+  readonly entries?: EntryPolicy | undefined;
+  /** For places that contradict each other; default the bucket's rules. */
+  readonly places?: PlacePolicy | undefined;
+}
+
 /** Who decides the conflicts of a merge. */
 export interface MergeJudgement {
-  /** For all streams, or by name; default the streams' own rules. */
-  readonly policy?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
-  /** For entries that one side removed and the other changed; default a conflict. */
-  readonly entryPolicy?: EntryPolicy | undefined;
+  /** One for everything, or apart; a function decides about streams. */
+  readonly policy?: StreamPolicy | Policies | undefined;
   /** For conflicts that a merge before returned. */
   readonly answers?: readonly Answer[] | undefined;
 }
 
 const SIDES = ['ours', 'theirs'] as const;
-const CHOICES = [...SIDES, 'base'] as const;
 const POLICIES = [...SIDES, 'newest', 'conflict'] as const;
 
 const nothing = new Kind<undefined>('undefined', (datum) => datum === undefined);
-const contents = new Kind<Uint8Array>('a Uint8Array', (datum) => datum instanceof Uint8Array);
+const bytes = new Kind<Uint8Array>('a Uint8Array', (datum) => datum instanceof Uint8Array);
 
 const SIDE = either(oneOf(...SIDES), nothing);
-const CHOICE = either(oneOf(...CHOICES), nothing);
-const TAKE = either(oneOf(...CHOICES), contents);
-const VERDICT = either(TAKE, nothing);
+const TAKE = oneOf(...SIDES, 'base', 'both');
+const CONTENTS = either(text(), bytes);
+const VERDICT = either(either(oneOf(...SIDES, 'base'), bytes), nothing);
 
 export const commitPolicy = either(oneOf(...POLICIES), callback<CommitPolicy>());
 
 const streamPolicy = either(oneOf(...POLICIES), callback<StreamPolicy>());
 
-export const mergePolicy = either(streamPolicy, namesOf(streamPolicy));
-
-export const entryPolicy = either(
+const entryPolicy = either(
   oneOf(...POLICIES, 'keep', 'remove'),
   callback<EntryPolicy>(),
 ) as Kind<EntryPolicy>;
 
-const ANSWER = new Options<Answer>('an answer', {
-  // Keys have an error of their own.
-  key: anyOf('a key', () => true),
-  stream: text(),
-  take: TAKE,
-});
+const policies = fieldsOf(
+  new Options<Policies>('policy', {
+    streams: either(streamPolicy, namesOf(streamPolicy)),
+    entries: entryPolicy,
+    places: oneOf(...POLICIES),
+  }),
+);
 
-const answer = fieldsOf(ANSWER);
+export const mergePolicy = either(streamPolicy, policies);
 
+interface GivenAnswer {
+  readonly key: Answer['key'];
+  readonly stream?: string | undefined;
+  readonly take?: unknown;
+  readonly contents?: unknown;
+}
+
+const answer = fieldsOf(
+  new Options<GivenAnswer>('an answer', {
+    // Keys have an error of their own.
+    key: anyOf('a key', () => true),
+    stream: text(),
+    take: TAKE,
+    contents: CONTENTS,
+  }),
+);
+
+/** Answers, each with one of `take` and `contents`, and a stream beside contents. */
 export const answers = listOf(
   new Kind<Answer>(answer.expected, answer.accepts, {
     closer: (name, datum) => {
-      answer.check(name, datum);
-      TAKE.check(`${name}.take`, (datum as Answer).take);
+      const { stream, take, contents } = answer.check(name, datum);
+      if (contents === undefined) TAKE.check(`${name}.take`, take);
+      else if (take !== undefined) {
+        throw badOption(`${name}.contents`, 'absent beside take', 'contents');
+      } else if (stream === undefined) {
+        throw badOption(`${name}.stream`, 'the stream whose contents these are', 'none');
+      }
     },
   }),
 );
@@ -102,30 +130,35 @@ export const answers = listOf(
 /** The policy of a commit, with its answers checked. */
 export function checkedCommitPolicy(policy: CommitPolicy): CommitPolicy {
   if (typeof policy !== 'function') return policy;
-  return (conflict: CommitConflict) => checkedAnswer(SIDE, policy(conflict));
+  return (conflict: Conflict) => checkedAnswer(SIDE, policy(conflict));
 }
 
 /** A judgement as merging needs it, with the answers of its functions checked. */
-export function checkedJudgement(
-  { policy, entryPolicy, answers }: MergeJudgement,
-  asPublic: (conflict: Conflict) => MergeConflict,
-): InnerJudgement {
-  const checkedStream = (one: StreamPolicy): InnerStreamPolicy => {
-    if (typeof one !== 'function') return one;
-    return (conflict) => checkedAnswer(VERDICT, one(asPublic(conflict)));
-  };
+export function checkedJudgement({ policy, answers }: MergeJudgement): InnerJudgement {
+  const { streams, entries, places } = apart(policy);
   const named = (all: Readonly<Record<string, StreamPolicy>>) => {
     return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, checkedStream(one)]));
   };
-  const ofEntries =
-    typeof entryPolicy !== 'function'
-      ? entryPolicy
-      : (conflict: Conflict) => checkedAnswer(CHOICE, entryPolicy(asPublic(conflict)));
   return {
-    policy: typeof policy === 'object' ? named(policy) : policy && checkedStream(policy),
-    entryPolicy: ofEntries,
+    streams: typeof streams === 'object' ? named(streams) : streams && checkedStream(streams),
+    entries:
+      typeof entries !== 'function'
+        ? entries
+        : (conflict) => checkedAnswer(SIDE, entries(publicConflict(conflict))),
+    places,
     answers,
   };
+}
+
+function apart(policy: MergeJudgement['policy']): Policies {
+  if (typeof policy === 'object') return policy;
+  if (typeof policy === 'function') return { streams: policy };
+  return { streams: policy, entries: policy, places: policy };
+}
+
+function checkedStream(policy: StreamPolicy): InnerStreamPolicy {
+  if (typeof policy !== 'function') return policy;
+  return (conflict) => checkedAnswer(VERDICT, policy(publicConflict(conflict)));
 }
 
 function checkedAnswer<T>(kind: Kind<T>, given: unknown): T {

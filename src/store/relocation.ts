@@ -3,9 +3,8 @@
  * learn of it.
  */
 
-import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
+import { equalBytes } from '../ground/bytes.js';
 import { alreadyExists, badMove, badRule } from '../ground/errors.js';
-import type { Move } from '../log/moves.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
@@ -52,41 +51,6 @@ export function checkNewBucket(tree: Tree, names: Names, topDepth: number, ruled
 /** Whether a record is a bucket's, or has buckets below it. */
 export function hasBuckets({ child }: RecordParts): boolean {
   return child.form === CHILD_BUCKET || ('totals' in child && child.totals.buckets > 0);
-}
-
-/** A move as the innermost bucket around both keys records it: '' is the outermost. */
-export function recordedMove(
-  tree: Tree,
-  source: Names,
-  target: Names,
-): { bucket: string; move: Move } {
-  const a = borders(tree, source);
-  const b = borders(tree, target);
-  let depth = 0;
-  let bucket = '';
-  for (let i = 0; i < a.length && i < b.length && a[i]?.id === b[i]?.id; i++) {
-    depth = a[i]?.depth ?? 0;
-    bucket = a[i]?.id ?? '';
-  }
-  const move = { from: joined(source.slice(depth)), to: joined(target.slice(depth)) };
-  return { bucket, move };
-}
-
-/** The buckets around a key, from the outside in. */
-function borders(tree: Tree, names: Names): { id: string; depth: number }[] {
-  const found: { id: string; depth: number }[] = [];
-  for (let depth = 1; depth < names.length; depth++) {
-    const bucket = tree.bucketAt(names.slice(0, depth))?.bucket;
-    if (bucket !== undefined) found.push({ id: hex(bucket), depth });
-  }
-  return found;
-}
-
-const SLASH = Uint8Array.of(0x2f);
-
-/** Names joined by '/'. */
-function joined(names: Names): Uint8Array {
-  return concatBytes(names.flatMap((name, i) => (i === 0 ? [name] : [SLASH, name])));
 }
 
 export function moveError(from: Names, to: Names, reason: string): Error {

@@ -203,9 +203,9 @@ function sequenceOf(key: Uint8Array): number {
 }
 
 function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
-  const { rootBlock = 0, headsBlock = 0, movesBlock = 0 } = local;
+  const { rootBlock = 0, headsBlock = 0 } = local;
   const writer = new ByteWriter(512).u8(commitFlags(local));
-  writer.u48(rootBlock).u48(headsBlock).u48(movesBlock);
+  writer.u48(rootBlock).u48(headsBlock);
   return writeCommit(writer, commit, local).finish();
 }
 
@@ -215,10 +215,9 @@ function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
   const flags = readCommitFlags(reader);
   const rootBlock = knownId(reader.u48());
   const headsBlock = knownId(reader.u48());
-  const movesBlock = knownId(reader.u48());
   const { block, facts } = readCommit(reader, flags);
   const commit = decodeCommit(block);
-  const local = { rootBlock, headsBlock, movesBlock, ...facts };
+  const local = { rootBlock, headsBlock, ...facts };
   return { address: address ?? commitAddress(commit), commit, local };
 }
 

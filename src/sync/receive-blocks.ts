@@ -17,7 +17,7 @@ import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header
 import { BoundedMap } from '../ground/bounded-map.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
-import { decodeMoves } from '../log/moves.js';
+import { decodeMap } from '../log/maps.js';
 import { type CheckedNode, checkNode, linkNode, type Reference } from '../tree/check-node.js';
 import { Shapes } from '../tree/shape.js';
 import {
@@ -122,9 +122,9 @@ export class BlockReceiver {
       for (let i = 0; i < manifest.count; i++) {
         if (!manifest.isHole(i) && isPending(manifest.address(i))) this.#childOf(manifest, i);
       }
-    } else if (kind === BlockKind.moves) {
-      const { next } = decodeMoves(plain);
-      if (next !== undefined && isPending(next)) this.nameBlock(next, BlockKind.moves);
+    } else if (kind === BlockKind.map) {
+      const { next } = decodeMap(plain);
+      if (next !== undefined && isPending(next)) this.nameBlock(next, BlockKind.map);
     }
   }
 
@@ -223,9 +223,9 @@ export class BlockReceiver {
         return { ...PLAIN_TRAITS, kind, length: chunkBytes(plain).length };
       case BlockKind.metadata:
         return { ...PLAIN_TRAITS, kind, length: plain.length - BLOCK_HEADER };
-      case BlockKind.moves: {
-        const { next } = decodeMoves(plain);
-        if (next !== undefined) this.nameBlock(next, BlockKind.moves);
+      case BlockKind.map: {
+        const { next } = decodeMap(plain);
+        if (next !== undefined) this.nameBlock(next, BlockKind.map);
         return { ...PLAIN_TRAITS, kind };
       }
       default:

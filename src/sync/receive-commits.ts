@@ -102,8 +102,10 @@ export class CommitReceiver {
     const ids = {
       rootBlock: this.#blocks.nameBlock(commit.root, BlockKind.root),
       headsBlock: commit.heads && this.#blocks.nameBlock(commit.heads, BlockKind.root),
-      movesBlock: commit.moves && this.#blocks.nameBlock(commit.moves, BlockKind.moves),
     };
+    for (const map of commit.maps) {
+      if (map !== undefined) this.#blocks.nameBlock(map, BlockKind.map);
+    }
     const parents = this.#parentsOf(received);
     checkStamp(commit, parents);
     if (isCanonicalMerge(commit)) checkMerge(commit, parents);

@@ -70,6 +70,8 @@ export interface EntryEdit {
   readonly inside?: boolean | undefined;
   /** The entry becomes a bucket, with what is there as its contents. */
   readonly bucket?: { readonly id: Uint8Array; readonly rules: Uint8Array } | undefined;
+  /** Other rules for the bucket that the entry is. */
+  readonly rules?: Uint8Array | undefined;
   readonly streams: readonly StreamEdit[];
   /** The edits below, sorted by name. */
   readonly below?: (() => readonly EntryEdit[]) | undefined;
@@ -156,8 +158,8 @@ export class TreeEdit {
   ): DeepSteps<MapResult> {
     const prepared = new Map<EntryEdit, ChildPart>();
     for (const edit of list) {
-      const { below, bucket, inside } = edit;
-      const deep = below !== undefined || bucket !== undefined || inside === true;
+      const { below, bucket, inside, rules } = edit;
+      const deep = [below, bucket, rules].some((one) => one !== undefined) || inside === true;
       if (!deep) continue;
       prepared.set(edit, yield* call(this.#prepareSteps(writer, map, edit, outer)));
     }
@@ -210,7 +212,8 @@ export class TreeEdit {
     outer: Uint8Array | undefined,
   ): DeepSteps<ChildPart> {
     const bucket = child.bucket.slice();
-    const root = loadRoot(this.cache, child.id, child.root);
+    const old = loadRoot(this.cache, child.id, child.root);
+    const root = { ...old, rules: edit.rules ?? old.rules };
     // What cleared or placed the bucket was done outside; an edit may be of a class whose fields
     // are getters.
     const { bytes, start, end, streams, below } = edit;

@@ -167,7 +167,8 @@ function differencesIn(
   return diffMaps(cache, childMap(cache, a, x), childMap(cache, b, y));
 }
 
-function sameStreams(cache: NodeCache, a: RecordParts, b: RecordParts): boolean {
+/** Whether two entries have equal streams. */
+export function sameStreams(cache: NodeCache, a: RecordParts, b: RecordParts): boolean {
   if (a.streams.length !== b.streams.length) return false;
   return a.streams.every((stream, i) => {
     return a.shape.names[i] === b.shape.names[i] && sameStream(cache, stream, b.streams[i]);

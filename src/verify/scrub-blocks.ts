@@ -1,5 +1,5 @@
 /**
- * Scrubs blocks: everything that a root or a list of moves reaches, each block once, parents first.
+ * Scrubs blocks: everything that a root or a map of moves reaches, each block once, parents first.
  *
  *     reference -> bytes at its id, hashed -> structure -> what the reference promised
  *     -> the block's own references
@@ -19,7 +19,7 @@ import { isHole, Manifest } from '../chunks/manifest.js';
 import type { Engine } from '../engine/engine.js';
 import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
 import { isRegaliaError, malformed } from '../ground/errors.js';
-import { decodeMoves } from '../log/moves.js';
+import { decodeMap } from '../log/maps.js';
 import { parseCheckedRoot, parseNode, totalsWithin } from '../sync/block-traits.js';
 import { type CheckedNode, checkNode, type Reference } from '../tree/check-node.js';
 import type { Node } from '../tree/node.js';
@@ -33,7 +33,7 @@ import { isIndexed, isStored, readStoredBlock, type StoredBlock, slotsIn } from 
 /** A block that is referred to, and what is promised of it. */
 export interface Wanted extends Promised {
   /** What it is called in messages, and how it is read: a content is a chunk or a manifest. */
-  readonly what: 'root' | 'node' | 'metadata' | 'content' | 'manifest' | 'chunk' | 'moves';
+  readonly what: 'root' | 'node' | 'metadata' | 'content' | 'manifest' | 'chunk' | 'map';
   readonly address: Address;
   /** The local id, where it is known. */
   readonly id: number | undefined;
@@ -289,11 +289,11 @@ function checkBlock(
     case 'metadata':
       readBlockHeader(plain, 'metadata', BlockKind.metadata);
       return leaf(address, { kind: BlockKind.metadata, length: plain.length - BLOCK_HEADER });
-    case 'moves': {
-      const { next } = decodeMoves(plain);
-      const moves = { what: 'moves', kind: BlockKind.moves, id: undefined } as const;
-      const refs = next === undefined ? [] : [{ ...moves, address: next }];
-      return { ...leaf(address, { kind: BlockKind.moves }), wanted: refs };
+    case 'map': {
+      const { next } = decodeMap(plain);
+      const map = { what: 'map', kind: BlockKind.map, id: undefined } as const;
+      const refs = next === undefined ? [] : [{ ...map, address: next }];
+      return { ...leaf(address, { kind: BlockKind.map }), wanted: refs };
     }
     default:
       if (plain[0] === BlockKind.manifest && what !== 'chunk') return checkManifest(wanted, block);

@@ -294,9 +294,7 @@ function wantedBy({ entry, links }: StoredCommit): Wanted[] {
   if (links.heads !== undefined) {
     wanted.unshift({ ...root, address: links.heads, id: entry.headsBlock });
   }
-  if (links.moves !== undefined) {
-    const moves = { what: 'moves', kind: BlockKind.moves } as const;
-    wanted.push({ ...moves, address: links.moves, id: entry.movesBlock });
-  }
+  const map = { what: 'map', kind: BlockKind.map, id: undefined } as const;
+  for (const address of links.maps) if (address !== undefined) wanted.push({ ...map, address });
   return wanted;
 }

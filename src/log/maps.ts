@@ -1,0 +1,211 @@
+/**
+ * The map of a commit and one of its parents, outside its contents root: which entry of the parent
+ * went where, of those that do not go along with what holds them.
+ *
+ *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint
+ *     row    kind u8 | from: length varint, key | to: the same, unless gone
+ *     kind   1 moved | 2 gone | 3 returned
+ *
+ * `?` is a byte 0, or 1 and what it announces. A key is its names joined by '/', without one in
+ * front. Rows ascend by `from`, then by `to`. A block has at most 32 KiB, and at least one row; a
+ * longer list goes on in the block that `next` names. The list is cut where the next row would not
+ * fit, so equal lists give equal blocks.
+ */
+import { ADDRESS_LENGTH, type Address, addressOf } from '../blocks/address.js';
+import {
+  type AlgorithmNumber,
+  BLOCK_HEADER,
+  BlockKind,
+  readBlockHeader,
+  writeBlockHeader,
+} from '../ground/block-header.js';
+import { compareBytes, EMPTY } from '../ground/bytes.js';
+import { badKey } from '../ground/errors.js';
+import { varintLength } from '../ground/integers.js';
+import { KEY_BYTES_MAX, MOVES_BLOCK_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
+import { ByteReader } from '../ground/reader.js';
+import { nameBytes, nameText } from '../ground/text.js';
+import { ByteWriter } from '../ground/writer.js';
+import { readAddress, readOptional } from './commit.js';
+
+/** The header, a next address, and the longest count. */
+const OVERHEAD = BLOCK_HEADER + 1 + ADDRESS_LENGTH + 3;
+
+/** Kinds of rows. Persisted: never renumber. */
+const MOVED = 1;
+const GONE = 2;
+const RETURNED = 3;
+
+/** Keys are texts, '/a/b'. */
+export interface MapRow {
+  readonly from: string;
+  /** Undefined: what was at `from` is gone, although the rules would find something. */
+  readonly to: string | undefined;
+  /**
+   * Whether the parent had removed the entry, which another parent kept: `from` is where it last
+   * was.
+   */
+  readonly returned: boolean;
+}
+
+export interface MapBlock {
+  readonly rows: readonly MapRow[];
+  /** The block that the list goes on in. */
+  readonly next: Address | undefined;
+}
+
+export interface AddressedBlock {
+  readonly address: Address;
+  readonly block: Uint8Array;
+}
+
+interface EncodedRow {
+  readonly kind: number;
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+/**
+ * The chain of blocks for a list, last first, so that each is stored before what names it; the
+ * commit names the last one returned. No row, no block. REGALIA_KEY where a key is out of its
+ * limits.
+ */
+export function encodeMap(algorithm: AlgorithmNumber, rows: readonly MapRow[]): AddressedBlock[] {
+  const chain: AddressedBlock[] = [];
+  let next: Address | undefined;
+  for (const list of blockLists(rows.map(encodedRow).sort(compareRows)).reverse()) {
+    const block = encodeBlock(algorithm, list, next);
+    next = addressOf(algorithm, block);
+    chain.push({ address: next, block });
+  }
+  return chain;
+}
+
+function encodedRow({ from, to, returned }: MapRow): EncodedRow {
+  const kind = to === undefined ? GONE : returned ? RETURNED : MOVED;
+  return { kind, from: keyBytes(from), to: to === undefined ? EMPTY : keyBytes(to) };
+}
+
+function compareRows(a: EncodedRow, b: EncodedRow): number {
+  return compareBytes(a.from, b.from) || compareBytes(a.to, b.to);
+}
+
+/** The rows of each block. */
+function blockLists(rows: readonly EncodedRow[]): EncodedRow[][] {
+  const lists: EncodedRow[][] = [];
+  let room = 0;
+  for (const row of rows) {
+    const length = 1 + lengthOf(row.from) + (row.kind === GONE ? 0 : lengthOf(row.to));
+    if (length > room) {
+      lists.push([]);
+      room = MOVES_BLOCK_BYTES_MAX - OVERHEAD;
+    }
+    lists.at(-1)?.push(row);
+    room -= length;
+  }
+  return lists;
+}
+
+function lengthOf(key: Uint8Array): number {
+  return varintLength(key.length) + key.length;
+}
+
+function encodeBlock(
+  algorithm: AlgorithmNumber,
+  rows: readonly EncodedRow[],
+  next: Address | undefined,
+): Uint8Array {
+  const writer = writeBlockHeader(new ByteWriter(256), BlockKind.map, algorithm);
+  if (next === undefined) writer.u8(0);
+  else writer.u8(1).bytes(next);
+  writer.varint(rows.length);
+  for (const { kind, from, to } of rows) {
+    writer.u8(kind).lengthed(from);
+    if (kind !== GONE) writer.lengthed(to);
+  }
+  return writer.finish();
+}
+
+/** One block of the chain. REGALIA_FORMAT or REGALIA_VERSION. */
+export function decodeMap(block: Uint8Array): MapBlock {
+  const reader = new ByteReader(block, 'map');
+  if (block.length > MOVES_BLOCK_BYTES_MAX) {
+    reader.fail(`at most ${MOVES_BLOCK_BYTES_MAX} bytes`, `${block.length}`);
+  }
+  readBlockHeader(reader.bytes(BLOCK_HEADER), 'map', BlockKind.map);
+  const next = readOptional(reader, readAddress);
+  const count = reader.varint();
+  if (count === 0) reader.fail('a row', 'none');
+  const rows: MapRow[] = [];
+  let before: EncodedRow | undefined;
+  for (let i = 0; i < count; i++) {
+    const row = readRow(reader);
+    if (before !== undefined && compareRows(before, row) >= 0) reader.fail('rows in order', 'others');
+    before = row;
+    const to = row.kind === GONE ? undefined : keyText(row.to);
+    rows.push({ from: keyText(row.from), to, returned: row.kind === RETURNED });
+  }
+  reader.end();
+  return { rows, next };
+}
+
+function readRow(reader: ByteReader): EncodedRow {
+  const kind = reader.u8();
+  if (kind < MOVED || kind > RETURNED) reader.fail('a kind of row', `${kind}`);
+  const from = readKey(reader);
+  return { kind, from, to: kind === GONE ? EMPTY : readKey(reader) };
+}
+
+function readKey(reader: ByteReader): Uint8Array {
+  const key = reader.lengthed(KEY_BYTES_MAX);
+  const fault = keyFault(key);
+  if (fault !== undefined) reader.fail('a key', fault);
+  return key;
+}
+
+function keyText(key: Uint8Array): string {
+  return `/${nameText(key)}`;
+}
+
+function keyBytes(key: string): Uint8Array {
+  const bytes = nameBytes(key.slice(1)) ?? EMPTY;
+  const fault = keyFault(bytes);
+  if (fault === undefined) return bytes;
+  throw badKey(key.slice(0, 300), fault, { actual: bytes.length });
+}
+
+/**
+ * All rows of the chain that begins at `address`, in order. `read` gives a verified block.
+ */
+export function* rowsFrom(
+  address: Address | undefined,
+  read: (address: Address) => Uint8Array,
+): Generator<MapRow> {
+  for (let at = address; at !== undefined; ) {
+    const { rows, next } = decodeMap(read(at));
+    yield* rows;
+    at = next;
+  }
+}
+
+/** What is wrong with a key, or undefined. */
+function keyFault(key: Uint8Array): string | undefined {
+  if (key.length >= KEY_BYTES_MAX) return `${key.length} bytes`;
+  let start = 0;
+  for (let i = 0; i <= key.length; i++) {
+    if (key[i] === 0) return 'a NUL';
+    if (i < key.length && key[i] !== 0x2f) continue;
+    const fault = nameFault(key, start, i);
+    if (fault !== undefined) return fault;
+    start = i + 1;
+  }
+  return undefined;
+}
+
+function nameFault(key: Uint8Array, start: number, end: number): string | undefined {
+  const length = end - start;
+  if (length === 0) return 'an empty name';
+  if (length > NAME_BYTES_MAX) return `a name of ${length} bytes`;
+  const dots = length <= 2 && key[start] === 0x2e && key[end - 1] === 0x2e;
+  return dots ? 'a name . or ..' : undefined;
+}

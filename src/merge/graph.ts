@@ -1,0 +1,414 @@
+/**
+ * The graph of a merge: which sites of the three trees are one entity.
+ *
+ *     buckets     by their ids, over the whole tree
+ *     relations   what histories say: where entries of the base went on either side
+ *     names       all else, from the top down: what has one name within one entity is one
+ *
+ * Only what differs on both sides, or was moved, is looked at: the rest goes along with its
+ * parents. A bucket that both sides changed stands on a base of its own, which takes the place of
+ * what the base of the merge has there.
+ */
+import { nameText } from '../ground/text.js';
+import { checkDepth } from '../tree/diff.js';
+import { diffMaps } from '../tree/diff-map.js';
+import { sameChild, sameEntry } from '../tree/equal.js';
+import { findInMap, type Spot, type Tree } from '../tree/lookup.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import type { Steps } from '../tree/steps.js';
+import { type BucketKeys, bucketKeys } from './buckets.js';
+import type { Side } from './conflict.js';
+import { namesOf } from './relation.js';
+import {
+  Entity,
+  type Ground,
+  type Group,
+  SIDES,
+  Site,
+  type Space,
+  type Unknown,
+  type Version,
+  VERSIONS,
+} from './site.js';
+import type { Judge } from './resolve.js';
+import { untangle } from './tangles.js';
+
+export interface GraphOptions {
+  readonly cache: NodeCache;
+  readonly ours: Tree;
+  readonly theirs: Tree;
+  readonly ground: Ground;
+  /** What ours, a virtual base itself, does not know, by key. */
+  readonly unknownInOurs?: ReadonlyMap<string, Unknown> | undefined;
+  /**
+   * What a bucket within stands on, by its own history: one that both sides changed, or that one
+   * changed and the other removed. Without it, on what the base has there.
+   */
+  readonly judge: Judge;
+  readonly groundOf?: ((bucket: string) => Steps<Ground | undefined>) | undefined;
+  /** Whether the edit must be one of ours. */
+  readonly ontoOurs?: boolean | undefined;
+  /** Whether equal changes of both sides stand against each other as well. */
+  readonly strict?: boolean | undefined;
+}
+
+/** Names of a step: about half a millisecond where their nodes are cold. */
+const STEP_NAMES = 8;
+
+export class Graph {
+  readonly #options: GraphOptions;
+  readonly #cache: NodeCache;
+  /** The whole, and the buckets that stand on bases of their own. */
+  readonly spaces: Space[] = [];
+  readonly #groups = new Set<Group>();
+  /** In the order found: within one another from the top down. */
+  readonly entities: Entity[] = [];
+  readonly top: Entity;
+  #names = 0;
+
+  constructor(options: GraphOptions) {
+    this.#options = options;
+    this.#cache = options.cache;
+    const { ground, ours, theirs } = options;
+    const top = this.#newEntity();
+    for (const [version, tree] of [
+      ['base', ground.base],
+      ['ours', ours],
+      ['theirs', theirs],
+    ] as const) {
+      if (tree === undefined) continue;
+      top[version] = new Site(this.#cache, version, undefined, '', tree.top, tree.root);
+      (top[version] as Site).entity = top;
+    }
+    this.top = top;
+    const { base, ours: o, theirs: t } = top;
+    this.spaces.push({ sites: { base, ours: o, theirs: t }, ground });
+  }
+
+  *build(): Steps<void> {
+    yield* this.#findBuckets();
+    for (const [key, unknown] of this.#options.unknownInOurs ?? []) {
+      const site = this.top.ours?.at(namesOf(key));
+      if (site !== undefined) site.unknown = unknown;
+    }
+    for (const space of this.spaces) this.#relate(space);
+    for (const group of this.#groups) this.#settle(group);
+    yield* this.#matchNames();
+  }
+
+  #newEntity(): Entity {
+    const entity = new Entity(this.entities.length);
+    this.entities.push(entity);
+    return entity;
+  }
+
+  // Buckets.
+
+  *#findBuckets(): Steps<void> {
+    const { base, ours, theirs } = this.top;
+    const found = bucketKeys(this.#cache, base?.inner, ours?.inner, theirs?.inner);
+    const buckets = [...found].sort(([, a], [, b]) => depthOf(a) - depthOf(b));
+    for (const [bucket, keys] of buckets) {
+      yield;
+      const sites = this.#bucketSites(bucket, keys);
+      if (this.#needsGround(sites)) {
+        const ground = yield* this.#options.groundOf?.(bucket) ?? nothing();
+        if (ground !== undefined) this.#standOn(sites, ground);
+      }
+      this.#unite(VERSIONS.flatMap((version) => sites[version] ?? []));
+    }
+  }
+
+  #bucketSites(bucket: string, keys: BucketKeys): Record<Version, Site | undefined> {
+    const at = (version: Version): Site | undefined => {
+      const key = keys[version];
+      const site = key === undefined ? undefined : this.top[version]?.at(key);
+      return site?.bucket === bucket ? site : undefined;
+    };
+    return { base: at('base'), ours: at('ours'), theirs: at('theirs') };
+  }
+
+  #needsGround({ base, ours, theirs }: Record<Version, Site | undefined>): boolean {
+    const differ = (a: Site | undefined, b: Site | undefined): boolean =>
+      a !== undefined && b !== undefined && !sameEntry(this.#cache, a.spot, b.spot);
+    if (ours !== undefined && theirs !== undefined) {
+      const isNew = base === undefined;
+      return differ(ours, theirs) && (isNew || (differ(base, ours) && differ(base, theirs)));
+    }
+    return differ(base, ours ?? theirs);
+  }
+
+  #standOn(sites: Record<Version, Site | undefined>, ground: Ground): void {
+    if (sites.base !== undefined && ground.base !== undefined) sites.base.root = ground.base.root;
+    this.spaces.push({ sites, ground });
+  }
+
+  // Relations.
+
+  #relate(space: Space): void {
+    const { sites, ground } = space;
+    const bases = new Set<string>();
+    for (const [key, unknown] of ground.unknown) {
+      const site = sites.base?.at(namesOf(key));
+      if (site !== undefined) site.unknown = unknown;
+      bases.add(key);
+    }
+    for (const side of SIDES) {
+      const relation = ground.relations[side];
+      for (const key of relation.bases()) bases.add(key);
+      for (const key of relation.present()) sites[side]?.at(namesOf(key));
+    }
+    for (const key of bases) this.#relateKey(space, key);
+  }
+
+  /** Relates a key of a space's base to what histories say that it became on both sides. */
+  #relateKey(space: Space, key: string): void {
+    const { sites, ground } = space;
+    for (const base of this.#basesAt(space, key)) {
+      for (const side of SIDES) {
+        for (const image of ground.relations[side].imagesOf(key)) {
+          for (const site of this.#follow(space, side, image)) this.#unite([base, site]);
+        }
+      }
+    }
+    if (sites.base?.at(namesOf(key)) !== undefined) return;
+    const returned = SIDES.flatMap((side) => {
+      return ground.relations[side].returnsOf(key).flatMap((image) => {
+        return sites[side]?.at(namesOf(image)) ?? [];
+      });
+    });
+    this.#unite(returned);
+    for (const site of returned.slice(0, 1)) this.#groupOf(site).ghosts.push({ space, key });
+  }
+
+  /** The base's sites at a key; within a bucket that stands on its own base, as that has them. */
+  #basesAt(space: Space, key: string): Site[] {
+    const found = space.sites.base?.at(namesOf(key));
+    if (found !== undefined) return [found];
+    return SIDES.flatMap((side) => {
+      const within = this.#spaceWithin(space, 'base', key);
+      if (within === undefined) return [];
+      const origins = within.space.ground.relations[side].originsOf(within.rest);
+      return origins.flatMap((origin) => within.space.sites.base?.at(namesOf(origin)) ?? []);
+    });
+  }
+
+  /**
+   * The sites at a key of a side. What left a bucket is followed by the relations around it, and
+   * what entered one by its own.
+   */
+  #follow(space: Space, side: Side, key: string): Site[] {
+    const found = space.sites[side]?.at(namesOf(key));
+    if (found !== undefined) return [found];
+    const within = this.#spaceWithin(space, side, key);
+    if (within !== undefined) {
+      const { sites, ground } = within.space;
+      const images = ground.relations[side].imagesOf(within.rest);
+      return images.flatMap((image) => sites[side]?.at(namesOf(image)) ?? []);
+    }
+    const [whole] = this.spaces;
+    const around = (space.sites.base ?? space.sites[side])?.key ?? '';
+    if (whole === undefined || whole === space) return [];
+    const images = whole.ground.relations[side].imagesOf(around + key);
+    return images.flatMap((image) => whole.sites[side]?.at(namesOf(image)) ?? []);
+  }
+
+  /** The innermost space below one that a key leads into, and the rest of the key. */
+  #spaceWithin(
+    { sites }: Space,
+    version: Version,
+    key: string,
+  ): { space: Space; rest: string } | undefined {
+    let found: { space: Space; rest: string } | undefined;
+    let site = sites[version];
+    const names = namesOf(key);
+    for (const [i, name] of names.entries()) {
+      site = site?.child(name);
+      const space = this.spaces.find((one) => one.sites[version] === site);
+      if (site === undefined) break;
+      if (space === undefined) continue;
+      found = { space, rest: names.slice(i + 1).map((rest) => `/${rest}`).join('') };
+    }
+    return found;
+  }
+
+  /** Notes that sites are one entry. A bucket is never a plain entry, nor another bucket. */
+  #unite(sites: readonly Site[]): void {
+    const [first] = sites;
+    if (first?.parent === undefined) return;
+    for (const site of sites) {
+      if (site.parent === undefined || site.bucket !== first.bucket) continue;
+      const [a, b] = [this.#groupOf(first), this.#groupOf(site)];
+      if (a === b) continue;
+      for (const version of VERSIONS) {
+        for (const member of b[version]) {
+          member.group = a;
+          a[version].push(member);
+        }
+      }
+      a.ghosts.push(...b.ghosts);
+      this.#groups.delete(b);
+    }
+  }
+
+  #groupOf(site: Site): Group {
+    if (site.group === undefined) {
+      site.group = { base: [], ours: [], theirs: [], ghosts: [] };
+      site.group[site.version].push(site);
+      this.#groups.add(site.group);
+    }
+    return site.group;
+  }
+
+  /** Makes a group's entity, or several where histories disagree. */
+  #settle(group: Group): void {
+    if (VERSIONS.every((version) => group[version].length <= 1)) {
+      const sites = VERSIONS.flatMap((version) => group[version]);
+      const entity = this.#newEntity();
+      entity.ghosts = group.ghosts;
+      this.#assign(entity, sites);
+    } else untangle(this.#cache, group, this.#options.judge, () => this.#newEntity());
+  }
+
+  #assign(entity: Entity, sites: readonly (Site | undefined)[]): void {
+    for (const site of sites) {
+      if (site === undefined) continue;
+      entity[site.version] = site;
+      site.entity = entity;
+    }
+  }
+
+  // Names.
+
+  *#matchNames(): Steps<void> {
+    const stack = [this.top];
+    const seen = new Set<Entity>();
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      if (seen.has(at)) continue;
+      seen.add(at);
+      const children = yield* this.#childrenOf(at);
+      for (const child of children) {
+        if (this.#needsLook(child)) stack.push(child);
+      }
+    }
+  }
+
+  /** The entities of an entity's children, as far as they matter. */
+  *#childrenOf(entity: Entity): Steps<Entity[]> {
+    const found: Entity[] = [];
+    const names = new Set<string>();
+    for (const version of VERSIONS) {
+      for (const name of entity[version]?.children.keys() ?? []) names.add(name);
+    }
+    for (const site of entity.extra) for (const name of allNames(this.#cache, site)) names.add(name);
+    for (const name of yield* this.#differing(entity)) names.add(name);
+    for (const name of names) {
+      if (++this.#names % STEP_NAMES === 0) yield;
+      const sites = VERSIONS.map((version) => entity[version]?.child(name));
+      for (const child of this.#matched(sites)) found.push(child);
+      for (const site of entity.extra) {
+        const child = site.child(name);
+        if (child !== undefined) for (const one of this.#matched([child])) found.push(one);
+      }
+    }
+    return found;
+  }
+
+  /** The names below an entity at which both sides may have changed something. */
+  *#differing(entity: Entity): Steps<string[]> {
+    const { base, ours, theirs } = entity;
+    entity.source = ours === undefined ? 'theirs' : 'ours';
+    if (ours === undefined || theirs === undefined) return [];
+    if (base !== undefined) {
+      if (sameBelow(base, theirs)) return [];
+      const isFixed = entity === this.top && this.#options.ontoOurs === true;
+      if (!isFixed && sameBelow(base, ours)) {
+        entity.source = 'theirs';
+        return [];
+      }
+    }
+    const strict = this.#options.strict === true;
+    if (!strict && sameBelow(ours, theirs)) return [];
+    checkDepth(namesOf(ours.key).map(() => EMPTY));
+    const from = base?.map ?? (strict ? undefined : ours.map);
+    const names: string[] = [];
+    for (const { name, before, after } of diffMaps(this.#cache, from, theirs.map)) {
+      if (++this.#names % STEP_NAMES === 0) yield;
+      const text = nameText(name);
+      if (base === undefined) {
+        if (after !== undefined) names.push(text);
+        continue;
+      }
+      const { map } = ours;
+      const own = map && findInMap(this.#cache, map, name, 0, name.length);
+      if (!strict && sameEntry(this.#cache, own, after)) continue;
+      if (before !== undefined && !base.children.has(text)) base.add(text, before);
+      if (after !== undefined && !theirs.children.has(text)) theirs.add(text, after);
+      if (own !== undefined && !ours.children.has(text)) ours.add(text, own);
+      names.push(text);
+    }
+    return names;
+  }
+
+  /** The entities of what has one name within one entity. */
+  #matched(sites: readonly (Site | undefined)[]): Set<Entity> {
+    const free = (version: Version): Site | undefined =>
+      sites.find((site) => site?.version === version && site.entity === undefined);
+    const [base, ours, theirs] = [free('base'), free('ours'), free('theirs')];
+    const related = sites.flatMap((site) => site?.entity ?? []);
+    const entities = new Set(related);
+    const plain = (site: Site | undefined): Site | undefined =>
+      site?.bucket === undefined ? site : undefined;
+    const [b, o, t] = [plain(base), plain(ours), plain(theirs)];
+    if (b !== undefined || o !== undefined || t !== undefined) {
+      const entity = this.#newEntity();
+      this.#assign(entity, [b, o, t]);
+      entities.add(entity);
+    }
+    for (const site of [base, ours, theirs]) {
+      if (site === undefined || site.bucket === undefined) continue;
+      const entity = this.#newEntity();
+      this.#assign(entity, [site]);
+      entities.add(entity);
+    }
+    return entities;
+  }
+
+  /** Whether what is below an entity matters. Where it does not, one side's is the result. */
+  #needsLook(entity: Entity): boolean {
+    const { base, ours, theirs } = entity;
+    if (VERSIONS.some((version) => (entity[version]?.children.size ?? 0) > 0)) return true;
+    entity.source = ours === undefined ? 'theirs' : 'ours';
+    if (ours === undefined || theirs === undefined) return false;
+    const same = (a: Spot | undefined, b: Spot | undefined): boolean =>
+      a !== undefined && b !== undefined && sameEntry(this.#cache, a, b);
+    if (base?.unknown !== undefined) return true;
+    if (same(base?.spot, ours.spot)) {
+      entity.source = 'theirs';
+      entity.isWhole = true;
+    } else {
+      const strict = this.#options.strict === true;
+      entity.isWhole =
+        same(base?.spot, theirs.spot) || (!strict && same(ours.spot, theirs.spot));
+    }
+    return !entity.isWhole;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function* nothing(): Steps<undefined> {}
+
+function depthOf(keys: BucketKeys): number {
+  return Math.min(...VERSIONS.map((version) => keys[version]?.length ?? Number.MAX_SAFE_INTEGER));
+}
+
+function* allNames(cache: NodeCache, { map }: Site): Generator<string, void> {
+  for (const { name } of diffMaps(cache, undefined, map)) yield nameText(name);
+}
+
+/** Whether two sites have equal children. */
+function sameBelow(a: Site, b: Site): boolean {
+  if (a.spot.node.algorithm !== b.spot.node.algorithm) return false;
+  return sameChild(a.parts.child, b.parts.child);
+}

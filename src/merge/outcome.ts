@@ -1,0 +1,238 @@
+/**
+ * What a decided merge comes to: the edit that makes the merged tree, and the maps from both sides.
+ *
+ * The edit starts from one side's record of each entity. What stays under its name within its
+ * parent goes along; what comes from elsewhere is placed, what left is cleared.
+ */
+import { compareBytes } from '../ground/bytes.js';
+import { nameBytes } from '../ground/text.js';
+import type { MapRow } from '../log/maps.js';
+import type { EntryEdit } from '../tree/apply.js';
+import { readRecord } from '../tree/record.js';
+import { NO_NAME } from '../tree/root.js';
+import type { Side } from './conflict.js';
+import type { Graph } from './graph.js';
+import { namesOf } from './relation.js';
+import { type Pair, rowsOf } from './rows.js';
+import { type Entity, type Site, SIDES } from './site.js';
+
+/** The rows of a merge's maps from both sides. */
+export type SideRows = Readonly<Record<Side, readonly MapRow[]>>;
+
+export class Outcome {
+  readonly #graph: Graph;
+  /** What is placed within each entity, by name. */
+  readonly #placed = new Map<Entity, Map<string, Entity>>();
+  readonly #finals = new Map<Entity, string>();
+  /** Entities that are not as the record of their parent has them, or have such below. */
+  readonly #touched = new Set<Entity>();
+  /** Entities whose records were placed, removed or edited. */
+  changed = 0;
+
+  constructor(graph: Graph) {
+    this.#graph = graph;
+    this.#finals.set(graph.top, '');
+    for (const entity of graph.entities) if (entity.fate === 'lives') this.#reach(entity);
+    for (const entity of this.#finals.keys()) this.#findChange(entity);
+  }
+
+  /** Places an entity and all that it is within; a parent that is gone comes back bare. */
+  #reach(entity: Entity): void {
+    const path: Entity[] = [];
+    let at = entity;
+    while (!this.#finals.has(at)) {
+      if (at.place === undefined || path.length > this.#graph.entities.length) return;
+      path.push(at);
+      at = at.place.parent;
+    }
+    for (const one of path.reverse()) {
+      const { parent, name } = one.place as { parent: Entity; name: string };
+      this.#finals.set(one, `${this.#finals.get(parent)}/${name}`);
+      const children = this.#placed.get(parent) ?? new Map<string, Entity>();
+      this.#placed.set(parent, children);
+      const there = children.get(name);
+      // A way to something, beside something that is there: the two are one.
+      if (there === undefined || there.fate !== 'lives') children.set(name, one);
+    }
+  }
+
+  #findChange(entity: Entity): void {
+    const changes =
+      (entity !== this.#graph.top && !this.#stays(entity)) ||
+      entity.streams.length > 0 ||
+      entity.rules !== undefined ||
+      this.#left(entity).length > 0;
+    if (!changes) return;
+    this.changed++;
+    for (let at: Entity | undefined = entity; at !== undefined; at = at.place?.parent) {
+      if (this.#touched.has(at)) break;
+      this.#touched.add(at);
+    }
+  }
+
+  /** Whether an entity goes along with the record of the entity that it is within. */
+  #stays(entity: Entity): boolean {
+    if (entity.fate !== 'lives') return false;
+    const { place, source } = entity;
+    const around = place?.parent;
+    if (around === undefined || around.fate === 'gone' || around.source !== source) return false;
+    const site = entity[source];
+    return site !== undefined && site.parent === around[source] && site.name === place?.name;
+  }
+
+  /** The names in an entity's record that are left, or have something else now. */
+  #left(entity: Entity): string[] {
+    const site = entity.fate === 'gone' ? undefined : entity[entity.source];
+    const placed = this.#placed.get(entity);
+    const left: string[] = [];
+    for (const [name, child] of site?.children ?? []) {
+      const one = child.entity;
+      if (one === undefined) continue;
+      const stays = this.#finals.has(one) && one.place?.parent === entity && this.#stays(one);
+      if (!stays && !placed?.has(name)) left.push(name);
+    }
+    return left;
+  }
+
+  /** The side whose root is edited, and how. */
+  edit(): { readonly side: Side; readonly edit: EntryEdit } {
+    const { top } = this.#graph;
+    return { side: top.source, edit: this.#editOf(top, NO_NAME, false) };
+  }
+
+  #editOf(entity: Entity, bytes: Uint8Array, places: boolean): EntryEdit {
+    const { streams, rules } = entity;
+    const end = bytes.length;
+    const isBare = entity.fate === 'gone';
+    const site = entity[entity.source];
+    const parts =
+      places && !isBare && site !== undefined
+        ? readRecord(site.spot.node, site.spot.index)
+        : undefined;
+    const names = this.#changedWithin(entity);
+    const below = names.length === 0 ? undefined : () => this.#editsBelow(entity, names);
+    if (isBare) return { bytes, start: 0, end, clear: true, streams: [], below };
+    return { bytes, start: 0, end, clear: false, parts, streams, rules, below };
+  }
+
+  #changedWithin(entity: Entity): string[] {
+    const names = this.#left(entity);
+    for (const [name, child] of this.#placed.get(entity) ?? []) {
+      if (this.#touched.has(child)) names.push(name);
+    }
+    return names;
+  }
+
+  #editsBelow(entity: Entity, names: readonly string[]): EntryEdit[] {
+    const placed = this.#placed.get(entity);
+    return names
+      .map((name): EntryEdit => {
+        const bytes = nameBytes(name) ?? NO_NAME;
+        const child = placed?.get(name);
+        if (child !== undefined) return this.#editOf(child, bytes, !this.#stays(child));
+        return { bytes, start: 0, end: bytes.length, clear: true, streams: [] };
+      })
+      .sort((a, b) => compareBytes(a.bytes, b.bytes));
+  }
+
+  /** Where an entity is in the result. */
+  keyOf(entity: Entity): string | undefined {
+    return this.#finals.get(entity);
+  }
+
+  /**
+   * The rows of the maps from both sides, by the bucket whose keys they are; '' is the whole, which
+   * may have them all.
+   */
+  rows(atTop: boolean): Map<string, SideRows> {
+    const pairs = new Map<string, Record<Side, Pair[]>>();
+    const gone = new Map<string, Record<Side, string[]>>();
+    for (const side of SIDES) {
+      for (const entity of this.#graph.entities) this.#pairsOf(entity, side, atTop, pairs, gone);
+    }
+    const rows = new Map<string, SideRows>();
+    for (const [bucket, both] of pairs) {
+      const taken = new Set(SIDES.flatMap((side) => both[side].map(({ to }) => to)));
+      const [ours, theirs] = SIDES.map((side) => {
+        return rowsOf(both[side], gone.get(bucket)?.[side], (key) => taken.has(key));
+      });
+      rows.set(bucket, { ours: ours ?? [], theirs: theirs ?? [] });
+    }
+    return rows;
+  }
+
+  #pairsOf(
+    entity: Entity,
+    side: Side,
+    atTop: boolean,
+    pairs: Map<string, Record<Side, Pair[]>>,
+    gone: Map<string, Record<Side, string[]>>,
+  ): void {
+    const site = entity[side];
+    if (entity === this.#graph.top) return;
+    const lives = entity.fate === 'lives' && this.#finals.has(entity);
+    if (site !== undefined) {
+      const around = atTop ? undefined : this.#around(site, side, lives ? entity : undefined);
+      const from = site.keyBelow(around?.[side]);
+      if (lives) {
+        const to = this.#keyWithin(entity, around);
+        listOf(pairs, around?.bucket ?? '')[side].push({ from, to, returned: false });
+      } else listOf(gone, around?.bucket ?? '')[side].push(from);
+    } else if (lives) {
+      for (const from of this.#lastKeys(entity, side)) {
+        const to = this.#finals.get(entity) as string;
+        listOf(pairs, '')[side].push({ from, to, returned: true });
+      }
+    }
+  }
+
+  /** The innermost bucket that holds both where a site is and where its entity comes to be. */
+  #around(site: Site, side: Side, entity: Entity | undefined): Entity | undefined {
+    const held = new Set<Entity>();
+    for (let at = entity?.place?.parent; at !== undefined; at = at.place?.parent) held.add(at);
+    for (let at = site.parent; at !== undefined; at = at.parent) {
+      const one = at.entity;
+      if (at.bucket === undefined || one === undefined || one[side] !== at) continue;
+      if (entity === undefined || held.has(one)) return one;
+    }
+    return undefined;
+  }
+
+  #keyWithin(entity: Entity, around: Entity | undefined): string {
+    const key = this.#finals.get(entity) as string;
+    return around === undefined ? key : key.slice((this.#finals.get(around) ?? '').length);
+  }
+
+  /** Where a side last had an entity that it removed, and the merge keeps. */
+  #lastKeys(entity: Entity, side: Side): string[] {
+    const keys: string[] = [];
+    const { base } = entity;
+    const space = base === undefined ? undefined : this.#spaceOf(base);
+    const ghosts = [...entity.ghosts];
+    if (base !== undefined && space !== undefined) {
+      ghosts.push({ space, key: base.keyBelow(space.sites.base) });
+    }
+    for (const { space, key } of ghosts) {
+      const top = space.sites[side];
+      if (top === undefined) continue;
+      for (const image of space.ground.relations[side].imagesOf(key)) {
+        if (top.at(namesOf(image)) === undefined) keys.push(`${top.key}${image}`);
+      }
+    }
+    return keys;
+  }
+
+  #spaceOf(site: Site): Graph['spaces'][number] | undefined {
+    for (let at: Site | undefined = site; at !== undefined; at = at.parent) {
+      const space = this.#graph.spaces.find(({ sites }) => sites.base === at);
+      if (space !== undefined) return space;
+    }
+    return undefined;
+  }
+}
+
+function listOf<T>(lists: Map<string, Record<Side, T[]>>, bucket: string): Record<Side, T[]> {
+  const known = lists.get(bucket) ?? { ours: [], theirs: [] };
+  lists.set(bucket, known);
+  return known;
+}

@@ -1,0 +1,160 @@
+/**
+ * How the trees of commits relate: the maps of all commits between, composed.
+ *
+ * Only commits that have maps, and merges of lines whose maps differ, are visited: each commit
+ * names the nearest of them before it. Paths that do not come from the base say nothing of it.
+ */
+import { type Address, addressKey, sameAddress } from '../blocks/address.js';
+import type { Blocks } from '../blocks/blocks.js';
+import { isAncestor } from '../log/ancestry.js';
+import { type Commit, nearestMapped } from '../log/commit.js';
+import type { History } from '../log/history.js';
+import { type MapRow, rowsFrom } from '../log/maps.js';
+import { Relation } from './relation.js';
+import { inverted } from './rows.js';
+
+/** A commit, or a merge of several that is only in memory: a virtual base. */
+export type Point = Address | VirtualCommit;
+
+export interface VirtualCommit {
+  readonly parents: readonly { readonly point: Point; readonly rows: readonly MapRow[] }[];
+}
+
+function isVirtual(point: Point): point is VirtualCommit {
+  return 'parents' in point;
+}
+
+export class Relations {
+  readonly #history: History;
+  readonly #blocks: Blocks;
+
+  constructor(history: History, blocks: Blocks) {
+    this.#history = history;
+    this.#blocks = blocks;
+  }
+
+  /** Where the entries of one point are at another that comes after it. */
+  between(from: Point, to: Point): Relation {
+    const relations = this.#all(from, to, []);
+    const [first, ...others] = relations;
+    if (first === undefined) return new Relation();
+    return others.length === 0 ? first : Relation.union(relations);
+  }
+
+  /** From a commit back to one of its parents. */
+  back(commit: Commit, parent: number): Relation {
+    const relation = new Relation();
+    relation.apply(inverted(this.rows(commit, parent)));
+    return relation;
+  }
+
+  /** One relation for each way through virtual commits. `before` is what leads to `from`. */
+  #all(from: Point, to: Point, before: readonly (readonly MapRow[])[]): Relation[] {
+    if (isVirtual(from)) {
+      return from.parents.flatMap(({ point, rows }) => {
+        return this.#all(point, to, [...before, inverted(rows)]);
+      });
+    }
+    if (!isVirtual(to)) {
+      if (!isAncestor(this.#history, from, to)) return [];
+      const start = new Relation();
+      for (const rows of before) start.apply(rows);
+      return [this.#real(from, to, start)];
+    }
+    return to.parents.flatMap(({ point, rows }) => {
+      const relations = this.#all(from, point, before);
+      for (const relation of relations) relation.apply(rows);
+      return relations;
+    });
+  }
+
+  /** Goes from a commit up to one after it, by the commits between that have maps. */
+  #real(from: Address, to: Address, start: Relation): Relation {
+    const order = this.#mappedBetween(from, to);
+    const known = new Map<string, { relation: Relation; uses: number }>();
+    for (const { parents } of order) {
+      for (const { nearest } of parents) {
+        const way = known.get(keyOf(nearest));
+        if (way !== undefined) way.uses++;
+        else known.set(keyOf(nearest), { relation: start, uses: 1 });
+      }
+    }
+    let last = start;
+    for (const { address, parents } of order) {
+      const ways = parents.map(({ nearest, rows }) => {
+        const way = known.get(keyOf(nearest)) as { relation: Relation; uses: number };
+        const { relation } = way;
+        // The last to use it goes on with it; the start is where ways from older commits begin.
+        const isLast = --way.uses === 0 && relation !== start;
+        const next = isLast ? relation : relation.copy();
+        next.apply(rows);
+        return next;
+      });
+      last = ways.length === 1 ? (ways[0] as Relation) : Relation.union(ways);
+      const way = known.get(keyOf(address));
+      if (way !== undefined) way.relation = last;
+    }
+    return last;
+  }
+
+  /** The commits with maps that come after `from` and lead to `to`, each after those before it. */
+  #mappedBetween(from: Address, to: Address): Mapped[] {
+    const found = new Map<string, Mapped>();
+    const order: Mapped[] = [];
+    const first = nearestMapped(to, this.#history.commit(to));
+    const stack = first === undefined ? [] : [{ address: first, entered: false }];
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      const key = addressKey(at.address);
+      const mapped = found.get(key);
+      if (at.entered && mapped !== undefined) {
+        order.push(mapped);
+        continue;
+      }
+      if (mapped !== undefined || !this.#isAfter(at.address, from)) continue;
+      const one = this.#mapped(at.address, from);
+      found.set(key, one);
+      stack.push({ address: at.address, entered: true });
+      for (const { nearest } of one.parents) {
+        if (nearest !== undefined) stack.push({ address: nearest, entered: false });
+      }
+    }
+    return order;
+  }
+
+  #isAfter(address: Address, from: Address): boolean {
+    return !sameAddress(address, from) && isAncestor(this.#history, from, address);
+  }
+
+  #mapped(address: Address, from: Address): Mapped {
+    const commit = this.#history.commit(address);
+    const parents = commit.parents.flatMap((parent, i) => {
+      if (!isAncestor(this.#history, from, parent)) return [];
+      const nearest = nearestMapped(parent, this.#history.commit(parent));
+      return [{ nearest, rows: this.rows(commit, i) }];
+    });
+    return { address, parents };
+  }
+
+  /** The rows of a commit's map for one of its parents. */
+  rows(commit: Commit, parent: number): MapRow[] {
+    return [
+      ...rowsFrom(commit.maps[parent], (address) => {
+        const { bytes, start, plainLength } = this.#blocks.read(undefined, address, 'map');
+        return bytes.subarray(start, start + plainLength);
+      }),
+    ];
+  }
+}
+
+function keyOf(address: Address | undefined): string {
+  return address === undefined ? '' : addressKey(address);
+}
+
+interface Mapped {
+  readonly address: Address;
+  /** Those that come after the base, or are it. */
+  readonly parents: readonly {
+    readonly nearest: Address | undefined;
+    readonly rows: readonly MapRow[];
+  }[];
+}

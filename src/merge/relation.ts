@@ -1,0 +1,294 @@
+/**
+ * Where the entries of one tree, the base, are in another: a relation of keys, sparse, composed map
+ * by map.
+ *
+ *     map        /a -> /b    /b/c -> /d    /x -> /a
+ *     relation   /a: /b      /b/c: /d      /x: /a       /a/y: /b/y, since it goes along
+ *
+ * Only keys that do not go along with what holds them are listed: in a picture of the present tree
+ * each listed node names the base's keys that are there now, and every other node has what its
+ * parent's make of its name. Paths through history may disagree, so one key may have several
+ * places, and several keys one.
+ *
+ * Nothing is asked of the trees: a key whose entry was removed stays where it would be, and leads
+ * nowhere. Keys are texts, '/a/b', and '' for the top.
+ */
+import type { MapRow } from '../log/maps.js';
+
+/** A key of the present tree at which something is known of the base. */
+interface Place {
+  name: string;
+  parent: Place | undefined;
+  readonly children: Map<string, Place>;
+  /** The base's keys that are here; undefined where they follow from the parent's. */
+  origins: Set<string> | undefined;
+  /** Whether it was brought back after its removal: see `MapRow`. */
+  returned: boolean;
+}
+
+const NOWHERE: ReadonlySet<Place> = new Set();
+
+export class Relation {
+  readonly #top: Place = newPlace('', undefined);
+  /** Where the base's keys are that are listed. */
+  readonly #places = new Map<string, Set<Place>>();
+
+  /** Each key is where it was. */
+  constructor() {
+    this.#top.origins = new Set(['']);
+    this.#places.set('', new Set([this.#top]));
+  }
+
+  /** Whether every key is where it was. */
+  get isIdentity(): boolean {
+    return this.#places.size === 1 && this.#top.children.size === 0;
+  }
+
+  /** The listed keys of the base, but the top. */
+  *bases(): Generator<string, void> {
+    for (const key of this.#places.keys()) if (key !== '') yield key;
+  }
+
+  /** Where a key of the base is now. */
+  imagesOf(base: string): string[] {
+    return this.#imagesOf(base).map(({ key }) => key);
+  }
+
+  /** The same, of what was brought back after its removal alone. */
+  returnsOf(base: string): string[] {
+    return this.#imagesOf(base).flatMap(({ key, place }) => (place.returned ? [key] : []));
+  }
+
+  #imagesOf(base: string): { key: string; place: Place }[] {
+    const [listed, rest] = this.#longest(base);
+    const images: { key: string; place: Place }[] = [];
+    for (const place of listed) {
+      if (this.#isListedBelow(place, rest)) continue;
+      images.push({ key: keyOf(place) + rest, place });
+    }
+    return images;
+  }
+
+  /** The keys of the base that are at a key now. */
+  originsOf(key: string): string[] {
+    let at: Place | undefined = this.#top;
+    let { origins } = at;
+    let rest = '';
+    for (const name of namesOf(key)) {
+      rest += `/${name}`;
+      at = at?.children.get(name);
+      if (at?.origins === undefined) continue;
+      origins = at.origins;
+      rest = '';
+    }
+    if (rest === '') return [...(origins ?? [])];
+    return [...(origins ?? [])].flatMap((origin) => {
+      const base = origin + rest;
+      return this.imagesOf(base).includes(key) ? [base] : [];
+    });
+  }
+
+  /** The places of the longest listed prefix of a key, and what comes after it. */
+  #longest(base: string): [ReadonlySet<Place>, string] {
+    for (const prefix of prefixes(base)) {
+      const listed = this.#places.get(prefix);
+      if (listed !== undefined) return [listed, base.slice(prefix.length)];
+    }
+    return [NOWHERE, base];
+  }
+
+  /** Whether something is listed on the way from a place, or at its end. */
+  #isListedBelow(place: Place, way: string): boolean {
+    let at: Place | undefined = place;
+    for (const name of namesOf(way)) {
+      at = at.children.get(name);
+      if (at === undefined) return false;
+      if (at.origins !== undefined) return true;
+    }
+    return false;
+  }
+
+  /** Goes on by what happened next: the rows of one map, all at once. */
+  apply(rows: readonly MapRow[]): void {
+    if (rows.length === 0) return;
+    for (const { from, to } of rows) {
+      this.#list(from);
+      if (to !== undefined) this.#list(to);
+    }
+    // What holds others last, so that those have left it.
+    const moving = [...rows].sort((a, b) => (a.from < b.from ? 1 : -1));
+    const taken = moving.map((row) => ({ row, place: this.#detach(row.from) }));
+    for (const { to } of rows) if (to !== undefined) this.#forget(this.#detach(to));
+    taken.reverse();
+    for (const { row, place } of taken) {
+      if (row.to === undefined) this.#forget(place);
+      else if (place !== undefined) this.#attach(place, row.to, row.returned);
+    }
+  }
+
+  /** Lists a key of the present tree, and with it all that its origins are. */
+  #list(key: string): Place {
+    const place = this.#placeAt(key);
+    if (place.origins !== undefined) return place;
+    const origins = this.originsOf(key);
+    for (const base of origins) this.#listBase(base);
+    place.origins ??= new Set(origins);
+    return place;
+  }
+
+  #listBase(base: string): void {
+    if (this.#places.has(base)) return;
+    const images = this.#imagesOf(base);
+    const places = images.map(({ key, place }) => {
+      const found = this.#placeAt(key);
+      found.returned ||= place.returned;
+      return found;
+    });
+    this.#places.set(base, new Set(places));
+    for (const place of places) {
+      place.origins ??= new Set();
+      place.origins.add(base);
+    }
+  }
+
+  #placeAt(key: string): Place {
+    let at = this.#top;
+    for (const name of namesOf(key)) {
+      let next = at.children.get(name);
+      if (next === undefined) {
+        next = newPlace(name, at);
+        at.children.set(name, next);
+      }
+      at = next;
+    }
+    return at;
+  }
+
+  #detach(key: string): Place | undefined {
+    let at: Place | undefined = this.#top;
+    for (const name of namesOf(key)) {
+      at = at.children.get(name);
+      if (at === undefined) return undefined;
+    }
+    let { parent } = at;
+    parent?.children.delete(at.name);
+    at.parent = undefined;
+    // Ways that lead nowhere any more go too.
+    while (parent?.parent !== undefined && parent.origins === undefined) {
+      if (parent.children.size > 0) break;
+      parent.parent.children.delete(parent.name);
+      parent = parent.parent;
+    }
+    return at;
+  }
+
+  /** What was at these places is nowhere now. */
+  #forget(top: Place | undefined): void {
+    const rest = top === undefined ? [] : [top];
+    for (let at = rest.pop(); at !== undefined; at = rest.pop()) {
+      for (const base of at.origins ?? []) this.#places.get(base)?.delete(at);
+      rest.push(...at.children.values());
+    }
+  }
+
+  #attach(moving: Place, to: string, returned: boolean): void {
+    const stack = [{ moving, target: this.#placeAt(to) }];
+    if (returned) moving.returned = true;
+    for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
+      const { moving, target } = pair;
+      for (const base of moving.origins ?? []) {
+        const places = this.#places.get(base);
+        places?.delete(moving);
+        places?.add(target);
+      }
+      if (moving.origins !== undefined) {
+        target.origins = new Set([...(target.origins ?? []), ...moving.origins]);
+      }
+      target.returned ||= moving.returned;
+      for (const [name, child] of moving.children) {
+        let next = target.children.get(name);
+        if (next === undefined) {
+          next = newPlace(name, target);
+          target.children.set(name, next);
+        }
+        stack.push({ moving: child, target: next });
+      }
+    }
+  }
+
+  /** All that several relations from one base to one tree say. */
+  static union(relations: readonly Relation[]): Relation {
+    const joined = new Relation();
+    const keys = new Set<string>();
+    const pairs = new Map<string, Set<string>>();
+    const bases: string[] = [];
+    const note = (base: string): void => {
+      if (pairs.has(base)) return;
+      pairs.set(base, new Set(relations.flatMap((one) => one.imagesOf(base))));
+      bases.push(base);
+    };
+    const look = (key: string): void => {
+      if (keys.has(key)) return;
+      keys.add(key);
+      for (const one of relations) for (const base of one.originsOf(key)) note(base);
+    };
+    for (const one of relations) {
+      for (const base of one.bases()) note(base);
+      for (const key of one.present()) look(key);
+    }
+    for (let base = bases.pop(); base !== undefined; base = bases.pop()) {
+      for (const key of pairs.get(base) ?? []) look(key);
+    }
+    for (const key of keys) joined.#placeAt(key).origins = new Set();
+    for (const [base, images] of pairs) {
+      const places = [...images].map((key) => joined.#placeAt(key));
+      joined.#places.set(base, new Set(places));
+      for (const place of places) place.origins?.add(base);
+    }
+    for (const key of keys) {
+      const returned = relations.some((one) => one.#isReturned(key));
+      if (returned) joined.#placeAt(key).returned = true;
+    }
+    return joined;
+  }
+
+  #isReturned(key: string): boolean {
+    let at: Place | undefined = this.#top;
+    for (const name of namesOf(key)) at = at?.children.get(name);
+    return at?.returned === true;
+  }
+
+  /** The listed keys of the present tree: what is there of the base, if anything, is known. */
+  *present(): Generator<string, void> {
+    const stack = [...this.#top.children.values()];
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      if (at.origins !== undefined) yield keyOf(at);
+      stack.push(...at.children.values());
+    }
+  }
+
+  copy(): Relation {
+    return Relation.union([this]);
+  }
+}
+
+/** The key itself and all above it, the longest first; '' is the top. */
+export function* prefixes(key: string): Generator<string, void> {
+  for (let end = key.length; end > 0; end = key.lastIndexOf('/', end - 1)) yield key.slice(0, end);
+  yield '';
+}
+
+export function namesOf(key: string): string[] {
+  return key === '' ? [] : key.slice(1).split('/');
+}
+
+function newPlace(name: string, parent: Place | undefined): Place {
+  return { name, parent, children: new Map(), origins: undefined, returned: false };
+}
+
+function keyOf(place: Place): string {
+  const names: string[] = [];
+  let at: Place = place;
+  for (; at.parent !== undefined; at = at.parent) names.push(at.name);
+  return names.length === 0 ? '' : `/${names.reverse().join('/')}`;
+}

@@ -1,0 +1,93 @@
+/**
+ * The rows of a map, as a function of what went where alone.
+ *
+ *     pairs   /a ~ /b, /a/x ~ /b/x, /c ~ /c      what is one entry in both trees
+ *     rows    /a -> /b                           the rest goes along
+ *
+ * A key is rewritten by the longest `from` that it begins with, and back by the longest `to`. Two
+ * keys are one entry exactly if each leads to the other. So there is a row where the rules would
+ * lead elsewhere, parents first; where the way back would, until none does; and one that leads
+ * nowhere where they would pair two strangers.
+ */
+import type { MapRow } from '../log/maps.js';
+import { prefixes } from './relation.js';
+
+/** One entry in two trees. */
+export interface Pair {
+  readonly from: string;
+  readonly to: string;
+  /** Whether `from` is only where it last was, before it was removed there. */
+  readonly returned: boolean;
+}
+
+/**
+ * The rows for these pairs and all that goes along with them. `gone` are keys whose entries went;
+ * `isTaken` says whether there is another entry at a key of the second tree.
+ */
+export function rowsOf(
+  pairs: Iterable<Pair>,
+  gone: Iterable<string> = [],
+  isTaken: (key: string) => boolean = () => false,
+): MapRow[] {
+  const sorted = [...pairs].sort((a, b) => (a.from < b.from ? -1 : 1));
+  const rows = new Rows();
+  for (const pair of sorted) if (rows.forward(pair.from) !== pair.to) rows.add(pair);
+  for (let again = true; again; ) {
+    again = false;
+    for (const pair of sorted) {
+      if (rows.pairs(pair.from, pair.to)) continue;
+      again = rows.add(pair) || again;
+    }
+  }
+  for (const from of [...gone].sort()) {
+    const to = rows.forward(from);
+    if (to === undefined || !rows.pairs(from, to) || !isTaken(to)) continue;
+    rows.add({ from, to: undefined, returned: false });
+  }
+  return rows.list();
+}
+
+class Rows {
+  readonly #rows = new Map<string, MapRow[]>();
+  readonly #back = new Map<string, string[]>();
+
+  /** False where there is that row already. */
+  add(row: MapRow): boolean {
+    const rows = this.#rows.get(row.from) ?? [];
+    if (rows.some(({ to }) => to === row.to)) return false;
+    this.#rows.set(row.from, [...rows, row]);
+    if (row.to !== undefined) this.#back.set(row.to, [...(this.#back.get(row.to) ?? []), row.from]);
+    return true;
+  }
+
+  forward(key: string): string | undefined {
+    for (const prefix of prefixes(key)) {
+      const row = this.#rows.get(prefix)?.[0];
+      if (row === undefined) continue;
+      return row.to === undefined ? undefined : row.to + key.slice(prefix.length);
+    }
+    return key;
+  }
+
+  pairs(from: string, to: string): boolean {
+    if (this.forward(from) !== to) return false;
+    for (const prefix of prefixes(to)) {
+      const origins = this.#back.get(prefix);
+      if (origins !== undefined) {
+        return origins.some((origin) => origin + to.slice(prefix.length) === from);
+      }
+    }
+    return from === to;
+  }
+
+  list(): MapRow[] {
+    return [...this.#rows.values()].flat().sort((a, b) => (a.from < b.from ? -1 : 1));
+  }
+}
+
+/** The rows that lead back. */
+export function inverted(rows: readonly MapRow[]): MapRow[] {
+  return rows.flatMap(({ from, to }): MapRow[] => {
+    return to === undefined ? [] : [{ from: to, to: from, returned: false }];
+  });
+}

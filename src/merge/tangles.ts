@@ -1,0 +1,83 @@
+/**
+ * Tangles: where histories relate several entries of one tree to one of another, since earlier
+ * merges made one of two, or two of one, and not all in the same way.
+ *
+ * Where both sides have the same of it, key by key, there is nothing to ask. Else one side's
+ * entries stand, and what is below the other's goes under the first of them.
+ */
+import { sameStreams } from '../tree/equal.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import type { Judge } from './resolve.js';
+import { conflictAt } from './report.js';
+import { type Entity, type Group, leaveOpen, otherSide, type Site } from './site.js';
+
+/** Makes the entities of a group whose sites are not one to one. */
+export function untangle(
+  cache: NodeCache,
+  group: Group,
+  judge: Judge,
+  newEntity: () => Entity,
+): void {
+  for (const sites of [group.base, group.ours, group.theirs]) sites.sort(byKey);
+  const { base, ours, theirs } = group;
+  if (isAgreed(cache, group)) {
+    for (const [i, site] of longest(group).entries()) {
+      const entity = newEntity();
+      void site;
+      assign(entity, [base[i], ours[i], theirs[i]]);
+    }
+    return;
+  }
+  const [b, o, t] = [base[0], ours[0], theirs[0]];
+  const verdict = judge.place(
+    conflictAt(b ?? o ?? t, { kind: 'moved', why: 'tangled' }, [b, o, t], ['ours', 'theirs']),
+  );
+  if (verdict !== 'ours' && verdict !== 'theirs') {
+    for (const site of [...base, ...ours, ...theirs]) {
+      const entity = newEntity();
+      assign(entity, [site]);
+      if (site.version === 'base') entity.fate = 'gone';
+      else leaveOpen(entity, 'all');
+    }
+    return;
+  }
+  const losers = group[otherSide(verdict)];
+  const first = newEntity();
+  first.pinned = verdict;
+  assign(first, [b, o, t]);
+  for (const site of group[verdict].slice(1)) {
+    const entity = newEntity();
+    entity.pinned = verdict;
+    assign(entity, [site]);
+  }
+  for (const site of [...base.slice(1), ...losers.slice(1)]) {
+    site.entity = first;
+    first.extra.push(site);
+  }
+}
+
+/** Whether a side is not concerned, or both have the same entries. */
+function isAgreed(cache: NodeCache, { ours, theirs }: Group): boolean {
+  if (ours.length === 0 || theirs.length === 0) return true;
+  if (ours.length !== theirs.length) return false;
+  return ours.every((site, i) => {
+    const other = theirs[i] as Site;
+    return site.key === other.key && sameStreams(cache, site.parts, other.parts);
+  });
+}
+
+function longest({ base, ours, theirs }: Group): readonly Site[] {
+  return [base, ours, theirs].reduce((a, b) => (b.length > a.length ? b : a));
+}
+
+function assign(entity: Entity, sites: readonly (Site | undefined)[]): void {
+  for (const site of sites) {
+    if (site === undefined) continue;
+    entity[site.version] = site;
+    site.entity = entity;
+  }
+}
+
+function byKey(a: Site, b: Site): number {
+  return a.key < b.key ? -1 : 1;
+}

@@ -1,0 +1,61 @@
+/**
+ * What a merge of bases leaves unknown. Nobody answers it, so what conflicts stays open: it is kept
+ * somewhere in the merged tree, and marked, so that it differs from everything that heads have.
+ */
+import type { Graph } from './graph.js';
+import type { Outcome } from './outcome.js';
+import type { Entity, Unknown } from './site.js';
+import { SIDES } from './site.js';
+
+/** Names that entries without a known place have at the top of a virtual base. */
+const NOWHERE = '~unknown~';
+
+/** Gives all that is open a place; then the unknowns of the result, by key. */
+export function unknownsOf(graph: Graph): (outcome: Outcome) => Map<string, Unknown> {
+  const { top, entities } = graph;
+  const marks = new Map<Entity, Unknown>();
+  let count = 0;
+  for (const entity of entities) {
+    const streams = entity.unknownStreams;
+    if (entity.fate === 'open') {
+      const { open } = entity;
+      const nowhere = open !== 'presence' || entity.place === undefined;
+      if (nowhere) entity.place = { parent: top, name: freeName(top, () => count++) };
+      const presence = open !== 'place';
+      marks.set(entity, { place: nowhere, presence, streams: presence ? 'all' : streams });
+      entity.fate = 'lives';
+    } else if (entity.fate === 'lives') {
+      const mark = { place: false, presence: false, streams };
+      if (streams !== undefined) marks.set(entity, mark);
+      inherit(entity, marks);
+    }
+  }
+  return (outcome) => {
+    const unknown = new Map<string, Unknown>();
+    for (const [entity, mark] of marks) {
+      const key = outcome.keyOf(entity);
+      if (key !== undefined) unknown.set(key, mark);
+    }
+    return unknown;
+  };
+}
+
+/** What one side does not know of an entity, and the merge did not settle, stays unknown. */
+function inherit(entity: Entity, marks: Map<Entity, Unknown>): void {
+  for (const side of SIDES) {
+    const own = entity[side]?.unknown;
+    if (own === undefined) continue;
+    const known = marks.get(entity);
+    const presence = own.presence || known?.presence === true;
+    const place = own.place || known?.place === true;
+    marks.set(entity, { place, presence, streams: known?.streams ?? own.streams });
+  }
+}
+
+function freeName(top: Entity, next: () => number): string {
+  for (;;) {
+    const name = `${NOWHERE}${next()}`;
+    const taken = [top.base, top.ours, top.theirs].some((site) => site?.child(name) !== undefined);
+    if (!taken) return name;
+  }
+}
