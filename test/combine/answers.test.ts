@@ -72,8 +72,8 @@ t.test('keys of a conflict of commits count from the bucket that was asked, too'
   inner.put('/x', 's', bytes('1'));
   outer.put('/m/x', 's', bytes('2'));
   await main.put('/m/x', '3');
-  t.match(linesOf(await conflictsOf(inner.commit())), ['both-changed /x s']);
-  t.match(linesOf(await conflictsOf(outer.commit())), ['both-changed /m/x s']);
+  t.strictSame(linesOf(await conflictsOf(inner.commit())), ['both-changed /x s']);
+  t.strictSame(linesOf(await conflictsOf(outer.commit())), ['both-changed /m/x s']);
 });
 
 const NO_ANSWERS: readonly unknown[] = [
