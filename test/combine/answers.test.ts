@@ -6,12 +6,20 @@ import t from 'tap';
 import { Regalia } from '../../src/index.js';
 import { bytes, noise } from '../store/setup.js';
 import { type Branch, type World, world, wrongs } from './branch.js';
-import { type Answer, conflictsOf, linesOf, memory, type Take } from './vocabulary.js';
+import {
+  type Answer,
+  conflictsOf,
+  linesOf,
+  memory,
+  merge,
+  type RuledBy,
+  type Take,
+} from './vocabulary.js';
 
 const TAKES: readonly Take[] = ['ours', 'theirs', 'base', 'both'];
 
 /** Streams of these keys, changed on both sides. */
-async function disputed(keys: readonly string[], rules?: object): Promise<World> {
+async function disputed(keys: readonly string[], rules?: RuledBy): Promise<World> {
   const made = await world((main) => main.putEach(...keys), rules);
   for (const side of ['A', 'B'] as const) {
     for (const key of keys) await made[side].put(key, `of ${side}`);
@@ -318,7 +326,7 @@ t.test('a replica accepts what large contents were answered', async (t) => {
   await other.transact((tx) => tx.put('/a', 's', bytes('two')));
   const contents = noise(3_000_000, 3);
   const answers = [{ key: '/a', stream: 's', contents }];
-  t.equal((await here.merge('other', { answers } as object)).merged, true);
+  t.equal((await merge(here, 'other', { answers })).merged, true);
   const pack = here.export({ have: await there.have(), branches: ['main'] });
   const { branches } = await there.import(pack as unknown as AsyncIterable<Uint8Array>);
   await there.merge(branches[0]?.name ?? '');

@@ -22,6 +22,7 @@ import {
   memory,
   merge,
   type Outcome,
+  type RuledBy,
   type Take,
 } from './vocabulary.js';
 
@@ -141,7 +142,7 @@ export interface World {
 
 export async function world(
   start: (main: Branch) => Promise<unknown> = async () => undefined,
-  rules: object = {},
+  rules: RuledBy = {},
 ): Promise<World> {
   const dice = new Dice(7);
   let now = 1_000;

@@ -8,7 +8,10 @@ import {
   type CommitInfo,
   type CommitResult,
   isRegaliaError,
+  type OpenOptions,
   Regalia,
+  type RuleOptions,
+  type Transaction,
 } from '../../src/index.js';
 
 /** What an answer may take. */
@@ -68,8 +71,14 @@ export interface Outcome {
   readonly unused: readonly Answer[];
 }
 
-export async function merge(bucket: Bucket, from: string, how: object = {}): Promise<Outcome> {
-  return (await bucket.merge(from, how)) as unknown as Outcome;
+/** What a bucket's rules say, of streams, entries and places. */
+export interface RuledBy extends RuleOptions {
+  readonly entries?: 'conflict' | 'keep' | 'remove' | 'newest';
+  readonly places?: 'conflict' | 'newest';
+}
+
+export async function merge(bucket: Bucket, from: string, how: Judgement = {}): Promise<Outcome> {
+  return (await bucket.merge(from, how as object)) as unknown as Outcome;
 }
 
 /** Undoes a commit; `parent` is the side of a merge that stays. */
@@ -90,9 +99,12 @@ export function restore(
   return bucket.restore(commit, key, how as object);
 }
 
-/** A store whose rules, or other options, are these. */
-export function memory(options: object = {}): Promise<Regalia> {
+export function memory(options: OpenOptions & RuledBy = {}): Promise<Regalia> {
   return Regalia.memory(options);
+}
+
+export function createBucket(tx: Transaction, key: string, rules: RuledBy): string {
+  return tx.createBucket(key, rules);
 }
 
 /** The conflicts that a commit ended with; none where it did not. */
