@@ -1,0 +1,212 @@
+/**
+ * Differences have an inverse: rows are one simultaneous change. What was moved or removed is taken
+ * out by keys of the first state, put in by keys of the second, then streams change. So the rows
+ * from a to b, done to a, give b: for any two states, both ways, within any key.
+ */
+import { join } from 'node:path';
+import t from 'tap';
+import type { DiffOptions, DiffRow } from '../../src/index.js';
+import { regalia, scratch } from '../cli/regalia.js';
+import { bytes } from '../store/setup.js';
+import { type Branch, type Contents, world } from './branch.js';
+
+function rowsOf({ bucket }: Branch, from: string, to: string, options?: DiffOptions): DiffRow[] {
+  return [...bucket.diff(from, to, options)];
+}
+
+/** Rows as lines, as 'moved /b from /a'. */
+function linesOf(branch: Branch, from: string, to: string, options?: DiffOptions): string[] {
+  return rowsOf(branch, from, to, options).map(({ kind, key, stream, from }) => {
+    const more = [stream, from === undefined ? undefined : `from ${from}`];
+    return [kind, key, ...more.filter((part) => part !== undefined)].join(' ');
+  });
+}
+
+/** The key that a line of contents is of: '/a' of '/a t', '/m' of '/m/'. */
+function keyOf(line: string): string {
+  return line.replace(/ .*$/, '').replace(/\/$/, '');
+}
+
+function isWithin(line: string, key: string): boolean {
+  return key === '/' || keyOf(line) === key || keyOf(line).startsWith(`${key}/`);
+}
+
+function within(contents: Contents, key: string): Contents {
+  return Object.fromEntries(Object.entries(contents).filter(([line]) => isWithin(line, key)));
+}
+
+/** What is at and below a key, taken out. */
+function takenOut(from: Map<string, string>, key: string): Map<string, string> {
+  const taken = new Map([...from].filter(([line]) => isWithin(line, key)));
+  for (const line of taken.keys()) from.delete(line);
+  return taken;
+}
+
+/** The rows of a difference from a to b, done to a. */
+function applied(rows: readonly DiffRow[], a: Contents, b: Contents): Contents {
+  const result = new Map(Object.entries(a));
+  const whole = rows.filter(({ stream }) => stream === undefined);
+  const outs = whole.flatMap((row) => (row.kind === 'added' ? [] : [row.from ?? row.key]));
+  const taken = new Map<string, Map<string, string>>();
+  for (const key of outs.sort().reverse()) taken.set(key, takenOut(result, key));
+  for (const { key, from, kind } of whole) {
+    if (kind === 'added')
+      for (const [line, text] of Object.entries(within(b, key))) result.set(line, text);
+    if (from === undefined) continue;
+    for (const [line, text] of taken.get(from) ?? [])
+      result.set(key + line.slice(from.length), text);
+  }
+  for (const { key, stream, kind } of rows) {
+    if (stream === undefined) continue;
+    const line = stream === 's' ? key : `${key} ${stream}`;
+    if (kind === 'removed') result.delete(line);
+    else result.set(line, b[line] ?? '');
+  }
+  return Object.fromEntries(result);
+}
+
+t.test('what was moved and then removed is removed', async (t) => {
+  const { main } = await world((main) => main.put('/a/x'));
+  const before = main.head;
+  await main.move('/a', '/b');
+  await main.del('/b');
+  t.strictSame(linesOf(main, before, main.head), ['removed /a']);
+  t.strictSame(linesOf(main, main.head, before), ['added /a']);
+});
+
+t.test('a move across the border of a key is a removal or an addition', async (t) => {
+  const { main } = await world((main) => main.putEach('/a/x', '/c/y'));
+  const before = main.head;
+  await main.move('/a', '/b');
+  const lines = (key: string): string[] => linesOf(main, before, main.head, { key });
+  t.strictSame(lines('/'), ['moved /b from /a']);
+  t.strictSame([lines('/a'), lines('/b'), lines('/c')], [['removed /a'], ['added /b'], []]);
+  const back = (key: string): string[] => linesOf(main, main.head, before, { key });
+  t.strictSame(back('/'), ['moved /a from /b']);
+  t.strictSame([back('/a'), back('/b'), back('/c')], [['added /a'], ['removed /b'], []]);
+});
+
+t.test('a move within a key is a move, with what changed below it', async (t) => {
+  const { main } = await world((main) => main.putEach('/d/a/x', '/d/a/y', '/d/a/w'));
+  const before = main.head;
+  await main.transact((tx) => {
+    tx.move('/d/a', '/d/b');
+    tx.del('/d/b/x');
+    tx.move('/d/b/y', '/y');
+    tx.put('/d/b/w', 's', bytes('edited'));
+    tx.put('/d/b/new', 's', bytes('new'));
+  });
+  const lines = (key: string): string[] => linesOf(main, before, main.head, { key }).sort();
+  t.strictSame(lines('/'), [
+    'added /d/b/new',
+    'changed /d/b/w s',
+    'moved /d/b from /d/a',
+    'moved /y from /d/a/y',
+    'removed /d/a/x',
+  ]);
+  t.strictSame(lines('/d'), [
+    'added /d/b/new',
+    'changed /d/b/w s',
+    'moved /d/b from /d/a',
+    'removed /d/a/x',
+    'removed /d/a/y',
+  ]);
+  t.strictSame(lines('/d/b'), ['added /d/b']);
+  t.strictSame(lines('/y'), ['added /y']);
+});
+
+t.test('the command ends with 1 where a move and a removal left nothing', async (t) => {
+  const store = join(scratch(t), 'store');
+  const run = async (args: readonly string[], input = ''): Promise<number> => {
+    return (await regalia(args, input)).exit;
+  };
+  await run(['init', store]);
+  await run(['put', store, '/a/x', 's'], 'x');
+  await run(['tag', store, 'v0']);
+  await run(['mv', store, '/a', '/b']);
+  await run(['rm', store, '/b']);
+  const { exit, out } = await regalia(['diff', store, 'v0', 'main']);
+  t.equal(exit, 1);
+  t.match(out, /\/a/);
+  t.equal(await run(['diff', store, 'main', 'main']), 0);
+});
+
+/** States one after the other, and two beside them. */
+async function statesOf(): Promise<{ main: Branch; states: Map<string, string> }> {
+  const { main, A } = await world(async (main) => {
+    await main.makeBucket('/m');
+    await main.putEach('/a/x', '/a/y', '/b', '/c/d/e', '/c/d/f', '/m/f', '/m/g/h');
+  });
+  const states = new Map([['start', main.head]]);
+  const next = async (name: string, body: Parameters<Branch['transact']>[0]): Promise<void> => {
+    states.set(name, await main.transact(body));
+  };
+  await next('moved', (tx) => tx.move('/a', '/n'));
+  await next('edited', (tx) => tx.put('/n/x', 's', bytes('edited')));
+  await next('nested', (tx) => {
+    tx.move('/c/d/e', '/e');
+    tx.move('/c', '/n/c');
+    tx.put('/n/c/d/new', 's', bytes('new'));
+  });
+  await next('swapped', (tx) => {
+    tx.move('/b', '/t');
+    tx.move('/e', '/b');
+    tx.move('/t', '/e');
+  });
+  await next('renewed', (tx) => {
+    tx.put('/a/x', 's', bytes('another'));
+    tx.del('/n/c/d/f');
+  });
+  await next('bucket moved', (tx) => {
+    tx.move('/m', '/n/m');
+    tx.put('/n/m/f', 's', bytes('edited'));
+    tx.del('/e');
+  });
+  await next('out of it', (tx) => tx.move('/n/m/g', '/g'));
+  await next('turned', (tx) => {
+    tx.move('/n', '/was');
+    tx.move('/a', '/n');
+    tx.move('/was', '/n/was');
+  });
+  await next('removed', (tx) => tx.del('/n'));
+  await A.move('/c/d', '/a/d');
+  states.set('beside', await A.put('/b', 'of A'));
+  states.set('merged', (await A.merge(states.get('edited') ?? '')).commit.commit);
+  return { main, states };
+}
+
+t.test('rows from a to b, done to a, give b, within any key', async (t) => {
+  const { main, states } = await statesOf();
+  const keys = ['/', '/a', '/b', '/c', '/c/d', '/e', '/g', '/m', '/m/g', '/n', '/n/c', '/n/was'];
+  const wrong: string[] = [];
+  let count = 0;
+  for (const [one, from] of states) {
+    for (const [other, to] of states) {
+      for (const key of keys) {
+        const [a, b] = [within(main.contents(from), key), within(main.contents(to), key)];
+        const found = applied(rowsOf(main, from, to, { key }), a, b);
+        count++;
+        if (spelled(found) !== spelled(b)) {
+          wrong.push(`${one} to ${other} in ${key}: ${spelled(found)}, not ${spelled(b)}`);
+        }
+      }
+    }
+  }
+  t.comment(`${count} differences`);
+  t.strictSame(wrong.slice(0, 10), []);
+});
+
+function spelled(contents: Contents): string {
+  return JSON.stringify(Object.entries(contents).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+t.test('no row where nothing differs, and rows have no more than they say', async (t) => {
+  const { main, states } = await statesOf();
+  for (const [name, at] of states) t.strictSame(rowsOf(main, at, at), [], name);
+  for (const from of states.values()) {
+    for (const row of rowsOf(main, from, main.head)) {
+      if (row.kind === 'moved') t.ok(row.from !== undefined && row.stream === undefined);
+      else t.equal(row.from, undefined);
+    }
+  }
+});

@@ -1,0 +1,379 @@
+/**
+ * Reverting and restoring are merges like others: they follow moves, merge buckets by their own
+ * history, ask by the same conflicts and obey policies. A revert of a merge asks for the side that
+ * stays, and never guesses.
+ */
+import { join } from 'node:path';
+import t from 'tap';
+import { regalia, scratch } from '../cli/regalia.js';
+import { bytes } from '../store/setup.js';
+import { world, wrongs } from './branch.js';
+import { conflictsOf, linesOf, type Policy, restore, revert } from './vocabulary.js';
+
+t.test('a revert of a merge asks for the side that stays', async (t) => {
+  const { store, A, B } = await world((main) => main.put('/base'));
+  await A.put('/a');
+  await B.put('/b');
+  const [a, b] = [A.head, B.head];
+  const { commit } = (await A.merge(B)).commit;
+  const data = { option: /parent/ };
+  await t.rejects(revert(A.bucket, commit), { code: 'REGALIA_OPTION', data });
+  await t.rejects(revert(A.bucket, commit, { policy: 'ours' }), { code: 'REGALIA_OPTION', data });
+  t.equal(A.head, commit, 'nothing is written');
+  const keep = await A.fork('keep');
+  await revert(A.bucket, commit, { parent: a });
+  t.strictSame(A.contents(), { '/base': 'base', '/a': 'a' }, 'what came from B is taken back');
+  await revert(keep.bucket, commit, { parent: b });
+  t.strictSame(keep.contents(), { '/base': 'base', '/b': 'b' }, 'what came from A is taken back');
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('the side that stays must be a parent of what is reverted', async (t) => {
+  const { main, A, B } = await world((main) => main.put('/base'));
+  const root = main.head;
+  const a = await A.put('/a');
+  await B.put('/b');
+  const { commit } = (await A.merge(B)).commit;
+  const data = { option: /parent/ };
+  for (const parent of [root, commit, 'x', '', 5, null] as string[]) {
+    const work = revert(A.bucket, commit, { parent });
+    const code = /^REGALIA_(OPTION|NOT_FOUND|FORMAT)$/;
+    await t.rejects(work, { code }, `parent ${parent}`);
+  }
+  await t.rejects(revert(A.bucket, commit, { parent: root }), { code: 'REGALIA_OPTION', data });
+  await t.rejects(revert(A.bucket, a, { parent: commit }), { code: 'REGALIA_OPTION', data });
+  await revert(A.bucket, a, { parent: root });
+  t.strictSame(A.contents(), { '/base': 'base', '/b': 'b' }, 'the one parent may be named');
+});
+
+t.test('the command asks for that side, too', async (t) => {
+  const store = join(scratch(t), 'store');
+  const run = async (...args: string[]) => regalia([...args, '--json'], 'text');
+  await run('init', store);
+  await run('fork', store, 'other');
+  const ours = (await run('put', store, '/a', 's')).rows[0]?.['commit'] as string;
+  await run('put', store, '/b', 's', '--branch', 'other');
+  const merged = (await run('merge', store, 'other')).rows[0]?.['commit'] as string;
+  const refused = await run('revert', store, merged);
+  t.not(refused.exit, 0);
+  t.match(refused.err, /parent/);
+  t.equal((await run('revert', store, merged, '--parent', ours)).exit, 0);
+  const left = (await run('ls', store)).rows.map(({ key }) => key);
+  t.strictSame(left, ['/a']);
+});
+
+t.test('a revert of a merge takes back moves of the other side', async (t) => {
+  const { A, B } = await world((main) => main.putEach('/a/f', '/c/g'));
+  await A.put('/a/f', 'of A');
+  await B.move('/a', '/b');
+  await B.put('/b/new');
+  const a = A.head;
+  const { commit } = (await A.merge(B)).commit;
+  t.strictSame(A.contents(), { '/b/f': 'of A', '/b/new': 'new', '/c/g': 'g' });
+  await revert(A.bucket, commit, { parent: a });
+  t.strictSame(A.contents(), { '/a/f': 'of A', '/c/g': 'g' });
+});
+
+t.test('a revert follows later moves', async (t) => {
+  const { store, main } = await world((main) => main.putEach('/a/f', '/a/g'));
+  const edit = await main.put('/a/f', 'edited');
+  await main.move('/a', '/b');
+  await main.move('/b/f', '/c');
+  await revert(store, edit);
+  t.strictSame(main.contents(), { '/b/g': 'g', '/c': 'f' });
+});
+
+t.test('a revert takes out what was put where it is by now', async (t) => {
+  const { store, main } = await world((main) => main.put('/a/f'));
+  const added = await main.put('/a/new');
+  await main.move('/a', '/b');
+  await revert(store, added);
+  t.strictSame(main.contents(), { '/b/f': 'f' });
+});
+
+t.test('a revert of a move takes back the move alone', async (t) => {
+  const { store, main } = await world((main) => main.put('/a/f'));
+  const moved = await main.move('/a', '/b');
+  await main.put('/b/f', 'edited');
+  await main.put('/b/new');
+  await revert(store, moved);
+  t.strictSame(main.contents(), { '/a/f': 'edited', '/a/new': 'new' });
+  await main.put('/a/f', 'again');
+  t.strictSame(main.contents(), { '/a/f': 'again', '/a/new': 'new' });
+});
+
+t.test('a revert of a revert does it again', async (t) => {
+  const { store, main } = await world((main) => main.putEach('/a/f', '/x'));
+  const change = await main.transact((tx) => {
+    tx.move('/a', '/b');
+    tx.del('/x');
+    tx.put('/b/new', 's', bytes('new'));
+  });
+  const after = main.contents();
+  const { commit } = await revert(store, change);
+  t.strictSame(main.contents(), { '/a/f': 'f', '/x': 'x' });
+  await revert(store, commit);
+  t.strictSame(main.contents(), after);
+});
+
+t.test('a revert of a move whose entry moved on is a conflict of places', async (t) => {
+  const { store, main } = await world((main) => main.put('/a/f'));
+  const moved = await main.move('/a', '/b');
+  await main.move('/b', '/c');
+  t.match(linesOf(await conflictsOf(revert(store, moved))), [/^moved two-places /]);
+  await revert(store, moved, { policy: 'theirs' });
+  t.strictSame(main.contents(), { '/a/f': 'f' });
+});
+
+/** A bucket beside an entry, and a bucket within that. */
+async function nested() {
+  return world(async (main) => {
+    await main.makeBucket('/m');
+    await main.makeBucket('/m/n');
+    await main.putEach('/x', '/m/f', '/m/n/g');
+  });
+}
+
+t.test('a revert beside buckets that went on leaves these alone', async (t) => {
+  const { store, main } = await nested();
+  const edit = await main.put('/x', 'edited');
+  await main.put('/m/f', 'later');
+  await main.put('/m/n/g', 'later');
+  const inner = [main.within('/m').head, main.within('/m/n').head];
+  await revert(store, edit);
+  t.strictSame(main.contents(), {
+    '/m/': 'm',
+    '/m/f': 'later',
+    '/m/n/': 'n',
+    '/m/n/g': 'later',
+    '/x': 'x',
+  });
+  t.strictSame([main.within('/m').head, main.within('/m/n').head], inner);
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('a revert of what was done within buckets merges each of them', async (t) => {
+  const { store, main } = await nested();
+  const edit = await main.transact((tx) => {
+    tx.put('/m/f', 's', bytes('edited'));
+    tx.put('/m/n/g', 's', bytes('edited'));
+    tx.put('/x', 's', bytes('edited'));
+  });
+  await main.put('/m/later');
+  await main.put('/m/n/later');
+  const counts = (): number[] => ['/m', '/m/n'].map((key) => [...store.bucket(key).log()].length);
+  const before = counts();
+  await revert(store, edit);
+  t.strictSame(main.contents(), {
+    '/m/': 'm',
+    '/m/f': 'f',
+    '/m/later': 'later',
+    '/m/n/': 'n',
+    '/m/n/g': 'g',
+    '/m/n/later': 'later',
+    '/x': 'x',
+  });
+  t.strictSame(
+    counts(),
+    before.map((count) => count + 1),
+    'by a commit of its own in each log',
+  );
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('a revert within a bucket is of its commits, and asks by its keys', async (t) => {
+  const { store, main } = await nested();
+  const inner = main.within('/m');
+  const edit = await inner.put('/f', 'edited');
+  await inner.put('/n/g', 'later');
+  const fork = await main.fork('fork');
+  await revert(inner.bucket, edit);
+  t.strictSame(inner.contents(), { '/f': 'f', '/n/': 'n', '/n/g': 'later' });
+  const other = fork.within('/m');
+  await other.put('/f', 'more');
+  t.strictSame(linesOf(await conflictsOf(revert(other.bucket, edit))), ['both-changed /f s']);
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('a removed bucket comes back by a revert, with its id and its log', async (t) => {
+  const { store, main } = await nested();
+  const { id } = store.bucket('/m');
+  const log = [...store.bucket('/m').log()].length;
+  const contents = main.contents();
+  const removal = await main.del('/m');
+  await main.put('/y');
+  await revert(store, removal);
+  t.strictSame(main.contents(), { ...contents, '/y': 'y' });
+  t.equal(store.bucket('/m').id, id);
+  t.ok([...store.bucket('/m').log()].length >= log);
+  await main.put('/m/f', 'goes on');
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('a revert of the move of a bucket brings it back, as it is by now', async (t) => {
+  const { store, main } = await nested();
+  const moved = await main.move('/m/n', '/e');
+  await main.put('/e/g', 'edited');
+  await revert(store, moved);
+  t.strictSame(main.contents(), {
+    '/m/': 'm',
+    '/m/f': 'f',
+    '/m/n/': 'n',
+    '/m/n/g': 'edited',
+    '/x': 'x',
+  });
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('conflicts of a revert have the words of merges, and no inner fields', async (t) => {
+  const { store, main } = await world((main) => main.putEach('/s', '/d/f'));
+  const change = await main.transact((tx) => {
+    tx.put('/s', 's', bytes('edited'));
+    tx.put('/d/f', 's', bytes('edited'));
+    tx.put('/d/new', 's', bytes('new'));
+  });
+  await main.put('/s', 'later');
+  await main.del('/d');
+  const before = main.head;
+  const conflicts = await conflictsOf(revert(store, change));
+  t.strictSame(linesOf(conflicts), ['both-changed /s s', 'removed/changed /d']);
+  const known = new Set(['kind', 'why', 'key', 'stream', 'base', 'ours', 'theirs', 'answers']);
+  for (const conflict of conflicts) {
+    const unknown = Object.keys(conflict).filter((field) => !known.has(field));
+    t.strictSame(unknown, [], conflict.key);
+  }
+  const [stream] = conflicts.filter(({ key }) => key === '/s');
+  t.match(stream, { base: { size: 6 }, ours: { size: 5 }, theirs: { size: 1 } });
+  t.equal(main.head, before);
+});
+
+t.test('policies settle a revert, of streams, entries and places', async (t) => {
+  const cases: readonly (readonly [policy: Policy, gives: object])[] = [
+    ['ours', { '/s': 'later', '/r': 'p' }],
+    ['theirs', { '/s': 's', '/d/f': 'f', '/p': 'p' }],
+    [
+      { streams: 'theirs', entries: 'keep', places: 'newest' },
+      { '/s': 's', '/d/f': 'f' },
+    ],
+    [{ streams: 'ours', entries: 'remove', places: 'newest' }, { '/s': 'later' }],
+  ];
+  for (const [policy, gives] of cases) {
+    const { store, main } = await world((main) => main.putEach('/s', '/d/f', '/p'));
+    const change = await main.transact((tx) => {
+      tx.put('/s', 's', bytes('edited'));
+      tx.put('/d/f', 's', bytes('edited'));
+      tx.move('/p', '/q');
+    });
+    await main.put('/s', 'later');
+    await main.del('/d');
+    await main.move('/q', '/r');
+    await revert(store, change, { policy });
+    t.match(main.contents(), gives, JSON.stringify(policy));
+    t.equal('/d/f' in main.contents(), '/d/f' in gives, JSON.stringify(policy));
+    const places = ['/p', '/q', '/r'].filter((key) => key in main.contents());
+    t.equal(places.length, 1, `${JSON.stringify(policy)}: at one place`);
+  }
+});
+
+t.test('restoring all gives what was, and buckets go on from what they are', async (t) => {
+  const { store, main } = await nested();
+  const [before, contents, root] = [main.head, main.contents(), main.root];
+  const ids = ['/m', '/m/n'].map((key) => store.bucket(key).id);
+  await main.put('/m/f', 'later');
+  await main.move('/m/n', '/e');
+  await main.put('/e/g', 'later');
+  await main.del('/x');
+  await main.put('/y');
+  const seen = store.bucket('/m').info().commit;
+  await restore(store, before);
+  t.strictSame(main.contents(), contents);
+  t.equal(main.root, root);
+  t.strictSame(
+    ['/m', '/m/n'].map((key) => store.bucket(key).id),
+    ids,
+  );
+  const log = [...store.bucket('/m').log()].map(({ commit }) => commit);
+  t.ok(log.includes(seen), 'nothing of the log is gone');
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('restoring a key leaves all beside it, buckets too', async (t) => {
+  const { store, main } = await nested();
+  const before = main.head;
+  await main.put('/x', 'later');
+  await main.put('/m/f', 'later');
+  const inner = main.within('/m').head;
+  await restore(store, before, '/x');
+  t.match(main.contents(), { '/x': 'x', '/m/f': 'later' });
+  t.equal(main.within('/m').head, inner);
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('restoring a key within a bucket is a commit of that bucket', async (t) => {
+  const { store, main } = await nested();
+  const before = main.head;
+  await main.put('/m/n/g', 'later');
+  await main.put('/m/f', 'later');
+  await restore(store, before, '/m/n/g');
+  t.match(main.contents(), { '/m/n/g': 'g', '/m/f': 'later' });
+  const inner = main.within('/m');
+  const [, first] = [...inner.bucket.log({ key: '/f' })];
+  await restore(inner.bucket, first?.commit ?? '', '/f');
+  t.match(main.contents(), { '/m/n/g': 'g', '/m/f': 'f' });
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('restoring a key whose entry moved brings it back, and doubles nothing', async (t) => {
+  const { store, main } = await world((main) => main.putEach('/a/f', '/z'));
+  const before = main.head;
+  await main.move('/a', '/b');
+  await main.put('/b/f', 'edited');
+  await restore(store, before, '/a');
+  t.strictSame(main.contents(), { '/a/f': 'f', '/z': 'z' });
+});
+
+t.test('restoring the key of a bucket that moved brings it back, with its id', async (t) => {
+  const { store, main } = await nested();
+  const before = main.head;
+  const { id } = store.bucket('/m');
+  await main.move('/m', '/u');
+  await main.put('/u/f', 'later');
+  await restore(store, before, '/m');
+  t.strictSame(main.contents(), {
+    '/m/': 'm',
+    '/m/f': 'f',
+    '/m/n/': 'n',
+    '/m/n/g': 'g',
+    '/x': 'x',
+  });
+  t.equal(store.bucket('/m').id, id);
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('restoring what was removed brings a bucket back, with its log', async (t) => {
+  const { store, main } = await nested();
+  const [before, contents] = [main.head, main.contents()];
+  const { id } = store.bucket('/m');
+  await main.del('/m');
+  await restore(store, before, '/m');
+  t.strictSame(main.contents(), contents);
+  t.equal(store.bucket('/m').id, id);
+  await main.put('/m/n/g', 'goes on');
+  t.ok([...store.bucket('/m').log()].length > 1);
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('later merges follow what a revert or a restore moved', async (t) => {
+  for (const undo of ['revert', 'restore'] as const) {
+    const { store, main, A } = await world((main) => main.put('/a/f'));
+    const before = main.head;
+    const moved = await main.move('/a', '/b');
+    await A.merge(main);
+    if (undo === 'revert') await revert(store, moved);
+    else await restore(store, before);
+    await A.put('/b/f', 'edited');
+    await main.merge(A);
+    t.strictSame(main.contents(), { '/a/f': 'edited' }, undo);
+    t.strictSame(await wrongs(store), []);
+  }
+});
