@@ -330,7 +330,7 @@ export class Graph {
     const strict = this.#options.strict === true;
     if (!strict && sameBelow(ours, theirs)) return [];
     checkDepth(namesOf(ours.key).map(() => EMPTY));
-    const from = base?.map ?? (strict ? undefined : ours.map);
+    const from = base !== undefined ? base.map : strict ? undefined : ours.map;
     const names: string[] = [];
     for (const { name, before, after } of diffMaps(this.#cache, from, theirs.map)) {
       if (++this.#names % STEP_NAMES === 0) yield;
