@@ -48,7 +48,7 @@ export type PartMaker = (
   root: Root,
   rule: StreamRule,
   stream: string,
-  contents: string | Uint8Array,
+  contents: unknown,
 ) => StreamPart;
 
 /** How the caller resolves what the bucket's rules leave open. */

@@ -317,8 +317,8 @@ function keyIn({ base, ours, theirs }: Entity): string {
   return keys.sort()[0] ?? '';
 }
 
-/** Whether something is in an entity that is no entity of its own, or it is more than a way. */
-function hasSubstance(entity: Entity): boolean {
+/** Whether an entity is more than a way to others: it has streams, a mark, or what goes along. */
+export function hasSubstance(entity: Entity): boolean {
   const site = entity[entity.source] ?? entity.ours ?? entity.theirs;
   if (site === undefined) return false;
   if (site.bucket !== undefined || entity.streams.some(({ part }) => part !== undefined)) return true;

@@ -172,8 +172,9 @@ export class Graph {
       }
     }
     if (sites.base?.at(namesOf(key)) !== undefined) return;
+    if (SIDES.every((side) => ground.relations[side].returnsOf(key).length === 0)) return;
     const returned = SIDES.flatMap((side) => {
-      return ground.relations[side].returnsOf(key).flatMap((image) => {
+      return ground.relations[side].imagesOf(key).flatMap((image) => {
         return sites[side]?.at(namesOf(image)) ?? [];
       });
     });

@@ -11,6 +11,7 @@ import type { EntryEdit } from '../tree/apply.js';
 import { readRecord } from '../tree/record.js';
 import { NO_NAME } from '../tree/root.js';
 import type { Side } from './conflict.js';
+import { hasSubstance } from './decide.js';
 import type { Graph } from './graph.js';
 import { namesOf } from './relation.js';
 import { type Pair, rowsOf } from './rows.js';
@@ -32,7 +33,9 @@ export class Outcome {
   constructor(graph: Graph) {
     this.#graph = graph;
     this.#finals.set(graph.top, '');
-    for (const entity of graph.entities) if (entity.fate === 'lives') this.#reach(entity);
+    for (const entity of graph.entities) {
+      if (entity.fate === 'lives' && hasSubstance(entity)) this.#reach(entity);
+    }
     for (const entity of this.#finals.keys()) this.#findChange(entity);
   }
 
@@ -88,7 +91,8 @@ export class Outcome {
     for (const [name, child] of site?.children ?? []) {
       const one = child.entity;
       if (one === undefined) continue;
-      const stays = this.#finals.has(one) && one.place?.parent === entity && this.#stays(one);
+      const isOwn = one[entity.source] === child && one.place?.parent === entity;
+      const stays = isOwn && this.#finals.has(one) && this.#stays(one);
       if (!stays && !placed?.has(name)) left.push(name);
     }
     return left;

@@ -147,11 +147,11 @@ export class Regions {
 
   /** What the other side has elsewhere: moved in here, or out of here there. */
   #noteMoved(region: Region, entity: Entity, keeper: Side): void {
-    if (entity.base !== undefined && samePlace(entity.placeIn('base'), entity.placeIn(keeper))) {
-      return;
-    }
-    region.movedIn.push(entity);
+    const [base, there] = [entity.placeIn('base'), entity.placeIn(otherSide(keeper))];
+    if (base !== undefined && samePlace(base, entity.placeIn(keeper))) return;
     region.changed = true;
+    // What both moved has a conflict of its own.
+    if (samePlace(base, there)) region.movedIn.push(entity);
   }
 
   /** Whether a side changed an entry that the other removed: its removals are no change. */

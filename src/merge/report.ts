@@ -42,5 +42,6 @@ function sideOf(site: Site | undefined, stream: string | undefined): TreeSide | 
   if (site === undefined) return undefined;
   const key = site.key === '' ? '/' : site.key;
   const part = stream === undefined ? undefined : streamOf(site.parts, stream);
+  if (stream !== undefined && part === undefined) return undefined;
   return { key, part, bucket: site.bucket === undefined ? undefined : unhex(site.bucket) };
 }

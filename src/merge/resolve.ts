@@ -17,7 +17,7 @@ export type Answer =
       readonly stream?: string | undefined;
       readonly take: Take;
     }
-  | { readonly key: Key; readonly stream: string; readonly contents: string | Uint8Array };
+  | { readonly key: Key; readonly stream: string; readonly contents: unknown };
 
 /** A stream's new contents, or a side's, or undefined for a conflict. */
 export type StreamJudge = (
@@ -66,7 +66,7 @@ export interface ResolverOptions {
   readonly answers?: readonly Answer[] | undefined;
   /** The part for new contents of a stream, by its rule at that place. */
   readonly partOf?:
-    | ((conflict: TreeConflict, stream: string, contents: string | Uint8Array) => StreamPart)
+    | ((conflict: TreeConflict, stream: string, contents: unknown) => StreamPart)
     | undefined;
 }
 
@@ -132,7 +132,7 @@ export class Resolver implements Judge {
     return judged ?? this.#report(conflict);
   }
 
-  #written(conflict: StreamConflict, contents: string | Uint8Array): StreamVerdict {
+  #written(conflict: StreamConflict, contents: unknown): StreamVerdict {
     const part = this.#options.partOf?.(conflict, conflict.stream, contents);
     return part === undefined ? this.#report(conflict) : { part };
   }

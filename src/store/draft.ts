@@ -266,6 +266,7 @@ export class Draft extends Reading implements Committing, WriteHost {
     if (source.length === this.#prefix.length) {
       throw moveError(source, target, 'the top stays where it is');
     }
+    this.reads?.subtree(source);
     return { source, target, parts: partsToMove(this.fork.tree, source, target) };
   }
 

@@ -73,7 +73,8 @@ const bytes = new Kind<Uint8Array>('a Uint8Array', (datum) => datum instanceof U
 
 const SIDE = either(oneOf(...SIDES), nothing);
 const TAKE = oneOf(...SIDES, 'base', 'both');
-const CONTENTS = either(text(), bytes);
+// What a stream takes, its rule says.
+const CONTENTS = anyOf<unknown>('contents', (datum) => datum !== undefined);
 const VERDICT = either(either(oneOf(...SIDES, 'base'), bytes), nothing);
 
 export const commitPolicy = either(oneOf(...POLICIES), callback<CommitPolicy>());
