@@ -12,7 +12,7 @@ import { conflicting, throwIfAborted } from '../ground/errors.js';
 import { type CommitInfo, commitInfo, nearestMapped } from '../log/commit.js';
 import type { MapRow } from '../log/maps.js';
 import type { Actor } from '../log/signature.js';
-import { type Conflict, publicConflict, type Side, type TreeConflict } from '../merge/conflict.js';
+import { type Conflict, publicConflict, type Side, type TreeConflict, type TreeSide } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import { movedRows } from '../merge/moved.js';
 import { Relations } from '../merge/relate.js';
@@ -80,6 +80,8 @@ export interface Committing {
   readonly origins: readonly LocalCommit[];
   readonly reads: ReadSet | undefined;
   readonly guards: readonly Names[];
+  /** The key of the bucket that was asked: keys of conflicts count from there. */
+  readonly prefix: Names;
   /** Applies what is pending to its tree, while others run. */
   applyPending(signal?: AbortSignal): Promise<void>;
   /** The rule of a stream at a key of some state of the line. */
@@ -215,9 +217,9 @@ class Attempt {
     const moved = !sameMaps(tx.started, tip);
     if (tx.fork.root === undefined && moved) await tx.applyPending(this.#options.signal);
     if (tx.fork.root !== undefined) return this.#merged(started, head, tip);
-    const judge = resolverFor(tx.line, head, this.#options.policy);
+    const judge = this.#resolver(head);
     const edit = new Rebase(started, head, judge).edit(tx.pending.edit(), []);
-    throwConflicts(judge.conflicts);
+    this.#throwConflicts(judge.conflicts);
     return this.#applied(head, edit, undefined);
   }
 
@@ -265,7 +267,7 @@ class Attempt {
     const { root: own } = await this.#inPlace(started);
     const { signal } = this.#options;
     const ours = core.tree(own.id, own.address);
-    const judge = resolverFor(tx.line, head, this.#options.policy);
+    const judge = this.#resolver(head);
     const { history, blocks } = core;
     const theirs = new Relations(history, blocks).between(tx.started.address, tip.address);
     const merging = mergeSteps({
@@ -278,7 +280,7 @@ class Attempt {
       strict: true,
     });
     const { side, edit, rows } = await runSteps('commit', merging, core, this.#writers, signal);
-    throwConflicts(judge.conflicts);
+    this.#throwConflicts(judge.conflicts);
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const from = (side === 'ours' ? ours : head).root;
     const steps = treeEdit.rootSteps({ ...from, rules: edit.rules ?? from.rules }, edit);
@@ -304,6 +306,17 @@ class Attempt {
     return { base: line.treeOf(before), relations, unknown: new Map() };
   }
 
+  #resolver(head: Tree): Resolver {
+    const { policy } = this.#options;
+    const asked = (conflict: TreeConflict) => within(conflict, this.#tx.prefix);
+    return resolverFor(this.#tx.line, head, policy, asked);
+  }
+
+  #throwConflicts(conflicts: readonly TreeConflict[]): void {
+    if (conflicts.length === 0) return;
+    throw conflictError(conflicts.map((conflict) => within(conflict, this.#tx.prefix)));
+  }
+
   /** What was read, and what was guarded, must be as it was. */
   #checkReads(started: Tree, head: Tree): void {
     const { reads, guards } = this.#tx;
@@ -313,12 +326,8 @@ class Attempt {
     const { stream } = read ?? {};
     const key = keyText(names);
     const sides = [{ key }, { key }, { key }] as const;
-    throwConflicts([{ ...conflictOf(key, 'read/changed', sides, stream), answers: [] }]);
+    this.#throwConflicts([{ ...conflictOf(key, 'read/changed', sides, stream), answers: [] }]);
   }
-}
-
-function throwConflicts(conflicts: readonly TreeConflict[]): void {
-  if (conflicts.length > 0) throw conflictError(conflicts);
 }
 
 /** Whether nothing was moved between two commits of a line. */
@@ -328,10 +337,15 @@ function sameMaps(before: LocalCommit, after: LocalCommit): boolean {
 }
 
 /** Who decides the conflicts of a commit: its policy, or else the rules at a tree's keys. */
-export function resolverFor(line: Line, tree: Tree, policy: CommitPolicy | undefined): Resolver {
+export function resolverFor(
+  line: Line,
+  tree: Tree,
+  policy: CommitPolicy | undefined,
+  asked: (conflict: TreeConflict) => TreeConflict = (conflict) => conflict,
+): Resolver {
   const judged =
     typeof policy === 'function'
-      ? (conflict: TreeConflict) => policy(publicConflict(conflict))
+      ? (conflict: TreeConflict) => policy(publicConflict(asked(conflict)))
       : policy;
   const places = typeof policy === 'function' ? undefined : policy;
   return new Resolver({
@@ -344,4 +358,17 @@ export function resolverFor(line: Line, tree: Tree, policy: CommitPolicy | undef
     // A commit comes last: by causality and by time its change is the newest.
     newer: () => 'ours',
   });
+}
+
+/** A conflict with keys that count from a bucket within. */
+function within(conflict: TreeConflict, prefix: Names): TreeConflict {
+  if (prefix.length === 0) return conflict;
+  const start = keyText(prefix);
+  const keyIn = (key: string): string => {
+    if (key === start) return '/';
+    return key.startsWith(`${start}/`) ? key.slice(start.length) : key;
+  };
+  const side = (one: TreeSide | undefined) => one && { ...one, key: keyIn(one.key) };
+  const { key, base, ours, theirs } = conflict;
+  return { ...conflict, key: keyIn(key), base: side(base), ours: side(ours), theirs: side(theirs) };
 }

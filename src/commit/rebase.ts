@@ -35,8 +35,9 @@ export class Rebase {
       const fresh = streams.length === edit.streams.length ? edit.fresh : undefined;
       return { bytes, start, end, fresh, clear, parts, bucket, streams };
     }
-    if (!edit.clear && !this.#mayAddTo(names)) {
-      return { bytes, start, end, clear, parts, bucket, streams };
+    if (!edit.clear && this.#isRemoved(names)) {
+      const below = this.#mayAddTo(names) ? edit.below : undefined;
+      return { bytes, start, end, clear, parts, bucket, streams, below };
     }
     const list = below().map((inner) => {
       return this.edit(inner, [...names, inner.bytes.slice(inner.start, inner.end)]);
@@ -75,13 +76,15 @@ export class Rebase {
     return this.#judge.stream({ ...conflict, stream }) !== 'theirs';
   }
 
+  #isRemoved(names: Names): boolean {
+    return this.#before.find(names) !== undefined && this.#head.find(names) === undefined;
+  }
+
   /** Something is changed below an entry that the head has removed. */
   #mayAddTo(names: Names): boolean {
-    const removed = this.#before.find(names) !== undefined && this.#head.find(names) === undefined;
-    if (!removed) return true;
     const key = keyText(names);
     const conflict = conflictOf(key, 'changed/removed', [{ key }, { key }, undefined]);
-    return this.#judge.entry(conflict, 'ours') !== 'theirs';
+    return this.#judge.entry(conflict, 'ours') === 'ours';
   }
 }
 

@@ -17,7 +17,7 @@ import { CHILD_NONE, readRecord, type StreamPart } from '../tree/record.js';
 import type { ConflictKind, Take } from './conflict.js';
 import type { Graph } from './graph.js';
 import { Regions } from './regions.js';
-import { conflictAt, conflictAtKey, type Sites } from './report.js';
+import { conflictAtKey, type Sites } from './report.js';
 import type { Judge } from './resolve.js';
 import { type Entity, type Place, leaveOpen, samePlace, SIDES, type Version } from './site.js';
 
@@ -56,7 +56,9 @@ export class Decisions {
     const { entities, top } = this.#graph;
     this.#regions.decide();
     for (const entity of entities) if (entity !== top) this.#findPlace(entity);
-    for (const entity of entities) if (entity.fate === 'lives') this.#mergeContents(entity);
+    for (const entity of entities) {
+      if (entity.fate === 'lives' || entity.open === 'place') this.#mergeContents(entity);
+    }
     this.#breakCycles();
     this.#nameApart();
   }
@@ -83,10 +85,10 @@ export class Decisions {
     }
     if (entity.fate !== 'lives') return choose('ours');
     const answers = base === undefined || base.unknown?.place === true ? SIDES : PLACES;
-    const at = base ?? ours;
     const sites: Sites = [base, ours, theirs];
     const kind = { kind: 'moved', why: 'two-places' } as const;
-    const verdict = this.#options.judge.place(conflictAt(at, kind, sites, answers));
+    const conflict = conflictAtKey(keyIn(entity), kind, sites, answers);
+    const verdict = this.#options.judge.place(conflict);
     choose(verdict === undefined || verdict === 'both' ? 'ours' : verdict);
     if (verdict === undefined || verdict === 'both') leaveOpen(entity, 'place');
     else entity.pinnedPlace = verdict;
@@ -131,7 +133,7 @@ export class Decisions {
     const kind = streamConflict(known ? b : (b ?? o ?? t), o, t);
     const sites: Sites = [known ? base : undefined, ours, theirs];
     const answers = known && base !== undefined ? STREAMS : SIDES;
-    const conflict = conflictAt(base ?? ours, { kind, stream }, sites, answers);
+    const conflict = conflictAtKey(keyIn(entity), { kind, stream }, sites, answers);
     const verdict = isOpen ? undefined : judge.stream({ ...conflict, stream });
     if (verdict === undefined) {
       markUnknown(entity, stream);
@@ -202,9 +204,8 @@ export class Decisions {
     const { base, ours, theirs } = first;
     const answers = free.every((entity) => entity.base !== undefined) ? PLACES : SIDES;
     const kind = { kind: 'moved', why: 'cycle' } as const;
-    const verdict = this.#options.judge.place(
-      conflictAt(base ?? ours ?? theirs, kind, [base, ours, theirs], answers),
-    );
+    const conflict = conflictAtKey(keyIn(first), kind, [base, ours, theirs], answers);
+    const verdict = this.#options.judge.place(conflict);
     for (const entity of free) {
       if (verdict === undefined || verdict === 'both') leaveOpen(entity, 'place');
       else {
@@ -263,7 +264,7 @@ export class Decisions {
     const [a, b] = [...group].sort(bySide) as [Entity, Entity];
     const key = keyAt(a.place as Place);
     const kind = { kind: 'moved', why: 'one-name' } as const;
-    const base = a.base ?? b.base;
+    const base = a.base === undefined || b.base === undefined ? (a.base ?? b.base) : undefined;
     const sites: Sites = [base, a.ours ?? a.theirs, b.theirs ?? b.ours];
     const verdict = this.#options.judge.place(conflictAtKey(key, kind, sites, NAMES));
     if (verdict === undefined) return undefined;
@@ -310,9 +311,14 @@ function streamConflict(
   return theirs === undefined ? 'changed/removed' : 'both-changed';
 }
 
-/** The key by which an entity is known: the base's, or the lowest that it has. */
-function keyIn({ base, ours, theirs }: Entity): string {
+/**
+ * The key by which an entity is known: the base's, or else where both sides meet in the result or,
+ * if they do not, the lowest that it has.
+ */
+function keyIn(entity: Entity): string {
+  const { base, ours, theirs, place, fate } = entity;
   if (base !== undefined) return base.key;
+  if (fate === 'lives' && place !== undefined) return keyAt(place);
   const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined);
   return keys.sort()[0] ?? '';
 }

@@ -69,7 +69,7 @@ export class Draft extends Reading implements Committing, WriteHost {
   readonly reads: ReadSet | undefined;
   readonly guards: Names[] = [];
   /** The key of the bucket that keys are relative to. */
-  readonly #prefix: Names;
+  readonly prefix: Names;
   readonly #contents: Contents;
   readonly #writes: StreamWrites;
   readonly #ways = new Ways();
@@ -85,7 +85,7 @@ export class Draft extends Reading implements Committing, WriteHost {
     this.#contents = new Contents(core, this.fork.writers);
     this.#pending = new Pending(core.cache.shapes);
     this.#writes = new StreamWrites(this.#contents, this);
-    this.#prefix = prefix;
+    this.prefix = prefix;
     this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
   }
 
@@ -116,7 +116,7 @@ export class Draft extends Reading implements Committing, WriteHost {
 
   #full(key: Key): Names {
     const names = parseKey(key);
-    return this.#prefix.length === 0 ? names : [...this.#prefix, ...names];
+    return this.prefix.length === 0 ? names : [...this.prefix, ...names];
   }
 
   // Reads.
@@ -159,7 +159,7 @@ export class Draft extends Reading implements Committing, WriteHost {
     if (this.reads === undefined) return found;
     const { prefix, edits } = options ?? {};
     const names = namesAbove(keyAutomaton(pattern, { prefix, edits }));
-    this.reads.subtree([...this.#prefix, ...names]);
+    this.reads.subtree([...this.prefix, ...names]);
     return found;
   }
 
@@ -233,7 +233,7 @@ export class Draft extends Reading implements Committing, WriteHost {
     if (stream !== undefined) {
       checkStreamName(stream);
       this.#pending.del(this.#pending.directory(names.slice(0, -1)), last, stream);
-    } else if (names.length === this.#prefix.length) {
+    } else if (names.length === this.prefix.length) {
       this.#flush();
       this.fork.apply(editAt(names, { clear: true, streams: [], inside: names.length > 0 }));
     } else {
@@ -263,7 +263,7 @@ export class Draft extends Reading implements Committing, WriteHost {
     const source = this.#full(from);
     const target = this.#full(to);
     this.#flush();
-    if (source.length === this.#prefix.length) {
+    if (source.length === this.prefix.length) {
       throw moveError(source, target, 'the top stays where it is');
     }
     this.reads?.subtree(source);
@@ -319,8 +319,8 @@ export class Draft extends Reading implements Committing, WriteHost {
       }),
     );
     if (judge.conflicts.length > 0) throw conflictError(judge.conflicts);
-    this.fork.apply(editWithin(this.#prefix, edit));
-    const prefix = this.#prefix.length === 0 ? '' : keyText(this.#prefix);
+    this.fork.apply(editWithin(this.prefix, edit));
+    const prefix = this.prefix.length === 0 ? '' : keyText(this.prefix);
     const whole = rows.get('')?.ours ?? [];
     this.relation.apply(whole.map(({ from, to, returned }) => {
       return { from: prefix + from, to: to && prefix + to, returned };
@@ -330,8 +330,8 @@ export class Draft extends Reading implements Committing, WriteHost {
   /** The tree of the bucket that this transaction works on. */
   #bucketTree(): Tree {
     const { tree } = this.fork;
-    if (this.#prefix.length === 0) return tree;
-    const found = tree.bucketAt(this.#prefix);
+    if (this.prefix.length === 0) return tree;
+    const found = tree.bucketAt(this.prefix);
     return found === undefined ? tree : this.core.tree(found.rootBlock, found.root);
   }
 
@@ -341,7 +341,7 @@ export class Draft extends Reading implements Committing, WriteHost {
     const own = rules === undefined ? undefined : encodeRules(defineRules(rules));
     this.#flush();
     const { tree } = this.fork;
-    checkNewBucket(tree, names, this.#prefix.length, rules !== undefined);
+    checkNewBucket(tree, names, this.prefix.length, rules !== undefined);
     const id = this.core.settings.random(16);
     const encoded = own ?? tree.rootAround(names.slice(0, -1)).rules;
     this.fork.apply(editAt(names, { clear: false, streams: [], bucket: { id, rules: encoded } }));
