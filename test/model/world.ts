@@ -1,0 +1,212 @@
+/**
+ * A history done to a store and to the model at the same time. Every entry that is put gets an
+ * identity, in its stream `id`, and every edit contents that are nowhere else; so each state that
+ * the store comes to can be read back as identities, and judged.
+ */
+import { type Bucket, isRegaliaError, type Regalia } from '../../src/index.js';
+import { type View, viewOf } from './facts.js';
+import { Graph, type Known, type United } from './graph.js';
+import { Meetings } from './meeting.js';
+import { spelled } from './truth.js';
+import { doubled, Verdict } from './verdict.js';
+import { Drafting } from './drafting.js';
+import { Finding, raise } from './finding.js';
+import type { Edit, Resolution, Step } from './history.js';
+import { mergeAndJudge } from './merging.js';
+import { placeOf } from './reading.js';
+import { bring, openReplicas } from './replicas.js';
+
+/** A branch, and what it has been, its head last. */
+export interface Line {
+  readonly store: Regalia;
+  readonly bucket: Bucket;
+  readonly past: Known[];
+}
+
+export interface Tally {
+  merges: number;
+  /** Those that the model says all of. */
+  exact: number;
+  conflicts: number;
+}
+
+const LINES_MAX = 5;
+const QUIET_ROUNDS = 3;
+
+export class World {
+  readonly lines: Line[] = [];
+  /** The conflicts of the last merge. */
+  asked: readonly string[] = [];
+  readonly tally: Tally = { merges: 0, exact: 0, conflicts: 0 };
+  readonly #graph = new Graph();
+  readonly #meetings = new Meetings(this.#graph);
+  readonly #drafting = new Drafting();
+  #scratches = 0;
+
+  static async open(replicas: number): Promise<World> {
+    const world = new World();
+    for (const { store, line } of await openReplicas(replicas)) {
+      world.lines.push({ store, bucket: line, past: [world.#learn(line)] });
+    }
+    return world;
+  }
+
+  async close(): Promise<void> {
+    for (const store of new Set(this.lines.map(({ store }) => store))) await store.close();
+  }
+
+  async do(step: Step): Promise<void> {
+    const line = this.lines[step.line];
+    if (line === undefined) return;
+    if (step.do === 'commit') await this.#commit(line, step.edits);
+    else if (step.do === 'fork') await this.#fork(line);
+    else if (step.do === 'merge') {
+      const from = this.lines[step.from];
+      const then = from?.past.at(-1 - step.back);
+      if (from === undefined || then === undefined || from === line) return;
+      await this.#merge(line, from, then, step.take);
+    } else {
+      const then = line.past.at(-1 - step.back);
+      if (then === undefined) return;
+      if (step.do === 'reset') await this.#reset(line, then);
+      else if (step.do === 'restore') await this.#restore(line, then);
+      else await this.#revert(line, then);
+    }
+  }
+
+  // What every step does.
+
+  headOf({ past }: Line): Known {
+    return past.at(-1) as Known;
+  }
+
+  /** The state of a head, read back, which must be as expected, or as it was before. */
+  #learn(bucket: Bucket, expected?: View, united?: United): Known {
+    const { commit, parents } = bucket.info();
+    const view = readView(bucket);
+    const before = this.#graph.get(commit);
+    const other = expected ?? before?.view;
+    if (other !== undefined && spelled(view.top) !== spelled(other.top)) {
+      throw new Finding(`wrong: the state is ${spelled(view.top)}, not ${spelled(other.top)}`);
+    }
+    const known = parents.filter((parent) => this.#graph.get(parent) !== undefined);
+    return before ?? this.#graph.learn(commit, known, view, united);
+  }
+
+  async #commit(line: Line, edits: readonly Edit[]): Promise<void> {
+    const tx = line.bucket.begin();
+    const top = this.#drafting.edit(tx, this.headOf(line).view.top, edits);
+    const { changed } = await tx.commit();
+    if (changed) line.past.push(this.#learn(line.bucket, viewOf(top)));
+  }
+
+  async #fork(line: Line): Promise<void> {
+    if (this.lines.length >= LINES_MAX) return;
+    const bucket = await line.bucket.fork(`line-${this.lines.length}`);
+    this.lines.push({ store: line.store, bucket, past: [...line.past] });
+  }
+
+  async #reset(line: Line, then: Known): Promise<void> {
+    await line.store.branches.reset(line.bucket.branchName, then.commit);
+    line.past.push(this.#learn(line.bucket, then.view));
+  }
+
+  async #restore(line: Line, then: Known): Promise<void> {
+    await line.bucket.restore(then.commit, '/');
+    line.past.push(this.#learn(line.bucket, then.view));
+  }
+
+  async #revert(line: Line, then: Known): Promise<void> {
+    const [parent, second] = then.parents;
+    if (parent === undefined || second !== undefined) return;
+    const sides = { ours: this.headOf(line), theirs: this.#graph.at(parent) };
+    const verdict = new Verdict(this.#meetings.of(sides.ours, sides.theirs, then));
+    try {
+      await line.bucket.revert(then.commit);
+    } catch (error) {
+      if (!isRegaliaError(error, 'REGALIA_CONFLICT')) throw error;
+      return raise(verdict.ofConflicts(), 'revert');
+    }
+    const result = this.#learn(line.bucket);
+    raise(verdict.ofSilence(result.view), 'revert');
+    raise(
+      verdict.ofResult(result.view, () => false),
+      'revert',
+    );
+    line.past.push(result);
+  }
+
+  // Merging.
+
+  async #merge(line: Line, from: Line, theirs: Known, take: Resolution): Promise<boolean> {
+    const ours = this.headOf(line);
+    if (ours.ancestors.has(theirs.commit)) return false;
+    if (line.store !== from.store) await bring(from.bucket, line.store);
+    if (theirs.ancestors.has(ours.commit)) {
+      await line.bucket.merge(theirs.commit);
+      line.past.push(this.#learn(line.bucket, theirs.view));
+      return true;
+    }
+    const meeting = this.#meetings.of(ours, theirs);
+    const judged = await mergeAndJudge(
+      {
+        bucket: line.bucket,
+        from: theirs.commit,
+        meeting,
+        scratch: (at, body) => this.#scratch(line, at, body),
+        read: () => readView(line.bucket),
+      },
+      take,
+    );
+    line.past.push(this.#learn(line.bucket, judged.result, judged.united));
+    this.tally.merges++;
+    this.tally.conflicts += judged.asked.length;
+    this.asked = judged.asked;
+    if (judged.isExact) this.tally.exact++;
+    return true;
+  }
+
+  /** A branch of its own for a try. */
+  async #scratch(line: Line, at: string, body: (bucket: Bucket) => Promise<void>): Promise<void> {
+    const name = `scratch-${this.#scratches++}`;
+    const bucket = await line.bucket.fork(name, { at });
+    await body(bucket);
+    await line.bucket.branches.delete(name);
+  }
+
+  // The end.
+
+  /** Merges all with all until nobody learns anything new; then all have the same. */
+  async converge(): Promise<void> {
+    for (let round = 0; await this.#round(); round++) {
+      if (round === QUIET_ROUNDS) throw new Finding('restless: exchange does not end');
+    }
+    const roots = new Set(this.lines.map(({ bucket }) => bucket.info().root));
+    if (roots.size > 1) throw new Finding('apart: lines that merged each other differ');
+  }
+
+  async #round(): Promise<boolean> {
+    let news = false;
+    for (const line of this.lines) {
+      for (const from of this.lines) {
+        if (from === line) continue;
+        if (await this.#merge(line, from, this.headOf(from), 'policy newest')) news = true;
+      }
+    }
+    return news;
+  }
+
+  async verify(): Promise<void> {
+    for (const store of new Set(this.lines.map(({ store }) => store))) {
+      for await (const found of store.verify()) {
+        if (found.kind !== 'summary') throw new Finding(`damaged: ${JSON.stringify(found)}`);
+      }
+    }
+  }
+}
+
+function readView(bucket: Bucket): View {
+  const view = viewOf(placeOf(bucket.snapshot()));
+  raise(doubled(view), 'read back');
+  return view;
+}
