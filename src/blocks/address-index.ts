@@ -68,7 +68,7 @@ export class AddressIndex {
     if (!this.#loaded) return;
     this.#seen.add(extent);
     for (let slot = 0; slot < addresses.length; slot++) {
-      this.#remember(readU48(addresses[slot] as Address, 1), blockId(extent, slot));
+      this.#remember(readU48(addresses[slot], 1), blockId(extent, slot));
     }
   }
 

@@ -94,7 +94,7 @@ export class ExtentBuilder {
 
   /** Where a slot's stored form begins and ends within `stored`. */
   range(slot: number): readonly [number, number] {
-    return [slot === 0 ? 0 : (this.#ends[slot - 1] as number), this.#ends[slot] as number];
+    return [slot === 0 ? 0 : this.#ends[slot - 1], this.#ends[slot]];
   }
 
   encode(): Uint8Array {
@@ -110,7 +110,7 @@ export class ExtentBuilder {
   encodeLog(): Uint8Array {
     const row = new Uint8Array(this.count * PREFIX_LENGTH);
     for (let i = 0; i < this.count; i++) {
-      row.set(addressPrefix(this.#addresses[i] as Address), i * PREFIX_LENGTH);
+      row.set(addressPrefix(this.#addresses[i]), i * PREFIX_LENGTH);
     }
     return row;
   }

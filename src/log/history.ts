@@ -266,7 +266,7 @@ export class History {
       links.push({ address: at, body: copyBytes(stored.body) });
       if (stored.deltas === 0) return { links, base: undefined };
       expected = stored.deltas - 1;
-      at = stored.links.parents[0] as Address;
+      at = stored.links.parents[0];
       const key = addressKey(at);
       const base = this.#commits.get(key)?.stamp ?? this.#stamps.get(key);
       if (base !== undefined) return { links, base };
@@ -277,12 +277,12 @@ export class History {
   #rebuild({ links, base }: Chain): Commit {
     let stamp = base;
     for (let i = links.length - 1; i > 0; i--) {
-      const { address, body } = links[i] as ChainLink;
+      const { address, body } = links[i];
       const place = stampPlace(body);
       stamp = stamp === undefined ? decodeEvent(place) : applyEventDelta(stamp, place);
       this.#stamps.set(addressKey(address), stamp);
     }
-    const { body } = links[0] as ChainLink;
+    const { body } = links[0];
     const under = stamp;
     if (under === undefined) return decodeCommit(body);
     return decodeCommitAs(body, (delta) => applyEventDelta(under, delta));

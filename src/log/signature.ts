@@ -104,14 +104,14 @@ export function isActorKey(publicKey: Uint8Array): boolean {
 
 function isStrongPoint(point: Uint8Array): boolean {
   const y = Uint8Array.from(point);
-  y[31] = (y[31] as number) & 0x7f;
+  y[31] = y[31] & 0x7f;
   return isBelow(y, PRIME) && !SMALL_ORDER.some((weak) => equalBytes(weak, y));
 }
 
 /** Little-endian comparison; what is compared is public, so its time may vary. */
 function isBelow(number: Uint8Array, limit: Uint8Array): boolean {
   for (let i = limit.length - 1; i >= 0; i--) {
-    const difference = (number[i] as number) - (limit[i] as number);
+    const difference = number[i] - limit[i];
     if (difference !== 0) return difference < 0;
   }
   return false;

@@ -72,7 +72,7 @@ export class FrameReader {
   async frame(): Promise<Frame> {
     const at = this.offset;
     const head = await this.#peek(FRAME_HEAD, 'frame');
-    const type = head[0] as number;
+    const type = head[0];
     const bodyLength = readU32(head, 1);
     if (!KNOWN.has(type)) throw badPack('frame', at, 'a known type', `${type}`, AGAIN);
     if (bodyLength > FRAME_BYTES_MAX) {
@@ -115,7 +115,7 @@ export class FrameReader {
     const first = this.#buffers[0] ?? EMPTY;
     if (first.length >= count) return first.subarray(0, count);
     this.#buffers = [concatBytes(this.#buffers)];
-    return (this.#buffers[0] as Uint8Array).subarray(0, count);
+    return this.#buffers[0].subarray(0, count);
   }
 
   async #fill(count: number, what: string): Promise<void> {
@@ -157,7 +157,7 @@ export class FrameReader {
     this.#unread -= count;
     let left = count;
     while (left > 0) {
-      const first = this.#buffers[0] as Uint8Array;
+      const first = this.#buffers[0];
       if (first.length > left) {
         this.#buffers[0] = first.subarray(left);
         return;

@@ -124,7 +124,7 @@ export function readPreamble(bytes: Uint8Array): number {
   if (!equalBytes(bytes.subarray(0, PACK_MAGIC.length), PACK_MAGIC)) {
     throw badPack('pack', 0, 'a pack of Regalia', 'other bytes');
   }
-  const version = bytes[PACK_MAGIC.length] as number;
+  const version = bytes[PACK_MAGIC.length];
   if (version !== PACK_VERSION) {
     throw unknownVersion('pack', PACK_VERSION, version);
   }

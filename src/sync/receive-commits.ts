@@ -180,7 +180,7 @@ function isCanonicalMerge({ parents, actor, replica }: Commit): boolean {
 
 function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {
   const ascending = commit.parents.every(
-    (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1] as Address, parent) < 0,
+    (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1], parent) < 0,
   );
   if (!ascending) throw refused('the parents of a merge in ascending order', 'another order');
   // What a missing parent had is not known here.

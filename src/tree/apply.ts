@@ -287,7 +287,7 @@ class EntrySource implements EditSource {
   }
 
   apply(node: Node | undefined, index: number): FreshRecord | typeof KEEP | undefined {
-    const edit = this.#list[this.#at] as EntryEdit;
+    const edit = this.#list[this.#at];
     const fresh = node === undefined ? edit.fresh : undefined;
     if (fresh !== undefined) return fresh;
     const found = node === undefined ? undefined : readRecord(node, index);
@@ -347,7 +347,7 @@ function editStreams(
   }
   const streams = new Map<string, StreamPart>();
   for (const [i, name] of parts.shape.names.entries()) {
-    streams.set(name, parts.streams[i] as StreamPart);
+    streams.set(name, parts.streams[i]);
   }
   for (const { stream, part } of edits) {
     if (part === undefined) streams.delete(stream);

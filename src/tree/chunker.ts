@@ -43,8 +43,8 @@ export class Chunker {
     if (this.#written || this.#fence === undefined) return false;
     const { hashes, ends } = this.items;
     for (; this.#unfenced < hashes.length; this.#unfenced++) {
-      if ((ends[this.#unfenced] as number) > WINDOW) break;
-      if ((hashes[this.#unfenced] as number) < this.#fence) return true;
+      if (ends[this.#unfenced] > WINDOW) break;
+      if (hashes[this.#unfenced] < this.#fence) return true;
     }
     return false;
   }
@@ -117,11 +117,11 @@ export class Chunker {
 
   #winsLeft(index: number): boolean {
     const { hashes, ends } = this.items;
-    const hash = hashes[index] as number;
-    const end = ends[index] as number;
+    const hash = hashes[index];
+    const end = ends[index];
     for (let i = index - 1; i >= 0; i--) {
-      if (end - (ends[i] as number) > WINDOW) return true;
-      if ((hashes[i] as number) <= hash) return false;
+      if (end - ends[i] > WINDOW) return true;
+      if (hashes[i] <= hash) return false;
     }
     return end > WINDOW || (this.#fence !== undefined && this.#fence > hash);
   }
@@ -129,11 +129,11 @@ export class Chunker {
   /** Undefined while what decides has not come yet. */
   #winsRight(index: number): boolean | undefined {
     const { hashes, ends } = this.items;
-    const hash = hashes[index] as number;
-    const end = ends[index] as number;
+    const hash = hashes[index];
+    const end = ends[index];
     for (let i = index + 1; i < hashes.length; i++) {
-      if ((ends[i] as number) - end > WINDOW) return true;
-      if ((hashes[i] as number) < hash) return false;
+      if (ends[i] - end > WINDOW) return true;
+      if (hashes[i] < hash) return false;
     }
     return undefined;
   }
@@ -145,7 +145,7 @@ export class Chunker {
   #writeRun(until: number, cut: number): void {
     const { items } = this;
     const fence = items.hashes[until - 1];
-    if ((items.ends[until - 1] as number) <= NODE_PLAIN_BYTES_MAX || until === 1) {
+    if (items.ends[until - 1] <= NODE_PLAIN_BYTES_MAX || until === 1) {
       this.out.push(this.#writer.write(items, 0, until, cut));
     } else {
       let from = 0;

@@ -190,8 +190,8 @@ function compareNames(x: Node, i: number, y: Node, j: number): number {
   const other = y.nameLength(j);
   const both = Math.min(length, other);
   for (let at = 0; at < both; at++) {
-    const left = p[at < pLength ? pPrefix + at : pSuffix + at] as number;
-    const right = q[at < qLength ? qPrefix + at : qSuffix + at] as number;
+    const left = p[at < pLength ? pPrefix + at : pSuffix + at];
+    const right = q[at < qLength ? qPrefix + at : qSuffix + at];
     if (left !== right) return left - right;
   }
   return length - other;

@@ -107,7 +107,7 @@ function* stack(
     }
     chunker.finish();
     nodes = chunker.out;
-    if (nodes.length === 1) return collapse(writer, nodes[0] as FreshChild, above);
+    if (nodes.length === 1) return collapse(writer, nodes[0], above);
   }
   const top = nodes[0];
   return top === undefined ? { form: 'empty' } : collapse(writer, top, level);
@@ -322,8 +322,8 @@ class Region {
     const fresh = this.#chunker.out;
     let at = 0;
     for (const old of this.#old) {
-      while (at < fresh.length && compareBytes((fresh[at] as FreshChild).bytes, old.name) < 0) {
-        out.push(changeTo(fresh[at++] as FreshChild));
+      while (at < fresh.length && compareBytes(fresh[at].bytes, old.name) < 0) {
+        out.push(changeTo(fresh[at++]));
       }
       const next = fresh[at];
       if (next === undefined || !equalBytes(next.bytes, old.name)) {
@@ -334,7 +334,7 @@ class Region {
       const same = old.address !== undefined && equalBytes(next.address, old.address);
       if (!same) out.push(changeTo(next));
     }
-    while (at < fresh.length) out.push(changeTo(fresh[at++] as FreshChild));
+    while (at < fresh.length) out.push(changeTo(fresh[at++]));
   }
 }
 

@@ -48,7 +48,7 @@ export class Items {
   }
 
   get plainLength(): number {
-    return this.ends.length === 0 ? 0 : (this.ends[this.ends.length - 1] as number);
+    return this.ends.length === 0 ? 0 : this.ends[this.ends.length - 1];
   }
 
   pushFresh(fresh: Fresh): void {
@@ -88,13 +88,13 @@ export class Items {
   name(index: number): Uint8Array {
     const fresh = this.fresh[index];
     if (fresh !== undefined) return fresh.bytes.slice(fresh.nameStart, fresh.nameEnd);
-    return (this.nodes[index] as Node).name(this.indexes[index] as number);
+    return (this.nodes[index] as Node).name(this.indexes[index]);
   }
 
   nameLength(index: number): number {
     const fresh = this.fresh[index];
     if (fresh !== undefined) return fresh.nameEnd - fresh.nameStart;
-    return (this.nodes[index] as Node).nameLength(this.indexes[index] as number);
+    return (this.nodes[index] as Node).nameLength(this.indexes[index]);
   }
 
   /** The hash by which a forced cut is chosen. */
@@ -114,13 +114,13 @@ export class Items {
 
   /** Forgets the first `count` items. */
   drop(count: number): void {
-    const gone = count === 0 ? 0 : (this.ends[count - 1] as number);
+    const gone = count === 0 ? 0 : this.ends[count - 1];
     this.nodes.splice(0, count);
     this.indexes.splice(0, count);
     this.fresh.splice(0, count);
     this.hashes.splice(0, count);
     this.ends.splice(0, count);
-    for (let i = 0; i < this.ends.length; i++) this.ends[i] = (this.ends[i] as number) - gone;
+    for (let i = 0; i < this.ends.length; i++) this.ends[i] = this.ends[i] - gone;
   }
 }
 

@@ -35,7 +35,7 @@ export class LevelCursor {
   }
 
   #descend(choose: (node: Node) => number): void {
-    let node = this.#path[this.#path.length - 1] as Node;
+    let node = this.#path[this.#path.length - 1];
     while (node.level > this.#level) {
       const index = choose(node);
       this.#indexes.push(index);
@@ -45,7 +45,7 @@ export class LevelCursor {
   }
 
   get node(): Node {
-    return this.#path[this.#path.length - 1] as Node;
+    return this.#path[this.#path.length - 1];
   }
 
   /** Goes to the node under which this name belongs. */
@@ -56,7 +56,7 @@ export class LevelCursor {
   }
 
   get isLast(): boolean {
-    return this.#indexes.every((index, i) => index === (this.#path[i] as Node).count - 1);
+    return this.#indexes.every((index, i) => index === this.#path[i].count - 1);
   }
 
   /** Moves to the next node of the level; false at the last. */
@@ -71,10 +71,10 @@ export class LevelCursor {
   #step(by: 1 | -1): boolean {
     const depth = this.#turn(by);
     if (depth < 0) return false;
-    const index = (this.#indexes[depth] as number) + by;
+    const index = this.#indexes[depth] + by;
     this.#indexes.length = depth;
     this.#path.length = depth + 1;
-    const parent = this.#path[depth] as Node;
+    const parent = this.#path[depth];
     this.#indexes.push(index);
     this.#path.push(this.#cache.child(parent, index));
     this.#descend((node) => (by > 0 ? 0 : node.count - 1));
@@ -85,8 +85,8 @@ export class LevelCursor {
   #turn(by: 1 | -1): number {
     let depth = this.#indexes.length - 1;
     while (depth >= 0) {
-      const index = (this.#indexes[depth] as number) + by;
-      if (index >= 0 && index < (this.#path[depth] as Node).count) return depth;
+      const index = this.#indexes[depth] + by;
+      if (index >= 0 && index < this.#path[depth].count) return depth;
       depth--;
     }
     return -1;
@@ -99,11 +99,11 @@ export class LevelCursor {
   neighbour(by: 1 | -1): Place | undefined {
     const turn = this.#turn(by);
     if (turn < 0) return undefined;
-    let node = this.#path[turn] as Node;
-    let index = (this.#indexes[turn] as number) + by;
+    let node = this.#path[turn];
+    let index = this.#indexes[turn] + by;
     let last = index === node.count - 1;
     for (let depth = 0; depth < turn; depth++) {
-      last &&= this.#indexes[depth] === (this.#path[depth] as Node).count - 1;
+      last &&= this.#indexes[depth] === this.#path[depth].count - 1;
     }
     while (node.level > this.#level + 1) {
       node = this.#cache.child(node, index);
@@ -123,8 +123,8 @@ export class LevelCursor {
   get place(): Place | undefined {
     const depth = this.#indexes.length - 1;
     if (depth < 0) return undefined;
-    const node = this.#path[depth] as Node;
-    return { node, index: this.#indexes[depth] as number, last: this.isLast };
+    const node = this.#path[depth];
+    return { node, index: this.#indexes[depth], last: this.isLast };
   }
 
   /** The name that stands for this node in its parent: the last in it. */

@@ -64,7 +64,7 @@ export function findInMap(
 
 /** Whether a record is a bucket's: the form of its child map stands in its first byte. */
 export function isBucket(node: Node, index: number): boolean {
-  return ((node.bytes[node.recordStart(index)] as number) & 3) === CHILD_BUCKET;
+  return (node.bytes[node.recordStart(index)] & 3) === CHILD_BUCKET;
 }
 
 /** The same, by way of the border: a bucket's entry is the one in its root. */

@@ -94,7 +94,7 @@ export class NodeCache {
     const { bytes, start, end, plainLength, depth } = body;
     const header = readNodeHeader(bytes, start, start + plainLength);
     if (header.algorithm !== address[0]) {
-      throw wrongAlgorithm(address[0] as number, header.algorithm);
+      throw wrongAlgorithm(address[0], header.algorithm);
     }
     const place = this.#copy(bytes, start, end, header, { address, plainLength, id, depth });
     return checkLevel(this.#parse(place), level);

@@ -153,7 +153,7 @@ export class NodeWriter {
     const table: Shape[] = [];
     for (let i = from; i < until; i++) {
       const fresh = items.fresh[i] as FreshRecord | undefined;
-      const shape = fresh?.shape ?? keptShape(items.nodes[i] as Node, items.indexes[i] as number);
+      const shape = fresh?.shape ?? keptShape(items.nodes[i] as Node, items.indexes[i]);
       if (shape.mark === mark) continue;
       shape.mark = mark;
       table.push(shape);
@@ -185,7 +185,7 @@ export class NodeWriter {
         i++;
         continue;
       }
-      const index = indexes[i] as number;
+      const index = indexes[i];
       let j = i + 1;
       while (j < until && nodes[j] === node && indexes[j] === index + j - i) j++;
       this.#writeKept(node, index, index + j - i, section);
@@ -215,7 +215,7 @@ export class NodeWriter {
         continue;
       }
       const node = items.nodes[i] as Node;
-      const index = items.indexes[i] as number;
+      const index = items.indexes[i];
       measure(node, index, measured);
       addTotals(this.#totals, measured);
       if (measured.links === 0) continue;
@@ -235,7 +235,7 @@ export class NodeWriter {
     for (let i = from; i < until; i++) {
       const fresh = items.fresh[i];
       if (fresh !== undefined) addTotals(this.#totals, fresh);
-      else (items.nodes[i] as Node).addTotals(items.indexes[i] as number, this.#totals);
+      else (items.nodes[i] as Node).addTotals(items.indexes[i], this.#totals);
     }
   }
 }
@@ -276,10 +276,10 @@ function nextMark(): number {
 }
 
 function keptShape(node: Node, index: number): Shape {
-  const byte = node.bytes[node.recordStart(index)] as number;
-  if (byte < 0x80) return node.shapes[byte >>> 2] as Shape;
+  const byte = node.bytes[node.recordStart(index)];
+  if (byte < 0x80) return node.shapes[byte >>> 2];
   measure(node, index, measured);
-  return node.shapes[measured.head >>> 2] as Shape;
+  return node.shapes[measured.head >>> 2];
 }
 
 interface State {
@@ -328,7 +328,7 @@ const SUFFIXES: Section = {
 /** Whether the node's shapes have the numbers in the new table that they have in its own. */
 function sameShapes(_: State, node: Node): boolean {
   const { shapes } = node;
-  for (let i = 0; i < shapes.length; i++) if ((shapes[i] as Shape).slot !== i) return false;
+  for (let i = 0; i < shapes.length; i++) if (shapes[i].slot !== i) return false;
   return true;
 }
 
@@ -362,7 +362,7 @@ const RECORDS: Section = {
 };
 
 function newHead(node: Node, head: number): number {
-  return (node.shapes[head >>> 2] as Shape).slot * 4 + (head & 3);
+  return node.shapes[head >>> 2].slot * 4 + (head & 3);
 }
 
 function headLength(head: number): number {

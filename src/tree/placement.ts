@@ -42,7 +42,6 @@ import {
   PlacedPart,
   REFERENCED,
   type RecordParts,
-  type StreamPart,
 } from './record.js';
 
 /** A stream this short needs no more room than a reference to it. */
@@ -130,9 +129,7 @@ function byLength(parts: RecordParts): number[] {
   streams.forEach((stream, index) => {
     if (stream.form !== REFERENCED) indexes.push(index);
   });
-  return indexes.sort(
-    (a, b) => (streams[b] as StreamPart).length - (streams[a] as StreamPart).length || a - b,
-  );
+  return indexes.sort((a, b) => streams[b].length - streams[a].length || a - b);
 }
 
 /** A map outside its record that is small enough to lie inside. */

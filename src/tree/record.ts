@@ -142,12 +142,12 @@ let cursor = 0;
 
 /** A varint of a verified node; bounds are checked, form was checked on the way in. */
 function varint(bytes: Uint8Array, end: number): number {
-  let byte = cursor < end ? (bytes[cursor++] as number) : overrun();
+  let byte = cursor < end ? bytes[cursor++] : overrun();
   if (byte < 0x80) return byte;
   let number = byte & 0x7f;
   let scale = 128;
   do {
-    byte = cursor < end ? (bytes[cursor++] as number) : overrun();
+    byte = cursor < end ? bytes[cursor++] : overrun();
     number += (byte & 0x7f) * scale;
     scale *= 128;
   } while (byte >= 0x80 && scale < 2 ** 56);
@@ -377,12 +377,12 @@ export function sameRecord(x: Node, i: number, y: Node, j: number): boolean {
   const end = x.recordEnd(i);
   if (x.algorithm !== y.algorithm) return false;
   if (x.shapes !== y.shapes) {
-    const head = p[from] as number;
-    const otherHead = q[other] as number;
+    const head = p[from];
+    const otherHead = q[other];
     if ((head & 3) !== (otherHead & 3)) return false;
     if (!sameShape(recordShape(x, i), recordShape(y, j))) return false;
-    while ((p[from++] as number) >= 0x80);
-    while ((q[other++] as number) >= 0x80);
+    while (p[from++] >= 0x80);
+    while (q[other++] >= 0x80);
   }
   if (end - from !== y.recordEnd(j) - other) return false;
   for (; from < end; from++, other++) if (p[from] !== q[other]) return false;
@@ -516,7 +516,7 @@ export function inlineChild(
 ): Node {
   const node = parse(holder, child.body);
   const first = countLinks(node);
-  const sum = first[node.count] as number;
+  const sum = first[node.count];
   node.inlineLinks = first;
   if (!holder.hasLinks || sum === 0) return node;
   // An inline map's links are the last of its record.
@@ -597,5 +597,5 @@ function linksOf(node: Node, index: number): number {
   if (child.form === CHILD_NONE) return count;
   if (child.form !== CHILD_INLINE) return count + 1;
   const nested = parse(node, child.body);
-  return count + (countLinks(nested)[nested.count] as number);
+  return count + countLinks(nested)[nested.count];
 }

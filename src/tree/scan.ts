@@ -94,14 +94,14 @@ export class MapScan {
     const by = this.#reverse ? -1 : 1;
     let depth = this.#nodes.length - 1;
     for (; depth >= 0; depth--) {
-      const index = (this.#indexes[depth] as number) + by;
-      if (index >= 0 && index < (this.#nodes[depth] as Node).count) break;
+      const index = this.#indexes[depth] + by;
+      if (index >= 0 && index < this.#nodes[depth].count) break;
     }
     if (depth < 0) return false;
-    this.#indexes[depth] = (this.#indexes[depth] as number) + by;
+    this.#indexes[depth] = this.#indexes[depth] + by;
     this.#nodes.length = depth + 1;
     this.#indexes.length = depth + 1;
-    let node = this.#cache.child(this.#nodes[depth] as Node, this.#indexes[depth] as number);
+    let node = this.#cache.child(this.#nodes[depth], this.#indexes[depth]);
     while (node.level > 0) {
       const index = this.#reverse ? node.count - 1 : 0;
       this.#nodes.push(node);

@@ -136,7 +136,7 @@ function checkLimits(names: readonly string[]): void {
     }
     sum += length;
   }
-  const last = names[names.length - 1] as string;
+  const last = names[names.length - 1];
   if (names.length > STREAMS_MAX) {
     const fault = `too many beside it: an entry has at most ${STREAMS_MAX}`;
     throw badStream(last, fault, { limit: STREAMS_MAX, actual: names.length });
