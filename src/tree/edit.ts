@@ -14,17 +14,15 @@ import { compareBytes, compareRange, equalBytes } from '../ground/bytes.js';
 import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
 import { boundaryHash, NATURAL } from './boundary.js';
 import { Chunker } from './chunker.js';
+import { MapCursor } from './cursor.js';
 import { type Fresh, type FreshChild, Items } from './items.js';
-import { LevelCursor, type Place } from './level-cursor.js';
 import type { Node } from './node.js';
 import type { InlineLeaf, NodeWriter } from './node-writer.js';
 
 /** A sorted stream of edits by name: distinct, ascending. */
 export interface EditSource {
   /** The name at hand; undefined once there is none. */
-  readonly name:
-    | { readonly bytes: Uint8Array; readonly start: number; readonly end: number }
-    | undefined;
+  readonly name: NameSlice | undefined;
   /**
    * What becomes of the entry at hand, given where it stands now (in `node`, at `index`), if
    * anywhere. `KEEP` leaves it; undefined removes it.
@@ -32,6 +30,12 @@ export interface EditSource {
   apply(node: Node | undefined, index: number): Fresh | typeof KEEP | undefined;
   /** Goes on to the next edit. */
   advance(): void;
+}
+
+interface NameSlice {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
 }
 
 export const KEEP = Symbol('keep');
@@ -59,12 +63,9 @@ export function* editMapSteps(
     if (changes.length === 0) return SAME;
     source = new ChangeSource(changes);
   }
-  const top = new Region(writer, root, root.level);
-  const untouched = yield* top.run(source, true);
-  if (untouched) return SAME;
-  const inline = root.level === 0 ? top.inline() : undefined;
-  if (inline !== undefined) return inline;
-  return yield* stack(writer, top.close(), root.level);
+  const top = new Region(writer, root, root.level, source);
+  yield* top.run();
+  return top.changed ? yield* closeMap(writer, top.chunker, root.level) : SAME;
 }
 
 const SAME: MapResult = { form: 'same' };
@@ -79,10 +80,19 @@ function* buildMap(writer: NodeWriter, edits: EditSource): Generator<void, MapRe
     chunker.drain();
     if (chunker.out.length > before) yield;
   }
-  const inline = inlineOf(chunker);
+  return yield* closeMap(writer, chunker, 0);
+}
+
+/** Ends a map of which a whole level is in the chunker. */
+function* closeMap(
+  writer: NodeWriter,
+  chunker: Chunker,
+  level: number,
+): Generator<void, MapResult> {
+  const inline = level === 0 ? inlineOf(chunker) : undefined;
   if (inline !== undefined) return inline;
   chunker.finish();
-  return yield* stack(writer, chunker.out, 0);
+  return yield* stack(writer, chunker.out, level);
 }
 
 function inlineOf(chunker: Chunker): MapResult | undefined {
@@ -145,17 +155,20 @@ function* editLevel(
 ): Generator<void, Change[]> {
   const changes: Change[] = [];
   while (edits.name !== undefined) {
-    const region = new Region(writer, root, level);
-    const untouched = yield* region.run(edits, false);
-    if (!untouched) region.changes(changes);
+    const region = new Region(writer, root, level, edits);
+    yield* region.run();
+    if (region.changed) region.changes(changes);
   }
   return changes;
 }
 
 /** A replaced, added or removed child, as an edit of the level above. */
-interface Change {
-  readonly name: Uint8Array;
+interface Change extends NameSlice {
   readonly child: FreshChild | undefined;
+}
+
+function changeTo(child: FreshChild | undefined, name: Uint8Array): Change {
+  return { bytes: name, start: 0, end: name.length, child };
 }
 
 class ChangeSource implements EditSource {
@@ -166,14 +179,12 @@ class ChangeSource implements EditSource {
     this.#changes = changes;
   }
 
-  get name(): EditSource['name'] {
-    const change = this.#changes[this.#at];
-    if (change === undefined) return undefined;
-    return { bytes: change.name, start: 0, end: change.name.length };
+  get name(): Change | undefined {
+    return this.#changes[this.#at];
   }
 
   apply(): FreshChild | undefined {
-    return this.#changes[this.#at]?.child;
+    return this.name?.child;
   }
 
   advance(): void {
@@ -189,103 +200,86 @@ interface OldNode {
 
 /** A stretch of one level that is cut anew. */
 class Region {
-  readonly #writer: NodeWriter;
   readonly #level: number;
-  readonly #cursor: LevelCursor;
+  readonly #edits: EditSource;
+  readonly #cursor: MapCursor;
   /** At the leftmost node that went in. */
-  #left: LevelCursor;
-  #chunker: Chunker;
+  readonly #left: MapCursor;
+  readonly chunker: Chunker;
   /** The nodes that went in, in order. */
   readonly #old: OldNode[] = [];
-  #changed = false;
+  changed = false;
   /** Whether the last entry of the last node that went in is the chunker's last item. */
   #lastKept = false;
 
-  constructor(writer: NodeWriter, root: Node, level: number) {
-    this.#writer = writer;
+  /** Begins at the node that the edit at hand falls into; what ended by force left of it, too. */
+  constructor(writer: NodeWriter, root: Node, level: number, edits: EditSource) {
     this.#level = level;
-    this.#cursor = LevelCursor.at(writer.cache, root, level);
-    this.#left = this.#cursor;
-    this.#chunker = new Chunker(writer, level, undefined);
-  }
-
-  /**
-   * Applies edits until the level is in step with its old nodes again. Returns whether nothing
-   * changed.
-   */
-  *run(edits: EditSource, whole: boolean): Generator<void, boolean> {
-    const cursor = this.#cursor;
+    this.#edits = edits;
+    this.#cursor = new MapCursor(writer.cache, root);
     const { name } = edits;
-    if (name !== undefined) cursor.seek(name.bytes, name.start, name.end);
-    this.#begin();
-    for (;;) {
-      this.#merge(edits);
-      while (this.#chunker.fenceFell) this.#extendLeft();
-      if (cursor.isLast) {
-        while (this.#chunker.endsBehindFence || this.#chunker.fenceFell) this.#extendLeft();
-        break;
-      }
-      if (!this.#changed && !this.#nextTouched(edits)) return true;
-      if (this.#inStep() && !this.#nextTouched(edits)) break;
-      this.#chunker.drain();
-      yield;
-      cursor.next();
-    }
-    if (!this.#changed) return true;
-    if (!whole) this.#chunker.finish();
-    return false;
-  }
-
-  /** Sets the fence that lies left of the first node; what ended by force there is cut anew too. */
-  #begin(): void {
+    this.#cursor.descendTo(level, 1, name?.bytes, name?.start, name?.end);
     this.#left = this.#cursor.clone();
     const left = this.#left.neighbour(-1);
-    this.#chunker = new Chunker(this.#writer, this.#level, this.#fenceOf(left));
-    if (left !== undefined && left.node.cut(left.index) !== NATURAL) this.#extendLeft();
+    this.chunker = new Chunker(writer, level, this.#fenceOf(left));
+    if (isForced(left)) this.#extendLeft();
   }
 
-  #fenceOf(left: Place | undefined): number | undefined {
-    if (left === undefined) return undefined;
-    return boundaryHash(left.node.name(left.index), this.#level, 0);
+  /** Applies edits until the level is in step with its old nodes again. */
+  *run(): Generator<void, void> {
+    for (;;) {
+      this.#merge();
+      while (this.chunker.fenceFell) this.#extendLeft();
+      if (this.#cursor.isLast) break;
+      if ((!this.changed || this.#inStep()) && !this.#nextTouched()) return;
+      this.chunker.drain();
+      yield;
+      this.#cursor.turn(1);
+    }
+    while (this.chunker.endsBehindFence || this.chunker.fenceFell) this.#extendLeft();
+  }
+
+  #fenceOf(left: MapCursor | undefined): number | undefined {
+    return left && boundaryHash(left.node.name(left.index), this.#level, 0);
   }
 
   /** Cuts the nodes on the left anew as well, up to a natural end. */
   #extendLeft(): void {
-    let left: Place | undefined;
+    let left: MapCursor | undefined;
     do {
-      this.#left.previous();
+      this.#left.turn(-1);
       const { node } = this.#left;
       const front = new Items(this.#level);
       front.pushKept(node, 0, node.count);
       this.#old.unshift(oldNode(this.#left));
       left = this.#left.neighbour(-1);
-      this.#chunker.extendLeft(front, this.#fenceOf(left));
-    } while (left !== undefined && left.node.cut(left.index) !== NATURAL);
+      this.chunker.extendLeft(front, this.#fenceOf(left));
+    } while (isForced(left));
   }
 
   /** Whether the edit at hand falls into the node right of the cursor. */
-  #nextTouched(edits: EditSource): boolean {
-    const { name } = edits;
-    if (name === undefined) return false;
-    const right = this.#cursor.neighbour(1);
-    if (right === undefined || right.last) return right !== undefined;
+  #nextTouched(): boolean {
+    const { name } = this.#edits;
+    const right = name && this.#cursor.neighbour(1);
+    if (name === undefined || right === undefined) return false;
+    if (right.isLast && right.index === right.node.count - 1) return true;
     return compareRange(name.bytes, name.start, name.end, right.node.name(right.index)) <= 0;
   }
 
   /** Whether the node's old end is a natural end still. */
   #inStep(): boolean {
     const { place } = this.#cursor;
-    if (place === undefined || place.node.cut(place.index) !== NATURAL) return false;
-    return this.#lastKept && this.#chunker.lastStillEnds();
+    return (
+      place !== undefined && !isForced(place) && this.#lastKept && this.chunker.lastStillEnds()
+    );
   }
 
   /** Merges the node at the cursor with the edits that fall into it. */
-  #merge(edits: EditSource): void {
-    const cursor = this.#cursor;
-    const { node } = cursor;
-    const { items } = this.#chunker;
-    this.#old.push(oldNode(cursor));
-    const open = cursor.isLast;
+  #merge(): void {
+    const { node, isLast: open } = this.#cursor;
+    const { items } = this.chunker;
+    const edits = this.#edits;
+    this.#old.push(oldNode(this.#cursor));
     let from = 0;
     let lastRemoved = false;
     for (let { name } = edits; name !== undefined; { name } = edits) {
@@ -296,7 +290,7 @@ class Region {
       const result = edits.apply(found ? node : undefined, index);
       edits.advance();
       if (result === KEEP || (result === undefined && !found)) continue;
-      this.#changed = true;
+      this.changed = true;
       items.pushKept(node, from, index);
       from = found ? index + 1 : index;
       if (result !== undefined) items.pushFresh(result);
@@ -306,43 +300,29 @@ class Region {
     this.#lastKept = !lastRemoved;
   }
 
-  /** The whole level as an inline leaf, if it is that small. */
-  inline(): MapResult | undefined {
-    return inlineOf(this.#chunker);
-  }
-
-  /** The nodes of a region that is the whole level. */
-  close(): readonly FreshChild[] {
-    this.#chunker.finish();
-    return this.#chunker.out;
-  }
-
-  /** What the region changes for the level above: removed names and new children, in order. */
+  /** Ends it; what it changes for the level above: removed names and new children, in order. */
   changes(out: Change[]): void {
-    const fresh = this.#chunker.out;
+    this.chunker.finish();
+    const fresh = this.chunker.out;
     let at = 0;
-    for (const old of this.#old) {
-      while (at < fresh.length && compareBytes(fresh[at].bytes, old.name) < 0) {
-        out.push(changeTo(fresh[at++]));
+    for (const { name, address } of this.#old) {
+      for (; at < fresh.length && compareBytes(fresh[at].bytes, name) < 0; at++) {
+        out.push(changeTo(fresh[at], fresh[at].bytes));
       }
-      const next = fresh[at];
-      if (next === undefined || !equalBytes(next.bytes, old.name)) {
-        out.push({ name: old.name, child: undefined });
-        continue;
-      }
-      at++;
-      const same = old.address !== undefined && equalBytes(next.address, old.address);
-      if (!same) out.push(changeTo(next));
+      const isKept = at < fresh.length && equalBytes(fresh[at].bytes, name);
+      const next = isKept ? fresh[at++] : undefined;
+      if (next && address && equalBytes(next.address, address)) continue;
+      out.push(changeTo(next, name));
     }
-    while (at < fresh.length) out.push(changeTo(fresh[at++]));
+    for (; at < fresh.length; at++) out.push(changeTo(fresh[at], fresh[at].bytes));
   }
 }
 
-function oldNode(cursor: LevelCursor): OldNode {
-  const { place } = cursor;
-  return { name: cursor.lastName(), address: place?.node.childAddress(place.index) };
+function isForced(end: MapCursor | undefined): boolean {
+  return end !== undefined && end.node.cut(end.index) !== NATURAL;
 }
 
-function changeTo(child: FreshChild): Change {
-  return { name: child.bytes, child };
+function oldNode(cursor: MapCursor): OldNode {
+  const { node, place } = cursor;
+  return { name: node.name(node.count - 1), address: place?.node.childAddress(place.index) };
 }
