@@ -12,7 +12,7 @@ import type { Address } from '../blocks/address.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { type EditSource, editMapSteps, KEEP, type MapResult } from './edit.js';
-import { Items, measured } from './items.js';
+import { Items } from './items.js';
 import type { Names } from './key.js';
 import { childMap, findInMap, type Spot } from './lookup.js';
 import type { Node } from './node.js';
@@ -330,8 +330,7 @@ function nameOf(edit: EntryEdit): Uint8Array {
 }
 
 function plainLengthOf(spot: Spot): number {
-  measure(spot.node, spot.index, measured);
-  return measured.plainLength;
+  return measure(spot.node, spot.index).plainLength;
 }
 
 /** The streams of a record after edits, under their new shape. */

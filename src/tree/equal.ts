@@ -11,7 +11,7 @@
  * `recordAddress` is the other side of it: one address for equal entries, wherever they are.
  */
 
-import { ADDRESS_LENGTH, type Address, addressInto, sameAddress } from '../blocks/address.js';
+import { type Address, addressOf, sameAddress } from '../blocks/address.js';
 import { isIntegrityError } from '../blocks/blocks.js';
 import { ContentStore } from '../chunks/content-store.js';
 import { ContentReader } from '../chunks/reader.js';
@@ -214,7 +214,7 @@ export function recordAddress(algorithm: AlgorithmNumber, parts: RecordParts): A
   writer.reset();
   writer.u8(RECORD_KIND).u8(BLOCK_VERSION).u8(algorithm).bytes(shape.encoded).u8(child.form);
   writer.range(record.bytes, record.start, record.end);
-  return written(algorithm);
+  return addressOf(algorithm, writer.view());
 }
 
 /** The address of a stream's contents: of its block, or of the block that its bytes would make. */
@@ -222,7 +222,7 @@ export function streamAddress(algorithm: AlgorithmNumber, part: StreamPart): Add
   if (part.form !== INLINE) return part.address;
   writer.reset();
   writeBlockHeader(writer, BlockKind.metadata, algorithm).bytes(part.bytes);
-  return written(algorithm);
+  return addressOf(algorithm, writer.view());
 }
 
 /** A child map as if it lay in a node of its own. */
@@ -237,11 +237,5 @@ function mapAddress(algorithm: AlgorithmNumber, map: MapPart | InlineMapPart): A
   if (map.form === CHILD_MAP) return map.address;
   writer.reset();
   writeBlockHeader(writer, BlockKind.node, algorithm).u8(0).bytes(map.body);
-  return written(algorithm);
-}
-
-function written(algorithm: AlgorithmNumber): Address {
-  const address = new Uint8Array(ADDRESS_LENGTH);
-  addressInto(algorithm, writer.view(), address, 0);
-  return address;
+  return addressOf(algorithm, writer.view());
 }

@@ -12,8 +12,9 @@ import {
   INNER_ENTRY_LENGTH,
   LEAF_ENTRY_OVERHEAD,
 } from './boundary.js';
-import type { Node, Totals } from './node.js';
-import { type FreshRecord, type Link, measure, newMeasure } from './record.js';
+import type { Node } from './node.js';
+import { type FreshRecord, type Link, measure } from './record.js';
+import type { Totals } from './totals.js';
 
 /**
  * A child that was just written, or one from elsewhere; the last name in it lies in `bytes`.
@@ -65,16 +66,17 @@ export class Items {
   /** Appends the entries `[from, until)` of a node. */
   pushKept(node: Node, from: number, until: number): void {
     const { bytes, prefixStart, prefixLength } = node;
-    const seed = hashSeed(this.level, 0);
-    const prefix = hashContinue(seed, bytes, prefixStart, prefixStart + prefixLength);
+    const isLeaf = node.level === 0;
+    const prefix = hashContinue(
+      hashSeed(this.level, 0),
+      bytes,
+      prefixStart,
+      prefixStart + prefixLength,
+    );
     let end = this.plainLength;
     for (let i = from; i < until; i++) {
-      let own = INNER_ENTRY_LENGTH;
-      if (node.level === 0) {
-        measure(node, i, measured);
-        own = LEAF_ENTRY_OVERHEAD + measured.plainLength;
-      }
-      end += own + node.nameLength(i);
+      end += node.nameLength(i);
+      end += isLeaf ? LEAF_ENTRY_OVERHEAD + measure(node, i).plainLength : INNER_ENTRY_LENGTH;
       this.nodes.push(node);
       this.indexes.push(i);
       this.fresh.push(undefined);
@@ -89,12 +91,6 @@ export class Items {
     const fresh = this.fresh[index];
     if (fresh !== undefined) return fresh.bytes.slice(fresh.nameStart, fresh.nameEnd);
     return (this.nodes[index] as Node).name(this.indexes[index]);
-  }
-
-  nameLength(index: number): number {
-    const fresh = this.fresh[index];
-    if (fresh !== undefined) return fresh.nameEnd - fresh.nameStart;
-    return (this.nodes[index] as Node).nameLength(this.indexes[index]);
   }
 
   /** The hash by which a forced cut is chosen. */
@@ -123,5 +119,3 @@ export class Items {
     for (let i = 0; i < this.ends.length; i++) this.ends[i] = this.ends[i] - gone;
   }
 }
-
-export const measured = newMeasure();

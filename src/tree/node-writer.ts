@@ -5,7 +5,7 @@
  * came from.
  */
 
-import { type Address, addressInto } from '../blocks/address.js';
+import { type Address, addressOf } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
 import { BodyWriter } from '../blocks/body.js';
 import { NO_ID } from '../blocks/extent.js';
@@ -13,11 +13,12 @@ import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/blo
 import { equalBytes } from '../ground/bytes.js';
 import { badRange } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
-import { type FreshChild, type Items, measured } from './items.js';
-import { addTotals, NODE_HEADER, type Node, newTotals, type Totals } from './node.js';
+import type { FreshChild, Items } from './items.js';
+import { NODE_HEADER, type Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { type FreshRecord, type Link, measure } from './record.js';
 import { compareShapes, type Shape, sameShape } from './shape.js';
+import { addTotals, areCountable, NO_TOTALS, type Totals } from './totals.js';
 
 /** A node that is a block here, and so can be patched. */
 type StoredNode = Node & { readonly id: number };
@@ -45,7 +46,7 @@ export class NodeWriter {
   readonly #body = scratch;
   readonly #links: Link[] = [];
   readonly #firstLinks: number[] = [];
-  #totals: Totals = newTotals();
+  #totals: Totals = { ...NO_TOTALS };
   readonly #state: State = { body: this.#body, base: undefined, prefixLength: 0 };
 
   constructor(cache: NodeCache, blocks: BlockWriter, algorithm: AlgorithmNumber) {
@@ -57,25 +58,12 @@ export class NodeWriter {
   /** Writes the items `[from, until)` as one node and returns it as its parent will name it. */
   write(items: Items, from: number, until: number, cut: number): FreshChild {
     const plainLength = this.#build(items, from, until);
-    const address: Address = new Uint8Array(33);
-    addressInto(this.algorithm, this.#body.buffer.subarray(0, plainLength), address, 0);
+    const address = addressOf(this.algorithm, this.#body.buffer.subarray(0, plainLength));
     const { base } = this.#state;
     const same = base !== undefined && equalBytes(base.address, address);
     const id = same ? base.id : this.#put(plainLength, address, base);
     const name = items.name(until - 1);
-    const { entries, buckets, inlineBytes, referencedBytes } = this.#totals;
-    return {
-      bytes: name,
-      nameStart: 0,
-      nameEnd: name.length,
-      address,
-      id,
-      cut,
-      entries,
-      buckets,
-      inlineBytes,
-      referencedBytes,
-    };
+    return { bytes: name, nameStart: 0, nameEnd: name.length, address, id, cut, ...this.#totals };
   }
 
   #put(plainLength: number, address: Address, base: StoredNode | undefined): number {
@@ -100,7 +88,7 @@ export class NodeWriter {
     const base = mainSource(items, from, until);
     this.#state.base = base;
     this.#body.reset(base?.bytes, base?.start);
-    this.#totals = newTotals();
+    this.#totals = { ...NO_TOTALS };
     this.#links.length = 0;
     this.#firstLinks.length = 0;
     const body = this.#body;
@@ -108,8 +96,10 @@ export class NodeWriter {
     body.u8(items.level).u16(until - from);
     const build = items.level === 0 ? this.#buildLeaf : this.#buildInner;
     const plainLength = build.call(this, items, from, until);
-    checkTotals(this.#totals);
-    return plainLength;
+    if (areCountable(this.#totals)) return plainLength;
+    // Contents may be long and need no room: their sum is refused before it is no integer any more.
+    const expected = 'less than 2^53 bytes in all streams together';
+    throw badRange('the sum of contents', expected, `${this.#totals.referencedBytes}`);
   }
 
   #buildLeaf(items: Items, from: number, until: number): number {
@@ -149,7 +139,7 @@ export class NodeWriter {
 
   /** The sorted shapes in use, each with its index in `slot`. */
   #collectShapes(items: Items, from: number, until: number): readonly Shape[] {
-    const mark = nextMark();
+    const mark = ++marks;
     const table: Shape[] = [];
     for (let i = from; i < until; i++) {
       const fresh = items.fresh[i] as FreshRecord | undefined;
@@ -216,7 +206,7 @@ export class NodeWriter {
       }
       const node = items.nodes[i] as Node;
       const index = items.indexes[i];
-      measure(node, index, measured);
+      const measured = measure(node, index);
       addTotals(this.#totals, measured);
       if (measured.links === 0) continue;
       const first = node.hasLinks ? node.firstLink(index) : -1;
@@ -234,21 +224,9 @@ export class NodeWriter {
   #sumTotals(items: Items, from: number, until: number): void {
     for (let i = from; i < until; i++) {
       const fresh = items.fresh[i];
-      if (fresh !== undefined) addTotals(this.#totals, fresh);
-      else (items.nodes[i] as Node).addTotals(items.indexes[i], this.#totals);
+      addTotals(this.#totals, fresh ?? (items.nodes[i] as Node).childTotals(items.indexes[i]));
     }
   }
-}
-
-/**
- * Contents may be long and need no room: their sum is refused before it is no integer any more.
- * REGALIA_RANGE.
- */
-function checkTotals({ entries, buckets, inlineBytes, referencedBytes }: Readonly<Totals>): void {
-  const sum = entries + buckets + inlineBytes + referencedBytes;
-  if (Number.isSafeInteger(sum)) return;
-  const expected = 'less than 2^53 bytes in all streams together';
-  throw badRange('the sum of contents', expected, `${referencedBytes}`);
 }
 
 /** A stored node that items come from, likely most of them. */
@@ -271,15 +249,11 @@ function numbered(table: Shape[]): readonly Shape[] {
 }
 
 let marks = 0;
-function nextMark(): number {
-  return ++marks;
-}
 
 function keptShape(node: Node, index: number): Shape {
   const byte = node.bytes[node.recordStart(index)];
   if (byte < 0x80) return node.shapes[byte >>> 2];
-  measure(node, index, measured);
-  return node.shapes[measured.head >>> 2];
+  return node.shapes[measure(node, index).head >>> 2];
 }
 
 interface State {
@@ -336,9 +310,8 @@ const RECORD_LENGTHS: Section = {
   same: sameShapes,
   range: (node, from, until) => [node.recordLengths + 2 * from, node.recordLengths + 2 * until],
   entry: (state, node, index) => {
-    measure(node, index, measured);
+    const { head } = measure(node, index);
     const length = node.recordEnd(index) - node.recordStart(index);
-    const { head } = measured;
     state.body.u16(length - headLength(head) + headLength(newHead(node, head)));
   },
   fresh: (state, item) => {
@@ -350,8 +323,7 @@ const RECORDS: Section = {
   same: sameShapes,
   range: (node, from, until) => [node.recordStart(from), node.recordEnd(until - 1)],
   entry: (state, node, index) => {
-    measure(node, index, measured);
-    const { head } = measured;
+    const { head } = measure(node, index);
     state.body.varint(newHead(node, head));
     state.body.range(node.bytes, node.recordStart(index) + headLength(head), node.recordEnd(index));
   },

@@ -26,33 +26,13 @@ import {
 } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { malformed, type RegaliaError } from '../ground/errors.js';
-import { readU48 } from '../ground/integers.js';
+import { readU16, readU48 } from '../ground/integers.js';
 import { NODE_BYTES_MAX, NODE_LEVEL_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { isAscii, nameText } from '../ground/text.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import type { Shape, Shapes } from './shape.js';
-
-/** The sums of a subtree, spanning nested buckets. */
-export interface Totals {
-  entries: number;
-  buckets: number;
-  /** Logical bytes of streams kept in metadata, and of streams kept as contents. */
-  inlineBytes: number;
-  referencedBytes: number;
-}
-
-/** Sums of nothing yet. */
-export function newTotals(): Totals {
-  return { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-}
-
-export function addTotals(sum: Totals, part: Readonly<Totals>): void {
-  sum.entries += part.entries;
-  sum.buckets += part.buckets;
-  sum.inlineBytes += part.inlineBytes;
-  sum.referencedBytes += part.referencedBytes;
-}
+import { readTotals, type Totals } from './totals.js';
 
 export class Node {
   // What a search needs comes first: it lies in the object's first cache lines.
@@ -120,8 +100,8 @@ export class Node {
    */
   constructor(
     source: NodeSource,
-    offsets: Uint16Array,
-    at: number,
+    offsets: Uint16Array = new Uint16Array(offsetsNeeded(source.bytes, source.start)),
+    at = 0,
     heads?: Uint32Array,
     headsAt = 0,
   ) {
@@ -133,7 +113,7 @@ export class Node {
     this.level = source.level;
     this.algorithm = source.algorithm;
     this.id = source.id;
-    this.depth = source.depth;
+    this.depth = source.depth ?? 0;
     this.address = source.address ?? EMPTY;
     this.offsets = offsets;
     this.at = at;
@@ -374,26 +354,23 @@ export class Node {
     return this.bytes[this.cuts + index];
   }
 
-  /** Adds a child's totals to `totals`. */
-  addTotals(index: number, totals: Totals): void {
-    const reader = new ByteReader(
-      this.bytes,
-      'node',
-      this.recordStart(index),
-      this.recordEnd(index),
-    );
-    totals.entries += reader.varint();
-    totals.buckets += reader.varint();
-    totals.inlineBytes += reader.varint();
-    totals.referencedBytes += reader.varint();
+  childTotals(index: number): Totals {
+    const [start, end] = [this.recordStart(index), this.recordEnd(index)];
+    return readTotals(new ByteReader(this.bytes, 'node', start, end));
   }
 
   /** The index of a record's first link. */
   firstLink(index: number): number {
     if (this.inlineLinks !== undefined) return this.inlineLinks[index];
     const at = this.plainEnd + 2 * index;
-    if (at + 2 > this.end) return 0;
-    return this.bytes[at] | (this.bytes[at + 1] << 8);
+    return at + 2 > this.end ? 0 : readU16(this.bytes, at);
+  }
+
+  /** The index behind a record's last link. */
+  linkEnd(index: number): number {
+    if (!this.hasLinks) return this.firstLink(index);
+    if (index + 1 < this.count) return this.firstLink(index + 1);
+    return Math.floor((this.linksEnd - this.ids) / 6);
   }
 
   /**
@@ -420,8 +397,9 @@ interface NodeSource {
   readonly end: number;
   readonly level: number;
   readonly algorithm: AlgorithmNumber;
-  readonly id: number | undefined;
-  readonly depth: number;
+  /** Of a cached node. */
+  readonly id?: number | undefined;
+  readonly depth?: number;
   readonly address?: Address;
 }
 

@@ -8,7 +8,7 @@
  * which stay beside the nodes and are read synchronously. What is placed where depends on lengths
  * and names alone, so it is decided anew whenever a record is written.
  */
-import { addressInto } from '../blocks/address.js';
+import { addressOf } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
 import { BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { copyRange } from '../ground/bytes.js';
@@ -43,6 +43,7 @@ import {
   REFERENCED,
   type RecordParts,
 } from './record.js';
+import { onlyTotals } from './totals.js';
 
 /** A stream this short needs no more room than a reference to it. */
 const DIGEST = 32;
@@ -158,8 +159,7 @@ const metadata = new BodyWriter();
 function writeMetadata(writer: NodeWriter, bytes: Uint8Array): MetadataPart {
   metadata.reset();
   writeBlockHeader(metadata, BlockKind.metadata, writer.algorithm).bytes(bytes);
-  const address = new Uint8Array(33);
-  addressInto(writer.algorithm, metadata.buffer.subarray(0, metadata.length), address, 0);
+  const address = addressOf(writer.algorithm, metadata.view());
   const id = writer.blocks.put(metadata, metadata.length, address);
   return { form: METADATA, length: bytes.length, address, id };
 }
@@ -196,7 +196,6 @@ function inlineMap({ totals, body, links }: InlineLeaf, plainLength: number): Ch
 export function childOf(result: Exclude<MapResult, { form: 'same' }>): ChildPart {
   if (result.form === 'empty') return NO_CHILD;
   if (result.form === 'inline') return inlineMap(result.leaf, result.plainLength);
-  const { address, id, entries, buckets, inlineBytes, referencedBytes } = result.top;
-  const totals = { entries, buckets, inlineBytes, referencedBytes };
-  return { form: CHILD_MAP, totals, address, id };
+  const { address, id } = result.top;
+  return { form: CHILD_MAP, totals: onlyTotals(result.top), address, id };
 }
