@@ -121,27 +121,25 @@ export interface Measure extends Totals {
 
 const measured: Measure = { ...NO_TOTALS, plainLength: 0, links: 0, head: 0 };
 
-/** Where reading is in a record, and where that ends. */
+/** Where reading is in a record, and the first number of that. */
 let cursor = 0;
-let limit = 0;
 let head = 0;
 
-/** Begins to read the record at `index` of a leaf: its head, which names its shape. */
-function begin(node: Node, index: number): Shape {
+/** Begins to read the record at `index` of a leaf, which ends at `end`: its shape. */
+function begin(node: Node, index: number, end = node.recordEnd(index)): Shape {
   cursor = node.recordStart(index);
-  limit = node.recordEnd(index);
-  head = varint(node.bytes);
+  head = varint(node.bytes, end);
   return node.shapes[head >>> 2] ?? badHead();
 }
 
 /** A varint of a verified node; bounds are checked, form was checked on the way in. */
-function varint(bytes: Uint8Array): number {
-  let byte = cursor < limit ? bytes[cursor++] : overrun();
+function varint(bytes: Uint8Array, end: number): number {
+  let byte = cursor < end ? bytes[cursor++] : overrun();
   if (byte < 0x80) return byte;
   let number = byte & 0x7f;
   let scale = 128;
   do {
-    byte = cursor < limit ? bytes[cursor++] : overrun();
+    byte = cursor < end ? bytes[cursor++] : overrun();
     number += (byte & 0x7f) * scale;
     scale *= 128;
   } while (byte >= 0x80 && scale < 2 ** 56);
@@ -150,19 +148,19 @@ function varint(bytes: Uint8Array): number {
 }
 
 /** Where the next `count` bytes begin, which are passed. */
-function pass(count: number): number {
+function pass(count: number, end: number): number {
   const start = cursor;
-  if (count > limit - start) overrun();
+  if (count > end - start) overrun();
   cursor = start + count;
   return start;
 }
 
-function totals(bytes: Uint8Array): Totals {
+function totals(bytes: Uint8Array, end: number): Totals {
   return {
-    entries: varint(bytes),
-    buckets: varint(bytes),
-    inlineBytes: varint(bytes),
-    referencedBytes: varint(bytes),
+    entries: varint(bytes, end),
+    buckets: varint(bytes, end),
+    inlineBytes: varint(bytes, end),
+    referencedBytes: varint(bytes, end),
   };
 }
 
@@ -177,19 +175,20 @@ function badHead(): never {
 /** Sums up the record at `index` of a leaf. The result is valid until the next call. */
 export function measure(node: Node, index: number): Readonly<Measure> {
   const { bytes } = node;
-  const shape = begin(node, index);
-  const payload = limit - cursor;
+  const end = node.recordEnd(index);
+  const shape = begin(node, index, end);
+  const payload = end - cursor;
   let inlineBytes = 0;
   let referencedBytes = 0;
   let links = 0;
   for (let i = shape.names.length; i > 0; i--) {
-    const lengthForm = varint(bytes);
+    const lengthForm = varint(bytes, end);
     const length = Math.floor(lengthForm / 4);
     const form = lengthForm % 4;
     if (form === REFERENCED) referencedBytes += length;
     else inlineBytes += length;
     if (form !== INLINE) links++;
-    pass(form === INLINE ? length : DIGEST_LENGTH);
+    pass(form === INLINE ? length : DIGEST_LENGTH, end);
   }
   measured.head = head;
   measured.plainLength = shape.plainLength + payload;
@@ -198,26 +197,26 @@ export function measure(node: Node, index: number): Readonly<Measure> {
   measured.inlineBytes = inlineBytes;
   measured.referencedBytes = referencedBytes;
   measured.links = links;
-  if ((head & 3) !== CHILD_NONE) measureChild(node, index, head & 3);
-  if (cursor !== limit) overrun();
+  if ((head & 3) !== CHILD_NONE) measureChild(node, index, head & 3, end);
+  if (cursor !== end) overrun();
   return measured;
 }
 
-function measureChild(node: Node, index: number, form: number): void {
+function measureChild(node: Node, index: number, form: number, end: number): void {
   const { bytes } = node;
-  const plainLength = form === CHILD_INLINE ? varint(bytes) : 0;
+  const plainLength = form === CHILD_INLINE ? varint(bytes, end) : 0;
   if (form === CHILD_BUCKET) {
-    pass(BUCKET_ID_LENGTH);
+    pass(BUCKET_ID_LENGTH, end);
     measured.buckets += 1;
   }
-  addTotals(measured, totals(bytes));
+  addTotals(measured, totals(bytes, end));
   if (form !== CHILD_INLINE) {
-    pass(form === CHILD_MAP ? DIGEST_LENGTH : ADDRESS_LENGTH);
+    pass(form === CHILD_MAP ? DIGEST_LENGTH : ADDRESS_LENGTH, end);
     measured.links += 1;
     return;
   }
-  const length = varint(bytes);
-  pass(length);
+  const length = varint(bytes, end);
+  pass(length, end);
   measured.plainLength += plainLength - length;
   measured.links = node.linkEnd(index) - node.firstLink(index);
 }
@@ -225,22 +224,23 @@ function measureChild(node: Node, index: number, form: number): void {
 /** The parts of the record at `index` of a leaf. */
 export function readRecord(node: Node, index: number): RecordParts {
   const { bytes } = node;
-  const shape = begin(node, index);
+  const end = node.recordEnd(index);
+  const shape = begin(node, index, end);
   let link = node.firstLink(index);
   const streams: StreamPart[] = [];
   for (let i = 0; i < shape.names.length; i++) {
-    const lengthForm = varint(bytes);
+    const lengthForm = varint(bytes, end);
     const length = Math.floor(lengthForm / 4);
     const form = lengthForm % 4;
-    const start = pass(form === INLINE ? length : DIGEST_LENGTH);
+    const start = pass(form === INLINE ? length : DIGEST_LENGTH, end);
     if (form === INLINE) {
       streams.push({ form, length, bytes: bytes.subarray(start, start + length) });
     } else {
       streams.push(blockPart(node, form, length, start, link++));
     }
   }
-  const child = readChild(node, index, head & 3, link);
-  if (cursor !== limit) overrun();
+  const child = readChild(node, index, head & 3, link, end);
+  if (cursor !== end) overrun();
   return { shape, streams, child };
 }
 
@@ -256,31 +256,31 @@ function blockPart(
   return { form, length, address: node.addressAt(start), id: node.link(link) };
 }
 
-function readChild(node: Node, index: number, form: number, link: number): ChildPart {
+function readChild(node: Node, index: number, form: number, link: number, end: number): ChildPart {
   const { bytes } = node;
   if (form === CHILD_NONE) return NO_CHILD;
   if (form === CHILD_INLINE) {
-    const plainLength = varint(bytes);
-    const below = totals(bytes);
-    const length = varint(bytes);
-    const start = pass(length);
+    const plainLength = varint(bytes, end);
+    const below = totals(bytes, end);
+    const length = varint(bytes, end);
+    const start = pass(length, end);
     const links: Link[] = [];
     for (let i = link; i < node.linkEnd(index); i++) links.push(node.link(i));
     return { form, plainLength, totals: below, body: bytes.subarray(start, start + length), links };
   }
   if (form === CHILD_MAP) {
-    const below = totals(bytes);
+    const below = totals(bytes, end);
     return {
       form,
       totals: below,
-      address: node.addressAt(pass(DIGEST_LENGTH)),
+      address: node.addressAt(pass(DIGEST_LENGTH, end)),
       id: node.link(link),
     };
   }
-  const idStart = pass(BUCKET_ID_LENGTH);
+  const idStart = pass(BUCKET_ID_LENGTH, end);
   const bucket = bytes.subarray(idStart, idStart + BUCKET_ID_LENGTH);
-  const below = totals(bytes);
-  const start = pass(ADDRESS_LENGTH);
+  const below = totals(bytes, end);
+  const start = pass(ADDRESS_LENGTH, end);
   const root = bytes.slice(start, start + ADDRESS_LENGTH);
   return { form: CHILD_BUCKET, bucket, totals: below, root, id: node.link(link) };
 }
@@ -311,13 +311,14 @@ export function findStream(
   stream: string,
 ): PlacedPart | BlockPart | undefined {
   const { bytes } = node;
-  const { names } = begin(node, index);
+  const end = node.recordEnd(index);
+  const { names } = begin(node, index, end);
   let links = 0;
   for (let i = 0; i < names.length; i++) {
-    const lengthForm = varint(bytes);
+    const lengthForm = varint(bytes, end);
     const form = lengthForm & 3;
     const length = lengthForm < 0x4000_0000 ? lengthForm >>> 2 : Math.floor(lengthForm / 4);
-    const start = pass(form === INLINE ? length : DIGEST_LENGTH);
+    const start = pass(form === INLINE ? length : DIGEST_LENGTH, end);
     if (names[i] === stream) {
       if (form === INLINE) return new PlacedPart(node, start, length);
       return blockPart(node, form, length, start, node.firstLink(index) + links);
