@@ -24,9 +24,8 @@ import { crc32 } from '../kernels/hash.js';
 import type { WalkedRoot } from '../reach/tree-walk.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
 import { FIND_KINDS, type FindOptions, keyAutomaton } from '../tree/key-pattern.js';
-import { childMap, type Spot } from '../tree/lookup.js';
+import { childMapAt, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { readRecord } from '../tree/record.js';
 import { loadRoot } from '../tree/root.js';
 import { walkMap } from '../tree/walk.js';
 import {
@@ -89,7 +88,7 @@ function* mergedKeys(cache: NodeCache, roots: readonly WalkedRoot[]): Generator<
 /** The keys of a tree in order, without the top. */
 function* treeKeys(cache: NodeCache, root: WalkedRoot): Generator<Uint8Array, void> {
   const top = { node: loadRoot(cache, root.id, root.address).node, index: 0 };
-  const map = childMap(cache, top, readRecord(top.node, 0).child);
+  const map = childMapAt(cache, top);
   if (map === undefined) return;
   const keyOf = (prefix: Uint8Array, { node, index }: Spot): Uint8Array =>
     concatBytes([prefix, node.name(index)]);

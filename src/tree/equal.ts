@@ -13,7 +13,6 @@
 
 import { type Address, addressOf, sameAddress } from '../blocks/address.js';
 import { isIntegrityError } from '../blocks/blocks.js';
-import { ContentStore } from '../chunks/content-store.js';
 import { ContentReader } from '../chunks/reader.js';
 import {
   type AlgorithmNumber,
@@ -101,7 +100,7 @@ function bytesOf(cache: NodeCache, part: StreamPart): Uint8Array {
   if (part.form === INLINE) return part.bytes;
   return part.form === METADATA
     ? readInline(cache, part)
-    : new ContentReader(new ContentStore(cache.blocks), part).read();
+    : new ContentReader(cache.contents, part).read();
 }
 
 /** Whether two child maps are equal, or one bucket with one root, under one algorithm. */

@@ -12,6 +12,7 @@
  */
 import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
+import { ContentStore } from '../chunks/content-store.js';
 import { equalBytes } from '../ground/bytes.js';
 import { malformed, type RegaliaError } from '../ground/errors.js';
 import { Node, offsetsNeeded, readNodeHeader, shapesIn } from './node.js';
@@ -58,6 +59,8 @@ interface Pool {
 
 export class NodeCache {
   readonly blocks: Blocks;
+  /** Contents, where streams in nodes are compared with them. */
+  readonly contents: ContentStore;
   /** The shapes that its nodes, and those who write them, have in common. */
   readonly shapes: Shapes = new Shapes();
   readonly #byId = new Map<number, Node>();
@@ -68,6 +71,7 @@ export class NodeCache {
   /** `cacheBytes` bounds the slabs; at least 4 MiB are kept. */
   constructor(blocks: Blocks, cacheBytes: number) {
     this.blocks = blocks;
+    this.contents = new ContentStore(blocks);
     const slabs = Math.max(4, Math.floor(cacheBytes / SLAB_BYTES));
     const inner = Math.max(1, Math.floor(slabs / 4));
     this.#inner = { slabs: [], most: inner };

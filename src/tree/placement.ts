@@ -23,6 +23,7 @@ import {
 import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
 import type { MapResult } from './edit.js';
 import { Items } from './items.js';
+import type { Spot } from './lookup.js';
 import type { NodeCache } from './node-cache.js';
 import type { InlineLeaf, NodeWriter } from './node-writer.js';
 import {
@@ -38,6 +39,7 @@ import {
   inlinePart,
   METADATA,
   type MetadataPart,
+  measure,
   NO_CHILD,
   PlacedPart,
   REFERENCED,
@@ -64,9 +66,9 @@ export function placeRecord(
   return encodeRecord(name, placed ? parts : place(writer, sizes, parts));
 }
 
-/** Whether a record of this plain length leaves no room for every inline map. */
-export function isFull(plainLength: number): boolean {
-  return plainLength > SHARED_BYTES_MAX - INLINE_MAP_BYTES_MAX - 300;
+/** Whether a record is so long that not every inline map has room in it. */
+export function isFull({ node, index }: Spot): boolean {
+  return measure(node, index).plainLength > SHARED_BYTES_MAX - INLINE_MAP_BYTES_MAX - 300;
 }
 
 function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordParts {
