@@ -129,7 +129,8 @@ function agreeNode(reference: Reference & { kind: 'node' }, known: Known): void 
 
 /** Throws unless the block is as promised. */
 export function agree(address: Address, agrees: boolean, expected: string): void {
-  if (!agrees) throw contradiction(address, expected, 'another');
+  if (agrees) return;
+  throw refused(`block ${addressText(address)} to be as promised: ${expected}`, 'another');
 }
 
 /** A block that is refused; the import says where in the pack. */
@@ -140,8 +141,4 @@ export function refused(expected: string, actual: string): RegaliaError<'REGALIA
 /** A block that is named before it came. */
 export function absent(address: Address): RegaliaError {
   return refused(`block ${addressText(address)}, before what names it`, 'nothing');
-}
-
-function contradiction(address: Address, expected: string, actual: string): RegaliaError {
-  return refused(`block ${addressText(address)} to be as promised: ${expected}`, actual);
 }

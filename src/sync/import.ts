@@ -166,7 +166,12 @@ interface OpenedPack {
 
 /** The pack, once it is for this bucket and rests on nothing that is missing here. */
 function openPack(head: Uint8Array, history: History, { bucket }: ImportOptions): OpenedPack {
-  const header = readHeader(head);
+  let header: PackHeader;
+  try {
+    header = decodeHeader(head);
+  } catch (error) {
+    throw asPackFault(error, 0);
+  }
   if (bucket !== undefined && !equalBytes(bucket, header.bucket)) {
     throw badPack('header', 0, `bucket ${hex(bucket)}`, `bucket ${hex(header.bucket)}`);
   }
@@ -182,14 +187,6 @@ function openPack(head: Uint8Array, history: History, { bucket }: ImportOptions)
     }
   }
   return { head, header, progress: new PackProgress(head) };
-}
-
-function readHeader(head: Uint8Array): PackHeader {
-  try {
-    return decodeHeader(head);
-  } catch (error) {
-    throw asPackFault(error, 0);
-  }
 }
 
 // Frames.
@@ -231,7 +228,7 @@ class FrameReceiver {
     this.#progress = progress;
     this.#writer = new BlockWriter(blocks);
     this.#stage = new ImportStage(blocks.engine, progress.header);
-    this.#blocks = new BlockReceiver(blocks, this.#writer, { contents });
+    this.#blocks = new BlockReceiver(blocks, this.#writer, contents);
     const cache = new NodeCache(blocks, CACHE_BYTES);
     const signatures = options.signatures ?? 'checked';
     this.#commits = new CommitReceiver(history, this.#stage, this.#blocks, cache, {
