@@ -113,11 +113,17 @@ export class BlockWriter {
   async spill(): Promise<void> {
     await this.#chunks?.spill();
     await this.#spills.begin(() => {
-      const extents = this.#closed;
-      this.#closed = [];
-      this.#closedBytes = 0;
+      const extents = this.#takeClosed();
       return extents.length === 0 ? undefined : this.#write(extents);
     });
+  }
+
+  /** The extents that are complete; they are nobody's then. */
+  #takeClosed(): ExtentBuilder[] {
+    const extents = this.#closed;
+    this.#closed = [];
+    this.#closedBytes = 0;
+    return extents;
   }
 
   async #write(extents: ExtentBuilder[]): Promise<void> {
@@ -152,17 +158,14 @@ export class BlockWriter {
   emit(batch: Batch): void {
     this.#closeExtent();
     this.#others = this.blocks.pending;
-    putExtents(batch, this.#others);
-    putExtents(batch, this.#closed);
+    putExtents(batch, [...this.#others, ...this.#closed]);
     this.#chunks?.emit(batch);
   }
 
   /** What `emit` put is in the engine now. */
   published(): void {
-    this.blocks.written([...this.#others, ...this.#closed]);
+    this.blocks.written([...this.#others, ...this.#takeClosed()]);
     this.#others = [];
-    this.#closed = [];
-    this.#closedBytes = 0;
     this.#chunks?.published();
   }
 
@@ -172,18 +175,14 @@ export class BlockWriter {
    */
   failed(): void {
     this.#closeExtent();
-    this.blocks.addPending(this.#closed);
+    this.blocks.addPending(this.#takeClosed());
     this.#others = [];
-    this.#closed = [];
-    this.#closedBytes = 0;
   }
 
   /** Forgets what is staged. */
   discard(): void {
     this.#closeExtent();
-    for (const extent of this.#closed) this.blocks.dropped(extent);
-    this.#closed = [];
-    this.#closedBytes = 0;
+    for (const extent of this.#takeClosed()) this.blocks.dropped(extent);
     this.#chunks?.discard();
   }
 }

@@ -16,6 +16,7 @@
  */
 
 import type { Batch, Engine } from '../engine/engine.js';
+import { concatBytes } from '../ground/bytes.js';
 import { malformed, missing, type RegaliaError } from '../ground/errors.js';
 import { putU16, putU32, readU16, readU32 } from '../ground/integers.js';
 import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
@@ -69,10 +70,6 @@ export class ExtentBuilder {
     this.number = number;
   }
 
-  get count(): number {
-    return this.#ends.length;
-  }
-
   get addresses(): readonly Address[] {
     return this.#addresses;
   }
@@ -108,11 +105,7 @@ export class ExtentBuilder {
   }
 
   encodeLog(): Uint8Array {
-    const row = new Uint8Array(this.count * PREFIX_LENGTH);
-    for (let i = 0; i < this.count; i++) {
-      row.set(addressPrefix(this.#addresses[i]), i * PREFIX_LENGTH);
-    }
-    return row;
+    return concatBytes(this.#addresses.map(addressPrefix));
   }
 }
 

@@ -51,13 +51,9 @@ export function isAncestor(graph: CommitGraph, a: Address, b: Address): boolean 
  */
 export function mergeBases(graph: CommitGraph, ours: Address, theirs: Address): Address[] {
   const frontier = new Frontier(graph, STALE);
-  for (const [address, mark] of [
-    [ours, OURS],
-    [theirs, THEIRS],
-  ] as const) {
-    present(graph, address);
-    frontier.meet(address, mark);
-  }
+  for (const head of [ours, theirs]) present(graph, head);
+  frontier.meet(ours, OURS);
+  frontier.meet(theirs, THEIRS);
   const bases: Address[] = [];
   while (frontier.open > 0) {
     const met = frontier.pop();

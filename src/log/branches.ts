@@ -75,7 +75,7 @@ function refNameFault(name: string): string | undefined {
 /** The branch, or undefined where there is none of that name. */
 export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch | undefined {
   const body = readNamed(reads, bucket, BRANCH, name);
-  return body === undefined ? undefined : decodeBranch(body);
+  return body && decodeBranch(body);
 }
 
 /** The row of one branch that is read again and again: decoded only where it has changed. */
@@ -116,21 +116,19 @@ export function delBranch(batch: Batch, bucket: Uint8Array, name: string): boole
 /** All branches of the bucket, by name in bytewise order. */
 export function* branches(reads: Reads, bucket: Uint8Array): Generator<NamedBranch> {
   for (const { name, body } of allNamed(reads, bucket, BRANCH)) {
-    const { head, id } = decodeBranch(body);
-    yield { name, head, id };
+    yield { name, ...decodeBranch(body) };
   }
 }
 
 /** The commit that the tag names, or undefined where there is no such tag. */
 export function tag(reads: Reads, bucket: Uint8Array, name: string): Address | undefined {
   const body = readNamed(reads, bucket, TAG, name);
-  return body === undefined ? undefined : decodeTag(body);
+  return body && decodeTag(body);
 }
 
 /** Creates the tag or changes it. */
 export function putTag(batch: Batch, bucket: Uint8Array, name: string, commit: Address): void {
-  const writer = new ByteWriter(64).u8(ROW_VERSION).bytes(commit);
-  putNamed(batch, bucket, TAG, name, writer.finish());
+  putNamed(batch, bucket, TAG, name, new ByteWriter(64).u8(ROW_VERSION).bytes(commit).finish());
 }
 
 /** Whether there was such a tag. */
@@ -140,9 +138,8 @@ export function delTag(batch: Batch, bucket: Uint8Array, name: string): boolean 
 
 /** All tags of the bucket, by name in bytewise order. */
 export function* tags(reads: Reads, bucket: Uint8Array): Generator<Tag> {
-  for (const { name, body } of allNamed(reads, bucket, TAG)) {
-    yield { name, commit: decodeTag(body) };
-  }
+  const rows = allNamed(reads, bucket, TAG);
+  for (const { name, body } of rows) yield { name, commit: decodeTag(body) };
 }
 
 function decodeBranch(body: Uint8Array): Branch {

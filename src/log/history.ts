@@ -37,6 +37,7 @@ import {
   isRegaliaError,
   type RegaliaError,
 } from '../ground/errors.js';
+import { readU48, u48Bytes } from '../ground/integers.js';
 import { DELTAS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -60,7 +61,6 @@ import {
 } from './entry.js';
 
 const BOUNDS_VERSION = 1;
-const SEQUENCE_BYTES = 6;
 
 /** Commits, and stamps, that are kept in memory. */
 const CACHED_COMMITS = 512;
@@ -121,10 +121,11 @@ export class History {
     if (existing !== undefined) return existing;
     const parents = this.#parentsOf(commit, local, batch);
     for (const parent of parents) this.#checkStamp(commit, parent.entry, batch);
-    const first = this.#firstOf(commit, parents);
+    const first = parents.find(({ entry }) => sameAddress(entry.address, commit.parents[0]));
     const bounds = this.bounds(commit.bucket, batch);
     const { height, correctedMs } = labels(commit, parents, local);
     const { spine, jump } = this.#jumpOf(commit.bucket, bounds.next, first?.entry, batch);
+    const { rootBlock, headsBlock, movesBlock, signature } = local;
     const entry: LogEntry = {
       address,
       bucket: commit.bucket,
@@ -134,11 +135,11 @@ export class History {
       correctedMs,
       spine,
       jump,
-      rootBlock: local.rootBlock,
-      headsBlock: local.headsBlock,
-      movesBlock: local.movesBlock,
+      rootBlock,
+      headsBlock,
+      movesBlock,
+      signature,
       cut: parents.length < commit.parents.length,
-      signature: local.signature,
     };
     const { deltas, body } = this.#storedForm(commit, block, first, batch);
     batch.put('commits', address, sealEntry(entry, deltas, body));
@@ -147,12 +148,6 @@ export class History {
     putBounds(batch, commit.bucket, { first: bounds.first, next: bounds.next + 1 });
     this.#commits.set(addressKey(address), commit);
     return entry;
-  }
-
-  #firstOf({ parents: [first] }: Commit, present: readonly Parent[]): Parent | undefined {
-    const [parent] = present;
-    if (first === undefined || parent === undefined) return undefined;
-    return sameAddress(first, parent.entry.address) ? parent : undefined;
   }
 
   /**
@@ -218,8 +213,7 @@ export class History {
 
   #stored(address: Address, reads: Reads): StoredCommit | undefined {
     const row = reads.view('commits', address);
-    if (row === undefined) return undefined;
-    return openEntry(address, row);
+    return row && openEntry(address, row);
   }
 
   /**
@@ -326,10 +320,6 @@ export class History {
     return next - first;
   }
 
-  /**
-   * Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log
-   * is not.
-   */
   bounds(bucket: Uint8Array, reads: Reads = this.#reads): LogBounds {
     return readBounds(reads, bucket);
   }
@@ -347,20 +337,14 @@ export function readBounds(reads: Reads, bucket: Uint8Array): LogBounds {
   if (row !== undefined) return decodeBounds(openRow('log', bucket, row));
   const range = { gt: bucket, lte: logKey(bucket, 2 ** 48 - 1), limit: 1 };
   for (const { key } of reads.range('log', range)) {
-    throw lostRow(bucket, Number.parseInt(hex(key.subarray(BUCKET_ID_LENGTH)), 16));
+    throw lostRow(bucket, readU48(key.slice(BUCKET_ID_LENGTH).reverse(), 0));
   }
   return { first: 0, next: 0 };
 }
 
 /** The key of a place in a bucket's log. */
 export function logKey(bucket: Uint8Array, sequence: number): Uint8Array {
-  const place = new Uint8Array(SEQUENCE_BYTES);
-  let rest = sequence;
-  for (let i = SEQUENCE_BYTES - 1; i >= 0; i--) {
-    place[i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  return concatBytes([bucket, place]);
+  return concatBytes([bucket, u48Bytes(sequence).reverse()]);
 }
 
 export function putBounds(batch: Batch, bucket: Uint8Array, { first, next }: LogBounds): void {
@@ -408,8 +392,7 @@ interface Chain {
 
 /** What is stored of the commit does not make it. */
 function corruptCommit(address: Address, cause: unknown): RegaliaError<'REGALIA_CORRUPT'> {
-  const text = addressText(address);
-  return corrupt('commit', text, 'bytes that are no commit', { cause });
+  return corrupt('commit', addressText(address), 'bytes that are no commit', { cause });
 }
 
 /**

@@ -19,6 +19,7 @@ import { knownId } from '../blocks/extent.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { concatBytes, EMPTY } from '../ground/bytes.js';
+import { readU48, u48Bytes } from '../ground/integers.js';
 import { PACK_HEADER_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -135,7 +136,7 @@ export class ImportStage {
     let sequence = this.count - this.#waiting.length;
     for (const waiting of this.#waiting) {
       put(this.#key(ORDER, sequenceBytes(sequence)), encodeWaiting(waiting));
-      put(this.#key(COMMIT, waiting.address), new ByteWriter(16).u48(sequence++).view());
+      put(this.#key(COMMIT, waiting.address), u48Bytes(sequence++));
     }
     put(this.#key(STATE), encodeState(state));
   }
@@ -189,11 +190,11 @@ export function isImporting(reads: Reads): boolean {
 }
 
 function sequenceBytes(sequence: number): Uint8Array {
-  return new ByteWriter(16).u48(sequence).finish().reverse();
+  return u48Bytes(sequence).reverse();
 }
 
 function sequenceOf(key: Uint8Array): number {
-  return new ByteReader(key.slice(-6).reverse(), 'import row').u48();
+  return readU48(key.slice(-6).reverse(), 0);
 }
 
 function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
