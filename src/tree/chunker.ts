@@ -68,17 +68,25 @@ export class Chunker {
   /** Writes the nodes that are certain. Not while `fenceFell`. */
   drain(): void {
     const { items } = this;
-    while (this.#undecided < items.length) {
-      const index = this.#undecided;
-      const verdict = this.#verdict(index);
-      if (verdict === undefined) break;
-      this.#undecided = index + 1;
-      if (verdict) this.#writeRun(index + 1, NATURAL);
-    }
+    this.#decide(items.length, false);
     if (items.plainLength < RUN_BYTES_MAX) return;
     // A run that long was mined: it ends here, and what follows begins as if the map did.
     this.#writeRun(items.length, FORCED);
     this.#fence = undefined;
+  }
+
+  /** Decides the last items of `count`, and writes what ends with them. */
+  #decide(count: number, isEnd: boolean): void {
+    let left = count;
+    while (this.#undecided < left) {
+      const index = this.#undecided;
+      const ends = this.#winsLeft(index) && this.#winsRight(index);
+      if (ends === undefined && !isEnd) return;
+      this.#undecided = index + 1;
+      if (ends !== true) continue;
+      this.#writeRun(index + 1, NATURAL);
+      left -= index + 1;
+    }
   }
 
   /** Whether the last item, known to have been a natural end before the edit, still is one. */
@@ -92,15 +100,8 @@ export class Chunker {
    * confirmed.
    */
   finish(): void {
-    const { items } = this;
-    for (; this.#undecided < items.length - 1; this.#undecided++) {
-      const index = this.#undecided;
-      if (!this.#winsLeft(index) || this.#winsRight(index) !== true) continue;
-      this.#undecided = index + 1;
-      this.#writeRun(index + 1, NATURAL);
-      this.#undecided = -1;
-    }
-    if (items.length > 0) this.#writeRun(items.length, NATURAL);
+    this.#decide(this.items.length - 1, true);
+    if (this.items.length > 0) this.#writeRun(this.items.length, NATURAL);
   }
 
   /** The whole map as an inline leaf, if nothing was written yet and it is that small. */
@@ -108,11 +109,6 @@ export class Chunker {
     const { items } = this;
     if (this.#written || items.length === 0 || items.plainLength > most) return undefined;
     return this.#writer.writeInline(items, 0, items.length);
-  }
-
-  #verdict(index: number): boolean | undefined {
-    if (!this.#winsLeft(index)) return false;
-    return this.#winsRight(index);
   }
 
   #winsLeft(index: number): boolean {

@@ -20,8 +20,7 @@ import {
   BlockKind,
   writeBlockHeader,
 } from '../ground/block-header.js';
-import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
-import { utf8Bytes } from '../ground/text.js';
+import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { ByteWriter } from '../ground/writer.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
@@ -45,6 +44,7 @@ import {
   type StreamPart,
   sameRecord,
 } from './record.js';
+import { sortNames } from './shape.js';
 
 /** The names of all streams of these records, in bytewise order. */
 export function streamNames(...records: readonly (RecordParts | undefined)[]): readonly string[] {
@@ -54,8 +54,7 @@ export function streamNames(...records: readonly (RecordParts | undefined)[]): r
   if (shapes.size < 2) return first?.names ?? [];
   const union = new Set<string>();
   for (const shape of shapes) for (const name of shape?.names ?? []) union.add(name);
-  const encoded = [...union].map((name) => ({ name, bytes: utf8Bytes(name) }));
-  return encoded.sort((a, b) => compareBytes(a.bytes, b.bytes)).map(({ name }) => name);
+  return sortNames(union);
 }
 
 export function streamOf(record: RecordParts | undefined, name: string): StreamPart | undefined {
@@ -202,12 +201,12 @@ const RECORD_KIND = 0;
  * stream that is a content under one rule and lies in metadata under another gives two addresses.
  */
 export function recordAddress(algorithm: AlgorithmNumber, parts: RecordParts): Address {
-  const streams = parts.streams.map((part): StreamPart => {
-    if (part.form !== INLINE || part.length <= DIGEST_LENGTH) return part;
-    const address = streamAddress(algorithm, part);
-    return { form: METADATA, length: part.length, address, id: undefined };
-  });
   const { shape } = parts;
+  const streams = parts.streams.map((part): StreamPart => {
+    const { form, length } = part;
+    if (form !== INLINE || length <= DIGEST_LENGTH) return part;
+    return { form: METADATA, length, address: streamAddress(algorithm, part), id: undefined };
+  });
   const child = outside(algorithm, parts.child);
   const record = encodeRecord(EMPTY, { shape, streams, child });
   writer.reset();

@@ -121,8 +121,8 @@ export class Node {
     const leaf = this.level === 0;
     if (head + (leaf ? 5 : 3) > plainEnd || plainEnd - start > NODE_BYTES_MAX)
       throw misfit(this, 'length');
-    const count = bytes[head] | (bytes[head + 1] << 8);
-    const table = leaf ? bytes[head + 2] | (bytes[head + 3] << 8) : 0;
+    const count = readU16(bytes, head);
+    const table = leaf ? readU16(bytes, head + 2) : 0;
     const prefixAt = leaf ? head + 4 : head + 2;
     this.count = count;
     this.prefixLength = bytes[prefixAt];
@@ -166,7 +166,7 @@ export class Node {
     const records = at + count + 1;
     for (let i = 0, p = recordLengths; i < count; i++, p += 2) {
       offsets[records + i] = offset;
-      const length = bytes[p] | (bytes[p + 1] << 8);
+      const length = readU16(bytes, p);
       offset += length;
       if (length === 0 || offset > plainEnd - start) throw misfit(this, 'records');
     }
@@ -216,20 +216,13 @@ export class Node {
     return this.prefixLength + this.bytes[this.suffixLengths + index];
   }
 
-  /** Copies a name to `out`, and returns its end there. */
-  nameInto(index: number, out: Uint8Array, from: number): number {
-    const { bytes, prefixStart, prefixLength } = this;
-    let at = from;
-    for (let i = 0; i < prefixLength; i++) out[at++] = bytes[prefixStart + i];
-    const suffixEnd = this.suffixEnd(index);
-    for (let i = this.suffixStart(index); i < suffixEnd; i++) out[at++] = bytes[i];
-    return at;
-  }
-
   /** A private copy of a name. */
   name(index: number): Uint8Array {
+    const { bytes, prefixStart, prefixLength } = this;
     const out = new Uint8Array(this.nameLength(index));
-    this.nameInto(index, out, 0);
+    for (let i = 0; i < prefixLength; i++) out[i] = bytes[prefixStart + i];
+    const shift = this.suffixStart(index) - prefixLength;
+    for (let i = prefixLength; i < out.length; i++) out[i] = bytes[shift + i];
     return out;
   }
 
@@ -389,7 +382,7 @@ export class Node {
 }
 
 /** What a node is parsed from. */
-interface NodeSource {
+export interface NodeSource {
   readonly interned: Shapes;
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -408,8 +401,7 @@ const NO_SHAPES: readonly Shape[] = [];
 
 /** How many 16-bit offsets the node in `bytes[start..]` needs. */
 export function offsetsNeeded(bytes: Uint8Array, start: number): number {
-  const count = bytes[start + NODE_HEADER] | (bytes[start + NODE_HEADER + 1] << 8);
-  return 2 * count + 2;
+  return 2 * readU16(bytes, start + NODE_HEADER) + 2;
 }
 
 /** How many shapes the table of the leaf in `bytes[start..]` says it has. */

@@ -126,12 +126,8 @@ class Sizes {
 }
 
 /** The streams that live in metadata, the longest first, ties by name. */
-function byLength(parts: RecordParts): number[] {
-  const { streams } = parts;
-  const indexes: number[] = [];
-  streams.forEach((stream, index) => {
-    if (stream.form !== REFERENCED) indexes.push(index);
-  });
+function byLength({ streams }: RecordParts): number[] {
+  const indexes = [...streams.keys()].filter((index) => streams[index].form !== REFERENCED);
   return indexes.sort((a, b) => streams[b].length - streams[a].length || a - b);
 }
 

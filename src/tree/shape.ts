@@ -121,8 +121,9 @@ function madeShape(key: string): Shape {
 /** The shape without names. */
 export const NO_STREAMS: Shape = madeShape('');
 
-function sortNames(names: readonly string[]): readonly string[] {
-  const encoded = names.map((name) => ({ name, bytes: utf8Bytes(name) }));
+/** Names in bytewise order. */
+export function sortNames(names: Iterable<string>): readonly string[] {
+  const encoded = Array.from(names, (name) => ({ name, bytes: utf8Bytes(name) }));
   return encoded.sort((a, b) => compareBytes(a.bytes, b.bytes)).map(({ name }) => name);
 }
 
