@@ -62,7 +62,6 @@ export class AddressIndex {
     }
   }
 
-  /** Remembers an extent that this process has written. */
   add(extent: number, addresses: readonly Address[]): void {
     this.#unfolded += addresses.length;
     if (!this.#loaded) return;
@@ -128,7 +127,6 @@ export function putAddress(batch: Batch, prefix: Uint8Array, id: number): void {
   batch.put('addresses', prefix, there === undefined ? added : concatBytes([there, added]));
 }
 
-/** Removes one id from them. */
 export function removeAddress(batch: Batch, prefix: Uint8Array, id: number): void {
   const there = batch.get('addresses', prefix) ?? EMPTY;
   const kept: Uint8Array[] = [];

@@ -25,7 +25,6 @@ const PATCH_DEPTH = 8;
 /** Staged bytes from which a writer spills. */
 const SPILL_BYTES = 4 * 1_048_576;
 
-/** Stages the blocks of one transaction. */
 export class BlockWriter {
   readonly blocks: Blocks;
   readonly #chunks: ChunkStage | undefined;
@@ -38,7 +37,6 @@ export class BlockWriter {
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
-  /** Whether chunks were staged. */
   hasChunks = false;
 
   constructor(blocks: Blocks) {
@@ -179,7 +177,6 @@ export class BlockWriter {
     this.#others = [];
   }
 
-  /** Forgets what is staged. */
   discard(): void {
     this.#closeExtent();
     for (const extent of this.#takeClosed()) this.blocks.dropped(extent);

@@ -46,7 +46,6 @@ export class Blocks {
   #pending: readonly ExtentBuilder[] = [];
   /** Extent 0 is never used, so that links can encode an unknown id as 0. */
   readonly #numbers: Lease;
-  /** The numbers of extents, and those of chunks. */
   readonly #leases: readonly Lease[];
 
   constructor(engine: Engine, chunks?: ChunkHome) {
@@ -154,19 +153,16 @@ export class Blocks {
     for (const lease of this.#leases) lease.replenish(REPLENISH_BELOW);
   }
 
-  /** Gives back numbers that were reserved and not used. */
   async release(): Promise<void> {
     for (const lease of this.#leases) await lease.release();
   }
 
-  /** An extent with a number that was reserved. */
   beginExtent(): ExtentBuilder {
     const extent = new ExtentBuilder(this.#numbers.take());
     this.#staged.set(extent.number, extent);
     return extent;
   }
 
-  /** The extent will never be written. */
   dropped(extent: ExtentBuilder): void {
     this.#staged.delete(extent.number);
   }
@@ -187,7 +183,6 @@ export class Blocks {
     return this.#pending.reduce((sum, { stored }) => sum + stored.length, 0);
   }
 
-  /** The extents are in the engine now. */
   written(extents: readonly ExtentBuilder[]): void {
     for (const extent of extents) {
       this.#staged.delete(extent.number);

@@ -56,14 +56,12 @@ export class BodyWriter extends ByteWriter {
     this.range(this.#base as Uint8Array, this.#baseStart + start, this.#baseStart + end);
   }
 
-  /** How many bytes were kept from the base. */
   get keptLength(): number {
     let sum = 0;
     for (let i = 2; i < this.#kept.length; i += 3) sum += this.#kept[i];
     return sum;
   }
 
-  /** Appends the stored form as a patch on `base` to `out`. */
   writePatch(out: BodyWriter, base: number, plainLength: number): void {
     out.u8(PATCH).u48(base).varint(plainLength).varint(this.length);
     let at = 0;
@@ -88,7 +86,6 @@ export class BodyWriter extends ByteWriter {
     out.varint((end - start) * 2 + 1).range(this.buffer, start, end);
   }
 
-  /** Appends the stored form as a whole to `out`. */
   writeWhole(out: BodyWriter, plainLength: number): void {
     out.u8(WHOLE).varint(plainLength).range(this.buffer, 0, this.length);
   }
@@ -101,7 +98,6 @@ export interface Body {
   readonly start: number;
   readonly end: number;
   readonly plainLength: number;
-  /** How many patches lie under it. */
   readonly depth: number;
 }
 

@@ -37,7 +37,6 @@ export const PREFIX_LENGTH = 8;
 /** How an unknown id is stored: no block has it. Persisted. */
 export const NO_ID = 0;
 
-/** The id that was stored; undefined where it is unknown. */
 export function knownId(stored: number): number | undefined {
   return stored === NO_ID ? undefined : stored;
 }
@@ -54,12 +53,10 @@ export function slotOf(id: number): number {
   return id % SLOTS;
 }
 
-/** The digest's first bytes, as kept in indexes. */
 export function addressPrefix(address: Address): Uint8Array {
   return address.subarray(1, 1 + PREFIX_LENGTH);
 }
 
-/** An extent under construction. */
 export class ExtentBuilder {
   readonly number: number;
   readonly stored = new BodyWriter(4096);
@@ -89,7 +86,6 @@ export class ExtentBuilder {
     return size >= EXTENT_TARGET && (used === 0 || used >= PAGE - SLACK);
   }
 
-  /** Where a slot's stored form begins and ends within `stored`. */
   range(slot: number): readonly [number, number] {
     return [slot === 0 ? 0 : this.#ends[slot - 1], this.#ends[slot]];
   }
@@ -126,7 +122,6 @@ function badExtent(row: Uint8Array, slot: number, count: number): RegaliaError {
   return malformed('extent', 0, `slot ${slot} of ${count} within ${row.length} bytes`, 'none');
 }
 
-/** Puts the rows of full extents. */
 export function putExtents(batch: Batch, extents: readonly ExtentBuilder[]): void {
   for (const extent of extents) {
     batch.put('extents', extent.number, extent.encode());
@@ -165,7 +160,6 @@ export function readBody(
 
 interface Found {
   readonly form: Stored;
-  /** Where a whole body ends. */
   readonly end: number;
   readonly bytes: Uint8Array;
 }

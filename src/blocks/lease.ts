@@ -100,7 +100,6 @@ export class Lease {
     batch.put('meta', this.#key, sealRow('meta', this.#key, u48Bytes(next)));
   }
 
-  /** A number that was reserved. */
   take(): number {
     const range = this.#ranges[0];
     assert(range !== undefined, `${this.#name} were reserved before they were taken`);

@@ -72,7 +72,6 @@ function refNameFault(name: string): string | undefined {
   return 'no part of which begins or ends with a dot, or ends with .lock';
 }
 
-/** The branch, or undefined where there is none of that name. */
 export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch | undefined {
   const body = readNamed(reads, bucket, BRANCH, name);
   return body && decodeBranch(body);
@@ -100,7 +99,6 @@ export class BranchRow {
   }
 }
 
-/** Creates the branch or changes it. */
 export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch: Branch): void {
   const writer = new ByteWriter(128).u8(ROW_VERSION).bytes(branch.head);
   if (branch.id === undefined) writer.u8(0);
@@ -120,18 +118,15 @@ export function* branches(reads: Reads, bucket: Uint8Array): Generator<NamedBran
   }
 }
 
-/** The commit that the tag names, or undefined where there is no such tag. */
 export function tag(reads: Reads, bucket: Uint8Array, name: string): Address | undefined {
   const body = readNamed(reads, bucket, TAG, name);
   return body && decodeTag(body);
 }
 
-/** Creates the tag or changes it. */
 export function putTag(batch: Batch, bucket: Uint8Array, name: string, commit: Address): void {
   putNamed(batch, bucket, TAG, name, new ByteWriter(64).u8(ROW_VERSION).bytes(commit).finish());
 }
 
-/** Whether there was such a tag. */
 export function delTag(batch: Batch, bucket: Uint8Array, name: string): boolean {
   return delNamed(batch, bucket, TAG, name);
 }

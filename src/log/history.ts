@@ -206,7 +206,6 @@ export class History {
     return { spine, jump: equalStrides ? far.sequence : parent.sequence };
   }
 
-  /** The entry of a commit, or undefined where it is not here. */
   entry(address: Address, reads: Reads = this.#reads): LogEntry | undefined {
     return this.#stored(address, reads)?.entry;
   }
@@ -314,7 +313,6 @@ export class History {
     throw lostRow(bucket, sequence, address);
   }
 
-  /** How many commits of the bucket are kept. */
   count(bucket: Uint8Array, reads: Reads = this.#reads): number {
     const { first, next } = this.bounds(bucket, reads);
     return next - first;
@@ -342,7 +340,6 @@ export function readBounds(reads: Reads, bucket: Uint8Array): LogBounds {
   return { first: 0, next: 0 };
 }
 
-/** The key of a place in a bucket's log. */
 export function logKey(bucket: Uint8Array, sequence: number): Uint8Array {
   return concatBytes([bucket, u48Bytes(sequence).reverse()]);
 }
@@ -374,12 +371,10 @@ function lostRow(
   return corrupt(what, `an entry at ${sequence}`, actual, { key: `${sequence}` });
 }
 
-/** A parent that is here. */
 type Parent = Pick<StoredCommit, 'entry' | 'deltas'>;
 
 interface ChainLink {
   readonly address: Address;
-  /** The stored form. */
   readonly body: Uint8Array;
 }
 
@@ -390,7 +385,6 @@ interface Chain {
   readonly base: Event | undefined;
 }
 
-/** What is stored of the commit does not make it. */
 function corruptCommit(address: Address, cause: unknown): RegaliaError<'REGALIA_CORRUPT'> {
   return corrupt('commit', addressText(address), 'bytes that are no commit', { cause });
 }

@@ -38,7 +38,6 @@ export interface Known extends Traits {
   readonly id: number;
 }
 
-/** Those of a block which promises nothing more. */
 export const PLAIN_TRAITS = {
   level: 0,
   length: 0,
@@ -127,7 +126,6 @@ function agreeNode(reference: Reference & { kind: 'node' }, known: Known): void 
   }
 }
 
-/** Throws unless the block is as promised. */
 export function agree(address: Address, agrees: boolean, expected: string): void {
   if (agrees) return;
   throw refused(`block ${addressText(address)} to be as promised: ${expected}`, 'another');
@@ -138,7 +136,6 @@ export function refused(expected: string, actual: string): RegaliaError<'REGALIA
   return malformed('block', 0, expected, actual);
 }
 
-/** A block that is named before it came. */
 export function absent(address: Address): RegaliaError {
   return refused(`block ${addressText(address)}, before what names it`, 'nothing');
 }

@@ -35,7 +35,6 @@ import {
 } from './pack-format.js';
 import { indexParts } from './pack-index.js';
 
-/** What packs are made from. */
 interface ExportContext {
   readonly blocks: Blocks;
   readonly history: History;
@@ -65,9 +64,7 @@ export interface ExportOptions {
 interface ExportSummary {
   readonly commits: number;
   readonly blocks: number;
-  /** Of all blocks. */
   readonly plainBytes: number;
-  /** Of the whole pack. */
   readonly length: number;
 }
 
@@ -125,7 +122,6 @@ class PackWriter {
     this.#resume = typeof from === 'object' ? from : undefined;
   }
 
-  /** Where the next frame begins. */
   get offset(): number {
     return this.#progress.offset;
   }
@@ -174,7 +170,6 @@ class PackWriter {
     if (blocks < resume.blocks || commits < resume.commits) throw otherPack('number of blocks');
   }
 
-  /** Whether an earlier transfer carried it. */
   get #sent(): boolean {
     const resume = this.#resume;
     if (resume === undefined) return false;

@@ -29,13 +29,11 @@ export type PackSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 export interface Frame {
   readonly type: FrameType;
   readonly body: Uint8Array;
-  /** The frame with its head and tail. */
   readonly whole: Uint8Array;
   /** Where it begins in the pack. */
   readonly at: number;
 }
 
-/** Types of frames by number. */
 const KNOWN: ReadonlySet<number> = new Set(Object.values(FrameType));
 
 export class FrameReader {
@@ -91,13 +89,11 @@ export class FrameReader {
     }
   }
 
-  /** REGALIA_PACK unless the source ends here. */
   async end(): Promise<void> {
     while (this.#unread === 0) if (!(await this.#pull())) return;
     throw badPack('end', this.offset, 'nothing after the trailer', 'more bytes');
   }
 
-  /** Ends the source: no more is read. */
   async close(): Promise<void> {
     await this.#source.return?.(undefined);
   }

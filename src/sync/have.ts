@@ -35,7 +35,6 @@ export function have(reads: Reads, bucket: Uint8Array): Have {
   return { bucket, heads };
 }
 
-/** The commits of a have, each once. */
 export function haveCommits({ heads }: Have): Address[] {
   return [...new Map(heads.map(({ commit }) => [addressKey(commit), commit])).values()];
 }

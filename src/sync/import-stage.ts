@@ -55,15 +55,12 @@ interface WaitingCommit {
   readonly local: LocalFacts;
 }
 
-/** A waiting commit and its place in the pack's order. */
 export interface OrderedCommit extends WaitingCommit {
   readonly sequence: number;
 }
 
-/** How far an unfinished import came. */
 export interface ImportState {
   readonly point: ResumePoint;
-  /** The pack's whole beginning. */
   readonly header: Uint8Array;
   readonly pendingBlocks: readonly Address[];
   readonly pendingCommits: readonly Address[];
@@ -74,7 +71,6 @@ export class ImportStage {
   readonly #prefix: Uint8Array;
   /** Commits of this pack so far. */
   count = 0;
-  /** Those not written yet. */
   #waiting: WaitingCommit[] = [];
   readonly #waitingByAddress = new Map<string, WaitingCommit>();
 
@@ -87,7 +83,6 @@ export class ImportStage {
     return concatBytes([this.#prefix, Uint8Array.of(letter), rest]);
   }
 
-  /** What an earlier run left, if it did. */
   load(): ImportState | undefined {
     this.count = 0;
     const range = { gte: this.#key(ORDER), lt: this.#key(ORDER + 1), reverse: true, limit: 1 };
@@ -101,7 +96,6 @@ export class ImportStage {
     return row && openRow('meta', key, row);
   }
 
-  /** How many commits are not written yet. */
   get unwritten(): number {
     return this.#waiting.length;
   }
@@ -117,7 +111,6 @@ export class ImportStage {
     return this.#engine.view('meta', this.#key(COMMIT, address)) !== undefined;
   }
 
-  /** A waiting commit; undefined where it is none. */
   find(address: Address): WaitingCommit | undefined {
     const unwritten = this.#waitingByAddress.get(addressKey(address));
     if (unwritten !== undefined) return unwritten;
@@ -141,7 +134,6 @@ export class ImportStage {
     put(this.#key(STATE), encodeState(state));
   }
 
-  /** What `save` put is on disk. */
   saved(): void {
     this.#waiting = [];
     this.#waitingByAddress.clear();
@@ -168,7 +160,6 @@ export class ImportStage {
     batch.del('meta', this.#key(STATE));
   }
 
-  /** Removes all rows of this import. */
   async drop(): Promise<void> {
     this.saved();
     this.count = 0;
@@ -204,7 +195,6 @@ function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
   return writeCommit(writer, commit, local).finish();
 }
 
-/** A local id; 0 is an unknown one. */
 function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
   const reader = new ByteReader(body, 'import row');
   const flags = readCommitFlags(reader);

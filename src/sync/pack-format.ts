@@ -67,7 +67,6 @@ const WITH_CONTENTS = 1;
 const WITH_NESTED = 2;
 const WITH_INDEX = 4;
 
-/** A branch's name and the commit that it is to have. */
 export interface Want {
   readonly branch: string;
   readonly commit: Address;
@@ -84,7 +83,6 @@ export interface PackHeader {
   readonly contents: boolean;
   /** Whether the commits of nested buckets travel along. */
   readonly nested: boolean;
-  /** Whether there is an index of keys. */
   readonly index: boolean;
 }
 
@@ -186,7 +184,6 @@ function withoutChecksum(
   throw badPack(what, at, 'the checksum of its bytes', 'another', facts);
 }
 
-/** A whole frame. */
 export function encodeFrame(type: FrameType, body: Uint8Array): Uint8Array {
   const writer = new ByteWriter(body.length + FRAME_HEAD + FRAME_TAIL);
   writer.u8(type).u32(body.length).bytes(body);
@@ -338,13 +335,11 @@ export class PackProgress implements ResumePoint {
     this.offset = head.length;
   }
 
-  /** Passes a whole frame. */
   pass(frame: Uint8Array): void {
     this.chain = new Uint8Array(createHash('sha256').update(this.chain).update(frame).digest());
     this.offset += frame.length;
   }
 
-  /** Goes on where an earlier run stopped in this pack. */
   restore(point: ResumePoint): void {
     Object.assign(this, point);
   }

@@ -39,7 +39,6 @@ import {
 
 /** Memory for states that are found again. */
 const REGISTRY_BYTES = 4 * 1024 * 1024;
-/** Keys between pauses. */
 const PAUSE_KEYS = 512;
 const NUL = 0;
 const SLASH = 0x2f;

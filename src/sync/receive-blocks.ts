@@ -50,7 +50,6 @@ export class BlockReceiver {
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
   readonly #here = new BoundedMap<string, Known>(KNOWN_MAX);
-  /** Blocks that were new here. */
   stored = 0;
 
   constructor(blocks: Blocks, writer: BlockWriter, contents: boolean) {

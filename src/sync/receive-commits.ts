@@ -27,7 +27,6 @@ import type { ImportStage } from './import-stage.js';
 import { type CommitFacts, readCommit, readCommitFlags } from './pack-format.js';
 import type { BlockReceiver } from './receive-blocks.js';
 
-/** Characters of a stamp that a message shows. */
 const STAMP_TEXT_MAX = 500;
 
 interface CommitReceiverOptions {
@@ -37,7 +36,6 @@ interface CommitReceiverOptions {
   readonly signatures: 'checked' | 'required';
 }
 
-/** A commit frame, decoded. */
 interface Received {
   readonly commit: Commit;
   readonly address: Address;

@@ -148,7 +148,6 @@ export class TreeEdit {
     return childMapAt(this.cache, { node: standIn(writer, parts), index: 0 });
   }
 
-  /** Applies a sorted list of edits to a map. */
   *#mapSteps(
     around: Around,
     map: Node | undefined,
@@ -188,7 +187,6 @@ export class TreeEdit {
     return bucketPart(id, after);
   }
 
-  /** Edits the bucket that an entry is. */
   *bucketSteps({ outer }: Around, child: BucketPart, edit: EntryEdit): DeepSteps<ChildPart> {
     const bucket = child.bucket.slice();
     const root = loadRoot(this.cache, child.id, child.root);
@@ -289,7 +287,6 @@ function nameOf(edit: EntryEdit): Uint8Array {
   return edit.bytes.subarray(edit.start, edit.end);
 }
 
-/** The streams of a record after edits, under their new shape. */
 function editStreams(
   shapes: Shapes,
   parts: RecordParts,

@@ -58,7 +58,6 @@ export type Reference =
   | { readonly kind: 'root'; readonly address: Address; readonly totals: Readonly<Totals> }
   | { readonly kind: 'metadata' | 'content'; readonly address: Address; readonly length: number };
 
-/** What was found of a node that is sound. */
 export interface CheckedNode {
   /** In the order of links. */
   readonly references: readonly Reference[];

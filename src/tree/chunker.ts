@@ -22,7 +22,6 @@ export class Chunker {
    * wall, begins.
    */
   #fence: number | undefined;
-  /** The first item that is not decided yet. */
   #undecided = 0;
   /** Whether a node was written since the chunker began: then its fence is its own, and certain. */
   #written = false;

@@ -21,7 +21,6 @@ interface DiffOrder {
   readonly reverse?: boolean | undefined;
 }
 
-/** A name whose records differ. */
 export interface MapDifference {
   readonly name: Uint8Array;
   readonly before: Spot | undefined;

@@ -28,7 +28,6 @@ export interface EditSource {
    * anywhere. `KEEP` leaves it; undefined removes it.
    */
   apply(node: Node | undefined, index: number): Fresh | typeof KEEP | undefined;
-  /** Goes on to the next edit. */
   advance(): void;
 }
 
@@ -206,7 +205,6 @@ class Region {
   /** At the leftmost node that went in. */
   readonly #left: MapCursor;
   readonly chunker: Chunker;
-  /** The nodes that went in, in order. */
   readonly #old: OldNode[] = [];
   changed = false;
   /** Whether the last entry of the last node that went in is the chunker's last item. */
@@ -274,7 +272,6 @@ class Region {
     );
   }
 
-  /** Merges the node at the cursor with the edits that fall into it. */
   #merge(): void {
     const { node, isLast: open } = this.#cursor;
     const { items } = this.chunker;

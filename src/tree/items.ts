@@ -25,7 +25,6 @@ export interface FreshChild extends Totals {
   readonly nameEnd: number;
   readonly address: Address;
   readonly id: Link;
-  /** How its last node ended: NATURAL or FORCED. */
   readonly cut: number;
 }
 
@@ -86,7 +85,6 @@ export class Items {
     }
   }
 
-  /** A private copy of an item's name. */
   name(index: number): Uint8Array {
     const fresh = this.fresh[index];
     if (fresh !== undefined) return fresh.bytes.slice(fresh.nameStart, fresh.nameEnd);
@@ -98,7 +96,6 @@ export class Items {
     return boundaryHash(this.name(index), this.level, 1);
   }
 
-  /** Puts all items of `front` before these. */
   prepend(front: Items): void {
     const shift = front.plainLength;
     this.nodes = front.nodes.concat(this.nodes);
@@ -108,7 +105,6 @@ export class Items {
     this.ends = front.ends.concat(this.ends.map((end) => end + shift));
   }
 
-  /** Forgets the first `count` items. */
   drop(count: number): void {
     const gone = count === 0 ? 0 : this.ends[count - 1];
     this.nodes.splice(0, count);

@@ -50,12 +50,10 @@ export function childMapAt(cache: NodeCache, spot: Spot): Node | undefined {
   return childMap(cache, spot, readRecord(spot.node, spot.index).child);
 }
 
-/** The record of a bucket within its root. */
 function ownEntry(cache: NodeCache, { id, root }: BucketPart): Spot {
   return { node: loadRoot(cache, id, root).node, index: 0 };
 }
 
-/** The leaf and index of a name in a map. */
 export function findInMap(
   cache: NodeCache,
   top: Node,
@@ -101,7 +99,6 @@ export class Tree {
     return new Tree(cache, loadRoot(cache, id, address));
   }
 
-  /** The root's own entry. */
   get top(): Spot {
     return { node: this.root.node, index: 0 };
   }
@@ -146,7 +143,6 @@ export class Tree {
     return map && last && findInMap(this.cache, map, last);
   }
 
-  /** The bucket that a key names, if it names one. */
   bucketAt(
     names: Names,
   ): { bucket: Uint8Array; root: Address; rootBlock: number | undefined } | undefined {
@@ -178,7 +174,6 @@ export class Tree {
     return crossBorder(this.cache, spot);
   }
 
-  /** A stream of a key, or undefined where there is none. */
   stream(key: Key, stream: string): PlacedPart | BlockPart | undefined {
     const spot = this.locate(key);
     return spot === undefined ? undefined : findStream(spot.node, spot.index, stream);

@@ -35,7 +35,6 @@ interface Slab {
 
 type Header = Pick<Node, 'level' | 'algorithm'>;
 
-/** What is known of a node beside its bytes. */
 interface Facts {
   readonly address: Address;
   readonly plainLength: number;
@@ -77,7 +76,6 @@ export class NodeCache {
     this.#leaves = { slabs: [], most: slabs - inner };
   }
 
-  /** The bytes of all slabs. */
   get bytes(): number {
     return (this.#leaves.slabs.length + this.#inner.slabs.length) * SLAB_BYTES;
   }
@@ -112,7 +110,6 @@ export class NodeCache {
     return this.#parse(written);
   }
 
-  /** The child of an inner node. */
   child(node: Node, index: number): Node {
     const kid = node.kids?.[index];
     if (kid !== undefined) {

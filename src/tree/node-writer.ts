@@ -74,7 +74,6 @@ export class NodeWriter {
     return id;
   }
 
-  /** The items as a leaf inside a record. */
   writeInline(items: Items, from: number, until: number): InlineLeaf {
     const plainLength = this.#build(items, from, until);
     return {

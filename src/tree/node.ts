@@ -189,7 +189,6 @@ export class Node {
     offsets[totals + count] = p - start;
   }
 
-  /** Keeps a child that was loaded. */
   keepKid(index: number, kid: Node): void {
     this.kids ??= new Array(this.count);
     this.kids[index] = kid;
@@ -211,12 +210,10 @@ export class Node {
     this.kids = undefined;
   }
 
-  /** A name's length in bytes. */
   nameLength(index: number): number {
     return this.prefixLength + this.bytes[this.suffixLengths + index];
   }
 
-  /** A private copy of a name. */
   name(index: number): Uint8Array {
     const { bytes, prefixStart, prefixLength } = this;
     const out = new Uint8Array(this.nameLength(index));
@@ -338,7 +335,6 @@ export class Node {
     return this.addressAt(this.digests + DIGEST_LENGTH * index);
   }
 
-  /** A child's local id, where it is known. */
   childId(index: number): number | undefined {
     return this.link(index);
   }
@@ -381,7 +377,6 @@ export class Node {
   }
 }
 
-/** What a node is parsed from. */
 export interface NodeSource {
   readonly interned: Shapes;
   readonly bytes: Uint8Array;

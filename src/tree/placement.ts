@@ -92,7 +92,6 @@ function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordPart
   return { shape: parts.shape, streams, child };
 }
 
-/** The plain lengths that decide. */
 class Sizes {
   /** What streams up to 512 bytes, references and the name add up to. */
   #shared: number;

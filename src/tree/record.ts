@@ -38,7 +38,6 @@ export const REFERENCED = 2;
 
 export const BUCKET_ID_LENGTH = 16;
 
-/** A stream that lies in its record. */
 export interface InlinePart {
   readonly form: typeof INLINE;
   /** Its logical size in bytes, as of every part. */
@@ -90,9 +89,7 @@ export interface BucketPart {
   readonly form: typeof CHILD_BUCKET;
   /** The bucket's id, 16 bytes. A view that stays valid. */
   readonly bucket: Uint8Array;
-  /** What lies below the bucket's entry. */
   readonly totals: Readonly<Totals>;
-  /** The address of the bucket's root. */
   readonly root: Address;
   readonly id: Link;
 }
@@ -113,9 +110,7 @@ export interface RecordParts {
 export interface Measure extends Totals {
   /** Its plain length, without name and entry overhead. */
   plainLength: number;
-  /** How many links it has. */
   links: number;
-  /** Its first number. */
   head: number;
 }
 
@@ -290,7 +285,6 @@ export class PlacedPart implements InlinePart {
   readonly form = INLINE;
   readonly length: number;
   readonly node: Node;
-  /** Where its bytes begin in the node's bytes. */
   readonly start: number;
 
   constructor(node: Node, start: number, length: number) {

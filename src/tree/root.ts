@@ -45,10 +45,8 @@ export interface Root extends RootRef {
   readonly node: Node;
 }
 
-/** A root as others refer to it. */
 export interface RootRef {
   readonly address: Address;
-  /** The local id, where it is known. */
   readonly id: number | undefined;
 }
 
@@ -62,12 +60,10 @@ export function totalsOf({ node }: Pick<Root, 'node'>): Totals {
   return onlyTotals(measure(node, 0));
 }
 
-/** A root that was read, with the sums of its bucket. */
 export function countedRoot(root: Root): CountedRoot {
   return { address: root.address, id: root.id, totals: totalsOf(root) };
 }
 
-/** A bucket in the record of its key. */
 export function bucketPart(bucket: Uint8Array, { totals, address, id }: CountedRoot): BucketPart {
   return { form: CHILD_BUCKET, bucket, totals: totalsWithin(totals), root: address, id };
 }
@@ -119,7 +115,6 @@ export function writeRoot(writer: NodeWriter, rules: Uint8Array, record: FreshRe
   return { address, id, totals: leaf.totals };
 }
 
-/** Writes the root of an empty bucket. */
 export function writeEmptyRoot(writer: NodeWriter, rules: Uint8Array): CountedRoot {
   const parts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
   return writeRoot(writer, rules, encodeRecord(NO_NAME, parts));

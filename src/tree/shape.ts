@@ -39,7 +39,6 @@ export class Shapes {
   #lastTable: Uint8Array = EMPTY;
   #lastShapes: readonly Shape[] = [];
 
-  /** How many are kept. */
   get size(): number {
     return this.#interner.size;
   }
@@ -118,10 +117,8 @@ function madeShape(key: string): Shape {
   };
 }
 
-/** The shape without names. */
 export const NO_STREAMS: Shape = madeShape('');
 
-/** Names in bytewise order. */
 export function sortNames(names: Iterable<string>): readonly string[] {
   const encoded = Array.from(names, (name) => ({ name, bytes: utf8Bytes(name) }));
   return encoded.sort((a, b) => compareBytes(a.bytes, b.bytes)).map(({ name }) => name);

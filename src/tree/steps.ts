@@ -25,7 +25,6 @@ export function* call<T>(steps: DeepSteps<T>): DeepSteps<T> {
   return (yield steps) as T;
 }
 
-/** Runs steps and all that they call. */
 export function* flatten<T>(steps: DeepSteps<T>): Generator<void, T> {
   const stack: DeepSteps<unknown>[] = [steps];
   let result: unknown;

@@ -61,7 +61,6 @@ export function readTotals(reader: Pick<ByteReader, 'varint'>): Totals {
   };
 }
 
-/** Writes totals and returns where they end. */
 export function putTotals(bytes: Uint8Array, from: number, totals: Readonly<Totals>): number {
   let at = putVarint(bytes, from, totals.entries);
   at = putVarint(bytes, at, totals.buckets);
@@ -69,7 +68,6 @@ export function putTotals(bytes: Uint8Array, from: number, totals: Readonly<Tota
   return putVarint(bytes, at, totals.referencedBytes);
 }
 
-/** How many bytes `putTotals` writes. */
 export function totalsLength(totals: Readonly<Totals>): number {
   return (
     varintLength(totals.entries) +
