@@ -98,6 +98,11 @@ export function addressKey(address: Address): string {
   return Buffer.from(address.buffer, address.byteOffset, address.length).toString('latin1');
 }
 
+/** The addresses in their order, each once. */
+export function distinctAddresses(addresses: readonly Address[]): Address[] {
+  return [...new Map(addresses.map((address) => [addressKey(address), address])).values()];
+}
+
 /** The order in which a canonical merge lists its parents: bytewise. */
 export function compareAddresses(a: Address, b: Address): number {
   return compareBytes(a, b);

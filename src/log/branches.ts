@@ -138,20 +138,22 @@ export function* tags(reads: Reads, bucket: Uint8Array): Generator<Tag> {
 }
 
 function decodeBranch(body: Uint8Array): Branch {
-  const reader = new ByteReader(body, 'branch row');
-  reader.version(ROW_VERSION);
-  const head = readAddress(reader);
-  const id = readOptional(reader, () => decodeId(reader.lengthed(STAMP_BYTES_MAX)));
-  reader.end();
-  return { head, id };
+  return decodeRow(body, 'branch row', (reader) => ({
+    head: readAddress(reader),
+    id: readOptional(reader, () => decodeId(reader.lengthed(STAMP_BYTES_MAX))),
+  }));
 }
 
 function decodeTag(body: Uint8Array): Address {
-  const reader = new ByteReader(body, 'tag row');
+  return decodeRow(body, 'tag row', readAddress);
+}
+
+function decodeRow<T>(body: Uint8Array, what: string, read: (reader: ByteReader) => T): T {
+  const reader = new ByteReader(body, what);
   reader.version(ROW_VERSION);
-  const commit = readAddress(reader);
+  const found = read(reader);
   reader.end();
-  return commit;
+  return found;
 }
 
 interface NamedRow {
@@ -215,11 +217,9 @@ type Counts = Record<Sort, number>;
 function readCounts(reads: Reads, bucket: Uint8Array): Counts {
   const row = reads.view('heads', bucket);
   if (row === undefined) return { [BRANCH]: 0, [TAG]: 0 };
-  const reader = new ByteReader(openRow('heads', bucket, row), 'heads row');
-  reader.version(ROW_VERSION);
-  const counts = { [BRANCH]: reader.varint(), [TAG]: reader.varint() };
-  reader.end();
-  return counts;
+  return decodeRow(openRow('heads', bucket, row), 'heads row', (reader) => {
+    return { [BRANCH]: reader.varint(), [TAG]: reader.varint() };
+  });
 }
 
 function countMore(batch: Batch, bucket: Uint8Array, sort: Sort, more: number): void {

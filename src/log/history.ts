@@ -120,7 +120,10 @@ export class History {
     const existing = this.entry(address, batch);
     if (existing !== undefined) return existing;
     const parents = this.#parentsOf(commit, local, batch);
-    for (const parent of parents) this.#checkStamp(commit, parent.entry, batch);
+    for (const { entry } of parents) {
+      const isOfBucket = equalBytes(entry.bucket, commit.bucket);
+      if (isOfBucket) checkStamp(commit, this.commit(entry.address, batch));
+    }
     const first = parents.find(({ entry }) => sameAddress(entry.address, commit.parents[0]));
     const bounds = this.bounds(commit.bucket, batch);
     const { height, correctedMs } = labels(commit, parents, local);
@@ -175,17 +178,6 @@ export class History {
       else if (local.absentParents === undefined) throw beyondHorizon(addressText(address));
     }
     return present;
-  }
-
-  #checkStamp(commit: Commit, parent: LogEntry, reads: Reads): void {
-    if (!equalBytes(parent.bucket, commit.bucket)) return;
-    const { stamp } = this.commit(parent.address, reads);
-    if (leqEvents(stamp, commit.stamp)) return;
-    throw badStamp(
-      'the stamp of a commit',
-      `at or above ${formatEvent(stamp).slice(0, 500)}, that of its parent`,
-      formatEvent(commit.stamp).slice(0, 500),
-    );
   }
 
   /** The place of a new commit on its chain of first parents. */
@@ -420,6 +412,23 @@ function labels(
     throw badOption('timeMs', 'a time before 2^53 - 1', `${commit.timeMs}`);
   }
   return { height, correctedMs };
+}
+
+/** REGALIA_STAMP unless the stamp is at or above that of a parent of the same bucket. */
+export function checkStamp(commit: Commit, parent: Commit): void {
+  if (!equalBytes(parent.bucket, commit.bucket)) return;
+  if (leqEvents(parent.stamp, commit.stamp)) return;
+  throw wrongStamp('at or above', parent.stamp, commit.stamp);
+}
+
+/** The stamp of a commit is not what its parents' make it. */
+export function wrongStamp(
+  relation: string,
+  expected: Event,
+  actual: Event,
+): RegaliaError<'REGALIA_STAMP'> {
+  const text = (event: Event): string => formatEvent(event).slice(0, 500);
+  return badStamp('the stamp of a commit', `${relation} ${text(expected)}`, text(actual));
 }
 
 function checkLocal(local: LocalFacts): void {

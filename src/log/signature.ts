@@ -13,7 +13,6 @@
 import {
   createPrivateKey,
   createPublicKey,
-  type KeyObject,
   randomBytes,
   sign as signEd25519,
   verify as verifyEd25519,
@@ -93,7 +92,8 @@ export function verifySignature(
   if (signature.length !== SIGNATURE_LENGTH || !isActorKey(publicKey)) return false;
   if (!isStrongPoint(signature.subarray(0, 32))) return false;
   if (!isBelow(signature.subarray(32), ORDER)) return false;
-  const key = publicKeyObject(publicKey);
+  const spki = Buffer.from(concatBytes([SPKI_PREFIX, publicKey]));
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   return verifyEd25519(null, signedMessage(commit), key, signature);
 }
 
@@ -115,11 +115,6 @@ function isBelow(number: Uint8Array, limit: Uint8Array): boolean {
     if (difference !== 0) return difference < 0;
   }
   return false;
-}
-
-function publicKeyObject(publicKey: Uint8Array): KeyObject {
-  const key = Buffer.from(concatBytes([SPKI_PREFIX, publicKey]));
-  return createPublicKey({ key, format: 'der', type: 'spki' });
 }
 
 const seedKind = new Kind<Uint8Array>(

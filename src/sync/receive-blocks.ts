@@ -188,15 +188,15 @@ export class BlockReceiver {
       const { totals } = parseCheckedRoot(this.#shapes, plain).checked;
       return { ...PLAIN_TRAITS, kind, totals };
     }
-    if (kind === BlockKind.manifest) return this.#manifestTraits(plain);
+    if (kind === BlockKind.manifest) {
+      const manifest = decodeManifest(plain);
+      const { level, count } = manifest;
+      return manifestTraits(
+        manifest,
+        level > 1 ? this.#find(manifest.address(count - 1)) : undefined,
+      );
+    }
     return { ...PLAIN_TRAITS, kind, length: plain.length - BLOCK_HEADER };
-  }
-
-  #manifestTraits(plain: Uint8Array): Traits {
-    const manifest = decodeManifest(plain);
-    const { level, count } = manifest;
-    const last = level > 1 ? this.#find(manifest.address(count - 1)) : undefined;
-    return manifestTraits(manifest, last);
   }
 
   /** Checks a new block and appends its links to `body`. */
@@ -241,20 +241,12 @@ export class BlockReceiver {
 
   #admitManifest(plain: Uint8Array, body: BodyWriter): Traits {
     const manifest = decodeManifest(plain);
-    const { count } = manifest;
-    const ids: number[] = [];
-    let last: Known | undefined;
-    for (let i = 0; i < count; i++) {
-      if (manifest.isHole(i)) {
-        ids.push(0);
-        continue;
-      }
-      const known = this.#childOf(manifest, i);
-      if (i + 1 === count) last = known;
-      ids.push(known.id);
-    }
+    const children = Array.from({ length: manifest.count }, (_, i) =>
+      manifest.isHole(i) ? undefined : this.#childOf(manifest, i),
+    );
+    const ids = children.map((child) => child?.id ?? 0);
     linkManifest(body, plain, ids);
-    return manifestTraits(manifest, last);
+    return manifestTraits(manifest, children.at(-1));
   }
 
   /** What a manifest lists, once it agrees. */

@@ -11,7 +11,7 @@
 import { NODE_PLAIN_BYTES_MAX, RUN_BYTES_MAX } from '../ground/limits.js';
 import { FORCED, NATURAL, splitRun, WINDOW } from './boundary.js';
 import { type FreshChild, Items } from './items.js';
-import type { InlineLeaf, NodeWriter } from './node-writer.js';
+import type { NodeWriter } from './node-writer.js';
 
 export class Chunker {
   readonly items: Items;
@@ -101,13 +101,6 @@ export class Chunker {
   finish(): void {
     this.#decide(this.items.length - 1, true);
     if (this.items.length > 0) this.#writeRun(this.items.length, NATURAL);
-  }
-
-  /** The whole map as an inline leaf, if nothing was written yet and it is that small. */
-  inline(most: number): InlineLeaf | undefined {
-    const { items } = this;
-    if (this.#written || items.length === 0 || items.plainLength > most) return undefined;
-    return this.#writer.writeInline(items, 0, items.length);
   }
 
   #winsLeft(index: number): boolean {

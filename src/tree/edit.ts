@@ -18,6 +18,7 @@ import { MapCursor } from './cursor.js';
 import { type Fresh, type FreshChild, Items } from './items.js';
 import type { Node } from './node.js';
 import type { InlineLeaf, NodeWriter } from './node-writer.js';
+import type { Totals } from './totals.js';
 
 /** A sorted stream of edits by name: distinct, ascending. */
 export interface EditSource {
@@ -88,16 +89,21 @@ function* closeMap(
   chunker: Chunker,
   level: number,
 ): Generator<void, MapResult> {
-  const inline = level === 0 ? inlineOf(chunker) : undefined;
+  const isWhole = level === 0 && chunker.out.length === 0;
+  const inline = isWhole ? inlineMap(writer, chunker.items) : undefined;
   if (inline !== undefined) return inline;
   chunker.finish();
   return yield* stack(writer, chunker.out, level);
 }
 
-function inlineOf(chunker: Chunker): MapResult | undefined {
-  const { plainLength } = chunker.items;
-  const leaf = chunker.inline(INLINE_MAP_BYTES_MAX);
-  return leaf === undefined ? undefined : { form: 'inline', leaf, plainLength };
+/** The map of these items as a leaf inside a record, if it is that small. */
+export function inlineMap(
+  writer: NodeWriter,
+  items: Items,
+): (MapResult & { form: 'inline' }) | undefined {
+  const { length, plainLength } = items;
+  if (length === 0 || plainLength > INLINE_MAP_BYTES_MAX) return undefined;
+  return { form: 'inline', leaf: writer.writeInline(items, 0, length), plainLength };
 }
 
 /** Builds the levels above `children` until one node is left. */
@@ -135,14 +141,12 @@ function collapse(writer: NodeWriter, top: FreshChild, level: number): MapResult
     node = cache.child(node, 0);
   }
   if (node === undefined || node.level > 0) return { form: 'node', top: found };
-  const chunker = new Chunker(writer, 0, undefined);
-  chunker.items.pushKept(node, 0, node.count);
-  return inlineOf(chunker) ?? { form: 'node', top: found };
+  return inlineMap(writer, Items.of(node)) ?? { form: 'node', top: found };
 }
 
 /** A leaf of more entries or bytes than this is over the limit for certain. */
-function mayBeInline(top: FreshChild): boolean {
-  return top.entries * 5 <= INLINE_MAP_BYTES_MAX;
+export function mayBeInline(map: Readonly<Totals>): boolean {
+  return map.entries * 5 <= INLINE_MAP_BYTES_MAX;
 }
 
 /** Edits one level below the top; what changed goes to the level above. */
@@ -246,9 +250,7 @@ class Region {
     let left: MapCursor | undefined;
     do {
       this.#left.turn(-1);
-      const { node } = this.#left;
-      const front = new Items(this.#level);
-      front.pushKept(node, 0, node.count);
+      const front = Items.of(this.#left.node);
       this.#old.unshift(oldNode(this.#left));
       left = this.#left.neighbour(-1);
       this.chunker.extendLeft(front, this.#fenceOf(left));

@@ -43,6 +43,13 @@ export class Items {
     this.level = level;
   }
 
+  /** All entries of a node. */
+  static of(node: Node): Items {
+    const items = new Items(node.level);
+    items.pushKept(node, 0, node.count);
+    return items;
+  }
+
   get length(): number {
     return this.hashes.length;
   }

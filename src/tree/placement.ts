@@ -21,11 +21,11 @@ import {
   SMALL_STREAM_BYTES_MAX,
 } from '../ground/limits.js';
 import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
-import type { MapResult } from './edit.js';
+import { inlineMap, type MapResult, mayBeInline } from './edit.js';
 import { Items } from './items.js';
 import type { Spot } from './lookup.js';
 import type { NodeCache } from './node-cache.js';
-import type { InlineLeaf, NodeWriter } from './node-writer.js';
+import type { NodeWriter } from './node-writer.js';
 import {
   CHILD_INLINE,
   CHILD_MAP,
@@ -132,22 +132,15 @@ function byLength({ streams }: RecordParts): number[] {
 
 /** A map outside its record that is small enough to lie inside. */
 function shrunkChild(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_MAP }): ChildPart {
-  const { cache } = writer;
-  if (child.totals.entries * 5 > INLINE_MAP_BYTES_MAX) return child;
-  const node = cache.load(child.id, child.address);
-  if (node.level > 0) return child;
-  const items = new Items(0);
-  items.pushKept(node, 0, node.count);
-  if (items.plainLength > INLINE_MAP_BYTES_MAX) return child;
-  const leaf = writer.writeInline(items, 0, items.length);
-  return inlineMap(leaf, items.plainLength);
+  if (!mayBeInline(child.totals)) return child;
+  const node = writer.cache.load(child.id, child.address);
+  const inline = node.level > 0 ? undefined : inlineMap(writer, Items.of(node));
+  return inline === undefined ? child : childOf(inline);
 }
 
 function moveOut(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_INLINE }): ChildPart {
   const node = inlineLeaf(writer.cache.shapes, writer.algorithm, child.body, child.links);
-  const items = new Items(0);
-  items.pushKept(node, 0, node.count);
-  const { address, id } = writer.write(items, 0, items.length, NATURAL);
+  const { address, id } = writer.write(Items.of(node), 0, node.count, NATURAL);
   return { form: CHILD_MAP, totals: child.totals, address, id };
 }
 
@@ -185,14 +178,13 @@ function readMetadata(cache: NodeCache, stream: MetadataPart): Uint8Array {
   throw malformed('metadata', 0, expected, `kind ${bytes[start]}, ${length} bytes`);
 }
 
-function inlineMap({ totals, body, links }: InlineLeaf, plainLength: number): ChildPart {
-  return { form: CHILD_INLINE, plainLength, totals, body, links };
-}
-
 /** A map that was just written, as a part of its record. */
 export function childOf(result: Exclude<MapResult, { form: 'same' }>): ChildPart {
   if (result.form === 'empty') return NO_CHILD;
-  if (result.form === 'inline') return inlineMap(result.leaf, result.plainLength);
+  if (result.form === 'inline') {
+    const { plainLength, leaf } = result;
+    return { form: CHILD_INLINE, plainLength, ...leaf };
+  }
   const { address, id } = result.top;
   return { form: CHILD_MAP, totals: onlyTotals(result.top), address, id };
 }
