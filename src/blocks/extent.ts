@@ -21,7 +21,7 @@ import { malformed, missing, type RegaliaError } from '../ground/errors.js';
 import { putU16, putU32, readU16, readU32 } from '../ground/integers.js';
 import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 import type { Address } from './address.js';
-import { applyPatch, type Body, BodyWriter, readStored, type Stored } from './body.js';
+import { applyPatch, type Body, BodyWriter, readStored } from './body.js';
 
 export const SLOTS = 4096;
 const PAGE = 4096;
@@ -150,7 +150,10 @@ export function readBody(
     throw malformed('stored block', 0, `at most ${PATCH_DEPTH_MAX} patches on block ${id}`, 'more');
   }
   const extent = staged?.get(extentOf(id));
-  const { form, bytes, end } = extent === undefined ? inRow(engine, id) : inBuilder(extent, id);
+  const bytes = extent === undefined ? presentRow(engine, id) : extent.stored.buffer;
+  const slot = slotOf(id);
+  const [start, end] = extent === undefined ? slotRange(bytes, slot) : extent.range(slot);
+  const form = readStored(bytes, start, end);
   const { plainLength } = form;
   if (form.base === undefined) return { bytes, start: form.start, end, plainLength, depth: 0 };
   const base = readBody(engine, form.base, staged, above + 1);
@@ -158,21 +161,8 @@ export function readBody(
   return { bytes: patched, start: 0, end: patched.length, plainLength, depth: base.depth + 1 };
 }
 
-interface Found {
-  readonly form: Stored;
-  readonly end: number;
-  readonly bytes: Uint8Array;
-}
-
-function inRow(engine: Engine, id: number): Found {
+function presentRow(engine: Engine, id: number): Uint8Array {
   const row = extentRow(engine, id);
-  if (row === undefined) throw missing('extent', `${extentOf(id)}`);
-  const [start, end] = slotRange(row, slotOf(id));
-  return { form: readStored(row, start, end), end, bytes: row };
-}
-
-function inBuilder(extent: ExtentBuilder, id: number): Found {
-  const [start, end] = extent.range(slotOf(id));
-  const bytes = extent.stored.buffer;
-  return { form: readStored(bytes, start, end), end, bytes };
+  if (row !== undefined) return row;
+  throw missing('extent', `${extentOf(id)}`);
 }
