@@ -7,6 +7,7 @@
  *
  * Forward a node is entered at its first entry, backward at its last.
  */
+import type { Spot } from './lookup.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 
@@ -17,8 +18,8 @@ export class MapCursor {
   node: Node;
   index = 0;
   /** The nodes above from the root down, and the index in each. */
-  readonly #above: Node[] = [];
-  readonly #indexes: number[] = [];
+  #above: Node[] = [];
+  #indexes: number[] = [];
 
   constructor(cache: NodeCache, root: Node, by: Direction = 1) {
     this.#cache = cache;
@@ -29,8 +30,8 @@ export class MapCursor {
   clone(): MapCursor {
     const copy = new MapCursor(this.#cache, this.node);
     copy.index = this.index;
-    copy.#above.push(...this.#above);
-    copy.#indexes.push(...this.#indexes);
+    copy.#above = this.#above.slice();
+    copy.#indexes = this.#indexes.slice();
     return copy;
   }
 
@@ -84,15 +85,15 @@ export class MapCursor {
   }
 
   /** Where the node stands in the one above; undefined for the root. */
-  get place(): MapCursor | undefined {
-    const place = this.clone();
-    return place.#ascend() ? place : undefined;
+  get place(): Spot | undefined {
+    const depth = this.#above.length - 1;
+    return depth < 0 ? undefined : { node: this.#above[depth], index: this.#indexes[depth] };
   }
 
   /** Where the node beside this one stands, which is not read; undefined at the level's end. */
   neighbour(by: Direction): MapCursor | undefined {
-    const { place } = this;
-    return place?.advance(by) === true ? place : undefined;
+    const place = this.clone();
+    return place.#ascend() && place.advance(by) ? place : undefined;
   }
 
   /** Goes to the node beside this one, which there is. */

@@ -16,6 +16,7 @@ import { boundaryHash, NATURAL } from './boundary.js';
 import { Chunker } from './chunker.js';
 import { MapCursor } from './cursor.js';
 import { type Fresh, type FreshChild, Items } from './items.js';
+import type { Spot } from './lookup.js';
 import type { Node } from './node.js';
 import type { InlineLeaf, NodeWriter } from './node-writer.js';
 import type { Totals } from './totals.js';
@@ -317,7 +318,7 @@ class Region {
   }
 }
 
-function isForced(end: MapCursor | undefined): boolean {
+function isForced(end: Spot | undefined): boolean {
   return end !== undefined && end.node.cut(end.index) !== NATURAL;
 }
 
