@@ -62,13 +62,12 @@ export class AddressIndex {
     }
   }
 
-  /** Remembers an extent that this process has written. */
   add(extent: number, addresses: readonly Address[]): void {
     this.#unfolded += addresses.length;
     if (!this.#loaded) return;
     this.#seen.add(extent);
     for (let slot = 0; slot < addresses.length; slot++) {
-      this.#remember(readU48(addresses[slot] as Address, 1), blockId(extent, slot));
+      this.#remember(readU48(addresses[slot], 1), blockId(extent, slot));
     }
   }
 
@@ -128,7 +127,6 @@ export function putAddress(batch: Batch, prefix: Uint8Array, id: number): void {
   batch.put('addresses', prefix, there === undefined ? added : concatBytes([there, added]));
 }
 
-/** Removes one id from them. */
 export function removeAddress(batch: Batch, prefix: Uint8Array, id: number): void {
   const there = batch.get('addresses', prefix) ?? EMPTY;
   const kept: Uint8Array[] = [];

@@ -47,7 +47,7 @@ export function addressInto(
 
 /** Whether these 33 bytes begin with a known algorithm. */
 export function isAddress(bytes: Uint8Array): boolean {
-  return bytes.length === ADDRESS_LENGTH && algorithmName(bytes[0] as number) !== undefined;
+  return bytes.length === ADDRESS_LENGTH && algorithmName(bytes[0]) !== undefined;
 }
 
 /**
@@ -67,7 +67,7 @@ export function verifyBlock(address: Address, block: Uint8Array, what: string): 
 
 /** `sha256:` or `blake3:`, then 64 lower-case hexadecimal digits. */
 export function addressText(address: Address): string {
-  const name = algorithmName(address[0] as number);
+  const name = algorithmName(address[0]);
   assert(name !== undefined && address.length === ADDRESS_LENGTH, 'an address has 33 bytes');
   return `${name}:${hex(address.subarray(1))}`;
 }
@@ -77,7 +77,7 @@ export function addressText(address: Address): string {
  */
 export function parseAddress(text: string): Address {
   const match = /^(sha256|blake3):([0-9a-f]{64})$/.exec(text);
-  const digest = match === null ? undefined : unhex(match[2] as string);
+  const digest = match === null ? undefined : unhex(match[2]);
   if (match === null || digest === undefined) {
     const expected = 'sha256: or blake3: and 64 hexadecimal digits';
     const actual = text.length > 100 ? `${text.slice(0, 100)}…` : text;
@@ -96,6 +96,11 @@ export function sameAddress(a: Address, b: Address): boolean {
 /** A short string for the keys of maps: one character a byte. */
 export function addressKey(address: Address): string {
   return Buffer.from(address.buffer, address.byteOffset, address.length).toString('latin1');
+}
+
+/** The addresses in their order, each once. */
+export function distinctAddresses(addresses: readonly Address[]): Address[] {
+  return [...new Map(addresses.map((address) => [addressKey(address), address])).values()];
 }
 
 /** The order in which a canonical merge lists its parents: bytewise. */

@@ -25,7 +25,6 @@ const PATCH_DEPTH = 8;
 /** Staged bytes from which a writer spills. */
 const SPILL_BYTES = 4 * 1_048_576;
 
-/** Stages the blocks of one transaction. */
 export class BlockWriter {
   readonly blocks: Blocks;
   readonly #chunks: ChunkStage | undefined;
@@ -38,7 +37,6 @@ export class BlockWriter {
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
-  /** Whether chunks were staged. */
   hasChunks = false;
 
   constructor(blocks: Blocks) {
@@ -113,11 +111,17 @@ export class BlockWriter {
   async spill(): Promise<void> {
     await this.#chunks?.spill();
     await this.#spills.begin(() => {
-      const extents = this.#closed;
-      this.#closed = [];
-      this.#closedBytes = 0;
+      const extents = this.#takeClosed();
       return extents.length === 0 ? undefined : this.#write(extents);
     });
+  }
+
+  /** The extents that are complete; they are nobody's then. */
+  #takeClosed(): ExtentBuilder[] {
+    const extents = this.#closed;
+    this.#closed = [];
+    this.#closedBytes = 0;
+    return extents;
   }
 
   async #write(extents: ExtentBuilder[]): Promise<void> {
@@ -152,17 +156,14 @@ export class BlockWriter {
   emit(batch: Batch): void {
     this.#closeExtent();
     this.#others = this.blocks.pending;
-    putExtents(batch, this.#others);
-    putExtents(batch, this.#closed);
+    putExtents(batch, [...this.#others, ...this.#closed]);
     this.#chunks?.emit(batch);
   }
 
   /** What `emit` put is in the engine now. */
   published(): void {
-    this.blocks.written([...this.#others, ...this.#closed]);
+    this.blocks.written([...this.#others, ...this.#takeClosed()]);
     this.#others = [];
-    this.#closed = [];
-    this.#closedBytes = 0;
     this.#chunks?.published();
   }
 
@@ -172,18 +173,13 @@ export class BlockWriter {
    */
   failed(): void {
     this.#closeExtent();
-    this.blocks.addPending(this.#closed);
+    this.blocks.addPending(this.#takeClosed());
     this.#others = [];
-    this.#closed = [];
-    this.#closedBytes = 0;
   }
 
-  /** Forgets what is staged. */
   discard(): void {
     this.#closeExtent();
-    for (const extent of this.#closed) this.blocks.dropped(extent);
-    this.#closed = [];
-    this.#closedBytes = 0;
+    for (const extent of this.#takeClosed()) this.blocks.dropped(extent);
     this.#chunks?.discard();
   }
 }

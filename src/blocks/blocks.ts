@@ -17,7 +17,7 @@ import { ROW_NUMBER_MAX } from '../ground/limits.js';
 import { type Address, addressText, verifyBlock } from './address.js';
 import { AddressIndex } from './address-index.js';
 import type { Body } from './body.js';
-import { type ChunkHome, type ChunkRef, isChunkId, type LongChunkRef } from './chunk-home.js';
+import { type ChunkHome, type ChunkRef, isChunkId } from './chunk-home.js';
 import { ExtentBuilder, readBody } from './extent.js';
 import { Lease } from './lease.js';
 
@@ -46,12 +46,14 @@ export class Blocks {
   #pending: readonly ExtentBuilder[] = [];
   /** Extent 0 is never used, so that links can encode an unknown id as 0. */
   readonly #numbers: Lease;
+  readonly #leases: readonly Lease[];
 
   constructor(engine: Engine, chunks?: ChunkHome) {
     this.engine = engine;
     this.chunks = chunks;
     this.index = new AddressIndex(engine);
     this.#numbers = new Lease(engine, 'extents', ROW_NUMBER_MAX);
+    this.#leases = chunks === undefined ? [this.#numbers] : [this.#numbers, chunks.numbers];
   }
 
   /**
@@ -68,8 +70,13 @@ export class Blocks {
         failure = error;
       }
     }
-    const body = this.#readByAddress(address, what);
-    if (body !== undefined) return body;
+    for (const candidate of this.index.candidates(address)) {
+      try {
+        return this.#readAt(candidate, address, what);
+      } catch (error) {
+        if (!isIntegrityError(error)) throw error;
+      }
+    }
     throw absentBlock(address, what, failure);
   }
 
@@ -79,7 +86,7 @@ export class Blocks {
    */
   async fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]> {
     const { chunks } = this;
-    if (chunks !== undefined && refs.every(isChunkRef)) {
+    if (chunks !== undefined && areChunks(refs)) {
       try {
         return await chunks.fetch(refs, what);
       } catch (error) {
@@ -92,30 +99,18 @@ export class Blocks {
 
   /** As `ChunkHome.gather`; undefined also where some of the chunks are not at home. */
   async gather(refs: readonly LongBlockRef[]): Promise<Uint8Array[] | undefined> {
-    return refs.every(isLongChunkRef) ? this.chunks?.gather(refs) : undefined;
+    return areChunks(refs) ? this.chunks?.gather(refs) : undefined;
   }
 
   #readAt(id: number, address: Address, what: string): Body {
-    if (isChunkId(id)) return chunkBody(this.#home(id).read(id, address, what));
+    if (isChunkId(id)) {
+      if (this.chunks === undefined) throw missing('chunk', `${id}`);
+      const bytes = this.chunks.read(id, address, what);
+      return { bytes, start: 0, end: bytes.length, plainLength: bytes.length, depth: 0 };
+    }
     const body = readBody(this.engine, id, this.#staged);
     verifyBlock(address, plain(body), what);
     return body;
-  }
-
-  #home(id: number): ChunkHome {
-    if (this.chunks !== undefined) return this.chunks;
-    throw missing('chunk', `${id}`);
-  }
-
-  #readByAddress(address: Address, what: string): Body | undefined {
-    for (const id of this.index.candidates(address)) {
-      try {
-        return this.#readAt(id, address, what);
-      } catch (error) {
-        if (!isIntegrityError(error)) throw error;
-      }
-    }
-    return undefined;
   }
 
   /**
@@ -129,8 +124,7 @@ export class Blocks {
           if (this.keeps(id, address)) return id;
           continue;
         }
-        const body = readBody(this.engine, id, this.#staged);
-        verifyBlock(address, plain(body), 'block');
+        const body = this.#readAt(id, address, 'block');
         if (links === undefined || equalBytes(linksOf(body), links)) return id;
       } catch (error) {
         if (!isIntegrityError(error)) throw error;
@@ -146,38 +140,29 @@ export class Blocks {
 
   /** Makes sure that `count` extents can be begun, and as many chunks staged, without waiting. */
   async reserve(count: number): Promise<void> {
-    await this.#numbers.reserve(count);
-    await this.chunks?.numbers.reserve(count);
+    for (const lease of this.#leases) await lease.reserve(count);
   }
 
   /** How many extents can be begun, and chunks staged, without waiting. */
   get available(): number {
-    const { available } = this.#numbers;
-    return this.chunks === undefined
-      ? available
-      : Math.min(available, this.chunks.numbers.available);
+    return Math.min(...this.#leases.map((lease) => lease.available));
   }
 
   /** Begins to reserve more where few are left, without waiting for it. */
   replenish(): void {
-    this.#numbers.replenish(REPLENISH_BELOW);
-    this.chunks?.numbers.replenish(REPLENISH_BELOW);
+    for (const lease of this.#leases) lease.replenish(REPLENISH_BELOW);
   }
 
-  /** Gives back numbers that were reserved and not used. */
   async release(): Promise<void> {
-    await this.#numbers.release();
-    await this.chunks?.numbers.release();
+    for (const lease of this.#leases) await lease.release();
   }
 
-  /** An extent with a number that was reserved. */
   beginExtent(): ExtentBuilder {
     const extent = new ExtentBuilder(this.#numbers.take());
     this.#staged.set(extent.number, extent);
     return extent;
   }
 
-  /** The extent will never be written. */
   dropped(extent: ExtentBuilder): void {
     this.#staged.delete(extent.number);
   }
@@ -198,7 +183,6 @@ export class Blocks {
     return this.#pending.reduce((sum, { stored }) => sum + stored.length, 0);
   }
 
-  /** The extents are in the engine now. */
   written(extents: readonly ExtentBuilder[]): void {
     for (const extent of extents) {
       this.#staged.delete(extent.number);
@@ -230,16 +214,8 @@ function absentBlock(address: Address, what: string, failure: unknown): unknown 
   return missing(what, text, source, facts);
 }
 
-function isChunkRef(ref: BlockRef): ref is ChunkRef {
-  return isChunkId(ref.id);
-}
-
-function isLongChunkRef(ref: LongBlockRef): ref is LongChunkRef {
-  return isChunkId(ref.id);
-}
-
-function chunkBody(bytes: Uint8Array): Body {
-  return { bytes, start: 0, end: bytes.length, plainLength: bytes.length, depth: 0 };
+function areChunks<R extends BlockRef>(refs: readonly R[]): refs is readonly (R & ChunkRef)[] {
+  return refs.every(({ id }) => isChunkId(id));
 }
 
 function linksOf({ bytes, start, plainLength, end }: Body): Uint8Array {

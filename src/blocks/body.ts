@@ -47,34 +47,30 @@ export class BodyWriter extends ByteWriter {
     if (end - start >= COPY_MIN) {
       const kept = this.#kept;
       const last = kept.length - 3;
-      const grown = last >= 0 ? (kept[last + 2] as number) : 0;
+      const grown = last >= 0 ? kept[last + 2] : 0;
       const follows =
-        last >= 0 &&
-        (kept[last] as number) + grown === this.length &&
-        (kept[last + 1] as number) + grown === start;
+        last >= 0 && kept[last] + grown === this.length && kept[last + 1] + grown === start;
       if (follows) kept[last + 2] = grown + end - start;
       else kept.push(this.length, start, end - start);
     }
     this.range(this.#base as Uint8Array, this.#baseStart + start, this.#baseStart + end);
   }
 
-  /** How many bytes were kept from the base. */
   get keptLength(): number {
     let sum = 0;
-    for (let i = 2; i < this.#kept.length; i += 3) sum += this.#kept[i] as number;
+    for (let i = 2; i < this.#kept.length; i += 3) sum += this.#kept[i];
     return sum;
   }
 
-  /** Appends the stored form as a patch on `base` to `out`. */
   writePatch(out: BodyWriter, base: number, plainLength: number): void {
     out.u8(PATCH).u48(base).varint(plainLength).varint(this.length);
     let at = 0;
     let cursor = 0;
     const kept = this.#kept;
     for (let i = 0; i < kept.length; i += 3) {
-      const start = kept[i] as number;
-      const from = kept[i + 1] as number;
-      const length = kept[i + 2] as number;
+      const start = kept[i];
+      const from = kept[i + 1];
+      const length = kept[i + 2];
       this.#writeInsert(out, at, start);
       out.varint(length * 2);
       const move = from - cursor;
@@ -90,7 +86,6 @@ export class BodyWriter extends ByteWriter {
     out.varint((end - start) * 2 + 1).range(this.buffer, start, end);
   }
 
-  /** Appends the stored form as a whole to `out`. */
   writeWhole(out: BodyWriter, plainLength: number): void {
     out.u8(WHOLE).varint(plainLength).range(this.buffer, 0, this.length);
   }
@@ -103,7 +98,6 @@ export interface Body {
   readonly start: number;
   readonly end: number;
   readonly plainLength: number;
-  /** How many patches lie under it. */
   readonly depth: number;
 }
 

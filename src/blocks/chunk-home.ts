@@ -30,7 +30,6 @@ export function chunkNumber(id: number): number {
   return id - CHUNK_IDS;
 }
 
-/** A chunk as others refer to it. */
 export interface ChunkRef {
   readonly id: number;
   readonly address: Address;
@@ -60,7 +59,6 @@ export interface ChunkHome {
    * is read.
    */
   has(id: number, address: Address): boolean;
-  /** A stage for the chunks of one transaction. */
   stage(): ChunkStage;
   /** The numbers of chunks: as many can be staged without waiting as were reserved. */
   readonly numbers: Lease;
@@ -73,7 +71,6 @@ export interface ChunkOrigin {
   readonly stream: string;
   /** Tells contents apart. */
   readonly content: number;
-  /** Which chunk of its content it is. */
   readonly index: number;
 }
 
@@ -98,6 +95,5 @@ export interface ChunkStage {
   emit(batch: Batch): void;
   /** What `emit` put is in the engine now. */
   published(): void;
-  /** Forgets what is staged. */
   discard(): void;
 }

@@ -16,11 +16,12 @@
  */
 
 import type { Batch, Engine } from '../engine/engine.js';
+import { concatBytes } from '../ground/bytes.js';
 import { malformed, missing, type RegaliaError } from '../ground/errors.js';
 import { putU16, putU32, readU16, readU32 } from '../ground/integers.js';
 import { PATCH_DEPTH_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
 import type { Address } from './address.js';
-import { applyPatch, type Body, BodyWriter, readStored, type Stored } from './body.js';
+import { applyPatch, type Body, BodyWriter, readStored } from './body.js';
 
 export const SLOTS = 4096;
 const PAGE = 4096;
@@ -36,7 +37,6 @@ export const PREFIX_LENGTH = 8;
 /** How an unknown id is stored: no block has it. Persisted. */
 export const NO_ID = 0;
 
-/** The id that was stored; undefined where it is unknown. */
 export function knownId(stored: number): number | undefined {
   return stored === NO_ID ? undefined : stored;
 }
@@ -53,12 +53,10 @@ export function slotOf(id: number): number {
   return id % SLOTS;
 }
 
-/** The digest's first bytes, as kept in indexes. */
 export function addressPrefix(address: Address): Uint8Array {
   return address.subarray(1, 1 + PREFIX_LENGTH);
 }
 
-/** An extent under construction. */
 export class ExtentBuilder {
   readonly number: number;
   readonly stored = new BodyWriter(4096);
@@ -67,10 +65,6 @@ export class ExtentBuilder {
 
   constructor(number: number) {
     this.number = number;
-  }
-
-  get count(): number {
-    return this.#ends.length;
   }
 
   get addresses(): readonly Address[] {
@@ -92,9 +86,8 @@ export class ExtentBuilder {
     return size >= EXTENT_TARGET && (used === 0 || used >= PAGE - SLACK);
   }
 
-  /** Where a slot's stored form begins and ends within `stored`. */
   range(slot: number): readonly [number, number] {
-    return [slot === 0 ? 0 : (this.#ends[slot - 1] as number), this.#ends[slot] as number];
+    return [slot === 0 ? 0 : this.#ends[slot - 1], this.#ends[slot]];
   }
 
   encode(): Uint8Array {
@@ -108,11 +101,7 @@ export class ExtentBuilder {
   }
 
   encodeLog(): Uint8Array {
-    const row = new Uint8Array(this.count * PREFIX_LENGTH);
-    for (let i = 0; i < this.count; i++) {
-      row.set(addressPrefix(this.#addresses[i] as Address), i * PREFIX_LENGTH);
-    }
-    return row;
+    return concatBytes(this.#addresses.map(addressPrefix));
   }
 }
 
@@ -133,7 +122,6 @@ function badExtent(row: Uint8Array, slot: number, count: number): RegaliaError {
   return malformed('extent', 0, `slot ${slot} of ${count} within ${row.length} bytes`, 'none');
 }
 
-/** Puts the rows of full extents. */
 export function putExtents(batch: Batch, extents: readonly ExtentBuilder[]): void {
   for (const extent of extents) {
     batch.put('extents', extent.number, extent.encode());
@@ -162,7 +150,10 @@ export function readBody(
     throw malformed('stored block', 0, `at most ${PATCH_DEPTH_MAX} patches on block ${id}`, 'more');
   }
   const extent = staged?.get(extentOf(id));
-  const { form, bytes, end } = extent === undefined ? inRow(engine, id) : inBuilder(extent, id);
+  const bytes = extent === undefined ? presentRow(engine, id) : extent.stored.buffer;
+  const slot = slotOf(id);
+  const [start, end] = extent === undefined ? slotRange(bytes, slot) : extent.range(slot);
+  const form = readStored(bytes, start, end);
   const { plainLength } = form;
   if (form.base === undefined) return { bytes, start: form.start, end, plainLength, depth: 0 };
   const base = readBody(engine, form.base, staged, above + 1);
@@ -170,22 +161,8 @@ export function readBody(
   return { bytes: patched, start: 0, end: patched.length, plainLength, depth: base.depth + 1 };
 }
 
-interface Found {
-  readonly form: Stored;
-  /** Where a whole body ends. */
-  readonly end: number;
-  readonly bytes: Uint8Array;
-}
-
-function inRow(engine: Engine, id: number): Found {
+function presentRow(engine: Engine, id: number): Uint8Array {
   const row = extentRow(engine, id);
-  if (row === undefined) throw missing('extent', `${extentOf(id)}`);
-  const [start, end] = slotRange(row, slotOf(id));
-  return { form: readStored(row, start, end), end, bytes: row };
-}
-
-function inBuilder(extent: ExtentBuilder, id: number): Found {
-  const [start, end] = extent.range(slotOf(id));
-  const bytes = extent.stored.buffer;
-  return { form: readStored(bytes, start, end), end, bytes };
+  if (row !== undefined) return row;
+  throw missing('extent', `${extentOf(id)}`);
 }

@@ -8,9 +8,9 @@
 
 import type { Batch, Engine } from '../engine/engine.js';
 import { assert, full } from '../ground/errors.js';
+import { u48Bytes } from '../ground/integers.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
-import { ByteWriter } from '../ground/writer.js';
 import { openRow, sealRow } from './rows.js';
 
 const FIRST_RANGE = 64;
@@ -67,9 +67,7 @@ export class Lease {
     const last = this.#ranges.pop();
     if (last === undefined) return;
     await this.#engine.write((batch) => {
-      const row = batch.get('meta', this.#key);
-      if (row === undefined || readNumber(openRow('meta', this.#key, row)) !== last[1]) return;
-      this.#put(batch, last[0]);
+      if (this.#first(batch) === last[1]) this.#put(batch, last[0]);
     }, 'none');
   }
 
@@ -81,20 +79,27 @@ export class Lease {
   }
 
   #raise(batch: Batch, count: number): number {
-    const row = batch.get('meta', this.#key);
-    const from = row === undefined ? 1 : readNumber(openRow('meta', this.#key, row));
+    const from = this.#first(batch) ?? 1;
     // Numbers never come back.
     if (from + count > this.#limit) throw full(`the store's ${this.#name}`, { retryable: false });
     this.#put(batch, from + count);
     return from;
   }
 
-  #put(batch: Batch, next: number): void {
-    const body = new ByteWriter(16).u48(next).finish();
-    batch.put('meta', this.#key, sealRow('meta', this.#key, body));
+  /** The first number not leased yet. */
+  #first(batch: Batch): number | undefined {
+    const row = batch.get('meta', this.#key);
+    if (row === undefined) return undefined;
+    const reader = new ByteReader(openRow('meta', this.#key, row), 'lease');
+    const number = reader.u48();
+    reader.end();
+    return number;
   }
 
-  /** A number that was reserved. */
+  #put(batch: Batch, next: number): void {
+    batch.put('meta', this.#key, sealRow('meta', this.#key, u48Bytes(next)));
+  }
+
   take(): number {
     const range = this.#ranges[0];
     assert(range !== undefined, `${this.#name} were reserved before they were taken`);
@@ -102,11 +107,4 @@ export class Lease {
     if (range[0] >= range[1]) this.#ranges.shift();
     return number;
   }
-}
-
-function readNumber(body: Uint8Array): number {
-  const reader = new ByteReader(body, 'lease');
-  const number = reader.u48();
-  reader.end();
-  return number;
 }

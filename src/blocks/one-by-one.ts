@@ -15,7 +15,6 @@ export class OneByOne {
     this.#running?.catch(() => {});
   }
 
-  /** Resolves when nothing goes on. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) {
       const running = this.#running;

@@ -46,8 +46,8 @@ export function isAncestor(graph: CommitGraph, a: Address, b: Address): boolean 
 }
 
 /**
- * All best common ancestors of what two sets of commits have seen, sorted by address: those that no other common ancestor has come after.
- * Criss-cross merges give several, unrelated histories none.
+ * All best common ancestors of what two sets of commits have seen, sorted by address: those that no
+ * other common ancestor has come after. Criss-cross merges give several, unrelated histories none.
  */
 export function mergeBases(
   graph: CommitGraph,

@@ -72,10 +72,9 @@ function refNameFault(name: string): string | undefined {
   return 'no part of which begins or ends with a dot, or ends with .lock';
 }
 
-/** The branch, or undefined where there is none of that name. */
 export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch | undefined {
   const body = readNamed(reads, bucket, BRANCH, name);
-  return body === undefined ? undefined : decodeBranch(body);
+  return body && decodeBranch(body);
 }
 
 /** The row of one branch that is read again and again: decoded only where it has changed. */
@@ -100,7 +99,6 @@ export class BranchRow {
   }
 }
 
-/** Creates the branch or changes it. */
 export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch: Branch): void {
   const writer = new ByteWriter(128).u8(ROW_VERSION).bytes(branch.head);
   if (branch.id === undefined) writer.u8(0);
@@ -116,50 +114,46 @@ export function delBranch(batch: Batch, bucket: Uint8Array, name: string): boole
 /** All branches of the bucket, by name in bytewise order. */
 export function* branches(reads: Reads, bucket: Uint8Array): Generator<NamedBranch> {
   for (const { name, body } of allNamed(reads, bucket, BRANCH)) {
-    const { head, id } = decodeBranch(body);
-    yield { name, head, id };
+    yield { name, ...decodeBranch(body) };
   }
 }
 
-/** The commit that the tag names, or undefined where there is no such tag. */
 export function tag(reads: Reads, bucket: Uint8Array, name: string): Address | undefined {
   const body = readNamed(reads, bucket, TAG, name);
-  return body === undefined ? undefined : decodeTag(body);
+  return body && decodeTag(body);
 }
 
-/** Creates the tag or changes it. */
 export function putTag(batch: Batch, bucket: Uint8Array, name: string, commit: Address): void {
-  const writer = new ByteWriter(64).u8(ROW_VERSION).bytes(commit);
-  putNamed(batch, bucket, TAG, name, writer.finish());
+  putNamed(batch, bucket, TAG, name, new ByteWriter(64).u8(ROW_VERSION).bytes(commit).finish());
 }
 
-/** Whether there was such a tag. */
 export function delTag(batch: Batch, bucket: Uint8Array, name: string): boolean {
   return delNamed(batch, bucket, TAG, name);
 }
 
 /** All tags of the bucket, by name in bytewise order. */
 export function* tags(reads: Reads, bucket: Uint8Array): Generator<Tag> {
-  for (const { name, body } of allNamed(reads, bucket, TAG)) {
-    yield { name, commit: decodeTag(body) };
-  }
+  const rows = allNamed(reads, bucket, TAG);
+  for (const { name, body } of rows) yield { name, commit: decodeTag(body) };
 }
 
 function decodeBranch(body: Uint8Array): Branch {
-  const reader = new ByteReader(body, 'branch row');
-  reader.version(ROW_VERSION);
-  const head = readAddress(reader);
-  const id = readOptional(reader, () => decodeId(reader.lengthed(STAMP_BYTES_MAX)));
-  reader.end();
-  return { head, id };
+  return decodeRow(body, 'branch row', (reader) => ({
+    head: readAddress(reader),
+    id: readOptional(reader, () => decodeId(reader.lengthed(STAMP_BYTES_MAX))),
+  }));
 }
 
 function decodeTag(body: Uint8Array): Address {
-  const reader = new ByteReader(body, 'tag row');
+  return decodeRow(body, 'tag row', readAddress);
+}
+
+function decodeRow<T>(body: Uint8Array, what: string, read: (reader: ByteReader) => T): T {
+  const reader = new ByteReader(body, what);
   reader.version(ROW_VERSION);
-  const commit = readAddress(reader);
+  const found = read(reader);
   reader.end();
-  return commit;
+  return found;
 }
 
 interface NamedRow {
@@ -223,11 +217,9 @@ type Counts = Record<Sort, number>;
 function readCounts(reads: Reads, bucket: Uint8Array): Counts {
   const row = reads.view('heads', bucket);
   if (row === undefined) return { [BRANCH]: 0, [TAG]: 0 };
-  const reader = new ByteReader(openRow('heads', bucket, row), 'heads row');
-  reader.version(ROW_VERSION);
-  const counts = { [BRANCH]: reader.varint(), [TAG]: reader.varint() };
-  reader.end();
-  return counts;
+  return decodeRow(openRow('heads', bucket, row), 'heads row', (reader) => {
+    return { [BRANCH]: reader.varint(), [TAG]: reader.varint() };
+  });
 }
 
 function countMore(batch: Batch, bucket: Uint8Array, sort: Sort, more: number): void {

@@ -37,6 +37,7 @@ import {
   isRegaliaError,
   type RegaliaError,
 } from '../ground/errors.js';
+import { readU48, u48Bytes } from '../ground/integers.js';
 import { DELTAS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -60,7 +61,6 @@ import {
 } from './entry.js';
 
 const BOUNDS_VERSION = 1;
-const SEQUENCE_BYTES = 6;
 
 /** Commits, and stamps, that are kept in memory. */
 const CACHED_COMMITS = 512;
@@ -120,11 +120,15 @@ export class History {
     const existing = this.entry(address, batch);
     if (existing !== undefined) return existing;
     const parents = this.#parentsOf(commit, local, batch);
-    for (const parent of parents) this.#checkStamp(commit, parent.entry, batch);
-    const first = this.#firstOf(commit, parents);
+    for (const { entry } of parents) {
+      const isOfBucket = equalBytes(entry.bucket, commit.bucket);
+      if (isOfBucket) checkStamp(commit, this.commit(entry.address, batch));
+    }
+    const first = parents.find(({ entry }) => sameAddress(entry.address, commit.parents[0]));
     const bounds = this.bounds(commit.bucket, batch);
     const { height, correctedMs } = labels(commit, parents, local);
     const { spine, jump } = this.#jumpOf(commit.bucket, bounds.next, first?.entry, batch);
+    const { rootBlock, headsBlock, signature } = local;
     const entry: LogEntry = {
       address,
       bucket: commit.bucket,
@@ -134,10 +138,10 @@ export class History {
       correctedMs,
       spine,
       jump,
-      rootBlock: local.rootBlock,
-      headsBlock: local.headsBlock,
+      rootBlock,
+      headsBlock,
+      signature,
       cut: parents.length < commit.parents.length,
-      signature: local.signature,
     };
     const { deltas, body } = this.#storedForm(commit, block, first, batch);
     batch.put('commits', address, sealEntry(entry, deltas, body));
@@ -146,12 +150,6 @@ export class History {
     putBounds(batch, commit.bucket, { first: bounds.first, next: bounds.next + 1 });
     this.#commits.set(addressKey(address), commit);
     return entry;
-  }
-
-  #firstOf({ parents: [first] }: Commit, present: readonly Parent[]): Parent | undefined {
-    const [parent] = present;
-    if (first === undefined || parent === undefined) return undefined;
-    return sameAddress(first, parent.entry.address) ? parent : undefined;
   }
 
   /**
@@ -181,17 +179,6 @@ export class History {
     return present;
   }
 
-  #checkStamp(commit: Commit, parent: LogEntry, reads: Reads): void {
-    if (!equalBytes(parent.bucket, commit.bucket)) return;
-    const { stamp } = this.commit(parent.address, reads);
-    if (leqEvents(stamp, commit.stamp)) return;
-    throw badStamp(
-      'the stamp of a commit',
-      `at or above ${formatEvent(stamp).slice(0, 500)}, that of its parent`,
-      formatEvent(commit.stamp).slice(0, 500),
-    );
-  }
-
   /** The place of a new commit on its chain of first parents. */
   #jumpOf(
     bucket: Uint8Array,
@@ -210,15 +197,13 @@ export class History {
     return { spine, jump: equalStrides ? far.sequence : parent.sequence };
   }
 
-  /** The entry of a commit, or undefined where it is not here. */
   entry(address: Address, reads: Reads = this.#reads): LogEntry | undefined {
     return this.#stored(address, reads)?.entry;
   }
 
   #stored(address: Address, reads: Reads): StoredCommit | undefined {
     const row = reads.view('commits', address);
-    if (row === undefined) return undefined;
-    return openEntry(address, row);
+    return row && openEntry(address, row);
   }
 
   /**
@@ -265,7 +250,7 @@ export class History {
       links.push({ address: at, body: copyBytes(stored.body) });
       if (stored.deltas === 0) return { links, base: undefined };
       expected = stored.deltas - 1;
-      at = stored.links.parents[0] as Address;
+      at = stored.links.parents[0];
       const key = addressKey(at);
       const base = this.#commits.get(key)?.stamp ?? this.#stamps.get(key);
       if (base !== undefined) return { links, base };
@@ -276,12 +261,12 @@ export class History {
   #rebuild({ links, base }: Chain): Commit {
     let stamp = base;
     for (let i = links.length - 1; i > 0; i--) {
-      const { address, body } = links[i] as ChainLink;
+      const { address, body } = links[i];
       const place = stampPlace(body);
       stamp = stamp === undefined ? decodeEvent(place) : applyEventDelta(stamp, place);
       this.#stamps.set(addressKey(address), stamp);
     }
-    const { body } = links[0] as ChainLink;
+    const { body } = links[0];
     const under = stamp;
     if (under === undefined) return decodeCommit(body);
     return decodeCommitAs(body, (delta) => applyEventDelta(under, delta));
@@ -319,16 +304,11 @@ export class History {
     throw lostRow(bucket, sequence, address);
   }
 
-  /** How many commits of the bucket are kept. */
   count(bucket: Uint8Array, reads: Reads = this.#reads): number {
     const { first, next } = this.bounds(bucket, reads);
     return next - first;
   }
 
-  /**
-   * Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log
-   * is not.
-   */
   bounds(bucket: Uint8Array, reads: Reads = this.#reads): LogBounds {
     return readBounds(reads, bucket);
   }
@@ -346,20 +326,13 @@ export function readBounds(reads: Reads, bucket: Uint8Array): LogBounds {
   if (row !== undefined) return decodeBounds(openRow('log', bucket, row));
   const range = { gt: bucket, lte: logKey(bucket, 2 ** 48 - 1), limit: 1 };
   for (const { key } of reads.range('log', range)) {
-    throw lostRow(bucket, Number.parseInt(hex(key.subarray(BUCKET_ID_LENGTH)), 16));
+    throw lostRow(bucket, readU48(key.slice(BUCKET_ID_LENGTH).reverse(), 0));
   }
   return { first: 0, next: 0 };
 }
 
-/** The key of a place in a bucket's log. */
 export function logKey(bucket: Uint8Array, sequence: number): Uint8Array {
-  const place = new Uint8Array(SEQUENCE_BYTES);
-  let rest = sequence;
-  for (let i = SEQUENCE_BYTES - 1; i >= 0; i--) {
-    place[i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  return concatBytes([bucket, place]);
+  return concatBytes([bucket, u48Bytes(sequence).reverse()]);
 }
 
 export function putBounds(batch: Batch, bucket: Uint8Array, { first, next }: LogBounds): void {
@@ -389,12 +362,10 @@ function lostRow(
   return corrupt(what, `an entry at ${sequence}`, actual, { key: `${sequence}` });
 }
 
-/** A parent that is here. */
 type Parent = Pick<StoredCommit, 'entry' | 'deltas'>;
 
 interface ChainLink {
   readonly address: Address;
-  /** The stored form. */
   readonly body: Uint8Array;
 }
 
@@ -405,10 +376,8 @@ interface Chain {
   readonly base: Event | undefined;
 }
 
-/** What is stored of the commit does not make it. */
 function corruptCommit(address: Address, cause: unknown): RegaliaError<'REGALIA_CORRUPT'> {
-  const text = addressText(address);
-  return corrupt('commit', text, 'bytes that are no commit', { cause });
+  return corrupt('commit', addressText(address), 'bytes that are no commit', { cause });
 }
 
 /**
@@ -442,6 +411,23 @@ function labels(
     throw badOption('timeMs', 'a time before 2^53 - 1', `${commit.timeMs}`);
   }
   return { height, correctedMs };
+}
+
+/** REGALIA_STAMP unless the stamp is at or above that of a parent of the same bucket. */
+export function checkStamp(commit: Commit, parent: Commit): void {
+  if (!equalBytes(parent.bucket, commit.bucket)) return;
+  if (leqEvents(parent.stamp, commit.stamp)) return;
+  throw wrongStamp('at or above', parent.stamp, commit.stamp);
+}
+
+/** The stamp of a commit is not what its parents' make it. */
+export function wrongStamp(
+  relation: string,
+  expected: Event,
+  actual: Event,
+): RegaliaError<'REGALIA_STAMP'> {
+  const text = (event: Event): string => formatEvent(event).slice(0, 500);
+  return badStamp('the stamp of a commit', `${relation} ${text(expected)}`, text(actual));
 }
 
 function checkLocal(local: LocalFacts): void {

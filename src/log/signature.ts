@@ -13,7 +13,6 @@
 import {
   createPrivateKey,
   createPublicKey,
-  type KeyObject,
   randomBytes,
   sign as signEd25519,
   verify as verifyEd25519,
@@ -93,7 +92,8 @@ export function verifySignature(
   if (signature.length !== SIGNATURE_LENGTH || !isActorKey(publicKey)) return false;
   if (!isStrongPoint(signature.subarray(0, 32))) return false;
   if (!isBelow(signature.subarray(32), ORDER)) return false;
-  const key = publicKeyObject(publicKey);
+  const spki = Buffer.from(concatBytes([SPKI_PREFIX, publicKey]));
+  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
   return verifyEd25519(null, signedMessage(commit), key, signature);
 }
 
@@ -104,22 +104,17 @@ export function isActorKey(publicKey: Uint8Array): boolean {
 
 function isStrongPoint(point: Uint8Array): boolean {
   const y = Uint8Array.from(point);
-  y[31] = (y[31] as number) & 0x7f;
+  y[31] = y[31] & 0x7f;
   return isBelow(y, PRIME) && !SMALL_ORDER.some((weak) => equalBytes(weak, y));
 }
 
 /** Little-endian comparison; what is compared is public, so its time may vary. */
 function isBelow(number: Uint8Array, limit: Uint8Array): boolean {
   for (let i = limit.length - 1; i >= 0; i--) {
-    const difference = (number[i] as number) - (limit[i] as number);
+    const difference = number[i] - limit[i];
     if (difference !== 0) return difference < 0;
   }
   return false;
-}
-
-function publicKeyObject(publicKey: Uint8Array): KeyObject {
-  const key = Buffer.from(concatBytes([SPKI_PREFIX, publicKey]));
-  return createPublicKey({ key, format: 'der', type: 'spki' });
 }
 
 const seedKind = new Kind<Uint8Array>(

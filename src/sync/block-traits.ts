@@ -8,12 +8,12 @@ import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { malformed, type RegaliaError } from '../ground/errors.js';
 import { decodeRules } from '../streams/rule.js';
-import { type CheckedNode, checkRoot, type Reference, sameTotals } from '../tree/check-node.js';
-import { measured } from '../tree/items.js';
-import { Node, offsetsNeeded, readNodeHeader, type Totals } from '../tree/node.js';
+import { type CheckedNode, checkRoot, type Reference } from '../tree/check-node.js';
+import { Node, readNodeHeader } from '../tree/node.js';
 import { measure } from '../tree/record.js';
 import { parseRoot } from '../tree/root.js';
 import type { Shapes } from '../tree/shape.js';
+import { addTotals, NO_TOTALS, sameTotals, type Totals, totalsWithin } from '../tree/totals.js';
 
 /** What a block is, as far as those that name it must agree. */
 export interface Traits {
@@ -38,12 +38,10 @@ export interface Known extends Traits {
   readonly id: number;
 }
 
-const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-/** Those of a block which promises nothing more. */
 export const PLAIN_TRAITS = {
   level: 0,
   length: 0,
-  totals: NOTHING,
+  totals: NO_TOTALS,
   first: EMPTY,
   last: EMPTY,
   ended: true,
@@ -58,9 +56,8 @@ export function parseNode(
 ): Node {
   if (plainLength < 8) throw refused('a node', `${plainLength} bytes`);
   const header = readNodeHeader(bytes, 0, plainLength);
-  const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
-  const place = { interned, bytes, start: 0, plainEnd: plainLength, end: bytes.length };
-  return new Node({ ...place, ...header, id: undefined, depth: 0 }, offsets, 0);
+  const place = { bytes, start: 0, plainEnd: plainLength, end: bytes.length };
+  return new Node({ interned, ...place, ...header });
 }
 
 /** A bucket's root, or the tree of its heads, which has no rules; and what it refers to. */
@@ -74,12 +71,6 @@ export function parseCheckedRoot(
   return { root, checked: checkRoot(root) };
 }
 
-/** The sums of a root without the bucket's own entry, which counts where the bucket is named. */
-export function totalsWithin(totals: Readonly<Totals>): Readonly<Totals> {
-  const { entries, buckets, inlineBytes, referencedBytes } = totals;
-  return { entries: entries - 1, buckets, inlineBytes, referencedBytes };
-}
-
 export function nodeTraits(node: Node, totals = sumOf(node)): Traits {
   const first = node.name(0);
   const last = node.name(node.count - 1);
@@ -87,17 +78,9 @@ export function nodeTraits(node: Node, totals = sumOf(node)): Traits {
 }
 
 function sumOf(node: Node): Totals {
-  const totals = { ...NOTHING };
+  const totals = { ...NO_TOTALS };
   for (let i = 0; i < node.count; i++) {
-    if (node.level > 0) {
-      node.addTotals(i, totals);
-      continue;
-    }
-    measure(node, i, measured);
-    totals.entries += measured.entries;
-    totals.buckets += measured.buckets;
-    totals.inlineBytes += measured.inlineBytes;
-    totals.referencedBytes += measured.referencedBytes;
+    addTotals(totals, node.level > 0 ? node.childTotals(i) : measure(node, i));
   }
   return totals;
 }
@@ -143,9 +126,9 @@ function agreeNode(reference: Reference & { kind: 'node' }, known: Known): void 
   }
 }
 
-/** Throws unless the block is as promised. */
 export function agree(address: Address, agrees: boolean, expected: string): void {
-  if (!agrees) throw contradiction(address, expected, 'another');
+  if (agrees) return;
+  throw refused(`block ${addressText(address)} to be as promised: ${expected}`, 'another');
 }
 
 /** A block that is refused; the import says where in the pack. */
@@ -153,11 +136,6 @@ export function refused(expected: string, actual: string): RegaliaError<'REGALIA
   return malformed('block', 0, expected, actual);
 }
 
-/** A block that is named before it came. */
 export function absent(address: Address): RegaliaError {
   return refused(`block ${addressText(address)}, before what names it`, 'nothing');
-}
-
-function contradiction(address: Address, expected: string, actual: string): RegaliaError {
-  return refused(`block ${addressText(address)} to be as promised: ${expected}`, actual);
 }

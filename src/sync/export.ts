@@ -7,7 +7,12 @@
  * well. Blocks are gathered to frames of up to 128 KiB and compressed where it pays.
  */
 import { brotliCompressSync, constants } from 'node:zlib';
-import { type Address, addressKey, addressText, compareAddresses } from '../blocks/address.js';
+import {
+  type Address,
+  addressText,
+  compareAddresses,
+  distinctAddresses,
+} from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { equalBytes } from '../ground/bytes.js';
 import { badOption, type RegaliaError, throwIfAborted } from '../ground/errors.js';
@@ -35,7 +40,6 @@ import {
 } from './pack-format.js';
 import { indexParts } from './pack-index.js';
 
-/** What packs are made from. */
 interface ExportContext {
   readonly blocks: Blocks;
   readonly history: History;
@@ -65,9 +69,7 @@ export interface ExportOptions {
 interface ExportSummary {
   readonly commits: number;
   readonly blocks: number;
-  /** Of all blocks. */
   readonly plainBytes: number;
-  /** Of the whole pack. */
   readonly length: number;
 }
 
@@ -125,7 +127,6 @@ class PackWriter {
     this.#resume = typeof from === 'object' ? from : undefined;
   }
 
-  /** Where the next frame begins. */
   get offset(): number {
     return this.#progress.offset;
   }
@@ -160,7 +161,7 @@ class PackWriter {
   *#history(): Generator<Uint8Array | undefined, void> {
     const { contents = true, nested = true, shallow = false } = this.#options;
     const reads = { cache: this.#cache, history: this.#context.history };
-    const wants = [...new Map(this.#wants.map((w) => [addressKey(w.commit), w.commit])).values()];
+    const wants = distinctAddresses(this.#wants.map(({ commit }) => commit));
     const walk = walkHistory(reads, wants, this.#haves, { contents, nested, shallow });
     for (const step of walk) {
       yield undefined;
@@ -174,7 +175,6 @@ class PackWriter {
     if (blocks < resume.blocks || commits < resume.commits) throw otherPack('number of blocks');
   }
 
-  /** Whether an earlier transfer carried it. */
   get #sent(): boolean {
     const resume = this.#resume;
     if (resume === undefined) return false;
@@ -278,12 +278,12 @@ function checkedWants(history: History, { bucket, wants }: ExportOptions): Want[
 
 /** The haves that are here, ascending, each once. */
 function knownHaves(history: History, { haves = [], onUnknown }: ExportOptions): Address[] {
-  const known = new Map<string, Address>();
-  for (const have of haves) {
-    if (history.entry(have) === undefined) onUnknown?.(have);
-    else known.set(addressKey(have), have);
-  }
-  return [...known.values()].sort(compareAddresses);
+  const known = distinctAddresses(haves).filter((have) => {
+    const isHere = history.entry(have) !== undefined;
+    if (!isHere) onUnknown?.(have);
+    return isHere;
+  });
+  return known.sort(compareAddresses);
 }
 
 function otherPack(differs: string): RegaliaError<'REGALIA_OPTION'> {

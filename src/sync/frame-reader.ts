@@ -12,12 +12,12 @@ import { badPack, isRegaliaError, throwIfAborted } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
 import { FRAME_BYTES_MAX, FRAME_PLAIN_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
-import { crc32 } from '../kernels/hash.js';
 import {
   BROTLI,
   FRAME_HEAD,
   FRAME_TAIL,
   FrameType,
+  frameBody,
   PLAIN,
   PREAMBLE_LENGTH,
   readPreamble,
@@ -29,13 +29,11 @@ export type PackSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 export interface Frame {
   readonly type: FrameType;
   readonly body: Uint8Array;
-  /** The frame with its head and tail. */
   readonly whole: Uint8Array;
   /** Where it begins in the pack. */
   readonly at: number;
 }
 
-/** Types of frames by number. */
 const KNOWN: ReadonlySet<number> = new Set(Object.values(FrameType));
 
 export class FrameReader {
@@ -48,11 +46,8 @@ export class FrameReader {
   offset: number;
 
   constructor(source: PackSource, offset: number, signal?: AbortSignal) {
-    const async = (source as AsyncIterable<Uint8Array>)[Symbol.asyncIterator];
     this.#source =
-      async === undefined
-        ? (source as Iterable<Uint8Array>)[Symbol.iterator]()
-        : async.call(source);
+      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
     this.#signal = signal;
     this.offset = offset;
   }
@@ -72,20 +67,16 @@ export class FrameReader {
   async frame(): Promise<Frame> {
     const at = this.offset;
     const head = await this.#peek(FRAME_HEAD, 'frame');
-    const type = head[0] as number;
+    const type = head[0];
     const bodyLength = readU32(head, 1);
     if (!KNOWN.has(type)) throw badPack('frame', at, 'a known type', `${type}`, AGAIN);
     if (bodyLength > FRAME_BYTES_MAX) {
       throw badPack('frame', at, `at most ${FRAME_BYTES_MAX} bytes`, `${bodyLength}`, AGAIN);
     }
-    const length = FRAME_HEAD + bodyLength + FRAME_TAIL;
-    const whole = await this.#peek(length, 'frame');
-    const end = length - FRAME_TAIL;
-    if (crc32(whole.subarray(0, end)) !== readU32(whole, end)) {
-      throw badPack('frame', at, 'the checksum of its bytes', 'another', AGAIN);
-    }
-    this.#pass(length);
-    return { type: type as FrameType, body: whole.subarray(FRAME_HEAD, end), whole, at };
+    const whole = await this.#peek(FRAME_HEAD + bodyLength + FRAME_TAIL, 'frame');
+    const body = frameBody(whole, at, AGAIN);
+    this.#pass(whole.length);
+    return { type: type as FrameType, body, whole, at };
   }
 
   /** Passes over bytes that were read in an earlier run. */
@@ -98,13 +89,11 @@ export class FrameReader {
     }
   }
 
-  /** REGALIA_PACK unless the source ends here. */
   async end(): Promise<void> {
     while (this.#unread === 0) if (!(await this.#pull())) return;
     throw badPack('end', this.offset, 'nothing after the trailer', 'more bytes');
   }
 
-  /** Ends the source: no more is read. */
   async close(): Promise<void> {
     await this.#source.return?.(undefined);
   }
@@ -115,7 +104,7 @@ export class FrameReader {
     const first = this.#buffers[0] ?? EMPTY;
     if (first.length >= count) return first.subarray(0, count);
     this.#buffers = [concatBytes(this.#buffers)];
-    return (this.#buffers[0] as Uint8Array).subarray(0, count);
+    return this.#buffers[0].subarray(0, count);
   }
 
   async #fill(count: number, what: string): Promise<void> {
@@ -127,18 +116,21 @@ export class FrameReader {
 
   /** One more buffer of the source; false at its end. */
   async #pull(): Promise<boolean> {
-    const next = await this.#next();
-    if (next === undefined) return false;
-    if (next.length > 0) this.#buffers.push(next);
-    this.#unread += next.length;
+    throwIfAborted(this.#signal, 'import');
+    const { done, value } = await this.#next();
+    throwIfAborted(this.#signal, 'import');
+    if (done === true) return false;
+    if (!(value instanceof Uint8Array)) {
+      throw badPack('source', this.offset, 'bytes', typeof value);
+    }
+    if (value.length > 0) this.#buffers.push(value);
+    this.#unread += value.length;
     return true;
   }
 
-  async #next(): Promise<Uint8Array | undefined> {
-    throwIfAborted(this.#signal, 'import');
-    let step: IteratorResult<Uint8Array>;
+  async #next(): Promise<IteratorResult<Uint8Array>> {
     try {
-      step = await this.#source.next();
+      return await this.#source.next();
     } catch (cause) {
       if (isRegaliaError(cause, 'REGALIA_ABORTED')) throw cause;
       if (isRegaliaError(cause, 'REGALIA_OPTION')) {
@@ -146,24 +138,16 @@ export class FrameReader {
       }
       throw badPack('source', this.offset, 'more bytes', 'a failure', { ...AGAIN, cause });
     }
-    throwIfAborted(this.#signal, 'import');
-    if (step.done === true) return undefined;
-    if (step.value instanceof Uint8Array) return step.value;
-    throw badPack('source', this.offset, 'bytes', typeof step.value);
   }
 
   #pass(count: number): void {
     this.offset += count;
     this.#unread -= count;
-    let left = count;
-    while (left > 0) {
-      const first = this.#buffers[0] as Uint8Array;
-      if (first.length > left) {
-        this.#buffers[0] = first.subarray(left);
-        return;
-      }
+    for (let left = count; left > 0; ) {
+      const [first] = this.#buffers;
+      if (first.length > left) this.#buffers[0] = first.subarray(left);
+      else this.#buffers.shift();
       left -= first.length;
-      this.#buffers.shift();
     }
   }
 }

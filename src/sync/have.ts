@@ -10,7 +10,7 @@
  * One line for each branch, tracking branches included: an address, a blank, the branch's name. A
  * branch has all that came before its head, so no more needs to be said.
  */
-import { type Address, addressKey, addressText, parseAddress } from '../blocks/address.js';
+import { type Address, addressText, distinctAddresses, parseAddress } from '../blocks/address.js';
 import type { Reads } from '../engine/engine.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { malformed, type RegaliaError } from '../ground/errors.js';
@@ -30,14 +30,12 @@ interface Have {
 
 /** What this store has of a bucket. What is not on disk yet is left out: flush first. */
 export function have(reads: Reads, bucket: Uint8Array): Have {
-  const heads: Want[] = [];
-  for (const { name, head } of branches(reads, bucket)) heads.push({ branch: name, commit: head });
-  return { bucket, heads };
+  const rows = branches(reads, bucket);
+  return { bucket, heads: Array.from(rows, ({ name, head }) => ({ branch: name, commit: head })) };
 }
 
-/** The commits of a have, each once. */
 export function haveCommits({ heads }: Have): Address[] {
-  return [...new Map(heads.map(({ commit }) => [addressKey(commit), commit])).values()];
+  return distinctAddresses(heads.map(({ commit }) => commit));
 }
 
 export function encodeHave({ bucket, heads }: Have): Uint8Array {

@@ -18,7 +18,8 @@ import { ADDRESS_LENGTH, type Address, addressKey } from '../blocks/address.js';
 import { knownId } from '../blocks/extent.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Engine, Reads } from '../engine/engine.js';
-import { concatBytes } from '../ground/bytes.js';
+import { concatBytes, EMPTY } from '../ground/bytes.js';
+import { readU48, u48Bytes } from '../ground/integers.js';
 import { PACK_HEADER_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -54,15 +55,12 @@ interface WaitingCommit {
   readonly local: LocalFacts;
 }
 
-/** A waiting commit and its place in the pack's order. */
 export interface OrderedCommit extends WaitingCommit {
   readonly sequence: number;
 }
 
-/** How far an unfinished import came. */
 export interface ImportState {
   readonly point: ResumePoint;
-  /** The pack's whole beginning. */
   readonly header: Uint8Array;
   readonly pendingBlocks: readonly Address[];
   readonly pendingCommits: readonly Address[];
@@ -73,7 +71,6 @@ export class ImportStage {
   readonly #prefix: Uint8Array;
   /** Commits of this pack so far. */
   count = 0;
-  /** Those not written yet. */
   #waiting: WaitingCommit[] = [];
   readonly #waitingByAddress = new Map<string, WaitingCommit>();
 
@@ -82,20 +79,23 @@ export class ImportStage {
     this.#prefix = concatBytes([PREFIX, digest]);
   }
 
-  #key(letter: number, rest?: Uint8Array): Uint8Array {
-    return concatBytes([this.#prefix, Uint8Array.of(letter), rest ?? new Uint8Array(0)]);
+  #key(letter: number, rest: Uint8Array = EMPTY): Uint8Array {
+    return concatBytes([this.#prefix, Uint8Array.of(letter), rest]);
   }
 
-  /** What an earlier run left, if it did. */
   load(): ImportState | undefined {
-    const state = loadState(this.#engine, this.#key(STATE));
     this.count = 0;
     const range = { gte: this.#key(ORDER), lt: this.#key(ORDER + 1), reverse: true, limit: 1 };
     for (const { key } of this.#engine.range('meta', range)) this.count = sequenceOf(key) + 1;
-    return state;
+    const body = this.#body(this.#key(STATE));
+    return body && decodeState(body);
   }
 
-  /** How many commits are not written yet. */
+  #body(key: Uint8Array): Uint8Array | undefined {
+    const row = this.#engine.get('meta', key);
+    return row && openRow('meta', key, row);
+  }
+
   get unwritten(): number {
     return this.#waiting.length;
   }
@@ -111,34 +111,29 @@ export class ImportStage {
     return this.#engine.view('meta', this.#key(COMMIT, address)) !== undefined;
   }
 
-  /** A waiting commit; undefined where it is none. */
   find(address: Address): WaitingCommit | undefined {
     const unwritten = this.#waitingByAddress.get(addressKey(address));
     if (unwritten !== undefined) return unwritten;
-    const key = this.#key(COMMIT, address);
-    const row = this.#engine.view('meta', key);
-    if (row === undefined) return undefined;
-    const reader = new ByteReader(openRow('meta', key, row), 'import row');
-    const order = this.#key(ORDER, sequenceBytes(reader.u48()));
-    const body = this.#engine.get('meta', order);
-    return body === undefined ? undefined : decodeWaiting(openRow('meta', order, body), address);
+    const place = this.#body(this.#key(COMMIT, address));
+    if (place === undefined) return undefined;
+    const sequence = new ByteReader(place, 'import row').u48();
+    const body = this.#body(this.#key(ORDER, sequenceBytes(sequence)));
+    return body && decodeWaiting(body, address);
   }
 
   /** Writes what is not written yet, and how far the import came; then `saved` is called. */
   save(batch: Batch, state: ImportState): void {
+    const put = (key: Uint8Array, body: Uint8Array): void => {
+      batch.put('meta', key, sealRow('meta', key, body));
+    };
     let sequence = this.count - this.#waiting.length;
     for (const waiting of this.#waiting) {
-      const order = this.#key(ORDER, sequenceBytes(sequence));
-      batch.put('meta', order, sealRow('meta', order, encodeWaiting(waiting)));
-      const key = this.#key(COMMIT, waiting.address);
-      const body = new ByteWriter(16).u48(sequence++).view();
-      batch.put('meta', key, sealRow('meta', key, body));
+      put(this.#key(ORDER, sequenceBytes(sequence)), encodeWaiting(waiting));
+      put(this.#key(COMMIT, waiting.address), u48Bytes(sequence++));
     }
-    const key = this.#key(STATE);
-    batch.put('meta', key, sealRow('meta', key, encodeState(state)));
+    put(this.#key(STATE), encodeState(state));
   }
 
-  /** What `save` put is on disk. */
   saved(): void {
     this.#waiting = [];
     this.#waitingByAddress.clear();
@@ -165,26 +160,17 @@ export class ImportStage {
     batch.del('meta', this.#key(STATE));
   }
 
-  /** Removes all rows of this import. */
   async drop(): Promise<void> {
     this.saved();
     this.count = 0;
-    await dropRows(this.#engine, this.#prefix);
-  }
-}
-
-async function dropRows(engine: Engine, prefix: Uint8Array): Promise<void> {
-  const range = {
-    gte: prefix,
-    lt: concatBytes([prefix, Uint8Array.of(0xff)]),
-    limit: REMOVE_SLICE,
-  };
-  for (;;) {
-    const keys = Array.from(engine.range('meta', range), ({ key }) => key);
-    if (keys.length === 0) return;
-    await engine.write((batch) => {
-      for (const key of keys) batch.del('meta', key);
-    }, 'none');
+    const range = { gte: this.#prefix, lt: this.#key(0xff), limit: REMOVE_SLICE };
+    for (;;) {
+      const keys = Array.from(this.#engine.range('meta', range), ({ key }) => key);
+      if (keys.length === 0) return;
+      await this.#engine.write((batch) => {
+        for (const key of keys) batch.del('meta', key);
+      }, 'none');
+    }
   }
 }
 
@@ -195,11 +181,11 @@ export function isImporting(reads: Reads): boolean {
 }
 
 function sequenceBytes(sequence: number): Uint8Array {
-  return new ByteWriter(16).u48(sequence).finish().reverse();
+  return u48Bytes(sequence).reverse();
 }
 
 function sequenceOf(key: Uint8Array): number {
-  return new ByteReader(key.slice(-6).reverse(), 'import row').u48();
+  return readU48(key.slice(-6).reverse(), 0);
 }
 
 function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
@@ -209,7 +195,6 @@ function encodeWaiting({ commit, local }: WaitingCommit): Uint8Array {
   return writeCommit(writer, commit, local).finish();
 }
 
-/** A local id; 0 is an unknown one. */
 function decodeWaiting(body: Uint8Array, address?: Address): WaitingCommit {
   const reader = new ByteReader(body, 'import row');
   const flags = readCommitFlags(reader);
@@ -232,27 +217,22 @@ function encodeState({ point, header, pendingBlocks, pendingCommits }: ImportSta
   return writer.finish();
 }
 
-function loadState(reads: Reads, key: Uint8Array): ImportState | undefined {
-  const row = reads.get('meta', key);
-  if (row === undefined) return undefined;
-  const reader = new ByteReader(openRow('meta', key, row), 'import row');
+function decodeState(body: Uint8Array): ImportState {
+  const reader = new ByteReader(body, 'import row');
   reader.version(ROW_VERSION);
   const point = readResumePoint(reader);
   const header = reader.lengthed(PACK_HEADER_BYTES_MAX + 64).slice();
-  const state = {
-    point,
-    header,
-    pendingBlocks: readAddresses(reader),
-    pendingCommits: readAddresses(reader),
-  };
+  const pendingBlocks = readAddresses(reader);
+  const pendingCommits = readAddresses(reader);
   reader.end();
-  return state;
+  return { point, header, pendingBlocks, pendingCommits };
 }
 
 function readAddresses(reader: ByteReader): Address[] {
-  const count = reader.varint();
-  const list = reader.bytes(count * ADDRESS_LENGTH);
-  return Array.from({ length: count }, (_, i) =>
-    list.slice(i * ADDRESS_LENGTH, (i + 1) * ADDRESS_LENGTH),
-  );
+  const list = reader.bytes(reader.varint() * ADDRESS_LENGTH);
+  const addresses: Address[] = [];
+  for (let at = 0; at < list.length; at += ADDRESS_LENGTH) {
+    addresses.push(list.slice(at, at + ADDRESS_LENGTH));
+  }
+  return addresses;
 }

@@ -46,7 +46,6 @@ import {
 import { BlockReceiver } from './receive-blocks.js';
 import { CommitReceiver } from './receive-commits.js';
 
-/** Where packs are imported. */
 interface ImportContext {
   readonly blocks: Blocks;
   readonly history: History;
@@ -55,7 +54,6 @@ interface ImportContext {
 export interface ImportResult {
   /** 16 bytes. */
   readonly bucket: Uint8Array;
-  /** What the sender's branches are to name. */
   readonly heads: readonly Want[];
   /** Commits that were new here, those of nested buckets included. */
   readonly commits: number;
@@ -63,7 +61,6 @@ export interface ImportResult {
   readonly cut: number;
   /** Blocks that were new here, in this run. */
   readonly blocks: number;
-  /** The pack's length. */
   readonly bytes: number;
   /** Whether contents and nested commits came along. */
   readonly contents: boolean;
@@ -91,7 +88,6 @@ export interface ImportOptions {
    */
   readonly publish?: ((batch: Batch, result: ImportResult) => void) | undefined;
   readonly durability?: Durability | undefined;
-  /** Called with the bytes that were read so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
@@ -99,7 +95,6 @@ export interface ImportOptions {
 const EXTENTS_SPARE = 192;
 /** With fewer at hand no block is received: it takes an extent, or the number of a chunk. */
 const EXTENTS_LEAST = 16;
-/** Waiting commits written at a time. */
 const COMMIT_SLICE = 1_024;
 /** Of the nodes that are cached while heads are compared. */
 const CACHE_BYTES = 8 * 1024 * 1024;
@@ -156,7 +151,6 @@ async function exclusively<T>(engine: Engine, key: string, run: () => Promise<T>
 
 // Opening.
 
-/** A pack whose header was checked. */
 interface OpenedPack {
   /** Its beginning, in bytes and decoded. */
   readonly head: Uint8Array;
@@ -166,7 +160,12 @@ interface OpenedPack {
 
 /** The pack, once it is for this bucket and rests on nothing that is missing here. */
 function openPack(head: Uint8Array, history: History, { bucket }: ImportOptions): OpenedPack {
-  const header = readHeader(head);
+  let header: PackHeader;
+  try {
+    header = decodeHeader(head);
+  } catch (error) {
+    throw asPackFault(error, 0);
+  }
   if (bucket !== undefined && !equalBytes(bucket, header.bucket)) {
     throw badPack('header', 0, `bucket ${hex(bucket)}`, `bucket ${hex(header.bucket)}`);
   }
@@ -184,14 +183,6 @@ function openPack(head: Uint8Array, history: History, { bucket }: ImportOptions)
   return { head, header, progress: new PackProgress(head) };
 }
 
-function readHeader(head: Uint8Array): PackHeader {
-  try {
-    return decodeHeader(head);
-  } catch (error) {
-    throw asPackFault(error, 0);
-  }
-}
-
 // Frames.
 
 /** A pack that has come and is sound; its commits wait in the stage. */
@@ -200,7 +191,6 @@ interface CompletePack {
   readonly result: ImportResult;
 }
 
-/** Receives frame by frame up to the trailer. */
 class FrameReceiver {
   readonly #context: ImportContext;
   readonly #options: ImportOptions;
@@ -212,7 +202,6 @@ class FrameReceiver {
   readonly #stage: ImportStage;
   readonly #blocks: BlockReceiver;
   readonly #commits: CommitReceiver;
-  /** Where the last checkpoint was. */
   #writtenOffset: number | undefined;
 
   constructor(
@@ -231,7 +220,7 @@ class FrameReceiver {
     this.#progress = progress;
     this.#writer = new BlockWriter(blocks);
     this.#stage = new ImportStage(blocks.engine, progress.header);
-    this.#blocks = new BlockReceiver(blocks, this.#writer, { contents });
+    this.#blocks = new BlockReceiver(blocks, this.#writer, contents);
     const cache = new NodeCache(blocks, CACHE_BYTES);
     const signatures = options.signatures ?? 'checked';
     this.#commits = new CommitReceiver(history, this.#stage, this.#blocks, cache, {
@@ -253,7 +242,6 @@ class FrameReceiver {
     return { stage: this.#stage, result: this.#result() };
   }
 
-  /** Goes on with what an earlier run left, if it left something. */
   async #restore(): Promise<void> {
     const state = this.#stage.load();
     if (state === undefined) return;

@@ -21,7 +21,7 @@
 import { createHash } from 'node:crypto';
 import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/address.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
-import { badOption, badPack, unknownVersion } from '../ground/errors.js';
+import { badOption, badPack, type ErrorFacts, unknownVersion } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
 import {
   BRANCH_NAME_BYTES_MAX,
@@ -67,7 +67,6 @@ const WITH_CONTENTS = 1;
 const WITH_NESTED = 2;
 const WITH_INDEX = 4;
 
-/** A branch's name and the commit that it is to have. */
 export interface Want {
   readonly branch: string;
   readonly commit: Address;
@@ -84,7 +83,6 @@ export interface PackHeader {
   readonly contents: boolean;
   /** Whether the commits of nested buckets travel along. */
   readonly nested: boolean;
-  /** Whether there is an index of keys. */
   readonly index: boolean;
 }
 
@@ -96,7 +94,10 @@ export function encodeHeader(header: PackHeader): Uint8Array {
   const { bucket, haves, wants } = header;
   checkCount('haves', haves.length, HAVES_MAX);
   checkCount('wants', wants.length, WANTS_MAX);
-  const body = new ByteWriter(256).u8(flagsOf(header)).bytes(bucket);
+  const { contents, nested, index } = header;
+  const flags =
+    (contents ? WITH_CONTENTS : 0) | (nested ? WITH_NESTED : 0) | (index ? WITH_INDEX : 0);
+  const body = new ByteWriter(256).u8(flags).bytes(bucket);
   body.varint(haves.length);
   for (const have of [...haves].sort(compareAddresses)) body.bytes(have);
   body.varint(wants.length);
@@ -104,11 +105,6 @@ export function encodeHeader(header: PackHeader): Uint8Array {
   const writer = new ByteWriter(body.length + 32).bytes(PACK_MAGIC).u8(PACK_VERSION);
   writer.u32(body.length).bytes(body.view());
   return writer.u32(crc32(writer.view())).finish();
-}
-
-function flagsOf(header: PackHeader): number {
-  const { contents, nested, index } = header;
-  return (contents ? WITH_CONTENTS : 0) | (nested ? WITH_NESTED : 0) | (index ? WITH_INDEX : 0);
 }
 
 function compareWants(a: Want, b: Want): number {
@@ -124,10 +120,8 @@ export function readPreamble(bytes: Uint8Array): number {
   if (!equalBytes(bytes.subarray(0, PACK_MAGIC.length), PACK_MAGIC)) {
     throw badPack('pack', 0, 'a pack of Regalia', 'other bytes');
   }
-  const version = bytes[PACK_MAGIC.length] as number;
-  if (version !== PACK_VERSION) {
-    throw unknownVersion('pack', PACK_VERSION, version);
-  }
+  const version = bytes[PACK_MAGIC.length];
+  if (version !== PACK_VERSION) throw unknownVersion('pack', PACK_VERSION, version);
   const length = readU32(bytes, PACK_MAGIC.length + 1);
   if (length > PACK_HEADER_BYTES_MAX) {
     throw badPack('header', 9, `at most ${PACK_HEADER_BYTES_MAX} bytes`, `${length}`);
@@ -137,66 +131,68 @@ export function readPreamble(bytes: Uint8Array): number {
 
 /** The header in the pack's whole beginning. REGALIA_PACK, REGALIA_FORMAT. */
 export function decodeHeader(bytes: Uint8Array): PackHeader {
-  const end = bytes.length - FRAME_TAIL;
-  if (crc32(bytes.subarray(0, end)) !== readU32(bytes, end)) {
-    throw badPack('header', end, 'the checksum of its bytes', 'another');
-  }
-  const reader = new ByteReader(bytes, 'pack header', PREAMBLE_LENGTH, end);
+  const checked = withoutChecksum(bytes, 'header', bytes.length - FRAME_TAIL);
+  const reader = new ByteReader(checked, 'pack header', PREAMBLE_LENGTH);
   const flags = reader.u8();
   if (flags > (WITH_CONTENTS | WITH_NESTED | WITH_INDEX)) reader.fail('known flags', `${flags}`);
   const bucket = reader.bytes(BUCKET_ID_LENGTH).slice();
-  const haves = readHaves(reader);
-  const wants = readWants(reader);
-  reader.end();
-  return {
+  const readWant = (): Want => {
+    return { branch: reader.text(BRANCH_NAME_BYTES_MAX), commit: readAddress(reader) };
+  };
+  const header = {
     bucket,
-    haves,
-    wants,
+    haves: readList(reader, 'commits', HAVES_MAX, () => readAddress(reader), compareAddresses),
+    wants: readList(reader, 'branches', WANTS_MAX, readWant, compareWants),
     contents: (flags & WITH_CONTENTS) !== 0,
     nested: (flags & WITH_NESTED) !== 0,
     index: (flags & WITH_INDEX) !== 0,
   };
+  reader.end();
+  return header;
 }
 
-function readHaves(reader: ByteReader): Address[] {
+/** A list of the header: ascending, each once. */
+function readList<T>(
+  reader: ByteReader,
+  what: string,
+  most: number,
+  read: () => T,
+  compare: (a: T, b: T) => number,
+): T[] {
   const count = reader.varint();
-  if (count > HAVES_MAX || count * ADDRESS_LENGTH > reader.remaining) {
-    reader.fail(`at most ${HAVES_MAX} commits, within the header`, `${count}`);
+  if (count > most || count * ADDRESS_LENGTH > reader.remaining) {
+    reader.fail(`at most ${most} ${what}, within the header`, `${count}`);
   }
-  const haves: Address[] = [];
+  const list: T[] = [];
   for (let i = 0; i < count; i++) {
-    const have = readAddress(reader);
-    const before = haves[i - 1];
-    if (before !== undefined && compareAddresses(before, have) >= 0) {
-      reader.fail('commits in ascending order', 'another order');
-    }
-    haves.push(have);
+    list.push(read());
+    if (i === 0 || compare(list[i - 1], list[i]) < 0) continue;
+    reader.fail(`${what} in ascending order`, 'another order');
   }
-  return haves;
+  return list;
 }
 
-function readWants(reader: ByteReader): Want[] {
-  const count = reader.varint();
-  if (count > WANTS_MAX || count * ADDRESS_LENGTH > reader.remaining) {
-    reader.fail(`at most ${WANTS_MAX} branches, within the header`, `${count}`);
-  }
-  const wants: Want[] = [];
-  for (let i = 0; i < count; i++) {
-    const want = { branch: reader.text(BRANCH_NAME_BYTES_MAX), commit: readAddress(reader) };
-    const before = wants[i - 1];
-    if (before !== undefined && compareWants(before, want) >= 0) {
-      reader.fail('branches in ascending order', 'another order');
-    }
-    wants.push(want);
-  }
-  return wants;
+/** The bytes before the checksum at their end. REGALIA_PACK, at byte `at`, where it fails. */
+function withoutChecksum(
+  bytes: Uint8Array,
+  what: string,
+  at: number,
+  facts?: ErrorFacts,
+): Uint8Array {
+  const body = bytes.subarray(0, bytes.length - FRAME_TAIL);
+  if (crc32(body) === readU32(bytes, body.length)) return body;
+  throw badPack(what, at, 'the checksum of its bytes', 'another', facts);
 }
 
-/** A whole frame. */
 export function encodeFrame(type: FrameType, body: Uint8Array): Uint8Array {
   const writer = new ByteWriter(body.length + FRAME_HEAD + FRAME_TAIL);
   writer.u8(type).u32(body.length).bytes(body);
   return writer.u32(crc32(writer.view())).finish();
+}
+
+/** The body of the whole frame at byte `at` of a pack. REGALIA_PACK where it is damaged. */
+export function frameBody(frame: Uint8Array, at: number, facts?: ErrorFacts): Uint8Array {
+  return withoutChecksum(frame, 'frame', at, facts).subarray(FRAME_HEAD);
 }
 
 /** What travels with a commit, beside its block. */
@@ -243,13 +239,31 @@ function readLabels(reader: ByteReader): { height: number; correctedMs: number }
   return { height, correctedMs };
 }
 
-export interface Trailer {
+/** What a pack has, or has had so far. */
+interface PackCounts {
   readonly commits: number;
   readonly blocks: number;
   /** Of all blocks. */
   readonly plainBytes: number;
   /** Where the first index frame begins; 0 where there is none. */
   readonly indexAt: number;
+}
+
+function writeCounts(writer: ByteWriter, counts: PackCounts): ByteWriter {
+  const { commits, blocks, plainBytes, indexAt } = counts;
+  return writer.u48(commits).u48(blocks).u48(plainBytes).u48(indexAt);
+}
+
+function readCounts(reader: ByteReader): PackCounts {
+  return {
+    commits: reader.u48(),
+    blocks: reader.u48(),
+    plainBytes: reader.u48(),
+    indexAt: reader.u48(),
+  };
+}
+
+export interface Trailer extends PackCounts {
   /** The whole pack, this trailer included. */
   readonly length: number;
   /** SHA-256, from frame to frame up to the one before the trailer. */
@@ -260,22 +274,15 @@ const TRAILER_BODY = 5 * 6 + DIGEST_LENGTH;
 export const TRAILER_FRAME = FRAME_HEAD + TRAILER_BODY + FRAME_TAIL;
 
 export function encodeTrailer(trailer: Trailer): Uint8Array {
-  const { commits, blocks, plainBytes, indexAt, length, chain } = trailer;
-  const writer = new ByteWriter(TRAILER_BODY).u48(commits).u48(blocks).u48(plainBytes);
-  return writer.u48(indexAt).u48(length).bytes(chain).finish();
+  const writer = writeCounts(new ByteWriter(TRAILER_BODY), trailer);
+  return writer.u48(trailer.length).bytes(trailer.chain).finish();
 }
 
 /** REGALIA_FORMAT. */
 export function decodeTrailer(body: Uint8Array): Trailer {
   const reader = new ByteReader(body, 'pack trailer');
-  const trailer = {
-    commits: reader.u48(),
-    blocks: reader.u48(),
-    plainBytes: reader.u48(),
-    indexAt: reader.u48(),
-    length: reader.u48(),
-    chain: reader.bytes(DIGEST_LENGTH).slice(),
-  };
+  const counts = readCounts(reader);
+  const trailer = { ...counts, length: reader.u48(), chain: reader.bytes(DIGEST_LENGTH).slice() };
   reader.end();
   return trailer;
 }
@@ -287,40 +294,27 @@ export function decodeTrailer(body: Uint8Array): Trailer {
  *     header digest 32 | chain 32 | u48 × 6: offset, commits, blocks, plain bytes, index offset,
  *     index bytes
  */
-export interface ResumePoint {
+export interface ResumePoint extends PackCounts {
   /** The digest of the pack's header: which pack it is. */
   readonly header: Uint8Array;
   readonly chain: Uint8Array;
   /** Where the next frame begins. */
   readonly offset: number;
-  readonly commits: number;
-  readonly blocks: number;
-  /** Of all blocks. */
-  readonly plainBytes: number;
-  /** Where the first index frame begins; 0 where none has come. */
-  readonly indexAt: number;
   /** Of the index, in the frames that have come. */
   readonly indexBytes: number;
 }
 
 export function encodeResumePoint(point: ResumePoint): Uint8Array {
   const writer = new ByteWriter(128).bytes(point.header).bytes(point.chain).u48(point.offset);
-  writer.u48(point.commits).u48(point.blocks).u48(point.plainBytes);
-  return writer.u48(point.indexAt).u48(point.indexBytes).finish();
+  return writeCounts(writer, point).u48(point.indexBytes).finish();
 }
 
 /** Reads a point where `encodeResumePoint` wrote it. REGALIA_FORMAT. */
 export function readResumePoint(reader: ByteReader): ResumePoint {
-  return {
-    header: reader.bytes(DIGEST_LENGTH).slice(),
-    chain: reader.bytes(DIGEST_LENGTH).slice(),
-    offset: reader.u48(),
-    commits: reader.u48(),
-    blocks: reader.u48(),
-    plainBytes: reader.u48(),
-    indexAt: reader.u48(),
-    indexBytes: reader.u48(),
-  };
+  const header = reader.bytes(DIGEST_LENGTH).slice();
+  const chain = reader.bytes(DIGEST_LENGTH).slice();
+  const offset = reader.u48();
+  return { header, chain, offset, ...readCounts(reader), indexBytes: reader.u48() };
 }
 
 /** How far a pack is written or read: both ends count alike, so that trailer and chain agree. */
@@ -341,13 +335,11 @@ export class PackProgress implements ResumePoint {
     this.offset = head.length;
   }
 
-  /** Passes a whole frame. */
   pass(frame: Uint8Array): void {
-    this.chain = chainNext(this.chain, frame);
+    this.chain = new Uint8Array(createHash('sha256').update(this.chain).update(frame).digest());
     this.offset += frame.length;
   }
 
-  /** Goes on where an earlier run stopped in this pack. */
   restore(point: ResumePoint): void {
     Object.assign(this, point);
   }
@@ -362,9 +354,4 @@ export class PackProgress implements ResumePoint {
     const { commits, blocks, plainBytes, indexAt, chain } = this;
     return { commits, blocks, plainBytes, indexAt, length: this.offset + TRAILER_FRAME, chain };
   }
-}
-
-/** The chain behind another frame. */
-function chainNext(chain: Uint8Array, frame: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(chain).update(frame).digest());
 }

@@ -20,13 +20,11 @@ import { Pace } from '../ground/pause.js';
 import type { Automaton } from '../kernels/automata.js';
 import { Fst } from '../kernels/fst.js';
 import { FstBuilder } from '../kernels/fst-builder.js';
-import { crc32 } from '../kernels/hash.js';
 import type { WalkedRoot } from '../reach/tree-walk.js';
 import { type Key, keyText, parseKey } from '../tree/key.js';
 import { FIND_KINDS, type FindOptions, keyAutomaton } from '../tree/key-pattern.js';
-import { childMap, type Spot } from '../tree/lookup.js';
+import { childMapAt, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { readRecord } from '../tree/record.js';
 import { loadRoot } from '../tree/root.js';
 import { walkMap } from '../tree/walk.js';
 import {
@@ -34,13 +32,13 @@ import {
   FRAME_HEAD,
   FRAME_TAIL,
   FrameType,
+  frameBody,
   TRAILER_FRAME,
   type Trailer,
 } from './pack-format.js';
 
 /** Memory for states that are found again. */
 const REGISTRY_BYTES = 4 * 1024 * 1024;
-/** Keys between pauses. */
 const PAUSE_KEYS = 512;
 const NUL = 0;
 const SLASH = 0x2f;
@@ -66,22 +64,17 @@ export function* indexParts(
 
 /** The keys of all trees, ascending, each once. */
 function* mergedKeys(cache: NodeCache, roots: readonly WalkedRoot[]): Generator<Uint8Array, void> {
-  const sources: { next: Uint8Array; keys: Generator<Uint8Array, void> }[] = [];
-  for (const root of roots) {
-    const keys = treeKeys(cache, root);
-    const first = keys.next();
-    if (first.done !== true) sources.push({ next: first.value, keys });
-  }
-  while (sources.length > 0) {
-    let least = sources[0].next;
-    for (const { next } of sources) if (compareBytes(next, least) < 0) least = next;
+  const sources = roots.map((root) => treeKeys(cache, root));
+  const next = sources.map((keys) => keys.next().value ?? undefined);
+  for (;;) {
+    let least: Uint8Array | undefined;
+    for (const key of next) {
+      if (key && (least === undefined || compareBytes(key, least) < 0)) least = key;
+    }
+    if (least === undefined) return;
     yield least;
-    for (let i = sources.length - 1; i >= 0; i--) {
-      const source = sources[i];
-      if (!equalBytes(source.next, least)) continue;
-      const step = source.keys.next();
-      if (step.done === true) sources.splice(i, 1);
-      else source.next = step.value;
+    for (const [i, key] of next.entries()) {
+      if (key && equalBytes(key, least)) next[i] = sources[i].next().value ?? undefined;
     }
   }
 }
@@ -89,13 +82,13 @@ function* mergedKeys(cache: NodeCache, roots: readonly WalkedRoot[]): Generator<
 /** The keys of a tree in order, without the top. */
 function* treeKeys(cache: NodeCache, root: WalkedRoot): Generator<Uint8Array, void> {
   const top = { node: loadRoot(cache, root.id, root.address).node, index: 0 };
-  const map = childMap(cache, top, readRecord(top.node, 0).child);
+  const map = childMapAt(cache, top);
   if (map === undefined) return;
-  const keyOf = (prefix: Uint8Array, { node, index }: Spot): Uint8Array =>
-    concatBytes([prefix, node.name(index)]);
-  const inner = (prefix: Uint8Array, spot: Spot): Uint8Array =>
-    concatBytes([keyOf(prefix, spot), Uint8Array.of(NUL)]);
-  for (const { spot, parent } of walkMap(cache, map, EMPTY, inner)) yield keyOf(parent, spot);
+  const inner = (prefix: Uint8Array, { node, index }: Spot): Uint8Array =>
+    concatBytes([prefix, node.name(index), Uint8Array.of(NUL)]);
+  for (const { spot, parent } of walkMap(cache, map, EMPTY, inner)) {
+    yield concatBytes([parent, spot.node.name(spot.index)]);
+  }
 }
 
 /** A pack whose bytes are read where they are wanted. */
@@ -198,11 +191,9 @@ function overIndex(automaton: Automaton<unknown>): Automaton<unknown> {
 /** The text of a key of the index. REGALIA_PACK where it is none: the index is the sender's. */
 function keyOf(indexed: Uint8Array): string {
   const names: Uint8Array[] = [];
-  for (let start = 0; start <= indexed.length; ) {
-    const nul = indexed.indexOf(NUL, start);
-    const end = nul < 0 ? indexed.length : nul;
-    names.push(indexed.subarray(start, end));
-    start = end + 1;
+  for (let start = 0, end = 0; end >= 0; start = end + 1) {
+    end = indexed.indexOf(NUL, start);
+    names.push(indexed.subarray(start, end < 0 ? undefined : end));
   }
   try {
     return keyText(parseKey(names));
@@ -248,13 +239,10 @@ async function indexBytes(
   return bytes.subarray(0, filled);
 }
 
-/** The body of a frame of this type. */
 function bodyOf(frame: Uint8Array, at: number, type: FrameType): Uint8Array {
-  const end = frame.length - FRAME_TAIL;
   if (frame[0] !== type) throw badPack('frame', at, `type ${type}`, `${frame[0]}`);
-  if (FRAME_HEAD + readU32(frame, 1) !== end) throw badPack('frame', at, 'its length', 'another');
-  if (crc32(frame.subarray(0, end)) !== readU32(frame, end)) {
-    throw badPack('frame', at, 'the checksum of its bytes', 'another');
+  if (FRAME_HEAD + readU32(frame, 1) + FRAME_TAIL !== frame.length) {
+    throw badPack('frame', at, 'its length', 'another');
   }
-  return frame.subarray(FRAME_HEAD, end);
+  return frameBody(frame, at);
 }

@@ -19,6 +19,7 @@ import { isRegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
 import { decodeMap } from '../log/maps.js';
 import { type CheckedNode, checkNode, linkNode, type Reference } from '../tree/check-node.js';
+import type { Node } from '../tree/node.js';
 import { Shapes } from '../tree/shape.js';
 import {
   absent,
@@ -37,15 +38,11 @@ import {
 /** Blocks of the store that are remembered, and blocks that are staged before they are written. */
 const KNOWN_MAX = 16_384;
 
-interface ReceiverOptions {
-  /** Whether contents outside metadata must be known; else they may be missing. */
-  readonly contents: boolean;
-}
-
 export class BlockReceiver {
   readonly #blocks: Blocks;
   readonly #writer: BlockWriter;
-  readonly #options: ReceiverOptions;
+  /** Whether contents outside metadata must be known; else they may be missing. */
+  readonly #contents: boolean;
   readonly #body = new BodyWriter();
   readonly #shapes = new Shapes();
   readonly #pending = new Set<string>();
@@ -53,13 +50,12 @@ export class BlockReceiver {
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
   readonly #here = new BoundedMap<string, Known>(KNOWN_MAX);
-  /** Blocks that were new here. */
   stored = 0;
 
-  constructor(blocks: Blocks, writer: BlockWriter, options: ReceiverOptions) {
+  constructor(blocks: Blocks, writer: BlockWriter, contents: boolean) {
     this.#blocks = blocks;
     this.#writer = writer;
-    this.#options = options;
+    this.#contents = contents;
   }
 
   /** Blocks that nothing has named yet. */
@@ -97,8 +93,11 @@ export class BlockReceiver {
       this.#release(plain);
       return;
     }
-    const known = this.#stage(plain, address);
-    this.#young.set(key, known);
+    this.#body.reset();
+    this.#body.bytes(plain);
+    const traits = this.#admit(plain, this.#body);
+    const id = this.#writer.put(this.#body, plain.length, address);
+    this.#young.set(key, { id, ...traits });
     this.stored++;
     if (this.#pending.size >= PENDING_MAX) {
       throw refused(`at most ${PENDING_MAX} blocks that nothing names yet`, 'more');
@@ -112,10 +111,7 @@ export class BlockReceiver {
     const isPending = (address: Address): boolean => this.#pending.has(addressKey(address));
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node || kind === BlockKind.root) {
-      const { references } =
-        kind === BlockKind.node
-          ? checkNode(parseNode(this.#shapes, plain))
-          : parseCheckedRoot(this.#shapes, plain).checked;
+      const { references } = this.#checkTree(plain).checked;
       for (const one of references) if (isPending(one.address)) this.#idOf(one);
     } else if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);
@@ -126,6 +122,15 @@ export class BlockReceiver {
       const { next } = decodeMap(plain);
       if (next !== undefined && isPending(next)) this.nameBlock(next, BlockKind.map);
     }
+  }
+
+  #checkTree(plain: Uint8Array): { readonly node: Node; readonly checked: CheckedNode } {
+    if (plain[0] === BlockKind.root) {
+      const { root, checked } = parseCheckedRoot(this.#shapes, plain);
+      return { node: root.node, checked };
+    }
+    const node = parseNode(this.#shapes, plain);
+    return { node, checked: checkNode(node) };
   }
 
   /** The id of a block that is named by a commit, or by moves. Faults as `receive`. */
@@ -183,38 +188,27 @@ export class BlockReceiver {
       const { totals } = parseCheckedRoot(this.#shapes, plain).checked;
       return { ...PLAIN_TRAITS, kind, totals };
     }
-    if (kind === BlockKind.manifest) return this.#manifestTraits(plain);
+    if (kind === BlockKind.manifest) {
+      const manifest = decodeManifest(plain);
+      const { level, count } = manifest;
+      return manifestTraits(
+        manifest,
+        level > 1 ? this.#find(manifest.address(count - 1)) : undefined,
+      );
+    }
     return { ...PLAIN_TRAITS, kind, length: plain.length - BLOCK_HEADER };
-  }
-
-  #manifestTraits(plain: Uint8Array): Traits {
-    const manifest = decodeManifest(plain);
-    const { level, count } = manifest;
-    const last = level > 1 ? this.#find(manifest.address(count - 1)) : undefined;
-    return manifestTraits(manifest, last);
-  }
-
-  #stage(plain: Uint8Array, address: Address): Known {
-    const body = this.#body;
-    body.reset();
-    body.bytes(plain);
-    const traits = this.#admit(plain, body);
-    return { id: this.#writer.put(body, plain.length, address), ...traits };
   }
 
   /** Checks a new block and appends its links to `body`. */
   #admit(plain: Uint8Array, body: BodyWriter): Traits {
     const kind = plain[0] as BlockKind;
     switch (kind) {
-      case BlockKind.node: {
-        const node = parseNode(this.#shapes, plain);
-        const checked = checkNode(node);
-        linkNode(body, node.level, checked, this.#idsOf(checked));
-        return nodeTraits(node, checked.totals);
-      }
+      case BlockKind.node:
       case BlockKind.root: {
-        const { checked } = parseCheckedRoot(this.#shapes, plain);
-        linkNode(body, 0, checked, this.#idsOf(checked));
+        const { node, checked } = this.#checkTree(plain);
+        const ids = checked.references.map((reference) => this.#idOf(reference));
+        linkNode(body, node.level, checked, ids);
+        if (kind === BlockKind.node) return nodeTraits(node, checked.totals);
         return { ...PLAIN_TRAITS, kind, totals: checked.totals };
       }
       case BlockKind.manifest:
@@ -233,16 +227,12 @@ export class BlockReceiver {
     }
   }
 
-  #idsOf({ references }: CheckedNode): number[] {
-    return references.map((reference) => this.#idOf(reference));
-  }
-
   /** The id of what a reference names, once it agrees. */
   #idOf(reference: Reference): number {
     const { address, kind } = reference;
     const known = this.#resolve(address);
     if (known === undefined) {
-      if (kind === 'content' && !this.#options.contents) return 0;
+      if (kind === 'content' && !this.#contents) return 0;
       throw absent(address);
     }
     agreeReference(reference, known);
@@ -251,20 +241,12 @@ export class BlockReceiver {
 
   #admitManifest(plain: Uint8Array, body: BodyWriter): Traits {
     const manifest = decodeManifest(plain);
-    const { count } = manifest;
-    const ids: number[] = [];
-    let last: Known | undefined;
-    for (let i = 0; i < count; i++) {
-      if (manifest.isHole(i)) {
-        ids.push(0);
-        continue;
-      }
-      const known = this.#childOf(manifest, i);
-      if (i + 1 === count) last = known;
-      ids.push(known.id);
-    }
+    const children = Array.from({ length: manifest.count }, (_, i) =>
+      manifest.isHole(i) ? undefined : this.#childOf(manifest, i),
+    );
+    const ids = children.map((child) => child?.id ?? 0);
     linkManifest(body, plain, ids);
-    return manifestTraits(manifest, last);
+    return manifestTraits(manifest, children.at(-1));
   }
 
   /** What a manifest lists, once it agrees. */

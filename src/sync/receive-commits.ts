@@ -12,23 +12,20 @@ import {
   addressText,
   compareAddresses,
 } from '../blocks/address.js';
-import { type Event, equalEvents, formatEvent, joinEvents, leqEvents } from '../clock/event.js';
+import { type Event, equalEvents, joinEvents } from '../clock/event.js';
 import { BlockKind } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { badSignature, badStamp, malformed, type RegaliaError } from '../ground/errors.js';
+import { badSignature, malformed, type RegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
-import type { History } from '../log/history.js';
+import { checkStamp, type History, wrongStamp } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import { type CommitRef, walkHeads } from '../reach/commit-walk.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { ImportStage } from './import-stage.js';
 import { type CommitFacts, readCommit, readCommitFlags } from './pack-format.js';
 import type { BlockReceiver } from './receive-blocks.js';
-
-/** Characters of a stamp that a message shows. */
-const STAMP_TEXT_MAX = 500;
 
 interface CommitReceiverOptions {
   /** Whether commits of nested buckets must be known. */
@@ -37,7 +34,6 @@ interface CommitReceiverOptions {
   readonly signatures: 'checked' | 'required';
 }
 
-/** A commit frame, decoded. */
 interface Received {
   readonly commit: Commit;
   readonly address: Address;
@@ -107,7 +103,7 @@ export class CommitReceiver {
       if (map !== undefined) this.#blocks.nameBlock(map, BlockKind.map);
     }
     const parents = this.#parentsOf(received);
-    checkStamp(commit, parents);
+    for (const parent of parents) checkStamp(commit, parent.commit);
     if (isCanonicalMerge(commit)) checkMerge(commit, parents);
     if (this.#options.nested) yield* this.#checkHeads({ commit, ...ids }, parents);
     if (this.#pending.size >= PENDING_MAX) {
@@ -166,15 +162,6 @@ function readFrame(body: Uint8Array): Received {
   return { commit, address: addressOf(commit.algorithm, block), facts };
 }
 
-/** REGALIA_STAMP unless the stamp is at or above that of each parent of the same bucket. */
-function checkStamp(commit: Commit, parents: readonly CommitRef[]): void {
-  for (const parent of parents) {
-    if (!equalBytes(parent.commit.bucket, commit.bucket)) continue;
-    const { stamp } = parent.commit;
-    if (!leqEvents(stamp, commit.stamp)) throw wrongStamp('at or above', stamp, commit.stamp);
-  }
-}
-
 /** Whether nobody claims to have made the commit: anybody can make it from its parents. */
 function isCanonicalMerge({ parents, actor, replica }: Commit): boolean {
   return parents.length > 1 && actor === undefined && replica.every((byte) => byte === 0);
@@ -182,7 +169,7 @@ function isCanonicalMerge({ parents, actor, replica }: Commit): boolean {
 
 function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {
   const ascending = commit.parents.every(
-    (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1] as Address, parent) < 0,
+    (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1], parent) < 0,
   );
   if (!ascending) throw refused('the parents of a merge in ascending order', 'another order');
   // What a missing parent had is not known here.
@@ -191,15 +178,6 @@ function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {
   if (!equalEvents(stamp, commit.stamp)) throw wrongStamp('equal to', stamp, commit.stamp);
   const timeMs = Math.max(...parents.map((parent) => parent.commit.timeMs));
   if (timeMs !== commit.timeMs) throw refused(`a merge at ${timeMs}`, `${commit.timeMs}`);
-}
-
-function wrongStamp(
-  relation: string,
-  expected: Event,
-  actual: Event,
-): RegaliaError<'REGALIA_STAMP'> {
-  const text = (event: Event): string => formatEvent(event).slice(0, STAMP_TEXT_MAX);
-  return badStamp('the stamp of a commit', `${relation} ${text(expected)}`, text(actual));
 }
 
 /** A commit that is refused; the import says where in the pack. */

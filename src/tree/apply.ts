@@ -12,9 +12,9 @@ import type { Address } from '../blocks/address.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { assert } from '../ground/errors.js';
 import { type EditSource, editMapSteps, KEEP, type MapResult } from './edit.js';
-import { Items, measured } from './items.js';
+import { Items } from './items.js';
 import type { Names } from './key.js';
-import { childMap, findInMap, type Spot } from './lookup.js';
+import { childMap, childMapAt, findInMap, type Spot } from './lookup.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import type { NodeWriter } from './node-writer.js';
@@ -28,7 +28,6 @@ import {
   encodeRecord,
   type FreshRecord,
   inlineLeaf,
-  measure,
   NO_CHILD,
   type RecordParts,
   readRecord,
@@ -93,6 +92,12 @@ export interface MovedPart {
   readonly algorithm: AlgorithmNumber;
 }
 
+/** The bucket around what is edited; its id is undefined directly within the edited root. */
+interface Around {
+  readonly writer: NodeWriter;
+  readonly outer: Uint8Array | undefined;
+}
+
 /** What editing a tree needs, and what it reports. */
 export class TreeEdit {
   readonly cache: NodeCache;
@@ -108,151 +113,107 @@ export class TreeEdit {
   }
 
   /** Applies the edit of the top entry to a root. Its name is not used. */
-  rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): Generator<void, CountedRoot> {
-    return flatten(this.#rootSteps(root, edit, outer));
+  rootSteps(root: Root, edit: EntryEdit): Generator<void, CountedRoot> {
+    return flatten(this.#rootSteps(root, edit, undefined));
   }
 
-  *#rootSteps(root: Root, edit: EntryEdit, outer?: Uint8Array): DeepSteps<CountedRoot> {
-    const writer = this.#writerFor(root.algorithm);
+  *#rootSteps(root: Root, edit: EntryEdit, outer: Uint8Array | undefined): DeepSteps<CountedRoot> {
+    const around = { writer: this.#writerFor(root.algorithm), outer };
     const spot = { node: root.node, index: 0 };
     const old = readRecord(root.node, 0);
-    const wasFull = isFull(plainLengthOf(spot));
-    if (edit.clear) this.#report(this.removed, old.child, outer, root.algorithm);
-    if (edit.parts !== undefined) this.#report(this.added, edit.parts.child, outer, root.algorithm);
+    const wasFull = isFull(spot);
+    this.replaced(around, edit.clear ? old : undefined, edit.parts);
     const parts = edit.parts ?? (edit.clear ? EMPTY_PARTS : old);
     const kept = parts === old ? spot : undefined;
-    const child = yield* call(this.#childSteps(writer, edit, kept, parts, outer));
-    const streams = editStreams(this.cache.shapes, parts, edit.streams, child);
-    return writeRoot(writer, root.rules, placeRecord(writer, NO_NAME, streams, wasFull));
+    const child = yield* call(this.#childSteps(around, edit, kept, parts));
+    const own = editStreams(this.cache.shapes, parts, edit.streams, child);
+    return writeRoot(around.writer, root.rules, placeRecord(around.writer, NO_NAME, own, wasFull));
   }
 
   /** The child map of an entry after the edits below it. */
   *#childSteps(
-    writer: NodeWriter,
+    around: Around,
     edit: EntryEdit,
     spot: Spot | undefined,
     parts: RecordParts,
-    outer: Uint8Array | undefined,
   ): DeepSteps<ChildPart> {
     const list = edit.below?.() ?? [];
     if (list.length === 0) return parts.child;
-    const map = this.#mapOf(writer, spot, parts);
-    const result = yield* call(this.#mapSteps(writer, map, list, outer));
+    const map = this.#mapOf(around, spot, parts);
+    const result = yield* call(this.#mapSteps(around, map, list));
     return result.form === 'same' ? parts.child : childOf(result);
   }
 
-  #mapOf(writer: NodeWriter, spot: Spot | undefined, parts: RecordParts): Node | undefined {
-    const { child } = parts;
-    if (child.form === CHILD_NONE) return undefined;
-    if (spot !== undefined) return childMap(this.cache, spot, child);
-    const node = standIn(writer, parts);
-    return childMap(this.cache, { node, index: 0 }, readRecord(node, 0).child);
+  #mapOf({ writer }: Around, spot: Spot | undefined, parts: RecordParts): Node | undefined {
+    if (parts.child.form === CHILD_NONE) return undefined;
+    if (spot !== undefined) return childMap(this.cache, spot, parts.child);
+    return childMapAt(this.cache, { node: standIn(writer, parts), index: 0 });
   }
 
-  /** Applies a sorted list of edits to a map. */
   *#mapSteps(
-    writer: NodeWriter,
+    around: Around,
     map: Node | undefined,
     list: readonly EntryEdit[],
-    outer: Uint8Array | undefined,
   ): DeepSteps<MapResult> {
     const prepared = new Map<EntryEdit, ChildPart>();
     for (const edit of list) {
       const { below, bucket, inside, rules } = edit;
-      const deep = [below, bucket, rules].some((one) => one !== undefined) || inside === true;
-      if (!deep) continue;
-      prepared.set(edit, yield* call(this.#prepareSteps(writer, map, edit, outer)));
+      const isDeep = [below, bucket, rules].some((one) => one !== undefined) || inside === true;
+      if (isDeep) prepared.set(edit, yield* call(this.#prepareSteps(around, map, edit)));
     }
-    const source = new EntrySource(this, writer, list, prepared, outer);
-    return yield* editMapSteps(writer, map, source);
+    const source = new EntrySource(this, around, list, prepared);
+    return yield* editMapSteps(around.writer, map, source);
   }
 
   /** Edits what lies below an entry, before its own map is edited. */
-  *#prepareSteps(
-    writer: NodeWriter,
-    map: Node | undefined,
-    edit: EntryEdit,
-    outer: Uint8Array | undefined,
-  ): DeepSteps<ChildPart> {
-    const found =
-      map === undefined ? undefined : findInMap(this.cache, map, edit.bytes, edit.start, edit.end);
+  *#prepareSteps(around: Around, map: Node | undefined, edit: EntryEdit): DeepSteps<ChildPart> {
+    const found = map && findInMap(this.cache, map, edit.bytes, edit.start, edit.end);
     if (edit.inside === true && found !== undefined) {
       const { child } = readRecord(found.node, found.index);
       assert(child.form === CHILD_BUCKET, 'the inside is of a bucket');
-      return yield* call(this.#bucketSteps(child, edit, outer));
+      return yield* call(this.bucketSteps(around, child, edit));
     }
     const kept = edit.clear ? undefined : found;
-    const parts =
-      edit.parts ?? (kept === undefined ? EMPTY_PARTS : readRecord(kept.node, kept.index));
+    const parts = edit.parts ?? (kept ? readRecord(kept.node, kept.index) : EMPTY_PARTS);
     const spot = edit.parts === undefined ? kept : undefined;
-    if (parts.child.form === CHILD_BUCKET)
-      return yield* call(this.#bucketSteps(parts.child, edit, outer));
-    if (edit.bucket === undefined)
-      return yield* call(this.#childSteps(writer, edit, spot, parts, outer));
+    if (parts.child.form === CHILD_BUCKET) {
+      return yield* call(this.bucketSteps(around, parts.child, edit));
+    }
+    if (edit.bucket === undefined) return yield* call(this.#childSteps(around, edit, spot, parts));
+    const { writer, outer } = around;
     const { id, rules } = edit.bucket;
-    const child = yield* call(this.#childSteps(writer, edit, spot, parts, id));
-    const inner = editStreams(this.cache.shapes, parts, edit.streams, child);
-    const after = writeRoot(writer, rules, placeRecord(writer, NO_NAME, inner, true));
+    const child = yield* call(this.#childSteps({ writer, outer: id }, edit, spot, parts));
+    const own = editStreams(this.cache.shapes, parts, edit.streams, child);
+    const after = writeRoot(writer, rules, placeRecord(writer, NO_NAME, own, true));
     this.touched.push({ bucket: id, outer, before: undefined, after });
     return bucketPart(id, after);
   }
 
-  /** Edits the bucket that an entry is. */
-  bucketSteps(
-    child: BucketPart,
-    edit: EntryEdit,
-    outer: Uint8Array | undefined,
-  ): Generator<void, ChildPart> {
-    return flatten(this.#bucketSteps(child, edit, outer));
-  }
-
-  *#bucketSteps(
-    child: BucketPart,
-    edit: EntryEdit,
-    outer: Uint8Array | undefined,
-  ): DeepSteps<ChildPart> {
+  *bucketSteps({ outer }: Around, child: BucketPart, edit: EntryEdit): DeepSteps<ChildPart> {
     const bucket = child.bucket.slice();
     const old = loadRoot(this.cache, child.id, child.root);
     const root = { ...old, rules: edit.rules ?? old.rules };
-    // What cleared or placed the bucket was done outside; an edit may be of a class whose fields
-    // are getters.
+    // An edit may be of a class whose fields are getters.
     const { bytes, start, end, streams, below } = edit;
+    // What cleared or placed the bucket was done outside.
     const inside = edit.inside === true;
-    const clear = inside && edit.clear;
-    const within = {
-      bytes,
-      start,
-      end,
-      clear,
-      parts: inside ? edit.parts : undefined,
-      streams,
-      below,
-    };
+    const change = { clear: inside && edit.clear, parts: inside ? edit.parts : undefined };
+    const within = { bytes, start, end, ...change, streams, below };
     const after = yield* call(this.#rootSteps(root, within, bucket));
     this.touched.push({ bucket, outer, before: root.address, after });
     return bucketPart(bucket, after);
   }
 
-  #report(
-    list: MovedPart[],
-    child: ChildPart,
-    outer: Uint8Array | undefined,
-    algorithm: AlgorithmNumber,
-  ): void {
-    const hasBuckets =
-      child.form === CHILD_BUCKET || (child.form !== CHILD_NONE && child.totals.buckets > 0);
-    if (hasBuckets) list.push({ outer, child, algorithm });
-  }
-
   /** Reports buckets that an entry loses or gains whole. */
-  replaced(
-    old: RecordParts | undefined,
-    parts: RecordParts | undefined,
-    outer: Uint8Array | undefined,
-    algorithm: AlgorithmNumber,
-  ): void {
-    if (old !== undefined) this.#report(this.removed, old.child, outer, algorithm);
-    if (parts !== undefined) this.#report(this.added, parts.child, outer, algorithm);
+  replaced(around: Around, old: RecordParts | undefined, parts: RecordParts | undefined): void {
+    for (const [list, child] of [
+      [this.removed, old?.child],
+      [this.added, parts?.child],
+    ] as const) {
+      if (child === undefined || child.form === CHILD_NONE) continue;
+      if (child.form !== CHILD_BUCKET && child.totals.buckets === 0) continue;
+      list.push({ outer: around.outer, child, algorithm: around.writer.algorithm });
+    }
   }
 }
 
@@ -261,24 +222,21 @@ const EMPTY_PARTS: RecordParts = { shape: NO_STREAMS, streams: [], child: NO_CHI
 /** The list of edits of one map, as the source of the map's editor. */
 class EntrySource implements EditSource {
   readonly #edit: TreeEdit;
-  readonly #writer: NodeWriter;
+  readonly #around: Around;
   readonly #list: readonly EntryEdit[];
   readonly #prepared: ReadonlyMap<EntryEdit, ChildPart>;
-  readonly #outer: Uint8Array | undefined;
   #at = 0;
 
   constructor(
     edit: TreeEdit,
-    writer: NodeWriter,
+    around: Around,
     list: readonly EntryEdit[],
     prepared: ReadonlyMap<EntryEdit, ChildPart>,
-    outer: Uint8Array | undefined,
   ) {
     this.#edit = edit;
-    this.#writer = writer;
+    this.#around = around;
     this.#list = list;
     this.#prepared = prepared;
-    this.#outer = outer;
   }
 
   get name(): EditSource['name'] {
@@ -290,19 +248,19 @@ class EntrySource implements EditSource {
   }
 
   apply(node: Node | undefined, index: number): FreshRecord | typeof KEEP | undefined {
-    const edit = this.#list[this.#at] as EntryEdit;
+    const edit = this.#list[this.#at];
     const fresh = node === undefined ? edit.fresh : undefined;
     if (fresh !== undefined) return fresh;
     const found = node === undefined ? undefined : readRecord(node, index);
-    const whole = edit.inside !== true;
-    if (whole && (edit.clear || edit.parts !== undefined)) {
-      this.#edit.replaced(found, edit.parts, this.#outer, this.#writer.algorithm);
-    }
-    const before = whole ? (edit.parts ?? (edit.clear ? undefined : found)) : found;
-    if (before?.child.form === CHILD_BUCKET || edit.bucket !== undefined) {
-      return this.#placeBucket(edit, before ?? EMPTY_PARTS);
+    let before = found;
+    if (edit.inside !== true && (edit.clear || edit.parts !== undefined)) {
+      this.#edit.replaced(this.#around, found, edit.parts);
+      before = edit.parts;
     }
     const parts = before ?? EMPTY_PARTS;
+    if (parts.child.form === CHILD_BUCKET || edit.bucket !== undefined) {
+      return this.#placeBucket(edit, parts);
+    }
     const child = this.#prepared.get(edit) ?? parts.child;
     if (child === parts.child && edit.streams.length === 0 && before === found) {
       return found === undefined ? undefined : KEEP;
@@ -311,8 +269,8 @@ class EntrySource implements EditSource {
     if (after.streams.length === 0 && child.form === CHILD_NONE) return undefined;
     const keptMap = child === parts.child && child.form === CHILD_MAP;
     const from = edit.parts === undefined ? node : undefined;
-    const wasFull = keptMap && (from === undefined || isFull(plainLengthOf({ node: from, index })));
-    return placeRecord(this.#writer, nameOf(edit), after, wasFull);
+    const wasFull = keptMap && (from === undefined || isFull({ node: from, index }));
+    return placeRecord(this.#around.writer, nameOf(edit), after, wasFull);
   }
 
   /** A bucket's record has its id and root alone; streams are those of its own entry. */
@@ -320,11 +278,11 @@ class EntrySource implements EditSource {
     let child = this.#prepared.get(edit);
     if (child === undefined && edit.streams.length > 0) {
       assert(parts.child.form === CHILD_BUCKET, 'new buckets are prepared');
-      child = finishSteps(this.#edit.bucketSteps(parts.child, edit, this.#outer));
+      child = finishSteps(flatten(this.#edit.bucketSteps(this.#around, parts.child, edit)));
     }
     if (child === undefined && edit.parts === undefined) return KEEP;
     const record = { shape: NO_STREAMS, streams: [], child: child ?? parts.child };
-    return placeRecord(this.#writer, nameOf(edit), record, false);
+    return placeRecord(this.#around.writer, nameOf(edit), record, false);
   }
 }
 
@@ -332,26 +290,15 @@ function nameOf(edit: EntryEdit): Uint8Array {
   return edit.bytes.subarray(edit.start, edit.end);
 }
 
-function plainLengthOf(spot: Spot): number {
-  measure(spot.node, spot.index, measured);
-  return measured.plainLength;
-}
-
-/** The streams of a record after edits, under their new shape. */
 function editStreams(
   shapes: Shapes,
   parts: RecordParts,
   edits: readonly StreamEdit[],
   child: ChildPart,
 ): RecordParts {
-  if (edits.length === 0) {
-    if (child === parts.child) return parts;
-    return { shape: parts.shape, streams: parts.streams, child };
-  }
+  if (edits.length === 0) return child === parts.child ? parts : { ...parts, child };
   const streams = new Map<string, StreamPart>();
-  for (const [i, name] of parts.shape.names.entries()) {
-    streams.set(name, parts.streams[i] as StreamPart);
-  }
+  for (const [i, name] of parts.shape.names.entries()) streams.set(name, parts.streams[i]);
   for (const { stream, part } of edits) {
     if (part === undefined) streams.delete(stream);
     else streams.set(stream, part);
@@ -383,7 +330,7 @@ export function editAt(
 export function editWithin(names: Names, edit: EntryEdit): EntryEdit {
   let inner = edit;
   for (let i = names.length - 1; i >= 0; i--) {
-    const bytes = names[i] as Uint8Array;
+    const bytes = names[i];
     const list = [{ ...inner, bytes, start: 0, end: bytes.length }];
     const below = (): readonly EntryEdit[] => list;
     inner = { bytes: NO_NAME, start: 0, end: 0, clear: false, streams: [], below };

@@ -39,7 +39,7 @@ export function hashSeed(level: number, round: number): number {
 
 export function hashContinue(state: number, bytes: Uint8Array, start: number, end: number): number {
   let hash = state;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ (bytes[i] as number), FNV_PRIME);
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i], FNV_PRIME);
   return hash;
 }
 
@@ -74,8 +74,8 @@ export function splitRun(
   const stack: [number, number][] = [[from, until]];
   for (let range = stack.pop(); range !== undefined; range = stack.pop()) {
     const [first, last] = range;
-    const start = first === from ? origin : (ends[first - 1] as number);
-    const length = (ends[last - 1] as number) - start;
+    const start = first === from ? origin : ends[first - 1];
+    const length = ends[last - 1] - start;
     if (length <= NODE_PLAIN_BYTES_MAX || last - first === 1) {
       chunk(last);
       continue;
@@ -101,10 +101,8 @@ function middleCut(
   let smallest = Number.POSITIVE_INFINITY;
   let nearest = first;
   for (let i = first; i < last - 1; i++) {
-    const position = (ends[i] as number) - start;
-    if (
-      Math.abs(position * 2 - length) < Math.abs(((ends[nearest] as number) - start) * 2 - length)
-    ) {
+    const position = ends[i] - start;
+    if (Math.abs(position * 2 - length) < Math.abs((ends[nearest] - start) * 2 - length)) {
       nearest = i;
     }
     if (position * 4 < length || position * 4 > length * 3) continue;

@@ -18,7 +18,7 @@ import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
 import { checkName } from './key.js';
-import { addTotals, NODE_HEADER, Node, newTotals, offsetsNeeded, type Totals } from './node.js';
+import { NODE_HEADER, type Node } from './node.js';
 import {
   BUCKET_ID_LENGTH,
   CHILD_BUCKET,
@@ -26,10 +26,19 @@ import {
   CHILD_MAP,
   CHILD_NONE,
   INLINE,
+  inlineNode,
   METADATA,
   REFERENCED,
 } from './record.js';
 import type { Root } from './root.js';
+import {
+  addTotals,
+  areCountable,
+  NO_TOTALS,
+  readTotals,
+  sameTotals,
+  type Totals,
+} from './totals.js';
 
 /** A reference to a block, and what it promises of it. */
 export type Reference =
@@ -49,7 +58,6 @@ export type Reference =
   | { readonly kind: 'root'; readonly address: Address; readonly totals: Readonly<Totals> }
   | { readonly kind: 'metadata' | 'content'; readonly address: Address; readonly length: number };
 
-/** What was found of a node that is sound. */
 export interface CheckedNode {
   /** In the order of links. */
   readonly references: readonly Reference[];
@@ -62,9 +70,7 @@ export interface CheckedNode {
 
 /** Checks a node. REGALIA_FORMAT, REGALIA_KEY. */
 export function checkNode(node: Node): CheckedNode {
-  return node.level === 0
-    ? new LeafCheck(node, INLINE_MAP_BYTES_MAX, false).run()
-    : checkInner(node);
+  return node.level > 0 ? checkInner(node) : new LeafCheck(node, INLINE_MAP_BYTES_MAX).run();
 }
 
 /** Checks a root. The rules are bytes here. REGALIA_FORMAT, REGALIA_KEY. */
@@ -89,17 +95,14 @@ export function linkNode(
 
 function checkInner(node: Node): CheckedNode {
   const references: Reference[] = [];
-  const sum = newTotals();
+  const sum = { ...NO_TOTALS };
   let previous: Uint8Array | undefined;
   checkPrefix(node);
   for (let i = 0; i < node.count; i++) {
     const last = checkedName(node, i, previous);
-    if (node.cut(i) > FORCED)
-      fail('node', node.cuts + i - node.start, 'a cut of 0 or 1', `${node.cut(i)}`);
-    const reader = new ByteReader(node.bytes, 'node', node.recordStart(i), node.recordEnd(i));
-    const totals = readTotals(reader);
-    reader.end();
-    if (totals.entries === 0) fail('node', reader.at - node.start, 'an entry', 'none');
+    if (node.cut(i) > FORCED) fail(node, node.cuts + i, 'a cut of 0 or 1', `${node.cut(i)}`);
+    const totals = node.childTotals(i);
+    if (totals.entries === 0) fail(node, node.recordStart(i), 'an entry', 'none');
     addClaimed(sum, totals);
     const address = node.childAddress(i);
     references.push({ kind: 'node', address, level: node.level - 1, totals, last, previous });
@@ -116,12 +119,7 @@ function checkPrefix(node: Node): void {
   let shared = 0;
   while (shared < Math.min(first.length, last.length) && first[shared] === last[shared]) shared++;
   if (node.prefixLength === shared) return;
-  fail(
-    'node',
-    node.prefixStart - node.start,
-    `a prefix of ${shared} bytes`,
-    `${node.prefixLength}`,
-  );
+  fail(node, node.prefixStart, `a prefix of ${shared} bytes`, `${node.prefixLength}`);
 }
 
 /** A name that can be one, above the one before it. */
@@ -129,34 +127,15 @@ function checkedName(node: Node, index: number, previous: Uint8Array | undefined
   const name = node.name(index);
   checkName(name, [name]);
   if (previous !== undefined && Buffer.compare(previous, name) >= 0) {
-    fail('node', node.suffixStart(index) - node.start, 'names in ascending order', hex(name));
+    fail(node, node.suffixStart(index), 'names in ascending order', hex(name));
   }
   return name;
-}
-
-function readTotals(reader: ByteReader): Totals {
-  return {
-    entries: reader.varint(),
-    buckets: reader.varint(),
-    inlineBytes: reader.varint(),
-    referencedBytes: reader.varint(),
-  };
 }
 
 /** Adds the sums of a part, which may claim anything. */
 function addClaimed(sum: Totals, part: Readonly<Totals>): void {
   addTotals(sum, part);
-  const whole = sum.entries + sum.buckets + sum.inlineBytes + sum.referencedBytes;
-  if (!Number.isSafeInteger(whole)) fail('node', 0, 'sums below 2^53', 'larger ones');
-}
-
-export function sameTotals(a: Readonly<Totals>, b: Readonly<Totals>): boolean {
-  return (
-    a.entries === b.entries &&
-    a.buckets === b.buckets &&
-    a.inlineBytes === b.inlineBytes &&
-    a.referencedBytes === b.referencedBytes
-  );
+  if (!areCountable(sum)) throw malformed('node', 0, 'sums below 2^53', 'larger ones');
 }
 
 /** Checks the records of one leaf, and of those inline within. */
@@ -167,14 +146,14 @@ class LeafCheck {
   readonly #isRoot: boolean;
   readonly #references: Reference[] = [];
   readonly #used = new Set<number>();
-  readonly #totals = newTotals();
+  readonly #totals = { ...NO_TOTALS };
   #plainLength = 0;
 
   /**
    * `inlineMax` bounds the plain length of maps inside, and so the depth: each is shorter than what
    * it lies in.
    */
-  constructor(node: Node, inlineMax: number, isRoot: boolean) {
+  constructor(node: Node, inlineMax: number, isRoot = false) {
     this.#node = node;
     this.#inlineMax = inlineMax;
     this.#isRoot = isRoot;
@@ -191,24 +170,17 @@ class LeafCheck {
       this.#record(i);
     }
     if (this.#used.size !== node.shapes.length) {
-      fail('node', NODE_HEADER + 4, 'a table of the shapes in use', `${node.shapes.length} shapes`);
+      const expected = 'a table of the shapes in use';
+      fail(node, node.start + NODE_HEADER + 4, expected, `${node.shapes.length} shapes`);
     }
-    return {
-      references: this.#references,
-      firstLinks,
-      totals: this.#totals,
-      plainLength: this.#plainLength,
-    };
+    const [references, totals, plainLength] = [this.#references, this.#totals, this.#plainLength];
+    return { references, firstLinks, totals, plainLength };
   }
 
   #record(index: number): void {
     const node = this.#node;
-    const reader = new ByteReader(
-      node.bytes,
-      'record',
-      node.recordStart(index),
-      node.recordEnd(index),
-    );
+    const [start, end] = [node.recordStart(index), node.recordEnd(index)];
+    const reader = new ByteReader(node.bytes, 'record', start, end);
     const head = reader.varint();
     const slot = Math.floor(head / 4);
     const shape = node.shapes[slot] ?? reader.fail('a shape of the table', `${slot}`);
@@ -220,7 +192,7 @@ class LeafCheck {
       reader.fail('a stream or a child', 'neither');
     }
     if (form === CHILD_BUCKET && shape.names.length > 0) reader.fail('a bucket alone', 'streams');
-    addClaimed(this.#totals, ONE_ENTRY);
+    addClaimed(this.#totals, { ...NO_TOTALS, entries: 1 });
     const saved = form === CHILD_INLINE ? this.#inlineMap(reader) : this.#reference(reader, form);
     reader.end();
     this.#plainLength += LEAF_ENTRY_OVERHEAD + node.nameLength(index) + shape.plainLength;
@@ -231,13 +203,8 @@ class LeafCheck {
     const lengthForm = reader.varint();
     const length = Math.floor(lengthForm / 4);
     const form = lengthForm % 4;
-    const referenced = form === REFERENCED ? length : 0;
-    addClaimed(this.#totals, {
-      entries: 0,
-      buckets: 0,
-      inlineBytes: length - referenced,
-      referencedBytes: referenced,
-    });
+    const bytes = form === REFERENCED ? { referencedBytes: length } : { inlineBytes: length };
+    addClaimed(this.#totals, { ...NO_TOTALS, ...bytes });
     if (form === INLINE) {
       reader.bytes(length);
       return;
@@ -281,46 +248,22 @@ class LeafCheck {
       reader.fail(`an inline map of at most ${this.#inlineMax} bytes`, `${plainLength}`);
     }
     const totals = readTotals(reader);
-    const length = reader.varint();
-    const at = reader.at;
-    reader.bytes(length);
-    const inner = inlineNode(this.#node, at, length);
+    const body = reader.lengthed();
+    const inner = inlineNode(this.#node, body);
     // A record in it is shorter than the map, so what lies in that one has still less room.
     const room = plainLength - LEAF_ENTRY_OVERHEAD - 1;
-    const found = new LeafCheck(inner, room, false).run();
+    const found = new LeafCheck(inner, room).run();
     if (found.plainLength !== plainLength) {
       reader.fail(`a plain length of ${found.plainLength}`, `${plainLength}`);
     }
     if (!sameTotals(found.totals, totals)) reader.fail('the sums of what lies inline', 'others');
     addClaimed(this.#totals, totals);
     this.#references.push(...found.references);
-    return length - plainLength;
+    return body.length - plainLength;
   }
 }
 
-const ONE_ENTRY: Readonly<Totals> = { entries: 1, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-
-/** The leaf in `holder.bytes[at..at + length]`, which lacks its first four bytes. */
-function inlineNode(holder: Node, at: number, length: number): Node {
-  const { interned, bytes, algorithm } = holder;
-  if (length < 2) fail('inline map', at - holder.start, 'a count', 'the end');
-  const start = at - NODE_HEADER;
-  const end = at + length;
-  const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const source = {
-    interned,
-    bytes,
-    start,
-    plainEnd: end,
-    end,
-    level: 0,
-    id: undefined,
-    depth: 0,
-    algorithm,
-  };
-  return new Node(source, offsets, 0);
-}
-
-function fail(what: string, at: number, expected: string, actual: string): never {
-  throw malformed(what, at, expected, actual);
+/** `at` is where in the node's bytes. */
+function fail(node: Node, at: number, expected: string, actual: string): never {
+  throw malformed('node', at - node.start, expected, actual);
 }

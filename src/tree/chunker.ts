@@ -11,7 +11,7 @@
 import { NODE_PLAIN_BYTES_MAX, RUN_BYTES_MAX } from '../ground/limits.js';
 import { FORCED, NATURAL, splitRun, WINDOW } from './boundary.js';
 import { type FreshChild, Items } from './items.js';
-import type { InlineLeaf, NodeWriter } from './node-writer.js';
+import type { NodeWriter } from './node-writer.js';
 
 export class Chunker {
   readonly items: Items;
@@ -22,7 +22,6 @@ export class Chunker {
    * wall, begins.
    */
   #fence: number | undefined;
-  /** The first item that is not decided yet. */
   #undecided = 0;
   /** Whether a node was written since the chunker began: then its fence is its own, and certain. */
   #written = false;
@@ -43,8 +42,8 @@ export class Chunker {
     if (this.#written || this.#fence === undefined) return false;
     const { hashes, ends } = this.items;
     for (; this.#unfenced < hashes.length; this.#unfenced++) {
-      if ((ends[this.#unfenced] as number) > WINDOW) break;
-      if ((hashes[this.#unfenced] as number) < this.#fence) return true;
+      if (ends[this.#unfenced] > WINDOW) break;
+      if (hashes[this.#unfenced] < this.#fence) return true;
     }
     return false;
   }
@@ -68,17 +67,25 @@ export class Chunker {
   /** Writes the nodes that are certain. Not while `fenceFell`. */
   drain(): void {
     const { items } = this;
-    while (this.#undecided < items.length) {
-      const index = this.#undecided;
-      const verdict = this.#verdict(index);
-      if (verdict === undefined) break;
-      this.#undecided = index + 1;
-      if (verdict) this.#writeRun(index + 1, NATURAL);
-    }
+    this.#decide(items.length, false);
     if (items.plainLength < RUN_BYTES_MAX) return;
     // A run that long was mined: it ends here, and what follows begins as if the map did.
     this.#writeRun(items.length, FORCED);
     this.#fence = undefined;
+  }
+
+  /** Decides the last items of `count`, and writes what ends with them. */
+  #decide(count: number, isEnd: boolean): void {
+    let left = count;
+    while (this.#undecided < left) {
+      const index = this.#undecided;
+      const ends = this.#winsLeft(index) && this.#winsRight(index);
+      if (ends === undefined && !isEnd) return;
+      this.#undecided = index + 1;
+      if (ends !== true) continue;
+      this.#writeRun(index + 1, NATURAL);
+      left -= index + 1;
+    }
   }
 
   /** Whether the last item, known to have been a natural end before the edit, still is one. */
@@ -92,36 +99,17 @@ export class Chunker {
    * confirmed.
    */
   finish(): void {
-    const { items } = this;
-    for (; this.#undecided < items.length - 1; this.#undecided++) {
-      const index = this.#undecided;
-      if (!this.#winsLeft(index) || this.#winsRight(index) !== true) continue;
-      this.#undecided = index + 1;
-      this.#writeRun(index + 1, NATURAL);
-      this.#undecided = -1;
-    }
-    if (items.length > 0) this.#writeRun(items.length, NATURAL);
-  }
-
-  /** The whole map as an inline leaf, if nothing was written yet and it is that small. */
-  inline(most: number): InlineLeaf | undefined {
-    const { items } = this;
-    if (this.#written || items.length === 0 || items.plainLength > most) return undefined;
-    return this.#writer.writeInline(items, 0, items.length);
-  }
-
-  #verdict(index: number): boolean | undefined {
-    if (!this.#winsLeft(index)) return false;
-    return this.#winsRight(index);
+    this.#decide(this.items.length - 1, true);
+    if (this.items.length > 0) this.#writeRun(this.items.length, NATURAL);
   }
 
   #winsLeft(index: number): boolean {
     const { hashes, ends } = this.items;
-    const hash = hashes[index] as number;
-    const end = ends[index] as number;
+    const hash = hashes[index];
+    const end = ends[index];
     for (let i = index - 1; i >= 0; i--) {
-      if (end - (ends[i] as number) > WINDOW) return true;
-      if ((hashes[i] as number) <= hash) return false;
+      if (end - ends[i] > WINDOW) return true;
+      if (hashes[i] <= hash) return false;
     }
     return end > WINDOW || (this.#fence !== undefined && this.#fence > hash);
   }
@@ -129,11 +117,11 @@ export class Chunker {
   /** Undefined while what decides has not come yet. */
   #winsRight(index: number): boolean | undefined {
     const { hashes, ends } = this.items;
-    const hash = hashes[index] as number;
-    const end = ends[index] as number;
+    const hash = hashes[index];
+    const end = ends[index];
     for (let i = index + 1; i < hashes.length; i++) {
-      if ((ends[i] as number) - end > WINDOW) return true;
-      if ((hashes[i] as number) < hash) return false;
+      if (ends[i] - end > WINDOW) return true;
+      if (hashes[i] < hash) return false;
     }
     return undefined;
   }
@@ -145,7 +133,7 @@ export class Chunker {
   #writeRun(until: number, cut: number): void {
     const { items } = this;
     const fence = items.hashes[until - 1];
-    if ((items.ends[until - 1] as number) <= NODE_PLAIN_BYTES_MAX || until === 1) {
+    if (items.ends[until - 1] <= NODE_PLAIN_BYTES_MAX || until === 1) {
       this.out.push(this.#writer.write(items, 0, until, cut));
     } else {
       let from = 0;

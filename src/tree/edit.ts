@@ -14,24 +14,29 @@ import { compareBytes, compareRange, equalBytes } from '../ground/bytes.js';
 import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
 import { boundaryHash, NATURAL } from './boundary.js';
 import { Chunker } from './chunker.js';
+import { MapCursor } from './cursor.js';
 import { type Fresh, type FreshChild, Items } from './items.js';
-import { LevelCursor, type Place } from './level-cursor.js';
+import type { Spot } from './lookup.js';
 import type { Node } from './node.js';
 import type { InlineLeaf, NodeWriter } from './node-writer.js';
+import type { Totals } from './totals.js';
 
 /** A sorted stream of edits by name: distinct, ascending. */
 export interface EditSource {
   /** The name at hand; undefined once there is none. */
-  readonly name:
-    | { readonly bytes: Uint8Array; readonly start: number; readonly end: number }
-    | undefined;
+  readonly name: NameSlice | undefined;
   /**
    * What becomes of the entry at hand, given where it stands now (in `node`, at `index`), if
    * anywhere. `KEEP` leaves it; undefined removes it.
    */
   apply(node: Node | undefined, index: number): Fresh | typeof KEEP | undefined;
-  /** Goes on to the next edit. */
   advance(): void;
+}
+
+interface NameSlice {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
 }
 
 export const KEEP = Symbol('keep');
@@ -59,12 +64,9 @@ export function* editMapSteps(
     if (changes.length === 0) return SAME;
     source = new ChangeSource(changes);
   }
-  const top = new Region(writer, root, root.level);
-  const untouched = yield* top.run(source, true);
-  if (untouched) return SAME;
-  const inline = root.level === 0 ? top.inline() : undefined;
-  if (inline !== undefined) return inline;
-  return yield* stack(writer, top.close(), root.level);
+  const top = new Region(writer, root, root.level, source);
+  yield* top.run();
+  return top.changed ? yield* closeMap(writer, top.chunker, root.level) : SAME;
 }
 
 const SAME: MapResult = { form: 'same' };
@@ -79,16 +81,30 @@ function* buildMap(writer: NodeWriter, edits: EditSource): Generator<void, MapRe
     chunker.drain();
     if (chunker.out.length > before) yield;
   }
-  const inline = inlineOf(chunker);
-  if (inline !== undefined) return inline;
-  chunker.finish();
-  return yield* stack(writer, chunker.out, 0);
+  return yield* closeMap(writer, chunker, 0);
 }
 
-function inlineOf(chunker: Chunker): MapResult | undefined {
-  const { plainLength } = chunker.items;
-  const leaf = chunker.inline(INLINE_MAP_BYTES_MAX);
-  return leaf === undefined ? undefined : { form: 'inline', leaf, plainLength };
+/** Ends a map of which a whole level is in the chunker. */
+function* closeMap(
+  writer: NodeWriter,
+  chunker: Chunker,
+  level: number,
+): Generator<void, MapResult> {
+  const isWhole = level === 0 && chunker.out.length === 0;
+  const inline = isWhole ? inlineMap(writer, chunker.items) : undefined;
+  if (inline !== undefined) return inline;
+  chunker.finish();
+  return yield* stack(writer, chunker.out, level);
+}
+
+/** The map of these items as a leaf inside a record, if it is that small. */
+export function inlineMap(
+  writer: NodeWriter,
+  items: Items,
+): (MapResult & { form: 'inline' }) | undefined {
+  const { length, plainLength } = items;
+  if (length === 0 || plainLength > INLINE_MAP_BYTES_MAX) return undefined;
+  return { form: 'inline', leaf: writer.writeInline(items, 0, length), plainLength };
 }
 
 /** Builds the levels above `children` until one node is left. */
@@ -107,7 +123,7 @@ function* stack(
     }
     chunker.finish();
     nodes = chunker.out;
-    if (nodes.length === 1) return collapse(writer, nodes[0] as FreshChild, above);
+    if (nodes.length === 1) return collapse(writer, nodes[0], above);
   }
   const top = nodes[0];
   return top === undefined ? { form: 'empty' } : collapse(writer, top, level);
@@ -126,14 +142,12 @@ function collapse(writer: NodeWriter, top: FreshChild, level: number): MapResult
     node = cache.child(node, 0);
   }
   if (node === undefined || node.level > 0) return { form: 'node', top: found };
-  const chunker = new Chunker(writer, 0, undefined);
-  chunker.items.pushKept(node, 0, node.count);
-  return inlineOf(chunker) ?? { form: 'node', top: found };
+  return inlineMap(writer, Items.of(node)) ?? { form: 'node', top: found };
 }
 
 /** A leaf of more entries or bytes than this is over the limit for certain. */
-function mayBeInline(top: FreshChild): boolean {
-  return top.entries * 5 <= INLINE_MAP_BYTES_MAX;
+export function mayBeInline(map: Readonly<Totals>): boolean {
+  return map.entries * 5 <= INLINE_MAP_BYTES_MAX;
 }
 
 /** Edits one level below the top; what changed goes to the level above. */
@@ -145,17 +159,20 @@ function* editLevel(
 ): Generator<void, Change[]> {
   const changes: Change[] = [];
   while (edits.name !== undefined) {
-    const region = new Region(writer, root, level);
-    const untouched = yield* region.run(edits, false);
-    if (!untouched) region.changes(changes);
+    const region = new Region(writer, root, level, edits);
+    yield* region.run();
+    if (region.changed) region.changes(changes);
   }
   return changes;
 }
 
 /** A replaced, added or removed child, as an edit of the level above. */
-interface Change {
-  readonly name: Uint8Array;
+interface Change extends NameSlice {
   readonly child: FreshChild | undefined;
+}
+
+function changeTo(child: FreshChild | undefined, name: Uint8Array): Change {
+  return { bytes: name, start: 0, end: name.length, child };
 }
 
 class ChangeSource implements EditSource {
@@ -166,14 +183,12 @@ class ChangeSource implements EditSource {
     this.#changes = changes;
   }
 
-  get name(): EditSource['name'] {
-    const change = this.#changes[this.#at];
-    if (change === undefined) return undefined;
-    return { bytes: change.name, start: 0, end: change.name.length };
+  get name(): Change | undefined {
+    return this.#changes[this.#at];
   }
 
   apply(): FreshChild | undefined {
-    return this.#changes[this.#at]?.child;
+    return this.name?.child;
   }
 
   advance(): void {
@@ -189,103 +204,82 @@ interface OldNode {
 
 /** A stretch of one level that is cut anew. */
 class Region {
-  readonly #writer: NodeWriter;
   readonly #level: number;
-  readonly #cursor: LevelCursor;
+  readonly #edits: EditSource;
+  readonly #cursor: MapCursor;
   /** At the leftmost node that went in. */
-  #left: LevelCursor;
-  #chunker: Chunker;
-  /** The nodes that went in, in order. */
+  readonly #left: MapCursor;
+  readonly chunker: Chunker;
   readonly #old: OldNode[] = [];
-  #changed = false;
+  changed = false;
   /** Whether the last entry of the last node that went in is the chunker's last item. */
   #lastKept = false;
 
-  constructor(writer: NodeWriter, root: Node, level: number) {
-    this.#writer = writer;
+  /** Begins at the node that the edit at hand falls into; what ended by force left of it, too. */
+  constructor(writer: NodeWriter, root: Node, level: number, edits: EditSource) {
     this.#level = level;
-    this.#cursor = LevelCursor.at(writer.cache, root, level);
-    this.#left = this.#cursor;
-    this.#chunker = new Chunker(writer, level, undefined);
-  }
-
-  /**
-   * Applies edits until the level is in step with its old nodes again. Returns whether nothing
-   * changed.
-   */
-  *run(edits: EditSource, whole: boolean): Generator<void, boolean> {
-    const cursor = this.#cursor;
+    this.#edits = edits;
+    this.#cursor = new MapCursor(writer.cache, root);
     const { name } = edits;
-    if (name !== undefined) cursor.seek(name.bytes, name.start, name.end);
-    this.#begin();
-    for (;;) {
-      this.#merge(edits);
-      while (this.#chunker.fenceFell) this.#extendLeft();
-      if (cursor.isLast) {
-        while (this.#chunker.endsBehindFence || this.#chunker.fenceFell) this.#extendLeft();
-        break;
-      }
-      if (!this.#changed && !this.#nextTouched(edits)) return true;
-      if (this.#inStep() && !this.#nextTouched(edits)) break;
-      this.#chunker.drain();
-      yield;
-      cursor.next();
-    }
-    if (!this.#changed) return true;
-    if (!whole) this.#chunker.finish();
-    return false;
-  }
-
-  /** Sets the fence that lies left of the first node; what ended by force there is cut anew too. */
-  #begin(): void {
+    this.#cursor.descendTo(level, 1, name?.bytes, name?.start, name?.end);
     this.#left = this.#cursor.clone();
     const left = this.#left.neighbour(-1);
-    this.#chunker = new Chunker(this.#writer, this.#level, this.#fenceOf(left));
-    if (left !== undefined && left.node.cut(left.index) !== NATURAL) this.#extendLeft();
+    this.chunker = new Chunker(writer, level, this.#fenceOf(left));
+    if (isForced(left)) this.#extendLeft();
   }
 
-  #fenceOf(left: Place | undefined): number | undefined {
-    if (left === undefined) return undefined;
-    return boundaryHash(left.node.name(left.index), this.#level, 0);
+  /** Applies edits until the level is in step with its old nodes again. */
+  *run(): Generator<void, void> {
+    for (;;) {
+      this.#merge();
+      while (this.chunker.fenceFell) this.#extendLeft();
+      if (this.#cursor.isLast) break;
+      if ((!this.changed || this.#inStep()) && !this.#nextTouched()) return;
+      this.chunker.drain();
+      yield;
+      this.#cursor.turn(1);
+    }
+    while (this.chunker.endsBehindFence || this.chunker.fenceFell) this.#extendLeft();
+  }
+
+  #fenceOf(left: MapCursor | undefined): number | undefined {
+    return left && boundaryHash(left.node.name(left.index), this.#level, 0);
   }
 
   /** Cuts the nodes on the left anew as well, up to a natural end. */
   #extendLeft(): void {
-    let left: Place | undefined;
+    let left: MapCursor | undefined;
     do {
-      this.#left.previous();
-      const { node } = this.#left;
-      const front = new Items(this.#level);
-      front.pushKept(node, 0, node.count);
+      this.#left.turn(-1);
+      const front = Items.of(this.#left.node);
       this.#old.unshift(oldNode(this.#left));
       left = this.#left.neighbour(-1);
-      this.#chunker.extendLeft(front, this.#fenceOf(left));
-    } while (left !== undefined && left.node.cut(left.index) !== NATURAL);
+      this.chunker.extendLeft(front, this.#fenceOf(left));
+    } while (isForced(left));
   }
 
   /** Whether the edit at hand falls into the node right of the cursor. */
-  #nextTouched(edits: EditSource): boolean {
-    const { name } = edits;
-    if (name === undefined) return false;
-    const right = this.#cursor.neighbour(1);
-    if (right === undefined || right.last) return right !== undefined;
+  #nextTouched(): boolean {
+    const { name } = this.#edits;
+    const right = name && this.#cursor.neighbour(1);
+    if (name === undefined || right === undefined) return false;
+    if (right.isLast && right.index === right.node.count - 1) return true;
     return compareRange(name.bytes, name.start, name.end, right.node.name(right.index)) <= 0;
   }
 
   /** Whether the node's old end is a natural end still. */
   #inStep(): boolean {
     const { place } = this.#cursor;
-    if (place === undefined || place.node.cut(place.index) !== NATURAL) return false;
-    return this.#lastKept && this.#chunker.lastStillEnds();
+    return (
+      place !== undefined && !isForced(place) && this.#lastKept && this.chunker.lastStillEnds()
+    );
   }
 
-  /** Merges the node at the cursor with the edits that fall into it. */
-  #merge(edits: EditSource): void {
-    const cursor = this.#cursor;
-    const { node } = cursor;
-    const { items } = this.#chunker;
-    this.#old.push(oldNode(cursor));
-    const open = cursor.isLast;
+  #merge(): void {
+    const { node, isLast: open } = this.#cursor;
+    const { items } = this.chunker;
+    const edits = this.#edits;
+    this.#old.push(oldNode(this.#cursor));
     let from = 0;
     let lastRemoved = false;
     for (let { name } = edits; name !== undefined; { name } = edits) {
@@ -296,7 +290,7 @@ class Region {
       const result = edits.apply(found ? node : undefined, index);
       edits.advance();
       if (result === KEEP || (result === undefined && !found)) continue;
-      this.#changed = true;
+      this.changed = true;
       items.pushKept(node, from, index);
       from = found ? index + 1 : index;
       if (result !== undefined) items.pushFresh(result);
@@ -306,43 +300,29 @@ class Region {
     this.#lastKept = !lastRemoved;
   }
 
-  /** The whole level as an inline leaf, if it is that small. */
-  inline(): MapResult | undefined {
-    return inlineOf(this.#chunker);
-  }
-
-  /** The nodes of a region that is the whole level. */
-  close(): readonly FreshChild[] {
-    this.#chunker.finish();
-    return this.#chunker.out;
-  }
-
-  /** What the region changes for the level above: removed names and new children, in order. */
+  /** Ends it; what it changes for the level above: removed names and new children, in order. */
   changes(out: Change[]): void {
-    const fresh = this.#chunker.out;
+    this.chunker.finish();
+    const fresh = this.chunker.out;
     let at = 0;
-    for (const old of this.#old) {
-      while (at < fresh.length && compareBytes((fresh[at] as FreshChild).bytes, old.name) < 0) {
-        out.push(changeTo(fresh[at++] as FreshChild));
+    for (const { name, address } of this.#old) {
+      for (; at < fresh.length && compareBytes(fresh[at].bytes, name) < 0; at++) {
+        out.push(changeTo(fresh[at], fresh[at].bytes));
       }
-      const next = fresh[at];
-      if (next === undefined || !equalBytes(next.bytes, old.name)) {
-        out.push({ name: old.name, child: undefined });
-        continue;
-      }
-      at++;
-      const same = old.address !== undefined && equalBytes(next.address, old.address);
-      if (!same) out.push(changeTo(next));
+      const isKept = at < fresh.length && equalBytes(fresh[at].bytes, name);
+      const next = isKept ? fresh[at++] : undefined;
+      if (next && address && equalBytes(next.address, address)) continue;
+      out.push(changeTo(next, name));
     }
-    while (at < fresh.length) out.push(changeTo(fresh[at++] as FreshChild));
+    for (; at < fresh.length; at++) out.push(changeTo(fresh[at], fresh[at].bytes));
   }
 }
 
-function oldNode(cursor: LevelCursor): OldNode {
-  const { place } = cursor;
-  return { name: cursor.lastName(), address: place?.node.childAddress(place.index) };
+function isForced(end: Spot | undefined): boolean {
+  return end !== undefined && end.node.cut(end.index) !== NATURAL;
 }
 
-function changeTo(child: FreshChild): Change {
-  return { name: child.bytes, child };
+function oldNode(cursor: MapCursor): OldNode {
+  const { node, place } = cursor;
+  return { name: node.name(node.count - 1), address: place?.node.childAddress(place.index) };
 }

@@ -11,9 +11,8 @@
  * `recordAddress` is the other side of it: one address for equal entries, wherever they are.
  */
 
-import { ADDRESS_LENGTH, type Address, addressInto, sameAddress } from '../blocks/address.js';
+import { type Address, addressOf, sameAddress } from '../blocks/address.js';
 import { isIntegrityError } from '../blocks/blocks.js';
-import { ContentStore } from '../chunks/content-store.js';
 import { ContentReader } from '../chunks/reader.js';
 import {
   type AlgorithmNumber,
@@ -21,8 +20,7 @@ import {
   BlockKind,
   writeBlockHeader,
 } from '../ground/block-header.js';
-import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
-import { utf8Bytes } from '../ground/text.js';
+import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { ByteWriter } from '../ground/writer.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { diffMaps, type MapDifference } from './diff-map.js';
@@ -46,6 +44,7 @@ import {
   type StreamPart,
   sameRecord,
 } from './record.js';
+import { sortNames } from './shape.js';
 
 /** The names of all streams of these records, in bytewise order. */
 export function streamNames(...records: readonly (RecordParts | undefined)[]): readonly string[] {
@@ -55,8 +54,7 @@ export function streamNames(...records: readonly (RecordParts | undefined)[]): r
   if (shapes.size < 2) return first?.names ?? [];
   const union = new Set<string>();
   for (const shape of shapes) for (const name of shape?.names ?? []) union.add(name);
-  const encoded = [...union].map((name) => ({ name, bytes: utf8Bytes(name) }));
-  return encoded.sort((a, b) => compareBytes(a.bytes, b.bytes)).map(({ name }) => name);
+  return sortNames(union);
 }
 
 export function streamOf(record: RecordParts | undefined, name: string): StreamPart | undefined {
@@ -101,7 +99,7 @@ function bytesOf(cache: NodeCache, part: StreamPart): Uint8Array {
   if (part.form === INLINE) return part.bytes;
   return part.form === METADATA
     ? readInline(cache, part)
-    : new ContentReader(new ContentStore(cache.blocks), part).read();
+    : new ContentReader(cache.contents, part).read();
 }
 
 /** Whether two child maps are equal, or one bucket with one root, under one algorithm. */
@@ -204,18 +202,18 @@ const RECORD_KIND = 0;
  * stream that is a content under one rule and lies in metadata under another gives two addresses.
  */
 export function recordAddress(algorithm: AlgorithmNumber, parts: RecordParts): Address {
-  const streams = parts.streams.map((part): StreamPart => {
-    if (part.form !== INLINE || part.length <= DIGEST_LENGTH) return part;
-    const address = streamAddress(algorithm, part);
-    return { form: METADATA, length: part.length, address, id: undefined };
-  });
   const { shape } = parts;
+  const streams = parts.streams.map((part): StreamPart => {
+    const { form, length } = part;
+    if (form !== INLINE || length <= DIGEST_LENGTH) return part;
+    return { form: METADATA, length, address: streamAddress(algorithm, part), id: undefined };
+  });
   const child = outside(algorithm, parts.child);
   const record = encodeRecord(EMPTY, { shape, streams, child });
   writer.reset();
   writer.u8(RECORD_KIND).u8(BLOCK_VERSION).u8(algorithm).bytes(shape.encoded).u8(child.form);
   writer.range(record.bytes, record.start, record.end);
-  return written(algorithm);
+  return addressOf(algorithm, writer.view());
 }
 
 /** The address of a stream's contents: of its block, or of the block that its bytes would make. */
@@ -223,7 +221,7 @@ export function streamAddress(algorithm: AlgorithmNumber, part: StreamPart): Add
   if (part.form !== INLINE) return part.address;
   writer.reset();
   writeBlockHeader(writer, BlockKind.metadata, algorithm).bytes(part.bytes);
-  return written(algorithm);
+  return addressOf(algorithm, writer.view());
 }
 
 /** A child map as if it lay in a node of its own. */
@@ -238,11 +236,5 @@ function mapAddress(algorithm: AlgorithmNumber, map: MapPart | InlineMapPart): A
   if (map.form === CHILD_MAP) return map.address;
   writer.reset();
   writeBlockHeader(writer, BlockKind.node, algorithm).u8(0).bytes(map.body);
-  return written(algorithm);
-}
-
-function written(algorithm: AlgorithmNumber): Address {
-  const address = new Uint8Array(ADDRESS_LENGTH);
-  addressInto(algorithm, writer.view(), address, 0);
-  return address;
+  return addressOf(algorithm, writer.view());
 }

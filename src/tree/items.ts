@@ -12,8 +12,9 @@ import {
   INNER_ENTRY_LENGTH,
   LEAF_ENTRY_OVERHEAD,
 } from './boundary.js';
-import type { Node, Totals } from './node.js';
-import { type FreshRecord, type Link, measure, newMeasure } from './record.js';
+import type { Node } from './node.js';
+import { type FreshRecord, type Link, measure } from './record.js';
+import type { Totals } from './totals.js';
 
 /**
  * A child that was just written, or one from elsewhere; the last name in it lies in `bytes`.
@@ -24,7 +25,6 @@ export interface FreshChild extends Totals {
   readonly nameEnd: number;
   readonly address: Address;
   readonly id: Link;
-  /** How its last node ended: NATURAL or FORCED. */
   readonly cut: number;
 }
 
@@ -43,12 +43,19 @@ export class Items {
     this.level = level;
   }
 
+  /** All entries of a node. */
+  static of(node: Node): Items {
+    const items = new Items(node.level);
+    items.pushKept(node, 0, node.count);
+    return items;
+  }
+
   get length(): number {
     return this.hashes.length;
   }
 
   get plainLength(): number {
-    return this.ends.length === 0 ? 0 : (this.ends[this.ends.length - 1] as number);
+    return this.ends.length === 0 ? 0 : this.ends[this.ends.length - 1];
   }
 
   pushFresh(fresh: Fresh): void {
@@ -65,16 +72,17 @@ export class Items {
   /** Appends the entries `[from, until)` of a node. */
   pushKept(node: Node, from: number, until: number): void {
     const { bytes, prefixStart, prefixLength } = node;
-    const seed = hashSeed(this.level, 0);
-    const prefix = hashContinue(seed, bytes, prefixStart, prefixStart + prefixLength);
+    const isLeaf = node.level === 0;
+    const prefix = hashContinue(
+      hashSeed(this.level, 0),
+      bytes,
+      prefixStart,
+      prefixStart + prefixLength,
+    );
     let end = this.plainLength;
     for (let i = from; i < until; i++) {
-      let own = INNER_ENTRY_LENGTH;
-      if (node.level === 0) {
-        measure(node, i, measured);
-        own = LEAF_ENTRY_OVERHEAD + measured.plainLength;
-      }
-      end += own + node.nameLength(i);
+      end += node.nameLength(i);
+      end += isLeaf ? LEAF_ENTRY_OVERHEAD + measure(node, i).plainLength : INNER_ENTRY_LENGTH;
       this.nodes.push(node);
       this.indexes.push(i);
       this.fresh.push(undefined);
@@ -84,17 +92,10 @@ export class Items {
     }
   }
 
-  /** A private copy of an item's name. */
   name(index: number): Uint8Array {
     const fresh = this.fresh[index];
     if (fresh !== undefined) return fresh.bytes.slice(fresh.nameStart, fresh.nameEnd);
-    return (this.nodes[index] as Node).name(this.indexes[index] as number);
-  }
-
-  nameLength(index: number): number {
-    const fresh = this.fresh[index];
-    if (fresh !== undefined) return fresh.nameEnd - fresh.nameStart;
-    return (this.nodes[index] as Node).nameLength(this.indexes[index] as number);
+    return (this.nodes[index] as Node).name(this.indexes[index]);
   }
 
   /** The hash by which a forced cut is chosen. */
@@ -102,7 +103,6 @@ export class Items {
     return boundaryHash(this.name(index), this.level, 1);
   }
 
-  /** Puts all items of `front` before these. */
   prepend(front: Items): void {
     const shift = front.plainLength;
     this.nodes = front.nodes.concat(this.nodes);
@@ -112,16 +112,13 @@ export class Items {
     this.ends = front.ends.concat(this.ends.map((end) => end + shift));
   }
 
-  /** Forgets the first `count` items. */
   drop(count: number): void {
-    const gone = count === 0 ? 0 : (this.ends[count - 1] as number);
+    const gone = count === 0 ? 0 : this.ends[count - 1];
     this.nodes.splice(0, count);
     this.indexes.splice(0, count);
     this.fresh.splice(0, count);
     this.hashes.splice(0, count);
     this.ends.splice(0, count);
-    for (let i = 0; i < this.ends.length; i++) this.ends[i] = (this.ends[i] as number) - gone;
+    for (let i = 0; i < this.ends.length; i++) this.ends[i] = this.ends[i] - gone;
   }
 }
-
-export const measured = newMeasure();

@@ -15,7 +15,6 @@ const DOT = 0x2e;
 /** A key as users give it: '/a/b', or its names. '/' and [] are the top. */
 export type Key = string | readonly (string | Uint8Array)[];
 
-/** A key taken apart. */
 export type Names = readonly Uint8Array[];
 
 /** The names of a key. REGALIA_KEY outside the limits. */

@@ -13,6 +13,7 @@ import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import {
   type BlockPart,
+  type BucketPart,
   CHILD_BUCKET,
   CHILD_INLINE,
   CHILD_NONE,
@@ -41,20 +42,24 @@ const SLASH = 0x2f;
 export function childMap(cache: NodeCache, spot: Spot, child: ChildPart): Node | undefined {
   if (child.form === CHILD_NONE) return undefined;
   if (child.form === CHILD_INLINE) return inlineChild(spot.node, spot.index, child);
-  if (child.form === CHILD_BUCKET) {
-    const inner = { node: loadRoot(cache, child.id, child.root).node, index: 0 };
-    return childMap(cache, inner, readRecord(inner.node, 0).child);
-  }
+  if (child.form === CHILD_BUCKET) return childMapAt(cache, ownEntry(cache, child));
   return cache.load(child.id, child.address);
 }
 
-/** The leaf and index of a name in a map. */
+export function childMapAt(cache: NodeCache, spot: Spot): Node | undefined {
+  return childMap(cache, spot, readRecord(spot.node, spot.index).child);
+}
+
+function ownEntry(cache: NodeCache, { id, root }: BucketPart): Spot {
+  return { node: loadRoot(cache, id, root).node, index: 0 };
+}
+
 export function findInMap(
   cache: NodeCache,
   top: Node,
   name: Uint8Array,
-  start: number,
-  end: number,
+  start = 0,
+  end = name.length,
 ): Spot | undefined {
   let node = top;
   while (node.level > 0) node = cache.child(node, node.childFor(name, start, end));
@@ -64,14 +69,13 @@ export function findInMap(
 
 /** Whether a record is a bucket's: the form of its child map stands in its first byte. */
 export function isBucket(node: Node, index: number): boolean {
-  return ((node.bytes[node.recordStart(index)] as number) & 3) === CHILD_BUCKET;
+  return (node.bytes[node.recordStart(index)] & 3) === CHILD_BUCKET;
 }
 
 /** The same, by way of the border: a bucket's entry is the one in its root. */
 export function crossBorder(cache: NodeCache, spot: Spot): Spot {
   const { child } = readRecord(spot.node, spot.index);
-  if (child.form !== CHILD_BUCKET) return spot;
-  return { node: loadRoot(cache, child.id, child.root).node, index: 0 };
+  return child.form === CHILD_BUCKET ? ownEntry(cache, child) : spot;
 }
 
 export class Tree {
@@ -95,22 +99,14 @@ export class Tree {
     return new Tree(cache, loadRoot(cache, id, address));
   }
 
-  /** The root's own entry. */
   get top(): Spot {
     return { node: this.root.node, index: 0 };
   }
 
   /** The record of a key, as it stands in its bucket; undefined where there is none. */
   find(names: Names): Spot | undefined {
-    let spot = this.top;
-    for (const name of names) {
-      const map = childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
-      const found =
-        map === undefined ? undefined : findInMap(this.cache, map, name, 0, name.length);
-      if (found === undefined) return undefined;
-      spot = crossBorder(this.cache, found);
-    }
-    return spot;
+    const spot = names.length === 0 ? this.top : this.outer(names);
+    return spot && crossBorder(this.cache, spot);
   }
 
   /**
@@ -120,16 +116,15 @@ export class Tree {
   mapOf(names: Names): Node | undefined {
     const { names: known, maps } = this.#path;
     let depth = 0;
-    while (depth < names.length && this.#isOnPath(depth, names[depth] as Uint8Array)) depth++;
-    known.length = depth;
-    maps.length = depth;
-    let map = depth === 0 ? this.#mapAt(this.top) : maps[depth - 1];
+    while (depth < names.length && this.#isOnPath(depth, names[depth])) depth++;
+    let map = depth === 0 ? childMapAt(this.cache, this.top) : maps[depth - 1];
     for (; depth < names.length && map !== undefined; depth++) {
-      const name = names[depth] as Uint8Array;
-      const found = findInMap(this.cache, map, name, 0, name.length);
-      map = found && this.#mapAt(crossBorder(this.cache, found));
+      const found = findInMap(this.cache, map, names[depth]);
+      map = found && childMapAt(this.cache, crossBorder(this.cache, found));
+      known.length = depth;
+      maps.length = depth;
       if (map === undefined) break;
-      known.push(name);
+      known.push(names[depth]);
       maps.push(map);
     }
     return map;
@@ -141,43 +136,29 @@ export class Tree {
     return this.#path.maps[depth]?.evicted === false;
   }
 
-  #mapAt(spot: Spot): Node | undefined {
-    return childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
-  }
-
   /** The record of a key as it stands in its parent: for a bucket, the one that names it. */
   outer(names: Names): Spot | undefined {
     const last = names[names.length - 1];
     const map = last === undefined ? undefined : this.mapOf(names.slice(0, -1));
-    return map && last && findInMap(this.cache, map, last, 0, last.length);
+    return map && last && findInMap(this.cache, map, last);
   }
 
-  /** The bucket that a key names, if it names one. */
   bucketAt(
     names: Names,
   ): { bucket: Uint8Array; root: Address; rootBlock: number | undefined } | undefined {
     const spot = this.outer(names);
-    if (spot === undefined) return undefined;
-    const { child } = readRecord(spot.node, spot.index);
-    if (child.form !== CHILD_BUCKET) return undefined;
+    if (spot === undefined || !isBucket(spot.node, spot.index)) return undefined;
+    const child = readRecord(spot.node, spot.index).child as BucketPart;
     return { bucket: child.bucket.slice(), root: child.root, rootBlock: child.id };
   }
 
   /** The root of the innermost bucket that rules a key's streams: a bucket's own are its own. */
   rootAround(names: Names): Root {
-    let { root } = this;
-    let spot: Spot = this.top;
-    for (const name of names) {
-      const map = childMap(this.cache, spot, readRecord(spot.node, spot.index).child);
-      const found = map && findInMap(this.cache, map, name, 0, name.length);
-      if (found === undefined) break;
-      spot = found;
-      const { child } = readRecord(found.node, found.index);
-      if (child.form !== CHILD_BUCKET) continue;
-      root = loadRoot(this.cache, child.id, child.root);
-      spot = { node: root.node, index: 0 };
+    for (let depth = names.length; depth > 0; depth--) {
+      const found = this.bucketAt(names.slice(0, depth));
+      if (found !== undefined) return loadRoot(this.cache, found.rootBlock, found.root);
     }
-    return root;
+    return this.root;
   }
 
   /** The record of a key as users give it: the way of a hot read. */
@@ -193,7 +174,6 @@ export class Tree {
     return crossBorder(this.cache, spot);
   }
 
-  /** A stream of a key, or undefined where there is none. */
   stream(key: Key, stream: string): PlacedPart | BlockPart | undefined {
     const spot = this.locate(key);
     return spot === undefined ? undefined : findStream(spot.node, spot.index, stream);

@@ -12,9 +12,10 @@
  */
 import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
+import { ContentStore } from '../chunks/content-store.js';
 import { equalBytes } from '../ground/bytes.js';
-import { malformed, type RegaliaError } from '../ground/errors.js';
-import { Node, offsetsNeeded, readNodeHeader, shapesIn } from './node.js';
+import { malformed } from '../ground/errors.js';
+import { Node, type NodeSource, offsetsNeeded, readNodeHeader, shapesIn } from './node.js';
 import { Shapes } from './shape.js';
 
 const SLAB_BYTES = 1024 * 1024;
@@ -34,7 +35,6 @@ interface Slab {
 
 type Header = Pick<Node, 'level' | 'algorithm'>;
 
-/** What is known of a node beside its bytes. */
 interface Facts {
   readonly address: Address;
   readonly plainLength: number;
@@ -44,10 +44,9 @@ interface Facts {
 }
 
 /** A body in its slab. */
-interface Place extends Header, Facts {
+interface Place {
   readonly slab: Slab;
-  readonly at: number;
-  readonly length: number;
+  readonly source: NodeSource;
 }
 
 /** A share of the cache: the slab being filled is the last. */
@@ -58,6 +57,8 @@ interface Pool {
 
 export class NodeCache {
   readonly blocks: Blocks;
+  /** Contents, where streams in nodes are compared with them. */
+  readonly contents: ContentStore;
   /** The shapes that its nodes, and those who write them, have in common. */
   readonly shapes: Shapes = new Shapes();
   readonly #byId = new Map<number, Node>();
@@ -68,13 +69,13 @@ export class NodeCache {
   /** `cacheBytes` bounds the slabs; at least 4 MiB are kept. */
   constructor(blocks: Blocks, cacheBytes: number) {
     this.blocks = blocks;
+    this.contents = new ContentStore(blocks);
     const slabs = Math.max(4, Math.floor(cacheBytes / SLAB_BYTES));
     const inner = Math.max(1, Math.floor(slabs / 4));
     this.#inner = { slabs: [], most: inner };
     this.#leaves = { slabs: [], most: slabs - inner };
   }
 
-  /** The bytes of all slabs. */
   get bytes(): number {
     return (this.#leaves.slabs.length + this.#inner.slabs.length) * SLAB_BYTES;
   }
@@ -90,11 +91,11 @@ export class NodeCache {
     if (cached !== undefined && equalBytes(cached.address, address)) {
       return checkLevel(cached, level);
     }
-    const body = this.blocks.read(id, address, 'node');
-    const { bytes, start, end, plainLength, depth } = body;
+    const { bytes, start, end, plainLength, depth } = this.blocks.read(id, address, 'node');
     const header = readNodeHeader(bytes, start, start + plainLength);
     if (header.algorithm !== address[0]) {
-      throw wrongAlgorithm(address[0] as number, header.algorithm);
+      const expected = `algorithm ${address[0]}, as its address has`;
+      throw malformed('node', 2, expected, `${header.algorithm}`);
     }
     const place = this.#copy(bytes, start, end, header, { address, plainLength, id, depth });
     return checkLevel(this.#parse(place), level);
@@ -109,7 +110,6 @@ export class NodeCache {
     return this.#parse(written);
   }
 
-  /** The child of an inner node. */
   child(node: Node, index: number): Node {
     const kid = node.kids?.[index];
     if (kid !== undefined) {
@@ -136,10 +136,8 @@ export class NodeCache {
   /** Copies a body to where it stays, with room for the numbers that parsing sums up. */
   #copy(bytes: Uint8Array, start: number, end: number, header: Header, facts: Facts): Place {
     const length = end - start;
-    // One number of 32 bits for each entry, then the offsets of 16 bits.
-    const aligned = (length + 3) & ~3;
     const numbers = offsetsNeeded(bytes, start);
-    const needed = aligned + 2 * numbers + 2 * (numbers - 2);
+    const needed = alignedTo4(length) + 2 * numbers + 2 * (numbers - 2);
     const charge = header.level === 0 ? shapesCharge(bytes, start) : 0;
     const slab = this.#room(header.level === 0 ? this.#leaves : this.#inner, needed, charge);
     slab.charged += charge;
@@ -148,43 +146,27 @@ export class NodeCache {
     slab.used = at + ((needed + 7) & ~7);
     slab.touched = true;
     // One literal with all fields: a spread makes the engine build each object's form anew.
-    return {
+    const source = {
+      interned: this.shapes,
+      bytes: slab.bytes,
+      start: at,
+      plainEnd: at + facts.plainLength,
+      end: at + length,
       level: header.level,
       algorithm: header.algorithm,
-      address: facts.address,
-      plainLength: facts.plainLength,
       id: facts.id,
       depth: facts.depth,
-      slab,
-      at,
-      length,
+      address: facts.address,
     };
+    return { slab, source };
   }
 
-  #parse(place: Place): Node {
-    const { slab, at, length, plainLength, level, algorithm, id, depth, address } = place;
-    const aligned = (length + 3) & ~3;
-    const numbers = offsetsNeeded(slab.bytes, at);
-    const plainEnd = at + plainLength;
-    const end = at + length;
-    const node = new Node(
-      {
-        interned: this.shapes,
-        bytes: slab.bytes,
-        start: at,
-        plainEnd,
-        end,
-        level,
-        algorithm,
-        id,
-        depth,
-        address,
-      },
-      slab.offsets,
-      (at + aligned) / 2 + (numbers - 2),
-      slab.heads,
-      (at + aligned) / 4,
-    );
+  /** Behind the body lie a number of 32 bits for each entry, then the offsets of 16 bits. */
+  #parse({ slab, source }: Place): Node {
+    const { start, end, id } = source;
+    const heads = (start + alignedTo4(end - start)) / 4;
+    const offsets = 2 * heads + offsetsNeeded(slab.bytes, start) - 2;
+    const node = new Node(source, slab.offsets, offsets, slab.heads, heads);
     node.use = slab;
     slab.nodes.push(node);
     if (id !== undefined) this.#byId.set(id, node);
@@ -233,6 +215,10 @@ export class NodeCache {
   }
 }
 
+function alignedTo4(length: number): number {
+  return (length + 3) & ~3;
+}
+
 /**
  * Shapes that a leaf may have without being charged for them, and what each further one costs:
  * their decoded form is far longer than their bytes.
@@ -247,8 +233,4 @@ function shapesCharge(bytes: Uint8Array, start: number): number {
 function checkLevel(node: Node, level: number | undefined): Node {
   if (level === undefined || node.level === level) return node;
   throw malformed('node', 3, `level ${level}`, `${node.level}`);
-}
-
-function wrongAlgorithm(expected: number, actual: number): RegaliaError {
-  return malformed('node', 2, `algorithm ${expected}, as its address has`, `${actual}`);
 }

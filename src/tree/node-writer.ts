@@ -5,7 +5,7 @@
  * came from.
  */
 
-import { type Address, addressInto } from '../blocks/address.js';
+import { type Address, addressOf } from '../blocks/address.js';
 import type { BlockWriter } from '../blocks/block-writer.js';
 import { BodyWriter } from '../blocks/body.js';
 import { NO_ID } from '../blocks/extent.js';
@@ -13,11 +13,12 @@ import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/blo
 import { equalBytes } from '../ground/bytes.js';
 import { badRange } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
-import { type FreshChild, type Items, measured } from './items.js';
-import { addTotals, NODE_HEADER, type Node, newTotals, type Totals } from './node.js';
+import type { FreshChild, Items } from './items.js';
+import { NODE_HEADER, type Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { type FreshRecord, type Link, measure } from './record.js';
 import { compareShapes, type Shape, sameShape } from './shape.js';
+import { addTotals, areCountable, NO_TOTALS, type Totals } from './totals.js';
 
 /** A node that is a block here, and so can be patched. */
 type StoredNode = Node & { readonly id: number };
@@ -35,18 +36,18 @@ export interface InlineLeaf {
  */
 const CACHED_NODES = 4_096;
 
-/** Each node is built at one go: all writers share the room for it. */
-const scratch = new BodyWriter();
+/** Each node is built at one go: all writers share the room for it, and what is known of it. */
+const body = new BodyWriter();
+let base: StoredNode | undefined;
+let prefixLength = 0;
 
 export class NodeWriter {
   readonly cache: NodeCache;
   readonly blocks: BlockWriter;
   readonly algorithm: AlgorithmNumber;
-  readonly #body = scratch;
   readonly #links: Link[] = [];
   readonly #firstLinks: number[] = [];
-  #totals: Totals = newTotals();
-  readonly #state: State = { body: this.#body, base: undefined, prefixLength: 0 };
+  #totals: Totals = { ...NO_TOTALS };
 
   constructor(cache: NodeCache, blocks: BlockWriter, algorithm: AlgorithmNumber) {
     this.cache = cache;
@@ -57,63 +58,47 @@ export class NodeWriter {
   /** Writes the items `[from, until)` as one node and returns it as its parent will name it. */
   write(items: Items, from: number, until: number, cut: number): FreshChild {
     const plainLength = this.#build(items, from, until);
-    const address: Address = new Uint8Array(33);
-    addressInto(this.algorithm, this.#body.buffer.subarray(0, plainLength), address, 0);
-    const { base } = this.#state;
-    const same = base !== undefined && equalBytes(base.address, address);
-    const id = same ? base.id : this.#put(plainLength, address, base);
+    const address = addressOf(this.algorithm, body.buffer.subarray(0, plainLength));
+    const isBase = base !== undefined && equalBytes(base.address, address);
+    const id = isBase ? (base as StoredNode).id : this.#put(plainLength, address);
     const name = items.name(until - 1);
-    const { entries, buckets, inlineBytes, referencedBytes } = this.#totals;
-    return {
-      bytes: name,
-      nameStart: 0,
-      nameEnd: name.length,
-      address,
-      id,
-      cut,
-      entries,
-      buckets,
-      inlineBytes,
-      referencedBytes,
-    };
+    return { bytes: name, nameStart: 0, nameEnd: name.length, address, id, cut, ...this.#totals };
   }
 
-  #put(plainLength: number, address: Address, base: StoredNode | undefined): number {
-    const id = this.blocks.put(this.#body, plainLength, address, base);
+  #put(plainLength: number, address: Address): number {
+    const id = this.blocks.put(body, plainLength, address, base);
     if (this.blocks.blockCount > CACHED_NODES) return id;
     const depth = this.blocks.patched && base !== undefined ? base.depth + 1 : 0;
-    this.cache.adopt(this.#body, { address, plainLength, id, depth });
+    this.cache.adopt(body, { address, plainLength, id, depth });
     return id;
   }
 
-  /** The items as a leaf inside a record. */
   writeInline(items: Items, from: number, until: number): InlineLeaf {
     const plainLength = this.#build(items, from, until);
     return {
-      body: this.#body.buffer.slice(NODE_HEADER, plainLength),
+      body: body.buffer.slice(NODE_HEADER, plainLength),
       links: this.#links.slice(),
       totals: this.#totals,
     };
   }
 
   #build(items: Items, from: number, until: number): number {
-    const base = mainSource(items, from, until);
-    this.#state.base = base;
-    this.#body.reset(base?.bytes, base?.start);
-    this.#totals = newTotals();
+    base = mainSource(items, from, until);
+    body.reset(base?.bytes, base?.start);
+    this.#totals = { ...NO_TOTALS };
     this.#links.length = 0;
     this.#firstLinks.length = 0;
-    const body = this.#body;
     writeBlockHeader(body, BlockKind.node, this.algorithm);
     body.u8(items.level).u16(until - from);
     const build = items.level === 0 ? this.#buildLeaf : this.#buildInner;
     const plainLength = build.call(this, items, from, until);
-    checkTotals(this.#totals);
-    return plainLength;
+    if (areCountable(this.#totals)) return plainLength;
+    // Contents may be long and need no room: their sum is refused before it is no integer any more.
+    const expected = 'less than 2^53 bytes in all streams together';
+    throw badRange('the sum of contents', expected, `${this.#totals.referencedBytes}`);
   }
 
   #buildLeaf(items: Items, from: number, until: number): number {
-    const body = this.#body;
     const table = this.#collectShapes(items, from, until);
     let tableLength = 0;
     const count = varintLength(table.length);
@@ -134,7 +119,6 @@ export class NodeWriter {
   }
 
   #buildInner(items: Items, from: number, until: number): number {
-    const body = this.#body;
     this.#writePrefix(items, from, until, () => {});
     this.#writeRuns(items, from, until, SUFFIX_LENGTHS);
     this.#writeRuns(items, from, until, SUFFIXES);
@@ -149,11 +133,11 @@ export class NodeWriter {
 
   /** The sorted shapes in use, each with its index in `slot`. */
   #collectShapes(items: Items, from: number, until: number): readonly Shape[] {
-    const mark = nextMark();
+    const mark = ++marks;
     const table: Shape[] = [];
     for (let i = from; i < until; i++) {
       const fresh = items.fresh[i] as FreshRecord | undefined;
-      const shape = fresh?.shape ?? keptShape(items.nodes[i] as Node, items.indexes[i] as number);
+      const shape = fresh?.shape ?? keptShape(items.nodes[i] as Node, items.indexes[i]);
       if (shape.mark === mark) continue;
       shape.mark = mark;
       table.push(shape);
@@ -168,10 +152,10 @@ export class NodeWriter {
     let length = 0;
     const most = Math.min(first.length, last.length);
     while (length < most && first[length] === last[length]) length++;
-    this.#state.prefixLength = length;
-    this.#body.u8(length);
+    prefixLength = length;
+    body.u8(length);
     between();
-    this.#body.range(first, 0, length);
+    body.range(first, 0, length);
   }
 
   /** Writes one section of every item, taking runs of neighbours from one node together. */
@@ -181,11 +165,11 @@ export class NodeWriter {
     while (i < until) {
       const node = nodes[i];
       if (node === undefined) {
-        section.fresh(this.#state, fresh[i] as FreshRecord & FreshChild);
+        section.fresh(fresh[i] as FreshRecord & FreshChild);
         i++;
         continue;
       }
-      const index = indexes[i] as number;
+      const index = indexes[i];
       let j = i + 1;
       while (j < until && nodes[j] === node && indexes[j] === index + j - i) j++;
       this.#writeKept(node, index, index + j - i, section);
@@ -194,14 +178,13 @@ export class NodeWriter {
   }
 
   #writeKept(node: Node, from: number, until: number, section: Section): void {
-    const state = this.#state;
-    if (!section.same(state, node)) {
-      for (let i = from; i < until; i++) section.entry(state, node, i);
+    if (!section.same(node)) {
+      for (let i = from; i < until; i++) section.entry(node, i);
       return;
     }
     const [start, end] = section.range(node, from, until);
-    if (node === state.base) this.#body.keep(start - node.start, end - node.start);
-    else this.#body.range(node.bytes, start, end);
+    if (node === base) body.keep(start - node.start, end - node.start);
+    else body.range(node.bytes, start, end);
   }
 
   #collectLinks(items: Items, from: number, until: number): void {
@@ -215,8 +198,8 @@ export class NodeWriter {
         continue;
       }
       const node = items.nodes[i] as Node;
-      const index = items.indexes[i] as number;
-      measure(node, index, measured);
+      const index = items.indexes[i];
+      const measured = measure(node, index);
       addTotals(this.#totals, measured);
       if (measured.links === 0) continue;
       const first = node.hasLinks ? node.firstLink(index) : -1;
@@ -227,28 +210,16 @@ export class NodeWriter {
 
   #writeLinks(): void {
     if (this.#links.length === 0) return;
-    for (const first of this.#firstLinks) this.#body.u16(first);
-    for (const link of this.#links) this.#body.u48(link ?? NO_ID);
+    for (const first of this.#firstLinks) body.u16(first);
+    for (const link of this.#links) body.u48(link ?? NO_ID);
   }
 
   #sumTotals(items: Items, from: number, until: number): void {
     for (let i = from; i < until; i++) {
       const fresh = items.fresh[i];
-      if (fresh !== undefined) addTotals(this.#totals, fresh);
-      else (items.nodes[i] as Node).addTotals(items.indexes[i] as number, this.#totals);
+      addTotals(this.#totals, fresh ?? (items.nodes[i] as Node).childTotals(items.indexes[i]));
     }
   }
-}
-
-/**
- * Contents may be long and need no room: their sum is refused before it is no integer any more.
- * REGALIA_RANGE.
- */
-function checkTotals({ entries, buckets, inlineBytes, referencedBytes }: Readonly<Totals>): void {
-  const sum = entries + buckets + inlineBytes + referencedBytes;
-  if (Number.isSafeInteger(sum)) return;
-  const expected = 'less than 2^53 bytes in all streams together';
-  throw badRange('the sum of contents', expected, `${referencedBytes}`);
 }
 
 /** A stored node that items come from, likely most of them. */
@@ -271,21 +242,11 @@ function numbered(table: Shape[]): readonly Shape[] {
 }
 
 let marks = 0;
-function nextMark(): number {
-  return ++marks;
-}
 
 function keptShape(node: Node, index: number): Shape {
-  const byte = node.bytes[node.recordStart(index)] as number;
-  if (byte < 0x80) return node.shapes[byte >>> 2] as Shape;
-  measure(node, index, measured);
-  return node.shapes[measured.head >>> 2] as Shape;
-}
-
-interface State {
-  readonly body: BodyWriter;
-  base: StoredNode | undefined;
-  prefixLength: number;
+  const byte = node.bytes[node.recordStart(index)];
+  if (byte < 0x80) return node.shapes[byte >>> 2];
+  return node.shapes[measure(node, index).head >>> 2];
 }
 
 /**
@@ -293,76 +254,72 @@ interface State {
  */
 interface Section {
   /** Whether the node's section can be copied as bytes. */
-  same(state: State, node: Node): boolean;
+  same(node: Node): boolean;
   range(node: Node, from: number, until: number): readonly [number, number];
-  entry(state: State, node: Node, index: number): void;
-  fresh(state: State, item: FreshRecord & FreshChild): void;
+  entry(node: Node, index: number): void;
+  fresh(item: FreshRecord & FreshChild): void;
 }
 
 const always = (): boolean => true;
 const never = (): void => {};
-const samePrefix = (state: State, node: Node): boolean => node.prefixLength === state.prefixLength;
+const samePrefix = (node: Node): boolean => node.prefixLength === prefixLength;
 
 const SUFFIX_LENGTHS: Section = {
   same: samePrefix,
   range: (node, from, until) => [node.suffixLengths + from, node.suffixLengths + until],
-  entry: (state, node, index) => state.body.u8(node.nameLength(index) - state.prefixLength),
-  fresh: (state, item) => state.body.u8(item.nameEnd - item.nameStart - state.prefixLength),
+  entry: (node, index) => body.u8(node.nameLength(index) - prefixLength),
+  fresh: (item) => body.u8(item.nameEnd - item.nameStart - prefixLength),
 };
 
 const SUFFIXES: Section = {
   same: samePrefix,
   range: (node, from, until) => [node.suffixStart(from), node.suffixEnd(until - 1)],
-  entry: (state, node, index) => {
-    const { body, prefixLength } = state;
+  entry: (node, index) => {
     const start = node.suffixStart(index);
     const more = node.prefixLength - prefixLength;
     if (more > 0)
       body.range(node.bytes, node.prefixStart + prefixLength, node.prefixStart + node.prefixLength);
     body.range(node.bytes, more > 0 ? start : start - more, node.suffixEnd(index));
   },
-  fresh: (state, item) =>
-    state.body.range(item.bytes, item.nameStart + state.prefixLength, item.nameEnd),
+  fresh: (item) => body.range(item.bytes, item.nameStart + prefixLength, item.nameEnd),
 };
 
 /** Whether the node's shapes have the numbers in the new table that they have in its own. */
-function sameShapes(_: State, node: Node): boolean {
+function sameShapes(node: Node): boolean {
   const { shapes } = node;
-  for (let i = 0; i < shapes.length; i++) if ((shapes[i] as Shape).slot !== i) return false;
+  for (let i = 0; i < shapes.length; i++) if (shapes[i].slot !== i) return false;
   return true;
 }
 
 const RECORD_LENGTHS: Section = {
   same: sameShapes,
   range: (node, from, until) => [node.recordLengths + 2 * from, node.recordLengths + 2 * until],
-  entry: (state, node, index) => {
-    measure(node, index, measured);
+  entry: (node, index) => {
+    const { head } = measure(node, index);
     const length = node.recordEnd(index) - node.recordStart(index);
-    const { head } = measured;
-    state.body.u16(length - headLength(head) + headLength(newHead(node, head)));
+    body.u16(length - headLength(head) + headLength(newHead(node, head)));
   },
-  fresh: (state, item) => {
-    state.body.u16(item.end - item.start + headLength(item.shape.slot * 4 + item.child));
+  fresh: (item) => {
+    body.u16(item.end - item.start + headLength(item.shape.slot * 4 + item.child));
   },
 };
 
 const RECORDS: Section = {
   same: sameShapes,
   range: (node, from, until) => [node.recordStart(from), node.recordEnd(until - 1)],
-  entry: (state, node, index) => {
-    measure(node, index, measured);
-    const { head } = measured;
-    state.body.varint(newHead(node, head));
-    state.body.range(node.bytes, node.recordStart(index) + headLength(head), node.recordEnd(index));
+  entry: (node, index) => {
+    const { head } = measure(node, index);
+    body.varint(newHead(node, head));
+    body.range(node.bytes, node.recordStart(index) + headLength(head), node.recordEnd(index));
   },
-  fresh: (state, item) => {
-    state.body.varint(item.shape.slot * 4 + item.child);
-    state.body.range(item.bytes, item.start, item.end);
+  fresh: (item) => {
+    body.varint(item.shape.slot * 4 + item.child);
+    body.range(item.bytes, item.start, item.end);
   },
 };
 
 function newHead(node: Node, head: number): number {
-  return (node.shapes[head >>> 2] as Shape).slot * 4 + (head & 3);
+  return node.shapes[head >>> 2].slot * 4 + (head & 3);
 }
 
 function headLength(head: number): number {
@@ -373,31 +330,31 @@ const DIGESTS: Section = {
   same: always,
   range: (node, from, until) => [node.digests + 32 * from, node.digests + 32 * until],
   entry: never,
-  fresh: (state, item) => state.body.range(item.address, 1, 33),
+  fresh: (item) => body.range(item.address, 1, 33),
 };
 
 const CUTS: Section = {
   same: always,
   range: (node, from, until) => [node.cuts + from, node.cuts + until],
   entry: never,
-  fresh: (state, item) => state.body.u8(item.cut),
+  fresh: (item) => body.u8(item.cut),
 };
 
 const TOTALS: Section = {
   same: always,
   range: (node, from, until) => [node.recordStart(from), node.recordEnd(until - 1)],
   entry: never,
-  fresh: (state, item) => {
-    state.body.varint(item.entries);
-    state.body.varint(item.buckets);
-    state.body.varint(item.inlineBytes);
-    state.body.varint(item.referencedBytes);
+  fresh: (item) => {
+    body.varint(item.entries);
+    body.varint(item.buckets);
+    body.varint(item.inlineBytes);
+    body.varint(item.referencedBytes);
   },
 };
 
 const IDS: Section = {
-  same: (_, node) => node.linksEnd - node.ids === 6 * node.count,
+  same: (node) => node.linksEnd - node.ids === 6 * node.count,
   range: (node, from, until) => [node.ids + 6 * from, node.ids + 6 * until],
-  entry: (state, node, index) => state.body.u48(node.link(index) ?? NO_ID),
-  fresh: (state, item) => state.body.u48(item.id ?? NO_ID),
+  entry: (node, index) => body.u48(node.link(index) ?? NO_ID),
+  fresh: (item) => body.u48(item.id ?? NO_ID),
 };

@@ -26,33 +26,13 @@ import {
 } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { malformed, type RegaliaError } from '../ground/errors.js';
-import { readU48 } from '../ground/integers.js';
+import { readU16, readU48 } from '../ground/integers.js';
 import { NODE_BYTES_MAX, NODE_LEVEL_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { isAscii, nameText } from '../ground/text.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import type { Shape, Shapes } from './shape.js';
-
-/** The sums of a subtree, spanning nested buckets. */
-export interface Totals {
-  entries: number;
-  buckets: number;
-  /** Logical bytes of streams kept in metadata, and of streams kept as contents. */
-  inlineBytes: number;
-  referencedBytes: number;
-}
-
-/** Sums of nothing yet. */
-export function newTotals(): Totals {
-  return { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-}
-
-export function addTotals(sum: Totals, part: Readonly<Totals>): void {
-  sum.entries += part.entries;
-  sum.buckets += part.buckets;
-  sum.inlineBytes += part.inlineBytes;
-  sum.referencedBytes += part.referencedBytes;
-}
+import { readTotals, type Totals } from './totals.js';
 
 export class Node {
   // What a search needs comes first: it lies in the object's first cache lines.
@@ -120,8 +100,8 @@ export class Node {
    */
   constructor(
     source: NodeSource,
-    offsets: Uint16Array,
-    at: number,
+    offsets: Uint16Array = new Uint16Array(offsetsNeeded(source.bytes, source.start)),
+    at = 0,
     heads?: Uint32Array,
     headsAt = 0,
   ) {
@@ -133,7 +113,7 @@ export class Node {
     this.level = source.level;
     this.algorithm = source.algorithm;
     this.id = source.id;
-    this.depth = source.depth;
+    this.depth = source.depth ?? 0;
     this.address = source.address ?? EMPTY;
     this.offsets = offsets;
     this.at = at;
@@ -141,11 +121,11 @@ export class Node {
     const leaf = this.level === 0;
     if (head + (leaf ? 5 : 3) > plainEnd || plainEnd - start > NODE_BYTES_MAX)
       throw misfit(this, 'length');
-    const count = (bytes[head] as number) | ((bytes[head + 1] as number) << 8);
-    const table = leaf ? (bytes[head + 2] as number) | ((bytes[head + 3] as number) << 8) : 0;
+    const count = readU16(bytes, head);
+    const table = leaf ? readU16(bytes, head + 2) : 0;
     const prefixAt = leaf ? head + 4 : head + 2;
     this.count = count;
-    this.prefixLength = bytes[prefixAt] as number;
+    this.prefixLength = bytes[prefixAt];
     this.prefixStart = prefixAt + 1 + table;
     this.suffixLengths = this.prefixStart + this.prefixLength;
     this.recordLengths = this.suffixLengths + count;
@@ -170,7 +150,7 @@ export class Node {
     const { bytes, offsets, at, heads, headsAt, count, suffixLengths, plainEnd, start } = this;
     let offset = from - start;
     for (let i = 0; i < count; i++) {
-      const length = bytes[suffixLengths + i] as number;
+      const length = bytes[suffixLengths + i];
       offsets[at + i] = offset;
       heads[headsAt + i] = headOf(bytes, start + offset, length);
       offset += length;
@@ -186,7 +166,7 @@ export class Node {
     const records = at + count + 1;
     for (let i = 0, p = recordLengths; i < count; i++, p += 2) {
       offsets[records + i] = offset;
-      const length = (bytes[p] as number) | ((bytes[p + 1] as number) << 8);
+      const length = readU16(bytes, p);
       offset += length;
       if (length === 0 || offset > plainEnd - start) throw misfit(this, 'records');
     }
@@ -201,7 +181,7 @@ export class Node {
     for (let i = 0; i < count; i++) {
       offsets[totals + i] = p - start;
       for (let field = 0; field < 4; field++) {
-        while (p < plainEnd && (bytes[p] as number) >= 0x80) p++;
+        while (p < plainEnd && bytes[p] >= 0x80) p++;
         p++;
       }
     }
@@ -209,7 +189,6 @@ export class Node {
     offsets[totals + count] = p - start;
   }
 
-  /** Keeps a child that was loaded. */
   keepKid(index: number, kid: Node): void {
     this.kids ??= new Array(this.count);
     this.kids[index] = kid;
@@ -231,25 +210,16 @@ export class Node {
     this.kids = undefined;
   }
 
-  /** A name's length in bytes. */
   nameLength(index: number): number {
-    return this.prefixLength + (this.bytes[this.suffixLengths + index] as number);
+    return this.prefixLength + this.bytes[this.suffixLengths + index];
   }
 
-  /** Copies a name to `out`, and returns its end there. */
-  nameInto(index: number, out: Uint8Array, from: number): number {
-    const { bytes, prefixStart, prefixLength } = this;
-    let at = from;
-    for (let i = 0; i < prefixLength; i++) out[at++] = bytes[prefixStart + i] as number;
-    const suffixEnd = this.suffixEnd(index);
-    for (let i = this.suffixStart(index); i < suffixEnd; i++) out[at++] = bytes[i] as number;
-    return at;
-  }
-
-  /** A private copy of a name. */
   name(index: number): Uint8Array {
+    const { bytes, prefixStart, prefixLength } = this;
     const out = new Uint8Array(this.nameLength(index));
-    this.nameInto(index, out, 0);
+    for (let i = 0; i < prefixLength; i++) out[i] = bytes[prefixStart + i];
+    const shift = this.suffixStart(index) - prefixLength;
+    for (let i = prefixLength; i < out.length; i++) out[i] = bytes[shift + i];
     return out;
   }
 
@@ -257,9 +227,9 @@ export class Node {
     const prefix = this.#prefixText ?? this.#readTexts();
     if (this.#suffixText === '') return nameText(this.name(index));
     const { offsets, at } = this;
-    const first = offsets[at] as number;
-    const start = (offsets[at + index] as number) - first;
-    return prefix + this.#suffixText.slice(start, (offsets[at + index + 1] as number) - first);
+    const first = offsets[at];
+    const start = offsets[at + index] - first;
+    return prefix + this.#suffixText.slice(start, offsets[at + index + 1] - first);
   }
 
   #readTexts(): string {
@@ -276,20 +246,20 @@ export class Node {
   }
 
   suffixStart(index: number): number {
-    return this.start + (this.offsets[this.at + index] as number);
+    return this.start + this.offsets[this.at + index];
   }
 
   suffixEnd(index: number): number {
-    return this.start + (this.offsets[this.at + index + 1] as number);
+    return this.start + this.offsets[this.at + index + 1];
   }
 
   /** Where a record begins (leaf), or a child's totals (inner). */
   recordStart(index: number): number {
-    return this.start + (this.offsets[this.at + this.count + 1 + index] as number);
+    return this.start + this.offsets[this.at + this.count + 1 + index];
   }
 
   recordEnd(index: number): number {
-    return this.start + (this.offsets[this.at + this.count + 2 + index] as number);
+    return this.start + this.offsets[this.at + this.count + 2 + index];
   }
 
   /** The first index whose name is not below `name[from..to]`: 0 to count. */
@@ -297,7 +267,7 @@ export class Node {
     const { bytes, prefixStart, prefixLength } = this;
     for (let i = 0; i < prefixLength; i++) {
       if (from + i === to) return 0;
-      const difference = (name[from + i] as number) - (bytes[prefixStart + i] as number);
+      const difference = name[from + i] - bytes[prefixStart + i];
       if (difference !== 0) return difference < 0 ? 0 : this.count;
     }
     const rest = from + prefixLength;
@@ -307,7 +277,7 @@ export class Node {
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const found = heads[headsAt + middle] as number;
+      const found = heads[headsAt + middle];
       const below = found === head ? this.#suffixBelow(middle, name, rest, to) : found < head;
       if (below) low = middle + 1;
       else high = middle;
@@ -317,12 +287,12 @@ export class Node {
 
   #suffixBelow(index: number, name: Uint8Array, from: number, to: number): boolean {
     const { bytes, start, offsets, at } = this;
-    let p = start + (offsets[at + index] as number);
-    const end = start + (offsets[at + index + 1] as number);
+    let p = start + offsets[at + index];
+    const end = start + offsets[at + index + 1];
     let q = from;
     while (p < end && q < to) {
-      const a = bytes[p++] as number;
-      const b = name[q++] as number;
+      const a = bytes[p++];
+      const b = name[q++];
       if (a !== b) return a < b;
     }
     return p === end && q < to;
@@ -356,7 +326,7 @@ export class Node {
     const { bytes } = this;
     const address = new Uint8Array(ADDRESS_LENGTH);
     address[0] = this.algorithm;
-    for (let i = 0; i < DIGEST_LENGTH; i++) address[i + 1] = bytes[start + i] as number;
+    for (let i = 0; i < DIGEST_LENGTH; i++) address[i + 1] = bytes[start + i];
     return address;
   }
 
@@ -365,35 +335,31 @@ export class Node {
     return this.addressAt(this.digests + DIGEST_LENGTH * index);
   }
 
-  /** A child's local id, where it is known. */
   childId(index: number): number | undefined {
     return this.link(index);
   }
 
   cut(index: number): number {
-    return this.bytes[this.cuts + index] as number;
+    return this.bytes[this.cuts + index];
   }
 
-  /** Adds a child's totals to `totals`. */
-  addTotals(index: number, totals: Totals): void {
-    const reader = new ByteReader(
-      this.bytes,
-      'node',
-      this.recordStart(index),
-      this.recordEnd(index),
-    );
-    totals.entries += reader.varint();
-    totals.buckets += reader.varint();
-    totals.inlineBytes += reader.varint();
-    totals.referencedBytes += reader.varint();
+  childTotals(index: number): Totals {
+    const [start, end] = [this.recordStart(index), this.recordEnd(index)];
+    return readTotals(new ByteReader(this.bytes, 'node', start, end));
   }
 
   /** The index of a record's first link. */
   firstLink(index: number): number {
-    if (this.inlineLinks !== undefined) return this.inlineLinks[index] as number;
+    if (this.inlineLinks !== undefined) return this.inlineLinks[index];
     const at = this.plainEnd + 2 * index;
-    if (at + 2 > this.end) return 0;
-    return (this.bytes[at] as number) | ((this.bytes[at + 1] as number) << 8);
+    return at + 2 > this.end ? 0 : readU16(this.bytes, at);
+  }
+
+  /** The index behind a record's last link. */
+  linkEnd(index: number): number {
+    if (!this.hasLinks) return this.firstLink(index);
+    if (index + 1 < this.count) return this.firstLink(index + 1);
+    return Math.floor((this.linksEnd - this.ids) / 6);
   }
 
   /**
@@ -411,8 +377,7 @@ export class Node {
   }
 }
 
-/** What a node is parsed from. */
-interface NodeSource {
+export interface NodeSource {
   readonly interned: Shapes;
   readonly bytes: Uint8Array;
   readonly start: number;
@@ -420,8 +385,9 @@ interface NodeSource {
   readonly end: number;
   readonly level: number;
   readonly algorithm: AlgorithmNumber;
-  readonly id: number | undefined;
-  readonly depth: number;
+  /** Of a cached node. */
+  readonly id?: number | undefined;
+  readonly depth?: number;
   readonly address?: Address;
 }
 
@@ -430,16 +396,14 @@ const NO_SHAPES: readonly Shape[] = [];
 
 /** How many 16-bit offsets the node in `bytes[start..]` needs. */
 export function offsetsNeeded(bytes: Uint8Array, start: number): number {
-  const count =
-    (bytes[start + NODE_HEADER] as number) | ((bytes[start + NODE_HEADER + 1] as number) << 8);
-  return 2 * count + 2;
+  return 2 * readU16(bytes, start + NODE_HEADER) + 2;
 }
 
 /** How many shapes the table of the leaf in `bytes[start..]` says it has. */
 export function shapesIn(bytes: Uint8Array, start: number): number {
   const at = start + NODE_HEADER + 5;
-  const first = bytes[at] as number;
-  return first < 0x80 ? first : (first & 0x7f) + (bytes[at + 1] as number) * 128;
+  const first = bytes[at];
+  return first < 0x80 ? first : (first & 0x7f) + bytes[at + 1] * 128;
 }
 
 function misfit(node: Node, part: string): RegaliaError {
@@ -460,7 +424,7 @@ export function readNodeHeader(
   plainEnd: number,
 ): { level: number; algorithm: AlgorithmNumber } {
   const { algorithm } = readBlockHeader(bytes, 'node', BlockKind.node, start, plainEnd);
-  const level = start + BLOCK_HEADER < plainEnd ? (bytes[start + BLOCK_HEADER] as number) : NaN;
+  const level = start + BLOCK_HEADER < plainEnd ? bytes[start + BLOCK_HEADER] : NaN;
   if (!(level <= NODE_LEVEL_MAX)) {
     throw malformed('node', BLOCK_HEADER, `a level of at most ${NODE_LEVEL_MAX}`, `${level}`);
   }
@@ -471,14 +435,14 @@ export function readNodeHeader(
 function headOf(bytes: Uint8Array, start: number, length: number): number {
   if (length >= 4) {
     return (
-      (((bytes[start] as number) << 24) |
-        ((bytes[start + 1] as number) << 16) |
-        ((bytes[start + 2] as number) << 8) |
-        (bytes[start + 3] as number)) >>>
+      ((bytes[start] << 24) |
+        (bytes[start + 1] << 16) |
+        (bytes[start + 2] << 8) |
+        bytes[start + 3]) >>>
       0
     );
   }
   let head = 0;
-  for (let i = 0; i < length; i++) head |= (bytes[start + i] as number) << (24 - 8 * i);
+  for (let i = 0; i < length; i++) head |= bytes[start + i] << (24 - 8 * i);
   return head >>> 0;
 }

@@ -8,7 +8,7 @@
  * which stay beside the nodes and are read synchronously. What is placed where depends on lengths
  * and names alone, so it is decided anew whenever a record is written.
  */
-import { addressInto } from '../blocks/address.js';
+import { addressOf } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
 import { BlockKind, writeBlockHeader } from '../ground/block-header.js';
 import { copyRange } from '../ground/bytes.js';
@@ -21,10 +21,11 @@ import {
   SMALL_STREAM_BYTES_MAX,
 } from '../ground/limits.js';
 import { LEAF_ENTRY_OVERHEAD, NATURAL } from './boundary.js';
-import type { MapResult } from './edit.js';
+import { inlineMap, type MapResult, mayBeInline } from './edit.js';
 import { Items } from './items.js';
+import type { Spot } from './lookup.js';
 import type { NodeCache } from './node-cache.js';
-import type { InlineLeaf, NodeWriter } from './node-writer.js';
+import type { NodeWriter } from './node-writer.js';
 import {
   CHILD_INLINE,
   CHILD_MAP,
@@ -38,12 +39,13 @@ import {
   inlinePart,
   METADATA,
   type MetadataPart,
+  measure,
   NO_CHILD,
   PlacedPart,
   REFERENCED,
   type RecordParts,
-  type StreamPart,
 } from './record.js';
+import { onlyTotals } from './totals.js';
 
 /** A stream this short needs no more room than a reference to it. */
 const DIGEST = 32;
@@ -64,9 +66,9 @@ export function placeRecord(
   return encodeRecord(name, placed ? parts : place(writer, sizes, parts));
 }
 
-/** Whether a record of this plain length leaves no room for every inline map. */
-export function isFull(plainLength: number): boolean {
-  return plainLength > SHARED_BYTES_MAX - INLINE_MAP_BYTES_MAX - 300;
+/** Whether a record is so long that not every inline map has room in it. */
+export function isFull({ node, index }: Spot): boolean {
+  return measure(node, index).plainLength > SHARED_BYTES_MAX - INLINE_MAP_BYTES_MAX - 300;
 }
 
 function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordParts {
@@ -90,7 +92,6 @@ function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordPart
   return { shape: parts.shape, streams, child };
 }
 
-/** The plain lengths that decide. */
 class Sizes {
   /** What streams up to 512 bytes, references and the name add up to. */
   #shared: number;
@@ -124,35 +125,22 @@ class Sizes {
 }
 
 /** The streams that live in metadata, the longest first, ties by name. */
-function byLength(parts: RecordParts): number[] {
-  const { streams } = parts;
-  const indexes: number[] = [];
-  streams.forEach((stream, index) => {
-    if (stream.form !== REFERENCED) indexes.push(index);
-  });
-  return indexes.sort(
-    (a, b) => (streams[b] as StreamPart).length - (streams[a] as StreamPart).length || a - b,
-  );
+function byLength({ streams }: RecordParts): number[] {
+  const indexes = [...streams.keys()].filter((index) => streams[index].form !== REFERENCED);
+  return indexes.sort((a, b) => streams[b].length - streams[a].length || a - b);
 }
 
 /** A map outside its record that is small enough to lie inside. */
 function shrunkChild(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_MAP }): ChildPart {
-  const { cache } = writer;
-  if (child.totals.entries * 5 > INLINE_MAP_BYTES_MAX) return child;
-  const node = cache.load(child.id, child.address);
-  if (node.level > 0) return child;
-  const items = new Items(0);
-  items.pushKept(node, 0, node.count);
-  if (items.plainLength > INLINE_MAP_BYTES_MAX) return child;
-  const leaf = writer.writeInline(items, 0, items.length);
-  return inlineMap(leaf, items.plainLength);
+  if (!mayBeInline(child.totals)) return child;
+  const node = writer.cache.load(child.id, child.address);
+  const inline = node.level > 0 ? undefined : inlineMap(writer, Items.of(node));
+  return inline === undefined ? child : childOf(inline);
 }
 
 function moveOut(writer: NodeWriter, child: ChildPart & { form: typeof CHILD_INLINE }): ChildPart {
   const node = inlineLeaf(writer.cache.shapes, writer.algorithm, child.body, child.links);
-  const items = new Items(0);
-  items.pushKept(node, 0, node.count);
-  const { address, id } = writer.write(items, 0, items.length, NATURAL);
+  const { address, id } = writer.write(Items.of(node), 0, node.count, NATURAL);
   return { form: CHILD_MAP, totals: child.totals, address, id };
 }
 
@@ -161,8 +149,7 @@ const metadata = new BodyWriter();
 function writeMetadata(writer: NodeWriter, bytes: Uint8Array): MetadataPart {
   metadata.reset();
   writeBlockHeader(metadata, BlockKind.metadata, writer.algorithm).bytes(bytes);
-  const address = new Uint8Array(33);
-  addressInto(writer.algorithm, metadata.buffer.subarray(0, metadata.length), address, 0);
+  const address = addressOf(writer.algorithm, metadata.view());
   const id = writer.blocks.put(metadata, metadata.length, address);
   return { form: METADATA, length: bytes.length, address, id };
 }
@@ -191,15 +178,13 @@ function readMetadata(cache: NodeCache, stream: MetadataPart): Uint8Array {
   throw malformed('metadata', 0, expected, `kind ${bytes[start]}, ${length} bytes`);
 }
 
-function inlineMap({ totals, body, links }: InlineLeaf, plainLength: number): ChildPart {
-  return { form: CHILD_INLINE, plainLength, totals, body, links };
-}
-
 /** A map that was just written, as a part of its record. */
 export function childOf(result: Exclude<MapResult, { form: 'same' }>): ChildPart {
   if (result.form === 'empty') return NO_CHILD;
-  if (result.form === 'inline') return inlineMap(result.leaf, result.plainLength);
-  const { address, id, entries, buckets, inlineBytes, referencedBytes } = result.top;
-  const totals = { entries, buckets, inlineBytes, referencedBytes };
-  return { form: CHILD_MAP, totals, address, id };
+  if (result.form === 'inline') {
+    const { plainLength, leaf } = result;
+    return { form: CHILD_INLINE, plainLength, ...leaf };
+  }
+  const { address, id } = result.top;
+  return { form: CHILD_MAP, totals: onlyTotals(result.top), address, id };
 }

@@ -20,10 +20,10 @@ import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
 import { NO_ID } from '../blocks/extent.js';
 import { assert, malformed } from '../ground/errors.js';
 import { putU48, putVarint, varintLength } from '../ground/integers.js';
-import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
-import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import { NODE_HEADER, Node } from './node.js';
 import { type Shape, type Shapes, sameShape } from './shape.js';
+import { addTotals, NO_TOTALS, putTotals, type Totals, totalsLength } from './totals.js';
 
 /** Forms of a child map. Persisted: never renumber. */
 export const CHILD_NONE = 0;
@@ -38,7 +38,6 @@ export const REFERENCED = 2;
 
 export const BUCKET_ID_LENGTH = 16;
 
-/** A stream that lies in its record. */
 export interface InlinePart {
   readonly form: typeof INLINE;
   /** Its logical size in bytes, as of every part. */
@@ -47,23 +46,17 @@ export interface InlinePart {
   readonly bytes: Uint8Array;
 }
 
-/** A stream in a metadata block of its own, with its bytes as they are. */
-export interface MetadataPart {
-  readonly form: typeof METADATA;
+/** A stream in a block of its own: its bytes as they are, or chunks under a manifest. */
+interface PlacedElsewhere<Form> {
+  readonly form: Form;
   readonly length: number;
-  /** The address of the block; its algorithm is that of the node around. */
+  /** The address of the block. Metadata's has the algorithm of the node around. */
   readonly address: Address;
-  /** The local id of the block, where it is known. */
-  readonly id: number | undefined;
+  readonly id: Link;
 }
 
-/** A stream that is a content: chunks under a manifest. */
-export interface ReferencedPart {
-  readonly form: typeof REFERENCED;
-  readonly length: number;
-  readonly address: Address;
-  readonly id: number | undefined;
-}
+export type MetadataPart = PlacedElsewhere<typeof METADATA>;
+export type ReferencedPart = PlacedElsewhere<typeof REFERENCED>;
 
 /** Bytes that are to lie in their record, if there is room. */
 export function inlinePart(bytes: Uint8Array): InlinePart {
@@ -88,7 +81,7 @@ export type ChildPart =
       readonly form: typeof CHILD_MAP;
       readonly totals: Readonly<Totals>;
       readonly address: Address;
-      readonly id: number | undefined;
+      readonly id: Link;
     }
   | BucketPart;
 
@@ -96,12 +89,9 @@ export interface BucketPart {
   readonly form: typeof CHILD_BUCKET;
   /** The bucket's id, 16 bytes. A view that stays valid. */
   readonly bucket: Uint8Array;
-  /** What lies below the bucket's entry. */
   readonly totals: Readonly<Totals>;
-  /** The address of the bucket's root. */
   readonly root: Address;
-  /** The local id of the root, where it is known. */
-  readonly id: number | undefined;
+  readonly id: Link;
 }
 
 /** The local id of a block that a record names; undefined where it is unknown. */
@@ -120,34 +110,31 @@ export interface RecordParts {
 export interface Measure extends Totals {
   /** Its plain length, without name and entry overhead. */
   plainLength: number;
-  /** How many links it has. */
   links: number;
   head: number;
 }
 
-/** Nothing measured yet. */
-export function newMeasure(): Measure {
-  return {
-    plainLength: 0,
-    entries: 0,
-    buckets: 0,
-    inlineBytes: 0,
-    referencedBytes: 0,
-    links: 0,
-    head: 0,
-  };
-}
+const measured: Measure = { ...NO_TOTALS, plainLength: 0, links: 0, head: 0 };
 
+/** Where reading is in a record, and the first number of that. */
 let cursor = 0;
+let head = 0;
+
+/** Begins to read the record at `index` of a leaf, which ends at `end`: its shape. */
+function begin(node: Node, index: number, end = node.recordEnd(index)): Shape {
+  cursor = node.recordStart(index);
+  head = varint(node.bytes, end);
+  return node.shapes[head >>> 2] ?? badHead();
+}
 
 /** A varint of a verified node; bounds are checked, form was checked on the way in. */
 function varint(bytes: Uint8Array, end: number): number {
-  let byte = cursor < end ? (bytes[cursor++] as number) : overrun();
+  let byte = cursor < end ? bytes[cursor++] : overrun();
   if (byte < 0x80) return byte;
   let number = byte & 0x7f;
   let scale = 128;
   do {
-    byte = cursor < end ? (bytes[cursor++] as number) : overrun();
+    byte = cursor < end ? bytes[cursor++] : overrun();
     number += (byte & 0x7f) * scale;
     scale *= 128;
   } while (byte >= 0x80 && scale < 2 ** 56);
@@ -155,35 +142,36 @@ function varint(bytes: Uint8Array, end: number): number {
   return number;
 }
 
-function skip(count: number, end: number): number {
+/** Where the next `count` bytes begin, which are passed. */
+function pass(count: number, end: number): number {
   const start = cursor;
   if (count > end - start) overrun();
   cursor = start + count;
   return start;
 }
 
+function totals(bytes: Uint8Array, end: number): Totals {
+  return {
+    entries: varint(bytes, end),
+    buckets: varint(bytes, end),
+    inlineBytes: varint(bytes, end),
+    referencedBytes: varint(bytes, end),
+  };
+}
+
 function overrun(): never {
   throw malformed('record', cursor, 'more bytes', 'the end');
 }
 
-function badHead(head: number): never {
+function badHead(): never {
   throw malformed('record', cursor, 'a shape of the table', `${head >>> 2}`);
 }
 
-/** The shape of the record at `index`. */
-function recordShape(node: Node, index: number): Shape {
-  cursor = node.recordStart(index);
-  const head = varint(node.bytes, node.recordEnd(index));
-  return node.shapes[head >>> 2] ?? badHead(head);
-}
-
-/** Sums up the record at `index` of a leaf, into `out`. */
-export function measure(node: Node, index: number, out: Measure): void {
+/** Sums up the record at `index` of a leaf. The result is valid until the next call. */
+export function measure(node: Node, index: number): Readonly<Measure> {
   const { bytes } = node;
   const end = node.recordEnd(index);
-  cursor = node.recordStart(index);
-  const head = varint(bytes, end);
-  const shape = node.shapes[head >>> 2] ?? badHead(head);
+  const shape = begin(node, index, end);
   const payload = end - cursor;
   let inlineBytes = 0;
   let referencedBytes = 0;
@@ -195,63 +183,51 @@ export function measure(node: Node, index: number, out: Measure): void {
     if (form === REFERENCED) referencedBytes += length;
     else inlineBytes += length;
     if (form !== INLINE) links++;
-    skip(form === INLINE ? length : DIGEST_LENGTH, end);
+    pass(form === INLINE ? length : DIGEST_LENGTH, end);
   }
-  out.head = head;
-  out.plainLength = shape.plainLength + payload;
-  out.entries = 1;
-  out.buckets = 0;
-  out.inlineBytes = inlineBytes;
-  out.referencedBytes = referencedBytes;
-  out.links = links;
-  if ((head & 3) !== CHILD_NONE) measureChild(node, index, head & 3, end, out);
+  measured.head = head;
+  measured.plainLength = shape.plainLength + payload;
+  measured.entries = 1;
+  measured.buckets = 0;
+  measured.inlineBytes = inlineBytes;
+  measured.referencedBytes = referencedBytes;
+  measured.links = links;
+  if ((head & 3) !== CHILD_NONE) measureChild(node, index, head & 3, end);
   if (cursor !== end) overrun();
+  return measured;
 }
 
-function measureChild(node: Node, index: number, form: number, end: number, out: Measure): void {
+function measureChild(node: Node, index: number, form: number, end: number): void {
   const { bytes } = node;
   const plainLength = form === CHILD_INLINE ? varint(bytes, end) : 0;
   if (form === CHILD_BUCKET) {
-    skip(BUCKET_ID_LENGTH, end);
-    out.buckets += 1;
+    pass(BUCKET_ID_LENGTH, end);
+    measured.buckets += 1;
   }
-  out.entries += varint(bytes, end);
-  out.buckets += varint(bytes, end);
-  out.inlineBytes += varint(bytes, end);
-  out.referencedBytes += varint(bytes, end);
+  addTotals(measured, totals(bytes, end));
   if (form !== CHILD_INLINE) {
-    skip(form === CHILD_MAP ? DIGEST_LENGTH : ADDRESS_LENGTH, end);
-    out.links += 1;
+    pass(form === CHILD_MAP ? DIGEST_LENGTH : ADDRESS_LENGTH, end);
+    measured.links += 1;
     return;
   }
   const length = varint(bytes, end);
-  skip(length, end);
-  out.plainLength += plainLength - length;
-  out.links = linkCount(node, index);
-}
-
-/** How many links the record at `index` has, by the links table. */
-function linkCount(node: Node, index: number): number {
-  if (!node.hasLinks) return 0;
-  const all = Math.floor((node.linksEnd - node.ids) / 6);
-  const last = index + 1 < node.count ? node.firstLink(index + 1) : all;
-  return Math.max(0, last - node.firstLink(index));
+  pass(length, end);
+  measured.plainLength += plainLength - length;
+  measured.links = node.linkEnd(index) - node.firstLink(index);
 }
 
 /** The parts of the record at `index` of a leaf. */
 export function readRecord(node: Node, index: number): RecordParts {
   const { bytes } = node;
   const end = node.recordEnd(index);
-  cursor = node.recordStart(index);
-  const head = varint(bytes, end);
-  const shape = node.shapes[head >>> 2] ?? badHead(head);
-  let link = node.hasLinks ? node.firstLink(index) : 0;
+  const shape = begin(node, index, end);
+  let link = node.firstLink(index);
   const streams: StreamPart[] = [];
   for (let i = 0; i < shape.names.length; i++) {
     const lengthForm = varint(bytes, end);
     const length = Math.floor(lengthForm / 4);
     const form = lengthForm % 4;
-    const start = skip(form === INLINE ? length : DIGEST_LENGTH, end);
+    const start = pass(form === INLINE ? length : DIGEST_LENGTH, end);
     if (form === INLINE) {
       streams.push({ form, length, bytes: bytes.subarray(start, start + length) });
     } else {
@@ -271,25 +247,8 @@ function blockPart(
   start: number,
   link: number,
 ): BlockPart {
-  const address = node.addressAt(start);
-  const id = node.link(link);
-  switch (form) {
-    case METADATA:
-      return { form, length, address, id };
-    case REFERENCED:
-      return { form, length, address, id };
-    default:
-      return overrun();
-  }
-}
-
-function readTotals(bytes: Uint8Array, end: number): Totals {
-  return {
-    entries: varint(bytes, end),
-    buckets: varint(bytes, end),
-    inlineBytes: varint(bytes, end),
-    referencedBytes: varint(bytes, end),
-  };
+  if (form !== METADATA && form !== REFERENCED) return overrun();
+  return { form, length, address: node.addressAt(start), id: node.link(link) };
 }
 
 function readChild(node: Node, index: number, form: number, link: number, end: number): ChildPart {
@@ -297,25 +256,28 @@ function readChild(node: Node, index: number, form: number, link: number, end: n
   if (form === CHILD_NONE) return NO_CHILD;
   if (form === CHILD_INLINE) {
     const plainLength = varint(bytes, end);
-    const totals = readTotals(bytes, end);
+    const below = totals(bytes, end);
     const length = varint(bytes, end);
-    const start = skip(length, end);
+    const start = pass(length, end);
     const links: Link[] = [];
-    const count = node.hasLinks ? linkCount(node, index) - (link - node.firstLink(index)) : 0;
-    for (let i = 0; i < count; i++) links.push(node.link(link + i));
-    return { form, plainLength, totals, body: bytes.subarray(start, start + length), links };
+    for (let i = link; i < node.linkEnd(index); i++) links.push(node.link(i));
+    return { form, plainLength, totals: below, body: bytes.subarray(start, start + length), links };
   }
   if (form === CHILD_MAP) {
-    const totals = readTotals(bytes, end);
-    const start = skip(DIGEST_LENGTH, end);
-    return { form, totals, address: node.addressAt(start), id: node.link(link) };
+    const below = totals(bytes, end);
+    return {
+      form,
+      totals: below,
+      address: node.addressAt(pass(DIGEST_LENGTH, end)),
+      id: node.link(link),
+    };
   }
-  const bucketStart = skip(BUCKET_ID_LENGTH, end);
-  const bucket = bytes.subarray(bucketStart, bucketStart + BUCKET_ID_LENGTH);
-  const totals = readTotals(bytes, end);
-  const start = skip(ADDRESS_LENGTH, end);
+  const idStart = pass(BUCKET_ID_LENGTH, end);
+  const bucket = bytes.subarray(idStart, idStart + BUCKET_ID_LENGTH);
+  const below = totals(bytes, end);
+  const start = pass(ADDRESS_LENGTH, end);
   const root = bytes.slice(start, start + ADDRESS_LENGTH);
-  return { form: CHILD_BUCKET, bucket, totals, root, id: node.link(link) };
+  return { form: CHILD_BUCKET, bucket, totals: below, root, id: node.link(link) };
 }
 
 /** A stream where it lies in a node: its bytes are cut out when they are asked for. */
@@ -323,7 +285,6 @@ export class PlacedPart implements InlinePart {
   readonly form = INLINE;
   readonly length: number;
   readonly node: Node;
-  /** Where its bytes begin in the node's bytes. */
   readonly start: number;
 
   constructor(node: Node, start: number, length: number) {
@@ -345,16 +306,13 @@ export function findStream(
 ): PlacedPart | BlockPart | undefined {
   const { bytes } = node;
   const end = node.recordEnd(index);
-  cursor = node.recordStart(index);
-  const head = varint(bytes, end);
-  const shape = node.shapes[head >>> 2] ?? badHead(head);
-  const { names } = shape;
+  const { names } = begin(node, index, end);
   let links = 0;
   for (let i = 0; i < names.length; i++) {
     const lengthForm = varint(bytes, end);
     const form = lengthForm & 3;
     const length = lengthForm < 0x4000_0000 ? lengthForm >>> 2 : Math.floor(lengthForm / 4);
-    const start = skip(form === INLINE ? length : DIGEST_LENGTH, end);
+    const start = pass(form === INLINE ? length : DIGEST_LENGTH, end);
     if (names[i] === stream) {
       if (form === INLINE) return new PlacedPart(node, start, length);
       return blockPart(node, form, length, start, node.firstLink(index) + links);
@@ -377,12 +335,10 @@ export function sameRecord(x: Node, i: number, y: Node, j: number): boolean {
   const end = x.recordEnd(i);
   if (x.algorithm !== y.algorithm) return false;
   if (x.shapes !== y.shapes) {
-    const head = p[from] as number;
-    const otherHead = q[other] as number;
-    if ((head & 3) !== (otherHead & 3)) return false;
-    if (!sameShape(recordShape(x, i), recordShape(y, j))) return false;
-    while ((p[from++] as number) >= 0x80);
-    while ((q[other++] as number) >= 0x80);
+    if ((p[from] & 3) !== (q[other] & 3)) return false;
+    if (!sameShape(begin(x, i), begin(y, j))) return false;
+    while (p[from++] >= 0x80);
+    while (q[other++] >= 0x80);
   }
   if (end - from !== y.recordEnd(j) - other) return false;
   for (; from < end; from++, other++) if (p[from] !== q[other]) return false;
@@ -393,7 +349,7 @@ export function sameRecord(x: Node, i: number, y: Node, j: number): boolean {
  * A record ready to be placed in a leaf: `bytes` has its name and its payload, which is all
  * behind the first number.
  */
-export interface FreshRecord {
+export interface FreshRecord extends Readonly<Totals> {
   readonly bytes: Uint8Array;
   readonly nameStart: number;
   readonly nameEnd: number;
@@ -404,30 +360,17 @@ export interface FreshRecord {
   readonly links: readonly Link[];
   /** Its plain length, without name and entry overhead. */
   readonly plainLength: number;
-  readonly entries: number;
-  readonly buckets: number;
-  readonly inlineBytes: number;
-  readonly referencedBytes: number;
 }
 
 /** The bytes of a child map in its record's plain length. */
 export function childPlainLength(child: ChildPart): number {
   if (child.form === CHILD_NONE) return 0;
-  const totals = totalsLength(child.totals);
+  const below = totalsLength(child.totals);
   if (child.form === CHILD_INLINE) {
     const { plainLength, body } = child;
-    return varintLength(plainLength) + totals + varintLength(body.length) + plainLength;
+    return varintLength(plainLength) + below + varintLength(body.length) + plainLength;
   }
-  return totals + (child.form === CHILD_MAP ? DIGEST_LENGTH : BUCKET_ID_LENGTH + ADDRESS_LENGTH);
-}
-
-function totalsLength(totals: Readonly<Totals>): number {
-  return (
-    varintLength(totals.entries) +
-    varintLength(totals.buckets) +
-    varintLength(totals.inlineBytes) +
-    varintLength(totals.referencedBytes)
-  );
+  return below + (child.form === CHILD_MAP ? DIGEST_LENGTH : BUCKET_ID_LENGTH + ADDRESS_LENGTH);
 }
 
 /** Encodes a record under `name`. The parts are placed already: see placement.ts. */
@@ -456,7 +399,7 @@ export function encodeRecord(name: Uint8Array, parts: RecordParts): FreshRecord 
     else inlineBytes += stream.length;
   }
   at = putChild(bytes, at, child, links);
-  const below = child.form === CHILD_NONE ? NOTHING : child.totals;
+  const below = child.form === CHILD_NONE ? NO_TOTALS : child.totals;
   const inlineExtra = child.form === CHILD_INLINE ? child.plainLength - child.body.length : 0;
   return {
     bytes,
@@ -475,8 +418,6 @@ export function encodeRecord(name: Uint8Array, parts: RecordParts): FreshRecord 
   };
 }
 
-const NOTHING: Readonly<Totals> = { entries: 0, buckets: 0, inlineBytes: 0, referencedBytes: 0 };
-
 function childLength(child: ChildPart): number {
   if (child.form !== CHILD_INLINE) return childPlainLength(child);
   return childPlainLength(child) - child.plainLength + child.body.length;
@@ -487,10 +428,7 @@ function putChild(bytes: Uint8Array, from: number, child: ChildPart, links: Link
   let at = from;
   if (child.form === CHILD_INLINE) at = putVarint(bytes, at, child.plainLength);
   if (child.form === CHILD_BUCKET) at = putBytes(bytes, at, child.bucket);
-  at = putVarint(bytes, at, child.totals.entries);
-  at = putVarint(bytes, at, child.totals.buckets);
-  at = putVarint(bytes, at, child.totals.inlineBytes);
-  at = putVarint(bytes, at, child.totals.referencedBytes);
+  at = putTotals(bytes, at, child.totals);
   if (child.form === CHILD_INLINE) {
     at = putVarint(bytes, at, child.body.length);
     for (const link of child.links) links.push(link);
@@ -514,16 +452,15 @@ export function inlineChild(
   index: number,
   child: ChildPart & { form: typeof CHILD_INLINE },
 ): Node {
-  const node = parse(holder, child.body);
+  const node = inlineNode(holder, child.body);
   const first = countLinks(node);
-  const sum = first[node.count] as number;
+  const sum = first[node.count];
   node.inlineLinks = first;
   if (!holder.hasLinks || sum === 0) return node;
   // An inline map's links are the last of its record.
-  const all = Math.floor((holder.linksEnd - holder.ids) / 6);
-  const next = index + 1 < holder.count ? holder.firstLink(index + 1) : all;
-  node.ids = holder.ids + 6 * (next - sum);
-  node.linksEnd = Math.min(holder.linksEnd, holder.ids + 6 * next);
+  const end = holder.linkEnd(index);
+  node.ids = holder.ids + 6 * (end - sum);
+  node.linksEnd = Math.min(holder.linksEnd, holder.ids + 6 * end);
   return node;
 }
 
@@ -538,44 +475,20 @@ export function inlineLeaf(
   const bytes = new Uint8Array(plainEnd + 6 * links.length);
   bytes.set(body, NODE_HEADER);
   for (let i = 0; i < links.length; i++) putU48(bytes, plainEnd + 6 * i, links[i] ?? NO_ID);
-  const offsets = new Uint16Array(offsetsNeeded(bytes, 0));
-  const source = {
-    interned,
-    bytes,
-    start: 0,
-    plainEnd,
-    end: plainEnd,
-    level: 0,
-    id: undefined,
-    depth: 0,
-    algorithm,
-  };
-  const node = new Node(source, offsets, 0);
+  const place = { bytes, start: 0, plainEnd, end: plainEnd };
+  const node = new Node({ interned, ...place, level: 0, algorithm });
   node.inlineLinks = countLinks(node);
   node.ids = plainEnd;
   node.linksEnd = bytes.length;
   return node;
 }
 
-function parse(holder: Node, body: Uint8Array): Node {
-  const { interned, bytes, algorithm } = holder;
-  const first = body.byteOffset - bytes.byteOffset;
-  const end = first + body.length;
-  if (body.length < 2) new ByteReader(bytes, 'inline map', first, end).bytes(2);
-  const start = first - NODE_HEADER;
-  const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const source = {
-    interned,
-    bytes,
-    start,
-    plainEnd: end,
-    end,
-    level: 0,
-    id: undefined,
-    depth: 0,
-    algorithm,
-  };
-  return new Node(source, offsets, 0);
+/** The leaf whose body, which lacks its first four bytes, is a view of `holder.bytes`. */
+export function inlineNode({ interned, bytes, algorithm }: Node, body: Uint8Array): Node {
+  const start = body.byteOffset - bytes.byteOffset - NODE_HEADER;
+  if (body.length < 2) throw malformed('inline map', 0, 'a count', 'the end');
+  const end = start + NODE_HEADER + body.length;
+  return new Node({ interned, bytes, start, plainEnd: end, end, level: 0, algorithm });
 }
 
 /** The index of each record's first link, and the number of all. */
@@ -596,6 +509,6 @@ function linksOf(node: Node, index: number): number {
   for (const stream of streams) if (stream.form !== INLINE) count++;
   if (child.form === CHILD_NONE) return count;
   if (child.form !== CHILD_INLINE) return count + 1;
-  const nested = parse(node, child.body);
-  return count + (countLinks(nested)[nested.count] as number);
+  const nested = inlineNode(node, child.body);
+  return count + countLinks(nested)[nested.count];
 }

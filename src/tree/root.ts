@@ -8,7 +8,7 @@
  * Its address is the bucket's contents root: equal rules and equal contents, equal root. The rules
  * are bytes here; the streams' floor reads them.
  */
-import { type Address, addressInto } from '../blocks/address.js';
+import { type Address, addressOf } from '../blocks/address.js';
 import { BodyWriter } from '../blocks/body.js';
 import { NO_ID } from '../blocks/extent.js';
 import {
@@ -20,8 +20,8 @@ import {
 } from '../ground/block-header.js';
 import { RULES_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
-import { Items, measured } from './items.js';
-import { NODE_HEADER, Node, offsetsNeeded, type Totals } from './node.js';
+import { Items } from './items.js';
+import { NODE_HEADER, Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import type { NodeWriter } from './node-writer.js';
 import {
@@ -33,6 +33,7 @@ import {
   NO_CHILD,
 } from './record.js';
 import { NO_STREAMS, type Shapes } from './shape.js';
+import { onlyTotals, type Totals, totalsWithin } from './totals.js';
 
 /** The name of a bucket's own entry within its root. */
 export const NO_NAME: Uint8Array = new Uint8Array(0);
@@ -44,10 +45,8 @@ export interface Root extends RootRef {
   readonly node: Node;
 }
 
-/** A root as others refer to it. */
 export interface RootRef {
   readonly address: Address;
-  /** The local id, where it is known. */
   readonly id: number | undefined;
 }
 
@@ -58,22 +57,15 @@ export interface CountedRoot extends RootRef {
 
 /** The sums of the bucket under a root, its own entry included. */
 export function totalsOf({ node }: Pick<Root, 'node'>): Totals {
-  measure(node, 0, measured);
-  const { entries, buckets, inlineBytes, referencedBytes } = measured;
-  return { entries, buckets, inlineBytes, referencedBytes };
+  return onlyTotals(measure(node, 0));
 }
 
-/** A root that was read, with the sums of its bucket. */
 export function countedRoot(root: Root): CountedRoot {
   return { address: root.address, id: root.id, totals: totalsOf(root) };
 }
 
-/** A bucket in the record of its key. */
 export function bucketPart(bucket: Uint8Array, { totals, address, id }: CountedRoot): BucketPart {
-  const { entries, buckets, inlineBytes, referencedBytes } = totals;
-  // The bucket's own entry is the one at its key: it counts once.
-  const below = { entries: entries - 1, buckets, inlineBytes, referencedBytes };
-  return { form: CHILD_BUCKET, bucket, totals: below, root: address, id };
+  return { form: CHILD_BUCKET, bucket, totals: totalsWithin(totals), root: address, id };
 }
 
 /** Loads and verifies a root. Roots are few and small: each is parsed when it is asked for. */
@@ -96,9 +88,8 @@ export function parseRoot(
   const rules = reader.lengthed(RULES_BYTES_MAX).slice();
   const start = reader.at - NODE_HEADER;
   if (start < 0 || reader.remaining < 2) reader.fail('a record', 'the end');
-  const offsets = new Uint16Array(offsetsNeeded(bytes, start));
-  const place = { interned, bytes, start, plainEnd: plainLength, end: bytes.length, level: 0 };
-  const node = new Node({ ...place, algorithm, id: undefined, depth: 0 }, offsets, 0);
+  const place = { bytes, start, plainEnd: plainLength, end: bytes.length };
+  const node = new Node({ interned, ...place, level: 0, algorithm });
   if (node.count !== 1 || node.nameLength(0) !== 0)
     reader.fail('one record without a name', 'others');
   return { algorithm, rules, node };
@@ -119,13 +110,11 @@ export function writeRoot(writer: NodeWriter, rules: Uint8Array, record: FreshRe
     body.u16(0);
     for (const link of leaf.links) body.u48(link ?? NO_ID);
   }
-  const address = new Uint8Array(33);
-  addressInto(writer.algorithm, body.buffer.subarray(0, plainLength), address, 0);
+  const address = addressOf(writer.algorithm, body.buffer.subarray(0, plainLength));
   const id = writer.blocks.put(body, plainLength, address);
   return { address, id, totals: leaf.totals };
 }
 
-/** Writes the root of an empty bucket. */
 export function writeEmptyRoot(writer: NodeWriter, rules: Uint8Array): CountedRoot {
   const parts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
   return writeRoot(writer, rules, encodeRecord(NO_NAME, parts));

@@ -39,7 +39,6 @@ export class Shapes {
   #lastTable: Uint8Array = EMPTY;
   #lastShapes: readonly Shape[] = [];
 
-  /** How many are kept. */
   get size(): number {
     return this.#interner.size;
   }
@@ -118,11 +117,10 @@ function madeShape(key: string): Shape {
   };
 }
 
-/** The shape without names. */
 export const NO_STREAMS: Shape = madeShape('');
 
-function sortNames(names: readonly string[]): readonly string[] {
-  const encoded = names.map((name) => ({ name, bytes: utf8Bytes(name) }));
+export function sortNames(names: Iterable<string>): readonly string[] {
+  const encoded = Array.from(names, (name) => ({ name, bytes: utf8Bytes(name) }));
   return encoded.sort((a, b) => compareBytes(a.bytes, b.bytes)).map(({ name }) => name);
 }
 
@@ -136,7 +134,7 @@ function checkLimits(names: readonly string[]): void {
     }
     sum += length;
   }
-  const last = names[names.length - 1] as string;
+  const last = names[names.length - 1];
   if (names.length > STREAMS_MAX) {
     const fault = `too many beside it: an entry has at most ${STREAMS_MAX}`;
     throw badStream(last, fault, { limit: STREAMS_MAX, actual: names.length });

@@ -25,12 +25,11 @@ export function* call<T>(steps: DeepSteps<T>): DeepSteps<T> {
   return (yield steps) as T;
 }
 
-/** Runs steps and all that they call. */
 export function* flatten<T>(steps: DeepSteps<T>): Generator<void, T> {
   const stack: DeepSteps<unknown>[] = [steps];
   let result: unknown;
   for (;;) {
-    const step = (stack[stack.length - 1] as DeepSteps<unknown>).next(result);
+    const step = stack[stack.length - 1].next(result);
     result = undefined;
     if (step.done === true) {
       stack.pop();

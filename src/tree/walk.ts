@@ -6,10 +6,9 @@
  * `/photos/2024-*` costs is what it finds.
  */
 import type { Automaton } from '../kernels/automata.js';
-import { childMap, type Spot } from './lookup.js';
+import { childMapAt, type Spot } from './lookup.js';
 import type { Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
-import { readRecord } from './record.js';
 import { MapScan, type NameRange } from './scan.js';
 
 const SLASH = 0x2f;
@@ -66,7 +65,7 @@ export function* walkMap<P>(
 function mapOf(cache: NodeCache, spot: Spot): Node | undefined {
   const { node, index } = spot;
   if ((node.bytes[node.recordStart(index)] & 3) === 0) return undefined;
-  return childMap(cache, spot, readRecord(node, index).child);
+  return childMapAt(cache, spot);
 }
 
 /** The search of the whole tree, behind the first slash; undefined where nothing can match. */

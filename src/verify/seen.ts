@@ -12,7 +12,7 @@ import type { Address } from '../blocks/address.js';
 import { extentOf, SLOTS, slotOf } from '../blocks/extent.js';
 import { readU32 } from '../ground/integers.js';
 import type { Traits } from '../sync/block-traits.js';
-import type { Totals } from '../tree/node.js';
+import type { Totals } from '../tree/totals.js';
 
 /** What a reference promises of a block; a trait that is absent may be anything. */
 export type Promised = {
