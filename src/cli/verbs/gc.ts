@@ -1,11 +1,10 @@
 /** `regalia gc`: frees the space of contents that no commit refers to. */
 import type { CollectResult } from '../../index.js';
-import { writing } from '../open.js';
-import { byteCount, shown } from '../output.js';
-import { count, timeText } from '../show.js';
+import { byteCount, count, shown } from '../output.js';
+import { timeText } from '../show.js';
 import { defineVerb } from '../verb.js';
 
-export default defineVerb({
+export const gc = defineVerb({
   name: 'gc',
   summary: 'free the space of contents that no commit refers to, and of copies given up',
   usage: 'STORE',
@@ -13,21 +12,17 @@ export default defineVerb({
 What nothing refers to is condemned first, and removed by a run ten minutes or more later: a
 transaction of another process may still need it. The exit code is 1 where something could not be
 removed because it is damaged: repair the store, then run it again.`,
-  options: {
-    now: { type: 'boolean', help: 'do not wait; only if no other process writes to the store' },
-  },
-  async run({ args, options, out, signal, progress }) {
-    return writing(args[0] as string, {}, async (_, store) => {
-      const line = progress('gc');
+  options: { now: { help: 'do not wait; only if no other process writes to the store' } },
+  async run({ options, out, signal, progress, writing }) {
+    return writing(async (_, store) => {
       const result = await store.gc({
         signal,
-        ...(options.now === true && { graceMs: 0 }),
-        onProgress: ({ condemned, forgotten }) => line.update(condemned + forgotten),
+        graceMs: options.now === true ? 0 : undefined,
+        onProgress: ({ condemned, forgotten }) => progress('gc', condemned + forgotten),
       });
-      line.end();
-      const { due, deferred } = result;
-      await out.row({ ...result, due: due ?? null, deferred: deferred ?? null });
-      for (const text of linesOf(result)) await out.note(text);
+      const { due = null, deferred = null } = result;
+      await out.row({ ...result, due, deferred });
+      for (const line of linesOf(result)) await out.note(line);
       return result.compacted.stuck > 0 ? 1 : 0;
     });
   },

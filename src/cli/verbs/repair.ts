@@ -1,12 +1,10 @@
 /** `regalia repair`: brings contents back to what their rules ask for. */
-import type { Regalia, RepairResult, RescanResult } from '../../index.js';
-import { writing } from '../open.js';
-import { byteCount, type Output, type Progress, shown } from '../output.js';
+import type { RepairResult, RescanResult } from '../../index.js';
+import { byteCount, count, shown } from '../output.js';
 import { durationOf } from '../quantities.js';
-import { count } from '../show.js';
 import { defineVerb } from '../verb.js';
 
-export default defineVerb({
+export const repair = defineVerb({
   name: 'repair',
   summary: 'restore lost copies and shards of contents, and code contents that are old enough',
   usage: 'STORE',
@@ -15,41 +13,29 @@ Copies and shards that are lost or damaged are made again on other volumes, from
 exit code is 1 where contents are lost, or where there are too few volumes for the rules: bring
 back a volume or add one, then run it again.`,
   options: {
-    rested: {
-      type: 'string',
-      placeholder: 'TIME',
-      help: 'code what is that old, such as 12h, 30m or 0; default 1d',
-    },
-    index: { type: 'boolean', help: 'first rebuild the index from what is on the volumes' },
+    rested: { argument: 'TIME', help: 'code what is that old, such as 12h, 30m or 0; default 1d' },
+    index: { help: 'first rebuild the index from what is on the volumes' },
   },
-  async run({ args, options, out, signal, progress }) {
+  async run({ options, out, signal, progress, writing }) {
     const restedMs = durationOf('rested', options.rested);
-    return writing(args[0] as string, {}, async (_, store) => {
-      const index =
-        options.index === true ? await rescan(store, signal, progress('index')) : undefined;
-      const line = progress('repair');
+    return writing(async (_, store) => {
+      let index: RescanResult | undefined;
+      if (options.index === true) {
+        const onProgress = (done: { records: number }) => progress('index', done.records);
+        index = await store.rescan({ signal, onProgress });
+      }
       const repaired = await store.repair({
         signal,
         restedMs,
-        onProgress: ({ chunks, groups }) => line.update(chunks + groups),
+        onProgress: ({ chunks, groups }) => progress('repair', chunks + groups),
       });
-      line.end();
-      await out.row({ ...repaired, ...(index !== undefined && { index }) });
-      if (index !== undefined) await out.note(indexLine(index));
-      await noteRepair(out, repaired);
+      await out.row(index === undefined ? repaired : { ...repaired, index });
+      const lines = [...(index === undefined ? [] : [indexLine(index)]), ...linesOf(repaired)];
+      for (const line of lines) await out.note(line);
       return repaired.lost + repaired.thin > 0 ? 1 : 0;
     });
   },
 });
-
-async function rescan(store: Regalia, signal: AbortSignal, line: Progress): Promise<RescanResult> {
-  const result = await store.rescan({
-    signal,
-    onProgress: ({ records }) => line.update(records),
-  });
-  line.end();
-  return result;
-}
 
 function indexLine({ records, chunks, copies, groups, shards, damaged }: RescanResult): string {
   const found = `${count(chunks)} chunks, ${count(copies)} copies, ${count(groups)} groups`;
@@ -57,13 +43,16 @@ function indexLine({ records, chunks, copies, groups, shards, damaged }: RescanR
   return `index     ${count(records)} records read: ${found}, ${rest}`;
 }
 
-async function noteRepair(out: Output, result: RepairResult): Promise<void> {
+function linesOf(result: RepairResult): string[] {
   const { chunks, groups, copiesRestored, shardsRestored, coded, thin, lost } = result;
-  await out.note(`read      ${count(chunks)} chunks, ${count(groups)} groups of shards`);
-  await out.note(`restored  ${count(copiesRestored)} copies, ${count(shardsRestored)} shards`);
   const made = `${byteCount(coded.bytes)} as ${byteCount(coded.shardBytes)} of shards`;
-  await out.note(`coded     ${count(coded.chunks)} chunks, ${made}`);
-  if (thin > 0) await out.note(`thin      ${count(thin)}: there are too few volumes for the rules`);
-  if (lost > 0) await out.note(`lost      ${count(lost)} chunks have no sound copy left here:`);
-  for (const address of result.lostAddresses) await out.note(`          ${shown(address)}`);
+  const lines = [
+    `read      ${count(chunks)} chunks, ${count(groups)} groups of shards`,
+    `restored  ${count(copiesRestored)} copies, ${count(shardsRestored)} shards`,
+    `coded     ${count(coded.chunks)} chunks, ${made}`,
+  ];
+  if (thin > 0) lines.push(`thin      ${count(thin)}: there are too few volumes for the rules`);
+  if (lost > 0) lines.push(`lost      ${count(lost)} chunks have no sound copy left here:`);
+  if (lost > 0) lines.push(...result.lostAddresses.map((address) => `          ${shown(address)}`));
+  return lines;
 }

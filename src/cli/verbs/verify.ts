@@ -1,11 +1,9 @@
 /** `regalia verify`: reads everything that a store keeps, and reports what is wrong. */
 import type { Fault } from '../../index.js';
-import { reading } from '../open.js';
-import { byteCount, shown } from '../output.js';
-import { count } from '../show.js';
+import { byteCount, count, shown } from '../output.js';
 import { defineVerb, UsageError } from '../verb.js';
 
-export default defineVerb({
+export const verify = defineVerb({
   name: 'verify',
   summary: 'read and check everything that the store keeps',
   usage: 'STORE',
@@ -14,34 +12,30 @@ Each fault is printed once, and the exit code is 1 if there is any. Every copy a
 contents is read too. With --no-contents only metadata is read, and that the store knows where each
 chunk is.`,
   options: {
-    contents: { type: 'boolean', help: 'read contents too (the default)' },
-    'no-contents': { type: 'boolean', help: 'read metadata only' },
-    metadata: { type: 'boolean', help: 'for a replica that has metadata without contents' },
+    contents: { help: 'read contents too (the default)' },
+    'no-contents': { help: 'read metadata only' },
+    metadata: { help: 'for a replica that has metadata without contents' },
   },
-  async run({ args, options, out, signal, progress }) {
+  async run({ options, out, signal, progress, reading }) {
     const { contents, 'no-contents': without, metadata } = options;
     if (contents === true && without === true) {
       throw new UsageError('--contents and --no-contents exclude each other: use one of them');
     }
-    return reading(args[0] as string, {}, async (_, store) => {
-      const line = progress('verify');
+    return reading(async (_, store) => {
       const scrub = store.verify({
         signal,
         contents: metadata !== true,
         chunks: without !== true,
-        onProgress: ({ blocks, total }) => line.update(blocks, total),
+        onProgress: ({ blocks, total }) => progress('verify', blocks, total),
       });
       let found = 0;
       for await (const row of scrub) {
         if (row.kind !== 'summary') {
           found++;
-          await out.row(
-            { ...row, address: row.address ?? null, key: row.key ?? null },
-            faultLine(row),
-          );
+          const { address = null, key = null } = row;
+          await out.row({ ...row, address, key }, faultLine(row));
           continue;
         }
-        line.end();
         const { kind: _kind, ...summary } = row;
         const { blocks, bytes, commits, faults } = row;
         const counts = `${count(blocks)} blocks, ${byteCount(bytes)}, ${count(commits)} commits`;
