@@ -1,4 +1,4 @@
-/** `log`, `watch` and `diff`: commits that are there, those to come, and what differs between two. */
+/** `log`, `watch` and `diff`: commits so far, commits to come, and what differs between two. */
 import { throwIfAborted } from '../../ground/errors.js';
 import { atOf, keyOf } from '../open.js';
 import { shown } from '../output.js';

@@ -1,4 +1,4 @@
-/** `clone`, `grant`, `accept` and `backup`: further copies of a store, and the right to write to one. */
+/** `clone`, `grant`, `accept` and `backup`: copies of a store, and the right to write to one. */
 import { shown } from '../output.js';
 import { BRANCH, BUCKET, defineVerb } from '../verb.js';
 
