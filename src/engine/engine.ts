@@ -21,6 +21,8 @@
 export const INTEGER_TABLES = ['extents', 'addressLog', 'chunks', 'groups'] as const;
 /** The tables whose keys are 1 to 1,900 bytes. Persisted: never rename. */
 export const BYTE_TABLES = ['addresses', 'commits', 'log', 'heads', 'meta'] as const;
+/** The names of all tables. */
+export const TABLES = [...INTEGER_TABLES, ...BYTE_TABLES];
 /** The name of a table whose keys are numbers. */
 export type IntegerTable = (typeof INTEGER_TABLES)[number];
 /** The name of a table whose keys are bytes. */

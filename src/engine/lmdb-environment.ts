@@ -18,21 +18,82 @@
  * that names them is written, but the meta page is not, so a power cut loses the last such commits
  * and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole store in a power cut:
  * nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
+ *
+ * lmdb-js as we use it. `overlappingSync` is off: one fdatasync and one written-through meta page a
+ * commit, and a power cut loses nothing acknowledged (on, commits made in several ways lost some).
+ * `eventTurnBatching` is off: it makes promises of its own, which reject unheard when a commit
+ * fails. `maxFreeSpaceToRetain` is 0: no list of free pages outlives its transaction. lmdb-js would
+ * keep the list in memory and save the parts of it that changed, and now and then would not find
+ * such a part where it looks for it, which ends the process (ARCHITECTURE.md, Rejected designs).
+ * What lmdb-js puts within a transaction is copied into LMDB's page at once.
  */
-import { full, ioFailed, type RegaliaError } from '../ground/errors.js';
-import type { Batch, Durability, EngineStats, Reads, RowKey, Table } from './engine.js';
-import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
-import type { LmdbRoot, LmdbTable, TablePages } from './lmdb-binding.js';
-import { openRoot, openTables } from './lmdb-binding.js';
+import { open } from 'lmdb';
+import { full, ioFailed, malformed, type RegaliaError } from '../ground/errors.js';
+import {
+  type Batch,
+  BYTE_TABLES,
+  type Durability,
+  type EngineStats,
+  INTEGER_TABLES,
+  type Reads,
+  type RowKey,
+  TABLES,
+  type Table,
+} from './engine.js';
 import { lmdbError, poisonError } from './lmdb-errors.js';
-import { hasRoom } from './lmdb-files.js';
+import { hasRoom, MAX_READERS } from './lmdb-files.js';
 import { LatestTransaction } from './lmdb-latest.js';
-import type { Target } from './overlay.js';
-import { Overlay, runBody } from './overlay.js';
+import { Overlay, runBody, type Target } from './overlay.js';
 
 /** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
 const NO_META_SYNC = 0x4_0000;
 const ON_THIS_THREAD = 3;
+
+/** The most bytes the file may ever grow to: address space, not memory. */
+const MAP_BYTES = 2 ** 40;
+
+interface LmdbTable {
+  /**
+   * The whole of lmdb-js's read buffer under a false length, spoilt by the next read: wrap it,
+   * never pass it on.
+   */
+  getBinaryFast(key: number | Uint8Array): Uint8Array | undefined;
+  getKeys(range: object): Iterable<number | Uint8Array>;
+  put(key: number | Uint8Array, bytes: Uint8Array): unknown;
+  remove(key: number | Uint8Array): unknown;
+  ensureReadTxn(): void;
+  resetReadTxn(): void;
+  readonly db: { stat(): TablePages };
+}
+
+interface TablePages {
+  readonly entryCount: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface RootStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly lastTxnId: number;
+  readonly root: TablePages;
+  readonly free: TablePages;
+}
+
+interface LmdbRoot {
+  openDB(name: string, options: object): LmdbTable | undefined;
+  /** The body returns nothing: a thenable defers the commit. */
+  transactionSync(body: () => void, flags: number): void;
+  /** The body never throws: what it had put would be committed. */
+  transaction(body: () => void): Promise<void>;
+  getWriteTxnId(): number;
+  sync(done: (error?: unknown) => void): void;
+  backup(path: string, compact: boolean): Promise<void>;
+  readerCheck(): number;
+  getStats(): RootStats;
+  close(): Promise<void>;
+}
 
 interface Job {
   readonly body: (batch: Batch) => unknown;
@@ -168,7 +229,7 @@ export class LmdbEnvironment {
     const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
     const rows = {} as Record<Table, number>;
     let used = 2 + pagesOf(root) + pagesOf(free);
-    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) {
+    for (const table of TABLES) {
       const pages = this.pages(table);
       rows[table] = pages.entryCount;
       used += pagesOf(pages);
@@ -374,4 +435,36 @@ async function commitErrorOf(error: unknown): Promise<unknown> {
     () => error,
     (cause: unknown) => cause,
   );
+}
+
+/** Opens, and creates where there is none, the environment in a folder. */
+function openRoot(path: string, readOnly: boolean): LmdbRoot {
+  const settings = {
+    path,
+    noSubdir: false,
+    readOnly,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    mapSize: MAP_BYTES,
+    maxReaders: MAX_READERS,
+    maxDbs: 16,
+    encoding: 'binary' as const,
+    keyEncoding: 'binary' as const,
+    permissionsMode: 0o600,
+    maxFreeSpaceToRetain: 0,
+  };
+  return open(settings) as unknown as LmdbRoot;
+}
+
+function openTables(root: LmdbRoot, path: string): Record<Table, LmdbTable> {
+  const tables = {} as Record<Table, LmdbTable>;
+  for (const name of INTEGER_TABLES) tables[name] = openTable(root, path, name, 'uint32');
+  for (const name of BYTE_TABLES) tables[name] = openTable(root, path, name, 'binary');
+  return tables;
+}
+
+function openTable(root: LmdbRoot, path: string, name: Table, keyEncoding: string): LmdbTable {
+  const table = root.openDB(name, { encoding: 'binary', keyEncoding });
+  if (table !== undefined) return table;
+  throw malformed(path, 0, `a table ${name}`, 'none');
 }

@@ -24,8 +24,9 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { alreadyExists, errnoOf, full } from '../ground/errors.js';
 import { flushNow, flushWithParentNow } from '../ground/fsync.js';
-import { MAX_READERS } from './lmdb-binding.js';
 
+/** The most processes and threads that may read at once. All processes should agree. */
+export const MAX_READERS = 1_024;
 /** Below this LMDB's lock file, which is mapped, could have no room to be written. */
 const ROOM_BYTES_MIN = 1 << 20;
 /**

@@ -30,8 +30,16 @@ import { type EnvironmentOptions, LmdbEnvironment } from './lmdb-environment.js'
 import { lmdbError, readError } from './lmdb-errors.js';
 import { damaged, examineFile } from './lmdb-examine.js';
 import { backupTo, checkRoom, createGeneration, makeLockFile } from './lmdb-files.js';
-import type { KeptKey, KeptRange } from './overlay.js';
-import { compareKept, inRange, keepKey, keepRange, keyOf, restOf } from './overlay.js';
+import {
+  compareKept,
+  inRange,
+  type KeptKey,
+  type KeptRange,
+  keepKey,
+  keepRange,
+  keyOf,
+  restOf,
+} from './overlay.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
@@ -285,22 +293,17 @@ class LmdbEngine implements Engine {
 }
 
 function lmdbRange<T extends Table>(range: KeptRange, limit: number): object {
+  const { reverse, lowerOpen, upperOpen } = range;
   const lower = range.lower === undefined || range.lower === '' ? undefined : keyOf<T>(range.lower);
   const upper = range.upper === undefined ? undefined : keyOf<T>(range.upper);
-  return range.reverse
+  return reverse
     ? {
         start: upper,
-        exclusiveStart: range.upperOpen,
+        exclusiveStart: upperOpen,
         end: lower,
-        inclusiveEnd: !range.lowerOpen,
-        reverse: true,
+        inclusiveEnd: !lowerOpen,
+        reverse,
         limit,
       }
-    : {
-        start: lower,
-        exclusiveStart: range.lowerOpen,
-        end: upper,
-        inclusiveEnd: !range.upperOpen,
-        limit,
-      };
+    : { start: lower, exclusiveStart: lowerOpen, end: upper, inclusiveEnd: !upperOpen, limit };
 }
