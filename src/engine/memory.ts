@@ -71,39 +71,32 @@ class OrderedKeys {
   /** Up to `count` keys of the range, in its order. */
   list(range: KeptRange, count: number): KeptKey[] {
     const keys: KeptKey[] = [];
-    let [index, at] = range.reverse ? this.#seekLast(range) : this.#seekFirst(range);
     const step = range.reverse ? -1 : 1;
-    while (keys.length < count) {
-      const chunk = this.#chunks[index];
-      if (chunk === undefined) break;
+    let [index, at] = this.#start(range);
+    for (let chunk = this.#chunks[index]; chunk !== undefined && keys.length < count; ) {
       const key = chunk[at];
-      if (key === undefined) {
-        index += step;
-        at = range.reverse ? (this.#chunks[index]?.length ?? 0) - 1 : 0;
-      } else {
-        if (!inRange(key, range)) break;
+      if (key !== undefined && !inRange(key, range)) break;
+      if (key !== undefined) {
         keys.push(key);
         at += step;
+      } else {
+        chunk = this.#chunks[(index += step)];
+        at = range.reverse && chunk !== undefined ? chunk.length - 1 : 0;
       }
     }
     return keys;
   }
 
-  #seekFirst(range: KeptRange): [number, number] {
-    if (range.lower === undefined) return [0, 0];
-    const index = this.#chunkOf(range.lower);
-    const chunk = this.#chunks[index];
-    const at = lowerBound(chunk, range.lower);
-    return [index, range.lowerOpen && chunk[at] === range.lower ? at + 1 : at];
-  }
-
-  #seekLast(range: KeptRange): [number, number] {
+  /** Where the first key of the range is: the chunk, and the place in it. */
+  #start({ reverse, lower, lowerOpen, upper, upperOpen }: KeptRange): [number, number] {
+    const bound = reverse ? upper : lower;
     const end = this.#chunks.length - 1;
-    if (range.upper === undefined) return [end, this.#chunks[end].length - 1];
-    const index = this.#chunkOf(range.upper);
-    const chunk = this.#chunks[index];
-    const at = lowerBound(chunk, range.upper);
-    return [index, !range.upperOpen && chunk[at] === range.upper ? at : at - 1];
+    if (bound === undefined) return reverse ? [end, this.#chunks[end].length - 1] : [0, 0];
+    const index = this.#chunkOf(bound);
+    const at = lowerBound(this.#chunks[index], bound);
+    const isThere = this.#chunks[index][at] === bound;
+    if (reverse) return [index, isThere && !upperOpen ? at : at - 1];
+    return [index, isThere && lowerOpen ? at + 1 : at];
   }
 
   /** The last chunk whose first key is not above `key`. */
