@@ -49,7 +49,7 @@ import {
   type TreeReader,
 } from './face.js';
 import { type Finding, Findings, STEPS } from './finding.js';
-import { type ByteText, byteText, FileFault, onFile, osPath } from './os.js';
+import { type ByteText, byteText, FileFault, onFile, osPath, shownPath } from './os.js';
 import { decodeStat, type FileStat } from './stat.js';
 import { ExactTimes, setTimesAt, setTimesOpen } from './times.js';
 
@@ -189,7 +189,8 @@ class ExportRun {
    * that is wanted.
    */
   #exactly(path: ByteText, mtimeNs: bigint): void {
-    if (this.#options.times !== 'exact' || lstatTime(path) === mtimeNs) return;
+    if (this.#options.times !== 'exact') return;
+    if (lstatSync(osPath(path), { bigint: true }).mtimeNs === mtimeNs) return;
     this.#exact ??= new ExactTimes();
     this.#exact.set(path, mtimeNs);
   }
@@ -236,7 +237,7 @@ class ExportRun {
   /** What is wrong with one entry or file is a finding, anything else ends the export. */
   #fault(path: ByteText, error: unknown): void {
     if (error instanceof FileFault && NO_ROOM.has(error.errno ?? '')) {
-      throw full(Buffer.from(path, 'latin1').toString(), { cause: error.cause });
+      throw full(shownPath(path), { cause: error.cause });
     }
     const isLost =
       isRegaliaError(error, 'REGALIA_MISSING') || isRegaliaError(error, 'REGALIA_CORRUPT');
@@ -378,21 +379,15 @@ function makeEmpty(target: ByteText): void {
     const stats = lstatSync(real);
     if (!stats.isDirectory() || readdirSync(real).length > 0) throw exists(target);
     // Its owner could change its mode back while root writes there.
-    if (stats.uid !== (process.geteuid?.() ?? stats.uid)) throw notOurs(target);
+    if (stats.uid !== (process.geteuid?.() ?? stats.uid)) {
+      const why = 'it belongs to another user: export into a directory of your own';
+      throw permission(shownPath(target), why);
+    }
     chmodSync(real, 0o700);
   }
 }
 
-function lstatTime(path: ByteText): bigint {
-  return lstatSync(osPath(path), { bigint: true }).mtimeNs;
-}
-
-function notOurs(target: ByteText): RegaliaError {
-  const path = Buffer.from(target, 'latin1').toString();
-  return permission(path, 'it belongs to another user: export into a directory of your own');
-}
-
 function exists(target: ByteText): RegaliaError {
-  const name = Buffer.from(target, 'latin1').toString();
-  return alreadyExists('file or folder', name, 'an export needs an empty directory or none');
+  const why = 'an export needs an empty directory or none';
+  return alreadyExists('file or folder', shownPath(target), why);
 }

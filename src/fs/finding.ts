@@ -8,7 +8,7 @@
  * a tree of unreadable files needs no memory.
  */
 import { FINDINGS_MAX } from '../ground/limits.js';
-import { type ByteText, FileFault } from './os.js';
+import { type ByteText, FileFault, shownPath } from './os.js';
 
 /** What could not be done for one file. */
 export interface Finding {
@@ -32,7 +32,7 @@ export class Findings {
   }
 
   add(path: ByteText, code: string, message: string): void {
-    const finding = { path: Buffer.from(path, 'latin1').toString(), code, message };
+    const finding = { path: shownPath(path), code, message };
     this.count++;
     if (this.list.length < FINDINGS_MAX) this.list.push(finding);
     this.#report?.(finding);

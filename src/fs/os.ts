@@ -28,6 +28,11 @@ export function byteText(path: string | Uint8Array): ByteText {
   return bytes.toString('latin1');
 }
 
+/** For people: bytes that are not UTF-8 are U+FFFD. */
+export function shownPath(path: ByteText): string {
+  return Buffer.from(path, 'latin1').toString();
+}
+
 /** What the operating system threw at a call for one file of the tree; the error is the cause. */
 export class FileFault extends Error {
   override readonly name = 'FileFault';

@@ -52,13 +52,7 @@ const KIND_BITS = Object.fromEntries(
   Object.entries(KINDS).map(([bits, kind]) => [kind, Number(bits) << 12]),
 ) as Record<FileKind, number>;
 
-const D = 0x64;
-const G = 0x67;
-const L = 0x6c;
-const M = 0x6d;
-const S = 0x73;
-const T = 0x74;
-const U = 0x75;
+const [D, G, L, M, S, T, U] = Buffer.from('dglmstu');
 const TWO_32 = 0x1_0000_0000;
 
 /** Times closer than this count as equal: what setting a time through Node may lose. */
@@ -140,8 +134,7 @@ function writeTime(bytes: Buffer, at: number, ns: bigint): number {
 export function decodeStat(bytes: Uint8Array): FileStat {
   const fields = new StatFields(bytes);
   const stat = fields.finish();
-  const again = encodeStat(stat);
-  if (!equalBytes(again, bytes)) fields.fail('a stat in its one spelling', 'another');
+  if (!equalBytes(encodeStat(stat), bytes)) fields.fail('a stat in its one spelling', 'another');
   return stat;
 }
 

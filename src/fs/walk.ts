@@ -13,7 +13,7 @@
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { badOption, notFound } from '../ground/errors.js';
 import { type ListingOptions, sortedNames } from './listing.js';
-import { type ByteText, byteText, FileFault, isAscii, osPath } from './os.js';
+import { type ByteText, byteText, FileFault, isAscii, osPath, shownPath } from './os.js';
 
 type WalkEvent =
   | { readonly kind: 'enter' | 'leaf'; readonly name: ByteText; readonly stats: Stats }
@@ -112,16 +112,13 @@ export class Walk implements IterableIterator<WalkEvent> {
     try {
       const paused = lookAhead(frame);
       if (frame.seen.length > 0) return undefined;
-      return paused ? PAUSE : this.#leave();
+      if (paused) return PAUSE;
+      this.#stack.pop();
+      return { kind: 'leave', whole: true };
     } catch (error) {
       this.#stack.pop();
       return this.#unreadable(frame.path, error);
     }
-  }
-
-  #leave(): WalkEvent {
-    this.#stack.pop();
-    return { kind: 'leave', whole: true };
   }
 
   #visit(frame: Frame, { name, path, found }: Seen): WalkEvent | undefined {
@@ -178,10 +175,9 @@ function identity(path: string): string[] {
 }
 
 function rootStats(path: ByteText): Stats {
-  const shown = Buffer.from(path, 'latin1').toString();
   const stats = statSync(osPath(path), LSTAT);
-  if (stats === undefined) throw notFound('directory', shown);
-  if (!stats.isDirectory()) throw badOption('dir', 'a directory', shown);
+  if (stats === undefined) throw notFound('directory', shownPath(path));
+  if (!stats.isDirectory()) throw badOption('dir', 'a directory', shownPath(path));
   return stats;
 }
 
