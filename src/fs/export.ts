@@ -276,13 +276,7 @@ class ExportRun {
   #close({ path, stat }: Directory): void {
     if (stat === undefined) return;
     try {
-      onFile(() => {
-        const real = osPath(path);
-        if (this.#owners) lchownSync(real, stat.uid, stat.gid);
-        chmodSync(real, this.#mode(stat));
-        setTimesAt(real, stat.mtimeNs);
-        this.#exactly(path, stat.mtimeNs);
-      });
+      onFile(() => this.#attributesAt(path, stat));
     } catch (error) {
       this.#fault(path, error);
     }
@@ -332,12 +326,17 @@ class ExportRun {
 
   #link(path: ByteText, stat: FileStat): void {
     onFile(() => {
-      const real = osPath(path);
-      symlinkSync(Buffer.from(stat.target ?? []), real);
-      if (this.#owners) lchownSync(real, stat.uid, stat.gid);
-      setTimesAt(real, stat.mtimeNs);
-      this.#exactly(path, stat.mtimeNs);
+      symlinkSync(Buffer.from(stat.target ?? []), osPath(path));
+      this.#attributesAt(path, stat);
     });
+  }
+
+  #attributesAt(path: ByteText, stat: FileStat): void {
+    const real = osPath(path);
+    if (this.#owners) lchownSync(real, stat.uid, stat.gid);
+    if (stat.kind !== 'symlink') chmodSync(real, this.#mode(stat));
+    setTimesAt(real, stat.mtimeNs);
+    this.#exactly(path, stat.mtimeNs);
   }
 
   /** Setuid and setgid mean something with the owner that they were given for alone. */
