@@ -31,16 +31,9 @@ export const bucket = defineVerb({
 });
 
 /** Walks only where there is a bucket. */
-function* bucketsOf(snapshot: Snapshot): Generator<Entry> {
-  const stack = [snapshot.children('/')];
-  for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
-    const next = level.next();
-    if (next.done === true) {
-      stack.pop();
-      continue;
-    }
-    const entry = next.value;
+function* bucketsOf(snapshot: Snapshot, key = '/'): Generator<Entry> {
+  for (const entry of snapshot.children(key)) {
     if (entry.bucket !== undefined) yield entry;
-    if (entry.totals.buckets > 0) stack.push(snapshot.children(entry.key));
+    if (entry.totals.buckets > 0) yield* bucketsOf(snapshot, entry.key);
   }
 }

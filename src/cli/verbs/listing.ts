@@ -79,35 +79,27 @@ export const tree = defineVerb({
   },
 });
 
-interface Level {
-  readonly rest: Iterator<Entry>;
-  readonly indent: string;
-  /** Read one ahead, since the last child is drawn in another way. */
-  next: IteratorResult<Entry>;
-}
-
 interface Drawn {
   readonly entry: Entry;
   readonly depth: number;
   readonly lead: string;
 }
 
-function* drawn(snapshot: Snapshot, key: string, most: number): Generator<Drawn> {
-  const levelOf = (at: string, indent: string): Level => {
-    const rest = snapshot.children(at);
-    return { rest, indent, next: rest.next() };
-  };
-  const stack = most > 0 ? [levelOf(key, '')] : [];
-  for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
-    if (level.next.done === true) {
-      stack.pop();
-      continue;
-    }
-    const entry = level.next.value;
-    level.next = level.rest.next();
-    const isLast = level.next.done === true;
-    yield { entry, depth: stack.length, lead: `${level.indent}${isLast ? '└─ ' : '├─ '}` };
-    if (stack.length >= most || !entry.hasChildren) continue;
-    stack.push(levelOf(entry.key, `${level.indent}${isLast ? '   ' : '│  '}`));
+function* drawn(
+  snapshot: Snapshot,
+  key: string,
+  most: number,
+  depth = 1,
+  indent = '',
+): Generator<Drawn> {
+  if (depth > most) return;
+  const children = snapshot.children(key);
+  for (let next = children.next(); next.done !== true; ) {
+    const entry = next.value;
+    // Read one ahead, since the last child is drawn in another way.
+    next = children.next();
+    const [branch, below] = next.done === true ? ['└─ ', '   '] : ['├─ ', '│  '];
+    yield { entry, depth, lead: `${indent}${branch}` };
+    if (entry.hasChildren) yield* drawn(snapshot, entry.key, most, depth + 1, `${indent}${below}`);
   }
 }
