@@ -61,10 +61,7 @@ export function keyOf(text: string | undefined): string {
 /** '2026-11-21', with a time of day if one is wanted: 'T12:30', seconds, a zone. */
 const DATE = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$/;
 
-/**
- * The commit that a text names: a branch, tag or address first, a date where there is none of that
- * name.
- */
+/** What a text names: a branch, tag or address, or a date where there is none of that name. */
 export function atOf(bucket: Bucket, text: string): At {
   if (!DATE.test(text)) return text;
   try {

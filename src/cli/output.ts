@@ -58,9 +58,7 @@ export class Output {
     this.#events.gone();
   }
 
-  /**
-   * One result: an object for programs, a line for people. Without a line people see nothing of it.
-   */
+  /** One result: an object for programs, a line for people, who see nothing without one. */
   async row(data: object, line?: string): Promise<void> {
     if (this.json) await this.text(`${jsonLine(data)}\n`);
     else if (line !== undefined) await this.text(`${line}\n`);
@@ -83,10 +81,7 @@ export class Output {
     await this.#write(bytes);
   }
 
-  /**
-   * Resolves once the operating system has everything so far. @throws what broke the output, but
-   * for EPIPE.
-   */
+  /** Resolves once the system has everything so far. @throws what broke it, but for EPIPE. */
   async flush(): Promise<void> {
     const text = this.#gathered;
     this.#gathered = '';

@@ -22,10 +22,7 @@ const BOTTOM = 1 << 16;
 const WEIGHT = 24;
 const MAX_TOTAL = 1023;
 
-/**
- * The counts that each context starts from: expected noes and yeses in pairs, each 1 to 255. Never
- * written to.
- */
+/** What each context starts from: expected noes and yeses, in pairs, each 1 to 255. Read-only. */
 export type Priors = Uint16Array;
 
 function learn(counts: Uint16Array, at: number, bit: 0 | 1): void {

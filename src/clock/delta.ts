@@ -32,10 +32,7 @@ import {
 } from './encoding.js';
 import { type Event, eventNode, leftHalf, maxEvent, minEvent, rightHalf } from './event.js';
 
-/**
- * A part whose counts are not the same as before: a count now, or a node of which at least one half
- * changed.
- */
+/** A part whose counts changed: a count now, or a node of which at least one half changed. */
 type Change =
   | { readonly kind: 0; readonly rise: number }
   | { readonly kind: 1; readonly left: Change | undefined; readonly right: Change | undefined };
@@ -95,9 +92,7 @@ function writeChange(coder: TreeEncoder, change: Change, before: Event): void {
   if (right !== undefined) writeChange(coder, right, rightHalf(before));
 }
 
-/**
- * A count cannot rise by 0, for it would not have changed; a node that becomes its maximum does.
- */
+/** A count that rose by 0 would not have changed; a node that becomes its maximum does. */
 function writeRise(coder: TreeEncoder, rise: number, was: 0 | 1): void {
   coder.bit(DELTA_LESS + was, rise < 0 ? 1 : 0);
   if (rise < 0) writeNumber(coder, DELTA_FALL, -rise - 1);

@@ -47,10 +47,7 @@ function numbers(noes: number, yeses: number): number {
   return first;
 }
 
-/**
- * Event: is this half a node? By levels from the root, then by what its left sibling is: none, a
- * count, a node.
- */
+/** Event: is this half a node? By level, then by its left sibling: none, a count, a node. */
 export const EVENT_NODE = contexts(DEPTHS * 3, 16, 16);
 /** Event: have both halves base 0? By how many of them are nodes, 1 or 2. */
 export const EVENT_BOTH_ZERO = contexts(2, 6, 14);
@@ -81,9 +78,7 @@ export const DELTA_BOTH = contexts(2, 30, 4);
 export const DELTA_RIGHT = contexts(1, 16, 16);
 /** Difference: is it less than before? By whether it was a node. */
 export const DELTA_LESS = contexts(2, 31, 1);
-/**
- * Difference: how much more than a count, how much more than the maximum of a node, how much less.
- */
+/** Difference: how much more than a count, than the maximum of a node, how much less. */
 export const DELTA_MORE = numbers(24, 8);
 export const DELTA_MORE_THAN_NODE = numbers(16, 16);
 export const DELTA_FALL = numbers(16, 16);

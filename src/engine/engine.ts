@@ -64,10 +64,7 @@ export interface Reads {
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
   /** The row's bytes as a private copy. */
   get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
-  /**
-   * Rows in key order (bytewise, or by number). Rows written while it is consumed may or may not
-   * appear.
-   */
+  /** Rows in order of keys, bytes or numbers. Those written meanwhile may appear or not. */
   range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>>;
   /** The number of rows. */
   count(table: Table): number;

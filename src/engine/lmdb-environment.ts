@@ -53,10 +53,7 @@ const ON_THIS_THREAD = 3;
 const MAP_BYTES = 2 ** 40;
 
 interface LmdbTable {
-  /**
-   * The whole of lmdb-js's read buffer under a false length, spoilt by the next read: wrap it,
-   * never pass it on.
-   */
+  /** The whole read buffer under a false length, spoilt by the next read: wrap it at once. */
   getBinaryFast(key: number | Uint8Array): Uint8Array | undefined;
   getKeys(range: object): Iterable<number | Uint8Array>;
   put(key: number | Uint8Array, bytes: Uint8Array): unknown;
@@ -221,10 +218,7 @@ export class LmdbEnvironment {
     return opened.db.stat();
   }
 
-  /**
-   * What is in no tree, and is not a meta page, is free: LMDB itself counts only the entries of its
-   * free list.
-   */
+  /** What is in no tree and no meta page is free; LMDB counts the entries of its free list. */
   stats(): EngineStats {
     const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
     const rows = {} as Record<Table, number>;
@@ -257,10 +251,7 @@ export class LmdbEnvironment {
     this.#latest.close();
   }
 
-  /**
-   * The end of this turn: what the turn's other callers write joins in, and the event loop is never
-   * starved.
-   */
+  /** At the end of this turn: its other writes join in, and the event loop is never starved. */
   #schedule(): void {
     this.#phase = 'scheduled';
     setImmediate(() => this.#commit());
@@ -344,10 +335,7 @@ export class LmdbEnvironment {
     }
   }
 
-  /**
-   * Runs the bodies one after the other. What a body throws is its own; what a put throws fails
-   * them all.
-   */
+  /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
   #run(jobs: readonly Job[]): void {
     for (const job of jobs) {
       const overlay = new Overlay(job.reads);

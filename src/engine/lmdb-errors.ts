@@ -102,10 +102,7 @@ export function poisonError(cause: unknown, path: string, operation: string): Re
   return ioFailed(path, operation, textOf(cause), { cause, outcome: 'unknown', errno });
 }
 
-/**
- * What a read threw. Of the numbers only EIO is the medium's; with any other LMDB says that it met
- * a page that makes no sense.
- */
+/** What a read threw. Of numbers, only EIO is the medium's; others mean a page without sense. */
 export function readError(error: unknown, path: string): RegaliaError {
   const coded = lmdbError(error, path, 'read');
   const number = numberOf(error);

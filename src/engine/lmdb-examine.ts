@@ -52,9 +52,7 @@ const MAGIC = 0xbeefc0de;
 const MAGIC_SWAPPED = 0xdec0efbe;
 const DATA_VERSION = 2;
 const INTEGER_KEYS = 0x08;
-/**
- * Environment flags that may be found in a file: no subfolder, overlapping and safe modes, metrics.
- */
+/** Environment flags that a file may have: no subfolder, overlapping and safe modes, metrics. */
 const KNOWN_FLAGS = 0x5c00 | INTEGER_KEYS;
 const MAP_BYTES_MAX = 2 ** 47;
 const ATTEMPTS = 20;
@@ -246,10 +244,7 @@ function checkRoot(file: PageFile, tree: Tree, what: string): void {
   sound(isOwn, file.path, what, `of ${tree.entries} rows`, nodeCount(page));
 }
 
-/**
- * The free list is by transaction: a leaf of another tree, which LMDB would take numbers of pages
- * from, is not.
- */
+/** The free list is by transaction, which a leaf of another tree is not. */
 function checkFreeList(file: PageFile, free: Tree): void {
   if (free.root === NO_ROOT || free.depth !== 1) return;
   const page = readPage(file, free.root, true);

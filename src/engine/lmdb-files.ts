@@ -29,9 +29,7 @@ import { flushNow, flushWithParentNow } from '../ground/fsync.js';
 export const MAX_READERS = 1_024;
 /** Below this LMDB's lock file, which is mapped, could have no room to be written. */
 const ROOM_BYTES_MIN = 1 << 20;
-/**
- * lmdb.h: a reader's slot is a cache line, and the header of the lock file takes less than a page.
- */
+/** lmdb.h: a reader's slot is a cache line, the header of the lock file less than a page. */
 const READER_BYTES = 64;
 const LOCK_HEADER_BYTES = 4_096;
 
@@ -78,10 +76,7 @@ function unlessTaken(path: string, make: () => void): void {
   }
 }
 
-/**
- * Puts the data file that `copy` makes in the folder it is given at `path`. REGALIA_EXISTS where
- * something is.
- */
+/** Puts the data file that `copy` makes in its folder at `path`, or throws REGALIA_EXISTS. */
 export async function backupTo(
   path: string,
   copy: (folder: string) => Promise<void>,

@@ -46,10 +46,7 @@ export interface LmdbOptions {
   readOnly?: boolean;
   /** Whether to create what is missing; the default unless `readOnly`. */
   create?: boolean;
-  /**
-   * After this time a commit in the worker thread counts as failed, with outcome 'unknown'. Default
-   * 60 seconds.
-   */
+  /** After so long a commit in the worker thread has failed, outcome 'unknown'; default 60 s. */
   commitTimeoutMs?: number;
 }
 

@@ -55,10 +55,7 @@ export interface KeptRange {
   readonly limit: number;
 }
 
-/**
- * A range in its kept form. A bound may be empty bytes: nothing is below it. Of two bounds the
- * tighter one counts.
- */
+/** A range in its kept form. A bound may be empty bytes; of two on one side the tighter counts. */
 export function keepRange<T extends Table>(
   table: Table,
   range: RowRange<RowKey<T>> = {},
@@ -161,9 +158,7 @@ export class Overlay implements Batch {
     return count;
   }
 
-  /**
-   * Carries the operations out, each key once, in key order (ascending inserts are the cheap ones).
-   */
+  /** Carries the operations out, each key once, in key order: ascending inserts are cheap. */
   applyTo(target: Target): void {
     for (const [table, changes] of this.#changes) {
       for (const kept of sortedKeys(changes)) {
@@ -236,10 +231,7 @@ function* changedRow<T extends Table>(kept: KeptKey, changes: Changes): Generato
   if (bytes !== undefined) yield { key: keyOf<T>(kept), bytes: copyBytes(bytes) };
 }
 
-/**
- * Runs a body on its overlay, whose batch ends with it. A body that returns a promise is our own
- * mistake.
- */
+/** Runs a body on its overlay, whose batch ends with it. A promise from it is our own mistake. */
 export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
   try {
     const result = body(overlay);

@@ -184,10 +184,7 @@ class ExportRun {
     this.#exact?.kill();
   }
 
-  /**
-   * What Node set is exact for whole microseconds since 1970; another program sets the rest, if
-   * that is wanted.
-   */
+  /** Node sets whole microseconds since 1970 exactly; another program sets the rest, if wanted. */
   #exactly(path: ByteText, mtimeNs: bigint): void {
     if (this.#options.times !== 'exact') return;
     if (lstatSync(osPath(path), { bigint: true }).mtimeNs === mtimeNs) return;

@@ -49,10 +49,7 @@ export interface ImportTreeOptions {
   readonly reread?: boolean | undefined;
   /** Folders that are passed over, such as one that a store is in. */
   readonly exclude?: readonly string[] | undefined;
-  /**
-   * Where names of very large directories are sorted; default the operating system's folder for
-   * temporary files.
-   */
+  /** Where names of very large directories are sorted; default the system's temporary folder. */
   readonly scratch?: string | undefined;
 }
 
@@ -132,10 +129,7 @@ class ImportRun {
   readonly #tx: TreeWriter;
   readonly #options: ImportWork;
   readonly #pace: Pace;
-  /**
-   * The names of the directory that the walk is in, and what the store has in each directory on the
-   * way there.
-   */
+  /** The directory that the walk is in, and what the store has in each on the way there. */
   readonly #names: (string | Uint8Array)[];
   readonly #stored: StoredChildren[] = [];
   #entries = 0;
@@ -317,9 +311,7 @@ function storedStat(entry: StoredEntry): FileStat | undefined {
 /** Children that are read from the store at once. */
 const BATCH = 512;
 
-/**
- * The children that the store has, read in batches, since the transaction is written to in between.
- */
+/** The store's children, read in batches, since the transaction is written to in between. */
 class StoredChildren {
   readonly #tx: TreeReader;
   readonly #key: Key;

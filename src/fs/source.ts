@@ -21,9 +21,7 @@ import { FileFault, onFile } from './os.js';
 /** Hashing so much takes two milliseconds. */
 const SMALL_BYTES = 1_048_576;
 const CHUNK_BYTES = 1_048_576;
-/**
- * What small files are read into, one after another: one byte more than they have shows growth.
- */
+/** What small files are read into in turn: one byte more than they have shows growth. */
 const small = new Uint8Array(SMALL_BYTES + 1);
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -78,9 +76,7 @@ function notRegular(): FileFault {
   return new FileFault(Object.assign(new Error(message), { code: 'EINVAL' }));
 }
 
-/**
- * The bytes that were read. Where the file failed its own fault is thrown, whatever the sink says.
- */
+/** How many bytes were read. Where the file failed its own fault is thrown, not the sink's. */
 async function readLarge(
   fd: number,
   signal: AbortSignal | undefined,
@@ -100,10 +96,7 @@ interface Progress {
   fault: FileFault | undefined;
 }
 
-/**
- * The file's bytes, or undefined where it has grown beyond what is small. Files of procfs claim to
- * be empty.
- */
+/** The file's bytes; undefined where they are not small. Files of procfs claim to be empty. */
 function readSmall(fd: number): Uint8Array | undefined {
   for (let length = 0; length < small.length; ) {
     const count = readSync(fd, small, length, small.length - length, length);
@@ -145,9 +138,7 @@ async function* chunks(
   }
 }
 
-/**
- * What lies there, empty at the end: a view of the buffer. A failure is an answer, never thrown.
- */
+/** What lies there, empty at the end: a view of the buffer. A failure is an answer. */
 function chunkAt(
   fd: number,
   position: number,

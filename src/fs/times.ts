@@ -48,9 +48,7 @@ interface Program {
 /** utimensat's number by Node's name of the architecture. */
 const UTIMENSAT: Readonly<Record<string, number>> = { x64: 280, arm64: 88, riscv64: 88 };
 
-/**
- * struct timespec[2], the time of access left as it is (UTIME_OMIT); AT_FDCWD, AT_SYMLINK_NOFOLLOW.
- */
+/** struct timespec[2], access time left as it is (UTIME_OMIT); AT_FDCWD, AT_SYMLINK_NOFOLLOW. */
 const SCRIPT = (number: number) => `
   $/ = "\\0";
   my $failed = 0;

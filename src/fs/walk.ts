@@ -27,10 +27,7 @@ export interface WalkOptions extends ListingOptions {
   readonly exclude?: readonly string[] | undefined;
 }
 
-/**
- * A directory on the way down: the names to come, what was seen of the next ones, and how far the
- * walk has come.
- */
+/** A directory on the way down: the names to come, what the next ones are, how far it has come. */
 interface Frame {
   readonly path: ByteText;
   readonly isAscii: boolean;
@@ -48,10 +45,7 @@ interface Seen {
   readonly found: Stats | FileFault | undefined;
 }
 
-/**
- * Names looked at in one go: what is done with each in between would push out what the kernel has
- * at hand.
- */
+/** Looked at in one go, since work in between pushes out what the kernel has at hand. */
 const LOOKED_AT = 64;
 /** No look ahead takes much longer, however slow the disk is. */
 const LOOK_MS = 2;
@@ -71,10 +65,7 @@ export class Walk implements Iterable<WalkEvent> {
   readonly #options: WalkOptions;
   readonly #events: Generator<WalkEvent, void>;
 
-  /**
-   * @throws REGALIA_NOT_FOUND or REGALIA_OPTION, with the first event, unless `root` is a
-   * directory.
-   */
+  /** @throws REGALIA_NOT_FOUND or REGALIA_OPTION, at the first event, unless it is a directory. */
   constructor(root: string | Uint8Array, options: WalkOptions = {}) {
     this.path = byteText(root);
     this.#options = options;
@@ -162,9 +153,7 @@ function rootStats(path: ByteText): Stats {
   return stats;
 }
 
-/**
- * Looks at the next names, up to one of the listing's pauses or its end. Returns whether it paused.
- */
+/** Looks at the next names, up to a pause of the listing or its end. Returns whether it paused. */
 function lookAhead(frame: Frame): boolean {
   frame.seen = [];
   frame.seenMs = performance.now();

@@ -21,9 +21,7 @@ import { malformed } from '../ground/errors.js';
 
 const FST_VERSION = 1;
 export const FST = 'transducer';
-/**
- * The most bytes that one state takes: 256 transitions of 1 + 4 + 4 bytes, a count and a header.
- */
+/** The most bytes of a state: 256 transitions of 1 + 4 + 4 bytes, a count and a header. */
 export const STATE_BYTES_MAX = 256 * 9 + 2;
 
 export function readUint(bytes: Uint8Array, at: number, width: number): number {
@@ -148,10 +146,7 @@ export class FstState {
     this.#bytes = bytes;
   }
 
-  /**
-   * Throws REGALIA_FORMAT where the state reaches below the first byte. `at` is at most the root's
-   * address.
-   */
+  /** REGALIA_FORMAT where the state reaches below the first byte. `at` is at most the root. */
   load(at: number): this {
     this.#at = at;
     if (at === 0) {

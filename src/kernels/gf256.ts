@@ -132,10 +132,7 @@ interface Gf256Module extends ModuleExports {
 
 const FACTOR_BYTES = 32;
 const INPUTS = FACTORS_MAX * FACTOR_BYTES;
-/**
- * Long enough that a copy costs little beside its call, short enough for the second cache
- * (measured: 4 to 32 KiB).
- */
+/** Long enough that a call costs little, short enough for the second cache (4 to 32 KiB). */
 const TILE_MAX = 32_768;
 
 /** The twin in WebAssembly, or undefined where it cannot run. */

@@ -25,10 +25,7 @@ import {
   timesMatrix,
 } from './gf256.js';
 
-/**
- * What is wrong with shard counts of unknown origin, as evidence for an error; undefined if nothing
- * is.
- */
+/** What is wrong with shard counts of unknown origin, as evidence for an error; else undefined. */
 export function shardsFault(
   k: number,
   m: number,
@@ -51,10 +48,7 @@ function rowOf(index: number, k: number): Uint8Array {
   });
 }
 
-/**
- * Overwrites the parity shards with those of the data shards. All are of one length, and share no
- * bytes.
- */
+/** Overwrites the parity shards with those of the data, all of one length, sharing no bytes. */
 export function encode(
   data: readonly Uint8Array[],
   parity: readonly Uint8Array[],
