@@ -69,13 +69,11 @@ export class Output {
     if (!this.json) await this.text(`${line}\n`);
   }
 
-  /** Text as it is. */
   async text(text: string): Promise<void> {
     this.#gathered += text;
     if (this.#gathered.length >= GATHER_BYTES) await this.flush();
   }
 
-  /** Bytes as they are. */
   async bytes(bytes: Uint8Array): Promise<void> {
     await this.flush();
     await this.#write(bytes);

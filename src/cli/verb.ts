@@ -99,7 +99,6 @@ export const COMMIT_OPTIONS = {
   message: { argument: 'TEXT', short: 'm', help: "the commit's message" },
 } as const satisfies OptionSpecs;
 
-/** Options of every verb. */
 export const COMMON_OPTIONS = {
   json: { help: 'print one JSON object a line, for programs; errors too' },
   help: { short: 'h', help: 'show this help' },
@@ -121,7 +120,6 @@ export function checkArguments({ usage }: Verb, args: readonly string[]): void {
   throw new UsageError(`${JSON.stringify(args[words.length])} is one too many`);
 }
 
-/** The help of one verb. */
 export function verbHelp({ name, usage, summary, details, options }: Verb): string {
   const line = ['regalia', name, usage, '[OPTIONS]'].filter((word) => word !== '').join(' ');
   const about = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;

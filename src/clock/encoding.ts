@@ -85,7 +85,6 @@ export const DELTA_FALL = numbers(16, 16);
 
 export const PRIORS: Priors = Uint16Array.from(priors);
 
-/** Counts nodes, written or read, against their limit. */
 class NodeBudget {
   #left = STAMP_NODES_MAX;
 

@@ -45,7 +45,6 @@ export interface ConformanceOptions {
   readonly durable?: boolean;
 }
 
-/** What is asked of an engine, by its name. */
 type Cases<E> = Readonly<Record<string, (engine: E) => Promise<void>>>;
 
 let names = 0;

@@ -194,7 +194,6 @@ export class LmdbEnvironment {
     if (this.fault !== undefined) throw this.refusal();
   }
 
-  /** What is thrown once poisoned. */
   refusal(): RegaliaError {
     const why = 'it had an error of input or output before, and must be reopened';
     return ioFailed(this.path, 'use', why, { cause: this.fault });

@@ -53,7 +53,6 @@ function numberOf(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined;
 }
 
-/** What was thrown, as text. */
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

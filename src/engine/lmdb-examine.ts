@@ -84,7 +84,6 @@ interface Meta {
   readonly transaction: number;
 }
 
-/** Examines a data file: see the header. */
 export function examineFile(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
@@ -339,17 +338,14 @@ function readPage(file: PageFile, number: number, leaf: boolean): Buffer {
   return page;
 }
 
-/** The number of nodes on a page. */
 function nodeCount(page: Buffer): number {
   return page.readUInt16LE(20) >>> 1;
 }
 
-/** Where the node begins in the page. */
 function nodeAt(page: Buffer, index: number): number {
   return page.readUInt16LE(PAGE_HEADER_BYTES + index * 2) + PAGE_HEADER_BYTES;
 }
 
-/** A node's key. */
 function nodeKey(page: Buffer, index: number): Buffer {
   const start = nodeAt(page, index) + NODE_HEADER_BYTES;
   return page.subarray(start, start + page.readUInt16LE(start - 2));

@@ -44,12 +44,19 @@ export async function createGeneration(
   if (existsSync(join(path, 'data.mdb'))) return;
   const place = resolve(path);
   unlessTaken(dirname(place), () => mkdirSync(dirname(place), { recursive: true, mode: 0o700 }));
+  await builtBeside(place, async (folder) => {
+    await build(folder);
+    flushWithParentNow(join(folder, 'data.mdb'));
+    moveIntoPlace(folder, place);
+  });
+}
+
+/** Lends a folder beside `place`, from which `build` moves something there. */
+async function builtBeside(place: string, build: (folder: string) => Promise<void>): Promise<void> {
   // mkdtemp makes the folder with mode 0700.
   const folder = mkdtempSync(`${place}.new-`);
   try {
     await build(folder);
-    flushWithParentNow(join(folder, 'data.mdb'));
-    moveIntoPlace(folder, place);
     flushNow(dirname(place));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -83,18 +90,14 @@ export async function backupTo(
 ): Promise<void> {
   if (existsSync(path)) throw alreadyExists('file', path);
   const place = resolve(path);
-  const folder = mkdtempSync(`${place}.new-`);
-  try {
+  await builtBeside(place, async (folder) => {
     await copy(folder);
     const data = join(folder, 'data.mdb');
     chmodSync(data, 0o600);
     flushNow(data);
     // Where there are no links a rename must do, though it replaces.
     if (!linkNew(data, place)) renameSync(data, place);
-    flushNow(dirname(place));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** A link never replaces: EEXIST. False where the file system has no links. */

@@ -83,7 +83,6 @@ function isDevice(kind: FileKind): boolean {
   return kind === 'block' || kind === 'character';
 }
 
-/** The bytes of the `stat` stream. */
 export function encodeStat(stat: FileStat): Uint8Array {
   const target = stat.kind === 'symlink' ? (stat.target ?? new Uint8Array(0)) : undefined;
   const bytes = Buffer.alloc(64 + (target?.length ?? 0));

@@ -26,7 +26,6 @@ function timeOf(mtimeNs: bigint): number | Date {
   return seconds + (Number(mtimeNs % 1_000_000_000n) + HALF_STEP_NS) / 1e9;
 }
 
-/** Sets the times of an open file. */
 export function setTimesOpen(fd: number, mtimeNs: bigint): void {
   const time = timeOf(mtimeNs);
   futimesSync(fd, time, time);
@@ -126,7 +125,6 @@ export class ExactTimes {
     return this.#ended;
   }
 
-  /** Ends the program at once. */
   kill(): void {
     this.#child.kill();
   }

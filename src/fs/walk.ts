@@ -37,7 +37,6 @@ interface Frame {
   next: number;
 }
 
-/** What a look at a name gave. */
 interface Seen {
   readonly name: ByteText;
   readonly path: ByteText;
@@ -88,7 +87,7 @@ export class Walk implements Iterable<WalkEvent> {
       while (this.#stack.length > 0) {
         const frame = this.#stack[this.#stack.length - 1];
         if (frame.next === frame.seen.length) {
-          yield* this.#lookAhead(frame);
+          yield* this.#more(frame);
           continue;
         }
         const ahead = frame.seen[frame.next++];
@@ -120,7 +119,7 @@ export class Walk implements Iterable<WalkEvent> {
   }
 
   /** Looks at the next names, and leaves the directory where there are none. */
-  *#lookAhead(frame: Frame): Generator<WalkEvent> {
+  *#more(frame: Frame): Generator<WalkEvent> {
     try {
       const paused = lookAhead(frame);
       if (frame.seen.length > 0) return;

@@ -84,7 +84,6 @@ function feed<S>(
   return { state, bytes };
 }
 
-/** An automaton over characters as one over bytes. */
 function overCharacters<S>(inner: CharacterAutomaton<S>): Automaton<Begun<S>> {
   return {
     start: () => ({ state: inner.start(), bytes: NONE }),
@@ -108,7 +107,6 @@ type Token =
   | { readonly kind: 'is'; readonly code: number }
   | { readonly kind: 'class'; readonly not: boolean; readonly ranges: readonly [number, number][] };
 
-/** A part of a pattern. */
 type Item =
   | Token
   | { readonly kind: 'run'; readonly of: Token }

@@ -101,7 +101,6 @@ export function writeState(
   return at;
 }
 
-/** The trailer for so many names. */
 export function trailer(size: number): Uint8Array {
   const width = size === 0 ? 0 : widthOf(size);
   const bytes = new Uint8Array(width + 1);
@@ -130,7 +129,6 @@ export function readTrailer(bytes: Uint8Array): { size: number; root: number } {
 /** A state read in place; one object is loaded again and again. */
 export class FstState {
   final = false;
-  /** How many transitions there are. */
   count = 0;
   /** Where the state's first byte is. */
   start = 0;
