@@ -141,7 +141,7 @@ class LmdbEngine implements Engine {
       // What lmdb-js returns is its whole buffer under a false length: wrap it, never pass it on.
       return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
     } catch (error) {
-      throw this.#readError(error);
+      throw readError(error, this.#environment.path);
     }
   }
 
@@ -193,7 +193,7 @@ class LmdbEngine implements Engine {
         if (bytes >= RANGE_STEP_BYTES) return { rows, last, ended: false };
       }
     } catch (error) {
-      throw this.#readError(error);
+      throw readError(error, this.#environment.path);
     }
     return { rows, last: last as KeptKey, ended: rows.length < wanted };
   }
@@ -282,10 +282,6 @@ class LmdbEngine implements Engine {
 
   #refuse(): never {
     throw this.#closed ? closed('engine') : this.#environment.refusal();
-  }
-
-  #readError(error: unknown): RegaliaError {
-    return readError(error, this.#environment.path);
   }
 }
 

@@ -50,11 +50,10 @@ of keys is read, which is what its sender says.`,
   },
 });
 
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    // Opening it as a store says what is wrong.
-    return false;
-  }
+/** What cannot be looked at is opened as a store, which says what is wrong. */
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
 }
