@@ -9,8 +9,8 @@
  * would write, by encoding again. So padding, trailing bytes and trees that are not normal are
  * REGALIA_STAMP. So are more than 1,024 levels, counts above 2^53 - 1, more than STAMP_NODES_MAX
  * nodes and more than 65,536 bytes. The seed takes no bytes. Medians of 100 replicas and 1,000
- * events: 10 bytes where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79 for one
- * who knows of all.
+ * events: 10 bytes where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79 for
+ * one who knows of all.
  *
  * Each question has a context, with what answers it expects at first. Contexts and priors are part
  * of the format. _Persisted: never renumber._ Priors were chosen on histories of 4 and of 100

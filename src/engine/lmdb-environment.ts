@@ -144,6 +144,8 @@ export class LmdbEnvironment {
     }
     // What was read until here may be of a transaction before.
     this.resetReads();
+    // Readers that died without leaving are freed.
+    if (!options.readOnly) this.#root.readerCheck();
   }
 
   /** Queues a body; see the header for when and where it commits. */
@@ -234,11 +236,6 @@ export class LmdbEnvironment {
   /** Copies the newest state into the folder as data.mdb, in the worker thread. */
   async copy(folder: string): Promise<void> {
     await this.#root.backup(folder, false);
-  }
-
-  /** Frees readers that died without leaving. */
-  readerCheck(): void {
-    this.#root.readerCheck();
   }
 
   /** Closes the file. With a commit that never came back it stays open: closing would hang. */

@@ -101,7 +101,6 @@ function openEnvironment(
   if (!options.readOnly) makeLockFile(path);
   checkRoom(path, options.readOnly);
   const environment = new LmdbEnvironment(path, options);
-  if (!options.readOnly) environment.readerCheck();
   environments.set(identity, environment);
   return environment;
 }
@@ -289,14 +288,8 @@ function lmdbRange<T extends Table>(range: KeptRange, limit: number): object {
   const { reverse, lowerOpen, upperOpen } = range;
   const lower = range.lower === undefined || range.lower === '' ? undefined : keyOf<T>(range.lower);
   const upper = range.upper === undefined ? undefined : keyOf<T>(range.upper);
-  return reverse
-    ? {
-        start: upper,
-        exclusiveStart: upperOpen,
-        end: lower,
-        inclusiveEnd: !lowerOpen,
-        reverse,
-        limit,
-      }
-    : { start: lower, exclusiveStart: lowerOpen, end: upper, inclusiveEnd: !upperOpen, limit };
+  const [start, exclusiveStart, end, exclusiveEnd] = reverse
+    ? [upper, upperOpen, lower, lowerOpen]
+    : [lower, lowerOpen, upper, upperOpen];
+  return { start, exclusiveStart, end, inclusiveEnd: !exclusiveEnd, reverse, limit };
 }
