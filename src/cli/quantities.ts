@@ -1,7 +1,7 @@
 /**
- * What the texts of options mean: numbers, sizes, ranges, durations, choices. What makes no sense is
- * wrong usage: nothing is guessed, and what is not a whole number of bytes or of milliseconds is not
- * rounded.
+ * What the texts of options mean: numbers, sizes, ranges, durations, choices. What makes no sense
+ * is wrong usage: nothing is guessed, and what is not a whole number of bytes or of milliseconds is
+ * not rounded.
  *
  *     size       1024  64KiB  1MiB  2GiB  1TiB      KB, MB, GB and TB are powers of a thousand
  *     range      0-1024  1MiB-2MiB  100-            END is the byte after the last one

@@ -45,7 +45,7 @@ export interface ConformanceOptions {
   readonly durable?: boolean;
 }
 
-type Cases<E> = Readonly<Record<string, (engine: E) => Promise<void>>>;
+type Cases<A extends unknown[]> = Readonly<Record<string, (...on: A) => Promise<void>>>;
 
 let names = 0;
 
@@ -66,13 +66,6 @@ async function using(
   }
 }
 
-/** The same for each durability in turn. */
-function forEach<E>(check: (engine: E, durability: Durability) => Promise<void>) {
-  return async (engine: E): Promise<void> => {
-    for (const durability of DURABILITIES) await check(engine, durability);
-  };
-}
-
 function bytes(...numbers: number[]): Uint8Array {
   return Uint8Array.from(numbers);
 }
@@ -83,93 +76,71 @@ function text(string: string): Uint8Array {
 
 const CLOSED = { code: 'REGALIA_CLOSED' };
 
-const WRITES: Cases<Engine> = {
-  async "a write resolves with its body's result, and its rows are read back"(engine) {
-    for (const durability of DURABILITIES) {
-      const key = text(durability);
-      const result = await engine.write((batch) => {
-        batch.put('heads', key, bytes(1, 2, 3));
-        batch.put('extents', 7, bytes(4));
-        return durability.length;
-      }, durability);
-      assert.equal(result, durability.length);
-      assert.deepEqual(engine.get('heads', key), bytes(1, 2, 3));
-      assert.deepEqual(engine.view('extents', 7), bytes(4));
-      assert.ok(engine.view('heads', key) instanceof Uint8Array);
-      assert.equal(engine.view('heads', key)?.length, 3, 'a view has its own length');
-      assert.equal(engine.view('commits', key), undefined, 'tables are apart');
-    }
+/** Asked for each durability in turn, of the same engine. */
+const WRITES: Cases<[Engine, Durability]> = {
+  async "a write resolves with its body's result, and its rows are read back"(engine, durability) {
+    const key = text(durability);
+    const result = await engine.write((batch) => {
+      batch.put('heads', key, bytes(1, 2, 3));
+      batch.put('extents', 7, bytes(4));
+      return durability.length;
+    }, durability);
+    assert.equal(result, durability.length);
+    assert.deepEqual(engine.get('heads', key), bytes(1, 2, 3));
+    assert.deepEqual(engine.view('extents', 7), bytes(4));
+    assert.ok(engine.view('heads', key) instanceof Uint8Array);
+    assert.equal(engine.view('heads', key)?.length, 3, 'a view has its own length');
+    assert.equal(engine.view('commits', key), undefined, 'tables are apart');
     await engine.flush();
     engine.refresh();
-    assert.equal(engine.count('heads'), DURABILITIES.length);
+    assert.equal(engine.count('heads'), DURABILITIES.indexOf(durability) + 1);
   },
 
-  'deleting takes rows away, and does nothing where there is none': forEach(
-    async (engine, durability) => {
-      await engine.write((batch) => batch.put('extents', 7, bytes(4)), durability);
-      await engine.write((batch) => batch.del('extents', 7), durability);
-      assert.equal(engine.get('extents', 7), undefined);
-      assert.equal(engine.view('extents', 7), undefined);
-      assert.deepEqual([...engine.range('extents')], []);
-      await engine.write((batch) => batch.del('heads', text('absent')), durability);
-      assert.equal(engine.count('extents') + engine.count('heads'), 0);
-    },
-  ),
+  async 'deleting takes rows away, and does nothing where there is none'(engine, durability) {
+    await engine.write((batch) => batch.put('extents', 7, bytes(4)), durability);
+    await engine.write((batch) => batch.del('extents', 7), durability);
+    assert.equal(engine.get('extents', 7), undefined);
+    assert.equal(engine.view('extents', 7), undefined);
+    assert.deepEqual([...engine.range('extents')], []);
+    await engine.write((batch) => batch.del('heads', text('absent')), durability);
+    assert.equal(engine.count('extents') + engine.count('heads'), 0);
+  },
 
-  async 'statistics count the rows of each table'(engine) {
+  async 'a body that throws leaves nothing, and harms no write beside it'(engine, durability) {
     await engine.write((batch) => {
-      for (let i = 0; i < 9; i++) batch.put('log', bytes(i), bytes(i));
-      batch.put('chunks', 1, bytes(1));
-    }, 'sync');
-    await engine.write((batch) => batch.del('log', bytes(3)), 'sync');
-    await engine.write(() => undefined, 'sync');
-    const { rows, bytes: size, freeBytes } = engine.stats();
-    for (const table of TABLES) {
-      assert.equal(rows[table], table === 'log' ? 8 : table === 'chunks' ? 1 : 0, table);
-      assert.equal(engine.count(table), rows[table], table);
-    }
-    assert.ok(size > 0 && freeBytes >= 0 && freeBytes <= size);
+      for (const { key } of batch.range('heads')) batch.del('heads', key);
+      batch.put('heads', text('a'), bytes(1));
+    }, durability);
+    const thrown = new RangeError('thrown by a body');
+    const before = engine.write((batch) => batch.put('heads', text('b'), bytes(2)), durability);
+    const failed = engine.write((batch) => {
+      batch.put('heads', text('a'), bytes(9));
+      batch.del('heads', text('b'));
+      batch.put('extents', 1, bytes(9));
+      throw thrown;
+    }, durability);
+    const after = engine.write((batch) => {
+      batch.put('heads', text('c'), batch.get('heads', text('b')) as Uint8Array);
+    }, durability);
+    await assert.rejects(failed, (error) => error === thrown, 'it rejects with what was thrown');
+    await Promise.all([before, after]);
+    const rows = [...engine.range('heads')].map(({ key, bytes }) => [...key, ...bytes]);
+    const expected = ['a', 'b', 'c'].map((name, i) => [name.charCodeAt(0), Math.min(i + 1, 2)]);
+    assert.deepEqual(rows, expected);
+    assert.equal(engine.count('extents'), 0);
   },
 
-  'a body that throws leaves nothing, and harms no write beside it': forEach(
-    async (engine, durability) => {
-      await engine.write((batch) => {
-        for (const { key } of batch.range('heads')) batch.del('heads', key);
-        batch.put('heads', text('a'), bytes(1));
-      }, durability);
-      const thrown = new RangeError('thrown by a body');
-      const before = engine.write((batch) => batch.put('heads', text('b'), bytes(2)), durability);
-      const failed = engine.write((batch) => {
-        batch.put('heads', text('a'), bytes(9));
-        batch.del('heads', text('b'));
-        batch.put('extents', 1, bytes(9));
-        throw thrown;
-      }, durability);
-      const after = engine.write((batch) => {
-        batch.put('heads', text('c'), batch.get('heads', text('b')) as Uint8Array);
-      }, durability);
-      await assert.rejects(failed, (error) => error === thrown, 'it rejects with what was thrown');
-      await Promise.all([before, after]);
-      const rows = [...engine.range('heads')].map(({ key, bytes }) => [...key, ...bytes]);
-      const expected = ['a', 'b', 'c'].map((name, i) => [name.charCodeAt(0), Math.min(i + 1, 2)]);
-      assert.deepEqual(rows, expected);
-      assert.equal(engine.count('extents'), 0);
-    },
-  ),
+  async 'a body that returns a promise is refused, and leaves nothing'(engine, durability) {
+    const asynchronous = engine.write(async (batch) => {
+      batch.put('extents', 1, bytes(9));
+    }, durability);
+    await assert.rejects(asynchronous, TypeError);
+    const rejecting = engine.write(() => Promise.reject(new Error('late')), durability);
+    await assert.rejects(rejecting, TypeError);
+    assert.equal(engine.count('extents'), 0);
+  },
 
-  'a body that returns a promise is refused, and leaves nothing': forEach(
-    async (engine, durability) => {
-      const asynchronous = engine.write(async (batch) => {
-        batch.put('extents', 1, bytes(9));
-      }, durability);
-      await assert.rejects(asynchronous, TypeError);
-      const rejecting = engine.write(() => Promise.reject(new Error('late')), durability);
-      await assert.rejects(rejecting, TypeError);
-      assert.equal(engine.count('extents'), 0);
-    },
-  ),
-
-  'a batch ends with its body': forEach(async (engine, durability) => {
+  async 'a batch ends with its body'(engine, durability) {
     let escaped: Batch | undefined;
     await engine.write((batch) => {
       escaped = batch;
@@ -179,10 +150,55 @@ const WRITES: Cases<Engine> = {
     assert.throws(() => batch.del('extents', 2), CLOSED);
     assert.throws(() => batch.view('extents', 2), CLOSED);
     assert.throws(() => batch.count('extents'), CLOSED);
-  }),
+  },
+
+  async 'nobody sees a part of a write'(engine, durability) {
+    let isWriting = true;
+    const look = async (): Promise<void> => {
+      while (isWriting) {
+        const found = new Set([...engine.range('groups')].map(({ bytes }) => bytes[0]));
+        assert.ok(found.size <= 1, `rows of ${found.size} writes are seen at once`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const write = async (): Promise<void> => {
+      try {
+        for (let round = 1; round <= 8; round++) {
+          await engine.write((batch) => {
+            for (let i = 0; i < 200; i++) batch.put('groups', i, bytes(round));
+          }, durability);
+          assert.equal(engine.count('groups'), 200);
+        }
+      } finally {
+        isWriting = false;
+      }
+    };
+    await Promise.all([look(), write()]);
+  },
+
+  async 'writers at the same time lose no update'(engine, durability) {
+    const key = text('sum');
+    const numberOf = (row: Uint8Array | undefined) => (row?.[0] ?? 0) + (row?.[1] ?? 0) * 256;
+    const before = numberOf(engine.get('meta', key));
+    const writer = async (id: number): Promise<void> => {
+      for (let i = 0; i < 10; i++) {
+        const sum = await engine.write((batch) => {
+          const next = numberOf(batch.get('meta', key)) + 1;
+          batch.put('meta', key, bytes(next & 255, next >> 8));
+          batch.put('log', bytes(id, i), bytes(next & 255, next >> 8));
+          return next;
+        }, durability);
+        assert.equal(numberOf(engine.get('log', bytes(id, i))), sum, 'its own write is seen');
+      }
+    };
+    await Promise.all(Array.from({ length: 64 }, (_, id) => writer(id)));
+    assert.equal(numberOf(engine.get('meta', key)), before + 640);
+    const numbers = new Set([...engine.range('log')].map(({ bytes }) => numberOf(bytes)));
+    assert.equal(numbers.size, 640, 'bodies run one at a time');
+  },
 };
 
-const ROWS: Cases<Engine> = {
+const ROWS: Cases<[Engine]> = {
   async 'keys at their limits are kept, and come in order'(engine) {
     const longest = new Uint8Array(1_900);
     const keys = [bytes(0), bytes(255), bytes(0, 0), longest, longest.slice().fill(255)];
@@ -355,7 +371,7 @@ function checkRanges<T extends Table>(
   }
 }
 
-const RANGES: Cases<Engine> = {
+const RANGES: Cases<[Engine]> = {
   async 'a range has the rows within its bounds, in order, up to its limit'(engine) {
     const [byBytes, byNumber] = [rowsOf(BYTE_KEYS), rowsOf(NUMBER_KEYS)];
     checkRanges(engine, 'addresses', [], BYTE_BOUNDS);
@@ -455,55 +471,7 @@ const RANGES: Cases<Engine> = {
   },
 };
 
-const CONCURRENCY: Cases<Engine> = {
-  'nobody sees a part of a write': forEach(async (engine, durability) => {
-    let isWriting = true;
-    const look = async (): Promise<void> => {
-      while (isWriting) {
-        const found = new Set([...engine.range('groups')].map(({ bytes }) => bytes[0]));
-        assert.ok(found.size <= 1, `rows of ${found.size} writes are seen at once`);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    };
-    const write = async (): Promise<void> => {
-      try {
-        for (let round = 1; round <= 8; round++) {
-          await engine.write((batch) => {
-            for (let i = 0; i < 200; i++) batch.put('groups', i, bytes(round));
-          }, durability);
-          assert.equal(engine.count('groups'), 200);
-        }
-      } finally {
-        isWriting = false;
-      }
-    };
-    await Promise.all([look(), write()]);
-  }),
-
-  async 'writers at the same time lose no update'(engine) {
-    const key = text('sum');
-    const numberOf = (row: Uint8Array | undefined) => (row?.[0] ?? 0) + (row?.[1] ?? 0) * 256;
-    let total = 0;
-    for (const durability of DURABILITIES) {
-      const writer = async (id: number): Promise<void> => {
-        for (let i = 0; i < 10; i++) {
-          const sum = await engine.write((batch) => {
-            const next = numberOf(batch.get('meta', key)) + 1;
-            batch.put('meta', key, bytes(next & 255, next >> 8));
-            batch.put('log', bytes(id, i), bytes(next & 255, next >> 8));
-            return next;
-          }, durability);
-          assert.equal(numberOf(engine.get('log', bytes(id, i))), sum, 'its own write is seen');
-        }
-      };
-      await Promise.all(Array.from({ length: 64 }, (_, id) => writer(id)));
-      total += 640;
-      assert.equal(numberOf(engine.get('meta', key)), total);
-      const numbers = new Set([...engine.range('log')].map(({ bytes }) => numberOf(bytes)));
-      assert.equal(numbers.size, 640, 'bodies run one at a time');
-    }
-  },
-
+const ORDER: Cases<[Engine]> = {
   async 'bodies run in the order of the calls'(engine) {
     const order: number[] = [];
     const all = Array.from({ length: 30 }, (_, i) => i);
@@ -535,7 +503,22 @@ function writeEach(engine: Engine): Promise<unknown[]> {
   return Promise.all(DURABILITIES.map((_, i) => write(i)));
 }
 
-const LIFE: Cases<Engine> = {
+const LIFE: Cases<[Engine]> = {
+  async 'statistics count the rows of each table'(engine) {
+    await engine.write((batch) => {
+      for (let i = 0; i < 9; i++) batch.put('log', bytes(i), bytes(i));
+      batch.put('chunks', 1, bytes(1));
+    }, 'sync');
+    await engine.write((batch) => batch.del('log', bytes(3)), 'sync');
+    await engine.write(() => undefined, 'sync');
+    const { rows, bytes: size, freeBytes } = engine.stats();
+    for (const table of TABLES) {
+      assert.equal(rows[table], table === 'log' ? 8 : table === 'chunks' ? 1 : 0, table);
+      assert.equal(engine.count(table), rows[table], table);
+    }
+    assert.ok(size > 0 && freeBytes >= 0 && freeBytes <= size);
+  },
+
   /** An engine that has no file says so before it looks at the path. */
   async 'a backup replaces nothing'(engine) {
     const taken = tmpdir();
@@ -564,8 +547,8 @@ const LIFE: Cases<Engine> = {
   },
 };
 
-const DURABLE: Cases<OpenEngine> = {
-  'what was written is there when it is opened again': forEach(async (open, durability) => {
+const DURABLE: Cases<[OpenEngine, Durability]> = {
+  async 'what was written is there when it is opened again'(open, durability) {
     const name = nextName();
     await using(open, name, async (engine) => {
       await engine.write((batch) => {
@@ -583,7 +566,7 @@ const DURABLE: Cases<OpenEngine> = {
       assert.deepEqual([...engine.range('heads')], rowsOf(BYTE_KEYS), durability);
       assert.equal(engine.count('extents'), 0, 'what was deleted, or never written, is not there');
     });
-  }),
+  },
 
   async 'writes under way while it closed are there when it is opened again'(open) {
     const name = nextName();
@@ -602,14 +585,22 @@ export function engineConformance(
   open: OpenEngine,
   options: ConformanceOptions = {},
 ): ConformanceCase[] {
-  const cases = { ...WRITES, ...ROWS, ...RANGES, ...CONCURRENCY, ...LIFE };
-  const all = Object.entries(cases).map(([name, check]) => ({
-    name,
-    run: () => using(open, nextName(), check),
-  }));
-  if (options.durable !== true) return all;
-  return [
-    ...all,
-    ...Object.entries(DURABLE).map(([name, check]) => ({ name, run: () => check(open) })),
-  ];
+  const cases: ConformanceCase[] = [];
+  const add = (name: string, run: () => Promise<void>) => cases.push({ name, run });
+  for (const [name, check] of Object.entries(WRITES)) {
+    const each = (engine: Engine) => forEach((durability) => check(engine, durability));
+    add(name, () => using(open, nextName(), each));
+  }
+  for (const [name, check] of Object.entries({ ...ROWS, ...RANGES, ...ORDER, ...LIFE })) {
+    add(name, () => using(open, nextName(), check));
+  }
+  if (options.durable !== true) return cases;
+  for (const [name, check] of Object.entries(DURABLE)) {
+    add(name, () => forEach((durability) => check(open, durability)));
+  }
+  return cases;
+}
+
+async function forEach(check: (durability: Durability) => Promise<void>): Promise<void> {
+  for (const durability of DURABILITIES) await check(durability);
 }
