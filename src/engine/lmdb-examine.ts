@@ -116,7 +116,7 @@ function examine(path: string, descriptor: number): void {
   checkFreeList(file, newer.free);
   if (file.filePages > newer.lastPage) return;
   for (const tree of [newer.free, newer.main, ...tables.values()]) {
-    walkTree(file, tree, () => undefined);
+    walkTree(file, tree);
   }
 }
 
@@ -396,7 +396,7 @@ function childOf(page: Buffer, index: number): number {
 }
 
 /** Visits the leaves of a tree in key order, checking every page and overflow run on the way. */
-function walkTree(file: PageFile, tree: Tree, visit: (leaf: Buffer) => void): void {
+function walkTree(file: PageFile, tree: Tree, visit?: (leaf: Buffer) => void): void {
   if (tree.root === NO_ROOT) return;
   let pagesLeft = tree.branchPages + tree.leafPages;
   const descend = (number: number, depth: number): void => {
@@ -405,7 +405,7 @@ function walkTree(file: PageFile, tree: Tree, visit: (leaf: Buffer) => void): vo
     const page = readPage(file, number, leaf);
     if (leaf) {
       for (let i = 0; i < nodeCount(page); i++) checkOverflow(file, page, i);
-      visit(page);
+      visit?.(page);
     } else {
       for (let i = 0; i < nodeCount(page); i++) descend(childOf(page, i), depth - 1);
     }

@@ -287,18 +287,10 @@ class GlobParser {
     const before = this.#pattern[this.#at - 2];
     while (this.#pattern[this.#at] === '*') this.#at++;
     const between = (before ?? '/') === '/' && this.#pattern[this.#at] === '/';
-    if (!between) return { kind: 'run', of: ANY };
+    const run: Item = { kind: 'run', of: ANY };
+    if (!between) return run;
     this.#at++;
-    return {
-      kind: 'choice',
-      of: [
-        [
-          { kind: 'run', of: ANY },
-          { kind: 'is', code: SLASH },
-        ],
-        [],
-      ],
-    };
+    return { kind: 'choice', of: [[run, { kind: 'is', code: SLASH }], []] };
   }
 
   #choice(): Item {

@@ -82,7 +82,9 @@ export function reconstruct(
     assert(shards[index] === undefined, 'a wanted shard is missing');
   }
   if (wanted.length === 0) return;
-  const { indexes, inputs } = firstPresent(shards, k);
+  const indexes = [...shards.keys()].filter((index) => shards[index] !== undefined).slice(0, k);
+  assert(indexes.length === k, 'at least k shards are there');
+  const inputs = indexes.map((index) => shards[index] as Uint8Array);
   const solved = solve(indexes, k);
   const outputs = wanted.map(() => new Uint8Array(inputs[0].length));
   combine(
@@ -95,21 +97,6 @@ export function reconstruct(
 
 function missingFrom(shards: readonly (Uint8Array | undefined)[]): number[] {
   return [...shards.keys()].filter((index) => shards[index] === undefined);
-}
-
-function firstPresent(
-  shards: readonly (Uint8Array | undefined)[],
-  k: number,
-): { indexes: number[]; inputs: Uint8Array[] } {
-  const indexes: number[] = [];
-  const inputs: Uint8Array[] = [];
-  for (const [index, shard] of shards.entries()) {
-    if (shard === undefined || inputs.length === k) continue;
-    indexes.push(index);
-    inputs.push(shard);
-  }
-  assert(inputs.length === k, 'at least k shards are there');
-  return { indexes, inputs };
 }
 
 /** The matrix that gives the data shards, of k others. */
