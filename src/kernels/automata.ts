@@ -103,8 +103,9 @@ function overCharacters<S>(inner: CharacterAutomaton<S>): Automaton<Begun<S>> {
 
 /** What one character must be. */
 type Token =
-  | { readonly kind: 'any' | 'but slash' }
+  | { readonly kind: 'any' }
   | { readonly kind: 'is'; readonly code: number }
+  /** Never a slash. */
   | { readonly kind: 'class'; readonly not: boolean; readonly ranges: readonly [number, number][] };
 
 type Item =
@@ -123,7 +124,7 @@ interface Position {
 
 const SLASH = 0x2f;
 const ANY: Token = { kind: 'any' };
-const BUT_SLASH: Token = { kind: 'but slash' };
+const BUT_SLASH: Token = { kind: 'class', not: true, ranges: [] };
 /** The end of a pattern: the first position, since patterns are compiled from their end. */
 const END = 0;
 
@@ -239,8 +240,6 @@ function matches(token: Token, code: number): boolean {
   switch (token.kind) {
     case 'any':
       return true;
-    case 'but slash':
-      return code !== SLASH;
     case 'is':
       return token.code === code;
     case 'class':
