@@ -1,5 +1,5 @@
 /** The lines and rows in which verbs show commits, refs, findings and entries. */
-import type { Finding } from '../fs/finding.js';
+import type { Finding } from '../fs/os.js';
 import { decodeStat, type FileStat } from '../fs/stat.js';
 import type { CommitInfo, Entry } from '../index.js';
 import { count, type Output, shown } from './output.js';

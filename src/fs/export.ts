@@ -48,8 +48,17 @@ import {
   type StoredStream,
   type TreeReader,
 } from './face.js';
-import { type Finding, Findings, STEPS } from './finding.js';
-import { type ByteText, byteText, FileFault, onFile, osPath, shownPath } from './os.js';
+import {
+  type ByteText,
+  byteText,
+  FileFault,
+  type Finding,
+  Findings,
+  onFile,
+  osPath,
+  STEPS,
+  shownPath,
+} from './os.js';
 import { decodeStat, type FileStat } from './stat.js';
 import { ExactTimes, setTimesAt, setTimesOpen } from './times.js';
 

@@ -28,8 +28,7 @@ import {
   type TreeWriter,
   WRITER,
 } from './face.js';
-import { type Finding, Findings, STEPS } from './finding.js';
-import { type ByteText, isAscii, onFile, osPath } from './os.js';
+import { type ByteText, type Finding, Findings, isAscii, onFile, osPath, STEPS } from './os.js';
 import { readContent } from './source.js';
 import { decodeStat, encodeStat, type FileStat, fileStat, kindOf, matchesStat } from './stat.js';
 import { Walk, type WalkOptions } from './walk.js';
