@@ -219,18 +219,13 @@ function writeHalves(coder: TreeEncoder, left: Event, right: Event, depth: numbe
   const [leftKind, rightKind] = [kindOf(left), kindOf(right)];
   coder.bit(nodeContext(depth, 0), leftKind);
   coder.bit(nodeContext(depth, leftKind + 1), rightKind);
-  writeBases(coder, left, right, leftKind, rightKind);
+  writeBases(coder, left, right);
   if (typeof left !== 'number') writeHalves(coder, left.left, left.right, depth + 1);
   if (typeof right !== 'number') writeHalves(coder, right.left, right.right, depth + 1);
 }
 
-function writeBases(
-  coder: TreeEncoder,
-  left: Event,
-  right: Event,
-  leftKind: Kind,
-  rightKind: Kind,
-): void {
+function writeBases(coder: TreeEncoder, left: Event, right: Event): void {
+  const [leftKind, rightKind] = [kindOf(left), kindOf(right)];
   const base = minEvent(left) + minEvent(right);
   const nodes = leftKind + rightKind;
   if (nodes > 0) coder.bit(EVENT_BOTH_ZERO + nodes - 1, base === 0 ? 1 : 0);

@@ -278,13 +278,7 @@ export function damaged(
 }
 
 /** @throws REGALIA_CORRUPT unless it is. */
-function sound(
-  is: boolean,
-  path: string,
-  what: string,
-  expected: string,
-  actual: string | number,
-): void {
+function sound(is: boolean, path: string, what: string, expected: string, actual: unknown): void {
   if (!is) throw damaged(path, what, expected, `${actual}`);
 }
 

@@ -33,14 +33,14 @@ const ROOM_BYTES_MIN = 1 << 20;
 const READER_BYTES = 64;
 const LOCK_HEADER_BYTES = 4_096;
 
+/** Makes a data file in the folder that it is given. */
+type Build = (folder: string) => Promise<void>;
+
 /**
  * Makes sure that a data file is at `path`; `build` makes an empty one in the folder it is given.
  * REGALIA_EXISTS where something else is there, or a file where a folder is needed.
  */
-export async function createGeneration(
-  path: string,
-  build: (folder: string) => Promise<void>,
-): Promise<void> {
+export async function createGeneration(path: string, build: Build): Promise<void> {
   if (existsSync(join(path, 'data.mdb'))) return;
   const place = resolve(path);
   unlessTaken(dirname(place), () => mkdirSync(dirname(place), { recursive: true, mode: 0o700 }));
@@ -52,7 +52,7 @@ export async function createGeneration(
 }
 
 /** Lends a folder beside `place`, from which `build` moves something there. */
-async function builtBeside(place: string, build: (folder: string) => Promise<void>): Promise<void> {
+async function builtBeside(place: string, build: Build): Promise<void> {
   // mkdtemp makes the folder with mode 0700.
   const folder = mkdtempSync(`${place}.new-`);
   try {
@@ -84,10 +84,7 @@ function unlessTaken(path: string, make: () => void): void {
 }
 
 /** Puts the data file that `copy` makes in its folder at `path`, or throws REGALIA_EXISTS. */
-export async function backupTo(
-  path: string,
-  copy: (folder: string) => Promise<void>,
-): Promise<void> {
+export async function backupTo(path: string, copy: Build): Promise<void> {
   if (existsSync(path)) throw alreadyExists('file', path);
   const place = resolve(path);
   await builtBeside(place, async (folder) => {

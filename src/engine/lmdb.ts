@@ -92,16 +92,12 @@ function identityOf(path: string): string {
   return `${dev}:${ino}`;
 }
 
-function openEnvironment(
-  path: string,
-  identity: string,
-  options: EnvironmentOptions,
-): LmdbEnvironment {
+function openEnvironment(path: string, id: string, options: EnvironmentOptions): LmdbEnvironment {
   examineFile(join(path, 'data.mdb'));
   if (!options.readOnly) makeLockFile(path);
   checkRoom(path, options.readOnly);
   const environment = new LmdbEnvironment(path, options);
-  environments.set(identity, environment);
+  environments.set(id, environment);
   return environment;
 }
 
@@ -182,7 +178,7 @@ class LmdbEngine implements Engine {
     let last: KeptKey | undefined;
     try {
       for (const key of this.#environment.tables[table].getKeys(lmdbRange<T>(range, wanted))) {
-        const kept = this.#sound(table, key, last, range);
+        const kept = this.#sound(table, key, range, last);
         const row = this.get(table, key as RowKey<T>);
         if (row === undefined)
           throw this.#damaged(table, 'a row for each key', 'a key without its row');
@@ -198,12 +194,7 @@ class LmdbEngine implements Engine {
   }
 
   /** The key that a cursor came upon in its kept form, if it can follow `last`. */
-  #sound(
-    table: Table,
-    key: number | Uint8Array,
-    last: KeptKey | undefined,
-    range: KeptRange,
-  ): KeptKey {
+  #sound(table: Table, key: number | Uint8Array, range: KeptRange, last?: KeptKey): KeptKey {
     const bounded = typeof key === 'number' || (key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX);
     if (!bounded) throw this.#damaged(table, `keys of 1 to ${ROW_KEY_BYTES_MAX} bytes`, 'another');
     const kept = keepKey(table, key);

@@ -56,10 +56,7 @@ export interface KeptRange {
 }
 
 /** A range in its kept form. A bound may be empty bytes; of two on one side the tighter counts. */
-export function keepRange<T extends Table>(
-  table: Table,
-  range: RowRange<RowKey<T>> = {},
-): KeptRange {
+export function keepRange<T extends Table>(table: T, range: RowRange<RowKey<T>> = {}): KeptRange {
   const limit = range.limit ?? Number.POSITIVE_INFINITY;
   assert(limit >= 0, 'the limit of a range is not negative');
   const gte = keepBound(table, range.gte);

@@ -133,9 +133,11 @@ export async function exportTree(
   return { ...run.progress(), findings: run.findings.list, findingCount: run.findings.count };
 }
 
+type Names = readonly (string | Uint8Array)[];
+
 interface Directory {
   readonly path: ByteText;
-  readonly key: readonly (string | Uint8Array)[];
+  readonly key: Names;
   readonly stat: FileStat | undefined;
   readonly children: Iterator<StoredEntry>;
 }
@@ -167,7 +169,7 @@ class ExportRun {
     return { entries: this.#entries, bytes: this.#bytes };
   }
 
-  async all(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
+  async all(key: Names, target: ByteText): Promise<void> {
     this.#target = target;
     await this.#root(key, target);
     while (this.#stack.length > 0) {
@@ -207,7 +209,7 @@ class ExportRun {
     await this.#pace.rest();
   }
 
-  async #root(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
+  async #root(key: Names, target: ByteText): Promise<void> {
     const entry = this.#snapshot.entry(key);
     if (entry === undefined && !this.#hasChildren(key)) {
       const names = key.map((name) => (typeof name === 'string' ? name : byteText(name)));
@@ -251,12 +253,7 @@ class ExportRun {
     else this.findings.addFault(path, error);
   }
 
-  async #write(
-    entry: StoredEntry,
-    key: readonly (string | Uint8Array)[],
-    path: ByteText,
-    stat: FileStat | undefined,
-  ): Promise<void> {
+  async #write(entry: StoredEntry, key: Names, path: ByteText, stat?: FileStat): Promise<void> {
     const kind = this.#kind(entry, key, stat);
     const content = entry.get(CONTENT);
     if (kind === 'directory') {
@@ -272,7 +269,7 @@ class ExportRun {
     if (this.#hasChildren(key)) this.findings.add(path, 'MIXED', `children below a ${kind}`);
   }
 
-  #open(path: ByteText, key: readonly (string | Uint8Array)[], stat: FileStat | undefined): void {
+  #open(path: ByteText, key: Names, stat: FileStat | undefined): void {
     const children = this.#snapshot.children(key)[Symbol.iterator]();
     this.#stack.push({ path, key, stat, children });
     this.#entries++;
@@ -288,11 +285,7 @@ class ExportRun {
     }
   }
 
-  async #file(
-    path: ByteText,
-    content: StoredStream | undefined,
-    stat: FileStat | undefined,
-  ): Promise<void> {
+  async #file(path: ByteText, content?: StoredStream, stat?: FileStat): Promise<void> {
     const fd = onFile(() => openSync(osPath(path), 'wx', 0o600));
     try {
       if (content?.inline !== undefined) this.#pour(fd, content.inline);

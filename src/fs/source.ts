@@ -49,22 +49,18 @@ export async function readContent(
 ): Promise<ContentRead> {
   const fd = onFile(() => openSync(path, FLAGS));
   try {
-    const first = await readOnce(fd, signal, sink);
-    return first.changing ? await readOnce(fd, signal, sink) : first;
+    const first = await readOnce(fd, sink, signal);
+    return first.changing ? await readOnce(fd, sink, signal) : first;
   } finally {
     closeSync(fd);
   }
 }
 
-async function readOnce(
-  fd: number,
-  signal: AbortSignal | undefined,
-  sink: ContentSink,
-): Promise<ContentRead> {
+async function readOnce(fd: number, sink: ContentSink, signal?: AbortSignal): Promise<ContentRead> {
   const stats = onFile(() => fstatSync(fd, { bigint: true }));
   if (!stats.isFile()) throw notRegular();
   const whole = stats.size <= SMALL_BYTES ? onFile(() => readSmall(fd)) : undefined;
-  const bytes = whole === undefined ? await readLarge(fd, signal, sink) : whole.length;
+  const bytes = whole === undefined ? await readLarge(fd, sink, signal) : whole.length;
   if (whole !== undefined) sink.small(whole);
   const after = onFile(() => fstatSync(fd, { bigint: true }));
   const changing = after.mtimeNs !== stats.mtimeNs || after.size !== stats.size;
@@ -77,11 +73,7 @@ function notRegular(): FileFault {
 }
 
 /** How many bytes were read. Where the file failed its own fault is thrown, not the sink's. */
-async function readLarge(
-  fd: number,
-  signal: AbortSignal | undefined,
-  sink: ContentSink,
-): Promise<number> {
+async function readLarge(fd: number, sink: ContentSink, signal?: AbortSignal): Promise<number> {
   const progress: Progress = { bytes: 0, fault: undefined };
   try {
     await sink.large(chunks(fd, signal, progress));
@@ -139,13 +131,9 @@ async function* chunks(
 }
 
 /** What lies there, empty at the end: a view of the buffer. A failure is an answer. */
-function chunkAt(
-  fd: number,
-  position: number,
-  buffer: Uint8Array,
-): Promise<Uint8Array | FileFault> {
+function chunkAt(fd: number, at: number, buffer: Uint8Array): Promise<Uint8Array | FileFault> {
   return new Promise((resolve) => {
-    read(fd, buffer, 0, CHUNK_BYTES, position, (error, length) => {
+    read(fd, buffer, 0, CHUNK_BYTES, at, (error, length) => {
       resolve(error === null ? buffer.subarray(0, length) : new FileFault(error));
     });
   });

@@ -56,11 +56,8 @@ export function encode(
 ): void {
   const k = data.length;
   assert(shardsFault(k, parity.length) === undefined, 'shard counts are without fault');
-  combine(
-    parity.map((_, i) => rowOf(k + i, k)),
-    data,
-    parity,
-  );
+  const rows = parity.map((_, i) => rowOf(k + i, k));
+  combine(rows, data, parity);
 }
 
 /**
@@ -87,11 +84,8 @@ export function reconstruct(
   const inputs = indexes.map((index) => shards[index] as Uint8Array);
   const solved = solve(indexes, k);
   const outputs = wanted.map(() => new Uint8Array(inputs[0].length));
-  combine(
-    wanted.map((index) => timesMatrix(rowOf(index, k), solved)),
-    inputs,
-    outputs,
-  );
+  const rows = wanted.map((index) => timesMatrix(rowOf(index, k), solved));
+  combine(rows, inputs, outputs);
   for (const [i, index] of wanted.entries()) shards[index] = outputs[i];
 }
 

@@ -51,10 +51,8 @@ The counts are part of the tree, so a large subtree is as fast as a small one.`,
 
 async function printUse(out: Output, { key, totals }: Entry): Promise<void> {
   const { entries, bytes } = totals;
-  await out.row(
-    { key, entries, bytes },
-    `${count(bytes, 17)}  ${count(entries, 11)}  ${shown(key)}`,
-  );
+  const line = `${count(bytes, 17)}  ${count(entries, 11)}  ${shown(key)}`;
+  await out.row({ key, entries, bytes }, line);
 }
 
 export const tree = defineVerb({
@@ -85,21 +83,15 @@ interface Drawn {
   readonly lead: string;
 }
 
-function* drawn(
-  snapshot: Snapshot,
-  key: string,
-  most: number,
-  depth = 1,
-  indent = '',
-): Generator<Drawn> {
-  if (depth > most) return;
-  const children = snapshot.children(key);
+function* drawn(tree: Snapshot, at: string, max: number, depth = 1, indent = ''): Generator<Drawn> {
+  if (depth > max) return;
+  const children = tree.children(at);
   for (let next = children.next(); next.done !== true; ) {
     const entry = next.value;
     // Read one ahead, since the last child is drawn in another way.
     next = children.next();
     const [branch, below] = next.done === true ? ['└─ ', '   '] : ['├─ ', '│  '];
     yield { entry, depth, lead: `${indent}${branch}` };
-    if (entry.hasChildren) yield* drawn(snapshot, entry.key, most, depth + 1, `${indent}${below}`);
+    if (entry.hasChildren) yield* drawn(tree, entry.key, max, depth + 1, `${indent}${below}`);
   }
 }

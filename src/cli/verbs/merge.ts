@@ -6,13 +6,7 @@
  * conflict has its `key`, its `stream` if it has one, and one of `take` ('ours', 'theirs', 'base'),
  * `text` and `base64`.
  */
-import type {
-  Answer,
-  Bucket,
-  MergeConflict,
-  MergeConflictSide,
-  MergeOptions,
-} from '../../index.js';
+import type { Answer, Bucket, MergeConflict, MergeOptions } from '../../index.js';
 import { atOf } from '../open.js';
 import { byteCount, type Output, shown } from '../output.js';
 import { oneOf } from '../quantities.js';
@@ -110,7 +104,7 @@ function conflictRow({ base, ours, theirs, ...where }: MergeConflict): object {
   return { ...where, base: sideRow(base), ours: sideRow(ours), theirs: sideRow(theirs) };
 }
 
-function sideRow(side: MergeConflictSide | undefined): object | undefined {
+function sideRow(side: MergeConflict['base']): object | undefined {
   if (side?.inline === undefined) return side;
   const { inline, ...rest } = side;
   return { ...rest, base64: Buffer.from(inline).toString('base64') };

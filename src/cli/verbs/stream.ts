@@ -77,10 +77,8 @@ MiB, GiB and TiB, as in 1MiB-2MiB. A range that goes beyond the stream is refuse
         if (found === undefined) throw notFound('stream', `${name} at ${key}`);
         const { size } = found;
         if (stream === undefined || out.json) {
-          await out.row(
-            { key: entry.key, stream: name, size },
-            `${count(size, 15)}  ${shown(name)}`,
-          );
+          const line = `${count(size, 15)}  ${shown(name)}`;
+          await out.row({ key: entry.key, stream: name, size }, line);
         } else
           for await (const chunk of found.readable({ ...range, signal })) await out.bytes(chunk);
       }

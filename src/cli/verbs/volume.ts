@@ -96,7 +96,7 @@ there can no longer be read. The exit code is 1 where something could not be mov
   async run(context) {
     const { args, options, reading, writing } = context;
     const [, name = 'list', which] = args as [string, string?, string?];
-    const { needs, act } = actionOf(name, which, options);
+    const { needs, act } = actionOf(name, options, which);
     const state = oneOf('state', STATES, options.state);
     const change = { weight: numberOf('weight', options.weight), state };
     const opened = needs === undefined ? reading : writing;
@@ -104,11 +104,7 @@ there can no longer be read. The exit code is 1 where something could not be mov
   },
 });
 
-function actionOf(
-  name: string,
-  which: string | undefined,
-  options: VolumeContext['options'],
-): Action {
+function actionOf(name: string, options: VolumeContext['options'], which?: string): Action {
   if (!Object.hasOwn(ACTIONS, name)) {
     const all = Object.keys(ACTIONS).join(', ');
     throw new UsageError(`there is no action ${JSON.stringify(name)}: ${all}`);
