@@ -151,14 +151,8 @@ export class LmdbEnvironment {
   /** Queues a body; see the header for when and where it commits. */
   write<T>(body: (batch: Batch) => T, durability: Durability, reads: Reads): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({
-        body,
-        durability,
-        reads,
-        resolve: resolve as (result: unknown) => void,
-        reject,
-        ended: undefined,
-      });
+      const answer = resolve as (result: unknown) => void;
+      this.#queue.push({ body, durability, reads, resolve: answer, reject, ended: undefined });
       if (this.#phase === 'idle') this.#schedule();
     });
   }
@@ -298,36 +292,31 @@ export class LmdbEnvironment {
   /** The same in lmdb-js's worker thread, where the callback must not throw. */
   async #commitThere(): Promise<void> {
     const root = this.#root;
-    const commit = {
-      jobs: [] as Job[],
-      number: 0,
-      putError: undefined as unknown,
-      abandoned: false,
-    };
+    const work = { jobs: [] as Job[], number: 0, putError: undefined as unknown, abandoned: false };
     const done = root.transaction(() => {
-      if (commit.abandoned) return;
+      if (work.abandoned) return;
       try {
-        commit.number = root.getWriteTxnId();
-        if (!this.#latest.isNext(commit.number)) return;
-        commit.jobs = this.#dequeue();
-        this.#run(commit.jobs);
+        work.number = root.getWriteTxnId();
+        if (!this.#latest.isNext(work.number)) return;
+        work.jobs = this.#dequeue();
+        this.#run(work.jobs);
       } catch (error) {
-        commit.putError = error;
+        work.putError = error;
       }
     });
     try {
       await this.#inTime(done);
       // Part of the puts may have been committed.
-      if (commit.putError !== undefined) throw this.#poison(commit.putError, 'commit');
+      if (work.putError !== undefined) throw this.#poison(work.putError, 'commit');
       this.#latest.look();
-      this.#answer(commit.jobs);
+      this.#answer(work.jobs);
     } catch (error) {
-      commit.abandoned = true;
+      work.abandoned = true;
       // lmdb-js's queue does not recover from a failed commit.
       this.#workerFailed = true;
-      const cause = commit.putError ?? (await commitErrorOf(error));
-      const jobs = commit.jobs.length > 0 ? commit.jobs : this.#dequeue();
-      this.#answer(jobs, this.#failed(cause, commit.number));
+      const cause = work.putError ?? (await commitErrorOf(error));
+      const jobs = work.jobs.length > 0 ? work.jobs : this.#dequeue();
+      this.#answer(jobs, this.#failed(cause, work.number));
     }
   }
 

@@ -156,7 +156,7 @@ class ImportRun {
       if (event.kind === 'leaf') {
         const stored = this.#match(event.name, walk.isAscii);
         if (!this.#unchanged(stored, event.stats, walk.path)) {
-          await this.#update(stored, event.name, walk.path, event.stats);
+          await this.#update(event.name, walk.path, event.stats, stored);
         }
       } else if (event.kind === 'enter') {
         await this.#enter(event.name, walk, event.stats);
@@ -180,7 +180,7 @@ class ImportRun {
   async #enter(name: ByteText, { path, isAscii }: Walk, stats: Stats): Promise<void> {
     const root = this.#stored.length === 0;
     const stored = root ? this.#tx.entry([...this.#names]) : this.#match(name, isAscii);
-    if (!this.#unchanged(stored, stats, path)) await this.#update(stored, name, path, stats);
+    if (!this.#unchanged(stored, stats, path)) await this.#update(name, path, stats, stored);
     if (!root) this.#names.push(textOf(name));
     const known = root || stored !== undefined;
     this.#stored.push(new StoredChildren(this.#tx, [...this.#names], known));
@@ -227,12 +227,7 @@ class ImportRun {
     }
   }
 
-  async #update(
-    stored: StoredEntry | undefined,
-    name: ByteText,
-    path: ByteText,
-    seen: Stats,
-  ): Promise<void> {
+  async #update(name: ByteText, path: ByteText, seen: Stats, stored?: StoredEntry): Promise<void> {
     const key = this.#stored.length === 0 ? [...this.#names] : [...this.#names, textOf(name)];
     try {
       const before = stored === undefined ? undefined : storedStat(stored);

@@ -33,10 +33,12 @@ export interface ListingOptions {
   readonly scratch?: string | undefined;
 }
 
+/** Yields undefined now and then, where a caller that must not block may pause. */
+type LongListing = Generator<ByteText | undefined, void>;
+
 /**
- * The sorted names of a directory: an array where they fit into one run, else a generator, which
- * yields undefined now and then, where a caller that must not block may pause. `size` is what
- * `lstat` says of the directory: a small one is read at once, in half the time.
+ * The sorted names of a directory: an array where they fit into one run. `size` is what `lstat` says
+ * of the directory: a small one is read at once, in half the time.
  *
  * @throws FileFault where the directory cannot be read, also from the generator; what happens in
  * the scratch folder is thrown as it is.
@@ -45,7 +47,7 @@ export function sortedNames(
   path: ByteText,
   options: ListingOptions = {},
   size = 0,
-): ByteText[] | Generator<ByteText | undefined, void> {
+): ByteText[] | LongListing {
   // The types know of UTF-8 alone.
   const encoding = 'latin1' as BufferEncoding;
   // Some file systems give no size: 0.
@@ -79,11 +81,7 @@ function readRun(dir: Dir, limit: number): ByteText[] {
   return run.sort();
 }
 
-function* longListing(
-  dir: Dir,
-  first: ByteText[],
-  options: ListingOptions,
-): Generator<ByteText | undefined, void> {
+function* longListing(dir: Dir, first: ByteText[], options: ListingOptions): LongListing {
   const { runNames = RUN_NAMES, runs = RUNS, scratch = tmpdir() } = options;
   let memory: ByteText[][] = [];
   const files: string[] = [];
