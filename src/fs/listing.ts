@@ -37,8 +37,8 @@ export interface ListingOptions {
 type LongListing = Generator<ByteText | undefined, void>;
 
 /**
- * The sorted names of a directory: an array where they fit into one run. `size` is what `lstat` says
- * of the directory: a small one is read at once, in half the time.
+ * The sorted names of a directory: an array where they fit into one run. `size` is what `lstat`
+ * says of the directory: a small one is read at once, in half the time.
  *
  * @throws FileFault where the directory cannot be read, also from the generator; what happens in
  * the scratch folder is thrown as it is.
