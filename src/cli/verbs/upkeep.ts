@@ -1,4 +1,4 @@
-/** `verify`, `repair` and `gc`: what is wrong with a store, contents made whole, space made free. */
+/** `verify`, `repair` and `gc`: faults are found, contents made whole, and space made free. */
 import type { CollectResult, Fault, RepairResult, RescanResult } from '../../index.js';
 import { byteCount, count, shown } from '../output.js';
 import { durationOf } from '../quantities.js';
