@@ -14,7 +14,6 @@ import { badEncoding, badOption } from '../ground/errors.js';
 import { PUT_BYTES_MAX } from '../ground/limits.js';
 import { contentChecker, encodeContents } from '../streams/encoding.js';
 import type { StreamRule } from '../streams/rule.js';
-import { sameStream } from '../tree/equal.js';
 import { readInline } from '../tree/placement.js';
 import { inlinePart, REFERENCED, type ReferencedPart, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
@@ -94,11 +93,6 @@ export class Contents {
     if (part === undefined) return EMPTY;
     if (part.form === REFERENCED) return part;
     return readInline(this.#core.cache, part);
-  }
-
-  /** Whether a stream, present or absent, is what it was. */
-  same(before: StreamPart | undefined, now: StreamPart | undefined): boolean {
-    return sameStream(this.#core.cache, before, now);
   }
 
   #writer(root: Root, rule: StreamRule, stream: string): ContentWriter {

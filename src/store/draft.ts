@@ -5,6 +5,14 @@
  *
  * The directory of an edit is found once and remembered by its text (`Ways`), since most edits come
  * to directories that were edited before.
+ *
+ * Long writes, of whole streams and of parts of them, take turns by stream:
+ *
+ *     asked -> its turn -> what the stream is now -> written beside it -> put, unless others put
+ *
+ * Until it is put the stream is as it was, and so it stays where a write fails. What is put or
+ * removed meanwhile, without a turn, is not undone: the whole replaces it, a part of what is gone by
+ * then is refused.
  */
 import type { Source } from '../chunks/source.js';
 import { checkAlgorithm, graftedBuckets } from '../commit/buckets.js';
@@ -14,7 +22,6 @@ import {
   type Committing,
   commitTransaction,
 } from '../commit/committer.js';
-import type { Core } from '../commit/core.js';
 import type { Line, LocalCommit } from '../commit/line.js';
 import { type Directory, Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
@@ -34,7 +41,8 @@ import {
 } from '../streams/rule.js';
 import { openStream, type Stream } from '../streams/stream.js';
 import { editAt, editWithin } from '../tree/apply.js';
-import { type Key, type Names, parseKey } from '../tree/key.js';
+import { sameStream } from '../tree/equal.js';
+import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
 import type { Tree } from '../tree/lookup.js';
 import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
@@ -43,8 +51,9 @@ import { type Change, Contents } from './contents.js';
 import type { ChangeOptions, ChildRange, TransactionOptions, WriteOptions } from './options.js';
 import { checkedCommitPolicy } from './policies.js';
 import { checkNewBucket, hasBuckets, moveError, partsToMove, recordedMove } from './relocation.js';
+import type { Scope } from './scope.js';
 import { type Entry, Reading } from './snapshot.js';
-import { StreamWrites, type WriteHost } from './stream-writes.js';
+import { StreamTurns } from './stream-turns.js';
 
 /** What an extent holds for certain, with the nodes above. */
 const EXTENT_BYTES = 8_192;
@@ -53,7 +62,7 @@ const ENTRY_BYTES = 128;
 /** How far beyond its bound a transaction may go where the event loop has no turn. */
 const OVERDRAFT = 4;
 
-export class Draft extends Reading implements Committing, WriteHost {
+export class Draft extends Reading implements Committing {
   readonly line: Line;
   /** The commit that it was begun on. */
   readonly started: LocalCommit;
@@ -66,21 +75,23 @@ export class Draft extends Reading implements Committing, WriteHost {
   /** The key of the bucket that keys are relative to. */
   readonly #prefix: Names;
   readonly #contents: Contents;
-  readonly #writes: StreamWrites;
+  readonly #turns = new StreamTurns();
   readonly #ways = new Ways();
   #pending: Pending;
   #state: 'open' | 'committing' | 'ended' = 'open';
 
-  constructor(core: Core, line: Line, prefix: Names, isolation: TransactionOptions['isolation']) {
+  /** On the head of the scope's branch. REGALIA_READ_ONLY, REGALIA_NOT_FOUND. */
+  constructor(scope: Scope, { isolation }: TransactionOptions = {}) {
+    const { core, line } = scope;
     super(core);
     core.checkWritable();
     this.line = line;
     this.started = line.tip();
-    this.fork = new PrivateTree(core, line.treeOf(this.started), () => this.#ways.clear());
+    const tree = line.treeOf(this.started);
+    this.#prefix = scope.namesIn(tree);
+    this.fork = new PrivateTree(core, tree, () => this.#ways.clear());
     this.#contents = new Contents(core, this.fork.writers);
     this.#pending = new Pending(core.cache.shapes);
-    this.#writes = new StreamWrites(this.#contents, this);
-    this.#prefix = prefix;
     this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
   }
 
@@ -91,8 +102,7 @@ export class Draft extends Reading implements Committing, WriteHost {
 
   override check(): void {
     this.core.check();
-    if (this.#state === 'open') return;
-    throw closed('transaction');
+    if (this.#state !== 'open') throw closed('transaction');
   }
 
   /**
@@ -125,12 +135,12 @@ export class Draft extends Reading implements Committing, WriteHost {
   override get(key: Key, stream: string): Stream | undefined {
     this.check();
     if (typeof stream !== 'string') checkStreamName(stream);
-    const part = this.read(key, stream);
+    const part = this.#read(key, stream);
     return part && openStream(this, part, this.fork.tree.root.algorithm, key, stream);
   }
 
   /** What a stream is, with the edits so far. */
-  read(key: Key, stream: string): StreamPart | undefined {
+  #read(key: Key, stream: string): StreamPart | undefined {
     const names = this.#full(key);
     this.reads?.stream(names, stream);
     const pending = this.#pending.stream(names, stream);
@@ -169,21 +179,42 @@ export class Draft extends Reading implements Committing, WriteHost {
   }
 
   write(key: Key, stream: string, source: Source, options: WriteOptions): Promise<number> {
-    return this.#writes.write(key, stream, source, options);
+    const { at } = options;
+    if (at !== undefined) return this.change(key, stream, { kind: 'write', at, source }, options);
+    return this.#inTurn(key, stream, options, (root, rule) => {
+      return this.#contents.write(root, rule, stream, source, options);
+    });
   }
 
   change(key: Key, stream: string, change: Change, options: ChangeOptions): Promise<number> {
-    return this.#writes.change(key, stream, change, options);
+    return this.#inTurn(key, stream, options, async (root, rule) => {
+      const before = this.#read(key, stream);
+      const old = this.#contents.old(before);
+      const part = await this.#contents.change(root, rule, stream, change, old, options);
+      this.check();
+      if (sameStream(this.cache, before, this.#read(key, stream))) return part;
+      throw badOption('stream', 'what it was when its change began', 'put or removed meanwhile');
+    });
   }
 
-  ruleOf(key: Key, stream: string): { root: Root; rule: StreamRule } {
-    const place = this.#place(key);
-    return { root: place.way.root, rule: this.#rule(place, stream) };
-  }
-
-  putPart(key: Key, stream: string, part: StreamPart): void {
-    // What was found before may be another by now.
-    this.#add(this.#place(key), stream, part);
+  async #inTurn(
+    key: Key,
+    stream: string,
+    { signal }: ChangeOptions,
+    written: (root: Root, rule: StreamRule) => Promise<StreamPart>,
+  ): Promise<number> {
+    this.check();
+    checkStreamName(stream);
+    const turn = async (): Promise<number> => {
+      this.check();
+      const place = this.#place(key);
+      const part = await written(place.way.root, this.#rule(place, stream));
+      this.check();
+      // What was found before may be another by now.
+      this.#add(this.#place(key), stream, part);
+      return part.length;
+    };
+    return this.#turns.take(`${keyText(parseKey(key))} ${stream}`, turn, signal);
   }
 
   async drain(): Promise<void> {
@@ -347,8 +378,8 @@ export class Draft extends Reading implements Committing, WriteHost {
 
   async commit(options: CommitOptions): Promise<CommitResult> {
     this.check();
-    if (this.#writes.count > 0) {
-      const actual = `beside ${this.#writes.count}: await them first`;
+    if (this.#turns.count > 0) {
+      const actual = `beside ${this.#turns.count}: await them first`;
       throw badOption('commit', 'called when no write is under way', actual);
     }
     this.#state = 'committing';

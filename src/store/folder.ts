@@ -13,6 +13,8 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import type { Engine } from '../engine/engine.js';
+import { openLmdb } from '../engine/lmdb.js';
 import { cloned, corrupt, errnoOf, ioError, malformed } from '../ground/errors.js';
 import { flush, replaceFile } from '../ground/fsync.js';
 
@@ -76,6 +78,20 @@ export async function makeFolder(
   } catch (error) {
     await fs.rm(building, { recursive: true, force: true });
     throw ioError(error, folder, 'create');
+  }
+}
+
+/** Fills a generation by its engine, which is made or there already; `folder` is around it. */
+export async function withEngine(
+  generation: string,
+  create: boolean,
+  fill: (engine: Engine, folder: string) => Promise<void>,
+): Promise<void> {
+  const engine = await openLmdb(generation, { create });
+  try {
+    await fill(engine, path.dirname(generation));
+  } finally {
+    await engine.close();
   }
 }
 

@@ -9,7 +9,6 @@ import type { MergeConflict } from '../commit/merge-into.js';
 import type { CommitConflict, CommitPolicy } from '../commit/rebase.js';
 import { badOption } from '../ground/errors.js';
 import {
-  anyOf,
   callback,
   either,
   fieldsOf,
@@ -83,7 +82,7 @@ export const entryPolicy = either(
 
 const ANSWER = new Options<Answer>('an answer', {
   // Keys have an error of their own.
-  key: anyOf('a key', () => true),
+  key: new Kind('a key', () => true),
   stream: text(),
   take: TAKE,
 });

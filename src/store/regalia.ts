@@ -16,6 +16,7 @@ import { type CollectOptions, type CollectResult, collect } from '../gc/collect.
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, corrupt, ioError, notFound } from '../ground/errors.js';
+import { folder as folderKind } from '../ground/options.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
@@ -34,30 +35,19 @@ import {
   currentGeneration,
   examineFolder,
   makeFolder,
+  withEngine,
   writeWitness,
 } from './folder.js';
 import {
-  ADD_VOLUME,
   type AddVolumeOptions,
-  COLLECT,
-  CONTENT_STATS,
+  CALLS,
   type ContentStatsOptions,
-  DRAIN_VOLUME,
-  FOLDER,
-  MEMORY,
   NAME,
-  OPEN,
   type OpenOptions,
   PACK,
   type PackSource,
-  RECEIVE,
-  REMOVE_VOLUME,
-  REPAIR,
-  RESCAN,
   type RegaliaOptions,
   type RemoveVolumeOptions,
-  SET_VOLUME,
-  VERIFY,
   type VolumeChange,
 } from './options.js';
 import { Scope } from './scope.js';
@@ -68,7 +58,6 @@ import {
   copyVolumes,
   drainVolume,
   firstVolume,
-  isHere,
   listVolumes,
   openChunks,
   type RemoveVolumeResult,
@@ -149,8 +138,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     folder: string,
     options?: RegaliaOptions,
   ): Promise<Regalia<Streams>> {
-    const place = path.resolve(FOLDER.check('folder', folder));
-    return Regalia.#open(place, OPEN.check(options));
+    const place = path.resolve(folderKind.check('folder', folder));
+    return Regalia.#open(place, CALLS.open.check(options));
   }
 
   static async #open<Streams extends StreamTypes<Streams>>(
@@ -158,12 +147,16 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     options: RegaliaOptions,
   ): Promise<Regalia<Streams>> {
     const settings = settingsOf(options);
-    const found = await examineFolder(place);
-    if (found !== 'store') await create(place, options, settings);
+    if ((await examineFolder(place)) !== 'store') {
+      if (options.create === false || settings.readOnly) throw notFound('store', place);
+      await create(place, settings);
+    }
     const generation = await currentGeneration(place);
     const engine = await openLmdb(generation, { readOnly: settings.readOnly, create: false });
     try {
-      if (!settings.readOnly) await witness(place, generation, options.adopt ?? false);
+      if (!settings.readOnly) {
+        await (options.adopt === true ? writeWitness : checkWitness)(place, generation);
+      }
       return await Regalia.#start(engine, settings, place, options.branch ?? MAIN);
     } catch (error) {
       await engine.close();
@@ -180,8 +173,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     pack: PackSource,
     options?: RegaliaOptions,
   ): Promise<Regalia<Streams>> {
-    const place = path.resolve(FOLDER.check('folder', folder));
-    const given = RECEIVE.check(options);
+    const place = path.resolve(folderKind.check('folder', folder));
+    const given = CALLS.receive.check(options);
     PACK.check('pack', pack);
     await receiveInto(place, settingsOf(given), pack);
     return Regalia.#open(place, given);
@@ -191,7 +184,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   static async memory<Streams extends StreamTypes<Streams> = AnyStreams>(
     options?: OpenOptions,
   ): Promise<Regalia<Streams>> {
-    const given = MEMORY.check(options);
+    const given = CALLS.memory.check(options);
     const settings = settingsOf(given);
     const engine = openMemory();
     await begin(engine, settings);
@@ -225,20 +218,19 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     const { line } = scopeOf(this);
     const { engine, history, cache, identity, chunks } = this.#opened();
     const head = line.stored();
-    const tree = line.treeOf(head);
-    const sums = totalsOf(tree.root);
+    const totals = totalsOf(line.treeOf(head).root);
     const { bytes, freeBytes, rows } = engine.stats();
-    const here = chunks?.volumes.list().filter(({ status }) => isHere(status)) ?? [];
-    const contentBytes = here.reduce((sum, volume) => sum + segmentBytes(volume.path), 0);
+    let contentBytes = 0;
+    for (const { path, isHere } of chunks?.volumes.list() ?? []) {
+      if (isHere) contentBytes += segmentBytes(path);
+    }
     let blocks = rows.addresses;
     for (const row of engine.range('addressLog')) blocks += row.bytes.length / 8;
     return {
       head: addressText(head.address),
       root: addressText(head.commit.root),
-      entries: sums.entries - 1,
-      buckets: sums.buckets,
-      inlineBytes: sums.inlineBytes,
-      referencedBytes: sums.referencedBytes,
+      ...totals,
+      entries: totals.entries - 1,
       blocks,
       bytes,
       freeBytes,
@@ -258,7 +250,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * is eight bytes a block. REGALIA_ABORTED.
    */
   verify(options?: VerifyOptions): AsyncGenerator<Fault | VerifySummary, void, undefined> {
-    const given = VERIFY.check(options);
+    const given = CALLS.verify.check(options);
     const { engine, identity, chunks } = this.#opened();
     return verify({ engine, chunks, store: identity.store }, given);
   }
@@ -284,8 +276,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * REGALIA_VOLUME, REGALIA_OPTION.
    */
   async addVolume(folder: string, options?: AddVolumeOptions): Promise<void> {
-    FOLDER.check('folder', folder);
-    const given = ADD_VOLUME.check(options);
+    folderKind.check('folder', folder);
+    const given = CALLS.addVolume.check(options);
     const { identity, settings } = this.#writable();
     await addVolume(this.#home(), folder, identity.replica, settings, given);
   }
@@ -296,7 +288,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async setVolume(which: string, change: VolumeChange): Promise<void> {
     NAME.check('which', which);
-    const given = SET_VOLUME.check(change);
+    const given = CALLS.setVolume.check(change);
     this.#writable();
     await setVolume(this.#home(), which, given);
   }
@@ -308,7 +300,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async drainVolume(which: string, options?: DrainOptions): Promise<DrainResult> {
     NAME.check('which', which);
-    const given = DRAIN_VOLUME.check(options);
+    const given = CALLS.drainVolume.check(options);
     return drainVolume(this.#subject(), which, given);
   }
 
@@ -318,7 +310,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async removeVolume(which: string, options?: RemoveVolumeOptions): Promise<RemoveVolumeResult> {
     NAME.check('which', which);
-    const given = REMOVE_VOLUME.check(options);
+    const given = CALLS.removeVolume.check(options);
     return removeVolume(this.#subject(), which, given);
   }
 
@@ -328,7 +320,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
    */
   async repair(options?: RepairOptions): Promise<RepairResult> {
-    const given = REPAIR.check(options);
+    const given = CALLS.repair.check(options);
     return repair(this.#subject(), given);
   }
 
@@ -337,7 +329,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * were lost, or a volume holds what the store lacks. REGALIA_ABORTED, REGALIA_IO.
    */
   async rescan(options?: RescanOptions): Promise<RescanResult> {
-    const given = RESCAN.check(options);
+    const given = CALLS.rescan.check(options);
     return rescan(this.#subject(), given);
   }
 
@@ -346,7 +338,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * the store is used. REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
    */
   async gc(options?: CollectOptions): Promise<CollectResult> {
-    const given = COLLECT.check(options);
+    const given = CALLS.gc.check(options);
     return collect(this.#subject(), given);
   }
 
@@ -355,7 +347,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * REGALIA_ABORTED.
    */
   async contentStats(options?: ContentStatsOptions): Promise<ContentStats> {
-    const { signal } = CONTENT_STATS.check(options);
+    const { signal } = CALLS.contentStats.check(options);
     return contentStats(this.#subject(false), signal);
   }
 
@@ -388,24 +380,16 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * `adopt`.
    */
   async backup(folder: string): Promise<void> {
-    const place = path.resolve(FOLDER.check('folder', folder));
+    const place = path.resolve(folderKind.check('folder', folder));
     const { engine: source, chunks } = this.#opened();
     if ((await examineFolder(place)) === 'store') throw alreadyExists('store', folder);
-    await makeFolder(
-      place,
-      async (generation) => {
-        await mkdir(generation, { mode: 0o700 });
-        await source.backup(path.join(generation, 'data.mdb'));
-        if (chunks === undefined) return;
-        const engine = await openLmdb(generation, { create: false });
-        try {
-          await copyVolumes(chunks, path.dirname(generation), engine);
-        } finally {
-          await engine.close();
-        }
-      },
-      'copy',
-    );
+    const fill = async (generation: string): Promise<void> => {
+      await mkdir(generation, { mode: 0o700 });
+      await source.backup(path.join(generation, 'data.mdb'));
+      if (chunks === undefined) return;
+      await withEngine(generation, false, (copy, folder) => copyVolumes(chunks, folder, copy));
+    };
+    await makeFolder(place, fill, 'copy');
   }
 
   /** Makes every commit so far durable. */
@@ -424,22 +408,11 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   }
 }
 
-async function create(place: string, options: RegaliaOptions, settings: Settings): Promise<void> {
-  if (options.create === false || settings.readOnly) {
-    throw notFound('store', place);
-  }
-  await makeFolder(place, async (generation) => {
-    const engine = await openLmdb(generation, { create: true });
-    try {
+function create(place: string, settings: Settings): Promise<void> {
+  return makeFolder(place, (generation) =>
+    withEngine(generation, true, async (engine, folder) => {
       const identity = await begin(engine, settings);
-      await firstVolume(path.dirname(generation), engine, identity, settings);
-    } finally {
-      await engine.close();
-    }
-  });
-}
-
-async function witness(place: string, generation: string, adopt: boolean): Promise<void> {
-  if (adopt) await writeWitness(place, generation);
-  else await checkWitness(place, generation);
+      await firstVolume(folder, engine, identity, settings);
+    }),
+  );
 }

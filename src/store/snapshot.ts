@@ -30,7 +30,7 @@ import {
 } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
 import { type Search, searchFor, walkMap } from '../tree/walk.js';
-import { CHILDREN, type ChildRange, FIND } from './options.js';
+import { CALLS, type ChildRange } from './options.js';
 
 /**
  * Streams of any names, with any data: what a store has whose streams were not given types. A store
@@ -138,7 +138,7 @@ export abstract class Reading implements StreamHome {
 
   children(key: Key, range?: ChildRange): Generator<Entry, void, undefined> {
     this.check();
-    return this.#children(parseKey(key), nameRange(CHILDREN.check(range)));
+    return this.#children(parseKey(key), nameRange(CALLS.children.check(range)));
   }
 
   *#children(names: Names, bounds: NameRange): Generator<Entry, void, undefined> {
@@ -171,7 +171,7 @@ export abstract class Reading implements StreamHome {
 
   find(pattern: string, options?: FindOptions): Generator<Entry, void, undefined> {
     this.check();
-    const given = FIND.check(options);
+    const given = CALLS.find.check(options);
     const automaton = keyAutomaton(pattern, given);
     return this.#find(searchFor(automaton), given.limit ?? Number.POSITIVE_INFINITY);
   }
@@ -259,7 +259,7 @@ function boundBytes(bound: string, name: string | Uint8Array | undefined): Uint8
 // Snapshots.
 
 /** Reads of the tree of a commit. */
-export class SnapshotReading extends Reading {
+class SnapshotReading extends Reading {
   readonly commit: Address;
   readonly #tree: Tree;
   readonly #madeMs: number;
@@ -287,8 +287,11 @@ export class SnapshotReading extends Reading {
   }
 }
 
-let makeSnapshot: <Streams extends StreamTypes<Streams>>(
-  reading: SnapshotReading,
+/** The state of a tree at a commit. */
+export let openSnapshot: <Streams extends StreamTypes<Streams>>(
+  core: Core,
+  tree: Tree,
+  commit: Address,
 ) => Snapshot<Streams>;
 
 /**
@@ -307,7 +310,7 @@ export class Snapshot<Streams extends StreamTypes<Streams> = AnyStreams> impleme
   }
 
   static {
-    makeSnapshot = (reading) => new Snapshot(reading);
+    openSnapshot = (core, tree, commit) => new Snapshot(new SnapshotReading(core, tree, commit));
   }
 
   /** The commit that it is the state of. */
@@ -321,7 +324,7 @@ export class Snapshot<Streams extends StreamTypes<Streams> = AnyStreams> impleme
   }
 
   entry(key: Key): Entry<Streams> | undefined {
-    return this.#reading.entry(key) as Entry<Streams> | undefined;
+    return this.#reading.entry(key);
   }
 
   get<Name extends StreamName<Streams>>(
@@ -332,27 +335,21 @@ export class Snapshot<Streams extends StreamTypes<Streams> = AnyStreams> impleme
   }
 
   children(key: Key, range?: ChildRange): Generator<Entry<Streams>, void, undefined> {
-    return this.#reading.children(key, range) as Generator<Entry<Streams>, void, undefined>;
+    return this.#reading.children(key, range);
   }
 
   walk(key?: Key): Generator<Entry<Streams>, void, undefined> {
-    return this.#reading.walk(key) as Generator<Entry<Streams>, void, undefined>;
+    return this.#reading.walk(key);
   }
 
   find(pattern: string, options?: FindOptions): Generator<Entry<Streams>, void, undefined> {
-    return this.#reading.find(pattern, options) as Generator<Entry<Streams>, void, undefined>;
+    return this.#reading.find(pattern, options);
   }
 
   /** After this every method throws REGALIA_CLOSED. */
   [Symbol.dispose](): void {
     this.#reading.isDisposed = true;
   }
-}
-
-export function openSnapshot<Streams extends StreamTypes<Streams>>(
-  reading: SnapshotReading,
-): Snapshot<Streams> {
-  return makeSnapshot(reading);
 }
 
 // Entries.
