@@ -23,7 +23,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { alreadyExists, errnoOf, full } from '../ground/errors.js';
-import { flushNow, flushWithParentNow } from '../ground/fsync.js';
+import { flushNow } from '../ground/fsync.js';
 
 /** The most processes and threads that may read at once. All processes should agree. */
 export const MAX_READERS = 1_024;
@@ -46,7 +46,8 @@ export async function createGeneration(path: string, build: Build): Promise<void
   unlessTaken(dirname(place), () => mkdirSync(dirname(place), { recursive: true, mode: 0o700 }));
   await builtBeside(place, async (folder) => {
     await build(folder);
-    flushWithParentNow(join(folder, 'data.mdb'));
+    flushNow(join(folder, 'data.mdb'));
+    flushNow(folder);
     moveIntoPlace(folder, place);
   });
 }

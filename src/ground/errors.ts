@@ -8,9 +8,9 @@
  * ('unknown'). Our own bugs are assertions.
  *
  * A maker returns its error, of the code that it names, for the caller to throw, so that control
- * flow stays in sight. Its message says what is wrong, with which value, and where it helps what to
- * do. The operating system's names of errors (ENOSPC) are evidence in `data.errno`; what a name does
- * not tell us stays REGALIA_IO, and nothing is decided by a list of names that are harmless.
+ * flow stays in sight. Its message says what is wrong, with which value, and where it helps what
+ * to do. The operating system's names of errors (ENOSPC) are evidence in `data.errno`; what a name
+ * does not tell us stays REGALIA_IO, and nothing is decided by a list of harmless names.
  */
 
 /** The evidence that each code carries. */

@@ -159,7 +159,7 @@ export function text(bytesMax = Number.POSITIVE_INFINITY): Kind<string> {
   return new Kind(`text${bound}`, accepts, { actual });
 }
 
-export const bytes = new Kind<Uint8Array>('bytes', (datum) => datum instanceof Uint8Array);
+export const bytes: Kind<Uint8Array> = new Kind('bytes', (datum) => datum instanceof Uint8Array);
 
 /** A path of the operating system. */
 export const folder = new Kind<string>('the path of a folder', (datum) => {
