@@ -47,8 +47,9 @@ export interface ByteRange {
 /** How a stream is read as a whole. */
 export type ReadOptions = Pick<ByteRange, 'signal'>;
 
-const BYTES = new Options<ByteRange>('bytes', { start: offset, end: offset, signal });
-const READABLE = new Options<ByteRange>('readable', { start: offset, end: offset, signal });
+const RANGE = { start: offset, end: offset, signal };
+const BYTES = new Options<ByteRange>('bytes', RANGE);
+const READABLE = new Options<ByteRange>('readable', RANGE);
 const TEXT = new Options<ReadOptions>('text', { signal });
 const EQUALS = new Options<ReadOptions>('equals', { signal });
 
@@ -65,13 +66,15 @@ export interface StreamHome {
 /** So few bytes are read at once: a hop would cost more than they do. */
 const AT_ONCE_MAX = 65_536;
 
-let makeStream: <Data>(
+/** The handle of a stream, read through `home`; `algorithm` is that of the bucket around it. */
+export let openStream: (
   home: StreamHome,
   part: StreamPart,
   algorithm: AlgorithmNumber,
   key: Key,
   name: string,
-) => Stream<Data>;
+  // biome-ignore lint/suspicious/noExplicitAny: what it is decoded to is the caller's to say.
+) => Stream<any>;
 
 /**
  * A stream of an entry, as it was when it was read. `Data` is what it is decoded to.
@@ -105,7 +108,7 @@ export class Stream<Data = StreamData> {
   }
 
   static {
-    makeStream = (home, part, algorithm, key, name) => new Stream(home, part, algorithm, key, name);
+    openStream = (home, part, algorithm, key, name) => new Stream(home, part, algorithm, key, name);
   }
 
   /** Logical bytes. */
@@ -115,8 +118,7 @@ export class Stream<Data = StreamData> {
 
   /** A private copy of the bytes, where they lie in metadata; undefined for contents. */
   get inline(): Uint8Array | undefined {
-    const part = this.#part;
-    return part.form === REFERENCED ? undefined : this.#atHand(part);
+    return this.#part.form === REFERENCED ? undefined : this.#atHand(this.#part);
   }
 
   /** A private copy of bytes that lie in metadata. */
@@ -148,7 +150,11 @@ export class Stream<Data = StreamData> {
     const part = this.#part;
     if (part.form !== REFERENCED) return this.#atHand(part).slice(start, end);
     if (end - start <= AT_ONCE_MAX) {
-      if (turnDue()) await this.#turn(range.signal);
+      if (turnDue()) {
+        await turn();
+        this.#home.checkOpen();
+        throwIfAborted(range.signal, 'read');
+      }
       return this.#reader(part).read(start, end);
     }
     if (end - start > WHOLE_BYTES_MAX) throw tooLong(start, end);
@@ -213,15 +219,8 @@ export class Stream<Data = StreamData> {
   #range(range: ByteRange): { start: number; end: number } {
     this.#home.checkOpen();
     const { start = 0, end = this.size } = range;
-    const sound = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end;
-    if (sound && end <= this.size) return { start, end };
+    if (start <= end && end <= this.size) return { start, end };
     throw rangeError(`0 <= start <= end <= ${this.size}`, start, end);
-  }
-
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
-    await turn();
-    this.#home.checkOpen();
-    throwIfAborted(signal, 'read');
   }
 
   #reader(content: ReferencedPart): ContentReader {
@@ -231,17 +230,6 @@ export class Stream<Data = StreamData> {
 }
 
 const STREAM = new Kind<Stream>('a Stream', (datum) => datum instanceof Stream);
-
-/** The handle of a stream, read through `home`; `algorithm` is that of the bucket around it. */
-export function openStream<Data = StreamData>(
-  home: StreamHome,
-  part: StreamPart,
-  algorithm: AlgorithmNumber,
-  key: Key,
-  name: string,
-): Stream<Data> {
-  return makeStream(home, part, algorithm, key, name);
-}
 
 function tooLong(start: number, end: number): RegaliaError {
   return rangeError(`at most ${WHOLE_BYTES_MAX} bytes at once`, start, end);
