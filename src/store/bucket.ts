@@ -7,7 +7,7 @@ import { type Address, addressText } from '../blocks/address.js';
 import { split } from '../clock/id.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { LocalCommit } from '../commit/line.js';
-import { type MergeOutcome, mergeInto, publicConflict } from '../commit/merge-into.js';
+import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { alreadyExists, isRegaliaError, notFound, throwIfAborted } from '../ground/errors.js';
 import { folder as folderKind, text } from '../ground/options.js';
@@ -302,7 +302,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     this.#scope.core.checkWritable();
     const isOwn = into === undefined || into === this.branchName;
     const scope = isOwn ? this.#scope : this.#scope.onBranch(into);
-    const judgement = checkedJudgement({ policy, entryPolicy, answers }, publicConflict);
+    const judgement = checkedJudgement({ policy, entryPolicy, answers });
     const target = scope.isNested
       ? {
           bucket: scope.bucket,

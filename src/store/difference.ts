@@ -47,13 +47,21 @@ function* allRows(
   scope: { readonly key: Names; readonly deep: boolean; readonly reverse: boolean },
 ): Generator<DiffRow, void, undefined> {
   const moves = knownMoves(line, before, after);
-  for (const difference of diffTrees(line.treeOf(before), line.treeOf(after), scope)) {
+  const [a, b] = [line.treeOf(before), line.treeOf(after)];
+  for (const difference of diffTrees(a, b, scope)) {
     const text = keyText(difference.names);
     const isWhole = difference.stream === undefined;
     const from = isWhole && difference.kind === 'added' ? moves.to.get(text) : undefined;
     if (from !== undefined) {
       yield { key: text, kind: 'moved', from };
-      yield* movedRows(line, before, after, from, text);
+      // What changed below it, under its new key.
+      const inner = {
+        key: difference.names,
+        beforeKey: parseKey(from),
+        deep: false,
+        reverse: false,
+      };
+      for (const changed of diffTrees(a, b, inner)) yield rowOf(changed);
     } else if (!(isWhole && difference.kind === 'removed' && moves.from.has(text))) {
       yield rowOf(difference);
     }
@@ -65,46 +73,22 @@ function rowOf({ names, stream, kind }: Difference): DiffRow {
   return stream === undefined ? { key, kind } : { key, stream, kind };
 }
 
-/** What changed below a moved entry, under its new key. */
-function* movedRows(
-  line: Line,
-  before: LocalCommit,
-  after: LocalCommit,
-  from: string,
-  to: string,
-): Generator<DiffRow> {
-  const a = line.treeOf(before);
-  const b = line.treeOf(after);
-  const scope = { key: parseKey(to), beforeKey: parseKey(from), deep: false, reverse: false };
-  for (const difference of diffTrees(a, b, scope)) yield rowOf(difference);
-}
-
-interface KnownMoves {
-  /** From a present key to where it was. */
-  readonly to: ReadonlyMap<string, string>;
-  /** The keys that were left. */
-  readonly from: ReadonlySet<string>;
-}
-
-/** The moves that lie between two states, composed, where one comes before the other. */
-function knownMoves(line: Line, before: LocalCommit, after: LocalCommit): KnownMoves {
+/**
+ * The moves that lie between two states, composed, where one comes before the other: `to` leads
+ * from a present key to where it was, `from` are the keys that were left.
+ */
+function knownMoves(line: Line, before: LocalCommit, after: LocalCommit) {
   const to = new Map<string, string>();
-  const from = new Set<string>();
-  const note = (was: string, is: string): void => {
-    to.set(is, was);
-    from.add(was);
-  };
   const forward = movesSince(line, before, after);
-  for (const [was, is] of composeMoves(forward ?? [])) if (is !== undefined) note(was, is);
-  if (forward !== undefined) return { to, from };
-  const backward = movesSince(line, after, before) ?? [];
-  for (const [is, was] of composeMoves(backward)) if (was !== undefined) note(was, is);
-  return { to, from };
+  for (const [was, is] of composeMoves(forward ?? [])) if (is !== undefined) to.set(is, was);
+  const backward = forward === undefined ? movesSince(line, after, before) : undefined;
+  for (const [is, was] of composeMoves(backward ?? [])) if (was !== undefined) to.set(is, was);
+  return { to, from: new Set(to.values()) };
 }
 
 /**
- * Told moves of the commits that lead from one state to a later one, in order; undefined where it
- * is not later.
+ * The recorded moves of the commits that lead from one state to a later one, in order; undefined
+ * where it is not later.
  */
 function movesSince(line: Line, before: LocalCommit, after: LocalCommit): Move[] | undefined {
   const { history, blocks } = line.core;

@@ -11,8 +11,8 @@
  *     asked -> its turn -> what the stream is now -> written beside it -> put, unless others put
  *
  * Until it is put the stream is as it was, and so it stays where a write fails. What is put or
- * removed meanwhile, without a turn, is not undone: the whole replaces it, a part of what is gone by
- * then is refused.
+ * removed meanwhile, without a turn, is not undone: the whole replaces it, a part of what is gone
+ * by then is refused.
  */
 import type { Source } from '../chunks/source.js';
 import { checkAlgorithm, graftedBuckets } from '../commit/buckets.js';
@@ -162,8 +162,7 @@ export class Draft extends Reading implements Committing {
   override find(pattern: string, options?: FindOptions): Generator<Entry, void, undefined> {
     const found = super.find(pattern, options);
     if (this.reads === undefined) return found;
-    const { prefix, edits } = options ?? {};
-    const names = namesAbove(keyAutomaton(pattern, { prefix, edits }));
+    const names = namesAbove(keyAutomaton(pattern, options ?? {}));
     this.reads.subtree([...this.#prefix, ...names]);
     return found;
   }
@@ -204,6 +203,7 @@ export class Draft extends Reading implements Committing {
     written: (root: Root, rule: StreamRule) => Promise<StreamPart>,
   ): Promise<number> {
     this.check();
+    const text = keyText(parseKey(key));
     checkStreamName(stream);
     const turn = async (): Promise<number> => {
       this.check();
@@ -214,7 +214,7 @@ export class Draft extends Reading implements Committing {
       this.#add(this.#place(key), stream, part);
       return part.length;
     };
-    return this.#turns.take(`${keyText(parseKey(key))} ${stream}`, turn, signal);
+    return this.#turns.take(`${text} ${stream}`, turn, signal);
   }
 
   async drain(): Promise<void> {

@@ -5,7 +5,7 @@
  */
 
 import type { MergeJudgement as InnerJudgement } from '../commit/merge-commits.js';
-import type { MergeConflict } from '../commit/merge-into.js';
+import { type MergeConflict, publicConflict } from '../commit/merge-into.js';
 import type { CommitConflict, CommitPolicy } from '../commit/rebase.js';
 import { badOption } from '../ground/errors.js';
 import {
@@ -19,7 +19,7 @@ import {
   oneOf,
   text,
 } from '../ground/options.js';
-import type { Answer, Choice, Conflict } from '../merge/conflict.js';
+import type { Answer, Choice } from '../merge/conflict.js';
 import type { StreamPolicy as InnerStreamPolicy } from '../merge/policy.js';
 
 /**
@@ -105,24 +105,21 @@ export function checkedCommitPolicy(policy: CommitPolicy): CommitPolicy {
 }
 
 /** A judgement as merging needs it, with the answers of its functions checked. */
-export function checkedJudgement(
-  { policy, entryPolicy, answers }: MergeJudgement,
-  asPublic: (conflict: Conflict) => MergeConflict,
-): InnerJudgement {
-  const checkedStream = (one: StreamPolicy): InnerStreamPolicy => {
+export function checkedJudgement(given: MergeJudgement): InnerJudgement {
+  const { policy, entryPolicy, answers } = given;
+  const checked = (one: StreamPolicy): InnerStreamPolicy => {
     if (typeof one !== 'function') return one;
-    return (conflict) => checkedAnswer(VERDICT, one(asPublic(conflict)));
+    return (conflict) => checkedAnswer(VERDICT, one(publicConflict(conflict)));
   };
   const named = (all: Readonly<Record<string, StreamPolicy>>) => {
-    return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, checkedStream(one)]));
+    return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, checked(one)]));
   };
-  const ofEntries =
-    typeof entryPolicy !== 'function'
-      ? entryPolicy
-      : (conflict: Conflict) => checkedAnswer(CHOICE, entryPolicy(asPublic(conflict)));
   return {
-    policy: typeof policy === 'object' ? named(policy) : policy && checkedStream(policy),
-    entryPolicy: ofEntries,
+    policy: typeof policy === 'object' ? named(policy) : policy && checked(policy),
+    entryPolicy:
+      typeof entryPolicy !== 'function'
+        ? entryPolicy
+        : (conflict) => checkedAnswer(CHOICE, entryPolicy(publicConflict(conflict))),
     answers,
   };
 }

@@ -10,6 +10,7 @@ import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
 import { NO_NAME } from '../tree/root.js';
+import { bucketsOn } from './scope.js';
 
 /** The record to place at `target`. REGALIA_MOVE, REGALIA_EXISTS, REGALIA_RULE. */
 export function partsToMove(tree: Tree, source: Names, target: Names): RecordParts {
@@ -17,9 +18,7 @@ export function partsToMove(tree: Tree, source: Names, target: Names): RecordPar
   if (found === undefined) throw moveError(source, target, 'there is nothing to move');
   const isBelow = source.every((name, i) => equalBytes(name, target[i] ?? NO_NAME));
   if (isBelow) throw moveError(source, target, 'the target is the source, or below it');
-  if (tree.find(target) !== undefined) {
-    throw alreadyExists('entry', keyText(target));
-  }
+  if (tree.find(target) !== undefined) throw alreadyExists('entry', keyText(target));
   const parts = readRecord(found.node, found.index);
   if (parts.child.form !== CHILD_BUCKET) checkRules(tree, source, target);
   return parts;
@@ -60,26 +59,17 @@ export function recordedMove(
   source: Names,
   target: Names,
 ): { bucket: string; move: Move } {
-  const a = borders(tree, source);
-  const b = borders(tree, target);
+  const around = [...bucketsOn(tree, target.slice(0, -1))];
   let depth = 0;
-  let bucket = '';
-  for (let i = 0; i < a.length && i < b.length && a[i]?.id === b[i]?.id; i++) {
-    depth = a[i]?.depth ?? 0;
-    bucket = a[i]?.id ?? '';
+  let innermost = '';
+  for (const [i, { bucket, depth: at }] of [...bucketsOn(tree, source.slice(0, -1))].entries()) {
+    const other = around[i];
+    if (other === undefined || !equalBytes(other.bucket, bucket)) break;
+    depth = at;
+    innermost = hex(bucket);
   }
   const move = { from: joined(source.slice(depth)), to: joined(target.slice(depth)) };
-  return { bucket, move };
-}
-
-/** The buckets around a key, from the outside in. */
-function borders(tree: Tree, names: Names): { id: string; depth: number }[] {
-  const found: { id: string; depth: number }[] = [];
-  for (let depth = 1; depth < names.length; depth++) {
-    const bucket = tree.bucketAt(names.slice(0, depth))?.bucket;
-    if (bucket !== undefined) found.push({ id: hex(bucket), depth });
-  }
-  return found;
+  return { bucket: innermost, move };
 }
 
 const SLASH = Uint8Array.of(0x2f);

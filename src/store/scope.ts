@@ -50,7 +50,8 @@ export class Scope {
   namesIn(tree: Tree): Names {
     const nested = this.#nested;
     if (nested === undefined) return [];
-    if (!isBucketAt(tree, nested.names, nested.bucket)) {
+    const there = tree.bucketAt(nested.names)?.bucket;
+    if (there === undefined || !equalBytes(there, nested.bucket)) {
       const names = findBucket(this.core, tree, nested.bucket);
       if (names === undefined) throw notFound('bucket', hex(nested.bucket));
       nested.names = names;
@@ -75,9 +76,9 @@ export class Scope {
     if (nested === undefined) return outer;
     const tree = this.line.treeOf(outer);
     let found = outer;
-    for (const border of borders(tree, this.namesIn(tree), this.core)) {
-      const head = headOf(this.core.cache, headsRefOf(found), border);
-      if (head === undefined) throw notFound('head of bucket', hex(border));
+    for (const { bucket } of bucketsOn(tree, this.namesIn(tree))) {
+      const head = headOf(this.core.cache, headsRefOf(found), bucket);
+      if (head === undefined) throw notFound('head of bucket', hex(bucket));
       found = this.line.commitAt(head);
     }
     if (equalBytes(found.commit.bucket, nested.bucket)) return found;
@@ -92,8 +93,8 @@ export class Scope {
   }
 
   /**
-   * The commit of the bucket that `at` names; a date is one on the way to `head`. REGALIA_NOT_FOUND;
-   * REGALIA_FORMAT for what looks like a bad address.
+   * The commit of the bucket that `at` names; a date names one on the way to `head`.
+   * REGALIA_NOT_FOUND; REGALIA_FORMAT for what looks like a bad address.
    */
   resolve(at: At, head: Address): Address {
     if (typeof at === 'string') return this.#named(at);
@@ -142,13 +143,11 @@ export class Scope {
   inner(key: Key): Scope {
     this.core.check();
     const tree = this.storedTree;
-    const names = [...this.namesIn(tree), ...parseKey(key)];
-    const ids = [...borders(tree, names, this.core)];
-    const bucket = ids[ids.length - 1];
-    if (bucket !== undefined && isBucketAt(tree, names, bucket)) {
-      return new Scope(this.core, this.line, { bucket, names });
-    }
-    throw notFound('bucket at', keyText(parseKey(key)));
+    const inner = parseKey(key);
+    const names = [...this.namesIn(tree), ...inner];
+    const found = tree.bucketAt(names);
+    if (found === undefined) throw notFound('bucket at', keyText(inner));
+    return new Scope(this.core, this.line, { bucket: found.bucket, names });
   }
 
   /** The same bucket on another branch. REGALIA_NOT_FOUND. */
@@ -171,20 +170,13 @@ function fail(what: string, name: string): never {
   throw notFound(what, name);
 }
 
-/** The ids of the buckets around a key and of the one at it, from the outside in. */
-function* borders(tree: Tree, names: Names, core: Core): Generator<Uint8Array> {
-  let here = tree;
-  let from = 0;
+/** The buckets on the way to a key and the one at it, from the outside in, and where each is. */
+export function* bucketsOn(
+  tree: Tree,
+  names: Names,
+): Generator<{ readonly bucket: Uint8Array; readonly depth: number }> {
   for (let depth = 1; depth <= names.length; depth++) {
-    const found = here.bucketAt(names.slice(from, depth));
-    if (found === undefined) continue;
-    yield found.bucket;
-    here = core.tree(found.rootBlock, found.root);
-    from = depth;
+    const bucket = tree.bucketAt(names.slice(0, depth))?.bucket;
+    if (bucket !== undefined) yield { bucket, depth };
   }
-}
-
-function isBucketAt(tree: Tree, names: Names, bucket: Uint8Array): boolean {
-  const found = tree.bucketAt(names);
-  return found !== undefined && equalBytes(found.bucket, bucket);
 }

@@ -9,8 +9,9 @@
 import { type Address, addressText } from '../blocks/address.js';
 import type { ContentStore } from '../chunks/content-store.js';
 import type { Core } from '../commit/core.js';
-import { hex } from '../ground/bytes.js';
+import { compareBytes, concatBytes, hex } from '../ground/bytes.js';
 import { badRange, closed, expired } from '../ground/errors.js';
+import { NAME_BYTES_MAX } from '../ground/limits.js';
 import { nameBytes } from '../ground/text.js';
 import { checkStreamName, type Encoding } from '../streams/rule.js';
 import { openStream, type Stream, type StreamData, type StreamHome } from '../streams/stream.js';
@@ -211,41 +212,33 @@ function nameRange(range: ChildRange): NameRange {
   const { gt, gte, lt, lte, prefix, reverse } = range;
   if (gt !== undefined && gte !== undefined) throw badRange('a range', 'gt or gte', 'both');
   if (lt !== undefined && lte !== undefined) throw badRange('a range', 'lt or lte', 'both');
-  const limit = range.limit === Number.POSITIVE_INFINITY ? undefined : range.limit;
   const bounds = {
     gt: boundBytes('gt', gt),
     gte: boundBytes('gte', gte),
     lt: boundBytes('lt', lt),
     lte: boundBytes('lte', lte),
     reverse,
-    limit,
+    limit: range.limit === Number.POSITIVE_INFINITY ? undefined : range.limit,
   };
   const begin = boundBytes('prefix', prefix);
   return begin === undefined ? bounds : within(bounds, begin);
 }
 
+/** Behind all that names which begin alike go on with. */
+const BEHIND = new Uint8Array(NAME_BYTES_MAX + 1).fill(0xff);
+
 /** The same bounds, or those of the names with this prefix where they are closer. */
 function within(bounds: NameRange, prefix: Uint8Array): NameRange {
   const low = bounds.gt ?? bounds.gte;
   const high = bounds.lt ?? bounds.lte;
-  const end = behindPrefix(prefix);
-  const isLow = low !== undefined && Buffer.compare(low, prefix) >= 0;
-  const isHigh = end === undefined || (high !== undefined && Buffer.compare(high, end) < 0);
+  const end = concatBytes([prefix, BEHIND]);
+  const isLow = low !== undefined && compareBytes(low, prefix) >= 0;
+  const isHigh = high !== undefined && compareBytes(high, end) < 0;
   return {
     ...bounds,
     ...(isLow ? {} : { gt: undefined, gte: prefix }),
     ...(isHigh ? {} : { lt: end, lte: undefined }),
   };
-}
-
-/** The least name behind all that begin so; undefined where they are the last. */
-function behindPrefix(prefix: Uint8Array): Uint8Array | undefined {
-  let length = prefix.length;
-  while (length > 0 && prefix[length - 1] === 0xff) length--;
-  if (length === 0) return undefined;
-  const end = prefix.slice(0, length);
-  end[length - 1] = (end[length - 1] as number) + 1;
-  return end;
 }
 
 /** A bound need not be a name that could exist, but its text must stand for bytes. */
@@ -263,7 +256,6 @@ class SnapshotReading extends Reading {
   readonly commit: Address;
   readonly #tree: Tree;
   readonly #madeMs: number;
-  readonly #maxAgeMs: number;
   isDisposed = false;
 
   constructor(core: Core, tree: Tree, commit: Address) {
@@ -271,7 +263,6 @@ class SnapshotReading extends Reading {
     this.commit = commit;
     this.#tree = tree;
     this.#madeMs = core.settings.now();
-    this.#maxAgeMs = core.settings.snapshotMaxAgeMs;
   }
 
   override tree(): Tree {
@@ -281,9 +272,10 @@ class SnapshotReading extends Reading {
   override check(): void {
     this.core.check();
     if (this.isDisposed) throw closed('snapshot');
-    if (this.#maxAgeMs === Number.POSITIVE_INFINITY) return;
-    const ageMs = this.core.settings.now() - this.#madeMs;
-    if (ageMs > this.#maxAgeMs) throw expired('snapshot', ageMs);
+    const { now, snapshotMaxAgeMs } = this.core.settings;
+    if (snapshotMaxAgeMs === Number.POSITIVE_INFINITY) return;
+    const ageMs = now() - this.#madeMs;
+    if (ageMs > snapshotMaxAgeMs) throw expired('snapshot', ageMs);
   }
 }
 

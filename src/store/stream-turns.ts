@@ -1,7 +1,7 @@
 /**
  * Turns of long writes: those to one stream go one by one, in the order in which they were asked
- * for, each beginning when the one before has ended, well or not. So a part is written into what the
- * one before left, and none is lost to another. Writes to different streams wait for nobody.
+ * for, each beginning when the one before has ended, well or not. So a part is written into what
+ * the one before left, and none is lost to another. Writes to different streams wait for nobody.
  */
 import { throwIfAborted } from '../ground/errors.js';
 
