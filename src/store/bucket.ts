@@ -4,7 +4,6 @@
  * appear in the logs of all around it.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import { split } from '../clock/id.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { LocalCommit } from '../commit/line.js';
 import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
@@ -26,6 +25,7 @@ import {
   packFor,
   receivePack,
   reportHave,
+  splitShare,
 } from './exchange.js';
 import {
   AT,
@@ -213,12 +213,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     const head = this.#scope.at(at).address;
     await core.engine.write((batch) => {
       if (log.branch(batch, bucket, branch) !== undefined) throw alreadyExists('branch', branch);
-      const parent = log.branch(batch, line.owner, line.branch);
-      if (parent === undefined) throw notFound('branch', line.branch);
       // Without a share of its own there is none to split: the new branch can only be read.
-      const [kept, given] = parent.id === undefined ? [undefined, undefined] : split(parent.id);
-      log.putBranch(batch, line.owner, line.branch, { ...parent, id: kept });
-      log.putBranch(batch, bucket, branch, { head, id: given });
+      log.putBranch(batch, bucket, branch, { head, id: splitShare(batch, line) });
     }, 'sync');
     return openBucket(this.#scope.onBranch(branch));
   }

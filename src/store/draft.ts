@@ -136,7 +136,8 @@ export class Draft extends Reading implements Committing {
     this.check();
     if (typeof stream !== 'string') checkStreamName(stream);
     const part = this.#read(key, stream);
-    return part && openStream(this, part, this.fork.tree.root.algorithm, key, stream);
+    const { algorithm } = this.fork.tree.root;
+    return part && openStream({ home: this, part, algorithm, key, name: stream });
   }
 
   /** What a stream is, with the edits so far. */

@@ -25,7 +25,7 @@ import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
 import { importPack } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
-import { makeFolder, withEngine } from './folder.js';
+import { makeFolder } from './folder.js';
 import type { ExportOptions, ImportOptions, PackSource } from './options.js';
 import type { Scope } from './scope.js';
 import { firstVolume, openChunks } from './volumes.js';
@@ -141,14 +141,19 @@ const GRANT = 'regalia grant 1';
 export async function grantShare(line: Line): Promise<{ text: string; id: Id }> {
   const { core, owner } = line;
   core.checkWritable();
-  const id = await core.engine.write((batch) => {
-    const row = branch(batch, owner, line.branch);
-    if (row?.id === undefined) throw notFound('branch', line.branch);
-    const [kept, given] = split(row.id);
-    putBranch(batch, owner, line.branch, { ...row, id: kept });
-    return given;
-  }, 'sync');
+  const id = await core.engine.write((batch) => splitShare(batch, line), 'sync');
+  if (id === undefined) throw notFound('branch', line.branch);
   return { text: `${GRANT} ${hex(owner)} ${hex(encodeId(id))}`, id };
+}
+
+/** Half of the line's share, which it loses; undefined where it has none. REGALIA_NOT_FOUND. */
+export function splitShare(batch: Batch, { owner, branch: name }: Line): Id | undefined {
+  const row = branch(batch, owner, name);
+  if (row === undefined) throw notFound('branch', name);
+  if (row.id === undefined) return undefined;
+  const [kept, given] = split(row.id);
+  putBranch(batch, owner, name, { ...row, id: kept });
+  return given;
 }
 
 /** Adds a share that another replica granted. REGALIA_STAMP where it overlaps one that is here. */
@@ -196,37 +201,35 @@ export async function receiveInto(
   pack: PackSource,
   given?: Given,
 ): Promise<void> {
-  await makeFolder(folder, (generation) =>
-    withEngine(generation, true, async (engine, place) => {
-      const identity: Identity = {
-        store: given?.bucket ?? new Uint8Array(16),
-        replica: given?.replica ?? settings.random(16),
-        algorithm: settings.algorithm,
-        incarnation: 0,
-        createdMs: Math.max(0, Math.floor(settings.now())),
-      };
-      await firstVolume(place, engine, identity, settings);
-      const chunks = openChunks(place, engine, identity, settings);
-      try {
-        const { blocks, history, sequences } = new Core(engine, settings, identity, chunks);
-        await sequences.reserve(1);
-        await importPack({ blocks, history }, sourceBytes(pack, undefined, 'import'), {
-          bucket: given?.bucket,
-          durability: 'sync',
-          publish: (batch, { bucket, heads }) => {
-            putTracking(batch, bucket, heads);
-            const head = given?.head ?? mainOf(heads);
-            const algorithm = head[0] as Identity['algorithm'];
-            putIdentity(batch, { ...identity, store: bucket, algorithm });
-            putBranch(batch, bucket, MAIN, { head, id: given?.id });
-          },
-        });
-        await engine.flush();
-      } finally {
-        await chunks.close();
-      }
-    }),
-  );
+  await makeFolder(folder, async (engine, within) => {
+    const identity: Identity = {
+      store: given?.bucket ?? new Uint8Array(16),
+      replica: given?.replica ?? settings.random(16),
+      algorithm: settings.algorithm,
+      incarnation: 0,
+      createdMs: Math.max(0, Math.floor(settings.now())),
+    };
+    await firstVolume(within, engine, identity, settings);
+    const chunks = openChunks(within, engine, identity, settings);
+    try {
+      const { blocks, history, sequences } = new Core(engine, settings, identity, chunks);
+      await sequences.reserve(1);
+      await importPack({ blocks, history }, sourceBytes(pack, undefined, 'import'), {
+        bucket: given?.bucket,
+        durability: 'sync',
+        publish: (batch, { bucket, heads }) => {
+          putTracking(batch, bucket, heads);
+          const head = given?.head ?? mainOf(heads);
+          const algorithm = head[0] as Identity['algorithm'];
+          putIdentity(batch, { ...identity, store: bucket, algorithm });
+          putBranch(batch, bucket, MAIN, { head, id: given?.id });
+        },
+      });
+      await engine.flush();
+    } finally {
+      await chunks.close();
+    }
+  });
 }
 
 function mainOf(heads: readonly Want[]): Address {

@@ -266,14 +266,11 @@ export interface ForkOptions {
 }
 
 /** How a merge is made. */
-export interface MergeOptions extends MergeJudgement {
+export interface MergeOptions extends MergeJudgement, Omit<CommitOptions, 'policy'> {
   /** The branch to merge into; default the one at hand. */
   readonly into?: string | undefined;
   /** Given, the merge is an ordinary commit of this replica, not the canonical one. */
   readonly message?: string | undefined;
-  readonly actor?: Actor | undefined;
-  readonly durability?: Durability | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a pack has in it. */

@@ -80,14 +80,9 @@ export const entryPolicy = either(
   callback<EntryPolicy>(),
 ) as Kind<EntryPolicy>;
 
-const ANSWER = new Options<Answer>('an answer', {
-  // Keys have an error of their own.
-  key: new Kind('a key', () => true),
-  stream: text(),
-  take: TAKE,
-});
-
-const answer = fieldsOf(ANSWER);
+// Keys have an error of their own.
+const key = new Kind<string>('a key', () => true);
+const answer = fieldsOf(new Options<Answer>('an answer', { key, stream: text(), take: TAKE }));
 
 export const answers = listOf(
   new Kind<Answer>(answer.expected, answer.accepts, {

@@ -30,14 +30,7 @@ import type { StorageRule } from '../volumes/storage-rules.js';
 import { segmentBytes } from '../volumes/volume-folder.js';
 import { Bucket, scopeOf, setScope } from './bucket.js';
 import { receiveInto } from './exchange.js';
-import {
-  checkWitness,
-  currentGeneration,
-  examineFolder,
-  makeFolder,
-  withEngine,
-  writeWitness,
-} from './folder.js';
+import { checkWitness, currentGeneration, isStore, makeFolder, writeWitness } from './folder.js';
 import {
   type AddVolumeOptions,
   CALLS,
@@ -53,18 +46,7 @@ import {
 import { Scope } from './scope.js';
 import { settingsOf } from './settings.js';
 import type { AnyStreams, StreamTypes } from './snapshot.js';
-import {
-  addVolume,
-  copyVolumes,
-  drainVolume,
-  firstVolume,
-  listVolumes,
-  openChunks,
-  type RemoveVolumeResult,
-  removeVolume,
-  setVolume,
-  type VolumeInfo,
-} from './volumes.js';
+import * as volumes from './volumes.js';
 
 /** What a store has, in numbers. */
 export interface StoreStats {
@@ -147,9 +129,12 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     options: RegaliaOptions,
   ): Promise<Regalia<Streams>> {
     const settings = settingsOf(options);
-    if ((await examineFolder(place)) !== 'store') {
+    if (!(await isStore(place))) {
       if (options.create === false || settings.readOnly) throw notFound('store', place);
-      await create(place, settings);
+      await makeFolder(place, async (engine, within) => {
+        const identity = await begin(engine, settings);
+        await volumes.firstVolume(within, engine, identity, settings);
+      });
     }
     const generation = await currentGeneration(place);
     const engine = await openLmdb(generation, { readOnly: settings.readOnly, create: false });
@@ -200,7 +185,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     const identity = storedIdentity(engine);
     if (identity === undefined) throw corrupt('store row', 'the identity of a store', 'nothing');
     const chunks =
-      folder === undefined ? undefined : openChunks(folder, engine, identity, settings);
+      folder === undefined ? undefined : volumes.openChunks(folder, engine, identity, settings);
     const core = new Core(engine, settings, identity, chunks);
     const store = new Regalia<Streams>(core, branch, folder);
     const { line } = scopeOf(store);
@@ -265,9 +250,9 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   }
 
   /** The volumes that keep the store's contents. None in memory. */
-  async volumes(): Promise<VolumeInfo[]> {
+  async volumes(): Promise<volumes.VolumeInfo[]> {
     const { chunks } = this.#opened();
-    return chunks === undefined ? [] : await listVolumes(chunks);
+    return chunks === undefined ? [] : await volumes.listVolumes(chunks);
   }
 
   /**
@@ -279,7 +264,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     folderKind.check('folder', folder);
     const given = CALLS.addVolume.check(options);
     const { identity, settings } = this.#writable();
-    await addVolume(this.#home(), folder, identity.replica, settings, given);
+    await volumes.addVolume(this.#home(), folder, identity.replica, settings, given);
   }
 
   /**
@@ -290,7 +275,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     NAME.check('which', which);
     const given = CALLS.setVolume.check(change);
     this.#writable();
-    await setVolume(this.#home(), which, given);
+    await volumes.setVolume(this.#home(), which, given);
   }
 
   /**
@@ -301,17 +286,20 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   async drainVolume(which: string, options?: DrainOptions): Promise<DrainResult> {
     NAME.check('which', which);
     const given = CALLS.drainVolume.check(options);
-    return drainVolume(this.#subject(), which, given);
+    return volumes.drainVolume(this.#subject(), which, given);
   }
 
   /**
    * Removes a volume that nothing lies on any more, or one that is given up as lost. Its folder is
    * left as it is. REGALIA_VOLUME, REGALIA_NOT_FOUND, REGALIA_ABORTED.
    */
-  async removeVolume(which: string, options?: RemoveVolumeOptions): Promise<RemoveVolumeResult> {
+  async removeVolume(
+    which: string,
+    options?: RemoveVolumeOptions,
+  ): Promise<volumes.RemoveVolumeResult> {
     NAME.check('which', which);
     const given = CALLS.removeVolume.check(options);
-    return removeVolume(this.#subject(), which, given);
+    return volumes.removeVolume(this.#subject(), which, given);
   }
 
   /**
@@ -382,14 +370,17 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   async backup(folder: string): Promise<void> {
     const place = path.resolve(folderKind.check('folder', folder));
     const { engine: source, chunks } = this.#opened();
-    if ((await examineFolder(place)) === 'store') throw alreadyExists('store', folder);
-    const fill = async (generation: string): Promise<void> => {
-      await mkdir(generation, { mode: 0o700 });
-      await source.backup(path.join(generation, 'data.mdb'));
-      if (chunks === undefined) return;
-      await withEngine(generation, false, (copy, folder) => copyVolumes(chunks, folder, copy));
-    };
-    await makeFolder(place, fill, 'copy');
+    if (await isStore(place)) throw alreadyExists('store', folder);
+    await makeFolder(
+      place,
+      async (copy, within) => {
+        if (chunks !== undefined) await volumes.copyVolumes(chunks, within, copy);
+      },
+      async (generation) => {
+        await mkdir(generation, { mode: 0o700 });
+        await source.backup(path.join(generation, 'data.mdb'));
+      },
+    );
   }
 
   /** Makes every commit so far durable. */
@@ -406,13 +397,4 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-function create(place: string, settings: Settings): Promise<void> {
-  return makeFolder(place, (generation) =>
-    withEngine(generation, true, async (engine, folder) => {
-      const identity = await begin(engine, settings);
-      await firstVolume(folder, engine, identity, settings);
-    }),
-  );
 }

@@ -43,17 +43,14 @@ export function settingsOf(options: RegaliaOptions): Settings {
   };
 }
 
-function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
+function hashedRules({ streams, default: fallback = {} }: OpenOptions): RuleOptions {
   const hashed: Record<string, Partial<StreamRule>> = {};
   for (const [name, rule] of namedRules(streams)) {
     const rest = hashedPart(rule);
     // A rule of storage alone declares nothing that is hashed; an empty one that it is the default.
     if (Object.keys(rule).length === 0 || Object.keys(rest).length > 0) hashed[name] = rest;
   }
-  return {
-    ...(streams === undefined ? {} : { streams: hashed }),
-    ...(fallback === undefined ? {} : { default: hashedPart(fallback) }),
-  };
+  return { streams: hashed, default: hashedPart(fallback) };
 }
 
 /** A rule that is undefined counts as not given. */

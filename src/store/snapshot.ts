@@ -134,7 +134,7 @@ export abstract class Reading implements StreamHome {
     const part = tree.stream(key, stream);
     if (part === undefined) return undefined;
     const { algorithm } = part.form === INLINE ? part.node : tree.root;
-    return openStream(this, part, algorithm, key, stream);
+    return openStream({ home: this, part, algorithm, key, name: stream });
   }
 
   children(key: Key, range?: ChildRange): Generator<Entry, void, undefined> {
@@ -417,7 +417,8 @@ export class Entry<Streams extends StreamTypes<Streams> = AnyStreams> {
     if (typeof stream !== 'string') checkStreamName(stream);
     const { node, index } = this.#place;
     const part = findStream(node, index, stream);
-    return part && openStream(this.#home, part, node.algorithm, this.key, stream);
+    const { algorithm } = node;
+    return part && openStream({ home: this.#home, part, algorithm, key: this.key, name: stream });
   }
 
   /**

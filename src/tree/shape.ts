@@ -34,7 +34,7 @@ const SHAPES_KEPT = 2_048;
 
 /** The shapes of one store: equal sets of names are mostly one object. */
 export class Shapes {
-  /** Bounded, since names come from anybody; with the store, since it is no longer wanted after it. */
+  /** Bounded, since names may come from anybody. */
   readonly #kept = new BoundedMap<string, Shape>(SHAPES_KEPT);
   /** The table read before: most nodes repeat it. */
   #lastTable: Uint8Array = EMPTY;
