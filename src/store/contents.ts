@@ -25,9 +25,6 @@ export type Change =
   | { readonly kind: 'append'; readonly source: Source }
   | { readonly kind: 'truncate'; readonly at: number; readonly source: undefined };
 
-/** What a stream holds: its bytes where they lie in metadata, else its content. */
-export type Old = Uint8Array | ContentRef;
-
 export class Contents {
   readonly #core: Core;
   readonly #writers: Writers;
@@ -67,13 +64,13 @@ export class Contents {
     return partOf(await writer.writeOrInline(checked, rule.inlineMax, options));
   }
 
-  /** The part for what becomes of another by a change. REGALIA_RANGE, REGALIA_ENCODING. */
+  /** The part for what becomes of `before` by a change. REGALIA_RANGE, REGALIA_ENCODING. */
   async change(
     root: Root,
     rule: StreamRule,
     stream: string,
     change: Change,
-    old: Old,
+    before: StreamPart | undefined,
     options: ChangeOptions,
   ): Promise<StreamPart> {
     const { encoding } = rule;
@@ -82,6 +79,7 @@ export class Contents {
       const expected = encoding === 'utf8' ? 'an append, or the whole' : 'the whole';
       throw badEncoding(stream, `${expected}, since its encoding is ${encoding}`, 'a part');
     }
+    const old = this.#old(before);
     const source = change.source && checkedSource(change.source, rule, stream);
     const edit = { at: isAppend ? old.length : change.at, source };
     checkLength(edit.at);
@@ -90,11 +88,10 @@ export class Contents {
     return partOf(await rewrite(writer, contents, old, edit, rule.inlineMax, options));
   }
 
-  /** What a stream holds, as changes begin on it: nothing where it is absent. */
-  old(part: StreamPart | undefined): Old {
+  /** Its bytes where they lie in metadata, else its content; nothing where it is absent. */
+  #old(part: StreamPart | undefined): Uint8Array | ContentRef {
     if (part === undefined) return EMPTY;
-    if (part.form === REFERENCED) return part;
-    return readInline(this.#core.cache, part);
+    return part.form === REFERENCED ? part : readInline(this.#core.cache, part);
   }
 
   #writer(root: Root, rule: StreamRule, stream: string): ContentWriter {

@@ -189,8 +189,7 @@ export class Draft extends Reading implements Committing {
   change(key: Key, stream: string, change: Change, options: ChangeOptions): Promise<number> {
     return this.#inTurn(key, stream, options, async (root, rule) => {
       const before = this.#read(key, stream);
-      const old = this.#contents.old(before);
-      const part = await this.#contents.change(root, rule, stream, change, old, options);
+      const part = await this.#contents.change(root, rule, stream, change, before, options);
       this.check();
       if (sameStream(this.cache, before, this.#read(key, stream))) return part;
       throw badOption('stream', 'what it was when its change began', 'put or removed meanwhile');
