@@ -43,16 +43,15 @@ import { openStream, type Stream } from '../streams/stream.js';
 import { editAt, editWithin } from '../tree/apply.js';
 import { sameStream } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
-import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
 import type { Tree } from '../tree/lookup.js';
 import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
 import { type Root, totalsOf } from '../tree/root.js';
 import { type Change, Contents } from './contents.js';
-import type { ChangeOptions, ChildRange, TransactionOptions, WriteOptions } from './options.js';
+import type { ChangeOptions, TransactionOptions, WriteOptions } from './options.js';
 import { checkedCommitPolicy } from './policies.js';
 import { checkNewBucket, hasBuckets, moveError, partsToMove, recordedMove } from './relocation.js';
 import type { Scope } from './scope.js';
-import { type Entry, Reading } from './snapshot.js';
+import { Reading } from './snapshot.js';
 import { StreamTurns } from './stream-turns.js';
 
 /** What an extent holds for certain, with the nodes above. */
@@ -70,7 +69,6 @@ export class Draft extends Reading implements Committing {
   readonly moves = new Map<string, Move[]>();
   /** Commits whose state was brought back. */
   readonly origins: LocalCommit[] = [];
-  readonly reads: ReadSet | undefined;
   readonly guards: Names[] = [];
   /** The key of the bucket that keys are relative to. */
   readonly #prefix: Names;
@@ -83,7 +81,7 @@ export class Draft extends Reading implements Committing {
   /** On the head of the scope's branch. REGALIA_READ_ONLY, REGALIA_NOT_FOUND. */
   constructor(scope: Scope, { isolation }: TransactionOptions = {}) {
     const { core, line } = scope;
-    super(core);
+    super(core, isolation === 'serializable' ? new ReadSet() : undefined);
     core.checkWritable();
     this.line = line;
     this.started = line.tip();
@@ -92,7 +90,6 @@ export class Draft extends Reading implements Committing {
     this.fork = new PrivateTree(core, tree, () => this.#ways.clear());
     this.#contents = new Contents(core, this.fork.writers);
     this.#pending = new Pending(core.cache.shapes);
-    this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
   }
 
   /** The edits that are not in the private tree yet. */
@@ -119,18 +116,15 @@ export class Draft extends Reading implements Committing {
     return this.core.rules(tree.rootAround(names).rules).ruleOf(stream);
   }
 
-  #full(key: Key): Names {
-    const names = parseKey(key);
+  override full(names: Names): Names {
     return this.#prefix.length === 0 ? names : [...this.#prefix, ...names];
   }
 
-  // Reads.
-
-  override entry(key: Key): Entry | undefined {
-    this.check();
-    this.reads?.entry(this.#full(key));
-    return super.entry(key);
+  #full(key: Key): Names {
+    return this.full(parseKey(key));
   }
+
+  // Reads.
 
   override get(key: Key, stream: string): Stream | undefined {
     this.check();
@@ -146,26 +140,6 @@ export class Draft extends Reading implements Committing {
     this.reads?.stream(names, stream);
     const pending = this.#pending.stream(names, stream);
     return pending === 'none' ? undefined : (pending ?? this.fork.tree.stream(names, stream));
-  }
-
-  override children(key: Key, range?: ChildRange): Generator<Entry, void, undefined> {
-    const found = super.children(key, range);
-    this.reads?.children(this.#full(key));
-    return found;
-  }
-
-  override walk(key: Key = '/'): Generator<Entry, void, undefined> {
-    const found = super.walk(key);
-    this.reads?.subtree(this.#full(key));
-    return found;
-  }
-
-  override find(pattern: string, options?: FindOptions): Generator<Entry, void, undefined> {
-    const found = super.find(pattern, options);
-    if (this.reads === undefined) return found;
-    const names = namesAbove(keyAutomaton(pattern, options ?? {}));
-    this.reads.subtree([...this.#prefix, ...names]);
-    return found;
   }
 
   // Edits.

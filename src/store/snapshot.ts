@@ -9,6 +9,7 @@
 import { type Address, addressText } from '../blocks/address.js';
 import type { ContentStore } from '../chunks/content-store.js';
 import type { Core } from '../commit/core.js';
+import type { ReadSet } from '../commit/read-set.js';
 import { compareBytes, concatBytes, hex } from '../ground/bytes.js';
 import { badRange, closed, expired } from '../ground/errors.js';
 import { NAME_BYTES_MAX } from '../ground/limits.js';
@@ -17,7 +18,7 @@ import { checkStreamName, type Encoding } from '../streams/rule.js';
 import { openStream, type Stream, type StreamData, type StreamHome } from '../streams/stream.js';
 import { recordAddress } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
-import { type FindOptions, keyAutomaton } from '../tree/key-pattern.js';
+import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
 import { crossBorder, findInMap, isBucket, type Spot, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -86,9 +87,12 @@ export interface View<Streams extends StreamTypes<Streams> = AnyStreams> {
 /** Reads of some tree of a store. */
 export abstract class Reading implements StreamHome {
   readonly core: Core;
+  /** Where reads are noted, if anybody asks for them. */
+  readonly reads: ReadSet | undefined;
 
-  constructor(core: Core) {
+  constructor(core: Core, reads?: ReadSet) {
     this.core = core;
+    this.reads = reads;
   }
 
   get cache(): NodeCache {
@@ -110,9 +114,16 @@ export abstract class Reading implements StreamHome {
   /** The tree to read, with everything done so far in it. */
   abstract tree(): Tree;
 
+  /** The key of the whole tree that these names are, where they are of a bucket in it. */
+  full(names: Names): Names {
+    return names;
+  }
+
   entry(key: Key): Entry | undefined {
     this.check();
-    return this.#entryIn(this.tree(), parseKey(key));
+    const names = parseKey(key);
+    this.reads?.entry(this.full(names));
+    return this.#entryIn(this.tree(), names);
   }
 
   #entryIn(tree: Tree, names: Names): Entry | undefined {
@@ -139,7 +150,10 @@ export abstract class Reading implements StreamHome {
 
   children(key: Key, range?: ChildRange): Generator<Entry, void, undefined> {
     this.check();
-    return this.#children(parseKey(key), nameRange(CALLS.children.check(range)));
+    const names = parseKey(key);
+    const bounds = nameRange(CALLS.children.check(range));
+    this.reads?.children(this.full(names));
+    return this.#children(names, bounds);
   }
 
   *#children(names: Names, bounds: NameRange): Generator<Entry, void, undefined> {
@@ -156,7 +170,9 @@ export abstract class Reading implements StreamHome {
 
   walk(key: Key = '/'): Generator<Entry, void, undefined> {
     this.check();
-    return this.#walk(parseKey(key));
+    const names = parseKey(key);
+    this.reads?.subtree(this.full(names));
+    return this.#walk(names);
   }
 
   *#walk(names: Names): Generator<Entry, void, undefined> {
@@ -174,6 +190,7 @@ export abstract class Reading implements StreamHome {
     this.check();
     const given = CALLS.find.check(options);
     const automaton = keyAutomaton(pattern, given);
+    this.reads?.subtree(this.full(namesAbove(automaton)));
     return this.#find(searchFor(automaton), given.limit ?? Number.POSITIVE_INFINITY);
   }
 
