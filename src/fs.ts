@@ -9,11 +9,11 @@ export {
   exportTree,
 } from './fs/export.js';
 export type { StoredEntry, StoredRange, StoredStream, TreeReader, TreeWriter } from './fs/face.js';
-export type { Finding } from './fs/finding.js';
 export {
   type ImportTreeOptions,
   type ImportTreeProgress,
   type ImportTreeResult,
   importTree,
 } from './fs/import.js';
+export type { Finding } from './fs/os.js';
 export type { Key } from './tree/key.js';

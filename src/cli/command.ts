@@ -11,6 +11,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { type ErrorCode, errnoOf, isRegaliaError, type Outcome } from '../ground/errors.js';
 import { nearest } from '../ground/options.js';
+import { openingOf } from './open.js';
 import {
   jsonLine,
   Output,
@@ -53,30 +54,28 @@ export async function runCommand(
 ): Promise<ExitCode> {
   const gone = new AbortController();
   const line = new ProgressLine(world.terminal, world.clock);
-  const out = new Output(world.output, {
-    json: argv.slice(0, endOfOptions(argv)).includes('--json'),
+  const end = argv.indexOf('--');
+  const json = (end < 0 ? argv : argv.slice(0, end)).includes('--json');
+  const out = new Output(world.output, json, {
     beforeWrite: () => line.clear(),
-    onGone: () => gone.abort(new Error('nobody reads the output')),
+    gone: () => gone.abort(new Error('nobody reads the output')),
   });
   const signal = AbortSignal.any([world.signal, gone.signal]);
   let help = 'regalia --help';
   try {
-    const name = verbName(argv);
-    if (name === undefined) return await general(argv, verbs, world, out);
-    const verb = await loadVerb(name, verbs);
+    const general = await generalText(argv, verbs, world.version);
+    if (general !== undefined) return await printed(out, general);
+    const verb = await loadVerb(argv[0], verbs);
     help = `regalia ${verb.name} --help`;
-    const { args, options, help: asked } = parseVerb(verb, argv.slice(1));
-    if (asked) {
-      await out.text(verbHelp(verb));
-      await out.flush();
-      return 0;
-    }
+    const { args, options } = parseVerb(verb, argv.slice(1));
+    if (options['help'] === true) return await printed(out, verbHelp(verb));
     checkArguments(verb, args);
-    const progress = (label: string) => line.start(label);
-    const context: Context = { args, options, out, input: world.input, signal, progress };
-    const exit = await verb.run(context);
+    const progress: Context['progress'] = (...far) => line.show(...far);
+    const { input } = world;
+    const store = openingOf(args, options);
+    const exit = await verb.run({ args, options, out, input, signal, progress, ...store });
     await out.flush();
-    return exit;
+    return typeof exit === 'number' ? exit : 0;
   } catch (error) {
     await out.flush().catch(() => undefined);
     line.clear();
@@ -90,38 +89,28 @@ export async function runCommand(
   }
 }
 
-function endOfOptions(argv: readonly string[]): number {
-  const at = argv.indexOf('--');
-  return at < 0 ? argv.length : at;
-}
-
-function verbName(argv: readonly string[]): string | undefined {
-  const first = argv[0];
-  return first === undefined || first.startsWith('-') || first === 'help' ? undefined : first;
-}
-
-/** What is asked of the command itself: help, version, or nothing. */
-async function general(
-  argv: readonly string[],
-  verbs: VerbTable,
-  world: World,
-  out: Output,
-): Promise<ExitCode> {
-  const [first, second] = argv;
-  if (first === '--version') {
-    await out.text(`${world.version}\n`);
-  } else if (first === 'help' && second !== undefined && !second.startsWith('-')) {
-    await out.text(verbHelp(await loadVerb(second, verbs)));
-  } else if (first === 'help' || first === '--help' || first === '-h') {
-    const all = await Promise.all(Object.values(verbs).map((load) => load()));
-    await out.text(overview(all, world.version));
-  } else if (first === undefined) {
-    throw new UsageError('a verb is missing');
-  } else {
-    throw new UsageError(`${first} must come after a verb`);
-  }
+async function printed(out: Output, text: string): Promise<ExitCode> {
+  await out.text(text);
   await out.flush();
   return 0;
+}
+
+/** The answer to what is asked of the command itself: help, version, or nothing. */
+async function generalText(
+  [first, second]: readonly string[],
+  verbs: VerbTable,
+  version: string,
+): Promise<string | undefined> {
+  if (first === undefined) throw new UsageError('a verb is missing');
+  if (first === '--version') return `${version}\n`;
+  if (first === 'help' && second !== undefined && !second.startsWith('-')) {
+    return verbHelp(await loadVerb(second, verbs));
+  }
+  if (first === 'help' || first === '--help' || first === '-h') {
+    return overview(await Promise.all(Object.values(verbs).map((load) => load())), version);
+  }
+  if (first.startsWith('-')) throw new UsageError(`${first} must come after a verb`);
+  return undefined;
 }
 
 async function loadVerb(name: string, verbs: VerbTable): Promise<Verb> {
@@ -131,30 +120,22 @@ async function loadVerb(name: string, verbs: VerbTable): Promise<Verb> {
   throw new UsageError(`there is no verb ${JSON.stringify(name)}${guess}`);
 }
 
-interface Parsed {
-  readonly args: readonly string[];
-  readonly options: Context['options'];
-  readonly help: boolean;
-}
-
-function parseVerb(verb: Verb, args: readonly string[]): Parsed {
+function parseVerb(verb: Verb, args: readonly string[]): Pick<Context, 'args' | 'options'> {
   const specs = Object.entries<OptionSpec>({ ...verb.options, ...COMMON_OPTIONS });
-  const options = Object.fromEntries(
-    specs.map(([name, { type, short, multiple }]) => [
-      name,
-      { type, ...(short !== undefined && { short }), multiple: multiple === true },
-    ]),
+  const options: ParseArgsConfig['options'] = Object.fromEntries(
+    specs.map(([name, { argument, short }]) => {
+      const type = argument === undefined ? 'boolean' : 'string';
+      return [name, short === undefined ? { type } : { type, short }];
+    }),
   );
-  const config: ParseArgsConfig = { args: [...args], options, allowPositionals: true };
   try {
-    const { positionals, values } = parseArgs(config);
-    const given = values as Context['options'];
-    return { args: positionals, options: given, help: values['help'] === true };
+    const parsed = parseArgs({ args: [...args], options, allowPositionals: true });
+    return { args: parsed.positionals, options: parsed.values as Context['options'] };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (!code.startsWith('ERR_PARSE_ARGS')) throw error;
     // Node's message goes on with advice that is longer than the fault.
-    throw new UsageError((error as Error).message.split('. ')[0] as string);
+    throw new UsageError((error as Error).message.split('. ')[0]);
   }
 }
 
@@ -179,15 +160,14 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   REGALIA_READ_ONLY: 'the store was opened for reading only',
 };
 
-/** Codes that are findings rather than failures. */
-const FINDINGS: ReadonlySet<string> = new Set(['REGALIA_CONFLICT']);
-/** Codes that blame the command line. */
-const USAGE: ReadonlySet<string> = new Set([
-  'REGALIA_KEY',
-  'REGALIA_OPTION',
-  'REGALIA_RANGE',
-  'REGALIA_STREAM',
-]);
+/** Exit codes of what is no failure: a finding, and what blames the command line. */
+const EXITS: Partial<Record<ErrorCode, ExitCode>> = {
+  REGALIA_CONFLICT: 1,
+  REGALIA_KEY: 2,
+  REGALIA_OPTION: 2,
+  REGALIA_RANGE: 2,
+  REGALIA_STREAM: 2,
+};
 
 interface Failure {
   readonly code: string;
@@ -212,8 +192,7 @@ function failureOf(error: unknown, help: string): Failure {
     const { code, message, data, retryable, outcome } = error;
     const hint = HINTS[code];
     const text = hint === undefined ? shown(message) : `${shown(message)}\n  ${hint}`;
-    const exit = FINDINGS.has(code) ? 1 : USAGE.has(code) ? 2 : 3;
-    return { code, message, text, data, retryable, outcome, exit };
+    return { code, message, text, data, retryable, outcome, exit: EXITS[code] ?? 3 };
   }
   return systemFailure(error) ?? bug(error);
 }

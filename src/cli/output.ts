@@ -22,22 +22,23 @@ export interface OutputStream {
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
+interface OutputEvents {
+  beforeWrite(): void;
+  /** Nothing more can be written. */
+  gone(): void;
+}
+
 export class Output {
   readonly json: boolean;
   readonly #stream: OutputStream;
-  readonly #beforeWrite: () => void;
-  readonly #onGone: () => void;
+  readonly #events: OutputEvents;
   #gathered = '';
   #error: Error | undefined;
 
-  constructor(
-    stream: OutputStream,
-    options: { json: boolean; beforeWrite?: () => void; onGone?: () => void },
-  ) {
+  constructor(stream: OutputStream, json: boolean, events: OutputEvents) {
     this.#stream = stream;
-    this.json = options.json;
-    this.#beforeWrite = options.beforeWrite ?? (() => undefined);
-    this.#onGone = options.onGone ?? (() => undefined);
+    this.json = json;
+    this.#events = events;
     stream.on('error', (error) => this.#failed(error));
   }
 
@@ -54,42 +55,31 @@ export class Output {
   #failed(error: Error): void {
     if (this.#error !== undefined) return;
     this.#error = error;
-    this.#onGone();
+    this.#events.gone();
   }
 
-  /**
-   * One result: an object for programs, a line for people. Without a line people see nothing of it.
-   */
+  /** One result: an object for programs, a line for people, who see nothing without one. */
   async row(data: object, line?: string): Promise<void> {
-    if (this.json) await this.#text(`${jsonLine(data)}\n`);
-    else if (line !== undefined) await this.#text(`${line}\n`);
+    if (this.json) await this.text(`${jsonLine(data)}\n`);
+    else if (line !== undefined) await this.text(`${line}\n`);
   }
 
   /** A line for people alone. */
   async note(line: string): Promise<void> {
-    if (!this.json) await this.#text(`${line}\n`);
+    if (!this.json) await this.text(`${line}\n`);
   }
 
-  /** Text as it is. */
   async text(text: string): Promise<void> {
-    await this.#text(text);
+    this.#gathered += text;
+    if (this.#gathered.length >= GATHER_BYTES) await this.flush();
   }
 
-  /** Bytes as they are. */
   async bytes(bytes: Uint8Array): Promise<void> {
     await this.flush();
     await this.#write(bytes);
   }
 
-  async #text(text: string): Promise<void> {
-    this.#gathered += text;
-    if (this.#gathered.length >= GATHER_BYTES) await this.flush();
-  }
-
-  /**
-   * Resolves once the operating system has everything so far. @throws what broke the output, but
-   * for EPIPE.
-   */
+  /** Resolves once the system has everything so far. @throws what broke it, but for EPIPE. */
   async flush(): Promise<void> {
     const text = this.#gathered;
     this.#gathered = '';
@@ -99,7 +89,7 @@ export class Output {
 
   async #write(chunk: string | Uint8Array): Promise<void> {
     if (this.#error !== undefined) return;
-    this.#beforeWrite();
+    this.#events.beforeWrite();
     await new Promise<void>((resolve) => {
       this.#stream.write(chunk, (error) => {
         if (error) this.#failed(error);
@@ -134,13 +124,6 @@ export function shown(text: string): string {
   });
 }
 
-export interface Progress {
-  /** `total` may be unknown. */
-  update(done: number, total?: number, unit?: 'bytes'): void;
-  /** Removes the line. */
-  end(): void;
-}
-
 export interface Terminal {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -162,19 +145,13 @@ export class ProgressLine {
     this.#clock = clock;
   }
 
-  start(label: string): Progress {
-    if (this.#terminal.isTTY !== true) return { update: () => undefined, end: () => undefined };
-    return {
-      update: (done, total, unit) => this.#draw(`${label}: ${progressText(done, total, unit)}`),
-      end: () => this.clear(),
-    };
-  }
-
-  #draw(line: string): void {
+  show(label: string, done: number, total?: number, unit?: 'bytes'): void {
+    if (this.#terminal.isTTY !== true) return;
     const now = this.#clock();
     if (now - this.#last < INTERVAL_MS) return;
     this.#last = now;
     this.#visible = true;
+    const line = `${label}: ${progressText(done, total, unit)}`;
     this.#terminal.write(`${CLEAR}${line.slice(0, (this.#terminal.columns ?? 80) - 1)}`);
   }
 
@@ -192,8 +169,9 @@ function progressText(done: number, total?: number, unit?: 'bytes'): string {
   return `${percent} %, ${shown(done)} of ${shown(total)}`;
 }
 
-function count(number: number): string {
-  return Math.floor(number).toLocaleString('en-US');
+/** How many, for people: '1,234', at the right end of `width`. */
+export function count(number: number, width = 0): string {
+  return number.toLocaleString('en-US').padStart(width);
 }
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];

@@ -1,10 +1,8 @@
-/** The lines and rows in which verbs show commits, entries, findings, volumes and rules. */
-import path from 'node:path';
-import type { Finding } from '../fs/finding.js';
+/** The lines and rows in which verbs show commits, refs, findings and entries. */
+import type { Finding } from '../fs/os.js';
 import { decodeStat, type FileStat } from '../fs/stat.js';
-import type { CommitInfo, Entry, Redundancy, Regalia, StorageRule, VolumeInfo } from '../index.js';
-import { byteCount, type Output, shown } from './output.js';
-import { UsageError } from './verb.js';
+import type { CommitInfo, Entry } from '../index.js';
+import { count, type Output, shown } from './output.js';
 
 /** An address as people type it again: enough digits to be the only one. */
 export function brief(address: string): string {
@@ -27,18 +25,19 @@ export function commitRow(commit: CommitInfo): object {
   return { ...commit, actor: commit.actor ?? null };
 }
 
-/** The line about a commit that was made, or that was not needed. */
-function commitNote(result: CommitInfo & { readonly changed?: boolean }): string {
-  return result.changed === false ? 'nothing has changed' : commitLine(result);
+/** Prints a commit that exists. */
+export async function printLogged(out: Output, commit: CommitInfo): Promise<void> {
+  await out.row(commitRow(commit), commitLine(commit));
 }
 
-/** Prints the commit that a verb made; `more` is for programs. */
+/** Prints the commit that a verb made, or that was not needed; `more` is for programs. */
 export async function printCommit(
   out: Output,
   commit: CommitInfo & { readonly changed?: boolean },
   more: object = {},
 ): Promise<void> {
-  await out.row({ ...commitRow(commit), ...more }, commitNote(commit));
+  const line = commit.changed === false ? 'nothing has changed' : commitLine(commit);
+  await out.row({ ...commitRow(commit), ...more }, line);
 }
 
 /** A branch or a tag: `0a1b2c3d4e5f  main`. */
@@ -60,16 +59,12 @@ export async function printFindings(out: Output, findings: readonly Finding[]): 
 /** The kind of an entry: of a file as its stat says, else a bucket or an entry. */
 function kindOf(entry: Entry): FileStat['kind'] | 'bucket' | 'entry' {
   if (entry.bucket !== undefined) return 'bucket';
-  return statOf(entry)?.kind ?? 'entry';
-}
-
-function statOf(entry: Entry): FileStat | undefined {
   const bytes = entry.get('stat')?.inline;
   try {
-    return bytes && decodeStat(bytes);
+    return bytes === undefined ? 'entry' : decodeStat(bytes).kind;
   } catch {
     // Anyone may keep a stream of that name.
-    return undefined;
+    return 'entry';
   }
 }
 
@@ -77,82 +72,18 @@ function statOf(entry: Entry): FileStat | undefined {
 export function entryRow(entry: Entry): object {
   const { key, name, streams, bucket, totals } = entry;
   const { entries, bytes } = totals;
-  return {
-    key,
-    name,
-    kind: kindOf(entry),
-    streams,
-    entries,
-    bytes,
-    ...(bucket !== undefined && { bucket }),
-  };
+  const row = { key, name, kind: kindOf(entry), streams, entries, bytes };
+  return bucket === undefined ? row : { ...row, bucket };
 }
 
 /** `directory     12,345,678      1,204  name/` */
 export function entryLine(entry: Entry): string {
   const { bytes, entries } = entry.totals;
-  const sizes = `${digits(bytes, 15)}  ${digits(entries, 9)}`;
+  const sizes = `${count(bytes, 15)}  ${count(entries, 9)}`;
   return `${kindOf(entry).padEnd(9)}  ${sizes}  ${nameLine(entry)}`;
 }
 
 /** A name, with a slash after it where the entry has children. */
 export function nameLine(entry: Entry): string {
   return `${shown(entry.name)}${entry.hasChildren || entry.bucket !== undefined ? '/' : ''}`;
-}
-
-export function digits(number: number, width: number): string {
-  return number.toLocaleString('en-US').padStart(width);
-}
-
-/** How many, for people. */
-export function count(number: number): string {
-  return number.toLocaleString('en-US');
-}
-
-/** Digits of a volume's id that are shown. */
-export const BRIEF = 8;
-const DIGITS = /^[0-9a-f]{4,31}$/;
-
-/** The library's name of a volume that is given by its folder, its id, or the id's first digits. */
-export async function volumeOf(store: Regalia, which: string): Promise<string> {
-  const volumes = await store.volumes();
-  const isPath = volumes.some((volume) => volume.path === path.resolve(which));
-  if (isPath || !DIGITS.test(which)) return which;
-  const found = volumes.filter(({ id }) => id.startsWith(which));
-  if (found.length > 1) throw new UsageError(`${which} begins the ids of ${found.length} volumes`);
-  return found[0]?.id ?? which;
-}
-
-/** The volume at a folder or of an id, as it is now. */
-export async function infoOf(store: Regalia, which: string): Promise<VolumeInfo | undefined> {
-  const at = path.resolve(which);
-  return (await store.volumes()).find((volume) => volume.id === which || volume.path === at);
-}
-
-/** Sizes are null where the volume is not here. */
-export function volumeRow({ bytes, freeBytes, ...rest }: VolumeInfo): object {
-  return { ...rest, bytes: bytes ?? null, freeBytes: freeBytes ?? null };
-}
-
-/** `0a1b2c3d  online     weight 1     12.3 MiB, 80.1 GiB free  /disks/a` */
-export function volumeLine({ id, state, weight, bytes, freeBytes, path: at }: VolumeInfo): string {
-  const sizes =
-    bytes === undefined || freeBytes === undefined
-      ? 'not here'
-      : `${byteCount(bytes)}, ${byteCount(freeBytes)} free`;
-  const facts = `${id.slice(0, BRIEF)}  ${state.padEnd(9)}  weight ${String(weight).padEnd(3)}`;
-  return `${facts}  ${sizes.padEnd(26)}  ${shown(at)}`;
-}
-
-/** `content       compression 3     redundancy mirrored:2`, in the words of the options. */
-export function ruleLine(name: string, { compression, redundancy }: StorageRule): string {
-  const facts = `compression ${String(compression).padEnd(4)}  redundancy ${howOf(redundancy)}`;
-  return `${name.padEnd(16)}  ${facts}`;
-}
-
-function howOf(redundancy: Redundancy): string {
-  if (redundancy.kind === 'mirrored') return `mirrored:${redundancy.copies}`;
-  if (redundancy.kind !== 'coded') return redundancy.kind;
-  const { data, parity, from } = redundancy;
-  return `coded:${data}+${parity} from ${byteCount(from)}`;
 }

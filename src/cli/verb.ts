@@ -1,22 +1,27 @@
 /**
  * A verb of the command: its name, its arguments and options, what it does, and the help that is
- * made of these. Each verb has a file of its own, is named in verbs.ts, and sees the world only
- * through its context, so that tests run it without a process.
+ * made of these. Verbs are named in verbs.ts, and see the world only through their context, so that
+ * tests run them without a process.
  *
  * The usage line is data: capital words are arguments, `[KEY]` may be left out, `KEY...` may
  * repeat. The number of arguments is checked against it.
  */
-import type { Output, Progress } from './output.js';
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import type { Bucket, Regalia, RegaliaOptions } from '../index.js';
+import type { Output } from './output.js';
 
 /** 0 done, 1 a finding (conflicts, faults, differences), 2 wrong usage, 3 failure. */
 export type ExitCode = 0 | 1 | 2 | 3;
 
+/** A verb's exit code; nothing is 0. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a function without a result gives void
+export type Ended = Promise<ExitCode | void>;
+
 export interface OptionSpec {
-  readonly type: 'boolean' | 'string';
+  /** What the help calls the text that the option needs; an option without one is a flag. */
+  readonly argument?: string;
   readonly short?: string;
-  readonly multiple?: boolean;
-  /** The name of a string option's argument in the help. */
-  readonly placeholder?: string;
   readonly help: string;
 }
 
@@ -24,12 +29,11 @@ export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
 /** The options given, by name. */
 type OptionValues<O extends OptionSpecs> = {
-  readonly [K in keyof O]?: O[K]['type'] extends 'boolean'
-    ? boolean
-    : O[K] extends { multiple: true }
-      ? readonly string[]
-      : string;
+  readonly [K in keyof O]?: O[K] extends { argument: string } ? string : boolean;
 };
+
+/** What a verb does with a bucket, which is the store itself unless an option names another. */
+type Use = (bucket: Bucket, store: Regalia) => Ended;
 
 export interface Context<O extends OptionSpecs = OptionSpecs> {
   /** In the order of the usage line; those left out are missing at the end. */
@@ -40,8 +44,14 @@ export interface Context<O extends OptionSpecs = OptionSpecs> {
   readonly input: NodeJS.ReadableStream;
   /** Aborted by Ctrl-C, and when nobody reads the output any more. */
   readonly signal: AbortSignal;
-  /** A line on the terminal that shows how far long work has come. */
-  progress(label: string): Progress;
+  /** Lends the bucket that the options name; its store is read-only meanwhile, and then closed. */
+  reading(use: Use): Ended;
+  /** The same, to write to as well. */
+  writing(use: Use): Ended;
+  /** The same, of a store that is opened so; its branch comes before that of the options. */
+  opening(how: RegaliaOptions, use: Use): Ended;
+  /** Shows on the terminal how far long work has come; `total` may be unknown. */
+  progress(label: string, done: number, total?: number, unit?: 'bytes'): void;
 }
 
 export interface Verb<O extends OptionSpecs = OptionSpecs> {
@@ -53,7 +63,7 @@ export interface Verb<O extends OptionSpecs = OptionSpecs> {
   readonly options: O;
   /** More for `--help`, where one line is not enough. */
   readonly details?: string;
-  run(context: Context<O>): Promise<ExitCode>;
+  run(context: Context<O>): Ended;
 }
 
 /** Gives a verb's options their types; the table forgets them again. */
@@ -61,33 +71,37 @@ export function defineVerb<const O extends OptionSpecs>(verb: Verb<O>): Verb {
   return verb as unknown as Verb;
 }
 
+/** A file's text; `-` is standard input. */
+export function textOf(file: string, { input }: Pick<Context, 'input'>): Promise<string> {
+  return file === '-' ? text(input) : readFile(file, 'utf8');
+}
+
 /** Where to read or write. */
 export const BRANCH = {
-  branch: { type: 'string', placeholder: 'BRANCH', help: 'use this branch; default main' },
+  branch: { argument: 'BRANCH', help: 'use this branch; default main' },
 } as const satisfies OptionSpecs;
 
 /** Verbs on histories work on the store's own, or on that of a bucket in it. */
 export const BUCKET = {
   ...BRANCH,
-  bucket: { type: 'string', placeholder: 'KEY', help: 'use the bucket at this key' },
+  bucket: { argument: 'KEY', help: 'use the bucket at this key' },
 } as const satisfies OptionSpecs;
 
 /** Options of every verb that reads. */
 export const READ_OPTIONS = {
-  at: { type: 'string', placeholder: 'COMMIT', help: 'read at a commit, tag, branch or date' },
+  at: { argument: 'COMMIT', help: 'read at a commit, tag, branch or date' },
   ...BRANCH,
 } as const satisfies OptionSpecs;
 
 /** Options of every verb that commits. */
 export const COMMIT_OPTIONS = {
   ...BRANCH,
-  message: { type: 'string', short: 'm', placeholder: 'TEXT', help: "the commit's message" },
+  message: { argument: 'TEXT', short: 'm', help: "the commit's message" },
 } as const satisfies OptionSpecs;
 
-/** Options of every verb. */
 export const COMMON_OPTIONS = {
-  json: { type: 'boolean', help: 'print one JSON object a line, for programs; errors too' },
-  help: { type: 'boolean', short: 'h', help: 'show this help' },
+  json: { help: 'print one JSON object a line, for programs; errors too' },
+  help: { short: 'h', help: 'show this help' },
 } as const satisfies OptionSpecs;
 
 /** The command line makes no sense. */
@@ -97,67 +111,41 @@ export class UsageError extends Error {
 
 // Usage lines, and the help.
 
-interface Arity {
-  readonly least: number;
-  readonly most: number;
-  /** Those that may not be missing. */
-  readonly names: readonly string[];
-}
-
-function arityOf(usage: string): Arity {
+/** @throws UsageError unless the usage line has so many arguments. */
+export function checkArguments({ usage }: Verb, args: readonly string[]): void {
   const words = usage.split(' ').filter((word) => word !== '');
   const required = words.filter((word) => !word.startsWith('['));
-  const repeats = words.some((word) => word.replace(']', '').endsWith('...'));
-  return {
-    least: required.length,
-    most: repeats ? Number.POSITIVE_INFINITY : words.length,
-    names: required,
-  };
+  if (args.length < required.length) throw new UsageError(`${required[args.length]} is missing`);
+  if (args.length <= words.length || /\.\.\.\]?$/.test(usage)) return;
+  throw new UsageError(`${JSON.stringify(args[words.length])} is one too many`);
 }
 
-/** @throws UsageError unless the usage line has so many arguments. */
-export function checkArguments(verb: Verb, args: readonly string[]): void {
-  const { least, most, names } = arityOf(verb.usage);
-  if (args.length < least) throw new UsageError(`${names[args.length]} is missing`);
-  if (args.length > most) throw new UsageError(`${JSON.stringify(args[most])} is one too many`);
-}
-
-function usageLine(verb: Verb): string {
-  return ['regalia', verb.name, verb.usage, '[OPTIONS]'].filter((word) => word !== '').join(' ');
-}
-
-/** The help of one verb. */
-export function verbHelp(verb: Verb): string {
-  const options = { ...verb.options, ...COMMON_OPTIONS };
-  const sections = [`${usageLine(verb)}\n\n${sentence(verb.summary)}\n`];
-  if (verb.details !== undefined) sections.push(`\n${verb.details.trim()}\n`);
-  sections.push(`\nOptions:\n${table(optionRows(options))}`);
-  return sections.join('');
+export function verbHelp({ name, usage, summary, details, options }: Verb): string {
+  const line = ['regalia', name, usage, '[OPTIONS]'].filter((word) => word !== '').join(' ');
+  const about = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+  const more = details === undefined ? '' : `\n${details.trim()}\n`;
+  const all = Object.entries<OptionSpec>({ ...options, ...COMMON_OPTIONS });
+  const rows = all.map(([option, spec]) => [optionText(option, spec), spec.help] as const);
+  return `${line}\n\n${about}\n${more}\nOptions:\n${table(rows)}`;
 }
 
 /** The help of the whole command. */
 export function overview(verbs: readonly Verb[], version: string): string {
-  const rows = verbs.map((verb): [string, string] => [
-    [verb.name, verb.usage].join(' ').trim(),
-    verb.summary,
-  ]);
-  return [
-    `regalia ${version}: a hierarchical, versioned metadata store in one folder\n\n`,
-    'regalia VERB STORE [ARGUMENTS] [OPTIONS]\n',
-    rows.length > 0 ? `\nVerbs:\n${table(rows)}` : '',
-    '\n`regalia VERB --help` explains a verb; `--json` prints for programs, errors too.\n',
-    'Exit codes: 0 done, 1 a finding (conflicts, faults, differences), 2 usage, 3 failure.\n',
-  ].join('');
+  const rows = verbs.map(({ name, usage, summary }) => [`${name} ${usage}`, summary] as const);
+  return `regalia ${version}: a hierarchical, versioned metadata store in one folder
+
+regalia VERB STORE [ARGUMENTS] [OPTIONS]
+
+Verbs:
+${table(rows)}
+\`regalia VERB --help\` explains a verb; \`--json\` prints for programs, errors too.
+Exit codes: 0 done, 1 a finding (conflicts, faults, differences), 2 usage, 3 failure.
+`;
 }
 
-function optionRows(options: OptionSpecs): [string, string][] {
-  return Object.entries(options).map(([name, option]) => [optionText(name, option), option.help]);
-}
-
-function optionText(name: string, option: OptionSpec): string {
-  const short = option.short === undefined ? '    ' : `-${option.short}, `;
-  const argument = option.type === 'string' ? ` ${option.placeholder ?? 'TEXT'}` : '';
-  return `${short}--${name}${argument}`;
+function optionText(name: string, { short, argument }: OptionSpec): string {
+  const letter = short === undefined ? '    ' : `-${short}, `;
+  return `${letter}--${name}${argument === undefined ? '' : ` ${argument}`}`;
 }
 
 function table(rows: readonly (readonly [string, string])[]): string {
@@ -167,8 +155,4 @@ function table(rows: readonly (readonly [string, string])[]): string {
       ? `  ${left}\n  ${' '.repeat(width)}  ${right}\n`
       : `  ${left.padEnd(width)}  ${right}\n`;
   return rows.map(line).join('');
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -22,13 +22,17 @@ const BOTTOM = 1 << 16;
 const WEIGHT = 24;
 const MAX_TOTAL = 1023;
 
-/**
- * The counts that each context starts from: expected noes and yeses in pairs, each 1 to 255. Never
- * written to.
- */
+/** What each context starts from: expected noes and yeses, in pairs, each 1 to 255. Read-only. */
 export type Priors = Uint16Array;
 
-function learn(counts: Uint16Array, at: number, bit: 0 | 1): void {
+/** Where an interval is cut for a question: what is below stands for no. */
+function boundOf(counts: Uint16Array, context: number, range: number): number {
+  const noes = counts[context * 2];
+  return ((range / (noes + counts[context * 2 + 1])) | 0) * noes;
+}
+
+function learn(counts: Uint16Array, context: number, bit: 0 | 1): void {
+  const at = context * 2;
   counts[at + bit] = counts[at + bit] + WEIGHT;
   if (counts[at] + counts[at + 1] <= MAX_TOTAL) return;
   counts[at] = (counts[at] + 1) >> 1;
@@ -49,12 +53,8 @@ export class ArithmeticEncoder {
   }
 
   bit(context: number, bit: 0 | 1): void {
-    const counts = this.#counts;
-    const at = context * 2;
-    const noes = counts[at];
-    const bound = ((this.#range / (noes + counts[at + 1])) | 0) * noes;
-    this.#narrow(bit, bound);
-    learn(counts, at, bit);
+    this.#narrow(bit, boundOf(this.#counts, context, this.#range));
+    learn(this.#counts, context, bit);
   }
 
   /** A bit that is as likely 0 as 1. */
@@ -126,12 +126,8 @@ export class ArithmeticDecoder {
   }
 
   bit(context: number): 0 | 1 {
-    const counts = this.#counts;
-    const at = context * 2;
-    const noes = counts[at];
-    const bound = ((this.#range / (noes + counts[at + 1])) | 0) * noes;
-    const bit = this.#narrow(bound);
-    learn(counts, at, bit);
+    const bit = this.#narrow(boundOf(this.#counts, context, this.#range));
+    learn(this.#counts, context, bit);
     return bit;
   }
 

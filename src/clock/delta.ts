@@ -12,8 +12,7 @@
  * how much was news (medians of 1,000 events).
  */
 import { badStamp } from '../ground/errors.js';
-import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
-import type { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
+import { STAMP_COUNT_MAX } from '../ground/limits.js';
 import {
   DELTA_BOTH,
   DELTA_CHANGED,
@@ -23,16 +22,17 @@ import {
   DELTA_MORE_THAN_NODE,
   DELTA_NODE,
   DELTA_RIGHT,
+  decoded,
+  encoded,
+  kindOf,
   readNumber,
+  type TreeDecoder,
+  type TreeEncoder,
   writeNumber,
-} from './contexts.js';
-import { decoded, encoded, kindOf, type NodeBudget } from './encoding.js';
+} from './encoding.js';
 import { type Event, eventNode, leftHalf, maxEvent, minEvent, rightHalf } from './event.js';
 
-/**
- * A part whose counts are not the same as before: a count now, or a node of which at least one half
- * changed.
- */
+/** A part whose counts changed: a count now, or a node of which at least one half changed. */
 type Change =
   | { readonly kind: 0; readonly rise: number }
   | { readonly kind: 1; readonly left: Change | undefined; readonly right: Change | undefined };
@@ -43,9 +43,9 @@ type Change =
  */
 export function encodeEventDelta(base: Event, next: Event): Uint8Array {
   const change = changeBetween(base, 0, next, 0);
-  return encoded((coder, budget) => {
+  return encoded((coder) => {
     coder.bit(DELTA_CHANGED, change === undefined ? 0 : 1);
-    if (change !== undefined) writeChange(coder, budget, change, base);
+    if (change !== undefined) writeChange(coder, change, base);
   });
 }
 
@@ -53,8 +53,7 @@ export function encodeEventDelta(base: Event, next: Event): Uint8Array {
 export function applyEventDelta(base: Event, delta: Uint8Array): Event {
   return decoded(
     delta,
-    (coder, budget) =>
-      coder.bit(DELTA_CHANGED) === 0 ? base : readChange(coder, budget, base, 0, 0),
+    (coder) => (coder.bit(DELTA_CHANGED) === 0 ? base : readChange(coder, base, 0, 0)),
     (next) => encodeEventDelta(base, next),
   );
 }
@@ -77,31 +76,24 @@ function changeBetween(
   return left === undefined && right === undefined ? undefined : { kind: 1, left, right };
 }
 
-function writeChange(
-  coder: ArithmeticEncoder,
-  budget: NodeBudget,
-  change: Change,
-  before: Event,
-): void {
+function writeChange(coder: TreeEncoder, change: Change, before: Event): void {
   const was = kindOf(before);
   coder.bit(DELTA_NODE + was, change.kind);
   if (change.kind === 0) {
     writeRise(coder, change.rise, was);
     return;
   }
-  budget.spend();
+  coder.nodes.spend();
   const { left, right } = change;
   const both = left !== undefined && right !== undefined;
   coder.bit(DELTA_BOTH + was, both ? 1 : 0);
   if (!both) coder.bit(DELTA_RIGHT, left === undefined ? 1 : 0);
-  if (left !== undefined) writeChange(coder, budget, left, leftHalf(before));
-  if (right !== undefined) writeChange(coder, budget, right, rightHalf(before));
+  if (left !== undefined) writeChange(coder, left, leftHalf(before));
+  if (right !== undefined) writeChange(coder, right, rightHalf(before));
 }
 
-/**
- * A count cannot rise by 0, for it would not have changed; a node that becomes its maximum does.
- */
-function writeRise(coder: ArithmeticEncoder, rise: number, was: 0 | 1): void {
+/** A count that rose by 0 would not have changed; a node that becomes its maximum does. */
+function writeRise(coder: TreeEncoder, rise: number, was: 0 | 1): void {
   coder.bit(DELTA_LESS + was, rise < 0 ? 1 : 0);
   if (rise < 0) writeNumber(coder, DELTA_FALL, -rise - 1);
   else if (was === 1) writeNumber(coder, DELTA_MORE_THAN_NODE, rise);
@@ -113,29 +105,21 @@ function writeRise(coder: ArithmeticEncoder, rise: number, was: 0 | 1): void {
  * halves that did not change are the base's own, and a changed half may be below 0 until
  * `eventNode` normalizes it.
  */
-function readChange(
-  coder: ArithmeticDecoder,
-  budget: NodeBudget,
-  before: Event,
-  shift: number,
-  depth: number,
-): Event {
+function readChange(coder: TreeDecoder, before: Event, shift: number, depth: number): Event {
   const was = kindOf(before);
   if (coder.bit(DELTA_NODE + was) === 0) return readCount(coder, maxEvent(before), shift, was);
-  budget.spend();
-  if (depth >= STAMP_DEPTH_MAX)
-    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
+  coder.nodes.spend(depth);
   const both = coder.bit(DELTA_BOTH + was) === 1;
   const onRight = !both && coder.bit(DELTA_RIGHT) === 1;
   const floor = minEvent(before) + shift;
   const half = (of: Event, changed: boolean): Event =>
-    changed ? readChange(coder, budget, of, floor, depth + 1) : of;
+    changed ? readChange(coder, of, floor, depth + 1) : of;
   const left = half(leftHalf(before), !onRight);
   const right = half(rightHalf(before), both || onRight);
   return eventNode(minEvent(before), left, right);
 }
 
-function readCount(coder: ArithmeticDecoder, top: number, shift: number, was: 0 | 1): number {
+function readCount(coder: TreeDecoder, top: number, shift: number, was: 0 | 1): number {
   const count = top + readRise(coder, was);
   const whole = count + shift;
   if (whole < 0 || whole > STAMP_COUNT_MAX)
@@ -143,7 +127,7 @@ function readCount(coder: ArithmeticDecoder, top: number, shift: number, was: 0 
   return count;
 }
 
-function readRise(coder: ArithmeticDecoder, was: 0 | 1): number {
+function readRise(coder: TreeDecoder, was: 0 | 1): number {
   if (coder.bit(DELTA_LESS + was) === 1) return -readNumber(coder, DELTA_FALL) - 1;
   if (was === 1) return readNumber(coder, DELTA_MORE_THAN_NODE);
   return readNumber(coder, DELTA_MORE) + 1;

@@ -7,47 +7,140 @@
  *
  * Bijective: a normal tree has one encoding, and a decoder accepts only the bytes that the encoder
  * would write, by encoding again. So padding, trailing bytes and trees that are not normal are
- * REGALIA_STAMP. So are more than 1,024 levels, counts above 2^53 - 1, more than MAX_NODES
- * nodes and more than 65,536 bytes. The seed takes no bytes. Medians of 100 replicas and
- * 1,000 events: 10 bytes where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79
- * for one who knows of all.
+ * REGALIA_STAMP. So are more than 1,024 levels, counts above 2^53 - 1, more than STAMP_NODES_MAX
+ * nodes and more than 65,536 bytes. The seed takes no bytes. Medians of 100 replicas and 1,000
+ * events: 10 bytes where 3 of 10 events follow a message, 40 to 52 where each does, 54 to 79 for
+ * one who knows of all.
+ *
+ * Each question has a context, with what answers it expects at first. Contexts and priors are part
+ * of the format. _Persisted: never renumber._ Priors were chosen on histories of 4 and of 100
+ * replicas that fork, gossip, retire and count at several rates; the counts adapt to the rest.
+ *
+ * A number n is coded as the bits of n + 1: how many there are, in unary, then those below the top
+ * one, highest first. The unary part and the first of the lower bits have contexts; the rest are
+ * fair.
  */
 import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { badStamp } from '../ground/errors.js';
 import { STAMP_BYTES_MAX, STAMP_DEPTH_MAX, STAMP_NODES_MAX } from '../ground/limits.js';
-import { ArithmeticDecoder, ArithmeticEncoder } from './arithmetic.js';
-import {
-  DEPTHS,
-  EVENT_BASE,
-  EVENT_BOTH_ZERO,
-  EVENT_COUNT,
-  EVENT_NODE,
-  EVENT_NODE_BASE,
-  EVENT_RIGHT,
-  ID_BOTH,
-  ID_NODE,
-  ID_NOTHING,
-  ID_RIGHT,
-  PRIORS,
-  readNumber,
-  writeNumber,
-} from './contexts.js';
+import { ArithmeticDecoder, ArithmeticEncoder, type Priors } from './arithmetic.js';
 import { type Event, eventNode, minEvent } from './event.js';
 import { type Id, idNode } from './id.js';
 
-/** Counts nodes, written or read, against their limit. */
-export class NodeBudget {
+/** Beyond this many levels all share one context. */
+export const DEPTHS = 8;
+
+const LENGTHS = 12;
+const MAX_LENGTH = 54;
+
+const priors: number[] = [];
+
+function contexts(count: number, noes: number, yeses: number): number {
+  const first = priors.length / 2;
+  for (let i = 0; i < count; i++) priors.push(noes, yeses);
+  return first;
+}
+
+function numbers(noes: number, yeses: number): number {
+  const first = contexts(LENGTHS, noes, yeses);
+  contexts(LENGTHS, 16, 16);
+  return first;
+}
+
+/** Event: is this half a node? By level, then by its left sibling: none, a count, a node. */
+export const EVENT_NODE = contexts(DEPTHS * 3, 16, 16);
+/** Event: have both halves base 0? By how many of them are nodes, 1 or 2. */
+export const EVENT_BOTH_ZERO = contexts(2, 6, 14);
+/** Event: is it the right half whose base is not 0? By what the halves are. */
+export const EVENT_RIGHT = contexts(4, 16, 16);
+/** Event: the root's base, then the bases of counts and of nodes. */
+export const EVENT_BASE = numbers(12, 20);
+export const EVENT_COUNT = numbers(16, 16);
+const EVENT_NODE_BASE = numbers(16, 16);
+
+/** Id: does the id own nothing? */
+const ID_NOTHING = contexts(1, 30, 2);
+/** Id: is this owned part parted? */
+const ID_NODE = contexts(1, 28, 4);
+/** Id: are both halves owned? */
+const ID_BOTH = contexts(1, 31, 1);
+/** Id: is it the right half alone? */
+const ID_RIGHT = contexts(1, 16, 16);
+
+/** Difference: has anything changed? */
+export const DELTA_CHANGED = contexts(1, 4, 28);
+/** Difference: is it a node now? By whether it was one. */
+export const DELTA_NODE = contexts(1, 20, 12);
+contexts(1, 1, 31);
+/** Difference: have both halves changed? By whether it was a node. */
+export const DELTA_BOTH = contexts(2, 30, 4);
+/** Difference: has the right half alone changed? */
+export const DELTA_RIGHT = contexts(1, 16, 16);
+/** Difference: is it less than before? By whether it was a node. */
+export const DELTA_LESS = contexts(2, 31, 1);
+/** Difference: how much more than a count, than the maximum of a node, how much less. */
+export const DELTA_MORE = numbers(24, 8);
+export const DELTA_MORE_THAN_NODE = numbers(16, 16);
+export const DELTA_FALL = numbers(16, 16);
+
+export const PRIORS: Priors = Uint16Array.from(priors);
+
+class NodeBudget {
   #left = STAMP_NODES_MAX;
 
-  spend(): void {
+  /** Throws REGALIA_STAMP also where the node has that many others above it. */
+  spend(depth = 0): void {
     if (this.#left-- === 0) throw badStamp('the stamp', `at most ${STAMP_NODES_MAX} nodes`, 'more');
+    if (depth < STAMP_DEPTH_MAX) return;
+    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
   }
+}
+
+export class TreeEncoder extends ArithmeticEncoder {
+  readonly nodes = new NodeBudget();
+}
+
+export class TreeDecoder extends ArithmeticDecoder {
+  readonly nodes = new NodeBudget();
+}
+
+export function writeNumber(coder: ArithmeticEncoder, family: number, number: number): void {
+  // Above 2^53 nothing is odd: n + 1 is exact because n is at most 2^53 - 1.
+  const whole = number + 1;
+  let length = 1;
+  for (let rest = whole; rest >= 2; rest /= 2) {
+    coder.bit(family + Math.min(length, LENGTHS) - 1, 1);
+    length++;
+  }
+  coder.bit(family + Math.min(length, LENGTHS) - 1, 0);
+  for (let i = length - 2; i >= 0; i--) {
+    const bit = (Math.floor(whole / 2 ** i) % 2) as 0 | 1;
+    if (i === length - 2) coder.bit(family + LENGTHS + Math.min(length, LENGTHS) - 1, bit);
+    else coder.fairBit(bit);
+  }
+}
+
+/** Throws REGALIA_STAMP above 2^53 - 1. */
+export function readNumber(coder: ArithmeticDecoder, family: number): number {
+  let length = 1;
+  while (coder.bit(family + Math.min(length, LENGTHS) - 1) === 1) {
+    length++;
+    if (length > MAX_LENGTH) throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
+  }
+  const second = family + LENGTHS + Math.min(length, LENGTHS) - 1;
+  let whole = 1;
+  for (let i = length - 2; i >= 0; i--) {
+    const isFirst = i === length - 2;
+    whole = whole * 2 + (isFirst ? coder.bit(second) : coder.fairBit());
+  }
+  if (whole > 2 ** 53) throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
+  return whole - 1;
 }
 
 /** Throws REGALIA_STAMP for a tree above the limits, as do all encoders here. */
 export function encodeEvent(event: Event): Uint8Array {
   if (event !== lastEvent) {
-    lastBytes = encoded((coder, budget) => writeEvent(coder, budget, event));
+    lastBytes = encoded((coder) => writeEvent(coder, event));
     lastEvent = event;
   }
   return lastBytes.slice();
@@ -64,7 +157,7 @@ export function decodeEvent(bytes: Uint8Array): Event {
 
 export function encodeId(id: Id): Uint8Array {
   if (id !== lastId) {
-    lastIdBytes = encoded((coder, budget) => writeId(coder, budget, id));
+    lastIdBytes = encoded((coder) => writeId(coder, id));
     lastId = id;
   }
   return lastIdBytes.slice();
@@ -78,9 +171,9 @@ export function decodeId(bytes: Uint8Array): Id {
   return decoded(bytes, readId, encodeId);
 }
 
-export function encoded(write: (coder: ArithmeticEncoder, budget: NodeBudget) => void): Uint8Array {
-  const coder = new ArithmeticEncoder(PRIORS);
-  write(coder, new NodeBudget());
+export function encoded(write: (coder: TreeEncoder) => void): Uint8Array {
+  const coder = new TreeEncoder(PRIORS);
+  write(coder);
   const bytes = coder.finish();
   if (bytes.length > STAMP_BYTES_MAX) throw tooLong(bytes);
   return bytes;
@@ -93,11 +186,11 @@ function tooLong(bytes: Uint8Array): Error {
 /** What `read` makes of the bytes, if `encode` makes the same bytes of that. */
 export function decoded<T>(
   bytes: Uint8Array,
-  read: (coder: ArithmeticDecoder, budget: NodeBudget) => T,
+  read: (coder: TreeDecoder) => T,
   encode: (thing: T) => Uint8Array,
 ): T {
   if (bytes.length > STAMP_BYTES_MAX) throw tooLong(bytes);
-  const thing = read(new ArithmeticDecoder(PRIORS, bytes), new NodeBudget());
+  const thing = read(new TreeDecoder(PRIORS, bytes));
   if (!equalBytes(encode(thing), bytes))
     throw badStamp('the stamp', 'a canonical encoding', 'other bytes');
   return thing;
@@ -115,35 +208,24 @@ function nodeContext(depth: number, sibling: number): number {
   return EVENT_NODE + Math.min(depth, DEPTHS - 1) * 3 + sibling;
 }
 
-function writeEvent(coder: ArithmeticEncoder, budget: NodeBudget, event: Event): void {
+function writeEvent(coder: TreeEncoder, event: Event): void {
   coder.bit(nodeContext(0, 0), kindOf(event));
   writeNumber(coder, EVENT_BASE, minEvent(event));
-  if (typeof event !== 'number') writeHalves(coder, budget, event.left, event.right, 1);
+  if (typeof event !== 'number') writeHalves(coder, event.left, event.right, 1);
 }
 
-function writeHalves(
-  coder: ArithmeticEncoder,
-  budget: NodeBudget,
-  left: Event,
-  right: Event,
-  depth: number,
-): void {
-  budget.spend();
+function writeHalves(coder: TreeEncoder, left: Event, right: Event, depth: number): void {
+  coder.nodes.spend();
   const [leftKind, rightKind] = [kindOf(left), kindOf(right)];
   coder.bit(nodeContext(depth, 0), leftKind);
   coder.bit(nodeContext(depth, leftKind + 1), rightKind);
-  writeBases(coder, left, right, leftKind, rightKind);
-  if (typeof left !== 'number') writeHalves(coder, budget, left.left, left.right, depth + 1);
-  if (typeof right !== 'number') writeHalves(coder, budget, right.left, right.right, depth + 1);
+  writeBases(coder, left, right);
+  if (typeof left !== 'number') writeHalves(coder, left.left, left.right, depth + 1);
+  if (typeof right !== 'number') writeHalves(coder, right.left, right.right, depth + 1);
 }
 
-function writeBases(
-  coder: ArithmeticEncoder,
-  left: Event,
-  right: Event,
-  leftKind: Kind,
-  rightKind: Kind,
-): void {
+function writeBases(coder: TreeEncoder, left: Event, right: Event): void {
+  const [leftKind, rightKind] = [kindOf(left), kindOf(right)];
   const base = minEvent(left) + minEvent(right);
   const nodes = leftKind + rightKind;
   if (nodes > 0) coder.bit(EVENT_BOTH_ZERO + nodes - 1, base === 0 ? 1 : 0);
@@ -154,35 +236,24 @@ function writeBases(
   writeNumber(coder, kind === 1 ? EVENT_NODE_BASE : EVENT_COUNT, base - 1);
 }
 
-function readEvent(coder: ArithmeticDecoder, budget: NodeBudget): Event {
+function readEvent(coder: TreeDecoder): Event {
   const kind = coder.bit(nodeContext(0, 0));
   const base = readNumber(coder, EVENT_BASE);
-  return kind === 0 ? base : readNode(coder, budget, base, 1);
+  return kind === 0 ? base : readNode(coder, base, 1);
 }
 
 /** A node whose halves are at `depth`. */
-function readNode(
-  coder: ArithmeticDecoder,
-  budget: NodeBudget,
-  base: number,
-  depth: number,
-): Event {
-  budget.spend();
-  if (depth > STAMP_DEPTH_MAX)
-    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
+function readNode(coder: TreeDecoder, base: number, depth: number): Event {
+  coder.nodes.spend(depth - 1);
   const leftKind = coder.bit(nodeContext(depth, 0));
   const rightKind = coder.bit(nodeContext(depth, leftKind + 1));
   const [leftBase, rightBase] = readBases(coder, leftKind, rightKind);
-  const left = leftKind === 0 ? leftBase : readNode(coder, budget, leftBase, depth + 1);
-  const right = rightKind === 0 ? rightBase : readNode(coder, budget, rightBase, depth + 1);
+  const left = leftKind === 0 ? leftBase : readNode(coder, leftBase, depth + 1);
+  const right = rightKind === 0 ? rightBase : readNode(coder, rightBase, depth + 1);
   return eventNode(base, left, right);
 }
 
-function readBases(
-  coder: ArithmeticDecoder,
-  leftKind: Kind,
-  rightKind: Kind,
-): readonly [number, number] {
+function readBases(coder: TreeDecoder, leftKind: Kind, rightKind: Kind): readonly [number, number] {
   const nodes = leftKind + rightKind;
   if (nodes > 0 && coder.bit(EVENT_BOTH_ZERO + nodes - 1) === 1) return [0, 0];
   const onRight = coder.bit(EVENT_RIGHT + leftKind * 2 + rightKind);
@@ -191,36 +262,34 @@ function readBases(
   return onRight === 1 ? [0, base] : [base, 0];
 }
 
-function writeId(coder: ArithmeticEncoder, budget: NodeBudget, id: Id): void {
+function writeId(coder: TreeEncoder, id: Id): void {
   coder.bit(ID_NOTHING, id === 0 ? 1 : 0);
-  if (id !== 0) writeShare(coder, budget, id);
+  if (id !== 0) writeShare(coder, id);
 }
 
 /** REQUIRES: `id` owns something. */
-function writeShare(coder: ArithmeticEncoder, budget: NodeBudget, id: Id): void {
+function writeShare(coder: TreeEncoder, id: Id): void {
   coder.bit(ID_NODE, id === 1 ? 0 : 1);
   if (typeof id === 'number') return;
-  budget.spend();
+  coder.nodes.spend();
   const { left, right } = id;
   const both = left !== 0 && right !== 0;
   coder.bit(ID_BOTH, both ? 1 : 0);
   if (!both) coder.bit(ID_RIGHT, left === 0 ? 1 : 0);
-  if (left !== 0) writeShare(coder, budget, left);
-  if (right !== 0) writeShare(coder, budget, right);
+  if (left !== 0) writeShare(coder, left);
+  if (right !== 0) writeShare(coder, right);
 }
 
-function readId(coder: ArithmeticDecoder, budget: NodeBudget): Id {
-  return coder.bit(ID_NOTHING) === 1 ? 0 : readShare(coder, budget, 0);
+function readId(coder: TreeDecoder): Id {
+  return coder.bit(ID_NOTHING) === 1 ? 0 : readShare(coder, 0);
 }
 
-function readShare(coder: ArithmeticDecoder, budget: NodeBudget, depth: number): Id {
+function readShare(coder: TreeDecoder, depth: number): Id {
   if (coder.bit(ID_NODE) === 0) return 1;
-  budget.spend();
-  if (depth >= STAMP_DEPTH_MAX)
-    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, 'more');
+  coder.nodes.spend(depth);
   const both = coder.bit(ID_BOTH) === 1;
   const onRight = !both && coder.bit(ID_RIGHT) === 1;
-  const left = onRight ? 0 : readShare(coder, budget, depth + 1);
-  const right = both || onRight ? readShare(coder, budget, depth + 1) : 0;
+  const left = onRight ? 0 : readShare(coder, depth + 1);
+  const right = both || onRight ? readShare(coder, depth + 1) : 0;
   return idNode(left, right);
 }

@@ -61,10 +61,7 @@ export function lift(event: Event, shift: number): Event {
   return { base: base + shift, left, right, max: max + shift, depth };
 }
 
-/**
- * The paper's norm of (base, left, right), whose halves are normal. Throws REGALIA_STAMP above
- * 2^53 - 1.
- */
+/** The paper's norm of (base, left, right), of normal halves. REGALIA_STAMP above 2^53 - 1. */
 export function eventNode(base: number, left: Event, right: Event): Event {
   const max = base + Math.max(maxEvent(left), maxEvent(right));
   if (max > STAMP_COUNT_MAX) throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
@@ -136,10 +133,7 @@ export function rightHalf(event: Event): Event {
   return typeof event === 'number' ? 0 : event.right;
 }
 
-/**
- * One more event, counted on `id`. Throws REGALIA_STAMP where the id owns nothing, and where a
- * count would pass 2^53 - 1.
- */
+/** One more event, counted on `id`. REGALIA_STAMP where that owns nothing, or above 2^53 - 1. */
 export function counted(id: Id, event: Event): Event {
   if (id === 0) throw badStamp('the stamp', 'an id that owns a share', 'one that owns nothing');
   const filled = fill(id, event);
@@ -174,9 +168,7 @@ interface Growth {
   readonly cost: number;
 }
 
-/**
- * The paper's N: a new level costs more than any path, so a tree grows deeper only where it must.
- */
+/** The paper's N: a new level costs more than any path, so trees deepen only where they must. */
 const NEW_LEVEL_COST = STAMP_DEPTH_MAX * 4;
 
 /**

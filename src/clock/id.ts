@@ -46,10 +46,7 @@ export function idDepth(id: Id): number {
   return typeof id === 'number' ? 0 : id.depth;
 }
 
-/**
- * Two disjoint ids whose sum is `id`, each owning something if `id` does. Of an id with two
- * halves each gets one; a whole is halved.
- */
+/** Two disjoint ids whose sum is `id`: its halves if it has two; what is whole is halved. */
 export function split(id: Id): readonly [Id, Id] {
   if (id === 0) return [0, 0];
   if (id === 1) return [idNode(1, 0), idNode(0, 1)];
@@ -65,10 +62,7 @@ export function split(id: Id): readonly [Id, Id] {
   return [idNode(left, 0), idNode(0, right)];
 }
 
-/**
- * The share that `a` and `b` own together. Throws REGALIA_STAMP where they overlap: some id was
- * joined twice.
- */
+/** The share of both. REGALIA_STAMP where they overlap: some id was joined twice. */
 export function sum(a: Id, b: Id): Id {
   if (a === 0) return b;
   if (b === 0) return a;

@@ -21,6 +21,8 @@
 export const INTEGER_TABLES = ['extents', 'addressLog', 'chunks', 'groups'] as const;
 /** The tables whose keys are 1 to 1,900 bytes. Persisted: never rename. */
 export const BYTE_TABLES = ['addresses', 'commits', 'log', 'heads', 'meta'] as const;
+/** The names of all tables. */
+export const TABLES = [...INTEGER_TABLES, ...BYTE_TABLES];
 /** The name of a table whose keys are numbers. */
 export type IntegerTable = (typeof INTEGER_TABLES)[number];
 /** The name of a table whose keys are bytes. */
@@ -62,10 +64,7 @@ export interface Reads {
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
   /** The row's bytes as a private copy. */
   get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined;
-  /**
-   * Rows in key order (bytewise, or by number). Rows written while it is consumed may or may not
-   * appear.
-   */
+  /** Rows in order of keys, bytes or numbers. Those written meanwhile may appear or not. */
   range<T extends Table>(table: T, range?: RowRange<RowKey<T>>): Iterable<Row<RowKey<T>>>;
   /** The number of rows. */
   count(table: Table): number;

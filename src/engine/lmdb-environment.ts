@@ -18,21 +18,79 @@
  * that names them is written, but the meta page is not, so a power cut loses the last such commits
  * and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole store in a power cut:
  * nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
+ *
+ * lmdb-js as we use it. `overlappingSync` is off: one fdatasync and one written-through meta page a
+ * commit, and a power cut loses nothing acknowledged (on, commits made in several ways lost some).
+ * `eventTurnBatching` is off: it makes promises of its own, which reject unheard when a commit
+ * fails. `maxFreeSpaceToRetain` is 0: no list of free pages outlives its transaction. lmdb-js would
+ * keep the list in memory and save the parts of it that changed, and now and then would not find
+ * such a part where it looks for it, which ends the process (ARCHITECTURE.md, Rejected designs).
+ * What lmdb-js puts within a transaction is copied into LMDB's page at once.
  */
-import { full, ioFailed, type RegaliaError } from '../ground/errors.js';
-import type { Batch, Durability, EngineStats, Reads, RowKey, Table } from './engine.js';
-import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
-import type { LmdbRoot, LmdbTable, TablePages } from './lmdb-binding.js';
-import { openRoot, openTables } from './lmdb-binding.js';
+import { open } from 'lmdb';
+import { full, ioFailed, malformed, type RegaliaError } from '../ground/errors.js';
+import {
+  type Batch,
+  BYTE_TABLES,
+  type Durability,
+  type EngineStats,
+  INTEGER_TABLES,
+  type Reads,
+  type RowKey,
+  TABLES,
+  type Table,
+} from './engine.js';
 import { lmdbError, poisonError } from './lmdb-errors.js';
-import { hasRoom } from './lmdb-files.js';
+import { hasRoom, MAX_READERS } from './lmdb-files.js';
 import { LatestTransaction } from './lmdb-latest.js';
-import type { Target } from './overlay.js';
-import { Overlay, runBody } from './overlay.js';
+import { Overlay, runBody, type Target } from './overlay.js';
 
 /** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
 const NO_META_SYNC = 0x4_0000;
 const ON_THIS_THREAD = 3;
+
+/** The most bytes the file may ever grow to: address space, not memory. */
+const MAP_BYTES = 2 ** 40;
+
+interface LmdbTable {
+  /** The whole read buffer under a false length, spoilt by the next read: wrap it at once. */
+  getBinaryFast(key: number | Uint8Array): Uint8Array | undefined;
+  getKeys(range: object): Iterable<number | Uint8Array>;
+  put(key: number | Uint8Array, bytes: Uint8Array): unknown;
+  remove(key: number | Uint8Array): unknown;
+  ensureReadTxn(): void;
+  resetReadTxn(): void;
+  readonly db: { stat(): TablePages };
+}
+
+interface TablePages {
+  readonly entryCount: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface RootStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly lastTxnId: number;
+  readonly root: TablePages;
+  readonly free: TablePages;
+}
+
+interface LmdbRoot {
+  openDB(name: string, options: object): LmdbTable | undefined;
+  /** The body returns nothing: a thenable defers the commit. */
+  transactionSync(body: () => void, flags: number): void;
+  /** The body never throws: what it had put would be committed. */
+  transaction(body: () => void): Promise<void>;
+  getWriteTxnId(): number;
+  sync(done: (error?: unknown) => void): void;
+  backup(path: string, compact: boolean): Promise<void>;
+  readerCheck(): number;
+  getStats(): RootStats;
+  close(): Promise<void>;
+}
 
 interface Job {
   readonly body: (batch: Batch) => unknown;
@@ -86,19 +144,15 @@ export class LmdbEnvironment {
     }
     // What was read until here may be of a transaction before.
     this.resetReads();
+    // Readers that died without leaving are freed.
+    if (!options.readOnly) this.#root.readerCheck();
   }
 
   /** Queues a body; see the header for when and where it commits. */
   write<T>(body: (batch: Batch) => T, durability: Durability, reads: Reads): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({
-        body,
-        durability,
-        reads,
-        resolve: resolve as (result: unknown) => void,
-        reject,
-        ended: undefined,
-      });
+      const answer = resolve as (result: unknown) => void;
+      this.#queue.push({ body, durability, reads, resolve: answer, reject, ended: undefined });
       if (this.#phase === 'idle') this.#schedule();
     });
   }
@@ -136,7 +190,6 @@ export class LmdbEnvironment {
     if (this.fault !== undefined) throw this.refusal();
   }
 
-  /** What is thrown once poisoned. */
   refusal(): RegaliaError {
     const why = 'it had an error of input or output before, and must be reopened';
     return ioFailed(this.path, 'use', why, { cause: this.fault });
@@ -160,15 +213,12 @@ export class LmdbEnvironment {
     return opened.db.stat();
   }
 
-  /**
-   * What is in no tree, and is not a meta page, is free: LMDB itself counts only the entries of its
-   * free list.
-   */
+  /** What is in no tree and no meta page is free; LMDB counts the entries of its free list. */
   stats(): EngineStats {
     const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
     const rows = {} as Record<Table, number>;
     let used = 2 + pagesOf(root) + pagesOf(free);
-    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES]) {
+    for (const table of TABLES) {
       const pages = this.pages(table);
       rows[table] = pages.entryCount;
       used += pagesOf(pages);
@@ -182,11 +232,6 @@ export class LmdbEnvironment {
     await this.#root.backup(folder, false);
   }
 
-  /** Frees readers that died without leaving. */
-  readerCheck(): void {
-    this.#root.readerCheck();
-  }
-
   /** Closes the file. With a commit that never came back it stays open: closing would hang. */
   async close(): Promise<void> {
     await this.idle();
@@ -196,10 +241,7 @@ export class LmdbEnvironment {
     this.#latest.close();
   }
 
-  /**
-   * The end of this turn: what the turn's other callers write joins in, and the event loop is never
-   * starved.
-   */
+  /** At the end of this turn: its other writes join in, and the event loop is never starved. */
   #schedule(): void {
     this.#phase = 'scheduled';
     setImmediate(() => this.#commit());
@@ -250,43 +292,35 @@ export class LmdbEnvironment {
   /** The same in lmdb-js's worker thread, where the callback must not throw. */
   async #commitThere(): Promise<void> {
     const root = this.#root;
-    const commit = {
-      jobs: [] as Job[],
-      number: 0,
-      putError: undefined as unknown,
-      abandoned: false,
-    };
+    const work = { jobs: [] as Job[], number: 0, putError: undefined as unknown, abandoned: false };
     const done = root.transaction(() => {
-      if (commit.abandoned) return;
+      if (work.abandoned) return;
       try {
-        commit.number = root.getWriteTxnId();
-        if (!this.#latest.isNext(commit.number)) return;
-        commit.jobs = this.#dequeue();
-        this.#run(commit.jobs);
+        work.number = root.getWriteTxnId();
+        if (!this.#latest.isNext(work.number)) return;
+        work.jobs = this.#dequeue();
+        this.#run(work.jobs);
       } catch (error) {
-        commit.putError = error;
+        work.putError = error;
       }
     });
     try {
       await this.#inTime(done);
       // Part of the puts may have been committed.
-      if (commit.putError !== undefined) throw this.#poison(commit.putError, 'commit');
+      if (work.putError !== undefined) throw this.#poison(work.putError, 'commit');
       this.#latest.look();
-      this.#answer(commit.jobs);
+      this.#answer(work.jobs);
     } catch (error) {
-      commit.abandoned = true;
+      work.abandoned = true;
       // lmdb-js's queue does not recover from a failed commit.
       this.#workerFailed = true;
-      const cause = commit.putError ?? (await commitErrorOf(error));
-      const jobs = commit.jobs.length > 0 ? commit.jobs : this.#dequeue();
-      this.#answer(jobs, this.#failed(cause, commit.number));
+      const cause = work.putError ?? (await commitErrorOf(error));
+      const jobs = work.jobs.length > 0 ? work.jobs : this.#dequeue();
+      this.#answer(jobs, this.#failed(cause, work.number));
     }
   }
 
-  /**
-   * Runs the bodies one after the other. What a body throws is its own; what a put throws fails
-   * them all.
-   */
+  /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
   #run(jobs: readonly Job[]): void {
     for (const job of jobs) {
       const overlay = new Overlay(job.reads);
@@ -374,4 +408,36 @@ async function commitErrorOf(error: unknown): Promise<unknown> {
     () => error,
     (cause: unknown) => cause,
   );
+}
+
+/** Opens, and creates where there is none, the environment in a folder. */
+function openRoot(path: string, readOnly: boolean): LmdbRoot {
+  const settings = {
+    path,
+    noSubdir: false,
+    readOnly,
+    overlappingSync: false,
+    eventTurnBatching: false,
+    mapSize: MAP_BYTES,
+    maxReaders: MAX_READERS,
+    maxDbs: 16,
+    encoding: 'binary' as const,
+    keyEncoding: 'binary' as const,
+    permissionsMode: 0o600,
+    maxFreeSpaceToRetain: 0,
+  };
+  return open(settings) as unknown as LmdbRoot;
+}
+
+function openTables(root: LmdbRoot, path: string): Record<Table, LmdbTable> {
+  const tables = {} as Record<Table, LmdbTable>;
+  for (const name of INTEGER_TABLES) tables[name] = openTable(root, path, name, 'uint32');
+  for (const name of BYTE_TABLES) tables[name] = openTable(root, path, name, 'binary');
+  return tables;
+}
+
+function openTable(root: LmdbRoot, path: string, name: Table, keyEncoding: string): LmdbTable {
+  const table = root.openDB(name, { encoding: 'binary', keyEncoding });
+  if (table !== undefined) return table;
+  throw malformed(path, 0, `a table ${name}`, 'none');
 }

@@ -20,17 +20,26 @@ import {
   unknownVersion,
 } from '../ground/errors.js';
 
-type OwnKind = 'full' | 'format' | 'version' | 'corrupt' | 'readers';
+type Coded = (path: string, cause: unknown) => RegaliaError;
 
-/** LMDB's own numbers (lmdb.h), and their names, which messages begin with. */
-const OWN_ERRORS: readonly (readonly [number, string, OwnKind])[] = [
-  [-30_792, 'MDB_MAP_FULL', 'full'],
-  [-30_793, 'MDB_INVALID', 'format'],
-  [-30_794, 'MDB_VERSION_MISMATCH', 'version'],
-  [-30_796, 'MDB_CORRUPTED', 'corrupt'],
-  [-30_797, 'MDB_PAGE_NOTFOUND', 'corrupt'],
-  [-30_784, 'MDB_INCOMPATIBLE', 'corrupt'],
-  [-30_790, 'MDB_READERS_FULL', 'readers'],
+const noRoom: Coded = (path, cause) => full(path, { cause });
+const notLmdb: Coded = (path, cause) =>
+  malformed(path, 0, 'an LMDB file', textOf(cause), { cause });
+const otherVersion: Coded = (path, cause) =>
+  unknownVersion(path, 'the version of its LMDB', textOf(cause), { cause });
+const damaged: Coded = (path, cause) => corrupt(path, 'sound pages', textOf(cause), { cause });
+const crowded: Coded = (path, cause) =>
+  locked(path, 'is read by too many processes', { retryable: true, cause });
+
+/** LMDB's own numbers (lmdb.h), their names, which messages begin with, and our errors. */
+const OWN_ERRORS: readonly (readonly [number, string, Coded])[] = [
+  [-30_792, 'MDB_MAP_FULL', noRoom],
+  [-30_793, 'MDB_INVALID', notLmdb],
+  [-30_794, 'MDB_VERSION_MISMATCH', otherVersion],
+  [-30_796, 'MDB_CORRUPTED', damaged],
+  [-30_797, 'MDB_PAGE_NOTFOUND', damaged],
+  [-30_784, 'MDB_INCOMPATIBLE', damaged],
+  [-30_790, 'MDB_READERS_FULL', crowded],
 ];
 
 /** What the system calls errors in messages. */
@@ -53,18 +62,8 @@ function numberOf(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined;
 }
 
-/** What was thrown, as text. */
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function ownKind(error: unknown): OwnKind | undefined {
-  const number = numberOf(error);
-  const text = textOf(error);
-  const found = OWN_ERRORS.find(([own, name]) =>
-    number === undefined ? text.includes(name) : own === number,
-  );
-  return found?.[2];
 }
 
 /** The system's name of an error: Node's errors carry it, LMDB passes on a number or a text. */
@@ -79,21 +78,13 @@ function systemName(error: unknown): string | undefined {
 /** The error under our codes; one that is ours already stays as it is. */
 export function lmdbError(error: unknown, path: string, operation: string): RegaliaError {
   if (isRegaliaError(error)) return error;
-  const why = { cause: error };
-  switch (ownKind(error)) {
-    case 'full':
-      return full(path, why);
-    case 'readers':
-      return locked(path, 'is read by too many processes', { retryable: true, ...why });
-    case 'version':
-      return unknownVersion(path, 'the version of its LMDB', textOf(error), why);
-    case 'format':
-      return malformed(path, 0, 'an LMDB file', textOf(error), why);
-    case 'corrupt':
-      return damaged(path, error);
-    case undefined:
-      return ioError(error, path, operation, { errno: systemName(error) });
-  }
+  const number = numberOf(error);
+  const text = textOf(error);
+  const own = OWN_ERRORS.find(([code, name]) =>
+    number === undefined ? text.includes(name) : code === number,
+  );
+  const [, , coded] = own ?? [];
+  return coded?.(path, error) ?? ioError(error, path, operation, { errno: systemName(error) });
 }
 
 /** What poisons the handle: REGALIA_IO, whatever it is, and nobody knows what was written. */
@@ -102,17 +93,10 @@ export function poisonError(cause: unknown, path: string, operation: string): Re
   return ioFailed(path, operation, textOf(cause), { cause, outcome: 'unknown', errno });
 }
 
-/**
- * What a read threw. Of the numbers only EIO is the medium's; with any other LMDB says that it met
- * a page that makes no sense.
- */
+/** What a read threw. Of numbers, only EIO is the medium's; others mean a page without sense. */
 export function readError(error: unknown, path: string): RegaliaError {
   const coded = lmdbError(error, path, 'read');
   const number = numberOf(error);
   if (coded.code !== 'REGALIA_IO' || number === undefined || Math.abs(number) === EIO) return coded;
   return damaged(path, error);
-}
-
-function damaged(path: string, cause: unknown): RegaliaError {
-  return corrupt(path, 'sound pages', textOf(cause), { cause });
 }

@@ -32,7 +32,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { corrupt, malformed, type RegaliaError, unknownVersion } from '../ground/errors.js';
 import { readU64 } from '../ground/integers.js';
-import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
+import { INTEGER_TABLES, TABLES } from './engine.js';
 
 const PAGE_HEADER_BYTES = 24;
 export const TREE_BYTES = 48;
@@ -52,9 +52,7 @@ const MAGIC = 0xbeefc0de;
 const MAGIC_SWAPPED = 0xdec0efbe;
 const DATA_VERSION = 2;
 const INTEGER_KEYS = 0x08;
-/**
- * Environment flags that may be found in a file: no subfolder, overlapping and safe modes, metrics.
- */
+/** Environment flags that a file may have: no subfolder, overlapping and safe modes, metrics. */
 const KNOWN_FLAGS = 0x5c00 | INTEGER_KEYS;
 const MAP_BYTES_MAX = 2 ** 47;
 const ATTEMPTS = 20;
@@ -71,14 +69,11 @@ interface Tree {
 }
 
 /** The pages of one open file, as far as a meta page vouches for them. */
-interface PageFile {
+interface PageFile extends Pick<Meta, 'pageBytes' | 'lastPage' | 'transaction'> {
   readonly path: string;
   readonly descriptor: number;
-  readonly pageBytes: number;
   /** Pages that are in the file in full. */
   readonly filePages: number;
-  readonly lastPage: number;
-  readonly transaction: number;
 }
 
 interface Meta {
@@ -89,7 +84,6 @@ interface Meta {
   readonly transaction: number;
 }
 
-/** Examines a data file: see the header. */
 export function examineFile(path: string): void {
   const descriptor = openSync(path, 'r');
   try {
@@ -110,35 +104,20 @@ export function examineFile(path: string): void {
 function examine(path: string, descriptor: number): void {
   const size = fstatSync(descriptor).size;
   const [newer, older] = readMetas(path, descriptor, size);
-  const file = fileOf(path, descriptor, size, newer);
+  const filePages = Math.floor(size / newer.pageBytes);
+  const file: PageFile = { ...newer, path, descriptor, filePages };
   checkTree(newer.free, file, "the meta page's free list");
   checkTree(newer.main, file, "the meta page's table of tables");
   checkTransaction(file, newer);
-  checkOlder(fileOf(path, descriptor, size, older, newer.transaction), older);
+  checkOlder(file, older);
   const tables = readDirectory(file, newer.main);
   for (const [name, tree] of tables) checkRoot(file, tree, `table ${name}`);
   checkRoot(file, newer.free, 'the free list');
   checkFreeList(file, newer.free);
   if (file.filePages > newer.lastPage) return;
-  for (const tree of [newer.free, newer.main, ...tables.values()])
-    walkTree(file, tree, () => undefined);
-}
-
-function fileOf(
-  path: string,
-  descriptor: number,
-  size: number,
-  { pageBytes, lastPage, transaction: own }: Meta,
-  transaction = own,
-): PageFile {
-  return {
-    path,
-    descriptor,
-    pageBytes,
-    filePages: Math.floor(size / pageBytes),
-    lastPage,
-    transaction,
-  };
+  for (const tree of [newer.free, newer.main, ...tables.values()]) {
+    walkTree(file, tree);
+  }
 }
 
 /**
@@ -149,8 +128,7 @@ function fileOf(
 function checkTransaction(file: PageFile, { main, free, transaction }: Meta): void {
   for (const tree of [main, free]) {
     if (tree.root === NO_ROOT) continue;
-    const found = readU64(readPage(file, tree.root, tree.depth === 1), 8);
-    if (found !== transaction) throw otherTransaction(file, transaction, found);
+    checkOwn(file, transaction, readU64(readPage(file, tree.root, tree.depth === 1), 8));
   }
 }
 
@@ -166,27 +144,23 @@ function checkOlder(file: PageFile, { main, transaction }: Meta): void {
   readSync(file.descriptor, page, 0, page.length, main.root * file.pageBytes);
   const found = readU64(page, 8);
   const tree = readU64(page, 0) === main.root && (page.readUInt16LE(18) & PAGE_TREE) !== 0;
-  if (!tree || found === transaction || found > file.transaction) return;
-  throw otherTransaction(file, transaction, found);
+  if (tree && found <= file.transaction) checkOwn(file, transaction, found);
 }
 
-function otherTransaction(file: PageFile, expected: number, found: number): RegaliaError {
-  return damaged(file.path, 'a root', `of transaction ${expected}`, `${found}`);
+function checkOwn({ path }: PageFile, expected: number, found: number): void {
+  sound(found === expected, path, 'a root', `of transaction ${expected}`, found);
 }
 
 /** The two meta pages, newer first, after both were checked. */
 function readMetas(path: string, descriptor: number, size: number): [Meta, Meta] {
-  if (size === 0) throw damaged(path, 'the file', 'at least two pages', 'empty');
+  sound(size > 0, path, 'the file', 'at least two pages', 'empty');
   const first = readMeta(path, descriptor, 0, 0);
   const second = readMeta(path, descriptor, 1, first.pageBytes);
-  if (second.pageBytes !== first.pageBytes) {
-    throw damaged(path, 'the second page size', `${first.pageBytes}`, `${second.pageBytes}`);
-  }
-  const apart = Math.abs(first.transaction - second.transaction);
-  if (apart !== 1 && first.transaction + second.transaction !== 0) {
-    const actual = `${first.transaction} and ${second.transaction}`;
-    throw damaged(path, 'the meta pages', 'of neighbouring transactions', actual);
-  }
+  const same = second.pageBytes === first.pageBytes;
+  sound(same, path, 'the second page size', `${first.pageBytes}`, second.pageBytes);
+  const [one, other] = [first.transaction, second.transaction];
+  const neighbours = Math.abs(one - other) === 1 || one + other === 0;
+  sound(neighbours, path, 'the meta pages', 'of neighbouring transactions', `${one} and ${other}`);
   return first.transaction > second.transaction ? [first, second] : [second, first];
 }
 
@@ -194,21 +168,15 @@ function readMeta(path: string, descriptor: number, index: number, at: number): 
   const name = `meta page ${index}`;
   const bytes = Buffer.alloc(PAGE_HEADER_BYTES + META_BYTES + 16);
   const count = readSync(descriptor, bytes, 0, bytes.length, at);
-  if (count !== bytes.length) throw damaged(path, name, 'complete', `${count} bytes long`);
+  sound(count === bytes.length, path, name, 'complete', `${count} bytes long`);
   checkFormat(path, bytes, index);
-  if (readU64(bytes, 0) !== index || bytes.readUInt16LE(18) !== PAGE_META) {
-    throw damaged(
-      path,
-      name,
-      `numbered ${index}`,
-      `${readU64(bytes, 0)}, flags ${bytes.readUInt16LE(18)}`,
-    );
-  }
+  const [number, flags] = [readU64(bytes, 0), bytes.readUInt16LE(18)];
+  const isMeta = number === index && flags === PAGE_META;
+  sound(isMeta, path, name, `numbered ${index}`, `${number}, flags ${flags}`);
   const base = PAGE_HEADER_BYTES + 24;
   const pageBytes = bytes.readUInt32LE(base);
-  if (pageBytes < 512 || pageBytes > 65_536 || (pageBytes & (pageBytes - 1)) !== 0) {
-    throw damaged(path, `${name}'s page size`, 'a power of two', `${pageBytes}`);
-  }
+  const isSize = pageBytes >= 512 && pageBytes <= 65_536 && (pageBytes & (pageBytes - 1)) === 0;
+  sound(isSize, path, `${name}'s page size`, 'a power of two', pageBytes);
   const meta: Meta = {
     pageBytes,
     free: readTree(bytes, base),
@@ -229,45 +197,41 @@ function checkFormat(path: string, bytes: Buffer, index: number): void {
     throw unknownVersion(path, `${DATA_VERSION}, little-endian`, actual);
   }
   // A file that begins with zeros, or whose first meta page is sound, was one of ours.
-  if (index > 0 || bytes.every((byte) => byte === 0)) {
-    throw damaged(path, `meta page ${index}`, "begun by LMDB's magic", magic.toString(16));
-  }
+  const foreign = index === 0 && bytes.some((byte) => byte !== 0);
+  sound(foreign, path, `meta page ${index}`, "begun by LMDB's magic", magic.toString(16));
   throw malformed(path, PAGE_HEADER_BYTES, MAGIC.toString(16), magic.toString(16));
 }
 
 function checkMeta(path: string, name: string, meta: Meta, index: number, mapBytes: number): void {
   const { lastPage, transaction, pageBytes, free, main } = meta;
-  if (transaction !== 0 && transaction % 2 !== index) {
-    throw damaged(path, `${name}'s transaction`, index === 0 ? 'even' : 'odd', `${transaction}`);
-  }
-  if (lastPage < 1 || mapBytes > MAP_BYTES_MAX || (lastPage + 1) * pageBytes > mapBytes) {
-    throw damaged(path, `${name}'s last page`, `within a map of ${mapBytes} bytes`, `${lastPage}`);
-  }
-  if ((free.flags & INTEGER_KEYS) === 0 || (free.flags & ~KNOWN_FLAGS) !== 0 || main.flags !== 0) {
-    throw damaged(path, `${name}'s flags`, 'known ones', `${free.flags}, ${main.flags}`);
-  }
+  const isTurn = transaction === 0 || transaction % 2 === index;
+  sound(isTurn, path, `${name}'s transaction`, index === 0 ? 'even' : 'odd', transaction);
+  const fits = lastPage >= 1 && (lastPage + 1) * pageBytes <= mapBytes;
+  const inMap = fits && mapBytes <= MAP_BYTES_MAX;
+  sound(inMap, path, `${name}'s last page`, `within a map of ${mapBytes} bytes`, lastPage);
+  const byNumber = (free.flags & INTEGER_KEYS) !== 0;
+  const known = byNumber && (free.flags & ~KNOWN_FLAGS) === 0 && main.flags === 0;
+  sound(known, path, `${name}'s flags`, 'known ones', `${free.flags}, ${main.flags}`);
 }
 
 /** The tables that the file's main tree names: all of ours, with keys of their kind. */
 function readDirectory(file: PageFile, main: Tree): Map<string, Tree> {
   const tables = new Map<string, Tree>();
-  if (main.depth > 4)
-    throw damaged(file.path, 'the table of tables', 'small', `${main.depth} levels deep`);
+  const { path } = file;
+  sound(main.depth <= 4, path, 'the table of tables', 'small', `${main.depth} levels deep`);
   walkTree(file, main, (leaf) => {
     for (let i = 0; i < nodeCount(leaf); i++) {
       const { name, tree } = namedTree(leaf, i);
       if (tree !== undefined) tables.set(name, tree);
     }
   });
-  for (const name of [...INTEGER_TABLES, ...BYTE_TABLES]) checkTable(file, name, tables.get(name));
+  for (const name of TABLES) {
+    const tree = tables.get(name);
+    if (tree === undefined) throw malformed(path, 0, `a table ${name}`, 'none');
+    const flags = (INTEGER_TABLES as readonly string[]).includes(name) ? INTEGER_KEYS : 0;
+    sound(tree.flags === flags, path, `table ${name}'s flags`, `${flags}`, tree.flags);
+  }
   return tables;
-}
-
-function checkTable(file: PageFile, name: string, tree: Tree | undefined): void {
-  if (tree === undefined) throw malformed(file.path, 0, `a table ${name}`, 'none');
-  const flags = (INTEGER_TABLES as readonly string[]).includes(name) ? INTEGER_KEYS : 0;
-  if (tree.flags !== flags)
-    throw damaged(file.path, `table ${name}'s flags`, `${flags}`, `${tree.flags}`);
 }
 
 function checkRoot(file: PageFile, tree: Tree, what: string): void {
@@ -275,23 +239,20 @@ function checkRoot(file: PageFile, tree: Tree, what: string): void {
   if (tree.root === NO_ROOT) return;
   const page = readPage(file, tree.root, tree.depth === 1);
   // Another leaf than its own has other rows, and most times another number of them.
-  if (tree.depth !== 1 || nodeCount(page) === tree.entries) return;
-  throw damaged(file.path, what, `of ${tree.entries} rows`, `${nodeCount(page)}`);
+  const isOwn = tree.depth !== 1 || nodeCount(page) === tree.entries;
+  sound(isOwn, file.path, what, `of ${tree.entries} rows`, nodeCount(page));
 }
 
-/**
- * The free list is by transaction: a leaf of another tree, which LMDB would take numbers of pages
- * from, is not.
- */
+/** The free list is by transaction, which a leaf of another tree is not. */
 function checkFreeList(file: PageFile, free: Tree): void {
   if (free.root === NO_ROOT || free.depth !== 1) return;
   const page = readPage(file, free.root, true);
   for (let i = 0; i < nodeCount(page); i++) {
     const key = nodeKey(page, i);
     const transaction = key.length === 8 ? readU64(key, 0) : 0;
-    if (transaction >= 1 && transaction <= file.transaction) continue;
-    const actual = key.toString('hex', 0, 16);
-    throw damaged(file.path, 'the free list', `of transactions up to ${file.transaction}`, actual);
+    const isPast = transaction >= 1 && transaction <= file.transaction;
+    const expected = `of transactions up to ${file.transaction}`;
+    sound(isPast, file.path, 'the free list', expected, key.toString('hex', 0, 16));
   }
 }
 
@@ -316,6 +277,11 @@ export function damaged(
   return corrupt(`${what} of ${path}`, expected, actual);
 }
 
+/** @throws REGALIA_CORRUPT unless it is. */
+function sound(is: boolean, path: string, what: string, expected: string, actual: unknown): void {
+  if (!is) throw damaged(path, what, expected, `${actual}`);
+}
+
 function readTree(bytes: Buffer, at: number): Tree {
   return {
     flags: bytes.readUInt16LE(at + 4),
@@ -331,76 +297,49 @@ function readTree(bytes: Buffer, at: number): Tree {
 /** What can be said of a tree without reading its pages. */
 function checkTree(tree: Tree, file: Pick<PageFile, 'path' | 'lastPage'>, what: string): void {
   const { depth, root, entries, branchPages, leafPages, overflowPages } = tree;
+  const { path, lastPage } = file;
   const empty = root === NO_ROOT;
-  if (empty !== (depth === 0) || empty !== (entries === 0) || empty !== (leafPages === 0)) {
-    throw damaged(
-      file.path,
-      what,
-      'empty in all its fields or in none',
-      `root ${root}, depth ${depth}`,
-    );
-  }
-  if (depth > DEPTH_MAX)
-    throw damaged(file.path, `${what}'s depth`, `at most ${DEPTH_MAX}`, `${depth}`);
-  if (depth > 1 !== branchPages > 0) {
-    throw damaged(
-      file.path,
-      `${what}'s branch pages`,
-      `as its depth of ${depth}`,
-      `${branchPages}`,
-    );
-  }
-  if (!empty && (root < 2 || root > file.lastPage)) {
-    throw damaged(file.path, `${what}'s root`, `page 2 to ${file.lastPage}`, `${root}`);
-  }
-  if (branchPages + leafPages + overflowPages > file.lastPage - 1) {
-    throw damaged(file.path, `${what}'s pages`, `at most ${file.lastPage - 1}`, 'more');
-  }
+  const agree = [depth, entries, leafPages].every((field) => empty === (field === 0));
+  const all = 'empty in all its fields or in none';
+  sound(agree, path, what, all, `root ${root}, depth ${depth}`);
+  sound(depth <= DEPTH_MAX, path, `${what}'s depth`, `at most ${DEPTH_MAX}`, depth);
+  const branched = depth > 1 === branchPages > 0;
+  sound(branched, path, `${what}'s branch pages`, `as its depth of ${depth}`, branchPages);
+  const rooted = empty || (root >= 2 && root <= lastPage);
+  sound(rooted, path, `${what}'s root`, `page 2 to ${lastPage}`, root);
+  const fits = branchPages + leafPages + overflowPages < lastPage;
+  sound(fits, path, `${what}'s pages`, `at most ${lastPage - 1}`, 'more');
 }
 
 /** Reads a branch or leaf page and checks its header and its node offsets. */
 function readPage(file: PageFile, number: number, leaf: boolean): Buffer {
+  const { path, pageBytes, filePages, lastPage, transaction } = file;
   const name = `page ${number}`;
-  if (!(number >= 2 && number <= file.lastPage)) {
-    throw damaged(file.path, 'a page number', `2 to ${file.lastPage}`, `${number}`);
-  }
-  if (number >= file.filePages) {
-    throw damaged(file.path, name, 'within the file', `beyond its end at page ${file.filePages}`);
-  }
-  const page = Buffer.alloc(file.pageBytes);
-  const count = readSync(file.descriptor, page, 0, file.pageBytes, number * file.pageBytes);
-  if (count !== file.pageBytes)
-    throw damaged(file.path, name, `${file.pageBytes} bytes`, `${count}`);
-  if (readU64(page, 0) !== number)
-    throw damaged(file.path, name, `numbered ${number}`, `${readU64(page, 0)}`);
+  sound(number >= 2 && number <= lastPage, path, 'a page number', `2 to ${lastPage}`, number);
+  const end = `beyond its end at page ${filePages}`;
+  sound(number < filePages, path, name, 'within the file', end);
+  const page = Buffer.alloc(pageBytes);
+  const count = readSync(file.descriptor, page, 0, pageBytes, number * pageBytes);
+  sound(count === pageBytes, path, name, `${pageBytes} bytes`, count);
+  const [own, written] = [readU64(page, 0), readU64(page, 8)];
+  sound(own === number, path, name, `numbered ${number}`, own);
   const flags = page.readUInt16LE(18);
-  const kind = leaf ? PAGE_LEAF : PAGE_BRANCH;
-  if ((flags & 0x2f) !== kind) {
-    throw damaged(file.path, name, leaf ? 'a leaf' : 'a branch', `flags ${flags}`);
-  }
-  if (readU64(page, 8) > file.transaction) {
-    throw damaged(
-      file.path,
-      name,
-      `of transaction ${file.transaction} or before`,
-      `${readU64(page, 8)}`,
-    );
-  }
+  const isKind = (flags & 0x2f) === (leaf ? PAGE_LEAF : PAGE_BRANCH);
+  sound(isKind, path, name, leaf ? 'a leaf' : 'a branch', `flags ${flags}`);
+  const before = `of transaction ${transaction} or before`;
+  sound(written <= transaction, path, name, before, written);
   checkOffsets(file, page, name, leaf);
   return page;
 }
 
-/** The number of nodes on a page. */
 function nodeCount(page: Buffer): number {
   return page.readUInt16LE(20) >>> 1;
 }
 
-/** Where the node begins in the page. */
 function nodeAt(page: Buffer, index: number): number {
   return page.readUInt16LE(PAGE_HEADER_BYTES + index * 2) + PAGE_HEADER_BYTES;
 }
 
-/** A node's key. */
 function nodeKey(page: Buffer, index: number): Buffer {
   const start = nodeAt(page, index) + NODE_HEADER_BYTES;
   return page.subarray(start, start + page.readUInt16LE(start - 2));
@@ -410,14 +349,9 @@ function checkOffsets(file: PageFile, page: Buffer, name: string, leaf: boolean)
   const lower = page.readUInt16LE(20);
   const upper = page.readUInt16LE(22);
   const count = nodeCount(page);
-  if (
-    lower % 2 !== 0 ||
-    lower > upper ||
-    upper > file.pageBytes - PAGE_HEADER_BYTES ||
-    count < (leaf ? 1 : 2)
-  ) {
-    throw damaged(file.path, `${name}'s bounds`, 'nodes within the page', `${lower}, ${upper}`);
-  }
+  const ordered = lower % 2 === 0 && lower <= upper;
+  const bounded = ordered && upper <= file.pageBytes - PAGE_HEADER_BYTES && count >= (leaf ? 1 : 2);
+  sound(bounded, file.path, `${name}'s bounds`, 'nodes within the page', `${lower}, ${upper}`);
   for (let i = 0; i < count; i++) {
     const at = nodeAt(page, i);
     const fits =
@@ -441,13 +375,12 @@ function isBig(page: Buffer, at: number): boolean {
 /** A leaf node's key, and its tree where it names one. */
 function namedTree(page: Buffer, index: number): { name: string; tree: Tree | undefined } {
   const at = nodeAt(page, index);
-  const keyBytes = page.readUInt16LE(at + 6);
-  const contents = at + NODE_HEADER_BYTES + keyBytes;
+  const key = nodeKey(page, index);
   // lmdb-js ends a table's name with a NUL.
-  const name = page.toString('latin1', at + NODE_HEADER_BYTES, contents).replace(/\0$/, '');
-  const isTree =
-    (page.readUInt16LE(at + 4) & NODE_SUB) !== 0 && page.readUInt32LE(at) === TREE_BYTES;
-  return { name, tree: isTree ? readTree(page, contents) : undefined };
+  const name = key.toString('latin1').replace(/\0$/, '');
+  const isSub = (page.readUInt16LE(at + 4) & NODE_SUB) !== 0;
+  const isTree = isSub && page.readUInt32LE(at) === TREE_BYTES;
+  return { name, tree: isTree ? readTree(page, at + NODE_HEADER_BYTES + key.length) : undefined };
 }
 
 /** The number of a branch node's child. */
@@ -457,17 +390,16 @@ function childOf(page: Buffer, index: number): number {
 }
 
 /** Visits the leaves of a tree in key order, checking every page and overflow run on the way. */
-function walkTree(file: PageFile, tree: Tree, visit: (leaf: Buffer) => void): void {
+function walkTree(file: PageFile, tree: Tree, visit?: (leaf: Buffer) => void): void {
   if (tree.root === NO_ROOT) return;
   let pagesLeft = tree.branchPages + tree.leafPages;
   const descend = (number: number, depth: number): void => {
-    if (pagesLeft-- <= 0)
-      throw damaged(file.path, 'a tree', 'of as many pages as it counts', 'larger');
+    sound(pagesLeft-- > 0, file.path, 'a tree', 'of as many pages as it counts', 'larger');
     const leaf = depth === 1;
     const page = readPage(file, number, leaf);
     if (leaf) {
       for (let i = 0; i < nodeCount(page); i++) checkOverflow(file, page, i);
-      visit(page);
+      visit?.(page);
     } else {
       for (let i = 0; i < nodeCount(page); i++) descend(childOf(page, i), depth - 1);
     }
@@ -480,12 +412,7 @@ function checkOverflow(file: PageFile, page: Buffer, index: number): void {
   if (!isBig(page, at)) return;
   const first = readU64(page, at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6));
   const pages = Math.floor((PAGE_HEADER_BYTES - 1 + page.readUInt32LE(at)) / file.pageBytes) + 1;
-  if (first < 2 || first + pages > file.filePages) {
-    throw damaged(
-      file.path,
-      `overflow page ${first}`,
-      'within the file',
-      `of ${file.filePages} pages`,
-    );
-  }
+  const within = first >= 2 && first + pages <= file.filePages;
+  const size = `of ${file.filePages} pages`;
+  sound(within, file.path, `overflow page ${first}`, 'within the file', size);
 }

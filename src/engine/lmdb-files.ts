@@ -23,34 +23,41 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { alreadyExists, errnoOf, full } from '../ground/errors.js';
-import { flushNow, flushWithParentNow } from '../ground/fsync.js';
-import { MAX_READERS } from './lmdb-binding.js';
+import { flushNow } from '../ground/fsync.js';
 
+/** The most processes and threads that may read at once. All processes should agree. */
+export const MAX_READERS = 1_024;
 /** Below this LMDB's lock file, which is mapped, could have no room to be written. */
 const ROOM_BYTES_MIN = 1 << 20;
-/**
- * lmdb.h: a reader's slot is a cache line, and the header of the lock file takes less than a page.
- */
+/** lmdb.h: a reader's slot is a cache line, the header of the lock file less than a page. */
 const READER_BYTES = 64;
 const LOCK_HEADER_BYTES = 4_096;
+
+/** Makes a data file in the folder that it is given. */
+type Build = (folder: string) => Promise<void>;
 
 /**
  * Makes sure that a data file is at `path`; `build` makes an empty one in the folder it is given.
  * REGALIA_EXISTS where something else is there, or a file where a folder is needed.
  */
-export async function createGeneration(
-  path: string,
-  build: (folder: string) => Promise<void>,
-): Promise<void> {
+export async function createGeneration(path: string, build: Build): Promise<void> {
   if (existsSync(join(path, 'data.mdb'))) return;
   const place = resolve(path);
   unlessTaken(dirname(place), () => mkdirSync(dirname(place), { recursive: true, mode: 0o700 }));
+  await builtBeside(place, async (folder) => {
+    await build(folder);
+    flushNow(join(folder, 'data.mdb'));
+    flushNow(folder);
+    moveIntoPlace(folder, place);
+  });
+}
+
+/** Lends a folder beside `place`, from which `build` moves something there. */
+async function builtBeside(place: string, build: Build): Promise<void> {
   // mkdtemp makes the folder with mode 0700.
   const folder = mkdtempSync(`${place}.new-`);
   try {
     await build(folder);
-    flushWithParentNow(join(folder, 'data.mdb'));
-    moveIntoPlace(folder, place);
     flushNow(dirname(place));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -77,28 +84,18 @@ function unlessTaken(path: string, make: () => void): void {
   }
 }
 
-/**
- * Puts the data file that `copy` makes in the folder it is given at `path`. REGALIA_EXISTS where
- * something is.
- */
-export async function backupTo(
-  path: string,
-  copy: (folder: string) => Promise<void>,
-): Promise<void> {
+/** Puts the data file that `copy` makes in its folder at `path`, or throws REGALIA_EXISTS. */
+export async function backupTo(path: string, copy: Build): Promise<void> {
   if (existsSync(path)) throw alreadyExists('file', path);
   const place = resolve(path);
-  const folder = mkdtempSync(`${place}.new-`);
-  try {
+  await builtBeside(place, async (folder) => {
     await copy(folder);
     const data = join(folder, 'data.mdb');
     chmodSync(data, 0o600);
     flushNow(data);
     // Where there are no links a rename must do, though it replaces.
     if (!linkNew(data, place)) renameSync(data, place);
-    flushNow(dirname(place));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** A link never replaces: EEXIST. False where the file system has no links. */

@@ -26,17 +26,12 @@ import { TREE_BYTES } from './lmdb-examine.js';
 const MISSES_MAX = 1_000;
 /** In the lock file. */
 const NUMBER_AT = 8;
-/**
- * In a meta page: behind the header, magic, version, address, map size, two trees and the last
- * page.
- */
+/** In a meta page: behind header, magic, version, address, map size, two trees and last page. */
 const META_NUMBER_AT = 24 + 24 + 2 * TREE_BYTES + 8;
 
 export class LatestTransaction {
   readonly #data: number;
-  /**
-   * Undefined where there is none that could be written: a reader goes without it, as LMDB does.
-   */
+  /** Undefined where none can be written: a reader goes without it, as LMDB does. */
   readonly #lock: number | undefined;
   /** The first meta page and the beginning of the second. */
   readonly #metas: Buffer;
@@ -70,10 +65,7 @@ export class LatestTransaction {
     return Math.max(first, second);
   }
 
-  /**
-   * Whether a transaction that has begun, and goes on, follows the latest. If not it is to end, and
-   * to begin again.
-   */
+  /** Whether a transaction that has begun follows the latest. If not it ends, to begin again. */
   isNext(transaction: number): boolean {
     const committed = this.look();
     if (transaction === committed + 1) {

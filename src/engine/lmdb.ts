@@ -30,18 +30,23 @@ import { type EnvironmentOptions, LmdbEnvironment } from './lmdb-environment.js'
 import { lmdbError, readError } from './lmdb-errors.js';
 import { damaged, examineFile } from './lmdb-examine.js';
 import { backupTo, checkRoom, createGeneration, makeLockFile } from './lmdb-files.js';
-import type { KeptKey, KeptRange } from './overlay.js';
-import { compareKept, inRange, keepKey, keepRange, keyOf, restOf } from './overlay.js';
+import {
+  compareKept,
+  inRange,
+  type KeptKey,
+  type KeptRange,
+  keepKey,
+  keepRange,
+  keyOf,
+  restOf,
+} from './overlay.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
   readOnly?: boolean;
   /** Whether to create what is missing; the default unless `readOnly`. */
   create?: boolean;
-  /**
-   * After this time a commit in the worker thread counts as failed, with outcome 'unknown'. Default
-   * 60 seconds.
-   */
+  /** After so long a commit in the worker thread has failed, outcome 'unknown'; default 60 s. */
   commitTimeoutMs?: number;
 }
 
@@ -87,17 +92,12 @@ function identityOf(path: string): string {
   return `${dev}:${ino}`;
 }
 
-function openEnvironment(
-  path: string,
-  identity: string,
-  options: EnvironmentOptions,
-): LmdbEnvironment {
+function openEnvironment(path: string, id: string, options: EnvironmentOptions): LmdbEnvironment {
   examineFile(join(path, 'data.mdb'));
   if (!options.readOnly) makeLockFile(path);
   checkRoom(path, options.readOnly);
   const environment = new LmdbEnvironment(path, options);
-  if (!options.readOnly) environment.readerCheck();
-  environments.set(identity, environment);
+  environments.set(id, environment);
   return environment;
 }
 
@@ -136,7 +136,7 @@ class LmdbEngine implements Engine {
       // What lmdb-js returns is its whole buffer under a false length: wrap it, never pass it on.
       return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
     } catch (error) {
-      throw this.#readError(error);
+      throw readError(error, this.#environment.path);
     }
   }
 
@@ -178,7 +178,7 @@ class LmdbEngine implements Engine {
     let last: KeptKey | undefined;
     try {
       for (const key of this.#environment.tables[table].getKeys(lmdbRange<T>(range, wanted))) {
-        const kept = this.#sound(table, key, last, range);
+        const kept = this.#sound(table, key, range, last);
         const row = this.get(table, key as RowKey<T>);
         if (row === undefined)
           throw this.#damaged(table, 'a row for each key', 'a key without its row');
@@ -188,18 +188,13 @@ class LmdbEngine implements Engine {
         if (bytes >= RANGE_STEP_BYTES) return { rows, last, ended: false };
       }
     } catch (error) {
-      throw this.#readError(error);
+      throw readError(error, this.#environment.path);
     }
     return { rows, last: last as KeptKey, ended: rows.length < wanted };
   }
 
   /** The key that a cursor came upon in its kept form, if it can follow `last`. */
-  #sound(
-    table: Table,
-    key: number | Uint8Array,
-    last: KeptKey | undefined,
-    range: KeptRange,
-  ): KeptKey {
+  #sound(table: Table, key: number | Uint8Array, range: KeptRange, last?: KeptKey): KeptKey {
     const bounded = typeof key === 'number' || (key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX);
     if (!bounded) throw this.#damaged(table, `keys of 1 to ${ROW_KEY_BYTES_MAX} bytes`, 'another');
     const kept = keepKey(table, key);
@@ -278,29 +273,14 @@ class LmdbEngine implements Engine {
   #refuse(): never {
     throw this.#closed ? closed('engine') : this.#environment.refusal();
   }
-
-  #readError(error: unknown): RegaliaError {
-    return readError(error, this.#environment.path);
-  }
 }
 
 function lmdbRange<T extends Table>(range: KeptRange, limit: number): object {
+  const { reverse, lowerOpen, upperOpen } = range;
   const lower = range.lower === undefined || range.lower === '' ? undefined : keyOf<T>(range.lower);
   const upper = range.upper === undefined ? undefined : keyOf<T>(range.upper);
-  return range.reverse
-    ? {
-        start: upper,
-        exclusiveStart: range.upperOpen,
-        end: lower,
-        inclusiveEnd: !range.lowerOpen,
-        reverse: true,
-        limit,
-      }
-    : {
-        start: lower,
-        exclusiveStart: range.lowerOpen,
-        end: upper,
-        inclusiveEnd: !range.upperOpen,
-        limit,
-      };
+  const [start, exclusiveStart, end, exclusiveEnd] = reverse
+    ? [upper, upperOpen, lower, lowerOpen]
+    : [lower, lowerOpen, upper, upperOpen];
+  return { start, exclusiveStart, end, inclusiveEnd: !exclusiveEnd, reverse, limit };
 }

@@ -10,22 +10,30 @@
  *
  * Chunked keys make an insert O(log n + 1,024) and a range O(log n + rows) without any tree.
  */
-
 import { copyBytes } from '../ground/bytes.js';
 import { assert, badOption, closed } from '../ground/errors.js';
-import type {
-  Batch,
-  Durability,
-  Engine,
-  EngineStats,
-  Row,
-  RowKey,
-  RowRange,
-  Table,
+import {
+  type Batch,
+  type Durability,
+  type Engine,
+  type EngineStats,
+  type Row,
+  type RowKey,
+  type RowRange,
+  TABLES,
+  type Table,
 } from './engine.js';
-import { BYTE_TABLES, INTEGER_TABLES } from './engine.js';
-import type { KeptKey, KeptRange } from './overlay.js';
-import { inRange, keepKey, keepRange, keyOf, Overlay, restOf, runBody } from './overlay.js';
+import {
+  inRange,
+  type KeptKey,
+  type KeptRange,
+  keepKey,
+  keepRange,
+  keyOf,
+  Overlay,
+  restOf,
+  runBody,
+} from './overlay.js';
 
 const CHUNK_KEYS_MAX = 1_024;
 /** Rows that a range copies at a time: then it reads nothing that a write could disturb. */
@@ -41,21 +49,21 @@ class OrderedKeys {
 
   add(key: KeptKey): void {
     const index = this.#chunkOf(key);
-    const chunk = this.#chunks[index] as KeptKey[];
+    const chunk = this.#chunks[index];
     chunk.splice(lowerBound(chunk, key), 0, key);
     if (chunk.length > CHUNK_KEYS_MAX) this.#split(index);
   }
 
   /** Ascending inserts fill chunks to the brim; others split in the middle. */
   #split(index: number): void {
-    const chunk = this.#chunks[index] as KeptKey[];
+    const chunk = this.#chunks[index];
     const last = index === this.#chunks.length - 1;
     this.#chunks.splice(index + 1, 0, chunk.splice(last ? CHUNK_KEYS_MAX : CHUNK_KEYS_MAX / 2));
   }
 
   remove(key: KeptKey): void {
     const index = this.#chunkOf(key);
-    const chunk = this.#chunks[index] as KeptKey[];
+    const chunk = this.#chunks[index];
     chunk.splice(lowerBound(chunk, key), 1);
     if (chunk.length === 0 && this.#chunks.length > 1) this.#chunks.splice(index, 1);
   }
@@ -63,39 +71,32 @@ class OrderedKeys {
   /** Up to `count` keys of the range, in its order. */
   list(range: KeptRange, count: number): KeptKey[] {
     const keys: KeptKey[] = [];
-    let [index, at] = range.reverse ? this.#seekLast(range) : this.#seekFirst(range);
     const step = range.reverse ? -1 : 1;
-    while (keys.length < count) {
-      const chunk = this.#chunks[index];
-      if (chunk === undefined) break;
+    let [index, at] = this.#start(range);
+    for (let chunk = this.#chunks[index]; chunk !== undefined && keys.length < count; ) {
       const key = chunk[at];
-      if (key === undefined) {
-        index += step;
-        at = range.reverse ? (this.#chunks[index]?.length ?? 0) - 1 : 0;
-      } else {
-        if (!inRange(key, range)) break;
+      if (key !== undefined && !inRange(key, range)) break;
+      if (key !== undefined) {
         keys.push(key);
         at += step;
+      } else {
+        chunk = this.#chunks[(index += step)];
+        at = range.reverse && chunk !== undefined ? chunk.length - 1 : 0;
       }
     }
     return keys;
   }
 
-  #seekFirst(range: KeptRange): [number, number] {
-    if (range.lower === undefined) return [0, 0];
-    const index = this.#chunkOf(range.lower);
-    const chunk = this.#chunks[index] as KeptKey[];
-    const at = lowerBound(chunk, range.lower);
-    return [index, range.lowerOpen && chunk[at] === range.lower ? at + 1 : at];
-  }
-
-  #seekLast(range: KeptRange): [number, number] {
+  /** Where the first key of the range is: the chunk, and the place in it. */
+  #start({ reverse, lower, lowerOpen, upper, upperOpen }: KeptRange): [number, number] {
+    const bound = reverse ? upper : lower;
     const end = this.#chunks.length - 1;
-    if (range.upper === undefined) return [end, (this.#chunks[end] as KeptKey[]).length - 1];
-    const index = this.#chunkOf(range.upper);
-    const chunk = this.#chunks[index] as KeptKey[];
-    const at = lowerBound(chunk, range.upper);
-    return [index, !range.upperOpen && chunk[at] === range.upper ? at : at - 1];
+    if (bound === undefined) return reverse ? [end, this.#chunks[end].length - 1] : [0, 0];
+    const index = this.#chunkOf(bound);
+    const at = lowerBound(this.#chunks[index], bound);
+    const isThere = this.#chunks[index][at] === bound;
+    if (reverse) return [index, isThere && !upperOpen ? at : at - 1];
+    return [index, isThere && lowerOpen ? at + 1 : at];
   }
 
   /** The last chunk whose first key is not above `key`. */
@@ -104,7 +105,7 @@ class OrderedKeys {
     let high = this.#chunks.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;
-      if (((this.#chunks[middle] as KeptKey[])[0] as KeptKey) <= key) low = middle;
+      if (this.#chunks[middle][0] <= key) low = middle;
       else high = middle - 1;
     }
     return low;
@@ -117,7 +118,7 @@ function lowerBound(keys: readonly KeptKey[], key: KeptKey): number {
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((keys[middle] as KeptKey) < key) low = middle + 1;
+    if (keys[middle] < key) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -156,8 +157,7 @@ class MemoryEngine implements Engine {
   #closed = false;
 
   constructor() {
-    for (const table of [...INTEGER_TABLES, ...BYTE_TABLES])
-      this.#tables.set(table, new MemoryTable());
+    for (const table of TABLES) this.#tables.set(table, new MemoryTable());
   }
 
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
@@ -181,11 +181,9 @@ class MemoryEngine implements Engine {
       const { rows, keys } = this.#table(table);
       const step = keys.list(rest, Math.min(rest.limit, RANGE_STEP_ROWS));
       const copies = step.map((kept) => copyBytes(rows.get(kept) as Uint8Array));
-      for (let i = 0; i < step.length; i++) {
-        yield { key: keyOf<T>(step[i] as KeptKey), bytes: copies[i] as Uint8Array };
-      }
+      for (const [i, kept] of step.entries()) yield { key: keyOf<T>(kept), bytes: copies[i] };
       if (step.length < RANGE_STEP_ROWS) return;
-      rest = restOf(rest, step[step.length - 1] as KeptKey, step.length);
+      rest = restOf(rest, step[step.length - 1], step.length);
     }
   }
 

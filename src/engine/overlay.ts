@@ -11,34 +11,26 @@
  * Byte keys are kept as Latin-1 text, one character a byte: it hashes, and its order is the
  * bytewise order.
  */
-
 import { copyBytes } from '../ground/bytes.js';
 import { assert, closed } from '../ground/errors.js';
 import { ROW_KEY_BYTES_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
-import type { Batch, Reads, Row, RowKey, RowRange, Table } from './engine.js';
-import { INTEGER_TABLES } from './engine.js';
+import type { RowRange, Table } from './engine.js';
+import { type Batch, INTEGER_TABLES, type Reads, type Row, type RowKey } from './engine.js';
 
 /** A key as kept in memory: a number, or bytes as Latin-1 text. */
 export type KeptKey = number | string;
 
-const integerTables: ReadonlySet<string> = new Set(INTEGER_TABLES);
-
-/** Whether the table's keys are numbers. */
-function isIntegerTable(table: Table): boolean {
-  return integerTables.has(table);
-}
+const integerTables: ReadonlySet<Table> = new Set(INTEGER_TABLES);
 
 /** The key in its kept form. A key of the wrong kind or size is our own bug. */
 export function keepKey(table: Table, key: number | Uint8Array): KeptKey {
-  if (isIntegerTable(table)) {
+  if (integerTables.has(table)) {
     assert(isRowNumber(key), `${table} takes keys of 0 to 2^32 - 1`);
     return key;
   }
   assert(key instanceof Uint8Array, `${table} takes byte keys`);
-  assert(
-    key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX,
-    `${table} takes keys of 1 to 1,900 bytes`,
-  );
+  const isKey = key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
+  assert(isKey, `${table} takes keys of 1 to 1,900 bytes`);
   return Buffer.prototype.latin1Slice.call(key, 0, key.length);
 }
 
@@ -63,14 +55,8 @@ export interface KeptRange {
   readonly limit: number;
 }
 
-/**
- * A range in its kept form. A bound may be empty bytes: nothing is below it. Of two bounds the
- * tighter one counts.
- */
-export function keepRange<T extends Table>(
-  table: Table,
-  range: RowRange<RowKey<T>> = {},
-): KeptRange {
+/** A range in its kept form. A bound may be empty bytes; of two on one side the tighter counts. */
+export function keepRange<T extends Table>(table: T, range: RowRange<RowKey<T>> = {}): KeptRange {
   const limit = range.limit ?? Number.POSITIVE_INFINITY;
   assert(limit >= 0, 'the limit of a range is not negative');
   const gte = keepBound(table, range.gte);
@@ -90,7 +76,7 @@ export function keepRange<T extends Table>(
 }
 
 function keepBound(table: Table, bound: number | Uint8Array | undefined): KeptKey | undefined {
-  if (bound instanceof Uint8Array && bound.length === 0 && !isIntegerTable(table)) return '';
+  if (bound instanceof Uint8Array && bound.length === 0 && !integerTables.has(table)) return '';
   return bound === undefined ? undefined : keepKey(table, bound);
 }
 
@@ -114,10 +100,7 @@ export function compareKept(a: KeptKey, b: KeptKey): number {
 }
 
 /** Where an overlay's operations go. */
-export interface Target {
-  put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void;
-  del<T extends Table>(table: T, key: RowKey<T>): void;
-}
+export type Target = Pick<Batch, 'put' | 'del'>;
 
 type Changes = Map<KeptKey, Uint8Array | undefined>;
 
@@ -172,9 +155,7 @@ export class Overlay implements Batch {
     return count;
   }
 
-  /**
-   * Carries the operations out, each key once, in key order (ascending inserts are the cheap ones).
-   */
+  /** Carries the operations out, each key once, in key order: ascending inserts are cheap. */
   applyTo(target: Target): void {
     for (const [table, changes] of this.#changes) {
       for (const kept of sortedKeys(changes)) {
@@ -232,14 +213,13 @@ function* merge<T extends Table>(
   for (const row of theirs) {
     const kept = keepKey(table, row.key);
     for (; at < ours.length; at++) {
-      const own = ours[at] as KeptKey;
-      if (compareKept(own, kept) * direction > 0) break;
-      yield* changedRow<T>(own, changes);
+      if (compareKept(ours[at], kept) * direction > 0) break;
+      yield* changedRow<T>(ours[at], changes);
     }
     // A changed row was there already.
     if (ours[at - 1] !== kept) yield row;
   }
-  for (; at < ours.length; at++) yield* changedRow<T>(ours[at] as KeptKey, changes);
+  for (; at < ours.length; at++) yield* changedRow<T>(ours[at], changes);
 }
 
 /** The row of a changed key; none if it was deleted. */
@@ -248,10 +228,7 @@ function* changedRow<T extends Table>(kept: KeptKey, changes: Changes): Generato
   if (bytes !== undefined) yield { key: keyOf<T>(kept), bytes: copyBytes(bytes) };
 }
 
-/**
- * Runs a body on its overlay, whose batch ends with it. A body that returns a promise is our own
- * mistake.
- */
+/** Runs a body on its overlay, whose batch ends with it. A promise from it is our own mistake. */
 export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
   try {
     const result = body(overlay);
@@ -273,7 +250,7 @@ function sortedKeys(changes: Changes): KeptKey[] {
 /** Ascending inserts, the common case, are sorted already. */
 function sortedNumbers(keys: number[]): number[] {
   for (let i = 1; i < keys.length; i++) {
-    if ((keys[i - 1] as number) > (keys[i] as number)) return keys.sort((a, b) => a - b);
+    if (keys[i - 1] > keys[i]) return keys.sort((a, b) => a - b);
   }
   return keys;
 }

@@ -48,8 +48,17 @@ import {
   type StoredStream,
   type TreeReader,
 } from './face.js';
-import { type Finding, Findings, STEPS } from './finding.js';
-import { type ByteText, byteText, FileFault, onFile, osPath } from './os.js';
+import {
+  type ByteText,
+  byteText,
+  FileFault,
+  type Finding,
+  Findings,
+  onFile,
+  osPath,
+  STEPS,
+  shownPath,
+} from './os.js';
 import { decodeStat, type FileStat } from './stat.js';
 import { ExactTimes, setTimesAt, setTimesOpen } from './times.js';
 
@@ -124,9 +133,11 @@ export async function exportTree(
   return { ...run.progress(), findings: run.findings.list, findingCount: run.findings.count };
 }
 
+type Names = readonly (string | Uint8Array)[];
+
 interface Directory {
   readonly path: ByteText;
-  readonly key: readonly (string | Uint8Array)[];
+  readonly key: Names;
   readonly stat: FileStat | undefined;
   readonly children: Iterator<StoredEntry>;
 }
@@ -158,7 +169,7 @@ class ExportRun {
     return { entries: this.#entries, bytes: this.#bytes };
   }
 
-  async all(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
+  async all(key: Names, target: ByteText): Promise<void> {
     this.#target = target;
     await this.#root(key, target);
     while (this.#stack.length > 0) {
@@ -184,12 +195,10 @@ class ExportRun {
     this.#exact?.kill();
   }
 
-  /**
-   * What Node set is exact for whole microseconds since 1970; another program sets the rest, if
-   * that is wanted.
-   */
+  /** Node sets whole microseconds since 1970 exactly; another program sets the rest, if wanted. */
   #exactly(path: ByteText, mtimeNs: bigint): void {
-    if (this.#options.times !== 'exact' || lstatTime(path) === mtimeNs) return;
+    if (this.#options.times !== 'exact') return;
+    if (lstatSync(osPath(path), { bigint: true }).mtimeNs === mtimeNs) return;
     this.#exact ??= new ExactTimes();
     this.#exact.set(path, mtimeNs);
   }
@@ -200,7 +209,7 @@ class ExportRun {
     await this.#pace.rest();
   }
 
-  async #root(key: readonly (string | Uint8Array)[], target: ByteText): Promise<void> {
+  async #root(key: Names, target: ByteText): Promise<void> {
     const entry = this.#snapshot.entry(key);
     if (entry === undefined && !this.#hasChildren(key)) {
       const names = key.map((name) => (typeof name === 'string' ? name : byteText(name)));
@@ -236,7 +245,7 @@ class ExportRun {
   /** What is wrong with one entry or file is a finding, anything else ends the export. */
   #fault(path: ByteText, error: unknown): void {
     if (error instanceof FileFault && NO_ROOM.has(error.errno ?? '')) {
-      throw full(Buffer.from(path, 'latin1').toString(), { cause: error.cause });
+      throw full(shownPath(path), { cause: error.cause });
     }
     const isLost =
       isRegaliaError(error, 'REGALIA_MISSING') || isRegaliaError(error, 'REGALIA_CORRUPT');
@@ -244,12 +253,7 @@ class ExportRun {
     else this.findings.addFault(path, error);
   }
 
-  async #write(
-    entry: StoredEntry,
-    key: readonly (string | Uint8Array)[],
-    path: ByteText,
-    stat: FileStat | undefined,
-  ): Promise<void> {
+  async #write(entry: StoredEntry, key: Names, path: ByteText, stat?: FileStat): Promise<void> {
     const kind = this.#kind(entry, key, stat);
     const content = entry.get(CONTENT);
     if (kind === 'directory') {
@@ -265,7 +269,7 @@ class ExportRun {
     if (this.#hasChildren(key)) this.findings.add(path, 'MIXED', `children below a ${kind}`);
   }
 
-  #open(path: ByteText, key: readonly (string | Uint8Array)[], stat: FileStat | undefined): void {
+  #open(path: ByteText, key: Names, stat: FileStat | undefined): void {
     const children = this.#snapshot.children(key)[Symbol.iterator]();
     this.#stack.push({ path, key, stat, children });
     this.#entries++;
@@ -275,23 +279,13 @@ class ExportRun {
   #close({ path, stat }: Directory): void {
     if (stat === undefined) return;
     try {
-      onFile(() => {
-        const real = osPath(path);
-        if (this.#owners) lchownSync(real, stat.uid, stat.gid);
-        chmodSync(real, this.#mode(stat));
-        setTimesAt(real, stat.mtimeNs);
-        this.#exactly(path, stat.mtimeNs);
-      });
+      onFile(() => this.#attributesAt(path, stat));
     } catch (error) {
       this.#fault(path, error);
     }
   }
 
-  async #file(
-    path: ByteText,
-    content: StoredStream | undefined,
-    stat: FileStat | undefined,
-  ): Promise<void> {
+  async #file(path: ByteText, content?: StoredStream, stat?: FileStat): Promise<void> {
     const fd = onFile(() => openSync(osPath(path), 'wx', 0o600));
     try {
       if (content?.inline !== undefined) this.#pour(fd, content.inline);
@@ -331,12 +325,17 @@ class ExportRun {
 
   #link(path: ByteText, stat: FileStat): void {
     onFile(() => {
-      const real = osPath(path);
-      symlinkSync(Buffer.from(stat.target ?? []), real);
-      if (this.#owners) lchownSync(real, stat.uid, stat.gid);
-      setTimesAt(real, stat.mtimeNs);
-      this.#exactly(path, stat.mtimeNs);
+      symlinkSync(Buffer.from(stat.target ?? []), osPath(path));
+      this.#attributesAt(path, stat);
     });
+  }
+
+  #attributesAt(path: ByteText, stat: FileStat): void {
+    const real = osPath(path);
+    if (this.#owners) lchownSync(real, stat.uid, stat.gid);
+    if (stat.kind !== 'symlink') chmodSync(real, this.#mode(stat));
+    setTimesAt(real, stat.mtimeNs);
+    this.#exactly(path, stat.mtimeNs);
   }
 
   /** Setuid and setgid mean something with the owner that they were given for alone. */
@@ -378,21 +377,15 @@ function makeEmpty(target: ByteText): void {
     const stats = lstatSync(real);
     if (!stats.isDirectory() || readdirSync(real).length > 0) throw exists(target);
     // Its owner could change its mode back while root writes there.
-    if (stats.uid !== (process.geteuid?.() ?? stats.uid)) throw notOurs(target);
+    if (stats.uid !== (process.geteuid?.() ?? stats.uid)) {
+      const why = 'it belongs to another user: export into a directory of your own';
+      throw permission(shownPath(target), why);
+    }
     chmodSync(real, 0o700);
   }
 }
 
-function lstatTime(path: ByteText): bigint {
-  return lstatSync(osPath(path), { bigint: true }).mtimeNs;
-}
-
-function notOurs(target: ByteText): RegaliaError {
-  const path = Buffer.from(target, 'latin1').toString();
-  return permission(path, 'it belongs to another user: export into a directory of your own');
-}
-
 function exists(target: ByteText): RegaliaError {
-  const name = Buffer.from(target, 'latin1').toString();
-  return alreadyExists('file or folder', name, 'an export needs an empty directory or none');
+  const why = 'an export needs an empty directory or none';
+  return alreadyExists('file or folder', shownPath(target), why);
 }

@@ -14,10 +14,7 @@ export interface StoredStream {
   /** The bytes, where they lie in metadata. */
   readonly inline?: Uint8Array | undefined;
   bytes(options?: { signal?: AbortSignal }): Promise<Uint8Array>;
-  /**
-   * Async iterable, as Node's streams of the web are, whether the caller's type library knows it or
-   * not.
-   */
+  /** Async iterable, as Node's web streams are, whether the caller's types know it or not. */
   readable(options?: {
     signal?: AbortSignal;
   }): AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;

@@ -28,8 +28,7 @@ import {
   type TreeWriter,
   WRITER,
 } from './face.js';
-import { type Finding, Findings, STEPS } from './finding.js';
-import { type ByteText, isAscii, onFile, osPath } from './os.js';
+import { type ByteText, type Finding, Findings, isAscii, onFile, osPath, STEPS } from './os.js';
 import { readContent } from './source.js';
 import { decodeStat, encodeStat, type FileStat, fileStat, kindOf, matchesStat } from './stat.js';
 import { Walk, type WalkOptions } from './walk.js';
@@ -49,10 +48,7 @@ export interface ImportTreeOptions {
   readonly reread?: boolean | undefined;
   /** Folders that are passed over, such as one that a store is in. */
   readonly exclude?: readonly string[] | undefined;
-  /**
-   * Where names of very large directories are sorted; default the operating system's folder for
-   * temporary files.
-   */
+  /** Where names of very large directories are sorted; default the system's temporary folder. */
   readonly scratch?: string | undefined;
 }
 
@@ -132,10 +128,7 @@ class ImportRun {
   readonly #tx: TreeWriter;
   readonly #options: ImportWork;
   readonly #pace: Pace;
-  /**
-   * The names of the directory that the walk is in, and what the store has in each directory on the
-   * way there.
-   */
+  /** The directory that the walk is in, and what the store has in each on the way there. */
   readonly #names: (string | Uint8Array)[];
   readonly #stored: StoredChildren[] = [];
   #entries = 0;
@@ -163,7 +156,7 @@ class ImportRun {
       if (event.kind === 'leaf') {
         const stored = this.#match(event.name, walk.isAscii);
         if (!this.#unchanged(stored, event.stats, walk.path)) {
-          await this.#update(stored, event.name, walk.path, event.stats);
+          await this.#update(event.name, walk.path, event.stats, stored);
         }
       } else if (event.kind === 'enter') {
         await this.#enter(event.name, walk, event.stats);
@@ -187,7 +180,7 @@ class ImportRun {
   async #enter(name: ByteText, { path, isAscii }: Walk, stats: Stats): Promise<void> {
     const root = this.#stored.length === 0;
     const stored = root ? this.#tx.entry([...this.#names]) : this.#match(name, isAscii);
-    if (!this.#unchanged(stored, stats, path)) await this.#update(stored, name, path, stats);
+    if (!this.#unchanged(stored, stats, path)) await this.#update(name, path, stats, stored);
     if (!root) this.#names.push(textOf(name));
     const known = root || stored !== undefined;
     this.#stored.push(new StoredChildren(this.#tx, [...this.#names], known));
@@ -234,12 +227,7 @@ class ImportRun {
     }
   }
 
-  async #update(
-    stored: StoredEntry | undefined,
-    name: ByteText,
-    path: ByteText,
-    seen: Stats,
-  ): Promise<void> {
+  async #update(name: ByteText, path: ByteText, seen: Stats, stored?: StoredEntry): Promise<void> {
     const key = this.#stored.length === 0 ? [...this.#names] : [...this.#names, textOf(name)];
     try {
       const before = stored === undefined ? undefined : storedStat(stored);
@@ -317,9 +305,7 @@ function storedStat(entry: StoredEntry): FileStat | undefined {
 /** Children that are read from the store at once. */
 const BATCH = 512;
 
-/**
- * The children that the store has, read in batches, since the transaction is written to in between.
- */
+/** The store's children, read in batches, since the transaction is written to in between. */
 class StoredChildren {
   readonly #tx: TreeReader;
   readonly #key: Key;

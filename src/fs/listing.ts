@@ -33,10 +33,12 @@ export interface ListingOptions {
   readonly scratch?: string | undefined;
 }
 
+/** Yields undefined now and then, where a caller that must not block may pause. */
+type LongListing = Generator<ByteText | undefined, void>;
+
 /**
- * The sorted names of a directory: an array where they fit into one run, else a generator, which
- * yields undefined now and then, where a caller that must not block may pause. `size` is what
- * `lstat` says of the directory: a small one is read at once, in half the time.
+ * The sorted names of a directory: an array where they fit into one run. `size` is what `lstat`
+ * says of the directory: a small one is read at once, in half the time.
  *
  * @throws FileFault where the directory cannot be read, also from the generator; what happens in
  * the scratch folder is thrown as it is.
@@ -45,7 +47,7 @@ export function sortedNames(
   path: ByteText,
   options: ListingOptions = {},
   size = 0,
-): ByteText[] | Generator<ByteText | undefined, void> {
+): ByteText[] | LongListing {
   // The types know of UTF-8 alone.
   const encoding = 'latin1' as BufferEncoding;
   // Some file systems give no size: 0.
@@ -63,6 +65,8 @@ export function sortedNames(
 }
 
 const RUN_NAMES = 4_096;
+const RUNS = 64;
+const BUFFER_BYTES = 65_536;
 /** A name needs some twenty bytes or more of a directory. */
 const SMALL_BYTES = 65_536;
 
@@ -77,77 +81,47 @@ function readRun(dir: Dir, limit: number): ByteText[] {
   return run.sort();
 }
 
-function* longListing(
-  dir: Dir,
-  first: ByteText[],
-  options: ListingOptions,
-): Generator<ByteText | undefined, void> {
-  const store = new RunStore(options);
+function* longListing(dir: Dir, first: ByteText[], options: ListingOptions): LongListing {
+  const { runNames = RUN_NAMES, runs = RUNS, scratch = tmpdir() } = options;
+  let memory: ByteText[][] = [];
+  const files: string[] = [];
+  let folder: string | undefined;
   let isOpen = true;
   try {
-    for (let run = first; run.length > 0; run = readRun(dir, options.runNames ?? RUN_NAMES)) {
-      yield* store.add(run);
+    for (let run = first; run.length > 0; run = readRun(dir, runNames)) {
+      if (memory.push(run) >= runs) {
+        folder ??= mkdtempSync(join(scratch, 'regalia-names-'));
+        const file = join(folder, String(files.length));
+        yield* spill(memory, file);
+        files.push(file);
+        memory = [];
+      }
       yield undefined;
     }
     dir.closeSync();
     isOpen = false;
-    yield* store.merged();
+    yield* mergeRuns([...memory.map((run) => run.values()), ...files.map(storedRun)]);
   } finally {
     if (isOpen) dir.closeSync();
-    store.dispose();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-class RunStore {
-  readonly #options: ListingOptions;
-  #memory: ByteText[][] = [];
-  readonly #files: string[] = [];
-  readonly #open = new Set<RunFile>();
-  #folder: string | undefined;
-
-  constructor(options: ListingOptions) {
-    this.#options = options;
-  }
-
-  *add(run: ByteText[]): Generator<undefined, void> {
-    this.#memory.push(run);
-    if (this.#memory.length >= (this.#options.runs ?? 64)) yield* this.#spill();
-  }
-
-  *#spill(): Generator<undefined, void> {
-    this.#folder ??= mkdtempSync(join(this.#options.scratch ?? tmpdir(), 'regalia-names-'));
-    const file = join(this.#folder, String(this.#files.length));
-    const fd = openSync(file, 'wx', 0o600);
-    try {
-      let text = '';
-      for (const name of mergeRuns(this.#memory.map((run) => run.values()))) {
-        text += `${name}/`;
-        if (text.length < 65_536) continue;
-        writeAll(fd, Buffer.from(text, 'latin1'));
-        text = '';
-        yield undefined;
-      }
+/** Merges runs into a file; yields now and then. */
+function* spill(runs: readonly ByteText[][], file: string): Generator<undefined, void> {
+  const fd = openSync(file, 'wx', 0o600);
+  try {
+    let text = '';
+    for (const name of mergeRuns(runs.map((run) => run.values()))) {
+      text += `${name}/`;
+      if (text.length < BUFFER_BYTES) continue;
       writeAll(fd, Buffer.from(text, 'latin1'));
-    } finally {
-      closeSync(fd);
+      text = '';
+      yield undefined;
     }
-    this.#memory = [];
-    this.#files.push(file);
-  }
-
-  *merged(): Generator<ByteText, void> {
-    const runs: Iterator<ByteText>[] = this.#memory.map((run) => run.values());
-    for (const path of this.#files) {
-      const file = new RunFile(path);
-      this.#open.add(file);
-      runs.push(file);
-    }
-    yield* mergeRuns(runs);
-  }
-
-  dispose(): void {
-    for (const file of this.#open) file.close();
-    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+    writeAll(fd, Buffer.from(text, 'latin1'));
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -155,54 +129,46 @@ function writeAll(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** One run, read back buffer by buffer. */
-class RunFile implements Iterator<ByteText> {
-  readonly #fd: number;
-  readonly #buffer = Buffer.alloc(65_536);
-  #names: string[] = [];
-  #next = 0;
-  #rest = '';
-
-  constructor(path: string) {
-    this.#fd = openSync(path, 'r');
-  }
-
-  next(): IteratorResult<ByteText, undefined> {
-    while (this.#next === this.#names.length) {
-      const length = readSync(this.#fd, this.#buffer);
-      if (length === 0) return { done: true, value: undefined };
-      this.#names = (this.#rest + this.#buffer.toString('latin1', 0, length)).split('/');
-      this.#rest = this.#names.pop() as string;
-      this.#next = 0;
+/** A run that was written to a file, read back buffer by buffer. */
+function* storedRun(file: string): Generator<ByteText, undefined> {
+  const fd = openSync(file, 'r');
+  const buffer = Buffer.alloc(BUFFER_BYTES);
+  try {
+    let rest = '';
+    for (let length = readSync(fd, buffer); length > 0; length = readSync(fd, buffer)) {
+      const names = (rest + buffer.toString('latin1', 0, length)).split('/');
+      rest = names.pop() as string;
+      yield* names;
     }
-    return { done: false, value: this.#names[this.#next++] };
-  }
-
-  close(): void {
-    closeSync(this.#fd);
+  } finally {
+    closeSync(fd);
   }
 }
 
-/** All names of sorted runs in order, by a binary heap of the runs' heads. */
+/** All names of sorted runs in order, by a binary heap of the runs' heads; ends the runs. */
 function* mergeRuns(runs: Iterator<ByteText>[]): Generator<ByteText, void> {
   const heap: { name: ByteText; run: Iterator<ByteText> }[] = [];
-  for (const run of runs) {
-    const first = run.next();
-    if (first.done !== true) heap.push({ name: first.value, run });
-  }
-  heap.sort((a, b) => (a.name < b.name ? -1 : 1));
-  while (heap.length > 0) {
-    const top = heap[0];
-    yield top.name;
-    const next = top.run.next();
-    if (next.done !== true) {
-      top.name = next.value;
-    } else {
-      const last = heap.pop();
-      if (heap.length === 0 || last === undefined) return;
-      heap[0] = last;
+  try {
+    for (const run of runs) {
+      const first = run.next();
+      if (first.done !== true) heap.push({ name: first.value, run });
     }
-    sink(heap);
+    heap.sort((a, b) => (a.name < b.name ? -1 : 1));
+    while (heap.length > 0) {
+      const top = heap[0];
+      yield top.name;
+      const next = top.run.next();
+      if (next.done !== true) {
+        top.name = next.value;
+      } else {
+        const last = heap.pop();
+        if (heap.length === 0 || last === undefined) return;
+        heap[0] = last;
+      }
+      sink(heap);
+    }
+  } finally {
+    for (const run of runs) run.return?.();
   }
 }
 

@@ -21,9 +21,7 @@ import { FileFault, onFile } from './os.js';
 /** Hashing so much takes two milliseconds. */
 const SMALL_BYTES = 1_048_576;
 const CHUNK_BYTES = 1_048_576;
-/**
- * What small files are read into, one after another: one byte more than they have shows growth.
- */
+/** What small files are read into in turn: one byte more than they have shows growth. */
 const small = new Uint8Array(SMALL_BYTES + 1);
 const FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
@@ -51,22 +49,18 @@ export async function readContent(
 ): Promise<ContentRead> {
   const fd = onFile(() => openSync(path, FLAGS));
   try {
-    const first = await readOnce(fd, signal, sink);
-    return first.changing ? await readOnce(fd, signal, sink) : first;
+    const first = await readOnce(fd, sink, signal);
+    return first.changing ? await readOnce(fd, sink, signal) : first;
   } finally {
     closeSync(fd);
   }
 }
 
-async function readOnce(
-  fd: number,
-  signal: AbortSignal | undefined,
-  sink: ContentSink,
-): Promise<ContentRead> {
+async function readOnce(fd: number, sink: ContentSink, signal?: AbortSignal): Promise<ContentRead> {
   const stats = onFile(() => fstatSync(fd, { bigint: true }));
   if (!stats.isFile()) throw notRegular();
   const whole = stats.size <= SMALL_BYTES ? onFile(() => readSmall(fd)) : undefined;
-  const bytes = whole === undefined ? await readLarge(fd, signal, sink) : whole.length;
+  const bytes = whole === undefined ? await readLarge(fd, sink, signal) : whole.length;
   if (whole !== undefined) sink.small(whole);
   const after = onFile(() => fstatSync(fd, { bigint: true }));
   const changing = after.mtimeNs !== stats.mtimeNs || after.size !== stats.size;
@@ -78,14 +72,8 @@ function notRegular(): FileFault {
   return new FileFault(Object.assign(new Error(message), { code: 'EINVAL' }));
 }
 
-/**
- * The bytes that were read. Where the file failed its own fault is thrown, whatever the sink says.
- */
-async function readLarge(
-  fd: number,
-  signal: AbortSignal | undefined,
-  sink: ContentSink,
-): Promise<number> {
+/** How many bytes were read. Where the file failed its own fault is thrown, not the sink's. */
+async function readLarge(fd: number, sink: ContentSink, signal?: AbortSignal): Promise<number> {
   const progress: Progress = { bytes: 0, fault: undefined };
   try {
     await sink.large(chunks(fd, signal, progress));
@@ -100,10 +88,7 @@ interface Progress {
   fault: FileFault | undefined;
 }
 
-/**
- * The file's bytes, or undefined where it has grown beyond what is small. Files of procfs claim to
- * be empty.
- */
+/** The file's bytes; undefined where they are not small. Files of procfs claim to be empty. */
 function readSmall(fd: number): Uint8Array | undefined {
   for (let length = 0; length < small.length; ) {
     const count = readSync(fd, small, length, small.length - length, length);
@@ -145,16 +130,10 @@ async function* chunks(
   }
 }
 
-/**
- * What lies there, empty at the end: a view of the buffer. A failure is an answer, never thrown.
- */
-function chunkAt(
-  fd: number,
-  position: number,
-  buffer: Uint8Array,
-): Promise<Uint8Array | FileFault> {
+/** What lies there, empty at the end: a view of the buffer. A failure is an answer. */
+function chunkAt(fd: number, at: number, buffer: Uint8Array): Promise<Uint8Array | FileFault> {
   return new Promise((resolve) => {
-    read(fd, buffer, 0, CHUNK_BYTES, position, (error, length) => {
+    read(fd, buffer, 0, CHUNK_BYTES, at, (error, length) => {
       resolve(error === null ? buffer.subarray(0, length) : new FileFault(error));
     });
   });

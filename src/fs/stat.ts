@@ -52,13 +52,7 @@ const KIND_BITS = Object.fromEntries(
   Object.entries(KINDS).map(([bits, kind]) => [kind, Number(bits) << 12]),
 ) as Record<FileKind, number>;
 
-const D = 0x64;
-const G = 0x67;
-const L = 0x6c;
-const M = 0x6d;
-const S = 0x73;
-const T = 0x74;
-const U = 0x75;
+const [D, G, L, M, S, T, U] = Buffer.from('dglmstu');
 const TWO_32 = 0x1_0000_0000;
 
 /** Times closer than this count as equal: what setting a time through Node may lose. */
@@ -89,7 +83,6 @@ function isDevice(kind: FileKind): boolean {
   return kind === 'block' || kind === 'character';
 }
 
-/** The bytes of the `stat` stream. */
 export function encodeStat(stat: FileStat): Uint8Array {
   const target = stat.kind === 'symlink' ? (stat.target ?? new Uint8Array(0)) : undefined;
   const bytes = Buffer.alloc(64 + (target?.length ?? 0));
@@ -138,84 +131,66 @@ function writeTime(bytes: Buffer, at: number, ns: bigint): number {
  * @throws REGALIA_FORMAT for anything that `encodeStat` would not have written.
  */
 export function decodeStat(bytes: Uint8Array): FileStat {
-  const fields = new StatFields(bytes);
-  const stat = fields.finish();
-  const again = encodeStat(stat);
-  if (!equalBytes(again, bytes)) fields.fail('a stat in its one spelling', 'another');
+  const reader = new ByteReader(bytes, 'stat');
+  const { numbers, target } = readFields(reader);
+  const count = (letter: number, most: number): number => {
+    const number = numbers.get(letter);
+    if (number !== undefined && number <= BigInt(most)) return Number(number);
+    return reader.fail(`the field ${String.fromCharCode(letter)} up to ${most}`, `${number}`);
+  };
+  const stMode = count(M, 0xffff);
+  const kind = kindOf(stMode) ?? reader.fail('a kind of file', `${stMode}`);
+  const ns = numbers.get(T);
+  const isTime = ns !== undefined && BigInt.asIntN(64, ns) === ns;
+  const stat: FileStat = {
+    kind,
+    mode: stMode & 0o7777,
+    uid: count(U, TWO_32 - 1),
+    gid: count(G, TWO_32 - 1),
+    size: kind === 'file' ? count(S, Number.MAX_SAFE_INTEGER) : 0,
+    mtimeNs: isTime ? ns : reader.fail('a time in 64 bits', `${ns}`),
+    ...(kind === 'symlink' && { target: target ?? reader.fail('a link target', 'none') }),
+    ...(isDevice(kind) && { device: count(D, Number.MAX_SAFE_INTEGER) }),
+  };
+  // Fields may have come in any order so far.
+  if (!equalBytes(encodeStat(stat), bytes)) reader.fail('a stat in its one spelling', 'another');
   return stat;
 }
 
-/**
- * Reads the fields in any order: the comparison with the canonical bytes finds what is out of it.
- */
-class StatFields {
-  readonly #reader: ByteReader;
-  readonly #numbers = new Map<number, bigint>();
-  #target: Uint8Array | undefined;
+interface StatFields {
+  readonly numbers: ReadonlyMap<number, bigint>;
+  readonly target: Uint8Array | undefined;
+}
 
-  constructor(bytes: Uint8Array) {
-    this.#reader = new ByteReader(bytes, 'stat');
-    const head = this.#reader.u8();
-    if (head !== 0xa4 && head !== 0xa5) this.fail('a map of 4 or 5 fields', 'other data');
-    for (let left = head - 0xa0; left > 0; left--) this.#field();
-    this.#reader.end();
-  }
-
-  #field(): void {
-    if (this.#reader.u8() !== 0x61) this.fail('a field name of one letter', 'other data');
-    const letter = this.#reader.u8();
-    const first = this.#reader.u8();
+function readFields(reader: ByteReader): StatFields {
+  const numbers = new Map<number, bigint>();
+  let target: Uint8Array | undefined;
+  const head = reader.u8();
+  if (head !== 0xa4 && head !== 0xa5) reader.fail('a map of 4 or 5 fields', 'other data');
+  for (let left = head - 0xa0; left > 0; left--) {
+    if (reader.u8() !== 0x61) reader.fail('a field name of one letter', 'other data');
+    const letter = reader.u8();
+    const first = reader.u8();
     const major = first >>> 5;
-    const number = this.#number(first & 0x1f);
+    const number = readNumber(reader, first & 0x1f);
     if (letter === L) {
-      if (major !== 2) this.fail('the bytes of a link target', 'other data');
-      if (number > LINK_TARGET_BYTES_MAX)
-        this.fail(`at most ${LINK_TARGET_BYTES_MAX}`, `${number}`);
-      this.#target = this.#reader.bytes(Number(number)).slice();
-    } else {
-      const negative = letter === T && major === 1;
-      if (major !== 0 && !negative) this.fail('a number', 'other data');
-      this.#numbers.set(letter, negative ? -1n - number : number);
-    }
+      if (major !== 2) reader.fail('the bytes of a link target', 'other data');
+      const most = LINK_TARGET_BYTES_MAX;
+      if (number > most) reader.fail(`at most ${most}`, `${number}`);
+      target = reader.bytes(Number(number)).slice();
+    } else if (major === 0) numbers.set(letter, number);
+    else if (major === 1 && letter === T) numbers.set(letter, -1n - number);
+    else reader.fail('a number', 'other data');
   }
+  reader.end();
+  return { numbers, target };
+}
 
-  /** A number below 24 is in the first byte; 24 to 27 there say that 1, 2, 4 or 8 bytes follow. */
-  #number(info: number): bigint {
-    if (info < 24) return BigInt(info);
-    if (info > 27) return this.fail('a number', 'other data');
-    return BigInt(`0x${hex(this.#reader.bytes(1 << (info - 24)))}`);
-  }
-
-  finish(): FileStat {
-    const stMode = this.#count(M, 0xffff);
-    const kind = kindOf(stMode) ?? this.fail('a kind of file', `${stMode}`);
-    return {
-      kind,
-      mode: stMode & 0o7777,
-      uid: this.#count(U, TWO_32 - 1),
-      gid: this.#count(G, TWO_32 - 1),
-      size: kind === 'file' ? this.#count(S, Number.MAX_SAFE_INTEGER) : 0,
-      mtimeNs: this.#time(),
-      ...(kind === 'symlink' && { target: this.#target ?? this.fail('a link target', 'none') }),
-      ...(isDevice(kind) && { device: this.#count(D, Number.MAX_SAFE_INTEGER) }),
-    };
-  }
-
-  #count(letter: number, most: number): number {
-    const number = this.#numbers.get(letter);
-    if (number !== undefined && number <= BigInt(most)) return Number(number);
-    return this.fail(`the field ${String.fromCharCode(letter)} up to ${most}`, `${number}`);
-  }
-
-  #time(): bigint {
-    const ns = this.#numbers.get(T);
-    if (ns !== undefined && BigInt.asIntN(64, ns) === ns) return ns;
-    return this.fail('a time in 64 bits', `${ns}`);
-  }
-
-  fail(expected: string, actual: string): never {
-    return this.#reader.fail(expected, actual);
-  }
+/** A number below 24 is in the first byte; 24 to 27 there say that 1, 2, 4 or 8 bytes follow. */
+function readNumber(reader: ByteReader, info: number): bigint {
+  if (info < 24) return BigInt(info);
+  if (info > 27) return reader.fail('a number', 'other data');
+  return BigInt(`0x${hex(reader.bytes(1 << (info - 24)))}`);
 }
 
 /**

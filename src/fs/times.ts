@@ -26,7 +26,6 @@ function timeOf(mtimeNs: bigint): number | Date {
   return seconds + (Number(mtimeNs % 1_000_000_000n) + HALF_STEP_NS) / 1e9;
 }
 
-/** Sets the times of an open file. */
 export function setTimesOpen(fd: number, mtimeNs: bigint): void {
   const time = timeOf(mtimeNs);
   futimesSync(fd, time, time);
@@ -48,9 +47,7 @@ interface Program {
 /** utimensat's number by Node's name of the architecture. */
 const UTIMENSAT: Readonly<Record<string, number>> = { x64: 280, arm64: 88, riscv64: 88 };
 
-/**
- * struct timespec[2], the time of access left as it is (UTIME_OMIT); AT_FDCWD, AT_SYMLINK_NOFOLLOW.
- */
+/** struct timespec[2], access time left as it is (UTIME_OMIT); AT_FDCWD, AT_SYMLINK_NOFOLLOW. */
 const SCRIPT = (number: number) => `
   $/ = "\\0";
   my $failed = 0;
@@ -128,7 +125,6 @@ export class ExactTimes {
     return this.#ended;
   }
 
-  /** Ends the program at once. */
   kill(): void {
     this.#child.kill();
   }

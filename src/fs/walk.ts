@@ -13,7 +13,7 @@
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { badOption, notFound } from '../ground/errors.js';
 import { type ListingOptions, sortedNames } from './listing.js';
-import { type ByteText, byteText, FileFault, isAscii, osPath } from './os.js';
+import { type ByteText, byteText, FileFault, isAscii, osPath, shownPath } from './os.js';
 
 type WalkEvent =
   | { readonly kind: 'enter' | 'leaf'; readonly name: ByteText; readonly stats: Stats }
@@ -27,10 +27,7 @@ export interface WalkOptions extends ListingOptions {
   readonly exclude?: readonly string[] | undefined;
 }
 
-/**
- * A directory on the way down: the names to come, what was seen of the next ones, and how far the
- * walk has come.
- */
+/** A directory on the way down: the names to come, what the next ones are, how far it has come. */
 interface Frame {
   readonly path: ByteText;
   readonly isAscii: boolean;
@@ -40,7 +37,6 @@ interface Frame {
   next: number;
 }
 
-/** What a look at a name gave. */
 interface Seen {
   readonly name: ByteText;
   readonly path: ByteText;
@@ -48,10 +44,7 @@ interface Seen {
   readonly found: Stats | FileFault | undefined;
 }
 
-/**
- * Names looked at in one go: what is done with each in between would push out what the kernel has
- * at hand.
- */
+/** Looked at in one go, since work in between pushes out what the kernel has at hand. */
 const LOOKED_AT = 64;
 /** No look ahead takes much longer, however slow the disk is. */
 const LOOK_MS = 2;
@@ -60,115 +53,90 @@ const STALE_MS = 6;
 const PAUSE = { kind: 'pause' } as const;
 const LSTAT = { throwIfNoEntry: false } as const;
 
-/** The walk of one directory. Ends by itself; leave it early with `return` or `using`. */
-export class Walk implements IterableIterator<WalkEvent> {
-  /** The path of what the latest `enter`, `leaf` or `error` is about. */
+/** The walk of one directory, once. Ends by itself; leave it early with `break` or `using`. */
+export class Walk implements Iterable<WalkEvent> {
+  /** The path of what the latest `enter`, `leave` or `error` is about. */
   path: ByteText;
   /** Whether the name of the latest event is ASCII, and so its own text. */
   isAscii = true;
   readonly #stack: Frame[] = [];
   readonly #excluded: ReadonlySet<string>;
   readonly #options: WalkOptions;
-  /** What follows the latest event in any case. */
-  #then: (() => WalkEvent | undefined) | undefined;
+  readonly #events: Generator<WalkEvent, void>;
 
-  /**
-   * @throws REGALIA_NOT_FOUND or REGALIA_OPTION, with the first event, unless `root` is a
-   * directory.
-   */
+  /** @throws REGALIA_NOT_FOUND or REGALIA_OPTION, at the first event, unless it is a directory. */
   constructor(root: string | Uint8Array, options: WalkOptions = {}) {
     this.path = byteText(root);
     this.#options = options;
     this.#excluded = new Set((options.exclude ?? []).flatMap(identity));
-    this.#then = () => this.#enter('', this.path, isAscii(this.path), rootStats(this.path));
+    this.#events = this.#walk(this.path);
   }
 
-  [Symbol.iterator](): this {
-    return this;
+  [Symbol.iterator](): Generator<WalkEvent, void> {
+    return this.#events;
   }
 
-  next(): IteratorResult<WalkEvent, undefined> {
-    if (this.#then !== undefined) {
-      const then = this.#then;
-      this.#then = undefined;
-      const event = then();
-      if (event !== undefined) return { done: false, value: event };
-    }
-    for (;;) {
-      const frame = this.#stack[this.#stack.length - 1];
-      if (frame === undefined) return { done: true, value: undefined };
-      const event = this.#step(frame);
-      if (event !== undefined) return { done: false, value: event };
+  /** Lets go of the files that long listings keep. */
+  [Symbol.dispose](): void {
+    this.#events.return();
+  }
+
+  *#walk(root: ByteText): Generator<WalkEvent, void> {
+    try {
+      yield* this.#enter('', root, isAscii(root), rootStats(root));
+      while (this.#stack.length > 0) {
+        const frame = this.#stack[this.#stack.length - 1];
+        if (frame.next === frame.seen.length) {
+          yield* this.#more(frame);
+          continue;
+        }
+        const ahead = frame.seen[frame.next++];
+        const isStale = performance.now() - frame.seenMs > STALE_MS;
+        const { name, path, found } = isStale ? look(frame, ahead.name) : ahead;
+        this.path = path;
+        this.isAscii = isAscii(name);
+        // What vanished since its name was read is as if it had never been there.
+        if (found === undefined) continue;
+        if (found instanceof FileFault) yield { kind: 'error', name, fault: found };
+        else if (!found.isDirectory()) yield { kind: 'leaf', name, stats: found };
+        else if (!this.#excluded.has(`${found.dev}:${found.ino}`)) {
+          yield* this.#enter(name, path, frame.isAscii && this.isAscii, found);
+        }
+      }
+    } finally {
+      for (const frame of this.#stack) frame.names.return?.();
     }
   }
 
-  /** Undefined for what is passed over. */
-  #step(frame: Frame): WalkEvent | undefined {
-    if (frame.next < frame.seen.length) {
-      const seen = frame.seen[frame.next++];
-      const isStale = performance.now() - frame.seenMs > STALE_MS;
-      return this.#visit(frame, isStale ? look(frame, seen.name) : seen);
+  *#enter(name: ByteText, path: ByteText, plain: boolean, stats: Stats): Generator<WalkEvent> {
+    yield { kind: 'enter', name, stats };
+    try {
+      const names = sortedNames(path, this.#options, stats.size)[Symbol.iterator]();
+      this.#stack.push({ path, isAscii: plain, names, seen: [], seenMs: 0, next: 0 });
+    } catch (error) {
+      yield* this.#unreadable(path, error);
     }
+  }
+
+  /** Looks at the next names, and leaves the directory where there are none. */
+  *#more(frame: Frame): Generator<WalkEvent> {
     try {
       const paused = lookAhead(frame);
-      if (frame.seen.length > 0) return undefined;
-      return paused ? PAUSE : this.#leave();
+      if (frame.seen.length > 0) return;
+      if (!paused) this.#stack.pop();
+      yield paused ? PAUSE : { kind: 'leave', whole: true };
     } catch (error) {
       this.#stack.pop();
-      return this.#unreadable(frame.path, error);
-    }
-  }
-
-  #leave(): WalkEvent {
-    this.#stack.pop();
-    return { kind: 'leave', whole: true };
-  }
-
-  #visit(frame: Frame, { name, path, found }: Seen): WalkEvent | undefined {
-    const ascii = isAscii(name);
-    this.path = path;
-    this.isAscii = ascii;
-    // What vanished since its name was read is as if it had never been there.
-    if (found === undefined) return undefined;
-    if (found instanceof FileFault) return { kind: 'error', name, fault: found };
-    if (!found.isDirectory()) return { kind: 'leaf', name, stats: found };
-    if (this.#excluded.has(`${found.dev}:${found.ino}`)) return undefined;
-    return this.#enter(name, path, frame.isAscii && ascii, found);
-  }
-
-  #enter(name: ByteText, path: ByteText, plain: boolean, stats: Stats): WalkEvent {
-    this.#then = () => this.#list(path, plain, stats.size);
-    return { kind: 'enter', name, stats };
-  }
-
-  /** Begins with a directory's names; undefined where there is nothing to report. */
-  #list(path: ByteText, plain: boolean, size: number): WalkEvent | undefined {
-    try {
-      const names = sortedNames(path, this.#options, size)[Symbol.iterator]();
-      this.#stack.push({ path, isAscii: plain, names, seen: [], seenMs: 0, next: 0 });
-      return undefined;
-    } catch (error) {
-      return this.#unreadable(path, error);
+      yield* this.#unreadable(frame.path, error);
     }
   }
 
   /** @throws what is no fault of the directory: an error in the scratch folder ends the walk. */
-  #unreadable(path: ByteText, error: unknown): WalkEvent {
+  *#unreadable(path: ByteText, error: unknown): Generator<WalkEvent> {
     if (!(error instanceof FileFault)) throw error;
     this.path = path;
-    this.#then = () => ({ kind: 'leave', whole: false });
-    return { kind: 'error', name: '', fault: error };
-  }
-
-  /** Lets go of the files that long listings keep. */
-  return(): IteratorResult<WalkEvent, undefined> {
-    this.#then = undefined;
-    for (const frame of this.#stack.splice(0)) frame.names.return?.();
-    return { done: true, value: undefined };
-  }
-
-  [Symbol.dispose](): void {
-    this.return();
+    yield { kind: 'error', name: '', fault: error };
+    yield { kind: 'leave', whole: false };
   }
 }
 
@@ -178,16 +146,13 @@ function identity(path: string): string[] {
 }
 
 function rootStats(path: ByteText): Stats {
-  const shown = Buffer.from(path, 'latin1').toString();
   const stats = statSync(osPath(path), LSTAT);
-  if (stats === undefined) throw notFound('directory', shown);
-  if (!stats.isDirectory()) throw badOption('dir', 'a directory', shown);
+  if (stats === undefined) throw notFound('directory', shownPath(path));
+  if (!stats.isDirectory()) throw badOption('dir', 'a directory', shownPath(path));
   return stats;
 }
 
-/**
- * Looks at the next names, up to one of the listing's pauses or its end. Returns whether it paused.
- */
+/** Looks at the next names, up to a pause of the listing or its end. Returns whether it paused. */
 function lookAhead(frame: Frame): boolean {
   frame.seen = [];
   frame.seenMs = performance.now();

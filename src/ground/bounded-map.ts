@@ -3,23 +3,17 @@
  *
  * `get` leaves the order as it is, so the entry put first goes first: that costs a look-up and no
  * more, which is what hot paths want. `use` moves the entry to the end, so that the one used
- * longest ago goes first. Where an entry is worth more than its slot (an open file), `onEvict` is
- * told of each that goes, for whatever reason.
+ * longest ago goes first.
  */
-export interface BoundedMapOptions<K, V> {
-  /** Called once for each entry that leaves the map, however it leaves. */
-  readonly onEvict?: (value: V, key: K) => void;
-}
-
 export class BoundedMap<K, V> {
   readonly #entries = new Map<K, V>();
   readonly #most: number;
   readonly #onEvict: ((value: V, key: K) => void) | undefined;
 
-  /** `most` entries at once, at least 1. */
-  constructor(most: number, options: BoundedMapOptions<K, V> = {}) {
+  /** `most` entries at once, at least 1; `onEvict` is called once for each that leaves the map. */
+  constructor(most: number, onEvict?: (value: V, key: K) => void) {
     this.#most = most;
-    this.#onEvict = options.onEvict;
+    this.#onEvict = onEvict;
   }
 
   get size(): number {
@@ -48,12 +42,7 @@ export class BoundedMap<K, V> {
     if (before === value) return;
     if (before !== undefined) this.delete(key);
     this.#entries.set(key, value);
-    while (this.#entries.size > this.#most) {
-      for (const oldest of this.#entries.keys()) {
-        this.delete(oldest);
-        break;
-      }
-    }
+    if (this.#entries.size > this.#most) this.delete(this.#entries.keys().next().value as K);
   }
 
   /** Whether there was one. */
@@ -71,9 +60,5 @@ export class BoundedMap<K, V> {
 
   keys(): IterableIterator<K> {
     return this.#entries.keys();
-  }
-
-  values(): IterableIterator<V> {
-    return this.#entries.values();
   }
 }

@@ -15,12 +15,7 @@ export const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** Bytewise order: negative, zero or positive. A prefix comes before what it begins. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const difference = (a[i] as number) - (b[i] as number);
-    if (difference !== 0) return difference;
-  }
-  return a.length - b.length;
+  return compareRange(a, 0, a.length, b);
 }
 
 /** Bytewise order of `a[start..end]` and `b`. */
@@ -39,7 +34,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+export function concatBytes(parts: readonly Uint8Array[]): OwnBytes {
   let length = 0;
   for (const part of parts) length += part.length;
   const whole = new Uint8Array(length);
@@ -66,12 +61,8 @@ export function copyRange(bytes: Uint8Array, start: number, end: number): Uint8A
   return Uint8Array.prototype.slice.call(bytes, start, end);
 }
 
-function view(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-}
-
 export function hex(bytes: Uint8Array): string {
-  return view(bytes).toString('hex');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }
 
 /** The bytes of a string of hexadecimal digits, or undefined if it is not one. */

@@ -7,10 +7,10 @@
  * behind: nothing ('none'), the whole ('committed'), or that only a reopened store can tell
  * ('unknown'). Our own bugs are assertions.
  *
- * A maker returns its error for the caller to throw, so that control flow stays in sight. Its
- * message says what is wrong, with which value, and where it helps what to do. The operating
- * system's names of errors (ENOSPC) are evidence in `data.errno`; what a name does not tell us
- * stays REGALIA_IO, and nothing is decided by a list of names that are harmless.
+ * A maker returns its error, of the code that it names, for the caller to throw, so that control
+ * flow stays in sight. Its message says what is wrong, with which value, and where it helps what
+ * to do. The operating system's names of errors (ENOSPC) are evidence in `data.errno`; what a name
+ * does not tell us stays REGALIA_IO, and nothing is decided by a list of harmless names.
  */
 
 /** The evidence that each code carries. */
@@ -159,13 +159,7 @@ export function assert(condition: unknown, message: string): asserts condition {
 
 // What a caller asked for.
 
-/** An option or argument of the wrong kind, or outside its limits. */
-export function badOption(
-  option: string,
-  expected: string,
-  actual: string,
-  facts?: ErrorFacts,
-): RegaliaError<'REGALIA_OPTION'> {
+export function badOption(option: string, expected: string, actual: string, facts?: ErrorFacts) {
   const message = `${option} must be ${expected}, not ${actual}`;
   return new RegaliaError('REGALIA_OPTION', message, { option, expected, actual }, facts);
 }
@@ -176,57 +170,44 @@ export function unknownOption(
   option: string,
   known: readonly string[],
   meant: string | undefined,
-): RegaliaError<'REGALIA_OPTION'> {
+) {
   const expected = known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
   const hint = meant === undefined ? `: expected ${expected}` : `; did you mean ${meant}?`;
   const data = { option, expected: meant ?? expected, actual: option };
   return new RegaliaError('REGALIA_OPTION', `${call} has no option ${option}${hint}`, data);
 }
 
-/** A range, an offset or a limit that makes no sense; `what` names it, as in 'the limit'. */
-export function badRange(
-  what: string,
-  expected: string,
-  actual: string,
-): RegaliaError<'REGALIA_RANGE'> {
+/** `what` names it, as in 'the limit'. */
+export function badRange(what: string, expected: string, actual: string) {
   const message = `${what} must be ${expected}, not ${actual}`;
   return new RegaliaError('REGALIA_RANGE', message, { expected, actual });
 }
 
-/** A key, or a name in it, that has `fault`, as in 'an empty name'. */
-export function badKey(
-  key: string,
-  fault: string,
-  more: { readonly limit?: number; readonly actual?: number } = {},
-): RegaliaError<'REGALIA_KEY'> {
-  return new RegaliaError('REGALIA_KEY', `key ${JSON.stringify(key)} has ${fault}`, {
-    key,
-    ...more,
-  });
+/** How far a name is beyond its limit. */
+interface Excess {
+  readonly limit?: number;
+  readonly actual?: number;
 }
 
-/** A move or copy that cannot be; `reason` is a sentence's end, as in 'a move goes elsewhere'. */
-export function badMove(from: string, to: string, reason: string): RegaliaError<'REGALIA_MOVE'> {
+/** A key, or a name in it, that has `fault`, as in 'an empty name'. */
+export function badKey(key: string, fault: string, excess: Excess = {}) {
+  const message = `key ${JSON.stringify(key)} has ${fault}`;
+  return new RegaliaError('REGALIA_KEY', message, { key, ...excess });
+}
+
+/** `reason` is a sentence's end, as in 'a move goes elsewhere'. */
+export function badMove(from: string, to: string, reason: string) {
   const message = `${from} cannot go to ${to}: ${reason}`;
   return new RegaliaError('REGALIA_MOVE', message, { from, to, reason });
 }
 
 /** A stream's name, or all names of an entry, with `fault`, as in 'an empty name'. */
-export function badStream(
-  stream: string,
-  fault: string,
-  more: { readonly limit?: number; readonly actual?: number } = {},
-): RegaliaError<'REGALIA_STREAM'> {
+export function badStream(stream: string, fault: string, excess: Excess = {}) {
   const message = `stream ${JSON.stringify(stream)} has ${fault}`;
-  return new RegaliaError('REGALIA_STREAM', message, { stream, ...more });
+  return new RegaliaError('REGALIA_STREAM', message, { stream, ...excess });
 }
 
-/** A rule that is invalid, or is not what the other side has; `rule` names it. */
-export function badRule(
-  rule: string,
-  expected: string,
-  actual: string,
-): RegaliaError<'REGALIA_RULE'> {
+export function badRule(rule: string, expected: string, actual: string) {
   const message = `rule ${rule} must be ${expected}, not ${actual}`;
   return new RegaliaError('REGALIA_RULE', message, { rule, expected, actual });
 }
@@ -237,7 +218,7 @@ export function badEncoding(
   expected: string,
   actual: string,
   facts?: ErrorFacts,
-): RegaliaError<'REGALIA_ENCODING'> {
+) {
   const whose = stream === undefined ? 'what is written' : `stream ${stream}`;
   const message = `${whose} must be ${expected}, not ${actual}`;
   const data = stream === undefined ? { expected, actual } : { stream, expected, actual };
@@ -245,61 +226,43 @@ export function badEncoding(
 }
 
 /** Others changed the same, and no policy resolved it. Nothing was written: begin again. */
-export function conflicting(
-  message: string,
-  conflicts: readonly unknown[],
-): RegaliaError<'REGALIA_CONFLICT'> {
+export function conflicting(message: string, conflicts: readonly unknown[]) {
   return new RegaliaError('REGALIA_CONFLICT', message, { conflicts }, { retryable: true });
 }
 
-/** Two commits, by their addresses, whose histories share no commit. */
-export function unrelated(ours: string, theirs: string): RegaliaError<'REGALIA_UNRELATED'> {
+/** Two commits, by their addresses. */
+export function unrelated(ours: string, theirs: string) {
   const message = `${ours} and ${theirs} have no commit in common`;
   return new RegaliaError('REGALIA_UNRELATED', message, { ours, theirs });
 }
 
-/** A branch, tag, commit, bucket, file or store that does not exist. */
-export function notFound(
-  what: string,
-  name: string,
-  hint?: string,
-  facts?: ErrorFacts,
-): RegaliaError<'REGALIA_NOT_FOUND'> {
+export function notFound(what: string, name: string, hint?: string, facts?: ErrorFacts) {
   const message = `there is no ${what} ${name}${hint === undefined ? '' : `: ${hint}`}`;
   return new RegaliaError('REGALIA_NOT_FOUND', message, { what, name }, facts);
 }
 
-/** Something that was to be made is there already. */
-export function alreadyExists(
-  what: string,
-  name: string,
-  hint?: string,
-  facts?: ErrorFacts,
-): RegaliaError<'REGALIA_EXISTS'> {
+export function alreadyExists(what: string, name: string, hint?: string, facts?: ErrorFacts) {
   const message = `there is already a ${what} ${name}${hint === undefined ? '' : `: ${hint}`}`;
-  const errno = errnoOf(facts?.cause);
-  const data = errno === undefined ? { what, name } : { what, name, errno };
-  return new RegaliaError('REGALIA_EXISTS', message, data, facts);
+  return new RegaliaError('REGALIA_EXISTS', message, { what, name, ...errnoIn(facts) }, facts);
 }
 
-/** `what` was closed, disposed or committed; it names the thing, as in 'store'. */
-export function closed(what: string): RegaliaError<'REGALIA_CLOSED'> {
+/** `what` names the thing, as in 'store'. */
+export function closed(what: string) {
   return new RegaliaError('REGALIA_CLOSED', `the ${what} is closed`, { what });
 }
 
 /** `what` is older than it may be, by the clock of the store. */
-export function expired(what: string, ageMs: number): RegaliaError<'REGALIA_EXPIRED'> {
+export function expired(what: string, ageMs: number) {
   const message = `the ${what} is ${ageMs} ms old, which is more than it may be: make another`;
   return new RegaliaError('REGALIA_EXPIRED', message, { what, ageMs });
 }
 
-/** A write to `what`, which is open for reading only. */
-export function readOnly(what: string): RegaliaError<'REGALIA_READ_ONLY'> {
+export function readOnly(what: string) {
   return new RegaliaError('REGALIA_READ_ONLY', `${what} is open for reading only`, { what });
 }
 
 /** The caller's signal was aborted; its reason is the cause. */
-export function aborted(operation: string, reason: unknown): RegaliaError<'REGALIA_ABORTED'> {
+export function aborted(operation: string, reason: unknown) {
   const message = `${operation} was aborted`;
   return new RegaliaError('REGALIA_ABORTED', message, { operation }, { cause: reason });
 }
@@ -317,14 +280,14 @@ export function asAborted(error: unknown, operation: string): unknown {
 
 // Bytes that were read.
 
-/** Bytes that do not follow their format: `what` at byte `at`. */
+/** `what` does not follow its format at byte `at`. */
 export function malformed(
   what: string,
   at: number,
   expected: string,
   actual: string,
   facts?: ErrorFacts,
-): RegaliaError<'REGALIA_FORMAT'> {
+) {
   const message = `${what} is malformed at byte ${at}: expected ${expected}, found ${actual}`;
   return new RegaliaError('REGALIA_FORMAT', message, { what, at, expected, actual }, facts);
 }
@@ -335,78 +298,62 @@ export function unknownVersion(
   expected: number | string,
   actual: number | string,
   facts?: ErrorFacts,
-): RegaliaError<'REGALIA_VERSION'> {
+) {
   const message = `${what} has version ${actual}, and this release knows ${expected}`;
   const data = { what, expected: `${expected}`, actual: `${actual}` };
   return new RegaliaError('REGALIA_VERSION', message, data, facts);
 }
 
-/**
- * A pack that is refused: `what` in it at byte `at`. Retryable where another transfer may mend it.
- */
+/** `what` in the pack at byte `at` is refused. Retryable where another transfer may mend it. */
 export function badPack(
   what: string,
   at: number,
   expected: string,
   actual: string,
   facts?: ErrorFacts,
-): RegaliaError<'REGALIA_PACK'> {
+) {
   const found = `expected ${expected}, found ${actual}`;
   const message = `the pack's ${what} at byte ${at} is refused: ${found}`;
   return new RegaliaError('REGALIA_PACK', message, { what, at, expected, actual }, facts);
 }
 
 /** A commit whose signature is not `actor`'s; both as text. */
-export function badSignature(commit: string, actor: string): RegaliaError<'REGALIA_SIGNATURE'> {
+export function badSignature(commit: string, actor: string) {
   const message = `commit ${commit} is not signed by ${actor}`;
   return new RegaliaError('REGALIA_SIGNATURE', message, { commit, actor });
 }
 
-/**
- * Bytes that are not those that were written. `more` says which key is hit, and whether it can be
- * repaired.
- */
+/** `more` says which key is hit, and whether it can be repaired. */
 export function corrupt(
   what: string,
   expected: string,
   actual: string,
   more: { readonly key?: string; readonly repairable?: boolean } & ErrorFacts = {},
-): RegaliaError<'REGALIA_CORRUPT'> {
-  const { key, repairable, ...facts } = more;
+) {
+  const { cause: _, retryable: __, outcome: ___, ...evidence } = more;
   const message = `${what} is damaged: expected ${expected}, found ${actual}`;
-  const data = {
-    what,
-    expected,
-    actual,
-    ...(key === undefined ? {} : { key }),
-    ...(repairable === undefined ? {} : { repairable }),
-  };
-  return new RegaliaError('REGALIA_CORRUPT', message, data, facts);
+  return new RegaliaError(
+    'REGALIA_CORRUPT',
+    message,
+    { what, expected, actual, ...evidence },
+    more,
+  );
 }
 
 /** The commit `commit`, an address, in which history goes on, is not here. */
-export function beyondHorizon(commit: string): RegaliaError<'REGALIA_HORIZON'> {
+export function beyondHorizon(commit: string) {
   const message = `history goes on in ${commit}, which is not here`;
   return new RegaliaError('REGALIA_HORIZON', message, { commit });
 }
 
-/** A stamp that is malformed or contradicts those of its commit's parents; `what` names it. */
-export function badStamp(
-  what: string,
-  expected: string,
-  actual: string,
-): RegaliaError<'REGALIA_STAMP'> {
+/** `what` names the stamp. */
+export function badStamp(what: string, expected: string, actual: string) {
   const message = `${what} must be ${expected}, not ${actual}`;
   return new RegaliaError('REGALIA_STAMP', message, { expected, actual });
 }
 
 /** The block or file at `address` is not here; `source` is where it should be. */
-export function missing(
-  what: string,
-  address: string,
-  source?: string,
-  facts?: ErrorFacts,
-): RegaliaError<'REGALIA_MISSING'> {
+export function missing(what: string, address: string, source?: string, facts?: ErrorFacts) {
   const where = source === undefined ? 'is not here' : `is in ${source}, which is not here`;
   const data = source === undefined ? { address } : { address, source };
   return new RegaliaError('REGALIA_MISSING', `${what} ${address} ${where}`, data, facts);
@@ -415,17 +362,13 @@ export function missing(
 // The machine.
 
 /** The store in the folder `path` was copied; `reason` says how that is known. */
-export function cloned(path: string, reason: string): RegaliaError<'REGALIA_CLONED'> {
+export function cloned(path: string, reason: string) {
   const message = `${path} is a copy of a store: ${reason}; adopt it if its original is gone`;
   return new RegaliaError('REGALIA_CLONED', message, { path, reason });
 }
 
-/** The volume of that id (as digits), in the folder `path`, is not fit for what was asked. */
-export function badVolume(
-  volume: string,
-  path: string,
-  reason: string,
-): RegaliaError<'REGALIA_VOLUME'> {
+/** The volume of that id (as digits), in the folder `path`. */
+export function badVolume(volume: string, path: string, reason: string) {
   const message = `the volume at ${path} is refused: ${reason}`;
   return new RegaliaError('REGALIA_VOLUME', message, { volume, path, reason });
 }
@@ -442,56 +385,37 @@ export interface IoFacts extends ErrorFacts {
   readonly errno?: string | undefined;
 }
 
-function evidenceOf({ errno, ...facts }: IoFacts): [{ errno?: string }, ErrorFacts] {
-  const name = errno ?? errnoOf(facts.cause);
-  return [name === undefined ? {} : { errno: name }, facts];
+function errnoIn({ errno, cause }: IoFacts = {}): { errno?: string } {
+  const name = errno ?? errnoOf(cause);
+  return name === undefined ? {} : { errno: name };
 }
 
 /** No room on the device, in the map, or left of some numbers. */
-export function full(path: string, more: IoFacts = {}): RegaliaError<'REGALIA_FULL'> {
-  const [errno, facts] = evidenceOf(more);
-  const message = `there is no room left at ${path}`;
-  return new RegaliaError(
-    'REGALIA_FULL',
-    message,
-    { path, ...errno },
-    { retryable: true, ...facts },
-  );
+export function full(path: string, more: IoFacts = {}) {
+  const data = { path, ...errnoIn(more) };
+  const facts = { retryable: true, ...more };
+  return new RegaliaError('REGALIA_FULL', `there is no room left at ${path}`, data, facts);
 }
 
 /** A worker failed at `task` for that reason, and then the calling thread with `cause`. */
-export function workerFailed(
-  task: string,
-  reason: string,
-  cause: unknown,
-): RegaliaError<'REGALIA_WORKER'> {
+export function workerFailed(task: string, reason: string, cause: unknown) {
   const message = `a worker failed to ${task}, and so did the calling thread: ${reason}`;
   return new RegaliaError('REGALIA_WORKER', message, { task, reason }, { cause, retryable: true });
 }
 
 /** Another process or handle has `path`; `why` is a sentence's end, as in 'is open for reading'. */
-export function locked(
-  path: string,
-  why: string,
-  facts?: ErrorFacts,
-): RegaliaError<'REGALIA_LOCKED'> {
+export function locked(path: string, why: string, facts?: ErrorFacts) {
   return new RegaliaError('REGALIA_LOCKED', `${path} ${why}`, { path }, facts);
 }
 
 /** `operation` on `path` failed, whatever the system calls it; `why` says how. */
-export function ioFailed(
-  path: string,
-  operation: string,
-  why: string,
-  more: IoFacts = {},
-): RegaliaError<'REGALIA_IO'> {
-  const [errno, facts] = evidenceOf(more);
+export function ioFailed(path: string, operation: string, why: string, more: IoFacts = {}) {
   const message = `to ${operation} ${path} failed: ${why}`;
-  return new RegaliaError('REGALIA_IO', message, { path, operation, ...errno }, facts);
+  return new RegaliaError('REGALIA_IO', message, { path, operation, ...errnoIn(more) }, more);
 }
 
 /** Something that this process may not do to `path`; `why` says so, and what to do. */
-export function permission(path: string, why: string): RegaliaError<'REGALIA_PERMISSION'> {
+export function permission(path: string, why: string) {
   return new RegaliaError('REGALIA_PERMISSION', `${path} is refused: ${why}`, { path });
 }
 
@@ -503,14 +427,13 @@ export function ioError(
   more: IoFacts = {},
 ): RegaliaError {
   if (isRegaliaError(error)) return error;
-  const all = { ...more, cause: error };
-  const [errno, facts] = evidenceOf(all);
+  const facts = { ...more, cause: error };
+  const errno = errnoIn(facts);
+  const file = { what: 'file', name: path, ...errno };
   switch (errno.errno) {
     case 'ENOENT':
-    case 'ENOTDIR': {
-      const data = { what: 'file', name: path, ...errno };
-      return new RegaliaError('REGALIA_NOT_FOUND', `${path} does not exist`, data, facts);
-    }
+    case 'ENOTDIR':
+      return new RegaliaError('REGALIA_NOT_FOUND', `${path} does not exist`, file, facts);
     case 'EACCES':
     case 'EPERM':
     case 'EROFS': {
@@ -519,17 +442,15 @@ export function ioError(
       return new RegaliaError('REGALIA_PERMISSION', message, data, facts);
     }
     case 'EEXIST':
-    case 'ENOTEMPTY': {
-      const data = { what: 'file', name: path, ...errno };
-      return new RegaliaError('REGALIA_EXISTS', `${path} exists already`, data, facts);
-    }
+    case 'ENOTEMPTY':
+      return new RegaliaError('REGALIA_EXISTS', `${path} exists already`, file, facts);
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
-      return full(path, all);
+      return full(path, facts);
     default: {
       const why = error instanceof Error ? error.message : String(error);
-      return ioFailed(path, operation, why, all);
+      return ioFailed(path, operation, why, facts);
     }
   }
 }

@@ -30,12 +30,6 @@ export function flushNow(path: string): void {
   }
 }
 
-/** Brings what lies at `path`, and that it lies there, to disk. */
-export function flushWithParentNow(path: string): void {
-  flushNow(path);
-  flushNow(dirname(path));
-}
-
 /**
  * Puts a file in the place of the one before, whole or not at all, readable by its owner alone. It
  * is on disk when this resolves.

@@ -19,7 +19,7 @@ export interface KindOptions {
   /** The error of a datum that is refused; default REGALIA_OPTION. */
   readonly refusal?: Refusal;
   /** Looks closer at a datum that is accepted, and throws what it finds. */
-  readonly closer?: ((name: string, datum: unknown) => void) | undefined;
+  readonly closer?: (name: string, datum: unknown) => void;
 }
 
 /** What an option or an argument must be. */
@@ -29,32 +29,27 @@ export class Kind<T> {
   /** As in 'a whole number of at least 0'. */
   readonly expected: string;
   readonly accepts: (datum: unknown) => boolean;
-  readonly #actual: (datum: unknown) => string;
-  readonly #refusal: Refusal;
-  readonly #closer: ((name: string, datum: unknown) => void) | undefined;
+  readonly #how: KindOptions;
 
   constructor(expected: string, accepts: (datum: unknown) => boolean, how: KindOptions = {}) {
     this.expected = expected;
     this.accepts = accepts;
-    this.#actual = how.actual ?? shown;
-    this.#refusal = how.refusal ?? badOption;
-    this.#closer = how.closer;
+    this.#how = how;
   }
 
   /** The datum, which is of this kind; else an error that calls it `name`. */
   check(name: string, datum: unknown): T {
-    if (!this.accepts(datum)) throw this.#refusal(name, this.expected, this.#actual(datum));
-    this.#closer?.(name, datum);
+    if (!this.accepts(datum)) {
+      const { actual = shown, refusal = badOption } = this.#how;
+      throw refusal(name, this.expected, actual(datum));
+    }
+    this.#how.closer?.(name, datum);
     return datum as T;
   }
 
   /** The same kind with another error for what is refused. */
   refusedBy(refusal: Refusal): Kind<T> {
-    return new Kind<T>(this.expected, this.accepts, {
-      actual: this.#actual,
-      refusal,
-      closer: this.#closer,
-    });
+    return new Kind<T>(this.expected, this.accepts, { ...this.#how, refusal });
   }
 
   /** The same for what need not be given. */
@@ -152,17 +147,19 @@ export const signal = new Kind<AbortSignal>('an AbortSignal', (datum) => {
 
 /** Text of at most so many bytes of UTF-8. */
 export function text(bytesMax = Number.POSITIVE_INFINITY): Kind<string> {
-  const expected =
-    bytesMax === Number.POSITIVE_INFINITY ? 'text' : `text of at most ${bytesMax} bytes`;
+  const bound = bytesMax === Number.POSITIVE_INFINITY ? '' : ` of at most ${bytesMax} bytes`;
   const actual = (datum: unknown): string => {
     return typeof datum === 'string' ? `${Buffer.byteLength(datum)} bytes` : shown(datum);
   };
-  const isShort = (datum: string): boolean => {
+  const accepts = (datum: unknown): boolean => {
     // A character is one to three bytes, so most texts need not be counted.
-    return datum.length * 3 <= bytesMax || Buffer.byteLength(datum) <= bytesMax;
+    const isText = typeof datum === 'string';
+    return isText && (datum.length * 3 <= bytesMax || Buffer.byteLength(datum) <= bytesMax);
   };
-  return new Kind(expected, (datum) => typeof datum === 'string' && isShort(datum), { actual });
+  return new Kind(`text${bound}`, accepts, { actual });
 }
+
+export const bytes: Kind<Uint8Array> = new Kind('bytes', (datum) => datum instanceof Uint8Array);
 
 /** A path of the operating system. */
 export const folder = new Kind<string>('the path of a folder', (datum) => {
@@ -170,23 +167,25 @@ export const folder = new Kind<string>('the path of a folder', (datum) => {
 });
 
 /** A whole number of `least` to `most`. */
-export function whole(least = 0, most = Number.MAX_SAFE_INTEGER): Kind<number> {
-  const bound = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `${least} to ${most}`;
-  return new Kind(`a whole number of ${bound}`, (datum) => {
-    return Number.isSafeInteger(datum) && isWithin(datum as number, least, most);
-  });
+export function whole(least = 0, most?: number): Kind<number> {
+  return numberOf('a whole number', Number.isSafeInteger, least, most);
 }
 
 /** A number of `least` to `most`, which may be without end. */
-export function number(least: number, most = Number.POSITIVE_INFINITY): Kind<number> {
-  const bound = most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
-  return new Kind(`a number of ${bound}`, (datum) => {
-    return typeof datum === 'number' && isWithin(datum, least, most);
-  });
+export function number(least: number, most?: number): Kind<number> {
+  return numberOf('a number', (datum) => typeof datum === 'number', least, most);
 }
 
-function isWithin(datum: number, least: number, most: number): boolean {
-  return datum >= least && datum <= most;
+function numberOf(
+  what: string,
+  accepts: (datum: unknown) => boolean,
+  least: number,
+  most = Number.POSITIVE_INFINITY,
+): Kind<number> {
+  const bound = most === Number.POSITIVE_INFINITY ? `at least ${least}` : `${least} to ${most}`;
+  return new Kind(`${what} of ${bound}`, (datum) => {
+    return accepts(datum) && Number(datum) >= least && Number(datum) <= most;
+  });
 }
 
 /** How often something is done at most. */
@@ -203,7 +202,9 @@ export const offset: Kind<number> = whole().refusedBy(badRange);
 /** One of some names. */
 export function oneOf<const T extends string>(...names: readonly T[]): Kind<T> {
   const quoted = names.map((name) => `'${name}'`);
-  return new Kind<T>(listed(quoted, 'or'), (datum) => names.includes(datum as T));
+  const last = quoted.pop();
+  const expected = quoted.length === 0 ? `${last}` : `${quoted.join(', ')} or ${last}`;
+  return new Kind<T>(expected, (datum) => names.includes(datum as T));
 }
 
 /** What either kind accepts. */
@@ -242,11 +243,6 @@ export function fieldsOf<T extends object>(options: Options<T>): Kind<T> {
   });
 }
 
-/** What only a closer look can tell: the check is the caller's. */
-export function anyOf<T>(expected: string, accepts: (datum: unknown) => boolean): Kind<T> {
-  return new Kind<T>(expected, accepts);
-}
-
 // How things are shown.
 
 const SHOWN_MAX = 80;
@@ -278,12 +274,6 @@ function shownObject(datum: object): string {
 
 function shortened(text: string): string {
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 1)}…` : text;
-}
-
-/** 'a, b or c'. */
-function listed(names: readonly string[], word: 'and' | 'or'): string {
-  const last = names[names.length - 1] ?? '';
-  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} ${word} ${last}`;
 }
 
 /** The name that was probably meant; undefined where none is near. */

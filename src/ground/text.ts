@@ -5,9 +5,8 @@
  * surrogates U+DC80..U+DCFF, as in Python's PEP 383: `nameText` and `nameBytes` are exact inverses.
  */
 import { concatBytes } from './bytes.js';
-import { Kind, text as textKind } from './options.js';
+import { bytes as bytesKind, text as textKind } from './options.js';
 
-const BYTES = new Kind<Uint8Array>('bytes', (datum) => datum instanceof Uint8Array);
 const TEXT = textKind();
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -28,7 +27,7 @@ export function utf8Bytes(text: string): Uint8Array {
 
 /** A name's bytes as text, without loss: see the header. REGALIA_OPTION for anything but bytes. */
 export function nameText(bytes: Uint8Array, start = 0, end = bytes?.length): string {
-  if (!(bytes instanceof Uint8Array)) BYTES.check('bytes', bytes);
+  if (!(bytes instanceof Uint8Array)) bytesKind.check('bytes', bytes);
   if (end - start <= 24) {
     let text = '';
     let i = start;

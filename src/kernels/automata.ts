@@ -84,7 +84,6 @@ function feed<S>(
   return { state, bytes };
 }
 
-/** An automaton over characters as one over bytes. */
 function overCharacters<S>(inner: CharacterAutomaton<S>): Automaton<Begun<S>> {
   return {
     start: () => ({ state: inner.start(), bytes: NONE }),
@@ -104,11 +103,11 @@ function overCharacters<S>(inner: CharacterAutomaton<S>): Automaton<Begun<S>> {
 
 /** What one character must be. */
 type Token =
-  | { readonly kind: 'any' | 'but slash' }
+  | { readonly kind: 'any' }
   | { readonly kind: 'is'; readonly code: number }
+  /** Never a slash. */
   | { readonly kind: 'class'; readonly not: boolean; readonly ranges: readonly [number, number][] };
 
-/** A part of a pattern. */
 type Item =
   | Token
   | { readonly kind: 'run'; readonly of: Token }
@@ -125,7 +124,7 @@ interface Position {
 
 const SLASH = 0x2f;
 const ANY: Token = { kind: 'any' };
-const BUT_SLASH: Token = { kind: 'but slash' };
+const BUT_SLASH: Token = { kind: 'class', not: true, ranges: [] };
 /** The end of a pattern: the first position, since patterns are compiled from their end. */
 const END = 0;
 
@@ -241,8 +240,6 @@ function matches(token: Token, code: number): boolean {
   switch (token.kind) {
     case 'any':
       return true;
-    case 'but slash':
-      return code !== SLASH;
     case 'is':
       return token.code === code;
     case 'class':
@@ -289,18 +286,10 @@ class GlobParser {
     const before = this.#pattern[this.#at - 2];
     while (this.#pattern[this.#at] === '*') this.#at++;
     const between = (before ?? '/') === '/' && this.#pattern[this.#at] === '/';
-    if (!between) return { kind: 'run', of: ANY };
+    const run: Item = { kind: 'run', of: ANY };
+    if (!between) return run;
     this.#at++;
-    return {
-      kind: 'choice',
-      of: [
-        [
-          { kind: 'run', of: ANY },
-          { kind: 'is', code: SLASH },
-        ],
-        [],
-      ],
-    };
+    return { kind: 'choice', of: [[run, { kind: 'is', code: SLASH }], []] };
   }
 
   #choice(): Item {

@@ -40,10 +40,7 @@ export const CDC_BYTES_MAX = 1_073_741_824;
  */
 export type CdcScan = (bytes: Uint8Array, from: number, to: number, threshold: number) => number;
 
-/**
- * What is wrong with parameters of unknown origin, as evidence for an error; undefined if nothing
- * is.
- */
+/** What is wrong with parameters of unknown origin, as evidence for an error; else undefined. */
 export function cdcFault(params: CdcParams): { expected: string; actual: string } | undefined {
   const { bytesMin, bytesAvg, bytesMax } = params;
   const whole = [bytesMin, bytesAvg, bytesMax].every(Number.isSafeInteger);
@@ -119,10 +116,7 @@ interface CdcModule extends ModuleExports {
 }
 
 const GEAR_BYTES = 1024;
-/**
- * Bytes copied and scanned at a time: few enough to stay in the nearest caches, where 16 to 64 KiB
- * are alike.
- */
+/** Bytes copied and scanned at a time, within the nearest caches: 16 to 64 KiB are alike. */
 const STEP = 32_768;
 
 /** The scan in WebAssembly over bytes copied into its memory, or undefined where it cannot run. */

@@ -27,11 +27,7 @@ export class FstBuilder {
   readonly #finals = new Uint8Array(KEY_BYTES_MAX + 1);
   readonly #previous = new Uint8Array(KEY_BYTES_MAX);
   #previousLength = 0;
-  #stack = {
-    labels: new Uint8Array(512),
-    targets: new Uint32Array(512),
-    counts: new Uint32Array(512),
-  };
+  #stack = stackOf(512);
   #top = 0;
   #out = new Uint8Array(STATE_BYTES_MAX * 2);
   /** Bytes in `#out`, and bytes written before them. */
@@ -94,15 +90,8 @@ export class FstBuilder {
 
   #emit(final: boolean, from: number): number {
     if (this.#length + STATE_BYTES_MAX > this.#out.length) this.#room();
-    this.#length = writeState(
-      this.#out,
-      this.#length,
-      this.#base,
-      final,
-      this.#stack,
-      from,
-      this.#top,
-    );
+    const [at, base] = [this.#length, this.#base];
+    this.#length = writeState(this.#out, at, base, final, this.#stack, from, this.#top);
     if (this.#base + this.#length > ADDRESS_MAX) throw outgrown('bytes');
     return this.#base + this.#length;
   }
@@ -125,12 +114,7 @@ export class FstBuilder {
 
   #growStack(): void {
     const { labels, targets, counts } = this.#stack;
-    const size = labels.length * 2;
-    const grown = {
-      labels: new Uint8Array(size),
-      targets: new Uint32Array(size),
-      counts: new Uint32Array(size),
-    };
+    const grown = stackOf(labels.length * 2);
     grown.labels.set(labels);
     grown.targets.set(targets);
     grown.counts.set(counts);
@@ -147,6 +131,11 @@ export class FstBuilder {
     this.#length += end.length;
     this.#flush();
   }
+}
+
+function stackOf(size: number) {
+  const targets = new Uint32Array(size);
+  return { labels: new Uint8Array(size), targets, counts: new Uint32Array(size) };
 }
 
 function outgrown(what: string): RegaliaError {

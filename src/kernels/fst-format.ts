@@ -21,9 +21,7 @@ import { malformed } from '../ground/errors.js';
 
 const FST_VERSION = 1;
 export const FST = 'transducer';
-/**
- * The most bytes that one state takes: 256 transitions of 1 + 4 + 4 bytes, a count and a header.
- */
+/** The most bytes of a state: 256 transitions of 1 + 4 + 4 bytes, a count and a header. */
 export const STATE_BYTES_MAX = 256 * 9 + 2;
 
 export function readUint(bytes: Uint8Array, at: number, width: number): number {
@@ -103,7 +101,6 @@ export function writeState(
   return at;
 }
 
-/** The trailer for so many names. */
 export function trailer(size: number): Uint8Array {
   const width = size === 0 ? 0 : widthOf(size);
   const bytes = new Uint8Array(width + 1);
@@ -132,7 +129,6 @@ export function readTrailer(bytes: Uint8Array): { size: number; root: number } {
 /** A state read in place; one object is loaded again and again. */
 export class FstState {
   final = false;
-  /** How many transitions there are. */
   count = 0;
   /** Where the state's first byte is. */
   start = 0;
@@ -148,10 +144,7 @@ export class FstState {
     this.#bytes = bytes;
   }
 
-  /**
-   * Throws REGALIA_FORMAT where the state reaches below the first byte. `at` is at most the root's
-   * address.
-   */
+  /** REGALIA_FORMAT where the state reaches below the first byte. `at` is at most the root. */
   load(at: number): this {
     this.#at = at;
     if (at === 0) {

@@ -77,10 +77,7 @@ function crcTable(): Int32Array {
 /** Above this many bytes the runtime's CRC-32 is faster than the table (measured). */
 const CRC_TABLE_MAX = 64;
 
-/**
- * The CRC-32 of `bytes`, 0 to 2^32 - 1, going on from `start`: `crc32(b, crc32(a))` is that of a
- * followed by b.
- */
+/** The CRC-32 of `bytes`, unsigned: `crc32(b, crc32(a))` is that of a followed by b. */
 export function crc32(bytes: Uint8Array, start = 0): number {
   if (bytes.length > CRC_TABLE_MAX && typeof zlib.crc32 === 'function') {
     return zlib.crc32(bytes, start);
@@ -88,9 +85,7 @@ export function crc32(bytes: Uint8Array, start = 0): number {
   return crc32ByTable(bytes, start);
 }
 
-/**
- * The same by table alone: for short bytes, and for Node before 20.15, which lacks `zlib.crc32`.
- */
+/** By table alone: for short bytes, and for Node before 20.15, which lacks `zlib.crc32`. */
 export function crc32ByTable(bytes: Uint8Array, start = 0): number {
   let sum = ~start;
   for (let i = 0; i < bytes.length; i++) {

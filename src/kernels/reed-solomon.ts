@@ -25,10 +25,7 @@ import {
   timesMatrix,
 } from './gf256.js';
 
-/**
- * What is wrong with shard counts of unknown origin, as evidence for an error; undefined if nothing
- * is.
- */
+/** What is wrong with shard counts of unknown origin, as evidence for an error; else undefined. */
 export function shardsFault(
   k: number,
   m: number,
@@ -51,10 +48,7 @@ function rowOf(index: number, k: number): Uint8Array {
   });
 }
 
-/**
- * Overwrites the parity shards with those of the data shards. All are of one length, and share no
- * bytes.
- */
+/** Overwrites the parity shards with those of the data, all of one length, sharing no bytes. */
 export function encode(
   data: readonly Uint8Array[],
   parity: readonly Uint8Array[],
@@ -62,11 +56,8 @@ export function encode(
 ): void {
   const k = data.length;
   assert(shardsFault(k, parity.length) === undefined, 'shard counts are without fault');
-  combine(
-    parity.map((_, i) => rowOf(k + i, k)),
-    data,
-    parity,
-  );
+  const rows = parity.map((_, i) => rowOf(k + i, k));
+  combine(rows, data, parity);
 }
 
 /**
@@ -88,34 +79,18 @@ export function reconstruct(
     assert(shards[index] === undefined, 'a wanted shard is missing');
   }
   if (wanted.length === 0) return;
-  const { indexes, inputs } = firstPresent(shards, k);
+  const indexes = [...shards.keys()].filter((index) => shards[index] !== undefined).slice(0, k);
+  assert(indexes.length === k, 'at least k shards are there');
+  const inputs = indexes.map((index) => shards[index] as Uint8Array);
   const solved = solve(indexes, k);
   const outputs = wanted.map(() => new Uint8Array(inputs[0].length));
-  combine(
-    wanted.map((index) => timesMatrix(rowOf(index, k), solved)),
-    inputs,
-    outputs,
-  );
+  const rows = wanted.map((index) => timesMatrix(rowOf(index, k), solved));
+  combine(rows, inputs, outputs);
   for (const [i, index] of wanted.entries()) shards[index] = outputs[i];
 }
 
 function missingFrom(shards: readonly (Uint8Array | undefined)[]): number[] {
   return [...shards.keys()].filter((index) => shards[index] === undefined);
-}
-
-function firstPresent(
-  shards: readonly (Uint8Array | undefined)[],
-  k: number,
-): { indexes: number[]; inputs: Uint8Array[] } {
-  const indexes: number[] = [];
-  const inputs: Uint8Array[] = [];
-  for (const [index, shard] of shards.entries()) {
-    if (shard === undefined || inputs.length === k) continue;
-    indexes.push(index);
-    inputs.push(shard);
-  }
-  assert(inputs.length === k, 'at least k shards are there');
-  return { indexes, inputs };
 }
 
 /** The matrix that gives the data shards, of k others. */

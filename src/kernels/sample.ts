@@ -29,10 +29,7 @@ export function mayCompress(bytes: Uint8Array): boolean {
   return bytes.length < JUDGED_FROM || sampledEntropy(bytes) < ENTROPY_MAX;
 }
 
-/**
- * Bits a byte, 0 to 8, in samples spread from the first byte to the last; at least 4 KiB are
- * needed.
- */
+/** Bits a byte, 0 to 8, in samples from the first byte to the last, of at least 4 KiB. */
 function sampledEntropy(bytes: Uint8Array): number {
   counts.fill(0);
   for (let sample = 0; sample < SAMPLES; sample++) {

@@ -105,8 +105,8 @@ class Rescan {
     const { engine, chunks } = this.#parts;
     chunks.volumes.refresh();
     await mendTables(engine, this.#options.signal);
-    for (const { entry, path, status } of chunks.volumes.list()) {
-      if (status === 'missing' || status === 'foreign') continue;
+    for (const { entry, path, isHere } of chunks.volumes.list()) {
+      if (!isHere) continue;
       for (const [segment, size] of await segmentsIn(path)) {
         if (isRetired(engine, segment)) continue;
         try {

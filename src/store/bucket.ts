@@ -4,17 +4,16 @@
  * appear in the logs of all around it.
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
-import { split } from '../clock/id.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { LocalCommit } from '../commit/line.js';
 import type { PartMaker } from '../commit/merge-commits.js';
 import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, isRegaliaError, notFound, throwIfAborted } from '../ground/errors.js';
+import { folder as folderKind, text } from '../ground/options.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
-import type { Commit } from '../log/commit.js';
-import { type CommitInfo, commitInfo } from '../log/commit.js';
+import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
 import { sameSubtree } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { Contents } from './contents.js';
@@ -28,56 +27,41 @@ import {
   packFor,
   receivePack,
   reportHave,
+  splitShare,
 } from './exchange.js';
 import {
   AT,
   type At,
-  BEGIN,
   BODY,
-  DIFF,
+  CALLS,
   type DiffOptions,
-  EXPORT,
   type ExportOptions,
-  FOLDER,
-  FORK,
   type ForkOptions,
-  GRANT,
-  IMPORT,
   type ImportOptions,
-  LOG,
   type LogOptions,
-  MERGE,
   type MergeOptions,
   NAME,
   PACK,
   type PackSource,
   type RevertOptions,
-  RESTORE,
-  REVERT,
-  TRANSACT,
   type TransactionOptions,
   type TransactOptions,
-  WATCH,
   type WatchOptions,
 } from './options.js';
 import { checkedJudgement } from './policies.js';
 import { type Branches, openBranches, openTags, type Tags } from './refs.js';
 import type { Scope } from './scope.js';
-import {
-  type AnyStreams,
-  openSnapshot,
-  type Snapshot,
-  SnapshotReading,
-  type StreamTypes,
-} from './snapshot.js';
+import { type AnyStreams, openSnapshot, type Snapshot, type StreamTypes } from './snapshot.js';
 import { openTransaction, type Transaction } from './transaction.js';
 import { watchLine } from './watch.js';
 
 const RETRIES = 16;
 
-let makeBucket: <Streams extends StreamTypes<Streams>>(scope: Scope) => Bucket<Streams>;
-let placeBucket: (bucket: Bucket, scope: Scope) => void;
-let scopeWithin: (bucket: Bucket) => Scope;
+let openBucket: <Streams extends StreamTypes<Streams>>(scope: Scope) => Bucket<Streams>;
+/** Makes a handle that is a bucket, and more, work on a scope. */
+export let setScope: (bucket: Bucket, scope: Scope) => void;
+/** What a handle works on. */
+export let scopeOf: (bucket: Bucket) => Scope;
 
 /**
  * A bucket on a branch. `Regalia.open` gives the store's own; `bucket`, `branch` and `fork` others.
@@ -93,15 +77,15 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   protected constructor() {}
 
   static {
-    makeBucket = <S extends StreamTypes<S>>(scope: Scope) => {
+    openBucket = <S extends StreamTypes<S>>(scope: Scope) => {
       const bucket = new Bucket<S>();
       bucket.#scope = scope;
       return bucket;
     };
-    placeBucket = (bucket, scope) => {
+    setScope = (bucket, scope) => {
       bucket.#scope = scope;
     };
-    scopeWithin = (bucket) => bucket.#scope;
+    scopeOf = (bucket) => bucket.#scope;
   }
 
   /** Its id, 32 hexadecimal digits. */
@@ -138,18 +122,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   snapshot(at?: At): Snapshot<Streams> {
     const { core, line } = this.#scope;
     const found = this.#at('at', at);
-    return openSnapshot(new SnapshotReading(core, line.treeOf(found), found.address));
+    return openSnapshot(core, line.treeOf(found), found.address);
   }
 
   /** Begins a transaction on the head. REGALIA_READ_ONLY. */
   begin(options?: TransactionOptions): Transaction<Streams> {
-    return openTransaction(this.#begin(BEGIN.check(options)));
-  }
-
-  #begin({ isolation }: TransactionOptions): Draft {
-    const { core, line } = this.#scope;
-    core.checkWritable();
-    return new Draft(core, line, this.#scope.namesIn(line.treeOf(line.tip())), isolation);
+    return openTransaction(new Draft(this.#scope, CALLS.begin.check(options)));
   }
 
   /**
@@ -161,10 +139,10 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     options?: TransactOptions,
   ): Promise<{ result: T; commit: CommitResult }> {
     BODY.check('body', body);
-    const { retries = RETRIES, isolation, ...commit } = TRANSACT.check(options);
+    const { retries = RETRIES, isolation, ...commit } = CALLS.transact.check(options);
     for (let left = retries; ; left--) {
       throwIfAborted(commit.signal, 'transact');
-      const draft = this.#begin({ isolation });
+      const draft = new Draft(this.#scope, { isolation });
       try {
         const result = await body(openTransaction(draft));
         return { result, commit: await draft.commit(commit) };
@@ -182,7 +160,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The commits that the head has seen, newest first. REGALIA_NOT_FOUND, REGALIA_ABORTED. */
   log(options?: LogOptions): Generator<CommitInfo, void, undefined> {
-    const given = LOG.check(options);
+    const given = CALLS.log.check(options);
     const names = given.key === undefined ? undefined : parseKey(given.key);
     const from = this.#scope.at(given.from).address;
     const until = given.until === undefined ? [] : [this.#scope.at(given.until).address];
@@ -222,7 +200,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   diff(from: At, to: At, options?: DiffOptions): Iterable<DiffRow> {
     AT.check('from', from);
     AT.check('to', to);
-    const { key, ...given } = DIFF.check(options);
+    const { key, ...given } = CALLS.diff.check(options);
     const names = key === undefined ? [] : parseKey(key);
     const [before, after] = [this.#scope.at(from), this.#scope.at(to)];
     return diffRows(this.#scope.line, before, after, names, given);
@@ -231,19 +209,15 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   /** Starts a branch at the head, or elsewhere. REGALIA_EXISTS where there is one of that name. */
   async fork(branch: string, options?: ForkOptions): Promise<Bucket<Streams>> {
     NAME.check('branch', branch);
-    const { at } = FORK.check(options);
+    const { at } = CALLS.fork.check(options);
     const { core, line, bucket } = this.#scope;
     core.checkWritable();
     log.checkRefName(branch);
     const head = this.#scope.at(at).address;
     await core.engine.write((batch) => {
       if (log.branch(batch, bucket, branch) !== undefined) throw alreadyExists('branch', branch);
-      const parent = log.branch(batch, line.owner, line.branch);
-      if (parent === undefined) throw notFound('branch', line.branch);
       // Without a share of its own there is none to split: the new branch can only be read.
-      const [kept, given] = parent.id === undefined ? [undefined, undefined] : split(parent.id);
-      log.putBranch(batch, line.owner, line.branch, { ...parent, id: kept });
-      log.putBranch(batch, bucket, branch, { head, id: given });
+      log.putBranch(batch, bucket, branch, { head, id: splitShare(batch, line) });
     }, 'sync');
     return openBucket(this.#scope.onBranch(branch));
   }
@@ -259,10 +233,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * branch's share. All of its history goes along. Open it, and exchange packs. REGALIA_EXISTS.
    */
   async clone(folder: string): Promise<void> {
-    FOLDER.check('folder', folder);
-    const { core, line, bucket } = this.#scope;
-    core.checkWritable();
-    await cloneInto(folder, core, line, { bucket, ...this.#own() });
+    await cloneInto(folderKind.check('folder', folder), this.#scope);
   }
 
   /**
@@ -275,19 +246,17 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** Adds a share that another replica granted to this branch's. REGALIA_OPTION, REGALIA_STAMP. */
   async accept(grant: string): Promise<void> {
-    await acceptShare(this.#scope.line, GRANT.check('grant', grant));
+    await acceptShare(this.#scope.line, text().check('grant', grant));
   }
 
   /** Its branches. */
   get branches(): Branches {
-    const { core, bucket, line } = this.#scope;
-    return openBranches(core, bucket, line.branch);
+    return openBranches(this.#scope);
   }
 
   /** Its tags. */
   get tags(): Tags {
-    const { core, bucket, line } = this.#scope;
-    return openTags(core, bucket, line.branch);
+    return openTags(this.#scope);
   }
 
   /**
@@ -295,12 +264,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * aborted.
    */
   watch(options?: WatchOptions): AsyncGenerator<CommitInfo, void, undefined> {
-    return watchLine(this.#scope, WATCH.check(options));
+    return watchLine(this.#scope, CALLS.watch.check(options));
   }
 
   /** What this replica has of the bucket, as text for another's `export`. */
   async have(): Promise<string> {
-    return reportHave(this.#scope.core, this.#scope.bucket, this.#own());
+    return reportHave(this.#scope);
   }
 
   /**
@@ -308,21 +277,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * memory.
    */
   export(options?: ExportOptions): ReadableStream<Uint8Array> {
-    const { core, bucket } = this.#scope;
-    const pack = packFor(core, bucket, this.#own(), EXPORT.check(options));
-    return new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          const step = await pack.next();
-          if (step.done === true) controller.close();
-          else controller.enqueue(step.value);
-        },
-        async cancel() {
-          await pack.return(undefined);
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    return ReadableStream.from(packFor(this.#scope, CALLS.export.check(options)));
   }
 
   /**
@@ -332,11 +287,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async import(pack: PackSource, options?: ImportOptions): Promise<ImportOutcome> {
     PACK.check('pack', pack);
-    return receivePack(this.#scope.core, this.#scope.bucket, pack, IMPORT.check(options));
-  }
-
-  #own(): { branch: string; commit: Address } {
-    return { branch: this.#scope.line.branch, commit: this.#scope.head().address };
+    return receivePack(this.#scope, pack, CALLS.import.check(options));
   }
 
   /**
@@ -346,7 +297,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async merge(from: At, options?: MergeOptions): Promise<MergeOutcome> {
     AT.check('from', from);
-    const { into, policy, answers, ...rest } = MERGE.check(options);
+    const { into, policy, answers, ...rest } = CALLS.merge.check(options);
     this.#scope.core.checkWritable();
     const isOwn = into === undefined || into === this.branchName;
     const scope = isOwn ? this.#scope : this.#scope.onBranch(into);
@@ -370,18 +321,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * same.
    */
   async revert(at: At, options?: RevertOptions): Promise<CommitResult> {
-    const { parent: side, ...given } = REVERT.check(options);
+    const { parent: side, ...given } = CALLS.revert.check(options);
     const undone = this.#scope.at(AT.check('at', at));
-    const name = addressText(undone.address);
     const parent = this.#parentOf(undone, side);
-    const draft = this.#begin({});
-    try {
+    return this.#commit(given, `revert ${addressText(undone.address)}`, (draft) => {
       draft.undo(undone, parent, this.#scope.head(), given);
-      const { message = `revert ${name}` } = given;
-      return await draft.commit({ ...given, message });
-    } finally {
-      draft.dispose();
-    }
+    });
   }
 
   /** The parent whose state a revert leads back to: of a merge, the caller says which. */
@@ -399,33 +344,25 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   /** A commit that makes a key, with all below it, what it was at another commit. */
   async restore(at: At, key: Key = '/', options?: CommitOptions): Promise<CommitResult> {
     AT.check('at', at);
-    const given = RESTORE.check(options);
-    const names = parseKey(key);
+    const given = CALLS.restore.check(options);
+    // Names may have what a message may not.
+    const name = keyText(parseKey(key)).toWellFormed();
     const then = this.#scope.at(at);
-    const draft = this.#begin({});
+    const message = `restore ${name} from ${addressText(then.address)}`;
+    return this.#commit(given, message, (draft) => draft.graft(key, then));
+  }
+
+  async #commit(
+    options: CommitOptions,
+    message: string,
+    edit: (draft: Draft) => void,
+  ): Promise<CommitResult> {
+    const draft = new Draft(this.#scope);
     try {
-      draft.graft(key, then);
-      // Names may have what a message may not.
-      const text = keyText(names).toWellFormed();
-      const { message = `restore ${text} from ${addressText(then.address)}` } = given;
-      return await draft.commit({ ...given, message });
+      edit(draft);
+      return await draft.commit({ ...options, message: options.message ?? message });
     } finally {
       draft.dispose();
     }
   }
-}
-
-/** The handle of a bucket. */
-function openBucket<Streams extends StreamTypes<Streams>>(scope: Scope): Bucket<Streams> {
-  return makeBucket(scope);
-}
-
-/** Makes a handle that is a bucket, and more, work on a scope. */
-export function setScope(bucket: object, scope: Scope): void {
-  placeBucket(bucket as Bucket, scope);
-}
-
-/** What a handle works on. */
-export function scopeOf(bucket: object): Scope {
-  return scopeWithin(bucket as Bucket);
 }

@@ -12,11 +12,10 @@ import type { Writers } from '../commit/writers.js';
 import { EMPTY } from '../ground/bytes.js';
 import { badEncoding, badOption } from '../ground/errors.js';
 import { PUT_BYTES_MAX } from '../ground/limits.js';
-import { contentChecker, encodeContents } from '../streams/encoding.js';
+import { type ContentChecker, contentChecker, encodeContents } from '../streams/encoding.js';
 import type { StreamRule } from '../streams/rule.js';
-import { sameStream } from '../tree/equal.js';
 import { readInline } from '../tree/placement.js';
-import { inlinePart, REFERENCED, type ReferencedPart, type StreamPart } from '../tree/record.js';
+import { inlinePart, REFERENCED, type StreamPart } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
 import type { ChangeOptions } from './options.js';
 
@@ -25,9 +24,6 @@ export type Change =
   | { readonly kind: 'write'; readonly at: number; readonly source: Source }
   | { readonly kind: 'append'; readonly source: Source }
   | { readonly kind: 'truncate'; readonly at: number; readonly source: undefined };
-
-/** What a stream holds: its bytes where they lie in metadata, else its content. */
-export type Old = Uint8Array | ContentRef;
 
 export class Contents {
   readonly #core: Core;
@@ -46,15 +42,13 @@ export class Contents {
     const bytes = encodeContents(rule.encoding, stream, data);
     if (bytes.length <= rule.inlineMax) return inlinePart(bytes);
     const { blocks } = this.#core;
-    if (
-      bytes.length > PUT_BYTES_MAX ||
-      extentsFor(bytes.length, rule.chunking) > blocks.available
-    ) {
+    const extents = extentsFor(bytes.length, rule.chunking);
+    if (bytes.length > PUT_BYTES_MAX || extents > blocks.available) {
       const expected = `at most ${PUT_BYTES_MAX} bytes, with a turn of the event loop in between`;
       throw badOption('data', expected, `${bytes.length} bytes: write them`);
     }
     blocks.replenish();
-    return contentPart(this.#writer(root, rule, stream).put(bytes));
+    return partOf(this.#writer(root, rule, stream).put(bytes));
   }
 
   /** The part for a source of any size. */
@@ -70,35 +64,34 @@ export class Contents {
     return partOf(await writer.writeOrInline(checked, rule.inlineMax, options));
   }
 
-  /** The part for what becomes of another by a change. REGALIA_RANGE, REGALIA_ENCODING. */
+  /** The part for what becomes of `before` by a change. REGALIA_RANGE, REGALIA_ENCODING. */
   async change(
     root: Root,
     rule: StreamRule,
     stream: string,
     change: Change,
-    old: Old,
+    before: StreamPart | undefined,
     options: ChangeOptions,
   ): Promise<StreamPart> {
-    const text = change.kind === 'append' && rule.encoding === 'utf8';
-    if (rule.encoding !== 'bytes' && !text) throw partialError(stream, rule);
+    const { encoding } = rule;
+    const isAppend = change.kind === 'append';
+    if (encoding !== 'bytes' && !(encoding === 'utf8' && isAppend)) {
+      const expected = encoding === 'utf8' ? 'an append, or the whole' : 'the whole';
+      throw badEncoding(stream, `${expected}, since its encoding is ${encoding}`, 'a part');
+    }
+    const old = this.#old(before);
     const source = change.source && checkedSource(change.source, rule, stream);
-    const edit = { at: change.kind === 'append' ? old.length : change.at, source };
+    const edit = { at: isAppend ? old.length : change.at, source };
     checkLength(edit.at);
     const { contents } = this.#core;
     const writer = this.#writer(root, rule, stream);
     return partOf(await rewrite(writer, contents, old, edit, rule.inlineMax, options));
   }
 
-  /** What a stream holds, as changes begin on it: nothing where it is absent. */
-  old(part: StreamPart | undefined): Old {
+  /** Its bytes where they lie in metadata, else its content; nothing where it is absent. */
+  #old(part: StreamPart | undefined): Uint8Array | ContentRef {
     if (part === undefined) return EMPTY;
-    if (part.form === REFERENCED) return part;
-    return readInline(this.#core.cache, part);
-  }
-
-  /** Whether a stream, present or absent, is what it was. */
-  same(before: StreamPart | undefined, now: StreamPart | undefined): boolean {
-    return sameStream(this.#core.cache, before, now);
+    return part.form === REFERENCED ? part : readInline(this.#core.cache, part);
   }
 
   #writer(root: Root, rule: StreamRule, stream: string): ContentWriter {
@@ -108,30 +101,18 @@ export class Contents {
   }
 }
 
-function contentPart({ length, address, id }: ContentRef): ReferencedPart {
+function partOf(written: ContentRef | Uint8Array): StreamPart {
+  if (written instanceof Uint8Array) return inlinePart(written);
+  const { length, address, id } = written;
   return { form: REFERENCED, length, address, id };
 }
 
-function partOf(written: ContentRef | Uint8Array): StreamPart {
-  return written instanceof Uint8Array ? inlinePart(written) : contentPart(written);
-}
-
-function partialError(stream: string, { encoding }: StreamRule): Error {
-  const expected = encoding === 'utf8' ? 'an append, or the whole' : 'the whole';
-  return badEncoding(stream, `${expected}, since its encoding is ${encoding}`, 'a part');
-}
-
 /** The source, whose bytes are checked on their way. */
-function checkedSource(source: Source, rule: StreamRule, stream: string): Source {
-  return rule.encoding === 'bytes' ? source : checkedParts(source, rule, stream);
+function checkedSource(source: Source, { encoding }: StreamRule, stream: string): Source {
+  return encoding === 'bytes' ? source : checkedParts(source, contentChecker(encoding, stream));
 }
 
-async function* checkedParts(
-  source: Source,
-  rule: StreamRule,
-  stream: string,
-): AsyncGenerator<Uint8Array> {
-  const checker = contentChecker(rule.encoding, stream);
+async function* checkedParts(source: Source, checker: ContentChecker): AsyncGenerator<Uint8Array> {
   for await (const part of sourceBytes(source, undefined)) {
     checker.push(part);
     yield part;

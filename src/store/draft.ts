@@ -5,6 +5,14 @@
  *
  * The directory of an edit is found once and remembered by its text (`Ways`), since most edits come
  * to directories that were edited before.
+ *
+ * Long writes, of whole streams and of parts of them, take turns by stream:
+ *
+ *     asked -> its turn -> what the stream is now -> written beside it -> put, unless others put
+ *
+ * Until it is put the stream is as it was, and so it stays where a write fails. What is put or
+ * removed meanwhile, without a turn, is not undone: the whole replaces it, a part of what is gone
+ * by then is refused.
  */
 import type { Address } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
@@ -16,7 +24,6 @@ import {
   commitTransaction,
   resolverFor,
 } from '../commit/committer.js';
-import type { Core } from '../commit/core.js';
 import type { Line, LocalCommit } from '../commit/line.js';
 import { type Directory, Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
@@ -37,18 +44,19 @@ import {
 } from '../streams/rule.js';
 import { openStream, type Stream } from '../streams/stream.js';
 import { editAt, editWithin } from '../tree/apply.js';
+import { sameStream } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
-import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
 import type { Tree } from '../tree/lookup.js';
 import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
 import { type Root, totalsOf } from '../tree/root.js';
 import { finishSteps } from '../tree/steps.js';
 import { type Change, Contents } from './contents.js';
-import type { ChangeOptions, ChildRange, TransactionOptions, WriteOptions } from './options.js';
+import type { ChangeOptions, TransactionOptions, WriteOptions } from './options.js';
 import { checkedCommitPolicy } from './policies.js';
 import { checkNewBucket, hasBuckets, moveError, partsToMove } from './relocation.js';
-import { type Entry, Reading } from './snapshot.js';
-import { StreamWrites, type WriteHost } from './stream-writes.js';
+import type { Scope } from './scope.js';
+import { Reading } from './snapshot.js';
+import { StreamTurns } from './stream-turns.js';
 
 /** What an extent holds for certain, with the nodes above. */
 const EXTENT_BYTES = 8_192;
@@ -57,7 +65,7 @@ const ENTRY_BYTES = 128;
 /** How far beyond its bound a transaction may go where the event loop has no turn. */
 const OVERDRAFT = 4;
 
-export class Draft extends Reading implements Committing, WriteHost {
+export class Draft extends Reading implements Committing {
   readonly line: Line;
   /** The commit that it was begun on. */
   readonly started: LocalCommit;
@@ -66,27 +74,27 @@ export class Draft extends Reading implements Committing, WriteHost {
   readonly relation = new Relation();
   /** Commits whose state was brought back. */
   readonly origins: LocalCommit[] = [];
-  readonly reads: ReadSet | undefined;
   readonly guards: Names[] = [];
   /** The key of the bucket that keys are relative to. */
   readonly prefix: Names;
   readonly #contents: Contents;
-  readonly #writes: StreamWrites;
+  readonly #turns = new StreamTurns();
   readonly #ways = new Ways();
   #pending: Pending;
   #state: 'open' | 'committing' | 'ended' = 'open';
 
-  constructor(core: Core, line: Line, prefix: Names, isolation: TransactionOptions['isolation']) {
-    super(core);
+  /** On the head of the scope's branch. REGALIA_READ_ONLY, REGALIA_NOT_FOUND. */
+  constructor(scope: Scope, { isolation }: TransactionOptions = {}) {
+    const { core, line } = scope;
+    super(core, isolation === 'serializable' ? new ReadSet() : undefined);
     core.checkWritable();
     this.line = line;
     this.started = line.tip();
-    this.fork = new PrivateTree(core, line.treeOf(this.started), () => this.#ways.clear());
+    const tree = line.treeOf(this.started);
+    this.prefix = scope.namesIn(tree);
+    this.fork = new PrivateTree(core, tree, () => this.#ways.clear());
     this.#contents = new Contents(core, this.fork.writers);
     this.#pending = new Pending(core.cache.shapes);
-    this.#writes = new StreamWrites(this.#contents, this);
-    this.prefix = prefix;
-    this.reads = isolation === 'serializable' ? new ReadSet() : undefined;
   }
 
   /** The edits that are not in the private tree yet. */
@@ -96,8 +104,7 @@ export class Draft extends Reading implements Committing, WriteHost {
 
   override check(): void {
     this.core.check();
-    if (this.#state === 'open') return;
-    throw closed('transaction');
+    if (this.#state !== 'open') throw closed('transaction');
   }
 
   /**
@@ -114,53 +121,30 @@ export class Draft extends Reading implements Committing, WriteHost {
     return this.core.rules(tree.rootAround(names).rules).ruleOf(stream);
   }
 
-  #full(key: Key): Names {
-    const names = parseKey(key);
+  override full(names: Names): Names {
     return this.prefix.length === 0 ? names : [...this.prefix, ...names];
+  }
+
+  #full(key: Key): Names {
+    return this.full(parseKey(key));
   }
 
   // Reads.
 
-  override entry(key: Key): Entry | undefined {
-    this.check();
-    this.reads?.entry(this.#full(key));
-    return super.entry(key);
-  }
-
   override get(key: Key, stream: string): Stream | undefined {
     this.check();
     if (typeof stream !== 'string') checkStreamName(stream);
-    const part = this.read(key, stream);
-    return part && openStream(this, part, this.fork.tree.root.algorithm, key, stream);
+    const part = this.#read(key, stream);
+    const { algorithm } = this.fork.tree.root;
+    return part && openStream({ home: this, part, algorithm, key, name: stream });
   }
 
   /** What a stream is, with the edits so far. */
-  read(key: Key, stream: string): StreamPart | undefined {
+  #read(key: Key, stream: string): StreamPart | undefined {
     const names = this.#full(key);
     this.reads?.stream(names, stream);
     const pending = this.#pending.stream(names, stream);
     return pending === 'none' ? undefined : (pending ?? this.fork.tree.stream(names, stream));
-  }
-
-  override children(key: Key, range?: ChildRange): Generator<Entry, void, undefined> {
-    const found = super.children(key, range);
-    this.reads?.children(this.#full(key));
-    return found;
-  }
-
-  override walk(key: Key = '/'): Generator<Entry, void, undefined> {
-    const found = super.walk(key);
-    this.reads?.subtree(this.#full(key));
-    return found;
-  }
-
-  override find(pattern: string, options?: FindOptions): Generator<Entry, void, undefined> {
-    const found = super.find(pattern, options);
-    if (this.reads === undefined) return found;
-    const { prefix, edits } = options ?? {};
-    const names = namesAbove(keyAutomaton(pattern, { prefix, edits }));
-    this.reads.subtree([...this.prefix, ...names]);
-    return found;
   }
 
   // Edits.
@@ -174,21 +158,42 @@ export class Draft extends Reading implements Committing, WriteHost {
   }
 
   write(key: Key, stream: string, source: Source, options: WriteOptions): Promise<number> {
-    return this.#writes.write(key, stream, source, options);
+    const { at } = options;
+    if (at !== undefined) return this.change(key, stream, { kind: 'write', at, source }, options);
+    return this.#inTurn(key, stream, options, (root, rule) => {
+      return this.#contents.write(root, rule, stream, source, options);
+    });
   }
 
   change(key: Key, stream: string, change: Change, options: ChangeOptions): Promise<number> {
-    return this.#writes.change(key, stream, change, options);
+    return this.#inTurn(key, stream, options, async (root, rule) => {
+      const before = this.#read(key, stream);
+      const part = await this.#contents.change(root, rule, stream, change, before, options);
+      this.check();
+      if (sameStream(this.cache, before, this.#read(key, stream))) return part;
+      throw badOption('stream', 'what it was when its change began', 'put or removed meanwhile');
+    });
   }
 
-  ruleOf(key: Key, stream: string): { root: Root; rule: StreamRule } {
-    const place = this.#place(key);
-    return { root: place.way.root, rule: this.#rule(place, stream) };
-  }
-
-  putPart(key: Key, stream: string, part: StreamPart): void {
-    // What was found before may be another by now.
-    this.#add(this.#place(key), stream, part);
+  async #inTurn(
+    key: Key,
+    stream: string,
+    { signal }: ChangeOptions,
+    written: (root: Root, rule: StreamRule) => Promise<StreamPart>,
+  ): Promise<number> {
+    this.check();
+    const text = keyText(parseKey(key));
+    checkStreamName(stream);
+    const turn = async (): Promise<number> => {
+      this.check();
+      const place = this.#place(key);
+      const part = await written(place.way.root, this.#rule(place, stream));
+      this.check();
+      // What was found before may be another by now.
+      this.#add(this.#place(key), stream, part);
+      return part.length;
+    };
+    return this.#turns.take(`${text} ${stream}`, turn, signal);
   }
 
   async drain(): Promise<void> {
@@ -373,8 +378,8 @@ export class Draft extends Reading implements Committing, WriteHost {
 
   async commit(options: CommitOptions): Promise<CommitResult> {
     this.check();
-    if (this.#writes.count > 0) {
-      const actual = `beside ${this.#writes.count}: await them first`;
+    if (this.#turns.count > 0) {
+      const actual = `beside ${this.#turns.count}: await them first`;
       throw badOption('commit', 'called when no write is under way', actual);
     }
     this.#state = 'committing';

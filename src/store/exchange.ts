@@ -9,7 +9,6 @@
  * is granted one.
  */
 
-import path from 'node:path';
 import { type Address, addressText } from '../blocks/address.js';
 import { sourceBytes } from '../chunks/source.js';
 import { decodeId, encodeId } from '../clock/encoding.js';
@@ -17,19 +16,18 @@ import { type Id, split, sum } from '../clock/id.js';
 import { Core, type Identity, putIdentity, type Settings } from '../commit/core.js';
 import { MAIN } from '../commit/genesis.js';
 import type { Line } from '../commit/line.js';
-import { openLmdb } from '../engine/lmdb.js';
+import type { Batch } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
 import { badOption, badPack, notFound } from '../ground/errors.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
-import * as log from '../log/branches.js';
-import { putBranch } from '../log/branches.js';
+import { branch, branches, putBranch } from '../log/branches.js';
 import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
 import { importPack } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
-import type { ChunkStore } from '../volumes/chunk-store.js';
 import { makeFolder } from './folder.js';
 import type { ExportOptions, ImportOptions, PackSource } from './options.js';
+import type { Scope } from './scope.js';
 import { firstVolume, openChunks } from './volumes.js';
 
 /** What came with a pack. */
@@ -47,9 +45,15 @@ export interface ImportOutcome {
 
 const TRACKING = /^replica\/[0-9a-f]{32}\/./;
 
+/** The branch at hand, which a nested bucket has no row for. */
+function ownBranch(scope: Scope): Want {
+  return { branch: scope.line.branch, commit: scope.head().address };
+}
+
 /** What this store has of a bucket, as a few lines of text for another. Durable first. */
-export async function reportHave(core: Core, bucket: Uint8Array, own: Want): Promise<string> {
-  core.check();
+export async function reportHave(scope: Scope): Promise<string> {
+  const { bucket, core } = scope;
+  const own = ownBranch(scope);
   await core.engine.flush();
   core.engine.refresh();
   const { heads: stored } = have(core.engine, bucket);
@@ -57,23 +61,14 @@ export async function reportHave(core: Core, bucket: Uint8Array, own: Want): Pro
   return utf8Text(encodeHave({ bucket, heads })) as string;
 }
 
-/**
- * The pack of what a receiver lacks. `own` is the branch at hand, which a nested bucket has no row
- * for.
- */
-export function packFor(
-  core: Core,
-  bucket: Uint8Array,
-  own: Want,
-  options: ExportOptions,
-): AsyncGenerator<Uint8Array> {
-  core.check();
-  core.engine.refresh();
-  const { contents, index, from, signal } = options;
-  const haves = options.have === undefined ? [] : havesOf(options.have, bucket);
-  const wants = wantsOf(core, bucket, own, options.branches);
+/** The pack of what a receiver lacks. */
+export function packFor(scope: Scope, options: ExportOptions): AsyncGenerator<Uint8Array> {
+  const { bucket, core } = scope;
+  const { have, branches: names, ...rest } = options;
+  const wants = wantsOf(scope, names);
+  const haves = have === undefined ? [] : havesOf(have, bucket);
   const { blocks, history } = core;
-  return exportPack({ blocks, history }, { bucket, wants, haves, contents, index, from, signal });
+  return exportPack({ blocks, history }, { bucket, wants, haves, ...rest });
 }
 
 function havesOf(text: string, bucket: Uint8Array): Address[] {
@@ -85,21 +80,17 @@ function havesOf(text: string, bucket: Uint8Array): Address[] {
 }
 
 /** Branches by the names that the receiver shall track them under. */
-function wantsOf(
-  core: Core,
-  bucket: Uint8Array,
-  own: Want,
-  names: readonly string[] | undefined,
-): Want[] {
-  const all = [...log.branches(core.engine, bucket)];
-  const local = all.filter(({ name }) => !TRACKING.test(name)).map(({ name }) => name);
-  const chosen = names ?? [...new Set([own.branch, ...local])];
+function wantsOf(scope: Scope, names: readonly string[] | undefined): Want[] {
+  const own = ownBranch(scope);
+  const heads = new Map([[own.branch, own.commit]]);
+  for (const { name, head } of branches(scope.refreshed(), scope.bucket)) heads.set(name, head);
+  const chosen =
+    names ?? [...heads.keys()].filter((name) => !TRACKING.test(name) || name === own.branch);
   return chosen.map((name) => {
-    const commit = all.find((one) => one.name === name)?.head;
-    const head = commit ?? (name === own.branch ? own.commit : undefined);
-    if (head === undefined) throw notFound('branch', name);
-    const branch = TRACKING.test(name) ? name : trackingName(core.identity.replica, name);
-    return { branch, commit: head };
+    const commit = heads.get(name);
+    if (commit === undefined) throw notFound('branch', name);
+    const isTracking = TRACKING.test(name);
+    return { branch: isTracking ? name : trackingName(scope.core.identity.replica, name), commit };
   });
 }
 
@@ -109,38 +100,35 @@ function trackingName(replica: Uint8Array, branch: string): string {
 
 /** Reads a pack of this bucket. Nothing of it is seen before all of it is here and sound. */
 export async function receivePack(
-  core: Core,
-  bucket: Uint8Array,
+  { bucket, core }: Scope,
   source: PackSource,
   options: ImportOptions,
 ): Promise<ImportOutcome> {
   core.checkWritable();
   const { blocks, history, settings } = core;
-  const { signal, onProgress, signatures } = options;
-  const result = await importPack({ blocks, history }, sourceBytes(source, signal, 'import'), {
-    bucket,
-    signal,
-    onProgress,
-    signatures,
-    durability: settings.durability,
-    publish: (batch, { heads }) => {
-      for (const { branch, commit } of heads) {
-        checkTracking(branch);
-        log.putBranch(batch, bucket, branch, { head: commit, id: undefined });
-      }
+  const result = await importPack(
+    { blocks, history },
+    sourceBytes(source, options.signal, 'import'),
+    {
+      ...options,
+      bucket,
+      durability: settings.durability,
+      publish: (batch, { heads }) => putTracking(batch, bucket, heads),
     },
-  });
-  const branches = result.heads.map(({ branch, commit }) => {
-    return { name: branch, commit: addressText(commit) };
-  });
-  const { commits, blocks: count, bytes } = result;
-  return { bucket: hex(bucket), branches, commits, blocks: count, bytes };
+  );
+  const { heads, commits, blocks: count, bytes } = result;
+  const moved = heads.map(({ branch, commit }) => ({ name: branch, commit: addressText(commit) }));
+  return { bucket: hex(bucket), branches: moved, commits, blocks: count, bytes };
 }
 
 /** REGALIA_PACK for a pack that would move anything but tracking branches. */
-function checkTracking(branch: string): void {
-  if (TRACKING.test(branch)) return;
-  throw badPack('branch', 0, 'a tracking branch, replica/ID/BRANCH', branch);
+function putTracking(batch: Batch, bucket: Uint8Array, heads: readonly Want[]): void {
+  for (const { branch, commit } of heads) {
+    if (!TRACKING.test(branch)) {
+      throw badPack('branch', 0, 'a tracking branch, replica/ID/BRANCH', branch);
+    }
+    putBranch(batch, bucket, branch, { head: commit, id: undefined });
+  }
 }
 
 const GRANT = 'regalia grant 1';
@@ -153,14 +141,19 @@ const GRANT = 'regalia grant 1';
 export async function grantShare(line: Line): Promise<{ text: string; id: Id }> {
   const { core, owner } = line;
   core.checkWritable();
-  const id = await core.engine.write((batch) => {
-    const row = log.branch(batch, owner, line.branch);
-    if (row?.id === undefined) throw notFound('branch', line.branch);
-    const [kept, given] = split(row.id);
-    log.putBranch(batch, owner, line.branch, { ...row, id: kept });
-    return given;
-  }, 'sync');
+  const id = await core.engine.write((batch) => splitShare(batch, line), 'sync');
+  if (id === undefined) throw notFound('branch', line.branch);
   return { text: `${GRANT} ${hex(owner)} ${hex(encodeId(id))}`, id };
+}
+
+/** Half of the line's share, which it loses; undefined where it has none. REGALIA_NOT_FOUND. */
+export function splitShare(batch: Batch, { owner, branch: name }: Line): Id | undefined {
+  const row = branch(batch, owner, name);
+  if (row === undefined) throw notFound('branch', name);
+  if (row.id === undefined) return undefined;
+  const [kept, given] = split(row.id);
+  putBranch(batch, owner, name, { ...row, id: kept });
+  return given;
 }
 
 /** Adds a share that another replica granted. REGALIA_STAMP where it overlaps one that is here. */
@@ -173,37 +166,24 @@ export async function acceptShare(line: Line, text: string): Promise<void> {
   }
   const given = decodeId(new Uint8Array(Buffer.from(share, 'hex')));
   await core.engine.write((batch) => {
-    const row = log.branch(batch, owner, line.branch);
+    const row = branch(batch, owner, line.branch);
     if (row === undefined) throw notFound('branch', line.branch);
     const id = row.id === undefined ? given : sum(row.id, given);
-    log.putBranch(batch, owner, line.branch, { ...row, id });
+    putBranch(batch, owner, line.branch, { ...row, id });
   }, 'sync');
 }
 
-/** A bucket at one of its branches. */
-export interface Cloned {
-  readonly bucket: Uint8Array;
-  readonly branch: string;
-  readonly commit: Address;
-}
-
-export async function cloneInto(
-  folder: string,
-  core: Core,
-  line: Line,
-  from: Cloned,
-): Promise<void> {
-  const { bucket, branch, commit } = from;
+/** A new store whose root is the bucket, with half of the branch's share. */
+export async function cloneInto(folder: string, scope: Scope): Promise<void> {
+  const { bucket, core, line } = scope;
+  core.checkWritable();
+  const head = scope.head().address;
   const { id } = await grantShare(line);
-  const pack = packFor(core, bucket, { branch, commit }, {});
   const replica = core.settings.random(16);
-  await receiveInto(folder, core.settings, pack, { id, replica, bucket, head: commit });
+  await receiveInto(folder, core.settings, packFor(scope, {}), { id, replica, bucket, head });
   // What the clone has is known here from the first: so the next delta is one.
-  const tracking = trackingName(replica, MAIN);
-  await core.engine.write(
-    (batch) => putBranch(batch, bucket, tracking, { head: commit, id: undefined }),
-    core.settings.durability,
-  );
+  const heads = [{ branch: trackingName(replica, MAIN), commit: head }];
+  await core.engine.write((batch) => putTracking(batch, bucket, heads), core.settings.durability);
 }
 
 /** What a clone is given beside the pack. */
@@ -221,46 +201,38 @@ export async function receiveInto(
   pack: PackSource,
   given?: Given,
 ): Promise<void> {
-  await makeFolder(folder, async (generation) => {
-    const engine = await openLmdb(generation, { create: true });
-    let closing: ChunkStore | undefined;
+  await makeFolder(folder, async (engine, within) => {
+    const identity: Identity = {
+      store: given?.bucket ?? new Uint8Array(16),
+      replica: given?.replica ?? settings.random(16),
+      algorithm: settings.algorithm,
+      incarnation: 0,
+      createdMs: Math.max(0, Math.floor(settings.now())),
+    };
+    await firstVolume(within, engine, identity, settings);
+    const chunks = openChunks(within, engine, identity, settings);
     try {
-      const identity: Identity = {
-        store: given?.bucket ?? new Uint8Array(16),
-        replica: given?.replica ?? settings.random(16),
-        algorithm: settings.algorithm,
-        incarnation: 0,
-        createdMs: Math.max(0, Math.floor(settings.now())),
-      };
-      const place = path.dirname(generation);
-      await firstVolume(place, engine, identity, settings);
-      const chunks = openChunks(place, engine, identity, settings);
-      closing = chunks;
       const { blocks, history, sequences } = new Core(engine, settings, identity, chunks);
       await sequences.reserve(1);
       await importPack({ blocks, history }, sourceBytes(pack, undefined, 'import'), {
         bucket: given?.bucket,
         durability: 'sync',
         publish: (batch, { bucket, heads }) => {
-          for (const { branch } of heads) checkTracking(branch);
-          const main = given?.head ?? mainOf(heads);
-          const algorithm = main[0] as Identity['algorithm'];
+          putTracking(batch, bucket, heads);
+          const head = given?.head ?? mainOf(heads);
+          const algorithm = head[0] as Identity['algorithm'];
           putIdentity(batch, { ...identity, store: bucket, algorithm });
-          for (const { branch, commit } of heads) {
-            putBranch(batch, bucket, branch, { head: commit, id: undefined });
-          }
-          putBranch(batch, bucket, MAIN, { head: main, id: given?.id });
+          putBranch(batch, bucket, MAIN, { head, id: given?.id });
         },
       });
       await engine.flush();
     } finally {
-      await closing?.close();
-      await engine.close();
+      await chunks.close();
     }
   });
 }
 
-function mainOf(heads: readonly { branch: string; commit: Address }[]): Address {
+function mainOf(heads: readonly Want[]): Address {
   const found = heads.find(({ branch }) => branch.endsWith(`/${MAIN}`)) ?? heads[0];
   if (found !== undefined) return found.commit;
   throw badPack('wants', 0, 'at least one branch', 'none');

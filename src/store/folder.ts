@@ -13,6 +13,8 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import type { Engine } from '../engine/engine.js';
+import { openLmdb } from '../engine/lmdb.js';
 import { cloned, corrupt, errnoOf, ioError, malformed } from '../ground/errors.js';
 import { flush, replaceFile } from '../ground/fsync.js';
 
@@ -23,15 +25,14 @@ const DATA_FILE = 'data.mdb';
 const CURRENT_MAX = 64;
 const COPY = 'a copy\n';
 
-/** What is at a path: a store, a place for one, or neither. */
-export async function examineFolder(folder: string): Promise<'store' | 'empty' | 'absent'> {
+/** Whether there is a store, or a place for one. REGALIA_FORMAT where there is neither. */
+export async function isStore(folder: string): Promise<boolean> {
   try {
     const names = await fs.readdir(folder);
-    if (names.includes(CURRENT)) return 'store';
-    if (names.length === 0) return 'empty';
+    if (names.length === 0 || names.includes(CURRENT)) return names.length > 0;
   } catch (error) {
     const errno = errnoOf(error);
-    if (errno === 'ENOENT') return 'absent';
+    if (errno === 'ENOENT') return false;
     if (errno === 'ENOTDIR') throw malformed('store folder', 0, 'a folder', `a file at ${folder}`);
     throw ioError(error, folder, 'open');
   }
@@ -41,25 +42,27 @@ export async function examineFolder(folder: string): Promise<'store' | 'empty' |
 /** The folder of the generation in use. */
 export async function currentGeneration(folder: string): Promise<string> {
   const file = path.join(folder, CURRENT);
-  let text: string;
-  try {
-    text = await fs.readFile(file, 'utf8');
-  } catch (error) {
-    throw ioError(error, file, 'read');
-  }
+  const text = await readText(file);
   const name = text.slice(0, CURRENT_MAX).trimEnd();
   if (/^gen-\d{6}$/.test(name) && text === `${name}\n`) return path.join(folder, name);
   throw corrupt(file, 'the name of a generation', JSON.stringify(text.slice(0, CURRENT_MAX)));
 }
 
+function readText(file: string): Promise<string> {
+  return fs.readFile(file, 'utf8').catch((error: unknown) => {
+    throw ioError(error, file, 'read');
+  });
+}
+
 /**
- * Makes a store at `folder`: `fill` is given the folder of its first generation. A copy of another
- * store is witnessed by nobody, so that it is written to only once it was adopted.
+ * Makes a store at `folder`, which `fill` fills by its engine; `within` is where it is made. With
+ * `copy`, which puts another store's data file into the first generation, it is witnessed by
+ * nobody, so that it is written to only once it was adopted.
  */
 export async function makeFolder(
   folder: string,
-  fill: (generation: string) => Promise<void>,
-  what: 'store' | 'copy' = 'store',
+  fill: (engine: Engine, within: string) => Promise<void>,
+  copy?: (generation: string) => Promise<void>,
 ): Promise<void> {
   const place = path.resolve(folder);
   const building = `${place}.new-${randomBytes(6).toString('hex')}`;
@@ -67,9 +70,15 @@ export async function makeFolder(
     await fs.mkdir(path.dirname(place), { recursive: true });
     await fs.mkdir(building, { mode: 0o700 });
     const generation = path.join(building, FIRST_GENERATION);
-    await fill(generation);
+    await copy?.(generation);
+    const engine = await openLmdb(generation, { create: copy === undefined });
+    try {
+      await fill(engine, building);
+    } finally {
+      await engine.close();
+    }
     await replaceFile(path.join(building, CURRENT), `${FIRST_GENERATION}\n`);
-    if (what === 'store') await writeWitness(building, generation);
+    if (copy === undefined) await writeWitness(building, generation);
     else await replaceFile(path.join(building, WITNESS), COPY);
     await fs.rename(building, place);
     await flush(path.dirname(place));
@@ -92,9 +101,7 @@ export async function writeWitness(folder: string, generation: string): Promise<
 /** REGALIA_CLONED where the folder was copied since it was last written to. */
 export async function checkWitness(folder: string, generation: string): Promise<void> {
   const file = path.join(folder, WITNESS);
-  const expected = await fs.readFile(file, 'utf8').catch((error: unknown) => {
-    throw ioError(error, file, 'read');
-  });
+  const expected = await readText(file);
   const actual = await witnessOf(generation);
   if (expected === actual) return;
   const reason = `its data file was ${expected.trim()}, and is ${actual.trim()}`;

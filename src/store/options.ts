@@ -1,7 +1,7 @@
 /**
- * What every call of the public surface may be given, in one place: its options as a type, and the
- * table that checks them. What only the store knows (whether a branch is there, whether a rule is
- * the stored one) is checked where it is known.
+ * What every call of the public surface may be given, in one place: its options as a type, and at
+ * the end the table that checks them. What only the store knows (whether a branch is there, whether
+ * a rule is the stored one) is checked where it is known.
  */
 import type { Source } from '../chunks/source.js';
 import type { CommitOptions } from '../commit/committer.js';
@@ -11,12 +11,13 @@ import { badOption, badRange } from '../ground/errors.js';
 import {
   CACHE_BYTES_MIN,
   MESSAGE_BYTES_MAX,
+  TIME_MS_MAX,
   TRANSACTION_BYTES_MIN,
   VOLUME_WEIGHT_MAX,
   WORKERS_MAX,
 } from '../ground/limits.js';
 import {
-  anyOf,
+  bytes,
   callback,
   count,
   fieldsOf,
@@ -73,11 +74,6 @@ export const SOURCE = new Kind<Source>(
 /** The name of a branch, a tag, a volume. */
 export const NAME: Kind<string> = text();
 
-export const FOLDER: Kind<string> = folder;
-
-/** Keys have an error of their own: they are parsed where they are used. */
-const key: Kind<Key> = anyOf('a key', () => true);
-
 /** A function that the caller gives work to. */
 export const BODY = listener<(...given: never[]) => unknown>();
 
@@ -93,27 +89,16 @@ export type At =
   | { readonly date: Date | number };
 
 /** The same, as what was given may leave fields undefined. */
-export interface AtFields {
-  readonly commit?: string;
-  readonly branch?: string;
-  readonly tag?: string;
-  readonly date?: Date | number;
-}
-
-/** As far as a Date reaches, either way. */
-const DATE_MS_MAX = 8_640_000_000_000_000;
+export type AtFields = Partial<
+  Record<'commit' | 'branch' | 'tag', string> & { date: Date | number }
+>;
 
 const date = new Kind<Date | number>('a Date, or milliseconds since the epoch', (datum) => {
   const ms = datum instanceof Date ? datum.getTime() : datum;
-  return typeof ms === 'number' && Math.abs(ms) <= DATE_MS_MAX;
+  return typeof ms === 'number' && Math.abs(ms) <= TIME_MS_MAX;
 });
 
-const AT_FIELDS = new Options<AtFields>('at', {
-  commit: text(),
-  branch: text(),
-  tag: text(),
-  date,
-});
+const AT_FIELDS = new Options<AtFields>('at', { commit: NAME, branch: NAME, tag: NAME, date });
 
 /** See `At`. */
 export const AT = new Kind<At>(
@@ -126,21 +111,6 @@ export const AT = new Kind<At>(
       if (given.length === 1) return;
       throw badOption(name, 'one of commit, branch, tag and date', `${given.length} of them`);
     },
-  },
-);
-
-const durability = oneOf<Durability>('sync', 'group', 'none');
-
-const ACTOR = new Kind<Actor>(
-  `an actor: a public key of ${ACTOR_LENGTH} bytes and a function that signs`,
-  (datum) => {
-    if (typeof datum !== 'object' || datum === null) return false;
-    const { publicKey, sign } = datum as Partial<Actor>;
-    return (
-      publicKey instanceof Uint8Array &&
-      publicKey.length === ACTOR_LENGTH &&
-      typeof sign === 'function'
-    );
   },
 );
 
@@ -197,45 +167,6 @@ export interface RegaliaOptions extends OpenOptions {
   readonly adopt?: boolean | undefined;
 }
 
-/** What is in a rule is REGALIA_RULE, and checked where rules are made. */
-const inRule = anyOf<never>('what a rule allows', () => true);
-
-const rule = fieldsOf(
-  new Options<StreamOptions>('a rule', {
-    encoding: inRule,
-    inlineMax: inRule,
-    merge: inRule,
-    chunking: inRule,
-    compression: inRule,
-    redundancy: inRule,
-  }),
-);
-
-const OPEN_KINDS = {
-  streams: namesOf(rule),
-  default: rule,
-  actor: ACTOR,
-  branch: NAME,
-  hash: oneOf('sha256', 'blake3'),
-  durability,
-  cacheBytes: number(CACHE_BYTES_MIN),
-  contentCacheBytes: number(CACHE_BYTES_MIN),
-  workers: whole(0, WORKERS_MAX),
-  onFault: listener<(fault: ContentFault) => void>(),
-  transactionBytes: number(TRANSACTION_BYTES_MIN),
-  snapshotMaxAgeMs: number(0),
-  now: callback<() => number>(),
-  random: callback<(length: number) => Uint8Array>(),
-};
-
-export const MEMORY = new Options<OpenOptions>('memory', OPEN_KINDS);
-
-const FOLDER_KINDS = { ...OPEN_KINDS, readOnly: flag, create: flag, adopt: flag };
-
-export const OPEN = new Options<RegaliaOptions>('open', FOLDER_KINDS);
-
-export const RECEIVE = new Options<RegaliaOptions>('receive', FOLDER_KINDS);
-
 // Reading.
 
 /**
@@ -259,25 +190,6 @@ export interface ChildRange {
   readonly limit?: number | undefined;
 }
 
-const bound = new Kind<string | Uint8Array>(
-  'a name, as text or bytes',
-  (datum) => typeof datum === 'string' || datum instanceof Uint8Array,
-  { refusal: badRange },
-);
-
-export const CHILDREN = new Options<ChildRange>('children', {
-  gt: bound,
-  gte: bound,
-  lt: bound,
-  lte: bound,
-  prefix: bound,
-  reverse: flag,
-  limit,
-});
-
-/** The pattern that `find` looks for; what it must be is checked with it. */
-export const FIND = new Options<FindOptions>('find', FIND_KINDS);
-
 /** Which commits. */
 export interface LogOptions {
   /** Where to begin; default the head. */
@@ -293,15 +205,6 @@ export interface LogOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export const LOG = new Options<LogOptions>('log', {
-  from: AT,
-  until: AT,
-  key,
-  reverse: flag,
-  limit,
-  signal,
-});
-
 /** Which differences. */
 export interface DiffOptions {
   /** Only what lies at or below this key. */
@@ -314,8 +217,6 @@ export interface DiffOptions {
   readonly limit?: number | undefined;
 }
 
-export const DIFF = new Options<DiffOptions>('diff', { key, deep: flag, reverse: flag, limit });
-
 /** What to watch. */
 export interface WatchOptions {
   /** Only commits that change anything at or below this key. */
@@ -323,8 +224,6 @@ export interface WatchOptions {
   /** Ends the watch: the iteration is done, without an error. */
   readonly signal?: AbortSignal | undefined;
 }
-
-export const WATCH = new Options<WatchOptions>('watch', { key, signal });
 
 // Writing.
 
@@ -337,29 +236,11 @@ export interface TransactionOptions {
   readonly isolation?: 'snapshot' | 'serializable' | undefined;
 }
 
-const isolation = oneOf('snapshot', 'serializable');
-
-export const BEGIN = new Options<TransactionOptions>('begin', { isolation });
-
-const COMMIT_KINDS = {
-  message: text(MESSAGE_BYTES_MAX),
-  durability,
-  policy: commitPolicy,
-  actor: ACTOR,
-  signal,
-};
-
-export const COMMIT = new Options<CommitOptions>('commit', COMMIT_KINDS);
-
 /** How a commit is taken back. */
 export interface RevertOptions extends CommitOptions {
   /** Of a merge: the parent whose state it leads back to. */
   readonly parent?: At | undefined;
 }
-
-export const REVERT = new Options<RevertOptions>('revert', { ...COMMIT_KINDS, parent: AT });
-
-export const RESTORE = new Options<CommitOptions>('restore', COMMIT_KINDS);
 
 /** How a transaction is run and committed. */
 export interface TransactOptions extends TransactionOptions, CommitOptions {
@@ -367,23 +248,10 @@ export interface TransactOptions extends TransactionOptions, CommitOptions {
   readonly retries?: number | undefined;
 }
 
-export const TRANSACT = new Options<TransactOptions>('transact', {
-  ...COMMIT_KINDS,
-  isolation,
-  retries: count,
-});
-
 /** How a part of a stream is changed. */
 export interface ChangeOptions {
   readonly signal?: AbortSignal | undefined;
 }
-
-export const APPEND = new Options<ChangeOptions>('append', { signal });
-
-export const TRUNCATE = new Options<ChangeOptions>('truncate', { signal });
-
-/** The size that a stream is to have. */
-export const SIZE = offset;
 
 /** How a stream is written. */
 export interface WriteOptions extends ChangeOptions {
@@ -394,8 +262,6 @@ export interface WriteOptions extends ChangeOptions {
   readonly at?: number | undefined;
 }
 
-export const WRITE = new Options<WriteOptions>('write', { at: offset, signal });
-
 // Branches, merges and exchange.
 
 /** Where a branch begins. */
@@ -404,28 +270,13 @@ export interface ForkOptions {
   readonly at?: At | undefined;
 }
 
-export const FORK = new Options<ForkOptions>('fork', { at: AT });
-
 /** How a merge is made. */
-export interface MergeOptions extends MergeJudgement {
+export interface MergeOptions extends MergeJudgement, Omit<CommitOptions, 'policy'> {
   /** The branch to merge into; default the one at hand. */
   readonly into?: string | undefined;
   /** Given, the merge is an ordinary commit of this replica, not the canonical one. */
   readonly message?: string | undefined;
-  readonly actor?: Actor | undefined;
-  readonly durability?: Durability | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
-
-export const MERGE = new Options<MergeOptions>('merge', {
-  policy: mergePolicy,
-  answers,
-  into: NAME,
-  message: text(MESSAGE_BYTES_MAX),
-  actor: ACTOR,
-  durability,
-  signal,
-});
 
 /** What a pack has in it. */
 export interface ExportOptions {
@@ -441,15 +292,6 @@ export interface ExportOptions {
   readonly from?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-export const EXPORT = new Options<ExportOptions>('export', {
-  have: text(),
-  branches: listOf(NAME),
-  contents: flag,
-  index: flag,
-  from: offset,
-  signal,
-});
 
 /** A pack, as it comes: from `export`, a file, the body of a response. */
 export type PackSource =
@@ -477,17 +319,6 @@ export interface ImportOptions {
   readonly signatures?: 'checked' | 'required' | undefined;
 }
 
-export const IMPORT = new Options<ImportOptions>('import', {
-  signal,
-  onProgress: listener(),
-  signatures: oneOf('checked', 'required'),
-});
-
-export const PACK_INDEX = new Options<PackIndexOptions>('openPackIndex', {
-  bytesMax: number(0),
-  signal,
-});
-
 /** A pack whose index is opened. */
 export const INDEXED_PACK = new Kind<string | PackBytes>(
   'the path of a file, or a size and a function that reads',
@@ -499,52 +330,18 @@ export const INDEXED_PACK = new Kind<string | PackBytes>(
   },
 );
 
-/** What a caller's function must have read. */
-export const READ_BYTES = new Kind<Uint8Array>('bytes', (datum) => datum instanceof Uint8Array);
-
-/** A share that another replica granted, as text. */
-export const GRANT: Kind<string> = text();
-
 // Upkeep.
-
-export const VERIFY = new Options<VerifyOptions>('verify', {
-  signal,
-  onProgress: listener(),
-  contents: flag,
-  chunks: flag,
-});
-
-export const COLLECT = new Options<CollectOptions>('gc', {
-  signal,
-  onProgress: listener(),
-  graceMs: number(0),
-  deadShare: number(0, 1),
-});
-
-export const REPAIR = new Options<RepairOptions>('repair', {
-  signal,
-  onProgress: listener(),
-  restedMs: number(0),
-});
-
-export const RESCAN = new Options<RescanOptions>('rescan', { signal, onProgress: listener() });
 
 /** How the contents of a store are counted. */
 export interface ContentStatsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export const CONTENT_STATS = new Options<ContentStatsOptions>('contentStats', { signal });
-
 /** How a volume is added. */
 export interface AddVolumeOptions {
   /** How much of new contents it is given, beside the others: a whole number; default 1. */
   readonly weight?: number | undefined;
 }
-
-const weight = whole(0, VOLUME_WEIGHT_MAX);
-
-export const ADD_VOLUME = new Options<AddVolumeOptions>('addVolume', { weight });
 
 /** What changes of a volume. */
 export interface VolumeChange {
@@ -554,16 +351,6 @@ export interface VolumeChange {
   readonly state?: 'online' | 'read-only' | undefined;
 }
 
-export const SET_VOLUME = new Options<VolumeChange>('setVolume', {
-  weight,
-  state: oneOf('online', 'read-only'),
-});
-
-export const DRAIN_VOLUME = new Options<DrainOptions>('drainVolume', {
-  signal,
-  onProgress: listener(),
-});
-
 /** How a volume is removed. */
 export interface RemoveVolumeOptions {
   /** Give up what lies on it: it is lost, or will be. */
@@ -571,7 +358,109 @@ export interface RemoveVolumeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export const REMOVE_VOLUME = new Options<RemoveVolumeOptions>('removeVolume', {
-  lost: flag,
-  signal,
-});
+// What the options of each call must be.
+
+const durability = oneOf<Durability>('sync', 'group', 'none');
+
+const actor = new Kind<Actor>(
+  `an actor: a public key of ${ACTOR_LENGTH} bytes and a function that signs`,
+  (datum) => {
+    if (typeof datum !== 'object' || datum === null) return false;
+    const { publicKey, sign } = datum as Partial<Actor>;
+    return bytes.accepts(publicKey) && publicKey?.length === ACTOR_LENGTH && BODY.accepts(sign);
+  },
+);
+
+/** What is in a rule is REGALIA_RULE, and checked where rules are made. */
+const inRule = new Kind<never>('what a rule allows', () => true);
+
+const rule = fieldsOf(
+  new Options<StreamOptions>('a rule', {
+    encoding: inRule,
+    inlineMax: inRule,
+    merge: inRule,
+    chunking: inRule,
+    compression: inRule,
+    redundancy: inRule,
+  }),
+);
+
+const OPEN = {
+  streams: namesOf(rule),
+  default: rule,
+  actor,
+  branch: NAME,
+  hash: oneOf('sha256', 'blake3'),
+  durability,
+  cacheBytes: number(CACHE_BYTES_MIN),
+  contentCacheBytes: number(CACHE_BYTES_MIN),
+  workers: whole(0, WORKERS_MAX),
+  onFault: listener<(fault: ContentFault) => void>(),
+  transactionBytes: number(TRANSACTION_BYTES_MIN),
+  snapshotMaxAgeMs: number(0),
+  now: callback<() => number>(),
+  random: callback<(length: number) => Uint8Array>(),
+};
+const OPEN_FOLDER = { ...OPEN, readOnly: flag, create: flag, adopt: flag };
+
+/** Keys have an error of their own: they are parsed where they are used. */
+const key = new Kind<Key>('a key', () => true);
+
+const bound = new Kind<string | Uint8Array>(
+  'a name, as text or bytes',
+  (datum) => typeof datum === 'string' || bytes.accepts(datum),
+  { refusal: badRange },
+);
+const RANGE = { gt: bound, gte: bound, lt: bound, lte: bound, prefix: bound, reverse: flag, limit };
+
+const isolation = oneOf('snapshot', 'serializable');
+const message = text(MESSAGE_BYTES_MAX);
+const COMMIT = { message, durability, policy: commitPolicy, actor, signal };
+const POLICIES = { policy: mergePolicy, answers };
+const signatures = oneOf('checked', 'required');
+const weight = whole(0, VOLUME_WEIGHT_MAX);
+const work = { signal, onProgress: listener<never>() };
+
+/** The options of each call, by its name. */
+export const CALLS = {
+  memory: new Options<OpenOptions>('memory', OPEN),
+  open: new Options<RegaliaOptions>('open', OPEN_FOLDER),
+  receive: new Options<RegaliaOptions>('receive', OPEN_FOLDER),
+  children: new Options<ChildRange>('children', RANGE),
+  find: new Options<FindOptions>('find', FIND_KINDS),
+  log: new Options<LogOptions>('log', { from: AT, until: AT, key, reverse: flag, limit, signal }),
+  diff: new Options<DiffOptions>('diff', { key, deep: flag, reverse: flag, limit }),
+  watch: new Options<WatchOptions>('watch', { key, signal }),
+  begin: new Options<TransactionOptions>('begin', { isolation }),
+  transact: new Options<TransactOptions>('transact', { ...COMMIT, isolation, retries: count }),
+  commit: new Options<CommitOptions>('commit', COMMIT),
+  revert: new Options<RevertOptions>('revert', { ...COMMIT, parent: AT }),
+  restore: new Options<CommitOptions>('restore', COMMIT),
+  write: new Options<WriteOptions>('write', { at: offset, signal }),
+  append: new Options<ChangeOptions>('append', { signal }),
+  truncate: new Options<ChangeOptions>('truncate', { signal }),
+  fork: new Options<ForkOptions>('fork', { at: AT }),
+  merge: new Options<MergeOptions>('merge', { ...COMMIT, ...POLICIES, into: NAME }),
+  export: new Options<ExportOptions>('export', {
+    have: text(),
+    branches: listOf(NAME),
+    contents: flag,
+    index: flag,
+    from: offset,
+    signal,
+  }),
+  import: new Options<ImportOptions>('import', { ...work, signatures }),
+  openPackIndex: new Options<PackIndexOptions>('openPackIndex', { bytesMax: number(0), signal }),
+  verify: new Options<VerifyOptions>('verify', { ...work, contents: flag, chunks: flag }),
+  gc: new Options<CollectOptions>('gc', { ...work, graceMs: number(0), deadShare: number(0, 1) }),
+  repair: new Options<RepairOptions>('repair', { ...work, restedMs: number(0) }),
+  rescan: new Options<RescanOptions>('rescan', work),
+  contentStats: new Options<ContentStatsOptions>('contentStats', { signal }),
+  addVolume: new Options<AddVolumeOptions>('addVolume', { weight }),
+  setVolume: new Options<VolumeChange>('setVolume', {
+    weight,
+    state: oneOf('online', 'read-only'),
+  }),
+  drainVolume: new Options<DrainOptions>('drainVolume', work),
+  removeVolume: new Options<RemoveVolumeOptions>('removeVolume', { lost: flag, signal }),
+};

@@ -1,8 +1,9 @@
 /** The index of a pack in a file: its keys, searched without the rest being read. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { ioError, notFound } from '../ground/errors.js';
+import { bytes as bytesKind } from '../ground/options.js';
 import { type PackBytes, PackIndex, type PackIndexOptions } from '../sync/pack-index.js';
-import { INDEXED_PACK, PACK_INDEX, READ_BYTES } from './options.js';
+import { CALLS, INDEXED_PACK } from './options.js';
 
 /**
  * Opens the index of a pack: of a file by its path, or of bytes that are read where they are
@@ -16,7 +17,7 @@ export async function openPackIndex(
   options?: PackIndexOptions,
 ): Promise<PackIndex> {
   INDEXED_PACK.check('pack', pack);
-  const given = PACK_INDEX.check(options);
+  const given = CALLS.openPackIndex.check(options);
   if (typeof pack !== 'string') {
     return found(await PackIndex.read(checkedBytes(pack), given), 'these bytes');
   }
@@ -36,7 +37,7 @@ function checkedBytes({ size, read }: PackBytes): PackBytes {
   return {
     size,
     read: async (offset, length) =>
-      READ_BYTES.check('what read returns', await read(offset, length)),
+      bytesKind.check('what read returns', await read(offset, length)),
   };
 }
 

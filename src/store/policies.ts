@@ -8,7 +8,6 @@ import type { CommitPolicy } from '../commit/committer.js';
 import type { MergeJudgement as InnerJudgement } from '../commit/merge-commits.js';
 import { badOption } from '../ground/errors.js';
 import {
-  anyOf,
   callback,
   either,
   fieldsOf,
@@ -74,7 +73,7 @@ const bytes = new Kind<Uint8Array>('a Uint8Array', (datum) => datum instanceof U
 const SIDE = either(oneOf(...SIDES), nothing);
 const TAKE = oneOf(...SIDES, 'base', 'both');
 // What a stream takes, its rule says.
-const CONTENTS = anyOf<unknown>('contents', (datum) => datum !== undefined);
+const CONTENTS = new Kind<unknown>('contents', (datum) => datum !== undefined);
 const VERDICT = either(either(oneOf(...SIDES, 'base'), bytes), nothing);
 
 export const commitPolicy = either(oneOf(...POLICIES), callback<CommitPolicy>());
@@ -106,7 +105,7 @@ interface GivenAnswer {
 const answer = fieldsOf(
   new Options<GivenAnswer>('an answer', {
     // Keys have an error of their own.
-    key: anyOf('a key', () => true),
+    key: new Kind<Answer['key']>('a key', () => true),
     stream: text(),
     take: TAKE,
     contents: CONTENTS,

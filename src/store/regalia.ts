@@ -16,6 +16,7 @@ import { type CollectOptions, type CollectResult, collect } from '../gc/collect.
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, corrupt, ioError, notFound } from '../ground/errors.js';
+import { folder as folderKind } from '../ground/options.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
 import { type RepairOptions, type RepairResult, repair } from '../repair/repair.js';
@@ -29,53 +30,23 @@ import type { StorageRule } from '../volumes/storage-rules.js';
 import { segmentBytes } from '../volumes/volume-folder.js';
 import { Bucket, scopeOf, setScope } from './bucket.js';
 import { receiveInto } from './exchange.js';
+import { checkWitness, currentGeneration, isStore, makeFolder, writeWitness } from './folder.js';
 import {
-  checkWitness,
-  currentGeneration,
-  examineFolder,
-  makeFolder,
-  writeWitness,
-} from './folder.js';
-import {
-  ADD_VOLUME,
   type AddVolumeOptions,
-  COLLECT,
-  CONTENT_STATS,
+  CALLS,
   type ContentStatsOptions,
-  DRAIN_VOLUME,
-  FOLDER,
-  MEMORY,
   NAME,
-  OPEN,
   type OpenOptions,
   PACK,
   type PackSource,
-  RECEIVE,
-  REMOVE_VOLUME,
-  REPAIR,
-  RESCAN,
   type RegaliaOptions,
   type RemoveVolumeOptions,
-  SET_VOLUME,
-  VERIFY,
   type VolumeChange,
 } from './options.js';
 import { Scope } from './scope.js';
 import { settingsOf } from './settings.js';
 import type { AnyStreams, StreamTypes } from './snapshot.js';
-import {
-  addVolume,
-  copyVolumes,
-  drainVolume,
-  firstVolume,
-  isHere,
-  listVolumes,
-  openChunks,
-  type RemoveVolumeResult,
-  removeVolume,
-  setVolume,
-  type VolumeInfo,
-} from './volumes.js';
+import * as volumes from './volumes.js';
 
 /** What a store has, in numbers. */
 export interface StoreStats {
@@ -149,8 +120,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     folder: string,
     options?: RegaliaOptions,
   ): Promise<Regalia<Streams>> {
-    const place = path.resolve(FOLDER.check('folder', folder));
-    return Regalia.#open(place, OPEN.check(options));
+    const place = path.resolve(folderKind.check('folder', folder));
+    return Regalia.#open(place, CALLS.open.check(options));
   }
 
   static async #open<Streams extends StreamTypes<Streams>>(
@@ -158,12 +129,19 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     options: RegaliaOptions,
   ): Promise<Regalia<Streams>> {
     const settings = settingsOf(options);
-    const found = await examineFolder(place);
-    if (found !== 'store') await create(place, options, settings);
+    if (!(await isStore(place))) {
+      if (options.create === false || settings.readOnly) throw notFound('store', place);
+      await makeFolder(place, async (engine, within) => {
+        const identity = await begin(engine, settings);
+        await volumes.firstVolume(within, engine, identity, settings);
+      });
+    }
     const generation = await currentGeneration(place);
     const engine = await openLmdb(generation, { readOnly: settings.readOnly, create: false });
     try {
-      if (!settings.readOnly) await witness(place, generation, options.adopt ?? false);
+      if (!settings.readOnly) {
+        await (options.adopt === true ? writeWitness : checkWitness)(place, generation);
+      }
       return await Regalia.#start(engine, settings, place, options.branch ?? MAIN);
     } catch (error) {
       await engine.close();
@@ -180,8 +158,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     pack: PackSource,
     options?: RegaliaOptions,
   ): Promise<Regalia<Streams>> {
-    const place = path.resolve(FOLDER.check('folder', folder));
-    const given = RECEIVE.check(options);
+    const place = path.resolve(folderKind.check('folder', folder));
+    const given = CALLS.receive.check(options);
     PACK.check('pack', pack);
     await receiveInto(place, settingsOf(given), pack);
     return Regalia.#open(place, given);
@@ -191,7 +169,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   static async memory<Streams extends StreamTypes<Streams> = AnyStreams>(
     options?: OpenOptions,
   ): Promise<Regalia<Streams>> {
-    const given = MEMORY.check(options);
+    const given = CALLS.memory.check(options);
     const settings = settingsOf(given);
     const engine = openMemory();
     await begin(engine, settings);
@@ -207,7 +185,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     const identity = storedIdentity(engine);
     if (identity === undefined) throw corrupt('store row', 'the identity of a store', 'nothing');
     const chunks =
-      folder === undefined ? undefined : openChunks(folder, engine, identity, settings);
+      folder === undefined ? undefined : volumes.openChunks(folder, engine, identity, settings);
     const core = new Core(engine, settings, identity, chunks);
     const store = new Regalia<Streams>(core, branch, folder);
     const { line } = scopeOf(store);
@@ -225,20 +203,19 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     const { line } = scopeOf(this);
     const { engine, history, cache, identity, chunks } = this.#opened();
     const head = line.stored();
-    const tree = line.treeOf(head);
-    const sums = totalsOf(tree.root);
+    const totals = totalsOf(line.treeOf(head).root);
     const { bytes, freeBytes, rows } = engine.stats();
-    const here = chunks?.volumes.list().filter(({ status }) => isHere(status)) ?? [];
-    const contentBytes = here.reduce((sum, volume) => sum + segmentBytes(volume.path), 0);
+    let contentBytes = 0;
+    for (const { path, isHere } of chunks?.volumes.list() ?? []) {
+      if (isHere) contentBytes += segmentBytes(path);
+    }
     let blocks = rows.addresses;
     for (const row of engine.range('addressLog')) blocks += row.bytes.length / 8;
     return {
       head: addressText(head.address),
       root: addressText(head.commit.root),
-      entries: sums.entries - 1,
-      buckets: sums.buckets,
-      inlineBytes: sums.inlineBytes,
-      referencedBytes: sums.referencedBytes,
+      ...totals,
+      entries: totals.entries - 1,
       blocks,
       bytes,
       freeBytes,
@@ -258,7 +235,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * is eight bytes a block. REGALIA_ABORTED.
    */
   verify(options?: VerifyOptions): AsyncGenerator<Fault | VerifySummary, void, undefined> {
-    const given = VERIFY.check(options);
+    const given = CALLS.verify.check(options);
     const { engine, identity, chunks } = this.#opened();
     return verify({ engine, chunks, store: identity.store }, given);
   }
@@ -273,9 +250,9 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   }
 
   /** The volumes that keep the store's contents. None in memory. */
-  async volumes(): Promise<VolumeInfo[]> {
+  async volumes(): Promise<volumes.VolumeInfo[]> {
     const { chunks } = this.#opened();
-    return chunks === undefined ? [] : await listVolumes(chunks);
+    return chunks === undefined ? [] : await volumes.listVolumes(chunks);
   }
 
   /**
@@ -284,10 +261,10 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * REGALIA_VOLUME, REGALIA_OPTION.
    */
   async addVolume(folder: string, options?: AddVolumeOptions): Promise<void> {
-    FOLDER.check('folder', folder);
-    const given = ADD_VOLUME.check(options);
+    folderKind.check('folder', folder);
+    const given = CALLS.addVolume.check(options);
     const { identity, settings } = this.#writable();
-    await addVolume(this.#home(), folder, identity.replica, settings, given);
+    await volumes.addVolume(this.#home(), folder, identity.replica, settings, given);
   }
 
   /**
@@ -296,9 +273,9 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async setVolume(which: string, change: VolumeChange): Promise<void> {
     NAME.check('which', which);
-    const given = SET_VOLUME.check(change);
+    const given = CALLS.setVolume.check(change);
     this.#writable();
-    await setVolume(this.#home(), which, given);
+    await volumes.setVolume(this.#home(), which, given);
   }
 
   /**
@@ -308,18 +285,21 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async drainVolume(which: string, options?: DrainOptions): Promise<DrainResult> {
     NAME.check('which', which);
-    const given = DRAIN_VOLUME.check(options);
-    return drainVolume(this.#subject(), which, given);
+    const given = CALLS.drainVolume.check(options);
+    return volumes.drainVolume(this.#subject(), which, given);
   }
 
   /**
    * Removes a volume that nothing lies on any more, or one that is given up as lost. Its folder is
    * left as it is. REGALIA_VOLUME, REGALIA_NOT_FOUND, REGALIA_ABORTED.
    */
-  async removeVolume(which: string, options?: RemoveVolumeOptions): Promise<RemoveVolumeResult> {
+  async removeVolume(
+    which: string,
+    options?: RemoveVolumeOptions,
+  ): Promise<volumes.RemoveVolumeResult> {
     NAME.check('which', which);
-    const given = REMOVE_VOLUME.check(options);
-    return removeVolume(this.#subject(), which, given);
+    const given = CALLS.removeVolume.check(options);
+    return volumes.removeVolume(this.#subject(), which, given);
   }
 
   /**
@@ -328,7 +308,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
    */
   async repair(options?: RepairOptions): Promise<RepairResult> {
-    const given = REPAIR.check(options);
+    const given = CALLS.repair.check(options);
     return repair(this.#subject(), given);
   }
 
@@ -337,7 +317,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * were lost, or a volume holds what the store lacks. REGALIA_ABORTED, REGALIA_IO.
    */
   async rescan(options?: RescanOptions): Promise<RescanResult> {
-    const given = RESCAN.check(options);
+    const given = CALLS.rescan.check(options);
     return rescan(this.#subject(), given);
   }
 
@@ -346,7 +326,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * the store is used. REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO.
    */
   async gc(options?: CollectOptions): Promise<CollectResult> {
-    const given = COLLECT.check(options);
+    const given = CALLS.gc.check(options);
     return collect(this.#subject(), given);
   }
 
@@ -355,7 +335,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * REGALIA_ABORTED.
    */
   async contentStats(options?: ContentStatsOptions): Promise<ContentStats> {
-    const { signal } = CONTENT_STATS.check(options);
+    const { signal } = CALLS.contentStats.check(options);
     return contentStats(this.#subject(false), signal);
   }
 
@@ -388,23 +368,18 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * `adopt`.
    */
   async backup(folder: string): Promise<void> {
-    const place = path.resolve(FOLDER.check('folder', folder));
+    const place = path.resolve(folderKind.check('folder', folder));
     const { engine: source, chunks } = this.#opened();
-    if ((await examineFolder(place)) === 'store') throw alreadyExists('store', folder);
+    if (await isStore(place)) throw alreadyExists('store', folder);
     await makeFolder(
       place,
+      async (copy, within) => {
+        if (chunks !== undefined) await volumes.copyVolumes(chunks, within, copy);
+      },
       async (generation) => {
         await mkdir(generation, { mode: 0o700 });
         await source.backup(path.join(generation, 'data.mdb'));
-        if (chunks === undefined) return;
-        const engine = await openLmdb(generation, { create: false });
-        try {
-          await copyVolumes(chunks, path.dirname(generation), engine);
-        } finally {
-          await engine.close();
-        }
       },
-      'copy',
     );
   }
 
@@ -422,24 +397,4 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-async function create(place: string, options: RegaliaOptions, settings: Settings): Promise<void> {
-  if (options.create === false || settings.readOnly) {
-    throw notFound('store', place);
-  }
-  await makeFolder(place, async (generation) => {
-    const engine = await openLmdb(generation, { create: true });
-    try {
-      const identity = await begin(engine, settings);
-      await firstVolume(path.dirname(generation), engine, identity, settings);
-    } finally {
-      await engine.close();
-    }
-  });
-}
-
-async function witness(place: string, generation: string, adopt: boolean): Promise<void> {
-  if (adopt) await writeWitness(place, generation);
-  else await checkWitness(place, generation);
 }

@@ -16,9 +16,7 @@ export function partsToMove(tree: Tree, source: Names, target: Names): RecordPar
   if (found === undefined) throw moveError(source, target, 'there is nothing to move');
   const isBelow = source.every((name, i) => equalBytes(name, target[i] ?? NO_NAME));
   if (isBelow) throw moveError(source, target, 'the target is the source, or below it');
-  if (tree.find(target) !== undefined) {
-    throw alreadyExists('entry', keyText(target));
-  }
+  if (tree.find(target) !== undefined) throw alreadyExists('entry', keyText(target));
   const parts = readRecord(found.node, found.index);
   if (parts.child.form !== CHILD_BUCKET) checkRules(tree, source, target);
   return parts;

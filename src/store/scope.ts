@@ -1,19 +1,23 @@
 /**
  * What a bucket's handle works on: a line, whose branch its commits go to, and a bucket within it.
  * The bucket that owns the line is at its top; a nested one is wherever it was moved, so its key is
- * looked up in each state of the line.
+ * looked up in each state of the line. Its commits are found by what users say: an address, its
+ * first digits, a branch, a tag, or a date.
  */
+import { type Address, parseAddress } from '../blocks/address.js';
 import { findBucket } from '../commit/buckets.js';
 import type { Core } from '../commit/core.js';
 import { headsRefOf, Line, type LocalCommit } from '../commit/line.js';
+import type { Engine } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { notFound } from '../ground/errors.js';
-import { branch } from '../log/branches.js';
+import { PREFIX_DIGITS_MIN } from '../ground/limits.js';
+import { atDate } from '../log/ancestry.js';
+import { branch, tag } from '../log/branches.js';
 import { headOf } from '../log/heads.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import type { At } from './options.js';
-import { resolveCommit } from './refs.js';
+import type { At, AtFields } from './options.js';
 
 /** A bucket within the one that owns the line. */
 interface Nested {
@@ -46,7 +50,8 @@ export class Scope {
   namesIn(tree: Tree): Names {
     const nested = this.#nested;
     if (nested === undefined) return [];
-    if (!isBucketAt(tree, nested.names, nested.bucket)) {
+    const there = tree.bucketAt(nested.names)?.bucket;
+    if (there === undefined || !equalBytes(there, nested.bucket)) {
       const names = findBucket(this.core, tree, nested.bucket);
       if (names === undefined) throw notFound('bucket', hex(nested.bucket));
       nested.names = names;
@@ -71,9 +76,9 @@ export class Scope {
     if (nested === undefined) return outer;
     const tree = this.line.treeOf(outer);
     let found = outer;
-    for (const border of borders(tree, this.namesIn(tree), this.core)) {
-      const head = headOf(this.core.cache, headsRefOf(found), border);
-      if (head === undefined) throw notFound('head of bucket', hex(border));
+    for (const { bucket } of bucketsOn(tree, this.namesIn(tree))) {
+      const head = headOf(this.core.cache, headsRefOf(found), bucket);
+      if (head === undefined) throw notFound('head of bucket', hex(bucket));
       found = this.line.commitAt(head);
     }
     if (equalBytes(found.commit.bucket, nested.bucket)) return found;
@@ -84,46 +89,94 @@ export class Scope {
   at(at: At | undefined): LocalCommit {
     const head = this.head();
     if (at === undefined) return head;
-    return this.line.commitAt(resolveCommit(this.core, this.bucket, at, head.address));
+    return this.line.commitAt(this.resolve(at, head.address));
+  }
+
+  /**
+   * The commit of the bucket that `at` names; a date names one on the way to `head`.
+   * REGALIA_NOT_FOUND; REGALIA_FORMAT for what looks like a bad address.
+   */
+  resolve(at: At, head: Address): Address {
+    if (typeof at === 'string') return this.#named(at);
+    const { engine, history } = this.core;
+    const { commit, date, branch: branchName, tag: tagName = '' }: AtFields = at;
+    if (commit !== undefined) return this.#known(commit);
+    if (date !== undefined) {
+      const until = new Date(date);
+      const found = atDate(history, head, until.getTime())?.address;
+      return found ?? fail('commit not later than', until.toISOString());
+    }
+    if (branchName === undefined) return tag(engine, this.bucket, tagName) ?? fail('tag', tagName);
+    return branch(engine, this.bucket, branchName)?.head ?? fail('branch', branchName);
+  }
+
+  #named(name: string): Address {
+    if (name.startsWith('sha256:') || name.startsWith('blake3:')) {
+      const digits = name.slice(7);
+      if (digits.length === 64) return this.#known(name);
+      return this.#byDigits(digits) ?? fail('commit', name);
+    }
+    const { engine } = this.core;
+    const named = branch(engine, this.bucket, name)?.head ?? tag(engine, this.bucket, name);
+    return named ?? this.#byDigits(name) ?? fail('branch, tag or commit', name);
+  }
+
+  #known(text: string): Address {
+    const address = parseAddress(text);
+    return this.core.history.entry(address) === undefined ? fail('commit', text) : address;
+  }
+
+  /** A commit of the bucket by the first digits of its digest, if they name one alone. */
+  #byDigits(given: string): Address | undefined {
+    const digits = given.toLowerCase();
+    if (digits.length < PREFIX_DIGITS_MIN || !/^[0-9a-f]{1,64}$/.test(digits)) return undefined;
+    let found: Address | undefined;
+    for (const { address } of this.core.history.log(this.bucket, { reverse: true })) {
+      if (!hex(address.subarray(1)).startsWith(digits)) continue;
+      if (found !== undefined) throw notFound('single commit', given);
+      found = address;
+    }
+    return found;
   }
 
   /** The bucket at a key. REGALIA_NOT_FOUND where there is none. */
   inner(key: Key): Scope {
     this.core.check();
     const tree = this.storedTree;
-    const names = [...this.namesIn(tree), ...parseKey(key)];
-    const ids = [...borders(tree, names, this.core)];
-    const bucket = ids[ids.length - 1];
-    if (bucket !== undefined && isBucketAt(tree, names, bucket)) {
-      return new Scope(this.core, this.line, { bucket, names });
-    }
-    throw notFound('bucket at', keyText(parseKey(key)));
+    const inner = parseKey(key);
+    const names = [...this.namesIn(tree), ...inner];
+    const found = tree.bucketAt(names);
+    if (found === undefined) throw notFound('bucket at', keyText(inner));
+    return new Scope(this.core, this.line, { bucket: found.bucket, names });
   }
 
   /** The same bucket on another branch. REGALIA_NOT_FOUND. */
   onBranch(name: string): Scope {
     this.core.check();
     if (!this.isNested && name === this.line.branch) return this;
-    this.core.engine.refresh();
-    if (branch(this.core.engine, this.bucket, name) === undefined) throw notFound('branch', name);
+    if (branch(this.refreshed(), this.bucket, name) === undefined) throw notFound('branch', name);
     return new Scope(this.core, Line.of(this.core, this.bucket, name));
   }
-}
 
-/** The ids of the buckets around a key and of the one at it, from the outside in. */
-function* borders(tree: Tree, names: Names, core: Core): Generator<Uint8Array> {
-  let here = tree;
-  let from = 0;
-  for (let depth = 1; depth <= names.length; depth++) {
-    const found = here.bucketAt(names.slice(from, depth));
-    if (found === undefined) continue;
-    yield found.bucket;
-    here = core.tree(found.rootBlock, found.root);
-    from = depth;
+  /** The engine, which sees what other processes wrote until now. */
+  refreshed(): Engine {
+    this.core.check();
+    this.core.engine.refresh();
+    return this.core.engine;
   }
 }
 
-function isBucketAt(tree: Tree, names: Names, bucket: Uint8Array): boolean {
-  const found = tree.bucketAt(names);
-  return found !== undefined && equalBytes(found.bucket, bucket);
+function fail(what: string, name: string): never {
+  throw notFound(what, name);
+}
+
+/** The buckets on the way to a key and the one at it, from the outside in, and where each is. */
+export function* bucketsOn(
+  tree: Tree,
+  names: Names,
+): Generator<{ readonly bucket: Uint8Array; readonly depth: number }> {
+  for (let depth = 1; depth <= names.length; depth++) {
+    const bucket = tree.bucketAt(names.slice(0, depth))?.bucket;
+    if (bucket !== undefined) yield { bucket, depth };
+  }
 }

@@ -12,12 +12,7 @@ import {
   type RuleOptions,
   type StreamRule,
 } from '../streams/rule.js';
-import {
-  DEFAULT_STORAGE,
-  mergedStorage,
-  type StorageOptions,
-  type StorageRuleOptions,
-} from '../volumes/storage-rules.js';
+import { DEFAULT_STORAGE, mergedStorage, type StorageOptions } from '../volumes/storage-rules.js';
 import type { OpenOptions, RegaliaOptions, StreamOptions } from './options.js';
 
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -42,23 +37,20 @@ export function settingsOf(options: RegaliaOptions): Settings {
     now: options.now ?? (() => Date.now()),
     random: options.random ?? ((length) => new Uint8Array(randomBytes(length))),
     rules: defineRules(hashedRules(options)),
-    declaresRules: options.streams !== undefined || options.default !== undefined,
+    declaresRules: (options.streams ?? options.default) !== undefined,
     declaresDefault: Object.keys(hashedPart(options.default ?? {})).length > 0,
     storage,
   };
 }
 
-function hashedRules({ streams, default: fallback }: OpenOptions): RuleOptions {
+function hashedRules({ streams, default: fallback = {} }: OpenOptions): RuleOptions {
   const hashed: Record<string, Partial<StreamRule>> = {};
   for (const [name, rule] of namedRules(streams)) {
     const rest = hashedPart(rule);
     // A rule of storage alone declares nothing that is hashed; an empty one that it is the default.
     if (Object.keys(rule).length === 0 || Object.keys(rest).length > 0) hashed[name] = rest;
   }
-  return {
-    ...(streams === undefined ? {} : { streams: hashed }),
-    ...(fallback === undefined ? {} : { default: hashedPart(fallback) }),
-  };
+  return { streams: hashed, default: hashedPart(fallback) };
 }
 
 /** A rule that is undefined counts as not given. */
@@ -71,15 +63,8 @@ function hashedPart(rule: StreamOptions): Partial<StreamRule> {
   return rest;
 }
 
-function storageRules(options: OpenOptions): StorageOptions {
-  const kept = ({ compression, redundancy }: StreamOptions): StorageRuleOptions => ({
-    ...(compression === undefined ? {} : { compression }),
-    ...(redundancy === undefined ? {} : { redundancy }),
-  });
-  const { streams, default: fallback = {} } = options;
-  const named = namedRules(streams).map(([name, rule]) => {
-    checkStreamName(name);
-    return [name, kept(rule)] as const;
-  });
-  return { streams: Object.fromEntries(named), default: kept(fallback) };
+function storageRules({ streams, default: fallback = {} }: OpenOptions): StorageOptions {
+  const named = namedRules(streams);
+  for (const [name] of named) checkStreamName(name);
+  return { streams: Object.fromEntries(named), default: fallback };
 }

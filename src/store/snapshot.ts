@@ -9,14 +9,16 @@
 import { type Address, addressText } from '../blocks/address.js';
 import type { ContentStore } from '../chunks/content-store.js';
 import type { Core } from '../commit/core.js';
-import { hex } from '../ground/bytes.js';
+import type { ReadSet } from '../commit/read-set.js';
+import { compareBytes, concatBytes, hex } from '../ground/bytes.js';
 import { badRange, closed, expired } from '../ground/errors.js';
+import { NAME_BYTES_MAX } from '../ground/limits.js';
 import { nameBytes } from '../ground/text.js';
 import { checkStreamName, type Encoding } from '../streams/rule.js';
 import { openStream, type Stream, type StreamData, type StreamHome } from '../streams/stream.js';
 import { recordAddress } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
-import { type FindOptions, keyAutomaton } from '../tree/key-pattern.js';
+import { type FindOptions, keyAutomaton, namesAbove } from '../tree/key-pattern.js';
 import { crossBorder, findInMap, isBucket, type Spot, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -30,7 +32,7 @@ import {
 } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
 import { type Search, searchFor, walkMap } from '../tree/walk.js';
-import { CHILDREN, type ChildRange, FIND } from './options.js';
+import { CALLS, type ChildRange } from './options.js';
 
 /**
  * Streams of any names, with any data: what a store has whose streams were not given types. A store
@@ -85,9 +87,12 @@ export interface View<Streams extends StreamTypes<Streams> = AnyStreams> {
 /** Reads of some tree of a store. */
 export abstract class Reading implements StreamHome {
   readonly core: Core;
+  /** Where reads are noted, if anybody asks for them. */
+  readonly reads: ReadSet | undefined;
 
-  constructor(core: Core) {
+  constructor(core: Core, reads?: ReadSet) {
     this.core = core;
+    this.reads = reads;
   }
 
   get cache(): NodeCache {
@@ -109,9 +114,16 @@ export abstract class Reading implements StreamHome {
   /** The tree to read, with everything done so far in it. */
   abstract tree(): Tree;
 
+  /** The key of the whole tree that these names are, where they are of a bucket in it. */
+  full(names: Names): Names {
+    return names;
+  }
+
   entry(key: Key): Entry | undefined {
     this.check();
-    return this.#entryIn(this.tree(), parseKey(key));
+    const names = parseKey(key);
+    this.reads?.entry(this.full(names));
+    return this.#entryIn(this.tree(), names);
   }
 
   #entryIn(tree: Tree, names: Names): Entry | undefined {
@@ -133,12 +145,15 @@ export abstract class Reading implements StreamHome {
     const part = tree.stream(key, stream);
     if (part === undefined) return undefined;
     const { algorithm } = part.form === INLINE ? part.node : tree.root;
-    return openStream(this, part, algorithm, key, stream);
+    return openStream({ home: this, part, algorithm, key, name: stream });
   }
 
   children(key: Key, range?: ChildRange): Generator<Entry, void, undefined> {
     this.check();
-    return this.#children(parseKey(key), nameRange(CHILDREN.check(range)));
+    const names = parseKey(key);
+    const bounds = nameRange(CALLS.children.check(range));
+    this.reads?.children(this.full(names));
+    return this.#children(names, bounds);
   }
 
   *#children(names: Names, bounds: NameRange): Generator<Entry, void, undefined> {
@@ -155,7 +170,9 @@ export abstract class Reading implements StreamHome {
 
   walk(key: Key = '/'): Generator<Entry, void, undefined> {
     this.check();
-    return this.#walk(parseKey(key));
+    const names = parseKey(key);
+    this.reads?.subtree(this.full(names));
+    return this.#walk(names);
   }
 
   *#walk(names: Names): Generator<Entry, void, undefined> {
@@ -171,8 +188,9 @@ export abstract class Reading implements StreamHome {
 
   find(pattern: string, options?: FindOptions): Generator<Entry, void, undefined> {
     this.check();
-    const given = FIND.check(options);
+    const given = CALLS.find.check(options);
     const automaton = keyAutomaton(pattern, given);
+    this.reads?.subtree(this.full(namesAbove(automaton)));
     return this.#find(searchFor(automaton), given.limit ?? Number.POSITIVE_INFINITY);
   }
 
@@ -211,41 +229,33 @@ function nameRange(range: ChildRange): NameRange {
   const { gt, gte, lt, lte, prefix, reverse } = range;
   if (gt !== undefined && gte !== undefined) throw badRange('a range', 'gt or gte', 'both');
   if (lt !== undefined && lte !== undefined) throw badRange('a range', 'lt or lte', 'both');
-  const limit = range.limit === Number.POSITIVE_INFINITY ? undefined : range.limit;
   const bounds = {
     gt: boundBytes('gt', gt),
     gte: boundBytes('gte', gte),
     lt: boundBytes('lt', lt),
     lte: boundBytes('lte', lte),
     reverse,
-    limit,
+    limit: range.limit === Number.POSITIVE_INFINITY ? undefined : range.limit,
   };
   const begin = boundBytes('prefix', prefix);
   return begin === undefined ? bounds : within(bounds, begin);
 }
 
+/** Behind all that names which begin alike go on with. */
+const BEHIND = new Uint8Array(NAME_BYTES_MAX + 1).fill(0xff);
+
 /** The same bounds, or those of the names with this prefix where they are closer. */
 function within(bounds: NameRange, prefix: Uint8Array): NameRange {
   const low = bounds.gt ?? bounds.gte;
   const high = bounds.lt ?? bounds.lte;
-  const end = behindPrefix(prefix);
-  const isLow = low !== undefined && Buffer.compare(low, prefix) >= 0;
-  const isHigh = end === undefined || (high !== undefined && Buffer.compare(high, end) < 0);
+  const end = concatBytes([prefix, BEHIND]);
+  const isLow = low !== undefined && compareBytes(low, prefix) >= 0;
+  const isHigh = high !== undefined && compareBytes(high, end) < 0;
   return {
     ...bounds,
     ...(isLow ? {} : { gt: undefined, gte: prefix }),
     ...(isHigh ? {} : { lt: end, lte: undefined }),
   };
-}
-
-/** The least name behind all that begin so; undefined where they are the last. */
-function behindPrefix(prefix: Uint8Array): Uint8Array | undefined {
-  let length = prefix.length;
-  while (length > 0 && prefix[length - 1] === 0xff) length--;
-  if (length === 0) return undefined;
-  const end = prefix.slice(0, length);
-  end[length - 1] = (end[length - 1] as number) + 1;
-  return end;
 }
 
 /** A bound need not be a name that could exist, but its text must stand for bytes. */
@@ -259,11 +269,10 @@ function boundBytes(bound: string, name: string | Uint8Array | undefined): Uint8
 // Snapshots.
 
 /** Reads of the tree of a commit. */
-export class SnapshotReading extends Reading {
+class SnapshotReading extends Reading {
   readonly commit: Address;
   readonly #tree: Tree;
   readonly #madeMs: number;
-  readonly #maxAgeMs: number;
   isDisposed = false;
 
   constructor(core: Core, tree: Tree, commit: Address) {
@@ -271,7 +280,6 @@ export class SnapshotReading extends Reading {
     this.commit = commit;
     this.#tree = tree;
     this.#madeMs = core.settings.now();
-    this.#maxAgeMs = core.settings.snapshotMaxAgeMs;
   }
 
   override tree(): Tree {
@@ -281,14 +289,18 @@ export class SnapshotReading extends Reading {
   override check(): void {
     this.core.check();
     if (this.isDisposed) throw closed('snapshot');
-    if (this.#maxAgeMs === Number.POSITIVE_INFINITY) return;
-    const ageMs = this.core.settings.now() - this.#madeMs;
-    if (ageMs > this.#maxAgeMs) throw expired('snapshot', ageMs);
+    const { now, snapshotMaxAgeMs } = this.core.settings;
+    if (snapshotMaxAgeMs === Number.POSITIVE_INFINITY) return;
+    const ageMs = now() - this.#madeMs;
+    if (ageMs > snapshotMaxAgeMs) throw expired('snapshot', ageMs);
   }
 }
 
-let makeSnapshot: <Streams extends StreamTypes<Streams>>(
-  reading: SnapshotReading,
+/** The state of a tree at a commit. */
+export let openSnapshot: <Streams extends StreamTypes<Streams>>(
+  core: Core,
+  tree: Tree,
+  commit: Address,
 ) => Snapshot<Streams>;
 
 /**
@@ -307,7 +319,7 @@ export class Snapshot<Streams extends StreamTypes<Streams> = AnyStreams> impleme
   }
 
   static {
-    makeSnapshot = (reading) => new Snapshot(reading);
+    openSnapshot = (core, tree, commit) => new Snapshot(new SnapshotReading(core, tree, commit));
   }
 
   /** The commit that it is the state of. */
@@ -321,7 +333,7 @@ export class Snapshot<Streams extends StreamTypes<Streams> = AnyStreams> impleme
   }
 
   entry(key: Key): Entry<Streams> | undefined {
-    return this.#reading.entry(key) as Entry<Streams> | undefined;
+    return this.#reading.entry(key);
   }
 
   get<Name extends StreamName<Streams>>(
@@ -332,27 +344,21 @@ export class Snapshot<Streams extends StreamTypes<Streams> = AnyStreams> impleme
   }
 
   children(key: Key, range?: ChildRange): Generator<Entry<Streams>, void, undefined> {
-    return this.#reading.children(key, range) as Generator<Entry<Streams>, void, undefined>;
+    return this.#reading.children(key, range);
   }
 
   walk(key?: Key): Generator<Entry<Streams>, void, undefined> {
-    return this.#reading.walk(key) as Generator<Entry<Streams>, void, undefined>;
+    return this.#reading.walk(key);
   }
 
   find(pattern: string, options?: FindOptions): Generator<Entry<Streams>, void, undefined> {
-    return this.#reading.find(pattern, options) as Generator<Entry<Streams>, void, undefined>;
+    return this.#reading.find(pattern, options);
   }
 
   /** After this every method throws REGALIA_CLOSED. */
   [Symbol.dispose](): void {
     this.#reading.isDisposed = true;
   }
-}
-
-export function openSnapshot<Streams extends StreamTypes<Streams>>(
-  reading: SnapshotReading,
-): Snapshot<Streams> {
-  return makeSnapshot(reading);
 }
 
 // Entries.
@@ -428,7 +434,8 @@ export class Entry<Streams extends StreamTypes<Streams> = AnyStreams> {
     if (typeof stream !== 'string') checkStreamName(stream);
     const { node, index } = this.#place;
     const part = findStream(node, index, stream);
-    return part && openStream(this.#home, part, node.algorithm, this.key, stream);
+    const { algorithm } = node;
+    return part && openStream({ home: this.#home, part, algorithm, key: this.key, name: stream });
   }
 
   /**

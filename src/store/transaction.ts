@@ -5,20 +5,17 @@
 import { addressText } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
+import { offset } from '../ground/options.js';
 import type { RuleOptions } from '../streams/rule.js';
 import type { Stream } from '../streams/stream.js';
 import type { Key } from '../tree/key.js';
 import type { FindOptions } from '../tree/key-pattern.js';
 import type { Draft } from './draft.js';
 import {
-  APPEND,
+  CALLS,
   type ChangeOptions,
   type ChildRange,
-  COMMIT,
-  SIZE,
   SOURCE,
-  TRUNCATE,
-  WRITE,
   type WriteOptions,
 } from './options.js';
 import type { AnyStreams, DecodedData, Entry, StreamName, StreamTypes, View } from './snapshot.js';
@@ -64,7 +61,7 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
   }
 
   entry(key: Key): Entry<Streams> | undefined {
-    return this.#draft.entry(key) as Entry<Streams> | undefined;
+    return this.#draft.entry(key);
   }
 
   get<Name extends StreamName<Streams>>(
@@ -75,15 +72,15 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
   }
 
   children(key: Key, range?: ChildRange): Generator<Entry<Streams>, void, undefined> {
-    return this.#draft.children(key, range) as Generator<Entry<Streams>, void, undefined>;
+    return this.#draft.children(key, range);
   }
 
   walk(key?: Key): Generator<Entry<Streams>, void, undefined> {
-    return this.#draft.walk(key) as Generator<Entry<Streams>, void, undefined>;
+    return this.#draft.walk(key);
   }
 
   find(pattern: string, options?: FindOptions): Generator<Entry<Streams>, void, undefined> {
-    return this.#draft.find(pattern, options) as Generator<Entry<Streams>, void, undefined>;
+    return this.#draft.find(pattern, options);
   }
 
   /**
@@ -114,7 +111,7 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
     options?: WriteOptions,
   ): Promise<number> {
     SOURCE.check('source', source);
-    return this.#draft.write(key, stream, source, WRITE.check(options));
+    return this.#draft.write(key, stream, source, CALLS.write.check(options));
   }
 
   /**
@@ -127,7 +124,7 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
     options?: ChangeOptions,
   ): Promise<number> {
     const change = { kind: 'append', source: SOURCE.check('source', source) } as const;
-    return this.#draft.change(key, stream, change, APPEND.check(options));
+    return this.#draft.change(key, stream, change, CALLS.append.check(options));
   }
 
   /** Makes a stream shorter, or longer by zeros that take no room. Errors as `write` with `at`. */
@@ -137,9 +134,9 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
     size: number,
     options?: ChangeOptions,
   ): Promise<number> {
-    const at = SIZE.check('size', size);
+    const at = offset.check('size', size);
     const change = { kind: 'truncate', at, source: undefined } as const;
-    return this.#draft.change(key, stream, change, TRUNCATE.check(options));
+    return this.#draft.change(key, stream, change, CALLS.truncate.check(options));
   }
 
   /**
@@ -199,7 +196,7 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
    * commit.
    */
   async commit(options?: CommitOptions): Promise<CommitResult> {
-    return this.#draft.commit(COMMIT.check(options));
+    return this.#draft.commit(CALLS.commit.check(options));
   }
 
   /** Forgets everything. A transaction that was committed stays committed. */

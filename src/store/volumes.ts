@@ -23,6 +23,7 @@ import {
   removeVolume as removeEntry,
   unusedNumber,
   type VolumeEntry,
+  type VolumeState,
   volumeEntries,
 } from '../volumes/registry.js';
 import { collected, isRetired } from '../volumes/row-changes.js';
@@ -32,11 +33,10 @@ import {
   roomIn,
   segmentFile,
   segmentsIn,
-  type VolumeIdentity,
   writeVolume,
   writeVolumeNow,
 } from '../volumes/volume-folder.js';
-import { VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
+import { type ListedVolume, VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
 import type { AddVolumeOptions, RemoveVolumeOptions, VolumeChange } from './options.js';
 
 const FIRST_VOLUME = 'volumes/1';
@@ -60,15 +60,31 @@ export interface VolumeInfo {
 }
 
 /** Makes the first volume of a new store. */
-export async function firstVolume(
+export function firstVolume(
   folder: string,
   engine: Engine,
   { replica }: Pick<Identity, 'replica'>,
   settings: Settings,
 ): Promise<void> {
-  const entry = entryOf(1, FIRST_VOLUME, settings.random(16), 1);
-  await createVolume(path.join(folder, FIRST_VOLUME), identityOf(entry, replica, settings));
-  await engine.write((batch) => putVolume(batch, entry), 'sync');
+  return makeVolume(engine, folder, FIRST_VOLUME, replica, settings, 1);
+}
+
+/** Makes a volume at `to`, seen from the store's folder. */
+async function makeVolume(
+  engine: Engine,
+  folder: string,
+  to: string,
+  replica: Uint8Array,
+  settings: Settings,
+  weight: number,
+): Promise<void> {
+  const id = settings.random(16);
+  const createdMs = Math.max(0, Math.floor(settings.now()));
+  await createVolume(path.resolve(folder, to), { id, replica, sequence: 1, createdMs });
+  await engine.write((batch) => {
+    const number = unusedNumber(volumeEntries(batch));
+    putVolume(batch, { number, id, path: to, weight, state: 'online', sequence: 1 });
+  }, 'sync');
 }
 
 /** The home of a store's chunks. */
@@ -119,39 +135,16 @@ function raise(batch: Batch, number: number, resolve: (to: string) => string): v
   putVolume(batch, { ...entry, sequence });
 }
 
-function entryOf(number: number, to: string, id: Uint8Array, weight: number): VolumeEntry {
-  return { number, id, path: to, weight, state: 'online', sequence: 1 };
-}
-
-function identityOf(
-  { id, sequence }: VolumeEntry,
-  replica: Uint8Array,
-  settings: Settings,
-): VolumeIdentity {
-  return { id, replica, sequence, createdMs: Math.max(0, Math.floor(settings.now())) };
-}
-
-/** Whether the folder of a volume is there, and the volume's own. */
-export function isHere(status: VolumeStatus): boolean {
-  return status !== 'missing' && status !== 'foreign';
-}
-
 /** Every volume of a store. */
-export async function listVolumes(chunks: ChunkStore): Promise<VolumeInfo[]> {
-  chunks.volumes.refresh();
-  const infos: VolumeInfo[] = [];
-  for (const { entry, path: at, status } of chunks.volumes.list()) {
-    const here = isHere(status);
-    let bytes: number | undefined;
-    if (here) {
-      bytes = 0;
-      for (const size of (await segmentsIn(at)).values()) bytes += size;
-    }
-    const freeBytes = here ? await roomIn(at) : undefined;
-    const { id, weight } = entry;
-    infos.push({ id: hex(id), path: at, state: status, weight, bytes, freeBytes });
-  }
-  return infos;
+export function listVolumes({ volumes }: ChunkStore): Promise<VolumeInfo[]> {
+  volumes.refresh();
+  const infos = volumes.list().map(async ({ entry, path: at, status: state, isHere }) => {
+    const sizes = isHere ? [...(await segmentsIn(at)).values()] : undefined;
+    const bytes = sizes?.reduce((sum, size) => sum + size, 0);
+    const freeBytes = isHere ? await roomIn(at) : undefined;
+    return { id: hex(entry.id), path: at, state, weight: entry.weight, bytes, freeBytes };
+  });
+  return Promise.all(infos);
 }
 
 /**
@@ -162,8 +155,8 @@ export async function listVolumes(chunks: ChunkStore): Promise<VolumeInfo[]> {
 export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engine): Promise<void> {
   chunks.volumes.refresh();
   const copied = new Set<string>();
-  for (const { entry, path: from, status } of chunks.volumes.list()) {
-    if (!isHere(status)) throw badVolume(hex(entry.id), from, status);
+  for (const { entry, path: from, status, isHere } of chunks.volumes.list()) {
+    if (!isHere) throw badVolume(hex(entry.id), from, status);
     const within = `volumes/${entry.number}`;
     const to = path.join(folder, within);
     await mkdir(to, { recursive: true, mode: 0o700 });
@@ -200,33 +193,26 @@ export async function addVolume(
   folder: string,
   replica: Uint8Array,
   settings: Settings,
-  options: AddVolumeOptions,
+  { weight }: AddVolumeOptions,
 ): Promise<void> {
-  const { weight } = options;
   const to = path.resolve(folder);
   const { engine, volumes } = chunks;
   // Where its volumes are may have changed since it was looked at.
   volumes.refresh();
   const found = readVolume(to);
   if (found === undefined) {
-    const entry = entryOf(1, to, settings.random(16), weight ?? 1);
-    await createVolume(to, identityOf(entry, replica, settings));
-    await engine.write((batch) => {
-      putVolume(batch, { ...entry, number: unusedNumber(volumeEntries(batch)) });
-    }, 'sync');
-  } else {
-    const known = volumeEntries(engine).find(({ id }) => equalBytes(id, found.id));
-    if (known === undefined || !equalBytes(found.replica, replica)) {
-      throw badVolume(hex(found.id), to, 'foreign: it belongs to another store');
-    }
-    const status = volumes.list().find(({ entry }) => entry.number === known.number);
-    if (status !== undefined && status.path !== to && volumes.isHere(known.number)) {
-      throw badVolume(hex(found.id), to, `duplicate: it is at ${status.path} too`);
-    }
-    const moved = { ...known, path: to, weight: weight ?? known.weight };
-    await engine.write((batch) => putVolume(batch, moved), 'sync');
+    await makeVolume(engine, to, to, replica, settings, weight ?? 1);
+    volumes.refresh();
+    return;
   }
-  volumes.refresh();
+  const known = volumes.list().find(({ entry }) => equalBytes(entry.id, found.id));
+  if (known === undefined || !equalBytes(found.replica, replica)) {
+    throw badVolume(hex(found.id), to, 'foreign: it belongs to another store');
+  }
+  if (known.path !== to && volumes.isHere(known.entry.number)) {
+    throw badVolume(hex(found.id), to, `duplicate: it is at ${known.path} too`);
+  }
+  await changeEntry(chunks, known.entry, { path: to, weight });
 }
 
 /** Changes what is given to a volume. REGALIA_NOT_FOUND, REGALIA_OPTION. */
@@ -235,33 +221,29 @@ export async function setVolume(
   which: string,
   change: VolumeChange,
 ): Promise<void> {
-  const { weight, state } = change;
-  const entry = findVolume(chunks, which);
-  await changeEntry(chunks, entry, (current) => ({
-    ...current,
-    weight: weight ?? current.weight,
-    state: state ?? current.state,
-  }));
+  await changeEntry(chunks, findVolume(chunks, which).entry, change);
 }
 
 /** A volume by its id or folder. REGALIA_NOT_FOUND. */
-function findVolume({ volumes }: ChunkStore, which: string): VolumeEntry {
+function findVolume({ volumes }: ChunkStore, which: string): ListedVolume {
   volumes.refresh();
   const found = volumes.list().find(({ entry, path: at }) => {
     return hex(entry.id) === which || at === path.resolve(which);
   });
   if (found === undefined) throw notFound('volume', which);
-  return found.entry;
+  return found;
 }
 
 async function changeEntry(
   { engine, volumes }: ChunkStore,
   { number }: VolumeEntry,
-  change: (current: VolumeEntry) => VolumeEntry,
+  change: { path?: string; weight?: number | undefined; state?: VolumeState | undefined },
 ): Promise<void> {
   await engine.write((batch) => {
-    const current = volumeEntries(batch).find((entry) => entry.number === number);
-    if (current !== undefined) putVolume(batch, change(current));
+    const now = volumeEntries(batch).find((entry) => entry.number === number);
+    if (now === undefined) return;
+    const { path = now.path, weight = now.weight, state = now.state } = change;
+    putVolume(batch, { ...now, path, weight, state });
   }, 'sync');
   volumes.refresh();
 }
@@ -276,13 +258,12 @@ export async function drainVolume(
   options: DrainOptions,
 ): Promise<DrainResult> {
   const { chunks } = subject;
-  const entry = findVolume(chunks, which);
-  const { path: at } = placeOf(chunks, entry);
+  const { entry, path: at } = findVolume(chunks, which);
   const others = chunks.volumes.list().filter((one) => one.entry.number !== entry.number);
   if (!others.some(({ status, entry: { weight } }) => status === 'online' && weight > 0)) {
     throw badVolume(hex(entry.id), at, 'there is no other volume to move its contents to');
   }
-  await changeEntry(chunks, entry, (current) => ({ ...current, state: 'draining' }));
+  await changeEntry(chunks, entry, { state: 'draining' });
   await chunks.volumes.roll();
   return drain(subject, entry.number, options);
 }
@@ -304,32 +285,25 @@ export async function removeVolume(
 ): Promise<RemoveVolumeResult> {
   const { chunks } = subject;
   const { engine, volumes } = chunks;
-  const entry = findVolume(chunks, which);
-  const { path: at } = placeOf(chunks, entry);
+  const { entry, path: at } = findVolume(chunks, which);
+  const { number, state } = entry;
   if (volumes.list().length === 1) throw badVolume(hex(entry.id), at, 'it is the only one');
   // Nothing new goes there meanwhile; where it is refused it is as it was.
-  await changeEntry(chunks, entry, (current) => ({ ...current, state: 'draining' }));
+  await changeEntry(chunks, entry, { state: 'draining' });
   try {
     await volumes.roll();
-    const result = { lost: lost ? await giveUp(subject, entry.number, signal) : 0 };
+    const result = { lost: lost ? await giveUp(subject, number, signal) : 0 };
     await engine.write((batch) => {
-      if (isNamed(batch, entry.number)) {
-        throw badVolume(
-          hex(entry.id),
-          at,
-          'it has contents: drain it first, or give it up as lost',
-        );
+      if (isNamed(batch, number)) {
+        const reason = 'it has contents: drain it first, or give it up as lost';
+        throw badVolume(hex(entry.id), at, reason);
       }
-      removeEntry(batch, entry.number);
+      removeEntry(batch, number);
     }, 'sync');
     volumes.refresh();
     return result;
   } catch (error) {
-    await changeEntry(chunks, entry, (current) => ({ ...current, state: entry.state }));
+    await changeEntry(chunks, entry, { state });
     throw error;
   }
-}
-
-function placeOf({ volumes }: ChunkStore, { number }: VolumeEntry): { path: string } {
-  return { path: volumes.list().find(({ entry }) => entry.number === number)?.path ?? '' };
 }

@@ -2,12 +2,12 @@
  * Watching a branch: its commits as they are published, whoever made them, from the call on. Those
  * of this process are seen at once; those of others are looked for a few times a second.
  */
-import { sameAddress } from '../blocks/address.js';
+import { type Address, sameAddress } from '../blocks/address.js';
 import type { Core } from '../commit/core.js';
 import type { Line, LocalCommit } from '../commit/line.js';
 import { throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
-import { type CommitInfo, commitInfo } from '../log/commit.js';
+import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
 import { sameSubtree } from '../tree/equal.js';
 import { type Names, parseKey } from '../tree/key.js';
 import type { WatchOptions } from './options.js';
@@ -16,10 +16,7 @@ import type { Scope } from './scope.js';
 const POLL_MS = 200;
 
 /** Commits to the branch of a bucket. REGALIA_KEY and REGALIA_NOT_FOUND at once. */
-export function watchLine(
-  scope: Scope,
-  { key, signal }: WatchOptions,
-): AsyncGenerator<CommitInfo, void, undefined> {
+export function watchLine(scope: Scope, { key, signal }: WatchOptions): AsyncGenerator<CommitInfo> {
   throwIfAborted(signal, 'watch');
   const names = key === undefined ? undefined : parseKey(key);
   return commitsOf(scope, scope.head(), names, signal);
@@ -33,24 +30,23 @@ async function* commitsOf(
 ): AsyncGenerator<CommitInfo, void, undefined> {
   const { core, line } = scope;
   let seen = from;
-  while (!ended(core, signal)) {
+  while (signal?.aborted !== true && !core.closed) {
     const now = scope.head();
     if (sameAddress(now.address, seen.address)) {
       await nextChange(core, line, signal);
       continue;
     }
-    const { history } = core;
-    for (const { address } of commitsBetween(history, [seen.address], [now.address])) {
-      const commit = history.commit(address);
-      const [parent] = commit.parents;
-      const touches =
-        names === undefined ||
-        parent === undefined ||
-        !sameSubtree(core.treeOf(parent), core.treeOf(address), names);
-      if (touches) yield commitInfo(address, commit);
+    for (const { address } of commitsBetween(core.history, [seen.address], [now.address])) {
+      const commit = core.history.commit(address);
+      if (touches(core, address, commit, names)) yield commitInfo(address, commit);
     }
     seen = now;
   }
+}
+
+function touches(core: Core, address: Address, { parents: [parent] }: Commit, names?: Names) {
+  if (names === undefined || parent === undefined) return true;
+  return !sameSubtree(core.treeOf(parent), core.treeOf(address), names);
 }
 
 /**
@@ -72,8 +68,4 @@ function nextChange(core: Core, line: Line, signal: AbortSignal | undefined): Pr
     core.watchers.add(watcher);
     signal?.addEventListener('abort', done, { once: true });
   });
-}
-
-function ended(core: Core, signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true || core.closed;
 }

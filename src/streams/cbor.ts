@@ -13,9 +13,9 @@
  */
 import { copyBytes, equalBytes } from '../ground/bytes.js';
 import { badEncoding } from '../ground/errors.js';
-import { CBOR_BYTES_MAX, CBOR_DEPTH_MAX } from '../ground/limits.js';
+import { CBOR_BYTES_MAX, CBOR_DEPTH_MAX, TIME_MS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
-import { utf8Bytes } from '../ground/text.js';
+import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 
 /** What can be written. */
@@ -56,6 +56,7 @@ const TWO_32 = 0x1_0000_0000;
 const TWO_64 = 1n << 64n;
 const ASCII = /^[\0-\x7f]*$/;
 const scratch = new DataView(new ArrayBuffer(8));
+const scratchBytes = new Uint8Array(scratch.buffer);
 
 /**
  * The order of encoded keys: by length in UTF-8, then bytewise, which is the order of code points.
@@ -142,10 +143,12 @@ class Encoder {
     if (typeof data === 'string') this.#text(data);
     else if (typeof data === 'number') this.#number(data);
     else if (data === null) this.writer.u8(NULL);
-    else if (typeof data === 'object') this.#object(data);
     else if (typeof data === 'boolean') this.writer.u8(data ? TRUE : FALSE);
     else if (data === undefined) this.writer.u8(UNDEFINED);
     else if (typeof data === 'bigint') this.#bigint(data);
+    else if (data instanceof Uint8Array) this.#bytes(data);
+    else if (data instanceof Date) this.#date(data);
+    else if (typeof data === 'object') this.#container(data);
     else this.#fail('plain data', `a ${typeof data}`);
   }
 
@@ -161,8 +164,7 @@ class Encoder {
       writeHead(this.writer, number < 0n ? MAJOR.negative : MAJOR.unsigned, Number(magnitude));
     } else if (magnitude < TWO_64) {
       scratch.setBigUint64(0, magnitude);
-      this.writer.u8((number < 0n ? MAJOR.negative : MAJOR.unsigned) | 27);
-      for (let i = 0; i < 8; i++) this.writer.u8(scratch.getUint8(i));
+      writeWide(this.writer, (number < 0n ? MAJOR.negative : MAJOR.unsigned) | 27, 8);
     } else {
       const digits = magnitude.toString(16);
       const bytes = Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, 'hex');
@@ -181,12 +183,6 @@ class Encoder {
     if (!text.isWellFormed()) this.#fail('valid Unicode', 'a lone surrogate');
     this.#room(text.length);
     writeText(this.writer, text);
-  }
-
-  #object(data: object): void {
-    if (data instanceof Uint8Array) this.#bytes(data);
-    else if (data instanceof Date) this.#date(data);
-    else this.#container(data);
   }
 
   #container(data: object): void {
@@ -238,8 +234,8 @@ class Encoder {
 
   /** Shared references can make few objects boundless, so the output is bounded as it grows. */
   #room(count: number): void {
-    if (this.writer.length + count > CBOR_BYTES_MAX)
-      this.#fail(`at most ${CBOR_BYTES_MAX} bytes`, 'more');
+    if (this.writer.length + count <= CBOR_BYTES_MAX) return;
+    this.#fail(`at most ${CBOR_BYTES_MAX} bytes`, 'more');
   }
 
   #fail(expected: string, actual: string): never {
@@ -268,26 +264,21 @@ function writeHead(writer: ByteWriter, major: number, number: number): void {
   } else if (number < 0x100) {
     writer.u8(major | 24).u8(number);
   } else if (number < 0x1_0000) {
-    writer
-      .u8(major | 25)
-      .u8(number >>> 8)
-      .u8(number);
+    scratch.setUint16(0, number);
+    writeWide(writer, major | 25, 2);
   } else if (number < TWO_32) {
-    writer.u8(major | 26);
-    writeU32(writer, number);
+    scratch.setUint32(0, number);
+    writeWide(writer, major | 26, 4);
   } else {
-    writer.u8(major | 27);
-    writeU32(writer, Math.floor(number / TWO_32));
-    writeU32(writer, number % TWO_32);
+    scratch.setUint32(0, Math.floor(number / TWO_32));
+    scratch.setUint32(4, number % TWO_32);
+    writeWide(writer, major | 27, 8);
   }
 }
 
-function writeU32(writer: ByteWriter, number: number): void {
-  writer
-    .u8(number >>> 24)
-    .u8(number >>> 16)
-    .u8(number >>> 8)
-    .u8(number);
+/** Writes a first byte, and so many bytes that were put into `scratch`. */
+function writeWide(writer: ByteWriter, first: number, width: number): void {
+  writer.u8(first).range(scratchBytes, 0, width);
 }
 
 function writeText(writer: ByteWriter, text: string): void {
@@ -305,24 +296,17 @@ function writeText(writer: ByteWriter, text: string): void {
 function writeFloat(writer: ByteWriter, number: number): void {
   const half = halfBits(number);
   if (half !== undefined) {
-    writer
-      .u8(HALF)
-      .u8(half >>> 8)
-      .u8(half);
+    scratch.setUint16(0, half);
+    writeWide(writer, HALF, 2);
   } else if (Math.fround(number) === number) {
     scratch.setFloat32(0, number);
-    writer.u8(SINGLE);
-    writeU32(writer, scratch.getUint32(0));
+    writeWide(writer, SINGLE, 4);
   } else {
     scratch.setFloat64(0, number);
-    writer.u8(DOUBLE);
-    writeU32(writer, scratch.getUint32(0));
-    writeU32(writer, scratch.getUint32(4));
+    writeWide(writer, DOUBLE, 8);
   }
 }
 
-/** How far a Date reaches. */
-const DATE_MS_MAX = 8.64e15;
 const OWN = { configurable: true, enumerable: true, writable: true };
 
 /**
@@ -342,7 +326,7 @@ function readDatum(reader: ByteReader, depth: number): CborData {
   const first = reader.u8();
   const major = first & 0xe0;
   if (major === 0xe0) return readSimple(reader, first, at);
-  if (major === MAJOR.unsigned || major === MAJOR.negative) return readInteger(reader, first, at);
+  if (major <= MAJOR.negative) return readInteger(reader, first, at);
   const number = readNumber(reader, first & 0x1f, at);
   if (typeof number === 'bigint') return refuse(reader, at, 'a length below 2^53', `${number}`);
   if (major === MAJOR.bytes) return copyBytes(reader.bytes(number));
@@ -383,8 +367,8 @@ function readNumber(reader: ByteReader, info: number, at: number): number | bigi
 }
 
 function readU64(reader: ByteReader, at: number): number | bigint {
-  const bytes = reader.bytes(8);
-  const big = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0);
+  scratchBytes.set(reader.bytes(8));
+  const big = scratch.getBigUint64(0);
   if (big < BigInt(TWO_32)) refuse(reader, at, 'a number in its shortest form', 'a longer one');
   return big <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(big) : big;
 }
@@ -397,13 +381,10 @@ function readSimple(reader: ByteReader, first: number, at: number): CborData {
   const width = first === HALF ? 2 : first === SINGLE ? 4 : first === DOUBLE ? 8 : 0;
   if (width === 0) refuse(reader, at, 'a known simple value', `the byte ${first}`);
   const bytes = reader.bytes(width);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, width);
-  const number =
-    width === 2
-      ? halfNumber(view.getUint16(0))
-      : width === 4
-        ? view.getFloat32(0)
-        : view.getFloat64(0);
+  scratchBytes.set(bytes);
+  let number = scratch.getFloat64(0);
+  if (width === 4) number = scratch.getFloat32(0);
+  else if (width === 2) number = halfNumber(scratch.getUint16(0));
   if (Number.isSafeInteger(number) && !Object.is(number, -0)) {
     refuse(reader, at, 'an integer', 'a float without a fraction');
   }
@@ -415,8 +396,6 @@ function readSimple(reader: ByteReader, first: number, at: number): CborData {
   return number;
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 function readText(reader: ByteReader, length: number, at: number): string {
   const bytes = reader.bytes(length);
   if (length < 32) {
@@ -425,12 +404,7 @@ function readText(reader: ByteReader, length: number, at: number): string {
     for (; i < length && bytes[i] < 0x80; i++) text += String.fromCharCode(bytes[i]);
     if (i === length) return text;
   }
-  try {
-    return utf8.decode(bytes);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return refuse(reader, at, 'valid UTF-8', 'other bytes');
-  }
+  return utf8Text(bytes) ?? refuse(reader, at, 'valid UTF-8', 'other bytes');
 }
 
 function readTagged(reader: ByteReader, tag: number, at: number): CborData {
@@ -452,20 +426,15 @@ function readDate(reader: ByteReader, at: number): Date {
   const first = reader.u8();
   const major = first & 0xe0;
   // No recursion: a tag on a tag on a tag would take as many frames as there are bytes.
-  const seconds =
-    major === 0xe0
-      ? readSimple(reader, first, at)
-      : major === MAJOR.unsigned || major === MAJOR.negative
-        ? readInteger(reader, first, at)
-        : undefined;
+  let seconds: CborData;
+  if (major === 0xe0) seconds = readSimple(reader, first, at);
+  else if (major <= MAJOR.negative) seconds = readInteger(reader, first, at);
   if (typeof seconds !== 'number') return refuse(reader, at, 'seconds', 'other data');
   const near = Math.round(seconds * 1000);
   // At the far ends of its range a date's seconds are as coarse as its milliseconds: the product
   // may be one off.
-  const ms = [near, near - 1, near + 1].find((ms) => ms / 1000 + 0 === seconds);
-  if (ms !== undefined && !Object.is(seconds, -0) && Math.abs(ms) <= DATE_MS_MAX) {
-    return new Date(ms);
-  }
+  const ms = [near, near - 1, near + 1].find((ms) => ms / 1000 + 0 === seconds) ?? Infinity;
+  if (Math.abs(ms) <= TIME_MS_MAX && !Object.is(seconds, -0)) return new Date(ms);
   return refuse(reader, at, 'a date in whole milliseconds', `${seconds} s`);
 }
 

@@ -9,7 +9,7 @@
  * grammar: what the encoder would not have written is REGALIA_ENCODING.
  */
 
-import { concatBytes, copyBytes } from '../ground/bytes.js';
+import { concatBytes, copyBytes, EMPTY } from '../ground/bytes.js';
 import { badEncoding, isRegaliaError } from '../ground/errors.js';
 import { CBOR_BYTES_MAX } from '../ground/limits.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
@@ -22,9 +22,7 @@ import type { Encoding } from './rule.js';
  * @throws REGALIA_ENCODING where the data does not suit the encoding.
  */
 export function encodeContents(encoding: Encoding, stream: string, data: unknown): Uint8Array {
-  if (encoding === 'cbor') {
-    return within(stream, () => encodeCbor(data as CborData));
-  }
+  if (encoding === 'cbor') return within(stream, () => encodeCbor(data as CborData));
   if (encoding === 'utf8' && typeof data === 'string') {
     if (!data.isWellFormed()) fail(stream, 'valid Unicode', 'a lone surrogate');
     return utf8Bytes(data);
@@ -33,9 +31,8 @@ export function encodeContents(encoding: Encoding, stream: string, data: unknown
     const expected = encoding === 'utf8' ? 'a string or a Uint8Array' : 'a Uint8Array';
     return fail(stream, `${expected} (its encoding is ${encoding})`, kindOf(data));
   }
-  if (encoding === 'utf8' && utf8Text(data) === undefined)
-    fail(stream, 'valid UTF-8', 'other bytes');
-  return data;
+  if (encoding === 'bytes') return data;
+  return utf8Text(data) === undefined ? fail(stream, 'valid UTF-8', 'other bytes') : data;
 }
 
 /** What was given, as an error says it: 'null', 'a string', 'an Array'. */
@@ -61,7 +58,7 @@ export function decodeContents(
 }
 
 /** Checks contents that pass part by part; each method throws REGALIA_ENCODING. */
-interface ContentChecker {
+export interface ContentChecker {
   push(chunk: Uint8Array): void;
   end(): void;
 }
@@ -71,58 +68,34 @@ interface ContentChecker {
  * it passes, and CBOR, which has a limit of 16 MiB, is gathered.
  */
 export function contentChecker(encoding: Encoding, stream: string): ContentChecker {
-  if (encoding === 'utf8') return new Utf8Checker(stream);
-  if (encoding === 'cbor') return new CborChecker(stream);
+  if (encoding === 'utf8') return utf8Checker(stream);
+  if (encoding === 'cbor') return cborChecker(stream);
   return { push: () => undefined, end: () => undefined };
 }
 
-class Utf8Checker implements ContentChecker {
-  readonly #stream: string;
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-  constructor(stream: string) {
-    this.#stream = stream;
-  }
-
-  push(chunk: Uint8Array): void {
-    this.#decode(chunk, true);
-  }
-
-  end(): void {
-    this.#decode(new Uint8Array(0), false);
-  }
-
-  #decode(chunk: Uint8Array, more: boolean): void {
+function utf8Checker(stream: string): ContentChecker {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const decode = (chunk: Uint8Array, more: boolean): void => {
     try {
-      this.#decoder.decode(chunk, { stream: more });
+      decoder.decode(chunk, { stream: more });
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      fail(this.#stream, 'valid UTF-8', 'other bytes');
+      fail(stream, 'valid UTF-8', 'other bytes');
     }
-  }
+  };
+  return { push: (chunk) => decode(chunk, true), end: () => decode(EMPTY, false) };
 }
 
-class CborChecker implements ContentChecker {
-  readonly #stream: string;
-  readonly #chunks: Uint8Array[] = [];
-  #length = 0;
-
-  constructor(stream: string) {
-    this.#stream = stream;
-  }
-
-  push(chunk: Uint8Array): void {
-    this.#length += chunk.length;
-    if (this.#length > CBOR_BYTES_MAX) {
-      fail(this.#stream, `at most ${CBOR_BYTES_MAX} bytes of CBOR`, 'more');
-    }
+function cborChecker(stream: string): ContentChecker {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const push = (chunk: Uint8Array): void => {
+    length += chunk.length;
+    if (length > CBOR_BYTES_MAX) fail(stream, `at most ${CBOR_BYTES_MAX} bytes of CBOR`, 'more');
     // The caller may use its buffer again.
-    this.#chunks.push(copyBytes(chunk));
-  }
-
-  end(): void {
-    within(this.#stream, () => decodeCbor(concatBytes(this.#chunks)));
-  }
+    chunks.push(copyBytes(chunk));
+  };
+  return { push, end: () => void within(stream, () => decodeCbor(concatBytes(chunks))) };
 }
 
 /** Runs a codec and lets its refusals name the stream. */
@@ -130,15 +103,10 @@ function within<T>(stream: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (isRegaliaError(error, 'REGALIA_FORMAT')) {
-      const { expected, actual, at } = error.data;
-      return fail(stream, expected, `${actual} at byte ${at}`, error);
-    }
-    if (isRegaliaError(error, 'REGALIA_ENCODING')) {
-      const { expected, actual } = error.data;
-      return fail(stream, expected, actual, error);
-    }
-    throw error;
+    const isFormat = isRegaliaError(error, 'REGALIA_FORMAT');
+    if (!isFormat && !isRegaliaError(error, 'REGALIA_ENCODING')) throw error;
+    const { expected, actual } = error.data;
+    return fail(stream, expected, isFormat ? `${actual} at byte ${error.data.at}` : actual, error);
   }
 }
 

@@ -14,8 +14,8 @@
  *     content   4 kind = 2 | 5 average | 6 least | 7 most
  */
 import type { Chunking } from '../chunks/cutter.js';
-import { compareBytes, equalBytes } from '../ground/bytes.js';
-import { assert, badRule, badStream, type RegaliaError, unknownVersion } from '../ground/errors.js';
+import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
+import { assert, badRule, badStream, unknownVersion } from '../ground/errors.js';
 import {
   CHUNK_BYTES_MAX,
   CHUNK_BYTES_MIN,
@@ -45,11 +45,26 @@ export interface StreamRule {
 }
 
 /** A bucket's rules. Immutable. */
-export interface Rules {
+export class Rules {
   readonly default: StreamRule;
+  /** In the order of their names, so that equal rules are iterated alike. */
   readonly streams: ReadonlyMap<string, StreamRule>;
+
+  constructor(fallback: StreamRule, streams: ReadonlyMap<string, StreamRule>) {
+    this.default = fallback;
+    this.streams = new Map(byName(streams).map(({ text, rule }) => [text, rule]));
+    Object.freeze(this);
+  }
+
   /** The rule of a stream: its own, else the default. */
-  ruleOf(stream: string): StreamRule;
+  ruleOf(stream: string): StreamRule {
+    return this.streams.get(stream) ?? this.default;
+  }
+}
+
+function byName(streams: ReadonlyMap<string, StreamRule>) {
+  const named = [...streams].map(([text, rule]) => ({ text, name: utf8Bytes(text), rule }));
+  return named.sort((a, b) => compareBytes(a.name, b.name));
 }
 
 /** The rules of a bucket. */
@@ -91,7 +106,7 @@ const CUTS = {
     kind: oneOf('fixed'),
     bytes: size,
   }),
-  content: new Options<Chunking & { kind: 'content' }>('chunking', {
+  content: new Options<ContentChunking>('chunking', {
     kind: oneOf('content'),
     bytesMin: size,
     bytesAverage: size,
@@ -124,21 +139,6 @@ function frozenRule(rule: StreamRule): StreamRule {
   return Object.freeze({ ...rule, chunking: Object.freeze({ ...rule.chunking }) });
 }
 
-class RuleSet implements Rules {
-  readonly default: StreamRule;
-  readonly streams: ReadonlyMap<string, StreamRule>;
-
-  constructor(fallback: StreamRule, streams: ReadonlyMap<string, StreamRule>) {
-    this.default = fallback;
-    this.streams = streams;
-    Object.freeze(this);
-  }
-
-  ruleOf(stream: string): StreamRule {
-    return this.streams.get(stream) ?? this.default;
-  }
-}
-
 /**
  * Checked rules.
  *
@@ -160,15 +160,13 @@ export function defineRules(options: RuleOptions = {}): Rules {
     if (rule === undefined) continue;
     streams.set(name, completed(rule, fallback));
   }
-  checkCount(streams.size);
-  return sortedRules(fallback, streams);
+  return countedRules(fallback, streams);
 }
 
-/** In the order of their names, so that equal rules are iterated alike. */
-function sortedRules(fallback: StreamRule, streams: ReadonlyMap<string, StreamRule>): Rules {
-  const named = [...streams].map(([name, rule]) => ({ name, rule, bytes: utf8Bytes(name) }));
-  named.sort((a, b) => compareBytes(a.bytes, b.bytes));
-  return new RuleSet(fallback, new Map(named.map(({ name, rule }) => [name, rule])));
+/** REGALIA_RULE for too many. */
+function countedRules(fallback: StreamRule, streams: ReadonlyMap<string, StreamRule>): Rules {
+  if (streams.size <= RULES_MAX) return new Rules(fallback, streams);
+  throw badRule('streams', `at most ${RULES_MAX} declared streams`, `${streams.size}`);
 }
 
 function completed(rule: Partial<StreamRule>, fallback: StreamRule): StreamRule {
@@ -203,25 +201,19 @@ function nameFault(name: string): string | undefined {
     : undefined;
 }
 
-/** Whether the rules are the same in every field. */
-export function sameRule(a: StreamRule, b: StreamRule): boolean {
-  return (
-    a.encoding === b.encoding &&
-    a.inlineMax === b.inlineMax &&
-    a.merge === b.merge &&
-    chunkingText(a.chunking) === chunkingText(b.chunking)
-  );
+type Perhaps = StreamRule | undefined;
+
+/** Whether both rules are the same in every field, or both are absent. */
+export function sameRule(a: Perhaps, b: Perhaps): boolean {
+  return a === b || ruleText(a) === ruleText(b);
 }
 
 /** The canonical bytes: see the header. */
-export function encodeRules(rules: Rules): Uint8Array {
+export function encodeRules(rules: Pick<Rules, 'default' | 'streams'>): Uint8Array {
   assert(rules.streams.size <= RULES_MAX, 'too many rules to encode');
-  const writer = new ByteWriter();
-  writer.varint(rules.streams.size + 1);
-  writeRule(writer, new Uint8Array(0), rules.default);
-  const named = [...rules.streams].map(([name, rule]) => ({ name: utf8Bytes(name), rule }));
-  named.sort((a, b) => compareBytes(a.name, b.name));
-  for (const { name, rule } of named) writeRule(writer, name, rule);
+  const writer = new ByteWriter().varint(rules.streams.size + 1);
+  writeRule(writer, EMPTY, rules.default);
+  for (const { name, rule } of byName(rules.streams)) writeRule(writer, name, rule);
   return writer.finish();
 }
 
@@ -241,8 +233,7 @@ function writeRule(writer: ByteWriter, name: Uint8Array, rule: StreamRule): void
  * The inverse of `encodeRules`; accepts its output alone.
  *
  * @throws REGALIA_VERSION for a tag, encoding, policy or chunking that this release does not know,
- * REGALIA_FORMAT for
- *   anything else that is not canonical.
+ * REGALIA_FORMAT for anything else that is not canonical.
  */
 export function decodeRules(bytes: Uint8Array): Rules {
   const reader = new ByteReader(bytes, 'stream rules');
@@ -252,7 +243,7 @@ export function decodeRules(bytes: Uint8Array): Rules {
   if (reader.lengthed(0).length !== 0) reader.fail('the default rule', 'a named one');
   const fallback = readRule(reader);
   const streams = new Map<string, StreamRule>();
-  let last: Uint8Array = new Uint8Array(0);
+  let last = EMPTY;
   for (let index = 1; index < count; index++) {
     const name = reader.lengthed(STREAM_NAME_BYTES_MAX);
     if (compareBytes(last, name) >= 0) reader.fail('names in ascending order', 'another order');
@@ -263,7 +254,7 @@ export function decodeRules(bytes: Uint8Array): Rules {
     last = name;
   }
   reader.end();
-  const rules = new RuleSet(fallback, streams);
+  const rules = new Rules(fallback, streams);
   if (!equalBytes(encodeRules(rules), bytes)) reader.fail('canonical rules', 'another spelling');
   return rules;
 }
@@ -274,15 +265,12 @@ function readRule(reader: ByteReader): StreamRule {
   if (inlineMax > INLINE_BYTES_MAX) {
     reader.fail(`an inlineMax up to ${INLINE_BYTES_MAX}`, `${inlineMax}`);
   }
+  const sizes = numbers.slice(TAG.chunkingKind);
   return frozenRule({
     encoding: numbered('encoding', encoding, ENCODINGS),
     inlineMax,
     merge: numbered('merge policy', merge, POLICIES),
-    chunking: chunkingOf(
-      reader,
-      numbered('chunking', kind, CHUNKINGS),
-      numbers.slice(TAG.chunkingKind),
-    ),
+    chunking: chunkingOf(reader, numbered('chunking', kind, CHUNKINGS), sizes),
   });
 }
 
@@ -292,7 +280,7 @@ function readFields(reader: ByteReader): number[] {
   const numbers: number[] = [];
   for (let index = 0; index < count; index++) {
     const tag = reader.varint();
-    if (tag > TAG_MAX) failVersion('stream rule field', `a tag of 1 to ${TAG_MAX}`, tag);
+    if (tag > TAG_MAX) throw unknownVersion('stream rule field', `a tag of 1 to ${TAG_MAX}`, tag);
     if (tag !== index + 1) reader.fail(`the tag ${index + 1}`, `${tag}`);
     numbers.push(reader.varint());
   }
@@ -301,8 +289,9 @@ function readFields(reader: ByteReader): number[] {
 }
 
 function numbered<T>(what: string, number: number, members: readonly T[]): T {
-  const member = number < 1 ? undefined : members[number - 1];
-  return member ?? failVersion(what, `1 to ${members.length}`, number);
+  const member = members[number - 1];
+  if (member === undefined) throw unknownVersion(what, `1 to ${members.length}`, number);
+  return member;
 }
 
 /**
@@ -320,38 +309,30 @@ export function mergeRules(base: Rules, ours: Rules, theirs: Rules): Rules {
     const merged = mergeRule(name, before, our, their);
     if (merged !== undefined) streams.set(name, merged);
   }
-  checkCount(streams.size);
-  return sortedRules(fallback, streams);
+  return countedRules(fallback, streams);
 }
-
-type Perhaps = StreamRule | undefined;
 
 function mergeRule(name: string, before: Perhaps, our: Perhaps, their: Perhaps): Perhaps {
-  if (sameOrAbsent(our, their) || sameOrAbsent(before, their)) return our;
-  if (sameOrAbsent(before, our)) return their;
-  return failRule(name, ruleText(our), ruleText(their));
-}
-
-function sameOrAbsent(a: Perhaps, b: Perhaps): boolean {
-  return a === undefined || b === undefined ? a === b : sameRule(a, b);
+  if (sameRule(our, their) || sameRule(before, their)) return our;
+  if (sameRule(before, our)) return their;
+  throw badRule(name, ruleText(our), ruleText(their));
 }
 
 /** A declared stream that is stored under another rule. */
-export interface RuleContradiction {
+interface RuleContradiction {
   readonly stream: string;
   readonly stored: StreamRule;
   readonly declared: StreamRule;
 }
 
-export interface RuleComparison {
-  /** The first contradiction by name, if there is one. */
-  readonly first: RuleContradiction | undefined;
-  /** Declared streams that have no stored rule yet, by name. */
-  readonly missing: readonly string[];
-}
-
-/** How the rules given to an open store stand to the ones it has; defaults are not compared. */
-export function contradiction(stored: Rules, declared: Rules): RuleComparison {
+/**
+ * How the rules given to an open store stand to the ones it has: the first contradiction by name,
+ * and the streams that have no stored rule yet. Defaults are not compared.
+ */
+export function contradiction(
+  stored: Rules,
+  declared: Rules,
+): { first: RuleContradiction | undefined; missing: string[] } {
   const missing: string[] = [];
   let first: RuleContradiction | undefined;
   for (const [stream, rule] of declared.streams) {
@@ -363,19 +344,15 @@ export function contradiction(stored: Rules, declared: Rules): RuleComparison {
 }
 
 /** REGALIA_RULE for a contradiction. */
-export function contradictionError(found: RuleContradiction): RegaliaError<'REGALIA_RULE'> {
-  return badRule(found.stream, ruleText(found.stored), ruleText(found.declared));
+export function contradictionError({ stream, stored, declared }: RuleContradiction) {
+  return badRule(stream, ruleText(stored), ruleText(declared));
 }
 
 function ruleText(rule: Perhaps): string {
   if (rule === undefined) return 'no rule';
   const { encoding, inlineMax, merge, chunking } = rule;
-  return `${encoding}, inlineMax ${inlineMax}, merge ${merge}, ${chunkingText(chunking)}`;
-}
-
-function checkCount(count: number): void {
-  const most = RULES_MAX;
-  if (count > most) failRule('streams', `at most ${most} declared streams`, `${count}`);
+  const sizes = chunking.kind === 'fixed' ? `${chunking.bytes}` : sizesText(chunking);
+  return `${encoding}, inlineMax ${inlineMax}, merge ${merge}, ${chunking.kind} ${sizes}`;
 }
 
 /** The sizes in the order of their tags. */
@@ -386,7 +363,9 @@ function sizesOf(chunking: Chunking): readonly number[] {
 
 const ORDERED = 'bytesMin below bytesAverage, a power of two, below bytesMax';
 
-function isOrdered({ bytesMin, bytesAverage, bytesMax }: Chunking & { kind: 'content' }): boolean {
+type ContentChunking = Chunking & { kind: 'content' };
+
+function isOrdered({ bytesMin, bytesAverage, bytesMax }: ContentChunking): boolean {
   const isPower = (bytesAverage & (bytesAverage - 1)) === 0;
   return isPower && bytesMin < bytesAverage && bytesAverage < bytesMax;
 }
@@ -410,16 +389,6 @@ function chunkingOf(
   return chunking;
 }
 
-function chunkingText(chunking: Chunking): string {
-  if (chunking.kind === 'fixed') return `fixed ${chunking.bytes}`;
-  const { bytesMin, bytesAverage, bytesMax } = chunking;
-  return `content ${bytesMin}/${bytesAverage}/${bytesMax}`;
-}
-
-function failRule(rule: string, expected: string, actual: string): never {
-  throw badRule(rule, expected, actual);
-}
-
-function failVersion(what: string, expected: string, number: number): never {
-  throw unknownVersion(what, expected, number);
+function sizesText({ bytesMin, bytesAverage, bytesMax }: ContentChunking): string {
+  return `${bytesMin}/${bytesAverage}/${bytesMax}`;
 }

@@ -47,8 +47,9 @@ export interface ByteRange {
 /** How a stream is read as a whole. */
 export type ReadOptions = Pick<ByteRange, 'signal'>;
 
-const BYTES = new Options<ByteRange>('bytes', { start: offset, end: offset, signal });
-const READABLE = new Options<ByteRange>('readable', { start: offset, end: offset, signal });
+const RANGE = { start: offset, end: offset, signal };
+const BYTES = new Options<ByteRange>('bytes', RANGE);
+const READABLE = new Options<ByteRange>('readable', RANGE);
 const TEXT = new Options<ReadOptions>('text', { signal });
 const EQUALS = new Options<ReadOptions>('equals', { signal });
 
@@ -65,13 +66,18 @@ export interface StreamHome {
 /** So few bytes are read at once: a hop would cost more than they do. */
 const AT_ONCE_MAX = 65_536;
 
-let makeStream: <Data>(
-  home: StreamHome,
-  part: StreamPart,
-  algorithm: AlgorithmNumber,
-  key: Key,
-  name: string,
-) => Stream<Data>;
+/** A stream that was found. */
+interface FoundStream {
+  readonly home: StreamHome;
+  readonly part: StreamPart;
+  /** That of the bucket around it. */
+  readonly algorithm: AlgorithmNumber;
+  readonly key: Key;
+  readonly name: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what it is decoded to is the caller's to say.
+export let openStream: (found: FoundStream) => Stream<any>;
 
 /**
  * A stream of an entry, as it was when it was read. `Data` is what it is decoded to.
@@ -82,47 +88,32 @@ let makeStream: <Data>(
  * ```
  */
 export class Stream<Data = StreamData> {
-  readonly #home: StreamHome;
-  readonly #part: StreamPart;
-  readonly #algorithm: AlgorithmNumber;
-  readonly #key: Key;
-  readonly #name: string;
+  readonly #found: FoundStream;
   /** Made at the first read, and kept: it knows the way to what was read last. */
   #contents: ContentReader | undefined;
 
-  private constructor(
-    home: StreamHome,
-    part: StreamPart,
-    algorithm: AlgorithmNumber,
-    key: Key,
-    name: string,
-  ) {
-    this.#home = home;
-    this.#part = part;
-    this.#algorithm = algorithm;
-    this.#key = key;
-    this.#name = name;
+  private constructor(found: FoundStream) {
+    this.#found = found;
   }
 
   static {
-    makeStream = (home, part, algorithm, key, name) => new Stream(home, part, algorithm, key, name);
+    openStream = (found) => new Stream(found);
   }
 
   /** Logical bytes. */
   get size(): number {
-    return this.#part.length;
+    return this.#found.part.length;
   }
 
   /** A private copy of the bytes, where they lie in metadata; undefined for contents. */
   get inline(): Uint8Array | undefined {
-    const part = this.#part;
-    return part.form === REFERENCED ? undefined : this.#atHand(part);
+    return this.#found.part.form === REFERENCED ? undefined : this.#atHand(this.#found.part);
   }
 
   /** A private copy of bytes that lie in metadata. */
   #atHand(part: InlinePart | MetadataPart): Uint8Array {
-    if (part.form === METADATA) this.#home.checkOpen();
-    return readInline(this.#home.cache, part);
+    if (part.form === METADATA) this.#found.home.checkOpen();
+    return readInline(this.#found.home.cache, part);
   }
 
   /**
@@ -134,7 +125,7 @@ export class Stream<Data = StreamData> {
    * ```
    */
   get address(): string {
-    return addressText(streamAddress(this.#algorithm, this.#part));
+    return addressText(streamAddress(this.#found.algorithm, this.#found.part));
   }
 
   /** All bytes, or a range. REGALIA_RANGE outside the stream, REGALIA_ABORTED. */
@@ -145,10 +136,14 @@ export class Stream<Data = StreamData> {
   async #bytes(range: ByteRange): Promise<Uint8Array> {
     throwIfAborted(range.signal, 'read');
     const { start, end } = this.#range(range);
-    const part = this.#part;
+    const part = this.#found.part;
     if (part.form !== REFERENCED) return this.#atHand(part).slice(start, end);
     if (end - start <= AT_ONCE_MAX) {
-      if (turnDue()) await this.#turn(range.signal);
+      if (turnDue()) {
+        await turn();
+        this.#found.home.checkOpen();
+        throwIfAborted(range.signal, 'read');
+      }
       return this.#reader(part).read(start, end);
     }
     if (end - start > WHOLE_BYTES_MAX) throw tooLong(start, end);
@@ -165,14 +160,14 @@ export class Stream<Data = StreamData> {
   async text(options?: ReadOptions): Promise<string> {
     const text = utf8Text(await this.#bytes(TEXT.check(options)));
     if (text !== undefined) return text;
-    throw badEncoding(this.#name, 'valid UTF-8', 'other bytes');
+    throw badEncoding(this.#found.name, 'valid UTF-8', 'other bytes');
   }
 
   /** The bytes as a stream: bounded memory, backpressure, cancellable. */
   readable(range?: ByteRange): ReadableStream<Uint8Array> {
     const { signal, ...rest } = READABLE.check(range);
     const { start, end } = this.#range(rest);
-    const part = this.#part;
+    const part = this.#found.part;
     if (part.form === REFERENCED) return this.#reader(part).readable({ start, end, signal });
     throwIfAborted(signal, 'read');
     const bytes = this.#atHand(part).slice(start, end);
@@ -184,12 +179,12 @@ export class Stream<Data = StreamData> {
    * need no await.
    */
   decoded(): Data {
-    this.#home.checkOpen();
-    const encoding = this.#home.encodingOf(this.#key, this.#name);
-    const part = this.#part;
+    this.#found.home.checkOpen();
+    const encoding = this.#found.home.encodingOf(this.#found.key, this.#found.name);
+    const part = this.#found.part;
     if (part.length > WHOLE_BYTES_MAX) throw tooLong(0, part.length);
     const bytes = part.form === REFERENCED ? this.#reader(part).read() : this.#atHand(part);
-    return decodeContents(encoding, this.#name, bytes) as Data;
+    return decodeContents(encoding, this.#found.name, bytes) as Data;
   }
 
   /**
@@ -201,47 +196,29 @@ export class Stream<Data = StreamData> {
     STREAM.check('other', other);
     const given = EQUALS.check(options);
     throwIfAborted(given.signal, 'a comparison');
-    this.#home.checkOpen();
-    other.#home.checkOpen();
+    this.#found.home.checkOpen();
+    other.#found.home.checkOpen();
     if (this.size !== other.size) return false;
-    if (this.#part.form === REFERENCED && other.#part.form === REFERENCED) {
-      return this.#reader(this.#part).equals(other.#reader(other.#part), given.signal);
+    if (this.#found.part.form === REFERENCED && other.#found.part.form === REFERENCED) {
+      return this.#reader(this.#found.part).equals(other.#reader(other.#found.part), given.signal);
     }
     return equalBytes(await this.#bytes(given), await other.#bytes(given));
   }
 
   #range(range: ByteRange): { start: number; end: number } {
-    this.#home.checkOpen();
+    this.#found.home.checkOpen();
     const { start = 0, end = this.size } = range;
-    const sound = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end;
-    if (sound && end <= this.size) return { start, end };
+    if (start <= end && end <= this.size) return { start, end };
     throw rangeError(`0 <= start <= end <= ${this.size}`, start, end);
   }
 
-  async #turn(signal: AbortSignal | undefined): Promise<void> {
-    await turn();
-    this.#home.checkOpen();
-    throwIfAborted(signal, 'read');
-  }
-
   #reader(content: ReferencedPart): ContentReader {
-    this.#contents ??= new ContentReader(this.#home.contents, content);
+    this.#contents ??= new ContentReader(this.#found.home.contents, content);
     return this.#contents;
   }
 }
 
 const STREAM = new Kind<Stream>('a Stream', (datum) => datum instanceof Stream);
-
-/** The handle of a stream, read through `home`; `algorithm` is that of the bucket around it. */
-export function openStream<Data = StreamData>(
-  home: StreamHome,
-  part: StreamPart,
-  algorithm: AlgorithmNumber,
-  key: Key,
-  name: string,
-): Stream<Data> {
-  return makeStream(home, part, algorithm, key, name);
-}
 
 function tooLong(start: number, end: number): RegaliaError {
   return rangeError(`at most ${WHOLE_BYTES_MAX} bytes at once`, start, end);

@@ -10,10 +10,10 @@
  * evicted may be made anew, so equality is that of encodings.
  */
 
+import { BoundedMap } from '../ground/bounded-map.js';
 import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { badStream } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
-import { Interner } from '../ground/interner.js';
 import { SHAPE_BYTES_MAX, STREAM_NAME_BYTES_MAX, STREAMS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -34,18 +34,22 @@ const SHAPES_KEPT = 2_048;
 
 /** The shapes of one store: equal sets of names are mostly one object. */
 export class Shapes {
-  readonly #interner = new Interner(SHAPES_KEPT, madeShape);
+  /** Bounded, since names may come from anybody. */
+  readonly #kept = new BoundedMap<string, Shape>(SHAPES_KEPT);
   /** The table read before: most nodes repeat it. */
   #lastTable: Uint8Array = EMPTY;
   #lastShapes: readonly Shape[] = [];
 
   get size(): number {
-    return this.#interner.size;
+    return this.#kept.size;
   }
 
   /** The shape of these names; any order, distinct. REGALIA_STREAM above the limits. */
   of(names: readonly string[]): Shape {
-    return this.#interner.of(shapeKey(names.length < 2 ? names : sortNames(names)));
+    const key = shapeKey(names.length < 2 ? names : sortNames(names));
+    let shape = this.#kept.get(key);
+    if (shape === undefined) this.#kept.set(key, (shape = madeShape(key)));
+    return shape;
   }
 
   /** The shapes of the table `bytes[start..end]`. REGALIA_FORMAT. */

@@ -80,8 +80,7 @@ export async function contentStats(parts: StoreParts, signal?: AbortSignal): Pro
   const live = new Map<number, number>();
   await countChunks(parts, stats, live, signal);
   await countGroups(parts, stats, live, signal);
-  for (const { entry, path, status: state } of parts.chunks.volumes.list()) {
-    const isHere = state !== 'missing' && state !== 'foreign';
+  for (const { entry, path, status: state, isHere } of parts.chunks.volumes.list()) {
     const bytes = isHere ? sum((await segmentsIn(path)).values()) : undefined;
     const liveBytes = live.get(entry.number) ?? 0;
     stats.volumes.push({ id: hex(entry.id), path, state, bytes, liveBytes });

@@ -71,7 +71,7 @@ export class SegmentFiles {
     this.#onMissing = onMissing;
     this.#volume = ids.volume;
     this.#replica = ids.replica;
-    this.#open = new BoundedMap(OPEN_MAX, { onEvict: (descriptor) => this.#close(descriptor) });
+    this.#open = new BoundedMap(OPEN_MAX, (descriptor) => this.#close(descriptor));
   }
 
   readRecordSync(place: RecordPlace): SegmentRecord {

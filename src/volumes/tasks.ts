@@ -12,14 +12,14 @@
  */
 import { ADDRESS_LENGTH, type Address, verifyBlock } from '../blocks/address.js';
 import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
-import { concatBytes } from '../ground/bytes.js';
+import { concatBytes, type OwnBytes } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { type OpenChunk, readContents } from './chunk-bytes.js';
 import { Codec, checkLength, compress, decompressInto, type Stored } from './codec.js';
 
 /** What goes to a worker and comes back: arrays, one behind the other, and numbers about them. */
 export interface Parcel {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: OwnBytes;
   readonly lengths: readonly number[];
   readonly numbers: readonly number[];
 }
@@ -219,7 +219,7 @@ function contentsThere({ bytes, numbers }: Parcel): Parcel {
   return { bytes: contents, lengths: [contents.length], numbers: [] };
 }
 
-function soundContents(chunks: readonly OpenChunk[]): Uint8Array<ArrayBuffer> | undefined {
+function soundContents(chunks: readonly OpenChunk[]): OwnBytes | undefined {
   try {
     return readContents(chunks);
   } catch (error) {

@@ -44,6 +44,15 @@ interface VolumeHost {
 /** How a volume was found. */
 export type VolumeStatus = VolumeState | 'stale' | 'foreign';
 
+/** A volume's entry, where it is, and how it was found. */
+export interface ListedVolume {
+  readonly entry: VolumeEntry;
+  readonly path: string;
+  readonly status: VolumeStatus;
+  /** Whether its folder is there, and the volume's own. */
+  readonly isHere: boolean;
+}
+
 interface Volume {
   entry: VolumeEntry;
   readonly path: string;
@@ -144,16 +153,17 @@ export class VolumeSet {
     else volume.status = entry.state;
   }
 
-  /** Each volume's entry, where it is, and how it was found. */
-  list(): { entry: VolumeEntry; path: string; status: VolumeStatus }[] {
-    return [...this.#volumes.values()].map(({ entry, path, status }) => ({ entry, path, status }));
+  list(): ListedVolume[] {
+    return [...this.#volumes.values()].map(({ entry, path, status }) => {
+      return { entry, path, status, isHere: isThere(status) };
+    });
   }
 
   /** Whether a volume can be read from. */
   isHere(number: number): boolean {
     const volume = this.#find(number);
     if (volume === undefined) return false;
-    const isHere = volume.status !== 'missing' && volume.status !== 'foreign';
+    const isHere = isThere(volume.status);
     if (isHere) this.#reportedAway.delete(number);
     else if (!this.#reportedAway.has(number)) {
       this.#reportedAway.add(number);
@@ -398,6 +408,10 @@ export class VolumeSet {
     this.#segments.clear();
     for (const writer of writers) await writer.close();
   }
+}
+
+function isThere(status: VolumeStatus): boolean {
+  return status !== 'missing' && status !== 'foreign';
 }
 
 /** Whether nothing changed that writers should know of. */

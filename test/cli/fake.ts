@@ -13,18 +13,16 @@ const fake = defineVerb({
   details: 'Deeds are rows, bytes, wait, fail, file, conflict and bug.',
   options: {
     ...READ_OPTIONS,
-    count: { type: 'string', short: 'n', placeholder: 'NUMBER', help: 'how many rows' },
-    tag: { type: 'string', multiple: true, help: 'any number of these' },
-    loud: { type: 'boolean', help: 'end with a finding' },
+    count: { argument: 'NUMBER', short: 'n', help: 'how many rows' },
+    loud: { help: 'end with a finding' },
   },
   async run({ args, options, out, signal, progress, input }) {
     const [store, deed, key] = args;
-    const line = progress('faking');
     const count = Number(options.count ?? 1);
     if (deed === 'rows') {
       for (let i = 0; i < count && !signal.aborted; i++) {
-        line.update(i, count);
-        await out.row({ store, key, i, tags: options.tag, big: 2n ** 60n }, `row ${i}`);
+        progress('faking', i, count);
+        await out.row({ store, key, i, big: 2n ** 60n }, `row ${i}`);
       }
     }
     if (deed === 'echo') for await (const chunk of input) await out.bytes(chunk as Uint8Array);
@@ -44,7 +42,6 @@ const fake = defineVerb({
     }
     if (deed === 'file') readFileSync('/none/x');
     if (deed === 'bug') throw new TypeError('x is not a function');
-    line.end();
     const exit: ExitCode = options.loud === true ? 1 : 0;
     return exit;
   },

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { ArithmeticDecoder, ArithmeticEncoder } from '../../src/clock/arithmetic.js';
-import { EVENT_BASE, PRIORS, readNumber, writeNumber } from '../../src/clock/contexts.js';
+import { EVENT_BASE, PRIORS, readNumber, writeNumber } from '../../src/clock/encoding.js';
 
 /** One evenly expected context, one lopsided. */
 const TWO_CONTEXTS = Uint16Array.of(16, 16, 31, 1);

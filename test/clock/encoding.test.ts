@@ -5,15 +5,18 @@ import t from 'tap';
 import { ArithmeticEncoder } from '../../src/clock/arithmetic.js';
 import {
   DEPTHS,
+  decodeEvent,
+  decodeId,
   EVENT_BASE,
   EVENT_BOTH_ZERO,
   EVENT_COUNT,
   EVENT_NODE,
   EVENT_RIGHT,
+  encodeEvent,
+  encodeId,
   PRIORS,
   writeNumber,
-} from '../../src/clock/contexts.js';
-import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
+} from '../../src/clock/encoding.js';
 import {
   type Event,
   equalEvents,

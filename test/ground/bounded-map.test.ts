@@ -47,7 +47,7 @@ t.test('a bounded map does what a list of pairs does', async (t) => {
   const property = fc.property(fc.integer({ min: 1, max: 5 }), fc.array(call), (most, calls) => {
     const evicted: [number, number][] = [];
     const onEvict = (value: number, key: number) => evicted.push([key, value]);
-    const map = new BoundedMap<number, number>(most, { onEvict });
+    const map = new BoundedMap<number, number>(most, onEvict);
     const model = new Model(most);
     for (const [name, key, value] of calls) {
       if (name === 'get' && map.get(key) !== model.get(key)) return false;

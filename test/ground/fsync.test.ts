@@ -35,7 +35,6 @@ t.test("files and folders are flushed, and what is absent is the system's error"
   for (const one of [file, folder]) {
     await fsync.flush(one);
     fsync.flushNow(one);
-    fsync.flushWithParentNow(one);
   }
   await t.rejects(fsync.flush(path.join(folder, 'absent')), { code: 'ENOENT' });
   t.throws(() => fsync.flushNow(path.join(folder, 'absent')), { code: 'ENOENT' });

@@ -2,13 +2,12 @@
 import t from 'tap';
 import { badRange, isRegaliaError, type RegaliaError } from '../../src/ground/errors.js';
 import {
-  anyOf,
   callback,
   count,
   either,
   fieldsOf,
   flag,
-  type Kind,
+  Kind,
   limit,
   listener,
   listOf,
@@ -107,7 +106,7 @@ t.test('each kind accepts what it says, and refuses the rest with what it was', 
     [listOf(text()), [[], ['a']], ['a', {}]],
     [callback(), [() => 1, function f() {}], [async () => 1, async function* f() {}, 'f', null]],
     [signal, [AbortSignal.abort(), new AbortController().signal], [{}, null, 'x', new Event('x')]],
-    [anyOf('anything', () => true), [undefined, 5], []],
+    [new Kind('anything', () => true), [undefined, 5], []],
   ];
   for (const [kind, good, bad] of kinds) {
     for (const datum of good) t.equal(kind.check('it', datum), datum);

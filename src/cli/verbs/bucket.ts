@@ -1,47 +1,39 @@
 /** `regalia bucket`: makes an entry a bucket, or lists all buckets. */
 import { throwIfAborted } from '../../ground/errors.js';
 import type { Entry, Snapshot } from '../../index.js';
-import { editing, keyOf, reading } from '../open.js';
+import { editing, keyOf } from '../open.js';
 import { shown } from '../output.js';
 import { COMMIT_OPTIONS, defineVerb } from '../verb.js';
 
-export default defineVerb({
+export const bucket = defineVerb({
   name: 'bucket',
   summary: 'make the entry at a key a bucket with its own log; without a key, list all',
   usage: 'STORE [KEY]',
   options: COMMIT_OPTIONS,
   async run(context) {
-    const { args, options, out, signal } = context;
-    const [folder, text] = args as [string, string?];
-    if (text === undefined) {
-      return reading(folder, options, async (bucket) => {
-        for (const { key, bucket: id, totals } of bucketsOf(bucket.snapshot())) {
-          throwIfAborted(signal, 'bucket');
-          const { entries, bytes } = totals;
-          await out.row({ key, bucket: id, entries, bytes }, `${id}  ${shown(key)}`);
-        }
-        return 0;
+    const { args, out, signal, reading } = context;
+    const [, text] = args as [string, string?];
+    if (text !== undefined) {
+      const key = keyOf(text);
+      return editing(context, async (tx) => {
+        const id = tx.createBucket(key);
+        return { did: `make ${key} a bucket`, more: { key, id } };
       });
     }
-    const key = keyOf(text);
-    return editing(context, async (tx) => {
-      const id = tx.createBucket(key);
-      return { did: `make ${key} a bucket`, more: { key, id } };
+    return reading(async (store) => {
+      for (const { key, bucket: id, totals } of bucketsOf(store.snapshot())) {
+        throwIfAborted(signal, 'bucket');
+        const { entries, bytes } = totals;
+        await out.row({ key, bucket: id, entries, bytes }, `${id}  ${shown(key)}`);
+      }
     });
   },
 });
 
 /** Walks only where there is a bucket. */
-function* bucketsOf(snapshot: Snapshot): Generator<Entry> {
-  const stack = [snapshot.children('/')];
-  for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
-    const next = level.next();
-    if (next.done === true) {
-      stack.pop();
-      continue;
-    }
-    const entry = next.value;
+function* bucketsOf(snapshot: Snapshot, key = '/'): Generator<Entry> {
+  for (const entry of snapshot.children(key)) {
     if (entry.bucket !== undefined) yield entry;
-    if (entry.totals.buckets > 0) stack.push(snapshot.children(entry.key));
+    if (entry.totals.buckets > 0) yield* bucketsOf(snapshot, entry.key);
   }
 }

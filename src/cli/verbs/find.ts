@@ -2,13 +2,13 @@
 import { stat } from 'node:fs/promises';
 import { throwIfAborted } from '../../ground/errors.js';
 import { openPackIndex } from '../../index.js';
-import { reading, snapshotOf } from '../open.js';
+import { snapshotOf } from '../open.js';
 import { shown } from '../output.js';
 import { numberOf } from '../quantities.js';
 import { entryRow } from '../show.js';
 import { defineVerb, READ_OPTIONS, UsageError } from '../verb.js';
 
-export default defineVerb({
+export const find = defineVerb({
   name: 'find',
   summary: 'find keys by a pattern',
   usage: 'STORE GLOB',
@@ -19,16 +19,15 @@ name: \`*.jpg\` is \`/**/*.jpg\`. STORE can also be a file with a pack: then onl
 of keys is read, which is what its sender says.`,
   options: {
     ...READ_OPTIONS,
-    prefix: { type: 'boolean', help: 'find keys that begin with GLOB, as it is' },
+    prefix: { help: 'find keys that begin with GLOB, as it is' },
     edits: {
-      type: 'string',
-      placeholder: 'NUMBER',
+      argument: 'NUMBER',
       help: 'find keys that so many edits of a character turn into GLOB, as it is',
     },
-    limit: { type: 'string', placeholder: 'NUMBER', help: 'at most so many' },
+    limit: { argument: 'NUMBER', help: 'at most so many' },
   },
-  async run({ args, options, out, signal }) {
-    const [place, pattern] = args as [string, string];
+  async run({ args, options, out, signal, reading }) {
+    const [place, pattern] = args;
     const { prefix, at, branch } = options;
     const edits = numberOf('edits', options.edits);
     const how = { prefix, edits, limit: numberOf('limit', options.limit) };
@@ -42,21 +41,19 @@ of keys is read, which is what its sender says.`,
       }
       return 0;
     }
-    return reading(place, options, async (bucket) => {
+    return reading(async (bucket) => {
       for (const entry of snapshotOf(bucket, at).find(pattern, how)) {
         throwIfAborted(signal, 'find');
         await out.row(out.json ? entryRow(entry) : {}, shown(entry.key));
       }
-      return 0;
     });
   },
 });
 
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch {
-    // Opening it as a store says what is wrong.
-    return false;
-  }
+/** What cannot be looked at is opened as a store, which says what is wrong. */
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
 }

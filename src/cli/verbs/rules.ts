@@ -1,17 +1,25 @@
 /** `regalia rules`: shows and changes how a store keeps the contents of its streams. */
 import {
   isRegaliaError,
-  type Regalia,
-  type RegaliaOptions,
+  type Redundancy,
+  type RedundancyOption,
   type StorageRule,
+  type StreamOptions,
 } from '../../index.js';
-import { withStore } from '../open.js';
-import { type Output, shown } from '../output.js';
-import { RULE_OPTIONS, ruleOf } from '../quantities.js';
-import { ruleLine } from '../show.js';
-import { defineVerb, type ExitCode, UsageError } from '../verb.js';
+import { byteCount, shown } from '../output.js';
+import { sizeOf } from '../quantities.js';
+import { type Context, defineVerb, type OptionSpecs, UsageError } from '../verb.js';
 
-export default defineVerb({
+const OPTIONS = {
+  compression: { argument: 'LEVEL', help: 'none, or 1 to 19: levels of zstd' },
+  redundancy: {
+    argument: 'HOW',
+    help: 'none, striped, mirrored:COPIES, coded or coded:DATA+PARITY',
+  },
+  from: { argument: 'BYTES', help: 'shorter contents are not coded; default 64MiB' },
+} as const satisfies OptionSpecs;
+
+export const rules = defineVerb({
   name: 'rules',
   summary: 'show how contents are stored, for all streams or for one; change it with options',
   usage: 'STORE [STREAM]',
@@ -24,42 +32,74 @@ mirrored  on so many volumes                 coded     as shards, any PARITY of 
 
 New contents follow the rule from then on. \`regalia repair\` makes the copies and shards that it
 asks for of older contents. What is compressed already stays as it is.`,
-  options: RULE_OPTIONS,
-  async run({ args, options, out }) {
-    const [folder, stream] = args as [string, string?];
+  options: OPTIONS,
+  async run({ args, options, out, opening }) {
+    const [, stream] = args as [string, string?];
     const rule = ruleOf(options);
-    if (rule === undefined) {
-      return withStore(folder, { readOnly: true }, (store) => print(out, store, stream));
+    const change =
+      rule && (stream === undefined ? { default: rule } : { streams: { [stream]: rule } });
+    const how = change === undefined ? { readOnly: true } : { ...change, create: false };
+    try {
+      return await opening(how, async (_, store) => {
+        const all = store.storageRules();
+        const own = Object.entries(all.streams);
+        const rows: [string | null, StorageRule][] =
+          stream === undefined
+            ? [...own, [null, all.default]]
+            : [[stream, own.find(([name]) => name === stream)?.[1] ?? all.default]];
+        for (const [name, each] of rows) {
+          await out.row({ stream: name, ...each }, ruleLine(shown(name ?? '(all others)'), each));
+        }
+      });
+    } catch (error) {
+      // A rule that the store refuses was given on the command line.
+      if (isRegaliaError(error, 'REGALIA_RULE')) throw new UsageError(error.message);
+      throw error;
     }
-    const change = stream === undefined ? { default: rule } : { streams: { [stream]: rule } };
-    return changing(folder, { ...change, create: false }, (store) => print(out, store, stream));
   },
 });
 
-/** A rule that the store refuses was given on the command line. */
-async function changing(
-  folder: string,
-  options: RegaliaOptions,
-  use: (store: Regalia) => Promise<ExitCode>,
-): Promise<ExitCode> {
-  try {
-    return await withStore(folder, options, use);
-  } catch (error) {
-    if (isRegaliaError(error, 'REGALIA_RULE')) throw new UsageError(error.message);
-    throw error;
+/** What the options ask for; undefined where they ask for nothing. */
+function ruleOf(options: Context<typeof OPTIONS>['options']): StreamOptions | undefined {
+  const { compression, redundancy } = options;
+  const from = sizeOf('from', options.from);
+  const how = redundancy === undefined ? undefined : redundancyOf(redundancy, from);
+  if (from !== undefined && how?.kind !== 'coded') {
+    throw new UsageError('--from goes with --redundancy coded');
   }
+  if (compression === undefined && how === undefined) return undefined;
+  return { compression: compressionOf(compression), redundancy: how };
 }
 
-async function print(out: Output, store: Regalia, stream: string | undefined): Promise<ExitCode> {
-  const rules = store.storageRules();
-  const own = Object.entries(rules.streams);
-  const row = (name: string | null, rule: StorageRule) =>
-    out.row({ stream: name, ...rule }, ruleLine(shown(name ?? '(all others)'), rule));
-  if (stream !== undefined) {
-    await row(stream, own.find(([name]) => name === stream)?.[1] ?? rules.default);
-    return 0;
+function compressionOf(text: string | undefined): 'none' | number | undefined {
+  if (text === undefined || text === 'none') return text;
+  if (/^\d{1,2}$/.test(text)) return Number(text);
+  throw new UsageError(`--compression must be none or 1 to 19, not ${JSON.stringify(text)}`);
+}
+
+function redundancyOf(text: string, from: number | undefined): RedundancyOption {
+  if (text === 'none' || text === 'striped') return { kind: text };
+  const [, copies] = /^mirrored:(\d{1,3})$/.exec(text) ?? [];
+  if (copies !== undefined) return { kind: 'mirrored', copies: Number(copies) };
+  const [coded, , data, parity] = /^coded(:(\d{1,3})\+(\d{1,3}))?$/.exec(text) ?? [];
+  if (coded === undefined) {
+    const forms = OPTIONS.redundancy.help;
+    throw new UsageError(`--redundancy must be ${forms}, not ${JSON.stringify(text)}`);
   }
-  for (const [name, rule] of own) await row(name, rule);
-  await row(null, rules.default);
-  return 0;
+  const least = from === undefined ? {} : { from };
+  if (data === undefined) return { kind: 'coded', ...least };
+  return { kind: 'coded', data: +data, parity: +parity, ...least };
+}
+
+/** `content       compression 3     redundancy mirrored:2`, in the words of the options. */
+function ruleLine(name: string, { compression, redundancy }: StorageRule): string {
+  const facts = `compression ${String(compression).padEnd(4)}  redundancy ${howOf(redundancy)}`;
+  return `${name.padEnd(16)}  ${facts}`;
+}
+
+function howOf(redundancy: Redundancy): string {
+  if (redundancy.kind === 'mirrored') return `mirrored:${redundancy.copies}`;
+  if (redundancy.kind !== 'coded') return redundancy.kind;
+  const { data, parity, from } = redundancy;
+  return `coded:${data}+${parity} from ${byteCount(from)}`;
 }

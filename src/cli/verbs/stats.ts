@@ -1,9 +1,8 @@
 /** `regalia stats`: what is in a store, and how much of the disk it needs. */
 import type { ContentStats } from '../../index.js';
-import { reading } from '../open.js';
-import { byteCount, type Output, shown } from '../output.js';
-import { BRIEF, count, digits } from '../show.js';
+import { byteCount, count, type Output, shown } from '../output.js';
 import { BRANCH, defineVerb } from '../verb.js';
+import { BRIEF } from './volume.js';
 
 /** Fields that are sizes. */
 const SIZES = new Set([
@@ -30,7 +29,7 @@ const FIGURES = {
   condemnedBytes: 'that a later gc removes',
 } as const;
 
-export default defineVerb({
+export const stats = defineVerb({
   name: 'stats',
   summary: 'show what is in the store, and how much of the disk it needs',
   usage: 'STORE',
@@ -38,32 +37,25 @@ export default defineVerb({
 \`bytes\` is metadata, \`contentBytes\` what is on the volumes, \`diskBytes\` both together. With
 --contents it also shows the size of contents for users, after compression, and with redundancy: by
 volume, and by stream over the heads of all branches. That reads all metadata, but no contents.`,
-  options: {
-    ...BRANCH,
-    contents: { type: 'boolean', help: 'the size of contents, by volume and by stream' },
-  },
-  async run({ args, options, out, signal }) {
-    return reading(args[0] as string, options, async (_, store) => {
-      const stats = store.stats();
+  options: { ...BRANCH, contents: { help: 'the size of contents, by volume and by stream' } },
+  async run({ options, out, signal, reading }) {
+    return reading(async (_, store) => {
+      const figures = store.stats();
       const contents = options.contents === true ? await store.contentStats({ signal }) : undefined;
-      await out.row({ ...stats, ...(contents !== undefined && { contents: rowOf(contents) }) });
-      for (const [name, figure] of Object.entries(stats) as [string, string | number][]) {
+      await out.row(contents === undefined ? figures : { ...figures, contents: rowOf(contents) });
+      for (const [name, figure] of Object.entries(figures) as [string, string | number][]) {
         await out.note(figureLine(name, figure));
       }
       if (contents !== undefined) await noteContents(out, contents);
-      return 0;
     });
   },
 });
 
 /** `bytes           88.0 KiB    of metadata on the disk` */
 function figureLine(name: string, figure: string | number): string {
-  const said = typeof figure === 'string' ? shown(figure) : sizeOr(name, figure);
+  const number = SIZES.has(name) ? byteCount : count;
+  const said = typeof figure === 'string' ? shown(figure) : number(figure);
   return `${name.padEnd(16)}${said.padEnd(12)}${MEANINGS[name] ?? ''}`.trimEnd();
-}
-
-function sizeOr(name: string, figure: number): string {
-  return SIZES.has(name) ? byteCount(figure) : count(figure);
 }
 
 /** Null where a volume is not here, and its size is not known. */
@@ -81,13 +73,13 @@ async function noteContents(out: Output, stats: ContentStats): Promise<void> {
   }
   await out.note('\nvolumes:       in use          on disk');
   for (const { id, state, bytes, liveBytes, path: at } of stats.volumes) {
-    const disk = bytes === undefined ? '-'.padStart(15) : digits(bytes, 15);
-    const sizes = `${digits(liveBytes, 15)}  ${disk}`;
+    const disk = bytes === undefined ? '-'.padStart(15) : count(bytes, 15);
+    const sizes = `${count(liveBytes, 15)}  ${disk}`;
     await out.note(`${id.slice(0, BRIEF)}${sizes}  ${state.padEnd(9)}  ${shown(at)}`);
   }
   await out.note('\nstreams:      logical           stored             held  contents');
   for (const { stream, contents, logicalBytes, storedBytes, heldBytes } of stats.streams) {
-    const sizes = [logicalBytes, storedBytes, heldBytes].map((bytes) => digits(bytes, 15));
-    await out.note(`      ${sizes.join('  ')}  ${digits(contents, 8)}  ${shown(stream)}`);
+    const sizes = [logicalBytes, storedBytes, heldBytes].map((bytes) => count(bytes, 15));
+    await out.note(`      ${sizes.join('  ')}  ${count(contents, 8)}  ${shown(stream)}`);
   }
 }

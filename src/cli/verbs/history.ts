@@ -1,0 +1,79 @@
+/** `log`, `watch` and `diff`: commits so far, commits to come, and what differs between two. */
+import { throwIfAborted } from '../../ground/errors.js';
+import { atOf, keyOf } from '../open.js';
+import { shown } from '../output.js';
+import { numberOf } from '../quantities.js';
+import { printLogged } from '../show.js';
+import { BUCKET, defineVerb, READ_OPTIONS } from '../verb.js';
+
+export const log = defineVerb({
+  name: 'log',
+  summary: 'list commits, newest first; with a key, those that changed it or anything below',
+  usage: 'STORE [KEY]',
+  details: `
+Times are UTC. In --at and --until a date alone is midnight UTC; a date with a time of day is local
+time, unless it ends with a zone: 2026-11-21T12:30Z.`,
+  options: {
+    ...READ_OPTIONS,
+    ...BUCKET,
+    until: { argument: 'COMMIT', help: 'leave out this commit and its ancestors' },
+    limit: { argument: 'NUMBER', short: 'n', help: 'at most so many' },
+    reverse: { help: 'oldest first' },
+  },
+  async run({ args, options, out, signal, reading }) {
+    const [, text] = args as [string, string?];
+    const { at, until, reverse } = options;
+    const limit = numberOf('limit', options.limit);
+    return reading(async (bucket) => {
+      const [from, to] = [at && atOf(bucket, at), until && atOf(bucket, until)];
+      const key = text === undefined ? undefined : keyOf(text);
+      const log = bucket.log({ signal, from, until: to, key, limit, reverse });
+      for (const commit of log) await printLogged(out, commit);
+    });
+  },
+});
+
+export const watch = defineVerb({
+  name: 'watch',
+  summary: 'print commits as they are published, until Ctrl-C',
+  usage: 'STORE [KEY]',
+  options: BUCKET,
+  async run({ args, out, signal, reading }) {
+    const [, text] = args as [string, string?];
+    const key = text === undefined ? undefined : keyOf(text);
+    return reading(async (bucket) => {
+      for await (const commit of bucket.watch({ signal, key })) {
+        await printLogged(out, commit);
+        await out.flush();
+      }
+    });
+  },
+});
+
+const LETTERS = { added: '+', removed: '-', changed: '~', moved: '>' } as const;
+
+export const diff = defineVerb({
+  name: 'diff',
+  summary: 'show the differences between two commits, branches, tags or dates',
+  usage: 'STORE FROM TO [KEY]',
+  details: `
+Each line has a key, and the name of a stream where one stream differs: + added, - removed,
+~ changed, > moved. The exit code is 1 where there is a difference.`,
+  options: { ...BUCKET, deep: { help: 'list every stream of what was added or removed' } },
+  async run({ args, options, out, signal, reading }) {
+    const [, from, to, text] = args as [string, string, string, string?];
+    const key = text === undefined ? undefined : keyOf(text);
+    return reading(async (bucket) => {
+      const [before, after] = [atOf(bucket, from), atOf(bucket, to)];
+      let exit: 0 | 1 = 0;
+      for (const row of bucket.diff(before, after, { deep: options.deep, key })) {
+        throwIfAborted(signal, 'diff');
+        exit = 1;
+        const was = row.from === undefined ? '' : `${shown(row.from)} -> `;
+        const stream = row.stream === undefined ? '' : `  ${shown(row.stream)}`;
+        await out.row(row, `${LETTERS[row.kind]} ${was}${shown(row.key)}${stream}`);
+      }
+      return exit;
+    });
+  },
+});
