@@ -318,7 +318,7 @@ function streamConflict(
 function keyIn(entity: Entity): string {
   const { base, ours, theirs, place, fate } = entity;
   if (base !== undefined) return base.key;
-  if (fate === 'lives' && place !== undefined) return keyAt(place);
+  if (fate === 'lives' && place !== undefined && !leadsRound(place)) return keyAt(place);
   const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined);
   return keys.sort()[0] ?? '';
 }
@@ -343,6 +343,17 @@ function hasChild(parent: Entity, name: string): boolean {
 
 function placeId({ parent, name }: Place): string {
   return `${parent.number}/${name}`;
+}
+
+/** Whether a place is within itself: cycles are broken after streams were merged. */
+function leadsRound({ parent }: Place): boolean {
+  let slow: Entity | undefined = parent;
+  let fast = parent.place?.parent;
+  for (; fast !== undefined; fast = fast.place?.parent.place?.parent) {
+    if (fast === slow) return true;
+    slow = slow?.place?.parent;
+  }
+  return false;
 }
 
 /** The key of a place in the result; '' is the top. */
