@@ -28,7 +28,7 @@ export interface BlockRef {
 }
 
 /** A block of contents, and how many content bytes it has. */
-export interface LongBlockRef extends BlockRef {
+interface LongBlockRef extends BlockRef {
   readonly length: number;
 }
 

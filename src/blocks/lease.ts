@@ -53,6 +53,12 @@ export class Lease {
     }
   }
 
+  /** A number, once there is one. REGALIA_FULL. */
+  async next(): Promise<number> {
+    await this.reserve(1);
+    return this.take();
+  }
+
   /**
    * Begins to reserve more where fewer than `below` are left. A failure shows when numbers are
    * needed.

@@ -65,15 +65,11 @@ export function zerosEnd(bytes: Uint8Array, start: number, end: number): number 
   let at = start;
   while (at < end && bytes[at] === 0) {
     if (end - at >= STEP && allZero(bytes, at)) at += STEP;
-    else at = pastStep(bytes, at, Math.min(end, at + STEP));
+    else {
+      const until = Math.min(end, at + STEP);
+      while (at < until && bytes[at] === 0) at++;
+    }
   }
-  return at;
-}
-
-/** The zeros from `at`, which end before `end` or go on behind it. */
-function pastStep(bytes: Uint8Array, start: number, end: number): number {
-  let at = start;
-  while (at < end && bytes[at] === 0) at++;
   return at;
 }
 
@@ -95,9 +91,8 @@ function allZero(bytes: Uint8Array, at: number): boolean {
 }
 
 /**
- * The first run of at least 65,536 zeros within the bytes, as far as it goes in them. A run that
- * long lies over one of the bytes at every 65,536th place: no others are looked at unless it is
- * zero.
+ * The first run of at least 65,536 zeros, as far as it goes in these bytes. It lies over one of the
+ * bytes at every 65,536th place: no others are looked at unless that one is zero.
  */
 export function findHole(
   bytes: Uint8Array,

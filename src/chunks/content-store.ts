@@ -5,61 +5,30 @@
  *     writer, manifest builder    -> ContentSink  -> ContentStage, unless the block is here already
  *
  * What lies behind it compresses chunks, spreads them over volumes, or keeps them beside the
- * metadata; addresses cover plain bytes, so nothing here can see which. The block store has both
- * interfaces and sends a chunk to its home (see blocks/chunk-home.ts).
+ * metadata (see blocks/chunk-home.ts); addresses cover plain bytes, so nothing here can see which.
  *
- * Staged blocks are not in the store's index yet. A transaction therefore remembers the latest of
- * them by address, so that it stores no chunk twice. That memory is bounded: older blocks were
- * spilled by then, and are found through the store. What is forgotten too early is stored again,
- * which costs room and alters no address.
+ * Staged blocks are not in the store's index yet. A transaction remembers the latest of them by
+ * address, so that it stores no chunk twice. Older ones were spilled by then, and are found through
+ * the store. What is forgotten too early is stored again: it costs room and alters no address.
  */
 import { type Address, addressKey, addressOf } from '../blocks/address.js';
-import type { BlockRef, LongBlockRef } from '../blocks/blocks.js';
-import type { Body, BodyWriter } from '../blocks/body.js';
+import type { BlockWriter } from '../blocks/block-writer.js';
+import type { Blocks } from '../blocks/blocks.js';
+import type { BodyWriter } from '../blocks/body.js';
 import type { ChunkOrigin } from '../blocks/chunk-home.js';
 import { type AlgorithmNumber, BlockKind } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
 import { readU48 } from '../ground/integers.js';
 import type { Manifest } from './manifest.js';
 
-/** Reads one block at a time: all that a walk over manifests needs. */
-export interface BlockReads {
-  /**
-   * The verified body of a block, as a view that the next read spoils; where the id is unknown or
-   * leads astray, the address is looked up. `what` names it. REGALIA_MISSING, REGALIA_CORRUPT.
-   */
-  read(id: number | undefined, address: Address, what: string): Body;
-}
+/** All that a walk over manifests needs: a block, as a view that the next read spoils. */
+export type BlockReads = Pick<Blocks, 'read'>;
 
 /** What contents need of the blocks of a store. */
-export interface ContentBlocks extends BlockReads {
-  /**
-   * Whole blocks, in order, for reading alone; the event loop goes on meanwhile. Errors as `read`.
-   */
-  fetch(refs: readonly BlockRef[], what: string): Promise<Uint8Array[]>;
-  /**
-   * The content bytes of chunks, one behind the other and verified, in buffers of the caller's own,
-   * each of whole chunks. Undefined where some cannot be had so: `fetch` says why.
-   */
-  gather(refs: readonly LongBlockRef[]): Promise<Uint8Array[] | undefined>;
-  /** The id of a block that is here and sound, with these links where they are given. */
-  find(address: Address, links?: Uint8Array): number | undefined;
-  /** Resolves once so many blocks can be staged without waiting. */
-  reserve(count: number): Promise<void>;
-}
+export type ContentBlocks = Pick<Blocks, 'read' | 'fetch' | 'gather' | 'find' | 'reserve'>;
 
 /** What contents need of the writer of one transaction. */
-export interface ContentStage {
-  /** Stages the block in `body`, whose first `plainLength` bytes hash to `address`. */
-  put(body: BodyWriter, plainLength: number, address: Address): number;
-  /** The same of a chunk; `origin` says which one of its content it is, where that is known. */
-  putChunk(body: BodyWriter, plainLength: number, address: Address, origin?: ChunkOrigin): number;
-  /** The transaction refers to a block that is here already. */
-  uses(id: number): void;
-  /** Whether enough is staged that `spill` pays. */
-  readonly heavy: boolean;
-  spill(): Promise<void>;
-}
+export type ContentStage = Pick<BlockWriter, 'put' | 'putChunk' | 'uses' | 'heavy' | 'spill'>;
 
 /** They stand for 93 parts each in the mean: with chunks of 64 KiB, for 12 GiB; about 8 MiB. */
 const MANIFESTS_MAX = 2_048;
@@ -75,7 +44,6 @@ export function stagedBlocks(): StagedBlocks {
   return new BoundedMap(STAGED_MAX);
 }
 
-/** The contents of one open store. */
 export class ContentStore {
   readonly blocks: ContentBlocks;
   /**
@@ -101,13 +69,11 @@ export class ContentStore {
   }
 }
 
-/** A staged block. */
 interface Staged {
   readonly address: Address;
   readonly id: number;
 }
 
-/** Where the blocks of one content go. */
 export class ContentSink {
   readonly #blocks: ContentBlocks;
   readonly #stage: ContentStage;
@@ -125,9 +91,7 @@ export class ContentSink {
     this.#stream = stream;
   }
 
-  /**
-   * Keeps the block in `body`, whose first `plainLength` bytes are hashed. It copies what it keeps.
-   */
+  /** Keeps a copy of the block in `body`, whose first `plainLength` bytes are hashed. */
   keep(body: BodyWriter, plainLength: number, algorithm: AlgorithmNumber): Staged {
     const address = addressOf(algorithm, body.buffer.subarray(0, plainLength));
     const key = addressKey(address);

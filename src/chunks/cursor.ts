@@ -8,13 +8,13 @@
  *     1     [ . . ↓ ]
  *     part
  */
-
 import { addressKey } from '../blocks/address.js';
 import { BlockKind } from '../ground/block-header.js';
+import type { BoundedMap } from '../ground/bounded-map.js';
 import { malformed } from '../ground/errors.js';
 import { chunkBytes } from './chunk.js';
 import type { ContentRef } from './content.js';
-import type { BlockReads, ContentStore } from './content-store.js';
+import type { BlockReads } from './content-store.js';
 import { type Child, isHole, Manifest, type Part } from './manifest.js';
 
 /** A part or manifest, as one above lists it. */
@@ -27,7 +27,6 @@ interface Step {
   readonly index: number;
 }
 
-/** A manifest on the path. */
 interface Visited {
   readonly start: number;
   readonly manifest: Manifest;
@@ -35,13 +34,19 @@ interface Visited {
   readonly last: boolean;
 }
 
+/** What a cursor reads from, and what it remembers: see `ContentStore`. */
+interface ManifestReads {
+  readonly blocks: BlockReads;
+  readonly manifests: BoundedMap<string, Manifest>;
+}
+
 export class Cursor {
-  readonly #store: ContentStore;
+  readonly #store: ManifestReads;
   readonly #ref: ContentRef;
   /** Manifests from the top down, the last ones visited; undefined until the first look. */
   #path: Visited[] | undefined;
 
-  constructor(store: ContentStore, ref: ContentRef) {
+  constructor(store: ManifestReads, ref: ContentRef) {
     this.#store = store;
     this.#ref = ref;
   }
@@ -62,11 +67,15 @@ export class Cursor {
     const { blocks, manifests } = this.#store;
     const key = addressKey(this.#ref.address);
     const known = manifests.use(key);
-    const top = known ?? readTop(blocks, this.#ref);
     if (known !== undefined) checkTop(known, this.#ref);
-    else if (top instanceof Manifest) manifests.set(key, top);
-    this.#path = top instanceof Uint8Array ? [] : [{ start: 0, manifest: top, last: true }];
-    if (top instanceof Uint8Array) chunk?.(top);
+    const top = known ?? readTop(blocks, this.#ref);
+    if (top instanceof Uint8Array) {
+      this.#path = [];
+      chunk?.(top);
+    } else {
+      manifests.set(key, top);
+      this.#path = [{ start: 0, manifest: top, last: true }];
+    }
     return this.#path[0];
   }
 
@@ -122,9 +131,7 @@ function stepTo(above: Visited, at: number): Step {
   return { part: manifest.part(index), start: start + manifest.startOf(index), above, index };
 }
 
-/**
- * The top manifest; where the content is one chunk, its bytes, as a view that the next read spoils.
- */
+/** The top manifest, or the bytes of the only chunk, as a view that the next read spoils. */
 export function readTop(blocks: BlockReads, ref: ContentRef): Manifest | Uint8Array {
   const { bytes, start, end, plainLength } = blocks.read(ref.id, ref.address, 'content');
   if (bytes[start] === BlockKind.chunk) {
@@ -155,9 +162,7 @@ export function readManifest(
   return manifest;
 }
 
-/**
- * Whether a manifest is what the one above says of it: that is asked at each place where it stands.
- */
+/** Whether a manifest is what the one above says of it, at each place where it stands. */
 function checkManifest(manifest: Manifest, child: Child, level: number, last: boolean): void {
   const { level: actual } = manifest;
   if (actual !== level) throw malformed('manifest', 3, `level ${level}`, `${actual}`);
@@ -171,10 +176,7 @@ export function readChunk(blocks: BlockReads, child: Child): Uint8Array {
   return checkedChunk(bytes.subarray(start, start + plainLength), child);
 }
 
-/**
- * The content bytes of a chunk's block, as a view. REGALIA_FORMAT where its manifest says another
- * length.
- */
+/** A view of a block's content bytes. REGALIA_FORMAT where its manifest says another length. */
 export function checkedChunk(block: Uint8Array, { length }: Child): Uint8Array {
   const chunk = chunkBytes(block);
   checkLength('chunk', length, chunk.length);

@@ -12,7 +12,6 @@
  * bounded by one chunk, of zeros none is kept; once a cutter has stopped it gives no more parts,
  * and forgets what it was shown too much.
  */
-
 import { assert } from '../ground/errors.js';
 import { CHUNK_BYTES_MAX, HOLE_BYTES_MIN } from '../ground/limits.js';
 import { Cdc } from '../kernels/cdc.js';
@@ -28,38 +27,20 @@ interface PartSink {
 export class Cutter {
   readonly #splitter: Splitter;
   readonly #sink: PartSink;
-  /** Where the next part begins in the content. */
-  #offset = 0;
+  /** Where the last part ended in the content; before the first, where it begins. */
+  offset = 0;
+  /** Whether no more parts come. */
+  stopped = false;
   /** Bytes of no chunk yet lie in `#gathered[#start..#end]`. */
   #gathered = new Uint8Array(0);
   #start = 0;
   #end = 0;
   /** Zeros that came last, behind what is gathered. */
   #zeros = 0;
-  #stopped = false;
 
   constructor(splitter: Splitter, sink: PartSink) {
     this.#splitter = splitter;
     this.#sink = sink;
-  }
-
-  /** What is pushed first lies at `offset` of the content, where a part ended. */
-  begin(offset: number): void {
-    this.#offset = offset;
-  }
-
-  /** Where the last part ended. */
-  get offset(): number {
-    return this.#offset;
-  }
-
-  /** Whether no more parts come. */
-  get stopped(): boolean {
-    return this.#stopped;
-  }
-
-  stop(): void {
-    this.#stopped = true;
   }
 
   /** How many bytes are in no part yet. */
@@ -109,9 +90,9 @@ export class Cutter {
 
   /** Cuts what is sure without seeing more: every cut that lies before the end of what is shown. */
   cutSure(): void {
-    while (this.#end > this.#start && !this.#stopped) {
+    while (this.#end > this.#start && !this.stopped) {
       const { cut } = this.#splitter;
-      if (cut(this.#gathered, this.#start, this.#end, this.#offset) === this.#end) return;
+      if (cut(this.#gathered, this.#start, this.#end, this.offset) === this.#end) return;
       this.#cutGathered();
     }
   }
@@ -122,9 +103,7 @@ export class Cutter {
     this.#endChunks();
   }
 
-  /**
-   * What comes next is no zero, or the end: the zeros that came last are as many as they will be.
-   */
+  /** No zero comes next, or the end: the zeros that came last are as many as they will be. */
   #endZeros(): void {
     const zeros = this.#zeros;
     this.#zeros = 0;
@@ -133,14 +112,14 @@ export class Cutter {
       return;
     }
     this.#endChunks();
-    if (this.#stopped) return;
-    this.#offset += zeros;
-    this.#stopped = !this.#sink.hole(zeros);
+    if (this.stopped) return;
+    this.offset += zeros;
+    this.stopped = !this.#sink.hole(zeros);
   }
 
   /** Cuts all that is gathered: a hole or the end follows. */
   #endChunks(): void {
-    while (this.#end > this.#start && !this.#stopped) this.#cutGathered();
+    while (this.#end > this.#start && !this.stopped) this.#cutGathered();
   }
 
   /** Adds bytes of which none is in a hole. */
@@ -148,7 +127,7 @@ export class Cutter {
     const { bytesMax } = this.#splitter;
     let at = from;
     // What lies gathered is joined by as much as it needs for one chunk, until none of it is left.
-    while (this.#end > this.#start && at < until && !this.#stopped) {
+    while (this.#end > this.#start && at < until && !this.stopped) {
       const count = Math.min(until - at, bytesMax - (this.#end - this.#start));
       this.#gather(bytes, at, at + count);
       at += count;
@@ -160,8 +139,8 @@ export class Cutter {
         this.#start = this.#end;
       }
     }
-    while (until - at >= bytesMax && !this.#stopped) at = this.#cut(bytes, at, at + bytesMax);
-    if (!this.#stopped) this.#gather(bytes, at, until);
+    while (until - at >= bytesMax && !this.stopped) at = this.#cut(bytes, at, at + bytesMax);
+    if (!this.stopped) this.#gather(bytes, at, until);
   }
 
   #gather(bytes: Uint8Array, from: number, until: number): void {
@@ -188,9 +167,9 @@ export class Cutter {
 
   /** Gives the first chunk of what is shown, and returns its end. */
   #cut(bytes: Uint8Array, start: number, end: number): number {
-    const until = this.#splitter.cut(bytes, start, end, this.#offset);
-    this.#offset += until - start;
-    this.#stopped = !this.#sink.chunk(bytes, start, until);
+    const until = this.#splitter.cut(bytes, start, end, this.offset);
+    this.offset += until - start;
+    this.stopped = !this.#sink.chunk(bytes, start, until);
     return until;
   }
 }
@@ -198,8 +177,7 @@ export class Cutter {
 /**
  * How contents are cut, by rule. `fixed`: at multiples of `bytes`, which suits what is rewritten in
  * place. `content`: where the bytes themselves have it, so that what is inserted moves few cuts;
- * chunks have `bytesMin` to `bytesMax` bytes, about `bytesAverage` in the mean, which is a power of
- * two.
+ * chunks have `bytesMin` to `bytesMax` bytes, in the mean about `bytesAverage`, a power of two.
  */
 export type Chunking =
   | { readonly kind: 'fixed'; readonly bytes: number }
@@ -249,10 +227,7 @@ function gridOf(bytes: number): Splitter {
   };
 }
 
-/**
- * The last one asked for: contents of a transaction mostly have one rule, and making its tables
- * takes longer than cutting a chunk.
- */
+/** The last one asked for: its tables take longer to make than a chunk to cut. */
 let last: { readonly text: string; readonly splitter: Splitter } | undefined;
 
 /** Chunks end where a hash of the bytes before has it (see kernels/cdc.ts), wherever they lie. */

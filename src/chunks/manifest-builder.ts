@@ -50,10 +50,7 @@ export class ManifestBuilder {
     this.#body = body;
   }
 
-  /**
-   * Goes on where a tree was left: `path` has the node of each level that was not ended yet, none
-   * twice.
-   */
+  /** Goes on where a tree was left: `path` has each level's node that was not ended. */
   resume(path: readonly Unfinished[]): void {
     assert(this.#levels.length === 0, 'a builder goes on from one place');
     for (const { level, children, first } of path) {
@@ -70,14 +67,12 @@ export class ManifestBuilder {
     for (let depth = level; child !== undefined; depth++) {
       const above = this.#level(depth);
       above.children.push(child);
-      const ends = endsNode(child, above.children.length);
+      const ends = endsNode(child.address?.[1], above.children.length);
       child = ends ? this.#write(above, depth + 1) : undefined;
     }
   }
 
-  /**
-   * Whether the last node of this level is ended, and with it those below: of level 0 it always is.
-   */
+  /** Whether the last nodes up to this level are ended: of level 0 it always is. */
   isBetween(level: number): boolean {
     for (let depth = 0; depth < level; depth++) {
       const own = this.#levels[depth];

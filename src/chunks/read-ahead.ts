@@ -18,7 +18,6 @@ export interface Ahead<S> {
 /** Bytes fetched at once, and bytes that may be under way. */
 const BATCH_BYTES = 1024 * 1024;
 const AHEAD_BYTES = 4 * 1024 * 1024;
-/** Steps fetched at once. */
 const BATCH_COUNT = 64;
 
 interface Flight<T> {
@@ -26,7 +25,6 @@ interface Flight<T> {
   readonly bytes: number;
 }
 
-/** The results of the steps, in order. */
 export async function* readAhead<S, T>(
   steps: Iterator<Ahead<S>, void>,
   fetch: (batch: readonly S[]) => Promise<readonly T[]>,

@@ -32,9 +32,7 @@ export class ContentReader {
   readonly #blocks: ContentBlocks;
   readonly #ref: ContentRef;
   readonly #cursor: Cursor;
-  /**
-   * The bytes of a content that is one chunk, from the look at its top until they are first used.
-   */
+  /** The bytes of a content that is one chunk, from the look at its top to their first use. */
   #single = EMPTY;
 
   constructor(store: ContentStore, ref: ContentRef) {
@@ -48,9 +46,8 @@ export class ContentReader {
   }
 
   /**
-   * The bytes from `start` to `end`, as a private copy: the caller bounds how many. Errors:
-   * REGALIA_RANGE, REGALIA_MISSING, REGALIA_CORRUPT; REGALIA_FORMAT and REGALIA_VERSION for blocks
-   * that contradict each other.
+   * A private copy of the bytes from `start` to `end`: the caller bounds how many. REGALIA_RANGE,
+   * REGALIA_MISSING, REGALIA_CORRUPT; REGALIA_FORMAT, REGALIA_VERSION for blocks that disagree.
    */
   read(start = 0, end = this.length): Uint8Array {
     checkRange(start, end, this.length);
@@ -78,9 +75,10 @@ export class ContentReader {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void> {
     const long = end - start > SHORT_MAX;
-    const ahead = readAhead(this.#parts(start, end), (parts) =>
-      long ? this.#fetchLong(parts) : this.#fetch(parts),
-    );
+    const fetch = async (parts: readonly Asked[]): Promise<Uint8Array[]> => {
+      return (long ? await gatherParts(this.#blocks, parts) : undefined) ?? this.#fetch(parts);
+    };
+    const ahead = readAhead(this.#parts(start, end), fetch);
     for await (const part of ahead) {
       await turn();
       throwIfAborted(signal, 'read');
@@ -89,38 +87,30 @@ export class ContentReader {
     throwIfAborted(signal, 'read');
   }
 
-  /** The parts of a range, in steps to be fetched. */
   *#parts(start: number, end: number): Generator<Ahead<Asked>, void> {
     for (let at = start; at < end; ) {
-      const { part, from, until } = this.#askedAt(at, end);
-      yield { step: { part, from, until }, bytes: until - from };
-      at += until - from;
+      const step = this.#askedAt(at, end);
+      const bytes = step.until - step.from;
+      yield { step, bytes };
+      at += bytes;
     }
-  }
-
-  async #fetchLong(parts: readonly Asked[]): Promise<Uint8Array[]> {
-    return (await gatherParts(this.#blocks, parts)) ?? (await this.#fetch(parts));
   }
 
   /** Of each part what was asked for, as a private copy. */
   async #fetch(parts: readonly Asked[]): Promise<Uint8Array[]> {
     const single = this.#useSingle();
     if (single.length > 0) return parts.map(({ from, until }) => single.slice(from, until));
-    const chunks = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
+    const chunks = chunksOf(parts);
     const blocks = await this.#blocks.fetch(chunks, 'chunk');
-    let next = 0;
-    return parts.map(({ part, from, until }) => {
-      if (isHole(part)) return new Uint8Array(until - from);
-      const chunk = checkedChunk(blocks[next++] as Uint8Array, part);
-      // Not `slice`: the view may be a Buffer, whose slices alias it.
-      return new Uint8Array(chunk.subarray(from, until));
-    });
+    return askedOf(
+      parts,
+      blocks.map((block, i) => checkedChunk(block, chunks[i] as Child)),
+    );
   }
 
   /**
-   * A stream of bytes that is read as its consumer asks, and some way ahead of it, into the
-   * consumer's own bytes where it brings some. REGALIA_RANGE at once, other errors through the
-   * stream.
+   * A stream of bytes that is read as its consumer asks, and some way ahead; into the consumer's
+   * own bytes where it brings some. REGALIA_RANGE at once, other errors through the stream.
    */
   readable(options: ReadOptions = {}): ReadableStream<Uint8Array> {
     const { start = 0, end = this.length, signal } = options;
@@ -157,8 +147,8 @@ export class ContentReader {
     if (sameAddress(this.#ref.address, other.#ref.address)) return true;
     const pace = new Pace('a comparison', { signal });
     for (let at = 0; at < this.length; ) {
-      const [a, b] = [this.#partAt(at), other.#partAt(at)];
-      const end = Math.min(a.end, b.end);
+      const [a, b] = [this.#cursor.partAt(at), other.#cursor.partAt(at)];
+      const end = Math.min(a.start + a.part.length, b.start + b.part.length);
       const same = a.start === b.start && sameBlock(a.part, b.part);
       const zeros = isHole(a.part) && isHole(b.part);
       if (!same && !zeros && !equalBytes(this.read(at, end), other.read(at, end))) return false;
@@ -168,20 +158,12 @@ export class ContentReader {
     return true;
   }
 
-  /** The part over the byte `at`, and where it lies. */
-  #partAt(at: number): { part: Part; start: number; end: number } {
-    const { part, start } = this.#cursor.partAt(at);
-    return { part, start, end: start + part.length };
-  }
-
-  /**
-   * The bytes from `at` to the end of its part or to `end`, as a view that the next read spoils.
-   */
+  /** The bytes from `at` on of its part, up to `end`, as a view that the next read spoils. */
   #viewAt(at: number, end: number): Uint8Array {
     const { part, from, until } = this.#askedAt(at, end);
     const single = this.#useSingle();
     if (single.length > 0) return single.subarray(from, until);
-    if (isHole(part)) return ZEROS.subarray(0, Math.min(until - from, ZEROS.length));
+    if (isHole(part)) return ZEROS.subarray(0, until - from);
     return readChunk(this.#blocks, part).subarray(from, until);
   }
 
@@ -192,9 +174,8 @@ export class ContentReader {
     });
     const { part, start } = this.#cursor.partAt(at);
     const from = at - start;
-    const until = Math.min(end - start, part.length);
-    if (isHole(part)) return { part, from, until: Math.min(until, from + ZEROS.length) };
-    return { part, from, until };
+    const most = isHole(part) ? from + ZEROS.length : part.length;
+    return { part, from, until: Math.min(end - start, part.length, most) };
   }
 
   /** Gives up the bytes of a content that is one chunk: who keeps a reader shall not keep them. */
@@ -220,20 +201,23 @@ interface Asked {
 }
 
 /**
- * The bytes of parts that follow each other, of which only the first and the last may be asked for
- * in part. Undefined where they cannot be gathered. REGALIA_FORMAT for a chunk that contains a
- * hole.
+ * The bytes of parts that follow each other, all but the first and the last whole; undefined where
+ * they cannot be gathered. REGALIA_FORMAT for a chunk that contains a hole.
  */
 async function gatherParts(
   blocks: ContentBlocks,
   parts: readonly Asked[],
 ): Promise<Uint8Array[] | undefined> {
-  const chunks = parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
+  const chunks = chunksOf(parts);
   if (chunks.length === 0) return undefined;
   const gathered = await blocks.gather(chunks);
   if (gathered === undefined) return undefined;
   const views = chunksIn(gathered, chunks);
-  return chunks.length === parts.length ? trimmed(parts, gathered) : apart(parts, views);
+  return chunks.length === parts.length ? trimmed(parts, gathered) : askedOf(parts, views);
+}
+
+function chunksOf(parts: readonly Asked[]): Child[] {
+  return parts.flatMap(({ part }) => (isHole(part) ? [] : [part]));
 }
 
 /** Views of the chunks in buffers of whole chunks. */
@@ -261,11 +245,12 @@ function trimmed(parts: readonly Asked[], gathered: readonly Uint8Array[]): Uint
   });
 }
 
-/** With holes between them: each part by itself. */
-function apart(parts: readonly Asked[], chunks: readonly Uint8Array[]): Uint8Array[] {
+/** Of each part what was asked for, as a private copy; `chunks` are those that are no holes. */
+function askedOf(parts: readonly Asked[], chunks: readonly Uint8Array[]): Uint8Array[] {
   let next = 0;
   return parts.map(({ part, from, until }) => {
     if (isHole(part)) return new Uint8Array(until - from);
+    // Not `slice`: the view may be a Buffer, whose slices alias it.
     return new Uint8Array((chunks[next++] as Uint8Array).subarray(from, until));
   });
 }

@@ -11,18 +11,16 @@
  *                                                            old one: the old tree is reused
  *
  * Where to begin. A cut depends on what comes before it (see cutter.ts), and on whether the zeros
- * behind it are a hole. So an old cut before `at` stays if a byte between the two is no zero:
- * whatever run of zeros lies at the cut ends before `at`. It also stays if 65,536 zeros lie
- * between: the hole that begins there remains one. Otherwise the cut before it is asked.
+ * behind it are a hole. So an old cut before `at` stays if a byte between the two is no zero, which
+ * ends the run of zeros at the cut, or if 65,536 zeros lie between, which remain a hole. Otherwise
+ * the cut before it is asked.
  *
  * Where to stop. Let p, at or behind the end of the new bytes, be a cut of the new parts and of the
- * old ones. From p on both have the same bytes. If the first of them is no zero, p is where a chunk
- * begins in both, and all that follows depends on those bytes and their places alone. If it is a
- * zero, it belongs to a run that ends at the same place b in both, and begins perhaps at different
- * ones. A run that begins before p has a cut within, so it is no hole, and b − p is below 65,536;
- * hence it is no hole in the other either, whether it begins there before p or at p. If it begins
- * at p in both, it is the same. So in both what follows p is cut alike: the parts behind p are
- * those of the old.
+ * old ones. From p on both have the same bytes. If the first of them is no zero, a chunk begins at
+ * p in both, and all that follows depends on those bytes and their places alone. If it is a zero,
+ * its run ends at the same place b in both. Where the run begins before p it has a cut within, so
+ * it is no hole, and b − p is below 65,536: hence it is no hole in the other either. Where it
+ * begins at p in both, it is the same. So the parts behind p are those of the old.
  */
 import { copyBytes } from '../ground/bytes.js';
 import { HOLE_BYTES_MIN } from '../ground/limits.js';
@@ -36,16 +34,10 @@ import { ContentReader } from './reader.js';
 import { type Source, sourceBytes } from './source.js';
 import type { ContentWriter, WriteOptions, Zeros } from './writer.js';
 
-/**
- * What is to become of old bytes: those before `at` stay, with zeros up to `at` where they are
- * fewer.
- */
+/** What becomes of old bytes: those before `at` stay, with zeros where they are fewer. */
 export interface Edit {
   readonly at: number;
-  /**
-   * What comes at `at`, over as many old bytes. An empty one changes nothing. Undefined: everything
-   * ends at `at`.
-   */
+  /** What comes over as many old bytes, if any. Undefined: everything ends at `at`. */
   readonly source: Source | undefined;
 }
 
@@ -54,9 +46,8 @@ const REUSED_AT_ONCE = 256;
 
 /**
  * What becomes of a stream's bytes, by a writer that has written nothing: bytes where they are at
- * most `inlineMax`, as `ContentWriter.writeOrInline` has it. Contents are longer than that. Errors:
- * those of reading the old content and of writing; REGALIA_RANGE beyond the length that a content
- * may have.
+ * most `inlineMax`, as `ContentWriter.writeOrInline` has it. Errors: those of reading the old
+ * content and of writing; REGALIA_RANGE beyond the length of a content.
  */
 export async function rewrite(
   writer: ContentWriter,
@@ -76,7 +67,6 @@ export async function rewrite(
   return rewriteContent(writer, store, old, edit, options);
 }
 
-/** All bytes after the edit. */
 async function* editedBytes(
   old: Uint8Array,
   { at, source }: Edit,
@@ -142,10 +132,7 @@ class Rewriting {
     this.#cursor = new Cursor(store, old);
   }
 
-  /**
-   * Brings the writer to `at`: with the parts that stay, the bytes behind them, and zeros where
-   * there are too few.
-   */
+  /** Brings the writer to `at`: parts that stay, the bytes behind them, and zeros if too few. */
   async keepUntil(at: number): Promise<void> {
     const until = Math.min(at, this.#old.length);
     const start = this.#lastCut(until);
@@ -154,10 +141,7 @@ class Rewriting {
     this.#writer.zeros(at - until);
   }
 
-  /**
-   * Goes on with old bytes from `start`, the end of the new ones, until their parts are the old
-   * ones again.
-   */
+  /** Goes on with old bytes from `start`, where the new ones end, until parts are the old ones. */
   async keepFrom(start: number): Promise<void> {
     const cuts = this.#cursor.fork();
     const { length } = this.#old;
@@ -216,10 +200,7 @@ class Rewriting {
     }
   }
 
-  /**
-   * An old chunk, as a copy: what is looked up spoils views. The last is kept: most edits lie
-   * within one.
-   */
+  /** A copy of an old chunk: views are spoilt. The last is kept: most edits lie within one. */
   #chunk(part: Child, start: number): Uint8Array {
     if (this.#last?.start !== start) {
       this.#last = { start, bytes: copyBytes(readChunk(this.#store.blocks, part)) };
@@ -227,10 +208,7 @@ class Rewriting {
     return this.#last.bytes;
   }
 
-  /**
-   * Reuses all parts from a cut on, by reference: in the largest nodes at whose beginning old and
-   * new both are.
-   */
+  /** Reuses all parts from a cut on, by the largest nodes that begin in old and new. */
   async #reuseFrom(cut: number): Promise<void> {
     let at = cut;
     while (at < this.#old.length) {

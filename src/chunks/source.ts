@@ -23,7 +23,6 @@ export type Source =
   | Iterable<SourcePart>
   | ReadableStream<Uint8Array>;
 
-/** What a source is read through. */
 interface Pull {
   next(): Promise<IteratorResult<unknown>> | IteratorResult<unknown>;
   /** Ends the source: nobody reads on. */
@@ -34,7 +33,6 @@ interface Pull {
 
 /** Text is encoded so many characters at a time. */
 const TEXT_STEP = 65_536;
-/** Parts between turns of the event loop. */
 const TURN_PARTS = 256;
 
 /**
@@ -80,10 +78,7 @@ function* partBytes(part: unknown, text: TextParts): Generator<Uint8Array> {
   }
 }
 
-/**
- * The next part, unless the signal is aborted first. Listens no longer than that: one signal may
- * outlive many.
- */
+/** The next part, unless the signal is aborted, which is heard until then: it may outlive many. */
 function nextPart(
   pull: Pull,
   signal: AbortSignal | undefined,

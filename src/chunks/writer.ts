@@ -29,20 +29,15 @@ import type { Part } from './manifest.js';
 import { ManifestBuilder, type Unfinished } from './manifest-builder.js';
 import { type Source, sourceBytes } from './source.js';
 
-/** Bytes between turns of the event loop. */
 const TURN_BYTES = 1_048_576;
 
 export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * Where blocks are put together: they are kept before anybody else has a turn, so all writers share
- * it.
- */
+/** Where blocks are put together. They are kept before anybody else has a turn. */
 const body = new BodyWriter();
 
-/** So many zeros, in the place of bytes. */
 export interface Zeros {
   readonly zeros: number;
 }
@@ -85,14 +80,7 @@ export class ContentWriter {
     });
   }
 
-  /** Logical bytes pushed so far. */
-  get length(): number {
-    return this.#length;
-  }
-
-  /**
-   * Adds bytes, and copies what it keeps. `reserve(extentsFor(bytes, chunking))` came first.
-   */
+  /** Adds bytes, and copies what it keeps. `reserve(extentsFor(bytes, chunking))` came first. */
   push(bytes: Uint8Array): void {
     this.#grow(bytes.length);
     this.#cutter.push(bytes);
@@ -116,7 +104,6 @@ export class ContentWriter {
     return this.#add({ address, id, length: end - start });
   }
 
-  /** Whether to go on. */
   #add(part: Part): boolean {
     this.#builder.add(part);
     return this.#isLast === undefined || !this.#isLast(this.#cutter.offset);
@@ -143,16 +130,14 @@ export class ContentWriter {
     assert(this.#length === 0, 'a writer goes on before it has begun');
     this.#length = offset;
     this.#turned = offset;
-    this.#cutter.begin(offset);
+    this.#cutter.offset = offset;
     this.#builder.resume(path);
   }
 
-  /**
-   * Makes no more parts behind the first one that ends where `isLast` says, be it the one before.
-   */
+  /** Makes no more parts behind the first that ends where `isLast` says, or the one before. */
   stopWhere(isLast: (offset: number) => boolean): void {
     this.#isLast = isLast;
-    if (this.#cutter.pending === 0 && isLast(this.#cutter.offset)) this.#cutter.stop();
+    if (this.#cutter.pending === 0 && isLast(this.offset)) this.#cutter.stopped = true;
   }
 
   /** Makes the parts that are sure by now, which pushing leaves until more is there. */
@@ -165,15 +150,11 @@ export class ContentWriter {
     return this.#cutter.stopped;
   }
 
-  /** Where the last part ends. */
   get offset(): number {
     return this.#cutter.offset;
   }
 
-  /**
-   * Adds a part or node of another tree behind the last part; false where nodes of that level do
-   * not begin here.
-   */
+  /** Adds a part or node of another tree; false where nodes of that level do not begin here. */
   reuse(part: Part, level: number): boolean {
     assert(this.stopped, 'what is reused comes behind what was cut');
     if (!this.#builder.isBetween(level)) return false;
@@ -181,9 +162,7 @@ export class ContentWriter {
     return true;
   }
 
-  /**
-   * A content from bytes at hand. `reserve(extentsFor(bytes.length, chunking))` came first.
-   */
+  /** A content from bytes at hand. `reserve(extentsFor(bytes.length, chunking))` came first. */
   put(bytes: Uint8Array): ContentRef {
     assert(this.#length === 0, 'put writes a content of its own');
     this.#grow(bytes.length);
@@ -192,19 +171,9 @@ export class ContentWriter {
   }
 
   /**
-   * A content from a source of any size, which yields at least one byte. Reserves and spills as it
-   * goes; the source is closed on failure. Errors: what the source throws; REGALIA_ABORTED,
-   * REGALIA_ENCODING, REGALIA_OPTION.
-   */
-  async write(source: Source, options: WriteOptions = {}): Promise<ContentRef> {
-    const written = await this.writeOrInline(source, 0, options);
-    assert(!(written instanceof Uint8Array), 'an empty stream is inline, never a content');
-    return written;
-  }
-
-  /**
-   * As `write`, but a source of at most `inlineMax` bytes, 0 included, is returned as bytes, and
-   * nothing is staged.
+   * A content from a source of any size; the bytes where it has at most `inlineMax`. Reserves and
+   * spills as it goes; the source is closed on failure. Errors: what the source throws;
+   * REGALIA_ABORTED, REGALIA_ENCODING, REGALIA_OPTION.
    */
   writeOrInline(
     source: Source,
@@ -221,29 +190,28 @@ export class ContentWriter {
     { signal }: WriteOptions = {},
   ): Promise<ContentRef | Uint8Array> {
     assert(this.#open && this.#length === 0, 'write writes a content of its own');
-    let head: (Uint8Array | Zeros)[] = [];
+    let head: Uint8Array[] = [];
     let length = 0;
     try {
       for await (const part of parts) {
-        length += lengthOf(part);
-        if (length <= inlineMax) head.push(part instanceof Uint8Array ? copyBytes(part) : part);
-        else {
-          for (const early of head) await this.#pushPart(early, signal);
-          head = [];
-          await this.#pushPart(part, signal);
+        const bytes = part instanceof Uint8Array ? part : undefined;
+        const count = part instanceof Uint8Array ? part.length : part.zeros;
+        length += count;
+        if (length <= inlineMax) {
+          head.push(bytes === undefined ? new Uint8Array(count) : copyBytes(bytes));
+          continue;
         }
+        for (const early of head) await this.pushAll(early, signal);
+        head = [];
+        if (bytes === undefined) this.zeros(count);
+        else await this.pushAll(bytes, signal);
       }
       throwIfAborted(signal, 'write');
-      if (length <= inlineMax) return concatBytes(head.map(bytesOf));
+      if (length <= inlineMax) return concatBytes(head);
       return await this.stage(() => this.finish(), signal);
     } finally {
       this.#open = false;
     }
-  }
-
-  async #pushPart(part: Uint8Array | Zeros, signal: AbortSignal | undefined): Promise<void> {
-    if (part instanceof Uint8Array) await this.pushAll(part, signal);
-    else this.zeros(part.zeros);
   }
 
   /** Pushes bytes of any number, in steps that are staged without waiting. */
@@ -265,7 +233,7 @@ export class ContentWriter {
       await turn();
     }
     throwIfAborted(signal, 'write');
-    const count = blocksFor(2 * this.#splitter.bytesMax + HOLE_BYTES_MIN, this.#splitter);
+    const count = extentsFor(2 * this.#splitter.bytesMax + HOLE_BYTES_MIN, this.#splitter);
     return this.#store.stage(count, () => {
       throwIfAborted(signal, 'write');
       return step();
@@ -273,24 +241,12 @@ export class ContentWriter {
   }
 }
 
-function lengthOf(part: Uint8Array | Zeros): number {
-  return part instanceof Uint8Array ? part.length : part.zeros;
-}
-
-function bytesOf(part: Uint8Array | Zeros): Uint8Array {
-  return part instanceof Uint8Array ? part : new Uint8Array(part.zeros);
-}
-
 /**
- * An upper bound of the extents that a content of `length` bytes needs: what `reserve` is asked
- * for.
+ * An upper bound of the extents that a content of `length` bytes needs, of which each block may be
+ * the first: what `reserve` is asked for.
  */
 export function extentsFor(length: number, chunking: Chunking | Splitter): number {
-  return blocksFor(length, splitterOf(chunking));
-}
-
-/** Each block may be the first of an extent. */
-function blocksFor(length: number, { bytesMin }: Splitter): number {
+  const { bytesMin } = splitterOf(chunking);
   // Beside holes, and where what came before ends, chunks may be shorter: two for each stretch
   // between holes.
   const stretches = 2 + Math.floor(length / HOLE_BYTES_MIN);

@@ -14,15 +14,14 @@
  * has its grace, which would begin anew. Where rows are lost or damaged no segment is emptied: it
  * may have what a rescan brings back.
  */
-import type { Batch } from '../engine/engine.js';
 import type { StoreParts } from '../reach/store-parts.js';
-import { chunkSlices, damagedRows, type FoundChunk, groupSlices } from '../reach/table-walk.js';
+import { chunkSlices, damagedRows, groupSlices } from '../reach/table-walk.js';
 import { isImporting } from '../sync/import-stage.js';
+import type { NumberedChunk } from '../volumes/chunk-row.js';
 import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/row-changes.js';
 import { type Compacted, compact } from './compact.js';
 import { Marking } from './mark.js';
 
-/** How a collection is made. */
 export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: CollectResult) => void) | undefined;
@@ -32,17 +31,12 @@ export interface CollectOptions {
   readonly deadShare?: number | undefined;
 }
 
-/** What a collection did. */
 export interface CollectResult {
-  /**
-   * Chunks that are condemned, and their stored bytes in all copies: they go with the first
-   * collection after `due`.
-   */
+  /** Condemned chunks, and their bytes in all copies: they go with a collection after `due`. */
   condemned: number;
   condemnedBytes: number;
   /** When what is condemned may be forgotten, in ms since the epoch; undefined where nothing is. */
   due: number | undefined;
-  /** Chunks that were forgotten. */
   forgotten: number;
   readonly compacted: Compacted;
   /** Why something was left to a later collection, if so. */
@@ -53,10 +47,7 @@ const GRACE_MS = 600_000;
 const DEAD_SHARE = 0.5;
 
 /** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; what reading metadata throws. */
-export async function collect(
-  parts: StoreParts,
-  options: CollectOptions = {},
-): Promise<CollectResult> {
+export async function collect(parts: StoreParts, options: CollectOptions): Promise<CollectResult> {
   return new Collection(parts, options).run();
 }
 
@@ -136,7 +127,7 @@ class Collection {
   }
 
   /** Condemns chunks, unless there is a commit by now that was not marked. */
-  async #condemnSome(dead: readonly FoundChunk[], nowMs: number): Promise<number> {
+  async #condemnSome(dead: readonly NumberedChunk[], nowMs: number): Promise<number> {
     if (dead.length === 0) return 0;
     const changes = dead.map(({ number, row }): RowChange => {
       return { number, before: row, after: { ...row, condemned: true } };
@@ -150,10 +141,7 @@ class Collection {
     }, 'sync');
   }
 
-  /**
-   * Forgets what is condemned, except what transactions of this process count on. What is marked
-   * is condemned no more.
-   */
+  /** Forgets what is condemned and not in use here. What is marked is condemned no more. */
   async #forget(): Promise<{ chunks: number; bytes: number }> {
     const { engine, chunks } = this.#parts;
     const forgotten = { chunks: 0, bytes: 0 };
@@ -193,7 +181,7 @@ class Collection {
   }
 }
 
-function bytesOf(found: readonly FoundChunk[]): number {
+function bytesOf(found: readonly NumberedChunk[]): number {
   return found.reduce((sum, { row }) => sum + row.storedLength * row.copies.length, 0);
 }
 
@@ -211,12 +199,10 @@ async function forgetGroups(parts: StoreParts, signal: AbortSignal | undefined):
     for (const { row } of slice) if (row.coded !== undefined) empty.delete(row.coded.group);
   }
   if (empty.size === 0) return;
-  await engine.write((batch) => forgetSome(batch, empty, epoch), 'sync');
+  await engine.write((batch) => {
+    // A rescan, which may find chunks of a group again, raises the epoch.
+    if (collections(batch).epoch !== epoch) return;
+    for (const number of empty) batch.del('groups', number);
+  }, 'sync');
   for (const number of empty) chunks.groups.forget(number);
-}
-
-/** A rescan, which may find chunks of a group again, raises the epoch. */
-function forgetSome(batch: Batch, groups: ReadonlySet<number>, epoch: number): void {
-  if (collections(batch).epoch !== epoch) return;
-  for (const number of groups) batch.del('groups', number);
 }

@@ -12,21 +12,20 @@
  */
 import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { attempt, errnoOf, isRegaliaError } from '../ground/errors.js';
+import { attempt, isRegaliaError } from '../ground/errors.js';
 import { flush } from '../ground/fsync.js';
 import { Pace } from '../ground/pause.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
-import { chunkOfCopy } from '../volumes/chunk-reads.js';
+import { soundCopies } from '../volumes/chunk-reads.js';
 import type { Place } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
-import { SHARD_HEADER, shardLength } from '../volumes/group-format.js';
+import { shardRecordLength } from '../volumes/group-format.js';
 import { appendShards, changeGroup } from '../volumes/group-repair.js';
 import { isRetired, retire } from '../volumes/row-changes.js';
 import { RECORD_HEADER, SEGMENT_HEADER } from '../volumes/segment-format.js';
-import { segmentFile, segmentsIn } from '../volumes/volume-folder.js';
+import { absent, segmentFile, segmentsIn } from '../volumes/volume-folder.js';
 
-/** What compaction did. */
 export interface Compacted {
   /** Segments that were removed, and their bytes. */
   segments: number;
@@ -37,12 +36,11 @@ export interface Compacted {
   stuck: number;
 }
 
-/** A segment's file. */
 interface Segment {
   readonly volume: number;
-  readonly folder: string;
   readonly number: number;
   readonly size: number;
+  readonly file: string;
 }
 
 /** Segments that are emptied together: rows are looked through once for all of them. */
@@ -58,13 +56,14 @@ export async function compact(
 ): Promise<void> {
   const chosen = await mostlyDead(parts, deadShare, quietMs, signal);
   for (let at = 0; at < chosen.length; at += ROUND) {
-    const round = chosen.slice(at, at + ROUND);
+    const some = chosen.slice(at, at + ROUND);
+    const numbers = new Set(some.map(({ number }) => number));
     try {
-      await empty(parts, round, compacted, signal);
+      await empty(some, { parts, numbers, stuck: new Set(), compacted, signal });
     } catch (error) {
       // A volume was removed meanwhile: what is left of the round is for the next collection.
       if (!isRegaliaError(error, 'REGALIA_VOLUME')) throw error;
-      compacted.stuck += round.length;
+      compacted.stuck += some.length;
     }
   }
 }
@@ -82,12 +81,12 @@ async function mostlyDead(
   const live = await liveBytes(parts, signal);
   const chosen: Segment[] = [];
   for (const segment of segments) {
-    const { volume, number, size, folder } = segment;
+    const { volume, number, size, file } = segment;
     if (chunks.inUse().segments.has(number) || (await chunks.volumes.isWriting(number))) continue;
     const alive = SEGMENT_HEADER + (live.get(`${volume} ${number}`) ?? 0);
     const isDead = size - alive >= size * deadShare || alive === SEGMENT_HEADER;
     if (!isDead && !isRetired(engine, number)) continue;
-    const found = await stat(path.join(folder, segmentFile(number))).catch(absent);
+    const found = await stat(file).catch(absent);
     if (found === undefined) continue;
     const isOurs = chunks.volumes.hasBegun(number);
     if (isOurs || now() - found.mtimeMs >= quietMs) chosen.push(segment);
@@ -95,17 +94,13 @@ async function mostlyDead(
   return chosen;
 }
 
-/** A file that is not there any more; any other error is thrown. */
-function absent(error: unknown): undefined {
-  if (errnoOf(error) !== 'ENOENT') throw error;
-}
-
 async function listSegments({ chunks }: StoreParts): Promise<Segment[]> {
   const segments: Segment[] = [];
   for (const { entry, path: folder, status } of chunks.volumes.list()) {
     if (status !== 'online') continue;
     for (const [number, size] of await segmentsIn(folder)) {
-      segments.push({ volume: entry.number, folder, number, size });
+      const file = path.join(folder, segmentFile(number));
+      segments.push({ volume: entry.number, number, size, file });
     }
   }
   return segments;
@@ -117,47 +112,47 @@ export async function liveBytes(
   signal: AbortSignal | undefined,
 ): Promise<Map<string, number>> {
   const live = new Map<string, number>();
-  const add = ({ volume, segment }: Place, length: number): void => {
-    const key = `${volume} ${segment}`;
-    live.set(key, (live.get(key) ?? 0) + RECORD_HEADER + length);
+  const add = (place: Place | undefined, bytes: number): void => {
+    if (place === undefined) return;
+    const key = `${place.volume} ${place.segment}`;
+    live.set(key, (live.get(key) ?? 0) + bytes);
   };
   for await (const slice of chunkSlices(engine, 'collect', signal)) {
-    for (const { row } of slice) for (const copy of row.copies) add(copy, row.storedLength);
+    for (const { row } of slice) {
+      for (const copy of row.copies) add(copy, RECORD_HEADER + row.storedLength);
+    }
   }
   for await (const slice of groupSlices(engine, 'collect', signal)) {
-    for (const { row } of slice) {
-      for (const place of row.shards) {
-        if (place !== undefined) add(place, SHARD_HEADER + shardLength(row));
-      }
-    }
+    for (const { row } of slice) for (const place of row.shards) add(place, shardRecordLength(row));
   }
   return live;
 }
 
-async function empty(
-  parts: StoreParts,
-  segments: readonly Segment[],
-  compacted: Compacted,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+interface Round {
+  readonly parts: StoreParts;
+  readonly numbers: ReadonlySet<number>;
+  /** Segments with something that is not sound, or that a row began to name meanwhile. */
+  readonly stuck: Set<number>;
+  readonly compacted: Compacted;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function empty(segments: readonly Segment[], round: Round): Promise<void> {
+  const { parts, numbers, stuck, compacted, signal } = round;
   const { engine, chunks } = parts;
   await engine.write((batch) => {
-    for (const { number } of segments) retire(batch, number);
+    for (const number of numbers) retire(batch, number);
   }, 'sync');
-  const numbers = new Set(segments.map(({ number }) => number));
-  /** Segments with something that is not sound. */
-  const stuck = new Set<number>();
-  await moveChunks(parts, numbers, stuck, compacted, signal);
-  await moveGroups(parts, numbers, stuck, compacted, signal);
-  for (const number of await stillNamed(parts, numbers, signal)) stuck.add(number);
-  for (const { number, volume, folder, size } of segments) {
+  await moveChunks(round);
+  await moveGroups(round);
+  for (const key of (await liveBytes(parts, signal)).keys()) stuck.add(Number(key.split(' ')[1]));
+  for (const { volume, number, size, file } of segments) {
     if (stuck.has(number)) {
       compacted.stuck++;
       continue;
     }
-    const file = path.join(folder, segmentFile(number));
     // Another process may have been at it, too, or have removed the volume.
-    const removing = unlink(file).then(() => flush(folder));
+    const removing = unlink(file).then(() => flush(path.dirname(file)));
     const removed = await removing.then(() => true, absent);
     chunks.volumes.forgetSegment(volume, number);
     if (removed !== true) continue;
@@ -166,27 +161,16 @@ async function empty(
   }
 }
 
-async function moveChunks(
-  { engine, chunks }: StoreParts,
-  numbers: ReadonlySet<number>,
-  stuck: Set<number>,
-  compacted: Compacted,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const rehousing = new Rehousing(engine, chunks.volumes);
+async function moveChunks({ parts, numbers, stuck, compacted, signal }: Round): Promise<void> {
+  const { engine, chunks } = parts;
+  const rehousing = new Rehousing(chunks);
   const pace = new Pace('collect', { signal });
   for await (const slice of chunkSlices(engine, 'collect', signal)) {
     for (const { number, row } of slice) {
       const leaving = row.copies.filter(({ segment }) => numbers.has(segment));
       if (leaving.length === 0) continue;
-      const drop: Place[] = [];
-      let stored: Uint8Array | undefined;
-      for (const copy of leaving) {
-        const sound = attempt(() => chunkOfCopy(chunks.volumes, row, copy, 'chunk').stored);
-        if (sound === undefined) stuck.add(copy.segment);
-        else drop.push(copy);
-        stored ??= sound;
-      }
+      const { sound: drop, stored } = soundCopies(chunks.volumes, row, leaving);
+      for (const copy of leaving) if (!drop.includes(copy)) stuck.add(copy.segment);
       const to = drop.map(({ volume }) => volume);
       if (stored !== undefined) await rehousing.add({ number, row, stored, to, drop });
       if (pace.due()) await pace.rest();
@@ -196,13 +180,8 @@ async function moveChunks(
   compacted.movedBytes += rehousing.bytes;
 }
 
-async function moveGroups(
-  { engine, chunks }: StoreParts,
-  numbers: ReadonlySet<number>,
-  stuck: Set<number>,
-  compacted: Compacted,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function moveGroups({ parts, numbers, stuck, compacted, signal }: Round): Promise<void> {
+  const { engine, chunks } = parts;
   const { groups, volumes } = chunks;
   for await (const slice of groupSlices(engine, 'collect', signal)) {
     for (const { number, row } of slice) {
@@ -218,17 +197,7 @@ async function moveGroups(
       }
       if (shards.every((place, i) => place === row.shards[i])) continue;
       await volumes.sync(shards.filter((place) => place !== undefined));
-      await changeGroup(engine, number, row, { ...row, shards });
+      await changeGroup(engine, { number, row }, shards);
     }
   }
-}
-
-/** Of these segments, those that rows name after all: somebody changed a row meanwhile. */
-async function stillNamed(
-  { engine }: StoreParts,
-  numbers: ReadonlySet<number>,
-  signal: AbortSignal | undefined,
-): Promise<number[]> {
-  const live = await liveBytes({ engine }, signal);
-  return [...live.keys()].map((key) => Number(key.split(' ')[1])).filter((one) => numbers.has(one));
 }

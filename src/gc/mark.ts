@@ -23,7 +23,8 @@ import {
   rootsOfParents,
 } from '../reach/contents.js';
 import type { StoreParts } from '../reach/store-parts.js';
-import { bucketsIn, type FoundChunk } from '../reach/table-walk.js';
+import { bucketsIn } from '../reach/table-walk.js';
+import type { NumberedChunk } from '../volumes/chunk-row.js';
 
 /** Contents that are remembered, so that what many commits refer to is walked once. */
 const CONTENTS_MAX = 65_536;
@@ -36,7 +37,6 @@ export class Marking {
   readonly #pace: Pace;
   /** By bucket: the first sequence of its log that was not walked yet. */
   readonly #next = new Map<string, number>();
-  /** Contents whose chunks are marked, by address. */
   readonly #contents = new BoundedMap<string, true>(CONTENTS_MAX);
 
   constructor(parts: StoreParts, signal: AbortSignal | undefined) {
@@ -59,11 +59,8 @@ export class Marking {
     }
   }
 
-  /**
-   * Whether a commit refers to a chunk, or to another of the same address: one stands in for the
-   * other.
-   */
-  has({ number, row }: FoundChunk): boolean {
+  /** Whether a commit refers to a chunk, or to one of the same address, which stands in for it. */
+  has({ number, row }: NumberedChunk): boolean {
     if (this.marks.has(number)) return true;
     const others = this.#parts.blocks.index.candidates(row.address);
     return others.some((id) => isChunkId(id) && this.marks.has(chunkNumber(id)));

@@ -25,8 +25,8 @@ import { BUCKET_ID_LENGTH, readAddress, readOptional } from './commit.js';
 
 const ROW_VERSION = 1;
 /** The letters of branches and tags in keys. Persisted: never change. */
-const BRANCH = 0x62;
-const TAG = 0x74;
+export const BRANCH = 0x62;
+export const TAG = 0x74;
 type Sort = typeof BRANCH | typeof TAG;
 
 export interface Branch {

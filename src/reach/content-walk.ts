@@ -1,19 +1,40 @@
 /**
- * The blocks of a content that older contents of the same stream lack, children first.
+ * Every block of a content, children first, or those that older contents of the same stream lack.
+ * Manifests are read and checked, chunks are named and not read, holes are no blocks.
  *
  * Old and new are compared by place: a block is known if an older content has it at the same
  * distance from its beginning, or from its end. So after an overwrite, an appended or removed end,
  * or one insertion in the middle (where chunks are cut by content), what is equal is skipped
  * manifest by manifest, and the cost is that of the difference. After several insertions what lies
  * between them is sent again. Memory is a path through each content.
+ *
+ * A block that a content repeats is visited once a node. A hostile content may still repeat few
+ * blocks without end: a walk of what others made passes `skip`.
  */
 import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import type { ContentRef } from '../chunks/content.js';
 import type { BlockReads } from '../chunks/content-store.js';
-import { readManifest, readTop } from '../chunks/cursor.js';
+import { Cursor, readManifest, readTop } from '../chunks/cursor.js';
 import { type Child, isHole, type Manifest } from '../chunks/manifest.js';
-import type { ContentBlock } from '../chunks/walk.js';
 import { BLOCK_HEADER, BlockKind } from '../ground/block-header.js';
+import { BoundedMap } from '../ground/bounded-map.js';
+import { attempt } from '../ground/errors.js';
+
+interface ContentBlock {
+  readonly address: Address;
+  /** The local id, where it is known. */
+  readonly id: number | undefined;
+  readonly kind: typeof BlockKind.chunk | typeof BlockKind.manifest;
+  /** The length of the block's hashed bytes. */
+  readonly plainLength: number;
+}
+
+interface ContentWalkOptions {
+  /** Whether to leave out the block, and all below it. Asked before it is read. */
+  readonly skip?: ((address: Address) => boolean) | undefined;
+  /** Contents whose blocks are left out. What of them cannot be read counts as absent. */
+  readonly olds?: readonly ContentRef[];
+}
 
 /** A manifest whose children are under way. */
 interface Open {
@@ -23,20 +44,15 @@ interface Open {
   readonly start: number;
   /** Whether it is the last of its level. */
   readonly last: boolean;
-  /** Children visited: a repeated block is visited once a node. */
   readonly seen: Set<string>;
   next: number;
 }
 
-/**
- * Manifests are read and checked, chunks are named and not read, holes pass. Errors as
- * `ContentReader.read`.
- */
-export function* newContentBlocks(
+/** Errors as `ContentReader.read`. */
+export function* walkContent(
   blocks: BlockReads,
   ref: ContentRef,
-  olds: readonly ContentRef[],
-  skip: (address: Address) => boolean,
+  { skip = () => false, olds = [] }: ContentWalkOptions = {},
 ): Generator<ContentBlock, void, undefined> {
   if (skip(ref.address)) return;
   const known = olds.map((old) => new OldContent(blocks, old, ref.length));
@@ -57,6 +73,7 @@ export function* newContentBlocks(
     const start = node.start + manifest.startOf(node.next);
     const child = manifest.part(node.next++);
     if (isHole(child)) continue;
+    // One block under two lengths is a lie to be found, not a repetition.
     const key = `${addressKey(child.address)} ${child.length}`;
     if (seen.has(key) || skip(child.address)) continue;
     seen.add(key);
@@ -79,70 +96,39 @@ function chunkBlock({ address, id, length }: Child): ContentBlock {
   return { address, id, kind: BlockKind.chunk, plainLength: length + BLOCK_HEADER };
 }
 
-/** A content that is known whole. What of it cannot be read counts as absent. */
+/** Manifests of an old content that are remembered: two paths through it. */
+const MANIFESTS_MAX = 24;
+
+/** A content that is known whole. */
 class OldContent {
-  readonly #blocks: BlockReads;
   readonly #ref: ContentRef;
   /** From a place in the new content to the one at the same distance from the end. */
   readonly #shift: number;
-  /** Manifests from the top down, the last ones visited. */
-  #path: { readonly start: number; readonly manifest: Manifest }[] = [];
-  #isChunk: boolean | undefined;
+  readonly #cursor: Cursor;
 
   constructor(blocks: BlockReads, ref: ContentRef, newLength: number) {
-    this.#blocks = blocks;
     this.#ref = ref;
     this.#shift = ref.length - newLength;
+    this.#cursor = new Cursor({ blocks, manifests: new BoundedMap(MANIFESTS_MAX) }, ref);
   }
 
   has(level: number, start: number, address: Address): boolean {
-    try {
-      if (sameAddress(this.#ref.address, address)) return true;
-      if (this.#at(level, start, address)) return true;
-      return this.#shift !== 0 && this.#at(level, start + this.#shift, address);
-    } catch {
-      return false;
-    }
+    if (sameAddress(this.#ref.address, address) || this.#at(level, start, address)) return true;
+    return this.#shift !== 0 && this.#at(level, start + this.#shift, address);
   }
 
   #at(level: number, offset: number, address: Address): boolean {
     if (offset < 0 || offset >= this.#ref.length) return false;
-    let node = this.#top();
-    for (let depth = 1; node !== undefined && node.manifest.level > level; depth++) {
-      const { manifest, start } = node;
-      const index = manifest.indexAt(offset - start);
-      const childStart = start + manifest.startOf(index);
-      if (manifest.level === level + 1) {
-        if (childStart !== offset || manifest.isHole(index)) return false;
-        return sameAddress(manifest.address(index), address);
-      }
-      node = this.#visit(depth, manifest.child(index), childStart, manifest.level - 1);
-    }
-    return false;
+    const found = attempt(() => this.#blockAt(level, offset));
+    return found !== undefined && sameAddress(found, address);
   }
 
-  #top(): { start: number; manifest: Manifest } | undefined {
-    if (this.#isChunk === true) return undefined;
-    if (this.#path[0] === undefined) {
-      const manifest = readTop(this.#blocks, this.#ref);
-      this.#isChunk = manifest instanceof Uint8Array;
-      if (!(manifest instanceof Uint8Array)) this.#path = [{ start: 0, manifest }];
+  /** The block of a level that begins at `offset`. */
+  #blockAt(level: number, offset: number): Address | undefined {
+    for (const { part, start, above } of this.#cursor.steps(offset)) {
+      if (above.manifest.level > level + 1) continue;
+      return above.manifest.level === level + 1 && start === offset ? part.address : undefined;
     }
-    return this.#path[0];
-  }
-
-  #visit(
-    depth: number,
-    child: Child,
-    start: number,
-    level: number,
-  ): { start: number; manifest: Manifest } {
-    const kept = this.#path[depth];
-    if (kept?.start === start) return kept;
-    // Only the last node of a level may be short of an end, and it is known to be sound: nothing to
-    // check here.
-    const manifest = readManifest(this.#blocks, child, level, true);
-    this.#path = [...this.#path.slice(0, depth), { start, manifest }];
-    return { start, manifest };
+    return undefined;
   }
 }

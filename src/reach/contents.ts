@@ -6,12 +6,12 @@
 import type { Address } from '../blocks/address.js';
 import { isChunkId } from '../blocks/chunk-home.js';
 import type { ContentRef } from '../chunks/content.js';
-import { walkContent } from '../chunks/walk.js';
 import { BlockKind } from '../ground/block-header.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { LogEntry } from '../log/entry.js';
 import type { Node } from '../tree/node.js';
 import { REFERENCED, readRecord } from '../tree/record.js';
+import { walkContent } from './content-walk.js';
 import type { StoreParts } from './store-parts.js';
 import { type WalkedRoot, walkRoot } from './tree-walk.js';
 

@@ -6,12 +6,11 @@ import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import { chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import type { Engine } from '../engine/engine.js';
-import { equalBytes } from '../ground/bytes.js';
 import type { History } from '../log/history.js';
 import type { NodeCache } from '../tree/node-cache.js';
+import type { NumberedChunk } from '../volumes/chunk-row.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import type { StorageRules } from '../volumes/storage-rules.js';
-import type { FoundChunk } from './table-walk.js';
 
 export interface StoreParts {
   readonly engine: Engine;
@@ -30,12 +29,12 @@ export function* rowsOfChunk(
   { blocks, chunks }: Pick<StoreParts, 'blocks' | 'chunks'>,
   address: Address,
   id?: number | undefined,
-): Generator<FoundChunk, void> {
-  const at = (one: number | undefined): FoundChunk | undefined => {
+): Generator<NumberedChunk, void> {
+  const at = (one: number | undefined): NumberedChunk | undefined => {
     if (!isChunkId(one)) return undefined;
-    const row = chunks.row(chunkNumber(one));
-    if (row === undefined || !equalBytes(row.address, address)) return undefined;
-    return { number: chunkNumber(one), row };
+    const number = chunkNumber(one);
+    const row = chunks.rowOf(number, address);
+    return row && { number, row };
   };
   const first = at(id);
   if (first !== undefined) yield first;
@@ -50,7 +49,7 @@ export function rowOfChunk(
   parts: Pick<StoreParts, 'blocks' | 'chunks'>,
   address: Address,
   id?: number | undefined,
-): FoundChunk | undefined {
+): NumberedChunk | undefined {
   for (const found of rowsOfChunk(parts, address, id)) return found;
   return undefined;
 }

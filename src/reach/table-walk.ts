@@ -11,22 +11,13 @@ import type { Engine, Reads, Row, RowKey, Table } from '../engine/engine.js';
 import { attempt } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
-import { type ChunkRow, decodeChunkRow } from '../volumes/chunk-row.js';
-import { decodeGroupRow, type GroupRow } from '../volumes/group-format.js';
+import { decodeChunkRow, type NumberedChunk } from '../volumes/chunk-row.js';
+import { decodeGroupRow, type NumberedGroup } from '../volumes/group-format.js';
 
 /** Rows in a slice. */
 const SLICE_ROWS = 256;
 /** More bytes than any key of a bucket has behind the bucket's id. */
 const KEY_REST_BYTES = 300;
-
-/** A row that was read. */
-interface Found<Decoded> {
-  readonly number: number;
-  readonly row: Decoded;
-}
-
-export type FoundChunk = Found<ChunkRow>;
-export type FoundGroup = Found<GroupRow>;
 
 /** The tables of contents, whose rows are numbered and decoded on their own. */
 type ContentTable = 'chunks' | 'groups';
@@ -61,7 +52,7 @@ export function chunkSlices(
   engine: Engine,
   operation: string,
   signal: AbortSignal | undefined,
-): AsyncGenerator<FoundChunk[], void, undefined> {
+): AsyncGenerator<NumberedChunk[], void, undefined> {
   return decodedSlices(engine, 'chunks', decodeChunkRow, operation, signal);
 }
 
@@ -70,7 +61,7 @@ export function groupSlices(
   engine: Engine,
   operation: string,
   signal: AbortSignal | undefined,
-): AsyncGenerator<FoundGroup[], void, undefined> {
+): AsyncGenerator<NumberedGroup[], void, undefined> {
   return decodedSlices(engine, 'groups', decodeGroupRow, operation, signal);
 }
 
@@ -80,9 +71,9 @@ async function* decodedSlices<Decoded>(
   decode: (number: number, bytes: Uint8Array) => Decoded,
   operation: string,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Found<Decoded>[], void, undefined> {
+): AsyncGenerator<{ number: number; row: Decoded }[], void, undefined> {
   for await (const rows of tableSlices(engine, table, operation, signal)) {
-    const found: Found<Decoded>[] = [];
+    const found: { number: number; row: Decoded }[] = [];
     for (const { key, bytes } of rows) {
       const row = attempt(() => decode(key, bytes));
       if (row !== undefined) found.push({ number: key, row });

@@ -30,7 +30,7 @@ import {
   sameRecord,
 } from '../tree/record.js';
 import { loadRoot } from '../tree/root.js';
-import { newContentBlocks } from './content-walk.js';
+import { walkContent } from './content-walk.js';
 
 /** What a walk reads from. */
 export interface WalkReads {
@@ -258,7 +258,7 @@ class TreeWalk {
     stream: string,
     names: () => Names,
   ): Generator<WalkedBlock, void> {
-    const blocks = newContentBlocks(this.#cache.blocks, ref, olds, this.#skip);
+    const blocks = walkContent(this.#cache.blocks, ref, { olds, skip: this.#skip });
     for (const { address, id, kind } of blocks) {
       yield { address, id, kind, names, stream };
     }

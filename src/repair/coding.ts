@@ -25,7 +25,6 @@ const GROUP_BYTES_MAX = 16 * 1_048_576;
 /** Chunks of a group: what a directory may list. */
 const GROUP_CHUNKS = 4_096;
 
-/** What coding did. */
 export interface Coded {
   /** Groups that were made, and chunks in them. */
   groups: number;
@@ -91,7 +90,7 @@ async function codeGroup(
       throw corrupt(`shard ${shard}`, 'what was just written', 'other bytes');
     }
   }
-  const number = await chunks.groupNumber();
+  const number = await chunks.groupNumbers.next();
   let start = 0;
   const changes = members.map(({ number: of, chunk, stored }) => {
     const change = {

@@ -7,24 +7,23 @@
  *     shard on the volume -> its bytes, or solved for -> row with its new place
  */
 import type { Reads } from '../engine/engine.js';
-import { isRegaliaError } from '../ground/errors.js';
+import { attempt } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import type { StoreParts } from '../reach/store-parts.js';
-import { chunkSlices, type FoundChunk, type FoundGroup, groupSlices } from '../reach/table-walk.js';
-import { soundChunk } from '../volumes/chunk-reads.js';
-import { decodeChunkRow } from '../volumes/chunk-row.js';
+import { chunkSlices, groupSlices } from '../reach/table-walk.js';
+import { soundChunk, soundCopies } from '../volumes/chunk-reads.js';
+import { decodeChunkRow, type NumberedChunk } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
 import { decodeGroupRow, restoreGroup } from '../volumes/group-format.js';
 import { changeGroup, moveShards } from '../volumes/group-repair.js';
+import { SCATTERED } from '../volumes/placement.js';
 import { changeRows } from '../volumes/row-changes.js';
 
-/** How a volume is drained. */
 export interface DrainOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: DrainResult) => void) | undefined;
 }
 
-/** What draining did. */
 export interface DrainResult {
   /** Chunks and shards that went elsewhere, and stored bytes that were written for the chunks. */
   chunks: number;
@@ -36,33 +35,36 @@ export interface DrainResult {
 
 const PASSES_MAX = 8;
 
-/**
- * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME where no other volume accepts contents.
- */
+/** REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO; REGALIA_VOLUME without another volume. */
 export async function drain(
   parts: StoreParts,
   volume: number,
-  options: DrainOptions = {},
+  options: DrainOptions,
 ): Promise<DrainResult> {
   const result: DrainResult = { chunks: 0, shards: 0, bytes: 0, stuck: 0 };
+  const draining = { parts, volume, options, result };
   for (let pass = 0; pass < PASSES_MAX; pass++) {
     const before = result.chunks + result.shards;
     result.stuck = 0;
-    await drainChunks(parts, volume, options, result);
-    await drainGroups(parts, volume, options, result);
+    await drainChunks(draining);
+    await drainGroups(draining);
     options.onProgress?.(result);
     if (result.chunks + result.shards === before) break;
   }
   return result;
 }
 
-async function drainChunks(
-  { engine, chunks }: StoreParts,
-  volume: number,
-  { signal, onProgress }: DrainOptions,
-  result: DrainResult,
-): Promise<void> {
-  const rehousing = new Rehousing(engine, chunks.volumes);
+interface Draining {
+  readonly parts: StoreParts;
+  readonly volume: number;
+  readonly options: DrainOptions;
+  readonly result: DrainResult;
+}
+
+async function drainChunks({ parts, volume, options, result }: Draining): Promise<void> {
+  const { engine, chunks } = parts;
+  const { signal, onProgress } = options;
+  const rehousing = new Rehousing(chunks);
   const pace = new Pace('drain', { signal });
   const { chunks: movedBefore, bytes: bytesBefore } = result;
   const count = (): void => {
@@ -85,22 +87,19 @@ async function drainChunks(
 }
 
 async function drainChunk(
-  { number, row }: FoundChunk,
+  { number, row }: NumberedChunk,
   volume: number,
   chunks: StoreParts['chunks'],
   rehousing: Rehousing,
 ): Promise<boolean> {
   const sound = soundChunk(chunks, row);
   if (sound === undefined) return false;
+  const { volumes } = chunks;
   const leaving = row.copies.filter((copy) => copy.volume === volume);
   const others = row.copies.filter((copy) => copy.volume !== volume);
-  const staying = others.filter((copy) =>
-    soundChunk(chunks, { ...row, copies: [copy], coded: undefined }),
-  );
-  const copies = row.copies.length;
-  const care = { redundancy: { kind: 'mirrored', copies }, content: 0, index: 0 } as const;
+  const { sound: staying } = soundCopies(volumes, row, others);
   const keeping = new Set(staying.map((copy) => copy.volume));
-  const able = chunks.volumes.candidates(care, row.address).filter((one) => !keeping.has(one));
+  const able = volumes.candidates(SCATTERED, row.address).filter((one) => !keeping.has(one));
   // Where all other volumes have a sound copy there is one less from now on.
   if (able.length === 0 && staying.length === 0) return false;
   const to = able.slice(0, leaving.length);
@@ -110,46 +109,28 @@ async function drainChunk(
   return true;
 }
 
-async function drainGroups(
-  parts: StoreParts,
-  volume: number,
-  { signal }: DrainOptions,
-  result: DrainResult,
-): Promise<void> {
+async function drainGroups({ parts, volume, options, result }: Draining): Promise<void> {
+  const { engine, chunks } = parts;
+  const { signal } = options;
   const pace = new Pace('drain', { signal });
-  for await (const slice of groupSlices(parts.engine, 'drain', signal)) {
-    for (const found of slice) {
-      const moving = [...found.row.shards.keys()].filter((i) => {
-        return found.row.shards[i]?.volume === volume;
-      });
+  for await (const slice of groupSlices(engine, 'drain', signal)) {
+    for (const { number, row } of slice) {
+      const moving = [...row.shards.keys()].filter((i) => row.shards[i]?.volume === volume);
       if (moving.length === 0) continue;
-      const written = await drainGroup(parts, found, moving);
-      result.shards += written;
-      if (written < moving.length) result.stuck++;
+      // Undefined where too few are sound: it stays, and is reported as stuck.
+      const records = attempt(() => {
+        const found = chunks.groups.records(row);
+        if (moving.some((i) => found[i] === undefined)) restoreGroup(row, found);
+        return found;
+      });
+      const written = records && (await moveShards(chunks, { number, row }, moving, records));
+      result.shards += written ?? 0;
+      if (written !== moving.length) result.stuck++;
       if (pace.due()) await pace.rest();
     }
   }
 }
 
-async function drainGroup(
-  { engine, chunks }: StoreParts,
-  found: FoundGroup,
-  moving: readonly number[],
-): Promise<number> {
-  try {
-    const records = chunks.groups.records(found.row);
-    if (moving.some((i) => records[i] === undefined)) restoreGroup(found.row, records);
-    return await moveShards(engine, chunks, found, moving, records);
-  } catch (error) {
-    // Too few sound shards: it stays, and is reported as stuck.
-    const isLost =
-      isRegaliaError(error, 'REGALIA_MISSING') || isRegaliaError(error, 'REGALIA_CORRUPT');
-    if (!isLost) throw error;
-    return 0;
-  }
-}
-
-/** Whether any row names the volume. */
 export function isNamed(reads: Reads, volume: number): boolean {
   for (const { key, bytes } of reads.range('chunks')) {
     if (decodeChunkRow(key, bytes).copies.some((copy) => copy.volume === volume)) return true;
@@ -160,10 +141,7 @@ export function isNamed(reads: Reads, volume: number): boolean {
   return false;
 }
 
-/**
- * Gives up all that lies on a volume. Returns how many chunks are left without any copy or shard to
- * read them from.
- */
+/** Gives up all that lies on a volume. Returns how many chunks have no source left. */
 export async function giveUp(
   { engine, chunks }: StoreParts,
   volume: number,
@@ -183,10 +161,9 @@ export async function giveUp(
   for await (const slice of groupSlices(engine, 'remove', signal)) {
     for (const { number, row } of slice) {
       const shards = row.shards.map((place) => (place?.volume === volume ? undefined : place));
-      if (shards.some((place, i) => place !== row.shards[i])) {
-        await changeGroup(engine, number, row, { ...row, shards });
-        chunks.groups.forget(number);
-      }
+      if (shards.every((place, i) => place === row.shards[i])) continue;
+      await changeGroup(engine, { number, row }, shards);
+      chunks.groups.forget(number);
     }
   }
   return lost;

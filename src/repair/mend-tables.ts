@@ -1,27 +1,19 @@
 /**
- * Mends what the tables say of chunks and groups, from the tables alone, before segments are looked
- * through.
+ * Mends what the tables say of chunks and groups, from the tables alone.
  *
- *     rows that cannot be read          -> removed: a checksum covers all of a row, so nothing
- *                                          in it can be believed
+ *     rows that cannot be read          -> removed: nothing in them can be believed
  *     addresses that lead to no row     -> removed
  *     rows that no address leads to     -> found by theirs again
  *
- * Invariant: each row is judged again within the transaction that changes it, so that what others
- * write stays.
+ * Invariant: a row is judged again within the transaction that changes it: what others write stays.
  */
 import { putAddress, removeAddress } from '../blocks/address-index.js';
 import { CHUNK_IDS, chunkNumber, isChunkId } from '../blocks/chunk-home.js';
 import { addressPrefix } from '../blocks/extent.js';
 import type { Engine, Reads } from '../engine/engine.js';
-import {
-  chunkSlices,
-  damagedRows,
-  type FoundChunk,
-  isReadable,
-  tableSlices,
-} from '../reach/table-walk.js';
+import { chunkSlices, damagedRows, isReadable, tableSlices } from '../reach/table-walk.js';
 import { idsIn, indexedIds } from '../verify/stored-block.js';
+import type { NumberedChunk } from '../volumes/chunk-row.js';
 
 /** REGALIA_ABORTED. */
 export async function mendTables(engine: Engine, signal: AbortSignal | undefined): Promise<void> {
@@ -67,6 +59,6 @@ function leadsNowhere(reads: Reads, id: number): boolean {
   return isChunkId(id) && reads.view('chunks', chunkNumber(id)) === undefined;
 }
 
-function isIndexed(reads: Reads, { number, row }: FoundChunk): boolean {
+function isIndexed(reads: Reads, { number, row }: NumberedChunk): boolean {
   return indexedIds(reads, addressPrefix(row.address)).includes(CHUNK_IDS + number);
 }

@@ -11,23 +11,21 @@
  * is: a volume may return.
  */
 import { addressText } from '../blocks/address.js';
-import { attempt } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
 import { chunksOf, contentsOf, type FoundContent, rootOf } from '../reach/contents.js';
 import { rowOfChunk, rowsOfChunk, type StoreParts } from '../reach/store-parts.js';
-import { chunkSlices, type FoundChunk, groupSlices } from '../reach/table-walk.js';
-import { chunkOfCopy, soundChunk } from '../volumes/chunk-reads.js';
-import type { ChunkRow, Place } from '../volumes/chunk-row.js';
+import { chunkSlices, groupSlices } from '../reach/table-walk.js';
+import { soundChunk, soundCopies } from '../volumes/chunk-reads.js';
+import type { NumberedChunk, Place } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
 import { restoreShards } from '../volumes/group-repair.js';
-import { copiesOf } from '../volumes/placement.js';
+import { copiesOf, SCATTERED } from '../volumes/placement.js';
 import { changeRows } from '../volumes/row-changes.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';
 import { type Coded, codeContent } from './coding.js';
 
-/** How a repair is made. */
 export interface RepairOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RepairResult) => void) | undefined;
@@ -35,14 +33,11 @@ export interface RepairOptions {
   readonly restedMs?: number | undefined;
 }
 
-/** What a repair did. */
 export interface RepairResult {
   /** Chunks and groups that were looked at. */
   chunks: number;
   groups: number;
-  /**
-   * Copies and shards that were written in the place of others, or because a rule asks for more.
-   */
+  /** Copies and shards that were written in place of others, or because a rule asks for more. */
   copiesRestored: number;
   shardsRestored: number;
   /** Chunks and groups that have fewer copies or shards than they should, for want of volumes. */
@@ -50,7 +45,6 @@ export interface RepairResult {
   /** Chunks that have no sound source left here; the first hundred addresses. */
   lost: number;
   readonly lostAddresses: string[];
-  /** What was coded. */
   readonly coded: Coded;
 }
 
@@ -63,10 +57,7 @@ const COPIES = 255;
  * REGALIA_ABORTED, REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME; REGALIA_CONFLICT where a collection
  * removed what was being written, which may be tried again; what reading metadata throws.
  */
-export async function repair(
-  parts: StoreParts,
-  options: RepairOptions = {},
-): Promise<RepairResult> {
+export async function repair(parts: StoreParts, options: RepairOptions): Promise<RepairResult> {
   return new Repair(parts, options).run();
 }
 
@@ -83,7 +74,6 @@ class Repair {
     lostAddresses: [],
     coded: { groups: 0, chunks: 0, bytes: 0, shardBytes: 0 },
   };
-
   readonly #pace: Pace;
   readonly #lostGroups = new Set<number>();
 
@@ -106,7 +96,7 @@ class Repair {
     const { engine, chunks } = this.#parts;
     for await (const slice of groupSlices(engine, 'repair', this.#options.signal)) {
       for (const found of slice) {
-        const restored = await restoreShards(engine, chunks, found);
+        const restored = await restoreShards(chunks, found);
         this.#result.groups++;
         this.#result.shardsRestored += restored.written;
         if (restored.missing > 0) this.#result.thin++;
@@ -117,10 +107,7 @@ class Repair {
     }
   }
 
-  /**
-   * By number of chunk, how many copies the rules of branches' heads ask for, where that is more
-   * than one.
-   */
+  /** By number of chunk, the copies that rules of branches' heads ask for, where above one. */
   async #wanted(): Promise<Map<number, number>> {
     const wanted = new Map<number, number>();
     for await (const found of this.#contents(0)) {
@@ -163,7 +150,7 @@ class Repair {
 
   async #copies(wanted: ReadonlyMap<number, number>): Promise<void> {
     const { engine, chunks } = this.#parts;
-    const rehousing = new Rehousing(engine, chunks.volumes);
+    const rehousing = new Rehousing(chunks);
     for await (const slice of chunkSlices(engine, 'repair', this.#options.signal)) {
       for (const found of slice) {
         await this.#chunk(found, wanted.get(found.number) ?? 1, rehousing);
@@ -174,70 +161,46 @@ class Repair {
     await rehousing.flush();
   }
 
-  async #chunk(found: FoundChunk, wanted: number, rehousing: Rehousing): Promise<void> {
+  async #chunk(found: NumberedChunk, wanted: number, rehousing: Rehousing): Promise<void> {
     const { number, row } = found;
     if (row.condemned === true) return;
     this.#result.chunks++;
     if (row.coded !== undefined) {
       const { group } = row.coded;
       const isLost = this.#parts.engine.view('groups', group) === undefined;
-      if (!isLost && !this.#lostGroups.has(group)) return;
-      if (!(await this.#replaceLost(found))) this.#lost(found);
+      if (isLost || this.#lostGroups.has(group)) await this.#lost(found);
       return;
     }
-    const { good, stored } = this.#sound(row);
-    if (stored === undefined) {
-      if (!(await this.#replaceLost(found))) this.#lost(found);
-      return;
-    }
-    const want = Math.max(wanted, row.copies.length);
-    const lacking = want - good.length;
-    if (lacking <= 0) return;
     const { volumes } = this.#parts.chunks;
-    const care = { redundancy: { kind: 'mirrored', copies: want }, content: 0, index: 0 } as const;
+    const { sound: good, stored } = soundCopies(volumes, row, row.copies);
+    if (stored === undefined) return this.#lost(found);
+    const lacking = Math.max(wanted, row.copies.length) - good.length;
+    if (lacking <= 0) return;
     const keeping = new Set(good.map(({ volume }) => volume));
-    const able = volumes.candidates(care, row.address).filter((volume) => !keeping.has(volume));
+    const able = volumes.candidates(SCATTERED, row.address).filter((one) => !keeping.has(one));
     const to = able.slice(0, lacking);
     if (to.length < lacking) this.#result.thin++;
     if (to.length === 0) return;
     // A copy that is only away is given up once another stands in its place; first what another of
     // its volume replaces.
     const replaced = ({ volume }: Place): number => (to.includes(volume) ? 0 : 1);
-    const bad = row.copies
-      .filter((copy) => !good.includes(copy))
-      .sort((a, b) => replaced(a) - replaced(b));
+    const bad = row.copies.filter((copy) => !good.includes(copy));
+    bad.sort((a, b) => replaced(a) - replaced(b));
     await rehousing.add({ number, row, stored, to, drop: bad.slice(0, to.length) });
     this.#result.copiesRestored += to.length;
   }
 
-  /** The copies that are sound, and the stored bytes of one of them. */
-  #sound(row: ChunkRow): { good: Place[]; stored: Uint8Array | undefined } {
-    const { volumes } = this.#parts.chunks;
-    const good: Place[] = [];
-    let stored: Uint8Array | undefined;
-    for (const place of row.copies) {
-      const sound = attempt(() => chunkOfCopy(volumes, row, place, 'chunk'));
-      if (sound === undefined) continue;
-      good.push(place);
-      stored = sound.stored;
-    }
-    return { good, stored };
-  }
-
-  /** Gives a chunk that is lost the places of another of its address, which was written since. */
-  async #replaceLost({ number, row }: FoundChunk): Promise<boolean> {
+  /** Gives a chunk that is lost the places of another of its address, if one was written since. */
+  async #lost({ number, row }: NumberedChunk): Promise<void> {
     const { engine, chunks } = this.#parts;
-    for (const { number: other, row: written } of rowsOfChunk(this.#parts, row.address)) {
-      if (other === number || soundChunk(chunks, written) === undefined) continue;
-      const after = { ...written, condemned: false };
+    for (const other of rowsOfChunk(this.#parts, row.address)) {
+      if (other.number === number || soundChunk(chunks, other.row) === undefined) continue;
+      const after = { ...other.row, condemned: false };
       const made = await changeRows(engine, [{ number, before: row, after }]);
       this.#result.copiesRestored += made.length;
-      return made.length > 0;
+      if (made.length > 0) return;
+      break;
     }
-    return false;
-  }
-
-  #lost({ row }: FoundChunk): void {
     this.#result.lost++;
     const { lostAddresses } = this.#result;
     if (lostAddresses.length < LOST_MAX) lostAddresses.push(addressText(row.address));

@@ -11,19 +11,25 @@
  * rows were lost numbers are new, so that links into the table are wrong: chunks are found by their
  * addresses then.
  */
-import type { Address } from '../blocks/address.js';
 import type { Engine } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
 import { attempt, isRegaliaError } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
-import { chunkSlices, type FoundChunk, groupSlices } from '../reach/table-walk.js';
+import { chunkSlices, groupSlices } from '../reach/table-walk.js';
 import { chunkOfCopy } from '../volumes/chunk-reads.js';
-import type { ChunkRow, Place } from '../volumes/chunk-row.js';
+import {
+  type ChunkForm,
+  type ChunkRow,
+  type NumberedChunk,
+  type Place,
+  samePlace,
+} from '../volumes/chunk-row.js';
 import {
   decodeDirectory,
   decodeShard,
   encodeGroupRow,
+  type GroupMember,
   type GroupRow,
   type GroupShape,
   restoreGroup,
@@ -42,13 +48,11 @@ import { type RecordHead, RecordKind } from '../volumes/segment-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
 import { mendTables } from './mend-tables.js';
 
-/** How volumes are scanned again. */
 export interface RescanOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RescanResult) => void) | undefined;
 }
 
-/** What a scan found. */
 export interface RescanResult {
   segments: number;
   records: number;
@@ -67,16 +71,8 @@ interface MetGroup {
   readonly shards: (Place | undefined)[];
 }
 
-type GroupMember = ReturnType<typeof decodeDirectory>[number];
-
-/** Records of copies that are looked at together. */
-const BATCH = 256;
-
 /** REGALIA_ABORTED, REGALIA_IO. */
-export async function rescan(
-  parts: StoreParts,
-  options: RescanOptions = {},
-): Promise<RescanResult> {
+export async function rescan(parts: StoreParts, options: RescanOptions): Promise<RescanResult> {
   return new Rescan(parts, options).run();
 }
 
@@ -128,53 +124,50 @@ class Rescan {
   async #segment(volume: number, segment: number, size: number): Promise<void> {
     const { volumes } = this.#parts.chunks;
     this.#result.segments++;
-    let batch: { place: Place; head: RecordHead }[] = [];
     let end = 0;
-    for (const found of volumes.recordsIn(volume, segment, size)) {
-      end = found.end;
-      if (found.head === undefined) {
-        this.#result.damaged++;
-        continue;
-      }
-      this.#result.records++;
-      const place = { volume, segment, offset: found.offset };
-      if (found.head.kind === RecordKind.shard) this.#shard(place, found.head);
-      else batch.push({ place, head: found.head });
-      if (batch.length < BATCH) continue;
-      await this.#addCopies(batch);
-      batch = [];
+    for (const { head, offset, end: next } of volumes.segments(volume).records(segment, size)) {
+      end = next;
+      const place = { volume, segment, offset };
+      if (head === undefined) this.#result.damaged++;
+      else if (head.kind === RecordKind.shard) this.#shard(place, head);
+      else await this.#copy(place, head);
+      if (head !== undefined) this.#result.records++;
+      if (this.#pace.due()) await this.#rest();
     }
-    await this.#addCopies(batch);
     if (end < size) this.#result.damaged++;
+    await this.#rest();
   }
 
-  /** Adds copies that no row names. */
-  async #addCopies(batch: readonly { place: Place; head: RecordHead }[]): Promise<void> {
-    const { engine, chunks } = this.#parts;
-    for (const { place, head } of batch) {
-      const address = addressOfRecord(head);
-      const fresh = rowOfRecord(head, address, place);
-      const known = rowOfChunk(this.#parts, address);
-      if (known?.row.copies.some((copy) => samePlace(copy, place)) === true) continue;
-      // Of one that has no place left, any form will do.
-      const isBare = known !== undefined && this.#isBare(known.row);
-      if (known?.row.coded !== undefined && !isBare) continue;
-      if (known !== undefined && !isBare && !sameForm(known.row, fresh)) continue;
-      if (!this.#isSound(fresh, place)) continue;
-      if (known !== undefined) {
-        const { number, row } = known;
-        if (row.copies.some(({ volume }) => volume === place.volume)) continue;
-        const after = { ...fresh, copies: [...row.copies, place], condemned: false };
-        const made = await changeRows(engine, [{ number, before: row, after }]);
-        this.#result.copies += made.length;
-        continue;
-      }
-      const number = await chunks.chunkNumber();
-      await engine.write((writing) => putChunk(writing, number, fresh), 'none');
-      this.#result.chunks++;
-    }
+  async #rest(): Promise<void> {
     this.#options.onProgress?.(this.#result);
     await this.#pace.rest();
+  }
+
+  /** Adds a copy that no row names. */
+  async #copy(place: Place, head: RecordHead): Promise<void> {
+    const { engine, chunks } = this.#parts;
+    const { algorithm, digest, plainLength, codec, storedLength } = head;
+    const address = concatBytes([Uint8Array.of(algorithm), digest]);
+    const fresh = { address, plainLength, codec, storedLength, copies: [place] };
+    const known = rowOfChunk(this.#parts, address);
+    if (known?.row.copies.some((copy) => samePlace(copy, place)) === true) return;
+    // Of one that has no place left, any form will do.
+    if (known !== undefined && !this.#isBare(known.row)) {
+      if (known.row.coded !== undefined || !sameForm(known.row, fresh)) return;
+    }
+    if (attempt(() => chunkOfCopy(chunks.volumes, fresh, place)) === undefined) {
+      this.#result.damaged++;
+    } else if (known === undefined) {
+      const number = await chunks.numbers.next();
+      await engine.write((batch) => putChunk(batch, number, fresh), 'none');
+      this.#result.chunks++;
+    } else {
+      const { number, row } = known;
+      if (row.copies.some(({ volume }) => volume === place.volume)) return;
+      const after = { ...fresh, copies: [...row.copies, place], condemned: false };
+      const made = await changeRows(engine, [{ number, before: row, after }]);
+      this.#result.copies += made.length;
+    }
   }
 
   /** Whether nothing is left that a chunk could be read from. */
@@ -183,16 +176,9 @@ class Rescan {
     return coded === undefined || this.#parts.engine.view('groups', coded.group) === undefined;
   }
 
-  #isSound(row: ChunkRow, place: Place): boolean {
-    if (attempt(() => chunkOfCopy(this.#parts.chunks.volumes, row, place, 'chunk'))) return true;
-    this.#result.damaged++;
-    return false;
-  }
-
   #shard(place: Place, head: RecordHead): void {
-    const found = attempt(() => {
-      return decodeShard(this.#parts.chunks.volumes.readSync(place, head.storedLength).stored);
-    });
+    const files = this.#parts.chunks.volumes.segments(place.volume);
+    const found = attempt(() => decodeShard(files.readRecordSync({ ...place, ...head }).stored));
     if (found === undefined) {
       this.#result.damaged++;
       return;
@@ -219,30 +205,29 @@ class Rescan {
         this.#met.delete(key);
         const shards = row.shards.map((place, i) => place ?? met?.shards[i]);
         const added = shards.filter((place, i) => place !== row.shards[i]).length;
-        const after = { ...row, shards };
-        const made = added > 0 && (await changeGroup(engine, number, row, after));
+        const made = added > 0 && (await changeGroup(engine, { number, row }, shards));
         if (made) this.#result.shards += added;
         chunks.groups.forget(number);
-        if ((known.get(number) ?? 0) < row.chunksLength)
-          await this.#members(made ? after : row, number);
+        if ((known.get(number) ?? 0) >= row.chunksLength) continue;
+        await this.#members(made ? { ...row, shards } : row, number);
       }
     }
     for (const { shape, shards } of this.#met.values()) await this.#members({ ...shape, shards });
   }
 
-  /**
-   * The rows of chunks that a group has and that lack one; of a group without a number, its own
-   * row, too.
-   */
+  /** Rows for a group's chunks that lack one; for a group without a number its own, too. */
   async #members(row: GroupRow, known?: number): Promise<void> {
     const { engine, chunks } = this.#parts;
-    const number = known ?? (await chunks.groupNumber());
-    const members = this.#directory(row);
-    const lacking: { chunk: GroupMember; known: FoundChunk | undefined; number: number }[] = [];
-    for (const chunk of members) {
+    const number = known ?? (await chunks.groupNumbers.next());
+    // None where its shards do not give it back.
+    const members = attempt(() => {
+      return decodeDirectory(row, restoreGroup(row, chunks.groups.records(row)));
+    });
+    const lacking: { chunk: GroupMember; known: NumberedChunk | undefined; number: number }[] = [];
+    for (const chunk of members ?? []) {
       const found = rowOfChunk(this.#parts, chunk.address);
       if (found !== undefined && !this.#isBare(found.row)) continue;
-      const own = found?.number ?? (await chunks.chunkNumber());
+      const own = found?.number ?? (await chunks.numbers.next());
       lacking.push({ chunk, known: found, number: own });
     }
     if (lacking.length === 0) return;
@@ -267,14 +252,6 @@ class Rescan {
     if (made > 0 && known === undefined) this.#result.groups++;
     this.#result.chunks += made;
   }
-
-  /** The chunks of a group; none where its shards do not give it back. */
-  #directory(row: GroupRow): GroupMember[] {
-    const members = attempt(() => {
-      return decodeDirectory(row, restoreGroup(row, this.#parts.chunks.groups.records(row)));
-    });
-    return members ?? [];
-  }
 }
 
 /** What shards of one group share, and those of others do not. */
@@ -298,22 +275,8 @@ async function bytesByGroup(
   return bytes;
 }
 
-function addressOfRecord({ algorithm, digest }: RecordHead): Address {
-  return concatBytes([Uint8Array.of(algorithm), digest]);
-}
-
-function rowOfRecord(head: RecordHead, address: Address, place: Place): ChunkRow {
-  const { plainLength, codec, storedLength } = head;
-  return { address, plainLength, codec, storedLength, copies: [place] };
-}
-
-function samePlace(a: Place, b: Place): boolean {
-  return a.volume === b.volume && a.segment === b.segment && a.offset === b.offset;
-}
-
 /** Whether both have the same stored bytes, as all copies of a chunk do. */
-function sameForm(a: ChunkRow, b: ChunkRow): boolean {
-  return (
-    a.codec === b.codec && a.storedLength === b.storedLength && a.plainLength === b.plainLength
-  );
+function sameForm(a: ChunkForm, b: ChunkForm): boolean {
+  const sameLengths = a.storedLength === b.storedLength && a.plainLength === b.plainLength;
+  return sameLengths && a.codec === b.codec;
 }

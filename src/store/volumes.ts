@@ -7,9 +7,8 @@
 
 import { constants, copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { Lease } from '../blocks/lease.js';
 import type { Identity, Settings } from '../commit/core.js';
-import type { Batch, Engine } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import { liveBytes } from '../gc/compact.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { badVolume, errnoOf, notFound } from '../ground/errors.js';
@@ -26,7 +25,7 @@ import {
   type VolumeState,
   volumeEntries,
 } from '../volumes/registry.js';
-import { collected, isRetired } from '../volumes/row-changes.js';
+import { collected } from '../volumes/row-changes.js';
 import {
   createVolume,
   readVolume,
@@ -34,13 +33,11 @@ import {
   segmentFile,
   segmentsIn,
   writeVolume,
-  writeVolumeNow,
 } from '../volumes/volume-folder.js';
 import { type ListedVolume, VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
 import type { AddVolumeOptions, RemoveVolumeOptions, VolumeChange } from './options.js';
 
 const FIRST_VOLUME = 'volumes/1';
-const SEGMENT_NUMBERS = 2 ** 32;
 
 /** A volume, as it is. */
 export interface VolumeInfo {
@@ -94,45 +91,11 @@ export function openChunks(
   { replica }: Pick<Identity, 'replica'>,
   settings: Settings,
 ): ChunkStore {
-  const segments = new Lease(engine, 'segments', SEGMENT_NUMBERS);
-  const resolve = (to: string): string => path.resolve(folder, to);
-  const volumes = new VolumeSet({
-    replica,
-    readOnly: settings.readOnly,
-    now: settings.now,
-    entries: () => volumeEntries(engine),
-    resolve,
-    nextSegment: async () => {
-      await segments.reserve(1);
-      return segments.take();
-    },
-    isRetired: (segment) => isRetired(engine, segment),
-    raise: async ({ number }) => {
-      await engine.write((batch) => raise(batch, number, resolve), 'sync');
-    },
-  });
+  const volumes = new VolumeSet(engine, { replica, folder, now: settings.now });
   const pool = new Pool({ workers: settings.workers });
-  const chunks = new ChunkStore(engine, volumes, pool, { cacheBytes: settings.contentCacheBytes });
+  const chunks = new ChunkStore(engine, volumes, pool, settings.contentCacheBytes);
   chunks.onFault = settings.onFault;
   return chunks;
-}
-
-/**
- * Raises a volume's sequence. Within the engine's write, where processes take turns: else one could
- * put a lower number over another's. The folder comes first: should the write fail, it is ahead,
- * and not taken for an old copy.
- */
-function raise(batch: Batch, number: number, resolve: (to: string) => string): void {
-  const entry = volumeEntries(batch).find((one) => one.number === number);
-  if (entry === undefined) return;
-  const to = resolve(entry.path);
-  const found = readVolume(to);
-  if (found === undefined) throw badVolume(hex(entry.id), to, 'missing');
-  if (!equalBytes(found.id, entry.id)) throw badVolume(hex(entry.id), to, 'foreign');
-  if (found.sequence < entry.sequence) throw badVolume(hex(entry.id), to, 'stale');
-  const sequence = found.sequence + 1;
-  writeVolumeNow(to, { ...found, sequence });
-  putVolume(batch, { ...entry, sequence });
 }
 
 /** Every volume of a store. */
@@ -173,7 +136,7 @@ export async function copyVolumes(chunks: ChunkStore, folder: string, copy: Engi
       await flush(path.join(to, name));
       copied.add(`${entry.number} ${number}`);
     }
-    await writeVolume(to, identity);
+    writeVolume(to, identity);
     await copy.write((batch) => putVolume(batch, { ...entry, path: within }), 'sync');
   }
   // What the store itself still names and lacks is lost, here as there.

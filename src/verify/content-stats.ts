@@ -10,10 +10,9 @@ import { chunksOf, contentsOf, rootOf } from '../reach/contents.js';
 import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
-import type { GroupRow } from '../volumes/group-format.js';
-import { SHARD_HEADER, shardLength } from '../volumes/group-format.js';
+import { type GroupRow, shardRecordLength } from '../volumes/group-format.js';
 import { RECORD_HEADER } from '../volumes/segment-format.js';
-import { segmentsIn } from '../volumes/volume-folder.js';
+import { segmentBytes } from '../volumes/volume-folder.js';
 import type { VolumeStatus } from '../volumes/volume-set.js';
 
 /** All in bytes, but counts. */
@@ -25,10 +24,7 @@ export interface ContentStats {
   storedBytes: number;
   /** What redundancy adds to that: more copies, parity, and the heads of records. */
   redundantBytes: number;
-  /**
-   * Of these chunks: what is condemned, and goes with a later collection; what lies in groups of
-   * shards.
-   */
+  /** Of these, what is condemned and goes with a later collection, and what lies in groups. */
   condemnedBytes: number;
   codedBytes: number;
   groups: number;
@@ -37,7 +33,6 @@ export interface ContentStats {
   readonly streams: StreamUse[];
 }
 
-/** What lies on one volume. */
 export interface VolumeUse {
   /** 32 hexadecimal digits. */
   readonly id: string;
@@ -49,15 +44,12 @@ export interface VolumeUse {
   readonly liveBytes: number;
 }
 
-/** What the contents of one stream take. */
 export interface StreamUse {
   readonly stream: string;
   /** Contents, and their bytes as users see them, holes included, each time they occur. */
   contents: number;
   logicalBytes: number;
-  /**
-   * Of their chunks, each once: plain, as stored, and with all copies and their share of parity.
-   */
+  /** Of their chunks, each once: plain, as stored, and with all copies and their parity. */
   plainBytes: number;
   storedBytes: number;
   heldBytes: number;
@@ -78,10 +70,14 @@ export async function contentStats(parts: StoreParts, signal?: AbortSignal): Pro
   };
   parts.chunks.volumes.refresh();
   const live = new Map<number, number>();
-  await countChunks(parts, stats, live, signal);
-  await countGroups(parts, stats, live, signal);
+  for await (const slice of chunkSlices(parts.engine, 'stats', signal)) {
+    for (const { row } of slice) countChunk(stats, live, row);
+  }
+  for await (const slice of groupSlices(parts.engine, 'stats', signal)) {
+    for (const { row } of slice) countGroup(stats, live, row);
+  }
   for (const { entry, path, status: state, isHere } of parts.chunks.volumes.list()) {
-    const bytes = isHere ? sum((await segmentsIn(path)).values()) : undefined;
+    const bytes = isHere ? segmentBytes(path) : undefined;
     const liveBytes = live.get(entry.number) ?? 0;
     stats.volumes.push({ id: hex(entry.id), path, state, bytes, liveBytes });
   }
@@ -89,48 +85,31 @@ export async function contentStats(parts: StoreParts, signal?: AbortSignal): Pro
   return stats;
 }
 
-async function countChunks(
-  { engine }: StoreParts,
-  stats: ContentStats,
-  live: Map<number, number>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  for await (const slice of chunkSlices(engine, 'stats', signal)) {
-    for (const { row } of slice) {
-      const { plainLength, storedLength, copies } = row;
-      stats.chunks++;
-      stats.plainBytes += plainLength;
-      stats.storedBytes += storedLength;
-      const copied = copies.length * (RECORD_HEADER + storedLength);
-      stats.redundantBytes += row.coded === undefined ? copied - storedLength : copied;
-      if (row.condemned === true) stats.condemnedBytes += copied;
-      if (row.coded !== undefined) stats.codedBytes += storedLength;
-      for (const { volume } of copies) add(live, volume, RECORD_HEADER + storedLength);
-    }
-  }
+function countChunk(stats: ContentStats, live: Map<number, number>, row: ChunkRow): void {
+  const { plainLength, storedLength, copies, coded } = row;
+  const recordLength = RECORD_HEADER + storedLength;
+  const copied = copies.length * recordLength;
+  stats.chunks++;
+  stats.plainBytes += plainLength;
+  stats.storedBytes += storedLength;
+  stats.redundantBytes += coded === undefined ? copied - storedLength : copied;
+  if (row.condemned === true) stats.condemnedBytes += copied;
+  if (coded !== undefined) stats.codedBytes += storedLength;
+  for (const { volume } of copies) add(live, volume, recordLength);
 }
 
-async function countGroups(
-  { engine }: StoreParts,
-  stats: ContentStats,
-  live: Map<number, number>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  for await (const slice of groupSlices(engine, 'stats', signal)) {
-    for (const { row } of slice) {
-      stats.groups++;
-      for (const place of row.shards)
-        if (place !== undefined) add(live, place.volume, recordBytes(row));
-      stats.redundantBytes += row.shards.length * recordBytes(row) - row.chunksLength;
-    }
-  }
+function countGroup(stats: ContentStats, live: Map<number, number>, row: GroupRow): void {
+  const recordLength = shardRecordLength(row);
+  stats.groups++;
+  stats.redundantBytes += row.shards.length * recordLength - row.chunksLength;
+  for (const place of row.shards) if (place !== undefined) add(live, place.volume, recordLength);
 }
 
 async function countStreams(
   parts: StoreParts,
   signal: AbortSignal | undefined,
 ): Promise<StreamUse[]> {
-  const uses = new Map<string, { use: StreamUse; seen: BitSet }>();
+  const uses = new Map<string, { readonly use: StreamUse; readonly seen: BitSet }>();
   const pace = new Pace('stats', { signal });
   for (const { head } of branches(parts.engine, parts.store)) {
     const entry = parts.history.entry(head);
@@ -138,52 +117,35 @@ async function countStreams(
     for (const found of contentsOf(parts, rootOf(parts, entry))) {
       if (pace.due()) await pace.rest();
       if (found === undefined) continue;
-      const { use, seen } = useOf(uses, found.stream);
+      const { stream } = found;
+      let known = uses.get(stream);
+      if (known === undefined) {
+        const zeros = { contents: 0, logicalBytes: 0, plainBytes: 0, storedBytes: 0, heldBytes: 0 };
+        uses.set(stream, (known = { use: { stream, ...zeros }, seen: new BitSet() }));
+      }
+      const { use, seen } = known;
       use.contents++;
       use.logicalBytes += found.ref.length;
       for (const chunk of chunksOf(parts, found.ref)) {
         const there = rowOfChunk(parts, chunk.address, chunk.id);
-        if (there !== undefined && seen.add(there.number)) countChunk(parts, use, there.row);
+        if (there !== undefined && seen.add(there.number)) countUse(parts, use, there.row);
       }
     }
   }
   return [...uses.values()].map(({ use }) => use);
 }
 
-function useOf(
-  uses: Map<string, { use: StreamUse; seen: BitSet }>,
-  stream: string,
-): { use: StreamUse; seen: BitSet } {
-  let known = uses.get(stream);
-  if (known === undefined) {
-    const zeros = { contents: 0, logicalBytes: 0, plainBytes: 0, storedBytes: 0, heldBytes: 0 };
-    uses.set(stream, (known = { use: { stream, ...zeros }, seen: new BitSet() }));
-  }
-  return known;
-}
-
-function countChunk({ chunks }: StoreParts, use: StreamUse, row: ChunkRow): void {
+function countUse({ chunks }: StoreParts, use: StreamUse, row: ChunkRow): void {
   const { plainLength, storedLength, copies, coded } = row;
   use.plainBytes += plainLength;
   use.storedBytes += storedLength;
   use.heldBytes += copies.length * (RECORD_HEADER + storedLength);
   if (coded === undefined) return;
   const group = chunks.groups.row(coded.group);
-  const share = (group.shards.length * recordBytes(group)) / group.chunksLength;
+  const share = (group.shards.length * shardRecordLength(group)) / group.chunksLength;
   use.heldBytes += Math.round(storedLength * share);
-}
-
-/** What each shard of a group needs on its volume. */
-function recordBytes(row: GroupRow): number {
-  return RECORD_HEADER + SHARD_HEADER + shardLength(row);
 }
 
 function add(map: Map<number, number>, key: number, bytes: number): void {
   map.set(key, (map.get(key) ?? 0) + bytes);
-}
-
-function sum(numbers: Iterable<number>): number {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
 }

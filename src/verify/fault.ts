@@ -33,14 +33,12 @@ export type FaultKind =
   | 'stamp'
   | 'signature';
 
-/** One thing that is wrong in a store. */
 export interface Fault {
   readonly kind: FaultKind;
   /** The block or commit that is hit. */
   readonly address: string | undefined;
   /** The key whose entry needs the block, in the bucket whose log has `commit`. */
   readonly key: string | undefined;
-  /** The stream that the block belongs to. */
   readonly stream: string | undefined;
   /** The oldest commit that needs the block. */
   readonly commit: string | undefined;
@@ -52,7 +50,6 @@ export interface Fault {
   readonly repairable: boolean;
 }
 
-/** What a scrub ends with. */
 export interface VerifySummary {
   readonly kind: 'summary';
   /** Blocks that commits reach, each counted once. */
@@ -63,7 +60,6 @@ export interface VerifySummary {
   readonly faults: number;
 }
 
-/** Where a fault was found. */
 export interface Place {
   readonly address?: Address | undefined;
   readonly names?: Names | undefined;
@@ -73,6 +69,9 @@ export interface Place {
 
 /** A step of a scrub: bytes that were read, or a fault. */
 export type Step = Fault | number;
+
+/** What a row costs beside its bytes, in bytes read. */
+export const ROW_COST = 256;
 
 export function blockFault(
   kind: FaultKind,
@@ -103,18 +102,19 @@ export function rowFault<T extends Table>(
   return { ...blockFault(kind, what, {}, repairable), row };
 }
 
-/**
- * The name of a row: its table, and its key as a number, as readable text, or in hexadecimal
- * digits.
- */
+/** A row's table, and its key: a number, readable text, or hexadecimal digits. */
 export function rowText<T extends Table>(table: T, key: RowKey<T>): string {
   if (typeof key === 'number') return `${table} ${key}`;
   const text = table === 'meta' ? utf8Text(key) : undefined;
   return `${table} ${text ?? hex(key)}`;
 }
 
-/** The message of an error of the world's; bugs of ours are thrown on. */
-export function messageOf(error: unknown): string {
-  if (isRegaliaError(error)) return error.message;
-  throw error;
+/** What `read` returns, or the message of an error of the world's; bugs of ours are thrown on. */
+export function orMessage<T>(read: () => T): T | string {
+  try {
+    return read();
+  } catch (error) {
+    if (isRegaliaError(error)) return error.message;
+    throw error;
+  }
 }

@@ -9,7 +9,6 @@
  * Memory is the references of the nodes on the path and what `Seen` keeps. Nothing is recursive:
  * keys may be deep.
  */
-
 import { type Address, addressKey, addressText, verifyBlock } from '../blocks/address.js';
 import { AddressIndex } from '../blocks/address-index.js';
 import { isChunkId } from '../blocks/chunk-home.js';
@@ -27,7 +26,7 @@ import { CHILD_INLINE, INLINE, inlineChild, readRecord } from '../tree/record.js
 import { Shapes } from '../tree/shape.js';
 import { totalsWithin } from '../tree/totals.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
-import { blockFault, type FaultKind, messageOf, type Place, type Step } from './fault.js';
+import { blockFault, type FaultKind, orMessage, type Place, type Step } from './fault.js';
 import { fingerprintOf, isAsPromised, type Promised, Seen } from './seen.js';
 import { isIndexed, isStored, readStoredBlock, type StoredBlock, slotsIn } from './stored-block.js';
 
@@ -44,20 +43,21 @@ export interface Wanted extends Promised {
   readonly lastOfLevel?: boolean;
 }
 
-/** A block whose references are under way. */
 interface Frame {
   readonly address: Address;
   readonly wanted: readonly Wanted[];
   next: number;
-  /** The names and the stream that the reference at an index adds to those of the frames above. */
-  readonly place: (index: number) => Pick<Place, 'names' | 'stream'>;
+  /** What the reference at an index adds to the place of the frames above. */
+  readonly place: (index: number) => Spot;
 }
+
+type Spot = Pick<Place, 'names' | 'stream'>;
 
 /** What a block costs beside its bytes, in bytes read: it is decoded. */
 const BLOCK_COST = 3_072;
 /** Faulty blocks that are remembered, so that each is reported once. */
 const FAULTY_MAX = 65_536;
-const NOWHERE: Pick<Place, 'names' | 'stream'> = { names: [], stream: undefined };
+const NOWHERE: Spot = { names: [], stream: undefined };
 
 interface ScrubBlocksOptions {
   /** Whether contents outside metadata must be here. */
@@ -85,9 +85,7 @@ export class BlockScrub {
     this.#options = options;
   }
 
-  /**
-   * All that `wanted` reaches and that was not seen yet. `referrer` is the commit that names it.
-   */
+  /** All that `wanted` reaches and that was not seen yet; the commit `referrer` names it. */
   *run(wanted: Wanted, referrer: Address): Generator<Step, void> {
     this.#commit = referrer;
     this.#stack.length = 0;
@@ -110,38 +108,34 @@ export class BlockScrub {
     if (!this.#options.readsChunks && this.#isKnownChunk(wanted)) return yield BLOCK_COST;
     const found = yield* this.#fetch(wanted, referrer);
     if (found === undefined) return;
-    yield found.block.bytes.length + BLOCK_COST;
-    try {
-      const frame = this.#check(wanted, found.block);
-      if (frame.wanted.length > 0) this.#stack.push(frame);
-      this.seen.add(found.id, this.#slots(found.id), address, frame.fingerprint);
-      this.blocks++;
-      this.bytes += found.block.plainLength;
-      if (frame.links !== undefined) yield* this.#report('link', frame.links, address, true);
-    } catch (error) {
-      yield* this.#report('structure', messageOf(error), address, false);
-    }
+    const { id, block } = found;
+    yield block.bytes.length + BLOCK_COST;
+    const frame = orMessage(() => checkBlock(this.#shapes, wanted, block));
+    if (typeof frame === 'string') return yield* this.#report('structure', frame, address, false);
+    if (frame.wanted.length > 0) this.#stack.push(frame);
+    const slots = isChunkId(id) ? SLOTS : slotsIn(extentRow(this.#engine, id));
+    this.seen.add(id, slots, address, frame.fingerprint);
+    this.blocks++;
+    this.bytes += block.plainLength;
+    if (frame.links !== undefined) yield* this.#report('link', frame.links, address, true);
   }
 
-  /** The fingerprint of a block that was seen: at its id, or where the index leads without one. */
-  #seenAs({ id, address }: Wanted): number | undefined {
-    if (id !== undefined) return this.seen.fingerprint(id, address);
-    for (const candidate of this.#index.candidates(address)) {
-      const fingerprint = this.seen.fingerprint(candidate, address);
+  /** A block's id, or those that the index leads to where it is unknown. */
+  #idsOf({ id, address }: Pick<Wanted, 'id' | 'address'>): number[] {
+    return id === undefined ? this.#index.candidates(address) : [id];
+  }
+
+  #seenAs(wanted: Wanted): number | undefined {
+    for (const id of this.#idsOf(wanted)) {
+      const fingerprint = this.seen.fingerprint(id, wanted.address);
       if (fingerprint !== undefined) return fingerprint;
     }
     return undefined;
   }
 
-  /** Whether rows lead to a chunk: at the id, or where the index leads without one. */
-  #isKnownChunk({ id, address }: Wanted): boolean {
-    const ids = id === undefined ? this.#index.candidates(address) : [id];
-    return ids.some((one) => isChunkId(one) && isIndexed(this.#engine, one, address));
-  }
-
-  #slots(id: number): number {
-    if (isChunkId(id)) return SLOTS;
-    return slotsIn(extentRow(this.#engine, id));
+  #isKnownChunk(wanted: Wanted): boolean {
+    const { address } = wanted;
+    return this.#idsOf(wanted).some((id) => isChunkId(id) && isIndexed(this.#engine, id, address));
   }
 
   /** The verified bytes of a block, wherever they are. */
@@ -149,9 +143,12 @@ export class BlockScrub {
     { id, address, what }: Wanted,
     referrer: Address,
   ): Generator<Step, { id: number; block: StoredBlock } | undefined> {
-    const block = id === undefined ? undefined : yield* this.#attemptChunk(id, address);
+    const block = id === undefined ? undefined : this.#attempt(id, address);
     const indexed = id !== undefined && isIndexed(this.#engine, id, address);
     if (id !== undefined && block !== undefined) {
+      for (const fault of block.faults) {
+        yield* this.#report('corrupt', `a copy ${fault}`, address, true);
+      }
       if (!indexed) yield* this.#report('index', `the index lacks ${what} ${id}`, address, true);
       return { id, block };
     }
@@ -160,12 +157,8 @@ export class BlockScrub {
       const sound = other === id ? undefined : this.#attempt(other, address);
       if (sound === undefined) continue;
       if (indexed) {
-        yield* this.#report(
-          'corrupt',
-          `${what} ${id} is damaged, and ${other} is not`,
-          address,
-          true,
-        );
+        const text = `${what} ${id} is damaged, and ${other} is not`;
+        yield* this.#report('corrupt', text, address, true);
       } else if (id !== undefined) {
         const text = `${addressText(address)} is at ${other}, not at ${id} as a link says`;
         yield* this.#report('link', text, referrer, true);
@@ -192,42 +185,26 @@ export class BlockScrub {
   ): Generator<Step, void> {
     const isContent = what === 'content' || what === 'chunk' || what === 'manifest';
     if (!here && id === undefined && isContent && !this.#options.contents) return;
-    const known = id !== undefined ? [id] : this.#index.candidates(address);
-    const name = id === undefined ? `${what} ${addressText(address)}` : `${what} ${id}`;
-    const stored = known.some((one) => isStored(this.#engine, one));
+    const name = `${what} ${id ?? addressText(address)}`;
+    const stored = this.#idsOf({ id, address }).some((one) => isStored(this.#engine, one));
     if (here && stored) yield* this.#report('corrupt', `${name} is damaged`, address, false);
     else yield* this.#report('missing', `${name} is not here`, address, false);
   }
 
-  /** The same; of a chunk every copy is read, and those that fail are reported. */
-  *#attemptChunk(id: number, address: Address): Generator<Step, StoredBlock | undefined> {
-    const { chunks } = this.#options;
-    if (!isChunkId(id) || chunks === undefined) return this.#attempt(id, address);
-    const { block, faults } = chunks.scrub(id, address);
-    if (block === undefined) return undefined;
-    for (const fault of faults) yield* this.#report('corrupt', `a copy ${fault}`, address, true);
-    return { bytes: block, plainLength: block.length };
-  }
-
-  /** The block at that id, if it hashes to that address. */
-  #attempt(id: number, address: Address): StoredBlock | undefined {
+  /** The block at that id, if it hashes to that address; of a chunk every copy is read. */
+  #attempt(id: number, address: Address): SoundBlock | undefined {
     try {
-      if (isChunkId(id)) return this.#chunkAt(id, address);
+      if (isChunkId(id)) {
+        const { block: bytes, faults = [] } = this.#options.chunks?.scrub(id, address) ?? {};
+        return bytes && { bytes, plainLength: bytes.length, faults };
+      }
       const block = readStoredBlock(this.#engine, id);
       verifyBlock(address, block.bytes.subarray(0, block.plainLength), 'block');
-      return block;
+      return { ...block, faults: [] };
     } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-      if (['REGALIA_MISSING', 'REGALIA_CORRUPT', 'REGALIA_FORMAT'].includes(error.code)) {
-        return undefined;
-      }
+      if (isRegaliaError(error) && UNSOUND.includes(error.code)) return undefined;
       throw error;
     }
-  }
-
-  #chunkAt(id: number, address: Address): StoredBlock | undefined {
-    const bytes = this.#options.chunks?.scrub(id, address).block;
-    return bytes && { bytes, plainLength: bytes.length };
   }
 
   /** A fault at the place at hand, once for each block and kind. */
@@ -243,7 +220,7 @@ export class BlockScrub {
     yield blockFault(kind, what, { address, ...this.#place(), commit: this.#commit }, repairable);
   }
 
-  #place(): Pick<Place, 'names' | 'stream'> {
+  #place(): Spot {
     const names: Uint8Array[] = [];
     let stream: string | undefined;
     for (const frame of this.#stack) {
@@ -254,34 +231,30 @@ export class BlockScrub {
     }
     return { names, stream };
   }
-
-  /** Checks a block in itself and against what was promised; what it refers to is the result. */
-  #check(wanted: Wanted, block: StoredBlock): Checked {
-    const plain = block.bytes.subarray(0, block.plainLength);
-    const checked = checkBlock(this.#shapes, wanted, block, plain);
-    if (!isAsPromised(checked.fingerprint, wanted)) {
-      throw malformed(wanted.what, 0, 'what the reference to it promises', 'something else');
-    }
-    return checked;
-  }
 }
 
-/**
- * A block that was checked: a frame of its references, its fingerprint, and what is wrong with its
- * links.
- */
+/** A block whose bytes are right; of a chunk also what is wrong with copies of it. */
+interface SoundBlock extends StoredBlock {
+  readonly faults: readonly string[];
+}
+
+const UNSOUND = ['REGALIA_MISSING', 'REGALIA_CORRUPT', 'REGALIA_FORMAT'];
+
+/** A block that was checked: its references, and what is wrong with its links. */
 interface Checked extends Frame {
   readonly fingerprint: number;
   readonly links: string | undefined;
 }
 
-function checkBlock(
-  shapes: Shapes,
-  wanted: Wanted,
-  block: StoredBlock,
-  plain: Uint8Array,
-): Checked {
+function checkBlock(shapes: Shapes, wanted: Wanted, block: StoredBlock): Checked {
+  const checked = checkedAlone(shapes, wanted, block);
+  if (isAsPromised(checked.fingerprint, wanted)) return checked;
+  throw malformed(wanted.what, 0, 'what the reference to it promises', 'something else');
+}
+
+function checkedAlone(shapes: Shapes, wanted: Wanted, block: StoredBlock): Checked {
   const { address, what } = wanted;
+  const plain = block.bytes.subarray(0, block.plainLength);
   switch (what) {
     case 'root':
       return checkRootBlock(shapes, address, block);
@@ -410,11 +383,7 @@ function checkAlgorithm(what: string, actual: number, address: Address): void {
  * The names and the stream of the reference at `index` of a node that was checked, below the node's
  * map. For the message of a fault, so it is worked out when there is one.
  */
-function locate(
-  node: Node,
-  { firstLinks }: CheckedNode,
-  index: number,
-): Pick<Place, 'names' | 'stream'> {
+function locate(node: Node, { firstLinks }: CheckedNode, index: number): Spot {
   const names: Uint8Array[] = [];
   // An inner node's child adds no name.
   if (node.level > 0) return { names, stream: undefined };
@@ -437,10 +406,7 @@ function locate(
   }
 }
 
-/**
- * The last record whose first link is not behind `index`, and that has any: empty ones share the
- * next one's first.
- */
+/** The record whose links `index` is among: an empty one shares the first of the next. */
 function recordOf(first: ArrayLike<number>, count: number, index: number): number {
   let record = 0;
   for (let i = 0; i < count; i++) if ((first[i] as number) <= index) record = i;

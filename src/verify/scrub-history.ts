@@ -16,9 +16,8 @@ import { leqEvents } from '../clock/event.js';
 import type { Engine } from '../engine/engine.js';
 import { BlockKind } from '../ground/block-header.js';
 import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
-import { isRegaliaError } from '../ground/errors.js';
 import { utf8Text } from '../ground/text.js';
-import { branch, branches, tag, tags } from '../log/branches.js';
+import { BRANCH, branch, branches, TAG, tag, tags } from '../log/branches.js';
 import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';
 import { History, type LogBounds, logKey } from '../log/history.js';
@@ -28,18 +27,13 @@ import {
   blockFault,
   type Fault,
   type FaultKind,
-  messageOf,
+  orMessage,
+  ROW_COST,
   rowFault,
   rowText,
   type Step,
 } from './fault.js';
 import type { BlockScrub, Wanted } from './scrub-blocks.js';
-
-/** The letters of branches and tags in keys of the table `heads`. */
-const BRANCH = 0x62;
-const TAG = 0x74;
-/** What a row costs beside its bytes, in bytes read. */
-const ROW_COST = 256;
 
 export class HistoryScrub {
   commits = 0;
@@ -66,15 +60,13 @@ export class HistoryScrub {
   }
 
   *#log(bucket: Uint8Array): Generator<Step, void> {
-    const { bounds, fault } = this.#bounds(bucket);
-    if (fault !== undefined) yield fault;
+    const bounds = yield* this.#bounds(bucket);
     for (let sequence = bounds.first; sequence < bounds.next; sequence++) {
       yield ROW_COST;
       const key = logKey(bucket, sequence);
-      const row = this.#engine.get('log', key);
-      const address = row === undefined ? undefined : this.#logRow(key, row);
-      if (address instanceof Uint8Array) yield* this.#commit(address, { bucket, sequence });
-      else yield this.#logFault(address ?? 'the log lacks a row', key);
+      const address = this.#logRow(key);
+      if (typeof address === 'string') yield this.#logFault(address, key);
+      else yield* this.#commit(address, { bucket, sequence });
     }
     const last = logKey(bucket, bounds.next);
     for (const { key } of this.#engine.range('log', { gte: last, lte: endOfBucket(bucket) })) {
@@ -89,16 +81,11 @@ export class HistoryScrub {
   }
 
   /** The bounds; where they are lost, those of the rows that are there. */
-  #bounds(bucket: Uint8Array): { bounds: LogBounds; fault?: Fault } {
-    try {
-      return { bounds: this.#history.bounds(bucket) };
-    } catch (error) {
-      const fault = rowFault('row', messageOf(error), 'log', bucket, true);
-      return {
-        bounds: { first: this.#place(bucket, false), next: this.#place(bucket, true) },
-        fault,
-      };
-    }
+  *#bounds(bucket: Uint8Array): Generator<Fault, LogBounds> {
+    const bounds = orMessage(() => this.#history.bounds(bucket));
+    if (typeof bounds !== 'string') return bounds;
+    yield rowFault('row', bounds, 'log', bucket, true);
+    return { first: this.#place(bucket, false), next: this.#place(bucket, true) };
   }
 
   #place(bucket: Uint8Array, reverse: boolean): number {
@@ -110,13 +97,11 @@ export class HistoryScrub {
   }
 
   /** The address in a row of a log, or what is wrong with it. */
-  #logRow(key: Uint8Array, row: Uint8Array): Address | string {
-    try {
-      const address = copyBytes(openRow('log', key, row));
-      return isAddress(address) ? address : 'a row names no commit';
-    } catch (error) {
-      return messageOf(error);
-    }
+  #logRow(key: Uint8Array): Address | string {
+    const row = this.#engine.get('log', key);
+    if (row === undefined) return 'the log lacks a row';
+    const address = orMessage(() => copyBytes(openRow('log', key, row)));
+    return typeof address === 'string' || isAddress(address) ? address : 'a row names no commit';
   }
 
   *#commit(
@@ -131,24 +116,16 @@ export class HistoryScrub {
     }
     const { entry } = stored;
     if (entry.sequence !== place.sequence || !equalBytes(entry.bucket, place.bucket)) {
-      yield this.#logFault(
-        'a row names a commit of another place',
-        logKey(place.bucket, place.sequence),
-      );
+      const key = logKey(place.bucket, place.sequence);
+      yield this.#logFault('a row names a commit of another place', key);
     }
     yield* this.#check(stored);
     for (const wanted of wantedBy(stored)) yield* this.#blocks.run(wanted, address);
   }
 
-  /** A commit's row, or what is wrong with it. */
   #stored(address: Address): StoredCommit | string {
     const row = this.#engine.get('commits', address);
-    if (row === undefined) return 'a commit is not here';
-    try {
-      return openEntry(address, row);
-    } catch (error) {
-      return messageOf(error);
-    }
+    return row === undefined ? 'a commit is not here' : orMessage(() => openEntry(address, row));
   }
 
   *#check(stored: StoredCommit): Generator<Step, void> {
@@ -158,7 +135,7 @@ export class HistoryScrub {
     yield body.length + ROW_COST;
     const first = links.parents[0];
     const underBad = deltas > 0 && first !== undefined && this.#bad.has(addressKey(first));
-    const commit = this.#read(address);
+    const commit = orMessage(() => this.#history.commit(address));
     if (typeof commit === 'string') {
       this.#bad.add(addressKey(address));
       if (!underBad) yield commitFault('corrupt', commit, address);
@@ -167,17 +144,8 @@ export class HistoryScrub {
     for (const parent of entry.parents) yield* this.#parent(stored, commit, parent);
     if (entry.signature === undefined) return;
     const { actor } = commit;
-    const isSigned = actor !== undefined && verifySignature(actor, address, entry.signature);
-    if (!isSigned)
-      yield commitFault('signature', 'the signature is not that of its actor', address);
-  }
-
-  #read(address: Address): Commit | string {
-    try {
-      return this.#history.commit(address);
-    } catch (error) {
-      return messageOf(error);
-    }
+    if (actor !== undefined && verifySignature(actor, address, entry.signature)) return;
+    yield commitFault('signature', 'the signature is not that of its actor', address);
   }
 
   *#parent(stored: StoredCommit, commit: Commit, parent: Address): Generator<Step, void> {
@@ -187,25 +155,18 @@ export class HistoryScrub {
     if (typeof before === 'string') {
       if (entry.cut || this.#engine.view('commits', parent) !== undefined) return;
       this.#bad.add(addressKey(parent));
-      return yield commitFault(
-        'missing',
-        `a parent of ${addressText(entry.address)} is not here`,
-        parent,
-      );
+      const what = `a parent of ${addressText(entry.address)} is not here`;
+      return yield commitFault('missing', what, parent);
     }
-    const rises =
-      before.entry.height < entry.height && before.entry.correctedMs < entry.correctedMs;
-    if (!rises) {
+    const { height, correctedMs, bucket } = before.entry;
+    if (height >= entry.height || correctedMs >= entry.correctedMs) {
       yield rowFault('row', 'height or date does not rise', 'commits', entry.address, true);
     }
-    if (!equalBytes(before.entry.bucket, entry.bucket)) return;
-    const earlier = this.#read(parent);
+    if (!equalBytes(bucket, entry.bucket)) return;
+    const earlier = orMessage(() => this.#history.commit(parent));
     if (typeof earlier === 'string' || leqEvents(earlier.stamp, commit.stamp)) return;
-    yield commitFault(
-      'stamp',
-      `the stamp is not above that of ${addressText(parent)}`,
-      entry.address,
-    );
+    const what = `the stamp is not above that of ${addressText(parent)}`;
+    yield commitFault('stamp', what, entry.address);
   }
 
   /** The commits that their bucket's log does not lead to, where that row was not reported yet. */
@@ -221,9 +182,8 @@ export class HistoryScrub {
         continue;
       }
       const place = logKey(stored.entry.bucket, stored.entry.sequence);
-      const row = this.#engine.get('log', place);
-      const listed = row === undefined ? undefined : this.#logRow(place, row);
-      if (listed instanceof Uint8Array && equalBytes(listed, key)) continue;
+      const listed = this.#logRow(place);
+      if (typeof listed !== 'string' && equalBytes(listed, key)) continue;
       if (!this.#reported.has(rowText('log', place))) {
         yield rowFault('row', 'the log does not lead to this commit', 'commits', key, true);
       }
@@ -235,10 +195,8 @@ export class HistoryScrub {
   *heads(): Generator<Step, void> {
     for (const bucket of bucketsIn(this.#engine, 'heads')) {
       const faults: Fault[] = [];
-      for (const { key, bytes } of this.#engine.range('heads', {
-        gte: bucket,
-        lte: endOfBucket(bucket),
-      })) {
+      const rows = { gte: bucket, lte: endOfBucket(bucket) };
+      for (const { key, bytes } of this.#engine.range('heads', rows)) {
         const fault = this.#head(bucket, key, bytes);
         if (fault !== undefined) faults.push(fault);
       }
@@ -249,7 +207,7 @@ export class HistoryScrub {
   }
 
   #head(bucket: Uint8Array, key: Uint8Array, bytes: Uint8Array): Fault | undefined {
-    try {
+    const fault = orMessage(() => {
       openRow('heads', key, bytes);
       if (key.length === BUCKET_ID_LENGTH) return undefined;
       const name = utf8Text(key.subarray(BUCKET_ID_LENGTH + 1));
@@ -257,29 +215,24 @@ export class HistoryScrub {
       if (name === undefined || (sort !== BRANCH && sort !== TAG)) {
         return rowFault('row', 'a row that names neither a branch nor a tag', 'heads', key, false);
       }
-      const commit =
-        sort === BRANCH
-          ? branch(this.#engine, bucket, name)?.head
-          : tag(this.#engine, bucket, name);
-      if (commit === undefined || this.#engine.view('commits', commit) !== undefined)
-        return undefined;
-      const what = sort === BRANCH ? 'branch' : 'tag';
-      if (this.#bad.has(addressKey(commit))) return undefined;
-      return commitFault('missing', `the commit of ${what} ${name} is not here`, commit);
-    } catch (error) {
-      return rowFault('row', messageOf(error), 'heads', key, false);
-    }
+      const isBranch = sort === BRANCH;
+      const commit = isBranch
+        ? branch(this.#engine, bucket, name)?.head
+        : tag(this.#engine, bucket, name);
+      if (commit === undefined || this.#bad.has(addressKey(commit))) return undefined;
+      if (this.#engine.view('commits', commit) !== undefined) return undefined;
+      const what = `the commit of ${isBranch ? 'branch' : 'tag'} ${name} is not here`;
+      return commitFault('missing', what, commit);
+    });
+    return typeof fault === 'string' ? rowFault('row', fault, 'heads', key, false) : fault;
   }
 
   #counts(bucket: Uint8Array): Fault[] {
-    try {
+    const wrong = orMessage(() => {
       for (const _ of branches(this.#engine, bucket));
       for (const _ of tags(this.#engine, bucket));
-      return [];
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-      return [rowFault('count', error.message, 'heads', bucket, false)];
-    }
+    });
+    return wrong === undefined ? [] : [rowFault('count', wrong, 'heads', bucket, false)];
   }
 }
 
@@ -287,7 +240,6 @@ function commitFault(kind: FaultKind, what: string, address: Address): Fault {
   return blockFault(kind, what, { address, commit: address }, false);
 }
 
-/** The blocks that a commit names. */
 function wantedBy({ entry, links }: StoredCommit): Wanted[] {
   const root = { what: 'root', kind: BlockKind.root } as const;
   const wanted: Wanted[] = [{ ...root, address: links.root, id: entry.rootBlock }];

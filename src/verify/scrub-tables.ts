@@ -12,7 +12,6 @@
  *     groups       every row, and every shard
  *     counts       a table has as many rows as the engine says
  */
-
 import { readStored } from '../blocks/body.js';
 import { CHUNK_IDS, isChunkId } from '../blocks/chunk-home.js';
 import {
@@ -32,15 +31,13 @@ import { utf8Bytes } from '../ground/text.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import { decodeGroupRow } from '../volumes/group-format.js';
-import { type Fault, messageOf, rowFault, type Step } from './fault.js';
+import { type Fault, orMessage, ROW_COST, rowFault, type Step } from './fault.js';
 import type { Seen } from './seen.js';
 import { ID_LENGTH, idsIn, indexedIds, isStored, slotsIn } from './stored-block.js';
 
 const EXTENT_LEASE = utf8Bytes('extents');
 /** The rows of `meta` that every store has. */
 const META_ROWS = ['store', 'extents', 'sequences'];
-/** What a row costs beside its bytes, in bytes read. */
-const ROW_COST = 256;
 
 export function* scrubTables(
   engine: Engine,
@@ -76,7 +73,7 @@ function* scrubRows<T extends Table>(
   for (const { key, bytes } of engine.range(table)) {
     found++;
     yield bytes.length + ROW_COST;
-    const fault = faultOrMessage(() => faultOf(key, bytes));
+    const fault = orMessage(() => faultOf(key, bytes));
     if (fault !== undefined) yield rowFault('row', fault, table, key, false);
     else if (stepsOf !== undefined) yield* stepsOf(key, bytes);
   }
@@ -85,14 +82,6 @@ function* scrubRows<T extends Table>(
   if (found === before || found === after || before !== after) return;
   const what = `table ${table} has ${found} rows, and counts ${after}`;
   yield rowFault('count', what, table, undefined, false);
-}
-
-function faultOrMessage(check: () => string | undefined): string | undefined {
-  try {
-    return check();
-  } catch (error) {
-    return messageOf(error);
-  }
 }
 
 /** For rows of which nothing can be wrong in themselves, or others have looked already. */
@@ -155,11 +144,10 @@ function* idFaults(
     return;
   }
   for (const id of idsIn(row)) {
-    if (!isThere(engine, id)) {
-      yield rowFault('index', `block ${id} is not here`, 'addresses', prefix, true);
-    } else if (!agrees(seen, id, prefix, 0)) {
-      yield rowFault('index', `block ${id} has another address`, 'addresses', prefix, true);
-    }
+    const isHere = isThere(engine, id);
+    if (isHere && agrees(seen, id, prefix, 0)) continue;
+    const what = `block ${id} ${isHere ? 'has another address' : 'is not here'}`;
+    yield rowFault('index', what, 'addresses', prefix, true);
   }
 }
 
@@ -186,9 +174,8 @@ function groupFault(key: number, row: Uint8Array): undefined {
   decodeGroupRow(key, row);
 }
 
-/** Every shard that the row names can be read. */
 function* shardFaults(chunks: ChunkStore | undefined, key: number): Generator<Step, void> {
-  for (const { what, isRepairable, cost } of chunks?.scrubGroup(key) ?? []) {
+  for (const { what, isRepairable, cost } of chunks?.groups.scrub(key) ?? []) {
     yield cost;
     if (what !== undefined) yield rowFault('corrupt', what, 'groups', key, isRepairable);
   }

@@ -24,14 +24,16 @@ const LEVEL = 0x1f8;
 const SUMS = 0x1f_fe00;
 const LAST = 0xffe0_0000;
 
-/** Blocks in a slab. */
 const SLAB_BLOCKS = 65_536;
+/** Which of a block's numbers. */
+const DIGEST = 0;
+const FINGERPRINT = 1;
 
 export class Seen {
-  /** By 4,096 extents: where an extent's blocks begin in the arrays below, plus 1. */
+  /** By 4,096 extents: where an extent's blocks begin in the slabs, plus 1. */
   readonly #begins = new Map<number, Float64Array>();
-  readonly #digests: Uint32Array[] = [];
-  readonly #fingerprints: Uint32Array[] = [];
+  /** Of each block both numbers. */
+  readonly #slabs: Uint32Array[] = [];
   #used = 0;
 
   #placeOf(id: number): number {
@@ -42,32 +44,30 @@ export class Seen {
 
   /** The fingerprint of the block of that address at that id, if it was seen there. */
   fingerprint(id: number, address: Address): number | undefined {
-    const place = this.#placeOf(id);
-    if (place < 0) return undefined;
-    const slab = Math.floor(place / SLAB_BLOCKS);
-    const at = place % SLAB_BLOCKS;
-    const fingerprint = this.#fingerprints[slab]?.[at] ?? 0;
-    if (fingerprint === 0 || this.#digests[slab]?.[at] !== digestOf(address)) return undefined;
-    return fingerprint;
+    const fingerprint = this.#numberOf(id, FINGERPRINT);
+    const isIt = fingerprint !== 0 && this.#numberOf(id, DIGEST) === digestOf(address);
+    return isIt ? fingerprint : undefined;
   }
 
   /** The first four bytes of the digest of the block seen at that id, as `readU32` reads them. */
   digest(id: number): number | undefined {
+    return this.#numberOf(id, FINGERPRINT) === 0 ? undefined : this.#numberOf(id, DIGEST);
+  }
+
+  /** A number of the block at that id; 0 where none was seen. */
+  #numberOf(id: number, which: number): number {
     const place = this.#placeOf(id);
-    const slab = Math.floor(place / SLAB_BLOCKS);
-    const at = place % SLAB_BLOCKS;
-    if (place < 0 || (this.#fingerprints[slab]?.[at] ?? 0) === 0) return undefined;
-    return this.#digests[slab]?.[at];
+    if (place < 0) return 0;
+    const slab = this.#slabs[Math.floor(place / SLAB_BLOCKS)] as Uint32Array;
+    return slab[2 * (place % SLAB_BLOCKS) + which] as number;
   }
 
   /** Remembers a block; `slots` is how many its extent has. */
   add(id: number, slots: number, address: Address, fingerprint: number): void {
     this.#begin(extentOf(id), slots);
     const place = this.#placeOf(id);
-    const slab = Math.floor(place / SLAB_BLOCKS);
-    const at = place % SLAB_BLOCKS;
-    (this.#digests[slab] as Uint32Array)[at] = digestOf(address);
-    (this.#fingerprints[slab] as Uint32Array)[at] = fingerprint;
+    const slab = this.#slabs[Math.floor(place / SLAB_BLOCKS)] as Uint32Array;
+    slab.set([digestOf(address), fingerprint], 2 * (place % SLAB_BLOCKS));
   }
 
   #begin(extent: number, slots: number): void {
@@ -77,14 +77,12 @@ export class Seen {
     if (begins[extent % SLOTS] !== 0) return;
     begins[extent % SLOTS] = this.#used + 1;
     this.#used += slots;
-    while (this.#digests.length * SLAB_BLOCKS < this.#used) {
-      this.#digests.push(new Uint32Array(SLAB_BLOCKS));
-      this.#fingerprints.push(new Uint32Array(SLAB_BLOCKS));
+    while (this.#slabs.length * SLAB_BLOCKS < this.#used) {
+      this.#slabs.push(new Uint32Array(2 * SLAB_BLOCKS));
     }
   }
 }
 
-/** The first four bytes of an address's digest. */
 function digestOf(address: Address): number {
   return readU32(address, 1);
 }
@@ -107,18 +105,13 @@ export function isAsPromised(fingerprint: number, promised: Promised): boolean {
 }
 
 function hashTotals({ entries, buckets, inlineBytes, referencedBytes }: Readonly<Totals>): number {
-  let hash = hashNumber(7, entries);
-  hash = hashNumber(hash, buckets);
-  hash = hashNumber(hash, inlineBytes);
-  return hashNumber(hash, referencedBytes);
+  return [entries, buckets, inlineBytes, referencedBytes].reduce(hashNumber, 7);
 }
 
 function hashNumber(state: number, number: number): number {
   const high = Math.floor(number / 0x1_0000_0000);
-  const mixed = Math.imul(
-    Math.imul(state, 31) ^ (number >>> 0) ^ Math.imul(high, 0x9e37),
-    0x85ebca6b,
-  );
+  const sum = Math.imul(state, 31) ^ (number >>> 0) ^ Math.imul(high, 0x9e37);
+  const mixed = Math.imul(sum, 0x85ebca6b);
   return (mixed ^ (mixed >>> 15)) >>> 0;
 }
 

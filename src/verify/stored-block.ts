@@ -18,7 +18,6 @@ import type { Engine, Reads } from '../engine/engine.js';
 import { EMPTY, equalBytes } from '../ground/bytes.js';
 import { readU16, readU48 } from '../ground/integers.js';
 
-/** The bytes of an id in a row of addresses. */
 export const ID_LENGTH = 6;
 
 /** A body that nobody has verified: plain bytes up to `plainLength`, then links. */
@@ -54,17 +53,13 @@ export function indexedIds(reads: Reads, prefix: Uint8Array): number[] {
   return idsIn(reads.view('addresses', prefix) ?? EMPTY);
 }
 
-/** The ids in a row of addresses. */
 export function idsIn(row: Uint8Array): number[] {
   const ids: number[] = [];
   for (let at = 0; at + ID_LENGTH <= row.length; at += ID_LENGTH) ids.push(readU48(row, at));
   return ids;
 }
 
-/**
- * The body at an id. REGALIA_MISSING where its extent is not here, REGALIA_FORMAT where it is
- * malformed.
- */
+/** The body at an id. REGALIA_MISSING without its extent, REGALIA_FORMAT. */
 export function readStoredBlock(engine: Engine, id: number): StoredBlock {
   const { bytes, start, end, plainLength, depth } = readBody(engine, id);
   // The next read spoils a view.

@@ -13,7 +13,6 @@
  * Not asked: whether nodes end where the boundary rule says, and whether bytes of the engine's
  * free pages are sound.
  */
-
 import type { Engine } from '../engine/engine.js';
 import { Pace } from '../ground/pause.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
@@ -22,7 +21,6 @@ import { BlockScrub } from './scrub-blocks.js';
 import { HistoryScrub } from './scrub-history.js';
 import { expectedBlocks, scrubTables } from './scrub-tables.js';
 
-/** How far a verification has come. */
 export interface VerifyProgress {
   readonly blocks: number;
   readonly bytes: number;
@@ -30,7 +28,6 @@ export interface VerifyProgress {
   readonly total: number;
 }
 
-/** What is verified. */
 export interface VerifyOptions {
   /** Ends the scrub with REGALIA_ABORTED. */
   readonly signal?: AbortSignal | undefined;
@@ -45,22 +42,16 @@ export interface VerifyOptions {
   readonly chunks?: boolean | undefined;
 }
 
-/** What a store scrubs. */
 interface ScrubbedStore {
   readonly engine: Engine;
   /** The home of its chunks; undefined where they lie among other blocks. */
   readonly chunks?: ChunkStore | undefined;
-  /** The id of its root bucket. */
   readonly store: Uint8Array;
 }
 
-/** Bytes that are read between two looks at the clock. */
 const CLOCK_BYTES = 32 * 1024;
 
-/**
- * Faults as they are found; the last row is the summary. REGALIA_ABORTED, and what the engine
- * throws.
- */
+/** Faults as they are found, then the summary. REGALIA_ABORTED, and what the engine throws. */
 export async function* verify(
   { engine, chunks, store }: ScrubbedStore,
   options: VerifyOptions = {},
@@ -71,6 +62,7 @@ export async function* verify(
   const total = onProgress === undefined ? 0 : expectedBlocks(engine);
   const blocks = new BlockScrub(engine, { contents, chunks, readsChunks });
   const history = new HistoryScrub(engine, blocks);
+  const report = (): void => onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
   let faults = 0;
   const scrubbed = readsChunks ? chunks : undefined;
   for (const step of stepsOf({ engine, chunks: scrubbed, store }, blocks, history)) {
@@ -80,11 +72,11 @@ export async function* verify(
       continue;
     }
     if (!pace.due(step)) continue;
-    onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
+    report();
     await pace.rest();
     engine.refresh();
   }
-  onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
+  report();
   const { commits } = history;
   yield { kind: 'summary', blocks: blocks.blocks, bytes: blocks.bytes, commits, faults };
 }

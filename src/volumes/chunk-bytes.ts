@@ -13,31 +13,22 @@
  * Invariant: bytes are given only if they hash to their chunk's address. The checksum of the stored
  * bytes says less, and is asked only where that failed, to say what is wrong.
  */
-
-import fs from 'node:fs';
-import { type Address, addressText, verifyBlock } from '../blocks/address.js';
+import { addressText, verifyBlock } from '../blocks/address.js';
 import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
-import type { OwnBytes } from '../ground/bytes.js';
-import { equalBytes, hex } from '../ground/bytes.js';
+import { equalBytes, hex, type OwnBytes } from '../ground/bytes.js';
 import { corrupt, missing } from '../ground/errors.js';
-import { Codec, checkLength, decompressInto } from './codec.js';
+import type { ChunkForm } from './chunk-row.js';
+import { Codec, checkedLength, decompressInto } from './codec.js';
 import {
   type CheckedHead,
   checkStored,
   decodeRecordHead,
   RECORD_HEADER,
-  type SegmentIds,
 } from './segment-format.js';
+import { type OpenSegment, readFully } from './segment-reader.js';
 
-/** A chunk in a segment that is open. */
-export interface OpenChunk {
-  readonly address: Address;
-  readonly codec: number;
-  readonly plainLength: number;
-  readonly storedLength: number;
-  readonly descriptor: number;
-  readonly ids: SegmentIds;
-  /** Where its record begins. */
+export interface OpenChunk extends OpenSegment {
+  readonly chunk: ChunkForm;
   readonly offset: number;
 }
 
@@ -50,56 +41,52 @@ let record = new Uint8Array(65_536);
 
 /**
  * The content bytes of chunks, one behind the other. REGALIA_CORRUPT, REGALIA_FORMAT,
- * REGALIA_MISSING for a segment that is too short, REGALIA_RANGE; errors of the file system as they
- * are.
+ * REGALIA_RANGE, REGALIA_MISSING for a segment that is too short; the file system's errors as is.
  */
 export function readContents(chunks: readonly OpenChunk[]): OwnBytes {
   let length = 0;
-  for (const { plainLength } of chunks) {
-    checkLength(plainLength);
-    length += plainLength;
-  }
+  for (const { chunk } of chunks) length += checkedLength(chunk.plainLength);
   // Not zeroed: each byte is overwritten, or nothing is given.
   const bytes = Buffer.allocUnsafeSlow(ROOM + length).buffer;
   let at = ROOM;
-  for (const chunk of chunks) {
-    fill(bytes, at, chunk);
-    at += chunk.plainLength;
+  for (const open of chunks) {
+    fill(bytes, at, open);
+    at += open.chunk.plainLength;
   }
   return new Uint8Array(bytes, ROOM, length);
 }
 
-/**
- * The whole block of one, at `at` of the bytes given, which have 64 bytes and more in front. Errors
- * as above.
- */
-export function readBlock(chunk: OpenChunk, bytes: ArrayBuffer, at: number): Uint8Array {
-  fill(bytes, at + BLOCK_HEADER, chunk);
+/** The whole block of one, at `at` of the bytes, with `ROOM` in front. Errors as above. */
+export function readBlock(open: OpenChunk, bytes: ArrayBuffer, at: number): Uint8Array {
+  const { chunk } = open;
+  fill(bytes, at + BLOCK_HEADER, open);
   const block = new Uint8Array(bytes, at, BLOCK_HEADER + chunk.plainLength);
   putBlockHeader(block, 0, BlockKind.chunk, chunk.address[0] as number);
   return block;
 }
 
-/** Puts the content bytes of a chunk at `at`. */
-function fill(bytes: ArrayBuffer, at: number, chunk: OpenChunk): void {
+function fill(bytes: ArrayBuffer, at: number, open: OpenChunk): void {
   const before = new Uint8Array(bytes, at - ROOM, ROOM);
   aside.set(before);
   try {
-    readChunk(bytes, at, chunk);
+    readChunk(bytes, at, open);
   } finally {
     before.set(aside);
   }
 }
 
 /** The same, where what lies in front of `at` is spoilt. */
-function readChunk(bytes: ArrayBuffer, at: number, chunk: OpenChunk): void {
-  const { address, codec, plainLength, storedLength } = chunk;
+function readChunk(bytes: ArrayBuffer, at: number, open: OpenChunk): void {
+  const { descriptor, offset, ids } = open;
+  const { address, codec, plainLength, storedLength } = open.chunk;
   const plain = codec === Codec.plain && storedLength === plainLength;
   const length = RECORD_HEADER + storedLength;
   if (!plain && record.length < length) record = new Uint8Array(length);
   const whole = plain ? new Uint8Array(bytes, at - ROOM, length) : record.subarray(0, length);
-  readWhole(chunk, whole);
-  const head = checkedHead(chunk, whole);
+  if (readFully(descriptor, whole, offset) < length) {
+    throw missing(`the end of ${length} bytes at ${offset} of segment`, `${ids.number}`);
+  }
+  const head = checkedHead(open, whole);
   const stored = whole.subarray(RECORD_HEADER);
   const block = new Uint8Array(bytes, at - BLOCK_HEADER, BLOCK_HEADER + plainLength);
   try {
@@ -107,24 +94,14 @@ function readChunk(bytes: ArrayBuffer, at: number, chunk: OpenChunk): void {
     if (!plain) decompressInto(codec, stored, block, BLOCK_HEADER);
     verifyBlock(address, block, 'chunk');
   } catch (error) {
-    checkStored(head, stored, chunk.offset);
+    checkStored(head, stored, offset);
     throw error;
   }
 }
 
-function readWhole({ descriptor, offset, ids }: OpenChunk, out: Uint8Array): void {
-  for (let at = 0; at < out.length; ) {
-    const count = fs.readSync(descriptor, out, at, out.length - at, offset + at);
-    if (count === 0) {
-      throw missing(`the end of ${out.length} bytes at ${offset} of segment`, `${ids.number}`);
-    }
-    at += count;
-  }
-}
-
 /** The header of the record, which is that of the chunk. */
-function checkedHead(chunk: OpenChunk, whole: Uint8Array): CheckedHead {
-  const head = decodeRecordHead(whole, chunk.ids, chunk.offset);
+function checkedHead({ chunk, ids, offset }: OpenChunk, whole: Uint8Array): CheckedHead {
+  const head = decodeRecordHead(whole, ids, offset);
   const same = equalBytes(head.digest, chunk.address.subarray(1));
   if (same && head.storedLength === chunk.storedLength) return head;
   const found = `a record of ${hex(head.digest)}, ${head.storedLength} stored bytes`;

@@ -30,7 +30,6 @@ interface Entry {
   readonly slab: Slab;
 }
 
-/** Where a block may be put. */
 export interface Room {
   readonly bytes: ArrayBuffer;
   readonly at: number;
@@ -43,10 +42,7 @@ export class ChunkCache {
   /** The one being filled is the last. */
   #slabs: Slab[] = [];
 
-  /**
-   * `cacheBytes` bounds the slabs; one is there always. `room` bytes are free in front of each
-   * block.
-   */
+  /** `cacheBytes` bounds the slabs; `room` bytes are free in front of each block. */
   constructor(cacheBytes: number, room: number) {
     this.#most = Math.max(1, Math.floor(cacheBytes / SLAB_BYTES));
     this.#room = room;
@@ -90,24 +86,22 @@ export class ChunkCache {
 
   /** An empty slab, at the end: a new one, or the oldest that nobody asked for lately. */
   #next(): Slab {
-    if (this.#slabs.length < this.#most) {
-      const bytes = new ArrayBuffer(SLAB_BYTES);
-      this.#slabs.push({ bytes, used: this.#room, touched: false, entries: [] });
-      return this.#slabs.at(-1) as Slab;
-    }
     for (;;) {
-      const slab = this.#slabs.shift() as Slab;
+      const isNew = this.#slabs.length < this.#most;
+      const slab = isNew ? newSlab() : (this.#slabs.shift() as Slab);
       this.#slabs.push(slab);
-      if (slab.touched && this.#slabs.length > 1) {
-        slab.touched = false;
-        continue;
-      }
+      const isPassedOver = slab.touched && this.#slabs.length > 1;
+      slab.touched = false;
+      if (isPassedOver) continue;
       for (const entry of slab.entries.splice(0)) {
         if (this.#byNumber.get(entry.number) === entry) this.#byNumber.delete(entry.number);
       }
       slab.used = this.#room;
-      slab.touched = false;
       return slab;
     }
   }
+}
+
+function newSlab(): Slab {
+  return { bytes: new ArrayBuffer(SLAB_BYTES), used: 0, touched: false, entries: [] };
 }

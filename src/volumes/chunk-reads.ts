@@ -2,121 +2,35 @@
  * The ways to chunks: one at a time, several, or long runs of them.
  *
  *     one       a copy, into the room of a cache; or its stored bytes, from a copy or its group
- *     several   runs of records, each by one system call, all at the same time
+ *     several   runs of records or of a group's data, each by one read, all at the same time
  *     long      by workers, past the cache, into large buffers
  */
-import { addressText, verifyBlock } from '../blocks/address.js';
-import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
+import { addressText } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { corrupt, isRegaliaError } from '../ground/errors.js';
-import { type OpenChunk, readBlock } from './chunk-bytes.js';
+import { attempt, corrupt, isRegaliaError } from '../ground/errors.js';
+import { readBlock } from './chunk-bytes.js';
 import type { Room } from './chunk-cache.js';
-import type { ChunkRow, CodedPlace, Place } from './chunk-row.js';
-import { decompressInto } from './codec.js';
+import type { ChunkForm, ChunkRow, CodedPlace, Place } from './chunk-row.js';
+import { decodeBlock } from './codec.js';
 import type { Groups } from './groups.js';
 import type { Pool } from './pool.js';
 import { RECORD_HEADER } from './segment-format.js';
 import type { OpenSegment, SegmentFiles } from './segment-reader.js';
 import type { VolumeSet } from './volume-set.js';
 
-/** The most bytes of one read. */
-const RUN_BYTES = 2 * 1024 * 1024;
+// One chunk, from a copy or from its group of shards. What leaves here was hashed.
 
-type RunReads = Pick<VolumeSet, 'readRun'>;
-
-interface Item {
-  readonly row: ChunkRow;
-  /** Where it is read; undefined where no volume that has it is here. */
-  readonly place: Place | undefined;
-}
-
-interface Run {
-  readonly first: Place;
-  /** Where the next record of the run would begin. */
-  end: number;
-  readonly indexes: number[];
-}
-
-/**
- * The verified block of one chunk from one place, read into the room given. REGALIA_MISSING,
- * REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO.
- */
+/** The block of one copy, read into the room. REGALIA_MISSING, _CORRUPT, _FORMAT, _IO. */
 export function readPlace(
   volumes: VolumeSet,
-  row: ChunkRow,
+  chunk: ChunkForm,
   { volume, segment, offset }: Place,
   { bytes, at }: Room,
 ): Uint8Array {
-  const { address, codec, plainLength, storedLength } = row;
   return volumes.segments(volume).use(segment, ({ descriptor, ids }) => {
-    const chunk = { address, codec, plainLength, storedLength, descriptor, ids, offset };
-    return readBlock(chunk, bytes, at);
+    return readBlock({ chunk, descriptor, ids, offset }, bytes, at);
   });
 }
-
-/**
- * The stored bytes of each, or undefined where they could not be read: reading it alone says why.
- * Chunks that follow each other in a segment are one run, from all volumes that have them. What
- * lies on another volume in between ends no run: so chunks that are striped are read by as few
- * calls as those that are not.
- */
-export async function readRuns(
-  volumes: RunReads,
-  items: readonly Item[],
-): Promise<(Uint8Array | undefined)[]> {
-  const stored: (Uint8Array | undefined)[] = items.map(() => undefined);
-  await Promise.all(runsOf(items).map((run) => readRun(volumes, items, run, stored)));
-  return stored;
-}
-
-function runsOf(items: readonly Item[]): Run[] {
-  const runs: Run[] = [];
-  /** The last of each volume. */
-  const last = new Map<number, Run>();
-  for (const [index, { row, place }] of items.entries()) {
-    if (place === undefined) continue;
-    const length = RECORD_HEADER + row.storedLength;
-    let run = last.get(place.volume);
-    const follows =
-      run !== undefined &&
-      run.first.segment === place.segment &&
-      run.end === place.offset &&
-      run.end + length - run.first.offset <= RUN_BYTES;
-    if (run === undefined || !follows) {
-      run = { first: place, end: place.offset, indexes: [] };
-      runs.push(run);
-      last.set(place.volume, run);
-    }
-    run.indexes.push(index);
-    run.end += length;
-  }
-  return runs;
-}
-
-async function readRun(
-  volumes: RunReads,
-  items: readonly Item[],
-  run: Run,
-  stored: (Uint8Array | undefined)[],
-): Promise<void> {
-  const places = run.indexes.map((index) => {
-    const { row, place } = items[index] as Item;
-    const { segment, offset } = place as Place;
-    return { segment, offset, storedLength: row.storedLength };
-  });
-  try {
-    const records = await volumes.readRun(run.first.volume, places);
-    for (const [i, index] of run.indexes.entries()) {
-      const { head, stored: bytes } = records[i] as (typeof records)[number];
-      const { address } = (items[index] as Item).row;
-      if (equalBytes(head.digest, address.subarray(1))) stored[index] = bytes;
-    }
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-  }
-}
-
-// One chunk, from a copy or from its group of shards. What leaves here was hashed.
 
 /** A chunk that was verified: its block, and the stored bytes that it was made of. */
 interface SoundChunk {
@@ -124,39 +38,39 @@ interface SoundChunk {
   readonly stored: Uint8Array;
 }
 
-/** The chunk of one copy. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO. */
-export function chunkOfCopy(
-  volumes: VolumeSet,
-  row: ChunkRow,
-  place: Place,
-  what: string,
-): SoundChunk {
-  const { head, stored } = volumes.readSync(place, row.storedLength);
-  if (!equalBytes(head.digest, row.address.subarray(1))) {
-    throw corrupt(what, addressText(row.address), `a record of ${hex(head.digest)}`);
+export function chunkOfCopy(volumes: VolumeSet, chunk: ChunkForm, place: Place): SoundChunk {
+  const { address, storedLength } = chunk;
+  const files = volumes.segments(place.volume);
+  const { head, stored } = files.readRecordSync({ ...place, storedLength });
+  if (!equalBytes(head.digest, address.subarray(1))) {
+    throw corrupt('chunk', addressText(address), `a record of ${hex(head.digest)}`);
   }
-  return { block: decodedChunk(row, stored, what), stored };
+  return decoded(chunk, stored);
 }
 
-/**
- * The chunk of a group. Where its own shards do not give it, all sound ones are asked. Errors as
- * above.
- */
-export function chunkOfGroup(
-  groups: Groups,
-  row: ChunkRow,
-  coded: CodedPlace,
-  what: string,
-): SoundChunk {
-  try {
-    const stored = groups.readSync(coded, row.storedLength);
-    return { block: decodedChunk(row, stored, what), stored };
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
+/** Which of some copies are sound, and the stored bytes of one of them. */
+export function soundCopies(
+  volumes: VolumeSet,
+  chunk: ChunkForm,
+  copies: readonly Place[],
+): { sound: Place[]; stored: Uint8Array | undefined } {
+  const sound: Place[] = [];
+  let stored: Uint8Array | undefined;
+  for (const place of copies) {
+    const found = attempt(() => chunkOfCopy(volumes, chunk, place).stored);
+    if (found !== undefined) sound.push(place);
+    stored ??= found;
   }
+  return { sound, stored };
+}
+
+/** The chunk of a group: of its own shards or, where these do not give it, of all sound ones. */
+export function chunkOfGroup(groups: Groups, chunk: ChunkForm, coded: CodedPlace): SoundChunk {
+  const { storedLength } = chunk;
+  const sound = attempt(() => decoded(chunk, groups.readSync(coded, storedLength)));
+  if (sound !== undefined) return sound;
   const { start, group } = coded;
-  const stored = groups.restored(group).subarray(start, start + row.storedLength);
-  return { block: decodedChunk(row, stored, what), stored };
+  return decoded(chunk, groups.restored(group).subarray(start, start + storedLength));
 }
 
 /** The chunk of whatever gives it: undefined where nothing does. */
@@ -164,27 +78,100 @@ export function soundChunk(
   { volumes, groups }: { readonly volumes: VolumeSet; readonly groups: Groups },
   row: ChunkRow,
 ): SoundChunk | undefined {
-  const sources = row.copies.map((place) => () => chunkOfCopy(volumes, row, place, 'chunk'));
-  const { coded } = row;
-  if (coded !== undefined) sources.push(() => chunkOfGroup(groups, row, coded, 'chunk'));
-  for (const source of sources) {
-    try {
-      return source();
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-    }
+  for (const place of row.copies) {
+    const sound = attempt(() => chunkOfCopy(volumes, row, place));
+    if (sound !== undefined) return sound;
   }
-  return undefined;
+  const { coded } = row;
+  return coded && attempt(() => chunkOfGroup(groups, row, coded));
 }
 
-/** The verified block of stored bytes. */
-function decodedChunk(row: ChunkRow, stored: Uint8Array, what: string): Uint8Array {
-  const { address, plainLength } = row;
-  const block = new Uint8Array(BLOCK_HEADER + plainLength);
-  putBlockHeader(block, 0, BlockKind.chunk, address[0] as number);
-  decompressInto(row.codec, stored, block, BLOCK_HEADER);
-  verifyBlock(address, block, what);
-  return block;
+function decoded(chunk: ChunkForm, stored: Uint8Array): SoundChunk {
+  return { block: decodeBlock({ ...chunk, stored }), stored };
+}
+
+// Several chunks. Those that follow each other in a segment, or in a group, are one run. What lies
+// elsewhere in between ends no run: so chunks that are striped are read by as few calls as those
+// that are not.
+
+const RUN_BYTES = 2 * 1024 * 1024;
+
+/** A chunk, and the copy of it that is read; without one it is read from its group, if any. */
+interface Item {
+  readonly row: ChunkRow;
+  readonly place: Place | undefined;
+}
+
+interface Run<I> {
+  readonly start: number;
+  end: number;
+  readonly items: I[];
+}
+
+interface Sources {
+  readonly volumes: { segments(volume: number): Pick<SegmentFiles, 'readRun'> };
+  readonly groups: Pick<Groups, 'read'>;
+}
+
+/** The stored bytes of each, unverified; what could not be read is not among them. */
+export async function readRuns<I extends Item>(
+  sources: Sources,
+  items: readonly I[],
+): Promise<Map<I, Uint8Array>> {
+  const stored = new Map<I, Uint8Array>();
+  await Promise.all(
+    runsOf(items).map(async (run) => {
+      try {
+        await readRun(sources, run, stored);
+      } catch (error) {
+        if (!isRegaliaError(error)) throw error;
+      }
+    }),
+  );
+  return stored;
+}
+
+function runsOf<I extends Item>(items: readonly I[]): Run<I>[] {
+  const runs: Run<I>[] = [];
+  const last = new Map<string, Run<I>>();
+  for (const item of items) {
+    const { row, place } = item;
+    const start = place?.offset ?? row.coded?.start;
+    if (start === undefined) continue;
+    const length = row.storedLength + (place === undefined ? 0 : RECORD_HEADER);
+    const key = place === undefined ? `${row.coded?.group}` : `${place.volume} ${place.segment}`;
+    let run = last.get(key);
+    if (run?.end !== start || start + length - run.start > RUN_BYTES) {
+      run = { start, end: start, items: [] };
+      runs.push(run);
+      last.set(key, run);
+    }
+    run.items.push(item);
+    run.end += length;
+  }
+  return runs;
+}
+
+async function readRun<I extends Item>(
+  { volumes, groups }: Sources,
+  { start, end, items }: Run<I>,
+  stored: Map<I, Uint8Array>,
+): Promise<void> {
+  const { row, place } = items[0] as I;
+  if (place === undefined) {
+    const bytes = await groups.read({ ...(row.coded as CodedPlace), start }, end - start);
+    let at = 0;
+    for (const item of items) stored.set(item, bytes.subarray(at, (at += item.row.storedLength)));
+    return;
+  }
+  const places = items.map(({ row: { storedLength }, place: at }) => {
+    return { ...(at as Place), storedLength };
+  });
+  const records = await volumes.segments(place.volume).readRun(places);
+  for (const [i, { head, stored: bytes }] of records.entries()) {
+    const item = items[i] as I;
+    if (equalBytes(head.digest, item.row.address.subarray(1))) stored.set(item, bytes);
+  }
 }
 
 // Long reads: the content bytes of chunks that follow each other, in large buffers that are the
@@ -193,31 +180,27 @@ function decodedChunk(row: ChunkRow, stored: Uint8Array, what: string): Uint8Arr
 //
 //     rows -> segments, kept open -> workers read, decompress and hash -> bytes, past the cache
 
-/** A chunk, and the copy of it that is read. */
-interface Gathered {
-  readonly row: ChunkRow;
-  readonly place: Place;
-}
-
-interface KeptOpen {
-  readonly files: SegmentFiles;
-  readonly volume: number;
-  readonly open: OpenSegment;
-}
-
-/**
- * The bytes, cut only between chunks; undefined where some could not be read so: read those one by
- * one.
- */
+/** The bytes, cut only between chunks; undefined where some could not be read so. */
 export async function gatherContents(
   volumes: VolumeSet,
   pool: Pool,
-  chunks: readonly Gathered[],
+  chunks: readonly { readonly row: ChunkForm; readonly place: Place }[],
 ): Promise<Uint8Array[] | undefined> {
-  const kept: KeptOpen[] = [];
+  /** Segments that are kept open, from their first chunk on. */
+  const kept = new Map<string, { readonly files: SegmentFiles; readonly open: OpenSegment }>();
+  const opened = ({ volume, segment }: Place): OpenSegment => {
+    const key = `${volume} ${segment}`;
+    let found = kept.get(key);
+    if (found === undefined) {
+      const files = volumes.segments(volume);
+      kept.set(key, (found = { files, open: files.keepOpen(segment) }));
+    }
+    return found.open;
+  };
   try {
-    const open = chunks.map((chunk) => opened(volumes, chunk, kept));
-    const contents = await pool.contents(open);
+    const contents = await pool.contents(
+      chunks.map(({ row, place }) => ({ ...opened(place), chunk: row, offset: place.offset })),
+    );
     const sound = contents.filter((bytes) => bytes !== undefined);
     return sound.length === contents.length ? sound : undefined;
   } catch (error) {
@@ -225,20 +208,6 @@ export async function gatherContents(
     if (!isRegaliaError(error) || isRegaliaError(error, 'REGALIA_CLOSED')) throw error;
     return undefined;
   } finally {
-    for (const { files, open } of kept) files.release(open);
+    for (const { files, open } of kept.values()) files.release(open);
   }
-}
-
-/** The chunk in its segment, which is kept open from its first chunk on. */
-function opened(volumes: VolumeSet, { row, place }: Gathered, kept: KeptOpen[]): OpenChunk {
-  const { volume, segment, offset } = place;
-  let found = kept.find((one) => one.volume === volume && one.open.ids.number === segment);
-  if (found === undefined) {
-    const files = volumes.segments(volume);
-    found = { files, volume, open: files.keepOpen(segment) };
-    kept.push(found);
-  }
-  const { address, codec, plainLength, storedLength } = row;
-  const { descriptor, ids } = found.open;
-  return { address, codec, plainLength, storedLength, descriptor, ids, offset };
 }

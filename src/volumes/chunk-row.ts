@@ -36,17 +36,20 @@ export interface Place {
   readonly offset: number;
 }
 
-export interface ChunkRow {
+/** What a chunk is, wherever it lies. */
+export interface ChunkForm {
   readonly address: Address;
   readonly plainLength: number;
   readonly codec: number;
   readonly storedLength: number;
+}
+
+export interface ChunkRow extends ChunkForm {
   readonly copies: readonly Place[];
   readonly coded?: CodedPlace | undefined;
   readonly condemned?: boolean | undefined;
 }
 
-/** A chunk's row, and its number. */
 export interface NumberedChunk {
   readonly number: number;
   readonly row: ChunkRow;
@@ -56,7 +59,6 @@ export function samePlace(a: Place | undefined, b: Place): boolean {
   return a?.volume === b.volume && a.segment === b.segment && a.offset === b.offset;
 }
 
-/** The row to put under `number`. */
 export function encodeChunkRow(number: number, chunk: ChunkRow): Uint8Array {
   const { address, copies, coded } = chunk;
   assert(copies.length <= COPIES_MAX, 'a chunk has few copies');

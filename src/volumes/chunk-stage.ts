@@ -29,7 +29,6 @@ const ROWS_AT_ONCE = 512;
 /** Of what blocks are copied into: a sixteenth of what waits. */
 const SLAB_BYTES = 524_288;
 
-/** What a stage needs of the home of chunks. */
 export interface StageHome {
   readonly engine: Reads & Pick<Engine, 'write'>;
   readonly volumes: { sync(copies: readonly Place[]): Promise<void> };
@@ -39,16 +38,13 @@ export interface StageHome {
   write(chunks: readonly StagedChunk[]): Promise<NumberedChunk[]>;
   /** The chunk's row is in the engine, or will never be. */
   resolved(number: number): void;
-  /** The stage now counts on chunks, until it has `ended`. */
-  begun(stage: Stage): void;
-  ended(stage: Stage): void;
+  /** Those that count on chunks. */
+  readonly stages: Set<Stage>;
 }
 
-/** A chunk that waits. */
 export interface StagedChunk {
   readonly number: number;
   readonly address: Address;
-  /** The whole block. */
   readonly block: Uint8Array;
   /** Undefined where nobody knows which one of its content it is. */
   readonly origin: ChunkOrigin | undefined;
@@ -94,13 +90,13 @@ export class Stage implements ChunkStage {
   #begin(): void {
     if (this.#epoch !== undefined) return;
     this.#epoch = collections(this.#home.engine).epoch;
-    this.#home.begun(this);
+    this.#home.stages.add(this);
   }
 
   #end(): void {
     this.#used.length = 0;
     this.#epoch = undefined;
-    this.#home.ended(this);
+    this.#home.stages.delete(this);
   }
 
   get heavy(): boolean {

@@ -24,7 +24,7 @@ import { Lease } from '../blocks/lease.js';
 import type { Engine } from '../engine/engine.js';
 import { BLOCK_HEADER } from '../ground/block-header.js';
 import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
-import { isRegaliaError, missing, type RegaliaError } from '../ground/errors.js';
+import { attempt, isRegaliaError, missing, type RegaliaError } from '../ground/errors.js';
 import { ROOM } from './chunk-bytes.js';
 import { ChunkCache } from './chunk-cache.js';
 import { chunkOfCopy, chunkOfGroup, gatherContents, readPlace, readRuns } from './chunk-reads.js';
@@ -37,15 +37,10 @@ import {
 } from './chunk-row.js';
 import { Stage, type StagedChunk, type StageHome } from './chunk-stage.js';
 import { writeChunks } from './chunk-writer.js';
-import { Groups, readSpans } from './groups.js';
+import { Groups } from './groups.js';
 import type { Pool } from './pool.js';
 import { type StorageRules, storedStorage } from './storage-rules.js';
 import type { VolumeSet } from './volume-set.js';
-
-interface ChunksOptions {
-  /** How much memory chunks that were read may use, in bytes. */
-  readonly cacheBytes: number;
-}
 
 /**
  * A fault that a read went around, with another copy or other shards. A copy or shard that is not
@@ -60,47 +55,33 @@ export interface ContentFault {
   readonly error: RegaliaError;
 }
 
-/** A chunk that is asked for, and where it is read first. */
-interface Wanted {
-  readonly index: number;
-  readonly number: number;
-  readonly row: ChunkRow;
-  readonly place: Place | undefined;
-}
-
-/** A chunk that is on its way into a segment. */
 interface Coming {
   readonly address: Address;
   readonly block: Uint8Array;
 }
-
-/** What a row that can't be believed throws. */
-const UNREADABLE = ['REGALIA_CORRUPT', 'REGALIA_FORMAT', 'REGALIA_VERSION'] as const;
 
 export class ChunkStore implements ChunkHome, StageHome {
   readonly engine: Engine;
   readonly volumes: VolumeSet;
   readonly groups: Groups;
   readonly numbers: Lease;
+  readonly groupNumbers: Lease;
+  /** Stages of transactions that go on. */
+  readonly stages = new Set<Stage>();
   /** How new chunks are kept, by their stream. */
   rules: StorageRules;
-  /**
-   * Called with each fault, after the read that met it: what a listener throws is not the read's.
-   */
+  /** Called with each fault, after the read that met it, which does not see what it throws. */
   onFault: ((fault: ContentFault) => void) | undefined;
   /** Chunks that are in no segment yet, by number. */
   readonly #coming = new Map<number, Coming>();
   /** Chunks in segments that no row names yet. */
   readonly #written = new Map<number, ChunkRow>();
-  /** Stages of transactions that go on. */
-  readonly #stages = new Set<Stage>();
-  /** Chunks of which a read has failed. */
   readonly #lost = new Set<number>();
   readonly #cache: ChunkCache;
-  readonly #groupNumbers: Lease;
   readonly #pool: Pool;
 
-  constructor(engine: Engine, volumes: VolumeSet, pool: Pool, options: ChunksOptions) {
+  /** `cacheBytes`: how much memory chunks that were read may use. */
+  constructor(engine: Engine, volumes: VolumeSet, pool: Pool, cacheBytes: number) {
     this.engine = engine;
     this.volumes = volumes;
     this.rules = storedStorage(engine);
@@ -113,8 +94,8 @@ export class ChunkStore implements ChunkHome, StageHome {
     };
     this.#pool = pool;
     this.numbers = new Lease(engine, 'chunks', CHUNK_NUMBERS);
-    this.#groupNumbers = new Lease(engine, 'groups', CHUNK_NUMBERS);
-    this.#cache = new ChunkCache(options.cacheBytes, ROOM);
+    this.groupNumbers = new Lease(engine, 'groups', CHUNK_NUMBERS);
+    this.#cache = new ChunkCache(cacheBytes, ROOM);
   }
 
   // Reading.
@@ -125,7 +106,7 @@ export class ChunkStore implements ChunkHome, StageHome {
     if (known !== undefined) return known;
     for (let row = this.#expect(number, address, what); ; ) {
       const failures: RegaliaError[] = [];
-      const block = this.#attempt(number, row, what, failures);
+      const block = this.#attempt(number, row, failures);
       if (block !== undefined) return block;
       // Upkeep, here or in another process, may have moved it after its row was read.
       this.engine.refresh();
@@ -137,13 +118,7 @@ export class ChunkStore implements ChunkHome, StageHome {
     }
   }
 
-  /** The block of the first source that gives it. */
-  #attempt(
-    number: number,
-    row: ChunkRow,
-    what: string,
-    failures: RegaliaError[],
-  ): Uint8Array | undefined {
+  #attempt(number: number, row: ChunkRow, failures: RegaliaError[]): Uint8Array | undefined {
     for (const place of row.copies) {
       try {
         const room = this.#cache.room(BLOCK_HEADER + row.plainLength);
@@ -159,7 +134,7 @@ export class ChunkStore implements ChunkHome, StageHome {
     }
     if (row.coded === undefined) return undefined;
     try {
-      const { block } = chunkOfGroup(this.groups, row, row.coded, what);
+      const { block } = chunkOfGroup(this.groups, row, row.coded);
       return this.#remember(number, row.address, block);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
@@ -170,7 +145,7 @@ export class ChunkStore implements ChunkHome, StageHome {
 
   async fetch(refs: readonly ChunkRef[], what: string): Promise<Uint8Array[]> {
     const blocks: (Uint8Array | undefined)[] = [];
-    const wanted: Wanted[] = [];
+    const wanted: { index: number; number: number; row: ChunkRow; place: Place | undefined }[] = [];
     for (const [index, { id, address }] of refs.entries()) {
       const number = chunkNumber(id);
       const known = this.#known(number, address);
@@ -181,12 +156,9 @@ export class ChunkStore implements ChunkHome, StageHome {
       const row = this.#expect(number, address, what);
       wanted.push({ index, number, row, place: this.#firstHere(row) });
     }
-    const stored = await readRuns(this.volumes, wanted);
-    await readSpans(this.groups, wanted, stored);
+    const stored = await readRuns(this, wanted);
     const decoded = await this.#pool.decode(
-      wanted.map(({ row: { address, codec, plainLength } }, i) => {
-        return { address, codec, plainLength, stored: stored[i] ?? EMPTY };
-      }),
+      wanted.map((one) => ({ ...one.row, stored: stored.get(one) ?? EMPTY })),
     );
     for (const [i, { index, number, row }] of wanted.entries()) {
       const block = decoded[i];
@@ -203,30 +175,24 @@ export class ChunkStore implements ChunkHome, StageHome {
   async gather(refs: readonly LongChunkRef[]): Promise<Uint8Array[] | undefined> {
     const wanted: { row: ChunkRow; place: Place }[] = [];
     for (const { id, address, length } of refs) {
-      const row = this.row(chunkNumber(id));
-      const place = row === undefined ? undefined : this.#firstHere(row);
-      if (row === undefined || place === undefined) return undefined;
-      if (row.plainLength !== length || !sameAddress(row.address, address)) return undefined;
+      const row = this.rowOf(chunkNumber(id), address);
+      const place = row && this.#firstHere(row);
+      if (row?.plainLength !== length || place === undefined) return undefined;
       wanted.push({ row, place });
     }
     return gatherContents(this.volumes, this.#pool, wanted);
   }
 
-  /**
-   * Reads every copy of a chunk past all caches: a sound block, if there is one, and what is wrong
-   * with which copy.
-   */
+  /** Reads every copy past all caches: a sound block, if any, and what is wrong with which copy. */
   scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] } {
     const number = chunkNumber(id);
-    const row = this.row(number);
-    if (row === undefined || !sameAddress(row.address, address)) {
-      return { block: undefined, faults: [`chunk ${number} is not here`] };
-    }
+    const row = this.rowOf(number, address);
+    if (row === undefined) return { block: undefined, faults: [`chunk ${number} is not here`] };
     let block: Uint8Array | undefined;
     const faults: string[] = [];
-    const attempt = (where: string, read: () => Uint8Array): void => {
+    const tryOne = (where: string, read: () => { readonly block: Uint8Array }): void => {
       try {
-        block = read();
+        block = read().block;
       } catch (error) {
         if (!isRegaliaError(error)) throw error;
         faults.push(`${where}: ${error.message}`);
@@ -235,18 +201,12 @@ export class ChunkStore implements ChunkHome, StageHome {
     const { copies, coded } = row;
     for (const place of copies) {
       const where = `on ${this.volumes.nameOf(place.volume)}`;
-      attempt(where, () => chunkOfCopy(this.volumes, row, place, 'chunk').block);
+      tryOne(where, () => chunkOfCopy(this.volumes, row, place));
     }
     if (coded !== undefined) {
-      const where = `in group ${coded.group}`;
-      attempt(where, () => chunkOfGroup(this.groups, row, coded, 'chunk').block);
+      tryOne(`in group ${coded.group}`, () => chunkOfGroup(this.groups, row, coded));
     }
     return { block, faults };
-  }
-
-  /** Reads every shard of a group past all caches, one for each step. */
-  scrubGroup(group: number): ReturnType<Groups['scrub']> {
-    return this.groups.scrub(group);
   }
 
   #firstHere({ copies }: ChunkRow): Place | undefined {
@@ -265,39 +225,33 @@ export class ChunkStore implements ChunkHome, StageHome {
     const coming = this.#coming.get(number);
     if (coming !== undefined) return sameAddress(coming.address, address);
     if (this.#lost.has(number)) return false;
-    const row = this.row(number);
-    if (row === undefined || row.condemned === true || !sameAddress(row.address, address)) {
-      return false;
-    }
+    const row = this.rowOf(number, address);
+    if (row === undefined || row.condemned === true) return false;
     if (this.#firstHere(row) !== undefined) return true;
     return row.coded !== undefined && this.groups.has(row.coded.group);
   }
 
-  /**
-   * The row of a chunk, undefined where there is none. A damaged row counts as none: its chunk is
-   * stored anew.
-   */
+  /** The row of a chunk. A damaged one counts as none: its chunk is stored anew. */
   row(number: number): ChunkRow | undefined {
     if (!(number > 0 && number < CHUNK_NUMBERS)) return undefined;
     const written = this.#written.get(number);
     if (written !== undefined) return written;
     const bytes = this.engine.view('chunks', number);
-    if (bytes === undefined) return undefined;
-    try {
-      return decodeChunkRow(number, bytes);
-    } catch (error) {
-      if (UNREADABLE.some((code) => isRegaliaError(error, code))) return undefined;
-      throw error;
-    }
+    return bytes && attempt(() => decodeChunkRow(number, bytes));
+  }
+
+  /** The same, if it is of this address. */
+  rowOf(number: number, address: Address): ChunkRow | undefined {
+    const row = this.row(number);
+    return row !== undefined && sameAddress(row.address, address) ? row : undefined;
   }
 
   #expect(number: number, address: Address, what: string): ChunkRow {
-    const row = this.row(number);
-    if (row !== undefined && sameAddress(row.address, address)) return row;
+    const row = this.rowOf(number, address);
+    if (row !== undefined) return row;
     throw missing(what, addressText(address));
   }
 
-  /** Remembers a block that was verified. */
   #remember(number: number, address: Address, block: Uint8Array): Uint8Array {
     this.#cache.add(number, address, block);
     this.#lost.delete(number);
@@ -342,23 +296,12 @@ export class ChunkStore implements ChunkHome, StageHome {
     return new Stage(this);
   }
 
-  begun(stage: Stage): void {
-    this.#stages.add(stage);
-  }
-
-  ended(stage: Stage): void {
-    this.#stages.delete(stage);
-  }
-
   /** Chunks that transactions of this process count on, and segments that they have written to. */
   inUse(): { numbers: Set<number>; segments: Set<number> } {
     const numbers = new Set<number>([...this.#coming.keys(), ...this.#written.keys()]);
-    for (const stage of this.#stages) for (const number of stage.used) numbers.add(number);
-    const segments = new Set<number>();
-    for (const { copies } of this.#written.values()) {
-      for (const { segment } of copies) segments.add(segment);
-    }
-    return { numbers, segments };
+    for (const stage of this.stages) for (const number of stage.used) numbers.add(number);
+    const places = [...this.#written.values()].flatMap(({ copies }) => copies);
+    return { numbers, segments: new Set(places.map(({ segment }) => segment)) };
   }
 
   begin(address: Address, block: Uint8Array): number {
@@ -380,18 +323,6 @@ export class ChunkStore implements ChunkHome, StageHome {
   resolved(number: number): void {
     this.#coming.delete(number);
     this.#written.delete(number);
-  }
-
-  /** A number that no chunk has. */
-  async chunkNumber(): Promise<number> {
-    await this.numbers.reserve(1);
-    return this.numbers.take();
-  }
-
-  /** A number that no group has. */
-  async groupNumber(): Promise<number> {
-    await this.#groupNumbers.reserve(1);
-    return this.#groupNumbers.take();
   }
 
   async close(): Promise<void> {

@@ -8,9 +8,9 @@
  * of placement. Invariant: a row is made only for chunks that have all the copies that could be
  * had, and at least one.
  */
+
 import type { Engine } from '../engine/engine.js';
-import type { AlgorithmNumber } from '../ground/block-header.js';
-import { BLOCK_HEADER } from '../ground/block-header.js';
+import { type AlgorithmNumber, BLOCK_HEADER } from '../ground/block-header.js';
 import { isRegaliaError } from '../ground/errors.js';
 import type { ChunkRow, NumberedChunk, Place } from './chunk-row.js';
 import type { StagedChunk } from './chunk-stage.js';
@@ -28,21 +28,18 @@ import {
 } from './storage-rules.js';
 import type { VolumeSet } from './volume-set.js';
 
-/** A chunk with its record, and where copies of it are so far. */
-interface Sending {
-  readonly number: number;
-  readonly row: ChunkRow;
+/** A record on its way, and where copies of it are so far. */
+interface Going {
   readonly record: SegmentRecord;
-  /** Volumes in order of preference. */
-  readonly candidates: readonly number[];
-  readonly wanted: number;
   readonly places: Place[];
 }
 
-/**
- * Writes the chunks. They are on disk once the volumes are synced. REGALIA_FULL, REGALIA_VOLUME,
- * REGALIA_IO.
- */
+interface Sending extends NumberedChunk, Going {
+  readonly candidates: readonly number[];
+  readonly wanted: number;
+}
+
+/** Writes chunks: on disk once the volumes are synced. REGALIA_FULL, REGALIA_VOLUME, REGALIA_IO. */
 export async function writeChunks(
   volumes: VolumeSet,
   pool: Pool,
@@ -67,10 +64,9 @@ async function storedForms(
   chunks: readonly StagedChunk[],
   rules: readonly StorageRule[],
 ): Promise<Stored[]> {
-  const forms: Stored[] = chunks.map(({ block }) => ({
-    codec: Codec.plain,
-    stored: contentOf(block),
-  }));
+  const forms = chunks.map(({ block }): Stored => {
+    return { codec: Codec.plain, stored: block.subarray(BLOCK_HEADER) };
+  });
   const levels = new Map<number, number[]>();
   for (const [i, { compression }] of rules.entries()) {
     if (compression !== 'none') addTo(levels, compression, i);
@@ -81,11 +77,6 @@ async function storedForms(
     for (const [at, i] of some.entries()) forms[i] = made[at] as Stored;
   }
   return forms;
-}
-
-/** The content bytes of a chunk's block, as a view. */
-function contentOf(block: Uint8Array): Uint8Array {
-  return block.subarray(BLOCK_HEADER);
 }
 
 function addTo<Key, One>(lists: Map<Key, One[]>, key: Key, one: One): void {
@@ -111,15 +102,9 @@ function sendingOf(
 
 function chunkRecord(row: ChunkRow, stored: Uint8Array): SegmentRecord {
   const { address, codec, plainLength, storedLength } = row;
-  const head = {
-    kind: RecordKind.chunk,
-    codec,
-    algorithm: address[0] as AlgorithmNumber,
-    plainLength,
-    storedLength,
-    digest: address.subarray(1),
-  };
-  return { head, stored };
+  const [algorithm, digest] = [address[0] as AlgorithmNumber, address.subarray(1)];
+  const kind = RecordKind.chunk;
+  return { head: { kind, codec, algorithm, plainLength, storedLength, digest }, stored };
 }
 
 /** Appends every record to as many volumes as are wanted, round by round. */
@@ -131,9 +116,7 @@ async function distribute(volumes: VolumeSet, sending: readonly Sending[]): Prom
     await Promise.all(
       [...round].map(async ([volume, some]) => {
         try {
-          const records = some.map(({ record }) => record);
-          const places = await volumes.append(volume, records);
-          for (const [i, place] of places.entries()) (some[i] as Sending).places.push(place);
+          await append(volumes, volume, some);
         } catch (error) {
           if (!isRegaliaError(error)) throw error;
           passed.set(volume, error);
@@ -143,6 +126,13 @@ async function distribute(volumes: VolumeSet, sending: readonly Sending[]): Prom
   }
   // What is on no volume at all is not kept: the last reason says why.
   if (sending.some(({ places }) => places.length === 0)) throw [...passed.values()].at(-1);
+}
+
+async function append(volumes: VolumeSet, to: number, going: readonly Going[]): Promise<void> {
+  const records = going.map(({ record }) => record);
+  for (const [i, place] of (await volumes.append(to, records)).entries()) {
+    (going[i] as Going).places.push(place);
+  }
 }
 
 /** For each volume the records that go there next. */
@@ -161,16 +151,19 @@ function nextRound(
   return round;
 }
 
-/** Stored bytes of moving chunks that a batch may have. */
 const BATCH_BYTES = 8 * 1_048_576;
 
 /** A chunk that gets other copies. */
 interface Move extends NumberedChunk {
   readonly stored: Uint8Array;
-  /** Volumes that get a copy. */
   readonly to: readonly number[];
   /** Copies that are given up. */
   readonly drop: readonly Place[];
+}
+
+interface RehousingHome {
+  readonly engine: Engine;
+  readonly volumes: VolumeSet;
 }
 
 /** Gives chunks that are here already other places. */
@@ -179,51 +172,40 @@ export class Rehousing {
   moved = 0;
   /** Stored bytes that were written, all copies counted. */
   bytes = 0;
-  readonly #engine: Engine;
-  readonly #volumes: VolumeSet;
-  #batch: Move[] = [];
+  readonly #home: RehousingHome;
+  #batch: (Move & Going)[] = [];
   #batchBytes = 0;
 
-  constructor(engine: Engine, volumes: VolumeSet) {
-    this.#engine = engine;
-    this.#volumes = volumes;
+  constructor(home: RehousingHome) {
+    this.#home = home;
   }
 
   /** Errors as `flush`. */
   async add(move: Move): Promise<void> {
-    this.#batch.push({ ...move, stored: move.stored.slice() });
+    const record = chunkRecord(move.row, move.stored.slice());
+    this.#batch.push({ ...move, record, places: [] });
     this.#batchBytes += move.stored.length;
     if (this.#batchBytes >= BATCH_BYTES) await this.flush();
   }
 
   /** Writes what was added. REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME, REGALIA_CONFLICT. */
   async flush(): Promise<void> {
+    const { engine, volumes } = this.#home;
     const batch = this.#batch;
     this.#batch = [];
     this.#batchBytes = 0;
     if (batch.length === 0) return;
-    const places = await this.#append(batch);
-    await this.#volumes.sync(places.flat());
-    const changes = batch.map((move, i) => {
-      const kept = move.row.copies.filter((copy) => !move.drop.includes(copy));
-      const copies = [...kept, ...(places[i] as Place[])];
-      return { number: move.number, before: move.row, after: { ...move.row, copies } };
-    });
-    this.moved += (await changeRows(this.#engine, changes)).length;
-  }
-
-  async #append(batch: readonly Move[]): Promise<Place[][]> {
-    const places: Place[][] = batch.map(() => []);
-    for (const volume of new Set(batch.flatMap(({ to }) => to))) {
-      const going = [...batch.keys()].filter((i) => batch[i]?.to.includes(volume));
-      const records = going.map((i) => {
-        const { row, stored } = batch[i] as Move;
-        return chunkRecord(row, stored);
-      });
-      const found = await this.#volumes.append(volume, records);
-      for (const [at, i] of going.entries()) (places[i] as Place[]).push(found[at] as Place);
-      for (const { stored } of records) this.bytes += stored.length;
+    const going = new Map<number, Going[]>();
+    for (const move of batch) for (const volume of new Set(move.to)) addTo(going, volume, move);
+    for (const [volume, some] of going) {
+      await append(volumes, volume, some);
+      for (const { record } of some) this.bytes += record.stored.length;
     }
-    return places;
+    await volumes.sync(batch.flatMap(({ places }) => places));
+    const changes = batch.map(({ number, row, drop, places }) => {
+      const copies = [...row.copies.filter((copy) => !drop.includes(copy)), ...places];
+      return { number, before: row, after: { ...row, copies } };
+    });
+    this.moved += (await changeRows(engine, changes)).length;
   }
 }

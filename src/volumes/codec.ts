@@ -5,9 +5,12 @@
  * levels may differ between replicas, volumes and releases. What is stored says neither its own
  * codec nor its length; both are kept beside it, and exactly so many bytes come back, or an error.
  */
+import { verifyBlock } from '../blocks/address.js';
+import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
 import { assert, badRange, corrupt, malformed } from '../ground/errors.js';
 import { BLOCK_BYTES_MAX, COMPRESSION_LEVEL_MAX } from '../ground/limits.js';
 import { mayCompress } from '../kernels/sample.js';
+import type { ChunkForm } from './chunk-row.js';
 import { checkFrame, compressFrame, decompressFrame, frameBound } from './zstd.js';
 
 /** The numbers of the codecs. Persisted: never renumber. */
@@ -34,13 +37,12 @@ const COMPRESS_MIN = 64;
 
 /**
  * The stored form of `plain`, 0 to 1,048,579 bytes: `plain` itself with codec 0 where compressing
- * would not save a sixteenth, which is less than what reading it twice as fast is worth.
- * REGALIA_RANGE for too many bytes.
+ * would not save a sixteenth: reading it twice as fast is worth more. REGALIA_RANGE.
  */
 export function compress(plain: Uint8Array, level: number = LEVEL_DEFAULT): Stored {
   const isLevel = Number.isInteger(level) && level >= 1 && level <= COMPRESSION_LEVEL_MAX;
   assert(isLevel, 'a level of compression is 1 to 19');
-  checkLength(plain.length);
+  checkedLength(plain.length);
   if (plain.length < COMPRESS_MIN || !mayCompress(plain)) {
     return { codec: Codec.plain, stored: plain };
   }
@@ -69,8 +71,23 @@ export function decompressInto(
   }
 }
 
+/** A chunk as it is stored: its content bytes in some codec, and the address of its block. */
+export interface StoredChunk extends Omit<ChunkForm, 'storedLength'> {
+  readonly stored: Uint8Array;
+}
+
+/** The block of a chunk, verified; in `out`, if it is given. Errors as `decompressInto`. */
+export function decodeBlock(chunk: StoredChunk, out?: Uint8Array): Uint8Array {
+  const { address, codec, plainLength, stored } = chunk;
+  const block = out ?? new Uint8Array(BLOCK_HEADER + checkedLength(plainLength));
+  putBlockHeader(block, 0, BlockKind.chunk, address[0] as number);
+  decompressInto(codec, stored, block, BLOCK_HEADER);
+  verifyBlock(address, block, 'chunk');
+  return block;
+}
+
 function checkStored(codec: number, stored: Uint8Array, plainLength: number): void {
-  checkLength(plainLength);
+  checkedLength(plainLength);
   if (codec === Codec.plain) {
     if (stored.length === plainLength) return;
     throw malformed('stored bytes', 0, `${plainLength} bytes`, `${stored.length}`);
@@ -82,7 +99,7 @@ function checkStored(codec: number, stored: Uint8Array, plainLength: number): vo
 }
 
 /** REGALIA_RANGE for a length that no block has. */
-export function checkLength(length: number): void {
-  if (Number.isInteger(length) && length >= 0 && length <= BLOCK_BYTES_MAX) return;
+export function checkedLength(length: number): number {
+  if (Number.isInteger(length) && length >= 0 && length <= BLOCK_BYTES_MAX) return length;
   throw badRange('the length of plain bytes', `0 to ${BLOCK_BYTES_MAX}`, `${length}`);
 }

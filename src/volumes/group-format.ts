@@ -26,16 +26,13 @@ import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import { sha256 } from '../kernels/hash.js';
 import { encode, reconstruct, shardsFault } from '../kernels/reed-solomon.js';
-import { type ChunkRow, type Place, readPlace, writePlace } from './chunk-row.js';
-import { RecordKind, STORED_LIMITS } from './segment-format.js';
+import { type ChunkForm, type Place, readPlace, writePlace } from './chunk-row.js';
+import { RECORD_HEADER, RecordKind, STORED_LIMITS } from './segment-format.js';
 
 /** What a shard's record has before its shard. */
 export const SHARD_HEADER = 32;
 const ID_LENGTH = 16;
 const SHARD_LENGTH_MAX = STORED_LIMITS[RecordKind.shard] - SHARD_HEADER;
-
-/** What a directory says of a chunk. */
-type CodedChunk = Pick<ChunkRow, 'address' | 'plainLength' | 'codec' | 'storedLength'>;
 
 /** A group as each of its shards describes it. */
 export interface GroupShape {
@@ -49,22 +46,30 @@ export interface GroupShape {
 }
 
 /** Bytes of each shard: at least 1, all together enough. */
-export function shardLength({ data, chunksLength, directoryLength }: GroupShape): number {
-  return Math.max(1, Math.ceil((chunksLength + directoryLength) / data));
+export function shardLength(shape: Omit<GroupShape, 'id'>): number {
+  return Math.max(1, Math.ceil((shape.chunksLength + shape.directoryLength) / shape.data));
 }
 
-/**
- * The stored bytes of all shards' records, data before parity, of chunks with their stored bytes.
- */
+/** Bytes of each shard's record, headers included. */
+export function shardRecordLength(shape: GroupShape): number {
+  return RECORD_HEADER + SHARD_HEADER + shardLength(shape);
+}
+
+/** A chunk of a group, and where its stored bytes begin in the group's data. */
+export interface GroupMember extends ChunkForm {
+  readonly start: number;
+}
+
+/** The stored bytes of all shards' records, data before parity. */
 export function encodeGroup(
-  chunks: readonly { readonly chunk: CodedChunk; readonly stored: Uint8Array }[],
+  chunks: readonly { readonly chunk: ChunkForm; readonly stored: Uint8Array }[],
   k: number,
   m: number,
 ): { shape: GroupShape; records: Uint8Array[] } {
   const directory = encodeDirectory(chunks.map(({ chunk }) => chunk));
   const chunksLength = chunks.reduce((sum, { stored }) => sum + stored.length, 0);
   const sizes = { data: k, parity: m, chunksLength, directoryLength: directory.length };
-  const length = shardLength({ ...sizes, id: directory });
+  const length = shardLength(sizes);
   assert(length <= SHARD_LENGTH_MAX, 'a shard is within its limit');
   const data = new Uint8Array(k * length);
   let at = 0;
@@ -74,7 +79,7 @@ export function encodeGroup(
   }
   data.set(directory, at);
   const shape = { ...sizes, id: groupId(data) };
-  const records = Array.from({ length: k + m }, (_, i) => emptyRecord(shape, i, length));
+  const records = Array.from({ length: k + m }, (_, i) => emptyRecord(shape, i));
   const shards = records.map((record) => record.subarray(SHARD_HEADER));
   for (let j = 0; j < k; j++) shards[j]?.set(data.subarray(j * length, (j + 1) * length));
   encode(shards.slice(0, k), shards.slice(k));
@@ -85,9 +90,9 @@ function groupId(data: Uint8Array): Uint8Array {
   return sha256(data).subarray(0, ID_LENGTH);
 }
 
-function emptyRecord(shape: GroupShape, index: number, length: number): Uint8Array {
+function emptyRecord(shape: GroupShape, index: number): Uint8Array {
   const { id, data, parity, chunksLength, directoryLength } = shape;
-  const record = new Uint8Array(SHARD_HEADER + length);
+  const record = new Uint8Array(SHARD_HEADER + shardLength(shape));
   const writer = new ByteWriter(SHARD_HEADER).bytes(id).u8(data).u8(parity).u8(index).u8(0);
   record.set(writer.u32(chunksLength).u32(directoryLength).u32(0).view());
   return record;
@@ -109,9 +114,8 @@ export function decodeShard(stored: Uint8Array): {
   if (zero !== 0 || reader.u32() !== 0) reader.fail('reserved zeros', 'other bytes');
   const shape = { id, data, parity, chunksLength, directoryLength };
   const shard = stored.subarray(SHARD_HEADER);
-  if (shard.length !== shardLength(shape)) {
-    reader.fail(`a shard of ${shardLength(shape)} bytes`, `${shard.length}`);
-  }
+  const length = shardLength(shape);
+  if (shard.length !== length) reader.fail(`a shard of ${length} bytes`, `${shard.length}`);
   return { shape, index, shard };
 }
 
@@ -127,19 +131,17 @@ export function restoreGroup(shape: GroupShape, records: (Uint8Array | undefined
   const data = new Uint8Array(k * length);
   for (let j = 0; j < k; j++) data.set(shards[j] as Uint8Array, j * length);
   const actual = groupId(data);
-  if (!equalBytes(actual, id)) {
-    throw corrupt('group of shards', hex(id), hex(actual));
-  }
+  if (!equalBytes(actual, id)) throw corrupt('group of shards', hex(id), hex(actual));
   for (const [index, shard] of shards.entries()) {
     if (records[index] !== undefined) continue;
-    const record = emptyRecord(shape, index, length);
+    const record = emptyRecord(shape, index);
     record.set(shard as Uint8Array, SHARD_HEADER);
     records[index] = record;
   }
   return data;
 }
 
-function encodeDirectory(chunks: readonly CodedChunk[]): Uint8Array {
+function encodeDirectory(chunks: readonly ChunkForm[]): Uint8Array {
   const writer = new ByteWriter(16 + 48 * chunks.length).varint(chunks.length);
   for (const { address, plainLength, codec, storedLength } of chunks) {
     writer.bytes(address).varint(plainLength).u8(codec).varint(storedLength);
@@ -147,16 +149,15 @@ function encodeDirectory(chunks: readonly CodedChunk[]): Uint8Array {
   return writer.finish();
 }
 
-/** The chunks of a group, with where their stored bytes begin in its data. REGALIA_FORMAT. */
 export function decodeDirectory(
   { chunksLength, directoryLength }: GroupShape,
   data: Uint8Array,
-): (CodedChunk & { readonly start: number })[] {
+): GroupMember[] {
   const bytes = data.subarray(chunksLength, chunksLength + directoryLength);
   const reader = new ByteReader(bytes, 'directory of a group');
   const count = reader.varint();
   if (count > GROUP_CHUNKS_MAX) reader.fail(`at most ${GROUP_CHUNKS_MAX} chunks`, `${count}`);
-  const chunks: (CodedChunk & { readonly start: number })[] = [];
+  const chunks: GroupMember[] = [];
   let start = 0;
   for (let i = 0; i < count; i++) {
     const address = reader.bytes(ADDRESS_LENGTH).slice();
@@ -176,7 +177,6 @@ export function decodeDirectory(
 const VERSION = 1;
 const NOWHERE: Place = { volume: 0, segment: 0, offset: 0 };
 
-/** A group's row, and its number. */
 export interface NumberedGroup {
   readonly number: number;
   readonly row: GroupRow;
@@ -187,7 +187,6 @@ export interface GroupRow extends GroupShape {
   readonly shards: readonly (Place | undefined)[];
 }
 
-/** The row to put under `number`. */
 export function encodeGroupRow(number: number, group: GroupRow): Uint8Array {
   const { id, data, parity, chunksLength, directoryLength, shards } = group;
   assert(shards.length === data + parity, 'a group has a place for each shard');
@@ -201,19 +200,18 @@ export function encodeGroupRow(number: number, group: GroupRow): Uint8Array {
 export function decodeGroupRow(number: number, row: Uint8Array): GroupRow {
   const reader = new ByteReader(openRow('groups', number, row), 'row of a group');
   reader.version(VERSION);
-  const id = reader.bytes(16).slice();
+  const id = reader.bytes(ID_LENGTH).slice();
   const [data, parity] = [reader.u8(), reader.u8()];
   const fault = shardsFault(data, parity);
   if (fault !== undefined) reader.fail(fault.expected, fault.actual);
   const [chunksLength, directoryLength] = [reader.varint(), reader.varint()];
   const shape = { id, data, parity, chunksLength, directoryLength };
-  const most = STORED_LIMITS[RecordKind.shard] - SHARD_HEADER;
-  if (shardLength(shape) > most) reader.fail(`shards of ${most} bytes`, `${shardLength(shape)}`);
-  const shards: (Place | undefined)[] = [];
-  for (let i = 0; i < data + parity; i++) {
+  const length = shardLength(shape);
+  if (length > SHARD_LENGTH_MAX) reader.fail(`shards of ${SHARD_LENGTH_MAX} bytes`, `${length}`);
+  const shards = Array.from({ length: data + parity }, () => {
     const place = readPlace(reader);
-    shards.push(place.volume === 0 ? undefined : place);
-  }
+    return place.volume === 0 ? undefined : place;
+  });
   reader.end();
   return { ...shape, shards };
 }

@@ -6,7 +6,7 @@
 import type { Engine } from '../engine/engine.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { equalBytes } from '../ground/bytes.js';
-import { assert, isRegaliaError } from '../ground/errors.js';
+import { assert, attempt } from '../ground/errors.js';
 import { sha256 } from '../kernels/hash.js';
 import type { Place } from './chunk-row.js';
 import type { ChunkStore } from './chunk-store.js';
@@ -18,7 +18,6 @@ import type { SegmentRecord } from './segment-reader.js';
 import type { VolumeSet } from './volume-set.js';
 
 interface Restored {
-  /** Shards that were written. */
   readonly written: number;
   /** Shards that are still not sound. */
   readonly missing: number;
@@ -31,27 +30,23 @@ interface Restored {
  * for want of others, part where there is one by now: so the group can lose as many volumes again
  * as its rule says. REGALIA_FULL, REGALIA_IO, REGALIA_CONFLICT.
  */
-export async function restoreShards(
-  engine: Engine,
-  chunks: ChunkStore,
-  { number, row }: NumberedGroup,
-): Promise<Restored> {
+export async function restoreShards(chunks: ChunkStore, group: NumberedGroup): Promise<Restored> {
+  const { number, row } = group;
   const { groups } = chunks;
-  const records = soundRecords(chunks, row);
+  const records = attempt(() => groups.records(row));
   if (records === undefined) return { written: 0, missing: row.data + row.parity, lost: true };
   const bad = [...records.keys()].filter((i) => records[i] === undefined);
   const moving = [...bad, ...crowdedShards(chunks, row, bad)];
   if (moving.length === 0) return { written: 0, missing: 0, lost: false };
-  if (!isRestored(row, records)) return { written: 0, missing: bad.length, lost: true };
-  const written = await moveShards(engine, chunks, { number, row }, moving, records);
+  // Those that are there may contradict each other.
+  const restored = attempt(() => restoreGroup(row, records));
+  if (restored === undefined) return { written: 0, missing: bad.length, lost: true };
+  const written = await moveShards(chunks, group, moving, records);
   groups.forget(number);
   return { written, missing: written === 0 ? bad.length : 0, lost: false };
 }
 
-/**
- * Sound shards that lie on a volume with another, no more than there are volumes for them and for
- * the bad ones.
- */
+/** Sound shards that share a volume, as many as have a free one, the bad ones served first. */
 function crowdedShards({ volumes }: ChunkStore, row: GroupRow, bad: readonly number[]): number[] {
   const occupied = new Set<number>();
   const crowded: number[] = [];
@@ -64,18 +59,13 @@ function crowdedShards({ volumes }: ChunkStore, row: GroupRow, bad: readonly num
   return crowded.slice(0, Math.max(0, free.length - bad.length));
 }
 
-/** What spreads groups over volumes. */
 function addressOf({ id }: GroupRow): Uint8Array {
   return Uint8Array.of(1, ...id, ...id);
 }
 
-/**
- * Writes some shards of a group to other volumes than those that the rest of it is on. Returns how
- * many.
- */
+/** Writes some shards to volumes that the rest of the group is not on. Returns how many. */
 export async function moveShards(
-  engine: Engine,
-  { volumes }: ChunkStore,
+  { engine, volumes }: ChunkStore,
   { number, row }: NumberedGroup,
   moving: readonly number[],
   records: readonly (Uint8Array | undefined)[],
@@ -88,66 +78,30 @@ export async function moveShards(
   const some = moving.map((i) => records[i] as Uint8Array);
   const places = await appendShards(volumes, some, targets);
   await volumes.sync(places);
-  const shards = row.shards.map((place, i): Place | undefined => {
-    const at = moving.indexOf(i);
-    return at < 0 ? place : places[at];
-  });
-  const made = await changeGroup(engine, number, row, { ...row, shards });
-  return made ? moving.length : 0;
+  const shards = row.shards.map((place, i) =>
+    moving.includes(i) ? places[moving.indexOf(i)] : place,
+  );
+  return (await changeGroup(engine, { number, row }, shards)) ? moving.length : 0;
 }
 
-/** Puts the row of a group in the place of one that still is as it was. */
+/** Puts other places of shards in the row of a group, if it still is as it was. */
 export function changeGroup(
   engine: Engine,
-  number: number,
-  before: GroupRow,
-  after: GroupRow | undefined,
+  { number, row }: NumberedGroup,
+  shards: GroupRow['shards'],
 ): Promise<boolean> {
   return engine.write((batch) => {
     const current = batch.get('groups', number);
-    if (current === undefined || !equalBytes(current, encodeGroupRow(number, before))) return false;
-    if (after === undefined) batch.del('groups', number);
-    else {
-      checkPlaces(batch, after.shards, before.shards);
-      batch.put('groups', number, encodeGroupRow(number, after));
-    }
+    if (current === undefined || !equalBytes(current, encodeGroupRow(number, row))) return false;
+    checkPlaces(batch, shards, row.shards);
+    batch.put('groups', number, encodeGroupRow(number, { ...row, shards }));
     return true;
   }, 'sync');
 }
 
-/** Fills in what is missing; false where the shards that are there contradict each other. */
-function isRestored(row: GroupRow, records: (Uint8Array | undefined)[]): boolean {
-  try {
-    restoreGroup(row, records);
-    return true;
-  } catch (error) {
-    if (!isRegaliaError(error, 'REGALIA_CORRUPT')) throw error;
-    return false;
-  }
-}
+export type Coding = Pick<GroupRow, 'data' | 'parity'>;
 
-function soundRecords(
-  { groups }: ChunkStore,
-  row: GroupRow,
-): (Uint8Array | undefined)[] | undefined {
-  try {
-    return groups.records(row);
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-    return undefined;
-  }
-}
-
-/** How many shards of data, and of parity. */
-export interface Coding {
-  readonly data: number;
-  readonly parity: number;
-}
-
-/**
- * A volume for each shard that is not on one yet; undefined where there are too few. `address`
- * spreads groups.
- */
+/** A volume for each shard that has none; undefined where there are too few. */
 export function volumesForShards(
   volumes: VolumeSet,
   { data, parity }: Coding,
@@ -174,10 +128,7 @@ export function volumesForShards(
   return chosen;
 }
 
-/**
- * Appends records of shards, each to its volume, and resolves with where they are. Errors as
- * `VolumeSet.append`.
- */
+/** Appends records of shards, each to its volume. Errors as `VolumeSet.append`. */
 export async function appendShards(
   volumes: VolumeSet,
   records: readonly Uint8Array[],

@@ -10,8 +10,9 @@
  */
 import type { Engine } from '../engine/engine.js';
 import { BoundedMap } from '../ground/bounded-map.js';
-import { hex } from '../ground/bytes.js';
+import { concatBytes, hex } from '../ground/bytes.js';
 import {
+  attempt,
   corrupt,
   isRegaliaError,
   malformed,
@@ -19,7 +20,7 @@ import {
   type RegaliaError,
 } from '../ground/errors.js';
 import { reconstruct } from '../kernels/reed-solomon.js';
-import type { ChunkRow, CodedPlace, Place } from './chunk-row.js';
+import type { CodedPlace, Place } from './chunk-row.js';
 import {
   decodeGroupRow,
   decodeShard,
@@ -27,6 +28,7 @@ import {
   restoreGroup,
   SHARD_HEADER,
   shardLength,
+  shardRecordLength,
 } from './group-format.js';
 import { RECORD_HEADER } from './segment-format.js';
 import type { VolumeSet } from './volume-set.js';
@@ -37,7 +39,6 @@ const RESTORED_MAX = 2;
 /** A part of a span: within one data shard. */
 interface Part {
   readonly shard: number;
-  /** Within the shard. */
   readonly from: number;
   readonly length: number;
 }
@@ -48,7 +49,6 @@ interface ShardScrub {
   readonly what: string | undefined;
   /** Whether enough others are sound; sure with the last one that is at fault. */
   readonly isRepairable: boolean;
-  /** Bytes that were read. */
   readonly cost: number;
 }
 
@@ -78,13 +78,10 @@ export class Groups {
 
   /** Whether enough shards lie on volumes that are here. Nothing is read. */
   has(number: number): boolean {
-    try {
-      const { shards, data } = this.row(number);
-      return shards.filter((place) => this.#isHere(place)).length >= data;
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-      return false;
-    }
+    const row = attempt(() => this.row(number));
+    return (
+      row !== undefined && row.shards.filter((place) => this.#isHere(place)).length >= row.data
+    );
   }
 
   #isHere(place: Place | undefined): place is Place {
@@ -94,13 +91,15 @@ export class Groups {
   /** Bytes of a group's data, unverified. REGALIA_MISSING where too few shards are here. */
   readSync({ group, start }: CodedPlace, length: number): Uint8Array {
     const row = this.row(group);
-    const bytes = new Uint8Array(length);
-    let at = 0;
-    for (const part of partsOf(row, start, length)) {
-      bytes.set(this.#partSync(row, part), at);
-      at += part.length;
-    }
-    return bytes;
+    return concatBytes(partsOf(row, start, length).map((part) => this.#partSync(row, part)));
+  }
+
+  /** The same without holding up the event loop: all shards of the span at once. */
+  async read({ group, start }: CodedPlace, length: number): Promise<Uint8Array> {
+    const row = this.row(group);
+    const parts = partsOf(row, start, length);
+    const ranges = await Promise.all(parts.map((part) => this.#range(row, part)));
+    return concatBytes(parts.map((part, i) => ranges[i] ?? this.#partSync(row, part)));
   }
 
   #partSync(row: GroupRow, part: Part): Uint8Array {
@@ -119,49 +118,39 @@ export class Groups {
   }
 
   #rangeSync(row: GroupRow, shard: number, part: Part): Uint8Array | undefined {
-    const place = row.shards[shard];
+    return this.#ofShard(row.shards[shard], (place) => {
+      const files = this.#volumes.segments(place.volume);
+      return files.readSync(place.segment, startOf(part, place), part.length);
+    });
+  }
+
+  async #range({ shards }: GroupRow, part: Part): Promise<Uint8Array | undefined> {
+    const place = shards[part.shard];
     if (!this.#isHere(place)) return undefined;
     try {
-      return this.#volumes.readRangeSync(place, dataStart(part), part.length);
+      const files = this.#volumes.segments(place.volume);
+      return await files.read(place.segment, startOf(part, place), part.length);
     } catch (error) {
       return this.#failed(place, error);
     }
   }
 
-  /** The same without holding up the event loop: all shards of the span at once. */
-  async read({ group, start }: CodedPlace, length: number): Promise<Uint8Array> {
-    const row = this.row(group);
-    const parts = partsOf(row, start, length);
-    const ranges = await Promise.all(
-      parts.map(async (part) => {
-        const place = row.shards[part.shard];
-        if (!this.#isHere(place)) return undefined;
-        try {
-          return await this.#volumes.readRange(place, dataStart(part), part.length);
-        } catch (error) {
-          return this.#failed(place, error);
-        }
-      }),
-    );
-    const bytes = new Uint8Array(length);
-    let at = 0;
-    for (const [i, part] of parts.entries()) {
-      bytes.set(ranges[i] ?? this.#partSync(row, part), at);
-      at += part.length;
+  /** What is read of a shard; undefined where it is not here, or fails, which is reported. */
+  #ofShard<T>(place: Place | undefined, read: (place: Place) => T): T | undefined {
+    if (!this.#isHere(place)) return undefined;
+    try {
+      return read(place);
+    } catch (error) {
+      return this.#failed(place, error);
     }
-    return bytes;
   }
 
   #failed(place: Place, error: unknown): undefined {
     if (!isRegaliaError(error)) throw error;
     this.#onFault(place, error);
-    return undefined;
   }
 
-  /**
-   * All data of a group, proven by its id, from any k sound shards. REGALIA_MISSING,
-   * REGALIA_CORRUPT.
-   */
+  /** All data of a group, proven by its id. REGALIA_MISSING, REGALIA_CORRUPT. */
   restored(group: number): Uint8Array {
     const known = this.#restored.use(group);
     if (known !== undefined) return known;
@@ -171,33 +160,22 @@ export class Groups {
     return data;
   }
 
-  /**
-   * The bytes of all shards' records, undefined where one is not sound. REGALIA_MISSING where fewer
-   * than k are.
-   */
+  /** All shards' records, undefined for one that is not sound. REGALIA_MISSING for too few. */
   records(row: GroupRow): (Uint8Array | undefined)[] {
-    const records = row.shards.map((_, shard) => this.#record(row, shard));
+    const records = row.shards.map((place, shard) => {
+      return this.#ofShard(place, (at) => this.checkedRecord(row, shard, at));
+    });
     const found = records.filter((record) => record !== undefined).length;
     if (found < row.data) throw tooFew(row, found);
     return records;
   }
 
-  #record(row: GroupRow, shard: number): Uint8Array | undefined {
-    const place = row.shards[shard];
-    if (!this.#isHere(place)) return undefined;
-    try {
-      return this.checkedRecord(row, shard, place);
-    } catch (error) {
-      return this.#failed(place, error);
-    }
-  }
-
-  /**
-   * The bytes of a shard's record, if it is sound and the one that is meant. As
-   * `VolumeSet.readSync`.
-   */
+  /** The bytes of a shard's record, if it is sound and the one that is meant. REGALIA_CORRUPT. */
   checkedRecord(row: GroupRow, shard: number, place: Place): Uint8Array {
-    const { stored } = this.#volumes.readSync(place, SHARD_HEADER + shardLength(row));
+    const storedLength = SHARD_HEADER + shardLength(row);
+    const { stored } = this.#volumes
+      .segments(place.volume)
+      .readRecordSync({ ...place, storedLength });
     const { shape, index } = decodeShard(stored);
     if (hex(shape.id) === hex(row.id) && index === shard) return stored;
     const actual = `shard ${index} of group ${hex(shape.id)}`;
@@ -207,7 +185,7 @@ export class Groups {
   /** Reads every shard past all caches, one for each step, and says what is wrong with it. */
   *scrub(group: number): Generator<ShardScrub, void> {
     const row = this.row(group);
-    const cost = RECORD_HEADER + SHARD_HEADER + shardLength(row);
+    const cost = shardRecordLength(row);
     let bad = 0;
     for (const [shard, place] of row.shards.entries()) {
       const what = this.#wrong(row, shard, place);
@@ -233,8 +211,8 @@ export class Groups {
   }
 }
 
-function dataStart(part: Part): number {
-  return RECORD_HEADER + SHARD_HEADER + part.from;
+function startOf({ from }: Part, { offset }: Place): number {
+  return offset + RECORD_HEADER + SHARD_HEADER + from;
 }
 
 function partsOf(row: GroupRow, start: number, length: number): Part[] {
@@ -255,70 +233,4 @@ function partsOf(row: GroupRow, start: number, length: number): Part[] {
 
 function tooFew({ id, data }: GroupRow, found: number): RegaliaError {
   return missing(`a set of ${data} sound shards (${found} are here) of group`, hex(id));
-}
-
-// Several chunks: those that follow each other in a group are read by one span, the spans at the
-// same time, from all volumes that have their shards.
-
-/** The most bytes of one span. */
-const SPAN_BYTES = 2 * 1024 * 1024;
-
-interface Item {
-  readonly row: ChunkRow;
-  /** A copy of it that is read instead. */
-  readonly place: Place | undefined;
-}
-
-interface Span extends CodedPlace {
-  length: number;
-  readonly indexes: number[];
-}
-
-/**
- * Fills in the bytes of chunks that are coded and have no copy; what could not be read stays
- * undefined. Unverified.
- */
-export async function readSpans(
-  groups: Groups,
-  items: readonly Item[],
-  stored: (Uint8Array | undefined)[],
-): Promise<void> {
-  await Promise.all(spansOf(items).map((span) => readSpan(groups, items, span, stored)));
-}
-
-function spansOf(items: readonly Item[]): Span[] {
-  const spans: Span[] = [];
-  let span: Span | undefined;
-  for (const [index, { row, place }] of items.entries()) {
-    const { coded, storedLength } = row;
-    if (place !== undefined || coded === undefined) continue;
-    const follows =
-      span !== undefined &&
-      span.group === coded.group &&
-      span.start + span.length === coded.start &&
-      span.length + storedLength <= SPAN_BYTES;
-    if (!follows) spans.push((span = { ...coded, length: 0, indexes: [] }));
-    (span as Span).indexes.push(index);
-    (span as Span).length += storedLength;
-  }
-  return spans;
-}
-
-async function readSpan(
-  groups: Groups,
-  items: readonly Item[],
-  span: Span,
-  stored: (Uint8Array | undefined)[],
-): Promise<void> {
-  try {
-    const bytes = await groups.read(span, span.length);
-    let at = 0;
-    for (const index of span.indexes) {
-      const { storedLength } = (items[index] as Item).row;
-      stored[index] = bytes.subarray(at, at + storedLength);
-      at += storedLength;
-    }
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-  }
 }

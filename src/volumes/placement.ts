@@ -7,16 +7,11 @@
  * is Schindelhauer and Schomaker's, 2005).
  */
 import type { Address } from '../blocks/address.js';
+import type { VolumeEntry } from './registry.js';
 import type { Redundancy } from './storage-rules.js';
 
-/** A volume that accepts new chunks. */
-export interface Candidate {
-  readonly number: number;
-  /** 16 bytes. */
-  readonly id: Uint8Array;
-  /** Above 0. */
-  readonly weight: number;
-}
+/** A volume that accepts new chunks: its weight is above 0. */
+export type Candidate = Pick<VolumeEntry, 'number' | 'id' | 'weight'>;
 
 /** What decides where a chunk goes, beside its address. */
 export interface Spread {

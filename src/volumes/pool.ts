@@ -2,14 +2,12 @@
  * Workers: threads that compress, decode and read while the calling thread goes on.
  *
  * - Work is split into batches of about 256 KiB, so that all workers share it and no hop carries
- *   little; what is too little to be sent is done on the calling thread, and so is everything where
- *   there are no workers.
+ *   little; what is too little to be sent is done on the calling thread.
  * - Workers start once some work has passed (a start costs 57 ms, in which the calling thread
  *   compresses 7 MiB), one after the other, when all others are busy. An idle one does not keep the
  *   process alive; one that has a batch does, since somebody waits for it.
- * - A worker that dies is replaced, and the batches that it had are done once on the calling
- *   thread, so nothing is lost. After several deaths in a row without an answer no more are
- *   started, and all is done here.
+ * - A worker that dies is replaced, and the batches that it had are done on the calling thread, so
+ *   nothing is lost. After several deaths in a row without an answer all is done here.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -23,9 +21,9 @@ import {
 import { WORKERS_MAX } from '../ground/limits.js';
 import { turn } from '../ground/pause.js';
 import type { OpenChunk } from './chunk-bytes.js';
-import type { Stored } from './codec.js';
+import type { Stored, StoredChunk } from './codec.js';
 import type { Parcel, Task, TaskName } from './tasks.js';
-import { compressTask, contentsTask, decodeTask, type StoredChunk } from './tasks.js';
+import { compressTask, contentsTask, decodeTask } from './tasks.js';
 import type { Answer, Order } from './worker.js';
 
 interface PoolOptions {
@@ -34,11 +32,9 @@ interface PoolOptions {
    * many as there are processors, but at most 4: each needs 30 to 45 MB at work.
    */
   readonly workers?: number | undefined;
-  /** Starts a worker. */
   readonly start?: (() => Worker) | undefined;
 }
 
-/** A batch is full at so many plain bytes. */
 const BATCH_BYTES = 262_144;
 /** Plain bytes that are done on the calling thread before a worker is started. */
 const WARM_UP_BYTES = 4_194_304;
@@ -51,11 +47,8 @@ const DEATHS_MAX = 3;
 interface Batch {
   readonly id: number;
   readonly task: TaskName;
-  readonly size: number;
   send(): Parcel;
-  /** Resolves with the answer. */
   answer(parcel: Parcel): void;
-  /** Does it on the calling thread. */
   redo(reason: string): void;
   reject(error: RegaliaError): void;
 }
@@ -82,15 +75,13 @@ export class Pool {
     this.#start = start;
   }
 
-  /** Workers that live. */
   get workers(): number {
     return this.#members.size;
   }
 
   /**
-   * The stored forms of chunks, as `compress` makes them: those that do not compress are the arrays
-   * that were given. Chunks must not change before. Errors of all three: REGALIA_WORKER,
-   * REGALIA_CLOSED.
+   * The stored forms of chunks, as `compressTask` gives them. Chunks must not change before. Errors
+   * of all three: REGALIA_WORKER, REGALIA_CLOSED.
    */
   compress(chunks: readonly Uint8Array[], level: number): Promise<Stored[]> {
     return this.#run(compressTask(level), chunks);
@@ -101,25 +92,17 @@ export class Pool {
     return this.#run(decodeTask, chunks);
   }
 
-  /**
-   * Content bytes of chunks in open segments, as `contentsTask` gives them; keep the segments open
-   * until then.
-   */
+  /** As `contentsTask` gives them; keep the segments open until then. */
   contents(chunks: readonly OpenChunk[]): Promise<(Uint8Array | undefined)[]> {
     return this.#run(contentsTask, chunks);
   }
 
-  /**
-   * Ends all workers. What is not answered yet is rejected as REGALIA_CLOSED, and so is what comes
-   * later.
-   */
+  /** Ends all workers. What is not answered, and what comes later, is rejected: REGALIA_CLOSED. */
   async close(): Promise<void> {
     this.#closed = true;
     const members = [...this.#members];
-    const left = [
-      ...this.#waiting.splice(0),
-      ...members.flatMap(({ pending }) => [...pending.values()]),
-    ];
+    const left = this.#waiting.splice(0);
+    for (const { pending } of members) left.push(...pending.values());
     for (const { pending } of members) pending.clear();
     this.#members.clear();
     for (const batch of left) batch.reject(closed('pool of workers'));
@@ -144,9 +127,9 @@ export class Pool {
   }
 
   /** Batch by batch, with a turn of the event loop before each but the first. */
-  async #here<Item, Result>(task: Task<Item, Result>, batches: Items<Item>[]): Promise<Result[][]> {
+  async #here<Item, Result>(task: Task<Item, Result>, batches: Item[][]): Promise<Result[][]> {
     const results: Result[][] = [];
-    for (const { items } of batches) {
+    for (const items of batches) {
       if (results.length > 0) await turn();
       if (this.#closed) throw closed('pool of workers');
       results.push(task.here(items));
@@ -154,12 +137,11 @@ export class Pool {
     return results;
   }
 
-  #there<Item, Result>(task: Task<Item, Result>, { items, size }: Items<Item>): Promise<Result[]> {
+  #there<Item, Result>(task: Task<Item, Result>, items: Item[]): Promise<Result[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({
         id: ++this.#lastId,
         task: task.name,
-        size,
         reject,
         send: () => task.send(items),
         answer: (parcel) => resolve(task.receive(parcel, items)),
@@ -258,24 +240,19 @@ export class Pool {
   }
 }
 
-interface Items<Item> {
-  readonly items: readonly Item[];
-  readonly size: number;
-}
-
 /** Items in order, cut behind the one that fills a batch. */
 function split<Item>(
   task: Task<Item, unknown>,
   items: readonly Item[],
   batchBytes: number,
-): Items<Item>[] {
-  const batches: Items<Item>[] = [];
+): Item[][] {
+  const batches: Item[][] = [];
   let start = 0;
   let size = 0;
   for (let i = 0; i < items.length; i++) {
     size += task.size(items[i] as Item);
     if (size < batchBytes && i < items.length - 1) continue;
-    batches.push({ items: items.slice(start, i + 1), size });
+    batches.push(items.slice(start, i + 1));
     start = i + 1;
     size = 0;
   }

@@ -10,7 +10,6 @@
  * can be moved. The sequence is raised together with the one in the volume's own folder: where the
  * folder's is lower, it is an old copy.
  */
-
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { assert, full } from '../ground/errors.js';
@@ -26,7 +25,6 @@ const BEHIND = utf8Bytes('volume0');
 
 /** Persisted: never renumber. */
 const STATES = ['online', 'read-only', 'draining', 'missing', 'failing'] as const;
-/** What is known of a volume. What its folder shows when it is opened may say otherwise. */
 /** What is done with a volume: read and written, only read, or emptied. */
 export type VolumeState = (typeof STATES)[number];
 
@@ -43,14 +41,10 @@ export interface VolumeEntry {
 
 /** The volumes of a store, by number. REGALIA_CORRUPT, REGALIA_FORMAT. */
 export function volumeEntries(reads: Reads): VolumeEntry[] {
-  const entries: VolumeEntry[] = [];
-  for (const { key, bytes } of reads.range('meta', { gte: PREFIX, lt: BEHIND })) {
-    entries.push(decodeEntry(key, bytes));
-  }
-  return entries;
+  const rows = [...reads.range('meta', { gte: PREFIX, lt: BEHIND })];
+  return rows.map(({ key, bytes }) => decodeEntry(key, bytes));
 }
 
-/** Whether a store still has a volume. */
 export function hasVolume(reads: Reads, number: number): boolean {
   return reads.view('meta', keyOf(number)) !== undefined;
 }

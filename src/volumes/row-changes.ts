@@ -35,10 +35,7 @@ export interface RowChange {
   readonly after: ChunkRow | undefined;
 }
 
-/**
- * Puts what is still as it was, in one transaction. Returns the changes that were made.
- * REGALIA_CONFLICT.
- */
+/** Puts what is still as it was, and returns the changes that were made. REGALIA_CONFLICT. */
 export function changeRows(
   engine: Engine,
   changes: readonly RowChange[],
@@ -73,9 +70,8 @@ export function putChunk(batch: Batch, number: number, row: ChunkRow): void {
 }
 
 /**
- * Refuses a row that begins to name a segment which is being emptied, or a volume that was removed.
- * What it named before it may go on naming: else nothing else of it could be changed.
- * REGALIA_CONFLICT.
+ * REGALIA_CONFLICT for a row that begins to name a segment which is being emptied, or a volume that
+ * was removed. What it named before it may go on naming: else nothing of it could be changed.
  */
 export function checkPlaces(
   batch: Reads,
@@ -108,7 +104,6 @@ export function retire(batch: Batch, segment: number): void {
 }
 
 interface Collections {
-  /** Raised by each step of a collection. */
   readonly epoch: number;
   /** When chunks were condemned that still are, in ms; 0 where none are. */
   readonly condemnedMs: number;
@@ -125,7 +120,6 @@ export function collections(reads: Reads): Collections {
   return { epoch, condemnedMs };
 }
 
-/** Raises the epoch, and returns it. */
 export function nextEpoch(batch: Batch, condemnedMs: number): number {
   const { epoch } = collections(batch);
   const body = new ByteWriter(24)

@@ -15,7 +15,6 @@
  * its content. For a shard (see shard-format.ts) the digest is the SHA-256 of the stored bytes, and
  * plain length is theirs.
  */
-
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { assert, corrupt, type RegaliaError } from '../ground/errors.js';
@@ -42,7 +41,6 @@ export const STORED_LIMITS: Readonly<Record<RecordKind, number>> = {
   [RecordKind.shard]: STORED_SHARD_BYTES_MAX,
 };
 
-/** Whose segment a file is. */
 export interface SegmentIds {
   /** 16 bytes each. */
   readonly volume: Uint8Array;
@@ -107,10 +105,7 @@ export interface CheckedHead extends RecordHead {
   readonly storedSum: number;
 }
 
-/**
- * The inverse. REGALIA_FORMAT for what is none, REGALIA_CORRUPT for one that is damaged or of
- * another place.
- */
+/** The inverse. REGALIA_FORMAT; REGALIA_CORRUPT for one that is damaged or of another place. */
 export function decodeRecordHead(bytes: Uint8Array, ids: SegmentIds, offset: number): CheckedHead {
   const reader = new ByteReader(bytes.subarray(0, RECORD_HEADER), 'record', 0);
   if (!equalBytes(reader.bytes(4), RECORD_MAGIC)) reader.fail('a record', 'other bytes');

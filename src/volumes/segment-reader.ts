@@ -8,8 +8,16 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { BoundedMap } from '../ground/bounded-map.js';
-import { corrupt, ioError, isRegaliaError, missing, type RegaliaError } from '../ground/errors.js';
+import {
+  attempt,
+  corrupt,
+  ioError,
+  isRegaliaError,
+  missing,
+  type RegaliaError,
+} from '../ground/errors.js';
 import {
   checkStored,
   decodeRecordHead,
@@ -22,14 +30,13 @@ import {
 } from './segment-format.js';
 import { segmentFile } from './volume-folder.js';
 
-/** A record's header, and its stored bytes. */
 export interface SegmentRecord {
   readonly head: RecordHead;
   readonly stored: Uint8Array;
 }
 
 /** Where a record lies within a volume, and how many stored bytes it has. */
-interface RecordPlace {
+export interface RecordPlace {
   readonly segment: number;
   readonly offset: number;
   readonly storedLength: number;
@@ -38,7 +45,6 @@ interface RecordPlace {
 /** A record that was met in order; without a head where it is damaged. */
 export interface ScannedRecord {
   readonly offset: number;
-  /** Where the next one begins. */
   readonly end: number;
   readonly head: RecordHead | undefined;
 }
@@ -53,7 +59,6 @@ const OPEN_MAX = 64;
 /** Bytes looked through at once for a record behind a damaged one. */
 const SCAN_BYTES = 65_536;
 
-/** The segments of one volume, open for reading. */
 export class SegmentFiles {
   readonly folder: string;
   readonly #volume: Uint8Array;
@@ -74,34 +79,21 @@ export class SegmentFiles {
     this.#open = new BoundedMap(OPEN_MAX, (descriptor) => this.#close(descriptor));
   }
 
+  /** REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO. */
   readRecordSync(place: RecordPlace): SegmentRecord {
-    const bytes = this.#readSync(place.segment, place.offset, RECORD_HEADER + place.storedLength);
+    const bytes = this.readSync(place.segment, place.offset, RECORD_HEADER + place.storedLength);
     return this.#record(bytes, place);
   }
 
-  async readRecord(place: RecordPlace): Promise<SegmentRecord> {
-    const [record] = await this.readRun([place]);
-    return record as SegmentRecord;
-  }
-
-  /** Records of one segment that follow each other, by one read. */
+  /** Records of one segment that follow each other directly, by one read. */
   async readRun(places: readonly RecordPlace[]): Promise<SegmentRecord[]> {
     const [first, last] = [places[0] as RecordPlace, places[places.length - 1] as RecordPlace];
     const length = last.offset + RECORD_HEADER + last.storedLength - first.offset;
-    const bytes = await this.#read(first.segment, first.offset, length);
+    const bytes = await this.read(first.segment, first.offset, length);
     return places.map((place) => {
       const from = place.offset - first.offset;
       return this.#record(bytes.subarray(from, from + RECORD_HEADER + place.storedLength), place);
     });
-  }
-
-  /** A range of the file as it is, for parts of a record: check what you read. */
-  readRangeSync(segment: number, offset: number, length: number): Uint8Array {
-    return this.#readSync(segment, offset, length);
-  }
-
-  readRange(segment: number, offset: number, length: number): Promise<Uint8Array> {
-    return this.#read(segment, offset, length);
   }
 
   /**
@@ -112,7 +104,8 @@ export class SegmentFiles {
     const ids = this.#ids(segment);
     let at = SEGMENT_HEADER;
     while (at + RECORD_HEADER <= size) {
-      const head = headOf(this.#readSync(segment, at, RECORD_HEADER), ids, at);
+      const bytes = this.readSync(segment, at, RECORD_HEADER);
+      const head = attempt(() => decodeRecordHead(bytes, ids, at));
       if (head !== undefined && at + RECORD_HEADER + head.storedLength <= size) {
         const end = at + RECORD_HEADER + head.storedLength;
         yield { offset: at, end, head };
@@ -126,25 +119,22 @@ export class SegmentFiles {
     }
   }
 
-  /** Where the next head that is sound begins. */
   #nextRecord(ids: SegmentIds, from: number, size: number): number | undefined {
     for (let at = from; at + RECORD_HEADER <= size; at += SCAN_BYTES) {
       const length = Math.min(SCAN_BYTES + RECORD_HEADER, size - at);
-      const bytes = this.#readSync(ids.number, at, length);
+      const bytes = this.readSync(ids.number, at, length);
       const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
       let found = view.indexOf(RECORD_MAGIC);
       while (found >= 0 && found < SCAN_BYTES && found + RECORD_HEADER <= length) {
-        if (headOf(bytes.subarray(found), ids, at + found) !== undefined) return at + found;
+        const [head, offset] = [bytes.subarray(found), at + found];
+        if (attempt(() => decodeRecordHead(head, ids, offset)) !== undefined) return offset;
         found = view.indexOf(RECORD_MAGIC, found + 1);
       }
     }
     return undefined;
   }
 
-  /**
-   * What `act` makes of the open segment, at once; its errors of the file system are reported as
-   * those of this file.
-   */
+  /** What `act` makes of the open segment, at once; its errors are reported as this file's. */
   use<T>(segment: number, act: (open: OpenSegment) => T): T {
     try {
       return act({ descriptor: this.#descriptor(segment), ids: this.#ids(segment) });
@@ -156,13 +146,18 @@ export class SegmentFiles {
   /** The open segment, which stays open until `release`. */
   keepOpen(segment: number): OpenSegment {
     return this.use(segment, (open) => {
-      this.#begin(open.descriptor);
+      this.#busy.set(open.descriptor, (this.#busy.get(open.descriptor) ?? 0) + 1);
       return open;
     });
   }
 
   release({ descriptor }: OpenSegment): void {
-    this.#end(descriptor);
+    const left = (this.#busy.get(descriptor) ?? 1) - 1;
+    if (left > 0) this.#busy.set(descriptor, left);
+    else {
+      this.#busy.delete(descriptor);
+      if (this.#closing.delete(descriptor)) fs.closeSync(descriptor);
+    }
   }
 
   #ids(number: number): SegmentIds {
@@ -180,39 +175,31 @@ export class SegmentFiles {
     return { head, stored };
   }
 
-  #readSync(segment: number, offset: number, length: number): Uint8Array {
-    try {
-      const descriptor = this.#descriptor(segment);
+  /** A range of the file as it is: check what you read. Errors as `readRecordSync`. */
+  readSync(segment: number, offset: number, length: number): Uint8Array {
+    return this.use(segment, ({ descriptor }) => {
       const bytes = new Uint8Array(length);
-      let at = 0;
-      while (at < length) {
-        const count = fs.readSync(descriptor, bytes, at, length - at, offset + at);
-        if (count === 0) throw this.#short(segment, offset, length, at);
-        at += count;
-      }
+      const count = readFully(descriptor, bytes, offset);
+      if (count < length) throw this.#short(segment, offset, length, count);
       return bytes;
-    } catch (error) {
-      throw this.#failed(error, segment);
-    }
+    });
   }
 
-  async #read(segment: number, offset: number, length: number): Promise<Uint8Array> {
-    let descriptor: number | undefined;
+  /** The same without holding up the event loop. */
+  async read(segment: number, offset: number, length: number): Promise<Uint8Array> {
+    const open = this.keepOpen(segment);
     try {
-      descriptor = this.#descriptor(segment);
-      this.#begin(descriptor);
       const bytes = new Uint8Array(length);
-      let at = 0;
-      while (at < length) {
-        const count = await readAt(descriptor, bytes, at, offset + at);
-        if (count === 0) throw this.#short(segment, offset, length, at);
-        at += count;
+      for (let at = 0; at < length; ) {
+        const { bytesRead } = await readAsync(open.descriptor, bytes, at, length - at, offset + at);
+        if (bytesRead === 0) throw this.#short(segment, offset, length, at);
+        at += bytesRead;
       }
       return bytes;
     } catch (error) {
       throw this.#failed(error, segment);
     } finally {
-      if (descriptor !== undefined) this.#end(descriptor);
+      this.release(open);
     }
   }
 
@@ -232,7 +219,7 @@ export class SegmentFiles {
 
   #checkOwner(descriptor: number, segment: number): void {
     const header = new Uint8Array(SEGMENT_HEADER);
-    const count = fs.readSync(descriptor, header, 0, SEGMENT_HEADER, 0);
+    const count = readFully(descriptor, header, 0);
     if (count < SEGMENT_HEADER) throw this.#short(segment, 0, SEGMENT_HEADER, count);
     // Records are bound to the ids that they are read with, so what is wrong here shows there too.
     decodeSegmentHeader(header);
@@ -256,19 +243,6 @@ export class SegmentFiles {
     return path.join(this.folder, segmentFile(segment));
   }
 
-  #begin(descriptor: number): void {
-    this.#busy.set(descriptor, (this.#busy.get(descriptor) ?? 0) + 1);
-  }
-
-  #end(descriptor: number): void {
-    const left = (this.#busy.get(descriptor) ?? 1) - 1;
-    if (left > 0) this.#busy.set(descriptor, left);
-    else {
-      this.#busy.delete(descriptor);
-      if (this.#closing.delete(descriptor)) fs.closeSync(descriptor);
-    }
-  }
-
   #close(descriptor: number): void {
     if (this.#busy.has(descriptor)) this.#closing.add(descriptor);
     else fs.closeSync(descriptor);
@@ -284,25 +258,15 @@ export class SegmentFiles {
   }
 }
 
-function headOf(bytes: Uint8Array, ids: SegmentIds, offset: number): RecordHead | undefined {
-  try {
-    return decodeRecordHead(bytes, ids, offset);
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-    return undefined;
-  }
-}
+const readAsync = promisify(fs.read);
 
-function readAt(
-  descriptor: number,
-  bytes: Uint8Array,
-  at: number,
-  position: number,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.read(descriptor, bytes, at, bytes.length - at, position, (error, count) => {
-      if (error === null) resolve(count);
-      else reject(error);
-    });
-  });
+/** Fills `out` from a place in a file, as far as that goes. Returns how many bytes it has now. */
+export function readFully(descriptor: number, out: Uint8Array, position: number): number {
+  let at = 0;
+  while (at < out.length) {
+    const count = fs.readSync(descriptor, out, at, out.length - at, position + at);
+    if (count === 0) break;
+    at += count;
+  }
+  return at;
 }

@@ -26,7 +26,6 @@ import {
 import type { SegmentRecord } from './segment-reader.js';
 import { segmentFile } from './volume-folder.js';
 
-/** Buffers in one system call. */
 const WRITEV_MAX = 512;
 
 type State =
@@ -41,7 +40,6 @@ export class SegmentWriter {
   #size = SEGMENT_HEADER;
   /** Where the last append that was written whole ends. */
   #written = SEGMENT_HEADER;
-  /** Up to where all is on disk. */
   #flushed = 0;
   #state: State = { kind: 'open' };
   #turn: Promise<unknown> = Promise.resolve();
@@ -52,10 +50,7 @@ export class SegmentWriter {
     this.ids = ids;
   }
 
-  /**
-   * A new segment in a volume's folder. REGALIA_EXISTS, REGALIA_FULL, REGALIA_PERMISSION,
-   * REGALIA_IO.
-   */
+  /** A new segment in a folder. REGALIA_EXISTS, REGALIA_FULL, REGALIA_PERMISSION, REGALIA_IO. */
   static async create(folder: string, ids: SegmentIds, nowMs: number): Promise<SegmentWriter> {
     const file = path.join(folder, segmentFile(ids.number));
     try {
@@ -84,7 +79,6 @@ export class SegmentWriter {
     return this.#flushed < this.#size;
   }
 
-  /** Whether it appends no more. */
   get failed(): boolean {
     return this.#state.kind !== 'open';
   }

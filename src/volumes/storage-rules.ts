@@ -13,7 +13,6 @@
  *                             0 none | 1 mirrored: copies u8 | 2 striped
  *                             | 3 coded: data u8, parity u8, from varint
  */
-
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { badRule } from '../ground/errors.js';
@@ -24,7 +23,6 @@ import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 
-/** None, or a level of zstd. */
 export type Compression = 'none' | number;
 
 /**
@@ -43,19 +41,16 @@ export type Redundancy =
       readonly from: number;
     };
 
-/** How the contents of a stream are kept. */
 export interface StorageRule {
   readonly compression: Compression;
   readonly redundancy: Redundancy;
 }
 
-/** The rules of a store. */
 export interface StorageRules {
   readonly default: StorageRule;
   readonly streams: ReadonlyMap<string, StorageRule>;
 }
 
-/** Redundancy as users give it. */
 export type RedundancyOption =
   | Redundancy
   | {

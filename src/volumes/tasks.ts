@@ -10,12 +10,19 @@
  *
  * A chunk that is not sound has no result: why is found out by reading it alone.
  */
-import { ADDRESS_LENGTH, type Address, verifyBlock } from '../blocks/address.js';
-import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
+import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
+import { BLOCK_HEADER } from '../ground/block-header.js';
 import { concatBytes, type OwnBytes } from '../ground/bytes.js';
-import { isRegaliaError } from '../ground/errors.js';
+import { attempt, isRegaliaError } from '../ground/errors.js';
 import { type OpenChunk, readContents } from './chunk-bytes.js';
-import { Codec, checkLength, compress, decompressInto, type Stored } from './codec.js';
+import {
+  Codec,
+  checkedLength,
+  compress,
+  decodeBlock,
+  type Stored,
+  type StoredChunk,
+} from './codec.js';
 
 /** What goes to a worker and comes back: arrays, one behind the other, and numbers about them. */
 export interface Parcel {
@@ -24,15 +31,11 @@ export interface Parcel {
   readonly numbers: readonly number[];
 }
 
-/** A kind of task for items of one kind. */
 export interface Task<Item, Result> {
   readonly name: TaskName;
   /** Plain bytes, by which work is split and counted. */
   size(item: Item): number;
-  /**
-   * Fewer plain bytes are done here. A hop costs 25 to 70 µs of this thread's time and adds 100 µs
-   * to the answer's.
-   */
+  /** Fewer plain bytes are done here: a hop costs 25 to 70 µs, and the answer 100 more. */
   readonly sentFrom: number;
   /** The bytes of a batch that is sent, where they are not as many as in other tasks. */
   readonly batchBytes?: number;
@@ -43,7 +46,6 @@ export interface Task<Item, Result> {
 
 export type TaskName = 'compress' | 'decode' | 'contents';
 
-/** What a worker does. */
 export const there: Readonly<Record<TaskName, (parcel: Parcel) => Parcel>> = {
   compress: compressThere,
   decode: decodeThere,
@@ -52,10 +54,7 @@ export const there: Readonly<Record<TaskName, (parcel: Parcel) => Parcel>> = {
 
 // Compressing.
 
-/**
- * Stored forms of chunks' content bytes; those that do not compress are the same arrays as were
- * given.
- */
+/** Stored forms of content bytes: of those that do not compress, the arrays that were given. */
 export function compressTask(level: number): Task<Uint8Array, Stored> {
   return {
     name: 'compress',
@@ -94,26 +93,12 @@ function compressThere(parcel: Parcel): Parcel {
 
 // Decoding.
 
-/** A chunk as it is stored: its content bytes in some codec, and the address of its block. */
-export interface StoredChunk {
-  readonly address: Address;
-  readonly codec: number;
-  readonly plainLength: number;
-  readonly stored: Uint8Array;
-}
-
-/**
- * Blocks of chunks, decompressed and compared with their addresses; undefined for one not sound.
- */
+/** Blocks of chunks, compared with their addresses; undefined for one that is not sound. */
 export const decodeTask: Task<StoredChunk, Uint8Array | undefined> = {
   name: 'decode',
   size: (chunk) => chunk.plainLength,
   sentFrom: 65_536,
-  here: (chunks) =>
-    chunks.map((chunk) => {
-      const block = new Uint8Array(blockLength(chunk));
-      return decodeInto(block, chunk) ? block : undefined;
-    }),
+  here: (chunks) => chunks.map((chunk) => attempt(() => decodeBlock(chunk))),
   send: (chunks) =>
     parcelOf(
       chunks.flatMap(({ address, stored }) => [address, stored]),
@@ -134,43 +119,20 @@ function decodeThere(parcel: Parcel): Parcel {
     codec: parcel.numbers[2 * i] as number,
     plainLength: parcel.numbers[2 * i + 1] as number,
   }));
-  const lengths = chunks.map(blockLength);
-  const bytes = new Uint8Array(sum(lengths));
-  const numbers = arraysOf({ bytes, lengths }).map((block, i) =>
-    decodeInto(block, chunks[i] as StoredChunk) ? SOUND : 0,
-  );
-  return { bytes, lengths, numbers };
-}
-
-/** The bytes of a chunk's block. A length that no block has is not believed. */
-function blockLength({ plainLength }: StoredChunk): number {
-  return isSound(() => checkLength(plainLength)) ? BLOCK_HEADER + plainLength : BLOCK_HEADER;
-}
-
-/** Fills a block of the chunk's length, and verifies it. Whether it is sound. */
-function decodeInto(block: Uint8Array, chunk: StoredChunk): boolean {
-  if (block.length !== BLOCK_HEADER + chunk.plainLength) return false;
-  return isSound(() => {
-    putBlockHeader(block, 0, BlockKind.chunk, chunk.address[0] as number);
-    decompressInto(chunk.codec, chunk.stored, block, BLOCK_HEADER);
-    verifyBlock(chunk.address, block, 'chunk');
+  // A length that no block has is not believed.
+  const lengths = chunks.map(({ plainLength }) => {
+    return BLOCK_HEADER + (attempt(() => checkedLength(plainLength)) ?? 0);
   });
-}
-
-function isSound(check: () => void): boolean {
-  try {
-    check();
-    return true;
-  } catch (error) {
-    if (!isRegaliaError(error)) throw error;
-    return false;
-  }
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  const numbers = arraysOf({ bytes, lengths }).map((block, i) => {
+    return attempt(() => decodeBlock(chunks[i] as StoredChunk, block)) === undefined ? 0 : SOUND;
+  });
+  return { bytes, lengths, numbers };
 }
 
 // Reading contents. A worker reads the file itself, and what comes back is one buffer, given away
 // and not copied. Little is sent: what the chunks are, and where they lie.
 
-/** A volume's id, and a replica's. */
 const ID_LENGTH = 16;
 const BYTES_EACH = ADDRESS_LENGTH + 2 * ID_LENGTH;
 const NUMBERS_EACH = 6;
@@ -181,16 +143,16 @@ const NUMBERS_EACH = 6;
  */
 export const contentsTask: Task<OpenChunk, Uint8Array | undefined> = {
   name: 'contents',
-  size: ({ plainLength }) => plainLength,
+  size: ({ chunk }) => chunk.plainLength,
   sentFrom: 131_072,
   batchBytes: 2 * 1024 * 1024,
   here: (chunks) => [soundContents(chunks)],
   send: (chunks) => {
-    const arrays = chunks.flatMap(({ address, ids }) => [address, ids.volume, ids.replica]);
-    const numbers: number[] = [];
-    for (const { codec, plainLength, storedLength, descriptor, ids, offset } of chunks) {
-      numbers.push(codec, plainLength, storedLength, descriptor, ids.number, offset);
-    }
+    const arrays = chunks.flatMap(({ chunk, ids }) => [chunk.address, ids.volume, ids.replica]);
+    const numbers = chunks.flatMap(({ chunk, descriptor, ids, offset }) => {
+      const { codec, plainLength, storedLength } = chunk;
+      return [codec, plainLength, storedLength, descriptor, ids.number, offset];
+    });
     return { bytes: concatBytes(arrays), lengths: [], numbers };
   },
   receive: ({ bytes, lengths }) => [lengths.length === 0 ? undefined : bytes],
@@ -200,19 +162,15 @@ function contentsThere({ bytes, numbers }: Parcel): Parcel {
   const chunks: OpenChunk[] = [];
   for (let at = 0, n = 0; at < bytes.length; at += BYTES_EACH, n += NUMBERS_EACH) {
     const volume = at + ADDRESS_LENGTH;
-    chunks.push({
-      address: bytes.subarray(at, volume),
-      codec: numbers[n] as number,
-      plainLength: numbers[n + 1] as number,
-      storedLength: numbers[n + 2] as number,
-      descriptor: numbers[n + 3] as number,
-      ids: {
-        volume: bytes.subarray(volume, volume + ID_LENGTH),
-        replica: bytes.subarray(volume + ID_LENGTH, at + BYTES_EACH),
-        number: numbers[n + 4] as number,
-      },
-      offset: numbers[n + 5] as number,
-    });
+    const [codec, plainLength, storedLength] = numbers.slice(n, n + 3) as [number, number, number];
+    const [descriptor, number, offset] = numbers.slice(n + 3, n + 6) as [number, number, number];
+    const ids = {
+      volume: bytes.subarray(volume, volume + ID_LENGTH),
+      replica: bytes.subarray(volume + ID_LENGTH, at + BYTES_EACH),
+      number,
+    };
+    const chunk = { address: bytes.subarray(at, volume), codec, plainLength, storedLength };
+    chunks.push({ chunk, descriptor, ids, offset });
   }
   const contents = soundContents(chunks);
   if (contents === undefined) return { bytes: new Uint8Array(0), lengths: [], numbers: [] };
@@ -240,8 +198,4 @@ function parcelOf(arrays: readonly Uint8Array[], numbers: readonly number[]): Pa
 function arraysOf({ bytes, lengths }: Pick<Parcel, 'bytes' | 'lengths'>): Uint8Array[] {
   let at = 0;
   return lengths.map((length) => bytes.subarray(at, (at += length)));
-}
-
-function sum(lengths: readonly number[]): number {
-  return lengths.reduce((total, length) => total + length, 0);
 }

@@ -13,7 +13,7 @@ import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { equalBytes } from '../ground/bytes.js';
 import { alreadyExists, corrupt, errnoOf, ioError, malformed } from '../ground/errors.js';
-import { flush, replaceFile, replaceFileNow } from '../ground/fsync.js';
+import { flush, replaceFileNow } from '../ground/fsync.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -33,7 +33,6 @@ export interface VolumeIdentity {
   readonly createdMs: number;
 }
 
-/** The name of a segment's file. */
 export function segmentFile(number: number): string {
   return `seg-${String(number).padStart(10, '0')}`;
 }
@@ -66,25 +65,15 @@ export async function createVolume(folder: string, volume: VolumeIdentity): Prom
     if ((await readdir(folder)).length > 0) {
       throw alreadyExists('folder', folder, 'a volume begins in an empty one');
     }
-    await writeVolume(folder, volume);
+    writeVolume(folder, volume);
     await flush(path.dirname(path.resolve(folder)));
   } catch (error) {
     throw ioError(error, folder, 'create');
   }
 }
 
-/** Puts the file VOLUME in the place of the one before. */
-export async function writeVolume(folder: string, volume: VolumeIdentity): Promise<void> {
-  const file = path.join(folder, VOLUME_FILE);
-  try {
-    await replaceFile(file, encodeVolume(volume));
-  } catch (error) {
-    throw ioError(error, file, 'write');
-  }
-}
-
-/** The same at once: for where nothing else may happen meanwhile. */
-export function writeVolumeNow(folder: string, volume: VolumeIdentity): void {
+/** Puts the file VOLUME in the place of the one before, at once: nothing else happens meanwhile. */
+export function writeVolume(folder: string, volume: VolumeIdentity): void {
   const file = path.join(folder, VOLUME_FILE);
   try {
     replaceFileNow(file, encodeVolume(volume));
@@ -93,10 +82,7 @@ export function writeVolumeNow(folder: string, volume: VolumeIdentity): void {
   }
 }
 
-/**
- * Who the volume in a folder is; undefined where there is none. Errors as `decodeVolume`, and
- * REGALIA_PERMISSION.
- */
+/** Whose the volume in a folder is, if one is there. As `decodeVolume`, and REGALIA_PERMISSION. */
 export function readVolume(folder: string): VolumeIdentity | undefined {
   const file = path.join(folder, VOLUME_FILE);
   try {
@@ -116,11 +102,10 @@ export function readVolume(folder: string): VolumeIdentity | undefined {
 export async function segmentsIn(folder: string): Promise<Map<number, number>> {
   const sizes = new Map<number, number>();
   try {
-    for (const name of (await readdir(folder)).sort()) {
-      const match = /^seg-(\d{10})$/.exec(name);
-      if (match === null) continue;
-      const size = await sizeOf(path.join(folder, name));
-      if (size !== undefined) sizes.set(Number(match[1]), size);
+    for (const name of (await readdir(folder)).filter(isSegment).sort()) {
+      // A collection may have removed it.
+      const found = await stat(path.join(folder, name)).catch(absent);
+      if (found !== undefined) sizes.set(Number(name.slice(4)), found.size);
     }
   } catch (error) {
     throw ioError(error, folder, 'read');
@@ -128,32 +113,28 @@ export async function segmentsIn(folder: string): Promise<Map<number, number>> {
   return sizes;
 }
 
-/** Bytes of the segments in a folder; 0 where it is not there. Errors of the system otherwise. */
+/** Bytes of the segments in a folder, at once; 0 where it is not there. */
 export function segmentBytes(folder: string): number {
+  let bytes = 0;
   try {
-    let bytes = 0;
-    for (const name of fs.readdirSync(folder)) {
-      if (!/^seg-\d{10}$/.test(name)) continue;
+    for (const name of fs.readdirSync(folder).filter(isSegment)) {
       bytes += fs.statSync(path.join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
     }
-    return bytes;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return 0;
-    throw ioError(error, folder, 'read');
+    if (errnoOf(error) !== 'ENOENT') throw ioError(error, folder, 'read');
   }
+  return bytes;
 }
 
-/** The size of a file; undefined where a collection has removed it. */
-async function sizeOf(file: string): Promise<number | undefined> {
-  try {
-    return (await stat(file)).size;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+function isSegment(name: string): boolean {
+  return /^seg-\d{10}$/.test(name);
 }
 
-/** Free bytes where the folder is. */
+/** Undefined for a file that is not there any more; any other error is thrown. */
+export function absent(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error;
+}
+
 export async function roomIn(folder: string): Promise<number> {
   try {
     const { bavail, bsize } = await statfs(folder);

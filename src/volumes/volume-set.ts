@@ -8,37 +8,36 @@
  * appended counts once `sync` has brought it to disk; segments are this process's own, so that
  * processes never wait for each other.
  */
+import { resolve } from 'node:path';
 import type { Address } from '../blocks/address.js';
+import { Lease } from '../blocks/lease.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { badVolume, isRegaliaError, missing, type RegaliaError } from '../ground/errors.js';
+import {
+  attempt,
+  badVolume,
+  isRegaliaError,
+  missing,
+  type RegaliaError,
+} from '../ground/errors.js';
 import type { Place } from './chunk-row.js';
 import { inPreference, type Spread } from './placement.js';
-import type { VolumeEntry, VolumeState } from './registry.js';
-import { type ScannedRecord, SegmentFiles, type SegmentRecord } from './segment-reader.js';
+import { putVolume, type VolumeEntry, type VolumeState, volumeEntries } from './registry.js';
+import { isRetired } from './row-changes.js';
+import { SegmentFiles, type SegmentRecord } from './segment-reader.js';
 import { SegmentWriter } from './segment-writer.js';
-import { readVolume, type VolumeIdentity } from './volume-folder.js';
+import { readVolume, type VolumeIdentity, writeVolume } from './volume-folder.js';
 
-/** From this size on a segment is closed, and a new one begun. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;
 
-/** What a set of volumes needs of its store. */
-interface VolumeHost {
+/** Numbers of segments are 1 to this, exclusive. */
+const SEGMENT_NUMBERS = 2 ** 32;
+
+interface VolumeOwner {
   readonly replica: Uint8Array;
-  readonly readOnly: boolean;
+  /** The store's folder, from which the volumes' paths lead. */
+  readonly folder: string;
   readonly now: () => number;
-  /** The registry as it is now. */
-  entries(): VolumeEntry[];
-  /** The path of a volume, from the store's folder. */
-  resolve(path: string): string;
-  /** A segment number that nobody has. */
-  nextSegment(): Promise<number>;
-  /** Whether a segment is being emptied: then nothing more goes there. */
-  isRetired(segment: number): boolean;
-  /**
-   * Raises a volume's sequence in its folder and the registry, before this process first writes to
-   * it. REGALIA_VOLUME where the folder is not there by now, or is an old copy.
-   */
-  raise(entry: VolumeEntry): Promise<void>;
 }
 
 /** How a volume was found. */
@@ -63,53 +62,56 @@ interface Volume {
 }
 
 export class VolumeSet {
-  readonly #host: VolumeHost;
+  readonly #engine: Engine;
+  readonly #owner: VolumeOwner;
+  readonly #numbers: Lease;
   readonly #volumes = new Map<number, Volume>();
   /** Segments that are open for writing; to a full one nothing more goes. */
   readonly #segments = new Map<SegmentWriter, 'current' | 'full'>();
-  /** Segments that are being made. */
   readonly #beginning = new Set<Promise<SegmentWriter>>();
-  /** Numbers of segments that were begun here. */
   readonly #begun = new Set<number>();
-  /**
-   * Segments that could not be brought to disk, and why: for those who appended there and have not
-   * asked yet.
-   */
+  /** Segments that could not be brought to disk, and why: for those who have not asked yet. */
   readonly #unflushed = new Map<number, unknown>();
   /** Volumes that were reported to be away, and have not been here since. */
   readonly #reportedAway = new Set<number>();
   /** Called with the folder of a volume that is asked for and away: once, until it is back. */
   onAway: ((path: string) => void) | undefined;
 
-  constructor(host: VolumeHost) {
-    this.#host = host;
+  constructor(engine: Engine, owner: VolumeOwner) {
+    this.#engine = engine;
+    this.#owner = owner;
+    this.#numbers = new Lease(engine, 'segments', SEGMENT_NUMBERS);
     this.refresh();
   }
 
   /** Reads the registry and looks at every folder again. */
   refresh(): void {
-    const entries = this.#host.entries();
+    const entries = volumeEntries(this.#engine);
     for (const entry of entries) {
       const known = this.#volumes.get(entry.number);
-      if (known !== undefined && equalBytes(known.entry.id, entry.id)) {
-        const path = this.#host.resolve(entry.path);
-        if (path === known.path) {
-          known.entry = entry;
-          this.#examine(known);
-          continue;
-        }
-        this.#leave(known);
+      const path = this.#resolve(entry);
+      if (known?.path === path && equalBytes(known.entry.id, entry.id)) {
+        known.entry = entry;
+        this.#examine(known);
+      } else {
+        if (known !== undefined) this.#leave(known);
+        this.#open(entry);
       }
-      this.#open(entry);
     }
-    for (const number of this.#volumes.keys()) {
-      if (!entries.some((entry) => entry.number === number)) this.#forget(number);
+    for (const [number, volume] of this.#volumes) {
+      if (entries.some((entry) => entry.number === number)) continue;
+      this.#leave(volume);
+      this.#volumes.delete(number);
     }
   }
 
+  #resolve(entry: VolumeEntry): string {
+    return resolve(this.#owner.folder, entry.path);
+  }
+
   #open(entry: VolumeEntry): Volume {
-    const path = this.#host.resolve(entry.path);
-    const ids = { volume: entry.id, replica: this.#host.replica };
+    const path = this.#resolve(entry);
+    const ids = { volume: entry.id, replica: this.#owner.replica };
     const files = new SegmentFiles(path, ids, () => this.#examine(volume));
     const states = { status: 'missing', raised: undefined, writer: undefined } as const;
     const volume: Volume = { entry, path, files, ...states };
@@ -118,39 +120,26 @@ export class VolumeSet {
     return volume;
   }
 
-  #forget(number: number): void {
-    const volume = this.#volumes.get(number);
-    if (volume !== undefined) this.#leave(volume);
-    this.#volumes.delete(number);
-  }
-
   /** Nothing more goes to its segment, which the next flush brings to disk and closes. */
   #leave({ files, writer }: Volume): void {
     files.close();
-    const isFull = (one: SegmentWriter | undefined): void => {
-      if (one !== undefined && this.#segments.get(one) === 'current') {
-        this.#segments.set(one, 'full');
-      }
+    const isFull = (one: SegmentWriter): void => {
+      if (this.#segments.has(one)) this.#segments.set(one, 'full');
     };
     // One that could not be begun has no segment.
     writer?.then(isFull, () => undefined);
   }
 
   #examine(volume: Volume): void {
-    const { entry } = volume;
-    let found: VolumeIdentity | undefined;
-    try {
-      found = readVolume(volume.path);
-    } catch (error) {
-      if (!isRegaliaError(error)) throw error;
-      volume.status = 'failing';
-      return;
-    }
-    if (found === undefined) volume.status = 'missing';
-    else if (!equalBytes(found.id, entry.id) || !equalBytes(found.replica, this.#host.replica)) {
-      volume.status = 'foreign';
-    } else if (found.sequence < entry.sequence) volume.status = 'stale';
-    else volume.status = entry.state;
+    const { entry, path } = volume;
+    volume.status = attempt(() => this.#statusOf(entry, readVolume(path))) ?? 'failing';
+  }
+
+  #statusOf(entry: VolumeEntry, found: VolumeIdentity | undefined): VolumeStatus {
+    if (found === undefined) return 'missing';
+    const isOurs = equalBytes(found.replica, this.#owner.replica);
+    if (!isOurs || !equalBytes(found.id, entry.id)) return 'foreign';
+    return found.sequence < entry.sequence ? 'stale' : entry.state;
   }
 
   list(): ListedVolume[] {
@@ -159,17 +148,16 @@ export class VolumeSet {
     });
   }
 
-  /** Whether a volume can be read from. */
   isHere(number: number): boolean {
     const volume = this.#find(number);
     if (volume === undefined) return false;
-    const isHere = isThere(volume.status);
-    if (isHere) this.#reportedAway.delete(number);
-    else if (!this.#reportedAway.has(number)) {
-      this.#reportedAway.add(number);
-      this.onAway?.(volume.path);
+    if (isThere(volume.status)) {
+      this.#reportedAway.delete(number);
+      return true;
     }
-    return isHere;
+    if (!this.#reportedAway.has(number)) this.onAway?.(volume.path);
+    this.#reportedAway.add(number);
+    return false;
   }
 
   /** The folder of a volume; '' where the registry knows none. */
@@ -179,64 +167,22 @@ export class VolumeSet {
 
   /** What users know a volume by. */
   nameOf(number: number): string {
-    const volume = this.#volumes.get(number);
-    return volume === undefined ? `volume ${number}` : `volume ${volume.path}`;
+    return `volume ${this.pathOf(number) || number}`;
   }
 
   #find(number: number): Volume | undefined {
     const known = this.#volumes.get(number);
     if (known === undefined) {
       // Another process may have added it.
-      const entry = this.#host.entries().find((one) => one.number === number);
+      const entry = volumeEntries(this.#engine).find((one) => one.number === number);
       return entry === undefined ? undefined : this.#open(entry);
     }
     if (known.status === 'missing') this.#examine(known);
     return known;
   }
 
-  // Reading.
-
-  /** The record at a place. REGALIA_MISSING, REGALIA_CORRUPT, REGALIA_FORMAT, REGALIA_IO. */
-  readSync({ volume, segment, offset }: Place, storedLength: number): SegmentRecord {
-    return this.#files(volume).readRecordSync({ segment, offset, storedLength });
-  }
-
-  /** Records of one segment that follow each other directly, by one read. */
-  async readRun(
-    volume: number,
-    places: readonly { segment: number; offset: number; storedLength: number }[],
-  ): Promise<SegmentRecord[]> {
-    return this.#files(volume).readRun(places);
-  }
-
-  /**
-   * A range of a record from its first byte on, as it is: check what you read. Errors as
-   * `readSync`.
-   */
-  readRangeSync({ volume, segment, offset }: Place, from: number, length: number): Uint8Array {
-    return this.#files(volume).readRangeSync(segment, offset + from, length);
-  }
-
-  /** The same without holding up the event loop. */
-  async readRange(
-    { volume, segment, offset }: Place,
-    from: number,
-    length: number,
-  ): Promise<Uint8Array> {
-    return this.#files(volume).readRange(segment, offset + from, length);
-  }
-
-  /** The records of a segment of `size` bytes, in order. Errors as `readSync`. */
-  recordsIn(volume: number, segment: number, size: number): Generator<ScannedRecord, void> {
-    return this.#files(volume).records(segment, size);
-  }
-
-  /** The segments of a volume, to be read in one's own way. REGALIA_MISSING. */
+  /** The segments of a volume, to be read. REGALIA_MISSING. */
   segments(number: number): SegmentFiles {
-    return this.#files(number);
-  }
-
-  #files(number: number): SegmentFiles {
     const volume = this.#find(number);
     if (volume !== undefined && this.isHere(number)) return volume.files;
     throw missing('volume', this.pathOf(number) || `${number}`, this.nameOf(number));
@@ -244,12 +190,9 @@ export class VolumeSet {
 
   // Writing.
 
-  /**
-   * Looks what others have changed, and whether volumes that were missing are here: before new
-   * chunks are placed.
-   */
+  /** Looks what others changed, and whether missing volumes are back, before chunks are placed. */
   lookAgain(): void {
-    const entries = this.#host.entries();
+    const entries = volumeEntries(this.#engine);
     const isNews = (entry: VolumeEntry): boolean => {
       const known = this.#volumes.get(entry.number)?.entry;
       return known === undefined || !sameEntry(known, entry);
@@ -260,9 +203,7 @@ export class VolumeSet {
     }
   }
 
-  /**
-   * The volumes that accept new chunks, most preferred first. REGALIA_VOLUME where there is none.
-   */
+  /** The volumes that accept chunks, most preferred first. REGALIA_VOLUME where none does. */
   candidates(spread: Spread, address: Address): number[] {
     const able = [...this.#volumes.values()]
       .filter(({ status, entry }) => status === 'online' && entry.weight > 0)
@@ -278,10 +219,7 @@ export class VolumeSet {
     return badVolume(first === undefined ? '' : hex(first.entry.id), first?.path ?? '', reason);
   }
 
-  /**
-   * Appends records to a volume, and resolves with where they are. REGALIA_FULL, REGALIA_IO,
-   * REGALIA_VOLUME.
-   */
+  /** Appends records, and resolves with their places. REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME. */
   async append(number: number, records: readonly SegmentRecord[]): Promise<Place[]> {
     const volume = this.#volumes.get(number);
     if (volume === undefined) throw this.#noneAble();
@@ -300,7 +238,7 @@ export class VolumeSet {
   async #writer(volume: Volume): Promise<SegmentWriter> {
     const current = await volume.writer;
     if (current !== undefined && !current.failed && current.size < SEGMENT_BYTES) {
-      if (!this.#host.isRetired(current.ids.number)) return current;
+      if (!isRetired(this.#engine, current.ids.number)) return current;
     }
     // Others may have begun one while this waited.
     if (current !== undefined) await this.#retire(volume, current);
@@ -316,7 +254,7 @@ export class VolumeSet {
 
   async #begin(volume: Volume): Promise<SegmentWriter> {
     try {
-      volume.raised ??= this.#host.raise(volume.entry);
+      volume.raised ??= this.#engine.write((batch) => this.#raise(batch, volume), 'sync');
       await volume.raised;
       return await this.#create(volume);
     } catch (error) {
@@ -327,15 +265,31 @@ export class VolumeSet {
   }
 
   /**
-   * A new segment. After a power cut numbers may be given out again that there are files of: these
-   * are passed over.
+   * Raises a volume's sequence, before this process first writes to it. Within the engine's write,
+   * where processes take turns: else one could put a lower number over another's. The folder comes
+   * first: should the write fail, it is ahead, and not taken for an old copy. REGALIA_VOLUME.
    */
+  #raise(batch: Batch, { entry: { number } }: Volume): void {
+    const entry = volumeEntries(batch).find((one) => one.number === number);
+    if (entry === undefined) return;
+    const path = this.#resolve(entry);
+    const found = readVolume(path);
+    const status = this.#statusOf(entry, found);
+    if (found === undefined || status === 'foreign' || status === 'stale') {
+      throw badVolume(hex(entry.id), path, status);
+    }
+    const sequence = found.sequence + 1;
+    writeVolume(path, { ...found, sequence });
+    putVolume(batch, { ...entry, sequence });
+  }
+
+  /** A new segment. After a power cut a number may come again: what has a file is passed over. */
   async #create({ path, entry }: Volume): Promise<SegmentWriter> {
     for (;;) {
-      const number = await this.#host.nextSegment();
-      const ids = { volume: entry.id, replica: this.#host.replica, number };
+      const number = await this.#numbers.next();
+      const ids = { volume: entry.id, replica: this.#owner.replica, number };
       try {
-        const writer = await SegmentWriter.create(path, ids, this.#host.now());
+        const writer = await SegmentWriter.create(path, ids, this.#owner.now());
         this.#begun.add(number);
         this.#segments.set(writer, 'current');
         return writer;
@@ -345,9 +299,7 @@ export class VolumeSet {
     }
   }
 
-  /**
-   * Begins a new segment with the next record on each volume, so that upkeep may have those before.
-   */
+  /** The next record of each volume begins a segment: upkeep may have those before. */
   async roll(): Promise<void> {
     for (const volume of this.#volumes.values()) {
       const writer = await volume.writer;
@@ -362,12 +314,10 @@ export class VolumeSet {
     return [...this.#segments.keys()].some(({ ids }) => ids.number === segment);
   }
 
-  /** Whether a segment was begun by this process. */
   hasBegun(segment: number): boolean {
     return this.#begun.has(segment);
   }
 
-  /** A segment's file was removed. */
   forgetSegment(volume: number, segment: number): void {
     this.#volumes.get(volume)?.files.forget(segment);
     this.#begun.delete(segment);
@@ -380,29 +330,28 @@ export class VolumeSet {
     if ((await volume.writer) === writer) volume.writer = undefined;
   }
 
-  /**
-   * Brings all that was appended to disk, and sees that these copies are. REGALIA_IO, REGALIA_FULL.
-   */
+  /** Brings all that was appended to disk, these copies too. REGALIA_IO, REGALIA_FULL. */
   async sync(copies: readonly Place[] = []): Promise<void> {
     const isLost = ({ ids }: SegmentWriter): boolean => this.#unflushed.has(ids.number);
     const dirty = [...this.#segments.keys()].filter((one) => one.dirty && !isLost(one));
-    const flushed = await Promise.allSettled(dirty.map((writer) => writer.sync()));
-    for (const [i, result] of flushed.entries()) {
-      const { ids } = dirty[i] as SegmentWriter;
-      if (result.status === 'rejected') this.#unflushed.set(ids.number, result.reason);
-    }
+    const failures: unknown[] = [];
+    const failed = (writer: SegmentWriter, error: unknown): void => {
+      this.#unflushed.set(writer.ids.number, error);
+      failures.push(error);
+    };
+    await Promise.all(dirty.map((one) => one.sync().catch((error) => failed(one, error))));
     for (const [writer, state] of [...this.#segments]) {
       if (state === 'current' || (writer.dirty && !isLost(writer))) continue;
       if (this.#segments.delete(writer)) await writer.close();
     }
-    for (const result of flushed) if (result.status === 'rejected') throw result.reason;
-    if (this.#unflushed.size === 0) return;
     const lost = copies.find(({ segment }) => this.#unflushed.has(segment));
-    if (lost !== undefined) throw this.#unflushed.get(lost.segment);
+    if (lost !== undefined) failures.push(this.#unflushed.get(lost.segment));
+    if (failures.length > 0) throw failures[0];
   }
 
   async close(): Promise<void> {
-    for (const number of [...this.#volumes.keys()]) this.#forget(number);
+    for (const volume of this.#volumes.values()) this.#leave(volume);
+    this.#volumes.clear();
     await Promise.allSettled(this.#beginning);
     const writers = [...this.#segments.keys()];
     this.#segments.clear();

@@ -7,7 +7,6 @@ import { parentPort } from 'node:worker_threads';
 import { assert } from '../ground/errors.js';
 import { type Parcel, type TaskName, there } from './tasks.js';
 
-/** What a worker is sent. */
 export interface Order {
   readonly id: number;
   readonly task: TaskName;

@@ -39,9 +39,7 @@ function wasm(): ZstdWasm {
   return loaded;
 }
 
-/**
- * One frame of at most `most` bytes, or undefined where that is too little.
- */
+/** One frame of at most `most` bytes, or undefined where that is too little. */
 export function compressFrame(
   plain: Uint8Array,
   level: number,
@@ -52,9 +50,8 @@ export function compressFrame(
   const parameter = native.constants.ZSTD_c_compressionLevel as number;
   const options = { chunkSize: plain.length, params: { [parameter]: level } };
   const frame = native.zstdCompressSync?.(plain, options) as Buffer;
-  return frame.length > most
-    ? undefined
-    : new Uint8Array(frame.buffer, frame.byteOffset, frame.length);
+  if (frame.length > most) return undefined;
+  return new Uint8Array(frame.buffer, frame.byteOffset, frame.length);
 }
 
 /**

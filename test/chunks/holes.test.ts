@@ -8,11 +8,11 @@ import { findHole, zerosEnd, zerosStart } from '../../src/chunks/chunk.js';
 import type { ContentRef } from '../../src/chunks/content.js';
 import { type Splitter, splitterOf } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
-import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { CONTENT_BYTES_MAX, HOLE_BYTES_MIN } from '../../src/ground/limits.js';
+import { walkContent } from '../../src/reach/content-walk.js';
 import { naiveParts, partsOf } from './naive-parts.js';
 import { noise, Store, sameContent } from './setup.js';
 

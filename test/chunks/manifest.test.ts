@@ -19,12 +19,12 @@ import {
   writeManifest,
 } from '../../src/chunks/manifest.js';
 import { ContentReader } from '../../src/chunks/reader.js';
-import { walkContent } from '../../src/chunks/walk.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { CONTENT_BYTES_MAX, MANIFEST_CHILDREN_MAX } from '../../src/ground/limits.js';
 import { ByteWriter } from '../../src/ground/writer.js';
+import { walkContent } from '../../src/reach/content-walk.js';
 import { CountedReads, contentChildren, noise, Store } from './setup.js';
 
 /** Header, level and count, then children of a varint and a digest. */
@@ -105,7 +105,7 @@ t.test('a manifest decodes to what was written', async () => {
         const plainLength = writeManifest(body, SHA256, level, children);
         const manifest = new Manifest(copyBytes(body.buffer.subarray(0, body.length)), plainLength);
         const same = children.every((child, i) => {
-          const found = manifest.child(i);
+          const found = manifest.part(i) as Child;
           return (
             sameAddress(found.address, child.address) &&
             found.id === child.id &&
@@ -138,7 +138,7 @@ t.test('a manifest of chunks and holes decodes to what was written', async () =>
       const plainLength = writeManifest(body, SHA256, 1, parts);
       const manifest = new Manifest(copyBytes(body.buffer.subarray(0, body.length)), plainLength);
       return parts.every((one, i) => {
-        const found = manifest.part(i);
+        const found = manifest.part(i) as Child;
         if (one.address === undefined) return manifest.isHole(i) && found.length === one.length;
         const same = found.address !== undefined && sameAddress(found.address, one.address);
         return same && found.length === one.length && manifest.id(i) === one.id;

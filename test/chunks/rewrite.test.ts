@@ -10,12 +10,12 @@ import { ContentStore } from '../../src/chunks/content-store.js';
 import { type Splitter, splitterOf } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
 import { type Edit, rewriteContent } from '../../src/chunks/rewrite.js';
-import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter } from '../../src/chunks/writer.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
+import { walkContent } from '../../src/reach/content-walk.js';
 import { runs } from '../runs.js';
-import { CountedReads, noise, Store, sameContent } from './setup.js';
+import { CountedReads, noise, Store, sameContent, written } from './setup.js';
 
 const grid = (bytes: number): Splitter => splitterOf({ kind: 'fixed', bytes });
 
@@ -45,7 +45,7 @@ class Rewritten {
   }
 
   async begin(): Promise<this> {
-    this.ref = await this.#writer(this.store).write(this.bytes);
+    this.ref = await written(this.#writer(this.store), this.bytes);
     return this;
   }
 
@@ -76,7 +76,7 @@ class Rewritten {
 
   /** Whether it is what writing the whole anew gives, and reads so. */
   async isCanonical(): Promise<boolean> {
-    const anew = await this.#writer(new Store()).write(this.bytes);
+    const anew = await written(this.#writer(new Store()), this.bytes);
     if (!sameContent(anew, this.ref)) return false;
     return equalBytes(new ContentReader(this.store.contents, this.ref).read(), this.bytes);
   }

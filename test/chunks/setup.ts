@@ -10,7 +10,8 @@ import { chunkBytes } from '../../src/chunks/chunk.js';
 import type { ContentRef } from '../../src/chunks/content.js';
 import { type ContentBlocks, ContentStore, stagedBlocks } from '../../src/chunks/content-store.js';
 import { decodeManifest } from '../../src/chunks/manifest.js';
-import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
+import type { Source } from '../../src/chunks/source.js';
+import { ContentWriter, extentsFor, type WriteOptions } from '../../src/chunks/writer.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { type AlgorithmNumber, BlockKind, SHA256 } from '../../src/ground/block-header.js';
 import { malformed } from '../../src/ground/errors.js';
@@ -40,6 +41,17 @@ export class Store {
     await this.blocks.engine.write((batch) => this.writer.emit(batch), 'none');
     this.writer.published();
   }
+}
+
+/** A content from a source, however short. */
+export async function written(
+  writer: ContentWriter,
+  source: Source,
+  options: WriteOptions = {},
+): Promise<ContentRef> {
+  const found = await writer.writeOrInline(source, 0, options);
+  if (found instanceof Uint8Array) throw new Error('an empty stream is inline');
+  return found;
 }
 
 /**

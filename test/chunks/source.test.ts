@@ -12,7 +12,7 @@ import { ContentWriter } from '../../src/chunks/writer.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { utf8Bytes } from '../../src/ground/text.js';
-import { noise, Store, sameContent } from './setup.js';
+import { noise, Store, sameContent, written } from './setup.js';
 
 const CHUNK = 64;
 
@@ -78,7 +78,7 @@ t.test('odd parts, of bytes or text, make the same content as the whole', async 
         stream,
       ];
       for (const source of sources) {
-        const ref = await store.content(CHUNK).write(source);
+        const ref = await written(store.content(CHUNK), source);
         if (!sameContent(ref, whole) || !equalBytes(read(store, ref), bytes)) return false;
       }
       return true;
@@ -90,17 +90,17 @@ t.test('odd parts, of bytes or text, make the same content as the whole', async 
 t.test('a huge part is staged in steps, and spilled on the way', async (t) => {
   const store = new Store();
   const bytes = noise(9_000_000, 4);
-  const ref = await store.content(65_536).write([bytes]);
+  const ref = await written(store.content(65_536), [bytes]);
   t.ok(store.blocks.engine.count('extents') > 60, 'most of it is in the engine already');
   t.ok(equalBytes(read(store, ref), bytes));
 });
 
 t.test('a character may lie across parts, a lone surrogate is refused', async (t) => {
   const store = new Store();
-  const ref = await store.content(CHUNK).write(['a\ud83d', '', '\ude00b']);
+  const ref = await written(store.content(CHUNK), ['a\ud83d', '', '\ude00b']);
   t.ok(equalBytes(read(store, ref), utf8Bytes('a😀b')));
   const long = 'x'.repeat(65_535) + '😀'.repeat(3);
-  t.ok(equalBytes(read(store, await store.content(4_096).write(long)), utf8Bytes(long)));
+  t.ok(equalBytes(read(store, await written(store.content(4_096), long)), utf8Bytes(long)));
   for (const bad of [
     ['a\ud83d'],
     ['\ud83d', Uint8Array.of(1)],
@@ -108,7 +108,7 @@ t.test('a character may lie across parts, a lone surrogate is refused', async (t
     ['\ud83dx'],
     ['\ud83d', 'x'],
   ]) {
-    await t.rejects(store.content(CHUNK).write(bad), { code: 'REGALIA_ENCODING' });
+    await t.rejects(written(store.content(CHUNK), bad), { code: 'REGALIA_ENCODING' });
   }
 });
 
@@ -116,10 +116,10 @@ t.test('what is no source, and a part of another kind, are refused', async (t) =
   const store = new Store();
   for (const bad of [undefined, null, 5, {}, [7], [null], [[1]], later([new Date(0)])]) {
     const source = bad as unknown as Source;
-    await t.rejects(store.content(CHUNK).write(source), { code: 'REGALIA_OPTION' });
+    await t.rejects(written(store.content(CHUNK), source), { code: 'REGALIA_OPTION' });
   }
   const watched = new Watched(async () => ({ done: false, value: 5 as unknown as string }));
-  await t.rejects(store.content(CHUNK).write(watched), { code: 'REGALIA_OPTION' });
+  await t.rejects(written(store.content(CHUNK), watched), { code: 'REGALIA_OPTION' });
   t.equal(watched.closed, 1, 'and closed');
 });
 
@@ -130,10 +130,10 @@ t.test('the failure of a source is passed on as it is, and the source not closed
     if (count === 5) throw failure;
     return part(100);
   });
-  await t.rejects(store.content(CHUNK).write(watched), failure);
+  await t.rejects(written(store.content(CHUNK), watched), failure);
   t.equal(watched.closed, 0);
   const stream = new ReadableStream<Uint8Array>({ pull: (c) => c.error(failure) });
-  await t.rejects(store.content(CHUNK).write(stream), failure);
+  await t.rejects(written(store.content(CHUNK), stream), failure);
   t.notOk(stream.locked);
   const sync = {
     *[Symbol.iterator]() {
@@ -141,13 +141,13 @@ t.test('the failure of a source is passed on as it is, and the source not closed
       throw failure;
     },
   };
-  await t.rejects(store.content(CHUNK).write(sync), failure);
+  await t.rejects(written(store.content(CHUNK), sync), failure);
   const none = {
     [Symbol.asyncIterator]() {
       throw failure;
     },
   } as unknown as Source;
-  await t.rejects(store.content(CHUNK).write(none), failure);
+  await t.rejects(written(store.content(CHUNK), none), failure);
 });
 
 t.test('a failure of the store closes the source', async (t) => {
@@ -157,7 +157,7 @@ t.test('a failure of the store closes the source', async (t) => {
       throw new Error('full');
     };
     const watched = new Watched(async () => part(1_000_000));
-    await t.rejects(store.content(65_536).write(watched), { message: 'full' });
+    await t.rejects(written(store.content(65_536), watched), { message: 'full' });
     t.equal(watched.closed, 1);
   }
 });
@@ -166,14 +166,14 @@ t.test('an abort is heard before, while a part is awaited, and at each part', as
   const store = new Store();
   const stop = new AbortController();
   const hung = new Watched(async (count) => (count < 3 ? part(100) : never));
-  const writing = store.content(CHUNK).write(hung, { signal: stop.signal });
+  const writing = written(store.content(CHUNK), hung, { signal: stop.signal });
   await new Promise((resolve) => setTimeout(resolve, 5));
   t.equal(hung.asked, 4);
   stop.abort('stop');
   await t.rejects(writing, { code: 'REGALIA_ABORTED', cause: 'stop' });
   t.equal(hung.closed, 1);
   const early = new Watched(async () => part(100));
-  await t.rejects(store.content(CHUNK).write(early, { signal: stop.signal }), {
+  await t.rejects(written(store.content(CHUNK), early, { signal: stop.signal }), {
     code: 'REGALIA_ABORTED',
   });
   t.equal(early.asked, 0);
@@ -185,7 +185,9 @@ t.test('an abort is heard before, while a part is awaited, and at each part', as
       return count < 5 ? part(100) : { done: true, value: undefined };
     });
     const { signal } = control;
-    await t.rejects(store.content(CHUNK).write(watched, { signal }), { code: 'REGALIA_ABORTED' });
+    await t.rejects(written(store.content(CHUNK), watched, { signal }), {
+      code: 'REGALIA_ABORTED',
+    });
     t.equal(watched.asked, at + 1);
   }
 });
@@ -201,7 +203,9 @@ t.test('an abort is heard while the store is awaited, and also at the last momen
     } else store.writer.spill = () => spill().then(() => control.abort());
     const watched = new Watched(async () => part(1_000_000));
     const { signal } = control;
-    await t.rejects(store.content(65_536).write(watched, { signal }), { code: 'REGALIA_ABORTED' });
+    await t.rejects(written(store.content(65_536), watched, { signal }), {
+      code: 'REGALIA_ABORTED',
+    });
     t.equal(watched.closed, 1, method);
   }
 });
@@ -215,7 +219,9 @@ t.test('an endless source that never waits is still stopped by a timer', async (
       },
     };
     const signal = AbortSignal.timeout(20);
-    await t.rejects(store.content(65_536).write(endless, { signal }), { code: 'REGALIA_ABORTED' });
+    await t.rejects(written(store.content(65_536), endless, { signal }), {
+      code: 'REGALIA_ABORTED',
+    });
   }
 });
 
@@ -232,8 +238,8 @@ t.test('a stream that hangs is cancelled, and a stream of Node destroyed', async
   const node = new Readable({ read: () => undefined });
   const { signal } = control;
   const writes = [
-    store.content(CHUNK).write(stream, { signal }),
-    store.content(CHUNK).write(node, { signal }),
+    written(store.content(CHUNK), stream, { signal }),
+    written(store.content(CHUNK), node, { signal }),
   ];
   setTimeout(() => control.abort('stop'), 5);
   for (const write of writes) await t.rejects(write, { code: 'REGALIA_ABORTED' });
@@ -255,7 +261,7 @@ t.test('one signal over many writes gathers no listeners', async (t) => {
     remove(...rest);
   };
   const store = new Store();
-  await store.content(CHUNK).write(later(['a', 'b', 'c']), { signal });
+  await written(store.content(CHUNK), later(['a', 'b', 'c']), { signal });
   await new Promise((resolve) => setTimeout(resolve, 1));
   t.equal(listeners, 0);
 });
@@ -277,10 +283,10 @@ t.test(
       .content(CHUNK)
       .writeOrInline([bytes.subarray(0, 50), bytes.subarray(50)], 100);
     t.ok(sameContent(ref as ContentRef, await store.put(bytes, CHUNK)));
-    await t.rejects(store.content(CHUNK).write([]), /inline/);
+    await t.rejects(written(store.content(CHUNK), []), /inline/);
     const again = store.content(CHUNK);
-    await again.write('a');
-    await t.rejects(again.write('b'), /of its own/);
+    await written(again, 'a');
+    await t.rejects(written(again, 'b'), /of its own/);
   },
 );
 
@@ -290,7 +296,10 @@ t.test('many contents are written at once, each by a transaction of its own', as
   const sources = Array.from({ length: 100 }, (_, i) => noise(300_000, i + 1));
   const refs = await Promise.all(
     sources.map((bytes) =>
-      new ContentWriter(contents, new BlockWriter(blocks), SHA256, chunking).write(later([bytes])),
+      written(
+        new ContentWriter(contents, new BlockWriter(blocks), SHA256, chunking),
+        later([bytes]),
+      ),
     ),
   );
   for (const [i, ref] of refs.entries()) {

@@ -10,10 +10,10 @@ import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { stagedBlocks } from '../../src/chunks/content-store.js';
 import type { Splitter } from '../../src/chunks/cutter.js';
 import { ContentReader } from '../../src/chunks/reader.js';
-import { walkContent } from '../../src/chunks/walk.js';
 import { ContentWriter, extentsFor } from '../../src/chunks/writer.js';
 import { BLAKE3, SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../../src/ground/bytes.js';
+import { walkContent } from '../../src/reach/content-walk.js';
 import { runs } from '../runs.js';
 import { noise, Store, sameContent } from './setup.js';
 

@@ -88,11 +88,12 @@ t.test('shards whose segments a collection takes before they have a row', async 
   const store = await lab.store();
   const { chunks } = coreOf(store);
   if (chunks === undefined) throw new Error('chunks have a home');
-  const { groupNumber } = chunks;
-  chunks.groupNumber = async () => {
-    chunks.groupNumber = groupNumber;
+  const { groupNumbers } = chunks;
+  const { next } = groupNumbers;
+  groupNumbers.next = async () => {
+    groupNumbers.next = next;
     await store.gc(ALL);
-    return chunks.groupNumber();
+    return groupNumbers.next();
   };
   await t.rejects(store.repair({ restedMs: 0 }), { code: 'REGALIA_CONFLICT' });
   t.same(await lab.unreadable(), []);

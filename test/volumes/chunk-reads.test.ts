@@ -6,6 +6,7 @@ import type { Address } from '../../src/blocks/address.js';
 import { readRuns } from '../../src/volumes/chunk-reads.js';
 import type { ChunkRow, Place } from '../../src/volumes/chunk-row.js';
 import { RECORD_HEADER, RecordKind } from '../../src/volumes/segment-format.js';
+import type { RecordPlace } from '../../src/volumes/segment-reader.js';
 
 const stored_length = 1_000;
 
@@ -26,28 +27,30 @@ function itemAt(index: number, volume: number, segment: number, offset: number) 
 type Item = ReturnType<typeof itemAt>;
 
 /** Volumes that hold the items, and note for each call how many records it asks of which volume. */
-function volumesOf(items: readonly Item[]): Parameters<typeof readRuns>[0] & { calls: string[] } {
+function volumesOf(items: readonly Item[]) {
   const calls: string[] = [];
   return {
     calls,
-    readRun: async (volume, places) => {
-      calls.push(`${places.length} of ${volume}`);
-      return places.map(({ segment, offset }) => {
-        const found = items.find(
-          ({ place }) =>
-            place.volume === volume && place.segment === segment && place.offset === offset,
-        );
-        if (found === undefined) throw new Error('no record is there');
-        const digest = found.row.address.subarray(1);
-        return {
-          head: {
-            ...({ kind: RecordKind.chunk, codec: 0, algorithm: 1, digest } as const),
-            ...{ plainLength: stored_length, storedLength: stored_length },
-          },
-          stored: new Uint8Array(stored_length).fill(digest[0] as number),
-        };
-      });
-    },
+    segments: (volume: number) => ({
+      readRun: async (places: readonly RecordPlace[]) => {
+        calls.push(`${places.length} of ${volume}`);
+        return places.map(({ segment, offset }) => {
+          const found = items.find(
+            ({ place }) =>
+              place.volume === volume && place.segment === segment && place.offset === offset,
+          );
+          if (found === undefined) throw new Error('no record is there');
+          const digest = found.row.address.subarray(1);
+          return {
+            head: {
+              ...({ kind: RecordKind.chunk, codec: 0, algorithm: 1, digest } as const),
+              ...{ plainLength: stored_length, storedLength: stored_length },
+            },
+            stored: new Uint8Array(stored_length).fill(digest[0] as number),
+          };
+        });
+      },
+    }),
   };
 }
 
@@ -58,9 +61,10 @@ async function callsFor(
   items: readonly Item[],
 ): Promise<string[]> {
   const volumes = volumesOf(items);
-  const found = await readRuns(volumes, items);
+  const groups = { read: () => Promise.reject(new Error('no chunk is in a group')) };
+  const found = await readRuns({ volumes, groups }, items);
   t.strictSame(
-    found.map((bytes) => bytes?.[0]),
+    items.map((item) => found.get(item)?.[0]),
     items.map((_, i) => i + 1),
     'each item has its own bytes',
   );

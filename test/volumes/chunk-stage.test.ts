@@ -28,8 +28,7 @@ function slowHome() {
         ends.push((fail) => (fail === undefined ? resolve(chunks.map(written)) : reject(fail)));
       }),
     resolved: (number: number) => void inUse.delete(number),
-    begun: () => undefined,
-    ended: () => undefined,
+    stages: new Set<Stage>(),
   };
 }
 

@@ -4,11 +4,11 @@
  */
 import { hex } from '../../src/ground/bytes.js';
 import { utf8Bytes } from '../../src/ground/text.js';
-import { checkLength, decompressInto } from '../../src/volumes/codec.js';
+import { checkedLength, decompressInto } from '../../src/volumes/codec.js';
 
 /** What `decompressInto` gives, in an array of its own. */
 export function decompress(codec: number, stored: Uint8Array, plainLength: number): Uint8Array {
-  checkLength(plainLength);
+  checkedLength(plainLength);
   const plain = new Uint8Array(plainLength);
   decompressInto(codec, stored, plain, 0);
   return plain;

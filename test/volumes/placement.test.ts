@@ -4,13 +4,14 @@
  * each figure is the same in every run.
  */
 import t from 'tap';
+import { openMemory } from '../../src/engine/memory.js';
 import {
   type Candidate,
   copiesOf,
   inPreference,
   type Spread,
 } from '../../src/volumes/placement.js';
-import type { VolumeEntry } from '../../src/volumes/registry.js';
+import { putVolume, type VolumeEntry } from '../../src/volumes/registry.js';
 import type { Redundancy } from '../../src/volumes/storage-rules.js';
 import { createVolume } from '../../src/volumes/volume-folder.js';
 import { VolumeSet } from '../../src/volumes/volume-set.js';
@@ -174,16 +175,11 @@ t.test('weight 0, read-only and absent volumes are no candidates', async (t) => 
     const identity = { id: entry.id, replica: IDS.replica, sequence: 1, createdMs: 0 };
     if (number !== 6) await createVolume(`${folder}/${number}`, identity);
   }
-  const volumes = new VolumeSet({
-    replica: IDS.replica,
-    readOnly: false,
-    now: () => 0,
-    entries: () => entries,
-    resolve: (to) => `${folder}/${to}`,
-    nextSegment: async () => 1,
-    isRetired: () => false,
-    raise: async () => {},
-  });
+  const engine = openMemory();
+  await engine.write((batch) => {
+    for (const entry of entries) putVolume(batch, entry);
+  }, 'none');
+  const volumes = new VolumeSet(engine, { replica: IDS.replica, folder, now: () => 0 });
   const orders = addresses
     .slice(0, 3_000)
     .map((address, i) => volumes.candidates(spreadOf(MIRRORED, i), address));

@@ -10,9 +10,9 @@ import { addressOf } from '../../src/blocks/address.js';
 import { BLOCK_HEADER, BlockKind, SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { turn } from '../../src/ground/pause.js';
-import { Codec, compress, type Stored } from '../../src/volumes/codec.js';
+import { Codec, compress, type Stored, type StoredChunk } from '../../src/volumes/codec.js';
 import { Pool } from '../../src/volumes/pool.js';
-import type { StoredChunk } from '../../src/volumes/tasks.js';
+
 import { noise, prose } from './frames.js';
 
 type Way = 'exit' | 'throw' | 'memory';

@@ -164,7 +164,7 @@ t.test('what is appended is read, one by one and in every run', async (t) => {
   t.equal(places[0]?.offset, SEGMENT_HEADER);
   for (const [i, place] of places.entries()) {
     t.ok(same([files.readRecordSync(place)], [records[i] as SegmentRecord]), `${i}, at once`);
-    t.ok(same([await files.readRecord(place)], [records[i] as SegmentRecord]), `${i}`);
+    t.ok(same(await files.readRun([place]), [records[i] as SegmentRecord]), `${i}`);
   }
   for (let from = 0; from < places.length; from++) {
     for (let to = from + 1; to <= places.length; to++) {
@@ -187,11 +187,11 @@ t.test(
       if (code !== 'REGALIA_MISSING') t.fail(`${size} bytes: ${code}`);
       if (!same([files.readRecordSync(first)], records.slice(0, 1))) t.fail(`${size} bytes: first`);
     }
-    t.equal(await codeOf(files.readRecord(last)), 'REGALIA_MISSING');
+    t.equal(await codeOf(files.readRun([last])), 'REGALIA_MISSING');
     t.equal(await codeOf(files.readRun([first, last])), 'REGALIA_MISSING');
     // Zeros, as some file systems leave them behind a power cut.
     appendFileSync(file, new Uint8Array(1_000));
-    t.equal(await codeOf(files.readRecord(last)), 'REGALIA_FORMAT');
+    t.equal(await codeOf(files.readRun([last])), 'REGALIA_FORMAT');
     files.close();
   },
 );
@@ -205,9 +205,9 @@ t.test('a run with one record damaged is refused, and the rest is read alone', a
   bytes[at] = (bytes[at] as number) ^ 1;
   writeFileSync(file, bytes);
   t.equal(await codeOf(files.readRun(places)), 'REGALIA_CORRUPT');
-  t.equal(await codeOf(files.readRecord(second)), 'REGALIA_CORRUPT');
+  t.equal(await codeOf(files.readRun([second])), 'REGALIA_CORRUPT');
   for (const i of [0, 2]) {
-    t.ok(same([await files.readRecord(places[i] as typeof second)], [records[i] as SegmentRecord]));
+    t.ok(same(await files.readRun([places[i] as typeof second]), [records[i] as SegmentRecord]));
   }
   files.close();
 });
@@ -230,7 +230,7 @@ t.test('a place that names another length or offset is refused', async (t) => {
       /REGALIA_(CORRUPT|FORMAT|MISSING)/,
       told,
     );
-    t.match(await codeOf(files.readRecord(one)), /REGALIA_(CORRUPT|FORMAT|MISSING)/, told);
+    t.match(await codeOf(files.readRun([one])), /REGALIA_(CORRUPT|FORMAT|MISSING)/, told);
   }
   files.close();
 });
@@ -241,14 +241,14 @@ t.test('records copied whole to another segment, volume or offset are refused', 
   const [first, second] = places as [(typeof places)[0], (typeof places)[0]];
   const eighth = path.join(folder, segmentFile(8));
   copyFileSync(file, eighth);
-  t.equal(await codeOf(files.readRecord({ ...first, segment: 8 })), 'REGALIA_CORRUPT');
+  t.equal(await codeOf(files.readRun([{ ...first, segment: 8 }])), 'REGALIA_CORRUPT');
   copyFileSync(file, path.join(other, segmentFile(IDS.number)));
   const theirs = new SegmentFiles(other, { volume: noise(16, 9), replica: IDS.replica });
-  t.equal(await codeOf(theirs.readRecord(first)), 'REGALIA_CORRUPT');
+  t.equal(await codeOf(theirs.readRun([first])), 'REGALIA_CORRUPT');
   const bytes = readFileSync(file);
   bytes.copyWithin(second.offset, first.offset, second.offset);
   writeFileSync(file, bytes);
-  t.equal(await codeOf(files.readRecord(second)), 'REGALIA_CORRUPT');
+  t.equal(await codeOf(files.readRun([second])), 'REGALIA_CORRUPT');
   theirs.close();
   files.close();
 });
@@ -270,12 +270,12 @@ t.test('a file that is not there, or not a segment, is told by code and by path'
       codeOfCall(() => files.readRecordSync(place)),
       code,
     );
-    t.equal(await codeOf(files.readRecord(place)), code);
+    t.equal(await codeOf(files.readRun([place])), code);
   }
   renameSync(file, `${file}.away`);
   const missing = { code: 'REGALIA_MISSING', data: { address: file } };
   t.throws(() => files.readRecordSync(place), missing);
-  await t.rejects(files.readRecord(place), missing);
+  await t.rejects(files.readRun([place]), missing);
   writeFileSync(file, whole);
   t.equal(files.readRecordSync(place).stored.length, 100, 'and it is looked for again');
   files.close();
@@ -289,18 +289,18 @@ t.test('what is open is kept until it is forgotten, and closed under nobody', as
   files.readRecordSync(place);
   renameSync(file, `${file}.away`);
   t.ok(same([files.readRecordSync(place)], records), 'it is still open');
-  const reading = Array.from({ length: 8 }, () => files.readRecord(place));
+  const reading = Array.from({ length: 8 }, () => files.readRun([place]));
   files.forget(place.segment);
-  for (const found of await Promise.all(reading)) t.ok(same([found], records));
+  for (const found of await Promise.all(reading)) t.ok(same(found, records));
   t.equal(
     codeOfCall(() => files.readRecordSync(place)),
     'REGALIA_MISSING',
   );
   renameSync(`${file}.away`, file);
-  const last = files.readRecord(place);
+  const last = files.readRun([place]);
   files.close();
   files.close();
-  t.ok(same([await last], records));
+  t.ok(same(await last, records));
   t.ok(same([files.readRecordSync(place)], records), 'who reads again opens it again');
   files.close();
 });
@@ -319,9 +319,9 @@ t.test('many segments are read through few open files', async (t) => {
   const before = countsOpen ? openNow() : 0;
   for (let round = 0; round < 2; round++) {
     const reads = Array.from({ length: 150 }, (_, i) =>
-      files.readRecord({ segment: i + 1, offset: SEGMENT_HEADER, storedLength: 500 }),
+      files.readRun([{ segment: i + 1, offset: SEGMENT_HEADER, storedLength: 500 }]),
     );
-    for (const found of await Promise.all(reads)) if (!same([found], records)) t.fail('differs');
+    for (const found of await Promise.all(reads)) if (!same(found, records)) t.fail('differs');
   }
   if (countsOpen) t.ok(openNow() - before <= 64, `${openNow() - before} more files are open`);
   files.close();

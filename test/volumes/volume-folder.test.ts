@@ -3,7 +3,14 @@
  * flipped, cut or of another release; a folder with anything in it is left alone; a crash in
  * between leaves the old file or the new one.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import fs, {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
@@ -22,7 +29,7 @@ import {
 } from '../../src/volumes/volume-folder.js';
 import { noise } from '../chunks/setup.js';
 import { codeOf } from '../store/setup.js';
-import { answering, codeOfCall, flips, folderOf, systemError } from './setup.js';
+import { codeOfCall, flips, folderOf, systemError } from './setup.js';
 
 const seed = Number(process.env['REGALIA_SEED'] ?? Date.now() % 1_000_000);
 t.comment(`seed ${seed}`);
@@ -123,18 +130,24 @@ t.test('a file VOLUME is replaced whole or not at all', async (t) => {
     ['EROFS', 'REGALIA_PERMISSION'],
     ['EACCES', 'REGALIA_PERMISSION'],
   ] as const) {
-    const fail = () => Promise.reject(systemError(code));
-    await answering('sync', fail, async () => {
-      t.equal(await codeOf(writeVolume(folder, { ...VOLUME, sequence: 99 })), told);
-    });
+    const { fsyncSync } = fs;
+    fs.fsyncSync = () => {
+      throw systemError(code);
+    };
+    const found = codeOfCall(() => writeVolume(folder, { ...VOLUME, sequence: 99 }));
+    fs.fsyncSync = fsyncSync;
+    t.equal(found, told);
     t.equal(readVolume(folder)?.sequence, 3, code);
   }
   // What such a failure left is in nobody's way.
-  await writeVolume(folder, { ...VOLUME, sequence: 4 });
+  writeVolume(folder, { ...VOLUME, sequence: 4 });
   t.equal(readVolume(folder)?.sequence, 4);
   t.strictSame(readdirSync(folder), ['VOLUME']);
   const gone = path.join(folder, 'gone');
-  t.equal(await codeOf(writeVolume(gone, VOLUME)), 'REGALIA_NOT_FOUND');
+  t.equal(
+    codeOfCall(() => writeVolume(gone, VOLUME)),
+    'REGALIA_NOT_FOUND',
+  );
   t.equal(existsSync(gone), false);
 });
 
