@@ -10,6 +10,7 @@ import { runCommand } from '../../src/cli/command.js';
 import { byteCount, jsonLine, ProgressLine, shown } from '../../src/cli/output.js';
 import { VERBS } from '../../src/cli/verbs.js';
 import { nameText } from '../../src/ground/text.js';
+import { bare } from '../bare.js';
 import { FAKES } from './fake.js';
 
 interface Ran {
@@ -248,9 +249,6 @@ t.test('an output that fails otherwise is a failure', async (t) => {
   t.same({ exit, err }, { exit: 3, err: 'regalia: ENOSPC: full\n' });
 });
 
-// The test runner hooks itself into every child process, and would catch signals before the command
-// does.
-const BARE = ['-u', 'NODE_OPTIONS', process.execPath];
 const FAKE = fileURLToPath(new URL('./fake.js', import.meta.url));
 
 function ended(child: ChildProcess): Promise<{ code: number | null; signal: string | null }> {
@@ -259,18 +257,18 @@ function ended(child: ChildProcess): Promise<{ code: number | null; signal: stri
 
 t.test('as a process: codes, bytes, input, and a reader like head', async (t) => {
   const of = (...args: string[]) =>
-    spawnSync(process.execPath, [FAKE, ...args], { input: 'hello' });
+    spawnSync(...bare(process.execPath, FAKE, ...args), { input: 'hello' });
   t.equal(of('nonsense').status, 2);
   t.equal(of('fake', 's', 'fail').status, 3);
   t.same(of('fake', 's', 'bytes').stdout, Buffer.from([0xff, 0, 0x0a]));
   t.equal(String(of('fake', 's', 'echo').stdout), 'hello');
   const script = `"${process.execPath}" "${FAKE}" fake s rows -n 1000000000 | head -n 2`;
-  const head = spawnSync('sh', ['-c', script], { timeout: 20_000 });
+  const head = spawnSync(...bare('sh', '-c', script), { timeout: 20_000 });
   t.same([head.status, String(head.stdout), String(head.stderr)], [0, 'row 0\nrow 1\n', '']);
 });
 
 t.test('Ctrl-C aborts the verb, and the process ends by that signal', async (t) => {
-  const child = spawn('env', [...BARE, FAKE, 'fake', 's', 'wait']);
+  const child = spawn(...bare(process.execPath, FAKE, 'fake', 's', 'wait'));
   let err = '';
   child.stderr.on('data', (text) => (err += text));
   child.stdout.once('data', () => child.kill('SIGINT'));

@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { bare } from '../bare.js';
 import { regalia, rowsOf, scratch } from './regalia.js';
 
 /** Everything that a tree is but inodes, a line for each file, names and contents as hex. */
@@ -115,12 +116,9 @@ t.test('a store within the directory is not imported into itself', async (t) => 
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
-/**
- * Runs the command as a process, without the test runner's hooks, and interrupts it once `ready`
- * says so.
- */
+/** Runs the command as a process, and interrupts it once `ready` says so. */
 async function interrupted(args: string[], ready: (out: string) => boolean) {
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, MAIN, ...args]);
+  const child = spawn(...bare(process.execPath, MAIN, ...args));
   let out = '';
   let err = '';
   child.stderr.on('data', (text) => (err += text));

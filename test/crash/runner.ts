@@ -7,6 +7,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Regalia } from '../../src/index.js';
+import { bare } from '../bare.js';
 import { prepare } from './plan.js';
 import type { Finding } from './reader-child.js';
 
@@ -19,8 +20,7 @@ export const DATA = path.join('gen-000001', 'data.mdb');
 /** The one volume of a store. */
 export const VOLUME = path.join('volumes', '1');
 
-/** Children run free of the test runner's hooks. */
-const environment = { ...process.env, NODE_OPTIONS: '', UV_THREADPOOL_SIZE: '1' };
+const environment = { ...process.env, UV_THREADPOOL_SIZE: '1' };
 
 export function traces(): boolean {
   try {
@@ -77,7 +77,7 @@ export function runWriter(
     tracing.length === 0 ? [process.execPath, []] : ['strace', [...tracing, process.execPath]];
   return new Promise((resolve) => {
     const options = { timeout: RUN_MS_MAX, env: environment, killSignal: 'SIGKILL' } as const;
-    execFile(program, [...before, WRITER, ...args], options, (_error, stdout) => {
+    execFile(...bare(program, ...before, WRITER, ...args), options, (_error, stdout) => {
       const lines = stdout.split('\n').filter(Boolean);
       const numbers = lines.map(Number).filter((number) => Number.isInteger(number));
       resolve({
@@ -125,7 +125,10 @@ function readSome(
   mode: string,
 ): Promise<{ lines: Finding[]; signal: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [READER], { env: environment, timeout: READ_MS_MAX });
+    const child = spawn(...bare(process.execPath, READER), {
+      env: environment,
+      timeout: READ_MS_MAX,
+    });
     let text = '';
     let complaints = '';
     child.stdout.on('data', (data) => {

@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Regalia, type RegaliaOptions } from '../../src/index.js';
+import { bare } from '../bare.js';
 import { noise } from '../chunks/setup.js';
 import type { Dice } from '../model/dice.js';
 
@@ -80,9 +81,7 @@ function runAndKill(
   delayMs: number,
 ): Promise<{ numbers: number[]; complaint: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [CHILD, ...args], {
-      env: { ...process.env, NODE_OPTIONS: '' },
-    });
+    const child = spawn(...bare(process.execPath, CHILD, ...args));
     let output = '';
     let complaint = '';
     let killed = false;

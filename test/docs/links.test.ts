@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { bare } from '../bare.js';
 import { anchorsOf, deadLinks, linksOf, type Place } from './links.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -20,7 +21,7 @@ function documents(): Map<string, string> {
 
 function packaged(): Set<string> {
   const packing = ['pack', '--dry-run', '--json', '--ignore-scripts'];
-  const { stdout } = spawnSync('npm', packing, { cwd: ROOT, encoding: 'utf8' });
+  const { stdout } = spawnSync(...bare('npm', ...packing), { cwd: ROOT, encoding: 'utf8' });
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
   return new Set(files.map(({ path }) => path));
 }

@@ -1,6 +1,7 @@
 /** Runs lmdb-child.ts in a process of its own, and reads the lines of JSON that it prints. */
 import { execFile, execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { bare } from '../bare.js';
 
 export const CHILD: string = fileURLToPath(new URL('./lmdb-child.js', import.meta.url));
 
@@ -18,7 +19,7 @@ export function run<Line = unknown>(
 ): Promise<Run<Line>> {
   const [program = '', ...rest] = [...under, process.execPath, CHILD, ...args];
   return new Promise((resolve) => {
-    execFile(program, rest, { timeout: 25_000 }, (error, stdout, stderr) => {
+    execFile(...bare(program, ...rest), { timeout: 25_000 }, (error, stdout, stderr) => {
       const lines = stdout
         .split('\n')
         .filter(Boolean)

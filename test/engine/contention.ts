@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bare } from '../bare.js';
 import type { Dice } from '../model/dice.js';
 
 const CHILD = fileURLToPath(new URL('./contention-child.js', import.meta.url));
@@ -46,9 +47,7 @@ function live(file: string, role: string, killed: boolean, dice: Dice): Promise<
   const lifeMs = 100 + dice.below(900);
   const args = [file, `${dice.below(2 ** 31)}`, `${killed ? 60_000 : lifeMs}`, role];
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [CHILD, ...args], {
-      env: { ...process.env, NODE_OPTIONS: '' },
-    });
+    const child = spawn(...bare(process.execPath, CHILD, ...args));
     let complaint = '';
     child.stderr.on('data', (data: Buffer) => {
       complaint += data.toString();

@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path';
 import t from 'tap';
 import { openLmdb } from '../../src/engine/lmdb.js';
+import { bare } from '../bare.js';
 import { CHILD, run, works } from './child.js';
 
 const folder = t.testdir();
@@ -195,7 +196,7 @@ t.test('media that can only be read', { skip: !mounts && 'needs to mount' }, asy
   const script = `mount --bind ${path} ${path} && mount -o remount,bind,ro ${path} && exec "$@"`;
   const command = ['-m', 'sh', '-c', script, 'sh', process.execPath, CHILD, 'probe', path];
   const read = (mode: string) =>
-    JSON.parse(execFileSync('unshare', [...command, mode], { encoding: 'utf8' })) as Outcome;
+    JSON.parse(execFileSync(...bare('unshare', ...command, mode), { encoding: 'utf8' })) as Outcome;
   t.match(read('readOnly'), { rows: 39, heads: ['A'] }, 'opens for reading');
   t.match(read(''), { code: 'REGALIA_PERMISSION' }, 'and not for writing');
   rmSync(join(path, 'lock.mdb'));

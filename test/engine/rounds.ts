@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type t from 'tap';
 import type { Durability } from '../../src/engine/engine.js';
 import { openLmdb } from '../../src/engine/lmdb.js';
+import { bare } from '../bare.js';
 import { CHILD, run } from './child.js';
 
 type Checks = Pick<typeof t, 'ok' | 'equal'>;
@@ -45,7 +46,7 @@ export async function killWhileAppending(
 /** Kills the appending child after so many acknowledgements; resolves with the last one seen. */
 function killAfter(path: string, durability: string, count: number): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [CHILD, 'append', path, durability, '1000']);
+    const child = spawn(...bare(process.execPath, CHILD, 'append', path, durability, '1000'));
     let output = '';
     child.stdout.on('data', (data: Buffer) => {
       output += data.toString();

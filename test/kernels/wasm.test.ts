@@ -6,11 +6,12 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { instantiate } from '../../src/kernels/wasm-module.js';
+import { bare } from '../bare.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 t.test('a rebuild gives the modules byte for byte', async (t) => {
-  const build = spawnSync(process.execPath, ['src/kernels/wasm/build.js', '--check'], {
+  const build = spawnSync(...bare(process.execPath, 'src/kernels/wasm/build.js', '--check'), {
     cwd: root,
     encoding: 'utf8',
   });
@@ -31,7 +32,7 @@ t.test('without WebAssembly contents are cut all the same', async (t) => {
     console.log(new Cdc({ bytesMin: 64, bytesAvg: 256, bytesMax: 1024 }).cut(bytes, 0, 5000));
   `;
   const run = (...options: string[]) =>
-    spawnSync(process.execPath, [...options, '--input-type=module', '-e', script], {
+    spawnSync(...bare(process.execPath, ...options, '--input-type=module', '-e', script), {
       cwd: root,
       encoding: 'utf8',
     });

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import ts from 'typescript';
 import { VERBS } from '../../src/cli/verbs.js';
+import { bare } from '../bare.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -38,7 +39,9 @@ function compiled(text: string): string {
 function run(t: Test, text: string): string {
   const dir = project(t);
   writeFileSync(join(dir, 'example.mjs'), text);
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['example.mjs'], { cwd: dir });
+  const { status, stdout, stderr } = spawnSync(...bare(process.execPath, 'example.mjs'), {
+    cwd: dir,
+  });
   t.equal(status, 0, String(stderr));
   return String(stdout);
 }
@@ -99,7 +102,7 @@ t.test('its first command runs the main job, its second one the tests', async (t
 });
 
 t.test('it installs from the tarball that npm makes', async (t) => {
-  const packed = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+  const packed = spawnSync(...bare('npm', 'pack', '--dry-run', '--json', '--ignore-scripts'), {
     cwd: ROOT,
   });
   t.equal(packed.status, 0, String(packed.stderr));

@@ -4,16 +4,18 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { isRegaliaError, Regalia } from '../../src/index.js';
+import { bare } from '../bare.js';
 import { bytes, codeOf, keysOf, noise, put, textAt } from './setup.js';
 
 const child = fileURLToPath(new URL('./process-child.js', import.meta.url));
-const environment = { ...process.env, NODE_OPTIONS: '' };
-const folder = t.testdir();
+const folder = fs.mkdtempSync(path.join(tmpdir(), 'regalia-lifecycle-'));
+t.teardown(() => fs.rmSync(folder, { recursive: true }));
 let count = 0;
 
 function place(): string {
@@ -222,13 +224,11 @@ t.test('another process sees commits at once, and both commit to one line', asyn
   const here = place();
   await using store = await Regalia.open(here);
   await put(store, { '/a': '1' });
-  const { stdout } = await promisify(execFile)(process.execPath, [child, here, 'read', '/a'], {
-    env: environment,
-  });
+  const { stdout } = await promisify(execFile)(
+    ...bare(process.execPath, child, here, 'read', '/a'),
+  );
   t.equal(stdout.trim(), '1');
-  const theirs = promisify(execFile)(process.execPath, [child, here, 'write', '25'], {
-    env: environment,
-  });
+  const theirs = promisify(execFile)(...bare(process.execPath, child, here, 'write', '25'));
   for (let i = 0; i < 25; i++) await put(store, { [`/ours/${i}`]: `${i}` });
   await theirs;
   const snapshot = store.snapshot();
@@ -248,7 +248,7 @@ t.test('a watch hears of commits here and elsewhere, and ends when told', async 
     for await (const { message } of store.watch({ key: '/seen', signal: stop.signal })) {
       heard.push(message);
       if (message === 'here') {
-        spawn(process.execPath, [child, here, 'put', '/seen/there'], { env: environment });
+        spawn(...bare(process.execPath, child, here, 'put', '/seen/there'));
       } else if (message === 'there') stop.abort();
     }
   })();

@@ -96,3 +96,11 @@ t.test('the packages table names the dependencies, all of them and no others', a
   const named = [...parsePackages(architecture).keys()].sort();
   t.strictSame(named, Object.keys(manifest.dependencies).sort());
 });
+
+t.test('each room of tests is run by `npm test`, in one process or file by file', async (t) => {
+  const roomsOf = (pattern: RegExp): string[] =>
+    files.flatMap(({ path }) => pattern.exec(path)?.[1] ?? []);
+  const [, apart = ''] = /dist\/test\/\{(.*)\}\//.exec(file('.taprc').text) ?? [];
+  const run = [...roomsOf(/^test\/(\w+)\/room\.ts$/), ...apart.split(','), 'tidy'];
+  t.strictSame(run.sort(), [...new Set(roomsOf(/^test\/(\w+)\/\w.*\.test\.ts$/))].sort());
+});

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { bare } from '../bare.js';
 
 const TOUR = fileURLToPath(new URL('../../tour/tour.js', import.meta.url));
 
@@ -17,10 +18,10 @@ function folders(t: Test): { source: string; temporary: string } {
   return { source, temporary };
 }
 
-/** Runs the tour, as a process without the test runner's hooks; `see` may interrupt it. */
+/** Runs the tour, as a process; `see` may interrupt it. */
 async function tour(source: string, temporary: string, see?: (out: string) => boolean) {
-  const env = { ...process.env, TMPDIR: temporary, NODE_OPTIONS: '' };
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, TOUR, source], { env });
+  const env = { ...process.env, TMPDIR: temporary };
+  const child = spawn(...bare(process.execPath, TOUR, source), { env });
   let out = '';
   let interrupted = false;
   const read = (text: Buffer) => {

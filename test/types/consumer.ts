@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bare } from '../bare.js';
 
 export const root: string = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -60,7 +61,7 @@ export async function compileConsumer(
     const resolving = ['--module', module, '--moduleResolution', resolution, '--lib', lib];
     const args = [join(compiler, 'bin/tsc'), ...options, ...resolving, '--types', 'node'];
     return await new Promise((resolve) => {
-      execFile(process.execPath, [...args, 'index.ts'], { cwd: folder }, (error, said) => {
+      execFile(...bare(process.execPath, ...args, 'index.ts'), { cwd: folder }, (error, said) => {
         resolve(error === null ? [] : [...said.split('\n').filter((line) => line !== '')]);
       });
     });

@@ -68,11 +68,8 @@ function topOfMany(sample: Sample): Target {
 }
 
 for (const engine of ENGINES) {
-  const check = async (
-    name: string,
-    body: (sample: Sample, t: Test) => Promise<void>,
-  ): Promise<void> => {
-    await t.test(`${engine}: ${name}`, async (t) => {
+  const check = (name: string, body: (sample: Sample, t: Test) => Promise<void>): void => {
+    t.test(`${engine}: ${name}`, async (t) => {
       const sample = await openSample(engine);
       try {
         await body(sample, t);
@@ -82,7 +79,7 @@ for (const engine of ENGINES) {
     });
   };
 
-  await check('a sound store has no fault, and everything is counted', async ({ store }, t) => {
+  check('a sound store has no fault, and everything is counted', async ({ store }, t) => {
     const progress: number[] = [];
     const { faults, summary } = await scrub(store, { onProgress: (p) => progress.push(p.blocks) });
     t.same(faults, []);
@@ -97,7 +94,7 @@ for (const engine of ENGINES) {
     ['/photos/cat.jpg', 'a manifest'],
     ['/photos/dog.jpg', 'a chunk'],
   ] as const) {
-    await check(`${what} with a flipped bit is found at its key`, async (sample, t) => {
+    check(`${what} with a flipped bit is found at its key`, async (sample, t) => {
       const target = blockOf(sample, key, 'content');
       await flipContent(sample, target.id);
       const { faults } = await scrub(sample.store);
@@ -108,7 +105,7 @@ for (const engine of ENGINES) {
     });
   }
 
-  await check('a chunk whose row is lost is missed', async (sample, t) => {
+  check('a chunk whose row is lost is missed', async (sample, t) => {
     if (engine === 'memory') return;
     const { id, address } = blockOf(sample, '/photos/dog.jpg', 'content');
     await change(sample.engine, 'chunks', chunkNumber(id), () => undefined);
@@ -122,7 +119,7 @@ for (const engine of ENGINES) {
     );
   });
 
-  await check('chunks that are not to be read are not, and are known of', async (sample, t) => {
+  check('chunks that are not to be read are not, and are known of', async (sample, t) => {
     const sound = await scrub(sample.store, { chunks: false });
     t.same(sound.faults, []);
     if (engine === 'memory') return;
@@ -132,7 +129,7 @@ for (const engine of ENGINES) {
     t.equal((await scrub(sample.store)).faults.length, 1);
   });
 
-  await check('a metadata block with a flipped bit is found', async (sample, t) => {
+  check('a metadata block with a flipped bit is found', async (sample, t) => {
     const { store, engine } = sample;
     const stream = metadataStream(sample);
     const target = blockOf(sample, '/wide', stream);
@@ -142,7 +139,7 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'corrupt', address: target.address, key: '/wide', stream });
   });
 
-  await check('a node with a flipped bit is found', async (sample, t) => {
+  check('a node with a flipped bit is found', async (sample, t) => {
     const { store, engine } = sample;
     const target = topOfMany(sample);
     // A byte that the digest covers: those behind are links where it is stored whole.
@@ -152,7 +149,7 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'corrupt', address: target.address, key: '/many' });
   });
 
-  await check('an extent that is lost is missed', async (sample, t) => {
+  check('an extent that is lost is missed', async (sample, t) => {
     const { store, engine } = sample;
     const { id, address } = blockOf(sample, '/wide', metadataStream(sample));
     await change(engine, 'extents', Math.floor(id / 4096), () => undefined);
@@ -163,7 +160,7 @@ for (const engine of ENGINES) {
     t.equal(faults.filter(({ row }) => row === `extents ${Math.floor(id / 4096)}`).length, 1);
   });
 
-  await check('a wrong link is found, and can be mended', async (sample, t) => {
+  check('a wrong link is found, and can be mended', async (sample, t) => {
     const { store, engine } = sample;
     const target = blockOf(sample, '/photos/cat.jpg', 'content');
     const other = blockOf(sample, '/photos/dog.jpg', 'content');
@@ -177,7 +174,7 @@ for (const engine of ENGINES) {
     t.equal(faults[0]?.repairable, true);
   });
 
-  await check('addresses that the index lost are found', async (sample, t) => {
+  check('addresses that the index lost are found', async (sample, t) => {
     const { store, engine } = sample;
     const { id, address } = blockOf(sample, '/wide', metadataStream(sample));
     await change(engine, 'addressLog', Math.floor(id / 4096), () => undefined);
@@ -186,7 +183,7 @@ for (const engine of ENGINES) {
     t.ok(faults.some((fault) => fault.address === address));
   });
 
-  await check('an index row of blocks that are not there is found', async (sample, t) => {
+  check('an index row of blocks that are not there is found', async (sample, t) => {
     const { store, engine } = sample;
     const key = utf8Bytes('12345678');
     await engine.write((batch) => batch.put('addresses', key, u48Bytes(2 ** 40)), 'none');
@@ -195,7 +192,7 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'index', row: `addresses ${hex(key)}` });
   });
 
-  await check('a row that the log lost is found, and its commit is read', async (sample, t) => {
+  check('a row that the log lost is found, and its commit is read', async (sample, t) => {
     const { store, engine } = sample;
     const sound = await scrub(store);
     const key = logKey(sample.core.identity.store, 3);
@@ -207,7 +204,7 @@ for (const engine of ENGINES) {
     t.equal(summary.blocks, sound.summary.blocks);
   });
 
-  await check('bounds of a log that are lost are found', async (sample, t) => {
+  check('bounds of a log that are lost are found', async (sample, t) => {
     const { store, engine } = sample;
     const bucket = sample.core.identity.store;
     await change(engine, 'log', bucket, (row) => flipped(row, -1));
@@ -216,7 +213,7 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'row', row: `log ${hex(bucket)}` });
   });
 
-  await check("a commit's row with a flipped bit is found alone", async (sample, t) => {
+  check("a commit's row with a flipped bit is found alone", async (sample, t) => {
     const { store, engine } = sample;
     const commits = [...store.log()];
     const address = commits[4]?.commit ?? '';
@@ -226,7 +223,7 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'corrupt', address, commit: address });
   });
 
-  await check("a commit's row that is lost is found alone", async (sample, t) => {
+  check("a commit's row that is lost is found alone", async (sample, t) => {
     const { store, engine } = sample;
     const { address } = sample.head();
     await change(engine, 'commits', address, () => undefined);
@@ -236,7 +233,7 @@ for (const engine of ENGINES) {
   });
 
   for (const index of [0, 1, -1]) {
-    await check(`row ${index} of the heads, damaged, is found`, async (sample, t) => {
+    check(`row ${index} of the heads, damaged, is found`, async (sample, t) => {
       const { store, engine } = sample;
       const key = rowAt(engine, 'heads', index);
       await change(engine, 'heads', key, (row) => flipped(row, 6));
@@ -246,7 +243,7 @@ for (const engine of ENGINES) {
     });
   }
 
-  await check('a tag that is lost is counted', async (sample, t) => {
+  check('a tag that is lost is counted', async (sample, t) => {
     const { store, engine } = sample;
     const tag = [...engine.range('heads')].find(({ key }) => key[16] === 0x74);
     await change(engine, 'heads', tag?.key ?? new Uint8Array(1), () => undefined);
@@ -256,7 +253,7 @@ for (const engine of ENGINES) {
   });
 
   for (const byte of [0, 5, 7]) {
-    await check(`byte ${byte} of a prefix in the index, flipped, is found`, async (sample, t) => {
+    check(`byte ${byte} of a prefix in the index, flipped, is found`, async (sample, t) => {
       const { id, address } = blockOf(sample, '/wide', metadataStream(sample));
       const at = (id % 4096) * 8 + byte;
       await change(sample.engine, 'addressLog', Math.floor(id / 4096), (row) => flipped(row, at));
@@ -267,13 +264,13 @@ for (const engine of ENGINES) {
   }
 
   for (const name of ['store', 'extents', 'sequences']) {
-    await check(`a store without its row ${name} is found`, async ({ store, engine }, t) => {
+    check(`a store without its row ${name} is found`, async ({ store, engine }, t) => {
       await change(engine, 'meta', utf8Bytes(name), () => undefined);
       t.match((await scrub(store)).faults, [{ kind: 'row', row: `meta ${name}` }]);
     });
   }
 
-  await check('a damaged identity is found', async (sample, t) => {
+  check('a damaged identity is found', async (sample, t) => {
     const { store, engine } = sample;
     await change(engine, 'meta', utf8Bytes('store'), (row) => flipped(row, 20));
     const { faults } = await scrub(store);
@@ -281,7 +278,7 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'row', row: 'meta store' });
   });
 
-  await check('extent numbers that could be given out again are found', async (sample, t) => {
+  check('extent numbers that could be given out again are found', async (sample, t) => {
     const { store, engine } = sample;
     const key = utf8Bytes('extents');
     await change(engine, 'meta', key, () => sealRow('meta', key, u48Bytes(1)));
@@ -289,14 +286,14 @@ for (const engine of ENGINES) {
     t.match(faults, [{ kind: 'row', row: 'meta extents' }]);
   });
 
-  await check('a stamp that is not above its parents is found', async (sample, t) => {
+  check('a stamp that is not above its parents is found', async (sample, t) => {
     const address = await forge(sample, (head) => ({ ...head.commit, stamp: 0 }));
     const { faults } = await scrub(sample.store);
     t.match(faults, [{ kind: 'stamp', address }]);
     t.equal(faults.length, 1);
   });
 
-  await check('a signature that is not the actor’s is found', async (sample, t) => {
+  check('a signature that is not the actor’s is found', async (sample, t) => {
     const { store, engine } = sample;
     const { address } = sample.head();
     await change(engine, 'commits', address, (row) => {
@@ -309,7 +306,7 @@ for (const engine of ENGINES) {
     t.equal(faults.length, 1);
   });
 
-  await check('a block that is hashed right and built wrong is found', async (sample, t) => {
+  check('a block that is hashed right and built wrong is found', async (sample, t) => {
     const { store } = sample;
     const root = treeOf(sample).root;
     const plain = root.node.bytes.slice(0, root.node.plainEnd);
@@ -322,7 +319,7 @@ for (const engine of ENGINES) {
     t.match(faults[0], { kind: 'structure', address: addressText(block.address), key: '/' });
   });
 
-  await check('a scrub ends when it is aborted', async ({ store }, t) => {
+  check('a scrub ends when it is aborted', async ({ store }, t) => {
     const controller = new AbortController();
     const onProgress = (): void => controller.abort();
     await t.rejects(scrub(store, { signal: controller.signal, onProgress }), {
@@ -330,7 +327,7 @@ for (const engine of ENGINES) {
     });
   });
 
-  await check('commits land while a scrub goes on', async ({ store }, t) => {
+  check('commits land while a scrub goes on', async ({ store }, t) => {
     let landed = 0;
     const committing = (async () => {
       for (let i = 0; i < 20; i++) {

@@ -12,7 +12,7 @@ import { concatBytes, equalBytes } from '../../src/ground/bytes.js';
 import { turn } from '../../src/ground/pause.js';
 import { Codec, compress, type Stored, type StoredChunk } from '../../src/volumes/codec.js';
 import { Pool } from '../../src/volumes/pool.js';
-
+import { bare } from '../bare.js';
 import { noise, prose } from './frames.js';
 
 type Way = 'exit' | 'throw' | 'memory';
@@ -282,7 +282,7 @@ t.test('a pool that was not closed lets the process end, but not before its answ
     const all = await pool.compress(chunks, 3);
     console.log(all.length, pool.workers);
   `;
-  const child = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+  const child = spawnSync(...bare(process.execPath, '--input-type=module', '-e', program), {
     encoding: 'utf8',
     timeout: 20_000,
   });

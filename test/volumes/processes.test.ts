@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { Regalia } from '../../src/index.js';
 import { segmentFile, segmentsIn } from '../../src/volumes/volume-folder.js';
+import { bare } from '../bare.js';
 import { noise } from '../chunks/setup.js';
 import { scrub } from '../verify/setup.js';
 import { CHUNK, folderOf, OPTIONS, read, segmentBytes, within, write } from './setup.js';
@@ -24,7 +25,7 @@ function run(
   kill?: { after: number; delayMs: number },
 ): Promise<{ told: number; code: number | null; signal: string | null; errors: string }> {
   return new Promise((resolve) => {
-    const writer = spawn(process.execPath, [child, ...args.map(String)]);
+    const writer = spawn(...bare(process.execPath, child, ...args.map(String)));
     let output = '';
     let errors = '';
     writer.stderr.on('data', (data: Buffer) => (errors += data.toString()));
