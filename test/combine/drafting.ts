@@ -1,0 +1,95 @@
+/**
+ * Edits done to a transaction and to the model's tree alike. Contents are tokens, each used once,
+ * so that where one is found it is known whose it is.
+ */
+import type { Transaction } from '../../src/index.js';
+import {
+  copyOf,
+  delPlace,
+  delStream,
+  makeBucket,
+  type Place,
+  placeAt,
+  placesOf,
+  putStream,
+  setPlace,
+} from '../model/truth.js';
+import type { Edit, Transfer } from './history.js';
+
+export class Drafting {
+  #count = 0;
+
+  /** The tree with the edits that could be done. */
+  edit(tx: Transaction, before: Place, edits: readonly Edit[]): Place {
+    const top = copyOf(before);
+    for (const edit of edits) this.#one(tx, top, edit);
+    return top;
+  }
+
+  #one(tx: Transaction, top: Place, edit: Edit): void {
+    const { key } = edit;
+    if (edit.do === 'put' || edit.do === 'bare') this.#entry(tx, top, key, edit.do === 'put');
+    else if (edit.do === 'bucket') this.#bucket(tx, top, key);
+    else if (edit.do === 'move' || edit.do === 'copy') this.#transfer(tx, top, edit);
+    else if (placeAt(top, key) === undefined) return;
+    else if (edit.do === 'edit') this.#put(tx, top, key, edit.stream);
+    else if (edit.do === 'drop') {
+      tx.del(key, edit.stream);
+      delStream(top, key, edit.stream);
+    } else {
+      tx.del(key);
+      delPlace(top, key);
+    }
+  }
+
+  #transfer(tx: Transaction, top: Place, { do: kind, key, to }: Transfer): void {
+    const place = placeAt(top, key);
+    const isFree = !`${to}/`.startsWith(`${key}/`) && placeAt(top, to) === undefined;
+    if (place === undefined || !isFree) return;
+    if (kind === 'move') move(tx, top, key, to);
+    else if (!hasBuckets(place)) this.#copy(tx, top, key, to);
+  }
+
+  #put(tx: Transaction, top: Place, key: string, stream: string): void {
+    const token = `${stream}${this.#count++}`;
+    tx.put(key, stream, Buffer.from(token));
+    putStream(top, key, stream, token);
+  }
+
+  #entry(tx: Transaction, top: Place, key: string, withParents: boolean): void {
+    if (withParents) {
+      for (let end = key.indexOf('/', 1); end > 0; end = key.indexOf('/', end + 1)) {
+        const parent = key.slice(0, end);
+        if (placeAt(top, parent) === undefined) this.#put(tx, top, parent, 'id');
+      }
+    }
+    if (placeAt(top, key) === undefined) this.#put(tx, top, key, 'id');
+  }
+
+  #bucket(tx: Transaction, top: Place, key: string): void {
+    if (placeAt(top, key) !== undefined) return;
+    makeBucket(top, key, tx.createBucket(key));
+    this.#put(tx, top, key, 'id');
+  }
+
+  /** Copies are entries of their own: all their contents are new. */
+  #copy(tx: Transaction, top: Place, key: string, to: string): void {
+    tx.copy(key, to);
+    const copy = copyOf(placeAt(top, key) as Place);
+    setPlace(top, to, copy);
+    for (const [inner, { streams }] of [...placesOf(copy, to)]) {
+      for (const stream of [...streams.keys()]) this.#put(tx, top, inner, stream);
+    }
+  }
+}
+
+function move(tx: Transaction, top: Place, key: string, to: string): void {
+  const place = placeAt(top, key) as Place;
+  tx.move(key, to);
+  delPlace(top, key);
+  setPlace(top, to, place);
+}
+
+function hasBuckets(place: Place): boolean {
+  return [...placesOf(place)].some(([, { bucket }]) => bucket !== undefined);
+}

@@ -1,0 +1,86 @@
+/**
+ * A history as plain data: what is done to lines of work, one step after another. A step that can't
+ * be done any more, since a smaller history lacks what it needs, does nothing.
+ *
+ * A line is a branch with what it has been. Lines are counted from 0, in the order of their making;
+ * a history of several replicas begins with one line in each.
+ */
+
+/** A new entry at a free key, its parents too; bare: its parents are implied. */
+export interface Put {
+  readonly do: 'put' | 'bare' | 'bucket';
+  readonly key: string;
+}
+
+/** New contents of a stream, or its removal. */
+export interface Change {
+  readonly do: 'edit' | 'drop';
+  readonly key: string;
+  readonly stream: string;
+}
+
+export interface Removal {
+  readonly do: 'del';
+  readonly key: string;
+}
+
+export interface Transfer {
+  readonly do: 'move' | 'copy';
+  readonly key: string;
+  readonly to: string;
+}
+
+export type Edit = Put | Change | Removal | Transfer;
+
+/** How the conflicts of a merge are resolved: an answer to all, or a policy. */
+export type Resolution = 'ours' | 'theirs' | 'base' | 'both' | 'mixed' | Policy;
+export type Policy = 'policy ours' | 'policy theirs' | 'policy newest';
+
+export type Step =
+  | { readonly do: 'commit'; readonly line: number; readonly edits: readonly Edit[] }
+  | { readonly do: 'fork'; readonly line: number }
+  | {
+      readonly do: 'merge';
+      readonly line: number;
+      readonly from: number;
+      readonly take: Resolution;
+    }
+  /** `back` commits ago. */
+  | {
+      readonly do: 'revert' | 'restore' | 'reset';
+      readonly line: number;
+      readonly back: number;
+    };
+
+export interface History {
+  /** Stores that exchange packs. */
+  readonly replicas: number;
+  readonly steps: readonly Step[];
+}
+
+/** A history as a program for a reader. */
+export function programOf({ replicas, steps }: History): string {
+  const names = Array.from({ length: replicas }, (_, i) => nameOf(i));
+  const lines = [`// ${replicas} ${replicas === 1 ? 'store' : 'replicas'}: ${names.join(', ')}`];
+  let count = replicas;
+  for (const step of steps) {
+    if (step.do === 'fork') lines.push(`${nameOf(count++)} = fork(${nameOf(step.line)})`);
+    else lines.push(`${nameOf(step.line)}.${textOf(step)}`);
+  }
+  return lines.join('\n');
+}
+
+function nameOf(line: number): string {
+  return String.fromCharCode(65 + line);
+}
+
+function textOf(step: Exclude<Step, { do: 'fork' }>): string {
+  if (step.do === 'commit') return `transact: ${step.edits.map(editText).join(', ')}`;
+  if (step.do === 'merge') return `merge ${nameOf(step.from)}, if asked ${step.take}`;
+  return `${step.do} ${step.back} back`;
+}
+
+function editText(edit: Edit): string {
+  const rest = 'to' in edit ? ` to ${edit.to}` : 'stream' in edit ? ` ${edit.stream}` : '';
+  return `${edit.do} ${edit.key}${rest}`;
+}

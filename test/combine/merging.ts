@@ -1,0 +1,122 @@
+/** One merge of a line, from both sides, resolved as asked, and judged by the model. */
+import type { Bucket, MergeOutcome } from '../../src/index.js';
+import type { View } from '../model/facts.js';
+import { Verdict } from '../model/verdict.js';
+import type { Meeting } from '../model/weak.js';
+import { Finding, raise } from './finding.js';
+import type { Policy, Resolution } from './history.js';
+import {
+  type Answer,
+  answerTo,
+  byAnswers,
+  byPolicy,
+  type Conflict,
+  conflictsOf,
+  namedBy,
+  nameOf,
+  spelledConflict,
+} from './vocabulary.js';
+
+/** What a merge works on. */
+export interface Merging {
+  readonly bucket: Bucket;
+  /** What is merged: a branch. */
+  readonly from: string;
+  readonly meeting: Meeting;
+  /** Runs `body` with a branch of its own at a commit. */
+  readonly scratch: (at: string, body: (bucket: Bucket) => Promise<void>) => Promise<void>;
+  /** The state that the bucket has come to. */
+  readonly read: () => View;
+}
+
+export interface Judged {
+  readonly isExact: boolean;
+  readonly conflicts: number;
+}
+
+const ROUNDS_MAX = 12;
+
+export async function mergeAndJudge(merging: Merging, take: Resolution): Promise<Judged> {
+  const { bucket, from, meeting, read } = merging;
+  const verdict = new Verdict(meeting);
+  const mirrored = await mirror(merging);
+  const plain = await bucket.merge(from);
+  compareSides(plain, mirrored);
+  if (plain.merged) {
+    const result = read();
+    raise(verdict.ofSilence(result));
+    raise(verdict.ofResult(result, () => false));
+    return { isExact: verdict.isExact, conflicts: 0 };
+  }
+  raise(verdict.ofConflicts());
+  const conflicts = isPolicy(take)
+    ? await resolveByPolicy(merging, take)
+    : await resolveByAnswers(bucket, from, take);
+  const { bases, ours, theirs } = meeting;
+  const views = [...bases, ours, theirs].map(({ view }) => view);
+  raise(verdict.ofResult(read(), namedBy(conflicts, views)));
+  return { isExact: verdict.isExact, conflicts: conflicts.length };
+}
+
+function isPolicy(take: Resolution): take is Policy {
+  return take.startsWith('policy ');
+}
+
+/** The same merge by the other side, which nobody resolves. */
+async function mirror({ bucket, meeting, scratch }: Merging): Promise<MergeOutcome> {
+  let outcome: MergeOutcome | undefined;
+  await scratch(meeting.theirs.commit, async (other) => {
+    outcome = await other.merge(bucket.branchName);
+  });
+  return outcome as MergeOutcome;
+}
+
+function compareSides(plain: MergeOutcome, mirrored: MergeOutcome): void {
+  if (plain.merged && mirrored.merged) {
+    if (plain.commit.commit === mirrored.commit.commit) return;
+    throw new Finding('sided: each side makes another commit of the merge');
+  }
+  const ours = conflictsOf(plain).map((one) => spelledConflict(one, false));
+  const theirs = conflictsOf(mirrored).map((one) => spelledConflict(one, true));
+  if (ours.sort().join() === theirs.sort().join()) return;
+  throw new Finding(`sided: ${ours.join(' ')} here and ${theirs.join(' ')} there`);
+}
+
+/** Answers until nothing is asked. Returns all that was. */
+async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Promise<Conflict[]> {
+  const asked: Conflict[] = [];
+  const answers: Answer[] = [];
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const outcome = await bucket.merge(from, byAnswers(answers));
+    if (outcome.merged) return asked;
+    for (const conflict of conflictsOf(outcome)) {
+      if (asked.some((one) => nameOf(one) === nameOf(conflict))) {
+        const take = answers.find(({ key }) => key === conflict.key)?.take;
+        throw new Finding(`unsettled: ${nameOf(conflict)} is asked again after ${take}`);
+      }
+      asked.push(conflict);
+      answers.push(answerTo(conflict, wish, asked.length));
+    }
+  }
+  throw new Finding(`unsettled: ${ROUNDS_MAX} rounds of answers are not enough`);
+}
+
+/** All that may be asked on the way is what the answers of either side bring up. */
+async function resolveByPolicy(merging: Merging, policy: Policy): Promise<Conflict[]> {
+  const { bucket, from, meeting, scratch } = merging;
+  const asked: Conflict[] = [];
+  const roots = new Map<string, string>();
+  for (const wish of ['ours', 'theirs']) {
+    await scratch(meeting.ours.commit, async (other) => {
+      asked.push(...(await resolveByAnswers(other, from, wish)));
+      roots.set(`policy ${wish}`, other.info().root);
+    });
+  }
+  const { merged, commit, conflicts } = await bucket.merge(from, byPolicy(policy));
+  const left = conflicts.map(nameOf).join(', ');
+  if (!merged) throw new Finding(`unsettled: ${policy} leaves ${left}`);
+  if (commit.root !== (roots.get(policy) ?? commit.root)) {
+    throw new Finding(`wrong: ${policy} is not the same as answering so`);
+  }
+  return asked;
+}

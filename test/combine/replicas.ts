@@ -1,0 +1,57 @@
+/**
+ * Stores in memory that are replicas of one another, with a line of work in each: real packs go
+ * between them, and no file is made.
+ *
+ * All have one id. Each takes in the first one's history, and works on a branch that has a share of
+ * the clock that no other uses: of forks that are made alike everywhere, each works on its own.
+ */
+import { type Bucket, Regalia } from '../../src/index.js';
+
+export interface Replica {
+  readonly store: Regalia;
+  readonly line: Bucket;
+}
+
+/** Bytes that are the same in every run; those of replicas differ, but for the id of the store. */
+function bytesFrom(salt: number): (length: number) => Uint8Array {
+  let count = 0;
+  return (length) => {
+    const bytes = new Uint8Array(length);
+    new DataView(bytes.buffer).setUint32(0, ++count);
+    if (count > 1) bytes[4] = salt + 1;
+    return bytes;
+  };
+}
+
+function clock(): () => number {
+  let ms = 1_700_000_000_000;
+  return () => ++ms;
+}
+
+export async function openReplicas(count: number): Promise<Replica[]> {
+  const now = clock();
+  const replicas: Replica[] = [];
+  for (let i = 0; i < count; i++) {
+    const store = await Regalia.memory({ random: bytesFrom(i), now });
+    const line = count === 1 ? store : await workingLine(store, i, replicas[0]);
+    replicas.push({ store, line });
+  }
+  return replicas;
+}
+
+async function workingLine(store: Regalia, index: number, first?: Replica): Promise<Bucket> {
+  const at = first === undefined ? undefined : await bring(first.line, store);
+  let line: Bucket = store;
+  for (let i = 0; i <= index; i++) {
+    line = await store.fork(`work-${i}`, i === index && at !== undefined ? { at } : {});
+  }
+  return line;
+}
+
+/** Brings what a line has into another store. Resolves with the branch that it is there. */
+export async function bring(from: Bucket, to: Regalia): Promise<string> {
+  const pack = from.export({ have: await to.have(), branches: [from.branchName] });
+  const { branches } = await to.import(pack);
+  const [branch] = branches;
+  return branch === undefined ? from.info().commit : branch.name;
+}

@@ -1,0 +1,87 @@
+/**
+ * Conflicts as the store reports them, and as it wants them answered: the one place that knows how
+ * they are spelled.
+ */
+import type { MergeConflict, MergeOptions } from '../../src/index.js';
+import { isPlace, ownerOf, type View } from '../model/facts.js';
+import type { Named } from '../model/verdict.js';
+import type { Policy } from './history.js';
+
+export type Take = 'ours' | 'theirs' | 'base' | 'both';
+
+export interface Answer {
+  readonly key: string;
+  readonly stream?: string;
+  readonly take: Take;
+}
+
+/** A conflict with what later versions say of it. */
+export type Conflict = MergeConflict & {
+  readonly why?: string;
+  readonly answers?: readonly Take[];
+};
+
+export function conflictsOf({ conflicts }: { conflicts: readonly MergeConflict[] }): Conflict[] {
+  return [...conflicts];
+}
+
+/** The answers that a conflict takes. */
+export function offersOf({ answers }: Conflict): readonly Take[] {
+  return answers ?? ['ours', 'theirs'];
+}
+
+export function answerTo(conflict: Conflict, wish: string, index: number): Answer {
+  const offers = offersOf(conflict);
+  const sided = index % 2 === 0 ? 'ours' : 'theirs';
+  const take = offers.find((one) => one === (wish === 'mixed' ? sided : wish)) ?? offers[0];
+  const { key, stream } = conflict;
+  return { key, ...(stream === undefined ? {} : { stream }), take: take as Take };
+}
+
+export function byAnswers(answers: readonly Answer[]): MergeOptions {
+  return { answers } as MergeOptions;
+}
+
+export function byPolicy(policy: Policy): MergeOptions {
+  const name = policy.slice('policy '.length) as 'ours' | 'theirs' | 'newest';
+  return { policy: name, entryPolicy: name };
+}
+
+/** What a conflict is called, by whoever looks at it. */
+export function nameOf({ kind, why, key, stream }: Conflict): string {
+  const at = stream === undefined ? key : `${key} ${stream}`;
+  return why === undefined ? `${kind} ${at}` : `${kind} (${why}) ${at}`;
+}
+
+const MIRRORED: Readonly<Record<string, string>> = {
+  'removed/changed': 'changed/removed',
+  'changed/removed': 'removed/changed',
+};
+
+/** All of a conflict but its bytes, seen from the other side where it is mirrored. */
+export function spelledConflict(conflict: Conflict, isMirrored: boolean): string {
+  const { kind, why, key, stream, base, ours, theirs, answers } = conflict;
+  const sides = isMirrored ? [theirs, ours] : [ours, theirs];
+  const shown = isMirrored ? (MIRRORED[kind] ?? kind) : kind;
+  return JSON.stringify([shown, why, key, stream, base, ...sides, [...(answers ?? [])].sort()]);
+}
+
+/** Which slots some conflicts are about, by the keys that states of before have. */
+export function namedBy(conflicts: readonly Conflict[], views: readonly View[]): Named {
+  return (slot) => {
+    const keys = views.flatMap(({ keys }) => keys.get(ownerOf(slot)) ?? []);
+    return conflicts.some((conflict) => isAbout(conflict, slot, keys));
+  };
+}
+
+function isAbout(conflict: Conflict, slot: string, keys: readonly string[]): boolean {
+  const { kind, why, key, stream, base, ours, theirs } = conflict;
+  if (stream !== undefined) return slot.endsWith(`#${stream}`) && keys.includes(key);
+  if (kind === 'moved' && why !== 'tangled') {
+    // Of a cycle one entry is named, and others have to give way.
+    if (why === 'cycle') return isPlace(slot);
+    const all = [key, base?.key, ours?.key, theirs?.key];
+    return isPlace(slot) && keys.some((one) => all.includes(one));
+  }
+  return keys.some((one) => one === key || one.startsWith(`${key}/`) || key === '/');
+}

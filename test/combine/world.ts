@@ -1,0 +1,204 @@
+/**
+ * A history done to a store and to the model at the same time. Every entry that is put gets an
+ * identity, in its stream `id`, and every edit contents that are nowhere else; so each state that
+ * the store comes to can be read back as identities, and judged.
+ */
+import { type Bucket, isRegaliaError, type Regalia } from '../../src/index.js';
+import { type View, viewOf } from '../model/facts.js';
+import { Graph, type Known } from '../model/graph.js';
+import { spelled } from '../model/truth.js';
+import { doubled, Verdict } from '../model/verdict.js';
+import type { Meeting } from '../model/weak.js';
+import { Drafting } from './drafting.js';
+import { Finding, raise } from './finding.js';
+import type { Edit, Resolution, Step } from './history.js';
+import { mergeAndJudge } from './merging.js';
+import { placeOf } from './reading.js';
+import { bring, openReplicas } from './replicas.js';
+
+/** A branch, and what it has been, its head last. */
+export interface Line {
+  readonly store: Regalia;
+  readonly bucket: Bucket;
+  readonly past: Known[];
+}
+
+export interface Tally {
+  merges: number;
+  /** Those that the model says all of. */
+  exact: number;
+  conflicts: number;
+}
+
+const LINES_MAX = 5;
+const QUIET_ROUNDS = 3;
+
+export class World {
+  readonly lines: Line[] = [];
+  readonly tally: Tally = { merges: 0, exact: 0, conflicts: 0 };
+  readonly #graph = new Graph();
+  readonly #drafting = new Drafting();
+  #scratches = 0;
+
+  static async open(replicas: number): Promise<World> {
+    const world = new World();
+    for (const { store, line } of await openReplicas(replicas)) {
+      world.lines.push({ store, bucket: line, past: [world.#learn(line)] });
+    }
+    return world;
+  }
+
+  async close(): Promise<void> {
+    for (const store of new Set(this.lines.map(({ store }) => store))) await store.close();
+  }
+
+  async do(step: Step): Promise<void> {
+    const line = this.lines[step.line];
+    if (line === undefined) return;
+    if (step.do === 'commit') await this.#commit(line, step.edits);
+    else if (step.do === 'fork') await this.#fork(line);
+    else if (step.do === 'merge') {
+      const from = this.lines[step.from];
+      if (from !== undefined && from !== line) await this.#merge(line, from, step.take);
+    } else {
+      const then = line.past.at(-1 - step.back);
+      if (then === undefined) return;
+      if (step.do === 'reset') await this.#reset(line, then);
+      else if (step.do === 'restore') await this.#restore(line, then);
+      else await this.#revert(line, then);
+    }
+  }
+
+  // What every step does.
+
+  headOf({ past }: Line): Known {
+    return past.at(-1) as Known;
+  }
+
+  /** The state of a head, read back; known ones must read as they did. */
+  #learn(bucket: Bucket, expected?: View): Known {
+    const { commit, parents } = bucket.info();
+    const view = viewOf(placeOf(bucket.snapshot()));
+    for (const fault of doubled(view)) throw new Finding(fault);
+    const before = expected ?? this.#graph.get(commit)?.view;
+    if (before !== undefined && spelled(view.top) !== spelled(before.top)) {
+      throw new Finding(`wrong: the state is ${spelled(view.top)}, not ${spelled(before.top)}`);
+    }
+    const known = parents.filter((parent) => this.#graph.get(parent) !== undefined);
+    return this.#graph.get(commit) ?? this.#graph.learn(commit, known, view);
+  }
+
+  async #commit(line: Line, edits: readonly Edit[]): Promise<void> {
+    const tx = line.bucket.begin();
+    const top = this.#drafting.edit(tx, this.headOf(line).view.top, edits);
+    const { changed } = await tx.commit();
+    if (changed) line.past.push(this.#learn(line.bucket, viewOf(top)));
+  }
+
+  async #fork(line: Line): Promise<void> {
+    if (this.lines.length >= LINES_MAX) return;
+    const bucket = await line.bucket.fork(`line-${this.lines.length}`);
+    this.lines.push({ store: line.store, bucket, past: [...line.past] });
+  }
+
+  async #reset(line: Line, then: Known): Promise<void> {
+    await line.store.branches.reset(line.bucket.branchName, then.commit);
+    line.past.push(this.#learn(line.bucket, then.view));
+  }
+
+  async #restore(line: Line, then: Known): Promise<void> {
+    await line.bucket.restore(then.commit, '/');
+    line.past.push(this.#learn(line.bucket, then.view));
+  }
+
+  async #revert(line: Line, then: Known): Promise<void> {
+    const [parent, second] = then.parents;
+    if (parent === undefined || second !== undefined) return;
+    const sides = { ours: this.headOf(line), theirs: this.#graph.at(parent) };
+    const verdict = new Verdict(this.#meeting([then], sides.ours, sides.theirs));
+    try {
+      await line.bucket.revert(then.commit);
+    } catch (error) {
+      if (!isRegaliaError(error, 'REGALIA_CONFLICT')) throw error;
+      return raise(verdict.ofConflicts(), 'revert');
+    }
+    const result = this.#learn(line.bucket);
+    raise(verdict.ofSilence(result.view), 'revert');
+    raise(verdict.ofResult(result.view, () => false), 'revert');
+    line.past.push(result);
+  }
+
+  // Merging.
+
+  #meeting(bases: readonly Known[], ours: Known, theirs: Known): Meeting {
+    return { graph: this.#graph, bases, base: this.#graph.fold(bases), ours, theirs };
+  }
+
+  async #merge(line: Line, from: Line, take: Resolution): Promise<boolean> {
+    const [ours, theirs] = [this.headOf(line), this.headOf(from)];
+    if (ours.ancestors.has(theirs.commit)) return false;
+    const same = line.store === from.store;
+    const ref = same ? from.bucket.branchName : await bring(from.bucket, line.store);
+    if (theirs.ancestors.has(ours.commit)) {
+      await line.bucket.merge(ref);
+      line.past.push(this.#learn(line.bucket, theirs.view));
+      return true;
+    }
+    const meeting = this.#meeting(this.#graph.bases(ours, theirs), ours, theirs);
+    const judged = await mergeAndJudge(
+      {
+        bucket: line.bucket,
+        from: ref,
+        meeting,
+        scratch: (at, body) => this.#scratch(line, at, body),
+        read: () => {
+          const known = this.#learn(line.bucket);
+          line.past.push(known);
+          return known.view;
+        },
+      },
+      take,
+    );
+    this.tally.merges++;
+    this.tally.conflicts += judged.conflicts;
+    if (judged.isExact) this.tally.exact++;
+    return true;
+  }
+
+  /** A branch of its own for a try. */
+  async #scratch(line: Line, at: string, body: (bucket: Bucket) => Promise<void>): Promise<void> {
+    const name = `scratch-${this.#scratches++}`;
+    const bucket = await line.bucket.fork(name, { at });
+    await body(bucket);
+    await line.bucket.branches.delete(name);
+  }
+
+  // The end.
+
+  /** Merges all with all until nobody learns anything new; then all have the same. */
+  async converge(): Promise<void> {
+    for (let round = 0; await this.#round(); round++) {
+      if (round === QUIET_ROUNDS) throw new Finding('restless: exchange does not end');
+    }
+    const roots = new Set(this.lines.map(({ bucket }) => bucket.info().root));
+    if (roots.size > 1) throw new Finding('apart: lines that merged each other differ');
+  }
+
+  async #round(): Promise<boolean> {
+    let news = false;
+    for (const line of this.lines) {
+      for (const from of this.lines) {
+        if (from !== line && (await this.#merge(line, from, 'policy newest'))) news = true;
+      }
+    }
+    return news;
+  }
+
+  async verify(): Promise<void> {
+    for (const store of new Set(this.lines.map(({ store }) => store))) {
+      for await (const found of store.verify()) {
+        if (found.kind !== 'summary') throw new Finding(`damaged: ${JSON.stringify(found)}`);
+      }
+    }
+  }
+}

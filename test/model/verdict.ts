@@ -1,0 +1,171 @@
+/**
+ * What is wrong with a merge, by the model. Each finding is one line of text, its kind first, so
+ * that a smaller history can be asked whether it still shows the same.
+ */
+import {
+  BUCKET,
+  combine,
+  type Expected,
+  type Facts,
+  isPlace,
+  keyOf,
+  NAMELESS,
+  ownerOf,
+  UNKNOWN,
+  type View,
+} from './facts.js';
+import type { Known } from './graph.js';
+import { excusedIn, type Meeting } from './weak.js';
+
+/** Whether a conflict that the store reported is about a slot. */
+export type Named = (slot: string) => boolean;
+
+export class Verdict {
+  readonly #meeting: Meeting;
+  readonly #expected: Expected;
+  readonly #excused: ReadonlyMap<string, string>;
+
+  constructor(meeting: Meeting) {
+    this.#meeting = meeting;
+    const { base, ours, theirs } = meeting;
+    this.#expected = combine(base, ours.view.facts, theirs.view.facts);
+    this.#excused = excusedIn(meeting);
+  }
+
+  /** Whether the model says all of the result. */
+  get isExact(): boolean {
+    return this.#expected.clashes.length === 0 && this.#excused.size === 0;
+  }
+
+  /** Of a merge that came back with conflicts. */
+  *ofConflicts(): Generator<string> {
+    if (this.isExact) yield 'needless: conflicts where the sides do not contradict each other';
+  }
+
+  /** Of a merge that was made without a conflict. */
+  *ofSilence({ facts }: View): Generator<string> {
+    for (const clash of this.#expected.clashes) {
+      const [slot] = clash as [string];
+      if (this.#isExcused(clash)) continue;
+      const isOpen = clash.length === 1 && this.#meeting.base.get(slot) === UNKNOWN;
+      if (isOpen && this.#isLater(slot, facts.get(slot))) continue;
+      yield `silent: no conflict about ${clash.join(' and ')}`;
+    }
+  }
+
+  #isExcused(clash: readonly string[]): boolean {
+    const { ours, theirs } = this.#meeting;
+    const [slot] = clash as [string];
+    const isThere = [ours, theirs].map(({ view }) => view.facts.has(slot));
+    return clash.some((one) => {
+      const why = this.#excused.get(ownerOf(one));
+      // Removed and moved: that is so whatever it lies in.
+      if (why === 'implied' && isPlace(one) && clash.length === 1 && isThere.includes(false)) {
+        return false;
+      }
+      return why !== undefined;
+    });
+  }
+
+  /** Whether a value is one side's, and that side has seen the other's. */
+  #isLater(slot: string, value: unknown): boolean {
+    const { graph, ours, theirs } = this.#meeting;
+    const sides = [
+      [ours, theirs],
+      [theirs, ours],
+    ] as const;
+    return sides.some(([winner, loser]) => {
+      if (value !== winner.view.facts.get(slot)) return false;
+      const beaten = loser.view.facts.get(slot);
+      return beaten !== undefined && graph.hasSeen(winner, slot, beaten);
+    });
+  }
+
+  /** Of what any merge made, with the conflicts that were answered for it. */
+  *ofResult(result: View, named: Named): Generator<string> {
+    yield* doubled(result);
+    const { ours, theirs } = this.#meeting;
+    for (const [side, other] of [
+      [ours, theirs],
+      [theirs, ours],
+    ] as const) {
+      yield* this.#lost(result, named, side, other);
+      yield* this.#undone(result, named, side, other);
+    }
+    yield* this.#others(result, named);
+  }
+
+  /** What one side has, and the other has not seen to be there, must be there. */
+  *#lost(result: View, named: Named, side: Known, other: Known): Generator<string> {
+    const { graph, bases } = this.#meeting;
+    const there = tokensOf(result.facts);
+    const others = tokensOf(other.view.facts);
+    const known = new Set(bases.flatMap(({ view }) => [...tokensOf(view.facts)]));
+    for (const [slot, token] of tokens(side.view.facts)) {
+      if (there.has(token) || named(slot)) continue;
+      const fact = side.view.facts.get(slot);
+      const isGone = isPlace(slot)
+        ? [...other.ancestors].some((one) => graph.at(one).view.facts.has(slot))
+        : graph.hasSeen(other, slot, fact);
+      if (!others.has(token) && (isGone || known.has(token))) continue;
+      yield `lost: ${token} of ${slot}`;
+    }
+  }
+
+  /** What one side removed, and the other left as it was in every base, must be gone. */
+  *#undone(result: View, named: Named, side: Known, other: Known): Generator<string> {
+    const { graph, bases } = this.#meeting;
+    const there = tokensOf(result.facts);
+    const others = tokensOf(other.view.facts);
+    for (const [slot, token] of tokens(side.view.facts)) {
+      if (!there.has(token) || others.has(token) || named(slot)) continue;
+      if (!bases.every(({ view }) => tokensOf(view.facts).has(token))) continue;
+      if (graph.hasReturned(side, ownerOf(slot))) continue;
+      yield `undone: ${token} of ${slot} was removed`;
+    }
+  }
+
+  /** All else is what the sides make of it together. */
+  *#others(result: View, named: Named): Generator<string> {
+    const { facts } = this.#expected;
+    for (const slot of new Set([...facts.keys(), ...result.facts.keys()])) {
+      const expected = facts.get(slot);
+      const found = result.facts.get(slot);
+      if (expected === UNKNOWN || expected === found || isNameless(slot)) continue;
+      if (named(slot) || this.#excused.has(ownerOf(slot))) continue;
+      if (isPlace(slot) && sameKey(facts, result, slot)) continue;
+      yield `wrong: ${slot} is ${show(found)}, not ${show(expected)}`;
+    }
+  }
+}
+
+function sameKey(expected: Facts, result: View, id: string): boolean {
+  const key = keyOf(expected, id);
+  // Where its parent's is open it goes along.
+  return key === undefined || result.keys.get(id)?.[0] === key;
+}
+
+/** What is left of an entry whose identity went. */
+function isNameless(slot: string): boolean {
+  return slot.startsWith(NAMELESS);
+}
+
+function show(fact: unknown): string {
+  return fact === undefined ? 'absent' : String(fact);
+}
+
+export function* doubled({ keys }: View): Generator<string> {
+  for (const [id, at] of keys) if (at.length > 1) yield `doubled: ${id} at ${at.join(' and ')}`;
+}
+
+/** What must not get lost: the contents of streams, and buckets. */
+function* tokens(facts: Facts): Generator<[slot: string, token: string]> {
+  for (const [slot, fact] of facts) {
+    if (!isPlace(slot)) yield [slot, String(fact)];
+    else if (slot.startsWith(BUCKET)) yield [slot, slot];
+  }
+}
+
+function tokensOf(facts: Facts): Set<string> {
+  return new Set([...tokens(facts)].map(([, token]) => token));
+}
