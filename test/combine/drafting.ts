@@ -14,7 +14,7 @@ import {
   putStream,
   setPlace,
 } from '../model/truth.js';
-import type { Edit, Transfer } from './history.js';
+import type { Change, Edit, Transfer } from './history.js';
 
 export class Drafting {
   #count = 0;
@@ -32,7 +32,7 @@ export class Drafting {
     else if (edit.do === 'bucket') this.#bucket(tx, top, key);
     else if (edit.do === 'move' || edit.do === 'copy') this.#transfer(tx, top, edit);
     else if (placeAt(top, key) === undefined) return;
-    else if (edit.do === 'edit') this.#put(tx, top, key, edit.stream);
+    else if (edit.do === 'edit') this.#change(tx, top, edit);
     else if (edit.do === 'drop') {
       tx.del(key, edit.stream);
       delStream(top, key, edit.stream);
@@ -54,6 +54,12 @@ export class Drafting {
     const token = `${stream}${this.#count++}`;
     tx.put(key, stream, Buffer.from(token));
     putStream(top, key, stream, token);
+  }
+
+  /** What was implied gets an identity by it. */
+  #change(tx: Transaction, top: Place, { key, stream }: Change): void {
+    if (!placeAt(top, key)?.streams.has('id')) this.#put(tx, top, key, 'id');
+    this.#put(tx, top, key, stream);
   }
 
   #entry(tx: Transaction, top: Place, key: string, withParents: boolean): void {

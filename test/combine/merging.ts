@@ -48,13 +48,14 @@ export async function mergeAndJudge(merging: Merging, take: Resolution): Promise
     raise(verdict.ofResult(result, () => false));
     return { isExact: verdict.isExact, conflicts: 0 };
   }
-  raise(verdict.ofConflicts());
+  raise(verdict.ofConflicts(), `merge, asked ${conflictsOf(plain).map(nameOf).join(', ')}`);
   const conflicts = isPolicy(take)
     ? await resolveByPolicy(merging, take)
     : await resolveByAnswers(bucket, from, take);
   const { bases, ours, theirs } = meeting;
   const views = [...bases, ours, theirs].map(({ view }) => view);
-  raise(verdict.ofResult(read(), namedBy(conflicts, views)));
+  const about = `merge, asked ${conflicts.map(nameOf).join(', ')}`;
+  raise(verdict.ofResult(read(), namedBy(conflicts, views)), about);
   return { isExact: verdict.isExact, conflicts: conflicts.length };
 }
 

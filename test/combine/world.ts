@@ -124,7 +124,10 @@ export class World {
     }
     const result = this.#learn(line.bucket);
     raise(verdict.ofSilence(result.view), 'revert');
-    raise(verdict.ofResult(result.view, () => false), 'revert');
+    raise(
+      verdict.ofResult(result.view, () => false),
+      'revert',
+    );
     line.past.push(result);
   }
 

@@ -15,7 +15,7 @@
 import { type Place, placesOf } from './truth.js';
 
 /** What is not known of a base whose own merge left it open: it equals nothing. */
-export const UNKNOWN = Symbol('unknown');
+export const UNKNOWN: unique symbol = Symbol('unknown');
 
 export type Fact = string | typeof UNKNOWN;
 export type Facts = ReadonlyMap<string, Fact>;
@@ -80,7 +80,8 @@ export function combine(base: Facts, ours: Facts, theirs: Facts): Expected {
   const facts = new Map<string, Fact>();
   const clashes: string[][] = [];
   for (const slot of new Set([...base.keys(), ...ours.keys(), ...theirs.keys()])) {
-    const fact = threeWay(base.get(slot), ours.get(slot), theirs.get(slot));
+    const ofSide = (side: Facts): Fact | undefined => since(base, side, slot);
+    const fact = threeWay(base.get(slot), ofSide(ours), ofSide(theirs));
     if (fact === UNKNOWN) clashes.push([slot]);
     if (fact !== undefined) facts.set(slot, fact);
   }
@@ -89,6 +90,24 @@ export function combine(base: Facts, ours: Facts, theirs: Facts): Expected {
     if (apart.some((group) => group.includes(ownerOf(slot)))) facts.set(slot, UNKNOWN);
   }
   return { facts, clashes: [...clashes, ...apart] };
+}
+
+/**
+ * What a side says of a slot: what the base says where they differ only in that a directory, which
+ * was implied, has got an identity.
+ */
+function since(base: Facts, side: Facts, slot: string): Fact | undefined {
+  const was = base.get(slot);
+  const is = side.get(slot);
+  if (!isPlace(slot) || typeof is !== 'string' || is === was) return is;
+  let [parent, name] = splitPlace(is);
+  while (parent !== ROOT && !base.has(parent)) {
+    const above = side.get(parent);
+    if (typeof above !== 'string') return is;
+    const [next, rest] = splitPlace(above);
+    [parent, name] = [next, rest + name];
+  }
+  return `${parent} ${name}` === was ? was : is;
 }
 
 function threeWay(v: Fact | undefined, o: Fact | undefined, t: Fact | undefined): Fact | undefined {

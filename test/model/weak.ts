@@ -2,7 +2,7 @@
  * What a merge by names can't know, or need not: the weak spots of the rules. What an excuse finds
  * is not compared with the model in full; that nothing is lost, doubled or undone is still checked.
  */
-import { type Fact, type Facts, isPlace, ROOT, splitPlace, UNKNOWN } from './facts.js';
+import { type Fact, type Facts, isPlace, NAMELESS, ROOT, splitPlace, UNKNOWN } from './facts.js';
 import type { Graph, Known } from './graph.js';
 
 /** A merge to come, as the model sees it. */
@@ -29,14 +29,24 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
       (id) => isPlace(id) && (graph.hasReturned(ours, id) || graph.hasReturned(theirs, id)),
     );
   },
+  /** An entry that lost its identity by an answer: it can't be followed here. */
+  nameless: ({ base, ours, theirs }) => {
+    const ids = [...base.keys(), ...ours.view.facts.keys(), ...theirs.view.facts.keys()];
+    return ids.some((id) => id.startsWith(NAMELESS)) ? ids.filter(isPlace) : [];
+  },
+  /** Moved to where the other has a directory that is implied: is it one with that, or beside it? */
+  beside: ({ base, ours, theirs }) => {
+    const [o, t] = [ours.view.facts, theirs.view.facts];
+    return [...beside(base, o, t), ...beside(base, t, o)];
+  },
   /** Both changed what lies in a directory that only its children imply. */
   implied: ({ base, ours, theirs }) => {
-    const inside = [base, ours.view.facts, theirs.view.facts].map(membersOfImplied);
-    const [v, o, t] = inside as [Members, Members, Members];
-    return [...new Set(inside.flatMap((members) => [...members.keys()]))].flatMap((directory) => {
-      const [was, our, their] = [v, o, t].map((members) => members.get(directory) ?? new Map());
-      if (sameMembers(was, our) || sameMembers(was, their) || was?.size === 0) return [];
-      return [...(was?.keys() ?? []), ...(our?.keys() ?? []), ...(their?.keys() ?? [])];
+    return [...impliedIn(base)].flatMap((directory) => {
+      const [was, our, their] = [base, ours.view.facts, theirs.view.facts].map((facts) => {
+        return membersOf(facts, directory);
+      }) as [Facts, Facts, Facts];
+      if (sameFacts(was, our) || sameFacts(was, their)) return [];
+      return [...was.keys(), ...our.keys(), ...their.keys()];
     });
   },
 };
@@ -81,22 +91,36 @@ function recreated(base: Facts, side: Facts): string[] {
   return found;
 }
 
-/** Of each implied directory, what lies in it, with its place there. */
-type Members = Map<string, Map<string, Fact>>;
+function beside(base: Facts, side: Facts, other: Facts): string[] {
+  const implied = impliedIn(other);
+  return [...side].flatMap(([id, fact]) => {
+    if (!isPlace(id) || fact === UNKNOWN || !implied.has(fact)) return [];
+    const isMoved = base.has(id) && base.get(id) !== fact;
+    return isMoved ? [id, ...membersOf(other, fact).keys()] : [];
+  });
+}
 
-function membersOfImplied(facts: Facts): Members {
-  const members: Members = new Map();
+/** Directories, by their places, that have no identity. */
+function impliedIn(facts: Facts): Set<string> {
+  const found = new Set<string>();
   for (const [id, fact] of facts) {
     if (!isPlace(id) || fact === UNKNOWN) continue;
     const [parent, name] = splitPlace(fact);
     for (let end = name.indexOf('/', 1); end > 0; end = name.indexOf('/', end + 1)) {
-      const directory = `${parent} ${name.slice(0, end)}`;
-      members.set(directory, (members.get(directory) ?? new Map()).set(id, fact));
+      found.add(`${parent} ${name.slice(0, end)}`);
     }
   }
-  return members;
+  return found;
 }
 
-function sameMembers(a: Map<string, Fact> = new Map(), b: Map<string, Fact> = new Map()): boolean {
+/** What lies in such a directory, with its place; or at its place, since it got an identity. */
+function membersOf(facts: Facts, directory: string): Facts {
+  const inside = [...facts].filter(
+    ([id, fact]) => isPlace(id) && fact !== UNKNOWN && `${fact}/`.startsWith(`${directory}/`),
+  );
+  return new Map(inside);
+}
+
+function sameFacts(a: Facts, b: Facts): boolean {
   return a.size === b.size && [...a].every(([id, fact]) => b.get(id) === fact);
 }
