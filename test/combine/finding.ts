@@ -1,6 +1,8 @@
 /** Something that the store does and must not. Its kind is the first word of its text. */
 export class Finding extends Error {
   readonly kind: string;
+  /** The states that it was found in, a line each. */
+  states = '';
 
   constructor(text: string) {
     super(text);

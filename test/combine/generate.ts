@@ -48,7 +48,9 @@ export class HistoryMaker {
 
   #merge(world: World, line: number): Step {
     const others = world.lines.map((_, i) => i).filter((i) => i !== line);
-    return { do: 'merge', line, from: this.#dice.pick(others), take: this.#dice.pick(TAKES) };
+    const from = this.#dice.pick(others);
+    const back = this.#dice.chance(0.4) ? 1 + this.#dice.below(3) : 0;
+    return { do: 'merge', line, from, back, take: this.#dice.pick(TAKES) };
   }
 
   #key(): string {

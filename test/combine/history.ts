@@ -43,6 +43,8 @@ export type Step =
       readonly do: 'merge';
       readonly line: number;
       readonly from: number;
+      /** What the other line was, so many commits ago. */
+      readonly back: number;
       readonly take: Resolution;
     }
   /** `back` commits ago. */
@@ -76,7 +78,10 @@ function nameOf(line: number): string {
 
 function textOf(step: Exclude<Step, { do: 'fork' }>): string {
   if (step.do === 'commit') return `transact: ${step.edits.map(editText).join(', ')}`;
-  if (step.do === 'merge') return `merge ${nameOf(step.from)}, if asked ${step.take}`;
+  if (step.do === 'merge') {
+    const then = step.back === 0 ? '' : ` ${step.back} back`;
+    return `merge ${nameOf(step.from)}${then}, if asked ${step.take}`;
+  }
   return `${step.do} ${step.back} back`;
 }
 

@@ -1,8 +1,9 @@
 /** One merge of a line, from both sides, resolved as asked, and judged by the model. */
 import type { Bucket, MergeOutcome } from '../../src/index.js';
 import type { View } from '../model/facts.js';
+import type { Meeting } from '../model/graph.js';
+import { placesOf } from '../model/truth.js';
 import { Verdict } from '../model/verdict.js';
-import type { Meeting } from '../model/weak.js';
 import { Finding, raise } from './finding.js';
 import type { Policy, Resolution } from './history.js';
 import {
@@ -20,7 +21,7 @@ import {
 /** What a merge works on. */
 export interface Merging {
   readonly bucket: Bucket;
-  /** What is merged: a branch. */
+  /** The commit that is merged. */
   readonly from: string;
   readonly meeting: Meeting;
   /** Runs `body` with a branch of its own at a commit. */
@@ -30,6 +31,9 @@ export interface Merging {
 }
 
 export interface Judged {
+  readonly result: View;
+  /** Identities that became one by it. */
+  readonly united: readonly (readonly string[])[];
   readonly isExact: boolean;
   readonly conflicts: number;
 }
@@ -37,26 +41,59 @@ export interface Judged {
 const ROUNDS_MAX = 12;
 
 export async function mergeAndJudge(merging: Merging, take: Resolution): Promise<Judged> {
+  try {
+    return await judge(merging, take);
+  } catch (error) {
+    if (error instanceof Finding) error.states = statesOf(merging);
+    throw error;
+  }
+}
+
+function statesOf({ meeting, read }: Merging): string {
+  const { bases, ours, theirs } = meeting;
+  const states = [
+    ...bases.map(({ view }) => ['base', view] as const),
+    ['ours', ours.view] as const,
+    ['theirs', theirs.view] as const,
+    ['now', read()] as const,
+  ];
+  return states.map(([name, view]) => `${name.padEnd(7)}${listed(view)}`).join('\n');
+}
+
+/** Every stream by its key. */
+function listed({ top }: View): string {
+  const all = [...placesOf(top)].flatMap(([key, { streams, bucket }]) => {
+    const tokens = [...streams.values()];
+    if (bucket !== undefined) tokens.unshift(`bucket ${bucket.slice(0, 8)}`);
+    return tokens.length === 0 ? [] : [`${key} (${tokens.join(', ')})`];
+  });
+  return all.join(', ');
+}
+
+async function judge(merging: Merging, take: Resolution): Promise<Judged> {
   const { bucket, from, meeting, read } = merging;
   const verdict = new Verdict(meeting);
   const mirrored = await mirror(merging);
   const plain = await bucket.merge(from);
   compareSides(plain, mirrored);
-  if (plain.merged) {
-    const result = read();
-    raise(verdict.ofSilence(result));
-    raise(verdict.ofResult(result, () => false));
-    return { isExact: verdict.isExact, conflicts: 0 };
+  let conflicts: readonly Conflict[] = [];
+  if (plain.merged) raise(verdict.ofSilence(read()));
+  else {
+    raise(verdict.ofConflicts(), aboutOf(conflictsOf(plain)));
+    conflicts = isPolicy(take)
+      ? await resolveByPolicy(merging, take)
+      : await resolveByAnswers(bucket, from, take);
   }
-  raise(verdict.ofConflicts(), `merge, asked ${conflictsOf(plain).map(nameOf).join(', ')}`);
-  const conflicts = isPolicy(take)
-    ? await resolveByPolicy(merging, take)
-    : await resolveByAnswers(bucket, from, take);
+  const result = read();
   const { bases, ours, theirs } = meeting;
   const views = [...bases, ours, theirs].map(({ view }) => view);
-  const about = `merge, asked ${conflicts.map(nameOf).join(', ')}`;
-  raise(verdict.ofResult(read(), namedBy(conflicts, views)), about);
-  return { isExact: verdict.isExact, conflicts: conflicts.length };
+  raise(verdict.ofResult(result, namedBy(conflicts, views)), aboutOf(conflicts));
+  const united = verdict.united(result);
+  return { result, united, isExact: verdict.isExact, conflicts: conflicts.length };
+}
+
+function aboutOf(conflicts: readonly Conflict[]): string {
+  return ['merge', ...conflicts.map(nameOf)].join(', asked ');
 }
 
 function isPolicy(take: Resolution): take is Policy {

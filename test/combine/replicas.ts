@@ -40,7 +40,8 @@ export async function openReplicas(count: number): Promise<Replica[]> {
 }
 
 async function workingLine(store: Regalia, index: number, first?: Replica): Promise<Bucket> {
-  const at = first === undefined ? undefined : await bring(first.line, store);
+  if (first !== undefined) await bring(first.line, store);
+  const at = first?.line.info().commit;
   let line: Bucket = store;
   for (let i = 0; i <= index; i++) {
     line = await store.fork(`work-${i}`, i === index && at !== undefined ? { at } : {});
@@ -48,10 +49,8 @@ async function workingLine(store: Regalia, index: number, first?: Replica): Prom
   return line;
 }
 
-/** Brings what a line has into another store. Resolves with the branch that it is there. */
-export async function bring(from: Bucket, to: Regalia): Promise<string> {
+/** Brings what a line has into another store, by a pack. */
+export async function bring(from: Bucket, to: Regalia): Promise<void> {
   const pack = from.export({ have: await to.have(), branches: [from.branchName] });
-  const { branches } = await to.import(pack);
-  const [branch] = branches;
-  return branch === undefined ? from.info().commit : branch.name;
+  await to.import(pack);
 }

@@ -8,7 +8,6 @@ import { type View, viewOf } from '../model/facts.js';
 import { Graph, type Known } from '../model/graph.js';
 import { spelled } from '../model/truth.js';
 import { doubled, Verdict } from '../model/verdict.js';
-import type { Meeting } from '../model/weak.js';
 import { Drafting } from './drafting.js';
 import { Finding, raise } from './finding.js';
 import type { Edit, Resolution, Step } from './history.js';
@@ -59,7 +58,9 @@ export class World {
     else if (step.do === 'fork') await this.#fork(line);
     else if (step.do === 'merge') {
       const from = this.lines[step.from];
-      if (from !== undefined && from !== line) await this.#merge(line, from, step.take);
+      const then = from?.past.at(-1 - step.back);
+      if (from === undefined || then === undefined || from === line) return;
+      await this.#merge(line, from, then, step.take);
     } else {
       const then = line.past.at(-1 - step.back);
       if (then === undefined) return;
@@ -75,17 +76,17 @@ export class World {
     return past.at(-1) as Known;
   }
 
-  /** The state of a head, read back; known ones must read as they did. */
-  #learn(bucket: Bucket, expected?: View): Known {
+  /** The state of a head, read back, which must be as expected, or as it was before. */
+  #learn(bucket: Bucket, expected?: View, united?: readonly (readonly string[])[]): Known {
     const { commit, parents } = bucket.info();
-    const view = viewOf(placeOf(bucket.snapshot()));
-    for (const fault of doubled(view)) throw new Finding(fault);
-    const before = expected ?? this.#graph.get(commit)?.view;
-    if (before !== undefined && spelled(view.top) !== spelled(before.top)) {
-      throw new Finding(`wrong: the state is ${spelled(view.top)}, not ${spelled(before.top)}`);
+    const view = readView(bucket);
+    const before = this.#graph.get(commit);
+    const other = expected ?? before?.view;
+    if (other !== undefined && spelled(view.top) !== spelled(other.top)) {
+      throw new Finding(`wrong: the state is ${spelled(view.top)}, not ${spelled(other.top)}`);
     }
     const known = parents.filter((parent) => this.#graph.get(parent) !== undefined);
-    return this.#graph.get(commit) ?? this.#graph.learn(commit, known, view);
+    return before ?? this.#graph.learn(commit, known, view, united);
   }
 
   async #commit(line: Line, edits: readonly Edit[]): Promise<void> {
@@ -115,7 +116,7 @@ export class World {
     const [parent, second] = then.parents;
     if (parent === undefined || second !== undefined) return;
     const sides = { ours: this.headOf(line), theirs: this.#graph.at(parent) };
-    const verdict = new Verdict(this.#meeting([then], sides.ours, sides.theirs));
+    const verdict = new Verdict(this.#graph.meeting(sides.ours, sides.theirs, then));
     try {
       await line.bucket.revert(then.commit);
     } catch (error) {
@@ -133,35 +134,27 @@ export class World {
 
   // Merging.
 
-  #meeting(bases: readonly Known[], ours: Known, theirs: Known): Meeting {
-    return { graph: this.#graph, bases, base: this.#graph.fold(bases), ours, theirs };
-  }
-
-  async #merge(line: Line, from: Line, take: Resolution): Promise<boolean> {
-    const [ours, theirs] = [this.headOf(line), this.headOf(from)];
+  async #merge(line: Line, from: Line, theirs: Known, take: Resolution): Promise<boolean> {
+    const ours = this.headOf(line);
     if (ours.ancestors.has(theirs.commit)) return false;
-    const same = line.store === from.store;
-    const ref = same ? from.bucket.branchName : await bring(from.bucket, line.store);
+    if (line.store !== from.store) await bring(from.bucket, line.store);
     if (theirs.ancestors.has(ours.commit)) {
-      await line.bucket.merge(ref);
+      await line.bucket.merge(theirs.commit);
       line.past.push(this.#learn(line.bucket, theirs.view));
       return true;
     }
-    const meeting = this.#meeting(this.#graph.bases(ours, theirs), ours, theirs);
+    const meeting = this.#graph.meeting(ours, theirs);
     const judged = await mergeAndJudge(
       {
         bucket: line.bucket,
-        from: ref,
+        from: theirs.commit,
         meeting,
         scratch: (at, body) => this.#scratch(line, at, body),
-        read: () => {
-          const known = this.#learn(line.bucket);
-          line.past.push(known);
-          return known.view;
-        },
+        read: () => readView(line.bucket),
       },
       take,
     );
+    line.past.push(this.#learn(line.bucket, judged.result, judged.united));
     this.tally.merges++;
     this.tally.conflicts += judged.conflicts;
     if (judged.isExact) this.tally.exact++;
@@ -191,7 +184,8 @@ export class World {
     let news = false;
     for (const line of this.lines) {
       for (const from of this.lines) {
-        if (from !== line && (await this.#merge(line, from, 'policy newest'))) news = true;
+        if (from === line) continue;
+        if (await this.#merge(line, from, this.headOf(from), 'policy newest')) news = true;
       }
     }
     return news;
@@ -204,4 +198,10 @@ export class World {
       }
     }
   }
+}
+
+function readView(bucket: Bucket): View {
+  const view = viewOf(placeOf(bucket.snapshot()));
+  raise(doubled(view), 'read back');
+  return view;
 }

@@ -73,6 +73,8 @@ export interface Expected {
   readonly facts: Facts;
   /** What only a conflict can decide: slots that contradict each other. */
   readonly clashes: readonly (readonly string[])[];
+  /** New identities at one key, one by each side: one entry to who knows names alone. */
+  readonly twins: readonly (readonly string[])[];
 }
 
 /** What both sides did since the base, together. */
@@ -85,11 +87,13 @@ export function combine(base: Facts, ours: Facts, theirs: Facts): Expected {
     if (fact === UNKNOWN) clashes.push([slot]);
     if (fact !== undefined) facts.set(slot, fact);
   }
-  const apart = [...headless(facts), ...orphans(facts), ...crowded(facts), ...looped(facts)];
+  const crowds = crowded(facts);
+  const apart = [...headless(facts), ...orphans(facts), ...crowds, ...looped(facts)];
   for (const slot of new Set([...ours.keys(), ...theirs.keys()])) {
     if (apart.some((group) => group.includes(ownerOf(slot)))) facts.set(slot, UNKNOWN);
   }
-  return { facts, clashes: [...clashes, ...apart] };
+  const twins = crowds.filter((ids) => ids.every((id) => !base.has(id) && !id.startsWith(BUCKET)));
+  return { facts, clashes: [...clashes, ...apart], twins };
 }
 
 /**
@@ -186,4 +190,16 @@ function looped(facts: Facts): string[][] {
     const { passed, end } = lineOf(facts, id);
     return passed.includes(end) ? [passed] : [];
   });
+}
+
+/** What must not get lost: the contents of streams, and buckets. */
+export function* tokens(facts: Facts): Generator<[slot: string, token: string]> {
+  for (const [slot, fact] of facts) {
+    if (!isPlace(slot)) yield [slot, String(fact)];
+    else if (slot.startsWith(BUCKET)) yield [slot, slot];
+  }
+}
+
+export function tokensOf(facts: Facts): Set<string> {
+  return new Set([...tokens(facts)].map(([, token]) => token));
 }

@@ -3,23 +3,50 @@
  * the facts of their base, a virtual one where there are several.
  */
 import assert from 'node:assert/strict';
-import { combine, type Facts, type View } from './facts.js';
+import { Aliases } from './aliases.js';
+import { combine, type Facts, tokensOf, type View } from './facts.js';
 
 export interface Known {
   readonly commit: string;
   readonly parents: readonly string[];
   readonly view: View;
-  /** All that it has seen, itself too. */
+  /** All that led to it, itself too. */
   readonly ancestors: ReadonlySet<string>;
+  /** What is in its streams, or was in those of an ancestor. */
+  readonly seen: ReadonlySet<string>;
+  /** Identities that became one when it was made. */
+  readonly united: readonly (readonly string[])[];
+}
+
+/** Two states to combine, and what they come from. */
+export interface Meeting {
+  readonly graph: Graph;
+  readonly aliases: Aliases;
+  readonly bases: readonly Known[];
+  readonly base: Facts;
+  readonly ours: Known;
+  readonly theirs: Known;
+}
+
+interface Folded {
+  readonly facts: Facts;
+  readonly united: readonly (readonly string[])[];
 }
 
 export class Graph {
   readonly #known = new Map<string, Known>();
-  readonly #folded = new Map<string, Facts>();
+  readonly #folded = new Map<string, Folded>();
 
-  learn(commit: string, parents: readonly string[], view: View): Known {
-    const above = parents.flatMap((parent) => [...this.at(parent).ancestors]);
-    const known = { commit, parents, view, ancestors: new Set([commit, ...above]) };
+  learn(
+    commit: string,
+    parents: readonly string[],
+    view: View,
+    united: readonly (readonly string[])[] = [],
+  ): Known {
+    const above = parents.map((parent) => this.at(parent));
+    const ancestors = new Set([commit, ...above.flatMap((one) => [...one.ancestors])]);
+    const seen = new Set([...tokensOf(view.facts), ...above.flatMap((one) => [...one.seen])]);
+    const known = { commit, parents, view, ancestors, seen, united };
     this.#known.set(commit, known);
     return known;
   }
@@ -34,8 +61,27 @@ export class Graph {
     return known;
   }
 
-  bases(a: Known, b: Known): Known[] {
-    return this.#best(a.ancestors, b.ancestors);
+  /** A merge, from the best common ancestors if no other base is given. */
+  meeting(ours: Known, theirs: Known, base?: Known): Meeting {
+    const bases = base === undefined ? this.#best(ours.ancestors, theirs.ancestors) : [base];
+    const { facts, united } = this.#fold(bases);
+    const states = [facts, ours.view.facts, theirs.view.facts];
+    const groups = [...united, ...this.#unitedIn([ours, theirs, ...bases])];
+    const aliases = new Aliases(groups, states);
+    const named = (known: Known): Known => ({ ...known, view: aliases.view(known.view) });
+    return {
+      graph: this,
+      aliases,
+      bases: bases.map(named),
+      base: aliases.facts(facts),
+      ours: named(ours),
+      theirs: named(theirs),
+    };
+  }
+
+  #unitedIn(heads: readonly Known[]): (readonly string[])[] {
+    const all = new Set(heads.flatMap(({ ancestors }) => [...ancestors]));
+    return [...all].sort().flatMap((one) => this.at(one).united);
   }
 
   /** Common commits that no other common one has seen, by address. */
@@ -48,31 +94,41 @@ export class Graph {
   }
 
   /** The facts of a base; of several, what they combine to over bases of their own. */
-  fold(bases: readonly Known[]): Facts {
+  #fold(bases: readonly Known[]): Folded {
     const [first, ...rest] = bases;
-    if (first === undefined) return new Map();
+    if (first === undefined) return { facts: new Map(), united: [] };
     const name = bases.map(({ commit }) => commit).join(' ');
     const known = this.#folded.get(name);
     if (known !== undefined) return known;
-    let facts = first.view.facts;
+    let folded: Folded = { facts: first.view.facts, united: [] };
     let seen = first.ancestors;
     for (const next of rest) {
-      const below = this.fold(this.#best(seen, next.ancestors));
-      facts = combine(below, facts, next.view.facts).facts;
+      const below = this.#fold(this.#best(seen, next.ancestors));
+      folded = this.#join(below, folded, next, bases);
       seen = new Set([...seen, ...next.ancestors]);
     }
-    this.#folded.set(name, facts);
-    return facts;
+    this.#folded.set(name, folded);
+    return folded;
   }
 
-  /** Whether a state had a fact, or one that led to it. */
-  hasSeen(known: Known, slot: string, fact: unknown): boolean {
-    return [...known.ancestors].some((one) => this.at(one).view.facts.get(slot) === fact);
+  #join(below: Folded, folded: Folded, next: Known, bases: readonly Known[]): Folded {
+    const states = [below.facts, folded.facts, next.view.facts];
+    const groups = [...below.united, ...folded.united, ...this.#unitedIn(bases)];
+    const aliases = new Aliases(groups, states);
+    const [v, o, t] = states.map((facts) => aliases.facts(facts)) as [Facts, Facts, Facts];
+    const { facts, twins } = combine(v, o, t);
+    return { facts, united: [...below.united, ...folded.united, ...twins] };
+  }
+
+  /** Whether a state said this of a slot, or one that led to it. */
+  hasSaid(known: Known, slot: string, fact: unknown, aliases: Aliases): boolean {
+    return [...known.ancestors].some((one) => {
+      return aliases.facts(this.at(one).view.facts).get(slot) === fact;
+    });
   }
 
   /** Whether an identity is here that was gone in between. */
   hasReturned(known: Known, id: string): boolean {
-    if (!known.view.facts.has(id)) return false;
     return [...known.ancestors].some((one) => {
       const then = this.at(one);
       return !then.view.facts.has(id) && this.#had(then, id);

@@ -3,7 +3,6 @@
  * that a smaller history can be asked whether it still shows the same.
  */
 import {
-  BUCKET,
   combine,
   type Expected,
   type Facts,
@@ -11,11 +10,13 @@ import {
   keyOf,
   NAMELESS,
   ownerOf,
+  tokens,
+  tokensOf,
   UNKNOWN,
   type View,
 } from './facts.js';
-import type { Known } from './graph.js';
-import { excusedIn, type Meeting } from './weak.js';
+import type { Known, Meeting } from './graph.js';
+import { excusedIn } from './weak.js';
 
 /** Whether a conflict that the store reported is about a slot. */
 export type Named = (slot: string) => boolean;
@@ -43,7 +44,8 @@ export class Verdict {
   }
 
   /** Of a merge that was made without a conflict. */
-  *ofSilence({ facts }: View): Generator<string> {
+  *ofSilence(result: View): Generator<string> {
+    const { facts } = this.#meeting.aliases.view(result);
     for (const clash of this.#expected.clashes) {
       const [slot] = clash as [string];
       if (this.#isExcused(clash)) continue;
@@ -69,7 +71,7 @@ export class Verdict {
 
   /** Whether a value is one side's, and that side has seen the other's. */
   #isLater(slot: string, value: unknown): boolean {
-    const { graph, ours, theirs } = this.#meeting;
+    const { graph, aliases, ours, theirs } = this.#meeting;
     const sides = [
       [ours, theirs],
       [theirs, ours],
@@ -77,13 +79,16 @@ export class Verdict {
     return sides.some(([winner, loser]) => {
       if (value !== winner.view.facts.get(slot)) return false;
       const beaten = loser.view.facts.get(slot);
-      return beaten !== undefined && graph.hasSeen(winner, slot, beaten);
+      if (beaten === undefined) return false;
+      if (!isPlace(slot)) return winner.seen.has(String(beaten));
+      return graph.hasSaid(winner, slot, beaten, aliases);
     });
   }
 
   /** Of what any merge made, with the conflicts that were answered for it. */
-  *ofResult(result: View, named: Named): Generator<string> {
-    yield* doubled(result);
+  *ofResult(raw: View, named: Named): Generator<string> {
+    yield* doubled(raw);
+    const result = this.#meeting.aliases.view(raw);
     const { ours, theirs } = this.#meeting;
     for (const [side, other] of [
       [ours, theirs],
@@ -97,32 +102,33 @@ export class Verdict {
 
   /** What one side has, and the other has not seen to be there, must be there. */
   *#lost(result: View, named: Named, side: Known, other: Known): Generator<string> {
-    const { graph, bases } = this.#meeting;
     const there = tokensOf(result.facts);
     const others = tokensOf(other.view.facts);
-    const known = new Set(bases.flatMap(({ view }) => [...tokensOf(view.facts)]));
+    const known = new Set(this.#meeting.bases.flatMap(({ view }) => [...tokensOf(view.facts)]));
     for (const [slot, token] of tokens(side.view.facts)) {
       if (there.has(token) || named(slot)) continue;
-      const fact = side.view.facts.get(slot);
-      const isGone = isPlace(slot)
-        ? [...other.ancestors].some((one) => graph.at(one).view.facts.has(slot))
-        : graph.hasSeen(other, slot, fact);
-      if (!others.has(token) && (isGone || known.has(token))) continue;
+      if (!others.has(token) && (other.seen.has(token) || known.has(token))) continue;
       yield `lost: ${token} of ${slot}`;
     }
   }
 
   /** What one side removed, and the other left as it was in every base, must be gone. */
   *#undone(result: View, named: Named, side: Known, other: Known): Generator<string> {
-    const { graph, bases } = this.#meeting;
+    const { bases } = this.#meeting;
     const there = tokensOf(result.facts);
     const others = tokensOf(other.view.facts);
     for (const [slot, token] of tokens(side.view.facts)) {
       if (!there.has(token) || others.has(token) || named(slot)) continue;
       if (!bases.every(({ view }) => tokensOf(view.facts).has(token))) continue;
-      if (graph.hasReturned(side, ownerOf(slot))) continue;
+      if (this.#excused.get(ownerOf(slot)) === 'returned') continue;
       yield `undone: ${token} of ${slot} was removed`;
     }
+  }
+
+  /** The identities that become one by a result: of those of one name one is left. */
+  united(raw: View): (readonly string[])[] {
+    const { facts } = this.#meeting.aliases.view(raw);
+    return this.#expected.twins.filter((ids) => ids.filter((id) => facts.has(id)).length === 1);
   }
 
   /** All else is what the sides make of it together. */
@@ -157,16 +163,4 @@ function show(fact: unknown): string {
 
 export function* doubled({ keys }: View): Generator<string> {
   for (const [id, at] of keys) if (at.length > 1) yield `doubled: ${id} at ${at.join(' and ')}`;
-}
-
-/** What must not get lost: the contents of streams, and buckets. */
-function* tokens(facts: Facts): Generator<[slot: string, token: string]> {
-  for (const [slot, fact] of facts) {
-    if (!isPlace(slot)) yield [slot, String(fact)];
-    else if (slot.startsWith(BUCKET)) yield [slot, slot];
-  }
-}
-
-function tokensOf(facts: Facts): Set<string> {
-  return new Set([...tokens(facts)].map(([, token]) => token));
 }

@@ -3,16 +3,7 @@
  * is not compared with the model in full; that nothing is lost, doubled or undone is still checked.
  */
 import { type Fact, type Facts, isPlace, NAMELESS, ROOT, splitPlace, UNKNOWN } from './facts.js';
-import type { Graph, Known } from './graph.js';
-
-/** A merge to come, as the model sees it. */
-export interface Meeting {
-  readonly graph: Graph;
-  readonly bases: readonly Known[];
-  readonly base: Facts;
-  readonly ours: Known;
-  readonly theirs: Known;
-}
+import type { Meeting } from './graph.js';
 
 /** Identities that an excuse is for. */
 type Excuse = (meeting: Meeting) => Iterable<string>;
@@ -23,12 +14,15 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
     return [ours, theirs].flatMap(({ view }) => recreated(base, view.facts));
   },
   /** Removed and kept or brought back: nothing says that it is what was there. */
-  returned: ({ graph, base, ours, theirs }) => {
-    const ids = [...base.keys(), ...ours.view.facts.keys(), ...theirs.view.facts.keys()];
-    return [...new Set(ids)].filter(
-      (id) => isPlace(id) && (graph.hasReturned(ours, id) || graph.hasReturned(theirs, id)),
-    );
+  returned: ({ graph, aliases, ours, theirs }) => {
+    const ids = [ours, theirs].flatMap((side) => {
+      const here = [...graph.at(side.commit).view.facts.keys()].filter(isPlace);
+      return here.filter((id) => graph.hasReturned(side, id));
+    });
+    return ids.flatMap((id) => [id, aliases.of(id)]);
   },
+  /** Two that became one, on a line that one of these has not seen. */
+  apart: ({ aliases }) => aliases.apart,
   /** An entry that lost its identity by an answer: it can't be followed here. */
   nameless: ({ base, ours, theirs }) => {
     const ids = [...base.keys(), ...ours.view.facts.keys(), ...theirs.view.facts.keys()];
@@ -73,7 +67,7 @@ function addInner(excused: Map<string, string>, id: string, fact: Fact): void {
   if (why !== undefined) excused.set(id, why);
 }
 
-/** Those that are gone, and those at their places. */
+/** Those that are gone, and those at their places: in their places, where that is implied. */
 function recreated(base: Facts, side: Facts): string[] {
   const found: string[] = [];
   const twins = new Map([[ROOT, ROOT]]);
@@ -87,6 +81,11 @@ function recreated(base: Facts, side: Facts): string[] {
     if (twin === undefined) continue;
     twins.set(id, twin);
     found.push(id, twin);
+  }
+  for (const directory of impliedIn(side)) {
+    const [parent, name] = splitPlace(directory);
+    const twin = gone.get(`${twins.get(parent) ?? parent} ${name}`);
+    if (twin !== undefined) found.push(twin, ...membersOf(side, directory).keys());
   }
   return found;
 }
