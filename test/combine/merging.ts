@@ -1,9 +1,10 @@
 /** One merge of a line, from both sides, resolved as asked, and judged by the model. */
 import type { Bucket, MergeOutcome } from '../../src/index.js';
 import type { View } from '../model/facts.js';
-import type { Meeting } from '../model/graph.js';
+import type { United } from '../model/graph.js';
 import { placesOf } from '../model/truth.js';
 import { Verdict } from '../model/verdict.js';
+import type { Meeting } from '../model/weak.js';
 import { Finding, raise } from './finding.js';
 import type { Policy, Resolution } from './history.js';
 import {
@@ -33,7 +34,7 @@ export interface Merging {
 export interface Judged {
   readonly result: View;
   /** Identities that became one by it. */
-  readonly united: readonly (readonly string[])[];
+  readonly united: United;
   readonly isExact: boolean;
   readonly conflicts: number;
 }

@@ -5,7 +5,8 @@
  */
 import { type Bucket, isRegaliaError, type Regalia } from '../../src/index.js';
 import { type View, viewOf } from '../model/facts.js';
-import { Graph, type Known } from '../model/graph.js';
+import { Graph, type Known, type United } from '../model/graph.js';
+import { Meetings } from '../model/meeting.js';
 import { spelled } from '../model/truth.js';
 import { doubled, Verdict } from '../model/verdict.js';
 import { Drafting } from './drafting.js';
@@ -36,6 +37,7 @@ export class World {
   readonly lines: Line[] = [];
   readonly tally: Tally = { merges: 0, exact: 0, conflicts: 0 };
   readonly #graph = new Graph();
+  readonly #meetings = new Meetings(this.#graph);
   readonly #drafting = new Drafting();
   #scratches = 0;
 
@@ -77,7 +79,7 @@ export class World {
   }
 
   /** The state of a head, read back, which must be as expected, or as it was before. */
-  #learn(bucket: Bucket, expected?: View, united?: readonly (readonly string[])[]): Known {
+  #learn(bucket: Bucket, expected?: View, united?: United): Known {
     const { commit, parents } = bucket.info();
     const view = readView(bucket);
     const before = this.#graph.get(commit);
@@ -116,7 +118,7 @@ export class World {
     const [parent, second] = then.parents;
     if (parent === undefined || second !== undefined) return;
     const sides = { ours: this.headOf(line), theirs: this.#graph.at(parent) };
-    const verdict = new Verdict(this.#graph.meeting(sides.ours, sides.theirs, then));
+    const verdict = new Verdict(this.#meetings.of(sides.ours, sides.theirs, then));
     try {
       await line.bucket.revert(then.commit);
     } catch (error) {
@@ -143,7 +145,7 @@ export class World {
       line.past.push(this.#learn(line.bucket, theirs.view));
       return true;
     }
-    const meeting = this.#graph.meeting(ours, theirs);
+    const meeting = this.#meetings.of(ours, theirs);
     const judged = await mergeAndJudge(
       {
         bucket: line.bucket,

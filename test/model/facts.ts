@@ -87,6 +87,7 @@ export function combine(base: Facts, ours: Facts, theirs: Facts): Expected {
     if (fact === UNKNOWN) clashes.push([slot]);
     if (fact !== undefined) facts.set(slot, fact);
   }
+  anchor(facts);
   const crowds = crowded(facts);
   const apart = [...headless(facts), ...orphans(facts), ...crowds, ...looped(facts)];
   for (const slot of new Set([...ours.keys(), ...theirs.keys()])) {
@@ -94,6 +95,21 @@ export function combine(base: Facts, ours: Facts, theirs: Facts): Expected {
   }
   const twins = crowds.filter((ids) => ids.every((id) => !base.has(id) && !id.startsWith(BUCKET)));
   return { facts, clashes: [...clashes, ...apart], twins };
+}
+
+/** Says where identities are by the nearest one around them, where that is by now. */
+function anchor(facts: Map<string, Fact>): void {
+  const at = new Map([...facts].flatMap(([id, fact]) => (isPlace(id) ? [[fact, id]] : [])));
+  for (const [id, fact] of facts) {
+    if (!isPlace(id) || fact === UNKNOWN) continue;
+    const [parent, name] = splitPlace(fact);
+    for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
+      const around = at.get(`${parent} ${name.slice(0, end)}`);
+      if (around === undefined) continue;
+      facts.set(id, `${around} ${name.slice(end)}`);
+      break;
+    }
+  }
 }
 
 /**

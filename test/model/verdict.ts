@@ -15,8 +15,8 @@ import {
   UNKNOWN,
   type View,
 } from './facts.js';
-import type { Known, Meeting } from './graph.js';
-import { excusedIn } from './weak.js';
+import type { Known, United } from './graph.js';
+import { excusedIn, type Meeting } from './weak.js';
 
 /** Whether a conflict that the store reported is about a slot. */
 export type Named = (slot: string) => boolean;
@@ -126,7 +126,7 @@ export class Verdict {
   }
 
   /** The identities that become one by a result: of those of one name one is left. */
-  united(raw: View): (readonly string[])[] {
+  united(raw: View): United {
     const { facts } = this.#meeting.aliases.view(raw);
     return this.#expected.twins.filter((ids) => ids.filter((id) => facts.has(id)).length === 1);
   }

@@ -2,8 +2,22 @@
  * What a merge by names can't know, or need not: the weak spots of the rules. What an excuse finds
  * is not compared with the model in full; that nothing is lost, doubled or undone is still checked.
  */
+
+import type { Aliases } from './aliases.js';
 import { type Fact, type Facts, isPlace, NAMELESS, ROOT, splitPlace, UNKNOWN } from './facts.js';
-import type { Meeting } from './graph.js';
+import type { Graph, Known } from './graph.js';
+
+/** Two states to combine, under the names that both know. */
+export interface Meeting {
+  readonly graph: Graph;
+  readonly aliases: Aliases;
+  readonly bases: readonly Known[];
+  readonly base: Facts;
+  readonly ours: Known;
+  readonly theirs: Known;
+  /** Identities that were excused where bases were combined. */
+  readonly excused: readonly string[];
+}
 
 /** Identities that an excuse is for. */
 type Excuse = (meeting: Meeting) => Iterable<string>;
@@ -15,12 +29,11 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
   },
   /** Removed and kept or brought back: nothing says that it is what was there. */
   returned: ({ graph, aliases, ours, theirs }) => {
-    const ids = [ours, theirs].flatMap((side) => {
-      const here = [...graph.at(side.commit).view.facts.keys()].filter(isPlace);
-      return here.filter((id) => graph.hasReturned(side, id));
-    });
+    const ids = [ours, theirs].flatMap((side) => graph.returned(side));
     return ids.flatMap((id) => [id, aliases.of(id)]);
   },
+  /** The same, of bases that are combined. */
+  before: ({ excused }) => excused,
   /** Two that became one, on a line that one of these has not seen. */
   apart: ({ aliases }) => aliases.apart,
   /** An entry that lost its identity by an answer: it can't be followed here. */
