@@ -4,10 +4,15 @@ export class Finding extends Error {
   /** The states that it was found in, a line each. */
   states = '';
 
-  constructor(text: string) {
-    super(text);
+  constructor(text: string, options?: ErrorOptions) {
+    super(text, options);
     this.name = 'Finding';
     this.kind = text.slice(0, text.indexOf(':'));
+  }
+
+  /** What the store threw where it should not. */
+  static of(error: unknown): Finding {
+    return new Finding(`threw: ${error}`, { cause: error });
   }
 }
 

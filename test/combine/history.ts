@@ -47,7 +47,7 @@ export type Step =
       readonly back: number;
       readonly take: Resolution;
     }
-  /** `back` commits ago. */
+  /** To, or of, what the line was so many commits ago. */
   | {
       readonly do: 'revert' | 'restore' | 'reset';
       readonly line: number;
@@ -58,34 +58,4 @@ export interface History {
   /** Stores that exchange packs. */
   readonly replicas: number;
   readonly steps: readonly Step[];
-}
-
-/** A history as a program for a reader. */
-export function programOf({ replicas, steps }: History): string {
-  const names = Array.from({ length: replicas }, (_, i) => nameOf(i));
-  const lines = [`// ${replicas} ${replicas === 1 ? 'store' : 'replicas'}: ${names.join(', ')}`];
-  let count = replicas;
-  for (const step of steps) {
-    if (step.do === 'fork') lines.push(`${nameOf(count++)} = fork(${nameOf(step.line)})`);
-    else lines.push(`${nameOf(step.line)}.${textOf(step)}`);
-  }
-  return lines.join('\n');
-}
-
-function nameOf(line: number): string {
-  return String.fromCharCode(65 + line);
-}
-
-function textOf(step: Exclude<Step, { do: 'fork' }>): string {
-  if (step.do === 'commit') return `transact: ${step.edits.map(editText).join(', ')}`;
-  if (step.do === 'merge') {
-    const then = step.back === 0 ? '' : ` ${step.back} back`;
-    return `merge ${nameOf(step.from)}${then}, if asked ${step.take}`;
-  }
-  return `${step.do} ${step.back} back`;
-}
-
-function editText(edit: Edit): string {
-  const rest = 'to' in edit ? ` to ${edit.to}` : 'stream' in edit ? ` ${edit.stream}` : '';
-  return `${edit.do} ${edit.key}${rest}`;
 }

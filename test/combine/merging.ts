@@ -36,7 +36,8 @@ export interface Judged {
   /** Identities that became one by it. */
   readonly united: United;
   readonly isExact: boolean;
-  readonly conflicts: number;
+  /** What was asked at first. */
+  readonly asked: readonly string[];
 }
 
 const ROUNDS_MAX = 12;
@@ -90,7 +91,8 @@ async function judge(merging: Merging, take: Resolution): Promise<Judged> {
   const views = [...bases, ours, theirs].map(({ view }) => view);
   raise(verdict.ofResult(result, namedBy(conflicts, views)), aboutOf(conflicts));
   const united = verdict.united(result);
-  return { result, united, isExact: verdict.isExact, conflicts: conflicts.length };
+  const asked = conflictsOf(plain).map(nameOf);
+  return { result, united, isExact: verdict.isExact, asked };
 }
 
 function aboutOf(conflicts: readonly Conflict[]): string {

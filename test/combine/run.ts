@@ -39,7 +39,7 @@ async function run(
     await world.verify();
     return { history: { replicas, steps }, tally: world.tally };
   } catch (error) {
-    const finding = error instanceof Finding ? error : new Finding(`threw: ${error}`);
+    const finding = error instanceof Finding ? error : Finding.of(error);
     return { history: { replicas, steps }, tally: world.tally, finding };
   } finally {
     await world.close();

@@ -35,6 +35,8 @@ const QUIET_ROUNDS = 3;
 
 export class World {
   readonly lines: Line[] = [];
+  /** The conflicts of the last merge. */
+  asked: readonly string[] = [];
   readonly tally: Tally = { merges: 0, exact: 0, conflicts: 0 };
   readonly #graph = new Graph();
   readonly #meetings = new Meetings(this.#graph);
@@ -158,7 +160,8 @@ export class World {
     );
     line.past.push(this.#learn(line.bucket, judged.result, judged.united));
     this.tally.merges++;
-    this.tally.conflicts += judged.conflicts;
+    this.tally.conflicts += judged.asked.length;
+    this.asked = judged.asked;
     if (judged.isExact) this.tally.exact++;
     return true;
   }

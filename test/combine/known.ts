@@ -1,0 +1,378 @@
+/**
+ * Histories whose results are known: the last merge of each is the one that is looked at.
+ *
+ * `asks` are its conflicts, of which a key may be left open, as `*`; `ours` and `theirs` are the
+ * keys that each answer to all of them leaves, `keys` what there is where nothing is asked.
+ */
+export interface KnownHistory {
+  readonly name: string;
+  readonly history: string;
+  readonly asks?: readonly string[];
+  readonly keys?: string;
+  readonly ours?: string;
+  readonly theirs?: string;
+}
+
+export const KNOWN: readonly KnownHistory[] = [
+  {
+    name: 'an edit and a new entry follow their moved directory',
+    history: `
+      A: bare /a/f
+      B = A
+      A: move /a to /b
+      B: edit /a/f s, bare /a/g
+      A <- B`,
+    keys: '/b /b/f /b/g',
+  },
+  {
+    name: 'the base of a criss-cross knows that both moved',
+    history: `
+      A: bare /album/photo
+      B = A
+      C = A
+      B: move /album to /2024
+      C: move /album to /holiday
+      B <- C, ours
+      C <- B~1, ours
+      B <- C`,
+    asks: ['moved (two-places) /album'],
+    ours: '/2024 /2024/photo',
+    theirs: '/holiday /holiday/photo',
+  },
+  {
+    name: 'the base of a criss-cross does not know a stream: its removal is asked about',
+    history: `
+      A: put /o, edit /o s
+      B = A
+      A: edit /o s
+      B: edit /o s
+      A <- B, ours
+      B: put /k
+      B <- A~1, theirs
+      A: drop /o s
+      B <- A`,
+    asks: ['changed/removed /o s'],
+    ours: '/k /o',
+    theirs: '/k /o',
+  },
+  {
+    name: 'the base of a criss-cross does not know an entry: its removal is asked about',
+    history: `
+      A: put /o, edit /o s
+      B = A
+      A: edit /o s
+      B: edit /o s
+      A <- B, ours
+      B: put /k
+      B <- A~1, theirs
+      A: del /o
+      B <- A`,
+    asks: ['changed/removed /o'],
+    ours: '/k /o',
+    theirs: '/k',
+  },
+  {
+    name: 'a move that a merge carried on meets another',
+    history: `
+      A: bare /a/f, bare /c/g
+      B = A
+      B: move /a to /c/a2
+      A: move /c to /x
+      B <- A, ours
+      A: move /a to /y
+      B <- A`,
+    asks: ['moved (two-places) /a'],
+    ours: '/x /x/a2 /x/a2/f /x/g',
+    theirs: '/x /x/g /y /y/f',
+  },
+  {
+    name: 'an edit follows a move that a merge carried on',
+    history: `
+      A: bare /a/f, bare /c/g
+      B = A
+      B: move /a to /c/a2
+      A: move /c to /x
+      B <- A, ours
+      A: edit /a/f s
+      B <- A`,
+    keys: '/x /x/a2 /x/a2/f /x/g',
+  },
+  {
+    name: 'a bucket moved to two places',
+    history: `
+      A: bucket /m, bucket /n, put /n/f
+      B = A
+      B: move /n to /m/n
+      A: move /n to /e
+      B <- A`,
+    asks: ['moved (two-places) /n'],
+    ours: '/m /m/n /m/n/f',
+    theirs: '/e /e/f /m',
+  },
+  {
+    name: 'the base of a criss-cross has its buckets',
+    history: `
+      A: bucket /m, bare /m/o
+      B = A
+      C = A
+      B: bare /m/w
+      C <- B, ours
+      C: move /m to /u
+      A: bare /m/q
+      B <- A, ours
+      A <- C, ours
+      B <- A`,
+    keys: '/u /u/o /u/q /u/w',
+  },
+  {
+    name: 'an edit follows its entry where two change places',
+    history: `
+      A: put /a, put /b
+      B = A
+      A: move /a to /t, move /b to /a, move /t to /b
+      B: edit /a s
+      A <- B`,
+    keys: '/a /b',
+  },
+  {
+    name: 'edits follow a chain of moves',
+    history: `
+      A: put /a, put /b
+      B = A
+      A: move /b to /c, move /a to /b
+      B: edit /b s, edit /a t
+      A <- B`,
+    keys: '/b /c',
+  },
+  {
+    name: 'two that move into each other',
+    history: `
+      A: put /a, put /b
+      B = A
+      A: move /a to /b/a
+      B: move /b to /a/b
+      A <- B`,
+    asks: ['moved (cycle) *'],
+    ours: '/b /b/a',
+    theirs: '/a /a/b',
+  },
+  {
+    name: 'a move onto a name that the other took: both stay',
+    history: `
+      A: put /a
+      B = A
+      A: move /a to /c
+      B: put /c
+      A <- B`,
+    asks: ['moved (one-name) *'],
+    ours: '/c /c~',
+    theirs: '/c /c~',
+  },
+  {
+    name: 'a directory removed, and changed within: one question, and its whole comes back',
+    history: `
+      A: put /d/f, put /d/g
+      B = A
+      A: del /d
+      B: edit /d/f s
+      A <- B`,
+    asks: ['removed/changed /d'],
+    ours: '',
+    theirs: '/d /d/f /d/g',
+  },
+  {
+    name: 'moved out of a directory that the other removed',
+    history: `
+      A: put /d/f
+      B = A
+      A: del /d
+      B: move /d/f to /f
+      A <- B`,
+    asks: ['removed/changed /d/f'],
+    ours: '',
+    theirs: '/f',
+  },
+  {
+    name: 'moved into a directory that the other removed',
+    history: `
+      A: put /d, put /x
+      B = A
+      A: del /d
+      B: move /x to /d/x
+      A <- B`,
+    asks: ['removed/changed /d'],
+    ours: '/x',
+    theirs: '/d /d/x',
+  },
+  {
+    name: 'an edit follows what was moved out of a directory before its removal',
+    history: `
+      A: put /d/f
+      B = A
+      A: move /d/f to /f, del /d
+      B: edit /d/f s
+      A <- B`,
+    keys: '/f',
+  },
+  {
+    name: 'a directory that moves emptied, and a new entry in it',
+    history: `
+      A: bare /d/f
+      B = A
+      A: move /d/f to /f
+      B: bare /d/g
+      A <- B`,
+    keys: '/d /d/g /f',
+  },
+  {
+    name: 'an emptied directory and what it had come to one place',
+    history: `
+      A: bare /a/a
+      B = A
+      A: move /a to /b/b
+      B: move /a/a to /b/b
+      A <- B`,
+    keys: '/b /b/b',
+  },
+  {
+    name: 'what two lines kept of what a third removed is one entry',
+    history: `
+      A: put /c, edit /c s
+      B = A
+      C = A
+      A: del /c
+      B: move /c to /b
+      B <- A, ours
+      C: edit /c s
+      A <- C, theirs
+      A <- B`,
+    asks: ['moved (two-places) *', 'both-added * s'],
+    ours: '/c',
+    theirs: '/b',
+  },
+  {
+    name: 'each has seen the edit of the other before it edits again',
+    history: `
+      A: put /f, put /g
+      B = A
+      A: edit /f s
+      B: edit /g s
+      A <- B, ours
+      B <- A~1, ours
+      A: edit /f s
+      A <- B`,
+    keys: '/f /g',
+  },
+  {
+    name: 'the same move by both, and another by one',
+    history: `
+      A: put /f, put /g
+      B = A
+      A: bare /n/k, move /f to /n/f
+      B: move /f to /n/f, move /g to /n/g
+      A <- B`,
+    keys: '/n /n/f /n/g /n/k',
+  },
+  {
+    name: 'two that became one in one line, and stayed two in another',
+    history: `
+      B = A
+      A: put /a
+      B: put /a
+      C = A
+      C: move /a to /b
+      C <- B, ours
+      A <- B, ours
+      A <- C`,
+    asks: ['moved (tangled) *'],
+  },
+  {
+    name: 'an entry that was put again takes a stream that the other added',
+    history: `
+      A: put /a
+      B = A
+      A: del /a, put /a
+      B: edit /a t
+      A <- B`,
+    keys: '/a',
+  },
+  {
+    name: 'a directory that went with its only child, and a new entry in it',
+    history: `
+      A: bare /d/f
+      B = A
+      A: del /d/f
+      B: bare /d/g
+      A <- B`,
+    asks: ['removed/changed /d'],
+    ours: '',
+    theirs: '/d /d/f /d/g',
+  },
+  {
+    name: 'a bucket moved into another, and edited within',
+    history: `
+      A: bucket /m, bucket /n
+      B = A
+      A: move /n to /m/n
+      B: edit /n s, put /n/f
+      A <- B`,
+    keys: '/m /m/n /m/n/f',
+  },
+  {
+    name: 'an edit follows its entry out of a bucket',
+    history: `
+      A: bucket /m, put /m/f
+      B = A
+      A: move /m/f to /f
+      B: edit /m/f s
+      A <- B`,
+    keys: '/f /m',
+  },
+  {
+    name: 'a bucket removed, and changed within',
+    history: `
+      A: bucket /m, put /m/f
+      B = A
+      A: del /m
+      B: edit /m/f s
+      A <- B`,
+    asks: ['removed/changed /m'],
+    ours: '',
+    theirs: '/m /m/f',
+  },
+  {
+    name: 'two buckets at one name: both stay',
+    history: `
+      B = A
+      A: bucket /m
+      B: bucket /m
+      A <- B`,
+    asks: ['moved (one-name) /m'],
+    ours: '/m /m~',
+    theirs: '/m /m~',
+  },
+  {
+    name: 'moved out of a directory that was removed then, and renamed within it',
+    history: `
+      A: put /d/f
+      B = A
+      A: move /d/f to /f, del /d
+      B: move /d/f to /d/h
+      A <- B`,
+    asks: ['removed/changed /d', 'moved (two-places) /d/f'],
+    ours: '/f',
+    theirs: '/d /d/h',
+  },
+  {
+    name: 'conflicts within a bucket count from the bucket that was asked',
+    history: `
+      A: bucket /m, put /m/x, put /x
+      B = A
+      A: edit /m/x s, edit /x s
+      B: edit /m/x s, edit /x s
+      A <- B`,
+    asks: ['both-added /m/x s', 'both-added /x s'],
+    ours: '/m /m/x /x',
+    theirs: '/m /m/x /x',
+  },
+];
