@@ -5,6 +5,7 @@ import type { United } from '../model/graph.js';
 import { placesOf } from '../model/truth.js';
 import { Verdict } from '../model/verdict.js';
 import type { Meeting } from '../model/weak.js';
+import { answeredWrongly } from './answered.js';
 import { Finding, raise } from './finding.js';
 import type { Policy, Resolution } from './history.js';
 import {
@@ -82,9 +83,16 @@ async function judge(merging: Merging, take: Resolution): Promise<Judged> {
   if (plain.merged) raise(verdict.ofSilence(read()));
   else {
     raise(verdict.ofConflicts(), aboutOf(conflictsOf(plain)));
-    conflicts = isPolicy(take)
-      ? await resolveByPolicy(merging, take)
-      : await resolveByAnswers(bucket, from, take);
+    if (isPolicy(take)) conflicts = await resolveByPolicy(merging, take);
+    else {
+      const { asked, answers } = await resolveByAnswers(bucket, from, take);
+      conflicts = asked;
+      const [conflict, second] = asked;
+      if (conflict !== undefined && second === undefined) {
+        const wrong = answeredWrongly(meeting, read(), conflict, answers[0] as Answer);
+        raise(wrong, aboutOf(asked));
+      }
+    }
   }
   const result = read();
   const { bases, ours, theirs } = meeting;
@@ -123,13 +131,19 @@ function compareSides(plain: MergeOutcome, mirrored: MergeOutcome): void {
   throw new Finding(`sided: ${ours.join(' ')} here and ${theirs.join(' ')} there`);
 }
 
-/** Answers until nothing is asked. Returns all that was. */
-async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Promise<Conflict[]> {
+interface Resolved {
+  readonly asked: readonly Conflict[];
+  /** One for each. */
+  readonly answers: readonly Answer[];
+}
+
+/** Answers until nothing is asked. */
+async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Promise<Resolved> {
   const asked: Conflict[] = [];
   const answers: Answer[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const outcome = await bucket.merge(from, byAnswers(answers));
-    if (outcome.merged) return asked;
+    if (outcome.merged) return { asked, answers };
     for (const conflict of conflictsOf(outcome)) {
       if (asked.some((one) => nameOf(one) === nameOf(conflict))) {
         const take = answers.find(({ key }) => key === conflict.key)?.take;
@@ -149,7 +163,7 @@ async function resolveByPolicy(merging: Merging, policy: Policy): Promise<Confli
   const roots = new Map<string, string>();
   for (const wish of ['ours', 'theirs']) {
     await scratch(meeting.ours.commit, async (other) => {
-      asked.push(...(await resolveByAnswers(other, from, wish)));
+      asked.push(...(await resolveByAnswers(other, from, wish)).asked);
       roots.set(`policy ${wish}`, other.info().root);
     });
   }

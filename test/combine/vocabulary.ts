@@ -74,14 +74,19 @@ export function namedBy(conflicts: readonly Conflict[], views: readonly View[]):
   };
 }
 
+/** Whether a conflict is about an entry with all that lies in it. */
+export function isRegion({ kind, why, stream }: Conflict): boolean {
+  return stream === undefined && (kind !== 'moved' || why === 'tangled');
+}
+
 function isAbout(conflict: Conflict, slot: string, keys: readonly string[]): boolean {
-  const { kind, why, key, stream, base, ours, theirs } = conflict;
+  const { why, key, stream, base, ours, theirs } = conflict;
   if (stream !== undefined) return slot.endsWith(`#${stream}`) && keys.includes(key);
-  if (kind === 'moved' && why !== 'tangled') {
-    // Of a cycle one entry is named, and others have to give way.
-    if (why === 'cycle') return isPlace(slot);
-    const all = [key, base?.key, ours?.key, theirs?.key];
-    return isPlace(slot) && keys.some((one) => all.includes(one));
+  if (isRegion(conflict)) {
+    return keys.some((one) => one === key || one.startsWith(`${key}/`) || key === '/');
   }
-  return keys.some((one) => one === key || one.startsWith(`${key}/`) || key === '/');
+  // Of a cycle one entry is named, and others have to give way.
+  if (why === 'cycle') return isPlace(slot);
+  const all = [key, base?.key, ours?.key, theirs?.key];
+  return isPlace(slot) && keys.some((one) => all.includes(one));
 }
