@@ -3,7 +3,7 @@
  * they are spelled.
  */
 import type { MergeConflict, MergeOptions } from '../../src/index.js';
-import { isPlace, ownerOf, type View } from '../model/facts.js';
+import { isPlace, ownerOf, splitPlace, type View } from '../model/facts.js';
 import type { Named } from '../model/verdict.js';
 import type { Policy } from './history.js';
 
@@ -70,8 +70,22 @@ export function spelledConflict(conflict: Conflict, isMirrored: boolean): string
 export function namedBy(conflicts: readonly Conflict[], views: readonly View[]): Named {
   return (slot) => {
     const keys = views.flatMap(({ keys }) => keys.get(ownerOf(slot)) ?? []);
-    return conflicts.some((conflict) => isAbout(conflict, slot, keys));
+    const around = isPlace(slot) ? views.flatMap((view) => impliedAround(view, slot)) : [];
+    return conflicts.some((conflict) => isAbout(conflict, slot, keys, around));
   };
+}
+
+/** The keys of directories around an entry that have no identity: where they go it goes. */
+function impliedAround({ facts, keys }: View, id: string): string[] {
+  const fact = facts.get(id);
+  const [key = ''] = keys.get(id) ?? [];
+  const names = typeof fact === 'string' ? splitPlace(fact)[1].split('/').slice(2) : [];
+  return names.map((_, i) =>
+    key
+      .split('/')
+      .slice(0, -1 - i)
+      .join('/'),
+  );
 }
 
 /** Whether a conflict is about an entry with all that lies in it. */
@@ -79,7 +93,12 @@ export function isRegion({ kind, why, stream }: Conflict): boolean {
   return stream === undefined && (kind !== 'moved' || why === 'tangled');
 }
 
-function isAbout(conflict: Conflict, slot: string, keys: readonly string[]): boolean {
+function isAbout(
+  conflict: Conflict,
+  slot: string,
+  keys: readonly string[],
+  around: readonly string[],
+): boolean {
   const { why, key, stream, base, ours, theirs } = conflict;
   if (stream !== undefined) return slot.endsWith(`#${stream}`) && keys.includes(key);
   if (isRegion(conflict)) {
@@ -88,5 +107,5 @@ function isAbout(conflict: Conflict, slot: string, keys: readonly string[]): boo
   // Of a cycle one entry is named, and others have to give way.
   if (why === 'cycle') return isPlace(slot);
   const all = [key, base?.key, ours?.key, theirs?.key];
-  return isPlace(slot) && keys.some((one) => all.includes(one));
+  return isPlace(slot) && [...keys, ...around].some((one) => all.includes(one));
 }

@@ -4,7 +4,7 @@
  * the store comes to can be read back as identities, and judged.
  */
 import { type Bucket, isRegaliaError, type Regalia } from '../../src/index.js';
-import { type View, viewOf } from '../model/facts.js';
+import { tokensOf, type View, viewOf } from '../model/facts.js';
 import { Graph, type Known, type United } from '../model/graph.js';
 import { Meetings } from '../model/meeting.js';
 import { spelled } from '../model/truth.js';
@@ -59,6 +59,7 @@ export class World {
     const line = this.lines[step.line];
     if (line === undefined) return;
     if (step.do === 'commit') await this.#commit(line, step.edits);
+    else if (step.do === 'late') await this.#late(line, step.edits, step.others);
     else if (step.do === 'fork') await this.#fork(line);
     else if (step.do === 'merge') {
       const from = this.lines[step.from];
@@ -98,6 +99,32 @@ export class World {
     const top = this.#drafting.edit(tx, this.headOf(line).view.top, edits);
     const { changed } = await tx.commit();
     if (changed) line.past.push(this.#learn(line.bucket, viewOf(top)));
+  }
+
+  /** A transaction is merged as its state would be, and its commit has one parent. */
+  async #late(line: Line, edits: readonly Edit[], others: readonly Edit[]): Promise<void> {
+    const begun = this.headOf(line);
+    const tx = line.bucket.begin();
+    const view = viewOf(this.#drafting.edit(tx, begun.view.top, edits));
+    await this.#commit(line, others);
+    const seen = new Set([...begun.seen, ...tokensOf(view.facts)]);
+    const meeting = this.#meetings.of(this.headOf(line), { ...begun, view, seen }, begun);
+    const verdict = new Verdict(meeting);
+    try {
+      if (!(await tx.commit()).changed) return;
+    } catch (error) {
+      if (!isRegaliaError(error, 'REGALIA_CONFLICT')) throw error;
+      if (!verdict.isAgreed) raise(verdict.ofConflicts(), 'commit');
+      return;
+    }
+    const result = this.#learn(line.bucket);
+    raise(verdict.ofAgreement(), 'commit');
+    raise(verdict.ofSilence(result.view), 'commit');
+    raise(
+      verdict.ofResult(result.view, () => false),
+      'commit',
+    );
+    line.past.push(result);
   }
 
   async #fork(line: Line): Promise<void> {

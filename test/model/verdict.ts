@@ -55,6 +55,26 @@ export class Verdict {
     }
   }
 
+  /** Slots that both changed alike. */
+  get #agreed(): string[] {
+    const { base, ours, theirs } = this.#meeting;
+    return [...new Set([...base.keys(), ...ours.view.facts.keys()])].filter((slot) => {
+      const fact = ours.view.facts.get(slot);
+      return fact === theirs.view.facts.get(slot) && fact !== base.get(slot);
+    });
+  }
+
+  get isAgreed(): boolean {
+    return this.#agreed.length > 0;
+  }
+
+  /** Of a commit beside another that did the same: neither saw the other, so both can't count. */
+  *ofAgreement(): Generator<string> {
+    for (const slot of this.#agreed) {
+      if (isPlace(slot) && this.isExact) yield `silent: both did the same to ${slot}`;
+    }
+  }
+
   #isExcused(clash: readonly string[]): boolean {
     const { ours, theirs } = this.#meeting;
     const [slot] = clash as [string];
