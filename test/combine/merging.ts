@@ -37,6 +37,7 @@ export interface Judged {
   /** Identities that became one by it. */
   readonly united: United;
   readonly isExact: boolean;
+  readonly excuses: readonly string[];
   /** What was asked at first. */
   readonly asked: readonly string[];
 }
@@ -100,7 +101,8 @@ async function judge(merging: Merging, take: Resolution): Promise<Judged> {
   raise(verdict.ofResult(result, namedBy(conflicts, views)), aboutOf(conflicts));
   const united = verdict.united(result);
   const asked = conflictsOf(plain).map(nameOf);
-  return { result, united, isExact: verdict.isExact, asked };
+  const { isExact, excuses } = verdict;
+  return { result, united, isExact, excuses, asked };
 }
 
 function aboutOf(conflicts: readonly Conflict[]): string {

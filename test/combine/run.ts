@@ -3,7 +3,8 @@ import { Dice } from '../model/dice.js';
 import { Finding } from './finding.js';
 import { HistoryMaker } from './generate.js';
 import type { Edit, History, Step } from './history.js';
-import { type Tally, World } from './world.js';
+import type { Tally } from './tally.js';
+import { World } from './world.js';
 
 export interface Outcome {
   readonly history: History;

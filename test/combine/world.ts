@@ -15,19 +15,13 @@ import type { Edit, Resolution, Step } from './history.js';
 import { mergeAndJudge } from './merging.js';
 import { placeOf } from './reading.js';
 import { bring, openReplicas } from './replicas.js';
+import { Tally } from './tally.js';
 
 /** A branch, and what it has been, its head last. */
 export interface Line {
   readonly store: Regalia;
   readonly bucket: Bucket;
   readonly past: Known[];
-}
-
-export interface Tally {
-  merges: number;
-  /** Those that the model says all of. */
-  exact: number;
-  conflicts: number;
 }
 
 const LINES_MAX = 5;
@@ -37,7 +31,7 @@ export class World {
   readonly lines: Line[] = [];
   /** The conflicts of the last merge. */
   asked: readonly string[] = [];
-  readonly tally: Tally = { merges: 0, exact: 0, conflicts: 0 };
+  readonly tally = new Tally();
   readonly #graph = new Graph();
   readonly #meetings = new Meetings(this.#graph);
   readonly #drafting = new Drafting();
@@ -186,10 +180,8 @@ export class World {
       take,
     );
     line.past.push(this.#learn(line.bucket, judged.result, judged.united));
-    this.tally.merges++;
-    this.tally.conflicts += judged.asked.length;
+    this.tally.count(judged);
     this.asked = judged.asked;
-    if (judged.isExact) this.tally.exact++;
     return true;
   }
 

@@ -38,6 +38,11 @@ export class Verdict {
     return this.#expected.clashes.length === 0 && this.#excused.size === 0;
   }
 
+  /** The names of the excuses that are made. */
+  get excuses(): string[] {
+    return [...new Set(this.#excused.values())];
+  }
+
   /** Of a merge that came back with conflicts. */
   *ofConflicts(): Generator<string> {
     if (this.isExact) yield 'needless: conflicts where the sides do not contradict each other';
