@@ -23,7 +23,7 @@ export class HistoryMaker {
 
   /** How many replicas a history begins with. */
   replicas(): number {
-    return this.#dice.chance(0.85) ? 1 : 3 + this.#dice.below(3);
+    return this.#dice.chance(0.9) ? 1 : 3 + this.#dice.below(3);
   }
 
   length(): number {

@@ -27,7 +27,7 @@ export interface Merging {
   readonly from: string;
   readonly meeting: Meeting;
   /** Runs `body` with a branch of its own at a commit. */
-  readonly scratch: (at: string, body: (bucket: Bucket) => Promise<void>) => Promise<void>;
+  readonly scratch: <T>(at: string, body: (bucket: Bucket) => Promise<T>) => Promise<T>;
   /** The state that the bucket has come to. */
   readonly read: () => View;
 }
@@ -80,29 +80,30 @@ async function judge(merging: Merging, take: Resolution): Promise<Judged> {
   const mirrored = await mirror(merging);
   const plain = await bucket.merge(from);
   compareSides(plain, mirrored);
-  let conflicts: readonly Conflict[] = [];
+  const first = conflictsOf(plain);
   if (plain.merged) raise(verdict.ofSilence(read()));
-  else {
-    raise(verdict.ofConflicts(), aboutOf(conflictsOf(plain)));
-    if (isPolicy(take)) conflicts = await resolveByPolicy(merging, take);
-    else {
-      const { asked, answers } = await resolveByAnswers(bucket, from, take);
-      conflicts = asked;
-      const [conflict, second] = asked;
-      if (conflict !== undefined && second === undefined) {
-        const wrong = answeredWrongly(meeting, read(), conflict, answers[0] as Answer);
-        raise(wrong, aboutOf(asked));
-      }
-    }
-  }
+  else raise(verdict.ofConflicts(), aboutOf(first));
+  const conflicts = plain.merged ? [] : await resolve(merging, take);
   const result = read();
   const { bases, ours, theirs } = meeting;
   const views = [...bases, ours, theirs].map(({ view }) => view);
   raise(verdict.ofResult(result, namedBy(conflicts, views)), aboutOf(conflicts));
-  const united = verdict.united(result);
-  const asked = conflictsOf(plain).map(nameOf);
   const { isExact, excuses } = verdict;
-  return { result, united, isExact, excuses, asked };
+  const asked = first.map(nameOf);
+  return { result, united: verdict.united(result), isExact, excuses, asked };
+}
+
+/** Does the merge as asked. Resolves with all conflicts that came up on the way. */
+async function resolve(merging: Merging, take: Resolution): Promise<readonly Conflict[]> {
+  if (isPolicy(take)) return resolveByPolicy(merging, take);
+  const { bucket, from, meeting, read } = merging;
+  const { asked, answers } = await resolveByAnswers(bucket, from, take);
+  const [conflict, second] = asked;
+  if (conflict !== undefined && second === undefined) {
+    const wrong = answeredWrongly(meeting, read(), conflict, answers[0] as Answer);
+    raise(wrong, aboutOf(asked));
+  }
+  return asked;
 }
 
 function aboutOf(conflicts: readonly Conflict[]): string {
@@ -113,13 +114,9 @@ function isPolicy(take: Resolution): take is Policy {
   return take.startsWith('policy ');
 }
 
-/** The same merge by the other side, which nobody resolves. */
-async function mirror({ bucket, meeting, scratch }: Merging): Promise<MergeOutcome> {
-  let outcome: MergeOutcome | undefined;
-  await scratch(meeting.theirs.commit, async (other) => {
-    outcome = await other.merge(bucket.branchName);
-  });
-  return outcome as MergeOutcome;
+/** The same merge by the other side. */
+function mirror({ bucket, meeting, scratch }: Merging, how = {}): Promise<MergeOutcome> {
+  return scratch(meeting.theirs.commit, (other) => other.merge(bucket.branchName, how));
 }
 
 function compareSides(plain: MergeOutcome, mirrored: MergeOutcome): void {
@@ -159,21 +156,30 @@ async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Pro
 }
 
 /** All that may be asked on the way is what the answers of either side bring up. */
-async function resolveByPolicy(merging: Merging, policy: Policy): Promise<Conflict[]> {
-  const { bucket, from, meeting, scratch } = merging;
-  const asked: Conflict[] = [];
-  const roots = new Map<string, string>();
-  for (const wish of ['ours', 'theirs']) {
-    await scratch(meeting.ours.commit, async (other) => {
-      asked.push(...(await resolveByAnswers(other, from, wish)).asked);
-      roots.set(`policy ${wish}`, other.info().root);
-    });
-  }
+async function resolveByPolicy(merging: Merging, policy: Policy): Promise<readonly Conflict[]> {
+  const { bucket, from } = merging;
+  const ours = await tryAnswers(merging, 'ours');
+  const theirs = await tryAnswers(merging, 'theirs');
+  const mirrored = (await mirror(merging, byPolicy(policy))).commit.root;
   const { merged, commit, conflicts } = await bucket.merge(from, byPolicy(policy));
   const left = conflicts.map(nameOf).join(', ');
   if (!merged) throw new Finding(`unsettled: ${policy} leaves ${left}`);
-  if (commit.root !== (roots.get(policy) ?? commit.root)) {
-    throw new Finding(`wrong: ${policy} is not the same as answering so`);
+  const same = {
+    'policy ours': ours.root,
+    'policy theirs': theirs.root,
+    'policy newest': mirrored,
+  };
+  if (commit.root !== same[policy]) {
+    const other = policy === 'policy newest' ? 'the other side does' : 'answering so';
+    throw new Finding(`ignored: ${policy} is not what ${other}`);
   }
-  return asked;
+  return [...ours.asked, ...theirs.asked];
+}
+
+/** What answers of one kind bring up, and come to. */
+function tryAnswers({ from, meeting, scratch }: Merging, wish: string) {
+  return scratch(meeting.ours.commit, async (other) => {
+    const { asked } = await resolveByAnswers(other, from, wish);
+    return { asked, root: other.info().root };
+  });
 }

@@ -186,11 +186,12 @@ export class World {
   }
 
   /** A branch of its own for a try. */
-  async #scratch(line: Line, at: string, body: (bucket: Bucket) => Promise<void>): Promise<void> {
+  async #scratch<T>(line: Line, at: string, body: (bucket: Bucket) => Promise<T>): Promise<T> {
     const name = `scratch-${this.#scratches++}`;
     const bucket = await line.bucket.fork(name, { at });
-    await body(bucket);
+    const result = await body(bucket);
     await line.bucket.branches.delete(name);
+    return result;
   }
 
   // The end.
