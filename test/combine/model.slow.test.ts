@@ -1,6 +1,6 @@
 /**
- * The same by a range of seeds, `REGALIA_SEEDS=1..50000`: each kind of finding is reported once, and
- * the sums say how much was tried.
+ * The same by a range of seeds, `REGALIA_SEEDS=1..50000`: each kind of finding is reported once,
+ * and the sums say how much was tried.
  */
 import t from 'tap';
 import { reportOf } from './report.js';

@@ -101,11 +101,13 @@ function isAbout(
 ): boolean {
   const { why, key, stream, base, ours, theirs } = conflict;
   if (stream !== undefined) return slot.endsWith(`#${stream}`) && keys.includes(key);
-  if (isRegion(conflict)) {
-    return keys.some((one) => one === key || one.startsWith(`${key}/`) || key === '/');
-  }
+  const all = [key, base?.key, ours?.key, theirs?.key].filter((one) => one !== undefined);
+  if (isRegion(conflict)) return keys.some((one) => all.some((top) => isWithin(one, top)));
   // Of a cycle one entry is named, and others have to give way.
   if (why === 'cycle') return isPlace(slot);
-  const all = [key, base?.key, ours?.key, theirs?.key];
   return isPlace(slot) && [...keys, ...around].some((one) => all.includes(one));
+}
+
+function isWithin(key: string, top: string): boolean {
+  return key === top || key.startsWith(top === '/' ? top : `${top}/`);
 }

@@ -131,7 +131,8 @@ export class Verdict {
     const others = tokensOf(other.view.facts);
     const known = new Set(this.#meeting.bases.flatMap(({ view }) => [...tokensOf(view.facts)]));
     for (const [slot, token] of tokens(side.view.facts)) {
-      if (there.has(token) || named(slot)) continue;
+      // Of a bucket too: who asks where it is to be does not ask whether it is to be.
+      if (there.has(token) || named(isPlace(slot) ? `${slot}#id` : slot)) continue;
       if (!others.has(token) && (other.seen.has(token) || known.has(token))) continue;
       yield `lost: ${token} of ${slot}`;
     }
