@@ -3,7 +3,7 @@
  * then nothing else can have had a hand in it.
  */
 import { keyOf, type View } from '../model/facts.js';
-import type { Meeting } from '../model/weak.js';
+import { excusedIn, type Meeting } from '../model/weak.js';
 import { type Answer, type Conflict, isRegion } from './vocabulary.js';
 
 export function* answeredWrongly(
@@ -13,7 +13,7 @@ export function* answeredWrongly(
   { take }: Answer,
 ): Generator<string> {
   const id = subjectOf(meeting, conflict);
-  if (id === undefined || take === 'both') return;
+  if (id === undefined || take === 'both' || excusedIn(meeting).has(id)) return;
   const { aliases, base, ours, theirs } = meeting;
   const { facts } = aliases.view(raw);
   const side = { ours: ours.view.facts, theirs: theirs.view.facts, base }[take];
