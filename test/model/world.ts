@@ -4,11 +4,11 @@
  * the store comes to can be read back as identities, and judged.
  */
 import { type Bucket, isRegaliaError, type Regalia } from '../../src/index.js';
-import { tokensOf, type View, viewOf } from '../model/facts.js';
-import { Graph, type Known, type United } from '../model/graph.js';
-import { Meetings } from '../model/meeting.js';
-import { spelled } from '../model/truth.js';
-import { doubled, Verdict } from '../model/verdict.js';
+import { tokensOf, type View, viewOf } from './facts.js';
+import { Graph, type Known, type United } from './graph.js';
+import { Meetings } from './meeting.js';
+import { spelled } from './truth.js';
+import { doubled, Verdict } from './verdict.js';
 import { Drafting } from './drafting.js';
 import { Finding, raise } from './finding.js';
 import type { Edit, Resolution, Step } from './history.js';

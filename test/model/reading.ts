@@ -1,6 +1,6 @@
 /** A store's state as the model's tree. */
 import type { Snapshot } from '../../src/index.js';
-import { makeBucket, newPlace, type Place, putStream } from '../model/truth.js';
+import { makeBucket, newPlace, type Place, putStream } from './truth.js';
 
 export function placeOf(snapshot: Snapshot): Place {
   const top = newPlace();

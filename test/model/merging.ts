@@ -1,20 +1,16 @@
 /** One merge of a line, from both sides, resolved as asked, and judged by the model. */
-import type { Bucket, MergeOutcome } from '../../src/index.js';
-import type { View } from '../model/facts.js';
-import type { United } from '../model/graph.js';
-import { placesOf } from '../model/truth.js';
-import { Verdict } from '../model/verdict.js';
-import type { Meeting } from '../model/weak.js';
+import type { Answer, Bucket, Conflict, MergeOutcome } from '../../src/index.js';
+import type { View } from './facts.js';
+import type { United } from './graph.js';
+import { placesOf } from './truth.js';
+import { Verdict } from './verdict.js';
+import type { Meeting } from './weak.js';
 import { answeredWrongly } from './answered.js';
 import { Finding, raise } from './finding.js';
 import type { Policy, Resolution } from './history.js';
 import {
-  type Answer,
   answerTo,
-  byAnswers,
   byPolicy,
-  type Conflict,
-  conflictsOf,
   namedBy,
   nameOf,
   spelledConflict,
@@ -80,7 +76,7 @@ async function judge(merging: Merging, take: Resolution): Promise<Judged> {
   const mirrored = await mirror(merging);
   const plain = await bucket.merge(from);
   compareSides(plain, mirrored);
-  const first = conflictsOf(plain);
+  const first = [...plain.conflicts];
   if (plain.merged) raise(verdict.ofSilence(read()));
   else raise(verdict.ofConflicts(), aboutOf(first));
   const conflicts = plain.merged ? [] : await resolve(merging, take);
@@ -124,8 +120,8 @@ function compareSides(plain: MergeOutcome, mirrored: MergeOutcome): void {
     if (plain.commit.commit === mirrored.commit.commit) return;
     throw new Finding('sided: each side makes another commit of the merge');
   }
-  const ours = conflictsOf(plain).map((one) => spelledConflict(one, false));
-  const theirs = conflictsOf(mirrored).map((one) => spelledConflict(one, true));
+  const ours = [...plain.conflicts].map((one) => spelledConflict(one, false));
+  const theirs = [...mirrored.conflicts].map((one) => spelledConflict(one, true));
   if (ours.sort().join() === theirs.sort().join()) return;
   throw new Finding(`sided: ${ours.join(' ')} here and ${theirs.join(' ')} there`);
 }
@@ -141,9 +137,9 @@ async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Pro
   const asked: Conflict[] = [];
   const answers: Answer[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const outcome = await bucket.merge(from, byAnswers(answers));
+    const outcome = await bucket.merge(from, { answers });
     if (outcome.merged) return { asked, answers };
-    for (const conflict of conflictsOf(outcome)) {
+    for (const conflict of outcome.conflicts) {
       if (asked.some((one) => nameOf(one) === nameOf(conflict))) {
         const take = answers.find(({ key }) => key === conflict.key)?.take;
         throw new Finding(`unsettled: ${nameOf(conflict)} is asked again after ${take}`);

@@ -2,49 +2,22 @@
  * Conflicts as the store reports them, and as it wants them answered: the one place that knows how
  * they are spelled.
  */
-import type { MergeConflict, MergeOptions } from '../../src/index.js';
-import { isPlace, ownerOf, splitPlace, type View } from '../model/facts.js';
-import type { Named } from '../model/verdict.js';
+import type { Answer, Conflict, MergeOptions, Take } from '../../src/index.js';
+import { isPlace, ownerOf, splitPlace, type View } from './facts.js';
+import type { Named } from './verdict.js';
 import type { Policy } from './history.js';
 
-export type Take = 'ours' | 'theirs' | 'base' | 'both';
-
-export interface Answer {
-  readonly key: string;
-  readonly stream?: string;
-  readonly take: Take;
-}
-
-/** A conflict with what later versions say of it. */
-export type Conflict = MergeConflict & {
-  readonly why?: string;
-  readonly answers?: readonly Take[];
-};
-
-export function conflictsOf({ conflicts }: { conflicts: readonly MergeConflict[] }): Conflict[] {
-  return [...conflicts];
-}
-
-/** The answers that a conflict takes. */
-export function offersOf({ answers }: Conflict): readonly Take[] {
-  return answers ?? ['ours', 'theirs'];
-}
-
 export function answerTo(conflict: Conflict, wish: string, index: number): Answer {
-  const offers = offersOf(conflict);
+  const { answers: offers } = conflict;
   const sided = index % 2 === 0 ? 'ours' : 'theirs';
   const take = offers.find((one) => one === (wish === 'mixed' ? sided : wish)) ?? offers[0];
   const { key, stream } = conflict;
   return { key, ...(stream === undefined ? {} : { stream }), take: take as Take };
 }
 
-export function byAnswers(answers: readonly Answer[]): MergeOptions {
-  return { answers } as MergeOptions;
-}
-
 export function byPolicy(policy: Policy): MergeOptions {
   const name = policy.slice('policy '.length) as 'ours' | 'theirs' | 'newest';
-  return { policy: name, entryPolicy: name };
+  return { policy: name };
 }
 
 /** What a conflict is called, by whoever looks at it. */
@@ -63,7 +36,7 @@ export function spelledConflict(conflict: Conflict, isMirrored: boolean): string
   const { kind, why, key, stream, base, ours, theirs, answers } = conflict;
   const sides = isMirrored ? [theirs, ours] : [ours, theirs];
   const shown = isMirrored ? (MIRRORED[kind] ?? kind) : kind;
-  return JSON.stringify([shown, why, key, stream, base, ...sides, [...(answers ?? [])].sort()]);
+  return JSON.stringify([shown, why, key, stream, base, ...sides, [...answers].sort()]);
 }
 
 /** Which slots some conflicts are about, by the keys that states of before have. */

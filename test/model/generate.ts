@@ -2,8 +2,8 @@
  * Random histories. Names are few, so that moves cross, names are taken, and what is removed is put
  * again; a step is chosen by what its line has at that time.
  */
-import type { Dice } from '../model/dice.js';
-import { type Place, placesOf } from '../model/truth.js';
+import type { Dice } from './dice.js';
+import { type Place, placesOf } from './truth.js';
 import type { Edit, Resolution, Step } from './history.js';
 import type { World } from './world.js';
 

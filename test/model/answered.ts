@@ -2,9 +2,9 @@
  * Whether an answer does what it says. It is looked at where one conflict alone was asked about:
  * then nothing else can have had a hand in it.
  */
-import { keyOf, type View } from '../model/facts.js';
-import { excusedIn, type Meeting } from '../model/weak.js';
-import { type Answer, type Conflict, isRegion } from './vocabulary.js';
+import { keyOf, type View } from './facts.js';
+import { excusedIn, type Meeting } from './weak.js';
+import { isRegion } from './vocabulary.js';
 
 export function* answeredWrongly(
   meeting: Meeting,

@@ -1,5 +1,5 @@
 /** Histories run against the model: made from a seed, done again from their data, made smaller. */
-import { Dice } from '../model/dice.js';
+import { Dice } from './dice.js';
 import { Finding } from './finding.js';
 import { HistoryMaker } from './generate.js';
 import type { Edit, History, Step } from './history.js';

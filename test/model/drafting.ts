@@ -13,7 +13,7 @@ import {
   placesOf,
   putStream,
   setPlace,
-} from '../model/truth.js';
+} from './truth.js';
 import type { Change, Edit, Transfer } from './history.js';
 
 export class Drafting {
