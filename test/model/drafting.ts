@@ -72,10 +72,12 @@ export class Drafting {
     if (placeAt(top, key) === undefined) this.#put(tx, top, key, 'id');
   }
 
+  /** What is there becomes the bucket's contents. */
   #bucket(tx: Transaction, top: Place, key: string): void {
-    if (placeAt(top, key) !== undefined) return;
+    const place = placeAt(top, key);
+    if (place?.bucket !== undefined) return;
     makeBucket(top, key, tx.createBucket(key));
-    this.#put(tx, top, key, 'id');
+    if (!place?.streams.has('id')) this.#put(tx, top, key, 'id');
   }
 
   /** Copies are entries of their own: all their contents are new. */

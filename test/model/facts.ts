@@ -105,7 +105,8 @@ function anchor(facts: Map<string, Fact>): void {
     const [parent, name] = splitPlace(fact);
     for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
       const around = at.get(`${parent} ${name.slice(0, end)}`);
-      if (around === undefined) continue;
+      // A bucket is never one with a plain directory of its name.
+      if (around === undefined || around.startsWith(BUCKET)) continue;
       facts.set(id, `${around} ${name.slice(end)}`);
       break;
     }

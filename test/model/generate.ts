@@ -23,7 +23,7 @@ export class HistoryMaker {
 
   /** How many replicas a history begins with. */
   replicas(): number {
-    return this.#dice.chance(0.85) ? 1 : 3 + this.#dice.below(3);
+    return this.#dice.chance(0.9) ? 1 : 3 + this.#dice.below(3);
   }
 
   length(): number {
@@ -37,7 +37,9 @@ export class HistoryMaker {
     if (index === 0) return { do: 'commit', line: 0, edits: this.#beginning() };
     if (world.lines.length === 1) return { do: 'fork', line };
     const roll = dice.next();
-    if (roll < 0.5) return { do: 'commit', line, edits: this.#edits(world, line) };
+    const edits = this.#edits(world, line);
+    if (roll < 0.45) return { do: 'commit', line, edits };
+    if (roll < 0.5) return { do: 'late', line, edits, others: this.#edits(world, line) };
     if (roll < 0.9) return this.#merge(world, line);
     if (roll < 0.94) return { do: 'fork', line };
     const back = 1 + dice.below(3);
@@ -70,7 +72,7 @@ export class HistoryMaker {
   }
 
   #edits(world: World, line: number): Edit[] {
-    const { dice } = { dice: this.#dice };
+    const dice = this.#dice;
     const head = world.lines[line]?.past.at(-1);
     const keys = [...placesOf(head?.view.top as Place)].map(([key]) => key).slice(1);
     const edits: Edit[] = [];

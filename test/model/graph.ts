@@ -1,4 +1,4 @@
-/** The graph of commits with the state of each, as identities, and what lies between two of them. */
+/** The graph of commits, with the state of each as identities. */
 import assert from 'node:assert/strict';
 import type { Aliases } from './aliases.js';
 import { tokensOf, type View } from './facts.js';

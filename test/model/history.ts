@@ -38,6 +38,13 @@ export type Policy = 'policy ours' | 'policy theirs' | 'policy newest';
 
 export type Step =
   | { readonly do: 'commit'; readonly line: number; readonly edits: readonly Edit[] }
+  /** A transaction that others commit before. */
+  | {
+      readonly do: 'late';
+      readonly line: number;
+      readonly edits: readonly Edit[];
+      readonly others: readonly Edit[];
+    }
   | { readonly do: 'fork'; readonly line: number }
   | {
       readonly do: 'merge';

@@ -3,6 +3,7 @@
  *
  *     3 replicas                       of lines A, B, C; without it one store, and A
  *     A: put /a/f, move /b to /c       a transaction
+ *     A: put /a after put /b           one that another was committed before
  *     D = A                            a fork
  *     A <- D, policy newest            a merge, and what resolves its conflicts
  *     A <- D~2, ours                   of what D was two commits ago
@@ -21,10 +22,16 @@ export function textOf({ replicas, steps }: History): string {
 
 function stepText(step: Exclude<Step, { do: 'fork' }>): string {
   const line = nameOf(step.line);
-  if (step.do === 'commit') return `${line}: ${step.edits.map(editText).join(', ')}`;
+  if (step.do === 'commit') return `${line}: ${editsText(step.edits)}`;
+  if (step.do === 'late')
+    return `${line}: ${editsText(step.edits)} after ${editsText(step.others)}`;
   if (step.do !== 'merge') return `${line} ${step.do} ${step.back}`;
   const then = step.back === 0 ? '' : `~${step.back}`;
   return `${line} <- ${nameOf(step.from)}${then}, ${step.take}`;
+}
+
+function editsText(edits: readonly Edit[]): string {
+  return edits.map(editText).join(', ');
 }
 
 function editText(edit: Edit): string {
@@ -42,8 +49,11 @@ export function historyOf(text: string): History {
 
 function stepOf(text: string): Step {
   const line = lineOf(text);
-  const [, edits] = /^\w: (.*)$/.exec(text) ?? [];
-  if (edits !== undefined) return { do: 'commit', line, edits: edits.split(', ').map(editOf) };
+  const [, edits, others] = /^\w: ?(.*?)(?: ?after (.*))?$/.exec(text) ?? [];
+  if (edits !== undefined && others !== undefined) {
+    return { do: 'late', line, edits: editsOf(edits), others: editsOf(others) };
+  }
+  if (edits !== undefined) return { do: 'commit', line, edits: editsOf(edits) };
   const [, source] = /^\w = (\w)$/.exec(text) ?? [];
   if (source !== undefined) return { do: 'fork', line: lineOf(source) };
   const [, from, then, take] = /^\w <- (\w)(?:~(\d+))?, (.*)$/.exec(text) ?? [];
@@ -54,6 +64,10 @@ function stepOf(text: string): Step {
   const [, kind, back] = /^\w (revert|restore|reset) (\d+)$/.exec(text) ?? [];
   assert.ok(kind !== undefined, `a step: ${text}`);
   return { do: kind as 'revert', line, back: Number(back) };
+}
+
+function editsOf(text: string): Edit[] {
+  return text === '' ? [] : text.split(', ').map(editOf);
 }
 
 function editOf(text: string): Edit {

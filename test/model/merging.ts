@@ -1,19 +1,16 @@
 /** One merge of a line, from both sides, resolved as asked, and judged by the model. */
-import type { Bucket, MergeOutcome } from '../../src/index.js';
+import type { Answer, Bucket, Conflict, MergeOutcome } from '../../src/index.js';
 import type { View } from './facts.js';
 import type { United } from './graph.js';
 import { placesOf } from './truth.js';
 import { Verdict } from './verdict.js';
 import type { Meeting } from './weak.js';
+import { answeredWrongly } from './answered.js';
 import { Finding, raise } from './finding.js';
 import type { Policy, Resolution } from './history.js';
 import {
-  type Answer,
   answerTo,
-  byAnswers,
   byPolicy,
-  type Conflict,
-  conflictsOf,
   namedBy,
   nameOf,
   spelledConflict,
@@ -26,7 +23,7 @@ export interface Merging {
   readonly from: string;
   readonly meeting: Meeting;
   /** Runs `body` with a branch of its own at a commit. */
-  readonly scratch: (at: string, body: (bucket: Bucket) => Promise<void>) => Promise<void>;
+  readonly scratch: <T>(at: string, body: (bucket: Bucket) => Promise<T>) => Promise<T>;
   /** The state that the bucket has come to. */
   readonly read: () => View;
 }
@@ -36,6 +33,7 @@ export interface Judged {
   /** Identities that became one by it. */
   readonly united: United;
   readonly isExact: boolean;
+  readonly excuses: readonly string[];
   /** What was asked at first. */
   readonly asked: readonly string[];
 }
@@ -78,21 +76,30 @@ async function judge(merging: Merging, take: Resolution): Promise<Judged> {
   const mirrored = await mirror(merging);
   const plain = await bucket.merge(from);
   compareSides(plain, mirrored);
-  let conflicts: readonly Conflict[] = [];
+  const first = [...plain.conflicts];
   if (plain.merged) raise(verdict.ofSilence(read()));
-  else {
-    raise(verdict.ofConflicts(), aboutOf(conflictsOf(plain)));
-    conflicts = isPolicy(take)
-      ? await resolveByPolicy(merging, take)
-      : await resolveByAnswers(bucket, from, take);
-  }
+  else raise(verdict.ofConflicts(), aboutOf(first));
+  const conflicts = plain.merged ? [] : await resolve(merging, take);
   const result = read();
   const { bases, ours, theirs } = meeting;
   const views = [...bases, ours, theirs].map(({ view }) => view);
   raise(verdict.ofResult(result, namedBy(conflicts, views)), aboutOf(conflicts));
-  const united = verdict.united(result);
-  const asked = conflictsOf(plain).map(nameOf);
-  return { result, united, isExact: verdict.isExact, asked };
+  const { isExact, excuses } = verdict;
+  const asked = first.map(nameOf);
+  return { result, united: verdict.united(result), isExact, excuses, asked };
+}
+
+/** Does the merge as asked. Resolves with all conflicts that came up on the way. */
+async function resolve(merging: Merging, take: Resolution): Promise<readonly Conflict[]> {
+  if (isPolicy(take)) return resolveByPolicy(merging, take);
+  const { bucket, from, meeting, read } = merging;
+  const { asked, answers } = await resolveByAnswers(bucket, from, take);
+  const [conflict, second] = asked;
+  if (conflict !== undefined && second === undefined) {
+    const wrong = answeredWrongly(meeting, read(), conflict, answers[0] as Answer);
+    raise(wrong, aboutOf(asked));
+  }
+  return asked;
 }
 
 function aboutOf(conflicts: readonly Conflict[]): string {
@@ -103,13 +110,9 @@ function isPolicy(take: Resolution): take is Policy {
   return take.startsWith('policy ');
 }
 
-/** The same merge by the other side, which nobody resolves. */
-async function mirror({ bucket, meeting, scratch }: Merging): Promise<MergeOutcome> {
-  let outcome: MergeOutcome | undefined;
-  await scratch(meeting.theirs.commit, async (other) => {
-    outcome = await other.merge(bucket.branchName);
-  });
-  return outcome as MergeOutcome;
+/** The same merge by the other side. */
+function mirror({ bucket, meeting, scratch }: Merging, how = {}): Promise<MergeOutcome> {
+  return scratch(meeting.theirs.commit, (other) => other.merge(bucket.branchName, how));
 }
 
 function compareSides(plain: MergeOutcome, mirrored: MergeOutcome): void {
@@ -117,20 +120,26 @@ function compareSides(plain: MergeOutcome, mirrored: MergeOutcome): void {
     if (plain.commit.commit === mirrored.commit.commit) return;
     throw new Finding('sided: each side makes another commit of the merge');
   }
-  const ours = conflictsOf(plain).map((one) => spelledConflict(one, false));
-  const theirs = conflictsOf(mirrored).map((one) => spelledConflict(one, true));
+  const ours = [...plain.conflicts].map((one) => spelledConflict(one, false));
+  const theirs = [...mirrored.conflicts].map((one) => spelledConflict(one, true));
   if (ours.sort().join() === theirs.sort().join()) return;
   throw new Finding(`sided: ${ours.join(' ')} here and ${theirs.join(' ')} there`);
 }
 
-/** Answers until nothing is asked. Returns all that was. */
-async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Promise<Conflict[]> {
+interface Resolved {
+  readonly asked: readonly Conflict[];
+  /** One for each. */
+  readonly answers: readonly Answer[];
+}
+
+/** Answers until nothing is asked. */
+async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Promise<Resolved> {
   const asked: Conflict[] = [];
   const answers: Answer[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const outcome = await bucket.merge(from, byAnswers(answers));
-    if (outcome.merged) return asked;
-    for (const conflict of conflictsOf(outcome)) {
+    const outcome = await bucket.merge(from, { answers });
+    if (outcome.merged) return { asked, answers };
+    for (const conflict of outcome.conflicts) {
       if (asked.some((one) => nameOf(one) === nameOf(conflict))) {
         const take = answers.find(({ key }) => key === conflict.key)?.take;
         throw new Finding(`unsettled: ${nameOf(conflict)} is asked again after ${take}`);
@@ -143,21 +152,30 @@ async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Pro
 }
 
 /** All that may be asked on the way is what the answers of either side bring up. */
-async function resolveByPolicy(merging: Merging, policy: Policy): Promise<Conflict[]> {
-  const { bucket, from, meeting, scratch } = merging;
-  const asked: Conflict[] = [];
-  const roots = new Map<string, string>();
-  for (const wish of ['ours', 'theirs']) {
-    await scratch(meeting.ours.commit, async (other) => {
-      asked.push(...(await resolveByAnswers(other, from, wish)));
-      roots.set(`policy ${wish}`, other.info().root);
-    });
-  }
+async function resolveByPolicy(merging: Merging, policy: Policy): Promise<readonly Conflict[]> {
+  const { bucket, from } = merging;
+  const ours = await tryAnswers(merging, 'ours');
+  const theirs = await tryAnswers(merging, 'theirs');
+  const mirrored = (await mirror(merging, byPolicy(policy))).commit.root;
   const { merged, commit, conflicts } = await bucket.merge(from, byPolicy(policy));
   const left = conflicts.map(nameOf).join(', ');
   if (!merged) throw new Finding(`unsettled: ${policy} leaves ${left}`);
-  if (commit.root !== (roots.get(policy) ?? commit.root)) {
-    throw new Finding(`wrong: ${policy} is not the same as answering so`);
+  const same = {
+    'policy ours': ours.root,
+    'policy theirs': theirs.root,
+    'policy newest': mirrored,
+  };
+  if (commit.root !== same[policy]) {
+    const other = policy === 'policy newest' ? 'the other side does' : 'answering so';
+    throw new Finding(`ignored: ${policy} is not what ${other}`);
   }
-  return asked;
+  return [...ours.asked, ...theirs.asked];
+}
+
+/** What answers of one kind bring up, and come to. */
+function tryAnswers({ from, meeting, scratch }: Merging, wish: string) {
+  return scratch(meeting.ours.commit, async (other) => {
+    const { asked } = await resolveByAnswers(other, from, wish);
+    return { asked, root: other.info().root };
+  });
 }

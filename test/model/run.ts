@@ -3,7 +3,8 @@ import { Dice } from './dice.js';
 import { Finding } from './finding.js';
 import { HistoryMaker } from './generate.js';
 import type { Edit, History, Step } from './history.js';
-import { type Tally, World } from './world.js';
+import type { Tally } from './tally.js';
+import { World } from './world.js';
 
 export interface Outcome {
   readonly history: History;
@@ -71,12 +72,22 @@ function* smallerThan({ replicas, steps }: History): Generator<History> {
     }
   }
   for (const [i, step] of steps.entries()) {
-    if (step.do !== 'commit' || step.edits.length < 2) continue;
-    for (const one of step.edits) {
-      const edits: Edit[] = step.edits.filter((edit) => edit !== one);
-      yield { replicas, steps: replaced(steps, i, { ...step, edits }) };
-    }
+    for (const less of lesserThan(step)) yield { replicas, steps: replaced(steps, i, less) };
   }
+}
+
+/** A step with one edit less. */
+function* lesserThan(step: Step): Generator<Step> {
+  if (step.do !== 'commit' && step.do !== 'late') return;
+  if (step.do === 'late') {
+    yield { do: 'commit', line: step.line, edits: step.edits };
+    for (const one of step.others) yield { ...step, others: without(step.others, one) };
+  }
+  for (const one of step.edits) yield { ...step, edits: without(step.edits, one) };
+}
+
+function without(edits: readonly Edit[], one: Edit): Edit[] {
+  return edits.filter((edit) => edit !== one);
 }
 
 function replaced(steps: readonly Step[], index: number, step: Step): Step[] {

@@ -1,4 +1,4 @@
-/** Shows that the model finds what is planted: each kind of fault in the result of a small merge. */
+/** Shows that the model finds what is planted: each kind of fault in a small merge's result. */
 import t from 'tap';
 import { type View, viewOf } from './facts.js';
 import { Graph } from './graph.js';

@@ -38,6 +38,11 @@ export class Verdict {
     return this.#expected.clashes.length === 0 && this.#excused.size === 0;
   }
 
+  /** The names of the excuses that are made. */
+  get excuses(): string[] {
+    return [...new Set(this.#excused.values())];
+  }
+
   /** Of a merge that came back with conflicts. */
   *ofConflicts(): Generator<string> {
     if (this.isExact) yield 'needless: conflicts where the sides do not contradict each other';
@@ -52,6 +57,26 @@ export class Verdict {
       const isOpen = clash.length === 1 && this.#meeting.base.get(slot) === UNKNOWN;
       if (isOpen && this.#isLater(slot, facts.get(slot))) continue;
       yield `silent: no conflict about ${clash.join(' and ')}`;
+    }
+  }
+
+  /** Slots that both changed alike. */
+  get #agreed(): string[] {
+    const { base, ours, theirs } = this.#meeting;
+    return [...new Set([...base.keys(), ...ours.view.facts.keys()])].filter((slot) => {
+      const fact = ours.view.facts.get(slot);
+      return fact === theirs.view.facts.get(slot) && fact !== base.get(slot);
+    });
+  }
+
+  get isAgreed(): boolean {
+    return this.#agreed.length > 0;
+  }
+
+  /** Of a commit beside another that did the same: neither saw the other, so both can't count. */
+  *ofAgreement(): Generator<string> {
+    for (const slot of this.#agreed) {
+      if (isPlace(slot) && this.isExact) yield `silent: both did the same to ${slot}`;
     }
   }
 
@@ -106,7 +131,8 @@ export class Verdict {
     const others = tokensOf(other.view.facts);
     const known = new Set(this.#meeting.bases.flatMap(({ view }) => [...tokensOf(view.facts)]));
     for (const [slot, token] of tokens(side.view.facts)) {
-      if (there.has(token) || named(slot)) continue;
+      // Of a bucket too: who asks where it is to be does not ask whether it is to be.
+      if (there.has(token) || named(isPlace(slot) ? `${slot}#id` : slot)) continue;
       if (!others.has(token) && (other.seen.has(token) || known.has(token))) continue;
       yield `lost: ${token} of ${slot}`;
     }
@@ -140,7 +166,7 @@ export class Verdict {
       if (expected === UNKNOWN || expected === found || isNameless(slot)) continue;
       const owner = ownerOf(slot);
       if (named(slot) || named(`${owner}#id`) || this.#excused.has(owner)) continue;
-      if (isPlace(slot) && sameKey(facts, result, slot)) continue;
+      if (isPlace(slot) && expected && found && sameKey(facts, result, slot)) continue;
       yield `wrong: ${slot} is ${show(found)}, not ${show(expected)}`;
     }
   }

@@ -2,44 +2,17 @@
  * Conflicts as the store reports them, and as it wants them answered: the one place that knows how
  * they are spelled.
  */
-import type { Conflict as MergeConflict, MergeOptions } from '../../src/index.js';
-import { isPlace, ownerOf, type View } from './facts.js';
+import type { Answer, Conflict, MergeOptions, Take } from '../../src/index.js';
+import { isPlace, ownerOf, splitPlace, type View } from './facts.js';
 import type { Named } from './verdict.js';
 import type { Policy } from './history.js';
 
-export type Take = 'ours' | 'theirs' | 'base' | 'both';
-
-export interface Answer {
-  readonly key: string;
-  readonly stream?: string;
-  readonly take: Take;
-}
-
-/** A conflict with what later versions say of it. */
-export type Conflict = MergeConflict & {
-  readonly why?: string;
-  readonly answers?: readonly Take[];
-};
-
-export function conflictsOf({ conflicts }: { conflicts: readonly MergeConflict[] }): Conflict[] {
-  return [...conflicts];
-}
-
-/** The answers that a conflict takes. */
-export function offersOf({ answers }: Conflict): readonly Take[] {
-  return answers ?? ['ours', 'theirs'];
-}
-
 export function answerTo(conflict: Conflict, wish: string, index: number): Answer {
-  const offers = offersOf(conflict);
+  const { answers: offers } = conflict;
   const sided = index % 2 === 0 ? 'ours' : 'theirs';
   const take = offers.find((one) => one === (wish === 'mixed' ? sided : wish)) ?? offers[0];
   const { key, stream } = conflict;
   return { key, ...(stream === undefined ? {} : { stream }), take: take as Take };
-}
-
-export function byAnswers(answers: readonly Answer[]): MergeOptions {
-  return { answers } as MergeOptions;
 }
 
 export function byPolicy(policy: Policy): MergeOptions {
@@ -63,25 +36,51 @@ export function spelledConflict(conflict: Conflict, isMirrored: boolean): string
   const { kind, why, key, stream, base, ours, theirs, answers } = conflict;
   const sides = isMirrored ? [theirs, ours] : [ours, theirs];
   const shown = isMirrored ? (MIRRORED[kind] ?? kind) : kind;
-  return JSON.stringify([shown, why, key, stream, base, ...sides, [...(answers ?? [])].sort()]);
+  return JSON.stringify([shown, why, key, stream, base, ...sides, [...answers].sort()]);
 }
 
 /** Which slots some conflicts are about, by the keys that states of before have. */
 export function namedBy(conflicts: readonly Conflict[], views: readonly View[]): Named {
   return (slot) => {
     const keys = views.flatMap(({ keys }) => keys.get(ownerOf(slot)) ?? []);
-    return conflicts.some((conflict) => isAbout(conflict, slot, keys));
+    const around = isPlace(slot) ? views.flatMap((view) => impliedAround(view, slot)) : [];
+    return conflicts.some((conflict) => isAbout(conflict, slot, keys, around));
   };
 }
 
-function isAbout(conflict: Conflict, slot: string, keys: readonly string[]): boolean {
-  const { kind, why, key, stream, base, ours, theirs } = conflict;
+/** The keys of directories around an entry that have no identity: where they go it goes. */
+function impliedAround({ facts, keys }: View, id: string): string[] {
+  const fact = facts.get(id);
+  const [key = ''] = keys.get(id) ?? [];
+  const names = typeof fact === 'string' ? splitPlace(fact)[1].split('/').slice(2) : [];
+  return names.map((_, i) =>
+    key
+      .split('/')
+      .slice(0, -1 - i)
+      .join('/'),
+  );
+}
+
+/** Whether a conflict is about an entry with all that lies in it. */
+export function isRegion({ kind, why, stream }: Conflict): boolean {
+  return stream === undefined && (kind !== 'moved' || why === 'tangled');
+}
+
+function isAbout(
+  conflict: Conflict,
+  slot: string,
+  keys: readonly string[],
+  around: readonly string[],
+): boolean {
+  const { why, key, stream, base, ours, theirs } = conflict;
   if (stream !== undefined) return slot.endsWith(`#${stream}`) && keys.includes(key);
-  if (kind === 'moved' && why !== 'tangled') {
-    // Of a cycle one entry is named, and others have to give way.
-    if (why === 'cycle') return isPlace(slot);
-    const all = [key, base?.key, ours?.key, theirs?.key];
-    return isPlace(slot) && keys.some((one) => all.includes(one));
-  }
-  return keys.some((one) => one === key || one.startsWith(`${key}/`) || key === '/');
+  const all = [key, base?.key, ours?.key, theirs?.key].filter((one) => one !== undefined);
+  if (isRegion(conflict)) return keys.some((one) => all.some((top) => isWithin(one, top)));
+  // Of a cycle one entry is named, and others have to give way.
+  if (why === 'cycle') return isPlace(slot);
+  return isPlace(slot) && [...keys, ...around].some((one) => all.includes(one));
+}
+
+function isWithin(key: string, top: string): boolean {
+  return key === top || key.startsWith(top === '/' ? top : `${top}/`);
 }

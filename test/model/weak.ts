@@ -41,7 +41,7 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
     const ids = [...base.keys(), ...ours.view.facts.keys(), ...theirs.view.facts.keys()];
     return ids.some((id) => id.startsWith(NAMELESS)) ? ids.filter(isPlace) : [];
   },
-  /** Moved to where the other has a directory that is implied: is it one with that, or beside it? */
+  /** Moved to where the other has a directory that is implied: one with that, or beside it? */
   beside: ({ base, ours, theirs }) => {
     const [o, t] = [ours.view.facts, theirs.view.facts];
     return [...beside(base, o, t), ...beside(base, t, o)];

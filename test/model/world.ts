@@ -4,7 +4,7 @@
  * the store comes to can be read back as identities, and judged.
  */
 import { type Bucket, isRegaliaError, type Regalia } from '../../src/index.js';
-import { type View, viewOf } from './facts.js';
+import { tokensOf, type View, viewOf } from './facts.js';
 import { Graph, type Known, type United } from './graph.js';
 import { Meetings } from './meeting.js';
 import { spelled } from './truth.js';
@@ -15,19 +15,13 @@ import type { Edit, Resolution, Step } from './history.js';
 import { mergeAndJudge } from './merging.js';
 import { placeOf } from './reading.js';
 import { bring, openReplicas } from './replicas.js';
+import { Tally } from './tally.js';
 
 /** A branch, and what it has been, its head last. */
 export interface Line {
   readonly store: Regalia;
   readonly bucket: Bucket;
   readonly past: Known[];
-}
-
-export interface Tally {
-  merges: number;
-  /** Those that the model says all of. */
-  exact: number;
-  conflicts: number;
 }
 
 const LINES_MAX = 5;
@@ -37,7 +31,7 @@ export class World {
   readonly lines: Line[] = [];
   /** The conflicts of the last merge. */
   asked: readonly string[] = [];
-  readonly tally: Tally = { merges: 0, exact: 0, conflicts: 0 };
+  readonly tally = new Tally();
   readonly #graph = new Graph();
   readonly #meetings = new Meetings(this.#graph);
   readonly #drafting = new Drafting();
@@ -59,6 +53,7 @@ export class World {
     const line = this.lines[step.line];
     if (line === undefined) return;
     if (step.do === 'commit') await this.#commit(line, step.edits);
+    else if (step.do === 'late') await this.#late(line, step.edits, step.others);
     else if (step.do === 'fork') await this.#fork(line);
     else if (step.do === 'merge') {
       const from = this.lines[step.from];
@@ -98,6 +93,32 @@ export class World {
     const top = this.#drafting.edit(tx, this.headOf(line).view.top, edits);
     const { changed } = await tx.commit();
     if (changed) line.past.push(this.#learn(line.bucket, viewOf(top)));
+  }
+
+  /** A transaction is merged as its state would be, and its commit has one parent. */
+  async #late(line: Line, edits: readonly Edit[], others: readonly Edit[]): Promise<void> {
+    const begun = this.headOf(line);
+    const tx = line.bucket.begin();
+    const view = viewOf(this.#drafting.edit(tx, begun.view.top, edits));
+    await this.#commit(line, others);
+    const seen = new Set([...begun.seen, ...tokensOf(view.facts)]);
+    const meeting = this.#meetings.of(this.headOf(line), { ...begun, view, seen }, begun);
+    const verdict = new Verdict(meeting);
+    try {
+      if (!(await tx.commit()).changed) return;
+    } catch (error) {
+      if (!isRegaliaError(error, 'REGALIA_CONFLICT')) throw error;
+      if (!verdict.isAgreed) raise(verdict.ofConflicts(), 'commit');
+      return;
+    }
+    const result = this.#learn(line.bucket);
+    raise(verdict.ofAgreement(), 'commit');
+    raise(verdict.ofSilence(result.view), 'commit');
+    raise(
+      verdict.ofResult(result.view, () => false),
+      'commit',
+    );
+    line.past.push(result);
   }
 
   async #fork(line: Line): Promise<void> {
@@ -159,19 +180,18 @@ export class World {
       take,
     );
     line.past.push(this.#learn(line.bucket, judged.result, judged.united));
-    this.tally.merges++;
-    this.tally.conflicts += judged.asked.length;
+    this.tally.count(judged);
     this.asked = judged.asked;
-    if (judged.isExact) this.tally.exact++;
     return true;
   }
 
   /** A branch of its own for a try. */
-  async #scratch(line: Line, at: string, body: (bucket: Bucket) => Promise<void>): Promise<void> {
+  async #scratch<T>(line: Line, at: string, body: (bucket: Bucket) => Promise<T>): Promise<T> {
     const name = `scratch-${this.#scratches++}`;
     const bucket = await line.bucket.fork(name, { at });
-    await body(bucket);
+    const result = await body(bucket);
     await line.bucket.branches.delete(name);
+    return result;
   }
 
   // The end.
