@@ -251,10 +251,12 @@ export class Decisions {
     const found = new Set<Entity>();
     for (const entity of this.#graph.entities) {
       if (entity.fate !== 'lives' || !hasSubstance(entity)) continue;
-      for (let at: Entity | undefined = entity; at !== undefined; at = at.place?.parent) {
-        if (at.fate === 'open' || found.has(at)) break;
-        if (at.place !== undefined) found.add(at);
+      const path: Entity[] = [];
+      let at: Entity | undefined = entity;
+      for (; at?.place !== undefined && at.fate !== 'open' && !found.has(at); at = at.place.parent) {
+        path.push(at);
       }
+      if (at?.fate !== 'open') for (const one of path) found.add(one);
     }
     return found;
   }
