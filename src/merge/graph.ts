@@ -286,10 +286,9 @@ export class Graph {
     const stack = [this.top];
     const seen = new Set<Entity>();
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-      if (seen.has(at)) continue;
-      seen.add(at);
-      const children = yield* this.#childrenOf(at);
-      for (const child of children) {
+      for (const child of yield* this.#childrenOf(at)) {
+        if (seen.has(child)) continue;
+        seen.add(child);
         if (this.#needsLook(child)) stack.push(child);
       }
     }
