@@ -65,6 +65,8 @@ export class Graph {
   /** In the order found: within one another from the top down. */
   readonly entities: Entity[] = [];
   readonly top: Entity;
+  /** Entities that were looked at. */
+  readonly #seen = new Set<Entity>();
   #names = 0;
 
   constructor(options: GraphOptions) {
@@ -284,11 +286,10 @@ export class Graph {
 
   *#matchNames(): Steps<void> {
     const stack = [this.top];
-    const seen = new Set<Entity>();
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       for (const child of yield* this.#childrenOf(at)) {
-        if (seen.has(child)) continue;
-        seen.add(child);
+        if (this.#seen.has(child)) continue;
+        this.#seen.add(child);
         if (this.#needsLook(child)) stack.push(child);
       }
     }
@@ -358,14 +359,26 @@ export class Graph {
     const free = (version: Version): Site | undefined =>
       sites.find((site) => site?.version === version && site.entity === undefined);
     const [base, ours, theirs] = [free('base'), free('ours'), free('theirs')];
-    const related = sites.flatMap((site) => site?.entity ?? []);
-    const entities = new Set(related);
-    for (const one of together(base, ours, theirs)) {
+    const known = sites.find((site) => site?.version === 'base')?.entity;
+    const entities = new Set(sites.flatMap((site) => site?.entity ?? []));
+    const joined = [ours, theirs].filter((site) => this.#joins(known, site));
+    const others = [ours, theirs].map((site) => (joined.includes(site) ? undefined : site));
+    for (const one of together(base, ...others)) {
       const entity = this.#newEntity();
       this.#assign(entity, one);
       entities.add(entity);
     }
     return entities;
+  }
+
+  /** Takes a site for an entry of the base that is known on the other side, by its name here. */
+  #joins(entity: Entity | undefined, site: Site | undefined): boolean {
+    if (entity === undefined || site === undefined || entity[site.version] !== undefined) return false;
+    const members = VERSIONS.flatMap((version) => entity[version] ?? []);
+    if (!mayBeOne([...members, site])) return false;
+    this.#assign(entity, [site]);
+    this.#seen.delete(entity);
+    return true;
   }
 
   /** Whether what is below an entity matters. Where it does not, one side's is the result. */
