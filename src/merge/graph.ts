@@ -161,17 +161,23 @@ export class Graph {
       for (const key of relation.bases()) bases.add(key);
       for (const key of relation.present()) sites[side]?.at(namesOf(key));
     }
-    for (const key of bases) this.#relateKey(space, key);
+    // What is below an entry with several places may be at one of them alone.
+    for (const key of bases) {
+      for (const below of this.#relateKey(space, key)) bases.add(below);
+    }
   }
 
   /** Relates a key of a space's base to what histories say that it became on both sides. */
-  #relateKey(space: Space, key: string): void {
+  *#relateKey(space: Space, key: string): Generator<string, void> {
     const { sites, ground } = space;
     for (const base of this.#basesAt(space, key)) {
       for (const side of SIDES) {
-        for (const image of ground.relations[side].imagesOf(key)) {
-          for (const site of this.#follow(space, side, image)) this.#unite([base, site]);
-        }
+        const found = ground.relations[side].imagesOf(key).flatMap((image) => {
+          return this.#follow(space, side, image);
+        });
+        for (const site of found) this.#unite([base, site]);
+        if (found.length < 2) continue;
+        for (const name of allNames(this.#cache, base)) yield `${key}/${name}`;
       }
     }
     if (sites.base?.at(namesOf(key)) !== undefined) return;
