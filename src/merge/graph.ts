@@ -272,6 +272,7 @@ export class Graph {
 
   /** Makes a group's entity, or several where histories disagree. */
   #settle(group: Group): void {
+    for (const version of VERSIONS) dropWays(group[version]);
     if (VERSIONS.every((version) => group[version].length <= 1)) {
       const sites = VERSIONS.flatMap((version) => group[version]);
       const entity = this.#newEntity();
@@ -431,6 +432,14 @@ function together(base: Site | undefined, ...sides: readonly (Site | undefined)[
   const rest = own.filter((site) => !like.includes(site));
   const groups = rest.length > 1 && mayBeOne(rest) ? [rest] : rest.map((site) => [site]);
   return base === undefined ? groups : [[base, ...like], ...groups];
+}
+
+/** Where one of several sites is more than a way to others, it is the entry. */
+function dropWays(sites: Site[]): void {
+  const [only, second] = sites.filter((site) => !site.isImplied);
+  if (sites.length > 1 && only !== undefined && second === undefined) {
+    sites.splice(0, sites.length, only);
+  }
 }
 
 function membersOf(group: Group): Site[] {
