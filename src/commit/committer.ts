@@ -12,7 +12,13 @@ import { conflicting, throwIfAborted } from '../ground/errors.js';
 import { type CommitInfo, commitInfo, nearestMapped } from '../log/commit.js';
 import type { MapRow } from '../log/maps.js';
 import type { Actor } from '../log/signature.js';
-import { type Conflict, publicConflict, type Side, type TreeConflict, type TreeSide } from '../merge/conflict.js';
+import {
+  type Conflict,
+  publicConflict,
+  type Side,
+  type TreeConflict,
+  type TreeSide,
+} from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import { movedRows } from '../merge/moved.js';
 import { Relations } from '../merge/relate.js';
@@ -256,7 +262,9 @@ class Attempt {
       touched.placeWithin(core, core.tree(root.id, root.address));
     }
     const after = core.tree(root.id, root.address);
-    const rows = tx.relation.isIdentity ? NO_ROWS : movedRows(tx.line.treeOf(tx.started), after, tx.relation);
+    const rows = tx.relation.isIdentity
+      ? NO_ROWS
+      : movedRows(tx.line.treeOf(tx.started), after, tx.relation);
     return { root, touched: touched.list(), removed, added, rows, origins: tx.origins };
   }
 

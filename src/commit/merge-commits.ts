@@ -186,7 +186,8 @@ class Merge {
         },
       },
       given: {
-        streams: typeof streams === 'object' ? (stream) => streams[stream] : streams && (() => streams),
+        streams:
+          typeof streams === 'object' ? (stream) => streams[stream] : streams && (() => streams),
         entries,
         places,
       },
@@ -226,10 +227,7 @@ class Merge {
   }
 
   /** The heads of the buckets within a merged tree. */
-  *#headsIn(
-    root: CountedRoot | Root,
-    before: HeadsRef | undefined,
-  ): Steps<HeadsRef | undefined> {
+  *#headsIn(root: CountedRoot | Root, before: HeadsRef | undefined): Steps<HeadsRef | undefined> {
     const { buckets } = 'totals' in root ? root.totals : totalsOf(root);
     if (buckets === 0) return undefined;
     const edits = new Map<string, Address>();
@@ -263,7 +261,8 @@ class Merge {
   /** The commits of both sides, without one that comes before the other. */
   #latest(ours: LocalCommit | undefined, theirs: LocalCommit | undefined): LocalCommit[] {
     const { history } = this.#core;
-    if (ours === undefined || theirs === undefined) return [ours ?? theirs].flatMap((one) => one ?? []);
+    if (ours === undefined || theirs === undefined)
+      return [ours ?? theirs].flatMap((one) => one ?? []);
     if (isAncestor(history, theirs.address, ours.address)) return [ours];
     if (isAncestor(history, ours.address, theirs.address)) return [theirs];
     return [ours, theirs];
@@ -369,4 +368,3 @@ function threeRules(
   const from = decodeRules(base ?? ours);
   return encodeRules(mergeRules(from, decodeRules(ours), decodeRules(theirs)));
 }
-

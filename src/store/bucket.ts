@@ -9,7 +9,13 @@ import type { LocalCommit } from '../commit/line.js';
 import type { PartMaker } from '../commit/merge-commits.js';
 import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { alreadyExists, badOption, isRegaliaError, notFound, throwIfAborted } from '../ground/errors.js';
+import {
+  alreadyExists,
+  badOption,
+  isRegaliaError,
+  notFound,
+  throwIfAborted,
+} from '../ground/errors.js';
 import { folder as folderKind, text } from '../ground/options.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';

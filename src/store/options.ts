@@ -48,12 +48,7 @@ import { FIND_KINDS, type FindOptions } from '../tree/key-pattern.js';
 import type { VerifyOptions } from '../verify/verify.js';
 import type { ContentFault } from '../volumes/chunk-store.js';
 import type { StorageRuleOptions } from '../volumes/storage-rules.js';
-import {
-  answers,
-  commitPolicy,
-  type MergeJudgement,
-  mergePolicy,
-} from './policies.js';
+import { answers, commitPolicy, type MergeJudgement, mergePolicy } from './policies.js';
 
 // Arguments that several calls have.
 
