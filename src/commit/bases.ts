@@ -2,8 +2,9 @@
  * What a merge of two commits stands on: their best common ancestors, merged into one where there
  * are several, and where the entries of that base went on either side.
  *
- * Several bases are folded one by one, the lowest address first, each fold a merge over the bases of
- * those. Nobody is asked: what conflicts is unknown in the result. It is the same on every replica.
+ * Several bases are folded one by one, the lowest address first, each fold a merge over the bases
+ * of those. Nobody is asked: what conflicts is unknown in the result. It is the same on every
+ * replica.
  */
 import { type Address, addressText, compareAddresses } from '../blocks/address.js';
 import { BoundedMap } from '../ground/bounded-map.js';

@@ -14,8 +14,8 @@
  * loading commits. `spine` counts first parents down to the chain's end, and `jump` is the log
  * sequence of one of them, chosen as in a skew-binary list (Myers 1983), so that a date is found in
  * O(log n) steps; it is the entry's own sequence at the chain's end. `merges` counts the commits of
- * the chain that have other than one parent: where it does not change, history is a line. Block ids are 0 where they are
- * unknown.
+ * the chain that have other than one parent: where it does not change, history is a line. Block ids
+ * are 0 where they are unknown.
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { knownId, NO_ID } from '../blocks/extent.js';

@@ -9,7 +9,9 @@ import { type Key, keyText, parseKey } from '../tree/key.js';
 import type { StreamPart } from '../tree/record.js';
 import type { Side, Take, TreeConflict } from './conflict.js';
 
-/** How one conflict is resolved: by a side's state, the base's, both, or a stream's new contents. */
+/**
+ * How one conflict is resolved: by a side's state, the base's, both, or a stream's new contents.
+ */
 export type Answer =
   | {
       readonly key: Key;

@@ -171,7 +171,7 @@ function fail(what: string, name: string): never {
 }
 
 /** The buckets on the way to a key and the one at it, from the outside in, and where each is. */
-export function* bucketsOn(
+function* bucketsOn(
   tree: Tree,
   names: Names,
 ): Generator<{ readonly bucket: Uint8Array; readonly depth: number }> {

@@ -39,8 +39,8 @@ export const MERGE_OPTIONS = {
 
 export const MERGE_DETAILS = `
 Where there are conflicts they are printed, nothing is written, and the exit code is 1. To resolve
-them, save what --json prints, and add to each line a field \`take\` with one of its
-\`answers\`, or the stream's contents as \`text\` or \`base64\`. Then run the merge again with --resolve FILE,
+them, save what --json prints, and add to each line a field \`take\` with one of its \`answers\`,
+or the stream's contents as \`text\` or \`base64\`. Then run the merge again with --resolve FILE,
 where \`-\` is standard input.`;
 
 export const merge = defineVerb({
