@@ -40,6 +40,7 @@ import type { Core } from './core.js';
 import { HeadsWithin } from './heads-within.js';
 import { headsRefOf, type Line, type LocalCommit } from './line.js';
 import { Newest } from './newest.js';
+import { ownPolicies } from './own-policies.js';
 import type { Writers } from './writers.js';
 
 /** Makes the part for new contents of a stream, by the rule that it has under a root. */
@@ -53,7 +54,7 @@ export type PartMaker = (
 
 /** How the caller resolves what the bucket's rules leave open. */
 export interface MergeJudgement {
-  /** Instead of the streams' own policies: for all, or by name. */
+  /** Instead of the policies of the rules: for all streams, or by name. */
   readonly streams?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
   /** For entries that one side removed and the other changed. */
   readonly entries?: EntryPolicy | undefined;
@@ -179,16 +180,11 @@ class Merge {
       return (ours.find(names) === undefined ? theirs : ours).rootAround(names);
     };
     return new Resolver({
-      own: {
-        streams: (stream, { key, ours, theirs }) => {
-          const { rules } = around(ours?.key ?? theirs?.key ?? key);
-          return this.#core.rules(rules).ruleOf(stream).merge;
-        },
-      },
+      own: ownPolicies(this.#core, { ours, theirs }),
       given: {
-        streams: typeof streams === 'object' ? (stream) => streams[stream] : streams && (() => streams),
-        entries,
-        places,
+        streams: typeof streams === 'object' ? (stream) => streams[stream] : () => streams,
+        entries: () => entries,
+        places: () => places,
       },
       newer: (subject) => newest.of(subject),
       answers,
@@ -226,10 +222,7 @@ class Merge {
   }
 
   /** The heads of the buckets within a merged tree. */
-  *#headsIn(
-    root: CountedRoot | Root,
-    before: HeadsRef | undefined,
-  ): Steps<HeadsRef | undefined> {
+  *#headsIn(root: CountedRoot | Root, before: HeadsRef | undefined): Steps<HeadsRef | undefined> {
     const { buckets } = 'totals' in root ? root.totals : totalsOf(root);
     if (buckets === 0) return undefined;
     const edits = new Map<string, Address>();
@@ -263,7 +256,8 @@ class Merge {
   /** The commits of both sides, without one that comes before the other. */
   #latest(ours: LocalCommit | undefined, theirs: LocalCommit | undefined): LocalCommit[] {
     const { history } = this.#core;
-    if (ours === undefined || theirs === undefined) return [ours ?? theirs].flatMap((one) => one ?? []);
+    if (ours === undefined || theirs === undefined)
+      return [ours ?? theirs].flatMap((one) => one ?? []);
     if (isAncestor(history, theirs.address, ours.address)) return [ours];
     if (isAncestor(history, ours.address, theirs.address)) return [theirs];
     return [ours, theirs];
@@ -369,4 +363,3 @@ function threeRules(
   const from = decodeRules(base ?? ours);
   return encodeRules(mergeRules(from, decodeRules(ours), decodeRules(theirs)));
 }
-

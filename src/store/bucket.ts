@@ -15,6 +15,7 @@ import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
 import { sameSubtree } from '../tree/equal.js';
+import type { BucketRules } from '../streams/rule.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { Contents } from './contents.js';
 import { type DiffRow, diffRows } from './difference.js';
@@ -108,6 +109,14 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   info(at?: At): CommitInfo {
     const { address, commit } = this.#at('at', at);
     return commitInfo(address, commit);
+  }
+
+  /** What the bucket promises of its streams, and who decides where two changed the same. */
+  rules(): BucketRules {
+    const { core, line } = this.#scope;
+    const { root } = line.treeOf(this.#scope.head());
+    const { default: fallback, streams, entries, places } = core.rules(root.rules);
+    return { default: fallback, streams: Object.fromEntries(streams), entries, places };
   }
 
   /** The commit that an argument names, or the head. */

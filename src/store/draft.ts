@@ -305,7 +305,7 @@ export class Draft extends Reading implements Committing {
     const { line, core, cache } = this;
     const before = line.commitAt(undone.commit.parents[parent] as Address);
     const relations = new Relations(core.history, core.blocks);
-    const judge = resolverFor(this.line, this.#bucketTree(), options.policy);
+    const judge = resolverFor(this.line, { ours: this.#bucketTree() }, options.policy);
     const { edit, rows } = finishSteps(
       mergeSteps({
         cache,
@@ -327,9 +327,11 @@ export class Draft extends Reading implements Committing {
     this.fork.apply(editWithin(this.prefix, edit));
     const prefix = this.prefix.length === 0 ? '' : keyText(this.prefix);
     const whole = rows.get('')?.ours ?? [];
-    this.relation.apply(whole.map(({ from, to, returned }) => {
-      return { from: prefix + from, to: to && prefix + to, returned };
-    }));
+    this.relation.apply(
+      whole.map(({ from, to, returned }) => {
+        return { from: prefix + from, to: to && prefix + to, returned };
+      }),
+    );
   }
 
   /** The tree of the bucket that this transaction works on. */

@@ -41,19 +41,14 @@ import type { Actor } from '../log/signature.js';
 import type { DrainOptions } from '../repair/drain.js';
 import type { RepairOptions } from '../repair/repair.js';
 import type { RescanOptions } from '../repair/rescan.js';
-import type { StreamRule } from '../streams/rule.js';
+import type { EntryRule, PlaceRule, StreamRule } from '../streams/rule.js';
 import type { PackBytes, PackIndexOptions } from '../sync/pack-index.js';
 import type { Key } from '../tree/key.js';
 import { FIND_KINDS, type FindOptions } from '../tree/key-pattern.js';
 import type { VerifyOptions } from '../verify/verify.js';
 import type { ContentFault } from '../volumes/chunk-store.js';
 import type { StorageRuleOptions } from '../volumes/storage-rules.js';
-import {
-  answers,
-  commitPolicy,
-  type MergeJudgement,
-  mergePolicy,
-} from './policies.js';
+import { answers, commitPolicy, type MergeJudgement, mergePolicy } from './policies.js';
 
 // Arguments that several calls have.
 
@@ -125,6 +120,10 @@ export interface OpenOptions {
   readonly streams?: Readonly<Record<string, StreamOptions>> | undefined;
   /** The rule of every other stream. */
   readonly default?: StreamOptions | undefined;
+  /** For entries that one side of a merge removed and the other changed; default 'conflict'. */
+  readonly entries?: EntryRule | undefined;
+  /** For places that contradict each other; default 'conflict'. */
+  readonly places?: PlaceRule | undefined;
   /** Who signs the commits made through this handle. */
   readonly actor?: Actor | undefined;
   /** The branch to work on; default `main`. */
@@ -388,6 +387,8 @@ const rule = fieldsOf(
 const OPEN = {
   streams: namesOf(rule),
   default: rule,
+  entries: inRule,
+  places: inRule,
   actor,
   branch: NAME,
   hash: oneOf('sha256', 'blake3'),

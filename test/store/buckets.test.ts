@@ -161,6 +161,20 @@ t.test('a bucket may have rules of its own, and only its own kind moves in as it
   t.equal(snapshot.get('/strict/b', 's')?.decoded(), 'longer than ten');
 });
 
+t.test('buckets that differ in policies alone are of one kind', async (t) => {
+  await using store = await Regalia.memory({ places: 'newest' });
+  await store.transact((tx) => {
+    tx.createBucket('/keeping', { entries: 'keep' });
+    tx.createBucket('/like');
+    tx.put('/a', 's', bytes('1'));
+    tx.move('/a', '/keeping/a');
+    tx.copy('/keeping/a', '/b');
+  });
+  t.match(store.rules(), { entries: 'conflict', places: 'newest', default: { inlineMax: 512 } });
+  t.match(store.bucket('/keeping').rules(), { entries: 'keep', places: 'conflict', streams: {} });
+  t.match(store.bucket('/like').rules(), { entries: 'conflict', places: 'newest' });
+});
+
 t.test('heads are those of the buckets there, after a large commit was merged', async (t) => {
   await using store = await nested();
   const tx = store.begin();
