@@ -51,6 +51,7 @@ export type {
   RegaliaOptions,
   RemoveVolumeOptions,
   RevertOptions,
+  RevertOutcome,
   StreamOptions,
   TransactionOptions,
   TransactOptions,

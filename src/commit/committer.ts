@@ -296,7 +296,8 @@ class Attempt {
     const root = await runSteps('commit', steps, core, this.#writers, signal);
     const touched = touchedBetween(core, head, core.tree(root.id, root.address));
     const sided = [...rows].map(([bucket, { theirs }]) => [bucket, theirs] as const);
-    return { root, touched, removed: [], added: [], rows: new Map(sided), recount: true };
+    const { origins } = tx;
+    return { root, touched, removed: [], added: [], rows: new Map(sided), recount: true, origins };
   }
 
   /** A bucket within stands on what the transaction began with, and its own moves since. */

@@ -216,14 +216,14 @@ export class Pairs {
 
   /** What is at the key that is asked for may go along with something around it. */
   #relateScope(): void {
-    const before = this.#along('after', this.#scope);
+    const before = this.along('after', this.#scope);
     if (before !== undefined) this.#pair(before, this.#scope);
-    const after = this.#along('before', this.#scope);
+    const after = this.along('before', this.#scope);
     if (after !== undefined) this.#pair(this.#scope, after);
   }
 
-  /** Where a key is in the other tree if it goes along. */
-  #along(end: End, key: string): string | undefined {
+  /** Where a key is in the other tree if it goes along with what holds it. */
+  along(end: End, key: string): string | undefined {
     const others = this.#partners[end === 'before' ? 'after' : 'before'];
     for (const prefix of prefixes(key)) {
       const partner = prefix === '' ? '' : this.#partners[end].get(prefix);
@@ -242,7 +242,8 @@ export class Pairs {
 const NO_NAMES: ReadonlySet<string> = new Set();
 const ENDS: readonly End[] = ['before', 'after'];
 
-function isWithin(key: string, above: string): boolean {
+/** Whether a key is another one, or below it. */
+export function isWithin(key: string, above: string): boolean {
   return key === above || key.startsWith(`${above}/`);
 }
 

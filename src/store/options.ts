@@ -4,7 +4,7 @@
  * a rule is the stored one) is checked where it is known.
  */
 import type { Source } from '../chunks/source.js';
-import type { CommitOptions } from '../commit/committer.js';
+import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { Durability } from '../engine/engine.js';
 import type { CollectOptions } from '../gc/collect.js';
 import { badOption, badRange } from '../ground/errors.js';
@@ -38,6 +38,7 @@ import {
 } from '../ground/options.js';
 import { ACTOR_LENGTH } from '../log/commit.js';
 import type { Actor } from '../log/signature.js';
+import type { Answer } from '../merge/resolve.js';
 import type { DrainOptions } from '../repair/drain.js';
 import type { RepairOptions } from '../repair/repair.js';
 import type { RescanOptions } from '../repair/rescan.js';
@@ -235,10 +236,19 @@ export interface TransactionOptions {
   readonly isolation?: 'snapshot' | 'serializable' | undefined;
 }
 
-/** How a commit is taken back. */
-export interface RevertOptions extends CommitOptions {
+/**
+ * How a commit is taken back: by a merge whose `ours` is the head, and `theirs` what was before the
+ * commit.
+ */
+export interface RevertOptions extends MergeJudgement, Omit<CommitOptions, 'policy'> {
   /** Of a merge: the parent whose state it leads back to. */
   readonly parent?: At | undefined;
+}
+
+/** What a revert did. */
+export interface RevertOutcome extends CommitResult {
+  /** Answers that met no conflict. */
+  readonly unused: readonly Answer[];
 }
 
 /** How a transaction is run and committed. */
@@ -435,7 +445,7 @@ export const CALLS = {
   begin: new Options<TransactionOptions>('begin', { isolation }),
   transact: new Options<TransactOptions>('transact', { ...COMMIT, isolation, retries: count }),
   commit: new Options<CommitOptions>('commit', COMMIT),
-  revert: new Options<RevertOptions>('revert', { ...COMMIT, parent: AT }),
+  revert: new Options<RevertOptions>('revert', { ...COMMIT, ...POLICIES, parent: AT }),
   restore: new Options<CommitOptions>('restore', COMMIT),
   write: new Options<WriteOptions>('write', { at: offset, signal }),
   append: new Options<ChangeOptions>('append', { signal }),
