@@ -16,6 +16,7 @@ import type { NodeCache } from '../tree/node-cache.js';
 import { CHILD_NONE, readRecord, type StreamPart } from '../tree/record.js';
 import type { ConflictKind, Take } from './conflict.js';
 import type { Graph } from './graph.js';
+import { keyAt, keyIn } from './keys.js';
 import { Regions } from './regions.js';
 import { conflictAtKey, type Sites } from './report.js';
 import type { Judge } from './resolve.js';
@@ -251,10 +252,12 @@ export class Decisions {
     const found = new Set<Entity>();
     for (const entity of this.#graph.entities) {
       if (entity.fate !== 'lives' || !hasSubstance(entity)) continue;
-      for (let at: Entity | undefined = entity; at !== undefined; at = at.place?.parent) {
-        if (at.fate === 'open' || found.has(at)) break;
-        if (at.place !== undefined) found.add(at);
+      const path: Entity[] = [];
+      let at: Entity | undefined = entity;
+      for (; at?.place !== undefined && at.fate !== 'open' && !found.has(at); at = at.place.parent) {
+        path.push(at);
       }
+      if (at?.fate !== 'open') for (const one of path) found.add(one);
     }
     return found;
   }
@@ -311,18 +314,6 @@ function streamConflict(
   return theirs === undefined ? 'changed/removed' : 'both-changed';
 }
 
-/**
- * The key by which an entity is known: the base's, or else where both sides meet in the result or,
- * if they do not, the lowest that it has.
- */
-function keyIn(entity: Entity): string {
-  const { base, ours, theirs, place, fate } = entity;
-  if (base !== undefined) return base.key;
-  if (fate === 'lives' && place !== undefined && !leadsRound(place)) return keyAt(place);
-  const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined);
-  return keys.sort()[0] ?? '';
-}
-
 /** Whether an entity is more than a way to others: it has streams, a mark, or what goes along. */
 export function hasSubstance(entity: Entity): boolean {
   const site = entity[entity.source] ?? entity.ours ?? entity.theirs;
@@ -343,24 +334,6 @@ function hasChild(parent: Entity, name: string): boolean {
 
 function placeId({ parent, name }: Place): string {
   return `${parent.number}/${name}`;
-}
-
-/** Whether a place is within itself: cycles are broken after streams were merged. */
-function leadsRound({ parent }: Place): boolean {
-  let slow: Entity | undefined = parent;
-  let fast = parent.place?.parent;
-  for (; fast !== undefined; fast = fast.place?.parent.place?.parent) {
-    if (fast === slow) return true;
-    slow = slow?.place?.parent;
-  }
-  return false;
-}
-
-/** The key of a place in the result; '' is the top. */
-export function keyAt({ parent, name }: Place): string {
-  const names = [name];
-  for (let at = parent; at.place !== undefined; at = at.place.parent) names.push(at.place.name);
-  return `/${names.reverse().join('/')}`;
 }
 
 function isTooLong(key: string): boolean {

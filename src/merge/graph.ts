@@ -23,6 +23,7 @@ import {
   Entity,
   type Ground,
   type Group,
+  mayBeOne,
   SIDES,
   Site,
   type Space,
@@ -233,14 +234,14 @@ export class Graph {
     return found;
   }
 
-  /** Notes that sites are one entry. A bucket is never a plain entry, nor another bucket. */
+  /** Notes that sites are one entry. */
   #unite(sites: readonly Site[]): void {
     const [first] = sites;
     if (first?.parent === undefined) return;
     for (const site of sites) {
-      if (site.parent === undefined || site.bucket !== first.bucket) continue;
+      if (site.parent === undefined) continue;
       const [a, b] = [this.#groupOf(first), this.#groupOf(site)];
-      if (a === b) continue;
+      if (a === b || !mayBeOne([...membersOf(a), ...membersOf(b)])) continue;
       for (const version of VERSIONS) {
         for (const member of b[version]) {
           member.group = a;
@@ -318,34 +319,36 @@ export class Graph {
   /** The names below an entity at which both sides may have changed something. */
   *#differing(entity: Entity): Steps<string[]> {
     const { base, ours, theirs } = entity;
-    entity.source = ours === undefined ? 'theirs' : 'ours';
+    entity.source = sourceOf(entity);
     if (ours === undefined || theirs === undefined) return [];
+    const strict = this.#options.strict === true;
+    // One side alone may have made a bucket of it: that one's record is the result's.
+    const isFixed = entity.source === 'theirs' || (entity === this.top && this.#options.ontoOurs);
+    const [own, other] = entity.source === 'ours' ? [ours, theirs] : [theirs, ours];
     if (base !== undefined) {
-      if (sameBelow(base, theirs)) return [];
-      const isFixed = entity === this.top && this.#options.ontoOurs === true;
-      if (!isFixed && sameBelow(base, ours)) {
+      if (sameBelow(base, other)) return [];
+      if (isFixed !== true && sameBelow(base, own) && ours.bucket === theirs.bucket) {
         entity.source = 'theirs';
         return [];
       }
     }
-    const strict = this.#options.strict === true;
-    if (!strict && sameBelow(ours, theirs)) return [];
+    if (!strict && sameBelow(own, other)) return [];
     checkDepth(namesOf(ours.key).map(() => EMPTY));
-    const from = base !== undefined ? base.map : strict ? undefined : ours.map;
+    const from = base !== undefined ? base.map : strict ? undefined : own.map;
     const names: string[] = [];
-    for (const { name, before, after } of diffMaps(this.#cache, from, theirs.map)) {
+    for (const { name, before, after } of diffMaps(this.#cache, from, other.map)) {
       if (++this.#names % STEP_NAMES === 0) yield;
       const text = nameText(name);
       if (base === undefined) {
         if (after !== undefined) names.push(text);
         continue;
       }
-      const { map } = ours;
-      const own = map && findInMap(this.#cache, map, name, 0, name.length);
-      if (!strict && sameEntry(this.#cache, own, after)) continue;
+      const { map } = own;
+      const there = map && findInMap(this.#cache, map, name);
+      if (!strict && sameEntry(this.#cache, there, after)) continue;
       if (before !== undefined && !base.children.has(text)) base.add(text, before);
-      if (after !== undefined && !theirs.children.has(text)) theirs.add(text, after);
-      if (own !== undefined && !ours.children.has(text)) ours.add(text, own);
+      if (after !== undefined && !other.children.has(text)) other.add(text, after);
+      if (there !== undefined && !own.children.has(text)) own.add(text, there);
       names.push(text);
     }
     return names;
@@ -358,18 +361,9 @@ export class Graph {
     const [base, ours, theirs] = [free('base'), free('ours'), free('theirs')];
     const related = sites.flatMap((site) => site?.entity ?? []);
     const entities = new Set(related);
-    const plain = (site: Site | undefined): Site | undefined =>
-      site?.bucket === undefined ? site : undefined;
-    const [b, o, t] = [plain(base), plain(ours), plain(theirs)];
-    if (b !== undefined || o !== undefined || t !== undefined) {
+    for (const one of together(base, ours, theirs)) {
       const entity = this.#newEntity();
-      this.#assign(entity, [b, o, t]);
-      entities.add(entity);
-    }
-    for (const site of [base, ours, theirs]) {
-      if (site === undefined || site.bucket === undefined) continue;
-      const entity = this.#newEntity();
-      this.#assign(entity, [site]);
+      this.#assign(entity, one);
       entities.add(entity);
     }
     return entities;
@@ -379,7 +373,7 @@ export class Graph {
   #needsLook(entity: Entity): boolean {
     const { base, ours, theirs } = entity;
     if (VERSIONS.some((version) => (entity[version]?.children.size ?? 0) > 0)) return true;
-    entity.source = ours === undefined ? 'theirs' : 'ours';
+    entity.source = sourceOf(entity);
     if (ours === undefined || theirs === undefined) return false;
     const same = (a: Spot | undefined, b: Spot | undefined): boolean =>
       a !== undefined && b !== undefined && sameEntry(this.#cache, a, b);
@@ -402,6 +396,27 @@ function* nothing(): Steps<undefined> {}
 
 function depthOf(keys: BucketKeys): number {
   return Math.min(...VERSIONS.map((version) => keys[version]?.length ?? Number.MAX_SAFE_INTEGER));
+}
+
+/** The side whose record the result starts from: the one that made a bucket of it, if one did. */
+function sourceOf({ ours, theirs }: Entity): Side {
+  if (ours === undefined) return 'theirs';
+  return ours.bucket === undefined && theirs?.bucket !== undefined ? 'theirs' : 'ours';
+}
+
+/** Which of three sites under one name are one entry: the same, whichever side is which. */
+function together(base: Site | undefined, ...sides: readonly (Site | undefined)[]): Site[][] {
+  const all = [base, ...sides].flatMap((site) => site ?? []);
+  if (mayBeOne(all)) return all.length === 0 ? [] : [all];
+  const own = sides.flatMap((site) => site ?? []);
+  const like = base === undefined ? [] : own.filter((site) => site.bucket === base.bucket);
+  const rest = own.filter((site) => !like.includes(site));
+  const groups = rest.length > 1 && mayBeOne(rest) ? [rest] : rest.map((site) => [site]);
+  return base === undefined ? groups : [[base, ...like], ...groups];
+}
+
+function membersOf(group: Group): Site[] {
+  return VERSIONS.flatMap((version) => group[version]);
 }
 
 function* allNames(cache: NodeCache, { map }: Site): Generator<string, void> {

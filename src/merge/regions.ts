@@ -17,8 +17,9 @@ import { childMap, crossBorder, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
 import type { Side } from './conflict.js';
+import { keyIn } from './keys.js';
 import type { Graph } from './graph.js';
-import { conflictAt } from './report.js';
+import { conflictAtKey } from './report.js';
 import type { Judge } from './resolve.js';
 import { type Entity, leaveOpen, otherSide, samePlace, SIDES, type Site } from './site.js';
 
@@ -53,7 +54,7 @@ export class Regions {
     const isTop = parent?.ours !== undefined && parent.theirs !== undefined;
     if (!this.#strict || !isTop || this.hasVanished(entity, 'ours')) return;
     const kind = { kind: 'removed/changed' } as const;
-    const conflict = conflictAt(base, kind, [base, undefined, undefined], SIDES);
+    const conflict = conflictAtKey(keyIn(entity), kind, [base, undefined, undefined], SIDES);
     this.#judge.entry(conflict, 'theirs');
   }
 
@@ -104,7 +105,7 @@ export class Regions {
     const kind = remover === 'ours' ? 'removed/changed' : 'changed/removed';
     const { base, ours, theirs } = top;
     const verdict = this.#judge.entry(
-      conflictAt(base, { kind }, [base, ours, theirs], SIDES),
+      conflictAtKey(keyIn(top), { kind }, [base, ours, theirs], SIDES),
       keeper,
     );
     if (verdict === remover) {
@@ -161,6 +162,7 @@ export class Regions {
     const { unknown } = base;
     if (unknown !== undefined && (unknown.presence || unknown.streams !== undefined)) return true;
     if (!samePlace(entity.placeIn('base'), entity.placeIn(site.version))) return true;
+    if (base.bucket !== site.bucket) return true;
     const [rules, own] = [base.root?.rules, site.root?.rules];
     if (rules !== undefined && own !== undefined && !equalBytes(rules, own)) return true;
     if (hasNewStreams(this.#cache, base.parts, site.parts)) return true;

@@ -5,13 +5,13 @@
  *     map        /a -> /b    /b/c -> /d    /x -> /a
  *     relation   /a: /b      /b/c: /d      /x: /a       /a/y: /b/y, since it goes along
  *
- * Only keys that do not go along with what holds them are listed: in a picture of the present tree
- * each listed node names the base's keys that are there now, and every other node has what its
- * parent's make of its name. Paths through history may disagree, so one key may have several
- * places, and several keys one.
+ * Paths through history may disagree, so a relation is a set of ways, each of which composes the
+ * maps of some paths: one key may have several places, and several keys one.
  *
- * Nothing is asked of the trees: a key whose entry was removed stays where it would be, and leads
- * nowhere. Keys are texts, '/a/b', and '' for the top.
+ * A way lists only keys that do not go along with what holds them: in a picture of the present tree
+ * each listed node names the base's keys that are there now, and every other node has what its
+ * parent's make of its name. Nothing is asked of the trees: a key whose entry was removed stays
+ * where it would be, and leads nowhere. Keys are texts, '/a/b', and '' for the top.
  */
 import type { MapRow } from '../log/maps.js';
 
@@ -28,12 +28,79 @@ interface Place {
 
 const NOWHERE: ReadonlySet<Place> = new Set();
 
+/** Ways that are followed where paths disagree. */
+const WAYS_MAX = 32;
+
 export class Relation {
+  readonly #ways: readonly Way[];
+
+  /** Each key is where it was, unless other ways are given. */
+  constructor(ways: readonly Way[] = [new Way()]) {
+    this.#ways = ways;
+  }
+
+  /** Whether every key is where it was. */
+  get isIdentity(): boolean {
+    return this.#ways.every((way) => way.isIdentity);
+  }
+
+  /** The listed keys of the base. */
+  bases(): Set<string> {
+    return new Set(this.#ways.flatMap((way) => [...way.bases()]));
+  }
+
+  /** The listed keys of the present tree: what is there of the base, if anything, is known. */
+  present(): Set<string> {
+    return new Set(this.#ways.flatMap((way) => [...way.present()]));
+  }
+
+  /** Where a key of the base is now. */
+  imagesOf(base: string): string[] {
+    return this.#all((way) => way.imagesOf(base));
+  }
+
+  /** The same, of what was brought back after its removal alone. */
+  returnsOf(base: string): string[] {
+    return this.#all((way) => way.returnsOf(base));
+  }
+
+  /** The keys of the base that are at a key now. */
+  originsOf(key: string): string[] {
+    return this.#all((way) => way.originsOf(key));
+  }
+
+  #all(of: (way: Way) => string[]): string[] {
+    const [first, ...others] = this.#ways;
+    if (first === undefined) return [];
+    return others.length === 0 ? of(first) : [...new Set(this.#ways.flatMap(of))];
+  }
+
+  /** Goes on by what happened next: the rows of one map, all at once. */
+  apply(rows: readonly MapRow[]): void {
+    for (const way of this.#ways) way.apply(rows);
+  }
+
+  copy(): Relation {
+    return new Relation(this.#ways.map((way) => way.copy()));
+  }
+
+  /** All that several relations from one base to one tree say. */
+  static union(relations: readonly Relation[]): Relation {
+    const distinct = new Map<string, Way>();
+    for (const relation of relations) {
+      for (const way of relation.#ways) distinct.set(way.text(), way);
+    }
+    const ways = [...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, way]) => way);
+    return new Relation(ways.slice(0, WAYS_MAX));
+  }
+}
+
+/** What one way through history makes of the base's keys. */
+class Way {
   readonly #top: Place = newPlace('', undefined);
   /** Where the base's keys are that are listed. */
   readonly #places = new Map<string, Set<Place>>();
 
-  /** Each key is where it was. */
   constructor() {
     this.#top.origins = new Set(['']);
     this.#places.set('', new Set([this.#top]));
@@ -216,49 +283,6 @@ export class Relation {
     }
   }
 
-  /** All that several relations from one base to one tree say. */
-  static union(relations: readonly Relation[]): Relation {
-    const joined = new Relation();
-    const keys = new Set<string>();
-    const pairs = new Map<string, Set<string>>();
-    const bases: string[] = [];
-    const note = (base: string): void => {
-      if (pairs.has(base)) return;
-      pairs.set(base, new Set(relations.flatMap((one) => one.imagesOf(base))));
-      bases.push(base);
-    };
-    const look = (key: string): void => {
-      if (keys.has(key)) return;
-      keys.add(key);
-      for (const one of relations) for (const base of one.originsOf(key)) note(base);
-    };
-    for (const one of relations) {
-      for (const base of one.bases()) note(base);
-      for (const key of one.present()) look(key);
-    }
-    for (let base = bases.pop(); base !== undefined; base = bases.pop()) {
-      for (const key of pairs.get(base) ?? []) look(key);
-    }
-    for (const key of keys) joined.#placeAt(key).origins = new Set();
-    for (const [base, images] of pairs) {
-      const places = [...images].map((key) => joined.#placeAt(key));
-      joined.#places.set(base, new Set(places));
-      for (const place of places) place.origins?.add(base);
-    }
-    for (const key of keys) {
-      const returned = relations.some((one) => one.#isReturned(key));
-      if (returned) joined.#placeAt(key).returned = true;
-    }
-    return joined;
-  }
-
-  #isReturned(key: string): boolean {
-    let at: Place | undefined = this.#top;
-    for (const name of namesOf(key)) at = at?.children.get(name);
-    return at?.returned === true;
-  }
-
-  /** The listed keys of the present tree: what is there of the base, if anything, is known. */
   *present(): Generator<string, void> {
     const stack = [...this.#top.children.values()];
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
@@ -267,8 +291,37 @@ export class Relation {
     }
   }
 
-  copy(): Relation {
-    return Relation.union([this]);
+  /** Ways that say the same in the same words have one text. */
+  text(): string {
+    const listed = [...this.#places].map(([base, places]) => {
+      const keys = [...places].map((place) => `${keyOf(place)}${place.returned ? '\0' : ''}`);
+      return `${base}\0${keys.sort().join('\0')}`;
+    });
+    return `${listed.sort().join('\n')}\n\n${[...this.present()].sort().join('\n')}`;
+  }
+
+  copy(): Way {
+    const copied = new Way();
+    const stack = [{ from: this.#top, to: copied.#top }];
+    for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
+      const { from, to } = pair;
+      to.origins = from.origins && new Set(from.origins);
+      to.returned = from.returned;
+      for (const base of from.origins ?? []) copied.#placesOf(base).add(to);
+      for (const [name, child] of from.children) {
+        const next = newPlace(name, to);
+        to.children.set(name, next);
+        stack.push({ from: child, to: next });
+      }
+    }
+    for (const base of this.#places.keys()) copied.#placesOf(base);
+    return copied;
+  }
+
+  #placesOf(base: string): Set<Place> {
+    const places = this.#places.get(base) ?? new Set();
+    this.#places.set(base, places);
+    return places;
   }
 }
 

@@ -39,7 +39,7 @@ export function conflictAtKey(
 }
 
 function sideOf(site: Site | undefined, stream: string | undefined): TreeSide | undefined {
-  if (site === undefined) return undefined;
+  if (site === undefined || site.unknown?.place === true) return undefined;
   const key = site.key === '' ? '/' : site.key;
   const part = stream === undefined ? undefined : streamOf(site.parts, stream);
   if (stream !== undefined && part === undefined) return undefined;

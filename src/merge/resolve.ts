@@ -191,35 +191,41 @@ export class Resolver implements Judge {
 
 /** The caller's answers, by key and stream: the last of several counts. */
 class Answers {
-  readonly #answers = new Map<string, Answer>();
+  readonly #answers = new Map<string, Answer[]>();
   readonly #used = new Set<Answer>();
-  /** Answers for a whole key, and a conflict there that does not take them. */
+  /** Answers that met only conflicts which do not take them, and one of those. */
   readonly #misfits = new Map<Answer, TreeConflict>();
 
   constructor(answers: readonly Answer[]) {
     for (const answer of answers) {
-      this.#answers.set(answerId(keyText(parseKey(answer.key)), answer.stream), answer);
+      const id = answerId(keyText(parseKey(answer.key)), answer.stream);
+      this.#answers.set(id, [...(this.#answers.get(id) ?? []), answer]);
     }
   }
 
+  /** Answers that met no conflict. REGALIA_OPTION where one met only such as do not take it. */
   get unused(): readonly Answer[] {
-    for (const [answer, conflict] of this.#misfits) {
-      if (!this.#used.has(answer) && 'take' in answer) throw refused(conflict, answer);
+    const unused = [...this.#answers.values()].flat().filter((answer) => !this.#used.has(answer));
+    for (const answer of unused) {
+      const conflict = this.#misfits.get(answer);
+      if (conflict !== undefined && 'take' in answer) throw refused(conflict, answer);
     }
-    return [...this.#answers.values()].filter((answer) => !this.#used.has(answer));
+    return unused;
   }
 
-  /** The answer to a conflict. REGALIA_OPTION for one that it does not take. */
+  /** The answer to a conflict: the last of those that it takes, its own before its key's. */
   find(conflict: TreeConflict): Answer | undefined {
     const { key, stream } = conflict;
-    const own = stream === undefined ? undefined : this.#answers.get(answerId(key, stream));
-    const answer = own ?? this.#answers.get(answerId(key, undefined));
-    if (answer === undefined) return undefined;
-    const fits = !('take' in answer) || conflict.answers.includes(answer.take);
-    if (fits) this.#used.add(answer);
-    else if (own !== undefined) throw refused(conflict, answer);
-    else this.#misfits.set(answer, conflict);
-    return fits ? answer : undefined;
+    const own = stream === undefined ? [] : (this.#answers.get(answerId(key, stream)) ?? []);
+    const whole = this.#answers.get(answerId(key, undefined)) ?? [];
+    let found: Answer | undefined;
+    for (const answer of [...whole, ...own]) {
+      const fits = !('take' in answer) || conflict.answers.includes(answer.take);
+      if (fits) this.#used.add(answer);
+      else this.#misfits.set(answer, conflict);
+      if (fits) found = answer;
+    }
+    return found;
   }
 
   take(conflict: TreeConflict): Take | undefined {

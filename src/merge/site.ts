@@ -31,6 +31,8 @@ export function otherSide(side: Side): Side {
 export interface Unknown {
   readonly place: boolean;
   readonly presence: boolean;
+  /** The key by which the conflict was known that left it open. */
+  readonly key: string;
   /** Undefined: all are known. */
   readonly streams: 'all' | ReadonlySet<string> | undefined;
 }
@@ -240,9 +242,10 @@ export class Entity {
     return this[version];
   }
 
-  /** Whether it is a bucket. */
+  /** The bucket that it is: a side may have made one of what the base has as a plain entry. */
   get bucket(): string | undefined {
-    return (this.ours ?? this.theirs ?? this.base)?.bucket;
+    const { base, ours, theirs } = this;
+    return ours?.bucket ?? theirs?.bucket ?? base?.bucket;
   }
 
   /** Where it is in one tree. */
@@ -251,6 +254,19 @@ export class Entity {
     const parent = site?.parent?.entity;
     return site === undefined || parent === undefined ? undefined : { parent, name: site.name };
   }
+}
+
+/**
+ * Whether sites may be one entry. A bucket is never another bucket, nor a plain entry, unless a
+ * side made it of one that the base has.
+ */
+export function mayBeOne(sites: readonly Site[]): boolean {
+  const marks = new Set(sites.map(({ bucket }) => bucket));
+  const isMade = sites.some(({ version, bucket }) => version === 'base' && bucket === undefined);
+  if (isMade && !sites.some(({ version, bucket }) => version === 'base' && bucket !== undefined)) {
+    marks.delete(undefined);
+  }
+  return marks.size <= 1;
 }
 
 /** Nobody decides on an entity. */

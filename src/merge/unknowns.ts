@@ -3,6 +3,7 @@
  * somewhere in the merged tree, and marked, so that it differs from everything that heads have.
  */
 import type { Graph } from './graph.js';
+import { keyIn } from './keys.js';
 import type { Outcome } from './outcome.js';
 import type { Entity, Unknown } from './site.js';
 import { SIDES } from './site.js';
@@ -17,15 +18,16 @@ export function unknownsOf(graph: Graph): (outcome: Outcome) => Map<string, Unkn
   let count = 0;
   for (const entity of entities) {
     const streams = entity.unknownStreams;
+    const key = keyIn(entity);
     if (entity.fate === 'open') {
       const { open } = entity;
       const nowhere = open !== 'presence' || entity.place === undefined;
       if (nowhere) entity.place = { parent: top, name: freeName(top, () => count++) };
       const presence = open !== 'place';
-      marks.set(entity, { place: nowhere, presence, streams: presence ? 'all' : streams });
+      marks.set(entity, { place: nowhere, presence, key, streams: presence ? 'all' : streams });
       entity.fate = 'lives';
     } else if (entity.fate === 'lives') {
-      const mark = { place: false, presence: false, streams };
+      const mark = { place: false, presence: false, key, streams };
       if (streams !== undefined) marks.set(entity, mark);
       inherit(entity, marks);
     }
@@ -48,7 +50,8 @@ function inherit(entity: Entity, marks: Map<Entity, Unknown>): void {
     const known = marks.get(entity);
     const presence = own.presence || known?.presence === true;
     const place = own.place || known?.place === true;
-    marks.set(entity, { place, presence, streams: known?.streams ?? own.streams });
+    const { key } = own;
+    marks.set(entity, { place, presence, key, streams: known?.streams ?? own.streams });
   }
 }
 

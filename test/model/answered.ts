@@ -2,7 +2,7 @@
  * Whether an answer does what it says. It is looked at where one conflict alone was asked about:
  * then nothing else can have had a hand in it.
  */
-import type { Answer, Conflict } from '../../src/index.js';
+import type { Conflict, Take } from '../../src/index.js';
 import { keyOf, type View } from './facts.js';
 import { excusedIn, type Meeting } from './weak.js';
 import { isRegion } from './vocabulary.js';
@@ -11,7 +11,7 @@ export function* answeredWrongly(
   meeting: Meeting,
   raw: View,
   conflict: Conflict,
-  { take }: Answer,
+  take: Take,
 ): Generator<string> {
   const id = subjectOf(meeting, conflict);
   if (id === undefined || take === 'both' || excusedIn(meeting).has(id)) return;

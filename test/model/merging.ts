@@ -1,5 +1,5 @@
 /** One merge of a line, from both sides, resolved as asked, and judged by the model. */
-import type { Answer, Bucket, Conflict, MergeOutcome } from '../../src/index.js';
+import type { Answer, Bucket, Conflict, MergeOutcome, Take } from '../../src/index.js';
 import type { View } from './facts.js';
 import type { United } from './graph.js';
 import { placesOf } from './truth.js';
@@ -96,7 +96,7 @@ async function resolve(merging: Merging, take: Resolution): Promise<readonly Con
   const { asked, answers } = await resolveByAnswers(bucket, from, take);
   const [conflict, second] = asked;
   if (conflict !== undefined && second === undefined) {
-    const wrong = answeredWrongly(meeting, read(), conflict, answers[0] as Answer);
+    const wrong = answeredWrongly(meeting, read(), conflict, takeOf(answers[0]));
     raise(wrong, aboutOf(asked));
   }
   return asked;
@@ -104,6 +104,10 @@ async function resolve(merging: Merging, take: Resolution): Promise<readonly Con
 
 function aboutOf(conflicts: readonly Conflict[]): string {
   return ['merge', ...conflicts.map(nameOf)].join(', asked ');
+}
+
+function takeOf(answer: Answer | undefined): Take {
+  return answer !== undefined && 'take' in answer ? answer.take : 'ours';
 }
 
 function isPolicy(take: Resolution): take is Policy {
@@ -141,7 +145,7 @@ async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Pro
     if (outcome.merged) return { asked, answers };
     for (const conflict of outcome.conflicts) {
       if (asked.some((one) => nameOf(one) === nameOf(conflict))) {
-        const take = answers.find(({ key }) => key === conflict.key)?.take;
+        const take = takeOf(answers.find(({ key }) => key === conflict.key));
         throw new Finding(`unsettled: ${nameOf(conflict)} is asked again after ${take}`);
       }
       asked.push(conflict);

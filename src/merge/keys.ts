@@ -1,0 +1,32 @@
+/** Keys of entities: where they are in the result, and by what they are known. */
+import type { Entity, Place } from './site.js';
+
+/** Whether a place is within itself: cycles are broken after streams were merged. */
+function leadsRound({ parent }: Place): boolean {
+  let slow: Entity | undefined = parent;
+  let fast = parent.place?.parent;
+  for (; fast !== undefined; fast = fast.place?.parent.place?.parent) {
+    if (fast === slow) return true;
+    slow = slow?.place?.parent;
+  }
+  return false;
+}
+
+/** The key of a place in the result; '' is the top. */
+export function keyAt({ parent, name }: Place): string {
+  const names = [name];
+  for (let at = parent; at.place !== undefined; at = at.place.parent) names.push(at.place.name);
+  return `/${names.reverse().join('/')}`;
+}
+
+/**
+ * The key by which an entity is known: the base's, or else where both sides meet in the result or,
+ * if they do not, the lowest that it has.
+ */
+export function keyIn(entity: Entity): string {
+  const { base, ours, theirs, place, fate } = entity;
+  if (base !== undefined) return base.unknown?.key ?? base.key;
+  if (fate === 'lives' && place !== undefined && !leadsRound(place)) return keyAt(place);
+  const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined);
+  return keys.sort()[0] ?? '';
+}
