@@ -11,7 +11,7 @@
 import { mergeBases } from '../log/ancestry.js';
 import type { MapRow } from '../log/maps.js';
 import { mergeSteps } from '../merge/merge-trees.js';
-import type { Resolver } from '../merge/resolve.js';
+import type { Answer } from '../merge/resolve.js';
 import type { Ground } from '../merge/site.js';
 import type { EntryEdit } from '../tree/apply.js';
 import type { Steps } from '../tree/steps.js';
@@ -41,13 +41,13 @@ export interface Reverted {
   readonly head: LocalCommit;
 }
 
-/** What takes back a commit, and the judge that was asked. REGALIA_CONFLICT. */
+/** What takes back a commit, and the answers that met no conflict. REGALIA_CONFLICT, REGALIA_OPTION. */
 export function* revertSteps(
   line: Line,
   writers: Writers,
   commits: Reverted,
   judgement: MergeJudgement,
-): Steps<Return & { readonly judge: Resolver }> {
+): Steps<Return & { readonly unused: readonly Answer[] }> {
   const { undone, before, head } = commits;
   const trees = { ours: line.treeOf(head), theirs: line.treeOf(before) };
   // What comes back is what the head will be: nothing is newer.
@@ -62,8 +62,9 @@ export function* revertSteps(
     mergeRules: threeRules,
     ontoOurs: true,
   });
-  if (judge.conflicts.length > 0) throw conflictError(judge.conflicts);
-  return { edits: [edit], rows: rows.get('')?.ours ?? [], origins: [before], judge };
+  const { unused, conflicts } = judge;
+  if (conflicts.length > 0) throw conflictError(conflicts);
+  return { edits: [edit], rows: rows.get('')?.ours ?? [], origins: [before], unused };
 }
 
 class Grounds {

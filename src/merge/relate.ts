@@ -53,8 +53,7 @@ export class Relations {
       start.apply(relationRows(this.between(base, to)));
       return start;
     });
-    const [first] = ways;
-    return first !== undefined && ways.length === 1 ? first : Relation.union(ways);
+    return ways.length === 0 ? new Relation() : Relation.union(ways);
   }
 
   /** One relation for each way through virtual commits. `before` is what leads to `from`. */

@@ -351,8 +351,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     const commit = await this.#goBack(how, RETRIES, async (head, writers) => {
       const { core, line } = this.#scope;
       const steps = revertSteps(line, writers, { undone, before, head }, judgement);
-      const { judge, ...back } = await runSteps('revert', steps, core, writers, given.signal);
-      ({ unused } = judge);
+      const back = await runSteps('revert', steps, core, writers, given.signal);
+      ({ unused } = back);
       return back;
     });
     return { ...commit, unused };
