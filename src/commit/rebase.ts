@@ -28,6 +28,7 @@ export class Rebase {
   /** The edit as it goes onto the head. What is left of it where theirs stands may be nothing. */
   edit(edit: EntryEdit, names: Names): EntryEdit {
     const { bytes, start, end, parts, bucket } = edit;
+    if (!edit.clear && this.#isRemoved(names)) return this.#onRemoved(edit, names);
     const clear = edit.clear && this.#mayClear(names);
     const streams = edit.streams.filter((one) => edit.clear || this.#mayChange(names, one));
     const { below } = edit;
@@ -35,14 +36,20 @@ export class Rebase {
       const fresh = streams.length === edit.streams.length ? edit.fresh : undefined;
       return { bytes, start, end, fresh, clear, parts, bucket, streams };
     }
-    if (!edit.clear && this.#isRemoved(names)) {
-      const below = this.#mayAddTo(names) ? edit.below : undefined;
-      return { bytes, start, end, clear, parts, bucket, streams, below };
-    }
     const list = below().map((inner) => {
       return this.edit(inner, [...names, inner.bytes.slice(inner.start, inner.end)]);
     });
     return { bytes, start, end, clear, parts, bucket, streams, below: () => list };
+  }
+
+  /** An edit of what the head has removed: that is one conflict, whatever lies below. */
+  #onRemoved(edit: EntryEdit, names: Names): EntryEdit {
+    const { bytes, start, end, fresh, clear, parts, bucket } = edit;
+    const adds = edit.below !== undefined || edit.streams.some(({ part }) => part !== undefined);
+    if (adds && this.#mayAddTo(names)) {
+      return { bytes, start, end, fresh, clear, parts, bucket, streams: edit.streams, below: edit.below };
+    }
+    return { bytes, start, end, clear, parts, bucket, streams: [] };
   }
 
   #mayClear(names: Names): boolean {

@@ -79,7 +79,8 @@ export class Decisions {
     }
     const [b, o, t] = (['base', 'ours', 'theirs'] as const).map((one) => entity.placeIn(one));
     const alike = samePlace(o, t);
-    if (alike && (!this.#options.strict || samePlace(b, o))) return choose('ours');
+    const isMove = base !== undefined && !samePlace(b, o);
+    if (alike && !(this.#options.strict && isMove)) return choose('ours');
     if (base !== undefined && base.unknown?.place !== true) {
       if (samePlace(b, o)) return choose('theirs');
       if (samePlace(b, t)) return choose('ours');

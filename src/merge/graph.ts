@@ -236,9 +236,9 @@ export class Graph {
 
   /** Notes that sites are one entry. */
   #unite(sites: readonly Site[]): void {
-    const [first] = sites;
+    const [first, ...others] = sites;
     if (first?.parent === undefined) return;
-    for (const site of sites) {
+    for (const site of others) {
       if (site.parent === undefined) continue;
       const [a, b] = [this.#groupOf(first), this.#groupOf(site)];
       if (a === b || !mayBeOne([...membersOf(a), ...membersOf(b)])) continue;

@@ -25,8 +25,11 @@ export function keyAt({ parent, name }: Place): string {
  */
 export function keyIn(entity: Entity): string {
   const { base, ours, theirs, place, fate } = entity;
-  if (base !== undefined) return base.unknown?.key ?? base.key;
-  if (fate === 'lives' && place !== undefined && !leadsRound(place)) return keyAt(place);
-  const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined);
-  return keys.sort()[0] ?? '';
+  if (base !== undefined && base.unknown?.place !== true) return base.key;
+  const known = base?.unknown?.key;
+  if (known !== undefined) return known;
+  if (base === undefined && fate === 'lives' && place !== undefined && !leadsRound(place)) return keyAt(place);
+  const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined).sort();
+  // What a base has under one name without a place is known by where it went.
+  return (base === undefined ? keys[0] : keys.at(-1)) ?? '';
 }

@@ -31,8 +31,8 @@ export function otherSide(side: Side): Side {
 export interface Unknown {
   readonly place: boolean;
   readonly presence: boolean;
-  /** The key by which the conflict was known that left it open. */
-  readonly key: string;
+  /** The key by which the conflict was known that left it open, if it alone was. */
+  readonly key: string | undefined;
   /** Undefined: all are known. */
   readonly streams: 'all' | ReadonlySet<string> | undefined;
 }

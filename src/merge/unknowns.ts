@@ -34,9 +34,17 @@ export function unknownsOf(graph: Graph): (outcome: Outcome) => Map<string, Unkn
   }
   return (outcome) => {
     const unknown = new Map<string, Unknown>();
+    const names = new Set<string | undefined>();
+    const shared = new Set<string | undefined>();
+    for (const { place, key } of marks.values()) {
+      if (place && names.has(key)) shared.add(key);
+      if (place) names.add(key);
+    }
     for (const [entity, mark] of marks) {
-      const key = outcome.keyOf(entity);
-      if (key !== undefined) unknown.set(key, mark);
+      const at = outcome.keyOf(entity);
+      const { place, presence, streams } = mark;
+      const key = shared.has(mark.key) ? undefined : mark.key;
+      if (at !== undefined) unknown.set(at, { place, presence, key, streams });
     }
     return unknown;
   };
