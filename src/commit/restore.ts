@@ -124,7 +124,8 @@ class Homecoming {
             if (!isWithin(to, this.#key) || find(this.#was, to) === undefined) continue;
             if (this.#pairs.isPaired('before', to)) continue;
             for (const from of after.imagesOf(base).map((image) => is + image)) {
-              if (from !== to && find(this.#is, from) === undefined) yield { from, to, returned: true };
+              if (from !== to && find(this.#is, from) === undefined)
+                yield { from, to, returned: true };
             }
           }
         }

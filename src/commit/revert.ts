@@ -17,7 +17,7 @@ import type { EntryEdit } from '../tree/apply.js';
 import type { Steps } from '../tree/steps.js';
 import { Bases } from './bases.js';
 import { HeadsWithin } from './heads-within.js';
-import { type MergeJudgement, judgeOf } from './judge.js';
+import { judgeOf, type MergeJudgement } from './judge.js';
 import type { Line, LocalCommit } from './line.js';
 import { threeRules } from './merge-commits.js';
 import { conflictError } from './rebase.js';
@@ -64,7 +64,9 @@ export function* revertSteps(
   });
   const { unused, conflicts } = judge;
   if (conflicts.length > 0) throw conflictError(conflicts);
-  return { edits: [edit], rows: rows.get('')?.ours ?? [], origins: [before], unused };
+  // What goes has no row: in one commit, what comes to its key is an edit of it.
+  const moved = (rows.get('')?.ours ?? []).filter(({ to }) => to !== undefined);
+  return { edits: [edit], rows: moved, origins: [before], unused };
 }
 
 class Grounds {

@@ -12,14 +12,20 @@ import { restored } from '../commit/restore.js';
 import { type Return, revertSteps } from '../commit/revert.js';
 import { runSteps, type Writers } from '../commit/writers.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { alreadyExists, badOption, isRegaliaError, notFound, throwIfAborted } from '../ground/errors.js';
+import {
+  alreadyExists,
+  badOption,
+  isRegaliaError,
+  notFound,
+  throwIfAborted,
+} from '../ground/errors.js';
 import { folder as folderKind, text } from '../ground/options.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
 import type { Answer } from '../merge/resolve.js';
-import { sameSubtree } from '../tree/equal.js';
 import type { BucketRules } from '../streams/rule.js';
+import { sameSubtree } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { Contents } from './contents.js';
 import { type DiffRow, diffRows } from './difference.js';

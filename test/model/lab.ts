@@ -153,7 +153,10 @@ export class Lab {
   /** Brings a key back to what it was at an earlier commit. */
   async restore(line: Line): Promise<void> {
     const then = this.dice.pick(line.commits);
-    const key = this.dice.chance(0.5) ? '/' : this.likely(then.top);
+    // What moved since comes back from where it is, which is not known here.
+    const rows = [...line.bucket.diff(then.commit, line.bucket.info().commit)];
+    const isMoved = rows.some(({ kind }) => kind === 'moved');
+    const key = isMoved || this.dice.chance(0.5) ? '/' : this.likely(then.top);
     const top = copyOf(line.top);
     const place = placeAt(then.top, key);
     if (key === '/') top.children.clear();
