@@ -347,7 +347,7 @@ function sameMaps(before: LocalCommit, after: LocalCommit): boolean {
 }
 
 /** Who decides the conflicts of a commit: its policy, or else the rules in the head's tree. */
-export function resolverFor(
+function resolverFor(
   line: Line,
   head: Partial<Record<Side, Tree>>,
   policy: CommitPolicy | undefined,

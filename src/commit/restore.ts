@@ -11,6 +11,7 @@
 import { hex } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';
 import type { MapRow } from '../log/maps.js';
+import { bucketAt } from '../merge/buckets.js';
 import { isWithin, Pairs, type Way } from '../merge/pairs.js';
 import { namesOf, prefixes } from '../merge/relation.js';
 import { editAt } from '../tree/apply.js';
@@ -38,7 +39,7 @@ export function restored(line: Line, then: LocalCommit, head: LocalCommit, names
   return { edits, rows, origins: [then] };
 }
 
-/** A part of the trees with a history of its own, and where it was and is: the whole, or a bucket. */
+/** The whole, or a bucket: what has a history of its own, and where it was and is. */
 interface Space {
   readonly ways: readonly Way[];
   readonly was: string;
@@ -95,8 +96,15 @@ class Homecoming {
   /** The rows from the present keys to those of then, and the keys elsewhere that are left. */
   find(): { readonly rows: readonly MapRow[]; readonly left: readonly string[] } {
     const moved = [...this.#moved()];
-    const homes = topmost([this.#key, ...moved.map(({ from }) => from)]);
-    const rows = [...moved, ...this.#returned(), ...this.#gone(homes)];
+    const unpaired = [...this.#unpaired()];
+    // Buckets that were made of what was no bucket then: other entries, of the same contents.
+    const made = unpaired.filter(({ from }) => bucketAt(find(this.#is, from)) !== undefined);
+    const homes = topmost([this.#key, ...[...moved, ...made].map(({ from }) => from)]);
+    const removed = unpaired.filter(({ from, to }) => {
+      return from !== to && find(this.#is, from) === undefined;
+    });
+    const returned = removed.map((one) => ({ ...one, returned: true }));
+    const rows = [...moved, ...returned, ...this.#gone(homes)];
     return { rows, left: homes.filter((home) => !isWithin(home, this.#key)) };
   }
 
@@ -115,22 +123,23 @@ class Homecoming {
     }
   }
 
-  /** What was moved since, and then removed: where it last was. */
-  *#returned(): Generator<MapRow, void> {
+  /** Where histories have what was there and is not one with anything now. */
+  *#unpaired(): Generator<{ readonly from: string; readonly to: string }, void> {
     for (const { ways, was, is } of this.#spaces) {
       for (const { before, after } of ways) {
         for (const base of new Set([...before.bases(), ...after.bases()])) {
-          for (const to of before.imagesOf(base).map((image) => was + image)) {
-            if (!isWithin(to, this.#key) || find(this.#was, to) === undefined) continue;
-            if (this.#pairs.isPaired('before', to)) continue;
-            for (const from of after.imagesOf(base).map((image) => is + image)) {
-              if (from !== to && find(this.#is, from) === undefined)
-                yield { from, to, returned: true };
-            }
+          const left = before.imagesOf(base).filter((key) => this.#isUnpaired(was + key));
+          for (const to of left) {
+            for (const from of after.imagesOf(base)) yield { from: is + from, to: was + to };
           }
         }
       }
     }
+  }
+
+  #isUnpaired(key: string): boolean {
+    const isThere = isWithin(key, this.#key) && find(this.#was, key) !== undefined;
+    return isThere && !this.#pairs.isPaired('before', key);
   }
 
   /** What came to be at those keys since, by moves: it is not what was there then. */

@@ -41,7 +41,9 @@ export interface Reverted {
   readonly head: LocalCommit;
 }
 
-/** What takes back a commit, and the answers that met no conflict. REGALIA_CONFLICT, REGALIA_OPTION. */
+/**
+ * What takes back a commit, and the answers that met no conflict. REGALIA_CONFLICT, REGALIA_OPTION.
+ */
 export function* revertSteps(
   line: Line,
   writers: Writers,
@@ -83,7 +85,7 @@ class Grounds {
     this.#heads = { undone: within(undone), before: within(before), head: within(head) };
   }
 
-  /** One commit as the base of two others, whatever comes first. A side that is gone stays there. */
+  /** One commit as the base of two others, whichever comes first. A side may be gone. */
   over(base: LocalCommit, ours: LocalCommit | undefined, theirs: LocalCommit | undefined): Ground {
     const { relations } = this.#bases;
     const to = (side = base) => relations.across(base.address, side.address);

@@ -19,7 +19,7 @@ import {
   text,
 } from '../ground/options.js';
 import { type Conflict, publicConflict, type Side } from '../merge/conflict.js';
-import type { Answer, PlacePolicy, StreamPolicy as InnerStreamPolicy } from '../merge/resolve.js';
+import type { Answer, StreamPolicy as InnerStreamPolicy, PlacePolicy } from '../merge/resolve.js';
 
 /**
  * Decides one conflict of a merge: for a side, the base, or a stream's new contents. Undefined

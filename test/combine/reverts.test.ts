@@ -503,3 +503,13 @@ t.test('what left a bucket comes back into it', async (t) => {
   t.strictSame(main.contents(), main.contents(before));
   t.strictSame(await wrongs(store), []);
 });
+
+t.test('what was made a bucket, and moved, is not there twice when it was restored', async (t) => {
+  const { main, store } = await world((main) => main.putEach('/a/f', '/z'));
+  const before = main.head;
+  await main.makeBucket('/a');
+  await main.move('/a', '/b');
+  await restore(store, before, '/a');
+  t.strictSame(main.contents(), { '/a/f': 'f', '/z': 'z' });
+  t.strictSame(await wrongs(store), []);
+});

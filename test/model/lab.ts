@@ -166,7 +166,6 @@ export class Lab {
       for (const [name, inner] of place.children) top.children.set(name, copyOf(inner));
     } else if (place === undefined) delPlace(top, key);
     else setPlace(top, key, copyOf(place));
-    if (repeatsBucket(top)) return;
     const { changed, commit, root } = await line.bucket.restore(then.commit, key);
     this.#committed(line, top, { changed, commit, root });
   }
@@ -321,11 +320,6 @@ function knows(top: Place, { bucket }: Place): boolean {
   return [...placesOf(top)].some(
     ([, place]) => place.bucket === bucket && place.bucket !== undefined,
   );
-}
-
-function repeatsBucket(top: Place): boolean {
-  const ids = [...placesOf(top)].flatMap(([, { bucket }]) => bucket ?? []);
-  return new Set(ids).size < ids.length;
 }
 
 function codeOf(run: () => void): string {
