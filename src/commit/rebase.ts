@@ -49,7 +49,21 @@ export class Rebase {
     if (adds && this.#mayAddTo(names)) {
       return { bytes, start, end, fresh, clear, parts, bucket, streams: edit.streams, below: edit.below };
     }
+    const removes = edit.streams.some(({ stream }) => this.#hadStream(names, stream));
+    if (!adds && removes) this.#alsoRemoved(names);
     return { bytes, start, end, clear, parts, bucket, streams: [] };
+  }
+
+  /** Two that remove one entry have not seen each other. */
+  #alsoRemoved(names: Names): void {
+    const key = keyText(names);
+    const conflict = conflictOf(key, 'removed/changed', [{ key }, undefined, undefined]);
+    this.#judge.entry(conflict, 'theirs');
+  }
+
+  #hadStream(names: Names, stream: string): boolean {
+    const spot = this.#before.find(names);
+    return spot !== undefined && findStream(spot.node, spot.index, stream) !== undefined;
   }
 
   #mayClear(names: Names): boolean {
@@ -64,6 +78,8 @@ export class Rebase {
 
   #mayChange(names: Names, { stream, part }: StreamEdit): boolean {
     if (sameStreamAt(this.#before, this.#head, names, stream)) return true;
+    // Removing what was not there is no change.
+    if (part === undefined && !this.#hadStream(names, stream)) return false;
     const key = keyText(names);
     const [before, head] = [this.#before, this.#head].map((tree) => {
       const spot = tree.find(names);

@@ -65,6 +65,8 @@ export class Graph {
   /** In the order found: within one another from the top down. */
   readonly entities: Entity[] = [];
   readonly top: Entity;
+  /** Entities that were looked at. */
+  readonly #seen = new Set<Entity>();
   #names = 0;
 
   constructor(options: GraphOptions) {
@@ -159,17 +161,23 @@ export class Graph {
       for (const key of relation.bases()) bases.add(key);
       for (const key of relation.present()) sites[side]?.at(namesOf(key));
     }
-    for (const key of bases) this.#relateKey(space, key);
+    // What is below an entry with several places may be at one of them alone.
+    for (const key of bases) {
+      for (const below of this.#relateKey(space, key)) bases.add(below);
+    }
   }
 
   /** Relates a key of a space's base to what histories say that it became on both sides. */
-  #relateKey(space: Space, key: string): void {
+  *#relateKey(space: Space, key: string): Generator<string, void> {
     const { sites, ground } = space;
     for (const base of this.#basesAt(space, key)) {
       for (const side of SIDES) {
-        for (const image of ground.relations[side].imagesOf(key)) {
-          for (const site of this.#follow(space, side, image)) this.#unite([base, site]);
-        }
+        const found = ground.relations[side].imagesOf(key).flatMap((image) => {
+          return this.#follow(space, side, image);
+        });
+        for (const site of found) this.#unite([base, site]);
+        if (found.length < 2) continue;
+        for (const name of allNames(this.#cache, base)) yield `${key}/${name}`;
       }
     }
     if (sites.base?.at(namesOf(key)) !== undefined) return;
@@ -264,6 +272,7 @@ export class Graph {
 
   /** Makes a group's entity, or several where histories disagree. */
   #settle(group: Group): void {
+    for (const version of VERSIONS) dropWays(group[version]);
     if (VERSIONS.every((version) => group[version].length <= 1)) {
       const sites = VERSIONS.flatMap((version) => group[version]);
       const entity = this.#newEntity();
@@ -284,12 +293,10 @@ export class Graph {
 
   *#matchNames(): Steps<void> {
     const stack = [this.top];
-    const seen = new Set<Entity>();
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-      if (seen.has(at)) continue;
-      seen.add(at);
-      const children = yield* this.#childrenOf(at);
-      for (const child of children) {
+      for (const child of yield* this.#childrenOf(at)) {
+        if (this.#seen.has(child)) continue;
+        this.#seen.add(child);
         if (this.#needsLook(child)) stack.push(child);
       }
     }
@@ -359,14 +366,26 @@ export class Graph {
     const free = (version: Version): Site | undefined =>
       sites.find((site) => site?.version === version && site.entity === undefined);
     const [base, ours, theirs] = [free('base'), free('ours'), free('theirs')];
-    const related = sites.flatMap((site) => site?.entity ?? []);
-    const entities = new Set(related);
-    for (const one of together(base, ours, theirs)) {
+    const known = sites.find((site) => site?.version === 'base')?.entity;
+    const entities = new Set(sites.flatMap((site) => site?.entity ?? []));
+    const joined = [ours, theirs].filter((site) => this.#joins(known, site));
+    const others = [ours, theirs].map((site) => (joined.includes(site) ? undefined : site));
+    for (const one of together(base, ...others)) {
       const entity = this.#newEntity();
       this.#assign(entity, one);
       entities.add(entity);
     }
     return entities;
+  }
+
+  /** Takes a site for an entry of the base that is known on the other side, by its name here. */
+  #joins(entity: Entity | undefined, site: Site | undefined): boolean {
+    if (entity === undefined || site === undefined || entity[site.version] !== undefined) return false;
+    const members = VERSIONS.flatMap((version) => entity[version] ?? []);
+    if (!mayBeOne([...members, site])) return false;
+    this.#assign(entity, [site]);
+    this.#seen.delete(entity);
+    return true;
   }
 
   /** Whether what is below an entity matters. Where it does not, one side's is the result. */
@@ -413,6 +432,14 @@ function together(base: Site | undefined, ...sides: readonly (Site | undefined)[
   const rest = own.filter((site) => !like.includes(site));
   const groups = rest.length > 1 && mayBeOne(rest) ? [rest] : rest.map((site) => [site]);
   return base === undefined ? groups : [[base, ...like], ...groups];
+}
+
+/** Where one of several sites is more than a way to others, it is the entry. */
+function dropWays(sites: Site[]): void {
+  const [only, second] = sites.filter((site) => !site.isImplied);
+  if (sites.length > 1 && only !== undefined && second === undefined) {
+    sites.splice(0, sites.length, only);
+  }
 }
 
 function membersOf(group: Group): Site[] {

@@ -62,7 +62,12 @@ export class Regions {
   #isTop(entity: Entity): boolean {
     const remover = this.#remover(entity);
     if (remover === undefined) return false;
-    const above = entity[otherSide(remover)]?.parent?.entity;
+    const keeper = otherSide(remover);
+    let above = entity[keeper]?.parent?.entity;
+    // What is new in between belongs to what was removed around it.
+    while (above !== undefined && above.base === undefined && above[remover] === undefined) {
+      above = above[keeper]?.parent?.entity;
+    }
     return above === undefined || this.#remover(above) !== remover;
   }
 

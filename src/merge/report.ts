@@ -9,16 +9,6 @@ type Kind = Pick<TreeConflict, 'kind' | 'why'> & { readonly stream?: string | un
 /** The sites of a conflict: the base's, ours, theirs. */
 export type Sites = readonly [Site | undefined, Site | undefined, Site | undefined];
 
-/** A conflict at a site's key. */
-export function conflictAt(
-  at: Site | undefined,
-  kind: Kind,
-  sites: Sites,
-  answers: readonly Take[],
-): TreeConflict {
-  return conflictAtKey(at?.key ?? '', kind, sites, answers);
-}
-
 /** A conflict at a key; '' is the top's. */
 export function conflictAtKey(
   key: string,

@@ -8,8 +8,8 @@
 import { sameStreams } from '../tree/equal.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { Judge } from './resolve.js';
-import { conflictAt } from './report.js';
-import { type Entity, type Group, leaveOpen, otherSide, type Site } from './site.js';
+import { conflictAtKey } from './report.js';
+import { type Entity, type Group, leaveOpen, otherSide, SIDES, type Site } from './site.js';
 
 /** Makes the entities of a group whose sites are not one to one. */
 export function untangle(
@@ -30,7 +30,12 @@ export function untangle(
   }
   const [b, o, t] = [base[0], ours[0], theirs[0]];
   const verdict = judge.place(
-    conflictAt(b ?? o ?? t, { kind: 'moved', why: 'tangled' }, [b, o, t], ['ours', 'theirs']),
+    conflictAtKey(
+      b?.key ?? [o?.key ?? '', t?.key ?? ''].sort()[0] ?? '',
+      { kind: 'moved', why: 'tangled' },
+      [b, o, t],
+      SIDES,
+    ),
   );
   if (verdict !== 'ours' && verdict !== 'theirs') {
     for (const site of [...base, ...ours, ...theirs]) {
