@@ -513,3 +513,19 @@ t.test('what was made a bucket, and moved, is not there twice when it was restor
   t.strictSame(main.contents(), { '/a/f': 'f', '/z': 'z' });
   t.strictSame(await wrongs(store), []);
 });
+
+t.test('what others commit while a revert or a restore is made is merged', async (t) => {
+  const { main, store } = await nested();
+  const before = main.head;
+  await main.del('/m');
+  const moved = await main.move('/x', '/b');
+  await Promise.all([
+    restore(store, before, '/m'),
+    main.put('/y'),
+    revert(store, moved),
+    main.put('/b', 'edited'),
+  ]);
+  t.strictSame(main.contents(), { ...main.contents(before), '/x': 'edited', '/y': 'y' });
+  await main.put('/m/f', 'goes on');
+  t.strictSame(await wrongs(store), []);
+});
