@@ -67,7 +67,10 @@ export class Bases {
     const sorted = [...bases].sort(compareAddresses);
     let folded: Base | undefined;
     for (const [i, next] of sorted.entries()) {
-      const name = sorted.slice(0, i + 1).map(addressText).join(' ');
+      const name = sorted
+        .slice(0, i + 1)
+        .map(addressText)
+        .join(' ');
       const known = this.#known.get(name);
       if (known !== undefined) folded = known;
       else if (folded === undefined) folded = this.#single(next);
@@ -107,6 +110,11 @@ export class Bases {
       { point: next, rows: whole?.theirs ?? [] },
     ];
     const commits = [...base.commits, next];
-    return { commits, point: { parents }, tree: this.#line.core.tree(root.id, root.address), unknown };
+    return {
+      commits,
+      point: { parents },
+      tree: this.#line.core.tree(root.id, root.address),
+      unknown,
+    };
   }
 }

@@ -47,7 +47,17 @@ export class Rebase {
     const { bytes, start, end, fresh, clear, parts, bucket } = edit;
     const adds = edit.below !== undefined || edit.streams.some(({ part }) => part !== undefined);
     if (adds && this.#mayAddTo(names)) {
-      return { bytes, start, end, fresh, clear, parts, bucket, streams: edit.streams, below: edit.below };
+      return {
+        bytes,
+        start,
+        end,
+        fresh,
+        clear,
+        parts,
+        bucket,
+        streams: edit.streams,
+        below: edit.below,
+      };
     }
     const removes = edit.streams.some(({ stream }) => this.#hadStream(names, stream));
     if (!adds && removes) this.#alsoRemoved(names);
@@ -111,11 +121,7 @@ export class Rebase {
   }
 }
 
-type Sides = readonly [
-  TreeSide | undefined,
-  TreeSide | undefined,
-  TreeSide | undefined,
-];
+type Sides = readonly [TreeSide | undefined, TreeSide | undefined, TreeSide | undefined];
 
 export function conflictOf(
   key: string,

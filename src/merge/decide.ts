@@ -14,13 +14,22 @@ import type { StreamEdit } from '../tree/apply.js';
 import { recordAddress, sameStream, streamNames, streamOf } from '../tree/equal.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { CHILD_NONE, readRecord, type StreamPart } from '../tree/record.js';
+import type { Steps } from '../tree/steps.js';
 import type { ConflictKind, Take } from './conflict.js';
 import type { Graph } from './graph.js';
 import { keyAt, keyIn } from './keys.js';
 import { Regions } from './regions.js';
 import { conflictAtKey, type Sites } from './report.js';
 import type { Judge } from './resolve.js';
-import { type Entity, type Place, leaveOpen, samePlace, SIDES, type Version } from './site.js';
+import {
+  type Entity,
+  inSteps,
+  leaveOpen,
+  type Place,
+  SIDES,
+  samePlace,
+  type Version,
+} from './site.js';
 
 /** What deciding needs beside the graph. */
 export interface DecideOptions {
@@ -53,14 +62,21 @@ export class Decisions {
     this.#regions = new Regions(options.cache, graph, options.judge, options.strict);
   }
 
-  decide(): void {
+  /** In steps. */
+  *decide(): Steps<void> {
     const { entities, top } = this.#graph;
-    this.#regions.decide();
-    for (const entity of entities) if (entity !== top) this.#findPlace(entity);
-    for (const entity of entities) {
-      if (entity.fate === 'lives' || entity.open === 'place') this.#mergeContents(entity);
+    yield* this.#regions.decide();
+    for (const entity of inSteps(entities)) {
+      if (entity === undefined) yield;
+      else if (entity !== top) this.#findPlace(entity);
     }
+    for (const entity of inSteps(entities)) {
+      if (entity === undefined) yield;
+      else if (entity.fate === 'lives' || entity.open === 'place') this.#mergeContents(entity);
+    }
+    yield;
     this.#breakCycles();
+    yield;
     this.#nameApart();
   }
 
@@ -110,7 +126,8 @@ export class Decisions {
     for (const stream of streamNames(entity.base?.parts, ours.parts, theirs.parts)) {
       const part = pinned === undefined ? this.#merged(entity, stream) : 'pinned';
       if (part === undefined) continue;
-      const chosen = part === 'pinned' ? streamOf(entity[pinned ?? source]?.parts, stream) : part.part;
+      const chosen =
+        part === 'pinned' ? streamOf(entity[pinned ?? source]?.parts, stream) : part.part;
       if (sameStream(this.#options.cache, chosen, streamOf(from.parts, stream))) continue;
       edits.push({ stream, part: chosen });
     }
@@ -255,7 +272,11 @@ export class Decisions {
       if (entity.fate !== 'lives' || !hasSubstance(entity)) continue;
       const path: Entity[] = [];
       let at: Entity | undefined = entity;
-      for (; at?.place !== undefined && at.fate !== 'open' && !found.has(at); at = at.place.parent) {
+      for (
+        ;
+        at?.place !== undefined && at.fate !== 'open' && !found.has(at);
+        at = at.place.parent
+      ) {
         path.push(at);
       }
       if (at?.fate !== 'open') for (const one of path) found.add(one);
@@ -319,7 +340,8 @@ function streamConflict(
 export function hasSubstance(entity: Entity): boolean {
   const site = entity[entity.source] ?? entity.ours ?? entity.theirs;
   if (site === undefined) return false;
-  if (site.bucket !== undefined || entity.streams.some(({ part }) => part !== undefined)) return true;
+  if (site.bucket !== undefined || entity.streams.some(({ part }) => part !== undefined))
+    return true;
   const removed = entity.streams.filter(({ part }) => part === undefined).length;
   if (site.parts.streams.length > removed) return true;
   if (entity.unknownStreams !== undefined || site.parts.child.form === CHILD_NONE) {
@@ -368,4 +390,3 @@ function recordDigits(entity: Entity): string {
   const algorithm = node.algorithm as AlgorithmNumber;
   return hex(recordAddress(algorithm, readRecord(node, index))).slice(2);
 }
-

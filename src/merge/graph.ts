@@ -19,6 +19,7 @@ import type { Steps } from '../tree/steps.js';
 import { type BucketKeys, bucketKeys } from './buckets.js';
 import type { Side } from './conflict.js';
 import { namesOf } from './relation.js';
+import type { Judge } from './resolve.js';
 import {
   Entity,
   type Ground,
@@ -28,10 +29,9 @@ import {
   Site,
   type Space,
   type Unknown,
-  type Version,
   VERSIONS,
+  type Version,
 } from './site.js';
-import type { Judge } from './resolve.js';
 import { untangle } from './tangles.js';
 
 export interface GraphOptions {
@@ -237,7 +237,13 @@ export class Graph {
       const space = this.spaces.find((one) => one.sites[version] === site);
       if (site === undefined) break;
       if (space === undefined) continue;
-      found = { space, rest: names.slice(i + 1).map((rest) => `/${rest}`).join('') };
+      found = {
+        space,
+        rest: names
+          .slice(i + 1)
+          .map((rest) => `/${rest}`)
+          .join(''),
+      };
     }
     return found;
   }
@@ -273,11 +279,13 @@ export class Graph {
   /** Makes a group's entity, or several where histories disagree. */
   #settle(group: Group): void {
     for (const version of VERSIONS) dropWays(group[version]);
-    if (VERSIONS.every((version) => group[version].length <= 1)) {
-      const sites = VERSIONS.flatMap((version) => group[version]);
+    const { base, ours, theirs, ghosts } = group;
+    if (base.length < 2 && ours.length < 2 && theirs.length < 2) {
       const entity = this.#newEntity();
-      entity.ghosts = group.ghosts;
-      this.#assign(entity, sites);
+      entity.ghosts = ghosts;
+      this.#assign(entity, base);
+      this.#assign(entity, ours);
+      this.#assign(entity, theirs);
     } else untangle(this.#cache, group, this.#options.judge, () => this.#newEntity());
   }
 
@@ -309,7 +317,8 @@ export class Graph {
     for (const version of VERSIONS) {
       for (const name of entity[version]?.children.keys() ?? []) names.add(name);
     }
-    for (const site of entity.extra) for (const name of allNames(this.#cache, site)) names.add(name);
+    for (const site of entity.extra)
+      for (const name of allNames(this.#cache, site)) names.add(name);
     for (const name of yield* this.#differing(entity)) names.add(name);
     for (const name of names) {
       if (++this.#names % STEP_NAMES === 0) yield;
@@ -380,7 +389,8 @@ export class Graph {
 
   /** Takes a site for an entry of the base that is known on the other side, by its name here. */
   #joins(entity: Entity | undefined, site: Site | undefined): boolean {
-    if (entity === undefined || site === undefined || entity[site.version] !== undefined) return false;
+    if (entity === undefined || site === undefined || entity[site.version] !== undefined)
+      return false;
     const members = VERSIONS.flatMap((version) => entity[version] ?? []);
     if (!mayBeOne([...members, site])) return false;
     this.#assign(entity, [site]);
@@ -402,8 +412,7 @@ export class Graph {
       entity.isWhole = true;
     } else {
       const strict = this.#options.strict === true;
-      entity.isWhole =
-        same(base?.spot, theirs.spot) || (!strict && same(ours.spot, theirs.spot));
+      entity.isWhole = same(base?.spot, theirs.spot) || (!strict && same(ours.spot, theirs.spot));
     }
     return !entity.isWhole;
   }
@@ -436,8 +445,9 @@ function together(base: Site | undefined, ...sides: readonly (Site | undefined)[
 
 /** Where one of several sites is more than a way to others, it is the entry. */
 function dropWays(sites: Site[]): void {
+  if (sites.length < 2) return;
   const [only, second] = sites.filter((site) => !site.isImplied);
-  if (sites.length > 1 && only !== undefined && second === undefined) {
+  if (only !== undefined && second === undefined) {
     sites.splice(0, sites.length, only);
   }
 }

@@ -28,7 +28,8 @@ export function keyIn(entity: Entity): string {
   if (base !== undefined && base.unknown?.place !== true) return base.key;
   const known = base?.unknown?.key;
   if (known !== undefined) return known;
-  if (base === undefined && fate === 'lives' && place !== undefined && !leadsRound(place)) return keyAt(place);
+  if (base === undefined && fate === 'lives' && place !== undefined && !leadsRound(place))
+    return keyAt(place);
   const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined).sort();
   // What a base has under one name without a place is known by where it went.
   return (base === undefined ? keys[0] : keys.at(-1)) ?? '';

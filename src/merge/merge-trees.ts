@@ -70,12 +70,13 @@ export function* mergeSteps(options: MergeOptions): Steps<MergeResult> {
   const graph = new Graph({ cache, ...sides, judge, groundOf, strict });
   yield* graph.build();
   const mergeRules = options.mergeRules ?? refuseRules;
-  new Decisions(graph, { cache, judge, strict, mergeRules }).decide();
+  yield* new Decisions(graph, { cache, judge, strict, mergeRules }).decide();
   yield;
   const unknown = unknownsOf(graph);
   const outcome = new Outcome(graph);
+  yield* outcome.find();
   const { side, edit } = outcome.edit();
-  const rows = outcome.rows(ontoOurs === true);
+  const rows = yield* outcome.rows(ontoOurs === true);
   return { side, edit, rows, changed: outcome.changed, unknown: unknown(outcome) };
 }
 

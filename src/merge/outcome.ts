@@ -10,12 +10,13 @@ import type { MapRow } from '../log/maps.js';
 import type { EntryEdit } from '../tree/apply.js';
 import { readRecord } from '../tree/record.js';
 import { NO_NAME } from '../tree/root.js';
+import type { Steps } from '../tree/steps.js';
 import type { Side } from './conflict.js';
 import { hasSubstance } from './decide.js';
 import type { Graph } from './graph.js';
 import { namesOf } from './relation.js';
 import { type Pair, rowsOf } from './rows.js';
-import { type Entity, type Site, SIDES } from './site.js';
+import { type Entity, inSteps, SIDES, type Site, samePlace } from './site.js';
 
 /** The rows of a merge's maps from both sides. */
 export type SideRows = Readonly<Record<Side, readonly MapRow[]>>;
@@ -33,10 +34,19 @@ export class Outcome {
   constructor(graph: Graph) {
     this.#graph = graph;
     this.#finals.set(graph.top, '');
-    for (const entity of graph.entities) {
-      if (entity.fate === 'lives' && hasSubstance(entity)) this.#reach(entity);
+  }
+
+  /** Finds where everything is, and what differs from the records that it starts from. */
+  *find(): Steps<void> {
+    const { entities } = this.#graph;
+    for (const entity of inSteps(entities)) {
+      if (entity === undefined) yield;
+      else if (entity.fate === 'lives' && hasSubstance(entity)) this.#reach(entity);
     }
-    for (const entity of this.#finals.keys()) this.#findChange(entity);
+    for (const entity of inSteps([...this.#finals.keys()])) {
+      if (entity === undefined) yield;
+      else this.#findChange(entity);
+    }
   }
 
   /** Places an entity and all that it is within; a parent that is gone comes back bare. */
@@ -148,11 +158,15 @@ export class Outcome {
    * The rows of the maps from both sides, by the bucket whose keys they are; '' is the whole, which
    * may have them all.
    */
-  rows(atTop: boolean): Map<string, SideRows> {
+  *rows(atTop: boolean): Steps<Map<string, SideRows>> {
+    if (SIDES.every((side) => this.#isPlain(side))) return new Map();
     const pairs = new Map<string, Record<Side, Pair[]>>();
     const gone = new Map<string, Record<Side, string[]>>();
     for (const side of SIDES) {
-      for (const entity of this.#graph.entities) this.#pairsOf(entity, side, atTop, pairs, gone);
+      for (const entity of inSteps(this.#graph.entities)) {
+        if (entity === undefined) yield;
+        else this.#pairsOf(entity, side, atTop, pairs, gone);
+      }
     }
     const rows = new Map<string, SideRows>();
     for (const [bucket, both] of pairs) {
@@ -163,6 +177,19 @@ export class Outcome {
       rows.set(bucket, { ours: ours ?? [], theirs: theirs ?? [] });
     }
     return rows;
+  }
+
+  /** Whether everything that a side has is where that side has it, and nothing comes back. */
+  #isPlain(side: Side): boolean {
+    for (const entity of this.#finals.keys()) {
+      const { place } = entity;
+      if (entity.fate !== 'lives' || place === undefined) continue;
+      if (entity.ghosts.length > 0 || entity.wasRemoved) return false;
+      if (entity[side] !== undefined && !samePlace(entity.placeIn(side), place)) return false;
+      const there = place.parent[side]?.children.get(place.name)?.entity;
+      if (there !== undefined && there !== entity) return false;
+    }
+    return true;
   }
 
   #pairsOf(

@@ -16,12 +16,13 @@ import { sameEntry, sameStream, streamNames, streamOf } from '../tree/equal.js';
 import { childMap, crossBorder, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
+import type { Steps } from '../tree/steps.js';
 import type { Side } from './conflict.js';
-import { keyIn } from './keys.js';
 import type { Graph } from './graph.js';
+import { keyIn } from './keys.js';
 import { conflictAtKey } from './report.js';
 import type { Judge } from './resolve.js';
-import { type Entity, leaveOpen, otherSide, samePlace, SIDES, type Site } from './site.js';
+import { type Entity, inSteps, leaveOpen, otherSide, SIDES, type Site, samePlace } from './site.js';
 
 export class Regions {
   readonly #cache: NodeCache;
@@ -39,9 +40,10 @@ export class Regions {
   }
 
   /** Decides on all that one side removed. */
-  decide(): void {
-    for (const entity of this.#graph.entities) {
-      if (entity.fate !== 'lives' || entity.base === undefined) continue;
+  *decide(): Steps<void> {
+    for (const entity of inSteps(this.#graph.entities)) {
+      if (entity === undefined) yield;
+      if (entity?.fate !== 'lives' || entity.base === undefined) continue;
       if (entity.ours === undefined && entity.theirs === undefined) this.#bothRemoved(entity);
       else if (this.#isTop(entity)) this.#decide(entity, removerOf(entity) as Side);
     }

@@ -1,7 +1,7 @@
 /** Conflicts as they are reported: with what each side has, and where. */
 import { unhex } from '../ground/bytes.js';
 import { streamOf } from '../tree/equal.js';
-import type { TreeConflict, TreeSide, Take } from './conflict.js';
+import type { Take, TreeConflict, TreeSide } from './conflict.js';
 import type { Site } from './site.js';
 
 type Kind = Pick<TreeConflict, 'kind' | 'why'> & { readonly stream?: string | undefined };

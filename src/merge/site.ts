@@ -7,13 +7,13 @@
  */
 import { hex } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';
+import type { StreamEdit } from '../tree/apply.js';
 import { diffMaps } from '../tree/diff-map.js';
 import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
 import { loadRoot, type Root } from '../tree/root.js';
-import type { StreamEdit } from '../tree/apply.js';
 import type { Side } from './conflict.js';
 import type { Relation } from './relation.js';
 
@@ -112,7 +112,9 @@ export class Site {
   }
 
   get isImplied(): boolean {
-    return this.bucket === undefined && this.parent !== undefined && this.parts.streams.length === 0;
+    return (
+      this.bucket === undefined && this.parent !== undefined && this.parts.streams.length === 0
+    );
   }
 
   /** The child of a name; undefined where there is none. */
@@ -278,4 +280,15 @@ export function leaveOpen(entity: Entity, what: 'place' | 'presence' | 'all'): v
 export function samePlace(a: Place | undefined, b: Place | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.parent === b.parent && a.name === b.name;
+}
+
+/** Entities of a step. */
+const STEP_ENTITIES = 64;
+
+/** All entities, and undefined wherever a step ends. */
+export function* inSteps(entities: readonly Entity[]): Generator<Entity | undefined, void> {
+  for (const [i, entity] of entities.entries()) {
+    if (i % STEP_ENTITIES === STEP_ENTITIES - 1) yield undefined;
+    yield entity;
+  }
 }

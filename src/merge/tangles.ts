@@ -7,8 +7,8 @@
  */
 import { sameStreams } from '../tree/equal.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import type { Judge } from './resolve.js';
 import { conflictAtKey } from './report.js';
+import type { Judge } from './resolve.js';
 import { type Entity, type Group, leaveOpen, otherSide, SIDES, type Site } from './site.js';
 
 /** Makes the entities of a group whose sites are not one to one. */
