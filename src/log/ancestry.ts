@@ -18,6 +18,7 @@ import {
   compareAddresses,
   sameAddress,
 } from '../blocks/address.js';
+import { equalBytes } from '../ground/bytes.js';
 import { beyondHorizon } from '../ground/errors.js';
 import { ByteWriter } from '../ground/writer.js';
 import { absentParent, type LogEntry, missingCommit } from './entry.js';
@@ -31,9 +32,11 @@ const STALE = 4;
 /** Whether `a` is `b` or among what came before it. */
 export function isAncestor(graph: CommitGraph, a: Address, b: Address): boolean {
   const sought = present(graph, a);
-  present(graph, b);
+  const head = present(graph, b);
+  const beside = sameBucket(sought, head) ? alongSpine(graph, head, sought.spine) : head;
+  if (sameAddress(beside.address, a)) return true;
   const frontier = new Frontier(graph);
-  frontier.meet(b, 0);
+  frontier.meet(lineEnd(graph, head, sought.height).address, 0);
   for (let met = frontier.pop(); met !== undefined; met = frontier.pop()) {
     if (sameAddress(met.address, a)) return true;
     // What is absent comes last: all that is here was searched.
@@ -54,6 +57,11 @@ export function mergeBases(
   ours: readonly Address[],
   theirs: readonly Address[],
 ): Address[] {
+  const [[one, other], [first, second]] = [ours, theirs];
+  if (one !== undefined && first !== undefined && other === undefined && second === undefined) {
+    const fork = forkOf(graph, present(graph, one), present(graph, first));
+    if (fork !== undefined) return [fork.address];
+  }
   const frontier = new Frontier(graph, STALE);
   for (const [addresses, mark] of [
     [ours, OURS],
@@ -78,6 +86,58 @@ export function mergeBases(
     frontier.meetParents(met.entry, common ? BOTH | STALE : met.marks);
   }
   return bases.sort(compareAddresses);
+}
+
+function sameBucket(a: LogEntry, b: LogEntry): boolean {
+  return equalBytes(a.bucket, b.bucket);
+}
+
+/** The commit along first parents that has so many below it, or the last before that. */
+function alongSpine(graph: CommitGraph, head: LogEntry, spine: number): LogEntry {
+  return jumpDown(graph, head, (entry) => entry.spine >= spine);
+}
+
+/** The last commit down to a height that everything between it and the head leads to: a line. */
+function lineEnd(graph: CommitGraph, head: LogEntry, height: number): LogEntry {
+  const { merges } = head;
+  return jumpDown(graph, head, (entry) => entry.merges === merges && entry.height >= height);
+}
+
+/** The last commit along first parents for which `holds`, as it does for all above it. */
+function jumpDown(
+  graph: CommitGraph,
+  head: LogEntry,
+  holds: (entry: LogEntry) => boolean,
+): LogEntry {
+  let entry = head;
+  for (;;) {
+    if (entry.spine === 0) return entry;
+    const far = graph.entryAt(entry.bucket, entry.jump);
+    const passes = far !== undefined && far.spine < entry.spine && holds(far);
+    const [parent] = entry.parents;
+    const next = passes ? far : parent && graph.entry(parent);
+    if (next === undefined || !sameBucket(next, entry) || !holds(next)) return entry;
+    entry = next;
+  }
+}
+
+/**
+ * The one base of two commits that come in a line from where they part; undefined where history
+ * has merges in between.
+ */
+function forkOf(graph: CommitGraph, ours: LogEntry, theirs: LogEntry): LogEntry | undefined {
+  if (!sameBucket(ours, theirs)) return undefined;
+  let [low, high] = [0, Math.min(ours.spine, theirs.spine)];
+  let fork: LogEntry | undefined;
+  while (low <= high) {
+    const spine = (low + high) >> 1;
+    const [a, b] = [alongSpine(graph, ours, spine), alongSpine(graph, theirs, spine)];
+    const isShared = a.spine === spine && sameAddress(a.address, b.address);
+    if (isShared) fork = a;
+    if (isShared) low = spine + 1;
+    else high = spine - 1;
+  }
+  return fork?.merges === ours.merges && fork.merges === theirs.merges ? fork : undefined;
 }
 
 function firstParent(graph: CommitGraph, child: LogEntry): LogEntry | undefined {

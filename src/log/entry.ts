@@ -3,7 +3,7 @@
  * of table `commits`:
  *
  *     1 u8 | flags u8 | sequence varint | height varint | corrected date varint
- *     spine varint | jump varint
+ *     spine varint | jump varint | merges varint
  *     root block u48 | heads block u48 | signature 64, if flag 1 | stored form
  *     flags         1 signed | 2 cut
  *     stored form   deltas u8 | the commit block, its stamp in full or as a difference
@@ -13,7 +13,8 @@
  * from parent to child (as git's generation numbers, version 2), so that ancestry is walked without
  * loading commits. `spine` counts first parents down to the chain's end, and `jump` is the log
  * sequence of one of them, chosen as in a skew-binary list (Myers 1983), so that a date is found in
- * O(log n) steps; it is the entry's own sequence at the chain's end. Block ids are 0 where they are
+ * O(log n) steps; it is the entry's own sequence at the chain's end. `merges` counts the commits of
+ * the chain that have other than one parent: where it does not change, history is a line. Block ids are 0 where they are
  * unknown.
  */
 import { type Address, addressText } from '../blocks/address.js';
@@ -49,6 +50,7 @@ export interface LogEntry extends BlockIds {
   readonly correctedMs: number;
   readonly spine: number;
   readonly jump: number;
+  readonly merges: number;
   /**
    * History is cut off here: some parents were not here when the commit came, or were truncated
    * since.
@@ -74,7 +76,7 @@ export function sealEntry(entry: LogEntry, deltas: number, body: Uint8Array): Ui
   const writer = new ByteWriter(body.length + 160);
   writer.u8(ROW_VERSION).u8(flags);
   writer.varint(entry.sequence).varint(entry.height).varint(entry.correctedMs);
-  writer.varint(entry.spine).varint(entry.jump);
+  writer.varint(entry.spine).varint(entry.jump).varint(entry.merges);
   writer.u48(entry.rootBlock ?? NO_ID).u48(entry.headsBlock ?? NO_ID);
   if (signature !== undefined) writer.bytes(signature);
   writer.u8(deltas).bytes(body);
@@ -96,6 +98,7 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
   const correctedMs = reader.varint();
   const spine = reader.varint();
   const jump = reader.varint();
+  const merges = reader.varint();
   const rootBlock = knownId(reader.u48());
   const headsBlock = knownId(reader.u48());
   const isSigned = (flags & FLAG_SIGNATURE) !== 0;
@@ -114,6 +117,7 @@ export function openEntry(address: Address, row: Uint8Array): StoredCommit {
     correctedMs,
     spine,
     jump,
+    merges,
     rootBlock,
     headsBlock,
     cut: (flags & FLAG_CUT) !== 0,

@@ -127,7 +127,7 @@ export class History {
     const first = parents.find(({ entry }) => sameAddress(entry.address, commit.parents[0]));
     const bounds = this.bounds(commit.bucket, batch);
     const { height, correctedMs } = labels(commit, parents, local);
-    const { spine, jump } = this.#jumpOf(commit.bucket, bounds.next, first?.entry, batch);
+    const { spine, jump, merges } = this.#jumpOf(commit.bucket, bounds.next, first?.entry, batch);
     const { rootBlock, headsBlock, signature } = local;
     const entry: LogEntry = {
       address,
@@ -138,6 +138,7 @@ export class History {
       correctedMs,
       spine,
       jump,
+      merges: merges + (parents.length === 1 ? 0 : 1),
       rootBlock,
       headsBlock,
       signature,
@@ -185,16 +186,17 @@ export class History {
     sequence: number,
     parent: LogEntry | undefined,
     reads: Reads,
-  ): Pick<LogEntry, 'spine' | 'jump'> {
+  ): Pick<LogEntry, 'spine' | 'jump' | 'merges'> {
     if (parent === undefined || !equalBytes(parent.bucket, bucket)) {
-      return { spine: 0, jump: sequence };
+      return { spine: 0, jump: sequence, merges: 0 };
     }
     const spine = parent.spine + 1;
+    const { merges } = parent;
     const near = this.entryAt(bucket, parent.jump, reads);
     const far = near && this.entryAt(bucket, near.jump, reads);
-    if (near === undefined || far === undefined) return { spine, jump: parent.sequence };
+    if (near === undefined || far === undefined) return { spine, jump: parent.sequence, merges };
     const equalStrides = parent.spine - near.spine === near.spine - far.spine;
-    return { spine, jump: equalStrides ? far.sequence : parent.sequence };
+    return { spine, jump: equalStrides ? far.sequence : parent.sequence, merges };
   }
 
   entry(address: Address, reads: Reads = this.#reads): LogEntry | undefined {

@@ -140,7 +140,8 @@ export function decodeMap(block: Uint8Array): MapBlock {
   let before: EncodedRow | undefined;
   for (let i = 0; i < count; i++) {
     const row = readRow(reader);
-    if (before !== undefined && compareRows(before, row) >= 0) reader.fail('rows in order', 'others');
+    if (before !== undefined && compareRows(before, row) >= 0)
+      reader.fail('rows in order', 'others');
     before = row;
     const to = row.kind === GONE ? undefined : keyText(row.to);
     rows.push({ from: keyText(row.from), to, returned: row.kind === RETURNED });
