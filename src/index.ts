@@ -51,6 +51,7 @@ export type {
   RegaliaOptions,
   RemoveVolumeOptions,
   RevertOptions,
+  RevertOutcome,
   StreamOptions,
   TransactionOptions,
   TransactOptions,
@@ -82,7 +83,15 @@ export {
 export { type PutData, Transaction } from './store/transaction.js';
 export type { RemoveVolumeResult, VolumeInfo } from './store/volumes.js';
 export type { CborData } from './streams/cbor.js';
-export type { Encoding, MergePolicy, RuleOptions, StreamRule } from './streams/rule.js';
+export type {
+  BucketRules,
+  Encoding,
+  EntryRule,
+  MergePolicy,
+  PlaceRule,
+  RuleOptions,
+  StreamRule,
+} from './streams/rule.js';
 export { type ByteRange, type ReadOptions, Stream, type StreamData } from './streams/stream.js';
 export type {
   FindInPackOptions,

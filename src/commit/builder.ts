@@ -60,6 +60,8 @@ export class CommitBuilder {
   readonly #timeMs: number;
   /** The commits of buckets before this change. */
   readonly #before: HeadsWithin;
+  /** Those of buckets that were gone, in the states that it brings back. */
+  #earlier: HeadsWithin;
   /** New commits by bucket, 32 hexadecimal digits. */
   readonly #made = new Map<string, LocalCommit>();
 
@@ -71,6 +73,7 @@ export class CommitBuilder {
     this.#words = words;
     this.#timeMs = Math.max(0, Math.floor(this.#core.settings.now()));
     this.#before = this.#headsWithin(tip);
+    this.#earlier = this.#headsWithin();
   }
 
   #headsWithin(...commits: readonly LocalCommit[]): HeadsWithin {
@@ -85,9 +88,10 @@ export class CommitBuilder {
 
   /** The commits of a change. Their blocks (heads, maps) are staged. */
   build(change: Change): { tip: Tip; commits: LocalCommit[] } {
+    this.#earlier = this.#headsWithin(...(change.origins ?? []));
     const commits: LocalCommit[] = [];
     for (const touched of change.touched) {
-      const before = this.#previous(touched.bucket);
+      const before = this.#previous(hex(touched.bucket));
       const outerOf = (outer: Uint8Array | undefined): boolean =>
         outer !== undefined && equalBytes(outer, touched.bucket);
       const given = change.given?.get(hex(touched.bucket));
@@ -180,9 +184,7 @@ export class CommitBuilder {
     const isWithin = ({ outer }: MovedPart): boolean => within(outer);
     const moved = around || change.removed.some(isWithin) || change.added.some(isWithin);
     const fresh = before === undefined && this.#hasBuckets(root);
-    if (moved || fresh || change.recount === true) {
-      this.#recount(old, root, edits, change.origins ?? []);
-    }
+    if (moved || fresh || change.recount === true) this.#recount(old, root, edits);
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
   }
 
@@ -198,10 +200,8 @@ export class CommitBuilder {
     old: HeadsRef | undefined,
     root: RootRef,
     edits: Map<string, Address | undefined>,
-    origins: readonly LocalCommit[],
   ): void {
     const { cache } = this.#core;
-    const found = this.#headsWithin(this.#tip, ...origins);
     for (const { bucket } of allHeads(cache, old)) {
       const digits = hex(bucket);
       if (!edits.has(digits)) edits.set(digits, undefined);
@@ -209,13 +209,13 @@ export class CommitBuilder {
     for (const { bucket } of directBuckets(this.#core.tree(root.id, root.address))) {
       const digits = hex(bucket);
       const made = this.#made.get(digits)?.address;
-      const known = made ?? headOf(cache, old, bucket) ?? found.find(digits)?.address;
+      const known = made ?? headOf(cache, old, bucket) ?? this.#previous(digits)?.address;
       edits.set(digits, known);
     }
   }
 
-  /** The commit of a bucket before this change, wherever it was. */
-  #previous(bucket: Uint8Array): LocalCommit | undefined {
-    return this.#before.find(hex(bucket));
+  /** The commit of a bucket before this change, wherever it was, or before it was gone. */
+  #previous(bucket: string): LocalCommit | undefined {
+    return this.#before.find(bucket) ?? this.#earlier.find(bucket);
   }
 }

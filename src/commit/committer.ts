@@ -28,7 +28,7 @@ import type { Ground } from '../merge/site.js';
 import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { sameSubtree } from '../tree/equal.js';
-import { keyText, type Names, parseKey } from '../tree/key.js';
+import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import type { Steps } from '../tree/steps.js';
@@ -36,6 +36,7 @@ import { TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
 import { HeadsWithin } from './heads-within.js';
 import type { Line, LocalCommit, Tip } from './line.js';
+import { ownPolicies } from './own-policies.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
 import { publish } from './publish.js';
@@ -58,8 +59,8 @@ export interface CommitOptions {
   readonly message?: string | undefined;
   readonly durability?: Durability | undefined;
   /**
-   * Who wins where others changed the same streams meanwhile: 'ours' is this transaction. For all
-   * streams, or decided one by one. Otherwise the streams' rules decide.
+   * Who wins where others changed the same meanwhile: 'ours' is this transaction. For all, or
+   * decided one by one. Otherwise the bucket's rules decide.
    */
   readonly policy?: CommitPolicy | undefined;
   /** Who signs, if not the store's actor. */
@@ -295,7 +296,8 @@ class Attempt {
     const root = await runSteps('commit', steps, core, this.#writers, signal);
     const touched = touchedBetween(core, head, core.tree(root.id, root.address));
     const sided = [...rows].map(([bucket, { theirs }]) => [bucket, theirs] as const);
-    return { root, touched, removed: [], added: [], rows: new Map(sided), recount: true };
+    const { origins } = tx;
+    return { root, touched, removed: [], added: [], rows: new Map(sided), recount: true, origins };
   }
 
   /** A bucket within stands on what the transaction began with, and its own moves since. */
@@ -317,7 +319,7 @@ class Attempt {
   #resolver(head: Tree): Resolver {
     const { policy } = this.#options;
     const asked = (conflict: TreeConflict) => within(conflict, this.#tx.prefix);
-    return resolverFor(this.#tx.line, head, policy, asked);
+    return resolverFor(this.#tx.line, { theirs: head }, policy, asked);
   }
 
   #throwConflicts(conflicts: readonly TreeConflict[]): void {
@@ -344,10 +346,10 @@ function sameMaps(before: LocalCommit, after: LocalCommit): boolean {
   return a === undefined || b === undefined ? a === b : sameAddress(a, b);
 }
 
-/** Who decides the conflicts of a commit: its policy, or else the rules at a tree's keys. */
-export function resolverFor(
+/** Who decides the conflicts of a commit: its policy, or else the rules in the head's tree. */
+function resolverFor(
   line: Line,
-  tree: Tree,
+  head: Partial<Record<Side, Tree>>,
   policy: CommitPolicy | undefined,
   asked: (conflict: TreeConflict) => TreeConflict = (conflict) => conflict,
 ): Resolver {
@@ -357,12 +359,8 @@ export function resolverFor(
       : policy;
   const places = typeof policy === 'function' ? undefined : policy;
   return new Resolver({
-    own: {
-      streams: (stream, { key }) => {
-        return line.core.rules(tree.rootAround(parseKey(key)).rules).ruleOf(stream).merge;
-      },
-    },
-    given: judged && { streams: () => judged, entries: judged, places },
+    own: ownPolicies(line.core, head),
+    given: judged && { streams: () => judged, entries: () => judged, places: () => places },
     // A commit comes last: by causality and by time its change is the newest.
     newer: () => 'ours',
   });

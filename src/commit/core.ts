@@ -23,7 +23,7 @@ import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { History } from '../log/history.js';
 import type { Actor } from '../log/signature.js';
-import { decodeRules, type Rules } from '../streams/rule.js';
+import { type BucketPolicies, decodeRules, type Rules } from '../streams/rule.js';
 import { Tree } from '../tree/lookup.js';
 import { NodeCache } from '../tree/node-cache.js';
 import type { ChunkStore, ContentFault } from '../volumes/chunk-store.js';
@@ -55,11 +55,13 @@ export interface Settings {
   readonly snapshotMaxAgeMs: number;
   readonly now: () => number;
   readonly random: (length: number) => Uint8Array;
-  /** What `streams` and `default` declare. */
+  /** What `streams`, `default`, `entries` and `places` declare. */
   readonly rules: Rules;
   readonly declaresRules: boolean;
   /** Whether `default` is among them. */
   readonly declaresDefault: boolean;
+  /** Which policies are. */
+  readonly policies: Partial<BucketPolicies>;
   /** What they say of how contents are kept. */
   readonly storage: StorageOptions;
 }

@@ -1,13 +1,14 @@
 /**
  * Rules that `open` declares: they must not contradict those stored, and a stream that the store
  * has no rule of its own for gets the declared one, if it was not used under the default yet. A
- * rule is fixed at a stream's first use.
+ * rule is fixed at a stream's first use, a policy for entries or places where one decides.
  */
 
 import { badRule } from '../ground/errors.js';
 import {
   contradiction,
   contradictionError,
+  declaredPolicies,
   encodeRules,
   type Rules,
   sameRule,
@@ -33,8 +34,10 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
     if (core.settings.declaresDefault && !sameRule(stored.default, declared.default)) {
       throw badRule('default', JSON.stringify(stored.default), JSON.stringify(declared.default));
     }
+    const policies = declaredPolicies(stored, core.settings.policies);
+    const decided = (['entries', 'places'] as const).filter((one) => policies[one] !== stored[one]);
     const added = missing.filter((name) => !sameRule(declared.ruleOf(name), stored.default));
-    if (added.length === 0) return;
+    if (added.length === 0 && decided.length === 0) return;
     const used = usedStream(tree, new Set(added));
     if (used !== undefined)
       throw badRule(used, 'the one that it was first used under', 'another one');
@@ -44,10 +47,13 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
     await core.sequences.reserve(8);
     await core.blocks.reserve(8);
     const writers = new Writers(core.cache, core.blocks);
-    const rules = encodeRules({ ...stored, streams });
+    const rules = encodeRules({ ...stored, streams, ...policies });
     const record = encodeRecord(NO_NAME, readRecord(tree.root.node, 0));
     const root = writeRoot(writers.for(tree.root.algorithm), rules, record);
-    const words = { message: `rules of ${added.join(', ')}`, actor: core.settings.actor };
+    const words = {
+      message: `rules of ${[...added, ...decided].join(', ')}`,
+      actor: core.settings.actor,
+    };
     const builder = new CommitBuilder(line, writers, tip, words);
     const change = { root, touched: [], removed: [], added: [], rows: new Map() };
     const built = await builder.buildSigned(change);

@@ -19,49 +19,20 @@ import type { Actor } from '../log/signature.js';
 import type { TreeConflict } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import type { SideRows } from '../merge/outcome.js';
-import {
-  type Answer,
-  type EntryPolicy,
-  type PlacePolicy,
-  Resolver,
-  type StreamPolicy,
-} from '../merge/resolve.js';
+import type { Answer } from '../merge/resolve.js';
 import type { Ground } from '../merge/site.js';
-import { decodeRules, encodeRules, mergeRules, type StreamRule } from '../streams/rule.js';
+import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
-import { parseKey } from '../tree/key.js';
-import type { Tree } from '../tree/lookup.js';
-import type { StreamPart } from '../tree/record.js';
 import { type CountedRoot, type Root, totalsOf } from '../tree/root.js';
 import type { Steps } from '../tree/steps.js';
 import { Bases } from './bases.js';
 import { directBuckets, type NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
 import { HeadsWithin } from './heads-within.js';
+import { judgeOf, type MergeJudgement } from './judge.js';
 import { headsRefOf, type Line, type LocalCommit } from './line.js';
 import { Newest } from './newest.js';
 import type { Writers } from './writers.js';
-
-/** Makes the part for new contents of a stream, by the rule that it has under a root. */
-export type PartMaker = (
-  writers: Writers,
-  root: Root,
-  rule: StreamRule,
-  stream: string,
-  contents: unknown,
-) => StreamPart;
-
-/** How the caller resolves what the bucket's rules leave open. */
-export interface MergeJudgement {
-  /** Instead of the streams' own policies: for all, or by name. */
-  readonly streams?: StreamPolicy | Readonly<Record<string, StreamPolicy>> | undefined;
-  /** For entries that one side removed and the other changed. */
-  readonly entries?: EntryPolicy | undefined;
-  /** For places that contradict each other. */
-  readonly places?: PlacePolicy | undefined;
-  readonly answers?: readonly Answer[] | undefined;
-  readonly partOf?: PartMaker | undefined;
-}
 
 /** What an ordinary merge commit says; a canonical one says nothing. */
 export interface MergeWords {
@@ -148,7 +119,11 @@ class Merge {
     const { cache } = this.#core;
     const ours = this.#line.treeOf(this.#ours);
     const theirs = this.#line.treeOf(this.#theirs);
-    const judge = this.#resolver(ours, theirs);
+    const newest = new Newest(this.#line, this.#bases, this.#ours, this.#theirs);
+    const judge = judgeOf(this.#core, this.#writers, this.#how.judgement, {
+      trees: { ours, theirs },
+      newer: (subject) => newest.of(subject),
+    });
     const { side, edit, rows } = yield* mergeSteps({
       cache,
       ours,
@@ -169,38 +144,6 @@ class Merge {
     const parents = [this.#ours, this.#theirs];
     const result = yield* this.#commit(this.#ours.commit.bucket, '', root, parents);
     return { result, made: [...this.#made, result], unused };
-  }
-
-  #resolver(ours: Tree, theirs: Tree): Resolver {
-    const { streams, entries, places, answers, partOf } = this.#how.judgement;
-    const newest = new Newest(this.#line, this.#bases, this.#ours, this.#theirs);
-    const around = (key: string | undefined): Root => {
-      const names = parseKey(key ?? '/');
-      return (ours.find(names) === undefined ? theirs : ours).rootAround(names);
-    };
-    return new Resolver({
-      own: {
-        streams: (stream, { key, ours, theirs }) => {
-          const { rules } = around(ours?.key ?? theirs?.key ?? key);
-          return this.#core.rules(rules).ruleOf(stream).merge;
-        },
-      },
-      given: {
-        streams:
-          typeof streams === 'object' ? (stream) => streams[stream] : streams && (() => streams),
-        entries,
-        places,
-      },
-      newer: (subject) => newest.of(subject),
-      answers,
-      partOf:
-        partOf &&
-        (({ key, ours, theirs }, stream, contents) => {
-          const root = around(ours?.key ?? theirs?.key ?? key);
-          const rule = this.#core.rules(root.rules).ruleOf(stream);
-          return partOf(this.#writers, root, rule, stream, contents);
-        }),
-    });
   }
 
   /** What a bucket within stands on, by its own history. */
@@ -360,7 +303,7 @@ function sameHeads(
   return true;
 }
 
-function threeRules(
+export function threeRules(
   base: Uint8Array | undefined,
   ours: Uint8Array,
   theirs: Uint8Array,

@@ -16,8 +16,9 @@ import { bucketPart, countedRoot } from '../tree/root.js';
 import { NO_STREAMS } from '../tree/shape.js';
 import { finishSteps } from '../tree/steps.js';
 import { CommitBuilder } from './builder.js';
+import type { MergeJudgement } from './judge.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
-import { type MergeJudgement, mergeCommits } from './merge-commits.js';
+import { mergeCommits } from './merge-commits.js';
 import { publish } from './publish.js';
 import { runSteps, Writers } from './writers.js';
 

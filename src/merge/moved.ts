@@ -18,30 +18,51 @@ interface Border {
   readonly key: string;
 }
 
-/** An entry found: the buckets around it, the outermost first, and its own id if it is one. */
+/** What is at a key: the buckets around it, the outermost first, and its own id if it is one. */
 interface Found {
   readonly borders: readonly Border[];
+  readonly isThere: boolean;
   readonly bucket: string | undefined;
+}
+
+/** What becomes rows of one bucket. */
+interface Parts {
+  readonly pairs: Pair[];
+  readonly gone: string[];
+  /** Where the bucket is in the second tree. */
+  readonly home: string;
 }
 
 /** The rows from one tree to another, by bucket, 32 hexadecimal digits; '' is the whole. */
 export function movedRows(before: Tree, after: Tree, relation: Relation): Map<string, MapRow[]> {
-  const pairs = new Map<string, Pair[]>();
+  const parts = new Map<string, Parts>();
+  const partsOf = (was: Border | undefined, is: string): Parts => {
+    const known = parts.get(was?.bucket ?? '') ?? { pairs: [], gone: [], home: is };
+    parts.set(was?.bucket ?? '', known);
+    return known;
+  };
   for (const from of relation.bases()) {
     const was = find(before, from);
-    if (was === undefined) continue;
-    for (const to of relation.imagesOf(from)) {
+    const images = was.isThere ? relation.imagesOf(from) : relation.returnsOf(from);
+    if (was.isThere && images.length === 0) {
+      const around = was.borders.at(-1);
+      const [home = ''] = relation.imagesOf(around?.key ?? '');
+      partsOf(around, home).gone.push(from.slice(around?.key.length ?? 0));
+    }
+    for (const to of images) {
       const is = find(after, to);
-      if (is === undefined || is.bucket !== was.bucket) continue;
+      if (!is.isThere || (was.isThere && is.bucket !== was.bucket)) continue;
       const around = innermost(was.borders, is.borders);
-      const bucket = around?.before.bucket ?? '';
-      const list = pairs.get(bucket) ?? [];
-      pairs.set(bucket, list);
-      const [a, b] = [around?.before.key.length ?? 0, around?.after.key.length ?? 0];
-      list.push({ from: from.slice(a), to: to.slice(b), returned: false });
+      const [a, b] = [around?.before.key ?? '', around?.after.key ?? ''];
+      const pair = { from: from.slice(a.length), to: to.slice(b.length), returned: !was.isThere };
+      partsOf(around?.before, b).pairs.push(pair);
     }
   }
-  return new Map([...pairs].map(([bucket, list]) => [bucket, rowsOf(list)]));
+  const rows = [...parts].map(([bucket, { pairs, gone, home }]) => {
+    const isTaken = (key: string): boolean => find(after, home + key).isThere;
+    return [bucket, rowsOf(pairs, gone, isTaken)] as const;
+  });
+  return new Map(rows);
 }
 
 /** The innermost bucket around both. */
@@ -56,22 +77,23 @@ function innermost(
   return undefined;
 }
 
-function find(tree: Tree, key: string): Found | undefined {
+/** What is at a key; without anything there, the buckets on the way as far as it leads. */
+function find(tree: Tree, key: string): Found {
   const { cache } = tree;
   const borders: Border[] = [];
   let bucket: string | undefined;
   let spot = tree.top;
   let at = 0;
-  for (const name of parseKey(key)) {
+  for (const name of parseKey(key === '' ? '/' : key)) {
     if (bucket !== undefined) borders.push({ bucket, key: key.slice(0, at) });
     const map = childMap(cache, spot, readRecord(spot.node, spot.index).child);
     const found = map && findInMap(cache, map, name, 0, name.length);
-    if (found === undefined) return undefined;
+    if (found === undefined) return { borders, isThere: false, bucket: undefined };
     spot = found;
     at = key.indexOf('/', at + 1);
     if (at < 0) at = key.length;
     const { child } = readRecord(found.node, found.index);
     bucket = child.form === CHILD_BUCKET ? hex(child.bucket) : undefined;
   }
-  return { borders, bucket };
+  return { borders, isThere: true, bucket };
 }

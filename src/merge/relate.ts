@@ -6,12 +6,12 @@
  */
 import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
-import { isAncestor } from '../log/ancestry.js';
+import { isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, nearestMapped } from '../log/commit.js';
 import type { History } from '../log/history.js';
 import { type MapRow, rowsFrom } from '../log/maps.js';
 import { Relation } from './relation.js';
-import { inverted } from './rows.js';
+import { inverted, relationRows } from './rows.js';
 
 /** A commit, or a merge of several that is only in memory: a virtual base. */
 export type Point = Address | VirtualCommit;
@@ -41,11 +41,19 @@ export class Relations {
     return others.length === 0 ? first : Relation.union(relations);
   }
 
-  /** From a commit back to one of its parents. */
-  back(commit: Commit, parent: number): Relation {
-    const relation = new Relation();
-    relation.apply(inverted(this.rows(commit, parent)));
-    return relation;
+  /**
+   * Where the entries of one commit are at another, whichever comes first: back to their best
+   * common ancestors, and from there on.
+   */
+  across(from: Address, to: Address): Relation {
+    if (isAncestor(this.#history, from, to)) return this.between(from, to);
+    const ways = mergeBases(this.#history, [from], [to]).map((base) => {
+      const start = new Relation();
+      start.apply(inverted(relationRows(this.between(base, from))));
+      start.apply(relationRows(this.between(base, to)));
+      return start;
+    });
+    return ways.length === 0 ? new Relation() : Relation.union(ways);
   }
 
   /** One relation for each way through virtual commits. `before` is what leads to `from`. */
@@ -130,13 +138,13 @@ export class Relations {
     const parents = commit.parents.flatMap((parent, i) => {
       if (!isAncestor(this.#history, from, parent)) return [];
       const nearest = nearestMapped(parent, this.#history.commit(parent));
-      return [{ nearest, rows: this.rows(commit, i) }];
+      return [{ nearest, rows: this.#rows(commit, i) }];
     });
     return { address, parents };
   }
 
   /** The rows of a commit's map for one of its parents. */
-  rows(commit: Commit, parent: number): MapRow[] {
+  #rows(commit: Commit, parent: number): MapRow[] {
     return [
       ...rowsFrom(commit.maps[parent], (address) => {
         const { bytes, start, plainLength } = this.#blocks.read(undefined, address, 'map');

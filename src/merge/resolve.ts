@@ -48,14 +48,13 @@ export interface Subject {
   readonly what: 'stream' | 'entry' | 'place';
 }
 
-/** Who decides what nobody answered. */
+/** Who decides what nobody answered: the policy of a conflict, by what it is about. */
 export interface Policies {
-  /** The policy of a stream at a conflict. */
   readonly streams?:
     | ((stream: string, conflict: TreeConflict) => StreamPolicy | undefined)
     | undefined;
-  readonly entries?: EntryPolicy | undefined;
-  readonly places?: PlacePolicy | undefined;
+  readonly entries?: ((conflict: TreeConflict) => EntryPolicy | undefined) | undefined;
+  readonly places?: ((conflict: TreeConflict) => PlacePolicy | undefined) | undefined;
 }
 
 export interface ResolverOptions {
@@ -142,7 +141,8 @@ export class Resolver implements Judge {
   entry(conflict: TreeConflict, kept: Side): Side | undefined {
     const answer = this.#take(conflict);
     if (answer !== undefined) return answer as Side;
-    const policy = this.#first(this.#options.given?.entries, this.#options.own?.entries);
+    const { given, own } = this.#options;
+    const policy = this.#first(given?.entries?.(conflict), own?.entries?.(conflict));
     if (policy === 'keep') return kept;
     if (policy === 'remove') return kept === 'ours' ? 'theirs' : 'ours';
     if (policy === 'newest') return this.#newer({ conflict, what: 'entry' });
@@ -153,7 +153,8 @@ export class Resolver implements Judge {
   place(conflict: TreeConflict): Take | undefined {
     const answer = this.#take(conflict);
     if (answer !== undefined) return answer;
-    const policy = this.#first(this.#options.given?.places, this.#options.own?.places);
+    const { given, own } = this.#options;
+    const policy = this.#first(given?.places?.(conflict), own?.places?.(conflict));
     if (policy === 'newest') return this.#newer({ conflict, what: 'place' });
     return this.#sided(policy, conflict);
   }

@@ -10,7 +10,7 @@
  * nowhere where they would pair two strangers.
  */
 import type { MapRow } from '../log/maps.js';
-import { prefixes } from './relation.js';
+import { prefixes, type Relation } from './relation.js';
 
 /** One entry in two trees. */
 export interface Pair {
@@ -83,6 +83,16 @@ class Rows {
   list(): MapRow[] {
     return [...this.#rows.values()].flat().sort((a, b) => (a.from < b.from ? -1 : 1));
   }
+}
+
+/** The rows of all that a relation says, whatever is in its trees. */
+export function relationRows(relation: Relation): MapRow[] {
+  const bases = [...relation.bases()];
+  const pairs = bases.flatMap((from) => {
+    return relation.imagesOf(from).map((to) => ({ from, to, returned: false }));
+  });
+  const gone = bases.filter((from) => relation.imagesOf(from).length === 0);
+  return rowsOf(pairs, gone, () => true);
 }
 
 /** The rows that lead back. */

@@ -5,9 +5,12 @@
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
+import type { MergeJudgement, PartMaker } from '../commit/judge.js';
 import type { LocalCommit } from '../commit/line.js';
-import type { PartMaker } from '../commit/merge-commits.js';
 import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
+import { restored } from '../commit/restore.js';
+import { type Return, revertSteps } from '../commit/revert.js';
+import { runSteps, type Writers } from '../commit/writers.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import {
   alreadyExists,
@@ -20,6 +23,8 @@ import { folder as folderKind, text } from '../ground/options.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
+import type { Answer } from '../merge/resolve.js';
+import type { BucketRules } from '../streams/rule.js';
 import { sameSubtree } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import { Contents } from './contents.js';
@@ -50,6 +55,7 @@ import {
   PACK,
   type PackSource,
   type RevertOptions,
+  type RevertOutcome,
   type TransactionOptions,
   type TransactOptions,
   type WatchOptions,
@@ -114,6 +120,14 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   info(at?: At): CommitInfo {
     const { address, commit } = this.#at('at', at);
     return commitInfo(address, commit);
+  }
+
+  /** What the bucket promises of its streams, and who decides where two changed the same. */
+  rules(): BucketRules {
+    const { core, line } = this.#scope;
+    const { root } = line.treeOf(this.#scope.head());
+    const { default: fallback, streams, entries, places } = core.rules(root.rules);
+    return { default: fallback, streams: Object.fromEntries(streams), entries, places };
   }
 
   /** The commit that an argument names, or the head. */
@@ -307,7 +321,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     this.#scope.core.checkWritable();
     const isOwn = into === undefined || into === this.branchName;
     const scope = isOwn ? this.#scope : this.#scope.onBranch(into);
-    const judgement = checkedJudgement({ policy, answers });
+    const judgement = this.#judgement({ policy, answers });
     const target = scope.isNested
       ? {
           bucket: scope.bucket,
@@ -315,60 +329,98 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
           commitIn: (tip: LocalCommit) => scope.within(tip),
         }
       : undefined;
-    const partOf: PartMaker = (writers, ...given) => {
-      return new Contents(scope.core, writers).put(...given);
+    return mergeInto(scope.line, target, scope.at(from).address, { ...rest, ...judgement });
+  }
+
+  #judgement(given: Parameters<typeof checkedJudgement>[0]): MergeJudgement {
+    const partOf: PartMaker = (writers, ...part) => {
+      return new Contents(this.#scope.core, writers).put(...part);
     };
-    const how = { ...rest, ...judgement, partOf };
-    return mergeInto(scope.line, target, scope.at(from).address, how);
+    return { ...checkedJudgement(given), partOf };
   }
 
   /**
-   * A commit that takes back what another did. REGALIA_CONFLICT where later commits changed the
-   * same.
+   * A commit that takes back what another did: a merge like others, so it follows what moved since.
+   * REGALIA_CONFLICT where later commits changed the same, and no rule, policy or answer resolves
+   * it: then nothing is written. REGALIA_OPTION for a merge without `parent`.
    */
-  async revert(at: At, options?: RevertOptions): Promise<CommitResult> {
-    const { parent: side, ...given } = CALLS.revert.check(options);
-    const undone = this.#scope.at(AT.check('at', at));
-    const parent = this.#parentOf(undone, side);
-    return this.#commit(given, `revert ${addressText(undone.address)}`, (draft) => {
-      draft.undo(undone, parent, this.#scope.head(), given);
+  async revert(at: At, options?: RevertOptions): Promise<RevertOutcome> {
+    AT.check('at', at);
+    const { parent: side, policy, answers, ...given } = CALLS.revert.check(options);
+    const undone = this.#scope.at(at);
+    const before = this.#parentOf(undone, side);
+    const judgement = this.#judgement({ policy, answers });
+    let unused: readonly Answer[] = [];
+    const message = `revert ${addressText(undone.address)}`;
+    const how = { ...given, message: given.message ?? message };
+    // What others change meanwhile is merged as well.
+    const commit = await this.#goBack(how, RETRIES, async (head, writers) => {
+      const { core, line } = this.#scope;
+      const steps = revertSteps(line, writers, { undone, before, head }, judgement);
+      const back = await runSteps('revert', steps, core, writers, given.signal);
+      ({ unused } = back);
+      return back;
     });
+    return { ...commit, unused };
   }
 
   /** The parent whose state a revert leads back to: of a merge, the caller says which. */
-  #parentOf({ address, commit }: LocalCommit, side: At | undefined): number {
+  #parentOf({ address, commit }: LocalCommit, side: At | undefined): LocalCommit {
     const { parents } = commit;
     if (parents.length === 0) throw notFound('parent of', addressText(address));
-    if (side === undefined && parents.length === 1) return 0;
-    const asked = side === undefined ? undefined : this.#scope.at(side).address;
-    const index = parents.findIndex((one) => asked !== undefined && sameAddress(one, asked));
-    if (index >= 0) return index;
+    const [only] = parents.length === 1 ? parents : [];
+    const asked = side === undefined ? only : this.#scope.at(side).address;
+    const parent = parents.find((one) => asked !== undefined && sameAddress(one, asked));
+    if (parent !== undefined) return this.#scope.line.commitAt(parent);
     const expected = parents.map(addressText).join(' or ');
     throw badOption('parent', expected, asked === undefined ? 'none' : addressText(asked));
   }
 
-  /** A commit that makes a key, with all below it, what it was at another commit. */
+  /**
+   * A commit that makes a key, with all below it, what it was at another commit. What has moved
+   * from there comes back; what came since goes. REGALIA_RULE.
+   */
   async restore(at: At, key: Key = '/', options?: CommitOptions): Promise<CommitResult> {
     AT.check('at', at);
     const given = CALLS.restore.check(options);
+    const names = parseKey(key);
     // Names may have what a message may not.
-    const name = keyText(parseKey(key)).toWellFormed();
+    const name = keyText(names).toWellFormed();
     const then = this.#scope.at(at);
     const message = `restore ${name} from ${addressText(then.address)}`;
-    return this.#commit(given, message, (draft) => draft.graft(key, then));
+    const how = { ...given, message: given.message ?? message };
+    return this.#goBack(how, 0, (head) => restored(this.#scope.line, then, head, names));
   }
 
-  async #commit(
+  /** Commits what brings back an earlier state. */
+  async #goBack(
     options: CommitOptions,
-    message: string,
-    edit: (draft: Draft) => void,
+    retries: number,
+    find: (head: LocalCommit, writers: Writers) => Return | Promise<Return>,
   ): Promise<CommitResult> {
-    const draft = new Draft(this.#scope);
-    try {
-      edit(draft);
-      return await draft.commit({ ...options, message: options.message ?? message });
-    } finally {
-      draft.dispose();
+    for (let left = retries; ; left--) {
+      throwIfAborted(options.signal, 'commit');
+      const draft = await this.#quietDraft();
+      try {
+        draft.bringBack(await find(this.#scope.within(draft.started), draft.fork.writers));
+      } catch (error) {
+        draft.dispose();
+        throw error;
+      }
+      try {
+        return await draft.commit(options);
+      } catch (error) {
+        if (!isRegaliaError(error, 'REGALIA_CONFLICT') || left <= 0) throw error;
+      }
     }
+  }
+
+  /** On a head that is stored, with all of its history. */
+  #quietDraft(): Promise<Draft> {
+    const { line } = this.#scope;
+    return line.inTurn(async () => {
+      await line.quiet();
+      return new Draft(this.#scope);
+    });
   }
 }

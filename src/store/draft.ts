@@ -14,26 +14,22 @@
  * removed meanwhile, without a turn, is not undone: the whole replaces it, a part of what is gone
  * by then is refused.
  */
-import type { Address } from '../blocks/address.js';
 import type { Source } from '../chunks/source.js';
-import { checkAlgorithm, graftedBuckets } from '../commit/buckets.js';
+import { graftedBuckets } from '../commit/buckets.js';
 import {
   type CommitOptions,
   type CommitResult,
   type Committing,
   commitTransaction,
-  resolverFor,
 } from '../commit/committer.js';
 import type { Line, LocalCommit } from '../commit/line.js';
 import { type Directory, Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
 import { ReadSet } from '../commit/read-set.js';
-import { conflictError } from '../commit/rebase.js';
+import type { Return } from '../commit/revert.js';
 import { hex } from '../ground/bytes.js';
 import { badOption, closed } from '../ground/errors.js';
 import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
-import { mergeSteps } from '../merge/merge-trees.js';
-import { Relations } from '../merge/relate.js';
 import { Relation } from '../merge/relation.js';
 import {
   checkStreamName,
@@ -47,9 +43,8 @@ import { editAt, editWithin } from '../tree/apply.js';
 import { sameStream } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { type RecordParts, readRecord, type StreamPart } from '../tree/record.js';
+import type { RecordParts, StreamPart } from '../tree/record.js';
 import { type Root, totalsOf } from '../tree/root.js';
-import { finishSteps } from '../tree/steps.js';
 import { type Change, Contents } from './contents.js';
 import type { ChangeOptions, TransactionOptions, WriteOptions } from './options.js';
 import { checkedCommitPolicy } from './policies.js';
@@ -275,63 +270,20 @@ export class Draft extends Reading implements Committing {
     return { source, target, parts: partsToMove(this.fork.tree, source, target) };
   }
 
-  /**
-   * Makes a key, with all below it, what it was at another commit of the same bucket.
-   * REGALIA_EXISTS.
-   */
-  graft(key: Key, then: LocalCommit): void {
+  /** Brings back what earlier commits of the bucket had. */
+  bringBack({ edits, rows, origins }: Return): void {
     this.check();
-    const names = this.#full(key);
     this.#flush();
-    const from = parseKey(key);
-    const state = this.line.treeOf(then);
-    const outer = from.length === 0 ? state.top : state.outer(from);
     const before = this.fork.tree;
-    checkAlgorithm(before.rootAround(names), state.root);
-    const parts = outer && readRecord(outer.node, outer.index);
-    const inside = from.length === 0 && names.length > 0;
-    this.fork.apply(editAt(names, { clear: true, streams: [], parts, inside }));
+    for (const edit of edits) this.fork.apply(editWithin(this.prefix, edit));
     this.fork.touched.add(graftedBuckets(this.core, before, this.fork.tree));
-    this.origins.push(then);
-  }
-
-  /**
-   * Takes back what led from one parent of a commit of this bucket to that commit, with the moves
-   * that it made. REGALIA_CONFLICT.
-   */
-  undo(undone: LocalCommit, parent: number, head: LocalCommit, options: CommitOptions): void {
-    this.check();
-    this.#flush();
-    const { line, core, cache } = this;
-    const before = line.commitAt(undone.commit.parents[parent] as Address);
-    const relations = new Relations(core.history, core.blocks);
-    const judge = resolverFor(this.line, this.#bucketTree(), options.policy);
-    const { edit, rows } = finishSteps(
-      mergeSteps({
-        cache,
-        ours: this.#bucketTree(),
-        theirs: line.treeOf(before),
-        ground: {
-          base: line.treeOf(undone),
-          relations: {
-            ours: relations.between(undone.address, head.address),
-            theirs: relations.back(undone.commit, parent),
-          },
-          unknown: new Map(),
-        },
-        judge,
-        ontoOurs: true,
-      }),
-    );
-    if (judge.conflicts.length > 0) throw conflictError(judge.conflicts);
-    this.fork.apply(editWithin(this.prefix, edit));
     const prefix = this.prefix.length === 0 ? '' : keyText(this.prefix);
-    const whole = rows.get('')?.ours ?? [];
     this.relation.apply(
-      whole.map(({ from, to, returned }) => {
+      rows.map(({ from, to, returned }) => {
         return { from: prefix + from, to: to && prefix + to, returned };
       }),
     );
+    this.origins.push(...origins);
   }
 
   /** The tree of the bucket that this transaction works on. */

@@ -4,7 +4,7 @@
  * a rule is the stored one) is checked where it is known.
  */
 import type { Source } from '../chunks/source.js';
-import type { CommitOptions } from '../commit/committer.js';
+import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { Durability } from '../engine/engine.js';
 import type { CollectOptions } from '../gc/collect.js';
 import { badOption, badRange } from '../ground/errors.js';
@@ -38,10 +38,11 @@ import {
 } from '../ground/options.js';
 import { ACTOR_LENGTH } from '../log/commit.js';
 import type { Actor } from '../log/signature.js';
+import type { Answer } from '../merge/resolve.js';
 import type { DrainOptions } from '../repair/drain.js';
 import type { RepairOptions } from '../repair/repair.js';
 import type { RescanOptions } from '../repair/rescan.js';
-import type { StreamRule } from '../streams/rule.js';
+import type { EntryRule, PlaceRule, StreamRule } from '../streams/rule.js';
 import type { PackBytes, PackIndexOptions } from '../sync/pack-index.js';
 import type { Key } from '../tree/key.js';
 import { FIND_KINDS, type FindOptions } from '../tree/key-pattern.js';
@@ -120,6 +121,10 @@ export interface OpenOptions {
   readonly streams?: Readonly<Record<string, StreamOptions>> | undefined;
   /** The rule of every other stream. */
   readonly default?: StreamOptions | undefined;
+  /** For entries that one side of a merge removed and the other changed; default 'conflict'. */
+  readonly entries?: EntryRule | undefined;
+  /** For places that contradict each other; default 'conflict'. */
+  readonly places?: PlaceRule | undefined;
   /** Who signs the commits made through this handle. */
   readonly actor?: Actor | undefined;
   /** The branch to work on; default `main`. */
@@ -231,10 +236,19 @@ export interface TransactionOptions {
   readonly isolation?: 'snapshot' | 'serializable' | undefined;
 }
 
-/** How a commit is taken back. */
-export interface RevertOptions extends CommitOptions {
+/**
+ * How a commit is taken back: by a merge whose `ours` is the head, and `theirs` what was before the
+ * commit.
+ */
+export interface RevertOptions extends MergeJudgement, Omit<CommitOptions, 'policy'> {
   /** Of a merge: the parent whose state it leads back to. */
   readonly parent?: At | undefined;
+}
+
+/** What a revert did. */
+export interface RevertOutcome extends CommitResult {
+  /** Answers that met no conflict. */
+  readonly unused: readonly Answer[];
 }
 
 /** How a transaction is run and committed. */
@@ -383,6 +397,8 @@ const rule = fieldsOf(
 const OPEN = {
   streams: namesOf(rule),
   default: rule,
+  entries: inRule,
+  places: inRule,
   actor,
   branch: NAME,
   hash: oneOf('sha256', 'blake3'),
@@ -429,7 +445,7 @@ export const CALLS = {
   begin: new Options<TransactionOptions>('begin', { isolation }),
   transact: new Options<TransactOptions>('transact', { ...COMMIT, isolation, retries: count }),
   commit: new Options<CommitOptions>('commit', COMMIT),
-  revert: new Options<RevertOptions>('revert', { ...COMMIT, parent: AT }),
+  revert: new Options<RevertOptions>('revert', { ...COMMIT, ...POLICIES, parent: AT }),
   restore: new Options<CommitOptions>('restore', COMMIT),
   write: new Options<WriteOptions>('write', { at: offset, signal }),
   append: new Options<ChangeOptions>('append', { signal }),

@@ -5,7 +5,7 @@
  */
 
 import type { CommitPolicy } from '../commit/committer.js';
-import type { MergeJudgement as InnerJudgement } from '../commit/merge-commits.js';
+import type { MergeJudgement as InnerJudgement } from '../commit/judge.js';
 import { badOption } from '../ground/errors.js';
 import {
   callback,

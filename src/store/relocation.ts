@@ -5,6 +5,7 @@
 
 import { equalBytes } from '../ground/bytes.js';
 import { alreadyExists, badMove, badRule } from '../ground/errors.js';
+import { decodeRules, sameLayout } from '../streams/rule.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
@@ -23,14 +24,18 @@ export function partsToMove(tree: Tree, source: Names, target: Names): RecordPar
 }
 
 /**
- * Records may pass between buckets of equal rules and algorithm alone: others would have cut them
+ * Records may pass between buckets of equal layout and algorithm alone: others would have cut them
  * otherwise.
  */
 function checkRules(tree: Tree, source: Names, target: Names): void {
   const here = tree.rootAround(source.slice(0, -1));
   const there = tree.rootAround(target.slice(0, -1));
-  if (here.algorithm === there.algorithm && equalBytes(here.rules, there.rules)) return;
+  if (here.algorithm === there.algorithm && sameRules(here.rules, there.rules)) return;
   throw badRule('bucket', 'the same in both buckets', 'another: write the contents anew');
+}
+
+function sameRules(a: Uint8Array, b: Uint8Array): boolean {
+  return equalBytes(a, b) || sameLayout(decodeRules(a), decodeRules(b));
 }
 
 /**

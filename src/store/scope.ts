@@ -7,6 +7,7 @@
 import { type Address, parseAddress } from '../blocks/address.js';
 import { findBucket } from '../commit/buckets.js';
 import type { Core } from '../commit/core.js';
+import { HeadsWithin } from '../commit/heads-within.js';
 import { headsRefOf, Line, type LocalCommit } from '../commit/line.js';
 import type { Engine } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
@@ -93,8 +94,9 @@ export class Scope {
   }
 
   /**
-   * The commit of the bucket that `at` names; a date names one on the way to `head`.
-   * REGALIA_NOT_FOUND; REGALIA_FORMAT for what looks like a bad address.
+   * The commit of the bucket that `at` names; a date names one on the way to `head`, and a commit
+   * of a bucket around it the one that was there then. REGALIA_NOT_FOUND; REGALIA_FORMAT for what
+   * looks like a bad address.
    */
   resolve(at: At, head: Address): Address {
     if (typeof at === 'string') return this.#named(at);
@@ -123,7 +125,16 @@ export class Scope {
 
   #known(text: string): Address {
     const address = parseAddress(text);
-    return this.core.history.entry(address) === undefined ? fail('commit', text) : address;
+    const entry = this.core.history.entry(address);
+    if (entry === undefined) fail('commit', text);
+    return equalBytes(entry.bucket, this.bucket) ? address : this.#knownWithin(address, text);
+  }
+
+  /** What a commit of a bucket around this one has of it. */
+  #knownWithin(outer: Address, text: string): Address {
+    const commitAt = (address: Address): LocalCommit => this.line.commitAt(address);
+    const heads = new HeadsWithin(this.core.cache, commitAt, commitAt(outer));
+    return heads.find(hex(this.bucket))?.address ?? fail('commit of the bucket', text);
   }
 
   /** A commit of the bucket by the first digits of its digest, if they name one alone. */

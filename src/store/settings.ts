@@ -22,6 +22,8 @@ const TRANSACTION_BYTES = 160 * 1024 * 1024;
 /** REGALIA_RULE, REGALIA_STREAM: also for what only counts beside stored rules. */
 export function settingsOf(options: RegaliaOptions): Settings {
   const storage = storageRules(options);
+  const { entries, places } = options;
+  const ruled = [options.streams, options.default, entries, places];
   mergedStorage({ default: DEFAULT_STORAGE, streams: new Map() }, storage);
   return {
     actor: options.actor,
@@ -37,20 +39,26 @@ export function settingsOf(options: RegaliaOptions): Settings {
     now: options.now ?? (() => Date.now()),
     random: options.random ?? ((length) => new Uint8Array(randomBytes(length))),
     rules: defineRules(hashedRules(options)),
-    declaresRules: (options.streams ?? options.default) !== undefined,
+    declaresRules: ruled.some((one) => one !== undefined),
     declaresDefault: Object.keys(hashedPart(options.default ?? {})).length > 0,
+    policies: { ...(entries && { entries }), ...(places && { places }) },
     storage,
   };
 }
 
-function hashedRules({ streams, default: fallback = {} }: OpenOptions): RuleOptions {
+function hashedRules({
+  streams,
+  default: fallback = {},
+  entries,
+  places,
+}: OpenOptions): RuleOptions {
   const hashed: Record<string, Partial<StreamRule>> = {};
   for (const [name, rule] of namedRules(streams)) {
     const rest = hashedPart(rule);
     // A rule of storage alone declares nothing that is hashed; an empty one that it is the default.
     if (Object.keys(rule).length === 0 || Object.keys(rest).length > 0) hashed[name] = rest;
   }
-  return { streams: hashed, default: hashedPart(fallback) };
+  return { streams: hashed, default: hashedPart(fallback), entries, places };
 }
 
 /** A rule that is undefined counts as not given. */

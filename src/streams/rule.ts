@@ -1,17 +1,19 @@
 /**
- * Rules: what a bucket promises about its streams.
+ * Rules: what a bucket promises about its streams, and who decides in it where two changed the same.
  *
  * A rule says how a stream's contents are checked (encoding), up to which size they stay in
  * metadata (inlineMax), how larger ones are cut (chunking) and what a merge does where both sides
- * changed them (merge). Every stream that has no rule of its own follows the default. Rules lie
- * under the bucket's root and are hashed, so their bytes are canonical: one spelling per set of
- * rules, every field spelled out, so that a later release with other defaults reads them unchanged.
+ * changed them (merge). Every stream that has no rule of its own follows the default. Beside these
+ * are the policies for entries and places. Rules lie under the bucket's root and are hashed, so
+ * their bytes are canonical: one spelling per set of rules. Every field of a rule is spelled out, so
+ * that a later release with other defaults reads it unchanged; of the policies, what decides.
  *
- *     rules     varint count | rule × count   the default first, as '', then by name
+ *     rules     varint count | rule × count | policies   the default first, as '', then by name
  *     rule      lengthed name | varint n | (varint tag | varint number) × n   n is 5 or 7
  *     tags      1 encoding | 2 inlineMax | 3 merge | 4 chunking kind | 5 … its sizes
  *     fixed     4 kind = 1 | 5 bytes
  *     content   4 kind = 2 | 5 average | 6 least | 7 most
+ *     policies  (varint tag | varint number) × 0 to 2    1 entries | 2 places; never 'conflict'
  */
 import type { Chunking } from '../chunks/cutter.js';
 import { compareBytes, EMPTY, equalBytes } from '../ground/bytes.js';
@@ -32,6 +34,16 @@ import { ByteWriter } from '../ground/writer.js';
 export type Encoding = 'bytes' | 'utf8' | 'cbor';
 /** What a merge does where both sides changed a stream. */
 export type MergePolicy = 'conflict' | 'ours' | 'theirs' | 'newest';
+/** What a merge does with an entry that one side removed and the other changed. */
+export type EntryRule = 'conflict' | 'keep' | 'remove' | 'newest';
+/** What a merge does with places that contradict each other. */
+export type PlaceRule = 'conflict' | 'newest';
+
+/** Who decides in a bucket about entries and places. */
+export interface BucketPolicies {
+  readonly entries: EntryRule;
+  readonly places: PlaceRule;
+}
 
 /** What a bucket promises about a stream. */
 export interface StreamRule {
@@ -45,14 +57,22 @@ export interface StreamRule {
 }
 
 /** A bucket's rules. Immutable. */
-export class Rules {
+export class Rules implements BucketPolicies {
   readonly default: StreamRule;
   /** In the order of their names, so that equal rules are iterated alike. */
   readonly streams: ReadonlyMap<string, StreamRule>;
+  readonly entries: EntryRule;
+  readonly places: PlaceRule;
 
-  constructor(fallback: StreamRule, streams: ReadonlyMap<string, StreamRule>) {
+  constructor(
+    fallback: StreamRule,
+    streams: ReadonlyMap<string, StreamRule>,
+    { entries, places }: BucketPolicies,
+  ) {
     this.default = fallback;
     this.streams = new Map(byName(streams).map(({ text, rule }) => [text, rule]));
+    this.entries = entries;
+    this.places = places;
     Object.freeze(this);
   }
 
@@ -67,12 +87,22 @@ function byName(streams: ReadonlyMap<string, StreamRule>) {
   return named.sort((a, b) => compareBytes(a.name, b.name));
 }
 
+/** All rules of a bucket, as programs read them. */
+export interface BucketRules extends BucketPolicies {
+  readonly default: StreamRule;
+  readonly streams: Readonly<Record<string, StreamRule>>;
+}
+
 /** The rules of a bucket. */
 export interface RuleOptions {
   /** Rules by stream name; what is left out is as in `default`. */
   readonly streams?: Readonly<Record<string, Partial<StreamRule>>> | undefined;
   /** The rule of every other stream; what is left out is as in `DEFAULT_RULE`. */
   readonly default?: Partial<StreamRule> | undefined;
+  /** For entries that one side removed and the other changed; default 'conflict'. */
+  readonly entries?: EntryRule | undefined;
+  /** For places that contradict each other; default 'conflict'. */
+  readonly places?: PlaceRule | undefined;
 }
 
 export const DEFAULT_RULE: StreamRule = frozenRule({
@@ -95,6 +125,12 @@ const TAG_MAX = TAG.chunkingSizes + SIZES.content - 1;
 /** By persisted number, from 1: never reorder, only append. */
 const ENCODINGS: readonly Encoding[] = ['bytes', 'utf8', 'cbor'];
 const POLICIES: readonly MergePolicy[] = ['conflict', 'ours', 'theirs', 'newest'];
+const ENTRY_RULES: readonly EntryRule[] = ['conflict', 'keep', 'remove', 'newest'];
+const PLACE_RULES: readonly PlaceRule[] = ['conflict', 'newest'];
+
+/** Tags of policies. Persisted: never renumber. */
+const POLICY_TAG = { entries: 1, places: 2 } as const;
+const POLICY_TAG_MAX = POLICY_TAG.places;
 
 // What a rule may say.
 
@@ -133,7 +169,12 @@ const rule = fieldsOf(
   }),
 );
 
-const RULES = new Options<RuleOptions>('createBucket', { streams: namesOf(rule), default: rule });
+const RULES = new Options<RuleOptions>('createBucket', {
+  streams: namesOf(rule),
+  default: rule,
+  entries: oneOf(...ENTRY_RULES).refusedBy(badRule),
+  places: oneOf(...PLACE_RULES).refusedBy(badRule),
+});
 
 function frozenRule(rule: StreamRule): StreamRule {
   return Object.freeze({ ...rule, chunking: Object.freeze({ ...rule.chunking }) });
@@ -160,12 +201,17 @@ export function defineRules(options: RuleOptions = {}): Rules {
     if (rule === undefined) continue;
     streams.set(name, completed(rule, fallback));
   }
-  return countedRules(fallback, streams);
+  const { entries = 'conflict', places = 'conflict' } = given;
+  return countedRules(fallback, streams, { entries, places });
 }
 
 /** REGALIA_RULE for too many. */
-function countedRules(fallback: StreamRule, streams: ReadonlyMap<string, StreamRule>): Rules {
-  if (streams.size <= RULES_MAX) return new Rules(fallback, streams);
+function countedRules(
+  fallback: StreamRule,
+  streams: ReadonlyMap<string, StreamRule>,
+  policies: BucketPolicies,
+): Rules {
+  if (streams.size <= RULES_MAX) return new Rules(fallback, streams, policies);
   throw badRule('streams', `at most ${RULES_MAX} declared streams`, `${streams.size}`);
 }
 
@@ -208,13 +254,27 @@ export function sameRule(a: Perhaps, b: Perhaps): boolean {
   return a === b || ruleText(a) === ruleText(b);
 }
 
+/** Whether contents are laid out alike under both, whoever decides in merges. */
+export function sameLayout(a: Rules, b: Rules): boolean {
+  const layout = (rule: StreamRule): StreamRule => ({ ...rule, merge: 'conflict' });
+  const same = (x: StreamRule, y: StreamRule): boolean => sameRule(layout(x), layout(y));
+  const names = [...a.streams.keys(), ...b.streams.keys()];
+  return same(a.default, b.default) && names.every((one) => same(a.ruleOf(one), b.ruleOf(one)));
+}
+
 /** The canonical bytes: see the header. */
-export function encodeRules(rules: Pick<Rules, 'default' | 'streams'>): Uint8Array {
+export function encodeRules(rules: Omit<Rules, 'ruleOf'>): Uint8Array {
   assert(rules.streams.size <= RULES_MAX, 'too many rules to encode');
   const writer = new ByteWriter().varint(rules.streams.size + 1);
   writeRule(writer, EMPTY, rules.default);
   for (const { name, rule } of byName(rules.streams)) writeRule(writer, name, rule);
+  writePolicy(writer, POLICY_TAG.entries, ENTRY_RULES.indexOf(rules.entries));
+  writePolicy(writer, POLICY_TAG.places, PLACE_RULES.indexOf(rules.places));
   return writer.finish();
+}
+
+function writePolicy(writer: ByteWriter, tag: number, index: number): void {
+  if (index > 0) writer.varint(tag).varint(index + 1);
 }
 
 function writeRule(writer: ByteWriter, name: Uint8Array, rule: StreamRule): void {
@@ -253,8 +313,7 @@ export function decodeRules(bytes: Uint8Array): Rules {
     streams.set(text as string, readRule(reader));
     last = name;
   }
-  reader.end();
-  const rules = new Rules(fallback, streams);
+  const rules = new Rules(fallback, streams, readPolicies(reader));
   if (!equalBytes(encodeRules(rules), bytes)) reader.fail('canonical rules', 'another spelling');
   return rules;
 }
@@ -272,6 +331,22 @@ function readRule(reader: ByteReader): StreamRule {
     merge: numbered('merge policy', merge, POLICIES),
     chunking: chunkingOf(reader, numbered('chunking', kind, CHUNKINGS), sizes),
   });
+}
+
+/** To the end. */
+function readPolicies(reader: ByteReader): BucketPolicies {
+  let policies: BucketPolicies = { entries: 'conflict', places: 'conflict' };
+  while (reader.remaining > 0) {
+    const tag = reader.varint();
+    if (tag === 0) reader.fail(`a tag of 1 to ${POLICY_TAG_MAX}`, '0');
+    if (tag > POLICY_TAG_MAX) throw unknownVersion('policy', `1 to ${POLICY_TAG_MAX}`, tag);
+    const number = reader.varint();
+    policies =
+      tag === POLICY_TAG.entries
+        ? { ...policies, entries: numbered('entry policy', number, ENTRY_RULES) }
+        : { ...policies, places: numbered('place policy', number, PLACE_RULES) };
+  }
+  return policies;
 }
 
 /** The numbers of a rule by their tags, which ascend from 1 and leave none out. */
@@ -295,9 +370,9 @@ function numbered<T>(what: string, number: number, members: readonly T[]): T {
 }
 
 /**
- * What both sides made of the rules in `base`: per stream, the side that changed it.
+ * What both sides made of the rules in `base`: per stream and policy, the side that changed it.
  *
- * @throws REGALIA_RULE where both changed one stream's rule, each to another.
+ * @throws REGALIA_RULE where both changed one stream's rule, or one policy, each to another.
  */
 export function mergeRules(base: Rules, ours: Rules, theirs: Rules): Rules {
   const fallback = mergeRule('default', base.default, ours.default, theirs.default);
@@ -309,7 +384,18 @@ export function mergeRules(base: Rules, ours: Rules, theirs: Rules): Rules {
     const merged = mergeRule(name, before, our, their);
     if (merged !== undefined) streams.set(name, merged);
   }
-  return countedRules(fallback, streams);
+  const policy = <T extends string>(name: string, of: (rules: Rules) => T): T =>
+    mergePolicy(name, of(base), of(ours), of(theirs));
+  return countedRules(fallback, streams, {
+    entries: policy('entries', (rules) => rules.entries),
+    places: policy('places', (rules) => rules.places),
+  });
+}
+
+function mergePolicy<T extends string>(name: string, before: T, our: T, their: T): T {
+  if (our === their || before === their) return our;
+  if (before === our) return their;
+  throw badRule(name, our, their);
 }
 
 function mergeRule(name: string, before: Perhaps, our: Perhaps, their: Perhaps): Perhaps {
@@ -341,6 +427,26 @@ export function contradiction(
     else if (!sameRule(known, rule)) first ??= { stream, stored: known, declared: rule };
   }
   return { first, missing };
+}
+
+/**
+ * The stored policies with those that are declared: a declared one takes the place of 'conflict',
+ * which decides nothing.
+ *
+ * @throws REGALIA_RULE where another one is stored.
+ */
+export function declaredPolicies(
+  stored: BucketPolicies,
+  declared: Pick<RuleOptions, keyof BucketPolicies>,
+): BucketPolicies {
+  const { entries = stored.entries, places = stored.places } = declared;
+  checkDeclared('entries', stored.entries, entries);
+  checkDeclared('places', stored.places, places);
+  return { entries, places };
+}
+
+function checkDeclared<T extends string>(name: string, stored: T | 'conflict', declared: T): void {
+  if (stored !== 'conflict' && stored !== declared) throw badRule(name, stored, declared);
 }
 
 /** REGALIA_RULE for a contradiction. */

@@ -194,6 +194,24 @@ t.test('a rule is set for one stream, or for all others', async (t) => {
   t.equal((await rowsOf(t, 'rules', store)).length, 2, 'nothing of it was stored');
 });
 
+t.test('a bucket says who decides about entries and places', async (t) => {
+  const dir = scratch(t);
+  const store = join(dir, 'store');
+  await rowsOf(t, 'init', store, '--entries', 'keep');
+  const [, policies] = await rowsOf(t, 'rules', store);
+  t.same(policies, { entries: 'keep', places: 'conflict' });
+  const [, both] = await rowsOf(t, 'rules', store, '--places', 'newest');
+  t.same(both, { entries: 'keep', places: 'newest' });
+  t.match(await regalia(['rules', store]), { out: /\nentries keep {2}places newest\n$/ });
+  t.equal((await rowsOf(t, 'rules', store, 'acl')).length, 1);
+  await rowsOf(t, 'bucket', store, '/b', '--entries', 'remove');
+  await refused(t, ['rules', store, '--entries', 'remove'], /entries must be keep, not remove/);
+  await refused(t, ['rules', store, '--entries', 'ours'], /USAGE/);
+  await refused(t, ['rules', store, '--places', 'keep'], /USAGE/);
+  await refused(t, ['rules', store, 'acl', '--places', 'newest'], /USAGE/);
+  await refused(t, ['bucket', store, '--places', 'newest'], /USAGE/);
+});
+
 t.test('what lay on a lost volume is restored from copies', async (t) => {
   const how = ['--redundancy', 'mirrored:2'];
   const { dir, store, content } = await diskStore(t, ['two'], ...how);

@@ -179,6 +179,59 @@ t.test('a bucket within has rules of its own for entries and places', async (t) 
   t.strictSame(linesOf(conflicts), ['removed/changed /e'], 'of the outer bucket alone');
 });
 
+t.test('where an entry crossed a border the more careful rules count, both ways', async (t) => {
+  const cases = [
+    ['conflict', ['both-changed /a s', 'moved two-places /b']],
+    ['newest', []],
+  ] as const;
+  for (const [within, left] of cases) {
+    const commits: string[] = [];
+    for (const way of ['A', 'B'] as const) {
+      const rules = { default: { merge: 'newest' }, places: 'newest' } as const;
+      const made = await world(async (main) => {
+        const own = { default: { merge: within }, places: within } as const;
+        await main.transact((tx) => createBucket(tx, '/m', own));
+        await main.putEach('/a', '/b');
+      }, rules);
+      const { A, B, store } = made;
+      await A.put('/a', 'of A');
+      await A.transact((tx) => {
+        tx.move('/a', '/m/a');
+        tx.move('/b', '/m/b');
+      });
+      await B.put('/a', 'of B');
+      await B.move('/b', '/c');
+      const [into, from]: [Branch, Branch] = way === 'A' ? [A, B] : [B, A];
+      const { conflicts, commit } = await into.try(from);
+      t.strictSame(linesOf(conflicts), left, within);
+      if (left.length === 0) commits.push(commit.commit);
+      t.strictSame(await wrongs(store), []);
+    }
+    t.equal(commits[1], commits[0], 'the same commit');
+  }
+});
+
+t.test('a commit without a policy follows the rules, and is the newest', async (t) => {
+  for (const [entries, kept] of [
+    ['keep', true],
+    ['remove', false],
+    ['newest', false],
+  ] as const) {
+    const { main } = await world((main) => main.putEach('/s', '/e/f'), {
+      default: { merge: 'newest' },
+      entries,
+    });
+    const tx = main.bucket.begin();
+    tx.put('/s', 's', Buffer.from('of the transaction'));
+    tx.del('/e');
+    await main.put('/s', 'meanwhile');
+    await main.put('/e/f', 'edited');
+    await tx.commit();
+    const rest = kept ? { '/e/f': 'edited' } : {};
+    t.strictSame(main.contents(), { '/s': 'of the transaction', ...rest }, entries);
+  }
+});
+
 t.test('a policy given to one merge makes an ordinary commit', async (t) => {
   const { A, B } = await mixed();
   const [a, b] = [A.head, B.head];

@@ -377,3 +377,155 @@ t.test('later merges follow what a revert or a restore moved', async (t) => {
     t.strictSame(await wrongs(store), []);
   }
 });
+
+t.test('a revert is asked, and answered, as a merge is', async (t) => {
+  const { store, main } = await world((main) => main.putEach('/s', '/d/f'));
+  const change = await main.transact((tx) => {
+    tx.put('/s', 's', bytes('edited'));
+    tx.put('/d/f', 's', bytes('edited'));
+  });
+  await main.put('/s', 'later');
+  await main.del('/d');
+  const unused = { key: '/none', take: 'ours' } as const;
+  const answers = [
+    { key: '/s', stream: 's', contents: bytes('both') },
+    { key: '/d', take: 'theirs' },
+    unused,
+  ] as const;
+  const outcome = await revert(store, change, { answers });
+  t.strictSame(main.contents(), { '/s': 'both', '/d/f': 'f' });
+  t.strictSame(outcome.unused, [unused]);
+  const wrong = revert(store, change, { answers: [{ key: '/s', stream: 's', take: 'both' }] });
+  await t.rejects(wrong, { code: 'REGALIA_OPTION' });
+});
+
+t.test('a revert of the last commit within buckets is a commit of each', async (t) => {
+  const { store, main } = await nested();
+  const before = main.root;
+  const edit = await main.put('/m/n/g', 'edited');
+  const logs = (): number[] => ['/m', '/m/n'].map((key) => [...store.bucket(key).log()].length);
+  const counts = logs();
+  await revert(store, edit);
+  t.equal(main.root, before);
+  t.strictSame(
+    logs(),
+    counts.map((count) => count + 1),
+  );
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('a commit of another line is reverted, and restored, by what both come from', async (t) => {
+  for (const undo of ['revert', 'restore'] as const) {
+    const { store, main, A } = await world((main) => main.putEach('/a/f', '/x'));
+    await A.move('/a', '/b');
+    const edit = await A.put('/b/f', 'edited');
+    await main.move('/a', '/c');
+    await main.put('/c/f', 'edited');
+    if (undo === 'revert') await revert(store, edit);
+    else await restore(store, edit);
+    const key = undo === 'revert' ? '/c/f' : '/b/f';
+    t.strictSame(main.contents(), { [key]: undo === 'revert' ? 'f' : 'edited', '/x': 'x' }, undo);
+    t.strictSame(await wrongs(store), []);
+  }
+});
+
+t.test('restoring a key below what moved brings that alone back', async (t) => {
+  const { main, store } = await world((main) => main.putEach('/a/f', '/a/g', '/z'));
+  const before = main.head;
+  await main.move('/a', '/b');
+  await main.put('/b/f', 'edited');
+  await restore(store, before, '/a/f');
+  t.strictSame(main.contents(), { '/a/f': 'f', '/b/g': 'g', '/z': 'z' });
+});
+
+t.test('restoring a key gathers what was there, and drops what came since', async (t) => {
+  const { main, store } = await world((main) => main.putEach('/a/f', '/a/g', '/a/h', '/z'));
+  const before = main.head;
+  await main.move('/a/f', '/f');
+  await main.move('/a', '/b');
+  await main.move('/b/g', '/a');
+  await main.put('/b/new');
+  await main.move('/z', '/b/z');
+  await restore(store, before, '/a');
+  t.strictSame(main.contents(), { '/a/f': 'f', '/a/g': 'g', '/a/h': 'h' });
+  await restore(store, before);
+  t.strictSame(main.contents(), main.contents(before));
+});
+
+t.test('what moved on and was removed is followed when it was restored', async (t) => {
+  const { main, store, A } = await world((main) => main.put('/a'));
+  const before = main.head;
+  await main.move('/a', '/b');
+  await A.merge(main);
+  await main.del('/b');
+  await restore(store, before, '/a');
+  await A.put('/b', 'edited');
+  await main.merge(A);
+  t.strictSame(main.contents(), { '/a': 'edited' });
+});
+
+t.test('what a restore moves within buckets is followed, too', async (t) => {
+  for (const key of ['/', '/m', '/m/f']) {
+    const { main, store, A } = await nested();
+    const before = main.head;
+    await main.move('/m/f', '/m/moved');
+    await A.merge(main);
+    await restore(store, before, key);
+    await A.put('/m/moved', 'edited');
+    await main.merge(A);
+    t.match(main.contents(), { '/m/f': 'edited' }, key);
+    t.notOk('/m/moved' in main.contents(), key);
+    t.strictSame(await wrongs(store), []);
+  }
+});
+
+t.test('a bucket that moved is restored where it was, with all of its log', async (t) => {
+  const { main, store } = await nested();
+  const before = main.head;
+  await main.move('/m/n', '/e');
+  await main.put('/e/g', 'edited');
+  await main.put('/e/g', 'g');
+  const log = [...store.bucket('/e').log()].map(({ commit }) => commit);
+  await restore(store, before, '/m/n');
+  t.strictSame(main.contents(), main.contents(before));
+  const now = [...store.bucket('/m/n').log()].map(({ commit }) => commit);
+  t.strictSame(now.slice(-log.length), log);
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('what left a bucket comes back into it', async (t) => {
+  const { main, store } = await nested();
+  const before = main.head;
+  await main.move('/m/n/g', '/m/h');
+  await main.move('/m/h', '/y');
+  await main.put('/y', 'edited');
+  await restore(store, before, '/m');
+  t.strictSame(main.contents(), main.contents(before));
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('what was made a bucket, and moved, is not there twice when it was restored', async (t) => {
+  const { main, store } = await world((main) => main.putEach('/a/f', '/z'));
+  const before = main.head;
+  await main.makeBucket('/a');
+  await main.move('/a', '/b');
+  await restore(store, before, '/a');
+  t.strictSame(main.contents(), { '/a/f': 'f', '/z': 'z' });
+  t.strictSame(await wrongs(store), []);
+});
+
+t.test('what others commit while a revert or a restore is made is merged', async (t) => {
+  const { main, store } = await nested();
+  const before = main.head;
+  await main.del('/m');
+  const moved = await main.move('/x', '/b');
+  await Promise.all([
+    restore(store, before, '/m'),
+    main.put('/y'),
+    revert(store, moved),
+    main.put('/b', 'edited'),
+  ]);
+  t.strictSame(main.contents(), { ...main.contents(before), '/x': 'edited', '/y': 'y' });
+  await main.put('/m/f', 'goes on');
+  t.strictSame(await wrongs(store), []);
+});

@@ -85,9 +85,9 @@ export async function merge(bucket: Bucket, from: string, how: Judgement = {}): 
 export function revert(
   bucket: Bucket,
   commit: string,
-  how: { readonly policy?: Policy; readonly parent?: string } = {},
-): Promise<CommitResult> {
-  return bucket.revert(commit, how as object);
+  how: Judgement & { readonly parent?: string } = {},
+): Promise<CommitResult & { readonly unused: readonly Answer[] }> {
+  return bucket.revert(commit, how as object) as ReturnType<typeof revert>;
 }
 
 export function restore(

@@ -151,6 +151,9 @@ const inner = writer.write(itemsOf(1, [leaf, lastLeaf]), 0, 2, NATURAL);
 
 const chunking = { kind: 'fixed', bytes: 65_536 } as const;
 const rules = encodeRules(defineRules({ streams: { acl: { inlineMax: 4096, chunking } } }));
+const policies = encodeRules(
+  defineRules({ default: { merge: 'newest', chunking }, entries: 'keep', places: 'newest' }),
+);
 const { entries, buckets, inlineBytes, referencedBytes } = inner;
 const top: ChildPart = {
   form: CHILD_MAP,
@@ -319,6 +322,15 @@ export const blockExamples: readonly Example[] = [
       return [decoded.default.inlineMax, decoded.ruleOf('acl').inlineMax];
     },
     holds: [512, 4096],
+  },
+  {
+    name: 'policies',
+    bytes: policies,
+    read: (bytes) => {
+      const decoded = decodeRules(bytes);
+      return [decoded.default.merge, decoded.entries, decoded.places];
+    },
+    holds: ['newest', 'keep', 'newest'],
   },
   {
     name: 'root',

@@ -153,7 +153,10 @@ export class Lab {
   /** Brings a key back to what it was at an earlier commit. */
   async restore(line: Line): Promise<void> {
     const then = this.dice.pick(line.commits);
-    const key = this.dice.chance(0.5) ? '/' : this.likely(then.top);
+    // What moved since comes back from where it is, which is not known here.
+    const rows = [...line.bucket.diff(then.commit, line.bucket.info().commit)];
+    const isMoved = rows.some(({ kind }) => kind === 'moved');
+    const key = isMoved || this.dice.chance(0.5) ? '/' : this.likely(then.top);
     const top = copyOf(line.top);
     const place = placeAt(then.top, key);
     if (key === '/') top.children.clear();
@@ -163,7 +166,6 @@ export class Lab {
       for (const [name, inner] of place.children) top.children.set(name, copyOf(inner));
     } else if (place === undefined) delPlace(top, key);
     else setPlace(top, key, copyOf(place));
-    if (repeatsBucket(top)) return;
     const { changed, commit, root } = await line.bucket.restore(then.commit, key);
     this.#committed(line, top, { changed, commit, root });
   }
@@ -318,11 +320,6 @@ function knows(top: Place, { bucket }: Place): boolean {
   return [...placesOf(top)].some(
     ([, place]) => place.bucket === bucket && place.bucket !== undefined,
   );
-}
-
-function repeatsBucket(top: Place): boolean {
-  const ids = [...placesOf(top)].flatMap(([, { bucket }]) => bucket ?? []);
-  return new Set(ids).size < ids.length;
 }
 
 function codeOf(run: () => void): string {

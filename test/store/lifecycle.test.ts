@@ -9,7 +9,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { isRegaliaError, Regalia } from '../../src/index.js';
+import { isRegaliaError, type OpenOptions, Regalia } from '../../src/index.js';
 import { bare } from '../bare.js';
 import { bytes, codeOf, keysOf, noise, put, textAt } from './setup.js';
 
@@ -80,6 +80,26 @@ t.test('rules: declared, repeated, contradicted, and fixed at first use', async 
   for (const streams of [{ acl: { inlineMax: 100 } }, { used: { inlineMax: 1_000 } }]) {
     t.equal(await codeOf(Regalia.open(here, { streams })), 'REGALIA_RULE');
   }
+});
+
+t.test('policies: declared when they decide nothing yet, then fixed', async (t) => {
+  const here = place();
+  const policies = async () => {
+    await using store = await Regalia.open(here);
+    const { entries, places } = store.rules();
+    return [entries, places, store.info().message];
+  };
+  t.same(await policies(), ['conflict', 'conflict', 'init']);
+  await (await Regalia.open(here, { entries: 'keep' })).close();
+  t.same(await policies(), ['keep', 'conflict', 'rules of entries']);
+  await (await Regalia.open(here, { entries: 'keep', places: 'newest' })).close();
+  const both = ['keep', 'newest', 'rules of places'];
+  t.same(await policies(), both);
+  await (await Regalia.open(here, { entries: 'keep', streams: { acl: {} } })).close();
+  for (const rules of [{ entries: 'remove' }, { entries: 'conflict' }, { places: 'conflict' }]) {
+    t.equal(await codeOf(Regalia.open(here, rules as OpenOptions)), 'REGALIA_RULE');
+  }
+  t.same(await policies(), both);
 });
 
 t.test('read-only: all reads, no writes', async (t) => {

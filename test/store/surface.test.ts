@@ -13,7 +13,7 @@ const VIEW = ['base', 'children', 'entry', 'find', 'get', 'walk'];
 const BUCKET = [
   ...['accept', 'begin', 'branch', 'branchName', 'branches', 'bucket', 'clone', 'diff', 'export'],
   ...['fork', 'grant', 'have', 'id', 'import', 'info', 'key', 'log', 'merge', 'restore', 'revert'],
-  ...['snapshot', 'tags', 'transact', 'watch'],
+  ...['rules', 'snapshot', 'tags', 'transact', 'watch'],
 ];
 const STORE = [
   ...['addVolume', 'backup', 'close', 'contentStats', 'drainVolume', 'flush', 'gc', 'path'],

@@ -9,13 +9,17 @@ import {
   contradiction,
   contradictionError,
   DEFAULT_RULE,
+  declaredPolicies,
   decodeRules,
   defineRules,
+  type EntryRule,
   encodeRules,
   mergeRules,
+  type PlaceRule,
   type RuleOptions,
   type Rules,
   type StreamRule,
+  sameLayout,
   sameRule,
 } from '../../src/streams/rule.js';
 
@@ -47,6 +51,8 @@ const options = fc.record(
     streams: fc
       .array(fc.tuple(fc.oneof(name, fc.constantFrom('acl', '__proto__', 'constructor')), rule))
       .map((rows) => Object.fromEntries(rows)),
+    entries: fc.constantFrom('conflict', 'keep', 'remove', 'newest'),
+    places: fc.constantFrom('conflict', 'newest'),
   },
   { requiredKeys: [] },
 ) as fc.Arbitrary<RuleOptions>;
@@ -153,6 +159,8 @@ t.test('equal rules have equal bytes, and bytes give the rules back', async () =
       return (
         hex(bytes) === hex(encodeRules(defineRules({ ...given, streams: turned }))) &&
         hex(bytes) === hex(encodeRules(again)) &&
+        again.entries === (given.entries ?? 'conflict') &&
+        again.places === (given.places ?? 'conflict') &&
         [...again.streams.keys()].join('/') === [...rules.streams.keys()].join('/')
       );
     }),
@@ -168,6 +176,66 @@ t.test('the bytes are these, in every release', async (t) => {
   const chunking = { kind: 'fixed', bytes: 4096 } as const;
   const fixed = encodeRules(defineRules({ default: { chunking } }));
   t.equal(hex(fixed), '010005010102800403010401058020');
+  const policies = (entries: EntryRule, places: PlaceRule): string =>
+    hex(encodeRules(defineRules({ default: { chunking }, entries, places })));
+  t.equal(policies('conflict', 'conflict'), hex(fixed), 'what decides nothing is left out');
+  t.equal(policies('keep', 'conflict'), `${hex(fixed)}0102`);
+  t.equal(policies('remove', 'newest'), `${hex(fixed)}01030202`);
+  t.equal(policies('newest', 'conflict'), `${hex(fixed)}0104`);
+  t.equal(policies('conflict', 'newest'), `${hex(fixed)}0202`);
+});
+
+t.test('policies have one spelling', async (t) => {
+  const of = (tail: string) =>
+    codeOf(() => decodeRules(unhex(`010005010102800403010401058020${tail}`) as Uint8Array));
+  t.equal(of('01020202'), 'nothing');
+  for (const tail of ['0101', '0201', '02020102', '01020102', '01040103', '00', '0002', '01']) {
+    t.equal(of(tail), 'REGALIA_FORMAT', tail);
+  }
+  t.equal(of('0105'), 'REGALIA_VERSION', 'another policy of entries');
+  t.equal(of('0203'), 'REGALIA_VERSION', 'another policy of places');
+  t.equal(of('0302'), 'REGALIA_VERSION', 'a policy of something else');
+  t.equal(of('0100'), 'REGALIA_VERSION', 'a number that none has');
+});
+
+t.test('a policy is what one side made of it, or refused where both did', async (t) => {
+  const entries = (one: EntryRule) => defineRules({ entries: one });
+  const [conflict, keep, remove] = [entries('conflict'), entries('keep'), entries('remove')];
+  t.equal(mergeRules(conflict, keep, conflict).entries, 'keep');
+  t.equal(mergeRules(conflict, conflict, keep).entries, 'keep');
+  t.equal(mergeRules(keep, conflict, keep).entries, 'conflict');
+  t.equal(mergeRules(conflict, keep, keep).entries, 'keep');
+  t.throws(() => mergeRules(conflict, keep, remove), {
+    code: 'REGALIA_RULE',
+    data: { rule: 'entries', expected: 'keep', actual: 'remove' },
+  });
+  const places = defineRules({ places: 'newest' });
+  const { entries: merged, places: both } = mergeRules(conflict, keep, places);
+  t.same([merged, both], ['keep', 'newest'], 'each by itself');
+});
+
+t.test('a declared policy takes the place of one that decides nothing', async (t) => {
+  const none = { entries: 'conflict', places: 'conflict' } as const;
+  const stored = { entries: 'keep', places: 'newest' } as const;
+  t.same(declaredPolicies(none, { entries: 'keep' }), { entries: 'keep', places: 'conflict' });
+  t.same(declaredPolicies(stored, {}), stored);
+  t.same(declaredPolicies(stored, stored), stored);
+  for (const declared of [{ entries: 'remove' }, { entries: 'conflict' }, { places: 'conflict' }]) {
+    const [rule] = Object.keys(declared);
+    t.throws(() => declaredPolicies(stored, declared as RuleOptions), {
+      code: 'REGALIA_RULE',
+      data: { rule },
+    });
+  }
+});
+
+t.test('who decides is no matter of how streams are laid out', async (t) => {
+  const a = defineRules({ streams: { acl: { inlineMax: 1 } }, entries: 'keep' });
+  t.ok(sameLayout(a, defineRules({ streams: { acl: { inlineMax: 1 } } })));
+  t.ok(sameLayout(a, defineRules({ streams: { acl: { inlineMax: 1 }, b: {} } })));
+  t.ok(sameLayout(a, defineRules({ streams: { acl: { inlineMax: 1, merge: 'newest' } } })));
+  t.notOk(sameLayout(a, defineRules()));
+  t.notOk(sameLayout(a, defineRules({ default: { inlineMax: 1 } })));
 });
 
 t.test(

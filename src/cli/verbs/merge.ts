@@ -88,11 +88,16 @@ export async function mergeFrom(
   out: Output,
 ): Promise<ExitCode> {
   const { merged, fastForward, commit, conflicts } = await bucket.merge(from, options);
-  for (const conflict of conflicts) await out.row(conflictRow(conflict), conflictLine(conflict));
+  await printConflicts(out, conflicts);
   if (!merged) return 1;
   const note = fastForward ? '  (fast-forward)' : '';
   await out.row({ ...commitRow(commit), fastForward }, `${commitLine(commit)}${note}`);
   return 0;
+}
+
+/** Conflicts, as `--resolve` reads them with answers. */
+export async function printConflicts(out: Output, conflicts: readonly Conflict[]): Promise<void> {
+  for (const conflict of conflicts) await out.row(conflictRow(conflict), conflictLine(conflict));
 }
 
 function conflictLine({ key, stream, kind, why, base, ours, theirs }: Conflict): string {

@@ -1,14 +1,49 @@
-/** `regalia rules`: shows and changes how a store keeps the contents of its streams. */
+/**
+ * `regalia rules`: shows and changes how a store keeps the contents of its streams, and who decides
+ * in it about entries and places; and what other verbs take of the latter for a new bucket.
+ */
 import {
+  type EntryRule,
   isRegaliaError,
+  type PlaceRule,
   type Redundancy,
   type RedundancyOption,
+  type RuleOptions,
   type StorageRule,
   type StreamOptions,
 } from '../../index.js';
 import { byteCount, shown } from '../output.js';
-import { sizeOf } from '../quantities.js';
+import { oneOf, sizeOf } from '../quantities.js';
 import { type Context, defineVerb, type OptionSpecs, UsageError } from '../verb.js';
+
+const ENTRY_RULES: readonly EntryRule[] = ['conflict', 'keep', 'remove', 'newest'];
+const PLACE_RULES: readonly PlaceRule[] = ['conflict', 'newest'];
+
+/** Who decides in a bucket where nobody is asked. */
+export const POLICY_RULES = {
+  entries: {
+    argument: 'POLICY',
+    help: `removed on one side, changed on the other: ${ENTRY_RULES.join(', ')}`,
+  },
+  places: {
+    argument: 'POLICY',
+    help: `moves that contradict each other: ${PLACE_RULES.join(', ')}`,
+  },
+} as const satisfies OptionSpecs;
+
+/** The library's options for those of `POLICY_RULES`; undefined where there are none. */
+export function policyRules({
+  entries,
+  places,
+}: Context<typeof POLICY_RULES>['options']): PolicyRules | undefined {
+  if (entries === undefined && places === undefined) return undefined;
+  return {
+    entries: oneOf('entries', ENTRY_RULES, entries),
+    places: oneOf('places', PLACE_RULES, places),
+  };
+}
+
+type PolicyRules = Pick<RuleOptions, 'entries' | 'places'>;
 
 const OPTIONS = {
   compression: { argument: 'LEVEL', help: 'none, or 1 to 19: levels of zstd' },
@@ -17,6 +52,7 @@ const OPTIONS = {
     help: 'none, striped, mirrored:COPIES, coded or coded:DATA+PARITY',
   },
   from: { argument: 'BYTES', help: 'shorter contents are not coded; default 64MiB' },
+  ...POLICY_RULES,
 } as const satisfies OptionSpecs;
 
 export const rules = defineVerb({
@@ -31,14 +67,22 @@ mirrored  on so many volumes                 coded     as shards, any PARITY of 
                                                        lost; default 4+2, on 6 volumes
 
 New contents follow the rule from then on. \`regalia repair\` makes the copies and shards that it
-asks for of older contents. What is compressed already stays as it is.`,
+asks for of older contents. What is compressed already stays as it is.
+
+--entries and --places say who decides in merges that are given no policy; the default, conflict,
+asks. They belong to the store's history and go with it; what decides already stays.`,
   options: OPTIONS,
   async run({ args, options, out, opening }) {
     const [, stream] = args as [string, string?];
     const rule = ruleOf(options);
+    const policies = policyRules(options);
+    if (policies !== undefined && stream !== undefined) {
+      throw new UsageError('--entries and --places are for all streams: leave out STREAM');
+    }
     const change =
-      rule && (stream === undefined ? { default: rule } : { streams: { [stream]: rule } });
-    const how = change === undefined ? { readOnly: true } : { ...change, create: false };
+      stream === undefined ? { default: rule } : { streams: rule && { [stream]: rule } };
+    const changes = rule !== undefined || policies !== undefined;
+    const how = changes ? { ...change, ...policies, create: false } : { readOnly: true };
     try {
       return await opening(how, async (_, store) => {
         const all = store.storageRules();
@@ -50,6 +94,9 @@ asks for of older contents. What is compressed already stays as it is.`,
         for (const [name, each] of rows) {
           await out.row({ stream: name, ...each }, ruleLine(shown(name ?? '(all others)'), each));
         }
+        const { entries, places } = store.rules();
+        if (stream !== undefined || (entries === 'conflict' && places === 'conflict')) return;
+        await out.row({ entries, places }, `entries ${entries}  places ${places}`);
       });
     } catch (error) {
       // A rule that the store refuses was given on the command line.

@@ -1,32 +1,38 @@
 /** `revert` and `restore`: what was before, as a new commit. */
+import { type Conflict, isRegaliaError } from '../../index.js';
 import { atOf, keyOf } from '../open.js';
-import { oneOf } from '../quantities.js';
 import { printCommit } from '../show.js';
 import { BUCKET, COMMIT_OPTIONS, defineVerb } from '../verb.js';
-import { POLICIES } from './merge.js';
+import { MERGE_DETAILS, MERGE_OPTIONS, mergeOptions, printConflicts } from './merge.js';
 
 export const revert = defineVerb({
   name: 'revert',
   summary: 'undo what one commit did, as a new commit',
   usage: 'STORE COMMIT',
   details: `
-Where later commits changed the same streams it fails with REGALIA_CONFLICT and exit code 1.
---policy decides instead: ours is what the branch has now, theirs what was there before the
-commit. Of a merge, --parent says which side's state it leads back to.`,
+It is a merge like others: ours is what the branch has now, theirs what was there before the commit.
+Of a merge, --parent says which side's state it leads back to.
+${MERGE_DETAILS}`,
   options: {
     ...COMMIT_OPTIONS,
     ...BUCKET,
-    policy: { argument: 'POLICY', help: POLICIES.join(', ') },
     parent: { argument: 'COMMIT', help: 'the parent of a merge to go back to' },
+    ...MERGE_OPTIONS,
   },
-  async run({ args, options, out, signal, writing }) {
+  async run(context) {
+    const { args, options, out, writing } = context;
     const { message } = options;
-    const policy = oneOf('policy', POLICIES, options.policy);
+    const how = await mergeOptions(context);
     return writing(async (bucket) => {
       const parent = options.parent === undefined ? undefined : atOf(bucket, options.parent);
-      const how = { signal, message, policy, parent };
-      const commit = await bucket.revert(atOf(bucket, args[1]), how);
-      await printCommit(out, commit);
+      try {
+        const commit = await bucket.revert(atOf(bucket, args[1]), { ...how, message, parent });
+        await printCommit(out, commit);
+      } catch (error) {
+        const isConflict = isRegaliaError(error, 'REGALIA_CONFLICT');
+        if (isConflict) await printConflicts(out, error.data.conflicts as Conflict[]);
+        throw error;
+      }
     });
   },
 });

@@ -1,0 +1,183 @@
+/**
+ * Bringing a key back to what it was at another commit: the entry that was there, with all below
+ * it, comes to be what and where it was.
+ *
+ *     then   /a/f         now   /b/f  /b/new         restored   /a/f
+ *
+ * What was below the key and is elsewhere by now comes back from there. What came to be there
+ * since goes, wherever it was before: the key is as it was. Nobody is asked, since nobody else
+ * changed anything; and later merges follow, since it is recorded what went where.
+ */
+import { hex } from '../ground/bytes.js';
+import { nameBytes } from '../ground/text.js';
+import type { MapRow } from '../log/maps.js';
+import { bucketAt } from '../merge/buckets.js';
+import { isWithin, Pairs, type Way } from '../merge/pairs.js';
+import { namesOf, prefixes } from '../merge/relation.js';
+import { editAt } from '../tree/apply.js';
+import { sameBucket } from '../tree/diff.js';
+import { keyText, type Names, parseKey } from '../tree/key.js';
+import type { Spot, Tree } from '../tree/lookup.js';
+import { readRecord } from '../tree/record.js';
+import { allBuckets, checkAlgorithm } from './buckets.js';
+import { HeadsWithin } from './heads-within.js';
+import type { Line, LocalCommit } from './line.js';
+import type { Return } from './revert.js';
+import { CommitWays } from './ways.js';
+
+/** What makes a key of a bucket what it was at another commit of that bucket. REGALIA_RULE. */
+export function restored(line: Line, then: LocalCommit, head: LocalCommit, names: Names): Return {
+  const [was, is] = [line.treeOf(then), line.treeOf(head)];
+  checkAlgorithm(is.rootAround(names), was.root);
+  const isTop = names.length === 0;
+  const outer = isTop ? was.top : was.outer(names);
+  const parts = outer && readRecord(outer.node, outer.index);
+  const key = isTop ? '' : keyText(names);
+  const { rows, left } = new Homecoming(line, then, head, key).find();
+  const edits = left.map((from) => editAt(parseKey(from), { clear: true, streams: [] }));
+  edits.push(editAt(names, { clear: true, streams: [], parts, inside: isTop }));
+  return { edits, rows, origins: [then] };
+}
+
+/** The whole, or a bucket: what has a history of its own, and where it was and is. */
+interface Space {
+  readonly ways: readonly Way[];
+  readonly was: string;
+  readonly is: string;
+}
+
+/** Finds where what was at a key went since, in one state and another. */
+class Homecoming {
+  readonly #line: Line;
+  readonly #then: LocalCommit;
+  readonly #head: LocalCommit;
+  readonly #was: Tree;
+  readonly #is: Tree;
+  readonly #key: string;
+  readonly #pairs: Pairs;
+  readonly #spaces: readonly Space[];
+
+  constructor(line: Line, then: LocalCommit, head: LocalCommit, key: string) {
+    this.#line = line;
+    this.#then = then;
+    this.#head = head;
+    this.#was = line.treeOf(then);
+    this.#is = line.treeOf(head);
+    this.#key = key;
+    const ways = new CommitWays(line, then, head);
+    this.#pairs = new Pairs(this.#was, this.#is, ways, '');
+    this.#spaces = [{ ways: ways.whole, was: '', is: '' }, ...this.#bucketsAround()];
+    for (const { was, is } of this.#spaces) if (was !== '') this.#pairs.enter(was, is);
+    this.#pairs.findBuckets();
+  }
+
+  /** The buckets on the way to the key, and below it, that are still there. */
+  #bucketsAround(): Space[] {
+    const { core } = this.#line;
+    const present = new Map<string, string>();
+    for (const { bucket, names } of allBuckets(core, this.#is)) {
+      present.set(hex(bucket), keyText(names));
+    }
+    const [before, after] = [this.#then, this.#head].map((commit) => {
+      return new HeadsWithin(core.cache, (address) => this.#line.commitAt(address), commit);
+    });
+    const spaces: Space[] = [];
+    for (const { bucket, names } of present.size === 0 ? [] : allBuckets(core, this.#was)) {
+      const was = keyText(names);
+      const is = present.get(hex(bucket));
+      const [from, to] = [before?.find(hex(bucket)), after?.find(hex(bucket))];
+      if (is === undefined || from === undefined || to === undefined) continue;
+      if (!isWithin(was, this.#key) && !isWithin(this.#key, was)) continue;
+      spaces.push({ ways: new CommitWays(this.#line, from, to).whole, was, is });
+    }
+    return spaces;
+  }
+
+  /** The rows from the present keys to those of then, and the keys elsewhere that are left. */
+  find(): { readonly rows: readonly MapRow[]; readonly left: readonly string[] } {
+    const moved = [...this.#moved()];
+    const unpaired = [...this.#unpaired()];
+    // Buckets that were made of what was no bucket then: other entries, of the same contents.
+    const made = unpaired.filter(({ from }) => bucketAt(find(this.#is, from)) !== undefined);
+    const homes = topmost([this.#key, ...[...moved, ...made].map(({ from }) => from)]);
+    const removed = unpaired.filter(({ from, to }) => {
+      return from !== to && find(this.#is, from) === undefined;
+    });
+    const returned = removed.map((one) => ({ ...one, returned: true }));
+    const rows = [...moved, ...returned, ...this.#gone(homes)];
+    return { rows, left: homes.filter((home) => !isWithin(home, this.#key)) };
+  }
+
+  /** What is there, maybe elsewhere. */
+  *#moved(): Generator<MapRow, void> {
+    const along = this.#key === '' ? undefined : this.#pairs.along('before', this.#key);
+    if (along !== undefined && this.#areOne(this.#key, along)) yield moved(along, this.#key);
+    const keys = [this.#key];
+    for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
+      for (const name of this.#pairs.leading('before', key)) {
+        const below = `${key}/${name}`;
+        const partner = this.#pairs.partnerOf('before', below);
+        if (partner !== undefined) yield moved(partner, below);
+        keys.push(below);
+      }
+    }
+  }
+
+  /** Where histories have what was there and is not one with anything now. */
+  *#unpaired(): Generator<{ readonly from: string; readonly to: string }, void> {
+    for (const { ways, was, is } of this.#spaces) {
+      for (const { before, after } of ways) {
+        for (const base of new Set([...before.bases(), ...after.bases()])) {
+          const left = before.imagesOf(base).filter((key) => this.#isUnpaired(was + key));
+          for (const to of left) {
+            for (const from of after.imagesOf(base)) yield { from: is + from, to: was + to };
+          }
+        }
+      }
+    }
+  }
+
+  #isUnpaired(key: string): boolean {
+    const isThere = isWithin(key, this.#key) && find(this.#was, key) !== undefined;
+    return isThere && !this.#pairs.isPaired('before', key);
+  }
+
+  /** What came to be at those keys since, by moves: it is not what was there then. */
+  *#gone(homes: readonly string[]): Generator<MapRow, void> {
+    const going = new Set(homes);
+    for (const { ways, is } of this.#spaces) {
+      for (const { after } of ways) {
+        for (const present of after.present()) {
+          const from = is + present;
+          const goes = [...prefixes(from)].some((above) => going.has(above));
+          if (!goes || find(this.#is, from) === undefined) continue;
+          const partner = this.#pairs.partnerOf('after', from);
+          if (partner !== undefined && isWithin(partner, this.#key)) continue;
+          yield { from, to: undefined, returned: false };
+        }
+      }
+    }
+  }
+
+  #areOne(before: string, after: string): boolean {
+    const [was, is] = [find(this.#was, before), find(this.#is, after)];
+    if (was === undefined || is === undefined) return false;
+    return sameBucket(readRecord(was.node, was.index), readRecord(is.node, is.index));
+  }
+}
+
+function find(tree: Tree, key: string): Spot | undefined {
+  return tree.outer(namesOf(key).map((name) => nameBytes(name) as Uint8Array));
+}
+
+function moved(from: string, to: string): MapRow {
+  return { from, to, returned: false };
+}
+
+/** Those of some keys that are below no other of them. */
+function topmost(keys: readonly string[]): string[] {
+  const all = new Set(keys);
+  return [...all].filter((key) => {
+    return ![...prefixes(key)].some((above) => above !== key && all.has(above));
+  });
+}
