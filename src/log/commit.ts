@@ -201,7 +201,7 @@ function beforeFault(
   return agree ? 'one where all agree' : undefined;
 }
 
-function sameOptional(a: Address | undefined, b: Address | undefined): boolean {
+export function sameOptional(a: Address | undefined, b: Address | undefined): boolean {
   return a === undefined || b === undefined ? a === b : sameAddress(a, b);
 }
 

@@ -60,7 +60,7 @@ interface BucketChange {
 }
 
 /** Where the buckets that differ between two trees are. */
-function* bucketChanges(
+export function* bucketChanges(
   cache: NodeCache,
   before: Spot | undefined,
   after: Spot | undefined,
@@ -91,14 +91,14 @@ function* bucketChanges(
 }
 
 /** The bucket that a record is. */
-function bucketAt(spot: Spot | undefined): BucketPart | undefined {
+export function bucketAt(spot: Spot | undefined): BucketPart | undefined {
   if (spot === undefined) return undefined;
   const { child } = readRecord(spot.node, spot.index);
   return child.form === CHILD_BUCKET ? child : undefined;
 }
 
 /** Whether a record is a bucket, or has any below. */
-function holdsBuckets(spot: Spot | undefined): boolean {
+export function holdsBuckets(spot: Spot | undefined): boolean {
   if (spot === undefined) return false;
   const { child } = readRecord(spot.node, spot.index);
   return child.form === CHILD_BUCKET || (child.form !== CHILD_NONE && child.totals.buckets > 0);

@@ -43,25 +43,42 @@ export interface Difference {
 export interface DiffOptions {
   /** Only this entry and what lies below. */
   readonly key?: Names | undefined;
-  /** The key of that entry before, where it has moved since. */
-  readonly beforeKey?: Names | undefined;
   /** Whether subtrees that only one side has are reported stream by stream. */
   readonly deep?: boolean | undefined;
   readonly reverse?: boolean | undefined;
+}
+
+/** One entry in two trees, records as they stand in their parents; undefined where it is absent. */
+export interface EntryPair {
+  /** The key that rows give it. */
+  readonly names: Names;
+  readonly before: Spot | undefined;
+  readonly after: Spot | undefined;
 }
 
 /** The rows by which two trees differ, lazily. An absent tree is an empty one. */
 export function* diffTrees(
   before: Tree | undefined,
   after: Tree | undefined,
-  { key = [], beforeKey = key, deep = false, reverse = false }: DiffOptions = {},
+  { key = [], deep = false, reverse = false }: DiffOptions = {},
 ): Generator<Difference, void> {
   const cache = (before ?? after)?.cache;
   if (cache === undefined) return;
   const walk = new Walk(cache, deep, reverse);
-  const [a, b] = [startOf(before, beforeKey), startOf(after, key)];
+  const [a, b] = [startOf(before, key), startOf(after, key)];
   if (key.length === 0) walk.both(key, a && crossBorder(cache, a), b && crossBorder(cache, b));
   else walk.entry(key, a, b);
+  yield* walk.rows();
+}
+
+/** The same of one entry, wherever it is in either tree. */
+export function* diffEntries(
+  cache: NodeCache,
+  { names, before, after }: EntryPair,
+  { deep = false, reverse = false }: Omit<DiffOptions, 'key'>,
+): Generator<Difference, void> {
+  const walk = new Walk(cache, deep, reverse);
+  walk.entry(names, before, after);
   yield* walk.rows();
 }
 
@@ -77,7 +94,7 @@ function startOf(tree: Tree | undefined, key: Names): Spot | undefined {
 type Work =
   | { readonly rows: readonly Difference[] }
   | { readonly names: Names; readonly maps: Iterator<MapDifference, void> }
-  | { readonly names: Names; readonly before: Spot | undefined; readonly after: Spot | undefined };
+  | EntryPair;
 
 class Walk {
   readonly #cache: NodeCache;
@@ -140,28 +157,11 @@ class Walk {
   both(names: Names, before: Spot | undefined, after: Spot | undefined): void {
     const a = before && readRecord(before.node, before.index);
     const b = after && readRecord(after.node, after.index);
-    const rows = this.#streamRows(names, a, b);
+    const rows = diffStreams(this.#cache, names, a, b);
     if (this.#reverse) rows.reverse();
     const maps = this.#maps(before, a?.child, after, b?.child);
     if (maps === undefined) this.#plan({ rows });
     else this.#plan({ rows }, { names, maps });
-  }
-
-  /** A row per stream that differs, by name. */
-  #streamRows(
-    names: Names,
-    old: RecordParts | undefined,
-    now: RecordParts | undefined,
-  ): Difference[] {
-    const rows: Difference[] = [];
-    for (const stream of streamNames(old, now)) {
-      const a = streamOf(old, stream);
-      const b = streamOf(now, stream);
-      if (sameStream(this.#cache, a, b)) continue;
-      const kind = a === undefined ? 'added' : b === undefined ? 'removed' : 'changed';
-      rows.push({ names, kind, stream, before: a, after: b });
-    }
-    return rows;
   }
 
   #maps(
@@ -183,6 +183,24 @@ class Walk {
   }
 }
 
+/** A row per stream that differs, by name. */
+export function diffStreams(
+  cache: NodeCache,
+  names: Names,
+  old: RecordParts | undefined,
+  now: RecordParts | undefined,
+): Difference[] {
+  const rows: Difference[] = [];
+  for (const stream of streamNames(old, now)) {
+    const a = streamOf(old, stream);
+    const b = streamOf(now, stream);
+    if (sameStream(cache, a, b)) continue;
+    const kind = a === undefined ? 'added' : b === undefined ? 'removed' : 'changed';
+    rows.push({ names, kind, stream, before: a, after: b });
+  }
+  return rows;
+}
+
 /** REGALIA_FORMAT where a tree, which may be an enemy's, goes deeper than any key. */
 export function checkDepth(names: Names): void {
   if (names.length <= KEY_NAMES_MAX) return;
@@ -190,7 +208,7 @@ export function checkDepth(names: Names): void {
 }
 
 /** Whether both entries are plain, or one bucket. */
-function sameBucket(a: RecordParts, b: RecordParts): boolean {
+export function sameBucket(a: RecordParts, b: RecordParts): boolean {
   const left = a.child.form === CHILD_BUCKET ? a.child.bucket : undefined;
   const right = b.child.form === CHILD_BUCKET ? b.child.bucket : undefined;
   if (left === undefined || right === undefined) return left === right;

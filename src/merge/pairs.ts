@@ -1,0 +1,269 @@
+/**
+ * What is one entry at two keys: the pairs of two trees that a walk by names would not find.
+ *
+ *     histories   ways between the states: a base that both come from, and what went where since
+ *     ids         a bucket is itself wherever it is
+ *     names       all else is no pair of its own: it goes along with what holds it
+ *
+ * Buckets within have histories of their own, which are asked when the walk enters them, or when
+ * something came out of one or went into it. Whether buckets moved that no history speaks of is
+ * looked for when the walk meets one that only one tree has there. A pair is a guess that makes rows
+ * good to read: rows are right whatever is paired, as long as no entry is in two pairs.
+ */
+import { equalBytes } from '../ground/bytes.js';
+import { nameBytes } from '../ground/text.js';
+import { sameBucket } from '../tree/diff.js';
+import type { Names } from '../tree/key.js';
+import type { Spot, Tree } from '../tree/lookup.js';
+import { readRecord } from '../tree/record.js';
+import { bucketAt, bucketChanges } from './buckets.js';
+import { namesOf, prefixes, type Relation } from './relation.js';
+
+/** The two trees. */
+export type End = 'before' | 'after';
+
+/** A state that both trees come from, and where its entries went on either way. */
+export interface Way extends Readonly<Record<End, Relation>> {
+  readonly base: Tree;
+}
+
+/** The histories of two states. */
+export interface Ways {
+  readonly whole: readonly Way[];
+  /**
+   * Those of a bucket within, given the ids of the buckets that lead to it in either state, its own
+   * last.
+   */
+  ofBucket(before: readonly Uint8Array[], after: readonly Uint8Array[]): readonly Way[];
+}
+
+/** The innermost bucket on the way to a key. */
+interface Within {
+  /** The ids of the buckets that lead to it, its own last. */
+  readonly ids: readonly Uint8Array[];
+  /** Its own key, and the rest of the one that leads through it. */
+  readonly key: string;
+  readonly rest: string;
+}
+
+type Keys = Readonly<Record<End, readonly string[]>>;
+
+const NO_KEYS: Keys = { before: [], after: [] };
+const TOP = { before: '', after: '' };
+
+export class Pairs {
+  readonly #trees: Readonly<Record<End, Tree>>;
+  readonly #ways: Ways;
+  readonly #scope: string;
+  /** From a key to the one that its entry has in the other tree. */
+  readonly #partners = { before: new Map<string, string>(), after: new Map<string, string>() };
+  /** By key, the names below it that lead to something with a partner. */
+  readonly #leading = {
+    before: new Map<string, Set<string>>(),
+    after: new Map<string, Set<string>>(),
+  };
+  #hasBuckets = false;
+
+  /** `scope` is the key that is asked for, '' for the top: what is outside is as if it were not. */
+  constructor(before: Tree, after: Tree, ways: Ways, scope: string) {
+    this.#trees = { before, after };
+    this.#ways = ways;
+    this.#scope = scope;
+    for (const key of prefixes(scope)) {
+      const [was, is] = [this.#find('before', key), this.#find('after', key)].map(bucketAt);
+      if (key === scope || was === undefined || is === undefined) continue;
+      if (equalBytes(was.bucket, is.bucket)) this.enter(key, key);
+    }
+    this.#relateAll(ways.whole, TOP);
+    if (scope !== '') this.#relateScope();
+  }
+
+  /** Where an entry is in the other tree, if it does not go along or that was looked at. */
+  partnerOf(end: End, key: string): string | undefined {
+    const partner = this.#partners[end].get(key);
+    return partner !== undefined && isWithin(partner, this.#scope) ? partner : undefined;
+  }
+
+  /** Whether it is known where an entry went, be it out of what is asked for. */
+  isPaired(end: End, key: string): boolean {
+    return this.#partners[end].has(key);
+  }
+
+  /** The names below a key that lead to pairs. */
+  leading(end: End, key: string): ReadonlySet<string> {
+    return this.#leading[end].get(key) ?? NO_NAMES;
+  }
+
+  entry(end: End, key: string): Spot | undefined {
+    return key === '' ? this.#trees[end].top : this.#find(end, key);
+  }
+
+  /** Pairs what the own history of a bucket, given its keys, says of what is in it. */
+  enter(before: string, after: string): void {
+    const was = innermost(this.#trees.before, before);
+    const is = innermost(this.#trees.after, after);
+    if (was === undefined || is === undefined) return;
+    this.#relateAll(this.#ways.ofBucket(was.ids, is.ids), { before, after });
+  }
+
+  /** Pairs buckets that are elsewhere. */
+  findBuckets(): void {
+    if (this.#hasBuckets) return;
+    this.#hasBuckets = true;
+    const { cache } = this.#trees.before;
+    const found = new Map<string, { before?: string; after?: string }>();
+    const [was, is] = [this.entry('before', this.#scope), this.entry('after', this.#scope)];
+    for (const change of bucketChanges(cache, was, is)) {
+      if (change.before !== undefined && change.after !== undefined) continue;
+      const keys = found.get(change.bucket) ?? {};
+      found.set(change.bucket, keys);
+      if (change.before !== undefined) keys.before = this.#scope + textOf(change.before);
+      if (change.after !== undefined) keys.after = this.#scope + textOf(change.after);
+    }
+    for (const { before, after } of found.values()) {
+      if (before !== undefined && after !== undefined) this.#pair(before, after);
+    }
+  }
+
+  #find(end: End, key: string): Spot | undefined {
+    return this.#trees[end].outer(bytesOf(key));
+  }
+
+  /** Notes that what is at these keys is one entry, if it is there and nobody said otherwise. */
+  #pair(before: string, after: string): void {
+    const { before: forward, after: back } = this.#partners;
+    if (forward.has(before) || back.has(after)) return;
+    const [was, is] = [this.#find('before', before), this.#find('after', after)];
+    if (was === undefined || is === undefined) return;
+    if (!sameBucket(readRecord(was.node, was.index), readRecord(is.node, is.index))) return;
+    forward.set(before, after);
+    back.set(after, before);
+    this.#lead('before', before);
+    this.#lead('after', after);
+  }
+
+  #lead(end: End, key: string): void {
+    const leading = this.#leading[end];
+    for (let at = key; at !== ''; ) {
+      const slash = at.lastIndexOf('/');
+      const above = at.slice(0, slash);
+      const names = leading.get(above) ?? new Set();
+      if (names.size === 0) leading.set(above, names);
+      else if (names.has(at.slice(slash + 1))) return;
+      names.add(at.slice(slash + 1));
+      at = above;
+    }
+  }
+
+  // What histories say.
+
+  /** `around` is where the trees have the bucket that these ways are of. */
+  #relateAll(ways: readonly Way[], around: Readonly<Record<End, string>>): void {
+    for (const way of ways) {
+      for (const key of new Set([...way.before.bases(), ...way.after.bases()])) {
+        const places = this.#placesOf(way, key);
+        for (const before of places.before) {
+          for (const after of places.after) this.#pairFound(around, before, after);
+        }
+      }
+    }
+  }
+
+  #pairFound(around: Readonly<Record<End, string>>, before: string, after: string): void {
+    for (const was of this.#followed('before', around.before + before)) {
+      for (const is of this.#followed('after', around.after + after)) this.#pair(was, is);
+    }
+  }
+
+  /** Where an entry of a base is on both ways; nowhere if the base has no such entry. */
+  #placesOf(way: Way, key: string): Keys {
+    const [before, after] = [way.before.imagesOf(key), way.after.imagesOf(key)];
+    if (way.base.outer(bytesOf(key)) !== undefined) return { before, after };
+    const returned = way.before.returnsOf(key).length + way.after.returnsOf(key).length > 0;
+    if (returned) return { before, after };
+    const inner = this.#placesWithin(way, key);
+    if (inner.before.length + inner.after.length === 0) return NO_KEYS;
+    return { before: [...before, ...inner.before], after: [...after, ...inner.after] };
+  }
+
+  /** The same of what had been moved within a bucket, and only then came to that key. */
+  #placesWithin(way: Way, key: string): Keys {
+    const within = innermost(way.base, key);
+    if (within === undefined) return NO_KEYS;
+    const found: Record<End, string[]> = { before: [], after: [] };
+    for (const inner of this.#ways.ofBucket(within.ids, within.ids)) {
+      const { rest } = within;
+      const origins = [...inner.before.originsOf(rest), ...inner.after.originsOf(rest)];
+      for (const end of ENDS) {
+        for (const bucket of way[end].imagesOf(within.key)) {
+          const keys = origins.flatMap((origin) => inner[end].imagesOf(origin));
+          found[end].push(...keys.map((one) => bucket + one));
+        }
+      }
+    }
+    return found;
+  }
+
+  /** The key itself; where there is nothing, what moved on within a bucket that it leads into. */
+  #followed(end: End, key: string): string[] {
+    if (this.#find(end, key) !== undefined) return [key];
+    const within = innermost(this.#trees[end], key);
+    if (within === undefined) return [];
+    return this.#ways.ofBucket(within.ids, within.ids).flatMap((inner) => {
+      return inner[end].imagesOf(within.rest).map((rest) => within.key + rest);
+    });
+  }
+
+  /** What is at the key that is asked for may go along with something around it. */
+  #relateScope(): void {
+    const before = this.#along('after', this.#scope);
+    if (before !== undefined) this.#pair(before, this.#scope);
+    const after = this.#along('before', this.#scope);
+    if (after !== undefined) this.#pair(this.#scope, after);
+  }
+
+  /** Where a key is in the other tree if it goes along. */
+  #along(end: End, key: string): string | undefined {
+    const others = this.#partners[end === 'before' ? 'after' : 'before'];
+    for (const prefix of prefixes(key)) {
+      const partner = prefix === '' ? '' : this.#partners[end].get(prefix);
+      if (partner === undefined) continue;
+      const there = partner + key.slice(prefix.length);
+      for (const at of prefixes(there)) {
+        if (at === partner) return there;
+        // What is there came from elsewhere.
+        if (others.has(at)) return undefined;
+      }
+    }
+    return undefined;
+  }
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+const ENDS: readonly End[] = ['before', 'after'];
+
+function isWithin(key: string, above: string): boolean {
+  return key === above || key.startsWith(`${above}/`);
+}
+
+function innermost(tree: Tree, key: string): Within | undefined {
+  const ids: Uint8Array[] = [];
+  let inner = '';
+  const names = bytesOf(key);
+  for (const [i, prefix] of [...prefixes(key)].reverse().entries()) {
+    const found = bucketAt(tree.outer(names.slice(0, i)));
+    if (found === undefined) continue;
+    ids.push(found.bucket);
+    inner = prefix;
+  }
+  return ids.length === 0 ? undefined : { ids, key: inner, rest: key.slice(inner.length) };
+}
+
+function textOf(names: readonly string[]): string {
+  return names.map((name) => `/${name}`).join('');
+}
+
+/** The names of a key of a map or a tree: its text is right, but it may be longer than any key. */
+function bytesOf(key: string): Names {
+  return namesOf(key).map((name) => nameBytes(name) as Uint8Array);
+}
