@@ -8,7 +8,8 @@ import t from 'tap';
 import type { DiffOptions, DiffRow } from '../../src/index.js';
 import { regalia, scratch } from '../cli/regalia.js';
 import { bytes } from '../store/setup.js';
-import { type Branch, type Contents, world } from './branch.js';
+import { applied, spelled, within } from './applied.js';
+import { type Branch, world } from './branch.js';
 
 function rowsOf({ bucket }: Branch, from: string, to: string, options?: DiffOptions): DiffRow[] {
   return [...bucket.diff(from, to, options)];
@@ -20,49 +21,6 @@ function linesOf(branch: Branch, from: string, to: string, options?: DiffOptions
     const more = [stream, from === undefined ? undefined : `from ${from}`];
     return [kind, key, ...more.filter((part) => part !== undefined)].join(' ');
   });
-}
-
-/** The key that a line of contents is of: '/a' of '/a t', '/m' of '/m/'. */
-function keyOf(line: string): string {
-  return line.replace(/ .*$/, '').replace(/\/$/, '');
-}
-
-function isWithin(line: string, key: string): boolean {
-  return key === '/' || keyOf(line) === key || keyOf(line).startsWith(`${key}/`);
-}
-
-function within(contents: Contents, key: string): Contents {
-  return Object.fromEntries(Object.entries(contents).filter(([line]) => isWithin(line, key)));
-}
-
-/** What is at and below a key, taken out. */
-function takenOut(from: Map<string, string>, key: string): Map<string, string> {
-  const taken = new Map([...from].filter(([line]) => isWithin(line, key)));
-  for (const line of taken.keys()) from.delete(line);
-  return taken;
-}
-
-/** The rows of a difference from a to b, done to a. */
-function applied(rows: readonly DiffRow[], a: Contents, b: Contents): Contents {
-  const result = new Map(Object.entries(a));
-  const whole = rows.filter(({ stream }) => stream === undefined);
-  const outs = whole.flatMap((row) => (row.kind === 'added' ? [] : [row.from ?? row.key]));
-  const taken = new Map<string, Map<string, string>>();
-  for (const key of outs.sort().reverse()) taken.set(key, takenOut(result, key));
-  for (const { key, from, kind } of whole) {
-    if (kind === 'added')
-      for (const [line, text] of Object.entries(within(b, key))) result.set(line, text);
-    if (from === undefined) continue;
-    for (const [line, text] of taken.get(from) ?? [])
-      result.set(key + line.slice(from.length), text);
-  }
-  for (const { key, stream, kind } of rows) {
-    if (stream === undefined) continue;
-    const line = stream === 's' ? key : `${key} ${stream}`;
-    if (kind === 'removed') result.delete(line);
-    else result.set(line, b[line] ?? '');
-  }
-  return Object.fromEntries(result);
 }
 
 t.test('what was moved and then removed is removed', async (t) => {
@@ -195,10 +153,6 @@ t.test('rows from a to b, done to a, give b, within any key', async (t) => {
   t.comment(`${count} differences`);
   t.strictSame(wrong.slice(0, 10), []);
 });
-
-function spelled(contents: Contents): string {
-  return JSON.stringify(Object.entries(contents).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
 
 t.test('no row where nothing differs, and rows have no more than they say', async (t) => {
   const { main, states } = await statesOf();
