@@ -15,14 +15,17 @@ import type { Way, Ways } from '../merge/pairs.js';
 import { Relations } from '../merge/relate.js';
 import { headsRefOf, type Line, type LocalCommit } from './line.js';
 
+/** A commit, wherever its blocks are. */
+type Known = Pick<LocalCommit, 'address' | 'commit' | 'headsBlock'>;
+
 export class CommitWays implements Ways {
   readonly whole: readonly Way[];
   readonly #line: Line;
   readonly #relations: Relations;
-  readonly #before: LocalCommit;
-  readonly #after: LocalCommit;
+  readonly #before: Known;
+  readonly #after: Known;
 
-  constructor(line: Line, before: LocalCommit, after: LocalCommit) {
+  constructor(line: Line, before: Known, after: Known) {
     this.#line = line;
     this.#relations = new Relations(line.core.history, line.core.blocks);
     this.#before = before;
@@ -36,17 +39,18 @@ export class CommitWays implements Ways {
     return was === undefined || is === undefined ? [] : this.#between(was, is);
   }
 
-  #within(outer: LocalCommit, ids: readonly Uint8Array[]): LocalCommit | undefined {
-    let commit: LocalCommit | undefined = outer;
+  #within(outer: Known, ids: readonly Uint8Array[]): Known | undefined {
+    const { cache, history } = this.#line.core;
+    let at: Known | undefined = outer;
     for (const id of ids) {
-      const head: Address | undefined =
-        commit && headOf(this.#line.core.cache, headsRefOf(commit), id);
-      commit = head && this.#line.commitAt(head);
+      const address = headOf(cache, headsRefOf(at), id);
+      if (address === undefined) return undefined;
+      at = { address, commit: history.commit(address), headsBlock: undefined };
     }
-    return commit;
+    return at;
   }
 
-  #between(before: LocalCommit, after: LocalCommit): readonly Way[] {
+  #between(before: Known, after: Known): readonly Way[] {
     if (this.#isUnmoved(before, after)) return [];
     try {
       const bases = mergeBases(this.#line.core.history, [before.address], [after.address]);
@@ -60,7 +64,7 @@ export class CommitWays implements Ways {
   }
 
   /** Whether no commit with maps lies on either way: both come after the same ones. */
-  #isUnmoved(before: LocalCommit, after: LocalCommit): boolean {
+  #isUnmoved(before: Known, after: Known): boolean {
     const [a, b] = [before, after].map(({ address, commit }) => nearestMapped(address, commit));
     return sameOptional(a, b);
   }

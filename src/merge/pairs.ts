@@ -13,9 +13,11 @@
 import { equalBytes } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';
 import { sameBucket } from '../tree/diff.js';
+import { diffMaps } from '../tree/diff-map.js';
+import { sameStreams } from '../tree/equal.js';
 import type { Names } from '../tree/key.js';
-import type { Spot, Tree } from '../tree/lookup.js';
-import { readRecord } from '../tree/record.js';
+import { childMapAt, crossBorder, type Spot, type Tree } from '../tree/lookup.js';
+import { type RecordParts, readRecord } from '../tree/record.js';
 import { bucketAt, bucketChanges } from './buckets.js';
 import { namesOf, prefixes, type Relation } from './relation.js';
 
@@ -98,8 +100,12 @@ export class Pairs {
     return key === '' ? this.#trees[end].top : this.#find(end, key);
   }
 
-  /** Pairs what the own history of a bucket, given its keys, says of what is in it. */
+  /**
+   * Pairs what the own history of a bucket, given its keys, says of what is in it. A move shows at
+   * two keys at least.
+   */
   enter(before: string, after: string): void {
+    if (!this.#differsTwice(before, after)) return;
     const was = innermost(this.#trees.before, before);
     const is = innermost(this.#trees.after, after);
     if (was === undefined || is === undefined) return;
@@ -125,6 +131,19 @@ export class Pairs {
     }
   }
 
+  #differsTwice(before: string, after: string): boolean {
+    const { cache } = this.#trees.before;
+    let [was, is] = [this.#find('before', before), this.#find('after', after)];
+    while (was !== undefined && is !== undefined) {
+      const [a, b] = [crossBorder(cache, was), crossBorder(cache, is)];
+      const [first, second] = diffMaps(cache, childMapAt(cache, a), childMapAt(cache, b));
+      if (first === undefined) return false;
+      if (second !== undefined || !sameStreams(cache, recordAt(a), recordAt(b))) return true;
+      [was, is] = [first.before, first.after];
+    }
+    return false;
+  }
+
   #find(end: End, key: string): Spot | undefined {
     return this.#trees[end].outer(bytesOf(key));
   }
@@ -135,7 +154,7 @@ export class Pairs {
     if (forward.has(before) || back.has(after)) return;
     const [was, is] = [this.#find('before', before), this.#find('after', after)];
     if (was === undefined || is === undefined) return;
-    if (!sameBucket(readRecord(was.node, was.index), readRecord(is.node, is.index))) return;
+    if (!sameBucket(recordAt(was), recordAt(is))) return;
     forward.set(before, after);
     back.set(after, before);
     this.#lead('before', before);
@@ -241,6 +260,10 @@ export class Pairs {
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 const ENDS: readonly End[] = ['before', 'after'];
+
+function recordAt({ node, index }: Spot): RecordParts {
+  return readRecord(node, index);
+}
 
 function isWithin(key: string, above: string): boolean {
   return key === above || key.startsWith(`${above}/`);
