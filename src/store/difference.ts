@@ -2,17 +2,17 @@
  * Differences as users see them: rows of one simultaneous change, so that they can be done to the
  * first state, and give the second.
  *
- *     removed, moved    take out what is at a key of the first state
- *     added, moved      put in what is at a key of the second
- *     changed           then change streams, by keys of the second; so are streams that one state
- *                       alone has
+ *     removed, moved    take out what is at a key of the first state, but for what other rows take
+ *     added, moved      put in what is at a key of the second, but for what other rows put
+ *     streams           then change, by keys of the second
  *
- * What goes along with what holds it has no row, and what was taken out of it goes not. The walk
- * is by keys of the second state: what was removed comes where it would be if it had gone along.
- * Where nothing moved it leaves the walk to that of the trees.
+ * What goes along with what holds it has no row. Rows come by keys of the second state: what was
+ * removed comes where it would be if it had gone along. Where nothing moved, the walk through the
+ * trees makes the rows.
  */
+
+import { CommitKin } from '../commit/kinship.js';
 import type { Line, LocalCommit } from '../commit/line.js';
-import { CommitWays } from '../commit/ways.js';
 import { compareBytes } from '../ground/bytes.js';
 import { nameBytes, nameText } from '../ground/text.js';
 import { bucketAt, holdsBuckets } from '../merge/buckets.js';
@@ -22,15 +22,17 @@ import {
   type Difference,
   diffEntries,
   diffStreams,
+  diffTrees,
   type EntryPair,
   sameBucket,
 } from '../tree/diff.js';
 import { diffMaps, type MapDifference } from '../tree/diff-map.js';
 import { keyText, type Names, parseKey } from '../tree/key.js';
-import { childMapAt, crossBorder, findInMap, type Spot } from '../tree/lookup.js';
+import { childMapAt, crossBorder, findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { type RecordParts, readRecord } from '../tree/record.js';
+import { totalsOf } from '../tree/root.js';
 import type { DiffOptions } from './options.js';
 
 /** One difference between two states. */
@@ -77,9 +79,17 @@ function* allRows(
   order: Order,
 ): Generator<DiffRow, void, undefined> {
   const [was, is] = [line.treeOf(before), line.treeOf(after)];
-  const ways = new CommitWays(line, before, after);
-  const pairs = new Pairs(was, is, ways, textOf(key));
-  yield* new Walk(line.core.cache, pairs, order).rows(key);
+  const kin = new CommitKin(line, before, after);
+  if (kin.whole.length > 0 || hasBuckets(was) || hasBuckets(is)) {
+    const pairs = new Pairs(was, is, kin, textOf(key));
+    yield* new Walk(line.core.cache, pairs, order).rows(key);
+  } else {
+    for (const difference of diffTrees(was, is, { key, ...order })) yield rowOf(difference);
+  }
+}
+
+function hasBuckets({ root }: Tree): boolean {
+  return totalsOf(root).buckets > 0;
 }
 
 /** An entry of one of the trees. */

@@ -10,6 +10,7 @@ import { regalia, scratch } from '../cli/regalia.js';
 import { bytes } from '../store/setup.js';
 import { applied, spelled, within } from './applied.js';
 import { type Branch, world } from './branch.js';
+import { restore } from './vocabulary.js';
 
 function rowsOf({ bucket }: Branch, from: string, to: string, options?: DiffOptions): DiffRow[] {
   return [...bucket.diff(from, to, options)];
@@ -73,6 +74,101 @@ t.test('a move within a key is a move, with what changed below it', async (t) =>
   t.strictSame(lines('/y'), ['added /y']);
 });
 
+t.test('what two branches moved apart is moved from one to the other', async (t) => {
+  const { A, B } = await world((main) => main.putEach('/a/x', '/b', '/c'));
+  await A.move('/a', '/p');
+  await A.move('/c', '/d');
+  await B.move('/b', '/q');
+  await B.put('/a/x', 'edited');
+  await B.move('/c', '/d');
+  t.strictSame(linesOf(A, A.head, B.head), [
+    'moved /a from /p',
+    'changed /a/x s',
+    'moved /q from /b',
+  ]);
+  t.strictSame(linesOf(A, B.head, A.head), [
+    'moved /b from /q',
+    'moved /p from /a',
+    'changed /p/x s',
+  ]);
+  await A.merge(B);
+  t.strictSame(linesOf(A, B.head, A.head), ['moved /p from /a']);
+});
+
+t.test('what stays while that which holds it moves has a row', async (t) => {
+  const { main } = await world((main) => main.putEach('/d/x', '/d/y', '/e/z'));
+  const before = main.head;
+  await main.transact((tx) => {
+    tx.move('/d/x', '/x');
+    tx.move('/d', '/was');
+    tx.move('/e', '/d');
+    tx.move('/x', '/d/x');
+  });
+  t.strictSame(linesOf(main, before, main.head), [
+    'moved /d from /e',
+    'moved /d/x from /d/x',
+    'moved /was from /d',
+  ]);
+});
+
+t.test('directories that only moved things come from or go to have no rows', async (t) => {
+  const { main } = await world((main) => main.putEach('/d/f', '/e/f', '/e/g'));
+  const before = main.head;
+  await main.move('/d/f', '/n/f');
+  await main.transact((tx) => {
+    tx.move('/e/f', '/o/f');
+    tx.del('/e/g');
+    tx.put('/o/new', 's', bytes('new'));
+  });
+  t.strictSame(linesOf(main, before, main.head), [
+    'removed /e',
+    'moved /n/f from /d/f',
+    'added /o',
+    'moved /o/f from /e/f',
+  ]);
+  t.strictSame(linesOf(main, before, main.head, { deep: true }), [
+    'removed /e/g s',
+    'moved /n/f from /d/f',
+    'moved /o/f from /e/f',
+    'added /o/new s',
+  ]);
+});
+
+t.test('moves in buckets, out of them and of them are found by their own histories', async (t) => {
+  const { main } = await world(async (main) => {
+    await main.makeBucket('/m');
+    await main.putEach('/m/f', '/m/g', '/x');
+  });
+  const before = main.head;
+  await main.within('/m').move('/f', '/h');
+  t.strictSame(linesOf(main, before, main.head), ['moved /m/h from /m/f']);
+  await main.move('/m/h', '/h');
+  await main.move('/x', '/m/x');
+  await main.within('/m').move('/x', '/y');
+  const rows = ['moved /h from /m/f', 'moved /m/y from /x'];
+  t.strictSame(linesOf(main, before, main.head), rows);
+  await main.move('/m', '/n/m');
+  t.strictSame(linesOf(main, before, main.head), [
+    'moved /h from /m/f',
+    'moved /n/m from /m',
+    'moved /n/m/y from /x',
+  ]);
+  t.strictSame(linesOf(main, before, main.head, { key: '/m' }), ['removed /m']);
+});
+
+t.test('a bucket is one entry, though no history says so', async (t) => {
+  const { main, A } = await world(async (main) => {
+    await main.makeBucket('/m');
+    await main.putEach('/m/f', '/d/x');
+  });
+  const before = main.head;
+  await main.move('/m', '/d/n');
+  await A.del('/m');
+  await restore(A.bucket, main.head, '/d/n');
+  t.strictSame(linesOf(A, before, A.head), ['moved /d/n from /m']);
+  t.strictSame(linesOf(A, A.head, before), ['moved /m from /d/n']);
+});
+
 t.test('the command ends with 1 where a move and a removal left nothing', async (t) => {
   const store = join(scratch(t), 'store');
   const run = async (args: readonly string[], input = ''): Promise<number> => {
@@ -86,6 +182,10 @@ t.test('the command ends with 1 where a move and a removal left nothing', async 
   const { exit, out } = await regalia(['diff', store, 'v0', 'main']);
   t.equal(exit, 1);
   t.match(out, /\/a/);
+  await run(['put', store, '/c', 's'], 'c');
+  await run(['tag', store, 'v1']);
+  await run(['mv', store, '/c', '/d']);
+  t.match(await regalia(['diff', store, 'v1', 'main']), { exit: 1, out: '> /c -> /d\n' });
   t.equal(await run(['diff', store, 'main', 'main']), 0);
 });
 

@@ -1,6 +1,7 @@
 /**
  * Rows of a difference, done to the first state, give the second: for states of random histories,
- * in which few names are shared by puts, removals, moves, copies and buckets on branches that merge.
+ * in which few names are shared by puts, removals, moves, copies and buckets on branches that
+ * merge.
  */
 import t from 'tap';
 import { isRegaliaError, type Transaction } from '../../src/index.js';
@@ -10,7 +11,7 @@ import { applied, contentsOf, spelled, within } from './applied.js';
 import { type Branch, type Contents, world } from './branch.js';
 
 const SEED = Number(process.env['SEED'] ?? 1);
-const HISTORIES = Number(process.env['HISTORIES'] ?? 40);
+const HISTORIES = Number(process.env['HISTORIES'] ?? 25);
 const STEPS = 14;
 const PAIRS = 12;
 type Two = [Contents, Contents];
