@@ -10,7 +10,8 @@
  * for when the walk meets one that the other tree has not there.
  *
  * No entry is in two pairs, and a bucket is never a plain entry: so rows are right whatever is
- * paired. What is paired makes them short, and true to what was done.
+ * paired. What is paired makes them short, and true to what was done. What went through several
+ * buckets that moved themselves may be missed.
  */
 import { equalBytes } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';
@@ -41,19 +42,24 @@ export interface Kin {
   ofBucket(before: readonly Uint8Array[], after: readonly Uint8Array[]): readonly Kinship[];
 }
 
-/** The innermost bucket on the way to a key. */
-interface Within {
+/** A bucket in a tree, or the top. */
+interface Around {
+  readonly key: string;
   /** The ids of the buckets that lead to it, its own last. */
   readonly ids: readonly Uint8Array[];
-  /** Its own key, and the rest of the one that leads through it. */
-  readonly key: string;
+}
+
+/** The innermost bucket on the way to a key, and the rest of that. */
+interface Within extends Around {
   readonly rest: string;
 }
+
+type Arounds = Readonly<Record<End, Around>>;
 
 type Keys = Readonly<Record<End, readonly string[]>>;
 
 const NO_KEYS: Keys = { before: [], after: [] };
-const TOP = { before: '', after: '' };
+const TOP: Around = { key: '', ids: [] };
 
 export class Pairs {
   readonly #trees: Readonly<Record<End, Tree>>;
@@ -78,7 +84,7 @@ export class Pairs {
       if (key === scope || was === undefined || is === undefined) continue;
       if (equalBytes(was.bucket, is.bucket)) this.enter(key, key);
     }
-    this.#relateAll(kin.whole, TOP);
+    this.#relateAll(kin.whole, { before: TOP, after: TOP });
     if (scope !== '') this.#relateScope();
   }
 
@@ -111,7 +117,7 @@ export class Pairs {
     const was = innermost(this.#trees.before, before);
     const is = innermost(this.#trees.after, after);
     if (was === undefined || is === undefined) return;
-    this.#relateAll(this.#kin.ofBucket(was.ids, is.ids), { before, after });
+    this.#relateAll(this.#kin.ofBucket(was.ids, is.ids), { before: was, after: is });
   }
 
   /** Pairs buckets that are elsewhere. */
@@ -180,10 +186,10 @@ export class Pairs {
   // What histories say.
 
   /** `around` is where the trees have the bucket that is spoken of. */
-  #relateAll(kinships: readonly Kinship[], around: Readonly<Record<End, string>>): void {
+  #relateAll(kinships: readonly Kinship[], around: Arounds): void {
     for (const kinship of kinships) {
       for (const key of new Set([...kinship.before.bases(), ...kinship.after.bases()])) {
-        const places = this.#placesOf(kinship, key);
+        const places = this.#placesOf(kinship, around, key);
         for (const before of places.before) {
           for (const after of places.after) this.#pairFound(around, before, after);
         }
@@ -191,30 +197,31 @@ export class Pairs {
     }
   }
 
-  #pairFound(around: Readonly<Record<End, string>>, before: string, after: string): void {
-    for (const was of this.#followed('before', around.before + before)) {
-      for (const is of this.#followed('after', around.after + after)) this.#pair(was, is);
+  #pairFound(around: Arounds, before: string, after: string): void {
+    for (const was of this.#followed('before', around.before.key + before)) {
+      for (const is of this.#followed('after', around.after.key + after)) this.#pair(was, is);
     }
   }
 
   /** Where an entry of a base is in both trees; nowhere if the base has no such entry. */
-  #placesOf(kinship: Kinship, key: string): Keys {
+  #placesOf(kinship: Kinship, around: Arounds, key: string): Keys {
     const [before, after] = [kinship.before.imagesOf(key), kinship.after.imagesOf(key)];
     if (kinship.base.outer(bytesOf(key)) !== undefined) return { before, after };
     const returned = kinship.before.returnsOf(key).length + kinship.after.returnsOf(key).length > 0;
     if (returned) return { before, after };
-    const inner = this.#placesWithin(kinship, key);
+    const inner = this.#placesWithin(kinship, around, key);
     if (inner.before.length + inner.after.length === 0) return NO_KEYS;
     return { before: [...before, ...inner.before], after: [...after, ...inner.after] };
   }
 
   /** The same of what had been moved within a bucket, and only then came to that key. */
-  #placesWithin(kinship: Kinship, key: string): Keys {
+  #placesWithin(kinship: Kinship, { before, after }: Arounds, key: string): Keys {
     const within = innermost(kinship.base, key);
     if (within === undefined) return NO_KEYS;
     const found: Record<End, string[]> = { before: [], after: [] };
-    for (const inner of this.#kin.ofBucket(within.ids, within.ids)) {
-      const { rest } = within;
+    const { ids, rest } = within;
+    const kinships = this.#kin.ofBucket([...before.ids, ...ids], [...after.ids, ...ids]);
+    for (const inner of kinships) {
       const origins = [...inner.before.originsOf(rest), ...inner.after.originsOf(rest)];
       for (const end of ENDS) {
         for (const bucket of kinship[end].imagesOf(within.key)) {
