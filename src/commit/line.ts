@@ -184,7 +184,10 @@ export class Line {
 
 const linesOf = new WeakMap<Core, Map<string, Line>>();
 
-export function headsRefOf({ commit, headsBlock }: LocalCommit): HeadsRef | undefined {
+export function headsRefOf({
+  commit,
+  headsBlock,
+}: Pick<LocalCommit, 'commit' | 'headsBlock'>): HeadsRef | undefined {
   const { heads } = commit;
   return heads === undefined ? undefined : { id: headsBlock, address: heads };
 }

@@ -69,8 +69,7 @@ export function* bucketChanges(
   const stack = [{ names: top, before, after }];
   for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
     checkDepth(pair.names);
-    const [old, now] = [pair.before, pair.after].map((s) => (holdsBuckets(s) ? s : undefined));
-    const [was, is] = [bucketAt(old), bucketAt(now)];
+    const [was, is] = [bucketAt(pair.before), bucketAt(pair.after)];
     const key = pair.names.map((name) => nameText(name));
     if (was !== undefined) {
       const stays = is !== undefined && hex(is.bucket) === hex(was.bucket);
@@ -79,7 +78,8 @@ export function* bucketChanges(
     if (is !== undefined && (was === undefined || hex(is.bucket) !== hex(was.bucket))) {
       yield { bucket: hex(is.bucket), before: undefined, after: key };
     }
-    const [left, right] = [old, now].map((spot) => {
+    if (!holdsBelow(pair.before) && !holdsBelow(pair.after)) continue;
+    const [left, right] = [pair.before, pair.after].map((spot) => {
       const inner = spot && crossBorder(cache, spot);
       return inner && childMap(cache, inner, readRecord(inner.node, inner.index).child);
     });
@@ -99,7 +99,11 @@ export function bucketAt(spot: Spot | undefined): BucketPart | undefined {
 
 /** Whether a record is a bucket, or has any below. */
 export function holdsBuckets(spot: Spot | undefined): boolean {
+  return bucketAt(spot) !== undefined || holdsBelow(spot);
+}
+
+function holdsBelow(spot: Spot | undefined): boolean {
   if (spot === undefined) return false;
   const { child } = readRecord(spot.node, spot.index);
-  return child.form === CHILD_BUCKET || (child.form !== CHILD_NONE && child.totals.buckets > 0);
+  return child.form !== CHILD_NONE && child.totals.buckets > 0;
 }

@@ -1,59 +1,69 @@
 /**
  * What is one entry at two keys: the pairs of two trees that a walk by names would not find.
  *
- *     histories   ways between the states: a base that both come from, and what went where since
+ *     histories   where the entries of a base went that both states come from
  *     ids         a bucket is itself wherever it is
- *     names       all else is no pair of its own: it goes along with what holds it
+ *     names       all else is no pair: it goes along with what holds it
  *
- * Buckets within have histories of their own, which are asked when the walk enters them, or when
- * something came out of one or went into it. Whether buckets moved that no history speaks of is
- * looked for when the walk meets one that only one tree has there. A pair is a guess that makes rows
- * good to read: rows are right whatever is paired, as long as no entry is in two pairs.
+ * Buckets within have histories of their own. They are asked when the walk enters a bucket, or when
+ * something left one or came into it. Buckets that moved without a row in any history are looked
+ * for when the walk meets one that the other tree has not there.
+ *
+ * No entry is in two pairs, and a bucket is never a plain entry: so rows are right whatever is
+ * paired. What is paired makes them short, and true to what was done. What went through several
+ * buckets that moved themselves may be missed.
  */
 import { equalBytes } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';
 import { sameBucket } from '../tree/diff.js';
+import { diffMaps } from '../tree/diff-map.js';
+import { sameStreams } from '../tree/equal.js';
 import type { Names } from '../tree/key.js';
-import type { Spot, Tree } from '../tree/lookup.js';
-import { readRecord } from '../tree/record.js';
+import { childMapAt, crossBorder, type Spot, type Tree } from '../tree/lookup.js';
+import { type RecordParts, readRecord } from '../tree/record.js';
 import { bucketAt, bucketChanges } from './buckets.js';
 import { namesOf, prefixes, type Relation } from './relation.js';
 
 /** The two trees. */
 export type End = 'before' | 'after';
 
-/** A state that both trees come from, and where its entries went on either way. */
-export interface Way extends Readonly<Record<End, Relation>> {
+/** A state that both trees come from, and where its entries went on the way to either. */
+export interface Kinship extends Readonly<Record<End, Relation>> {
   readonly base: Tree;
 }
 
-/** The histories of two states. */
-export interface Ways {
-  readonly whole: readonly Way[];
+/** What the histories of two states know. */
+export interface Kin {
+  readonly whole: readonly Kinship[];
   /**
    * Those of a bucket within, given the ids of the buckets that lead to it in either state, its own
    * last.
    */
-  ofBucket(before: readonly Uint8Array[], after: readonly Uint8Array[]): readonly Way[];
+  ofBucket(before: readonly Uint8Array[], after: readonly Uint8Array[]): readonly Kinship[];
 }
 
-/** The innermost bucket on the way to a key. */
-interface Within {
+/** A bucket in a tree, or the top. */
+interface Around {
+  readonly key: string;
   /** The ids of the buckets that lead to it, its own last. */
   readonly ids: readonly Uint8Array[];
-  /** Its own key, and the rest of the one that leads through it. */
-  readonly key: string;
+}
+
+/** The innermost bucket on the way to a key, and the rest of that. */
+interface Within extends Around {
   readonly rest: string;
 }
+
+type Arounds = Readonly<Record<End, Around>>;
 
 type Keys = Readonly<Record<End, readonly string[]>>;
 
 const NO_KEYS: Keys = { before: [], after: [] };
-const TOP = { before: '', after: '' };
+const TOP: Around = { key: '', ids: [] };
 
 export class Pairs {
   readonly #trees: Readonly<Record<End, Tree>>;
-  readonly #ways: Ways;
+  readonly #kin: Kin;
   readonly #scope: string;
   /** From a key to the one that its entry has in the other tree. */
   readonly #partners = { before: new Map<string, string>(), after: new Map<string, string>() };
@@ -65,20 +75,20 @@ export class Pairs {
   #hasBuckets = false;
 
   /** `scope` is the key that is asked for, '' for the top: what is outside is as if it were not. */
-  constructor(before: Tree, after: Tree, ways: Ways, scope: string) {
+  constructor(before: Tree, after: Tree, kin: Kin, scope: string) {
     this.#trees = { before, after };
-    this.#ways = ways;
+    this.#kin = kin;
     this.#scope = scope;
     for (const key of prefixes(scope)) {
       const [was, is] = [this.#find('before', key), this.#find('after', key)].map(bucketAt);
       if (key === scope || was === undefined || is === undefined) continue;
       if (equalBytes(was.bucket, is.bucket)) this.enter(key, key);
     }
-    this.#relateAll(ways.whole, TOP);
+    this.#relateAll(kin.whole, { before: TOP, after: TOP });
     if (scope !== '') this.#relateScope();
   }
 
-  /** Where an entry is in the other tree, if it does not go along or that was looked at. */
+  /** Where an entry is in the other tree, if that was found and is within the scope. */
   partnerOf(end: End, key: string): string | undefined {
     const partner = this.#partners[end].get(key);
     return partner !== undefined && isWithin(partner, this.#scope) ? partner : undefined;
@@ -98,12 +108,16 @@ export class Pairs {
     return key === '' ? this.#trees[end].top : this.#find(end, key);
   }
 
-  /** Pairs what the own history of a bucket, given its keys, says of what is in it. */
+  /**
+   * Pairs what the own history of a bucket, given its keys, says of what is in it. A move shows at
+   * two keys at least.
+   */
   enter(before: string, after: string): void {
+    if (!this.#differsTwice(before, after)) return;
     const was = innermost(this.#trees.before, before);
     const is = innermost(this.#trees.after, after);
     if (was === undefined || is === undefined) return;
-    this.#relateAll(this.#ways.ofBucket(was.ids, is.ids), { before, after });
+    this.#relateAll(this.#kin.ofBucket(was.ids, is.ids), { before: was, after: is });
   }
 
   /** Pairs buckets that are elsewhere. */
@@ -125,6 +139,20 @@ export class Pairs {
     }
   }
 
+  /** Whether two keys or more, at or below these, have other contents. */
+  #differsTwice(before: string, after: string): boolean {
+    const { cache } = this.#trees.before;
+    let [was, is] = [this.#find('before', before), this.#find('after', after)];
+    while (was !== undefined && is !== undefined) {
+      const [a, b] = [crossBorder(cache, was), crossBorder(cache, is)];
+      const [first, second] = diffMaps(cache, childMapAt(cache, a), childMapAt(cache, b));
+      if (first === undefined) return false;
+      if (second !== undefined || !sameStreams(cache, recordAt(a), recordAt(b))) return true;
+      [was, is] = [first.before, first.after];
+    }
+    return false;
+  }
+
   #find(end: End, key: string): Spot | undefined {
     return this.#trees[end].outer(bytesOf(key));
   }
@@ -135,7 +163,7 @@ export class Pairs {
     if (forward.has(before) || back.has(after)) return;
     const [was, is] = [this.#find('before', before), this.#find('after', after)];
     if (was === undefined || is === undefined) return;
-    if (!sameBucket(readRecord(was.node, was.index), readRecord(is.node, is.index))) return;
+    if (!sameBucket(recordAt(was), recordAt(is))) return;
     forward.set(before, after);
     back.set(after, before);
     this.#lead('before', before);
@@ -157,11 +185,11 @@ export class Pairs {
 
   // What histories say.
 
-  /** `around` is where the trees have the bucket that these ways are of. */
-  #relateAll(ways: readonly Way[], around: Readonly<Record<End, string>>): void {
-    for (const way of ways) {
-      for (const key of new Set([...way.before.bases(), ...way.after.bases()])) {
-        const places = this.#placesOf(way, key);
+  /** `around` is where the trees have the bucket that is spoken of. */
+  #relateAll(kinships: readonly Kinship[], around: Arounds): void {
+    for (const kinship of kinships) {
+      for (const key of new Set([...kinship.before.bases(), ...kinship.after.bases()])) {
+        const places = this.#placesOf(kinship, around, key);
         for (const before of places.before) {
           for (const after of places.after) this.#pairFound(around, before, after);
         }
@@ -169,33 +197,34 @@ export class Pairs {
     }
   }
 
-  #pairFound(around: Readonly<Record<End, string>>, before: string, after: string): void {
-    for (const was of this.#followed('before', around.before + before)) {
-      for (const is of this.#followed('after', around.after + after)) this.#pair(was, is);
+  #pairFound(around: Arounds, before: string, after: string): void {
+    for (const was of this.#followed('before', around.before.key + before)) {
+      for (const is of this.#followed('after', around.after.key + after)) this.#pair(was, is);
     }
   }
 
-  /** Where an entry of a base is on both ways; nowhere if the base has no such entry. */
-  #placesOf(way: Way, key: string): Keys {
-    const [before, after] = [way.before.imagesOf(key), way.after.imagesOf(key)];
-    if (way.base.outer(bytesOf(key)) !== undefined) return { before, after };
-    const returned = way.before.returnsOf(key).length + way.after.returnsOf(key).length > 0;
+  /** Where an entry of a base is in both trees; nowhere if the base has no such entry. */
+  #placesOf(kinship: Kinship, around: Arounds, key: string): Keys {
+    const [before, after] = [kinship.before.imagesOf(key), kinship.after.imagesOf(key)];
+    if (kinship.base.outer(bytesOf(key)) !== undefined) return { before, after };
+    const returned = kinship.before.returnsOf(key).length + kinship.after.returnsOf(key).length > 0;
     if (returned) return { before, after };
-    const inner = this.#placesWithin(way, key);
+    const inner = this.#placesWithin(kinship, around, key);
     if (inner.before.length + inner.after.length === 0) return NO_KEYS;
     return { before: [...before, ...inner.before], after: [...after, ...inner.after] };
   }
 
   /** The same of what had been moved within a bucket, and only then came to that key. */
-  #placesWithin(way: Way, key: string): Keys {
-    const within = innermost(way.base, key);
+  #placesWithin(kinship: Kinship, { before, after }: Arounds, key: string): Keys {
+    const within = innermost(kinship.base, key);
     if (within === undefined) return NO_KEYS;
     const found: Record<End, string[]> = { before: [], after: [] };
-    for (const inner of this.#ways.ofBucket(within.ids, within.ids)) {
-      const { rest } = within;
+    const { ids, rest } = within;
+    const kinships = this.#kin.ofBucket([...before.ids, ...ids], [...after.ids, ...ids]);
+    for (const inner of kinships) {
       const origins = [...inner.before.originsOf(rest), ...inner.after.originsOf(rest)];
       for (const end of ENDS) {
-        for (const bucket of way[end].imagesOf(within.key)) {
+        for (const bucket of kinship[end].imagesOf(within.key)) {
           const keys = origins.flatMap((origin) => inner[end].imagesOf(origin));
           found[end].push(...keys.map((one) => bucket + one));
         }
@@ -209,7 +238,7 @@ export class Pairs {
     if (this.#find(end, key) !== undefined) return [key];
     const within = innermost(this.#trees[end], key);
     if (within === undefined) return [];
-    return this.#ways.ofBucket(within.ids, within.ids).flatMap((inner) => {
+    return this.#kin.ofBucket(within.ids, within.ids).flatMap((inner) => {
       return inner[end].imagesOf(within.rest).map((rest) => within.key + rest);
     });
   }
@@ -222,7 +251,7 @@ export class Pairs {
     if (after !== undefined) this.#pair(this.#scope, after);
   }
 
-  /** Where a key is in the other tree if it goes along with what holds it. */
+  /** Where a key is in the other tree if it goes along. */
   along(end: End, key: string): string | undefined {
     const others = this.#partners[end === 'before' ? 'after' : 'before'];
     for (const prefix of prefixes(key)) {
@@ -242,7 +271,10 @@ export class Pairs {
 const NO_NAMES: ReadonlySet<string> = new Set();
 const ENDS: readonly End[] = ['before', 'after'];
 
-/** Whether a key is another one, or below it. */
+function recordAt({ node, index }: Spot): RecordParts {
+  return readRecord(node, index);
+}
+
 export function isWithin(key: string, above: string): boolean {
   return key === above || key.startsWith(`${above}/`);
 }

@@ -2,28 +2,37 @@
  * Differences as users see them: rows of one simultaneous change, so that they can be done to the
  * first state, and give the second.
  *
- *     removed, moved    take out what is at a key of the first state
- *     added, moved      put in what is at a key of the second
- *     changed           then change streams, by keys of the second; so are streams that one state
- *                       alone has
+ *     removed, moved    take out what is at a key of the first state, but for what other rows take
+ *     added, moved      put in what is at a key of the second, but for what other rows put
+ *     streams           then change, by keys of the second
  *
- * What goes along with what holds it has no row, and what was taken out of it goes not. The walk
- * is by keys of the second state: what was removed comes where it would be if it had gone along.
- * Where nothing moved it leaves the walk to that of the trees.
+ * What goes along with what holds it has no row. Rows come by keys of the second state: what was
+ * removed comes where it would be if it had gone along. Where nothing moved, the walk through the
+ * trees makes the rows.
  */
+
+import { CommitKin } from '../commit/kinship.js';
 import type { Line, LocalCommit } from '../commit/line.js';
-import { CommitWays } from '../commit/ways.js';
 import { compareBytes } from '../ground/bytes.js';
 import { nameBytes, nameText } from '../ground/text.js';
 import { bucketAt, holdsBuckets } from '../merge/buckets.js';
 import { type End, Pairs } from '../merge/pairs.js';
-import { checkDepth, type Difference, diffEntries, diffStreams, sameBucket } from '../tree/diff.js';
+import {
+  checkDepth,
+  type Difference,
+  diffEntries,
+  diffStreams,
+  diffTrees,
+  type EntryPair,
+  sameBucket,
+} from '../tree/diff.js';
 import { diffMaps, type MapDifference } from '../tree/diff-map.js';
 import { keyText, type Names, parseKey } from '../tree/key.js';
-import { childMapAt, crossBorder, findInMap, type Spot } from '../tree/lookup.js';
+import { childMapAt, crossBorder, findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { type RecordParts, readRecord } from '../tree/record.js';
+import { totalsOf } from '../tree/root.js';
 import type { DiffOptions } from './options.js';
 
 /** One difference between two states. */
@@ -70,9 +79,17 @@ function* allRows(
   order: Order,
 ): Generator<DiffRow, void, undefined> {
   const [was, is] = [line.treeOf(before), line.treeOf(after)];
-  const ways = new CommitWays(line, before, after);
-  const pairs = new Pairs(was, is, ways, textOf(key));
-  yield* new Walk(line.core.cache, pairs, order).rows(key);
+  const kin = new CommitKin(line, before, after);
+  if (kin.whole.length > 0 || hasBuckets(was) || hasBuckets(is)) {
+    const pairs = new Pairs(was, is, kin, textOf(key));
+    yield* new Walk(line.core.cache, pairs, order).rows(key);
+  } else {
+    for (const difference of diffTrees(was, is, { key, ...order })) yield rowOf(difference);
+  }
+}
+
+function hasBuckets({ root }: Tree): boolean {
+  return totalsOf(root).buckets > 0;
 }
 
 /** An entry of one of the trees. */
@@ -202,7 +219,7 @@ class Walk {
   *#alone(entry: Entry, names: Names): Generator<Part, void> {
     const isBefore = entry.end === 'before';
     const [was, is] = isBefore ? [entry, undefined] : [undefined, entry];
-    if (!this.#isBranching(entry)) yield this.#plain({ names, was, is });
+    if (!this.#isBranching(entry)) yield this.#plain({ names, before: was?.spot, after: is?.spot });
     else yield* this.#inOrder(this.#streams({ names, was, is }), this.#aloneBelow(entry, names));
   }
 
@@ -215,11 +232,11 @@ class Walk {
 
   /** One entry in both states, wherever it is: its streams, and what is below it. */
   *#both(was: Entry, is: Entry): Generator<Part, void> {
-    const place = { names: is.names, was, is };
     checkDepth(is.names);
     if (bucketAt(is.spot) !== undefined) this.#pairs.enter(was.key, is.key);
-    if (!this.#isBranching(was) && !this.#isBranching(is)) yield this.#plain(place);
-    else yield* this.#inOrder(this.#streams(place), this.#children(was, is));
+    const pair = { names: is.names, before: was.spot, after: is.spot };
+    if (!this.#isBranching(was) && !this.#isBranching(is)) yield this.#plain(pair, was.names);
+    else yield* this.#inOrder(this.#streams({ names: is.names, was, is }), this.#children(was, is));
   }
 
   /** Whether anything below an entry may be elsewhere in the other state. */
@@ -229,18 +246,23 @@ class Walk {
   }
 
   *#children(was: Entry, is: Entry): Generator<Part, void> {
-    for (const { name, before, after } of this.#named(was, is)) {
+    for (const pair of this.#named(was, is)) {
+      const { name, before, after } = pair;
       const names = [...is.names, name];
-      const place = { names, was: below(was, name, before), is: below(is, name, after) };
-      yield this.#mayBranch(place) ? this.#at(place) : this.#plain(place);
+      if (!this.#isElsewhere(was, is, pair)) {
+        yield this.#plain({ names, before, after }, [...was.names, name]);
+      } else {
+        yield this.#at({ names, was: below(was, name, before), is: below(is, name, after) });
+      }
     }
   }
 
-  #mayBranch({ was, is }: Place): boolean {
-    return [was, is].some((entry) => {
-      if (entry === undefined) return false;
-      if (holdsBuckets(entry.spot) || this.#pairs.isPaired(entry.end, entry.key)) return true;
-      return this.#pairs.leading(entry.end, entry.key).size > 0;
+  /** Whether what has a name, or anything below it, may be elsewhere in the other state. */
+  #isElsewhere(was: Entry, is: Entry, { name, before, after }: MapDifference): boolean {
+    if (holdsBuckets(before) || holdsBuckets(after)) return true;
+    return [was, is].some(({ end, key }) => {
+      const leading = this.#pairs.leading(end, key);
+      return leading.size > 0 && leading.has(nameText(name));
     });
   }
 
@@ -304,15 +326,13 @@ class Walk {
     yield* this.#reverse ? rows.reverse() : rows;
   }
 
-  /** The rows of trees where nothing is elsewhere. */
-  *#plain({ names, was, is }: Place): Generator<DiffRow, void> {
-    const [before, after] = [was?.spot, is?.spot];
+  /** The rows of one entry where nothing is elsewhere. `from` is its key in the first state. */
+  *#plain(pair: EntryPair, from: Names = pair.names): Generator<DiffRow, void> {
     const order = { deep: this.#deep, reverse: this.#reverse };
-    for (const difference of diffEntries(this.#cache, { names, before, after }, order)) {
-      const row = rowOf(difference);
-      const isRemoved = row.kind === 'removed' && row.stream === undefined;
-      if (!isRemoved || was === undefined) yield row;
-      else yield { ...row, key: was.key + textOf(difference.names.slice(names.length)) };
+    for (const difference of diffEntries(this.#cache, pair, order)) {
+      const { names, kind, stream } = difference;
+      if (kind !== 'removed' || stream !== undefined) yield rowOf(difference);
+      else yield { key: keyText([...from, ...names.slice(pair.names.length)]), kind };
     }
   }
 }

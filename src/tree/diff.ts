@@ -72,14 +72,14 @@ export function* diffTrees(
 }
 
 /** The same of one entry, wherever it is in either tree. */
-export function* diffEntries(
+export function diffEntries(
   cache: NodeCache,
   { names, before, after }: EntryPair,
   { deep = false, reverse = false }: Omit<DiffOptions, 'key'>,
 ): Generator<Difference, void> {
   const walk = new Walk(cache, deep, reverse);
   walk.entry(names, before, after);
-  yield* walk.rows();
+  return walk.rows();
 }
 
 /** The record of a key as it stands in its parent, so that a bucket shows its id. */

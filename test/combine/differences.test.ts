@@ -8,7 +8,9 @@ import t from 'tap';
 import type { DiffOptions, DiffRow } from '../../src/index.js';
 import { regalia, scratch } from '../cli/regalia.js';
 import { bytes } from '../store/setup.js';
-import { type Branch, type Contents, world } from './branch.js';
+import { applied, spelled, within } from './applied.js';
+import { type Branch, world } from './branch.js';
+import { restore } from './vocabulary.js';
 
 function rowsOf({ bucket }: Branch, from: string, to: string, options?: DiffOptions): DiffRow[] {
   return [...bucket.diff(from, to, options)];
@@ -20,49 +22,6 @@ function linesOf(branch: Branch, from: string, to: string, options?: DiffOptions
     const more = [stream, from === undefined ? undefined : `from ${from}`];
     return [kind, key, ...more.filter((part) => part !== undefined)].join(' ');
   });
-}
-
-/** The key that a line of contents is of: '/a' of '/a t', '/m' of '/m/'. */
-function keyOf(line: string): string {
-  return line.replace(/ .*$/, '').replace(/\/$/, '');
-}
-
-function isWithin(line: string, key: string): boolean {
-  return key === '/' || keyOf(line) === key || keyOf(line).startsWith(`${key}/`);
-}
-
-function within(contents: Contents, key: string): Contents {
-  return Object.fromEntries(Object.entries(contents).filter(([line]) => isWithin(line, key)));
-}
-
-/** What is at and below a key, taken out. */
-function takenOut(from: Map<string, string>, key: string): Map<string, string> {
-  const taken = new Map([...from].filter(([line]) => isWithin(line, key)));
-  for (const line of taken.keys()) from.delete(line);
-  return taken;
-}
-
-/** The rows of a difference from a to b, done to a. */
-function applied(rows: readonly DiffRow[], a: Contents, b: Contents): Contents {
-  const result = new Map(Object.entries(a));
-  const whole = rows.filter(({ stream }) => stream === undefined);
-  const outs = whole.flatMap((row) => (row.kind === 'added' ? [] : [row.from ?? row.key]));
-  const taken = new Map<string, Map<string, string>>();
-  for (const key of outs.sort().reverse()) taken.set(key, takenOut(result, key));
-  for (const { key, from, kind } of whole) {
-    if (kind === 'added')
-      for (const [line, text] of Object.entries(within(b, key))) result.set(line, text);
-    if (from === undefined) continue;
-    for (const [line, text] of taken.get(from) ?? [])
-      result.set(key + line.slice(from.length), text);
-  }
-  for (const { key, stream, kind } of rows) {
-    if (stream === undefined) continue;
-    const line = stream === 's' ? key : `${key} ${stream}`;
-    if (kind === 'removed') result.delete(line);
-    else result.set(line, b[line] ?? '');
-  }
-  return Object.fromEntries(result);
 }
 
 t.test('what was moved and then removed is removed', async (t) => {
@@ -115,6 +74,101 @@ t.test('a move within a key is a move, with what changed below it', async (t) =>
   t.strictSame(lines('/y'), ['added /y']);
 });
 
+t.test('what two branches moved apart is moved from one to the other', async (t) => {
+  const { A, B } = await world((main) => main.putEach('/a/x', '/b', '/c'));
+  await A.move('/a', '/p');
+  await A.move('/c', '/d');
+  await B.move('/b', '/q');
+  await B.put('/a/x', 'edited');
+  await B.move('/c', '/d');
+  t.strictSame(linesOf(A, A.head, B.head), [
+    'moved /a from /p',
+    'changed /a/x s',
+    'moved /q from /b',
+  ]);
+  t.strictSame(linesOf(A, B.head, A.head), [
+    'moved /b from /q',
+    'moved /p from /a',
+    'changed /p/x s',
+  ]);
+  await A.merge(B);
+  t.strictSame(linesOf(A, B.head, A.head), ['moved /p from /a']);
+});
+
+t.test('what stays while that which holds it moves has a row', async (t) => {
+  const { main } = await world((main) => main.putEach('/d/x', '/d/y', '/e/z'));
+  const before = main.head;
+  await main.transact((tx) => {
+    tx.move('/d/x', '/x');
+    tx.move('/d', '/was');
+    tx.move('/e', '/d');
+    tx.move('/x', '/d/x');
+  });
+  t.strictSame(linesOf(main, before, main.head), [
+    'moved /d from /e',
+    'moved /d/x from /d/x',
+    'moved /was from /d',
+  ]);
+});
+
+t.test('directories that only moved things come from or go to have no rows', async (t) => {
+  const { main } = await world((main) => main.putEach('/d/f', '/e/f', '/e/g'));
+  const before = main.head;
+  await main.move('/d/f', '/n/f');
+  await main.transact((tx) => {
+    tx.move('/e/f', '/o/f');
+    tx.del('/e/g');
+    tx.put('/o/new', 's', bytes('new'));
+  });
+  t.strictSame(linesOf(main, before, main.head), [
+    'removed /e',
+    'moved /n/f from /d/f',
+    'added /o',
+    'moved /o/f from /e/f',
+  ]);
+  t.strictSame(linesOf(main, before, main.head, { deep: true }), [
+    'removed /e/g s',
+    'moved /n/f from /d/f',
+    'moved /o/f from /e/f',
+    'added /o/new s',
+  ]);
+});
+
+t.test('moves in buckets, out of them and of them are found by their own histories', async (t) => {
+  const { main } = await world(async (main) => {
+    await main.makeBucket('/m');
+    await main.putEach('/m/f', '/m/g', '/x');
+  });
+  const before = main.head;
+  await main.within('/m').move('/f', '/h');
+  t.strictSame(linesOf(main, before, main.head), ['moved /m/h from /m/f']);
+  await main.move('/m/h', '/h');
+  await main.move('/x', '/m/x');
+  await main.within('/m').move('/x', '/y');
+  const rows = ['moved /h from /m/f', 'moved /m/y from /x'];
+  t.strictSame(linesOf(main, before, main.head), rows);
+  await main.move('/m', '/n/m');
+  t.strictSame(linesOf(main, before, main.head), [
+    'moved /h from /m/f',
+    'moved /n/m from /m',
+    'moved /n/m/y from /x',
+  ]);
+  t.strictSame(linesOf(main, before, main.head, { key: '/m' }), ['removed /m']);
+});
+
+t.test('a bucket is one entry, though no history says so', async (t) => {
+  const { main, A } = await world(async (main) => {
+    await main.makeBucket('/m');
+    await main.putEach('/m/f', '/d/x');
+  });
+  const before = main.head;
+  await main.move('/m', '/d/n');
+  await A.del('/m');
+  await restore(A.bucket, main.head, '/d/n');
+  t.strictSame(linesOf(A, before, A.head), ['moved /d/n from /m']);
+  t.strictSame(linesOf(A, A.head, before), ['moved /m from /d/n']);
+});
+
 t.test('the command ends with 1 where a move and a removal left nothing', async (t) => {
   const store = join(scratch(t), 'store');
   const run = async (args: readonly string[], input = ''): Promise<number> => {
@@ -128,6 +182,10 @@ t.test('the command ends with 1 where a move and a removal left nothing', async 
   const { exit, out } = await regalia(['diff', store, 'v0', 'main']);
   t.equal(exit, 1);
   t.match(out, /\/a/);
+  await run(['put', store, '/c', 's'], 'c');
+  await run(['tag', store, 'v1']);
+  await run(['mv', store, '/c', '/d']);
+  t.match(await regalia(['diff', store, 'v1', 'main']), { exit: 1, out: '> /c -> /d\n' });
   t.equal(await run(['diff', store, 'main', 'main']), 0);
 });
 
@@ -195,10 +253,6 @@ t.test('rows from a to b, done to a, give b, within any key', async (t) => {
   t.comment(`${count} differences`);
   t.strictSame(wrong.slice(0, 10), []);
 });
-
-function spelled(contents: Contents): string {
-  return JSON.stringify(Object.entries(contents).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
 
 t.test('no row where nothing differs, and rows have no more than they say', async (t) => {
   const { main, states } = await statesOf();

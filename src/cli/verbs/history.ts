@@ -58,7 +58,8 @@ export const diff = defineVerb({
   usage: 'STORE FROM TO [KEY]',
   details: `
 Each line has a key, and the name of a stream where one stream differs: + added, - removed,
-~ changed, > moved. The exit code is 1 where there is a difference.`,
+~ changed, > moved, from a key to another. What goes along with what moved is not listed. The exit
+code is 1 where there is a difference.`,
   options: { ...BUCKET, deep: { help: 'list every stream of what was added or removed' } },
   async run({ args, options, out, signal, reading }) {
     const [, from, to, text] = args as [string, string, string, string?];
