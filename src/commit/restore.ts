@@ -12,7 +12,7 @@ import { hex } from '../ground/bytes.js';
 import { nameBytes } from '../ground/text.js';
 import type { MapRow } from '../log/maps.js';
 import { bucketAt } from '../merge/buckets.js';
-import { isWithin, Pairs, type Way } from '../merge/pairs.js';
+import { isWithin, type Kinship, Pairs } from '../merge/pairs.js';
 import { namesOf, prefixes } from '../merge/relation.js';
 import { editAt } from '../tree/apply.js';
 import { sameBucket } from '../tree/diff.js';
@@ -21,9 +21,9 @@ import type { Spot, Tree } from '../tree/lookup.js';
 import { readRecord } from '../tree/record.js';
 import { allBuckets, checkAlgorithm } from './buckets.js';
 import { HeadsWithin } from './heads-within.js';
+import { CommitKin } from './kinship.js';
 import type { Line, LocalCommit } from './line.js';
 import type { Return } from './revert.js';
-import { CommitWays } from './ways.js';
 
 /** What makes a key of a bucket what it was at another commit of that bucket. REGALIA_RULE. */
 export function restored(line: Line, then: LocalCommit, head: LocalCommit, names: Names): Return {
@@ -41,7 +41,7 @@ export function restored(line: Line, then: LocalCommit, head: LocalCommit, names
 
 /** The whole, or a bucket: what has a history of its own, and where it was and is. */
 interface Space {
-  readonly ways: readonly Way[];
+  readonly ways: readonly Kinship[];
   readonly was: string;
   readonly is: string;
 }
@@ -64,7 +64,7 @@ class Homecoming {
     this.#was = line.treeOf(then);
     this.#is = line.treeOf(head);
     this.#key = key;
-    const ways = new CommitWays(line, then, head);
+    const ways = new CommitKin(line, then, head);
     this.#pairs = new Pairs(this.#was, this.#is, ways, '');
     this.#spaces = [{ ways: ways.whole, was: '', is: '' }, ...this.#bucketsAround()];
     for (const { was, is } of this.#spaces) if (was !== '') this.#pairs.enter(was, is);
@@ -88,7 +88,7 @@ class Homecoming {
       const [from, to] = [before?.find(hex(bucket)), after?.find(hex(bucket))];
       if (is === undefined || from === undefined || to === undefined) continue;
       if (!isWithin(was, this.#key) && !isWithin(this.#key, was)) continue;
-      spaces.push({ ways: new CommitWays(this.#line, from, to).whole, was, is });
+      spaces.push({ ways: new CommitKin(this.#line, from, to).whole, was, is });
     }
     return spaces;
   }

@@ -4,8 +4,8 @@
  */
 import type { Conflict, Take } from '../../src/index.js';
 import { keyOf, type View } from './facts.js';
-import { excusedIn, type Meeting } from './weak.js';
 import { isRegion } from './vocabulary.js';
+import { excusedIn, type Meeting } from './weak.js';
 
 export function* answeredWrongly(
   meeting: Meeting,

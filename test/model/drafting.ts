@@ -3,6 +3,7 @@
  * so that where one is found it is known whose it is.
  */
 import type { Transaction } from '../../src/index.js';
+import type { Change, Edit, Transfer } from './history.js';
 import {
   copyOf,
   delPlace,
@@ -14,7 +15,6 @@ import {
   putStream,
   setPlace,
 } from './truth.js';
-import type { Change, Edit, Transfer } from './history.js';
 
 export class Drafting {
   #count = 0;

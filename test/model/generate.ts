@@ -3,8 +3,8 @@
  * again; a step is chosen by what its line has at that time.
  */
 import type { Dice } from './dice.js';
-import { type Place, placesOf } from './truth.js';
 import type { Edit, Resolution, Step } from './history.js';
+import { type Place, placesOf } from './truth.js';
 import type { World } from './world.js';
 
 const NAMES = ['a', 'b', 'c'];

@@ -1,20 +1,14 @@
 /** One merge of a line, from both sides, resolved as asked, and judged by the model. */
 import type { Answer, Bucket, Conflict, MergeOutcome, Take } from '../../src/index.js';
+import { answeredWrongly } from './answered.js';
 import type { View } from './facts.js';
+import { Finding, raise } from './finding.js';
 import type { United } from './graph.js';
+import type { Policy, Resolution } from './history.js';
 import { placesOf } from './truth.js';
 import { Verdict } from './verdict.js';
+import { answerTo, byPolicy, namedBy, nameOf, spelledConflict } from './vocabulary.js';
 import type { Meeting } from './weak.js';
-import { answeredWrongly } from './answered.js';
-import { Finding, raise } from './finding.js';
-import type { Policy, Resolution } from './history.js';
-import {
-  answerTo,
-  byPolicy,
-  namedBy,
-  nameOf,
-  spelledConflict,
-} from './vocabulary.js';
 
 /** What a merge works on. */
 export interface Merging {

@@ -4,8 +4,8 @@
  */
 import type { Answer, Conflict, MergeOptions, Take } from '../../src/index.js';
 import { isPlace, ownerOf, splitPlace, type View } from './facts.js';
-import type { Named } from './verdict.js';
 import type { Policy } from './history.js';
+import type { Named } from './verdict.js';
 
 export function answerTo(conflict: Conflict, wish: string, index: number): Answer {
   const { answers: offers } = conflict;

@@ -4,18 +4,18 @@
  * the store comes to can be read back as identities, and judged.
  */
 import { type Bucket, isRegaliaError, type Regalia } from '../../src/index.js';
-import { tokensOf, type View, viewOf } from './facts.js';
-import { Graph, type Known, type United } from './graph.js';
-import { Meetings } from './meeting.js';
-import { spelled } from './truth.js';
-import { doubled, Verdict } from './verdict.js';
 import { Drafting } from './drafting.js';
+import { tokensOf, type View, viewOf } from './facts.js';
 import { Finding, raise } from './finding.js';
+import { Graph, type Known, type United } from './graph.js';
 import type { Edit, Resolution, Step } from './history.js';
+import { Meetings } from './meeting.js';
 import { mergeAndJudge } from './merging.js';
 import { placeOf } from './reading.js';
 import { bring, openReplicas } from './replicas.js';
 import { Tally } from './tally.js';
+import { spelled } from './truth.js';
+import { doubled, Verdict } from './verdict.js';
 
 /** A branch, and what it has been, its head last. */
 export interface Line {
