@@ -195,10 +195,10 @@ class Attempt {
 
   /** The tip. Where a merge needs its history, what is under way is waited for. */
   async #tipToBuildOn(): Promise<Tip> {
-    const { line, started, fork } = this.#tx;
+    const { line, started, fork, pending } = this.#tx;
     const tip = line.tip();
     if (sameAddress(tip.address, started.address)) return tip;
-    if (fork.root === undefined && sameMaps(started, tip)) return tip;
+    if (fork.root === undefined && !pending.hasPlaced && sameMaps(started, tip)) return tip;
     await line.quiet();
     return line.stored();
   }
@@ -221,7 +221,7 @@ class Attempt {
     if (sameAddress(tip.address, tx.started.address)) return this.#inPlace(started);
     const head = line.treeOf(tip);
     this.#checkReads(started, head);
-    const moved = !sameMaps(tx.started, tip);
+    const moved = tx.pending.hasPlaced || !sameMaps(tx.started, tip);
     if (tx.fork.root === undefined && moved) await tx.applyPending(this.#options.signal);
     if (tx.fork.root !== undefined) return this.#merged(started, head, tip);
     const judge = this.#resolver(head);

@@ -5,6 +5,7 @@
  *
  *     operation   u8 kind | u8 name length | name | u16 stream | payload
  *     payload     of a put: varint length × 4 + form | bytes, or address 33 and u48 id
+ *                 of a placed record: varint index
  *
  * A later operation on the same stream replaces an earlier one; clearing a name replaces all that
  * came before below it. Reads look a name up in an index that is made for a directory when it is
@@ -24,6 +25,7 @@ import {
   type FreshRecord,
   INLINE,
   METADATA,
+  type RecordParts,
   REFERENCED,
   type StreamPart,
 } from '../tree/record.js';
@@ -32,6 +34,7 @@ import type { Shape, Shapes } from '../tree/shape.js';
 const PUT = 1;
 const DELETE = 2;
 const CLEAR = 3;
+const PLACE = 4;
 
 /** Arena slabs: operations never straddle two. */
 const SLAB_BITS = 20;
@@ -65,6 +68,8 @@ export class Pending {
   #top = new Directory();
   #directoryCount = 0;
   #count = 0;
+  /** Records that were placed whole. */
+  #placed: RecordParts[] = [];
 
   /** `shapes` are those of the store. */
   constructor(shapes: Shapes) {
@@ -136,6 +141,42 @@ export class Pending {
     directory.directories?.delete(nameText(name));
     const end = this.#begin(CLEAR, name, '', 0);
     this.#end(directory, name, end);
+  }
+
+  /** Places a record, with all below it, where there is nothing. */
+  place(directory: Directory, name: Uint8Array, parts: RecordParts): void {
+    const index = this.#placed.push(parts) - 1;
+    const end = this.#begin(PLACE, name, '', 8);
+    this.#end(directory, name, putVarint(this.#slabs.at(-1) as Uint8Array, end, index));
+  }
+
+  /** Whether any record was placed whole. */
+  get hasPlaced(): boolean {
+    return this.#placed.length > 0;
+  }
+
+  /** Whether a key, or one above it, was placed. */
+  isPlaced(names: Names): boolean {
+    return this.#placed.length > 0 && this.#above(names, ({ parts }) => parts !== undefined);
+  }
+
+  /** Whether anything was done to a key, or below it, or to all that a key above it holds. */
+  touches(names: Names): boolean {
+    const below = this.findDirectory(names);
+    if (below !== undefined && !isEmpty(below)) return true;
+    if (this.lookup(this.findDirectory(names.slice(0, -1)), names.at(-1)) !== undefined) return true;
+    return this.#above(names, ({ clear, parts }) => clear || parts !== undefined);
+  }
+
+  #above(names: Names, holds: (own: OwnEdit) => boolean): boolean {
+    let directory: Directory | undefined = this.#top;
+    for (const name of names) {
+      if (directory === undefined) return false;
+      const own = this.lookup(directory, name);
+      if (own !== undefined && holds(own)) return true;
+      directory = directory.directories?.get(nameText(name));
+    }
+    return false;
   }
 
   #start = 0;
@@ -240,6 +281,7 @@ export class Pending {
   /** Operations on one name, in order, as their outcome. */
   #fold(operations: readonly number[]): OwnEdit {
     let clear = false;
+    let parts: RecordParts | undefined;
     const streams = new Map<string, StreamPart | undefined>();
     for (const operation of operations) {
       const { slab, start, end } = this.#nameOf(operation);
@@ -247,14 +289,17 @@ export class Pending {
       const stream = this.#streams[(slab[end] as number) | ((slab[end + 1] as number) << 8)];
       if (kind === CLEAR) {
         clear = true;
+        parts = undefined;
         streams.clear();
+      } else if (kind === PLACE) {
+        parts = this.#placed[readVarint(slab, end + 2)];
       } else if (kind === DELETE) {
         streams.set(stream as string, undefined);
       } else {
         streams.set(stream as string, readPart(slab, end + 2).part);
       }
     }
-    return { clear, streams };
+    return { clear, parts, streams };
   }
 
   /** All edits, as the edit of the top entry. */
@@ -333,7 +378,8 @@ export class Pending {
   #several(operations: readonly number[]): EntryEdit {
     const { slab, start, end } = this.#nameOf(operations[0] as number);
     const own = this.#fold(operations);
-    return { bytes: slab, start, end, clear: own.clear, streams: streamEdits(own) };
+    const { clear, parts } = own;
+    return { bytes: slab, start, end, clear, parts, streams: streamEdits(own) };
   }
 
   /** Forgets everything. */
@@ -344,6 +390,7 @@ export class Pending {
     this.#top = new Directory();
     this.#directoryCount = 0;
     this.#count = 0;
+    this.#placed = [];
   }
 }
 
@@ -351,6 +398,8 @@ export class Pending {
 export interface OwnEdit {
   /** Whether everything that was there and below went first. */
   readonly clear: boolean;
+  /** What stands there instead. */
+  readonly parts: RecordParts | undefined;
   readonly streams: ReadonlyMap<string, StreamPart | undefined>;
 }
 
@@ -378,8 +427,8 @@ function mergeEdits(
     const list = (): readonly EntryEdit[] => below(inner);
     const own = edits[at];
     if (own !== undefined && compareBytes(editName(own), name) === 0) {
-      const { bytes, start, end, clear, streams } = own;
-      merged.push({ bytes, start, end, clear, streams, below: list });
+      const { bytes, start, end, clear, parts, streams } = own;
+      merged.push({ bytes, start, end, clear, parts, streams, below: list });
       at++;
     } else {
       const { length } = name;

@@ -138,6 +138,7 @@ export class Draft extends Reading implements Committing {
   #read(key: Key, stream: string): StreamPart | undefined {
     const names = this.#full(key);
     this.reads?.stream(names, stream);
+    if (this.#pending.isPlaced(names)) this.#flush();
     const pending = this.#pending.stream(names, stream);
     return pending === 'none' ? undefined : (pending ?? this.fork.tree.stream(names, stream));
   }
@@ -199,7 +200,10 @@ export class Draft extends Reading implements Committing {
 
   #place(key: Key): Place {
     const quick = this.#ways.quick(key);
-    return quick ?? this.#ways.find(key, this.#full(key), this.fork.tree, this.#pending);
+    if (quick !== undefined) return quick;
+    const names = this.#full(key);
+    if (this.#pending.isPlaced(names)) this.#flush();
+    return this.#ways.find(key, names, this.fork.tree, this.#pending);
   }
 
   #rule({ way }: Place, stream: string): StreamRule {
@@ -244,8 +248,9 @@ export class Draft extends Reading implements Committing {
 
   move(from: Key, to: Key): void {
     const { source, target, parts } = this.#transfer(from, to);
-    this.fork.apply(editAt(source, { clear: true, streams: [] }));
-    this.fork.apply(editAt(target, { clear: false, streams: [], parts }));
+    const directory = this.#pending.directory(source.slice(0, -1));
+    this.#pending.clear(directory, source.at(-1) as Uint8Array);
+    this.#placeAt(target, parts);
     const row = { from: keyText(source), to: keyText(target), returned: false };
     this.relation.apply([row]);
   }
@@ -255,14 +260,21 @@ export class Draft extends Reading implements Committing {
     if (hasBuckets(parts)) {
       throw moveError(source, target, 'a subtree with buckets in it is forked, not copied');
     }
-    this.fork.apply(editAt(target, { clear: false, streams: [], parts }));
+    this.#placeAt(target, parts);
+  }
+
+  #placeAt(target: Names, parts: RecordParts): void {
+    const directory = this.#pending.directory(target.slice(0, -1));
+    this.#pending.place(directory, target.at(-1) as Uint8Array, parts);
+    this.#ways.clear();
+    if (this.#pending.bytes > this.core.settings.transactionBytes) this.#spill();
   }
 
   #transfer(from: Key, to: Key): { source: Names; target: Names; parts: RecordParts } {
     this.check();
     const source = this.#full(from);
     const target = this.#full(to);
-    this.#flush();
+    if (this.#pending.touches(source) || this.#pending.touches(target)) this.#flush();
     if (source.length === this.prefix.length) {
       throw moveError(source, target, 'the top stays where it is');
     }
