@@ -29,7 +29,6 @@ const entries: fc.Arbitrary<LogEntry> = fc.record({
   jump: fc.nat(),
   rootBlock: blockIds,
   headsBlock: blockIds,
-  movesBlock: blockIds,
   cut: fc.boolean(),
   signature: fc.option(fc.uint8Array({ minLength: 64, maxLength: 64 }), { nil: undefined }),
 });
