@@ -342,7 +342,7 @@ export const blockExamples: readonly Example[] = [
     holds: ['add bees', formatEvent(stamp), [addressText(commitAddress(first))], 1_700_000_000_001],
   },
   {
-    name: 'map block',
+    name: 'map',
     bytes: mapBlock?.block ?? new Uint8Array(0),
     read: (bytes) => decodeMap(bytes).rows,
     holds: rows,
