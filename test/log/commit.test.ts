@@ -38,10 +38,10 @@ const stamps = fc.array(fc.nat(7), { maxLength: 12 }).map((turns) => {
 type CommitMaps = Pick<Commit, 'parents' | 'maps' | 'mapsBefore'>;
 
 const parentsWithMaps: fc.Arbitrary<CommitMaps> = fc
-  .uniqueArray(
-    fc.record({ number: fc.nat(99), map: optionalAddress, before: optionalAddress }),
-    { maxLength: 5, selector: ({ number }) => number },
-  )
+  .uniqueArray(fc.record({ number: fc.nat(99), map: optionalAddress, before: optionalAddress }), {
+    maxLength: 5,
+    selector: ({ number }) => number,
+  })
   .map((all) => ({
     parents: all.map(({ number }) => someAddress(number)),
     maps: all.map(({ map }) => map),
@@ -235,9 +235,17 @@ t.test('lists of the nearest commits with maps have one spelling', async (t) => 
   const second = count + 1 + 34;
   const agreeing = Uint8Array.from(block);
   agreeing.copyWithin(second, count + 1, second);
-  t.throws(() => decodeCommit(agreeing), { code: 'REGALIA_FORMAT', message: /one where all agree/ });
+  t.throws(() => decodeCommit(agreeing), {
+    code: 'REGALIA_FORMAT',
+    message: /one where all agree/,
+  });
   const nothing = encodeCommit(someCommit({ parents }));
-  const none = Uint8Array.from([...nothing.subarray(0, count), 1, 0, ...nothing.subarray(count + 1)]);
+  const none = Uint8Array.from([
+    ...nothing.subarray(0, count),
+    1,
+    0,
+    ...nothing.subarray(count + 1),
+  ]);
   t.throws(() => decodeCommit(none), { code: 'REGALIA_FORMAT' });
   const many = Uint8Array.from(block);
   many[count] = 3;

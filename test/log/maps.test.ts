@@ -76,9 +76,7 @@ t.test('equal rows are equal blocks, in whatever order they are given', async (t
   ];
   t.same(readBack(encodeMap(SHA256, rows)), rows, 'ascending by the bytes of both keys');
   const orders = fc.shuffledSubarray(rows, { minLength: rows.length });
-  fc.assert(
-    fc.property(orders, (others) => equalBytes(onlyBlock(others), onlyBlock(rows))),
-  );
+  fc.assert(fc.property(orders, (others) => equalBytes(onlyBlock(others), onlyBlock(rows))));
 });
 
 t.test('rows out of order, twice, of an unknown kind, or none are refused', async (t) => {
@@ -164,19 +162,24 @@ t.test('a list reads back, whatever is in it', async () => {
   );
 });
 
-t.test('changed bytes decode to a coded error or to rows that they are the one spelling of', async () => {
-  fc.assert(
-    fc.property(lists, fc.nat(), fc.nat(255), (rows, place, byte) => {
-      const block = onlyBlock(rows);
-      block[place % block.length] = byte;
-      try {
-        const decoded = decodeMap(block);
-        if (decoded.next !== undefined || block[2] !== SHA256) return true;
-        return equalBytes(onlyBlock(decoded.rows), block);
-      } catch (error) {
-        return isRegaliaError(error, 'REGALIA_FORMAT') || isRegaliaError(error, 'REGALIA_VERSION');
-      }
-    }),
-    { numRuns: 1_000 },
-  );
-});
+t.test(
+  'changed bytes decode to a coded error or to rows that they are the one spelling of',
+  async () => {
+    fc.assert(
+      fc.property(lists, fc.nat(), fc.nat(255), (rows, place, byte) => {
+        const block = onlyBlock(rows);
+        block[place % block.length] = byte;
+        try {
+          const decoded = decodeMap(block);
+          if (decoded.next !== undefined || block[2] !== SHA256) return true;
+          return equalBytes(onlyBlock(decoded.rows), block);
+        } catch (error) {
+          return (
+            isRegaliaError(error, 'REGALIA_FORMAT') || isRegaliaError(error, 'REGALIA_VERSION')
+          );
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  },
+);

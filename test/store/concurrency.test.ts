@@ -41,7 +41,18 @@ t.test('the same stream is a conflict that says what it is about', async (t) => 
     (error: unknown) => error,
   );
   if (!isRegaliaError(error, 'REGALIA_CONFLICT')) return t.fail(String(error));
-  t.strictSame(error.data.conflicts, [{ key: '/a', stream: 's', kind: 'both-changed' }]);
+  const inline = (digit: string) => ({ key: '/a', size: 1, inline: bytes(digit) });
+  t.strictSame(error.data.conflicts, [
+    {
+      key: '/a',
+      stream: 's',
+      kind: 'both-changed',
+      base: inline('0'),
+      ours: inline('2'),
+      theirs: inline('1'),
+      answers: ['ours', 'theirs'],
+    },
+  ]);
   t.equal(error.retryable, true);
   t.equal(error.outcome, 'none');
   t.throws(() => two.get('/a', 's'), { code: 'REGALIA_CLOSED' });
