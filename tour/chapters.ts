@@ -105,8 +105,8 @@ export async function mergeBoth({ store, voice, signal }: TourContext): Promise<
       voice.line(`    ${side.padEnd(7)} ${text}`);
     }
   }
-  const take = Buffer.from('walk the cat\nfeed the fish\n');
-  const answers = [{ key: PLAN, stream: 'text', take }];
+  const contents = Buffer.from('walk the cat\nfeed the fish\n');
+  const answers = [{ key: PLAN, stream: 'text', contents }];
   const before = performance.now();
   const merged = await store.merge('draft', { answers, signal });
   const ms = (performance.now() - before).toFixed(1);

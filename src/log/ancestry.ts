@@ -22,7 +22,7 @@ import { equalBytes } from '../ground/bytes.js';
 import { beyondHorizon } from '../ground/errors.js';
 import { ByteWriter } from '../ground/writer.js';
 import { absentParent, type LogEntry, missingCommit } from './entry.js';
-import { type CommitGraph, Frontier } from './frontier.js';
+import { type CommitGraph, checkLabels, Frontier } from './frontier.js';
 
 const OURS = 1;
 const THEIRS = 2;
@@ -116,7 +116,10 @@ function jumpDown(
     const passes = far !== undefined && far.spine < entry.spine && holds(far);
     const [parent] = entry.parents;
     const next = passes ? far : parent && graph.entry(parent);
-    if (next === undefined || !sameBucket(next, entry) || !holds(next)) return entry;
+    if (next === undefined && parent !== undefined && !entry.cut) throw absentParent(entry, parent);
+    if (next === undefined || !sameBucket(next, entry)) return entry;
+    checkLabels(entry, next);
+    if (!holds(next)) return entry;
     entry = next;
   }
 }
@@ -127,15 +130,24 @@ function jumpDown(
  */
 function forkOf(graph: CommitGraph, ours: LogEntry, theirs: LogEntry): LogEntry | undefined {
   if (!sameBucket(ours, theirs)) return undefined;
-  let [low, high] = [0, Math.min(ours.spine, theirs.spine)];
-  let fork: LogEntry | undefined;
-  while (low <= high) {
-    const spine = (low + high) >> 1;
+  const sharedAt = (spine: number): LogEntry | undefined => {
     const [a, b] = [alongSpine(graph, ours, spine), alongSpine(graph, theirs, spine)];
-    const isShared = a.spine === spine && sameAddress(a.address, b.address);
-    if (isShared) fork = a;
-    if (isShared) low = spine + 1;
-    else high = spine - 1;
+    return a.spine === spine && sameAddress(a.address, b.address) ? a : undefined;
+  };
+  // In ever longer strides down to where they are one, and then in halves: near heads cost little.
+  let high = Math.min(ours.spine, theirs.spine);
+  let low = high;
+  let fork = sharedAt(low);
+  for (let stride = 1; fork === undefined && low > 0; stride *= 2) {
+    high = low - 1;
+    low = Math.max(0, low - stride);
+    fork = sharedAt(low);
+  }
+  while (fork !== undefined && low < high) {
+    const spine = Math.ceil((low + high) / 2);
+    const shared = sharedAt(spine);
+    if (shared === undefined) high = spine - 1;
+    else [low, fork] = [spine, shared];
   }
   return fork?.merges === ours.merges && fork.merges === theirs.merges ? fork : undefined;
 }

@@ -194,6 +194,7 @@ function beforeFault(
   parents: number,
 ): string | undefined {
   if (before.length === 0) return undefined;
+  if (before.length > parents) return `at most ${parents}`;
   const [first] = before;
   const agree = before.every((one) => sameOptional(one, first));
   if (before.length === 1) return first === undefined ? 'a commit, or none at all' : undefined;

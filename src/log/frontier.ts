@@ -134,7 +134,8 @@ function checkParent(child: LogEntry, address: Address, parent: LogEntry | undef
   else if (!child.cut) throw absentParent(child, address);
 }
 
-function checkLabels(child: LogEntry, parent: LogEntry): void {
+/** REGALIA_CORRUPT unless a commit's labels are above those of one before it. */
+export function checkLabels(child: LogEntry, parent: LogEntry): void {
   if (parent.correctedMs < child.correctedMs && parent.height < child.height) return;
   throw corrupt(
     `labels of commit ${addressText(child.address)}`,

@@ -130,8 +130,9 @@ class Way {
     const [listed, rest] = this.#longest(base);
     const images: { key: string; place: Place }[] = [];
     for (const place of listed) {
-      if (this.#isListedBelow(place, rest)) continue;
-      images.push({ key: keyOf(place) + rest, place });
+      const key = this.#keyOf(place);
+      if (key === undefined || this.#isListedBelow(place, rest)) continue;
+      images.push({ key: key + rest, place });
     }
     return images;
   }
@@ -186,10 +187,19 @@ class Way {
     const moving = [...rows].sort((a, b) => (a.from < b.from ? 1 : -1));
     const taken = moving.map((row) => ({ row, place: this.#detach(row.from) }));
     for (const { to } of rows) if (to !== undefined) this.#forget(this.#detach(to));
-    taken.reverse();
-    for (const { row, place } of taken) {
-      if (row.to === undefined) this.#forget(place);
-      else if (place !== undefined) this.#attach(place, row.to, row.returned);
+    const arriving = new Map<string, { row: MapRow; place: Place | undefined }[]>();
+    for (const one of taken) {
+      const { to } = one.row;
+      if (to === undefined) this.#forget(one.place);
+      else arriving.set(to, [...(arriving.get(to) ?? []), one]);
+    }
+    // What holds others first. What came along with it to where another comes to be is replaced.
+    for (const [to, all] of [...arriving].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      this.#list(to);
+      this.#forget(this.#detach(to));
+      for (const { row, place } of all) {
+        if (place !== undefined) this.#attach(place, to, row.returned);
+      }
     }
   }
 
@@ -198,14 +208,15 @@ class Way {
     const place = this.#placeAt(key);
     if (place.origins !== undefined) return place;
     const origins = this.originsOf(key);
-    for (const base of origins) this.#listBase(base);
+    // All are found before any is listed: what is listed says nothing of others any more.
+    const found = origins.map((base) => [base, this.#imagesOf(base)] as const);
+    for (const [base, images] of found) this.#listBase(base, images);
     place.origins ??= new Set(origins);
     return place;
   }
 
-  #listBase(base: string): void {
+  #listBase(base: string, images: readonly { key: string; place: Place }[]): void {
     if (this.#places.has(base)) return;
-    const images = this.#imagesOf(base);
     const places = images.map(({ key, place }) => {
       const found = this.#placeAt(key);
       found.returned ||= place.returned;
@@ -316,6 +327,13 @@ class Way {
     }
     for (const base of this.#places.keys()) copied.#placesOf(base);
     return copied;
+  }
+
+  /** The key of a place; undefined while it is on its way to another. */
+  #keyOf(place: Place): string | undefined {
+    let root = place;
+    while (root.parent !== undefined) root = root.parent;
+    return root === this.#top ? keyOf(place) : undefined;
   }
 
   #placesOf(base: string): Set<Place> {

@@ -32,19 +32,25 @@ export function rowsOf(
   const sorted = [...pairs].sort((a, b) => (a.from < b.from ? -1 : 1));
   const rows = new Rows();
   for (const pair of sorted) if (rows.forward(pair.from) !== pair.to) rows.add(pair);
-  for (let again = true; again; ) {
-    again = false;
-    for (const pair of sorted) {
-      if (rows.pairs(pair.from, pair.to)) continue;
-      again = rows.add(pair) || again;
-    }
-  }
+  complete(rows, sorted);
   for (const from of [...gone].sort()) {
     const to = rows.forward(from);
     if (to === undefined || !rows.pairs(from, to) || !isTaken(to)) continue;
     rows.add({ from, to: undefined, returned: false });
   }
+  complete(rows, sorted);
   return rows.list();
+}
+
+/** Adds rows until the way back gives every pair. */
+function complete(rows: Rows, pairs: readonly Pair[]): void {
+  for (let again = true; again; ) {
+    again = false;
+    for (const pair of pairs) {
+      if (rows.pairs(pair.from, pair.to)) continue;
+      again = rows.add(pair) || again;
+    }
+  }
 }
 
 class Rows {
@@ -61,6 +67,7 @@ class Rows {
   }
 
   forward(key: string): string | undefined {
+    if (this.#rows.size === 0) return key;
     for (const prefix of prefixes(key)) {
       const row = this.#rows.get(prefix)?.[0];
       if (row === undefined) continue;
@@ -70,6 +77,7 @@ class Rows {
   }
 
   pairs(from: string, to: string): boolean {
+    if (this.#rows.size === 0) return from === to;
     if (this.forward(from) !== to) return false;
     for (const prefix of prefixes(to)) {
       const origins = this.#back.get(prefix);
@@ -97,7 +105,13 @@ export function relationRows(relation: Relation): MapRow[] {
 
 /** The rows that lead back. */
 export function inverted(rows: readonly MapRow[]): MapRow[] {
+  const kept = new Rows();
+  for (const row of rows) if (row.to !== undefined) kept.add(row);
   return rows.flatMap(({ from, to }): MapRow[] => {
-    return to === undefined ? [] : [{ from: to, to: from, returned: false }];
+    if (to !== undefined) return [{ from: to, to: from, returned: false }];
+    // Whoever is where it would have gone was not it.
+    const stranger = kept.forward(from);
+    if (stranger === undefined || !kept.pairs(from, stranger)) return [];
+    return [{ from: stranger, to: undefined, returned: false }];
   });
 }

@@ -19,7 +19,7 @@ import { hex } from '../../src/ground/bytes.js';
 import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
 import { Fst } from '../../src/kernels/fst.js';
 import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
-import { decodeMoves, encodeMoves } from '../../src/log/moves.js';
+import { decodeMap, encodeMap, type MapRow } from '../../src/log/maps.js';
 import { decodeRules, defineRules, encodeRules } from '../../src/streams/rule.js';
 import { NATURAL } from '../../src/tree/boundary.js';
 import { checkNode, checkRoot } from '../../src/tree/check-node.js';
@@ -219,15 +219,22 @@ const shared = {
   bucket,
   root: root.address,
   heads: undefined,
-  moves: undefined,
-  lastMoves: undefined,
   actor: undefined,
   replica,
   incarnation: 1,
 } as const;
+
+const rows: readonly MapRow[] = [
+  { from: '/bug/leg', to: '/leg', returned: false },
+  { from: '/bug/wing', to: undefined, returned: false },
+];
+const [mapBlock] = encodeMap(SHA256, rows);
+
 export const first: Commit = {
   ...shared,
   parents: [],
+  maps: [],
+  mapsBefore: [],
   stamp: firstStamp,
   sequence: 1,
   timeMs: 1_700_000_000_000,
@@ -236,14 +243,13 @@ export const first: Commit = {
 export const commit: Commit = {
   ...shared,
   parents: [commitAddress(first)],
+  maps: [mapBlock?.address],
+  mapsBefore: [],
   stamp,
   sequence: 2,
   timeMs: 1_700_000_000_001,
   message: 'add bees',
 };
-
-const moves = [{ from: utf8Bytes('bug/leg'), to: utf8Bytes('leg') }];
-const [movesBlock] = encodeMoves(SHA256, moves);
 
 export const id = idNode(1, 0);
 
@@ -348,10 +354,10 @@ export const blockExamples: readonly Example[] = [
     holds: ['add bees', formatEvent(stamp), [addressText(commitAddress(first))], 1_700_000_000_001],
   },
   {
-    name: 'moves',
-    bytes: movesBlock?.block ?? new Uint8Array(0),
-    read: (bytes) => decodeMoves(bytes).moves.map(({ from, to }) => [utf8Text(from), utf8Text(to)]),
-    holds: [['bug/leg', 'leg']],
+    name: 'map',
+    bytes: mapBlock?.block ?? new Uint8Array(0),
+    read: (bytes) => decodeMap(bytes).rows,
+    holds: rows,
   },
   {
     name: 'event',

@@ -10,8 +10,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 
 export const GOLDEN = {
-  head: 'sha256:c3340283a8346d68a13bd0f34e2c9f4046568562df4f009e3bfbb1912324d9da',
-  draft: 'sha256:53f7143c1f76ed91b434d0250cc6a8af5fc106d2e92bba85689a14e9803f4510',
+  head: 'sha256:54bdf1ac2e8a29cf2db740345c2a2ff8b9dd0d3fc3492f86fea9dc8de8b494d8',
+  draft: 'sha256:7907fe9833158b9a2bee8eecfedd03d0c83dd8bb430292243103fca497a5597f',
   root: 'sha256:6d0a4a751cd873156b5d4bbdb5843de5652eb2b5fa246602aeaaf5e1d44ce468',
   entries: 126,
   messages: ['change within', 'move a cat', 'add photos', 'init'],

@@ -32,7 +32,7 @@ import {
 
 const history = new History(engine);
 await engine.write((batch) => {
-  const local = { rootBlock: root.id, headsBlock: undefined, movesBlock: undefined };
+  const local = { rootBlock: root.id, headsBlock: undefined };
   history.append(batch, first, local);
   history.append(batch, commit, local);
   putBranch(batch, bucket, 'main', { head: commitAddress(commit), id });

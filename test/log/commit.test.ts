@@ -8,7 +8,14 @@ import { BLAKE3, SHA256 } from '../../src/ground/block-header.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { MESSAGE_BYTES_MAX, PARENTS_MAX, TIME_MS_MAX } from '../../src/ground/limits.js';
-import { type Commit, commitAddress, decodeCommit, encodeCommit } from '../../src/log/commit.js';
+import {
+  type Commit,
+  commitAddress,
+  decodeCommit,
+  encodeCommit,
+  mapsBefore,
+  nearestMapped,
+} from '../../src/log/commit.js';
 import { event, fork, type Stamp, seed } from '../clock/stamps.js';
 import { someAddress, someCommit } from './dag.js';
 
@@ -28,14 +35,29 @@ const stamps = fc.array(fc.nat(7), { maxLength: 12 }).map((turns) => {
   return (living.at(-1) as Stamp).event;
 });
 
-const commits: fc.Arbitrary<Commit> = fc.record({
+type CommitMaps = Pick<Commit, 'parents' | 'maps' | 'mapsBefore'>;
+
+const parentsWithMaps: fc.Arbitrary<CommitMaps> = fc
+  .uniqueArray(fc.record({ number: fc.nat(99), map: optionalAddress, before: optionalAddress }), {
+    maxLength: 5,
+    selector: ({ number }) => number,
+  })
+  .map((all) => ({
+    parents: all.map(({ number }) => someAddress(number)),
+    maps: all.map(({ map }) => map),
+    mapsBefore: mapsBefore(
+      all.map(({ number, before }) => ({
+        address: someAddress(number),
+        commit: someCommit({ mapsBefore: before === undefined ? [] : [before] }),
+      })),
+    ),
+  }));
+
+const plainCommits = fc.record({
   algorithm: fc.constantFrom(SHA256, BLAKE3),
   bucket: bytesOf(16),
   root: addresses,
   heads: optionalAddress,
-  moves: optionalAddress,
-  lastMoves: optionalAddress,
-  parents: fc.uniqueArray(fc.nat(99), { maxLength: 5 }).map((numbers) => numbers.map(someAddress)),
   stamp: stamps,
   actor: fc.option(bytesOf(32), { nil: undefined }),
   replica: bytesOf(16),
@@ -45,10 +67,16 @@ const commits: fc.Arbitrary<Commit> = fc.record({
   message: fc.string({ unit: 'binary', maxLength: 40 }),
 });
 
+const commits: fc.Arbitrary<Commit> = fc
+  .tuple(plainCommits, parentsWithMaps)
+  .map(([plain, maps]) => ({ ...plain, ...maps }));
+
 t.test('the bytes of a commit are these', async (t) => {
   const commit = someCommit({
     heads: someAddress(2),
-    parents: [someAddress(3)],
+    parents: [someAddress(3), someAddress(4)],
+    maps: [undefined, someAddress(5)],
+    mapsBefore: [someAddress(6)],
     actor: new Uint8Array(32).fill(0xac),
     sequence: 300,
     message: 'add cat',
@@ -61,10 +89,10 @@ t.test('the bytes of a commit are these', async (t) => {
       'b0'.repeat(16),
       address('01'),
       `01${address('02')}`,
-      '00', // no moves
-      '00', // none before
-      `01${address('03')}`,
-      hex(encodeCommit(commit)).slice(244, 248), // the stamp: its bytes are the clock's affair
+      `02${address('03')}${address('04')}`,
+      `00${'01'}${address('05')}`, // no map for the first parent, one for the second
+      `01${'01'}${address('06')}`, // the nearest commit with maps is one for both
+      hex(encodeCommit(commit)).slice(446, 450), // the stamp: its bytes are the clock's affair
       `01${'ac'.repeat(32)}`,
       '4e'.repeat(16),
       '01', // incarnation
@@ -147,10 +175,19 @@ t.test('fields out of their limits are refused before they are written', async (
   const many = Array.from({ length: PARENTS_MAX + 1 }, (_, number) => someAddress(number));
   t.ok(encodeCommit(someCommit({ parents: many.slice(1) })));
   t.ok(encodeCommit(someCommit({ message: 'é'.repeat(MESSAGE_BYTES_MAX / 2) })));
+  const two = [someAddress(1), someAddress(2)];
   const wrong: Partial<Commit>[] = [
     { parents: many },
     { parents: [someAddress(1), someAddress(1)] },
     { parents: [new Uint8Array(33)] },
+    { maps: [undefined] },
+    { parents: [someAddress(1)], maps: [] },
+    { parents: [someAddress(1)], maps: [new Uint8Array(33)] },
+    { parents: [someAddress(1)], mapsBefore: [undefined] },
+    { parents: [someAddress(1)], mapsBefore: [someAddress(2), someAddress(3)] },
+    { mapsBefore: [someAddress(1)] },
+    { parents: two, mapsBefore: [someAddress(3), someAddress(3)] },
+    { parents: two, mapsBefore: [new Uint8Array(33), undefined] },
     { root: new Uint8Array(32) },
     { heads: new Uint8Array(33).fill(9) },
     { bucket: new Uint8Array(15) },
@@ -177,7 +214,7 @@ t.test(
   async (t) => {
     const block = encodeCommit(someCommit({ parents: [someAddress(1), someAddress(2)] }));
     const twice = Uint8Array.from(block);
-    const first = 3 + 16 + 33 + 3 + 1;
+    const first = 3 + 16 + 33 + 1 + 1;
     twice.copyWithin(first + 33, first, first + 33);
     t.throws(() => decodeCommit(twice), { code: 'REGALIA_FORMAT' });
     const many = Uint8Array.from(block);
@@ -188,3 +225,56 @@ t.test(
     t.throws(() => decodeCommit(late), { code: 'REGALIA_FORMAT' });
   },
 );
+
+t.test('lists of the nearest commits with maps have one spelling', async (t) => {
+  const parents = [someAddress(1), someAddress(2)];
+  const before = [someAddress(3), someAddress(4)];
+  const block = encodeCommit(someCommit({ parents, mapsBefore: before }));
+  const count = 3 + 16 + 33 + 1 + 1 + 2 * 33 + 2;
+  t.equal(block[count], 2);
+  const second = count + 1 + 34;
+  const agreeing = Uint8Array.from(block);
+  agreeing.copyWithin(second, count + 1, second);
+  t.throws(() => decodeCommit(agreeing), {
+    code: 'REGALIA_FORMAT',
+    message: /one where all agree/,
+  });
+  const nothing = encodeCommit(someCommit({ parents }));
+  const none = Uint8Array.from([
+    ...nothing.subarray(0, count),
+    1,
+    0,
+    ...nothing.subarray(count + 1),
+  ]);
+  t.throws(() => decodeCommit(none), { code: 'REGALIA_FORMAT' });
+  const many = Uint8Array.from(block);
+  many[count] = 3;
+  t.throws(() => decodeCommit(many), { code: 'REGALIA_FORMAT' });
+});
+
+t.test('the nearest commit with maps is the commit itself, or one that it names', async (t) => {
+  const [self, map, older] = [someAddress(1), someAddress(2), someAddress(3)];
+  t.equal(nearestMapped(self, { maps: [undefined], mapsBefore: [] }), undefined);
+  t.equal(nearestMapped(self, { maps: [undefined], mapsBefore: [older] }), older);
+  t.equal(nearestMapped(self, { maps: [undefined, map], mapsBefore: [older] }), self);
+  const joined = { maps: [undefined, undefined], mapsBefore: [older, undefined] };
+  t.equal(nearestMapped(self, joined), self, 'which joins lines of different ones');
+});
+
+t.test('what a commit names of those before it is a function of its parents', async (t) => {
+  const [a, b, older] = [someAddress(1), someAddress(2), someAddress(3)];
+  const plain = { maps: [undefined], mapsBefore: [] };
+  const later = { maps: [undefined], mapsBefore: [older] };
+  const mapped = { maps: [someAddress(4)], mapsBefore: [older] };
+  const before = (...commits: Pick<Commit, 'maps' | 'mapsBefore'>[]): unknown =>
+    mapsBefore(
+      commits.map((fields, i) => ({ address: [a, b][i] as typeof a, commit: someCommit(fields) })),
+    );
+  t.same(before(), []);
+  t.same(before(plain), []);
+  t.same(before(plain, plain), []);
+  t.same(before(later), [older]);
+  t.same(before(later, later), [older]);
+  t.same(before(mapped, later), [a, older]);
+  t.same(before(plain, mapped), [undefined, b]);
+});

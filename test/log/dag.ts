@@ -16,7 +16,6 @@ export const BUCKET = new Uint8Array(16).fill(0xb0);
 export const NO_BLOCKS: LocalFacts = {
   rootBlock: undefined,
   headsBlock: undefined,
-  movesBlock: undefined,
 };
 
 /** An address that stands for a block of no interest. */
@@ -29,14 +28,15 @@ export function someAddress(number: number): Address {
 
 /** A commit of bucket BUCKET, unless `fields` say otherwise. */
 export function someCommit(fields: Partial<Commit> = {}): Commit {
+  const { parents = [] } = fields;
   return {
     algorithm: SHA256,
     bucket: BUCKET,
     root: someAddress(1),
     heads: undefined,
-    moves: undefined,
-    lastMoves: undefined,
-    parents: [],
+    parents,
+    maps: parents.map(() => undefined),
+    mapsBefore: [],
     stamp: 1,
     actor: undefined,
     replica: new Uint8Array(16).fill(0x4e),

@@ -25,11 +25,11 @@ const entries: fc.Arbitrary<LogEntry> = fc.record({
   sequence: fc.maxSafeNat(),
   height: fc.maxSafeNat(),
   correctedMs: fc.maxSafeNat(),
+  merges: fc.nat(),
   spine: fc.nat(),
   jump: fc.nat(),
   rootBlock: blockIds,
   headsBlock: blockIds,
-  movesBlock: blockIds,
   cut: fc.boolean(),
   signature: fc.option(fc.uint8Array({ minLength: 64, maxLength: 64 }), { nil: undefined }),
 });

@@ -42,7 +42,6 @@ t.test('an appended commit has its entry, its commit and its place in the log', 
   const local = {
     rootBlock: 7,
     headsBlock: 8,
-    movesBlock: 2 ** 48 - 1,
     signature: new Uint8Array(64),
   };
   const commit = someCommit({ message: 'first', heads: someAddress(4) });
@@ -280,7 +279,7 @@ t.test('local facts out of their limits are refused', async (t) => {
     { ...NO_BLOCKS, rootBlock: -1 },
     { ...NO_BLOCKS, rootBlock: 0 },
     { ...NO_BLOCKS, headsBlock: 2 ** 48 },
-    { ...NO_BLOCKS, movesBlock: 0.5 },
+    { ...NO_BLOCKS, headsBlock: 0.5 },
     { ...NO_BLOCKS, signature: new Uint8Array(63) },
     { ...NO_BLOCKS, absentParents: { height: -1, correctedMs: 0 } },
   ];

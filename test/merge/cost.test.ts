@@ -4,11 +4,12 @@
 import t, { type Test } from 'tap';
 import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { mergeTrees } from '../../src/merge/merge-trees.js';
+import type { Policies } from '../../src/merge/resolve.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { Tree } from '../../src/tree/lookup.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
 import { cloneEntry, type Entry, Laboratory, newEntry, put } from '../tree/model.js';
+import { merge } from './merging.js';
 
 const CHANGES = 40;
 
@@ -66,17 +67,9 @@ async function costOf(t: Test, count: number): Promise<{ diff: number; merge: nu
   t.ok(rows > CHANGES / 2, `${rows} rows`);
   const [base, ours, theirs] = cold() as [Tree, Tree, Tree];
   const { cache } = base;
-  const writerFor = () => laboratory.writer;
   const middle = views();
-  const { changed: copied } = mergeTrees({
-    cache,
-    writerFor,
-    bases: [base],
-    ours,
-    theirs,
-    entryPolicy: 'ours',
-    policyOf: () => 'ours',
-  });
+  const given: Policies = { entries: () => 'ours', streams: () => 'ours' };
+  const { changed: copied } = merge(laboratory, base, ours, theirs, { cache, given }).result;
   t.ok(copied > CHANGES / 2, `${copied} copied`);
   return { diff, merge: views() - middle };
 }

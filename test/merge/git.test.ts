@@ -3,7 +3,7 @@
  * whole file merge alike.
  *
  * Directories have a file of their own that stays, since git knows no removed directory, and files
- * have one line, since git would merge lines. Renames are off: recorded moves are moves.test.ts.
+ * have one line, since git would merge lines. Renames are off: git guesses them.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -12,10 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { mergeTrees } from '../../src/merge/merge-trees.js';
 import { diffTrees } from '../../src/tree/diff.js';
 import { keyText } from '../../src/tree/key.js';
 import { bytesIn, type Entry, Laboratory, newEntry, put } from '../tree/model.js';
+import { merge } from './merging.js';
 
 type Files = Map<string, string>;
 
@@ -108,17 +108,16 @@ t.test(
       const base = laboratory.build(modelOf(sample.base));
       const ours = laboratory.build(modelOf(sample.ours));
       const theirs = laboratory.build(modelOf(sample.theirs));
-      const { cache, writer } = laboratory;
-      const result = mergeTrees({ cache, writerFor: () => writer, bases: [base], ours, theirs });
+      const { conflicts, tree: merging } = merge(laboratory, base, ours, theirs);
       t.strictSame(
-        result.conflicts.map(({ key }) => key.slice(1)).sort(),
+        conflicts.map(({ key }) => key.slice(1)).sort(),
         [...new Set(paths)].sort(),
         JSON.stringify([sample.base, sample.ours, sample.theirs].map((files) => [...files])),
       );
-      t.equal(merged.status, result.conflicts.length === 0 ? 0 : 1);
+      t.equal(merged.status, conflicts.length === 0 ? 0 : 1);
       if (merged.status !== 0) conflicted++;
       if (merged.status !== 0) continue;
-      const rows = [...diffTrees(undefined, laboratory.apply(ours, result.edit), { deep: true })];
+      const rows = [...diffTrees(undefined, merging, { deep: true })];
       const listed = git(folder, ['ls-tree', '-r', '--name-only', tree as string]).out;
       t.strictSame(
         rows.map(({ names }) => keyText(names).slice(1)).sort(),

@@ -1,25 +1,14 @@
 /**
- * The obvious merge, on models: no addresses, no nodes, everything compared in full.
+ * The obvious merge, on models without buckets in which nothing moved: no addresses, no nodes,
+ * everything compared in full.
  */
-import { byName, type Entry, listing } from '../tree/model.js';
+import { byName, type Entry, isNothing } from '../tree/model.js';
 
 export interface ModelMerge {
+  /** What counts only where there is no conflict. */
   merged: Entry;
   /** 'kind key stream', sorted. */
   conflicts: string[];
-}
-
-function text(entry: Entry | undefined): string {
-  return entry === undefined ? 'nothing' : `entry ${listing(entry).join('\n')}`;
-}
-
-function same(a: Entry | undefined, b: Entry | undefined): boolean {
-  return text(a) === text(b);
-}
-
-function names(...maps: (Map<string, unknown> | undefined)[]): string[] {
-  const all = maps.flatMap((map) => [...(map?.keys() ?? [])]);
-  return [...new Set(all)].sort(byName);
 }
 
 /** Resolves a conflict between streams, or says that nobody does. */
@@ -27,6 +16,17 @@ export type ModelJudge = (
   ours: string | undefined,
   theirs: string | undefined,
 ) => 'ours' | 'theirs' | undefined;
+
+export function mergeModels(
+  base: Entry | undefined,
+  ours: Entry,
+  theirs: Entry,
+  judge: ModelJudge = () => undefined,
+): ModelMerge {
+  const merging = new Merging(judge);
+  const merged = merging.both('', base, ours, theirs);
+  return { merged, conflicts: merging.conflicts.sort() };
+}
 
 class Merging {
   readonly conflicts: string[] = [];
@@ -36,39 +36,30 @@ class Merging {
     this.#judge = judge;
   }
 
-  entry(key: string, b?: Entry, o?: Entry, t?: Entry): Entry | undefined {
-    if (same(o, t) || same(b, t)) return o;
-    if (same(b, o)) return t;
-    if (o === undefined || t === undefined) {
-      const kept = (o ?? t) as Entry;
-      const bucket = kept.bucket !== undefined;
-      const kind = bucket ? 'bucket' : o === undefined ? 'removed/changed' : 'changed/removed';
-      this.conflicts.push(`${kind} ${key}`);
-      return changedBuckets(b, kept) ? kept : o;
-    }
-    if (o.bucket !== undefined || t.bucket !== undefined) {
-      this.conflicts.push(`bucket ${key}`);
-      return o.bucket === undefined ? t : o;
-    }
-    return this.both(key, b?.bucket === undefined ? b : undefined, o, t);
-  }
-
   both(key: string, b: Entry | undefined, o: Entry, t: Entry): Entry {
     const merged: Entry = { streams: new Map(), children: new Map() };
     for (const stream of names(b?.streams, o.streams, t.streams)) {
-      const contents = this.stream(key, stream, b, o, t);
+      const contents = this.#stream(key, stream, b, o, t);
       if (contents !== undefined) merged.streams.set(stream, contents);
     }
     for (const name of names(b?.children, o.children, t.children)) {
       const [x, y, z] = [b?.children.get(name), o.children.get(name), t.children.get(name)];
-      const child = this.entry(`${key}/${name}`, x, y, z);
-      const stays = child && (child.streams.size + child.children.size > 0 || child.bucket);
-      if (child !== undefined && stays) merged.children.set(name, child);
+      const child = this.#entry(`${key}/${name}`, x, y, z);
+      if (child !== undefined && !isNothing(child)) merged.children.set(name, child);
     }
     return merged;
   }
 
-  stream(key: string, stream: string, b: Entry | undefined, o: Entry, t: Entry) {
+  #entry(key: string, b?: Entry, o?: Entry, t?: Entry): Entry | undefined {
+    if (o !== undefined && t !== undefined) return this.both(key, b, o, t);
+    const kept = o ?? t;
+    if (b === undefined || kept === undefined) return kept;
+    if (!hasGrown(b, kept)) return undefined;
+    this.conflicts.push(`${o === undefined ? 'removed/changed' : 'changed/removed'} ${key}`);
+    return kept;
+  }
+
+  #stream(key: string, stream: string, b: Entry | undefined, o: Entry, t: Entry) {
     const [was, ours, theirs] = [b, o, t].map((entry) => entry?.streams.get(stream));
     if (ours === theirs || was === theirs) return ours;
     if (was === ours) return theirs;
@@ -83,24 +74,19 @@ class Merging {
   }
 }
 
-/** Whether the entry has a bucket, at or below it, that the base has not, or has otherwise. */
-function changedBuckets(base: Entry | undefined, entry: Entry): boolean {
-  if (entry.bucket !== undefined) return !same(base, entry);
-  for (const [name, child] of entry.children) {
-    if (changedBuckets(base?.bucket === undefined ? base?.children.get(name) : undefined, child)) {
-      return true;
-    }
+/** Whether streams or entries were changed or added: what was removed is no change. */
+function hasGrown(before: Entry, after: Entry): boolean {
+  for (const [stream, contents] of after.streams) {
+    if (before.streams.get(stream) !== contents) return true;
+  }
+  for (const [name, child] of after.children) {
+    const was = before.children.get(name);
+    if (was === undefined || hasGrown(was, child)) return true;
   }
   return false;
 }
 
-export function mergeModels(
-  base: Entry | undefined,
-  ours: Entry,
-  theirs: Entry,
-  judge: ModelJudge = () => undefined,
-): ModelMerge {
-  const merging = new Merging(judge);
-  const merged = merging.both('', base, ours, theirs);
-  return { merged, conflicts: merging.conflicts.sort() };
+function names(...maps: (Map<string, unknown> | undefined)[]): string[] {
+  const all = maps.flatMap((map) => [...(map?.keys() ?? [])]);
+  return [...new Set(all)].sort(byName);
 }

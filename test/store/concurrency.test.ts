@@ -3,7 +3,7 @@
  * committers at once.
  */
 import t from 'tap';
-import { type CommitConflict, isRegaliaError, Regalia } from '../../src/index.js';
+import { type Conflict, isRegaliaError, Regalia } from '../../src/index.js';
 import { bytes, codeOf, noise, put, textAt } from './setup.js';
 
 t.setTimeout(300_000);
@@ -41,7 +41,18 @@ t.test('the same stream is a conflict that says what it is about', async (t) => 
     (error: unknown) => error,
   );
   if (!isRegaliaError(error, 'REGALIA_CONFLICT')) return t.fail(String(error));
-  t.strictSame(error.data.conflicts, [{ key: '/a', stream: 's', kind: 'changed/changed' }]);
+  const inline = (digit: string) => ({ key: '/a', size: 1, inline: bytes(digit) });
+  t.strictSame(error.data.conflicts, [
+    {
+      key: '/a',
+      stream: 's',
+      kind: 'both-changed',
+      base: inline('0'),
+      ours: inline('2'),
+      theirs: inline('1'),
+      answers: ['ours', 'theirs'],
+    },
+  ]);
   t.equal(error.retryable, true);
   t.equal(error.outcome, 'none');
   t.throws(() => two.get('/a', 's'), { code: 'REGALIA_CLOSED' });
@@ -124,13 +135,13 @@ t.test('policies settle: ours, theirs, newest, a function, and the rule of a str
   t.equal(await collide('s', { policy: 'newest' }), 'ours');
   t.equal(await collide('clock', {}), 'ours');
   t.equal(await collide('clock', { policy: 'conflict' }), 'REGALIA_CONFLICT');
-  const asked: CommitConflict[] = [];
-  const policy = (conflict: CommitConflict): 'theirs' => {
+  const asked: Conflict[] = [];
+  const policy = (conflict: Conflict): 'theirs' => {
     asked.push(conflict);
     return 'theirs';
   };
   t.equal(await collide('s', { policy }), 'theirs');
-  t.match(asked, [{ key: '/a', stream: 's', kind: 'changed/changed' }]);
+  t.match(asked, [{ key: '/a', stream: 's', kind: 'both-changed' }]);
   t.equal(await collide('s', { policy: () => undefined }), 'REGALIA_CONFLICT');
 });
 

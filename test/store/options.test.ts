@@ -513,7 +513,7 @@ t.test('a policy decides at once, and for a side', async (t) => {
   for (const answer of ['mine', 5, null, Promise.resolve('ours')]) {
     const policy = (() => answer) as StreamPolicy;
     t.match(await messageOf(() => store.merge('draft', { policy })), /REGALIA_OPTION what policy/);
-    const one = { s: policy };
+    const one = { streams: { s: policy } };
     t.match(await messageOf(() => store.merge('draft', { policy: one })), /REGALIA_OPTION what/);
   }
   const seen: unknown[] = [];
@@ -525,7 +525,7 @@ t.test('a policy decides at once, and for a side', async (t) => {
   t.equal(Buffer.from(store.snapshot().get('/a', 's')?.inline ?? []).toString(), 'both');
   t.match(seen, [{ key: '/a', stream: 's', kind: 'both-changed', theirs: { size: 5 } }]);
   t.strictSame(Object.keys(seen[0] as object).sort(), [
-    ...['base', 'key', 'kind', 'ours', 'stream', 'theirs'],
+    ...['answers', 'base', 'key', 'kind', 'ours', 'stream', 'theirs'],
   ]);
 });
 

@@ -141,14 +141,15 @@ function varint(number: number): Uint8Array {
 }
 
 function plainCommit(root: Address, fields: Partial<Commit>): Commit {
+  const { parents = [] } = fields;
   return {
     algorithm: SHA256,
     bucket: BUCKET,
     root,
     heads: undefined,
-    moves: undefined,
-    lastMoves: undefined,
-    parents: [],
+    parents,
+    maps: parents.map(() => undefined),
+    mapsBefore: [],
     stamp: 1,
     actor: undefined,
     replica: new Uint8Array(16).fill(7),

@@ -296,6 +296,7 @@ t.test('a merge that nobody made must be the one that anybody would make', async
     ...commit,
     stamp: 99,
     parents: [ours, theirs].sort((a, b) => Buffer.compare(a, b)),
+    maps: [undefined, undefined],
     replica: new Uint8Array(16),
   };
   const lies: [Partial<Commit>, string, RegExp][] = [

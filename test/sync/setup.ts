@@ -172,7 +172,7 @@ export function* walkCommit(
 ): Generator<WalkedBlock, void> {
   for (const step of walks.walkHeads(reads, ref, options)) if (walks.isBlock(step)) yield step;
   yield* walks.walkContents(reads, ref, options);
-  yield* walks.walkMoves(reads, ref, options);
+  yield* walks.walkMaps(reads, ref, options);
 }
 
 /**
