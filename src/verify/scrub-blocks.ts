@@ -190,10 +190,9 @@ export class BlockScrub {
   }
 
   /** What holds buckets is looked into again: see scrub-buckets.ts. */
-  #keep({ address, traits, root, node }: Checked, id: number): void {
-    if (traits.totals === undefined || traits.totals.buckets === 0) return;
-    if (root !== undefined) this.#options.trees.keepRoot({ ...root, id, address });
-    else if (node !== undefined) this.#options.trees.keepNode(node, id, address);
+  #keep({ address, traits, root }: Checked, id: number): void {
+    if (root === undefined || traits.totals?.buckets === 0) return;
+    this.#options.trees.keepRoot({ ...root, id, address });
   }
 
   *#endEncoding(
@@ -349,9 +348,7 @@ interface Checked extends Frame {
   readonly links: string | undefined;
   /** What is wrong with its records. */
   readonly faults: readonly RecordFault[];
-  /** Of a root, or of a node. */
   readonly root?: ReturnType<typeof parseCheckedRoot>['root'];
-  readonly node?: Node;
 }
 
 function checkBlock(
@@ -454,7 +451,6 @@ function treeFrame(
     faults: layout?.faults ?? [],
     rules,
     encoding: undefined,
-    node,
   };
 }
 

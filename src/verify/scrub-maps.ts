@@ -13,8 +13,9 @@ import { hex } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { encodeMap, type MapRow, rowsFrom } from '../log/maps.js';
 import { rowsOf } from '../merge/rows.js';
-import { type Names, parseKey } from '../tree/key.js';
+import { parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
+import { CHILD_BUCKET, readRecord } from '../tree/record.js';
 import { blockFault, type Fault, type Step } from './fault.js';
 import type { State, Trees } from './trees.js';
 
@@ -80,31 +81,34 @@ function rowFault(
 ): string | undefined {
   const { from, to, returned } = row;
   if (last?.from === from && !(last.returned && returned)) return `two rows from ${from}`;
-  const source = parseKey(from);
-  const target = to === undefined ? undefined : parseKey(to);
-  const isThere = before?.find(source) !== undefined;
-  if (before !== undefined && isThere === returned) {
-    return returned ? `${from} returned, and the parent has it` : `the parent has no ${from}`;
+  const is = to === undefined ? undefined : markAt(after, to);
+  if (before !== undefined) {
+    const was = markAt(before, from);
+    if (returned && was !== undefined) return `${from} returned, and the parent has it`;
+    if (!returned && was === undefined) return `the parent has no ${from}`;
+    const differ = is !== undefined && was !== undefined && is !== was;
+    if (differ) return `${from} and ${to} are not the same bucket`;
   }
-  if (target === undefined) return undefined;
-  if (after.find(target) === undefined) return `the commit has no ${to}`;
-  if (returned || before === undefined) return undefined;
-  const isSame = bucketAt(before, source) === bucketAt(after, target);
-  return isSame ? undefined : `${from} and ${to} are not the same bucket`;
+  return to !== undefined && is === undefined ? `the commit has no ${to}` : undefined;
 }
 
-function bucketAt(tree: Tree, names: Names): string | undefined {
-  const found = tree.bucketAt(names);
-  return found && hex(found.bucket);
+/** The bucket at a key, 32 hexadecimal digits, '' for a plain entry; undefined where nothing is. */
+function markAt(tree: Tree, key: string): string | undefined {
+  const spot = tree.outer(parseKey(key));
+  if (spot === undefined) return undefined;
+  const { child } = readRecord(spot.node, spot.index);
+  return child.form === CHILD_BUCKET ? hex(child.bucket) : '';
 }
 
 /** A row without which the map would say the same. */
 function idleRow(rows: readonly MapRow[], after: Tree): MapRow | undefined {
+  const [first] = rows;
+  if (rows.length === 1 && first?.to !== undefined && first.from !== first.to) return undefined;
   const pairs = rows.flatMap(({ from, to, returned }) =>
     to === undefined ? [] : [{ from, to, returned }],
   );
   const gone = rows.flatMap(({ from, to }) => (to === undefined ? [from] : []));
-  const isTaken = (key: string): boolean => after.find(parseKey(key)) !== undefined;
+  const isTaken = (key: string): boolean => markAt(after, key) !== undefined;
   const needed = rowsOf(pairs, gone, isTaken);
   if (needed.length === rows.length) return undefined;
   return rows.find(({ from, to }) => !needed.some((one) => one.from === from && one.to === to));

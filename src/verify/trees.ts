@@ -1,13 +1,12 @@
 /**
- * The trees of commits that are looked into as a whole. Nodes and roots that a scrub has verified
- * are kept on the way, so that they are not read twice.
+ * The trees of commits that are looked into as a whole. Roots that a scrub has verified are kept on
+ * the way, so that they are not read twice.
  */
 import { type Address, addressKey } from '../blocks/address.js';
 import { Blocks } from '../blocks/blocks.js';
 import type { Engine } from '../engine/engine.js';
 import { BoundedMap } from '../ground/bounded-map.js';
 import { Tree } from '../tree/lookup.js';
-import type { Node } from '../tree/node.js';
 import { NodeCache } from '../tree/node-cache.js';
 import { loadRoot, type Root } from '../tree/root.js';
 
@@ -42,13 +41,5 @@ export class Trees {
 
   keepRoot(root: Root): void {
     this.#roots.set(addressKey(root.address), root);
-  }
-
-  /** Keeps a node whose bytes begin a buffer of its own. */
-  keepNode({ bytes, plainEnd, end }: Node, id: number, address: Address): void {
-    this.cache.adopt(
-      { buffer: bytes, length: end },
-      { id, address, plainLength: plainEnd, depth: 0 },
-    );
   }
 }
