@@ -174,7 +174,7 @@ export class BlockScrub {
     this.#enter(this.#check(wanted, block), encoding, block);
   }
 
-  /** The encoding to check a block of contents by: its own stream's, or that of the one it is in. */
+  /** The encoding that a block of contents is checked by: of its stream, or of what it is in. */
   #encodingOf({ what, stream }: Wanted): EncodingScrub | undefined {
     const { encoding, rules } = this.#stack.at(-1) ?? {};
     if (stream === undefined) return what === 'chunk' || what === 'manifest' ? encoding : undefined;

@@ -175,7 +175,8 @@ export class HistoryScrub {
     if (entry.signature === undefined) return parents;
     const { actor } = commit;
     const isSigned = actor !== undefined && verifySignature(actor, address, entry.signature);
-    if (!isSigned) yield commitFault('signature', 'the signature is not that of its actor', address);
+    if (!isSigned)
+      yield commitFault('signature', 'the signature is not that of its actor', address);
     return parents;
   }
 

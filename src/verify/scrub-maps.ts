@@ -2,7 +2,7 @@
  * Scrubs the maps of a commit: what each says must be so in the trees of the parent and of the
  * commit, and be said in the one way that there is.
  *
- *     moved       from  is in the parent's tree        to  is in the commit's, the same bucket or none
+ *     moved       from  is in the parent's tree        to  is in the commit's, as the same bucket
  *     gone        from  is in the parent's tree, and would lead to what is another entry
  *     returned    from  is not in the parent's tree    to  is in the commit's
  */
