@@ -1,12 +1,12 @@
 /**
- * Rules: what a bucket promises about its streams, and who decides in it where two changed the same.
+ * Rules: what a bucket promises about its streams, and who decides where two changed the same.
  *
  * A rule says how a stream's contents are checked (encoding), up to which size they stay in
  * metadata (inlineMax), how larger ones are cut (chunking) and what a merge does where both sides
  * changed them (merge). Every stream that has no rule of its own follows the default. Beside these
  * are the policies for entries and places. Rules lie under the bucket's root and are hashed, so
- * their bytes are canonical: one spelling per set of rules. Every field of a rule is spelled out, so
- * that a later release with other defaults reads it unchanged; of the policies, what decides.
+ * their bytes are canonical: one spelling per set of rules. Every field of a rule is spelled out,
+ * so that a later release with other defaults reads it unchanged; of the policies, what decides.
  *
  *     rules     varint count | rule × count | policies   the default first, as '', then by name
  *     rule      lengthed name | varint n | (varint tag | varint number) × n   n is 5 or 7

@@ -7,8 +7,13 @@ import type { Manifest } from '../chunks/manifest.js';
 import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
 import { malformed, type RegaliaError } from '../ground/errors.js';
-import { decodeRules } from '../streams/rule.js';
-import { type CheckedNode, checkRoot, type Reference } from '../tree/check-node.js';
+import { decodeRules, type Rules } from '../streams/rule.js';
+import {
+  type CheckedNode,
+  checkRoot,
+  type RecordCheck,
+  type Reference,
+} from '../tree/check-node.js';
 import { Node, readNodeHeader } from '../tree/node.js';
 import { measure } from '../tree/record.js';
 import { parseRoot } from '../tree/root.js';
@@ -60,15 +65,26 @@ export function parseNode(
   return new Node({ interned, ...place, ...header });
 }
 
-/** A bucket's root, or the tree of its heads, which has no rules; and what it refers to. */
+/**
+ * A bucket's root, or the tree of its heads, which has no rules; and what it refers to. `closer`
+ * looks at its records.
+ */
 export function parseCheckedRoot(
   interned: Shapes,
   bytes: Uint8Array,
   plainLength: number = bytes.length,
-): { readonly root: ReturnType<typeof parseRoot>; readonly checked: CheckedNode } {
+  closer: (rules: Rules | undefined) => RecordCheck | undefined = () => undefined,
+): CheckedRoot {
   const root = parseRoot(interned, bytes, plainLength);
-  if (root.rules.length > 0) decodeRules(root.rules);
-  return { root, checked: checkRoot(root) };
+  const rules = root.rules.length > 0 ? decodeRules(root.rules) : undefined;
+  return { root, rules, checked: checkRoot(root, closer(rules)) };
+}
+
+interface CheckedRoot {
+  readonly root: ReturnType<typeof parseRoot>;
+  /** Undefined of the tree of heads. */
+  readonly rules: Rules | undefined;
+  readonly checked: CheckedNode;
 }
 
 export function nodeTraits(node: Node, totals = sumOf(node)): Traits {

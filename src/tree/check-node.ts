@@ -13,11 +13,11 @@ import { ADDRESS_LENGTH, type Address, isAddress } from '../blocks/address.js';
 import type { BodyWriter } from '../blocks/body.js';
 import { hex } from '../ground/bytes.js';
 import { malformed } from '../ground/errors.js';
-import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
+import { INLINE_MAP_BYTES_MAX, SHARED_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { FORCED, INNER_ENTRY_LENGTH, LEAF_ENTRY_OVERHEAD } from './boundary.js';
-import { checkName } from './key.js';
+import { checkName, type Names } from './key.js';
 import { NODE_HEADER, type Node } from './node.js';
 import {
   BUCKET_ID_LENGTH,
@@ -56,7 +56,12 @@ export type Reference =
       readonly previous: Uint8Array | undefined;
     }
   | { readonly kind: 'root'; readonly address: Address; readonly totals: Readonly<Totals> }
-  | { readonly kind: 'metadata' | 'content'; readonly address: Address; readonly length: number };
+  | {
+      readonly kind: 'metadata' | 'content';
+      readonly address: Address;
+      readonly length: number;
+      readonly stream: string;
+    };
 
 export interface CheckedNode {
   /** In the order of links. */
@@ -68,14 +73,32 @@ export interface CheckedNode {
   readonly plainLength: number;
 }
 
+/** A record that is checked: in a node, or in a map inside one of its records. */
+export interface CheckedRecord {
+  readonly map: Node;
+  readonly index: number;
+  /** The way to it from the node's map; none for a root's own. */
+  names(): Names;
+}
+
+/** Looks closer at records while they are checked. */
+export interface RecordCheck {
+  /** A stream in a form, of so many bytes; those that are inline begin at `start`. */
+  stream(record: CheckedRecord, name: string, form: number, length: number, start: number): void;
+  /** A record from which streams went to metadata blocks, or with more than such may share. */
+  full(record: CheckedRecord): void;
+}
+
 /** Checks a node. REGALIA_FORMAT, REGALIA_KEY. */
-export function checkNode(node: Node): CheckedNode {
-  return node.level > 0 ? checkInner(node) : new LeafCheck(node, INLINE_MAP_BYTES_MAX).run();
+export function checkNode(node: Node, closer?: RecordCheck): CheckedNode {
+  if (node.level > 0) return checkInner(node);
+  return new LeafCheck(node, { inlineMax: INLINE_MAP_BYTES_MAX, closer }).run();
 }
 
 /** Checks a root. The rules are bytes here. REGALIA_FORMAT, REGALIA_KEY. */
-export function checkRoot(root: Pick<Root, 'node'>): CheckedNode {
-  return new LeafCheck(root.node, INLINE_MAP_BYTES_MAX, true).run();
+export function checkRoot(root: Pick<Root, 'node'>, closer?: RecordCheck): CheckedNode {
+  const how = { inlineMax: INLINE_MAP_BYTES_MAX, isRoot: true, closer };
+  return new LeafCheck(root.node, how).run();
 }
 
 /**
@@ -138,25 +161,50 @@ function addClaimed(sum: Totals, part: Readonly<Totals>): void {
   if (!areCountable(sum)) throw malformed('node', 0, 'sums below 2^53', 'larger ones');
 }
 
+interface LeafHow {
+  /**
+   * Bounds the plain length of maps inside, and so the depth: each is shorter than what it lies in.
+   */
+  readonly inlineMax: number;
+  /** Whether it is a root's: one record without a name, that may be empty. */
+  readonly isRoot?: boolean;
+  readonly closer: RecordCheck | undefined;
+  /** The record that the map is inside of. */
+  readonly around?: CheckedRecord;
+}
+
 /** Checks the records of one leaf, and of those inline within. */
-class LeafCheck {
+class LeafCheck implements CheckedRecord {
   readonly #node: Node;
   readonly #inlineMax: number;
-  /** Whether it is a root's: one record without a name, that may be empty. */
   readonly #isRoot: boolean;
+  readonly #closer: RecordCheck | undefined;
+  readonly #around: CheckedRecord | undefined;
+  #index = 0;
   readonly #references: Reference[] = [];
   readonly #used = new Set<number>();
   readonly #totals = { ...NO_TOTALS };
   #plainLength = 0;
 
-  /**
-   * `inlineMax` bounds the plain length of maps inside, and so the depth: each is shorter than what
-   * it lies in.
-   */
-  constructor(node: Node, inlineMax: number, isRoot = false) {
+  constructor(node: Node, { inlineMax, isRoot = false, closer, around }: LeafHow) {
     this.#node = node;
     this.#inlineMax = inlineMax;
     this.#isRoot = isRoot;
+    this.#closer = closer;
+    this.#around = around;
+  }
+
+  get map(): Node {
+    return this.#node;
+  }
+
+  get index(): number {
+    return this.#index;
+  }
+
+  names(): Names {
+    const name = this.#node.name(this.#index);
+    return [...(this.#around?.names() ?? []), ...(name.length > 0 ? [name] : [])];
   }
 
   run(): CheckedNode {
@@ -167,6 +215,7 @@ class LeafCheck {
     for (let i = 0; i < node.count; i++) {
       if (!this.#isRoot) previous = checkedName(node, i, previous);
       firstLinks.push(this.#references.length);
+      this.#index = i;
       this.#record(i);
     }
     if (this.#used.size !== node.shapes.length) {
@@ -186,7 +235,8 @@ class LeafCheck {
     const shape = node.shapes[slot] ?? reader.fail('a shape of the table', `${slot}`);
     this.#used.add(slot);
     const payload = reader.remaining;
-    for (let i = 0; i < shape.names.length; i++) this.#stream(reader);
+    let isFull = false;
+    for (const name of shape.names) isFull = this.#stream(reader, name) === METADATA || isFull;
     const form = head % 4;
     if (form === CHILD_NONE && shape.names.length === 0 && !this.#isRoot) {
       reader.fail('a stream or a child', 'neither');
@@ -195,24 +245,30 @@ class LeafCheck {
     addClaimed(this.#totals, { ...NO_TOTALS, entries: 1 });
     const saved = form === CHILD_INLINE ? this.#inlineMap(reader) : this.#reference(reader, form);
     reader.end();
-    this.#plainLength += LEAF_ENTRY_OVERHEAD + node.nameLength(index) + shape.plainLength;
-    this.#plainLength += payload - saved;
+    const overhead = LEAF_ENTRY_OVERHEAD + node.nameLength(index) + shape.plainLength;
+    const plainLength = overhead + payload - saved;
+    this.#plainLength += plainLength;
+    if (isFull || plainLength > SHARED_BYTES_MAX) this.#closer?.full(this);
   }
 
-  #stream(reader: ByteReader): void {
+  /** Returns the stream's form. */
+  #stream(reader: ByteReader, stream: string): number {
     const lengthForm = reader.varint();
     const length = Math.floor(lengthForm / 4);
     const form = lengthForm % 4;
     const bytes = form === REFERENCED ? { referencedBytes: length } : { inlineBytes: length };
     addClaimed(this.#totals, { ...NO_TOTALS, ...bytes });
+    this.#closer?.stream(this, stream, form, length, reader.at);
     if (form === INLINE) {
       reader.bytes(length);
-      return;
+      return form;
     }
     if (form !== METADATA && form !== REFERENCED) reader.fail('a form of 0 to 2', `${form}`);
     if (length === 0) reader.fail('a byte in a block', 'none');
     const address = this.#address(reader);
-    this.#references.push({ kind: form === METADATA ? 'metadata' : 'content', address, length });
+    const kind = form === METADATA ? 'metadata' : 'content';
+    this.#references.push({ kind, address, length, stream });
+    return form;
   }
 
   #address(reader: ByteReader): Address {
@@ -251,8 +307,8 @@ class LeafCheck {
     const body = reader.lengthed();
     const inner = inlineNode(this.#node, body);
     // A record in it is shorter than the map, so what lies in that one has still less room.
-    const room = plainLength - LEAF_ENTRY_OVERHEAD - 1;
-    const found = new LeafCheck(inner, room).run();
+    const inlineMax = plainLength - LEAF_ENTRY_OVERHEAD - 1;
+    const found = new LeafCheck(inner, { inlineMax, closer: this.#closer, around: this }).run();
     if (found.plainLength !== plainLength) {
       reader.fail(`a plain length of ${found.plainLength}`, `${plainLength}`);
     }

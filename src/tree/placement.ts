@@ -92,6 +92,21 @@ function place(writer: NodeWriter, sizes: Sizes, parts: RecordParts): RecordPart
   return { shape: parts.shape, streams, child };
 }
 
+/** What of a record does not lie where its lengths and names would place it. */
+export function misplaced(name: Uint8Array, parts: RecordParts): string | undefined {
+  const sizes = new Sizes(name, parts);
+  if (!sizes.fit && parts.child.form === CHILD_INLINE) return 'a map in a record without room';
+  for (const index of byLength(parts)) {
+    const { form, length } = parts.streams[index];
+    const stays = sizes.fit || length <= DIGEST;
+    if (!stays) sizes.moveOut(length);
+    if (stays === (form === INLINE)) continue;
+    const stream = `stream ${parts.shape.names[index]}`;
+    return stays ? `${stream} in a block, with room in its record` : `${stream} beyond its record`;
+  }
+  return undefined;
+}
+
 class Sizes {
   /** What streams up to 512 bytes, references and the name add up to. */
   #shared: number;

@@ -6,6 +6,11 @@
  *     missing     a block or a commit that something names, and that is not here
  *     structure   a block that is what its address says, and does not follow its format, or
  *                 contradicts what names it
+ *     layout      a stream that lies where the rules of its bucket do not have it
+ *     encoding    a stream whose bytes do not follow the encoding of its rule
+ *     bucket      a commit with one bucket at two keys
+ *     map         a commit's map that cannot be: it contradicts the trees, or is not the one map of
+ *                 what it says
  *     link        a block that is here, but not where the local id beside a reference says
  *     index       the index from addresses to blocks lacks a block, or names one that is not there
  *     row         a row outside blocks (heads, logs, numbers) that is damaged, absent or
@@ -26,6 +31,10 @@ export type FaultKind =
   | 'corrupt'
   | 'missing'
   | 'structure'
+  | 'layout'
+  | 'encoding'
+  | 'bucket'
+  | 'map'
   | 'link'
   | 'index'
   | 'row'

@@ -19,16 +19,20 @@ import type { Engine } from '../engine/engine.js';
 import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
 import { isRegaliaError, malformed } from '../ground/errors.js';
 import { decodeMap } from '../log/maps.js';
+import type { Rules } from '../streams/rule.js';
 import { parseCheckedRoot, parseNode } from '../sync/block-traits.js';
 import { type CheckedNode, checkNode, type Reference } from '../tree/check-node.js';
 import type { Node } from '../tree/node.js';
 import { CHILD_INLINE, INLINE, inlineChild, readRecord } from '../tree/record.js';
-import { Shapes } from '../tree/shape.js';
+import type { Shapes } from '../tree/shape.js';
 import { totalsWithin } from '../tree/totals.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import { blockFault, type FaultKind, orMessage, type Place, type Step } from './fault.js';
+import { EncodingScrub } from './scrub-encoding.js';
+import { LayoutScrub, type RecordFault } from './scrub-layout.js';
 import { fingerprintOf, isAsPromised, type Promised, Seen } from './seen.js';
 import { isIndexed, isStored, readStoredBlock, type StoredBlock, slotsIn } from './stored-block.js';
+import type { Trees } from './trees.js';
 
 /** A block that is referred to, and what is promised of it. */
 export interface Wanted extends Promised {
@@ -41,12 +45,20 @@ export interface Wanted extends Promised {
   readonly previous?: Uint8Array | undefined;
   /** Whether a manifest is the last of its level, which alone may end anywhere. */
   readonly lastOfLevel?: boolean;
+  /** Of metadata and contents: the stream that they are. */
+  readonly stream?: string;
 }
 
 interface Frame {
   readonly address: Address;
   readonly wanted: readonly Wanted[];
   next: number;
+  /** Of a tree: the rules of the bucket that it is in. */
+  readonly rules?: Rules | undefined;
+  /** Of a manifest: the zero bytes before each child, and behind the last one. */
+  readonly holes?: readonly number[];
+  /** Of a content whose encoding is checked. */
+  encoding?: EncodingScrub | undefined;
   /** What the reference at an index adds to the place of the frames above. */
   readonly place: (index: number) => Spot;
 }
@@ -65,6 +77,8 @@ interface ScrubBlocksOptions {
   readonly chunks?: ChunkStore | undefined;
   /** False: a chunk that the index leads to is not read. */
   readonly readsChunks: boolean;
+  /** Keeps what holds buckets. */
+  readonly trees: Trees;
 }
 
 export class BlockScrub {
@@ -75,7 +89,7 @@ export class BlockScrub {
   readonly #index: AddressIndex;
   readonly #options: ScrubBlocksOptions;
   readonly #faulty = new Set<string>();
-  readonly #shapes = new Shapes();
+  readonly #shapes: Shapes;
   readonly #stack: Frame[] = [];
   #commit: Address | undefined;
 
@@ -83,41 +97,114 @@ export class BlockScrub {
     this.#engine = engine;
     this.#index = new AddressIndex(engine);
     this.#options = options;
+    this.#shapes = options.trees.cache.shapes;
   }
 
-  /** All that `wanted` reaches and that was not seen yet; the commit `referrer` names it. */
-  *run(wanted: Wanted, referrer: Address): Generator<Step, void> {
+  /**
+   * All that `wanted` reaches and that was not seen yet; the commit `referrer` names it. Returns
+   * what the block is, if it was not seen before.
+   */
+  *run(wanted: Wanted, referrer: Address): Generator<Step, Promised | undefined> {
     this.#commit = referrer;
     this.#stack.length = 0;
-    yield* this.#visit(wanted, referrer);
+    const found = yield* this.#visit(wanted, referrer);
     for (let frame = this.#stack.at(-1); frame !== undefined; frame = this.#stack.at(-1)) {
-      const next = frame.wanted[frame.next++];
-      if (next === undefined) this.#stack.pop();
-      else yield* this.#visit(next, frame.address);
+      const index = frame.next++;
+      frame.encoding?.hole(frame.holes?.[index] ?? 0);
+      const next = frame.wanted[index];
+      if (next !== undefined) {
+        yield* this.#visit(next, frame.address);
+        continue;
+      }
+      this.#stack.pop();
+      const { encoding } = frame;
+      if (encoding !== this.#stack.at(-1)?.encoding) yield* this.#endEncoding(encoding, frame);
     }
+    return found;
   }
 
-  *#visit(wanted: Wanted, referrer: Address): Generator<Step, void> {
+  *#visit(wanted: Wanted, referrer: Address): Generator<Step, Promised | undefined> {
     const { address } = wanted;
     const known = this.#seenAs(wanted);
     if (known !== undefined) {
-      if (isAsPromised(known, wanted)) return;
+      if (isAsPromised(known, wanted)) return yield* this.#again(wanted);
       const what = `a ${wanted.what} is not what ${addressText(referrer)} promises of it`;
       return yield* this.#report('structure', what, address, false);
     }
-    if (!this.#options.readsChunks && this.#isKnownChunk(wanted)) return yield BLOCK_COST;
+    const encoding = this.#encodingOf(wanted);
+    if (!this.#options.readsChunks && this.#isKnownChunk(wanted)) {
+      encoding?.lost();
+      yield BLOCK_COST;
+      return undefined;
+    }
     const found = yield* this.#fetch(wanted, referrer);
-    if (found === undefined) return;
+    if (found === undefined) {
+      encoding?.lost();
+      return undefined;
+    }
     const { id, block } = found;
     yield block.bytes.length + BLOCK_COST;
-    const frame = orMessage(() => checkBlock(this.#shapes, wanted, block));
-    if (typeof frame === 'string') return yield* this.#report('structure', frame, address, false);
-    if (frame.wanted.length > 0) this.#stack.push(frame);
+    const frame = orMessage(() => this.#check(wanted, block));
+    if (typeof frame === 'string') {
+      encoding?.lost();
+      return yield* this.#report('structure', frame, address, false);
+    }
+    this.#keep(frame, id);
+    yield* this.#reportRecords(frame);
+    this.#enter(frame, encoding, block);
     const slots = isChunkId(id) ? SLOTS : slotsIn(extentRow(this.#engine, id));
     this.seen.add(id, slots, address, frame.fingerprint);
     this.blocks++;
     this.bytes += block.plainLength;
     if (frame.links !== undefined) yield* this.#report('link', frame.links, address, true);
+    if (wanted.stream !== undefined && this.#stack.at(-1) !== frame) {
+      yield* this.#endEncoding(encoding, wanted);
+    }
+    return frame.traits;
+  }
+
+  /** A block that was seen is read again only where a content's encoding is checked through it. */
+  *#again(wanted: Wanted): Generator<Step, undefined> {
+    const encoding = this.#stack.at(-1)?.encoding;
+    if (encoding === undefined || encoding.isDone) return;
+    const { id, address } = wanted;
+    const block = id === undefined ? undefined : this.#attempt(id, address);
+    if (block === undefined) return encoding.lost();
+    yield block.bytes.length;
+    this.#enter(this.#check(wanted, block), encoding, block);
+  }
+
+  /** The encoding that a block of contents is checked by: of its stream, or of what it is in. */
+  #encodingOf({ what, stream }: Wanted): EncodingScrub | undefined {
+    const { encoding, rules } = this.#stack.at(-1) ?? {};
+    if (stream === undefined) return what === 'chunk' || what === 'manifest' ? encoding : undefined;
+    const rule = rules?.ruleOf(stream).encoding ?? 'bytes';
+    return rule === 'bytes' ? undefined : new EncodingScrub(rule, stream);
+  }
+
+  #enter(frame: Checked, encoding: EncodingScrub | undefined, block: StoredBlock): void {
+    frame.encoding = encoding;
+    const isManifest = frame.holes !== undefined;
+    if (frame.wanted.length > 0 || isManifest) this.#stack.push(frame);
+    if (!isManifest) encoding?.push(block.bytes.subarray(BLOCK_HEADER, block.plainLength));
+  }
+
+  /** What holds buckets is looked into again: see scrub-buckets.ts. */
+  #keep({ address, traits, root }: Checked, id: number): void {
+    if (root === undefined || traits.totals?.buckets === 0) return;
+    this.#options.trees.keepRoot({ ...root, id, address });
+  }
+
+  *#endEncoding(
+    encoding: EncodingScrub | undefined,
+    { address }: { readonly address: Address },
+  ): Generator<Step, void> {
+    const fault = encoding?.end();
+    if (fault !== undefined) yield* this.#report('encoding', fault, address, false);
+  }
+
+  #check(wanted: Wanted, block: StoredBlock): Checked {
+    return checkBlock(this.#shapes, wanted, block, this.#stack.at(-1)?.rules);
   }
 
   /** A block's id, or those that the index leads to where it is unknown. */
@@ -207,17 +294,31 @@ export class BlockScrub {
     }
   }
 
-  /** A fault at the place at hand, once for each block and kind. */
+  *#reportRecords({ address, faults }: Checked): Generator<Step, void> {
+    for (const { kind, what, ...within } of faults) {
+      yield* this.#report(kind, what, address, false, within);
+    }
+  }
+
+  /** A fault at the place at hand, or below it; once for each block and kind. */
   *#report(
     kind: FaultKind,
     what: string,
     address: Address,
     repairable: boolean,
-  ): Generator<Step, void> {
+    within: Pick<Place, 'names' | 'stream'> = NOWHERE,
+  ): Generator<Step, undefined> {
     const key = `${kind} ${addressKey(address)}`;
     if (this.#faulty.has(key)) return;
     if (this.#faulty.size < FAULTY_MAX) this.#faulty.add(key);
-    yield blockFault(kind, what, { address, ...this.#place(), commit: this.#commit }, repairable);
+    const { names = [], stream } = this.#place();
+    const place = {
+      address,
+      names: [...names, ...(within.names ?? [])],
+      stream: within.stream ?? stream,
+      commit: this.#commit,
+    };
+    yield blockFault(kind, what, place, repairable);
   }
 
   #place(): Spot {
@@ -243,23 +344,37 @@ const UNSOUND = ['REGALIA_MISSING', 'REGALIA_CORRUPT', 'REGALIA_FORMAT'];
 /** A block that was checked: its references, and what is wrong with its links. */
 interface Checked extends Frame {
   readonly fingerprint: number;
+  readonly traits: Promised;
   readonly links: string | undefined;
+  /** What is wrong with its records. */
+  readonly faults: readonly RecordFault[];
+  readonly root?: ReturnType<typeof parseCheckedRoot>['root'];
 }
 
-function checkBlock(shapes: Shapes, wanted: Wanted, block: StoredBlock): Checked {
-  const checked = checkedAlone(shapes, wanted, block);
+function checkBlock(
+  shapes: Shapes,
+  wanted: Wanted,
+  block: StoredBlock,
+  rules: Rules | undefined,
+): Checked {
+  const checked = checkedAlone(shapes, wanted, block, rules);
   if (isAsPromised(checked.fingerprint, wanted)) return checked;
   throw malformed(wanted.what, 0, 'what the reference to it promises', 'something else');
 }
 
-function checkedAlone(shapes: Shapes, wanted: Wanted, block: StoredBlock): Checked {
+function checkedAlone(
+  shapes: Shapes,
+  wanted: Wanted,
+  block: StoredBlock,
+  rules: Rules | undefined,
+): Checked {
   const { address, what } = wanted;
   const plain = block.bytes.subarray(0, block.plainLength);
   switch (what) {
     case 'root':
       return checkRootBlock(shapes, address, block);
     case 'node':
-      return checkNodeBlock(shapes, wanted, block);
+      return checkNodeBlock(shapes, wanted, block, rules);
     case 'metadata':
       readBlockHeader(plain, 'metadata', BlockKind.metadata);
       return leaf(address, { kind: BlockKind.metadata, length: plain.length - BLOCK_HEADER });
@@ -278,7 +393,8 @@ function checkedAlone(shapes: Shapes, wanted: Wanted, block: StoredBlock): Check
 function leaf(address: Address, traits: Promised): Checked {
   const place = (): typeof NOWHERE => NOWHERE;
   const fingerprint = fingerprintOf(traits);
-  return { address, wanted: [], next: 0, place, fingerprint, links: undefined };
+  const links = undefined;
+  return { address, wanted: [], next: 0, place, fingerprint, traits, links, faults: [] };
 }
 
 function checkRootBlock(
@@ -286,29 +402,43 @@ function checkRootBlock(
   address: Address,
   { bytes, plainLength }: StoredBlock,
 ): Checked {
-  const { root, checked } = parseCheckedRoot(shapes, bytes, plainLength);
+  let layout: LayoutScrub | undefined;
+  const { root, rules, checked } = parseCheckedRoot(shapes, bytes, plainLength, (rules) => {
+    layout = rules && new LayoutScrub(rules);
+    return layout;
+  });
   checkAlgorithm('root', root.algorithm, address);
-  const totals = totalsWithin(checked.totals);
-  return treeFrame(address, root.node, checked, { kind: BlockKind.root, totals });
+  const traits = { kind: BlockKind.root, totals: totalsWithin(checked.totals) };
+  return { ...treeFrame(address, root.node, checked, traits, rules, layout), root };
 }
 
 function checkNodeBlock(
   shapes: Shapes,
   { address, previous }: Wanted,
   block: StoredBlock,
+  rules: Rules | undefined,
 ): Checked {
   const node = parseNode(shapes, block.bytes, block.plainLength);
   checkAlgorithm('node', node.algorithm, address);
-  const checked = checkNode(node);
+  const layout = rules && new LayoutScrub(rules);
+  const checked = checkNode(node, layout);
   if (previous !== undefined && Buffer.compare(previous, node.name(0)) >= 0) {
     throw malformed('node', 0, 'names above those of the node before it', 'one that is not');
   }
   const { level } = node;
-  const traits = { kind: BlockKind.node, level, totals: checked.totals };
-  return treeFrame(address, node, checked, { ...traits, last: node.name(node.count - 1) });
+  const last = node.name(node.count - 1);
+  const traits = { kind: BlockKind.node, level, totals: checked.totals, last };
+  return treeFrame(address, node, checked, traits, rules, layout);
 }
 
-function treeFrame(address: Address, node: Node, checked: CheckedNode, traits: Promised): Checked {
+function treeFrame(
+  address: Address,
+  node: Node,
+  checked: CheckedNode,
+  traits: Promised,
+  rules: Rules | undefined,
+  layout: LayoutScrub | undefined,
+): Checked {
   const { references } = checked;
   return {
     address,
@@ -316,7 +446,11 @@ function treeFrame(address: Address, node: Node, checked: CheckedNode, traits: P
     next: 0,
     place: (index) => locate(node, checked, index),
     fingerprint: fingerprintOf(traits),
+    traits,
     links: faultOfLinks(node, checked),
+    faults: layout?.faults ?? [],
+    rules,
+    encoding: undefined,
   };
 }
 
@@ -329,9 +463,9 @@ function wantedOf(reference: Reference, id: number | undefined): Wanted {
   if (kind === 'root') {
     return { what: kind, kind: BlockKind.root, address, id, totals: reference.totals };
   }
-  const { length } = reference;
-  if (kind === 'metadata') return { what: kind, kind: BlockKind.metadata, address, id, length };
-  return { what: kind, address, id, length, lastOfLevel: true };
+  const { length, stream } = reference;
+  if (kind === 'content') return { what: kind, address, id, length, stream, lastOfLevel: true };
+  return { what: kind, kind: BlockKind.metadata, address, id, length, stream };
 }
 
 /** What is wrong with a node's links as a whole: they are absent, or one for each reference. */
@@ -360,16 +494,19 @@ function checkManifest(wanted: Wanted, { bytes, plainLength }: StoredBlock): Che
     ? ({ what: 'chunk', kind: BlockKind.chunk } as const)
     : ({ what: 'manifest', kind: BlockKind.manifest, level: level - 1 } as const);
   const children: Wanted[] = [];
+  const holes: number[] = [];
   for (let i = 0; i < count; i++) {
     const child = manifest.part(i);
     const last = lastOfLevel === true && i === count - 1;
-    if (!isHole(child)) children.push({ ...shared, ...child, lastOfLevel: last });
+    if (isHole(child)) holes[children.length] = child.length;
+    else children.push({ ...shared, ...child, lastOfLevel: last });
   }
   const links = bytes.length - plainLength;
   const torn = links !== 0 && links !== 6 * count;
   return {
     ...leaf(address, { kind: BlockKind.manifest, level, length }),
     wanted: children,
+    holes,
     links: torn ? `a manifest has ${links} bytes of links instead of ${6 * count}` : undefined,
   };
 }

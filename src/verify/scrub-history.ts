@@ -4,8 +4,8 @@
  *
  * Of a commit: its row's checksum; that it hashes to its address, with its stamp rebuilt; that its
  * parents are here, or history is cut off there; that height and corrected date rise from them, and
- * its stamp is at or above theirs; its signature. Then the blocks that it reaches and no commit
- * before it did.
+ * its stamp is at or above theirs; that it names the maps before it as they do; its signature. Then
+ * the blocks that it reaches and no commit before it did; where its buckets are, and its maps.
  *
  * A commit that is stored as a difference from one that is damaged is not reported: mending the one
  * mends both.
@@ -18,7 +18,7 @@ import { BlockKind } from '../ground/block-header.js';
 import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { utf8Text } from '../ground/text.js';
 import { BRANCH, branch, branches, TAG, tag, tags } from '../log/branches.js';
-import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
+import { BUCKET_ID_LENGTH, type Commit, mapsBefore } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';
 import { History, type LogBounds, logKey } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
@@ -34,6 +34,9 @@ import {
   type Step,
 } from './fault.js';
 import type { BlockScrub, Wanted } from './scrub-blocks.js';
+import { BucketScrub } from './scrub-buckets.js';
+import { MapScrub } from './scrub-maps.js';
+import type { State, Trees } from './trees.js';
 
 export class HistoryScrub {
   commits = 0;
@@ -41,14 +44,18 @@ export class HistoryScrub {
   /** A history of its own: what other handles have cached is read again. */
   readonly #history: History;
   readonly #blocks: BlockScrub;
+  readonly #buckets: BucketScrub;
+  readonly #maps: MapScrub;
   /** Commits that cannot be read, and rows of logs that were reported. */
   readonly #bad = new Set<string>();
   readonly #reported = new Set<string>();
 
-  constructor(engine: Engine, blocks: BlockScrub) {
+  constructor(engine: Engine, blocks: BlockScrub, trees: Trees) {
     this.#engine = engine;
     this.#history = new History(engine);
     this.#blocks = blocks;
+    this.#buckets = new BucketScrub(trees);
+    this.#maps = new MapScrub(trees);
   }
 
   /** The logs of all buckets, the store's own first. */
@@ -119,8 +126,26 @@ export class HistoryScrub {
       const key = logKey(place.bucket, place.sequence);
       yield this.#logFault('a row names a commit of another place', key);
     }
-    yield* this.#check(stored);
-    for (const wanted of wantedBy(stored)) yield* this.#blocks.run(wanted, address);
+    const parents = yield* this.#check(stored);
+    let buckets = 0;
+    for (const wanted of wantedBy(stored)) {
+      const found = yield* this.#blocks.run(wanted, address);
+      if (wanted.address === stored.links.root) buckets = found?.totals?.buckets ?? 0;
+    }
+    yield* this.#states(stored, parents, buckets);
+  }
+
+  /** What a commit's tree says as a whole; `buckets` are in a tree that no commit before had. */
+  *#states(
+    stored: StoredCommit,
+    parents: readonly (Parent | undefined)[],
+    buckets: number,
+  ): Generator<Step, void> {
+    const commit = stateOf(stored);
+    if (buckets > 0) yield* this.#buckets.faults(commit, parents[0]?.state);
+    for (const [i, map] of stored.links.maps.entries()) {
+      if (map !== undefined) yield* this.#maps.faults(map, commit, parents[i]?.state);
+    }
   }
 
   #stored(address: Address): StoredCommit | string {
@@ -128,7 +153,8 @@ export class HistoryScrub {
     return row === undefined ? 'a commit is not here' : orMessage(() => openEntry(address, row));
   }
 
-  *#check(stored: StoredCommit): Generator<Step, void> {
+  /** Returns the parents, as far as they can be read. */
+  *#check(stored: StoredCommit): Generator<Step, (Parent | undefined)[]> {
     const { entry, links, deltas, body } = stored;
     const { address } = entry;
     this.commits++;
@@ -139,34 +165,48 @@ export class HistoryScrub {
     if (typeof commit === 'string') {
       this.#bad.add(addressKey(address));
       if (!underBad) yield commitFault('corrupt', commit, address);
-      return;
+      return [];
     }
-    for (const parent of entry.parents) yield* this.#parent(stored, commit, parent);
-    if (entry.signature === undefined) return;
+    const parents: (Parent | undefined)[] = [];
+    for (const parent of entry.parents) parents.push(yield* this.#parent(stored, commit, parent));
+    if (!namesMaps(commit, parents)) {
+      yield commitFault('map', 'it names other maps before it than its parents do', address);
+    }
+    if (entry.signature === undefined) return parents;
     const { actor } = commit;
-    if (actor !== undefined && verifySignature(actor, address, entry.signature)) return;
-    yield commitFault('signature', 'the signature is not that of its actor', address);
+    const isSigned = actor !== undefined && verifySignature(actor, address, entry.signature);
+    if (!isSigned)
+      yield commitFault('signature', 'the signature is not that of its actor', address);
+    return parents;
   }
 
-  *#parent(stored: StoredCommit, commit: Commit, parent: Address): Generator<Step, void> {
+  /** The parent as far as it can be read. */
+  *#parent(
+    stored: StoredCommit,
+    commit: Commit,
+    parent: Address,
+  ): Generator<Step, Parent | undefined> {
     const { entry } = stored;
-    if (this.#bad.has(addressKey(parent))) return;
+    if (this.#bad.has(addressKey(parent))) return undefined;
     const before = this.#stored(parent);
     if (typeof before === 'string') {
-      if (entry.cut || this.#engine.view('commits', parent) !== undefined) return;
+      if (entry.cut || this.#engine.view('commits', parent) !== undefined) return undefined;
       this.#bad.add(addressKey(parent));
       const what = `a parent of ${addressText(entry.address)} is not here`;
-      return yield commitFault('missing', what, parent);
+      yield commitFault('missing', what, parent);
+      return undefined;
     }
     const { height, correctedMs, bucket } = before.entry;
     if (height >= entry.height || correctedMs >= entry.correctedMs) {
       yield rowFault('row', 'height or date does not rise', 'commits', entry.address, true);
     }
-    if (!equalBytes(bucket, entry.bucket)) return;
     const earlier = orMessage(() => this.#history.commit(parent));
-    if (typeof earlier === 'string' || leqEvents(earlier.stamp, commit.stamp)) return;
-    const what = `the stamp is not above that of ${addressText(parent)}`;
-    yield commitFault('stamp', what, entry.address);
+    if (typeof earlier === 'string') return undefined;
+    if (equalBytes(bucket, entry.bucket) && !leqEvents(earlier.stamp, commit.stamp)) {
+      const what = `the stamp is not above that of ${addressText(parent)}`;
+      yield commitFault('stamp', what, entry.address);
+    }
+    return { address: parent, commit: earlier, state: stateOf(before) };
   }
 
   /** The commits that their bucket's log does not lead to, where that row was not reported yet. */
@@ -234,6 +274,36 @@ export class HistoryScrub {
     });
     return wrong === undefined ? [] : [rowFault('count', wrong, 'heads', bucket, false)];
   }
+}
+
+/** A parent that can be read. */
+interface Parent {
+  readonly address: Address;
+  readonly commit: Commit;
+  readonly state: State;
+}
+
+/** Whether a commit says of the maps before it what follows from its parents, if all are here. */
+function namesMaps(
+  { mapsBefore: named }: Commit,
+  parents: readonly (Parent | undefined)[],
+): boolean {
+  const all = parents.filter((parent) => parent !== undefined);
+  if (all.length < parents.length) return true;
+  const before = mapsBefore(all);
+  const [expected, actual] = [before, named].map((list) =>
+    list.map((one) => one && addressKey(one)),
+  );
+  return before.length === named.length && expected?.join() === actual?.join();
+}
+
+function stateOf({ entry, links }: StoredCommit): State {
+  return {
+    address: entry.address,
+    root: links.root,
+    rootBlock: entry.rootBlock,
+    heads: links.heads,
+  };
 }
 
 function commitFault(kind: FaultKind, what: string, address: Address): Fault {

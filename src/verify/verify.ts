@@ -2,7 +2,7 @@
  * Verification: reads everything that a store keeps, while it is used, and reports what is not as
  * it was written.
  *
- *     logs of all buckets → commits → trees, contents, moves
+ *     logs of all buckets → commits → trees, contents, maps → trees as a whole
  *     → stray commits → branches and tags → tables
  *
  * Commits come oldest first, and each block is read once, at the first commit that reaches it: so
@@ -10,8 +10,9 @@
  * may be met or not. Where the engine's file is damaged in its own structure the engine may end the
  * process: where that matters, this runs in a child.
  *
- * Not asked: whether nodes end where the boundary rule says, and whether bytes of the engine's
- * free pages are sound.
+ * Not asked: whether nodes end where the boundary rule says, whether contents are cut as the rules
+ * say, and whether bytes of the engine's free pages are sound. What streams of different rules have
+ * in common is checked by the rule of the first.
  */
 import type { Engine } from '../engine/engine.js';
 import { Pace } from '../ground/pause.js';
@@ -20,6 +21,7 @@ import type { Fault, Step, VerifySummary } from './fault.js';
 import { BlockScrub } from './scrub-blocks.js';
 import { HistoryScrub } from './scrub-history.js';
 import { expectedBlocks, scrubTables } from './scrub-tables.js';
+import { Trees } from './trees.js';
 
 export interface VerifyProgress {
   readonly blocks: number;
@@ -60,8 +62,9 @@ export async function* verify(
   const pace = new Pace('verify', { signal, steps: CLOCK_BYTES });
   engine.refresh();
   const total = onProgress === undefined ? 0 : expectedBlocks(engine);
-  const blocks = new BlockScrub(engine, { contents, chunks, readsChunks });
-  const history = new HistoryScrub(engine, blocks);
+  const trees = new Trees(engine);
+  const blocks = new BlockScrub(engine, { contents, chunks, readsChunks, trees });
+  const history = new HistoryScrub(engine, blocks, trees);
   const report = (): void => onProgress?.({ blocks: blocks.blocks, bytes: blocks.bytes, total });
   let faults = 0;
   const scrubbed = readsChunks ? chunks : undefined;

@@ -2,12 +2,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { addressOf, addressText } from '../../src/blocks/address.js';
 import { extentOf, slotOf, slotRange } from '../../src/blocks/extent.js';
+import { sealRow } from '../../src/blocks/rows.js';
 import type { Core } from '../../src/commit/core.js';
 import type { Tip } from '../../src/commit/line.js';
 import type { Engine, RowKey, Table } from '../../src/engine/engine.js';
 import type { Regalia } from '../../src/index.js';
 import * as regalia from '../../src/index.js';
+import { type Commit, encodeCommit } from '../../src/log/commit.js';
+import { sealEntry } from '../../src/log/entry.js';
+import { logKey, putBounds } from '../../src/log/history.js';
 import { scopeOf } from '../../src/store/bucket.js';
 import type { Fault, VerifySummary } from '../../src/verify/fault.js';
 import type { VerifyOptions } from '../../src/verify/verify.js';
@@ -129,4 +134,31 @@ export async function changeBlock(
 export function rowAt<T extends Table>(engine: Engine, table: T, index: number): RowKey<T> {
   const keys = [...engine.range(table)].map(({ key }) => key);
   return keys.at(index) as RowKey<T>;
+}
+
+/** Appends a commit that the history would refuse, with rows that are sound in themselves. */
+export async function forge(
+  { core, engine, head: headOf }: Pick<Sample, 'core' | 'engine' | 'head'>,
+  make: (head: Tip) => Commit,
+  rootBlock?: number,
+): Promise<string> {
+  const head = headOf();
+  const { history } = core;
+  const commit: Commit = { ...make(head), parents: [head.address], actor: undefined };
+  const block = encodeCommit(commit);
+  const address = addressOf(commit.algorithm, block);
+  const parent = history.entry(head.address);
+  if (parent === undefined) throw new Error('the head has no entry');
+  await engine.write((batch) => {
+    const { first, next } = history.bounds(commit.bucket, batch);
+    const rises = { height: parent.height + 1, correctedMs: parent.correctedMs + 1 };
+    const place = { address, parents: commit.parents, sequence: next, signature: undefined };
+    const blocks = { rootBlock: rootBlock ?? head.rootBlock };
+    const entry = { ...parent, ...place, ...rises, ...blocks };
+    batch.put('commits', address, sealEntry(entry, 0, block));
+    const key = logKey(commit.bucket, next);
+    batch.put('log', key, sealRow('log', key, address));
+    putBounds(batch, commit.bucket, { first, next: next + 1 });
+  }, 'none');
+  return addressText(address);
 }

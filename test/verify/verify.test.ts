@@ -10,13 +10,11 @@ import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { BodyWriter } from '../../src/blocks/body.js';
 import { chunkNumber, isChunkId } from '../../src/blocks/chunk-home.js';
 import { sealRow } from '../../src/blocks/rows.js';
-import type { Tip } from '../../src/commit/line.js';
 import { hex } from '../../src/ground/bytes.js';
 import { u48Bytes } from '../../src/ground/integers.js';
 import { utf8Bytes } from '../../src/ground/text.js';
-import { type Commit, encodeCommit } from '../../src/log/commit.js';
 import { openEntry, sealEntry } from '../../src/log/entry.js';
-import { logKey, putBounds } from '../../src/log/history.js';
+import { logKey } from '../../src/log/history.js';
 import type { Tree } from '../../src/tree/lookup.js';
 import { CHILD_MAP, INLINE, METADATA, readRecord } from '../../src/tree/record.js';
 import { decodeChunkRow } from '../../src/volumes/chunk-row.js';
@@ -27,6 +25,7 @@ import {
   changeBlock,
   ENGINES,
   flipped,
+  forge,
   openSample,
   rowAt,
   type Sample,
@@ -368,31 +367,4 @@ async function putBlock({ core, engine }: Sample, plain: Uint8Array) {
   await engine.write((batch) => writer.emit(batch), 'none');
   writer.published();
   return { address, id };
-}
-
-/** Appends a commit that the history would refuse, with rows that are sound in themselves. */
-async function forge(
-  { core, engine, ...sample }: Sample,
-  make: (head: Tip) => Commit,
-  rootBlock?: number,
-): Promise<string> {
-  const head = sample.head();
-  const { history } = core;
-  const commit: Commit = { ...make(head), parents: [head.address], actor: undefined };
-  const block = encodeCommit(commit);
-  const address = addressOf(commit.algorithm, block);
-  const parent = history.entry(head.address);
-  if (parent === undefined) throw new Error('the head has no entry');
-  await engine.write((batch) => {
-    const { first, next } = history.bounds(commit.bucket, batch);
-    const rises = { height: parent.height + 1, correctedMs: parent.correctedMs + 1 };
-    const place = { address, parents: commit.parents, sequence: next, signature: undefined };
-    const blocks = { rootBlock: rootBlock ?? head.rootBlock };
-    const entry = { ...parent, ...place, ...rises, ...blocks };
-    batch.put('commits', address, sealEntry(entry, 0, block));
-    const key = logKey(commit.bucket, next);
-    batch.put('log', key, sealRow('log', key, address));
-    putBounds(batch, commit.bucket, { first, next: next + 1 });
-  }, 'none');
-  return addressText(address);
 }
