@@ -277,8 +277,7 @@ class Attempt {
     const { signal } = this.#options;
     const ours = core.tree(own.id, own.address);
     const judge = this.#resolver(head);
-    const { history, blocks } = core;
-    const theirs = new Relations(history, blocks).between(tx.started.address, tip.address);
+    const theirs = this.#movedSince(tx.started, tip);
     const merging = mergeSteps({
       cache: core.cache,
       ours,
@@ -300,18 +299,22 @@ class Attempt {
     return { root, touched, removed: [], added: [], rows: new Map(sided), recount: true, origins };
   }
 
+  /** Where entries of one commit are at another. One that was never published has no history. */
+  #movedSince(before: LocalCommit, after: LocalCommit): Relation {
+    const { history, blocks } = this.#tx.line.core;
+    if (history.entry(before.address) === undefined) return new Relation();
+    return new Relations(history, blocks).between(before.address, after.address);
+  }
+
   /** A bucket within stands on what the transaction began with, and its own moves since. */
   *#groundOf(bucket: string, tip: LocalCommit): Steps<Ground | undefined> {
     const { line, started } = this.#tx;
-    const { cache, history, blocks } = line.core;
+    const { cache } = line.core;
     const commitAt = (address: Address): LocalCommit => line.commitAt(address);
     const before = new HeadsWithin(cache, commitAt, started).find(bucket);
     const after = new HeadsWithin(cache, commitAt, tip).find(bucket);
     if (before === undefined) return undefined;
-    const theirs =
-      after === undefined
-        ? new Relation()
-        : new Relations(history, blocks).between(before.address, after.address);
+    const theirs = after === undefined ? new Relation() : this.#movedSince(before, after);
     const relations = { ours: new Relation(), theirs };
     return { base: line.treeOf(before), relations, unknown: new Map() };
   }

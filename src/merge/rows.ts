@@ -32,25 +32,20 @@ export function rowsOf(
   const sorted = [...pairs].sort((a, b) => (a.from < b.from ? -1 : 1));
   const rows = new Rows();
   for (const pair of sorted) if (rows.forward(pair.from) !== pair.to) rows.add(pair);
-  complete(rows, sorted);
-  for (const from of [...gone].sort()) {
-    const to = rows.forward(from);
-    if (to === undefined || !rows.pairs(from, to) || !isTaken(to)) continue;
-    rows.add({ from, to: undefined, returned: false });
-  }
-  complete(rows, sorted);
-  return rows.list();
-}
-
-/** Adds rows until the way back gives every pair. */
-function complete(rows: Rows, pairs: readonly Pair[]): void {
+  const left = [...gone].sort();
   for (let again = true; again; ) {
     again = false;
-    for (const pair of pairs) {
+    for (const pair of sorted) {
       if (rows.pairs(pair.from, pair.to)) continue;
       again = rows.add(pair) || again;
     }
+    for (const from of again ? [] : left) {
+      const to = rows.forward(from);
+      if (to === undefined || !rows.pairs(from, to) || !isTaken(to)) continue;
+      again = rows.add({ from, to: undefined, returned: false }) || again;
+    }
   }
+  return rows.list();
 }
 
 class Rows {

@@ -234,9 +234,10 @@ t.test('a merge prints its conflicts, and accepts their answers', async (t) => {
       key: '/a/x',
       stream: 'note',
       kind: 'both-changed',
-      base: { size: 3, base64: base64('one') },
-      ours: { size: 4, base64: base64('ours') },
-      theirs: { size: 6, base64: base64('theirs') },
+      base: { key: '/a/x', size: 3, base64: base64('one') },
+      ours: { key: '/a/x', size: 4, base64: base64('ours') },
+      theirs: { key: '/a/x', size: 6, base64: base64('theirs') },
+      answers: ['ours', 'theirs', 'base'],
     },
   ]);
   t.match(await regalia(['merge', store, 'draft']), {

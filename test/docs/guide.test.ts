@@ -5,7 +5,7 @@ import { programsOf, run, typeFaults } from './examples.js';
 
 const root = new URL('../../../', import.meta.url);
 
-for (const path of ['docs/guide.md', 'docs/errors.md']) {
+for (const path of ['docs/guide.md', 'docs/merging.md', 'docs/errors.md']) {
   const url = new URL(path, root);
   await t.test(path, async (t) => {
     const programs = programsOf(readFileSync(url, 'utf8'));

@@ -222,12 +222,12 @@ t.test('a commit whose row was lost is corrupt, not an end of history', async (t
 
 t.test('labels that do not rise from parent to child are corrupt', async (t) => {
   const [dag, a] = await longDag(20, 1);
+  const lie = (entry: LogEntry | undefined) => {
+    return entry?.sequence === 10 ? { ...entry, correctedMs: 90 } : entry;
+  };
   const lying: CommitGraph = {
-    entry: (address) => {
-      const entry = dag.history.entry(address);
-      return entry?.sequence === 10 ? { ...entry, correctedMs: 90 } : entry;
-    },
-    entryAt: (bucket, sequence) => dag.history.entryAt(bucket, sequence),
+    entry: (address) => lie(dag.history.entry(address)),
+    entryAt: (bucket, sequence) => lie(dag.history.entryAt(bucket, sequence)),
   };
   const between = () => [...commitsBetween(lying, [at(dag, 0)], [at(dag, a)])];
   t.throws(between, { code: 'REGALIA_CORRUPT' });

@@ -244,6 +244,7 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, readonly Argument[]
     ],
     revert: [REQUIRED_AT, options(commit)],
     restore: [REQUIRED_AT, KEY, options(commit)],
+    rules: [],
   },
   Snapshot: VIEW,
   Transaction: {

@@ -52,7 +52,7 @@ t.test('what is undefined counts as not given', async (t) => {
   t.equal(store.snapshot(at).get('/a', 'title')?.decoded(), 'a');
   const other = await store.fork('other');
   await other.transact((tx) => tx.put('/b', 'title', 'b'));
-  const policy = { title: undefined } as unknown as Record<string, 'ours'>;
+  const policy = { streams: { title: undefined } as unknown as Record<string, 'ours'> };
   t.equal((await store.merge('other', { policy })).merged, true);
 });
 
