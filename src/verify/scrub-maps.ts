@@ -86,7 +86,8 @@ function rowFault(
     const was = markAt(before, from);
     if (returned && was !== undefined) return `${from} returned, and the parent has it`;
     if (!returned && was === undefined) return `the parent has no ${from}`;
-    const differ = is !== undefined && was !== undefined && is !== was;
+    // A plain entry may become a bucket on the way; a bucket stays what it is.
+    const differ = is !== undefined && !!was && is !== was;
     if (differ) return `${from} and ${to} are not the same bucket`;
   }
   return to !== undefined && is === undefined ? `the commit has no ${to}` : undefined;
