@@ -84,6 +84,7 @@ export { type PutData, Transaction } from './store/transaction.js';
 export type { RemoveVolumeResult, VolumeInfo } from './store/volumes.js';
 export type { CborData } from './streams/cbor.js';
 export type {
+  BucketPolicies,
   BucketRules,
   Encoding,
   EntryRule,

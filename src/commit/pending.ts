@@ -25,8 +25,8 @@ import {
   type FreshRecord,
   INLINE,
   METADATA,
-  type RecordParts,
   REFERENCED,
+  type RecordParts,
   type StreamPart,
 } from '../tree/record.js';
 import type { Shape, Shapes } from '../tree/shape.js';
@@ -164,7 +164,8 @@ export class Pending {
   touches(names: Names): boolean {
     const below = this.findDirectory(names);
     if (below !== undefined && !isEmpty(below)) return true;
-    if (this.lookup(this.findDirectory(names.slice(0, -1)), names.at(-1)) !== undefined) return true;
+    const around = this.findDirectory(names.slice(0, -1));
+    if (this.lookup(around, names.at(-1)) !== undefined) return true;
     return this.#above(names, ({ clear, parts }) => clear || parts !== undefined);
   }
 

@@ -22,6 +22,7 @@ import { changeRow, collections, nextEpoch, type RowChange } from '../volumes/ro
 import { type Compacted, compact } from './compact.js';
 import { Marking } from './mark.js';
 
+/** How a collection is made. */
 export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: CollectResult) => void) | undefined;
@@ -31,6 +32,7 @@ export interface CollectOptions {
   readonly deadShare?: number | undefined;
 }
 
+/** What a collection did. */
 export interface CollectResult {
   /** Condemned chunks, and their bytes in all copies: they go with a collection after `due`. */
   condemned: number;

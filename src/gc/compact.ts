@@ -26,6 +26,7 @@ import { isRetired, retire } from '../volumes/row-changes.js';
 import { RECORD_HEADER, SEGMENT_HEADER } from '../volumes/segment-format.js';
 import { absent, segmentFile, segmentsIn } from '../volumes/volume-folder.js';
 
+/** What compaction did. */
 export interface Compacted {
   /** Segments that were removed, and their bytes. */
   segments: number;

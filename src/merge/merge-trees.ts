@@ -18,7 +18,6 @@ import type { Side } from './conflict.js';
 import { Decisions } from './decide.js';
 import { Graph } from './graph.js';
 import { Outcome, type SideRows } from './outcome.js';
-import { Relation } from './relation.js';
 import type { Judge } from './resolve.js';
 import type { Ground, Unknown } from './site.js';
 import { unknownsOf } from './unknowns.js';
@@ -53,12 +52,6 @@ export interface MergeResult {
   readonly changed: number;
   /** What the merge leaves open, by its key in the result: for virtual bases. */
   readonly unknown: ReadonlyMap<string, Unknown>;
-}
-
-/** The ground of two trees that have nothing in common but, maybe, a base. */
-export function plainGround(base: Tree | undefined): Ground {
-  const relations = { ours: new Relation(), theirs: new Relation() };
-  return { base, relations, unknown: new Map() };
 }
 
 /** Merges in steps, so that a caller can let others run. */

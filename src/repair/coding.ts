@@ -25,6 +25,7 @@ const GROUP_BYTES_MAX = 16 * 1_048_576;
 /** Chunks of a group: what a directory may list. */
 const GROUP_CHUNKS = 4_096;
 
+/** What coding did. */
 export interface Coded {
   /** Groups that were made, and chunks in them. */
   groups: number;

@@ -19,11 +19,13 @@ import { changeGroup, moveShards } from '../volumes/group-repair.js';
 import { SCATTERED } from '../volumes/placement.js';
 import { changeRows } from '../volumes/row-changes.js';
 
+/** How a volume is drained. */
 export interface DrainOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: DrainResult) => void) | undefined;
 }
 
+/** What draining did. */
 export interface DrainResult {
   /** Chunks and shards that went elsewhere, and stored bytes that were written for the chunks. */
   chunks: number;

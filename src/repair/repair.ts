@@ -26,6 +26,7 @@ import { changeRows } from '../volumes/row-changes.js';
 import { storageRuleOf } from '../volumes/storage-rules.js';
 import { type Coded, codeContent } from './coding.js';
 
+/** How a repair is made. */
 export interface RepairOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RepairResult) => void) | undefined;
@@ -33,6 +34,7 @@ export interface RepairOptions {
   readonly restedMs?: number | undefined;
 }
 
+/** What a repair did. */
 export interface RepairResult {
   /** Chunks and groups that were looked at. */
   chunks: number;

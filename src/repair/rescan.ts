@@ -48,11 +48,13 @@ import { type RecordHead, RecordKind } from '../volumes/segment-format.js';
 import { segmentsIn } from '../volumes/volume-folder.js';
 import { mendTables } from './mend-tables.js';
 
+/** How volumes are scanned again. */
 export interface RescanOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RescanResult) => void) | undefined;
 }
 
+/** What a scan found. */
 export interface RescanResult {
   segments: number;
   records: number;

@@ -33,6 +33,7 @@ export interface ContentStats {
   readonly streams: StreamUse[];
 }
 
+/** What lies on one volume. */
 export interface VolumeUse {
   /** 32 hexadecimal digits. */
   readonly id: string;
@@ -44,6 +45,7 @@ export interface VolumeUse {
   readonly liveBytes: number;
 }
 
+/** What the contents of one stream take. */
 export interface StreamUse {
   readonly stream: string;
   /** Contents, and their bytes as users see them, holes included, each time they occur. */

@@ -42,6 +42,7 @@ export type FaultKind =
   | 'stamp'
   | 'signature';
 
+/** One thing that is wrong in a store. */
 export interface Fault {
   readonly kind: FaultKind;
   /** The block or commit that is hit. */
@@ -59,6 +60,7 @@ export interface Fault {
   readonly repairable: boolean;
 }
 
+/** What a scrub ends with. */
 export interface VerifySummary {
   readonly kind: 'summary';
   /** Blocks that commits reach, each counted once. */

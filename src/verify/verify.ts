@@ -23,6 +23,7 @@ import { HistoryScrub } from './scrub-history.js';
 import { expectedBlocks, scrubTables } from './scrub-tables.js';
 import { Trees } from './trees.js';
 
+/** How far a verification has come. */
 export interface VerifyProgress {
   readonly blocks: number;
   readonly bytes: number;
@@ -30,6 +31,7 @@ export interface VerifyProgress {
   readonly total: number;
 }
 
+/** What is verified. */
 export interface VerifyOptions {
   /** Ends the scrub with REGALIA_ABORTED. */
   readonly signal?: AbortSignal | undefined;

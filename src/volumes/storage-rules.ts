@@ -23,6 +23,7 @@ import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 import { shardsFault } from '../kernels/reed-solomon.js';
 
+/** None, or a level of zstd. */
 export type Compression = 'none' | number;
 
 /**
@@ -41,6 +42,7 @@ export type Redundancy =
       readonly from: number;
     };
 
+/** How the contents of a stream are kept. */
 export interface StorageRule {
   readonly compression: Compression;
   readonly redundancy: Redundancy;
@@ -51,6 +53,7 @@ export interface StorageRules {
   readonly streams: ReadonlyMap<string, StorageRule>;
 }
 
+/** Redundancy as users give it. */
 export type RedundancyOption =
   | Redundancy
   | {

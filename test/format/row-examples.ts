@@ -105,8 +105,8 @@ export const rowExamples: readonly Example[] = [
     bytes: rowOf('commits', address.second),
     read: (row) => {
       const { entry, deltas } = openEntry(address.second, row);
-      const { sequence, height, correctedMs, spine, jump, rootBlock, cut } = entry;
-      return { sequence, height, correctedMs, spine, jump, rootBlock, cut, deltas };
+      const { sequence, height, correctedMs, spine, jump, merges, rootBlock, cut } = entry;
+      return { sequence, height, correctedMs, spine, jump, merges, rootBlock, cut, deltas };
     },
     holds: {
       sequence: 1,
@@ -114,6 +114,7 @@ export const rowExamples: readonly Example[] = [
       correctedMs: 1_700_000_000_001,
       spine: 1,
       jump: 0,
+      merges: 1,
       rootBlock: root.id,
       cut: false,
       deltas: 0,

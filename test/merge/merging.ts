@@ -1,11 +1,7 @@
 /** Merges of trees of a laboratory, whole and in their steps. */
 import type { TreeConflict } from '../../src/merge/conflict.js';
-import {
-  type MergeOptions,
-  type MergeResult,
-  mergeSteps,
-  plainGround,
-} from '../../src/merge/merge-trees.js';
+import { type MergeOptions, type MergeResult, mergeSteps } from '../../src/merge/merge-trees.js';
+import { Relation } from '../../src/merge/relation.js';
 import { OPEN, Resolver, type ResolverOptions } from '../../src/merge/resolve.js';
 import type { Ground } from '../../src/merge/site.js';
 import { Tree } from '../../src/tree/lookup.js';
@@ -17,6 +13,12 @@ export interface Merged {
   readonly conflicts: readonly TreeConflict[];
   /** What counts only where there is no conflict. */
   readonly tree: Tree;
+}
+
+/** The ground of two trees that have nothing in common but, maybe, a base. */
+function plainGround(base: Tree | undefined): Ground {
+  const relations = { ours: new Relation(), theirs: new Relation() };
+  return { base, relations, unknown: new Map() };
 }
 
 type Options = ResolverOptions & Partial<Pick<MergeOptions, 'cache' | 'mergeRules' | 'strict'>>;
