@@ -83,33 +83,38 @@ export class Decisions {
   // Places.
 
   #findPlace(entity: Entity): void {
+    const version = this.#placedBy(entity);
+    entity.place = entity.placeIn(version);
+    entity.placedBy = version;
+  }
+
+  /** Whose place an entity has. */
+  #placedBy(entity: Entity): Version {
     const { base, ours, theirs, pinned, pinnedPlace } = entity;
-    const choose = (version: Version): void => {
-      entity.place = entity.placeIn(version);
-      entity.placedBy = version;
-    };
     const forced = pinnedPlace ?? pinned;
-    if (forced !== undefined && entity[forced] !== undefined) return choose(forced);
-    if (ours === undefined || theirs === undefined) {
-      return choose(ours !== undefined ? 'ours' : theirs !== undefined ? 'theirs' : 'base');
-    }
-    const [b, o, t] = (['base', 'ours', 'theirs'] as const).map((one) => entity.placeIn(one));
-    const alike = samePlace(o, t);
+    if (forced !== undefined && entity[forced] !== undefined) return forced;
+    if (ours === undefined) return theirs === undefined ? 'base' : 'theirs';
+    if (theirs === undefined) return 'ours';
+    const [b, o, t] = [entity.placeIn('base'), entity.placeIn('ours'), entity.placeIn('theirs')];
     const isMove = base !== undefined && !samePlace(b, o);
-    if (alike && !(this.#options.strict && isMove)) return choose('ours');
-    if (base !== undefined && base.unknown?.place !== true) {
-      if (samePlace(b, o)) return choose('theirs');
-      if (samePlace(b, t)) return choose('ours');
-    }
-    if (entity.fate !== 'lives') return choose('ours');
-    const answers = base === undefined || base.unknown?.place === true ? SIDES : PLACES;
-    const sites: Sites = [base, ours, theirs];
+    if (samePlace(o, t) && !(this.#options.strict && isMove)) return 'ours';
+    const isKnown = base !== undefined && base.unknown?.place !== true;
+    if (isKnown && samePlace(b, o)) return 'theirs';
+    if (isKnown && samePlace(b, t)) return 'ours';
+    return entity.fate === 'lives' ? this.#asked(entity, isKnown) : 'ours';
+  }
+
+  #asked(entity: Entity, isKnown: boolean): Version {
+    const sites: Sites = [entity.base, entity.ours, entity.theirs];
     const kind = { kind: 'moved', why: 'two-places' } as const;
-    const conflict = conflictAtKey(keyIn(entity), kind, sites, answers);
+    const conflict = conflictAtKey(keyIn(entity), kind, sites, isKnown ? PLACES : SIDES);
     const verdict = this.#options.judge.place(conflict);
-    choose(verdict === undefined || verdict === 'both' ? 'ours' : verdict);
-    if (verdict === undefined || verdict === 'both') leaveOpen(entity, 'place');
-    else entity.pinnedPlace = verdict;
+    if (verdict === undefined || verdict === 'both') {
+      leaveOpen(entity, 'place');
+      return 'ours';
+    }
+    entity.pinnedPlace = verdict;
+    return verdict;
   }
 
   // Streams.

@@ -21,11 +21,8 @@ export function untangle(
   for (const sites of [group.base, group.ours, group.theirs]) sites.sort(byKey);
   const { base, ours, theirs } = group;
   if (isAgreed(cache, group)) {
-    for (const [i, site] of longest(group).entries()) {
-      const entity = newEntity();
-      void site;
-      assign(entity, [base[i], ours[i], theirs[i]]);
-    }
+    const count = Math.max(base.length, ours.length, theirs.length);
+    for (let i = 0; i < count; i++) assign(newEntity(), [base[i], ours[i], theirs[i]]);
     return;
   }
   const [b, o, t] = [base[0], ours[0], theirs[0]];
@@ -69,10 +66,6 @@ function isAgreed(cache: NodeCache, { ours, theirs }: Group): boolean {
     const other = theirs[i] as Site;
     return site.key === other.key && sameStreams(cache, site.parts, other.parts);
   });
-}
-
-function longest({ base, ours, theirs }: Group): readonly Site[] {
-  return [base, ours, theirs].reduce((a, b) => (b.length > a.length ? b : a));
 }
 
 function assign(entity: Entity, sites: readonly (Site | undefined)[]): void {
