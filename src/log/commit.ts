@@ -225,6 +225,17 @@ export function mapsBefore(
   return nearest;
 }
 
+/** Whether a commit says of those before it what follows from its parents, all of which are given. */
+export function agreesOnMaps(
+  commit: Commit,
+  parents: readonly { readonly address: Address; readonly commit: Commit }[],
+): boolean {
+  const expected = mapsBefore(parents);
+  const { mapsBefore: actual } = commit;
+  if (expected.length !== actual.length) return false;
+  return expected.every((one, i) => sameOptional(one, actual[i]));
+}
+
 /** A private copy of the 33 bytes that follow. */
 export function readAddress(reader: ByteReader): Address {
   const address = copyBytes(reader.bytes(ADDRESS_LENGTH));

@@ -129,7 +129,9 @@ export class Relations {
     return order;
   }
 
+  /** Maps of commits that were forgotten are forgotten with them. */
   #isAfter(address: Address, from: Address): boolean {
+    if (this.#history.entry(address) === undefined) return false;
     return !sameAddress(address, from) && isAncestor(this.#history, from, address);
   }
 

@@ -18,7 +18,7 @@ import { equalBytes, hex } from '../ground/bytes.js';
 import { badSignature, malformed, type RegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
-import { type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
+import { agreesOnMaps, type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
 import { checkStamp, type History, wrongStamp } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import { type CommitRef, walkHeads } from '../reach/commit-walk.js';
@@ -104,6 +104,7 @@ export class CommitReceiver {
     }
     const parents = this.#parentsOf(received);
     for (const parent of parents) checkStamp(commit, parent.commit);
+    checkMapsBefore(commit, parents);
     if (isCanonicalMerge(commit)) checkMerge(commit, parents);
     if (this.#options.nested) yield* this.#checkHeads({ commit, ...ids }, parents);
     if (this.#pending.size >= PENDING_MAX) {
@@ -165,6 +166,17 @@ function readFrame(body: Uint8Array): Received {
 /** Whether nobody claims to have made the commit: anybody can make it from its parents. */
 function isCanonicalMerge({ parents, actor, replica }: Commit): boolean {
   return parents.length > 1 && actor === undefined && replica.every((byte) => byte === 0);
+}
+
+/** What a commit says of maps before it follows from its parents, where all are known. */
+function checkMapsBefore(commit: Commit, parents: readonly CommitRef[]): void {
+  if (parents.length < commit.parents.length) return;
+  const known = parents.map((parent, i) => ({
+    address: commit.parents[i] as Address,
+    commit: parent.commit,
+  }));
+  if (agreesOnMaps(commit, known)) return;
+  throw refused('the nearest commits with maps, as the parents have them', 'others');
 }
 
 function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {

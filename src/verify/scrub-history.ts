@@ -18,7 +18,7 @@ import { BlockKind } from '../ground/block-header.js';
 import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { utf8Text } from '../ground/text.js';
 import { BRANCH, branch, branches, TAG, tag, tags } from '../log/branches.js';
-import { BUCKET_ID_LENGTH, type Commit, mapsBefore } from '../log/commit.js';
+import { agreesOnMaps, BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';
 import { History, type LogBounds, logKey } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
@@ -284,17 +284,9 @@ interface Parent {
 }
 
 /** Whether a commit says of the maps before it what follows from its parents, if all are here. */
-function namesMaps(
-  { mapsBefore: named }: Commit,
-  parents: readonly (Parent | undefined)[],
-): boolean {
+function namesMaps(commit: Commit, parents: readonly (Parent | undefined)[]): boolean {
   const all = parents.filter((parent) => parent !== undefined);
-  if (all.length < parents.length) return true;
-  const before = mapsBefore(all);
-  const [expected, actual] = [before, named].map((list) =>
-    list.map((one) => one && addressKey(one)),
-  );
-  return before.length === named.length && expected?.join() === actual?.join();
+  return all.length < parents.length || agreesOnMaps(commit, all);
 }
 
 function stateOf({ entry, links }: StoredCommit): State {
