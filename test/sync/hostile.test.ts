@@ -251,6 +251,24 @@ t.test('a stamp below a parent is refused', async (t) => {
   );
 });
 
+t.test('maps that a commit claims before it are those of its parents', async (t) => {
+  const parts = await honest(false);
+  const { head } = parts;
+  const commits = commitsOf(parts);
+  const last = commits.at(-1) as number;
+  const { commit } = commitIn(parts.frames[last] as FrameParts);
+  const [first] = commit.parents;
+  const lies = [[commitAddress(commit)], ...(commit.mapsBefore.length > 0 ? [[]] : [[first]])];
+  for (const mapsBefore of lies) {
+    const lying = { ...commit, mapsBefore };
+    const lie = replaced({ head, frames: parts.frames }, last, commitFrame(lying));
+    await refused(t, wanting(lie, commitAddress(lying)), 'REGALIA_PACK', /nearest commits/);
+  }
+  const absent = { ...commit, maps: commit.parents.map(() => commitAddress(commit)) };
+  const lie = replaced({ head, frames: parts.frames }, last, commitFrame(absent));
+  await refused(t, wanting(lie, commitAddress(absent)), 'REGALIA_PACK', /./);
+});
+
 /** The same frames under a header that wants this commit. */
 function wanting({ head, frames }: Parts, commit: Address): Parts {
   const bucket = head.slice(PREAMBLE_LENGTH + 1, PREAMBLE_LENGTH + 17);
