@@ -92,8 +92,7 @@ export class Flock {
   async #merge(store: Regalia, from: string): Promise<void> {
     const ours = store.info().commit;
     const theirs = store.branches.get(from)?.commit as string;
-    const policy = { policy: 'newest', entryPolicy: 'newest' } as const;
-    const { merged, commit, conflicts } = await store.merge(from, policy);
+    const { merged, commit, conflicts } = await store.merge(from, { policy: 'newest' });
     assert.deepEqual([merged, conflicts.length], [true, 0]);
     if (this.#known.has(commit.commit)) {
       const seen = [...this.#ancestors(commit.commit)];
