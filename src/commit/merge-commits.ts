@@ -2,7 +2,7 @@
  * Merging commits: their trees from the bases that history knows, and every bucket within by its
  * own.
  *
- * A merge that the bucket's own rules settle is canonical: parents sorted by address, the stamps
+ * A merge that the bucket's own rules resolve is canonical: parents sorted by address, the stamps
  * joined without a new event, the later time, no actor, no message of its own. So two replicas that
  * merge each other make the same commit, and exchange ends. Where a caller's policy or answer
  * decided anything, the commit is an ordinary one, by the one who gave it.

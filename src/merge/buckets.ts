@@ -33,13 +33,13 @@ export function bucketKeys(
     found.set(bucket, known);
     return known;
   };
-  const told = { ours: new Set<string>(), theirs: new Set<string>() };
+  const seen = { ours: new Set<string>(), theirs: new Set<string>() };
   for (const [side, spot] of [
     ['ours', ours],
     ['theirs', theirs],
   ] as const) {
     for (const { bucket, before, after } of bucketChanges(cache, base, spot)) {
-      told[side].add(bucket);
+      seen[side].add(bucket);
       const keys = keysOf(bucket);
       if (before !== undefined) keys.base ??= before;
       if (after !== undefined) keys[side] ??= after;
@@ -47,7 +47,7 @@ export function bucketKeys(
   }
   for (const [bucket, keys] of found) {
     for (const side of ['ours', 'theirs'] as const) {
-      if (!told[side].has(bucket)) keys[side] = keys.base;
+      if (!seen[side].has(bucket)) keys[side] = keys.base;
     }
   }
   return found;

@@ -95,7 +95,7 @@ export class Graph {
       if (site !== undefined) site.unknown = unknown;
     }
     for (const space of this.spaces) this.#relate(space);
-    for (const group of this.#groups) this.#settle(group);
+    for (const group of this.#groups) this.#makeEntities(group);
     yield* this.#matchNames();
   }
 
@@ -277,7 +277,7 @@ export class Graph {
   }
 
   /** Makes a group's entity, or several where histories disagree. */
-  #settle(group: Group): void {
+  #makeEntities(group: Group): void {
     for (const version of VERSIONS) dropWays(group[version]);
     const { base, ours, theirs, ghosts } = group;
     if (base.length < 2 && ours.length < 2 && theirs.length < 2) {

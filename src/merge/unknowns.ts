@@ -50,7 +50,7 @@ export function unknownsOf(graph: Graph): (outcome: Outcome) => Map<string, Unkn
   };
 }
 
-/** What one side does not know of an entity, and the merge did not settle, stays unknown. */
+/** What one side does not know of an entity, and the merge did not resolve, stays unknown. */
 function inherit(entity: Entity, marks: Map<Entity, Unknown>): void {
   for (const side of SIDES) {
     const own = entity[side]?.unknown;
