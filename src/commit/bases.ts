@@ -16,6 +16,7 @@ import { Relation } from '../merge/relation.js';
 import { OPEN } from '../merge/resolve.js';
 import type { Ground, Unknown } from '../merge/site.js';
 import { TreeEdit } from '../tree/apply.js';
+import { parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Steps } from '../tree/steps.js';
 import type { Line } from './line.js';
@@ -46,7 +47,10 @@ export class Bases {
   constructor(line: Line, writers: Writers) {
     this.#line = line;
     this.#writers = writers;
-    this.relations = new Relations(line.core.history, line.core.blocks);
+    const has = (commit: Address, key: string): boolean => {
+      return line.treeOf(line.commitAt(commit)).find(parseKey(key)) !== undefined;
+    };
+    this.relations = new Relations(line.core.history, line.core.blocks, has);
   }
 
   /** What a merge of two commits stands on, given their bases. */

@@ -10,6 +10,7 @@ import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { conflicting, throwIfAborted } from '../ground/errors.js';
 import { type CommitInfo, commitInfo, nearestMapped } from '../log/commit.js';
+import { changedHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
 import type { Actor } from '../log/signature.js';
 import {
@@ -35,7 +36,7 @@ import type { Steps } from '../tree/steps.js';
 import { TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
 import { HeadsWithin } from './heads-within.js';
-import type { Line, LocalCommit, Tip } from './line.js';
+import { headsRefOf, type Line, type LocalCommit, type Tip } from './line.js';
 import { ownPolicies } from './own-policies.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
@@ -198,7 +199,8 @@ class Attempt {
     const { line, started, fork, pending } = this.#tx;
     const tip = line.tip();
     if (sameAddress(tip.address, started.address)) return tip;
-    if (fork.root === undefined && !pending.hasPlaced && sameMaps(started, tip)) return tip;
+    const isPlain = fork.root === undefined && !pending.hasPlaced;
+    if (isPlain && !hasMoves(line, started, tip)) return tip;
     await line.quiet();
     return line.stored();
   }
@@ -221,7 +223,7 @@ class Attempt {
     if (sameAddress(tip.address, tx.started.address)) return this.#inPlace(started);
     const head = line.treeOf(tip);
     this.#checkReads(started, head);
-    const moved = tx.pending.hasPlaced || !sameMaps(tx.started, tip);
+    const moved = tx.pending.hasPlaced || hasMoves(line, tx.started, tip);
     if (tx.fork.root === undefined && moved) await tx.applyPending(this.#options.signal);
     if (tx.fork.root !== undefined) return this.#merged(started, head, tip);
     const judge = this.#resolver(head);
@@ -343,10 +345,17 @@ class Attempt {
   }
 }
 
-/** Whether nothing was moved between two commits of a line. */
-function sameMaps(before: LocalCommit, after: LocalCommit): boolean {
+/** Whether anything was moved between two commits of a line, or in buckets within. */
+function hasMoves(line: Line, before: LocalCommit, after: LocalCommit): boolean {
   const [a, b] = [before, after].map(({ address, commit }) => nearestMapped(address, commit));
-  return a === undefined || b === undefined ? a === b : sameAddress(a, b);
+  const isSame = a === undefined || b === undefined ? a === b : sameAddress(a, b);
+  if (!isSame) return true;
+  const [was, is] = [headsRefOf(before), headsRefOf(after)];
+  if (was === undefined || is === undefined || sameAddress(was.address, is.address)) return false;
+  for (const { before, after } of changedHeads(line.core.cache, was, is)) {
+    if (hasMoves(line, line.commitAt(before), line.commitAt(after))) return true;
+  }
+  return false;
 }
 
 /** Who decides the conflicts of a commit: its policy, or else the rules in the head's tree. */

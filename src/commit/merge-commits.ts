@@ -16,9 +16,10 @@ import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import { encodeMap, type MapRow } from '../log/maps.js';
 import type { Actor } from '../log/signature.js';
-import type { TreeConflict } from '../merge/conflict.js';
+import type { Side, TreeConflict } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import type { SideRows } from '../merge/outcome.js';
+import { Relation } from '../merge/relation.js';
 import type { Answer } from '../merge/resolve.js';
 import type { Ground } from '../merge/site.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
@@ -131,6 +132,7 @@ class Merge {
       judge,
       ground: yield* this.#grounds.ground(this.#bases, this.#ours.address, this.#theirs.address),
       groundOf: (bucket) => this.#groundOf(bucket),
+      movesIn: (bucket, side) => this.#movesIn(bucket, side),
       mergeRules: threeRules,
     });
     const { conflicts, unused } = judge;
@@ -156,11 +158,24 @@ class Merge {
       return bases.length === 0 ? undefined : yield* this.#grounds.ground(bases, ours, theirs);
     }
     const one = ours ?? theirs;
-    const [first] = this.#bases;
-    if (one === undefined || first === undefined) return undefined;
-    const base = this.#headBefore(first, bucket);
-    if (base === undefined || !isAncestor(history, base, one)) return undefined;
-    return yield* this.#grounds.ground([base], one, one);
+    if (one === undefined) return undefined;
+    const before = this.#bases.flatMap((commit) => this.#headBefore(commit, bucket) ?? []);
+    const bases = before.filter((base) => isAncestor(history, base, one));
+    const best = bases.filter((base, i) => {
+      return !bases.some((other, j) => {
+        return sameAddress(base, other) ? j < i : isAncestor(history, base, other);
+      });
+    });
+    return best.length === 0 ? undefined : yield* this.#grounds.ground(best, one, one);
+  }
+
+  /** What a side moved within a bucket since the base, or since there is that bucket. */
+  #movesIn(bucket: string, side: Side): Relation {
+    const head = this.#heads[side].find(bucket)?.address;
+    if (head === undefined) return new Relation();
+    const before = this.#bases.flatMap((commit) => this.#headBefore(commit, bucket) ?? []);
+    const base = before.find((one) => isAncestor(this.#core.history, one, head));
+    return this.#grounds.relations.since(base, head);
   }
 
   #headBefore(commit: Address, bucket: string): Address | undefined {

@@ -36,16 +36,14 @@ export class Rebase {
       const fresh = streams.length === edit.streams.length ? edit.fresh : undefined;
       return { bytes, start, end, fresh, clear, parts, bucket, streams };
     }
-    const list = below().map((inner) => {
-      return this.edit(inner, [...names, inner.bytes.slice(inner.start, inner.end)]);
-    });
+    const list = below().map((inner) => this.edit(inner, namesBelow(names, inner)));
     return { bytes, start, end, clear, parts, bucket, streams, below: () => list };
   }
 
   /** An edit of what the head has removed: that is one conflict, whatever lies below. */
   #onRemoved(edit: EntryEdit, names: Names): EntryEdit {
     const { bytes, start, end, fresh, clear, parts, bucket } = edit;
-    const adds = edit.below !== undefined || edit.streams.some(({ part }) => part !== undefined);
+    const adds = addsTo(edit);
     if (adds && this.#mayAddTo(names)) {
       return {
         bytes,
@@ -59,8 +57,7 @@ export class Rebase {
         below: edit.below,
       };
     }
-    const removes = edit.streams.some(({ stream }) => this.#hadStream(names, stream));
-    if (!adds && removes) this.#alsoRemoved(names);
+    if (!adds && this.#removesFrom(edit, names)) this.#alsoRemoved(names);
     return { bytes, start, end, clear, parts, bucket, streams: [] };
   }
 
@@ -71,6 +68,13 @@ export class Rebase {
     this.#judge.entry(conflict, 'theirs');
   }
 
+  /** Whether an edit removes anything that was at a key or below it. */
+  #removesFrom({ clear, streams, below }: EntryEdit, names: Names): boolean {
+    if (clear && this.#before.find(names) !== undefined) return true;
+    if (streams.some(({ stream }) => this.#hadStream(names, stream))) return true;
+    return (below?.() ?? []).some((inner) => this.#removesFrom(inner, namesBelow(names, inner)));
+  }
+
   #hadStream(names: Names, stream: string): boolean {
     const spot = this.#before.find(names);
     return spot !== undefined && findStream(spot.node, spot.index, stream) !== undefined;
@@ -79,11 +83,18 @@ export class Rebase {
   #mayClear(names: Names): boolean {
     const [before, head] = [this.#before.find(names), this.#head.find(names)];
     if (before === undefined && head === undefined) return true;
-    if (head !== undefined && sameSubtree(this.#before, this.#head, names)) return true;
+    if (head !== undefined && this.#isAsBefore(names)) return true;
     const key = keyText(names);
     const side = (spot: unknown): TreeSide | undefined => (spot ? { key } : undefined);
     const conflict = conflictOf(key, 'removed/changed', [side(before), undefined, side(head)]);
     return this.#judge.entry(conflict, 'theirs') !== 'theirs';
+  }
+
+  /** Whether the head has an entry as it was, and no bucket was made of it. */
+  #isAsBefore(names: Names): boolean {
+    const [was, is] = [this.#before.bucketAt(names), this.#head.bucketAt(names)];
+    if ((was === undefined) !== (is === undefined)) return false;
+    return sameSubtree(this.#before, this.#head, names);
   }
 
   #mayChange(names: Names, { stream, part }: StreamEdit): boolean {
@@ -119,6 +130,16 @@ export class Rebase {
     const conflict = conflictOf(key, 'changed/removed', [{ key }, { key }, undefined]);
     return this.#judge.entry(conflict, 'ours') === 'ours';
   }
+}
+
+function namesBelow(names: Names, { bytes, start, end }: EntryEdit): Names {
+  return [...names, bytes.slice(start, end)];
+}
+
+/** Whether an edit brings anything to an entry or below it. */
+function addsTo({ parts, bucket, streams, below }: EntryEdit): boolean {
+  if (parts !== undefined || bucket !== undefined) return true;
+  return streams.some(({ part }) => part !== undefined) || (below?.().some(addsTo) ?? false);
 }
 
 type Sides = readonly [TreeSide | undefined, TreeSide | undefined, TreeSide | undefined];

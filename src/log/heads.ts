@@ -10,6 +10,7 @@ import { EMPTY, hex, unhex } from '../ground/bytes.js';
 import { malformed } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
+import { diffMaps } from '../tree/diff-map.js';
 import { Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -50,6 +51,20 @@ export function* allHeads(cache: NodeCache, heads: HeadsRef | undefined): Genera
   if (map === undefined) return;
   const scan = new MapScan(cache, map, {});
   while (scan.next()) yield readHead(scan.node, scan.index);
+}
+
+/** The heads of buckets that both have, and not the same. */
+export function* changedHeads(
+  cache: NodeCache,
+  before: HeadsRef,
+  after: HeadsRef,
+): Generator<{ readonly before: Address; readonly after: Address }> {
+  const [a, b] = [before, after].map(({ id, address }) => Tree.load(cache, id, address).mapOf([]));
+  for (const { before, after } of diffMaps(cache, a, b)) {
+    if (before === undefined || after === undefined) continue;
+    const [was, is] = [before, after].map(({ node, index }) => readHead(node, index).commit);
+    if (was !== undefined && is !== undefined) yield { before: was, after: is };
+  }
 }
 
 /** The head in a record of a heads map. REGALIA_FORMAT where it is none. */

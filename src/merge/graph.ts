@@ -18,7 +18,7 @@ import type { NodeCache } from '../tree/node-cache.js';
 import type { Steps } from '../tree/steps.js';
 import { type BucketKeys, bucketKeys } from './buckets.js';
 import type { Side } from './conflict.js';
-import { namesOf } from './relation.js';
+import { namesOf, prefixes, type Relation } from './relation.js';
 import type { Judge } from './resolve.js';
 import {
   Entity,
@@ -47,6 +47,8 @@ export interface GraphOptions {
    */
   readonly judge: Judge;
   readonly groundOf?: ((bucket: string) => Steps<Ground | undefined>) | undefined;
+  /** What a side moved within a bucket that has no ground of its own. */
+  readonly movesIn?: ((bucket: string, side: Side) => Relation) | undefined;
   /** Whether the edit must be one of ours. */
   readonly ontoOurs?: boolean | undefined;
   /** Whether equal changes of both sides stand against each other as well. */
@@ -61,6 +63,8 @@ export class Graph {
   readonly #cache: NodeCache;
   /** The whole, and the buckets that stand on bases of their own. */
   readonly spaces: Space[] = [];
+  /** Buckets without a space of their own in which a side moved something. */
+  readonly #moved: { readonly site: Site; readonly relation: Relation }[] = [];
   readonly #groups = new Set<Group>();
   /** In the order found: within one another from the top down. */
   readonly entities: Entity[] = [];
@@ -95,7 +99,8 @@ export class Graph {
       if (site !== undefined) site.unknown = unknown;
     }
     for (const space of this.spaces) this.#relate(space);
-    for (const group of this.#groups) this.#makeEntities(group);
+    const parts = [...this.#groups].map((group) => this.#makeEntities(group));
+    for (const some of parts) this.#matchWithin(some);
     yield* this.#matchNames();
   }
 
@@ -118,7 +123,17 @@ export class Graph {
         const ground = yield* this.#options.groundOf?.(bucket) ?? nothing();
         if (ground !== undefined) this.#standOn(sites, ground);
       }
+      if (this.spaces.at(-1)?.sites !== sites) this.#noteMoves(bucket, sites);
       this.#unite(VERSIONS.flatMap((version) => sites[version] ?? []));
+    }
+  }
+
+  #noteMoves(bucket: string, sites: Record<Version, Site | undefined>): void {
+    for (const side of SIDES) {
+      const site = sites[side];
+      if (site === undefined) continue;
+      const relation = this.#options.movesIn?.(bucket, side);
+      if (relation !== undefined && !relation.isIdentity) this.#moved.push({ site, relation });
     }
   }
 
@@ -160,10 +175,21 @@ export class Graph {
       const relation = ground.relations[side];
       for (const key of relation.bases()) bases.add(key);
       for (const key of relation.present()) sites[side]?.at(namesOf(key));
+      for (const key of this.#movedFurther(space, side)) bases.add(key);
     }
     // What is below an entry with several places may be at one of them alone.
     for (const key of bases) {
       for (const below of this.#relateKey(space, key)) bases.add(below);
+    }
+  }
+
+  /** The base's keys of what a side brought into a bucket, and moved within that. */
+  *#movedFurther({ sites, ground }: Space, side: Side): Generator<string, void> {
+    for (const { site, relation } of this.#moved) {
+      const top = sites[side];
+      if (site.version !== side || top === undefined || !isWithin(site, top)) continue;
+      const around = site.keyBelow(top);
+      for (const key of relation.bases()) yield* ground.relations[side].originsOf(around + key);
     }
   }
 
@@ -209,18 +235,34 @@ export class Graph {
    */
   #follow(space: Space, side: Side, key: string): Site[] {
     const found = space.sites[side]?.at(namesOf(key));
-    if (found !== undefined) return [found];
+    const further = this.#followWithin(space, side, key);
+    const isHere = further === undefined || cameTo(space.ground.relations[side], key);
+    if (found !== undefined && isHere) return [found];
     const within = this.#spaceWithin(space, side, key);
     if (within !== undefined) {
       const { sites, ground } = within.space;
       const images = ground.relations[side].imagesOf(within.rest);
       return images.flatMap((image) => sites[side]?.at(namesOf(image)) ?? []);
     }
+    if (further !== undefined) return further;
     const [whole] = this.spaces;
     const around = (space.sites.base ?? space.sites[side])?.key ?? '';
     if (whole === undefined || whole === space) return [];
     const images = whole.ground.relations[side].imagesOf(around + key);
     return images.flatMap((image) => whole.sites[side]?.at(namesOf(image)) ?? []);
+  }
+
+  /** The same, within a bucket without a space of its own; undefined where it leads into none. */
+  #followWithin({ sites }: Space, side: Side, key: string): Site[] | undefined {
+    if (this.#moved.length === 0) return undefined;
+    for (const prefix of prefixes(key)) {
+      const site = sites[side]?.at(namesOf(prefix));
+      const moves = site && this.#moved.find((one) => one.site === site);
+      if (moves === undefined) continue;
+      const images = moves.relation.imagesOf(key.slice(prefix.length));
+      return images.flatMap((image) => site?.at(namesOf(image)) ?? []);
+    }
+    return undefined;
   }
 
   /** The innermost space below one that a key leads into, and the rest of the key. */
@@ -255,7 +297,7 @@ export class Graph {
     for (const site of others) {
       if (site.parent === undefined) continue;
       const [a, b] = [this.#groupOf(first), this.#groupOf(site)];
-      if (a === b || !mayBeOne([...membersOf(a), ...membersOf(b)])) continue;
+      if (a === b) continue;
       for (const version of VERSIONS) {
         for (const member of b[version]) {
           member.group = a;
@@ -276,17 +318,21 @@ export class Graph {
     return site.group;
   }
 
-  /** Makes a group's entity, or several where histories disagree. */
-  #makeEntities(group: Group): void {
+  /** Makes a group's entity, or several where marks differ or histories disagree. */
+  #makeEntities(group: Group): Site[][] {
     for (const version of VERSIONS) dropWays(group[version]);
-    const { base, ours, theirs, ghosts } = group;
-    if (base.length < 2 && ours.length < 2 && theirs.length < 2) {
-      const entity = this.#newEntity();
-      entity.ghosts = ghosts;
-      this.#assign(entity, base);
-      this.#assign(entity, ours);
-      this.#assign(entity, theirs);
-    } else untangle(this.#cache, group, this.#options.judge, () => this.#newEntity());
+    const parts = together(membersOf(group));
+    for (const sites of parts) {
+      const isClear = VERSIONS.every((version) => {
+        return sites.filter((site) => site.version === version).length < 2;
+      });
+      if (isClear) {
+        const entity = this.#newEntity();
+        entity.ghosts = group.ghosts;
+        this.#assign(entity, sites);
+      } else untangle(this.#cache, sites, this.#options.judge, () => this.#newEntity());
+    }
+    return parts;
   }
 
   #assign(entity: Entity, sites: readonly (Site | undefined)[]): void {
@@ -379,12 +425,26 @@ export class Graph {
     const entities = new Set(sites.flatMap((site) => site?.entity ?? []));
     const joined = [ours, theirs].filter((site) => this.#joins(known, site));
     const others = [ours, theirs].map((site) => (joined.includes(site) ? undefined : site));
-    for (const one of together(base, ...others)) {
+    const parts = together([base, ...others].flatMap((site) => site ?? []));
+    for (const one of parts) {
       const entity = this.#newEntity();
       this.#assign(entity, one);
       entities.add(entity);
     }
+    this.#matchWithin(parts);
     return entities;
+  }
+
+  /** What lay in an entry of which each side made a bucket is one entry still, by its name. */
+  #matchWithin(parts: readonly (readonly Site[])[]): void {
+    if (parts.length < 2) return;
+    const sites = parts.flat();
+    const base = sites.find(({ version }) => version === 'base');
+    if (base === undefined) return;
+    for (const name of allNames(this.#cache, base)) {
+      const children = sites.flatMap((site) => site.child(name) ?? []);
+      if (children.length > 2) this.#matched(children);
+    }
   }
 
   /** Takes a site for an entry of the base that is known on the other side, by its name here. */
@@ -420,6 +480,26 @@ export class Graph {
 
 const EMPTY = new Uint8Array(0);
 
+/** Whether what is at a key was in something else, or had another name. */
+function cameTo(relation: Relation, key: string): boolean {
+  const parent = dirname(key);
+  return relation.originsOf(key).some((origin) => {
+    const around = dirname(origin);
+    const isNamed = around + key.slice(parent.length) === origin;
+    return !isNamed || !relation.imagesOf(around).includes(parent);
+  });
+}
+
+function dirname(key: string): string {
+  return key.slice(0, key.lastIndexOf('/'));
+}
+
+function isWithin(site: Site, top: Site): boolean {
+  let at: Site | undefined = site;
+  while (at !== undefined && at !== top) at = at.parent;
+  return at === top;
+}
+
 function* nothing(): Steps<undefined> {}
 
 function depthOf(keys: BucketKeys): number {
@@ -432,15 +512,12 @@ function sourceOf({ ours, theirs }: Entity): Side {
   return ours.bucket === undefined && theirs?.bucket !== undefined ? 'theirs' : 'ours';
 }
 
-/** Which of three sites under one name are one entry: the same, whichever side is which. */
-function together(base: Site | undefined, ...sides: readonly (Site | undefined)[]): Site[][] {
-  const all = [base, ...sides].flatMap((site) => site ?? []);
-  if (mayBeOne(all)) return all.length === 0 ? [] : [all];
-  const own = sides.flatMap((site) => site ?? []);
-  const like = base === undefined ? [] : own.filter((site) => site.bucket === base.bucket);
-  const rest = own.filter((site) => !like.includes(site));
-  const groups = rest.length > 1 && mayBeOne(rest) ? [rest] : rest.map((site) => [site]);
-  return base === undefined ? groups : [[base, ...like], ...groups];
+/** Which of some sites that are related are one entry: the same, whichever side is which. */
+function together(sites: readonly Site[]): Site[][] {
+  if (mayBeOne(sites)) return sites.length === 0 ? [] : [[...sites]];
+  const marked = new Map<string | undefined, Site[]>();
+  for (const site of sites) marked.set(site.bucket, [...(marked.get(site.bucket) ?? []), site]);
+  return [...marked.values()];
 }
 
 /** Where one of several sites is more than a way to others, it is the entry. */

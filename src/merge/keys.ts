@@ -1,15 +1,14 @@
 /** Keys of entities: where they are in the result, and by what they are known. */
 import type { Entity, Place } from './site.js';
 
-/** Whether a place is within itself: cycles are broken after streams were merged. */
-function leadsRound({ parent }: Place): boolean {
-  let slow: Entity | undefined = parent;
-  let fast = parent.place?.parent;
-  for (; fast !== undefined; fast = fast.place?.parent.place?.parent) {
-    if (fast === slow) return true;
-    slow = slow?.place?.parent;
+/** Whether the key of a place is known: nothing around it is open, or within itself. */
+function isKnown({ parent }: Place): boolean {
+  const passed = new Set<Entity>();
+  for (let at: Entity | undefined = parent; at !== undefined; at = at.place?.parent) {
+    if (at.fate === 'open' || passed.has(at)) return false;
+    passed.add(at);
   }
-  return false;
+  return true;
 }
 
 /** The key of a place in the result; '' is the top. */
@@ -28,7 +27,7 @@ export function keyIn(entity: Entity): string {
   if (base !== undefined && base.unknown?.place !== true) return base.key;
   const known = base?.unknown?.key;
   if (known !== undefined) return known;
-  if (base === undefined && fate === 'lives' && place !== undefined && !leadsRound(place))
+  if (base === undefined && fate === 'lives' && place !== undefined && isKnown(place))
     return keyAt(place);
   const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined).sort();
   // What a base has under one name without a place is known by where it went.

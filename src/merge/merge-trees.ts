@@ -18,6 +18,7 @@ import type { Side } from './conflict.js';
 import { Decisions } from './decide.js';
 import { Graph } from './graph.js';
 import { Outcome, type SideRows } from './outcome.js';
+import type { Relation } from './relation.js';
 import type { Judge } from './resolve.js';
 import type { Ground, Unknown } from './site.js';
 import { unknownsOf } from './unknowns.js';
@@ -29,6 +30,8 @@ export interface MergeOptions {
   readonly ground: Ground;
   readonly judge: Judge;
   readonly groundOf?: ((bucket: string) => Steps<Ground | undefined>) | undefined;
+  /** What a side moved within a bucket that has no ground of its own. */
+  readonly movesIn?: ((bucket: string, side: Side) => Relation) | undefined;
   /** What ours, a virtual base itself, does not know, by key. */
   readonly unknown?: ReadonlyMap<string, Unknown> | undefined;
   /** The rules where both sides changed them differently. Without it that is REGALIA_RULE. */
@@ -56,11 +59,11 @@ export interface MergeResult {
 
 /** Merges in steps, so that a caller can let others run. */
 export function* mergeSteps(options: MergeOptions): Steps<MergeResult> {
-  const { cache, ours, theirs, ground, judge, groundOf, strict = false } = options;
+  const { cache, ours, theirs, ground, judge, groundOf, movesIn, strict = false } = options;
   checkAlgorithms(ours, theirs);
   const { unknown: unknownInOurs, ontoOurs } = options;
   const sides = { ours, theirs, ground, unknownInOurs, ontoOurs };
-  const graph = new Graph({ cache, ...sides, judge, groundOf, strict });
+  const graph = new Graph({ cache, ...sides, judge, groundOf, movesIn, strict });
   yield* graph.build();
   const mergeRules = options.mergeRules ?? refuseRules;
   yield* new Decisions(graph, { cache, judge, strict, mergeRules }).decide();

@@ -51,11 +51,15 @@ export function movedRows(before: Tree, after: Tree, relation: Relation): Map<st
     }
     for (const to of images) {
       const is = find(after, to);
-      if (!is.isThere || (was.isThere && is.bucket !== was.bucket)) continue;
+      if (!is.isThere || (was.isThere && !mayBecome(was.bucket, is.bucket))) continue;
       const around = innermost(was.borders, is.borders);
       const [a, b] = [around?.before.key ?? '', around?.after.key ?? ''];
       const pair = { from: from.slice(a.length), to: to.slice(b.length), returned: !was.isThere };
       partsOf(around?.before, b).pairs.push(pair);
+      for (const left of was.borders.slice(depthOf(was.borders, around?.before))) {
+        const [home = ''] = relation.imagesOf(left.key);
+        partsOf(left, home).gone.push(from.slice(left.key.length));
+      }
     }
   }
   const rows = [...parts].map(([bucket, { pairs, gone, home }]) => {
@@ -63,6 +67,16 @@ export function movedRows(before: Tree, after: Tree, relation: Relation): Map<st
     return [bucket, rowsOf(pairs, gone, isTaken)] as const;
   });
   return new Map(rows);
+}
+
+/** Whether an entry may have become another: a plain one may be made a bucket. */
+function mayBecome(was: string | undefined, is: string | undefined): boolean {
+  return was === undefined || was === is;
+}
+
+/** How many borders there are up to one, itself too. */
+function depthOf(borders: readonly Border[], last: Border | undefined): number {
+  return last === undefined ? 0 : borders.indexOf(last) + 1;
 }
 
 /** The innermost bucket around both. */

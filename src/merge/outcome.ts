@@ -149,6 +149,11 @@ export class Outcome {
       .sort((a, b) => compareBytes(a.bytes, b.bytes));
   }
 
+  /** Whether something that was looked at is at a key of the result. */
+  isTaken(key: string): boolean {
+    return [...this.#finals.values()].includes(key);
+  }
+
   /** Where an entity is in the result. */
   keyOf(entity: Entity): string | undefined {
     return this.#finals.get(entity);
@@ -169,7 +174,8 @@ export class Outcome {
       }
     }
     const rows = new Map<string, SideRows>();
-    for (const [bucket, both] of pairs) {
+    for (const bucket of new Set([...pairs.keys(), ...gone.keys()])) {
+      const both = listOf<Pair>(pairs, bucket);
       const taken = new Set(SIDES.flatMap((side) => both[side].map(({ to }) => to)));
       const [ours, theirs] = SIDES.map((side) => {
         return rowsOf(both[side], gone.get(bucket)?.[side], (key) => taken.has(key));
@@ -209,11 +215,15 @@ export class Outcome {
         const to = this.#keyWithin(entity, around);
         listOf(pairs, around?.bucket ?? '')[side].push({ from, to, returned: false });
       } else listOf(gone, around?.bucket ?? '')[side].push(from);
-    } else if (lives) {
-      for (const from of this.#lastKeys(entity, side)) {
-        const to = this.#finals.get(entity) as string;
-        listOf(pairs, '')[side].push({ from, to, returned: true });
+      for (const left of atTop ? [] : this.#bucketsWithin(around, site)) {
+        const bucket = left.bucket as string;
+        listOf(gone, bucket)[side].push(site.keyBelow(left));
       }
+    }
+    if (!lives) return;
+    for (const from of this.#lastKeys(entity, side)) {
+      const to = this.#finals.get(entity) as string;
+      listOf(pairs, '')[side].push({ from, to, returned: true });
     }
   }
 
@@ -229,12 +239,19 @@ export class Outcome {
     return undefined;
   }
 
+  /** The buckets around a site, up to one: what it leaves. */
+  *#bucketsWithin(around: Entity | undefined, site: Site): Generator<Site, void> {
+    for (let at = site.parent; at !== undefined && at !== around?.[site.version]; at = at.parent) {
+      if (at.bucket !== undefined) yield at;
+    }
+  }
+
   #keyWithin(entity: Entity, around: Entity | undefined): string {
     const key = this.#finals.get(entity) as string;
     return around === undefined ? key : key.slice((this.#finals.get(around) ?? '').length);
   }
 
-  /** Where a side last had an entity that it removed, and the merge keeps. */
+  /** Where a side last had an entity that it removed, on some way, and the merge keeps. */
   #lastKeys(entity: Entity, side: Side): string[] {
     const keys: string[] = [];
     const { base } = entity;
@@ -247,7 +264,9 @@ export class Outcome {
       const top = space.sites[side];
       if (top === undefined) continue;
       for (const image of space.ground.relations[side].imagesOf(key)) {
-        if (top.at(namesOf(image)) === undefined) keys.push(`${top.key}${image}`);
+        if (top.at(namesOf(image)) !== undefined) continue;
+        // What left its key there and is known may have been moved within a bucket.
+        if (entity[side] === undefined || !leadsIntoBucket(top, image)) keys.push(top.key + image);
       }
     }
     return keys;
@@ -260,6 +279,15 @@ export class Outcome {
     }
     return undefined;
   }
+}
+
+function leadsIntoBucket(top: Site, key: string): boolean {
+  let at: Site | undefined = top;
+  for (const name of namesOf(key)) {
+    at = at?.child(name);
+    if (at?.bucket !== undefined) return true;
+  }
+  return false;
 }
 
 function listOf<T>(lists: Map<string, Record<Side, T[]>>, bucket: string): Record<Side, T[]> {

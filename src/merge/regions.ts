@@ -162,10 +162,11 @@ export class Regions {
     if (samePlace(base, there)) region.movedIn.push(entity);
   }
 
-  /** Whether a side changed an entry that the other removed: its removals are no change. */
+  /** Whether a side changed an entry that the other removed. If not strict, removals count not. */
   #isChanged(entity: Entity, site: Site): boolean {
     const { base } = entity;
     if (base === undefined) return true;
+    if (this.#strict && !sameEntry(this.#cache, base.spot, site.spot)) return true;
     const { unknown } = base;
     if (unknown !== undefined && (unknown.presence || unknown.streams !== undefined)) return true;
     if (!samePlace(entity.placeIn('base'), entity.placeIn(site.version))) return true;

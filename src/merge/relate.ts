@@ -24,21 +24,54 @@ function isVirtual(point: Point): point is VirtualCommit {
   return 'parents' in point;
 }
 
+/** What is known of a base at a commit. */
+interface Arrival {
+  readonly at: Address;
+  readonly before: Relation;
+  /** What that has become after it. */
+  readonly relation: Relation;
+}
+
 export class Relations {
   readonly #history: History;
   readonly #blocks: Blocks;
+  /** Whether a commit has an entry at a key. */
+  readonly #has: (commit: Address, key: string) => boolean;
 
-  constructor(history: History, blocks: Blocks) {
+  constructor(
+    history: History,
+    blocks: Blocks,
+    has: (commit: Address, key: string) => boolean = () => true,
+  ) {
     this.#history = history;
     this.#blocks = blocks;
+    this.#has = has;
+  }
+
+  /** Where the entries that a line ever had would be at its head. */
+  since(from: Address | undefined, to: Address): Relation {
+    return this.#real(from, to, new Relation());
   }
 
   /** Where the entries of one point are at another that comes after it. */
   between(from: Point, to: Point): Relation {
-    const relations = this.#all(from, to, []);
-    const [first, ...others] = relations;
-    if (first === undefined) return new Relation();
-    return others.length === 0 ? first : Relation.union(relations);
+    const arrivals = this.#all(from, to, []);
+    return arrivals.length === 0 ? new Relation() : this.#together(arrivals);
+  }
+
+  /** What ways say together that meet. Where an entry was gone, one says nothing of it. */
+  #together(arrivals: readonly Arrival[]): Relation {
+    const relations = arrivals.map(({ relation }) => relation);
+    const [first, second] = relations;
+    if (first !== undefined && second === undefined) return first;
+    for (const base of new Set(relations.flatMap((relation) => [...relation.bases()]))) {
+      const had = arrivals.map(({ at, before }) => {
+        return before.imagesOf(base).some((key) => this.#has(at, key));
+      });
+      if (!had.includes(true)) continue;
+      for (const [i, relation] of relations.entries()) if (had[i] !== true) relation.drop(base);
+    }
+    return Relation.union(relations);
   }
 
   /**
@@ -57,7 +90,7 @@ export class Relations {
   }
 
   /** One relation for each way through virtual commits. `before` is what leads to `from`. */
-  #all(from: Point, to: Point, before: readonly (readonly MapRow[])[]): Relation[] {
+  #all(from: Point, to: Point, before: readonly (readonly MapRow[])[]): Arrival[] {
     if (isVirtual(from)) {
       return from.parents.flatMap(({ point, rows }) => {
         return this.#all(point, to, [...before, inverted(rows)]);
@@ -67,17 +100,17 @@ export class Relations {
       if (!isAncestor(this.#history, from, to)) return [];
       const start = new Relation();
       for (const rows of before) start.apply(rows);
-      return [this.#real(from, to, start)];
+      return [{ at: from, before: start.copy(), relation: this.#real(from, to, start) }];
     }
     return to.parents.flatMap(({ point, rows }) => {
-      const relations = this.#all(from, point, before);
-      for (const relation of relations) relation.apply(rows);
-      return relations;
+      const arrivals = this.#all(from, point, before);
+      for (const { relation } of arrivals) relation.apply(rows);
+      return arrivals;
     });
   }
 
   /** Goes from a commit up to one after it, by the commits between that have maps. */
-  #real(from: Address, to: Address, start: Relation): Relation {
+  #real(from: Address | undefined, to: Address, start: Relation): Relation {
     const order = this.#mappedBetween(from, to);
     const known = new Map<string, { relation: Relation; uses: number }>();
     for (const { parents } of order) {
@@ -89,16 +122,17 @@ export class Relations {
     }
     let last = start;
     for (const { address, parents } of order) {
-      const ways = parents.map(({ nearest, rows }) => {
+      const arrivals = parents.map(({ at, nearest, rows }): Arrival => {
         const way = known.get(keyOf(nearest)) as { relation: Relation; uses: number };
         const { relation } = way;
         // The last to use it goes on with it; the start is where ways from older commits begin.
         const isLast = --way.uses === 0 && relation !== start;
         const next = isLast ? relation : relation.copy();
+        const before = parents.length === 1 ? next : next.copy();
         next.apply(rows);
-        return next;
+        return { at, before, relation: next };
       });
-      last = ways.length === 1 ? (ways[0] as Relation) : Relation.union(ways);
+      last = this.#together(arrivals);
       const way = known.get(keyOf(address));
       if (way !== undefined) way.relation = last;
     }
@@ -106,7 +140,7 @@ export class Relations {
   }
 
   /** The commits with maps that come after `from` and lead to `to`, each after those before it. */
-  #mappedBetween(from: Address, to: Address): Mapped[] {
+  #mappedBetween(from: Address | undefined, to: Address): Mapped[] {
     const found = new Map<string, Mapped>();
     const order: Mapped[] = [];
     const first = nearestMapped(to, this.#history.commit(to));
@@ -130,17 +164,19 @@ export class Relations {
   }
 
   /** Maps of commits that were forgotten are forgotten with them. */
-  #isAfter(address: Address, from: Address): boolean {
+  #isAfter(address: Address, from: Address | undefined): boolean {
     if (this.#history.entry(address) === undefined) return false;
+    if (from === undefined) return true;
     return !sameAddress(address, from) && isAncestor(this.#history, from, address);
   }
 
-  #mapped(address: Address, from: Address): Mapped {
+  #mapped(address: Address, from: Address | undefined): Mapped {
     const commit = this.#history.commit(address);
     const parents = commit.parents.flatMap((parent, i) => {
-      if (!isAncestor(this.#history, from, parent)) return [];
+      const isAfter = from === undefined || isAncestor(this.#history, from, parent);
+      if (!isAfter || this.#history.entry(parent) === undefined) return [];
       const nearest = nearestMapped(parent, this.#history.commit(parent));
-      return [{ nearest, rows: this.#rows(commit, i) }];
+      return [{ at: parent, nearest, rows: this.#rows(commit, i) }];
     });
     return { address, parents };
   }
@@ -164,6 +200,7 @@ interface Mapped {
   readonly address: Address;
   /** Those that come after the base, or are it. */
   readonly parents: readonly {
+    readonly at: Address;
     readonly nearest: Address | undefined;
     readonly rows: readonly MapRow[];
   }[];

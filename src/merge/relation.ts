@@ -80,6 +80,11 @@ export class Relation {
     for (const way of this.#ways) way.apply(rows);
   }
 
+  /** Says no more of a key of the base, but where it was brought back. */
+  drop(base: string): void {
+    for (const way of this.#ways) way.drop(base);
+  }
+
   copy(): Relation {
     return new Relation(this.#ways.map((way) => way.copy()));
   }
@@ -226,6 +231,16 @@ class Way {
     for (const place of places) {
       place.origins ??= new Set();
       place.origins.add(base);
+    }
+  }
+
+  drop(base: string): void {
+    this.#listBase(base, this.#imagesOf(base));
+    const places = this.#places.get(base);
+    for (const place of [...(places ?? [])]) {
+      if (place.returned) continue;
+      place.origins?.delete(base);
+      places?.delete(place);
     }
   }
 

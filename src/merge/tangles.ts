@@ -9,18 +9,26 @@ import { sameStreams } from '../tree/equal.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { conflictAtKey } from './report.js';
 import type { Judge } from './resolve.js';
-import { type Entity, type Group, leaveOpen, otherSide, SIDES, type Site } from './site.js';
+import {
+  type Entity,
+  leaveOpen,
+  otherSide,
+  SIDES,
+  type Site,
+  VERSIONS,
+  type Version,
+} from './site.js';
 
-/** Makes the entities of a group whose sites are not one to one. */
+/** Makes the entities of sites that are one, and not one to one. */
 export function untangle(
   cache: NodeCache,
-  group: Group,
+  sites: readonly Site[],
   judge: Judge,
   newEntity: () => Entity,
 ): void {
-  for (const sites of [group.base, group.ours, group.theirs]) sites.sort(byKey);
-  const { base, ours, theirs } = group;
-  if (isAgreed(cache, group)) {
+  const tangle = tangleOf(sites);
+  const { base, ours, theirs } = tangle;
+  if (isAgreed(cache, tangle)) {
     const count = Math.max(base.length, ours.length, theirs.length);
     for (let i = 0; i < count; i++) assign(newEntity(), [base[i], ours[i], theirs[i]]);
     return;
@@ -43,11 +51,11 @@ export function untangle(
     }
     return;
   }
-  const losers = group[otherSide(verdict)];
+  const losers = tangle[otherSide(verdict)];
   const first = newEntity();
   first.pinned = verdict;
   assign(first, [b, o, t]);
-  for (const site of group[verdict].slice(1)) {
+  for (const site of tangle[verdict].slice(1)) {
     const entity = newEntity();
     entity.pinned = verdict;
     assign(entity, [site]);
@@ -58,8 +66,18 @@ export function untangle(
   }
 }
 
+type Tangle = Readonly<Record<Version, readonly Site[]>>;
+
+function tangleOf(sites: readonly Site[]): Tangle {
+  const sorted = [...sites].sort(byKey);
+  const [base, ours, theirs] = VERSIONS.map((version) => {
+    return sorted.filter((site) => site.version === version);
+  }) as [Site[], Site[], Site[]];
+  return { base, ours, theirs };
+}
+
 /** Whether a side is not concerned, or both have the same entries. */
-function isAgreed(cache: NodeCache, { ours, theirs }: Group): boolean {
+function isAgreed(cache: NodeCache, { ours, theirs }: Tangle): boolean {
   if (ours.length === 0 || theirs.length === 0) return true;
   if (ours.length !== theirs.length) return false;
   return ours.every((site, i) => {

@@ -6,7 +6,7 @@ import type { Graph } from './graph.js';
 import { keyIn } from './keys.js';
 import type { Outcome } from './outcome.js';
 import type { Entity, Unknown } from './site.js';
-import { SIDES } from './site.js';
+import { SIDES, samePlace } from './site.js';
 
 /** Names that entries without a known place have at the top of a virtual base. */
 const NOWHERE = '~unknown~';
@@ -21,7 +21,7 @@ export function unknownsOf(graph: Graph): (outcome: Outcome) => Map<string, Unkn
     const key = keyIn(entity);
     if (entity.fate === 'open') {
       const { open } = entity;
-      const nowhere = open !== 'presence' || entity.place === undefined;
+      const nowhere = open !== 'presence' || isTaken(entity, entities);
       if (nowhere) entity.place = { parent: top, name: freeName(top, () => count++) };
       const presence = open !== 'place';
       marks.set(entity, { place: nowhere, presence, key, streams: presence ? 'all' : streams });
@@ -43,11 +43,18 @@ export function unknownsOf(graph: Graph): (outcome: Outcome) => Map<string, Unkn
     for (const [entity, mark] of marks) {
       const at = outcome.keyOf(entity);
       const { place, presence, streams } = mark;
-      const key = shared.has(mark.key) ? undefined : mark.key;
+      const isShared = place && (shared.has(mark.key) || outcome.isTaken(mark.key ?? ''));
+      const key = isShared ? undefined : mark.key;
       if (at !== undefined) unknown.set(at, { place, presence, key, streams });
     }
     return unknown;
   };
+}
+
+/** Whether an entity has no place, or another that lives has the same. */
+function isTaken({ place }: Entity, entities: readonly Entity[]): boolean {
+  if (place === undefined) return true;
+  return entities.some((one) => one.fate === 'lives' && samePlace(one.place, place));
 }
 
 /** What one side does not know of an entity, and the merge did not resolve, stays unknown. */

@@ -3,6 +3,7 @@
  * so that where one is found it is known whose it is.
  */
 import type { Transaction } from '../../src/index.js';
+import { type View, viewOf } from './facts.js';
 import type { Change, Edit, Transfer } from './history.js';
 import {
   copyOf,
@@ -19,11 +20,13 @@ import {
 export class Drafting {
   #count = 0;
 
-  /** The tree with the edits that could be done. */
-  edit(tx: Transaction, before: Place, edits: readonly Edit[]): Place {
+  /** The states after each of the edits, as far as they could be done. */
+  edit(tx: Transaction, before: Place, edits: readonly Edit[]): View[] {
     const top = copyOf(before);
-    for (const edit of edits) this.#one(tx, top, edit);
-    return top;
+    return edits.map((edit) => {
+      this.#one(tx, top, edit);
+      return viewOf(copyOf(top));
+    });
   }
 
   #one(tx: Transaction, top: Place, edit: Edit): void {

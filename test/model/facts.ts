@@ -45,6 +45,7 @@ export function viewOf(top: Place): View {
     const parent = owners.at(-1) as { id: string; key: string };
     facts.set(id, `${parent.id} ${key.slice(parent.key.length)}`);
     for (const [stream, token] of place.streams) facts.set(`${id}#${stream}`, token);
+    if (place.bucket !== undefined) facts.set(`${id}#bucket`, id);
     keys.set(id, [...(keys.get(id) ?? []), key]);
     owners.push({ id, key });
   }
@@ -87,7 +88,7 @@ export function combine(base: Facts, ours: Facts, theirs: Facts): Expected {
     if (fact === UNKNOWN) clashes.push([slot]);
     if (fact !== undefined) facts.set(slot, fact);
   }
-  anchor(facts);
+  anchor(facts, impliedIn(base));
   const crowds = crowded(facts);
   const apart = [...headless(facts), ...orphans(facts), ...crowds, ...looped(facts)];
   for (const slot of new Set([...ours.keys(), ...theirs.keys()])) {
@@ -98,15 +99,16 @@ export function combine(base: Facts, ours: Facts, theirs: Facts): Expected {
 }
 
 /** Says where identities are by the nearest one around them, where that is by now. */
-function anchor(facts: Map<string, Fact>): void {
+function anchor(facts: Map<string, Fact>, implied: ReadonlySet<string>): void {
   const at = new Map([...facts].flatMap(([id, fact]) => (isPlace(id) ? [[fact, id]] : [])));
   for (const [id, fact] of facts) {
     if (!isPlace(id) || fact === UNKNOWN) continue;
     const [parent, name] = splitPlace(fact);
     for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
       const around = at.get(`${parent} ${name.slice(0, end)}`);
-      // A bucket is never one with a plain directory of its name.
-      if (around === undefined || around.startsWith(BUCKET)) continue;
+      if (around === undefined) continue;
+      // A bucket is never one with a plain directory of its name, unless it was made of that.
+      if (around.startsWith(BUCKET) && !implied.has(facts.get(around) as string)) continue;
       facts.set(id, `${around} ${name.slice(end)}`);
       break;
     }
@@ -136,6 +138,19 @@ function threeWay(v: Fact | undefined, o: Fact | undefined, t: Fact | undefined)
   if (v === UNKNOWN) return UNKNOWN;
   if (v === t) return o;
   return v === o ? t : UNKNOWN;
+}
+
+/** Directories, by their places, that have no identity. */
+export function impliedIn(facts: Facts): Set<string> {
+  const found = new Set<string>();
+  for (const [id, fact] of facts) {
+    if (!isPlace(id) || fact === UNKNOWN) continue;
+    const [parent, name] = splitPlace(fact);
+    for (let end = name.indexOf('/', 1); end > 0; end = name.indexOf('/', end + 1)) {
+      found.add(`${parent} ${name.slice(0, end)}`);
+    }
+  }
+  return found;
 }
 
 export function splitPlace(fact: string): [parent: string, name: string] {
@@ -213,7 +228,6 @@ function looped(facts: Facts): string[][] {
 export function* tokens(facts: Facts): Generator<[slot: string, token: string]> {
   for (const [slot, fact] of facts) {
     if (!isPlace(slot)) yield [slot, String(fact)];
-    else if (slot.startsWith(BUCKET)) yield [slot, slot];
   }
 }
 

@@ -16,16 +16,23 @@ export interface Known {
   readonly seen: ReadonlySet<string>;
   /** What became one when it was made. */
   readonly united: United;
+  /** What its transaction went through. */
+  readonly drafts: readonly View[];
 }
 
 export class Graph {
   readonly #known = new Map<string, Known>();
 
-  learn(commit: string, parents: readonly string[], view: View, united: United = []): Known {
+  learn(
+    commit: string,
+    parents: readonly string[],
+    view: View,
+    { united = [], drafts = [] }: Partial<Pick<Known, 'united' | 'drafts'>> = {},
+  ): Known {
     const above = parents.map((parent) => this.at(parent));
     const ancestors = new Set([commit, ...above.flatMap((one) => [...one.ancestors])]);
     const seen = new Set([...tokensOf(view.facts), ...above.flatMap((one) => [...one.seen])]);
-    const known = { commit, parents, view, ancestors, seen, united };
+    const known = { commit, parents, view, ancestors, seen, united, drafts };
     this.#known.set(commit, known);
     return known;
   }
@@ -47,6 +54,15 @@ export class Graph {
       ({ commit }) => !common.some((one) => one.commit !== commit && one.ancestors.has(commit)),
     );
     return best.sort((x, y) => (x.commit < y.commit ? -1 : 1));
+  }
+
+  /** All states that led to one, those of transactions too, each after those before it. */
+  *statesBefore(known: Known): Generator<{ view: View; seen: ReadonlySet<string> }> {
+    const before = [...known.ancestors].map((one) => this.at(one));
+    before.sort((a, b) => a.ancestors.size - b.ancestors.size);
+    for (const { view, drafts, seen } of [...before, known]) {
+      for (const one of [...drafts, view]) yield { view: one, seen };
+    }
   }
 
   /** What became one on the way to any of these. */

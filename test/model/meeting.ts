@@ -3,7 +3,7 @@
  * several, each combined with the next from bases of their own.
  */
 import { Aliases } from './aliases.js';
-import { combine, type Facts } from './facts.js';
+import { BUCKET, combine, type Facts, ownerOf } from './facts.js';
 import type { Graph, Known, United } from './graph.js';
 import { excusedIn, type Meeting } from './weak.js';
 
@@ -33,7 +33,8 @@ export class Meetings {
 
   #meeting(bases: readonly Known[], folded: Folded, ours: Known, theirs: Known): Meeting {
     const states = [folded.facts, ours.view.facts, theirs.view.facts];
-    const united = [...folded.united, ...this.#graph.unitedIn([ours, theirs, ...bases])];
+    const known = this.#graph.unitedIn([ours, theirs, ...bases]);
+    const united = [...madeBuckets(states), ...folded.united, ...known];
     const aliases = new Aliases(united, states);
     const named = (known: Known): Known => ({ ...known, view: aliases.view(known.view) });
     return {
@@ -75,4 +76,16 @@ export class Meetings {
     const excused = [...folded.excused, ...excusedIn(meeting).keys()];
     return { facts, united: [...folded.united, ...twins], excused };
   }
+}
+
+/** Entries of which one state has made a bucket, with that. */
+function madeBuckets(states: readonly Facts[]): United {
+  const made = new Map<string, string>();
+  for (const facts of states) {
+    for (const [slot, id] of facts) {
+      if (!slot.startsWith(BUCKET) || !slot.endsWith('#id') || typeof id !== 'string') continue;
+      if (states.some((other) => other.has(id)) && !made.has(id)) made.set(id, ownerOf(slot));
+    }
+  }
+  return [...made].map(([id, bucket]) => [bucket, id]);
 }

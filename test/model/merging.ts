@@ -77,7 +77,8 @@ async function judge(merging: Merging, take: Resolution): Promise<Judged> {
   const result = read();
   const { bases, ours, theirs } = meeting;
   const views = [...bases, ours, theirs].map(({ view }) => view);
-  raise(verdict.ofResult(result, namedBy(conflicts, views)), aboutOf(conflicts));
+  const named = namedBy(conflicts, views, meeting.aliases.apart);
+  raise(verdict.ofResult(result, named), aboutOf(conflicts));
   const { isExact, excuses } = verdict;
   const asked = first.map(nameOf);
   return { result, united: verdict.united(result), isExact, excuses, asked };
@@ -86,8 +87,8 @@ async function judge(merging: Merging, take: Resolution): Promise<Judged> {
 /** Does the merge as asked. Resolves with all conflicts that came up on the way. */
 async function resolve(merging: Merging, take: Resolution): Promise<readonly Conflict[]> {
   if (isPolicy(take)) return resolveByPolicy(merging, take);
-  const { bucket, from, meeting, read } = merging;
-  const { asked, answers } = await resolveByAnswers(bucket, from, take);
+  const { bucket, meeting, read } = merging;
+  const { asked, answers } = await resolveByAnswers(merging, bucket, take);
   const [conflict, second] = asked;
   if (conflict !== undefined && second === undefined) {
     const wrong = answeredWrongly(meeting, read(), conflict, takeOf(answers[0]));
@@ -131,14 +132,21 @@ interface Resolved {
 }
 
 /** Answers until nothing is asked. */
-async function resolveByAnswers(bucket: Bucket, from: string, wish: string): Promise<Resolved> {
+async function resolveByAnswers(
+  { from, meeting }: Merging,
+  bucket: Bucket,
+  wish: string,
+): Promise<Resolved> {
+  // Two entries without a place in the merged bases may go by one key.
+  const mayShare = meeting.bases.length > 1;
   const asked: Conflict[] = [];
   const answers: Answer[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const outcome = await bucket.merge(from, { answers });
     if (outcome.merged) return { asked, answers };
+    const before = [...asked];
     for (const conflict of outcome.conflicts) {
-      if (asked.some((one) => nameOf(one) === nameOf(conflict))) {
+      if ((mayShare ? before : asked).some((one) => nameOf(one) === nameOf(conflict))) {
         const take = takeOf(answers.find(({ key }) => key === conflict.key));
         throw new Finding(`unsettled: ${nameOf(conflict)} is asked again after ${take}`);
       }
@@ -171,9 +179,10 @@ async function resolveByPolicy(merging: Merging, policy: Policy): Promise<readon
 }
 
 /** What answers of one kind bring up, and come to. */
-function tryAnswers({ from, meeting, scratch }: Merging, wish: string) {
+function tryAnswers(merging: Merging, wish: string) {
+  const { meeting, scratch } = merging;
   return scratch(meeting.ours.commit, async (other) => {
-    const { asked } = await resolveByAnswers(other, from, wish);
+    const { asked } = await resolveByAnswers(merging, other, wish);
     return { asked, root: other.info().root };
   });
 }

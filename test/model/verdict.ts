@@ -3,6 +3,7 @@
  * that a smaller history can be asked whether it still shows the same.
  */
 import {
+  BUCKET,
   combine,
   type Expected,
   type Facts,
@@ -16,7 +17,7 @@ import {
   type View,
 } from './facts.js';
 import type { Known, United } from './graph.js';
-import { excusedIn, type Meeting } from './weak.js';
+import { excusedIn, type Meeting, wentAlong } from './weak.js';
 
 /** Whether a conflict that the store reported is about a slot. */
 export type Named = (slot: string) => boolean;
@@ -86,9 +87,10 @@ export class Verdict {
     const isThere = [ours, theirs].map(({ view }) => view.facts.has(slot));
     return clash.some((one) => {
       const why = this.#excused.get(ownerOf(one));
-      // Removed and moved: that is so whatever it lies in.
+      // Removed and moved: that is so whatever it lies in, unless it only went along.
       if (why === 'implied' && isPlace(one) && clash.length === 1 && isThere.includes(false)) {
-        return false;
+        const mover = isThere[0] === true ? ours : theirs;
+        return wentAlong(this.#meeting.base, mover.view.facts, one);
       }
       return why !== undefined;
     });
@@ -131,8 +133,7 @@ export class Verdict {
     const others = tokensOf(other.view.facts);
     const known = new Set(this.#meeting.bases.flatMap(({ view }) => [...tokensOf(view.facts)]));
     for (const [slot, token] of tokens(side.view.facts)) {
-      // Of a bucket too: who asks where it is to be does not ask whether it is to be.
-      if (there.has(token) || named(isPlace(slot) ? `${slot}#id` : slot)) continue;
+      if (there.has(token) || named(slot)) continue;
       if (!others.has(token) && (other.seen.has(token) || known.has(token))) continue;
       yield `lost: ${token} of ${slot}`;
     }
@@ -145,8 +146,11 @@ export class Verdict {
     const others = tokensOf(other.view.facts);
     for (const [slot, token] of tokens(side.view.facts)) {
       if (!there.has(token) || others.has(token) || named(slot)) continue;
-      if (!bases.every(({ view }) => tokensOf(view.facts).has(token))) continue;
+      if (!bases.every(({ view }) => view.facts.get(slot) === token)) continue;
       if (this.#excused.get(ownerOf(slot)) === 'returned') continue;
+      // A bucket beside another one that was made under its name is another entry.
+      const isMade = slot.startsWith(BUCKET) && !this.#meeting.base.has(`${ownerOf(slot)}#bucket`);
+      if (isMade && this.#excused.get(ownerOf(slot)) === 'recreated') continue;
       yield `undone: ${token} of ${slot} was removed`;
     }
   }

@@ -3,9 +3,10 @@
  * they are spelled.
  */
 import type { Answer, Conflict, MergeOptions, Take } from '../../src/index.js';
-import { isPlace, ownerOf, splitPlace, type View } from './facts.js';
+import { isPlace, ownerOf, type View } from './facts.js';
 import type { Policy } from './history.js';
 import type { Named } from './verdict.js';
+import { impliedAround } from './weak.js';
 
 export function answerTo(conflict: Conflict, wish: string, index: number): Answer {
   const { answers: offers } = conflict;
@@ -39,26 +40,26 @@ export function spelledConflict(conflict: Conflict, isMirrored: boolean): string
   return JSON.stringify([shown, why, key, stream, base, ...sides, [...answers].sort()]);
 }
 
-/** Which slots some conflicts are about, by the keys that states of before have. */
-export function namedBy(conflicts: readonly Conflict[], views: readonly View[]): Named {
+/**
+ * Which slots some conflicts are about, by the keys that states of before have. Of a tangle one
+ * entry is named, and all are meant that are one on some line only.
+ */
+export function namedBy(
+  conflicts: readonly Conflict[],
+  views: readonly View[],
+  apart: ReadonlySet<string>,
+): Named {
+  const isTangled = conflicts.some(({ why }) => why === 'tangled');
   return (slot) => {
+    if (isTangled && apart.has(ownerOf(slot))) return true;
     const keys = views.flatMap(({ keys }) => keys.get(ownerOf(slot)) ?? []);
-    const around = isPlace(slot) ? views.flatMap((view) => impliedAround(view, slot)) : [];
+    const around = isPlace(slot)
+      ? views.flatMap(({ facts, keys }) => {
+          return impliedAround(facts.get(slot), keys.get(slot)?.[0] ?? '');
+        })
+      : [];
     return conflicts.some((conflict) => isAbout(conflict, slot, keys, around));
   };
-}
-
-/** The keys of directories around an entry that have no identity: where they go it goes. */
-function impliedAround({ facts, keys }: View, id: string): string[] {
-  const fact = facts.get(id);
-  const [key = ''] = keys.get(id) ?? [];
-  const names = typeof fact === 'string' ? splitPlace(fact)[1].split('/').slice(2) : [];
-  return names.map((_, i) =>
-    key
-      .split('/')
-      .slice(0, -1 - i)
-      .join('/'),
-  );
 }
 
 /** Whether a conflict is about an entry with all that lies in it. */
@@ -73,8 +74,10 @@ function isAbout(
   around: readonly string[],
 ): boolean {
   const { why, key, stream, base, ours, theirs } = conflict;
-  if (stream !== undefined) return slot.endsWith(`#${stream}`) && keys.includes(key);
   const all = [key, base?.key, ours?.key, theirs?.key].filter((one) => one !== undefined);
+  if (stream !== undefined) {
+    return slot.endsWith(`#${stream}`) && keys.some((one) => all.includes(one));
+  }
   if (isRegion(conflict)) return keys.some((one) => all.some((top) => isWithin(one, top)));
   // Of a cycle one entry is named, and others have to give way.
   if (why === 'cycle') return isPlace(slot);

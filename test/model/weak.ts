@@ -4,7 +4,15 @@
  */
 
 import type { Aliases } from './aliases.js';
-import { type Fact, type Facts, isPlace, NAMELESS, ROOT, splitPlace, UNKNOWN } from './facts.js';
+import {
+  type Fact,
+  type Facts,
+  impliedIn,
+  isPlace,
+  NAMELESS,
+  splitPlace,
+  UNKNOWN,
+} from './facts.js';
 import type { Graph, Known } from './graph.js';
 
 /** Two states to combine, under the names that both know. */
@@ -23,16 +31,16 @@ export interface Meeting {
 type Excuse = (meeting: Meeting) => Iterable<string>;
 
 const EXCUSES: Readonly<Record<string, Excuse>> = {
-  /** Removed, and another put under its name: that is an edit to who knows names alone. */
-  recreated: ({ base, ours, theirs }) => {
-    return [ours, theirs].flatMap(({ view }) => recreated(base, view.facts));
-  },
   /** Removed and kept or brought back: nothing says that it is what was there. */
   returned: ({ graph, aliases, ours, theirs }) => {
     const ids = [ours, theirs].flatMap((side) => graph.returned(side));
     return ids.flatMap((id) => [id, aliases.of(id)]);
   },
-  /** The same, of bases that are combined. */
+  /** Removed, and another put under its name: that is an edit to who knows names alone. */
+  recreated: (meeting) => {
+    return [meeting.ours, meeting.theirs].flatMap((side) => recreated(meeting, side));
+  },
+  /** So where bases were combined. */
   before: ({ excused }) => excused,
   /** Two that became one, on a line that one of these has not seen. */
   apart: ({ aliases }) => aliases.apart,
@@ -45,6 +53,16 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
   beside: ({ base, ours, theirs }) => {
     const [o, t] = [ours.view.facts, theirs.view.facts];
     return [...beside(base, o, t), ...beside(base, t, o)];
+  },
+  /** The other way about: a directory that is implied, moved to where the other has a new entry. */
+  against: ({ base, ours, theirs }) => {
+    const [o, t] = [ours.view.facts, theirs.view.facts];
+    return [...against(base, o, t), ...against(base, t, o)];
+  },
+  /** Given an identity, and moved by the other: see there. */
+  late: ({ base, ours, theirs }) => {
+    const [o, t] = [ours.view.facts, theirs.view.facts];
+    return [...late(base, o, t), ...late(base, t, o)];
   },
   /** Both changed what lies in a directory that only its children imply. */
   implied: ({ base, ours, theirs }) => {
@@ -80,27 +98,38 @@ function addInner(excused: Map<string, string>, id: string, fact: Fact): void {
   if (why !== undefined) excused.set(id, why);
 }
 
-/** Those that are gone, and those at their places: in their places, where that is implied. */
-function recreated(base: Facts, side: Facts): string[] {
-  const found: string[] = [];
-  const twins = new Map([[ROOT, ROOT]]);
-  const gone = new Map<Fact, string>();
-  for (const [id, fact] of base) if (isPlace(id) && !side.has(id)) gone.set(fact, id);
-  // Parents come before their children.
-  for (const [id, fact] of side) {
-    if (!isPlace(id) || fact === UNKNOWN || base.has(id)) continue;
-    const [parent, name] = splitPlace(fact);
-    const twin = gone.get(`${twins.get(parent) ?? parent} ${name}`);
-    if (twin === undefined) continue;
-    twins.set(id, twin);
-    found.push(id, twin);
+/** Those that are gone, and those that got a key of theirs: in it, where that is implied. */
+function recreated({ graph, aliases, bases }: Meeting, side: Known): string[] {
+  const had = new Map<string, Map<string, string>>();
+  const found = new Set<string>();
+  for (const { view, seen } of graph.statesBefore(side)) {
+    const { facts, keys } = aliases.view(view);
+    for (const [id, [key = '']] of keys) {
+      const isNew = bases.every((base) => !base.view.keys.has(id));
+      const places = isNew ? [key, String(view.facts.get(id))] : [];
+      const names = [...places, ...impliedAround(facts.get(id), key)];
+      const all = names.flatMap((one) => [...(had.get(one) ?? [])]);
+      const gone = all.flatMap(([one, raw]) => (seen.has(raw) && !keys.has(one) ? [one] : []));
+      if (gone.length > 0) for (const one of [id, ...gone]) found.add(one);
+    }
+    for (const [id, [key = '']] of view.keys) {
+      for (const at of [key, String(view.facts.get(id))]) {
+        had.set(at, (had.get(at) ?? new Map()).set(aliases.of(id), id));
+      }
+    }
   }
-  for (const directory of impliedIn(side)) {
-    const [parent, name] = splitPlace(directory);
-    const twin = gone.get(`${twins.get(parent) ?? parent} ${name}`);
-    if (twin !== undefined) found.push(twin, ...membersOf(side, directory).keys());
-  }
-  return found;
+  return [...found];
+}
+
+/** The keys of directories around an entry that have no identity. */
+export function impliedAround(fact: Fact | undefined, key: string): string[] {
+  const names = typeof fact === 'string' ? splitPlace(fact)[1].split('/').slice(2) : [];
+  return names.map((_, i) =>
+    key
+      .split('/')
+      .slice(0, -1 - i)
+      .join('/'),
+  );
 }
 
 function beside(base: Facts, side: Facts, other: Facts): string[] {
@@ -112,17 +141,58 @@ function beside(base: Facts, side: Facts, other: Facts): string[] {
   });
 }
 
-/** Directories, by their places, that have no identity. */
-function impliedIn(facts: Facts): Set<string> {
-  const found = new Set<string>();
-  for (const [id, fact] of facts) {
-    if (!isPlace(id) || fact === UNKNOWN) continue;
-    const [parent, name] = splitPlace(fact);
-    for (let end = name.indexOf('/', 1); end > 0; end = name.indexOf('/', end + 1)) {
-      found.add(`${parent} ${name.slice(0, end)}`);
+/** Directories without identities that were moved to where the other put or moved something. */
+function against(base: Facts, side: Facts, other: Facts): string[] {
+  return [...impliedIn(side)].flatMap((directory) => {
+    const members = [...membersOf(side, directory)];
+    if (!members.some(([id, fact]) => base.has(id) && base.get(id) !== fact)) return [];
+    const there = [...membersOf(other, directory)].filter(([id, fact]) => base.get(id) !== fact);
+    return there.length === 0 ? [] : [...there, ...members].map(([id]) => id);
+  });
+}
+
+/**
+ * Identities that directories got which the base has without, where one side moved something in
+ * them: they go where the directory goes.
+ */
+function late(base: Facts, side: Facts, other: Facts): string[] {
+  const found: string[] = [];
+  for (const [id, was] of base) {
+    if (!isPlace(id) || was === UNKNOWN || !side.has(id)) continue;
+    if (side.get(id) === was && other.get(id) === was) continue;
+    const [, names] = splitPlace(was);
+    let fact = side.get(id);
+    for (const name of names.split('/').slice(2).reverse()) {
+      if (typeof fact !== 'string' || !fact.endsWith(`/${name}`)) break;
+      const [parent, rest] = splitPlace(fact);
+      if (rest !== `/${name}`) {
+        fact = `${parent} ${rest.slice(0, -1 - name.length)}`;
+        continue;
+      }
+      if (base.has(parent)) break;
+      found.push(id, parent);
+      fact = side.get(parent);
     }
   }
   return found;
+}
+
+/** Whether a directory without an identity that an entry is in was moved with all that is left. */
+export function wentAlong(base: Facts, side: Facts, id: string): boolean {
+  const [was, is] = [base.get(id), side.get(id)];
+  if (typeof was !== 'string' || typeof is !== 'string') return false;
+  const [parent, name] = splitPlace(was);
+  for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
+    const rest = name.slice(end);
+    if (!is.endsWith(rest)) return false;
+    const [from, to] = [`${parent} ${name.slice(0, end)}`, is.slice(0, -rest.length)];
+    const members = [...membersOf(base, from)].filter(([one]) => side.has(one));
+    const along = members.every(([one, fact]) => {
+      return side.get(one) === to + String(fact).slice(from.length);
+    });
+    if (along) return true;
+  }
+  return false;
 }
 
 /** What lies in such a directory, with its place; or at its place, since it got an identity. */

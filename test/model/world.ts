@@ -7,7 +7,7 @@ import { type Bucket, isRegaliaError, type Regalia } from '../../src/index.js';
 import { Drafting } from './drafting.js';
 import { tokensOf, type View, viewOf } from './facts.js';
 import { Finding, raise } from './finding.js';
-import { Graph, type Known, type United } from './graph.js';
+import { Graph, type Known } from './graph.js';
 import type { Edit, Resolution, Step } from './history.js';
 import { Meetings } from './meeting.js';
 import { mergeAndJudge } from './merging.js';
@@ -76,7 +76,7 @@ export class World {
   }
 
   /** The state of a head, read back, which must be as expected, or as it was before. */
-  #learn(bucket: Bucket, expected?: View, united?: United): Known {
+  #learn(bucket: Bucket, expected?: View, how?: Partial<Known>): Known {
     const { commit, parents } = bucket.info();
     const view = readView(bucket);
     const before = this.#graph.get(commit);
@@ -85,24 +85,25 @@ export class World {
       throw new Finding(`wrong: the state is ${spelled(view.top)}, not ${spelled(other.top)}`);
     }
     const known = parents.filter((parent) => this.#graph.get(parent) !== undefined);
-    return before ?? this.#graph.learn(commit, known, view, united);
+    return before ?? this.#graph.learn(commit, known, view, how);
   }
 
   async #commit(line: Line, edits: readonly Edit[]): Promise<void> {
     const tx = line.bucket.begin();
-    const top = this.#drafting.edit(tx, this.headOf(line).view.top, edits);
+    const drafts = this.#drafting.edit(tx, this.headOf(line).view.top, edits);
     const { changed } = await tx.commit();
-    if (changed) line.past.push(this.#learn(line.bucket, viewOf(top)));
+    if (changed) line.past.push(this.#learn(line.bucket, drafts.at(-1), { drafts }));
   }
 
   /** A transaction is merged as its state would be, and its commit has one parent. */
   async #late(line: Line, edits: readonly Edit[], others: readonly Edit[]): Promise<void> {
     const begun = this.headOf(line);
     const tx = line.bucket.begin();
-    const view = viewOf(this.#drafting.edit(tx, begun.view.top, edits));
+    const drafts = this.#drafting.edit(tx, begun.view.top, edits);
+    const view = drafts.at(-1) ?? begun.view;
     await this.#commit(line, others);
     const seen = new Set([...begun.seen, ...tokensOf(view.facts)]);
-    const meeting = this.#meetings.of(this.headOf(line), { ...begun, view, seen }, begun);
+    const meeting = this.#meetings.of(this.headOf(line), { ...begun, view, seen, drafts }, begun);
     const verdict = new Verdict(meeting);
     try {
       if (!(await tx.commit()).changed) return;
@@ -111,7 +112,7 @@ export class World {
       if (!verdict.isAgreed) raise(verdict.ofConflicts(), 'commit');
       return;
     }
-    const result = this.#learn(line.bucket);
+    const result = this.#learn(line.bucket, undefined, { drafts });
     raise(verdict.ofAgreement(), 'commit');
     raise(verdict.ofSilence(result.view), 'commit');
     raise(
@@ -162,7 +163,11 @@ export class World {
   async #merge(line: Line, from: Line, theirs: Known, take: Resolution): Promise<boolean> {
     const ours = this.headOf(line);
     if (ours.ancestors.has(theirs.commit)) return false;
-    if (line.store !== from.store) await bring(from.bucket, line.store);
+    if (line.store !== from.store) {
+      // Of a branch that was reset only its head goes along.
+      if (!this.headOf(from).ancestors.has(theirs.commit)) return false;
+      await bring(from.bucket, line.store);
+    }
     if (theirs.ancestors.has(ours.commit)) {
       await line.bucket.merge(theirs.commit);
       line.past.push(this.#learn(line.bucket, theirs.view));
@@ -179,7 +184,7 @@ export class World {
       },
       take,
     );
-    line.past.push(this.#learn(line.bucket, judged.result, judged.united));
+    line.past.push(this.#learn(line.bucket, judged.result, { united: judged.united }));
     this.tally.count(judged);
     this.asked = judged.asked;
     return true;
