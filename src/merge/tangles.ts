@@ -3,7 +3,7 @@
  * merges made one of two, or two of one, and not all in the same way.
  *
  * Where both sides have the same of it, key by key, there is nothing to ask. Else one side's
- * entries stand, and what is below the other's goes under the first of them.
+ * entries stand, and what is below the other's goes under the one of its key, or else the first.
  */
 import { sameStreams } from '../tree/equal.js';
 import type { NodeCache } from '../tree/node-cache.js';
@@ -55,12 +55,13 @@ export function untangle(
   const first = newEntity();
   first.pinned = verdict;
   assign(first, [b, o, t]);
+  const rest = [...base.slice(1), ...losers.slice(1)];
   for (const site of tangle[verdict].slice(1)) {
     const entity = newEntity();
     entity.pinned = verdict;
-    assign(entity, [site]);
+    assign(entity, [site, ...rest.filter(({ key }) => key === site.key)]);
   }
-  for (const site of [...base.slice(1), ...losers.slice(1)]) {
+  for (const site of rest.filter(({ entity }) => entity === undefined)) {
     site.entity = first;
     first.extra.push(site);
   }
