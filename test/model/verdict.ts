@@ -148,6 +148,8 @@ export class Verdict {
       if (!there.has(token) || others.has(token) || named(slot)) continue;
       if (!bases.every(({ view }) => view.facts.get(slot) === token)) continue;
       if (this.#excused.get(ownerOf(slot)) === 'returned') continue;
+      // Of one entry both may have made a bucket, each with its streams.
+      if (isElsewhere(side.view.facts, result.facts, slot)) continue;
       // A bucket beside another one that was made under its name is another entry.
       const isMade = slot.startsWith(BUCKET) && !this.#meeting.base.has(`${ownerOf(slot)}#bucket`);
       if (isMade && this.#excused.get(ownerOf(slot)) === 'recreated') continue;
@@ -180,6 +182,13 @@ function sameKey(expected: Facts, result: View, id: string): boolean {
   const key = keyOf(expected, id);
   // Where its parent's is open it goes along.
   return key === undefined || result.keys.get(id)?.[0] === key;
+}
+
+/** Whether a state has what is in a stream in another one too, which has it still. */
+function isElsewhere(before: Facts, after: Facts, slot: string): boolean {
+  const token = before.get(slot);
+  const others = [...before].filter(([other, one]) => one === token && other !== slot);
+  return others.some(([other]) => !isPlace(other) && after.get(other) === token);
 }
 
 /** What is left of an entry whose identity went. */
