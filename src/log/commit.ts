@@ -225,7 +225,7 @@ export function mapsBefore(
   return nearest;
 }
 
-/** Whether a commit says of those before it what follows from its parents, all of which are given. */
+/** Whether a commit says of those before it what follows from its parents, all of them given. */
 export function agreesOnMaps(
   commit: Commit,
   parents: readonly { readonly address: Address; readonly commit: Commit }[],
