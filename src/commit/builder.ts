@@ -184,7 +184,10 @@ export class CommitBuilder {
     const isWithin = ({ outer }: MovedPart): boolean => within(outer);
     const moved = around || change.removed.some(isWithin) || change.added.some(isWithin);
     const fresh = before === undefined && this.#hasBuckets(root);
-    if (moved || fresh || change.recount === true) this.#recount(old, root, edits);
+    // What was brought back may have buckets that only an earlier state knows.
+    const returned = (change.origins?.length ?? 0) > 0;
+    const all = moved || fresh || returned || change.recount === true;
+    if (all) this.#recount(old, root, edits);
     return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
   }
 

@@ -187,3 +187,18 @@ t.test('heads are those of the buckets there, after a large commit was merged', 
   const buckets = ['/b', '/new'].map((key) => store.bucket(key).id);
   t.strictSame(heads.map(({ bucket }) => hex(bucket)).sort(), buckets.sort());
 });
+
+t.test('a bucket within a bucket comes back with its commits', async (t) => {
+  await using store = await Regalia.memory();
+  await store.transact((tx) => {
+    tx.createBucket('/outer');
+    tx.createBucket('/outer/inner');
+    tx.put('/outer/inner/a', 's', Uint8Array.of(1));
+  });
+  const then = store.info().commit;
+  await store.transact((tx) => tx.put('/outer/b', 's', Uint8Array.of(2)));
+  await store.transact((tx) => tx.del('/outer/inner'));
+  await store.restore(then);
+  t.equal(store.bucket('/outer/inner').log().next().done, false);
+  t.ok(store.snapshot().get('/outer/inner/a', 's'));
+});
