@@ -44,6 +44,7 @@ t.test('power cuts', { skip: !traces() && 'needs strace' }, async (t) => {
     t.ok(lost > 0, 'and commits acknowledged without a flush');
   });
 
+  let uncertain = 0;
   for (const durability of ['sync', 'group', 'none']) {
     await t.test(
       `nothing acknowledged is lost, nothing is there by halves: ${durability}`,
@@ -53,9 +54,10 @@ t.test('power cuts', { skip: !traces() && 'needs strace' }, async (t) => {
         const { first, ...counts } = await judge(run, STATES, folder, dice, options);
         const text = `${JSON.stringify(counts)} seed ${seed} ${first ?? ''}`;
         t.comment(text);
-        t.ok(counts.uncertain > STATES / 4, 'much was left to chance');
+        uncertain += counts.uncertain;
         t.equal(counts.lost + counts.wrong + counts.deaths + counts.faults, 0, text);
       },
     );
   }
+  t.ok(uncertain > STATES / 2, 'much was left to chance');
 });

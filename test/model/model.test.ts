@@ -10,7 +10,7 @@ import { runSeed, shrunk } from './run.js';
 import { Tally } from './tally.js';
 
 /** 2,000 in the quick suite. */
-const HISTORIES = runs(6_666);
+const HISTORIES = runs(10_000);
 
 t.setTimeout(600_000);
 
