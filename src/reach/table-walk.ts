@@ -7,7 +7,9 @@
  * within the transaction that changes it. A row that is damaged is passed over: `verify` reports
  * it, and a rescan makes another.
  */
+
 import type { Engine, Reads, Row, RowKey, Table } from '../engine/engine.js';
+import { EMPTY } from '../ground/bytes.js';
 import { attempt } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import { BUCKET_ID_LENGTH } from '../log/commit.js';
@@ -106,7 +108,7 @@ export function isReadable(table: ContentTable, number: number, row: Uint8Array)
 
 /** The buckets that have rows in a table whose keys begin with one, ascending. */
 export function* bucketsIn(reads: Reads, table: 'log' | 'heads'): Generator<Uint8Array, void> {
-  let after = new Uint8Array(0);
+  let after: Uint8Array = EMPTY;
   for (;;) {
     const [next] = reads.range(table, { gt: after, limit: 1 });
     if (next === undefined) return;
@@ -117,7 +119,7 @@ export function* bucketsIn(reads: Reads, table: 'log' | 'heads'): Generator<Uint
 }
 
 /** Above every key that begins with the bucket. */
-export function endOfBucket(bucket: Uint8Array): Uint8Array<ArrayBuffer> {
+export function endOfBucket(bucket: Uint8Array): Uint8Array {
   const end = new Uint8Array(BUCKET_ID_LENGTH + KEY_REST_BYTES).fill(0xff);
   end.set(bucket);
   return end;

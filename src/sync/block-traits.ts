@@ -43,7 +43,7 @@ export interface Known extends Traits {
   readonly id: number;
 }
 
-export const PLAIN_TRAITS = {
+export const PLAIN_TRAITS: Omit<Traits, 'kind'> = {
   level: 0,
   length: 0,
   totals: NO_TOTALS,
