@@ -47,10 +47,7 @@ export class Bases {
   constructor(line: Line, writers: Writers) {
     this.#line = line;
     this.#writers = writers;
-    const has = (commit: Address, key: string): boolean => {
-      return line.treeOf(line.commitAt(commit)).find(parseKey(key)) !== undefined;
-    };
-    this.relations = new Relations(line.core.history, line.core.blocks, has);
+    this.relations = relationsOf(line);
   }
 
   /** What a merge of two commits stands on, given their bases. */
@@ -122,4 +119,11 @@ export class Bases {
       unknown,
     };
   }
+}
+
+/** How the commits of a line relate. */
+export function relationsOf(line: Line): Relations {
+  return new Relations(line.core.history, line.core.blocks, (commit, key) => {
+    return line.treeOf(line.commitAt(commit)).find(parseKey(key)) !== undefined;
+  });
 }

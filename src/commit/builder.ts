@@ -7,7 +7,7 @@ import { type Address, addressText } from '../blocks/address.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { allHeads, type HeadsRef, headOf, writeHeads } from '../log/heads.js';
-import { encodeMap, type MapRow } from '../log/maps.js';
+import type { MapRow } from '../log/maps.js';
 import { type Actor, signCommit } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import { type RootRef, totalsOf } from '../tree/root.js';
@@ -77,7 +77,7 @@ export class CommitBuilder {
   }
 
   #headsWithin(...commits: readonly LocalCommit[]): HeadsWithin {
-    return new HeadsWithin(this.#core.cache, (at) => this.#line.commitAt(at), ...commits);
+    return new HeadsWithin(this.#line, ...commits);
   }
 
   /** The commits of a change, signed where someone signs. */
@@ -143,7 +143,7 @@ export class CommitBuilder {
       root: root.address,
       heads: heads?.address,
       parents: parents.map(({ address }) => address),
-      maps: parents.map(() => this.#writeMap(algorithm, rows)),
+      maps: parents.map(() => this.#writers.putMap(algorithm, rows)),
       mapsBefore: mapsBefore(parents),
       stamp: this.#line.nextStamp(this.#tip.id, before?.commit.stamp ?? 0),
       actor: this.#words.actor?.publicKey,
@@ -155,14 +155,6 @@ export class CommitBuilder {
     };
     const address = commitAddress(commit);
     return { address, commit, rootBlock: root.id, headsBlock: heads?.id };
-  }
-
-  #writeMap(algorithm: Commit['algorithm'], rows: readonly MapRow[]): Address | undefined {
-    let last: Address | undefined;
-    for (const { block } of encodeMap(algorithm, rows)) {
-      last = this.#writers.putPlain(algorithm, block).address;
-    }
-    return last;
   }
 
   #heads(

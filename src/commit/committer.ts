@@ -6,7 +6,7 @@
  *     the tip has moved, many       a three-way merge of its start, the tip and its private tree
  */
 
-import { type Address, sameAddress } from '../blocks/address.js';
+import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { conflicting, throwIfAborted } from '../ground/errors.js';
 import { type CommitInfo, commitInfo, nearestMapped } from '../log/commit.js';
@@ -22,17 +22,16 @@ import {
 } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import { movedRows } from '../merge/moved.js';
-import { Relations } from '../merge/relate.js';
 import { Relation } from '../merge/relation.js';
 import { Resolver } from '../merge/resolve.js';
 import type { Ground } from '../merge/site.js';
-import type { StreamRule } from '../streams/rule.js';
 import { type EntryEdit, TreeEdit } from '../tree/apply.js';
 import { sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import type { Steps } from '../tree/steps.js';
+import { relationsOf } from './bases.js';
 import { TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Change, CommitBuilder } from './builder.js';
 import { HeadsWithin } from './heads-within.js';
@@ -92,8 +91,6 @@ export interface Committing {
   readonly prefix: Names;
   /** Applies what is pending to its tree, while others run. */
   applyPending(signal?: AbortSignal): Promise<void>;
-  /** The rule of a stream at a key of some state of the line. */
-  ruleAt(tree: Tree, names: Names, stream: string): StreamRule;
 }
 
 /** Up to this many operations are put on a moved head one by one. */
@@ -303,18 +300,17 @@ class Attempt {
 
   /** Where entries of one commit are at another. One that was never published has no history. */
   #movedSince(before: LocalCommit, after: LocalCommit): Relation {
-    const { history, blocks } = this.#tx.line.core;
-    if (history.entry(before.address) === undefined) return new Relation();
-    return new Relations(history, blocks).between(before.address, after.address);
+    const { line } = this.#tx;
+    if (line.core.history.entry(before.address) === undefined) return new Relation();
+    return relationsOf(line).between(before.address, after.address);
   }
 
   /** A bucket within stands on what the transaction began with, and its own moves since. */
   *#groundOf(bucket: string, tip: LocalCommit): Steps<Ground | undefined> {
+    yield;
     const { line, started } = this.#tx;
-    const { cache } = line.core;
-    const commitAt = (address: Address): LocalCommit => line.commitAt(address);
-    const before = new HeadsWithin(cache, commitAt, started).find(bucket);
-    const after = new HeadsWithin(cache, commitAt, tip).find(bucket);
+    const before = new HeadsWithin(line, started).find(bucket);
+    const after = new HeadsWithin(line, tip).find(bucket);
     if (before === undefined) return undefined;
     const theirs = after === undefined ? new Relation() : this.#movedSince(before, after);
     const relations = { ours: new Relation(), theirs };

@@ -4,23 +4,16 @@
 import type { Address } from '../blocks/address.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { allHeads, headOf } from '../log/heads.js';
-import type { NodeCache } from '../tree/node-cache.js';
-import { headsRefOf, type LocalCommit } from './line.js';
+import { headsRefOf, type Line, type LocalCommit } from './line.js';
 
 export class HeadsWithin {
-  readonly #cache: NodeCache;
-  readonly #commitAt: (address: Address) => LocalCommit;
+  readonly #line: Line;
   /** Commits whose heads were not listed yet. */
-  #queue: LocalCommit[];
+  readonly #queue: LocalCommit[];
   readonly #known = new Map<string, LocalCommit>();
 
-  constructor(
-    cache: NodeCache,
-    commitAt: (address: Address) => LocalCommit,
-    ...commits: readonly LocalCommit[]
-  ) {
-    this.#cache = cache;
-    this.#commitAt = commitAt;
+  constructor(line: Line, ...commits: readonly LocalCommit[]) {
+    this.#line = line;
     this.#queue = [...commits];
   }
 
@@ -30,11 +23,11 @@ export class HeadsWithin {
     if (known !== undefined) return known;
     const id = unhex(bucket) as Uint8Array;
     for (const outer of this.#queue) {
-      const direct = headOf(this.#cache, headsRefOf(outer), id);
+      const direct = headOf(this.#line.core.cache, headsRefOf(outer), id);
       if (direct !== undefined) return this.#note(bucket, direct);
     }
     for (let outer = this.#queue.shift(); outer !== undefined; outer = this.#queue.shift()) {
-      for (const head of allHeads(this.#cache, headsRefOf(outer))) {
+      for (const head of allHeads(this.#line.core.cache, headsRefOf(outer))) {
         const inner = this.#note(hex(head.bucket), head.commit);
         if (inner.commit.heads !== undefined) this.#queue.push(inner);
       }
@@ -45,7 +38,7 @@ export class HeadsWithin {
   }
 
   #note(bucket: string, address: Address): LocalCommit {
-    const commit = this.#known.get(bucket) ?? this.#commitAt(address);
+    const commit = this.#known.get(bucket) ?? this.#line.commitAt(address);
     this.#known.set(bucket, commit);
     return commit;
   }

@@ -13,7 +13,8 @@ import { mergeBases } from '../log/ancestry.js';
 import { nearestMapped, sameOptional } from '../log/commit.js';
 import { headOf } from '../log/heads.js';
 import type { Kin, Kinship } from '../merge/pairs.js';
-import { Relations } from '../merge/relate.js';
+import type { Relations } from '../merge/relate.js';
+import { relationsOf } from './bases.js';
 import { headsRefOf, type Line, type LocalCommit } from './line.js';
 
 /** Buckets within whose kinships are kept. */
@@ -32,7 +33,7 @@ export class CommitKin implements Kin {
 
   constructor(line: Line, before: Known, after: Known) {
     this.#line = line;
-    this.#relations = new Relations(line.core.history, line.core.blocks);
+    this.#relations = relationsOf(line);
     this.#before = before;
     this.#after = after;
     this.whole = orNothing(() => this.#between(before, after));

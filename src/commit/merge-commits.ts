@@ -14,7 +14,6 @@ import { corrupt, unrelated } from '../ground/errors.js';
 import { isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
-import { encodeMap, type MapRow } from '../log/maps.js';
 import type { Actor } from '../log/signature.js';
 import type { Side, TreeConflict } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
@@ -86,6 +85,8 @@ class Merge {
   readonly #bases: readonly Address[];
   readonly #grounds: Bases;
   readonly #heads: { readonly ours: HeadsWithin; readonly theirs: HeadsWithin };
+  /** The same of the bases. */
+  readonly #before: readonly HeadsWithin[];
   /** Commits of buckets within, made by this merge. */
   readonly #made: LocalCommit[] = [];
   #rows: ReadonlyMap<string, SideRows> = new Map();
@@ -108,12 +109,8 @@ class Merge {
     this.#theirs = theirs;
     this.#bases = bases;
     this.#grounds = new Bases(line, writers);
-    const { cache } = this.#core;
-    const commitAt = (address: Address): LocalCommit => line.commitAt(address);
-    this.#heads = {
-      ours: new HeadsWithin(cache, commitAt, ours),
-      theirs: new HeadsWithin(cache, commitAt, theirs),
-    };
+    this.#heads = { ours: new HeadsWithin(line, ours), theirs: new HeadsWithin(line, theirs) };
+    this.#before = bases.map((base) => new HeadsWithin(line, line.commitAt(base)));
   }
 
   *run(): Steps<Merged> {
@@ -159,8 +156,7 @@ class Merge {
     }
     const one = ours ?? theirs;
     if (one === undefined) return undefined;
-    const before = this.#bases.flatMap((commit) => this.#headBefore(commit, bucket) ?? []);
-    const bases = before.filter((base) => isAncestor(history, base, one));
+    const bases = this.#headsBefore(bucket).filter((base) => isAncestor(history, base, one));
     const best = bases.filter((base, i) => {
       return !bases.some((other, j) => {
         return sameAddress(base, other) ? j < i : isAncestor(history, base, other);
@@ -173,15 +169,13 @@ class Merge {
   #movesIn(bucket: string, side: Side): Relation {
     const head = this.#heads[side].find(bucket)?.address;
     if (head === undefined) return new Relation();
-    const before = this.#bases.flatMap((commit) => this.#headBefore(commit, bucket) ?? []);
-    const base = before.find((one) => isAncestor(this.#core.history, one, head));
+    const base = this.#headsBefore(bucket).find((one) => isAncestor(this.#core.history, one, head));
     return this.#grounds.relations.since(base, head);
   }
 
-  #headBefore(commit: Address, bucket: string): Address | undefined {
-    const commitAt = (address: Address): LocalCommit => this.#line.commitAt(address);
-    const heads = new HeadsWithin(this.#core.cache, commitAt, commitAt(commit));
-    return heads.find(bucket)?.address;
+  /** The commits of a bucket in the bases, as far as they have it. */
+  #headsBefore(bucket: string): Address[] {
+    return this.#before.flatMap((base) => base.find(bucket)?.address ?? []);
   }
 
   /** The heads of the buckets within a merged tree. */
@@ -248,7 +242,7 @@ class Merge {
       root: root.address,
       heads: heads?.address,
       parents: sides.map(({ parent }) => parent.address),
-      maps: sides.map((side) => this.#writeMap(algorithm, side.rows)),
+      maps: sides.map((side) => this.#writers.putMap(algorithm, side.rows)),
       mapsBefore: mapsBefore(sides.map(({ parent }) => parent)),
       ...this.#words(sides.map(({ parent }) => parent)),
     };
@@ -259,14 +253,6 @@ class Merge {
   #isOurs(digits: string, { address }: LocalCommit): boolean {
     const ours = digits === '' ? this.#ours : this.#heads.ours.find(digits);
     return ours !== undefined && sameAddress(ours.address, address);
-  }
-
-  #writeMap(algorithm: Commit['algorithm'], rows: readonly MapRow[]): Address | undefined {
-    let last: Address | undefined;
-    for (const { block } of encodeMap(algorithm, rows)) {
-      last = this.#writers.putPlain(algorithm, block).address;
-    }
-    return last;
   }
 
   /** What a commit says of itself. A canonical one says only what follows from its parents. */

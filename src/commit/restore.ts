@@ -79,7 +79,7 @@ class Homecoming {
       present.set(hex(bucket), keyText(names));
     }
     const [before, after] = [this.#then, this.#head].map((commit) => {
-      return new HeadsWithin(core.cache, (address) => this.#line.commitAt(address), commit);
+      return new HeadsWithin(this.#line, commit);
     });
     const spaces: Space[] = [];
     for (const { bucket, names } of present.size === 0 ? [] : allBuckets(core, this.#was)) {

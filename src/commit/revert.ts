@@ -80,7 +80,7 @@ class Grounds {
     this.#line = line;
     this.#bases = new Bases(line, writers);
     const within = (commit: LocalCommit): HeadsWithin => {
-      return new HeadsWithin(line.core.cache, (address) => line.commitAt(address), commit);
+      return new HeadsWithin(line, commit);
     };
     this.#heads = { undone: within(undone), before: within(before), head: within(head) };
   }

@@ -10,6 +10,7 @@ import { BodyWriter } from '../blocks/body.js';
 import { stagedBlocks } from '../chunks/content-store.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { Pace } from '../ground/pause.js';
+import { encodeMap, type MapRow } from '../log/maps.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { NodeWriter } from '../tree/node-writer.js';
 import type { Core } from './core.js';
@@ -42,6 +43,15 @@ export class Writers {
     const address = new Uint8Array(33);
     addressInto(algorithm, block, address, 0);
     return { id: this.blocks.put(body, block.length, address), address };
+  }
+
+  /** Stages the blocks of a map, and returns the address that a commit names; no row, none. */
+  putMap(algorithm: AlgorithmNumber, rows: readonly MapRow[]): Address | undefined {
+    let first: Address | undefined;
+    for (const { block } of encodeMap(algorithm, rows)) {
+      first = this.putPlain(algorithm, block).address;
+    }
+    return first;
   }
 }
 

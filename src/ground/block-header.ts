@@ -22,7 +22,7 @@ export const BlockKind = {
   /** A bucket's root: its rules and its top node. */
   root: 5,
   commit: 6,
-  /** The moves of a commit. */
+  /** Where the entries of a parent went. */
   map: 7,
   /** Reserved for encryption. */
   sealed: 8,

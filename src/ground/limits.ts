@@ -91,8 +91,8 @@ export const PARENTS_MAX = 64;
 export const MESSAGE_BYTES_MAX = 65_536;
 /** The latest time that JavaScript's dates know, in milliseconds: corrected dates go above it. */
 export const TIME_MS_MAX = 8_640_000_000_000_000;
-/** A block of moves. */
-export const MOVES_BLOCK_BYTES_MAX = 32_768;
+/** A block of the map from a parent to a commit. */
+export const MAP_BLOCK_BYTES_MAX = 32_768;
 /** Commits that are stored as differences, one behind the other, along first parents. */
 export const DELTAS_MAX = 31;
 /** How high a commit may be said to be whose parents are not here. */

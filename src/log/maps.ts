@@ -22,7 +22,7 @@ import {
 import { compareBytes, EMPTY } from '../ground/bytes.js';
 import { badKey } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
-import { KEY_BYTES_MAX, MOVES_BLOCK_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
+import { KEY_BYTES_MAX, MAP_BLOCK_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { nameBytes, nameText } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -98,7 +98,7 @@ function blockLists(rows: readonly EncodedRow[]): EncodedRow[][] {
     const length = 1 + lengthOf(row.from) + (row.kind === GONE ? 0 : lengthOf(row.to));
     if (length > room) {
       lists.push([]);
-      room = MOVES_BLOCK_BYTES_MAX - OVERHEAD;
+      room = MAP_BLOCK_BYTES_MAX - OVERHEAD;
     }
     lists.at(-1)?.push(row);
     room -= length;
@@ -129,8 +129,8 @@ function encodeBlock(
 /** One block of the chain. REGALIA_FORMAT or REGALIA_VERSION. */
 export function decodeMap(block: Uint8Array): MapBlock {
   const reader = new ByteReader(block, 'map');
-  if (block.length > MOVES_BLOCK_BYTES_MAX) {
-    reader.fail(`at most ${MOVES_BLOCK_BYTES_MAX} bytes`, `${block.length}`);
+  if (block.length > MAP_BLOCK_BYTES_MAX) {
+    reader.fail(`at most ${MAP_BLOCK_BYTES_MAX} bytes`, `${block.length}`);
   }
   readBlockHeader(reader.bytes(BLOCK_HEADER), 'map', BlockKind.map);
   const next = readOptional(reader, readAddress);

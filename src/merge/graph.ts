@@ -41,11 +41,11 @@ export interface GraphOptions {
   readonly ground: Ground;
   /** What ours, a virtual base itself, does not know, by key. */
   readonly unknownInOurs?: ReadonlyMap<string, Unknown> | undefined;
+  readonly judge: Judge;
   /**
    * What a bucket within stands on, by its own history: one that both sides changed, or that one
    * changed and the other removed. Without it, on what the base has there.
    */
-  readonly judge: Judge;
   readonly groundOf?: ((bucket: string) => Steps<Ground | undefined>) | undefined;
   /** What a side moved within a bucket that has no ground of its own. */
   readonly movesIn?: ((bucket: string, side: Side) => Relation) | undefined;
@@ -98,8 +98,12 @@ export class Graph {
       const site = this.top.ours?.at(namesOf(key));
       if (site !== undefined) site.unknown = unknown;
     }
-    for (const space of this.spaces) this.#relate(space);
-    const parts = [...this.#groups].map((group) => this.#makeEntities(group));
+    for (const space of this.spaces) yield* this.#relate(space);
+    const parts: Site[][][] = [];
+    for (const group of this.#groups) {
+      if (++this.#names % STEP_NAMES === 0) yield;
+      parts.push(this.#makeEntities(group));
+    }
     for (const some of parts) this.#matchWithin(some);
     yield* this.#matchNames();
   }
@@ -163,7 +167,7 @@ export class Graph {
 
   // Relations.
 
-  #relate(space: Space): void {
+  *#relate(space: Space): Steps<void> {
     const { sites, ground } = space;
     const bases = new Set<string>();
     for (const [key, unknown] of ground.unknown) {
@@ -179,6 +183,7 @@ export class Graph {
     }
     // What is below an entry with several places may be at one of them alone.
     for (const key of bases) {
+      if (++this.#names % STEP_NAMES === 0) yield;
       for (const below of this.#relateKey(space, key)) bases.add(below);
     }
   }

@@ -38,11 +38,7 @@ export class Relations {
   /** Whether a commit has an entry at a key. */
   readonly #has: (commit: Address, key: string) => boolean;
 
-  constructor(
-    history: History,
-    blocks: Blocks,
-    has: (commit: Address, key: string) => boolean = () => true,
-  ) {
+  constructor(history: History, blocks: Blocks, has: (commit: Address, key: string) => boolean) {
     this.#history = history;
     this.#blocks = blocks;
     this.#has = has;

@@ -111,11 +111,6 @@ export class Draft extends Reading implements Committing {
     return this.#bucketTree();
   }
 
-  /** The rule of a stream at a key of some state of the line. */
-  ruleAt(tree: Tree, names: Names, stream: string): StreamRule {
-    return this.core.rules(tree.rootAround(names).rules).ruleOf(stream);
-  }
-
   override full(names: Names): Names {
     return this.prefix.length === 0 ? names : [...this.prefix, ...names];
   }

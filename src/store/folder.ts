@@ -7,7 +7,7 @@
  *
  * A new store is made beside its place and renamed into it, so that no half-made one is ever met. A
  * folder that was copied looks to peers like the original, and writes of both could be told apart
- * by nobody: it may be read, and written to only after it was adopted (by whoever knows that the
+ * by nobody: it may be read, and written to only after it was adopted (by one who knows that the
  * original is gone) or forked.
  */
 import { randomBytes } from 'node:crypto';

@@ -132,8 +132,7 @@ export class Scope {
 
   /** What a commit of a bucket around this one has of it. */
   #knownWithin(outer: Address, text: string): Address {
-    const commitAt = (address: Address): LocalCommit => this.line.commitAt(address);
-    const heads = new HeadsWithin(this.core.cache, commitAt, commitAt(outer));
+    const heads = new HeadsWithin(this.line, this.line.commitAt(outer));
     return heads.find(hex(this.bucket))?.address ?? fail('commit of the bucket', text);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Watching a branch: its commits as they are published, whoever made them, from the call on. Those
- * of this process are seen at once; those of others are looked for a few times a second.
+ * Watching a branch: its commits as they are published, from the call on. Those of this
+ * process are seen at once; those of others are looked for a few times a second.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Core } from '../commit/core.js';

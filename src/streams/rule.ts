@@ -254,7 +254,7 @@ export function sameRule(a: Perhaps, b: Perhaps): boolean {
   return a === b || ruleText(a) === ruleText(b);
 }
 
-/** Whether contents are laid out alike under both, whoever decides in merges. */
+/** Whether contents are laid out alike under both; who decides in merges may differ. */
 export function sameLayout(a: Rules, b: Rules): boolean {
   const layout = (rule: StreamRule): StreamRule => ({ ...rule, merge: 'conflict' });
   const same = (x: StreamRule, y: StreamRule): boolean => sameRule(layout(x), layout(y));

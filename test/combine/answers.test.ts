@@ -2,24 +2,17 @@
  * Answers: which conflict each is for, what is refused, and how contents that are answered enter
  * the tree.
  */
+
 import t from 'tap';
-import { Regalia } from '../../src/index.js';
+import { type Answer, Regalia, type RuleOptions, type Take } from '../../src/index.js';
 import { bytes, noise } from '../store/setup.js';
 import { type Branch, type World, world, wrongs } from './branch.js';
-import {
-  type Answer,
-  conflictsOf,
-  linesOf,
-  memory,
-  merge,
-  type RuledBy,
-  type Take,
-} from './vocabulary.js';
+import { conflictsOf, linesOf } from './vocabulary.js';
 
 const TAKES: readonly Take[] = ['ours', 'theirs', 'base', 'both'];
 
 /** Streams of these keys, changed on both sides. */
-async function disputed(keys: readonly string[], rules?: RuledBy): Promise<World> {
+async function disputed(keys: readonly string[], rules?: RuleOptions): Promise<World> {
   const made = await world((main) => main.putEach(...keys), rules);
   for (const side of ['A', 'B'] as const) {
     for (const key of keys) await made[side].put(key, `of ${side}`);
@@ -240,7 +233,7 @@ async function streamOf(stream: string, contents: readonly [unknown, unknown]): 
 
 /** The root of a store in which that was put. */
 async function rootOf(stream: string, contents: unknown): Promise<string> {
-  await using store = await memory(RULES);
+  await using store = await Regalia.memory(RULES);
   await store.transact((tx) => tx.put('/d/a', stream, contents));
   return store.info().root;
 }
@@ -326,7 +319,7 @@ t.test('a replica accepts what large contents were answered', async (t) => {
   await other.transact((tx) => tx.put('/a', 's', bytes('two')));
   const contents = noise(3_000_000, 3);
   const answers = [{ key: '/a', stream: 's', contents }];
-  t.equal((await merge(here, 'other', { answers })).merged, true);
+  t.equal((await here.merge('other', { answers })).merged, true);
   const pack = here.export({ have: await there.have(), branches: ['main'] });
   const { branches } = await there.import(pack as unknown as AsyncIterable<Uint8Array>);
   await there.merge(branches[0]?.name ?? '');

@@ -10,21 +10,21 @@
  * Each stream has a text, by default the last name of its key when it was first put: so it is found
  * again wherever it goes. Clock and randomness are fixed: the same history has the same commits.
  */
-import type { Bucket, Regalia, Snapshot, Transaction } from '../../src/index.js';
-import { Dice } from '../model/dice.js';
-import { bytes } from '../store/setup.js';
 import {
   type Answer,
+  type Bucket,
   type Conflict,
-  type Judgement,
-  lineOf,
-  linesOf,
-  memory,
-  merge,
-  type Outcome,
-  type RuledBy,
+  type MergeOptions,
+  type MergeOutcome,
+  Regalia,
+  type RuleOptions,
+  type Snapshot,
   type Take,
-} from './vocabulary.js';
+  type Transaction,
+} from '../../src/index.js';
+import { Dice } from '../model/dice.js';
+import { bytes } from '../store/setup.js';
+import { lineOf, linesOf } from './vocabulary.js';
 
 /** Keys and streams to texts; `'/m/'` is a bucket, by its label, and `'/a t'` stream t of /a. */
 export type Contents = Readonly<Record<string, string>>;
@@ -87,17 +87,17 @@ export class Branch {
   }
 
   /** Merges, and expects no conflicts but those that `take` settles. */
-  async merge(from: Branch | string, take?: Take): Promise<Outcome> {
+  async merge(from: Branch | string, take?: Take): Promise<MergeOutcome> {
     const head = typeof from === 'string' ? from : from.head;
     if (take !== undefined) return settle(this, head, () => take);
-    const outcome = await merge(this.bucket, head);
+    const outcome = await this.bucket.merge(head);
     if (outcome.merged) return outcome;
     throw new Error(`unexpected conflicts: ${linesOf(outcome.conflicts).join(', ')}`);
   }
 
   /** The same, and whatever comes of it. */
-  try(from: Branch | string, how: Judgement = {}): Promise<Outcome> {
-    return merge(this.bucket, typeof from === 'string' ? from : from.head, how);
+  try(from: Branch | string, how: MergeOptions = {}): Promise<MergeOutcome> {
+    return this.bucket.merge(typeof from === 'string' ? from : from.head, how);
   }
 
   /** What is there, at the head or at a commit. */
@@ -142,12 +142,12 @@ export interface World {
 
 export async function world(
   start: (main: Branch) => Promise<unknown> = async () => undefined,
-  rules: RuledBy = {},
+  rules: RuleOptions = {},
 ): Promise<World> {
   const dice = new Dice(7);
   let now = 1_000;
   const random = (length: number): Uint8Array => dice.bytes(length);
-  const store = await memory({ ...rules, random, now: () => ++now });
+  const store = await Regalia.memory({ ...rules, random, now: () => ++now });
   const main = new Branch(store, new Map());
   await start(main);
   const [A, B, C] = [await main.fork('A'), await main.fork('B'), await main.fork('C')];
@@ -162,7 +162,7 @@ export async function settle(
   branch: Branch,
   from: Branch | string,
   choose: (conflict: Conflict) => Take,
-): Promise<Outcome> {
+): Promise<MergeOutcome> {
   const answers: Answer[] = [];
   const asked = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {

@@ -2,11 +2,12 @@
  * Transactions side by side, which remove, move and copy: one of two wins, nothing is done twice,
  * nothing is doubled, and conflicts are those of merges.
  */
+
 import t from 'tap';
-import type { Regalia, Transaction } from '../../src/index.js';
+import { type Conflict, Regalia, type Transaction } from '../../src/index.js';
 import { bytes, codeOf, keysOf, noise } from '../store/setup.js';
 import { Branch, world, wrongs } from './branch.js';
-import { type Conflict, conflictsOf, linesOf, memory } from './vocabulary.js';
+import { conflictsOf, linesOf } from './vocabulary.js';
 
 const ISOLATIONS = ['snapshot', 'serializable'] as const;
 
@@ -61,7 +62,7 @@ t.test('a removal beside that of what lies above, and of what lies beside', asyn
 });
 
 t.test('a queue gives each job to one of its workers', async (t) => {
-  const store = await memory();
+  const store = await Regalia.memory();
   const jobs = Array.from({ length: 12 }, (_, i) => `${i + 10}`);
   await store.transact((tx) => {
     for (const job of jobs) tx.put(`/queue/${job}`, 's', bytes(job));
@@ -265,7 +266,7 @@ function crowd(tx: Transaction, key: string): void {
 }
 
 async function startCrowded(): Promise<{ store: Regalia; main: Branch }> {
-  const store = await memory();
+  const store = await Regalia.memory();
   const main = new Branch(store, new Map());
   await main.transact((tx) => tx.put('/e', 'x', noise(500, 1)));
   return { store, main };

@@ -3,6 +3,7 @@
  * out by keys of the first state, put in by keys of the second, then streams change. So the rows
  * from a to b, done to a, give b: for any two states, both ways, within any key.
  */
+
 import { join } from 'node:path';
 import t from 'tap';
 import type { DiffOptions, DiffRow } from '../../src/index.js';
@@ -10,7 +11,6 @@ import { regalia, scratch } from '../cli/regalia.js';
 import { bytes } from '../store/setup.js';
 import { applied, spelled, within } from './applied.js';
 import { type Branch, world } from './branch.js';
-import { restore } from './vocabulary.js';
 
 function rowsOf({ bucket }: Branch, from: string, to: string, options?: DiffOptions): DiffRow[] {
   return [...bucket.diff(from, to, options)];
@@ -164,7 +164,7 @@ t.test('a bucket is one entry, though no history says so', async (t) => {
   const before = main.head;
   await main.move('/m', '/d/n');
   await A.del('/m');
-  await restore(A.bucket, main.head, '/d/n');
+  await A.bucket.restore(main.head, '/d/n');
   t.strictSame(linesOf(A, before, A.head), ['moved /d/n from /m']);
   t.strictSame(linesOf(A, A.head, before), ['moved /m from /d/n']);
 });

@@ -5,9 +5,11 @@
  * ask the same from the other side, each answer settles, the mirrored one gives the same contents,
  * and what is settled is not asked again.
  */
+
 import type { Test } from 'tap';
+import type { Conflict, MergeOutcome, Take } from '../../src/index.js';
 import { type Branch, type Contents, settle, type World, world, wrongs } from './branch.js';
-import { type Conflict, lineOf, linesOf, mirrored, type Outcome, type Take } from './vocabulary.js';
+import { lineOf, linesOf, mirrored } from './vocabulary.js';
 
 /** A, B and C begin at the end of `start`; the last merge is not played. */
 export interface History {
@@ -135,7 +137,12 @@ async function checkAnswers(t: Test, history: History, takes: readonly Take[]): 
 }
 
 /** Nothing is asked again: not by the same merge, nor by later ones, into either side. */
-async function checkSettled(t: Test, { into, from }: Trial, { commit }: Outcome, label: string) {
+async function checkSettled(
+  t: Test,
+  { into, from }: Trial,
+  { commit }: MergeOutcome,
+  label: string,
+) {
   const again = await into.try(from);
   t.strictSame([linesOf(again.conflicts), again.commit.commit], [[], commit.commit], label);
   const contents = into.contents();

@@ -2,11 +2,13 @@
  * Policies: every one but 'conflict' settles all conflicts of what it is for, moves included, so
  * that a replica that nobody watches never stops. What the rules settle is canonical.
  */
+
 import t, { type Test } from 'tap';
+import { Regalia, type RuleOptions } from '../../src/index.js';
 import { type Branch, type Contents, type World, world, wrongs } from './branch.js';
 import { HISTORIES } from './histories.js';
 import { bothWays, type History, sided } from './history.js';
-import { createBucket, linesOf, memory, type Policy, type RuledBy } from './vocabulary.js';
+import { linesOf, type Policy } from './vocabulary.js';
 
 const CONFLICTING = HISTORIES.filter(({ conflicts }) => conflicts !== undefined);
 
@@ -58,7 +60,7 @@ async function checkUnsided(t: Test, history: History): Promise<void> {
 }
 
 /** One conflict of each sort, at keys of their own. */
-async function mixed(rules?: RuledBy): Promise<World> {
+async function mixed(rules?: RuleOptions): Promise<World> {
   const made = await world((main) => main.putEach('/s', '/e/f', '/p'), rules);
   const { A, B } = made;
   await A.put('/s', 'of A');
@@ -165,7 +167,7 @@ t.test('rules of the bucket settle alike everywhere, by the same commit', async 
 t.test('a bucket within has rules of its own for entries and places', async (t) => {
   const made = await world(async (main) => {
     const rules = { entries: 'keep', places: 'newest', default: { merge: 'newest' } } as const;
-    await main.transact((tx) => createBucket(tx, '/m', rules));
+    await main.transact((tx) => tx.createBucket('/m', rules));
     await main.putEach('/m/e/f', '/m/p', '/e/f');
   });
   const { A, B } = made;
@@ -190,7 +192,7 @@ t.test('where an entry crossed a border the more careful rules count, both ways'
       const rules = { default: { merge: 'newest' }, places: 'newest' } as const;
       const made = await world(async (main) => {
         const own = { default: { merge: within }, places: within } as const;
-        await main.transact((tx) => createBucket(tx, '/m', own));
+        await main.transact((tx) => tx.createBucket('/m', own));
         await main.putEach('/a', '/b');
       }, rules);
       const { A, B, store } = made;
@@ -270,6 +272,6 @@ t.test('what is no policy is refused by name', async (t) => {
   t.equal(A.head, before);
   for (const rules of [{ entries: 'sometimes' }, { places: 'keep' }, { entries: 'ours' }]) {
     const code = /^REGALIA_(RULE|OPTION)$/;
-    await t.rejects(memory(rules as RuledBy), { code }, JSON.stringify(rules));
+    await t.rejects(Regalia.memory(rules as RuleOptions), { code }, JSON.stringify(rules));
   }
 });

@@ -8,7 +8,7 @@ import t from 'tap';
 import { regalia, scratch } from '../cli/regalia.js';
 import { bytes } from '../store/setup.js';
 import { world, wrongs } from './branch.js';
-import { conflictsOf, linesOf, type Policy, restore, revert } from './vocabulary.js';
+import { conflictsOf, linesOf, type Policy } from './vocabulary.js';
 
 t.test('a revert of a merge asks for the side that stays', async (t) => {
   const { store, A, B } = await world((main) => main.put('/base'));
@@ -17,13 +17,13 @@ t.test('a revert of a merge asks for the side that stays', async (t) => {
   const [a, b] = [A.head, B.head];
   const { commit } = (await A.merge(B)).commit;
   const data = { option: /parent/ };
-  await t.rejects(revert(A.bucket, commit), { code: 'REGALIA_OPTION', data });
-  await t.rejects(revert(A.bucket, commit, { policy: 'ours' }), { code: 'REGALIA_OPTION', data });
+  await t.rejects(A.bucket.revert(commit), { code: 'REGALIA_OPTION', data });
+  await t.rejects(A.bucket.revert(commit, { policy: 'ours' }), { code: 'REGALIA_OPTION', data });
   t.equal(A.head, commit, 'nothing is written');
   const keep = await A.fork('keep');
-  await revert(A.bucket, commit, { parent: a });
+  await A.bucket.revert(commit, { parent: a });
   t.strictSame(A.contents(), { '/base': 'base', '/a': 'a' }, 'what came from B is taken back');
-  await revert(keep.bucket, commit, { parent: b });
+  await keep.bucket.revert(commit, { parent: b });
   t.strictSame(keep.contents(), { '/base': 'base', '/b': 'b' }, 'what came from A is taken back');
   t.strictSame(await wrongs(store), []);
 });
@@ -36,13 +36,13 @@ t.test('the side that stays must be a parent of what is reverted', async (t) => 
   const { commit } = (await A.merge(B)).commit;
   const data = { option: /parent/ };
   for (const parent of [root, commit, 'x', '', 5, null] as string[]) {
-    const work = revert(A.bucket, commit, { parent });
+    const work = A.bucket.revert(commit, { parent });
     const code = /^REGALIA_(OPTION|NOT_FOUND|FORMAT)$/;
     await t.rejects(work, { code }, `parent ${parent}`);
   }
-  await t.rejects(revert(A.bucket, commit, { parent: root }), { code: 'REGALIA_OPTION', data });
-  await t.rejects(revert(A.bucket, a, { parent: commit }), { code: 'REGALIA_OPTION', data });
-  await revert(A.bucket, a, { parent: root });
+  await t.rejects(A.bucket.revert(commit, { parent: root }), { code: 'REGALIA_OPTION', data });
+  await t.rejects(A.bucket.revert(a, { parent: commit }), { code: 'REGALIA_OPTION', data });
+  await A.bucket.revert(a, { parent: root });
   t.strictSame(A.contents(), { '/base': 'base', '/b': 'b' }, 'the one parent may be named');
 });
 
@@ -70,7 +70,7 @@ t.test('a revert of a merge takes back moves of the other side', async (t) => {
   const a = A.head;
   const { commit } = (await A.merge(B)).commit;
   t.strictSame(A.contents(), { '/b/f': 'of A', '/b/new': 'new', '/c/g': 'g' });
-  await revert(A.bucket, commit, { parent: a });
+  await A.bucket.revert(commit, { parent: a });
   t.strictSame(A.contents(), { '/a/f': 'of A', '/c/g': 'g' });
 });
 
@@ -79,7 +79,7 @@ t.test('a revert follows later moves', async (t) => {
   const edit = await main.put('/a/f', 'edited');
   await main.move('/a', '/b');
   await main.move('/b/f', '/c');
-  await revert(store, edit);
+  await store.revert(edit);
   t.strictSame(main.contents(), { '/b/g': 'g', '/c': 'f' });
 });
 
@@ -87,7 +87,7 @@ t.test('a revert takes out what was put where it is by now', async (t) => {
   const { store, main } = await world((main) => main.put('/a/f'));
   const added = await main.put('/a/new');
   await main.move('/a', '/b');
-  await revert(store, added);
+  await store.revert(added);
   t.strictSame(main.contents(), { '/b/f': 'f' });
 });
 
@@ -96,7 +96,7 @@ t.test('a revert of a move takes back the move alone', async (t) => {
   const moved = await main.move('/a', '/b');
   await main.put('/b/f', 'edited');
   await main.put('/b/new');
-  await revert(store, moved);
+  await store.revert(moved);
   t.strictSame(main.contents(), { '/a/f': 'edited', '/a/new': 'new' });
   await main.put('/a/f', 'again');
   t.strictSame(main.contents(), { '/a/f': 'again', '/a/new': 'new' });
@@ -110,9 +110,9 @@ t.test('a revert of a revert does it again', async (t) => {
     tx.put('/b/new', 's', bytes('new'));
   });
   const after = main.contents();
-  const { commit } = await revert(store, change);
+  const { commit } = await store.revert(change);
   t.strictSame(main.contents(), { '/a/f': 'f', '/x': 'x' });
-  await revert(store, commit);
+  await store.revert(commit);
   t.strictSame(main.contents(), after);
 });
 
@@ -120,8 +120,8 @@ t.test('a revert of a move whose entry moved on is a conflict of places', async 
   const { store, main } = await world((main) => main.put('/a/f'));
   const moved = await main.move('/a', '/b');
   await main.move('/b', '/c');
-  t.match(linesOf(await conflictsOf(revert(store, moved))), [/^moved two-places /]);
-  await revert(store, moved, { policy: 'theirs' });
+  t.match(linesOf(await conflictsOf(store.revert(moved))), [/^moved two-places /]);
+  await store.revert(moved, { policy: 'theirs' });
   t.strictSame(main.contents(), { '/a/f': 'f' });
 });
 
@@ -140,7 +140,7 @@ t.test('a revert beside buckets that went on leaves these alone', async (t) => {
   await main.put('/m/f', 'later');
   await main.put('/m/n/g', 'later');
   const inner = [main.within('/m').head, main.within('/m/n').head];
-  await revert(store, edit);
+  await store.revert(edit);
   t.strictSame(main.contents(), {
     '/m/': 'm',
     '/m/f': 'later',
@@ -163,7 +163,7 @@ t.test('a revert of what was done within buckets merges each of them', async (t)
   await main.put('/m/n/later');
   const counts = (): number[] => ['/m', '/m/n'].map((key) => [...store.bucket(key).log()].length);
   const before = counts();
-  await revert(store, edit);
+  await store.revert(edit);
   t.strictSame(main.contents(), {
     '/m/': 'm',
     '/m/f': 'f',
@@ -187,11 +187,11 @@ t.test('a revert within a bucket is of its commits, and asks by its keys', async
   const edit = await inner.put('/f', 'edited');
   await inner.put('/n/g', 'later');
   const fork = await main.fork('fork');
-  await revert(inner.bucket, edit);
+  await inner.bucket.revert(edit);
   t.strictSame(inner.contents(), { '/f': 'f', '/n/': 'n', '/n/g': 'later' });
   const other = fork.within('/m');
   await other.put('/f', 'more');
-  t.strictSame(linesOf(await conflictsOf(revert(other.bucket, edit))), ['both-changed /f s']);
+  t.strictSame(linesOf(await conflictsOf(other.bucket.revert(edit))), ['both-changed /f s']);
   t.strictSame(await wrongs(store), []);
 });
 
@@ -202,7 +202,7 @@ t.test('a removed bucket comes back by a revert, with its id and its log', async
   const contents = main.contents();
   const removal = await main.del('/m');
   await main.put('/y');
-  await revert(store, removal);
+  await store.revert(removal);
   t.strictSame(main.contents(), { ...contents, '/y': 'y' });
   t.equal(store.bucket('/m').id, id);
   t.ok([...store.bucket('/m').log()].length >= log);
@@ -214,7 +214,7 @@ t.test('a revert of the move of a bucket brings it back, as it is by now', async
   const { store, main } = await nested();
   const moved = await main.move('/m/n', '/e');
   await main.put('/e/g', 'edited');
-  await revert(store, moved);
+  await store.revert(moved);
   t.strictSame(main.contents(), {
     '/m/': 'm',
     '/m/f': 'f',
@@ -235,7 +235,7 @@ t.test('conflicts of a revert have the words of merges, and no inner fields', as
   await main.put('/s', 'later');
   await main.del('/d');
   const before = main.head;
-  const conflicts = await conflictsOf(revert(store, change));
+  const conflicts = await conflictsOf(store.revert(change));
   t.strictSame(linesOf(conflicts), ['both-changed /s s', 'removed/changed /d']);
   const known = new Set(['kind', 'why', 'key', 'stream', 'base', 'ours', 'theirs', 'answers']);
   for (const conflict of conflicts) {
@@ -267,7 +267,7 @@ t.test('policies settle a revert, of streams, entries and places', async (t) => 
     await main.put('/s', 'later');
     await main.del('/d');
     await main.move('/q', '/r');
-    await revert(store, change, { policy });
+    await store.revert(change, { policy });
     t.match(main.contents(), gives, JSON.stringify(policy));
     t.equal('/d/f' in main.contents(), '/d/f' in gives, JSON.stringify(policy));
     const places = ['/p', '/q', '/r'].filter((key) => key in main.contents());
@@ -285,7 +285,7 @@ t.test('restoring all gives what was, and buckets go on from what they are', asy
   await main.del('/x');
   await main.put('/y');
   const seen = store.bucket('/m').info().commit;
-  await restore(store, before);
+  await store.restore(before);
   t.strictSame(main.contents(), contents);
   t.equal(main.root, root);
   t.strictSame(
@@ -303,7 +303,7 @@ t.test('restoring a key leaves all beside it, buckets too', async (t) => {
   await main.put('/x', 'later');
   await main.put('/m/f', 'later');
   const inner = main.within('/m').head;
-  await restore(store, before, '/x');
+  await store.restore(before, '/x');
   t.match(main.contents(), { '/x': 'x', '/m/f': 'later' });
   t.equal(main.within('/m').head, inner);
   t.strictSame(await wrongs(store), []);
@@ -314,11 +314,11 @@ t.test('restoring a key within a bucket is a commit of that bucket', async (t) =
   const before = main.head;
   await main.put('/m/n/g', 'later');
   await main.put('/m/f', 'later');
-  await restore(store, before, '/m/n/g');
+  await store.restore(before, '/m/n/g');
   t.match(main.contents(), { '/m/n/g': 'g', '/m/f': 'later' });
   const inner = main.within('/m');
   const [, first] = [...inner.bucket.log({ key: '/f' })];
-  await restore(inner.bucket, first?.commit ?? '', '/f');
+  await inner.bucket.restore(first?.commit ?? '', '/f');
   t.match(main.contents(), { '/m/n/g': 'g', '/m/f': 'f' });
   t.strictSame(await wrongs(store), []);
 });
@@ -328,7 +328,7 @@ t.test('restoring a key whose entry moved brings it back, and doubles nothing', 
   const before = main.head;
   await main.move('/a', '/b');
   await main.put('/b/f', 'edited');
-  await restore(store, before, '/a');
+  await store.restore(before, '/a');
   t.strictSame(main.contents(), { '/a/f': 'f', '/z': 'z' });
 });
 
@@ -338,7 +338,7 @@ t.test('restoring the key of a bucket that moved brings it back, with its id', a
   const { id } = store.bucket('/m');
   await main.move('/m', '/u');
   await main.put('/u/f', 'later');
-  await restore(store, before, '/m');
+  await store.restore(before, '/m');
   t.strictSame(main.contents(), {
     '/m/': 'm',
     '/m/f': 'f',
@@ -355,7 +355,7 @@ t.test('restoring what was removed brings a bucket back, with its log', async (t
   const [before, contents] = [main.head, main.contents()];
   const { id } = store.bucket('/m');
   await main.del('/m');
-  await restore(store, before, '/m');
+  await store.restore(before, '/m');
   t.strictSame(main.contents(), contents);
   t.equal(store.bucket('/m').id, id);
   await main.put('/m/n/g', 'goes on');
@@ -369,8 +369,8 @@ t.test('later merges follow what a revert or a restore moved', async (t) => {
     const before = main.head;
     const moved = await main.move('/a', '/b');
     await A.merge(main);
-    if (undo === 'revert') await revert(store, moved);
-    else await restore(store, before);
+    if (undo === 'revert') await store.revert(moved);
+    else await store.restore(before);
     await A.put('/b/f', 'edited');
     await main.merge(A);
     t.strictSame(main.contents(), { '/a/f': 'edited' }, undo);
@@ -392,10 +392,10 @@ t.test('a revert is asked, and answered, as a merge is', async (t) => {
     { key: '/d', take: 'theirs' },
     unused,
   ] as const;
-  const outcome = await revert(store, change, { answers });
+  const outcome = await store.revert(change, { answers });
   t.strictSame(main.contents(), { '/s': 'both', '/d/f': 'f' });
   t.strictSame(outcome.unused, [unused]);
-  const wrong = revert(store, change, { answers: [{ key: '/s', stream: 's', take: 'both' }] });
+  const wrong = store.revert(change, { answers: [{ key: '/s', stream: 's', take: 'both' }] });
   await t.rejects(wrong, { code: 'REGALIA_OPTION' });
 });
 
@@ -405,7 +405,7 @@ t.test('a revert of the last commit within buckets is a commit of each', async (
   const edit = await main.put('/m/n/g', 'edited');
   const logs = (): number[] => ['/m', '/m/n'].map((key) => [...store.bucket(key).log()].length);
   const counts = logs();
-  await revert(store, edit);
+  await store.revert(edit);
   t.equal(main.root, before);
   t.strictSame(
     logs(),
@@ -421,8 +421,8 @@ t.test('a commit of another line is reverted, and restored, by what both come fr
     const edit = await A.put('/b/f', 'edited');
     await main.move('/a', '/c');
     await main.put('/c/f', 'edited');
-    if (undo === 'revert') await revert(store, edit);
-    else await restore(store, edit);
+    if (undo === 'revert') await store.revert(edit);
+    else await store.restore(edit);
     const key = undo === 'revert' ? '/c/f' : '/b/f';
     t.strictSame(main.contents(), { [key]: undo === 'revert' ? 'f' : 'edited', '/x': 'x' }, undo);
     t.strictSame(await wrongs(store), []);
@@ -434,7 +434,7 @@ t.test('restoring a key below what moved brings that alone back', async (t) => {
   const before = main.head;
   await main.move('/a', '/b');
   await main.put('/b/f', 'edited');
-  await restore(store, before, '/a/f');
+  await store.restore(before, '/a/f');
   t.strictSame(main.contents(), { '/a/f': 'f', '/b/g': 'g', '/z': 'z' });
 });
 
@@ -446,9 +446,9 @@ t.test('restoring a key gathers what was there, and drops what came since', asyn
   await main.move('/b/g', '/a');
   await main.put('/b/new');
   await main.move('/z', '/b/z');
-  await restore(store, before, '/a');
+  await store.restore(before, '/a');
   t.strictSame(main.contents(), { '/a/f': 'f', '/a/g': 'g', '/a/h': 'h' });
-  await restore(store, before);
+  await store.restore(before);
   t.strictSame(main.contents(), main.contents(before));
 });
 
@@ -458,7 +458,7 @@ t.test('what moved on and was removed is followed when it was restored', async (
   await main.move('/a', '/b');
   await A.merge(main);
   await main.del('/b');
-  await restore(store, before, '/a');
+  await store.restore(before, '/a');
   await A.put('/b', 'edited');
   await main.merge(A);
   t.strictSame(main.contents(), { '/a': 'edited' });
@@ -470,7 +470,7 @@ t.test('what a restore moves within buckets is followed, too', async (t) => {
     const before = main.head;
     await main.move('/m/f', '/m/moved');
     await A.merge(main);
-    await restore(store, before, key);
+    await store.restore(before, key);
     await A.put('/m/moved', 'edited');
     await main.merge(A);
     t.match(main.contents(), { '/m/f': 'edited' }, key);
@@ -486,7 +486,7 @@ t.test('a bucket that moved is restored where it was, with all of its log', asyn
   await main.put('/e/g', 'edited');
   await main.put('/e/g', 'g');
   const log = [...store.bucket('/e').log()].map(({ commit }) => commit);
-  await restore(store, before, '/m/n');
+  await store.restore(before, '/m/n');
   t.strictSame(main.contents(), main.contents(before));
   const now = [...store.bucket('/m/n').log()].map(({ commit }) => commit);
   t.strictSame(now.slice(-log.length), log);
@@ -499,7 +499,7 @@ t.test('what left a bucket comes back into it', async (t) => {
   await main.move('/m/n/g', '/m/h');
   await main.move('/m/h', '/y');
   await main.put('/y', 'edited');
-  await restore(store, before, '/m');
+  await store.restore(before, '/m');
   t.strictSame(main.contents(), main.contents(before));
   t.strictSame(await wrongs(store), []);
 });
@@ -509,7 +509,7 @@ t.test('what was made a bucket, and moved, is not there twice when it was restor
   const before = main.head;
   await main.makeBucket('/a');
   await main.move('/a', '/b');
-  await restore(store, before, '/a');
+  await store.restore(before, '/a');
   t.strictSame(main.contents(), { '/a/f': 'f', '/z': 'z' });
   t.strictSame(await wrongs(store), []);
 });
@@ -520,9 +520,9 @@ t.test('what others commit while a revert or a restore is made is merged', async
   await main.del('/m');
   const moved = await main.move('/x', '/b');
   await Promise.all([
-    restore(store, before, '/m'),
+    store.restore(before, '/m'),
     main.put('/y'),
-    revert(store, moved),
+    store.revert(moved),
     main.put('/b', 'edited'),
   ]);
   t.strictSame(main.contents(), { ...main.contents(before), '/x': 'edited', '/y': 'y' });

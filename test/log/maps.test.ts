@@ -8,7 +8,7 @@ import { type Address, addressKey } from '../../src/blocks/address.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { equalBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import { MOVES_BLOCK_BYTES_MAX } from '../../src/ground/limits.js';
+import { MAP_BLOCK_BYTES_MAX } from '../../src/ground/limits.js';
 import { utf8Bytes } from '../../src/ground/text.js';
 import {
   type AddressedBlock,
@@ -102,7 +102,7 @@ t.test('a long list is a chain of blocks, last first, each within the limit', as
   t.ok(chain.length > 10);
   const stored = new Set<string>();
   for (const { address, block } of chain) {
-    t.ok(block.length <= MOVES_BLOCK_BYTES_MAX);
+    t.ok(block.length <= MAP_BLOCK_BYTES_MAX);
     const { next } = decodeMap(block);
     t.ok(next === undefined || stored.has(addressKey(next)));
     stored.add(addressKey(address));
@@ -132,7 +132,7 @@ t.test('truncated, prolonged, empty and oversized blocks are refused', async (t)
     t.throws(() => decodeMap(block.subarray(0, length)), FORMAT);
   }
   t.throws(() => decodeMap(new Uint8Array([...block, 0])), FORMAT);
-  t.throws(() => decodeMap(new Uint8Array(MOVES_BLOCK_BYTES_MAX + 1)), FORMAT);
+  t.throws(() => decodeMap(new Uint8Array(MAP_BLOCK_BYTES_MAX + 1)), FORMAT);
   t.throws(() => decodeMap(Uint8Array.of(7, 2, 1, 0, 0)), { code: 'REGALIA_VERSION' });
 });
 
