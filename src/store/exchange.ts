@@ -5,8 +5,8 @@
  * What comes in goes to tracking branches, `replica/ID/BRANCH` by the sender's replica id, and
  * never to a working head: merging them is a step of its own. Packs name their branches so already,
  * also when others pass them on. A replica is a new store with the id of the bucket. Its branch has
- * half the share of the one it came from, or none, and then it can be read, but not written to until
- * it is granted one.
+ * half the share of the one it came from, or none, and then it can be read, but not written to
+ * until it is granted one.
  */
 
 import { type Address, addressText } from '../blocks/address.js';
