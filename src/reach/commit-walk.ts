@@ -11,11 +11,12 @@
 import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import { BlockKind } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
+import { hex } from '../ground/bytes.js';
 import { attempt } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import type { Commit } from '../log/commit.js';
 import { type BlockIds, type LogEntry, missingCommit } from '../log/entry.js';
-import { type Head, headOf, readHead } from '../log/heads.js';
+import { allHeads, type Head, headOf, readHead } from '../log/heads.js';
 import type { History } from '../log/history.js';
 import { decodeMap, rowsFrom } from '../log/maps.js';
 import { keyText, parseKey } from '../tree/key.js';
@@ -175,17 +176,22 @@ export function walkHistory(
   haves: readonly Address[],
   options: HistoryWalkOptions,
 ): Generator<HistoryStep, void, undefined> {
-  return new HistoryWalk(reads, options).bucket(wants, haves);
+  return new HistoryWalk(reads, options, haves).bucket(wants, haves);
 }
 
 class HistoryWalk {
   readonly #reads: HistoryReads;
   readonly #options: HistoryWalkOptions;
   readonly #reported = new BoundedMap<string, true>(REPORTED_MAX);
+  /** The receiver's, of the bucket itself. */
+  readonly #haves: readonly Address[];
+  /** The commits of all buckets within those, by bucket. */
+  #within: Map<string, Address[]> | undefined;
 
-  constructor(reads: HistoryReads, options: HistoryWalkOptions) {
+  constructor(reads: HistoryReads, options: HistoryWalkOptions, haves: readonly Address[]) {
     this.#reads = reads;
     this.#options = options;
+    this.#haves = haves;
   }
 
   *bucket(
@@ -238,8 +244,38 @@ class HistoryWalk {
   /** The commits of fresh buckets. Most of what they name was reported with the tree. */
   *#freshBuckets(ref: CommitRef, bases: readonly CommitRef[]): Generator<HistoryStep, void> {
     for (const step of walkHeads(this.#reads, ref, { bases })) {
-      if (!isBlock(step) && this.#isFresh(bases, step)) yield* this.bucket([step.commit], []);
+      if (isBlock(step) || !this.#isFresh(bases, step)) continue;
+      yield* this.bucket([step.commit], this.#havesWithin(step.bucket));
     }
+  }
+
+  /** The commits of a bucket that the receiver has, wherever it is within what that has. */
+  #havesWithin(bucket: Uint8Array): readonly Address[] {
+    this.#within ??= this.#listWithin();
+    return this.#within.get(hex(bucket)) ?? [];
+  }
+
+  #listWithin(): Map<string, Address[]> {
+    const { cache, history } = this.#reads;
+    const within = new Map<string, Address[]>();
+    const seen = new Set<string>();
+    const stack = [...this.#haves];
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      for (const { commit, headsBlock } of this.#refOf(at)) {
+        const { heads } = commit;
+        for (const head of heads === undefined
+          ? []
+          : allHeads(cache, { id: headsBlock, address: heads })) {
+          if (seen.has(addressKey(head.commit)) || history.entry(head.commit) === undefined)
+            continue;
+          seen.add(addressKey(head.commit));
+          const known = within.get(hex(head.bucket)) ?? [];
+          within.set(hex(head.bucket), [...known, head.commit]);
+          stack.push(head.commit);
+        }
+      }
+    }
+    return within;
   }
 
   /** Whether the block is known to have been reported; from now on it is. */

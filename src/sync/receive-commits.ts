@@ -107,11 +107,12 @@ export class CommitReceiver {
     checkMapsBefore(commit, parents);
     if (isCanonicalMerge(commit)) checkMerge(commit, parents);
     if (this.#options.nested) yield* this.#checkHeads({ commit, ...ids }, parents);
+    // One that came again is pending still, or was named before.
+    if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
     if (this.#pending.size >= PENDING_MAX) {
       throw refused(`at most ${PENDING_MAX} commits that nothing names yet`, 'more');
     }
     this.#pending.set(addressKey(address), address);
-    if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
     if (parents.length < commit.parents.length) this.cut++;
     this.#stage.put({ address, commit, local: { ...ids, ...facts } });
   }

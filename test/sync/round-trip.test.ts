@@ -102,6 +102,54 @@ t.test('deltas step by step lead to what a whole pack gives', async (t) => {
   t.strictSame(blocksOf(to, headOf(store)), blocksOf(core, headOf(store)));
 });
 
+t.test('a bucket moved into another brings only the commits that are new', async (t) => {
+  const store = await seededStore();
+  await store.transact((tx) => {
+    tx.createBucket('/n');
+    tx.put('/n/x', 's', bytes('0'));
+    tx.createBucket('/m');
+    tx.createBucket('/m/inner');
+  });
+  for (let i = 1; i < 5; i++) {
+    await store.transact((tx) => tx.put('/n/x', 's', bytes(`${i}`)));
+    await store.transact((tx) => tx.put('/m/inner/x', 's', bytes(`${i}`)));
+  }
+  const before = headOf(store);
+  const to = bare();
+  await importInto(to, await pack({ store }));
+  await store.transact((tx) => tx.put('/n/x', 's', bytes('last')));
+  await store.transact((tx) => tx.move('/n', '/m/n'));
+  await store.transact((tx) => tx.move('/m/inner', '/m/n/inner'));
+  const delta = await pack({ store, haves: [before] });
+  const news = [...coreOf(store).history.log(bucketOf(store))].length - 10;
+  const { commits } = await importInto(to, delta);
+  t.equal(trailerOf(delta).commits, commits, 'none came that was there');
+  t.equal(news, 3, 'of the outermost');
+  t.equal(commits, news + 2 + 2, 'two of the bucket, and of the one that it came into');
+  t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
+});
+
+t.test('commits that come although they are here need no name', async (t) => {
+  const store = await seededStore();
+  await store.transact((tx) => {
+    tx.createBucket('/n');
+    tx.createBucket('/m');
+  });
+  await store.transact((tx) => tx.put('/n/x', 's', bytes('1')));
+  await store.fork('aside');
+  await store.transact((tx) => tx.del('/n'));
+  const before = headOf(store);
+  const to = bare();
+  await importInto(to, await pack({ store }));
+  const aside = store.branch('aside');
+  await aside.transact((tx) => tx.put('/n/x', 's', bytes('2')));
+  await aside.transact((tx) => tx.move('/n', '/m/n'));
+  await store.merge('aside', { policy: 'theirs' });
+  const delta = await pack({ store, haves: [before] });
+  await importInto(to, delta);
+  t.strictSame(blocksOf(to, headOf(store)), blocksOf(coreOf(store), headOf(store)));
+});
+
 t.test('a pack of what is here already is a header and a trailer', async (t) => {
   const store = await variedStore();
   const to = bare();
