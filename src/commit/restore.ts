@@ -9,15 +9,17 @@
  * changed anything; and later merges follow, since it is recorded what went where.
  */
 import { hex } from '../ground/bytes.js';
-import { nameBytes } from '../ground/text.js';
+import { nameText } from '../ground/text.js';
 import type { MapRow } from '../log/maps.js';
 import { bucketAt } from '../merge/buckets.js';
 import { isWithin, type Kinship, Pairs } from '../merge/pairs.js';
-import { namesOf, prefixes } from '../merge/relation.js';
+import { bytesOf, prefixes } from '../merge/relation.js';
 import { editAt } from '../tree/apply.js';
 import { sameBucket } from '../tree/diff.js';
+import { diffMaps } from '../tree/diff-map.js';
+import { sameEntry } from '../tree/equal.js';
 import { keyText, type Names, parseKey } from '../tree/key.js';
-import type { Spot, Tree } from '../tree/lookup.js';
+import { childMapAt, crossBorder, type Spot, type Tree } from '../tree/lookup.js';
 import { readRecord } from '../tree/record.js';
 import { allBuckets, checkAlgorithm } from './buckets.js';
 import { HeadsWithin } from './heads-within.js';
@@ -44,6 +46,12 @@ interface Space {
   readonly ways: readonly Kinship[];
   readonly was: string;
   readonly is: string;
+}
+
+/** From a key of now to one of then. */
+interface Way {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Finds where what was at a key went since, in one state and another. */
@@ -103,7 +111,9 @@ class Homecoming {
     const removed = unpaired.filter(({ from, to }) => {
       return from !== to && find(this.#is, from) === undefined;
     });
-    const returned = removed.map((one) => ({ ...one, returned: true }));
+    const known = new Set(removed.map(({ to }) => to));
+    const others = [...this.#returned(moved)].filter(({ to }) => !known.has(to));
+    const returned = [...removed, ...others].map(back);
     const rows = [...moved, ...returned, ...this.#gone(homes)];
     return { rows, left: homes.filter((home) => !isWithin(home, this.#key)) };
   }
@@ -123,8 +133,32 @@ class Homecoming {
     }
   }
 
+  /** What is nowhere now, the topmost of it, and where it would be if it had gone along. */
+  *#returned(moved: readonly MapRow[]): Generator<Way, void> {
+    const { cache } = this.#is;
+    const along = this.#pairs.along('before', this.#key) ?? this.#key;
+    const stack: Way[] = [{ from: along, to: this.#key }];
+    for (const { from, to } of moved) if (to !== undefined) stack.push({ from, to });
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      const { from, to } = at;
+      const [was, is] = [find(this.#was, to), find(this.#is, from)];
+      if (was === undefined) continue;
+      if (is === undefined) {
+        if (!this.#pairs.isPaired('before', to)) yield at;
+        continue;
+      }
+      if (sameEntry(cache, was, is)) continue;
+      const [a, b] = [crossBorder(cache, was), crossBorder(cache, is)];
+      for (const { name } of diffMaps(cache, childMapAt(cache, a), childMapAt(cache, b))) {
+        const below = { from: `${from}/${nameText(name)}`, to: `${to}/${nameText(name)}` };
+        const isElsewhere = this.#pairs.isPaired('before', below.to);
+        if (!isElsewhere && !this.#pairs.isPaired('after', below.from)) stack.push(below);
+      }
+    }
+  }
+
   /** Where histories have what was there and is not one with anything now. */
-  *#unpaired(): Generator<{ readonly from: string; readonly to: string }, void> {
+  *#unpaired(): Generator<Way, void> {
     for (const { ways, was, is } of this.#spaces) {
       for (const { before, after } of ways) {
         for (const base of new Set([...before.bases(), ...after.bases()])) {
@@ -167,11 +201,16 @@ class Homecoming {
 }
 
 function find(tree: Tree, key: string): Spot | undefined {
-  return tree.outer(namesOf(key).map((name) => nameBytes(name) as Uint8Array));
+  if (key === '') return tree.top;
+  return tree.outer(bytesOf(key));
 }
 
 function moved(from: string, to: string): MapRow {
   return { from, to, returned: false };
+}
+
+function back({ from, to }: Way): MapRow {
+  return { from, to, returned: true };
 }
 
 /** Those of some keys that are below no other of them. */

@@ -63,6 +63,7 @@ export function* revertSteps(
     judge,
     mergeRules: threeRules,
     ontoOurs: true,
+    returns: true,
   });
   const { unused, conflicts } = judge;
   if (conflicts.length > 0) throw conflictError(conflicts);

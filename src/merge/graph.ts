@@ -18,13 +18,14 @@ import type { NodeCache } from '../tree/node-cache.js';
 import type { Steps } from '../tree/steps.js';
 import { type BucketKeys, bucketKeys } from './buckets.js';
 import type { Side } from './conflict.js';
-import { namesOf, prefixes, type Relation } from './relation.js';
+import { bytesOf, namesOf, prefixes, type Relation } from './relation.js';
 import type { Judge } from './resolve.js';
 import {
   Entity,
   type Ground,
   type Group,
   mayBeOne,
+  otherSide,
   SIDES,
   Site,
   type Space,
@@ -51,8 +52,18 @@ export interface GraphOptions {
   readonly movesIn?: ((bucket: string, side: Side) => Relation) | undefined;
   /** Whether the edit must be one of ours. */
   readonly ontoOurs?: boolean | undefined;
+  /** Whether theirs is a state of before, so that what it alone has comes back. */
+  readonly returns?: boolean | undefined;
   /** Whether equal changes of both sides stand against each other as well. */
   readonly strict?: boolean | undefined;
+}
+
+/** What happened on a side within a bucket: from its base to where it is there. */
+interface Within {
+  /** Undefined: where the base of the merge has it. */
+  readonly base: Site | undefined;
+  readonly site: Site | undefined;
+  readonly relation: Relation;
 }
 
 /** Names of a step: about half a millisecond where their nodes are cold. */
@@ -61,6 +72,8 @@ const STEP_NAMES = 8;
 export class Graph {
   readonly #options: GraphOptions;
   readonly #cache: NodeCache;
+  /** Which have the entry that a bucket was made of. */
+  readonly #makers: readonly Version[];
   /** The whole, and the buckets that stand on bases of their own. */
   readonly spaces: Space[] = [];
   /** Buckets without a space of their own in which a side moved something. */
@@ -76,6 +89,7 @@ export class Graph {
   constructor(options: GraphOptions) {
     this.#options = options;
     this.#cache = options.cache;
+    this.#makers = options.returns ? ['base', 'theirs'] : ['base'];
     const { ground, ours, theirs } = options;
     const top = this.#newEntity();
     for (const [version, tree] of [
@@ -189,49 +203,104 @@ export class Graph {
   }
 
   /** The base's keys of what a side brought into a bucket, and moved within that. */
-  *#movedFurther({ sites, ground }: Space, side: Side): Generator<string, void> {
-    for (const { site, relation } of this.#moved) {
-      const top = sites[side];
-      if (site.version !== side || top === undefined || !isWithin(site, top)) continue;
+  *#movedFurther(space: Space, side: Side): Generator<string, void> {
+    const { sites, ground } = space;
+    const top = sites[side];
+    for (const { base, site, relation } of this.#within(side)) {
+      if (site === top || site === undefined || !isWithin(site, top)) continue;
       const around = site.keyBelow(top);
-      for (const key of relation.bases()) yield* ground.relations[side].originsOf(around + key);
+      for (const key of relation.bases()) {
+        if (base?.at(namesOf(key)) !== undefined) continue;
+        yield* ground.relations[side].originsOf(around + key);
+      }
     }
   }
 
   /** Relates a key of a space's base to what histories say that it became on both sides. */
   *#relateKey(space: Space, key: string): Generator<string, void> {
     const { sites, ground } = space;
-    for (const base of this.#basesAt(space, key)) {
-      for (const side of SIDES) {
-        const found = ground.relations[side].imagesOf(key).flatMap((image) => {
-          return this.#follow(space, side, image);
-        });
+    for (const side of SIDES) {
+      for (const base of this.#basesAt(space, side, key)) {
+        const found = this.#imagesOf(space, side, key);
         for (const site of found) this.#unite([base, site]);
         if (found.length < 2) continue;
         for (const name of allNames(this.#cache, base)) yield `${key}/${name}`;
       }
     }
     if (sites.base?.at(namesOf(key)) !== undefined) return;
-    if (SIDES.every((side) => ground.relations[side].returnsOf(key).length === 0)) return;
-    const returned = SIDES.flatMap((side) => {
-      return ground.relations[side].imagesOf(key).flatMap((image) => {
-        return sites[side]?.at(namesOf(image)) ?? [];
-      });
-    });
-    this.#unite(returned);
-    for (const site of returned.slice(0, 1)) this.#groupOf(site).ghosts.push({ space, key });
+    // What a bucket's own base has not is one entry if the base around that has it, or if it came
+    // back on both sides.
+    const had = ground.base?.outer(bytesOf(key)) !== undefined;
+    const [ours, theirs] = SIDES.map((side) => {
+      return had ? this.#imagesOf(space, side, key) : [...this.#returnsOf(space, side, key)];
+    }) as [Site[], Site[]];
+    const found = [...ours, ...theirs];
+    if (ours.length > 0 && theirs.length > 0) this.#unite(found);
+    for (const site of found.slice(0, 1)) this.#groupOf(site).ghosts.push({ space, key });
   }
 
-  /** The base's sites at a key; within a bucket that stands on its own base, as that has them. */
-  #basesAt(space: Space, key: string): Site[] {
+  #imagesOf(space: Space, side: Side, key: string): Site[] {
+    const images = space.ground.relations[side].imagesOf(key);
+    return images.flatMap((image) => this.#follow(space, side, image));
+  }
+
+  /** What came back on a side from a key that the base has nothing at. */
+  *#returnsOf(space: Space, side: Side, key: string): Generator<Site, void> {
+    const { sites, ground } = space;
+    for (const image of ground.relations[side].returnsOf(key)) {
+      const found = sites[side]?.at(namesOf(image));
+      if (found !== undefined) yield found;
+    }
+    for (const { rest, site, relation } of this.#bucketsAround(space, side, key)) {
+      for (const image of relation.returnsOf(rest)) {
+        const found = site?.at(namesOf(image));
+        if (found !== undefined) yield found;
+      }
+    }
+  }
+
+  /** What happened on a side within the buckets that a key of a base leads into. */
+  *#bucketsAround({ sites }: Space, side: Side, key: string) {
+    for (const prefix of prefixes(key)) {
+      const around = sites.base?.at(namesOf(prefix));
+      if (around?.bucket === undefined || around === sites.base) continue;
+      for (const within of this.#within(side, around.bucket)) {
+        yield { ...within, base: within.base ?? around, rest: key.slice(prefix.length) };
+      }
+    }
+  }
+
+  /** What happened on a side within one bucket, or all. */
+  *#within(side: Side, bucket?: string): Generator<Within, void> {
+    for (const { sites, ground } of this.spaces) {
+      const site = sites[side];
+      const id = (sites.base ?? site)?.bucket;
+      if (id === undefined || (bucket !== undefined && id !== bucket)) continue;
+      yield { base: sites.base, site, relation: ground.relations[side] };
+    }
+    for (const { site, relation } of this.#moved) {
+      if (site.version !== side || (bucket !== undefined && site.bucket !== bucket)) continue;
+      yield { base: undefined, site, relation };
+    }
+  }
+
+  /**
+   * The base's sites at a key, as a side's histories see it: within a bucket, what had been moved
+   * there before it left.
+   */
+  #basesAt(space: Space, side: Side, key: string): Site[] {
+    const around = [...this.#bucketsAround(space, side, key)];
+    for (const { base, rest, relation } of around) {
+      const left = relation.leftBy(rest).flatMap((origin) => base.at(namesOf(origin)) ?? []);
+      if (left.length > 0) return left;
+    }
     const found = space.sites.base?.at(namesOf(key));
     if (found !== undefined) return [found];
-    return SIDES.flatMap((side) => {
-      const within = this.#spaceWithin(space, 'base', key);
-      if (within === undefined) return [];
-      const origins = within.space.ground.relations[side].originsOf(within.rest);
-      return origins.flatMap((origin) => within.space.sites.base?.at(namesOf(origin)) ?? []);
-    });
+    for (const { base, rest, relation } of around) {
+      const sites = relation.originsOf(rest).flatMap((origin) => base.at(namesOf(origin)) ?? []);
+      if (sites.length > 0) return sites;
+    }
+    return [];
   }
 
   /**
@@ -326,7 +395,7 @@ export class Graph {
   /** Makes a group's entity, or several where marks differ or histories disagree. */
   #makeEntities(group: Group): Site[][] {
     for (const version of VERSIONS) dropWays(group[version]);
-    const parts = together(membersOf(group));
+    const parts = this.#together(membersOf(group));
     for (const sites of parts) {
       const isClear = VERSIONS.every((version) => {
         return sites.filter((site) => site.version === version).length < 2;
@@ -338,6 +407,15 @@ export class Graph {
       } else untangle(this.#cache, sites, this.#options.judge, () => this.#newEntity());
     }
     return parts;
+  }
+
+  /** Which of some sites that are related are one entry: the same, whichever side is which. */
+  #together(sites: readonly Site[]): Site[][] {
+    if (sites.length === 0) return [];
+    if (mayBeOne(sites, this.#makers)) return [[...sites]];
+    const marked = new Map<string | undefined, Site[]>();
+    for (const site of sites) marked.set(site.bucket, [...(marked.get(site.bucket) ?? []), site]);
+    return [...marked.values()];
   }
 
   #assign(entity: Entity, sites: readonly (Site | undefined)[]): void {
@@ -392,9 +470,10 @@ export class Graph {
     // One side alone may have made a bucket of it: that one's record is the result's.
     const isFixed = entity.source === 'theirs' || (entity === this.top && this.#options.ontoOurs);
     const [own, other] = entity.source === 'ours' ? [ours, theirs] : [theirs, ours];
+    const { returns } = this.#options;
     if (base !== undefined) {
       if (sameBelow(base, other)) return [];
-      if (isFixed !== true && sameBelow(base, own) && ours.bucket === theirs.bucket) {
+      if (!returns && isFixed !== true && sameBelow(base, own) && ours.bucket === theirs.bucket) {
         entity.source = 'theirs';
         return [];
       }
@@ -426,18 +505,36 @@ export class Graph {
     const free = (version: Version): Site | undefined =>
       sites.find((site) => site?.version === version && site.entity === undefined);
     const [base, ours, theirs] = [free('base'), free('ours'), free('theirs')];
-    const known = sites.find((site) => site?.version === 'base')?.entity;
+    const was = sites.find((site) => site?.version === 'base');
     const entities = new Set(sites.flatMap((site) => site?.entity ?? []));
-    const joined = [ours, theirs].filter((site) => this.#joins(known, site));
-    const others = [ours, theirs].map((site) => (joined.includes(site) ? undefined : site));
-    const parts = together([base, ...others].flatMap((site) => site ?? []));
+    const strangers: Site[] = [];
+    const others: Site[] = [];
+    for (const site of [ours, theirs]) {
+      if (site === undefined) continue;
+      if (this.#joins(was?.entity, site) || this.#joins(newAt(sites, site), site)) continue;
+      (was !== undefined && this.#isGone(was, site.version as Side) ? strangers : others).push(
+        site,
+      );
+    }
+    const kin = base === undefined ? others : [base, ...others];
+    const parts = [...this.#together(kin), ...this.#together(strangers)];
     for (const one of parts) {
       const entity = this.#newEntity();
       this.#assign(entity, one);
       entities.add(entity);
+      if (this.#options.returns) this.#noteReturn(entity);
     }
     this.#matchWithin(parts);
     return entities;
+  }
+
+  /** Notes where the base would have an entry that comes back. */
+  #noteReturn(entity: Entity): void {
+    const { base, ours, theirs } = entity;
+    const [space] = this.spaces;
+    if (base !== undefined || ours !== undefined || theirs === undefined || !space) return;
+    const keys = space.ground.relations.theirs.originsOf(theirs.key);
+    entity.ghosts = keys.map((key) => ({ space, key }));
   }
 
   /** What lay in an entry of which each side made a bucket is one entry still, by its name. */
@@ -453,14 +550,38 @@ export class Graph {
   }
 
   /** Takes a site for an entry of the base that is known on the other side, by its name here. */
-  #joins(entity: Entity | undefined, site: Site | undefined): boolean {
-    if (entity === undefined || site === undefined || entity[site.version] !== undefined)
-      return false;
+  #joins(entity: Entity | undefined, site: Site): boolean {
+    if (entity === undefined || entity[site.version] !== undefined) return false;
+    if (entity.base !== undefined && this.#isGone(entity.base, site.version as Side)) return false;
     const members = VERSIONS.flatMap((version) => entity[version] ?? []);
-    if (!mayBeOne([...members, site])) return false;
+    if (!mayBeOne([...members, site], this.#makers)) return false;
     this.#assign(entity, [site]);
     this.#seen.delete(entity);
     return true;
+  }
+
+  /** Whether histories say that an entry of the base is gone from a side: no name leads to it. */
+  #isGone(base: Site, side: Side): boolean {
+    const space = this.spaceOf(base);
+    const relation = space?.ground.relations[side];
+    if (space === undefined || relation === undefined || relation.isIdentity) return false;
+    if (!relation.isGone(base.keyBelow(space.sites.base))) return false;
+    // What left a bucket is gone from it, and elsewhere.
+    const [whole] = this.spaces;
+    const images = whole?.ground.relations[side].imagesOf(base.key) ?? [];
+    return !images.some((image) => {
+      const found = whole?.sites[side]?.at(namesOf(image));
+      return found !== undefined && !isWithin(found, space.sites[side]);
+    });
+  }
+
+  /** The innermost space that a site of the base is in. */
+  spaceOf(base: Site): Space | undefined {
+    for (let at: Site | undefined = base; at !== undefined; at = at.parent) {
+      const space = this.spaces.find(({ sites }) => sites.base === at);
+      if (space !== undefined) return space;
+    }
+    return undefined;
   }
 
   /** Whether what is below an entity matters. Where it does not, one side's is the result. */
@@ -472,6 +593,7 @@ export class Graph {
     const same = (a: Spot | undefined, b: Spot | undefined): boolean =>
       a !== undefined && b !== undefined && sameEntry(this.#cache, a, b);
     if (base?.unknown !== undefined) return true;
+    if (this.#options.returns) return !same(base?.spot, theirs.spot);
     if (same(base?.spot, ours.spot)) {
       entity.source = 'theirs';
       entity.isWhole = true;
@@ -484,6 +606,12 @@ export class Graph {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/** What the other side has new under the name of a site, and histories made an entity of. */
+function newAt(sites: readonly (Site | undefined)[], site: Site): Entity | undefined {
+  const other = sites.find((one) => one?.version === otherSide(site.version as Side));
+  return other?.entity?.base === undefined ? other?.entity : undefined;
+}
 
 /** Whether what is at a key was in something else, or had another name. */
 function cameTo(relation: Relation, key: string): boolean {
@@ -499,10 +627,10 @@ function dirname(key: string): string {
   return key.slice(0, key.lastIndexOf('/'));
 }
 
-function isWithin(site: Site, top: Site): boolean {
+function isWithin(site: Site, top: Site | undefined): boolean {
   let at: Site | undefined = site;
   while (at !== undefined && at !== top) at = at.parent;
-  return at === top;
+  return at !== undefined;
 }
 
 function* nothing(): Steps<undefined> {}
@@ -511,18 +639,11 @@ function depthOf(keys: BucketKeys): number {
   return Math.min(...VERSIONS.map((version) => keys[version]?.length ?? Number.MAX_SAFE_INTEGER));
 }
 
-/** The side whose record the result starts from: the one that made a bucket of it, if one did. */
-function sourceOf({ ours, theirs }: Entity): Side {
+/** The side whose record the result starts from: the one that made a bucket of it, or undid that. */
+function sourceOf({ base, ours, theirs }: Entity): Side {
   if (ours === undefined) return 'theirs';
-  return ours.bucket === undefined && theirs?.bucket !== undefined ? 'theirs' : 'ours';
-}
-
-/** Which of some sites that are related are one entry: the same, whichever side is which. */
-function together(sites: readonly Site[]): Site[][] {
-  if (mayBeOne(sites)) return sites.length === 0 ? [] : [[...sites]];
-  const marked = new Map<string | undefined, Site[]>();
-  for (const site of sites) marked.set(site.bucket, [...(marked.get(site.bucket) ?? []), site]);
-  return [...marked.values()];
+  const differ = theirs !== undefined && theirs.bucket !== ours.bucket;
+  return differ && ours.bucket === base?.bucket ? 'theirs' : 'ours';
 }
 
 /** Where one of several sites is more than a way to others, it is the entry. */

@@ -40,6 +40,8 @@ export interface MergeOptions {
     | undefined;
   /** Whether the edit must be one of ours, and rows of buckets within count from the top. */
   readonly ontoOurs?: boolean | undefined;
+  /** Whether theirs is a state of before, so that what it alone has comes back. */
+  readonly returns?: boolean | undefined;
   /** Whether equal changes of both sides stand against each other as well, as in commits. */
   readonly strict?: boolean | undefined;
 }
@@ -61,8 +63,8 @@ export interface MergeResult {
 export function* mergeSteps(options: MergeOptions): Steps<MergeResult> {
   const { cache, ours, theirs, ground, judge, groundOf, movesIn, strict = false } = options;
   checkAlgorithms(ours, theirs);
-  const { unknown: unknownInOurs, ontoOurs } = options;
-  const sides = { ours, theirs, ground, unknownInOurs, ontoOurs };
+  const { unknown: unknownInOurs, ontoOurs, returns } = options;
+  const sides = { ours, theirs, ground, unknownInOurs, ontoOurs, returns };
   const graph = new Graph({ cache, ...sides, judge, groundOf, movesIn, strict });
   yield* graph.build();
   const mergeRules = options.mergeRules ?? refuseRules;

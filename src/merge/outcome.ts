@@ -255,7 +255,7 @@ export class Outcome {
   #lastKeys(entity: Entity, side: Side): string[] {
     const keys: string[] = [];
     const { base } = entity;
-    const space = base === undefined ? undefined : this.#spaceOf(base);
+    const space = base === undefined ? undefined : this.#graph.spaceOf(base);
     const ghosts = [...entity.ghosts];
     if (base !== undefined && space !== undefined) {
       ghosts.push({ space, key: base.keyBelow(space.sites.base) });
@@ -263,21 +263,13 @@ export class Outcome {
     for (const { space, key } of ghosts) {
       const top = space.sites[side];
       if (top === undefined) continue;
-      for (const image of space.ground.relations[side].imagesOf(key)) {
+      for (const image of space.ground.relations[side].lastOf(key)) {
         if (top.at(namesOf(image)) !== undefined) continue;
         // What left its key there and is known may have been moved within a bucket.
         if (entity[side] === undefined || !leadsIntoBucket(top, image)) keys.push(top.key + image);
       }
     }
     return keys;
-  }
-
-  #spaceOf(site: Site): Graph['spaces'][number] | undefined {
-    for (let at: Site | undefined = site; at !== undefined; at = at.parent) {
-      const space = this.#graph.spaces.find(({ sites }) => sites.base === at);
-      if (space !== undefined) return space;
-    }
-    return undefined;
   }
 }
 

@@ -14,15 +14,13 @@
  * buckets that moved themselves may be missed.
  */
 import { equalBytes } from '../ground/bytes.js';
-import { nameBytes } from '../ground/text.js';
 import { sameBucket } from '../tree/diff.js';
 import { diffMaps } from '../tree/diff-map.js';
 import { sameStreams } from '../tree/equal.js';
-import type { Names } from '../tree/key.js';
 import { childMapAt, crossBorder, type Spot, type Tree } from '../tree/lookup.js';
 import { type RecordParts, readRecord } from '../tree/record.js';
 import { bucketAt, bucketChanges } from './buckets.js';
-import { namesOf, prefixes, type Relation } from './relation.js';
+import { bytesOf, prefixes, type Relation } from './relation.js';
 
 /** The two trees. */
 export type End = 'before' | 'after';
@@ -294,9 +292,4 @@ function innermost(tree: Tree, key: string): Within | undefined {
 
 function textOf(names: readonly string[]): string {
   return names.map((name) => `/${name}`).join('');
-}
-
-/** The names of a key of a map or a tree: its text is right, but it may be longer than any key. */
-function bytesOf(key: string): Names {
-  return namesOf(key).map((name) => nameBytes(name) as Uint8Array);
 }

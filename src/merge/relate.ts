@@ -60,13 +60,14 @@ export class Relations {
     const relations = arrivals.map(({ relation }) => relation);
     const [first, second] = relations;
     if (first !== undefined && second === undefined) return first;
+    const gone = relations.map((): string[] => []);
     for (const base of new Set(relations.flatMap((relation) => [...relation.bases()]))) {
       const had = arrivals.map(({ at, before }) => {
         return before.imagesOf(base).some((key) => this.#has(at, key));
       });
-      if (!had.includes(true)) continue;
-      for (const [i, relation] of relations.entries()) if (had[i] !== true) relation.drop(base);
+      if (had.includes(true)) for (const [i, list] of gone.entries()) if (!had[i]) list.push(base);
     }
+    for (const [i, relation] of relations.entries()) relation.drop(gone[i] ?? []);
     return Relation.union(relations);
   }
 

@@ -13,7 +13,9 @@
  * parent's make of its name. Nothing is asked of the trees: a key whose entry was removed stays
  * where it would be, and leads nowhere. Keys are texts, '/a/b', and '' for the top.
  */
+import { nameBytes } from '../ground/text.js';
 import type { MapRow } from '../log/maps.js';
+import type { Names } from '../tree/key.js';
 
 /** A key of the present tree at which something is known of the base. */
 interface Place {
@@ -33,10 +35,13 @@ const WAYS_MAX = 32;
 
 export class Relation {
   readonly #ways: readonly Way[];
+  /** Ways on which entries were removed, as if they were there still. */
+  readonly #ended: Way[];
 
   /** Each key is where it was, unless other ways are given. */
-  constructor(ways: readonly Way[] = [new Way()]) {
+  constructor(ways: readonly Way[] = [new Way()], ended: readonly Way[] = []) {
     this.#ways = ways;
+    this.#ended = [...ended];
   }
 
   /** Whether every key is where it was. */
@@ -64,9 +69,27 @@ export class Relation {
     return this.#all((way) => way.returnsOf(base));
   }
 
+  /** Where a key of the base is or, on ways on which it was removed, would be. */
+  lastOf(base: string): string[] {
+    const last = this.#ended.flatMap((way) => way.imagesOf(base));
+    return last.length === 0
+      ? this.imagesOf(base)
+      : [...new Set([...this.imagesOf(base), ...last])];
+  }
+
+  /** Whether a key of the base leads nowhere, since a map says so of it: no name leads there. */
+  isGone(base: string): boolean {
+    return this.imagesOf(base).length === 0 && this.#ways.some((way) => way.isGone(base));
+  }
+
   /** The keys of the base that are at a key now. */
   originsOf(key: string): string[] {
     return this.#all((way) => way.originsOf(key));
+  }
+
+  /** The keys of the base of what was the first to leave by a key, as a map says that it is gone. */
+  leftBy(key: string): string[] {
+    return this.#all((way) => way.leftBy(key));
   }
 
   #all(of: (way: Way) => string[]): string[] {
@@ -77,27 +100,32 @@ export class Relation {
 
   /** Goes on by what happened next: the rows of one map, all at once. */
   apply(rows: readonly MapRow[]): void {
-    for (const way of this.#ways) way.apply(rows);
+    for (const way of [...this.#ways, ...this.#ended]) way.apply(rows);
   }
 
-  /** Says no more of a key of the base, but where it was brought back. */
-  drop(base: string): void {
-    for (const way of this.#ways) way.drop(base);
+  /** Says no more of some keys of the base, but where they were brought back. */
+  drop(bases: readonly string[]): void {
+    if (bases.length > 0) this.#ended.push(...this.#ways.map((way) => way.copy()));
+    for (const base of bases) for (const way of this.#ways) way.drop(base);
   }
 
   copy(): Relation {
-    return new Relation(this.#ways.map((way) => way.copy()));
+    const [ways, ended] = [this.#ways, this.#ended].map((list) => list.map((way) => way.copy()));
+    return new Relation(ways, ended);
   }
 
   /** All that several relations from one base to one tree say. */
   static union(relations: readonly Relation[]): Relation {
-    const distinct = new Map<string, Way>();
-    for (const relation of relations) {
-      for (const way of relation.#ways) distinct.set(way.text(), way);
-    }
-    const ways = [...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, way]) => way);
-    return new Relation(ways.slice(0, WAYS_MAX));
+    const ways = distinct(relations.flatMap((relation) => relation.#ways));
+    return new Relation(ways, distinct(relations.flatMap((relation) => relation.#ended)));
   }
+}
+
+/** Each way once, in an order of its own. */
+function distinct(ways: readonly Way[]): Way[] {
+  const texts = new Map(ways.map((way) => [way.text(), way]));
+  const sorted = [...texts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, way]) => way);
+  return sorted.slice(0, WAYS_MAX);
 }
 
 /** What one way through history makes of the base's keys. */
@@ -105,6 +133,10 @@ class Way {
   readonly #top: Place = newPlace('', undefined);
   /** Where the base's keys are that are listed. */
   readonly #places = new Map<string, Set<Place>>();
+  /** Those of which a map says that they are gone. */
+  readonly #gone = new Set<string>();
+  /** Those that were the first to leave by a key. */
+  readonly #left = new Map<string, readonly string[]>();
 
   constructor() {
     this.#top.origins = new Set(['']);
@@ -129,6 +161,14 @@ class Way {
   /** The same, of what was brought back after its removal alone. */
   returnsOf(base: string): string[] {
     return this.#imagesOf(base).flatMap(({ key, place }) => (place.returned ? [key] : []));
+  }
+
+  leftBy(key: string): string[] {
+    return [...(this.#left.get(key) ?? [])];
+  }
+
+  isGone(base: string): boolean {
+    return this.#gone.has(base.slice(0, base.length - this.#longest(base)[1].length));
   }
 
   #imagesOf(base: string): { key: string; place: Place }[] {
@@ -195,7 +235,7 @@ class Way {
     const arriving = new Map<string, { row: MapRow; place: Place | undefined }[]>();
     for (const one of taken) {
       const { to } = one.row;
-      if (to === undefined) this.#forget(one.place);
+      if (to === undefined) this.#leave(one.row.from, one.place);
       else arriving.set(to, [...(arriving.get(to) ?? []), one]);
     }
     // What holds others first. What came along with it to where another comes to be is replaced.
@@ -206,6 +246,11 @@ class Way {
         if (place !== undefined) this.#attach(place, to, row.returned);
       }
     }
+  }
+
+  #leave(from: string, place: Place | undefined): void {
+    if (!this.#left.has(from)) this.#left.set(from, [...(place?.origins ?? [])]);
+    for (const base of this.#forget(place)) this.#gone.add(base);
   }
 
   /** Lists a key of the present tree, and with it all that its origins are. */
@@ -275,13 +320,18 @@ class Way {
     return at;
   }
 
-  /** What was at these places is nowhere now. */
-  #forget(top: Place | undefined): void {
+  /** What was at these places is nowhere now. Returns it. */
+  #forget(top: Place | undefined): string[] {
+    const forgotten: string[] = [];
     const rest = top === undefined ? [] : [top];
     for (let at = rest.pop(); at !== undefined; at = rest.pop()) {
-      for (const base of at.origins ?? []) this.#places.get(base)?.delete(at);
+      for (const base of at.origins ?? []) {
+        this.#places.get(base)?.delete(at);
+        forgotten.push(base);
+      }
       rest.push(...at.children.values());
     }
+    return forgotten;
   }
 
   #attach(moving: Place, to: string, returned: boolean): void {
@@ -341,6 +391,8 @@ class Way {
       }
     }
     for (const base of this.#places.keys()) copied.#placesOf(base);
+    for (const base of this.#gone) copied.#gone.add(base);
+    for (const [key, bases] of this.#left) copied.#left.set(key, bases);
     return copied;
   }
 
@@ -366,6 +418,11 @@ export function* prefixes(key: string): Generator<string, void> {
 
 export function namesOf(key: string): string[] {
   return key === '' ? [] : key.slice(1).split('/');
+}
+
+/** The names of a key as a tree has them. */
+export function bytesOf(key: string): Names {
+  return namesOf(key).map((name) => nameBytes(name) as Uint8Array);
 }
 
 function newPlace(name: string, parent: Place | undefined): Place {

@@ -31,7 +31,7 @@ export function rowsOf(
 ): MapRow[] {
   const sorted = [...pairs].sort((a, b) => (a.from < b.from ? -1 : 1));
   const rows = new Rows();
-  for (const pair of sorted) if (rows.forward(pair.from) !== pair.to) rows.add(pair);
+  for (const pair of sorted) if (!rows.lead(pair)) rows.add(pair);
   const left = [...gone].sort();
   for (let again = true; again; ) {
     again = false;
@@ -61,14 +61,25 @@ class Rows {
     return true;
   }
 
-  forward(key: string): string | undefined {
-    if (this.#rows.size === 0) return key;
+  /** Whether these rows lead from one key to the other; to what came back by one that says so. */
+  lead({ from, to, returned }: Pair): boolean {
+    if (this.forward(from) !== to) return false;
+    return !returned || this.#longest(from)?.returned === true;
+  }
+
+  #longest(key: string): MapRow | undefined {
     for (const prefix of prefixes(key)) {
       const row = this.#rows.get(prefix)?.[0];
-      if (row === undefined) continue;
-      return row.to === undefined ? undefined : row.to + key.slice(prefix.length);
+      if (row !== undefined) return row;
     }
-    return key;
+    return undefined;
+  }
+
+  forward(key: string): string | undefined {
+    if (this.#rows.size === 0) return key;
+    const row = this.#longest(key);
+    if (row === undefined) return key;
+    return row.to === undefined ? undefined : row.to + key.slice(row.from.length);
   }
 
   pairs(from: string, to: string): boolean {

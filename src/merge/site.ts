@@ -259,14 +259,14 @@ export class Entity {
 }
 
 /**
- * Whether sites may be one entry. A bucket is never another bucket, nor a plain entry, unless a
- * side made it of one that the base has.
+ * Whether sites may be one entry. A bucket is never another bucket, nor a plain entry, unless it
+ * was made of one that a version has of which it can be made.
  */
-export function mayBeOne(sites: readonly Site[]): boolean {
+export function mayBeOne(sites: readonly Site[], makers: readonly Version[]): boolean {
   const marks = new Set(sites.map(({ bucket }) => bucket));
-  const isMade = sites.some(({ version, bucket }) => version === 'base' && bucket === undefined);
-  if (isMade && !sites.some(({ version, bucket }) => version === 'base' && bucket !== undefined)) {
-    marks.delete(undefined);
+  for (const maker of makers) {
+    const own = sites.filter(({ version }) => version === maker);
+    if (own.length > 0 && own.every(({ bucket }) => bucket === undefined)) marks.delete(undefined);
   }
   return marks.size <= 1;
 }

@@ -104,7 +104,8 @@ function markAt(tree: Tree, key: string): string | undefined {
 /** A row without which the map would say the same. */
 function idleRow(rows: readonly MapRow[], after: Tree): MapRow | undefined {
   const [first] = rows;
-  if (rows.length === 1 && first?.to !== undefined && first.from !== first.to) return undefined;
+  const isAlone = rows.length === 1 && first?.to !== undefined;
+  if (isAlone && (first.returned || first.from !== first.to)) return undefined;
   const pairs = rows.flatMap(({ from, to, returned }) =>
     to === undefined ? [] : [{ from, to, returned }],
   );

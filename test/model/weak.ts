@@ -38,7 +38,22 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
   },
   /** Removed, and another put under its name: that is an edit to who knows names alone. */
   recreated: (meeting) => {
-    return [meeting.ours, meeting.theirs].flatMap((side) => recreated(meeting, side));
+    const { bases, ours, theirs } = meeting;
+    const found = [ours, theirs].flatMap((side) => recreated(meeting, side));
+    // Taken back, what was put under a name makes way for what had it before.
+    const undone = bases.filter(({ commit }) => !theirs.ancestors.has(commit));
+    const then = { ...meeting, bases: [theirs] };
+    return [...found, ...undone.flatMap((one) => recreated(then, one))];
+  },
+  /** Without the identity that it had: a directory that is implied, which follows what is in it. */
+  unnamed: ({ base, ours, theirs }) => {
+    return [ours, theirs].flatMap(({ view: { facts } }) => {
+      const implied = impliedIn(facts);
+      return [...base].flatMap(([id, fact]) => {
+        const isPlain = isPlace(id) && !facts.has(id) && fact !== UNKNOWN;
+        return isPlain && implied.has(fact) ? [id] : [];
+      });
+    });
   },
   /** So where bases were combined. */
   before: ({ excused }) => excused,
