@@ -41,7 +41,7 @@ import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
 import { publish } from './publish.js';
 import type { ReadSet } from './read-set.js';
-import { conflictError, conflictOf, Rebase } from './rebase.js';
+import { conflictError, conflictOf, crossesNewBorder, Rebase } from './rebase.js';
 import { runSteps, Writers } from './writers.js';
 
 /** Who wins where others changed the same: for all, or decided for one conflict at a time. */
@@ -220,7 +220,11 @@ class Attempt {
     if (sameAddress(tip.address, tx.started.address)) return this.#inPlace(started);
     const head = line.treeOf(tip);
     this.#checkReads(started, head);
-    const moved = tx.pending.hasPlaced || hasMoves(line, tx.started, tip);
+    const edits = tx.fork.root === undefined ? tx.pending.edit() : undefined;
+    const moved =
+      tx.pending.hasPlaced ||
+      hasMoves(line, tx.started, tip) ||
+      (edits !== undefined && crossesNewBorder(edits, [], started, head));
     if (tx.fork.root === undefined && moved) await tx.applyPending(this.#options.signal);
     if (tx.fork.root !== undefined) return this.#merged(started, head, tip);
     const judge = this.#resolver(head);

@@ -3,7 +3,9 @@
  * changed must be as it was, or a policy says whose change stands. Ours is the transaction, theirs
  * the head. Equal changes conflict as well, and so do two removals: neither saw the other.
  */
+import { equalBytes } from '../ground/bytes.js';
 import { conflicting, type RegaliaError } from '../ground/errors.js';
+import { bucketAt, holdsBuckets } from '../merge/buckets.js';
 import { publicConflict, type Take, type TreeConflict, type TreeSide } from '../merge/conflict.js';
 import type { Judge } from '../merge/resolve.js';
 import type { EntryEdit, StreamEdit } from '../tree/apply.js';
@@ -130,6 +132,21 @@ export class Rebase {
     const conflict = conflictOf(key, 'changed/removed', [{ key }, { key }, undefined]);
     return this.#judge.entry(conflict, 'ours') === 'ours';
   }
+}
+
+/** Whether an edit leads into a bucket that came or went since: keys alone don't say where it goes. */
+export function crossesNewBorder(edit: EntryEdit, names: Names, before: Tree, head: Tree): boolean {
+  const [was, is] = [before, head].map((tree) =>
+    names.length === 0 ? tree.top : tree.outer(names),
+  );
+  if (!holdsBuckets(was) && !holdsBuckets(is)) return false;
+  const [a, b] = [was, is].map(bucketAt);
+  if (a !== undefined || b !== undefined) {
+    if (a === undefined || b === undefined || !equalBytes(a.bucket, b.bucket)) return true;
+  }
+  return (edit.below?.() ?? []).some((inner) => {
+    return crossesNewBorder(inner, namesBelow(names, inner), before, head);
+  });
 }
 
 function namesBelow(names: Names, { bytes, start, end }: EntryEdit): Names {

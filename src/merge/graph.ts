@@ -311,7 +311,7 @@ export class Graph {
     const found = space.sites[side]?.at(namesOf(key));
     const further = this.#followWithin(space, side, key);
     const isHere = further === undefined || cameTo(space.ground.relations[side], key);
-    if (found !== undefined && isHere) return [found];
+    if (found !== undefined && isHere && !this.#cameIn(space, side, key)) return [found];
     const within = this.#spaceWithin(space, side, key);
     if (within !== undefined) {
       const { sites, ground } = within.space;
@@ -324,6 +324,19 @@ export class Graph {
     if (whole === undefined || whole === space) return [];
     const images = whole.ground.relations[side].imagesOf(around + key);
     return images.flatMap((image) => whole.sites[side]?.at(namesOf(image)) ?? []);
+  }
+
+  /** Whether what a side has at a key of a bucket came into the bucket there. */
+  #cameIn(space: Space, side: Side, key: string): boolean {
+    const [whole] = this.spaces;
+    const top = space.sites[side];
+    if (whole === undefined || whole === space || top === undefined) return false;
+    const [inner, outer] = [space, whole].map(({ ground }) => ground.relations[side]);
+    if (inner === undefined || outer === undefined || outer.isIdentity) return false;
+    for (const prefix of prefixes(key)) {
+      if (prefix !== '' && cameTo(outer, top.key + prefix)) return !cameTo(inner, prefix);
+    }
+    return false;
   }
 
   /** The same, within a bucket without a space of its own; undefined where it leads into none. */

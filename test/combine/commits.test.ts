@@ -248,6 +248,23 @@ t.test('conflicts of commits have the words of merges', async (t) => {
   t.equal(removals.length, 1);
 });
 
+t.test('a put below a key that has become another bucket is a conflict of one name', async (t) => {
+  for (const key of ['/b/x', '/b']) {
+    const { store, main } = await world((main) => main.put('/x'));
+    const tx = store.begin();
+    tx.put(key, 's', bytes('1'));
+    await main.transact((other) => other.createBucket('/b', { streams: { s: { inlineMax: 0 } } }));
+    t.strictSame(linesOf(await conflictsOf(tx.commit())), ['moved one-name /b'], key);
+    t.strictSame(await wrongs(store), []);
+  }
+  const { store, main } = await world((main) => main.put('/b/x'));
+  const tx = store.begin();
+  tx.put('/b/x', 's', bytes('1'));
+  await main.makeBucket('/b');
+  await tx.commit();
+  t.match(main.contents(), { '/b/x': '1' }, 'one that was made of what was there is that still');
+});
+
 t.test('a conflict of a stream says what each side has', async (t) => {
   const [conflict, ...rest] = await askedBy(
     (tx) => tx.put('/a', 's', bytes('ours')),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { regalia, scratch } from '../cli/regalia.js';
 import { bytes } from '../store/setup.js';
-import { world, wrongs } from './branch.js';
+import { type Branch, world, wrongs } from './branch.js';
 import { conflictsOf, linesOf, type Policy } from './vocabulary.js';
 
 t.test('a revert of a merge asks for the side that stays', async (t) => {
@@ -123,6 +123,44 @@ t.test('a revert of a move whose entry moved on is a conflict of places', async 
   t.match(linesOf(await conflictsOf(store.revert(moved))), [/^moved two-places /]);
   await store.revert(moved, { policy: 'theirs' });
   t.strictSame(main.contents(), { '/a/f': 'f' });
+});
+
+t.test('a revert of a bucket that was made of an entry leaves the entry', async (t) => {
+  const { store, main } = await world((main) => main.putEach('/a', '/a/f', '/x'));
+  const made = await main.makeBucket('/a');
+  await main.put('/a/new');
+  await main.move('/a', '/b');
+  await store.revert(made);
+  t.strictSame(main.contents(), { '/b': 'a', '/b/f': 'f', '/b/new': 'new', '/x': 'x' });
+  t.strictSame(await wrongs(store), []);
+});
+
+/** Two that brought back what a third state lacks, each in its way. */
+async function broughtBack(back: (branch: Branch, then: string, removal: string) => unknown) {
+  const both = await world((main) => main.putEach('/d/f', '/x'));
+  const { A, B } = both;
+  const then = A.head;
+  const removal = await A.transact((tx) => tx.del('/d'));
+  await B.merge(A);
+  await back(A, then, removal);
+  await back(B, then, removal);
+  return both;
+}
+
+t.test('what both sides brought back is one entry, wherever one moved it then', async (t) => {
+  const ways = {
+    revert: (branch: Branch, _: string, removal: string) => branch.bucket.revert(removal),
+    restore: (branch: Branch, then: string) => branch.bucket.restore(then, '/'),
+    'restore of the key': (branch: Branch, then: string) => branch.bucket.restore(then, '/d'),
+  };
+  for (const [name, back] of Object.entries(ways)) {
+    const { store, A, B } = await broughtBack(back);
+    await B.move('/d', '/e');
+    t.strictSame(linesOf((await A.try(B)).conflicts), ['moved two-places /d'], name);
+    await A.merge(B, 'theirs');
+    t.strictSame(A.contents(), { '/e/f': 'f', '/x': 'x' }, name);
+    t.strictSame(await wrongs(store), [], name);
+  }
 });
 
 /** A bucket beside an entry, and a bucket within that. */

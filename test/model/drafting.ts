@@ -18,6 +18,8 @@ import {
 } from './truth.js';
 
 export class Drafting {
+  /** Identities in a directory of which a bucket was made: others may have the directory still. */
+  readonly copies = new Set<string>();
   #count = 0;
 
   /** The states after each of the edits, as far as they could be done. */
@@ -79,6 +81,10 @@ export class Drafting {
   #bucket(tx: Transaction, top: Place, key: string): void {
     const place = placeAt(top, key);
     if (place?.bucket !== undefined) return;
+    for (const [, { streams }] of place === undefined ? [] : placesOf(place)) {
+      const id = streams.get('id');
+      if (id !== undefined) this.copies.add(id);
+    }
     makeBucket(top, key, tx.createBucket(key));
     if (!place?.streams.has('id')) this.#put(tx, top, key, 'id');
   }

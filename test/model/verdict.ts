@@ -17,6 +17,7 @@ import {
   type View,
 } from './facts.js';
 import type { Known, United } from './graph.js';
+import { type Place, placeAt } from './truth.js';
 import { excusedIn, type Meeting, wentAlong } from './weak.js';
 
 /** Whether a conflict that the store reported is about a slot. */
@@ -114,7 +115,6 @@ export class Verdict {
 
   /** Of what any merge made, with the conflicts that were answered for it. */
   *ofResult(raw: View, named: Named): Generator<string> {
-    yield* doubled(raw);
     const result = this.#meeting.aliases.view(raw);
     const { ours, theirs } = this.#meeting;
     for (const [side, other] of [
@@ -148,6 +148,7 @@ export class Verdict {
       if (!there.has(token) || others.has(token) || named(slot)) continue;
       if (!bases.every(({ view }) => view.facts.get(slot) === token)) continue;
       if (this.#excused.get(ownerOf(slot)) === 'returned') continue;
+      if (this.#excused.get(ownerOf(slot)) === 'parted') continue;
       // Of one entry both may have made a bucket, each with its streams.
       if (isElsewhere(side.view.facts, result.facts, slot)) continue;
       // A bucket beside another one that was made under its name is another entry.
@@ -172,6 +173,8 @@ export class Verdict {
       if (expected === UNKNOWN || expected === found || isNameless(slot)) continue;
       const owner = ownerOf(slot);
       if (named(slot) || named(`${owner}#id`) || this.#excused.has(owner)) continue;
+      // A bucket no more, and without a stream: nothing shows where it is.
+      if (isPlace(slot) && !found && !hasStreams(facts, slot)) continue;
       if (isPlace(slot) && expected && found && sameKey(facts, result, slot)) continue;
       yield `wrong: ${slot} is ${show(found)}, not ${show(expected)}`;
     }
@@ -191,6 +194,10 @@ function isElsewhere(before: Facts, after: Facts, slot: string): boolean {
   return others.some(([other]) => !isPlace(other) && after.get(other) === token);
 }
 
+function hasStreams(facts: Facts, id: string): boolean {
+  return [...facts.keys()].some((slot) => !isPlace(slot) && ownerOf(slot) === id);
+}
+
 /** What is left of an entry whose identity went. */
 function isNameless(slot: string): boolean {
   return slot.startsWith(NAMELESS);
@@ -200,6 +207,18 @@ function show(fact: unknown): string {
   return fact === undefined ? 'absent' : String(fact);
 }
 
-export function* doubled({ keys }: View): Generator<string> {
-  for (const [id, at] of keys) if (at.length > 1) yield `doubled: ${id} at ${at.join(' and ')}`;
+/** Identities at several keys. Copies may be in different buckets, as far as it is known why. */
+export function* doubled({ keys, top }: View, copies: ReadonlySet<string>): Generator<string> {
+  for (const [id, at] of keys) {
+    const around = new Set(at.map((key) => bucketAround(top, key)));
+    if (copies.has(id) && around.size === at.length) continue;
+    if (at.length > 1) yield `doubled: ${id} at ${at.join(' and ')}`;
+  }
+}
+
+/** The key of the innermost bucket that holds one, or is at it. */
+function bucketAround(top: Place, key: string): string {
+  let at = key;
+  while (at !== '' && placeAt(top, at)?.bucket === undefined) at = at.slice(0, at.lastIndexOf('/'));
+  return at;
 }

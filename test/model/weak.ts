@@ -7,13 +7,16 @@ import type { Aliases } from './aliases.js';
 import {
   type Fact,
   type Facts,
+  identityOf,
   impliedIn,
   isPlace,
   NAMELESS,
   splitPlace,
   UNKNOWN,
+  type View,
 } from './facts.js';
 import type { Graph, Known } from './graph.js';
+import { placeAt } from './truth.js';
 
 /** Two states to combine, under the names that both know. */
 export interface Meeting {
@@ -31,6 +34,29 @@ export interface Meeting {
 type Excuse = (meeting: Meeting) => Iterable<string>;
 
 const EXCUSES: Readonly<Record<string, Excuse>> = {
+  /** Both made a bucket of one entry, or at one key: each has what lay there, as its side had it. */
+  parted: ({ base, ours, theirs }) => {
+    const [o, t] = [ours, theirs].map(({ view: { facts } }) => newBuckets(base, facts));
+    return [...(o as Facts)].flatMap(([one, place]) => {
+      return [...(t as Facts)].flatMap(([other, fact]) => {
+        const [a, b] = [ours.view.facts.get(`${one}#id`), theirs.view.facts.get(`${other}#id`)];
+        return one !== other && (place === fact || a === b) ? [one, other] : [];
+      });
+    });
+  },
+  /** Of which a bucket was made on one of the lines that bases were combined of, and not on another. */
+  made: ({ bases }) => {
+    const all = bases.map(({ view: { facts } }) => facts);
+    return all.flatMap((facts) => {
+      return [...newBuckets(new Map(), facts).keys()].flatMap((id) => {
+        const own = String(facts.get(`${id}#id`));
+        const isPlain = all.some(
+          (one) => one.has(own) || (one.has(id) && !one.has(`${id}#bucket`)),
+        );
+        return isPlain ? [id, own] : [];
+      });
+    });
+  },
   /** Removed and kept or brought back: nothing says that it is what was there. */
   returned: ({ graph, aliases, ours, theirs }) => {
     const ids = [ours, theirs].flatMap((side) => graph.returned(side));
@@ -64,10 +90,9 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
     const ids = [...base.keys(), ...ours.view.facts.keys(), ...theirs.view.facts.keys()];
     return ids.some((id) => id.startsWith(NAMELESS)) ? ids.filter(isPlace) : [];
   },
-  /** Moved to where the other has a directory that is implied: one with that, or beside it? */
+  /** Moved, or made a bucket, where the other has an implied directory: one with it, or beside it? */
   beside: ({ base, ours, theirs }) => {
-    const [o, t] = [ours.view.facts, theirs.view.facts];
-    return [...beside(base, o, t), ...beside(base, t, o)];
+    return [...beside(base, ours.view, theirs.view), ...beside(base, theirs.view, ours.view)];
   },
   /** The other way about: a directory that is implied, moved to where the other has a new entry. */
   against: ({ base, ours, theirs }) => {
@@ -94,17 +119,21 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
 /** Identities that are excused, with the name of the excuse; all that lies in them too. */
 export function excusedIn(meeting: Meeting): Map<string, string> {
   const excused = new Map<string, string>();
+  const { base, ours, theirs } = meeting;
   for (const [name, excuse] of Object.entries(EXCUSES)) {
+    const before = excused.size;
     for (const id of excuse(meeting)) if (!excused.has(id)) excused.set(id, name);
-  }
-  if (excused.size === 0) return excused;
-  for (const facts of [meeting.base, meeting.ours.view.facts, meeting.theirs.view.facts]) {
-    for (let before = -1; before < excused.size; ) {
-      before = excused.size;
-      for (const [id, fact] of facts) addInner(excused, id, fact);
-    }
+    if (excused.size === before) continue;
+    for (const facts of [base, ours.view.facts, theirs.view.facts]) spread(excused, facts);
   }
   return excused;
+}
+
+function spread(excused: Map<string, string>, facts: Facts): void {
+  for (let before = -1; before < excused.size; ) {
+    before = excused.size;
+    for (const [id, fact] of facts) addInner(excused, id, fact);
+  }
 }
 
 function addInner(excused: Map<string, string>, id: string, fact: Fact): void {
@@ -147,13 +176,30 @@ export function impliedAround(fact: Fact | undefined, key: string): string[] {
   );
 }
 
-function beside(base: Facts, side: Facts, other: Facts): string[] {
-  const implied = impliedIn(other);
-  return [...side].flatMap(([id, fact]) => {
-    if (!isPlace(id) || fact === UNKNOWN || !implied.has(fact)) return [];
+function newBuckets(base: Facts, facts: Facts): Facts {
+  const isNew = (id: string): boolean => facts.has(`${id}#bucket`) && !base.has(`${id}#bucket`);
+  return new Map([...facts].filter(([id]) => isPlace(id) && isNew(id)));
+}
+
+function beside(base: Facts, side: View, other: View): string[] {
+  const fresh = newBuckets(base, side.facts);
+  const implied = impliedIn(other.facts);
+  return [...side.keys].flatMap(([id, [key = '']]) => {
+    const fact = side.facts.get(id);
     const isMoved = base.has(id) && base.get(id) !== fact;
-    return isMoved ? [id, ...membersOf(other, fact).keys()] : [];
+    const there = placeAt(other.top, key);
+    const isImplied = there !== undefined && identityOf(there) === undefined;
+    if (!(isMoved || fresh.has(id)) || !(isImplied || implied.has(fact as string))) return [];
+    return [
+      id,
+      ...membersOf(other.facts, fact as string).keys(),
+      ...[...other.keys].flatMap(([one, [at = '']]) => (isBelow(at, key) ? [one] : [])),
+    ];
   });
+}
+
+function isBelow(key: string, above: string): boolean {
+  return key.startsWith(`${above}/`);
 }
 
 /** Directories without identities that were moved to where the other put or moved something. */
@@ -192,22 +238,13 @@ function late(base: Facts, side: Facts, other: Facts): string[] {
   return found;
 }
 
-/** Whether a directory without an identity that an entry is in was moved with all that is left. */
+/** Whether an entry may have gone along with a directory without an identity that it is in. */
 export function wentAlong(base: Facts, side: Facts, id: string): boolean {
   const [was, is] = [base.get(id), side.get(id)];
   if (typeof was !== 'string' || typeof is !== 'string') return false;
-  const [parent, name] = splitPlace(was);
-  for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
-    const rest = name.slice(end);
-    if (!is.endsWith(rest)) return false;
-    const [from, to] = [`${parent} ${name.slice(0, end)}`, is.slice(0, -rest.length)];
-    const members = [...membersOf(base, from)].filter(([one]) => side.has(one));
-    const along = members.every(([one, fact]) => {
-      return side.get(one) === to + String(fact).slice(from.length);
-    });
-    if (along) return true;
-  }
-  return false;
+  const [, name] = splitPlace(was);
+  const end = name.lastIndexOf('/');
+  return end > 0 && is.endsWith(name.slice(end));
 }
 
 /** What lies in such a directory, with its place; or at its place, since it got an identity. */

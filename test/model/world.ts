@@ -78,7 +78,7 @@ export class World {
   /** The state of a head, read back, which must be as expected, or as it was before. */
   #learn(bucket: Bucket, expected?: View, how?: Partial<Known>): Known {
     const { commit, parents } = bucket.info();
-    const view = readView(bucket);
+    const view = this.#read(bucket);
     const before = this.#graph.get(commit);
     const other = expected ?? before?.view;
     if (other !== undefined && spelled(view.top) !== spelled(other.top)) {
@@ -86,6 +86,12 @@ export class World {
     }
     const known = parents.filter((parent) => this.#graph.get(parent) !== undefined);
     return before ?? this.#graph.learn(commit, known, view, how);
+  }
+
+  #read(bucket: Bucket): View {
+    const view = viewOf(placeOf(bucket.snapshot()));
+    raise(doubled(view, this.#drafting.copies), 'read back');
+    return view;
   }
 
   async #commit(line: Line, edits: readonly Edit[]): Promise<void> {
@@ -133,7 +139,9 @@ export class World {
     line.past.push(this.#learn(line.bucket, then.view));
   }
 
+  /** What comes from another line, that was not merged, is a copy to those who have it there. */
   async #restore(line: Line, then: Known): Promise<void> {
+    if (!this.headOf(line).ancestors.has(then.commit)) return;
     await line.bucket.restore(then.commit, '/');
     line.past.push(this.#learn(line.bucket, then.view));
   }
@@ -180,7 +188,7 @@ export class World {
         from: theirs.commit,
         meeting,
         scratch: (at, body) => this.#scratch(line, at, body),
-        read: () => readView(line.bucket),
+        read: () => this.#read(line.bucket),
       },
       take,
     );
@@ -228,10 +236,4 @@ export class World {
       }
     }
   }
-}
-
-function readView(bucket: Bucket): View {
-  const view = viewOf(placeOf(bucket.snapshot()));
-  raise(doubled(view), 'read back');
-  return view;
 }
