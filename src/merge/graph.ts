@@ -247,15 +247,13 @@ export class Graph {
   /** What came back on a side from a key that the base has nothing at. */
   *#returnsOf(space: Space, side: Side, key: string): Generator<Site, void> {
     const { sites, ground } = space;
-    for (const image of ground.relations[side].returnsOf(key)) {
-      const found = sites[side]?.at(namesOf(image));
-      if (found !== undefined) yield found;
-    }
+    const isThen = side === 'theirs' && this.#options.returns === true;
+    const images = (relation: Relation, key: string): string[] => {
+      return isThen ? relation.imagesOf(key) : relation.returnsOf(key);
+    };
+    yield* sitesAt(sites[side], images(ground.relations[side], key));
     for (const { rest, site, relation } of this.#bucketsAround(space, side, key)) {
-      for (const image of relation.returnsOf(rest)) {
-        const found = site?.at(namesOf(image));
-        if (found !== undefined) yield found;
-      }
+      yield* sitesAt(site, images(relation, rest));
     }
   }
 
@@ -309,21 +307,31 @@ export class Graph {
    */
   #follow(space: Space, side: Side, key: string): Site[] {
     const found = space.sites[side]?.at(namesOf(key));
-    const further = this.#followWithin(space, side, key);
-    const isHere = further === undefined || cameTo(space.ground.relations[side], key);
-    if (found !== undefined && isHere && !this.#cameIn(space, side, key)) return [found];
-    const within = this.#spaceWithin(space, side, key);
-    if (within !== undefined) {
-      const { sites, ground } = within.space;
-      const images = ground.relations[side].imagesOf(within.rest);
-      return images.flatMap((image) => sites[side]?.at(namesOf(image)) ?? []);
+    const inner = this.#innermost(space, side, key);
+    if (inner !== undefined) {
+      const { site, relation, rest } = inner;
+      // What came to a key of a bucket is there, if nothing in the bucket came there since.
+      const isHere = cameTo(space.ground.relations[side], key) && !cameTo(relation, rest);
+      if (found === undefined || !isHere) return sitesAt(site, relation.imagesOf(rest));
     }
-    if (further !== undefined) return further;
+    if (found !== undefined && !this.#cameIn(space, side, key)) return [found];
     const [whole] = this.spaces;
     const around = (space.sites.base ?? space.sites[side])?.key ?? '';
     if (whole === undefined || whole === space) return [];
-    const images = whole.ground.relations[side].imagesOf(around + key);
-    return images.flatMap((image) => whole.sites[side]?.at(namesOf(image)) ?? []);
+    return sitesAt(whole.sites[side], whole.ground.relations[side].imagesOf(around + key));
+  }
+
+  /** The innermost bucket that a key of a side leads into, as far as anything moved in it. */
+  #innermost({ sites }: Space, side: Side, key: string) {
+    if (this.spaces.length === 1 && this.#moved.length === 0) return undefined;
+    for (const prefix of prefixes(key)) {
+      const around = prefix === key ? undefined : sites[side]?.at(namesOf(prefix));
+      if (around?.bucket === undefined || around === sites[side]) continue;
+      const [within] = this.#within(side, around.bucket);
+      if (within?.site !== around) continue;
+      return { site: around, relation: within.relation, rest: key.slice(prefix.length) };
+    }
+    return undefined;
   }
 
   /** Whether what a side has at a key of a bucket came into the bucket there. */
@@ -337,44 +345,6 @@ export class Graph {
       if (prefix !== '' && cameTo(outer, top.key + prefix)) return !cameTo(inner, prefix);
     }
     return false;
-  }
-
-  /** The same, within a bucket without a space of its own; undefined where it leads into none. */
-  #followWithin({ sites }: Space, side: Side, key: string): Site[] | undefined {
-    if (this.#moved.length === 0) return undefined;
-    for (const prefix of prefixes(key)) {
-      const site = sites[side]?.at(namesOf(prefix));
-      const moves = site && this.#moved.find((one) => one.site === site);
-      if (moves === undefined) continue;
-      const images = moves.relation.imagesOf(key.slice(prefix.length));
-      return images.flatMap((image) => site?.at(namesOf(image)) ?? []);
-    }
-    return undefined;
-  }
-
-  /** The innermost space below one that a key leads into, and the rest of the key. */
-  #spaceWithin(
-    { sites }: Space,
-    version: Version,
-    key: string,
-  ): { space: Space; rest: string } | undefined {
-    let found: { space: Space; rest: string } | undefined;
-    let site = sites[version];
-    const names = namesOf(key);
-    for (const [i, name] of names.entries()) {
-      site = site?.child(name);
-      const space = this.spaces.find((one) => one.sites[version] === site);
-      if (site === undefined) break;
-      if (space === undefined) continue;
-      found = {
-        space,
-        rest: names
-          .slice(i + 1)
-          .map((rest) => `/${rest}`)
-          .join(''),
-      };
-    }
-    return found;
   }
 
   /** Notes that sites are one entry. */
@@ -425,7 +395,10 @@ export class Graph {
   /** Which of some sites that are related are one entry: the same, whichever side is which. */
   #together(sites: readonly Site[]): Site[][] {
     if (sites.length === 0) return [];
-    if (mayBeOne(sites, this.#makers)) return [[...sites]];
+    const isMixed = SIDES.some((side) => {
+      return new Set(sites.flatMap((one) => (one.version === side ? [one.bucket] : []))).size > 1;
+    });
+    if (!isMixed && mayBeOne(sites, this.#makers)) return [[...sites]];
     const marked = new Map<string | undefined, Site[]>();
     for (const site of sites) marked.set(site.bucket, [...(marked.get(site.bucket) ?? []), site]);
     return [...marked.values()];
@@ -624,6 +597,10 @@ const EMPTY = new Uint8Array(0);
 function newAt(sites: readonly (Site | undefined)[], site: Site): Entity | undefined {
   const other = sites.find((one) => one?.version === otherSide(site.version as Side));
   return other?.entity?.base === undefined ? other?.entity : undefined;
+}
+
+function sitesAt(top: Site | undefined, keys: readonly string[]): Site[] {
+  return keys.flatMap((key) => top?.at(namesOf(key)) ?? []);
 }
 
 /** Whether what is at a key was in something else, or had another name. */

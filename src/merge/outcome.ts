@@ -221,9 +221,12 @@ export class Outcome {
       }
     }
     if (!lives) return;
-    for (const from of this.#lastKeys(entity, side)) {
-      const to = this.#finals.get(entity) as string;
-      listOf(pairs, '')[side].push({ from, to, returned: true });
+    const to = this.#finals.get(entity) as string;
+    const last = this.#lastKeys(entity, side);
+    for (const from of last) listOf(pairs, '')[side].push({ from, to, returned: true });
+    // So that it is not taken for replaced by what came back to its key.
+    if (site !== undefined && last.length > 0) {
+      listOf(pairs, '')[side].push({ from: site.key, to, returned: false });
     }
   }
 

@@ -189,10 +189,11 @@ function beside(base: Facts, side: View, other: View): string[] {
     const isMoved = base.has(id) && base.get(id) !== fact;
     const there = placeAt(other.top, key);
     const isImplied = there !== undefined && identityOf(there) === undefined;
-    if (!(isMoved || fresh.has(id)) || !(isImplied || implied.has(fact as string))) return [];
+    if (typeof fact !== 'string' || !(isMoved || fresh.has(id))) return [];
+    if (!isImplied && !implied.has(fact)) return [];
     return [
       id,
-      ...membersOf(other.facts, fact as string).keys(),
+      ...membersOf(other.facts, fact).keys(),
       ...[...other.keys].flatMap(([one, [at = '']]) => (isBelow(at, key) ? [one] : [])),
     ];
   });
