@@ -112,8 +112,7 @@ class Homecoming {
       return from !== to && find(this.#is, from) === undefined;
     });
     const known = new Set(removed.map(({ to }) => to));
-    const others = [...this.#returned(moved)].filter(({ to }) => !known.has(to));
-    const returned = [...removed, ...others].map(back);
+    const returned = [...removed, ...this.#returned(moved, known)].map(back);
     const rows = [...moved, ...returned, ...this.#gone(homes)];
     return { rows, left: homes.filter((home) => !isWithin(home, this.#key)) };
   }
@@ -133,8 +132,11 @@ class Homecoming {
     }
   }
 
-  /** What is nowhere now, the topmost of it, and where it would be if it had gone along. */
-  *#returned(moved: readonly MapRow[]): Generator<Way, void> {
+  /**
+   * What is nowhere now, the topmost of it, and where it would be if it had gone along; but for
+   * what is known.
+   */
+  *#returned(moved: readonly MapRow[], known: ReadonlySet<string>): Generator<Way, void> {
     const { cache } = this.#is;
     const along = this.#pairs.along('before', this.#key) ?? this.#key;
     const stack: Way[] = [{ from: along, to: this.#key }];
@@ -142,7 +144,7 @@ class Homecoming {
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       const { from, to } = at;
       const [was, is] = [find(this.#was, to), find(this.#is, from)];
-      if (was === undefined) continue;
+      if (was === undefined || known.has(to)) continue;
       if (is === undefined) {
         if (!this.#pairs.isPaired('before', to)) yield at;
         continue;

@@ -199,6 +199,18 @@ export class Graph {
     for (const key of bases) {
       if (++this.#names % STEP_NAMES === 0) yield;
       for (const below of this.#relateKey(space, key)) bases.add(below);
+      for (const below of this.#tangledBelow(space, key)) bases.add(below);
+    }
+  }
+
+  /** The keys below what is one on a side with another, or several: not all goes along with it. */
+  *#tangledBelow({ sites }: Space, key: string): Generator<string, void> {
+    const group = sites.base?.at(namesOf(key))?.group;
+    if (group === undefined || VERSIONS.every((version) => group[version].length < 2)) return;
+    for (const base of group.base) {
+      if (!isWithin(base, sites.base)) continue;
+      const around = base.keyBelow(sites.base);
+      for (const name of allNames(this.#cache, base)) yield `${around}/${name}`;
     }
   }
 
@@ -223,8 +235,6 @@ export class Graph {
       for (const base of this.#basesAt(space, side, key)) {
         const found = this.#imagesOf(space, side, key);
         for (const site of found) this.#unite([base, site]);
-        if (found.length < 2) continue;
-        for (const name of allNames(this.#cache, base)) yield `${key}/${name}`;
       }
     }
     if (sites.base?.at(namesOf(key)) !== undefined) return;
@@ -237,6 +247,13 @@ export class Graph {
     const found = [...ours, ...theirs];
     if (ours.length > 0 && theirs.length > 0) this.#unite(found);
     for (const site of found.slice(0, 1)) this.#groupOf(site).ghosts.push({ space, key });
+    if (had || (ours.length > 0 && theirs.length > 0)) return;
+    // Where its key is taken on the other side, what is in it came back each by itself.
+    for (const site of found) {
+      const other = otherSide(site.version as Side);
+      if (this.#imagesOf(space, other, key).length === 0) continue;
+      for (const name of allNames(this.#cache, site)) yield `${key}/${name}`;
+    }
   }
 
   #imagesOf(space: Space, side: Side, key: string): Site[] {
@@ -437,11 +454,12 @@ export class Graph {
     for (const name of yield* this.#differing(entity)) names.add(name);
     for (const name of names) {
       if (++this.#names % STEP_NAMES === 0) yield;
-      const sites = VERSIONS.map((version) => entity[version]?.child(name));
+      const all = [entity.base, entity.ours, entity.theirs, ...entity.extra];
+      const children = all.flatMap((site) => site?.child(name) ?? []);
+      const sites = VERSIONS.map((one) => children.find(({ version }) => version === one));
       for (const child of this.#matched(sites)) found.push(child);
-      for (const site of entity.extra) {
-        const child = site.child(name);
-        if (child !== undefined) for (const one of this.#matched([child])) found.push(one);
+      for (const child of children) {
+        if (!sites.includes(child)) for (const one of this.#matched([child])) found.push(one);
       }
     }
     return found;

@@ -52,20 +52,20 @@ export class Relations {
   /** Where the entries of one point are at another that comes after it. */
   between(from: Point, to: Point): Relation {
     const arrivals = this.#all(from, to, []);
-    return arrivals.length === 0 ? new Relation() : this.#together(arrivals);
+    const [first, second] = arrivals;
+    if (first === undefined) return new Relation();
+    return second === undefined ? first.relation : this.#together(arrivals);
   }
 
   /** What ways say together that meet. Where an entry was gone, one says nothing of it. */
   #together(arrivals: readonly Arrival[]): Relation {
     const relations = arrivals.map(({ relation }) => relation);
-    const [first, second] = relations;
-    if (first !== undefined && second === undefined) return first;
     const gone = relations.map((): string[] => []);
     for (const base of new Set(relations.flatMap((relation) => [...relation.bases()]))) {
       const had = arrivals.map(({ at, before }) => {
         return before.imagesOf(base).some((key) => this.#has(at, key));
       });
-      if (had.includes(true)) for (const [i, list] of gone.entries()) if (!had[i]) list.push(base);
+      for (const [i, list] of gone.entries()) if (!had[i]) list.push(base);
     }
     for (const [i, relation] of relations.entries()) relation.drop(gone[i] ?? []);
     return Relation.union(relations);
@@ -118,18 +118,18 @@ export class Relations {
       }
     }
     let last = start;
-    for (const { address, parents } of order) {
+    for (const { address, parents, isMerge } of order) {
       const arrivals = parents.map(({ at, nearest, rows }): Arrival => {
         const way = known.get(keyOf(nearest)) as { relation: Relation; uses: number };
         const { relation } = way;
         // The last to use it goes on with it; the start is where ways from older commits begin.
         const isLast = --way.uses === 0 && relation !== start;
         const next = isLast ? relation : relation.copy();
-        const before = parents.length === 1 ? next : next.copy();
+        const before = isMerge ? next.copy() : next;
         next.apply(rows);
         return { at, before, relation: next };
       });
-      last = this.#together(arrivals);
+      last = isMerge ? this.#together(arrivals) : (arrivals[0]?.relation ?? start);
       const way = known.get(keyOf(address));
       if (way !== undefined) way.relation = last;
     }
@@ -175,7 +175,7 @@ export class Relations {
       const nearest = nearestMapped(parent, this.#history.commit(parent));
       return [{ at: parent, nearest, rows: this.#rows(commit, i) }];
     });
-    return { address, parents };
+    return { address, parents, isMerge: commit.parents.length > 1 };
   }
 
   /** The rows of a commit's map for one of its parents. */
@@ -195,6 +195,7 @@ function keyOf(address: Address | undefined): string {
 
 interface Mapped {
   readonly address: Address;
+  readonly isMerge: boolean;
   /** Those that come after the base, or are it. */
   readonly parents: readonly {
     readonly at: Address;

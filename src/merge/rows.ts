@@ -29,7 +29,7 @@ export function rowsOf(
   gone: Iterable<string> = [],
   isTaken: (key: string) => boolean = () => false,
 ): MapRow[] {
-  const sorted = [...pairs].sort((a, b) => (a.from < b.from ? -1 : 1));
+  const sorted = [...pairs].sort((a, b) => compare(a.from, b.from) || compare(a.to, b.to));
   const rows = new Rows();
   for (const pair of sorted) if (!rows.lead(pair)) rows.add(pair);
   const left = [...gone].sort();
@@ -63,28 +63,29 @@ class Rows {
 
   /** Whether these rows lead from one key to the other; to what came back by one that says so. */
   lead({ from, to, returned }: Pair): boolean {
-    if (this.forward(from) !== to) return false;
-    return !returned || this.#longest(from)?.returned === true;
+    const rows = this.#longest(from);
+    if (rows.length === 0) return from === to && !returned;
+    return rows.some((row) => ledBy(row, from) === to && (row.returned || !returned));
   }
 
-  #longest(key: string): MapRow | undefined {
+  /** The rows that a key is rewritten by: several only of what came back from several keys. */
+  #longest(key: string): readonly MapRow[] {
+    if (this.#rows.size === 0) return [];
     for (const prefix of prefixes(key)) {
-      const row = this.#rows.get(prefix)?.[0];
-      if (row !== undefined) return row;
+      const rows = this.#rows.get(prefix);
+      if (rows !== undefined) return rows;
     }
-    return undefined;
+    return [];
   }
 
   forward(key: string): string | undefined {
-    if (this.#rows.size === 0) return key;
-    const row = this.#longest(key);
-    if (row === undefined) return key;
-    return row.to === undefined ? undefined : row.to + key.slice(row.from.length);
+    const [row] = this.#longest(key);
+    return row === undefined ? key : ledBy(row, key);
   }
 
   pairs(from: string, to: string): boolean {
     if (this.#rows.size === 0) return from === to;
-    if (this.forward(from) !== to) return false;
+    if (!this.lead({ from, to, returned: false })) return false;
     for (const prefix of prefixes(to)) {
       const origins = this.#back.get(prefix);
       if (origins !== undefined) {
@@ -97,6 +98,14 @@ class Rows {
   list(): MapRow[] {
     return [...this.#rows.values()].flat().sort((a, b) => (a.from < b.from ? -1 : 1));
   }
+}
+
+function ledBy({ from, to }: MapRow, key: string): string | undefined {
+  return to === undefined ? undefined : to + key.slice(from.length);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The rows of all that a relation says, whatever is in its trees. */
