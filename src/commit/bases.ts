@@ -20,6 +20,7 @@ import { parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Steps } from '../tree/steps.js';
 import type { Line } from './line.js';
+import { movesWithin } from './moves-within.js';
 import type { Writers } from './writers.js';
 
 /** Folds that one merge is worth. Where history is more tangled, the bases folded so far stand. */
@@ -100,6 +101,7 @@ export class Bases {
       ground,
       unknown: base.unknown,
       judge: OPEN,
+      rowsAtTop: true,
       mergeRules: (_, a, b) => (compareBytes(a, b) <= 0 ? a : b),
     });
     const treeEdit = new TreeEdit(cache, this.#writers.for);
@@ -123,7 +125,9 @@ export class Bases {
 
 /** How the commits of a line relate. */
 export function relationsOf(line: Line): Relations {
-  return new Relations(line.core.history, line.core.blocks, (commit, key) => {
-    return line.treeOf(line.commitAt(commit)).find(parseKey(key)) !== undefined;
+  const relations: Relations = new Relations(line.core.history, line.core.blocks, {
+    has: (commit, key) => line.treeOf(line.commitAt(commit)).find(parseKey(key)) !== undefined,
+    movesWithin: (before, after) => movesWithin(line, relations, before, after),
   });
+  return relations;
 }

@@ -15,10 +15,9 @@ import { isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import type { Actor } from '../log/signature.js';
-import type { Side, TreeConflict } from '../merge/conflict.js';
+import type { TreeConflict } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import type { SideRows } from '../merge/outcome.js';
-import { Relation } from '../merge/relation.js';
 import type { Answer } from '../merge/resolve.js';
 import type { Ground } from '../merge/site.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
@@ -129,7 +128,6 @@ class Merge {
       judge,
       ground: yield* this.#grounds.ground(this.#bases, this.#ours.address, this.#theirs.address),
       groundOf: (bucket) => this.#groundOf(bucket),
-      movesIn: (bucket, side) => this.#movesIn(bucket, side),
       mergeRules: threeRules,
     });
     const { conflicts, unused } = judge;
@@ -163,14 +161,6 @@ class Merge {
       });
     });
     return best.length === 0 ? undefined : yield* this.#grounds.ground(best, one, one);
-  }
-
-  /** What a side moved within a bucket since the base, or since there is that bucket. */
-  #movesIn(bucket: string, side: Side): Relation {
-    const head = this.#heads[side].find(bucket)?.address;
-    if (head === undefined) return new Relation();
-    const base = this.#headsBefore(bucket).find((one) => isAncestor(this.#core.history, one, head));
-    return this.#grounds.relations.since(base, head);
   }
 
   /** The commits of a bucket in the bases, as far as they have it. */

@@ -63,6 +63,7 @@ export function* revertSteps(
     judge,
     mergeRules: threeRules,
     ontoOurs: true,
+    rowsAtTop: true,
     returns: true,
   });
   const { unused, conflicts } = judge;

@@ -59,11 +59,12 @@ interface BucketChange {
   readonly after: readonly string[] | undefined;
 }
 
-/** Where the buckets that differ between two trees are. */
+/** Where the buckets that differ between two trees are; if not deep, those within no other. */
 export function* bucketChanges(
   cache: NodeCache,
   before: Spot | undefined,
   after: Spot | undefined,
+  deep = true,
 ): Generator<BucketChange, void> {
   const top: Names = [];
   const stack = [{ names: top, before, after }];
@@ -78,6 +79,7 @@ export function* bucketChanges(
     if (is !== undefined && (was === undefined || hex(is.bucket) !== hex(was.bucket))) {
       yield { bucket: hex(is.bucket), before: undefined, after: key };
     }
+    if (!deep && (was !== undefined || is !== undefined)) continue;
     if (!holdsBelow(pair.before) && !holdsBelow(pair.after)) continue;
     const [left, right] = [pair.before, pair.after].map((spot) => {
       const inner = spot && crossBorder(cache, spot);

@@ -18,7 +18,7 @@ import type { NodeCache } from '../tree/node-cache.js';
 import type { Steps } from '../tree/steps.js';
 import { type BucketKeys, bucketKeys } from './buckets.js';
 import type { Side } from './conflict.js';
-import { bytesOf, namesOf, prefixes, type Relation } from './relation.js';
+import { bytesOf, namesOf } from './relation.js';
 import type { Judge } from './resolve.js';
 import {
   Entity,
@@ -48,22 +48,12 @@ export interface GraphOptions {
    * changed and the other removed. Without it, on what the base has there.
    */
   readonly groundOf?: ((bucket: string) => Steps<Ground | undefined>) | undefined;
-  /** What a side moved within a bucket that has no ground of its own. */
-  readonly movesIn?: ((bucket: string, side: Side) => Relation) | undefined;
   /** Whether the edit must be one of ours. */
   readonly ontoOurs?: boolean | undefined;
   /** Whether theirs is a state of before, so that what it alone has comes back. */
   readonly returns?: boolean | undefined;
   /** Whether equal changes of both sides stand against each other as well. */
   readonly strict?: boolean | undefined;
-}
-
-/** What happened on a side within a bucket: from its base to where it is there. */
-interface Within {
-  /** Undefined: where the base of the merge has it. */
-  readonly base: Site | undefined;
-  readonly site: Site | undefined;
-  readonly relation: Relation;
 }
 
 /** Names of a step: about half a millisecond where their nodes are cold. */
@@ -76,8 +66,6 @@ export class Graph {
   readonly #makers: readonly Version[];
   /** The whole, and the buckets that stand on bases of their own. */
   readonly spaces: Space[] = [];
-  /** Buckets without a space of their own in which a side moved something. */
-  readonly #moved: { readonly site: Site; readonly relation: Relation }[] = [];
   readonly #groups = new Set<Group>();
   /** In the order found: within one another from the top down. */
   readonly entities: Entity[] = [];
@@ -141,17 +129,7 @@ export class Graph {
         const ground = yield* this.#options.groundOf?.(bucket) ?? nothing();
         if (ground !== undefined) this.#standOn(sites, ground);
       }
-      if (this.spaces.at(-1)?.sites !== sites) this.#noteMoves(bucket, sites);
       this.#unite(VERSIONS.flatMap((version) => sites[version] ?? []));
-    }
-  }
-
-  #noteMoves(bucket: string, sites: Record<Version, Site | undefined>): void {
-    for (const side of SIDES) {
-      const site = sites[side];
-      if (site === undefined) continue;
-      const relation = this.#options.movesIn?.(bucket, side);
-      if (relation !== undefined && !relation.isIdentity) this.#moved.push({ site, relation });
     }
   }
 
@@ -193,7 +171,6 @@ export class Graph {
       const relation = ground.relations[side];
       for (const key of relation.bases()) bases.add(key);
       for (const key of relation.present()) sites[side]?.at(namesOf(key));
-      for (const key of this.#movedFurther(space, side)) bases.add(key);
     }
     // What is below an entry with several places may be at one of them alone.
     for (const key of bases) {
@@ -214,35 +191,21 @@ export class Graph {
     }
   }
 
-  /** The base's keys of what a side brought into a bucket, and moved within that. */
-  *#movedFurther(space: Space, side: Side): Generator<string, void> {
-    const { sites, ground } = space;
-    const top = sites[side];
-    for (const { base, site, relation } of this.#within(side)) {
-      if (site === top || site === undefined || !isWithin(site, top)) continue;
-      const around = site.keyBelow(top);
-      for (const key of relation.bases()) {
-        if (base?.at(namesOf(key)) !== undefined) continue;
-        yield* ground.relations[side].originsOf(around + key);
-      }
-    }
-  }
-
   /** Relates a key of a space's base to what histories say that it became on both sides. */
   *#relateKey(space: Space, key: string): Generator<string, void> {
     const { sites, ground } = space;
-    for (const side of SIDES) {
-      for (const base of this.#basesAt(space, side, key)) {
-        const found = this.#imagesOf(space, side, key);
-        for (const site of found) this.#unite([base, site]);
+    const base = sites.base?.at(namesOf(key));
+    if (base !== undefined) {
+      for (const side of SIDES) {
+        for (const site of this.#imagesOf(space, side, key)) this.#unite([base, site]);
       }
+      return;
     }
-    if (sites.base?.at(namesOf(key)) !== undefined) return;
     // What a bucket's own base has not is one entry if the base around that has it, or if it came
     // back on both sides.
     const had = ground.base?.outer(bytesOf(key)) !== undefined;
     const [ours, theirs] = SIDES.map((side) => {
-      return had ? this.#imagesOf(space, side, key) : [...this.#returnsOf(space, side, key)];
+      return had ? this.#imagesOf(space, side, key) : this.#returnsOf(space, side, key);
     }) as [Site[], Site[]];
     const found = [...ours, ...theirs];
     if (ours.length > 0 && theirs.length > 0) this.#unite(found);
@@ -256,112 +219,15 @@ export class Graph {
     }
   }
 
-  #imagesOf(space: Space, side: Side, key: string): Site[] {
-    const images = space.ground.relations[side].imagesOf(key);
-    return images.flatMap((image) => this.#follow(space, side, image));
+  #imagesOf({ sites, ground }: Space, side: Side, key: string): Site[] {
+    return sitesAt(sites[side], ground.relations[side].imagesOf(key));
   }
 
   /** What came back on a side from a key that the base has nothing at. */
-  *#returnsOf(space: Space, side: Side, key: string): Generator<Site, void> {
-    const { sites, ground } = space;
+  #returnsOf({ sites, ground }: Space, side: Side, key: string): Site[] {
+    const relation = ground.relations[side];
     const isThen = side === 'theirs' && this.#options.returns === true;
-    const images = (relation: Relation, key: string): string[] => {
-      return isThen ? relation.imagesOf(key) : relation.returnsOf(key);
-    };
-    yield* sitesAt(sites[side], images(ground.relations[side], key));
-    for (const { rest, site, relation } of this.#bucketsAround(space, side, key)) {
-      yield* sitesAt(site, images(relation, rest));
-    }
-  }
-
-  /** What happened on a side within the buckets that a key of a base leads into. */
-  *#bucketsAround({ sites }: Space, side: Side, key: string) {
-    for (const prefix of prefixes(key)) {
-      const around = sites.base?.at(namesOf(prefix));
-      if (around?.bucket === undefined || around === sites.base) continue;
-      for (const within of this.#within(side, around.bucket)) {
-        yield { ...within, base: within.base ?? around, rest: key.slice(prefix.length) };
-      }
-    }
-  }
-
-  /** What happened on a side within one bucket, or all. */
-  *#within(side: Side, bucket?: string): Generator<Within, void> {
-    for (const { sites, ground } of this.spaces) {
-      const site = sites[side];
-      const id = (sites.base ?? site)?.bucket;
-      if (id === undefined || (bucket !== undefined && id !== bucket)) continue;
-      yield { base: sites.base, site, relation: ground.relations[side] };
-    }
-    for (const { site, relation } of this.#moved) {
-      if (site.version !== side || (bucket !== undefined && site.bucket !== bucket)) continue;
-      yield { base: undefined, site, relation };
-    }
-  }
-
-  /**
-   * The base's sites at a key, as a side's histories see it: within a bucket, what had been moved
-   * there before it left.
-   */
-  #basesAt(space: Space, side: Side, key: string): Site[] {
-    const around = [...this.#bucketsAround(space, side, key)];
-    for (const { base, rest, relation } of around) {
-      const left = relation.leftBy(rest).flatMap((origin) => base.at(namesOf(origin)) ?? []);
-      if (left.length > 0) return left;
-    }
-    const found = space.sites.base?.at(namesOf(key));
-    if (found !== undefined) return [found];
-    for (const { base, rest, relation } of around) {
-      const sites = relation.originsOf(rest).flatMap((origin) => base.at(namesOf(origin)) ?? []);
-      if (sites.length > 0) return sites;
-    }
-    return [];
-  }
-
-  /**
-   * The sites at a key of a side. What left a bucket is followed by the relations around it, and
-   * what entered one by its own.
-   */
-  #follow(space: Space, side: Side, key: string): Site[] {
-    const found = space.sites[side]?.at(namesOf(key));
-    const inner = this.#innermost(space, side, key);
-    if (inner !== undefined) {
-      const { site, relation, rest } = inner;
-      // What came to a key of a bucket is there, if nothing in the bucket came there since.
-      const isHere = cameTo(space.ground.relations[side], key) && !cameTo(relation, rest);
-      if (found === undefined || !isHere) return sitesAt(site, relation.imagesOf(rest));
-    }
-    if (found !== undefined && !this.#cameIn(space, side, key)) return [found];
-    const [whole] = this.spaces;
-    const around = (space.sites.base ?? space.sites[side])?.key ?? '';
-    if (whole === undefined || whole === space) return [];
-    return sitesAt(whole.sites[side], whole.ground.relations[side].imagesOf(around + key));
-  }
-
-  /** The innermost bucket that a key of a side leads into, as far as anything moved in it. */
-  #innermost({ sites }: Space, side: Side, key: string) {
-    if (this.spaces.length === 1 && this.#moved.length === 0) return undefined;
-    for (const prefix of prefixes(key)) {
-      const around = prefix === key ? undefined : sites[side]?.at(namesOf(prefix));
-      if (around?.bucket === undefined || around === sites[side]) continue;
-      const [within] = this.#within(side, around.bucket);
-      if (within?.site !== around) continue;
-      return { site: around, relation: within.relation, rest: key.slice(prefix.length) };
-    }
-    return undefined;
-  }
-
-  /** Whether what a side has at a key of a bucket came into the bucket there. */
-  #cameIn(space: Space, side: Side, key: string): boolean {
-    const [whole] = this.spaces;
-    const top = space.sites[side];
-    if (whole === undefined || whole === space || top === undefined) return false;
-    const [inner, outer] = [space, whole].map(({ ground }) => ground.relations[side]);
-    if (inner === undefined || outer === undefined || outer.isIdentity) return false;
-    for (const prefix of prefixes(key)) {
-      if (prefix !== '' && cameTo(outer, top.key + prefix)) return !cameTo(inner, prefix);
-    }
-    return false;
+    return sitesAt(sites[side], isThen ? relation.imagesOf(key) : relation.returnsOf(key));
   }
 
   /** Notes that sites are one entry. */
@@ -619,20 +485,6 @@ function newAt(sites: readonly (Site | undefined)[], site: Site): Entity | undef
 
 function sitesAt(top: Site | undefined, keys: readonly string[]): Site[] {
   return keys.flatMap((key) => top?.at(namesOf(key)) ?? []);
-}
-
-/** Whether what is at a key was in something else, or had another name. */
-function cameTo(relation: Relation, key: string): boolean {
-  const parent = dirname(key);
-  return relation.originsOf(key).some((origin) => {
-    const around = dirname(origin);
-    const isNamed = around + key.slice(parent.length) === origin;
-    return !isNamed || !relation.imagesOf(around).includes(parent);
-  });
-}
-
-function dirname(key: string): string {
-  return key.slice(0, key.lastIndexOf('/'));
 }
 
 function isWithin(site: Site, top: Site | undefined): boolean {

@@ -18,7 +18,6 @@ import type { Side } from './conflict.js';
 import { Decisions } from './decide.js';
 import { Graph } from './graph.js';
 import { Outcome, type SideRows } from './outcome.js';
-import type { Relation } from './relation.js';
 import type { Judge } from './resolve.js';
 import type { Ground, Unknown } from './site.js';
 import { unknownsOf } from './unknowns.js';
@@ -30,16 +29,16 @@ export interface MergeOptions {
   readonly ground: Ground;
   readonly judge: Judge;
   readonly groundOf?: ((bucket: string) => Steps<Ground | undefined>) | undefined;
-  /** What a side moved within a bucket that has no ground of its own. */
-  readonly movesIn?: ((bucket: string, side: Side) => Relation) | undefined;
   /** What ours, a virtual base itself, does not know, by key. */
   readonly unknown?: ReadonlyMap<string, Unknown> | undefined;
   /** The rules where both sides changed them differently. Without it that is REGALIA_RULE. */
   readonly mergeRules?:
     | ((base: Uint8Array | undefined, ours: Uint8Array, theirs: Uint8Array) => Uint8Array)
     | undefined;
-  /** Whether the edit must be one of ours, and rows of buckets within count from the top. */
+  /** Whether the edit must be one of ours. */
   readonly ontoOurs?: boolean | undefined;
+  /** Whether rows of buckets within count from the top. */
+  readonly rowsAtTop?: boolean | undefined;
   /** Whether theirs is a state of before, so that what it alone has comes back. */
   readonly returns?: boolean | undefined;
   /** Whether equal changes of both sides stand against each other as well, as in commits. */
@@ -61,11 +60,11 @@ export interface MergeResult {
 
 /** Merges in steps, so that a caller can let others run. */
 export function* mergeSteps(options: MergeOptions): Steps<MergeResult> {
-  const { cache, ours, theirs, ground, judge, groundOf, movesIn, strict = false } = options;
+  const { cache, ours, theirs, ground, judge, groundOf, strict = false } = options;
   checkAlgorithms(ours, theirs);
   const { unknown: unknownInOurs, ontoOurs, returns } = options;
   const sides = { ours, theirs, ground, unknownInOurs, ontoOurs, returns };
-  const graph = new Graph({ cache, ...sides, judge, groundOf, movesIn, strict });
+  const graph = new Graph({ cache, ...sides, judge, groundOf, strict });
   yield* graph.build();
   const mergeRules = options.mergeRules ?? refuseRules;
   yield* new Decisions(graph, { cache, judge, strict, mergeRules }).decide();
@@ -74,7 +73,7 @@ export function* mergeSteps(options: MergeOptions): Steps<MergeResult> {
   const outcome = new Outcome(graph);
   yield* outcome.find();
   const { side, edit } = outcome.edit();
-  const rows = yield* outcome.rows(ontoOurs === true);
+  const rows = yield* outcome.rows(options.rowsAtTop === true);
   return { side, edit, rows, changed: outcome.changed, unknown: unknown(outcome) };
 }
 

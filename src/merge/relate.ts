@@ -32,16 +32,23 @@ interface Arrival {
   readonly relation: Relation;
 }
 
+/** What is asked of the trees of commits. */
+export interface CommitTrees {
+  /** Whether a commit has an entry at a key. */
+  has(commit: Address, key: string): boolean;
+  /** What moved within buckets that two commits have, by keys of the commits. */
+  movesWithin(before: Address, after: Address): readonly MapRow[];
+}
+
 export class Relations {
   readonly #history: History;
   readonly #blocks: Blocks;
-  /** Whether a commit has an entry at a key. */
-  readonly #has: (commit: Address, key: string) => boolean;
+  readonly #trees: CommitTrees;
 
-  constructor(history: History, blocks: Blocks, has: (commit: Address, key: string) => boolean) {
+  constructor(history: History, blocks: Blocks, trees: CommitTrees) {
     this.#history = history;
     this.#blocks = blocks;
-    this.#has = has;
+    this.#trees = trees;
   }
 
   /** Where the entries that a line ever had would be at its head. */
@@ -63,7 +70,7 @@ export class Relations {
     const gone = relations.map((): string[] => []);
     for (const base of new Set(relations.flatMap((relation) => [...relation.bases()]))) {
       const had = arrivals.map(({ at, before }) => {
-        return before.imagesOf(base).some((key) => this.#has(at, key));
+        return before.imagesOf(base).some((key) => this.#trees.has(at, key));
       });
       for (const [i, list] of gone.entries()) if (!had[i]) list.push(base);
     }
@@ -125,15 +132,22 @@ export class Relations {
         // The last to use it goes on with it; the start is where ways from older commits begin.
         const isLast = --way.uses === 0 && relation !== start;
         const next = isLast ? relation : relation.copy();
+        next.apply(this.#within(relation === start ? from : nearest, at));
         const before = isMerge ? next.copy() : next;
-        next.apply(rows);
+        next.apply(together(rows, this.#within(at, address)));
         return { at, before, relation: next };
       });
       last = isMerge ? this.#together(arrivals) : (arrivals[0]?.relation ?? start);
       const way = known.get(keyOf(address));
       if (way !== undefined) way.relation = last;
     }
+    last.apply(this.#within(order.at(-1)?.address ?? from, to));
     return last;
+  }
+
+  #within(before: Address | undefined, after: Address): readonly MapRow[] {
+    if (before === undefined || sameAddress(before, after)) return [];
+    return this.#trees.movesWithin(before, after);
   }
 
   /** The commits with maps that come after `from` and lead to `to`, each after those before it. */
@@ -187,6 +201,13 @@ export class Relations {
       }),
     ];
   }
+}
+
+/** What a commit moved, and what moved within buckets by it. What left one has a row of the former. */
+function together(own: readonly MapRow[], within: readonly MapRow[]): readonly MapRow[] {
+  if (within.length === 0) return own;
+  const known = new Set(own.map(({ from }) => from));
+  return [...own, ...within.filter(({ from }) => !known.has(from))];
 }
 
 function keyOf(address: Address | undefined): string {

@@ -87,11 +87,6 @@ export class Relation {
     return this.#all((way) => way.originsOf(key));
   }
 
-  /** The keys of the base of what was the first to leave by a key, as a map says that it is gone. */
-  leftBy(key: string): string[] {
-    return this.#all((way) => way.leftBy(key));
-  }
-
   #all(of: (way: Way) => string[]): string[] {
     const [first, ...others] = this.#ways;
     if (first === undefined) return [];
@@ -135,8 +130,6 @@ class Way {
   readonly #places = new Map<string, Set<Place>>();
   /** Those of which a map says that they are gone. */
   readonly #gone = new Set<string>();
-  /** Those that were the first to leave by a key. */
-  readonly #left = new Map<string, readonly string[]>();
 
   constructor() {
     this.#top.origins = new Set(['']);
@@ -161,10 +154,6 @@ class Way {
   /** The same, of what was brought back after its removal alone. */
   returnsOf(base: string): string[] {
     return this.#imagesOf(base).flatMap(({ key, place }) => (place.returned ? [key] : []));
-  }
-
-  leftBy(key: string): string[] {
-    return [...(this.#left.get(key) ?? [])];
   }
 
   isGone(base: string): boolean {
@@ -235,7 +224,7 @@ class Way {
     const arriving = new Map<string, { row: MapRow; place: Place | undefined }[]>();
     for (const one of taken) {
       const { to } = one.row;
-      if (to === undefined) this.#leave(one.row.from, one.place);
+      if (to === undefined) for (const base of this.#forget(one.place)) this.#gone.add(base);
       else arriving.set(to, [...(arriving.get(to) ?? []), one]);
     }
     // What holds others first. What came along with it to where another comes to be is replaced.
@@ -246,11 +235,6 @@ class Way {
         if (place !== undefined) this.#attach(place, to, row.returned);
       }
     }
-  }
-
-  #leave(from: string, place: Place | undefined): void {
-    if (!this.#left.has(from)) this.#left.set(from, [...(place?.origins ?? [])]);
-    for (const base of this.#forget(place)) this.#gone.add(base);
   }
 
   /** Lists a key of the present tree, and with it all that its origins are. */
@@ -392,7 +376,6 @@ class Way {
     }
     for (const base of this.#places.keys()) copied.#placesOf(base);
     for (const base of this.#gone) copied.#gone.add(base);
-    for (const [key, bases] of this.#left) copied.#left.set(key, bases);
     return copied;
   }
 
