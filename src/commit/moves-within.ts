@@ -7,9 +7,9 @@
  *
  * Only the outermost buckets are asked; their relations have what moved in those within them.
  */
-import type { Address } from '../blocks/address.js';
-import { sameAddress } from '../blocks/address.js';
+import { type Address, sameAddress } from '../blocks/address.js';
 import { unhex } from '../ground/bytes.js';
+import { type Commit, nearestMapped, sameOptional } from '../log/commit.js';
 import { headOf } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
 import { bucketChanges } from '../merge/buckets.js';
@@ -47,9 +47,17 @@ export function movesWithin(
     const id = unhex(bucket) as Uint8Array;
     const [from, to] = [was, is].map((commit) => headOf(cache, headsRefOf(commit), id));
     if (from === undefined || to === undefined || sameAddress(from, to)) return [];
+    const { history } = line.core;
+    if (areUnmoved(from, history.commit(from), to, history.commit(to))) return [];
     const rows = relationRows(relations.across(from, to));
     return rows.map((row) => movedOut(row, keys.before as string, keys.after as string));
   });
+}
+
+/** Whether nothing can have moved between two commits, nor within buckets that both have. */
+export function areUnmoved(from: Address, before: Commit, to: Address, after: Commit): boolean {
+  if (before.heads !== undefined && after.heads !== undefined) return false;
+  return sameOptional(nearestMapped(from, before), nearestMapped(to, after));
 }
 
 function movedOut({ from, to, returned }: MapRow, before: string, after: string): MapRow {

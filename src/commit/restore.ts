@@ -8,7 +8,6 @@
  * since goes, wherever it was before: the key is as it was. Nobody is asked, since nobody else
  * changed anything; and later merges follow, since it is recorded what went where.
  */
-import { hex } from '../ground/bytes.js';
 import { nameText } from '../ground/text.js';
 import type { MapRow } from '../log/maps.js';
 import { bucketAt } from '../merge/buckets.js';
@@ -21,9 +20,8 @@ import { sameEntry } from '../tree/equal.js';
 import { keyText, type Names, parseKey } from '../tree/key.js';
 import { childMapAt, crossBorder, type Spot, type Tree } from '../tree/lookup.js';
 import { readRecord } from '../tree/record.js';
-import { allBuckets, checkAlgorithm } from './buckets.js';
-import { HeadsWithin } from './heads-within.js';
-import { CommitKin } from './kinship.js';
+import { checkAlgorithm } from './buckets.js';
+import { kinshipsOf } from './kinship.js';
 import type { Line, LocalCommit } from './line.js';
 import type { Return } from './revert.js';
 
@@ -41,13 +39,6 @@ export function restored(line: Line, then: LocalCommit, head: LocalCommit, names
   return { edits, rows, origins: [then] };
 }
 
-/** The whole, or a bucket: what has a history of its own, and where it was and is. */
-interface Space {
-  readonly ways: readonly Kinship[];
-  readonly was: string;
-  readonly is: string;
-}
-
 /** From a key of now to one of then. */
 interface Way {
   readonly from: string;
@@ -56,49 +47,19 @@ interface Way {
 
 /** Finds where what was at a key went since, in one state and another. */
 class Homecoming {
-  readonly #line: Line;
-  readonly #then: LocalCommit;
-  readonly #head: LocalCommit;
   readonly #was: Tree;
   readonly #is: Tree;
   readonly #key: string;
+  readonly #ways: readonly Kinship[];
   readonly #pairs: Pairs;
-  readonly #spaces: readonly Space[];
 
   constructor(line: Line, then: LocalCommit, head: LocalCommit, key: string) {
-    this.#line = line;
-    this.#then = then;
-    this.#head = head;
     this.#was = line.treeOf(then);
     this.#is = line.treeOf(head);
     this.#key = key;
-    const ways = new CommitKin(line, then, head);
-    this.#pairs = new Pairs(this.#was, this.#is, ways, '');
-    this.#spaces = [{ ways: ways.whole, was: '', is: '' }, ...this.#bucketsAround()];
-    for (const { was, is } of this.#spaces) if (was !== '') this.#pairs.enter(was, is);
+    this.#ways = kinshipsOf(line, then, head);
+    this.#pairs = new Pairs(this.#was, this.#is, this.#ways, '');
     this.#pairs.findBuckets();
-  }
-
-  /** The buckets on the way to the key, and below it, that are still there. */
-  #bucketsAround(): Space[] {
-    const { core } = this.#line;
-    const present = new Map<string, string>();
-    for (const { bucket, names } of allBuckets(core, this.#is)) {
-      present.set(hex(bucket), keyText(names));
-    }
-    const [before, after] = [this.#then, this.#head].map((commit) => {
-      return new HeadsWithin(this.#line, commit);
-    });
-    const spaces: Space[] = [];
-    for (const { bucket, names } of present.size === 0 ? [] : allBuckets(core, this.#was)) {
-      const was = keyText(names);
-      const is = present.get(hex(bucket));
-      const [from, to] = [before?.find(hex(bucket)), after?.find(hex(bucket))];
-      if (is === undefined || from === undefined || to === undefined) continue;
-      if (!isWithin(was, this.#key) && !isWithin(this.#key, was)) continue;
-      spaces.push({ ways: new CommitKin(this.#line, from, to).whole, was, is });
-    }
-    return spaces;
   }
 
   /** The rows from the present keys to those of then, and the keys elsewhere that are left. */
@@ -161,13 +122,10 @@ class Homecoming {
 
   /** Where histories have what was there and is not one with anything now. */
   *#unpaired(): Generator<Way, void> {
-    for (const { ways, was, is } of this.#spaces) {
-      for (const { before, after } of ways) {
-        for (const base of new Set([...before.bases(), ...after.bases()])) {
-          const left = before.imagesOf(base).filter((key) => this.#isUnpaired(was + key));
-          for (const to of left) {
-            for (const from of after.imagesOf(base)) yield { from: is + from, to: was + to };
-          }
+    for (const { before, after } of this.#ways) {
+      for (const base of new Set([...before.bases(), ...after.bases()])) {
+        for (const to of before.imagesOf(base).filter((key) => this.#isUnpaired(key))) {
+          for (const from of after.imagesOf(base)) yield { from, to };
         }
       }
     }
@@ -181,16 +139,13 @@ class Homecoming {
   /** What came to be at those keys since, by moves: it is not what was there then. */
   *#gone(homes: readonly string[]): Generator<MapRow, void> {
     const going = new Set(homes);
-    for (const { ways, is } of this.#spaces) {
-      for (const { after } of ways) {
-        for (const present of after.present()) {
-          const from = is + present;
-          const goes = [...prefixes(from)].some((above) => going.has(above));
-          if (!goes || find(this.#is, from) === undefined) continue;
-          const partner = this.#pairs.partnerOf('after', from);
-          if (partner !== undefined && isWithin(partner, this.#key)) continue;
-          yield { from, to: undefined, returned: false };
-        }
+    for (const { after } of this.#ways) {
+      for (const from of after.present()) {
+        const goes = [...prefixes(from)].some((above) => going.has(above));
+        if (!goes || find(this.#is, from) === undefined) continue;
+        const partner = this.#pairs.partnerOf('after', from);
+        if (partner !== undefined && isWithin(partner, this.#key)) continue;
+        yield { from, to: undefined, returned: false };
       }
     }
   }

@@ -11,7 +11,7 @@
  * trees makes the rows.
  */
 
-import { CommitKin } from '../commit/kinship.js';
+import { kinshipsOf } from '../commit/kinship.js';
 import type { Line, LocalCommit } from '../commit/line.js';
 import { compareBytes } from '../ground/bytes.js';
 import { nameBytes, nameText } from '../ground/text.js';
@@ -79,9 +79,9 @@ function* allRows(
   order: Order,
 ): Generator<DiffRow, void, undefined> {
   const [was, is] = [line.treeOf(before), line.treeOf(after)];
-  const kin = new CommitKin(line, before, after);
-  if (kin.whole.length > 0 || hasBuckets(was) || hasBuckets(is)) {
-    const pairs = new Pairs(was, is, kin, textOf(key));
+  const ways = kinshipsOf(line, before, after);
+  if (ways.length > 0 || hasBuckets(was) || hasBuckets(is)) {
+    const pairs = new Pairs(was, is, ways, textOf(key));
     yield* new Walk(line.core.cache, pairs, order).rows(key);
   } else {
     for (const difference of diffTrees(was, is, { key, ...order })) yield rowOf(difference);
@@ -233,7 +233,6 @@ class Walk {
   /** One entry in both states, wherever it is: its streams, and what is below it. */
   *#both(was: Entry, is: Entry): Generator<Part, void> {
     checkDepth(is.names);
-    if (bucketAt(is.spot) !== undefined) this.#pairs.enter(was.key, is.key);
     const pair = { names: is.names, before: was.spot, after: is.spot };
     if (!this.#isBranching(was) && !this.#isBranching(is)) yield this.#plain(pair, was.names);
     else yield* this.#inOrder(this.#streams({ names: is.names, was, is }), this.#children(was, is));
