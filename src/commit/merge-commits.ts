@@ -15,11 +15,11 @@ import { isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import type { Actor } from '../log/signature.js';
-import type { TreeConflict } from '../merge/conflict.js';
+import type { Side, TreeConflict } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import type { SideRows } from '../merge/outcome.js';
 import type { Answer } from '../merge/resolve.js';
-import type { Ground } from '../merge/site.js';
+import { type Ground, SIDES } from '../merge/site.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
 import { type CountedRoot, type Root, totalsOf } from '../tree/root.js';
@@ -128,6 +128,7 @@ class Merge {
       judge,
       ground: yield* this.#grounds.ground(this.#bases, this.#ours.address, this.#theirs.address),
       groundOf: (bucket) => this.#groundOf(bucket),
+      hasMap: (bucket, side) => this.#isParent(bucket, side),
       mergeRules: threeRules,
     });
     const { conflicts, unused } = judge;
@@ -198,6 +199,13 @@ class Merge {
     const made = yield* this.#commit(bucket, digits, tree.root, parents);
     this.#made.push(made);
     return made;
+  }
+
+  /** Whether the commit of a bucket in the merged tree comes after the one of a side. */
+  #isParent(bucket: string, side: Side): boolean {
+    const [ours, theirs] = SIDES.map((one) => this.#heads[one].find(bucket));
+    const own = side === 'ours' ? ours : theirs;
+    return own !== undefined && this.#latest(ours, theirs).includes(own);
   }
 
   /** The commits of both sides, without one that comes before the other. */

@@ -125,7 +125,7 @@ class Homecoming {
     for (const { before, after } of this.#ways) {
       for (const base of new Set([...before.bases(), ...after.bases()])) {
         for (const to of before.imagesOf(base).filter((key) => this.#isUnpaired(key))) {
-          for (const from of after.imagesOf(base)) yield { from, to };
+          for (const from of after.lastOf(base)) yield { from, to };
         }
       }
     }

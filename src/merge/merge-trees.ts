@@ -37,6 +37,8 @@ export interface MergeOptions {
     | undefined;
   /** Whether the edit must be one of ours. */
   readonly ontoOurs?: boolean | undefined;
+  /** Whether the commit of a bucket within will have a map from a side; by default it has. */
+  readonly hasMap?: ((bucket: string, side: Side) => boolean) | undefined;
   /** Whether rows of buckets within count from the top. */
   readonly rowsAtTop?: boolean | undefined;
   /** Whether theirs is a state of before, so that what it alone has comes back. */
@@ -70,7 +72,7 @@ export function* mergeSteps(options: MergeOptions): Steps<MergeResult> {
   yield* new Decisions(graph, { cache, judge, strict, mergeRules }).decide();
   yield;
   const unknown = unknownsOf(graph);
-  const outcome = new Outcome(graph);
+  const outcome = new Outcome(graph, options.hasMap ?? (() => true));
   yield* outcome.find();
   const { side, edit } = outcome.edit();
   const rows = yield* outcome.rows(options.rowsAtTop === true);

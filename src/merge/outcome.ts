@@ -23,6 +23,7 @@ export type SideRows = Readonly<Record<Side, readonly MapRow[]>>;
 
 export class Outcome {
   readonly #graph: Graph;
+  readonly #hasMap: (bucket: string, side: Side) => boolean;
   /** What is placed within each entity, by name. */
   readonly #placed = new Map<Entity, Map<string, Entity>>();
   readonly #finals = new Map<Entity, string>();
@@ -31,8 +32,10 @@ export class Outcome {
   /** Entities whose records were placed, removed or edited. */
   changed = 0;
 
-  constructor(graph: Graph) {
+  /** `hasMap` says whether the commit of a bucket within will have a map from a side. */
+  constructor(graph: Graph, hasMap: (bucket: string, side: Side) => boolean) {
     this.#graph = graph;
+    this.#hasMap = hasMap;
     this.#finals.set(graph.top, '');
   }
 
@@ -230,13 +233,17 @@ export class Outcome {
     }
   }
 
-  /** The innermost bucket that holds both where a site is and where its entity comes to be. */
+  /**
+   * The innermost bucket, of those that have a map, that holds both where a site is and where its
+   * entity comes to be.
+   */
   #around(site: Site, side: Side, entity: Entity | undefined): Entity | undefined {
     const held = new Set<Entity>();
     for (let at = entity?.place?.parent; at !== undefined; at = at.place?.parent) held.add(at);
     for (let at = site.parent; at !== undefined; at = at.parent) {
       const one = at.entity;
       if (at.bucket === undefined || one === undefined || one[side] !== at) continue;
+      if (!this.#hasMap(at.bucket, side)) continue;
       if (entity === undefined || held.has(one)) return one;
     }
     return undefined;

@@ -40,7 +40,9 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
     return [...(o as Facts)].flatMap(([one, place]) => {
       return [...(t as Facts)].flatMap(([other, fact]) => {
         const [a, b] = [ours.view.facts.get(`${one}#id`), theirs.view.facts.get(`${other}#id`)];
-        return one !== other && (place === fact || a === b) ? [one, other] : [];
+        const isOne =
+          place === fact || a === b || base.get(one) === fact || base.get(other) === place;
+        return one !== other && isOne ? [one, other] : [];
       });
     });
   },
