@@ -10,13 +10,13 @@ import { type Address, addressText, compareAddresses } from '../blocks/address.j
 import { BoundedMap } from '../ground/bounded-map.js';
 import { compareBytes } from '../ground/bytes.js';
 import { mergeBases } from '../log/ancestry.js';
+import { markAt } from '../merge/buckets.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import { type Point, Relations } from '../merge/relate.js';
 import { Relation } from '../merge/relation.js';
 import { OPEN } from '../merge/resolve.js';
 import type { Ground, Unknown } from '../merge/site.js';
 import { TreeEdit } from '../tree/apply.js';
-import { parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Steps } from '../tree/steps.js';
 import type { Line } from './line.js';
@@ -126,7 +126,7 @@ export class Bases {
 /** How the commits of a line relate. */
 export function relationsOf(line: Line): Relations {
   const relations: Relations = new Relations(line.core.history, line.core.blocks, {
-    has: (commit, key) => line.treeOf(line.commitAt(commit)).find(parseKey(key)) !== undefined,
+    markAt: (commit, key) => markAt(line.treeOf(line.commitAt(commit)), key),
     movesWithin: (before, after) => movesWithin(line, relations, before, after),
   });
   return relations;

@@ -9,9 +9,10 @@ import { nameText } from '../ground/text.js';
 import { checkDepth } from '../tree/diff.js';
 import { diffMaps } from '../tree/diff-map.js';
 import type { Names } from '../tree/key.js';
-import { childMap, crossBorder, type Spot } from '../tree/lookup.js';
+import { childMap, crossBorder, type Spot, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { type BucketPart, CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
+import { bytesOf } from './relation.js';
 
 /** Where a bucket is in the three trees, names from the top; undefined where it is not. */
 export interface BucketKeys {
@@ -97,6 +98,14 @@ export function bucketAt(spot: Spot | undefined): BucketPart | undefined {
   if (spot === undefined) return undefined;
   const { child } = readRecord(spot.node, spot.index);
   return child.form === CHILD_BUCKET ? child : undefined;
+}
+
+/** The bucket at a key, 32 hexadecimal digits, '' for a plain entry; undefined where nothing is. */
+export function markAt(tree: Tree, key: string): string | undefined {
+  const spot = key === '' ? tree.top : tree.outer(bytesOf(key));
+  if (spot === undefined) return undefined;
+  const found = bucketAt(spot);
+  return found === undefined ? '' : hex(found.bucket);
 }
 
 /** Whether a record is a bucket, or has any below. */

@@ -170,7 +170,7 @@ export class Regions {
     const { unknown } = base;
     if (unknown !== undefined && (unknown.presence || unknown.streams !== undefined)) return true;
     if (!samePlace(entity.placeIn('base'), entity.placeIn(site.version))) return true;
-    if (base.bucket !== site.bucket) return true;
+    if (site.bucket !== undefined && base.bucket !== site.bucket) return true;
     const [rules, own] = [base.root?.rules, site.root?.rules];
     if (rules !== undefined && own !== undefined && !equalBytes(rules, own)) return true;
     if (hasNewStreams(this.#cache, base.parts, site.parts)) return true;

@@ -26,6 +26,9 @@ function isVirtual(point: Point): point is VirtualCommit {
 
 /** What is known of a base at a commit. */
 interface Arrival {
+  /** Where the way began. */
+  readonly from: Address | undefined;
+  readonly start: Relation;
   readonly at: Address;
   readonly before: Relation;
   /** What that has become after it. */
@@ -34,8 +37,8 @@ interface Arrival {
 
 /** What is asked of the trees of commits. */
 export interface CommitTrees {
-  /** Whether a commit has an entry at a key. */
-  has(commit: Address, key: string): boolean;
+  /** The id of the bucket at a key, '' for a plain entry; undefined where nothing is. */
+  markAt(commit: Address, key: string): string | undefined;
   /** What moved within buckets that two commits have, by keys of the commits. */
   movesWithin(before: Address, after: Address): readonly MapRow[];
 }
@@ -66,16 +69,20 @@ export class Relations {
 
   /** What ways say together that meet. Where an entry was gone, one says nothing of it. */
   #together(arrivals: readonly Arrival[]): Relation {
-    const relations = arrivals.map(({ relation }) => relation);
-    const gone = relations.map((): string[] => []);
-    for (const base of new Set(relations.flatMap((relation) => [...relation.bases()]))) {
-      const had = arrivals.map(({ at, before }) => {
-        return before.imagesOf(base).some((key) => this.#trees.has(at, key));
-      });
-      for (const [i, list] of gone.entries()) if (!had[i]) list.push(base);
+    const all = new Set(arrivals.flatMap(({ relation }) => [...relation.bases()]));
+    for (const { relation, ...before } of arrivals) {
+      relation.drop([...all].filter((base) => !this.#had(before, base)));
     }
-    for (const [i, relation] of relations.entries()) relation.drop(gone[i] ?? []);
-    return Relation.union(relations);
+    return Relation.union(arrivals.map(({ relation }) => relation));
+  }
+
+  /** Whether an entry of the base was still there, and not another bucket, or none any more. */
+  #had({ from, start, at, before }: Omit<Arrival, 'relation'>, base: string): boolean {
+    const marks = start.imagesOf(base).map((key) => from && this.#trees.markAt(from, key));
+    return before.imagesOf(base).some((key) => {
+      const mark = this.#trees.markAt(at, key);
+      return mark !== undefined && marks.every((was) => !was || was === mark);
+    });
   }
 
   /**
@@ -104,7 +111,9 @@ export class Relations {
       if (!isAncestor(this.#history, from, to)) return [];
       const start = new Relation();
       for (const rows of before) start.apply(rows);
-      return [{ at: from, before: start.copy(), relation: this.#real(from, to, start) }];
+      const origin = start.copy();
+      const relation = this.#real(from, to, start);
+      return [{ from, start: origin, at: from, before: origin, relation }];
     }
     return to.parents.flatMap(({ point, rows }) => {
       const arrivals = this.#all(from, point, before);
@@ -116,6 +125,7 @@ export class Relations {
   /** Goes from a commit up to one after it, by the commits between that have maps. */
   #real(from: Address | undefined, to: Address, start: Relation): Relation {
     const order = this.#mappedBetween(from, to);
+    const origin = start.copy();
     const known = new Map<string, { relation: Relation; uses: number }>();
     for (const { parents } of order) {
       for (const { nearest } of parents) {
@@ -135,7 +145,7 @@ export class Relations {
         next.apply(this.#within(relation === start ? from : nearest, at));
         const before = isMerge ? next.copy() : next;
         next.apply(together(rows, this.#within(at, address)));
-        return { at, before, relation: next };
+        return { from, start: origin, at, before, relation: next };
       });
       last = isMerge ? this.#together(arrivals) : (arrivals[0]?.relation ?? start);
       const way = known.get(keyOf(address));

@@ -112,7 +112,8 @@ function compare(a: string, b: string): number {
 export function relationRows(relation: Relation): MapRow[] {
   const bases = [...relation.bases()];
   const pairs = bases.flatMap((from) => {
-    return relation.imagesOf(from).map((to) => ({ from, to, returned: false }));
+    const returned = relation.returnsOf(from);
+    return relation.imagesOf(from).map((to) => ({ from, to, returned: returned.includes(to) }));
   });
   const gone = bases.filter((from) => relation.imagesOf(from).length === 0);
   return rowsOf(pairs, gone, () => true);

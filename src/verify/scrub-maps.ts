@@ -9,13 +9,12 @@
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
-import { hex } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { encodeMap, type MapRow, rowsFrom } from '../log/maps.js';
+import { markAt } from '../merge/buckets.js';
 import { rowsOf } from '../merge/rows.js';
 import { parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import { CHILD_BUCKET, readRecord } from '../tree/record.js';
 import { blockFault, type Fault, type Step } from './fault.js';
 import type { State, Trees } from './trees.js';
 
@@ -91,14 +90,6 @@ function rowFault(
     if (differ) return `${from} and ${to} are not the same bucket`;
   }
   return to !== undefined && is === undefined ? `the commit has no ${to}` : undefined;
-}
-
-/** The bucket at a key, 32 hexadecimal digits, '' for a plain entry; undefined where nothing is. */
-function markAt(tree: Tree, key: string): string | undefined {
-  const spot = tree.outer(parseKey(key));
-  if (spot === undefined) return undefined;
-  const { child } = readRecord(spot.node, spot.index);
-  return child.form === CHILD_BUCKET ? hex(child.bucket) : '';
 }
 
 /** A row without which the map would say the same. */

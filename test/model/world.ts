@@ -149,6 +149,7 @@ export class World {
   async #revert(line: Line, then: Known): Promise<void> {
     const [parent, second] = then.parents;
     if (parent === undefined || second !== undefined) return;
+    if (!this.headOf(line).ancestors.has(then.commit)) return;
     const sides = { ours: this.headOf(line), theirs: this.#graph.at(parent) };
     const verdict = new Verdict(this.#meetings.of(sides.ours, sides.theirs, then));
     try {
