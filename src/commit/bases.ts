@@ -127,7 +127,7 @@ export class Bases {
 export function relationsOf(line: Line): Relations {
   const relations: Relations = new Relations(line.core.history, line.core.blocks, {
     markAt: (commit, key) => markAt(line.treeOf(line.commitAt(commit)), key),
-    movesWithin: (before, after) => movesWithin(line, relations, before, after),
+    movesWithin: (...between) => movesWithin(line, relations, ...between),
   });
   return relations;
 }

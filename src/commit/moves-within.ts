@@ -12,10 +12,10 @@ import { unhex } from '../ground/bytes.js';
 import { type Commit, nearestMapped, sameOptional } from '../log/commit.js';
 import { headOf } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
-import { bucketChanges } from '../merge/buckets.js';
+import { bucketChanges, markAt } from '../merge/buckets.js';
 import type { Relations } from '../merge/relate.js';
+import type { Relation } from '../merge/relation.js';
 import { relationRows } from '../merge/rows.js';
-import { totalsOf } from '../tree/root.js';
 import { headsRefOf, type Line } from './line.js';
 
 /** Where a bucket is in two commits. */
@@ -29,12 +29,12 @@ export function movesWithin(
   relations: Relations,
   before: Address,
   after: Address,
+  isLater: boolean,
 ): MapRow[] {
   const { cache } = line.core;
   const [was, is] = [line.commitAt(before), line.commitAt(after)];
-  if (was.commit.heads === undefined || is.commit.heads === undefined) return [];
+  if (is.commit.heads === undefined) return [];
   const [wasTree, isTree] = [line.treeOf(was), line.treeOf(is)];
-  if (totalsOf(wasTree.root).buckets === 0 || totalsOf(isTree.root).buckets === 0) return [];
   const found = new Map<string, Keys>();
   for (const change of bucketChanges(cache, wasTree.top, isTree.top, false)) {
     const keys = found.get(change.bucket) ?? {};
@@ -42,26 +42,31 @@ export function movesWithin(
     if (change.before !== undefined) keys.before = textOf(change.before);
     if (change.after !== undefined) keys.after = textOf(change.after);
   }
-  return [...found].flatMap(([bucket, keys]) => {
-    if (keys.before === undefined || keys.after === undefined) return [];
+  return [...found].flatMap(([bucket, { before: from, after: to }]) => {
+    if (to === undefined) return [];
     const id = unhex(bucket) as Uint8Array;
-    const [from, to] = [was, is].map((commit) => headOf(cache, headsRefOf(commit), id));
-    if (from === undefined || to === undefined || sameAddress(from, to)) return [];
+    const [old, head] = [was, is].map((commit) => headOf(cache, headsRefOf(commit), id));
+    if (head === undefined) return [];
+    // One that was made of what was there: since it was made.
+    const isMade = isLater && from === undefined && markAt(wasTree, to) === '';
+    if (isMade) return rowsBelow(relations.since(undefined, head), to, to);
+    if (from === undefined || old === undefined || sameAddress(old, head)) return [];
     const { history } = line.core;
-    if (areUnmoved(from, history.commit(from), to, history.commit(to))) return [];
-    const rows = relationRows(relations.across(from, to));
-    return rows.map((row) => movedOut(row, keys.before as string, keys.after as string));
+    if (areUnmoved(old, history.commit(old), head, history.commit(head))) return [];
+    return rowsBelow(relations.across(old, head), from, to);
   });
 }
 
 /** Whether nothing can have moved between two commits, nor within buckets that both have. */
 export function areUnmoved(from: Address, before: Commit, to: Address, after: Commit): boolean {
-  if (before.heads !== undefined && after.heads !== undefined) return false;
+  if (after.heads !== undefined) return false;
   return sameOptional(nearestMapped(from, before), nearestMapped(to, after));
 }
 
-function movedOut({ from, to, returned }: MapRow, before: string, after: string): MapRow {
-  return { from: before + from, to: to === undefined ? undefined : after + to, returned };
+function rowsBelow(relation: Relation, before: string, after: string): MapRow[] {
+  return relationRows(relation).map(({ from, to, returned }) => {
+    return { from: before + from, to: to === undefined ? undefined : after + to, returned };
+  });
 }
 
 function textOf(names: readonly string[]): string {

@@ -382,9 +382,7 @@ export class Graph {
     for (const site of [ours, theirs]) {
       if (site === undefined) continue;
       if (this.#joins(was?.entity, site) || this.#joins(newAt(sites, site), site)) continue;
-      (was !== undefined && this.#isGone(was, site.version as Side) ? strangers : others).push(
-        site,
-      );
+      (was !== undefined && this.#isStranger(was, site) ? strangers : others).push(site);
     }
     const kin = base === undefined ? others : [base, ...others];
     const parts = [...this.#together(kin), ...this.#together(strangers)];
@@ -422,7 +420,7 @@ export class Graph {
   /** Takes a site for an entry of the base that is known on the other side, by its name here. */
   #joins(entity: Entity | undefined, site: Site): boolean {
     if (entity === undefined || entity[site.version] !== undefined) return false;
-    if (entity.base !== undefined && this.#isGone(entity.base, site.version as Side)) return false;
+    if (entity.base !== undefined && this.#isStranger(entity.base, site)) return false;
     const members = VERSIONS.flatMap((version) => entity[version] ?? []);
     if (!mayBeOne([...members, site], this.#makers)) return false;
     this.#assign(entity, [site]);
@@ -430,18 +428,21 @@ export class Graph {
     return true;
   }
 
-  /** Whether histories say that an entry of the base is gone from a side: no name leads to it. */
-  #isGone(base: Site, side: Side): boolean {
-    const space = this.spaceOf(base);
-    const relation = space?.ground.relations[side];
-    if (space === undefined || relation === undefined || relation.isIdentity) return false;
-    if (!relation.isGone(base.keyBelow(space.sites.base))) return false;
-    // What left a bucket is gone from it, and elsewhere.
-    const [whole] = this.spaces;
-    const images = whole?.ground.relations[side].imagesOf(base.key) ?? [];
-    return !images.some((image) => {
-      const found = whole?.sites[side]?.at(namesOf(image));
-      return found !== undefined && !isWithin(found, space.sites[side]);
+  /** Whether histories say that an entry of the base is not the one that has its name on a side. */
+  #isStranger(base: Site, site: Site): boolean {
+    const side = site.version as Side;
+    const spaces = new Set([this.spaces[0], this.spaceOf(base)]);
+    return [...spaces].every((space) => {
+      if (space === undefined) return true;
+      const { sites, ground } = space;
+      const relation = ground.relations[side];
+      if (relation.isIdentity) return false;
+      const key = base.keyBelow(sites.base);
+      if (relation.isGone(key)) return true;
+      if (!relation.lists(key)) return false;
+      const images = relation.imagesOf(key);
+      const top = sites[side];
+      return images.length > 0 && !(isWithin(site, top) && images.includes(site.keyBelow(top)));
     });
   }
 

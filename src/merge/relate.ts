@@ -39,8 +39,12 @@ interface Arrival {
 export interface CommitTrees {
   /** The id of the bucket at a key, '' for a plain entry; undefined where nothing is. */
   markAt(commit: Address, key: string): string | undefined;
-  /** What moved within buckets that two commits have, by keys of the commits. */
-  movesWithin(before: Address, after: Address): readonly MapRow[];
+  /**
+   * What moved within buckets that two commits have, by keys of the commits. `isLater` says that
+   * the second comes after the first by commits of which none has maps: a bucket that only it has
+   * was made of what the first has at its key.
+   */
+  movesWithin(before: Address, after: Address, isLater: boolean): readonly MapRow[];
 }
 
 export class Relations {
@@ -142,22 +146,22 @@ export class Relations {
         // The last to use it goes on with it; the start is where ways from older commits begin.
         const isLast = --way.uses === 0 && relation !== start;
         const next = isLast ? relation : relation.copy();
-        next.apply(this.#within(relation === start ? from : nearest, at));
+        next.apply(this.#within(relation === start ? from : nearest, at, true));
         const before = isMerge ? next.copy() : next;
-        next.apply(together(rows, this.#within(at, address)));
+        next.apply(together(rows, this.#within(at, address, false)));
         return { from, start: origin, at, before, relation: next };
       });
       last = isMerge ? this.#together(arrivals) : (arrivals[0]?.relation ?? start);
       const way = known.get(keyOf(address));
       if (way !== undefined) way.relation = last;
     }
-    last.apply(this.#within(order.at(-1)?.address ?? from, to));
+    last.apply(this.#within(order.at(-1)?.address ?? from, to, true));
     return last;
   }
 
-  #within(before: Address | undefined, after: Address): readonly MapRow[] {
+  #within(before: Address | undefined, after: Address, isLater: boolean): readonly MapRow[] {
     if (before === undefined || sameAddress(before, after)) return [];
-    return this.#trees.movesWithin(before, after);
+    return this.#trees.movesWithin(before, after, isLater);
   }
 
   /** The commits with maps that come after `from` and lead to `to`, each after those before it. */

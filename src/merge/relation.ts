@@ -59,6 +59,11 @@ export class Relation {
     return new Set(this.#ways.flatMap((way) => [...way.present()]));
   }
 
+  /** Whether a key of the base is listed. */
+  lists(base: string): boolean {
+    return this.#ways.some((way) => way.lists(base));
+  }
+
   /** Where a key of the base is now. */
   imagesOf(base: string): string[] {
     return this.#all((way) => way.imagesOf(base));
@@ -139,6 +144,10 @@ class Way {
   /** Whether every key is where it was. */
   get isIdentity(): boolean {
     return this.#places.size === 1 && this.#top.children.size === 0;
+  }
+
+  lists(base: string): boolean {
+    return this.#places.has(base);
   }
 
   /** The listed keys of the base, but the top. */

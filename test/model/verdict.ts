@@ -161,7 +161,8 @@ export class Verdict {
   /** The identities that become one by a result: of those of one name one is left. */
   united(raw: View): United {
     const { facts } = this.#meeting.aliases.view(raw);
-    return this.#expected.twins.filter((ids) => ids.filter((id) => facts.has(id)).length === 1);
+    const known = this.#expected.twins.filter((ids) => !ids.some((id) => this.#excused.has(id)));
+    return known.filter((ids) => ids.filter((id) => facts.has(id)).length === 1);
   }
 
   /** All else is what the sides make of it together. */
