@@ -52,13 +52,13 @@ export function* directBuckets(tree: Tree): Generator<NestedBucket> {
 }
 
 /** A bucket at any depth. */
-export interface InnerBucket extends NestedBucket {
+interface InnerBucket extends NestedBucket {
   /** The id of the bucket around it; undefined directly within the tree. */
   readonly outer: Uint8Array | undefined;
 }
 
 /** Every bucket of a tree, each before those within it, names from the top. */
-export function* allBuckets(
+function* allBuckets(
   core: Core,
   tree: Tree,
   around: { readonly names: Names; readonly outer: Uint8Array | undefined } = AT_TOP,

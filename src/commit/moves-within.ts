@@ -1,6 +1,6 @@
 /**
- * What moved within the buckets of a commit, as its own moves: so that one relation leads across the
- * borders of buckets.
+ * What moved within the buckets of a commit, as its own moves: so that one relation leads across
+ * the borders of buckets.
  *
  *     map of /m    /x -> /y          keys of the bucket
  *     as moves     /m/x -> /m/y      keys of what holds it

@@ -134,7 +134,7 @@ export class Rebase {
   }
 }
 
-/** Whether an edit leads into a bucket that came or went since: keys alone don't say where it goes. */
+/** Whether an edit leads into a bucket that came or went since: its key may mean something else. */
 export function crossesNewBorder(edit: EntryEdit, names: Names, before: Tree, head: Tree): boolean {
   const [was, is] = [before, head].map((tree) =>
     names.length === 0 ? tree.top : tree.outer(names),

@@ -500,7 +500,7 @@ function depthOf(keys: BucketKeys): number {
   return Math.min(...VERSIONS.map((version) => keys[version]?.length ?? Number.MAX_SAFE_INTEGER));
 }
 
-/** The side whose record the result starts from: the one that made a bucket of it, or undid that. */
+/** The side whose record the result starts from: that which made a bucket of it, or undid that. */
 function sourceOf({ base, ours, theirs }: Entity): Side {
   if (ours === undefined) return 'theirs';
   const differ = theirs !== undefined && theirs.bucket !== ours.bucket;

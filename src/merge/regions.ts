@@ -166,7 +166,6 @@ export class Regions {
   #isChanged(entity: Entity, site: Site): boolean {
     const { base } = entity;
     if (base === undefined) return true;
-    if (this.#strict && !sameEntry(this.#cache, base.spot, site.spot)) return true;
     const { unknown } = base;
     if (unknown !== undefined && (unknown.presence || unknown.streams !== undefined)) return true;
     if (!samePlace(entity.placeIn('base'), entity.placeIn(site.version))) return true;
@@ -175,7 +174,21 @@ export class Regions {
     if (rules !== undefined && own !== undefined && !equalBytes(rules, own)) return true;
     if (hasNewStreams(this.#cache, base.parts, site.parts)) return true;
     const known = (name: string): boolean => site.children.has(name) || base.children.has(name);
-    return changedBelow(this.#cache, base.inner, site.inner, known);
+    if (changedBelow(this.#cache, base.inner, site.inner, known)) return true;
+    return this.#strict && this.#isLess(base, site, known);
+  }
+
+  /** Whether a side removed anything of an entry that the other removed whole. */
+  #isLess(base: Site, site: Site, known: (name: string) => boolean): boolean {
+    if (hasNewStreams(this.#cache, site.parts, base.parts)) return true;
+    const removed = [...base.children.values()].some(({ entity }) => {
+      return entity !== undefined && SIDES.every((side) => this.#isGone(entity, side));
+    });
+    return removed || changedBelow(this.#cache, site.inner, base.inner, known);
+  }
+
+  #isGone(entity: Entity, side: Side): boolean {
+    return entity[side] === undefined && !this.hasVanished(entity, side);
   }
 }
 

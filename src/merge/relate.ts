@@ -217,7 +217,7 @@ export class Relations {
   }
 }
 
-/** What a commit moved, and what moved within buckets by it. What left one has a row of the former. */
+/** What a commit moved, and what moved within buckets by it. What left one is of the former. */
 function together(own: readonly MapRow[], within: readonly MapRow[]): readonly MapRow[] {
   if (within.length === 0) return own;
   const known = new Set(own.map(({ from }) => from));

@@ -23,6 +23,9 @@ import { excusedIn, type Meeting, wentAlong } from './weak.js';
 /** Whether a conflict that the store reported is about a slot. */
 export type Named = (slot: string) => boolean;
 
+/** Excuses for what is there although a side removed it. */
+const KEPT: ReadonlySet<string> = new Set(['returned', 'parted', 'unmade']);
+
 export class Verdict {
   readonly #meeting: Meeting;
   readonly #expected: Expected;
@@ -147,8 +150,7 @@ export class Verdict {
     for (const [slot, token] of tokens(side.view.facts)) {
       if (!there.has(token) || others.has(token) || named(slot)) continue;
       if (!bases.every(({ view }) => view.facts.get(slot) === token)) continue;
-      if (this.#excused.get(ownerOf(slot)) === 'returned') continue;
-      if (this.#excused.get(ownerOf(slot)) === 'parted') continue;
+      if (KEPT.has(this.#excused.get(ownerOf(slot)) ?? '')) continue;
       // Of one entry both may have made a bucket, each with its streams.
       if (isElsewhere(side.view.facts, result.facts, slot)) continue;
       // A bucket beside another one that was made under its name is another entry.

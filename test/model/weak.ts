@@ -34,7 +34,7 @@ export interface Meeting {
 type Excuse = (meeting: Meeting) => Iterable<string>;
 
 const EXCUSES: Readonly<Record<string, Excuse>> = {
-  /** Both made a bucket of one entry, or at one key: each has what lay there, as its side had it. */
+  /** Both made a bucket of one entry, or at one key: each has what lay there on its side. */
   parted: ({ base, ours, theirs }) => {
     const [o, t] = [ours, theirs].map(({ view: { facts } }) => newBuckets(base, facts));
     return [...(o as Facts)].flatMap(([one, place]) => {
@@ -46,7 +46,7 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
       });
     });
   },
-  /** Of which a bucket was made on one of the lines that bases were combined of, and not on another. */
+  /** Of which a bucket was made on one of the lines that bases were combined of, not on all. */
   made: ({ bases }) => {
     const all = bases.map(({ view: { facts } }) => facts);
     return all.flatMap((facts) => {
@@ -57,6 +57,14 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
         );
         return isPlain ? [id, own] : [];
       });
+    });
+  },
+  /** A bucket that a side made a plain entry again: what others do in it goes with the bucket. */
+  unmade: ({ base, ours, theirs }) => {
+    return [ours, theirs].flatMap(({ view: { facts } }) => {
+      const places = new Set([...impliedIn(facts), ...facts.values()]);
+      const gone = [...newBuckets(new Map(), base)].filter(([id]) => !facts.has(id));
+      return gone.flatMap(([id, place]) => (places.has(place) ? [id] : []));
     });
   },
   /** Removed and kept or brought back: nothing says that it is what was there. */
@@ -92,7 +100,7 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
     const ids = [...base.keys(), ...ours.view.facts.keys(), ...theirs.view.facts.keys()];
     return ids.some((id) => id.startsWith(NAMELESS)) ? ids.filter(isPlace) : [];
   },
-  /** Moved, or made a bucket, where the other has an implied directory: one with it, or beside it? */
+  /** Moved, or made a bucket, where the other has an implied directory: one with that, or not? */
   beside: ({ base, ours, theirs }) => {
     return [...beside(base, ours.view, theirs.view), ...beside(base, theirs.view, ours.view)];
   },
