@@ -1,13 +1,10 @@
 /**
  * The graph of a merge: which sites of the three trees are one entity.
  *
- *     buckets     by their ids, over the whole tree
- *     relations   what histories say: where entries of the base went on either side
+ *     groups      what ids of buckets and histories say
  *     names       all else, from the top down: what has one name within one entity is one
  *
- * Only what differs on both sides, or was moved, is looked at: the rest goes along with its
- * parents. A bucket that both sides changed stands on a base of its own, which takes the place of
- * what the base of the merge has there.
+ * Only what differs on both sides, or was moved, is looked at: the rest goes along with its parents.
  */
 import { nameText } from '../ground/text.js';
 import { checkDepth } from '../tree/diff.js';
@@ -16,57 +13,39 @@ import { sameChild, sameEntry } from '../tree/equal.js';
 import { findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { Steps } from '../tree/steps.js';
-import { type BucketKeys, bucketKeys } from './buckets.js';
 import type { Side } from './conflict.js';
-import { bytesOf, namesOf } from './relation.js';
+import { type GroupOptions, Groups, STEP_NAMES } from './groups.js';
+import { namesOf } from './relation.js';
 import type { Judge } from './resolve.js';
 import {
   Entity,
-  type Ground,
   type Group,
   mayBeOne,
   otherSide,
   SIDES,
   Site,
   type Space,
-  type Unknown,
   VERSIONS,
   type Version,
 } from './site.js';
 import { untangle } from './tangles.js';
 
-export interface GraphOptions {
-  readonly cache: NodeCache;
+export interface GraphOptions extends GroupOptions {
   readonly ours: Tree;
   readonly theirs: Tree;
-  readonly ground: Ground;
-  /** What ours, a virtual base itself, does not know, by key. */
-  readonly unknownInOurs?: ReadonlyMap<string, Unknown> | undefined;
   readonly judge: Judge;
-  /**
-   * What a bucket within stands on, by its own history: one that both sides changed, or that one
-   * changed and the other removed. Without it, on what the base has there.
-   */
-  readonly groundOf?: ((bucket: string) => Steps<Ground | undefined>) | undefined;
   /** Whether the edit must be one of ours. */
   readonly ontoOurs?: boolean | undefined;
-  /** Whether theirs is a state of before, so that what it alone has comes back. */
-  readonly returns?: boolean | undefined;
   /** Whether equal changes of both sides stand against each other as well. */
   readonly strict?: boolean | undefined;
 }
-
-/** Names of a step: about half a millisecond where their nodes are cold. */
-const STEP_NAMES = 8;
 
 export class Graph {
   readonly #options: GraphOptions;
   readonly #cache: NodeCache;
   /** Which have the entry that a bucket was made of. */
   readonly #makers: readonly Version[];
-  /** The whole, and the buckets that stand on bases of their own. */
-  readonly spaces: Space[] = [];
-  readonly #groups = new Set<Group>();
+  readonly #groups: Groups;
   /** In the order found: within one another from the top down. */
   readonly entities: Entity[] = [];
   readonly top: Entity;
@@ -91,18 +70,18 @@ export class Graph {
     }
     this.top = top;
     const { base, ours: o, theirs: t } = top;
-    this.spaces.push({ sites: { base, ours: o, theirs: t }, ground });
+    this.#groups = new Groups(options, { base, ours: o, theirs: t });
+  }
+
+  /** The innermost part with a base of its own that a site of the base is in. */
+  spaceOf(base: Site): Space | undefined {
+    return this.#groups.spaceOf(base);
   }
 
   *build(): Steps<void> {
-    yield* this.#findBuckets();
-    for (const [key, unknown] of this.#options.unknownInOurs ?? []) {
-      const site = this.top.ours?.at(namesOf(key));
-      if (site !== undefined) site.unknown = unknown;
-    }
-    for (const space of this.spaces) yield* this.#relate(space);
+    yield* this.#groups.find();
     const parts: Site[][][] = [];
-    for (const group of this.#groups) {
+    for (const group of this.#groups.list()) {
       if (++this.#names % STEP_NAMES === 0) yield;
       parts.push(this.#makeEntities(group));
     }
@@ -114,148 +93,6 @@ export class Graph {
     const entity = new Entity(this.entities.length);
     this.entities.push(entity);
     return entity;
-  }
-
-  // Buckets.
-
-  *#findBuckets(): Steps<void> {
-    const { base, ours, theirs } = this.top;
-    const found = bucketKeys(this.#cache, base?.inner, ours?.inner, theirs?.inner);
-    const buckets = [...found].sort(([, a], [, b]) => depthOf(a) - depthOf(b));
-    for (const [bucket, keys] of buckets) {
-      yield;
-      const sites = this.#bucketSites(bucket, keys);
-      if (this.#needsGround(sites)) {
-        const ground = yield* this.#options.groundOf?.(bucket) ?? nothing();
-        if (ground !== undefined) this.#standOn(sites, ground);
-      }
-      this.#unite(VERSIONS.flatMap((version) => sites[version] ?? []));
-    }
-  }
-
-  #bucketSites(bucket: string, keys: BucketKeys): Record<Version, Site | undefined> {
-    const at = (version: Version): Site | undefined => {
-      const key = keys[version];
-      const site = key === undefined ? undefined : this.top[version]?.at(key);
-      return site?.bucket === bucket ? site : undefined;
-    };
-    return { base: at('base'), ours: at('ours'), theirs: at('theirs') };
-  }
-
-  #needsGround({ base, ours, theirs }: Record<Version, Site | undefined>): boolean {
-    const differ = (a: Site | undefined, b: Site | undefined): boolean =>
-      a !== undefined && b !== undefined && !sameEntry(this.#cache, a.spot, b.spot);
-    if (ours !== undefined && theirs !== undefined) {
-      const isNew = base === undefined;
-      return differ(ours, theirs) && (isNew || (differ(base, ours) && differ(base, theirs)));
-    }
-    return differ(base, ours ?? theirs);
-  }
-
-  #standOn(sites: Record<Version, Site | undefined>, ground: Ground): void {
-    if (sites.base !== undefined && ground.base !== undefined) sites.base.root = ground.base.root;
-    this.spaces.push({ sites, ground });
-  }
-
-  // Relations.
-
-  *#relate(space: Space): Steps<void> {
-    const { sites, ground } = space;
-    const bases = new Set<string>();
-    for (const [key, unknown] of ground.unknown) {
-      const site = sites.base?.at(namesOf(key));
-      if (site !== undefined) site.unknown = unknown;
-      bases.add(key);
-    }
-    for (const side of SIDES) {
-      const relation = ground.relations[side];
-      for (const key of relation.bases()) bases.add(key);
-      for (const key of relation.present()) sites[side]?.at(namesOf(key));
-    }
-    // What is below an entry with several places may be at one of them alone.
-    for (const key of bases) {
-      if (++this.#names % STEP_NAMES === 0) yield;
-      for (const below of this.#relateKey(space, key)) bases.add(below);
-      for (const below of this.#tangledBelow(space, key)) bases.add(below);
-    }
-  }
-
-  /** The keys below what is one on a side with another, or several: not all goes along with it. */
-  *#tangledBelow({ sites }: Space, key: string): Generator<string, void> {
-    const group = sites.base?.at(namesOf(key))?.group;
-    if (group === undefined || VERSIONS.every((version) => group[version].length < 2)) return;
-    for (const base of group.base) {
-      if (!isWithin(base, sites.base)) continue;
-      const around = base.keyBelow(sites.base);
-      for (const name of allNames(this.#cache, base)) yield `${around}/${name}`;
-    }
-  }
-
-  /** Relates a key of a space's base to what histories say that it became on both sides. */
-  *#relateKey(space: Space, key: string): Generator<string, void> {
-    const { sites, ground } = space;
-    const base = sites.base?.at(namesOf(key));
-    if (base !== undefined) {
-      for (const side of SIDES) {
-        for (const site of this.#imagesOf(space, side, key)) this.#unite([base, site]);
-      }
-      return;
-    }
-    // What a bucket's own base has not is one entry if the base around that has it, or if it came
-    // back on both sides.
-    const had = ground.base?.outer(bytesOf(key)) !== undefined;
-    const [ours, theirs] = SIDES.map((side) => {
-      return had ? this.#imagesOf(space, side, key) : this.#returnsOf(space, side, key);
-    }) as [Site[], Site[]];
-    const found = [...ours, ...theirs];
-    if (ours.length > 0 && theirs.length > 0) this.#unite(found);
-    for (const site of found.slice(0, 1)) this.#groupOf(site).ghosts.push({ space, key });
-    if (had || (ours.length > 0 && theirs.length > 0)) return;
-    // Where its key is taken on the other side, what is in it came back each by itself.
-    for (const site of found) {
-      const other = otherSide(site.version as Side);
-      if (this.#imagesOf(space, other, key).length === 0) continue;
-      for (const name of allNames(this.#cache, site)) yield `${key}/${name}`;
-    }
-  }
-
-  #imagesOf({ sites, ground }: Space, side: Side, key: string): Site[] {
-    return sitesAt(sites[side], ground.relations[side].imagesOf(key));
-  }
-
-  /** What came back on a side from a key that the base has nothing at. */
-  #returnsOf({ sites, ground }: Space, side: Side, key: string): Site[] {
-    const relation = ground.relations[side];
-    const isThen = side === 'theirs' && this.#options.returns === true;
-    return sitesAt(sites[side], isThen ? relation.imagesOf(key) : relation.returnsOf(key));
-  }
-
-  /** Notes that sites are one entry. */
-  #unite(sites: readonly Site[]): void {
-    const [first, ...others] = sites;
-    if (first?.parent === undefined) return;
-    for (const site of others) {
-      if (site.parent === undefined) continue;
-      const [a, b] = [this.#groupOf(first), this.#groupOf(site)];
-      if (a === b) continue;
-      for (const version of VERSIONS) {
-        for (const member of b[version]) {
-          member.group = a;
-          a[version].push(member);
-        }
-      }
-      a.ghosts.push(...b.ghosts);
-      this.#groups.delete(b);
-    }
-  }
-
-  #groupOf(site: Site): Group {
-    if (site.group === undefined) {
-      site.group = { base: [], ours: [], theirs: [], ghosts: [] };
-      site.group[site.version].push(site);
-      this.#groups.add(site.group);
-    }
-    return site.group;
   }
 
   /** Makes a group's entity, or several where marks differ or histories disagree. */
@@ -315,8 +152,7 @@ export class Graph {
     for (const version of VERSIONS) {
       for (const name of entity[version]?.children.keys() ?? []) names.add(name);
     }
-    for (const site of entity.extra)
-      for (const name of allNames(this.#cache, site)) names.add(name);
+    for (const site of entity.extra) for (const name of site.names()) names.add(name);
     for (const name of yield* this.#differing(entity)) names.add(name);
     for (const name of names) {
       if (++this.#names % STEP_NAMES === 0) yield;
@@ -382,7 +218,7 @@ export class Graph {
     for (const site of [ours, theirs]) {
       if (site === undefined) continue;
       if (this.#joins(was?.entity, site) || this.#joins(newAt(sites, site), site)) continue;
-      (was !== undefined && this.#isStranger(was, site) ? strangers : others).push(site);
+      (was !== undefined && this.#groups.isStranger(was, site) ? strangers : others).push(site);
     }
     const kin = base === undefined ? others : [base, ...others];
     const parts = [...this.#together(kin), ...this.#together(strangers)];
@@ -399,8 +235,8 @@ export class Graph {
   /** Notes where the base would have an entry that comes back. */
   #noteReturn(entity: Entity): void {
     const { base, ours, theirs } = entity;
-    const [space] = this.spaces;
-    if (base !== undefined || ours !== undefined || theirs === undefined || !space) return;
+    const space = this.#groups.whole;
+    if (base !== undefined || ours !== undefined || theirs === undefined) return;
     const keys = space.ground.relations.theirs.originsOf(theirs.key);
     entity.ghosts = keys.map((key) => ({ space, key }));
   }
@@ -411,7 +247,7 @@ export class Graph {
     const sites = parts.flat();
     const base = sites.find(({ version }) => version === 'base');
     if (base === undefined) return;
-    for (const name of allNames(this.#cache, base)) {
+    for (const name of base.names()) {
       const children = sites.flatMap((site) => site.child(name) ?? []);
       if (children.length > 2) this.#matched(children);
     }
@@ -420,39 +256,12 @@ export class Graph {
   /** Takes a site for an entry of the base that is known on the other side, by its name here. */
   #joins(entity: Entity | undefined, site: Site): boolean {
     if (entity === undefined || entity[site.version] !== undefined) return false;
-    if (entity.base !== undefined && this.#isStranger(entity.base, site)) return false;
+    if (entity.base !== undefined && this.#groups.isStranger(entity.base, site)) return false;
     const members = VERSIONS.flatMap((version) => entity[version] ?? []);
     if (!mayBeOne([...members, site], this.#makers)) return false;
     this.#assign(entity, [site]);
     this.#seen.delete(entity);
     return true;
-  }
-
-  /** Whether histories say that an entry of the base is not the one that has its name on a side. */
-  #isStranger(base: Site, site: Site): boolean {
-    const side = site.version as Side;
-    const spaces = new Set([this.spaces[0], this.spaceOf(base)]);
-    return [...spaces].every((space) => {
-      if (space === undefined) return true;
-      const { sites, ground } = space;
-      const relation = ground.relations[side];
-      if (relation.isIdentity) return false;
-      const key = base.keyBelow(sites.base);
-      if (relation.isGone(key)) return true;
-      if (!relation.lists(key)) return false;
-      const images = relation.imagesOf(key);
-      const top = sites[side];
-      return images.length > 0 && !(isWithin(site, top) && images.includes(site.keyBelow(top)));
-    });
-  }
-
-  /** The innermost space that a site of the base is in. */
-  spaceOf(base: Site): Space | undefined {
-    for (let at: Site | undefined = base; at !== undefined; at = at.parent) {
-      const space = this.spaces.find(({ sites }) => sites.base === at);
-      if (space !== undefined) return space;
-    }
-    return undefined;
   }
 
   /** Whether what is below an entity matters. Where it does not, one side's is the result. */
@@ -484,22 +293,6 @@ function newAt(sites: readonly (Site | undefined)[], site: Site): Entity | undef
   return other?.entity?.base === undefined ? other?.entity : undefined;
 }
 
-function sitesAt(top: Site | undefined, keys: readonly string[]): Site[] {
-  return keys.flatMap((key) => top?.at(namesOf(key)) ?? []);
-}
-
-function isWithin(site: Site, top: Site | undefined): boolean {
-  let at: Site | undefined = site;
-  while (at !== undefined && at !== top) at = at.parent;
-  return at !== undefined;
-}
-
-function* nothing(): Steps<undefined> {}
-
-function depthOf(keys: BucketKeys): number {
-  return Math.min(...VERSIONS.map((version) => keys[version]?.length ?? Number.MAX_SAFE_INTEGER));
-}
-
 /** The side whose record the result starts from: that which made a bucket of it, or undid that. */
 function sourceOf({ base, ours, theirs }: Entity): Side {
   if (ours === undefined) return 'theirs';
@@ -518,10 +311,6 @@ function dropWays(sites: Site[]): void {
 
 function membersOf(group: Group): Site[] {
   return VERSIONS.flatMap((version) => group[version]);
-}
-
-function* allNames(cache: NodeCache, { map }: Site): Generator<string, void> {
-  for (const { name } of diffMaps(cache, undefined, map)) yield nameText(name);
 }
 
 /** Whether two sites have equal children. */

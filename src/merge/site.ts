@@ -6,7 +6,7 @@
  * goes along with what holds it.
  */
 import { hex } from '../ground/bytes.js';
-import { nameBytes } from '../ground/text.js';
+import { nameBytes, nameText } from '../ground/text.js';
 import type { StreamEdit } from '../tree/apply.js';
 import { diffMaps } from '../tree/diff-map.js';
 import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
@@ -142,10 +142,15 @@ export class Site {
     return site;
   }
 
+  /** The names of its children. */
+  *names(): Generator<string, void> {
+    for (const { name } of diffMaps(this.#cache, undefined, this.map)) yield nameText(name);
+  }
+
   /** Whether it has more children than so many. */
   hasMoreThan(count: number): boolean {
     let left = count;
-    for (const _ of diffMaps(this.#cache, undefined, this.map)) if (--left < 0) return true;
+    for (const _ of this.names()) if (--left < 0) return true;
     return false;
   }
 
