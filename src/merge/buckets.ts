@@ -73,22 +73,25 @@ export function* bucketChanges(
     checkDepth(pair.names);
     const [was, is] = [bucketAt(pair.before), bucketAt(pair.after)];
     const key = pair.names.map((name) => nameText(name));
+    const stays = was !== undefined && is !== undefined && hex(is.bucket) === hex(was.bucket);
     if (was !== undefined) {
-      const stays = is !== undefined && hex(is.bucket) === hex(was.bucket);
       yield { bucket: hex(was.bucket), before: key, after: stays ? key : undefined };
     }
-    if (is !== undefined && (was === undefined || hex(is.bucket) !== hex(was.bucket))) {
-      yield { bucket: hex(is.bucket), before: undefined, after: key };
-    }
+    if (is !== undefined && !stays) yield { bucket: hex(is.bucket), before: undefined, after: key };
     if (!deep && (was !== undefined || is !== undefined)) continue;
     if (!holdsBelow(pair.before) && !holdsBelow(pair.after)) continue;
     const [left, right] = [pair.before, pair.after].map((spot) => {
       const inner = spot && crossBorder(cache, spot);
       return inner && childMap(cache, inner, readRecord(inner.node, inner.index).child);
     });
-    for (const { name, before: a, after: b } of diffMaps(cache, left, right)) {
-      if (!holdsBuckets(a) && !holdsBuckets(b)) continue;
-      stack.push({ names: [...pair.names, name], before: a, after: b });
+    // What is in one bucket is not where what is in another is, whatever it is called.
+    const isOne = stays || (was === undefined && is === undefined);
+    const pairs = isOne ? [[left, right]] : [[left], [undefined, right]];
+    for (const [one, other] of pairs) {
+      for (const { name, before: a, after: b } of diffMaps(cache, one, other)) {
+        if (!holdsBuckets(a) && !holdsBuckets(b)) continue;
+        stack.push({ names: [...pair.names, name], before: a, after: b });
+      }
     }
   }
 }

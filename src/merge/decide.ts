@@ -222,7 +222,10 @@ export class Decisions {
     const free = cycle.filter((entity) => entity.pinnedPlace === undefined);
     if (free.length === 0) {
       // What answers pinned together leads round: one of them goes to the top.
-      first.place = { parent: this.#graph.top, name: first.place?.name ?? '' };
+      const { top } = this.#graph;
+      const place = { parent: top, name: first.place?.name ?? '' };
+      first.place = place;
+      if (hasChild(top, place.name)) first.place = this.#freePlace(first, new Map());
       return true;
     }
     const { base, ours, theirs } = first;

@@ -1,5 +1,5 @@
 /** Keys of entities: where they are in the result, and by what they are known. */
-import type { Entity, Place } from './site.js';
+import type { Entity, Ghost, Place } from './site.js';
 
 /** Whether the key of a place is known: nothing around it is open, or within itself. */
 function isKnown({ parent }: Place): boolean {
@@ -18,17 +18,24 @@ export function keyAt({ parent, name }: Place): string {
   return `/${names.reverse().join('/')}`;
 }
 
+/** Where the base would have what came back. */
+function keyOfGhost({ space, key }: Ghost): string {
+  return (space.sites.base?.key ?? '') + key;
+}
+
 /**
  * The key by which an entity is known: the base's, or else where both sides meet in the result or,
- * if they do not, the lowest that it has.
+ * if they do not, where the base would have what came back, or the lowest that it has.
  */
 export function keyIn(entity: Entity): string {
-  const { base, ours, theirs, place, fate } = entity;
+  const { base, ours, theirs, place, fate, ghosts } = entity;
   if (base !== undefined && base.unknown?.place !== true) return base.key;
   const known = base?.unknown?.key;
   if (known !== undefined) return known;
   if (base === undefined && fate === 'lives' && place !== undefined && isKnown(place))
     return keyAt(place);
+  const [ghost] = base === undefined ? ghosts.map(keyOfGhost).sort() : [];
+  if (ghost !== undefined) return ghost;
   const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined).sort();
   // What a base has under one name without a place is known by where it went.
   return (base === undefined ? keys[0] : keys.at(-1)) ?? '';

@@ -56,9 +56,10 @@ export function movedRows(before: Tree, after: Tree, relation: Relation): Map<st
       const [a, b] = [around?.before.key ?? '', around?.after.key ?? ''];
       const pair = { from: from.slice(a.length), to: to.slice(b.length), returned: !was.isThere };
       partsOf(around?.before, b).pairs.push(pair);
-      for (const left of was.borders.slice(depthOf(was.borders, around?.before))) {
-        const [home = ''] = relation.imagesOf(left.key);
-        partsOf(left, home).gone.push(from.slice(left.key.length));
+      const left = was.isThere ? was.borders.slice(depthOf(was.borders, around?.before)) : [];
+      for (const border of left) {
+        const [home = ''] = relation.imagesOf(border.key);
+        partsOf(border, home).gone.push(from.slice(border.key.length));
       }
     }
   }
