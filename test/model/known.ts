@@ -375,4 +375,72 @@ export const KNOWN: readonly KnownHistory[] = [
     ours: '/m /m/x /x',
     theirs: '/m /m/x /x',
   },
+  {
+    name: 'moved within a bucket and then out of it, and out of it by the other',
+    history: `
+      A: bare /b/b/a, bucket /b
+      B = A
+      A: move /b/b/a to /a
+      B: move /b/b/a to /b/a
+      B: move /b/a to /c
+      B <- A`,
+    asks: ['moved (two-places) /b/b/a'],
+    ours: '/b /c',
+    theirs: '/a /b',
+  },
+  {
+    name: 'an edit follows its entry into a bucket, and within it',
+    history: `
+      A: bare /c/f, bucket /m
+      B = A
+      A: move /c/f to /m/f
+      A: move /m/f to /m/g
+      B: edit /c/f s
+      A <- B`,
+    keys: '/m /m/g',
+  },
+  {
+    name: 'what both brought back is one entry',
+    history: `
+      A: put /c
+      B = A
+      A: del /c
+      B <- A, ours
+      A revert 0
+      B revert 0
+      B: move /c to /b
+      A <- B`,
+    asks: ['moved (two-places) /c'],
+    ours: '/c',
+    theirs: '/b',
+  },
+  {
+    name: 'an entry at the name that another had, which a merge let go',
+    history: `
+      A: bare /a
+      B = A
+      A: put /c/d
+      B: move /a to /c
+      A: del /a
+      A <- B, ours
+      B: move /c to /b
+      A <- B`,
+    asks: ['removed/changed /c'],
+    ours: '/c /c/d',
+    theirs: '/b /c /c/d',
+  },
+  {
+    name: 'a bucket in a directory that became one, and came back as it was',
+    history: `
+      A: bucket /d/n
+      B = A
+      A: bucket /d
+      B <- A, ours
+      B restore 1
+      A: edit /d s
+      A <- B`,
+    asks: ['changed/removed /d'],
+    ours: '/d /d~ /d~/n',
+    theirs: '/d /d/n',
+  },
 ];
