@@ -4,7 +4,8 @@
  *     groups      what ids of buckets and histories say
  *     names       all else, from the top down: what has one name within one entity is one
  *
- * Only what differs on both sides, or was moved, is looked at: the rest goes along with its parents.
+ * Only what differs on both sides, or was moved, is looked at: the rest goes along with its
+ * parents.
  */
 import { nameText } from '../ground/text.js';
 import { checkDepth } from '../tree/diff.js';
