@@ -60,8 +60,8 @@ export class Bases {
     }
     const { tree, point, unknown } = base;
     const relations = {
-      ours: this.relations.between(point, ours),
-      theirs: this.relations.between(point, theirs),
+      ours: yield* this.relations.between(point, ours),
+      theirs: yield* this.relations.between(point, theirs),
     };
     return { base: tree, relations, unknown };
   }

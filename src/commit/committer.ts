@@ -280,7 +280,8 @@ class Attempt {
     const { signal } = this.#options;
     const ours = core.tree(own.id, own.address);
     const judge = this.#resolver(head);
-    const theirs = this.#movedSince(tx.started, tip);
+    const moved = this.#movedSince(tx.started, tip);
+    const theirs = await runSteps('commit', moved, core, this.#writers, signal);
     const merging = mergeSteps({
       cache: core.cache,
       ours,
@@ -303,10 +304,10 @@ class Attempt {
   }
 
   /** Where entries of one commit are at another. One that was never published has no history. */
-  #movedSince(before: LocalCommit, after: LocalCommit): Relation {
+  *#movedSince(before: LocalCommit, after: LocalCommit): Steps<Relation> {
     const { line } = this.#tx;
     if (line.core.history.entry(before.address) === undefined) return new Relation();
-    return relationsOf(line).between(before.address, after.address);
+    return yield* relationsOf(line).between(before.address, after.address);
   }
 
   /** A bucket within stands on what the transaction began with, and its own moves since. */
@@ -316,7 +317,7 @@ class Attempt {
     const before = new HeadsWithin(line, started).find(bucket);
     const after = new HeadsWithin(line, tip).find(bucket);
     if (before === undefined) return undefined;
-    const theirs = after === undefined ? new Relation() : this.#movedSince(before, after);
+    const theirs = after === undefined ? new Relation() : yield* this.#movedSince(before, after);
     const relations = { ours: new Relation(), theirs };
     return { base: line.treeOf(before), relations, unknown: new Map() };
   }

@@ -9,6 +9,7 @@
 import { isRegaliaError } from '../ground/errors.js';
 import { mergeBases } from '../log/ancestry.js';
 import type { Kinship } from '../merge/pairs.js';
+import { finishSteps } from '../tree/steps.js';
 import { relationsOf } from './bases.js';
 import type { Line, LocalCommit } from './line.js';
 import { areUnmoved } from './moves-within.js';
@@ -20,8 +21,8 @@ export function kinshipsOf(line: Line, before: LocalCommit, after: LocalCommit):
     const bases = mergeBases(line.core.history, [before.address], [after.address]);
     return bases.map((base) => ({
       base: line.treeOf(line.commitAt(base)),
-      before: relations.between(base, before.address),
-      after: relations.between(base, after.address),
+      before: finishSteps(relations.between(base, before.address)),
+      after: finishSteps(relations.between(base, after.address)),
     }));
   } catch (error) {
     const isForgotten =

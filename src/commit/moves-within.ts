@@ -16,6 +16,7 @@ import { bucketChanges, markAt } from '../merge/buckets.js';
 import type { Relations } from '../merge/relate.js';
 import type { Relation } from '../merge/relation.js';
 import { relationRows } from '../merge/rows.js';
+import type { Steps } from '../tree/steps.js';
 import { headsRefOf, type Line } from './line.js';
 
 /** Where a bucket is in two commits. */
@@ -24,13 +25,13 @@ interface Keys {
   after?: string;
 }
 
-export function movesWithin(
+export function* movesWithin(
   line: Line,
   relations: Relations,
   before: Address,
   after: Address,
   isLater: boolean,
-): MapRow[] {
+): Steps<MapRow[]> {
   const { cache } = line.core;
   const [was, is] = [line.commitAt(before), line.commitAt(after)];
   if (is.commit.heads === undefined) return [];
@@ -42,19 +43,26 @@ export function movesWithin(
     if (change.before !== undefined) keys.before = textOf(change.before);
     if (change.after !== undefined) keys.after = textOf(change.after);
   }
-  return [...found].flatMap(([bucket, { before: from, after: to }]) => {
-    if (to === undefined) return [];
+  const rows: MapRow[] = [];
+  for (const [bucket, { before: from, after: to }] of found) {
+    yield;
+    if (to === undefined) continue;
     const id = unhex(bucket) as Uint8Array;
     const [old, head] = [was, is].map((commit) => headOf(cache, headsRefOf(commit), id));
-    if (head === undefined) return [];
-    // One that was made of what was there: since it was made.
-    const isMade = isLater && from === undefined && markAt(wasTree, to) === '';
-    if (isMade) return rowsBelow(relations.since(undefined, head), to, to);
-    if (from === undefined || old === undefined || sameAddress(old, head)) return [];
-    const { history } = line.core;
-    if (areUnmoved(old, history.commit(old), head, history.commit(head))) return [];
-    return rowsBelow(relations.across(old, head), from, to);
-  });
+    if (head === undefined) continue;
+    if (isLater && from === undefined && markAt(wasTree, to) === '') {
+      // It was made of what was there.
+      rows.push(...rowsBelow(yield* relations.since(undefined, head), to, to));
+    } else if (from !== undefined && old !== undefined && mayDiffer(line, old, head)) {
+      rows.push(...rowsBelow(yield* relations.across(old, head), from, to));
+    }
+  }
+  return rows;
+}
+
+function mayDiffer({ core: { history } }: Line, before: Address, after: Address): boolean {
+  if (sameAddress(before, after)) return false;
+  return !areUnmoved(before, history.commit(before), after, history.commit(after));
 }
 
 /** Whether nothing can have moved between two commits, nor within buckets that both have. */

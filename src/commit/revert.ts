@@ -58,7 +58,7 @@ export function* revertSteps(
   const { edit, rows } = yield* mergeSteps({
     cache: line.core.cache,
     ...trees,
-    ground: grounds.over(undone, head, before),
+    ground: yield* grounds.over(undone, head, before),
     groundOf: (bucket) => grounds.ofBucket(bucket),
     judge,
     mergeRules: threeRules,
@@ -88,10 +88,14 @@ class Grounds {
   }
 
   /** One commit as the base of two others, whichever comes first. A side may be gone. */
-  over(base: LocalCommit, ours: LocalCommit | undefined, theirs: LocalCommit | undefined): Ground {
+  *over(
+    base: LocalCommit,
+    ours: LocalCommit | undefined,
+    theirs: LocalCommit | undefined,
+  ): Steps<Ground> {
     const { relations } = this.#bases;
     const to = (side = base) => relations.across(base.address, side.address);
-    const sides = { ours: to(ours), theirs: to(theirs) };
+    const sides = { ours: yield* to(ours), theirs: yield* to(theirs) };
     return { base: this.#line.treeOf(base), relations: sides, unknown: new Map() };
   }
 
@@ -100,7 +104,7 @@ class Grounds {
     const base = this.#heads.undone.find(bucket);
     const ours = this.#heads.head.find(bucket);
     const theirs = this.#heads.before.find(bucket);
-    if (base !== undefined) return this.over(base, ours, theirs);
+    if (base !== undefined) return yield* this.over(base, ours, theirs);
     if (ours === undefined || theirs === undefined) return undefined;
     const { history } = this.#line.core;
     const bases = mergeBases(history, [ours.address], [theirs.address]);

@@ -10,6 +10,7 @@ import { isAncestor, mergeBases } from '../log/ancestry.js';
 import { type Commit, nearestMapped } from '../log/commit.js';
 import type { History } from '../log/history.js';
 import { type MapRow, rowsFrom } from '../log/maps.js';
+import type { Steps } from '../tree/steps.js';
 import { Relation } from './relation.js';
 import { inverted, relationRows } from './rows.js';
 
@@ -44,7 +45,7 @@ export interface CommitTrees {
    * the second comes after the first by commits of which none has maps: a bucket that only it has
    * was made of what the first has at its key.
    */
-  movesWithin(before: Address, after: Address, isLater: boolean): readonly MapRow[];
+  movesWithin(before: Address, after: Address, isLater: boolean): Steps<readonly MapRow[]>;
 }
 
 export class Relations {
@@ -59,13 +60,13 @@ export class Relations {
   }
 
   /** Where the entries that a line ever had would be at its head. */
-  since(from: Address | undefined, to: Address): Relation {
-    return this.#real(from, to, new Relation());
+  *since(from: Address | undefined, to: Address): Steps<Relation> {
+    return yield* this.#real(from, to, new Relation());
   }
 
   /** Where the entries of one point are at another that comes after it. */
-  between(from: Point, to: Point): Relation {
-    const arrivals = this.#all(from, to, []);
+  *between(from: Point, to: Point): Steps<Relation> {
+    const arrivals = yield* this.#all(from, to, []);
     const [first, second] = arrivals;
     if (first === undefined) return new Relation();
     return second === undefined ? first.relation : this.#together(arrivals);
@@ -93,41 +94,43 @@ export class Relations {
    * Where the entries of one commit are at another, whichever comes first: back to their best
    * common ancestors, and from there on.
    */
-  across(from: Address, to: Address): Relation {
-    if (isAncestor(this.#history, from, to)) return this.between(from, to);
-    const ways = mergeBases(this.#history, [from], [to]).map((base) => {
-      const start = new Relation();
-      start.apply(inverted(relationRows(this.between(base, from))));
-      start.apply(relationRows(this.between(base, to)));
-      return start;
-    });
+  *across(from: Address, to: Address): Steps<Relation> {
+    if (isAncestor(this.#history, from, to)) return yield* this.between(from, to);
+    const ways: Relation[] = [];
+    for (const base of mergeBases(this.#history, [from], [to])) {
+      const way = new Relation();
+      way.apply(inverted(relationRows(yield* this.between(base, from))));
+      way.apply(relationRows(yield* this.between(base, to)));
+      ways.push(way);
+    }
     return ways.length === 0 ? new Relation() : Relation.union(ways);
   }
 
   /** One relation for each way through virtual commits. `before` is what leads to `from`. */
-  #all(from: Point, to: Point, before: readonly (readonly MapRow[])[]): Arrival[] {
+  *#all(from: Point, to: Point, before: readonly (readonly MapRow[])[]): Steps<Arrival[]> {
+    const found: Arrival[] = [];
     if (isVirtual(from)) {
-      return from.parents.flatMap(({ point, rows }) => {
-        return this.#all(point, to, [...before, inverted(rows)]);
-      });
-    }
-    if (!isVirtual(to)) {
-      if (!isAncestor(this.#history, from, to)) return [];
+      for (const { point, rows } of from.parents) {
+        found.push(...(yield* this.#all(point, to, [...before, inverted(rows)])));
+      }
+    } else if (isVirtual(to)) {
+      for (const { point, rows } of to.parents) {
+        const arrivals = yield* this.#all(from, point, before);
+        for (const { relation } of arrivals) relation.apply(rows);
+        found.push(...arrivals);
+      }
+    } else if (isAncestor(this.#history, from, to)) {
       const start = new Relation();
       for (const rows of before) start.apply(rows);
       const origin = start.copy();
-      const relation = this.#real(from, to, start);
-      return [{ from, start: origin, at: from, before: origin, relation }];
+      const relation = yield* this.#real(from, to, start);
+      found.push({ from, start: origin, at: from, before: origin, relation });
     }
-    return to.parents.flatMap(({ point, rows }) => {
-      const arrivals = this.#all(from, point, before);
-      for (const { relation } of arrivals) relation.apply(rows);
-      return arrivals;
-    });
+    return found;
   }
 
   /** Goes from a commit up to one after it, by the commits between that have maps. */
-  #real(from: Address | undefined, to: Address, start: Relation): Relation {
+  *#real(from: Address | undefined, to: Address, start: Relation): Steps<Relation> {
     const order = this.#mappedBetween(from, to);
     const origin = start.copy();
     const known = new Map<string, { relation: Relation; uses: number }>();
@@ -140,28 +143,34 @@ export class Relations {
     }
     let last = start;
     for (const { address, parents, isMerge } of order) {
-      const arrivals = parents.map(({ at, nearest, rows }): Arrival => {
+      yield;
+      const arrivals: Arrival[] = [];
+      for (const { at, nearest, rows } of parents) {
         const way = known.get(keyOf(nearest)) as { relation: Relation; uses: number };
         const { relation } = way;
         // The last to use it goes on with it; the start is where ways from older commits begin.
         const isLast = --way.uses === 0 && relation !== start;
         const next = isLast ? relation : relation.copy();
-        next.apply(this.#within(relation === start ? from : nearest, at, true));
+        next.apply(yield* this.#within(relation === start ? from : nearest, at, true));
         const before = isMerge ? next.copy() : next;
-        next.apply(together(rows, this.#within(at, address, false)));
-        return { from, start: origin, at, before, relation: next };
-      });
+        next.apply(together(rows, yield* this.#within(at, address, false)));
+        arrivals.push({ from, start: origin, at, before, relation: next });
+      }
       last = isMerge ? this.#together(arrivals) : (arrivals[0]?.relation ?? start);
       const way = known.get(keyOf(address));
       if (way !== undefined) way.relation = last;
     }
-    last.apply(this.#within(order.at(-1)?.address ?? from, to, true));
+    last.apply(yield* this.#within(order.at(-1)?.address ?? from, to, true));
     return last;
   }
 
-  #within(before: Address | undefined, after: Address, isLater: boolean): readonly MapRow[] {
+  *#within(
+    before: Address | undefined,
+    after: Address,
+    isLater: boolean,
+  ): Steps<readonly MapRow[]> {
     if (before === undefined || sameAddress(before, after)) return [];
-    return this.#trees.movesWithin(before, after, isLater);
+    return yield* this.#trees.movesWithin(before, after, isLater);
   }
 
   /** The commits with maps that come after `from` and lead to `to`, each after those before it. */
