@@ -354,6 +354,7 @@ function hasMoves(line: Line, before: LocalCommit, after: LocalCommit): boolean 
   const [was, is] = [headsRefOf(before), headsRefOf(after)];
   if (was === undefined || is === undefined || sameAddress(was.address, is.address)) return false;
   for (const { before, after } of changedHeads(line.core.cache, was, is)) {
+    if (before === undefined || after === undefined) continue;
     if (hasMoves(line, line.commitAt(before), line.commitAt(after))) return true;
   }
   return false;

@@ -7,17 +7,18 @@
  *
  * Only the outermost buckets are asked; their relations have what moved in those within them.
  */
-import { type Address, sameAddress } from '../blocks/address.js';
-import { unhex } from '../ground/bytes.js';
+import type { Address } from '../blocks/address.js';
+import { hex } from '../ground/bytes.js';
 import { type Commit, nearestMapped, sameOptional } from '../log/commit.js';
-import { headOf } from '../log/heads.js';
+import { changedHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
 import { bucketChanges, markAt } from '../merge/buckets.js';
 import type { Relations } from '../merge/relate.js';
 import type { Relation } from '../merge/relation.js';
 import { relationRows } from '../merge/rows.js';
+import type { Tree } from '../tree/lookup.js';
 import type { Steps } from '../tree/steps.js';
-import { headsRefOf, type Line } from './line.js';
+import { headsRefOf, type Line, type LocalCommit } from './line.js';
 
 /** Where a bucket is in two commits. */
 interface Keys {
@@ -32,37 +33,59 @@ export function* movesWithin(
   after: Address,
   isLater: boolean,
 ): Steps<MapRow[]> {
-  const { cache } = line.core;
   const [was, is] = [line.commitAt(before), line.commitAt(after)];
-  if (is.commit.heads === undefined) return [];
+  const heads = yield* headsThatMoved(line, was, is);
+  if (heads.size === 0) return [];
   const [wasTree, isTree] = [line.treeOf(was), line.treeOf(is)];
-  const found = new Map<string, Keys>();
-  for (const change of bucketChanges(cache, wasTree.top, isTree.top, false)) {
-    const keys = found.get(change.bucket) ?? {};
-    found.set(change.bucket, keys);
-    if (change.before !== undefined) keys.before = textOf(change.before);
-    if (change.after !== undefined) keys.after = textOf(change.after);
-  }
   const rows: MapRow[] = [];
-  for (const [bucket, { before: from, after: to }] of found) {
+  for (const [bucket, { before: from, after: to }] of keysOf(line, wasTree, isTree)) {
+    const head = heads.get(bucket);
+    if (head === undefined || to === undefined) continue;
     yield;
-    if (to === undefined) continue;
-    const id = unhex(bucket) as Uint8Array;
-    const [old, head] = [was, is].map((commit) => headOf(cache, headsRefOf(commit), id));
-    if (head === undefined) continue;
-    if (isLater && from === undefined && markAt(wasTree, to) === '') {
+    if (head.before !== undefined && from !== undefined) {
+      rows.push(...rowsBelow(yield* relations.across(head.before, head.after), from, to));
+    } else if (isLater && from === undefined && markAt(wasTree, to) === '') {
       // It was made of what was there.
-      rows.push(...rowsBelow(yield* relations.since(undefined, head), to, to));
-    } else if (from !== undefined && old !== undefined && mayDiffer(line, old, head)) {
-      rows.push(...rowsBelow(yield* relations.across(old, head), from, to));
+      rows.push(...rowsBelow(yield* relations.since(undefined, head.after), to, to));
     }
   }
   return rows;
 }
 
-function mayDiffer({ core: { history } }: Line, before: Address, after: Address): boolean {
-  if (sameAddress(before, after)) return false;
-  return !areUnmoved(before, history.commit(before), after, history.commit(after));
+interface Heads {
+  readonly before: Address | undefined;
+  readonly after: Address;
+}
+
+/** The heads of buckets, 32 hexadecimal digits, in which anything may have moved. */
+function* headsThatMoved(line: Line, was: LocalCommit, is: LocalCommit): Steps<Map<string, Heads>> {
+  const { cache, history } = line.core;
+  const found = new Map<string, Heads>();
+  if (is.commit.heads === undefined) return found;
+  for (const change of changedHeads(cache, headsRefOf(was), headsRefOf(is))) {
+    yield;
+    const { before, after } = change;
+    if (after === undefined) continue;
+    const commit = history.commit(after);
+    const isStill =
+      before === undefined
+        ? commit.heads === undefined && nearestMapped(after, commit) === undefined
+        : areUnmoved(before, history.commit(before), after, commit);
+    if (!isStill) found.set(hex(change.bucket), { before, after });
+  }
+  return found;
+}
+
+/** Where the outermost buckets that differ between two trees are. */
+function keysOf({ core: { cache } }: Line, before: Tree, after: Tree): Map<string, Keys> {
+  const found = new Map<string, Keys>();
+  for (const change of bucketChanges(cache, before.top, after.top, false)) {
+    const keys = found.get(change.bucket) ?? {};
+    found.set(change.bucket, keys);
+    if (change.before !== undefined) keys.before = textOf(change.before);
+    if (change.after !== undefined) keys.after = textOf(change.after);
+  }
+  return found;
 }
 
 /** Whether nothing can have moved between two commits, nor within buckets that both have. */

@@ -53,17 +53,26 @@ export function* allHeads(cache: NodeCache, heads: HeadsRef | undefined): Genera
   while (scan.next()) yield readHead(scan.node, scan.index);
 }
 
-/** The heads of buckets that both have, and not the same. */
+/** A bucket whose heads differ. */
+interface HeadChange {
+  readonly bucket: Uint8Array;
+  readonly before: Address | undefined;
+  readonly after: Address | undefined;
+}
+
+/** The heads that differ between two maps. */
 export function* changedHeads(
   cache: NodeCache,
-  before: HeadsRef,
-  after: HeadsRef,
-): Generator<{ readonly before: Address; readonly after: Address }> {
-  const [a, b] = [before, after].map(({ id, address }) => Tree.load(cache, id, address).mapOf([]));
+  before: HeadsRef | undefined,
+  after: HeadsRef | undefined,
+): Generator<HeadChange> {
+  const [a, b] = [before, after].map(
+    (ref) => ref && Tree.load(cache, ref.id, ref.address).mapOf([]),
+  );
   for (const { before, after } of diffMaps(cache, a, b)) {
-    if (before === undefined || after === undefined) continue;
-    const [was, is] = [before, after].map(({ node, index }) => readHead(node, index).commit);
-    if (was !== undefined && is !== undefined) yield { before: was, after: is };
+    const [was, is] = [before, after].map((spot) => spot && readHead(spot.node, spot.index));
+    const { bucket } = (was ?? is) as Head;
+    yield { bucket, before: was?.commit, after: is?.commit };
   }
 }
 

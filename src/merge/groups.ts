@@ -50,6 +50,8 @@ export class Groups {
   readonly #cache: NodeCache;
   /** The whole, and the buckets that stand on bases of their own. */
   readonly #spaces: Space[];
+  /** The same by where the base has them. */
+  readonly #spaceAt = new Map<Site, Space>();
   readonly #groups = new Set<Group>();
   #names = 0;
 
@@ -59,6 +61,7 @@ export class Groups {
     this.#cache = options.cache;
     this.whole = { sites, ground: options.ground };
     this.#spaces = [this.whole];
+    if (sites.base !== undefined) this.#spaceAt.set(sites.base, this.whole);
   }
 
   *find(): Steps<void> {
@@ -95,7 +98,7 @@ export class Groups {
   /** The innermost space that a site of the base is in. */
   spaceOf(base: Site): Space | undefined {
     for (let at: Site | undefined = base; at !== undefined; at = at.parent) {
-      const space = this.#spaces.find(({ sites }) => sites.base === at);
+      const space = this.#spaceAt.get(at);
       if (space !== undefined) return space;
     }
     return undefined;
@@ -139,7 +142,9 @@ export class Groups {
 
   #standOn(sites: Sites, ground: Ground): void {
     if (sites.base !== undefined && ground.base !== undefined) sites.base.root = ground.base.root;
-    this.#spaces.push({ sites, ground });
+    const space = { sites, ground };
+    this.#spaces.push(space);
+    if (sites.base !== undefined) this.#spaceAt.set(sites.base, space);
   }
 
   // Relations.
