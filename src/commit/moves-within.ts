@@ -14,7 +14,7 @@ import { changedHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
 import { bucketChanges, markAt } from '../merge/buckets.js';
 import type { Relations } from '../merge/relate.js';
-import type { Relation } from '../merge/relation.js';
+import { type Relation, textOf } from '../merge/relation.js';
 import { relationRows } from '../merge/rows.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Steps } from '../tree/steps.js';
@@ -98,8 +98,4 @@ function rowsBelow(relation: Relation, before: string, after: string): MapRow[] 
   return relationRows(relation).map(({ from, to, returned }) => {
     return { from: before + from, to: to === undefined ? undefined : after + to, returned };
   });
-}
-
-function textOf(names: readonly string[]): string {
-  return names.map((name) => `/${name}`).join('');
 }

@@ -15,7 +15,7 @@ import { sameBucket } from '../tree/diff.js';
 import type { Spot, Tree } from '../tree/lookup.js';
 import { type RecordParts, readRecord } from '../tree/record.js';
 import { bucketChanges } from './buckets.js';
-import { bytesOf, prefixes, type Relation } from './relation.js';
+import { bytesOf, prefixes, type Relation, textOf } from './relation.js';
 
 /** The two trees. */
 export type End = 'before' | 'after';
@@ -159,8 +159,4 @@ function recordAt({ node, index }: Spot): RecordParts {
 
 export function isWithin(key: string, above: string): boolean {
   return key === above || key.startsWith(`${above}/`);
-}
-
-function textOf(names: readonly string[]): string {
-  return names.map((name) => `/${name}`).join('');
 }

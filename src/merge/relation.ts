@@ -412,6 +412,11 @@ export function namesOf(key: string): string[] {
   return key === '' ? [] : key.slice(1).split('/');
 }
 
+/** The key of some names. */
+export function textOf(names: readonly string[]): string {
+  return names.map((name) => `/${name}`).join('');
+}
+
 /** The names of a key as a tree has them. */
 export function bytesOf(key: string): Names {
   return namesOf(key).map((name) => nameBytes(name) as Uint8Array);
