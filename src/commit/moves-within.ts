@@ -37,19 +37,19 @@ export function* movesWithin(
   const heads = yield* headsThatMoved(line, was, is);
   if (heads.size === 0) return [];
   const [wasTree, isTree] = [line.treeOf(was), line.treeOf(is)];
-  const rows: MapRow[] = [];
+  const parts: MapRow[][] = [];
   for (const [bucket, { before: from, after: to }] of keysOf(line, wasTree, isTree)) {
     const head = heads.get(bucket);
     if (head === undefined || to === undefined) continue;
     yield;
     if (head.before !== undefined && from !== undefined) {
-      rows.push(...rowsBelow(yield* relations.across(head.before, head.after), from, to));
+      parts.push(rowsBelow(yield* relations.across(head.before, head.after), from, to));
     } else if (isLater && from === undefined && markAt(wasTree, to) === '') {
       // It was made of what was there.
-      rows.push(...rowsBelow(yield* relations.since(undefined, head.after), to, to));
+      parts.push(rowsBelow(yield* relations.since(undefined, head.after), to, to));
     }
   }
-  return rows;
+  return parts.flat();
 }
 
 interface Heads {

@@ -322,7 +322,7 @@ class Way {
         this.#places.get(base)?.delete(at);
         forgotten.push(base);
       }
-      rest.push(...at.children.values());
+      for (const child of at.children.values()) rest.push(child);
     }
     return forgotten;
   }
@@ -356,7 +356,7 @@ class Way {
     const stack = [...this.#top.children.values()];
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       if (at.origins !== undefined) yield keyOf(at);
-      stack.push(...at.children.values());
+      for (const child of at.children.values()) stack.push(child);
     }
   }
 

@@ -158,3 +158,12 @@ t.test('a union says what each of several says, and goes on for all of them', as
     { numRuns: runs(1_000), seed },
   );
 });
+
+t.test('a directory of more moves than a call takes arguments', async (t) => {
+  const relation = relationOf([
+    Array.from({ length: 150_000 }, (_, i) => row(`/d/f${i}`, `/d/g${i}`)),
+  ]);
+  t.ok(relation.present().has('/d/g149999'));
+  relation.apply([row('/d', undefined)]);
+  t.strictSame(relation.imagesOf('/d/f7'), []);
+});
