@@ -69,9 +69,7 @@ class Homecoming {
     // Buckets that were made of what was no bucket then: other entries, of the same contents.
     const made = unpaired.filter(({ from }) => bucketAt(find(this.#is, from)) !== undefined);
     const homes = topmost([this.#key, ...[...moved, ...made].map(({ from }) => from)]);
-    const removed = unpaired.filter(({ from, to }) => {
-      return from !== to && find(this.#is, from) === undefined;
-    });
+    const removed = unpaired.filter(({ from }) => find(this.#is, from) === undefined);
     const known = new Set(removed.map(({ to }) => to));
     const returned = [...removed, ...this.#returned(moved, known)].map(back);
     const rows = [...moved, ...returned, ...this.#gone(homes)];

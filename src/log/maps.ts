@@ -7,9 +7,10 @@
  *     kind   1 moved | 2 gone | 3 returned
  *
  * `?` is a byte 0, or 1 and what it announces. A key is its names joined by '/', without one in
- * front. Rows ascend by `from`, then by `to`. A block has at most 32 KiB, and at least one row; a
- * longer list goes on in the block that `next` names. The list is cut where the next row would not
- * fit, so equal lists give equal blocks.
+ * front; in the `from` of what returned, a name that ends in a NUL is of an entry to whose key
+ * another came. Rows ascend by `from`, then by `to`. A block has at most 32 KiB, and at least one
+ * row; a longer list goes on in the block that `next` names. The list is cut where the next row
+ * would not fit, so equal lists give equal blocks.
  */
 import { ADDRESS_LENGTH, type Address, addressOf } from '../blocks/address.js';
 import {
@@ -31,6 +32,10 @@ import { readAddress, readOptional } from './commit.js';
 /** The header, a next address, and the longest count. */
 const OVERHEAD = BLOCK_HEADER + 1 + ADDRESS_LENGTH + 3;
 
+/** Of a key with a NUL after each name. */
+const REPLACED_KEY_BYTES_MAX = KEY_BYTES_MAX + (KEY_BYTES_MAX >> 1);
+const SLASH = 0x2f;
+
 /** Kinds of rows. Persisted: never renumber. */
 const MOVED = 1;
 const GONE = 2;
@@ -43,9 +48,18 @@ export interface MapRow {
   readonly to: string | undefined;
   /**
    * Whether the parent had removed the entry, which another parent kept: `from` is where it last
-   * was.
+   * was, by `replacedKey` if another came there.
    */
   readonly returned: boolean;
+}
+
+/** The key of what was at a key before another came there. No entry's name has a NUL. */
+export function replacedKey(key: string): string {
+  return `${key}\0`;
+}
+
+export function isReplaced(key: string): boolean {
+  return key.includes('\0');
 }
 
 export interface MapBlock {
@@ -83,7 +97,8 @@ export function encodeMap(algorithm: AlgorithmNumber, rows: readonly MapRow[]): 
 
 function encodedRow({ from, to, returned }: MapRow): EncodedRow {
   const kind = to === undefined ? GONE : returned ? RETURNED : MOVED;
-  return { kind, from: keyBytes(from), to: to === undefined ? EMPTY : keyBytes(to) };
+  const start = keyBytes(from, kind === RETURNED);
+  return { kind, from: start, to: to === undefined ? EMPTY : keyBytes(to, false) };
 }
 
 function compareRows(a: EncodedRow, b: EncodedRow): number {
@@ -153,13 +168,13 @@ export function decodeMap(block: Uint8Array): MapBlock {
 function readRow(reader: ByteReader): EncodedRow {
   const kind = reader.u8();
   if (kind < MOVED || kind > RETURNED) reader.fail('a kind of row', `${kind}`);
-  const from = readKey(reader);
-  return { kind, from, to: kind === GONE ? EMPTY : readKey(reader) };
+  const from = readKey(reader, kind === RETURNED);
+  return { kind, from, to: kind === GONE ? EMPTY : readKey(reader, false) };
 }
 
-function readKey(reader: ByteReader): Uint8Array {
-  const key = reader.lengthed(KEY_BYTES_MAX);
-  const fault = keyFault(key);
+function readKey(reader: ByteReader, mayBeReplaced: boolean): Uint8Array {
+  const key = reader.lengthed(mayBeReplaced ? REPLACED_KEY_BYTES_MAX : KEY_BYTES_MAX);
+  const fault = keyFault(key, mayBeReplaced);
   if (fault !== undefined) reader.fail('a key', fault);
   return key;
 }
@@ -168,9 +183,9 @@ function keyText(key: Uint8Array): string {
   return `/${nameText(key)}`;
 }
 
-function keyBytes(key: string): Uint8Array {
+function keyBytes(key: string, mayBeReplaced: boolean): Uint8Array {
   const bytes = nameBytes(key.slice(1)) ?? EMPTY;
-  const fault = keyFault(bytes);
+  const fault = keyFault(bytes, mayBeReplaced);
   if (fault === undefined) return bytes;
   throw badKey(key.slice(0, 300), fault, { actual: bytes.length });
 }
@@ -190,17 +205,24 @@ export function* rowsFrom(
 }
 
 /** What is wrong with a key, or undefined. */
-function keyFault(key: Uint8Array): string | undefined {
-  if (key.length >= KEY_BYTES_MAX) return `${key.length} bytes`;
+function keyFault(key: Uint8Array, mayBeReplaced: boolean): string | undefined {
   let start = 0;
+  let marks = 0;
   for (let i = 0; i <= key.length; i++) {
-    if (key[i] === 0) return 'a NUL';
-    if (i < key.length && key[i] !== 0x2f) continue;
-    const fault = nameFault(key, start, i);
+    if (i < key.length && key[i] !== SLASH) {
+      if (key[i] !== 0) continue;
+      const isMark = mayBeReplaced && (i + 1 === key.length || key[i + 1] === SLASH);
+      if (!isMark) return 'a NUL';
+      marks++;
+      continue;
+    }
+    const end = i > start && key[i - 1] === 0 ? i - 1 : i;
+    const fault = nameFault(key, start, end);
     if (fault !== undefined) return fault;
     start = i + 1;
   }
-  return undefined;
+  const length = key.length - marks;
+  return length >= KEY_BYTES_MAX ? `${length} bytes` : undefined;
 }
 
 function nameFault(key: Uint8Array, start: number, end: number): string | undefined {

@@ -1,4 +1,5 @@
 /** Keys of entities: where they are in the result, and by what they are known. */
+import { isReplaced } from '../log/maps.js';
 import type { Entity, Ghost, Place } from './site.js';
 
 /** Whether the key of a place is known: nothing around it is open, or within itself. */
@@ -34,7 +35,8 @@ export function keyIn(entity: Entity): string {
   if (known !== undefined) return known;
   if (base === undefined && fate === 'lives' && place !== undefined && isKnown(place))
     return keyAt(place);
-  const [ghost] = base === undefined ? ghosts.map(keyOfGhost).sort() : [];
+  const been = base === undefined ? ghosts.map(keyOfGhost) : [];
+  const [ghost] = been.filter((key) => !isReplaced(key)).sort();
   if (ghost !== undefined) return ghost;
   const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined).sort();
   // What a base has under one name without a place is known by where it went.

@@ -3,11 +3,11 @@
  * rows of each bucket that holds both places of something.
  */
 import { hex } from '../ground/bytes.js';
-import type { MapRow } from '../log/maps.js';
+import { isReplaced, type MapRow } from '../log/maps.js';
 import { parseKey } from '../tree/key.js';
 import { childMap, findInMap, type Tree } from '../tree/lookup.js';
 import { CHILD_BUCKET, readRecord } from '../tree/record.js';
-import type { Relation } from './relation.js';
+import { bytesOf, type Relation } from './relation.js';
 import { type Pair, rowsOf } from './rows.js';
 
 /** A bucket on the way to a key. */
@@ -99,7 +99,7 @@ function find(tree: Tree, key: string): Found {
   let bucket: string | undefined;
   let spot = tree.top;
   let at = 0;
-  for (const name of parseKey(key === '' ? '/' : key)) {
+  for (const name of isReplaced(key) ? bytesOf(key) : parseKey(key === '' ? '/' : key)) {
     if (bucket !== undefined) borders.push({ bucket, key: key.slice(0, at) });
     const map = childMap(cache, spot, readRecord(spot.node, spot.index).child);
     const found = map && findInMap(cache, map, name, 0, name.length);

@@ -14,7 +14,7 @@
  * where it would be, and leads nowhere. Keys are texts, '/a/b', and '' for the top.
  */
 import { nameBytes } from '../ground/text.js';
-import type { MapRow } from '../log/maps.js';
+import { isReplaced, type MapRow, replacedKey } from '../log/maps.js';
 import type { Names } from '../tree/key.js';
 
 /** A key of the present tree at which something is known of the base. */
@@ -74,12 +74,17 @@ export class Relation {
     return this.#all((way) => way.returnsOf(base));
   }
 
-  /** Where a key of the base is or, on ways on which it was removed, would be. */
+  /**
+   * Where a key of the base is or, on ways on which it was removed, would be; where another came to
+   * its key, what `replacedKey` makes of it.
+   */
   lastOf(base: string): string[] {
-    const last = this.#ended.flatMap((way) => way.imagesOf(base));
-    return last.length === 0
-      ? this.imagesOf(base)
-      : [...new Set([...this.imagesOf(base), ...last])];
+    return [...new Set([...this.#ways, ...this.#ended].flatMap((way) => way.lastOf(base)))];
+  }
+
+  /** Where a key of the base was when another came there, by `replacedKey`. */
+  replacedOf(base: string): string[] {
+    return this.#all((way) => way.lastOf(base)).filter(isReplaced);
   }
 
   /** Whether a key of the base leads nowhere, since a map says so of it: no name leads there. */
@@ -157,12 +162,19 @@ class Way {
 
   /** Where a key of the base is now. */
   imagesOf(base: string): string[] {
+    return this.lastOf(base).filter((key) => !isReplaced(key));
+  }
+
+  /** The same, or where it was when another came there. */
+  lastOf(base: string): string[] {
     return this.#imagesOf(base).map(({ key }) => key);
   }
 
   /** The same, of what was brought back after its removal alone. */
   returnsOf(base: string): string[] {
-    return this.#imagesOf(base).flatMap(({ key, place }) => (place.returned ? [key] : []));
+    return this.#imagesOf(base).flatMap(({ key, place }) => {
+      return place.returned && !isReplaced(key) ? [key] : [];
+    });
   }
 
   isGone(base: string): boolean {
@@ -195,7 +207,7 @@ class Way {
     if (rest === '') return [...(origins ?? [])];
     return [...(origins ?? [])].flatMap((origin) => {
       const base = origin + rest;
-      return this.imagesOf(base).includes(key) ? [base] : [];
+      return this.lastOf(base).includes(key) ? [base] : [];
     });
   }
 
@@ -228,18 +240,18 @@ class Way {
     }
     // What holds others last, so that those have left it.
     const moving = [...rows].sort((a, b) => (a.from < b.from ? 1 : -1));
-    const taken = moving.map((row) => ({ row, place: this.#detach(row.from) }));
-    for (const { to } of rows) if (to !== undefined) this.#forget(this.#detach(to));
     const arriving = new Map<string, { row: MapRow; place: Place | undefined }[]>();
-    for (const one of taken) {
-      const { to } = one.row;
-      if (to === undefined) for (const base of this.#forget(one.place)) this.#gone.add(base);
-      else arriving.set(to, [...(arriving.get(to) ?? []), one]);
+    for (const row of moving) {
+      const place = this.#detach(row.from);
+      if (row.to === undefined) {
+        for (const base of this.#replace(place, row.from)) this.#gone.add(base);
+      } else arriving.set(row.to, [...(arriving.get(row.to) ?? []), { row, place }]);
     }
+    for (const to of [...arriving.keys()].sort()) this.#replace(this.#detach(to), to);
     // What holds others first. What came along with it to where another comes to be is replaced.
     for (const [to, all] of [...arriving].sort(([a], [b]) => (a < b ? -1 : 1))) {
       this.#list(to);
-      this.#forget(this.#detach(to));
+      this.#replace(this.#detach(to), to);
       for (const { row, place } of all) {
         if (place !== undefined) this.#attach(place, to, row.returned);
       }
@@ -313,23 +325,15 @@ class Way {
     return at;
   }
 
-  /** What was at these places is nowhere now. Returns it. */
-  #forget(top: Place | undefined): string[] {
-    const forgotten: string[] = [];
-    const rest = top === undefined ? [] : [top];
-    for (let at = rest.pop(); at !== undefined; at = rest.pop()) {
-      for (const base of at.origins ?? []) {
-        this.#places.get(base)?.delete(at);
-        forgotten.push(base);
-      }
-      for (const child of at.children.values()) rest.push(child);
-    }
-    return forgotten;
+  /** What was at a key has left it for another, and is nowhere now. Returns what was there. */
+  #replace(place: Place | undefined, key: string): string[] {
+    const replaced = basesWithin(place);
+    if (place !== undefined && replaced.length > 0) this.#attach(place, replacedKey(key), false);
+    return replaced;
   }
 
   #attach(moving: Place, to: string, returned: boolean): void {
     const stack = [{ moving, target: this.#placeAt(to) }];
-    if (returned) moving.returned = true;
     for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
       const { moving, target } = pair;
       for (const base of moving.origins ?? []) {
@@ -340,7 +344,7 @@ class Way {
       if (moving.origins !== undefined) {
         target.origins = new Set([...(target.origins ?? []), ...moving.origins]);
       }
-      target.returned ||= moving.returned;
+      target.returned ||= moving.returned || returned;
       for (const [name, child] of moving.children) {
         let next = target.children.get(name);
         if (next === undefined) {
@@ -355,6 +359,7 @@ class Way {
   *present(): Generator<string, void> {
     const stack = [...this.#top.children.values()];
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      if (isReplaced(at.name)) continue;
       if (at.origins !== undefined) yield keyOf(at);
       for (const child of at.children.values()) stack.push(child);
     }
@@ -431,4 +436,14 @@ function keyOf(place: Place): string {
   let at: Place = place;
   for (; at.parent !== undefined; at = at.parent) names.push(at.name);
   return names.length === 0 ? '' : `/${names.reverse().join('/')}`;
+}
+
+function basesWithin(top: Place | undefined): string[] {
+  const found: string[] = [];
+  const rest = top === undefined ? [] : [top];
+  for (let at = rest.pop(); at !== undefined; at = rest.pop()) {
+    for (const base of at.origins ?? []) found.push(base);
+    for (const child of at.children.values()) rest.push(child);
+  }
+  return found;
 }

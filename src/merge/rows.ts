@@ -113,9 +113,12 @@ export function relationRows(relation: Relation): MapRow[] {
   const bases = [...relation.bases()];
   const pairs = bases.flatMap((from) => {
     const returned = relation.returnsOf(from);
-    return relation.imagesOf(from).map((to) => ({ from, to, returned: returned.includes(to) }));
+    const images = relation.imagesOf(from);
+    const last = images.length > 0 ? images : relation.replacedOf(from);
+    return last.map((to) => ({ from, to, returned: returned.includes(to) }));
   });
-  const gone = bases.filter((from) => relation.imagesOf(from).length === 0);
+  const known = new Set(pairs.map(({ from }) => from));
+  const gone = bases.filter((from) => !known.has(from));
   return rowsOf(pairs, gone, () => true);
 }
 

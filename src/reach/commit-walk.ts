@@ -18,7 +18,7 @@ import type { Commit } from '../log/commit.js';
 import { type BlockIds, type LogEntry, missingCommit } from '../log/entry.js';
 import { allHeads, type Head, headOf, readHead } from '../log/heads.js';
 import type { History } from '../log/history.js';
-import { decodeMap, rowsFrom } from '../log/maps.js';
+import { decodeMap, isReplaced, rowsFrom } from '../log/maps.js';
 import { keyText, parseKey } from '../tree/key.js';
 import { type Spot, Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
@@ -129,7 +129,7 @@ function followMoves(
     for (const map of maps) {
       for (const { from, to } of rowsFrom(map, (address) => readPlain(reads, address))) {
         if (origins.size >= FOLLOWED_MOVES_MAX) return;
-        if (to !== undefined) origins.set(to, from);
+        if (to !== undefined && !isReplaced(from)) origins.set(to, from);
       }
     }
   });

@@ -10,7 +10,7 @@ import { type Address, sameAddress } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
 import type { AlgorithmNumber } from '../ground/block-header.js';
 import { isRegaliaError } from '../ground/errors.js';
-import { encodeMap, type MapRow, rowsFrom } from '../log/maps.js';
+import { encodeMap, isReplaced, type MapRow, rowsFrom } from '../log/maps.js';
 import { markAt } from '../merge/buckets.js';
 import { rowsOf } from '../merge/rows.js';
 import { parseKey } from '../tree/key.js';
@@ -31,7 +31,7 @@ export class MapScrub {
   /** One map; `parent` is undefined where it is not here. What cannot be read others report. */
   *faults(map: Address, commit: State, parent: State | undefined): Generator<Step, void> {
     const fault = (what: string, key?: string): Fault => {
-      const names = key === undefined ? undefined : parseKey(key);
+      const names = key === undefined || isReplaced(key) ? undefined : parseKey(key);
       return blockFault('map', what, { address: map, names, commit: commit.address }, false);
     };
     try {

@@ -126,6 +126,17 @@ t.test('keys that no hierarchy has are refused, both ways', async (t) => {
   t.doesNotThrow(() => encodeMap(SHA256, [moved('/...', `/${'n'.repeat(255)}/.a`)]));
 });
 
+t.test('a NUL after a name is for what returned from where another came', async (t) => {
+  const rows = [returned('/a\0', '/a'), returned('/d\0/f', '/f'), returned('/d\0/g\0', '/g')];
+  t.same(readBack(encodeMap(SHA256, rows)), rows);
+  const longest = `/${'n\0/'.repeat(2_047)}n`;
+  t.same(readBack(encodeMap(SHA256, [returned(longest, '/a')])).length, 1);
+  for (const fault of ['\0', 'a\0b', 'a\0\0', 'a/\0', '..\0', `${'n/'.repeat(2_048)}n\0`]) {
+    t.throws(() => encodeMap(SHA256, [returned(`/${fault}`, '/b')]), { code: 'REGALIA_KEY' });
+    if (fault.length < 128) t.throws(() => decodeMap(forged([3, fault, 'b'])), FORMAT);
+  }
+});
+
 t.test('truncated, prolonged, empty and oversized blocks are refused', async (t) => {
   const block = onlyBlock([moved('/a/b', '/c'), gone('/d')]);
   for (let length = 0; length < block.length; length++) {

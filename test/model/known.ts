@@ -443,4 +443,51 @@ export const KNOWN: readonly KnownHistory[] = [
     ours: '/d /d~ /d~/n',
     theirs: '/d /d/n',
   },
+  {
+    name: 'an edit follows what a move had replaced, and a restore brought back',
+    history: `
+      A: put /old, put /new
+      B = A
+      A: del /old, move /new to /old
+      A restore 1
+      A: move /old to /b
+      B: edit /old s
+      A <- B`,
+    keys: '/b /new',
+  },
+  {
+    name: 'both brought back what a move had replaced',
+    history: `
+      A: put /old, put /new
+      B = A
+      A: del /old, move /new to /old
+      B <- A, ours
+      A restore 1
+      B revert 0
+      A: move /old to /a
+      B: move /old to /b
+      A <- B`,
+    asks: ['moved (two-places) /a'],
+    ours: '/a /new',
+    theirs: '/b /new',
+  },
+  {
+    name: 'what is within a directory that came back came back',
+    history: `
+      A: bare /a, bare /b
+      B = A
+      B: move /b to /a/c
+      A: move /a to /c/c
+      A: del /c/c
+      C = A
+      C <- B, policy newest
+      B <- A~1, base
+      C restore 3
+      B: move /c/c/c to /c/b
+      A <- B, theirs
+      A <- C`,
+    asks: ['moved (two-places) /b'],
+    ours: '/c /c/b /c/c',
+    theirs: '/b /c /c/c',
+  },
 ];
