@@ -78,13 +78,21 @@ export class AddressIndex {
     else there.push(id);
   }
 
-  /** Moves entries to the table once there are many. Resolves when nothing is under way. */
-  async fold(): Promise<void> {
-    if (this.#folding === undefined && this.#unfolded >= FOLD_FROM) {
-      this.#folding = this.#foldAll().finally(() => {
-        this.#folding = undefined;
-      });
-    }
+  /**
+   * Begins to move entries to the table once there are many, beside what goes on. Where that fails
+   * they stay where they are: `folded` says so, and the next begins again.
+   */
+  foldSoon(): void {
+    if (this.#folding !== undefined || this.#unfolded < FOLD_FROM) return;
+    const folding = this.#foldAll().finally(() => {
+      if (this.#folding === folding) this.#folding = undefined;
+    });
+    folding.catch(() => undefined);
+    this.#folding = folding;
+  }
+
+  /** Resolves when nothing is being moved. */
+  async folded(): Promise<void> {
     await this.#folding;
   }
 

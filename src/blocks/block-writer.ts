@@ -143,6 +143,11 @@ export class BlockWriter {
     return this.#spills.idle();
   }
 
+  /** Whether `prepare` has nothing to wait for. */
+  get isReady(): boolean {
+    return this.#spills.isIdle && this.#chunks?.isReady !== false;
+  }
+
   /** Resolves when nothing is being written, and all chunks are on disk: what `emit` asks for. */
   async prepare(): Promise<void> {
     await this.drain();

@@ -89,6 +89,8 @@ export interface ChunkStage {
   readonly heavy: boolean;
   /** Begins to write what is staged, once what came before is written. */
   spill(): Promise<void>;
+  /** Whether `prepare` has nothing to wait for. */
+  readonly isReady: boolean;
   /** Resolves when all that is staged is on disk. What failed to be stays staged, and rejects. */
   prepare(): Promise<void>;
   /** Puts the rows of all that is staged, which `prepare` has brought to disk. REGALIA_CONFLICT. */

@@ -15,6 +15,11 @@ export class OneByOne {
     this.#running?.catch(() => {});
   }
 
+  /** Whether nothing goes on that nobody has waited for. */
+  get isIdle(): boolean {
+    return this.#running === undefined;
+  }
+
   async idle(): Promise<void> {
     while (this.#running !== undefined) {
       const running = this.#running;

@@ -8,7 +8,7 @@ import { equalBytes, hex } from '../ground/bytes.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { allHeads, type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
-import { type Actor, signCommit } from '../log/signature.js';
+import { type Actor, signCommit, signCommitNow } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import { type RootRef, totalsOf } from '../tree/root.js';
 import { directBuckets } from './buckets.js';
@@ -50,6 +50,7 @@ export interface Built {
 }
 
 const NO_ROWS: readonly MapRow[] = [];
+export const NO_SIGNATURES: ReadonlyMap<string, Uint8Array> = new Map();
 
 export class CommitBuilder {
   readonly #core: Core;
@@ -112,6 +113,19 @@ export class CommitBuilder {
     );
     commits.push(own);
     return { tip: tipOf(own, this.#tip.id), commits };
+  }
+
+  /** The signatures, where the actor makes them at once; undefined where it does not. */
+  signNow(commits: readonly LocalCommit[]): ReadonlyMap<string, Uint8Array> | undefined {
+    const { actor } = this.#words;
+    if (actor === undefined) return NO_SIGNATURES;
+    const signatures = new Map<string, Uint8Array>();
+    for (const { address } of commits) {
+      const signature = signCommitNow(actor, address);
+      if (signature === undefined) return undefined;
+      signatures.set(addressText(address), signature);
+    }
+    return signatures;
   }
 
   async sign(commits: readonly LocalCommit[]): Promise<ReadonlyMap<string, Uint8Array>> {

@@ -8,7 +8,7 @@
 
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
-import { conflicting, throwIfAborted } from '../ground/errors.js';
+import { throwIfAborted } from '../ground/errors.js';
 import { type CommitInfo, commitInfo, nearestMapped } from '../log/commit.js';
 import { changedHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
@@ -30,18 +30,19 @@ import { sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
-import type { Steps } from '../tree/steps.js';
+import { finishSteps, type Steps } from '../tree/steps.js';
 import { relationsOf } from './bases.js';
 import { TouchedBuckets, touchedBetween } from './buckets.js';
-import { type Change, CommitBuilder } from './builder.js';
+import { type Built, type Change, CommitBuilder, NO_SIGNATURES } from './builder.js';
 import { HeadsWithin } from './heads-within.js';
+import type { Ask, Asking, Plan } from './ask.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip } from './line.js';
 import { ownPolicies } from './own-policies.js';
 import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
-import { publish } from './publish.js';
 import type { ReadSet } from './read-set.js';
 import { conflictError, conflictOf, crossesNewBorder, Rebase } from './rebase.js';
+import type { Turn } from './turns.js';
 import { runSteps, Writers } from './writers.js';
 
 /** Who wins where others changed the same: for all, or decided for one conflict at a time. */
@@ -85,6 +86,10 @@ export interface Committing {
   /** Where it has moved what it began with. */
   readonly relation: Relation;
   readonly origins: readonly LocalCommit[];
+  /** Those on whose commits it was begun before they were published. */
+  readonly rests: readonly Ask[];
+  /** The turn in which it is committed. */
+  readonly turn: Turn | undefined;
   readonly reads: ReadSet | undefined;
   readonly guards: readonly Names[];
   /** The key of the bucket that was asked: keys of conflicts count from there. */
@@ -95,31 +100,23 @@ export interface Committing {
 
 /** Up to this many operations are put on a moved head one by one. */
 const FEW = 2_000;
-const SEQUENCES = 64;
-/** A head that keeps moving is another process at work: each try is built on a newer one. */
-const TRIES = 1_000;
+/** Up to this many are put on a head at once; of more others have their turn in between. */
+const AT_ONCE = 500;
+/** Extents that must be there for that. */
+const EXTENTS_AT_ONCE = 64;
 
 export async function commitTransaction(
   tx: Committing,
   options: CommitOptions,
 ): Promise<CommitResult> {
-  const { line } = tx;
-  const { core } = line;
-  const durability = options.durability ?? core.settings.durability;
+  const { line, pending, fork } = tx;
   throwIfAborted(options.signal, 'commit');
-  await core.raise();
-  if (tx.pending.count > FEW) await tx.applyPending(options.signal);
-  for (let count = 0; count < TRIES; count++) {
-    const attempt = new Attempt(tx, options);
-    const { head, write } = await line.inTurn(() => attempt.build(durability));
-    if (write === undefined) return resultOf(head, false);
-    try {
-      if (await write) return resultOf(head, true);
-    } finally {
-      attempt.end();
-    }
-  }
-  throw conflicting(`the head moved ${TRIES} times while the commit was built`, []);
+  await line.core.raise();
+  if (pending.count > FEW) await tx.applyPending(options.signal);
+  if (!fork.writers.blocks.isReady) await fork.writers.blocks.prepare();
+  const attempt = new Attempt(tx, options);
+  const head = await line.lane.ask(attempt);
+  return resultOf(head, attempt.hasChanged);
 }
 
 function resultOf(head: LocalCommit, changed: boolean): CommitResult {
@@ -130,124 +127,140 @@ function resultOf(head: LocalCommit, changed: boolean): CommitResult {
   return { commit, root, parents, stamp, time, actor, message, bucket, changed };
 }
 
-/** What a try has built: the head to be and its write; without one, the head as it is. */
-interface Tried {
-  readonly head: LocalCommit;
-  /** Resolves with whether the head was published. */
-  readonly write?: Promise<boolean>;
-}
-
-/** One try to put a transaction on the tip. */
-class Attempt {
+/** A transaction in its line's lane. */
+class Attempt implements Asking {
+  readonly durability: Durability;
+  readonly rests: readonly Ask[];
+  readonly turn: Turn | undefined;
+  /** Whether its last plan has a commit. */
+  hasChanged = false;
   readonly #tx: Committing;
   readonly #options: CommitOptions;
-  /** What this try stages; what the transaction staged goes along. */
-  readonly #writers: Writers;
+  /** What a plan stages; what the transaction staged goes along. */
+  #writers: Writers;
 
   constructor(tx: Committing, options: CommitOptions) {
     this.#tx = tx;
     this.#options = options;
     const { core } = tx.line;
+    this.durability = options.durability ?? core.settings.durability;
+    this.rests = tx.rests;
+    this.turn = tx.turn;
     this.#writers = new Writers(core.cache, core.blocks);
   }
 
-  async build(durability: Durability): Promise<Tried> {
-    const { core } = this.#tx.line;
+  planNow(tip: Tip): Plan | undefined {
+    const tx = this.#tx;
+    const { core } = tx.line;
     core.check();
-    try {
-      return await this.#build(durability);
-    } catch (error) {
-      this.end();
-      throw error;
+    if (tx.pending.count > AT_ONCE || core.blocks.available < EXTENTS_AT_ONCE) return undefined;
+    if (!tx.fork.writers.blocks.isReady || this.#mustMerge(tip)) return undefined;
+    const change = finishSteps(this.#change(tip));
+    if (core.sequences.available <= change.touched.length) {
+      this.drop();
+      return undefined;
     }
+    const builder = this.#builder(tip, change);
+    const built = builder?.build(change);
+    const signatures = built && builder?.signNow(built.commits);
+    if (built !== undefined && signatures === undefined) {
+      this.drop();
+      return undefined;
+    }
+    return this.#planOf(tip, built && { ...built, signatures: signatures ?? NO_SIGNATURES });
   }
 
-  /** Forgets what was staged and not published. */
-  end(): void {
+  async plan(): Promise<Plan> {
+    const tx = this.#tx;
+    const { line } = tx;
+    const { core } = line;
+    core.check();
+    let tip = line.tip();
+    if (this.#mustMerge(tip)) {
+      // It needs to know how its start and the tip came about.
+      await line.quiet();
+      tip = line.stored();
+      await tx.applyPending(this.#options.signal);
+    }
+    await tx.fork.writers.blocks.prepare();
+    const change = await this.#run(this.#change(tip));
+    const builder = this.#builder(tip, change);
+    if (builder === undefined) return this.#planOf(tip, undefined);
+    await core.sequences.reserve(change.touched.length + 1);
+    const built = await builder.buildSigned(change);
+    await this.#writers.blocks.prepare();
+    return this.#planOf(tip, built);
+  }
+
+  drop(): void {
     this.#writers.blocks.discard();
   }
 
-  async #build(durability: Durability): Promise<Tried> {
+  #run<T>(steps: Steps<T>): Promise<T> {
+    return runSteps('commit', steps, this.#tx.line.core, this.#writers, this.#options.signal);
+  }
+
+  /** Undefined where nothing is changed. */
+  #builder(tip: Tip, { root }: Change): CommitBuilder | undefined {
+    if (sameAddress(root.address, tip.commit.root)) return undefined;
     const { line } = this.#tx;
-    const { core } = line;
-    while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
-    await this.#tx.fork.writers.blocks.prepare();
-    const tip = await this.#tipToBuildOn();
-    const change = await this.#change(tip);
-    if (sameAddress(change.root.address, tip.commit.root)) {
-      this.#writers.blocks.discard();
-      await this.#heal(durability);
-      return { head: tip };
+    const actor = this.#options.actor ?? line.core.settings.actor;
+    return new CommitBuilder(line, this.#writers, tip, {
+      message: this.#options.message ?? '',
+      actor,
+    });
+  }
+
+  #planOf(base: Tip, built: Built | undefined): Plan {
+    const { writers } = this.#tx.fork;
+    this.hasChanged = built !== undefined;
+    if (built !== undefined) return { base, built, writers: [writers, this.#writers] };
+    this.drop();
+    // Contents that were lost and are written again change no tree, and heal it.
+    return { base, built, writers: writers.blocks.hasChunks ? [writers] : [] };
+  }
+
+  /** Whether its edits can't be put on a tip as they are, nor stream by stream. */
+  #mustMerge(tip: Tip): boolean {
+    const tx = this.#tx;
+    const { line, started } = tx;
+    if (sameAddress(tip.address, started.address)) return false;
+    if (tx.fork.root !== undefined || tx.pending.hasPlaced || hasMoves(line, started, tip)) {
+      return true;
     }
-    const actor = this.#options.actor ?? core.settings.actor;
-    const words = { message: this.#options.message ?? '', actor };
-    const builder = new CommitBuilder(line, this.#writers, tip, words);
-    const built = await builder.buildSigned(change);
-    await this.#writers.blocks.prepare();
-    line.expect(built.tip, built.commits);
-    const write = publish(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);
-    // The caller awaits it; until then a rejection must not count as unhandled.
-    write.catch(() => {});
-    return { head: built.tip, write };
+    return crossesNewBorder(tx.pending.edit(), [], line.treeOf(started), line.treeOf(tip));
   }
 
-  /** The tip. Where a merge needs its history, what is under way is waited for. */
-  async #tipToBuildOn(): Promise<Tip> {
-    const { line, started, fork, pending } = this.#tx;
-    const tip = line.tip();
-    if (sameAddress(tip.address, started.address)) return tip;
-    const isPlain = fork.root === undefined && !pending.hasPlaced;
-    if (isPlain && !hasMoves(line, started, tip)) return tip;
-    await line.quiet();
-    return line.stored();
-  }
-
-  /**
-   * Contents that were lost and are written again change no tree: their chunks are written alone,
-   * and heal it.
-   */
-  async #heal(durability: Durability): Promise<void> {
-    const { blocks } = this.#tx.fork.writers;
-    if (!blocks.hasChunks) return;
-    await this.#tx.line.core.engine.write((batch) => blocks.emit(batch), durability);
-    blocks.published();
-  }
-
-  async #change(tip: Tip): Promise<Change> {
+  *#change(tip: Tip): Steps<Change> {
     const tx = this.#tx;
     const { line } = tx;
     const started = line.treeOf(tx.started);
-    if (sameAddress(tip.address, tx.started.address)) return this.#inPlace(started);
+    if (sameAddress(tip.address, tx.started.address)) return yield* this.#inPlace(started);
     const head = line.treeOf(tip);
     this.#checkReads(started, head);
-    const edits = tx.fork.root === undefined ? tx.pending.edit() : undefined;
-    const moved =
-      tx.pending.hasPlaced ||
-      hasMoves(line, tx.started, tip) ||
-      (edits !== undefined && crossesNewBorder(edits, [], started, head));
-    if (tx.fork.root === undefined && moved) await tx.applyPending(this.#options.signal);
-    if (tx.fork.root !== undefined) return this.#merged(started, head, tip);
+    if (tx.fork.root !== undefined) return yield* this.#merged(started, head, tip);
     const judge = this.#resolver(head);
     const edit = new Rebase(started, head, judge).edit(tx.pending.edit(), []);
     this.#throwConflicts(judge.conflicts);
-    return this.#applied(head, edit, undefined);
+    return yield* this.#applied(head, edit, undefined);
   }
 
   /** Nobody came between. */
-  #inPlace(started: Tree): Promise<Change> {
+  *#inPlace(started: Tree): Steps<Change> {
     const tx = this.#tx;
     const privateRoot = tx.fork.root;
     const { core } = tx.line;
     const tree =
       privateRoot === undefined ? started : core.tree(privateRoot.id, privateRoot.address);
-    return this.#applied(tree, tx.pending.count === 0 ? undefined : tx.pending.edit(), privateRoot);
+    const edit = tx.pending.count === 0 ? undefined : tx.pending.edit();
+    return yield* this.#applied(tree, edit, privateRoot);
   }
 
-  async #applied(
+  *#applied(
     tree: Tree,
     edit: EntryEdit | undefined,
     privateRoot: RootRef | undefined,
-  ): Promise<Change> {
+  ): Steps<Change> {
     const tx = this.#tx;
     const { core } = tx.line;
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
@@ -255,8 +268,7 @@ class Attempt {
     touched.add(tx.fork.touched.list());
     let root: RootRef = privateRoot ?? tree.root;
     if (edit !== undefined) {
-      const steps = treeEdit.rootSteps(tree.root, edit);
-      root = await runSteps('commit', steps, core, this.#writers, this.#options.signal);
+      root = yield* treeEdit.rootSteps(tree.root, edit);
       touched.add(treeEdit.touched);
     }
     const removed = tx.fork.removed.concat(treeEdit.removed);
@@ -273,16 +285,14 @@ class Attempt {
   }
 
   /** The private tree merged with the head's: the transaction is ours here, the head theirs. */
-  async #merged(started: Tree, head: Tree, tip: Tip): Promise<Change> {
+  *#merged(started: Tree, head: Tree, tip: Tip): Steps<Change> {
     const tx = this.#tx;
     const { core } = tx.line;
-    const { root: own } = await this.#inPlace(started);
-    const { signal } = this.#options;
+    const { root: own } = yield* this.#inPlace(started);
     const ours = core.tree(own.id, own.address);
     const judge = this.#resolver(head);
-    const moved = this.#movedSince(tx.started, tip);
-    const theirs = await runSteps('commit', moved, core, this.#writers, signal);
-    const merging = mergeSteps({
+    const theirs = yield* this.#movedSince(tx.started, tip);
+    const { side, edit, rows } = yield* mergeSteps({
       cache: core.cache,
       ours,
       theirs: head,
@@ -291,12 +301,10 @@ class Attempt {
       judge,
       strict: true,
     });
-    const { side, edit, rows } = await runSteps('commit', merging, core, this.#writers, signal);
     this.#throwConflicts(judge.conflicts);
     const treeEdit = new TreeEdit(core.cache, this.#writers.for);
     const from = (side === 'ours' ? ours : head).root;
-    const steps = treeEdit.rootSteps({ ...from, rules: edit.rules ?? from.rules }, edit);
-    const root = await runSteps('commit', steps, core, this.#writers, signal);
+    const root = yield* treeEdit.rootSteps({ ...from, rules: edit.rules ?? from.rules }, edit);
     const touched = touchedBetween(core, head, core.tree(root.id, root.address));
     const sided = [...rows].map(([bucket, { theirs }]) => [bucket, theirs] as const);
     const { origins } = tx;

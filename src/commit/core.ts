@@ -35,6 +35,7 @@ import {
   sameStorage,
   storedStorage,
 } from '../volumes/storage-rules.js';
+import { type Door, EngineDoor } from './door.js';
 
 const STORE_VERSION = 1;
 const STORE_KEY = utf8Bytes('store');
@@ -90,6 +91,8 @@ export class Core {
   readonly sequences: Lease;
   readonly settings: Settings;
   identity: Identity;
+  /** Where heads move. */
+  readonly door: Door;
   /** Called after a commit was published, with the line's name. */
   readonly watchers = new Set<(owner: Uint8Array, branch: string) => void>();
   #closed = false;
@@ -110,6 +113,7 @@ export class Core {
     this.storage = storedStorage(engine);
     this.cache = new NodeCache(this.blocks, settings.cacheBytes);
     this.history = new History(engine);
+    this.door = new EngineDoor(engine);
     this.sequences = new Lease(engine, 'sequences', 2 ** 48);
   }
 
@@ -186,7 +190,7 @@ export class Core {
   async close(): Promise<void> {
     this.#closed = true;
     try {
-      await this.blocks.index.fold();
+      await this.blocks.index.folded();
       await this.blocks.release();
     } finally {
       try {

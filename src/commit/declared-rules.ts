@@ -4,6 +4,7 @@
  * rule is fixed at a stream's first use, a policy for entries or places where one decides.
  */
 
+import type { Durability } from '../engine/engine.js';
 import { badRule } from '../ground/errors.js';
 import {
   contradiction,
@@ -18,48 +19,82 @@ import type { Node } from '../tree/node.js';
 import { CHILD_BUCKET, CHILD_NONE, encodeRecord, readRecord } from '../tree/record.js';
 import { NO_NAME, writeRoot } from '../tree/root.js';
 import { CommitBuilder } from './builder.js';
-import type { Line } from './line.js';
-import { publish } from './publish.js';
+import type { Asking, Plan } from './ask.js';
+import type { Line, Tip } from './line.js';
 import { Writers } from './writers.js';
 
 /** Checks the declared rules, and stores those that are new. REGALIA_RULE. */
 export async function declareRules(line: Line, declared: Rules): Promise<void> {
   const { core } = line;
-  for (;;) {
-    const tip = line.tip();
-    const tree = line.treeOf(tip);
-    const stored = core.rules(tree.root.rules);
-    const { first, missing } = contradiction(stored, declared);
-    if (first !== undefined) throw contradictionError(first);
-    if (core.settings.declaresDefault && !sameRule(stored.default, declared.default)) {
-      throw badRule('default', JSON.stringify(stored.default), JSON.stringify(declared.default));
-    }
-    const policies = declaredPolicies(stored, core.settings.policies);
-    const decided = (['entries', 'places'] as const).filter((one) => policies[one] !== stored[one]);
-    const added = missing.filter((name) => !sameRule(declared.ruleOf(name), stored.default));
-    if (added.length === 0 && decided.length === 0) return;
-    const used = usedStream(tree, new Set(added));
-    if (used !== undefined)
-      throw badRule(used, 'the one that it was first used under', 'another one');
-    const streams = new Map(stored.streams);
-    for (const name of added) streams.set(name, declared.ruleOf(name));
-    await core.raise();
-    await core.sequences.reserve(8);
-    await core.blocks.reserve(8);
-    const writers = new Writers(core.cache, core.blocks);
-    const rules = encodeRules({ ...stored, streams, ...policies });
-    const record = encodeRecord(NO_NAME, readRecord(tree.root.node, 0));
-    const root = writeRoot(writers.for(tree.root.algorithm), rules, record);
-    const words = {
-      message: `rules of ${[...added, ...decided].join(', ')}`,
-      actor: core.settings.actor,
-    };
-    const builder = new CommitBuilder(line, writers, tip, words);
-    const change = { root, touched: [], removed: [], added: [], rows: new Map() };
-    const built = await builder.buildSigned(change);
-    line.expect(built.tip, built.commits);
-    if (await publish(line, tip, built, [writers], core.settings.durability)) return;
+  if (declaring(line, line.tip(), declared) === undefined) return;
+  await core.raise();
+  await line.lane.ask(new Declaration(line, declared));
+}
+
+/** Declared rules in their line's lane. */
+class Declaration implements Asking {
+  readonly durability: Durability;
+  readonly rests = [];
+  readonly #line: Line;
+  readonly #declared: Rules;
+  readonly #writers: Writers;
+
+  constructor(line: Line, declared: Rules) {
+    const { core } = line;
+    this.#line = line;
+    this.#declared = declared;
+    this.#writers = new Writers(core.cache, core.blocks);
+    this.durability = core.settings.durability;
   }
+
+  planNow(): undefined {}
+
+  async plan(): Promise<Plan> {
+    const { core } = this.#line;
+    await core.sequences.reserve(1);
+    await core.blocks.reserve(8);
+    const base = this.#line.tip();
+    const news = declaring(this.#line, base, this.#declared);
+    if (news === undefined) return { base, built: undefined, writers: [] };
+    const { root: top } = this.#line.treeOf(base);
+    const record = encodeRecord(NO_NAME, readRecord(top.node, 0));
+    const root = writeRoot(this.#writers.for(top.algorithm), news.rules, record);
+    const message = `rules of ${news.names.join(', ')}`;
+    const words = { message, actor: core.settings.actor };
+    const builder = new CommitBuilder(this.#line, this.#writers, base, words);
+    const change = { root, touched: [], removed: [], added: [], rows: new Map() };
+    return { base, built: await builder.buildSigned(change), writers: [this.#writers] };
+  }
+
+  drop(): void {
+    this.#writers.blocks.discard();
+  }
+}
+
+/** The rules with what is declared in them, and of what that is; undefined if it was all there. */
+function declaring(
+  line: Line,
+  tip: Tip,
+  declared: Rules,
+): { readonly rules: Uint8Array; readonly names: readonly string[] } | undefined {
+  const { core } = line;
+  const tree = line.treeOf(tip);
+  const stored = core.rules(tree.root.rules);
+  const { first, missing } = contradiction(stored, declared);
+  if (first !== undefined) throw contradictionError(first);
+  if (core.settings.declaresDefault && !sameRule(stored.default, declared.default)) {
+    throw badRule('default', JSON.stringify(stored.default), JSON.stringify(declared.default));
+  }
+  const policies = declaredPolicies(stored, core.settings.policies);
+  const decided = (['entries', 'places'] as const).filter((one) => policies[one] !== stored[one]);
+  const added = missing.filter((name) => !sameRule(declared.ruleOf(name), stored.default));
+  if (added.length === 0 && decided.length === 0) return undefined;
+  const used = usedStream(tree, new Set(added));
+  if (used !== undefined)
+    throw badRule(used, 'the one that it was first used under', 'another one');
+  const streams = new Map(stored.streams);
+  for (const name of added) streams.set(name, declared.ruleOf(name));
+  return { rules: encodeRules({ ...stored, streams, ...policies }), names: [...added, ...decided] };
 }
 
 /** The first of these streams that any entry of the bucket has. */

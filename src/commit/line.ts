@@ -2,20 +2,12 @@
  * A line: a branch of a bucket that has a head of its own. Branches of the root bucket have one,
  * and so have those that were forked within a nested bucket. What else goes on in a nested bucket
  * has none: its commits are named by the heads of the bucket around it, and belong to that one's
- * line. The word is ours, since 'branch' covers both. Everything that moves a head goes through its
- * line.
- *
- *     base -> edits applied to the tip -> commits
- *          -> one write: is the head unchanged? then blocks, commits, log, head
- *
- * Commits of one process are built one after the other, each on the tip that the one before will
- * make, and written without waiting for its flush: so many committers share one flush. The write
- * checks the head as stored; if another process has moved it, or an earlier write failed, nothing
- * of this one is written and it is built again.
+ * line. The word is ours, since 'branch' covers both. What shall be committed goes through its lane.
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import { counted, type Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
+import type { Reads } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { badStamp, notFound, type RegaliaError } from '../ground/errors.js';
 import { BranchRow } from '../log/branches.js';
@@ -24,6 +16,8 @@ import type { BlockIds } from '../log/entry.js';
 import type { HeadsRef } from '../log/heads.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Core } from './core.js';
+import { Lane } from './lane.js';
+import { Turns } from './turns.js';
 
 /** A commit with its address and the local ids of what it names, published or about to be. */
 export interface LocalCommit extends BlockIds {
@@ -58,7 +52,9 @@ export class Line {
   #expected: Tip | undefined;
   /** The head as it was last read. */
   #stored: Tip | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  /** What shall be committed. */
+  readonly lane: Lane;
+  readonly turns: Turns;
   #writes = 0;
   /** Whether something was built on a commit that is still under way. */
   #isBuiltOn = false;
@@ -82,12 +78,19 @@ export class Line {
     this.owner = owner;
     this.branch = branch;
     this.row = new BranchRow(owner, branch);
+    this.turns = new Turns(this);
+    this.lane = new Lane(this);
   }
 
   /** The head as stored, for readers: what is not written yet is not seen. */
   stored(): Tip {
     this.core.engine.refresh();
-    const row = this.row.read(this.core.engine);
+    return this.storedIn(this.core.engine);
+  }
+
+  /** The same, as these reads have it. */
+  storedIn(reads: Reads): Tip {
+    const row = this.row.read(reads);
     if (row === undefined) throw noBranch(this.branch);
     const known = this.#stored;
     if (known !== undefined && sameAddress(known.address, row.head) && known.id === row.id) {
@@ -137,29 +140,14 @@ export class Line {
     return this.core.tree(rootBlock, commit.root);
   }
 
-  /** Runs `build` when those before it have built. It returns once its write is on its way. */
-  async inTurn<T>(build: () => Promise<T> | T): Promise<T> {
-    const before = this.#turn;
-    let done = (): void => {};
-    this.#turn = new Promise((resolve) => {
-      done = resolve;
-    });
-    await before;
-    try {
-      return await build();
-    } finally {
-      done();
-    }
-  }
-
-  /** What a build has made: the tip to be, and all commits on their way. */
+  /** What was built: the tip to be, and commits on their way. */
   expect(tip: Tip, commits: readonly LocalCommit[]): void {
     this.#expected = tip;
     this.#writes++;
     for (const one of commits) this.#underway.set(addressText(one.address), one);
   }
 
-  /** Resolves when no write is under way. In turn, so that none begins meanwhile. */
+  /** Resolves when no write is under way. In the lane none begins meanwhile. */
   async quiet(): Promise<void> {
     while (this.#writes > 0) {
       await new Promise<void>((resolve) => {

@@ -5,7 +5,7 @@
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
-import { throwIfAborted } from '../ground/errors.js';
+import { assert, throwIfAborted } from '../ground/errors.js';
 import { type CommitInfo, commitInfo } from '../log/commit.js';
 import type { Actor } from '../log/signature.js';
 import { type Conflict, publicConflict } from '../merge/conflict.js';
@@ -17,9 +17,9 @@ import { NO_STREAMS } from '../tree/shape.js';
 import { finishSteps } from '../tree/steps.js';
 import { CommitBuilder } from './builder.js';
 import type { MergeJudgement } from './judge.js';
+import type { Asking, Plan } from './ask.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import { mergeCommits } from './merge-commits.js';
-import { publish } from './publish.js';
 import { runSteps, Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
@@ -55,7 +55,6 @@ export interface NestedTarget {
   readonly commitIn: (tip: Tip) => LocalCommit;
 }
 
-const SEQUENCES = 64;
 const RESERVE = 2_048;
 
 export async function mergeInto(
@@ -66,93 +65,114 @@ export async function mergeInto(
 ): Promise<MergeOutcome> {
   const { core } = line;
   core.checkWritable();
-  const durability = options.durability ?? core.settings.durability;
+  throwIfAborted(options.signal, 'merge');
   await core.raise();
-  for (;;) {
-    throwIfAborted(options.signal, 'merge');
-    const writers = new Writers(core.cache, core.blocks);
-    try {
-      const attempt = await line.inTurn(async () => {
-        await line.quiet();
-        while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
-        while (core.blocks.available < RESERVE) await core.blocks.reserve(RESERVE);
-        return tryMerge(line, writers, nested, from, options, durability);
-      });
-      if (attempt.write === undefined || (await attempt.write)) return attempt.outcome;
-    } finally {
-      // What was not published.
-      writers.blocks.discard();
-    }
+  const merging = new Merging(line, nested, from, options);
+  await line.lane.ask(merging);
+  return merging.outcome;
+}
+
+/** A merge in its line's lane: alone, since it looks at history. */
+class Merging implements Asking {
+  readonly durability: Durability;
+  readonly rests = [];
+  readonly #line: Line;
+  readonly #nested: NestedTarget | undefined;
+  readonly #from: Address;
+  readonly #options: MergeOptions;
+  #writers: Writers;
+  #outcome: MergeOutcome | undefined;
+
+  constructor(
+    line: Line,
+    nested: NestedTarget | undefined,
+    from: Address,
+    options: MergeOptions,
+  ) {
+    this.#line = line;
+    this.#nested = nested;
+    this.#from = from;
+    this.#options = options;
+    this.durability = options.durability ?? line.core.settings.durability;
+    this.#writers = new Writers(line.core.cache, line.core.blocks);
   }
-}
 
-interface Attempt {
-  readonly outcome: MergeOutcome;
-  /** Undefined where there is nothing to write. */
-  readonly write?: Promise<boolean>;
-}
+  /** Of the last plan. */
+  get outcome(): MergeOutcome {
+    assert(this.#outcome !== undefined, 'a merge is planned before it is answered');
+    return this.#outcome;
+  }
 
-async function tryMerge(
-  line: Line,
-  writers: Writers,
-  nested: NestedTarget | undefined,
-  from: Address,
-  options: MergeOptions,
-  durability: Durability,
-): Promise<Attempt> {
-  const { core } = line;
-  const tip = line.stored();
-  const ours = nested === undefined ? tip : nested.commitIn(tip);
-  const theirs = line.commitAt(from);
-  const words = {
-    message: options.message ?? 'merge',
-    actor: options.actor ?? core.settings.actor,
-  };
-  const { streams, entries, places, answers, partOf } = options;
-  const judgement = { streams, entries, places, answers, partOf };
-  const how = { judgement, words, ordinary: options.message !== undefined };
-  const steps = mergeCommits(line, writers, how, ours, theirs);
-  const merged = await runSteps('merge', steps, core, writers, options.signal);
-  if ('conflicts' in merged) {
-    writers.blocks.discard();
-    const conflicts = merged.conflicts.map(publicConflict);
-    return {
-      outcome: {
-        merged: false,
-        fastForward: false,
-        commit: commitInfo(ours.address, ours.commit),
-        conflicts,
-        unused: merged.unused,
-      },
+  planNow(): undefined {}
+
+  async plan(): Promise<Plan> {
+    const line = this.#line;
+    const { core } = line;
+    await line.quiet();
+    throwIfAborted(this.#options.signal, 'merge');
+    while (core.blocks.available < RESERVE) await core.blocks.reserve(RESERVE);
+    // A transaction needs what this one could write but for conflicts: each try has its own.
+    this.#writers = new Writers(core.cache, core.blocks);
+    return this.#plan(line.stored());
+  }
+
+  drop(): void {
+    this.#writers.blocks.discard();
+  }
+
+  async #plan(tip: Tip): Promise<Plan> {
+    const line = this.#line;
+    const options = this.#options;
+    const { core } = line;
+    const ours = this.#nested === undefined ? tip : this.#nested.commitIn(tip);
+    const theirs = line.commitAt(this.#from);
+    const words = {
+      message: options.message ?? 'merge',
+      actor: options.actor ?? core.settings.actor,
     };
+    const { streams, entries, places, answers, partOf } = options;
+    const judgement = { streams, entries, places, answers, partOf };
+    const how = { judgement, words, ordinary: options.message !== undefined };
+    const steps = mergeCommits(line, this.#writers, how, ours, theirs);
+    const merged = await runSteps('merge', steps, core, this.#writers, options.signal);
+    if ('conflicts' in merged) {
+      const conflicts = merged.conflicts.map(publicConflict);
+      return this.#unchanged(tip, { merged: false, commit: ours, conflicts, unused: merged.unused });
+    }
+    const { result, unused } = merged;
+    const isNew = !sameAddress(result.address, ours.address);
+    const fastForward = isNew && sameAddress(result.address, this.#from);
+    const outcome = { merged: true, fastForward, commit: result, conflicts: [], unused };
+    if (!isNew) return this.#unchanged(tip, outcome);
+    const builder = new CommitBuilder(line, this.#writers, tip, words);
+    const built =
+      this.#nested === undefined
+        ? { tip: tipOf(result, tip.id), commits: merged.made }
+        : carried(line, this.#nested, tip, merged, builder, this.#writers);
+    const own = built.commits.filter(
+      ({ commit }) => commit.actor !== undefined && commit.sequence > 0,
+    );
+    const signatures = await builder.sign(own.filter(({ address }) => !isKnown(line, address)));
+    await this.#writers.blocks.prepare();
+    this.#report(outcome);
+    return { base: tip, built: { ...built, signatures }, writers: [this.#writers] };
   }
-  const outcome = {
-    merged: true,
-    fastForward: sameAddress(merged.result.address, from) && !sameAddress(ours.address, from),
-    commit: commitInfo(merged.result.address, merged.result.commit),
-    conflicts: [],
-    unused: merged.unused,
-  };
-  if (sameAddress(merged.result.address, ours.address)) {
-    writers.blocks.discard();
-    return { outcome };
+
+  #unchanged(tip: Tip, outcome: Found): Plan {
+    this.drop();
+    this.#report(outcome);
+    return { base: tip, built: undefined, writers: [] };
   }
-  const builder = new CommitBuilder(line, writers, tip, words);
-  const built =
-    nested === undefined
-      ? { tip: tipOf(merged.result, tip.id), commits: merged.made }
-      : carried(line, nested, tip, merged, builder, writers);
-  const own = built.commits.filter(
-    ({ commit }) => commit.actor !== undefined && commit.sequence > 0,
-  );
-  const signatures = await builder.sign(own.filter(({ address }) => !isKnown(line, address)));
-  await writers.blocks.prepare();
-  line.expect(built.tip, built.commits);
-  const { commits } = built;
-  const whole = { tip: built.tip, commits, signatures };
-  const write = publish(line, tip, whole, [writers], durability);
-  write.catch(() => {});
-  return { outcome, write };
+
+  #report({ commit, fastForward = false, ...rest }: Found): void {
+    this.#outcome = { ...rest, fastForward, commit: commitInfo(commit.address, commit.commit) };
+  }
+}
+
+/** What a plan will have done. */
+interface Found extends Omit<MergeOutcome, 'commit' | 'fastForward'> {
+  readonly commit: LocalCommit;
+  readonly fastForward?: boolean;
 }
 
 function isKnown(line: Line, address: Address): boolean {

@@ -102,7 +102,7 @@ export interface Engine extends Reads {
    * handle is poisoned).
    */
   write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T>;
-  /** Makes everything written so far, by anyone in this process, durable. */
+  /** Makes everything written so far, by anyone, durable. */
   flush(): Promise<void>;
   /** Lets the next reads see what other processes have written. */
   refresh(): void;

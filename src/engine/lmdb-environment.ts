@@ -123,8 +123,11 @@ export class LmdbEnvironment {
   #stuck = false;
   #workerFailed = false;
   #idle: (() => void)[] = [];
-  #unflushed = false;
-  #flushing: Promise<void> = Promise.resolve();
+  /** The latest transaction that is known to be on disk. */
+  #durable = 0;
+  /** Whether the last transaction put any row. */
+  #hasPut = false;
+  #flushing: Promise<void> | undefined;
 
   constructor(path: string, options: EnvironmentOptions) {
     this.path = path;
@@ -157,24 +160,26 @@ export class LmdbEnvironment {
     });
   }
 
-  /** Makes the commits so far durable, in the worker thread. */
+  /** Makes the commits so far durable, those of other processes too, in the worker thread. */
   async flush(): Promise<void> {
     await this.idle();
     this.check();
-    // Two that flush at once wait for the same end; what is committed meanwhile is left for the
-    // next.
-    if (this.#unflushed) {
-      this.#unflushed = false;
-      this.#flushing = this.#sync();
+    const latest = this.#latest.look();
+    // One that goes on has begun before, maybe without the last of them.
+    while (this.#durable < latest) {
+      this.#flushing ??= this.#sync(this.#latest.look()).finally(() => {
+        this.#flushing = undefined;
+      });
+      await this.#flushing;
     }
-    await this.#flushing;
   }
 
-  #sync(): Promise<void> {
+  #sync(latest: number): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       this.#root.sync((error) => {
-        if (error === undefined || error === null) resolve();
-        else reject(this.#poison(error, 'flush'));
+        if (error !== undefined && error !== null) return reject(this.#poison(error, 'flush'));
+        this.#durable = Math.max(this.#durable, latest);
+        resolve();
       });
     });
   }
@@ -235,7 +240,7 @@ export class LmdbEnvironment {
   /** Closes the file. With a commit that never came back it stays open: closing would hang. */
   async close(): Promise<void> {
     await this.idle();
-    await this.#flushing.catch(() => undefined);
+    await this.#flushing?.catch(() => undefined);
     if (this.#stuck) return;
     await this.#root.close();
     this.#latest.close();
@@ -257,7 +262,6 @@ export class LmdbEnvironment {
       if (this.#workerFailed) this.#commitHere(ON_THIS_THREAD);
       else void this.#commitThere();
     } else {
-      this.#unflushed = true;
       this.#commitHere(ON_THIS_THREAD | NO_META_SYNC);
     }
   }
@@ -282,7 +286,7 @@ export class LmdbEnvironment {
           if (begun) this.#run(jobs);
         }, flags);
       }
-      this.#latest.look();
+      this.#ended(number, flags === ON_THIS_THREAD);
       this.#answer(jobs);
     } catch (error) {
       this.#answer(jobs, this.#failed(error, number));
@@ -308,7 +312,7 @@ export class LmdbEnvironment {
       await this.#inTime(done);
       // Part of the puts may have been committed.
       if (work.putError !== undefined) throw this.#poison(work.putError, 'commit');
-      this.#latest.look();
+      this.#ended(work.number, true);
       this.#answer(work.jobs);
     } catch (error) {
       work.abandoned = true;
@@ -322,6 +326,7 @@ export class LmdbEnvironment {
 
   /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
   #run(jobs: readonly Job[]): void {
+    this.#hasPut = false;
     for (const job of jobs) {
       const overlay = new Overlay(job.reads);
       try {
@@ -337,11 +342,18 @@ export class LmdbEnvironment {
   readonly #target: Target = {
     put: <T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array) => {
       this.tables[table].put(key as number | Uint8Array, bytes);
+      this.#hasPut = true;
     },
     del: <T extends Table>(table: T, key: RowKey<T>) => {
       this.tables[table].remove(key as number | Uint8Array);
     },
   };
+
+  /** Notes what a transaction came to: one that put nothing was none, and flushed nothing. */
+  #ended(number: number, isFlushed: boolean): void {
+    this.#latest.look();
+    if (isFlushed && this.#hasPut) this.#durable = Math.max(this.#durable, number);
+  }
 
   #answer(jobs: readonly Job[], failure?: RegaliaError): void {
     for (const job of jobs) {

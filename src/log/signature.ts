@@ -13,11 +13,13 @@
 import {
   createPrivateKey,
   createPublicKey,
+  type KeyObject,
   randomBytes,
   sign as signEd25519,
   verify as verifyEd25519,
 } from 'node:crypto';
 import type { Address } from '../blocks/address.js';
+import { BoundedMap } from '../ground/bounded-map.js';
 import { concatBytes, equalBytes, hex, unhex } from '../ground/bytes.js';
 import { badOption } from '../ground/errors.js';
 import { callback, Kind } from '../ground/options.js';
@@ -36,6 +38,8 @@ export interface Actor {
 }
 
 const SEED_LENGTH = 32;
+/** Public keys that are kept parsed. */
+const KEYS = 256;
 const DOMAIN = utf8Bytes('regalia commit v1\0');
 /**
  * What goes before the raw bytes of a key in DER (RFC 8410): PKCS #8 for the secret one, SPKI for
@@ -73,13 +77,33 @@ export function signedMessage(commit: Address): Uint8Array {
   return concatBytes([DOMAIN, commit]);
 }
 
+/** Actors of this module: their signatures fit their keys. */
+const own = new WeakSet<Actor>();
+/** Actors that were seen to promise their signatures. */
+const waiting = new WeakSet<Actor>();
+
 /**
  * The signature of a commit by an actor. REGALIA_OPTION where the actor's signature does not fit
  * its key.
  */
 export async function signCommit(actor: Actor, commit: Address): Promise<Uint8Array> {
-  const signature = await actor.sign(signedMessage(commit));
-  if (verifySignature(actor.publicKey, commit, signature)) return new Uint8Array(signature);
+  return checkedSignature(actor, commit, await actor.sign(signedMessage(commit)));
+}
+
+/** The same; undefined where the actor promises it. */
+export function signCommitNow(actor: Actor, commit: Address): Uint8Array | undefined {
+  if (waiting.has(actor)) return undefined;
+  const signature = actor.sign(signedMessage(commit));
+  if (signature instanceof Uint8Array) return checkedSignature(actor, commit, signature);
+  waiting.add(actor);
+  // It is asked again by one who waits, and then fails for whoever wants to commit.
+  Promise.resolve(signature).catch(() => undefined);
+  return undefined;
+}
+
+function checkedSignature(actor: Actor, commit: Address, signature: Uint8Array): Uint8Array {
+  const fits = own.has(actor) || verifySignature(actor.publicKey, commit, signature);
+  if (fits) return new Uint8Array(signature);
   throw badOption('actor', 'one whose signatures fit its public key', hex(actor.publicKey));
 }
 
@@ -92,9 +116,21 @@ export function verifySignature(
   if (signature.length !== SIGNATURE_LENGTH || !isActorKey(publicKey)) return false;
   if (!isStrongPoint(signature.subarray(0, 32))) return false;
   if (!isBelow(signature.subarray(32), ORDER)) return false;
-  const spki = Buffer.from(concatBytes([SPKI_PREFIX, publicKey]));
-  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  return verifyEd25519(null, signedMessage(commit), key, signature);
+  return verifyEd25519(null, signedMessage(commit), keyOf(publicKey), signature);
+}
+
+/** Parsed public keys: making one takes longer than verifying with it. */
+const keys = new BoundedMap<string, KeyObject>(KEYS);
+
+function keyOf(publicKey: Uint8Array): KeyObject {
+  const digits = hex(publicKey);
+  let key = keys.get(digits);
+  if (key === undefined) {
+    const spki = Buffer.from(concatBytes([SPKI_PREFIX, publicKey]));
+    key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+    keys.set(digits, key);
+  }
+  return key;
 }
 
 /** Whether these are 32 bytes of a canonical point that is not of small order. */
@@ -134,10 +170,12 @@ export function actorFromSeed(seed: Uint8Array): Actor {
   const secret = createPrivateKey({ key, format: 'der', type: 'pkcs8' });
   key.fill(0);
   const spki = createPublicKey(secret).export({ format: 'der', type: 'spki' });
-  return {
+  const actor: Actor = Object.freeze({
     publicKey: new Uint8Array(spki.subarray(SPKI_PREFIX.length)),
-    sign: (message) => new Uint8Array(signEd25519(null, message, secret)),
-  };
+    sign: (message: Uint8Array) => new Uint8Array(signEd25519(null, message, secret)),
+  });
+  own.add(actor);
+  return actor;
 }
 
 /**

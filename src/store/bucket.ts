@@ -68,6 +68,8 @@ import { openTransaction, type Transaction } from './transaction.js';
 import { watchLine } from './watch.js';
 
 const RETRIES = 16;
+/** Tries of a body while others commit as well. */
+const TRIES_BESIDE_OTHERS = 2;
 
 let openBucket: <Streams extends StreamTypes<Streams>>(scope: Scope) => Bucket<Streams>;
 /** Makes a handle that is a bucket, and more, work on a scope. */
@@ -160,15 +162,20 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   ): Promise<{ result: T; commit: CommitResult }> {
     BODY.check('body', body);
     const { retries = RETRIES, isolation, ...commit } = CALLS.transact.check(options);
-    for (let left = retries; ; left--) {
+    for (let tries = 0; ; tries++) {
       throwIfAborted(commit.signal, 'transact');
-      const draft = new Draft(this.#scope, { isolation });
+      // One that lost twice, or may try for the last time, has the branch to itself.
+      const isNext = tries > 0 && tries >= Math.min(TRIES_BESIDE_OTHERS, retries);
+      const turn = isNext ? await this.#scope.line.turns.claim(commit.signal) : undefined;
+      const draft = new Draft(this.#scope, { isolation, turn });
       try {
         const result = await body(openTransaction(draft));
         return { result, commit: await draft.commit(commit) };
       } catch (error) {
         draft.dispose();
-        if (!isRegaliaError(error, 'REGALIA_CONFLICT') || left <= 0) throw error;
+        if (!isRegaliaError(error, 'REGALIA_CONFLICT') || tries >= retries) throw error;
+      } finally {
+        turn?.end();
       }
     }
   }
@@ -400,7 +407,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   ): Promise<CommitResult> {
     for (let left = retries; ; left--) {
       throwIfAborted(options.signal, 'commit');
-      const draft = await this.#quietDraft();
+      // With all of its history.
+      const draft = new Draft(this.#scope, { onStored: true });
       try {
         draft.bringBack(await find(this.#scope.within(draft.started), draft.fork.writers));
       } catch (error) {
@@ -413,14 +421,5 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
         if (!isRegaliaError(error, 'REGALIA_CONFLICT') || left <= 0) throw error;
       }
     }
-  }
-
-  /** On a head that is stored, with all of its history. */
-  #quietDraft(): Promise<Draft> {
-    const { line } = this.#scope;
-    return line.inTurn(async () => {
-      await line.quiet();
-      return new Draft(this.#scope);
-    });
   }
 }

@@ -22,11 +22,13 @@ import {
   type Committing,
   commitTransaction,
 } from '../commit/committer.js';
+import type { Ask } from '../commit/ask.js';
 import type { Line, LocalCommit } from '../commit/line.js';
 import { type Directory, Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
 import { ReadSet } from '../commit/read-set.js';
 import type { Return } from '../commit/revert.js';
+import type { Turn } from '../commit/turns.js';
 import { hex } from '../ground/bytes.js';
 import { badOption, closed } from '../ground/errors.js';
 import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
@@ -60,6 +62,13 @@ const ENTRY_BYTES = 128;
 /** How far beyond its bound a transaction may go where the event loop has no turn. */
 const OVERDRAFT = 4;
 
+export interface DraftOptions extends TransactionOptions {
+  /** The turn in which it is committed. */
+  readonly turn?: Turn | undefined;
+  /** Whether it begins on the head as it is stored, with all of its history. */
+  readonly onStored?: boolean;
+}
+
 export class Draft extends Reading implements Committing {
   readonly line: Line;
   /** The commit that it was begun on. */
@@ -67,6 +76,8 @@ export class Draft extends Reading implements Committing {
   readonly fork: PrivateTree;
   /** Where it has moved what it began with. */
   readonly relation = new Relation();
+  readonly rests: readonly Ask[];
+  readonly turn: Turn | undefined;
   /** Commits whose state was brought back. */
   readonly origins: LocalCommit[] = [];
   readonly guards: Names[] = [];
@@ -78,13 +89,15 @@ export class Draft extends Reading implements Committing {
   #pending: Pending;
   #state: 'open' | 'committing' | 'ended' = 'open';
 
-  /** On the head of the scope's branch. REGALIA_READ_ONLY, REGALIA_NOT_FOUND. */
-  constructor(scope: Scope, { isolation }: TransactionOptions = {}) {
+  /** On the tip of the scope's branch. REGALIA_READ_ONLY, REGALIA_NOT_FOUND. */
+  constructor(scope: Scope, { isolation, turn, onStored }: DraftOptions = {}) {
     const { core, line } = scope;
     super(core, isolation === 'serializable' ? new ReadSet() : undefined);
     core.checkWritable();
     this.line = line;
-    this.started = line.tip();
+    this.turn = turn;
+    this.rests = onStored === true ? [] : line.lane.underway();
+    this.started = onStored === true ? line.stored() : line.tip();
     const tree = line.treeOf(this.started);
     this.prefix = scope.namesIn(tree);
     this.fork = new PrivateTree(core, tree, () => this.#ways.clear());

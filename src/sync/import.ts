@@ -383,7 +383,8 @@ class FrameReceiver {
     this.#stage.saved();
     this.#blocks.written();
     this.#writtenOffset = point.offset;
-    await index.fold();
+    index.foldSoon();
+    await index.folded();
   }
 
   /** Leaves a resume point, or nothing; the error to throw. */

@@ -57,6 +57,8 @@ export class Stage implements ChunkStage {
   #waitingBytes = 0;
   #written: NumberedChunk[] = [];
   #writtenBytes = 0;
+  /** Whether all that was written is on disk. */
+  #isSynced = true;
   readonly #spills = new OneByOne();
   /** How often it was discarded: what was being written meanwhile is forgotten as well. */
   #discards = 0;
@@ -129,6 +131,7 @@ export class Stage implements ChunkStage {
       return;
     }
     this.#written.push(...written);
+    this.#isSynced = false;
     for (const { block } of chunks) this.#writtenBytes += block.length;
     const long = this.#writtenBytes >= CHECKPOINT_BYTES || this.#written.length >= CHECKPOINT_COUNT;
     if (long) await this.#checkpoint();
@@ -149,15 +152,21 @@ export class Stage implements ChunkStage {
     this.#writtenBytes = 0;
   }
 
+  get isReady(): boolean {
+    return this.#waiting.length === 0 && this.#spills.isIdle && this.#isSynced;
+  }
+
   async prepare(): Promise<void> {
     await this.spill();
     await this.#spills.idle();
     if (this.#written.length > ROWS_AT_ONCE) await this.#checkpoint();
-    else if (this.#written.length > 0) await this.#sync();
+    else if (!this.#isSynced) await this.#sync();
   }
 
   async #sync(): Promise<void> {
+    const { length } = this.#written;
     await this.#home.volumes.sync(this.#written.flatMap(({ row }) => row.copies));
+    if (this.#written.length === length) this.#isSynced = true;
   }
 
   emit(batch: Batch): void {
@@ -194,6 +203,7 @@ export class Stage implements ChunkStage {
 
   #forgetWritten(): void {
     this.#resolve(this.#written);
+    this.#isSynced = true;
     this.#written = [];
     this.#writtenBytes = 0;
   }

@@ -95,7 +95,10 @@ t.test('the disk was full: the commit is refused', async (t) => {
   });
   await t.rejects(tx.commit(), { code: 'REGALIA_FULL' });
   t.not(beside?.base, tx.base, 'it began on the commit that was not published');
-  await beside?.commit();
+  await t.rejects(async () => beside?.commit(), { code: 'REGALIA_CONFLICT', retryable: true });
+  const next = beginBeside(store);
+  t.not(next.base, beside?.base);
+  await next.commit();
   await store.close();
   await using again = await Regalia.open(folder);
   t.equal(await faultsOf(again), 0);

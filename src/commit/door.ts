@@ -1,0 +1,74 @@
+/**
+ * The one door through which heads move: a branch names another commit only if it still names the
+ * one that was expected, and what the new one needs is written with it or before it. An interface,
+ * so that heads may lie in another engine than the blocks.
+ */
+import { type Address, sameAddress } from '../blocks/address.js';
+import type { Batch, Durability, Engine } from '../engine/engine.js';
+import { branch, putBranch } from '../log/branches.js';
+
+/** A branch of a bucket, the commit that it is expected to name, and the one that it shall. */
+export interface HeadMove {
+  readonly bucket: Uint8Array;
+  readonly branch: string;
+  readonly expected: Address;
+  readonly next: Address;
+}
+
+export interface Door {
+  /**
+   * Writes what `writes` puts and moves the head, both or neither: neither where the head is not as
+   * expected, or `writes` has put nothing and returns false. Resolves with whether it moved, once
+   * that is as durable as asked.
+   */
+  compareAndSet(
+    move: HeadMove,
+    writes: (batch: Batch) => boolean,
+    durability: Durability,
+  ): Promise<boolean>;
+
+  /**
+   * The same while no other process can move the head: `writes` is given what it is, and returns
+   * what it shall be. Undefined, and nothing is written.
+   */
+  set(
+    branch: Pick<HeadMove, 'bucket' | 'branch'>,
+    writes: (batch: Batch, head: Address) => Address | undefined,
+    durability: Durability,
+  ): Promise<boolean>;
+}
+
+/** Heads beside the blocks, in one engine: one write does it all. */
+export class EngineDoor implements Door {
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  compareAndSet(
+    move: HeadMove,
+    writes: (batch: Batch) => boolean,
+    durability: Durability,
+  ): Promise<boolean> {
+    const next = (batch: Batch, head: Address): Address | undefined => {
+      return sameAddress(head, move.expected) && writes(batch) ? move.next : undefined;
+    };
+    return this.set(move, next, durability);
+  }
+
+  set(
+    { bucket, branch: name }: Pick<HeadMove, 'bucket' | 'branch'>,
+    writes: (batch: Batch, head: Address) => Address | undefined,
+    durability: Durability,
+  ): Promise<boolean> {
+    return this.#engine.write((batch) => {
+      const there = branch(batch, bucket, name);
+      if (there === undefined) return false;
+      const next = writes(batch, there.head);
+      if (next === undefined) return false;
+      if (!sameAddress(next, there.head)) putBranch(batch, bucket, name, { ...there, head: next });
+      return true;
+    }, durability);
+  }
+}

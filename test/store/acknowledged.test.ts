@@ -1,0 +1,222 @@
+/**
+ * What is acknowledged: nothing that rests on a commit which may still fail, also where nothing was
+ * changed, and every one of many that change the same at once.
+ */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import t from 'tap';
+import type { Engine } from '../../src/engine/engine.js';
+import { RegaliaError } from '../../src/ground/errors.js';
+import { type CommitResult, Regalia, type Transaction } from '../../src/index.js';
+import { draftOf } from '../../src/store/transaction.js';
+import { bytes, codeOf, put, textAt } from './setup.js';
+
+t.setTimeout(300_000);
+
+const child = fileURLToPath(new URL('./acknowledging-child.js', import.meta.url));
+const run = promisify(execFile);
+
+/** Holds the next write back until it is told how that ends. */
+function holdNextWrite(tx: Transaction): { fail(): void; goOn(): void } {
+  const engine = draftOf(tx).line.core.engine as { write: Engine['write'] };
+  const { write } = engine;
+  let end = (_: boolean): void => {};
+  const ends = new Promise<boolean>((resolve) => {
+    end = resolve;
+  });
+  engine.write = async (body, durability) => {
+    engine.write = write;
+    if (await ends) return write.call(engine, body, durability) as never;
+    throw new RegaliaError('REGALIA_FULL', 'no room', { path: '' });
+  };
+  return { fail: () => end(false), goOn: () => end(true) };
+}
+
+/** So many turns of the event loop. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A store with `/x` at 0, and a commit that makes it 1, held back. */
+async function heldBack(folder: string) {
+  const store = await Regalia.open(folder);
+  await put(store, { '/x': '0' });
+  const tx = store.begin();
+  tx.put('/x', 's', bytes('1'));
+  const held = holdNextWrite(tx);
+  const commit = tx.commit();
+  while (store.begin().base === tx.base) await turns(1);
+  return { store, held, commit };
+}
+
+/** Puts `/x` at 1 once more. */
+function again(store: Regalia, retries?: number): Promise<CommitResult> {
+  const put = (tx: Transaction): void => tx.put('/x', 's', bytes('1'));
+  return store.transact(put, retries === undefined ? {} : { retries }).then(({ commit }) => commit);
+}
+
+t.test('what changes nothing is not acknowledged before what it rests on', async (t) => {
+  const { store, held, commit } = await heldBack(t.testdir());
+  let isAnswered = false;
+  const beside = again(store).then((result) => {
+    isAnswered = true;
+    return result;
+  });
+  await turns(20);
+  t.notOk(isAnswered);
+  held.goOn();
+  t.equal((await beside).changed, false);
+  t.equal((await beside).commit, (await commit).commit);
+  await store.close();
+});
+
+t.test('what was begun on a commit that fails, fails with it', async (t) => {
+  const folder = t.testdir();
+  const { store, held, commit } = await heldBack(folder);
+  const equal = codeOf(again(store, 0));
+  const other = store.begin();
+  other.put('/y', 's', other.get('/x', 's')?.inline ?? bytes(''));
+  const beside = codeOf(other.commit());
+  const reader = store.begin();
+  const nothing = codeOf(reader.commit());
+  await turns(20);
+  held.fail();
+  t.equal(await codeOf(commit), 'REGALIA_FULL');
+  t.equal(await equal, 'REGALIA_CONFLICT');
+  t.equal(await beside, 'REGALIA_CONFLICT');
+  t.equal(await nothing, 'REGALIA_CONFLICT');
+  await store.close();
+  await using stored = await Regalia.open(folder);
+  t.equal(textAt(stored.snapshot(), '/x'), '0');
+  t.equal(textAt(stored.snapshot(), '/y'), undefined);
+});
+
+t.test('a body that read what failed runs again', async (t) => {
+  const { store, held, commit } = await heldBack(t.testdir());
+  const seen: (string | undefined)[] = [];
+  const beside = store.transact((tx) => {
+    seen.push(textAt(tx, '/x'));
+    tx.put('/y', 's', tx.get('/x', 's')?.inline ?? bytes(''));
+  });
+  await turns(20);
+  held.fail();
+  t.equal(await codeOf(commit), 'REGALIA_FULL');
+  await beside;
+  t.strictSame(seen, ['1', '0']);
+  t.equal(textAt(store.snapshot(), '/y'), '0');
+  await store.close();
+});
+
+t.test('what changes nothing is as durable as it asks for', async (t) => {
+  await using store = await Regalia.open(t.testdir());
+  const { engine } = draftOf(store.begin()).line.core;
+  const flushing = engine as { flush: Engine['flush'] };
+  const { flush } = engine;
+  let flushes = 0;
+  flushing.flush = () => {
+    flushes++;
+    return flush.call(engine);
+  };
+  const set = (durability: 'none' | 'group' | 'sync') =>
+    store.transact((tx) => tx.put('/x', 's', bytes('1')), { durability });
+  t.equal((await set('none')).commit.changed, true);
+  t.equal((await set('none')).commit.changed, false);
+  t.equal(flushes, 0);
+  t.equal((await set('sync')).commit.changed, false);
+  t.equal(flushes, 1);
+  t.equal((await set('group')).commit.changed, false);
+  t.equal(flushes, 2);
+});
+
+for (const [count, retries] of [
+  [18, undefined],
+  [300, undefined],
+  [40, 1],
+] as const) {
+  t.test(`${count} count up from one number, retries ${retries}`, async (t) => {
+    await using store = await Regalia.open(t.testdir());
+    await put(store, { '/count': '0' });
+    let bodies = 0;
+    const countUp = (): Promise<unknown> =>
+      store.transact(
+        (tx) => {
+          bodies++;
+          tx.put('/count', 's', bytes(`${Number(textAt(tx, '/count')) + 1}`));
+        },
+        retries === undefined ? {} : { retries },
+      );
+    await Promise.all(Array.from({ length: count }, countUp));
+    t.equal(textAt(store.snapshot(), '/count'), `${count}`);
+    t.ok(bodies <= 3 * count, `${bodies} bodies`);
+  });
+}
+
+t.test('without retries one of two that change the same fails', async (t) => {
+  await using store = await Regalia.memory();
+  await put(store, { '/count': '0' });
+  let bodies = 0;
+  const change = (text: string): Promise<string> =>
+    codeOf(
+      store.transact(
+        (tx) => {
+          bodies++;
+          tx.put('/count', 's', bytes(text));
+        },
+        { retries: 0 },
+      ),
+    );
+  const codes = await Promise.all([change('1'), change('2')]);
+  t.strictSame(codes.sort(), ['REGALIA_CONFLICT', 'done']);
+  t.equal(bodies, 2);
+});
+
+interface Report {
+  readonly bodies: number;
+  readonly acknowledged: readonly string[];
+}
+
+/** Several processes at once on one store. */
+async function together(
+  folder: string,
+  processes: number,
+  verb: string,
+  count: number,
+): Promise<Report[]> {
+  const reports = Array.from({ length: processes }, async (_, i) => {
+    const { stdout } = await run(process.execPath, [child, folder, verb, `${i}`, `${count}`], {
+      maxBuffer: 2 ** 26,
+    });
+    return JSON.parse(stdout) as Report;
+  });
+  return Promise.all(reports);
+}
+
+t.test('eight processes count up from one number', async (t) => {
+  const folder = t.testdir();
+  {
+    await using store = await Regalia.open(folder);
+    await put(store, { '/count': '0' });
+  }
+  const reports = await together(folder, 8, 'count', 25);
+  await using store = await Regalia.open(folder);
+  t.equal(textAt(store.snapshot(), '/count'), '200');
+  const bodies = reports.reduce((sum, one) => sum + one.bodies, 0);
+  t.ok(bodies <= 600, `${bodies} bodies`);
+});
+
+t.test('two processes, four commits in flight each: all that is acknowledged is there', async (t) => {
+  const folder = t.testdir();
+  await (await Regalia.open(folder)).close();
+  const reports = await together(folder, 2, 'put', 1_500);
+  await using store = await Regalia.open(folder);
+  const snapshot = store.snapshot();
+  for (const { acknowledged } of reports) {
+    t.equal(acknowledged.length, 1_500);
+    const lost = acknowledged.filter((row) => {
+      const [key, text] = row.split(' ') as [string, string];
+      return textAt(snapshot, key) !== text;
+    });
+    t.strictSame(lost, []);
+  }
+});
