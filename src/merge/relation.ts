@@ -328,7 +328,9 @@ class Way {
   /** What was at a key has left it for another, and is nowhere now. Returns what was there. */
   #replace(place: Place | undefined, key: string): string[] {
     const replaced = basesWithin(place);
-    if (place !== undefined && replaced.length > 0) this.#attach(place, replacedKey(key), false);
+    // What was replaced there before stays as it is.
+    const last = isReplaced(key) ? key : replacedKey(key);
+    if (place !== undefined && replaced.length > 0) this.#attach(place, last, false);
     return replaced;
   }
 

@@ -490,4 +490,22 @@ export const KNOWN: readonly KnownHistory[] = [
     ours: '/c /c/b /c/c',
     theirs: '/b /c /c/c',
   },
+  {
+    name: 'what was replaced at a key twice',
+    history: `
+      A: put /a, bucket /b
+      B = A
+      A: del /a
+      A: move /b to /a
+      B: edit /a s
+      A: del /a
+      B <- A~1, policy ours
+      B: move /a to /c
+      B: put /a
+      A: put /a/b/a
+      A <- B, policy newest
+      B: move /a to /c/a
+      B <- A~2`,
+    asks: ['changed/removed /a'],
+  },
 ];
