@@ -4,7 +4,7 @@
  * line's own commit last.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import { equalBytes, hex } from '../ground/bytes.js';
+import { hex } from '../ground/bytes.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { allHeads, type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
@@ -90,27 +90,20 @@ export class CommitBuilder {
   /** The commits of a change. Their blocks (heads, maps) are staged. */
   build(change: Change): { tip: Tip; commits: LocalCommit[] } {
     this.#earlier = this.#headsWithin(...(change.origins ?? []));
+    const within = new Within(change);
     const commits: LocalCommit[] = [];
     for (const touched of change.touched) {
       const before = this.#previous(hex(touched.bucket));
-      const outerOf = (outer: Uint8Array | undefined): boolean =>
-        outer !== undefined && equalBytes(outer, touched.bucket);
       const given = change.given?.get(hex(touched.bucket));
       if (given !== undefined) {
         this.#made.set(hex(touched.bucket), given);
         continue;
       }
-      const one = this.#commit(touched.bucket, touched.after, before, change, outerOf);
+      const one = this.#commit(touched.bucket, touched.after, before, change, within);
       this.#made.set(hex(touched.bucket), one);
       commits.push(one);
     }
-    const own = this.#commit(
-      this.#line.owner,
-      change.root,
-      this.#tip,
-      change,
-      (outer) => outer === undefined,
-    );
+    const own = this.#commit(this.#line.owner, change.root, this.#tip, change, within);
     commits.push(own);
     return { tip: tipOf(own, this.#tip.id), commits };
   }
@@ -143,12 +136,12 @@ export class CommitBuilder {
     root: RootRef,
     before: LocalCommit | undefined,
     change: Change,
-    within: (outer: Uint8Array | undefined) => boolean,
+    within: Within,
   ): LocalCommit {
     const { identity, sequences } = this.#core;
     const algorithm = root.address[0] as Commit['algorithm'];
-    const heads = this.#heads(before, root, change, within);
     const isOwn = bucket === this.#line.owner;
+    const heads = this.#heads(before, root, change, within.of(isOwn ? undefined : bucket));
     const rows = change.rows.get(isOwn ? '' : hex(bucket)) ?? NO_ROWS;
     const parents = before === undefined ? [] : [before];
     const commit: Commit = {
@@ -175,20 +168,19 @@ export class CommitBuilder {
     before: LocalCommit | undefined,
     root: RootRef,
     change: Change,
-    within: (outer: Uint8Array | undefined) => boolean,
+    within: Part,
   ): HeadsRef | undefined {
     const old = before === undefined ? undefined : headsRefOf(before);
     const edits = new Map<string, Address | undefined>();
-    for (const { bucket, outer } of change.touched) {
+    for (const { bucket } of within.touched) {
       const made = this.#made.get(hex(bucket));
-      if (made !== undefined && within(outer)) edits.set(hex(bucket), made.address);
+      if (made !== undefined) edits.set(hex(bucket), made.address);
     }
-    const around = change.touched.some(({ before, after, outer }) => {
-      // A new bucket is made around others, which leave the bucket that they were in.
-      return before === undefined && within(outer) && this.#hasBuckets(after);
+    // A new bucket is made around others, which leave the bucket that they were in.
+    const around = within.touched.some(({ before, after }) => {
+      return before === undefined && this.#hasBuckets(after);
     });
-    const isWithin = ({ outer }: MovedPart): boolean => within(outer);
-    const moved = around || change.removed.some(isWithin) || change.added.some(isWithin);
+    const moved = around || within.hasMoved;
     const fresh = before === undefined && this.#hasBuckets(root);
     // What was brought back may have buckets that only an earlier state knows.
     const returned = (change.origins?.length ?? 0) > 0;
@@ -226,5 +218,30 @@ export class CommitBuilder {
   /** The commit of a bucket before this change, wherever it was, or before it was gone. */
   #previous(bucket: string): LocalCommit | undefined {
     return this.#before.find(bucket) ?? this.#earlier.find(bucket);
+  }
+}
+
+/** What a change did directly within one bucket. */
+interface Part {
+  readonly touched: TouchedBucket[];
+  /** Whether buckets may have come or gone with what was moved. */
+  hasMoved: boolean;
+}
+
+/** The same by bucket. */
+class Within {
+  readonly #parts = new Map<string, Part>();
+
+  constructor({ touched, removed, added }: Change) {
+    for (const one of touched) this.of(one.outer).touched.push(one);
+    for (const { outer } of [...removed, ...added]) this.of(outer).hasMoved = true;
+  }
+
+  /** Undefined is the line's own. */
+  of(bucket: Uint8Array | undefined): Part {
+    const name = bucket === undefined ? '' : hex(bucket);
+    const part = this.#parts.get(name) ?? { touched: [], hasMoved: false };
+    this.#parts.set(name, part);
+    return part;
   }
 }

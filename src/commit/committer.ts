@@ -31,11 +31,12 @@ import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import { finishSteps, type Steps } from '../tree/steps.js';
+import type { Ask, Asking, Plan } from './ask.js';
 import { relationsOf } from './bases.js';
 import { TouchedBuckets, touchedBetween } from './buckets.js';
 import { type Built, type Change, CommitBuilder, NO_SIGNATURES } from './builder.js';
 import { HeadsWithin } from './heads-within.js';
-import type { Ask, Asking, Plan } from './ask.js';
+import { Lane } from './lane.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip } from './line.js';
 import { ownPolicies } from './own-policies.js';
 import type { Pending } from './pending.js';
@@ -115,7 +116,7 @@ export async function commitTransaction(
   if (pending.count > FEW) await tx.applyPending(options.signal);
   if (!fork.writers.blocks.isReady) await fork.writers.blocks.prepare();
   const attempt = new Attempt(tx, options);
-  const head = await line.lane.ask(attempt);
+  const head = await Lane.of(line).ask(attempt);
   return resultOf(head, attempt.hasChanged);
 }
 

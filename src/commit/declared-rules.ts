@@ -18,8 +18,9 @@ import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import { CHILD_BUCKET, CHILD_NONE, encodeRecord, readRecord } from '../tree/record.js';
 import { NO_NAME, writeRoot } from '../tree/root.js';
-import { CommitBuilder } from './builder.js';
 import type { Asking, Plan } from './ask.js';
+import { CommitBuilder } from './builder.js';
+import { Lane } from './lane.js';
 import type { Line, Tip } from './line.js';
 import { Writers } from './writers.js';
 
@@ -28,7 +29,7 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
   const { core } = line;
   if (declaring(line, line.tip(), declared) === undefined) return;
   await core.raise();
-  await line.lane.ask(new Declaration(line, declared));
+  await Lane.of(line).ask(new Declaration(line, declared));
 }
 
 /** Declared rules in their line's lane. */

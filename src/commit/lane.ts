@@ -25,7 +25,7 @@ import { conflicting } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { Ask, type Asking, Group, type Plan, strongest } from './ask.js';
 import type { Line, Tip } from './line.js';
-import { POLL_MS } from './turns.js';
+import { POLL_MS, Turns } from './turns.js';
 
 /** Milliseconds that asks are built without a turn of the event loop. */
 const BUDGET_MS = 8;
@@ -37,6 +37,7 @@ const NONE: readonly Ask[] = [];
 type Next = { readonly alone: Ask } | 'turn' | 'pause' | undefined;
 
 export class Lane {
+  readonly turns: Turns;
   readonly #line: Line;
   /** In the order of their numbers. */
   #waiting: Ask[] = [];
@@ -50,8 +51,16 @@ export class Lane {
   /** Of the write that was begun last, while it goes on: whether its head was published. */
   #last: Promise<boolean> | undefined;
 
-  constructor(line: Line) {
+  /** The one lane of a line. */
+  static of(line: Line): Lane {
+    const lane = lanes.get(line) ?? new Lane(line);
+    lanes.set(line, lane);
+    return lane;
+  }
+
+  private constructor(line: Line) {
     this.#line = line;
+    this.turns = new Turns(line, this);
   }
 
   /** Resolves with the tip that has it, once that is as durable as asked. */
@@ -114,7 +123,7 @@ export class Lane {
 
   /** The first that may be built: while one has a turn, his alone. */
   #first(): Ask | undefined {
-    const { holder } = this.#line.turns;
+    const { holder } = this.turns;
     if (holder === undefined) return this.#waiting[0];
     return this.#waiting.find(({ asking }) => asking.turn === holder);
   }
@@ -162,7 +171,7 @@ export class Lane {
    * head or, where that must wait for something, while all others keep out.
    */
   async #serveLocked(first: Ask): Promise<void> {
-    const { turns } = this.#line;
+    const { turns } = this;
     if (await this.#writeLocked(first)) return;
     await turns.keepOthersOut();
     await this.#serveAlone(first);
@@ -207,7 +216,7 @@ export class Lane {
 
   /** Whether no other process has its turn. */
   #isOurs(batch: Batch): boolean {
-    this.#isKeptOut = this.#line.turns.areOthers(batch);
+    this.#isKeptOut = this.turns.areOthers(batch);
     return !this.#isKeptOut;
   }
 
@@ -269,3 +278,5 @@ export class Lane {
     if (at >= 0) this.#waiting.splice(at, 1);
   }
 }
+
+const lanes = new WeakMap<Line, Lane>();

@@ -2,7 +2,8 @@
  * A line: a branch of a bucket that has a head of its own. Branches of the root bucket have one,
  * and so have those that were forked within a nested bucket. What else goes on in a nested bucket
  * has none: its commits are named by the heads of the bucket around it, and belong to that one's
- * line. The word is ours, since 'branch' covers both. What shall be committed goes through its lane.
+ * line. The word is ours, since 'branch' covers both. What is committed to it goes through its
+ * lane.
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import { counted, type Event } from '../clock/event.js';
@@ -16,8 +17,6 @@ import type { BlockIds } from '../log/entry.js';
 import type { HeadsRef } from '../log/heads.js';
 import type { Tree } from '../tree/lookup.js';
 import type { Core } from './core.js';
-import { Lane } from './lane.js';
-import { Turns } from './turns.js';
 
 /** A commit with its address and the local ids of what it names, published or about to be. */
 export interface LocalCommit extends BlockIds {
@@ -52,9 +51,6 @@ export class Line {
   #expected: Tip | undefined;
   /** The head as it was last read. */
   #stored: Tip | undefined;
-  /** What shall be committed. */
-  readonly lane: Lane;
-  readonly turns: Turns;
   #writes = 0;
   /** Whether something was built on a commit that is still under way. */
   #isBuiltOn = false;
@@ -78,8 +74,6 @@ export class Line {
     this.owner = owner;
     this.branch = branch;
     this.row = new BranchRow(owner, branch);
-    this.turns = new Turns(this);
-    this.lane = new Lane(this);
   }
 
   /** The head as stored, for readers: what is not written yet is not seen. */

@@ -15,9 +15,10 @@ import type { Names } from '../tree/key.js';
 import { bucketPart, countedRoot } from '../tree/root.js';
 import { NO_STREAMS } from '../tree/shape.js';
 import { finishSteps } from '../tree/steps.js';
+import type { Asking, Plan } from './ask.js';
 import { CommitBuilder } from './builder.js';
 import type { MergeJudgement } from './judge.js';
-import type { Asking, Plan } from './ask.js';
+import { Lane } from './lane.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import { mergeCommits } from './merge-commits.js';
 import { runSteps, Writers } from './writers.js';
@@ -68,7 +69,7 @@ export async function mergeInto(
   throwIfAborted(options.signal, 'merge');
   await core.raise();
   const merging = new Merging(line, nested, from, options);
-  await line.lane.ask(merging);
+  await Lane.of(line).ask(merging);
   return merging.outcome;
 }
 
@@ -83,12 +84,7 @@ class Merging implements Asking {
   #writers: Writers;
   #outcome: MergeOutcome | undefined;
 
-  constructor(
-    line: Line,
-    nested: NestedTarget | undefined,
-    from: Address,
-    options: MergeOptions,
-  ) {
+  constructor(line: Line, nested: NestedTarget | undefined, from: Address, options: MergeOptions) {
     this.#line = line;
     this.#nested = nested;
     this.#from = from;
@@ -137,7 +133,12 @@ class Merging implements Asking {
     const merged = await runSteps('merge', steps, core, this.#writers, options.signal);
     if ('conflicts' in merged) {
       const conflicts = merged.conflicts.map(publicConflict);
-      return this.#unchanged(tip, { merged: false, commit: ours, conflicts, unused: merged.unused });
+      return this.#unchanged(tip, {
+        merged: false,
+        commit: ours,
+        conflicts,
+        unused: merged.unused,
+      });
     }
     const { result, unused } = merged;
     const isNew = !sameAddress(result.address, ours.address);

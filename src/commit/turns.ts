@@ -61,9 +61,17 @@ export class Turn {
   }
 }
 
+/** What makes commits while nobody has a turn. */
+interface Others {
+  /** Resolves when none is being made. */
+  rest(): Promise<void>;
+  goOn(): void;
+}
+
 /** The turns at one line, as this process has and wants them. */
 export class Turns {
   readonly #line: Line;
+  readonly #others: Others;
   readonly #key: Uint8Array;
   readonly #token: Uint8Array;
   /** Who has the turn in this process. */
@@ -76,8 +84,9 @@ export class Turns {
   #since = 0;
   #othersWait = false;
 
-  constructor(line: Line) {
+  constructor(line: Line, others: Others) {
     this.#line = line;
+    this.#others = others;
     this.#key = concatBytes([utf8Bytes('turn '), line.owner, utf8Bytes(line.branch)]);
     this.#token = line.core.settings.random(TOKEN_LENGTH);
   }
@@ -97,9 +106,9 @@ export class Turns {
     this.#wanted++;
     await before;
     try {
-      await this.#line.lane.rest();
+      await this.#others.rest();
       await this.keepOthersOut(signal);
-      await this.#line.lane.rest();
+      await this.#others.rest();
     } catch (error) {
       this.#passOn(pass);
       throw error;
@@ -107,7 +116,7 @@ export class Turns {
     const turn = new Turn(() => {
       clearTimeout(timer);
       this.#holder = undefined;
-      this.#line.lane.goOn();
+      this.#others.goOn();
       this.#passOn(pass);
     });
     const timer = setTimeout(() => turn.end(), LEASE_MS);
@@ -165,7 +174,8 @@ export class Turns {
     const own = waiting.find(({ token }) => equalBytes(token, this.#token));
     if (own !== undefined && now - own.seen < LEASE_MS / 2) return false;
     const seen = { token: this.#token, seen: now };
-    const list = own === undefined ? [...waiting, seen] : waiting.map((one) => (one === own ? seen : one));
+    const list =
+      own === undefined ? [...waiting, seen] : waiting.map((one) => (one === own ? seen : one));
     const { holder = NOBODY, until = 0 } = row ?? {};
     if (list.length <= WAITING_MAX) this.#put(batch, { holder, until, waiting: list });
     return false;

@@ -312,22 +312,23 @@ export class History {
   }
 
   bounds(bucket: Uint8Array, reads: Reads = this.#reads): LogBounds {
-    return readBounds(reads, bucket);
+    return readBounds(reads, bucket, this.#reads);
   }
 }
 
 /**
- * Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log is
- * not.
+ * Both 0 for a bucket that has no commit. REGALIA_CORRUPT where the bounds are lost and the log,
+ * as it is stored, is not.
  */
-export function readBounds(reads: Reads, bucket: Uint8Array): LogBounds {
+export function readBounds(reads: Reads, bucket: Uint8Array, stored = reads): LogBounds {
   if (bucket.length !== BUCKET_ID_LENGTH) {
     throw badOption('bucket', `${BUCKET_ID_LENGTH} bytes`, `${bucket.length}`);
   }
   const row = reads.view('log', bucket);
   if (row !== undefined) return decodeBounds(openRow('log', bucket, row));
   const range = { gt: bucket, lte: logKey(bucket, 2 ** 48 - 1), limit: 1 };
-  for (const { key } of reads.range('log', range)) {
+  // What a batch has put of it, it has put with the bounds.
+  for (const { key } of stored.range('log', range)) {
     throw lostRow(bucket, readU48(key.slice(BUCKET_ID_LENGTH).reverse(), 0));
   }
   return { first: 0, next: 0 };

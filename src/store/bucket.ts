@@ -6,6 +6,7 @@
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
 import type { MergeJudgement, PartMaker } from '../commit/judge.js';
+import { Lane } from '../commit/lane.js';
 import type { LocalCommit } from '../commit/line.js';
 import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
 import { restored } from '../commit/restore.js';
@@ -162,11 +163,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   ): Promise<{ result: T; commit: CommitResult }> {
     BODY.check('body', body);
     const { retries = RETRIES, isolation, ...commit } = CALLS.transact.check(options);
+    const { turns } = Lane.of(this.#scope.line);
     for (let tries = 0; ; tries++) {
       throwIfAborted(commit.signal, 'transact');
       // One that lost twice, or may try for the last time, has the branch to itself.
       const isNext = tries > 0 && tries >= Math.min(TRIES_BESIDE_OTHERS, retries);
-      const turn = isNext ? await this.#scope.line.turns.claim(commit.signal) : undefined;
+      const turn = isNext ? await turns.claim(commit.signal) : undefined;
       const draft = new Draft(this.#scope, { isolation, turn });
       try {
         const result = await body(openTransaction(draft));

@@ -15,6 +15,7 @@
  * by then is refused.
  */
 import type { Source } from '../chunks/source.js';
+import type { Ask } from '../commit/ask.js';
 import { graftedBuckets } from '../commit/buckets.js';
 import {
   type CommitOptions,
@@ -22,7 +23,7 @@ import {
   type Committing,
   commitTransaction,
 } from '../commit/committer.js';
-import type { Ask } from '../commit/ask.js';
+import { Lane } from '../commit/lane.js';
 import type { Line, LocalCommit } from '../commit/line.js';
 import { type Directory, Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
@@ -96,7 +97,7 @@ export class Draft extends Reading implements Committing {
     core.checkWritable();
     this.line = line;
     this.turn = turn;
-    this.rests = onStored === true ? [] : line.lane.underway();
+    this.rests = onStored === true ? [] : Lane.of(line).underway();
     this.started = onStored === true ? line.stored() : line.tip();
     const tree = line.treeOf(this.started);
     this.prefix = scope.namesIn(tree);

@@ -2,20 +2,15 @@
  * What is acknowledged: nothing that rests on a commit which may still fail, also where nothing was
  * changed, and every one of many that change the same at once.
  */
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import t from 'tap';
 import type { Engine } from '../../src/engine/engine.js';
 import { RegaliaError } from '../../src/ground/errors.js';
 import { type CommitResult, Regalia, type Transaction } from '../../src/index.js';
 import { draftOf } from '../../src/store/transaction.js';
+import { acknowledgedBy, lostOf } from './acknowledging.js';
 import { bytes, codeOf, put, textAt } from './setup.js';
 
 t.setTimeout(300_000);
-
-const child = fileURLToPath(new URL('./acknowledging-child.js', import.meta.url));
-const run = promisify(execFile);
 
 /** Holds the next write back until it is told how that ends. */
 function holdNextWrite(tx: Transaction): { fail(): void; goOn(): void } {
@@ -171,52 +166,24 @@ t.test('without retries one of two that change the same fails', async (t) => {
   t.equal(bodies, 2);
 });
 
-interface Report {
-  readonly bodies: number;
-  readonly acknowledged: readonly string[];
-}
-
-/** Several processes at once on one store. */
-async function together(
-  folder: string,
-  processes: number,
-  verb: string,
-  count: number,
-): Promise<Report[]> {
-  const reports = Array.from({ length: processes }, async (_, i) => {
-    const { stdout } = await run(process.execPath, [child, folder, verb, `${i}`, `${count}`], {
-      maxBuffer: 2 ** 26,
-    });
-    return JSON.parse(stdout) as Report;
-  });
-  return Promise.all(reports);
-}
-
 t.test('eight processes count up from one number', async (t) => {
   const folder = t.testdir();
   {
     await using store = await Regalia.open(folder);
     await put(store, { '/count': '0' });
   }
-  const reports = await together(folder, 8, 'count', 25);
+  const reports = await acknowledgedBy(folder, 8, 'count', 25);
   await using store = await Regalia.open(folder);
   t.equal(textAt(store.snapshot(), '/count'), '200');
   const bodies = reports.reduce((sum, one) => sum + one.bodies, 0);
   t.ok(bodies <= 600, `${bodies} bodies`);
 });
 
-t.test('two processes, four commits in flight each: all that is acknowledged is there', async (t) => {
+t.test('two processes, four commits in flight each: all acknowledged is there', async (t) => {
   const folder = t.testdir();
   await (await Regalia.open(folder)).close();
-  const reports = await together(folder, 2, 'put', 1_500);
-  await using store = await Regalia.open(folder);
-  const snapshot = store.snapshot();
-  for (const { acknowledged } of reports) {
-    t.equal(acknowledged.length, 1_500);
-    const lost = acknowledged.filter((row) => {
-      const [key, text] = row.split(' ') as [string, string];
-      return textAt(snapshot, key) !== text;
-    });
-    t.strictSame(lost, []);
-  }
+  const reports = await acknowledgedBy(folder, 2, 'put', 1_500);
+  const all = reports.flatMap(({ acknowledged }) => acknowledged);
+  t.equal(all.length, 3_000);
+  t.strictSame(await lostOf(folder, all), []);
 });

@@ -202,3 +202,20 @@ t.test('a bucket within a bucket comes back with its commits', async (t) => {
   t.equal(store.bucket('/outer/inner').log().next().done, false);
   t.ok(store.snapshot().get('/outer/inner/a', 's'));
 });
+
+t.test('one transaction makes, and one changes, thousands of buckets', async (t) => {
+  await using store = await Regalia.memory();
+  const count = 2_000;
+  await store.transact((tx) => {
+    for (let i = 0; i < count; i++) tx.createBucket(`/b${i}`);
+  });
+  await store.transact((tx) => {
+    for (let i = 0; i < count; i++) tx.put(`/b${i}/x`, 's', bytes(`${i}`));
+  });
+  t.equal(store.snapshot().entry('/')?.totals.buckets, count);
+  for (let i = 0; i < count; i += 97) {
+    const bucket = store.bucket(`/b${i}`);
+    t.equal([...bucket.log()].length, 2);
+    t.equal(textAt(bucket.snapshot(), '/x'), `${i}`);
+  }
+});
