@@ -23,6 +23,7 @@ import type { Line } from './line.js';
 
 const ROW_VERSION = 1;
 const TOKEN_LENGTH = 16;
+const NOBODY = new Uint8Array(TOKEN_LENGTH);
 /** How long a turn lasts at most, in milliseconds. */
 const LEASE_MS = 250;
 /** How long a process keeps it while others wait. */
@@ -73,7 +74,8 @@ export class Turns {
   readonly #line: Line;
   readonly #others: Others;
   readonly #key: Uint8Array;
-  readonly #token: Uint8Array;
+  /** Names this process, once it has wanted a turn. */
+  #token: Uint8Array = NOBODY;
   /** Who has the turn in this process. */
   #holder: Turn | undefined;
   /** Ends when the last one in this process that asked has had its turn. */
@@ -88,7 +90,6 @@ export class Turns {
     this.#line = line;
     this.#others = others;
     this.#key = concatBytes([utf8Bytes('turn '), line.owner, utf8Bytes(line.branch)]);
-    this.#token = line.core.settings.random(TOKEN_LENGTH);
   }
 
   /** Whose commits alone are made now; undefined: anyone's. */
@@ -133,6 +134,7 @@ export class Turns {
   /** Has the turn for this process. REGALIA_ABORTED. */
   async keepOthersOut(signal?: AbortSignal): Promise<void> {
     const { core } = this.#line;
+    if (this.#token === NOBODY) this.#token = core.settings.random(TOKEN_LENGTH);
     const isOver = this.#othersWait && core.settings.now() - this.#since > STRETCH_MS;
     if (isOver) {
       await this.#line.quiet();
@@ -213,8 +215,6 @@ export class Turns {
     batch.put('meta', this.#key, sealRow('meta', this.#key, encodeRow(row)));
   }
 }
-
-const NOBODY = new Uint8Array(TOKEN_LENGTH);
 
 /** Whether a time is such as a process sets that is alive, whatever the clock did meanwhile. */
 function isNear(time: number, now: number): boolean {
