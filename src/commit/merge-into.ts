@@ -146,6 +146,9 @@ class Merging implements Asking {
     const outcome = { merged: true, fastForward, commit: result, conflicts: [], unused };
     if (!isNew) return this.#unchanged(tip, outcome);
     const builder = new CommitBuilder(line, this.#writers, tip, words);
+    if (this.#nested !== undefined) {
+      await core.sequences.reserve(this.#nested.namesIn(tip).length + 1);
+    }
     const built =
       this.#nested === undefined
         ? { tip: tipOf(result, tip.id), commits: merged.made }

@@ -55,8 +55,10 @@ export class Writers {
   }
 }
 
-/** Extents reserved before steps that cannot wait. */
+/** Extents, and sequences, reserved before steps that cannot wait. */
 const RESERVED = 1_024;
+/** Sequences that one step takes at most. */
+const SEQUENCES = 16;
 
 /**
  * Runs steps to their end, with pauses. REGALIA_ABORTED once the signal is aborted; `operation`
@@ -75,6 +77,7 @@ export async function runSteps<T>(
     const step = steps.next();
     if (step.done === true) return step.value;
     if (writers.blocks.heavy) await writers.blocks.spill();
+    if (core.sequences.available < SEQUENCES) await reserved(core);
     if (!pace.due()) continue;
     await pace.rest();
     await reserved(core);
@@ -83,5 +86,8 @@ export async function runSteps<T>(
 
 /** Others may use up what was reserved before its caller goes on: so it looks again. */
 async function reserved(core: Core): Promise<void> {
-  while (core.blocks.available < RESERVED) await core.blocks.reserve(RESERVED);
+  while (core.blocks.available < RESERVED || core.sequences.available < SEQUENCES) {
+    await core.blocks.reserve(RESERVED);
+    await core.sequences.reserve(RESERVED);
+  }
 }

@@ -219,3 +219,26 @@ t.test('one transaction makes, and one changes, thousands of buckets', async (t)
     t.equal(textAt(bucket.snapshot(), '/x'), `${i}`);
   }
 });
+
+t.test('one merge makes commits of hundreds of buckets', async (t) => {
+  await using store = await Regalia.memory();
+  const keys = Array.from({ length: 300 }, (_, i) => `/b${i}`);
+  await store.transact((tx) => {
+    for (const key of keys) tx.createBucket(key);
+  });
+  const draft = await store.fork('draft');
+  for (const [branch, text] of [
+    [store, 'ours'],
+    [draft, 'theirs'],
+  ] as const) {
+    await branch.transact((tx) => {
+      for (const key of keys) tx.put(`${key}/x`, 's', bytes(text));
+    });
+  }
+  await store.merge('draft', { policy: 'theirs' });
+  for (const key of keys) {
+    const bucket = store.bucket(key);
+    t.equal(textAt(bucket.snapshot(), '/x'), 'theirs');
+    t.equal(bucket.info().parents.length, 2);
+  }
+});
