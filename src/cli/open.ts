@@ -12,8 +12,9 @@ import {
   type Snapshot,
   type Transaction,
 } from '../index.js';
+import { dateOf, looksLikeDate } from './dates.js';
 import { printCommit } from './show.js';
-import { type BUCKET, type COMMIT_OPTIONS, type Context, type Ended, UsageError } from './verb.js';
+import type { BUCKET, COMMIT_OPTIONS, Context, Ended } from './verb.js';
 
 /** Whether there is a store in a folder. */
 export async function isStore(folder: string): Promise<boolean> {
@@ -58,22 +59,17 @@ export function keyOf(text: string | undefined): string {
   return `/${inner}`;
 }
 
-/** '2026-11-21', with a time of day if one is wanted: 'T12:30', seconds, a zone. */
-const DATE = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$/;
-
 /** What a text names: a branch, tag or address, or a date where there is none of that name. */
 export function atOf(bucket: Bucket, text: string): At {
-  if (!DATE.test(text)) return text;
+  if (!looksLikeDate(text)) return text;
   try {
     return { commit: bucket.info(text).commit };
   } catch (error) {
-    // A colon is in no name of a branch or tag.
+    // A colon, or a space, is in no name of a branch or tag.
     const codes = ['REGALIA_NOT_FOUND', 'REGALIA_OPTION'];
     if (!isRegaliaError(error) || !codes.includes(error.code)) throw error;
   }
-  const date = new Date(text.replace(' ', 'T'));
-  if (Number.isNaN(date.getTime())) throw new UsageError(`${text} is not a date`);
-  return { date };
+  return { date: dateOf(text) };
 }
 
 export function snapshotOf(bucket: Bucket, at: string | undefined): Snapshot {

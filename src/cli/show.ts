@@ -2,6 +2,7 @@
 import type { Finding } from '../fs/os.js';
 import { decodeStat, type FileStat } from '../fs/stat.js';
 import type { CommitInfo, Entry } from '../index.js';
+import { timeText } from './dates.js';
 import { count, type Output, shown } from './output.js';
 
 /** An address as people type it again: enough digits to be the only one. */
@@ -9,15 +10,11 @@ export function brief(address: string): string {
   return address.slice(address.indexOf(':') + 1).slice(0, 12);
 }
 
-/** `0a1b2c3d4e5f  2026-11-21 12:33:05  message`, times in UTC. */
+/** `0a1b2c3d4e5f  2026-11-21 12:33:05.017 +01:00  message`. */
 export function commitLine({ commit, time, message, parents }: CommitInfo): string {
   const merge = parents.length > 1 ? `  (${parents.map(brief).join(' ')})` : '';
   const first = message.split('\n')[0] as string;
   return `${brief(commit)}  ${timeText(time)}  ${shown(first)}${merge}`;
-}
-
-export function timeText(timeMs: number): string {
-  return new Date(timeMs).toISOString().slice(0, 19).replace('T', ' ');
 }
 
 /** A commit as programs see it: all fields are there, `actor` is null where nobody signed. */

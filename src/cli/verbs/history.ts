@@ -11,8 +11,8 @@ export const log = defineVerb({
   summary: 'list commits, newest first; with a key, those that changed it or anything below',
   usage: 'STORE [KEY]',
   details: `
-Times are UTC. In --at and --until a date alone is midnight UTC; a date with a time of day is local
-time, unless it ends with a zone: 2026-11-21T12:30Z.`,
+Times are of this machine's zone, which is shown. --at and --until accept them as they are shown, and
+2026-11-21 (midnight), 2026-11-21T12:30Z, now, yesterday, '1h ago', '3 days ago'.`,
   options: {
     ...READ_OPTIONS,
     ...BUCKET,

@@ -1,8 +1,8 @@
 /** `verify`, `repair` and `gc`: faults are found, contents made whole, and space made free. */
 import type { CollectResult, Fault, RepairResult, RescanResult } from '../../index.js';
+import { timeText } from '../dates.js';
 import { byteCount, count, shown } from '../output.js';
 import { durationOf } from '../quantities.js';
-import { timeText } from '../show.js';
 import { defineVerb, UsageError } from '../verb.js';
 
 export const verify = defineVerb({
