@@ -42,6 +42,7 @@ import type { PrivateTree } from './private-tree.js';
 import { publish } from './publish.js';
 import type { ReadSet } from './read-set.js';
 import { conflictError, conflictOf, crossesNewBorder, Rebase } from './rebase.js';
+import { withShare } from './shares.js';
 import { runSteps, Writers } from './writers.js';
 
 /** Who wins where others changed the same: for all, or decided for one conflict at a time. */
@@ -181,11 +182,12 @@ class Attempt {
     }
     const actor = this.#options.actor ?? core.settings.actor;
     const words = { message: this.#options.message ?? '', actor };
-    const builder = new CommitBuilder(line, this.#writers, tip, words);
+    const from = await withShare(line, tip);
+    const builder = new CommitBuilder(line, this.#writers, from, words);
     const built = await builder.buildSigned(change);
     await this.#writers.blocks.prepare();
     line.expect(built.tip, built.commits);
-    const write = publish(line, tip, built, [this.#tx.fork.writers, this.#writers], durability);
+    const write = publish(line, from, built, [this.#tx.fork.writers, this.#writers], durability);
     // The caller awaits it; until then a rejection must not count as unhandled.
     write.catch(() => {});
     return { head: built.tip, write };

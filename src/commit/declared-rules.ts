@@ -20,6 +20,7 @@ import { NO_NAME, writeRoot } from '../tree/root.js';
 import { CommitBuilder } from './builder.js';
 import type { Line } from './line.js';
 import { publish } from './publish.js';
+import { withShare } from './shares.js';
 import { Writers } from './writers.js';
 
 /** Checks the declared rules, and stores those that are new. REGALIA_RULE. */
@@ -54,11 +55,12 @@ export async function declareRules(line: Line, declared: Rules): Promise<void> {
       message: `rules of ${[...added, ...decided].join(', ')}`,
       actor: core.settings.actor,
     };
-    const builder = new CommitBuilder(line, writers, tip, words);
+    const from = await withShare(line, tip);
+    const builder = new CommitBuilder(line, writers, from, words);
     const change = { root, touched: [], removed: [], added: [], rows: new Map() };
     const built = await builder.buildSigned(change);
     line.expect(built.tip, built.commits);
-    if (await publish(line, tip, built, [writers], core.settings.durability)) return;
+    if (await publish(line, from, built, [writers], core.settings.durability)) return;
   }
 }
 

@@ -20,6 +20,7 @@ import type { MergeJudgement } from './judge.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import { mergeCommits } from './merge-commits.js';
 import { publish } from './publish.js';
+import { withShare } from './shares.js';
 import { runSteps, Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
@@ -101,7 +102,7 @@ async function tryMerge(
   durability: Durability,
 ): Promise<Attempt> {
   const { core } = line;
-  const tip = line.stored();
+  const tip = mayCount(nested, options) ? await withShare(line, line.stored()) : line.stored();
   const ours = nested === undefined ? tip : nested.commitIn(tip);
   const theirs = line.commitAt(from);
   const words = {
@@ -153,6 +154,13 @@ async function tryMerge(
   const write = publish(line, tip, whole, [writers], durability);
   write.catch(() => {});
   return { outcome, write };
+}
+
+/** Whether the merge may be other than canonical, which counts no event. */
+function mayCount(nested: NestedTarget | undefined, options: MergeOptions): boolean {
+  const { message, streams, entries, places, answers = [] } = options;
+  const decides = [message, streams, entries, places].some((given) => given !== undefined);
+  return nested !== undefined || decides || answers.length > 0;
 }
 
 function isKnown(line: Line, address: Address): boolean {

@@ -1,13 +1,14 @@
 /**
  * Publishing: the one write that makes commits count. The head is compared with the one they were
- * built on; if it moved, nothing is written. Where others have built on the commits meanwhile,
- * their blocks go with the next write.
+ * built on; if it moved, or they may not count on the share of their branch, none is written. Where
+ * others have built on the commits meanwhile, their blocks go with the next write.
  */
 import { addressText, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { putBranch } from '../log/branches.js';
 import type { Built } from './builder.js';
 import type { Line, Tip } from './line.js';
+import { countCommits } from './shares.js';
 import type { Writers } from './writers.js';
 
 /** Staged bytes from which a flush is long: on this thread it would stop the event loop. */
@@ -32,6 +33,7 @@ export async function publish(
     published = await core.engine.write((batch) => {
       const row = line.row.read(batch);
       if (row === undefined || !sameAddress(row.head, from.address)) return false;
+      if (row.id !== from.id || !countCommits(batch, line, row, built.commits)) return false;
       for (const writer of writers) writer.blocks.emit(batch);
       for (const { address, commit, rootBlock, headsBlock } of built.commits) {
         const signature = built.signatures.get(addressText(address));
