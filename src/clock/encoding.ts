@@ -1,9 +1,7 @@
 /**
- * Ids and events as bytes: one arithmetic code each over a few questions per node.
- *
- *     event   is the root a node? its base; then for the halves of each node, left before right:
- *             is each a node? have both base 0 (not two counts)? which has not, and its base less 1
- *     id      nothing? then for each owned part: is it parted? are both halves owned, or which one?
+ * Event trees as bytes: an arithmetic code over a few questions per node. Is the root a node? Its
+ * base. Then for the halves of each node, left before right: is each a node? Have both base 0 (not
+ * two counts)? Which has not, and its base less 1.
  *
  * Bijective: a normal tree has one encoding, and a decoder accepts only the bytes that the encoder
  * would write, by encoding again. So padding, trailing bytes and trees that are not normal are
@@ -25,7 +23,6 @@ import { badStamp } from '../ground/errors.js';
 import { STAMP_BYTES_MAX, STAMP_DEPTH_MAX, STAMP_NODES_MAX } from '../ground/limits.js';
 import { ArithmeticDecoder, ArithmeticEncoder, type Priors } from './arithmetic.js';
 import { type Event, eventNode, minEvent } from './event.js';
-import { type Id, idNode } from './id.js';
 
 /** Beyond this many levels all share one context. */
 export const DEPTHS = 8;
@@ -57,15 +54,6 @@ export const EVENT_RIGHT = contexts(4, 16, 16);
 export const EVENT_BASE = numbers(12, 20);
 export const EVENT_COUNT = numbers(16, 16);
 const EVENT_NODE_BASE = numbers(16, 16);
-
-/** Id: does the id own nothing? */
-const ID_NOTHING = contexts(1, 30, 2);
-/** Id: is this owned part parted? */
-const ID_NODE = contexts(1, 28, 4);
-/** Id: are both halves owned? */
-const ID_BOTH = contexts(1, 31, 1);
-/** Id: is it the right half alone? */
-const ID_RIGHT = contexts(1, 16, 16);
 
 /** Difference: has anything changed? */
 export const DELTA_CHANGED = contexts(1, 4, 28);
@@ -153,22 +141,6 @@ let lastBytes: Uint8Array = EMPTY;
 /** Throws REGALIA_STAMP for bytes that no event tree encodes to, as do all decoders here. */
 export function decodeEvent(bytes: Uint8Array): Event {
   return decoded(bytes, readEvent, encodeEvent);
-}
-
-export function encodeId(id: Id): Uint8Array {
-  if (id !== lastId) {
-    lastIdBytes = encoded((coder) => writeId(coder, id));
-    lastId = id;
-  }
-  return lastIdBytes.slice();
-}
-
-/** A branch's share is written with each of its commits; ids are immutable. */
-let lastId: Id | undefined;
-let lastIdBytes: Uint8Array = EMPTY;
-
-export function decodeId(bytes: Uint8Array): Id {
-  return decoded(bytes, readId, encodeId);
 }
 
 export function encoded(write: (coder: TreeEncoder) => void): Uint8Array {
@@ -260,36 +232,4 @@ function readBases(coder: TreeDecoder, leftKind: Kind, rightKind: Kind): readonl
   const kind = onRight === 1 ? rightKind : leftKind;
   const base = readNumber(coder, kind === 1 ? EVENT_NODE_BASE : EVENT_COUNT) + 1;
   return onRight === 1 ? [0, base] : [base, 0];
-}
-
-function writeId(coder: TreeEncoder, id: Id): void {
-  coder.bit(ID_NOTHING, id === 0 ? 1 : 0);
-  if (id !== 0) writeShare(coder, id);
-}
-
-/** REQUIRES: `id` owns something. */
-function writeShare(coder: TreeEncoder, id: Id): void {
-  coder.bit(ID_NODE, id === 1 ? 0 : 1);
-  if (typeof id === 'number') return;
-  coder.nodes.spend();
-  const { left, right } = id;
-  const both = left !== 0 && right !== 0;
-  coder.bit(ID_BOTH, both ? 1 : 0);
-  if (!both) coder.bit(ID_RIGHT, left === 0 ? 1 : 0);
-  if (left !== 0) writeShare(coder, left);
-  if (right !== 0) writeShare(coder, right);
-}
-
-function readId(coder: TreeDecoder): Id {
-  return coder.bit(ID_NOTHING) === 1 ? 0 : readShare(coder, 0);
-}
-
-function readShare(coder: TreeDecoder, depth: number): Id {
-  if (coder.bit(ID_NODE) === 0) return 1;
-  coder.nodes.spend(depth);
-  const both = coder.bit(ID_BOTH) === 1;
-  const onRight = !both && coder.bit(ID_RIGHT) === 1;
-  const left = onRight ? 0 : readShare(coder, depth + 1);
-  const right = both || onRight ? readShare(coder, depth + 1) : 0;
-  return idNode(left, right);
 }

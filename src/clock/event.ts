@@ -17,11 +17,11 @@
  *            \-> (0, 1) counts (0, 0, 1) ---- join --> 1
  *
  * Subtrees are passed with a shift instead of being lifted, and what did not change is the same
- * object afterwards: `fill(id, e) === e` says that nothing was filled.
+ * object afterwards.
  */
-import { assert, badStamp } from '../ground/errors.js';
+import { badStamp } from '../ground/errors.js';
 import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
-import { depthAbove, type Id } from './id.js';
+import type { Id } from './id.js';
 
 export interface EventNode {
   /** The minimum over this node's part of the interval, above what its ancestors say. */
@@ -61,10 +61,23 @@ export function lift(event: Event, shift: number): Event {
   return { base: base + shift, left, right, max: max + shift, depth };
 }
 
+function checkCount(count: number): number {
+  if (count <= STAMP_COUNT_MAX) return count;
+  throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
+}
+
+/** The depth of a node over halves of the given depths. REGALIA_STAMP above the limit. */
+function depthAbove(left: number, right: number): number {
+  const depth = Math.max(left, right) + 1;
+  if (depth > STAMP_DEPTH_MAX)
+    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, `${depth}`);
+  return depth;
+}
+
 /** The paper's norm of (base, left, right), of normal halves. REGALIA_STAMP above 2^53 - 1. */
 export function eventNode(base: number, left: Event, right: Event): Event {
   const max = base + Math.max(maxEvent(left), maxEvent(right));
-  if (max > STAMP_COUNT_MAX) throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
+  checkCount(max);
   if (left === right && typeof left === 'number') return max;
   const depth = depthAbove(eventDepth(left), eventDepth(right));
   const low = Math.min(minEvent(left), minEvent(right));
@@ -133,76 +146,45 @@ export function rightHalf(event: Event): Event {
   return typeof event === 'number' ? 0 : event.right;
 }
 
-/** One more event, counted on `id`. REGALIA_STAMP where that owns nothing, or above 2^53 - 1. */
+/**
+ * One more event, counted on a share: the paper's event, of an id that is one part. What the share
+ * has is raised to what its other half has everywhere, if that is more, since it makes the tree
+ * smaller (fill); else by one (grow). REGALIA_STAMP above 2^53 - 1.
+ */
 export function counted(id: Id, event: Event): Event {
-  if (id === 0) throw badStamp('the stamp', 'an id that owns a share', 'one that owns nothing');
-  const filled = fill(id, event);
-  return filled === event ? grow(id, event) : filled;
+  return countedBelow(id, 0, event);
 }
 
-/**
- * The paper's fill: raises what `id` owns, as far as that simplifies the tree and without passing
- * its maximum. Returns `event` itself if nothing can be filled.
- */
-export function fill(id: Id, event: Event): Event {
-  if (id === 0 || typeof event === 'number') return event;
-  if (id === 1) return event.max;
-  const { base, left, right } = event;
-  if (id.left === 1) {
-    const filled = fill(id.right, right);
-    return refilled(event, base, Math.max(maxEvent(left), minEvent(filled)), filled);
+function countedBelow(id: Id, depth: number, event: Event): Event {
+  if (depth === id.length) return typeof event === 'number' ? checkCount(event + 1) : event.max;
+  const [left, right] = [leftHalf(event), rightHalf(event)];
+  const isLeft = id[depth] === '0';
+  const [own, other] = isLeft ? [left, right] : [right, left];
+  const isFilled = depth + 1 === id.length && minEvent(other) > maxEvent(own);
+  const raised = isFilled ? minEvent(other) : countedBelow(id, depth + 1, own);
+  return eventNode(minEvent(event), isLeft ? raised : left, isLeft ? right : raised);
+}
+
+/** The least and the greatest count within a part. */
+export function countsOn(event: Event, id: Id): { readonly least: number; readonly most: number } {
+  let part = event;
+  let above = 0;
+  for (const half of id) {
+    if (typeof part === 'number') break;
+    above += part.base;
+    part = half === '0' ? part.left : part.right;
   }
-  if (id.right === 1) {
-    const filled = fill(id.left, left);
-    return refilled(event, base, filled, Math.max(maxEvent(right), minEvent(filled)));
+  return { least: above + minEvent(part), most: above + maxEvent(part) };
+}
+
+/** The largest parts with one count everywhere, but for those that have none, from the left. */
+export function* countedParts(event: Event, part: Id = '', above = 0): Generator<Id, void> {
+  if (typeof event === 'number') {
+    if (above + event > 0) yield part;
+    return;
   }
-  return refilled(event, base, fill(id.left, left), fill(id.right, right));
-}
-
-function refilled(event: EventNode, base: number, left: Event, right: Event): Event {
-  return left === event.left && right === event.right ? event : eventNode(base, left, right);
-}
-
-interface Growth {
-  readonly event: Event;
-  readonly cost: number;
-}
-
-/** The paper's N: a new level costs more than any path, so trees deepen only where they must. */
-const NEW_LEVEL_COST = STAMP_DEPTH_MAX * 4;
-
-/**
- * The paper's grow: counts one event where that enlarges the tree least, the right half on a tie.
- * REQUIRES: `id` owns something, and `fill(id, event) === event`. Then the result is normal without
- * normalizing: only a lone minimum could rise above its node's base, and fill would have raised
- * that one before.
- */
-export function grow(id: Id, event: Event): Event {
-  const grown = growth(id, event).event;
-  if (maxEvent(grown) > STAMP_COUNT_MAX)
-    throw badStamp('the stamp', 'a count below 2^53', 'a larger one');
-  return grown;
-}
-
-function growth(id: Id, event: Event): Growth {
-  if (typeof id === 'number') {
-    assert(id === 1 && typeof event === 'number', 'grow needs a share, and fill before it');
-    return { event: event + 1, cost: 0 };
-  }
-  const levelCost = typeof event === 'number' ? 1 + NEW_LEVEL_COST : 1;
-  const left = id.left === 0 ? undefined : growth(id.left, leftHalf(event));
-  const right = id.right === 0 ? undefined : growth(id.right, rightHalf(event));
-  const leftCost = left?.cost ?? Number.POSITIVE_INFINITY;
-  const rightCost = right?.cost ?? Number.POSITIVE_INFINITY;
-  const base = minEvent(event);
-  return leftCost < rightCost
-    ? { event: grownNode(base, left?.event ?? 0, rightHalf(event)), cost: leftCost + levelCost }
-    : { event: grownNode(base, leftHalf(event), right?.event ?? 0), cost: rightCost + levelCost };
-}
-
-function grownNode(base: number, left: Event, right: Event): EventNode {
-  const depth = depthAbove(eventDepth(left), eventDepth(right));
-  return { base, left, right, max: base + Math.max(maxEvent(left), maxEvent(right)), depth };
+  yield* countedParts(event.left, `${part}0`, above + event.base);
+  yield* countedParts(event.right, `${part}1`, above + event.base);
 }
 
 /** The paper's notation: `n` or `(n, left, right)`. */

@@ -1,72 +1,43 @@
 /**
- * Ids: the share of the interval [0, 1) that a stamp owns (Almeida, Baquero, Fonte: Interval Tree
- * Clocks, 2008, section 4 and 5.2).
+ * Ids: the shares of the interval [0, 1) that stamps are counted on (Almeida, Baquero, Fonte:
+ * Interval Tree Clocks, 2008, section 4). An id is one part that halving makes, named by the way to
+ * it: 0 for the left half, 1 for the right one.
  *
- * An id is 0 (owns nothing here), 1 (owns all of it), or a node whose halves are ids. Normal form:
- * no node of two equal leaves, so equal shares have equal trees. Every node is built by `idNode`,
- * which normalizes and refuses more than 1,024 levels; so recursion over any id is bounded.
+ *     ''   the whole       '0'   its left half       '01'   the second quarter
  *
- * Ids of living replicas are disjoint. Two copies of one id break the clock silently: two that
- * count one event each compare equal. So a fork's first half must be durable before its second half
- * leaves, and a retired id is joined once only. Losing an id is safe: its share is never counted on
- * again, and the trees stay a little larger.
+ * The paper splits an id at each fork, so that the n-th may lie n levels down. Here a part is given
+ * out share by share, without end, and the n-th lies about 2 log2(n) levels down. Its way within
+ * the part is the Elias gamma code of n, with ones for zeros: n has k + 1 binary digits, and the
+ * share is k ones, a zero, and the last k digits. No code begins another, so shares are disjoint;
+ * they ascend with n.
  *
- *       (1, (0, 1))        |11111111|00001111|   the left half and the last quarter
+ *     n        1     2     3     4       5       6       7       8
+ *     share    0     100   101   11000   11001   11010   11011   1110000
  */
-import { badStamp } from '../ground/errors.js';
 import { STAMP_DEPTH_MAX } from '../ground/limits.js';
 
-export interface IdNode {
-  readonly left: Id;
-  readonly right: Id;
-  /** Levels below this node, 1 or more. */
-  readonly depth: number;
+export type Id = string;
+
+/** The interval: what the first replica has to give out. */
+export const WHOLE: Id = '';
+
+/** The share of a part that is given out as the n-th, from 1 on. */
+export function shareOf(part: Id, n: number): Id {
+  const digits = n.toString(2);
+  return `${part}${'1'.repeat(digits.length - 1)}0${digits.slice(1)}`;
 }
 
-export type Id = 0 | 1 | IdNode;
-
-/** The id of the first replica. */
-export const WHOLE: Id = 1;
-
-/** The depth of a node over subtrees of the given depths; throws REGALIA_STAMP above the limit. */
-export function depthAbove(left: number, right: number): number {
-  const depth = Math.max(left, right) + 1;
-  if (depth > STAMP_DEPTH_MAX)
-    throw badStamp('the stamp', `a tree of at most ${STAMP_DEPTH_MAX} levels`, `${depth}`);
-  return depth;
+/** Which share of a part an id is, or is within; undefined where it is in no single one. */
+export function shareAround(part: Id, id: Id): number | undefined {
+  if (!id.startsWith(part)) return undefined;
+  const code = id.slice(part.length);
+  const ones = code.indexOf('0');
+  // Without the zero, or all digits behind it, it is several shares.
+  if (ones < 0 || code.length < 2 * ones + 1) return undefined;
+  return Number.parseInt(`1${code.slice(ones + 1, 2 * ones + 1)}`, 2);
 }
 
-/** The paper's norm: a node of two halves, or the leaf that it equals. */
-export function idNode(left: Id, right: Id): Id {
-  if (left === right && typeof left === 'number') return left;
-  return { left, right, depth: depthAbove(idDepth(left), idDepth(right)) };
-}
-
-export function idDepth(id: Id): number {
-  return typeof id === 'number' ? 0 : id.depth;
-}
-
-/** Two disjoint ids whose sum is `id`: its halves if it has two; what is whole is halved. */
-export function split(id: Id): readonly [Id, Id] {
-  if (id === 0) return [0, 0];
-  if (id === 1) return [idNode(1, 0), idNode(0, 1)];
-  const { left, right } = id;
-  if (left === 0) {
-    const [first, second] = split(right);
-    return [idNode(0, first), idNode(0, second)];
-  }
-  if (right === 0) {
-    const [first, second] = split(left);
-    return [idNode(first, 0), idNode(second, 0)];
-  }
-  return [idNode(left, 0), idNode(0, right)];
-}
-
-/** The share of both. REGALIA_STAMP where they overlap: some id was joined twice. */
-export function sum(a: Id, b: Id): Id {
-  if (a === 0) return b;
-  if (b === 0) return a;
-  if (a === 1 || b === 1)
-    throw badStamp('the stamp', 'ids that own disjoint shares', 'ids that overlap');
-  return idNode(sum(a.left, b.left), sum(a.right, b.right));
+/** Whether a text is an id: it may be anybody's. */
+export function isId(text: string): boolean {
+  return text.length <= STAMP_DEPTH_MAX && /^[01]*$/.test(text);
 }

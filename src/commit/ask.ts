@@ -6,6 +6,7 @@ import { addressText } from '../blocks/address.js';
 import type { Batch, Durability } from '../engine/engine.js';
 import type { Built } from './builder.js';
 import type { Line, LocalCommit, Tip } from './line.js';
+import { countCommits } from './shares.js';
 import type { Turn } from './turns.js';
 import type { Writers } from './writers.js';
 
@@ -130,9 +131,7 @@ export class Group {
     return core.door.compareAndSet(
       { bucket: owner, branch, ...ends },
       (batch) => {
-        if (!isOurs(batch)) return false;
-        this.put(batch);
-        return true;
+        return isOurs(batch) && this.put(batch);
       },
       this.#durability(),
     );
@@ -152,9 +151,10 @@ export class Group {
     return true;
   }
 
-  /** Puts its rows, but the head. */
-  put(batch: Batch): void {
+  /** Puts its rows, but the head. False where they must be built again, on another share. */
+  put(batch: Batch): boolean {
     const { history } = this.#line.core;
+    if (!countCommits(batch, this.#line, this.#base.id, this.commits)) return false;
     for (const { ask, plan } of this.#planned) {
       this.#putting = ask;
       for (const { blocks } of plan.writers) blocks.emit(batch);
@@ -164,6 +164,7 @@ export class Group {
       }
     }
     this.#putting = undefined;
+    return true;
   }
 
   #durability(): Durability {

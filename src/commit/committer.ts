@@ -34,7 +34,7 @@ import { finishSteps, type Steps } from '../tree/steps.js';
 import type { Ask, Asking, Plan } from './ask.js';
 import { relationsOf } from './bases.js';
 import { TouchedBuckets, touchedBetween } from './buckets.js';
-import { type Built, type Change, CommitBuilder, NO_SIGNATURES } from './builder.js';
+import { type Built, type Change, CommitBuilder } from './builder.js';
 import { HeadsWithin } from './heads-within.js';
 import { Lane } from './lane.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip } from './line.js';
@@ -43,6 +43,7 @@ import type { Pending } from './pending.js';
 import type { PrivateTree } from './private-tree.js';
 import type { ReadSet } from './read-set.js';
 import { conflictError, conflictOf, crossesNewBorder, Rebase } from './rebase.js';
+import { needsShare, withShare } from './shares.js';
 import type { Turn } from './turns.js';
 import { runSteps, Writers } from './writers.js';
 
@@ -155,20 +156,22 @@ class Attempt implements Asking {
     const { core } = tx.line;
     core.check();
     if (tx.pending.count > AT_ONCE || core.blocks.available < EXTENTS_AT_ONCE) return undefined;
-    if (!tx.fork.writers.blocks.isReady || this.#mustMerge(tip)) return undefined;
+    if (!tx.fork.writers.blocks.isReady || needsShare(tx.line, tip)) return undefined;
+    if (this.#mustMerge(tip)) return undefined;
     const change = finishSteps(this.#change(tip));
     if (core.sequences.available <= change.touched.length) {
       this.drop();
       return undefined;
     }
-    const builder = this.#builder(tip, change);
-    const built = builder?.build(change);
-    const signatures = built && builder?.signNow(built.commits);
-    if (built !== undefined && signatures === undefined) {
+    if (sameAddress(change.root.address, tip.commit.root)) return this.#planOf(tip, undefined);
+    const builder = this.#builder(tip);
+    const built = builder.build(change);
+    const signatures = builder.signNow(built.commits);
+    if (signatures === undefined) {
       this.drop();
       return undefined;
     }
-    return this.#planOf(tip, built && { ...built, signatures: signatures ?? NO_SIGNATURES });
+    return this.#planOf(tip, { ...built, signatures });
   }
 
   async plan(): Promise<Plan> {
@@ -185,12 +188,12 @@ class Attempt implements Asking {
     }
     await tx.fork.writers.blocks.prepare();
     const change = await this.#run(this.#change(tip));
-    const builder = this.#builder(tip, change);
-    if (builder === undefined) return this.#planOf(tip, undefined);
+    if (sameAddress(change.root.address, tip.commit.root)) return this.#planOf(tip, undefined);
+    const base = await withShare(line, tip);
     await core.sequences.reserve(change.touched.length + 1);
-    const built = await builder.buildSigned(change);
+    const built = await this.#builder(base).buildSigned(change);
     await this.#writers.blocks.prepare();
-    return this.#planOf(tip, built);
+    return this.#planOf(base, built);
   }
 
   drop(): void {
@@ -201,9 +204,7 @@ class Attempt implements Asking {
     return runSteps('commit', steps, this.#tx.line.core, this.#writers, this.#options.signal);
   }
 
-  /** Undefined where nothing is changed. */
-  #builder(tip: Tip, { root }: Change): CommitBuilder | undefined {
-    if (sameAddress(root.address, tip.commit.root)) return undefined;
+  #builder(tip: Tip): CommitBuilder {
     const { line } = this.#tx;
     const actor = this.#options.actor ?? line.core.settings.actor;
     return new CommitBuilder(line, this.#writers, tip, {

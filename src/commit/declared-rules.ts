@@ -22,6 +22,7 @@ import type { Asking, Plan } from './ask.js';
 import { CommitBuilder } from './builder.js';
 import { Lane } from './lane.js';
 import type { Line, Tip } from './line.js';
+import { withShare } from './shares.js';
 import { Writers } from './writers.js';
 
 /** Checks the declared rules, and stores those that are new. REGALIA_RULE. */
@@ -54,7 +55,7 @@ class Declaration implements Asking {
     const { core } = this.#line;
     await core.sequences.reserve(1);
     await core.blocks.reserve(8);
-    const base = this.#line.tip();
+    const base = await withShare(this.#line, this.#line.tip());
     const news = declaring(this.#line, base, this.#declared);
     if (news === undefined) return { base, built: undefined, writers: [] };
     const { root: top } = this.#line.treeOf(base);

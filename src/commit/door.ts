@@ -18,8 +18,8 @@ export interface HeadMove {
 export interface Door {
   /**
    * Writes what `writes` puts and moves the head, both or neither: neither where the head is not as
-   * expected, or `writes` has put nothing and returns false. Resolves with whether it moved, once
-   * that is as durable as asked.
+   * expected. It stays also where `writes` returns false. Resolves with whether it moved, once that
+   * is as durable as asked.
    */
   compareAndSet(
     move: HeadMove,
@@ -29,7 +29,7 @@ export interface Door {
 
   /**
    * The same while no other process can move the head: `writes` is given what it is, and returns
-   * what it shall be. Undefined, and nothing is written.
+   * what it shall be, or undefined where it stays.
    */
   set(
     branch: Pick<HeadMove, 'bucket' | 'branch'>,

@@ -8,6 +8,7 @@ import { WHOLE } from '../clock/id.js';
 import type { Engine } from '../engine/engine.js';
 import { putBranch } from '../log/branches.js';
 import { type Commit, commitAddress } from '../log/commit.js';
+import { putPool } from '../log/shares.js';
 import { encodeRules } from '../streams/rule.js';
 import { writeEmptyRoot } from '../tree/root.js';
 import { Core, type Identity, putIdentity, type Settings } from './core.js';
@@ -53,7 +54,8 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
       rootBlock: root.id,
       headsBlock: undefined,
     });
-    putBranch(batch, identity.store, MAIN, { head: address, id: WHOLE });
+    putBranch(batch, identity.store, MAIN, { head: address, id: undefined });
+    putPool(batch, WHOLE);
   }, 'sync');
   writers.blocks.published();
   return identity;

@@ -19,7 +19,7 @@
  * - nothing is acknowledged before the commits that it rests on are as durable as it asked, also
  *   where it changed nothing.
  */
-import type { Address } from '../blocks/address.js';
+import { type Address, sameAddress } from '../blocks/address.js';
 import type { Batch } from '../engine/engine.js';
 import { conflicting } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
@@ -157,10 +157,10 @@ export class Lane {
       return this.#fail(ask, error);
     }
     if (!this.#mayGoOn(ask)) return;
-    const tip = this.#line.tip();
+    const isCurrent = sameAddress(plan.base.address, this.#line.tip().address);
     // What it was built on may have failed meanwhile, or what it was begun on wait again.
-    if (plan.base !== tip || ask.restsOn('waiting')) return ask.waitAgain();
-    const group = new Group(this.#line, tip);
+    if (!isCurrent || ask.restsOn('waiting')) return ask.waitAgain();
+    const group = new Group(this.#line, plan.base);
     group.add(ask, plan);
     this.#remove(ask);
     this.#begin(group);
@@ -189,14 +189,14 @@ export class Lane {
     const build = (batch: Batch): Address | undefined => {
       if (!this.#isOurs(batch)) return undefined;
       group = this.#fillLocked(asks, this.#line.storedIn(batch));
-      group.put(batch);
-      return group.tip.address;
+      return group.put(batch) ? group.tip.address : undefined;
     };
     try {
-      await core.door.set({ bucket, branch }, build, durability);
+      const isPublished = await core.door.set({ bucket, branch }, build, durability);
       // A write of nothing flushes nothing.
       if (group?.moves === false && durability !== 'none') await core.engine.flush();
-      if (group !== undefined) this.#published(group);
+      if (isPublished && group !== undefined) this.#published(group);
+      else this.#queue(group?.lost() ?? []);
     } catch (error) {
       if (group !== undefined) this.#queue(group.failed(error));
       else for (const ask of asks) this.#fail(ask, error);

@@ -10,8 +10,8 @@ import { counted, type Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
 import type { Reads } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { badStamp, notFound, type RegaliaError } from '../ground/errors.js';
-import { BranchRow } from '../log/branches.js';
+import { noShare, notFound, type RegaliaError } from '../ground/errors.js';
+import { BranchRow, isTracking } from '../log/branches.js';
 import type { Commit } from '../log/commit.js';
 import type { BlockIds } from '../log/entry.js';
 import type { HeadsRef } from '../log/heads.js';
@@ -25,8 +25,8 @@ export interface LocalCommit extends BlockIds {
 }
 
 /**
- * The head of a line: a commit, and the share of the interval on which the next one counts. Nothing
- * is committed to a branch without a share.
+ * The head of a line: a commit, and the share of the clock on which the next one counts. A branch
+ * has none before its first own commit (see shares.ts).
  */
 export interface Tip extends LocalCommit {
   readonly id: Id | undefined;
@@ -106,13 +106,13 @@ export class Line {
     return this.#isBuiltOn;
   }
 
-  /** A stamp with one more event, counted on a share of the interval. REGALIA_STAMP without one. */
+  /** A stamp with one more event, counted on a share of the clock. REGALIA_STAMP without one. */
   nextStamp(id: Id | undefined, stamp: Event): Event {
-    if (id === undefined || id === 0) {
-      const actual = 'a copy without a share of the interval';
-      throw badStamp(`branch ${this.branch}`, 'forked before it is written to', actual);
-    }
-    return counted(id, stamp);
+    if (id !== undefined) return counted(id, stamp);
+    const advice = isTracking(this.branch)
+      ? 'it follows a branch of another replica; fork it, and commit to the fork'
+      : 'this store was given none, or none is left; `accept` what `grant` returns at a replica';
+    throw noShare(`branch ${this.branch}`, advice);
   }
 
   /** A commit of this line or within it, on disk or on its way there. */

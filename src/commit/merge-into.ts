@@ -21,6 +21,7 @@ import type { MergeJudgement } from './judge.js';
 import { Lane } from './lane.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import { mergeCommits } from './merge-commits.js';
+import { withShare } from './shares.js';
 import { runSteps, Writers } from './writers.js';
 
 export interface MergeOptions extends MergeJudgement {
@@ -109,11 +110,19 @@ class Merging implements Asking {
     while (core.blocks.available < RESERVE) await core.blocks.reserve(RESERVE);
     // A transaction needs what this one could write but for conflicts: each try has its own.
     this.#writers = new Writers(core.cache, core.blocks);
-    return this.#plan(line.stored());
+    const tip = line.stored();
+    return this.#plan(this.#mayCount() ? await withShare(line, tip) : tip);
   }
 
   drop(): void {
     this.#writers.blocks.discard();
+  }
+
+  /** Whether the merge may be other than canonical, which counts no event. */
+  #mayCount(): boolean {
+    const { message, streams, entries, places, answers = [] } = this.#options;
+    const decides = [message, streams, entries, places].some((given) => given !== undefined);
+    return this.#nested !== undefined || decides || answers.length > 0;
   }
 
   async #plan(tip: Tip): Promise<Plan> {

@@ -63,7 +63,7 @@ export interface ErrorData {
   REGALIA_PACK: { what: string; at: number; expected: string; actual: string };
   /** A store folder that was copied rather than forked. */
   REGALIA_CLONED: { path: string; reason: string };
-  /** A stamp that is malformed or contradicts its parents. */
+  /** A stamp that is malformed or contradicts its parents; a share of the clock that is missing. */
   REGALIA_STAMP: { expected: string; actual: string };
   /** A commit whose signature is invalid. */
   REGALIA_SIGNATURE: { commit: string; actor: string };
@@ -350,6 +350,15 @@ export function beyondHorizon(commit: string) {
 export function badStamp(what: string, expected: string, actual: string) {
   const message = `${what} must be ${expected}, not ${actual}`;
   return new RegaliaError('REGALIA_STAMP', message, { expected, actual });
+}
+
+/** Nothing can be counted for want of a share of the clock; `advice` says how to get one. */
+export function noShare(what: string, advice: string) {
+  const message = `${what} has no share of the clock to count on: ${advice}`;
+  return new RegaliaError('REGALIA_STAMP', message, {
+    expected: 'a share of the clock',
+    actual: 'none',
+  });
 }
 
 /** The block or file at `address` is not here; `source` is where it should be. */

@@ -1,23 +1,23 @@
 /**
  * Branches and tags: the only mutable things, one row of table `heads` each.
  *
- *     bucket id 16 | 'b' | name → version u8 | head 33 | id ? length varint, ITC id
- *     bucket id 16 | 't' | name → version u8 | commit 33
- *     bucket id 16              → version u8 | branches varint | tags varint
+ *     bucket id 16 | 'b' | name → version u8 | next name text | head 33 | id ? text
+ *     bucket id 16 | 't' | name → version u8 | next name text | commit 33
+ *     bucket id 16              → version u8 | first branch text | first tag text
  *
- * `?` is a byte 0, or 1 and what it announces. A branch without an id of its own counts on that of
- * the bucket that encloses it. The third row counts the others, so that a row which the engine lost
- * does not pass for an absent name. Names follow git's reference names in spirit: 1 to 255 bytes of
- * UTF-8, parts joined by '/', as `replica/<id>/main`.
+ * `?` is a byte 0, or 1 and what it announces. Each row names the one that follows it, the last
+ * none: so the row before a name proves that there is none of that name, and one that the engine
+ * lost does not pass for absent. A branch has an id once it has committed (see shares.ts). Names
+ * follow git's reference names in spirit: 1 to 255 bytes of UTF-8, parts joined by '/', as
+ * `replica/<id>/main`.
  */
 import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
-import { decodeId, encodeId } from '../clock/encoding.js';
-import type { Id } from '../clock/id.js';
+import { type Id, isId } from '../clock/id.js';
 import type { Batch, Reads } from '../engine/engine.js';
-import { concatBytes, copyBytes, equalBytes, hex } from '../ground/bytes.js';
+import { compareBytes, concatBytes, copyBytes, EMPTY, equalBytes, hex } from '../ground/bytes.js';
 import { badOption, corrupt, type RegaliaError } from '../ground/errors.js';
-import { BRANCH_NAME_BYTES_MAX, STAMP_BYTES_MAX } from '../ground/limits.js';
+import { BRANCH_NAME_BYTES_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -31,9 +31,7 @@ type Sort = typeof BRANCH | typeof TAG;
 
 export interface Branch {
   readonly head: Address;
-  /**
-   * The branch's share of the interval; undefined where it counts on the enclosing bucket's branch.
-   */
+  /** The share of the clock that its commits count on; undefined before the first. */
   readonly id: Id | undefined;
 }
 
@@ -44,6 +42,13 @@ export interface NamedBranch extends Branch {
 export interface Tag {
   readonly name: string;
   readonly commit: Address;
+}
+
+const TRACKING = /^replica\/[0-9a-f]{32}\/./;
+
+/** Whether a branch follows one of another replica, `replica/ID/BRANCH`: imports alone move it. */
+export function isTracking(name: string): boolean {
+  return TRACKING.test(name);
 }
 
 /** REGALIA_OPTION where `name` can't name a branch or a tag. */
@@ -100,13 +105,13 @@ export class BranchRow {
 }
 
 export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch: Branch): void {
-  const writer = new ByteWriter(128).u8(ROW_VERSION).bytes(branch.head);
+  const writer = new ByteWriter(128).bytes(branch.head);
   if (branch.id === undefined) writer.u8(0);
-  else writer.u8(1).lengthed(encodeId(branch.id));
+  else writer.u8(1).text(branch.id);
   putNamed(batch, bucket, BRANCH, name, writer.finish());
 }
 
-/** Whether there was such a branch. Its id goes with it: the caller retires or keeps it. */
+/** Whether there was such a branch. Its share goes with it: the caller frees it. */
 export function delBranch(batch: Batch, bucket: Uint8Array, name: string): boolean {
   return delNamed(batch, bucket, BRANCH, name);
 }
@@ -124,7 +129,7 @@ export function tag(reads: Reads, bucket: Uint8Array, name: string): Address | u
 }
 
 export function putTag(batch: Batch, bucket: Uint8Array, name: string, commit: Address): void {
-  putNamed(batch, bucket, TAG, name, new ByteWriter(64).u8(ROW_VERSION).bytes(commit).finish());
+  putNamed(batch, bucket, TAG, name, commit);
 }
 
 export function delTag(batch: Batch, bucket: Uint8Array, name: string): boolean {
@@ -140,8 +145,13 @@ export function* tags(reads: Reads, bucket: Uint8Array): Generator<Tag> {
 function decodeBranch(body: Uint8Array): Branch {
   return decodeRow(body, 'branch row', (reader) => ({
     head: readAddress(reader),
-    id: readOptional(reader, () => decodeId(reader.lengthed(STAMP_BYTES_MAX))),
+    id: readOptional(reader, readId),
   }));
+}
+
+export function readId(reader: ByteReader): Id {
+  const id = reader.text(STAMP_DEPTH_MAX);
+  return isId(id) ? id : reader.fail('an id', id.slice(0, 100));
 }
 
 function decodeTag(body: Uint8Array): Address {
@@ -150,15 +160,21 @@ function decodeTag(body: Uint8Array): Address {
 
 function decodeRow<T>(body: Uint8Array, what: string, read: (reader: ByteReader) => T): T {
   const reader = new ByteReader(body, what);
-  reader.version(ROW_VERSION);
   const found = read(reader);
   reader.end();
   return found;
 }
 
-interface NamedRow {
-  readonly name: string;
+/** A row as it is stored: the name that comes next, or none, and what the row is about. */
+interface Link {
+  readonly next: string;
   readonly body: Uint8Array;
+}
+
+/** Where a name is or would be: the one before it, or none, with its row or that of the bucket. */
+interface Place {
+  readonly before: string;
+  readonly link: Link;
 }
 
 function readNamed(
@@ -168,12 +184,9 @@ function readNamed(
   name: string,
 ): Uint8Array | undefined {
   checkRefName(name);
-  const key = namedKey(bucket, sort, name);
-  const row = reads.view('heads', key);
-  if (row !== undefined) return openRow('heads', key, row);
-  // None of that name, unless the counts say that a row was lost.
-  for (const _ of allNamed(reads, bucket, sort));
-  return undefined;
+  const link = linkAt(reads, bucket, sort, name);
+  if (link === undefined) placeOf(reads, bucket, sort, name);
+  return link?.body;
 }
 
 function putNamed(
@@ -183,50 +196,152 @@ function putNamed(
   name: string,
   body: Uint8Array,
 ): void {
-  if (readNamed(batch, bucket, sort, name) === undefined) countMore(batch, bucket, sort, 1);
-  const key = namedKey(bucket, sort, name);
-  batch.put('heads', key, sealRow('heads', key, body));
+  checkRefName(name);
+  let next = linkAt(batch, bucket, sort, name)?.next;
+  if (next === undefined) {
+    const place = placeOf(batch, bucket, sort, name);
+    next = place.link.next;
+    putNext(batch, bucket, sort, place, name);
+  }
+  putLink(batch, bucket, sort, name, { next, body });
 }
 
 function delNamed(batch: Batch, bucket: Uint8Array, sort: Sort, name: string): boolean {
-  if (readNamed(batch, bucket, sort, name) === undefined) return false;
+  checkRefName(name);
+  const link = linkAt(batch, bucket, sort, name);
+  const place = placeOf(batch, bucket, sort, name, link !== undefined);
+  if (link === undefined) return false;
   batch.del('heads', namedKey(bucket, sort, name));
-  countMore(batch, bucket, sort, -1);
+  putNext(batch, bucket, sort, place, link.next);
   return true;
 }
 
-/** REGALIA_CORRUPT where there are not as many rows as were counted. */
-function* allNamed(reads: Reads, bucket: Uint8Array, sort: Sort): Generator<NamedRow> {
-  const expected = readCounts(reads, bucket)[sort];
-  const prefix = namedKey(bucket, sort, '');
-  const end = namedKey(bucket, (sort + 1) as Sort, '');
-  let actual = 0;
-  for (const { key, bytes } of reads.range('heads', { gt: prefix, lt: end })) {
-    const body = openRow('heads', key, bytes);
-    const name = utf8Text(key.subarray(prefix.length));
-    if (name === undefined) throw lostHeads(bucket, 'names in UTF-8', 'other bytes');
-    actual++;
-    yield { name, body };
+/**
+ * The place of a name by the row before it, which names the one after. REGALIA_CORRUPT where that
+ * row is not there, or the name is and should not be.
+ */
+function placeOf(
+  reads: Reads,
+  bucket: Uint8Array,
+  sort: Sort,
+  name: string,
+  isThere = false,
+): Place {
+  const range = { gt: namedKey(bucket, sort, ''), lt: namedKey(bucket, sort, name) };
+  let place: Place = { before: '', link: firstLink(reads, bucket, sort) };
+  for (const { key, bytes } of reads.range('heads', { ...range, reverse: true, limit: 1 })) {
+    place = { before: nameIn(bucket, key), link: decodeLink(openRow('heads', key, bytes)) };
   }
-  if (actual === expected || readCounts(reads, bucket)[sort] !== expected) return;
-  throw lostHeads(bucket, `${expected} rows`, `${actual}`);
+  const { next } = place.link;
+  if (isThere ? next === name : next === '' || isBefore(name, next)) return place;
+  throw lostRow(bucket, next, isThere ? name : 'none');
 }
 
-type Counts = Record<Sort, number>;
+function putNext(
+  batch: Batch,
+  bucket: Uint8Array,
+  sort: Sort,
+  { before, link: { body } }: Place,
+  next: string,
+): void {
+  if (before === '') putFirst(batch, bucket, sort, next);
+  else putLink(batch, bucket, sort, before, { next, body });
+}
 
-function readCounts(reads: Reads, bucket: Uint8Array): Counts {
+/** REGALIA_CORRUPT where the rows are not those that name each other. */
+function* allNamed(
+  reads: Reads,
+  bucket: Uint8Array,
+  sort: Sort,
+): Generator<{ readonly name: string; readonly body: Uint8Array }> {
+  const range = { gt: namedKey(bucket, sort, ''), lt: namedKey(bucket, (sort + 1) as Sort, '') };
+  let before = '';
+  let { next } = firstLink(reads, bucket, sort);
+  for (const { key, bytes } of reads.range('heads', range)) {
+    const name = nameIn(bucket, key);
+    if (name !== next) checkNext(reads, bucket, sort, before, name);
+    const link = decodeLink(openRow('heads', key, bytes));
+    yield { name, body: link.body };
+    before = name;
+    next = link.next;
+  }
+  if (next !== '') checkNext(reads, bucket, sort, before, '');
+}
+
+/** A row that was not met where it should: others may have written since, or it is lost. */
+function checkNext(
+  reads: Reads,
+  bucket: Uint8Array,
+  sort: Sort,
+  before: string,
+  met: string,
+): void {
+  const isThere = (name: string): boolean => linkAt(reads, bucket, sort, name) !== undefined;
+  const link = before === '' ? firstLink(reads, bucket, sort) : linkAt(reads, bucket, sort, before);
+  if (link === undefined || link.next === met) return;
+  const { next } = link;
+  const came = next !== '' && (met === '' || isBefore(next, met)) && isThere(next);
+  const went = met !== '' && !isThere(met);
+  if (came || went) return;
+  throw lostRow(bucket, next, met === '' ? 'none' : met);
+}
+
+function isBefore(a: string, b: string): boolean {
+  return compareBytes(utf8Bytes(a), utf8Bytes(b)) < 0;
+}
+
+function linkAt(reads: Reads, bucket: Uint8Array, sort: Sort, name: string): Link | undefined {
+  const key = namedKey(bucket, sort, name);
+  const row = reads.view('heads', key);
+  return row && decodeLink(openRow('heads', key, row));
+}
+
+function decodeLink(row: Uint8Array): Link {
+  const reader = new ByteReader(row, 'row of a branch or tag');
+  reader.version(ROW_VERSION);
+  const next = reader.text(BRANCH_NAME_BYTES_MAX);
+  return { next, body: reader.bytes(reader.remaining) };
+}
+
+function putLink(
+  batch: Batch,
+  bucket: Uint8Array,
+  sort: Sort,
+  name: string,
+  { next, body }: Link,
+): void {
+  const key = namedKey(bucket, sort, name);
+  const row = new ByteWriter(128).u8(ROW_VERSION).text(next).bytes(body).view();
+  batch.put('heads', key, sealRow('heads', key, row));
+}
+
+type Firsts = Record<Sort, string>;
+
+function readFirsts(reads: Reads, bucket: Uint8Array): Firsts {
   const row = reads.view('heads', bucket);
-  if (row === undefined) return { [BRANCH]: 0, [TAG]: 0 };
-  return decodeRow(openRow('heads', bucket, row), 'heads row', (reader) => {
-    return { [BRANCH]: reader.varint(), [TAG]: reader.varint() };
-  });
+  if (row !== undefined) {
+    return decodeRow(openRow('heads', bucket, row), 'heads row', (reader) => {
+      reader.version(ROW_VERSION);
+      const first = reader.text(BRANCH_NAME_BYTES_MAX);
+      return { [BRANCH]: first, [TAG]: reader.text(BRANCH_NAME_BYTES_MAX) };
+    });
+  }
+  const range = { gt: bucket, lt: namedKey(bucket, (TAG + 1) as Sort, ''), limit: 1 };
+  for (const { key } of reads.range('heads', range)) {
+    throw lostHeads(bucket, `the first row, before ${nameIn(bucket, key)}`, 'none');
+  }
+  return { [BRANCH]: '', [TAG]: '' };
 }
 
-function countMore(batch: Batch, bucket: Uint8Array, sort: Sort, more: number): void {
-  const counts = readCounts(batch, bucket);
-  counts[sort] += more;
-  const body = new ByteWriter(32).u8(ROW_VERSION).varint(counts[BRANCH]).varint(counts[TAG]).view();
-  batch.put('heads', bucket, sealRow('heads', bucket, body));
+/** What the bucket's own row says of the first name, in the form of the others. */
+function firstLink(reads: Reads, bucket: Uint8Array, sort: Sort): Link {
+  return { next: readFirsts(reads, bucket)[sort], body: EMPTY };
+}
+
+function putFirst(batch: Batch, bucket: Uint8Array, sort: Sort, name: string): void {
+  const firsts = { ...readFirsts(batch, bucket), [sort]: name };
+  const writer = new ByteWriter(64).u8(ROW_VERSION).text(firsts[BRANCH]).text(firsts[TAG]);
+  batch.put('heads', bucket, sealRow('heads', bucket, writer.view()));
 }
 
 function namedKey(bucket: Uint8Array, sort: Sort, name: string): Uint8Array {
@@ -234,6 +349,16 @@ function namedKey(bucket: Uint8Array, sort: Sort, name: string): Uint8Array {
     throw badOption('bucket', `${BUCKET_ID_LENGTH} bytes`, `${bucket.length}`);
   }
   return concatBytes([bucket, Uint8Array.of(sort), utf8Bytes(name)]);
+}
+
+function nameIn(bucket: Uint8Array, key: Uint8Array): string {
+  const name = utf8Text(key.subarray(BUCKET_ID_LENGTH + 1));
+  if (name === undefined) throw lostHeads(bucket, 'names in UTF-8', 'other bytes');
+  return name;
+}
+
+function lostRow(bucket: Uint8Array, next: string, actual: string): RegaliaError {
+  return lostHeads(bucket, next === '' ? 'no more rows' : `a row of ${next}`, actual);
 }
 
 function lostHeads(

@@ -39,7 +39,6 @@ import {
   packFor,
   receivePack,
   reportHave,
-  splitShare,
 } from './exchange.js';
 import {
   AT,
@@ -239,14 +238,13 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   async fork(branch: string, options?: ForkOptions): Promise<Bucket<Streams>> {
     NAME.check('branch', branch);
     const { at } = CALLS.fork.check(options);
-    const { core, line, bucket } = this.#scope;
+    const { core, bucket } = this.#scope;
     core.checkWritable();
     log.checkRefName(branch);
     const head = this.#scope.at(at).address;
     await core.engine.write((batch) => {
       if (log.branch(batch, bucket, branch) !== undefined) throw alreadyExists('branch', branch);
-      // Without a share of its own there is none to split: the new branch can only be read.
-      log.putBranch(batch, bucket, branch, { head, id: splitShare(batch, line) });
+      log.putBranch(batch, bucket, branch, { head, id: undefined });
     }, 'sync');
     return openBucket(this.#scope.onBranch(branch));
   }
@@ -258,24 +256,28 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   }
 
   /**
-   * A new store whose root is this bucket: a replica that may be written to, with half of this
-   * branch's share. All of its history goes along. Open it, and exchange packs. REGALIA_EXISTS.
+   * A new store whose root is this bucket: a replica that may be written to, with a share of this
+   * store's clock. All of its history goes along. Open it, and exchange packs. REGALIA_EXISTS,
+   * REGALIA_STAMP where this store has no share to give.
    */
   async clone(folder: string): Promise<void> {
     await cloneInto(folderKind.check('folder', folder), this.#scope);
   }
 
   /**
-   * Half of this branch's share of the interval, for one replica to `accept` once, so that it may
-   * write.
+   * A share of this store's clock, for one replica of the bucket to `accept` once, so that it may
+   * write. REGALIA_STAMP where this store has none to give.
    */
   async grant(): Promise<string> {
-    return (await grantShare(this.#scope.line)).text;
+    return (await grantShare(this.#scope)).text;
   }
 
-  /** Adds a share that another replica granted to this branch's. REGALIA_OPTION, REGALIA_STAMP. */
+  /**
+   * Adds a share that another replica granted to this store's: branches may be written to.
+   * REGALIA_OPTION; REGALIA_STAMP where it is here already.
+   */
   async accept(grant: string): Promise<void> {
-    await acceptShare(this.#scope.line, text().check('grant', grant));
+    await acceptShare(this.#scope, text().check('grant', grant));
   }
 
   /** Its branches. */

@@ -4,28 +4,27 @@
  *
  * What comes in goes to tracking branches, `replica/ID/BRANCH` by the sender's replica id, and
  * never to a working head: merging them is a step of its own. Packs name their branches so already,
- * also when others pass them on. A replica is a new store with the id of the bucket. Its branch has
- * half the share of the one it came from, or none, and then it can be read, but not written to
- * until it is granted one.
+ * also when others pass them on. A replica is a new store with the id of the bucket. Its pool is a
+ * share of the clock that the store it came from gave away, or nothing: then it can be read, but
+ * not written to until it is granted one.
  */
 
 import { type Address, addressText } from '../blocks/address.js';
 import { sourceBytes } from '../chunks/source.js';
-import { decodeId, encodeId } from '../clock/encoding.js';
-import { type Id, split, sum } from '../clock/id.js';
+import { type Id, isId } from '../clock/id.js';
 import { Core, type Identity, putIdentity, type Settings } from '../commit/core.js';
 import { MAIN } from '../commit/genesis.js';
-import type { Line } from '../commit/line.js';
 import type { Batch } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
-import { badOption, badPack, notFound } from '../ground/errors.js';
+import { alreadyExists, badOption, badPack, noShare, notFound } from '../ground/errors.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
-import { branch, branches, putBranch } from '../log/branches.js';
+import { branches, isTracking, putBranch } from '../log/branches.js';
+import { acceptPart, giveShare, putPool } from '../log/shares.js';
 import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
 import { importPack } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
-import { makeFolder } from './folder.js';
+import { isStore, makeFolder } from './folder.js';
 import type { ExportOptions, ImportOptions, PackSource } from './options.js';
 import type { Scope } from './scope.js';
 import { firstVolume, openChunks } from './volumes.js';
@@ -42,8 +41,6 @@ export interface ImportOutcome {
   /** The pack's length. */
   readonly bytes: number;
 }
-
-const TRACKING = /^replica\/[0-9a-f]{32}\/./;
 
 /** The branch at hand, which a nested bucket has no row for. */
 function ownBranch(scope: Scope): Want {
@@ -85,12 +82,12 @@ function wantsOf(scope: Scope, names: readonly string[] | undefined): Want[] {
   const heads = new Map([[own.branch, own.commit]]);
   for (const { name, head } of branches(scope.refreshed(), scope.bucket)) heads.set(name, head);
   const chosen =
-    names ?? [...heads.keys()].filter((name) => !TRACKING.test(name) || name === own.branch);
+    names ?? [...heads.keys()].filter((name) => !isTracking(name) || name === own.branch);
   return chosen.map((name) => {
     const commit = heads.get(name);
     if (commit === undefined) throw notFound('branch', name);
-    const isTracking = TRACKING.test(name);
-    return { branch: isTracking ? name : trackingName(scope.core.identity.replica, name), commit };
+    const { replica } = scope.core.identity;
+    return { branch: isTracking(name) ? name : trackingName(replica, name), commit };
   });
 }
 
@@ -124,7 +121,7 @@ export async function receivePack(
 /** REGALIA_PACK for a pack that would move anything but tracking branches. */
 function putTracking(batch: Batch, bucket: Uint8Array, heads: readonly Want[]): void {
   for (const { branch, commit } of heads) {
-    if (!TRACKING.test(branch)) {
+    if (!isTracking(branch)) {
       throw badPack('branch', 0, 'a tracking branch, replica/ID/BRANCH', branch);
     }
     putBranch(batch, bucket, branch, { head: commit, id: undefined });
@@ -134,51 +131,34 @@ function putTracking(batch: Batch, bucket: Uint8Array, heads: readonly Want[]): 
 const GRANT = 'regalia grant 1';
 
 /**
- * Splits the line's share of the interval and gives half away, as a line of text that another
- * replica accepts once. The half that is kept is durable before the other leaves: a half that gets
- * lost is harmless, one used twice is not.
+ * Gives a share of the store's pool away, as a line of text that another replica of the bucket
+ * accepts once. That it is given is durable before it leaves: a share that gets lost is harmless,
+ * one used twice is not. REGALIA_STAMP where there is none.
  */
-export async function grantShare(line: Line): Promise<{ text: string; id: Id }> {
-  const { core, owner } = line;
+export async function grantShare({ bucket, core }: Scope): Promise<{ text: string; id: Id }> {
   core.checkWritable();
-  const id = await core.engine.write((batch) => splitShare(batch, line), 'sync');
-  if (id === undefined) throw notFound('branch', line.branch);
-  return { text: `${GRANT} ${hex(owner)} ${hex(encodeId(id))}`, id };
-}
-
-/** Half of the line's share, which it loses; undefined where it has none. REGALIA_NOT_FOUND. */
-export function splitShare(batch: Batch, { owner, branch: name }: Line): Id | undefined {
-  const row = branch(batch, owner, name);
-  if (row === undefined) throw notFound('branch', name);
-  if (row.id === undefined) return undefined;
-  const [kept, given] = split(row.id);
-  putBranch(batch, owner, name, { ...row, id: kept });
-  return given;
+  const id = await core.engine.write(giveShare, 'sync');
+  if (id === undefined) throw noShare('this store', '`accept` what `grant` returns at a replica');
+  return { text: `${GRANT} ${hex(bucket)} ${id}`, id };
 }
 
 /** Adds a share that another replica granted. REGALIA_STAMP where it overlaps one that is here. */
-export async function acceptShare(line: Line, text: string): Promise<void> {
-  const { core, owner } = line;
+export async function acceptShare({ bucket, core }: Scope, text: string): Promise<void> {
   core.checkWritable();
-  const [, bucket, share] = /^regalia grant 1 ([0-9a-f]{32}) ([0-9a-f]*)$/.exec(text.trim()) ?? [];
-  if (bucket !== hex(owner) || share === undefined) {
-    throw badOption('grant', `a grant for bucket ${hex(owner)}`, text.slice(0, 100));
+  const [, of, id = ''] = /^regalia grant 1 ([0-9a-f]{32}) ([01]+)$/.exec(text.trim()) ?? [];
+  if (of !== hex(bucket) || !isId(id)) {
+    throw badOption('grant', `a grant for bucket ${hex(bucket)}`, text.slice(0, 100));
   }
-  const given = decodeId(new Uint8Array(Buffer.from(share, 'hex')));
-  await core.engine.write((batch) => {
-    const row = branch(batch, owner, line.branch);
-    if (row === undefined) throw notFound('branch', line.branch);
-    const id = row.id === undefined ? given : sum(row.id, given);
-    putBranch(batch, owner, line.branch, { ...row, id });
-  }, 'sync');
+  await core.engine.write((batch) => acceptPart(batch, id), 'sync');
 }
 
-/** A new store whose root is the bucket, with half of the branch's share. */
+/** A new store whose root is the bucket, with a share of this one's pool. */
 export async function cloneInto(folder: string, scope: Scope): Promise<void> {
-  const { bucket, core, line } = scope;
+  const { bucket, core } = scope;
   core.checkWritable();
+  if (await isStore(folder)) throw alreadyExists('store', folder);
   const head = scope.head().address;
-  const { id } = await grantShare(line);
+  const { id } = await grantShare(scope);
   const replica = core.settings.random(16);
   await receiveInto(folder, core.settings, packFor(scope, {}), { id, replica, bucket, head });
   // What the clone has is known here from the first: so the next delta is one.
@@ -222,7 +202,8 @@ export async function receiveInto(
           const head = given?.head ?? mainOf(heads);
           const algorithm = head[0] as Identity['algorithm'];
           putIdentity(batch, { ...identity, store: bucket, algorithm });
-          putBranch(batch, bucket, MAIN, { head, id: given?.id });
+          putBranch(batch, bucket, MAIN, { head, id: undefined });
+          if (given !== undefined) putPool(batch, given.id);
         },
       });
       await engine.flush();

@@ -1,9 +1,9 @@
 /** Branches and tags of a bucket. */
 import { addressText } from '../blocks/address.js';
-import { sum } from '../clock/id.js';
 import type { Batch } from '../engine/engine.js';
 import { alreadyExists, badOption, notFound } from '../ground/errors.js';
 import * as log from '../log/branches.js';
+import { freeShare } from '../log/shares.js';
 import { AT, type At, NAME } from './options.js';
 import type { Scope } from './scope.js';
 
@@ -44,8 +44,7 @@ export class Branches {
   }
 
   /**
-   * Deletes a branch; its commits stay as long as history does. Its share of the interval goes back
-   * to the branch of this handle, once. REGALIA_NOT_FOUND.
+   * Deletes a branch; its commits stay as long as history does. REGALIA_NOT_FOUND.
    */
   async delete(name: string): Promise<void> {
     NAME.check('name', name);
@@ -56,10 +55,7 @@ export class Branches {
     await write(this.#scope, (batch) => {
       const gone = log.branch(batch, bucket, name);
       if (gone === undefined) throw notFound('branch', name);
-      const heir = log.branch(batch, bucket, line.branch);
-      if (heir?.id !== undefined && gone.id !== undefined) {
-        log.putBranch(batch, bucket, line.branch, { ...heir, id: sum(heir.id, gone.id) });
-      }
+      freeShare(batch, gone.id);
       log.delBranch(batch, bucket, name);
     });
   }

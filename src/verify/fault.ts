@@ -13,9 +13,9 @@
  *                 what it says
  *     link        a block that is here, but not where the local id beside a reference says
  *     index       the index from addresses to blocks lacks a block, or names one that is not there
- *     row         a row outside blocks (heads, logs, numbers) that is damaged, absent or
+ *     row         a row outside blocks (heads, shares, logs, numbers) that is damaged, absent or
  *                 contradicts others
- *     count       a table or a bucket has more or fewer rows than it counts
+ *     count       a table has more or fewer rows than it counts
  *     stamp       a commit's stamp is not at or above that of a parent
  *     signature   a commit's signature is not its actor's
  */

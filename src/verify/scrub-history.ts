@@ -36,6 +36,7 @@ import {
 import type { BlockScrub, Wanted } from './scrub-blocks.js';
 import { BucketScrub } from './scrub-buckets.js';
 import { MapScrub } from './scrub-maps.js';
+import { leaseFault } from './scrub-shares.js';
 import type { State, Trees } from './trees.js';
 
 export class HistoryScrub {
@@ -231,7 +232,7 @@ export class HistoryScrub {
     }
   }
 
-  /** Branches and tags. Each bucket's rows are read in one turn, so that they can be counted. */
+  /** Branches and tags. Each bucket's rows are read in one turn: they name each other. */
   *heads(): Generator<Step, void> {
     for (const bucket of bucketsIn(this.#engine, 'heads')) {
       const faults: Fault[] = [];
@@ -240,7 +241,7 @@ export class HistoryScrub {
         const fault = this.#head(bucket, key, bytes);
         if (fault !== undefined) faults.push(fault);
       }
-      if (faults.every(({ row }) => row === undefined)) faults.push(...this.#counts(bucket));
+      if (faults.every(({ row }) => row === undefined)) faults.push(...this.#chain(bucket));
       yield* faults;
       yield ROW_COST;
     }
@@ -256,9 +257,10 @@ export class HistoryScrub {
         return rowFault('row', 'a row that names neither a branch nor a tag', 'heads', key, false);
       }
       const isBranch = sort === BRANCH;
-      const commit = isBranch
-        ? branch(this.#engine, bucket, name)?.head
-        : tag(this.#engine, bucket, name);
+      const row = isBranch ? branch(this.#engine, bucket, name) : undefined;
+      const lease = orMessage(() => row && leaseFault(this.#engine, bucket, name, row));
+      if (typeof lease === 'object') return lease;
+      const commit = isBranch ? row?.head : tag(this.#engine, bucket, name);
       if (commit === undefined || this.#bad.has(addressKey(commit))) return undefined;
       if (this.#engine.view('commits', commit) !== undefined) return undefined;
       const what = `the commit of ${isBranch ? 'branch' : 'tag'} ${name} is not here`;
@@ -267,12 +269,12 @@ export class HistoryScrub {
     return typeof fault === 'string' ? rowFault('row', fault, 'heads', key, false) : fault;
   }
 
-  #counts(bucket: Uint8Array): Fault[] {
+  #chain(bucket: Uint8Array): Fault[] {
     const wrong = orMessage(() => {
       for (const _ of branches(this.#engine, bucket));
       for (const _ of tags(this.#engine, bucket));
     });
-    return wrong === undefined ? [] : [rowFault('count', wrong, 'heads', bucket, false)];
+    return wrong === undefined ? [] : [rowFault('row', wrong, 'heads', bucket, false)];
   }
 }
 

@@ -28,6 +28,7 @@ import { equalBytes } from '../ground/bytes.js';
 import { readU32 } from '../ground/integers.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
+import { checkShareRow } from '../log/shares.js';
 import { decodeChunkRow } from '../volumes/chunk-row.js';
 import type { ChunkStore } from '../volumes/chunk-store.js';
 import { decodeGroupRow } from '../volumes/group-format.js';
@@ -89,6 +90,7 @@ function sound(): undefined {}
 
 function metaFault(engine: Engine, key: Uint8Array, row: Uint8Array): string | undefined {
   const body = openRow('meta', key, row);
+  checkShareRow(key, row);
   return equalBytes(key, EXTENT_LEASE) ? leaseFault(engine, body) : undefined;
 }
 

@@ -3,7 +3,7 @@
  * it was written.
  *
  *     logs of all buckets → commits → trees, contents, maps → trees as a whole
- *     → stray commits → branches and tags → tables
+ *     → stray commits → branches and tags → shares → tables
  *
  * Commits come oldest first, and each block is read once, at the first commit that reaches it: so
  * the cost is that of the store's size. Blocks are read past the caches. What is written meanwhile
@@ -20,6 +20,7 @@ import type { ChunkStore } from '../volumes/chunk-store.js';
 import type { Fault, Step, VerifySummary } from './fault.js';
 import { BlockScrub } from './scrub-blocks.js';
 import { HistoryScrub } from './scrub-history.js';
+import { scrubShares } from './scrub-shares.js';
 import { expectedBlocks, scrubTables } from './scrub-tables.js';
 import { Trees } from './trees.js';
 
@@ -94,5 +95,6 @@ function* stepsOf(
   yield* history.logs(store);
   yield* history.strays();
   yield* history.heads();
+  yield* scrubShares(engine);
   yield* scrubTables(engine, blocks.seen, chunks);
 }

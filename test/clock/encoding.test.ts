@@ -1,4 +1,4 @@
-/** The encoding of events and ids: one spelling each, and no other bytes are believed. */
+/** The encoding of events: one spelling each, and no other bytes are believed. */
 
 import fc from 'fast-check';
 import t from 'tap';
@@ -6,14 +6,12 @@ import { ArithmeticEncoder } from '../../src/clock/arithmetic.js';
 import {
   DEPTHS,
   decodeEvent,
-  decodeId,
   EVENT_BASE,
   EVENT_BOTH_ZERO,
   EVENT_COUNT,
   EVENT_NODE,
   EVENT_RIGHT,
   encodeEvent,
-  encodeId,
   PRIORS,
   writeNumber,
 } from '../../src/clock/encoding.js';
@@ -24,7 +22,6 @@ import {
   formatEvent,
   NO_EVENT,
 } from '../../src/clock/event.js';
-import { type Id, idNode, WHOLE } from '../../src/clock/id.js';
 import { equalBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import {
@@ -35,8 +32,7 @@ import {
 } from '../../src/ground/limits.js';
 import { runs } from '../runs.js';
 import { History, someSteps } from './history.js';
-import { readEvent, readId } from './notation.js';
-import { equalIds, formatId } from './stamps.js';
+import { readEvent } from './notation.js';
 
 const { tree: someEvent } = fc.letrec<{ tree: Event }>((tie) => ({
   tree: fc.oneof(
@@ -52,31 +48,18 @@ const { tree: someEvent } = fc.letrec<{ tree: Event }>((tie) => ({
   ),
 }));
 
-const { tree: someId } = fc.letrec<{ tree: Id }>((tie) => ({
-  tree: fc.oneof(
-    { maxDepth: 7, depthSize: 'large' },
-    fc.constantFrom<Id[]>(0, 1),
-    fc.tuple(tie('tree'), tie('tree')).map(([l, r]) => idNode(l, r)),
-  ),
-}));
-
 /** Either REGALIA_STAMP, or something whose only encoding these bytes are. */
-function isRefusedOrCanonical<T>(
-  bytes: Uint8Array,
-  decode: (bytes: Uint8Array) => T,
-  encode: (thing: T) => Uint8Array,
-): boolean {
+function isRefusedOrCanonical(bytes: Uint8Array): boolean {
   try {
-    return equalBytes(encode(decode(bytes)), bytes);
+    return equalBytes(encodeEvent(decodeEvent(bytes)), bytes);
   } catch (error) {
     if (isRegaliaError(error, 'REGALIA_STAMP')) return false;
     throw error;
   }
 }
 
-t.test('events and ids are decoded as they were encoded', async () => {
+t.test('events are decoded as they were encoded', async () => {
   fc.assert(fc.property(someEvent, (event) => equalEvents(decodeEvent(encodeEvent(event)), event)));
-  fc.assert(fc.property(someId, (id) => equalIds(decodeId(encodeId(id)), id)));
 });
 
 t.test('those of a history are decoded as they were, each to bytes of its own', async () => {
@@ -91,16 +74,10 @@ t.test('those of a history are decoded as they were, each to bytes of its own', 
         return known === text;
       };
       const all = history.everyone().map(({ stamp }) => stamp);
-      const events = all.every(({ event }) => {
+      return all.every(({ event }) => {
         const bytes = encodeEvent(event);
         return isOwn(bytes, formatEvent(event)) && equalEvents(decodeEvent(bytes), event);
       });
-      texts.clear();
-      const ids = all.every(({ id }) => {
-        const bytes = encodeId(id);
-        return isOwn(bytes, formatId(id)) && equalIds(decodeId(bytes), id);
-      });
-      return events && ids;
     }),
   );
 });
@@ -119,19 +96,6 @@ t.test('the bytes of a format are never changed', async (t) => {
     t.equal(hex(encodeEvent(readEvent(text))), bytes, text);
     t.equal(formatEvent(decodeEvent(unhex(bytes) as Uint8Array)), text);
   }
-  const goldenIds: [string, string][] = [
-    ['1', ''],
-    ['0', 'f0'],
-    ['(1, 0)', 'd8'],
-    ['(0, 1)', 'e4'],
-    ['((0, 1), 1)', 'efac'],
-    ['(((1, 0), 0), (0, 1))', 'ef95e0'],
-    ['(0, (0, (1, 0)))', 'ebc0'],
-  ];
-  for (const [text, bytes] of goldenIds) {
-    t.equal(hex(encodeId(readId(text))), bytes, text);
-    t.equal(formatId(decodeId(unhex(bytes) as Uint8Array)), text);
-  }
 });
 
 t.test('the largest counts survive', async (t) => {
@@ -145,14 +109,11 @@ t.test('the largest counts survive', async (t) => {
 });
 
 t.test('the deepest trees survive', async (t) => {
-  let id: Id = 1;
   let event: Event = 1;
   for (let i = 0; i < STAMP_DEPTH_MAX; i++) {
-    id = i % 3 === 0 ? idNode(0, id) : idNode(id, 0);
     event = i % 3 === 0 ? eventNode(1, 0, event) : eventNode(0, event, 0);
   }
   t.ok(equalEvents(decodeEvent(encodeEvent(event)), event));
-  t.equal(formatId(decodeId(encodeId(id))), formatId(id));
 });
 
 t.test('a tree of more than 65,536 nodes is not encoded', async (t) => {
@@ -199,27 +160,23 @@ t.test('few bytes that say a tree of more than 65,536 nodes are not decoded', as
 });
 
 t.test('more than 65,536 bytes are not read', async (t) => {
-  for (const decode of [decodeEvent, decodeId]) {
-    t.throws(() => decode(new Uint8Array(STAMP_BYTES_MAX + 1).fill(1)), {
-      code: 'REGALIA_STAMP',
-      data: { actual: `${STAMP_BYTES_MAX + 1}` },
-    });
-  }
+  t.throws(() => decodeEvent(new Uint8Array(STAMP_BYTES_MAX + 1).fill(1)), {
+    code: 'REGALIA_STAMP',
+    data: { actual: `${STAMP_BYTES_MAX + 1}` },
+  });
 });
 
 t.test('long hostile bytes end at a limit', async (t) => {
   for (let fill = 0; fill < 256; fill++) {
     const bytes = new Uint8Array(2000).fill(fill);
-    t.notOk(isRefusedOrCanonical(bytes, decodeEvent, encodeEvent), `an event, all ${fill}`);
-    t.notOk(isRefusedOrCanonical(bytes, decodeId, encodeId), `an id, all ${fill}`);
+    t.notOk(isRefusedOrCanonical(bytes), `an event, all ${fill}`);
   }
 });
 
 t.test('any bytes are refused or canonical', async () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
-      isRefusedOrCanonical(bytes, decodeEvent, encodeEvent);
-      isRefusedOrCanonical(bytes, decodeId, encodeId);
+      isRefusedOrCanonical(bytes);
     }),
     { numRuns: runs(2000) },
   );
@@ -232,60 +189,34 @@ function* fewBytes(): Generator<Uint8Array> {
   for (let i = 0; i < 65_536; i++) yield Uint8Array.of(i >> 8, i & 255);
 }
 
-t.test('each event and id of two bytes or less has no other spelling', async (t) => {
-  const distinct = <T>(
-    decode: (bytes: Uint8Array) => T,
-    encode: (thing: T) => Uint8Array,
-    format: (thing: T) => string,
-  ): number => {
-    const texts: string[] = [];
-    for (const bytes of fewBytes()) {
-      if (isRefusedOrCanonical(bytes, decode, encode)) texts.push(format(decode(bytes)));
-    }
-    t.equal(new Set(texts).size, texts.length);
-    return texts.length;
-  };
-  const events = distinct(decodeEvent, encodeEvent, formatEvent);
-  t.ok(events > 1000, `${events} events fit`);
-  const ids = distinct(decodeId, encodeId, formatId);
-  t.ok(ids > 50, `${ids} ids fit`);
+t.test('each event of two bytes or less has no other spelling', async (t) => {
+  const texts: string[] = [];
+  for (const bytes of fewBytes()) {
+    if (isRefusedOrCanonical(bytes)) texts.push(formatEvent(decodeEvent(bytes)));
+  }
+  t.equal(new Set(texts).size, texts.length);
+  t.ok(texts.length > 1000, `${texts.length} events fit`);
 });
 
 t.test('truncated, extended and flipped bytes are refused or mean something else', async () => {
-  const holds = <T>(
-    thing: T,
-    decode: (bytes: Uint8Array) => T,
-    encode: (thing: T) => Uint8Array,
-    equal: (a: T, b: T) => boolean,
-    at: number,
-    bit: number,
-  ): boolean => {
-    const bytes = encode(thing);
+  const holds = (event: Event, at: number, bit: number): boolean => {
+    const bytes = encodeEvent(event);
     const flipped = bytes.map((byte, i) => (i === at % bytes.length ? byte ^ (1 << bit) : byte));
     const padded = new Uint8Array(bytes.length + 1);
     padded.set(bytes);
     const extended = padded.slice();
     extended[bytes.length] = 1 + bit;
-    if (isRefusedOrCanonical(padded, decode, encode)) return false;
+    if (isRefusedOrCanonical(padded)) return false;
     for (const other of [flipped, extended, bytes.subarray(0, at % (bytes.length + 1))]) {
       if (equalBytes(other, bytes)) continue;
-      if (!isRefusedOrCanonical(other, decode, encode)) continue;
-      if (equal(decode(other), thing)) return false;
+      if (!isRefusedOrCanonical(other)) continue;
+      if (equalEvents(decodeEvent(other), event)) return false;
     }
     return true;
   };
-  fc.assert(
-    fc.property(someId, someEvent, fc.nat(), fc.nat(7), (id, event, at, bit) => {
-      return (
-        holds(event, decodeEvent, encodeEvent, equalEvents, at, bit) &&
-        holds(id, decodeId, encodeId, equalIds, at, bit)
-      );
-    }),
-    { numRuns: runs(500) },
-  );
+  fc.assert(fc.property(someEvent, fc.nat(), fc.nat(7), holds), { numRuns: runs(500) });
 });
 
-t.test('the first event tree and the first id have no bytes', async (t) => {
+t.test('the first event tree has no bytes', async (t) => {
   t.equal(encodeEvent(NO_EVENT).length, 0);
-  t.equal(encodeId(WHOLE).length, 0);
 });

@@ -1,15 +1,16 @@
-/** Event trees: order, join, fill and grow, against the paper's definitions. */
+/** Event trees: order, join and counting, by examples and against counts of parts. */
 
 import fc from 'fast-check';
 import t from 'tap';
 import {
+  counted,
+  countedParts,
+  countsOn,
   type Event,
   equalEvents,
   eventDepth,
   eventNode,
-  fill,
   formatEvent,
-  grow,
   joinEvents,
   leftHalf,
   leqEvents,
@@ -20,19 +21,18 @@ import {
 } from '../../src/clock/event.js';
 import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
 import { runs } from '../runs.js';
-import { readEvent, readId } from './notation.js';
+import { readEvent } from './notation.js';
 
 const norm = (text: string) => formatEvent(readEvent(text));
-const fills = (id: string, event: string) => formatEvent(fill(readId(id), readEvent(event)));
-const grows = (id: string, event: string) => formatEvent(grow(readId(id), readEvent(event)));
+const counts = (id: string, event: string) => formatEvent(counted(id, readEvent(event)));
 
 /** The counts in each of 2^5 equal parts of the interval: the model of a tree of five levels. */
-function counts(event: Event, levels = 5, above = 0): number[] {
+function counts32(event: Event, levels = 5, above = 0): number[] {
   if (levels === 0) return [above + (event as number)];
   const base = above + minEvent(event);
   return [
-    ...counts(leftHalf(event), levels - 1, base),
-    ...counts(rightHalf(event), levels - 1, base),
+    ...counts32(leftHalf(event), levels - 1, base),
+    ...counts32(rightHalf(event), levels - 1, base),
   ];
 }
 
@@ -65,44 +65,54 @@ t.test('the worked example of a tree stays as it is', async (t) => {
   t.equal(norm('(1, 2, (0, (1, 0, 2), 0))'), '(1, 2, (0, (1, 0, 2), 0))');
 });
 
-t.test('fill raises what is owned, without passing the maximum', async (t) => {
-  t.equal(fills('0', '(0, 1, 0)'), '(0, 1, 0)');
-  t.equal(fills('1', '(1, 2, (0, 1, 0))'), '3');
-  t.equal(fills('(1, 0)', '(0, 0, 1)'), '1');
-  t.equal(fills('(1, 0)', '(0, 0, (1, 0, 1))'), '(1, 0, (0, 0, 1))');
-  t.equal(fills('(0, 1)', '(0, (0, 2, 0), 1)'), '(0, (0, 2, 0), 1)');
-  t.equal(fills('((0, 1), 1)', '(0, (0, 1, 0), 0)'), '1');
-  t.equal(fills('(1, (0, 1))', '(0, 0, (0, 1, 0))'), '1');
+t.test('an event fills a share up to its other half, or grows it', async (t) => {
+  t.equal(counts('', '4'), '5');
+  t.equal(counts('0', '(0, 0, 1)'), '1', 'filled');
+  t.equal(counts('0', '(0, 0, (1, 0, 1))'), '(1, 0, (0, 0, 1))', 'filled to the minimum');
+  t.equal(counts('1', '(0, (0, 2, 0), 1)'), '(0, (0, 2, 0), 2)');
+  t.equal(counts('', '(1, 2, (0, 1, 0))'), '3', 'what others counted within is raised');
+  t.equal(counts('0', '0'), '(0, 1, 0)');
+  t.equal(counts('1', '(2, 0, 1)'), '(2, 0, 2)');
+  t.equal(counts('101', '3'), '(3, 0, (0, (0, 0, 1), 0))');
 });
 
-t.test('fill returns the tree itself where nothing can be filled', async (t) => {
-  const event = readEvent('(1, 2, (0, (1, 0, 2), 0))');
-  t.equal(fill(readId('(0, ((0, 1), 0))'), event), event);
-  t.equal(fill(0, event), event);
+t.test('the counts of a part are those of the tree there', async () => {
+  const somePart = fc.stringMatching(/^[01]{0,5}$/);
+  fc.assert(
+    fc.property(shallowEvent, somePart, (event, part) => {
+      const start = Number.parseInt(part.padEnd(5, '0'), 2);
+      const there = counts32(event).slice(start, start + 2 ** (5 - part.length));
+      const { least, most } = countsOn(event, part);
+      return least === Math.min(...there) && most === Math.max(...there);
+    }),
+  );
 });
 
-t.test('grow adds one where the tree grows least, the right on a tie', async (t) => {
-  t.equal(grows('1', '4'), '5');
-  t.equal(grows('(1, 0)', '0'), '(0, 1, 0)');
-  t.equal(grows('(0, 1)', '(2, 0, 1)'), '(2, 0, 2)');
-  t.equal(grows('((1, 0), (1, 0))', '0'), '(0, 0, (0, 1, 0))', 'a tie');
-  t.equal(grows('((1, 0), (0, (1, 0)))', '0'), '(0, (0, 1, 0), 0)', 'the shorter path');
-  t.equal(grows('((1, 0), (1, 0))', '(0, (0, 1, 0), 0)'), '(0, (0, 2, 0), 0)', 'no new level');
+t.test('counted parts are all that is not 0, each with one count', async () => {
+  fc.assert(
+    fc.property(shallowEvent, (event) => {
+      const all = counts32(event);
+      const met = new Set<number>();
+      for (const part of countedParts(event)) {
+        const start = Number.parseInt(part.padEnd(5, '0'), 2);
+        for (let i = start; i < start + 2 ** (5 - part.length); i++) {
+          if (all[i] !== all[start] || all[i] === 0 || met.has(i)) return false;
+          met.add(i);
+        }
+      }
+      return met.size === all.filter((count) => count > 0).length;
+    }),
+  );
 });
 
 t.test('counting past 2^53 - 1 is refused', async (t) => {
-  t.throws(() => grow(1, STAMP_COUNT_MAX), { code: 'REGALIA_STAMP' });
-  t.throws(() => grow(readId('(1, 0)'), STAMP_COUNT_MAX), { code: 'REGALIA_STAMP' });
+  t.throws(() => counted('', STAMP_COUNT_MAX), { code: 'REGALIA_STAMP' });
+  t.throws(() => counted('0', STAMP_COUNT_MAX), { code: 'REGALIA_STAMP' });
   t.throws(() => eventNode(STAMP_COUNT_MAX, 1, 0), { code: 'REGALIA_STAMP' });
   t.throws(() => eventNode(STAMP_COUNT_MAX, STAMP_COUNT_MAX, 0), { code: 'REGALIA_STAMP' });
-  const last = grow(readId('(1, 0)'), readEvent(`(${STAMP_COUNT_MAX - 2}, 1, 0)`));
+  const last = counted('0', readEvent(`(${STAMP_COUNT_MAX - 2}, 1, 0)`));
   t.equal(formatEvent(last), `(${STAMP_COUNT_MAX - 2}, 2, 0)`);
   t.equal(maxEvent(last), STAMP_COUNT_MAX);
-});
-
-t.test('growing where nothing is owned, or unfilled, is a bug', async (t) => {
-  t.throws(() => grow(0, 0), /assertion failed/);
-  t.throws(() => grow(1, readEvent('(0, 1, 0)')), /assertion failed/);
 });
 
 t.test('a tree of more than 1,024 levels is refused', async (t) => {
@@ -116,14 +126,14 @@ t.test('a tree of more than 1,024 levels is refused', async (t) => {
 t.test('order and join are those of the counts', async () => {
   fc.assert(
     fc.property(shallowEvent, shallowEvent, (a, b) => {
-      const [countsA, countsB] = [counts(a), counts(b)];
+      const [countsA, countsB] = [counts32(a), counts32(b)];
       const joined = joinEvents(a, b);
       const expected = countsA.map((count, i) => Math.max(count, countsB[i] as number));
       const below = countsA.every((count, i) => count <= (countsB[i] as number));
       const same = countsA.every((count, i) => count === countsB[i]);
       return (
         isNormal(joined) &&
-        `${counts(joined)}` === `${expected}` &&
+        `${counts32(joined)}` === `${expected}` &&
         leqEvents(a, b) === below &&
         equalEvents(a, b) === same
       );

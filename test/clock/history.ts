@@ -1,9 +1,12 @@
 /**
  * The obvious model of causality: each stamp carries the set of events that it knows of, by number.
+ * Replicas count on shares of one pool; a free share is leased to one that has its last count.
  * Steps are drawn from a finite list, so fast-check can shrink a failing history.
  */
 import fc from 'fast-check';
-import { event, fork, join, peek, type Stamp, seed } from './stamps.js';
+import { countsOn } from '../../src/clock/event.js';
+import { type Id, shareOf, WHOLE } from '../../src/clock/id.js';
+import { event, join, type Stamp } from './stamps.js';
 
 export interface Witness {
   readonly stamp: Stamp;
@@ -12,7 +15,7 @@ export interface Witness {
 
 /** What happens to the replicas at (modulo their number) `first` and `second`. */
 export interface Step {
-  readonly verb: 'event' | 'fork' | 'join' | 'message' | 'lose';
+  readonly verb: 'event' | 'fork' | 'message' | 'drop';
   readonly first: number;
   readonly second: number;
 }
@@ -26,10 +29,9 @@ export const someSteps = (maxLength = 120): fc.Arbitrary<Step[]> =>
         'event',
         'fork',
         'fork',
-        'join',
         'message',
         'message',
-        'lose',
+        'drop',
       ),
       first: fc.nat(1000),
       second: fc.nat(1000),
@@ -37,21 +39,23 @@ export const someSteps = (maxLength = 120): fc.Arbitrary<Step[]> =>
     { maxLength, size: 'max' },
   );
 
-/** The living replicas after each step, anonymous messages included in `sent`. */
+/** The living replicas after each step, messages included in `sent`. */
 export class History {
-  living: Witness[] = [{ stamp: seed(), known: new Set() }];
+  living: Witness[] = [{ stamp: { id: shareOf(WHOLE, 1), event: 0 }, known: new Set() }];
   readonly sent: Witness[] = [];
+  /** Shares of replicas that are gone, and what was last counted on them. */
+  readonly #free = new Map<Id, number>();
+  #given = 1;
   #events = 0;
 
   apply(step: Step): void {
     const at = step.first % this.living.length;
     const to = step.second % this.living.length;
     const one = this.living[at] as Witness;
-    const other = this.living[to] as Witness;
     if (step.verb === 'event') this.living[at] = this.#counted(one);
-    else if (step.verb === 'fork') this.#fork(at, one);
-    else if (step.verb === 'message') this.#message(to, one, other);
-    else if (at !== to) this.#remove(at, to, step.verb === 'join');
+    else if (step.verb === 'fork') this.#fork(one);
+    else if (step.verb === 'message') this.#message(to, one);
+    else if (at !== to) this.#drop(at, one);
   }
 
   #counted(witness: Witness): Witness {
@@ -59,21 +63,24 @@ export class History {
     return { stamp: event(witness.stamp), known };
   }
 
-  #fork(at: number, one: Witness): void {
+  #fork({ stamp, known }: Witness): void {
     if (this.living.length >= 24) return;
-    const [first, second] = fork(one.stamp);
-    this.living[at] = { stamp: first, known: one.known };
-    this.living.push({ stamp: second, known: one.known });
+    const seen = ([id, last]: [Id, number]): boolean => {
+      const { least, most } = countsOn(stamp.event, id);
+      return least === last && most === last;
+    };
+    const id = [...this.#free].find(seen)?.[0] ?? shareOf(WHOLE, ++this.#given);
+    this.#free.delete(id);
+    this.living.push({ stamp: { id, event: stamp.event }, known });
   }
 
-  #message(to: number, from: Witness, receiver: Witness): void {
-    const message = { stamp: peek(from.stamp), known: from.known };
+  #message(to: number, message: Witness): void {
     this.sent.push(message);
-    this.living[to] = together(receiver, message);
+    this.living[to] = together(this.living[to] as Witness, message);
   }
 
-  #remove(at: number, to: number, joined: boolean): void {
-    if (joined) this.living[to] = together(this.living[to] as Witness, this.living[at] as Witness);
+  #drop(at: number, { stamp: { id, event } }: Witness): void {
+    this.#free.set(id, countsOn(event, id).most);
     this.living.splice(at, 1);
   }
 

@@ -1,65 +1,52 @@
-/** Ids: split, sum and normal form. */
+/** Ids: the shares of a part, one after the other. */
 import fc from 'fast-check';
 import t from 'tap';
-import { type Id, idDepth, idNode, split, sum } from '../../src/clock/id.js';
-import { STAMP_DEPTH_MAX } from '../../src/ground/limits.js';
-import { readId } from './notation.js';
-import { disjoint, equalIds, formatId } from './stamps.js';
+import { type Id, isId, shareAround, shareOf, WHOLE } from '../../src/clock/id.js';
+import { disjoint } from './stamps.js';
 
-/** Random ids that come about by splitting and dropping. */
-const someId: fc.Arbitrary<Id> = fc.array(fc.nat(1000), { maxLength: 40 }).map((picks) => {
-  const ids: Id[] = [1];
-  for (const pick of picks) {
-    const at = pick % ids.length;
-    const [first, second] = split(ids[at] as Id);
-    ids[at] = first;
-    ids.push(second);
-  }
-  return ids.filter((_, at) => (picks[at] ?? 0) % 2 === 0).reduce(sum, 0 as Id);
+const somePart: fc.Arbitrary<Id> = fc
+  .array(fc.nat(40), { maxLength: 6 })
+  .map((numbers) => numbers.reduce((part, n) => shareOf(part, n + 1), WHOLE));
+
+t.test('the first shares of the whole', async (t) => {
+  const shares = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => shareOf(WHOLE, n));
+  t.strictSame(shares, ['0', '100', '101', '11000', '11001', '11010', '11011', '1110000']);
 });
 
-t.test('equal shares have equal trees', async (t) => {
-  t.equal(formatId(readId('(0, 0)')), '0');
-  t.equal(formatId(readId('(1, 1)')), '1');
-  t.equal(formatId(readId('(1, ((1, 1), (0, 0)))')), '(1, (1, 0))');
-});
-
-t.test('split follows its five cases', async (t) => {
-  const halves = (text: string) => split(readId(text)).map(formatId);
-  t.same(halves('0'), ['0', '0']);
-  t.same(halves('1'), ['(1, 0)', '(0, 1)']);
-  t.same(halves('(0, 1)'), ['(0, (1, 0))', '(0, (0, 1))']);
-  t.same(halves('(1, 0)'), ['((1, 0), 0)', '((0, 1), 0)']);
-  t.same(halves('((1, 0), (0, 1))'), ['((1, 0), 0)', '(0, (0, 1))']);
-});
-
-t.test('halves are disjoint, own something, and sum to the whole', async () => {
+t.test('shares of one part are disjoint, within it, and ascend', async () => {
   fc.assert(
-    fc.property(someId, (id) => {
-      const [first, second] = split(id);
-      if (id !== 0 && (first === 0 || second === 0)) return false;
-      return disjoint(first, second) && equalIds(sum(first, second), id);
+    fc.property(somePart, fc.integer({ min: 1, max: 5_000 }), fc.nat(5_000), (part, n, more) => {
+      const [one, other] = [shareOf(part, n), shareOf(part, n + more + 1)];
+      return one.startsWith(part) && disjoint(one, other) && one < other;
     }),
   );
 });
 
-t.test('overlapping ids have no sum', async (t) => {
-  for (const [a, b] of [
-    ['1', '1'],
-    ['1', '(0, 1)'],
-    ['(1, 0)', '(1, 0)'],
-    ['(0, (1, 0))', '(0, 1)'],
-  ] as const) {
-    t.notOk(disjoint(readId(a), readId(b)));
-    t.throws(() => sum(readId(a), readId(b)), { code: 'REGALIA_STAMP' });
+t.test('the n-th share lies 2 log2(n) + 1 levels down', async (t) => {
+  for (const n of [1, 2, 1_000, 100_000, 2 ** 40]) {
+    t.equal(shareOf('01', n).length, 2 + 2 * Math.floor(Math.log2(n)) + 1);
   }
-  t.equal(formatId(sum(readId('(0, (1, 0))'), readId('(0, (0, 1))'))), '(0, 1)');
 });
 
-t.test('an id can be halved 1,024 times and no more', async (t) => {
-  let id: Id = 1;
-  for (let i = 0; i < STAMP_DEPTH_MAX; i++) id = split(id)[i % 2] as Id;
-  t.equal(idDepth(id), STAMP_DEPTH_MAX);
-  t.throws(() => split(id), { code: 'REGALIA_STAMP', data: { actual: `${STAMP_DEPTH_MAX + 1}` } });
-  t.throws(() => idNode(id, 0), { code: 'REGALIA_STAMP' });
+t.test('what is within a share is within that one alone', async () => {
+  fc.assert(
+    fc.property(somePart, fc.integer({ min: 1, max: 5_000 }), somePart, (part, n, below) => {
+      return shareAround(part, shareOf(part, n) + below) === n;
+    }),
+  );
+});
+
+t.test('what is in no single share of a part has no number', async (t) => {
+  for (const id of ['', '1', '11', '110', '1100', '10']) t.equal(shareAround('', id), undefined);
+  t.equal(shareAround('0', '10'), undefined, 'outside');
+  t.equal(shareAround('0', '0'), undefined, 'the part itself');
+});
+
+t.test('ids are zeros and ones, of 1,024 levels at most', async (t) => {
+  t.ok(isId(''));
+  t.ok(isId('0110'));
+  t.notOk(isId('012'));
+  t.notOk(isId('0\n'));
+  t.ok(isId('0'.repeat(1_024)));
+  t.notOk(isId('0'.repeat(1_025)));
 });

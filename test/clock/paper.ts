@@ -10,7 +10,9 @@ export type PaperId = 0 | 1 | readonly [PaperId, PaperId];
 export type PaperEvent = number | readonly [number, PaperEvent, PaperEvent];
 
 export function paperId(id: Id): PaperId {
-  return typeof id === 'number' ? id : [paperId(id.left), paperId(id.right)];
+  if (id === '') return 1;
+  const rest = paperId(id.slice(1));
+  return id[0] === '0' ? [rest, 0] : [0, rest];
 }
 
 export function paperEvent(event: Event): PaperEvent {

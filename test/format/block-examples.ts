@@ -10,9 +10,9 @@ import { BodyWriter } from '../../src/blocks/body.js';
 import { chunkBytes, writeChunk } from '../../src/chunks/chunk.js';
 import { decodeManifest, Manifest, writeManifest } from '../../src/chunks/manifest.js';
 import { applyEventDelta, encodeEventDelta } from '../../src/clock/delta.js';
-import { decodeEvent, decodeId, encodeEvent, encodeId } from '../../src/clock/encoding.js';
+import { decodeEvent, encodeEvent } from '../../src/clock/encoding.js';
 import { type Event, eventNode, formatEvent } from '../../src/clock/event.js';
-import { idNode } from '../../src/clock/id.js';
+import { type Id, shareOf, WHOLE } from '../../src/clock/id.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { BLOCK_VERSION, BlockKind, SHA256 } from '../../src/ground/block-header.js';
 import { hex } from '../../src/ground/bytes.js';
@@ -42,7 +42,6 @@ import {
 } from '../../src/tree/record.js';
 import { NO_NAME, parseRoot, writeRoot } from '../../src/tree/root.js';
 import { Shapes } from '../../src/tree/shape.js';
-import { formatId } from '../clock/stamps.js';
 import { transducerOf } from '../kernels/transducers.js';
 
 const SHAPES = new Shapes();
@@ -251,7 +250,7 @@ export const commit: Commit = {
   message: 'add bees',
 };
 
-export const id = idNode(1, 0);
+export const id: Id = shareOf(WHOLE, 1);
 
 const text = { hello: addressText(stored.hello.address), world: addressText(stored.world.address) };
 const sum = { entries: 4, buckets: 0, inlineBytes: 12, referencedBytes: 5 };
@@ -364,12 +363,6 @@ export const blockExamples: readonly Example[] = [
     bytes: encodeEvent(stamp),
     read: (bytes) => formatEvent(decodeEvent(bytes)),
     holds: formatEvent(stamp),
-  },
-  {
-    name: 'id',
-    bytes: encodeId(id),
-    read: (bytes) => formatId(decodeId(bytes)),
-    holds: formatId(id),
   },
   {
     name: 'difference',

@@ -10,8 +10,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 
 export const GOLDEN = {
-  head: 'sha256:54bdf1ac2e8a29cf2db740345c2a2ff8b9dd0d3fc3492f86fea9dc8de8b494d8',
-  draft: 'sha256:7907fe9833158b9a2bee8eecfedd03d0c83dd8bb430292243103fca497a5597f',
+  head: 'sha256:43d0de5d5955ce4ba9e18aaed187cd3671a1a9cd9285646922843247f91376bd',
+  draft: 'sha256:dcb52af12439f65e4ff872eaf68b7101bff3e105cfad8a6ee1ea95cba9f60557',
   root: 'sha256:6d0a4a751cd873156b5d4bbdb5843de5652eb2b5fa246602aeaaf5e1d44ce468',
   entries: 126,
   messages: ['change within', 'move a cat', 'add photos', 'init'],

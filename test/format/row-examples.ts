@@ -8,6 +8,8 @@ import { ExtentBuilder, slotRange } from '../../src/blocks/extent.js';
 import { Lease } from '../../src/blocks/lease.js';
 import { openRow } from '../../src/blocks/rows.js';
 import { chunkBytes } from '../../src/chunks/chunk.js';
+import { counted, NO_EVENT } from '../../src/clock/event.js';
+import { WHOLE } from '../../src/clock/id.js';
 import { putIdentity, storedIdentity } from '../../src/commit/core.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { hex } from '../../src/ground/bytes.js';
@@ -17,6 +19,14 @@ import { branch, putBranch, putTag, tag } from '../../src/log/branches.js';
 import { commitAddress } from '../../src/log/commit.js';
 import { openEntry } from '../../src/log/entry.js';
 import { History, logKey, readBounds } from '../../src/log/history.js';
+import {
+  countOn,
+  type Lessee,
+  leaseShare,
+  lesseeOf,
+  poolParts,
+  putPool,
+} from '../../src/log/shares.js';
 
 import {
   bucket,
@@ -31,11 +41,16 @@ import {
 } from './block-examples.js';
 
 const history = new History(engine);
+const lessee: Lessee = { owner: bucket, branch: 'main' };
 await engine.write((batch) => {
   const local = { rootBlock: root.id, headsBlock: undefined };
   history.append(batch, first, local);
   history.append(batch, commit, local);
-  putBranch(batch, bucket, 'main', { head: commitAddress(commit), id });
+  const row = { head: commitAddress(commit), id: undefined };
+  putPool(batch, WHOLE);
+  putBranch(batch, bucket, 'main', row);
+  const leased = { ...row, id: leaseShare(batch, lessee, row, NO_EVENT) };
+  countOn(batch, lessee, leased, [{ bucket, from: NO_EVENT, to: counted(id, NO_EVENT) }]);
   putTag(batch, bucket, 'v1', commitAddress(first));
   putIdentity(batch, {
     store: bucket,
@@ -86,6 +101,7 @@ const address = { first: commitAddress(first), second: commitAddress(commit) };
 const branchKey = Uint8Array.of(...bucket, 0x62, ...utf8Bytes('main'));
 const tagKey = Uint8Array.of(...bucket, 0x74, ...utf8Bytes('v1'));
 const place = logKey(bucket, 1);
+const countedKey = utf8Bytes(`counted/${id}/${hex(bucket)}`);
 
 export const rowExamples: readonly Example[] = [
   {
@@ -135,8 +151,11 @@ export const rowExamples: readonly Example[] = [
   {
     name: 'branch row',
     bytes: rowOf('heads', branchKey),
-    read: () => addressText(branch(engine, bucket, 'main')?.head ?? new Uint8Array(33)),
-    holds: addressText(address.second),
+    read: () => {
+      const row = branch(engine, bucket, 'main');
+      return [row && addressText(row.head), row?.id];
+    },
+    holds: [addressText(address.second), id],
   },
   {
     name: 'tag row',
@@ -149,15 +168,36 @@ export const rowExamples: readonly Example[] = [
     bytes: rowOf('heads', bucket),
     read: (row) => {
       const reader = new ByteReader(openRow('heads', bucket, row), 'heads row');
-      return [reader.u8(), reader.varint(), reader.varint()];
+      return [reader.u8(), reader.text(), reader.text()];
     },
-    holds: [1, 1, 1],
+    holds: [1, 'main', 'v1'],
   },
   {
     name: 'store row',
     bytes: rowOf('meta', utf8Bytes('store')),
     read: () => storedIdentity(engine)?.incarnation,
     holds: 1,
+  },
+  {
+    name: 'pool row',
+    bytes: rowOf('meta', utf8Bytes('pool/0003/')),
+    read: () => [...poolParts(engine)],
+    holds: [{ part: WHOLE, given: 1 }],
+  },
+  {
+    name: 'share row',
+    bytes: rowOf('meta', utf8Bytes(`share/${id}`)),
+    read: () => lesseeOf(engine, id),
+    holds: lessee,
+  },
+  {
+    name: 'counted row',
+    bytes: rowOf('meta', countedKey),
+    read: (row) => {
+      const reader = new ByteReader(openRow('meta', countedKey, row), 'counted row');
+      return [reader.u8(), reader.varint()];
+    },
+    holds: [1, 1],
   },
   {
     name: 'lease row',

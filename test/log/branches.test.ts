@@ -4,7 +4,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { addressText } from '../../src/blocks/address.js';
-import type { Engine } from '../../src/engine/engine.js';
+import type { Batch, Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import {
@@ -86,6 +86,60 @@ function modelled(model: ReadonlyMap<string, number>): unknown[] {
     ...pick('tag', bucket).map(([name, number]) => [name, addressText(someAddress(number))]),
   ]);
 }
+
+t.test('who lists names beside writers is told of no loss', async () => {
+  const names = Array.from({ length: 90 }, (_, i) => `n${i}`);
+  const change = fc.record({ at: fc.nat(60), name: fc.constantFrom(...names), put: fc.boolean() });
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { maxLength: 60, size: 'max' }), async (changes) => {
+      const engine = openMemory();
+      for (const name of names.slice(0, 60)) await put(engine, name, 1);
+      let at = 0;
+      for (const _ of branches(engine, BUCKET)) {
+        for (const { name, put: puts } of changes.filter((change) => change.at === at)) {
+          if (puts) await put(engine, name, 2);
+          else await engine.write((batch) => delBranch(batch, BUCKET, name), 'none');
+        }
+        at++;
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+t.test('a new name, and an absent one, cost a few rows among many', async (t) => {
+  const engine = openMemory();
+  let read = 0;
+  /** Counts the rows that ranges give. */
+  const counting = (batch: Batch): Batch => ({
+    view: (table, key) => batch.view(table, key),
+    get: (table, key) => batch.get(table, key),
+    count: (table) => batch.count(table),
+    put: (table, key, bytes) => batch.put(table, key, bytes),
+    del: (table, key) => batch.del(table, key),
+    *range(table, range) {
+      for (const row of batch.range(table, range)) {
+        read++;
+        yield row;
+      }
+    },
+  });
+  const costs: number[] = [];
+  for (const total of [10, 1_000]) {
+    for (let i = 0; i < total; i++) await put(engine, `${total}-${i}`, 1);
+    read = 0;
+    await engine.write((batch) => {
+      const reads = counting(batch);
+      putBranch(reads, BUCKET, `among-${total}`, someBranch(1));
+      putTag(reads, BUCKET, `tag-${total}`, someAddress(1));
+      t.equal(branch(reads, BUCKET, 'none'), undefined);
+      t.equal(tag(reads, BUCKET, 'none'), undefined);
+      t.ok(delBranch(reads, BUCKET, `${total}-5`));
+    }, 'none');
+    costs.push(read);
+  }
+  t.ok(Math.max(...costs) <= 8, `${costs} rows`);
+});
 
 t.test('a branch comes back whole, an absent one is undefined', async (t) => {
   const engine = openMemory();

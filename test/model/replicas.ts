@@ -2,8 +2,9 @@
  * Stores in memory that are replicas of one another, with a line of work in each: real packs go
  * between them, and no file is made.
  *
- * All have one id. Each takes in the first one's history, and works on a branch that has a share of
- * the clock that no other uses: of forks that are made alike everywhere, each works on its own.
+ * All have one id, and think that the whole clock is theirs. Each takes in the first one's history,
+ * and works on a branch. Its share is one that no other uses, since each has given away, to nobody,
+ * as many as those before it may lease.
  */
 import { type Bucket, Regalia } from '../../src/index.js';
 
@@ -11,6 +12,9 @@ export interface Replica {
   readonly store: Regalia;
   readonly line: Bucket;
 }
+
+/** More than a replica leases in a test. */
+const SHARES = 256;
 
 /** Bytes that are the same in every run; those of replicas differ, but for the id of the store. */
 function bytesFrom(salt: number): (length: number) => Uint8Array {
@@ -41,12 +45,9 @@ export async function openReplicas(count: number): Promise<Replica[]> {
 
 async function workingLine(store: Regalia, index: number, first?: Replica): Promise<Bucket> {
   if (first !== undefined) await bring(first.line, store);
+  for (let i = 0; i < index * SHARES; i++) await store.grant();
   const at = first?.line.info().commit;
-  let line: Bucket = store;
-  for (let i = 0; i <= index; i++) {
-    line = await store.fork(`work-${i}`, i === index && at !== undefined ? { at } : {});
-  }
-  return line;
+  return store.fork(`work-${index}`, at === undefined ? {} : { at });
 }
 
 /** Brings what a line has into another store, by a pack. */

@@ -1,6 +1,6 @@
 /** `clone`, `grant`, `accept` and `backup`: copies of a store, and the right to write to one. */
 import { shown } from '../output.js';
-import { BRANCH, BUCKET, defineVerb } from '../verb.js';
+import { BUCKET, defineVerb } from '../verb.js';
 
 export const clone = defineVerb({
   name: 'clone',
@@ -22,7 +22,7 @@ export const grant = defineVerb({
   name: 'grant',
   summary: 'print a share that one replica made by `unpack` can `accept`, so that it may write',
   usage: 'STORE',
-  options: BRANCH,
+  options: BUCKET,
   async run({ writing, out }) {
     return writing(async (bucket) => {
       const grant = await bucket.grant();
@@ -36,12 +36,12 @@ export const accept = defineVerb({
   summary: 'accept a share that another replica granted, so that this one may write',
   usage: 'STORE GRANT',
   details: 'GRANT is what `regalia grant` printed. Each is for one replica, and is used once.',
-  options: BRANCH,
+  options: BUCKET,
   async run({ writing, args, out }) {
+    const [folder, grant] = args;
     return writing(async (bucket) => {
-      await bucket.accept(args[1]);
-      const { branchName: branch } = bucket;
-      await out.row({ branch }, `${shown(branch)} can be written to`);
+      await bucket.accept(grant);
+      await out.row({ path: folder }, `${shown(folder)} can be written to`);
     });
   },
 });
