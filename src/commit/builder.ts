@@ -50,7 +50,7 @@ export interface Built {
 }
 
 const NO_ROWS: readonly MapRow[] = [];
-export const NO_SIGNATURES: ReadonlyMap<string, Uint8Array> = new Map();
+const NO_SIGNATURES: ReadonlyMap<string, Uint8Array> = new Map();
 
 export class CommitBuilder {
   readonly #core: Core;

@@ -11,7 +11,7 @@ export const log = defineVerb({
   summary: 'list commits, newest first; with a key, those that changed it or anything below',
   usage: 'STORE [KEY]',
   details: `
-Times are of this machine's zone, which is shown. --at and --until accept them as they are shown, and
+Times are of this machine's zone, which is shown. --at and --until accept them so, and
 2026-11-21 (midnight), 2026-11-21T12:30Z, now, yesterday, '1h ago', '3 days ago'.`,
   options: {
     ...READ_OPTIONS,
