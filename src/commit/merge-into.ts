@@ -1,6 +1,7 @@
 /**
  * Merging into a branch: what the merge of two commits makes, published on the line. A nested
- * bucket's merge is carried by a commit of each bucket around it.
+ * bucket's merge is carried by a commit of each bucket around it, and so is the commit that it is
+ * reset to.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
@@ -14,11 +15,11 @@ import { editAt, TreeEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
 import { bucketPart, countedRoot } from '../tree/root.js';
 import { NO_STREAMS } from '../tree/shape.js';
-import { finishSteps } from '../tree/steps.js';
+import { finishSteps, type Steps } from '../tree/steps.js';
 import { CommitBuilder } from './builder.js';
 import type { MergeJudgement } from './judge.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
-import { mergeCommits } from './merge-commits.js';
+import { type Merged, mergeCommits } from './merge-commits.js';
 import { publish } from './publish.js';
 import { runSteps, Writers } from './writers.js';
 
@@ -58,11 +59,40 @@ export interface NestedTarget {
 const SEQUENCES = 64;
 const RESERVE = 2_048;
 
-export async function mergeInto(
+/** What two commits of a bucket become. */
+type Merge = typeof mergeCommits;
+
+export function mergeInto(
   line: Line,
   nested: NestedTarget | undefined,
   from: Address,
   options: MergeOptions,
+): Promise<MergeOutcome> {
+  return publishMerge(line, nested, from, options, mergeCommits);
+}
+
+/** Makes the head another commit of the bucket, whatever came between. */
+export async function resetInto(
+  line: Line,
+  nested: NestedTarget | undefined,
+  to: Address,
+  options: Pick<MergeOptions, 'message'>,
+): Promise<void> {
+  await publishMerge(line, nested, to, options, replaced);
+}
+
+/** The other commit, as it is. */
+function* replaced(...[, , , , theirs]: Parameters<Merge>): Steps<Merged> {
+  yield;
+  return { result: theirs, made: [], unused: [] };
+}
+
+async function publishMerge(
+  line: Line,
+  nested: NestedTarget | undefined,
+  from: Address,
+  options: MergeOptions,
+  merge: Merge,
 ): Promise<MergeOutcome> {
   const { core } = line;
   core.checkWritable();
@@ -76,7 +106,7 @@ export async function mergeInto(
         await line.quiet();
         while (core.sequences.available < SEQUENCES) await core.sequences.reserve(SEQUENCES);
         while (core.blocks.available < RESERVE) await core.blocks.reserve(RESERVE);
-        return tryMerge(line, writers, nested, from, options, durability);
+        return tryMerge(line, writers, nested, from, { ...options, durability, merge });
       });
       if (attempt.write === undefined || (await attempt.write)) return attempt.outcome;
     } finally {
@@ -97,8 +127,7 @@ async function tryMerge(
   writers: Writers,
   nested: NestedTarget | undefined,
   from: Address,
-  options: MergeOptions,
-  durability: Durability,
+  options: MergeOptions & { readonly durability: Durability; readonly merge: Merge },
 ): Promise<Attempt> {
   const { core } = line;
   const tip = line.stored();
@@ -111,7 +140,7 @@ async function tryMerge(
   const { streams, entries, places, answers, partOf } = options;
   const judgement = { streams, entries, places, answers, partOf };
   const how = { judgement, words, ordinary: options.message !== undefined };
-  const steps = mergeCommits(line, writers, how, ours, theirs);
+  const steps = options.merge(line, writers, how, ours, theirs);
   const merged = await runSteps('merge', steps, core, writers, options.signal);
   if ('conflicts' in merged) {
     writers.blocks.discard();
@@ -150,7 +179,7 @@ async function tryMerge(
   line.expect(built.tip, built.commits);
   const { commits } = built;
   const whole = { tip: built.tip, commits, signatures };
-  const write = publish(line, tip, whole, [writers], durability);
+  const write = publish(line, tip, whole, [writers], options.durability);
   write.catch(() => {});
   return { outcome, write };
 }
