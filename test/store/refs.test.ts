@@ -150,6 +150,32 @@ t.test('who works meanwhile is merged onto the reset', async (t) => {
   t.strictSame(await faultsOf(store), []);
 });
 
+t.test('no bucket comes to a second key', async (t) => {
+  await using store = await nested();
+  const around = store.bucket('/b');
+  const { commit: then } = around.info();
+  await edit(around, '/k', '2');
+  await store.transact((tx) => tx.move('/b/c', '/c'), { message: 'moved' });
+  const { commit: moved } = around.info();
+  const { commit: head } = store.info();
+  const draft = await around.fork('draft', { at: then });
+  await edit(draft, '/c/x', '2');
+  const merge = around.merge('draft', { policy: 'theirs' });
+  for (const work of [
+    around.branches.reset('main', then),
+    around.restore(then),
+    around.revert(moved),
+    merge,
+  ]) {
+    t.equal(await codeOf(work), 'REGALIA_EXISTS');
+  }
+  t.equal(store.info().commit, head);
+  await store.transact((tx) => tx.del('/c'));
+  await around.branches.reset('main', then);
+  t.strictSame(keysOf(store.snapshot(), '/b'), ['/b', '/b/c', '/b/c/x', '/b/k']);
+  t.strictSame(await faultsOf(store), []);
+});
+
 t.test(
   'a branch that carries a bucket is deleted where it is, and its name is taken',
   async (t) => {
