@@ -128,6 +128,7 @@ export async function receivePack(
       ...options,
       bucket,
       durability: settings.durability,
+      check: checkTracking,
       publish: (batch, { heads }) => putTracking(batch, bucket, heads),
     },
   );
@@ -137,11 +138,15 @@ export async function receivePack(
 }
 
 /** REGALIA_PACK for a pack that would move anything but tracking branches. */
+function checkTracking(wants: readonly Want[]): void {
+  for (const { branch } of wants) {
+    if (TRACKING.test(branch)) continue;
+    throw badPack('branch', 0, 'a tracking branch, replica/ID/BRANCH', branch);
+  }
+}
+
 function putTracking(batch: Batch, bucket: Uint8Array, heads: readonly Want[]): void {
   for (const { branch, commit } of heads) {
-    if (!TRACKING.test(branch)) {
-      throw badPack('branch', 0, 'a tracking branch, replica/ID/BRANCH', branch);
-    }
     putBranch(batch, bucket, branch, { head: commit, id: undefined });
   }
 }
@@ -236,6 +241,7 @@ export async function receiveInto(
       await importPack({ blocks, history }, sourceBytes(pack, undefined, 'import'), {
         bucket: given?.bucket,
         durability: 'sync',
+        check: checkTracking,
         publish: (batch, { bucket, heads }) => {
           putTracking(batch, bucket, heads);
           const head = given?.head ?? mainOf(heads);

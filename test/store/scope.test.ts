@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import { type At, type Bucket, Regalia } from '../../src/index.js';
+import { scopeOf } from '../../src/store/bucket.js';
+import { exportPack } from '../../src/sync/export.js';
 import { bytes, codeOf, put, textAt } from './setup.js';
 
 async function nested(): Promise<Regalia> {
@@ -194,4 +196,25 @@ t.test('branches and tags are as the write sees them that uses them', async (t) 
   t.equal((await named).commit, bucket.info().commit);
   const [, other] = await Promise.all([store.tags.set('v2'), store.tags.set('v3', 'v2')]);
   t.equal(other.commit, store.info().commit);
+});
+
+t.test('a pack that is refused leaves no commit that can be named', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'regalia-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await using store = await Regalia.memory();
+  await store.transact((tx) => tx.createBucket('/b'));
+  await store.clone(path.join(folder, 'clone'));
+  await using clone = await Regalia.open(path.join(folder, 'clone'));
+  const commits: string[] = [];
+  // More than enter the log at a time.
+  while (commits.length < 1_100) commits.push(await put(store, { '/b/k': `${commits.length}` }));
+  const within = store.bucket('/b').info(commits[0]).commit;
+  const { core, bucket, line } = scopeOf(store);
+  const { blocks, history } = core;
+  const wants = [{ branch: 'main', commit: line.stored().address }];
+  const pack = exportPack({ blocks, history }, { bucket, wants, haves: [] });
+  t.equal(await codeOf(clone.import(pack)), 'REGALIA_PACK', 'it would move a working head');
+  t.throws(() => clone.info(commits[0]), { code: 'REGALIA_NOT_FOUND' });
+  t.throws(() => clone.bucket('/b').info(within), { code: 'REGALIA_NOT_FOUND' });
+  t.equal(clone.stats().commits, 2);
 });
