@@ -8,9 +8,11 @@
 import { type Address, sameAddress } from '../blocks/address.js';
 import { algorithmName } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { badRule } from '../ground/errors.js';
+import { alreadyExists, badRule } from '../ground/errors.js';
+import { bucketChanges } from '../merge/buckets.js';
+import { textOf } from '../merge/relation.js';
 import type { TouchedBucket } from '../tree/apply.js';
-import type { Names } from '../tree/key.js';
+import { keyText, type Names } from '../tree/key.js';
 import { childMap, type Tree } from '../tree/lookup.js';
 import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
 import { type Root, totalsOf } from '../tree/root.js';
@@ -78,6 +80,33 @@ export function findBucket(core: Core, tree: Tree, bucket: Uint8Array): Names | 
     if (equalBytes(found.bucket, bucket)) return found.names;
   }
   return undefined;
+}
+
+/** REGALIA_EXISTS where a bucket comes to a key of a tree and would stay at another one. */
+export function checkPlaces(core: Core, before: Tree, after: Tree): void {
+  const came = new Map<string, string>();
+  const left = new Set<string>();
+  for (const { bucket, before: from, after: to } of bucketChanges(
+    core.cache,
+    before.top,
+    after.top,
+  )) {
+    if (to === undefined) left.add(bucket);
+    if (to === undefined || from !== undefined) continue;
+    const other = came.get(bucket);
+    if (other !== undefined) throw twice(bucket, other, textOf(to));
+    came.set(bucket, textOf(to));
+  }
+  for (const bucket of left) came.delete(bucket);
+  if (came.size === 0) return;
+  for (const { bucket, names } of allBuckets(core, before)) {
+    const key = came.get(hex(bucket));
+    if (key !== undefined) throw twice(hex(bucket), keyText(names), key);
+  }
+}
+
+function twice(bucket: string, there: string, key: string): Error {
+  return alreadyExists('bucket', bucket, `it is at ${there}, and cannot come to ${key} as well`);
 }
 
 /** The buckets that a transaction touched: each from its first state to its last. */

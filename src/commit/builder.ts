@@ -11,7 +11,7 @@ import type { MapRow } from '../log/maps.js';
 import { type Actor, signCommit, signCommitNow } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import { type RootRef, totalsOf } from '../tree/root.js';
-import { directBuckets } from './buckets.js';
+import { checkPlaces, directBuckets } from './buckets.js';
 import type { Core } from './core.js';
 import { HeadsWithin } from './heads-within.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip, tipOf } from './line.js';
@@ -87,8 +87,13 @@ export class CommitBuilder {
     return { tip, commits, signatures: await this.sign(commits) };
   }
 
-  /** The commits of a change. Their blocks (heads, maps) are staged. */
+  /** The commits of a change. Their blocks (heads, maps) are staged. REGALIA_EXISTS. */
   build(change: Change): { tip: Tip; commits: LocalCommit[] } {
+    // What comes from other commits may have buckets that are elsewhere by now.
+    if (change.given !== undefined || (change.origins?.length ?? 0) > 0) {
+      const { id, address } = change.root;
+      checkPlaces(this.#core, this.#line.treeOf(this.#tip), this.#core.tree(id, address));
+    }
     this.#earlier = this.#headsWithin(...(change.origins ?? []));
     const within = new Within(change);
     const commits: LocalCommit[] = [];

@@ -1,6 +1,7 @@
 /**
  * Merging into a branch: what the merge of two commits makes, published on the line. A nested
- * bucket's merge is carried by a commit of each bucket around it.
+ * bucket's merge is carried by a commit of each bucket around it, and so is the commit that it is
+ * reset to.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
@@ -14,13 +15,13 @@ import { editAt, TreeEdit } from '../tree/apply.js';
 import type { Names } from '../tree/key.js';
 import { bucketPart, countedRoot } from '../tree/root.js';
 import { NO_STREAMS } from '../tree/shape.js';
-import { finishSteps } from '../tree/steps.js';
+import { finishSteps, type Steps } from '../tree/steps.js';
 import type { Asking, Plan } from './ask.js';
 import { CommitBuilder } from './builder.js';
 import type { MergeJudgement } from './judge.js';
 import { Lane } from './lane.js';
 import { type Line, type LocalCommit, type Tip, tipOf } from './line.js';
-import { mergeCommits } from './merge-commits.js';
+import { type Merged, mergeCommits } from './merge-commits.js';
 import { withShare } from './shares.js';
 import { runSteps, Writers } from './writers.js';
 
@@ -59,17 +60,46 @@ export interface NestedTarget {
 
 const RESERVE = 2_048;
 
-export async function mergeInto(
+/** What two commits of a bucket become. */
+type Merge = typeof mergeCommits;
+
+export function mergeInto(
   line: Line,
   nested: NestedTarget | undefined,
   from: Address,
   options: MergeOptions,
 ): Promise<MergeOutcome> {
+  return publishMerge(line, nested, from, options, mergeCommits);
+}
+
+/** Makes the head another commit of the bucket, whatever came between. */
+export async function resetInto(
+  line: Line,
+  nested: NestedTarget | undefined,
+  to: Address,
+  options: Pick<MergeOptions, 'message'>,
+): Promise<void> {
+  await publishMerge(line, nested, to, options, replaced);
+}
+
+/** The other commit, as it is. */
+function* replaced(...[, , , , theirs]: Parameters<Merge>): Steps<Merged> {
+  yield;
+  return { result: theirs, made: [], unused: [] };
+}
+
+async function publishMerge(
+  line: Line,
+  nested: NestedTarget | undefined,
+  from: Address,
+  options: MergeOptions,
+  merge: Merge,
+): Promise<MergeOutcome> {
   const { core } = line;
   core.checkWritable();
   throwIfAborted(options.signal, 'merge');
   await core.raise();
-  const merging = new Merging(line, nested, from, options);
+  const merging = new Merging(line, nested, from, options, merge);
   await Lane.of(line).ask(merging);
   return merging.outcome;
 }
@@ -82,10 +112,18 @@ class Merging implements Asking {
   readonly #nested: NestedTarget | undefined;
   readonly #from: Address;
   readonly #options: MergeOptions;
+  readonly #merge: Merge;
   #writers: Writers;
   #outcome: MergeOutcome | undefined;
 
-  constructor(line: Line, nested: NestedTarget | undefined, from: Address, options: MergeOptions) {
+  constructor(
+    line: Line,
+    nested: NestedTarget | undefined,
+    from: Address,
+    options: MergeOptions,
+    merge: Merge,
+  ) {
+    this.#merge = merge;
     this.#line = line;
     this.#nested = nested;
     this.#from = from;
@@ -138,7 +176,7 @@ class Merging implements Asking {
     const { streams, entries, places, answers, partOf } = options;
     const judgement = { streams, entries, places, answers, partOf };
     const how = { judgement, words, ordinary: options.message !== undefined };
-    const steps = mergeCommits(line, this.#writers, how, ours, theirs);
+    const steps = this.#merge(line, this.#writers, how, ours, theirs);
     const merged = await runSteps('merge', steps, core, this.#writers, options.signal);
     if ('conflicts' in merged) {
       const conflicts = merged.conflicts.map(publicConflict);

@@ -114,8 +114,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The key of the bucket within the store, on this branch. REGALIA_NOT_FOUND: it was removed. */
   get key(): string {
-    this.#scope.core.check();
-    return keyText(this.#scope.namesIn(this.#scope.storedTree));
+    return this.#scope.key;
   }
 
   /** The head, or another commit. REGALIA_NOT_FOUND. */
@@ -234,7 +233,11 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     return diffRows(this.#scope.line, before, after, names, given);
   }
 
-  /** Starts a branch at the head, or elsewhere. REGALIA_EXISTS where there is one of that name. */
+  /**
+   * Starts a branch at the head, or elsewhere. That of a nested bucket is detached: its commits are
+   * in no log around it, until it is merged into a branch that is. REGALIA_EXISTS where the bucket
+   * is on a branch of that name.
+   */
   async fork(branch: string, options?: ForkOptions): Promise<Bucket<Streams>> {
     NAME.check('branch', branch);
     const { at } = CALLS.fork.check(options);
@@ -243,13 +246,17 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     log.checkRefName(branch);
     const head = this.#scope.at(at).address;
     await core.engine.write((batch) => {
-      if (log.branch(batch, bucket, branch) !== undefined) throw alreadyExists('branch', branch);
+      const isTaken = this.#scope.branchAt(branch, batch) !== undefined;
+      if (isTaken) throw alreadyExists('branch', branch);
       log.putBranch(batch, bucket, branch, { head, id: undefined });
     }, 'sync');
     return openBucket(this.#scope.onBranch(branch));
   }
 
-  /** The same bucket on another branch. REGALIA_NOT_FOUND. */
+  /**
+   * The same bucket on another branch: one of its own, or of a bucket around it that has it there.
+   * REGALIA_NOT_FOUND.
+   */
   branch(name: string): Bucket<Streams> {
     const scope = this.#scope.onBranch(NAME.check('name', name));
     return scope === this.#scope ? this : openBucket(scope);
@@ -330,17 +337,10 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     AT.check('from', from);
     const { into, policy, answers, ...rest } = CALLS.merge.check(options);
     this.#scope.core.checkWritable();
-    const isOwn = into === undefined || into === this.branchName;
-    const scope = isOwn ? this.#scope : this.#scope.onBranch(into);
+    const scope = into === undefined ? this.#scope : this.#scope.onBranch(into);
     const judgement = this.#judgement({ policy, answers });
-    const target = scope.isNested
-      ? {
-          bucket: scope.bucket,
-          namesIn: (tip: LocalCommit) => scope.namesIn(scope.line.treeOf(tip)),
-          commitIn: (tip: LocalCommit) => scope.within(tip),
-        }
-      : undefined;
-    return mergeInto(scope.line, target, scope.at(from).address, { ...rest, ...judgement });
+    const { address } = this.#scope.at(from);
+    return mergeInto(scope.line, scope.target, address, { ...rest, ...judgement });
   }
 
   #judgement(given: Parameters<typeof checkedJudgement>[0]): MergeJudgement {

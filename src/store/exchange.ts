@@ -14,7 +14,7 @@ import { sourceBytes } from '../chunks/source.js';
 import { type Id, isId } from '../clock/id.js';
 import { Core, type Identity, putIdentity, type Settings } from '../commit/core.js';
 import { MAIN } from '../commit/genesis.js';
-import type { Batch } from '../engine/engine.js';
+import type { Batch, Reads } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, badPack, noShare, notFound } from '../ground/errors.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
@@ -59,10 +59,18 @@ export async function reportHave(scope: Scope): Promise<string> {
 }
 
 /** The pack of what a receiver lacks. */
-export function packFor(scope: Scope, options: ExportOptions): AsyncGenerator<Uint8Array> {
-  const { bucket, core } = scope;
-  const { have, branches: names, ...rest } = options;
-  const wants = wantsOf(scope, names);
+export function packFor(
+  scope: Scope,
+  { branches: names, ...options }: ExportOptions,
+): AsyncGenerator<Uint8Array> {
+  return packOf(scope, wantsOf(scope, names), options);
+}
+
+function packOf(
+  { bucket, core }: Scope,
+  wants: readonly Want[],
+  { have, ...rest }: Omit<ExportOptions, 'branches'>,
+): AsyncGenerator<Uint8Array> {
   const haves = have === undefined ? [] : havesOf(have, bucket);
   const { blocks, history } = core;
   return exportPack({ blocks, history }, { bucket, wants, haves, ...rest });
@@ -78,17 +86,24 @@ function havesOf(text: string, bucket: Uint8Array): Address[] {
 
 /** Branches by the names that the receiver shall track them under. */
 function wantsOf(scope: Scope, names: readonly string[] | undefined): Want[] {
-  const own = ownBranch(scope);
-  const heads = new Map([[own.branch, own.commit]]);
-  for (const { name, head } of branches(scope.refreshed(), scope.bucket)) heads.set(name, head);
-  const chosen =
-    names ?? [...heads.keys()].filter((name) => !isTracking(name) || name === own.branch);
+  const reads = scope.refreshed();
+  const chosen = names ?? localBranches(scope, reads);
   return chosen.map((name) => {
-    const commit = heads.get(name);
-    if (commit === undefined) throw notFound('branch', name);
-    const { replica } = scope.core.identity;
-    return { branch: isTracking(name) ? name : trackingName(replica, name), commit };
+    const found = scope.branchAt(name, reads);
+    if (found === undefined) throw notFound('branch', name);
+    return { branch: sentAs(scope, name), commit: found.head };
   });
+}
+
+function sentAs({ core }: Scope, name: string): string {
+  return isTracking(name) ? name : trackingName(core.identity.replica, name);
+}
+
+/** The branch at hand, and those that are the bucket's own and nobody else's. */
+function localBranches(scope: Scope, reads: Reads): string[] {
+  const names = Array.from(branches(reads, scope.bucket), ({ name }) => name);
+  const own = scope.line.branch;
+  return [...new Set([own, ...names.filter((name) => !isTracking(name))])];
 }
 
 function trackingName(replica: Uint8Array, branch: string): string {
@@ -110,6 +125,7 @@ export async function receivePack(
       ...options,
       bucket,
       durability: settings.durability,
+      check: checkTracking,
       publish: (batch, { heads }) => putTracking(batch, bucket, heads),
     },
   );
@@ -119,11 +135,15 @@ export async function receivePack(
 }
 
 /** REGALIA_PACK for a pack that would move anything but tracking branches. */
+function checkTracking(wants: readonly Want[]): void {
+  for (const { branch } of wants) {
+    if (isTracking(branch)) continue;
+    throw badPack('branch', 0, 'a tracking branch, replica/ID/BRANCH', branch);
+  }
+}
+
 function putTracking(batch: Batch, bucket: Uint8Array, heads: readonly Want[]): void {
   for (const { branch, commit } of heads) {
-    if (!isTracking(branch)) {
-      throw badPack('branch', 0, 'a tracking branch, replica/ID/BRANCH', branch);
-    }
     putBranch(batch, bucket, branch, { head: commit, id: undefined });
   }
 }
@@ -160,7 +180,11 @@ export async function cloneInto(folder: string, scope: Scope): Promise<void> {
   const head = scope.head().address;
   const { id } = await grantShare(scope);
   const replica = core.settings.random(16);
-  await receiveInto(folder, core.settings, packFor(scope, {}), { id, replica, bucket, head });
+  // A detached branch may have the name of the one at hand, which is what is cloned.
+  const own = { branch: sentAs(scope, scope.line.branch), commit: head };
+  const others = wantsOf(scope, undefined).filter(({ branch }) => branch !== own.branch);
+  const pack = packOf(scope, [own, ...others], {});
+  await receiveInto(folder, core.settings, pack, { id, replica, bucket, head });
   // What the clone has is known here from the first: so the next delta is one.
   const heads = [{ branch: trackingName(replica, MAIN), commit: head }];
   await core.engine.write((batch) => putTracking(batch, bucket, heads), core.settings.durability);
@@ -197,6 +221,7 @@ export async function receiveInto(
       await importPack({ blocks, history }, sourceBytes(pack, undefined, 'import'), {
         bucket: given?.bucket,
         durability: 'sync',
+        check: checkTracking,
         publish: (batch, { bucket, heads }) => {
           putTracking(batch, bucket, heads);
           const head = given?.head ?? mainOf(heads);

@@ -291,7 +291,10 @@ export interface MergeOptions extends MergeJudgement, Omit<CommitOptions, 'polic
 export interface ExportOptions {
   /** What the receiver has, as its `have` says; default nothing. */
   readonly have?: string | undefined;
-  /** The branches to send; default all local ones. */
+  /**
+   * The branches to send; default all local ones, of a nested bucket the one at hand and those that
+   * are detached.
+   */
   readonly branches?: readonly string[] | undefined;
   /** Whether contents outside metadata travel along; default true. */
   readonly contents?: boolean | undefined;

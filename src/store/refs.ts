@@ -1,6 +1,14 @@
-/** Branches and tags of a bucket. */
+/**
+ * Branches and tags of a bucket.
+ *
+ * A branch that carries a nested bucket has no row for it: it is reset by a commit of the buckets
+ * around it, and goes with the branch that it is.
+ */
 import { addressText } from '../blocks/address.js';
-import type { Batch } from '../engine/engine.js';
+import { MAIN } from '../commit/genesis.js';
+import { resetInto } from '../commit/merge-into.js';
+import type { Batch, Reads } from '../engine/engine.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, notFound } from '../ground/errors.js';
 import * as log from '../log/branches.js';
 import { freeShare } from '../log/shares.js';
@@ -14,10 +22,10 @@ export interface BranchInfo {
   readonly commit: string;
 }
 
-/** The branches of a bucket, at a handle whose own branch is that of the scope. */
+/** The branches that a bucket is on, at a handle whose own branch is that of the scope. */
 export let openBranches: (scope: Scope) => Branches;
 
-/** The branches of a bucket: `for (const { name, commit } of store.branches)`. */
+/** The branches that a bucket is on: `for (const { name, commit } of store.branches)`. */
 export class Branches {
   readonly #scope: Scope;
 
@@ -29,9 +37,12 @@ export class Branches {
     openBranches = (scope) => new Branches(scope);
   }
 
-  /** All branches by name, tracking ones (`replica/ID/BRANCH`) included. */
+  /**
+   * All branches that the bucket is on, by name, tracking ones (`replica/ID/BRANCH`) included.
+   * Those of buckets around it are looked into one by one, as they are asked for.
+   */
   *[Symbol.iterator](): Generator<BranchInfo, void, undefined> {
-    for (const { name, head } of log.branches(this.#scope.refreshed(), this.#scope.bucket)) {
+    for (const { name, head } of this.#scope.branches(this.#scope.refreshed())) {
       yield { name, commit: addressText(head) };
     }
   }
@@ -39,39 +50,65 @@ export class Branches {
   /** A branch, or undefined where there is none of that name. */
   get(name: string): BranchInfo | undefined {
     NAME.check('name', name);
-    const found = log.branch(this.#scope.refreshed(), this.#scope.bucket, name);
+    const found = this.#scope.branchAt(name, this.#scope.refreshed());
     return found && { name, commit: addressText(found.head) };
   }
 
   /**
-   * Deletes a branch; its commits stay as long as history does. REGALIA_NOT_FOUND.
+   * Deletes a branch; its commits stay as long as history does. REGALIA_NOT_FOUND; REGALIA_OPTION
+   * for the store's main, the branch in use, and one that is not the bucket's own but carries it.
    */
   async delete(name: string): Promise<void> {
     NAME.check('name', name);
-    const { bucket, line } = this.#scope;
-    if (name === line.branch || name === 'main') {
+    const { bucket, core, isNested, line } = this.#scope;
+    const isInUse = !isNested && name === line.branch;
+    if (isInUse || (name === MAIN && equalBytes(bucket, core.identity.store))) {
       throw badOption('name', 'another branch than main and the one in use', name);
     }
     await write(this.#scope, (batch) => {
       const gone = log.branch(batch, bucket, name);
-      if (gone === undefined) throw notFound('branch', name);
+      if (gone === undefined) throw this.#notOwn(name, batch);
       freeShare(batch, gone.id);
       log.delBranch(batch, bucket, name);
     });
   }
 
-  /** Makes a branch name another commit, whatever came between. REGALIA_NOT_FOUND. */
+  /** Why there is no row for a branch that shall be deleted. */
+  #notOwn(name: string, reads: Reads): Error {
+    const found = this.#scope.branchAt(name, reads);
+    if (found === undefined) return notFound('branch', name);
+    const actual = `${name} of bucket ${hex(found.owner)}, which carries it: delete that one there`;
+    return badOption('name', "a branch of the bucket's own", actual);
+  }
+
+  /**
+   * Makes a branch name another commit, whatever came between. Where it is a branch of a bucket
+   * around this one, that is a commit of all buckets around it. REGALIA_NOT_FOUND; REGALIA_EXISTS
+   * where the commit has a bucket that is elsewhere by now.
+   */
   async reset(name: string, at: At): Promise<BranchInfo> {
     NAME.check('name', name);
     AT.check('at', at);
+    this.#scope.core.checkWritable();
+    const carried = this.#scope.carriedOn(name);
+    if (carried !== undefined) return this.#resetCarried(carried, at);
     const { bucket } = this.#scope;
     return write(this.#scope, (batch) => {
       const found = log.branch(batch, bucket, name);
       if (found === undefined) throw notFound('branch', name);
-      const head = this.#scope.resolve(at, found.head);
+      const head = this.#scope.resolve(at, found.head, batch);
       log.putBranch(batch, bucket, name, { ...found, head });
       return { name, commit: addressText(head) };
     });
+  }
+
+  async #resetCarried(scope: Scope, at: At): Promise<BranchInfo> {
+    const head = this.#scope.resolve(at, scope.head().address);
+    const commit = addressText(head);
+    // Names may have what a message may not.
+    const message = `reset ${scope.key.toWellFormed()} to ${commit}`;
+    await resetInto(scope.line, scope.target, head, { message });
+    return { name: scope.line.branch, commit };
   }
 }
 
@@ -115,12 +152,11 @@ export class Tags {
   async set(name: string, at?: At): Promise<TagInfo> {
     NAME.check('name', name);
     AT.checkGiven('at', at);
-    const { bucket, line } = this.#scope;
+    const { bucket } = this.#scope;
     return write(this.#scope, (batch) => {
       if (log.tag(batch, bucket, name) !== undefined) throw alreadyExists('tag', name);
-      const head = log.branch(batch, bucket, line.branch)?.head;
-      if (head === undefined) throw notFound('branch', line.branch);
-      const commit = at === undefined ? head : this.#scope.resolve(at, head);
+      const { address: head } = this.#scope.headIn(batch);
+      const commit = at === undefined ? head : this.#scope.resolve(at, head, batch);
       log.putTag(batch, bucket, name, commit);
       return { name, commit: addressText(commit) };
     });

@@ -3,19 +3,28 @@
  * The bucket that owns the line is at its top; a nested one is wherever it was moved, so its key is
  * looked up in each state of the line. Its commits are found by what users say: an address, its
  * first digits, a branch, a tag, or a date.
+ *
+ * A branch of a bucket around it carries a nested bucket as that branch has it: a branch of the
+ * bucket by that name, without a row. One that was forked from the bucket is detached: it has a
+ * row, and is in no log around it.
+ *
+ *     /b/c        a branch `draft` of /b/c, else of /b, else of the store, if /b/c is on it
+ *
+ * The innermost counts, so that `branch` and `bucket` may be called in either order.
  */
 import { type Address, parseAddress } from '../blocks/address.js';
 import { findBucket } from '../commit/buckets.js';
 import type { Core } from '../commit/core.js';
 import { HeadsWithin } from '../commit/heads-within.js';
-import { headsRefOf, Line, type LocalCommit } from '../commit/line.js';
-import type { Engine } from '../engine/engine.js';
-import { equalBytes, hex } from '../ground/bytes.js';
+import { Line, type LocalCommit } from '../commit/line.js';
+import type { NestedTarget } from '../commit/merge-into.js';
+import type { Engine, Reads } from '../engine/engine.js';
+import { compareBytes, equalBytes, hex } from '../ground/bytes.js';
 import { notFound } from '../ground/errors.js';
 import { PREFIX_DIGITS_MIN } from '../ground/limits.js';
+import { utf8Bytes } from '../ground/text.js';
 import { atDate } from '../log/ancestry.js';
-import { branch, tag } from '../log/branches.js';
-import { headOf } from '../log/heads.js';
+import { branch, branches, type NamedBranch, tag } from '../log/branches.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { At, AtFields } from './options.js';
@@ -27,15 +36,27 @@ interface Nested {
   names: Names;
 }
 
+/** A branch that a bucket is on. */
+export interface ScopeBranch {
+  readonly name: string;
+  /** The bucket whose branch it is: this one, or one around it, which carries it. */
+  readonly owner: Uint8Array;
+  /** The commit that this bucket is at there. */
+  readonly head: Address;
+}
+
 export class Scope {
   readonly core: Core;
   readonly line: Line;
   readonly #nested: Nested | undefined;
+  /** The buckets that were around the line's owner, from the inside out. */
+  readonly #beyond: readonly Uint8Array[];
 
-  constructor(core: Core, line: Line, nested?: Nested) {
+  constructor(core: Core, line: Line, nested?: Nested, beyond: readonly Uint8Array[] = []) {
     this.core = core;
     this.line = line;
     this.#nested = nested;
+    this.#beyond = beyond;
   }
 
   /** The id of the bucket. */
@@ -49,12 +70,18 @@ export class Scope {
 
   /** Where the bucket is in the tree of its line now. REGALIA_NOT_FOUND where it was removed. */
   namesIn(tree: Tree): Names {
+    const names = this.#placeIn(tree);
+    if (names === undefined) throw notFound('bucket', hex(this.bucket));
+    return names;
+  }
+
+  #placeIn(tree: Tree): Names | undefined {
     const nested = this.#nested;
     if (nested === undefined) return [];
     const there = tree.bucketAt(nested.names)?.bucket;
     if (there === undefined || !equalBytes(there, nested.bucket)) {
       const names = findBucket(this.core, tree, nested.bucket);
-      if (names === undefined) throw notFound('bucket', hex(nested.bucket));
+      if (names === undefined) return undefined;
       nested.names = names;
     }
     return nested.names;
@@ -65,25 +92,54 @@ export class Scope {
     return this.line.treeOf(this.line.stored());
   }
 
+  /** The bucket's key on its branch. REGALIA_NOT_FOUND where it was removed. */
+  get key(): string {
+    this.core.check();
+    return keyText(this.namesIn(this.storedTree));
+  }
+
   /** The commit that the bucket is at. */
   head(): LocalCommit {
     this.core.check();
     return this.within(this.line.stored());
   }
 
+  /** The same, as `reads` have it. */
+  headIn(reads: Reads): LocalCommit {
+    const outer = this.#outerIn(reads);
+    if (outer === undefined) throw notFound('branch', this.line.branch);
+    return this.within(outer);
+  }
+
+  #outerIn(reads: Reads): LocalCommit | undefined {
+    const row = branch(reads, this.line.owner, this.line.branch);
+    return row && this.line.commitAt(row.head);
+  }
+
   /** The bucket's commit in a state of the line, by way of the heads of those around it. */
   within(outer: LocalCommit): LocalCommit {
-    const nested = this.#nested;
-    if (nested === undefined) return outer;
-    const tree = this.line.treeOf(outer);
-    let found = outer;
-    for (const { bucket } of bucketsOn(tree, this.namesIn(tree))) {
-      const head = headOf(this.core.cache, headsRefOf(found), bucket);
-      if (head === undefined) throw notFound('head of bucket', hex(bucket));
-      found = this.line.commitAt(head);
-    }
-    if (equalBytes(found.commit.bucket, nested.bucket)) return found;
-    throw notFound('bucket', hex(nested.bucket));
+    if (!this.isNested) return outer;
+    this.namesIn(this.line.treeOf(outer));
+    const found = this.#find(outer);
+    if (found === undefined) throw notFound('head of bucket', hex(this.bucket));
+    return found;
+  }
+
+  /** What a commit of a bucket around this one has of it. */
+  #find(outer: LocalCommit): LocalCommit | undefined {
+    // It is probably where it was last looked up.
+    const around = bucketsOn(this.line.treeOf(outer), this.#nested?.names.slice(0, -1) ?? []);
+    return new HeadsWithin(this.line, outer).find(hex(this.bucket), around);
+  }
+
+  /** What a merge goes into, where the bucket is not the line's own. */
+  get target(): NestedTarget | undefined {
+    if (!this.isNested) return undefined;
+    return {
+      bucket: this.bucket,
+      namesIn: (tip) => this.namesIn(this.line.treeOf(tip)),
+      commitIn: (tip) => this.within(tip),
+    };
   }
 
   /** The commit that `at` names, or the head. */
@@ -94,54 +150,52 @@ export class Scope {
   }
 
   /**
-   * The commit of the bucket that `at` names; a date names one on the way to `head`, and a commit
-   * of a bucket around it the one that was there then. REGALIA_NOT_FOUND; REGALIA_FORMAT for what
-   * looks like a bad address.
+   * The commit of the bucket that `at` names, as `reads` have it; a date names one on the way to
+   * `head`, and a commit of a bucket around it the one that was there then. REGALIA_NOT_FOUND;
+   * REGALIA_FORMAT for what looks like a bad address.
    */
-  resolve(at: At, head: Address): Address {
-    if (typeof at === 'string') return this.#named(at);
-    const { engine, history } = this.core;
+  resolve(at: At, head: Address, reads: Reads = this.core.engine): Address {
+    if (typeof at === 'string') return this.#named(at, reads);
     const { commit, date, branch: branchName, tag: tagName = '' }: AtFields = at;
-    if (commit !== undefined) return this.#known(commit);
+    if (commit !== undefined) return this.#known(commit, reads);
     if (date !== undefined) {
       const until = new Date(date);
-      const found = atDate(history, head, until.getTime())?.address;
+      const found = atDate(this.core.history, head, until.getTime())?.address;
       return found ?? fail('commit not later than', until.toISOString());
     }
-    if (branchName === undefined) return tag(engine, this.bucket, tagName) ?? fail('tag', tagName);
-    return branch(engine, this.bucket, branchName)?.head ?? fail('branch', branchName);
+    if (branchName === undefined) return tag(reads, this.bucket, tagName) ?? fail('tag', tagName);
+    return this.branchAt(branchName, reads)?.head ?? fail('branch', branchName);
   }
 
-  #named(name: string): Address {
+  #named(name: string, reads: Reads): Address {
     if (name.startsWith('sha256:') || name.startsWith('blake3:')) {
       const digits = name.slice(7);
-      if (digits.length === 64) return this.#known(name);
-      return this.#byDigits(digits) ?? fail('commit', name);
+      if (digits.length === 64) return this.#known(name, reads);
+      return this.#byDigits(digits, reads) ?? fail('commit', name);
     }
-    const { engine } = this.core;
-    const named = branch(engine, this.bucket, name)?.head ?? tag(engine, this.bucket, name);
-    return named ?? this.#byDigits(name) ?? fail('branch, tag or commit', name);
+    const named = this.branchAt(name, reads)?.head ?? tag(reads, this.bucket, name);
+    return named ?? this.#byDigits(name, reads) ?? fail('branch, tag or commit', name);
   }
 
-  #known(text: string): Address {
+  #known(text: string, reads: Reads): Address {
     const address = parseAddress(text);
-    const entry = this.core.history.entry(address);
+    const entry = this.core.history.entry(address, reads);
     if (entry === undefined) fail('commit', text);
     return equalBytes(entry.bucket, this.bucket) ? address : this.#knownWithin(address, text);
   }
 
   /** What a commit of a bucket around this one has of it. */
   #knownWithin(outer: Address, text: string): Address {
-    const heads = new HeadsWithin(this.line, this.line.commitAt(outer));
-    return heads.find(hex(this.bucket))?.address ?? fail('commit of the bucket', text);
+    const found = this.#find(this.line.commitAt(outer));
+    return found?.address ?? fail('commit of the bucket', text);
   }
 
   /** A commit of the bucket by the first digits of its digest, if they name one alone. */
-  #byDigits(given: string): Address | undefined {
+  #byDigits(given: string, reads: Reads): Address | undefined {
     const digits = given.toLowerCase();
     if (digits.length < PREFIX_DIGITS_MIN || !/^[0-9a-f]{1,64}$/.test(digits)) return undefined;
     let found: Address | undefined;
-    for (const { address } of this.core.history.log(this.bucket, { reverse: true })) {
+    for (const { address } of this.core.history.log(this.bucket, { reverse: true }, reads)) {
       if (!hex(address.subarray(1)).startsWith(digits)) continue;
       if (found !== undefined) throw notFound('single commit', given);
       found = address;
@@ -157,15 +211,90 @@ export class Scope {
     const names = [...this.namesIn(tree), ...inner];
     const found = tree.bucketAt(names);
     if (found === undefined) throw notFound('bucket at', keyText(inner));
-    return new Scope(this.core, this.line, { bucket: found.bucket, names });
+    return new Scope(this.core, this.line, { bucket: found.bucket, names }, this.#beyond);
   }
 
   /** The same bucket on another branch. REGALIA_NOT_FOUND. */
   onBranch(name: string): Scope {
     this.core.check();
     if (!this.isNested && name === this.line.branch) return this;
-    if (branch(this.refreshed(), this.bucket, name) === undefined) throw notFound('branch', name);
-    return new Scope(this.core, Line.of(this.core, this.bucket, name));
+    const found = this.branchAt(name, this.refreshed());
+    if (found === undefined) throw notFound('branch', name);
+    return this.#on(found);
+  }
+
+  /** The bucket on a branch that carries it; undefined where none does, or its own has the name. */
+  carriedOn(name: string): Scope | undefined {
+    const found = this.branchAt(name, this.refreshed());
+    return found === undefined || this.isOwn(found) ? undefined : this.#on(found);
+  }
+
+  #on({ owner, name }: ScopeBranch): Scope {
+    const { core, bucket } = this;
+    const line = Line.of(core, owner, name);
+    if (line === this.line) return this;
+    const around = this.#around(core.engine);
+    const beyond = around.slice(around.findIndex((one) => equalBytes(one, owner)) + 1);
+    const isOwn = equalBytes(owner, bucket);
+    const nested = isOwn ? undefined : { bucket, names: this.#nested?.names ?? [] };
+    return new Scope(core, line, nested, beyond);
+  }
+
+  /** Whether a branch is the bucket's own, so that there is a row for it. */
+  isOwn({ owner }: ScopeBranch): boolean {
+    return equalBytes(owner, this.bucket);
+  }
+
+  /** The branch of that name that the bucket is on. */
+  branchAt(name: string, reads: Reads): ScopeBranch | undefined {
+    for (const owner of this.#around(reads)) {
+      const row = branch(reads, owner, name);
+      const head = row && this.#headOn(owner, row.head);
+      if (head !== undefined) return { name, owner, head };
+    }
+    return undefined;
+  }
+
+  /** All of them, by name in bytewise order. Each that carries the bucket is looked into. */
+  *branches(reads: Reads): Generator<ScopeBranch, void> {
+    const levels = this.#around(reads).map((owner) => new Level(owner, branches(reads, owner)));
+    for (;;) {
+      const first = levels.reduce((a, b) => (b.isBefore(a) ? b : a)).next;
+      if (first === undefined) return;
+      const { name } = first;
+      let isFound = false;
+      for (const level of levels) {
+        if (level.next?.name !== name) continue;
+        if (!isFound) {
+          const head = this.#headOn(level.owner, level.next.head);
+          isFound = head !== undefined;
+          if (head !== undefined) yield { name, owner: level.owner, head };
+        }
+        level.advance();
+      }
+    }
+  }
+
+  /** The commit that the bucket is at where a branch is at `head`. */
+  #headOn(owner: Uint8Array, head: Address): Address | undefined {
+    if (equalBytes(owner, this.bucket)) return head;
+    return this.#find(this.line.commitAt(head))?.address;
+  }
+
+  /** The bucket and those around it, from the inside out. */
+  #around(reads: Reads): Uint8Array[] {
+    const nested = this.#nested;
+    const { owner } = this.line;
+    if (nested === undefined) return [owner, ...this.#beyond];
+    const outer = this.#outerIn(reads);
+    const between = outer === undefined ? [] : this.#between(this.line.treeOf(outer));
+    return [nested.bucket, ...between.reverse(), owner, ...this.#beyond];
+  }
+
+  /** The buckets within the line's own and around this one, from the outside in. */
+  #between(tree: Tree): Uint8Array[] {
+    const names = this.#placeIn(tree);
+    return names === undefined ? [] : bucketsOn(tree, names.slice(0, -1));
   }
 
   /** The engine, which sees what other processes wrote until now. */
@@ -180,13 +309,30 @@ function fail(what: string, name: string): never {
   throw notFound(what, name);
 }
 
-/** The buckets on the way to a key and the one at it, from the outside in, and where each is. */
-function* bucketsOn(
-  tree: Tree,
-  names: Names,
-): Generator<{ readonly bucket: Uint8Array; readonly depth: number }> {
-  for (let depth = 1; depth <= names.length; depth++) {
-    const bucket = tree.bucketAt(names.slice(0, depth))?.bucket;
-    if (bucket !== undefined) yield { bucket, depth };
+/** The buckets on the way to a key and the one at it, from the outside in. */
+function bucketsOn(tree: Tree, names: Names): Uint8Array[] {
+  return names.flatMap((_, i) => tree.bucketAt(names.slice(0, i + 1))?.bucket ?? []);
+}
+
+/** The branches of one bucket, and which of them comes next. */
+class Level {
+  readonly owner: Uint8Array;
+  readonly #rows: Iterator<NamedBranch, void>;
+  next: NamedBranch | undefined;
+
+  constructor(owner: Uint8Array, rows: Iterator<NamedBranch, void>) {
+    this.owner = owner;
+    this.#rows = rows;
+    this.advance();
+  }
+
+  advance(): void {
+    this.next = this.#rows.next().value ?? undefined;
+  }
+
+  isBefore({ next: other }: Level): boolean {
+    const { next } = this;
+    if (next === undefined || other === undefined) return next !== undefined;
+    return compareBytes(utf8Bytes(next.name), utf8Bytes(other.name)) < 0;
   }
 }

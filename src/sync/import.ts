@@ -82,9 +82,11 @@ export interface ImportOptions {
    * ('checked', the default).
    */
   readonly signatures?: 'checked' | 'required' | undefined;
+  /** Throws where a pack with these branches is refused, before anything else of it is read. */
+  readonly check?: ((wants: readonly Want[]) => void) | undefined;
   /**
    * Puts what goes with the pack's last commits into their transaction: tracking branches. What it
-   * throws ends all.
+   * throws ends all; of many commits the first are in the log by then.
    */
   readonly publish?: ((batch: Batch, result: ImportResult) => void) | undefined;
   readonly durability?: Durability | undefined;
@@ -159,7 +161,11 @@ interface OpenedPack {
 }
 
 /** The pack, once it is for this bucket and rests on nothing that is missing here. */
-function openPack(head: Uint8Array, history: History, { bucket }: ImportOptions): OpenedPack {
+function openPack(
+  head: Uint8Array,
+  history: History,
+  { bucket, check }: ImportOptions,
+): OpenedPack {
   let header: PackHeader;
   try {
     header = decodeHeader(head);
@@ -180,6 +186,7 @@ function openPack(head: Uint8Array, history: History, { bucket }: ImportOptions)
       throw badPack('header', 0, 'names of branches', JSON.stringify(branch), { cause });
     }
   }
+  check?.(header.wants);
   return { head, header, progress: new PackProgress(head) };
 }
 
