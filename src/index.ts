@@ -17,6 +17,7 @@ export {
 } from './ground/errors.js';
 export { nameBytes, nameText } from './ground/text.js';
 export type { CommitInfo } from './log/commit.js';
+export type { Cause } from './log/reflog.js';
 export { type Actor, actorFromSeed, generateActor } from './log/signature.js';
 export type {
   Conflict,
@@ -48,6 +49,7 @@ export type {
   MergeOptions,
   OpenOptions,
   PackSource,
+  ReflogOptions,
   RegaliaOptions,
   RemoveVolumeOptions,
   RevertOptions,
@@ -68,6 +70,7 @@ export type {
   StreamJudge,
   StreamPolicy,
 } from './store/policies.js';
+export type { ReflogRow } from './store/reflog.js';
 export { Branches, type BranchInfo, type TagInfo, Tags } from './store/refs.js';
 export { Regalia, type StoredRules, type StoreStats } from './store/regalia.js';
 export {

@@ -1,7 +1,7 @@
 /** The lines and rows in which verbs show commits, refs, findings and entries. */
 import type { Finding } from '../fs/os.js';
 import { decodeStat, type FileStat } from '../fs/stat.js';
-import type { CommitInfo, Entry } from '../index.js';
+import type { CommitInfo, Entry, ReflogRow } from '../index.js';
 import { timeText } from './dates.js';
 import { count, type Output, shown } from './output.js';
 
@@ -15,6 +15,15 @@ export function commitLine({ commit, time, message, parents }: CommitInfo): stri
   const merge = parents.length > 1 ? `  (${parents.map(brief).join(' ')})` : '';
   const first = message.split('\n')[0] as string;
   return `${brief(commit)}  ${timeText(time)}  ${shown(first)}${merge}`;
+}
+
+/** `12  2026-11-21 12:33:05.017 +01:00  reset  0a1b2c3d4e5f  message`. */
+export function reflogLine(row: ReflogRow, { message }: CommitInfo): string {
+  const { position, time, cause, commit, from, to } = row;
+  const more = from === undefined ? (to === undefined ? '' : ` to ${to}`) : ` of ${shown(from)}`;
+  const first = shown(message.split('\n')[0] as string);
+  const how = `${cause}${more}`.padEnd(12);
+  return `${`${position}`.padStart(6)}  ${timeText(time)}  ${how}  ${brief(commit)}  ${first}`;
 }
 
 /** A commit as programs see it: all fields are there, `actor` is null where nobody signed. */

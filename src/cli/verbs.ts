@@ -25,6 +25,7 @@ export const VERBS: VerbTable = {
   merge: async () => (await import('./verbs/merge.js')).merge,
   revert: async () => (await import('./verbs/undo.js')).revert,
   restore: async () => (await import('./verbs/undo.js')).restore,
+  undo: async () => (await import('./verbs/undo.js')).undo,
   bucket: async () => (await import('./verbs/bucket.js')).bucket,
   have: async () => (await import('./verbs/exchange.js')).have,
   pack: async () => (await import('./verbs/exchange.js')).pack,

@@ -4,7 +4,10 @@
  */
 import { addressText } from '../blocks/address.js';
 import type { Batch, Durability } from '../engine/engine.js';
+import { equalBytes } from '../ground/bytes.js';
+import type { Cause } from '../log/reflog.js';
 import type { Built } from './builder.js';
+import type { HeadStep } from './door.js';
 import type { Line, LocalCommit, Tip } from './line.js';
 import { countCommits } from './shares.js';
 import type { Turn } from './turns.js';
@@ -19,6 +22,8 @@ export interface Plan {
   readonly base: Tip;
   /** Its commits, or the one that is there already; undefined where the tip is as it shall be. */
   readonly built: Built | undefined;
+  /** What moves the branch. */
+  readonly cause: Cause;
   /** What is written with them, or without any. */
   readonly writers: readonly Writers[];
 }
@@ -113,6 +118,19 @@ export class Group {
     return this.#planned.length === 0;
   }
 
+  /** Where the branch comes to be by it. */
+  steps(): HeadStep[] {
+    const { identity } = this.#line.core;
+    const now = this.#line.core.timeMs();
+    return this.#planned.flatMap(({ plan: { built, cause } }) => {
+      if (built === undefined) return [];
+      const { address, commit } = built.tip;
+      // What was made here has its time already.
+      const isOwn = built.commits.length > 0 && equalBytes(commit.replica, identity.replica);
+      return [{ commit: address, cause, timeMs: isOwn ? commit.timeMs : now }];
+    });
+  }
+
   asks(): Ask[] {
     return this.#planned.map(({ ask }) => ask);
   }
@@ -127,9 +145,8 @@ export class Group {
   /** Resolves with whether the head was still the base. `isOurs` is asked within the write. */
   publish(isOurs: (batch: Batch) => boolean): Promise<boolean> {
     const { core, owner, branch } = this.#line;
-    const ends = { expected: this.#base.address, next: this.#tip.address };
     return core.door.compareAndSet(
-      { bucket: owner, branch, ...ends },
+      { bucket: owner, branch, expected: this.#base.address, steps: this.steps() },
       (batch) => {
         return isOurs(batch) && this.put(batch);
       },

@@ -72,7 +72,7 @@ export class CommitBuilder {
     this.#writers = writers;
     this.#tip = tip;
     this.#words = words;
-    this.#timeMs = Math.max(0, Math.floor(this.#core.settings.now()));
+    this.#timeMs = this.#core.timeMs();
     this.#before = this.#headsWithin(tip);
     this.#earlier = this.#headsWithin();
   }

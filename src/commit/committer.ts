@@ -12,6 +12,7 @@ import { throwIfAborted } from '../ground/errors.js';
 import { type CommitInfo, commitInfo, nearestMapped } from '../log/commit.js';
 import { changedHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
+import type { Cause } from '../log/reflog.js';
 import type { Actor } from '../log/signature.js';
 import {
   type Conflict,
@@ -90,6 +91,8 @@ export interface Committing {
   readonly origins: readonly LocalCommit[];
   /** Those on whose commits it was begun before they were published. */
   readonly rests: readonly Ask[];
+  /** What the branch is moved by. */
+  readonly cause: Cause;
   /** The turn in which it is committed. */
   readonly turn: Turn | undefined;
   readonly reads: ReadSet | undefined;
@@ -216,10 +219,11 @@ class Attempt implements Asking {
   #planOf(base: Tip, built: Built | undefined): Plan {
     const { writers } = this.#tx.fork;
     this.hasChanged = built !== undefined;
-    if (built !== undefined) return { base, built, writers: [writers, this.#writers] };
+    const { cause } = this.#tx;
+    if (built !== undefined) return { base, built, cause, writers: [writers, this.#writers] };
     this.drop();
     // Contents that were lost and are written again change no tree, and heal it.
-    return { base, built, writers: writers.blocks.hasChunks ? [writers] : [] };
+    return { base, built, cause, writers: writers.blocks.hasChunks ? [writers] : [] };
   }
 
   /** Whether its edits can't be put on a tip as they are, nor stream by stream. */

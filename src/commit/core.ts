@@ -67,6 +67,11 @@ export interface Settings {
   readonly storage: StorageOptions;
 }
 
+/** Now, as commits say it: milliseconds since 1970. */
+export function timeOf({ now }: Pick<Settings, 'now'>): number {
+  return Math.max(0, Math.floor(now()));
+}
+
 /** Who and what a store is. */
 export interface Identity {
   /** The id of the root bucket, 16 bytes. */
@@ -142,6 +147,11 @@ export class Core {
       this.#rules.set(encoded, rules);
     }
     return rules;
+  }
+
+  /** Now, in milliseconds since 1970. */
+  timeMs(): number {
+    return timeOf(this.settings);
   }
 
   get closed(): boolean {

@@ -57,7 +57,8 @@ class Declaration implements Asking {
     await core.blocks.reserve(8);
     const base = await withShare(this.#line, this.#line.tip());
     const news = declaring(this.#line, base, this.#declared);
-    if (news === undefined) return { base, built: undefined, writers: [] };
+    const cause = 'commit';
+    if (news === undefined) return { base, built: undefined, cause, writers: [] };
     const { root: top } = this.#line.treeOf(base);
     const record = encodeRecord(NO_NAME, readRecord(top.node, 0));
     const root = writeRoot(this.#writers.for(top.algorithm), news.rules, record);
@@ -65,7 +66,8 @@ class Declaration implements Asking {
     const words = { message, actor: core.settings.actor };
     const builder = new CommitBuilder(this.#line, this.#writers, base, words);
     const change = { root, touched: [], removed: [], added: [], rows: new Map() };
-    return { base, built: await builder.buildSigned(change), writers: [this.#writers] };
+    const built = await builder.buildSigned(change);
+    return { base, built, cause, writers: [this.#writers] };
   }
 
   drop(): void {

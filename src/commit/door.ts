@@ -6,13 +6,19 @@
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Batch, Durability, Engine } from '../engine/engine.js';
 import { branch, putBranch } from '../log/branches.js';
+import { type Moving, putMove } from '../log/reflog.js';
 
 /** A branch of a bucket, the commit that it is expected to name, and the one that it shall. */
 export interface HeadMove {
   readonly bucket: Uint8Array;
   readonly branch: string;
   readonly expected: Address;
-  readonly next: Address;
+  /** Where it comes to be, one after the other: the last is its head. */
+  readonly steps: readonly HeadStep[];
+}
+
+export interface HeadStep extends Moving {
+  readonly commit: Address;
 }
 
 export interface Door {
@@ -29,11 +35,11 @@ export interface Door {
 
   /**
    * The same while no other process can move the head: `writes` is given what it is, and returns
-   * what it shall be, or undefined where it stays.
+   * the steps from there, or undefined where it stays.
    */
   set(
     branch: Pick<HeadMove, 'bucket' | 'branch'>,
-    writes: (batch: Batch, head: Address) => Address | undefined,
+    writes: (batch: Batch, head: Address) => readonly HeadStep[] | undefined,
     durability: Durability,
   ): Promise<boolean>;
 }
@@ -51,24 +57,25 @@ export class EngineDoor implements Door {
     writes: (batch: Batch) => boolean,
     durability: Durability,
   ): Promise<boolean> {
-    const next = (batch: Batch, head: Address): Address | undefined => {
-      return sameAddress(head, move.expected) && writes(batch) ? move.next : undefined;
+    const steps = (batch: Batch, head: Address): readonly HeadStep[] | undefined => {
+      return sameAddress(head, move.expected) && writes(batch) ? move.steps : undefined;
     };
-    return this.set(move, next, durability);
+    return this.set(move, steps, durability);
   }
 
   set(
     { bucket, branch: name }: Pick<HeadMove, 'bucket' | 'branch'>,
-    writes: (batch: Batch, head: Address) => Address | undefined,
+    writes: (batch: Batch, head: Address) => readonly HeadStep[] | undefined,
     durability: Durability,
   ): Promise<boolean> {
     return this.#engine.write((batch) => {
       const there = branch(batch, bucket, name);
       if (there === undefined) return false;
-      const next = writes(batch, there.head);
-      if (next === undefined) return false;
-      if (!sameAddress(next, there.head)) putBranch(batch, bucket, name, { ...there, head: next });
-      return true;
+      const steps = writes(batch, there.head);
+      for (const step of steps ?? []) putMove(batch, bucket, name, step);
+      const head = steps?.at(-1)?.commit;
+      if (head !== undefined) putBranch(batch, bucket, name, { ...there, head });
+      return steps !== undefined;
     }, durability);
   }
 }

@@ -6,12 +6,12 @@
 import { NO_EVENT } from '../clock/event.js';
 import { WHOLE } from '../clock/id.js';
 import type { Engine } from '../engine/engine.js';
-import { putBranch } from '../log/branches.js';
 import { type Commit, commitAddress } from '../log/commit.js';
+import { moveBranch } from '../log/reflog.js';
 import { putPool } from '../log/shares.js';
 import { encodeRules } from '../streams/rule.js';
 import { writeEmptyRoot } from '../tree/root.js';
-import { Core, type Identity, putIdentity, type Settings } from './core.js';
+import { Core, type Identity, putIdentity, type Settings, timeOf } from './core.js';
 import { Writers } from './writers.js';
 
 export const MAIN = 'main';
@@ -23,7 +23,7 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
     replica: settings.random(16),
     algorithm: settings.algorithm,
     incarnation: 0,
-    createdMs: Math.max(0, Math.floor(settings.now())),
+    createdMs: timeOf(settings),
   };
   const core = new Core(engine, settings, identity);
   await core.blocks.reserve(1);
@@ -54,7 +54,8 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
       rootBlock: root.id,
       headsBlock: undefined,
     });
-    putBranch(batch, identity.store, MAIN, { head: address, id: undefined });
+    const branch = { head: address, id: undefined };
+    moveBranch(batch, identity.store, MAIN, branch, { cause: 'init', timeMs: identity.createdMs });
     putPool(batch, WHOLE);
   }, 'sync');
   writers.blocks.published();

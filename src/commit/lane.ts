@@ -19,11 +19,12 @@
  * - nothing is acknowledged before the commits that it rests on are as durable as it asked, also
  *   where it changed nothing.
  */
-import { type Address, sameAddress } from '../blocks/address.js';
+import { sameAddress } from '../blocks/address.js';
 import type { Batch } from '../engine/engine.js';
 import { conflicting } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { Ask, type Asking, Group, type Plan, strongest } from './ask.js';
+import type { HeadStep } from './door.js';
 import type { Line, Tip } from './line.js';
 import { POLL_MS, Turns } from './turns.js';
 
@@ -186,10 +187,10 @@ export class Lane {
     });
     const durability = strongest(asks);
     let group: Group | undefined;
-    const build = (batch: Batch): Address | undefined => {
+    const build = (batch: Batch): readonly HeadStep[] | undefined => {
       if (!this.#isOurs(batch)) return undefined;
       group = this.#fillLocked(asks, this.#line.storedIn(batch));
-      return group.put(batch) ? group.tip.address : undefined;
+      return group.put(batch) ? group.steps() : undefined;
     };
     try {
       const isPublished = await core.door.set({ bucket, branch }, build, durability);

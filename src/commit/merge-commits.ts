@@ -273,7 +273,7 @@ class Merge {
         message: 'merge',
       };
     }
-    const { identity, settings, sequences } = this.#core;
+    const { identity, sequences } = this.#core;
     const { words } = this.#how;
     return {
       stamp: this.#line.nextStamp(this.#line.tip().id, joined),
@@ -281,7 +281,7 @@ class Merge {
       replica: identity.replica,
       incarnation: identity.incarnation,
       sequence: sequences.take(),
-      timeMs: Math.max(0, Math.floor(settings.now())),
+      timeMs: this.#core.timeMs(),
       message: words.message,
     };
   }

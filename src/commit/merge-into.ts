@@ -206,13 +206,14 @@ class Merging implements Asking {
     const signatures = await builder.sign(own.filter(({ address }) => !isKnown(line, address)));
     await this.#writers.blocks.prepare();
     this.#report(outcome);
-    return { base: tip, built: { ...built, signatures }, writers: [this.#writers] };
+    const cause = this.#merge === replaced ? 'reset' : fastForward ? 'fast-forward' : 'merge';
+    return { base: tip, built: { ...built, signatures }, cause, writers: [this.#writers] };
   }
 
   #unchanged(tip: Tip, outcome: Found): Plan {
     this.drop();
     this.#report(outcome);
-    return { base: tip, built: undefined, writers: [] };
+    return { base: tip, built: undefined, cause: 'merge', writers: [] };
   }
 
   #report({ commit, fastForward = false, ...rest }: Found): void {

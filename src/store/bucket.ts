@@ -24,6 +24,7 @@ import { folder as folderKind, text } from '../ground/options.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
+import { type Cause, moveBranch } from '../log/reflog.js';
 import type { Answer } from '../merge/resolve.js';
 import type { BucketRules } from '../streams/rule.js';
 import { sameSubtree } from '../tree/equal.js';
@@ -54,6 +55,7 @@ import {
   NAME,
   PACK,
   type PackSource,
+  type ReflogOptions,
   type RevertOptions,
   type RevertOutcome,
   type TransactionOptions,
@@ -61,6 +63,7 @@ import {
   type WatchOptions,
 } from './options.js';
 import { checkedJudgement } from './policies.js';
+import { type ReflogRow, reflogOf, undo } from './reflog.js';
 import { type Branches, openBranches, openTags, type Tags } from './refs.js';
 import type { Scope } from './scope.js';
 import { type AnyStreams, openSnapshot, type Snapshot, type StreamTypes } from './snapshot.js';
@@ -143,7 +146,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   snapshot(at?: At): Snapshot<Streams> {
     const { core, line } = this.#scope;
     const found = this.#at('at', at);
-    return openSnapshot(core, line.treeOf(found), found.address);
+    return openSnapshot(core, line.treeOf(found), found.address, this.#scope.isExact(at));
   }
 
   /** Begins a transaction on the head. REGALIA_READ_ONLY. */
@@ -223,6 +226,24 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     return parents.every((parent) => !sameSubtree(core.treeOf(parent), after, names));
   }
 
+  /**
+   * Where the branch was, newest first: each row is a commit that it came to, when, and by what. A
+   * nested bucket's is that of the branch that carries it.
+   */
+  reflog(options?: ReflogOptions): Generator<ReflogRow, void, undefined> {
+    return reflogOf(this.#scope, CALLS.reflog.check(options));
+  }
+
+  /**
+   * Takes the branch back to where it was before the last row of its reflog: what a commit, a
+   * merge, a reset did. Each undo goes one step further back, until something else moves the
+   * branch; each is a row itself. What was taken back stays a commit, which `reset` finds again.
+   * REGALIA_NOT_FOUND where there is nothing before, REGALIA_OPTION for a nested bucket.
+   */
+  async undo(): Promise<ReflogRow> {
+    return undo(this.#scope);
+  }
+
   /** What is different between two states, in key order. Lazy. REGALIA_NOT_FOUND. */
   diff(from: At, to: At, options?: DiffOptions): Iterable<DiffRow> {
     AT.check('from', from);
@@ -248,7 +269,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     await core.engine.write((batch) => {
       const isTaken = this.#scope.branchAt(branch, batch) !== undefined;
       if (isTaken) throw alreadyExists('branch', branch);
-      log.putBranch(batch, bucket, branch, { head, id: undefined });
+      const how = { cause: 'fork', timeMs: core.timeMs(), from: this.branchName } as const;
+      moveBranch(batch, bucket, branch, { head, id: undefined }, how);
     }, 'sync');
     return openBucket(this.#scope.onBranch(branch));
   }
@@ -365,7 +387,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     const message = `revert ${addressText(undone.address)}`;
     const how = { ...given, message: given.message ?? message };
     // What others change meanwhile is merged as well.
-    const commit = await this.#goBack(how, RETRIES, async (head, writers) => {
+    const commit = await this.#goBack('revert', how, RETRIES, async (head, writers) => {
       const { core, line } = this.#scope;
       const steps = revertSteps(line, writers, { undone, before, head }, judgement);
       const back = await runSteps('revert', steps, core, writers, given.signal);
@@ -400,11 +422,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     const then = this.#scope.at(at);
     const message = `restore ${name} from ${addressText(then.address)}`;
     const how = { ...given, message: given.message ?? message };
-    return this.#goBack(how, 0, (head) => restored(this.#scope.line, then, head, names));
+    return this.#goBack('restore', how, 0, (head) => restored(this.#scope.line, then, head, names));
   }
 
   /** Commits what brings back an earlier state. */
   async #goBack(
+    cause: Cause,
     options: CommitOptions,
     retries: number,
     find: (head: LocalCommit, writers: Writers) => Return | Promise<Return>,
@@ -412,7 +435,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     for (let left = retries; ; left--) {
       throwIfAborted(options.signal, 'commit');
       // With all of its history.
-      const draft = new Draft(this.#scope, { onStored: true });
+      const draft = new Draft(this.#scope, { cause, onStored: true });
       try {
         draft.bringBack(await find(this.#scope.within(draft.started), draft.fork.writers));
       } catch (error) {

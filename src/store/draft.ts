@@ -33,6 +33,7 @@ import type { Turn } from '../commit/turns.js';
 import { hex } from '../ground/bytes.js';
 import { badOption, closed } from '../ground/errors.js';
 import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
+import type { Cause } from '../log/reflog.js';
 import { Relation } from '../merge/relation.js';
 import {
   checkStreamName,
@@ -64,6 +65,8 @@ const ENTRY_BYTES = 128;
 const OVERDRAFT = 4;
 
 export interface DraftOptions extends TransactionOptions {
+  /** What the branch is moved by, if not by a commit like others. */
+  readonly cause?: Cause;
   /** The turn in which it is committed. */
   readonly turn?: Turn | undefined;
   /** Whether it begins on the head as it is stored, with all of its history. */
@@ -78,6 +81,7 @@ export class Draft extends Reading implements Committing {
   /** Where it has moved what it began with. */
   readonly relation = new Relation();
   readonly rests: readonly Ask[];
+  readonly cause: Cause;
   readonly turn: Turn | undefined;
   /** Commits whose state was brought back. */
   readonly origins: LocalCommit[] = [];
@@ -91,11 +95,12 @@ export class Draft extends Reading implements Committing {
   #state: 'open' | 'committing' | 'ended' = 'open';
 
   /** On the tip of the scope's branch. REGALIA_READ_ONLY, REGALIA_NOT_FOUND. */
-  constructor(scope: Scope, { isolation, turn, onStored }: DraftOptions = {}) {
+  constructor(scope: Scope, { isolation, cause = 'commit', turn, onStored }: DraftOptions = {}) {
     const { core, line } = scope;
     super(core, isolation === 'serializable' ? new ReadSet() : undefined);
     core.checkWritable();
     this.line = line;
+    this.cause = cause;
     this.turn = turn;
     this.rests = onStored === true ? [] : Lane.of(line).underway();
     this.started = onStored === true ? line.stored() : line.tip();

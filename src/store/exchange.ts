@@ -9,16 +9,17 @@
  * not written to until it is granted one.
  */
 
-import { type Address, addressText } from '../blocks/address.js';
+import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import { sourceBytes } from '../chunks/source.js';
 import { type Id, isId } from '../clock/id.js';
-import { Core, type Identity, putIdentity, type Settings } from '../commit/core.js';
+import { Core, type Identity, putIdentity, type Settings, timeOf } from '../commit/core.js';
 import { MAIN } from '../commit/genesis.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, badPack, noShare, notFound } from '../ground/errors.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
-import { branches, isTracking, putBranch } from '../log/branches.js';
+import { branch, branches, isTracking } from '../log/branches.js';
+import { type Move, moveBranch, putMove } from '../log/reflog.js';
 import { acceptPart, giveShare, putPool } from '../log/shares.js';
 import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
@@ -26,6 +27,7 @@ import { importPack } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
 import { isStore, makeFolder } from './folder.js';
 import type { ExportOptions, ImportOptions, PackSource } from './options.js';
+import { movesOf } from './reflog.js';
 import type { Scope } from './scope.js';
 import { firstVolume, openChunks } from './volumes.js';
 
@@ -126,7 +128,7 @@ export async function receivePack(
       bucket,
       durability: settings.durability,
       check: checkTracking,
-      publish: (batch, { heads }) => putTracking(batch, bucket, heads),
+      publish: (batch, { heads }) => putTracking(batch, bucket, heads, core.timeMs()),
     },
   );
   const { heads, commits, blocks: count, bytes } = result;
@@ -142,9 +144,17 @@ function checkTracking(wants: readonly Want[]): void {
   }
 }
 
-function putTracking(batch: Batch, bucket: Uint8Array, heads: readonly Want[]): void {
-  for (const { branch, commit } of heads) {
-    putBranch(batch, bucket, branch, { head: commit, id: undefined });
+function putTracking(
+  batch: Batch,
+  bucket: Uint8Array,
+  heads: readonly Want[],
+  timeMs: number,
+): void {
+  for (const { branch: name, commit } of heads) {
+    const there = branch(batch, bucket, name);
+    if (there !== undefined && sameAddress(there.head, commit)) continue;
+    const how = { cause: 'fetch', timeMs } as const;
+    moveBranch(batch, bucket, name, { head: commit, id: undefined }, how);
   }
 }
 
@@ -184,10 +194,13 @@ export async function cloneInto(folder: string, scope: Scope): Promise<void> {
   const own = { branch: sentAs(scope, scope.line.branch), commit: head };
   const others = wantsOf(scope, undefined).filter(({ branch }) => branch !== own.branch);
   const pack = packOf(scope, [own, ...others], {});
-  await receiveInto(folder, core.settings, pack, { id, replica, bucket, head });
+  const past = [...movesOf(scope, { reverse: true })];
+  await receiveInto(folder, core.settings, pack, { id, replica, bucket, head, past });
   // What the clone has is known here from the first: so the next delta is one.
   const heads = [{ branch: trackingName(replica, MAIN), commit: head }];
-  await core.engine.write((batch) => putTracking(batch, bucket, heads), core.settings.durability);
+  const { durability } = core.settings;
+  const put = (batch: Batch): void => putTracking(batch, bucket, heads, core.timeMs());
+  await core.engine.write(put, durability);
 }
 
 /** What a clone is given beside the pack. */
@@ -196,6 +209,8 @@ interface Given {
   readonly replica: Uint8Array;
   readonly bucket: Uint8Array;
   readonly head: Address;
+  /** Where the branch was here, oldest first. */
+  readonly past: readonly Move[];
 }
 
 /** A new store from a pack of anybody's. */
@@ -211,7 +226,7 @@ export async function receiveInto(
       replica: given?.replica ?? settings.random(16),
       algorithm: settings.algorithm,
       incarnation: 0,
-      createdMs: Math.max(0, Math.floor(settings.now())),
+      createdMs: timeOf(settings),
     };
     await firstVolume(within, engine, identity, settings);
     const chunks = openChunks(within, engine, identity, settings);
@@ -223,11 +238,16 @@ export async function receiveInto(
         durability: 'sync',
         check: checkTracking,
         publish: (batch, { bucket, heads }) => {
-          putTracking(batch, bucket, heads);
+          const timeMs = timeOf(settings);
+          putTracking(batch, bucket, heads, timeMs);
           const head = given?.head ?? mainOf(heads);
           const algorithm = head[0] as Identity['algorithm'];
           putIdentity(batch, { ...identity, store: bucket, algorithm });
-          putBranch(batch, bucket, MAIN, { head, id: undefined });
+          for (const move of given?.past ?? []) {
+            if (history.entry(move.commit, batch) !== undefined) putMove(batch, bucket, MAIN, move);
+          }
+          const how = { cause: 'clone', timeMs } as const;
+          moveBranch(batch, bucket, MAIN, { head, id: undefined }, how);
           if (given !== undefined) putPool(batch, given.id);
         },
       });

@@ -205,6 +205,14 @@ export interface LogOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Which rows of a reflog. */
+export interface ReflogOptions {
+  /** Oldest first. */
+  readonly reverse?: boolean | undefined;
+  /** How many at most; default all. */
+  readonly limit?: number | undefined;
+}
+
 /** Which differences. */
 export interface DiffOptions {
   /** Only what lies at or below this key. */
@@ -443,6 +451,7 @@ export const CALLS = {
   children: new Options<ChildRange>('children', RANGE),
   find: new Options<FindOptions>('find', FIND_KINDS),
   log: new Options<LogOptions>('log', { from: AT, until: AT, key, reverse: flag, limit, signal }),
+  reflog: new Options<ReflogOptions>('reflog', { reverse: flag, limit }),
   diff: new Options<DiffOptions>('diff', { key, deep: flag, reverse: flag, limit }),
   watch: new Options<WatchOptions>('watch', { key, signal }),
   begin: new Options<TransactionOptions>('begin', { isolation }),

@@ -11,6 +11,7 @@ import type { Batch, Reads } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, notFound } from '../ground/errors.js';
 import * as log from '../log/branches.js';
+import { moveBranch, putMove } from '../log/reflog.js';
 import { freeShare } from '../log/shares.js';
 import { AT, type At, NAME } from './options.js';
 import type { Scope } from './scope.js';
@@ -70,6 +71,7 @@ export class Branches {
       if (gone === undefined) throw this.#notOwn(name, batch);
       freeShare(batch, gone.id);
       log.delBranch(batch, bucket, name);
+      putMove(batch, bucket, name, { cause: 'delete', commit: gone.head, timeMs: core.timeMs() });
     });
   }
 
@@ -92,18 +94,20 @@ export class Branches {
     this.#scope.core.checkWritable();
     const carried = this.#scope.carriedOn(name);
     if (carried !== undefined) return this.#resetCarried(carried, at);
-    const { bucket } = this.#scope;
+    const { bucket, core } = this.#scope;
+    const scope = this.#scope.onBranch(name);
     return write(this.#scope, (batch) => {
       const found = log.branch(batch, bucket, name);
       if (found === undefined) throw notFound('branch', name);
-      const head = this.#scope.resolve(at, found.head, batch);
-      log.putBranch(batch, bucket, name, { ...found, head });
+      const head = scope.resolve(at, found.head, batch);
+      const how = { cause: 'reset', timeMs: core.timeMs() } as const;
+      moveBranch(batch, bucket, name, { ...found, head }, how);
       return { name, commit: addressText(head) };
     });
   }
 
   async #resetCarried(scope: Scope, at: At): Promise<BranchInfo> {
-    const head = this.#scope.resolve(at, scope.head().address);
+    const head = scope.resolve(at, scope.head().address);
     const commit = addressText(head);
     // Names may have what a message may not.
     const message = `reset ${scope.key.toWellFormed()} to ${commit}`;

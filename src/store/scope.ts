@@ -25,6 +25,7 @@ import { PREFIX_DIGITS_MIN } from '../ground/limits.js';
 import { utf8Bytes } from '../ground/text.js';
 import { atDate } from '../log/ancestry.js';
 import { branch, branches, type NamedBranch, tag } from '../log/branches.js';
+import { moveAt, moves } from '../log/reflog.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { At, AtFields } from './options.js';
@@ -150,21 +151,64 @@ export class Scope {
   }
 
   /**
-   * The commit of the bucket that `at` names, as `reads` have it; a date names one on the way to
-   * `head`, and a commit of a bucket around it the one that was there then. REGALIA_NOT_FOUND;
-   * REGALIA_FORMAT for what looks like a bad address.
+   * The commit of the bucket that `at` names, as `reads` have it; a date names the one that the
+   * branch was at then, and a commit of a bucket around it the one that was there then.
+   * REGALIA_NOT_FOUND; REGALIA_FORMAT for what looks like a bad address.
    */
   resolve(at: At, head: Address, reads: Reads = this.core.engine): Address {
     if (typeof at === 'string') return this.#named(at, reads);
     const { commit, date, branch: branchName, tag: tagName = '' }: AtFields = at;
     if (commit !== undefined) return this.#known(commit, reads);
-    if (date !== undefined) {
-      const until = new Date(date);
-      const found = atDate(this.core.history, head, until.getTime())?.address;
-      return found ?? fail('commit not later than', until.toISOString());
-    }
+    if (date !== undefined) return this.#dated(new Date(date), head, reads).commit;
     if (branchName === undefined) return tag(reads, this.bucket, tagName) ?? fail('tag', tagName);
     return this.branchAt(branchName, reads)?.head ?? fail('branch', branchName);
+  }
+
+  /** Whether a date names what the branch was then, by its reflog; nothing else is in doubt. */
+  isExact(at: At | undefined): boolean {
+    const { date }: AtFields = typeof at === 'object' ? at : {};
+    if (date === undefined) return true;
+    return this.#dated(new Date(date), this.head().address, this.core.engine).isExact;
+  }
+
+  /**
+   * Where the branch was at a date. Before its first row that is where the branch was that it was
+   * forked from or, where nobody knows, the newest commit that comes before that row's by its own
+   * time.
+   */
+  #dated(
+    date: Date,
+    head: Address,
+    reads: Reads,
+  ): { readonly commit: Address; readonly isExact: boolean } {
+    const { owner, branch: name } = this.line;
+    const known = this.#moveAt(name, date.getTime(), reads);
+    const commit = known && this.commitIn(known);
+    if (commit !== undefined) return { commit, isExact: true };
+    if (known !== undefined) fail('bucket at', date.toISOString());
+    const [first] = moves(reads, owner, name, { limit: 1 });
+    const start = (first && this.commitIn(first.commit)) ?? head;
+    const found = atDate(this.core.history, start, date.getTime())?.address;
+    return { commit: found ?? fail('commit not later than', date.toISOString()), isExact: false };
+  }
+
+  #moveAt(name: string, timeMs: number, reads: Reads): Address | undefined {
+    const { owner } = this.line;
+    const passed = new Set<string>();
+    let at: string | undefined = name;
+    while (at !== undefined && !passed.has(at)) {
+      passed.add(at);
+      const move = moveAt(reads, owner, at, timeMs);
+      if (move !== undefined) return move.commit;
+      const [first] = moves(reads, owner, at, { limit: 1 });
+      at = first?.from;
+    }
+    return undefined;
+  }
+
+  /** What a commit of the line has of the bucket; undefined where that is not within. */
+  commitIn(outer: Address): Address | undefined {
+    return this.isNested ? this.#find(this.line.commitAt(outer))?.address : outer;
   }
 
   #named(name: string, reads: Reads): Address {

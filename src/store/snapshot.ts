@@ -301,6 +301,7 @@ export let openSnapshot: <Streams extends StreamTypes<Streams>>(
   core: Core,
   tree: Tree,
   commit: Address,
+  isExact: boolean,
 ) => Snapshot<Streams>;
 
 /**
@@ -313,18 +314,30 @@ export let openSnapshot: <Streams extends StreamTypes<Streams>>(
  */
 export class Snapshot<Streams extends StreamTypes<Streams> = AnyStreams> implements View<Streams> {
   readonly #reading: SnapshotReading;
+  readonly #isExact: boolean;
 
-  private constructor(reading: SnapshotReading) {
+  private constructor(reading: SnapshotReading, isExact: boolean) {
     this.#reading = reading;
+    this.#isExact = isExact;
   }
 
   static {
-    openSnapshot = (core, tree, commit) => new Snapshot(new SnapshotReading(core, tree, commit));
+    openSnapshot = (core, tree, commit, isExact) => {
+      return new Snapshot(new SnapshotReading(core, tree, commit), isExact);
+    };
   }
 
   /** The commit that it is the state of. */
   get base(): string {
     return addressText(this.#reading.commit);
+  }
+
+  /**
+   * False where a date was asked for that lies before all that is known of the branch: then it is
+   * the newest state before it by the commits' own times.
+   */
+  get exact(): boolean {
+    return this.#isExact;
   }
 
   /** The contents root. */

@@ -7,7 +7,7 @@
 
 import { constants, copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { Identity, Settings } from '../commit/core.js';
+import { type Identity, type Settings, timeOf } from '../commit/core.js';
 import type { Engine } from '../engine/engine.js';
 import { liveBytes } from '../gc/compact.js';
 import { equalBytes, hex } from '../ground/bytes.js';
@@ -76,7 +76,7 @@ async function makeVolume(
   weight: number,
 ): Promise<void> {
   const id = settings.random(16);
-  const createdMs = Math.max(0, Math.floor(settings.now()));
+  const createdMs = timeOf(settings);
   await createVolume(path.resolve(folder, to), { id, replica, sequence: 1, createdMs });
   await engine.write((batch) => {
     const number = unusedNumber(volumeEntries(batch));

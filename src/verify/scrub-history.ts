@@ -15,12 +15,13 @@ import { openRow } from '../blocks/rows.js';
 import { leqEvents } from '../clock/event.js';
 import type { Engine } from '../engine/engine.js';
 import { BlockKind } from '../ground/block-header.js';
-import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
+import { concatBytes, copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { utf8Text } from '../ground/text.js';
 import { BRANCH, branch, branches, TAG, tag, tags } from '../log/branches.js';
 import { agreesOnMaps, BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';
 import { History, type LogBounds, logKey } from '../log/history.js';
+import { moveOf, reflogPlace, reflogRows } from '../log/reflog.js';
 import { verifySignature } from '../log/signature.js';
 import { bucketsIn, endOfBucket } from '../reach/table-walk.js';
 import {
@@ -236,7 +237,7 @@ export class HistoryScrub {
   *heads(): Generator<Step, void> {
     for (const bucket of bucketsIn(this.#engine, 'heads')) {
       const faults: Fault[] = [];
-      const rows = { gte: bucket, lte: endOfBucket(bucket) };
+      const rows = { gte: bucket, lt: concatBytes([bucket, Uint8Array.of(TAG + 1)]) };
       for (const { key, bytes } of this.#engine.range('heads', rows)) {
         const fault = this.#head(bucket, key, bytes);
         if (fault !== undefined) faults.push(fault);
@@ -244,6 +245,26 @@ export class HistoryScrub {
       if (faults.every(({ row }) => row === undefined)) faults.push(...this.#chain(bucket));
       yield* faults;
       yield ROW_COST;
+      yield* this.#reflog(bucket);
+    }
+  }
+
+  /** Where branches were. Of each the positions count from 0, and none is left out. */
+  *#reflog(bucket: Uint8Array): Generator<Step, void> {
+    let last: { readonly branch: string; readonly position: number } | undefined;
+    for (const { key } of reflogRows(this.#engine, bucket)) {
+      yield ROW_COST;
+      const place = reflogPlace(key);
+      const next = place?.branch === last?.branch ? (last?.position ?? -1) + 1 : 0;
+      last = place;
+      const fault = orMessage(() => {
+        if (place === undefined) return 'a row that names no branch';
+        if (place.position !== next) return `the reflog lacks a row at ${next}`;
+        const { commit } = moveOf(this.#engine, bucket, place.branch, place.position);
+        const isHere = this.#engine.view('commits', commit) !== undefined;
+        return isHere || this.#bad.has(addressKey(commit)) ? undefined : 'its commit is not here';
+      });
+      if (fault !== undefined) yield rowFault('row', fault, 'heads', key, false);
     }
   }
 

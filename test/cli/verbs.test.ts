@@ -363,3 +363,18 @@ t.test('keys are found by patterns, in a store and in a pack', async (t) => {
   t.match(await regalia(['find', pack, 'x']), { exit: 3, err: /REGALIA_PACK/ });
   t.match(await regalia(['find', join(dir, 'absent'), 'x']), { exit: 3, err: /REGALIA_NOT_FOUND/ });
 });
+
+t.test('the reflog and undo', async (t) => {
+  const { store } = await smallStore(t);
+  const before = await rowsOf(t, 'log', store, '--reflog');
+  t.match(before[0], { position: Number, time: Number, commit: ADDRESS, cause: 'commit' });
+  t.equal(before.at(-1)?.['cause'], 'init');
+  const [undone] = await rowsOf(t, 'undo', store);
+  t.match(undone, { cause: 'undo', to: before[1]?.['position'], commit: before[1]?.['commit'] });
+  const rows = await rowsOf(t, 'log', store, '--reflog', '--limit', '1');
+  t.strictSame(rows, [undone]);
+  t.match(await regalia(['log', store, '--reflog']), {
+    out: /^ +\d+ {2}\d{4}-\d\d-\d\d .* undo to/,
+  });
+  t.match(await regalia(['log', store, '/a', '--reflog']), { exit: 2, err: /--reflog/ });
+});

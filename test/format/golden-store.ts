@@ -10,8 +10,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { actorFromSeed, Regalia } from '../../src/index.js';
 
 export const GOLDEN = {
-  head: 'sha256:43d0de5d5955ce4ba9e18aaed187cd3671a1a9cd9285646922843247f91376bd',
-  draft: 'sha256:dcb52af12439f65e4ff872eaf68b7101bff3e105cfad8a6ee1ea95cba9f60557',
+  head: 'sha256:f736ac848b54141801949a4831a4822568c13a0a47c8e84d13e88bf6087e6bbb',
+  draft: 'sha256:c8a117ff07b1fe1d901ff441f4cbaeb1f8821da5fe33828e0878de1410b1f7e4',
   root: 'sha256:6d0a4a751cd873156b5d4bbdb5843de5652eb2b5fa246602aeaaf5e1d44ce468',
   entries: 126,
   messages: ['change within', 'move a cat', 'add photos', 'init'],

@@ -52,8 +52,7 @@ t.test('a date names the last commit that is not later', async (t) => {
   const at = (date: number | Date): string | undefined => textAt(store.snapshot({ date }), '/a');
   t.equal(at(2_000), '2000');
   t.equal(at(new Date(2_999)), '2000');
-  t.equal(at(3_000), '3000');
-  t.equal(at(3_001), '2500', 'a commit counts as later than the one before, whatever its clock');
+  t.equal(at(3_000), '2500', 'time does not go back where a clock does');
   t.equal(at(1e12), '4000');
   t.equal(at(1_500), undefined);
   t.throws(() => store.snapshot({ date: 999 }), { code: 'REGALIA_NOT_FOUND' });

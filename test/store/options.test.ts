@@ -200,6 +200,8 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, readonly Argument[]
         signal,
       }),
     ],
+    reflog: [options({ reverse: NO_FLAG, limit: NO_COUNT })],
+    undo: [],
     diff: [
       REQUIRED_AT,
       REQUIRED_AT,

@@ -29,7 +29,7 @@ export function textAt(
 }
 
 export async function put(
-  store: Regalia,
+  store: Pick<Regalia, 'transact'>,
   entries: Record<string, string>,
   message = '',
 ): Promise<string> {

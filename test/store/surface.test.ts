@@ -12,8 +12,8 @@ const { Branches, Bucket, Entry, Regalia, RegaliaError, Snapshot, Stream, Tags, 
 const VIEW = ['base', 'children', 'entry', 'find', 'get', 'walk'];
 const BUCKET = [
   ...['accept', 'begin', 'branch', 'branchName', 'branches', 'bucket', 'clone', 'diff', 'export'],
-  ...['fork', 'grant', 'have', 'id', 'import', 'info', 'key', 'log', 'merge', 'restore', 'revert'],
-  ...['rules', 'snapshot', 'tags', 'transact', 'watch'],
+  ...['fork', 'grant', 'have', 'id', 'import', 'info', 'key', 'log', 'merge', 'reflog', 'restore'],
+  ...['revert', 'rules', 'snapshot', 'tags', 'transact', 'undo', 'watch'],
 ];
 const STORE = [
   ...['addVolume', 'backup', 'close', 'contentStats', 'drainVolume', 'flush', 'gc', 'path'],
@@ -25,7 +25,7 @@ const STORE = [
 const DOCUMENTED: readonly [{ readonly prototype: object }, readonly (string | symbol)[]][] = [
   [Bucket, BUCKET],
   [Regalia, STORE],
-  [Snapshot, [...VIEW, 'root', Symbol.dispose]],
+  [Snapshot, [...VIEW, 'exact', 'root', Symbol.dispose]],
   [
     Transaction,
     [

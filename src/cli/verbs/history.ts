@@ -3,14 +3,17 @@ import { throwIfAborted } from '../../ground/errors.js';
 import { atOf, keyOf } from '../open.js';
 import { shown } from '../output.js';
 import { numberOf } from '../quantities.js';
-import { printLogged } from '../show.js';
-import { BUCKET, defineVerb, READ_OPTIONS } from '../verb.js';
+import { printLogged, reflogLine } from '../show.js';
+import { BUCKET, defineVerb, READ_OPTIONS, UsageError } from '../verb.js';
 
 export const log = defineVerb({
   name: 'log',
   summary: 'list commits, newest first; with a key, those that changed it or anything below',
   usage: 'STORE [KEY]',
   details: `
+With --reflog it lists where the branch was, here: each commit, merge, reset or other step that
+moved it, when, and where to. Dates are answered from that.
+
 Times are of this machine's zone, which is shown. --at and --until accept them so, and
 2026-11-21 (midnight), 2026-11-21T12:30Z, now, yesterday, '1h ago', '3 days ago'.`,
   options: {
@@ -19,11 +22,23 @@ Times are of this machine's zone, which is shown. --at and --until accept them s
     until: { argument: 'COMMIT', help: 'leave out this commit and its ancestors' },
     limit: { argument: 'NUMBER', short: 'n', help: 'at most so many' },
     reverse: { help: 'oldest first' },
+    reflog: { help: 'where the branch was; with --limit and --reverse alone' },
   },
   async run({ args, options, out, signal, reading }) {
     const [, text] = args as [string, string?];
     const { at, until, reverse } = options;
     const limit = numberOf('limit', options.limit);
+    if (options.reflog === true) {
+      if (text !== undefined || at !== undefined || until !== undefined) {
+        throw new UsageError('--reflog goes without a key, --at and --until');
+      }
+      return reading(async (bucket) => {
+        for (const row of bucket.reflog({ limit, reverse })) {
+          throwIfAborted(signal, 'log');
+          await out.row(row, reflogLine(row, bucket.info(row.commit)));
+        }
+      });
+    }
     return reading(async (bucket) => {
       const [from, to] = [at && atOf(bucket, at), until && atOf(bucket, until)];
       const key = text === undefined ? undefined : keyOf(text);

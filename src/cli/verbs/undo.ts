@@ -1,7 +1,7 @@
-/** `revert` and `restore`: what was before, as a new commit. */
+/** `revert` and `restore`: what was before, as a new commit. `undo`: where a branch was before. */
 import { type Conflict, isRegaliaError } from '../../index.js';
 import { atOf, keyOf } from '../open.js';
-import { printCommit } from '../show.js';
+import { printCommit, reflogLine } from '../show.js';
 import { BUCKET, COMMIT_OPTIONS, defineVerb } from '../verb.js';
 import { MERGE_DETAILS, MERGE_OPTIONS, mergeOptions, printConflicts } from './merge.js';
 
@@ -48,6 +48,23 @@ export const restore = defineVerb({
     return writing(async (bucket) => {
       const commit = await bucket.restore(atOf(bucket, at), keyOf(key), { signal, message });
       await printCommit(out, commit);
+    });
+  },
+});
+
+export const undo = defineVerb({
+  name: 'undo',
+  summary:
+    'take the branch back to where it was before the last commit, merge, reset or other step',
+  usage: 'STORE',
+  details: `
+Each undo goes one step further back, until something else moves the branch. \`log --reflog\` lists
+the steps; what was taken back is found there, and \`branch\` can reset to it.`,
+  options: BUCKET,
+  async run({ out, writing }) {
+    return writing(async (bucket) => {
+      const row = await bucket.undo();
+      await out.row(row, reflogLine(row, bucket.info(row.commit)));
     });
   },
 });
