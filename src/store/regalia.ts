@@ -15,7 +15,14 @@ import { openMemory } from '../engine/memory.js';
 import { type CollectOptions, type CollectResult, collect } from '../gc/collect.js';
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
-import { alreadyExists, badOption, corrupt, ioError, notFound } from '../ground/errors.js';
+import {
+  alreadyExists,
+  badOption,
+  corrupt,
+  ioError,
+  isRegaliaError,
+  notFound,
+} from '../ground/errors.js';
 import { folder as folderKind } from '../ground/options.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
@@ -30,7 +37,14 @@ import type { StorageRule } from '../volumes/storage-rules.js';
 import { segmentBytes } from '../volumes/volume-folder.js';
 import { Bucket, scopeOf, setScope } from './bucket.js';
 import { receiveInto } from './exchange.js';
-import { checkWitness, currentGeneration, isStore, makeFolder, writeWitness } from './folder.js';
+import {
+  checkWitness,
+  currentGeneration,
+  isStore,
+  makeFolder,
+  removeUnfinished,
+  writeWitness,
+} from './folder.js';
 import {
   type AddVolumeOptions,
   CALLS,
@@ -131,11 +145,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     const settings = settingsOf(options);
     if (!(await isStore(place))) {
       if (options.create === false || settings.readOnly) throw notFound('store', place);
-      await makeFolder(place, async (engine, within) => {
-        const identity = await begin(engine, settings);
-        await volumes.firstVolume(within, engine, identity, settings);
-      });
-    }
+      await makeStore(place, settings);
+    } else if (!settings.readOnly) await removeUnfinished(place);
     const generation = await currentGeneration(place);
     const engine = await openLmdb(generation, { readOnly: settings.readOnly, create: false });
     try {
@@ -396,5 +407,17 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   /** Closes the store. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+}
+
+/** Makes a store in a folder, or finds the one that another made there meanwhile. */
+async function makeStore(place: string, settings: Settings): Promise<void> {
+  try {
+    await makeFolder(place, async (engine, within) => {
+      const identity = await begin(engine, settings);
+      await volumes.firstVolume(within, engine, identity, settings);
+    });
+  } catch (error) {
+    if (!isRegaliaError(error, 'REGALIA_EXISTS') || !(await isStore(place))) throw error;
   }
 }
