@@ -17,7 +17,7 @@ import type { Batch, Durability, Engine } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
 import { equalBytes } from '../ground/bytes.js';
-import { closed, readOnly } from '../ground/errors.js';
+import { closed, isRegaliaError, readOnly } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -186,14 +186,23 @@ export class Core {
   async close(): Promise<void> {
     this.#closed = true;
     try {
-      await this.blocks.index.fold();
-      await this.blocks.release();
+      await this.#tidy();
     } finally {
       try {
         await this.chunks?.close();
       } finally {
         await this.engine.close();
       }
+    }
+  }
+
+  /** What others would do as well, at little cost: where it can't be written nothing is lost. */
+  async #tidy(): Promise<void> {
+    try {
+      await this.blocks.index.fold();
+      await this.blocks.release();
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
     }
   }
 }
