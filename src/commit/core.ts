@@ -17,7 +17,7 @@ import type { Batch, Durability, Engine } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
 import { equalBytes } from '../ground/bytes.js';
-import { closed, isRegaliaError, readOnly } from '../ground/errors.js';
+import { isRegaliaError, readOnly } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -35,6 +35,7 @@ import {
   sameStorage,
   storedStorage,
 } from '../volumes/storage-rules.js';
+import { Underway } from './underway.js';
 
 const STORE_VERSION = 1;
 const STORE_KEY = utf8Bytes('store');
@@ -92,7 +93,9 @@ export class Core {
   identity: Identity;
   /** Called after a commit was published, with the line's name. */
   readonly watchers = new Set<(owner: Uint8Array, branch: string) => void>();
-  #closed = false;
+  /** What closing waits for. */
+  readonly underway = new Underway();
+  #closing: Promise<void> | undefined;
   #raising: Promise<void> | undefined;
   #raised = false;
   /** Trees by root id: snapshots of one root share what they have found. */
@@ -140,13 +143,14 @@ export class Core {
     return rules;
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  /** For what begins: REGALIA_CLOSED once the store is to be closed. */
+  checkOpen(): void {
+    this.underway.outer.check();
   }
 
-  /** REGALIA_CLOSED once the store is closed. */
+  /** For what is under way: REGALIA_CLOSED once the store is closed. */
   check(): void {
-    if (this.#closed) throw closed('store');
+    this.underway.inner.check();
   }
 
   /** REGALIA_READ_ONLY where the store was opened for reading. */
@@ -183,8 +187,14 @@ export class Core {
     if (this.chunks !== undefined) this.chunks.rules = declared;
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Waits for what is under way. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.underway.close();
     try {
       await this.#tidy();
     } finally {

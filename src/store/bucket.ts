@@ -112,8 +112,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The key of the bucket within the store, on this branch. REGALIA_NOT_FOUND: it was removed. */
   get key(): string {
-    this.#scope.core.check();
-    return keyText(this.#scope.namesIn(this.#scope.storedTree));
+    const scope = this.#opened();
+    return keyText(scope.namesIn(scope.storedTree));
   }
 
   /** The head, or another commit. REGALIA_NOT_FOUND. */
@@ -124,7 +124,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** What the bucket promises of its streams, and who decides where two changed the same. */
   rules(): BucketRules {
-    const { core, line } = this.#scope;
+    const { core, line } = this.#opened();
     const { root } = line.treeOf(this.#scope.head());
     const { default: fallback, streams, entries, places } = core.rules(root.rules);
     return { default: fallback, streams: Object.fromEntries(streams), entries, places };
@@ -132,7 +132,18 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The commit that an argument names, or the head. */
   #at(name: string, at: At | undefined): LocalCommit {
-    return this.#scope.at(AT.checkGiven(name, at));
+    return this.#opened().at(AT.checkGiven(name, at));
+  }
+
+  /** What it works on, for a call that begins. REGALIA_CLOSED. */
+  #opened(): Scope {
+    this.#scope.core.checkOpen();
+    return this.#scope;
+  }
+
+  /** Runs what a call asks for, which the store is not closed before. REGALIA_CLOSED. */
+  #during<T>(work: () => Promise<T>): Promise<T> {
+    return this.#scope.core.underway.outer.during(work);
   }
 
   /**
@@ -147,7 +158,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** Begins a transaction on the head. REGALIA_READ_ONLY. */
   begin(options?: TransactionOptions): Transaction<Streams> {
-    return openTransaction(new Draft(this.#scope, CALLS.begin.check(options)));
+    return openTransaction(new Draft(this.#opened(), CALLS.begin.check(options)));
   }
 
   /**
@@ -159,12 +170,20 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     options?: TransactOptions,
   ): Promise<{ result: T; commit: CommitResult }> {
     BODY.check('body', body);
-    const { retries = RETRIES, isolation, ...commit } = CALLS.transact.check(options);
+    const given = CALLS.transact.check(options);
+    return this.#during(() => this.#transact(body, given));
+  }
+
+  async #transact<T>(
+    body: (tx: Transaction<Streams>) => T | Promise<T>,
+    { retries = RETRIES, isolation, ...commit }: TransactOptions,
+  ): Promise<{ result: T; commit: CommitResult }> {
+    const { underway } = this.#scope.core;
     for (let left = retries; ; left--) {
       throwIfAborted(commit.signal, 'transact');
-      const draft = new Draft(this.#scope, { isolation });
+      const draft = new Draft(this.#scope, { isolation, gate: underway.inner });
       try {
-        const result = await body(openTransaction(draft));
+        const result = await underway.waitFor(body(openTransaction(draft)));
         return { result, commit: await draft.commit(commit) };
       } catch (error) {
         draft.dispose();
@@ -175,16 +194,16 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The bucket at a key. REGALIA_NOT_FOUND where there is none, REGALIA_KEY. */
   bucket(key: Key): Bucket<Streams> {
-    return openBucket(this.#scope.inner(key));
+    return openBucket(this.#opened().inner(key));
   }
 
   /** The commits that the head has seen, newest first. REGALIA_NOT_FOUND, REGALIA_ABORTED. */
   log(options?: LogOptions): Generator<CommitInfo, void, undefined> {
     const given = CALLS.log.check(options);
     const names = given.key === undefined ? undefined : parseKey(given.key);
-    const from = this.#scope.at(given.from).address;
+    const from = this.#opened().at(given.from).address;
     const until = given.until === undefined ? [] : [this.#scope.at(given.until).address];
-    return this.#log(from, until, names, given);
+    return this.#scope.core.underway.outer.each(this.#log(from, until, names, given));
   }
 
   *#log(
@@ -222,14 +241,19 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     AT.check('to', to);
     const { key, ...given } = CALLS.diff.check(options);
     const names = key === undefined ? [] : parseKey(key);
+    const { core, line } = this.#opened();
     const [before, after] = [this.#scope.at(from), this.#scope.at(to)];
-    return diffRows(this.#scope.line, before, after, names, given);
+    return core.underway.outer.each(diffRows(line, before, after, names, given));
   }
 
   /** Starts a branch at the head, or elsewhere. REGALIA_EXISTS where there is one of that name. */
   async fork(branch: string, options?: ForkOptions): Promise<Bucket<Streams>> {
     NAME.check('branch', branch);
     const { at } = CALLS.fork.check(options);
+    return this.#during(() => this.#fork(branch, at));
+  }
+
+  async #fork(branch: string, at: At | undefined): Promise<Bucket<Streams>> {
     const { core, line, bucket } = this.#scope;
     core.checkWritable();
     log.checkRefName(branch);
@@ -244,7 +268,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The same bucket on another branch. REGALIA_NOT_FOUND. */
   branch(name: string): Bucket<Streams> {
-    const scope = this.#scope.onBranch(NAME.check('name', name));
+    const scope = this.#opened().onBranch(NAME.check('name', name));
     return scope === this.#scope ? this : openBucket(scope);
   }
 
@@ -253,7 +277,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * branch's share. All of its history goes along. Open it, and exchange packs. REGALIA_EXISTS.
    */
   async clone(folder: string): Promise<void> {
-    await cloneInto(folderKind.check('folder', folder), this.#scope);
+    const place = folderKind.check('folder', folder);
+    await this.#during(() => cloneInto(place, this.#scope));
   }
 
   /**
@@ -261,12 +286,13 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * write.
    */
   async grant(): Promise<string> {
-    return (await grantShare(this.#scope.line)).text;
+    return (await this.#during(() => grantShare(this.#scope.line))).text;
   }
 
   /** Adds a share that another replica granted to this branch's. REGALIA_OPTION, REGALIA_STAMP. */
   async accept(grant: string): Promise<void> {
-    await acceptShare(this.#scope.line, text().check('grant', grant));
+    const share = text().check('grant', grant);
+    await this.#during(() => acceptShare(this.#scope.line, share));
   }
 
   /** Its branches. */
@@ -284,12 +310,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * aborted.
    */
   watch(options?: WatchOptions): AsyncGenerator<CommitInfo, void, undefined> {
-    return watchLine(this.#scope, CALLS.watch.check(options));
+    return watchLine(this.#opened(), CALLS.watch.check(options));
   }
 
   /** What this replica has of the bucket, as text for another's `export`. */
   async have(): Promise<string> {
-    return reportHave(this.#scope);
+    return this.#during(() => reportHave(this.#scope));
   }
 
   /**
@@ -297,7 +323,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * memory.
    */
   export(options?: ExportOptions): ReadableStream<Uint8Array> {
-    return ReadableStream.from(packFor(this.#scope, CALLS.export.check(options)));
+    const given = CALLS.export.check(options);
+    const scope = this.#opened();
+    const pack = scope.core.underway.outer.rows(given.signal, (signal) => {
+      return packFor(scope, { ...given, signal });
+    });
+    return ReadableStream.from(pack);
   }
 
   /**
@@ -307,7 +338,10 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async import(pack: PackSource, options?: ImportOptions): Promise<ImportOutcome> {
     PACK.check('pack', pack);
-    return receivePack(this.#scope, pack, CALLS.import.check(options));
+    const given = CALLS.import.check(options);
+    return this.#scope.core.underway.outer.receiving(pack, given.signal, (signal) => {
+      return receivePack(this.#scope, pack, { ...given, signal });
+    });
   }
 
   /**
@@ -317,7 +351,11 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async merge(from: At, options?: MergeOptions): Promise<MergeOutcome> {
     AT.check('from', from);
-    const { into, policy, answers, ...rest } = CALLS.merge.check(options);
+    const given = CALLS.merge.check(options);
+    return this.#during(() => this.#merge(from, given));
+  }
+
+  async #merge(from: At, { into, policy, answers, ...rest }: MergeOptions): Promise<MergeOutcome> {
     this.#scope.core.checkWritable();
     const isOwn = into === undefined || into === this.branchName;
     const scope = isOwn ? this.#scope : this.#scope.onBranch(into);
@@ -346,7 +384,14 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async revert(at: At, options?: RevertOptions): Promise<RevertOutcome> {
     AT.check('at', at);
-    const { parent: side, policy, answers, ...given } = CALLS.revert.check(options);
+    const given = CALLS.revert.check(options);
+    return this.#during(() => this.#revert(at, given));
+  }
+
+  async #revert(
+    at: At,
+    { parent: side, policy, answers, ...given }: RevertOptions,
+  ): Promise<RevertOutcome> {
     const undone = this.#scope.at(at);
     const before = this.#parentOf(undone, side);
     const judgement = this.#judgement({ policy, answers });
@@ -384,6 +429,10 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     AT.check('at', at);
     const given = CALLS.restore.check(options);
     const names = parseKey(key);
+    return this.#during(() => this.#restore(at, names, given));
+  }
+
+  async #restore(at: At, names: Names, given: CommitOptions): Promise<CommitResult> {
     // Names may have what a message may not.
     const name = keyText(names).toWellFormed();
     const then = this.#scope.at(at);
@@ -420,7 +469,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     const { line } = this.#scope;
     return line.inTurn(async () => {
       await line.quiet();
-      return new Draft(this.#scope);
+      return new Draft(this.#scope, { gate: this.#scope.core.underway.inner });
     });
   }
 }

@@ -27,6 +27,7 @@ import { type Directory, Pending } from '../commit/pending.js';
 import { PrivateTree } from '../commit/private-tree.js';
 import { ReadSet } from '../commit/read-set.js';
 import type { Return } from '../commit/revert.js';
+import type { Gate } from '../commit/underway.js';
 import { hex } from '../ground/bytes.js';
 import { badOption, closed } from '../ground/errors.js';
 import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
@@ -60,6 +61,11 @@ const ENTRY_BYTES = 128;
 /** How far beyond its bound a transaction may go where the event loop has no turn. */
 const OVERDRAFT = 4;
 
+export interface DraftOptions extends TransactionOptions {
+  /** Where its work begins; default that of users. */
+  readonly gate?: Gate;
+}
+
 export class Draft extends Reading implements Committing {
   readonly line: Line;
   /** The commit that it was begun on. */
@@ -79,9 +85,9 @@ export class Draft extends Reading implements Committing {
   #state: 'open' | 'committing' | 'ended' = 'open';
 
   /** On the head of the scope's branch. REGALIA_READ_ONLY, REGALIA_NOT_FOUND. */
-  constructor(scope: Scope, { isolation }: TransactionOptions = {}) {
+  constructor(scope: Scope, { isolation, gate }: DraftOptions = {}) {
     const { core, line } = scope;
-    super(core, isolation === 'serializable' ? new ReadSet() : undefined);
+    super(core, isolation === 'serializable' ? new ReadSet() : undefined, gate);
     core.checkWritable();
     this.line = line;
     this.started = line.tip();
@@ -98,6 +104,12 @@ export class Draft extends Reading implements Committing {
   }
 
   override check(): void {
+    this.gate.check();
+    this.#checkGoing();
+  }
+
+  /** For work that has begun. */
+  #checkGoing(): void {
     this.core.check();
     if (this.#state !== 'open') throw closed('transaction');
   }
@@ -160,7 +172,7 @@ export class Draft extends Reading implements Committing {
     return this.#inTurn(key, stream, options, async (root, rule) => {
       const before = this.#read(key, stream);
       const part = await this.#contents.change(root, rule, stream, change, before, options);
-      this.check();
+      this.#checkGoing();
       if (sameStream(this.cache, before, this.#read(key, stream))) return part;
       throw badOption('stream', 'what it was when its change began', 'put or removed meanwhile');
     });
@@ -176,10 +188,10 @@ export class Draft extends Reading implements Committing {
     const text = keyText(parseKey(key));
     checkStreamName(stream);
     const turn = async (): Promise<number> => {
-      this.check();
+      this.#checkGoing();
       const place = this.#place(key);
       const part = await written(place.way.root, this.#rule(place, stream));
-      this.check();
+      this.#checkGoing();
       // What was found before may be another by now.
       this.#add(this.#place(key), stream, part);
       return part.length;

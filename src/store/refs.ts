@@ -1,7 +1,7 @@
 /** Branches and tags of a bucket. */
 import { addressText } from '../blocks/address.js';
 import { sum } from '../clock/id.js';
-import type { Batch } from '../engine/engine.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { alreadyExists, badOption, notFound } from '../ground/errors.js';
 import * as log from '../log/branches.js';
 import { AT, type At, NAME } from './options.js';
@@ -31,7 +31,8 @@ export class Branches {
 
   /** All branches by name, tracking ones (`replica/ID/BRANCH`) included. */
   *[Symbol.iterator](): Generator<BranchInfo, void, undefined> {
-    for (const { name, head } of log.branches(this.#scope.refreshed(), this.#scope.bucket)) {
+    const rows = log.branches(opened(this.#scope), this.#scope.bucket);
+    for (const { name, head } of this.#scope.core.underway.outer.each(rows)) {
       yield { name, commit: addressText(head) };
     }
   }
@@ -39,7 +40,7 @@ export class Branches {
   /** A branch, or undefined where there is none of that name. */
   get(name: string): BranchInfo | undefined {
     NAME.check('name', name);
-    const found = log.branch(this.#scope.refreshed(), this.#scope.bucket, name);
+    const found = log.branch(opened(this.#scope), this.#scope.bucket, name);
     return found && { name, commit: addressText(found.head) };
   }
 
@@ -103,7 +104,8 @@ export class Tags {
 
   /** All tags by name. */
   *[Symbol.iterator](): Generator<TagInfo, void, undefined> {
-    for (const { name, commit } of log.tags(this.#scope.refreshed(), this.#scope.bucket)) {
+    const rows = log.tags(opened(this.#scope), this.#scope.bucket);
+    for (const { name, commit } of this.#scope.core.underway.outer.each(rows)) {
       yield { name, commit: addressText(commit) };
     }
   }
@@ -111,7 +113,7 @@ export class Tags {
   /** A tag, or undefined where there is none of that name. */
   get(name: string): TagInfo | undefined {
     NAME.check('name', name);
-    const commit = log.tag(this.#scope.refreshed(), this.#scope.bucket, name);
+    const commit = log.tag(opened(this.#scope), this.#scope.bucket, name);
     return commit && { name, commit: addressText(commit) };
   }
 
@@ -139,7 +141,15 @@ export class Tags {
   }
 }
 
+/** The engine as it is, for a call that begins. */
+function opened(scope: Scope): Engine {
+  scope.core.checkOpen();
+  return scope.refreshed();
+}
+
 function write<T>({ core }: Scope, change: (batch: Batch) => T): Promise<T> {
-  core.checkWritable();
-  return core.engine.write(change, core.settings.durability);
+  return core.underway.outer.during(() => {
+    core.checkWritable();
+    return core.engine.write(change, core.settings.durability);
+  });
 }

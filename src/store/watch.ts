@@ -30,7 +30,7 @@ async function* commitsOf(
 ): AsyncGenerator<CommitInfo, void, undefined> {
   const { core, line } = scope;
   let seen = from;
-  while (signal?.aborted !== true && !core.closed) {
+  while (signal?.aborted !== true && core.underway.outer.isOpen) {
     const now = scope.head();
     if (sameAddress(now.address, seen.address)) {
       await nextChange(core, line, signal);
