@@ -44,7 +44,7 @@ import { editAt, editWithin } from '../tree/apply.js';
 import { sameStream } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import type { RecordParts, StreamPart } from '../tree/record.js';
+import { INLINE, type RecordParts, type StreamPart } from '../tree/record.js';
 import { type Root, totalsOf } from '../tree/root.js';
 import { type Change, Contents } from './contents.js';
 import type { ChangeOptions, TransactionOptions, WriteOptions } from './options.js';
@@ -106,6 +106,11 @@ export class Draft extends Reading implements Committing {
   override check(): void {
     this.gate.check();
     this.#checkGoing();
+  }
+
+  override checkKept(part: StreamPart): void {
+    if (this.#state !== 'ended' || part.form === INLINE || part.id === undefined) return;
+    if (this.fork.writers.blocks.isOwn(part.id)) throw closed('transaction');
   }
 
   /** For work that has begun. */
