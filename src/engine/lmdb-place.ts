@@ -18,7 +18,7 @@ export class DataFile {
     this.identity = identityOf(this.path);
   }
 
-  /** Why nothing may be written, if the file is not where it was; `operation` is what is refused. */
+  /** Why nothing may be written, if the file is not where it was; `operation` is refused. */
   refusal(operation: string): RegaliaError | undefined {
     try {
       if (identityOf(this.path) === this.identity) return undefined;

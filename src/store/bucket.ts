@@ -306,8 +306,9 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   }
 
   /**
-   * What others and this process commit to the branch, from now on. Ends when the signal is
-   * aborted.
+   * What others and this process commit to the branch, from this call on. Ends when the signal is
+   * aborted, or the store closed. Many may watch, and one that is never read costs nothing.
+   * REGALIA_NOT_FOUND, also later: where the branch or the bucket is removed.
    */
   watch(options?: WatchOptions): AsyncGenerator<CommitInfo, void, undefined> {
     return watchLine(this.#opened(), CALLS.watch.check(options));

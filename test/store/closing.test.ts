@@ -99,7 +99,7 @@ async function made(folder: string, name: string): Promise<Made> {
   const store = await Regalia.open(place, { durability: 'none' });
   await put(store, { '/a': '1' });
   await store.tags.set('noted');
-  const other = (await store.fork('other')) as Regalia;
+  const other = await store.fork('other');
   await put(other, { '/b': '1' });
   await store.transact(async (tx) => {
     await tx.write('/long', 's', LONG);
