@@ -76,15 +76,17 @@ export async function makeFolder(
   try {
     await fs.mkdir(path.dirname(place), { recursive: true });
     await fs.mkdir(building, { recursive: true, mode: 0o700 });
-    await build(building, fill, copy);
-    await fs.rename(building, place);
+    try {
+      await build(building, fill, copy);
+      await fs.rename(building, place);
+    } finally {
+      await fs.rm(building, { recursive: true, force: true });
+      await removeUnfinished(place);
+    }
   } catch (error) {
     // Whatever the one that was quicker made of this, or has removed of it.
     if (await isTaken(place)) throw alreadyExists('store', folder, undefined, { cause: error });
     throw ioError(error, folder, 'create');
-  } finally {
-    await fs.rm(building, { recursive: true, force: true });
-    await removeUnfinished(place);
   }
   await flush(path.dirname(place)).catch((error: unknown) => {
     throw ioError(error, folder, 'create');
@@ -115,13 +117,14 @@ function makingFolder(place: string): string {
   return `${place}.making`;
 }
 
+/** Whether a store is seen to be there. */
 async function isTaken(place: string): Promise<boolean> {
   try {
     await fs.access(path.join(place, CURRENT));
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
+    if (errnoOf(error) === undefined) throw error;
+    return false;
   }
 }
 
@@ -133,8 +136,9 @@ async function isTaken(place: string): Promise<boolean> {
 export async function removeUnfinished(place: string): Promise<void> {
   const making = makingFolder(place);
   try {
-    const names = (await isTaken(place)) ? await fs.readdir(making) : [];
-    for (const name of names.filter((one) => MAKING.test(one))) {
+    const names = (await fs.readdir(making)).filter((name) => MAKING.test(name));
+    if (names.length > 0 && !(await isTaken(place))) return;
+    for (const name of names) {
       const gone = path.join(making, name.replace('new', 'old'));
       if (name.startsWith('new')) await fs.rename(path.join(making, name), gone);
       await fs.rm(gone, { recursive: true, force: true });

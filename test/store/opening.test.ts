@@ -77,6 +77,19 @@ t.test('whoever must make it is refused, and leaves nothing', async (t) => {
   await (await Regalia.open(place)).close();
 });
 
+t.test('what cannot be made has a code, and leaves nothing', async (t) => {
+  const folder = t.testdir({ file: '' });
+  await using source = await Regalia.open(path.join(folder, 'source'));
+  for (const place of ['file', 'file/store', 'file/deep/store']) {
+    const codes = [
+      await codeOf(source.clone(path.join(folder, place))),
+      await codeOf(Regalia.receive(path.join(folder, place), source.export())),
+    ];
+    for (const code of codes) t.match(code, /^REGALIA_(?:EXISTS|NOT_FOUND)$/, place);
+  }
+  t.strictSame(fs.readdirSync(folder), ['file', 'source']);
+});
+
 t.test('what a killed process was making goes when the store is opened', async (t) => {
   const folder = t.testdir();
   const place = path.join(folder, 'store');
