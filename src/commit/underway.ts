@@ -16,8 +16,8 @@
  * that users are waited for, as in the body of a transaction, they are waited for no longer.
  */
 import { isAtHand, type Source } from '../chunks/source.js';
-import { onAbort } from '../ground/abort.js';
-import { closed, isRegaliaError, type RegaliaError } from '../ground/errors.js';
+import { eitherSignal } from '../ground/abort.js';
+import { closed, isRegaliaError } from '../ground/errors.js';
 
 /** How long users are waited for once closing has begun. */
 const PATIENCE_MS = 1_000;
@@ -194,44 +194,29 @@ export class Gate {
 
 /** How work learns that it has to end. */
 class Ending {
+  /** Aborted where the user's is, and when the store is to be closed. */
+  readonly signal: AbortSignal;
   readonly #underway: Underway;
   readonly #moment: Moment;
-  readonly #user: AbortSignal | undefined;
   readonly #controller = new AbortController();
-  #closed: RegaliaError | undefined;
 
   constructor(underway: Underway, moment: Moment, user: AbortSignal | undefined) {
     this.#underway = underway;
     this.#moment = moment;
-    this.#user = user;
-    if (user?.aborted === true) this.#controller.abort(user.reason);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+    this.signal = eitherSignal(user, this.#controller.signal);
   }
 
   /** Runs work, or a step of it, which hears of the end by the signal. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    const user = this.#user;
-    const abort = (): void => this.#controller.abort(user?.reason);
-    if (user?.aborted === true) abort();
-    const deaf = onAbort(user, abort);
-    const forget = this.#underway.when(this.#moment, () => this.#close());
+    const forget = this.#underway.when(this.#moment, () => this.#controller.abort(closed('store')));
     try {
       return await work();
     } catch (error) {
-      const isOurs = this.#closed !== undefined && isRegaliaError(error, 'REGALIA_ABORTED');
-      throw isOurs ? this.#closed : error;
+      const { aborted, reason } = this.#controller.signal;
+      const isOurs = aborted && this.signal.reason === reason;
+      throw isOurs && isRegaliaError(error, 'REGALIA_ABORTED') ? reason : error;
     } finally {
-      deaf();
       forget();
     }
-  }
-
-  #close(): void {
-    if (this.signal.aborted) return;
-    this.#closed = closed('store');
-    this.#controller.abort(this.#closed);
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Hearing of an abort. However many hear of one signal, it has one listener of ours: the runtime
- * takes more than a few on one signal for a leak, and warns.
+ * takes more than a few on one signal for a leak, and warns. Nothing stays on a signal that nobody
+ * hears of any more.
  */
 
 interface Hearers {
@@ -38,4 +39,26 @@ function deafen(signal: AbortSignal, hearers: Set<() => void>): void {
   if (there?.hearers !== hearers) return;
   heard.delete(signal);
   signal.removeEventListener('abort', there.listener);
+}
+
+/** A signal that is aborted where one of both is; the reason is that of the first. */
+export function eitherSignal(first: AbortSignal | undefined, second: AbortSignal): AbortSignal {
+  if (first === undefined) return second;
+  const deaf = new Map<unknown, readonly (() => void)[]>();
+  const either = {
+    get aborted(): boolean {
+      return first.aborted || second.aborted;
+    },
+    get reason(): unknown {
+      return first.aborted ? first.reason : second.reason;
+    },
+    addEventListener(_: 'abort', listener: () => void): void {
+      deaf.set(listener, [onAbort(first, listener), onAbort(second, listener)]);
+    },
+    removeEventListener(_: 'abort', listener: () => void): void {
+      for (const leave of deaf.get(listener) ?? []) leave();
+      deaf.delete(listener);
+    },
+  };
+  return either as unknown as AbortSignal;
 }
