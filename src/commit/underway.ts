@@ -11,7 +11,7 @@
  * one, for what belongs to work that is under way (as the edits in the body of a transaction), is
  * open until all of it has ended.
  *
- * Nobody can keep a store from being closed. Long work that may be broken off is told to end when
+ * Nobody can keep a store from being closed. Long work that may be broken off has to end when
  * closing begins, and what reads a source a second later. Where nothing goes on for a second but
  * that users are waited for, as in the body of a transaction, they are waited for no longer.
  */
@@ -22,7 +22,7 @@ import { closed, isRegaliaError } from '../ground/errors.js';
 /** How long users are waited for once closing has begun. */
 const PATIENCE_MS = 1_000;
 
-/** When work is told to end: at once, or later. */
+/** When work has to end: as soon as closing begins, or later. */
 type Moment = 'closing' | 'late';
 
 export class Underway {

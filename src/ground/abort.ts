@@ -1,7 +1,7 @@
 /**
- * Hearing of an abort. However many hear of one signal, it has one listener of ours: the runtime
- * takes more than a few on one signal for a leak, and warns. Nothing stays on a signal that nobody
- * hears of any more.
+ * Hearing of an abort. However many hear of one signal, it has one listener of ours: to the runtime
+ * more than a few on one signal look like a leak, and it warns. Nothing stays on a signal that
+ * nobody hears of any more.
  */
 
 interface Hearers {

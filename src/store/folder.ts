@@ -85,7 +85,7 @@ export async function makeFolder(
     }
   } catch (error) {
     // Whatever the one that was quicker made of this, or has removed of it.
-    if (await isTaken(place)) throw alreadyExists('store', folder, undefined, { cause: error });
+    if (await hasStore(place)) throw alreadyExists('store', folder, undefined, { cause: error });
     throw ioError(error, folder, 'create');
   }
   await flush(path.dirname(place)).catch((error: unknown) => {
@@ -118,7 +118,7 @@ function makingFolder(place: string): string {
 }
 
 /** Whether a store is seen to be there. */
-async function isTaken(place: string): Promise<boolean> {
+async function hasStore(place: string): Promise<boolean> {
   try {
     await fs.access(path.join(place, CURRENT));
     return true;
@@ -131,13 +131,13 @@ async function isTaken(place: string): Promise<boolean> {
 /**
  * Removes what others were making, if a store is in its place by now. Each goes by another name
  * first, so that one who still works at it finds nothing of it. What the system does not let go of
- * takes room, and is no fault of the store.
+ * needs room, and is no fault of the store.
  */
 export async function removeUnfinished(place: string): Promise<void> {
   const making = makingFolder(place);
   try {
     const names = (await fs.readdir(making)).filter((name) => MAKING.test(name));
-    if (names.length > 0 && !(await isTaken(place))) return;
+    if (names.length > 0 && !(await hasStore(place))) return;
     for (const name of names) {
       const gone = path.join(making, name.replace('new', 'old'));
       if (name.startsWith('new')) await fs.rename(path.join(making, name), gone);

@@ -427,7 +427,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
 
   /**
    * Waits for what is under way, then lets go of the files. What begins from now on is
-   * REGALIA_CLOSED, and so is the next step of iterators and streams; a watch ends. Work that takes
+   * REGALIA_CLOSED, and so is the next step of iterators and streams; a watch ends. Work that has
    * a signal and leaves nothing half done (`verify`, `repair`, `rescan`, `gc`, `drainVolume`,
    * `removeVolume`, `contentStats`, `export`) ends early, with REGALIA_CLOSED. What reads a source
    * may do so for a second. Where nothing else goes on for a second, the body of a `transact` is

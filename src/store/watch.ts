@@ -8,7 +8,7 @@
  *
  * All who watch a branch share its feed, which is there while somebody waits for the next commit. A
  * watcher that does not wait is known to nobody. It knows the commit that it has come to, and goes
- * on through history from there: so one that is never read takes no room, and misses nothing.
+ * on through history from there: so one that is never read needs no room, and misses nothing.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Core } from '../commit/core.js';
@@ -237,7 +237,7 @@ class Feed {
     }
   }
 
-  /** Tells those of the commits up to another head whom they concern. */
+  /** Finds the commits up to another head, and wakes those whom they concern. */
   #follow(head: LocalCommit): void {
     const { core } = this.#scope;
     const before = this.head;
