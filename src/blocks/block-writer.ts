@@ -13,11 +13,12 @@
 
 import type { Batch } from '../engine/engine.js';
 import { BlockKind } from '../ground/block-header.js';
+import { Runs } from '../ground/runs.js';
 import type { Address } from './address.js';
 import type { Blocks } from './blocks.js';
 import type { BodyWriter } from './body.js';
 import { type ChunkOrigin, type ChunkStage, isChunkId } from './chunk-home.js';
-import { type ExtentBuilder, putExtents } from './extent.js';
+import { type ExtentBuilder, extentOf, putExtents } from './extent.js';
 import { OneByOne } from './one-by-one.js';
 
 /** The deepest chain that writers make; readers allow a little more. */
@@ -34,6 +35,8 @@ export class BlockWriter {
   /** Pending extents of others, which `emit` has put. */
   #others: readonly ExtentBuilder[] = [];
   readonly #spills = new OneByOne();
+  /** Ids of the chunks, and numbers of the extents, that it has begun and not published. */
+  readonly #own = { chunks: new Runs(), extents: new Runs() };
   /** Blocks and stored bytes staged so far, for figures. */
   blockCount = 0;
   storedBytes = 0;
@@ -52,7 +55,15 @@ export class BlockWriter {
     if (this.#chunks === undefined) return this.put(body, plainLength, address);
     this.blockCount++;
     this.hasChunks = true;
-    return this.#chunks.put(body.buffer.subarray(0, plainLength), address, origin);
+    const id = this.#chunks.put(body.buffer.subarray(0, plainLength), address, origin);
+    this.#own.chunks.add(id);
+    return id;
+  }
+
+  /** Whether it has staged the block of that id, and not published it. */
+  isOwn(id: number): boolean {
+    const { chunks, extents } = this.#own;
+    return isChunkId(id) ? chunks.has(id) : extents.has(extentOf(id));
   }
 
   /** A block that is here already is referred to by what is staged. */
@@ -74,7 +85,10 @@ export class BlockWriter {
     if (this.#chunks !== undefined && body.buffer[0] === BlockKind.chunk) {
       return this.putChunk(body, plainLength, address);
     }
-    this.#open ??= this.blocks.beginExtent();
+    if (this.#open === undefined) {
+      this.#open = this.blocks.beginExtent();
+      this.#own.extents.add(this.#open.number);
+    }
     const { stored } = this.#open;
     const before = stored.length;
     const pays =
@@ -170,6 +184,8 @@ export class BlockWriter {
     this.blocks.written([...this.#others, ...this.#takeClosed()]);
     this.#others = [];
     this.#chunks?.published();
+    this.#own.chunks.clear();
+    this.#own.extents.clear();
   }
 
   /**

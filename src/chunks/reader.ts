@@ -25,6 +25,9 @@ interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Runs a step of reading. */
+type Run = <T>(step: () => Promise<T>) => Promise<T>;
+
 /** Longer ranges are gathered, past the cache of chunks. */
 const SHORT_MAX = 1_048_576;
 
@@ -110,16 +113,17 @@ export class ContentReader {
 
   /**
    * A stream of bytes that is read as its consumer asks, and some way ahead; into the consumer's
-   * own bytes where it brings some. REGALIA_RANGE at once, other errors through the stream.
+   * own bytes where it brings some. REGALIA_RANGE at once, other errors through the stream. Each
+   * step is run by `run`.
    */
-  readable(options: ReadOptions = {}): ReadableStream<Uint8Array> {
+  readable(options: ReadOptions = {}, run: Run = (step) => step()): ReadableStream<Uint8Array> {
     const { start = 0, end = this.length, signal } = options;
     const chunks = this.chunks(start, end, signal);
     let chunk = EMPTY;
     const pull = async (controller: ReadableByteStreamController): Promise<void> => {
       const request = controller.byobRequest;
       if (chunk.length === 0) {
-        const next = await chunks.next();
+        const next = await run(() => chunks.next());
         chunk = next.done === true ? EMPTY : next.value;
       }
       const view = request?.view ?? undefined;

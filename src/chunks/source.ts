@@ -8,6 +8,7 @@
  * Closing is not awaited after an abort: a source that never answers would keep the caller waiting
  * for ever.
  */
+import { onAbort } from '../ground/abort.js';
 import { badEncoding, badOption, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 
@@ -22,6 +23,12 @@ export type Source =
   | AsyncIterable<SourcePart>
   | Iterable<SourcePart>
   | ReadableStream<Uint8Array>;
+
+/** Whether all of a source is in memory, so that nobody has to be waited for. */
+export function isAtHand(source: Source): boolean {
+  const isBytes = source instanceof Uint8Array || source instanceof ArrayBuffer;
+  return isBytes || typeof source === 'string' || Array.isArray(source);
+}
 
 interface Pull {
   next(): Promise<IteratorResult<unknown>> | IteratorResult<unknown>;
@@ -85,15 +92,13 @@ function nextPart(
   operation: string,
 ): Promise<IteratorResult<unknown>> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const deaf = onAbort(signal, () => {
       try {
         throwIfAborted(signal, operation);
       } catch (error) {
         reject(error as Error);
       }
-    };
-    const deaf = (): void => signal?.removeEventListener('abort', onAbort);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    });
     Promise.resolve()
       .then(() => pull.next())
       .then(resolve, reject)

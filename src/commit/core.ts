@@ -17,7 +17,7 @@ import type { Batch, Durability, Engine } from '../engine/engine.js';
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
 import { equalBytes } from '../ground/bytes.js';
-import { closed, readOnly } from '../ground/errors.js';
+import { isRegaliaError, readOnly } from '../ground/errors.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -36,6 +36,7 @@ import {
   storedStorage,
 } from '../volumes/storage-rules.js';
 import { type Door, EngineDoor } from './door.js';
+import { Underway } from './underway.js';
 
 const STORE_VERSION = 1;
 const STORE_KEY = utf8Bytes('store');
@@ -100,7 +101,9 @@ export class Core {
   readonly door: Door;
   /** Called after a commit was published, with the line's name. */
   readonly watchers = new Set<(owner: Uint8Array, branch: string) => void>();
-  #closed = false;
+  /** What closing waits for. */
+  readonly underway = new Underway();
+  #closing: Promise<void> | undefined;
   #raising: Promise<void> | undefined;
   #raised = false;
   /** Trees by root id: snapshots of one root share what they have found. */
@@ -154,13 +157,14 @@ export class Core {
     return timeOf(this.settings);
   }
 
-  get closed(): boolean {
-    return this.#closed;
+  /** For what begins: REGALIA_CLOSED once the store is to be closed. */
+  checkOpen(): void {
+    this.underway.outer.check();
   }
 
-  /** REGALIA_CLOSED once the store is closed. */
+  /** For what is under way: REGALIA_CLOSED once the store is closed. */
   check(): void {
-    if (this.#closed) throw closed('store');
+    this.underway.inner.check();
   }
 
   /** REGALIA_READ_ONLY where the store was opened for reading. */
@@ -197,17 +201,32 @@ export class Core {
     if (this.chunks !== undefined) this.chunks.rules = declared;
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  /** Waits for what is under way. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.underway.close();
     try {
-      await this.blocks.index.folded();
-      await this.blocks.release();
+      await this.#tidy();
     } finally {
       try {
         await this.chunks?.close();
       } finally {
         await this.engine.close();
       }
+    }
+  }
+
+  /** What others would do as well, at little cost: where it can't be written nothing is lost. */
+  async #tidy(): Promise<void> {
+    try {
+      await this.blocks.index.folded();
+      await this.blocks.release();
+    } catch (error) {
+      if (!isRegaliaError(error)) throw error;
     }
   }
 }

@@ -8,6 +8,7 @@
  *   thrown into lmdb-js, whose transactions keep what a throwing callback had put;
  * - after an I/O error, or a commit that outlasts its time, nothing more is asked of LMDB
  *   (`fault`);
+ * - rows are put only while the file is where it was opened: each transaction looks;
  * - no read transaction outlives the turn of the event loop that began it: lmdb-js resets it, and
  *   ranges copy.
  *
@@ -43,6 +44,7 @@ import {
 import { lmdbError, poisonError } from './lmdb-errors.js';
 import { hasRoom, MAX_READERS } from './lmdb-files.js';
 import { LatestTransaction } from './lmdb-latest.js';
+import type { DataFile } from './lmdb-place.js';
 import { Overlay, runBody, type Target } from './overlay.js';
 
 /** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
@@ -92,10 +94,16 @@ interface LmdbRoot {
   close(): Promise<void>;
 }
 
+/** The handle that a write comes by. */
+interface Writer {
+  readonly reads: Reads;
+  readonly file: DataFile;
+}
+
 interface Job {
   readonly body: (batch: Batch) => unknown;
   readonly durability: Durability;
-  readonly reads: Reads;
+  readonly writer: Writer;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   /** What the body came to; undefined until it has run. */
@@ -152,10 +160,10 @@ export class LmdbEnvironment {
   }
 
   /** Queues a body; see the header for when and where it commits. */
-  write<T>(body: (batch: Batch) => T, durability: Durability, reads: Reads): Promise<T> {
+  write<T>(body: (batch: Batch) => T, durability: Durability, writer: Writer): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const answer = resolve as (result: unknown) => void;
-      this.#queue.push({ body, durability, reads, resolve: answer, reject, ended: undefined });
+      this.#queue.push({ body, durability, writer, resolve: answer, reject, ended: undefined });
       if (this.#phase === 'idle') this.#schedule();
     });
   }
@@ -327,8 +335,15 @@ export class LmdbEnvironment {
   /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
   #run(jobs: readonly Job[]): void {
     this.#hasPut = false;
+    const refusals = refusalsOf(jobs);
     for (const job of jobs) {
-      const overlay = new Overlay(job.reads);
+      const { reads, file } = job.writer;
+      const refusal = refusals.get(file.path);
+      if (refusal !== undefined) {
+        job.ended = { error: refusal };
+        continue;
+      }
+      const overlay = new Overlay(reads);
       try {
         job.ended = { result: runBody(job.body, overlay) };
       } catch (error) {
@@ -405,6 +420,15 @@ export class LmdbEnvironment {
       done.then(resolve, reject).finally(() => clearTimeout(timer));
     });
   }
+}
+
+/** Why those may not write whose file is not where it was, by its path: one look at each. */
+function refusalsOf(jobs: readonly Job[]): Map<string, RegaliaError | undefined> {
+  const refusals = new Map<string, RegaliaError | undefined>();
+  for (const { file } of jobs.map(({ writer }) => writer)) {
+    if (!refusals.has(file.path)) refusals.set(file.path, file.refusal('commit'));
+  }
+  return refusals;
 }
 
 function pagesOf(pages: TablePages): number {

@@ -9,9 +9,9 @@
  *   (LMDB forbids a second environment on a file in one process);
  * - `view` gives bytes in lmdb-js's one read buffer, never in the map; everything else is a private
  *   copy;
- * - a closed handle throws REGALIA_CLOSED, a poisoned one REGALIA_IO.
+ * - a closed handle throws REGALIA_CLOSED, a poisoned one REGALIA_IO;
+ * - one whose file is not where it was opened writes nothing: REGALIA_IO, and it is read as before.
  */
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyBytes } from '../ground/bytes.js';
 import { closed, locked, type RegaliaError, readOnly } from '../ground/errors.js';
@@ -30,6 +30,7 @@ import { type EnvironmentOptions, LmdbEnvironment } from './lmdb-environment.js'
 import { lmdbError, readError } from './lmdb-errors.js';
 import { damaged, examineFile } from './lmdb-examine.js';
 import { backupTo, checkRoom, createGeneration, makeLockFile } from './lmdb-files.js';
+import { DataFile } from './lmdb-place.js';
 import {
   compareKept,
   inRange,
@@ -73,23 +74,18 @@ export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Engin
   };
   try {
     if (o.create ?? !options.readOnly) await createGeneration(path, createTables);
-    const identity = identityOf(path);
+    const file = new DataFile(path);
+    const { identity } = file;
     await closing.get(identity);
     const environment = environments.get(identity) ?? openEnvironment(path, identity, options);
     if (environment.readOnly && !options.readOnly) {
       throw locked(path, 'is open in this process for reading only: close it there first');
     }
     environment.check();
-    return new LmdbEngine(environment, identity, options.readOnly);
+    return new LmdbEngine(environment, file, options.readOnly);
   } catch (error) {
     throw lmdbError(error, path, 'open');
   }
-}
-
-/** Device and inode: the same file under any name. */
-function identityOf(path: string): string {
-  const { dev, ino } = statSync(join(path, 'data.mdb'), { bigint: true });
-  return `${dev}:${ino}`;
 }
 
 function openEnvironment(path: string, id: string, options: EnvironmentOptions): LmdbEnvironment {
@@ -110,13 +106,13 @@ async function createTables(folder: string): Promise<void> {
 class LmdbEngine implements Engine {
   readonly readOnly: boolean;
   readonly #environment: LmdbEnvironment;
-  readonly #identity: string;
+  readonly #file: DataFile;
   #closed = false;
   #closing: Promise<void> | undefined;
 
-  constructor(environment: LmdbEnvironment, identity: string, readOnly: boolean) {
+  constructor(environment: LmdbEnvironment, file: DataFile, readOnly: boolean) {
     this.#environment = environment;
-    this.#identity = identity;
+    this.#file = file;
     this.readOnly = readOnly;
     environment.handles++;
   }
@@ -221,12 +217,15 @@ class LmdbEngine implements Engine {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#environment.write(body, durability, this);
+    return this.#environment.write(body, durability, { reads: this, file: this.#file });
   }
 
   async flush(): Promise<void> {
     this.#check();
-    if (!this.readOnly) await this.#environment.flush();
+    if (this.readOnly) return;
+    const refusal = this.#file.refusal('flush');
+    if (refusal !== undefined) throw refusal;
+    await this.#environment.flush();
   }
 
   refresh(): void {
@@ -260,10 +259,11 @@ class LmdbEngine implements Engine {
     this.#closed = true;
     environment.handles--;
     if (environment.handles > 0) return;
-    environments.delete(this.#identity);
+    const { identity } = this.#file;
+    environments.delete(identity);
     const closed = environment.close();
-    closing.set(this.#identity, closed);
-    await closed.finally(() => closing.delete(this.#identity));
+    closing.set(identity, closed);
+    await closed.finally(() => closing.delete(identity));
   }
 
   #check(): void {

@@ -117,7 +117,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The key of the bucket within the store, on this branch. REGALIA_NOT_FOUND: it was removed. */
   get key(): string {
-    return this.#scope.key;
+    return this.#opened().key;
   }
 
   /** The head, or another commit. REGALIA_NOT_FOUND. */
@@ -128,7 +128,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** What the bucket promises of its streams, and who decides where two changed the same. */
   rules(): BucketRules {
-    const { core, line } = this.#scope;
+    const { core, line } = this.#opened();
     const { root } = line.treeOf(this.#scope.head());
     const { default: fallback, streams, entries, places } = core.rules(root.rules);
     return { default: fallback, streams: Object.fromEntries(streams), entries, places };
@@ -136,7 +136,18 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The commit that an argument names, or the head. */
   #at(name: string, at: At | undefined): LocalCommit {
-    return this.#scope.at(AT.checkGiven(name, at));
+    return this.#opened().at(AT.checkGiven(name, at));
+  }
+
+  /** What it works on, for a call that begins. REGALIA_CLOSED. */
+  #opened(): Scope {
+    this.#scope.core.checkOpen();
+    return this.#scope;
+  }
+
+  /** Runs what a call asks for, which the store is not closed before. REGALIA_CLOSED. */
+  #during<T>(work: () => Promise<T>): Promise<T> {
+    return this.#scope.core.underway.outer.during(work);
   }
 
   /**
@@ -151,7 +162,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** Begins a transaction on the head. REGALIA_READ_ONLY. */
   begin(options?: TransactionOptions): Transaction<Streams> {
-    return openTransaction(new Draft(this.#scope, CALLS.begin.check(options)));
+    return openTransaction(new Draft(this.#opened(), CALLS.begin.check(options)));
   }
 
   /**
@@ -163,16 +174,24 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     options?: TransactOptions,
   ): Promise<{ result: T; commit: CommitResult }> {
     BODY.check('body', body);
-    const { retries = RETRIES, isolation, ...commit } = CALLS.transact.check(options);
+    const given = CALLS.transact.check(options);
+    return this.#during(() => this.#transact(body, given));
+  }
+
+  async #transact<T>(
+    body: (tx: Transaction<Streams>) => T | Promise<T>,
+    { retries = RETRIES, isolation, ...commit }: TransactOptions,
+  ): Promise<{ result: T; commit: CommitResult }> {
+    const { underway } = this.#scope.core;
     const { turns } = Lane.of(this.#scope.line);
     for (let tries = 0; ; tries++) {
       throwIfAborted(commit.signal, 'transact');
       // One that lost twice, or may try for the last time, has the branch to itself.
       const isNext = tries > 0 && tries >= Math.min(TRIES_BESIDE_OTHERS, retries);
       const turn = isNext ? await turns.claim(commit.signal) : undefined;
-      const draft = new Draft(this.#scope, { isolation, turn });
+      const draft = new Draft(this.#scope, { isolation, turn, gate: underway.inner });
       try {
-        const result = await body(openTransaction(draft));
+        const result = await underway.waitFor(body(openTransaction(draft)));
         return { result, commit: await draft.commit(commit) };
       } catch (error) {
         draft.dispose();
@@ -185,16 +204,16 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The bucket at a key. REGALIA_NOT_FOUND where there is none, REGALIA_KEY. */
   bucket(key: Key): Bucket<Streams> {
-    return openBucket(this.#scope.inner(key));
+    return openBucket(this.#opened().inner(key));
   }
 
   /** The commits that the head has seen, newest first. REGALIA_NOT_FOUND, REGALIA_ABORTED. */
   log(options?: LogOptions): Generator<CommitInfo, void, undefined> {
     const given = CALLS.log.check(options);
     const names = given.key === undefined ? undefined : parseKey(given.key);
-    const from = this.#scope.at(given.from).address;
+    const from = this.#opened().at(given.from).address;
     const until = given.until === undefined ? [] : [this.#scope.at(given.until).address];
-    return this.#log(from, until, names, given);
+    return this.#scope.core.underway.outer.each(this.#log(from, until, names, given));
   }
 
   *#log(
@@ -231,7 +250,9 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * nested bucket's is that of the branch that carries it.
    */
   reflog(options?: ReflogOptions): Generator<ReflogRow, void, undefined> {
-    return reflogOf(this.#scope, CALLS.reflog.check(options));
+    const given = CALLS.reflog.check(options);
+    const scope = this.#opened();
+    return scope.core.underway.outer.each(reflogOf(scope, given));
   }
 
   /**
@@ -241,7 +262,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * REGALIA_NOT_FOUND where there is nothing before, REGALIA_OPTION for a nested bucket.
    */
   async undo(): Promise<ReflogRow> {
-    return undo(this.#scope);
+    return this.#during(() => undo(this.#scope));
   }
 
   /** What is different between two states, in key order. Lazy. REGALIA_NOT_FOUND. */
@@ -250,8 +271,9 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     AT.check('to', to);
     const { key, ...given } = CALLS.diff.check(options);
     const names = key === undefined ? [] : parseKey(key);
+    const { core, line } = this.#opened();
     const [before, after] = [this.#scope.at(from), this.#scope.at(to)];
-    return diffRows(this.#scope.line, before, after, names, given);
+    return core.underway.outer.each(diffRows(line, before, after, names, given));
   }
 
   /**
@@ -262,6 +284,10 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   async fork(branch: string, options?: ForkOptions): Promise<Bucket<Streams>> {
     NAME.check('branch', branch);
     const { at } = CALLS.fork.check(options);
+    return this.#during(() => this.#fork(branch, at));
+  }
+
+  async #fork(branch: string, at: At | undefined): Promise<Bucket<Streams>> {
     const { core, bucket } = this.#scope;
     core.checkWritable();
     log.checkRefName(branch);
@@ -280,7 +306,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * REGALIA_NOT_FOUND.
    */
   branch(name: string): Bucket<Streams> {
-    const scope = this.#scope.onBranch(NAME.check('name', name));
+    const scope = this.#opened().onBranch(NAME.check('name', name));
     return scope === this.#scope ? this : openBucket(scope);
   }
 
@@ -290,7 +316,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * REGALIA_STAMP where this store has no share to give.
    */
   async clone(folder: string): Promise<void> {
-    await cloneInto(folderKind.check('folder', folder), this.#scope);
+    const place = folderKind.check('folder', folder);
+    await this.#during(() => cloneInto(place, this.#scope));
   }
 
   /**
@@ -298,7 +325,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * write. REGALIA_STAMP where this store has none to give.
    */
   async grant(): Promise<string> {
-    return (await grantShare(this.#scope)).text;
+    return (await this.#during(() => grantShare(this.#scope))).text;
   }
 
   /**
@@ -306,7 +333,8 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * REGALIA_OPTION; REGALIA_STAMP where it is here already.
    */
   async accept(grant: string): Promise<void> {
-    await acceptShare(this.#scope, text().check('grant', grant));
+    const share = text().check('grant', grant);
+    await this.#during(() => acceptShare(this.#scope, share));
   }
 
   /** Its branches. */
@@ -320,16 +348,17 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   }
 
   /**
-   * What others and this process commit to the branch, from now on. Ends when the signal is
-   * aborted.
+   * What others and this process commit to the branch, from this call on. Ends when the signal is
+   * aborted, or the store closed. Many may watch, and one that is never read costs nothing.
+   * REGALIA_NOT_FOUND, also later: where the branch or the bucket is removed.
    */
   watch(options?: WatchOptions): AsyncGenerator<CommitInfo, void, undefined> {
-    return watchLine(this.#scope, CALLS.watch.check(options));
+    return watchLine(this.#opened(), CALLS.watch.check(options));
   }
 
   /** What this replica has of the bucket, as text for another's `export`. */
   async have(): Promise<string> {
-    return reportHave(this.#scope);
+    return this.#during(() => reportHave(this.#scope));
   }
 
   /**
@@ -337,7 +366,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * memory.
    */
   export(options?: ExportOptions): ReadableStream<Uint8Array> {
-    return ReadableStream.from(packFor(this.#scope, CALLS.export.check(options)));
+    const given = CALLS.export.check(options);
+    const scope = this.#opened();
+    const pack = scope.core.underway.outer.rows(given.signal, (signal) => {
+      return packFor(scope, { ...given, signal });
+    });
+    return ReadableStream.from(pack);
   }
 
   /**
@@ -347,7 +381,10 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async import(pack: PackSource, options?: ImportOptions): Promise<ImportOutcome> {
     PACK.check('pack', pack);
-    return receivePack(this.#scope, pack, CALLS.import.check(options));
+    const given = CALLS.import.check(options);
+    return this.#scope.core.underway.outer.receiving(pack, given.signal, (signal) => {
+      return receivePack(this.#scope, pack, { ...given, signal });
+    });
   }
 
   /**
@@ -357,7 +394,11 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async merge(from: At, options?: MergeOptions): Promise<MergeOutcome> {
     AT.check('from', from);
-    const { into, policy, answers, ...rest } = CALLS.merge.check(options);
+    const given = CALLS.merge.check(options);
+    return this.#during(() => this.#merge(from, given));
+  }
+
+  async #merge(from: At, { into, policy, answers, ...rest }: MergeOptions): Promise<MergeOutcome> {
     this.#scope.core.checkWritable();
     const scope = into === undefined ? this.#scope : this.#scope.onBranch(into);
     const judgement = this.#judgement({ policy, answers });
@@ -379,7 +420,14 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    */
   async revert(at: At, options?: RevertOptions): Promise<RevertOutcome> {
     AT.check('at', at);
-    const { parent: side, policy, answers, ...given } = CALLS.revert.check(options);
+    const given = CALLS.revert.check(options);
+    return this.#during(() => this.#revert(at, given));
+  }
+
+  async #revert(
+    at: At,
+    { parent: side, policy, answers, ...given }: RevertOptions,
+  ): Promise<RevertOutcome> {
     const undone = this.#scope.at(at);
     const before = this.#parentOf(undone, side);
     const judgement = this.#judgement({ policy, answers });
@@ -417,6 +465,10 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     AT.check('at', at);
     const given = CALLS.restore.check(options);
     const names = parseKey(key);
+    return this.#during(() => this.#restore(at, names, given));
+  }
+
+  async #restore(at: At, names: Names, given: CommitOptions): Promise<CommitResult> {
     // Names may have what a message may not.
     const name = keyText(names).toWellFormed();
     const then = this.#scope.at(at);
@@ -435,7 +487,11 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     for (let left = retries; ; left--) {
       throwIfAborted(options.signal, 'commit');
       // With all of its history.
-      const draft = new Draft(this.#scope, { cause, onStored: true });
+      const draft = new Draft(this.#scope, {
+        cause,
+        onStored: true,
+        gate: this.#scope.core.underway.inner,
+      });
       try {
         draft.bringBack(await find(this.#scope.within(draft.started), draft.fork.writers));
       } catch (error) {

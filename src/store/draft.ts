@@ -30,6 +30,7 @@ import { PrivateTree } from '../commit/private-tree.js';
 import { ReadSet } from '../commit/read-set.js';
 import type { Return } from '../commit/revert.js';
 import type { Turn } from '../commit/turns.js';
+import type { Gate } from '../commit/underway.js';
 import { hex } from '../ground/bytes.js';
 import { badOption, closed } from '../ground/errors.js';
 import { KEY_BYTES_MAX, NAME_BYTES_MAX } from '../ground/limits.js';
@@ -47,7 +48,7 @@ import { editAt, editWithin } from '../tree/apply.js';
 import { sameStream } from '../tree/equal.js';
 import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
-import type { RecordParts, StreamPart } from '../tree/record.js';
+import { INLINE, type RecordParts, type StreamPart } from '../tree/record.js';
 import { type Root, totalsOf } from '../tree/root.js';
 import { type Change, Contents } from './contents.js';
 import type { ChangeOptions, TransactionOptions, WriteOptions } from './options.js';
@@ -71,6 +72,8 @@ export interface DraftOptions extends TransactionOptions {
   readonly turn?: Turn | undefined;
   /** Whether it begins on the head as it is stored, with all of its history. */
   readonly onStored?: boolean;
+  /** Where its work begins; default that of users. */
+  readonly gate?: Gate;
 }
 
 export class Draft extends Reading implements Committing {
@@ -95,9 +98,10 @@ export class Draft extends Reading implements Committing {
   #state: 'open' | 'committing' | 'ended' = 'open';
 
   /** On the tip of the scope's branch. REGALIA_READ_ONLY, REGALIA_NOT_FOUND. */
-  constructor(scope: Scope, { isolation, cause = 'commit', turn, onStored }: DraftOptions = {}) {
+  constructor(scope: Scope, options: DraftOptions = {}) {
+    const { isolation, cause = 'commit', turn, onStored, gate } = options;
     const { core, line } = scope;
-    super(core, isolation === 'serializable' ? new ReadSet() : undefined);
+    super(core, isolation === 'serializable' ? new ReadSet() : undefined, gate);
     core.checkWritable();
     this.line = line;
     this.cause = cause;
@@ -117,6 +121,17 @@ export class Draft extends Reading implements Committing {
   }
 
   override check(): void {
+    this.gate.check();
+    this.#checkGoing();
+  }
+
+  override checkKept(part: StreamPart): void {
+    if (this.#state !== 'ended' || part.form === INLINE || part.id === undefined) return;
+    if (this.fork.writers.blocks.isOwn(part.id)) throw closed('transaction');
+  }
+
+  /** For work that has begun. */
+  #checkGoing(): void {
     this.core.check();
     if (this.#state !== 'open') throw closed('transaction');
   }
@@ -179,7 +194,7 @@ export class Draft extends Reading implements Committing {
     return this.#inTurn(key, stream, options, async (root, rule) => {
       const before = this.#read(key, stream);
       const part = await this.#contents.change(root, rule, stream, change, before, options);
-      this.check();
+      this.#checkGoing();
       if (sameStream(this.cache, before, this.#read(key, stream))) return part;
       throw badOption('stream', 'what it was when its change began', 'put or removed meanwhile');
     });
@@ -195,10 +210,10 @@ export class Draft extends Reading implements Committing {
     const text = keyText(parseKey(key));
     checkStreamName(stream);
     const turn = async (): Promise<number> => {
-      this.check();
+      this.#checkGoing();
       const place = this.#place(key);
       const part = await written(place.way.root, this.#rule(place, stream));
-      this.check();
+      this.#checkGoing();
       // What was found before may be another by now.
       this.#add(this.#place(key), stream, part);
       return part.length;

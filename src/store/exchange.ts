@@ -25,7 +25,7 @@ import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
 import { importPack } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
-import { isStore, makeFolder } from './folder.js';
+import { hasStore, makeFolder } from './folder.js';
 import type { ExportOptions, ImportOptions, PackSource } from './options.js';
 import { movesOf } from './reflog.js';
 import type { Scope } from './scope.js';
@@ -186,7 +186,7 @@ export async function acceptShare({ bucket, core }: Scope, text: string): Promis
 export async function cloneInto(folder: string, scope: Scope): Promise<void> {
   const { bucket, core } = scope;
   core.checkWritable();
-  if (await isStore(folder)) throw alreadyExists('store', folder);
+  if (await hasStore(folder)) throw alreadyExists('store', folder);
   const head = scope.head().address;
   const { id } = await grantShare(scope);
   const replica = core.settings.random(16);

@@ -7,7 +7,7 @@
 import { addressText } from '../blocks/address.js';
 import { MAIN } from '../commit/genesis.js';
 import { resetInto } from '../commit/merge-into.js';
-import type { Batch, Reads } from '../engine/engine.js';
+import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, notFound } from '../ground/errors.js';
 import * as log from '../log/branches.js';
@@ -43,7 +43,8 @@ export class Branches {
    * Those of buckets around it are looked into one by one, as they are asked for.
    */
   *[Symbol.iterator](): Generator<BranchInfo, void, undefined> {
-    for (const { name, head } of this.#scope.branches(this.#scope.refreshed())) {
+    const rows = this.#scope.branches(opened(this.#scope));
+    for (const { name, head } of this.#scope.core.underway.outer.each(rows)) {
       yield { name, commit: addressText(head) };
     }
   }
@@ -51,7 +52,7 @@ export class Branches {
   /** A branch, or undefined where there is none of that name. */
   get(name: string): BranchInfo | undefined {
     NAME.check('name', name);
-    const found = this.#scope.branchAt(name, this.#scope.refreshed());
+    const found = this.#scope.branchAt(name, opened(this.#scope));
     return found && { name, commit: addressText(found.head) };
   }
 
@@ -93,8 +94,10 @@ export class Branches {
     AT.check('at', at);
     this.#scope.core.checkWritable();
     const carried = this.#scope.carriedOn(name);
-    if (carried !== undefined) return this.#resetCarried(carried, at);
     const { bucket, core } = this.#scope;
+    if (carried !== undefined) {
+      return core.underway.outer.during(() => this.#resetCarried(carried, at));
+    }
     const scope = this.#scope.onBranch(name);
     return write(this.#scope, (batch) => {
       const found = log.branch(batch, bucket, name);
@@ -140,7 +143,8 @@ export class Tags {
 
   /** All tags by name. */
   *[Symbol.iterator](): Generator<TagInfo, void, undefined> {
-    for (const { name, commit } of log.tags(this.#scope.refreshed(), this.#scope.bucket)) {
+    const rows = log.tags(opened(this.#scope), this.#scope.bucket);
+    for (const { name, commit } of this.#scope.core.underway.outer.each(rows)) {
       yield { name, commit: addressText(commit) };
     }
   }
@@ -148,7 +152,7 @@ export class Tags {
   /** A tag, or undefined where there is none of that name. */
   get(name: string): TagInfo | undefined {
     NAME.check('name', name);
-    const commit = log.tag(this.#scope.refreshed(), this.#scope.bucket, name);
+    const commit = log.tag(opened(this.#scope), this.#scope.bucket, name);
     return commit && { name, commit: addressText(commit) };
   }
 
@@ -175,7 +179,15 @@ export class Tags {
   }
 }
 
+/** The engine as it is, for a call that begins. */
+function opened(scope: Scope): Engine {
+  scope.core.checkOpen();
+  return scope.refreshed();
+}
+
 function write<T>({ core }: Scope, change: (batch: Batch) => T): Promise<T> {
-  core.checkWritable();
-  return core.engine.write(change, core.settings.durability);
+  return core.underway.outer.during(() => {
+    core.checkWritable();
+    return core.engine.write(change, core.settings.durability);
+  });
 }

@@ -9,13 +9,21 @@ import { Core, type Settings, storedIdentity } from '../commit/core.js';
 import { declareRules } from '../commit/declared-rules.js';
 import { begin, MAIN } from '../commit/genesis.js';
 import { Line } from '../commit/line.js';
+import type { Gate } from '../commit/underway.js';
 import type { Engine } from '../engine/engine.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { openMemory } from '../engine/memory.js';
 import { type CollectOptions, type CollectResult, collect } from '../gc/collect.js';
 import { algorithmName } from '../ground/block-header.js';
 import { hex } from '../ground/bytes.js';
-import { alreadyExists, badOption, corrupt, ioError, notFound } from '../ground/errors.js';
+import {
+  alreadyExists,
+  badOption,
+  corrupt,
+  ioError,
+  isRegaliaError,
+  notFound,
+} from '../ground/errors.js';
 import { folder as folderKind } from '../ground/options.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import type { DrainOptions, DrainResult } from '../repair/drain.js';
@@ -30,7 +38,14 @@ import type { StorageRule } from '../volumes/storage-rules.js';
 import { segmentBytes } from '../volumes/volume-folder.js';
 import { Bucket, scopeOf, setScope } from './bucket.js';
 import { receiveInto } from './exchange.js';
-import { checkWitness, currentGeneration, isStore, makeFolder, writeWitness } from './folder.js';
+import {
+  checkWitness,
+  currentGeneration,
+  isStore,
+  makeFolder,
+  removeUnfinished,
+  writeWitness,
+} from './folder.js';
 import {
   type AddVolumeOptions,
   CALLS,
@@ -131,11 +146,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     const settings = settingsOf(options);
     if (!(await isStore(place))) {
       if (options.create === false || settings.readOnly) throw notFound('store', place);
-      await makeFolder(place, async (engine, within) => {
-        const identity = await begin(engine, settings);
-        await volumes.firstVolume(within, engine, identity, settings);
-      });
-    }
+      await makeStore(place, settings);
+    } else if (!settings.readOnly) await removeUnfinished(place);
     const generation = await currentGeneration(place);
     const engine = await openLmdb(generation, { readOnly: settings.readOnly, create: false });
     try {
@@ -237,7 +249,9 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   verify(options?: VerifyOptions): AsyncGenerator<Fault | VerifySummary, void, undefined> {
     const given = CALLS.verify.check(options);
     const { engine, identity, chunks } = this.#opened();
-    return verify({ engine, chunks, store: identity.store }, given);
+    return this.#gate.rows(given.signal, (signal) => {
+      return verify({ engine, chunks, store: identity.store }, { ...given, signal });
+    });
   }
 
   /**
@@ -252,7 +266,7 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   /** The volumes that keep the store's contents. None in memory. */
   async volumes(): Promise<volumes.VolumeInfo[]> {
     const { chunks } = this.#opened();
-    return chunks === undefined ? [] : await volumes.listVolumes(chunks);
+    return chunks === undefined ? [] : this.#gate.during(() => volumes.listVolumes(chunks));
   }
 
   /**
@@ -264,7 +278,9 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     folderKind.check('folder', folder);
     const given = CALLS.addVolume.check(options);
     const { identity, settings } = this.#writable();
-    await volumes.addVolume(this.#home(), folder, identity.replica, settings, given);
+    const { replica } = identity;
+    const chunks = this.#home();
+    await this.#gate.during(() => volumes.addVolume(chunks, folder, replica, settings, given));
   }
 
   /**
@@ -275,7 +291,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
     NAME.check('which', which);
     const given = CALLS.setVolume.check(change);
     this.#writable();
-    await volumes.setVolume(this.#home(), which, given);
+    const chunks = this.#home();
+    await this.#gate.during(() => volumes.setVolume(chunks, which, given));
   }
 
   /**
@@ -286,7 +303,10 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   async drainVolume(which: string, options?: DrainOptions): Promise<DrainResult> {
     NAME.check('which', which);
     const given = CALLS.drainVolume.check(options);
-    return volumes.drainVolume(this.#subject(), which, given);
+    const subject = this.#subject();
+    return this.#gate.upkeep(given.signal, (signal) => {
+      return volumes.drainVolume(subject, which, { ...given, signal });
+    });
   }
 
   /**
@@ -299,7 +319,10 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   ): Promise<volumes.RemoveVolumeResult> {
     NAME.check('which', which);
     const given = CALLS.removeVolume.check(options);
-    return volumes.removeVolume(this.#subject(), which, given);
+    const subject = this.#subject();
+    return this.#gate.upkeep(given.signal, (signal) => {
+      return volumes.removeVolume(subject, which, { ...given, signal });
+    });
   }
 
   /**
@@ -309,7 +332,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async repair(options?: RepairOptions): Promise<RepairResult> {
     const given = CALLS.repair.check(options);
-    return repair(this.#subject(), given);
+    const subject = this.#subject();
+    return this.#gate.upkeep(given.signal, (signal) => repair(subject, { ...given, signal }));
   }
 
   /**
@@ -318,7 +342,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async rescan(options?: RescanOptions): Promise<RescanResult> {
     const given = CALLS.rescan.check(options);
-    return rescan(this.#subject(), given);
+    const subject = this.#subject();
+    return this.#gate.upkeep(given.signal, (signal) => rescan(subject, { ...given, signal }));
   }
 
   /**
@@ -327,7 +352,8 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async gc(options?: CollectOptions): Promise<CollectResult> {
     const given = CALLS.gc.check(options);
-    return collect(this.#subject(), given);
+    const subject = this.#subject();
+    return this.#gate.upkeep(given.signal, (signal) => collect(subject, { ...given, signal }));
   }
 
   /**
@@ -335,18 +361,25 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    * REGALIA_ABORTED.
    */
   async contentStats(options?: ContentStatsOptions): Promise<ContentStats> {
-    const { signal } = CALLS.contentStats.check(options);
-    return contentStats(this.#subject(false), signal);
+    const given = CALLS.contentStats.check(options);
+    const subject = this.#subject(false);
+    return this.#gate.upkeep(given.signal, (signal) => contentStats(subject, signal));
+  }
+
+  /** Where calls begin what closing waits for. */
+  get #gate(): Gate {
+    return this.#core.underway.outer;
   }
 
   #opened(): Core {
-    this.#core.check();
+    this.#core.checkOpen();
     return this.#core;
   }
 
   #writable(): Core {
-    this.#core.checkWritable();
-    return this.#core;
+    const core = this.#opened();
+    core.checkWritable();
+    return core;
   }
 
   #subject(writes = true): StoreParts {
@@ -369,8 +402,12 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
    */
   async backup(folder: string): Promise<void> {
     const place = path.resolve(folderKind.check('folder', folder));
-    const { engine: source, chunks } = this.#opened();
-    if (await isStore(place)) throw alreadyExists('store', folder);
+    await this.#gate.during(() => this.#backup(place));
+  }
+
+  async #backup(place: string): Promise<void> {
+    const { engine: source, chunks } = this.#core;
+    if (await isStore(place)) throw alreadyExists('store', place);
     await makeFolder(
       place,
       async (copy, within) => {
@@ -385,16 +422,36 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
 
   /** Makes every commit so far durable. */
   async flush(): Promise<void> {
-    await this.#opened().engine.flush();
+    await this.#gate.during(() => this.#core.engine.flush());
   }
 
-  /** Waits for what is under way, then lets go of the files. Idempotent. */
+  /**
+   * Waits for what is under way, then lets go of the files. What begins from now on is
+   * REGALIA_CLOSED, and so is the next step of iterators and streams; a watch ends. Work that has
+   * a signal and leaves nothing half done (`verify`, `repair`, `rescan`, `gc`, `drainVolume`,
+   * `removeVolume`, `contentStats`, `export`) ends early, with REGALIA_CLOSED. What reads a source
+   * may do so for a second. Where nothing else goes on for a second, the body of a `transact` is
+   * waited for no longer. Both end with REGALIA_CLOSED then, and have written nothing; an import
+   * goes on from there when it is tried again. Idempotent.
+   */
   async close(): Promise<void> {
-    if (!this.#core.closed) await this.#core.close();
+    await this.#core.close();
   }
 
   /** Closes the store. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+}
+
+/** Makes a store in a folder, or finds the one that another made there meanwhile. */
+async function makeStore(place: string, settings: Settings): Promise<void> {
+  try {
+    await makeFolder(place, async (engine, within) => {
+      const identity = await begin(engine, settings);
+      await volumes.firstVolume(within, engine, identity, settings);
+    });
+  } catch (error) {
+    if (!isRegaliaError(error, 'REGALIA_EXISTS') || !(await isStore(place))) throw error;
   }
 }

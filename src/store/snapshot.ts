@@ -10,6 +10,7 @@ import { type Address, addressText } from '../blocks/address.js';
 import type { ContentStore } from '../chunks/content-store.js';
 import type { Core } from '../commit/core.js';
 import type { ReadSet } from '../commit/read-set.js';
+import type { Gate } from '../commit/underway.js';
 import { compareBytes, concatBytes, hex } from '../ground/bytes.js';
 import { badRange, closed, expired } from '../ground/errors.js';
 import { NAME_BYTES_MAX } from '../ground/limits.js';
@@ -29,6 +30,7 @@ import {
   INLINE,
   type RecordParts,
   readRecord,
+  type StreamPart,
 } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
 import { type Search, searchFor, walkMap } from '../tree/walk.js';
@@ -89,10 +91,13 @@ export abstract class Reading implements StreamHome {
   readonly core: Core;
   /** Where reads are noted, if anybody asks for them. */
   readonly reads: ReadSet | undefined;
+  /** Where reads begin. */
+  readonly gate: Gate;
 
-  constructor(core: Core, reads?: ReadSet) {
+  constructor(core: Core, reads?: ReadSet, gate = core.underway.outer) {
     this.core = core;
     this.reads = reads;
+    this.gate = gate;
   }
 
   get cache(): NodeCache {
@@ -105,7 +110,13 @@ export abstract class Reading implements StreamHome {
 
   /** Streams outlive the view that they were read through, but not the store. */
   checkOpen(): void {
-    this.core.check();
+    this.gate.check();
+  }
+
+  checkKept(_part: StreamPart): void {}
+
+  during<T>(read: () => Promise<T>): Promise<T> {
+    return this.gate.during(read);
   }
 
   /** Throws once it may no longer be read. */
@@ -287,7 +298,7 @@ class SnapshotReading extends Reading {
   }
 
   override check(): void {
-    this.core.check();
+    this.gate.check();
     if (this.isDisposed) throw closed('snapshot');
     const { now, snapshotMaxAgeMs } = this.core.settings;
     if (snapshotMaxAgeMs === Number.POSITIVE_INFINITY) return;

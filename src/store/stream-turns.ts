@@ -3,6 +3,7 @@
  * for, each beginning when the one before has ended, well or not. So a part is written into what
  * the one before left, and none is lost to another. Writes to different streams wait for nobody.
  */
+import { onAbort } from '../ground/abort.js';
 import { throwIfAborted } from '../ground/errors.js';
 
 const OPERATION = 'write';
@@ -45,12 +46,11 @@ async function unlessAborted(
   end: Promise<unknown>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let hear = (): void => undefined;
+  let deaf = (): void => undefined;
   const abort = new Promise<void>((resolve) => {
-    hear = resolve;
+    deaf = onAbort(signal, resolve);
   });
-  signal?.addEventListener('abort', hear, { once: true });
   await Promise.race([end, abort]);
-  signal?.removeEventListener('abort', hear);
+  deaf();
   throwIfAborted(signal, OPERATION);
 }

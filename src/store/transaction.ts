@@ -10,6 +10,7 @@ import type { RuleOptions } from '../streams/rule.js';
 import type { Stream } from '../streams/stream.js';
 import type { Key } from '../tree/key.js';
 import type { FindOptions } from '../tree/key-pattern.js';
+import type { Change } from './contents.js';
 import type { Draft } from './draft.js';
 import {
   CALLS,
@@ -111,7 +112,10 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
     options?: WriteOptions,
   ): Promise<number> {
     SOURCE.check('source', source);
-    return this.#draft.write(key, stream, source, CALLS.write.check(options));
+    const given = CALLS.write.check(options);
+    return this.#draft.gate.receiving(source, given.signal, (signal) => {
+      return this.#draft.write(key, stream, source, { ...given, signal });
+    });
   }
 
   /**
@@ -124,7 +128,7 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
     options?: ChangeOptions,
   ): Promise<number> {
     const change = { kind: 'append', source: SOURCE.check('source', source) } as const;
-    return this.#draft.change(key, stream, change, CALLS.append.check(options));
+    return this.#change(key, stream, change, CALLS.append.check(options));
   }
 
   /** Makes a stream shorter, or longer by zeros that take no room. Errors as `write` with `at`. */
@@ -136,7 +140,13 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
   ): Promise<number> {
     const at = offset.check('size', size);
     const change = { kind: 'truncate', at, source: undefined } as const;
-    return this.#draft.change(key, stream, change, CALLS.truncate.check(options));
+    return this.#change(key, stream, change, CALLS.truncate.check(options));
+  }
+
+  #change(key: Key, stream: string, change: Change, given: ChangeOptions): Promise<number> {
+    return this.#draft.gate.receiving(change.source, given.signal, (signal) => {
+      return this.#draft.change(key, stream, change, { signal });
+    });
   }
 
   /**
@@ -144,7 +154,7 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
    * bounded, and lets their contents be stored meanwhile. REGALIA_FULL, REGALIA_IO, REGALIA_VOLUME.
    */
   async drain(): Promise<void> {
-    await this.#draft.drain();
+    await this.#draft.gate.during(() => this.#draft.drain());
   }
 
   /**
@@ -196,7 +206,8 @@ export class Transaction<Streams extends StreamTypes<Streams> = AnyStreams>
    * commit.
    */
   async commit(options?: CommitOptions): Promise<CommitResult> {
-    return this.#draft.commit(CALLS.commit.check(options));
+    const given = CALLS.commit.check(options);
+    return this.#draft.gate.during(() => this.#draft.commit(given));
   }
 
   /** Forgets everything. A transaction that was committed stays committed. */

@@ -3,7 +3,8 @@
  *
  * Streams in metadata are at hand: `inline` is a private copy that outlives snapshot and store.
  * Larger ones are contents, read chunk by chunk, each verified. A handle stays valid as long as its
- * store is open. Only `openStream` makes one.
+ * store is open; one of a transaction that was dropped, as far as the store has its bytes. Only
+ * `openStream` makes one.
  */
 
 import { addressText } from '../blocks/address.js';
@@ -59,6 +60,10 @@ export interface StreamHome {
   readonly contents: ContentStore;
   /** Throws once the store is closed. */
   checkOpen(): void;
+  /** Throws where the part was never published, and never will be. */
+  checkKept(part: StreamPart): void;
+  /** Runs a read that the store is not closed before. */
+  during<T>(read: () => Promise<T>): Promise<T>;
   /** The encoding of a stream of the bucket around a key. */
   encodingOf(key: Key, stream: string): Encoding;
 }
@@ -112,7 +117,7 @@ export class Stream<Data = StreamData> {
 
   /** A private copy of bytes that lie in metadata. */
   #atHand(part: InlinePart | MetadataPart): Uint8Array {
-    if (part.form === METADATA) this.#found.home.checkOpen();
+    if (part.form === METADATA) this.#check();
     return readInline(this.#found.home.cache, part);
   }
 
@@ -138,18 +143,26 @@ export class Stream<Data = StreamData> {
     const { start, end } = this.#range(range);
     const part = this.#found.part;
     if (part.form !== REFERENCED) return this.#atHand(part).slice(start, end);
+    return this.#during(() => this.#read(part, start, end, range.signal));
+  }
+
+  async #read(
+    part: ReferencedPart,
+    start: number,
+    end: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
     if (end - start <= AT_ONCE_MAX) {
       if (turnDue()) {
         await turn();
-        this.#found.home.checkOpen();
-        throwIfAborted(range.signal, 'read');
+        throwIfAborted(signal, 'read');
       }
       return this.#reader(part).read(start, end);
     }
     if (end - start > WHOLE_BYTES_MAX) throw tooLong(start, end);
     const bytes = new Uint8Array(end - start);
     let at = 0;
-    for await (const chunk of this.#reader(part).chunks(start, end, range.signal)) {
+    for await (const chunk of this.#reader(part).chunks(start, end, signal)) {
       bytes.set(chunk, at);
       at += chunk.length;
     }
@@ -168,7 +181,9 @@ export class Stream<Data = StreamData> {
     const { signal, ...rest } = READABLE.check(range);
     const { start, end } = this.#range(rest);
     const part = this.#found.part;
-    if (part.form === REFERENCED) return this.#reader(part).readable({ start, end, signal });
+    if (part.form === REFERENCED) {
+      return this.#reader(part).readable({ start, end, signal }, (step) => this.#during(step));
+    }
     throwIfAborted(signal, 'read');
     const bytes = this.#atHand(part).slice(start, end);
     return new Blob([bytes]).stream() as ReadableStream<Uint8Array>;
@@ -179,7 +194,7 @@ export class Stream<Data = StreamData> {
    * need no await.
    */
   decoded(): Data {
-    this.#found.home.checkOpen();
+    this.#check();
     const encoding = this.#found.home.encodingOf(this.#found.key, this.#found.name);
     const part = this.#found.part;
     if (part.length > WHOLE_BYTES_MAX) throw tooLong(0, part.length);
@@ -196,17 +211,46 @@ export class Stream<Data = StreamData> {
     STREAM.check('other', other);
     const given = EQUALS.check(options);
     throwIfAborted(given.signal, 'a comparison');
-    this.#found.home.checkOpen();
-    other.#found.home.checkOpen();
+    this.#check();
+    other.#check();
     if (this.size !== other.size) return false;
-    if (this.#found.part.form === REFERENCED && other.#found.part.form === REFERENCED) {
-      return this.#reader(this.#found.part).equals(other.#reader(other.#found.part), given.signal);
+    return this.#during(() => other.#during(() => this.#equals(other, given)));
+  }
+
+  async #equals(other: Stream<unknown>, { signal }: ReadOptions): Promise<boolean> {
+    const [a, b] = [this.#found.part, other.#found.part];
+    if (a.form === REFERENCED && b.form === REFERENCED) {
+      return this.#reader(a).equals(other.#reader(b), signal);
     }
-    return equalBytes(await this.#bytes(given), await other.#bytes(given));
+    return equalBytes(await this.#whole(signal), await other.#whole(signal));
+  }
+
+  async #whole(signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const { part } = this.#found;
+    return part.form === REFERENCED ? this.#read(part, 0, part.length, signal) : this.#atHand(part);
+  }
+
+  /** Runs a read, or a step of one; what it lacks may have gone meanwhile. */
+  #during<T>(read: () => Promise<T>): Promise<T> {
+    const { home, part } = this.#found;
+    return home.during(async () => {
+      home.checkKept(part);
+      try {
+        return await read();
+      } catch (error) {
+        home.checkKept(part);
+        throw error;
+      }
+    });
+  }
+
+  #check(): void {
+    this.#found.home.checkOpen();
+    this.#found.home.checkKept(this.#found.part);
   }
 
   #range(range: ByteRange): { start: number; end: number } {
-    this.#found.home.checkOpen();
+    this.#check();
     const { start = 0, end = this.size } = range;
     if (start <= end && end <= this.size) return { start, end };
     throw rangeError(`0 <= start <= end <= ${this.size}`, start, end);

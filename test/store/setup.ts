@@ -1,5 +1,5 @@
 /** What the tests of the store share: bytes of texts, and what a snapshot says. */
-import { isRegaliaError, type Regalia, type Snapshot, type Transaction } from '../../src/index.js';
+import { type Bucket, isRegaliaError, type Snapshot, type Transaction } from '../../src/index.js';
 
 export function bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text));
@@ -29,7 +29,7 @@ export function textAt(
 }
 
 export async function put(
-  store: Pick<Regalia, 'transact'>,
+  store: Bucket,
   entries: Record<string, string>,
   message = '',
 ): Promise<string> {
