@@ -29,7 +29,7 @@ export interface NestedBucket {
 }
 
 /** The buckets directly within a tree, not those within them, in key order. */
-export function* directBuckets(tree: Tree): Generator<NestedBucket> {
+function* directBuckets(tree: Tree): Generator<NestedBucket> {
   const { cache } = tree;
   const top = tree.mapOf([]);
   if (top === undefined) return;
