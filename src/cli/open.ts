@@ -40,8 +40,7 @@ export function openingOf(
     const store = await Regalia.open(folder, key === undefined ? { ...how, branch } : how);
     try {
       if (key === undefined) return await use(store, store);
-      const bucket = store.bucket(keyOf(key));
-      return await use(branch === undefined ? bucket : bucket.branch(branch), store);
+      return await use(bucketOn(store, keyOf(key), branch), store);
     } finally {
       await store.close();
     }
@@ -51,6 +50,13 @@ export function openingOf(
     reading: (use) => opening({ readOnly: true }, use),
     writing: (use) => opening({ create: false }, use),
   };
+}
+
+/** The bucket at a key of the store's main, or at that key of a branch where main has none. */
+function bucketOn(store: Regalia, key: string, branch: string | undefined): Bucket {
+  if (branch === undefined) return store.bucket(key);
+  const isHere = store.snapshot().entry(key)?.bucket !== undefined;
+  return isHere ? store.bucket(key).branch(branch) : store.branch(branch).bucket(key);
 }
 
 /** A key as people type it: the first and the last slash may be missing or be there. */

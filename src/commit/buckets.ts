@@ -1,21 +1,22 @@
 /**
  * The buckets nested in a tree, and those that a change touched.
  *
- * They are found by the totals: what contains no bucket is not looked into. A change lists the
- * buckets that it touched innermost first, since the commit of each names those of the buckets
+ * They are found by the totals: what contains no bucket is not looked into. What a change did to
+ * them is found where the trees before and after it differ, and others are not visited. It lists
+ * the buckets that it touched innermost first, since the commit of each names those of the buckets
  * within it.
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import { algorithmName } from '../ground/block-header.js';
-import { equalBytes, hex } from '../ground/bytes.js';
+import { equalBytes, hex, unhex } from '../ground/bytes.js';
 import { alreadyExists, badRule } from '../ground/errors.js';
-import { bucketChanges } from '../merge/buckets.js';
+import { bucketChanges, type PlacedBucket } from '../merge/buckets.js';
 import { textOf } from '../merge/relation.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import { childMap, type Tree } from '../tree/lookup.js';
 import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
-import { type Root, totalsOf } from '../tree/root.js';
+import type { Root } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
 import type { Core } from './core.js';
 
@@ -28,7 +29,7 @@ export interface NestedBucket {
 }
 
 /** The buckets directly within a tree, not those within them, in key order. */
-export function* directBuckets(tree: Tree): Generator<NestedBucket> {
+function* directBuckets(tree: Tree): Generator<NestedBucket> {
   const { cache } = tree;
   const top = tree.mapOf([]);
   if (top === undefined) return;
@@ -53,26 +54,14 @@ export function* directBuckets(tree: Tree): Generator<NestedBucket> {
   }
 }
 
-/** A bucket at any depth. */
-interface InnerBucket extends NestedBucket {
-  /** The id of the bucket around it; undefined directly within the tree. */
-  readonly outer: Uint8Array | undefined;
-}
-
 /** Every bucket of a tree, each before those within it, names from the top. */
-function* allBuckets(
-  core: Core,
-  tree: Tree,
-  around: { readonly names: Names; readonly outer: Uint8Array | undefined } = AT_TOP,
-): Generator<InnerBucket> {
+function* allBuckets(core: Core, tree: Tree, around: Names = []): Generator<NestedBucket> {
   for (const { bucket, names: within, root, rootBlock } of directBuckets(tree)) {
-    const names = [...around.names, ...within];
-    yield { bucket, names, root, rootBlock, outer: around.outer };
-    yield* allBuckets(core, core.tree(rootBlock, root), { names, outer: bucket });
+    const names = [...around, ...within];
+    yield { bucket, names, root, rootBlock };
+    yield* allBuckets(core, core.tree(rootBlock, root), names);
   }
 }
-
-const AT_TOP = { names: [], outer: undefined };
 
 /** Where a bucket is in a tree, at whatever depth; undefined where it is not. */
 export function findBucket(core: Core, tree: Tree, bucket: Uint8Array): Names | undefined {
@@ -109,6 +98,39 @@ function twice(bucket: string, there: string, key: string): Error {
   return alreadyExists('bucket', bucket, `it is at ${there}, and cannot come to ${key} as well`);
 }
 
+/** A bucket of which two trees have not the same: what either has of it. */
+export interface ChangedBucket {
+  readonly before: PlacedBucket | undefined;
+  readonly after: PlacedBucket | undefined;
+}
+
+/** By id, 32 hexadecimal digits. Those around one that changed have changed as well. */
+export type ChangedBuckets = ReadonlyMap<string, ChangedBucket>;
+
+/** The buckets that differ between two trees: in place, or in what they hold. */
+export function changedBuckets(core: Core, before: Tree, after: Tree): ChangedBuckets {
+  const changed = new Map<string, ChangedBucket>();
+  for (const { bucket, was, is } of bucketChanges(core.cache, before.top, after.top)) {
+    const known = changed.get(bucket);
+    changed.set(bucket, { before: known?.before ?? was, after: known?.after ?? is });
+  }
+  return changed;
+}
+
+/** The buckets around one that changed, from the outside in, at either end. */
+export function wayTo(
+  changed: ChangedBuckets,
+  end: keyof ChangedBucket,
+  bucket: string,
+): Uint8Array[] {
+  const way: Uint8Array[] = [];
+  const outer = (id: string): string | undefined => changed.get(id)?.[end]?.outer;
+  for (let at = outer(bucket); at !== undefined; at = outer(at)) {
+    way.unshift(unhex(at) as Uint8Array);
+  }
+  return way;
+}
+
 /** The buckets that a transaction touched: each from its first state to its last. */
 export class TouchedBuckets {
   readonly #buckets = new Map<string, TouchedBucket>();
@@ -121,13 +143,20 @@ export class TouchedBuckets {
     }
   }
 
-  /** After moves and removals: forgets buckets that are gone, and learns where the others are. */
-  placeWithin(core: Core, tree: Tree): void {
-    const outers = new Map<string, Uint8Array | undefined>();
-    for (const { bucket, outer } of allBuckets(core, tree)) outers.set(hex(bucket), outer);
-    for (const [id, { bucket, before, after }] of this.#buckets) {
-      if (!outers.has(id)) this.#buckets.delete(id);
-      else this.#buckets.set(id, { bucket, outer: outers.get(id), before, after });
+  has(bucket: Uint8Array): boolean {
+    return this.#buckets.has(hex(bucket));
+  }
+
+  /**
+   * After moves and removals: forgets buckets that are gone, or as they were, and learns where the
+   * others are.
+   */
+  placeWithin(core: Core, before: Tree, after: Tree): void {
+    const changed = changedBuckets(core, before, after);
+    for (const [id, touched] of this.#buckets) {
+      const is = changed.get(id)?.after;
+      if (is === undefined) this.#buckets.delete(id);
+      else this.#buckets.set(id, { ...touched, outer: outerId(is) });
     }
   }
 
@@ -150,14 +179,15 @@ export class TouchedBuckets {
 
 /** The buckets that differ between two states of a tree, where they changed in bulk. */
 export function touchedBetween(core: Core, before: Tree, after: Tree): TouchedBucket[] {
-  const old = rootsOf(core, before);
-  const touched: TouchedBucket[] = [];
-  for (const { bucket, outer, root, rootBlock } of allBuckets(core, after)) {
-    const known = old.get(hex(bucket));
-    if (known !== undefined && sameAddress(known, root)) continue;
-    touched.push({ bucket, outer, before: known, after: { id: rootBlock, address: root } });
+  const touched = new TouchedBuckets();
+  for (const { before: was, after: is } of changedBuckets(core, before, after).values()) {
+    if (is === undefined) continue;
+    const { bucket, root, id } = is.part;
+    if (was !== undefined && sameAddress(was.part.root, root)) continue;
+    const roots = { before: was?.part.root, after: { id, address: root } };
+    touched.add([{ bucket: bucket.slice(), outer: outerId(is), ...roots }]);
   }
-  return touched.reverse();
+  return touched.list();
 }
 
 /**
@@ -166,33 +196,17 @@ export function touchedBetween(core: Core, before: Tree, after: Tree): TouchedBu
  * head that it had then.
  */
 export function graftedBuckets(core: Core, before: Tree, after: Tree): TouchedBucket[] {
-  const touched: TouchedBucket[] = [];
-  if (totalsOf(after.root).buckets > 0) {
-    addGrafted(core, after, undefined, rootsOf(core, before), touched);
+  const grafted = new TouchedBuckets();
+  for (const touched of touchedBetween(core, before, after).reverse()) {
+    const { before: was, outer } = touched;
+    // What is within one that comes back comes with it.
+    if (was !== undefined && (outer === undefined || grafted.has(outer))) grafted.add([touched]);
   }
-  return touched;
+  return grafted.list();
 }
 
-function addGrafted(
-  core: Core,
-  tree: Tree,
-  outer: Uint8Array | undefined,
-  old: ReadonlyMap<string, Address>,
-  touched: TouchedBucket[],
-): void {
-  for (const { bucket, root, rootBlock } of directBuckets(tree)) {
-    const before = old.get(hex(bucket));
-    if (before === undefined || sameAddress(before, root)) continue;
-    addGrafted(core, core.tree(rootBlock, root), bucket, old, touched);
-    touched.push({ bucket, outer, before, after: { id: rootBlock, address: root } });
-  }
-}
-
-/** The root of each bucket of a tree. */
-function rootsOf(core: Core, tree: Tree): Map<string, Address> {
-  const roots = new Map<string, Address>();
-  for (const { bucket, root } of allBuckets(core, tree)) roots.set(hex(bucket), root);
-  return roots;
+function outerId({ outer }: PlacedBucket): Uint8Array | undefined {
+  return outer === undefined ? undefined : unhex(outer);
 }
 
 /** REGALIA_RULE unless what lies under one root may come to lie under the other. */

@@ -4,17 +4,19 @@
  * line's own commit last.
  */
 import { type Address, addressText } from '../blocks/address.js';
-import { hex } from '../ground/bytes.js';
+import { hex, unhex } from '../ground/bytes.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
-import { allHeads, type HeadsRef, headOf, writeHeads } from '../log/heads.js';
+import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
 import { type Actor, signCommit, signCommitNow } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
-import { type RootRef, totalsOf } from '../tree/root.js';
-import { checkPlaces, directBuckets } from './buckets.js';
+import type { Tree } from '../tree/lookup.js';
+import type { RootRef } from '../tree/root.js';
+import { changedBuckets, checkPlaces } from './buckets.js';
 import type { Core } from './core.js';
 import { HeadsWithin } from './heads-within.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip, tipOf } from './line.js';
+import { Places } from './places.js';
 import type { Writers } from './writers.js';
 
 /** A changed tree. */
@@ -63,6 +65,9 @@ export class CommitBuilder {
   readonly #before: HeadsWithin;
   /** Those of buckets that were gone, in the states that it brings back. */
   #earlier: HeadsWithin;
+  /** Where the buckets of the change are. */
+  #places!: Places;
+  #mayHaveMoved = false;
   /** New commits by bucket, 32 hexadecimal digits. */
   readonly #made = new Map<string, LocalCommit>();
 
@@ -89,26 +94,26 @@ export class CommitBuilder {
 
   /** The commits of a change. Their blocks (heads, maps) are staged. REGALIA_EXISTS. */
   build(change: Change): { tip: Tip; commits: LocalCommit[] } {
-    // What comes from other commits may have buckets that are elsewhere by now.
-    if (change.given !== undefined || (change.origins?.length ?? 0) > 0) {
+    const trees = (): [before: Tree, after: Tree] => {
       const { id, address } = change.root;
-      checkPlaces(this.#core, this.#line.treeOf(this.#tip), this.#core.tree(id, address));
-    }
+      return [this.#line.treeOf(this.#tip), this.#core.tree(id, address)];
+    };
+    // What comes from other commits may have buckets that are elsewhere by now.
+    const isForeign = change.given !== undefined || hasOrigins(change);
+    if (isForeign) checkPlaces(this.#core, ...trees());
     this.#earlier = this.#headsWithin(...(change.origins ?? []));
-    const within = new Within(change);
+    this.#mayHaveMoved = mayHaveMoved(change);
+    this.#places = new Places(change.touched, () => changedBuckets(this.#core, ...trees()));
     const commits: LocalCommit[] = [];
-    for (const touched of change.touched) {
-      const before = this.#previous(hex(touched.bucket));
-      const given = change.given?.get(hex(touched.bucket));
-      if (given !== undefined) {
-        this.#made.set(hex(touched.bucket), given);
-        continue;
-      }
-      const one = this.#commit(touched.bucket, touched.after, before, change, within);
-      this.#made.set(hex(touched.bucket), one);
-      commits.push(one);
+    for (const { bucket, before, after } of change.touched) {
+      const id = hex(bucket);
+      const previous = (): LocalCommit | undefined => this.#previous(id, before === undefined);
+      const given = change.given?.get(id);
+      const one = given ?? this.#commit(bucket, after, previous(), change);
+      this.#made.set(id, one);
+      if (given === undefined) commits.push(one);
     }
-    const own = this.#commit(this.#line.owner, change.root, this.#tip, change, within);
+    const own = this.#commit(this.#line.owner, change.root, this.#tip, change);
     commits.push(own);
     return { tip: tipOf(own, this.#tip.id), commits };
   }
@@ -141,13 +146,12 @@ export class CommitBuilder {
     root: RootRef,
     before: LocalCommit | undefined,
     change: Change,
-    within: Within,
   ): LocalCommit {
     const { identity, sequences } = this.#core;
     const algorithm = root.address[0] as Commit['algorithm'];
-    const isOwn = bucket === this.#line.owner;
-    const heads = this.#heads(before, root, change, within.of(isOwn ? undefined : bucket));
-    const rows = change.rows.get(isOwn ? '' : hex(bucket)) ?? NO_ROWS;
+    const level = bucket === this.#line.owner ? '' : hex(bucket);
+    const heads = this.#heads(level, before, algorithm);
+    const rows = change.rows.get(level) ?? NO_ROWS;
     const parents = before === undefined ? [] : [before];
     const commit: Commit = {
       algorithm,
@@ -169,84 +173,48 @@ export class CommitBuilder {
     return { address, commit, rootBlock: root.id, headsBlock: heads?.id };
   }
 
+  /** The heads directly within a bucket, '' for the line's own. */
   #heads(
+    level: string,
     before: LocalCommit | undefined,
-    root: RootRef,
-    change: Change,
-    within: Part,
+    algorithm: Commit['algorithm'],
   ): HeadsRef | undefined {
     const old = before === undefined ? undefined : headsRefOf(before);
     const edits = new Map<string, Address | undefined>();
-    for (const { bucket } of within.touched) {
+    for (const { bucket } of this.#places.touched(level)) {
       const made = this.#made.get(hex(bucket));
       if (made !== undefined) edits.set(hex(bucket), made.address);
     }
-    // A new bucket is made around others, which leave the bucket that they were in.
-    const around = within.touched.some(({ before, after }) => {
-      return before === undefined && this.#hasBuckets(after);
-    });
-    const moved = around || within.hasMoved;
-    const fresh = before === undefined && this.#hasBuckets(root);
-    // What was brought back may have buckets that only an earlier state knows.
-    const returned = (change.origins?.length ?? 0) > 0;
-    const all = moved || fresh || returned || change.recount === true;
-    if (all) this.#recount(old, root, edits);
-    return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), old, edits);
+    if (this.#mayHaveMoved) this.#follow(level, old, edits);
+    return writeHeads(this.#writers.for(algorithm), old, edits);
   }
 
-  #hasBuckets({ id, address }: RootRef): boolean {
-    return totalsOf(this.#core.tree(id, address).root).buckets > 0;
-  }
-
-  /**
-   * Where buckets came or went with a subtree, the heads are those of the buckets that are there
-   * now.
-   */
-  #recount(
-    old: HeadsRef | undefined,
-    root: RootRef,
-    edits: Map<string, Address | undefined>,
-  ): void {
-    const { cache } = this.#core;
-    for (const { bucket } of allHeads(cache, old)) {
-      const digits = hex(bucket);
-      if (!edits.has(digits)) edits.set(digits, undefined);
-    }
-    for (const { bucket } of directBuckets(this.#core.tree(root.id, root.address))) {
-      const digits = hex(bucket);
-      const made = this.#made.get(digits)?.address;
-      const known = made ?? headOf(cache, old, bucket) ?? this.#previous(digits)?.address;
-      edits.set(digits, known);
+  /** Where buckets came or went, their heads come or go. */
+  #follow(level: string, old: HeadsRef | undefined, edits: Map<string, Address | undefined>): void {
+    const { came, left } = this.#places.arrivals(level);
+    for (const bucket of left) if (!edits.has(bucket)) edits.set(bucket, undefined);
+    for (const { bucket, isNew } of came) {
+      const made = this.#made.get(bucket)?.address;
+      const known = made ?? headOf(this.#core.cache, old, unhex(bucket) as Uint8Array);
+      edits.set(bucket, known ?? this.#previous(bucket, isNew)?.address);
     }
   }
 
   /** The commit of a bucket before this change, wherever it was, or before it was gone. */
-  #previous(bucket: string): LocalCommit | undefined {
-    return this.#before.find(bucket) ?? this.#earlier.find(bucket);
+  #previous(bucket: string, isNew: boolean): LocalCommit | undefined {
+    const before = isNew ? undefined : this.#before.find(bucket, this.#places.around(bucket));
+    return before ?? this.#earlier.find(bucket);
   }
 }
 
-/** What a change did directly within one bucket. */
-interface Part {
-  readonly touched: TouchedBucket[];
-  /** Whether buckets may have come or gone with what was moved. */
-  hasMoved: boolean;
+/** Whether buckets may have come or gone, or come to be within others. */
+function mayHaveMoved(change: Change): boolean {
+  const { touched, removed, added, recount } = change;
+  if (recount === true || removed.length > 0 || added.length > 0) return true;
+  // What was brought back may have buckets that only an earlier state knows.
+  return hasOrigins(change) || touched.some(({ before }) => before === undefined);
 }
 
-/** The same by bucket. */
-class Within {
-  readonly #parts = new Map<string, Part>();
-
-  constructor({ touched, removed, added }: Change) {
-    for (const one of touched) this.of(one.outer).touched.push(one);
-    for (const { outer } of [...removed, ...added]) this.of(outer).hasMoved = true;
-  }
-
-  /** Undefined is the line's own. */
-  of(bucket: Uint8Array | undefined): Part {
-    const name = bucket === undefined ? '' : hex(bucket);
-    const part = this.#parts.get(name) ?? { touched: [], hasMoved: false };
-    this.#parts.set(name, part);
-    return part;
-  }
+function hasOrigins({ origins = [] }: Change): boolean {
+  return origins.length > 0;
 }

@@ -280,10 +280,11 @@ class Attempt implements Asking {
     const removed = tx.fork.removed.concat(treeEdit.removed);
     const added = tx.fork.added.concat(treeEdit.added);
     const made = touched.list().some(({ before }) => before === undefined);
-    if (made || removed.length > 0 || added.length > 0) {
-      touched.placeWithin(core, core.tree(root.id, root.address));
-    }
     const after = core.tree(root.id, root.address);
+    if (made || removed.length > 0 || added.length > 0) {
+      const before = privateRoot === undefined ? tree : tx.line.treeOf(tx.started);
+      touched.placeWithin(core, before, after);
+    }
     const rows = tx.relation.isIdentity
       ? NO_ROWS
       : movedRows(tx.line.treeOf(tx.started), after, tx.relation);

@@ -12,9 +12,10 @@ import { joinEvents } from '../clock/event.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { corrupt, unrelated } from '../ground/errors.js';
 import { isAncestor, mergeBases } from '../log/ancestry.js';
-import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
-import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
+import { type Commit, commitAddress, mapsBefore, sameOptional } from '../log/commit.js';
+import { changedHeads, type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import type { Actor } from '../log/signature.js';
+import { bucketChanges } from '../merge/buckets.js';
 import type { Side, TreeConflict } from '../merge/conflict.js';
 import { mergeSteps } from '../merge/merge-trees.js';
 import type { SideRows } from '../merge/outcome.js';
@@ -22,12 +23,13 @@ import type { Answer } from '../merge/resolve.js';
 import { type Ground, SIDES } from '../merge/site.js';
 import { decodeRules, encodeRules, mergeRules } from '../streams/rule.js';
 import { TreeEdit } from '../tree/apply.js';
-import { type CountedRoot, type Root, totalsOf } from '../tree/root.js';
+import type { BucketPart } from '../tree/record.js';
+import { type CountedRoot, type Root, type RootRef, totalsOf } from '../tree/root.js';
 import type { Steps } from '../tree/steps.js';
 import { Bases } from './bases.js';
-import { directBuckets, type NestedBucket } from './buckets.js';
+import type { NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
-import { HeadsWithin } from './heads-within.js';
+import { HeadsApart } from './heads-apart.js';
 import { judgeOf, type MergeJudgement } from './judge.js';
 import { headsRefOf, type Line, type LocalCommit } from './line.js';
 import { Newest } from './newest.js';
@@ -50,6 +52,9 @@ export type Merged = { readonly unused: readonly Answer[] } & (
   | { readonly result: LocalCommit; readonly made: readonly LocalCommit[] }
   | { readonly conflicts: readonly TreeConflict[] }
 );
+
+/** A bucket in a merged tree. */
+type Nested = Omit<NestedBucket, 'names'>;
 
 const NO_REPLICA = new Uint8Array(16);
 const NO_ROWS: SideRows = { ours: [], theirs: [] };
@@ -83,9 +88,9 @@ class Merge {
   readonly #theirs: LocalCommit;
   readonly #bases: readonly Address[];
   readonly #grounds: Bases;
-  readonly #heads: { readonly ours: HeadsWithin; readonly theirs: HeadsWithin };
-  /** The same of the bases. */
-  readonly #before: readonly HeadsWithin[];
+  readonly #heads: HeadsApart;
+  /** The same of each base and either side. */
+  readonly #before: readonly Readonly<Record<Side, HeadsApart>>[];
   /** Commits of buckets within, made by this merge. */
   readonly #made: LocalCommit[] = [];
   #rows: ReadonlyMap<string, SideRows> = new Map();
@@ -108,8 +113,11 @@ class Merge {
     this.#theirs = theirs;
     this.#bases = bases;
     this.#grounds = new Bases(line, writers);
-    this.#heads = { ours: new HeadsWithin(line, ours), theirs: new HeadsWithin(line, theirs) };
-    this.#before = bases.map((base) => new HeadsWithin(line, line.commitAt(base)));
+    this.#heads = new HeadsApart(line, ours, theirs);
+    this.#before = bases.map((address) => {
+      const base = line.commitAt(address);
+      return { ours: new HeadsApart(line, base, ours), theirs: new HeadsApart(line, base, theirs) };
+    });
   }
 
   *run(): Steps<Merged> {
@@ -147,15 +155,16 @@ class Merge {
   /** What a bucket within stands on, by its own history. */
   *#groundOf(bucket: string): Steps<Ground | undefined> {
     const { history } = this.#core;
-    const ours = this.#heads.ours.find(bucket)?.address;
-    const theirs = this.#heads.theirs.find(bucket)?.address;
+    const ours = this.#find('ours', bucket)?.address;
+    const theirs = this.#find('theirs', bucket)?.address;
     if (ours !== undefined && theirs !== undefined) {
       const bases = mergeBases(history, [ours], [theirs]);
       return bases.length === 0 ? undefined : yield* this.#grounds.ground(bases, ours, theirs);
     }
     const one = ours ?? theirs;
     if (one === undefined) return undefined;
-    const bases = this.#headsBefore(bucket).filter((base) => isAncestor(history, base, one));
+    const gone = ours === undefined ? 'ours' : 'theirs';
+    const bases = this.#headsBefore(bucket, gone).filter((base) => isAncestor(history, base, one));
     const best = bases.filter((base, i) => {
       return !bases.some((other, j) => {
         return sameAddress(base, other) ? j < i : isAncestor(history, base, other);
@@ -164,31 +173,67 @@ class Merge {
     return best.length === 0 ? undefined : yield* this.#grounds.ground(best, one, one);
   }
 
-  /** The commits of a bucket in the bases, as far as they have it. */
-  #headsBefore(bucket: string): Address[] {
-    return this.#before.flatMap((base) => base.find(bucket)?.address ?? []);
+  #find(side: Side, bucket: string): LocalCommit | undefined {
+    return this.#heads.find(side === 'ours' ? 'before' : 'after', bucket);
   }
 
-  /** The heads of the buckets within a merged tree. */
-  *#headsIn(root: CountedRoot | Root, before: HeadsRef | undefined): Steps<HeadsRef | undefined> {
+  /** The commits of a bucket that a side has not any more in the bases, as far as they have it. */
+  #headsBefore(bucket: string, gone: Side): Address[] {
+    return this.#before.flatMap((base) => base[gone].findGone(bucket)?.address ?? []);
+  }
+
+  /** The heads of the buckets within a merged tree: the first parent's, but where they differ. */
+  *#headsIn(
+    root: CountedRoot | Root,
+    parents: readonly LocalCommit[],
+  ): Steps<HeadsRef | undefined> {
     const { buckets } = 'totals' in root ? root.totals : totalsOf(root);
     if (buckets === 0) return undefined;
-    const edits = new Map<string, Address>();
-    for (const nested of directBuckets(this.#core.tree(root.id, root.address))) {
-      edits.set(hex(nested.bucket), (yield* this.#headFor(nested)).address);
+    const before = parents[0] === undefined ? undefined : headsRefOf(parents[0]);
+    const edits = new Map<string, Address | undefined>();
+    for (const [digits, nested] of yield* this.#differing(root, parents)) {
+      const head = nested === undefined ? undefined : (yield* this.#headFor(nested)).address;
+      const there = headOf(this.#core.cache, before, unhex(digits) as Uint8Array);
+      if (!sameOptional(there, head)) edits.set(digits, head);
       yield;
     }
-    const writer = this.#writers.for(root.address[0] as Commit['algorithm']);
-    // Heads of buckets that are gone go: the map is made anew, and equal parts of it are the same
-    // blocks.
-    return sameHeads(this.#core, before, edits) ? before : writeHeads(writer, undefined, edits);
+    return writeHeads(this.#writers.for(root.address[0] as Commit['algorithm']), before, edits);
+  }
+
+  /**
+   * The buckets directly within a merged tree that may have other heads than in its first parent,
+   * by 32 hexadecimal digits; undefined for those that left it.
+   */
+  *#differing(
+    root: RootRef,
+    [first, second]: readonly LocalCommit[],
+  ): Steps<Map<string, Nested | undefined>> {
+    const { cache } = this.#core;
+    const found = new Map<string, Nested | undefined>();
+    const before = first === undefined ? undefined : this.#line.treeOf(first).top;
+    const { top } = this.#core.tree(root.id, root.address);
+    for (const { bucket, is } of bucketChanges(cache, before, top, false)) {
+      yield;
+      if (is !== undefined) found.set(bucket, nestedOf(is.part));
+      else if (!found.has(bucket)) found.set(bucket, undefined);
+    }
+    if (first === undefined || second === undefined) return found;
+    // One that is as in the first parent may have other commits in the second.
+    for (const change of changedHeads(cache, headsRefOf(first), headsRefOf(second))) {
+      yield;
+      const { bucket, before: head } = change;
+      if (head === undefined || found.has(hex(bucket))) continue;
+      const { commit, rootBlock } = this.#line.commitAt(head);
+      found.set(hex(bucket), { bucket, root: commit.root, rootBlock });
+    }
+    return found;
   }
 
   /** The commit of a bucket in the merged tree: one side's, or a merge of both. */
-  *#headFor({ bucket, root, rootBlock }: NestedBucket): Steps<LocalCommit> {
+  *#headFor({ bucket, root, rootBlock }: Nested): Steps<LocalCommit> {
     const digits = hex(bucket);
-    const ours = this.#heads.ours.find(digits);
-    const theirs = this.#heads.theirs.find(digits);
+    const ours = this.#find('ours', digits);
+    const theirs = this.#find('theirs', digits);
     const parents = this.#latest(ours, theirs);
     const [only, other] = parents;
     if (only === undefined) {
@@ -203,7 +248,7 @@ class Merge {
 
   /** Whether the commit of a bucket in the merged tree comes after the one of a side. */
   #isParent(bucket: string, side: Side): boolean {
-    const [ours, theirs] = SIDES.map((one) => this.#heads[one].find(bucket));
+    const [ours, theirs] = SIDES.map((one) => this.#find(one, bucket));
     const own = side === 'ours' ? ours : theirs;
     return own !== undefined && this.#latest(ours, theirs).includes(own);
   }
@@ -225,8 +270,7 @@ class Merge {
     root: CountedRoot | Root,
     parents: readonly LocalCommit[],
   ): Steps<LocalCommit> {
-    const before = parents[0] === undefined ? undefined : headsRefOf(parents[0]);
-    const heads = yield* this.#headsIn(root, before);
+    const heads = yield* this.#headsIn(root, parents);
     const rows = this.#rows.get(digits) ?? NO_ROWS;
     const sides = parents.map((parent) => {
       const isOurs = this.#isOurs(digits, parent);
@@ -249,7 +293,7 @@ class Merge {
   }
 
   #isOurs(digits: string, { address }: LocalCommit): boolean {
-    const ours = digits === '' ? this.#ours : this.#heads.ours.find(digits);
+    const ours = digits === '' ? this.#ours : this.#find('ours', digits);
     return ours !== undefined && sameAddress(ours.address, address);
   }
 
@@ -287,19 +331,8 @@ class Merge {
   }
 }
 
-function sameHeads(
-  core: Core,
-  heads: HeadsRef | undefined,
-  edits: ReadonlyMap<string, Address>,
-): boolean {
-  if (heads === undefined) return false;
-  const tree = core.tree(heads.id, heads.address);
-  if (totalsOf(tree.root).entries !== edits.size + 1) return false;
-  for (const [digits, address] of edits) {
-    const there = headOf(core.cache, heads, unhex(digits) as Uint8Array);
-    if (there === undefined || !sameAddress(there, address)) return false;
-  }
-  return true;
+function nestedOf({ bucket, root, id }: BucketPart): Nested {
+  return { bucket: bucket.slice(), root, rootBlock: id };
 }
 
 export function threeRules(

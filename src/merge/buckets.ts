@@ -54,33 +54,61 @@ export function bucketKeys(
   return found;
 }
 
+/** A bucket that differs: where it is, and what is there, before and after. */
 interface BucketChange {
   readonly bucket: string;
   readonly before: readonly string[] | undefined;
   readonly after: readonly string[] | undefined;
+  readonly was: PlacedBucket | undefined;
+  readonly is: PlacedBucket | undefined;
 }
 
-/** Where the buckets that differ between two trees are; if not deep, those within no other. */
+/** What a tree has of a bucket. */
+export interface PlacedBucket {
+  readonly part: BucketPart;
+  /** The id of the bucket around it, 32 hexadecimal digits; undefined directly within the tree. */
+  readonly outer: string | undefined;
+}
+
+/** Two entries at one key, and the buckets around them. */
+interface Pair {
+  readonly names: Names;
+  readonly before: Spot | undefined;
+  readonly after: Spot | undefined;
+  readonly outers: readonly [string | undefined, string | undefined];
+}
+
+/**
+ * Where the buckets that differ between two trees are; if not deep, those that are within no other
+ * in that tree.
+ */
 export function* bucketChanges(
   cache: NodeCache,
   before: Spot | undefined,
   after: Spot | undefined,
   deep = true,
 ): Generator<BucketChange, void> {
-  const top: Names = [];
-  const stack = [{ names: top, before, after }];
+  const stack: Pair[] = [{ names: [], before, after, outers: [undefined, undefined] }];
   for (let pair = stack.pop(); pair !== undefined; pair = stack.pop()) {
     checkDepth(pair.names);
-    const [was, is] = [bucketAt(pair.before), bucketAt(pair.after)];
+    const [was, is] = [pair.before, pair.after].map((spot, i) => placed(spot, pair.outers[i]));
+    const [wasId, isId] = [was, is].map((one) => one && hex(one.part.bucket));
     const key = pair.names.map((name) => nameText(name));
-    const stays = was !== undefined && is !== undefined && hex(is.bucket) === hex(was.bucket);
-    if (was !== undefined) {
-      yield { bucket: hex(was.bucket), before: key, after: stays ? key : undefined };
+    const stays = wasId !== undefined && wasId === isId;
+    if (wasId !== undefined) {
+      const still = stays ? { after: key, is } : { after: undefined, is: undefined };
+      yield { bucket: wasId, before: key, was, ...still };
     }
-    if (is !== undefined && !stays) yield { bucket: hex(is.bucket), before: undefined, after: key };
-    if (!deep && (was !== undefined || is !== undefined)) continue;
-    if (!holdsBelow(pair.before) && !holdsBelow(pair.after)) continue;
-    const [left, right] = [pair.before, pair.after].map((spot) => {
+    if (isId !== undefined && !stays) {
+      yield { bucket: isId, before: undefined, was: undefined, after: key, is };
+    }
+    // A side that is a bucket has others only within it.
+    const open = [pair.before, pair.after].map((spot) => {
+      return deep || bucketAt(spot) === undefined ? spot : undefined;
+    });
+    if (!open.some(holdsBelow)) continue;
+    const outers = [wasId ?? pair.outers[0], isId ?? pair.outers[1]] as const;
+    const [left, right] = open.map((spot) => {
       const inner = spot && crossBorder(cache, spot);
       return inner && childMap(cache, inner, readRecord(inner.node, inner.index).child);
     });
@@ -90,10 +118,15 @@ export function* bucketChanges(
     for (const [one, other] of pairs) {
       for (const { name, before: a, after: b } of diffMaps(cache, one, other)) {
         if (!holdsBuckets(a) && !holdsBuckets(b)) continue;
-        stack.push({ names: [...pair.names, name], before: a, after: b });
+        stack.push({ names: [...pair.names, name], before: a, after: b, outers });
       }
     }
   }
+}
+
+function placed(spot: Spot | undefined, outer: string | undefined): PlacedBucket | undefined {
+  const part = bucketAt(spot);
+  return part && { part, outer };
 }
 
 /** The bucket that a record is. */

@@ -302,6 +302,17 @@ t.test('a bucket has a log and branches of its own', async (t) => {
   t.match(await rowsOf(t, 'ls', store), [{ name: 'a', kind: 'bucket' }, { name: 'b' }]);
   t.match(await regalia(['bucket', store, '/a']), { exit: 3, err: /REGALIA_EXISTS/ });
   t.match(await regalia(['log', store, '--bucket', '/b']), { exit: 3, err: /NOT_FOUND/ });
+  await rowsOf(t, 'fork', store, 'trial');
+  const trial = ['--branch', 'trial'];
+  await rowsOf(t, 'bucket', store, '/c', ...trial);
+  await regalia(['put', store, '/c/d', 's', ...trial, '-m', 'put'], 'x');
+  const names = [{ name: 'main' }, { name: 'trial' }];
+  t.match(await rowsOf(t, 'branch', store, '--bucket', '/a'), names);
+  t.match(await rowsOf(t, 'log', store, '--bucket', '/a', ...trial, '-n', '1'), log);
+  const [inC] = await rowsOf(t, 'log', store, '--bucket', '/c', ...trial, '-n', '1');
+  t.match(inC, { message: /put/ }, 'a bucket that only the branch has');
+  const only = ['--bucket', '/c', '--branch', 'main'];
+  t.match(await regalia(['log', store, ...only]), { exit: 3, err: /NOT_FOUND/ });
 });
 
 t.test('a backup reads as its original', async (t) => {

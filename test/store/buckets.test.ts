@@ -129,6 +129,22 @@ t.test('buckets made, moved and edited in one transaction keep to their logs', a
   t.strictSame(keysOf(store.bucket('/around/e/c').snapshot()), ['/', '/x', '/y']);
 });
 
+t.test('a bucket is made around another one that is removed at once', async (t) => {
+  await using store = await nested();
+  await store.transact((tx) => {
+    tx.put('/d/x', 's', bytes('1'));
+    tx.move('/b', '/d/b');
+  });
+  await store.transact((tx) => {
+    tx.createBucket('/d');
+    tx.del('/d/b');
+  });
+  const { core, line } = scopeOf(store);
+  const heads = [...allHeads(core.cache, headsRefOf(line.stored()))];
+  const buckets = ['/d', '/e'].map((key) => store.bucket(key).id);
+  t.strictSame(heads.map(({ bucket }) => hex(bucket)).sort(), buckets.sort());
+});
+
 t.test('what buckets refuse', async (t) => {
   await using store = await nested();
   const tx = store.begin();
