@@ -72,9 +72,12 @@ export class EngineDoor implements Door {
       const there = branch(batch, bucket, name);
       if (there === undefined) return false;
       const steps = writes(batch, there.head);
-      for (const step of steps ?? []) putMove(batch, bucket, name, step);
-      const head = steps?.at(-1)?.commit;
-      if (head !== undefined) putBranch(batch, bucket, name, { ...there, head });
+      let { head, moved } = there;
+      for (const step of steps ?? []) {
+        moved = putMove(batch, bucket, name, moved, step);
+        head = step.commit;
+      }
+      if (moved !== there.moved) putBranch(batch, bucket, name, { ...there, head, moved });
       return steps !== undefined;
     }, durability);
   }

@@ -2,6 +2,7 @@
  * Branches and tags: the only mutable things, one row of table `heads` each.
  *
  *     bucket id 16 | 'b' | name → version u8 | next name text | head 33 | id ? text
+ *                                | moved ? position varint, time varint
  *     bucket id 16 | 't' | name → version u8 | next name text | commit 33
  *     bucket id 16              → version u8 | first branch text | first tag text
  *
@@ -33,6 +34,8 @@ export interface Branch {
   readonly head: Address;
   /** The share of the clock that its commits count on; undefined before the first. */
   readonly id: Id | undefined;
+  /** The newest row of its reflog (see reflog.ts). */
+  readonly moved: { readonly position: number; readonly timeMs: number } | undefined;
 }
 
 export interface NamedBranch extends Branch {
@@ -108,6 +111,8 @@ export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch
   const writer = new ByteWriter(128).bytes(branch.head);
   if (branch.id === undefined) writer.u8(0);
   else writer.u8(1).text(branch.id);
+  if (branch.moved === undefined) writer.u8(0);
+  else writer.u8(1).varint(branch.moved.position).varint(branch.moved.timeMs);
   putNamed(batch, bucket, BRANCH, name, writer.finish());
 }
 
@@ -146,6 +151,7 @@ function decodeBranch(body: Uint8Array): Branch {
   return decodeRow(body, 'branch row', (reader) => ({
     head: readAddress(reader),
     id: readOptional(reader, readId),
+    moved: readOptional(reader, () => ({ position: reader.varint(), timeMs: reader.varint() })),
   }));
 }
 

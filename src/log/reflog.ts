@@ -21,7 +21,7 @@ import { BRANCH_NAME_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import { type Branch, putBranch } from './branches.js';
+import { type Branch, branch, putBranch } from './branches.js';
 import { BUCKET_ID_LENGTH, readAddress, readOptional } from './commit.js';
 
 const ROW_VERSION = 1;
@@ -69,21 +69,25 @@ export function moveBranch(
   batch: Batch,
   bucket: Uint8Array,
   name: string,
-  branch: Branch,
+  ends: Pick<Branch, 'head' | 'id'>,
   how: Moving,
 ): Move {
-  putBranch(batch, bucket, name, branch);
-  return putMove(batch, bucket, name, { ...how, commit: branch.head });
+  const there = branch(batch, bucket, name);
+  // One that was deleted may have had the name.
+  const last = there === undefined ? lastMove(batch, bucket, name) : there.moved;
+  const moved = putMove(batch, bucket, name, last, { ...how, commit: ends.head });
+  putBranch(batch, bucket, name, { ...ends, moved });
+  return moved;
 }
 
-/** Adds a row behind the others. Returns it. */
+/** Adds a row behind the last one. Returns it: the branch's own row has to name it. */
 export function putMove(
   batch: Batch,
   bucket: Uint8Array,
   branch: string,
+  last: Branch['moved'],
   { timeMs, cause, commit, from, to }: Omit<Move, 'position'>,
 ): Move {
-  const last = lastMove(batch, bucket, branch);
   const position = last === undefined ? 0 : last.position + 1;
   const move: Move = {
     position,
@@ -110,6 +114,19 @@ export function lastMove(reads: Reads, bucket: Uint8Array, branch: string): Move
   return undefined;
 }
 
+/** The position of the newest row, which is not read. */
+export function lastPosition(reads: Reads, bucket: Uint8Array, branch: string): number | undefined {
+  const range = rangeOf(bucket, branch);
+  for (const { key } of reads.range('heads', { ...range, reverse: true, limit: 1 })) {
+    return positionOf(key);
+  }
+  return undefined;
+}
+
+function rangeOf(bucket: Uint8Array, branch: string): { gte: Uint8Array; lte: Uint8Array } {
+  return { gte: rowKey(bucket, branch, 0), lte: rowKey(bucket, branch, 2 ** 48 - 1) };
+}
+
 /** The rows of a branch, oldest first unless `reverse`. Lazy. */
 export function* moves(
   reads: Reads,
@@ -117,8 +134,8 @@ export function* moves(
   branch: string,
   { reverse = false, limit = Number.POSITIVE_INFINITY }: { reverse?: boolean; limit?: number } = {},
 ): Generator<Move> {
-  const range = { gte: rowKey(bucket, branch, 0), lte: rowKey(bucket, branch, 2 ** 48 - 1) };
-  for (const { key, bytes } of reads.range('heads', { ...range, reverse, limit })) {
+  const range = { ...rangeOf(bucket, branch), reverse, limit };
+  for (const { key, bytes } of reads.range('heads', range)) {
     yield decodeMove(key, bytes);
   }
 }

@@ -243,8 +243,10 @@ export async function receiveInto(
           const head = given?.head ?? mainOf(heads);
           const algorithm = head[0] as Identity['algorithm'];
           putIdentity(batch, { ...identity, store: bucket, algorithm });
+          let last: Move | undefined;
           for (const move of given?.past ?? []) {
-            if (history.entry(move.commit, batch) !== undefined) putMove(batch, bucket, MAIN, move);
+            const isHere = history.entry(move.commit, batch) !== undefined;
+            if (isHere) last = putMove(batch, bucket, MAIN, last, move);
           }
           const how = { cause: 'clone', timeMs } as const;
           moveBranch(batch, bucket, MAIN, { head, id: undefined }, how);

@@ -87,6 +87,6 @@ export async function undo(scope: Scope): Promise<ReflogRow> {
     const { commit, cause } = moveOf(batch, owner, name, to);
     if (cause === 'delete') throw notFound('earlier state of branch', name);
     const how = { cause: 'undo', timeMs: core.timeMs(), to } as const;
-    return rowOf(moveBranch(batch, owner, name, { ...there, head: commit }, how));
+    return rowOf(moveBranch(batch, owner, name, { head: commit, id: there.id }, how));
   }, core.settings.durability);
 }

@@ -72,7 +72,8 @@ export class Branches {
       if (gone === undefined) throw this.#notOwn(name, batch);
       freeShare(batch, gone.id);
       log.delBranch(batch, bucket, name);
-      putMove(batch, bucket, name, { cause: 'delete', commit: gone.head, timeMs: core.timeMs() });
+      const how = { cause: 'delete', commit: gone.head, timeMs: core.timeMs() } as const;
+      putMove(batch, bucket, name, gone.moved, how);
     });
   }
 
@@ -104,7 +105,7 @@ export class Branches {
       if (found === undefined) throw notFound('branch', name);
       const head = scope.resolve(at, found.head, batch);
       const how = { cause: 'reset', timeMs: core.timeMs() } as const;
-      moveBranch(batch, bucket, name, { ...found, head }, how);
+      moveBranch(batch, bucket, name, { head, id: found.id }, how);
       return { name, commit: addressText(head) };
     });
   }

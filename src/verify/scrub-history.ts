@@ -21,7 +21,7 @@ import { BRANCH, branch, branches, TAG, tag, tags } from '../log/branches.js';
 import { agreesOnMaps, BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
 import { openEntry, type StoredCommit } from '../log/entry.js';
 import { History, type LogBounds, logKey } from '../log/history.js';
-import { moveOf, reflogPlace, reflogRows } from '../log/reflog.js';
+import { lastPosition, moveOf, reflogPlace, reflogRows } from '../log/reflog.js';
 import { verifySignature } from '../log/signature.js';
 import { bucketsIn, endOfBucket } from '../reach/table-walk.js';
 import {
@@ -279,6 +279,8 @@ export class HistoryScrub {
       }
       const isBranch = sort === BRANCH;
       const row = isBranch ? branch(this.#engine, bucket, name) : undefined;
+      const end = row && lastPosition(this.#engine, bucket, name);
+      if (end !== row?.moved?.position) return `the reflog of branch ${name} ends at ${end}`;
       const lease = orMessage(() => row && leaseFault(this.#engine, bucket, name, row));
       if (typeof lease === 'object') return lease;
       const commit = isBranch ? row?.head : tag(this.#engine, bucket, name);

@@ -15,10 +15,11 @@ import { SHA256 } from '../../src/ground/block-header.js';
 import { hex } from '../../src/ground/bytes.js';
 import { ByteReader } from '../../src/ground/reader.js';
 import { utf8Bytes, utf8Text } from '../../src/ground/text.js';
-import { branch, putBranch, putTag, tag } from '../../src/log/branches.js';
+import { type Branch, branch, putTag, tag } from '../../src/log/branches.js';
 import { commitAddress } from '../../src/log/commit.js';
 import { openEntry } from '../../src/log/entry.js';
 import { History, logKey, readBounds } from '../../src/log/history.js';
+import { lastMove, moveBranch } from '../../src/log/reflog.js';
 import {
   countOn,
   type Lessee,
@@ -46,9 +47,11 @@ await engine.write((batch) => {
   const local = { rootBlock: root.id, headsBlock: undefined };
   history.append(batch, first, local);
   history.append(batch, commit, local);
-  const row = { head: commitAddress(commit), id: undefined };
+  const head = commitAddress(commit);
+  const how = { cause: 'commit', timeMs: 1_700_000_000_001 } as const;
   putPool(batch, WHOLE);
-  putBranch(batch, bucket, 'main', row);
+  moveBranch(batch, bucket, 'main', { head, id: undefined }, how);
+  const row = branch(batch, bucket, 'main') as Branch;
   const leased = { ...row, id: leaseShare(batch, lessee, row, NO_EVENT) };
   countOn(batch, lessee, leased, [{ bucket, from: NO_EVENT, to: counted(id, NO_EVENT) }]);
   putTag(batch, bucket, 'v1', commitAddress(first));
@@ -153,9 +156,18 @@ export const rowExamples: readonly Example[] = [
     bytes: rowOf('heads', branchKey),
     read: () => {
       const row = branch(engine, bucket, 'main');
-      return [row && addressText(row.head), row?.id];
+      return [row && addressText(row.head), row?.id, row?.moved?.position, row?.moved?.timeMs];
     },
-    holds: [addressText(address.second), id],
+    holds: [addressText(address.second), id, 0, 1_700_000_000_001],
+  },
+  {
+    name: 'reflog row',
+    bytes: rowOf('heads', Uint8Array.of(...bucket, ...utf8Bytes('wmain\0'), 0, 0, 0, 0, 0, 0)),
+    read: () => {
+      const move = lastMove(engine, bucket, 'main');
+      return [move?.position, move?.timeMs, move?.cause, move && addressText(move.commit)];
+    },
+    holds: [0, 1_700_000_000_001, 'commit', addressText(address.second)],
   },
   {
     name: 'tag row',

@@ -29,6 +29,7 @@ function someBranch(number: number): Branch {
   return {
     head: someAddress(number),
     id: number % 2 === 0 ? half.id : undefined,
+    moved: number % 3 === 0 ? { position: number, timeMs: number * 1_000 } : undefined,
   };
 }
 

@@ -38,7 +38,7 @@ function lesseeNamed(name: string): Lessee {
 
 /** Makes a branch, which leases a share for a head of this stamp. */
 function leased(batch: Batch, name: string, stamp: Event = NO_EVENT): Id | undefined {
-  const fresh: Branch = { head: someAddress(1), id: undefined };
+  const fresh: Branch = { head: someAddress(1), id: undefined, moved: undefined };
   putBranch(batch, BUCKET, name, fresh);
   return leaseShare(batch, lesseeNamed(name), fresh, stamp);
 }

@@ -126,7 +126,7 @@ export function importInto(
   return importPack(to, source, {
     publish: (batch, { bucket, heads }) => {
       for (const { branch, commit } of heads) {
-        putBranch(batch, bucket, branch, { head: commit, id: undefined });
+        putBranch(batch, bucket, branch, { head: commit, id: undefined, moved: undefined });
       }
     },
     durability: 'none',
