@@ -1,0 +1,85 @@
+/** The rows of a reflog against a list: positions, times that do not fall, and dates. */
+import fc from 'fast-check';
+import t from 'tap';
+import type { Address } from '../../src/blocks/address.js';
+import { openMemory } from '../../src/engine/memory.js';
+import { branch, delBranch } from '../../src/log/branches.js';
+import {
+  lastMove,
+  lastPosition,
+  type Move,
+  moveAt,
+  moveBranch,
+  moveOf,
+  moves,
+  putMove,
+} from '../../src/log/reflog.js';
+import { runs } from '../runs.js';
+
+const BUCKET = new Uint8Array(16).fill(7);
+
+function address(number: number): Address {
+  const made = new Uint8Array(33).fill(number);
+  made[0] = 1;
+  return made;
+}
+
+t.test('steps, dates and deletions, as a list has them', async () => {
+  const step = fc.record({
+    branch: fc.constantFrom('main', 'main/a', 'draft'),
+    timeMs: fc.integer({ min: 0, max: 50 }),
+    commit: fc.integer({ min: 0, max: 255 }).map(address),
+    deletes: fc.boolean(),
+  });
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    const engine = openMemory();
+    const lists = new Map<string, Move[]>();
+    for (const { branch: name, timeMs, commit, deletes } of steps) {
+      const list = lists.get(name) ?? [];
+      lists.set(name, list);
+      await engine.write((batch) => {
+        const how = { cause: 'commit', timeMs, from: undefined, to: undefined } as const;
+        list.push(moveBranch(batch, BUCKET, name, { head: commit, id: undefined }, how));
+        if (!deletes) return;
+        const gone = branch(batch, BUCKET, name);
+        delBranch(batch, BUCKET, name);
+        list.push(putMove(batch, BUCKET, name, gone?.moved, { ...how, cause: 'delete', commit }));
+      }, 'none');
+      const moved = branch(engine, BUCKET, name)?.moved;
+      if (!deletes && moved?.position !== list.length - 1) return false;
+    }
+    for (const [name, list] of lists) {
+      t.strictSame([...moves(engine, BUCKET, name)], list);
+      t.strictSame([...moves(engine, BUCKET, name, { reverse: true })], [...list].reverse());
+      t.strictSame(lastMove(engine, BUCKET, name), list.at(-1));
+      t.equal(lastPosition(engine, BUCKET, name), list.length - 1);
+      for (let time = -1; time <= 51; time++) {
+        const expected = list.filter(({ timeMs }) => timeMs <= time).at(-1);
+        t.strictSame(moveAt(engine, BUCKET, name, time), expected);
+      }
+      for (const [position, { timeMs }] of list.entries()) {
+        if (list[position]?.position !== position) return false;
+        if (timeMs < (list[position - 1]?.timeMs ?? 0)) return false;
+      }
+    }
+    await engine.close();
+    return true;
+  });
+  await fc.assert(property, { numRuns: runs(100) });
+});
+
+t.test('a row that is lost is corruption, and no answer', async (t) => {
+  const engine = openMemory();
+  await engine.write((batch) => {
+    for (let i = 0; i < 5; i++) {
+      const how = { cause: 'commit', timeMs: i } as const;
+      moveBranch(batch, BUCKET, 'main', { head: address(i), id: undefined }, how);
+    }
+  }, 'none');
+  await engine.write((batch) => {
+    for (const { key } of engine.range('heads')) if (key.at(-1) === 2) batch.del('heads', key);
+  }, 'none');
+  t.throws(() => moveOf(engine, BUCKET, 'main', 2), { code: 'REGALIA_CORRUPT' });
+  t.throws(() => moveAt(engine, BUCKET, 'main', 2), { code: 'REGALIA_CORRUPT' });
+  await engine.close();
+});
