@@ -206,11 +206,14 @@ export class Group {
     }
   }
 
-  /** Its head is not published. Returns those that wait again. */
-  lost(): Ask[] {
+  /**
+   * Its head is not published, be it that another process was quicker. Returns those that wait
+   * again.
+   */
+  lost(toOthers: boolean): Ask[] {
     this.#giveUp();
     for (const { ask } of this.#planned) {
-      ask.losses++;
+      if (toOthers) ask.losses++;
       ask.waitAgain();
     }
     return this.asks();

@@ -94,11 +94,16 @@ export class Lane {
   }
 
   async #serve(): Promise<void> {
-    for (let next = this.#serveNow(); next !== undefined; next = this.#serveNow()) {
-      if (next === 'turn') await turn();
-      else if (next === 'pause') await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      else if (next.alone.losses < LOSSES_MAX) await this.#serveAlone(next.alone);
-      else await this.#serveLocked(next.alone);
+    try {
+      for (let next = this.#serveNow(); next !== undefined; next = this.#serveNow()) {
+        if (next === 'turn') await turn();
+        else if (next === 'pause') await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+        else if (next.alone.losses < LOSSES_MAX) await this.#serveAlone(next.alone);
+        else await this.#serveLocked(next.alone);
+      }
+    } catch (error) {
+      // The branch is gone, or its head can't be read: nobody can go on.
+      for (const ask of this.#waiting.splice(0)) ask.fail(error);
     }
     this.#isRunning = false;
     for (const resolve of this.#resting.splice(0)) resolve();
@@ -197,7 +202,7 @@ export class Lane {
       // A write of nothing flushes nothing.
       if (group?.moves === false && durability !== 'none') await core.engine.flush();
       if (isPublished && group !== undefined) this.#published(group);
-      else this.#queue(group?.lost() ?? []);
+      else this.#queue(group?.lost(!this.#isKeptOut) ?? []);
     } catch (error) {
       if (group !== undefined) this.#queue(group.failed(error));
       else for (const ask of asks) this.#fail(ask, error);
@@ -244,7 +249,7 @@ export class Lane {
     let again: readonly Ask[] = NONE;
     try {
       isPublished = await write;
-      if (!isPublished) again = group.lost();
+      if (!isPublished) again = group.lost(!this.#isKeptOut);
     } catch (error) {
       again = group.failed(error);
     }

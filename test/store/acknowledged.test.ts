@@ -190,3 +190,16 @@ t.test('two processes, four commits in flight each: all acknowledged is there', 
   t.equal(all.length, 3_000);
   t.strictSame(await lostOf(folder, all), []);
 });
+
+t.test('a branch that was deleted is committed to no more, and says so', async (t) => {
+  await using store = await Regalia.memory();
+  const draft = await store.fork('draft');
+  const late = Array.from({ length: 3 }, () => draft.begin());
+  for (const [i, tx] of late.entries()) tx.put(`/k${i}`, 's', bytes('1'));
+  const race = draft.transact((tx) => tx.put('/race', 's', bytes('1')));
+  await Promise.allSettled([race, store.branches.delete('draft')]);
+  for (const tx of late) t.equal(await codeOf(tx.commit()), 'REGALIA_NOT_FOUND');
+  const again = await store.fork('draft');
+  await put(again, { '/again': '1' });
+  t.equal(textAt(again.snapshot(), '/again'), '1', 'one of that name is another branch');
+});
