@@ -12,6 +12,8 @@ import { RawLmdb } from './rivals/lmdb-raw.js';
 
 const files = 1_000_000;
 const commits = 1_000;
+/** After so many commits code has run a while. */
+const warmth = 4_000;
 const committers = 64;
 const each = 20;
 
@@ -50,15 +52,23 @@ async function run(context: Context): Promise<Row[]> {
   const rival = new RawLmdb(context.folder('lmdb'));
   rival.load(filesShuffled(count, context.seed));
 
-  await latencies(store, rival, scattered(count, 100, context.seed, 1));
-  const found = await latencies(store, rival, scattered(count, commits, context.seed, 2));
+  const fresh = await latencies(store, rival, scattered(count, commits, context.seed, 1));
+  await latencies(store, rival, scattered(count, warmth - commits, context.seed, 2));
+  const found = await latencies(store, rival, scattered(count, commits, context.seed, 3));
   const rows: Row[] = [
     {
       case: `one entry into ${count}, durable`,
       unit: 'ms',
       ...found,
       rivalName: 'lmdb',
-      target: { of: 'ratio', atMost: 2 },
+      target: { of: 'ratio', atMost: 1.2 },
+    },
+    {
+      case: `one entry, within the first ${commits} commits`,
+      unit: 'ms',
+      ...fresh,
+      rivalName: 'lmdb',
+      target: { of: 'ratio', atMost: 1.4 },
     },
   ];
   for (const fraction of [0.5, 0.99, 0.999]) {
@@ -83,12 +93,13 @@ async function run(context: Context): Promise<Row[]> {
     case: `${committers} committers, one entry each`,
     ...row,
     ...(await samplePairs(7, (round) => together(store, write(10 + round)), theirs)),
-    target: { of: 'ratio', atLeast: 0.5 },
+    target: { of: 'ratio', atLeast: 1 },
   });
   rows.push({
     case: `${committers} committers, signed`,
     ...row,
     ...(await samplePairs(3, (round) => together(store, write(30 + round), actor), theirs)),
+    target: { of: 'ratio', atLeast: 0.5 },
   });
   await rival.close();
   await store.close();

@@ -40,17 +40,13 @@ export async function timed(work: () => unknown): Promise<number> {
   return performance.now() - start;
 }
 
-/**
- * Calls `measure` for `count` figures, with a collection of garbage before each where Node exposes
- * it.
- */
+/** Calls `measure` for `count` figures. */
 export async function sample(
   count: number,
   measure: (run: number) => number | Promise<number>,
 ): Promise<number[]> {
   const figures: number[] = [];
   for (let run = 0; run < count; run++) {
-    globalThis.gc?.();
     figures.push(await measure(run));
   }
   return figures;
@@ -82,7 +78,6 @@ export async function samplePairs(
     for (const side of order) {
       const measure = side === 'ours' ? ours : rival;
       if (measure === undefined) continue;
-      globalThis.gc?.();
       figures[side].push(await measure(run));
     }
   }
@@ -104,7 +99,6 @@ export async function sampleSides<Name extends string, Figure>(
       const name = names[(run + turn) % names.length] as Name;
       const own = figures.get(name);
       if (own === undefined) continue;
-      globalThis.gc?.();
       const figure = await sides[name](run);
       if (figure === undefined) figures.delete(name);
       else own.push(figure);
