@@ -152,6 +152,11 @@ export class Core {
     return rules;
   }
 
+  /** Tells those who watch a branch that it may be at another commit. */
+  moved(owner: Uint8Array, branch: string): void {
+    for (const watcher of this.watchers) watcher(owner, branch);
+  }
+
   /** Now, in milliseconds since 1970. */
   timeMs(): number {
     return timeOf(this.settings);

@@ -265,7 +265,7 @@ export class Lane {
     if (!group.moves) return;
     const { core, owner, branch } = this.#line;
     core.blocks.index.foldSoon();
-    for (const watcher of core.watchers) watcher(owner, branch);
+    core.moved(owner, branch);
   }
 
   /** They are built again, in their order. */

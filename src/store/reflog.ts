@@ -78,7 +78,7 @@ export async function undo(scope: Scope): Promise<ReflogRow> {
     throw badOption('undo', 'called on the bucket that has the branch', 'a bucket within it');
   }
   const { owner, branch: name } = line;
-  return core.engine.write((batch) => {
+  const written = core.engine.write((batch) => {
     const there = branch(batch, owner, name);
     const last = lastMove(batch, owner, name);
     const to =
@@ -89,4 +89,5 @@ export async function undo(scope: Scope): Promise<ReflogRow> {
     const how = { cause: 'undo', timeMs: core.timeMs(), to } as const;
     return rowOf(moveBranch(batch, owner, name, { head: commit, id: there.id }, how));
   }, core.settings.durability);
+  return written.finally(() => core.moved(owner, name));
 }

@@ -107,7 +107,7 @@ export class Branches {
       const how = { cause: 'reset', timeMs: core.timeMs() } as const;
       moveBranch(batch, bucket, name, { head, id: found.id }, how);
       return { name, commit: addressText(head) };
-    });
+    }).finally(() => core.moved(bucket, name));
   }
 
   async #resetCarried(scope: Scope, at: At): Promise<BranchInfo> {

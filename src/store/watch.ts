@@ -1,6 +1,7 @@
 /**
  * Watching a branch: its commits as they are published, from the call on. Those of this
- * process are seen at once; those of others are looked for a few times a second.
+ * process are seen at once; those of others are looked for a few times a second. Where the branch
+ * goes back, by a reset or an undo, it is the commit that it comes to.
  *
  *     a commit here    -> next turn ─┐
  *     another process  -> poll ──────┴─> feed: is the head another one? Then each commit since is
@@ -18,9 +19,9 @@ import { hex } from '../ground/bytes.js';
 import { attempt, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
 import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
-import type { LogEntry } from '../log/entry.js';
 import { sameSubtree } from '../tree/equal.js';
 import { type Names, parseKey } from '../tree/key.js';
+import type { Tree } from '../tree/lookup.js';
 import type { WatchOptions } from './options.js';
 import type { Scope } from './scope.js';
 import { WatchedKeys } from './watched-keys.js';
@@ -241,9 +242,9 @@ class Feed {
   #follow(head: LocalCommit): void {
     const { core } = this.#scope;
     const before = this.head;
-    const commits = few(commitsBetween(core.history, [before.address], [head.address]));
+    const news = attempt(() => few(newsOf(core, before, head)));
     this.head = head;
-    const concerned = commits && attempt(() => this.#concerned(commits));
+    const concerned = news && attempt(() => this.#concerned(news));
     // Too many, or some that cannot be read: each looks at them as it comes to them.
     const found = concerned ?? [...this.#waiters].map((waiter) => [waiter, undefined] as const);
     for (const [waiter, own] of found) {
@@ -251,12 +252,9 @@ class Feed {
     }
   }
 
-  #concerned(commits: readonly LogEntry[]): Map<Waiter, CommitInfo[]> {
-    const { core } = this.#scope;
+  #concerned(news: readonly News[]): Map<Waiter, CommitInfo[]> {
     const found = new Map<Waiter, CommitInfo[]>();
-    for (const { address } of commits) {
-      const commit = core.history.commit(address);
-      const trees = treesOf(core, address, commit);
+    for (const { address, commit, trees } of news) {
       const keyed = trees === undefined ? this.#waiters : this.#keyed.changed(...trees);
       for (const waiter of new Set([...this.#plain, ...keyed])) {
         const own = found.get(waiter);
@@ -269,32 +267,48 @@ class Feed {
   }
 }
 
-/** The first of them, if there are not too many. */
-function few(commits: Iterable<LogEntry>): LogEntry[] | undefined {
-  const found: LogEntry[] = [];
-  for (const commit of commits) {
-    if (found.push(commit) > TOGETHER_MAX) return undefined;
+/** A commit that a branch came to. */
+interface News {
+  readonly address: Address;
+  readonly commit: Commit;
+  /** What it was made of what; undefined for the first one, which counts as a change of all. */
+  readonly trees: readonly [before: Tree, after: Tree] | undefined;
+}
+
+/** All of them, if there are not too many. */
+function few(news: Iterable<News>): News[] | undefined {
+  const found: News[] = [];
+  for (const one of news) {
+    if (found.push(one) > TOGETHER_MAX) return undefined;
   }
   return found;
 }
 
-/** The commits from one to another that changed the key, in order. */
+/** The commits that changed the key, in order. */
 function* commitsOf(
   core: Core,
   from: LocalCommit,
   to: LocalCommit,
   names: Names | undefined,
 ): Generator<CommitInfo, void> {
-  for (const { address } of commitsBetween(core.history, [from.address], [to.address])) {
-    const commit = core.history.commit(address);
-    const trees = names && treesOf(core, address, commit);
+  for (const { address, commit, trees } of newsOf(core, from, to)) {
     if (names && trees && sameSubtree(...trees, names)) continue;
     yield commitInfo(address, commit);
   }
 }
 
-/** What a commit made of what: undefined for the first one, which counts as a change of all. */
-function treesOf(core: Core, address: Address, { parents: [parent] }: Commit) {
-  if (parent === undefined) return undefined;
-  return [core.treeOf(parent), core.treeOf(address)] as const;
+/** What a branch came to on the way from one commit to another; where it went back, the other. */
+function* newsOf(core: Core, from: LocalCommit, to: LocalCommit): Generator<News, void> {
+  const { history } = core;
+  let isAhead = false;
+  for (const { address } of commitsBetween(history, [from.address], [to.address])) {
+    isAhead = true;
+    const commit = history.commit(address);
+    const [parent] = commit.parents;
+    const trees = parent && ([core.treeOf(parent), core.treeOf(address)] as const);
+    yield { address, commit, trees };
+  }
+  if (isAhead) return;
+  const trees = [core.treeOf(from.address), core.treeOf(to.address)] as const;
+  yield { address: to.address, commit: to.commit, trees };
 }

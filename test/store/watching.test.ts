@@ -231,3 +231,23 @@ t.test('each key hears of what the log has of it', async (t) => {
     await Promise.all(watched.map(({ done }) => done));
   }
 });
+
+t.test('a branch that goes back is heard of, by those whose key it changes', async (t) => {
+  await using store = await Regalia.memory();
+  const first = await put(store, { '/a': '1' }, 'first');
+  await put(store, { '/a': '2', '/b': '1' }, 'second');
+  await put(store, { '/c': '1' }, 'third');
+  const [all, ofA, ofC] = [store.watch(), store.watch({ key: '/a' }), store.watch({ key: '/c' })];
+  const late = store.watch();
+  const waiting = [all, ofA, ofC].map((watch) => watch.next());
+  await store.undo();
+  t.equal((await waiting[0])?.value?.message, 'second');
+  t.equal((await waiting[2])?.value?.message, 'second', '/c is gone');
+  const next = all.next();
+  await store.branches.reset('main', first);
+  t.equal((await next).value?.message, 'first');
+  t.equal((await waiting[1])?.value?.message, 'first');
+  await put(store, { '/d': '1' }, 'fourth');
+  t.strictSame(await messages(all, 1), ['fourth']);
+  t.strictSame(await messages(late, 1), ['fourth'], 'of what it missed, where it leads on from');
+});
