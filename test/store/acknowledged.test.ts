@@ -191,6 +191,19 @@ t.test('two processes, four commits in flight each: all acknowledged is there', 
   t.strictSame(await lostOf(folder, all), []);
 });
 
+t.test('four processes that move, and write long contents, of every durability', async (t) => {
+  const folder = t.testdir();
+  await (await Regalia.open(folder)).close();
+  const reports = await acknowledgedBy(folder, 4, 'mix', 120);
+  const all = reports.flatMap(({ acknowledged }) => acknowledged);
+  t.equal(all.length, 480);
+  t.strictSame(await lostOf(folder, all), []);
+  await using store = await Regalia.open(folder);
+  const faults: unknown[] = [];
+  for await (const row of store.verify()) if (row.kind !== 'summary') faults.push(row);
+  t.strictSame(faults, []);
+});
+
 t.test('a branch that was deleted is committed to no more, and says so', async (t) => {
   await using store = await Regalia.memory();
   const draft = await store.fork('draft');

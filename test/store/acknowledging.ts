@@ -19,7 +19,7 @@ export interface Report {
 export function acknowledgedBy(
   folder: string,
   processes: number,
-  verb: 'count' | 'put',
+  verb: 'count' | 'put' | 'mix',
   count: number,
 ): Promise<Report[]> {
   const reports = Array.from({ length: processes }, async (_, i): Promise<Report> => {
