@@ -133,6 +133,8 @@ export class LmdbEnvironment {
   #idle: (() => void)[] = [];
   /** The latest transaction that is known to be on disk. */
   #durable = 0;
+  /** Whether bodies run. */
+  #isWriting = false;
   /** Whether the last transaction put any row. */
   #hasPut = false;
   #flushing: Promise<void> | undefined;
@@ -214,7 +216,8 @@ export class LmdbEnvironment {
 
   /** Whether reads had fallen behind what this process has seen, and begin anew. */
   catchUp(): boolean {
-    if (!this.#latest.lags()) return false;
+    // A body reads the transaction that it is in, which is the latest.
+    if (this.#isWriting || !this.#latest.lags()) return false;
     this.resetReads();
     return true;
   }
@@ -344,11 +347,14 @@ export class LmdbEnvironment {
         continue;
       }
       const overlay = new Overlay(reads);
+      this.#isWriting = true;
       try {
         job.ended = { result: runBody(job.body, overlay) };
       } catch (error) {
         job.ended = { error };
         continue;
+      } finally {
+        this.#isWriting = false;
       }
       overlay.applyTo(this.#target);
     }

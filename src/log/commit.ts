@@ -272,8 +272,27 @@ function readParents(reader: ByteReader): Address[] {
   return parents;
 }
 
+export interface AddressedCommit {
+  readonly address: Address;
+  readonly block: Uint8Array;
+}
+
+/** What commits were encoded to: whoever makes one asks for its address before it is appended. */
+const addressed = new WeakMap<Commit, AddressedCommit>();
+
+/** A commit's block and address. Nobody may change either. REGALIA_OPTION, REGALIA_STAMP. */
+export function addressedCommit(commit: Commit): AddressedCommit {
+  let known = addressed.get(commit);
+  if (known === undefined) {
+    const block = encodeCommit(commit);
+    known = { address: addressOf(commit.algorithm, block), block };
+    addressed.set(commit, known);
+  }
+  return known;
+}
+
 export function commitAddress(commit: Commit): Address {
-  return addressOf(commit.algorithm, encodeCommit(commit));
+  return addressedCommit(commit).address;
 }
 
 /** What programs see of a commit, with addresses in their one text form. */

@@ -15,7 +15,6 @@ import {
   ADDRESS_LENGTH,
   type Address,
   addressKey,
-  addressOf,
   addressText,
   isAddress,
   sameAddress,
@@ -42,6 +41,7 @@ import { DELTAS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import {
+  addressedCommit,
   BUCKET_ID_LENGTH,
   type Commit,
   decodeCommit,
@@ -115,8 +115,7 @@ export class History {
    */
   append(batch: Batch, commit: Commit, local: LocalFacts): LogEntry {
     checkLocal(local);
-    const block = encodeCommit(commit);
-    const address = addressOf(commit.algorithm, block);
+    const { address, block } = addressedCommit(commit);
     const existing = this.entry(address, batch);
     if (existing !== undefined) return existing;
     const parents = this.#parentsOf(commit, local, batch);
