@@ -147,9 +147,7 @@ export class Group {
     const { core, owner, branch } = this.#line;
     return core.door.compareAndSet(
       { bucket: owner, branch, expected: this.#base.address, steps: this.steps() },
-      (batch) => {
-        return isOurs(batch) && this.put(batch);
-      },
+      (batch) => isOurs(batch) && this.put(batch),
       this.#durability(),
     );
   }
@@ -206,10 +204,7 @@ export class Group {
     }
   }
 
-  /**
-   * Its head is not published, be it that another process was quicker. Returns those that wait
-   * again.
-   */
+  /** Its head is not published. Returns those that wait again. */
   lost(toOthers: boolean): Ask[] {
     this.#giveUp();
     for (const { ask } of this.#planned) {

@@ -31,7 +31,7 @@ import { sameSubtree } from '../tree/equal.js';
 import { keyText, type Names } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
-import { finishSteps, type Steps } from '../tree/steps.js';
+import type { Steps } from '../tree/steps.js';
 import type { Ask, Asking, Plan } from './ask.js';
 import { relationsOf } from './bases.js';
 import { TouchedBuckets, touchedBetween } from './buckets.js';
@@ -46,7 +46,7 @@ import type { ReadSet } from './read-set.js';
 import { conflictError, conflictOf, crossesNewBorder, Rebase } from './rebase.js';
 import { needsShare, withShare } from './shares.js';
 import type { Turn } from './turns.js';
-import { runSteps, Writers } from './writers.js';
+import { runSteps, stepsAtOnce, Writers } from './writers.js';
 
 /** Who wins where others changed the same: for all, or decided for one conflict at a time. */
 export type CommitPolicy =
@@ -107,8 +107,6 @@ export interface Committing {
 const FEW = 2_000;
 /** Up to this many are put on a head at once; of more others have their turn in between. */
 const AT_ONCE = 500;
-/** Extents that must be there for that. */
-const EXTENTS_AT_ONCE = 64;
 
 export async function commitTransaction(
   tx: Committing,
@@ -158,11 +156,10 @@ class Attempt implements Asking {
     const tx = this.#tx;
     const { core } = tx.line;
     core.check();
-    if (tx.pending.count > AT_ONCE || core.blocks.available < EXTENTS_AT_ONCE) return undefined;
-    if (!tx.fork.writers.blocks.isReady || needsShare(tx.line, tip)) return undefined;
-    if (this.#mustMerge(tip)) return undefined;
-    const change = finishSteps(this.#change(tip));
-    if (core.sequences.available <= change.touched.length) {
+    if (tx.pending.count > AT_ONCE || needsShare(tx.line, tip)) return undefined;
+    if (!tx.fork.writers.blocks.isReady || this.#mustMerge(tip)) return undefined;
+    const change = stepsAtOnce(this.#change(tip), core);
+    if (change === undefined || core.sequences.available <= change.touched.length) {
       this.drop();
       return undefined;
     }

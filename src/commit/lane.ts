@@ -181,7 +181,7 @@ export class Lane {
     if (await this.#writeLocked(first)) return;
     await turns.keepOthersOut();
     await this.#serveAlone(first);
-    if (turns.holder === undefined) turns.letGo();
+    turns.letOthersIn();
   }
 
   /** False where the first must wait for something. */

@@ -127,8 +127,13 @@ export class Turns {
 
   #passOn(pass: () => void): void {
     this.#wanted--;
-    if (this.#wanted === 0) this.letGo();
+    this.letOthersIn();
     pass();
+  }
+
+  /** Lets go of the turn where nobody in this process wants it. */
+  letOthersIn(): void {
+    if (this.#wanted === 0) this.#letGo();
   }
 
   /** Has the turn for this process. REGALIA_ABORTED. */
@@ -138,7 +143,7 @@ export class Turns {
     const isOver = this.#othersWait && core.settings.now() - this.#since > STRETCH_MS;
     if (isOver) {
       await this.#line.quiet();
-      this.letGo();
+      this.#letGo();
     } else if (core.settings.now() < this.#until - LEASE_MS / 2) return;
     while (!(await this.#claim())) {
       throwIfAborted(signal, 'transact');
@@ -184,7 +189,7 @@ export class Turns {
   }
 
   /** Ends the turn of this process, behind what it has begun to write. */
-  letGo(): void {
+  #letGo(): void {
     if (this.#until === 0) return;
     this.#until = 0;
     this.#othersWait = false;

@@ -84,6 +84,16 @@ export async function runSteps<T>(
   }
 }
 
+/** Runs steps to their end at once; undefined where that takes more than is reserved. */
+export function stepsAtOnce<T>(steps: Iterator<void, T>, core: Core): T | undefined {
+  core.blocks.replenish();
+  for (;;) {
+    if (core.blocks.available < RESERVED) return undefined;
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 /** Others may use up what was reserved before its caller goes on: so it looks again. */
 async function reserved(core: Core): Promise<void> {
   while (core.blocks.available < RESERVED || core.sequences.available < SEQUENCES) {

@@ -277,7 +277,7 @@ export interface AddressedCommit {
   readonly block: Uint8Array;
 }
 
-/** What commits were encoded to: whoever makes one asks for its address before it is appended. */
+/** What commits were encoded to: one that is made has an address before it is appended. */
 const addressed = new WeakMap<Commit, AddressedCommit>();
 
 /** A commit's block and address. Nobody may change either. REGALIA_OPTION, REGALIA_STAMP. */

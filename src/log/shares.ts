@@ -76,8 +76,8 @@ export function* poolParts(reads: Reads): Generator<PoolPart, void> {
 }
 
 /**
- * Gives out a share that nobody ever had, to whoever asked: a branch, or another store. Undefined
- * where there is none.
+ * Gives out a share that nobody ever had, to a branch or another store. Undefined where there is
+ * none.
  */
 export function giveShare(batch: Batch): Id | undefined {
   const [own] = poolParts(batch);
@@ -101,7 +101,7 @@ export function* sharesFrom(reads: Reads, { part, given }: PoolPart): Generator<
 
 /**
  * Adds a part that another store gave away. REGALIA_STAMP where any of it is here: it was accepted
- * before, or never left. Of what this store gave away, whoever has it may give shares back.
+ * before, or never left. Of what this store gave away, its holder may give shares back.
  */
 export function acceptPart(batch: Batch, part: Id): void {
   for (const own of poolParts(batch)) {

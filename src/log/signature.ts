@@ -96,7 +96,7 @@ export function signCommitNow(actor: Actor, commit: Address): Uint8Array | undef
   const signature = actor.sign(signedMessage(commit));
   if (signature instanceof Uint8Array) return checkedSignature(actor, commit, signature);
   waiting.add(actor);
-  // It is asked again by one who waits, and then fails for whoever wants to commit.
+  // It is asked again by one who waits for the answer, and hears of the failure.
   Promise.resolve(signature).catch(() => undefined);
   return undefined;
 }

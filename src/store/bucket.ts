@@ -155,9 +155,9 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
    * readable. REGALIA_NOT_FOUND.
    */
   snapshot(at?: At): Snapshot<Streams> {
-    const { core, line } = this.#scope;
-    const found = this.#at('at', at);
-    return openSnapshot(core, line.treeOf(found), found.address, this.#scope.isExact(at));
+    const scope = this.#opened();
+    const { commit, isExact } = scope.found(AT.checkGiven('at', at));
+    return openSnapshot(scope.core, scope.line.treeOf(commit), commit.address, isExact);
   }
 
   /** Begins a transaction on the head. REGALIA_READ_ONLY. */

@@ -3,10 +3,11 @@
  * the rows at which the bucket came to another commit, or came and went.
  */
 import { type Address, addressText } from '../blocks/address.js';
+import type { HeadStep } from '../commit/door.js';
+import type { Batch } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
 import { badOption, notFound } from '../ground/errors.js';
-import { branch } from '../log/branches.js';
-import { type Cause, lastMove, type Move, moveBranch, moveOf, moves } from '../log/reflog.js';
+import { type Cause, lastMove, type Move, moveOf, moves } from '../log/reflog.js';
 import type { ReflogOptions } from './options.js';
 import type { Scope } from './scope.js';
 
@@ -77,17 +78,19 @@ export async function undo(scope: Scope): Promise<ReflogRow> {
   if (scope.isNested) {
     throw badOption('undo', 'called on the bucket that has the branch', 'a bucket within it');
   }
-  const { owner, branch: name } = line;
-  const written = core.engine.write((batch) => {
-    const there = branch(batch, owner, name);
-    const last = lastMove(batch, owner, name);
-    const to =
-      last === undefined ? -1 : (last.cause === 'undo' ? (last.to ?? 0) : last.position) - 1;
-    if (there === undefined || to < 0) throw notFound('earlier state of branch', name);
-    const { commit, cause } = moveOf(batch, owner, name, to);
+  const { owner: bucket, branch: name } = line;
+  let position: number | undefined;
+  const back = (batch: Batch): readonly HeadStep[] => {
+    const last = lastMove(batch, bucket, name);
+    const from = last?.cause === 'undo' ? (last.to ?? 0) : (last?.position ?? 0);
+    if (last === undefined || from === 0) throw notFound('earlier state of branch', name);
+    const { commit, cause } = moveOf(batch, bucket, name, from - 1);
     if (cause === 'delete') throw notFound('earlier state of branch', name);
-    const how = { cause: 'undo', timeMs: core.timeMs(), to } as const;
-    return rowOf(moveBranch(batch, owner, name, { head: commit, id: there.id }, how));
-  }, core.settings.durability);
-  return written.finally(() => core.moved(owner, name));
+    position = last.position + 1;
+    return [{ commit, cause: 'undo', timeMs: core.timeMs(), to: from - 1 }];
+  };
+  await core.door.set({ bucket, branch: name }, back, core.settings.durability);
+  if (position === undefined) throw notFound('branch', name);
+  core.moved(bucket, name);
+  return rowOf(moveOf(scope.refreshed(), bucket, name, position));
 }

@@ -4,14 +4,15 @@
  * A branch that carries a nested bucket has no row for it: it is reset by a commit of the buckets
  * around it, and goes with the branch that it is.
  */
-import { addressText } from '../blocks/address.js';
+import { type Address, addressText } from '../blocks/address.js';
+import type { HeadStep } from '../commit/door.js';
 import { MAIN } from '../commit/genesis.js';
 import { resetInto } from '../commit/merge-into.js';
 import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, notFound } from '../ground/errors.js';
 import * as log from '../log/branches.js';
-import { moveBranch, putMove } from '../log/reflog.js';
+import { putMove } from '../log/reflog.js';
 import { freeShare } from '../log/shares.js';
 import { AT, type At, NAME } from './options.js';
 import type { Scope } from './scope.js';
@@ -100,14 +101,17 @@ export class Branches {
       return core.underway.outer.during(() => this.#resetCarried(carried, at));
     }
     const scope = this.#scope.onBranch(name);
-    return write(this.#scope, (batch) => {
-      const found = log.branch(batch, bucket, name);
-      if (found === undefined) throw notFound('branch', name);
-      const head = scope.resolve(at, found.head, batch);
-      const how = { cause: 'reset', timeMs: core.timeMs() } as const;
-      moveBranch(batch, bucket, name, { head, id: found.id }, how);
-      return { name, commit: addressText(head) };
-    }).finally(() => core.moved(bucket, name));
+    let info: BranchInfo | undefined;
+    const reset = (batch: Batch, head: Address): readonly HeadStep[] => {
+      const commit = scope.resolve(at, head, batch);
+      info = { name, commit: addressText(commit) };
+      return [{ commit, cause: 'reset', timeMs: core.timeMs() }];
+    };
+    const place = { bucket, branch: name };
+    await core.underway.outer.during(() => core.door.set(place, reset, core.settings.durability));
+    if (info === undefined) throw notFound('branch', name);
+    core.moved(bucket, name);
+    return info;
   }
 
   async #resetCarried(scope: Scope, at: At): Promise<BranchInfo> {

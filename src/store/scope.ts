@@ -145,9 +145,19 @@ export class Scope {
 
   /** The commit that `at` names, or the head. */
   at(at: At | undefined): LocalCommit {
+    return this.found(at).commit;
+  }
+
+  /** The same, and whether a date names what the branch was then: nothing else is in doubt. */
+  found(at: At | undefined): { readonly commit: LocalCommit; readonly isExact: boolean } {
     const head = this.head();
-    if (at === undefined) return head;
-    return this.line.commitAt(this.resolve(at, head.address));
+    if (at === undefined) return { commit: head, isExact: true };
+    const { date }: AtFields = typeof at === 'string' ? {} : at;
+    const { address, isExact } =
+      date === undefined
+        ? { address: this.resolve(at, head.address), isExact: true }
+        : this.#dated(new Date(date), head.address, this.core.engine);
+    return { commit: this.line.commitAt(address), isExact };
   }
 
   /**
@@ -159,16 +169,9 @@ export class Scope {
     if (typeof at === 'string') return this.#named(at, reads);
     const { commit, date, branch: branchName, tag: tagName = '' }: AtFields = at;
     if (commit !== undefined) return this.#known(commit, reads);
-    if (date !== undefined) return this.#dated(new Date(date), head, reads).commit;
+    if (date !== undefined) return this.#dated(new Date(date), head, reads).address;
     if (branchName === undefined) return tag(reads, this.bucket, tagName) ?? fail('tag', tagName);
     return this.branchAt(branchName, reads)?.head ?? fail('branch', branchName);
-  }
-
-  /** Whether a date names what the branch was then, by its reflog; nothing else is in doubt. */
-  isExact(at: At | undefined): boolean {
-    const { date }: AtFields = typeof at === 'object' ? at : {};
-    if (date === undefined) return true;
-    return this.#dated(new Date(date), this.head().address, this.core.engine).isExact;
   }
 
   /**
@@ -180,16 +183,16 @@ export class Scope {
     date: Date,
     head: Address,
     reads: Reads,
-  ): { readonly commit: Address; readonly isExact: boolean } {
+  ): { readonly address: Address; readonly isExact: boolean } {
     const { owner, branch: name } = this.line;
     const known = this.#moveAt(name, date.getTime(), reads);
-    const commit = known && this.commitIn(known);
-    if (commit !== undefined) return { commit, isExact: true };
+    const address = known && this.commitIn(known);
+    if (address !== undefined) return { address, isExact: true };
     if (known !== undefined) fail('bucket at', date.toISOString());
     const [first] = moves(reads, owner, name, { limit: 1 });
     const start = (first && this.commitIn(first.commit)) ?? head;
     const found = atDate(this.core.history, start, date.getTime())?.address;
-    return { commit: found ?? fail('commit not later than', date.toISOString()), isExact: false };
+    return { address: found ?? fail('commit not later than', date.toISOString()), isExact: false };
   }
 
   #moveAt(name: string, timeMs: number, reads: Reads): Address | undefined {

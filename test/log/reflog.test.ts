@@ -1,7 +1,6 @@
 /** The rows of a reflog against a list: positions, times that do not fall, and dates. */
 import fc from 'fast-check';
 import t from 'tap';
-import type { Address } from '../../src/blocks/address.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { branch, delBranch } from '../../src/log/branches.js';
 import {
@@ -15,20 +14,15 @@ import {
   putMove,
 } from '../../src/log/reflog.js';
 import { runs } from '../runs.js';
+import { someAddress } from './dag.js';
 
 const BUCKET = new Uint8Array(16).fill(7);
-
-function address(number: number): Address {
-  const made = new Uint8Array(33).fill(number);
-  made[0] = 1;
-  return made;
-}
 
 t.test('steps, dates and deletions, as a list has them', async () => {
   const step = fc.record({
     branch: fc.constantFrom('main', 'main/a', 'draft'),
     timeMs: fc.integer({ min: 0, max: 50 }),
-    commit: fc.integer({ min: 0, max: 255 }).map(address),
+    commit: fc.integer({ min: 0, max: 255 }).map(someAddress),
     deletes: fc.boolean(),
   });
   const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
@@ -73,7 +67,7 @@ t.test('a row that is lost is corruption, and no answer', async (t) => {
   await engine.write((batch) => {
     for (let i = 0; i < 5; i++) {
       const how = { cause: 'commit', timeMs: i } as const;
-      moveBranch(batch, BUCKET, 'main', { head: address(i), id: undefined }, how);
+      moveBranch(batch, BUCKET, 'main', { head: someAddress(i), id: undefined }, how);
     }
   }, 'none');
   await engine.write((batch) => {
