@@ -1,7 +1,7 @@
 /**
- * The door through which the head of a branch moves, be it by commits, a reset or an undo: only from
- * where it is expected or was looked at, with all that the new one needs, and with a row of the
- * reflog for each step. An interface, so that heads may lie in another engine than the blocks.
+ * The door through which the head of a branch moves, be it by commits, a reset or an undo: only
+ * from where it is expected or was looked at, with all that the new one needs, and with a row of
+ * the reflog for each step. An interface, so that heads may lie in another engine than the blocks.
  * Branches begin, and those that track other replicas follow, by `moveBranch` (log/reflog).
  */
 import { type Address, sameAddress } from '../blocks/address.js';
