@@ -10,8 +10,9 @@
 import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from '../src/ground/checksum.js';
 import { Cdc } from '../src/kernels/cdc.js';
-import { crc32, sha256 } from '../src/kernels/hash.js';
+import { sha256 } from '../src/kernels/hash.js';
 import { DEFAULT_RULE } from '../src/streams/rule.js';
 import { compress } from '../src/volumes/codec.js';
 import type { Bench, Context, Row } from './harness/bench.js';

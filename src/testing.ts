@@ -25,5 +25,6 @@ export {
   type RowKey,
   type RowRange,
   type Table,
+  type WriteOptions,
 } from './engine/engine.js';
 export { openMemory } from './engine/memory.js';

@@ -99,7 +99,9 @@ export class AddressIndex {
   async #foldAll(): Promise<void> {
     this.#unfolded = 0;
     for (;;) {
-      const moved = await this.#engine.write((batch) => foldSlice(batch), 'group');
+      const moved = await this.#engine.write((batch) => foldSlice(batch), 'group', {
+        isLong: true,
+      });
       if (moved === 0) break;
     }
     // The tail's ids stay true, but a long one is memory: begin again from what still lies beside

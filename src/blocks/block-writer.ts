@@ -140,8 +140,10 @@ export class BlockWriter {
 
   async #write(extents: ExtentBuilder[]): Promise<void> {
     try {
-      // 'group': the engine writes on a thread of its own.
-      await this.blocks.engine.write((batch) => putExtents(batch, extents), 'group');
+      // On a thread of the engine's own.
+      await this.blocks.engine.write((batch) => putExtents(batch, extents), 'group', {
+        isLong: true,
+      });
     } catch (error) {
       // They are still wanted, and are written with the rest.
       this.#closed.unshift(...extents);

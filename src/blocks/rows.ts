@@ -12,10 +12,10 @@
 
 import type { RowKey, Table } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
+import { crc32 } from '../ground/checksum.js';
 import { corrupt } from '../ground/errors.js';
 import { putU32, readU32 } from '../ground/integers.js';
 import { utf8Bytes } from '../ground/text.js';
-import { crc32 } from '../kernels/hash.js';
 
 const CHECKSUM_LENGTH = 4;
 

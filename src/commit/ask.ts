@@ -149,6 +149,7 @@ export class Group {
       { bucket: owner, branch, expected: this.#base.address, steps: this.steps() },
       (batch) => isOurs(batch) && this.put(batch),
       this.#durability(),
+      { isLong: this.#isLong() },
     );
   }
 
@@ -161,8 +162,9 @@ export class Group {
     const { engine } = this.#line.core;
     const durability = this.#durability();
     const hasBlocks = this.#planned.some(({ plan }) => plan.writers.length > 0);
-    if (hasBlocks) await engine.write((batch) => this.put(batch), durability);
-    else if (durability !== 'none') await engine.flush();
+    if (hasBlocks) {
+      await engine.write((batch) => this.put(batch), durability, { isLong: this.#isLong() });
+    } else if (durability !== 'none') await engine.flush();
     return true;
   }
 
@@ -184,8 +186,11 @@ export class Group {
 
   #durability(): Durability {
     const asked = strongest(this.asks());
-    const { blocks } = this.#line.core;
-    return asked === 'sync' && this.#bytes() + blocks.pendingBytes > LONG_BYTES ? 'group' : asked;
+    return asked === 'sync' && this.#isLong() ? 'group' : asked;
+  }
+
+  #isLong(): boolean {
+    return this.#bytes() + this.#line.core.blocks.pendingBytes > LONG_BYTES;
   }
 
   #bytes(): number {

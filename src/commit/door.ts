@@ -5,7 +5,7 @@
  * Branches begin, and those that track other replicas follow, by `moveBranch` (log/reflog).
  */
 import { type Address, sameAddress } from '../blocks/address.js';
-import type { Batch, Durability, Engine } from '../engine/engine.js';
+import type { Batch, Durability, Engine, WriteOptions } from '../engine/engine.js';
 import { branch, putBranch } from '../log/branches.js';
 import { type Moving, putMove } from '../log/reflog.js';
 
@@ -32,6 +32,7 @@ export interface Door {
     move: HeadMove,
     writes: (batch: Batch) => boolean,
     durability: Durability,
+    options?: WriteOptions,
   ): Promise<boolean>;
 
   /**
@@ -42,6 +43,7 @@ export interface Door {
     branch: Pick<HeadMove, 'bucket' | 'branch'>,
     writes: (batch: Batch, head: Address) => readonly HeadStep[] | undefined,
     durability: Durability,
+    options?: WriteOptions,
   ): Promise<boolean>;
 }
 
@@ -57,29 +59,35 @@ export class EngineDoor implements Door {
     move: HeadMove,
     writes: (batch: Batch) => boolean,
     durability: Durability,
+    options?: WriteOptions,
   ): Promise<boolean> {
     const steps = (batch: Batch, head: Address): readonly HeadStep[] | undefined => {
       return sameAddress(head, move.expected) && writes(batch) ? move.steps : undefined;
     };
-    return this.set(move, steps, durability);
+    return this.set(move, steps, durability, options);
   }
 
   set(
     { bucket, branch: name }: Pick<HeadMove, 'bucket' | 'branch'>,
     writes: (batch: Batch, head: Address) => readonly HeadStep[] | undefined,
     durability: Durability,
+    options?: WriteOptions,
   ): Promise<boolean> {
-    return this.#engine.write((batch) => {
-      const there = branch(batch, bucket, name);
-      if (there === undefined) return false;
-      const steps = writes(batch, there.head);
-      let { head, moved } = there;
-      for (const step of steps ?? []) {
-        moved = putMove(batch, bucket, name, moved, step);
-        head = step.commit;
-      }
-      if (moved !== there.moved) putBranch(batch, bucket, name, { ...there, head, moved });
-      return steps !== undefined;
-    }, durability);
+    return this.#engine.write(
+      (batch) => {
+        const there = branch(batch, bucket, name);
+        if (there === undefined) return false;
+        const steps = writes(batch, there.head);
+        let { head, moved } = there;
+        for (const step of steps ?? []) {
+          moved = putMove(batch, bucket, name, moved, step);
+          head = step.commit;
+        }
+        if (moved !== there.moved) putBranch(batch, bucket, name, { ...there, head, moved });
+        return steps !== undefined;
+      },
+      durability,
+      options,
+    );
   }
 }

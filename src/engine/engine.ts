@@ -81,6 +81,12 @@ export interface Batch extends Reads {
   del<T extends Table>(table: T, key: RowKey<T>): void;
 }
 
+/** What is known of a write before its body runs. */
+export interface WriteOptions {
+  /** Whether it puts so much that its flush is long, and had better be on another thread. */
+  readonly isLong?: boolean;
+}
+
 /** Sizes, and counts of rows. */
 export interface EngineStats {
   /** The size of the file (or of all rows in memory). */
@@ -101,7 +107,7 @@ export interface Engine extends Reads {
    * (nothing was written, and the handle is sound), and REGALIA_IO (outcome 'unknown', and the
    * handle is poisoned).
    */
-  write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T>;
+  write<T>(body: (batch: Batch) => T, durability: Durability, options?: WriteOptions): Promise<T>;
   /** Makes everything written so far, by anyone, durable. */
   flush(): Promise<void>;
   /** Lets the next reads see what other processes have written. */

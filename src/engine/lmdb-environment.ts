@@ -19,80 +19,68 @@
  * that names them is written, but the meta page is not, so a power cut loses the last such commits
  * and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole store in a power cut:
  * nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
- *
- * lmdb-js as we use it. `overlappingSync` is off: one fdatasync and one written-through meta page a
- * commit, and a power cut loses nothing acknowledged (on, commits made in several ways lost some).
- * `eventTurnBatching` is off: it makes promises of its own, which reject unheard when a commit
- * fails. `maxFreeSpaceToRetain` is 0: no list of free pages outlives its transaction. lmdb-js would
- * keep the list in memory and save the parts of it that changed, and now and then would not find
- * such a part where it looks for it, which ends the process (ARCHITECTURE.md, Rejected designs).
- * What lmdb-js puts within a transaction is copied into LMDB's page at once.
  */
-import { open } from 'lmdb';
-import { full, ioFailed, malformed, type RegaliaError } from '../ground/errors.js';
+import { randomBytes } from 'node:crypto';
+import { copyBytes } from '../ground/bytes.js';
+import { corrupt, errnoOf, full, ioFailed, type RegaliaError } from '../ground/errors.js';
+import { utf8Bytes } from '../ground/text.js';
 import {
   type Batch,
-  BYTE_TABLES,
   type Durability,
   type EngineStats,
-  INTEGER_TABLES,
   type Reads,
   type RowKey,
   TABLES,
   type Table,
 } from './engine.js';
 import { lmdbError, poisonError } from './lmdb-errors.js';
-import { hasRoom, MAX_READERS } from './lmdb-files.js';
+import { hasRoom } from './lmdb-files.js';
 import { LatestTransaction } from './lmdb-latest.js';
 import type { DataFile } from './lmdb-place.js';
-import { Overlay, runBody, type Target } from './overlay.js';
+import {
+  commitErrorOf,
+  type LmdbRoot,
+  type LmdbTable,
+  NO_META_SYNC,
+  ON_THIS_THREAD,
+  openRoot,
+  openTables,
+  openWalTable,
+  type TablePages,
+} from './lmdb-root.js';
+import {
+  applyChanges,
+  type KeptRange,
+  keepKey,
+  keyOf,
+  Overlay,
+  runBody,
+  type Target,
+} from './overlay.js';
+import type { Listed, Version } from './recent-rows.js';
+import {
+  encodeWalRow,
+  hasLogs,
+  removeEndedLogs,
+  unfolded,
+  type WalRow,
+  WriteAheadLog,
+} from './wal.js';
+import { createWal, WAL_ID_LENGTH } from './wal-file.js';
 
-/** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
-const NO_META_SYNC = 0x4_0000;
-const ON_THIS_THREAD = 3;
-
-/** The most bytes the file may ever grow to: address space, not memory. */
-const MAP_BYTES = 2 ** 40;
-
-interface LmdbTable {
-  /** The whole read buffer under a false length, spoilt by the next read: wrap it at once. */
-  getBinaryFast(key: number | Uint8Array): Uint8Array | undefined;
-  getKeys(range: object): Iterable<number | Uint8Array>;
-  put(key: number | Uint8Array, bytes: Uint8Array): unknown;
-  remove(key: number | Uint8Array): unknown;
-  ensureReadTxn(): void;
-  resetReadTxn(): void;
-  readonly db: { stat(): TablePages };
-}
-
-interface TablePages {
-  readonly entryCount: number;
-  readonly treeBranchPageCount: number;
-  readonly treeLeafPageCount: number;
-  readonly overflowPages: number;
-}
-
-interface RootStats {
-  readonly pageSize: number;
-  readonly lastPageNumber: number;
-  readonly lastTxnId: number;
-  readonly root: TablePages;
-  readonly free: TablePages;
-}
-
-interface LmdbRoot {
-  openDB(name: string, options: object): LmdbTable | undefined;
-  /** The body returns nothing: a thenable defers the commit. */
-  transactionSync(body: () => void, flags: number): void;
-  /** The body never throws: what it had put would be committed. */
-  transaction(body: () => void): Promise<void>;
-  getWriteTxnId(): number;
-  sync(done: (error?: unknown) => void): void;
-  backup(path: string, compact: boolean): Promise<void>;
-  readerCheck(): number;
-  getStats(): RootStats;
-  close(): Promise<void>;
-}
+/** The key of the one row of the table of the write-ahead log. */
+const WAL_KEY = utf8Bytes('wal');
+/** Writes after which a process begins a write-ahead log. */
+const WRITES_BEFORE_WAL = 4;
+/** What is written together and has more bytes, or a larger row, goes into the tables at once. */
+const RECORD_BYTES_MAX = 256 << 10;
+const ROW_BYTES_MAX = 32 << 10;
+/** Rows that go from the log into the tables by one transaction. */
+const FOLD_SLICE_ROWS = 2_048;
+/** After so long without a write, the log goes into the tables. */
+const IDLE_MS = 500;
+/** How often the log is looked for beside tables that others change. */
+const FOLLOW_TRIES = 1_000;
 
 /** The handle that a write comes by. */
 interface Writer {
@@ -103,11 +91,18 @@ interface Writer {
 interface Job {
   readonly body: (batch: Batch) => unknown;
   readonly durability: Durability;
+  readonly isLong: boolean;
   readonly writer: Writer;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: unknown) => void;
   /** What the body came to; undefined until it has run. */
   ended: { readonly result: unknown } | { readonly error: unknown } | undefined;
+}
+
+/** What a transaction came to. */
+interface Work {
+  readonly number: number;
+  readonly failure: RegaliaError | undefined;
 }
 
 export interface EnvironmentOptions {
@@ -124,6 +119,8 @@ export class LmdbEnvironment {
   fault: RegaliaError | undefined;
   readonly #root: LmdbRoot;
   readonly #latest: LatestTransaction;
+  readonly #wal: WriteAheadLog;
+  readonly #walTable: LmdbTable | undefined;
   readonly #commitTimeoutMs: number;
   #queue: Job[] = [];
   /** Jobs wait in the queue but while it is idle; while one commits more may join them. */
@@ -135,9 +132,26 @@ export class LmdbEnvironment {
   #durable = 0;
   /** Whether bodies run. */
   #isWriting = false;
-  /** Whether the last transaction put any row. */
+  /** Whether the transaction puts rows into the tables, and not into the log. */
+  #isDirect = false;
+  /** Bytes that the transaction puts into the log. */
+  #stagedBytes = 0;
+  /** Whether the last transaction put any row into the tables. */
   #hasPut = false;
+  /** The log's row as the last transaction put it. */
+  #walRow: WalRow | undefined;
   #flushing: Promise<void> | undefined;
+  /** Whether the log must be followed before the next read, and reads begin anew for that. */
+  #stale: 'no' | 'yes' | 'renew' = 'renew';
+  /** Transactions since there was a log. */
+  #writes = 0;
+  #copies = 0;
+  /** Whether records were put into the tables, or could not be, since the last commit. */
+  #hasFolded = false;
+  #foldFailed = false;
+  /** Whether the last transaction that failed found the disk full. */
+  #wasFull = false;
+  #folder: NodeJS.Timeout | undefined;
 
   constructor(path: string, options: EnvironmentOptions) {
     this.path = path;
@@ -150,30 +164,478 @@ export class LmdbEnvironment {
       latest.correct();
       this.#latest = latest;
       this.tables = openTables(this.#root, path);
+      this.#walTable = openWalTable(this.#root);
+      this.#wal = new WriteAheadLog(path, options.readOnly);
+      for (const table of [...Object.values(this.tables), this.#walTable]) {
+        table?.addListener('begin-transaction', () => {
+          if (this.#stale === 'no') this.#stale = 'yes';
+        });
+      }
+      if (!options.readOnly) this.#endLog();
     } catch (error) {
       void this.#root.close();
       latest?.close();
       throw error;
     }
-    // What was read until here may be of a transaction before.
-    this.resetReads();
     // Readers that died without leaving are freed.
     if (!options.readOnly) this.#root.readerCheck();
   }
 
+  // Reading.
+
+  /** Before a read: reads and the log beside them are of one state. */
+  begin(): void {
+    if (this.#isWriting) return;
+    this.tables.meta.ensureReadTxn();
+    if (this.#stale !== 'no') this.#follow();
+  }
+
+  #follow(): void {
+    for (let tries = 0; tries < FOLLOW_TRIES; tries++) {
+      if (this.#stale === 'renew' || tries > 0) this.resetReads();
+      this.tables.meta.ensureReadTxn();
+      // It is read first: the log has what is later than the tables that name it.
+      if (this.#wal.follow(this.#storedRow(), false)) {
+        this.#stale = 'no';
+        return;
+      }
+    }
+    throw corrupt(this.path, 'the write-ahead log that the tables name', 'none');
+  }
+
+  /** The log's row. */
+  #storedRow(): Uint8Array | undefined {
+    const row = this.#walTable?.getBinaryFast(WAL_KEY);
+    return row && copyBytes(new Uint8Array(row.buffer, row.byteOffset, row.length));
+  }
+
+  /** The row as the log has it, if it changed it. */
+  recent<T extends Table>(table: T, key: RowKey<T>): Version | undefined {
+    const { recent } = this.#wal;
+    return recent.has(table) ? recent.find(table, keepKey(table, key), this.#until) : undefined;
+  }
+
+  /** The first `count` rows of a range that the log changed. */
+  recentRows(table: Table, range: KeptRange, count: number): Listed {
+    return this.#wal.recent.list(table, range, count, this.#until);
+  }
+
+  /** The position up to which records are seen. */
+  get #until(): number {
+    if (!this.#isWriting) return this.#wal.shown;
+    return this.#isDirect ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  resetReads(): void {
+    this.tables.meta.resetReadTxn();
+  }
+
+  /** Whether reads had fallen behind what this process has seen, and begin anew. */
+  catchUp(): boolean {
+    // A body reads the transaction that it is in, which is the latest.
+    if (this.#isWriting || !this.#latest.lags()) return false;
+    this.resetReads();
+    return true;
+  }
+
+  /** The number of a table's rows. */
+  count(table: Table): number {
+    this.begin();
+    let { entryCount } = this.#pages(table);
+    for (const [key, bytes] of this.#wal.recent.all(table, this.#until)) {
+      const isThere = this.tables[table].getBinaryFast(keyOf(key)) !== undefined;
+      entryCount += (bytes !== undefined ? 1 : 0) - (isThere ? 1 : 0);
+    }
+    return entryCount;
+  }
+
+  #pages(table: Table): TablePages {
+    const opened = this.tables[table];
+    opened.ensureReadTxn();
+    return opened.db.stat();
+  }
+
+  /** What is in no tree and no meta page is free; LMDB counts the entries of its free list. */
+  stats(): EngineStats {
+    const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
+    const rows = {} as Record<Table, number>;
+    let used = 2 + pagesOf(root) + pagesOf(free);
+    for (const table of TABLES) {
+      used += pagesOf(this.#pages(table));
+      rows[table] = this.count(table);
+    }
+    const all = lastPageNumber + 1;
+    return { bytes: all * pageSize, freeBytes: Math.max(0, all - used) * pageSize, rows };
+  }
+
+  // Writing.
+
   /** Queues a body; see the header for when and where it commits. */
-  write<T>(body: (batch: Batch) => T, durability: Durability, writer: Writer): Promise<T> {
+  write<T>(
+    body: (batch: Batch) => T,
+    durability: Durability,
+    isLong: boolean,
+    writer: Writer,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const answer = resolve as (result: unknown) => void;
-      this.#queue.push({ body, durability, writer, resolve: answer, reject, ended: undefined });
+      const ended = undefined;
+      this.#queue.push({ body, durability, isLong, writer, resolve: answer, reject, ended });
       if (this.#phase === 'idle') this.#schedule();
     });
   }
+
+  /** At the end of this turn: its other writes join in, and the event loop is never starved. */
+  #schedule(): void {
+    this.#phase = 'scheduled';
+    setImmediate(() => {
+      this.#phase = 'committing';
+      if (this.#isFoldNext()) void this.#fold();
+      else this.#commit();
+    });
+  }
+
+  /** Whether records go into the tables next: the queue and they have their turns. */
+  #isFoldNext(): boolean {
+    if (this.fault !== undefined || this.#foldFailed) return false;
+    // Where the disk is full, what is deleted makes room once it is deleted in the tables.
+    const due = this.#wal.foldDue || (this.#wasFull && this.#wal.recent.rows > 0);
+    return due === 'overdue' || (due && (this.#queue.length === 0 || !this.#hasFolded));
+  }
+
+  #commit(): void {
+    this.#hasFolded = false;
+    this.#foldFailed = false;
+    const asked = (durability: Durability): boolean => {
+      return this.#queue.some((job) => job.durability === durability);
+    };
+    if (this.fault !== undefined) this.#answer(this.#dequeue(), this.refusal());
+    else if (asked('sync')) void this.#commitHere('sync');
+    else if (!asked('group')) void this.#commitHere('none');
+    else if (this.#workerFailed) void this.#commitHere('sync');
+    else if (this.#wal.isOpen && !this.#queue.some((job) => job.isLong)) {
+      void this.#commitHere('group');
+    } else void this.#commitThere();
+  }
+
+  #dequeue(): Job[] {
+    const jobs = this.#queue;
+    this.#queue = [];
+    return jobs;
+  }
+
+  async #commitHere(durability: Durability): Promise<void> {
+    const jobs = this.#dequeue();
+    const work = this.#here(() => this.#run(jobs, durability), durability);
+    await this.#answerFlushed(jobs, work, durability);
+  }
+
+  #here(work: () => void, durability: Durability = 'sync'): Work {
+    const flags = durability === 'none' ? ON_THIS_THREAD | NO_META_SYNC : ON_THIS_THREAD;
+    let number = 0;
+    try {
+      this.#inTransaction((now) => {
+        number = now;
+        work();
+      }, flags);
+      this.#ended(number, durability !== 'none');
+      return { number, failure: undefined };
+    } catch (error) {
+      return { number, failure: this.#failed(error, number) };
+    }
+  }
+
+  /** Answers jobs that were run, once what they put into the log is as durable as asked. */
+  async #answerFlushed(jobs: Job[], work: Work, durability: Durability): Promise<void> {
+    let { failure } = work;
+    if (failure === undefined && this.#isDirect && this.#hasPut) this.#wasFull = false;
+    try {
+      if (failure === undefined && durability === 'group') await this.#flushLog();
+    } catch (error) {
+      failure = this.#failed(error, 0);
+    }
+    this.#answer(jobs, failure);
+  }
+
+  /** Does something while nobody else writes, in a transaction that follows the latest. */
+  #inTransaction(work: (number: number) => void, flags = ON_THIS_THREAD): void {
+    const root = this.#root;
+    let begun = false;
+    // One that did not follow the latest ends empty.
+    while (!begun) {
+      root.transactionSync(() => {
+        const number = root.getWriteTxnId();
+        begun = this.#latest.isNext(number);
+        if (begun) work(number);
+      }, flags);
+    }
+    this.#stale = 'renew';
+  }
+
+  /** The same in lmdb-js's worker thread, where the callback must not throw. */
+  async #commitThere(): Promise<void> {
+    let jobs: Job[] = [];
+    const work = await this.#inWorker(() => {
+      jobs = this.#dequeue();
+      this.#run(jobs, 'group');
+    });
+    try {
+      if (work.failure === undefined) await this.#flushLog();
+    } catch (error) {
+      work.failure = this.#failed(error, work.number);
+    }
+    if (work.failure !== undefined && jobs.length === 0) jobs = this.#dequeue();
+    this.#answer(jobs, work.failure);
+  }
+
+  async #inWorker(
+    work: () => void,
+  ): Promise<{ number: number; failure: RegaliaError | undefined }> {
+    const root = this.#root;
+    const state = { number: 0, putError: undefined as unknown, abandoned: false };
+    const done = root.transaction(() => {
+      if (state.abandoned) return;
+      try {
+        state.number = root.getWriteTxnId();
+        if (this.#latest.isNext(state.number)) work();
+      } catch (error) {
+        state.putError = error;
+      }
+      this.#stale = 'renew';
+    });
+    try {
+      await this.#inTime(done);
+      // Part of the puts may have been committed.
+      if (state.putError !== undefined) throw this.#poison(state.putError, 'commit');
+      this.#ended(state.number, true);
+      this.#stale = 'renew';
+      return { number: state.number, failure: undefined };
+    } catch (error) {
+      state.abandoned = true;
+      // lmdb-js's queue does not recover from a failed commit.
+      this.#workerFailed = true;
+      const cause = state.putError ?? (await commitErrorOf(error));
+      return { number: state.number, failure: this.#failed(cause, state.number) };
+    }
+  }
+
+  /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
+  #run(jobs: readonly Job[], durability: Durability): void {
+    this.#beginRun();
+    const refusals = refusalsOf(jobs);
+    for (const job of jobs) {
+      const { reads, file } = job.writer;
+      const refusal = refusals.get(file.path);
+      if (refusal !== undefined) {
+        job.ended = { error: refusal };
+        continue;
+      }
+      const overlay = new Overlay(reads);
+      this.#isWriting = true;
+      try {
+        job.ended = { result: runBody(job.body, overlay) };
+      } catch (error) {
+        job.ended = { error };
+        continue;
+      } finally {
+        this.#isWriting = false;
+      }
+      this.#keep(overlay);
+    }
+    this.#endRun(durability);
+  }
+
+  #beginRun(): void {
+    this.#hasPut = false;
+    this.#stagedBytes = 0;
+    this.#walRow = undefined;
+    this.#followHere();
+    this.#isDirect = !this.#wal.isOpen;
+    if (this.#isDirect) this.#beginLog();
+  }
+
+  /** In a transaction that writes. */
+  #followHere(): void {
+    if (this.#wal.follow(this.#storedRow(), true)) return;
+    throw corrupt(this.path, 'the write-ahead log that the tables name', 'none');
+  }
+
+  #keep(overlay: Overlay): void {
+    const { changes, bytes } = overlay;
+    if (changes.size === 0) return;
+    const isLarge = overlay.longest > ROW_BYTES_MAX;
+    if (!this.#isDirect && (isLarge || this.#stagedBytes + bytes > RECORD_BYTES_MAX)) {
+      this.#goDirect();
+    }
+    if (this.#isDirect) applyChanges(changes, this.#target);
+    else {
+      this.#wal.stage(changes);
+      this.#stagedBytes += Math.max(1, bytes);
+    }
+  }
+
+  /** All that the log has goes into the tables with the rest of the transaction. */
+  #goDirect(): void {
+    const { changes, row } = this.#wal.all();
+    applyChanges(changes, this.#target);
+    this.#wal.unstage();
+    if (row !== undefined) this.#putWalRow(row);
+    this.#isDirect = true;
+  }
+
+  #endRun(durability: Durability): void {
+    if (this.#isDirect || this.#stagedBytes === 0) return;
+    try {
+      if (!this.#wal.append(durability)) this.#goDirect();
+    } catch (error) {
+      this.#wal.unstage();
+      throw error;
+    }
+  }
+
+  readonly #target: Target = {
+    put: <T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array) => {
+      this.tables[table].put(key as number | Uint8Array, bytes);
+      this.#hasPut = true;
+    },
+    del: <T extends Table>(table: T, key: RowKey<T>) => {
+      this.tables[table].remove(key as number | Uint8Array);
+    },
+  };
+
+  #putWalRow(row: WalRow): void {
+    this.#walTable?.put(WAL_KEY, encodeWalRow(row));
+    this.#hasPut = true;
+    this.#walRow = row;
+  }
+
+  /** Notes what a transaction came to: one that put nothing was none, and flushed nothing. */
+  #ended(number: number, isFlushed: boolean): void {
+    this.#latest.look();
+    if (!isFlushed || !this.#hasPut) return;
+    this.#durable = Math.max(this.#durable, number);
+    if (this.#walRow !== undefined) this.#wal.isSafe(this.#walRow);
+  }
+
+  #answer(jobs: readonly Job[], failure?: RegaliaError): void {
+    for (const job of jobs) {
+      const { ended } = job;
+      if (ended !== undefined && 'error' in ended) job.reject(ended.error);
+      else if (failure !== undefined) job.reject(failure);
+      else job.resolve(ended?.result);
+    }
+    if (this.#queue.length > 0 || this.#isFoldNext()) {
+      this.#schedule();
+      return;
+    }
+    this.#phase = 'idle';
+    this.#foldWhenIdle();
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  // The log.
+
+  /** Begins a log, with the rows of this transaction in the tables. */
+  #beginLog(): void {
+    if (this.#copies > 0 || this.#writes++ < WRITES_BEFORE_WAL) return;
+    this.#writes = 0;
+    const id = randomBytes(WAL_ID_LENGTH);
+    try {
+      createWal(this.path, id);
+    } catch (error) {
+      const errno = errnoOf(error);
+      removeEndedLogs(this.path, undefined);
+      // It goes without one.
+      if (errno !== 'ENOSPC' && errno !== 'EDQUOT') throw error;
+      return;
+    }
+    this.#putWalRow({ id, folded: 0 });
+  }
+
+  /** Flushes what was appended, and shows it to all. */
+  async #flushLog(): Promise<void> {
+    const flushed = await this.#wal.flush();
+    if (flushed === undefined) return;
+    this.#inTransaction(() => {
+      this.#followHere();
+      this.#wal.show(flushed);
+    });
+  }
+
+  /** Puts the oldest records into the tables. */
+  async #fold(): Promise<RegaliaError | undefined> {
+    this.#hasFolded = true;
+    const work = (): void => {
+      this.#hasPut = false;
+      this.#walRow = undefined;
+      this.#followHere();
+      const slice = this.#wal.slice(FOLD_SLICE_ROWS);
+      if (slice === undefined) return;
+      applyChanges(slice.changes, this.#target);
+      this.#putWalRow(slice.row);
+    };
+    const { failure } = this.#workerFailed ? this.#here(work) : await this.#inWorker(work);
+    this.#foldFailed = failure !== undefined;
+    if (this.fault === undefined) this.begin();
+    this.#answer([], failure);
+    return failure;
+  }
+
+  #foldWhenIdle(): void {
+    if (this.#wal.recent.rows === 0 || this.fault !== undefined) return;
+    this.#folder ??= setTimeout(() => void this.#foldAll(), IDLE_MS).unref();
+    this.#folder.refresh();
+  }
+
+  /** Puts what the log has by now into the tables, as far as it may be seen. */
+  async #foldAll(): Promise<RegaliaError | undefined> {
+    this.#stale = 'renew';
+    this.begin();
+    const until = this.#wal.shown;
+    while (this.#wal.folded < until && this.fault === undefined) {
+      if (this.#phase !== 'idle') await this.idle();
+      else {
+        this.#phase = 'committing';
+        const failure = await this.#fold();
+        if (failure !== undefined) return failure;
+      }
+    }
+    return undefined;
+  }
+
+  /** Puts all that a log has into the tables, and ends it. */
+  #endLog(): void {
+    let hasEnded = false;
+    this.#inTransaction((number) => {
+      this.#hasPut = false;
+      const row = this.#storedRow();
+      if (row === undefined) return;
+      // All is read before anything is put.
+      for (const changes of [...unfolded(this.path, row)]) applyChanges(changes, this.#target);
+      this.#walTable?.remove(WAL_KEY);
+      hasEnded = true;
+      this.#durable = number;
+    });
+    this.#wal.leave();
+    if (hasEnded || hasLogs(this.path)) {
+      // One that has just begun stays.
+      this.#inTransaction(() => removeEndedLogs(this.path, this.#storedRow()));
+    }
+  }
+
+  // Flushing, copying and closing.
 
   /** Makes the commits so far durable, those of other processes too, in the worker thread. */
   async flush(): Promise<void> {
     await this.idle();
     this.check();
+    try {
+      this.#stale = 'renew';
+      this.begin();
+      await this.#flushLog();
+    } catch (error) {
+      throw this.#failed(error, 0);
+    }
     const latest = this.#latest.look();
     // One that goes on has begun before, maybe without the last of them.
     while (this.#durable < latest) {
@@ -210,185 +672,35 @@ export class LmdbEnvironment {
     return ioFailed(this.path, 'use', why, { cause: this.fault });
   }
 
-  resetReads(): void {
-    this.tables.meta.resetReadTxn();
-  }
-
-  /** Whether reads had fallen behind what this process has seen, and begin anew. */
-  catchUp(): boolean {
-    // A body reads the transaction that it is in, which is the latest.
-    if (this.#isWriting || !this.#latest.lags()) return false;
-    this.resetReads();
-    return true;
-  }
-
-  /** A table's counts of rows and of pages. */
-  pages(table: Table): TablePages {
-    const opened = this.tables[table];
-    opened.ensureReadTxn();
-    return opened.db.stat();
-  }
-
-  /** What is in no tree and no meta page is free; LMDB counts the entries of its free list. */
-  stats(): EngineStats {
-    const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
-    const rows = {} as Record<Table, number>;
-    let used = 2 + pagesOf(root) + pagesOf(free);
-    for (const table of TABLES) {
-      const pages = this.pages(table);
-      rows[table] = pages.entryCount;
-      used += pagesOf(pages);
-    }
-    const all = lastPageNumber + 1;
-    return { bytes: all * pageSize, freeBytes: Math.max(0, all - used) * pageSize, rows };
-  }
-
   /** Copies the newest state into the folder as data.mdb, in the worker thread. */
   async copy(folder: string): Promise<void> {
-    await this.#root.backup(folder, false);
+    this.#copies++;
+    try {
+      const failure = await this.#foldAll();
+      if (failure !== undefined) throw failure;
+      await this.#root.backup(folder, false);
+    } finally {
+      this.#copies--;
+    }
+    // Tables are the state after a record: the copy needs none.
+    await removeRow(folder);
   }
 
   /** Closes the file. With a commit that never came back it stays open: closing would hang. */
   async close(): Promise<void> {
     await this.idle();
+    clearTimeout(this.#folder);
     await this.#flushing?.catch(() => undefined);
     if (this.#stuck) return;
+    try {
+      if (!this.readOnly && this.fault === undefined) this.#endLog();
+    } catch (error) {
+      // Nothing is lost: the log stays, and whoever opens the store next ends it.
+      this.#poison(error, 'close');
+    }
+    this.#wal.leave();
     await this.#root.close();
     this.#latest.close();
-  }
-
-  /** At the end of this turn: its other writes join in, and the event loop is never starved. */
-  #schedule(): void {
-    this.#phase = 'scheduled';
-    setImmediate(() => this.#commit());
-  }
-
-  #commit(): void {
-    this.#phase = 'committing';
-    if (this.fault !== undefined) {
-      this.#answer(this.#dequeue(), this.refusal());
-    } else if (this.#queue.some((job) => job.durability === 'sync')) {
-      this.#commitHere(ON_THIS_THREAD);
-    } else if (this.#queue.some((job) => job.durability === 'group')) {
-      if (this.#workerFailed) this.#commitHere(ON_THIS_THREAD);
-      else void this.#commitThere();
-    } else {
-      this.#commitHere(ON_THIS_THREAD | NO_META_SYNC);
-    }
-  }
-
-  #dequeue(): Job[] {
-    const jobs = this.#queue;
-    this.#queue = [];
-    return jobs;
-  }
-
-  #commitHere(flags: number): void {
-    const jobs = this.#dequeue();
-    const root = this.#root;
-    let number = 0;
-    let begun = false;
-    try {
-      // One that did not follow the latest ends empty.
-      while (!begun) {
-        root.transactionSync(() => {
-          number = root.getWriteTxnId();
-          begun = this.#latest.isNext(number);
-          if (begun) this.#run(jobs);
-        }, flags);
-      }
-      this.#ended(number, flags === ON_THIS_THREAD);
-      this.#answer(jobs);
-    } catch (error) {
-      this.#answer(jobs, this.#failed(error, number));
-    }
-  }
-
-  /** The same in lmdb-js's worker thread, where the callback must not throw. */
-  async #commitThere(): Promise<void> {
-    const root = this.#root;
-    const work = { jobs: [] as Job[], number: 0, putError: undefined as unknown, abandoned: false };
-    const done = root.transaction(() => {
-      if (work.abandoned) return;
-      try {
-        work.number = root.getWriteTxnId();
-        if (!this.#latest.isNext(work.number)) return;
-        work.jobs = this.#dequeue();
-        this.#run(work.jobs);
-      } catch (error) {
-        work.putError = error;
-      }
-    });
-    try {
-      await this.#inTime(done);
-      // Part of the puts may have been committed.
-      if (work.putError !== undefined) throw this.#poison(work.putError, 'commit');
-      this.#ended(work.number, true);
-      this.#answer(work.jobs);
-    } catch (error) {
-      work.abandoned = true;
-      // lmdb-js's queue does not recover from a failed commit.
-      this.#workerFailed = true;
-      const cause = work.putError ?? (await commitErrorOf(error));
-      const jobs = work.jobs.length > 0 ? work.jobs : this.#dequeue();
-      this.#answer(jobs, this.#failed(cause, work.number));
-    }
-  }
-
-  /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
-  #run(jobs: readonly Job[]): void {
-    this.#hasPut = false;
-    const refusals = refusalsOf(jobs);
-    for (const job of jobs) {
-      const { reads, file } = job.writer;
-      const refusal = refusals.get(file.path);
-      if (refusal !== undefined) {
-        job.ended = { error: refusal };
-        continue;
-      }
-      const overlay = new Overlay(reads);
-      this.#isWriting = true;
-      try {
-        job.ended = { result: runBody(job.body, overlay) };
-      } catch (error) {
-        job.ended = { error };
-        continue;
-      } finally {
-        this.#isWriting = false;
-      }
-      overlay.applyTo(this.#target);
-    }
-  }
-
-  readonly #target: Target = {
-    put: <T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array) => {
-      this.tables[table].put(key as number | Uint8Array, bytes);
-      this.#hasPut = true;
-    },
-    del: <T extends Table>(table: T, key: RowKey<T>) => {
-      this.tables[table].remove(key as number | Uint8Array);
-    },
-  };
-
-  /** Notes what a transaction came to: one that put nothing was none, and flushed nothing. */
-  #ended(number: number, isFlushed: boolean): void {
-    this.#latest.look();
-    if (isFlushed && this.#hasPut) this.#durable = Math.max(this.#durable, number);
-  }
-
-  #answer(jobs: readonly Job[], failure?: RegaliaError): void {
-    for (const job of jobs) {
-      const { ended } = job;
-      if (ended !== undefined && 'error' in ended) job.reject(ended.error);
-      else if (failure !== undefined) job.reject(failure);
-      else job.resolve(ended?.result);
-    }
-    if (this.#queue.length > 0) {
-      this.#schedule();
-      return;
-    }
-    this.#phase = 'idle';
-    for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /**
@@ -399,6 +711,7 @@ export class LmdbEnvironment {
     const coded = lmdbError(error, this.path, 'commit');
     const isFull = coded.code === 'REGALIA_FULL' || !hasRoom(this.path);
     if (!isFull || !this.#endsBefore(transaction)) return this.#poison(error, 'commit');
+    this.#wasFull = true;
     return coded.code === 'REGALIA_FULL' ? coded : full(this.path, { cause: error });
   }
 
@@ -441,45 +754,16 @@ function pagesOf(pages: TablePages): number {
   return pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages;
 }
 
-/** lmdb-js rejects a commit with an error that leads to the true one. */
-async function commitErrorOf(error: unknown): Promise<unknown> {
-  const behind = (error as { commitError?: Promise<unknown> } | null)?.commitError;
-  if (behind === undefined) return error;
-  const silence = new Promise((resolve) => setTimeout(resolve, 1_000, error).unref());
-  return Promise.race([behind, silence]).then(
-    () => error,
-    (cause: unknown) => cause,
-  );
-}
-
-/** Opens, and creates where there is none, the environment in a folder. */
-function openRoot(path: string, readOnly: boolean): LmdbRoot {
-  const settings = {
-    path,
-    noSubdir: false,
-    readOnly,
-    overlappingSync: false,
-    eventTurnBatching: false,
-    mapSize: MAP_BYTES,
-    maxReaders: MAX_READERS,
-    maxDbs: 16,
-    encoding: 'binary' as const,
-    keyEncoding: 'binary' as const,
-    permissionsMode: 0o600,
-    maxFreeSpaceToRetain: 0,
-  };
-  return open(settings) as unknown as LmdbRoot;
-}
-
-function openTables(root: LmdbRoot, path: string): Record<Table, LmdbTable> {
-  const tables = {} as Record<Table, LmdbTable>;
-  for (const name of INTEGER_TABLES) tables[name] = openTable(root, path, name, 'uint32');
-  for (const name of BYTE_TABLES) tables[name] = openTable(root, path, name, 'binary');
-  return tables;
-}
-
-function openTable(root: LmdbRoot, path: string, name: Table, keyEncoding: string): LmdbTable {
-  const table = root.openDB(name, { encoding: 'binary', keyEncoding });
-  if (table !== undefined) return table;
-  throw malformed(path, 0, `a table ${name}`, 'none');
+/** Removes the log's row from a copy that nobody else has. */
+async function removeRow(folder: string): Promise<void> {
+  const root = openRoot(folder, false);
+  try {
+    const table = openWalTable(root);
+    if (table?.getBinaryFast(WAL_KEY) === undefined) return;
+    root.transactionSync(() => {
+      table.remove(WAL_KEY);
+    }, ON_THIS_THREAD);
+  } finally {
+    await root.close();
+  }
 }

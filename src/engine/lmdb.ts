@@ -25,6 +25,7 @@ import type {
   RowKey,
   RowRange,
   Table,
+  WriteOptions,
 } from './engine.js';
 import { type EnvironmentOptions, LmdbEnvironment } from './lmdb-environment.js';
 import { lmdbError, readError } from './lmdb-errors.js';
@@ -41,6 +42,7 @@ import {
   keyOf,
   restOf,
 } from './overlay.js';
+import type { Listed } from './recent-rows.js';
 
 export interface LmdbOptions {
   /** Writes are refused with REGALIA_READ_ONLY. Works on read-only media. */
@@ -126,14 +128,22 @@ class LmdbEngine implements Engine {
         : key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
     if (!sound) keepKey(table, key);
     try {
-      const lookUp = (): Uint8Array | undefined =>
-        this.#environment.tables[table].getBinaryFast(key as number | Uint8Array);
-      const found = lookUp() ?? (this.#environment.catchUp() ? lookUp() : undefined);
-      // What lmdb-js returns is its whole buffer under a false length: wrap it, never pass it on.
-      return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
+      return (
+        this.#find(table, key) ?? (this.#environment.catchUp() ? this.#find(table, key) : undefined)
+      );
     } catch (error) {
       throw readError(error, this.#environment.path);
     }
+  }
+
+  #find<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
+    const environment = this.#environment;
+    environment.begin();
+    const recent = environment.recent(table, key);
+    if (recent !== undefined) return recent.bytes;
+    const found = environment.tables[table].getBinaryFast(key as number | Uint8Array);
+    // What lmdb-js returns is its whole buffer under a false length: wrap it, never pass it on.
+    return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
   }
 
   get<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
@@ -154,12 +164,26 @@ class LmdbEngine implements Engine {
     let rest = range;
     let step = RANGE_STEP_ROWS;
     while (rest.limit > 0) {
-      const wanted = Math.min(rest.limit, step);
-      const rows = this.#step<T>(table, rest, wanted);
-      yield* rows.rows;
-      if (rows.ended) return;
-      rest = restOf(rest, rows.last, rows.rows.length);
+      const { rows, last } = this.#step(table, rest, Math.min(rest.limit, step));
+      for (const { kept, bytes } of rows) yield { key: keyOf<T>(kept), bytes };
+      if (last === undefined) return;
+      rest = restOf(rest, last, rows.length);
       step = Math.min(step * 2, RANGE_STEP_ROWS_MAX);
+    }
+  }
+
+  /** The next rows: those of the tables, and what the log changed of them. */
+  #step(table: Table, range: KeptRange, wanted: number): Step {
+    this.#check();
+    const environment = this.#environment;
+    try {
+      environment.begin();
+      const stored = this.#stored(table, range, wanted);
+      const recent = environment.recentRows(table, range, wanted);
+      if (recent.rows.length === 0 && recent.last === undefined) return stored;
+      return mergedSteps(stored, recent, range, wanted);
+    } catch (error) {
+      throw readError(error, environment.path);
     }
   }
 
@@ -167,26 +191,23 @@ class LmdbEngine implements Engine {
    * Copies the next rows within this turn, so that no cursor and no read transaction is ever left
    * open. LMDB follows damaged pages without a word: keys out of order, or without a row, show it.
    */
-  #step<T extends Table>(table: T, range: KeptRange, wanted: number) {
-    this.#check();
-    const rows: Row<RowKey<T>>[] = [];
+  #stored(table: Table, range: KeptRange, wanted: number): Step {
+    const opened = this.#environment.tables[table];
+    const rows: Kept[] = [];
     let bytes = 0;
     let last: KeptKey | undefined;
-    try {
-      for (const key of this.#environment.tables[table].getKeys(lmdbRange<T>(range, wanted))) {
-        const kept = this.#sound(table, key, range, last);
-        const row = this.get(table, key as RowKey<T>);
-        if (row === undefined)
-          throw this.#damaged(table, 'a row for each key', 'a key without its row');
-        last = kept;
-        rows.push({ key: keyOf<T>(kept), bytes: row });
-        bytes += row.length;
-        if (bytes >= RANGE_STEP_BYTES) return { rows, last, ended: false };
+    for (const key of opened.getKeys(lmdbRange(range, wanted))) {
+      const kept = this.#sound(table, key, range, last);
+      const row = opened.getBinaryFast(key);
+      if (row === undefined) {
+        throw this.#damaged(table, 'a row for each key', 'a key without its row');
       }
-    } catch (error) {
-      throw readError(error, this.#environment.path);
+      last = kept;
+      rows.push({ kept, bytes: copyBytes(new Uint8Array(row.buffer, row.byteOffset, row.length)) });
+      bytes += row.length;
+      if (bytes >= RANGE_STEP_BYTES) return { rows, last };
     }
-    return { rows, last: last as KeptKey, ended: rows.length < wanted };
+    return { rows, last: rows.length < wanted ? undefined : last };
   }
 
   /** The key that a cursor came upon in its kept form, if it can follow `last`. */
@@ -206,10 +227,14 @@ class LmdbEngine implements Engine {
 
   count(table: Table): number {
     this.#check();
-    return this.#environment.pages(table).entryCount;
+    return this.#environment.count(table);
   }
 
-  write<T>(body: (batch: Batch) => T, durability: Durability): Promise<T> {
+  write<T>(
+    body: (batch: Batch) => T,
+    durability: Durability,
+    { isLong = false }: WriteOptions = {},
+  ): Promise<T> {
     try {
       if (this.#closing !== undefined) throw closed('engine');
       this.#check();
@@ -217,7 +242,7 @@ class LmdbEngine implements Engine {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#environment.write(body, durability, { reads: this, file: this.#file });
+    return this.#environment.write(body, durability, isLong, { reads: this, file: this.#file });
   }
 
   async flush(): Promise<void> {
@@ -275,10 +300,49 @@ class LmdbEngine implements Engine {
   }
 }
 
-function lmdbRange<T extends Table>(range: KeptRange, limit: number): object {
+interface Kept {
+  readonly kept: KeptKey;
+  /** A private copy. */
+  readonly bytes: Uint8Array;
+}
+
+/** Some rows of a range. */
+interface Step {
+  readonly rows: readonly Kept[];
+  /** Behind it there may be more; undefined where there are none. */
+  readonly last: KeptKey | undefined;
+}
+
+/** Both as far as both go, at most `wanted` rows. */
+function mergedSteps(stored: Step, recent: Listed, range: KeptRange, wanted: number): Step {
+  const direction = range.reverse ? -1 : 1;
+  const isBefore = (a: KeptKey, b: KeptKey): boolean => compareKept(a, b) * direction < 0;
+  const ends = [stored.last, recent.last].filter((end) => end !== undefined);
+  const [a = undefined, b = a] = ends;
+  const end = a === undefined || b === undefined ? a : isBefore(a, b) ? a : b;
+  const rows: Kept[] = [];
+  let at = 0;
+  const take = (kept: KeptKey, bytes: Uint8Array | undefined): void => {
+    if (bytes !== undefined && (end === undefined || !isBefore(end, kept))) {
+      rows.push({ kept, bytes });
+    }
+  };
+  for (const [kept, bytes] of recent.rows) {
+    for (; at < stored.rows.length && isBefore(stored.rows[at].kept, kept); at++) {
+      take(stored.rows[at].kept, stored.rows[at].bytes);
+    }
+    if (stored.rows[at]?.kept === kept) at++;
+    take(kept, bytes && copyBytes(bytes));
+  }
+  for (const { kept, bytes } of stored.rows.slice(at)) take(kept, bytes);
+  if (rows.length <= wanted) return { rows, last: end };
+  return { rows: rows.slice(0, wanted), last: rows[wanted - 1].kept };
+}
+
+function lmdbRange(range: KeptRange, limit: number): object {
   const { reverse, lowerOpen, upperOpen } = range;
-  const lower = range.lower === undefined || range.lower === '' ? undefined : keyOf<T>(range.lower);
-  const upper = range.upper === undefined ? undefined : keyOf<T>(range.upper);
+  const lower = range.lower === undefined || range.lower === '' ? undefined : keyOf(range.lower);
+  const upper = range.upper === undefined ? undefined : keyOf(range.upper);
   const [start, exclusiveStart, end, exclusiveEnd] = reverse
     ? [upper, upperOpen, lower, lowerOpen]
     : [lower, lowerOpen, upper, upperOpen];

@@ -20,7 +20,8 @@ import { type Batch, INTEGER_TABLES, type Reads, type Row, type RowKey } from '.
 /** A key as kept in memory: a number, or bytes as Latin-1 text. */
 export type KeptKey = number | string;
 
-const integerTables: ReadonlySet<Table> = new Set(INTEGER_TABLES);
+/** The tables whose keys are numbers. */
+export const integerTables: ReadonlySet<Table> = new Set(INTEGER_TABLES);
 
 /** The key in its kept form. A key of the wrong kind or size is our own bug. */
 export function keepKey(table: Table, key: number | Uint8Array): KeptKey {
@@ -102,11 +103,16 @@ export function compareKept(a: KeptKey, b: KeptKey): number {
 /** Where an overlay's operations go. */
 export type Target = Pick<Batch, 'put' | 'del'>;
 
-type Changes = Map<KeptKey, Uint8Array | undefined>;
+/** What is put and deleted, by table and key; a row undefined where it is deleted. */
+export type Changes = Map<Table, TableChanges>;
+type TableChanges = Map<KeptKey, Uint8Array | undefined>;
 
 export class Overlay implements Batch {
   readonly #below: Reads;
-  readonly #changes = new Map<Table, Changes>();
+  readonly #changes: Changes = new Map();
+  /** Bytes of the rows that are put, and of the longest of them. */
+  bytes = 0;
+  longest = 0;
   #ended = false;
 
   constructor(below: Reads) {
@@ -116,6 +122,8 @@ export class Overlay implements Batch {
   put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void {
     assert(bytes instanceof Uint8Array, 'a row is bytes');
     this.#changesOf(table).set(keepKey(table, key), bytes);
+    this.bytes += bytes.length;
+    this.longest = Math.max(this.longest, bytes.length);
   }
 
   del<T extends Table>(table: T, key: RowKey<T>): void {
@@ -155,15 +163,13 @@ export class Overlay implements Batch {
     return count;
   }
 
-  /** Carries the operations out, each key once, in key order: ascending inserts are cheap. */
+  /** All that was put and deleted. */
+  get changes(): Changes {
+    return this.#changes;
+  }
+
   applyTo(target: Target): void {
-    for (const [table, changes] of this.#changes) {
-      for (const kept of sortedKeys(changes)) {
-        const bytes = changes.get(kept);
-        if (bytes === undefined) target.del(table, keyOf(kept));
-        else target.put(table, keyOf(kept), bytes);
-      }
-    }
+    applyChanges(this.#changes, target);
   }
 
   /** After this every call throws REGALIA_CLOSED: a body must not carry its batch away. */
@@ -175,7 +181,7 @@ export class Overlay implements Batch {
     if (this.#ended) throw closed('batch');
   }
 
-  #changesOf(table: Table): Changes {
+  #changesOf(table: Table): TableChanges {
     this.#check();
     let changes = this.#changes.get(table);
     if (changes === undefined) this.#changes.set(table, (changes = new Map()));
@@ -184,7 +190,7 @@ export class Overlay implements Batch {
 
   *#merged<T extends Table>(
     table: T,
-    changes: Changes,
+    changes: TableChanges,
     range: RowRange<RowKey<T>>,
   ): Generator<Row<RowKey<T>>> {
     const bounds = keepRange<T>(table, range);
@@ -201,12 +207,23 @@ export class Overlay implements Batch {
   }
 }
 
+/** Carries changes out, each key once, in key order: ascending inserts are cheap. */
+export function applyChanges(changes: Changes, target: Target): void {
+  for (const [table, rows] of changes) {
+    for (const kept of sortedKeys(rows)) {
+      const bytes = rows.get(kept);
+      if (bytes === undefined) target.del(table, keyOf(kept));
+      else target.put(table, keyOf(kept), bytes);
+    }
+  }
+}
+
 /** The rows below and those of the changes that are not deletions, both in the same direction. */
 function* merge<T extends Table>(
   table: T,
   theirs: Iterable<Row<RowKey<T>>>,
   ours: readonly KeptKey[],
-  changes: Changes,
+  changes: TableChanges,
   direction: 1 | -1,
 ): Generator<Row<RowKey<T>>> {
   let at = 0;
@@ -223,7 +240,10 @@ function* merge<T extends Table>(
 }
 
 /** The row of a changed key; none if it was deleted. */
-function* changedRow<T extends Table>(kept: KeptKey, changes: Changes): Generator<Row<RowKey<T>>> {
+function* changedRow<T extends Table>(
+  kept: KeptKey,
+  changes: TableChanges,
+): Generator<Row<RowKey<T>>> {
   const bytes = changes.get(kept);
   if (bytes !== undefined) yield { key: keyOf<T>(kept), bytes: copyBytes(bytes) };
 }
@@ -242,7 +262,7 @@ export function runBody<T>(body: (batch: Batch) => T, overlay: Overlay): T {
   }
 }
 
-function sortedKeys(changes: Changes): KeptKey[] {
+function sortedKeys(changes: TableChanges): KeptKey[] {
   const keys = [...changes.keys()];
   return typeof keys[0] === 'number' ? sortedNumbers(keys as number[]) : keys.sort(compareKept);
 }

@@ -1,18 +1,13 @@
 /**
- * Digests and checksums: SHA-256 (FIPS 180-4), BLAKE3 (the 2020 specification) and CRC-32 (ISO
- * 3309, as in zlib).
+ * Digests: SHA-256 (FIPS 180-4) and BLAKE3 (the 2020 specification).
  *
  * SHA-256 comes from the runtime. Asking it for a 'binary' string and copying its characters is odd
  * but fastest (measured, Node 20, ns at 64 B / 512 B / 4 KiB): binary 318 / 541 / 2,297, hex 374 /
  * 600 / 2,353, Buffer 809 / 977 / 2,619, createHash 1,158 / 1,423 / 3,039; writing into the
  * caller's bytes saves another 30. A Buffer is slow because each needs a backing store of its own;
  * a string of 32 characters is a plain young object.
- *
- * CRC-32 goes byte by byte through a table up to 64 bytes, where calling out of JavaScript costs
- * more than the sum.
  */
 import crypto from 'node:crypto';
-import zlib from 'node:zlib';
 import { blake3 as nobleBlake3 } from '@noble/hashes/blake3.js';
 import type { Algorithm } from '../ground/block-header.js';
 
@@ -58,38 +53,4 @@ export function digestInto(
 ): void {
   if (algorithm === 'sha256') sha256Into(bytes, out, at);
   else out.set(nobleBlake3(bytes), at);
-}
-
-const CRC_TABLE = crcTable();
-
-function crcTable(): Int32Array {
-  const table = new Int32Array(256);
-  for (let byte = 0; byte < 256; byte++) {
-    let remainder = byte;
-    for (let bit = 0; bit < 8; bit++) {
-      remainder = remainder & 1 ? (remainder >>> 1) ^ 0xedb88320 : remainder >>> 1;
-    }
-    table[byte] = remainder;
-  }
-  return table;
-}
-
-/** Above this many bytes the runtime's CRC-32 is faster than the table (measured). */
-const CRC_TABLE_MAX = 64;
-
-/** The CRC-32 of `bytes`, unsigned: `crc32(b, crc32(a))` is that of a followed by b. */
-export function crc32(bytes: Uint8Array, start = 0): number {
-  if (bytes.length > CRC_TABLE_MAX && typeof zlib.crc32 === 'function') {
-    return zlib.crc32(bytes, start);
-  }
-  return crc32ByTable(bytes, start);
-}
-
-/** By table alone: for short bytes, and for Node before 20.15, which lacks `zlib.crc32`. */
-export function crc32ByTable(bytes: Uint8Array, start = 0): number {
-  let sum = ~start;
-  for (let i = 0; i < bytes.length; i++) {
-    sum = CRC_TABLE[(sum ^ bytes[i]) & 0xff] ^ (sum >>> 8);
-  }
-  return ~sum >>> 0;
 }

@@ -21,6 +21,7 @@
 import { createHash } from 'node:crypto';
 import { ADDRESS_LENGTH, type Address, compareAddresses } from '../blocks/address.js';
 import { compareBytes, equalBytes } from '../ground/bytes.js';
+import { crc32 } from '../ground/checksum.js';
 import { badOption, badPack, type ErrorFacts, unknownVersion } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
 import {
@@ -34,7 +35,7 @@ import {
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import { crc32, DIGEST_LENGTH, sha256 } from '../kernels/hash.js';
+import { DIGEST_LENGTH, sha256 } from '../kernels/hash.js';
 import { BUCKET_ID_LENGTH, type Commit, encodeCommit, readAddress } from '../log/commit.js';
 import { SIGNATURE_LENGTH } from '../log/entry.js';
 import type { LocalFacts } from '../log/history.js';

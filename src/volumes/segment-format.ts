@@ -15,14 +15,16 @@
  * its content. For a shard (see shard-format.ts) the digest is the SHA-256 of the stored bytes, and
  * plain length is theirs.
  */
+
 import { type AlgorithmNumber, algorithmName } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
+import { crc32 } from '../ground/checksum.js';
 import { assert, corrupt, type RegaliaError } from '../ground/errors.js';
 import { STORED_CHUNK_BYTES_MAX, STORED_SHARD_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import { crc32, DIGEST_LENGTH } from '../kernels/hash.js';
+import { DIGEST_LENGTH } from '../kernels/hash.js';
 
 const MAGIC_TEXT = utf8Bytes('REGALIAS');
 const VERSION = 1;

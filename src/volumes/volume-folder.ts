@@ -12,12 +12,12 @@ import fs from 'node:fs';
 import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { equalBytes } from '../ground/bytes.js';
+import { crc32 } from '../ground/checksum.js';
 import { alreadyExists, corrupt, errnoOf, ioError, malformed } from '../ground/errors.js';
 import { flush, replaceFileNow } from '../ground/fsync.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import { crc32 } from '../kernels/hash.js';
 
 const VOLUME_FILE = 'VOLUME';
 const MAGIC = utf8Bytes('REGALIAV');

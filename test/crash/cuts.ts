@@ -5,9 +5,9 @@
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Dice } from '../model/dice.js';
-import { DATA, inParallel, layStore, read, record, segmentsOf } from './runner.js';
+import { DATA, GENERATION, inParallel, layStore, read, record, segmentsOf } from './runner.js';
 import { cutAt, momentsOf } from './states.js';
-import { type Happening, happeningsOf, TRACED } from './trace.js';
+import { type Happening, happeningsOf, type Life, livesOf, TRACED } from './trace.js';
 
 export interface Recorded {
   /** The store after the run: files that are not cut are taken from it. */
@@ -22,6 +22,8 @@ export interface Recorded {
 interface Written {
   readonly base: Uint8Array;
   readonly happenings: readonly Happening[];
+  /** Undefined where it was there all the time. */
+  readonly life?: Life;
 }
 
 export async function recordRun(
@@ -31,10 +33,17 @@ export async function recordRun(
 ): Promise<Recorded> {
   const base = new Uint8Array(readFileSync(path.join(from, DATA)));
   const text = await record(folder, args, TRACED);
-  const files = new Map([[DATA, { base, happenings: happeningsOf(text, 'data.mdb') }]]);
+  const files = new Map<string, Written>([
+    [DATA, { base, happenings: happeningsOf(text, 'data.mdb') }],
+  ]);
   for (const segment of segmentsOf(folder)) {
     const happenings = happeningsOf(text, path.basename(segment));
     files.set(segment, { base: new Uint8Array(0), happenings });
+  }
+  const logs = livesOf(text, GENERATION, /wal-[0-9a-f]{16}$/);
+  for (const [name, life] of logs) {
+    const happenings = happeningsOf(text, name);
+    files.set(path.join(GENERATION, name), { base: new Uint8Array(0), happenings, life });
   }
   return { from: folder, files };
 }
@@ -43,13 +52,20 @@ export async function recordRun(
 function cutAll(files: Recorded['files'], moment: number, dice: Dice, flushes: boolean) {
   const cuts = new Map<string, Uint8Array>();
   let [acknowledged, pending] = [0, 0];
-  for (const [name, { base, happenings }] of files) {
+  for (const [name, { base, happenings, life }] of files) {
+    if (life !== undefined && !isThere(life, moment, dice)) continue;
     const cut = cutAt(base, happenings, moment, dice, flushes);
     cuts.set(name, cut.file);
     acknowledged = Math.max(acknowledged, cut.acknowledged);
     pending += cut.pending;
   }
   return { files: cuts, acknowledged, pending };
+}
+
+/** Whether a file is there after a cut: while its name is made or goes, by chance. */
+function isThere({ made, kept, removed }: Life, moment: number, dice: Dice): boolean {
+  if (moment < made) return false;
+  return (moment > kept && moment < removed) || dice.chance(0.5);
 }
 
 export interface Verdict {

@@ -19,7 +19,7 @@ t.test('power cuts, many', { skip: !traces() && 'needs strace' }, async (t) => {
   for (const durability of ['sync', 'group', 'none']) {
     const place = path.join(folder, `run-${durability}`);
     copyStore(from, place);
-    const run = await recordRun(from, place, [durability, '30']);
+    const run = await recordRun(from, place, [durability, '30', 'pause']);
     const options = { durable: durability !== 'none' };
     const { first, ...counts } = await judge(run, STATES, folder, dice, options);
     const text = `${durability}: ${JSON.stringify(counts)} seed ${seed} ${first ?? ''}`;

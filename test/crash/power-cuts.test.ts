@@ -49,7 +49,7 @@ t.test('power cuts', { skip: !traces() && 'needs strace' }, async (t) => {
     await t.test(
       `nothing acknowledged is lost, nothing is there by halves: ${durability}`,
       async (t) => {
-        const run = await recorded(durability, '12');
+        const run = await recorded(durability, '12', 'pause');
         const options = { durable: durability !== 'none' };
         const { first, ...counts } = await judge(run, STATES, folder, dice, options);
         const text = `${JSON.stringify(counts)} seed ${seed} ${first ?? ''}`;

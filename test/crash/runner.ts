@@ -16,7 +16,8 @@ const READER = fileURLToPath(new URL('./reader-child.js', import.meta.url));
 const RUN_MS_MAX = 30_000;
 const READ_MS_MAX = 120_000;
 
-export const DATA = path.join('gen-000001', 'data.mdb');
+export const GENERATION = 'gen-000001';
+export const DATA = path.join(GENERATION, 'data.mdb');
 /** The one volume of a store. */
 export const VOLUME = path.join('volumes', '1');
 
@@ -37,7 +38,7 @@ export async function template(folder: string): Promise<string> {
   const store = await Regalia.open(place);
   await prepare(store);
   await store.close();
-  rmSync(path.join(place, 'gen-000001', 'lock.mdb'), { force: true });
+  rmSync(path.join(place, GENERATION, 'lock.mdb'), { force: true });
   return place;
 }
 
@@ -48,7 +49,7 @@ export function copyStore(from: string, to: string): void {
 
 /** A store with these files in the place of its own, by their paths within it. */
 export function layStore(from: string, to: string, files: ReadonlyMap<string, Uint8Array>): void {
-  mkdirSync(path.join(to, 'gen-000001'), { recursive: true });
+  mkdirSync(path.join(to, GENERATION), { recursive: true });
   for (const name of ['CURRENT', 'WITNESS']) cpSync(path.join(from, name), path.join(to, name));
   cpSync(path.join(from, VOLUME), path.join(to, VOLUME), { recursive: true });
   for (const [name, bytes] of files) writeFileSync(path.join(to, name), bytes);

@@ -5,12 +5,12 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Dice } from '../model/dice.js';
-import { copyStore, DATA, inParallel, read, runWriter } from './runner.js';
+import { copyStore, inParallel, read, runWriter } from './runner.js';
 
 export const CALLS = ['pwrite64', 'writev', 'fdatasync'] as const;
 export const FAULTS = ['error=EIO', 'error=ENOSPC', 'signal=SIGKILL'] as const;
 /** About how often the busiest thread makes each call in a run of `COMMITS`. */
-const TIMES = { pwrite64: 64, writev: 32, fdatasync: 18 } as const;
+const TIMES = { pwrite64: 64, writev: 10, fdatasync: 18 } as const;
 export const COMMITS = 14;
 
 export interface Point {
@@ -37,7 +37,7 @@ export function allPoints(): Point[] {
 /** Some of each call and fault. */
 export function somePoints(count: number, dice: Dice): Point[] {
   const points = allPoints();
-  const early = points.filter(({ call, when }) => when <= TIMES[call] * 0.8);
+  const early = points.filter(({ call, when }) => when <= TIMES[call] * 0.4);
   return Array.from({ length: count }, (_, i) => {
     const call = CALLS[i % CALLS.length];
     const fault = FAULTS[Math.floor(i / CALLS.length) % FAULTS.length];
@@ -69,7 +69,7 @@ export async function strike(
     copyStore(from, place);
     const { call, fault, when, durability } = point;
     const inject = `inject=${call}:${fault}:when=${when}`;
-    const tracing = ['-f', '-o', '/dev/null', '-e', inject, '-P', path.join(place, DATA)];
+    const tracing = ['-f', '-o', '/dev/null', '-e', inject];
     const run = await runWriter([place, durability, `${COMMITS}`, ...plant], tracing);
     return { place, point, run };
   });

@@ -31,7 +31,7 @@ export interface Acknowledgement {
 
 export type Happening = Write | Flush | Acknowledgement;
 
-export const TRACED = 'openat,pwrite64,pwritev,writev,lseek,fdatasync,fsync,ftruncate,write';
+export const TRACED = 'openat,pwrite64,pwritev,writev,lseek,fdatasync,fsync,ftruncate,write,unlink';
 
 interface Call {
   readonly text: string;
@@ -84,6 +84,34 @@ class Descriptors {
     if (name.endsWith(this.#name)) this.through.set(fd, text.includes('SYNC'));
     else this.through.delete(fd);
   }
+}
+
+/** From when to when a file was there: moments, or never. */
+export interface Life {
+  /** It was being made from then on. */
+  readonly made: number;
+  /** From then on its name is on disk. */
+  readonly kept: number;
+  /** From then on it may be gone. */
+  readonly removed: number;
+}
+
+/** The files with such names that were made in a folder, with their lives. */
+export function livesOf(trace: string, folder: string, name: RegExp): Map<string, Life> {
+  const flushes = happeningsOf(trace, folder).filter(({ kind }) => kind === 'flush');
+  const lives = new Map<string, Life>();
+  for (const { text, began, ended } of callsOf(trace)) {
+    const file = name.exec(Buffer.from(bytesIn(text)).toString())?.[0];
+    if (file === undefined) continue;
+    const life = lives.get(file);
+    if (text.startsWith('openat(') && text.includes('O_CREAT') && life === undefined) {
+      const kept = flushes.find((flush) => flush.began > ended)?.ended ?? Number.POSITIVE_INFINITY;
+      lives.set(file, { made: began, kept, removed: Number.POSITIVE_INFINITY });
+    } else if (text.startsWith('unlink(') && life !== undefined) {
+      lives.set(file, { ...life, removed: began });
+    }
+  }
+  return lives;
 }
 
 /** All that happened to `file`. Throws where a call was made that is not understood. */

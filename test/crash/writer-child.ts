@@ -5,14 +5,17 @@
  *
  * PLANT is a bug planted to see the harness fail: `early` reports a commit before it is
  * acknowledged, `drop` loses a block of a commit on its way to the engine, `lie` writes other bytes
- * than planned.
+ * than planned. `pause` is none: it rests now and then, until the engine has its log in its tables.
  */
 import { writeSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { isRegaliaError, Regalia } from '../../src/index.js';
 import { contentsOf } from '../model/truth.js';
 import { edit } from './plan.js';
 
+/** Longer than the engine waits before it does. */
+const PAUSE_MS = 700;
 const [folder = '', durability = 'group', count = '12', plant = ''] = process.argv.slice(2);
 
 function say(line: string | number): void {
@@ -28,6 +31,7 @@ async function write(store: Regalia): Promise<void> {
     if (plant === 'lie' && number === 5) tx.put('/lie', 'stat', contentsOf('20x1'));
     await tx.commit({ message: `commit ${number}` });
     if (plant !== 'early') say(number);
+    if (plant === 'pause' && number % 4 === 3) await setTimeout(PAUSE_MS);
   }
 }
 

@@ -1,16 +1,13 @@
 /**
- * Digests and checksums against published vectors, and each form against its twins.
+ * Digests against published vectors, and each form against its twins.
  */
 import { createHash } from 'node:crypto';
-import zlib from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
 import { hex } from '../../src/ground/bytes.js';
 import { utf8Bytes } from '../../src/ground/text.js';
 import {
   blake3,
-  crc32,
-  crc32ByTable,
   digest,
   digestInto,
   sha256,
@@ -45,29 +42,6 @@ t.test("blake3 agrees with the specification's vectors", async (t) => {
     [1025, 'd00278ae47eb27b34faecf67b4fe263f82d5412916c1ffd97c8cb7fb814b8444'],
   ];
   for (const [length, expected] of vectors) t.equal(hex(blake3(counted(length))), expected);
-});
-
-t.test(
-  'crc32 agrees with its check value, and with zlib at every length near the switch',
-  async (t) => {
-    t.equal(crc32(utf8Bytes('123456789')), 0xcbf43926);
-    t.equal(crc32(new Uint8Array(0)), 0);
-    const native = (zlib as { crc32?: (bytes: Uint8Array, start?: number) => number }).crc32;
-    for (let length = 0; length < 200; length++) {
-      const bytes = counted(length).map((byte) => byte * 7);
-      t.equal(crc32(bytes), crc32ByTable(bytes));
-      if (native !== undefined) t.equal(crc32(bytes), native(bytes));
-    }
-  },
-);
-
-t.test('a checksum goes on where another ended', async () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 300 }), (a, b) => {
-      const whole = new Uint8Array([...a, ...b]);
-      return crc32(b, crc32(a)) === crc32(whole) && crc32ByTable(whole) === crc32(whole);
-    }),
-  );
 });
 
 t.test('all forms of a digest agree, and write nowhere else', async () => {

@@ -15,7 +15,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { equalBytes } from '../../src/ground/bytes.js';
-import { crc32 } from '../../src/kernels/hash.js';
+import { crc32 } from '../../src/ground/checksum.js';
 import {
   createVolume,
   decodeVolume,

@@ -1,0 +1,386 @@
+/**
+ * The write-ahead log, as one process sees it: writes are appended to a file and flushed there, and
+ * go into LMDB's tables by the thousand, when nobody waits.
+ *
+ *     write -> record -> flushed -> shown to all -> in the tables -> written over
+ *
+ * An append and its flush take a third of what a transaction of LMDB takes, which writes a dozen
+ * pages and flushes twice. Until its rows are in the tables they are kept in memory, laid over the
+ * tables (recent-rows.ts); another process reads them from the file.
+ *
+ *     table wal   'wal' -> u32 checksum | id 8 | u48 position: the tables have all records up to it
+ *
+ * There is a log while there is that row. It begins with the writes of a process that makes
+ * several, and ends when any process opens or closes the store for writing: then all is in the
+ * tables, the row and the file go, and whoever goes on writing begins another one.
+ *
+ * Invariants:
+ * - who appends, puts records into the tables, or ends the log, is in a transaction of LMDB: one at
+ *   a time, of all processes; the position in the row changes with the tables, in one transaction;
+ * - whoever reads the tables has all records from the position on that these tables name: so what
+ *   is read is the state after some record, never a mixture;
+ * - a record is written over only when the tables that have it are on disk;
+ * - who may not see the last records (`shown`) sees the rows as they were before them.
+ */
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
+import { crc32 } from '../ground/checksum.js';
+import { corrupt, errnoOf } from '../ground/errors.js';
+import { putU32 } from '../ground/integers.js';
+import { ByteReader } from '../ground/reader.js';
+import { ByteWriter } from '../ground/writer.js';
+import type { Durability } from './engine.js';
+import type { Changes } from './overlay.js';
+import { RecentRows } from './recent-rows.js';
+import {
+  encodeRecord,
+  RECORDS_AT,
+  WAL_ID_LENGTH,
+  WalFile,
+  type WalPlace,
+  type WalRecord,
+  walIdIn,
+  walPath,
+} from './wal-file.js';
+
+/** Rows in the log from which they go into the tables. */
+const FOLD_ROWS = 8_192;
+/** Bytes in the log from which they do. */
+const FOLD_BYTES = 1 << 20;
+/** From here on they do before anything else is written. */
+const OVERDUE_BYTES = 2 << 20;
+
+/** What the row of a log says. */
+export interface WalRow {
+  readonly id: Uint8Array;
+  /** The tables have all records up to this position. */
+  readonly folded: number;
+}
+
+export function encodeWalRow({ id, folded }: WalRow): Uint8Array {
+  const bytes = new ByteWriter(32).u32(0).bytes(id).u48(folded).finish();
+  putU32(bytes, 0, crc32(bytes.subarray(4)));
+  return bytes;
+}
+
+/** REGALIA_CORRUPT, REGALIA_FORMAT. */
+function decodeWalRow(row: Uint8Array): WalRow {
+  const reader = new ByteReader(row, 'row of the write-ahead log');
+  const sum = reader.u32();
+  const id = reader.bytes(WAL_ID_LENGTH).slice();
+  const folded = reader.u48();
+  reader.end();
+  if (sum === crc32(row.subarray(4))) return { id, folded };
+  throw corrupt('row of the write-ahead log', `${crc32(row.subarray(4))}`, `${sum}`);
+}
+
+/** What no place is. */
+const NOWHERE: WalPlace = { last: 0, end: RECORDS_AT, first: 0, shown: 0, durable: 0 };
+
+/** A log whose file is open. */
+interface Opened {
+  readonly id: Uint8Array;
+  readonly file: WalFile;
+  /** What the place was, when it was last looked at or set. */
+  place: WalPlace;
+  /** The position up to which records are among the recent rows, or in the tables. */
+  applied: number;
+  /** Where the next record begins. */
+  end: number;
+  /** Of a reader that found more records than the place says: that place. */
+  guessedAt: WalPlace | undefined;
+}
+
+export class WriteAheadLog {
+  readonly recent = new RecentRows();
+  readonly #folder: string;
+  readonly #readOnly: boolean;
+  #opened: Opened | undefined;
+  /** The position up to which records may be seen. */
+  #shown = 0;
+  /** The position up to which the tables have records, and surely have them on disk. */
+  #folded = 0;
+  #safe = 0;
+
+  constructor(folder: string, readOnly: boolean) {
+    this.#folder = folder;
+    this.#readOnly = readOnly;
+  }
+
+  get isOpen(): boolean {
+    return this.#opened !== undefined;
+  }
+
+  get shown(): number {
+    return this.#shown;
+  }
+
+  /** The position up to which the tables have records, as far as is known. */
+  get folded(): number {
+    return this.#opened === undefined ? Number.POSITIVE_INFINITY : this.#folded;
+  }
+
+  /** Whether records should go into the tables; 'overdue' where nothing else comes before. */
+  get foldDue(): boolean | 'overdue' {
+    if (this.#opened === undefined || this.recent.rows === 0) return false;
+    const { end } = this.#opened;
+    if (end >= OVERDUE_BYTES) return 'overdue';
+    return end >= FOLD_BYTES || this.recent.rows >= FOLD_ROWS;
+  }
+
+  // Following it.
+
+  /**
+   * Takes in what the log has beside tables in which its row is this one. False where those tables
+   * are too old for that. `isLocked` says that nobody else can append.
+   */
+  follow(row: Uint8Array | undefined, isLocked: boolean): boolean {
+    if (row === undefined) {
+      this.leave();
+      return true;
+    }
+    const { id, folded } = decodeWalRow(row);
+    const opened = this.#open(id, folded);
+    if (opened === undefined) return false;
+    this.#folded = folded;
+    const place = this.#placeOf(opened);
+    if (opened.guessedAt !== undefined) {
+      if (samePlace(opened.guessedAt, place)) return true;
+      this.#forget(opened);
+    }
+    if (place.first !== opened.place.first) {
+      // What was there before was in the tables when it was written over.
+      if (place.first > folded + 1 && place.first > opened.applied + 1) return false;
+      this.recent.drop(place.first - 1);
+      opened.applied = place.first - 1;
+      opened.end = RECORDS_AT;
+    }
+    if (!this.#read(opened, place, folded)) {
+      if (isLocked) throw opened.file.damaged(`record ${opened.applied + 1}`, 'other bytes');
+      return false;
+    }
+    opened.place = place;
+    this.#shown = Math.max(this.#shown, place.shown);
+    // A transaction that writes has newer tables than those who read beside it.
+    if (!isLocked) this.recent.drop(folded);
+    return true;
+  }
+
+  #placeOf({ file, guessedAt }: Opened): WalPlace {
+    const place = file.place() ?? guessedAt;
+    if (place === undefined) throw file.damaged('the place of a write-ahead log', 'other bytes');
+    return place;
+  }
+
+  /** The file of a log; undefined where it has gone. */
+  #open(id: Uint8Array, folded: number): Opened | undefined {
+    if (this.#opened !== undefined && equalBytes(this.#opened.id, id)) return this.#opened;
+    this.leave();
+    let file: WalFile;
+    try {
+      file = new WalFile(this.#folder, id, this.#readOnly);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+    const [place, end] = [NOWHERE, RECORDS_AT];
+    this.#opened = { id, file, place, applied: 0, end, guessedAt: undefined };
+    if (this.#readOnly) this.#guess(this.#opened, folded);
+    return this.#opened;
+  }
+
+  /** A reader can't tell whether anybody has the log open, so it takes all that there is. */
+  #guess(opened: Opened, folded: number): void {
+    const { file } = opened;
+    for (const record of survivors(file, folded)) {
+      this.recent.add(record.position, record.changes);
+      opened.applied = record.position;
+    }
+    opened.applied = Math.max(opened.applied, folded);
+    this.#shown = opened.applied;
+    opened.guessedAt = file.place() ?? opened.place;
+  }
+
+  /** Somebody goes on with the log: it is as he says. */
+  #forget(opened: Opened): void {
+    opened.guessedAt = undefined;
+    opened.place = NOWHERE;
+    opened.applied = 0;
+    this.recent.clear();
+    this.#shown = 0;
+  }
+
+  /** Whether all records up to the place's last were there. */
+  #read(opened: Opened, place: WalPlace, folded: number): boolean {
+    if (opened.applied >= place.last) return true;
+    const { file, applied, end } = opened;
+    for (const { position, changes, next } of file.records(end, applied + 1, place.end)) {
+      if (position > folded) this.recent.add(position, changes);
+      opened.applied = position;
+      opened.end = next;
+    }
+    return opened.applied >= place.last;
+  }
+
+  /** There is no log, or another one: all of this one is in the tables. */
+  leave(): void {
+    this.#opened?.file.close();
+    this.#opened = undefined;
+    this.recent.clear();
+    this.#shown = 0;
+    this.#folded = 0;
+    this.#safe = 0;
+  }
+
+  // Writing: in a transaction of LMDB, after `follow`.
+
+  /** Adds what the next record changes; the bytes are copied. */
+  stage(changes: Changes): void {
+    for (const rows of changes.values()) {
+      for (const [key, bytes] of rows) if (bytes !== undefined) rows.set(key, copyBytes(bytes));
+    }
+    this.recent.add(this.#next, changes);
+  }
+
+  get #next(): number {
+    return (this.#opened?.applied ?? 0) + 1;
+  }
+
+  /**
+   * Appends what is staged, and flushes it where that is 'sync'; where it is 'group', `flush`
+   * follows. False where there is no room: it is staged still.
+   */
+  append(durability: Durability): boolean {
+    const opened = this.#opened;
+    if (opened === undefined) return false;
+    const position = this.#next;
+    const { id, file, place } = opened;
+    const record = encodeRecord(id, position, place.durable, this.recent.changesOf(position));
+    const isEmpty = this.#safe === opened.applied;
+    const at = isEmpty ? RECORDS_AT : opened.end;
+    const end = at + record.length;
+    if (!file.hasRoom(end)) return false;
+    file.append(record, at);
+    // What others have not flushed yet is not shown before it is.
+    const flushes = durability === 'sync' || (durability === 'none' && place.shown < place.last);
+    if (flushes) file.flushNow();
+    this.#set(opened, {
+      last: position,
+      end,
+      first: isEmpty ? position : place.first,
+      shown: durability === 'group' ? place.shown : position,
+      durable: flushes ? position : place.durable,
+    });
+    opened.applied = position;
+    opened.end = end;
+    return true;
+  }
+
+  #set(opened: Opened, place: WalPlace): void {
+    opened.file.setPlace(place);
+    opened.place = place;
+    this.#shown = Math.max(this.#shown, place.shown);
+  }
+
+  /** What was staged is not written, or is in the tables. */
+  unstage(): void {
+    this.recent.undo(this.#next);
+  }
+
+  /** Flushes what was appended, on another thread. `show` follows with what it returns. */
+  async flush(): Promise<{ readonly id: Uint8Array; readonly position: number } | undefined> {
+    const opened = this.#opened;
+    if (opened === undefined || opened.place.durable >= opened.applied) return undefined;
+    const { id, applied } = opened;
+    await opened.file.flush();
+    return { id, position: applied };
+  }
+
+  /** Records up to this position are on disk: all may see them. */
+  show({ id, position }: { readonly id: Uint8Array; readonly position: number }): void {
+    const opened = this.#opened;
+    if (opened === undefined || !equalBytes(opened.id, id)) return;
+    const { place } = opened;
+    if (place.durable >= position) return;
+    const shown = Math.max(place.shown, position);
+    this.#set(opened, { ...place, shown, durable: position });
+  }
+
+  // Putting it into the tables.
+
+  /** What is to be put, about so many rows, and the row that goes with it. */
+  slice(rows: number): { changes: Changes; row: WalRow } | undefined {
+    const opened = this.#opened;
+    const oldest = opened && this.recent.oldest(this.#shown, rows);
+    if (opened === undefined || oldest === undefined) return undefined;
+    return { changes: oldest.changes, row: { id: opened.id, folded: oldest.position } };
+  }
+
+  /** All of it, what is staged too, and the row that goes with it, where there is a log. */
+  all(): { changes: Changes; row: WalRow | undefined } {
+    const opened = this.#opened;
+    const oldest = this.recent.oldest(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    const row = opened && { id: opened.id, folded: opened.applied };
+    return { changes: oldest?.changes ?? new Map(), row };
+  }
+
+  /** Tables in which the log's row is this one are on disk. */
+  isSafe({ id, folded }: WalRow): void {
+    if (this.#opened !== undefined && equalBytes(this.#opened.id, id)) {
+      this.#safe = Math.max(this.#safe, folded);
+    }
+  }
+}
+
+function samePlace(a: WalPlace, b: WalPlace): boolean {
+  return a.last === b.last && a.first === b.first && a.shown === b.shown;
+}
+
+/**
+ * The records that the tables lack, of a log that nobody goes on with. REGALIA_CORRUPT where one is
+ * damaged that was on disk.
+ */
+function* survivors(file: WalFile, folded: number): Generator<WalRecord> {
+  const durable = Math.max(file.place()?.durable ?? 0, file.greatestDurable());
+  const first = file.firstPosition() ?? folded + 1;
+  if (first > folded + 1) throw file.damaged(`record ${folded + 1}`, `record ${first}`);
+  let last = folded;
+  for (const record of file.records(RECORDS_AT, first)) {
+    if (record.position <= folded) continue;
+    last = record.position;
+    yield record;
+  }
+  if (last < durable) throw file.damaged(`record ${last + 1}`, 'other bytes');
+}
+
+/** What the tables lack of a log that ends, in order. REGALIA_CORRUPT where it is damaged. */
+export function* unfolded(folder: string, row: Uint8Array): Generator<Changes> {
+  const { id, folded } = decodeWalRow(row);
+  let file: WalFile;
+  try {
+    file = new WalFile(folder, id, false);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    throw corrupt(walPath(folder, id), 'the write-ahead log', 'no file');
+  }
+  try {
+    for (const { changes } of survivors(file, folded)) yield changes;
+  } finally {
+    file.close();
+  }
+}
+
+/** Whether there are files of logs. */
+export function hasLogs(folder: string): boolean {
+  return fs.readdirSync(folder).some((name) => walIdIn(name) !== undefined);
+}
+
+/** Removes the files of logs but the one that this row names. Nobody may be beginning one. */
+export function removeEndedLogs(folder: string, row: Uint8Array | undefined): void {
+  const current = row && hex(decodeWalRow(row).id);
+  for (const name of fs.readdirSync(folder)) {
+    const id = walIdIn(name);
+    if (id !== undefined && id !== current) fs.rmSync(join(folder, name), { force: true });
+  }
+}
