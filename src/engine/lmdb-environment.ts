@@ -57,12 +57,12 @@ import {
   runBody,
   type Target,
 } from './overlay.js';
-import type { Listed, Version } from './recent-rows.js';
+import type { Listed, Span, Version } from './recent-rows.js';
 import {
   encodeWalRow,
   hasLogs,
   removeEndedLogs,
-  unfolded,
+  unfoldedIn,
   type WalRow,
   WriteAheadLog,
 } from './wal.js';
@@ -79,6 +79,8 @@ const ROW_BYTES_MAX = 32 << 10;
 const FOLD_SLICE_ROWS = 2_048;
 /** After so long without a write, the log goes into the tables. */
 const IDLE_MS = 500;
+/** No records. */
+const NONE: Span = { above: 0, until: 0 };
 /** How often the log is looked for beside tables that others change. */
 const FOLLOW_TRIES = 1_000;
 
@@ -138,8 +140,8 @@ export class LmdbEnvironment {
   #stagedBytes = 0;
   /** Whether the last transaction put any row into the tables. */
   #hasPut = false;
-  /** The log's row as the last transaction put it. */
-  #walRow: WalRow | undefined;
+  /** Whether the transaction is on disk when others see it. */
+  #isFlushed = false;
   #flushing: Promise<void> | undefined;
   /** Whether the log must be followed before the next read, and reads begin anew for that. */
   #stale: 'no' | 'yes' | 'renew' = 'renew';
@@ -192,13 +194,13 @@ export class LmdbEnvironment {
 
   #follow(): void {
     for (let tries = 0; tries < FOLLOW_TRIES; tries++) {
-      if (this.#stale === 'renew' || tries > 0) this.resetReads();
+      if (this.#stale === 'renew' || tries > 0) this.#resetReads();
       this.tables.meta.ensureReadTxn();
       // It is read first: the log has what is later than the tables that name it.
-      if (this.#wal.follow(this.#storedRow(), false)) {
-        this.#stale = 'no';
-        return;
-      }
+      const row = this.#storedRow();
+      if (this.#latest.lags() || !this.#wal.follow(row, false)) continue;
+      this.#stale = 'no';
+      return;
     }
     throw corrupt(this.path, 'the write-ahead log that the tables name', 'none');
   }
@@ -212,37 +214,34 @@ export class LmdbEnvironment {
   /** The row as the log has it, if it changed it. */
   recent<T extends Table>(table: T, key: RowKey<T>): Version | undefined {
     const { recent } = this.#wal;
-    return recent.has(table) ? recent.find(table, keepKey(table, key), this.#until) : undefined;
+    return recent.has(table) ? recent.find(table, keepKey(table, key), this.#span) : undefined;
   }
 
   /** The first `count` rows of a range that the log changed. */
   recentRows(table: Table, range: KeptRange, count: number): Listed {
-    return this.#wal.recent.list(table, range, count, this.#until);
+    return this.#wal.recent.list(table, range, count, this.#span);
   }
 
-  /** The position up to which records are seen. */
-  get #until(): number {
-    if (!this.#isWriting) return this.#wal.shown;
-    return this.#isDirect ? 0 : Number.POSITIVE_INFINITY;
+  /** The records that are seen. */
+  get #span(): Span {
+    if (!this.#isWriting) return this.#wal.seen;
+    return this.#isDirect ? NONE : this.#wal.unfolded;
   }
 
-  resetReads(): void {
+  #resetReads(): void {
     this.tables.meta.resetReadTxn();
   }
 
-  /** Whether reads had fallen behind what this process has seen, and begin anew. */
-  catchUp(): boolean {
-    // A body reads the transaction that it is in, which is the latest.
-    if (this.#isWriting || !this.#latest.lags()) return false;
-    this.resetReads();
-    return true;
+  /** The next read sees what others have written. */
+  refresh(): void {
+    this.#stale = 'renew';
   }
 
   /** The number of a table's rows. */
   count(table: Table): number {
     this.begin();
     let { entryCount } = this.#pages(table);
-    for (const [key, bytes] of this.#wal.recent.all(table, this.#until)) {
+    for (const [key, bytes] of this.#wal.recent.all(table, this.#span)) {
       const isThere = this.tables[table].getBinaryFast(keyOf(key)) !== undefined;
       entryCount += (bytes !== undefined ? 1 : 0) - (isThere ? 1 : 0);
     }
@@ -421,7 +420,7 @@ export class LmdbEnvironment {
 
   /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
   #run(jobs: readonly Job[], durability: Durability): void {
-    this.#beginRun();
+    this.#beginRun(durability);
     const refusals = refusalsOf(jobs);
     for (const job of jobs) {
       const { reads, file } = job.writer;
@@ -445,10 +444,10 @@ export class LmdbEnvironment {
     this.#endRun(durability);
   }
 
-  #beginRun(): void {
+  #beginRun(durability: Durability): void {
     this.#hasPut = false;
     this.#stagedBytes = 0;
-    this.#walRow = undefined;
+    this.#isFlushed = durability !== 'none';
     this.#followHere();
     this.#isDirect = !this.#wal.isOpen;
     if (this.#isDirect) this.#beginLog();
@@ -476,10 +475,10 @@ export class LmdbEnvironment {
 
   /** All that the log has goes into the tables with the rest of the transaction. */
   #goDirect(): void {
-    const { changes, row } = this.#wal.all();
-    applyChanges(changes, this.#target);
+    const all = this.#wal.slice(Number.POSITIVE_INFINITY);
+    if (all !== undefined) applyChanges(all.changes, this.#target);
     this.#wal.unstage();
-    if (row !== undefined) this.#putWalRow(row);
+    this.#putWalRow(this.#wal.row(this.#isFlushed));
     this.#isDirect = true;
   }
 
@@ -503,18 +502,18 @@ export class LmdbEnvironment {
     },
   };
 
-  #putWalRow(row: WalRow): void {
+  #putWalRow(row: WalRow | undefined): void {
+    if (row === undefined) return;
     this.#walTable?.put(WAL_KEY, encodeWalRow(row));
     this.#hasPut = true;
-    this.#walRow = row;
   }
 
   /** Notes what a transaction came to: one that put nothing was none, and flushed nothing. */
   #ended(number: number, isFlushed: boolean): void {
+    if (!this.#hasPut) return;
     this.#latest.look();
-    if (!isFlushed || !this.#hasPut) return;
+    if (!isFlushed) return;
     this.#durable = Math.max(this.#durable, number);
-    if (this.#walRow !== undefined) this.#wal.isSafe(this.#walRow);
   }
 
   #answer(jobs: readonly Job[], failure?: RegaliaError): void {
@@ -549,7 +548,7 @@ export class LmdbEnvironment {
       if (errno !== 'ENOSPC' && errno !== 'EDQUOT') throw error;
       return;
     }
-    this.#putWalRow({ id, folded: 0 });
+    this.#putWalRow({ id, folded: 0, safe: 0 });
   }
 
   /** Flushes what was appended, and shows it to all. */
@@ -567,12 +566,11 @@ export class LmdbEnvironment {
     this.#hasFolded = true;
     const work = (): void => {
       this.#hasPut = false;
-      this.#walRow = undefined;
       this.#followHere();
       const slice = this.#wal.slice(FOLD_SLICE_ROWS);
       if (slice === undefined) return;
       applyChanges(slice.changes, this.#target);
-      this.#putWalRow(slice.row);
+      this.#putWalRow(this.#wal.row(true, slice.position));
     };
     const { failure } = this.#workerFailed ? this.#here(work) : await this.#inWorker(work);
     this.#foldFailed = failure !== undefined;
@@ -591,7 +589,7 @@ export class LmdbEnvironment {
   async #foldAll(): Promise<RegaliaError | undefined> {
     this.#stale = 'renew';
     this.begin();
-    const until = this.#wal.shown;
+    const { until } = this.#wal.seen;
     while (this.#wal.folded < until && this.fault === undefined) {
       if (this.#phase !== 'idle') await this.idle();
       else {
@@ -611,7 +609,7 @@ export class LmdbEnvironment {
       const row = this.#storedRow();
       if (row === undefined) return;
       // All is read before anything is put.
-      for (const changes of [...unfolded(this.path, row)]) applyChanges(changes, this.#target);
+      for (const changes of [...unfoldedIn(this.path, row)]) applyChanges(changes, this.#target);
       this.#walTable?.remove(WAL_KEY);
       hasEnded = true;
       this.#durable = number;
@@ -717,7 +715,7 @@ export class LmdbEnvironment {
 
   #endsBefore(transaction: number): boolean {
     try {
-      this.resetReads();
+      this.#resetReads();
       const { lastTxnId } = this.#root.getStats();
       return transaction > 0 && lastTxnId < transaction;
     } catch {

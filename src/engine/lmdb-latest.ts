@@ -7,8 +7,8 @@
  * with pages that the commit has used. So the number is compared with the meta pages, which never
  * lie, after an environment was opened and whenever a transaction has begun; where it lags it is
  * put right, and the transaction begun again. Readers compare it with the greatest that they have
- * seen, where they begin anew and where they do not find a row. What is left is the microsecond
- * between that and LMDB's own look.
+ * seen, where they have begun anew. What is left is the microsecond between LMDB's own look and
+ * that.
  *
  *     lock.mdb    u32 magic | u32 format | u64 number of the latest transaction | …
  *     data.mdb    meta pages 0 and 1, each with its own number; the greater one counts

@@ -128,9 +128,7 @@ class LmdbEngine implements Engine {
         : key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
     if (!sound) keepKey(table, key);
     try {
-      return (
-        this.#find(table, key) ?? (this.#environment.catchUp() ? this.#find(table, key) : undefined)
-      );
+      return this.#find(table, key);
     } catch (error) {
       throw readError(error, this.#environment.path);
     }
@@ -160,7 +158,6 @@ class LmdbEngine implements Engine {
   *#rows<T extends Table>(table: T, range: KeptRange): Generator<Row<RowKey<T>>> {
     // Nothing is below an empty key, and lmdb-js would see no bound in it.
     if (range.upper === '') return;
-    this.#environment.catchUp();
     let rest = range;
     let step = RANGE_STEP_ROWS;
     while (rest.limit > 0) {
@@ -255,8 +252,7 @@ class LmdbEngine implements Engine {
 
   refresh(): void {
     this.#check();
-    this.#environment.catchUp();
-    this.#environment.resetReads();
+    this.#environment.refresh();
   }
 
   stats(): EngineStats {

@@ -5,7 +5,9 @@
  * Invariants:
  * - a key has a version for each record that changed it, the newest first, so that one who may not
  *   see the last records sees the row as it was before them;
- * - records come in order of their positions, and go in that order, once they are in the tables.
+ * - records come in order of their positions, and go in that order, once they are in the tables
+ *   that are read. Until then they may be met beside newer tables: whoever reads says from which
+ *   position on records count.
  */
 import type { Table } from './engine.js';
 import { OrderedKeys } from './ordered-keys.js';
@@ -16,6 +18,12 @@ export interface Version {
   readonly position: number;
   readonly bytes: Uint8Array | undefined;
   before: Version | undefined;
+}
+
+/** Which records count: those above the position that the tables have, up to another. */
+export interface Span {
+  readonly above: number;
+  readonly until: number;
 }
 
 /** A number of rows in the order of a range. */
@@ -142,11 +150,11 @@ export class RecentRows {
     this.#rows = 0;
   }
 
-  /** The row as the records up to a position have it; undefined where none of them changed it. */
-  find(table: Table, key: KeptKey, until: number): Version | undefined {
+  /** The row as the records of a span have it; undefined where none of them changed it. */
+  find(table: Table, key: KeptKey, { above, until }: Span): Version | undefined {
     let version = this.#tables.get(table)?.versions.get(key);
     while (version !== undefined && version.position > until) version = version.before;
-    return version;
+    return version === undefined || version.position <= above ? undefined : version;
   }
 
   /** Whether there may be rows of a table. */
@@ -155,22 +163,22 @@ export class RecentRows {
     return recent !== undefined && recent.versions.size > 0;
   }
 
-  /** The first `count` keys of a range, with the rows as the records up to a position have them. */
-  list(table: Table, range: KeptRange, count: number, until: number): Listed {
+  /** The first `count` keys of a range, with the rows as the records of a span have them. */
+  list(table: Table, range: KeptRange, count: number, span: Span): Listed {
     if (!this.has(table)) return NOTHING;
     const keys = this.#table(table).list(range, count);
     const rows: (readonly [KeptKey, Uint8Array | undefined])[] = [];
     for (const key of keys) {
-      const version = this.find(table, key, until);
+      const version = this.find(table, key, span);
       if (version !== undefined) rows.push([key, version.bytes]);
     }
     return { rows, last: keys.length < count ? undefined : keys[keys.length - 1] };
   }
 
-  /** The keys of a table that the records up to a position changed, with their rows. */
-  *all(table: Table, until: number): Generator<readonly [KeptKey, Uint8Array | undefined]> {
+  /** The keys of a table that the records of a span changed, with their rows. */
+  *all(table: Table, span: Span): Generator<readonly [KeptKey, Uint8Array | undefined]> {
     for (const key of this.#tables.get(table)?.versions.keys() ?? []) {
-      const version = this.find(table, key, until);
+      const version = this.find(table, key, span);
       if (version !== undefined) yield [key, version.bytes];
     }
   }
@@ -181,13 +189,14 @@ export class RecentRows {
     return last?.position === position ? last.changes : new Map();
   }
 
-  /** The oldest records up to a position, about so many rows; undefined where there are none. */
-  oldest(until: number, rows: number): Slice | undefined {
+  /** The oldest records of a span, about so many rows; undefined where there are none. */
+  oldest({ above, until }: Span, rows: number): Slice | undefined {
     const changes: Changes = new Map();
     let position: number | undefined;
     let count = 0;
     for (let i = this.#gone; i < this.#records.length && count < rows; i++) {
       const record = this.#records[i];
+      if (record.position <= above) continue;
       if (record.position > until) break;
       position = record.position;
       for (const [table, changed] of record.changes) {

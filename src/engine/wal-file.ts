@@ -213,16 +213,18 @@ export class WalFile {
     return decodeRecord(this.#id, this.read(RECORDS_AT, this.#bytes()), 0)?.position;
   }
 
-  /** The greatest position that any record says was on disk. */
-  greatestDurable(): number {
+  /** The greatest position above another that any record says was on disk; else that other. */
+  greatestDurable(above: number): number {
     const bytes = this.read(RECORDS_AT, this.#bytes());
-    let greatest = 0;
+    const last = above + bytes.length / RECORD_HEAD;
+    let greatest = above;
     for (let at = 0; at + RECORD_HEAD <= bytes.length; at += ALIGNMENT) {
-      // Most places hold no record: a look at the length tells.
+      // Most places hold no record: a look at the numbers tells.
+      const position = readU48(bytes, at + 8);
+      const durable = readU48(bytes, at + 14);
+      if (durable <= greatest || durable >= position || position > last) continue;
       const length = readU32(bytes, at + 4);
       if (length < RECORD_HEAD || at + length > bytes.length) continue;
-      const durable = readU48(bytes, at + 14);
-      if (durable <= greatest || durable >= readU48(bytes, at + 8)) continue;
       if (isRecord(this.#id, bytes, at, length)) greatest = durable;
     }
     return greatest;

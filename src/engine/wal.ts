@@ -8,7 +8,10 @@
  * pages and flushes twice. Until its rows are in the tables they are kept in memory, laid over the
  * tables (recent-rows.ts); another process reads them from the file.
  *
- *     table wal   'wal' -> u32 checksum | id 8 | u48 position: the tables have all records up to it
+ *     table wal   'wal' -> u32 checksum | id 8 | u48 folded | u48 safe
+ *
+ * `folded` is the position up to which the tables have the records, `safe` the one up to which they
+ * had them on disk when the row was seen.
  *
  * There is a log while there is that row. It begins with the writes of a process that makes
  * several, and ends when any process opens or closes the store for writing: then all is in the
@@ -32,7 +35,7 @@ import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import type { Durability } from './engine.js';
 import type { Changes } from './overlay.js';
-import { RecentRows } from './recent-rows.js';
+import { RecentRows, type Slice, type Span } from './recent-rows.js';
 import {
   encodeRecord,
   RECORDS_AT,
@@ -56,10 +59,12 @@ export interface WalRow {
   readonly id: Uint8Array;
   /** The tables have all records up to this position. */
   readonly folded: number;
+  /** These they have on disk, wherever the row is seen by one who may write. */
+  readonly safe: number;
 }
 
-export function encodeWalRow({ id, folded }: WalRow): Uint8Array {
-  const bytes = new ByteWriter(32).u32(0).bytes(id).u48(folded).finish();
+export function encodeWalRow({ id, folded, safe }: WalRow): Uint8Array {
+  const bytes = new ByteWriter(32).u32(0).bytes(id).u48(folded).u48(safe).finish();
   putU32(bytes, 0, crc32(bytes.subarray(4)));
   return bytes;
 }
@@ -70,8 +75,9 @@ function decodeWalRow(row: Uint8Array): WalRow {
   const sum = reader.u32();
   const id = reader.bytes(WAL_ID_LENGTH).slice();
   const folded = reader.u48();
+  const safe = reader.u48();
   reader.end();
-  if (sum === crc32(row.subarray(4))) return { id, folded };
+  if (sum === crc32(row.subarray(4))) return { id, folded, safe };
   throw corrupt('row of the write-ahead log', `${crc32(row.subarray(4))}`, `${sum}`);
 }
 
@@ -99,7 +105,7 @@ export class WriteAheadLog {
   #opened: Opened | undefined;
   /** The position up to which records may be seen. */
   #shown = 0;
-  /** The position up to which the tables have records, and surely have them on disk. */
+  /** What the row says that was followed last. */
   #folded = 0;
   #safe = 0;
 
@@ -112,8 +118,14 @@ export class WriteAheadLog {
     return this.#opened !== undefined;
   }
 
-  get shown(): number {
-    return this.#shown;
+  /** The records that are seen beside the tables. */
+  get seen(): Span {
+    return { above: this.#folded, until: this.#shown };
+  }
+
+  /** All that the tables do not have, what is staged too. */
+  get unfolded(): Span {
+    return { above: this.#folded, until: Number.POSITIVE_INFINITY };
   }
 
   /** The position up to which the tables have records, as far as is known. */
@@ -123,10 +135,13 @@ export class WriteAheadLog {
 
   /** Whether records should go into the tables; 'overdue' where nothing else comes before. */
   get foldDue(): boolean | 'overdue' {
-    if (this.#opened === undefined || this.recent.rows === 0) return false;
+    if (this.#opened === undefined) return false;
     const { end } = this.#opened;
+    const { rows } = this.recent;
+    // With few rows it pays only where there would be no room.
+    if (rows < FOLD_ROWS / 4) return false;
     if (end >= OVERDUE_BYTES) return 'overdue';
-    return end >= FOLD_BYTES || this.recent.rows >= FOLD_ROWS;
+    return end >= FOLD_BYTES || rows >= FOLD_ROWS;
   }
 
   // Following it.
@@ -140,10 +155,11 @@ export class WriteAheadLog {
       this.leave();
       return true;
     }
-    const { id, folded } = decodeWalRow(row);
+    const { id, folded, safe } = decodeWalRow(row);
     const opened = this.#open(id, folded);
     if (opened === undefined) return false;
     this.#folded = folded;
+    this.#safe = safe;
     const place = this.#placeOf(opened);
     if (opened.guessedAt !== undefined) {
       if (samePlace(opened.guessedAt, place)) return true;
@@ -309,27 +325,16 @@ export class WriteAheadLog {
 
   // Putting it into the tables.
 
-  /** What is to be put, about so many rows, and the row that goes with it. */
-  slice(rows: number): { changes: Changes; row: WalRow } | undefined {
-    const opened = this.#opened;
-    const oldest = opened && this.recent.oldest(this.#shown, rows);
-    if (opened === undefined || oldest === undefined) return undefined;
-    return { changes: oldest.changes, row: { id: opened.id, folded: oldest.position } };
+  /** The oldest rows that the tables do not have, about so many. */
+  slice(rows: number): Slice | undefined {
+    return this.recent.oldest(this.unfolded, rows);
   }
 
-  /** All of it, what is staged too, and the row that goes with it, where there is a log. */
-  all(): { changes: Changes; row: WalRow | undefined } {
-    const opened = this.#opened;
-    const oldest = this.recent.oldest(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
-    const row = opened && { id: opened.id, folded: opened.applied };
-    return { changes: oldest?.changes ?? new Map(), row };
-  }
-
-  /** Tables in which the log's row is this one are on disk. */
-  isSafe({ id, folded }: WalRow): void {
-    if (this.#opened !== undefined && equalBytes(this.#opened.id, id)) {
-      this.#safe = Math.max(this.#safe, folded);
-    }
+  /** The row for tables that have the records up to a position, or all; on disk, if they are. */
+  row(isFlushed: boolean, position = this.#opened?.applied ?? 0): WalRow | undefined {
+    if (this.#opened === undefined) return undefined;
+    const { id } = this.#opened;
+    return { id, folded: position, safe: isFlushed ? position : this.#safe };
   }
 }
 
@@ -342,7 +347,7 @@ function samePlace(a: WalPlace, b: WalPlace): boolean {
  * damaged that was on disk.
  */
 function* survivors(file: WalFile, folded: number): Generator<WalRecord> {
-  const durable = Math.max(file.place()?.durable ?? 0, file.greatestDurable());
+  const durable = Math.max(file.place()?.durable ?? 0, file.greatestDurable(folded));
   const first = file.firstPosition() ?? folded + 1;
   if (first > folded + 1) throw file.damaged(`record ${folded + 1}`, `record ${first}`);
   let last = folded;
@@ -355,7 +360,7 @@ function* survivors(file: WalFile, folded: number): Generator<WalRecord> {
 }
 
 /** What the tables lack of a log that ends, in order. REGALIA_CORRUPT where it is damaged. */
-export function* unfolded(folder: string, row: Uint8Array): Generator<Changes> {
+export function* unfoldedIn(folder: string, row: Uint8Array): Generator<Changes> {
   const { id, folded } = decodeWalRow(row);
   let file: WalFile;
   try {
