@@ -11,7 +11,7 @@
  */
 
 import type { RowKey, Table } from '../engine/engine.js';
-import { hex } from '../ground/bytes.js';
+import { hex, zeroBytes } from '../ground/bytes.js';
 import { crc32 } from '../ground/checksum.js';
 import { corrupt } from '../ground/errors.js';
 import { putU32, readU32 } from '../ground/integers.js';
@@ -21,7 +21,7 @@ const CHECKSUM_LENGTH = 4;
 
 /** The row to store under `key`: a new array. */
 export function sealRow<T extends Table>(table: T, key: RowKey<T>, body: Uint8Array): Uint8Array {
-  const row = new Uint8Array(CHECKSUM_LENGTH + body.length);
+  const row = zeroBytes(CHECKSUM_LENGTH + body.length);
   row.set(body, CHECKSUM_LENGTH);
   putU32(row, 0, checksum(table, key, body));
   return row;
@@ -51,8 +51,16 @@ function checksum<T extends Table>(table: T, key: RowKey<T>, body: Uint8Array): 
   }
   const keyBytes: Uint8Array = typeof key === 'number' ? integerKey(key) : key;
   // The length comes first: body and key can't trade bytes at their border.
-  const length = Uint8Array.of(keyBytes.length, keyBytes.length >>> 8);
-  return crc32(keyBytes, crc32(body, crc32(length, start)));
+  return crc32(keyBytes, crc32(body, crc32(lengthBytes(keyBytes.length), start)));
+}
+
+/** The two bytes of each length of a key, made once. */
+const lengths: Uint8Array[] = [];
+
+function lengthBytes(length: number): Uint8Array {
+  let bytes = lengths[length];
+  if (bytes === undefined) bytes = lengths[length] = Uint8Array.of(length, length >>> 8);
+  return bytes;
 }
 
 function integerKey(key: number): Uint8Array {

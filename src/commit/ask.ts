@@ -171,7 +171,7 @@ export class Group {
   /** Puts its rows, but the head. False where they must be built again, on another share. */
   put(batch: Batch): boolean {
     const { history } = this.#line.core;
-    if (!countCommits(batch, this.#line, this.#base.id, this.commits)) return false;
+    if (!countCommits(batch, this.#line, this.#base, this.commits)) return false;
     for (const { ask, plan } of this.#planned) {
       this.#putting = ask;
       for (const { blocks } of plan.writers) blocks.emit(batch);

@@ -109,6 +109,8 @@ export class Core {
   /** Trees by root id: snapshots of one root share what they have found. */
   readonly #trees = new BoundedMap<number, Tree>(TREES);
   readonly #rules = new WeakMap<Uint8Array, Rules>();
+  /** Those that were decoded last: most roots have the same. */
+  #lastRules: { readonly encoded: Uint8Array; readonly rules: Rules } | undefined;
 
   /** `chunks` is the home of chunks; in memory there is none. */
   constructor(engine: Engine, settings: Settings, identity: Identity, chunks?: ChunkStore) {
@@ -142,11 +144,14 @@ export class Core {
     return this.tree(entry?.rootBlock, this.history.commit(commit).root);
   }
 
-  /** A bucket's rules, decoded once per root. */
+  /** A bucket's rules, decoded once. */
   rules(encoded: Uint8Array): Rules {
     let rules = this.#rules.get(encoded);
     if (rules === undefined) {
-      rules = decodeRules(encoded);
+      const last = this.#lastRules;
+      const isLast = last !== undefined && equalBytes(last.encoded, encoded);
+      rules = isLast ? last.rules : decodeRules(encoded);
+      this.#lastRules = { encoded, rules };
       this.#rules.set(encoded, rules);
     }
     return rules;

@@ -6,7 +6,7 @@
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Batch, Durability, Engine, WriteOptions } from '../engine/engine.js';
-import { branch, putBranch } from '../log/branches.js';
+import { BranchRow } from '../log/branches.js';
 import { type Moving, putMove } from '../log/reflog.js';
 
 /** A branch of a bucket, the commit that it is expected to name, and the one that it shall. */
@@ -50,6 +50,8 @@ export interface Door {
 /** Heads beside the blocks, in one engine: one write does it all. */
 export class EngineDoor implements Door {
   readonly #engine: Engine;
+  /** By the bucket's id, as its lines have it, and name. */
+  readonly #rows = new WeakMap<Uint8Array, Map<string, BranchRow>>();
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -73,9 +75,10 @@ export class EngineDoor implements Door {
     durability: Durability,
     options?: WriteOptions,
   ): Promise<boolean> {
+    const row = this.#row(bucket, name);
     return this.#engine.write(
       (batch) => {
-        const there = branch(batch, bucket, name);
+        const there = row.read(batch);
         if (there === undefined) return false;
         const steps = writes(batch, there.head);
         let { head, moved } = there;
@@ -83,11 +86,19 @@ export class EngineDoor implements Door {
           moved = putMove(batch, bucket, name, moved, step);
           head = step.commit;
         }
-        if (moved !== there.moved) putBranch(batch, bucket, name, { ...there, head, moved });
+        if (moved !== there.moved) row.put(batch, { head, id: there.id, moved });
         return steps !== undefined;
       },
       durability,
       options,
     );
+  }
+
+  #row(bucket: Uint8Array, name: string): BranchRow {
+    let rows = this.#rows.get(bucket);
+    if (rows === undefined) this.#rows.set(bucket, (rows = new Map()));
+    let row = rows.get(name);
+    if (row === undefined) rows.set(name, (row = new BranchRow(bucket, name)));
+    return row;
   }
 }

@@ -264,6 +264,7 @@ export class Lane {
     group.published();
     if (!group.moves) return;
     const { core, owner, branch } = this.#line;
+    this.#line.isAt(group.tip);
     core.blocks.index.foldSoon();
     core.moved(owner, branch);
   }

@@ -94,9 +94,15 @@ export class Line {
     return this.#stored;
   }
 
+  /** The stored head was this one a moment ago: it need not be read again. */
+  isAt(tip: Tip): void {
+    this.#stored = tip;
+  }
+
   /** The tip to build on. */
   tip(): Tip {
-    if (this.#expected === undefined) return this.stored();
+    // Reads begin anew with each turn: whoever is quicker within this one, is met when it is written.
+    if (this.#expected === undefined) return this.storedIn(this.core.engine);
     this.#isBuiltOn = true;
     return this.#expected;
   }

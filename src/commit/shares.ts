@@ -8,7 +8,6 @@
  */
 import { type Address, addressText } from '../blocks/address.js';
 import { equalEvents, joinEvents, NO_EVENT } from '../clock/event.js';
-import type { Id } from '../clock/id.js';
 import type { Batch } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
 import { isTracking } from '../log/branches.js';
@@ -32,21 +31,21 @@ export async function withShare(line: Line, tip: Tip): Promise<Tip> {
 }
 
 /**
- * Within the write that publishes commits of a line, built on a tip with this share: whether they
+ * Within the write that publishes commits of a line, built on this tip and its share: whether they
  * may count on it. If so, that they did is written; if not, the branch has another from now on.
  */
 export function countCommits(
   batch: Batch,
   line: Line,
-  id: Id | undefined,
+  base: Tip,
   commits: readonly LocalCommit[],
 ): boolean {
   const row = line.row.read(batch);
-  if (row === undefined || row.id !== id) return false;
-  const fresh = new Map(commits.map((one) => [addressText(one.address), one]));
+  if (row === undefined || row.id !== base.id) return false;
+  const known = new Map([base, ...commits].map((one) => [addressText(one.address), one]));
   const countings = commits.map((one) =>
     countingOf(one, (parent) => {
-      return fresh.get(addressText(parent)) ?? line.commitAt(parent);
+      return known.get(addressText(parent)) ?? line.commitAt(parent);
     }),
   );
   // A canonical merge joins stamps and counts nothing.

@@ -75,7 +75,7 @@ export interface Reads {
  * ends with the body; after that every call throws REGALIA_CLOSED.
  */
 export interface Batch extends Reads {
-  /** `bytes` must not change until the write has resolved; `key` may. */
+  /** `bytes` are the engine's from then on, and must not change any more; `key` may. */
   put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void;
   /** Does nothing where there is no such row. */
   del<T extends Table>(table: T, key: RowKey<T>): void;

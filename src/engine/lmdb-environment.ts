@@ -76,7 +76,7 @@ const WRITES_BEFORE_WAL = 4;
 const RECORD_BYTES_MAX = 256 << 10;
 const ROW_BYTES_MAX = 32 << 10;
 /** Rows that go from the log into the tables by one transaction. */
-const FOLD_SLICE_ROWS = 2_048;
+const FOLD_SLICE_ROWS = 512;
 /** After so long without a write, the log goes into the tables. */
 const IDLE_MS = 500;
 /** No records. */

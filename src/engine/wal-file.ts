@@ -29,7 +29,7 @@ import { ROW_KEY_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import { TABLES, type Table } from './engine.js';
-import { type Changes, integerTables, keepKey, keyOf } from './overlay.js';
+import { type Changes, integerTables, keepKey } from './overlay.js';
 
 export const WAL_ID_LENGTH = 8;
 /** The most bytes that the file grows to. */
@@ -289,20 +289,24 @@ function decodePlace(bytes: Uint8Array): WalPlace {
   return { last, end, first, shown: reader.u48(), durable: reader.u48() };
 }
 
-/** A record as it is stored, with what fills it up. It is a new array. */
+const scratch = new ByteWriter(16_384);
+
+/** A record as it is stored, with what fills it up: a view that the next call spoils. */
 export function encodeRecord(
   id: Uint8Array,
   position: number,
   durable: number,
   changes: Changes,
 ): Uint8Array {
-  const writer = new ByteWriter(2_048).u32(0).u32(0).u48(position).u48(durable);
+  const writer = scratch;
+  writer.reset();
+  writer.u32(0).u32(0).u48(position).u48(durable);
   for (const [table, rows] of changes) {
     const number = NUMBERED.indexOf(table);
     for (const [key, bytes] of rows) {
       writer.u8(number);
       if (typeof key === 'number') writer.u32(key);
-      else writer.lengthed(keyOf<'meta'>(key));
+      else writer.varint(key.length).latin1(key);
       if (bytes === undefined) writer.varint(0);
       else writer.varint(1 + bytes.length).bytes(bytes);
     }
@@ -311,7 +315,7 @@ export function encodeRecord(
   putU32(writer.buffer, 4, length);
   putU32(writer.buffer, 0, checksum(id, writer.buffer.subarray(4, length)));
   while (writer.length % ALIGNMENT !== 0) writer.u8(0);
-  return writer.finish();
+  return writer.view();
 }
 
 function isRecord(id: Uint8Array, bytes: Uint8Array, at: number, length: number): boolean {

@@ -27,7 +27,7 @@
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { crc32 } from '../ground/checksum.js';
 import { corrupt, errnoOf } from '../ground/errors.js';
 import { putU32 } from '../ground/integers.js';
@@ -251,11 +251,8 @@ export class WriteAheadLog {
 
   // Writing: in a transaction of LMDB, after `follow`.
 
-  /** Adds what the next record changes; the bytes are copied. */
+  /** Adds what the next record changes. */
   stage(changes: Changes): void {
-    for (const rows of changes.values()) {
-      for (const [key, bytes] of rows) if (bytes !== undefined) rows.set(key, copyBytes(bytes));
-    }
     this.recent.add(this.#next, changes);
   }
 

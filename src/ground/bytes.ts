@@ -3,13 +3,7 @@
  * writer.ts and integers.ts.
  */
 
-import { Slab } from './slab.js';
-
-/**
- * Bytes in memory that nobody shares, as a copy has them. The name spares the types that we publish
- * a form that older compilers do not know.
- */
-export type OwnBytes = ReturnType<Uint8Array['slice']>;
+import { type OwnBytes, Slab } from './slab.js';
 
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
@@ -51,14 +45,19 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return Uint8Array.prototype.slice.call(bytes);
 }
 
-/** Copies of at most so many bytes lie side by side. */
-const SLAB_COPY_MAX = 2_048;
+/** Arrays of at most so many bytes lie side by side. */
+const SLAB_ARRAY_MAX = 2_048;
 const slab = new Slab(16_384);
 
 /** A private copy of `bytes[start..end]`. */
 export function copyRange(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  if (end - start <= SLAB_COPY_MAX) return slab.copy(bytes, start, end);
+  if (end - start <= SLAB_ARRAY_MAX) return slab.copy(bytes, start, end);
   return Uint8Array.prototype.slice.call(bytes, start, end);
+}
+
+/** A new array for bytes that stay within: its buffer may be that of others, too. */
+export function zeroBytes(length: number): OwnBytes {
+  return length <= SLAB_ARRAY_MAX ? slab.zeros(length) : new Uint8Array(length);
 }
 
 export function hex(bytes: Uint8Array): string {

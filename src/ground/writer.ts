@@ -2,8 +2,9 @@
  * The writer of bytes: one buffer that grows by doubling. Every format is written with it, from
  * rows to blocks, so integers have one form: little-endian where the width is fixed, else varints.
  */
-import type { OwnBytes } from './bytes.js';
+import { zeroBytes } from './bytes.js';
 import { putU16, putU32, putU48, putVarint } from './integers.js';
+import type { OwnBytes } from './slab.js';
 import { utf8Bytes } from './text.js';
 
 /** A varint takes no more bytes. */
@@ -17,7 +18,7 @@ export class ByteWriter {
   length = 0;
 
   constructor(capacity = 256) {
-    this.buffer = new Uint8Array(Math.max(16, capacity));
+    this.buffer = zeroBytes(Math.max(16, capacity));
   }
 
   #room(count: number): void {
@@ -74,6 +75,15 @@ export class ByteWriter {
       this.buffer.set(from.subarray(start, end), this.length);
     }
     this.length += count;
+    return this;
+  }
+
+  /** A byte for each character, all of which are below 256. */
+  latin1(text: string): this {
+    this.#room(text.length);
+    const { buffer } = this;
+    for (let i = 0, at = this.length; i < text.length; i++, at++) buffer[at] = text.charCodeAt(i);
+    this.length += text.length;
     return this;
   }
 

@@ -89,31 +89,49 @@ export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch |
 export class BranchRow {
   readonly #bucket: Uint8Array;
   readonly #name: string;
-  #last: { readonly body: Uint8Array; readonly branch: Branch } | undefined;
+  readonly #key: Uint8Array;
+  #last: { readonly row: Uint8Array; readonly next: string; readonly branch: Branch } | undefined;
 
   constructor(bucket: Uint8Array, name: string) {
+    checkRefName(name);
     this.#bucket = bucket;
     this.#name = name;
+    this.#key = namedKey(bucket, BRANCH, name);
   }
 
   /** The branch, or undefined where there is none. An unchanged row gives the same object. */
   read(reads: Reads): Branch | undefined {
-    const body = readNamed(reads, this.#bucket, BRANCH, this.#name);
-    if (body === undefined) return undefined;
-    if (this.#last === undefined || !equalBytes(this.#last.body, body)) {
-      this.#last = { body: copyBytes(body), branch: decodeBranch(body) };
+    const row = reads.view('heads', this.#key);
+    if (row === undefined) {
+      placeOf(reads, this.#bucket, BRANCH, this.#name);
+      return undefined;
+    }
+    if (this.#last === undefined || !equalBytes(this.#last.row, row)) {
+      const { next, body } = decodeLink(openRow('heads', this.#key, row));
+      this.#last = { row: copyBytes(row), next, branch: decodeBranch(body) };
     }
     return this.#last.branch;
+  }
+
+  /** Puts a branch that was just read through this batch. */
+  put(batch: Batch, branch: Branch): void {
+    const { next } = this.#last ?? {};
+    if (next === undefined) putBranch(batch, this.#bucket, this.#name, branch);
+    else putLink(batch, this.#bucket, BRANCH, this.#name, { next, body: encodeBranch(branch) });
   }
 }
 
 export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch: Branch): void {
-  const writer = new ByteWriter(128).bytes(branch.head);
-  if (branch.id === undefined) writer.u8(0);
-  else writer.u8(1).text(branch.id);
-  if (branch.moved === undefined) writer.u8(0);
-  else writer.u8(1).varint(branch.moved.position).varint(branch.moved.timeMs);
-  putNamed(batch, bucket, BRANCH, name, writer.finish());
+  putNamed(batch, bucket, BRANCH, name, encodeBranch(branch));
+}
+
+function encodeBranch({ head, id, moved }: Branch): Uint8Array {
+  const writer = new ByteWriter(128).bytes(head);
+  if (id === undefined) writer.u8(0);
+  else writer.u8(1).text(id);
+  if (moved === undefined) writer.u8(0);
+  else writer.u8(1).varint(moved.position).varint(moved.timeMs);
+  return writer.view();
 }
 
 /** Whether there was such a branch. Its share goes with it: the caller frees it. */

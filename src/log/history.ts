@@ -65,6 +65,7 @@ const BOUNDS_VERSION = 1;
 /** Commits, and stamps, that are kept in memory. */
 const CACHED_COMMITS = 512;
 const CACHED_STAMPS = 512;
+const CACHED_ROWS = 64;
 
 /** The places of a bucket's log that are kept: first to next - 1. */
 export interface LogBounds {
@@ -97,6 +98,8 @@ export class History {
   readonly #reads: Reads;
   /** Verified commits. Whether a commit is here is always asked of its row. */
   readonly #commits = new BoundedMap<string, Commit>(CACHED_COMMITS);
+  /** Rows of commits, decoded: one that is unchanged is not decoded again. */
+  readonly #rows = new BoundedMap<string, { row: Uint8Array; stored: StoredCommit }>(CACHED_ROWS);
   /**
    * Stamps that others are differences from. Not verified for themselves: what is rebuilt from them
    * is.
@@ -204,7 +207,14 @@ export class History {
 
   #stored(address: Address, reads: Reads): StoredCommit | undefined {
     const row = reads.view('commits', address);
-    return row && openEntry(address, row);
+    if (row === undefined) return undefined;
+    const key = addressKey(address);
+    const known = this.#rows.get(key);
+    if (known !== undefined && equalBytes(known.row, row)) return known.stored;
+    const copy = copyBytes(row);
+    const stored = openEntry(address, copy);
+    this.#rows.set(key, { row: copy, stored });
+    return stored;
   }
 
   /**
@@ -247,8 +257,7 @@ export class History {
       if (stored === undefined || stored.deltas !== (expected ?? stored.deltas)) {
         throw corruptCommit(address, undefined);
       }
-      // The view is spoiled by the next read.
-      links.push({ address: at, body: copyBytes(stored.body) });
+      links.push({ address: at, body: stored.body });
       if (stored.deltas === 0) return { links, base: undefined };
       expected = stored.deltas - 1;
       at = stored.links.parents[0];

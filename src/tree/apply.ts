@@ -312,7 +312,7 @@ function editStreams(
  * place.
  */
 function standIn(writer: NodeWriter, parts: RecordParts): Node {
-  const items = new Items(0);
+  const items = Items.at(0);
   items.pushFresh(encodeRecord(NO_NAME, parts));
   const { body, links } = writer.writeInline(items, 0, 1);
   return inlineLeaf(writer.cache.shapes, writer.algorithm, body, links);

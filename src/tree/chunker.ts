@@ -30,7 +30,7 @@ export class Chunker {
 
   constructor(writer: NodeWriter, level: number, fence: number | undefined) {
     this.#writer = writer;
-    this.items = new Items(level);
+    this.items = Items.at(level);
     this.#fence = fence;
   }
 
@@ -40,8 +40,8 @@ export class Chunker {
    */
   get fenceFell(): boolean {
     if (this.#written || this.#fence === undefined) return false;
-    const { hashes, ends } = this.items;
-    for (; this.#unfenced < hashes.length; this.#unfenced++) {
+    const { hashes, ends, length } = this.items;
+    for (; this.#unfenced < length; this.#unfenced++) {
       if (ends[this.#unfenced] > WINDOW) break;
       if (hashes[this.#unfenced] < this.#fence) return true;
     }
@@ -59,6 +59,7 @@ export class Chunker {
   /** Puts the items of the node left of the fence in front; `fence` is what lies left of those. */
   extendLeft(front: Items, fence: number | undefined): void {
     this.items.prepend(front);
+    front.release();
     this.#fence = fence;
     this.#undecided = 0;
     this.#unfenced = 0;
@@ -96,11 +97,12 @@ export class Chunker {
 
   /**
    * Writes everything: the last item ends the map, or is a natural end that `lastStillEnds`
-   * confirmed.
+   * confirmed. Nothing follows.
    */
   finish(): void {
     this.#decide(this.items.length - 1, true);
     if (this.items.length > 0) this.#writeRun(this.items.length, NATURAL);
+    this.items.release();
   }
 
   #winsLeft(index: number): boolean {
@@ -116,10 +118,10 @@ export class Chunker {
 
   /** Undefined while what decides has not come yet. */
   #winsRight(index: number): boolean | undefined {
-    const { hashes, ends } = this.items;
+    const { hashes, ends, length } = this.items;
     const hash = hashes[index];
     const end = ends[index];
-    for (let i = index + 1; i < hashes.length; i++) {
+    for (let i = index + 1; i < length; i++) {
       if (ends[i] - end > WINDOW) return true;
       if (hashes[i] < hash) return false;
     }

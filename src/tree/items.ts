@@ -30,43 +30,83 @@ export interface FreshChild extends Totals {
 
 export type Fresh = FreshRecord | FreshChild;
 
-export class Items {
-  readonly level: number;
-  nodes: (Node | undefined)[] = [];
-  indexes: number[] = [];
-  fresh: (Fresh | undefined)[] = [];
-  hashes: number[] = [];
-  /** The plain length up to and with each item, counted from the first. */
-  ends: number[] = [];
+/** Items that a new list has room for. */
+const COLUMN_LENGTH = 64;
+/** Lists that are kept for the next, and the items up to which one is worth keeping. */
+const KEPT_LISTS = 8;
+const KEPT_ITEMS_MAX = 4_096;
+const kept: Items[] = [];
 
-  constructor(level: number) {
+export class Items {
+  /** The columns may be longer: they are used again. */
+  length = 0;
+  level: number;
+  readonly nodes: (Node | undefined)[] = [];
+  readonly indexes: number[] = [];
+  readonly fresh: (Fresh | undefined)[] = [];
+  hashes = new Uint32Array(COLUMN_LENGTH);
+  /** The plain length up to and with each item, counted from the first. */
+  ends = new Float64Array(COLUMN_LENGTH);
+
+  private constructor(level: number) {
     this.level = level;
+  }
+
+  /** An empty list. */
+  static at(level: number): Items {
+    const items = kept.pop() ?? new Items(level);
+    items.level = level;
+    return items;
   }
 
   /** All entries of a node. */
   static of(node: Node): Items {
-    const items = new Items(node.level);
+    const items = Items.at(node.level);
     items.pushKept(node, 0, node.count);
     return items;
   }
 
-  get length(): number {
-    return this.hashes.length;
+  /** Nobody needs it any more: the next may be made of it. */
+  release(): void {
+    this.length = 0;
+    if (kept.length < KEPT_LISTS && this.nodes.length <= KEPT_ITEMS_MAX) kept.push(this);
   }
 
   get plainLength(): number {
-    return this.ends.length === 0 ? 0 : this.ends[this.ends.length - 1];
+    return this.length === 0 ? 0 : this.ends[this.length - 1];
+  }
+
+  #push(
+    node: Node | undefined,
+    index: number,
+    fresh: Fresh | undefined,
+    hash: number,
+    end: number,
+  ) {
+    const at = this.length++;
+    if (at === this.hashes.length) this.#grow(at + 1);
+    this.nodes[at] = node;
+    this.indexes[at] = index;
+    this.fresh[at] = fresh;
+    this.hashes[at] = hash;
+    this.ends[at] = end;
+  }
+
+  #grow(length: number): void {
+    const { hashes, ends } = this;
+    const longer = Math.max(length, hashes.length * 2);
+    this.hashes = new Uint32Array(longer);
+    this.hashes.set(hashes);
+    this.ends = new Float64Array(longer);
+    this.ends.set(ends);
   }
 
   pushFresh(fresh: Fresh): void {
     const { bytes, nameStart, nameEnd } = fresh;
     const own =
       'plainLength' in fresh ? LEAF_ENTRY_OVERHEAD + fresh.plainLength : INNER_ENTRY_LENGTH;
-    this.nodes.push(undefined);
-    this.indexes.push(0);
-    this.fresh.push(fresh);
-    this.hashes.push(hashFinish(hashContinue(hashSeed(this.level, 0), bytes, nameStart, nameEnd)));
-    this.ends.push(this.plainLength + own + nameEnd - nameStart);
+    const hash = hashFinish(hashContinue(hashSeed(this.level, 0), bytes, nameStart, nameEnd));
+    this.#push(undefined, 0, fresh, hash, this.plainLength + own + nameEnd - nameStart);
   }
 
   /** Appends the entries `[from, until)` of a node. */
@@ -83,12 +123,8 @@ export class Items {
     for (let i = from; i < until; i++) {
       end += node.nameLength(i);
       end += isLeaf ? LEAF_ENTRY_OVERHEAD + measure(node, i).plainLength : INNER_ENTRY_LENGTH;
-      this.nodes.push(node);
-      this.indexes.push(i);
-      this.fresh.push(undefined);
       const hash = hashContinue(prefix, bytes, node.suffixStart(i), node.suffixEnd(i));
-      this.hashes.push(hashFinish(hash));
-      this.ends.push(end);
+      this.#push(node, i, undefined, hashFinish(hash), end);
     }
   }
 
@@ -103,22 +139,34 @@ export class Items {
     return boundaryHash(this.name(index), this.level, 1);
   }
 
+  /** Puts the items of another list in front. */
   prepend(front: Items): void {
     const shift = front.plainLength;
-    this.nodes = front.nodes.concat(this.nodes);
-    this.indexes = front.indexes.concat(this.indexes);
-    this.fresh = front.fresh.concat(this.fresh);
-    this.hashes = front.hashes.concat(this.hashes);
-    this.ends = front.ends.concat(this.ends.map((end) => end + shift));
+    const count = front.length;
+    if (this.length + count > this.hashes.length) this.#grow(this.length + count);
+    for (let i = this.length - 1; i >= 0; i--) this.#move(i, i + count, shift);
+    for (let i = 0; i < count; i++) {
+      this.nodes[i] = front.nodes[i];
+      this.indexes[i] = front.indexes[i];
+      this.fresh[i] = front.fresh[i];
+      this.hashes[i] = front.hashes[i];
+      this.ends[i] = front.ends[i];
+    }
+    this.length += count;
   }
 
+  /** Forgets the first items. */
   drop(count: number): void {
     const gone = count === 0 ? 0 : this.ends[count - 1];
-    this.nodes.splice(0, count);
-    this.indexes.splice(0, count);
-    this.fresh.splice(0, count);
-    this.hashes.splice(0, count);
-    this.ends.splice(0, count);
-    for (let i = 0; i < this.ends.length; i++) this.ends[i] = this.ends[i] - gone;
+    for (let i = count; i < this.length; i++) this.#move(i, i - count, -gone);
+    this.length -= count;
+  }
+
+  #move(from: number, to: number, shift: number): void {
+    this.nodes[to] = this.nodes[from];
+    this.indexes[to] = this.indexes[from];
+    this.fresh[to] = this.fresh[from];
+    this.hashes[to] = this.hashes[from];
+    this.ends[to] = this.ends[from] + shift;
   }
 }

@@ -23,7 +23,7 @@ import { putU48, putVarint, varintLength } from '../ground/integers.js';
 import { DIGEST_LENGTH } from '../kernels/hash.js';
 import { NODE_HEADER, Node } from './node.js';
 import { type Shape, type Shapes, sameShape } from './shape.js';
-import { addTotals, NO_TOTALS, putTotals, type Totals, totalsLength } from './totals.js';
+import { NO_TOTALS, putTotals, type Totals, totalsLength } from './totals.js';
 
 /** Forms of a child map. Persisted: never renumber. */
 export const CHILD_NONE = 0;
@@ -204,7 +204,10 @@ function measureChild(node: Node, index: number, form: number, end: number): voi
     pass(BUCKET_ID_LENGTH, end);
     measured.buckets += 1;
   }
-  addTotals(measured, totals(bytes, end));
+  measured.entries += varint(bytes, end);
+  measured.buckets += varint(bytes, end);
+  measured.inlineBytes += varint(bytes, end);
+  measured.referencedBytes += varint(bytes, end);
   if (form !== CHILD_INLINE) {
     pass(form === CHILD_MAP ? DIGEST_LENGTH : ADDRESS_LENGTH, end);
     measured.links += 1;

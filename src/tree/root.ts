@@ -99,7 +99,7 @@ const body = new BodyWriter();
 
 /** Writes the root of a bucket whose own entry is `record`, made under the empty name. */
 export function writeRoot(writer: NodeWriter, rules: Uint8Array, record: FreshRecord): CountedRoot {
-  const items = new Items(0);
+  const items = Items.at(0);
   items.pushFresh(record);
   const leaf = writer.writeInline(items, 0, 1);
   body.reset();

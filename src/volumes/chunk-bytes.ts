@@ -15,8 +15,9 @@
  */
 import { addressText, verifyBlock } from '../blocks/address.js';
 import { BLOCK_HEADER, BlockKind, putBlockHeader } from '../ground/block-header.js';
-import { equalBytes, hex, type OwnBytes } from '../ground/bytes.js';
+import { equalBytes, hex } from '../ground/bytes.js';
 import { corrupt, missing } from '../ground/errors.js';
+import type { OwnBytes } from '../ground/slab.js';
 import type { ChunkForm } from './chunk-row.js';
 import { Codec, checkedLength, decompressInto } from './codec.js';
 import {

@@ -12,8 +12,9 @@
  */
 import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
 import { BLOCK_HEADER } from '../ground/block-header.js';
-import { concatBytes, type OwnBytes } from '../ground/bytes.js';
+import { concatBytes } from '../ground/bytes.js';
 import { attempt, isRegaliaError } from '../ground/errors.js';
+import type { OwnBytes } from '../ground/slab.js';
 import { type OpenChunk, readContents } from './chunk-bytes.js';
 import {
   Codec,

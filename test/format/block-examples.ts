@@ -77,7 +77,7 @@ function record(
 }
 
 function itemsOf(level: number, fresh: readonly (FreshRecord | FreshChild)[]): Items {
-  const items = new Items(level);
+  const items = Items.at(level);
   for (const one of fresh) items.pushFresh(one);
   return items;
 }

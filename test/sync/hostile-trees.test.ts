@@ -74,7 +74,7 @@ class Forge {
   }
 
   leaf(records: readonly FreshRecord[]): FreshChild {
-    const items = new Items(0);
+    const items = Items.at(0);
     for (const record of records) items.pushFresh(record);
     const child = this.#writer.write(items, 0, records.length, NATURAL);
     this.#sendWritten(child.id, child.address);
@@ -82,7 +82,7 @@ class Forge {
   }
 
   inner(level: number, children: readonly FreshChild[]): FreshChild {
-    const items = new Items(level);
+    const items = Items.at(level);
     for (const child of children) items.pushFresh(child);
     const node = this.#writer.write(items, 0, children.length, NATURAL);
     this.#sendWritten(node.id, node.address);
