@@ -101,7 +101,7 @@ export class Line {
 
   /** The tip to build on. */
   tip(): Tip {
-    // Reads begin anew with each turn: whoever is quicker within this one, is met when it is written.
+    // Reads begin anew with each turn: who is quicker within this one is met by the write.
     if (this.#expected === undefined) return this.storedIn(this.core.engine);
     this.#isBuiltOn = true;
     return this.#expected;

@@ -128,7 +128,7 @@ export class WalFile {
   #checkHead(): void {
     const head = this.read(0, HEAD_LENGTH);
     const version = head[4];
-    const isSound = head.length === HEAD_LENGTH && readU32(head, 0) === MAGIC;
+    const isSound = this.#size >= FILE_BYTES_MIN && readU32(head, 0) === MAGIC;
     if (!isSound || readU32(head, 5) !== checksum(this.#id, head.subarray(0, 5))) {
       throw this.damaged('the head of a write-ahead log', 'other bytes');
     }

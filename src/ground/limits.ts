@@ -89,6 +89,8 @@ export const ROW_KEY_BYTES_MAX = 1_900;
 /** Parents of a commit. */
 export const PARENTS_MAX = 64;
 export const MESSAGE_BYTES_MAX = 65_536;
+/** What later versions say in a commit, tags and lengths included. */
+export const EXTRAS_BYTES_MAX = 65_536;
 /** The latest time that JavaScript's dates know, in milliseconds: corrected dates go above it. */
 export const TIME_MS_MAX = 8_640_000_000_000_000;
 /** A block of the map from a parent to a commit. */

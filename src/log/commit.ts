@@ -6,12 +6,13 @@
  *     maps before: count varint, ? 33 each
  *     stamp: length varint, event tree | actor ? 32 | replica id 16
  *     incarnation varint | sequence varint | time, ms since the epoch, varint
- *     message: length varint, UTF-8
+ *     message: length varint, UTF-8 | extras: (tag varint, length varint, bytes)*
  *
  * `?` is a byte 0, or 1 and what it announces. The block has one spelling: what decodes encodes to
  * the same bytes. A commit is immutable. Its stamp is anonymous: ids stay with branches. Its
  * signature is kept beside it (see signature.ts). Parents are listed once each; the first is the
- * head that the commit was made on.
+ * head that the commit was made on. Extras are what later versions have to say, by ascending tags:
+ * one who does not know a tag keeps what it says, and hashes it.
  */
 import {
   ADDRESS_LENGTH,
@@ -32,7 +33,14 @@ import {
 } from '../ground/block-header.js';
 import { copyBytes, EMPTY, hex } from '../ground/bytes.js';
 import { badOption } from '../ground/errors.js';
-import { MESSAGE_BYTES_MAX, PARENTS_MAX, STAMP_BYTES_MAX, TIME_MS_MAX } from '../ground/limits.js';
+import { varintLength } from '../ground/integers.js';
+import {
+  EXTRAS_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  PARENTS_MAX,
+  STAMP_BYTES_MAX,
+  TIME_MS_MAX,
+} from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
@@ -75,6 +83,15 @@ export interface Commit {
   readonly timeMs: number;
   /** At most 64 KiB as UTF-8. */
   readonly message: string;
+  /** What else it says; undefined where that is nothing. A canonical merge says nothing more. */
+  readonly extras?: readonly Extra[] | undefined;
+}
+
+/** What a later version says in a commit. */
+export interface Extra {
+  /** 1 or more; each once, ascending. */
+  readonly tag: number;
+  readonly bytes: Uint8Array;
 }
 
 /** What stands before the stamp in a commit's bytes. */
@@ -115,7 +132,9 @@ export function encodeCommitAs(commit: Commit, stamp: Uint8Array): Uint8Array {
   writeOptional(writer, commit.actor);
   writer.bytes(commit.replica);
   writer.varint(commit.incarnation).varint(commit.sequence).varint(commit.timeMs);
-  return writer.text(commit.message).finish();
+  writer.text(commit.message);
+  for (const { tag, bytes } of commit.extras ?? []) writer.varint(tag).lengthed(bytes);
+  return writer.finish();
 }
 
 function writeOptional(writer: ByteWriter, bytes: Uint8Array | undefined): void {
@@ -154,9 +173,24 @@ export function decodeCommitAs(block: Uint8Array, readStamp: (stamp: Uint8Array)
     sequence: reader.varint(),
     timeMs: readTime(reader),
     message: reader.text(MESSAGE_BYTES_MAX),
+    extras: readExtras(reader),
   };
-  reader.end();
   return commit;
+}
+
+function readExtras(reader: ByteReader): Extra[] | undefined {
+  if (reader.remaining === 0) return undefined;
+  if (reader.remaining > EXTRAS_BYTES_MAX) {
+    reader.fail(`at most ${EXTRAS_BYTES_MAX} bytes of extras`, `${reader.remaining}`);
+  }
+  const extras: Extra[] = [];
+  for (let last = 0; reader.remaining > 0; ) {
+    const tag = reader.varint();
+    if (tag <= last) reader.fail(`a tag above ${last}`, `${tag}`);
+    extras.push({ tag, bytes: copyBytes(reader.lengthed()) });
+    last = tag;
+  }
+  return extras;
 }
 
 /** A view of the stamp's place in bytes that `encodeCommitAs` wrote. */
@@ -345,6 +379,22 @@ function checkCommit(commit: Commit): void {
   checkParents(commit.parents);
   checkMaps(commit);
   checkMessage(commit.message);
+  checkExtras(commit.extras);
+}
+
+function checkExtras(extras: readonly Extra[] | undefined): void {
+  if (extras === undefined) return;
+  let length = 0;
+  for (const [i, { tag, bytes }] of extras.entries()) {
+    const least = i === 0 ? 1 : (extras[i - 1] as Extra).tag + 1;
+    if (!Number.isSafeInteger(tag) || tag < least) {
+      throw badOption('extras', `tags that ascend, here one of at least ${least}`, `${tag}`);
+    }
+    length += varintLength(tag) + varintLength(bytes.length) + bytes.length;
+  }
+  // None at all has one spelling.
+  const isSound = extras.length > 0 && length <= EXTRAS_BYTES_MAX;
+  if (!isSound) throw badOption('extras', `1 to ${EXTRAS_BYTES_MAX} bytes, or none`, `${length}`);
 }
 
 function checkParents(parents: readonly Address[]): void {

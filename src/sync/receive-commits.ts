@@ -185,6 +185,7 @@ function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {
     (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1], parent) < 0,
   );
   if (!ascending) throw refused('the parents of a merge in ascending order', 'another order');
+  if (commit.extras !== undefined) throw refused('a merge that says nothing more', 'extras');
   // What a missing parent had is not known here.
   if (parents.length < commit.parents.length) return;
   const stamp = parents.map((parent) => parent.commit.stamp).reduce(joinEvents, 0 as Event);

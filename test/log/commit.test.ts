@@ -65,6 +65,16 @@ const plainCommits = fc.record({
   sequence: fc.maxSafeNat(),
   timeMs: fc.nat({ max: TIME_MS_MAX }),
   message: fc.string({ unit: 'binary', maxLength: 40 }),
+  extras: fc.option(
+    fc
+      .uniqueArray(fc.record({ tag: fc.integer({ min: 1 }), bytes: fc.uint8Array() }), {
+        minLength: 1,
+        maxLength: 3,
+        selector: ({ tag }) => tag,
+      })
+      .map((all) => all.sort((a, b) => a.tag - b.tag)),
+    { nil: undefined },
+  ),
 });
 
 const commits: fc.Arbitrary<Commit> = fc
