@@ -12,77 +12,30 @@
  * - no read transaction outlives the turn of the event loop that began it: lmdb-js resets it, and
  *   ranges copy.
  *
- * Where a commit runs. 'sync': on this thread, at the end of the turn, the shortest way to the disk
- * (245 µs against 330 µs through the worker thread); the event loop waits for the disk. 'group': on
- * lmdb-js's worker thread, so that the loop goes on, and what is written meanwhile gathers for the
- * next flush. 'none': on this thread with MDB_NOMETASYNC: pages are flushed before the meta page
- * that names them is written, but the meta page is not, so a power cut loses the last such commits
- * and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole store in a power cut:
- * nothing orders its pages.) A flush by anyone makes earlier 'none' writes durable too.
+ * Where a commit runs. Its rows go into the write-ahead log, once there is one (wal.ts): 'sync'
+ * flushes that on this thread, the shortest way to the disk, and the event loop waits; 'group' on
+ * another, so that the loop goes on, and what is written meanwhile gathers for the next flush;
+ * 'none' does not. What goes into the tables at once: 'sync' on this thread; 'group', and what is
+ * long, in lmdb-js's worker thread; 'none' on this thread with MDB_NOMETASYNC: pages are flushed
+ * before the meta page that names them is written, but the meta page is not, so a power cut loses
+ * the last such commits and nothing else. (MDB_NOSYNC would cost 5 µs instead of 140, and the whole
+ * store in a power cut: nothing orders its pages.) A flush by anyone makes earlier 'none' writes
+ * durable too.
+ *
+ * Records of the log go into the tables in the worker thread, some hundred rows at a time, and
+ * commits have their turns in between.
  */
-import { randomBytes } from 'node:crypto';
-import { copyBytes } from '../ground/bytes.js';
-import { corrupt, errnoOf, full, ioFailed, type RegaliaError } from '../ground/errors.js';
-import { utf8Bytes } from '../ground/text.js';
-import {
-  type Batch,
-  type Durability,
-  type EngineStats,
-  type Reads,
-  type RowKey,
-  TABLES,
-  type Table,
-} from './engine.js';
+import { full, ioFailed, type RegaliaError } from '../ground/errors.js';
+import type { Batch, Durability, Reads } from './engine.js';
 import { lmdbError, poisonError } from './lmdb-errors.js';
 import { hasRoom } from './lmdb-files.js';
-import { LatestTransaction } from './lmdb-latest.js';
 import type { DataFile } from './lmdb-place.js';
-import {
-  commitErrorOf,
-  type LmdbRoot,
-  type LmdbTable,
-  NO_META_SYNC,
-  ON_THIS_THREAD,
-  openRoot,
-  openTables,
-  openWalTable,
-  type TablePages,
-} from './lmdb-root.js';
-import {
-  applyChanges,
-  type KeptRange,
-  keepKey,
-  keyOf,
-  Overlay,
-  runBody,
-  type Target,
-} from './overlay.js';
-import type { Listed, Span, Version } from './recent-rows.js';
-import {
-  encodeWalRow,
-  hasLogs,
-  removeEndedLogs,
-  unfoldedIn,
-  type WalRow,
-  WriteAheadLog,
-} from './wal.js';
-import { createWal, WAL_ID_LENGTH } from './wal-file.js';
+import { commitErrorOf, NO_META_SYNC, ON_THIS_THREAD } from './lmdb-root.js';
+import { LmdbTables, removeLogRow } from './lmdb-tables.js';
+import { Overlay, runBody } from './overlay.js';
 
-/** The key of the one row of the table of the write-ahead log. */
-const WAL_KEY = utf8Bytes('wal');
-/** Writes after which a process begins a write-ahead log. */
-const WRITES_BEFORE_WAL = 4;
-/** What is written together and has more bytes, or a larger row, goes into the tables at once. */
-const RECORD_BYTES_MAX = 256 << 10;
-const ROW_BYTES_MAX = 32 << 10;
-/** Rows that go from the log into the tables by one transaction. */
-const FOLD_SLICE_ROWS = 512;
-/** After so long without a write, the log goes into the tables. */
+/** After so long without a write, what the log has goes into the tables. */
 const IDLE_MS = 500;
-/** No records. */
-const NONE: Span = { above: 0, until: 0 };
-/** How often the log is looked for beside tables that others change. */
-const FOLLOW_TRIES = 1_000;
 
 /** The handle that a write comes by. */
 interface Writer {
@@ -115,14 +68,10 @@ export interface EnvironmentOptions {
 export class LmdbEnvironment {
   readonly path: string;
   readonly readOnly: boolean;
-  readonly tables: Readonly<Record<Table, LmdbTable>>;
+  readonly tables: LmdbTables;
   handles = 0;
   /** Why nothing more may be asked of LMDB. */
   fault: RegaliaError | undefined;
-  readonly #root: LmdbRoot;
-  readonly #latest: LatestTransaction;
-  readonly #wal: WriteAheadLog;
-  readonly #walTable: LmdbTable | undefined;
   readonly #commitTimeoutMs: number;
   #queue: Job[] = [];
   /** Jobs wait in the queue but while it is idle; while one commits more may join them. */
@@ -132,22 +81,7 @@ export class LmdbEnvironment {
   #idle: (() => void)[] = [];
   /** The latest transaction that is known to be on disk. */
   #durable = 0;
-  /** Whether bodies run. */
-  #isWriting = false;
-  /** Whether the transaction puts rows into the tables, and not into the log. */
-  #isDirect = false;
-  /** Bytes that the transaction puts into the log. */
-  #stagedBytes = 0;
-  /** Whether the last transaction put any row into the tables. */
-  #hasPut = false;
-  /** Whether the transaction is on disk when others see it. */
-  #isFlushed = false;
   #flushing: Promise<void> | undefined;
-  /** Whether the log must be followed before the next read, and reads begin anew for that. */
-  #stale: 'no' | 'yes' | 'renew' = 'renew';
-  /** Transactions since there was a log. */
-  #writes = 0;
-  #copies = 0;
   /** Whether records were put into the tables, or could not be, since the last commit. */
   #hasFolded = false;
   #foldFailed = false;
@@ -159,115 +93,10 @@ export class LmdbEnvironment {
     this.path = path;
     this.readOnly = options.readOnly;
     this.#commitTimeoutMs = options.commitTimeoutMs;
-    this.#root = openRoot(path, options.readOnly);
-    let latest: LatestTransaction | undefined;
-    try {
-      latest = new LatestTransaction(path, this.#root.getStats().pageSize, options.readOnly);
-      latest.correct();
-      this.#latest = latest;
-      this.tables = openTables(this.#root, path);
-      this.#walTable = openWalTable(this.#root);
-      this.#wal = new WriteAheadLog(path, options.readOnly);
-      for (const table of [...Object.values(this.tables), this.#walTable]) {
-        table?.addListener('begin-transaction', () => {
-          if (this.#stale === 'no') this.#stale = 'yes';
-        });
-      }
-      if (!options.readOnly) this.#endLog();
-    } catch (error) {
-      void this.#root.close();
-      latest?.close();
-      throw error;
-    }
+    this.tables = new LmdbTables(path, options.readOnly);
     // Readers that died without leaving are freed.
-    if (!options.readOnly) this.#root.readerCheck();
+    if (!options.readOnly) this.tables.root.readerCheck();
   }
-
-  // Reading.
-
-  /** Before a read: reads and the log beside them are of one state. */
-  begin(): void {
-    if (this.#isWriting) return;
-    this.tables.meta.ensureReadTxn();
-    if (this.#stale !== 'no') this.#follow();
-  }
-
-  #follow(): void {
-    for (let tries = 0; tries < FOLLOW_TRIES; tries++) {
-      if (this.#stale === 'renew' || tries > 0) this.#resetReads();
-      this.tables.meta.ensureReadTxn();
-      // It is read first: the log has what is later than the tables that name it.
-      const row = this.#storedRow();
-      if (this.#latest.lags() || !this.#wal.follow(row, false)) continue;
-      this.#stale = 'no';
-      return;
-    }
-    throw corrupt(this.path, 'the write-ahead log that the tables name', 'none');
-  }
-
-  /** The log's row. */
-  #storedRow(): Uint8Array | undefined {
-    const row = this.#walTable?.getBinaryFast(WAL_KEY);
-    return row && copyBytes(new Uint8Array(row.buffer, row.byteOffset, row.length));
-  }
-
-  /** The row as the log has it, if it changed it. */
-  recent<T extends Table>(table: T, key: RowKey<T>): Version | undefined {
-    const { recent } = this.#wal;
-    return recent.has(table) ? recent.find(table, keepKey(table, key), this.#span) : undefined;
-  }
-
-  /** The first `count` rows of a range that the log changed. */
-  recentRows(table: Table, range: KeptRange, count: number): Listed {
-    return this.#wal.recent.list(table, range, count, this.#span);
-  }
-
-  /** The records that are seen. */
-  get #span(): Span {
-    if (!this.#isWriting) return this.#wal.seen;
-    return this.#isDirect ? NONE : this.#wal.unfolded;
-  }
-
-  #resetReads(): void {
-    this.tables.meta.resetReadTxn();
-  }
-
-  /** The next read sees what others have written. */
-  refresh(): void {
-    this.#stale = 'renew';
-  }
-
-  /** The number of a table's rows. */
-  count(table: Table): number {
-    this.begin();
-    let { entryCount } = this.#pages(table);
-    for (const [key, bytes] of this.#wal.recent.all(table, this.#span)) {
-      const isThere = this.tables[table].getBinaryFast(keyOf(key)) !== undefined;
-      entryCount += (bytes !== undefined ? 1 : 0) - (isThere ? 1 : 0);
-    }
-    return entryCount;
-  }
-
-  #pages(table: Table): TablePages {
-    const opened = this.tables[table];
-    opened.ensureReadTxn();
-    return opened.db.stat();
-  }
-
-  /** What is in no tree and no meta page is free; LMDB counts the entries of its free list. */
-  stats(): EngineStats {
-    const { pageSize, lastPageNumber, root, free } = this.#root.getStats();
-    const rows = {} as Record<Table, number>;
-    let used = 2 + pagesOf(root) + pagesOf(free);
-    for (const table of TABLES) {
-      used += pagesOf(this.#pages(table));
-      rows[table] = this.count(table);
-    }
-    const all = lastPageNumber + 1;
-    return { bytes: all * pageSize, freeBytes: Math.max(0, all - used) * pageSize, rows };
-  }
-
-  // Writing.
 
   /** Queues a body; see the header for when and where it commits. */
   write<T>(
@@ -296,9 +125,10 @@ export class LmdbEnvironment {
 
   /** Whether records go into the tables next: the queue and they have their turns. */
   #isFoldNext(): boolean {
+    const { log } = this.tables;
     if (this.fault !== undefined || this.#foldFailed) return false;
     // Where the disk is full, what is deleted makes room once it is deleted in the tables.
-    const due = this.#wal.foldDue || (this.#wasFull && this.#wal.recent.rows > 0);
+    const due = log.foldDue || (this.#wasFull && log.recent.rows > 0);
     return due === 'overdue' || (due && (this.#queue.length === 0 || !this.#hasFolded));
   }
 
@@ -312,7 +142,7 @@ export class LmdbEnvironment {
     else if (asked('sync')) void this.#commitHere('sync');
     else if (!asked('group')) void this.#commitHere('none');
     else if (this.#workerFailed) void this.#commitHere('sync');
-    else if (this.#wal.isOpen && !this.#queue.some((job) => job.isLong)) {
+    else if (this.tables.log.isOpen && !this.#queue.some((job) => job.isLong)) {
       void this.#commitHere('group');
     } else void this.#commitThere();
   }
@@ -333,7 +163,7 @@ export class LmdbEnvironment {
     const flags = durability === 'none' ? ON_THIS_THREAD | NO_META_SYNC : ON_THIS_THREAD;
     let number = 0;
     try {
-      this.#inTransaction((now) => {
+      this.tables.transaction((now) => {
         number = now;
         work();
       }, flags);
@@ -347,7 +177,7 @@ export class LmdbEnvironment {
   /** Answers jobs that were run, once what they put into the log is as durable as asked. */
   async #answerFlushed(jobs: Job[], work: Work, durability: Durability): Promise<void> {
     let { failure } = work;
-    if (failure === undefined && this.#isDirect && this.#hasPut) this.#wasFull = false;
+    if (failure === undefined && this.tables.hasPut) this.#wasFull = false;
     try {
       if (failure === undefined && durability === 'group') await this.#flushLog();
     } catch (error) {
@@ -356,58 +186,35 @@ export class LmdbEnvironment {
     this.#answer(jobs, failure);
   }
 
-  /** Does something while nobody else writes, in a transaction that follows the latest. */
-  #inTransaction(work: (number: number) => void, flags = ON_THIS_THREAD): void {
-    const root = this.#root;
-    let begun = false;
-    // One that did not follow the latest ends empty.
-    while (!begun) {
-      root.transactionSync(() => {
-        const number = root.getWriteTxnId();
-        begun = this.#latest.isNext(number);
-        if (begun) work(number);
-      }, flags);
-    }
-    this.#stale = 'renew';
-  }
-
-  /** The same in lmdb-js's worker thread, where the callback must not throw. */
   async #commitThere(): Promise<void> {
     let jobs: Job[] = [];
-    const work = await this.#inWorker(() => {
+    const work = await this.#there(() => {
       jobs = this.#dequeue();
       this.#run(jobs, 'group');
     });
-    try {
-      if (work.failure === undefined) await this.#flushLog();
-    } catch (error) {
-      work.failure = this.#failed(error, work.number);
-    }
     if (work.failure !== undefined && jobs.length === 0) jobs = this.#dequeue();
-    this.#answer(jobs, work.failure);
+    await this.#answerFlushed(jobs, work, 'group');
   }
 
-  async #inWorker(
-    work: () => void,
-  ): Promise<{ number: number; failure: RegaliaError | undefined }> {
-    const root = this.#root;
+  /** Works in a transaction in lmdb-js's worker thread, where the callback must not throw. */
+  async #there(work: () => void): Promise<Work> {
+    const { root, latest } = this.tables;
     const state = { number: 0, putError: undefined as unknown, abandoned: false };
     const done = root.transaction(() => {
       if (state.abandoned) return;
       try {
         state.number = root.getWriteTxnId();
-        if (this.#latest.isNext(state.number)) work();
+        if (latest.isNext(state.number)) work();
       } catch (error) {
         state.putError = error;
       }
-      this.#stale = 'renew';
+      this.tables.refresh();
     });
     try {
       await this.#inTime(done);
       // Part of the puts may have been committed.
       if (state.putError !== undefined) throw this.#poison(state.putError, 'commit');
       this.#ended(state.number, true);
-      this.#stale = 'renew';
       return { number: state.number, failure: undefined };
     } catch (error) {
       state.abandoned = true;
@@ -420,7 +227,8 @@ export class LmdbEnvironment {
 
   /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
   #run(jobs: readonly Job[], durability: Durability): void {
-    this.#beginRun(durability);
+    const { tables } = this;
+    tables.beginPuts(durability !== 'none');
     const refusals = refusalsOf(jobs);
     for (const job of jobs) {
       const { reads, file } = job.writer;
@@ -430,88 +238,22 @@ export class LmdbEnvironment {
         continue;
       }
       const overlay = new Overlay(reads);
-      this.#isWriting = true;
       try {
-        job.ended = { result: runBody(job.body, overlay) };
+        job.ended = { result: tables.reading(() => runBody(job.body, overlay)) };
       } catch (error) {
         job.ended = { error };
         continue;
-      } finally {
-        this.#isWriting = false;
       }
-      this.#keep(overlay);
+      tables.put(overlay);
     }
-    this.#endRun(durability);
-  }
-
-  #beginRun(durability: Durability): void {
-    this.#hasPut = false;
-    this.#stagedBytes = 0;
-    this.#isFlushed = durability !== 'none';
-    this.#followHere();
-    this.#isDirect = !this.#wal.isOpen;
-    if (this.#isDirect) this.#beginLog();
-  }
-
-  /** In a transaction that writes. */
-  #followHere(): void {
-    if (this.#wal.follow(this.#storedRow(), true)) return;
-    throw corrupt(this.path, 'the write-ahead log that the tables name', 'none');
-  }
-
-  #keep(overlay: Overlay): void {
-    const { changes, bytes } = overlay;
-    if (changes.size === 0) return;
-    const isLarge = overlay.longest > ROW_BYTES_MAX;
-    if (!this.#isDirect && (isLarge || this.#stagedBytes + bytes > RECORD_BYTES_MAX)) {
-      this.#goDirect();
-    }
-    if (this.#isDirect) applyChanges(changes, this.#target);
-    else {
-      this.#wal.stage(changes);
-      this.#stagedBytes += Math.max(1, bytes);
-    }
-  }
-
-  /** All that the log has goes into the tables with the rest of the transaction. */
-  #goDirect(): void {
-    const all = this.#wal.slice(Number.POSITIVE_INFINITY);
-    if (all !== undefined) applyChanges(all.changes, this.#target);
-    this.#wal.unstage();
-    this.#putWalRow(this.#wal.row(this.#isFlushed));
-    this.#isDirect = true;
-  }
-
-  #endRun(durability: Durability): void {
-    if (this.#isDirect || this.#stagedBytes === 0) return;
-    try {
-      if (!this.#wal.append(durability)) this.#goDirect();
-    } catch (error) {
-      this.#wal.unstage();
-      throw error;
-    }
-  }
-
-  readonly #target: Target = {
-    put: <T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array) => {
-      this.tables[table].put(key as number | Uint8Array, bytes);
-      this.#hasPut = true;
-    },
-    del: <T extends Table>(table: T, key: RowKey<T>) => {
-      this.tables[table].remove(key as number | Uint8Array);
-    },
-  };
-
-  #putWalRow(row: WalRow | undefined): void {
-    if (row === undefined) return;
-    this.#walTable?.put(WAL_KEY, encodeWalRow(row));
-    this.#hasPut = true;
+    tables.endPuts(durability);
   }
 
   /** Notes what a transaction came to: one that put nothing was none, and flushed nothing. */
   #ended(number: number, isFlushed: boolean): void {
-    if (!this.#hasPut) return;
-    this.#latest.look();
+    this.tables.refresh();
+    if (!this.tables.hasPut) return;
+    this.tables.latest.look();
     if (!isFlushed) return;
     this.#durable = Math.max(this.#durable, number);
   }
@@ -534,63 +276,38 @@ export class LmdbEnvironment {
 
   // The log.
 
-  /** Begins a log, with the rows of this transaction in the tables. */
-  #beginLog(): void {
-    if (this.#copies > 0 || this.#writes++ < WRITES_BEFORE_WAL) return;
-    this.#writes = 0;
-    const id = randomBytes(WAL_ID_LENGTH);
-    try {
-      createWal(this.path, id);
-    } catch (error) {
-      const errno = errnoOf(error);
-      removeEndedLogs(this.path, undefined);
-      // It goes without one.
-      if (errno !== 'ENOSPC' && errno !== 'EDQUOT') throw error;
-      return;
-    }
-    this.#putWalRow({ id, folded: 0, safe: 0 });
-  }
-
   /** Flushes what was appended, and shows it to all. */
   async #flushLog(): Promise<void> {
-    const flushed = await this.#wal.flush();
-    if (flushed === undefined) return;
-    this.#inTransaction(() => {
-      this.#followHere();
-      this.#wal.show(flushed);
-    });
+    const flushed = await this.tables.log.flush();
+    if (flushed !== undefined) this.tables.show(flushed);
   }
 
   /** Puts the oldest records into the tables. */
   async #fold(): Promise<RegaliaError | undefined> {
     this.#hasFolded = true;
-    const work = (): void => {
-      this.#hasPut = false;
-      this.#followHere();
-      const slice = this.#wal.slice(FOLD_SLICE_ROWS);
-      if (slice === undefined) return;
-      applyChanges(slice.changes, this.#target);
-      this.#putWalRow(this.#wal.row(true, slice.position));
-    };
-    const { failure } = this.#workerFailed ? this.#here(work) : await this.#inWorker(work);
+    const work = (): void => this.tables.fold();
+    const { failure } = this.#workerFailed ? this.#here(work) : await this.#there(work);
     this.#foldFailed = failure !== undefined;
-    if (this.fault === undefined) this.begin();
-    this.#answer([], failure);
+    if (this.fault === undefined) this.tables.begin();
+    this.#answer([]);
     return failure;
   }
 
   #foldWhenIdle(): void {
-    if (this.#wal.recent.rows === 0 || this.fault !== undefined) return;
-    this.#folder ??= setTimeout(() => void this.#foldAll(), IDLE_MS).unref();
+    if (this.tables.log.recent.rows === 0 || this.fault !== undefined) return;
+    // What can't be read then, is met by the next read.
+    const fold = (): void => void this.#foldAll().catch(() => undefined);
+    this.#folder ??= setTimeout(fold, IDLE_MS).unref();
     this.#folder.refresh();
   }
 
   /** Puts what the log has by now into the tables, as far as it may be seen. */
   async #foldAll(): Promise<RegaliaError | undefined> {
-    this.#stale = 'renew';
-    this.begin();
-    const { until } = this.#wal.seen;
-    while (this.#wal.folded < until && this.fault === undefined) {
+    const { log } = this.tables;
+    this.tables.refresh();
+    this.tables.begin();
+    const { until } = log.seen;
+    while (log.folded < until && this.fault === undefined) {
       if (this.#phase !== 'idle') await this.idle();
       else {
         this.#phase = 'committing';
@@ -601,26 +318,6 @@ export class LmdbEnvironment {
     return undefined;
   }
 
-  /** Puts all that a log has into the tables, and ends it. */
-  #endLog(): void {
-    let hasEnded = false;
-    this.#inTransaction((number) => {
-      this.#hasPut = false;
-      const row = this.#storedRow();
-      if (row === undefined) return;
-      // All is read before anything is put.
-      for (const changes of [...unfoldedIn(this.path, row)]) applyChanges(changes, this.#target);
-      this.#walTable?.remove(WAL_KEY);
-      hasEnded = true;
-      this.#durable = number;
-    });
-    this.#wal.leave();
-    if (hasEnded || hasLogs(this.path)) {
-      // One that has just begun stays.
-      this.#inTransaction(() => removeEndedLogs(this.path, this.#storedRow()));
-    }
-  }
-
   // Flushing, copying and closing.
 
   /** Makes the commits so far durable, those of other processes too, in the worker thread. */
@@ -628,16 +325,16 @@ export class LmdbEnvironment {
     await this.idle();
     this.check();
     try {
-      this.#stale = 'renew';
-      this.begin();
+      this.tables.refresh();
+      this.tables.begin();
       await this.#flushLog();
     } catch (error) {
       throw this.#failed(error, 0);
     }
-    const latest = this.#latest.look();
+    const latest = this.tables.latest.look();
     // One that goes on has begun before, maybe without the last of them.
     while (this.#durable < latest) {
-      this.#flushing ??= this.#sync(this.#latest.look()).finally(() => {
+      this.#flushing ??= this.#sync(this.tables.latest.look()).finally(() => {
         this.#flushing = undefined;
       });
       await this.#flushing;
@@ -646,7 +343,7 @@ export class LmdbEnvironment {
 
   #sync(latest: number): Promise<void> {
     return new Promise<void>((resolve, reject) => {
-      this.#root.sync((error) => {
+      this.tables.root.sync((error) => {
         if (error !== undefined && error !== null) return reject(this.#poison(error, 'flush'));
         this.#durable = Math.max(this.#durable, latest);
         resolve();
@@ -672,16 +369,12 @@ export class LmdbEnvironment {
 
   /** Copies the newest state into the folder as data.mdb, in the worker thread. */
   async copy(folder: string): Promise<void> {
-    this.#copies++;
-    try {
-      const failure = await this.#foldAll();
-      if (failure !== undefined) throw failure;
-      await this.#root.backup(folder, false);
-    } finally {
-      this.#copies--;
-    }
-    // Tables are the state after a record: the copy needs none.
-    await removeRow(folder);
+    const failure = await this.#foldAll();
+    if (failure !== undefined) throw failure;
+    this.check();
+    await this.tables.root.backup(folder, false);
+    // Tables are the state after a record: the copy needs no log.
+    await removeLogRow(folder);
   }
 
   /** Closes the file. With a commit that never came back it stays open: closing would hang. */
@@ -691,14 +384,12 @@ export class LmdbEnvironment {
     await this.#flushing?.catch(() => undefined);
     if (this.#stuck) return;
     try {
-      if (!this.readOnly && this.fault === undefined) this.#endLog();
+      if (!this.readOnly && this.fault === undefined) this.tables.endLog();
     } catch (error) {
       // Nothing is lost: the log stays, and whoever opens the store next ends it.
       this.#poison(error, 'close');
     }
-    this.#wal.leave();
-    await this.#root.close();
-    this.#latest.close();
+    await this.tables.close();
   }
 
   /**
@@ -715,8 +406,8 @@ export class LmdbEnvironment {
 
   #endsBefore(transaction: number): boolean {
     try {
-      this.#resetReads();
-      const { lastTxnId } = this.#root.getStats();
+      this.tables.resetReads();
+      const { lastTxnId } = this.tables.root.getStats();
       return transaction > 0 && lastTxnId < transaction;
     } catch {
       return false;
@@ -746,22 +437,4 @@ function refusalsOf(jobs: readonly Job[]): Map<string, RegaliaError | undefined>
     if (!refusals.has(file.path)) refusals.set(file.path, file.refusal('commit'));
   }
   return refusals;
-}
-
-function pagesOf(pages: TablePages): number {
-  return pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages;
-}
-
-/** Removes the log's row from a copy that nobody else has. */
-async function removeRow(folder: string): Promise<void> {
-  const root = openRoot(folder, false);
-  try {
-    const table = openWalTable(root);
-    if (table?.getBinaryFast(WAL_KEY) === undefined) return;
-    root.transactionSync(() => {
-      table.remove(WAL_KEY);
-    }, ON_THIS_THREAD);
-  } finally {
-    await root.close();
-  }
 }

@@ -4,7 +4,8 @@
  * neighbours.
  *
  * Invariants:
- * - a folder has one generation in it: data.mdb and lock.mdb, mode 0600 in a folder of mode 0700;
+ * - a folder has one generation in it: data.mdb and lock.mdb, and wal-… while rows wait in a log,
+ *   mode 0600 in a folder of mode 0700;
  * - handles of one process on one file share one environment, which closes with the last of them
  *   (LMDB forbids a second environment on a file in one process);
  * - `view` gives bytes in lmdb-js's one read buffer, never in the map; everything else is a private
@@ -135,11 +136,11 @@ class LmdbEngine implements Engine {
   }
 
   #find<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {
-    const environment = this.#environment;
-    environment.begin();
-    const recent = environment.recent(table, key);
+    const { tables } = this.#environment;
+    tables.begin();
+    const recent = tables.recent(table, key);
     if (recent !== undefined) return recent.bytes;
-    const found = environment.tables[table].getBinaryFast(key as number | Uint8Array);
+    const found = tables.byName[table].getBinaryFast(key as number | Uint8Array);
     // What lmdb-js returns is its whole buffer under a false length: wrap it, never pass it on.
     return found && new Uint8Array(found.buffer, found.byteOffset, found.length);
   }
@@ -172,15 +173,15 @@ class LmdbEngine implements Engine {
   /** The next rows: those of the tables, and what the log changed of them. */
   #step(table: Table, range: KeptRange, wanted: number): Step {
     this.#check();
-    const environment = this.#environment;
+    const { tables, path } = this.#environment;
     try {
-      environment.begin();
+      tables.begin();
       const stored = this.#stored(table, range, wanted);
-      const recent = environment.recentRows(table, range, wanted);
+      const recent = tables.recentRows(table, range, wanted);
       if (recent.rows.length === 0 && recent.last === undefined) return stored;
       return mergedSteps(stored, recent, range, wanted);
     } catch (error) {
-      throw readError(error, environment.path);
+      throw readError(error, path);
     }
   }
 
@@ -189,7 +190,7 @@ class LmdbEngine implements Engine {
    * open. LMDB follows damaged pages without a word: keys out of order, or without a row, show it.
    */
   #stored(table: Table, range: KeptRange, wanted: number): Step {
-    const opened = this.#environment.tables[table];
+    const opened = this.#environment.tables.byName[table];
     const rows: Kept[] = [];
     let bytes = 0;
     let last: KeptKey | undefined;
@@ -224,7 +225,7 @@ class LmdbEngine implements Engine {
 
   count(table: Table): number {
     this.#check();
-    return this.#environment.count(table);
+    return this.#environment.tables.count(table);
   }
 
   write<T>(
@@ -252,12 +253,12 @@ class LmdbEngine implements Engine {
 
   refresh(): void {
     this.#check();
-    this.#environment.refresh();
+    this.#environment.tables.refresh();
   }
 
   stats(): EngineStats {
     this.#check();
-    return this.#environment.stats();
+    return this.#environment.tables.stats();
   }
 
   async backup(path: string): Promise<void> {

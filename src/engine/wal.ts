@@ -35,7 +35,7 @@ import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import type { Durability } from './engine.js';
 import type { Changes } from './overlay.js';
-import { RecentRows, type Slice, type Span } from './recent-rows.js';
+import { RecentRows, type Slice } from './recent-rows.js';
 import {
   encodeRecord,
   RECORDS_AT,
@@ -84,6 +84,12 @@ function decodeWalRow(row: Uint8Array): WalRow {
 /** What no place is. */
 const NOWHERE: WalPlace = { last: 0, end: RECORDS_AT, first: 0, shown: 0, durable: 0 };
 
+/** Of which log all up to a position was flushed. */
+export interface Flushed {
+  readonly id: Uint8Array;
+  readonly position: number;
+}
+
 /** A log whose file is open. */
 interface Opened {
   readonly id: Uint8Array;
@@ -103,10 +109,11 @@ export class WriteAheadLog {
   readonly #folder: string;
   readonly #readOnly: boolean;
   #opened: Opened | undefined;
-  /** The position up to which records may be seen. */
-  #shown = 0;
-  /** What the row says that was followed last. */
-  #folded = 0;
+  /** The records that are seen beside the tables. */
+  readonly seen = { above: 0, until: 0 };
+  /** All that the tables do not have, what is staged too. */
+  readonly unfolded = { above: 0, until: Number.POSITIVE_INFINITY };
+  /** The position up to which the tables have records on disk. */
   #safe = 0;
 
   constructor(folder: string, readOnly: boolean) {
@@ -118,19 +125,9 @@ export class WriteAheadLog {
     return this.#opened !== undefined;
   }
 
-  /** The records that are seen beside the tables. */
-  get seen(): Span {
-    return { above: this.#folded, until: this.#shown };
-  }
-
-  /** All that the tables do not have, what is staged too. */
-  get unfolded(): Span {
-    return { above: this.#folded, until: Number.POSITIVE_INFINITY };
-  }
-
   /** The position up to which the tables have records, as far as is known. */
   get folded(): number {
-    return this.#opened === undefined ? Number.POSITIVE_INFINITY : this.#folded;
+    return this.#opened === undefined ? Number.POSITIVE_INFINITY : this.seen.above;
   }
 
   /** Whether records should go into the tables; 'overdue' where nothing else comes before. */
@@ -158,8 +155,7 @@ export class WriteAheadLog {
     const { id, folded, safe } = decodeWalRow(row);
     const opened = this.#open(id, folded);
     if (opened === undefined) return false;
-    this.#folded = folded;
-    this.#safe = safe;
+    this.#setFolded(folded, safe);
     const place = this.#placeOf(opened);
     if (opened.guessedAt !== undefined) {
       if (samePlace(opened.guessedAt, place)) return true;
@@ -177,7 +173,7 @@ export class WriteAheadLog {
       return false;
     }
     opened.place = place;
-    this.#shown = Math.max(this.#shown, place.shown);
+    this.seen.until = Math.max(this.seen.until, place.shown);
     // A transaction that writes has newer tables than those who read beside it.
     if (!isLocked) this.recent.drop(folded);
     return true;
@@ -214,7 +210,7 @@ export class WriteAheadLog {
       opened.applied = record.position;
     }
     opened.applied = Math.max(opened.applied, folded);
-    this.#shown = opened.applied;
+    this.seen.until = opened.applied;
     opened.guessedAt = file.place() ?? opened.place;
   }
 
@@ -224,7 +220,7 @@ export class WriteAheadLog {
     opened.place = NOWHERE;
     opened.applied = 0;
     this.recent.clear();
-    this.#shown = 0;
+    this.seen.until = 0;
   }
 
   /** Whether all records up to the place's last were there. */
@@ -244,9 +240,14 @@ export class WriteAheadLog {
     this.#opened?.file.close();
     this.#opened = undefined;
     this.recent.clear();
-    this.#shown = 0;
-    this.#folded = 0;
-    this.#safe = 0;
+    this.seen.until = 0;
+    this.#setFolded(0, 0);
+  }
+
+  #setFolded(folded: number, safe: number): void {
+    this.seen.above = folded;
+    this.unfolded.above = folded;
+    this.#safe = safe;
   }
 
   // Writing: in a transaction of LMDB, after `follow`.
@@ -293,7 +294,7 @@ export class WriteAheadLog {
   #set(opened: Opened, place: WalPlace): void {
     opened.file.setPlace(place);
     opened.place = place;
-    this.#shown = Math.max(this.#shown, place.shown);
+    this.seen.until = Math.max(this.seen.until, place.shown);
   }
 
   /** What was staged is not written, or is in the tables. */
@@ -302,7 +303,7 @@ export class WriteAheadLog {
   }
 
   /** Flushes what was appended, on another thread. `show` follows with what it returns. */
-  async flush(): Promise<{ readonly id: Uint8Array; readonly position: number } | undefined> {
+  async flush(): Promise<Flushed | undefined> {
     const opened = this.#opened;
     if (opened === undefined || opened.place.durable >= opened.applied) return undefined;
     const { id, applied } = opened;
@@ -311,7 +312,7 @@ export class WriteAheadLog {
   }
 
   /** Records up to this position are on disk: all may see them. */
-  show({ id, position }: { readonly id: Uint8Array; readonly position: number }): void {
+  show({ id, position }: Flushed): void {
     const opened = this.#opened;
     if (opened === undefined || !equalBytes(opened.id, id)) return;
     const { place } = opened;

@@ -9,6 +9,7 @@ import { blockExamples } from './block-examples.js';
 import { packExamples } from './pack-examples.js';
 import { rowExamples } from './row-examples.js';
 import { volumeExamples } from './volume-examples.js';
+import { walExamples } from './wal-examples.js';
 
 const text = readFileSync(new URL('../../../FORMAT.md', import.meta.url), 'utf8');
 
@@ -25,7 +26,13 @@ function shownExamples(document: string): Map<string, Uint8Array> {
 }
 
 const shown = shownExamples(text);
-const examples = [...blockExamples, ...rowExamples, ...volumeExamples, ...packExamples];
+const examples = [
+  ...blockExamples,
+  ...rowExamples,
+  ...volumeExamples,
+  ...walExamples,
+  ...packExamples,
+];
 
 t.test('every example is shown, and no other', async (t) => {
   t.same([...shown.keys()].sort(), examples.map(({ name }) => name).sort());
