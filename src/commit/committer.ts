@@ -114,7 +114,8 @@ export async function commitTransaction(
 ): Promise<CommitResult> {
   const { line, pending, fork } = tx;
   throwIfAborted(options.signal, 'commit');
-  await line.core.raise();
+  const raising = line.core.raise();
+  if (raising !== undefined) await raising;
   if (pending.count > FEW) await tx.applyPending(options.signal);
   if (!fork.writers.blocks.isReady) await fork.writers.blocks.prepare();
   const attempt = new Attempt(tx, options);

@@ -183,16 +183,16 @@ export class Core {
     if (this.settings.readOnly || this.engine.readOnly) throw readOnly('store');
   }
 
-  /** Raises the incarnation, durably, before this handle's first commit. */
-  async raise(): Promise<void> {
-    if (this.#raised) return;
+  /** Raises the incarnation, durably, before this handle's first commit; undefined once it has. */
+  raise(): Promise<void> | undefined {
+    if (this.#raised) return undefined;
     this.#raising ??= this.engine
       .write((batch) => this.#raise(batch), 'sync')
       .then((identity) => {
         this.identity = identity;
         this.#raised = true;
       });
-    await this.#raising;
+    return this.#raising;
   }
 
   #raise(batch: Batch): Identity {

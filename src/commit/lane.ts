@@ -49,8 +49,9 @@ export class Lane {
   readonly #resting: (() => void)[] = [];
   /** Whether another process was seen to have its turn. */
   #isKeptOut = false;
-  /** Of the write that was begun last, while it goes on: whether its head was published. */
+  /** Of the write that was begun last, while any goes on: whether its head was published. */
   #last: Promise<boolean> | undefined;
+  #writes = 0;
 
   /** The one lane of a line. */
   static of(line: Line): Lane {
@@ -90,21 +91,40 @@ export class Lane {
   goOn(): void {
     if (this.#isRunning || this.#waiting.length === 0) return;
     this.#isRunning = true;
-    queueMicrotask(() => void this.#serve());
+    queueMicrotask(() => this.#serveFirst());
   }
 
-  async #serve(): Promise<void> {
+  /** Most often all that waits can be built at once. */
+  #serveFirst(): void {
     try {
-      for (let next = this.#serveNow(); next !== undefined; next = this.#serveNow()) {
+      const next = this.#serveNow();
+      if (next !== undefined) return void this.#serve(next);
+    } catch (error) {
+      this.#failAll(error);
+    }
+    this.#rest();
+  }
+
+  async #serve(first: Next): Promise<void> {
+    try {
+      for (let next = first; next !== undefined; next = this.#serveNow()) {
         if (next === 'turn') await turn();
         else if (next === 'pause') await new Promise((resolve) => setTimeout(resolve, POLL_MS));
         else if (next.alone.losses < LOSSES_MAX) await this.#serveAlone(next.alone);
         else await this.#serveLocked(next.alone);
       }
     } catch (error) {
-      // The branch is gone, or its head can't be read: nobody can go on.
-      for (const ask of this.#waiting.splice(0)) ask.fail(error);
+      this.#failAll(error);
     }
+    this.#rest();
+  }
+
+  /** The branch is gone, or its head can't be read: nobody can go on. */
+  #failAll(error: unknown): void {
+    for (const ask of this.#waiting.splice(0)) ask.fail(error);
+  }
+
+  #rest(): void {
     this.#isRunning = false;
     for (const resolve of this.#resting.splice(0)) resolve();
   }
@@ -233,11 +253,8 @@ export class Lane {
       this.#underway.add(ask);
     }
     if (group.moves) this.#line.expect(group.tip, group.commits);
-    const last = this.#write(group, this.#last);
-    this.#last = last;
-    void last.then(() => {
-      if (this.#last === last) this.#last = undefined;
-    });
+    this.#writes++;
+    this.#last = this.#write(group, this.#last);
   }
 
   /** Resolves with whether its head is published, or was, once its asks are answered. */
@@ -257,6 +274,7 @@ export class Lane {
     if (group.moves) this.#line.finished(group.commits, isPublished);
     if (isPublished) this.#published(group);
     else this.#queue(again);
+    if (--this.#writes === 0) this.#last = undefined;
     return isPublished;
   }
 

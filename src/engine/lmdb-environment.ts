@@ -139,11 +139,11 @@ export class LmdbEnvironment {
       return this.#queue.some((job) => job.durability === durability);
     };
     if (this.fault !== undefined) this.#answer(this.#dequeue(), this.refusal());
-    else if (asked('sync')) void this.#commitHere('sync');
-    else if (!asked('group')) void this.#commitHere('none');
-    else if (this.#workerFailed) void this.#commitHere('sync');
+    else if (asked('sync')) this.#commitHere('sync');
+    else if (!asked('group')) this.#commitHere('none');
+    else if (this.#workerFailed) this.#commitHere('sync');
     else if (this.tables.log.isOpen && !this.#queue.some((job) => job.isLong)) {
-      void this.#commitHere('group');
+      this.#commitHere('group');
     } else void this.#commitThere();
   }
 
@@ -153,10 +153,11 @@ export class LmdbEnvironment {
     return jobs;
   }
 
-  async #commitHere(durability: Durability): Promise<void> {
+  #commitHere(durability: Durability): void {
     const jobs = this.#dequeue();
     const work = this.#here(() => this.#run(jobs, durability), durability);
-    await this.#answerFlushed(jobs, work, durability);
+    if (durability === 'group') void this.#answerFlushed(jobs, work);
+    else this.#answerRun(jobs, work.failure);
   }
 
   #here(work: () => void, durability: Durability = 'sync'): Work {
@@ -174,15 +175,19 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Answers jobs that were run, once what they put into the log is as durable as asked. */
-  async #answerFlushed(jobs: Job[], work: Work, durability: Durability): Promise<void> {
+  /** Answers jobs that were run, once what they put into the log is on disk. */
+  async #answerFlushed(jobs: Job[], work: Work): Promise<void> {
     let { failure } = work;
-    if (failure === undefined && this.tables.hasPut) this.#wasFull = false;
     try {
-      if (failure === undefined && durability === 'group') await this.#flushLog();
+      if (failure === undefined) await this.#flushLog();
     } catch (error) {
       failure = this.#failed(error, 0);
     }
+    this.#answerRun(jobs, failure);
+  }
+
+  #answerRun(jobs: Job[], failure: RegaliaError | undefined): void {
+    if (failure === undefined && this.tables.hasPut) this.#wasFull = false;
     this.#answer(jobs, failure);
   }
 
@@ -193,7 +198,7 @@ export class LmdbEnvironment {
       this.#run(jobs, 'group');
     });
     if (work.failure !== undefined && jobs.length === 0) jobs = this.#dequeue();
-    await this.#answerFlushed(jobs, work, 'group');
+    await this.#answerFlushed(jobs, work);
   }
 
   /** Works in a transaction in lmdb-js's worker thread, where the callback must not throw. */
