@@ -9,6 +9,10 @@
  * change, and the result is the same as if the map were built at once.
  *
  * The same code builds a map from nothing: one region, no old nodes.
+ *
+ * Most edits replace entries by others as long, and above the leaves all do that leave a node's last
+ * name. They can move no end: such a node is written by itself, and nothing in it is looked at but
+ * what is replaced.
  */
 import { compareBytes, compareRange, equalBytes } from '../ground/bytes.js';
 import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
@@ -18,7 +22,7 @@ import { MapCursor } from './cursor.js';
 import { type Fresh, type FreshChild, Items } from './items.js';
 import type { Spot } from './lookup.js';
 import type { Node } from './node.js';
-import type { InlineLeaf, NodeWriter } from './node-writer.js';
+import type { InlineLeaf, NodeWriter, StoredNode } from './node-writer.js';
 import type { Totals } from './totals.js';
 
 /** A sorted stream of edits by name: distinct, ascending. */
@@ -64,9 +68,16 @@ export function* editMapSteps(
     if (changes.length === 0) return SAME;
     source = new ChangeSource(changes);
   }
-  const top = new Region(writer, root, root.level, source);
+  const cursor = new MapCursor(writer.cache, root);
+  const replacement = replaceIn(writer, cursor, source);
+  if (replacement.isDone) return replacement.child === undefined ? SAME : topOf(replacement.child);
+  const top = new Region(writer, cursor, root.level, replacement.edits);
   yield* top.run();
   return top.changed ? yield* closeMap(writer, top.chunker, root.level) : SAME;
+}
+
+function topOf(top: FreshChild): MapResult {
+  return { form: 'node', top };
 }
 
 const SAME: MapResult = { form: 'same' };
@@ -158,12 +169,110 @@ function* editLevel(
   edits: EditSource,
 ): Generator<void, Change[]> {
   const changes: Change[] = [];
-  while (edits.name !== undefined) {
-    const region = new Region(writer, root, level, edits);
+  let source = edits;
+  for (let { name } = source; name !== undefined; { name } = source) {
+    const cursor = new MapCursor(writer.cache, root);
+    cursor.descendTo(level, 1, name.bytes, name.start, name.end);
+    const replacement = replaceIn(writer, cursor, source);
+    if (replacement.isDone) {
+      const { child } = replacement;
+      if (child !== undefined) changes.push(changeTo(child, child.bytes));
+      yield;
+      continue;
+    }
+    source = replacement.edits;
+    const region = new Region(writer, cursor, level, source);
     yield* region.run();
     if (region.changed) region.changes(changes);
   }
   return changes;
+}
+
+/** What became of the edits at a node: it was written anew, if need be; or they are to be done. */
+type Replacement =
+  | { readonly isDone: true; readonly child: FreshChild | undefined }
+  | { readonly isDone: false; readonly edits: EditSource };
+
+/**
+ * Writes the node at hand anew if all that the edits do to it is to replace entries by others that
+ * fit, and no region will reach into it from its right: its end is natural, and the next edit is
+ * not in the node beside it.
+ */
+function replaceIn(writer: NodeWriter, cursor: MapCursor, edits: EditSource): Replacement {
+  const { node, place } = cursor;
+  const results: Result[] = [];
+  const indexes: number[] = [];
+  const fresh: Fresh[] = [];
+  const isStored = node.id !== undefined && node.algorithm === writer.algorithm;
+  let fits = isStored && (place === undefined || !isForced(place));
+  while (fits) {
+    const { name } = edits;
+    if (name === undefined) break;
+    const index = node.lowerBound(name.bytes, name.start, name.end);
+    if (index === node.count) {
+      fits = !cursor.isLast && !fallsRight(cursor, name);
+      break;
+    }
+    if (!node.nameIs(index, name.bytes, name.start, name.end)) return undone(results, edits);
+    const result = edits.apply(node, index);
+    results.push({ name, result });
+    edits.advance();
+    if (result === KEEP) continue;
+    fits = result !== undefined && writer.fits(node, index, result);
+    if (!fits) break;
+    indexes.push(index);
+    fresh.push(result as Fresh);
+  }
+  if (!fits) return undone(results, edits);
+  if (indexes.length === 0) return { isDone: true, child: undefined };
+  const cut = place === undefined ? NATURAL : place.node.cut(place.index);
+  const child = writer.replace(node as StoredNode, indexes, fresh, cut);
+  const isSame = equalBytes(child.address, node.address);
+  return { isDone: true, child: isSame ? undefined : child };
+}
+
+function undone(results: readonly Result[], edits: EditSource): Replacement {
+  return { isDone: false, edits: results.length === 0 ? edits : new Applied(results, edits) };
+}
+
+/** Whether a name, which is behind a node, falls into the one on its right. */
+function fallsRight(cursor: MapCursor, name: NameSlice): boolean {
+  const right = cursor.neighbour(1);
+  if (right === undefined) return false;
+  if (right.isLast && right.index === right.node.count - 1) return true;
+  return compareRange(name.bytes, name.start, name.end, right.node.name(right.index)) <= 0;
+}
+
+/** What an edit made of its entry. */
+interface Result {
+  readonly name: NameSlice;
+  readonly result: Fresh | typeof KEEP | undefined;
+}
+
+/** Edits of which the first were applied already. */
+class Applied implements EditSource {
+  readonly #results: readonly Result[];
+  readonly #rest: EditSource;
+  #at = 0;
+
+  constructor(results: readonly Result[], rest: EditSource) {
+    this.#results = results;
+    this.#rest = rest;
+  }
+
+  get name(): NameSlice | undefined {
+    return this.#at < this.#results.length ? this.#results[this.#at].name : this.#rest.name;
+  }
+
+  apply(node: Node | undefined, index: number): Fresh | typeof KEEP | undefined {
+    if (this.#at < this.#results.length) return this.#results[this.#at].result;
+    return this.#rest.apply(node, index);
+  }
+
+  advance(): void {
+    if (this.#at < this.#results.length) this.#at++;
+    else this.#rest.advance();
+  }
 }
 
 /** A replaced, added or removed child, as an edit of the level above. */
@@ -216,12 +325,10 @@ class Region {
   #lastKept = false;
 
   /** Begins at the node that the edit at hand falls into; what ended by force left of it, too. */
-  constructor(writer: NodeWriter, root: Node, level: number, edits: EditSource) {
+  constructor(writer: NodeWriter, cursor: MapCursor, level: number, edits: EditSource) {
     this.#level = level;
     this.#edits = edits;
-    this.#cursor = new MapCursor(writer.cache, root);
-    const { name } = edits;
-    this.#cursor.descendTo(level, 1, name?.bytes, name?.start, name?.end);
+    this.#cursor = cursor;
     this.#left = this.#cursor.clone();
     const left = this.#left.neighbour(-1);
     this.chunker = new Chunker(writer, level, this.#fenceOf(left));
@@ -261,10 +368,7 @@ class Region {
   /** Whether the edit at hand falls into the node right of the cursor. */
   #nextTouched(): boolean {
     const { name } = this.#edits;
-    const right = name && this.#cursor.neighbour(1);
-    if (name === undefined || right === undefined) return false;
-    if (right.isLast && right.index === right.node.count - 1) return true;
-    return compareRange(name.bytes, name.start, name.end, right.node.name(right.index)) <= 0;
+    return name !== undefined && fallsRight(this.#cursor, name);
   }
 
   /** Whether the node's old end is a natural end still. */

@@ -17,6 +17,7 @@ import { equalBytes } from '../ground/bytes.js';
 import { malformed } from '../ground/errors.js';
 import { Node, type NodeSource, offsetsNeeded, readNodeHeader, shapesIn } from './node.js';
 import { Shapes } from './shape.js';
+import type { Totals } from './totals.js';
 
 const SLAB_BYTES = 1024 * 1024;
 
@@ -41,6 +42,8 @@ interface Facts {
   readonly id: number | undefined;
   /** Patches under its stored form. */
   readonly depth: number;
+  /** The sums of its entries, where they are known. */
+  readonly totals?: Readonly<Totals>;
 }
 
 /** A body in its slab. */
@@ -157,6 +160,7 @@ export class NodeCache {
       id: facts.id,
       depth: facts.depth,
       address: facts.address,
+      totals: facts.totals,
     };
     return { slab, source };
   }

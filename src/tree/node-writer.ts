@@ -13,15 +13,15 @@ import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/blo
 import { equalBytes } from '../ground/bytes.js';
 import { badRange } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
-import type { FreshChild, Items } from './items.js';
+import type { Fresh, FreshChild, Items } from './items.js';
 import { NODE_HEADER, type Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
 import { type FreshRecord, type Link, measure } from './record.js';
 import { compareShapes, type Shape, sameShape } from './shape.js';
-import { addTotals, areCountable, NO_TOTALS, type Totals } from './totals.js';
+import { addTotals, areCountable, NO_TOTALS, subtractTotals, type Totals } from './totals.js';
 
 /** A node that is a block here, and so can be patched. */
-type StoredNode = Node & { readonly id: number };
+export type StoredNode = Node & { readonly id: number };
 
 /** A leaf that stays inside its parent's record. */
 export interface InlineLeaf {
@@ -58,18 +58,124 @@ export class NodeWriter {
   /** Writes the items `[from, until)` as one node and returns it as its parent will name it. */
   write(items: Items, from: number, until: number, cut: number): FreshChild {
     const plainLength = this.#build(items, from, until);
+    return this.#child(plainLength, items.name(until - 1), cut);
+  }
+
+  /**
+   * Whether an entry of a node may be replaced by another of that name without anything else in the
+   * node being written anew: it is as long, and of the same shape and links.
+   */
+  fits(node: Node, index: number, fresh: Fresh): boolean {
+    if (!('plainLength' in fresh)) return node.linksEnd - node.ids === 6 * node.count;
+    const { plainLength, links, head } = measure(node, index);
+    const isAlike = plainLength === fresh.plainLength && links === fresh.links.length;
+    if (!isAlike || (links > 0 && !node.hasLinks)) return false;
+    return sameShape(node.shapes[head >>> 2], fresh.shape);
+  }
+
+  /** Writes a node of which some entries, ascending, are replaced by others that fit. */
+  replace(
+    node: StoredNode,
+    indexes: readonly number[],
+    fresh: readonly Fresh[],
+    cut: number,
+  ): FreshChild {
+    base = node;
+    prefixLength = node.prefixLength;
+    body.reset(node.bytes, node.start);
+    this.#replaceTotals(node, indexes, fresh);
+    const replaced = (section: Section): void => {
+      let from = 0;
+      for (const [i, index] of indexes.entries()) {
+        if (from < index) this.#writeKept(node, from, index, section);
+        section.fresh(fresh[i] as FreshRecord & FreshChild);
+        from = index + 1;
+      }
+      if (from < node.count) this.#writeKept(node, from, node.count, section);
+    };
+    const plainLength =
+      node.level === 0
+        ? this.#replaceLeaf(node, indexes, fresh, replaced)
+        : this.#replaceInner(node, replaced);
+    this.#checkTotals();
+    return this.#child(plainLength, node.name(node.count - 1), cut);
+  }
+
+  #replaceLeaf(
+    node: StoredNode,
+    indexes: readonly number[],
+    fresh: readonly Fresh[],
+    replaced: (section: Section) => void,
+  ): number {
+    const keep = (from: number, until: number): void =>
+      body.keep(from - node.start, until - node.start);
+    for (const [slot, shape] of node.shapes.entries()) shape.slot = slot;
+    for (const [i, index] of indexes.entries()) {
+      (fresh[i] as FreshRecord).shape.slot = keptShape(node, index).slot;
+    }
+    keep(node.start, node.recordLengths);
+    replaced(RECORD_LENGTHS);
+    keep(node.suffixStart(0), node.suffixEnd(node.count - 1));
+    replaced(RECORDS);
+    const plainLength = body.length;
+    if (!node.hasLinks) return plainLength;
+    keep(node.plainEnd, node.ids);
+    let from = node.ids;
+    for (const [i, index] of indexes.entries()) {
+      const { links } = fresh[i] as FreshRecord;
+      const start = node.ids + 6 * node.firstLink(index);
+      keep(from, start);
+      for (const link of links) body.u48(link ?? NO_ID);
+      from = start + 6 * links.length;
+    }
+    keep(from, node.linksEnd);
+    return plainLength;
+  }
+
+  #replaceInner(node: StoredNode, replaced: (section: Section) => void): number {
+    body.keep(0, node.digests - node.start);
+    replaced(DIGESTS);
+    replaced(CUTS);
+    replaced(TOTALS);
+    const plainLength = body.length;
+    replaced(IDS);
+    return plainLength;
+  }
+
+  #replaceTotals(node: Node, indexes: readonly number[], fresh: readonly Fresh[]): void {
+    const totals = { ...totalsOf(node) };
+    for (const [i, index] of indexes.entries()) {
+      subtractTotals(totals, totalsAt(node, index));
+      addTotals(totals, fresh[i] as Fresh);
+    }
+    this.#totals = totals;
+  }
+
+  /** What was just built, as its parent will name it. */
+  #child(plainLength: number, name: Uint8Array, cut: number): FreshChild {
     const address = addressOf(this.algorithm, body.buffer.subarray(0, plainLength));
     const isBase = base !== undefined && equalBytes(base.address, address);
     const id = isBase ? (base as StoredNode).id : this.#put(plainLength, address);
-    const name = items.name(until - 1);
-    return { bytes: name, nameStart: 0, nameEnd: name.length, address, id, cut, ...this.#totals };
+    const { entries, buckets, inlineBytes, referencedBytes } = this.#totals;
+    return {
+      bytes: name,
+      nameStart: 0,
+      nameEnd: name.length,
+      address,
+      id,
+      cut,
+      entries,
+      buckets,
+      inlineBytes,
+      referencedBytes,
+    };
   }
 
   #put(plainLength: number, address: Address): number {
     const id = this.blocks.put(body, plainLength, address, base);
     if (this.blocks.blockCount > CACHED_NODES) return id;
     const depth = this.blocks.patched && base !== undefined ? base.depth + 1 : 0;
-    this.cache.adopt(body, { address, plainLength, id, depth });
+    this.cache.adopt(body, { address, plainLength, id, depth, totals: this.#totals });
     return id;
   }
 
@@ -92,8 +198,13 @@ export class NodeWriter {
     body.u8(items.level).u16(until - from);
     const build = items.level === 0 ? this.#buildLeaf : this.#buildInner;
     const plainLength = build.call(this, items, from, until);
-    if (areCountable(this.#totals)) return plainLength;
-    // Contents may be long and need no room: their sum is refused before it is no integer any more.
+    this.#checkTotals();
+    return plainLength;
+  }
+
+  /** Contents may be long and need no room: their sum is refused before it is no integer any more. */
+  #checkTotals(): void {
+    if (areCountable(this.#totals)) return;
     const expected = 'less than 2^53 bytes in all streams together';
     throw badRange('the sum of contents', expected, `${this.#totals.referencedBytes}`);
   }
@@ -220,6 +331,20 @@ export class NodeWriter {
       addTotals(this.#totals, fresh ?? (items.nodes[i] as Node).childTotals(items.indexes[i]));
     }
   }
+}
+
+function totalsAt(node: Node, index: number): Readonly<Totals> {
+  return node.level === 0 ? measure(node, index) : node.childTotals(index);
+}
+
+/** The sums of a node's entries. */
+function totalsOf(node: Node): Readonly<Totals> {
+  if (node.totals === undefined) {
+    const totals = { ...NO_TOTALS };
+    for (let i = 0; i < node.count; i++) addTotals(totals, totalsAt(node, i));
+    node.totals = totals;
+  }
+  return node.totals;
 }
 
 /** A stored node that items come from, likely most of them. */

@@ -78,6 +78,8 @@ export class Node {
   readonly recordLengths: number;
   readonly digests: number;
   readonly cuts: number;
+  /** The sums of its entries, where they are known. */
+  totals: Readonly<Totals> | undefined;
   /** The nodes whose `kids` name this one. */
   holders: Node[] | undefined = undefined;
   /** Whether the cache evicted it: a reader may go on with it, but should not keep it. */
@@ -115,6 +117,7 @@ export class Node {
     this.id = source.id;
     this.depth = source.depth ?? 0;
     this.address = source.address ?? EMPTY;
+    this.totals = source.totals;
     this.offsets = offsets;
     this.at = at;
     const head = start + NODE_HEADER;
@@ -389,6 +392,7 @@ export interface NodeSource {
   readonly id?: number | undefined;
   readonly depth?: number;
   readonly address?: Address;
+  readonly totals?: Readonly<Totals> | undefined;
 }
 
 const UNCACHED = { touched: false };

@@ -38,6 +38,13 @@ export function addTotals(sum: Totals, part: Readonly<Totals>): void {
   sum.referencedBytes += part.referencedBytes;
 }
 
+export function subtractTotals(sum: Totals, part: Readonly<Totals>): void {
+  sum.entries -= part.entries;
+  sum.buckets -= part.buckets;
+  sum.inlineBytes -= part.inlineBytes;
+  sum.referencedBytes -= part.referencedBytes;
+}
+
 /** False where the sums, together, pass what integers can count: contents may claim any length. */
 export function areCountable({ entries, buckets, inlineBytes, referencedBytes }: Totals): boolean {
   return Number.isSafeInteger(entries + buckets + inlineBytes + referencedBytes);

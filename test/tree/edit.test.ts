@@ -11,6 +11,7 @@ import { openMemory } from '../../src/engine/memory.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { compareBytes, hex } from '../../src/ground/bytes.js';
 import { utf8Bytes } from '../../src/ground/text.js';
+import { boundaryHash } from '../../src/tree/boundary.js';
 import { type EditSource, editMapSteps, type MapResult } from '../../src/tree/edit.js';
 import type { Node } from '../../src/tree/node.js';
 import { NodeCache } from '../../src/tree/node-cache.js';
@@ -143,4 +144,73 @@ t.test('equal contents give equal roots, in whatever steps they were made', asyn
     { numRuns: runs(150) },
   );
   t.end();
+});
+
+/** Names of which none but the last ends a node, since the next has a smaller hash: all cuts are forced. */
+const MINED = minedNames(800);
+
+function minedNames(count: number): string[] {
+  const step = 2 ** 32 / count;
+  return Array.from({ length: count }, (_, i) => {
+    const most = 2 ** 32 - i * step;
+    for (let salt = 0; ; salt++) {
+      const name = `m${String(i).padStart(5, '0')}-${salt}`;
+      const hash = boundaryHash(utf8Bytes(name), 0, 0);
+      if (hash < most && hash >= most - step) return name;
+    }
+  });
+}
+
+/** Replaced by as many bytes, by another number, or removed. */
+const changeArbitrary = fc.tuple(
+  fc.nat(),
+  fc.oneof(
+    { weight: 8, arbitrary: fc.constant('same' as const) },
+    { weight: 1, arbitrary: fc.integer({ min: 0, max: 300 }) },
+    { weight: 2, arbitrary: fc.integer({ min: 2_000, max: 3_500 }) },
+    { weight: 1, arbitrary: fc.constant('gone' as const) },
+  ),
+);
+
+t.test('entries replaced by others as long leave what a build at once makes', async () => {
+  const { cache, writer } = await fixture();
+  // Few changes leave nodes in between that none falls into.
+  const step = fc.oneof(
+    fc.array(changeArbitrary, { minLength: 1, maxLength: 4 }),
+    fc.array(changeArbitrary, { minLength: 1, maxLength: 40 }),
+  );
+  const steps = fc.array(step, { minLength: 1, maxLength: 10 });
+  fc.assert(
+    fc.property(fc.boolean(), fc.integer({ min: 100, max: 800 }), steps, (mined, count, all) => {
+      const names = mined
+        ? MINED.slice(0, count)
+        : Array.from({ length: count }, (_, i) => `f${String(i).padStart(5, '0')}`);
+      const model: Edits = new Map(names.map((name, i) => [name, 'x'.repeat((i * 7) % 150)]));
+      let root = rootOf(cache, editMapNow(writer, undefined, new ListSource(model)));
+      for (const [round, step] of all.entries()) {
+        const edits: Edits = new Map();
+        for (const [at, change] of step) {
+          const name = names[at % names.length] as string;
+          const size = change === 'same' ? (model.get(name)?.length ?? 10) : change;
+          edits.set(name, size === 'gone' ? undefined : `${round % 10}`.repeat(size));
+        }
+        const result = editMapNow(writer, root, new ListSource(edits));
+        for (const [key, contents] of edits) {
+          if (contents === undefined) model.delete(key);
+          else model.set(key, contents);
+        }
+        const rebuilt = editMapNow(writer, undefined, new ListSource(model));
+        if (result.form === 'node' && rebuilt.form === 'node') {
+          const [{ top }, { top: expected }] = [result, rebuilt];
+          const sums = [top.entries, top.inlineBytes].join();
+          if (sums !== [expected.entries, expected.inlineBytes].join()) throw new Error('sums');
+        }
+        root = rootOf(cache, result, root);
+        if (root === undefined) return;
+        const address = rebuilt.form === 'node' ? hex(rebuilt.top.address) : rebuilt.form;
+        if (hex(root.address) !== address) throw new Error(`another root after ${round}`);
+      }
+    }),
+    { numRuns: runs(300) },
+  );
 });
