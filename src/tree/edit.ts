@@ -10,9 +10,9 @@
  *
  * The same code builds a map from nothing: one region, no old nodes.
  *
- * Most edits replace entries by others as long, and above the leaves all do that leave a node's last
- * name. They can move no end: such a node is written by itself, and nothing in it is looked at but
- * what is replaced.
+ * Most edits replace entries by others as long, and above the leaves all do that leave a node's
+ * last name. They can move no end: such a node is written by itself, and nothing in it is looked at
+ * but what is replaced.
  */
 import { compareBytes, compareRange, equalBytes } from '../ground/bytes.js';
 import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';

@@ -202,7 +202,7 @@ export class NodeWriter {
     return plainLength;
   }
 
-  /** Contents may be long and need no room: their sum is refused before it is no integer any more. */
+  /** Contents may be long and need no room: a sum is refused before it is no integer any more. */
   #checkTotals(): void {
     if (areCountable(this.#totals)) return;
     const expected = 'less than 2^53 bytes in all streams together';

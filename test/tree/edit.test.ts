@@ -146,7 +146,7 @@ t.test('equal contents give equal roots, in whatever steps they were made', asyn
   t.end();
 });
 
-/** Names of which none but the last ends a node, since the next has a smaller hash: all cuts are forced. */
+/** Each but the last has a smaller hash on its right, so none ends a node: cuts are forced. */
 const MINED = minedNames(800);
 
 function minedNames(count: number): string[] {
