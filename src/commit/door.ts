@@ -1,13 +1,15 @@
 /**
- * The door through which the head of a branch moves, be it by commits, a reset or an undo: only
- * from where it is expected or was looked at, with all that the new one needs, and with a row of
- * the reflog for each step. An interface, so that heads may lie in another engine than the blocks.
- * Branches begin, and those that track other replicas follow, by `moveBranch` (log/reflog).
+ * The door through which heads move: where a branch begins by a fork, moves by commits, a reset or
+ * an undo, and ends; only from where it is expected or was looked at, with all that the new head
+ * needs, and with a row of the reflog for each step. An interface, so that heads may lie in another
+ * engine than the blocks. What an import brings, and the first branch of a store, are written with
+ * the rest of it, by `moveBranch` (log/reflog).
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Batch, Durability, Engine, WriteOptions } from '../engine/engine.js';
-import { BranchRow } from '../log/branches.js';
-import { type Moving, putMove } from '../log/reflog.js';
+import { BranchRow, branch, delBranch } from '../log/branches.js';
+import { type Moving, moveBranch, putMove } from '../log/reflog.js';
+import { freeShare } from '../log/shares.js';
 
 /** A branch of a bucket, the commit that it is expected to name, and the one that it shall. */
 export interface HeadMove {
@@ -35,9 +37,23 @@ export interface Door {
     options?: WriteOptions,
   ): Promise<boolean>;
 
+  /** Begins a branch. Resolves with whether there was none of that name, once that is on disk. */
+  begin(
+    branch: Pick<HeadMove, 'bucket' | 'branch'>,
+    step: HeadStep,
+    writes: (batch: Batch) => void,
+  ): Promise<boolean>;
+
+  /** Ends a branch. Resolves with whether there was one, once that is as durable as asked. */
+  end(
+    branch: Pick<HeadMove, 'bucket' | 'branch'>,
+    timeMs: number,
+    durability: Durability,
+  ): Promise<boolean>;
+
   /**
-   * The same while no other process can move the head: `writes` is given what it is, and returns
-   * the steps from there, or undefined where it stays.
+   * Moves the head while no other process can: `writes` is given what it is, and returns the steps
+   * from there, or undefined where it stays.
    */
   set(
     branch: Pick<HeadMove, 'bucket' | 'branch'>,
@@ -92,6 +108,34 @@ export class EngineDoor implements Door {
       durability,
       options,
     );
+  }
+
+  begin(
+    { bucket, branch: name }: Pick<HeadMove, 'bucket' | 'branch'>,
+    step: HeadStep,
+    writes: (batch: Batch) => void,
+  ): Promise<boolean> {
+    return this.#engine.write((batch) => {
+      writes(batch);
+      if (branch(batch, bucket, name) !== undefined) return false;
+      moveBranch(batch, bucket, name, { head: step.commit, id: undefined }, step);
+      return true;
+    }, 'sync');
+  }
+
+  end(
+    { bucket, branch: name }: Pick<HeadMove, 'bucket' | 'branch'>,
+    timeMs: number,
+    durability: Durability,
+  ): Promise<boolean> {
+    return this.#engine.write((batch) => {
+      const gone = branch(batch, bucket, name);
+      if (gone === undefined) return false;
+      freeShare(batch, gone.id);
+      delBranch(batch, bucket, name);
+      putMove(batch, bucket, name, gone.moved, { cause: 'delete', commit: gone.head, timeMs });
+      return true;
+    }, durability);
   }
 
   #row(bucket: Uint8Array, name: string): BranchRow {

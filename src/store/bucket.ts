@@ -24,7 +24,7 @@ import { folder as folderKind, text } from '../ground/options.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
 import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
-import { type Cause, moveBranch } from '../log/reflog.js';
+import type { Cause } from '../log/reflog.js';
 import type { Answer } from '../merge/resolve.js';
 import type { BucketRules } from '../streams/rule.js';
 import { sameSubtree } from '../tree/equal.js';
@@ -292,12 +292,13 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     core.checkWritable();
     log.checkRefName(branch);
     const head = this.#scope.at(at).address;
-    await core.engine.write((batch) => {
+    const timeMs = core.timeMs();
+    const step = { commit: head, cause: 'fork', timeMs, from: this.branchName } as const;
+    const isBegun = await core.door.begin({ bucket, branch }, step, (batch) => {
       const isTaken = this.#scope.branchAt(branch, batch) !== undefined;
       if (isTaken) throw alreadyExists('branch', branch);
-      const how = { cause: 'fork', timeMs: core.timeMs(), from: this.branchName } as const;
-      moveBranch(batch, bucket, branch, { head, id: undefined }, how);
-    }, 'sync');
+    });
+    if (!isBegun) throw alreadyExists('branch', branch);
     return openBucket(this.#scope.onBranch(branch));
   }
 

@@ -12,8 +12,6 @@ import type { Batch, Engine, Reads } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, notFound } from '../ground/errors.js';
 import * as log from '../log/branches.js';
-import { putMove } from '../log/reflog.js';
-import { freeShare } from '../log/shares.js';
 import { AT, type At, NAME } from './options.js';
 import type { Scope } from './scope.js';
 
@@ -68,14 +66,10 @@ export class Branches {
     if (isInUse || (name === MAIN && equalBytes(bucket, core.identity.store))) {
       throw badOption('name', 'another branch than main and the one in use', name);
     }
-    await write(this.#scope, (batch) => {
-      const gone = log.branch(batch, bucket, name);
-      if (gone === undefined) throw this.#notOwn(name, batch);
-      freeShare(batch, gone.id);
-      log.delBranch(batch, bucket, name);
-      const how = { cause: 'delete', commit: gone.head, timeMs: core.timeMs() } as const;
-      putMove(batch, bucket, name, gone.moved, how);
-    });
+    core.checkWritable();
+    const { durability } = core.settings;
+    const end = () => core.door.end({ bucket, branch: name }, core.timeMs(), durability);
+    if (!(await core.underway.outer.during(end))) throw this.#notOwn(name, core.engine);
   }
 
   /** Why there is no row for a branch that shall be deleted. */
