@@ -25,7 +25,7 @@
  * Records of the log go into the tables in the worker thread, some hundred rows at a time, and
  * commits have their turns in between.
  */
-import { full, ioFailed, type RegaliaError } from '../ground/errors.js';
+import { closed, full, ioFailed, type RegaliaError } from '../ground/errors.js';
 import type { Batch, Durability, Reads } from './engine.js';
 import { lmdbError, poisonError } from './lmdb-errors.js';
 import { hasRoom } from './lmdb-files.js';
@@ -88,6 +88,7 @@ export class LmdbEnvironment {
   /** Whether the last transaction that failed found the disk full. */
   #wasFull = false;
   #folder: NodeJS.Timeout | undefined;
+  #isClosing = false;
 
   constructor(path: string, options: EnvironmentOptions) {
     this.path = path;
@@ -126,7 +127,7 @@ export class LmdbEnvironment {
   /** Whether records go into the tables next: the queue and they have their turns. */
   #isFoldNext(): boolean {
     const { log } = this.tables;
-    if (this.fault !== undefined || this.#foldFailed) return false;
+    if (this.fault !== undefined || this.#foldFailed || this.#isClosing) return false;
     // Where the disk is full, what is deleted makes room once it is deleted in the tables.
     const due = log.foldDue || (this.#wasFull && log.recent.rows > 0);
     return due === 'overdue' || (due && (this.#queue.length === 0 || !this.#hasFolded));
@@ -293,13 +294,18 @@ export class LmdbEnvironment {
     const work = (): void => this.tables.fold();
     const { failure } = this.#workerFailed ? this.#here(work) : await this.#there(work);
     this.#foldFailed = failure !== undefined;
-    if (this.fault === undefined) this.tables.begin();
+    try {
+      // What has gone into the tables need not be kept any longer.
+      if (this.fault === undefined) this.tables.begin();
+    } catch (error) {
+      this.#poison(error, 'read');
+    }
     this.#answer([]);
     return failure;
   }
 
   #foldWhenIdle(): void {
-    if (this.tables.log.recent.rows === 0 || this.fault !== undefined) return;
+    if (this.tables.log.recent.rows === 0 || this.fault !== undefined || this.#isClosing) return;
     // What can't be read then, is met by the next read.
     const fold = (): void => void this.#foldAll().catch(() => undefined);
     this.#folder ??= setTimeout(fold, IDLE_MS).unref();
@@ -312,7 +318,7 @@ export class LmdbEnvironment {
     this.tables.refresh();
     this.tables.begin();
     const { until } = log.seen;
-    while (log.folded < until && this.fault === undefined) {
+    while (log.folded < until && this.fault === undefined && !this.#isClosing) {
       if (this.#phase !== 'idle') await this.idle();
       else {
         this.#phase = 'committing';
@@ -377,6 +383,7 @@ export class LmdbEnvironment {
     const failure = await this.#foldAll();
     if (failure !== undefined) throw failure;
     this.check();
+    if (this.#isClosing) throw closed('engine');
     await this.tables.root.backup(folder, false);
     // Tables are the state after a record: the copy needs no log.
     await removeLogRow(folder);
@@ -384,8 +391,9 @@ export class LmdbEnvironment {
 
   /** Closes the file. With a commit that never came back it stays open: closing would hang. */
   async close(): Promise<void> {
-    await this.idle();
+    this.#isClosing = true;
     clearTimeout(this.#folder);
+    await this.idle();
     await this.#flushing?.catch(() => undefined);
     if (this.#stuck) return;
     try {

@@ -162,9 +162,8 @@ export class WriteAheadLog {
       this.#forget(opened);
     }
     if (place.first !== opened.place.first) {
-      // What was there before was in the tables when it was written over.
-      if (place.first > folded + 1 && place.first > opened.applied + 1) return false;
-      this.recent.drop(place.first - 1);
+      // What was there before was in tables when it was written over: maybe not in these.
+      if (place.first > Math.max(folded, opened.applied) + 1) return false;
       opened.applied = place.first - 1;
       opened.end = RECORDS_AT;
     }

@@ -43,11 +43,44 @@ async function append(durability: 'sync' | 'group' | 'none'): Promise<void> {
   process.exit(0);
 }
 
+/**
+ * Counts up a row that others count up too, in rounds, with a row of its own for each count: small
+ * ones go into the log, and large ones into the tables. It rests in between, so that the log goes
+ * into the tables, here or in another process. Each count is a line.
+ */
+async function rounds(own: number): Promise<void> {
+  const engine = await openLmdb(folder);
+  for (let round = 0; round < Number(count); round++) {
+    for (let i = 0; i < 12; i++) {
+      const sum = await engine.write(
+        (batch) => {
+          const next = (batch.get('meta', new Uint8Array([1]))?.length ?? 0) + 1;
+          const size = (i + round + own) % 9 === 0 ? 50_000 : 40;
+          batch.put('meta', new Uint8Array([1]), new Uint8Array(next));
+          batch.put('extents', next, new Uint8Array(size).fill(next & 255));
+          batch.put('heads', new Uint8Array([2]), new Uint8Array([next & 255]));
+          if (batch.view('heads', new Uint8Array([2]))?.[0] !== (next & 255))
+            throw new Error('own');
+          return next;
+        },
+        (['sync', 'group', 'none'] as const)[(round + i) % 3] ?? 'sync',
+      );
+      const seen = engine.get('meta', new Uint8Array([1]))?.length ?? 0;
+      if (seen < sum) throw new Error(`${seen} after ${sum}`);
+      if (engine.get('extents', sum)?.[0] !== (sum & 255)) throw new Error(`row ${sum}`);
+      say(sum);
+    }
+    if ((round + own) % 2 === 0) await new Promise((resolve) => setTimeout(resolve, 600));
+  }
+  await engine.close();
+}
+
 async function main(): Promise<void> {
   if (verb === 'probe') {
     // A line per folder, also for the last one before a death.
     for (const path of folder.split(':')) say(await probe(path).catch(codeOf));
   } else if (verb === 'append') await append(argument as 'sync');
+  else if (verb === 'rounds') await rounds(Number(argument));
   else if (verb === 'create') {
     const engine = await openLmdb(folder);
     await engine.write(

@@ -210,3 +210,24 @@ t.test('what is large goes into the tables, and stands above what is in the log'
   t.equal(engine.count('extents'), 1);
   await engine.close();
 });
+
+t.test(
+  'processes that write and rest beside each other see each other, and lose nothing',
+  async (t) => {
+    const path = join(folder, 'beside');
+    await (await openLmdb(path)).close();
+    const runs = await Promise.all(
+      ['0', '1', '2'].map((own) => run<number>(['rounds', path, own, '6'])),
+    );
+    for (const { code, stderr } of runs) t.equal(code, 0, stderr);
+    const sums = runs.flatMap(({ lines }) => lines);
+    t.equal(new Set(sums).size, 3 * 6 * 12, 'each counted for itself');
+    const engine = await openLmdb(path);
+    t.equal(engine.get('meta', SUM)?.length, sums.length);
+    t.equal(engine.count('extents'), sums.length);
+    for (const { key, bytes } of engine.range('extents')) {
+      if (bytes.some((byte) => byte !== (key & 255))) t.fail(`row ${key}`);
+    }
+    await engine.close();
+  },
+);
