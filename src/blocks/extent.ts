@@ -59,7 +59,7 @@ export function addressPrefix(address: Address): Uint8Array {
 
 export class ExtentBuilder {
   readonly number: number;
-  readonly stored = new BodyWriter(4096);
+  readonly stored = new BodyWriter(2_048);
   readonly #ends: number[] = [];
   readonly #addresses: Address[] = [];
 

@@ -14,7 +14,7 @@
 
 import { ADDRESS_LENGTH } from '../blocks/address.js';
 import { knownId, NO_ID } from '../blocks/extent.js';
-import { compareBytes } from '../ground/bytes.js';
+import { compareBytes, zeroBytes } from '../ground/bytes.js';
 import { assert } from '../ground/errors.js';
 import { putU48, putVarint, readU48, readVarint, varintLength } from '../ground/integers.js';
 import { nameBytes, nameText } from '../ground/text.js';
@@ -186,7 +186,7 @@ export class Pending {
     const needed = 4 + name.length + room;
     assert(needed <= SLAB_BYTES, 'an operation fits a slab of the arena');
     if (this.#used + needed > SLAB_BYTES) {
-      this.#slabs.push(new Uint8Array(this.#slabs.length === 0 ? FIRST_BYTES : SLAB_BYTES));
+      this.#slabs.push(zeroBytes(this.#slabs.length === 0 ? FIRST_BYTES : SLAB_BYTES));
       this.#used = 0;
     }
     const slab = this.#lastSlab(this.#used + needed);
