@@ -31,7 +31,7 @@ import {
   readBlockHeader,
   writeBlockHeader,
 } from '../ground/block-header.js';
-import { copyBytes, EMPTY, hex } from '../ground/bytes.js';
+import { copyBytes, hex } from '../ground/bytes.js';
 import { badOption } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
 import {
@@ -102,19 +102,8 @@ export type CommitLinks = Pick<
 
 /** The hashed bytes. REGALIA_OPTION where a field is out of its limits. */
 export function encodeCommit(commit: Commit): Uint8Array {
-  if (commit !== lastCommit) {
-    lastBlock = encodeCommitAs(commit, encodeEvent(commit.stamp));
-    lastCommit = commit;
-  }
-  return copyBytes(lastBlock);
+  return encodeCommitAs(commit, encodeEvent(commit.stamp));
 }
-
-/**
- * A commit is encoded to be addressed, and again to be appended: commits and their blocks are
- * immutable.
- */
-let lastCommit: Commit | undefined;
-let lastBlock: Uint8Array = EMPTY;
 
 /** The same bytes with any others in the place of the stamp: what is stored, never hashed. */
 export function encodeCommitAs(commit: Commit, stamp: Uint8Array): Uint8Array {
@@ -309,6 +298,8 @@ function readParents(reader: ByteReader): Address[] {
 export interface AddressedCommit {
   readonly address: Address;
   readonly block: Uint8Array;
+  /** Of the stamp in it. */
+  readonly stampLength: number;
 }
 
 /** What commits were encoded to: one that is made has an address before it is appended. */
@@ -318,8 +309,10 @@ const addressed = new WeakMap<Commit, AddressedCommit>();
 export function addressedCommit(commit: Commit): AddressedCommit {
   let known = addressed.get(commit);
   if (known === undefined) {
-    const block = encodeCommit(commit);
-    known = { address: addressOf(commit.algorithm, block), block };
+    const stamp = encodeEvent(commit.stamp);
+    const block = encodeCommitAs(commit, stamp);
+    const address = addressOf(commit.algorithm, block);
+    known = { address, block, stampLength: stamp.length };
     addressed.set(commit, known);
   }
   return known;

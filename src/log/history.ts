@@ -22,7 +22,7 @@ import {
 } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import { applyEventDelta, encodeEventDelta } from '../clock/delta.js';
-import { decodeEvent, encodeEvent } from '../clock/encoding.js';
+import { decodeEvent } from '../clock/encoding.js';
 import { type Event, formatEvent, leqEvents } from '../clock/event.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { BoundedMap } from '../ground/bounded-map.js';
@@ -41,6 +41,7 @@ import { DELTAS_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import {
+  type AddressedCommit,
   addressedCommit,
   BUCKET_ID_LENGTH,
   type Commit,
@@ -66,6 +67,8 @@ const BOUNDS_VERSION = 1;
 const CACHED_COMMITS = 512;
 const CACHED_STAMPS = 512;
 const CACHED_ROWS = 64;
+/** A stamp of so many bytes is not worth a difference. */
+const SHORT_STAMP = 8;
 
 /** The places of a bucket's log that are kept: first to next - 1. */
 export interface LogBounds {
@@ -118,7 +121,8 @@ export class History {
    */
   append(batch: Batch, commit: Commit, local: LocalFacts): LogEntry {
     checkLocal(local);
-    const { address, block } = addressedCommit(commit);
+    const addressed = addressedCommit(commit);
+    const { address } = addressed;
     const existing = this.entry(address, batch);
     if (existing !== undefined) return existing;
     const parents = this.#parentsOf(commit, local, batch);
@@ -146,7 +150,7 @@ export class History {
       signature,
       cut: parents.length < commit.parents.length,
     };
-    const { deltas, body } = this.#storedForm(commit, block, first, batch);
+    const { deltas, body } = this.#storedForm(commit, addressed, first, batch);
     batch.put('commits', address, sealEntry(entry, deltas, body));
     const key = logKey(commit.bucket, entry.sequence);
     batch.put('log', key, sealRow('log', key, address));
@@ -156,18 +160,20 @@ export class History {
   }
 
   /**
-   * The block itself, or with a difference for a stamp where that is shorter and the chain not too
-   * long.
+   * The block itself, or with a difference for a long stamp where that is shorter and the chain not
+   * too long.
    */
   #storedForm(
     commit: Commit,
-    block: Uint8Array,
+    { block, stampLength }: AddressedCommit,
     first: Parent | undefined,
     reads: Reads,
   ): { deltas: number; body: Uint8Array } {
     const full = { deltas: 0, body: block };
-    if (first === undefined || first.deltas >= DELTAS_MAX) return full;
-    const delta = shorterDelta(this.commit(first.entry.address, reads).stamp, commit.stamp);
+    if (stampLength <= SHORT_STAMP || first === undefined) return full;
+    if (first.deltas >= DELTAS_MAX) return full;
+    const { stamp } = this.commit(first.entry.address, reads);
+    const delta = shorterDelta(stamp, commit.stamp, stampLength);
     if (delta === undefined) return full;
     return { deltas: first.deltas + 1, body: encodeCommitAs(commit, delta) };
   }
@@ -395,10 +401,10 @@ function corruptCommit(address: Address, cause: unknown): RegaliaError<'REGALIA_
  * The stamp as a difference, or undefined where that does not pay or passes the limits of
  * encodings.
  */
-function shorterDelta(base: Event, stamp: Event): Uint8Array | undefined {
+function shorterDelta(base: Event, stamp: Event, length: number): Uint8Array | undefined {
   try {
     const delta = encodeEventDelta(base, stamp);
-    return delta.length < encodeEvent(stamp).length ? delta : undefined;
+    return delta.length < length ? delta : undefined;
   } catch (error) {
     if (isRegaliaError(error, 'REGALIA_STAMP')) return undefined;
     throw error;

@@ -232,7 +232,7 @@ t.test(
   'a commit stored as a difference from one that is lost is corrupt, and heals with it',
   async (t) => {
     const engine = openMemory();
-    await replicate(3, 40, engine);
+    await replicate(12, 120, engine);
     const entries = [...new History(engine).log(BUCKET)];
     const stored = entries.map((entry) =>
       openEntry(entry.address, engine.get('commits', entry.address) as Uint8Array),
