@@ -29,7 +29,7 @@ import type { Line, Tip } from './line.js';
 import { POLL_MS, Turns } from './turns.js';
 
 /** Milliseconds that asks are built without a turn of the event loop. */
-const BUDGET_MS = 8;
+const BUDGET_MS = 4;
 /** How often others may be quicker. */
 const LOSSES_MAX = 2;
 const NONE: readonly Ask[] = [];

@@ -34,6 +34,8 @@ import { commitErrorOf, NO_META_SYNC, ON_THIS_THREAD } from './lmdb-root.js';
 import { LmdbTables, removeLogRow } from './lmdb-tables.js';
 import { Overlay, runBody } from './overlay.js';
 
+/** Milliseconds that bodies run without a turn of the event loop. */
+const BUDGET_MS = 4;
 /** After so long without a write, what the log has goes into the tables. */
 const IDLE_MS = 500;
 
@@ -231,12 +233,20 @@ export class LmdbEnvironment {
     }
   }
 
-  /** Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. */
-  #run(jobs: readonly Job[], durability: Durability): void {
+  /**
+   * Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. Those
+   * for which there is no time go back into the queue.
+   */
+  #run(jobs: Job[], durability: Durability): void {
     const { tables } = this;
     tables.beginPuts(durability !== 'none');
     const refusals = refusalsOf(jobs);
-    for (const job of jobs) {
+    const until = performance.now() + BUDGET_MS;
+    for (const [i, job] of jobs.entries()) {
+      if (i > 0 && performance.now() > until) {
+        this.#queue.unshift(...jobs.splice(i));
+        break;
+      }
       const { reads, file } = job.writer;
       const refusal = refusals.get(file.path);
       if (refusal !== undefined) {

@@ -323,20 +323,18 @@ export class LmdbTables {
 
   /** Puts all that a log has into the tables, and ends it. */
   endLog(): void {
-    let hasEnded = false;
+    this.resetReads();
+    if (this.#storedRow() === undefined && !hasLogs(this.path)) return;
     this.transaction(() => {
       const row = this.#storedRow();
       if (row === undefined) return;
       // All is read before anything is put.
       for (const changes of [...unfoldedIn(this.path, row)]) applyChanges(changes, this.#target);
       this.#logTable?.remove(WAL_KEY);
-      hasEnded = true;
     });
     this.log.leave();
-    if (hasEnded || hasLogs(this.path)) {
-      // One that has just begun stays.
-      this.transaction(() => removeEndedLogs(this.path, this.#storedRow()));
-    }
+    // One that has just begun stays.
+    this.transaction(() => removeEndedLogs(this.path, this.#storedRow()));
   }
 }
 
