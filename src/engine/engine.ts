@@ -9,8 +9,8 @@
  *   seeing everything written before it;
  * - a write that resolved with 'sync' or 'group' is on disk. 'sync' is the shortest way there, on
  *   this thread; 'group' leaves the event loop free and shares its flush with what gathers
- *   meanwhile. Writes of one turn share flushes either way. With 'none' it survives the process, and
- *   a power cut undoes whole writes, the last first;
+ *   meanwhile. Writes of one turn share flushes either way. With 'none' it survives the process,
+ *   and a power cut undoes whole writes, the last first;
  * - a key or a row outside its limits is the caller's mistake: the call throws, and nothing of the
  *   write is kept;
  * - after an I/O error the handle is poisoned: every later call fails with REGALIA_IO, nothing is
