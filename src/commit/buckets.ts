@@ -15,7 +15,7 @@ import { textOf } from '../merge/relation.js';
 import type { TouchedBucket } from '../tree/apply.js';
 import { keyText, type Names } from '../tree/key.js';
 import { childMap, type Tree } from '../tree/lookup.js';
-import { CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
+import { CHILD_BUCKET, CHILD_NONE, recordChild } from '../tree/record.js';
 import type { Root } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
 import type { Core } from './core.js';
@@ -41,7 +41,7 @@ function* directBuckets(tree: Tree): Generator<NestedBucket> {
       continue;
     }
     const { node, index } = scan;
-    const { child } = readRecord(node, index);
+    const child = recordChild(node, index);
     if (child.form === CHILD_NONE) continue;
     const here = [...names, node.name(index)];
     if (child.form === CHILD_BUCKET) {

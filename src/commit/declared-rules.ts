@@ -16,7 +16,7 @@ import {
 } from '../streams/rule.js';
 import { childMap, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
-import { CHILD_BUCKET, CHILD_NONE, encodeRecord, readRecord } from '../tree/record.js';
+import { CHILD_BUCKET, CHILD_NONE, encodeRecord, readRecord, recordChild } from '../tree/record.js';
 import { NO_NAME, writeRoot } from '../tree/root.js';
 import type { Asking, Plan } from './ask.js';
 import { CommitBuilder } from './builder.js';
@@ -113,7 +113,7 @@ function usedStream(tree: Tree, names: ReadonlySet<string>): string | undefined 
       if (used !== undefined) return used;
     }
     for (let index = 0; index < node.count; index++) {
-      const { child } = readRecord(node, index);
+      const child = recordChild(node, index);
       if (child.form === CHILD_NONE || child.form === CHILD_BUCKET) continue;
       const map = childMap(cache, { node, index }, child);
       if (map !== undefined) stack.push(map);

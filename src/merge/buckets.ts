@@ -11,7 +11,7 @@ import { diffMaps } from '../tree/diff-map.js';
 import type { Names } from '../tree/key.js';
 import { childMap, crossBorder, type Spot, type Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { type BucketPart, CHILD_BUCKET, CHILD_NONE, readRecord } from '../tree/record.js';
+import { type BucketPart, CHILD_BUCKET, CHILD_NONE, recordChild } from '../tree/record.js';
 import { bytesOf } from './relation.js';
 
 /** Where a bucket is in the three trees, names from the top; undefined where it is not. */
@@ -110,7 +110,7 @@ export function* bucketChanges(
     const outers = [wasId ?? pair.outers[0], isId ?? pair.outers[1]] as const;
     const [left, right] = open.map((spot) => {
       const inner = spot && crossBorder(cache, spot);
-      return inner && childMap(cache, inner, readRecord(inner.node, inner.index).child);
+      return inner && childMap(cache, inner, recordChild(inner.node, inner.index));
     });
     // What is in one bucket is not where what is in another is, whatever it is called.
     const isOne = stays || (was === undefined && is === undefined);
@@ -132,7 +132,7 @@ function placed(spot: Spot | undefined, outer: string | undefined): PlacedBucket
 /** The bucket that a record is. */
 export function bucketAt(spot: Spot | undefined): BucketPart | undefined {
   if (spot === undefined) return undefined;
-  const { child } = readRecord(spot.node, spot.index);
+  const child = recordChild(spot.node, spot.index);
   return child.form === CHILD_BUCKET ? child : undefined;
 }
 
@@ -151,6 +151,6 @@ export function holdsBuckets(spot: Spot | undefined): boolean {
 
 function holdsBelow(spot: Spot | undefined): boolean {
   if (spot === undefined) return false;
-  const { child } = readRecord(spot.node, spot.index);
+  const child = recordChild(spot.node, spot.index);
   return child.form !== CHILD_NONE && child.totals.buckets > 0;
 }

@@ -6,7 +6,7 @@ import { hex } from '../ground/bytes.js';
 import { isReplaced, type MapRow } from '../log/maps.js';
 import { parseKey } from '../tree/key.js';
 import { childMap, findInMap, type Tree } from '../tree/lookup.js';
-import { CHILD_BUCKET, readRecord } from '../tree/record.js';
+import { CHILD_BUCKET, recordChild } from '../tree/record.js';
 import { bytesOf, type Relation } from './relation.js';
 import { type Pair, rowsOf } from './rows.js';
 
@@ -101,13 +101,13 @@ function find(tree: Tree, key: string): Found {
   let at = 0;
   for (const name of isReplaced(key) ? bytesOf(key) : parseKey(key === '' ? '/' : key)) {
     if (bucket !== undefined) borders.push({ bucket, key: key.slice(0, at) });
-    const map = childMap(cache, spot, readRecord(spot.node, spot.index).child);
+    const map = childMap(cache, spot, recordChild(spot.node, spot.index));
     const found = map && findInMap(cache, map, name, 0, name.length);
     if (found === undefined) return { borders, isThere: false, bucket: undefined };
     spot = found;
     at = key.indexOf('/', at + 1);
     if (at < 0) at = key.length;
-    const { child } = readRecord(found.node, found.index);
+    const child = recordChild(found.node, found.index);
     bucket = child.form === CHILD_BUCKET ? hex(child.bucket) : undefined;
   }
   return { borders, isThere: true, bucket };

@@ -15,7 +15,7 @@ import { diffMaps } from '../tree/diff-map.js';
 import { sameEntry, sameStream, streamNames, streamOf } from '../tree/equal.js';
 import { childMap, crossBorder, type Spot } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
+import { CHILD_BUCKET, type RecordParts, readRecord, recordChild } from '../tree/record.js';
 import type { Steps } from '../tree/steps.js';
 import type { Side } from './conflict.js';
 import type { Graph } from './graph.js';
@@ -238,7 +238,7 @@ function changedBelow(
     if (b === undefined || (stack.length === 1 && passes(nameText(name)))) continue;
     if (a === undefined) return true;
     if (sameEntry(cache, a, b)) continue;
-    const [x, y] = [readRecord(a.node, a.index).child, readRecord(b.node, b.index).child];
+    const [x, y] = [recordChild(a.node, a.index), recordChild(b.node, b.index)];
     const isBucket = x.form === CHILD_BUCKET;
     if (isBucket !== (y.form === CHILD_BUCKET)) return true;
     const [was, is] = [crossBorder(cache, a), crossBorder(cache, b)];
@@ -251,7 +251,7 @@ function changedBelow(
 
 function differences(cache: NodeCache, before: Spot, after: Spot) {
   const [a, b] = [before, after].map((spot) => {
-    return childMap(cache, spot, readRecord(spot.node, spot.index).child);
+    return childMap(cache, spot, recordChild(spot.node, spot.index));
   });
   return diffMaps(cache, a, b);
 }

@@ -12,7 +12,7 @@ import { diffMaps } from '../tree/diff-map.js';
 import { childMap, findInMap, type Spot, type Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
-import { CHILD_BUCKET, type RecordParts, readRecord } from '../tree/record.js';
+import { CHILD_BUCKET, type RecordParts, readRecord, recordChild } from '../tree/record.js';
 import { loadRoot, type Root } from '../tree/root.js';
 import type { Side } from './conflict.js';
 import type { Relation } from './relation.js';
@@ -78,7 +78,7 @@ export class Site {
   /** The root of the bucket that it is; of the tree at the top. */
   get root(): Root | undefined {
     if (this.#root === undefined && this.bucket !== undefined) {
-      const { child } = readRecord(this.spot.node, this.spot.index);
+      const child = recordChild(this.spot.node, this.spot.index);
       if (child.form === CHILD_BUCKET) this.#root = loadRoot(this.#cache, child.id, child.root);
     }
     return this.#root;

@@ -30,6 +30,7 @@ import {
   INLINE,
   type RecordParts,
   readRecord,
+  recordChild,
   type StreamPart,
 } from '../tree/record.js';
 import { MapScan, type NameRange } from '../tree/scan.js';
@@ -482,7 +483,7 @@ export class Entry<Streams extends StreamTypes<Streams> = AnyStreams> {
 
   /** The id of the bucket that it is, as 32 hexadecimal digits; undefined where it is none. */
   get bucket(): string | undefined {
-    const { child } = readRecord(this.#outer.node, this.#outer.index);
+    const child = recordChild(this.#outer.node, this.#outer.index);
     return child.form === CHILD_BUCKET ? hex(child.bucket) : undefined;
   }
 

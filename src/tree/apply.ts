@@ -31,6 +31,7 @@ import {
   NO_CHILD,
   type RecordParts,
   readRecord,
+  recordChild,
   type StreamPart,
 } from './record.js';
 import {
@@ -169,7 +170,7 @@ export class TreeEdit {
   *#prepareSteps(around: Around, map: Node | undefined, edit: EntryEdit): DeepSteps<ChildPart> {
     const found = map && findInMap(this.cache, map, edit.bytes, edit.start, edit.end);
     if (edit.inside === true && found !== undefined) {
-      const { child } = readRecord(found.node, found.index);
+      const child = recordChild(found.node, found.index);
       assert(child.form === CHILD_BUCKET, 'the inside is of a bucket');
       return yield* call(this.bucketSteps(around, child, edit));
     }

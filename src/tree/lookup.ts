@@ -21,7 +21,7 @@ import {
   findStream,
   inlineChild,
   type PlacedPart,
-  readRecord,
+  recordChild,
 } from './record.js';
 import { loadRoot, type Root } from './root.js';
 
@@ -47,7 +47,7 @@ export function childMap(cache: NodeCache, spot: Spot, child: ChildPart): Node |
 }
 
 export function childMapAt(cache: NodeCache, spot: Spot): Node | undefined {
-  return childMap(cache, spot, readRecord(spot.node, spot.index).child);
+  return childMap(cache, spot, recordChild(spot.node, spot.index));
 }
 
 function ownEntry(cache: NodeCache, { id, root }: BucketPart): Spot {
@@ -74,7 +74,7 @@ export function isBucket(node: Node, index: number): boolean {
 
 /** The same, by way of the border: a bucket's entry is the one in its root. */
 export function crossBorder(cache: NodeCache, spot: Spot): Spot {
-  const { child } = readRecord(spot.node, spot.index);
+  const child = recordChild(spot.node, spot.index);
   return child.form === CHILD_BUCKET ? ownEntry(cache, child) : spot;
 }
 
@@ -148,7 +148,7 @@ export class Tree {
   ): { bucket: Uint8Array; root: Address; rootBlock: number | undefined } | undefined {
     const spot = this.outer(names);
     if (spot === undefined || !isBucket(spot.node, spot.index)) return undefined;
-    const child = readRecord(spot.node, spot.index).child as BucketPart;
+    const child = recordChild(spot.node, spot.index) as BucketPart;
     return { bucket: child.bucket.slice(), root: child.root, rootBlock: child.id };
   }
 

@@ -242,6 +242,21 @@ export function readRecord(node: Node, index: number): RecordParts {
   return { shape, streams, child };
 }
 
+/** The child map of the record at `index` of a leaf: its streams are passed over. */
+export function recordChild(node: Node, index: number): ChildPart {
+  const { bytes } = node;
+  const end = node.recordEnd(index);
+  const { names } = begin(node, index, end);
+  let link = node.firstLink(index);
+  for (let i = names.length; i > 0; i--) {
+    const lengthForm = varint(bytes, end);
+    const form = lengthForm % 4;
+    pass(form === INLINE ? Math.floor(lengthForm / 4) : DIGEST_LENGTH, end);
+    if (form !== INLINE) link++;
+  }
+  return readChild(node, index, head & 3, link, end);
+}
+
 /** The part whose digest begins at `start`. */
 function blockPart(
   node: Node,

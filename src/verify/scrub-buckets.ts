@@ -10,7 +10,7 @@ import { isRegaliaError } from '../ground/errors.js';
 import { bucketChanges } from '../merge/buckets.js';
 import { keyText, parseKey } from '../tree/key.js';
 import type { Spot } from '../tree/lookup.js';
-import { CHILD_NONE, readRecord } from '../tree/record.js';
+import { CHILD_NONE, recordChild } from '../tree/record.js';
 import { blockFault, type Fault } from './fault.js';
 import type { State, Trees } from './trees.js';
 
@@ -80,6 +80,6 @@ function sameHeads({ heads }: State, parent: State | undefined): boolean {
 }
 
 function bucketsOf(spot: Spot | undefined): number {
-  const child = spot && readRecord(spot.node, spot.index).child;
+  const child = spot && recordChild(spot.node, spot.index);
   return child === undefined || child.form === CHILD_NONE ? 0 : child.totals.buckets;
 }
