@@ -25,17 +25,21 @@
  * Records of the log go into the tables in the worker thread, some hundred rows at a time, and
  * commits have their turns in between.
  */
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { closed, full, ioFailed, type RegaliaError } from '../ground/errors.js';
 import type { Batch, Durability, Reads } from './engine.js';
 import { lmdbError, poisonError } from './lmdb-errors.js';
 import { hasRoom } from './lmdb-files.js';
 import type { DataFile } from './lmdb-place.js';
 import { commitErrorOf, NO_META_SYNC, ON_THIS_THREAD } from './lmdb-root.js';
-import { LmdbTables, removeLogRow } from './lmdb-tables.js';
-import { Overlay, runBody } from './overlay.js';
+import { finishCopy, LmdbTables } from './lmdb-tables.js';
+import { type Changes, Overlay, runBody } from './overlay.js';
 
 /** Milliseconds that bodies run without a turn of the event loop. */
 const BUDGET_MS = 4;
+/** How often a copy is begun anew whose log ended meanwhile. */
+const COPY_TRIES = 10;
 /** After so long without a write, what the log has goes into the tables. */
 const IDLE_MS = 500;
 
@@ -91,6 +95,7 @@ export class LmdbEnvironment {
   #wasFull = false;
   #folder: NodeJS.Timeout | undefined;
   #isClosing = false;
+  readonly #pending = new Set<Promise<unknown>>();
 
   constructor(path: string, options: EnvironmentOptions) {
     this.path = path;
@@ -158,20 +163,24 @@ export class LmdbEnvironment {
 
   #commitHere(durability: Durability): void {
     const jobs = this.#dequeue();
-    const work = this.#here(() => this.#run(jobs, durability), durability);
+    const run = (isFlushed: boolean): void => this.#run(jobs, durability, isFlushed);
+    const work = this.#here(run, durability);
     if (durability === 'group') void this.#answerFlushed(jobs, work);
     else this.#answerRun(jobs, work.failure);
   }
 
-  #here(work: () => void, durability: Durability = 'sync'): Work {
-    const flags = durability === 'none' ? ON_THIS_THREAD | NO_META_SYNC : ON_THIS_THREAD;
+  #here(work: (isFlushed: boolean) => void, durability: Durability = 'sync'): Work {
+    const { tables } = this;
+    // What goes into the tables beside a log is always on disk: the log may be written over then.
+    const isFlushed = durability !== 'none' || tables.log.isOpen || tables.beginsLog;
+    const flags = isFlushed ? ON_THIS_THREAD : ON_THIS_THREAD | NO_META_SYNC;
     let number = 0;
     try {
-      this.tables.transaction((now) => {
+      tables.transaction((now) => {
         number = now;
-        work();
+        work(isFlushed);
       }, flags);
-      this.#ended(number, durability !== 'none');
+      this.#ended(number, isFlushed);
       return { number, failure: undefined };
     } catch (error) {
       return { number, failure: this.#failed(error, number) };
@@ -184,7 +193,7 @@ export class LmdbEnvironment {
     try {
       if (failure === undefined) await this.#flushLog();
     } catch (error) {
-      failure = this.#failed(error, 0);
+      failure = this.#poison(error, 'flush');
     }
     this.#answerRun(jobs, failure);
   }
@@ -198,7 +207,7 @@ export class LmdbEnvironment {
     let jobs: Job[] = [];
     const work = await this.#there(() => {
       jobs = this.#dequeue();
-      this.#run(jobs, 'group');
+      this.#run(jobs, 'group', true);
     });
     if (work.failure !== undefined && jobs.length === 0) jobs = this.#dequeue();
     await this.#answerFlushed(jobs, work);
@@ -206,20 +215,22 @@ export class LmdbEnvironment {
 
   /** Works in a transaction in lmdb-js's worker thread, where the callback must not throw. */
   async #there(work: () => void): Promise<Work> {
-    const { root, latest } = this.tables;
+    const { tables } = this;
     const state = { number: 0, putError: undefined as unknown, abandoned: false };
-    const done = root.transaction(() => {
+    const body = (): void => {
       if (state.abandoned) return;
       try {
-        state.number = root.getWriteTxnId();
-        if (latest.isNext(state.number)) work();
+        tables.begins((number) => {
+          state.number = number;
+          work();
+        });
       } catch (error) {
         state.putError = error;
       }
-      this.tables.refresh();
-    });
+    };
     try {
-      await this.#inTime(done);
+      await this.#inTime(tables.root.transaction(body));
+      tables.ended();
       // Part of the puts may have been committed.
       if (state.putError !== undefined) throw this.#poison(state.putError, 'commit');
       this.#ended(state.number, true);
@@ -237,10 +248,13 @@ export class LmdbEnvironment {
    * Runs the bodies in turn. What a body throws is its own; what a put throws fails them all. Those
    * for which there is no time go back into the queue.
    */
-  #run(jobs: Job[], durability: Durability): void {
+  #run(jobs: Job[], durability: Durability, isFlushed: boolean): void {
     const { tables } = this;
-    tables.beginPuts(durability !== 'none');
     const refusals = refusalsOf(jobs);
+    tables.hasPut = false;
+    // What is beside a file that was moved away is another's.
+    const isAnyAllowed = [...refusals.values()].includes(undefined);
+    if (isAnyAllowed) tables.beginPuts(isFlushed);
     const until = performance.now() + BUDGET_MS;
     for (const [i, job] of jobs.entries()) {
       if (i > 0 && performance.now() > until) {
@@ -262,15 +276,12 @@ export class LmdbEnvironment {
       }
       tables.put(overlay);
     }
-    tables.endPuts(durability);
+    if (isAnyAllowed) tables.endPuts(durability);
   }
 
   /** Notes what a transaction came to: one that put nothing was none, and flushed nothing. */
   #ended(number: number, isFlushed: boolean): void {
-    this.tables.refresh();
-    if (!this.tables.hasPut) return;
-    this.tables.latest.look();
-    if (!isFlushed) return;
+    if (!this.tables.hasPut || !isFlushed) return;
     this.#durable = Math.max(this.#durable, number);
   }
 
@@ -299,9 +310,13 @@ export class LmdbEnvironment {
   }
 
   /** Puts the oldest records into the tables. */
-  async #fold(): Promise<RegaliaError | undefined> {
+  async #fold(): Promise<'more' | 'none' | RegaliaError> {
     this.#hasFolded = true;
-    const work = (): void => this.tables.fold();
+    // Where it did not follow the latest, nothing is known yet.
+    let hasMore = true;
+    const work = (): void => {
+      hasMore = this.tables.fold();
+    };
     const { failure } = this.#workerFailed ? this.#here(work) : await this.#there(work);
     this.#foldFailed = failure !== undefined;
     try {
@@ -311,7 +326,7 @@ export class LmdbEnvironment {
       this.#poison(error, 'read');
     }
     this.#answer([]);
-    return failure;
+    return failure ?? (hasMore ? 'more' : 'none');
   }
 
   #foldWhenIdle(): void {
@@ -322,18 +337,20 @@ export class LmdbEnvironment {
     this.#folder.refresh();
   }
 
-  /** Puts what the log has by now into the tables, as far as it may be seen. */
+  /** Puts what the log has by now into the tables. Where others have ended it, it is there. */
   async #foldAll(): Promise<RegaliaError | undefined> {
     const { log } = this.tables;
     this.tables.refresh();
     this.tables.begin();
+    const { current } = log;
     const { until } = log.seen;
-    while (log.folded < until && this.fault === undefined && !this.#isClosing) {
+    while (log.current === current && log.folded < until && !this.#isClosing) {
+      if (this.fault !== undefined) return this.fault;
       if (this.#phase !== 'idle') await this.idle();
       else {
         this.#phase = 'committing';
-        const failure = await this.#fold();
-        if (failure !== undefined) return failure;
+        const outcome = await this.#fold();
+        if (outcome !== 'more') return outcome === 'none' ? undefined : outcome;
       }
     }
     return undefined;
@@ -342,7 +359,11 @@ export class LmdbEnvironment {
   // Flushing, copying and closing.
 
   /** Makes the commits so far durable, those of other processes too, in the worker thread. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    return this.#underway(this.#flush());
+  }
+
+  async #flush(): Promise<void> {
     await this.idle();
     this.check();
     try {
@@ -350,7 +371,7 @@ export class LmdbEnvironment {
       this.tables.begin();
       await this.#flushLog();
     } catch (error) {
-      throw this.#failed(error, 0);
+      throw this.#poison(error, 'flush');
     }
     const latest = this.tables.latest.look();
     // One that goes on has begun before, maybe without the last of them.
@@ -360,6 +381,14 @@ export class LmdbEnvironment {
       });
       await this.#flushing;
     }
+  }
+
+  /** What closing waits for. */
+  #underway<T>(work: Promise<T>): Promise<T> {
+    this.#pending.add(work);
+    const forget = (): void => void this.#pending.delete(work);
+    work.then(forget, forget);
+    return work;
   }
 
   #sync(latest: number): Promise<void> {
@@ -389,22 +418,39 @@ export class LmdbEnvironment {
   }
 
   /** Copies the newest state into the folder as data.mdb, in the worker thread. */
-  async copy(folder: string): Promise<void> {
-    const failure = await this.#foldAll();
+  copy(folder: string): Promise<void> {
+    return this.#underway(this.#copy(folder));
+  }
+
+  async #copy(folder: string): Promise<void> {
+    const failure = this.readOnly ? undefined : await this.#foldAll();
     if (failure !== undefined) throw failure;
     this.check();
     if (this.#isClosing) throw closed('engine');
-    await this.tables.root.backup(folder, false);
-    // Tables are the state after a record: the copy needs no log.
-    await removeLogRow(folder);
+    for (let tries = 0; tries < COPY_TRIES; tries++) {
+      await this.tables.root.backup(folder, false);
+      // Tables are the state after a record: who can't put the others there gives them along.
+      if (await finishCopy(folder, (row) => (this.readOnly ? this.#missingIn(row) : new Map()))) {
+        return;
+      }
+      for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    }
+    throw ioFailed(this.path, 'back up', 'others change it too fast', { retryable: true });
+  }
+
+  /** What tables lack in which this is the row of the log; undefined where that has ended. */
+  #missingIn(row: Uint8Array): Changes | undefined {
+    this.tables.refresh();
+    this.tables.begin();
+    return this.tables.log.missingIn(row);
   }
 
   /** Closes the file. With a commit that never came back it stays open: closing would hang. */
   async close(): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#folder);
+    await Promise.allSettled([...this.#pending]);
     await this.idle();
-    await this.#flushing?.catch(() => undefined);
     if (this.#stuck) return;
     try {
       if (!this.readOnly && this.fault === undefined) this.tables.endLog();
@@ -420,8 +466,9 @@ export class LmdbEnvironment {
    * poisons. LMDB reports a write that the disk took only in part as EIO.
    */
   #failed(error: unknown, transaction: number): RegaliaError {
+    if (this.tables.isUnsure) return this.#poison(error, 'commit');
     const coded = lmdbError(error, this.path, 'commit');
-    const isFull = coded.code === 'REGALIA_FULL' || !hasRoom(this.path);
+    const isFull = coded.code === 'REGALIA_FULL' || isFullAt(this.path);
     if (!isFull || !this.#endsBefore(transaction)) return this.#poison(error, 'commit');
     this.#wasFull = true;
     return coded.code === 'REGALIA_FULL' ? coded : full(this.path, { cause: error });
@@ -450,6 +497,15 @@ export class LmdbEnvironment {
       }, this.#commitTimeoutMs);
       done.then(resolve, reject).finally(() => clearTimeout(timer));
     });
+  }
+}
+
+/** Whether a device is full; not, where nobody can tell. */
+function isFullAt(path: string): boolean {
+  try {
+    return !hasRoom(path);
+  } catch {
+    return false;
   }
 }
 

@@ -9,11 +9,13 @@
  * - rows go into the tables only behind all that the log has of them.
  */
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { copyBytes } from '../ground/bytes.js';
 import { corrupt, errnoOf } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type Durability, type EngineStats, type RowKey, TABLES, type Table } from './engine.js';
 import { LatestTransaction } from './lmdb-latest.js';
+import { DataFile } from './lmdb-place.js';
 import {
   type LmdbRoot,
   type LmdbTable,
@@ -25,6 +27,7 @@ import {
 } from './lmdb-root.js';
 import {
   applyChanges,
+  type Changes,
   type KeptRange,
   keepKey,
   keyOf,
@@ -41,7 +44,7 @@ import {
   type WalRow,
   WriteAheadLog,
 } from './wal.js';
-import { createWal, WAL_ID_LENGTH } from './wal-file.js';
+import { createWal, WAL_ID_LENGTH, walPath } from './wal-file.js';
 
 /** The key of the one row of the table of the write-ahead log. */
 const WAL_KEY = utf8Bytes('wal');
@@ -52,8 +55,9 @@ const RECORD_BYTES_MAX = 256 << 10;
 const ROW_BYTES_MAX = 32 << 10;
 /** Rows that go from the log into the tables by one transaction. */
 const FOLD_SLICE_ROWS = 512;
-/** How often the log is looked for beside tables that others change. */
-const FOLLOW_TRIES = 1_000;
+/** How often the log is looked for beside tables that others change, and the time in between. */
+const FOLLOW_TRIES = 30;
+const FOLLOW_PAUSE_MS = 1;
 /** No records. */
 const NONE: Span = { above: 0, until: 0 };
 
@@ -66,6 +70,9 @@ export class LmdbTables {
   readonly #logTable: LmdbTable | undefined;
   /** Whether the transaction has put rows into the tables. */
   hasPut = false;
+  /** Whether something may have been appended to the log by a write that failed. */
+  isUnsure = false;
+  readonly #file: DataFile;
   /** Whether the transaction is on disk when others see it. */
   #isFlushed = false;
   /** Whether the transaction puts rows into the tables, and not into the log. */
@@ -78,6 +85,9 @@ export class LmdbTables {
   #stale: 'no' | 'yes' | 'renew' = 'renew';
   /** Transactions that put rows since there was a log. */
   #puts = 0;
+  /** The transaction that began last, and whether it may have changed the tables. */
+  #number = 0;
+  #mayHaveChanged = false;
 
   constructor(path: string, readOnly: boolean) {
     this.path = path;
@@ -88,6 +98,7 @@ export class LmdbTables {
       latest.correct();
       this.latest = latest;
       this.byName = openTables(this.root, path);
+      this.#file = new DataFile(path);
       this.#logTable = openWalTable(this.root);
       this.log = new WriteAheadLog(path, readOnly);
       for (const table of [...Object.values(this.byName), this.#logTable]) {
@@ -113,16 +124,23 @@ export class LmdbTables {
   }
 
   #follow(): void {
+    let failure: unknown;
     for (let tries = 0; tries < FOLLOW_TRIES; tries++) {
+      if (tries > 0) pause();
       if (this.#stale === 'renew' || tries > 0) this.resetReads();
       this.byName.meta.ensureReadTxn();
       // It is read first: the log has what is later than the tables that name it.
       const row = this.#storedRow();
-      if (this.latest.lags() || !this.log.follow(row, false)) continue;
-      this.#stale = 'no';
-      return;
+      try {
+        if (this.latest.lags() || !this.log.follow(row, false)) continue;
+        this.#stale = 'no';
+        return;
+      } catch (error) {
+        // Somebody may be writing over what is read: what is damaged stays so.
+        failure = error;
+      }
     }
-    throw corrupt(this.path, 'the write-ahead log that the tables name', 'none');
+    throw failure ?? corrupt(this.path, 'the write-ahead log that the tables name', 'none');
   }
 
   /** The log's row. */
@@ -194,12 +212,30 @@ export class LmdbTables {
     let begun = false;
     // One that did not follow the latest ends empty.
     while (!begun) {
-      this.root.transactionSync(() => {
-        const number = this.root.getWriteTxnId();
-        begun = this.latest.isNext(number);
-        if (begun) work(number);
-      }, flags);
+      try {
+        this.root.transactionSync(() => {
+          begun = this.begins(work);
+        }, flags);
+      } finally {
+        this.ended();
+      }
     }
+  }
+
+  /** Works in a transaction that has begun, if it follows the latest. `ended` follows. */
+  begins(work: (number: number) => void): boolean {
+    const number = this.root.getWriteTxnId();
+    this.#number = number;
+    this.#mayHaveChanged = false;
+    this.refresh();
+    if (!this.latest.isNext(number)) return false;
+    work(number);
+    return true;
+  }
+
+  /** The transaction that began last has ended. */
+  ended(): void {
+    this.latest.ended(this.#number, this.#mayHaveChanged);
     this.refresh();
   }
 
@@ -208,9 +244,21 @@ export class LmdbTables {
     this.hasPut = false;
     this.#stagedBytes = 0;
     this.#isFlushed = isFlushed;
+    // A transaction that failed may have left something.
+    this.log.unstage();
     this.#followHere();
     this.#isDirect = !this.log.isOpen;
-    if (this.#isDirect && this.#puts >= PUTS_BEFORE_LOG) this.#beginLog();
+    if (this.#isDirect && isFlushed && this.beginsLog && this.#isInPlace()) this.#beginLog();
+  }
+
+  /** Whether a log begins with the next transaction that is flushed. */
+  get beginsLog(): boolean {
+    return !this.log.isOpen && this.#puts >= PUTS_BEFORE_LOG;
+  }
+
+  /** Whether the file is where it was opened: else what is beside it is another's. */
+  #isInPlace(): boolean {
+    return this.#file.refusal('commit') === undefined;
   }
 
   #followHere(): void {
@@ -243,8 +291,7 @@ export class LmdbTables {
 
   /** All that the log has goes into the tables with the rest of the transaction. */
   #goDirect(): void {
-    const all = this.log.slice(Number.POSITIVE_INFINITY);
-    if (all !== undefined) applyChanges(all.changes, this.#target);
+    applyChanges(this.log.all(), this.#target);
     this.log.unstage();
     this.#putRow(this.log.row(this.#isFlushed));
     this.#isDirect = true;
@@ -258,6 +305,7 @@ export class LmdbTables {
       if (!this.log.append(durability)) this.#goDirect();
     } catch (error) {
       this.log.unstage();
+      this.isUnsure = true;
       throw error;
     }
   }
@@ -266,9 +314,11 @@ export class LmdbTables {
     put: <T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array) => {
       this.byName[table].put(key as number | Uint8Array, bytes);
       this.hasPut = true;
+      this.#mayHaveChanged = true;
     },
     del: <T extends Table>(table: T, key: RowKey<T>) => {
       this.byName[table].remove(key as number | Uint8Array);
+      this.#mayHaveChanged = true;
     },
   };
 
@@ -276,6 +326,7 @@ export class LmdbTables {
     if (row === undefined) return;
     this.#logTable?.put(WAL_KEY, encodeWalRow(row));
     this.hasPut = true;
+    this.#mayHaveChanged = true;
   }
 
   /** Closes the file. */
@@ -294,23 +345,24 @@ export class LmdbTables {
     try {
       createWal(this.path, id);
     } catch (error) {
-      const errno = errnoOf(error);
-      removeEndedLogs(this.path, undefined);
+      rmSync(walPath(this.path, id), { force: true });
       // It goes without one.
-      if (errno !== 'ENOSPC' && errno !== 'EDQUOT') throw error;
+      if (errnoOf(error) === undefined || errnoOf(error) === 'EIO') throw error;
       return;
     }
     this.#putRow({ id, folded: 0, safe: 0 });
   }
 
-  /** Puts the oldest records into the tables, by a transaction that is flushed. */
-  fold(): void {
+  /** Puts the oldest records, if any, into the tables, by a transaction that is flushed. */
+  fold(): boolean {
     this.hasPut = false;
+    this.log.unstage();
     this.#followHere();
     const slice = this.log.slice(FOLD_SLICE_ROWS);
-    if (slice === undefined) return;
+    if (slice === undefined) return false;
     applyChanges(slice.changes, this.#target);
     this.#putRow(this.log.row(true, slice.position));
+    return true;
   }
 
   /** Shows to all what the log has flushed. */
@@ -323,6 +375,8 @@ export class LmdbTables {
 
   /** Puts all that a log has into the tables, and ends it. */
   endLog(): void {
+    // What is beside a file that was moved away is another's.
+    if (!this.#isInPlace()) return;
     this.resetReads();
     if (this.#storedRow() === undefined && !hasLogs(this.path)) return;
     this.transaction(() => {
@@ -331,6 +385,7 @@ export class LmdbTables {
       // All is read before anything is put.
       for (const changes of [...unfoldedIn(this.path, row)]) applyChanges(changes, this.#target);
       this.#logTable?.remove(WAL_KEY);
+      this.#mayHaveChanged = true;
     });
     this.log.leave();
     // One that has just begun stays.
@@ -338,19 +393,40 @@ export class LmdbTables {
   }
 }
 
+const waiting = new Int32Array(new SharedArrayBuffer(4));
+
+function pause(): void {
+  Atomics.wait(waiting, 0, 0, FOLLOW_PAUSE_MS);
+}
+
 function pagesOf(pages: TablePages): number {
   return pages.treeBranchPageCount + pages.treeLeafPageCount + pages.overflowPages;
 }
 
-/** Removes the log's row from a copy of the tables that nobody else has. */
-export async function removeLogRow(folder: string): Promise<void> {
+/**
+ * Makes a copy of the tables, which nobody else has, whole without a log: `missing` is what it
+ * lacks where this is the log's row. False where nobody knows.
+ */
+export async function finishCopy(
+  folder: string,
+  missing: (row: Uint8Array) => Changes | undefined,
+): Promise<boolean> {
   const root = openRoot(folder, false);
   try {
     const table = openWalTable(root);
-    if (table?.getBinaryFast(WAL_KEY) === undefined) return;
+    const row = table?.getBinaryFast(WAL_KEY);
+    if (table === undefined || row === undefined) return true;
+    const changes = missing(new Uint8Array(row.buffer, row.byteOffset, row.length).slice());
+    if (changes === undefined) return false;
+    const tables = openTables(root, folder);
     root.transactionSync(() => {
+      applyChanges(changes, {
+        put: (name, key, bytes) => void tables[name].put(key as number | Uint8Array, bytes),
+        del: (name, key) => void tables[name].remove(key as number | Uint8Array),
+      });
       table.remove(WAL_KEY);
     }, ON_THIS_THREAD);
+    return true;
   } finally {
     await root.close();
   }

@@ -13,7 +13,7 @@
  * - a closed handle throws REGALIA_CLOSED, a poisoned one REGALIA_IO;
  * - one whose file is not where it was opened writes nothing: REGALIA_IO, and it is read as before.
  */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { copyBytes } from '../ground/bytes.js';
 import { closed, locked, type RegaliaError, readOnly } from '../ground/errors.js';
 import { ROW_KEY_BYTES_MAX } from '../ground/limits.js';
@@ -66,11 +66,12 @@ const environments = new Map<string, LmdbEnvironment>();
 const closing = new Map<string, Promise<void>>();
 
 /**
- * Opens the generation in the folder `path`. Errors: REGALIA_NOT_FOUND, REGALIA_PERMISSION,
+ * Opens the generation in a folder. Errors: REGALIA_NOT_FOUND, REGALIA_PERMISSION,
  * REGALIA_FULL, REGALIA_IO, REGALIA_LOCKED (open in this process for reading only), and for files
  * that can't be trusted REGALIA_FORMAT, REGALIA_VERSION and REGALIA_CORRUPT.
  */
-export async function openLmdb(path: string, o: LmdbOptions = {}): Promise<Engine> {
+export async function openLmdb(folder: string, o: LmdbOptions = {}): Promise<Engine> {
+  const path = resolve(folder);
   const options: EnvironmentOptions = {
     readOnly: o.readOnly === true,
     commitTimeoutMs: o.commitTimeoutMs ?? COMMIT_TIMEOUT_MS,

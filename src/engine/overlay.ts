@@ -100,6 +100,9 @@ export function compareKept(a: KeptKey, b: KeptKey): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** What a change counts as beside its row: most keys are shorter. */
+const CHANGE_BYTES = 64;
+
 /** Where an overlay's operations go. */
 export type Target = Pick<Batch, 'put' | 'del'>;
 
@@ -110,7 +113,7 @@ type TableChanges = Map<KeptKey, Uint8Array | undefined>;
 export class Overlay implements Batch {
   readonly #below: Reads;
   readonly #changes: Changes = new Map();
-  /** Bytes of the rows that are put, and of the longest of them. */
+  /** About how many bytes it all is, and those of the longest row. */
   bytes = 0;
   longest = 0;
   #ended = false;
@@ -122,12 +125,13 @@ export class Overlay implements Batch {
   put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void {
     assert(bytes instanceof Uint8Array, 'a row is bytes');
     this.#changesOf(table).set(keepKey(table, key), bytes);
-    this.bytes += bytes.length;
+    this.bytes += CHANGE_BYTES + bytes.length;
     this.longest = Math.max(this.longest, bytes.length);
   }
 
   del<T extends Table>(table: T, key: RowKey<T>): void {
     this.#changesOf(table).set(keepKey(table, key), undefined);
+    this.bytes += CHANGE_BYTES;
   }
 
   view<T extends Table>(table: T, key: RowKey<T>): Uint8Array | undefined {

@@ -45,6 +45,9 @@ const PLACE_LENGTH = 4 + 5 * 6;
 /** How often a place is read that another process is just writing. */
 const PLACE_TRIES = 1_000;
 
+/** Bytes that are hashed in search of records behind the last. */
+const HASHED_BYTES_MAX = 1 << 28;
+
 const RECORD_HEAD = 20;
 const ALIGNMENT = 8;
 /** The tables by number. Persisted: never renumber. */
@@ -168,6 +171,8 @@ export class WalFile {
     } catch (error) {
       const errno = errnoOf(error);
       if (errno !== 'ENOSPC' && errno !== 'EDQUOT' && errno !== 'EFBIG') throw error;
+      // The tables need what room there is.
+      fs.ftruncateSync(this.#descriptor, this.#size);
       return false;
     }
     this.#size = size;
@@ -218,6 +223,7 @@ export class WalFile {
     const bytes = this.read(RECORDS_AT, this.#bytes());
     const last = above + bytes.length / RECORD_HEAD;
     let greatest = above;
+    let hashed = 0;
     for (let at = 0; at + RECORD_HEAD <= bytes.length; at += ALIGNMENT) {
       // Most places hold no record: a look at the numbers tells.
       const position = readU48(bytes, at + 8);
@@ -225,6 +231,9 @@ export class WalFile {
       if (durable <= greatest || durable >= position || position > last) continue;
       const length = readU32(bytes, at + 4);
       if (length < RECORD_HEAD || at + length > bytes.length) continue;
+      // Rows may be such that much looks like a record.
+      hashed += length;
+      if (hashed > HASHED_BYTES_MAX) break;
       if (isRecord(this.#id, bytes, at, length)) greatest = durable;
     }
     return greatest;

@@ -22,7 +22,10 @@
  *   a time, of all processes; the position in the row changes with the tables, in one transaction;
  * - whoever reads the tables has all records from the position on that these tables name: so what
  *   is read is the state after some record, never a mixture;
- * - a record is written over only when the tables that have it are on disk;
+ * - a record is written over only when the tables that have it are on disk, and none is appended
+ *   while the tables may have what is not;
+ * - what goes into the tables at once takes a position of its own: a record of that position, which
+ *   somebody was appending when he died, does not come back over it;
  * - who may not see the last records (`shown`) sees the rows as they were before them.
  */
 import fs from 'node:fs';
@@ -100,8 +103,8 @@ interface Opened {
   applied: number;
   /** Where the next record begins. */
   end: number;
-  /** Of a reader that found more records than the place says: that place. */
-  guessedAt: WalPlace | undefined;
+  /** Of a reader that found more records than the place says: that place, and what was folded. */
+  guess: { readonly at: WalPlace; readonly folded: number } | undefined;
 }
 
 export class WriteAheadLog {
@@ -157,19 +160,26 @@ export class WriteAheadLog {
     if (opened === undefined) return false;
     this.#setFolded(folded, safe);
     const place = this.#placeOf(opened);
-    if (opened.guessedAt !== undefined) {
-      if (samePlace(opened.guessedAt, place)) return true;
+    if (opened.guess !== undefined) {
+      const { at, folded: before } = opened.guess;
+      if (samePlace(at, place) && before === folded) return true;
       this.#forget(opened);
     }
-    if (place.first !== opened.place.first) {
-      // What was there before was in tables when it was written over: maybe not in these.
-      if (place.first > Math.max(folded, opened.applied) + 1) return false;
-      opened.applied = place.first - 1;
-      opened.end = RECORDS_AT;
-    }
-    if (!this.#read(opened, place, folded)) {
-      if (isLocked) throw opened.file.damaged(`record ${opened.applied + 1}`, 'other bytes');
-      return false;
+    if (folded >= place.last) {
+      // Nothing is needed of the file, which somebody may be writing over.
+      opened.applied = folded;
+      opened.end = place.end;
+    } else {
+      if (place.first !== opened.place.first) {
+        // What was there before was in tables when it was written over: maybe not in these.
+        if (place.first > Math.max(folded, opened.applied) + 1) return false;
+        opened.applied = place.first - 1;
+        opened.end = RECORDS_AT;
+      }
+      if (!this.#read(opened, place, folded)) {
+        if (isLocked) throw opened.file.damaged(`record ${opened.applied + 1}`, 'other bytes');
+        return false;
+      }
     }
     opened.place = place;
     this.seen.until = Math.max(this.seen.until, place.shown);
@@ -178,8 +188,8 @@ export class WriteAheadLog {
     return true;
   }
 
-  #placeOf({ file, guessedAt }: Opened): WalPlace {
-    const place = file.place() ?? guessedAt;
+  #placeOf({ file, guess }: Opened): WalPlace {
+    const place = file.place() ?? guess?.at;
     if (place === undefined) throw file.damaged('the place of a write-ahead log', 'other bytes');
     return place;
   }
@@ -196,26 +206,33 @@ export class WriteAheadLog {
       throw error;
     }
     const [place, end] = [NOWHERE, RECORDS_AT];
-    this.#opened = { id, file, place, applied: 0, end, guessedAt: undefined };
-    if (this.#readOnly) this.#guess(this.#opened, folded);
+    this.#opened = { id, file, place, applied: 0, end, guess: undefined };
+    try {
+      if (this.#readOnly) this.#guess(this.#opened, folded);
+    } catch (error) {
+      // Others may be writing it over: whoever asks tries again.
+      this.leave();
+      throw error;
+    }
     return this.#opened;
   }
 
   /** A reader can't tell whether anybody has the log open, so it takes all that there is. */
   #guess(opened: Opened, folded: number): void {
     const { file } = opened;
+    const at = file.place() ?? NOWHERE;
     for (const record of survivors(file, folded)) {
       this.recent.add(record.position, record.changes);
       opened.applied = record.position;
     }
     opened.applied = Math.max(opened.applied, folded);
     this.seen.until = opened.applied;
-    opened.guessedAt = file.place() ?? opened.place;
+    opened.guess = { at, folded };
   }
 
   /** Somebody goes on with the log: it is as he says. */
   #forget(opened: Opened): void {
-    opened.guessedAt = undefined;
+    opened.guess = undefined;
     opened.place = NOWHERE;
     opened.applied = 0;
     this.recent.clear();
@@ -262,11 +279,12 @@ export class WriteAheadLog {
 
   /**
    * Appends what is staged, and flushes it where that is 'sync'; where it is 'group', `flush`
-   * follows. False where there is no room: it is staged still.
+   * follows. False where there is no room, or the tables have what is not on disk: it is staged
+   * still. What the system throws leaves nobody knows what.
    */
   append(durability: Durability): boolean {
     const opened = this.#opened;
-    if (opened === undefined) return false;
+    if (opened === undefined || this.#safe < this.seen.above) return false;
     const position = this.#next;
     const { id, file, place } = opened;
     const record = encodeRecord(id, position, place.durable, this.recent.changesOf(position));
@@ -324,14 +342,43 @@ export class WriteAheadLog {
 
   /** The oldest rows that the tables do not have, about so many. */
   slice(rows: number): Slice | undefined {
-    return this.recent.oldest(this.unfolded, rows);
+    const until = this.#opened?.applied ?? 0;
+    return this.recent.oldest({ above: this.seen.above, until }, rows);
   }
 
-  /** The row for tables that have the records up to a position, or all; on disk, if they are. */
-  row(isFlushed: boolean, position = this.#opened?.applied ?? 0): WalRow | undefined {
+  /** All that the tables do not have, what is staged too. */
+  all(): Changes {
+    return this.recent.oldest(this.unfolded, Number.POSITIVE_INFINITY)?.changes ?? new Map();
+  }
+
+  /**
+   * The row for tables that have the records up to a position, or what was staged instead of the
+   * next one; on disk, if they are.
+   */
+  row(isFlushed: boolean, position = this.#next): WalRow | undefined {
     if (this.#opened === undefined) return undefined;
     const { id } = this.#opened;
-    return { id, folded: position, safe: isFlushed ? position : this.#safe };
+    return {
+      id,
+      folded: position,
+      safe: isFlushed ? position : Math.min(this.#safe, position - 1),
+    };
+  }
+
+  /**
+   * What a copy of the tables lacks in which the log's row is this one, as far as it is seen;
+   * undefined where that log has ended.
+   */
+  missingIn(row: Uint8Array): Changes | undefined {
+    const { id, folded } = decodeWalRow(row);
+    if (this.#opened === undefined || !equalBytes(this.#opened.id, id)) return undefined;
+    const span = { above: folded, until: this.seen.until };
+    return this.recent.oldest(span, Number.POSITIVE_INFINITY)?.changes ?? new Map();
+  }
+
+  /** The log that is open, to be compared. */
+  get current(): object | undefined {
+    return this.#opened;
   }
 }
 

@@ -88,15 +88,18 @@ function momentOf(moments: readonly number[], state: number, count: number, dice
   return moments[from + dice.below(Math.max(1, until - from))] as number;
 }
 
-/** Samples and judges so many states. `flushes: false` is a planted bug. */
+/**
+ * Samples and judges so many states. `flushes: false` is a planted bug; `ahead` is how many commits
+ * may be there behind the last that was told.
+ */
 export async function judge(
   { from, files }: Recorded,
   count: number,
   folder: string,
   dice: Dice,
-  options: { flushes?: boolean; durable?: boolean } = {},
+  options: { flushes?: boolean; durable?: boolean; ahead?: number } = {},
 ): Promise<Verdict> {
-  const { flushes = true, durable = true } = options;
+  const { flushes = true, durable = true, ahead = 1 } = options;
   const moments = momentsOf([...files.values()].flatMap(({ happenings }) => happenings));
   const batches = Array.from({ length: Math.ceil(count / BATCH) }, (_, i) => i);
   const sum = { states: 0, uncertain: 0, lost: 0, wrong: 0, faults: 0, deaths: 0 };
@@ -121,7 +124,7 @@ export async function judge(
       else if (code !== undefined) sum.faults++;
       else if (died !== undefined) sum.deaths++;
       else if (durable && (found ?? -1) < acknowledged) sum.lost++;
-      else if ((found ?? -1) > acknowledged + 1) sum.wrong++;
+      else if ((found ?? -1) > acknowledged + ahead) sum.wrong++;
       else {
         rmSync(place, { recursive: true, force: true });
         continue;

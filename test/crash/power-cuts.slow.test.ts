@@ -16,11 +16,11 @@ t.test('power cuts, many', { skip: !traces() && 'needs strace' }, async (t) => {
   const from = await template(folder);
   const seed = Number(process.env['REGALIA_SEED'] ?? Date.now() % 1_000_000);
   const dice = new Dice(seed);
-  for (const durability of ['sync', 'group', 'none']) {
+  for (const durability of ['sync', 'group', 'none', 'mix']) {
     const place = path.join(folder, `run-${durability}`);
     copyStore(from, place);
     const run = await recordRun(from, place, [durability, '30', 'pause']);
-    const options = { durable: durability !== 'none' };
+    const options = { durable: durability !== 'none', ahead: durability === 'mix' ? 3 : 1 };
     const { first, ...counts } = await judge(run, STATES, folder, dice, options);
     const text = `${durability}: ${JSON.stringify(counts)} seed ${seed} ${first ?? ''}`;
     t.comment(text);

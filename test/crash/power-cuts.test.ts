@@ -45,12 +45,12 @@ t.test('power cuts', { skip: !traces() && 'needs strace' }, async (t) => {
   });
 
   let uncertain = 0;
-  for (const durability of ['sync', 'group', 'none']) {
+  for (const durability of ['sync', 'group', 'none', 'mix']) {
     await t.test(
       `nothing acknowledged is lost, nothing is there by halves: ${durability}`,
       async (t) => {
         const run = await recorded(durability, '12', 'pause');
-        const options = { durable: durability !== 'none' };
+        const options = { durable: durability !== 'none', ahead: durability === 'mix' ? 3 : 1 };
         const { first, ...counts } = await judge(run, STATES, folder, dice, options);
         const text = `${JSON.stringify(counts)} seed ${seed} ${first ?? ''}`;
         t.comment(text);

@@ -13,7 +13,7 @@ export const PAGE_BYTES = 4_096;
 const LATE = -1;
 
 export interface Cut {
-  /** Commits acknowledged before the power went. */
+  /** The last commit that was acknowledged before the power went. */
   readonly acknowledged: number;
   /** Whether anything was left to chance. */
   readonly pending: number;
@@ -98,7 +98,8 @@ export function cutAt(
     const some = dice.chance(chance) ? 1 + dice.below(parts.length) : 0;
     for (const part of parts.slice(0, whole ? parts.length : some)) medium.write(part);
   }
-  const acknowledged = ended.filter(({ kind }) => kind === 'acknowledged').length;
+  const told = ended.flatMap((one) => (one.kind === 'acknowledged' ? one.number : []));
+  const acknowledged = Math.max(0, ...told);
   return { acknowledged, pending: pages.size, file: medium.file() };
 }
 

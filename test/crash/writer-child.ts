@@ -1,7 +1,7 @@
 /**
- * The writing process: `FOLDER DURABILITY COUNT [PLANT]`. Each commit that was acknowledged is
- * written as a line with its number, written straight to standard output; a failure as a line
- * `failed CODE OUTCOME`.
+ * The writing process: `FOLDER DURABILITY COUNT [PLANT]`, the durability also 'mix'. Each commit
+ * that was acknowledged is written as a line with its number, straight to standard output; a
+ * failure as a line `failed CODE OUTCOME`.
  *
  * PLANT is a bug planted to see the harness fail: `early` reports a commit before it is
  * acknowledged, `drop` loses a block of a commit on its way to the engine, `lie` writes other bytes
@@ -22,6 +22,12 @@ function say(line: string | number): void {
   writeSync(1, `${line}\n`);
 }
 
+/** 'mix' is each in turn. */
+function durabilityOf(number: number): 'sync' | 'group' | 'none' {
+  if (durability !== 'mix') return durability as 'sync';
+  return (['none', 'sync', 'none', 'group', 'none'] as const)[number % 5] ?? 'none';
+}
+
 async function write(store: Regalia): Promise<void> {
   for (let number = 1; number <= Number(count); number++) {
     const tx = store.begin();
@@ -29,8 +35,11 @@ async function write(store: Regalia): Promise<void> {
     if (plant === 'early') say(number);
     if (plant === 'drop' && number === 5) dropBlock();
     if (plant === 'lie' && number === 5) tx.put('/lie', 'stat', contentsOf('20x1'));
-    await tx.commit({ message: `commit ${number}` });
-    if (plant !== 'early') say(number);
+    const asked = durabilityOf(number);
+    await tx.commit({ message: `commit ${number}`, durability: asked });
+    // Of a mix those are told that rest on what is on disk.
+    const isTold = durability !== 'mix' || asked !== 'none';
+    if (plant !== 'early' && isTold) say(number);
     if (plant === 'pause' && number % 4 === 3) await setTimeout(PAUSE_MS);
   }
 }
@@ -62,7 +71,7 @@ function bound(batch: Parameters<BlockWriter['emit']>[0]): typeof batch {
 
 let store: Regalia | undefined;
 try {
-  store = await Regalia.open(folder, { durability: durability as 'sync', adopt: true });
+  store = await Regalia.open(folder, { durability: durabilityOf(1), adopt: true });
   await write(store);
 } catch (error) {
   say(isRegaliaError(error) ? `failed ${error.code} ${error.outcome}` : `failed ${error}`);
