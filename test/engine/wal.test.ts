@@ -2,12 +2,22 @@
  * The write-ahead log in front of LMDB: when there is one, what a process that died leaves to the
  * next, what is found of damage, and that it does not grow.
  */
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import type { Engine } from '../../src/engine/engine.js';
 import { openLmdb } from '../../src/engine/lmdb.js';
+import type { Changes } from '../../src/engine/overlay.js';
+import { encodeRecord, WalFile, type WalPlace } from '../../src/engine/wal-file.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { Dice } from '../model/dice.js';
 import { run } from './child.js';
@@ -231,3 +241,100 @@ t.test(
     await engine.close();
   },
 );
+
+/** A store with a log, and the parts of the file that a process that dies may have written. */
+async function logged(name: string): Promise<{ path: string; engine: Engine; file: string }> {
+  const path = join(folder, name);
+  const engine = await openLmdb(path);
+  for (let i = 0; i < 8; i++) await put(engine, i, 9, 1);
+  return { path, engine, file: join(path, logsIn(path)[0] ?? '') };
+}
+
+function put(engine: Engine, key: number, size: number, fill: number): Promise<void> {
+  const bytes = new Uint8Array(size).fill(fill);
+  return engine.write((batch) => batch.put('extents', key, bytes), 'sync');
+}
+
+t.test('a record that was being appended by one who died does not come back', async (t) => {
+  const { path, engine, file } = await logged('stray');
+  const id = Uint8Array.from(Buffer.from(file.slice(-16), 'hex'));
+  const log = new WalFile(path, id, false);
+  const place = log.place() as WalPlace;
+  const changes: Changes = new Map([['extents', new Map([[1, new Uint8Array(9).fill(66)]])]]);
+  log.append(encodeRecord(id, place.last + 1, place.durable, changes), place.end);
+  const reader = await run<unknown>(['probe', path, 'readOnly']);
+  t.equal(reader.code, 0, 'who only reads may see it');
+  await put(engine, 1, 40_000, 3);
+  t.equal(engine.get('extents', 1)?.[0], 3);
+  log.close();
+  await engine.close();
+  const again = await openLmdb(path);
+  t.equal(again.get('extents', 1)?.[0], 3, 'what was acknowledged later stands');
+  await again.close();
+});
+
+t.test('a store that was moved away leaves the log of the one in its place alone', async (t) => {
+  const path = join(folder, 'moving');
+  const moved = await openLmdb(path);
+  for (let i = 0; i < 4; i++) await put(moved, i, 9, 1);
+  renameSync(path, `${path}-away`);
+  const other = await openLmdb(path);
+  for (let i = 0; i < 9; i++) await put(other, i, 9, 2);
+  const logs = logsIn(path);
+  t.equal(logs.length, 1);
+  await t.rejects(put(moved, 9, 9, 1), { code: 'REGALIA_IO' });
+  await moved.close();
+  t.same(logsIn(path), logs);
+  await other.close();
+  const again = await openLmdb(`${path}-away`);
+  t.equal(again.count('extents'), 4);
+  await again.close();
+});
+
+t.test('who only reads may back up what was left, with all that is in its log', async (t) => {
+  const path = await abandoned('left-behind', 'sync', 25);
+  const reader = await openLmdb(path, { readOnly: true });
+  const place = join(folder, 'backups');
+  mkdirSync(place);
+  await reader.backup(join(place, 'data.mdb'));
+  await reader.close();
+  const copy = await openLmdb(place);
+  t.equal(sumIn(copy), 25);
+  await copy.close();
+  t.equal(logsIn(path).length, 1);
+});
+
+t.test('a backup ends although others open and close the store meanwhile', async (t) => {
+  const { path, engine } = await logged('opened-meanwhile');
+  const place = join(folder, 'meanwhile');
+  mkdirSync(place);
+  let count = 8;
+  const writing = (async () => {
+    for (; count < 400; count++) await put(engine, count, 9, 1);
+  })();
+  const opening = Promise.all([1, 2, 3].map((key) => run(['create', path, `${1_000 + key}`])));
+  await engine.backup(join(place, 'data.mdb'));
+  await Promise.all([writing, opening]);
+  t.equal(engine.count('extents'), 403);
+  await engine.close();
+  const copy = await openLmdb(place);
+  t.ok(copy.count('extents') >= 8, `${copy.count('extents')} rows`);
+  await copy.close();
+});
+
+t.test('closing waits for flushes', async (t) => {
+  for (let round = 0; round < 5; round++) {
+    const { engine } = await logged(`flushed-${round}`);
+    const write = engine.write((batch) => batch.put('extents', 99, new Uint8Array(9)), 'none');
+    const flush = write.then(() => engine.flush());
+    await write;
+    await engine.close();
+    t.equal(
+      await flush.then(
+        () => 'flushed',
+        (error: unknown) => `${error}`,
+      ),
+      'flushed',
+    );
+  }
+});
