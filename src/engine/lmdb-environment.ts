@@ -455,7 +455,7 @@ export class LmdbEnvironment {
     try {
       if (!this.readOnly && this.fault === undefined) this.tables.endLog();
     } catch (error) {
-      // Nothing is lost: the log stays, and whoever opens the store next ends it.
+      // Nothing is lost: the log stays, and the next to open the store ends it.
       this.#poison(error, 'close');
     }
     await this.tables.close();

@@ -301,13 +301,15 @@ export class LmdbTables {
   endPuts(durability: Durability): void {
     if (this.#isDirect && this.hasPut) this.#puts++;
     if (this.#isDirect || this.#stagedBytes === 0) return;
+    let isAppended: boolean;
     try {
-      if (!this.log.append(durability)) this.#goDirect();
+      isAppended = this.log.append(durability);
     } catch (error) {
       this.log.unstage();
       this.isUnsure = true;
       throw error;
     }
+    if (!isAppended) this.#goDirect();
   }
 
   readonly #target: Target = {

@@ -6,7 +6,7 @@
  * - a key has a version for each record that changed it, the newest first, so that one who may not
  *   see the last records sees the row as it was before them;
  * - records come in order of their positions, and go in that order, once they are in the tables
- *   that are read. Until then they may be met beside newer tables: whoever reads says from which
+ *   that are read. Until then they may be met beside newer tables: a reader says from which
  *   position on records count.
  */
 import type { Table } from './engine.js';

@@ -157,14 +157,17 @@ export class WalFile {
     writeAll(this.#descriptor, encodePlace(this.#id, place), PLACE_AT);
   }
 
-  /** Whether there is room for a record that ends there; makes it where it can. */
-  hasRoom(end: number): boolean {
+  /**
+   * Whether there is room for a record that ends there, and for as much as the file holds in the
+   * tables, which is asked when the log is filled from the start. Makes room where it can.
+   */
+  hasRoom(end: number, isFirst: boolean): boolean {
+    if (isFirst && freeBytes(this.path) < 2 * this.#size) return false;
     if (end <= this.#size) return true;
     // Another process may have made some.
     this.#size = fs.fstatSync(this.#descriptor).size;
     if (end <= this.#size) return true;
     const size = Math.min(FILE_BYTES_MAX, Math.max(end, this.#size * 2));
-    // What is in the log needs as much again in the tables.
     if (end > size || freeBytes(this.path) < 2 * size) return false;
     try {
       writeAll(this.#descriptor, new Uint8Array(size - this.#size), this.#size);
@@ -231,7 +234,7 @@ export class WalFile {
       if (durable <= greatest || durable >= position || position > last) continue;
       const length = readU32(bytes, at + 4);
       if (length < RECORD_HEAD || at + length > bytes.length) continue;
-      // Rows may be such that much looks like a record.
+      // Rows may be such that much looks like a record. Then less damage is found, in bounded time.
       hashed += length;
       if (hashed > HASHED_BYTES_MAX) break;
       if (isRecord(this.#id, bytes, at, length)) greatest = durable;

@@ -15,12 +15,12 @@
  *
  * There is a log while there is that row. It begins with the writes of a process that makes
  * several, and ends when any process opens or closes the store for writing: then all is in the
- * tables, the row and the file go, and whoever goes on writing begins another one.
+ * tables, the row and the file go, and a process that goes on writing begins another one.
  *
  * Invariants:
  * - who appends, puts records into the tables, or ends the log, is in a transaction of LMDB: one at
  *   a time, of all processes; the position in the row changes with the tables, in one transaction;
- * - whoever reads the tables has all records from the position on that these tables name: so what
+ * - who reads the tables has all records from the position on that these tables name: so what
  *   is read is the state after some record, never a mixture;
  * - a record is written over only when the tables that have it are on disk, and none is appended
  *   while the tables may have what is not;
@@ -210,7 +210,7 @@ export class WriteAheadLog {
     try {
       if (this.#readOnly) this.#guess(this.#opened, folded);
     } catch (error) {
-      // Others may be writing it over: whoever asks tries again.
+      // Others may be writing it over: the caller tries again.
       this.leave();
       throw error;
     }
@@ -291,7 +291,7 @@ export class WriteAheadLog {
     const isEmpty = this.#safe === opened.applied;
     const at = isEmpty ? RECORDS_AT : opened.end;
     const end = at + record.length;
-    if (!file.hasRoom(end)) return false;
+    if (!file.hasRoom(end, isEmpty)) return false;
     file.append(record, at);
     // What others have not flushed yet is not shown before it is.
     const flushes = durability === 'sync' || (durability === 'none' && place.shown < place.last);

@@ -3,6 +3,7 @@
  * lines of JSON.
  */
 import { spawn } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
 import { openLmdb } from '../../src/engine/lmdb.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 
@@ -110,7 +111,7 @@ async function main(): Promise<void> {
   } else if (verb === 'bounded') {
     await bounded();
   } else if (verb === 'fill') {
-    await fill(argument as 'sync');
+    await fill(argument as 'sync', Number(count));
   } else if (verb === 'fail') {
     await fail(argument as 'sync');
   }
@@ -131,9 +132,14 @@ async function bounded(): Promise<void> {
   process.kill(process.pid, 'SIGKILL');
 }
 
-/** Writes until the device is full, makes room by deleting, and goes on. */
-async function fill(durability: 'sync' | 'group' | 'none'): Promise<void> {
-  const engine = await openLmdb(folder);
+/**
+ * Writes rows of a size until the device is full, opens the store again, makes room, and goes on.
+ * Small rows leave no page for a transaction that deletes, so that a file beside them goes first.
+ */
+async function fill(durability: 'sync' | 'group' | 'none', size: number): Promise<void> {
+  const beside = `${folder}-beside`;
+  writeFileSync(beside, new Uint8Array(200_000));
+  let engine = await openLmdb(folder);
   const write = (key: number, size: number) =>
     engine.write(
       (batch) => batch.put('extents', key, new Uint8Array(size).fill(key & 255)),
@@ -142,20 +148,24 @@ async function fill(durability: 'sync' | 'group' | 'none'): Promise<void> {
   let full: unknown;
   let written = 0;
   while (full === undefined && written < 10_000) {
-    full = await write(written, 50_000).then(() => undefined, codeOf);
+    full = await write(written, size).then(() => undefined, codeOf);
     if (full === undefined) written++;
   }
   const whole = [...engine.range('extents')].every((row) =>
     row.bytes.every((byte) => byte === (row.key & 255)),
   );
   say({ full, whole, written, count: engine.count('extents') });
+  await engine.close();
+  engine = await openLmdb(folder);
+  const reopened = engine.count('extents');
+  if (size < 50_000) rmSync(beside);
   const freed = await engine
     .write((batch) => {
-      for (let key = 0; key < 20; key++) batch.del('extents', key);
+      for (let key = 0; key < written / 2; key++) batch.del('extents', key);
     }, durability)
     .then(() => 'freed', codeOf);
   await write(0, 10).catch(() => undefined);
-  say({ freed, again: await write(1, 50_000).then(() => 'written', codeOf) });
+  say({ reopened, freed, again: await write(1, size).then(() => 'written', codeOf) });
   await engine.close();
 }
 

@@ -30,19 +30,25 @@ t.test('a commit that does not end is given up in time', async (t) => {
 
 const mounts = process.getuid?.() === 0 && works('unshare', '-m', 'true');
 t.test('a full disk', { skip: !mounts && 'needs to mount' }, async (t) => {
-  for (const durability of DURABILITIES) {
-    const path = join(folder, `full-${durability}`);
+  // Large rows go into the tables; small ones into the log, and from there when it has no room.
+  const jobs = [50_000, 5_000].flatMap((size) =>
+    DURABILITIES.map((durability) => [size, durability] as const),
+  );
+  for (const [size, durability] of jobs) {
+    const name = `${durability} ${size}`;
+    const path = join(folder, `full-${durability}-${size}`);
     mkdirSync(path);
     // The mount lives in a namespace of its own, and ends with it.
     const script = `mount -t tmpfs -o size=3m tmpfs ${path} && exec "$@"`;
     const command = ['unshare', '-m', 'sh', '-c', script, 'sh'];
     const { lines, signal, stderr } = await run<Facts>(
-      ['fill', join(path, 'store'), durability],
+      ['fill', join(path, 'store'), durability, String(size)],
       command,
     );
     t.equal(signal, null, stderr);
-    t.match(lines[0], { full: { code: 'REGALIA_FULL', outcome: 'none' }, whole: true }, durability);
+    t.match(lines[0], { full: { code: 'REGALIA_FULL', outcome: 'none' }, whole: true }, name);
     t.equal(lines[0]?.count, lines[0]?.written, 'nothing of the refused write is there');
+    t.equal(lines[1]?.reopened, lines[0]?.written, 'and all others, when it is opened again');
     t.match(lines[1], { freed: 'freed', again: 'written' }, 'deleting makes room');
   }
 });
