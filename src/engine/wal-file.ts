@@ -267,9 +267,15 @@ export class WalFile {
   }
 }
 
+/** None where the file was moved away: what can't be asked is not counted on. */
 function freeBytes(path: string): number {
-  const { bavail, bsize } = fs.statfsSync(path);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = fs.statfsSync(path);
+    return bavail * bsize;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    return 0;
+  }
 }
 
 function writeAll(descriptor: number, bytes: Uint8Array, position: number): void {
