@@ -20,7 +20,7 @@ import { addressPrefix, blockId, PREFIX_LENGTH } from './extent.js';
 /** From this many on, entries beside extents are moved to the table. */
 const FOLD_FROM = 65_536;
 /** Entries moved in one transaction, so that others get in between. */
-const FOLD_SLICE = 8_192;
+const FOLD_SLICE = 1_024;
 
 export class AddressIndex {
   readonly #engine: Engine;
@@ -114,25 +114,41 @@ export class AddressIndex {
 
 /** Moves the entries of the oldest extents to the table. Returns how many. */
 function foldSlice(batch: Batch): number {
-  const entries: { prefix: Uint8Array; id: number }[] = [];
+  const prefixes: Uint8Array[] = [];
+  const ids: number[] = [];
   const extents: number[] = [];
   for (const { key, bytes } of batch.range('addressLog')) {
     extents.push(key);
     for (let at = 0; at + PREFIX_LENGTH <= bytes.length; at += PREFIX_LENGTH) {
-      const prefix = bytes.subarray(at, at + PREFIX_LENGTH);
-      entries.push({ prefix, id: blockId(key, at / PREFIX_LENGTH) });
+      prefixes.push(bytes.subarray(at, at + PREFIX_LENGTH));
+      ids.push(blockId(key, at / PREFIX_LENGTH));
     }
-    if (entries.length >= FOLD_SLICE) break;
+    if (ids.length >= FOLD_SLICE) break;
   }
-  entries.sort((a, b) => Buffer.compare(a.prefix, b.prefix));
-  for (const { prefix, id } of entries) putAddress(batch, prefix, id);
+  for (const entry of inOrder(prefixes)) putAddress(batch, prefixes[entry], ids[entry]);
   for (const extent of extents) batch.del('addressLog', extent);
-  return entries.length;
+  return ids.length;
+}
+
+/** More than the entries of a slice, of which the last extent may have thousands. */
+const ENTRIES_MAX = 2 ** 14;
+
+/**
+ * The places of entries in the order of their first 39 bits, which is order enough for the engine.
+ * Numbers are sorted several times faster than bytes.
+ */
+function inOrder(prefixes: readonly Uint8Array[]): Float64Array {
+  const keys = new Float64Array(prefixes.length);
+  for (const [entry, bytes] of prefixes.entries()) {
+    const first = ((bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]) >>> 0;
+    keys[entry] = (first * 128 + (bytes[4] >>> 1)) * ENTRIES_MAX + entry;
+  }
+  return keys.sort().map((key) => key % ENTRIES_MAX);
 }
 
 /** Adds one id to those that the table has for a digest's first bytes. */
 export function putAddress(batch: Batch, prefix: Uint8Array, id: number): void {
-  const there = batch.get('addresses', prefix);
+  const there = batch.view('addresses', prefix);
   const added = u48Bytes(id);
   batch.put('addresses', prefix, there === undefined ? added : concatBytes([there, added]));
 }

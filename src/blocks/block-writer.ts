@@ -86,7 +86,7 @@ export class BlockWriter {
       return this.putChunk(body, plainLength, address);
     }
     if (this.#open === undefined) {
-      this.#open = this.blocks.beginExtent();
+      this.#open = this.blocks.beginExtent(this.blockCount === 0);
       this.#own.extents.add(this.#open.number);
     }
     const { stored } = this.#open;

@@ -157,8 +157,9 @@ export class Blocks {
     for (const lease of this.#leases) await lease.release();
   }
 
-  beginExtent(): ExtentBuilder {
-    const extent = new ExtentBuilder(this.#numbers.take());
+  /** `isFirst` says whether a transaction begins with it. */
+  beginExtent(isFirst = true): ExtentBuilder {
+    const extent = new ExtentBuilder(this.#numbers.take(), isFirst);
     this.#staged.set(extent.number, extent);
     return extent;
   }

@@ -27,8 +27,9 @@ const COPY_MIN = 6;
 export class BodyWriter extends ByteWriter {
   #base: Uint8Array | undefined;
   #baseStart = 0;
-  /** Triples: where in this body, where in the base, how long. */
-  #kept: number[] = [];
+  /** Triples: where in this body, where in the base, how long. The first `keptCount` are valid. */
+  readonly #kept: number[] = [];
+  #keptCount = 0;
 
   constructor(capacity = 64 * 1024) {
     super(capacity);
@@ -39,26 +40,35 @@ export class BodyWriter extends ByteWriter {
     super.reset();
     this.#base = base;
     this.#baseStart = start;
-    this.#kept.length = 0;
+    this.#keptCount = 0;
   }
 
   /** Appends the base's bytes from `start` to `end`, offsets within the base. */
   keep(start: number, end: number): void {
-    if (end - start >= COPY_MIN) {
-      const kept = this.#kept;
-      const last = kept.length - 3;
-      const grown = last >= 0 ? kept[last + 2] : 0;
-      const follows =
-        last >= 0 && kept[last] + grown === this.length && kept[last + 1] + grown === start;
-      if (follows) kept[last + 2] = grown + end - start;
-      else kept.push(this.length, start, end - start);
-    }
+    if (end - start >= COPY_MIN) this.#noteKept(start, end - start);
     this.range(this.#base as Uint8Array, this.#baseStart + start, this.#baseStart + end);
+  }
+
+  #noteKept(start: number, length: number): void {
+    const kept = this.#kept;
+    const last = this.#keptCount - 3;
+    const grown = last >= 0 ? kept[last + 2] : 0;
+    const follows =
+      last >= 0 && kept[last] + grown === this.length && kept[last + 1] + grown === start;
+    if (follows) {
+      kept[last + 2] = grown + length;
+      return;
+    }
+    // An array that is cut and grown again is made anew each time.
+    kept[last + 3] = this.length;
+    kept[last + 4] = start;
+    kept[last + 5] = length;
+    this.#keptCount += 3;
   }
 
   get keptLength(): number {
     let sum = 0;
-    for (let i = 2; i < this.#kept.length; i += 3) sum += this.#kept[i];
+    for (let i = 2; i < this.#keptCount; i += 3) sum += this.#kept[i];
     return sum;
   }
 
@@ -67,7 +77,7 @@ export class BodyWriter extends ByteWriter {
     let at = 0;
     let cursor = 0;
     const kept = this.#kept;
-    for (let i = 0; i < kept.length; i += 3) {
+    for (let i = 0; i < this.#keptCount; i += 3) {
       const start = kept[i];
       const from = kept[i + 1];
       const length = kept[i + 2];

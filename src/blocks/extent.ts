@@ -31,6 +31,10 @@ const EXTENT_MAX = 32 * 1024;
 /** How much of the last page may stay empty when an extent closes early. */
 const SLACK = PAGE / 8;
 
+/** Room for the blocks of an extent, to begin with. */
+const FIRST_CAPACITY = 2_048;
+const FULL_CAPACITY = 16_384;
+
 /** The bytes of a digest that an index row keeps: a block found by them is verified by all 32. */
 export const PREFIX_LENGTH = 8;
 
@@ -59,12 +63,14 @@ export function addressPrefix(address: Address): Uint8Array {
 
 export class ExtentBuilder {
   readonly number: number;
-  readonly stored = new BodyWriter(2_048);
+  readonly stored: BodyWriter;
   readonly #ends: number[] = [];
   readonly #addresses: Address[] = [];
 
-  constructor(number: number) {
+  /** `isFirst` says that it is the first of a transaction: most have no more, and fill little. */
+  constructor(number: number, isFirst = true) {
     this.number = number;
+    this.stored = new BodyWriter(isFirst ? FIRST_CAPACITY : FULL_CAPACITY);
   }
 
   get addresses(): readonly Address[] {
